@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# How every folder is compiled: warnings, sanitizers, and the two functions that folders and tests are declared with.
+
+add_library(firn_flags INTERFACE)
+target_compile_features(firn_flags INTERFACE c_std_11)
+target_compile_definitions(firn_flags INTERFACE _GNU_SOURCE $<$<CONFIG:Debug>:FIRN_DEBUG=1>)
+target_include_directories(firn_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+target_compile_options(
+  firn_flags
+  INTERFACE $<$<COMPILE_LANGUAGE:C>:-Wall
+            -Wextra
+            -Wpedantic
+            -Wconversion
+            -Wsign-conversion
+            -Wshadow
+            -Wstrict-prototypes
+            -Wmissing-prototypes
+            -Wvla
+            -Wundef
+            -Wcast-qual
+            -Wformat=2>)
+if(FIRN_WERROR)
+  target_compile_options(firn_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-Werror>)
+endif()
+if(FIRN_SANITIZE)
+  add_compile_options(-fsanitize=${FIRN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${FIRN_SANITIZE})
+endif()
+
+# firn_folder(NAME SOURCES... [LINK targets...]): one OBJECT library for a folder of src/.
+function(firn_folder name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(firn_${name} OBJECT ${ARG_SOURCES})
+  target_compile_definitions(firn_${name} PRIVATE FIRN_BUILDING_LIBRARY=1)
+  target_link_libraries(firn_${name} PRIVATE firn_flags ${ARG_LINK})
+endfunction()
+
+# firn_test(NAME SOURCES... FOLDERS base os ... [TIMEOUT seconds] [LABELS ...]): a cmocka program over the named folders.
+# It runs in the source's root, so that fixtures are found by their path in the tree.
+function(firn_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;FOLDERS;LABELS" ${ARGN})
+  add_executable(test_${name} ${ARG_SOURCES})
+  list(TRANSFORM ARG_FOLDERS PREPEND firn_)
+  target_link_libraries(test_${name} PRIVATE firn_flags firn_test_support ${ARG_FOLDERS} firn_thirdparty cmocka)
+  add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  if(ARG_LABELS)
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  endif()
+endfunction()
+
+# firn_fuzz(NAME SOURCES... FOLDERS ...): a libFuzzer target; without FIRN_FUZZ, a program that replays its corpus.
+function(firn_fuzz name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;FOLDERS" ${ARGN})
+  add_executable(fuzz_${name} ${ARG_SOURCES})
+  list(TRANSFORM ARG_FOLDERS PREPEND firn_)
+  target_link_libraries(fuzz_${name} PRIVATE firn_flags firn_test_support ${ARG_FOLDERS} firn_thirdparty cmocka)
+  if(FIRN_FUZZ)
+    target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.c)
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} tests/fuzz/corpus/${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  endif()
+endfunction()

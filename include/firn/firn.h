@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * firn/firn.h: the whole public API. Reading order: error.h, types.h, store.h, workspace.h, pack.h, chkp.h.
+ */
+#ifndef FIRN_FIRN_H
+#define FIRN_FIRN_H
+
+#include "chkp.h"
+#include "error.h"
+#include "pack.h"
+#include "store.h"
+#include "types.h"
+#include "workspace.h"
+
+#endif

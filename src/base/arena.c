@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/arena.c: bump allocation in chunks.
+ *
+ * A request larger than a quarter of a chunk gets a chunk of its own behind the current one, so that it does not waste
+ * the room that is left. Nothing is freed one by one.
+ */
+#include "base/arena.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+
+struct firn_arena_chunk {
+    struct firn_arena_chunk *next;
+    size_t reserved; /* keeps the data behind it 16-byte aligned */
+};
+
+enum { CHUNK_SIZE_DEFAULT = 32 * 1024 };
+
+static struct firn_arena_chunk *
+add_chunk(struct firn_arena *arena, size_t size)
+{
+    size_t total;
+    if (!firn_add_size(size, sizeof(struct firn_arena_chunk), &total)) {
+        return NULL;
+    }
+    struct firn_arena_chunk *chunk = firn_alloc(total);
+    if (chunk != NULL) {
+        chunk->reserved = size;
+        arena->total_bytes += total;
+    }
+    return chunk;
+}
+
+static void *
+alloc_aside(struct firn_arena *arena, size_t size)
+{
+    struct firn_arena_chunk *chunk = add_chunk(arena, size);
+    if (chunk == NULL) {
+        return NULL;
+    }
+    if (arena->chunks == NULL) {
+        chunk->next = NULL;
+        arena->chunks = chunk;
+    } else {
+        chunk->next = arena->chunks->next;
+        arena->chunks->next = chunk;
+    }
+    return chunk + 1;
+}
+
+static void *
+take(struct firn_arena *arena, size_t size, size_t align)
+{
+    size_t chunk_size = arena->chunk_size == 0 ? CHUNK_SIZE_DEFAULT : arena->chunk_size;
+    size_t pad = (size_t)(-(uintptr_t)arena->at & (align - 1));
+    if (arena->at != NULL && (size_t)(arena->end - arena->at) >= pad &&
+        (size_t)(arena->end - arena->at) - pad >= size) {
+        uint8_t *memory = arena->at + pad;
+        arena->at = memory + size;
+        return memory;
+    }
+    if (size > chunk_size / 4) {
+        return alloc_aside(arena, size);
+    }
+    struct firn_arena_chunk *chunk = add_chunk(arena, chunk_size);
+    if (chunk == NULL) {
+        return NULL;
+    }
+    chunk->next = arena->chunks;
+    arena->chunks = chunk;
+    uint8_t *memory = (uint8_t *)(chunk + 1);
+    arena->at = memory + size;
+    arena->end = memory + chunk_size;
+    return memory;
+}
+
+void *
+firn_arena_alloc(struct firn_arena *arena, size_t size)
+{
+    return take(arena, size, 8);
+}
+
+uint8_t *
+firn_arena_copy(struct firn_arena *arena, const void *data, size_t size)
+{
+    uint8_t *copy = take(arena, size, 1);
+    if (copy != NULL && size > 0) {
+        memcpy(copy, data, size);
+    }
+    return copy;
+}
+
+char *
+firn_arena_str(struct firn_arena *arena, const char *text, size_t size)
+{
+    char *copy = take(arena, size + 1, 1);
+    if (copy != NULL) {
+        memcpy(copy, text, size);
+        copy[size] = '\0';
+    }
+    return copy;
+}
+
+void
+firn_arena_deinit(struct firn_arena *arena)
+{
+    struct firn_arena_chunk *chunk = arena->chunks;
+    while (chunk != NULL) {
+        struct firn_arena_chunk *next = chunk->next;
+        firn_free(chunk);
+        chunk = next;
+    }
+    *arena = (struct firn_arena){.chunk_size = arena->chunk_size};
+}

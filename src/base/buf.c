@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/buf.c: a buffer that doubles.
+ *
+ * Capacity starts at 64 bytes and doubles, so that n appends cost O(n). A buffer never shrinks by itself: long-lived
+ * owners deinit it, short-lived ones clear and reuse it.
+ */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "base/mem.h"
+
+int
+firn_buf_reserve(struct firn_buf *buf, size_t more)
+{
+    size_t wanted;
+    if (!firn_add_size(buf->size, more, &wanted)) {
+        return FIRN_NO_MEMORY;
+    }
+    if (wanted <= buf->capacity) {
+        return FIRN_OK;
+    }
+    size_t capacity = buf->capacity < 64 ? 64 : buf->capacity;
+    while (capacity < wanted) {
+        if (!firn_mul_size(capacity, 2, &capacity)) {
+            capacity = wanted;
+        }
+    }
+    uint8_t *data = firn_resize(buf->data, capacity);
+    if (data == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    buf->data = data;
+    buf->capacity = capacity;
+    return FIRN_OK;
+}
+
+void
+firn_buf_deinit(struct firn_buf *buf)
+{
+    firn_free(buf->data);
+    *buf = (struct firn_buf){0};
+}
+
+int
+firn_buf_set_size(struct firn_buf *buf, size_t size)
+{
+    if (size > buf->size && firn_buf_reserve(buf, size - buf->size) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    buf->size = size;
+    return FIRN_OK;
+}
+
+int
+firn_buf_append(struct firn_buf *buf, const void *data, size_t size)
+{
+    if (size == 0) {
+        return FIRN_OK;
+    }
+    if (firn_buf_reserve(buf, size) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    memcpy(buf->data + buf->size, data, size);
+    buf->size += size;
+    return FIRN_OK;
+}
+
+int
+firn_buf_append_slice(struct firn_buf *buf, firn_slice slice)
+{
+    return firn_buf_append(buf, slice.data, slice.size);
+}
+
+int
+firn_buf_append_str(struct firn_buf *buf, const char *text)
+{
+    return firn_buf_append(buf, text, strlen(text));
+}
+
+int
+firn_buf_append_u8(struct firn_buf *buf, uint8_t value)
+{
+    return firn_buf_append(buf, &value, 1);
+}
+
+int
+firn_buf_append_le16(struct firn_buf *buf, uint16_t value)
+{
+    uint8_t bytes[2];
+    firn_store_le16(bytes, value);
+    return firn_buf_append(buf, bytes, sizeof bytes);
+}
+
+int
+firn_buf_append_le32(struct firn_buf *buf, uint32_t value)
+{
+    uint8_t bytes[4];
+    firn_store_le32(bytes, value);
+    return firn_buf_append(buf, bytes, sizeof bytes);
+}
+
+int
+firn_buf_append_le64(struct firn_buf *buf, uint64_t value)
+{
+    uint8_t bytes[8];
+    firn_store_le64(bytes, value);
+    return firn_buf_append(buf, bytes, sizeof bytes);
+}
+
+int
+firn_buf_append_varint(struct firn_buf *buf, uint64_t value)
+{
+    uint8_t bytes[10];
+    size_t size = 0;
+    while (value >= 0x80) {
+        bytes[size++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    bytes[size++] = (uint8_t)value;
+    return firn_buf_append(buf, bytes, size);
+}
+
+int
+firn_buf_append_format(struct firn_buf *buf, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int wanted = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    int rc = FIRN_NO_MEMORY;
+    if (wanted >= 0 && firn_buf_reserve(buf, (size_t)wanted + 1) == FIRN_OK) {
+        (void)vsnprintf((char *)buf->data + buf->size, (size_t)wanted + 1, format, again);
+        buf->size += (size_t)wanted;
+        rc = FIRN_OK;
+    }
+    va_end(again);
+    return rc;
+}
+
+const char *
+firn_buf_text(struct firn_buf *buf)
+{
+    if (firn_buf_reserve(buf, 1) != FIRN_OK) {
+        return NULL;
+    }
+    buf->data[buf->size] = '\0';
+    return (const char *)buf->data;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/buf.h: bytes that grow. A zeroed struct is an empty buffer.
+ *
+ * Every function that grows returns FIRN_OK or FIRN_NO_MEMORY and leaves the contents as they were on failure.
+ */
+#ifndef FIRN_BASE_BUF_H
+#define FIRN_BASE_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firn/types.h"
+
+struct firn_buf {
+    uint8_t *data;
+    size_t size;
+    size_t capacity;
+};
+
+/* Releases the memory; the buffer is empty and usable afterwards. */
+void firn_buf_deinit(struct firn_buf *buf);
+
+/* Forgets the contents, keeps the memory. */
+static inline void
+firn_buf_clear(struct firn_buf *buf)
+{
+    buf->size = 0;
+}
+
+/* Makes room for `more` bytes behind the contents. */
+FIRN_MUST_CHECK int firn_buf_reserve(struct firn_buf *buf, size_t more);
+/* Sets the size; new bytes are undefined. */
+FIRN_MUST_CHECK int firn_buf_set_size(struct firn_buf *buf, size_t size);
+
+FIRN_MUST_CHECK int firn_buf_append(struct firn_buf *buf, const void *data, size_t size);
+FIRN_MUST_CHECK int firn_buf_append_slice(struct firn_buf *buf, firn_slice slice);
+FIRN_MUST_CHECK int firn_buf_append_str(struct firn_buf *buf, const char *text);
+FIRN_MUST_CHECK int firn_buf_append_u8(struct firn_buf *buf, uint8_t value);
+FIRN_MUST_CHECK int firn_buf_append_le16(struct firn_buf *buf, uint16_t value);
+FIRN_MUST_CHECK int firn_buf_append_le32(struct firn_buf *buf, uint32_t value);
+FIRN_MUST_CHECK int firn_buf_append_le64(struct firn_buf *buf, uint64_t value);
+/* LEB128, at most ten bytes: seven bits a byte, lowest first. */
+FIRN_MUST_CHECK int firn_buf_append_varint(struct firn_buf *buf, uint64_t value);
+FIRN_MUST_CHECK int firn_buf_append_format(struct firn_buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Puts a NUL behind the contents (not counted in size) and returns them as text; NULL when memory is out. */
+FIRN_MUST_CHECK const char *firn_buf_text(struct firn_buf *buf);
+
+static inline firn_slice
+firn_buf_slice(const struct firn_buf *buf)
+{
+    return firn_bytes(buf->data, buf->size);
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/bytes.h: integers in bytes. Everything on disk is little-endian; nothing maps a struct onto bytes.
+ */
+#ifndef FIRN_BASE_BYTES_H
+#define FIRN_BASE_BYTES_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "firn has been written for little-endian machines"
+#endif
+
+static inline uint16_t
+firn_load_le16(const uint8_t *bytes)
+{
+    uint16_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static inline uint32_t
+firn_load_le32(const uint8_t *bytes)
+{
+    uint32_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static inline uint64_t
+firn_load_le64(const uint8_t *bytes)
+{
+    uint64_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static inline void
+firn_store_le16(uint8_t *bytes, uint16_t value)
+{
+    memcpy(bytes, &value, sizeof value);
+}
+
+static inline void
+firn_store_le32(uint8_t *bytes, uint32_t value)
+{
+    memcpy(bytes, &value, sizeof value);
+}
+
+static inline void
+firn_store_le64(uint8_t *bytes, uint64_t value)
+{
+    memcpy(bytes, &value, sizeof value);
+}
+
+/* Big-endian where the order of bytes must be the order of numbers: in keys. */
+static inline uint32_t
+firn_load_be32(const uint8_t *bytes)
+{
+    return __builtin_bswap32(firn_load_le32(bytes));
+}
+
+static inline uint64_t
+firn_load_be64(const uint8_t *bytes)
+{
+    return __builtin_bswap64(firn_load_le64(bytes));
+}
+
+static inline void
+firn_store_be32(uint8_t *bytes, uint32_t value)
+{
+    firn_store_le32(bytes, __builtin_bswap32(value));
+}
+
+static inline void
+firn_store_be64(uint8_t *bytes, uint64_t value)
+{
+    firn_store_le64(bytes, __builtin_bswap64(value));
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/check.c: the end of a program whose state cannot be trusted any more.
+ *
+ * A failed CHECK means that a step which was about to run would have damaged data. Going on is worse than stopping:
+ * everything acknowledged is on disk, and the next open recovers it.
+ */
+#include "base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void
+firn_check_failed(const char *file, int line, const char *expression)
+{
+    (void)fprintf(stderr, "firn: internal check failed at %s:%d: %s\n", file, line, expression);
+    abort();
+}

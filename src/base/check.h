@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/check.h: assertions about the program, never about data.
+ *
+ * CHECK stays in release builds: it guards what would corrupt data. DCHECK is for debug builds. Bytes that come from
+ * outside never reach either: they are tested and answered with FIRN_CORRUPT.
+ */
+#ifndef FIRN_BASE_CHECK_H
+#define FIRN_BASE_CHECK_H
+
+_Noreturn void firn_check_failed(const char *file, int line, const char *expression);
+
+#define CHECK(expression) \
+    ((expression) ? (void)0 : firn_check_failed(__FILE__, __LINE__, #expression))
+
+#ifdef FIRN_DEBUG
+#define DCHECK(expression) CHECK(expression)
+#else
+#define DCHECK(expression) ((void)sizeof((expression) ? 1 : 0))
+#endif
+
+#endif

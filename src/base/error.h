@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/error.h: filling a firn_error, and the one way a function leaves early.
+ */
+#ifndef FIRN_BASE_ERROR_H
+#define FIRN_BASE_ERROR_H
+
+#include <stdarg.h>
+
+#include "firn/error.h"
+
+/* Fills *err (NULL is fine) and returns code, so that `return firn_error_set(...)` reads well. */
+int firn_error_set(firn_error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* As above for a failed system call: the code follows from error_number, and ": <what the system says>" is appended. */
+int firn_error_set_errno(firn_error *err, int error_number, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Puts "<format>: " before the text of an error that is already filled; keeps its codes. Returns err->code. */
+int firn_error_prefix(firn_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* FIRN_NO_MEMORY with a text that names what could not be allocated. */
+int firn_error_no_memory(firn_error *err, const char *what);
+
+/* The code that stands for an errno of the operating system (ENOENT is FIRN_NOT_FOUND, …; else FIRN_IO). */
+int firn_error_code_of_errno(int error_number);
+
+/* Runs an expression that returns a code; on failure keeps it in the local `rc` and goes to the local label `out`. */
+#define FIRN_TRY(expression) \
+    do {                     \
+        rc = (expression);   \
+        if (rc != FIRN_OK) { \
+            goto out;        \
+        }                    \
+    } while (0)
+
+#endif

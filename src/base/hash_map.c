@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/hash_map.c: open addressing with linear probing over indexes into a dense array of records.
+ *
+ * Records lie one behind the other in order of insertion, so a walk over the map is a walk over an array, and growing
+ * the table moves 4 bytes a record. The table is at most 7/8 full. There is no removal: what is collected for one
+ * operation goes away with it.
+ */
+#include "base/hash_map.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+
+void
+firn_hash_map_init(struct firn_hash_map *map, size_t record_size,
+                   uint64_t (*hash)(const void *record),
+                   bool (*equal)(const void *record, const void *key))
+{
+    *map = (struct firn_hash_map){.record_size = record_size, .hash = hash, .equal = equal};
+}
+
+void
+firn_hash_map_deinit(struct firn_hash_map *map)
+{
+    firn_free(map->records);
+    firn_free(map->slots);
+    firn_hash_map_init(map, map->record_size, map->hash, map->equal);
+}
+
+void
+firn_hash_map_clear(struct firn_hash_map *map)
+{
+    map->count = 0;
+    if (map->slots != NULL) {
+        memset(map->slots, 0, map->slot_count * sizeof *map->slots);
+    }
+}
+
+/* Fibonacci hashing: the caller's hash may have all its entropy in any bits. */
+static size_t
+home_slot(uint64_t hash, size_t slot_count)
+{
+    return (size_t)((hash * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (slot_count - 1);
+}
+
+static void
+place(uint32_t *slots, size_t slot_count, uint64_t hash, uint32_t value)
+{
+    size_t slot = home_slot(hash, slot_count);
+    while (slots[slot] != 0) {
+        slot = (slot + 1) & (slot_count - 1);
+    }
+    slots[slot] = value;
+}
+
+void *
+firn_hash_map_find(const struct firn_hash_map *map, uint64_t key_hash, const void *key)
+{
+    if (map->slot_count == 0) {
+        return NULL;
+    }
+    size_t slot = home_slot(key_hash, map->slot_count);
+    while (map->slots[slot] != 0) {
+        void *record = firn_hash_map_at(map, map->slots[slot] - 1);
+        if (map->equal(record, key)) {
+            return record;
+        }
+        slot = (slot + 1) & (map->slot_count - 1);
+    }
+    return NULL;
+}
+
+static bool
+grow_slots(struct firn_hash_map *map)
+{
+    size_t slot_count = map->slot_count == 0 ? 16 : map->slot_count * 2;
+    uint32_t *slots = firn_alloc_array(slot_count, sizeof *slots);
+    if (slots == NULL) {
+        return false;
+    }
+    memset(slots, 0, slot_count * sizeof *slots);
+    for (size_t i = 0; i < map->count; i++) {
+        place(slots, slot_count, map->hash(firn_hash_map_at(map, i)), (uint32_t)(i + 1));
+    }
+    firn_free(map->slots);
+    map->slots = slots;
+    map->slot_count = slot_count;
+    return true;
+}
+
+static bool
+grow_records(struct firn_hash_map *map)
+{
+    size_t capacity = map->capacity == 0 ? 14 : map->capacity + map->capacity / 2;
+    uint8_t *records = firn_resize_array(map->records, capacity, map->record_size);
+    if (records == NULL) {
+        return false;
+    }
+    map->records = records;
+    map->capacity = capacity;
+    return true;
+}
+
+void *
+firn_hash_map_insert(struct firn_hash_map *map, uint64_t key_hash, const void *record)
+{
+    if (map->count >= UINT32_MAX - 1) {
+        return NULL;
+    }
+    if (map->count == map->capacity && !grow_records(map)) {
+        return NULL;
+    }
+    if ((map->count + 1) * 8 > map->slot_count * 7 && !grow_slots(map)) {
+        return NULL;
+    }
+    void *copy = firn_hash_map_at(map, map->count);
+    memcpy(copy, record, map->record_size);
+    map->count++;
+    place(map->slots, map->slot_count, key_hash, (uint32_t)map->count);
+    return copy;
+}

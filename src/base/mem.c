@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/mem.c: allocation through one replaceable table.
+ *
+ * Tests replace the table to fail the n-th allocation; an embedding program may replace it to account for memory.
+ * The table is read without a lock: it is set before the first allocation and not while threads run.
+ */
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+static void *
+libc_resize(void *ctx, void *memory, size_t size)
+{
+    (void)ctx;
+    return realloc(memory, size);
+}
+
+static void
+libc_release(void *ctx, void *memory)
+{
+    (void)ctx;
+    free(memory);
+}
+
+static const struct firn_allocator libc_allocator = {libc_resize, libc_release, NULL};
+static struct firn_allocator current = {libc_resize, libc_release, NULL};
+
+void
+firn_mem_set_allocator(const struct firn_allocator *allocator)
+{
+    current = allocator != NULL ? *allocator : libc_allocator;
+}
+
+void *
+firn_resize(void *memory, size_t size)
+{
+    return current.resize(current.ctx, memory, size == 0 ? 1 : size);
+}
+
+void *
+firn_alloc(size_t size)
+{
+    return firn_resize(NULL, size);
+}
+
+void *
+firn_alloc_zeroed(size_t size)
+{
+    void *memory = firn_alloc(size);
+    if (memory != NULL) {
+        memset(memory, 0, size);
+    }
+    return memory;
+}
+
+void *
+firn_resize_array(void *memory, size_t count, size_t size)
+{
+    size_t total;
+    if (!firn_mul_size(count, size, &total)) {
+        return NULL;
+    }
+    return firn_resize(memory, total);
+}
+
+void *
+firn_alloc_array(size_t count, size_t size)
+{
+    return firn_resize_array(NULL, count, size);
+}
+
+void
+firn_free(void *memory)
+{
+    if (memory != NULL) {
+        current.release(current.ctx, memory);
+    }
+}
+
+void *
+firn_memdup(const void *data, size_t size)
+{
+    void *copy = firn_alloc(size);
+    if (copy != NULL && size > 0) {
+        memcpy(copy, data, size);
+    }
+    return copy;
+}
+
+char *
+firn_strndup(const char *text, size_t size)
+{
+    char *copy = firn_alloc(size + 1);
+    if (copy != NULL) {
+        memcpy(copy, text, size);
+        copy[size] = '\0';
+    }
+    return copy;
+}
+
+char *
+firn_strdup(const char *text)
+{
+    return firn_strndup(text, strlen(text));
+}

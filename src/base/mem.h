@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/mem.h: the one source of memory. Everything that firn allocates, zstd's contexts included, comes from here.
+ */
+#ifndef FIRN_BASE_MEM_H
+#define FIRN_BASE_MEM_H
+
+#include <stddef.h>
+
+/* The replaceable allocator. resize(ctx, NULL, n) allocates, resize(ctx, p, n) resizes, release frees; n is never 0.
+ * Both are called from any thread. NULL from resize means out of memory. */
+struct firn_allocator {
+    void *(*resize)(void *ctx, void *memory, size_t size);
+    void (*release)(void *ctx, void *memory);
+    void *ctx;
+};
+
+/* Replaces the allocator for the whole process; NULL puts the C library's back. To be called while nothing is
+ * allocated by firn and no other thread runs. */
+void firn_mem_set_allocator(const struct firn_allocator *allocator);
+
+/* Each returns NULL when memory is out. A size of 0 yields a valid pointer. Contents are undefined but for _zeroed. */
+void *firn_alloc(size_t size) __attribute__((malloc, warn_unused_result));
+void *firn_alloc_zeroed(size_t size) __attribute__((malloc, warn_unused_result));
+/* count * size, or NULL where that overflows. */
+void *firn_alloc_array(size_t count, size_t size) __attribute__((malloc, warn_unused_result));
+/* The old block stays valid when this returns NULL. */
+void *firn_resize(void *memory, size_t size) __attribute__((warn_unused_result));
+void *firn_resize_array(void *memory, size_t count, size_t size)
+    __attribute__((warn_unused_result));
+/* NULL is fine. */
+void firn_free(void *memory);
+
+/* A copy on the heap; firn_strndup adds a NUL. NULL when memory is out. */
+void *firn_memdup(const void *data, size_t size) __attribute__((warn_unused_result));
+char *firn_strdup(const char *text) __attribute__((warn_unused_result));
+char *firn_strndup(const char *text, size_t size) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/reader.h: reading fields from bytes that are not trusted. Each function returns false, and leaves the reader
+ * where it was, when the bytes do not hold the field; no read goes past the end.
+ */
+#ifndef FIRN_BASE_READER_H
+#define FIRN_BASE_READER_H
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+#include "firn/types.h"
+
+struct firn_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+};
+
+static inline struct firn_reader
+firn_reader_of(firn_slice slice)
+{
+    /* Adding 0 to NULL is undefined, so an empty slice gets an address of its own. */
+    static const uint8_t nothing[1] = {0};
+    const uint8_t *data = slice.size == 0 ? nothing : slice.data;
+    return (struct firn_reader){data, data + slice.size};
+}
+
+static inline size_t
+firn_reader_left(const struct firn_reader *reader)
+{
+    return (size_t)(reader->end - reader->at);
+}
+
+static inline bool
+firn_reader_bytes(struct firn_reader *reader, size_t size, firn_slice *out)
+{
+    if (firn_reader_left(reader) < size) {
+        return false;
+    }
+    *out = firn_bytes(reader->at, size);
+    reader->at += size;
+    return true;
+}
+
+static inline bool
+firn_reader_copy(struct firn_reader *reader, void *out, size_t size)
+{
+    if (firn_reader_left(reader) < size) {
+        return false;
+    }
+    memcpy(out, reader->at, size);
+    reader->at += size;
+    return true;
+}
+
+static inline bool
+firn_reader_u8(struct firn_reader *reader, uint8_t *out)
+{
+    return firn_reader_copy(reader, out, 1);
+}
+
+static inline bool
+firn_reader_le16(struct firn_reader *reader, uint16_t *out)
+{
+    return firn_reader_copy(reader, out, 2);
+}
+
+static inline bool
+firn_reader_le32(struct firn_reader *reader, uint32_t *out)
+{
+    return firn_reader_copy(reader, out, 4);
+}
+
+static inline bool
+firn_reader_le64(struct firn_reader *reader, uint64_t *out)
+{
+    return firn_reader_copy(reader, out, 8);
+}
+
+/* LEB128 in its shortest form only: a canonical encoding has one reading. */
+static inline bool
+firn_reader_varint(struct firn_reader *reader, uint64_t *out)
+{
+    uint64_t value = 0;
+    const uint8_t *at = reader->at;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        if (at == reader->end) {
+            return false;
+        }
+        uint8_t byte = *at++;
+        uint64_t bits = byte & 0x7f;
+        if (shift == 63 && bits > 1) {
+            return false;
+        }
+        value |= bits << shift;
+        if ((byte & 0x80) == 0) {
+            if (byte == 0 && shift > 0) {
+                return false;
+            }
+            reader->at = at;
+            *out = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A varint that must not exceed max. */
+static inline bool
+firn_reader_varint_max(struct firn_reader *reader, uint64_t max, uint64_t *out)
+{
+    struct firn_reader saved = *reader;
+    uint64_t value;
+    if (!firn_reader_varint(reader, &value) || value > max) {
+        *reader = saved;
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+/* A varint length of at most size_max, and that many bytes. */
+static inline bool
+firn_reader_sized(struct firn_reader *reader, size_t size_max, firn_slice *out)
+{
+    struct firn_reader saved = *reader;
+    uint64_t size;
+    if (!firn_reader_varint_max(reader, size_max, &size) ||
+        !firn_reader_bytes(reader, (size_t)size, out)) {
+        *reader = saved;
+        return false;
+    }
+    return true;
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/slice.h: comparing borrowed bytes. The type itself is public (firn/types.h).
+ */
+#ifndef FIRN_BASE_SLICE_H
+#define FIRN_BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "firn/types.h"
+
+/* Byte order, shorter first where one is a prefix of the other: the order of keys and of names. */
+static inline int
+firn_slice_compare(firn_slice a, firn_slice b)
+{
+    size_t shared = a.size < b.size ? a.size : b.size;
+    int order = shared == 0 ? 0 : memcmp(a.data, b.data, shared);
+    if (order != 0) {
+        return order;
+    }
+    return (a.size > b.size) - (a.size < b.size);
+}
+
+static inline bool
+firn_slice_equal(firn_slice a, firn_slice b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static inline bool
+firn_slice_has_prefix(firn_slice slice, firn_slice prefix)
+{
+    return slice.size >= prefix.size &&
+           (prefix.size == 0 || memcmp(slice.data, prefix.data, prefix.size) == 0);
+}
+
+static inline bool
+firn_hash_equal(const firn_hash *a, const firn_hash *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+#endif

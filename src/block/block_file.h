@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_file.h: the sealed block file: header | blocks | table of contents | footer (docs/formats/block.md).
+ *
+ * Written once under a temporary name, synced, renamed into place, its directory synced; never changed afterwards.
+ * Every block carries its lengths, codec and an XXH3-64 seeded with the file's identity and the block's offset, so a
+ * block read from the wrong place or the wrong file is caught.
+ */
+#ifndef FIRN_BLOCK_BLOCK_FILE_H
+#define FIRN_BLOCK_BLOCK_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "codec/compress.h"
+#include "os/os.h"
+
+/* What a file holds; on disk. A reader refuses a file of another kind than it asked for. */
+enum firn_block_file_kind {
+    FIRN_BLOCK_FILE_ROW = 1,
+    FIRN_BLOCK_FILE_COLUMN = 2,
+    FIRN_BLOCK_FILE_VECTOR = 3,
+    FIRN_BLOCK_FILE_PACK = 4,
+    FIRN_BLOCK_FILE_STAT_CACHE = 5
+};
+
+/* 128 random bits made when the file is written; its identity wherever it is linked or copied. */
+struct firn_block_file_id {
+    uint8_t bytes[16];
+};
+
+/* The largest raw and the largest stored size of one block. */
+enum { FIRN_BLOCK_SIZE_MAX = 64 << 20 };
+
+/* Where a block is. raw_size is what it decodes to. */
+struct firn_block_ref {
+    uint64_t offset; /* of the block's header in the file */
+    uint32_t stored_size;
+    uint32_t raw_size;
+};
+
+/* A named part of the file, recorded in the table of contents. Kinds are the owner's (a pack's object table, …). */
+struct firn_block_section {
+    uint32_t kind;
+    struct firn_block_ref ref;
+};
+enum { FIRN_BLOCK_SECTIONS_MAX = 1 << 16 };
+
+/* ---- writing (block_writer.c) ---- */
+
+struct firn_block_writer;
+
+/* Creates <name> + ".tmp" in dir (borrowed until close). FIRN_EXISTS if `name` is taken is found at finish. */
+FIRN_MUST_CHECK int firn_block_writer_create(struct firn_os_dir *dir, const char *name,
+                                             enum firn_block_file_kind kind,
+                                             struct firn_block_writer **out, firn_error *err);
+const struct firn_block_file_id *firn_block_writer_id(const struct firn_block_writer *writer);
+
+/* Writes one block whose bytes are already encoded with codec. Safe from several threads at once: a place is reserved
+ * under a lock, the write happens outside it. */
+FIRN_MUST_CHECK int firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec,
+                                          firn_slice stored, uint32_t raw_size,
+                                          struct firn_block_ref *out, firn_error *err);
+/* Names a block that was added. One thread. */
+FIRN_MUST_CHECK int firn_block_writer_add_section(struct firn_block_writer *writer, uint32_t kind,
+                                                  const struct firn_block_ref *ref,
+                                                  firn_error *err);
+/* Bytes written so far. */
+uint64_t firn_block_writer_size_bytes(const struct firn_block_writer *writer);
+
+/* Table of contents, footer, sync, rename (never over an existing file), directory sync. After success the file is
+ * durable under its name; after failure nothing is left under either name. The writer can only be destroyed. */
+FIRN_MUST_CHECK int firn_block_writer_finish(struct firn_block_writer *writer, uint64_t *out_size,
+                                             firn_error *err);
+/* Removes the temporary file unless finished. NULL is fine. */
+void firn_block_writer_destroy(struct firn_block_writer *writer);
+
+/* ---- reading (block_reader.c) ---- */
+
+struct firn_block_reader;
+
+/* Checks header, footer and table of contents. FIRN_CORRUPT names file and offset; FIRN_NEWER the version it saw.
+ * dir is not needed after this. */
+FIRN_MUST_CHECK int firn_block_reader_open(struct firn_os_dir *dir, const char *name,
+                                           enum firn_block_file_kind kind,
+                                           struct firn_block_reader **out, firn_error *err);
+void firn_block_reader_close(struct firn_block_reader *reader);
+const struct firn_block_file_id *firn_block_reader_id(const struct firn_block_reader *reader);
+const char *firn_block_reader_path(const struct firn_block_reader *reader);
+uint64_t firn_block_reader_size_bytes(const struct firn_block_reader *reader);
+
+size_t firn_block_reader_section_count(const struct firn_block_reader *reader);
+const struct firn_block_section *firn_block_reader_section(const struct firn_block_reader *reader,
+                                                           size_t i);
+
+/* Reads, verifies and decodes one block; replaces the contents of out. Any thread, each with its own context and buf. */
+FIRN_MUST_CHECK int firn_block_reader_read(struct firn_block_reader *reader,
+                                           const struct firn_block_ref *ref,
+                                           struct firn_compress *context, struct firn_buf *out,
+                                           firn_error *err);
+/* Compares every MiB of the body with the table of contents: what a transfer or a scrub asks. FIRN_CORRUPT names the
+ * first bad range. */
+FIRN_MUST_CHECK int firn_block_reader_verify_body(struct firn_block_reader *reader,
+                                                  firn_error *err);
+
+/* ---- salvage (block_salvage.c) ---- */
+
+/* Walks the blocks of a file whose table of contents or footer may be gone, by their own headers, and calls visit for
+ * each that verifies; resynchronizes behind damage. Reads the file in bounded memory. FIRN_CORRUPT only if not even the
+ * header can be read. */
+FIRN_MUST_CHECK int
+firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
+                   int (*visit)(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec,
+                                firn_slice stored, firn_error *err),
+                   void *ctx, firn_error *err);
+
+#endif

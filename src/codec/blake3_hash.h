@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * codec/blake3_hash.h: BLAKE3-256, the name of every object. Any thread; one state is for one thread at a time.
+ */
+#ifndef FIRN_CODEC_BLAKE3_HASH_H
+#define FIRN_CODEC_BLAKE3_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firn/types.h"
+
+/* Room for the library's hasher; about 2 KiB, may live on the stack. */
+struct firn_blake3_hash {
+    uint64_t opaque[240];
+};
+
+void firn_blake3_hash_of(const void *data, size_t size, firn_hash *out);
+
+void firn_blake3_hash_init(struct firn_blake3_hash *state);
+void firn_blake3_hash_update(struct firn_blake3_hash *state, const void *data, size_t size);
+/* May be called again after more updates. */
+void firn_blake3_hash_final(const struct firn_blake3_hash *state, firn_hash *out);
+
+#endif

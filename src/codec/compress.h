@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * codec/compress.h: zstd and LZ4 behind one numbering, with bounds that the caller states.
+ *
+ * A context holds what is costly to make; it is for one thread at a time and reused from call to call. Its memory comes
+ * from base/mem.h.
+ */
+#ifndef FIRN_CODEC_COMPRESS_H
+#define FIRN_CODEC_COMPRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/types.h"
+
+/* These numbers are on disk. */
+enum firn_codec { FIRN_CODEC_NONE = 0, FIRN_CODEC_LZ4 = 1, FIRN_CODEC_ZSTD = 2 };
+
+struct firn_compress;
+
+/* Makes an empty context; parts of it are allocated at first use. */
+FIRN_MUST_CHECK int firn_compress_create(struct firn_compress **out, firn_error *err);
+void firn_compress_destroy(struct firn_compress *context);
+
+/* Replaces the contents of out. level is zstd's (ignored by LZ4). */
+FIRN_MUST_CHECK int firn_compress_encode(struct firn_compress *context, enum firn_codec codec,
+                                         int level, firn_slice input, struct firn_buf *out,
+                                         firn_error *err);
+/* Decodes into exactly raw_size bytes at out. FIRN_CORRUPT if the input yields more, fewer, or nothing sensible; what is
+ * declared inside the input is never believed and never allocated. */
+FIRN_MUST_CHECK int firn_compress_decode(struct firn_compress *context, enum firn_codec codec,
+                                         firn_slice input, void *out, size_t raw_size,
+                                         firn_error *err);
+
+/* A zstd stream in pieces, for frames that need not carry their content size. sink gets the decoded bytes in order;
+ * FIRN_LIMIT as soon as more than raw_size_max bytes would come out. */
+struct firn_compress_stream;
+FIRN_MUST_CHECK int firn_compress_stream_create(uint64_t raw_size_max,
+                                                struct firn_compress_stream **out, firn_error *err);
+void firn_compress_stream_destroy(struct firn_compress_stream *stream);
+FIRN_MUST_CHECK int firn_compress_stream_feed(struct firn_compress_stream *stream, firn_slice input,
+                                              int (*sink)(void *ctx, firn_slice data,
+                                                          firn_error *err),
+                                              void *ctx, firn_error *err);
+/* FIRN_CORRUPT unless exactly one whole frame was fed. */
+FIRN_MUST_CHECK int firn_compress_stream_finish(struct firn_compress_stream *stream,
+                                                firn_error *err);
+
+/* The other direction, level as zstd's: input in pieces, sink gets the frame in pieces. */
+struct firn_compress_writer;
+FIRN_MUST_CHECK int firn_compress_writer_create(int level, struct firn_compress_writer **out,
+                                                firn_error *err);
+void firn_compress_writer_destroy(struct firn_compress_writer *writer);
+FIRN_MUST_CHECK int firn_compress_writer_feed(struct firn_compress_writer *writer, firn_slice input,
+                                              int (*sink)(void *ctx, firn_slice data,
+                                                          firn_error *err),
+                                              void *ctx, firn_error *err);
+/* Ends the frame; the writer is ready for the next one. */
+FIRN_MUST_CHECK int firn_compress_writer_finish(struct firn_compress_writer *writer,
+                                                int (*sink)(void *ctx, firn_slice data,
+                                                            firn_error *err),
+                                                void *ctx, firn_error *err);
+
+#endif

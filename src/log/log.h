@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log/log.h: an append-only sequence of records, kept in numbered segment files <prefix>-<number>.log of a directory.
+ *
+ * What it promises: after a crash or a power cut an open log yields a prefix of the records that were appended, in
+ * order, each whole, and at least all those before the last successful sync. Damage and a torn tail are told apart by the
+ * rule in docs/formats/log.md.
+ *
+ * Threads: append from one thread at a time (the caller serializes); sync from any thread beside an append.
+ * The directory handle is borrowed and must outlive the log.
+ */
+#ifndef FIRN_LOG_LOG_H
+#define FIRN_LOG_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "firn/types.h"
+#include "os/os.h"
+
+struct firn_log;
+
+/* Types below 16 belong to log/ itself; callers use 16 to 255. */
+enum { FIRN_LOG_TYPE_USER = 16 };
+/* The longest record: 1 GiB - 64 KiB. Longer ones are refused with FIRN_LIMIT. */
+enum { FIRN_LOG_RECORD_SIZE_MAX = (1 << 30) - (64 << 10) };
+
+struct firn_log_position {
+    uint64_t segment; /* from 1 */
+    uint64_t offset;  /* in the segment's file */
+};
+
+struct firn_log_options {
+    const char *prefix;          /* "wal"; borrowed for the life of the log */
+    uint64_t segment_size_bytes; /* a new segment begins when this is passed; 0 means 64 MiB */
+    bool read_only; /* recover without writing anything; the log returned cannot append */
+};
+
+/* What recovery found; all zero where there was nothing to say. */
+struct firn_log_recovery {
+    uint64_t record_count;
+    bool was_closed_cleanly;
+    bool was_cut; /* bytes behind the last whole record were given up as a torn tail */
+    struct firn_log_position cut; /* where */
+    uint64_t cut_bytes;           /* how many bytes lie behind that place in its segment */
+};
+
+/* Makes an empty log: the first segment, durable under its name when this returns. FIRN_EXISTS if there is one. */
+FIRN_MUST_CHECK int firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
+                                    struct firn_log **out, firn_error *err);
+
+/* Reads all records from the oldest segment on, in order, and gives the log back ready to append. The record's bytes
+ * are borrowed until visit returns; another return than FIRN_OK ends recovery and is returned. FIRN_CORRUPT names
+ * segment and offset of damage; FIRN_NOT_FOUND if there is no log. Unless read_only, everything that visit was shown
+ * is durable when this returns. recovery may be NULL. */
+FIRN_MUST_CHECK int firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
+                                  int (*visit)(void *ctx, uint8_t type, firn_slice record,
+                                               struct firn_log_position position, firn_error *err),
+                                  void *ctx, struct firn_log **out,
+                                  struct firn_log_recovery *recovery, firn_error *err);
+
+/* Appends one record made of part_count parts, handed to the kernel before this returns (so it survives the process).
+ * After any failure the log refuses further appends and syncs with FIRN_FAILED. */
+FIRN_MUST_CHECK int firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts,
+                                    size_t part_count, struct firn_log_position *out,
+                                    firn_error *err);
+/* Makes everything appended before the call durable. A failure latches the log. */
+FIRN_MUST_CHECK int firn_log_sync(struct firn_log *log, firn_error *err);
+/* The end of the last record appended. */
+struct firn_log_position firn_log_end(struct firn_log *log);
+/* Bytes in all segments. */
+uint64_t firn_log_size_bytes(struct firn_log *log);
+
+/* Begins a new segment, after syncing the old one; positions appended later lie in it. */
+FIRN_MUST_CHECK int firn_log_rotate(struct firn_log *log, firn_error *err);
+/* Removes segments whose number is smaller than first_segment. Removal is durable at the latest with the next rotate
+ * or close; a removed segment that a power cut brings back is ignored. */
+FIRN_MUST_CHECK int firn_log_remove_before(struct firn_log *log, uint64_t first_segment,
+                                           firn_error *err);
+
+/* Writes the end record and syncs. The handle is gone afterwards, whatever is returned. NULL is fine. */
+FIRN_MUST_CHECK int firn_log_close(struct firn_log *log, firn_error *err);
+/* Drops the handle without writing anything: as a crash would. NULL is fine. */
+void firn_log_abandon(struct firn_log *log);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/memtable.h: the newest writes of one tree, sorted by key, then by sequence with the newest first.
+ *
+ * One writer at a time (the caller serializes); any number of readers beside it without locks. Entries never change
+ * and never go before the memtable does: slices that a reader gets stay valid as long as the memtable.
+ */
+#ifndef FIRN_LSM_MEMTABLE_H
+#define FIRN_LSM_MEMTABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "firn/types.h"
+#include "lsm/view.h"
+
+/* On disk (log and runs). */
+enum firn_entry_kind { FIRN_ENTRY_PUT = 1, FIRN_ENTRY_DELETE = 2 };
+
+struct firn_entry {
+    firn_slice key;
+    firn_slice value; /* empty for FIRN_ENTRY_DELETE */
+    uint64_t sequence;
+    enum firn_entry_kind kind;
+};
+
+struct firn_memtable;
+
+FIRN_MUST_CHECK int firn_memtable_create(struct firn_memtable **out, firn_error *err);
+void firn_memtable_destroy(struct firn_memtable *table);
+
+/* Copies key and value. (key, sequence) must not be there yet, and sequence must not be smaller than any given before.
+ * On FIRN_NO_MEMORY the table is unchanged. */
+FIRN_MUST_CHECK int firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry,
+                                      firn_error *err);
+
+/* The newest version of key that view sees, tombstones included; false if there is none. Any thread. */
+bool firn_memtable_get(const struct firn_memtable *table, firn_slice key,
+                       const struct firn_view *view, struct firn_entry *out);
+
+size_t firn_memtable_entry_count(const struct firn_memtable *table);
+/* All memory that the table holds. */
+size_t firn_memtable_size_bytes(const struct firn_memtable *table);
+
+/* A position between entries of all versions. In the caller's memory, borrowed from the table, one thread. A writer may
+ * go on beside it; entries added meanwhile may or may not be met, all older ones are. */
+struct firn_memtable_cursor {
+    const struct firn_memtable *table;
+    struct firn_entry entry; /* valid while is_valid */
+    bool is_valid;
+    void *node; /* the implementation's */
+    size_t slot;
+    uint64_t version;
+};
+
+void firn_memtable_cursor_init(struct firn_memtable_cursor *cursor,
+                               const struct firn_memtable *table);
+/* To the first entry at or after (key, sequence) in table order: a sequence of UINT64_MAX is before all versions. */
+void firn_memtable_cursor_seek(struct firn_memtable_cursor *cursor, firn_slice key,
+                               uint64_t sequence);
+/* To the last entry before (key, sequence) in table order. */
+void firn_memtable_cursor_seek_before(struct firn_memtable_cursor *cursor, firn_slice key,
+                                      uint64_t sequence);
+void firn_memtable_cursor_first(struct firn_memtable_cursor *cursor);
+void firn_memtable_cursor_last(struct firn_memtable_cursor *cursor);
+/* Only while valid. */
+void firn_memtable_cursor_next(struct firn_memtable_cursor *cursor);
+void firn_memtable_cursor_prev(struct firn_memtable_cursor *cursor);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/view.h: which commits a reading sees: a set of sequence intervals, almost always the single one [1, n].
+ */
+#ifndef FIRN_LSM_VIEW_H
+#define FIRN_LSM_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct firn_view_interval {
+    uint64_t first; /* inclusive */
+    uint64_t last;  /* inclusive, ≥ first */
+};
+
+/* Ascending, disjoint, not adjacent; immutable once shared. The intervals are borrowed from the view's owner. */
+struct firn_view {
+    const struct firn_view_interval *intervals;
+    size_t count;
+};
+
+static inline bool
+firn_view_sees(const struct firn_view *view, uint64_t sequence)
+{
+    /* From the newest: nearly every question is about the last interval. */
+    for (size_t i = view->count; i > 0; i--) {
+        const struct firn_view_interval *interval = &view->intervals[i - 1];
+        if (sequence > interval->last) {
+            return false;
+        }
+        if (sequence >= interval->first) {
+            return true;
+        }
+    }
+    return false;
+}
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os.h: the seam. Everything that firn asks of the outside world goes through one `struct firn_os`.
+ *
+ * Three implementations: posix (os_posix.h), memory (os_memory.h: a file system that knows what was synced, and a
+ * deterministic scheduler), fault (os_fault.h: wraps another and makes calls fail).
+ *
+ * Names. (I1) A name given together with a directory is ONE component: not empty, no '/', no NUL, not "." or "..".
+ * The wrappers refuse anything else with FIRN_INVALID, so a hostile name cannot leave its directory. Only
+ * firn_os_dir_open_path takes a path of the user's. No operation on a name follows a symbolic link.
+ *
+ * Errors carry the path of the object. Handles: a directory handle may be used by several threads at once; so may
+ * reads and writes of one file at given offsets. Closing never fails (what must be durable was synced before).
+ */
+#ifndef FIRN_OS_OS_H
+#define FIRN_OS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/types.h"
+
+struct firn_os;
+struct firn_os_dir;
+struct firn_os_file;
+
+enum firn_os_kind {
+    FIRN_OS_FILE = 1,
+    FIRN_OS_DIR = 2,
+    FIRN_OS_SYMLINK = 3,
+    FIRN_OS_FIFO = 4,
+    FIRN_OS_SOCKET = 5,
+    FIRN_OS_CHAR_DEVICE = 6,
+    FIRN_OS_BLOCK_DEVICE = 7,
+    FIRN_OS_UNKNOWN = 0
+};
+
+struct firn_os_stat {
+    enum firn_os_kind kind;
+    uint32_t mode; /* the 12 permission bits */
+    uint32_t uid;
+    uint32_t gid;
+    uint64_t nlink;
+    uint64_t size_bytes;
+    uint64_t allocated_bytes;
+    uint64_t device;
+    uint64_t inode;
+    int64_t mtime_ns; /* since the epoch */
+    int64_t ctime_ns;
+    int64_t btime_ns; /* 0 where the file system does not tell */
+};
+
+/* ---- directories ---- */
+
+/* Opens the directory that a user's path names, relative to the working directory. Follows links. */
+FIRN_MUST_CHECK int firn_os_dir_open_path(struct firn_os *os, const char *path,
+                                          struct firn_os_dir **out, firn_error *err);
+/* Opens a directory inside another. FIRN_NOT_FOUND where it is missing or not a directory; links are not followed. */
+FIRN_MUST_CHECK int firn_os_dir_open(struct firn_os_dir *parent, const char *name,
+                                     struct firn_os_dir **out, firn_error *err);
+/* Opens a directory some levels below another: components separated by '/', each as in (I1), no link followed on the
+ * way. "" opens the directory itself again. One system call where openat2 works. */
+FIRN_MUST_CHECK int firn_os_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
+                                             struct firn_os_dir **out, firn_error *err);
+/* NULL is fine. */
+void firn_os_dir_close(struct firn_os_dir *dir);
+struct firn_os *firn_os_dir_os(const struct firn_os_dir *dir);
+/* The path by which it was opened, for messages; borrowed from the handle. */
+const char *firn_os_dir_path(const struct firn_os_dir *dir);
+
+struct firn_os_dirent {
+    const char *name; /* NUL-terminated; without "." and ".."; borrowed until the visit returns */
+    size_t name_size;
+    enum firn_os_kind kind; /* FIRN_OS_UNKNOWN where the file system does not tell */
+    uint64_t inode;
+};
+/* Calls visit for each entry, in no particular order; a return other than FIRN_OK ends the walk and is returned.
+ * One walk at a time per handle. */
+FIRN_MUST_CHECK int firn_os_dir_list(struct firn_os_dir *dir,
+                                     int (*visit)(void *ctx, const struct firn_os_dirent *entry),
+                                     void *ctx, firn_error *err);
+/* Makes the names in this directory durable. */
+FIRN_MUST_CHECK int firn_os_dir_sync(struct firn_os_dir *dir, firn_error *err);
+/* Makes everything on the file system of this directory durable (syncfs). */
+FIRN_MUST_CHECK int firn_os_dir_sync_filesystem(struct firn_os_dir *dir, firn_error *err);
+/* The absolute path without links ("realpath"), appended to out without a NUL. */
+FIRN_MUST_CHECK int firn_os_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out,
+                                          firn_error *err);
+/* Bytes free for this user on the file system of the directory. */
+FIRN_MUST_CHECK int firn_os_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out, firn_error *err);
+
+/* ---- names in a directory ---- */
+
+FIRN_MUST_CHECK int firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode,
+                                     firn_error *err);
+FIRN_MUST_CHECK int firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err);
+FIRN_MUST_CHECK int firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err);
+
+enum firn_os_rename_mode {
+    FIRN_OS_RENAME_REPLACE,
+    FIRN_OS_RENAME_NO_REPLACE, /* FIRN_EXISTS if the new name is taken */
+    FIRN_OS_RENAME_EXCHANGE /* both names must exist; FIRN_UNSUPPORTED where the file system cannot */
+};
+FIRN_MUST_CHECK int firn_os_rename(struct firn_os_dir *from_dir, const char *from,
+                                   struct firn_os_dir *to_dir, const char *to,
+                                   enum firn_os_rename_mode mode, firn_error *err);
+FIRN_MUST_CHECK int firn_os_link(struct firn_os_dir *from_dir, const char *from,
+                                 struct firn_os_dir *to_dir, const char *to, firn_error *err);
+FIRN_MUST_CHECK int firn_os_make_symlink(struct firn_os_dir *dir, const char *name,
+                                         const char *target, firn_error *err);
+/* Appends the target, without a NUL. */
+FIRN_MUST_CHECK int firn_os_read_symlink(struct firn_os_dir *dir, const char *name,
+                                         struct firn_buf *out, firn_error *err);
+/* Creates a fifo (used by tests and by nothing that restores). */
+FIRN_MUST_CHECK int firn_os_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode,
+                                      firn_error *err);
+FIRN_MUST_CHECK int firn_os_stat(struct firn_os_dir *dir, const char *name,
+                                 struct firn_os_stat *out, firn_error *err);
+FIRN_MUST_CHECK int firn_os_dir_stat(struct firn_os_dir *dir, struct firn_os_stat *out,
+                                     firn_error *err);
+
+/* ---- files ---- */
+
+enum firn_os_open_flags {
+    FIRN_OS_READ = 1,
+    FIRN_OS_WRITE = 2,
+    FIRN_OS_CREATE = 4,    /* create if missing */
+    FIRN_OS_EXCLUSIVE = 8, /* with CREATE: FIRN_EXISTS if it is there */
+    FIRN_OS_TRUNCATE = 16,
+    FIRN_OS_NO_ATIME = 32 /* do not touch the access time, where permitted */
+};
+/* Only regular files: FIRN_INVALID for others, without blocking on a fifo. mode as for open(2), under the umask. */
+FIRN_MUST_CHECK int firn_os_file_open(struct firn_os_dir *dir, const char *name, unsigned flags,
+                                      uint32_t mode, struct firn_os_file **out, firn_error *err);
+/* NULL is fine. */
+void firn_os_file_close(struct firn_os_file *file);
+const char *firn_os_file_path(const struct firn_os_file *file);
+struct firn_os *firn_os_file_os(const struct firn_os_file *file);
+
+/* Reads until size bytes or the end of the file; *out_size says how many. */
+FIRN_MUST_CHECK int firn_os_file_read(struct firn_os_file *file, uint64_t offset, void *data,
+                                      size_t size, size_t *out_size, firn_error *err);
+/* Reads exactly size bytes; FIRN_CORRUPT, naming file and offset, where the file ends before. */
+FIRN_MUST_CHECK int firn_os_file_read_exact(struct firn_os_file *file, uint64_t offset, void *data,
+                                            size_t size, firn_error *err);
+/* Writes all of it, or fails; a failed write may have written a part. */
+FIRN_MUST_CHECK int firn_os_file_write(struct firn_os_file *file, uint64_t offset, const void *data,
+                                       size_t size, firn_error *err);
+FIRN_MUST_CHECK int firn_os_file_stat(struct firn_os_file *file, struct firn_os_stat *out,
+                                      firn_error *err);
+FIRN_MUST_CHECK int firn_os_file_truncate(struct firn_os_file *file, uint64_t size,
+                                          firn_error *err);
+/* Reserves disk space for [0, size) without changing what is read; FIRN_UNSUPPORTED where the system cannot. */
+FIRN_MUST_CHECK int firn_os_file_allocate(struct firn_os_file *file, uint64_t size,
+                                          firn_error *err);
+/* Makes contents and size durable (not the name: that is its directory's). After a failure nothing may be assumed of
+ * what was written since the last success: never retry, reopen. */
+FIRN_MUST_CHECK int firn_os_file_sync(struct firn_os_file *file, firn_error *err);
+/* Asks the kernel to begin writing a range back, so that a later sync is short. A hint: never fails. */
+void firn_os_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size);
+/* The first run of data at or after offset: [*out_start, *out_end). Both are the file's size where only a hole
+ * follows. A file system that does not know holes reports one run. */
+FIRN_MUST_CHECK int firn_os_file_next_data(struct firn_os_file *file, uint64_t offset,
+                                           uint64_t *out_start, uint64_t *out_end, firn_error *err);
+
+enum firn_os_lock_kind { FIRN_OS_LOCK_SHARED, FIRN_OS_LOCK_EXCLUSIVE };
+/* Advisory lock of the whole file, held by the handle and gone with it (or with the process). Does not wait:
+ * FIRN_BUSY if another handle, in this process or another, holds it. */
+FIRN_MUST_CHECK int firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind,
+                                      firn_error *err);
+void firn_os_file_unlock(struct firn_os_file *file);
+
+/* ---- metadata of any object ---- */
+
+/* What to work on: `file` if not NULL; else `name` in `dir`; else `dir` itself. Links are never followed. */
+struct firn_os_node {
+    struct firn_os_dir *dir;
+    const char *name;
+    struct firn_os_file *file;
+};
+FIRN_MUST_CHECK int firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err);
+FIRN_MUST_CHECK int firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid,
+                                      firn_error *err);
+/* Sets the modification time, leaves the access time. */
+FIRN_MUST_CHECK int firn_os_set_mtime(struct firn_os_node node, int64_t mtime_ns, firn_error *err);
+/* Appends the names, each with its NUL, in no particular order. Nothing where xattrs are not supported. */
+FIRN_MUST_CHECK int firn_os_xattr_list(struct firn_os_node node, struct firn_buf *out,
+                                       firn_error *err);
+/* Appends the value. FIRN_NOT_FOUND if there is no such attribute. */
+FIRN_MUST_CHECK int firn_os_xattr_get(struct firn_os_node node, const char *attribute,
+                                      struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int firn_os_xattr_set(struct firn_os_node node, const char *attribute,
+                                      firn_slice value, firn_error *err);
+FIRN_MUST_CHECK int firn_os_xattr_remove(struct firn_os_node node, const char *attribute,
+                                         firn_error *err);
+
+/* ---- clocks, randomness, machine ---- */
+
+int64_t firn_os_now_ns(struct firn_os *os);       /* since the epoch */
+int64_t firn_os_monotonic_ns(struct firn_os *os); /* from an arbitrary start */
+void firn_os_sleep_ns(struct firn_os *os, int64_t duration_ns);
+FIRN_MUST_CHECK int firn_os_random(struct firn_os *os, void *out, size_t size, firn_error *err);
+unsigned firn_os_cpu_count(struct firn_os *os); /* usable by this process, at least 1 */
+uint64_t firn_os_process_id(struct firn_os *os);
+uint32_t firn_os_user_id(struct firn_os *os); /* effective; 0 may set owners */
+
+/* The posix implementation; one for the process, never released. */
+struct firn_os *firn_os_default(void);
+
+#endif

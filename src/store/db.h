@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db.h: the store inside the library: a directory, its lock, its log, its keyspaces, commits and cursors. The
+ * public twin (and the caveats) is include/firn/store.h; here the outside world is an argument, system keyspaces can be
+ * opened, and other parts of firn keep files of their own in the store's directory.
+ *
+ * Layout of a store's directory (docs/formats/store.md):
+ *   FIRN                 identity: magic, format version, store id, creation time; written last at creation
+ *   LOCK                 locked by the writing process; holds its pid as text
+ *   wal-<number>.log     the record log
+ *   packs/               owned by workspace/
+ */
+#ifndef FIRN_STORE_DB_H
+#define FIRN_STORE_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "firn/store.h"
+#include "os/os.h"
+
+struct firn_db;
+struct firn_db_keyspace;
+struct firn_db_batch;
+struct firn_db_cursor;
+
+/* Names that begin so are outside views, restores and diffs of the store's data, and not open to the public. */
+#define FIRN_DB_SYSTEM_PREFIX "firn."
+
+struct firn_db_options {
+    bool create_if_missing;
+    bool fail_if_exists;
+    bool read_only;
+    firn_durability durability; /* DEFAULT means FULL */
+    int64_t lock_timeout_ms;
+};
+
+/* dir is borrowed until close. */
+FIRN_MUST_CHECK int firn_db_open(struct firn_os_dir *dir, const struct firn_db_options *options,
+                                 struct firn_db **out, firn_error *err);
+/* As firn_store_close. */
+FIRN_MUST_CHECK int firn_db_close(struct firn_db *db, firn_error *err);
+/* Drops the handle as a crash would: nothing is written. Cursors may be open; they are gone. For tests and for giving up. */
+void firn_db_abandon(struct firn_db *db);
+FIRN_MUST_CHECK int firn_db_sync(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_check(struct firn_db *db,
+                                  void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                  firn_check_report *report, firn_error *err);
+struct firn_os *firn_db_os(const struct firn_db *db);
+struct firn_os_dir *firn_db_dir(const struct firn_db *db);
+bool firn_db_is_read_only(const struct firn_db *db);
+/* 128 random bits made at creation. */
+const uint8_t *firn_db_id(const struct firn_db *db);
+
+/* System names are allowed here. Read-only: FIRN_NOT_FOUND where it is missing. */
+FIRN_MUST_CHECK int firn_db_keyspace_open(struct firn_db *db, const char *name,
+                                          struct firn_db_keyspace **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_list(struct firn_db *db,
+                                          int (*visit)(void *ctx, const char *name), void *ctx,
+                                          firn_error *err);
+struct firn_db *firn_db_keyspace_db(const struct firn_db_keyspace *keyspace);
+const char *firn_db_keyspace_name(const struct firn_db_keyspace *keyspace);
+
+/* Replaces the contents of out; FIRN_NOT_FOUND. Any thread. */
+struct firn_buf;
+FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key,
+                                struct firn_buf *out, firn_error *err);
+
+FIRN_MUST_CHECK int firn_db_batch_create(struct firn_db_batch **out, firn_error *err);
+void firn_db_batch_destroy(struct firn_db_batch *batch);
+void firn_db_batch_clear(struct firn_db_batch *batch);
+size_t firn_db_batch_count(const struct firn_db_batch *batch);
+size_t firn_db_batch_size_bytes(const struct firn_db_batch *batch);
+FIRN_MUST_CHECK int firn_db_batch_put(struct firn_db_batch *batch,
+                                      struct firn_db_keyspace *keyspace, firn_slice key,
+                                      firn_slice value, firn_error *err);
+FIRN_MUST_CHECK int firn_db_batch_delete(struct firn_db_batch *batch,
+                                         struct firn_db_keyspace *keyspace, firn_slice key,
+                                         firn_error *err);
+FIRN_MUST_CHECK int firn_db_write(struct firn_db *db, const struct firn_db_batch *batch,
+                                  firn_durability durability, firn_error *err);
+
+struct firn_db_cursor_options {
+    const firn_slice *lower;  /* NULL is no bound */
+    const firn_slice *upper;  /* exclusive */
+    const firn_slice *prefix; /* NULL is none */
+};
+FIRN_MUST_CHECK int firn_db_cursor_open(struct firn_db_keyspace *keyspace,
+                                        const struct firn_db_cursor_options *options,
+                                        struct firn_db_cursor **out, firn_error *err);
+void firn_db_cursor_close(struct firn_db_cursor *cursor);
+FIRN_MUST_CHECK int firn_db_cursor_first(struct firn_db_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_last(struct firn_db_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_seek(struct firn_db_cursor *cursor, firn_slice key,
+                                        firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_seek_before(struct firn_db_cursor *cursor, firn_slice key,
+                                               firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_next(struct firn_db_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_db_cursor_prev(struct firn_db_cursor *cursor, firn_error *err);
+bool firn_db_cursor_valid(const struct firn_db_cursor *cursor);
+firn_slice firn_db_cursor_key(const struct firn_db_cursor *cursor);
+firn_slice firn_db_cursor_value(const struct firn_db_cursor *cursor);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * support/test_alloc.c: counters are atomic, so that threads of a store may allocate too.
+ */
+#include "support/test_alloc.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static atomic_uint_fast64_t calls;
+static atomic_uint_fast64_t fail_at;
+static atomic_bool fail_for_ever;
+static atomic_int_fast64_t alive;
+
+static void *
+counting_resize(void *ctx, void *memory, size_t size)
+{
+    (void)ctx;
+    uint64_t call = atomic_fetch_add(&calls, 1) + 1;
+    uint64_t limit = atomic_load(&fail_at);
+    if (limit != 0 && (call == limit || (call > limit && atomic_load(&fail_for_ever)))) {
+        return NULL;
+    }
+    void *result = realloc(memory, size);
+    if (result != NULL && memory == NULL) {
+        atomic_fetch_add(&alive, 1);
+    }
+    return result;
+}
+
+static void
+counting_release(void *ctx, void *memory)
+{
+    (void)ctx;
+    atomic_fetch_sub(&alive, 1);
+    free(memory);
+}
+
+void
+test_alloc_install(void)
+{
+    static const struct firn_allocator counting = {counting_resize, counting_release, NULL};
+    atomic_store(&alive, 0);
+    test_alloc_fail_at(0, false);
+    firn_mem_set_allocator(&counting);
+}
+
+void
+test_alloc_uninstall(void)
+{
+    firn_mem_set_allocator(NULL);
+}
+
+void
+test_alloc_fail_at(uint64_t n, bool for_ever)
+{
+    atomic_store(&calls, 0);
+    atomic_store(&fail_for_ever, for_ever);
+    atomic_store(&fail_at, n);
+}
+
+uint64_t
+test_alloc_calls(void)
+{
+    return atomic_load(&calls);
+}
+
+int64_t
+test_alloc_alive(void)
+{
+    return atomic_load(&alive);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/base: buffers, arenas, the hash map, error texts, readers of untrusted bytes.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/hash_map.h"
+#include "base/mem.h"
+#include "base/reader.h"
+#include "base/slice.h"
+#include "support/test_alloc.h"
+#include "support/test_random.h"
+
+static void
+error_text_is_cut_visibly_and_codes_follow_errno(void **state)
+{
+    (void)state;
+    firn_error err;
+    char longer[2 * FIRN_ERROR_TEXT_SIZE];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    assert_int_equal(firn_error_set(&err, FIRN_CORRUPT, "%s", longer), FIRN_CORRUPT);
+    assert_int_equal(strlen(err.text), FIRN_ERROR_TEXT_SIZE - 1);
+    assert_string_equal(err.text + FIRN_ERROR_TEXT_SIZE - 4, "...");
+
+    assert_int_equal(firn_error_set_errno(&err, ENOSPC, "could not write 'a'"), FIRN_NO_SPACE);
+    assert_int_equal(err.os_errno, ENOSPC);
+    assert_non_null(strstr(err.text, "could not write 'a': "));
+    assert_int_equal(firn_error_prefix(&err, "save"), FIRN_NO_SPACE);
+    assert_int_equal(strncmp(err.text, "save: could not", 15), 0);
+    assert_int_equal(firn_error_set(NULL, FIRN_IO, "nobody asks"), FIRN_IO);
+    assert_string_equal(firn_code_name(FIRN_NEWER), "FIRN_NEWER");
+    assert_string_equal(firn_code_text(-999), "unknown error");
+}
+
+static void
+buf_grows_and_survives_failed_allocation(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct firn_buf buf = {0};
+    assert_int_equal(firn_buf_append_str(&buf, "hello"), FIRN_OK);
+    assert_int_equal(firn_buf_append_le32(&buf, 0x01020304), FIRN_OK);
+    assert_int_equal(firn_buf_append_format(&buf, "%d", 42), FIRN_OK);
+    assert_int_equal(buf.size, 11);
+    assert_string_equal(firn_buf_text(&buf) + 9, "42");
+    test_alloc_fail_at(1, true);
+    assert_int_equal(firn_buf_reserve(&buf, 1 << 20), FIRN_NO_MEMORY);
+    assert_int_equal(firn_buf_reserve(&buf, SIZE_MAX), FIRN_NO_MEMORY);
+    assert_int_equal(buf.size, 11);
+    test_alloc_fail_at(0, false);
+    firn_buf_deinit(&buf);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
+varints_round_trip_and_have_one_form(void **state)
+{
+    (void)state;
+    struct firn_buf buf = {0};
+    for (unsigned bit = 0; bit < 64; bit++) {
+        for (uint64_t delta = 0; delta < 3; delta++) {
+            uint64_t value = (UINT64_C(1) << bit) + delta - 1;
+            firn_buf_clear(&buf);
+            assert_int_equal(firn_buf_append_varint(&buf, value), FIRN_OK);
+            struct firn_reader reader = firn_reader_of(firn_buf_slice(&buf));
+            uint64_t back = ~value;
+            assert_true(firn_reader_varint(&reader, &back));
+            assert_int_equal(back, value);
+            assert_int_equal(firn_reader_left(&reader), 0);
+            reader = firn_reader_of(firn_bytes(buf.data, buf.size - 1));
+            assert_false(firn_reader_varint(&reader, &back));
+        }
+    }
+    uint64_t value;
+    struct firn_reader longer = firn_reader_of(firn_bytes("\x80\x00", 2));
+    assert_false(firn_reader_varint(&longer, &value));
+    struct firn_reader wider =
+        firn_reader_of(firn_bytes("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10));
+    assert_false(firn_reader_varint(&wider, &value));
+    struct firn_reader sized = firn_reader_of(firn_bytes("\x05"
+                                                         "abc",
+                                                         4));
+    firn_slice slice;
+    assert_false(firn_reader_sized(&sized, 100, &slice));
+    assert_int_equal(firn_reader_left(&sized), 4);
+    firn_buf_deinit(&buf);
+}
+
+static void
+arena_gives_aligned_memory_and_frees_all(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct firn_arena arena = {.chunk_size = 256};
+    for (size_t i = 0; i < 500; i++) {
+        size_t size = i % 90;
+        uint8_t *memory = firn_arena_alloc(&arena, size);
+        assert_non_null(memory);
+        assert_int_equal((uintptr_t)memory % 8, 0);
+        memset(memory, 0xa5, size);
+        assert_string_equal(firn_arena_str(&arena, "name", 4), "name");
+    }
+    test_alloc_fail_at(1, true);
+    assert_null(firn_arena_alloc(&arena, 1000));
+    test_alloc_fail_at(0, false);
+    firn_arena_deinit(&arena);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static uint64_t
+u64_hash(const void *record)
+{
+    uint64_t value;
+    memcpy(&value, record, sizeof value);
+    return value & 0xff; /* collides often, on purpose */
+}
+
+static bool
+u64_equal(const void *record, const void *key)
+{
+    return memcmp(record, key, 8) == 0;
+}
+
+static void
+hash_map_finds_what_was_inserted(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct firn_hash_map map;
+    firn_hash_map_init(&map, 8, u64_hash, u64_equal);
+    struct test_random random;
+    test_random_init(&random, "hash_map", 7);
+    uint64_t values[3000];
+    for (size_t i = 0; i < 3000; i++) {
+        values[i] = test_random_next(&random);
+        assert_null(firn_hash_map_find(&map, u64_hash(&values[i]), &values[i]));
+        assert_non_null(firn_hash_map_insert(&map, u64_hash(&values[i]), &values[i]));
+    }
+    for (size_t i = 0; i < 3000; i++) {
+        assert_non_null(firn_hash_map_find(&map, u64_hash(&values[i]), &values[i]));
+        assert_memory_equal(firn_hash_map_at(&map, i), &values[i], 8);
+    }
+    firn_hash_map_clear(&map);
+    assert_null(firn_hash_map_find(&map, u64_hash(&values[0]), &values[0]));
+    for (uint64_t n = 1; n < 10; n++) {
+        firn_hash_map_deinit(&map);
+        test_alloc_fail_at(n, false);
+        size_t inserted = 0;
+        for (size_t i = 0; i < 100; i++) {
+            inserted += firn_hash_map_insert(&map, u64_hash(&values[i]), &values[i]) != NULL;
+        }
+        assert_int_equal(inserted, map.count);
+    }
+    test_alloc_fail_at(0, false);
+    firn_hash_map_deinit(&map);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
+checked_arithmetic_refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    size_t size = 1;
+    uint64_t wide = 1;
+    assert_false(firn_add_size(SIZE_MAX, 1, &size));
+    assert_false(firn_mul_size(SIZE_MAX / 2, 3, &size));
+    assert_false(firn_add_u64(UINT64_MAX, 1, &wide));
+    assert_false(firn_mul_u64(UINT64_MAX, 2, &wide));
+    assert_int_equal(size, 1);
+    assert_true(firn_range_inside(4, 6, 10));
+    assert_false(firn_range_inside(5, 6, 10));
+    assert_false(firn_range_inside(UINT64_MAX, 2, 10));
+    assert_null(firn_alloc_array(SIZE_MAX, 2));
+}
+
+static void
+slices_order_by_bytes_then_length(void **state)
+{
+    (void)state;
+    assert_true(firn_slice_compare(firn_str("a"), firn_str("b")) < 0);
+    assert_true(firn_slice_compare(firn_bytes("a", 1), firn_bytes("a\0b", 3)) < 0);
+    assert_true(firn_slice_compare(firn_bytes("\xff", 1), firn_bytes("a", 1)) > 0);
+    assert_true(firn_slice_equal(firn_bytes(NULL, 0), firn_str("")));
+    assert_true(firn_slice_has_prefix(firn_str("abc"), firn_str("")));
+    assert_false(firn_slice_has_prefix(firn_str("ab"), firn_str("abc")));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(error_text_is_cut_visibly_and_codes_follow_errno),
+        cmocka_unit_test(buf_grows_and_survives_failed_allocation),
+        cmocka_unit_test(varints_round_trip_and_have_one_form),
+        cmocka_unit_test(arena_gives_aligned_memory_and_frees_all),
+        cmocka_unit_test(hash_map_finds_what_was_inserted),
+        cmocka_unit_test(checked_arithmetic_refuses_what_does_not_fit),
+        cmocka_unit_test(slices_order_by_bytes_then_length),
+    };
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
