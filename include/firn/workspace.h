@@ -1,5 +1,312 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * firn/workspace.h: the states of a directory tree, saved into a store as checkpoints and brought back exactly.
+ *
+ * Caveats first.
+ * - A handle names a workspace and its store; it holds no lock and no open file between calls. Each call takes the
+ *   store's lock for as long as it needs it (writing calls only) and waits up to lock_timeout_ms for it.
+ * - Calls that only look (list, find, entries, status, a dry run) create and change nothing, access times included
+ *   where the system allows it.
+ * - Names are bytes. Paths are relative to the workspace's root, components separated by '/'; they are given as slices
+ *   because they may hold anything but NUL.
+ * - Nothing outside the workspace's root is ever written; symbolic links are saved as links and never followed.
+ * - A handle is for one thread at a time; a call uses several threads of its own. Callbacks may come from any of them,
+ *   one at a time.
+ *
+ * What is left out of a save unless include_deps is set: node_modules .venv venv __pypackages__ .tox .nox .gradle .m2, and
+ * `target` beside a Cargo.toml or holding a CACHEDIR.TAG. Always left out: .git .hg .svn and the store itself. Fifos, sockets
+ * and devices are skipped and reported. Whatever is left out is not touched by a restore.
+ */
 #ifndef FIRN_WORKSPACE_H
 #define FIRN_WORKSPACE_H
+
+#include <stdbool.h>
+
 #include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct firn_ws firn_workspace;
+
+typedef struct firn_workspace_options {
+    size_t size; /* sizeof(firn_workspace_options) */
+    const char
+        *store_path; /* NULL: $XDG_DATA_HOME/firn/<name>-<16 hex digits of BLAKE3(real path)> */
+    int64_t
+        lock_timeout_ms; /* how long to wait for another writer; default 60 s, negative is for ever */
+} firn_workspace_options;
+#define FIRN_WORKSPACE_OPTIONS_INIT                 \
+    {                                               \
+        sizeof(firn_workspace_options), NULL, 60000 \
+    }
+
+/* Names the workspace at `path`, a directory. Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID if there is no such
+ * directory; FIRN_INVALID if the store would lie where the workspace's root itself is. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_open(const char *path,
+                                                 const firn_workspace_options *options,
+                                                 firn_workspace **out, firn_error *err);
+/* NULL is fine. */
+FIRN_API void firn_workspace_close(firn_workspace *workspace);
+/* Borrowed from the handle. */
+FIRN_API const char *firn_workspace_root(const firn_workspace *workspace); /* real path */
+FIRN_API const char *firn_workspace_store_path(const firn_workspace *workspace);
+/* Creates the store and records the workspace in it, if that has not been done. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_init(firn_workspace *workspace, bool *out_created,
+                                                 firn_error *err);
+
+/* ---- what is told on the way ---- */
+
+typedef enum firn_notice_kind {
+    FIRN_NOTICE_EXCLUDED = 1,   /* left out by a rule; one for the topmost entry */
+    FIRN_NOTICE_SPECIAL = 2,    /* fifo, socket or device: skipped */
+    FIRN_NOTICE_UNREADABLE = 3, /* could not be read: left out of the checkpoint */
+    FIRN_NOTICE_CHANGING = 4,   /* kept changing while it was read; left out of the checkpoint */
+    FIRN_NOTICE_VANISHED = 5,   /* went away while it was read */
+    FIRN_NOTICE_METADATA = 6,   /* restored, but an owner, mode or attribute could not be set */
+    FIRN_NOTICE_KEPT = 7,   /* a directory that had to stay because something left out lies in it */
+    FIRN_NOTICE_DAMAGED = 8 /* found damaged by a check */
+} firn_notice_kind;
+
+typedef struct firn_notice {
+    firn_notice_kind kind;
+    firn_slice path;  /* may be empty */
+    const char *text; /* one line */
+} firn_notice;
+
+typedef struct firn_progress {
+    const char *phase; /* "scan", "write", "sync", "check" */
+    uint64_t files_done;
+    uint64_t files_total; /* 0 while unknown */
+    uint64_t bytes_done;
+    uint64_t bytes_total; /* 0 while unknown */
+} firn_progress;
+
+/* All may be NULL. on_progress is called a few times a second; another return than FIRN_OK cancels the operation, which
+ * then fails with FIRN_CANCELLED. */
+typedef struct firn_callbacks {
+    void (*on_notice)(void *ctx, const firn_notice *notice);
+    int (*on_progress)(void *ctx, const firn_progress *progress);
+    void *ctx;
+} firn_callbacks;
+
+/* ---- checkpoints ---- */
+
+enum { FIRN_CHECKPOINT_ID_SIZE = 33, FIRN_CHECKPOINT_ID_SHORT = 8 };
+
+typedef struct firn_checkpoint {
+    uint64_t number;                  /* from 1, never reused; 0 for a safety checkpoint */
+    char id[FIRN_CHECKPOINT_ID_SIZE]; /* 32 letters k–z and a NUL; any unique prefix ≥ 4 names it */
+    bool is_safety;                   /* taken by a restore, of what it was about to change */
+    bool include_deps;
+    int64_t created_ns;   /* since the epoch, UTC */
+    firn_slice message;   /* borrowed for as long as the structure's source says */
+    firn_hash root;       /* of the tree; equal trees have equal hashes */
+    uint64_t files;       /* everything that is not a directory */
+    uint64_t directories; /* below the root */
+    uint64_t bytes;       /* of file contents */
+    uint64_t new_objects; /* file contents that the store did not have */
+    uint64_t added_bytes; /* by which the store's packs grew */
+    uint64_t excluded;    /* entries left out by rules (a directory counts once) */
+    uint64_t skipped;     /* entries that could not be saved, each reported then */
+} firn_checkpoint;
+
+typedef struct firn_save_options {
+    size_t size; /* sizeof(firn_save_options) */
+    firn_slice message;
+    bool include_deps;
+    bool strict;      /* fail, and save nothing, if anything cannot be read */
+    unsigned threads; /* 0: one for each processor */
+    firn_callbacks callbacks;
+} firn_save_options;
+#define FIRN_SAVE_OPTIONS_INIT                                 \
+    {                                                          \
+        sizeof(firn_save_options), {NULL, 0}, false, false, 0, \
+        {                                                      \
+            NULL, NULL, NULL                                   \
+        }                                                      \
+    }
+
+typedef struct firn_save_result {
+    firn_checkpoint checkpoint; /* message borrowed from the workspace until its next call */
+    uint64_t previous;          /* number of the checkpoint before, or 0 */
+    bool
+        is_unchanged; /* the tree is that of `previous` (modification times of directories aside) */
+    uint64_t added;   /* files against `previous` */
+    uint64_t changed;
+    uint64_t removed;
+} firn_save_result;
+
+/* Saves the workspace's present state as a new checkpoint: it exists, durably, when this returns FIRN_OK, and not at
+ * all otherwise. Creates the store if needed. What could not be saved is reported by notices and counted in
+ * checkpoint.skipped. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
+                                                 const firn_save_options *options,
+                                                 firn_save_result *out, firn_error *err);
+
+typedef struct firn_list_options {
+    size_t size;         /* sizeof(firn_list_options) */
+    uint64_t limit;      /* newest so many; UINT64_MAX is all */
+    bool include_safety; /* safety checkpoints too */
+} firn_list_options;
+#define FIRN_LIST_OPTIONS_INIT                       \
+    {                                                \
+        sizeof(firn_list_options), UINT64_MAX, false \
+    }
+/* Newest first. A workspace that was never saved has none: that is no error. Another return of visit than FIRN_OK ends
+ * the listing and is returned. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_list(firn_workspace *workspace, const firn_list_options *options,
+                    int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+                    firn_error *err);
+
+/* Resolves a reference: a number, an id or a unique prefix of ≥ 4 letters of one in any case, or "latest" (the newest
+ * that is no safety checkpoint). FIRN_NOT_FOUND; FIRN_INVALID for what is no reference; FIRN_CONFLICT, naming candidates,
+ * for an ambiguous prefix. out->message is borrowed from the workspace until its next call. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_find(firn_workspace *workspace, const char *reference,
+                                                 firn_checkpoint *out, firn_error *err);
+
+/* ---- what lies in a checkpoint, and what differs ---- */
+
+typedef enum firn_entry_type {
+    FIRN_TYPE_FILE = 1,
+    FIRN_TYPE_DIRECTORY = 2,
+    FIRN_TYPE_SYMLINK = 3
+} firn_entry_type;
+
+typedef struct firn_entry_info {
+    firn_slice path; /* borrowed until the visit returns, as are the others */
+    firn_entry_type type;
+    uint32_t mode; /* 12 permission bits */
+    uint32_t uid;
+    uint32_t gid;
+    int64_t mtime_ns;
+    uint64_t size;          /* of a file's content */
+    firn_hash hash;         /* of a file's content or a directory's object; zero for a link */
+    firn_slice link_target; /* of a symbolic link */
+    firn_slice hard_link;   /* not empty: another name of the file at this path */
+} firn_entry_info;
+
+/* Every entry of a checkpoint, directories before what is in them, names in byte order. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_entries(firn_workspace *workspace, const char *reference,
+                       int (*visit)(void *ctx, const firn_entry_info *entry), void *ctx,
+                       firn_error *err);
+
+typedef enum firn_change_kind {
+    FIRN_CHANGE_ADDED = 1,
+    FIRN_CHANGE_REMOVED = 2,
+    FIRN_CHANGE_CONTENT = 3, /* content, target or type differs */
+    FIRN_CHANGE_METADATA = 4 /* only mode, owner, time or attributes differ */
+} firn_change_kind;
+
+typedef struct firn_change {
+    firn_change_kind kind;
+    const firn_entry_info *before; /* NULL for ADDED */
+    const firn_entry_info *after;  /* NULL for REMOVED */
+} firn_change;
+
+typedef struct firn_status_options {
+    size_t size;             /* sizeof(firn_status_options) */
+    const char *reference;   /* NULL is "latest" */
+    const firn_slice *paths; /* only these and what is below them */
+    size_t path_count;       /* 0: everything */
+    unsigned threads;
+    firn_callbacks callbacks;
+} firn_status_options;
+#define FIRN_STATUS_OPTIONS_INIT                       \
+    {                                                  \
+        sizeof(firn_status_options), NULL, NULL, 0, 0, \
+        {                                              \
+            NULL, NULL, NULL                           \
+        }                                              \
+    }
+typedef struct firn_status_result {
+    firn_checkpoint checkpoint; /* compared with; message borrowed as from firn_workspace_find */
+    uint64_t added;             /* files on disk that the checkpoint does not have, … */
+    uint64_t changed;
+    uint64_t removed;
+    uint64_t unchanged;
+    uint64_t skipped;
+} firn_status_result;
+/* Compares the disk with a checkpoint (before) by content. visit may be NULL. Modification times of directories do not
+ * count. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_status(firn_workspace *workspace, const firn_status_options *options,
+                      int (*visit)(void *ctx, const firn_change *change), void *ctx,
+                      firn_status_result *out, firn_error *err);
+
+/* ---- restoring ---- */
+
+typedef struct firn_restore_options {
+    size_t size;             /* sizeof(firn_restore_options) */
+    const firn_slice *paths; /* only these and what is below them */
+    size_t path_count;       /* 0: everything */
+    const char *to_dir;      /* another, empty or missing, directory instead of the workspace */
+    bool dry_run;            /* report, change nothing */
+    unsigned threads;
+    firn_callbacks callbacks;
+    int (*visit)(void *ctx,
+                 const firn_change *change); /* may be NULL: each change, before it is made */
+} firn_restore_options;
+#define FIRN_RESTORE_OPTIONS_INIT                                                       \
+    {                                                                                   \
+        sizeof(firn_restore_options), NULL, 0, NULL, false, 0, {NULL, NULL, NULL}, NULL \
+    }
+typedef struct firn_restore_result {
+    firn_checkpoint
+        checkpoint; /* that was restored; message borrowed as from firn_workspace_find */
+    char
+        safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* of what was there before; empty if nothing changed */
+    uint64_t added;                         /* files; directories are not counted */
+    uint64_t changed;
+    uint64_t removed;
+    uint64_t unchanged;
+    uint64_t incomplete; /* restored entries of which an owner or attribute could not be set */
+} firn_restore_result;
+
+/* Brings the workspace (or to_dir) to the state of a checkpoint. In place: every needed object is read and verified
+ * first; a safety checkpoint of the present state is taken; new files are written beside their targets, synced and renamed
+ * over them; deletions come last. FIRN_CORRUPT, before anything is written, if something needed is damaged. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
+                                                    const char *reference,
+                                                    const firn_restore_options *options,
+                                                    firn_restore_result *out, firn_error *err);
+/* Restores the newest safety checkpoint: takes back the last restore. FIRN_NOT_FOUND if there is none. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
+                                                 const firn_restore_options *options,
+                                                 firn_restore_result *out, firn_error *err);
+
+/* ---- checking ---- */
+
+typedef struct firn_workspace_check_options {
+    size_t size;    /* sizeof(firn_workspace_check_options) */
+    bool read_data; /* read and verify every byte of every object, not only that it is there */
+    firn_callbacks callbacks;
+} firn_workspace_check_options;
+#define FIRN_WORKSPACE_CHECK_OPTIONS_INIT            \
+    {                                                \
+        sizeof(firn_workspace_check_options), false, \
+        {                                            \
+            NULL, NULL, NULL                         \
+        }                                            \
+    }
+typedef struct firn_workspace_check_result {
+    uint64_t checkpoints;
+    uint64_t packs;
+    uint64_t objects;
+    uint64_t bytes_read;
+    uint64_t
+        damaged; /* each told by a notice: what is damaged, and the checkpoints and paths it takes along */
+} firn_workspace_check_result;
+/* FIRN_CORRUPT if anything is damaged. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,
+                                                  const firn_workspace_check_options *options,
+                                                  firn_workspace_check_result *out,
+                                                  firn_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/tree.h: directory objects (docs/formats/tree.md). A directory is the sorted list of its entries; its object
+ * is canonical: the same entries give the same bytes, so equal directories have equal hashes, whoever wrote them.
+ *
+ * A directory whose entries encode to more than 64 KiB is split at entry boundaries that its names choose, so that one
+ * edit in a huge directory changes one part and the index above it.
+ */
+#ifndef FIRN_WORKSPACE_TREE_H
+#define FIRN_WORKSPACE_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/types.h"
+
+/* On disk. */
+enum firn_tree_kind { FIRN_TREE_FILE = 1, FIRN_TREE_DIR = 2, FIRN_TREE_SYMLINK = 3 };
+
+enum {
+    FIRN_TREE_NAME_SIZE_MAX = 255,
+    FIRN_TREE_TARGET_SIZE_MAX = 4095,
+    FIRN_TREE_PATH_SIZE_MAX = 1 << 20,
+    FIRN_TREE_XATTRS_SIZE_MAX = 1 << 20,
+    FIRN_TREE_OBJECT_SIZE_MAX = 4 << 20,
+    FIRN_TREE_DEPTH_MAX = 4096, /* of directories below each other */
+    FIRN_TREE_LEVELS_MAX = 8    /* of parts of one directory */
+};
+
+/* All slices are borrowed. */
+struct firn_tree_entry {
+    firn_slice name; /* 1 to 255 bytes, no '/', no NUL, not "." or ".." */
+    enum firn_tree_kind kind;
+    uint32_t mode; /* 12 permission bits; 0777 for links */
+    uint32_t uid;
+    uint32_t gid;
+    int64_t mtime_ns;
+    uint64_t size;     /* of a file's content; 0 for others */
+    firn_hash hash;    /* of a file's content, of a directory's object; zero for links */
+    firn_slice target; /* of a symbolic link, 1 to 4095 bytes without NUL */
+    firn_slice xattrs; /* encoded by firn_tree_xattrs_*; empty if there are none */
+    firn_slice
+        hard_link; /* path from the root of the group's first name; empty for that one and for others */
+};
+
+/* Appends the encoding of one entry. The entry must be valid (CHECKed). */
+FIRN_MUST_CHECK int firn_tree_encode_entry(struct firn_buf *out,
+                                           const struct firn_tree_entry *entry);
+/* Decodes one whole encoded entry at the front of *encoded and advances it; FIRN_CORRUPT if it is not canonical. */
+FIRN_MUST_CHECK int firn_tree_decode_entry(firn_slice *encoded, struct firn_tree_entry *out,
+                                           firn_error *err);
+/* Whether a name may stand in a tree. */
+bool firn_tree_name_is_valid(firn_slice name);
+
+/* Extended attributes: appended in ascending order of names, each once. */
+FIRN_MUST_CHECK int firn_tree_xattrs_append(struct firn_buf *out, firn_slice name,
+                                            firn_slice value);
+/* Takes one off the front; false at the end (of checked bytes: an entry's xattrs were checked by decode). */
+bool firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out_value);
+
+/* Builds the object, or objects, of a directory from its encoded entries (in order, one after the other), calling put
+ * for each object, parts before the index above them; *out_hash is the directory's. */
+FIRN_MUST_CHECK int firn_tree_build(firn_slice encoded_entries,
+                                    int (*put)(void *ctx, const firn_hash *hash, firn_slice object,
+                                               firn_error *err),
+                                    void *ctx, firn_hash *out_hash, firn_error *err);
+
+/* Reads an object by its hash: its bytes replace the contents of out. */
+struct firn_tree_source {
+    int (*read)(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err);
+    void *ctx;
+};
+
+/* A walk over the entries of one directory, in order. Every rule of the format is checked on the way (order, names,
+ * sizes, levels): FIRN_CORRUPT names the directory's hash. */
+struct firn_tree_iterator;
+FIRN_MUST_CHECK int firn_tree_iterator_create(const struct firn_tree_source *source,
+                                              const firn_hash *directory,
+                                              struct firn_tree_iterator **out, firn_error *err);
+void firn_tree_iterator_destroy(struct firn_tree_iterator *iterator);
+/* The next entry, borrowed until the call after; *out_is_end instead at the end. */
+FIRN_MUST_CHECK int firn_tree_iterator_next(struct firn_tree_iterator *iterator,
+                                            const struct firn_tree_entry **out, bool *out_is_end,
+                                            firn_error *err);
+
+#endif

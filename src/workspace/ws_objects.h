@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_objects.h: the objects of all packs of a store, found through the object index (the system keyspace
+ * "firn.objects"), and the session that adds a new pack.
+ *
+ * Packs are files packs/<32 hex digits of identity>.pack of the store's directory; "firn.packs" gives each a number.
+ */
+#ifndef FIRN_WORKSPACE_WS_OBJECTS_H
+#define FIRN_WORKSPACE_WS_OBJECTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "pack/packfile.h"
+#include "store/db.h"
+#include "workspace/tree.h"
+
+struct firn_ws_objects;
+
+/* db is borrowed. Works over a read-only db, also one without any pack. Reading: any thread. */
+FIRN_MUST_CHECK int firn_ws_objects_open(struct firn_db *db, struct firn_ws_objects **out,
+                                         firn_error *err);
+void firn_ws_objects_close(struct firn_ws_objects *objects);
+
+/* Where an object is, by the index alone. FIRN_NOT_FOUND. */
+struct firn_ws_objects_place {
+    uint32_t pack;
+    struct firn_packfile_location at;
+};
+FIRN_MUST_CHECK int firn_ws_objects_find(struct firn_ws_objects *objects, const firn_hash *hash,
+                                         struct firn_ws_objects_place *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_objects_contains(struct firn_ws_objects *objects, const firn_hash *hash,
+                                             bool *out, firn_error *err);
+
+/* The stored bytes of an object that is not cut into pieces (a tree, a small blob), borrowed from scratch until its
+ * next use. A missing object is FIRN_CORRUPT here: whoever asks holds a reference to it. */
+FIRN_MUST_CHECK int firn_ws_objects_read(struct firn_ws_objects *objects,
+                                         struct firn_packfile_scratch *scratch,
+                                         const firn_hash *hash, firn_slice *out, firn_error *err);
+
+/* A file's content in order: data, or (data.data == NULL) a hole of data.size zero bytes. Every piece is verified before
+ * sink sees it, the whole after the last. FIRN_CORRUPT too if it is not `size` bytes long. sink may be NULL: verify. */
+FIRN_MUST_CHECK int
+firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                       const firn_hash *hash, uint64_t size,
+                       int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                       void *ctx, firn_error *err);
+
+/* A source of tree objects for the tree iterator. One thread. */
+struct firn_ws_objects_source {
+    struct firn_tree_source source;
+    struct firn_ws_objects *objects;
+    struct firn_packfile_scratch *scratch;
+};
+/* Fills *out, which must stay where it is; objects and scratch are borrowed. */
+void firn_ws_objects_source_init(struct firn_ws_objects_source *out,
+                                 struct firn_ws_objects *objects,
+                                 struct firn_packfile_scratch *scratch);
+
+/* ---- adding: one session, one new pack (none if nothing is new) ---- */
+
+struct firn_ws_session;
+struct firn_ws_lane;
+
+FIRN_MUST_CHECK int firn_ws_session_begin(struct firn_ws_objects *objects, int level,
+                                          struct firn_ws_session **out, firn_error *err);
+/* One a thread. */
+FIRN_MUST_CHECK int firn_ws_session_lane(struct firn_ws_session *session, struct firn_ws_lane **out,
+                                         firn_error *err);
+void firn_ws_lane_close(struct firn_ws_lane *lane);
+/* Whether the store or this session has the object. Any thread. */
+FIRN_MUST_CHECK int firn_ws_session_contains(struct firn_ws_session *session, const firn_hash *hash,
+                                             bool *out, firn_error *err);
+/* Adds an object unless the store or the session has it (*out_is_new). */
+FIRN_MUST_CHECK int firn_ws_lane_add(struct firn_ws_lane *lane, enum firn_packfile_kind kind,
+                                     const firn_hash *hash, firn_slice content, bool *out_is_new,
+                                     firn_error *err);
+/* After all lanes are closed: seals the pack (durable), enters it and its objects into the index (not synced yet: a
+ * later commit with full durability covers it). *out_added_bytes is the pack's size, 0 without a pack. */
+FIRN_MUST_CHECK int firn_ws_session_commit(struct firn_ws_session *session,
+                                           uint64_t *out_added_bytes, firn_error *err);
+/* Drops what was not committed. NULL is fine. */
+void firn_ws_session_end(struct firn_ws_session *session);
+
+/* Removes temporary files and packs that the index does not name: what a crash or a failed save left. Writable db. */
+FIRN_MUST_CHECK int firn_ws_objects_sweep(struct firn_ws_objects *objects, firn_error *err);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_scan.h: one parallel pass over a directory tree that reads and hashes every file and builds the directory
+ * objects bottom-up. What happens to the objects is the sink's: a save puts them into a session, a comparison keeps
+ * only the directories in memory.
+ */
+#ifndef FIRN_WORKSPACE_WS_SCAN_H
+#define FIRN_WORKSPACE_WS_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "firn/workspace.h"
+#include "os/os.h"
+#include "pack/packfile.h"
+#include "workspace/tree.h"
+
+/* Where objects go. A lane is one thread's. */
+struct firn_ws_sink {
+    int (*lane_open)(void *ctx, void **out_lane, firn_error *err);
+    /* Called for every lane at the end; flushes it when `keep`. */
+    int (*lane_close)(void *ctx, void *lane, bool keep, firn_error *err);
+    /* Whether add of this object would do nothing: lets a scan skip work. Any thread. */
+    int (*contains)(void *ctx, const firn_hash *hash, bool *out, firn_error *err);
+    int (*add)(void *lane, enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content,
+               bool *out_is_new, firn_error *err);
+    bool wants_content; /* false: file contents are hashed, add is called for directories only */
+    void *ctx;
+};
+
+struct firn_ws_scan_options {
+    bool include_deps;
+    bool strict;
+    unsigned threads; /* 0: one for each processor */
+    /* A directory that is never entered (the store): device and inode, if has_store. */
+    bool has_store;
+    uint64_t store_device;
+    uint64_t store_inode;
+    firn_callbacks callbacks;
+};
+
+struct firn_ws_scan_result {
+    struct firn_tree_entry
+        root; /* the root directory itself: name empty; xattrs borrowed from root_xattrs */
+    struct firn_buf root_xattrs;
+    uint64_t files; /* all that are not directories */
+    uint64_t directories;
+    uint64_t bytes;
+    uint64_t new_objects; /* file contents for which add said new */
+    uint64_t excluded;
+    uint64_t skipped;
+};
+
+/* Scans the tree at root. Unreadable things are left out, reported by a notice and counted (with strict: FIRN_DENIED, FIRN_IO …
+ * naming the path). The result is canonical: independent of threads and of the order in which the system lists. */
+FIRN_MUST_CHECK int firn_ws_scan(struct firn_os_dir *root,
+                                 const struct firn_ws_scan_options *options,
+                                 const struct firn_ws_sink *sink, struct firn_ws_scan_result *out,
+                                 firn_error *err);
+void firn_ws_scan_result_deinit(struct firn_ws_scan_result *result);
+
+/* A sink that keeps directory objects in memory and nothing else, and a source that reads them back, then from
+ * `fallback` (may be NULL). ws_treesink.c. */
+struct firn_ws_treesink;
+FIRN_MUST_CHECK int firn_ws_treesink_create(struct firn_os *os, struct firn_ws_treesink **out,
+                                            firn_error *err);
+void firn_ws_treesink_destroy(struct firn_ws_treesink *sink);
+struct firn_ws_sink firn_ws_treesink_sink(struct firn_ws_treesink *sink);
+/* ctx is the treesink; valid as long as it. */
+struct firn_tree_source firn_ws_treesink_source(struct firn_ws_treesink *sink,
+                                                const struct firn_tree_source *fallback);
+
+#endif
