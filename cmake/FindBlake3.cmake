@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # BLAKE3's official C code. A distribution that packages it as a library is asked first (pkg-config libblake3); Debian 12
 # carries the C sources inside librust-blake3-dev, and they are compiled from where that package put them.
+#
+# Two names come out of this:
+#   firn_blake3_dependency  what compiles against blake3.h links this; it carries no object files
+#   firn_blake3_code        the compiled sources; exists only where there is no library. firn_thirdparty
+#                           (src/CMakeLists.txt) brings its object files into each program and library, once
 
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(BLAKE3 QUIET IMPORTED_TARGET libblake3)
@@ -22,10 +27,12 @@ else()
   elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     list(APPEND blake3_sources ${blake3_dir}/blake3_neon.c)
   endif()
-  # An OBJECT library with hidden symbols: it becomes part of libfirn and collides with nobody's own BLAKE3.
   add_library(firn_blake3_code OBJECT ${blake3_sources})
   target_compile_options(firn_blake3_code PRIVATE -w -O3)
-  target_include_directories(firn_blake3_code PUBLIC ${blake3_dir})
+  target_include_directories(firn_blake3_code PRIVATE ${blake3_dir})
   target_include_directories(firn_blake3_dependency SYSTEM INTERFACE ${blake3_dir})
-  target_sources(firn_blake3_dependency INTERFACE $<TARGET_OBJECTS:firn_blake3_code>)
+
+  # Our own names for its functions: see codec/blake3_names.h.
+  target_compile_options(firn_blake3_code PRIVATE -include ${PROJECT_SOURCE_DIR}/src/codec/blake3_names.h)
+  target_compile_definitions(firn_blake3_dependency INTERFACE FIRN_BLAKE3_COMPILED_IN=1)
 endif()

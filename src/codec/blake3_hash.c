@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * codec/blake3_hash.c: BLAKE3-256 by its authors' C code.
+ *
+ * This file only hides the library's types, so that no other folder sees its header. The hasher is kept in the caller's
+ * memory: `struct firn_blake3_hash` is a little larger than the library's state in every version that this was built
+ * with, and the compiler refuses a version that outgrows it.
+ *
+ * The library picks its kernel (SSE2, SSE4.1, AVX2, AVX-512, NEON) at run time. One state is fed by one thread; many
+ * inputs are hashed on many threads, each with a state of its own. Where the distribution has no library of it, its
+ * sources are compiled into firn under names of our own (codec/blake3_names.h).
+ */
+#include "codec/blake3_hash.h"
+
+#ifdef FIRN_BLAKE3_COMPILED_IN
+#include "codec/blake3_names.h"
+#endif
+
+#include <blake3.h>
+
+_Static_assert(sizeof(blake3_hasher) <= sizeof(struct firn_blake3_hash), "the hasher fits");
+_Static_assert(_Alignof(blake3_hasher) <= _Alignof(struct firn_blake3_hash), "and is aligned");
+_Static_assert(sizeof(firn_hash) == BLAKE3_OUT_LEN, "a name is 256 bits");
+
+void
+firn_blake3_hash_init(struct firn_blake3_hash *state)
+{
+    blake3_hasher_init((blake3_hasher *)state->opaque);
+}
+
+void
+firn_blake3_hash_update(struct firn_blake3_hash *state, const void *data, size_t size)
+{
+    if (size > 0) {
+        blake3_hasher_update((blake3_hasher *)state->opaque, data, size);
+    }
+}
+
+void
+firn_blake3_hash_final(const struct firn_blake3_hash *state, firn_hash *out)
+{
+    blake3_hasher_finalize((const blake3_hasher *)state->opaque, out->bytes, sizeof out->bytes);
+}
+
+void
+firn_blake3_hash_of(const void *data, size_t size, firn_hash *out)
+{
+    struct firn_blake3_hash state;
+    firn_blake3_hash_init(&state);
+    firn_blake3_hash_update(&state, data, size);
+    firn_blake3_hash_final(&state, out);
+}

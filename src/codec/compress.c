@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * codec/compress.c: one call, one frame: zstd and LZ4 over whole blocks.
+ *
+ * A context holds zstd's two working states and LZ4's table. Each is made when first needed and then reused, because
+ * making one costs more than compressing a small block.
+ *
+ * Decoding is where bytes from outside meet C code, so its bounds come from the caller alone:
+ * (I1) The output goes into memory of exactly raw_size bytes that the caller has, and must fill it exactly.
+ * (I2) Nothing is allocated by a number in the input. zstd decodes into the caller's memory in one call, which uses that
+ *      memory as its window; the decoder's own state has a fixed size.
+ * (I3) A zstd input is one frame and nothing else: no second frame, no skippable frame, no bytes behind it, no frame of
+ *      the library's older formats (their decoders are not to be reached from a file of ours).
+ *
+ * Failure: FIRN_NO_MEMORY where a state could not be made, FIRN_CORRUPT for input that is not what it should be. A
+ * context stays usable after either. It belongs to one thread at a time.
+ *
+ * Limits: LZ4 counts in int, so it takes less than 2 GiB (FIRN_LIMIT beyond); callers keep blocks far below.
+ */
+#include "codec/compress.h"
+
+#include <limits.h>
+#include <lz4.h>
+#include <stdbool.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "codec/zstd_memory.h"
+
+struct firn_compress {
+    ZSTD_CCtx *zstd_encoder;
+    ZSTD_DCtx *zstd_decoder;
+    void *lz4_table;
+};
+
+/* Where a slice or buffer of no bytes points. */
+static uint8_t nothing[1];
+
+int
+firn_compress_create(struct firn_compress **out, firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a compression context");
+}
+
+void
+firn_compress_destroy(struct firn_compress *context)
+{
+    if (context == NULL) {
+        return;
+    }
+    (void)ZSTD_freeCCtx(context->zstd_encoder);
+    (void)ZSTD_freeDCtx(context->zstd_decoder);
+    firn_free(context->lz4_table);
+    firn_free(context);
+}
+
+/* ---- encoding ---- */
+
+static int
+encode_zstd(struct firn_compress *context, int level, firn_slice input, struct firn_buf *out,
+            firn_error *err)
+{
+    if (context->zstd_encoder == NULL) {
+        context->zstd_encoder = ZSTD_createCCtx_advanced(firn_zstd_memory());
+        if (context->zstd_encoder == NULL) {
+            return firn_error_no_memory(err, "a zstd context");
+        }
+    }
+    ZSTD_CCtx *encoder = context->zstd_encoder;
+    size_t result = ZSTD_CCtx_reset(encoder, ZSTD_reset_session_only);
+    if (!ZSTD_isError(result)) {
+        result = ZSTD_CCtx_setParameter(encoder, ZSTD_c_compressionLevel, level);
+    }
+    if (ZSTD_isError(result)) {
+        return firn_zstd_memory_error(err, FIRN_INTERNAL, "could not set up zstd", result);
+    }
+    size_t bound = ZSTD_compressBound(input.size);
+    if (ZSTD_isError(bound)) {
+        return firn_error_set(err, FIRN_LIMIT, "cannot compress %zu bytes at once", input.size);
+    }
+    if (firn_buf_reserve(out, bound) != FIRN_OK) {
+        return firn_error_no_memory(err, "compressed bytes");
+    }
+    result = ZSTD_compress2(encoder, out->data, bound, input.data, input.size);
+    if (ZSTD_isError(result)) {
+        return firn_zstd_memory_error(err, FIRN_INTERNAL, "could not compress with zstd", result);
+    }
+    out->size = result;
+    return FIRN_OK;
+}
+
+static int
+encode_lz4(struct firn_compress *context, firn_slice input, struct firn_buf *out, firn_error *err)
+{
+    if (input.size > LZ4_MAX_INPUT_SIZE) {
+        return firn_error_set(err, FIRN_LIMIT, "cannot compress %zu bytes at once", input.size);
+    }
+    if (context->lz4_table == NULL) {
+        context->lz4_table = firn_alloc((size_t)LZ4_sizeofState());
+        if (context->lz4_table == NULL) {
+            return firn_error_no_memory(err, "an LZ4 table");
+        }
+    }
+    int bound = LZ4_compressBound((int)input.size);
+    if (firn_buf_reserve(out, (size_t)bound) != FIRN_OK) {
+        return firn_error_no_memory(err, "compressed bytes");
+    }
+    int size = LZ4_compress_fast_extState(context->lz4_table, (const char *)input.data,
+                                          (char *)out->data, (int)input.size, bound, 1);
+    if (size <= 0) {
+        return firn_error_set(err, FIRN_INTERNAL, "could not compress with LZ4");
+    }
+    out->size = (size_t)size;
+    return FIRN_OK;
+}
+
+int
+firn_compress_encode(struct firn_compress *context, enum firn_codec codec, int level,
+                     firn_slice input, struct firn_buf *out, firn_error *err)
+{
+    firn_buf_clear(out);
+    if (input.size == 0) {
+        input.data = nothing;
+    }
+    switch (codec) {
+    case FIRN_CODEC_NONE:
+        if (firn_buf_append_slice(out, input) != FIRN_OK) {
+            return firn_error_no_memory(err, "a copy of a block");
+        }
+        return FIRN_OK;
+    case FIRN_CODEC_LZ4:
+        return encode_lz4(context, input, out, err);
+    case FIRN_CODEC_ZSTD:
+        return encode_zstd(context, level, input, out, err);
+    }
+    return firn_error_set(err, FIRN_INVALID, "there is no codec %d", (int)codec);
+}
+
+/* ---- decoding ---- */
+
+/* Whether the input is one zstd frame from its first to its last byte (I3). */
+static bool
+is_one_frame(firn_slice input)
+{
+    return input.size >= 4 && firn_load_le32(input.data) == ZSTD_MAGICNUMBER &&
+           ZSTD_findFrameCompressedSize(input.data, input.size) == input.size;
+}
+
+static int
+decode_zstd(struct firn_compress *context, firn_slice input, void *out, size_t raw_size,
+            firn_error *err)
+{
+    if (!is_one_frame(input)) {
+        return firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not one zstd frame", input.size);
+    }
+    if (context->zstd_decoder == NULL) {
+        context->zstd_decoder = ZSTD_createDCtx_advanced(firn_zstd_memory());
+        if (context->zstd_decoder == NULL) {
+            return firn_error_no_memory(err, "a zstd context");
+        }
+    }
+    size_t result =
+        ZSTD_decompressDCtx(context->zstd_decoder, out, raw_size, input.data, input.size);
+    if (ZSTD_isError(result)) {
+        return firn_zstd_memory_error(err, FIRN_CORRUPT, "cannot decompress with zstd", result);
+    }
+    if (result != raw_size) {
+        return firn_error_set(err, FIRN_CORRUPT, "a zstd frame decoded to %zu bytes, expected %zu",
+                              result, raw_size);
+    }
+    return FIRN_OK;
+}
+
+static int
+decode_lz4(firn_slice input, void *out, size_t raw_size, firn_error *err)
+{
+    if (input.size > INT_MAX || raw_size > INT_MAX) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "an LZ4 block of %zu bytes for %zu is larger than LZ4 allows",
+                              input.size, raw_size);
+    }
+    int result = LZ4_decompress_safe((const char *)input.data, out, (int)input.size, (int)raw_size);
+    if (result < 0) {
+        return firn_error_set(err, FIRN_CORRUPT, "cannot decompress %zu bytes with LZ4",
+                              input.size);
+    }
+    if ((size_t)result != raw_size) {
+        return firn_error_set(err, FIRN_CORRUPT, "an LZ4 block decoded to %d bytes, expected %zu",
+                              result, raw_size);
+    }
+    return FIRN_OK;
+}
+
+static int
+decode_none(firn_slice input, void *out, size_t raw_size, firn_error *err)
+{
+    if (input.size != raw_size) {
+        return firn_error_set(err, FIRN_CORRUPT, "a plain block has %zu bytes, expected %zu",
+                              input.size, raw_size);
+    }
+    memcpy(out, input.data, raw_size);
+    return FIRN_OK;
+}
+
+int
+firn_compress_decode(struct firn_compress *context, enum firn_codec codec, firn_slice input,
+                     void *out, size_t raw_size, firn_error *err)
+{
+    if (input.size == 0) {
+        input.data = nothing;
+    }
+    if (raw_size == 0) {
+        out = nothing;
+    }
+    switch (codec) {
+    case FIRN_CODEC_NONE:
+        return decode_none(input, out, raw_size, err);
+    case FIRN_CODEC_LZ4:
+        return decode_lz4(input, out, raw_size, err);
+    case FIRN_CODEC_ZSTD:
+        return decode_zstd(context, input, out, raw_size, err);
+    }
+    return firn_error_set(err, FIRN_CORRUPT, "there is no codec %d", (int)codec);
+}

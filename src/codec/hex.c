@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * codec/hex.c: bytes as hexadecimal digits, for names of objects and for messages.
+ *
+ * Lower case is written, any case is read. Decoding reads exactly the digits that were asked for and does not look at
+ * what follows them: the caller knows the length and checks it. It stops at the first character that is not a digit, so
+ * a NUL-terminated text that is too short is not read past its end. Nothing here is secret, so nothing here tries to
+ * take the same time for every input.
+ */
+#include "codec/hex.h"
+
+void
+firn_hex_encode(const void *data, size_t size, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * size] = '\0';
+}
+
+/* 0 to 15, or -1. */
+static int
+digit_value(char digit)
+{
+    if (digit >= '0' && digit <= '9') {
+        return digit - '0';
+    }
+    if (digit >= 'a' && digit <= 'f') {
+        return digit - 'a' + 10;
+    }
+    if (digit >= 'A' && digit <= 'F') {
+        return digit - 'A' + 10;
+    }
+    return -1;
+}
+
+bool
+firn_hex_decode(const char *digits, uint8_t *out, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        int high = digit_value(digits[2 * i]);
+        if (high < 0) {
+            return false;
+        }
+        int low = digit_value(digits[2 * i + 1]);
+        if (low < 0) {
+            return false;
+        }
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
