@@ -68,8 +68,9 @@ FIRN_MUST_CHECK int firn_os_dir_open_beneath(struct firn_os_dir *root, const cha
 /* NULL is fine. */
 void firn_os_dir_close(struct firn_os_dir *dir);
 struct firn_os *firn_os_dir_os(const struct firn_os_dir *dir);
-/* The path by which it was opened, for messages; borrowed from the handle. */
-const char *firn_os_dir_path(const struct firn_os_dir *dir);
+/* The path by which it was opened, for messages; borrowed from the handle. Put together when first asked for: where
+ * memory is out, the last part only. */
+const char *firn_os_dir_path(struct firn_os_dir *dir);
 
 struct firn_os_dirent {
     const char *name; /* NUL-terminated; without "." and ".."; borrowed until the visit returns */
@@ -135,9 +136,14 @@ enum firn_os_open_flags {
 /* Only regular files: FIRN_INVALID for others, without blocking on a fifo. mode as for open(2), under the umask. */
 FIRN_MUST_CHECK int firn_os_file_open(struct firn_os_dir *dir, const char *name, unsigned flags,
                                       uint32_t mode, struct firn_os_file **out, firn_error *err);
+/* The same, and what firn_os_file_stat would tell at that moment: one call fewer, since opening looks anyway. */
+FIRN_MUST_CHECK int firn_os_file_open_stat(struct firn_os_dir *dir, const char *name,
+                                           unsigned flags, uint32_t mode, struct firn_os_file **out,
+                                           struct firn_os_stat *out_stat, firn_error *err);
 /* NULL is fine. */
 void firn_os_file_close(struct firn_os_file *file);
-const char *firn_os_file_path(const struct firn_os_file *file);
+/* As firn_os_dir_path. */
+const char *firn_os_file_path(struct firn_os_file *file);
 struct firn_os *firn_os_file_os(const struct firn_os_file *file);
 
 /* Reads until size bytes or the end of the file; *out_size says how many. */

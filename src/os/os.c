@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os.c: the wrappers for names in directories, for metadata, and for the machine.
+ *
+ * Each wrapper does three things around one primitive of os_ops.h: it refuses names that are not one component
+ * (os.h I1) before the implementation sees them, calls it, and forms the error with the path. There is no policy
+ * here: no retry, no default, no fallback; those belong to an implementation or to a caller.
+ *
+ * Operations on two directories need both from the same implementation; to mix them is an error of the program.
+ *
+ * Clocks, the count of processors and the ids cannot fail. Randomness can (a kernel too old to give it), and then
+ * nothing falls back to a weaker source.
+ */
+#include "os/os.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "os/os_path.h"
+
+int
+firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
+{
+    int rc = firn_os_path_check_name(name, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int error_number = dir->os->ops->make_dir(dir, name, mode & 07777);
+    return error_number == 0 ? FIRN_OK
+                             : firn_os_path_error(err, error_number, "create directory", dir, name);
+}
+
+int
+firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    int rc = firn_os_path_check_name(name, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int error_number = dir->os->ops->remove_file(dir, name);
+    return error_number == 0 ? FIRN_OK : firn_os_path_error(err, error_number, "remove", dir, name);
+}
+
+int
+firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    int rc = firn_os_path_check_name(name, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int error_number = dir->os->ops->remove_dir(dir, name);
+    return error_number == 0 ? FIRN_OK
+                             : firn_os_path_error(err, error_number, "remove directory", dir, name);
+}
+
+/* "could not <verb> '<from>' <joint> '<to>': …" */
+static int
+two_names_error(firn_error *err, int error_number, const char *verb, struct firn_os_dir *from_dir,
+                const char *from, const char *joint, struct firn_os_dir *to_dir, const char *to)
+{
+    if (err == NULL) {
+        return firn_error_code_of_errno(error_number);
+    }
+    char from_path[FIRN_OS_PATH_TEXT_SIZE];
+    char to_path[FIRN_OS_PATH_TEXT_SIZE];
+    firn_os_path_text(from_dir, from, from_path);
+    firn_os_path_text(to_dir, to, to_path);
+    return firn_error_set_errno(err, error_number, "could not %s '%s' %s '%s'", verb, from_path,
+                                joint, to_path);
+}
+
+static int
+check_two_names(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+                const char *to, firn_error *err)
+{
+    CHECK(from_dir->os == to_dir->os);
+    int rc = firn_os_path_check_name(from, err);
+    return rc != FIRN_OK ? rc : firn_os_path_check_name(to, err);
+}
+
+int
+firn_os_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+               const char *to, enum firn_os_rename_mode mode, firn_error *err)
+{
+    int rc = check_two_names(from_dir, from, to_dir, to, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int error_number = from_dir->os->ops->rename(from_dir, from, to_dir, to, mode);
+    if (error_number == 0) {
+        return FIRN_OK;
+    }
+    bool exchange = mode == FIRN_OS_RENAME_EXCHANGE;
+    return two_names_error(err, error_number, exchange ? "exchange" : "rename", from_dir, from,
+                           exchange ? "with" : "to", to_dir, to);
+}
+
+int
+firn_os_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+             const char *to, firn_error *err)
+{
+    int rc = check_two_names(from_dir, from, to_dir, to, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int error_number = from_dir->os->ops->link(from_dir, from, to_dir, to);
+    return error_number == 0
+               ? FIRN_OK
+               : two_names_error(err, error_number, "link", from_dir, from, "as", to_dir, to);
+}
+
+int
+firn_os_make_symlink(struct firn_os_dir *dir, const char *name, const char *target, firn_error *err)
+{
+    int rc = firn_os_path_check_name(name, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int error_number = dir->os->ops->make_symlink(dir, name, target);
+    return error_number == 0
+               ? FIRN_OK
+               : firn_os_path_error(err, error_number, "create symbolic link", dir, name);
+}
+
+int
+firn_os_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out,
+                     firn_error *err)
+{
+    int rc = firn_os_path_check_name(name, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int error_number = dir->os->ops->read_symlink(dir, name, out);
+    return error_number == 0
+               ? FIRN_OK
+               : firn_os_path_error(err, error_number, "read symbolic link", dir, name);
+}
+
+int
+firn_os_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
+{
+    int rc = firn_os_path_check_name(name, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int error_number = dir->os->ops->make_fifo(dir, name, mode & 07777);
+    return error_number == 0 ? FIRN_OK
+                             : firn_os_path_error(err, error_number, "create fifo", dir, name);
+}
+
+int
+firn_os_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out, firn_error *err)
+{
+    int rc = firn_os_path_check_name(name, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int error_number = dir->os->ops->stat(dir, name, out);
+    return error_number == 0
+               ? FIRN_OK
+               : firn_os_path_error(err, error_number, "read the attributes of", dir, name);
+}
+
+/* ---- metadata ---- */
+
+static struct firn_os_dir *
+node_dir(struct firn_os_node node)
+{
+    return node.file != NULL ? node.file->dir : node.dir;
+}
+
+static const char *
+node_name(struct firn_os_node node)
+{
+    return node.file != NULL ? node.file->name : node.name;
+}
+
+static int
+check_node(struct firn_os_node node, firn_error *err)
+{
+    CHECK(node.file != NULL || node.dir != NULL);
+    if (node.file != NULL || node.name == NULL) {
+        return FIRN_OK;
+    }
+    return firn_os_path_check_name(node.name, err);
+}
+
+static int
+node_result(firn_error *err, int error_number, const char *verb, struct firn_os_node node)
+{
+    if (error_number == 0) {
+        return FIRN_OK;
+    }
+    return firn_os_path_error(err, error_number, verb, node_dir(node), node_name(node));
+}
+
+int
+firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err)
+{
+    int rc = check_node(node, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return node_result(err, node_dir(node)->os->ops->set_mode(node, mode & 07777),
+                       "set the mode of", node);
+}
+
+int
+firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid, firn_error *err)
+{
+    int rc = check_node(node, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return node_result(err, node_dir(node)->os->ops->set_owner(node, uid, gid), "set the owner of",
+                       node);
+}
+
+int
+firn_os_set_mtime(struct firn_os_node node, int64_t mtime_ns, firn_error *err)
+{
+    int rc = check_node(node, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return node_result(err, node_dir(node)->os->ops->set_mtime(node, mtime_ns), "set the time of",
+                       node);
+}
+
+int
+firn_os_xattr_list(struct firn_os_node node, struct firn_buf *out, firn_error *err)
+{
+    int rc = check_node(node, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return node_result(err, node_dir(node)->os->ops->xattr_list(node, out),
+                       "list the extended attributes of", node);
+}
+
+static int
+check_attribute(struct firn_os_node node, const char *attribute, firn_error *err)
+{
+    int rc = check_node(node, err);
+    if (rc == FIRN_OK && attribute[0] == '\0') {
+        return firn_error_set(err, FIRN_INVALID, "an extended attribute needs a name");
+    }
+    return rc;
+}
+
+/* "could not <verb> attribute '<attribute>' of '<path>': …"; a missing attribute is FIRN_NOT_FOUND. */
+static int
+attribute_result(firn_error *err, int error_number, const char *verb, struct firn_os_node node,
+                 const char *attribute)
+{
+    if (error_number == 0) {
+        return FIRN_OK;
+    }
+    if (err == NULL) {
+        return error_number == ENODATA ? FIRN_NOT_FOUND : firn_error_code_of_errno(error_number);
+    }
+    char path[FIRN_OS_PATH_TEXT_SIZE];
+    firn_os_path_text(node_dir(node), node_name(node), path);
+    (void)firn_error_set_errno(err, error_number, "could not %s attribute '%s' of '%s'", verb,
+                               attribute, path);
+    if (error_number == ENODATA) {
+        err->code = FIRN_NOT_FOUND;
+    }
+    return err->code;
+}
+
+int
+firn_os_xattr_get(struct firn_os_node node, const char *attribute, struct firn_buf *out,
+                  firn_error *err)
+{
+    int rc = check_attribute(node, attribute, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return attribute_result(err, node_dir(node)->os->ops->xattr_get(node, attribute, out), "read",
+                            node, attribute);
+}
+
+int
+firn_os_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value,
+                  firn_error *err)
+{
+    int rc = check_attribute(node, attribute, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return attribute_result(err, node_dir(node)->os->ops->xattr_set(node, attribute, value), "set",
+                            node, attribute);
+}
+
+int
+firn_os_xattr_remove(struct firn_os_node node, const char *attribute, firn_error *err)
+{
+    int rc = check_attribute(node, attribute, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return attribute_result(err, node_dir(node)->os->ops->xattr_remove(node, attribute), "remove",
+                            node, attribute);
+}
+
+/* ---- clocks, randomness, machine ---- */
+
+int64_t
+firn_os_now_ns(struct firn_os *os)
+{
+    return os->ops->now_ns(os);
+}
+
+int64_t
+firn_os_monotonic_ns(struct firn_os *os)
+{
+    return os->ops->monotonic_ns(os);
+}
+
+void
+firn_os_sleep_ns(struct firn_os *os, int64_t duration_ns)
+{
+    if (duration_ns > 0) {
+        os->ops->sleep_ns(os, duration_ns);
+    }
+}
+
+int
+firn_os_random(struct firn_os *os, void *out, size_t size, firn_error *err)
+{
+    int error_number = os->ops->random(os, out, size);
+    if (error_number != 0) {
+        return firn_error_set_errno(err, error_number, "could not get random bytes");
+    }
+    return FIRN_OK;
+}
+
+unsigned
+firn_os_cpu_count(struct firn_os *os)
+{
+    return os->ops->cpu_count(os);
+}
+
+uint64_t
+firn_os_process_id(struct firn_os *os)
+{
+    return os->ops->process_id(os);
+}
+
+uint32_t
+firn_os_user_id(struct firn_os *os)
+{
+    return os->ops->user_id(os);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_file.c: the wrappers for files.
+ *
+ * Implementations make one attempt a call; the loops are here, once: a read goes on until it has what was asked for
+ * or the file ends, a write until all is written, both over EINTR and short results. So what a caller sees does not
+ * depend on how the kernel happens to cut a transfer, and the fault implementation proves it by cutting on purpose.
+ *
+ * A sync is one attempt, always: the kernel reports a failed write-back once and then forgets it, so that a second
+ * try would succeed over lost data.
+ *
+ * Offsets are 64-bit without sign here and signed in every kernel: what does not fit is FIRN_INVALID before any call.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "os/os_path.h"
+
+enum {
+    ALL_OPEN_FLAGS = FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE |
+                     FIRN_OS_TRUNCATE | FIRN_OS_NO_ATIME
+};
+
+static bool
+flags_make_sense(unsigned flags)
+{
+    bool writes = (flags & FIRN_OS_WRITE) != 0;
+    bool creates = (flags & FIRN_OS_CREATE) != 0;
+    return (flags & ~(unsigned)ALL_OPEN_FLAGS) == 0 && (flags & (FIRN_OS_READ | FIRN_OS_WRITE)) &&
+           (creates || !(flags & FIRN_OS_EXCLUSIVE)) && (writes || !(flags & FIRN_OS_TRUNCATE));
+}
+
+static int
+open_error(firn_error *err, int error_number, const struct firn_os_dir *dir, const char *name)
+{
+    if (error_number != EINVAL) {
+        return firn_os_path_error(err, error_number, "open", dir, name);
+    }
+    char path[FIRN_OS_PATH_TEXT_SIZE];
+    firn_os_path_text(dir, name, path);
+    return firn_error_set(err, FIRN_INVALID, "cannot open '%s': not a regular file", path);
+}
+
+int
+firn_os_file_open_stat(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+                       struct firn_os_file **out, struct firn_os_stat *out_stat, firn_error *err)
+{
+    *out = NULL;
+    int rc = firn_os_path_check_name(name, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!flags_make_sense(flags) || (mode & ~UINT32_C(07777)) != 0) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "cannot open '%s' with flags %#x and mode %#" PRIo32, name, flags,
+                              mode);
+    }
+    struct firn_os_file *file = firn_os_path_new_file(dir, name);
+    if (file == NULL) {
+        return firn_error_no_memory(err, "a file handle");
+    }
+    int error_number = dir->os->ops->file_open(dir, name, flags, mode, file, out_stat);
+    if (error_number != 0) {
+        firn_os_path_free_file(file);
+        return open_error(err, error_number, dir, name);
+    }
+    *out = file;
+    return FIRN_OK;
+}
+
+int
+firn_os_file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+                  struct firn_os_file **out, firn_error *err)
+{
+    return firn_os_file_open_stat(dir, name, flags, mode, out, NULL, err);
+}
+
+void
+firn_os_file_close(struct firn_os_file *file)
+{
+    if (file == NULL) {
+        return;
+    }
+    file->os->ops->file_close(file);
+    firn_os_path_free_file(file);
+}
+
+const char *
+firn_os_file_path(struct firn_os_file *file)
+{
+    return firn_os_path_of_file(file);
+}
+
+struct firn_os *
+firn_os_file_os(const struct firn_os_file *file)
+{
+    return file->os;
+}
+
+static int
+file_error(firn_error *err, int error_number, const char *verb, const struct firn_os_file *file)
+{
+    return firn_os_path_error(err, error_number, verb, file->dir, file->name);
+}
+
+/* An error of a transfer at an offset. */
+static int
+transfer_error(firn_error *err, int error_number, const char *verb, const struct firn_os_file *file,
+               uint64_t offset)
+{
+    if (err == NULL) {
+        return firn_error_code_of_errno(error_number);
+    }
+    char path[FIRN_OS_PATH_TEXT_SIZE];
+    firn_os_path_text(file->dir, file->name, path);
+    return firn_error_set_errno(err, error_number, "could not %s '%s' at offset %" PRIu64, verb,
+                                path, offset);
+}
+
+static bool
+offsets_fit(uint64_t offset, uint64_t size)
+{
+    return firn_range_inside(offset, size, INT64_MAX);
+}
+
+int
+firn_os_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
+                  size_t *out_size, firn_error *err)
+{
+    *out_size = 0;
+    if (!offsets_fit(offset, size)) {
+        return transfer_error(err, EINVAL, "read", file, offset);
+    }
+    size_t done = 0;
+    while (done < size) {
+        size_t part = 0;
+        int error_number = file->os->ops->file_read(file, offset + done, (uint8_t *)data + done,
+                                                    size - done, &part);
+        if (error_number == EINTR) {
+            continue;
+        }
+        if (error_number != 0) {
+            return transfer_error(err, error_number, "read", file, offset + done);
+        }
+        if (part == 0) {
+            break;
+        }
+        done += part;
+    }
+    *out_size = done;
+    return FIRN_OK;
+}
+
+int
+firn_os_file_read_exact(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
+                        firn_error *err)
+{
+    size_t got;
+    int rc = firn_os_file_read(file, offset, data, size, &got, err);
+    if (rc != FIRN_OK || got == size) {
+        return rc;
+    }
+    return firn_error_set(err, FIRN_CORRUPT,
+                          "'%s' ends at offset %" PRIu64 ": expected %zu bytes at offset %" PRIu64,
+                          firn_os_file_path(file), offset + got, size, offset);
+}
+
+int
+firn_os_file_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
+                   firn_error *err)
+{
+    if (!offsets_fit(offset, size)) {
+        return transfer_error(err, EFBIG, "write", file, offset);
+    }
+    size_t done = 0;
+    while (done < size) {
+        size_t part = 0;
+        int error_number = file->os->ops->file_write(
+            file, offset + done, (const uint8_t *)data + done, size - done, &part);
+        if (error_number == EINTR) {
+            continue;
+        }
+        if (error_number == 0 && part == 0) {
+            error_number =
+                EIO; /* a kernel that takes nothing and says nothing would be asked for ever */
+        }
+        if (error_number != 0) {
+            return transfer_error(err, error_number, "write", file, offset + done);
+        }
+        done += part;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_os_file_stat(struct firn_os_file *file, struct firn_os_stat *out, firn_error *err)
+{
+    int error_number = file->os->ops->file_stat(file, out);
+    return error_number == 0 ? FIRN_OK
+                             : file_error(err, error_number, "read the attributes of", file);
+}
+
+int
+firn_os_file_truncate(struct firn_os_file *file, uint64_t size, firn_error *err)
+{
+    int error_number = offsets_fit(size, 0) ? file->os->ops->file_truncate(file, size) : EFBIG;
+    return error_number == 0 ? FIRN_OK : file_error(err, error_number, "set the size of", file);
+}
+
+int
+firn_os_file_allocate(struct firn_os_file *file, uint64_t size, firn_error *err)
+{
+    int error_number = offsets_fit(size, 0) ? file->os->ops->file_allocate(file, size) : EFBIG;
+    return error_number == 0 ? FIRN_OK : file_error(err, error_number, "reserve space for", file);
+}
+
+int
+firn_os_file_sync(struct firn_os_file *file, firn_error *err)
+{
+    int error_number = file->os->ops->file_sync(file);
+    return error_number == 0 ? FIRN_OK : file_error(err, error_number, "sync", file);
+}
+
+void
+firn_os_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    if (offsets_fit(offset, size)) {
+        file->os->ops->file_start_writeback(file, offset, size);
+    }
+}
+
+int
+firn_os_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
+                       uint64_t *out_end, firn_error *err)
+{
+    *out_start = 0;
+    *out_end = 0;
+    int error_number = offsets_fit(offset, 0)
+                           ? file->os->ops->file_next_data(file, offset, out_start, out_end)
+                           : EINVAL;
+    return error_number == 0 ? FIRN_OK : file_error(err, error_number, "find the data of", file);
+}
+
+int
+firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind, firn_error *err)
+{
+    int error_number = file->os->ops->file_lock(file, kind);
+    if (error_number == 0) {
+        return FIRN_OK;
+    }
+    if (error_number != EAGAIN) {
+        return file_error(err, error_number, "lock", file);
+    }
+    return firn_error_set(err, FIRN_BUSY, "could not lock '%s': it is locked already",
+                          firn_os_file_path(file));
+}
+
+void
+firn_os_file_unlock(struct firn_os_file *file)
+{
+    file->os->ops->file_unlock(file);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_ops.h: what an implementation of the seam provides. Only files of this folder include it.
+ *
+ * One entry a primitive. Every entry of type int returns 0 or a positive errno; the wrappers (os.c, os_dir.c,
+ * os_file.c) check names and arguments before, loop over short results, and form the errors with their paths after.
+ * So an implementation never sees a firn_error, and all implementations report alike.
+ *
+ * The wrappers also own the memory of handles. An implementation embeds the base struct first in its own, says how
+ * large its own is (dir_size, file_size), and gets it zeroed behind the base to fill in. A directory's struct
+ * outlives its closing for as long as handles opened from it are alive, because they find their paths through it.
+ */
+#ifndef FIRN_OS_OS_OPS_H
+#define FIRN_OS_OS_OPS_H
+
+#include <stdatomic.h>
+
+#include "os/os.h"
+
+struct firn_os_scheduler;
+
+struct firn_os {
+    const struct firn_os_ops *ops;
+    size_t dir_size;  /* of the implementation's struct around firn_os_dir, a multiple of 16 */
+    size_t file_size; /* likewise around firn_os_file */
+    struct firn_os_scheduler *scheduler; /* NULL: real threads */
+};
+
+struct firn_os_dir {
+    struct firn_os *os;
+    struct firn_os_dir *parent; /* counted; NULL where opened by a path of the user's */
+    const char *name;     /* relative to the parent; in the same allocation, behind dir_size */
+    _Atomic(char *) path; /* built when first asked for; see os_path.c */
+    atomic_uint refs;     /* the open handle, and each handle opened from it */
+};
+
+struct firn_os_file {
+    struct firn_os *os;
+    struct firn_os_dir *dir; /* counted */
+    const char *name;
+    _Atomic(char *) path;
+};
+
+struct firn_os_ops {
+    /* The handle to fill comes last. */
+    int (*dir_open_path)(struct firn_os *os, const char *path, struct firn_os_dir *dir);
+    int (*dir_open)(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir);
+    int (*dir_open_beneath)(struct firn_os_dir *root, const char *relative_path,
+                            struct firn_os_dir *dir);
+    /* Gives back what the handle holds, never its memory. */
+    void (*dir_close)(struct firn_os_dir *dir);
+    /* A visitor that does not return FIRN_OK ends the walk: the result is 0 and *out_visited what it returned. */
+    int (*dir_list)(struct firn_os_dir *dir,
+                    int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
+                    int *out_visited);
+    int (*dir_sync)(struct firn_os_dir *dir);
+    int (*dir_sync_filesystem)(struct firn_os_dir *dir);
+    int (*dir_real_path)(struct firn_os_dir *dir, struct firn_buf *out);
+    int (*dir_free_bytes)(struct firn_os_dir *dir, uint64_t *out);
+
+    int (*make_dir)(struct firn_os_dir *dir, const char *name, uint32_t mode);
+    int (*remove_file)(struct firn_os_dir *dir, const char *name);
+    int (*remove_dir)(struct firn_os_dir *dir, const char *name);
+    int (*rename)(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+                  const char *to, enum firn_os_rename_mode mode);
+    int (*link)(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+                const char *to);
+    int (*make_symlink)(struct firn_os_dir *dir, const char *name, const char *target);
+    int (*read_symlink)(struct firn_os_dir *dir, const char *name, struct firn_buf *out);
+    int (*make_fifo)(struct firn_os_dir *dir, const char *name, uint32_t mode);
+    /* name NULL: the directory itself. */
+    int (*stat)(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out);
+
+    /* EINVAL for what is not a regular file. out_stat may be NULL. */
+    int (*file_open)(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+                     struct firn_os_file *file, struct firn_os_stat *out_stat);
+    void (*file_close)(struct firn_os_file *file);
+    /* One attempt, which may move less than asked, or fail with EINTR; *out_size 0 from a read is the end. */
+    int (*file_read)(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
+                     size_t *out_size);
+    int (*file_write)(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
+                      size_t *out_size);
+    int (*file_stat)(struct firn_os_file *file, struct firn_os_stat *out);
+    int (*file_truncate)(struct firn_os_file *file, uint64_t size);
+    int (*file_allocate)(struct firn_os_file *file, uint64_t size);
+    int (*file_sync)(struct firn_os_file *file);
+    void (*file_start_writeback)(struct firn_os_file *file, uint64_t offset, uint64_t size);
+    int (*file_next_data)(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
+                          uint64_t *out_end);
+    /* EAGAIN if another handle holds it. */
+    int (*file_lock)(struct firn_os_file *file, enum firn_os_lock_kind kind);
+    void (*file_unlock)(struct firn_os_file *file);
+
+    int (*set_mode)(struct firn_os_node node, uint32_t mode);
+    int (*set_owner)(struct firn_os_node node, uint32_t uid, uint32_t gid);
+    int (*set_mtime)(struct firn_os_node node, int64_t mtime_ns);
+    int (*xattr_list)(struct firn_os_node node, struct firn_buf *out);
+    /* ENODATA if there is no such attribute. */
+    int (*xattr_get)(struct firn_os_node node, const char *attribute, struct firn_buf *out);
+    int (*xattr_set)(struct firn_os_node node, const char *attribute, firn_slice value);
+    int (*xattr_remove)(struct firn_os_node node, const char *attribute);
+
+    int64_t (*now_ns)(struct firn_os *os);
+    int64_t (*monotonic_ns)(struct firn_os *os);
+    void (*sleep_ns)(struct firn_os *os, int64_t duration_ns);
+    int (*random)(struct firn_os *os, void *out, size_t size);
+    unsigned (*cpu_count)(struct firn_os *os);
+    uint64_t (*process_id)(struct firn_os *os);
+    uint32_t (*user_id)(struct firn_os *os);
+};
+
+#endif

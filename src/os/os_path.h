@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_path.h: names, the memory of handles, and errors that name a path. Only files of this folder include it.
+ */
+#ifndef FIRN_OS_OS_PATH_H
+#define FIRN_OS_OS_PATH_H
+
+#include "os/os_ops.h"
+
+/* FIRN_INVALID unless name is one component, rule (I1) of os.h. */
+FIRN_MUST_CHECK int firn_os_path_check_name(const char *name, firn_error *err);
+/* FIRN_INVALID unless path is empty or components separated by single '/'. */
+FIRN_MUST_CHECK int firn_os_path_check_relative(const char *path, firn_error *err);
+
+/* A zeroed handle with its base filled in and the parent counted; NULL when memory is out. */
+struct firn_os_dir *firn_os_path_new_dir(struct firn_os *os, struct firn_os_dir *parent,
+                                         const char *name) __attribute__((warn_unused_result));
+struct firn_os_file *firn_os_path_new_file(struct firn_os_dir *dir, const char *name)
+    __attribute__((warn_unused_result));
+/* Drops one count; with the last one go the memory and the parent's count. Never closes. */
+void firn_os_path_unref_dir(struct firn_os_dir *dir);
+void firn_os_path_free_file(struct firn_os_file *file);
+
+/* The joined path, borrowed from the handle. When memory is out, its last part. */
+const char *firn_os_path_of_dir(struct firn_os_dir *dir);
+const char *firn_os_path_of_file(struct firn_os_file *file);
+
+enum { FIRN_OS_PATH_TEXT_SIZE = 1024 };
+/* Writes the path of name in dir (of dir itself where name is NULL) without allocating; what does not fit is cut at
+ * the front and begins with "...". */
+void firn_os_path_text(const struct firn_os_dir *dir, const char *name,
+                       char out[FIRN_OS_PATH_TEXT_SIZE]);
+
+/* Fills *err with "could not <verb> '<path>': <what the system says>" and returns the code of error_number. */
+FIRN_MUST_CHECK int firn_os_path_error(firn_error *err, int error_number, const char *verb,
+                                       const struct firn_os_dir *dir, const char *name);
+
+#endif

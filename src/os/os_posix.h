@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_posix.h: what the files of the posix implementation share, and its switch for tests.
+ *
+ * Each function does what the entry of the same name in os_ops.h asks, by Linux system calls.
+ */
+#ifndef FIRN_OS_OS_POSIX_H
+#define FIRN_OS_OS_POSIX_H
+
+#include <assert.h>
+#include <errno.h>
+#include <stdalign.h>
+#include <sys/types.h>
+
+#include "os/os_ops.h"
+
+static_assert(sizeof(off_t) == 8, "offsets of files are 64 bits; define _FILE_OFFSET_BITS=64");
+
+struct firn_os_posix_dir {
+    alignas(16) struct firn_os_dir base;
+    int fd;
+    atomic_bool listed; /* the descriptor's position is no longer the start */
+};
+
+struct firn_os_posix_file {
+    alignas(16) struct firn_os_file base;
+    int fd;
+};
+
+static inline int
+firn_os_posix_dir_fd(const struct firn_os_dir *dir)
+{
+    return ((const struct firn_os_posix_dir *)dir)->fd;
+}
+
+static inline int
+firn_os_posix_file_fd(const struct firn_os_file *file)
+{
+    return ((const struct firn_os_posix_file *)file)->fd;
+}
+
+/* For tests: with false, dir_open_beneath goes component by component as on a kernel without openat2. */
+void firn_os_posix_dir_use_openat2(bool use);
+
+/* os_posix_dir.c */
+int firn_os_posix_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir);
+int firn_os_posix_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir);
+int firn_os_posix_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
+                                   struct firn_os_dir *dir);
+void firn_os_posix_dir_close(struct firn_os_dir *dir);
+int firn_os_posix_dir_list(struct firn_os_dir *dir,
+                           int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
+                           int *out_visited);
+int firn_os_posix_dir_sync(struct firn_os_dir *dir);
+int firn_os_posix_dir_sync_filesystem(struct firn_os_dir *dir);
+int firn_os_posix_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out);
+int firn_os_posix_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out);
+
+/* os_posix_name.c */
+int firn_os_posix_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode);
+int firn_os_posix_name_remove_file(struct firn_os_dir *dir, const char *name);
+int firn_os_posix_name_remove_dir(struct firn_os_dir *dir, const char *name);
+int firn_os_posix_name_rename(struct firn_os_dir *from_dir, const char *from,
+                              struct firn_os_dir *to_dir, const char *to,
+                              enum firn_os_rename_mode mode);
+int firn_os_posix_name_link(struct firn_os_dir *from_dir, const char *from,
+                            struct firn_os_dir *to_dir, const char *to);
+int firn_os_posix_name_make_symlink(struct firn_os_dir *dir, const char *name, const char *target);
+int firn_os_posix_name_read_symlink(struct firn_os_dir *dir, const char *name,
+                                    struct firn_buf *out);
+int firn_os_posix_name_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode);
+int firn_os_posix_name_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out);
+
+/* os_posix_file.c */
+int firn_os_posix_file_open(struct firn_os_dir *dir, const char *name, unsigned flags,
+                            uint32_t mode, struct firn_os_file *file,
+                            struct firn_os_stat *out_stat);
+void firn_os_posix_file_close(struct firn_os_file *file);
+int firn_os_posix_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
+                            size_t *out_size);
+int firn_os_posix_file_write(struct firn_os_file *file, uint64_t offset, const void *data,
+                             size_t size, size_t *out_size);
+int firn_os_posix_file_stat(struct firn_os_file *file, struct firn_os_stat *out);
+int firn_os_posix_file_truncate(struct firn_os_file *file, uint64_t size);
+int firn_os_posix_file_allocate(struct firn_os_file *file, uint64_t size);
+int firn_os_posix_file_sync(struct firn_os_file *file);
+void firn_os_posix_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size);
+int firn_os_posix_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
+                                 uint64_t *out_end);
+int firn_os_posix_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind);
+void firn_os_posix_file_unlock(struct firn_os_file *file);
+
+/* os_posix_node.c */
+int firn_os_posix_node_set_mode(struct firn_os_node node, uint32_t mode);
+int firn_os_posix_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid);
+int firn_os_posix_node_set_mtime(struct firn_os_node node, int64_t mtime_ns);
+int firn_os_posix_node_xattr_list(struct firn_os_node node, struct firn_buf *out);
+int firn_os_posix_node_xattr_get(struct firn_os_node node, const char *attribute,
+                                 struct firn_buf *out);
+int firn_os_posix_node_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value);
+int firn_os_posix_node_xattr_remove(struct firn_os_node node, const char *attribute);
+
+/* statx of name in the directory fd, or of fd itself where name is ""; links are not followed. Defined with _stat. */
+int firn_os_posix_name_statx(int fd, const char *name, struct firn_os_stat *out);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_posix_dir.c: directories by Linux system calls.
+ *
+ * Opening below a root. openat2 resolves a whole relative path in the kernel and refuses symbolic links and any way
+ * out of the root (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS). Where it is missing (ENOSYS before
+ * Linux 5.6, EPERM from a seccomp filter that does not know it) the path is walked by hand, one openat with
+ * O_NOFOLLOW a component: as safe, since the names were checked to be plain components, and slower. What the kernel
+ * cannot do is remembered. Paths longer than the kernel takes at once are resolved in pieces, each below the last.
+ *
+ * Listing. getdents64 into a buffer of 64 KiB: a directory of a thousand entries costs one call and the one that
+ * tells the end. The position belongs to the descriptor, so that a second walk rewinds first and two walks at once
+ * over one handle are not allowed.
+ *
+ * The real path of a directory is what the kernel itself says of the descriptor, through /proc, and it is believed
+ * only if it leads back to the same directory. Without /proc the path it was opened by is resolved instead, under
+ * the same proof.
+ */
+#include "os/os_posix.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum {
+    OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+    LIST_BUFFER_SIZE = 64 << 10,
+    PIECE_SIZE_MAX = PATH_MAX - 1, /* what one call takes, without its NUL */
+};
+
+/* Relaxed everywhere: a thread that has not seen the change yet only makes one call in vain. */
+static atomic_bool openat2_works = true;
+
+void
+firn_os_posix_dir_use_openat2(bool use)
+{
+    atomic_store_explicit(&openat2_works, use, memory_order_relaxed);
+}
+
+/* The descriptor in *out, or an errno. A symbolic link is no directory: ENOTDIR. */
+static int
+open_dir_at(int at, const char *path, int flags, int *out)
+{
+    int fd;
+    do {
+        fd = openat(at, path, flags);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0) {
+        return errno == ELOOP && (flags & O_NOFOLLOW) ? ENOTDIR : errno;
+    }
+    *out = fd;
+    return 0;
+}
+
+int
+firn_os_posix_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir)
+{
+    (void)os;
+    return open_dir_at(AT_FDCWD, path, OPEN_DIR, &((struct firn_os_posix_dir *)dir)->fd);
+}
+
+int
+firn_os_posix_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir)
+{
+    return open_dir_at(firn_os_posix_dir_fd(parent), name, OPEN_DIR | O_NOFOLLOW,
+                       &((struct firn_os_posix_dir *)dir)->fd);
+}
+
+/* Opens a piece of a path with one call. ENOSYS where openat2 does not work here. */
+static int
+open_piece_by_openat2(int at, const char *piece, int *out)
+{
+    struct open_how how = {
+        .flags = OPEN_DIR | O_NOFOLLOW,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    for (;;) {
+        long fd = syscall(SYS_openat2, at, piece, &how, sizeof how);
+        if (fd >= 0) {
+            *out = (int)fd;
+            return 0;
+        }
+        switch (errno) {
+        case EINTR:
+        case EAGAIN: /* a rename somewhere raced with the resolution */
+            continue;
+        case ELOOP:
+            return ENOTDIR;
+        case EPERM:
+            return ENOSYS;
+        default:
+            return errno;
+        }
+    }
+}
+
+/* Opens a piece component by component. piece is cut at its slashes. */
+static int
+open_piece_by_hand(int at, char *piece, int *out)
+{
+    int here = at;
+    for (char *component = piece; component != NULL;) {
+        char *slash = strchr(component, '/');
+        if (slash != NULL) {
+            *slash = '\0';
+        }
+        int next = -1;
+        int error_number = open_dir_at(here, component, OPEN_DIR | O_NOFOLLOW, &next);
+        if (here != at) {
+            (void)close(here);
+        }
+        if (error_number != 0) {
+            return error_number;
+        }
+        here = next;
+        component = slash != NULL ? slash + 1 : NULL;
+    }
+    *out = here;
+    return 0;
+}
+
+static int
+open_piece(int at, char *piece, int *out)
+{
+    if (atomic_load_explicit(&openat2_works, memory_order_relaxed)) {
+        int error_number = open_piece_by_openat2(at, piece, out);
+        if (error_number != ENOSYS) {
+            return error_number;
+        }
+        firn_os_posix_dir_use_openat2(false);
+    }
+    return open_piece_by_hand(at, piece, out);
+}
+
+/* The length of the next piece: as many whole components as one call takes; 0 if the first alone is too long. */
+static size_t
+next_piece_size(const char *path)
+{
+    size_t size = strnlen(path, PIECE_SIZE_MAX);
+    while (size > 0 && path[size] != '/' && path[size] != '\0') {
+        size--;
+    }
+    return size;
+}
+
+int
+firn_os_posix_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
+                               struct firn_os_dir *dir)
+{
+    struct firn_os_posix_dir *self = (struct firn_os_posix_dir *)dir;
+    int root_fd = firn_os_posix_dir_fd(root);
+    if (relative_path[0] == '\0') {
+        return open_dir_at(root_fd, ".", OPEN_DIR, &self->fd);
+    }
+    int here = root_fd;
+    for (const char *at = relative_path; *at != '\0';) {
+        size_t size = next_piece_size(at);
+        char piece[PATH_MAX];
+        int next = -1;
+        int error_number = ENAMETOOLONG;
+        if (size > 0) {
+            memcpy(piece, at, size);
+            piece[size] = '\0';
+            error_number = open_piece(here, piece, &next);
+        }
+        if (here != root_fd) {
+            (void)close(here);
+        }
+        if (error_number != 0) {
+            return error_number;
+        }
+        here = next;
+        at += size;
+        at += *at == '/';
+    }
+    self->fd = here;
+    return 0;
+}
+
+void
+firn_os_posix_dir_close(struct firn_os_dir *dir)
+{
+    (void)close(firn_os_posix_dir_fd(dir));
+}
+
+static enum firn_os_kind
+kind_of_d_type(unsigned char type)
+{
+    switch (type) {
+    case DT_REG:
+        return FIRN_OS_FILE;
+    case DT_DIR:
+        return FIRN_OS_DIR;
+    case DT_LNK:
+        return FIRN_OS_SYMLINK;
+    case DT_FIFO:
+        return FIRN_OS_FIFO;
+    case DT_SOCK:
+        return FIRN_OS_SOCKET;
+    case DT_CHR:
+        return FIRN_OS_CHAR_DEVICE;
+    case DT_BLK:
+        return FIRN_OS_BLOCK_DEVICE;
+    default:
+        return FIRN_OS_UNKNOWN;
+    }
+}
+
+/* Visits the records of one getdents64. */
+static int
+visit_records(const uint8_t *records, size_t size,
+              int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx)
+{
+    for (size_t at = 0; at < size;) {
+        const struct dirent64 *record = (const void *)(records + at);
+        at += record->d_reclen;
+        const char *name = record->d_name;
+        if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))) {
+            continue;
+        }
+        struct firn_os_dirent entry = {
+            .name = name,
+            .name_size = strlen(name),
+            .kind = kind_of_d_type(record->d_type),
+            .inode = record->d_ino,
+        };
+        int visited = visit(ctx, &entry);
+        if (visited != FIRN_OK) {
+            return visited;
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_os_posix_dir_list(struct firn_os_dir *dir,
+                       int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
+                       int *out_visited)
+{
+    struct firn_os_posix_dir *self = (struct firn_os_posix_dir *)dir;
+    if (atomic_exchange_explicit(&self->listed, true, memory_order_relaxed) &&
+        lseek(self->fd, 0, SEEK_SET) < 0) {
+        return errno;
+    }
+    uint8_t *records = firn_alloc(LIST_BUFFER_SIZE);
+    if (records == NULL) {
+        return ENOMEM;
+    }
+    int error_number = 0;
+    for (;;) {
+        long size = syscall(SYS_getdents64, self->fd, records, LIST_BUFFER_SIZE);
+        if (size < 0 && errno == EINTR) {
+            continue;
+        }
+        if (size <= 0) {
+            error_number = size < 0 ? errno : 0;
+            break;
+        }
+        *out_visited = visit_records(records, (size_t)size, visit, ctx);
+        if (*out_visited != FIRN_OK) {
+            break;
+        }
+    }
+    firn_free(records);
+    return error_number;
+}
+
+int
+firn_os_posix_dir_sync(struct firn_os_dir *dir)
+{
+    return fsync(firn_os_posix_dir_fd(dir)) == 0 ? 0 : errno;
+}
+
+int
+firn_os_posix_dir_sync_filesystem(struct firn_os_dir *dir)
+{
+    return syncfs(firn_os_posix_dir_fd(dir)) == 0 ? 0 : errno;
+}
+
+/* Whether path names the directory that fd has open. */
+static bool
+leads_to(const char *path, int fd)
+{
+    struct firn_os_stat there;
+    struct firn_os_stat here;
+    return path[0] == '/' && firn_os_posix_name_statx(AT_FDCWD, path, &there) == 0 &&
+           firn_os_posix_name_statx(fd, "", &here) == 0 && there.device == here.device &&
+           there.inode == here.inode;
+}
+
+int
+firn_os_posix_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
+{
+    int fd = firn_os_posix_dir_fd(dir);
+    char link[32];
+    char path[PATH_MAX + 1];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, path, PATH_MAX);
+    if (size >= 0) {
+        path[size] = '\0';
+    } else if (errno != ENOENT || dir->parent != NULL || realpath(dir->name, path) == NULL) {
+        return errno;
+    }
+    if (!leads_to(path, fd)) {
+        return ENOENT; /* it was removed, or lies outside of what this process can reach */
+    }
+    return firn_buf_append_str(out, path) == FIRN_OK ? 0 : ENOMEM;
+}
+
+int
+firn_os_posix_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
+{
+    struct statvfs info;
+    if (fstatvfs(firn_os_posix_dir_fd(dir), &info) != 0) {
+        return errno;
+    }
+    *out = (uint64_t)info.f_bavail * info.f_frsize;
+    return 0;
+}

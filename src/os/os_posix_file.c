@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_posix_file.c: files by Linux system calls.
+ *
+ * Opening. O_NOFOLLOW refuses a symbolic link, O_NONBLOCK keeps a fifo from holding the caller up, O_NOCTTY a terminal
+ * from taking the process over. What was opened is then looked at once: only regular files pass. The look is left out
+ * where the call itself made the file (O_EXCL) and nobody asked for its attributes.
+ *
+ * Locks are open-file-description locks: they belong to the descriptor, so that two handles of one process exclude
+ * each other, and closing another descriptor of the same file releases nothing.
+ *
+ * A sync is fdatasync: it writes the contents and all metadata needed to read them back, the size among them.
+ *
+ * Reserved space (allocate) keeps the size: what is read does not change.
+ */
+#include "os/os_posix.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+static int
+open_flags(unsigned flags)
+{
+    int result = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    if (flags & FIRN_OS_WRITE) {
+        result |= flags & FIRN_OS_READ ? O_RDWR : O_WRONLY;
+    } else {
+        result |= O_RDONLY;
+    }
+    result |= flags & FIRN_OS_CREATE ? O_CREAT : 0;
+    result |= flags & FIRN_OS_EXCLUSIVE ? O_EXCL : 0;
+    result |= flags & FIRN_OS_TRUNCATE ? O_TRUNC : 0;
+    result |= flags & FIRN_OS_NO_ATIME ? O_NOATIME : 0;
+    return result;
+}
+
+static int
+open_retrying(int at, const char *name, int flags, uint32_t mode, int *out)
+{
+    for (;;) {
+        int fd = openat(at, name, flags, mode);
+        if (fd >= 0) {
+            *out = fd;
+            return 0;
+        }
+        switch (errno) {
+        case EINTR:
+            continue;
+        case EPERM:
+            if (flags & O_NOATIME) { /* only the owner may read without a trace */
+                flags &= ~O_NOATIME;
+                continue;
+            }
+            return EPERM;
+        case ELOOP:  /* a symbolic link */
+        case ENXIO:  /* a fifo without a reader, a socket, a device without hardware */
+        case EISDIR: /* a directory, to be written */
+            return EINVAL;
+        default:
+            return errno;
+        }
+    }
+}
+
+int
+firn_os_posix_file_open(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+                        struct firn_os_file *file, struct firn_os_stat *out_stat)
+{
+    int fd = -1;
+    int error_number = open_retrying(firn_os_posix_dir_fd(dir), name, open_flags(flags), mode, &fd);
+    if (error_number != 0) {
+        return error_number;
+    }
+    if (out_stat != NULL || !(flags & FIRN_OS_EXCLUSIVE)) {
+        struct firn_os_stat own_stat;
+        struct firn_os_stat *stat = out_stat != NULL ? out_stat : &own_stat;
+        error_number = firn_os_posix_name_statx(fd, "", stat);
+        if (error_number == 0 && stat->kind != FIRN_OS_FILE) {
+            error_number = EINVAL;
+        }
+        if (error_number != 0) {
+            (void)close(fd);
+            return error_number;
+        }
+    }
+    ((struct firn_os_posix_file *)file)->fd = fd;
+    return 0;
+}
+
+void
+firn_os_posix_file_close(struct firn_os_file *file)
+{
+    (void)close(firn_os_posix_file_fd(file));
+}
+
+int
+firn_os_posix_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
+                        size_t *out_size)
+{
+    ssize_t got = pread(firn_os_posix_file_fd(file), data, size, (off_t)offset);
+    if (got < 0) {
+        return errno;
+    }
+    *out_size = (size_t)got;
+    return 0;
+}
+
+int
+firn_os_posix_file_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
+                         size_t *out_size)
+{
+    ssize_t put = pwrite(firn_os_posix_file_fd(file), data, size, (off_t)offset);
+    if (put < 0) {
+        return errno;
+    }
+    *out_size = (size_t)put;
+    return 0;
+}
+
+int
+firn_os_posix_file_stat(struct firn_os_file *file, struct firn_os_stat *out)
+{
+    return firn_os_posix_name_statx(firn_os_posix_file_fd(file), "", out);
+}
+
+int
+firn_os_posix_file_truncate(struct firn_os_file *file, uint64_t size)
+{
+    int result;
+    do {
+        result = ftruncate(firn_os_posix_file_fd(file), (off_t)size);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+}
+
+int
+firn_os_posix_file_allocate(struct firn_os_file *file, uint64_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    int result;
+    do {
+        result = fallocate(firn_os_posix_file_fd(file), FALLOC_FL_KEEP_SIZE, 0, (off_t)size);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+}
+
+int
+firn_os_posix_file_sync(struct firn_os_file *file)
+{
+    return fdatasync(firn_os_posix_file_fd(file)) == 0 ? 0 : errno;
+}
+
+void
+firn_os_posix_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    if (size > 0) { /* 0 would mean "to the end" */
+        (void)sync_file_range(firn_os_posix_file_fd(file), (off_t)offset, (off_t)size,
+                              SYNC_FILE_RANGE_WRITE);
+    }
+}
+
+int
+firn_os_posix_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
+                             uint64_t *out_end)
+{
+    int fd = firn_os_posix_file_fd(file);
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size < 0) {
+        return errno;
+    }
+    *out_start = (uint64_t)size;
+    *out_end = (uint64_t)size;
+    if (offset >= (uint64_t)size) {
+        return 0;
+    }
+    off_t start = lseek(fd, (off_t)offset, SEEK_DATA);
+    if (start < 0 && errno == ENXIO) {
+        return 0; /* only a hole follows */
+    }
+    if (start < 0 && errno == EINVAL) {
+        *out_start = offset; /* a file system that does not know holes */
+        return 0;
+    }
+    off_t end = start < 0 ? -1 : lseek(fd, start, SEEK_HOLE);
+    if (end < 0) {
+        return errno == ENXIO ? 0 : errno; /* ENXIO: the file shrank meanwhile */
+    }
+    *out_start = (uint64_t)start;
+    *out_end = (uint64_t)end;
+    return 0;
+}
+
+static int
+set_lock(int fd, short type)
+{
+    struct flock lock = {.l_type = type,
+                         .l_whence = SEEK_SET}; /* from 0 to the end, whatever it is */
+    int result;
+    do {
+        result = fcntl(fd, F_OFD_SETLK, &lock);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) {
+        return 0;
+    }
+    return errno == EACCES ? EAGAIN : errno;
+}
+
+int
+firn_os_posix_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind)
+{
+    return set_lock(firn_os_posix_file_fd(file),
+                    kind == FIRN_OS_LOCK_EXCLUSIVE ? F_WRLCK : F_RDLCK);
+}
+
+void
+firn_os_posix_file_unlock(struct firn_os_file *file)
+{
+    (void)set_lock(firn_os_posix_file_fd(file), F_UNLCK);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_posix_name.c: names in directories by Linux system calls, and the reading of attributes.
+ *
+ * statx is asked for everything at once, the time of birth included, and never follows a link nor mounts anything.
+ * Modification times before 1970 are negative and stay exact.
+ *
+ * Renaming without replacement is renameat2; a file system that does not know its flags answers EINVAL, and then
+ * link and remove do the same for everything but directories: a crash between the two leaves both names, never none.
+ * An exchange has no such substitute and is reported as unsupported.
+ */
+#include "os/os_posix.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+int
+firn_os_posix_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode)
+{
+    return mkdirat(firn_os_posix_dir_fd(dir), name, mode) == 0 ? 0 : errno;
+}
+
+int
+firn_os_posix_name_remove_file(struct firn_os_dir *dir, const char *name)
+{
+    return unlinkat(firn_os_posix_dir_fd(dir), name, 0) == 0 ? 0 : errno;
+}
+
+int
+firn_os_posix_name_remove_dir(struct firn_os_dir *dir, const char *name)
+{
+    return unlinkat(firn_os_posix_dir_fd(dir), name, AT_REMOVEDIR) == 0 ? 0 : errno;
+}
+
+/* What stands for RENAME_NOREPLACE where the file system has no such thing. */
+static int
+link_and_remove(int from_fd, const char *from, int to_fd, const char *to)
+{
+    if (linkat(from_fd, from, to_fd, to, 0) != 0) {
+        return errno == EPERM ? EOPNOTSUPP : errno;
+    }
+    if (unlinkat(from_fd, from, 0) != 0) {
+        int error_number = errno;
+        (void)unlinkat(to_fd, to, 0);
+        return error_number;
+    }
+    return 0;
+}
+
+int
+firn_os_posix_name_rename(struct firn_os_dir *from_dir, const char *from,
+                          struct firn_os_dir *to_dir, const char *to, enum firn_os_rename_mode mode)
+{
+    int from_fd = firn_os_posix_dir_fd(from_dir);
+    int to_fd = firn_os_posix_dir_fd(to_dir);
+    switch (mode) {
+    case FIRN_OS_RENAME_REPLACE:
+        return renameat(from_fd, from, to_fd, to) == 0 ? 0 : errno;
+    case FIRN_OS_RENAME_NO_REPLACE:
+        if (renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0) {
+            return 0;
+        }
+        return errno == EINVAL || errno == ENOSYS ? link_and_remove(from_fd, from, to_fd, to)
+                                                  : errno;
+    case FIRN_OS_RENAME_EXCHANGE:
+        if (renameat2(from_fd, from, to_fd, to, RENAME_EXCHANGE) == 0) {
+            return 0;
+        }
+        return errno == EINVAL || errno == ENOSYS ? EOPNOTSUPP : errno;
+    }
+    return EINVAL;
+}
+
+int
+firn_os_posix_name_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+                        const char *to)
+{
+    int from_fd = firn_os_posix_dir_fd(from_dir);
+    return linkat(from_fd, from, firn_os_posix_dir_fd(to_dir), to, 0) == 0 ? 0 : errno;
+}
+
+int
+firn_os_posix_name_make_symlink(struct firn_os_dir *dir, const char *name, const char *target)
+{
+    return symlinkat(target, firn_os_posix_dir_fd(dir), name) == 0 ? 0 : errno;
+}
+
+int
+firn_os_posix_name_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+{
+    for (size_t room = 256;; room *= 4) {
+        if (firn_buf_reserve(out, room) != FIRN_OK) {
+            return ENOMEM;
+        }
+        ssize_t size =
+            readlinkat(firn_os_posix_dir_fd(dir), name, (char *)out->data + out->size, room);
+        if (size < 0) {
+            return errno;
+        }
+        if ((size_t)size < room) {
+            out->size += (size_t)size;
+            return 0;
+        }
+    }
+}
+
+int
+firn_os_posix_name_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode)
+{
+    return mkfifoat(firn_os_posix_dir_fd(dir), name, mode) == 0 ? 0 : errno;
+}
+
+static enum firn_os_kind
+kind_of_mode(unsigned mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return FIRN_OS_FILE;
+    case S_IFDIR:
+        return FIRN_OS_DIR;
+    case S_IFLNK:
+        return FIRN_OS_SYMLINK;
+    case S_IFIFO:
+        return FIRN_OS_FIFO;
+    case S_IFSOCK:
+        return FIRN_OS_SOCKET;
+    case S_IFCHR:
+        return FIRN_OS_CHAR_DEVICE;
+    case S_IFBLK:
+        return FIRN_OS_BLOCK_DEVICE;
+    default:
+        return FIRN_OS_UNKNOWN;
+    }
+}
+
+/* Nanoseconds since the epoch; times beyond the years 1677 to 2262 are held at those ends. */
+static int64_t
+ns_of_statx(const struct statx_timestamp *time)
+{
+    int64_t ns;
+    if (__builtin_mul_overflow(time->tv_sec, INT64_C(1000000000), &ns) ||
+        __builtin_add_overflow(ns, (int64_t)time->tv_nsec, &ns)) {
+        return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+    }
+    return ns;
+}
+
+int
+firn_os_posix_name_statx(int fd, const char *name, struct firn_os_stat *out)
+{
+    struct statx raw;
+    int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (name[0] == '\0' ? AT_EMPTY_PATH : 0);
+    if (statx(fd, name, flags, STATX_BASIC_STATS | STATX_BTIME, &raw) != 0) {
+        return errno;
+    }
+    *out = (struct firn_os_stat){
+        .kind = kind_of_mode(raw.stx_mode),
+        .mode = raw.stx_mode & 07777u,
+        .uid = raw.stx_uid,
+        .gid = raw.stx_gid,
+        .nlink = raw.stx_nlink,
+        .size_bytes = raw.stx_size,
+        .allocated_bytes = raw.stx_blocks * 512,
+        .device = makedev(raw.stx_dev_major, raw.stx_dev_minor),
+        .inode = raw.stx_ino,
+        .mtime_ns = ns_of_statx(&raw.stx_mtime),
+        .ctime_ns = ns_of_statx(&raw.stx_ctime),
+        .btime_ns = raw.stx_mask & STATX_BTIME ? ns_of_statx(&raw.stx_btime) : 0,
+    };
+    return 0;
+}
+
+int
+firn_os_posix_name_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out)
+{
+    return firn_os_posix_name_statx(firn_os_posix_dir_fd(dir), name != NULL ? name : "", out);
+}
