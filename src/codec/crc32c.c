@@ -93,7 +93,7 @@ firn_crc32c_portable(uint32_t crc, const void *data, size_t size)
 
 #define HARDWARE __attribute__((target("sse4.2,pclmul")))
 
-enum { LANE_LONG = 1024, LANE_SHORT = 128 };
+enum { LANE_LONG = 1024, LANE_SHORT = 64 };
 
 /* x^(16n-33) in the high half and x^(8n-33) in the low one, for lanes of n bytes. */
 struct lane {
@@ -102,7 +102,7 @@ struct lane {
     uint64_t shift_one;
 };
 static const struct lane lane_long = {LANE_LONG, 0xa51b6135, 0x170076fa};
-static const struct lane lane_short = {LANE_SHORT, 0xb9e02b86, 0x0d3b6092};
+static const struct lane lane_short = {LANE_SHORT, 0x0d3b6092, 0x9e4addf8};
 
 /* The product of two polynomials of 32 bits. */
 HARDWARE static inline uint64_t
