@@ -27,12 +27,16 @@ if(FIRN_SANITIZE)
   add_link_options(-fsanitize=${FIRN_SANITIZE})
 endif()
 
-# firn_folder(NAME SOURCES... [LINK targets...]): one OBJECT library for a folder of src/.
+# firn_folder(NAME SOURCES... [LINK targets...]): one OBJECT library for a folder of src/. It becomes a part of libfirn,
+# except for the folders that stand on the library instead.
 function(firn_folder name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_library(firn_${name} OBJECT ${ARG_SOURCES})
   target_compile_definitions(firn_${name} PRIVATE FIRN_BUILDING_LIBRARY=1)
   target_link_libraries(firn_${name} PRIVATE firn_flags ${ARG_LINK})
+  if(NOT name MATCHES "^(mcp|sql|cli)$")
+    set_property(GLOBAL APPEND PROPERTY FIRN_LIBRARY_FOLDERS ${name})
+  endif()
 endfunction()
 
 # firn_test(NAME SOURCES... FOLDERS base os ... [TIMEOUT seconds] [LABELS ...]): a cmocka program over the named folders.
