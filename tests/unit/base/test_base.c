@@ -68,6 +68,21 @@ buf_grows_and_survives_failed_allocation(void **state)
 }
 
 static void
+buf_keeps_every_byte_while_it_grows(void **state)
+{
+    (void)state;
+    struct firn_buf buf = {0};
+    for (size_t i = 0; i < 1000; i++) {
+        assert_int_equal(firn_buf_append_u8(&buf, (uint8_t)(i * 7)), FIRN_OK);
+        assert_true(buf.size <= buf.capacity);
+    }
+    for (size_t i = 0; i < 1000; i++) {
+        assert_int_equal(buf.data[i], (uint8_t)(i * 7));
+    }
+    firn_buf_deinit(&buf);
+}
+
+static void
 varints_round_trip_and_have_one_form(void **state)
 {
     (void)state;
@@ -208,6 +223,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_text_is_cut_visibly_and_codes_follow_errno),
         cmocka_unit_test(buf_grows_and_survives_failed_allocation),
+        cmocka_unit_test(buf_keeps_every_byte_while_it_grows),
         cmocka_unit_test(varints_round_trip_and_have_one_form),
         cmocka_unit_test(arena_gives_aligned_memory_and_frees_all),
         cmocka_unit_test(hash_map_finds_what_was_inserted),
