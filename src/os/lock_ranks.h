@@ -13,6 +13,7 @@ enum firn_lock_rank {
     FIRN_LOCK_DB_COMMIT = 30,      /* store: the queue of committers */
     FIRN_LOCK_DB_STATE = 40,       /* store: keyspaces, sequence, cursors, failure latch */
     FIRN_LOCK_LOG = 50,            /* log: the segment's buffer and offsets */
+    FIRN_LOCK_BLOCK_WRITER = 55,   /* block: the end of a file being written */
     FIRN_LOCK_BLOCK_CACHE = 60,    /* block: cache shards */
     FIRN_LOCK_OS = 90              /* os: job queues and the memory file system */
 };

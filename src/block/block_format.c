@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_format.c: header, footer and block prefixes to bytes and back.
+ *
+ * Two checksums guard a block, for two questions. "Is this a block of this file at this place, and how long is it?" is
+ * answered by the 32-bit check of the prefix, without the stored bytes: that is what lets salvage step over a block
+ * with damaged bytes instead of searching through it. "Are its bytes what was written?" is answered by the 64-bit
+ * checksum, which depends on the prefix too. Both depend on the file's identity and the block's offset.
+ *
+ *   place    = identity (16) | offset (8) | prefix bytes 0..3 | prefix bytes 8..15            (36 bytes)
+ *   checksum = XXH3-64(stored bytes, seed = XXH3-64(place, seed = 0))
+ *   check    = low 32 bits of XXH3-64(place | checksum (8), seed = 0)
+ *
+ * Header and footer end with an XXH3-64 of what is before it, so that a flipped bit in the version number reads as
+ * damage and only a whole header that says "2" reads as newer (I1: magic, version and this checksum keep their places
+ * in all versions to come).
+ *
+ * What is reserved is zero. Where the checksums match and it is not zero, somebody newer wrote it: FIRN_NEWER.
+ */
+#include "block/block_format.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "codec/xxh3.h"
+
+/* The eighth bit, both line ends and control-Z catch a transfer that took the file for text. */
+static const uint8_t header_magic[8] = {0xf1, 'f', 'i', 'r', 'n', '\r', '\n', 0x1a};
+static const uint8_t footer_magic[8] = {0xf1, 'f', 'i', 'r', 'n', 'e', 'n', 'd'};
+static const uint8_t prefix_magic[2] = {0xb1, 0x0c};
+
+enum { EDGE_SIZE = FIRN_BLOCK_FORMAT_HEADER_SIZE, EDGE_CHECKSUM_AT = 120, PLACE_SIZE = 36 };
+_Static_assert((int)FIRN_BLOCK_FORMAT_HEADER_SIZE == (int)FIRN_BLOCK_FORMAT_FOOTER_SIZE,
+               "header and footer are sealed alike");
+
+/* ---- header and footer ---- */
+
+static void
+encode_edge(const uint8_t magic[8], enum firn_block_file_kind kind,
+            const struct firn_block_file_id *id, uint8_t out[EDGE_SIZE])
+{
+    memset(out, 0, EDGE_SIZE);
+    memcpy(out, magic, 8);
+    firn_store_le32(out + 8, FIRN_BLOCK_FORMAT_VERSION);
+    firn_store_le32(out + 12, (uint32_t)kind);
+    memcpy(out + 16, id->bytes, sizeof id->bytes);
+}
+
+static void
+seal_edge(uint8_t bytes[EDGE_SIZE])
+{
+    firn_store_le64(bytes + EDGE_CHECKSUM_AT, firn_xxh3(bytes, EDGE_CHECKSUM_AT, 0));
+}
+
+static bool
+is_zero(const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *
+kind_name(uint32_t kind)
+{
+    switch (kind) {
+    case FIRN_BLOCK_FILE_ROW:
+        return "a row run";
+    case FIRN_BLOCK_FILE_COLUMN:
+        return "a column run";
+    case FIRN_BLOCK_FILE_VECTOR:
+        return "a vector structure";
+    case FIRN_BLOCK_FILE_PACK:
+        return "a pack";
+    case FIRN_BLOCK_FILE_STAT_CACHE:
+        return "a stat cache";
+    default:
+        return "a file of unknown kind";
+    }
+}
+
+/* What header and footer have in common; `edge` is the name of the one at hand. */
+static int
+decode_edge(const uint8_t bytes[EDGE_SIZE], const uint8_t magic[8], const char *edge,
+            enum firn_block_file_kind kind, const char *path, firn_error *err)
+{
+    if (memcmp(bytes, magic, 8) != 0) {
+        return firn_error_set(err, FIRN_CORRUPT, "'%s': no %s of a firn block file", path, edge);
+    }
+    uint64_t expected = firn_load_le64(bytes + EDGE_CHECKSUM_AT);
+    uint64_t found = firn_xxh3(bytes, EDGE_CHECKSUM_AT, 0);
+    if (expected != found) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': checksum of the %s is %016llx, expected %016llx", path, edge,
+                              (unsigned long long)found, (unsigned long long)expected);
+    }
+    uint32_t version = firn_load_le32(bytes + 8);
+    if (version != FIRN_BLOCK_FORMAT_VERSION) {
+        return firn_error_set(err, version == 0 ? FIRN_CORRUPT : FIRN_NEWER,
+                              "'%s': the %s says block format %u, this version reads %d", path,
+                              edge, version, FIRN_BLOCK_FORMAT_VERSION);
+    }
+    uint32_t found_kind = firn_load_le32(bytes + 12);
+    if (found_kind != (uint32_t)kind) {
+        return firn_error_set(err, FIRN_CORRUPT, "'%s': the %s says %s (%u), expected %s", path,
+                              edge, kind_name(found_kind), found_kind, kind_name((uint32_t)kind));
+    }
+    return FIRN_OK;
+}
+
+void
+firn_block_format_encode_header(enum firn_block_file_kind kind, const struct firn_block_file_id *id,
+                                uint8_t out[FIRN_BLOCK_FORMAT_HEADER_SIZE])
+{
+    encode_edge(header_magic, kind, id, out);
+    seal_edge(out);
+}
+
+int
+firn_block_format_decode_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE],
+                                enum firn_block_file_kind kind, const char *path,
+                                struct firn_block_file_id *out_id, firn_error *err)
+{
+    int rc = decode_edge(bytes, header_magic, "header", kind, path, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint32_t flags = firn_load_le32(bytes + 32);
+    uint32_t tag_size = firn_load_le32(bytes + 36);
+    if (tag_size != 0 || !is_zero(bytes + 40, 16)) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "'%s': blocks carry tags of %u bytes (encryption), which this "
+                              "version cannot read",
+                              path, tag_size);
+    }
+    if (flags != 0 || !is_zero(bytes + 56, EDGE_CHECKSUM_AT - 56)) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "'%s': the header uses features (flags %08x) that this version "
+                              "cannot read",
+                              path, flags);
+    }
+    memcpy(out_id->bytes, bytes + 16, sizeof out_id->bytes);
+    return FIRN_OK;
+}
+
+void
+firn_block_format_encode_footer(const struct firn_block_format_footer *footer,
+                                uint8_t out[FIRN_BLOCK_FORMAT_FOOTER_SIZE])
+{
+    encode_edge(footer_magic, footer->kind, &footer->id, out);
+    firn_store_le64(out + 32, footer->toc_offset);
+    firn_store_le64(out + 40, footer->toc_size);
+    firn_store_le64(out + 48, footer->file_size);
+    memcpy(out + 56, footer->toc_hash.bytes, sizeof footer->toc_hash.bytes);
+    seal_edge(out);
+}
+
+int
+firn_block_format_decode_footer(const uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZE],
+                                enum firn_block_file_kind kind, const char *path,
+                                struct firn_block_format_footer *out, firn_error *err)
+{
+    int rc = decode_edge(bytes, footer_magic, "footer", kind, path, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!is_zero(bytes + 88, EDGE_CHECKSUM_AT - 88)) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "'%s': the footer uses fields that this version cannot read", path);
+    }
+    out->kind = kind;
+    memcpy(out->id.bytes, bytes + 16, sizeof out->id.bytes);
+    out->toc_offset = firn_load_le64(bytes + 32);
+    out->toc_size = firn_load_le64(bytes + 40);
+    out->file_size = firn_load_le64(bytes + 48);
+    memcpy(out->toc_hash.bytes, bytes + 56, sizeof out->toc_hash.bytes);
+    return FIRN_OK;
+}
+
+/* ---- blocks ---- */
+
+/* Fills the first PLACE_SIZE bytes of out. */
+static void
+form_place(const struct firn_block_file_id *id, uint64_t offset,
+           const uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE], uint8_t out[PLACE_SIZE + 8])
+{
+    memcpy(out, id->bytes, 16);
+    firn_store_le64(out + 16, offset);
+    memcpy(out + 24, prefix, 4);
+    memcpy(out + 28, prefix + 8, 8);
+}
+
+static uint64_t
+checksum_of(const uint8_t place[PLACE_SIZE], firn_slice stored)
+{
+    return firn_xxh3(stored.data, stored.size, firn_xxh3(place, PLACE_SIZE, 0));
+}
+
+static uint32_t
+check_of(uint8_t place[PLACE_SIZE + 8], uint64_t checksum)
+{
+    firn_store_le64(place + PLACE_SIZE, checksum);
+    return (uint32_t)firn_xxh3(place, PLACE_SIZE + 8, 0);
+}
+
+void
+firn_block_format_encode_prefix(const struct firn_block_file_id *id, uint64_t offset,
+                                enum firn_codec codec, firn_slice stored, uint32_t raw_size,
+                                uint8_t out[FIRN_BLOCK_FORMAT_PREFIX_SIZE])
+{
+    memcpy(out, prefix_magic, 2);
+    out[2] = (uint8_t)codec;
+    out[3] = 0;
+    firn_store_le32(out + 8, (uint32_t)stored.size);
+    firn_store_le32(out + 12, raw_size);
+    uint8_t place[PLACE_SIZE + 8];
+    form_place(id, offset, out, place);
+    uint64_t checksum = checksum_of(place, stored);
+    firn_store_le64(out + 16, checksum);
+    firn_store_le32(out + 4, check_of(place, checksum));
+}
+
+bool
+firn_block_format_decode_prefix(const struct firn_block_file_id *id, uint64_t offset,
+                                const uint8_t bytes[FIRN_BLOCK_FORMAT_PREFIX_SIZE],
+                                struct firn_block_format_prefix *out)
+{
+    if (memcmp(bytes, prefix_magic, 2) != 0) {
+        return false;
+    }
+    uint64_t checksum = firn_load_le64(bytes + 16);
+    uint8_t place[PLACE_SIZE + 8];
+    form_place(id, offset, bytes, place);
+    if (check_of(place, checksum) != firn_load_le32(bytes + 4)) {
+        return false;
+    }
+    *out = (struct firn_block_format_prefix){.codec = bytes[2],
+                                             .flags = bytes[3],
+                                             .stored_size = firn_load_le32(bytes + 8),
+                                             .raw_size = firn_load_le32(bytes + 12),
+                                             .checksum = checksum};
+    return true;
+}
+
+bool
+firn_block_format_stored_matches(const struct firn_block_file_id *id, uint64_t offset,
+                                 const uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE],
+                                 firn_slice stored)
+{
+    uint8_t place[PLACE_SIZE + 8];
+    form_place(id, offset, prefix, place);
+    return checksum_of(place, stored) == firn_load_le64(prefix + 16);
+}

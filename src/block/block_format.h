@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_format.h: the bytes of a sealed block file, drawn once. The prose twin is docs/formats/block.md.
+ *
+ *   0                  128                              toc             toc + toc_size
+ *   +--------+---------+---------+-- … --+-------------+---------------+---------+
+ *   | header | block   | block   |       | block       | contents      | footer  |
+ *   | 128    | 24+n+pad| 24+n+pad|       | 24+n+pad    | 16+24·s+32·c  | 128     |
+ *   +--------+---------+---------+-- … --+-------------+---------------+---------+
+ *   |<------------------- body: one BLAKE3 a MiB ----->|
+ *
+ * Only files of this folder and tests include it.
+ */
+#ifndef FIRN_BLOCK_BLOCK_FORMAT_H
+#define FIRN_BLOCK_BLOCK_FORMAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "block/block_file.h"
+
+enum {
+    FIRN_BLOCK_FORMAT_VERSION = 1,
+    FIRN_BLOCK_FORMAT_HEADER_SIZE = 128,
+    FIRN_BLOCK_FORMAT_FOOTER_SIZE = 128,
+    FIRN_BLOCK_FORMAT_PREFIX_SIZE = 24, /* what stands before the stored bytes of a block */
+    FIRN_BLOCK_FORMAT_ALIGNMENT = 8,
+    FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE = 16,
+    FIRN_BLOCK_FORMAT_SECTION_SIZE = 24,
+    FIRN_BLOCK_FORMAT_CHUNK_SIZE = 1 << 20 /* of the body, for each BLAKE3 in the contents */
+};
+
+/* Bytes that a block with so many stored bytes takes up in the file. */
+static inline uint64_t
+firn_block_format_span(uint32_t stored_size)
+{
+    return ((uint64_t)FIRN_BLOCK_FORMAT_PREFIX_SIZE + stored_size + 7) & ~UINT64_C(7);
+}
+
+/* Number of BLAKE3 hashes for a body that ends at toc_offset. */
+static inline uint64_t
+firn_block_format_chunk_count(uint64_t toc_offset)
+{
+    return toc_offset / FIRN_BLOCK_FORMAT_CHUNK_SIZE +
+           (toc_offset % FIRN_BLOCK_FORMAT_CHUNK_SIZE != 0);
+}
+
+struct firn_block_format_footer {
+    enum firn_block_file_kind kind;
+    struct firn_block_file_id id;
+    uint64_t toc_offset;
+    uint64_t toc_size;
+    uint64_t file_size;
+    firn_hash toc_hash;
+};
+
+/* The fields of a block's prefix. */
+struct firn_block_format_prefix {
+    uint8_t codec; /* perhaps one that this version does not know */
+    uint8_t flags;
+    uint32_t stored_size;
+    uint32_t raw_size;
+    uint64_t checksum;
+};
+
+void firn_block_format_encode_header(enum firn_block_file_kind kind,
+                                     const struct firn_block_file_id *id,
+                                     uint8_t out[FIRN_BLOCK_FORMAT_HEADER_SIZE]);
+/* FIRN_CORRUPT, or FIRN_NEWER, naming path and what was found. *out_id is filled only on success. */
+FIRN_MUST_CHECK int
+firn_block_format_decode_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE],
+                                enum firn_block_file_kind kind, const char *path,
+                                struct firn_block_file_id *out_id, firn_error *err);
+
+void firn_block_format_encode_footer(const struct firn_block_format_footer *footer,
+                                     uint8_t out[FIRN_BLOCK_FORMAT_FOOTER_SIZE]);
+/* Checks the footer alone; whether its places make sense in the file is the reader's to ask. */
+FIRN_MUST_CHECK int
+firn_block_format_decode_footer(const uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZE],
+                                enum firn_block_file_kind kind, const char *path,
+                                struct firn_block_format_footer *out, firn_error *err);
+
+/* Fills the prefix of a block of file `id` at `offset`, checksums included. */
+void firn_block_format_encode_prefix(const struct firn_block_file_id *id, uint64_t offset,
+                                     enum firn_codec codec, firn_slice stored, uint32_t raw_size,
+                                     uint8_t out[FIRN_BLOCK_FORMAT_PREFIX_SIZE]);
+/* Whether these bytes are the prefix of a block of this file at this place. The lengths can then be believed, as far as
+ * accidents go; the stored bytes are judged by _stored_matches. */
+FIRN_MUST_CHECK bool
+firn_block_format_decode_prefix(const struct firn_block_file_id *id, uint64_t offset,
+                                const uint8_t bytes[FIRN_BLOCK_FORMAT_PREFIX_SIZE],
+                                struct firn_block_format_prefix *out);
+FIRN_MUST_CHECK bool
+firn_block_format_stored_matches(const struct firn_block_file_id *id, uint64_t offset,
+                                 const uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE],
+                                 firn_slice stored);
+
+#endif

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_reader.c: opens a sealed block file and reads its blocks, believing nothing.
+ *
+ * Opening checks, in this order: the length of the file against the smallest possible; header; footer; that the two
+ * agree; that the places the footer names fill the file exactly; the BLAKE3 of the table of contents; the numbers in
+ * it against the file. After that the sections can be trusted to lie inside the body, and the body itself is verified
+ * block by block as it is read.
+ *
+ * A block is read with one pread of prefix, stored bytes and padding. The caller's ref is checked against the file's
+ * length before anything is allocated, the prefix against the ref, the checksum against the bytes, the padding against
+ * zero; only then is the codec asked, for exactly as many bytes as the prefix declares. The stored bytes are read into
+ * the tail of the output buffer, behind the room for the decoded ones, so that one buffer serves both.
+ *
+ * (I1) Memory by numbers from the file: at most FIRN_BLOCK_SIZE_MAX decoded and what the file holds stored, a block; at
+ *      most FIRN_BLOCK_SECTIONS_MAX sections. The hashes in the table of contents are not kept.
+ *
+ * Threads: the reader is unchanged after open; any number of threads may read at once, each into its own buffer.
+ *
+ * Failure: FIRN_CORRUPT and FIRN_NEWER name file and offset; the handle stays good for other blocks.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "block/block_format.h"
+#include "codec/blake3_hash.h"
+
+enum {
+    PREFIX_SIZE = FIRN_BLOCK_FORMAT_PREFIX_SIZE,
+    CHUNK_SIZE = FIRN_BLOCK_FORMAT_CHUNK_SIZE,
+    TOC_PIECE_SIZE = 64 << 10, /* the table of contents is read in such pieces */
+    FILE_SIZE_MIN = FIRN_BLOCK_FORMAT_HEADER_SIZE + FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE +
+                    (int)sizeof(firn_hash) + FIRN_BLOCK_FORMAT_FOOTER_SIZE
+};
+_Static_assert((int)FIRN_BLOCK_BODY_START == (int)FIRN_BLOCK_FORMAT_HEADER_SIZE,
+               "the body's blocks begin behind the header");
+
+struct firn_block_reader {
+    struct firn_os_file *file;
+    enum firn_block_file_kind kind;
+    struct firn_block_format_footer footer;
+    struct firn_block_section *sections;
+    size_t section_count;
+};
+
+static int open_file(struct firn_block_reader *reader, struct firn_os_dir *dir, const char *name,
+                     firn_error *err);
+
+int
+firn_block_reader_open(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
+                       struct firn_block_reader **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_block_reader *reader = firn_alloc_zeroed(sizeof *reader);
+    if (reader == NULL) {
+        return firn_error_no_memory(err, "a block file reader");
+    }
+    reader->kind = kind;
+    int rc = open_file(reader, dir, name, err);
+    if (rc != FIRN_OK) {
+        firn_block_reader_close(reader);
+        return rc;
+    }
+    *out = reader;
+    return FIRN_OK;
+}
+
+void
+firn_block_reader_close(struct firn_block_reader *reader)
+{
+    if (reader == NULL) {
+        return;
+    }
+    firn_os_file_close(reader->file);
+    firn_free(reader->sections);
+    firn_free(reader);
+}
+
+const struct firn_block_file_id *
+firn_block_reader_id(const struct firn_block_reader *reader)
+{
+    return &reader->footer.id;
+}
+
+const char *
+firn_block_reader_path(const struct firn_block_reader *reader)
+{
+    return firn_os_file_path(reader->file);
+}
+
+uint64_t
+firn_block_reader_size_bytes(const struct firn_block_reader *reader)
+{
+    return reader->footer.file_size;
+}
+
+size_t
+firn_block_reader_section_count(const struct firn_block_reader *reader)
+{
+    return reader->section_count;
+}
+
+const struct firn_block_section *
+firn_block_reader_section(const struct firn_block_reader *reader, size_t i)
+{
+    return &reader->sections[i];
+}
+
+uint64_t
+firn_block_reader_body_end(const struct firn_block_reader *reader)
+{
+    return reader->footer.toc_offset;
+}
+
+uint64_t
+firn_block_reader_span(const struct firn_block_ref *ref)
+{
+    return firn_block_format_span(ref->stored_size);
+}
+
+/* ---- opening ---- */
+
+/* Whether header and footer are both sound, agree, and describe a file of this size. */
+static int
+read_edges(struct firn_block_reader *reader, uint64_t size, firn_error *err)
+{
+    int rc;
+    const char *path = firn_os_file_path(reader->file);
+    struct firn_block_file_id id;
+    struct firn_block_format_footer *footer = &reader->footer;
+    uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE];
+    FIRN_TRY(firn_os_file_read_exact(reader->file, 0, bytes, sizeof bytes, err));
+    FIRN_TRY(firn_block_format_decode_header(bytes, reader->kind, path, &id, err));
+    FIRN_TRY(firn_os_file_read_exact(reader->file, size - FIRN_BLOCK_FORMAT_FOOTER_SIZE, bytes,
+                                     sizeof bytes, err));
+    FIRN_TRY(firn_block_format_decode_footer(bytes, reader->kind, path, footer, err));
+    if (memcmp(id.bytes, footer->id.bytes, sizeof id.bytes) != 0) {
+        FIRN_TRY(firn_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
+                                path));
+    }
+    uint64_t end = size - FIRN_BLOCK_FORMAT_FOOTER_SIZE;
+    if (footer->file_size != size || footer->toc_offset < FIRN_BLOCK_FORMAT_HEADER_SIZE ||
+        footer->toc_offset % FIRN_BLOCK_FORMAT_ALIGNMENT != 0 || footer->toc_offset > end ||
+        footer->toc_size != end - footer->toc_offset) {
+        FIRN_TRY(firn_error_set(
+            err, FIRN_CORRUPT,
+            "'%s': the file has %llu bytes; its footer says %llu, with the "
+            "table of contents at %llu, %llu long",
+            path, (unsigned long long)size, (unsigned long long)footer->file_size,
+            (unsigned long long)footer->toc_offset, (unsigned long long)footer->toc_size));
+    }
+out:
+    return rc;
+}
+
+/* Hashes the table of contents as it is on disk. */
+static int
+check_toc(struct firn_block_reader *reader, firn_error *err)
+{
+    const struct firn_block_format_footer *footer = &reader->footer;
+    uint8_t *piece = firn_alloc(TOC_PIECE_SIZE);
+    if (piece == NULL) {
+        return firn_error_no_memory(err, "a piece of a table of contents");
+    }
+    int rc = FIRN_OK;
+    struct firn_blake3_hash state;
+    firn_blake3_hash_init(&state);
+    for (uint64_t at = 0; at < footer->toc_size;) {
+        uint64_t left = footer->toc_size - at;
+        size_t size = left < TOC_PIECE_SIZE ? (size_t)left : TOC_PIECE_SIZE;
+        FIRN_TRY(firn_os_file_read_exact(reader->file, footer->toc_offset + at, piece, size, err));
+        firn_blake3_hash_update(&state, piece, size);
+        at += size;
+    }
+    firn_hash hash;
+    firn_blake3_hash_final(&state, &hash);
+    if (memcmp(hash.bytes, footer->toc_hash.bytes, sizeof hash.bytes) != 0) {
+        rc = firn_error_set(
+            err, FIRN_CORRUPT, "'%s': the table of contents at %llu does not match its checksum",
+            firn_os_file_path(reader->file), (unsigned long long)footer->toc_offset);
+    }
+out:
+    firn_free(piece);
+    return rc;
+}
+
+/* Whether a ref can name a block of this file. */
+static bool
+is_inside(const struct firn_block_reader *reader, const struct firn_block_ref *ref)
+{
+    return ref->stored_size <= FIRN_BLOCK_SIZE_MAX && ref->raw_size <= FIRN_BLOCK_SIZE_MAX &&
+           ref->offset >= FIRN_BLOCK_FORMAT_HEADER_SIZE &&
+           ref->offset % FIRN_BLOCK_FORMAT_ALIGNMENT == 0 &&
+           firn_range_inside(ref->offset, firn_block_format_span(ref->stored_size),
+                             reader->footer.toc_offset);
+}
+
+static int
+decode_section(struct firn_block_reader *reader, const uint8_t *bytes, firn_error *err)
+{
+    struct firn_block_section *section = &reader->sections[reader->section_count];
+    section->kind = firn_load_le32(bytes);
+    section->ref.offset = firn_load_le64(bytes + 8);
+    section->ref.stored_size = firn_load_le32(bytes + 16);
+    section->ref.raw_size = firn_load_le32(bytes + 20);
+    const char *path = firn_os_file_path(reader->file);
+    if (firn_load_le32(bytes + 4) != 0) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "'%s': section %u uses fields that this version cannot read", path,
+                              section->kind);
+    }
+    if (!is_inside(reader, &section->ref)) {
+        return firn_error_set(
+            err, FIRN_CORRUPT, "'%s': section %u at %llu, %u bytes, lies outside the body", path,
+            section->kind, (unsigned long long)section->ref.offset, section->ref.stored_size);
+    }
+    reader->section_count++;
+    return FIRN_OK;
+}
+
+/* The table of contents has the size that follows from the counts in it. */
+static int
+read_toc_counts(struct firn_block_reader *reader, size_t *out_section_count, firn_error *err)
+{
+    const struct firn_block_format_footer *footer = &reader->footer;
+    uint8_t head[FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE];
+    int rc = firn_os_file_read_exact(reader->file, footer->toc_offset, head, sizeof head, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const char *path = firn_os_file_path(reader->file);
+    uint32_t flags = firn_load_le32(head + 4);
+    if (flags != 0) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "'%s': the table of contents has flags %08x, which this version "
+                              "cannot read",
+                              path, flags);
+    }
+    uint64_t section_count = firn_load_le32(head);
+    uint64_t chunk_count = firn_load_le64(head + 8);
+    /* No product overflows: both counts are bounded before they are multiplied. */
+    if (section_count > FIRN_BLOCK_SECTIONS_MAX ||
+        chunk_count != firn_block_format_chunk_count(footer->toc_offset) ||
+        footer->toc_size != FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE +
+                                section_count * FIRN_BLOCK_FORMAT_SECTION_SIZE +
+                                chunk_count * sizeof(firn_hash)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': a table of contents of %llu bytes cannot hold %llu sections "
+                              "and %llu checksums for a body of %llu bytes",
+                              path, (unsigned long long)footer->toc_size,
+                              (unsigned long long)section_count, (unsigned long long)chunk_count,
+                              (unsigned long long)footer->toc_offset);
+    }
+    *out_section_count = (size_t)section_count;
+    return FIRN_OK;
+}
+
+static int
+read_sections(struct firn_block_reader *reader, firn_error *err)
+{
+    size_t count;
+    uint8_t *bytes = NULL;
+    int rc;
+    FIRN_TRY(read_toc_counts(reader, &count, err));
+    size_t size = count * FIRN_BLOCK_FORMAT_SECTION_SIZE;
+    bytes = firn_alloc(size);
+    reader->sections = firn_alloc_array(count, sizeof reader->sections[0]);
+    if (bytes == NULL || reader->sections == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "the sections of a file"));
+    }
+    FIRN_TRY(firn_os_file_read_exact(reader->file,
+                                     reader->footer.toc_offset + FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE,
+                                     bytes, size, err));
+    for (size_t i = 0; i < count; i++) {
+        FIRN_TRY(decode_section(reader, bytes + i * FIRN_BLOCK_FORMAT_SECTION_SIZE, err));
+    }
+out:
+    firn_free(bytes);
+    return rc;
+}
+
+static int
+open_file(struct firn_block_reader *reader, struct firn_os_dir *dir, const char *name,
+          firn_error *err)
+{
+    int rc;
+    struct firn_os_stat stat;
+    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &reader->file, err));
+    FIRN_TRY(firn_os_file_stat(reader->file, &stat, err));
+    if (stat.size_bytes < FILE_SIZE_MIN) {
+        FIRN_TRY(
+            firn_error_set(err, FIRN_CORRUPT, "'%s': %llu bytes are too few for a firn block file",
+                           firn_os_file_path(reader->file), (unsigned long long)stat.size_bytes));
+    }
+    FIRN_TRY(read_edges(reader, stat.size_bytes, err));
+    FIRN_TRY(check_toc(reader, err));
+    FIRN_TRY(read_sections(reader, err));
+out:
+    return rc;
+}
+
+/* ---- blocks ---- */
+
+static int
+block_corrupt(const struct firn_block_reader *reader, uint64_t offset, const char *what,
+              firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "'%s': block at %llu: %s",
+                          firn_os_file_path(reader->file), (unsigned long long)offset, what);
+}
+
+/* Judges the bytes of a block, prefix to padding, against its ref. */
+static int
+check_block(const struct firn_block_reader *reader, const struct firn_block_ref *ref,
+            const uint8_t *bytes, struct firn_block_format_prefix *out, firn_error *err)
+{
+    const struct firn_block_file_id *id = &reader->footer.id;
+    if (!firn_block_format_decode_prefix(id, ref->offset, bytes, out)) {
+        return block_corrupt(reader, ref->offset, "its prefix does not match its checksum", err);
+    }
+    if (out->stored_size != ref->stored_size || out->raw_size != ref->raw_size) {
+        return block_corrupt(reader, ref->offset, "it has other lengths than expected", err);
+    }
+    firn_slice stored = firn_bytes(bytes + PREFIX_SIZE, ref->stored_size);
+    if (!firn_block_format_stored_matches(id, ref->offset, bytes, stored)) {
+        return block_corrupt(reader, ref->offset, "its bytes do not match their checksum", err);
+    }
+    for (uint64_t i = PREFIX_SIZE + (uint64_t)ref->stored_size;
+         i < firn_block_format_span(ref->stored_size); i++) {
+        if (bytes[i] != 0) {
+            return block_corrupt(reader, ref->offset, "its padding is not zero", err);
+        }
+    }
+    if (out->flags != 0 || out->codec > FIRN_CODEC_ZSTD) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "'%s': block at %llu has codec %u, flags %02x, which this version "
+                              "cannot read",
+                              firn_os_file_path(reader->file), (unsigned long long)ref->offset,
+                              out->codec, out->flags);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_block_reader_read(struct firn_block_reader *reader, const struct firn_block_ref *ref,
+                       struct firn_compress *context, struct firn_buf *out, firn_error *err)
+{
+    int rc;
+    firn_buf_clear(out);
+    if (!is_inside(reader, ref)) {
+        return block_corrupt(reader, ref->offset, "it lies outside the body", err);
+    }
+    size_t span = (size_t)firn_block_format_span(ref->stored_size);
+    if (firn_buf_reserve(out, ref->raw_size + span) != FIRN_OK) {
+        return firn_error_no_memory(err, "a block");
+    }
+    uint8_t *bytes = out->data + ref->raw_size;
+    struct firn_block_format_prefix prefix;
+    FIRN_TRY(firn_os_file_read_exact(reader->file, ref->offset, bytes, span, err));
+    FIRN_TRY(check_block(reader, ref, bytes, &prefix, err));
+    rc = firn_compress_decode(context, (enum firn_codec)prefix.codec,
+                              firn_bytes(bytes + PREFIX_SIZE, ref->stored_size), out->data,
+                              ref->raw_size, err);
+    if (rc != FIRN_OK) {
+        (void)firn_error_prefix(err, "'%s': block at %llu", firn_os_file_path(reader->file),
+                                (unsigned long long)ref->offset);
+        goto out;
+    }
+    out->size = ref->raw_size;
+out:
+    return rc;
+}
+
+/* ---- the body as a whole ---- */
+
+uint64_t
+firn_block_reader_chunk_count(const struct firn_block_reader *reader)
+{
+    return firn_block_format_chunk_count(reader->footer.toc_offset);
+}
+
+int
+firn_block_reader_verify_chunk(struct firn_block_reader *reader, uint64_t i,
+                               struct firn_buf *buffer, firn_error *err)
+{
+    int rc;
+    firn_hash expected;
+    firn_hash found;
+    uint64_t start = i * CHUNK_SIZE;
+    uint64_t left = reader->footer.toc_offset - start;
+    size_t size = left < CHUNK_SIZE ? (size_t)left : CHUNK_SIZE;
+    uint64_t hash_at = reader->footer.toc_offset + FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE +
+                       reader->section_count * FIRN_BLOCK_FORMAT_SECTION_SIZE +
+                       i * sizeof(firn_hash);
+    firn_buf_clear(buffer);
+    if (firn_buf_reserve(buffer, size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a chunk of a file");
+    }
+    FIRN_TRY(firn_os_file_read_exact(reader->file, hash_at, &expected, sizeof expected, err));
+    FIRN_TRY(firn_os_file_read_exact(reader->file, start, buffer->data, size, err));
+    firn_blake3_hash_of(buffer->data, size, &found);
+    if (memcmp(found.bytes, expected.bytes, sizeof found.bytes) != 0) {
+        rc = firn_error_set(err, FIRN_CORRUPT,
+                            "'%s': bytes %llu to %llu do not match their checksum",
+                            firn_os_file_path(reader->file), (unsigned long long)start,
+                            (unsigned long long)(start + size));
+    }
+out:
+    return rc;
+}
+
+int
+firn_block_reader_verify_body(struct firn_block_reader *reader, firn_error *err)
+{
+    struct firn_buf buffer = {0};
+    int rc = check_toc(reader, err);
+    for (uint64_t i = 0; rc == FIRN_OK && i < firn_block_reader_chunk_count(reader); i++) {
+        rc = firn_block_reader_verify_chunk(reader, i, &buffer, err);
+    }
+    firn_buf_deinit(&buffer);
+    return rc;
+}

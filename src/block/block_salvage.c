@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_salvage.c: finds the blocks of a damaged file without its table of contents.
+ *
+ * Blocks lie one behind the other on multiples of 8. The walk stands on such a multiple and asks whether the 24 bytes
+ * there are the prefix of a block of this file at this place. If so their lengths are believed: the block is read,
+ * judged by its checksum, given to the visitor if it is sound, and stepped over either way. If not, the walk goes on 8
+ * bytes further. So damage inside a block costs that block, damage of a prefix costs a search up to the next one, and
+ * every byte is looked at a bounded number of times, also in a file that was made to be slow (the lengths that are
+ * believed are stepped over, never searched again).
+ *
+ * The checksums depend on the file's identity and on the place, so bytes that look like blocks but are content (a pack
+ * that was saved into a pack), or blocks that were moved, are not taken for blocks. The identity is in the header and
+ * again in the footer; either will do.
+ *
+ * Memory: one window and one block. A part of the disk that cannot be read is stepped over by 4 KiB, and its error is
+ * returned when the walk has seen all the rest.
+ */
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "block/block_format.h"
+
+enum {
+    WINDOW_SIZE = 64 << 10,
+    UNREADABLE_STEP = 4 << 10,
+    PREFIX_SIZE = FIRN_BLOCK_FORMAT_PREFIX_SIZE
+};
+
+struct walk {
+    struct firn_os_file *file;
+    uint64_t file_size;
+    struct firn_block_file_id id;
+    uint64_t at; /* always a multiple of 8 */
+    uint64_t window_at;
+    size_t window_size;
+    uint8_t *window;
+    struct firn_buf stored;
+    int unreadable; /* the first I/O error, or FIRN_OK */
+    firn_error *err;
+    int (*visit)(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec,
+                 firn_slice stored, firn_error *err);
+    void *ctx;
+};
+
+static int find_identity(struct walk *walk, enum firn_block_file_kind kind);
+static int step(struct walk *walk);
+
+int
+firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
+                   int (*visit)(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec,
+                                firn_slice stored, firn_error *err),
+                   void *ctx, firn_error *err)
+{
+    int rc;
+    firn_error local;
+    struct firn_os_stat stat;
+    struct walk walk = {.at = FIRN_BLOCK_FORMAT_HEADER_SIZE,
+                        .visit = visit,
+                        .ctx = ctx,
+                        .err = err != NULL ? err : &local};
+    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &walk.file, walk.err));
+    FIRN_TRY(firn_os_file_stat(walk.file, &stat, walk.err));
+    walk.file_size = stat.size_bytes;
+    FIRN_TRY(find_identity(&walk, kind));
+    walk.window = firn_alloc(WINDOW_SIZE);
+    if (walk.window == NULL) {
+        FIRN_TRY(firn_error_no_memory(walk.err, "a window on a file"));
+    }
+    while (firn_range_inside(walk.at, PREFIX_SIZE, walk.file_size)) {
+        FIRN_TRY(step(&walk));
+    }
+    rc = walk.unreadable;
+out:
+    firn_buf_deinit(&walk.stored);
+    firn_free(walk.window);
+    firn_os_file_close(walk.file);
+    return rc;
+}
+
+/* ---- who is it ---- */
+
+/* From the header, else from the footer; the error is the header's. */
+static int
+find_identity(struct walk *walk, enum firn_block_file_kind kind)
+{
+    const char *path = firn_os_file_path(walk->file);
+    uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE];
+    if (walk->file_size < sizeof bytes) {
+        return firn_error_set(walk->err, FIRN_CORRUPT,
+                              "'%s': %llu bytes are too few for a firn block file", path,
+                              (unsigned long long)walk->file_size);
+    }
+    int rc = firn_os_file_read_exact(walk->file, 0, bytes, sizeof bytes, walk->err);
+    if (rc == FIRN_OK) {
+        rc = firn_block_format_decode_header(bytes, kind, path, &walk->id, walk->err);
+    }
+    if (rc == FIRN_OK || rc == FIRN_NEWER) {
+        return rc;
+    }
+    struct firn_block_format_footer footer;
+    if (firn_os_file_read_exact(walk->file, walk->file_size - FIRN_BLOCK_FORMAT_FOOTER_SIZE, bytes,
+                                sizeof bytes, NULL) == FIRN_OK &&
+        firn_block_format_decode_footer(bytes, kind, path, &footer, NULL) == FIRN_OK) {
+        walk->id = footer.id;
+        rc = FIRN_OK;
+    }
+    return rc;
+}
+
+/* ---- the walk ---- */
+
+/* Remembers the first error of the disk and goes on behind the place. */
+static int
+step_over_unreadable(struct walk *walk, int rc, const firn_error *err)
+{
+    if (rc != FIRN_IO) {
+        *walk->err = *err;
+        return rc;
+    }
+    if (walk->unreadable == FIRN_OK) {
+        walk->unreadable = rc;
+        *walk->err = *err;
+    }
+    walk->at += UNREADABLE_STEP;
+    return FIRN_OK;
+}
+
+/* Whether the window holds a prefix at `at`; *out is NULL where the disk could not be read, and `at` has moved. */
+static int
+look(struct walk *walk, const uint8_t **out)
+{
+    *out = NULL;
+    uint64_t window_end = walk->window_at + walk->window_size;
+    if (walk->at < walk->window_at || walk->at + PREFIX_SIZE > window_end) {
+        firn_error err;
+        uint64_t left = walk->file_size - walk->at;
+        size_t size = left < WINDOW_SIZE ? (size_t)left : WINDOW_SIZE;
+        walk->window_size = 0;
+        int rc = firn_os_file_read_exact(walk->file, walk->at, walk->window, size, &err);
+        if (rc == FIRN_IO && size > UNREADABLE_STEP) {
+            size = UNREADABLE_STEP;
+            rc = firn_os_file_read_exact(walk->file, walk->at, walk->window, size, &err);
+        }
+        if (rc != FIRN_OK) {
+            return step_over_unreadable(walk, rc, &err);
+        }
+        walk->window_at = walk->at;
+        walk->window_size = size;
+    }
+    *out = walk->window + (walk->at - walk->window_at);
+    return FIRN_OK;
+}
+
+static int
+read_block(struct walk *walk, const uint8_t *bytes, const struct firn_block_format_prefix *prefix)
+{
+    uint64_t offset = walk->at;
+    uint8_t kept[PREFIX_SIZE];
+    memcpy(kept, bytes, sizeof kept);
+    walk->at += firn_block_format_span(prefix->stored_size);
+    if (prefix->stored_size > FIRN_BLOCK_SIZE_MAX || prefix->raw_size > FIRN_BLOCK_SIZE_MAX ||
+        !firn_range_inside(offset + PREFIX_SIZE, prefix->stored_size, walk->file_size)) {
+        return FIRN_OK; /* cut off, or lengths that nobody wrote */
+    }
+    firn_buf_clear(&walk->stored);
+    if (firn_buf_set_size(&walk->stored, prefix->stored_size) != FIRN_OK) {
+        return firn_error_no_memory(walk->err, "a block");
+    }
+    firn_error err;
+    int rc = firn_os_file_read_exact(walk->file, offset + PREFIX_SIZE, walk->stored.data,
+                                     prefix->stored_size, &err);
+    if (rc != FIRN_OK) {
+        uint64_t behind = walk->at;
+        rc = step_over_unreadable(walk, rc, &err);
+        walk->at = behind;
+        return rc;
+    }
+    firn_slice stored = firn_buf_slice(&walk->stored);
+    if (prefix->flags != 0 || prefix->codec > FIRN_CODEC_ZSTD ||
+        !firn_block_format_stored_matches(&walk->id, offset, kept, stored)) {
+        return FIRN_OK;
+    }
+    struct firn_block_ref ref = {offset, prefix->stored_size, prefix->raw_size};
+    return walk->visit(walk->ctx, &ref, (enum firn_codec)prefix->codec, stored, walk->err);
+}
+
+static int
+step(struct walk *walk)
+{
+    const uint8_t *bytes;
+    struct firn_block_format_prefix prefix;
+    int rc = look(walk, &bytes);
+    if (rc != FIRN_OK || bytes == NULL) {
+        return rc;
+    }
+    if (firn_block_format_decode_prefix(&walk->id, walk->at, bytes, &prefix)) {
+        return read_block(walk, bytes, &prefix);
+    }
+    walk->at += FIRN_BLOCK_FORMAT_ALIGNMENT;
+    return FIRN_OK;
+}

@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_writer.c: writes a sealed block file from several threads at once.
+ *
+ * The body is written in chunks of 1 MiB, the same ranges for which the contents carry a BLAKE3. A thread that adds a
+ * block reserves its place under the mutex, then copies its bytes into the chunks of that range; whoever fills the last
+ * byte of a chunk hashes it and writes it, from memory, with one aligned write, and asks the kernel to start writing
+ * back. So nothing is read again to be hashed, writes are large whatever the size of blocks, and the sync at the end
+ * finds little left to do.
+ *
+ *   reserved:  [ block of A        |  block of B   | block of A ]…
+ *   chunks:    [      0      |      1      |      2      ]         1 is written by the one who fills it last
+ *
+ * (I1) Ranges reserved in [0, end) do not overlap and leave no gap; each byte of them is copied exactly once.
+ * (I2) A chunk is in `open` from its first byte to its last but one. Several threads may copy into it at once: into
+ *      different bytes. The mutex, taken to count bytes as filled, orders those copies before the hashing.
+ * (I3) Nothing bears the final name before the file was synced whole. After a failure neither name is left.
+ * (I4) chunk_hashes has room for every chunk of [0, end), so a filled chunk can always be recorded.
+ *
+ * Memory: an adder shares a chunk with at most two neighbours, so about 2 MiB for each thread that is adding at this
+ * moment, however large the file becomes.
+ *
+ * The temporary name. Two processes may be asked to write the same name, and a crash leaves a temporary file behind.
+ * The file is therefore opened without truncation and locked before anything is done to it: whoever holds the lock of
+ * the file that bears the temporary name owns it. A leftover that is not ours alone (owner, links) is not touched.
+ *
+ * Locking: FIRN_LOCK_BLOCK_WRITER guards end, adders, open, spare, chunk_hashes and failure. No I/O happens under it.
+ *
+ * Failure: the first failure of any thread is kept; later calls return FIRN_FAILED with its text, because the file has
+ * a hole then. Only destroy is left.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "block/block_format.h"
+#include "codec/blake3_hash.h"
+#include "os/os_thread.h"
+
+enum {
+    CHUNK_SIZE = FIRN_BLOCK_FORMAT_CHUNK_SIZE,
+    SPARE_COUNT_MAX = 4,
+    WRITEBACK_CHUNKS = 8, /* write-back is started for so many at a time: long extents, few calls */
+    FILE_MODE = 0600
+};
+static const char temp_suffix[] = ".tmp";
+
+struct chunk {
+    struct chunk *next;
+    uint64_t index; /* in the file: bytes [index, index + 1) × CHUNK_SIZE */
+    size_t filled;
+    uint8_t data[CHUNK_SIZE];
+};
+
+struct firn_block_writer {
+    struct firn_os_dir *dir;
+    struct firn_os_file *file;
+    char *name;
+    char *temp_name;
+    enum firn_block_file_kind kind;
+    struct firn_block_file_id id;
+    bool has_temp; /* a file of ours bears temp_name */
+    bool is_finished;
+
+    struct firn_os_mutex mutex;
+    uint64_t end; /* bytes reserved */
+    unsigned adders;
+    struct chunk *open; /* (I2) */
+    struct chunk *spare;
+    unsigned spare_count;
+    firn_hash *chunk_hashes; /* (I4) */
+    size_t chunk_hash_capacity;
+    firn_error failure; /* code FIRN_OK: none */
+
+    struct firn_buf sections; /* encoded; for the one thread that adds sections and finishes */
+    uint32_t section_count;
+};
+
+/* The bytes of one block, or of the header, as they will lie in the file. */
+struct span {
+    firn_slice head;
+    firn_slice stored;
+    uint64_t size; /* of all: head, stored, zeros */
+};
+
+static int start_file(struct firn_block_writer *writer, firn_error *err);
+static int put(struct firn_block_writer *writer, uint64_t offset, const struct span *span,
+               firn_error *err);
+static int reserve(struct firn_block_writer *writer, uint64_t size, uint64_t *out_offset,
+                   firn_error *err);
+static void release(struct firn_block_writer *writer, int rc, const firn_error *err);
+
+int
+firn_block_writer_create(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
+                         struct firn_block_writer **out, firn_error *err)
+{
+    *out = NULL;
+    firn_error local;
+    if (err == NULL) {
+        err = &local;
+    }
+    struct firn_block_writer *writer = firn_alloc_zeroed(sizeof *writer);
+    if (writer == NULL) {
+        return firn_error_no_memory(err, "a block file writer");
+    }
+    writer->dir = dir;
+    writer->kind = kind;
+    firn_os_mutex_init(firn_os_dir_os(dir), &writer->mutex, FIRN_LOCK_BLOCK_WRITER);
+    size_t name_size = strlen(name);
+    writer->name = firn_strdup(name);
+    writer->temp_name = firn_alloc(name_size + sizeof temp_suffix);
+    int rc;
+    if (writer->name == NULL || writer->temp_name == NULL) {
+        rc = firn_error_no_memory(err, "a file name");
+    } else {
+        memcpy(writer->temp_name, name, name_size);
+        memcpy(writer->temp_name + name_size, temp_suffix, sizeof temp_suffix);
+        rc = start_file(writer, err);
+    }
+    if (rc != FIRN_OK) {
+        firn_block_writer_destroy(writer);
+        return rc;
+    }
+    *out = writer;
+    return FIRN_OK;
+}
+
+const struct firn_block_file_id *
+firn_block_writer_id(const struct firn_block_writer *writer)
+{
+    return &writer->id;
+}
+
+int
+firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec, firn_slice stored,
+                      uint32_t raw_size, struct firn_block_ref *out, firn_error *err)
+{
+    firn_error local;
+    if (err == NULL) {
+        err = &local;
+    }
+    if (stored.size > FIRN_BLOCK_SIZE_MAX || raw_size > FIRN_BLOCK_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "a block of %zu bytes (%u decoded) is larger than the %d allowed",
+                              stored.size, raw_size, FIRN_BLOCK_SIZE_MAX);
+    }
+    if (codec == FIRN_CODEC_NONE && stored.size != raw_size) {
+        return firn_error_set(err, FIRN_INVALID, "a plain block of %zu bytes cannot decode to %u",
+                              stored.size, raw_size);
+    }
+    uint64_t offset;
+    uint64_t size = firn_block_format_span((uint32_t)stored.size);
+    int rc = reserve(writer, size, &offset, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE];
+    firn_block_format_encode_prefix(&writer->id, offset, codec, stored, raw_size, prefix);
+    struct span span = {firn_bytes(prefix, sizeof prefix), stored, size};
+    rc = put(writer, offset, &span, err);
+    release(writer, rc, err);
+    if (rc == FIRN_OK) {
+        *out = (struct firn_block_ref){offset, (uint32_t)stored.size, raw_size};
+    }
+    return rc;
+}
+
+int
+firn_block_writer_add_section(struct firn_block_writer *writer, uint32_t kind,
+                              const struct firn_block_ref *ref, firn_error *err)
+{
+    if (writer->section_count == FIRN_BLOCK_SECTIONS_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "a block file has at most %d sections",
+                              FIRN_BLOCK_SECTIONS_MAX);
+    }
+    uint8_t bytes[FIRN_BLOCK_FORMAT_SECTION_SIZE] = {0};
+    firn_store_le32(bytes, kind);
+    firn_store_le64(bytes + 8, ref->offset);
+    firn_store_le32(bytes + 16, ref->stored_size);
+    firn_store_le32(bytes + 20, ref->raw_size);
+    if (firn_buf_append(&writer->sections, bytes, sizeof bytes) != FIRN_OK) {
+        return firn_error_no_memory(err, "the list of sections");
+    }
+    writer->section_count++;
+    return FIRN_OK;
+}
+
+uint64_t
+firn_block_writer_size_bytes(struct firn_block_writer *writer)
+{
+    firn_os_mutex_lock(&writer->mutex);
+    uint64_t end = writer->end;
+    firn_os_mutex_unlock(&writer->mutex);
+    return end;
+}
+
+/* ---- the temporary file ---- */
+
+/* Opens the file of the temporary name: a new one, or what a crash left there. */
+static int
+open_temp(struct firn_block_writer *writer, firn_error *err)
+{
+    const unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE;
+    int rc = firn_os_file_open(writer->dir, writer->temp_name,
+                               flags | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, FILE_MODE, &writer->file,
+                               err);
+    writer->has_temp = rc == FIRN_OK;
+    if (rc == FIRN_EXISTS) {
+        rc =
+            firn_os_file_open(writer->dir, writer->temp_name, flags, FILE_MODE, &writer->file, err);
+    }
+    return rc;
+}
+
+/* Whether the file that we locked bears the temporary name, and is nobody else's. */
+static int
+check_is_ours(struct firn_block_writer *writer, uint64_t *out_size, firn_error *err)
+{
+    struct firn_os_stat named;
+    struct firn_os_stat opened;
+    int rc = firn_os_file_stat(writer->file, &opened, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_stat(writer->dir, writer->temp_name, &named, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const char *path = firn_os_file_path(writer->file);
+    if (named.device != opened.device || named.inode != opened.inode) {
+        return firn_error_set(err, FIRN_BUSY, "'%s' is being written by another", path);
+    }
+    if (opened.nlink != 1 || opened.uid != firn_os_user_id(firn_os_dir_os(writer->dir))) {
+        return firn_error_set(err, FIRN_EXISTS,
+                              "'%s' exists and belongs to another user or has other names", path);
+    }
+    *out_size = opened.size_bytes;
+    return FIRN_OK;
+}
+
+/* Makes the file of the temporary name ours alone, and empty. */
+static int
+take_temp(struct firn_block_writer *writer, firn_error *err)
+{
+    uint64_t leftover_size;
+    int rc = open_temp(writer, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_file_lock(writer->file, FIRN_OS_LOCK_EXCLUSIVE, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = check_is_ours(writer, &leftover_size, err);
+    }
+    if (rc == FIRN_BUSY || rc == FIRN_EXISTS) {
+        writer->has_temp = false; /* somebody took over even what we have just created */
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    writer->has_temp = true;
+    return leftover_size == 0 ? FIRN_OK : firn_os_file_truncate(writer->file, 0, err);
+}
+
+static int
+start_file(struct firn_block_writer *writer, firn_error *err)
+{
+    int rc;
+    struct firn_os *os = firn_os_dir_os(writer->dir);
+    FIRN_TRY(firn_os_random(os, writer->id.bytes, sizeof writer->id.bytes, err));
+    FIRN_TRY(take_temp(writer, err));
+    uint64_t offset;
+    uint8_t header[FIRN_BLOCK_FORMAT_HEADER_SIZE];
+    firn_block_format_encode_header(writer->kind, &writer->id, header);
+    struct span span = {firn_bytes(header, sizeof header), firn_bytes(NULL, 0), sizeof header};
+    FIRN_TRY(reserve(writer, sizeof header, &offset, err));
+    rc = put(writer, offset, &span, err);
+    release(writer, rc, err);
+out:
+    return rc;
+}
+
+/* ---- the body ---- */
+
+static int
+fail_again(const struct firn_block_writer *writer, firn_error *err)
+{
+    return firn_error_set(err, FIRN_FAILED, "an earlier write failed: %s", writer->failure.text);
+}
+
+static int
+reserve_locked(struct firn_block_writer *writer, uint64_t size, firn_error *err)
+{
+    if (writer->failure.code != FIRN_OK) {
+        return fail_again(writer, err);
+    }
+    if (writer->is_finished) {
+        return firn_error_set(err, FIRN_MISUSE, "the file is finished");
+    }
+    size_t wanted = (size_t)firn_block_format_chunk_count(writer->end + size);
+    if (wanted > writer->chunk_hash_capacity) {
+        size_t capacity = wanted + wanted / 2 + 16;
+        firn_hash *hashes =
+            firn_resize_array(writer->chunk_hashes, capacity, sizeof writer->chunk_hashes[0]);
+        if (hashes == NULL) {
+            return firn_error_no_memory(err, "checksums of a file");
+        }
+        writer->chunk_hashes = hashes;
+        writer->chunk_hash_capacity = capacity;
+    }
+    return FIRN_OK;
+}
+
+/* Takes the next `size` bytes of the file; to be followed by put and release. */
+static int
+reserve(struct firn_block_writer *writer, uint64_t size, uint64_t *out_offset, firn_error *err)
+{
+    firn_os_mutex_lock(&writer->mutex);
+    int rc = reserve_locked(writer, size, err);
+    if (rc == FIRN_OK) {
+        *out_offset = writer->end;
+        writer->end += size;
+        writer->adders++;
+    }
+    firn_os_mutex_unlock(&writer->mutex);
+    return rc;
+}
+
+static void
+release(struct firn_block_writer *writer, int rc, const firn_error *err)
+{
+    firn_os_mutex_lock(&writer->mutex);
+    writer->adders--;
+    if (rc != FIRN_OK && writer->failure.code == FIRN_OK) {
+        writer->failure = *err;
+    }
+    firn_os_mutex_unlock(&writer->mutex);
+}
+
+/* The open chunk of this index, made if it is not there; NULL when memory is out. */
+static struct chunk *
+open_chunk_locked(struct firn_block_writer *writer, uint64_t index)
+{
+    for (struct chunk *chunk = writer->open; chunk != NULL; chunk = chunk->next) {
+        if (chunk->index == index) {
+            return chunk;
+        }
+    }
+    struct chunk *chunk = writer->spare;
+    if (chunk != NULL) {
+        writer->spare = chunk->next;
+        writer->spare_count--;
+    } else {
+        chunk = firn_alloc(sizeof *chunk);
+        if (chunk == NULL) {
+            return NULL;
+        }
+    }
+    chunk->index = index;
+    chunk->filled = 0;
+    chunk->next = writer->open;
+    writer->open = chunk;
+    return chunk;
+}
+
+static void
+close_chunk_locked(struct firn_block_writer *writer, struct chunk *chunk)
+{
+    struct chunk **link = &writer->open;
+    while (*link != chunk) {
+        link = &(*link)->next;
+    }
+    *link = chunk->next;
+}
+
+/* Hashes and writes a chunk that is no longer in `open`, of which `size` bytes are the file's; releases it. */
+static int
+write_chunk(struct firn_block_writer *writer, struct chunk *chunk, size_t size, firn_error *err)
+{
+    firn_hash hash;
+    firn_blake3_hash_of(chunk->data, size, &hash);
+    uint64_t index = chunk->index;
+    int rc = firn_os_file_write(writer->file, index * CHUNK_SIZE, chunk->data, size, err);
+    if (rc == FIRN_OK && index % WRITEBACK_CHUNKS == WRITEBACK_CHUNKS - 1) {
+        firn_os_file_start_writeback(writer->file,
+                                     (index - (WRITEBACK_CHUNKS - 1)) * (uint64_t)CHUNK_SIZE,
+                                     (uint64_t)WRITEBACK_CHUNKS * CHUNK_SIZE);
+    }
+    struct chunk *surplus = chunk;
+    firn_os_mutex_lock(&writer->mutex);
+    writer->chunk_hashes[index] = hash;
+    if (writer->spare_count < SPARE_COUNT_MAX) {
+        chunk->next = writer->spare;
+        writer->spare = chunk;
+        writer->spare_count++;
+        surplus = NULL;
+    }
+    firn_os_mutex_unlock(&writer->mutex);
+    firn_free(surplus);
+    return rc;
+}
+
+static void
+copy_part(firn_slice part, uint64_t part_at, uint64_t from, size_t size, uint8_t *out)
+{
+    uint64_t start = from > part_at ? from : part_at;
+    uint64_t stop = from + size < part_at + part.size ? from + size : part_at + part.size;
+    if (start < stop) {
+        memcpy(out + (start - from), part.data + (start - part_at), (size_t)(stop - start));
+    }
+}
+
+/* Copies bytes [from, from + size) of a span. */
+static void
+copy_span(const struct span *span, uint64_t from, size_t size, uint8_t *out)
+{
+    static const uint8_t zeros[FIRN_BLOCK_FORMAT_ALIGNMENT];
+    uint64_t pad_at = span->head.size + span->stored.size;
+    copy_part(span->head, 0, from, size, out);
+    copy_part(span->stored, span->head.size, from, size, out);
+    copy_part(firn_bytes(zeros, (size_t)(span->size - pad_at)), pad_at, from, size, out);
+}
+
+/* Copies a span to its reserved place; writes the chunks that this fills. */
+static int
+put(struct firn_block_writer *writer, uint64_t offset, const struct span *span, firn_error *err)
+{
+    for (uint64_t at = 0; at < span->size;) {
+        size_t in_chunk = (size_t)((offset + at) % CHUNK_SIZE);
+        size_t size = CHUNK_SIZE - in_chunk;
+        if (size > span->size - at) {
+            size = (size_t)(span->size - at);
+        }
+        firn_os_mutex_lock(&writer->mutex);
+        struct chunk *chunk = open_chunk_locked(writer, (offset + at) / CHUNK_SIZE);
+        firn_os_mutex_unlock(&writer->mutex);
+        if (chunk == NULL) {
+            return firn_error_no_memory(err, "a chunk of a file");
+        }
+        copy_span(span, at, size, chunk->data + in_chunk);
+        firn_os_mutex_lock(&writer->mutex);
+        chunk->filled += size;
+        bool is_full = chunk->filled == CHUNK_SIZE;
+        if (is_full) {
+            close_chunk_locked(writer, chunk);
+        }
+        firn_os_mutex_unlock(&writer->mutex);
+        if (is_full) {
+            int rc = write_chunk(writer, chunk, CHUNK_SIZE, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+        }
+        at += size;
+    }
+    return FIRN_OK;
+}
+
+/* ---- sealing ---- */
+
+/* Writes what is left in the one open chunk. */
+static int
+flush_body(struct firn_block_writer *writer, firn_error *err)
+{
+    struct chunk *last = writer->open;
+    if (last == NULL) {
+        return FIRN_OK;
+    }
+    CHECK(last->next == NULL && last->index == writer->end / CHUNK_SIZE &&
+          last->filled == writer->end % CHUNK_SIZE);
+    writer->open = NULL;
+    return write_chunk(writer, last, last->filled, err);
+}
+
+static int
+append_toc(const struct firn_block_writer *writer, struct firn_buf *out)
+{
+    int rc;
+    uint64_t chunk_count = firn_block_format_chunk_count(writer->end);
+    FIRN_TRY(firn_buf_append_le32(out, writer->section_count));
+    FIRN_TRY(firn_buf_append_le32(out, 0));
+    FIRN_TRY(firn_buf_append_le64(out, chunk_count));
+    FIRN_TRY(firn_buf_append_slice(out, firn_buf_slice(&writer->sections)));
+    FIRN_TRY(firn_buf_append(out, writer->chunk_hashes,
+                             (size_t)chunk_count * sizeof writer->chunk_hashes[0]));
+out:
+    return rc;
+}
+
+/* Writes table of contents and footer behind the body. */
+static int
+write_end(struct firn_block_writer *writer, uint64_t *out_size, firn_error *err)
+{
+    struct firn_buf end = {0};
+    int rc = append_toc(writer, &end);
+    struct firn_block_format_footer footer = {.kind = writer->kind,
+                                              .id = writer->id,
+                                              .toc_offset = writer->end,
+                                              .toc_size = end.size,
+                                              .file_size = writer->end + end.size +
+                                                           FIRN_BLOCK_FORMAT_FOOTER_SIZE};
+    if (rc == FIRN_OK) {
+        uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZE];
+        firn_blake3_hash_of(end.data, end.size, &footer.toc_hash);
+        firn_block_format_encode_footer(&footer, bytes);
+        rc = firn_buf_append(&end, bytes, sizeof bytes);
+    }
+    if (rc != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a table of contents");
+    } else {
+        rc = firn_os_file_write(writer->file, writer->end, end.data, end.size, err);
+    }
+    firn_buf_deinit(&end);
+    *out_size = footer.file_size;
+    return rc;
+}
+
+static void
+remove_temp(struct firn_block_writer *writer)
+{
+    if (writer->has_temp) {
+        /* Nothing more can be done where even this fails; whoever opens the name next takes it over. */
+        int ignored = firn_os_remove_file(writer->dir, writer->temp_name, NULL);
+        (void)ignored;
+        writer->has_temp = false;
+    }
+}
+
+/* Gives the synced file its name, durably. */
+static int
+publish(struct firn_block_writer *writer, firn_error *err)
+{
+    int rc = firn_os_rename(writer->dir, writer->temp_name, writer->dir, writer->name,
+                            FIRN_OS_RENAME_NO_REPLACE, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    writer->has_temp = false;
+    rc = firn_os_dir_sync(writer->dir, err);
+    if (rc != FIRN_OK) {
+        int ignored = firn_os_remove_file(writer->dir, writer->name, NULL); /* (I3) */
+        (void)ignored;
+    }
+    return rc;
+}
+
+int
+firn_block_writer_finish(struct firn_block_writer *writer, uint64_t *out_size, firn_error *err)
+{
+    firn_error local;
+    if (err == NULL) {
+        err = &local;
+    }
+    firn_os_mutex_lock(&writer->mutex);
+    bool has_failed = writer->failure.code != FIRN_OK;
+    bool is_busy = writer->adders != 0 || writer->is_finished;
+    firn_os_mutex_unlock(&writer->mutex);
+    if (has_failed) {
+        return fail_again(writer, err);
+    }
+    if (is_busy) {
+        return firn_error_set(err, FIRN_MISUSE, "the file is finished, or a block is being added");
+    }
+    int rc;
+    uint64_t size;
+    FIRN_TRY(flush_body(writer, err));
+    FIRN_TRY(write_end(writer, &size, err));
+    FIRN_TRY(firn_os_file_sync(writer->file, err));
+    FIRN_TRY(publish(writer, err));
+    writer->is_finished = true;
+    if (out_size != NULL) {
+        *out_size = size;
+    }
+out:
+    if (rc != FIRN_OK) {
+        writer->failure = *err;
+        remove_temp(writer);
+    }
+    return rc;
+}
+
+static void
+free_chunks(struct chunk *chunk)
+{
+    while (chunk != NULL) {
+        struct chunk *next = chunk->next;
+        firn_free(chunk);
+        chunk = next;
+    }
+}
+
+void
+firn_block_writer_destroy(struct firn_block_writer *writer)
+{
+    if (writer == NULL) {
+        return;
+    }
+    CHECK(writer->adders == 0);
+    remove_temp(writer);
+    firn_os_file_close(writer->file);
+    free_chunks(writer->open);
+    free_chunks(writer->spare);
+    firn_free(writer->chunk_hashes);
+    firn_buf_deinit(&writer->sections);
+    firn_os_mutex_deinit(&writer->mutex);
+    firn_free(writer->name);
+    firn_free(writer->temp_name);
+    firn_free(writer);
+}
