@@ -26,6 +26,10 @@ if(FIRN_SANITIZE)
   add_compile_options(-fsanitize=${FIRN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${FIRN_SANITIZE})
 endif()
+if(FIRN_FUZZ)
+  # The fuzzer sees which paths an input takes only through code that is compiled for it: all of it, not the target alone.
+  add_compile_options($<$<COMPILE_LANGUAGE:C>:-fsanitize=fuzzer-no-link>)
+endif()
 
 # firn_folder(NAME SOURCES... [LINK targets...]): one OBJECT library for a folder of src/. It becomes a part of libfirn,
 # except for the folders that stand on the library instead.
