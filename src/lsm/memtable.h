@@ -28,13 +28,22 @@ struct firn_entry {
 
 struct firn_memtable;
 
+enum { FIRN_MEMTABLE_KEY_SIZE_MAX = 65535 };
+#define FIRN_MEMTABLE_VALUE_SIZE_MAX UINT32_MAX
+
 FIRN_MUST_CHECK int firn_memtable_create(struct firn_memtable **out, firn_error *err);
 void firn_memtable_destroy(struct firn_memtable *table);
 
-/* Copies key and value. (key, sequence) must not be there yet, and sequence must not be smaller than any given before.
- * On FIRN_NO_MEMORY the table is unchanged. */
+/* Copies key and value; their sizes must not exceed the limits above. FIRN_EXISTS if (key, sequence) is there already;
+ * then, and on FIRN_NO_MEMORY, the table is unchanged. */
 FIRN_MUST_CHECK int firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry,
                                       firn_error *err);
+
+/* Takes the memory for that many further entries whose keys and values have content_bytes in all, so that adding them
+ * does not fail. This is certain for one entry. For more it is certain of the entries' own memory, and leaves room for 16
+ * splits of nodes and one in 16 insertions: only a batch that goes mostly into full nodes can still run out. */
+FIRN_MUST_CHECK int firn_memtable_reserve(struct firn_memtable *table, size_t entry_count,
+                                          size_t content_bytes, firn_error *err);
 
 /* The newest version of key that view sees, tombstones included; false if there is none. Any thread. */
 bool firn_memtable_get(const struct firn_memtable *table, firn_slice key,
