@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/chkp_api.c: firn/chkp.h. Checks arguments, opens the folder, completes the options; the work is compat's.
+ *
+ * A pointer that must not be NULL and is yields FIRN_INVALID, like a slice without bytes that claims a size. Outputs
+ * are set to nothing first, so that they are defined whatever happens.
+ */
+#include "base/error.h"
+#include "compat/chkpv1.h"
+#include "firn/chkp.h"
+#include "os/os.h"
+
+static int
+refuse(firn_error *err, const char *what)
+{
+    return firn_error_set(err, FIRN_INVALID, "%s", what);
+}
+
+static bool
+is_slice(firn_slice slice)
+{
+    return slice.data != NULL || slice.size == 0;
+}
+
+/* Memory that may be read although it is empty. */
+static firn_slice
+with_address(firn_slice slice)
+{
+    static const uint8_t nothing[1] = {0};
+    return slice.size == 0 ? firn_bytes(nothing, 0) : slice;
+}
+
+static int
+complete_options(const firn_chkp_options *given, firn_chkp_options *out, firn_error *err)
+{
+    firn_chkp_options defaults = FIRN_CHKP_OPTIONS_INIT;
+    *out = defaults;
+    if (given == NULL) {
+        return FIRN_OK;
+    }
+    if (given->size < sizeof given->size) {
+        return refuse(err, "options do not say their size: use FIRN_CHKP_OPTIONS_INIT");
+    }
+    if (given->size > sizeof *given) {
+        return refuse(err, "options are larger than this version of the library knows");
+    }
+    memcpy(out, given, given->size);
+    out->size = sizeof *out;
+    return FIRN_OK;
+}
+
+static int
+open_folder(const char *folder, struct firn_os_dir **out, firn_error *err)
+{
+    *out = NULL;
+    if (folder == NULL || folder[0] == '\0') {
+        return refuse(err, "the folder of a pack is not given");
+    }
+    return firn_os_dir_open_path(firn_os_default(), folder, out, err);
+}
+
+/* ---- writing ---- */
+
+int
+firn_chkp_writer_create(const char *folder, firn_chkp_writer **out, firn_error *err)
+{
+    if (out == NULL) {
+        return refuse(err, "there is no place for the pack writer");
+    }
+    *out = NULL;
+    int rc = FIRN_OK;
+    struct firn_os_dir *dir = NULL;
+    FIRN_TRY(open_folder(folder, &dir, err));
+    FIRN_TRY(firn_chkpv1_writer_create(dir, out, err));
+out:
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+int
+firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *out_hash,
+                     bool *out_is_new, firn_error *err)
+{
+    if (writer == NULL || !is_slice(content)) {
+        return refuse(err, "adding to a pack takes a writer and the content");
+    }
+    return firn_chkpv1_writer_add(writer, with_address(content), out_hash, out_is_new, err);
+}
+
+int
+firn_chkp_writer_add_stream(firn_chkp_writer *writer,
+                            int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size),
+                            void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err)
+{
+    if (writer == NULL || source == NULL) {
+        return refuse(err, "adding to a pack takes a writer and a source");
+    }
+    return firn_chkpv1_writer_add_stream(writer, source, ctx, out_hash, out_is_new, err);
+}
+
+int
+firn_chkp_writer_add_frame(firn_chkp_writer *writer, const firn_hash *hash, firn_slice frame,
+                           bool *out_is_new, firn_error *err)
+{
+    if (writer == NULL || hash == NULL || frame.data == NULL || frame.size == 0) {
+        return refuse(err, "adding a frame to a pack takes a writer, the hash and the frame");
+    }
+    return firn_chkpv1_writer_add_frame(writer, hash, frame, out_is_new, err);
+}
+
+int
+firn_chkp_writer_add_trusted_frame(firn_chkp_writer *writer, const firn_hash *hash,
+                                   firn_slice frame, bool *out_is_new, firn_error *err)
+{
+    if (writer == NULL || hash == NULL || frame.data == NULL || frame.size == 0) {
+        return refuse(err, "adding a frame to a pack takes a writer, the hash and the frame");
+    }
+    return firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err);
+}
+
+uint64_t
+firn_chkp_writer_count(const firn_chkp_writer *writer)
+{
+    return writer == NULL ? 0 : firn_chkpv1_writer_count(writer);
+}
+
+int
+firn_chkp_writer_finish(firn_chkp_writer *writer, char *out_name, firn_error *err)
+{
+    if (writer == NULL || out_name == NULL) {
+        return refuse(err, "finishing a pack takes a writer and a place for the name");
+    }
+    out_name[0] = '\0';
+    return firn_chkpv1_writer_finish(writer, out_name, err);
+}
+
+void
+firn_chkp_writer_destroy(firn_chkp_writer *writer)
+{
+    firn_chkpv1_writer_destroy(writer);
+}
+
+/* ---- reading ---- */
+
+int
+firn_chkp_open(const char *folder, const char *name, const firn_chkp_options *options,
+               firn_chkp **out, firn_error *err)
+{
+    if (out == NULL) {
+        return refuse(err, "there is no place for the pack");
+    }
+    *out = NULL;
+    if (name == NULL) {
+        return refuse(err, "the name of the pack is not given");
+    }
+    int rc = FIRN_OK;
+    struct firn_os_dir *dir = NULL;
+    firn_chkp_options complete;
+    FIRN_TRY(complete_options(options, &complete, err));
+    FIRN_TRY(open_folder(folder, &dir, err));
+    FIRN_TRY(firn_chkpv1_open(dir, name, &complete, out, err));
+out:
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+void
+firn_chkp_close(firn_chkp *pack)
+{
+    firn_chkpv1_close(pack);
+}
+
+const char *
+firn_chkp_name(const firn_chkp *pack)
+{
+    return pack == NULL ? NULL : pack->name;
+}
+
+uint64_t
+firn_chkp_count(const firn_chkp *pack)
+{
+    return pack == NULL ? 0 : pack->index.count;
+}
+
+int
+firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error *err)
+{
+    if (pack == NULL || hash == NULL || out == NULL) {
+        return refuse(err, "looking for an object takes a pack, a hash and a place for the answer");
+    }
+    *out = false;
+    return firn_chkpv1_contains(pack, hash, out, err);
+}
+
+int
+firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, firn_error *err)
+{
+    if (pack == NULL || hash == NULL || out == NULL) {
+        return refuse(err, "looking for an object takes a pack, a hash and a place for the answer");
+    }
+    memset(out, 0, sizeof *out);
+    return firn_chkpv1_locate(pack, hash, out, err);
+}
+
+int
+firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max, uint8_t **out,
+               size_t *out_size, firn_error *err)
+{
+    if (out != NULL) {
+        *out = NULL;
+    }
+    if (out_size != NULL) {
+        *out_size = 0;
+    }
+    if (pack == NULL || hash == NULL || out == NULL || out_size == NULL) {
+        return refuse(err, "reading an object takes a pack, a hash and places for the content");
+    }
+    return firn_chkpv1_read(pack, hash, size_max, out, out_size, err);
+}
+
+int
+firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, int (*sink)(void *ctx, firn_slice data),
+                 void *ctx, firn_error *err)
+{
+    if (pack == NULL || hash == NULL || sink == NULL) {
+        return refuse(err, "reading an object takes a pack, a hash and a receiver");
+    }
+    return firn_chkpv1_stream(pack, hash, sink, ctx, err);
+}
+
+int
+firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *entry), void *ctx,
+               firn_error *err)
+{
+    if (pack == NULL || visit == NULL) {
+        return refuse(err, "listing a pack takes the pack and a receiver");
+    }
+    return firn_chkpv1_list(pack, visit, ctx, err);
+}
+
+int
+firn_chkp_verify(firn_chkp *pack, void (*on_damage)(void *ctx, const char *text), void *ctx,
+                 firn_error *err)
+{
+    if (pack == NULL) {
+        return refuse(err, "there is no pack to verify");
+    }
+    return firn_chkpv1_verify(pack, on_damage, ctx, err);
+}
+
+/* ---- folders ---- */
+
+int
+firn_chkp_list_packs(const char *folder, int (*visit)(void *ctx, const char *name), void *ctx,
+                     firn_error *err)
+{
+    if (visit == NULL) {
+        return refuse(err, "listing packs takes a receiver");
+    }
+    int rc = FIRN_OK;
+    struct firn_os_dir *dir = NULL;
+    struct firn_chkpv1_folder listed = {0};
+    FIRN_TRY(open_folder(folder, &dir, err));
+    FIRN_TRY(firn_chkpv1_folder_list(&listed, dir, err));
+    for (size_t i = 0; i < listed.count; i++) {
+        rc = visit(ctx, listed.names[i]);
+        if (rc != FIRN_OK) {
+            FIRN_TRY(firn_error_set(err, rc, "the receiver of the list ended it"));
+        }
+    }
+out:
+    firn_chkpv1_folder_deinit(&listed);
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+int
+firn_chkp_rebuild_index(const char *folder, const char *name, const firn_chkp_options *options,
+                        firn_error *err)
+{
+    if (name == NULL) {
+        return refuse(err, "the name of the pack is not given");
+    }
+    int rc = FIRN_OK;
+    struct firn_os_dir *dir = NULL;
+    firn_chkp_options complete;
+    FIRN_TRY(complete_options(options, &complete, err));
+    FIRN_TRY(open_folder(folder, &dir, err));
+    FIRN_TRY(firn_chkpv1_rebuild_index(dir, name, &complete, err));
+out:
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+/* ---- sets ---- */
+
+static bool
+are_names(const char *const *names, size_t count)
+{
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        if (names[i] == NULL) {
+            return false;
+        }
+    }
+    return names != NULL || count == 0;
+}
+
+int
+firn_chkp_set_open(const char *folder, const char *const *names, size_t name_count,
+                   const firn_chkp_options *options, void (*on_damage)(void *ctx, const char *text),
+                   void *ctx, firn_chkp_set **out, firn_error *err)
+{
+    if (out == NULL) {
+        return refuse(err, "there is no place for the set of packs");
+    }
+    *out = NULL;
+    if (!are_names(names, name_count)) {
+        return refuse(err, "the name of a pack is not given");
+    }
+    int rc = FIRN_OK;
+    struct firn_os_dir *dir = NULL;
+    firn_chkp_options complete;
+    FIRN_TRY(complete_options(options, &complete, err));
+    FIRN_TRY(open_folder(folder, &dir, err));
+    FIRN_TRY(firn_chkpv1_set_open(dir, names, name_count, &complete, on_damage, ctx, out, err));
+out:
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+void
+firn_chkp_set_close(firn_chkp_set *set)
+{
+    firn_chkpv1_set_close(set);
+}
+
+size_t
+firn_chkp_set_count(const firn_chkp_set *set)
+{
+    return set == NULL ? 0 : firn_chkpv1_set_count(set);
+}
+
+const char *
+firn_chkp_set_name(const firn_chkp_set *set, size_t i)
+{
+    return set == NULL ? NULL : firn_chkpv1_set_name(set, i);
+}
+
+int
+firn_chkp_set_contains(firn_chkp_set *set, const firn_hash *hash, bool *out, firn_error *err)
+{
+    if (set == NULL || hash == NULL || out == NULL) {
+        return refuse(err, "looking for an object takes a set, a hash and a place for the answer");
+    }
+    *out = false;
+    return firn_chkpv1_set_contains(set, hash, out, err);
+}
+
+int
+firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry *out,
+                     const char **out_name, firn_error *err)
+{
+    if (set == NULL || hash == NULL || out == NULL) {
+        return refuse(err, "looking for an object takes a set, a hash and a place for the answer");
+    }
+    memset(out, 0, sizeof *out);
+    if (out_name != NULL) {
+        *out_name = NULL;
+    }
+    return firn_chkpv1_set_locate(set, hash, out, out_name, err);
+}
+
+int
+firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash, size_t size_max, uint8_t **out,
+                   size_t *out_size, firn_error *err)
+{
+    if (out != NULL) {
+        *out = NULL;
+    }
+    if (out_size != NULL) {
+        *out_size = 0;
+    }
+    if (set == NULL || hash == NULL || out == NULL || out_size == NULL) {
+        return refuse(err, "reading an object takes a set, a hash and places for the content");
+    }
+    return firn_chkpv1_set_read(set, hash, size_max, out, out_size, err);
+}
+
+int
+firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash,
+                     int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
+{
+    if (set == NULL || hash == NULL || sink == NULL) {
+        return refuse(err, "reading an object takes a set, a hash and a receiver");
+    }
+    return firn_chkpv1_set_stream(set, hash, sink, ctx, err);
+}
+
+int
+firn_chkp_set_list(firn_chkp_set *set,
+                   int (*visit)(void *ctx, const char *name, const firn_chkp_entry *entry),
+                   void *ctx, firn_error *err)
+{
+    if (set == NULL || visit == NULL) {
+        return refuse(err, "listing a set takes the set and a receiver");
+    }
+    return firn_chkpv1_set_list(set, visit, ctx, err);
+}
+
+int
+firn_chkp_set_verify(firn_chkp_set *set, void (*on_damage)(void *ctx, const char *text), void *ctx,
+                     firn_error *err)
+{
+    if (set == NULL) {
+        return refuse(err, "there is no set to verify");
+    }
+    return firn_chkpv1_set_verify(set, on_damage, ctx, err);
+}
