@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cli_workspace.c: what the commands about workspaces share: opening one, paths inside it, and how checkpoints,
+ * entries and changes are shown.
+ *
+ * Paths are names in a tree, not walks through the file system: "." and ".." are taken out by their letters, links are
+ * not followed, and what would lead above the root is refused. So a path means the same whether the file is there now,
+ * was there when the checkpoint was made, or has become a link in between.
+ */
+#include "cli/cli_workspace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/out.h"
+#include "cli/patience.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+const char firn_cli_workspace_ref_hint[] =
+    "name a checkpoint by its number, by its id or four letters of it, or as latest; they are "
+    "listed by: firn list";
+
+int
+firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out)
+{
+    firn_error err;
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = cli->store_path;
+    options.lock_timeout_ms = firn_patience_slice_ms(cli);
+    const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
+    if (firn_workspace_open(path, &options, out, &err) != FIRN_OK) {
+        return firn_report_failure(cli, &err, NULL);
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* The part of an absolute path below `root`, or NULL. */
+static const char *
+below(const char *path, const char *root)
+{
+    size_t size = strlen(root);
+    while (size > 0 && root[size - 1] == '/') {
+        size--;
+    }
+    if (strncmp(path, root, size) != 0 || (path[size] != '/' && path[size] != '\0')) {
+        return NULL;
+    }
+    return path + size;
+}
+
+/* Appends the components of `path` to the first *size bytes of out; false if ".." leads above them. */
+static bool
+normalize(const char *path, char *out, size_t *size)
+{
+    while (*path != '\0') {
+        size_t part = strcspn(path, "/");
+        if (part == 2 && memcmp(path, "..", 2) == 0) {
+            if (*size == 0) {
+                return false;
+            }
+            while (*size > 0 && out[*size - 1] != '/') {
+                *size -= 1;
+            }
+            *size -= *size > 0;
+        } else if (part > 0 && !(part == 1 && *path == '.')) {
+            if (*size > 0) {
+                out[(*size)++] = '/';
+            }
+            memcpy(out + *size, path, part);
+            *size += part;
+        }
+        path += part + (path[part] == '/');
+    }
+    return true;
+}
+
+/* Fills *out with bytes on the heap. */
+static int
+take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *path, firn_slice *out)
+{
+    const char *inside = path;
+    if (path[0] == '/') {
+        const char *typed = cli->workspace_path != NULL ? cli->workspace_path : getenv("PWD");
+        inside = below(path, firn_workspace_root(workspace));
+        if (inside == NULL && typed != NULL && typed[0] == '/') {
+            inside = below(path, typed);
+        }
+    }
+    size_t size = 0;
+    char *bytes = malloc(strlen(path) + 1);
+    if (bytes == NULL) {
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    if (path[0] == '\0' || inside == NULL || !normalize(inside, bytes, &size)) {
+        free(bytes);
+        return firn_command_misused(cli, "'%s' is no path inside the workspace %s", path,
+                                    firn_workspace_root(workspace));
+    }
+    *out = firn_bytes(bytes, size);
+    return FIRN_EXIT_OK;
+}
+
+int
+firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
+                              struct firn_cli_workspace_paths *out)
+{
+    out->slices = NULL;
+    out->count = 0;
+    if (first >= cli->argument_count) {
+        return FIRN_EXIT_OK;
+    }
+    out->slices = calloc((size_t)(cli->argument_count - first), sizeof(firn_slice));
+    if (out->slices == NULL) {
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    bool is_all = false;
+    for (int i = first; i < cli->argument_count; i++) {
+        int exit_code = take_path(cli, workspace, cli->arguments[i], &out->slices[out->count]);
+        if (exit_code != FIRN_EXIT_OK) {
+            firn_cli_workspace_paths_deinit(out);
+            return exit_code;
+        }
+        is_all = is_all || out->slices[out->count].size == 0;
+        out->count++;
+    }
+    if (is_all) {
+        firn_cli_workspace_paths_deinit(out);
+    }
+    return FIRN_EXIT_OK;
+}
+
+void
+firn_cli_workspace_paths_deinit(struct firn_cli_workspace_paths *paths)
+{
+    for (size_t i = 0; i < paths->count; i++) {
+        free((void *)(uintptr_t)paths->slices[i].data);
+    }
+    free(paths->slices);
+    paths->slices = NULL;
+    paths->count = 0;
+}
+
+const char *
+firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out)
+{
+    if (checkpoint->is_safety) {
+        (void)snprintf(out, FIRN_CLI_WORKSPACE_NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT,
+                       checkpoint->id);
+    } else {
+        (void)snprintf(out, FIRN_CLI_WORKSPACE_NAME_SIZE, "%llu",
+                       (unsigned long long)checkpoint->number);
+    }
+    return out;
+}
+
+void
+firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *checkpoint)
+{
+    firn_json_out_object(key);
+    if (checkpoint->is_safety) {
+        firn_json_out_null("number");
+    } else {
+        firn_json_out_u64("number", checkpoint->number);
+    }
+    firn_json_out_string("id", checkpoint->id);
+    firn_json_out_bool("safety", checkpoint->is_safety);
+    firn_json_out_time("created", checkpoint->created_ns);
+    firn_json_out_bytes("message", checkpoint->message);
+    firn_json_out_hash("root", &checkpoint->root);
+    firn_json_out_u64("files", checkpoint->files);
+    firn_json_out_u64("directories", checkpoint->directories);
+    firn_json_out_u64("bytes", checkpoint->bytes);
+    firn_json_out_u64("new_objects", checkpoint->new_objects);
+    firn_json_out_u64("added_bytes", checkpoint->added_bytes);
+    firn_json_out_u64("excluded", checkpoint->excluded);
+    firn_json_out_u64("skipped", checkpoint->skipped);
+    firn_json_out_bool("include_deps", checkpoint->include_deps);
+    firn_json_out_end();
+}
+
+static const char *
+type_name(firn_entry_type type)
+{
+    switch (type) {
+    case FIRN_TYPE_FILE:
+        return "file";
+    case FIRN_TYPE_DIRECTORY:
+        return "directory";
+    case FIRN_TYPE_SYMLINK:
+        return "symlink";
+    }
+    return "other";
+}
+
+void
+firn_cli_workspace_entry_json(const char *key, const firn_entry_info *entry)
+{
+    char mode[8];
+    firn_json_out_object(key);
+    firn_json_out_bytes("path", entry->path);
+    firn_json_out_string("type", type_name(entry->type));
+    (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(entry->mode & 07777));
+    firn_json_out_string("mode", mode);
+    firn_json_out_u64("uid", entry->uid);
+    firn_json_out_u64("gid", entry->gid);
+    firn_json_out_time("mtime", entry->mtime_ns);
+    if (entry->type == FIRN_TYPE_SYMLINK) {
+        firn_json_out_bytes("target", entry->link_target);
+    } else {
+        firn_json_out_u64("size", entry->size);
+        firn_json_out_hash("hash", &entry->hash);
+    }
+    if (entry->hard_link.size > 0) {
+        firn_json_out_bytes("hard_link", entry->hard_link);
+    }
+    firn_json_out_end();
+}
+
+static const char *
+change_name(firn_change_kind kind)
+{
+    switch (kind) {
+    case FIRN_CHANGE_ADDED:
+        return "added";
+    case FIRN_CHANGE_REMOVED:
+        return "removed";
+    case FIRN_CHANGE_CONTENT:
+        return "changed";
+    case FIRN_CHANGE_METADATA:
+        return "metadata";
+    }
+    return "other";
+}
+
+void
+firn_cli_workspace_change_json(const firn_change *change)
+{
+    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
+    firn_json_out_object(NULL);
+    firn_json_out_string("change", change_name(change->kind));
+    firn_json_out_bytes("path", entry->path);
+    if (change->before != NULL) {
+        firn_cli_workspace_entry_json("before", change->before);
+    }
+    if (change->after != NULL) {
+        firn_cli_workspace_entry_json("after", change->after);
+    }
+    firn_json_out_end();
+}
+
+void
+firn_cli_workspace_change_print(const firn_change *change)
+{
+    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
+    firn_out_format("%-8s  ", change_name(change->kind));
+    firn_text_escape(entry->path, firn_out_write);
+    firn_out_text(entry->type == FIRN_TYPE_DIRECTORY ? "/\n" : "\n");
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cli_workspace.h: what the commands about workspaces share.
+ */
+#ifndef FIRN_CLI_CLI_WORKSPACE_H
+#define FIRN_CLI_CLI_WORKSPACE_H
+
+#include "cli/command.h"
+
+/* Opens the workspace that the command line names: --workspace, else the current directory. Returns an exit code;
+ * unless it is FIRN_EXIT_OK the failure has been reported. */
+int firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out);
+
+/* Paths below the workspace's root, as the library wants them. */
+struct firn_cli_workspace_paths {
+    firn_slice *slices; /* NULL for all of the workspace */
+    size_t count;
+};
+
+/* Turns the positional arguments from `first` on into paths below the root. Each may be relative (to the workspace, which
+ * is also the current directory unless --workspace was given) or absolute. A path that leaves the workspace is a usage
+ * error. Returns an exit code. */
+int firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
+                                  struct firn_cli_workspace_paths *out);
+void firn_cli_workspace_paths_deinit(struct firn_cli_workspace_paths *paths);
+
+/* "12" or, for a safety checkpoint, the first letters of its id. Returns out[FIRN_CLI_WORKSPACE_NAME_SIZE]. */
+enum { FIRN_CLI_WORKSPACE_NAME_SIZE = 24 };
+const char *firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out);
+
+/* The members of a checkpoint, or the object of a change. key is NULL inside an array. */
+void firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *checkpoint);
+void firn_cli_workspace_entry_json(const char *key, const firn_entry_info *entry);
+void firn_cli_workspace_change_json(const firn_change *change);
+/* "changed   src/main.c". */
+void firn_cli_workspace_change_print(const firn_change *change);
+
+/* What to try after a reference was not found or was none. */
+extern const char firn_cli_workspace_ref_hint[];
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd.h: the commands, each in the file of its name (cmd_look.c has those that only look).
+ */
+#ifndef FIRN_CLI_CMD_H
+#define FIRN_CLI_CMD_H
+
+#include "cli/command.h"
+
+extern const struct firn_command firn_cmd_save;
+extern const struct firn_command firn_cmd_list;
+extern const struct firn_command firn_cmd_show;
+extern const struct firn_command firn_cmd_status;
+extern const struct firn_command firn_cmd_restore;
+extern const struct firn_command firn_cmd_undo;
+extern const struct firn_command firn_cmd_check;
+extern const struct firn_command firn_cmd_init;
+extern const struct firn_command firn_cmd_help;
+extern const struct firn_command firn_cmd_version;
+
+/* groups */
+extern const struct firn_command firn_cmd_db;
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_check.c: firn check.
+ */
+#include "cli/cli_workspace.h"
+#include "cli/cmd.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
+#include "cli/out.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+static void
+print_result(const firn_workspace_check_result *result, bool read_data)
+{
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    char bytes[FIRN_TEXT_SIZE_SIZE];
+    firn_out_format("%s %s, ", firn_text_number(result->checkpoints, number),
+                    firn_text_plural(result->checkpoints, "checkpoint", "checkpoints"));
+    firn_out_format("%s %s, ", firn_text_number(result->packs, number),
+                    firn_text_plural(result->packs, "pack", "packs"));
+    firn_out_format("%s %s", firn_text_number(result->objects, number),
+                    firn_text_plural(result->objects, "object", "objects"));
+    if (read_data) {
+        firn_out_format(", %s read", firn_text_size(result->bytes_read, bytes));
+    }
+    if (result->damaged == 0) {
+        firn_out_text(": no damage\n");
+    } else {
+        firn_out_format(": %s damaged\n", firn_text_number(result->damaged, number));
+    }
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_workspace *workspace = NULL;
+    firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
+    firn_workspace_check_result result;
+    struct firn_notices notices;
+    int exit_code = firn_cli_workspace_open(cli, &workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_notices_init(&notices, cli);
+    memset(&result, 0, sizeof(result));
+    options.read_data = firn_command_has(cli, "data");
+    options.callbacks = firn_notices_callbacks(&notices);
+    int code = firn_workspace_check(workspace, &options, &result, &err);
+    firn_meter_clear();
+    if (cli->json) {
+        firn_json_out_u64("checkpoints", result.checkpoints);
+        firn_json_out_u64("packs", result.packs);
+        firn_json_out_u64("objects", result.objects);
+        firn_json_out_u64("bytes_read", result.bytes_read);
+        firn_json_out_u64("damaged", result.damaged);
+        firn_notices_json(&notices);
+    } else if (!cli->quiet && (code == FIRN_OK || code == FIRN_CORRUPT)) {
+        print_result(&result, options.read_data);
+    }
+    if (code != FIRN_OK) {
+        exit_code = firn_report_failure(
+            cli, &err,
+            code == FIRN_CORRUPT ? "what is not named as damaged can still be restored" : NULL);
+    }
+    firn_notices_deinit(&notices);
+    firn_workspace_close(workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"data", 0, NULL, "read and verify every byte, too"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn check --data", "is everything that was ever saved still readable?"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_cmd_check = {
+    .name = "check",
+    .summary = "Check that what was saved is there and whole",
+    .arguments = "",
+    .options = options,
+    .help = "Verifies the store's own records and that every object that a checkpoint needs is\n"
+            "there. With --data every byte of every object is read and verified too. Each damaged\n"
+            "thing is named with the checkpoints and paths that it takes along, and the exit\n"
+            "code is 5. Nothing is changed.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run,
+};

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_db.c: firn db: a key-value store from the command line.
+ *
+ * Each command opens the store, does one thing and closes it. Commands that only look open it for reading: they create
+ * nothing, take no lock and see the state of that moment. db put makes the store and the keyspace where they are
+ * missing; db del makes nothing.
+ *
+ * Keys and values are bytes. db get writes a value as it is, and adds nothing, so that it can be piped; db scan prints
+ * one row an entry, key and value escaped (text.h) with a tab between them. --hex turns every key and value, given or
+ * shown, into hexadecimal digits.
+ */
+#include "cli/cli_bytes.h"
+#include "cli/cmd.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/out.h"
+#include "cli/patience.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+#include "cli/text.h"
+
+static const char missing_store_hint[] = "firn db put makes a store and a keyspace";
+
+struct attempt {
+    const char *path;
+    firn_store_options options;
+    firn_store *store;
+};
+
+static int
+attempt_open(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    return firn_store_open(attempt->path, &attempt->options, &attempt->store, err);
+}
+
+enum access { TO_READ, TO_WRITE, TO_WRITE_OR_MAKE };
+
+/* Opens the store that the first argument names. Returns an exit code. */
+static int
+open_store(struct firn_cli *cli, enum access access, firn_store **out)
+{
+    firn_error err;
+    struct attempt attempt = {cli->arguments[0], FIRN_STORE_OPTIONS_INIT, NULL};
+    if (cli->arguments[0][0] == '\0') {
+        return firn_command_misused(cli, "STORE is empty");
+    }
+    attempt.options.read_only = access == TO_READ;
+    attempt.options.create_if_missing = access == TO_WRITE_OR_MAKE;
+    attempt.options.lock_timeout_ms = firn_patience_slice_ms(cli);
+    int code = firn_patience_run(cli, attempt_open, &attempt, &err);
+    firn_meter_clear();
+    if (code != FIRN_OK) {
+        return firn_report_failure(cli, &err, code == FIRN_NOT_FOUND ? missing_store_hint : NULL);
+    }
+    *out = attempt.store;
+    return FIRN_EXIT_OK;
+}
+
+/* Closes the store; what goes wrong then is a failure of the command. */
+static int
+close_store(struct firn_cli *cli, firn_store *store, int exit_code)
+{
+    firn_error err;
+    if (store != NULL && firn_store_close(store, &err) != FIRN_OK && exit_code == FIRN_EXIT_OK) {
+        return firn_report_failure(cli, &err, NULL);
+    }
+    return exit_code;
+}
+
+struct search {
+    const char *name;
+    bool is_there;
+};
+
+static int
+compare_name(void *ctx, const char *name)
+{
+    struct search *search = ctx;
+    search->is_there = search->is_there || strcmp(name, search->name) == 0;
+    return FIRN_OK;
+}
+
+/* Opens the keyspace that the second argument names, and only db put makes one. Returns an exit code. */
+static int
+open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make, firn_keyspace **out)
+{
+    firn_error err;
+    struct search search = {cli->arguments[1], may_make};
+    int code = FIRN_OK;
+    if (!may_make) {
+        code = firn_keyspace_list(store, compare_name, &search, &err);
+    }
+    if (code == FIRN_OK && !search.is_there) {
+        return firn_report_error(cli, FIRN_NOT_FOUND, NULL, "%s has no keyspace '%s'",
+                                 cli->arguments[0], cli->arguments[1]);
+    }
+    if (code == FIRN_OK) {
+        code = firn_keyspace_open(store, cli->arguments[1], NULL, out, &err);
+    }
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, NULL);
+}
+
+static int
+run_put(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    struct firn_cli_bytes key = {NULL, 0, 0};
+    struct firn_cli_bytes value = {NULL, 0, 0};
+    bool is_hex = firn_command_has(cli, "hex");
+    const char *text = cli->arguments[3];
+    int exit_code = firn_cli_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = strcmp(text, "-") == 0
+                        ? firn_cli_bytes_from_stdin(cli, FIRN_VALUE_SIZE_MAX, &value)
+                        : firn_cli_bytes_from_argument(cli, "VALUE", text, is_hex, &value);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_store(cli, TO_WRITE_OR_MAKE, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_keyspace(cli, store, true, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK &&
+        firn_put(keyspace, firn_cli_bytes_slice(&key), firn_cli_bytes_slice(&value), NULL, &err) !=
+            FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, NULL);
+    }
+    exit_code = close_store(cli, store, exit_code);
+    if (exit_code == FIRN_EXIT_OK && cli->json) {
+        firn_json_out_u64("key_size", key.size);
+        firn_json_out_u64("value_size", value.size);
+    }
+    firn_cli_bytes_deinit(&key);
+    firn_cli_bytes_deinit(&value);
+    return exit_code;
+}
+
+static void
+show_value(struct firn_cli *cli, firn_slice key, firn_slice value, bool is_hex)
+{
+    if (cli->json) {
+        firn_json_out_bytes("key", key);
+        firn_json_out_bytes("value", value);
+    } else if (is_hex) {
+        firn_cli_bytes_print(value, true);
+        firn_out_text("\n");
+    } else {
+        firn_out_write(value.data, value.size);
+    }
+}
+
+static int
+run_get(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    struct firn_cli_bytes key = {NULL, 0, 0};
+    uint8_t *value = NULL;
+    size_t size = 0;
+    bool is_hex = firn_command_has(cli, "hex");
+    int exit_code = firn_cli_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_store(cli, TO_READ, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_keyspace(cli, store, false, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_get(keyspace, firn_cli_bytes_slice(&key), &value, &size, &err);
+        if (code == FIRN_NOT_FOUND) {
+            exit_code = firn_report_error(cli, code, NULL, "keyspace '%s' has no key '%s'",
+                                          cli->arguments[1], cli->arguments[2]);
+        } else if (code != FIRN_OK) {
+            exit_code = firn_report_failure(cli, &err, NULL);
+        } else {
+            show_value(cli, firn_cli_bytes_slice(&key), firn_bytes(value, size), is_hex);
+        }
+    }
+    firn_release(value);
+    firn_cli_bytes_deinit(&key);
+    return close_store(cli, store, exit_code);
+}
+
+static int
+run_del(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    struct firn_cli_bytes key = {NULL, 0, 0};
+    bool is_hex = firn_command_has(cli, "hex");
+    int exit_code = firn_cli_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_store(cli, TO_WRITE, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_keyspace(cli, store, false, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK &&
+        firn_delete(keyspace, firn_cli_bytes_slice(&key), NULL, &err) != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, NULL);
+    }
+    firn_cli_bytes_deinit(&key);
+    return close_store(cli, store, exit_code);
+}
+
+struct scan {
+    firn_cursor_options cursor;
+    struct firn_cli_bytes from;
+    struct firn_cli_bytes to;
+    struct firn_cli_bytes prefix;
+    uint64_t limit;
+    bool is_reverse;
+    bool keys_only;
+    bool is_hex;
+};
+
+static void
+scan_deinit(struct scan *scan)
+{
+    firn_cli_bytes_deinit(&scan->from);
+    firn_cli_bytes_deinit(&scan->to);
+    firn_cli_bytes_deinit(&scan->prefix);
+}
+
+static int
+read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *bytes, const void **out,
+           size_t *out_size)
+{
+    const char *text = firn_command_value(cli, option);
+    if (text == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    int exit_code =
+        firn_cli_bytes_from_argument(cli, option, text, firn_command_has(cli, "hex"), bytes);
+    *out = bytes->data;
+    *out_size = bytes->size;
+    return exit_code;
+}
+
+/* Returns an exit code. */
+static int
+scan_init(struct firn_cli *cli, struct scan *scan)
+{
+    firn_cursor_options defaults = FIRN_CURSOR_OPTIONS_INIT;
+    const char *limit = firn_command_value(cli, "limit");
+    memset(scan, 0, sizeof(*scan));
+    scan->cursor = defaults;
+    scan->limit = UINT64_MAX;
+    scan->is_reverse = firn_command_has(cli, "reverse");
+    scan->keys_only = firn_command_has(cli, "keys");
+    scan->is_hex = firn_command_has(cli, "hex");
+    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
+        return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
+    }
+    int exit_code =
+        read_bound(cli, "from", &scan->from, &scan->cursor.lower, &scan->cursor.lower_size);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_bound(cli, "to", &scan->to, &scan->cursor.upper, &scan->cursor.upper_size);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_bound(cli, "prefix", &scan->prefix, &scan->cursor.prefix,
+                               &scan->cursor.prefix_size);
+    }
+    return exit_code;
+}
+
+static void
+show_entry(const struct firn_cli *cli, const struct scan *scan, const firn_cursor *cursor)
+{
+    firn_slice key = firn_cursor_key(cursor);
+    firn_slice value = firn_cursor_value(cursor);
+    if (cli->json) {
+        firn_json_out_object(NULL);
+        firn_json_out_bytes("key", key);
+        if (!scan->keys_only) {
+            firn_json_out_bytes("value", value);
+        }
+        firn_json_out_end();
+        return;
+    }
+    firn_cli_bytes_print(key, scan->is_hex);
+    if (!scan->keys_only) {
+        firn_out_text("\t");
+        firn_cli_bytes_print(value, scan->is_hex);
+    }
+    firn_out_text("\n");
+}
+
+/* Returns a code of the library. */
+static int
+walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_t *count,
+     firn_error *err)
+{
+    int code = scan->is_reverse ? firn_cursor_last(cursor, err) : firn_cursor_first(cursor, err);
+    while (code == FIRN_OK && firn_cursor_valid(cursor) && *count < scan->limit) {
+        show_entry(cli, scan, cursor);
+        *count += 1;
+        if (firn_signals_caught() != 0 || firn_out_error() != 0) {
+            err->code = FIRN_CANCELLED;
+            memcpy(err->text, "interrupted", sizeof("interrupted"));
+            return FIRN_CANCELLED;
+        }
+        code = scan->is_reverse ? firn_cursor_prev(cursor, err) : firn_cursor_next(cursor, err);
+    }
+    return code;
+}
+
+static int
+run_scan(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    firn_cursor *cursor = NULL;
+    struct scan scan;
+    uint64_t count = 0;
+    int exit_code = scan_init(cli, &scan);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_store(cli, TO_READ, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = open_keyspace(cli, store, false, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_cursor_open(keyspace, &scan.cursor, &cursor, &err);
+        if (cli->json) {
+            firn_json_out_array("entries");
+        }
+        if (code == FIRN_OK) {
+            code = walk(cli, &scan, cursor, &count, &err);
+        }
+        if (code != FIRN_OK) {
+            exit_code = firn_report_failure(cli, &err, NULL);
+        }
+        if (cli->json) {
+            firn_json_out_unwind();
+            firn_json_out_u64("count", count);
+        }
+    }
+    firn_cursor_close(cursor);
+    scan_deinit(&scan);
+    return close_store(cli, store, exit_code);
+}
+
+static void
+on_damage(void *ctx, const char *text)
+{
+    const struct firn_cli *cli = ctx;
+    if (cli->json) {
+        firn_json_out_object(NULL);
+        firn_json_out_bytes("text", firn_str(text));
+        firn_json_out_end();
+    }
+    firn_report_line("%s", text);
+}
+
+static void
+show_report(struct firn_cli *cli, const firn_check_report *report)
+{
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    if (cli->json) {
+        firn_json_out_u64("keyspaces", report->keyspaces);
+        firn_json_out_u64("entries", report->entries);
+        firn_json_out_u64("log_records", report->log_records);
+        firn_json_out_u64("damaged", report->damaged_count);
+    } else if (!cli->quiet) {
+        firn_out_format("%s %s, ", firn_text_number(report->keyspaces, number),
+                        firn_text_plural(report->keyspaces, "keyspace", "keyspaces"));
+        firn_out_format("%s %s, ", firn_text_number(report->entries, number),
+                        firn_text_plural(report->entries, "entry", "entries"));
+        firn_out_format("%s log %s: ", firn_text_number(report->log_records, number),
+                        firn_text_plural(report->log_records, "record", "records"));
+        if (report->damaged_count == 0) {
+            firn_out_text("no damage\n");
+        } else {
+            firn_out_format("%s damaged\n", firn_text_number(report->damaged_count, number));
+        }
+    }
+}
+
+static int
+run_check(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_check_report report;
+    int exit_code = open_store(cli, TO_READ, &store);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    memset(&report, 0, sizeof(report));
+    report.size = sizeof(report);
+    if (cli->json) {
+        firn_json_out_array("damage");
+    }
+    int code = firn_store_check(store, on_damage, cli, &report, &err);
+    if (cli->json) {
+        firn_json_out_unwind();
+    }
+    if (code == FIRN_OK || code == FIRN_CORRUPT) {
+        show_report(cli, &report);
+    }
+    if (code != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, NULL);
+    }
+    return close_store(cli, store, exit_code);
+}
+
+static const struct firn_command_option hex_options[] = {
+    {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command put = {
+    .name = "put",
+    .summary = "Write a value under a key",
+    .arguments = "STORE KEYSPACE KEY VALUE",
+    .options = hex_options,
+    .help = "One commit, on disk when the command returns. A VALUE of - is read from standard\n"
+            "input, always as it is. The store and the keyspace are made where they are missing.\n"
+            "Write -- before a word that begins with a dash.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db put app.firn users ada 1815", "users: ada is 1815"},
+            {"firn db put app.firn images logo - <logo.png", "a file's bytes"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_put,
+};
+
+static const struct firn_command get = {
+    .name = "get",
+    .summary = "Print the value of a key",
+    .arguments = "STORE KEYSPACE KEY",
+    .options = hex_options,
+    .help =
+        "The value's bytes, exactly; with --hex its digits and a newline. Where there is no such\n"
+        "key, keyspace or store the exit code is 3.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db get app.firn users ada", "prints 1815"},
+            {NULL, NULL},
+        },
+    .run = run_get,
+};
+
+static const struct firn_command del = {
+    .name = "del",
+    .summary = "Delete a key",
+    .arguments = "STORE KEYSPACE KEY",
+    .options = hex_options,
+    .help = "One commit, on disk when the command returns. Deleting a key that is not there\n"
+            "succeeds; a store or keyspace that is not there is an error (exit code 3).",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db del app.firn users ada", "users has no ada afterwards"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_del,
+};
+
+static const struct firn_command scan_command = {
+    .name = "scan",
+    .summary = "Print the entries of a keyspace in the order of their keys",
+    .arguments = "STORE KEYSPACE",
+    .options =
+        (const struct firn_command_option[]){
+            {"from", 0, "KEY", "begin at KEY or what follows it"},
+            {"to", 0, "KEY", "end before KEY"},
+            {"prefix", 0, "KEY", "only keys that begin with KEY"},
+            {"reverse", 'r', NULL, "the last one first"},
+            {"limit", 'n', "N", "at most N"},
+            {"keys", 'k', NULL, "no values"},
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help =
+        "One row an entry, a tab between key and value. What is not printable is escaped: a\n"
+        "backslash as \\\\, newline and its kin as \\n \\t \\r \\a \\b \\v \\f, other bytes as a\n"
+        "backslash and three octal digits. The entries are those of the moment at which the\n"
+        "command began. Keys are ordered by their bytes.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db scan app.firn users --prefix a --limit 10",
+             "the first ten that begin with a"},
+            {"firn db scan app.firn users --from m --to n --reverse", "those between, last first"},
+            {NULL, NULL},
+        },
+    .run = run_scan,
+};
+
+static const struct firn_command check = {
+    .name = "check",
+    .summary = "Read all of a store again and verify it",
+    .arguments = "STORE",
+    .help = "Each damaged thing is named with file and offset, and the exit code is 5. Nothing is\n"
+            "changed.",
+    .run = run_check,
+};
+
+static const struct firn_command *const members[] = {&put, &get, &del, &scan_command, &check, NULL};
+
+const struct firn_command firn_cmd_db = {
+    .name = "db",
+    .summary = "Read and write key-value data in a store",
+    .arguments = "",
+    .help = "STORE is a directory. In it are keyspaces, each an ordered map from bytes to bytes.",
+    .members = members,
+};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_restore.h: what restore and undo share.
+ */
+#ifndef FIRN_CLI_CMD_RESTORE_H
+#define FIRN_CLI_CMD_RESTORE_H
+
+#include "cli/command.h"
+
+struct firn_cmd_restore_request {
+    firn_workspace *workspace;
+    const char *reference; /* NULL: undo */
+    firn_restore_options options;
+    firn_restore_result result;
+};
+
+/* Makes the restore that is asked for, and shows what came of it. Sets the callbacks. Returns an exit code. */
+int firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *request);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_save.c: firn save.
+ */
+#include "cli/cli_workspace.h"
+#include "cli/cmd.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
+#include "cli/out.h"
+#include "cli/patience.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+struct attempt {
+    firn_workspace *workspace;
+    firn_save_options options;
+    firn_save_result result;
+};
+
+static int
+attempt_save(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    return firn_workspace_save(attempt->workspace, &attempt->options, &attempt->result, err);
+}
+
+/* "5 changed, " if there are any. */
+static void
+print_count(uint64_t count, const char *what)
+{
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    if (count > 0) {
+        firn_out_format("%s %s, ", firn_text_number(count, number), what);
+    }
+}
+
+static void
+print_result(const firn_save_result *result, double seconds)
+{
+    const firn_checkpoint *checkpoint = &result->checkpoint;
+    char files[FIRN_TEXT_NUMBER_SIZE];
+    char bytes[FIRN_TEXT_SIZE_SIZE];
+    char added[FIRN_TEXT_SIZE_SIZE];
+    firn_out_format("%llu  %.*s  %s %s, %s; ", (unsigned long long)checkpoint->number,
+                    FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
+                    firn_text_number(checkpoint->files, files),
+                    firn_text_plural(checkpoint->files, "file", "files"),
+                    firn_text_size(checkpoint->bytes, bytes));
+    if (result->is_unchanged) {
+        firn_out_format("no change since %llu", (unsigned long long)result->previous);
+    } else {
+        print_count(result->added, "new");
+        print_count(result->changed, "changed");
+        print_count(result->removed, "removed");
+        firn_out_format("%s added", firn_text_size(checkpoint->added_bytes, added));
+    }
+    firn_out_format("  %.2f s\n", seconds);
+}
+
+static void
+show_result(struct firn_cli *cli, const firn_save_result *result,
+            const struct firn_notices *notices, double seconds)
+{
+    if (cli->json) {
+        firn_cli_workspace_checkpoint_json("checkpoint", &result->checkpoint);
+        if (result->previous != 0) {
+            firn_json_out_u64("previous", result->previous);
+        } else {
+            firn_json_out_null("previous");
+        }
+        firn_json_out_bool("unchanged", result->is_unchanged);
+        firn_json_out_u64("added", result->added);
+        firn_json_out_u64("changed", result->changed);
+        firn_json_out_u64("removed", result->removed);
+        firn_notices_json(notices);
+    } else if (cli->quiet) {
+        firn_out_format("%llu\n", (unsigned long long)result->checkpoint.number);
+    } else {
+        print_result(result, seconds);
+        firn_notices_print_excluded(notices);
+    }
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_error err;
+    struct attempt attempt = {NULL, FIRN_SAVE_OPTIONS_INIT, {.previous = 0}};
+    struct firn_notices notices;
+    int exit_code = firn_cli_workspace_open(cli, &attempt.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_notices_init(&notices, cli);
+    const char *message = firn_command_value(cli, "message");
+    attempt.options.message = firn_str(message != NULL ? message : "");
+    attempt.options.include_deps = firn_command_has(cli, "include-deps");
+    attempt.options.strict = cli->strict;
+    attempt.options.callbacks = firn_notices_callbacks(&notices);
+    int code = firn_patience_run(cli, attempt_save, &attempt, &err);
+    firn_meter_clear();
+    if (code != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, NULL);
+    } else {
+        show_result(cli, &attempt.result, &notices, firn_meter_elapsed());
+        exit_code = firn_notices_exit(&notices);
+    }
+    firn_notices_deinit(&notices);
+    firn_workspace_close(attempt.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"message", 'm', "TEXT", "say what this state is"},
+    {"include-deps", 0, NULL, "save directories of dependencies too"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn save -m \"before the agent\"", "save the current directory"},
+    {"firn -C ~/project save --json", "save another one, and print what happened as JSON"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_cmd_save = {
+    .name = "save",
+    .summary = "Save the state of the workspace as a new checkpoint",
+    .arguments = "",
+    .options = options,
+    .help =
+        "The whole directory tree is saved: contents, names, modes, owners, times, links,\n"
+        "extended attributes and holes. What the store has already is not stored again. The\n"
+        "checkpoint exists, on disk, when the command returns 0 or 6; otherwise it does not.\n"
+        "\n"
+        "The line printed shows the checkpoint's number and the beginning of its id, its size, "
+        "what\n"
+        "changed since the one before, and by how much the store grew. With --quiet only the\n"
+        "number is printed.\n"
+        "\n"
+        "Without a store, one is made outside of the workspace: see firn help init.\n"
+        "\n"
+        "Never saved: .git, .hg, .svn and the store itself; fifos, sockets and devices. Not saved\n"
+        "unless --include-deps is given: node_modules, .venv, venv, __pypackages__, .tox, .nox,\n"
+        ".gradle, .m2, and target beside a Cargo.toml or with a CACHEDIR.TAG in it. What is left\n"
+        "out is named, and a restore does not touch it.\n"
+        "\n"
+        "A file that cannot be read is named and left out, and the exit code is 6. With --strict\n"
+        "nothing is saved then, and the exit code is 1.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run,
+};

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/command.c: from a command line to a running command and its exit code.
+ *
+ * The line is read in two steps: global options up to the first word, which names the command (and a second word inside
+ * a group); then the command's own options and the global ones together, mixed with its arguments in any order.
+ * getopt_long does the reading, in the mode that hands out arguments in their place, because it matters to some commands
+ * whether a "--" stood before a word. Options must be written out: an abbreviation that is unique today would change
+ * its meaning when an option is added.
+ *
+ * With --json standard output gets exactly one object, also when the command line was wrong: it is begun before the
+ * command runs and finished here. Whatever the command returned, output that could not be written is a failure: nobody
+ * may read "done" into an empty file.
+ */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command_help.h"
+#include "cli/command_table.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/out.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+
+enum {
+    GLOBALS_MAX = 12,
+    LONG_OPTIONS_MAX = FIRN_COMMAND_OPTIONS_MAX + GLOBALS_MAX + 1,
+    LETTERS_MAX = 2 * LONG_OPTIONS_MAX + 3,
+    IS_ARGUMENT = 1,   /* what getopt_long calls an argument that is no option */
+    OPTION_BASE = 1000 /* how options are told apart: this + their place in the list */
+};
+
+/* getopt's own words for the options that may be read at one step. */
+struct option_list {
+    const struct firn_command_option *options[LONG_OPTIONS_MAX];
+    size_t count;
+    size_t globals_at; /* from here on they are global */
+    struct option longs[LONG_OPTIONS_MAX];
+    char letters[LETTERS_MAX];
+};
+
+static void
+list_options(const struct firn_command *command, struct option_list *list)
+{
+    memset(list, 0, sizeof(*list));
+    if (command != NULL && command->options != NULL) {
+        for (const struct firn_command_option *at = command->options; at->name != NULL; at++) {
+            list->options[list->count++] = at;
+        }
+    }
+    list->globals_at = list->count;
+    for (const struct firn_command_table_global *at = firn_command_table_globals;
+         at->option.name != NULL; at++) {
+        list->options[list->count++] = &at->option;
+    }
+
+    char *letter = list->letters;
+    *letter++ = command == NULL ? '+' : '-';
+    *letter++ = ':';
+    for (size_t i = 0; i < list->count; i++) {
+        const struct firn_command_option *option = list->options[i];
+        list->longs[i].name = option->name;
+        list->longs[i].has_arg = option->value != NULL ? required_argument : no_argument;
+        list->longs[i].val = OPTION_BASE + (int)i;
+        if (option->letter != 0) {
+            *letter++ = option->letter;
+            if (option->value != NULL) {
+                *letter++ = ':';
+            }
+        }
+    }
+}
+
+/* The place in the list of what getopt_long returned; the list's count if it is not in there. */
+static size_t
+place_of(const struct option_list *list, int found)
+{
+    if (found >= OPTION_BASE) {
+        return (size_t)(found - OPTION_BASE);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->options[i]->letter != 0 && list->options[i]->letter == found) {
+            return i;
+        }
+    }
+    return list->count;
+}
+
+static bool
+is_written_out(const char *word, const char *name)
+{
+    size_t size = strlen(name);
+    return strncmp(word, "--", 2) == 0 && strncmp(word + 2, name, size) == 0 &&
+           (word[2 + size] == '\0' || word[2 + size] == '=');
+}
+
+static int
+read_wait(struct firn_cli *cli, const char *value)
+{
+    uint64_t seconds;
+    if (!firn_command_number(value, INT32_MAX, &seconds)) {
+        return firn_command_misused(
+            cli, "--wait takes a whole number of seconds from 0 on, not '%s'", value);
+    }
+    cli->wait_ms = (int64_t)seconds * 1000;
+    return FIRN_EXIT_OK;
+}
+
+static int
+take_global(struct firn_cli *cli, const char *name, const char *value, bool *out_help,
+            bool *out_version)
+{
+    if (strcmp(name, "help") == 0) {
+        *out_help = true;
+    } else if (strcmp(name, "version") == 0) {
+        *out_version = true;
+    } else if (strcmp(name, "json") == 0) {
+        cli->json = true;
+    } else if (strcmp(name, "quiet") == 0) {
+        cli->quiet = true;
+    } else if (strcmp(name, "strict") == 0) {
+        cli->strict = true;
+    } else if (strcmp(name, "wait") == 0) {
+        return read_wait(cli, value);
+    } else if (value[0] == '\0') {
+        return firn_command_misused(cli, "--%s needs a directory", name);
+    } else if (strcmp(name, "store") == 0) {
+        cli->store_path = value;
+    } else {
+        cli->workspace_path = value;
+    }
+    return FIRN_EXIT_OK;
+}
+
+struct parse {
+    struct firn_cli *cli;
+    bool wants_help;
+    bool wants_version;
+    unsigned given; /* bit i: the i-th global option was given */
+};
+
+/* A global option that means nothing to the command would be a wish that is silently ignored. */
+static int
+check_globals(struct parse *parse)
+{
+    struct firn_cli *cli = parse->cli;
+    for (unsigned i = 0; firn_command_table_globals[i].option.name != NULL; i++) {
+        unsigned uses = firn_command_table_globals[i].uses;
+        if ((parse->given >> i & 1u) && uses != 0 && (cli->command->uses & uses) == 0) {
+            return firn_command_misused(cli, "--%s means nothing to this command",
+                                        firn_command_table_globals[i].option.name);
+        }
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* Reads options, and with a command also its arguments; without one it ends at the first word. */
+static int
+read_options(struct parse *parse, int argc, char **argv, const char **arguments)
+{
+    struct firn_cli *cli = parse->cli;
+    struct option_list list;
+    list_options(cli->command, &list);
+    opterr = 0;
+    for (;;) {
+        int word = optind > 0 ? optind : 1;
+        int found = getopt_long(argc, argv, list.letters, list.longs, NULL);
+        if (found == -1) {
+            break;
+        }
+        if (found == IS_ARGUMENT) {
+            arguments[cli->argument_count++] = optarg;
+            continue;
+        }
+        size_t place = place_of(&list, found);
+        const char *said = argv[word];
+        bool is_long = strncmp(said, "--", 2) == 0;
+        if (found == ':') {
+            place = place_of(&list, optopt);
+            return firn_command_misused(cli, "--%s needs a value: %s", list.options[place]->name,
+                                        list.options[place]->value);
+        }
+        if (place == list.count || (is_long && !is_written_out(said, list.options[place]->name))) {
+            bool takes_none = found == '?' && optopt >= OPTION_BASE;
+            return takes_none ? firn_command_misused(cli, "'%s': that option takes no value", said)
+                   : is_long  ? firn_command_misused(cli, "unknown option '%s'", said)
+                              : firn_command_misused(cli, "unknown option '-%c'", optopt);
+        }
+        if (place < list.globals_at) {
+            cli->values[place] = optarg != NULL ? optarg : "";
+            continue;
+        }
+        parse->given |= 1u << (place - list.globals_at);
+        int exit_code = take_global(cli, list.options[place]->name, optarg, &parse->wants_help,
+                                    &parse->wants_version);
+        if (exit_code != FIRN_EXIT_OK) {
+            return exit_code;
+        }
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+check_argument_count(struct firn_cli *cli)
+{
+    const char *at = cli->command->arguments;
+    int count = 0;
+    bool is_open = false;
+    while (*at != '\0') {
+        size_t size = strcspn(at, " ");
+        if (count >= cli->argument_count && *at != '[') {
+            return firn_command_misused(cli, "missing %.*s", (int)size, at);
+        }
+        is_open = memchr(at, '.', size) != NULL;
+        count++;
+        at += size;
+        at += strspn(at, " ");
+    }
+    if (cli->argument_count > count && !is_open) {
+        return firn_command_misused(cli, "unexpected argument '%s'", cli->arguments[count]);
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* Reads what stands behind the command's name. argv[0] is that name. */
+static int
+run_command(struct parse *parse, int argc, char **argv)
+{
+    struct firn_cli *cli = parse->cli;
+    const char **arguments = calloc((size_t)argc + 1, sizeof(arguments[0]));
+    if (arguments == NULL) {
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    cli->arguments = arguments;
+    optind = 0;
+    int exit_code = read_options(parse, argc, argv, arguments);
+    if (exit_code == FIRN_EXIT_OK) {
+        cli->arguments_before_dashes = cli->argument_count;
+        while (optind < argc) {
+            arguments[cli->argument_count++] = argv[optind++];
+        }
+    }
+    if (exit_code == FIRN_EXIT_OK && parse->wants_help) {
+        firn_command_help_command(cli->group, cli->command);
+        goto out;
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = check_globals(parse);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = check_argument_count(cli);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        if (cli->json) {
+            firn_json_out_begin();
+        }
+        exit_code = cli->command->run(cli);
+    }
+out:
+    cli->arguments = NULL;
+    free(arguments);
+    return exit_code;
+}
+
+/* argv[0] is the word that names a command or a group. */
+static int
+run_named(struct parse *parse, int argc, char **argv)
+{
+    struct firn_cli *cli = parse->cli;
+    const struct firn_command *command = firn_command_find(firn_command_table, argv[0]);
+    if (command == NULL) {
+        return firn_command_misused(cli, "unknown command '%s'", argv[0]);
+    }
+    if (command->members == NULL) {
+        cli->command = command;
+        return run_command(parse, argc, argv);
+    }
+    cli->group = command;
+    optind = 0;
+    const char *none[1] = {NULL};
+    int exit_code = read_options(parse, argc, argv, none);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    if (parse->wants_help && optind >= argc) {
+        firn_command_help_group(command);
+        return FIRN_EXIT_OK;
+    }
+    if (optind >= argc) {
+        return firn_command_misused(cli, "missing command");
+    }
+    cli->command = firn_command_find(command->members, argv[optind]);
+    if (cli->command == NULL) {
+        return firn_command_misused(cli, "unknown command '%s'", argv[optind]);
+    }
+    int at = optind;
+    return run_command(parse, argc - at, argv + at);
+}
+
+static int
+run_line(struct parse *parse, int argc, char **argv)
+{
+    struct firn_cli *cli = parse->cli;
+    const char *none[1] = {NULL};
+    int exit_code = read_options(parse, argc, argv, none);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    if (parse->wants_version && optind >= argc) {
+        char *version[] = {(char[]){"version"}, NULL};
+        return run_named(parse, 1, version);
+    }
+    if (parse->wants_help && optind >= argc) {
+        firn_command_help_overview();
+        return FIRN_EXIT_OK;
+    }
+    if (optind >= argc) {
+        return firn_command_misused(cli, "missing command");
+    }
+    int at = optind;
+    return run_named(parse, argc - at, argv + at);
+}
+
+/* Whether somebody who made a mistake before the option was read will look for an object. */
+static bool
+asks_for_json(int argc, char *const *argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What could not be printed overrules success. */
+static int
+finish_output(int exit_code)
+{
+    firn_out_flush();
+    int error = firn_out_error();
+    if (error == 0) {
+        return exit_code;
+    }
+    if (error == EPIPE) {
+        firn_signals_die_of_pipe();
+    }
+    firn_report_line("could not write to standard output: %s", strerror(error));
+    return exit_code == FIRN_EXIT_OK ? FIRN_EXIT_FAILED : exit_code;
+}
+
+int
+firn_command_main(int argc, char *const *argv)
+{
+    struct firn_cli cli;
+    struct parse parse = {&cli, false, false, 0};
+    memset(&cli, 0, sizeof(cli));
+    cli.wait_ms = FIRN_COMMAND_WAIT_SECONDS * 1000;
+    const char *store = getenv("FIRN_STORE");
+    cli.store_path = store != NULL && store[0] != '\0' ? store : NULL;
+
+    /* getopt_long wants to be able to move the words; in the modes used here it does not. */
+    char **words = calloc((size_t)argc + 1, sizeof(words[0]));
+    if (words == NULL) {
+        return firn_report_error(&cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    for (int i = 0; i < argc; i++) {
+        words[i] = argv[i];
+    }
+    cli.asks_for_json = asks_for_json(argc, argv);
+    int exit_code = run_line(&parse, argc, words);
+    firn_json_out_finish();
+    free(words);
+    return finish_output(exit_code);
+}
+
+static size_t
+option_place(const struct firn_cli *cli, const char *name)
+{
+    for (size_t i = 0; cli->command->options[i].name != NULL; i++) {
+        if (strcmp(cli->command->options[i].name, name) == 0) {
+            return i;
+        }
+    }
+    abort();
+}
+
+bool
+firn_command_has(const struct firn_cli *cli, const char *name)
+{
+    return cli->values[option_place(cli, name)] != NULL;
+}
+
+const char *
+firn_command_value(const struct firn_cli *cli, const char *name)
+{
+    return cli->values[option_place(cli, name)];
+}
+
+int
+firn_command_misused(struct firn_cli *cli, const char *format, ...)
+{
+    char text[FIRN_ERROR_TEXT_SIZE];
+    char name[64];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+
+    const struct firn_command *shown = cli->command != NULL ? cli->command : cli->group;
+    (void)snprintf(name, sizeof(name), "%s%s%s", cli->group != NULL ? cli->group->name : "",
+                   cli->group != NULL && cli->command != NULL ? " " : "",
+                   cli->command != NULL ? cli->command->name : "");
+    const char *hint = cli->command != NULL ? cli->command->missing_hint : NULL;
+    if (hint != NULL && strncmp(text, "missing ", strlen("missing ")) != 0) {
+        hint = NULL;
+    }
+    cli->json = cli->json || cli->asks_for_json;
+    if (cli->json) {
+        firn_json_out_begin();
+    }
+    int exit_code = firn_report_error(cli, FIRN_INVALID, hint, "%s%s%s", name,
+                                      name[0] != '\0' ? ": " : "", text);
+    if (cli->command != NULL) {
+        char usage[256];
+        firn_command_help_usage(cli->group, cli->command, usage, sizeof(usage));
+        firn_report_line("usage: %s", usage);
+    }
+    firn_report_line("help: firn help%s%s", shown != NULL ? " " : "", name);
+    return exit_code;
+}
+
+bool
+firn_command_number(const char *text, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+    if (*text == '\0') {
+        return false;
+    }
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9') {
+            return false;
+        }
+        uint64_t digit = (uint64_t)(*text - '0');
+        if (value > (max - digit) / 10) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return true;
+}
+
+const struct firn_command *
+firn_command_find(const struct firn_command *const *commands, const char *name)
+{
+    for (; *commands != NULL; commands++) {
+        if (strcmp((*commands)->name, name) == 0) {
+            return *commands;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/command.h: what a command is, and what it is given when it runs.
+ *
+ * Each command is one constant `struct firn_command` in the file that implements it; cli/command_table.c lists them.
+ * Parsing, --help, man pages and completions all read this one description: nothing about a command is said twice.
+ */
+#ifndef FIRN_CLI_COMMAND_H
+#define FIRN_CLI_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firn/firn.h"
+
+struct firn_cli;
+
+enum { FIRN_COMMAND_OPTIONS_MAX = 24, FIRN_COMMAND_WAIT_SECONDS = 60 };
+
+/* Which of the global options mean something for a command. --help, --json and --quiet always do. */
+enum firn_command_uses {
+    FIRN_COMMAND_USES_NOTHING = 0,
+    FIRN_COMMAND_USES_WORKSPACE = 1, /* --workspace and --store */
+    FIRN_COMMAND_USES_LOCK = 2,      /* --wait */
+    FIRN_COMMAND_USES_STRICT = 4     /* --strict */
+};
+
+/* An option of a command. A list of them ends with one whose name is NULL. */
+struct firn_command_option {
+    const char *name;  /* long, without the dashes */
+    char letter;       /* the short form, or 0 */
+    const char *value; /* how its value is called in the help; NULL for an option without one */
+    const char *text;  /* one sentence, no stop */
+};
+
+/* A command line with what it does. A list of them ends with one whose line is NULL. */
+struct firn_command_example {
+    const char *line; /* as typed behind the prompt */
+    const char *text; /* one sentence, no stop */
+};
+
+struct firn_command {
+    const char *name;    /* "save"; below a group only the last word: "put" */
+    const char *summary; /* one line, no stop */
+    /* The positional arguments as the help shows them: words, those in [] may be left out, the last may end in
+     * "...". Their number is checked before run is called. */
+    const char *arguments;
+    const struct firn_command_option *options;
+    const char *help; /* paragraphs with an empty line between them */
+    const struct firn_command_example *examples;
+    const char *missing_hint; /* what to say below "missing X"; may be NULL */
+    unsigned uses;            /* of enum firn_command_uses */
+    /* Returns the exit code, of enum firn_exit. NULL for a group. */
+    int (*run)(struct firn_cli *cli);
+    /* A group's commands, ending with NULL; NULL for a command. */
+    const struct firn_command *const *members;
+};
+
+/* What every command is given: its arguments, read and counted. */
+struct firn_cli {
+    const struct firn_command *group;   /* NULL at top level */
+    const struct firn_command *command; /* NULL before it is known */
+    const char *store_path;             /* --store, else FIRN_STORE, else NULL */
+    const char *workspace_path;         /* --workspace, else NULL */
+    bool json;
+    bool asks_for_json; /* "--json" stands somewhere on the line, read or not */
+    bool quiet;
+    bool strict;
+    int64_t wait_ms;
+    const char *values[FIRN_COMMAND_OPTIONS_MAX]; /* beside command->options; NULL: not given */
+    const char *const *arguments;                 /* the positional ones */
+    int argument_count;
+    int arguments_before_dashes; /* how many of them came before a "--"; all, if there was none */
+};
+
+/* Reads the command line, runs the command, flushes what it printed. Returns the exit code of the program. */
+int firn_command_main(int argc, char *const *argv);
+
+/* Whether an option without a value was given; the value of one that has one, or NULL. The name must be in the
+ * command's table. */
+bool firn_command_has(const struct firn_cli *cli, const char *name);
+const char *firn_command_value(const struct firn_cli *cli, const char *name);
+
+/* Prints "firn: <command>: <message>", the usage and where the help is, and returns FIRN_EXIT_USAGE. */
+int firn_command_misused(struct firn_cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Reads a whole decimal number without sign or spaces, at most max; false otherwise. */
+bool firn_command_number(const char *text, uint64_t max, uint64_t *out);
+
+/* A command by name; NULL if there is none. */
+const struct firn_command *firn_command_find(const struct firn_command *const *commands,
+                                             const char *name);
+
+#endif

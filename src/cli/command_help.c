@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/command_help.c: the help that the command table makes.
+ *
+ * Plain text in at most 80 columns where the table's own texts keep to that: summaries and option texts are one line,
+ * paragraphs are printed as they stand in the table. The man pages (command_pages.c) show the same with more room.
+ */
+#include "cli/command_help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command_table.h"
+#include "cli/out.h"
+
+enum { NAME_COLUMN = 12, OPTION_COLUMN = 24 };
+
+/* The spaces that bring a column of text to the same place in every row. */
+static void
+pad(size_t used, size_t width)
+{
+    do {
+        firn_out_write(" ", 1);
+    } while (++used < width);
+}
+
+void
+firn_command_help_usage(const struct firn_command *group, const struct firn_command *command,
+                        char *out, size_t out_size)
+{
+    bool has_options = command->options != NULL && command->options[0].name != NULL;
+    (void)snprintf(out, out_size, "firn %s%s%s%s%s%s", group != NULL ? group->name : "",
+                   group != NULL ? " " : "", command->name, has_options ? " [options]" : "",
+                   command->arguments[0] != '\0' ? " " : "", command->arguments);
+}
+
+void
+firn_command_help_options(const struct firn_command *command,
+                          void (*visit)(void *ctx, const struct firn_command_option *option,
+                                        bool is_global),
+                          void *ctx)
+{
+    for (const struct firn_command_option *at = command->options; at != NULL && at->name != NULL;
+         at++) {
+        visit(ctx, at, false);
+    }
+    for (const struct firn_command_table_global *at = firn_command_table_globals;
+         at->option.name != NULL; at++) {
+        bool is_for_all = at->uses == 0 && strcmp(at->option.name, "version") != 0;
+        if (is_for_all || (at->uses & command->uses) != 0) {
+            visit(ctx, &at->option, true);
+        }
+    }
+}
+
+static void
+print_option(void *ctx, const struct firn_command_option *option, bool is_global)
+{
+    char left[64];
+    bool *in_globals = ctx;
+    if (in_globals != NULL && is_global != *in_globals) {
+        return;
+    }
+    char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    int size = snprintf(left, sizeof(left), "%s--%s%s%s", option->letter != 0 ? letter : "    ",
+                        option->name, option->value != NULL ? " " : "",
+                        option->value != NULL ? option->value : "");
+    firn_out_format("  %s", left);
+    pad((size_t)size, OPTION_COLUMN);
+    firn_out_format("%s\n", option->text);
+}
+
+static void
+print_options(const struct firn_command *command)
+{
+    bool in_globals = false;
+    if (command->options != NULL && command->options[0].name != NULL) {
+        firn_out_text("\nOptions:\n");
+        firn_command_help_options(command, print_option, &in_globals);
+    }
+    in_globals = true;
+    firn_out_text("\nOptions of every command of this kind:\n");
+    firn_command_help_options(command, print_option, &in_globals);
+}
+
+static void
+print_commands(const struct firn_command *const *commands)
+{
+    for (; *commands != NULL; commands++) {
+        firn_out_format("  %s", (*commands)->name);
+        pad(strlen((*commands)->name), NAME_COLUMN);
+        firn_out_format("%s\n", (*commands)->summary);
+    }
+}
+
+static void
+print_notes(const char *title, const struct firn_command_table_note *notes)
+{
+    firn_out_format("\n%s:\n", title);
+    for (; notes->name != NULL; notes++) {
+        firn_out_format("  %s", notes->name);
+        pad(strlen(notes->name), NAME_COLUMN);
+        firn_out_format("%s\n", notes->text);
+    }
+}
+
+void
+firn_command_help_overview(void)
+{
+    firn_out_format("usage: firn COMMAND [options] [arguments]\n\n%s\n\nCommands:\n",
+                    firn_command_table_about);
+    print_commands(firn_command_table);
+    firn_out_text("\nOptions:\n");
+    for (const struct firn_command_table_global *at = firn_command_table_globals;
+         at->option.name != NULL; at++) {
+        print_option(NULL, &at->option, true);
+    }
+    print_notes("Exit codes", firn_command_table_exit_codes);
+    print_notes("Environment", firn_command_table_environment);
+    firn_out_text("\nMore about a command: firn help COMMAND\n");
+}
+
+void
+firn_command_help_group(const struct firn_command *group)
+{
+    firn_out_format("usage: firn %s COMMAND [options] [arguments]\n\n%s\n\nCommands:\n",
+                    group->name, group->help);
+    print_commands(group->members);
+    firn_out_format("\nMore about a command: firn help %s COMMAND\n", group->name);
+}
+
+void
+firn_command_help_command(const struct firn_command *group, const struct firn_command *command)
+{
+    char usage[256];
+    firn_command_help_usage(group, command, usage, sizeof(usage));
+    firn_out_format("usage: %s\n\n%s.\n", usage, command->summary);
+    if (command->help != NULL) {
+        firn_out_format("\n%s\n", command->help);
+    }
+    print_options(command);
+    if (command->examples != NULL && command->examples[0].line != NULL) {
+        firn_out_text("\nExamples:\n");
+        for (const struct firn_command_example *at = command->examples; at->line != NULL; at++) {
+            firn_out_format("  %s\n      %s\n", at->line, at->text);
+        }
+    }
+}

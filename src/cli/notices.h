@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/notices.h: what the library tells while it works: things left out, damage, progress.
+ */
+#ifndef FIRN_CLI_NOTICES_H
+#define FIRN_CLI_NOTICES_H
+
+#include "cli/command.h"
+
+struct firn_notices {
+    const struct firn_cli *cli;
+    struct firn_notices_kept *kept; /* for --json, and the names that the summary shows */
+    size_t kept_count;
+    size_t kept_capacity;
+    uint64_t not_kept; /* beyond the most that are kept */
+    uint64_t excluded; /* by rules */
+    uint64_t left_out; /* named, and not saved or not restored in full */
+};
+
+/* Starts the meter too. */
+void firn_notices_init(struct firn_notices *notices, const struct firn_cli *cli);
+void firn_notices_deinit(struct firn_notices *notices);
+
+/* To be handed to the library; they live as long as `notices`. on_progress cancels once a signal has come. */
+firn_callbacks firn_notices_callbacks(struct firn_notices *notices);
+
+/* "left out by rule: .git, node_modules and 3 more", if there was any and --quiet was not given. */
+void firn_notices_print_excluded(const struct firn_notices *notices);
+/* The member "notices", and "notices_not_shown" if some were not kept. */
+void firn_notices_json(const struct firn_notices *notices);
+
+/* FIRN_EXIT_OK, or what it means that something was left out: FIRN_EXIT_PARTIAL, with --strict FIRN_EXIT_FAILED. */
+int firn_notices_exit(const struct firn_notices *notices);
+
+#endif
