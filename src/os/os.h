@@ -83,7 +83,7 @@ struct firn_os_dirent {
 FIRN_MUST_CHECK int firn_os_dir_list(struct firn_os_dir *dir,
                                      int (*visit)(void *ctx, const struct firn_os_dirent *entry),
                                      void *ctx, firn_error *err);
-/* Makes the names in this directory durable. */
+/* Makes the names in this directory durable, and its own attributes; not what the names lead to. */
 FIRN_MUST_CHECK int firn_os_dir_sync(struct firn_os_dir *dir, firn_error *err);
 /* Makes everything on the file system of this directory durable (syncfs). */
 FIRN_MUST_CHECK int firn_os_dir_sync_filesystem(struct firn_os_dir *dir, firn_error *err);
@@ -165,6 +165,8 @@ FIRN_MUST_CHECK int firn_os_file_allocate(struct firn_os_file *file, uint64_t si
 /* Makes contents and size durable (not the name: that is its directory's). After a failure nothing may be assumed of
  * what was written since the last success: never retry, reopen. */
 FIRN_MUST_CHECK int firn_os_file_sync(struct firn_os_file *file, firn_error *err);
+/* The same for the attributes too: mode, owner, times, extended attributes. For files whose attributes matter. */
+FIRN_MUST_CHECK int firn_os_file_sync_all(struct firn_os_file *file, firn_error *err);
 /* Asks the kernel to begin writing a range back, so that a later sync is short. A hint: never fails. */
 void firn_os_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size);
 /* The first run of data at or after offset: [*out_start, *out_end). Both are the file's size where only a hole
@@ -188,6 +190,7 @@ struct firn_os_node {
     struct firn_os_file *file;
 };
 FIRN_MUST_CHECK int firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err);
+/* An id of UINT32_MAX stays as it is. A regular file may lose its setuid and setgid bits: set the mode afterwards. */
 FIRN_MUST_CHECK int firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid,
                                       firn_error *err);
 /* Sets the modification time, leaves the access time. */
@@ -212,6 +215,10 @@ FIRN_MUST_CHECK int firn_os_random(struct firn_os *os, void *out, size_t size, f
 unsigned firn_os_cpu_count(struct firn_os *os); /* usable by this process, at least 1 */
 uint64_t firn_os_process_id(struct firn_os *os);
 uint32_t firn_os_user_id(struct firn_os *os); /* effective; 0 may set owners */
+
+/* A variable of the environment, or NULL. Only the posix implementation has any. Borrowed until the environment is
+ * changed. */
+const char *firn_os_environment(struct firn_os *os, const char *name);
 
 /* The posix implementation; one for the process, never released. */
 struct firn_os *firn_os_default(void);
