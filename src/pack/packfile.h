@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pack/packfile.h: a sealed block file of immutable objects, each named by the BLAKE3-256 of its bytes
- * (docs/formats/pack.md). packfile_writer.c writes, packfile.c reads, packfile_salvage.c lists a pack whose tables are
- * gone.
+ * (docs/formats/pack.md). packfile_writer.c and packfile_lane.c write, packfile.c reads, packfile_verify.c judges all of
+ * it, packfile_salvage.c lists a pack whose tables are gone. Content of any size goes through packfile_stream.h.
  *
  * Objects lie in solid zstd frames of 512 KiB to 1 MiB; each frame begins with the list of what it holds, so that a
  * pack can be listed even without its object table. The table, sorted by hash in pages with a fence index, is read page
@@ -29,13 +29,20 @@ enum firn_packfile_kind {
     FIRN_PACKFILE_RECORD = 4
 };
 
-/* The largest object that is stored in one piece; longer content becomes pieces. */
-enum { FIRN_PACKFILE_OBJECT_SIZE_MAX = 16 << 20 };
+enum {
+    /* The largest object that is stored in one piece; longer content becomes pieces. */
+    FIRN_PACKFILE_OBJECT_SIZE_MAX = 16 << 20,
+    /* What one pack can hold (FIRN_LIMIT beyond): 512 GiB of content at the least. */
+    FIRN_PACKFILE_FRAMES_MAX = 1 << 20,
+    FIRN_PACKFILE_OBJECTS_MAX = 1 << 26
+};
+/* The largest content that a list of pieces may stand for, holes included: 64 TiB. */
+#define FIRN_PACKFILE_TOTAL_SIZE_MAX (UINT64_C(1) << 46)
 
 /* Where an object lies inside its pack: what a catalog keeps. */
 struct firn_packfile_location {
     uint32_t frame;  /* number of the frame in the pack */
-    uint32_t offset; /* of the object in the decoded frame */
+    uint32_t offset; /* of the object in the frame's contents (which follow its list) */
     uint32_t size;   /* of the object's stored bytes (for PIECES: of the list) */
     enum firn_packfile_kind kind;
 };
@@ -47,7 +54,9 @@ struct firn_packfile_piece {
     bool is_hole; /* zeros that were not allocated; hash is then unused */
     firn_hash hash;
 };
-/* Appends the encoding of a list: varint total size, then for each piece varint size << 1 | is_hole and its hash. */
+/* Appends the encoding of a list: varint total size, then for each piece varint size << 1 | is_hole and, unless it is a
+ * hole, its hash. FIRN_LIMIT beyond FIRN_PACKFILE_TOTAL_SIZE_MAX; FIRN_NO_MEMORY. Empty pieces, two holes in a row and
+ * pieces above FIRN_PACKFILE_OBJECT_SIZE_MAX are the caller's mistake: decode refuses them. */
 FIRN_MUST_CHECK int firn_packfile_encode_pieces(const struct firn_packfile_piece *pieces,
                                                 size_t count, struct firn_buf *out);
 /* Checks a whole encoding (the sum of sizes included, no empty pieces, no two holes in a row) and calls visit for each
@@ -66,10 +75,15 @@ struct firn_packfile_writer;
  * side. Any number of lanes on one writer. */
 struct firn_packfile_lane;
 
-/* dir is borrowed until destroy. level is zstd's. */
+/* dir is borrowed until destroy. level is zstd's. As firn_block_writer_create; the pack appears under its name when
+ * finish succeeds. */
 FIRN_MUST_CHECK int firn_packfile_writer_create(struct firn_os_dir *dir, const char *name,
                                                 int level, struct firn_packfile_writer **out,
                                                 firn_error *err);
+/* The same for a path of the user's; the writer keeps the directory open. */
+FIRN_MUST_CHECK int firn_packfile_writer_create_path(struct firn_os *os, const char *path,
+                                                     int level, struct firn_packfile_writer **out,
+                                                     firn_error *err);
 const struct firn_block_file_id *firn_packfile_writer_id(const struct firn_packfile_writer *writer);
 /* Whether an object of this name was added (by any lane). Any thread. */
 bool firn_packfile_writer_contains(struct firn_packfile_writer *writer, const firn_hash *hash);
@@ -88,7 +102,19 @@ FIRN_MUST_CHECK int firn_packfile_lane_add(struct firn_packfile_lane *lane,
 /* Writes the lane's open frame. To be called on every lane before finish. */
 FIRN_MUST_CHECK int firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err);
 
-/* Object table, then seals the file: durable under its name when this returns. FIRN_INVALID for an empty pack. */
+/* Adds content of any size (see packfile_stream.h) without a lane of the caller's: takes one from the writer's pool. Any
+ * thread. The outs may be NULL. */
+FIRN_MUST_CHECK int firn_packfile_writer_add(struct firn_packfile_writer *writer,
+                                             firn_slice content, firn_hash *out_hash,
+                                             bool *out_is_new, firn_error *err);
+FIRN_MUST_CHECK int firn_packfile_writer_add_stream(
+    struct firn_packfile_writer *writer,
+    int (*read)(void *ctx, void *buf, size_t size, size_t *got, firn_error *err), void *ctx,
+    firn_hash *out_hash, bool *out_is_new, uint64_t *out_size, firn_error *err);
+
+/* Object table, then seals the file: durable under its name when this returns, out_file_size may be NULL. FIRN_INVALID
+ * for an empty pack, FIRN_EXISTS if the name is taken, FIRN_MISUSE if a lane holds an open frame, FIRN_FAILED after an
+ * earlier failure. No thread may be adding. Whatever is returned, only list, contains, count and destroy follow. */
 FIRN_MUST_CHECK int firn_packfile_writer_finish(struct firn_packfile_writer *writer,
                                                 uint64_t *out_file_size, firn_error *err);
 /* After finish: every object with its place, in the order of hashes. */
@@ -105,7 +131,7 @@ void firn_packfile_writer_destroy(struct firn_packfile_writer *writer);
 struct firn_packfile;
 
 /* One thread's working memory for reading: a decompressor and the last few decoded frames of any packs (bounded by
- * frame_count_max frames, at least 1). */
+ * frame_count_max frames, at least 1), and the last few pages of their tables. */
 struct firn_packfile_scratch;
 FIRN_MUST_CHECK int firn_packfile_scratch_create(unsigned frame_count_max,
                                                  struct firn_packfile_scratch **out,
@@ -114,29 +140,43 @@ void firn_packfile_scratch_destroy(struct firn_packfile_scratch *scratch);
 
 FIRN_MUST_CHECK int firn_packfile_open(struct firn_os_dir *dir, const char *name,
                                        struct firn_packfile **out, firn_error *err);
+FIRN_MUST_CHECK int firn_packfile_open_path(struct firn_os *os, const char *path,
+                                            struct firn_packfile **out, firn_error *err);
+/* NULL is fine. */
 void firn_packfile_close(struct firn_packfile *pack);
 const struct firn_block_file_id *firn_packfile_id(const struct firn_packfile *pack);
+const char *firn_packfile_path(const struct firn_packfile *pack); /* for messages */
 uint64_t firn_packfile_count(const struct firn_packfile *pack);
 uint64_t firn_packfile_size_bytes(const struct firn_packfile *pack);
+
+/* A scratch of the handle's own pool, for callers that have none; as many are made as are ever taken at once. Any
+ * thread. To be given back before close. */
+FIRN_MUST_CHECK int firn_packfile_take_scratch(struct firn_packfile *pack,
+                                               struct firn_packfile_scratch **out, firn_error *err);
+void firn_packfile_give_scratch(struct firn_packfile *pack, struct firn_packfile_scratch *scratch);
 
 /* Looks an object up in the pack's own table; FIRN_NOT_FOUND if it is not there. */
 FIRN_MUST_CHECK int firn_packfile_find(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        struct firn_packfile_location *out, firn_error *err);
 /* The stored bytes of an object at a place that find, list or a catalog gave; borrowed from scratch until its next use.
- * The bytes are compared with hash (but for PIECES, whose list is only decoded and checked for form). FIRN_CORRUPT
- * names pack, frame offset and object. */
+ * The bytes are compared with hash (but for PIECES, where the frame's list must give the name, and the form is checked).
+ * Nothing of `at` is believed. FIRN_CORRUPT names pack, frame offset and object. */
 FIRN_MUST_CHECK int firn_packfile_read(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        const struct firn_packfile_location *at, firn_slice *out,
                                        firn_error *err);
+/* Every object, in the order of hashes. Another return of visit than FIRN_OK ends the walk and is returned. visit may
+ * use scratch. */
 FIRN_MUST_CHECK int
 firn_packfile_list(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
                    int (*visit)(void *ctx, const firn_hash *hash,
                                 const struct firn_packfile_location *at, firn_error *err),
                    void *ctx, firn_error *err);
-/* Reads and verifies every byte: body, table, each object's hash, the table against the frames' own lists. on_damage is
- * told each damaged part and the objects it takes along (hash may be NULL); FIRN_CORRUPT if there was any. */
+/* Reads and verifies every byte: body, tables, each object's hash, the table against the frames' own lists, and the
+ * whole of each content whose pieces are all in this pack. on_damage (may be NULL) is told each damaged part (hash is
+ * NULL) and each object that cannot be read (hash is its name); FIRN_CORRUPT if there was any. An error of the machine
+ * (memory, disk) ends it and is returned. */
 FIRN_MUST_CHECK int
 firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
                      void (*on_damage)(void *ctx, const firn_hash *hash, const char *text),
@@ -144,8 +184,10 @@ firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *s
 
 /* ---- salvage (packfile_salvage.c) ---- */
 
-/* Lists every object that can still be read from a pack whose object table, table of contents or footer is damaged:
- * content is handed over already verified against hash. */
+/* Lists every object that can still be read from a pack whose object table, table of contents or footer is damaged, in
+ * the order of frames in the file: hash is computed from content. For PIECES, content is the list, checked for form, and
+ * hash the name that its frame gives. Another return of visit than FIRN_OK ends the walk and is returned. Otherwise as
+ * firn_block_salvage. */
 FIRN_MUST_CHECK int firn_packfile_salvage(struct firn_os_dir *dir, const char *name,
                                           int (*visit)(void *ctx, const firn_hash *hash,
                                                        enum firn_packfile_kind kind,

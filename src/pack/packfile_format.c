@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_format.c: frames' lists and table entries to bytes and back.
+ *
+ * Every decoder here takes bytes that a checksum has already vouched for, and still believes nothing: a checksum tells
+ * accidents, not intent.
+ */
+#include "pack/packfile_format.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/checked.h"
+
+static const uint8_t frame_magic[4] = {0xf1, 'f', 'r', 'm'};
+
+static bool
+kind_is_known(uint32_t kind)
+{
+    return kind >= FIRN_PACKFILE_BLOB && kind <= FIRN_PACKFILE_RECORD;
+}
+
+/* ---- frames ---- */
+
+void
+firn_packfile_format_encode_frame_head(uint32_t list_size, uint32_t count,
+                                       uint8_t out[FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE])
+{
+    memcpy(out, frame_magic, sizeof frame_magic);
+    firn_store_le32(out + 4, list_size);
+    firn_store_le32(out + 8, count);
+}
+
+size_t
+firn_packfile_format_encode_item(enum firn_packfile_kind kind, uint32_t size, const firn_hash *name,
+                                 uint8_t out[FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX])
+{
+    DCHECK((kind == FIRN_PACKFILE_PIECES) == (name != NULL));
+    size_t at = 0;
+    out[at++] = (uint8_t)kind;
+    while (size >= 0x80) {
+        out[at++] = (uint8_t)(size | 0x80);
+        size >>= 7;
+    }
+    out[at++] = (uint8_t)size;
+    if (name != NULL) {
+        memcpy(out + at, name->bytes, sizeof name->bytes);
+        at += sizeof name->bytes;
+    }
+    return at;
+}
+
+bool
+firn_packfile_format_open_frame(firn_slice raw, struct firn_packfile_format_frame *out)
+{
+    if (raw.size < FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE ||
+        memcmp(raw.data, frame_magic, sizeof frame_magic) != 0) {
+        return false;
+    }
+    uint32_t list_size = firn_load_le32(raw.data + 4);
+    uint32_t count = firn_load_le32(raw.data + 8);
+    size_t behind_head = raw.size - FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE;
+    if (list_size > FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX || list_size > behind_head || count == 0) {
+        return false;
+    }
+    const uint8_t *list = raw.data + FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE;
+    out->list = firn_bytes(list, list_size);
+    out->contents = firn_bytes(list + list_size, behind_head - list_size);
+    out->count = count;
+    return true;
+}
+
+struct firn_packfile_format_items
+firn_packfile_format_items_of(const struct firn_packfile_format_frame *frame)
+{
+    return (struct firn_packfile_format_items){.reader = firn_reader_of(frame->list),
+                                               .left = frame->count,
+                                               .contents_size = frame->contents.size};
+}
+
+bool
+firn_packfile_format_next_item(struct firn_packfile_format_items *items,
+                               struct firn_packfile_format_item *out)
+{
+    uint8_t kind;
+    uint64_t size;
+    struct firn_reader reader = items->reader;
+    if (items->left == 0 || !firn_reader_u8(&reader, &kind) || !kind_is_known(kind) ||
+        !firn_reader_varint_max(&reader, FIRN_PACKFILE_OBJECT_SIZE_MAX, &size) ||
+        !firn_range_inside(items->offset, size, items->contents_size)) {
+        return false;
+    }
+    memset(&out->name, 0, sizeof out->name);
+    if (kind == FIRN_PACKFILE_PIECES && !firn_reader_copy(&reader, &out->name, sizeof out->name)) {
+        return false;
+    }
+    out->kind = (enum firn_packfile_kind)kind;
+    out->offset = (uint32_t)items->offset;
+    out->size = (uint32_t)size;
+    items->reader = reader;
+    items->offset += size;
+    items->left--;
+    return true;
+}
+
+bool
+firn_packfile_format_items_ended(const struct firn_packfile_format_items *items)
+{
+    return items->left == 0 && firn_reader_left(&items->reader) == 0 &&
+           items->offset == items->contents_size;
+}
+
+/* ---- pages ---- */
+
+void
+firn_packfile_format_encode_entry(const struct firn_packfile_format_entry *entry,
+                                  uint8_t out[FIRN_PACKFILE_FORMAT_ENTRY_SIZE])
+{
+    memcpy(out, entry->hash.bytes, 32);
+    firn_store_le32(out + 32, entry->at.frame);
+    firn_store_le32(out + 36, entry->at.offset);
+    firn_store_le32(out + 40, entry->at.size);
+    out[44] = (uint8_t)entry->at.kind;
+}
+
+void
+firn_packfile_format_decode_entry(const uint8_t bytes[FIRN_PACKFILE_FORMAT_ENTRY_SIZE],
+                                  struct firn_packfile_format_entry *out)
+{
+    memcpy(out->hash.bytes, bytes, 32);
+    out->at.frame = firn_load_le32(bytes + 32);
+    out->at.offset = firn_load_le32(bytes + 36);
+    out->at.size = firn_load_le32(bytes + 40);
+    out->at.kind = (enum firn_packfile_kind)bytes[44];
+}
+
+bool
+firn_packfile_format_page_is_sound(firn_slice page, uint32_t frame_count)
+{
+    const uint8_t *previous = NULL;
+    for (size_t at = 0; at < page.size; at += FIRN_PACKFILE_FORMAT_ENTRY_SIZE) {
+        const uint8_t *bytes = page.data + at;
+        if (previous != NULL && memcmp(previous, bytes, 32) >= 0) {
+            return false;
+        }
+        if (firn_load_le32(bytes + 32) >= frame_count ||
+            !firn_range_inside(firn_load_le32(bytes + 36), firn_load_le32(bytes + 40),
+                               FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX) ||
+            firn_load_le32(bytes + 40) > FIRN_PACKFILE_OBJECT_SIZE_MAX ||
+            !kind_is_known(bytes[44])) {
+            return false;
+        }
+        previous = bytes;
+    }
+    return true;
+}

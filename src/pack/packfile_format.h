@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_format.h: the bytes inside a pack's blocks, drawn once. The prose twin is docs/formats/pack.md; around
+ * them lies the sealed block file (docs/formats/block.md).
+ *
+ *   frame (decoded)    magic (4) | list size (4) | object count (4) | list | contents
+ *   list               for each object: kind (1) | varint size | name (32, only for PIECES)
+ *   page               entries in ascending order of hashes: hash (32) | frame (4) | offset (4) | size (4) | kind (1)
+ *   section FRAMES     count (4) | zero (4) | for each frame: offset (8) | stored size (4) | raw size (4)
+ *   section OBJECTS    count (8) | page count (4) | zero (4) | for each page: first hash (32) | offset (8)
+ *
+ * Only files of this folder and tests include it.
+ */
+#ifndef FIRN_PACK_PACKFILE_FORMAT_H
+#define FIRN_PACK_PACKFILE_FORMAT_H
+
+#include "base/reader.h"
+#include "pack/packfile.h"
+
+enum {
+    FIRN_PACKFILE_FORMAT_SECTION_FRAMES = 1,
+    FIRN_PACKFILE_FORMAT_SECTION_OBJECTS = 2,
+
+    FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE = 12,
+    FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX = 64 << 10,
+    FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX = 1 + 5 + 32,
+    FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX = FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE +
+                                          FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX +
+                                          FIRN_PACKFILE_OBJECT_SIZE_MAX,
+
+    FIRN_PACKFILE_FORMAT_ENTRY_SIZE = 45,
+    FIRN_PACKFILE_FORMAT_PAGE_ENTRIES = 728, /* of every page but the last: 32,760 bytes */
+    FIRN_PACKFILE_FORMAT_PAGE_SIZE =
+        FIRN_PACKFILE_FORMAT_PAGE_ENTRIES * FIRN_PACKFILE_FORMAT_ENTRY_SIZE,
+
+    FIRN_PACKFILE_FORMAT_FRAMES_HEAD_SIZE = 8,
+    FIRN_PACKFILE_FORMAT_FRAMES_ITEM_SIZE = 16,
+    FIRN_PACKFILE_FORMAT_OBJECTS_HEAD_SIZE = 16,
+    FIRN_PACKFILE_FORMAT_FENCE_SIZE = 40
+};
+
+/* One object as its frame lists it. */
+struct firn_packfile_format_item {
+    enum firn_packfile_kind kind;
+    uint32_t offset; /* in the contents */
+    uint32_t size;
+    firn_hash name; /* only for PIECES: what the list of pieces stands for */
+};
+
+/* A decoded frame taken apart; slices of it. Start with .list_reader from _open_frame, then _next_item. */
+struct firn_packfile_format_frame {
+    firn_slice list;
+    firn_slice contents;
+    uint32_t count;
+};
+struct firn_packfile_format_items {
+    struct firn_reader reader;
+    uint32_t left;
+    uint64_t offset;
+    uint64_t contents_size;
+};
+
+struct firn_packfile_format_entry {
+    firn_hash hash;
+    struct firn_packfile_location at;
+};
+
+/* Writes the head of a frame. */
+void firn_packfile_format_encode_frame_head(uint32_t list_size, uint32_t count,
+                                            uint8_t out[FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE]);
+/* Writes one item of a list, name NULL but for PIECES; returns its size. */
+size_t firn_packfile_format_encode_item(enum firn_packfile_kind kind, uint32_t size,
+                                        const firn_hash *name,
+                                        uint8_t out[FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX]);
+/* Whether raw is a frame; looks at its head and at lengths, not at the list. */
+FIRN_MUST_CHECK bool firn_packfile_format_open_frame(firn_slice raw,
+                                                     struct firn_packfile_format_frame *out);
+struct firn_packfile_format_items
+firn_packfile_format_items_of(const struct firn_packfile_format_frame *frame);
+/* The next item; false where there is none, or what is there is not one. */
+FIRN_MUST_CHECK bool firn_packfile_format_next_item(struct firn_packfile_format_items *items,
+                                                    struct firn_packfile_format_item *out);
+/* Whether next_item came to a proper end: all items seen, nothing left of list or contents. */
+FIRN_MUST_CHECK bool
+firn_packfile_format_items_ended(const struct firn_packfile_format_items *items);
+
+void firn_packfile_format_encode_entry(const struct firn_packfile_format_entry *entry,
+                                       uint8_t out[FIRN_PACKFILE_FORMAT_ENTRY_SIZE]);
+void firn_packfile_format_decode_entry(const uint8_t bytes[FIRN_PACKFILE_FORMAT_ENTRY_SIZE],
+                                       struct firn_packfile_format_entry *out);
+/* Whether a page is in strict order and each entry possible in a pack of frame_count frames. */
+FIRN_MUST_CHECK bool firn_packfile_format_page_is_sound(firn_slice page, uint32_t frame_count);
+
+#endif

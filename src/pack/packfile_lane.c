@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_lane.c: one thread's way into a pack: gathers objects into frames, compresses and writes them.
+ *
+ * The frame buffer keeps room for the longest list in front of the contents. Objects are appended behind, their items to
+ * the list beside; when the frame is closed the list is put directly before the contents, so that head, list and
+ * contents lie in one piece for the compressor without being moved:
+ *
+ *   | … unused … | head | list |  object | object | object …  |
+ *   0                          ROOM                           ROOM + CONTENTS_MAX
+ *
+ * A frame is closed when its contents reach 512 KiB or its list is full. An object of 512 KiB or more becomes a frame
+ * of its own, written at once, and the open frame stays open: what comes in a row stays together.
+ *
+ * A frame that zstd does not make smaller by at least 1/64 is stored plain: reading it is then a copy.
+ *
+ * Failure: whatever goes wrong after a name was claimed latches the writer, because the name promises bytes (I1 of
+ * packfile_writer.c). What can fail for want of memory is therefore asked for before.
+ *
+ * Threads: one at a time. The claims go through the writer's mutex; compression and I/O are outside it.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/compress.h"
+#include "pack/packfile_format.h"
+#include "pack/packfile_writer_internal.h"
+
+enum {
+    HEAD_SIZE = FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE,
+    LIST_MAX = FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX,
+    ROOM = HEAD_SIZE + LIST_MAX,
+    FRAME_TARGET = 512 << 10,
+    CONTENTS_MAX = 2 * FRAME_TARGET,
+    KEPT_SIZE_MAX = 2 << 20, /* buffers that grew beyond this are given back after use */
+    GAIN_SHIFT = 6
+};
+
+struct firn_packfile_lane {
+    struct firn_packfile_writer *writer;
+    struct firn_packfile_lane *next; /* in the writer's pool */
+    struct firn_compress *compress;
+    struct firn_buf large;  /* the frame of an object of its own */
+    struct firn_buf stored; /* what the compressor gives */
+
+    uint32_t frame; /* its number; NO_FRAME while it is empty */
+    uint32_t count;
+    size_t contents_size;
+    size_t list_size;
+    uint8_t list[LIST_MAX];
+    uint8_t buffer[ROOM + CONTENTS_MAX];
+};
+
+int
+firn_packfile_lane_create(struct firn_packfile_writer *writer, struct firn_packfile_lane **out,
+                          firn_error *err)
+{
+    *out = NULL;
+    struct firn_packfile_lane *lane = firn_alloc(sizeof *lane);
+    if (lane == NULL) {
+        return firn_error_no_memory(err, "a lane of a pack");
+    }
+    /* All but the two large arrays at the end. */
+    memset(lane, 0, offsetof(struct firn_packfile_lane, list));
+    lane->writer = writer;
+    lane->frame = FIRN_PACKFILE_WRITER_NO_FRAME;
+    int rc = firn_compress_create(&lane->compress, err);
+    if (rc != FIRN_OK) {
+        firn_packfile_lane_destroy(lane);
+        return rc;
+    }
+    *out = lane;
+    return FIRN_OK;
+}
+
+void
+firn_packfile_lane_destroy(struct firn_packfile_lane *lane)
+{
+    if (lane == NULL) {
+        return;
+    }
+    firn_compress_destroy(lane->compress);
+    firn_buf_deinit(&lane->large);
+    firn_buf_deinit(&lane->stored);
+    firn_free(lane);
+}
+
+struct firn_packfile_lane **
+firn_packfile_lane_link(struct firn_packfile_lane *lane)
+{
+    return &lane->next;
+}
+
+static void
+shrink(struct firn_buf *buf)
+{
+    if (buf->capacity > KEPT_SIZE_MAX) {
+        firn_buf_deinit(buf);
+    }
+}
+
+/* Compresses and writes a frame; raw is head, list and contents. */
+static int
+write_frame(struct firn_packfile_lane *lane, uint32_t frame, firn_slice raw, firn_error *err)
+{
+    int rc =
+        firn_compress_encode(lane->compress, FIRN_CODEC_ZSTD,
+                             firn_packfile_writer_level(lane->writer), raw, &lane->stored, err);
+    if (rc == FIRN_OK) {
+        bool gains = lane->stored.size + (raw.size >> GAIN_SHIFT) < raw.size;
+        rc = firn_packfile_writer_put_frame(
+            lane->writer, frame, gains ? FIRN_CODEC_ZSTD : FIRN_CODEC_NONE,
+            gains ? firn_buf_slice(&lane->stored) : raw, (uint32_t)raw.size, err);
+    }
+    shrink(&lane->stored);
+    return rc;
+}
+
+int
+firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err)
+{
+    if (lane->count == 0) {
+        return FIRN_OK;
+    }
+    firn_error local;
+    if (err == NULL) {
+        err = &local;
+    }
+    uint8_t *list = lane->buffer + ROOM - lane->list_size;
+    uint8_t *raw = list - HEAD_SIZE;
+    memcpy(list, lane->list, lane->list_size);
+    firn_packfile_format_encode_frame_head((uint32_t)lane->list_size, lane->count, raw);
+    size_t raw_size = HEAD_SIZE + lane->list_size + lane->contents_size;
+    int rc = write_frame(lane, lane->frame, firn_bytes(raw, raw_size), err);
+    if (rc != FIRN_OK) {
+        firn_packfile_writer_fail(lane->writer, err);
+    }
+    lane->frame = FIRN_PACKFILE_WRITER_NO_FRAME;
+    lane->count = 0;
+    lane->contents_size = 0;
+    lane->list_size = 0;
+    return rc;
+}
+
+/* ---- adding ---- */
+
+static const firn_hash *
+name_in_list(enum firn_packfile_kind kind, const firn_hash *hash)
+{
+    return kind == FIRN_PACKFILE_PIECES ? hash : NULL;
+}
+
+static int
+add_to_frame(struct firn_packfile_lane *lane, struct firn_packfile_writer_record *record,
+             firn_slice content, bool *out_is_new, firn_error *err)
+{
+    record->frame = lane->frame;
+    record->offset = (uint32_t)lane->contents_size;
+    int rc = firn_packfile_writer_claim(lane->writer, record, out_is_new, err);
+    if (rc != FIRN_OK || !*out_is_new) {
+        return rc;
+    }
+    lane->frame = record->frame;
+    if (content.size > 0) {
+        memcpy(lane->buffer + ROOM + lane->contents_size, content.data, content.size);
+    }
+    lane->contents_size += content.size;
+    enum firn_packfile_kind kind = (enum firn_packfile_kind)record->kind;
+    lane->list_size += firn_packfile_format_encode_item(
+        kind, record->size, name_in_list(kind, &record->hash), lane->list + lane->list_size);
+    lane->count++;
+    if (lane->contents_size >= FRAME_TARGET ||
+        lane->list_size + FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX > LIST_MAX) {
+        rc = firn_packfile_lane_flush(lane, err);
+    }
+    return rc;
+}
+
+static int
+add_alone(struct firn_packfile_lane *lane, struct firn_packfile_writer_record *record,
+          firn_slice content, bool *out_is_new, firn_error *err)
+{
+    enum firn_packfile_kind kind = (enum firn_packfile_kind)record->kind;
+    uint8_t item[FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX];
+    size_t item_size = firn_packfile_format_encode_item(kind, record->size,
+                                                        name_in_list(kind, &record->hash), item);
+    size_t raw_size = HEAD_SIZE + item_size + content.size;
+    if (firn_buf_set_size(&lane->large, raw_size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a frame of a pack");
+    }
+    record->frame = FIRN_PACKFILE_WRITER_NO_FRAME;
+    record->offset = 0;
+    int rc = firn_packfile_writer_claim(lane->writer, record, out_is_new, err);
+    if (rc == FIRN_OK && *out_is_new) {
+        uint8_t *raw = lane->large.data;
+        firn_packfile_format_encode_frame_head((uint32_t)item_size, 1, raw);
+        memcpy(raw + HEAD_SIZE, item, item_size);
+        memcpy(raw + HEAD_SIZE + item_size, content.data, content.size);
+        rc = write_frame(lane, record->frame, firn_buf_slice(&lane->large), err);
+        if (rc != FIRN_OK) {
+            firn_packfile_writer_fail(lane->writer, err);
+        }
+    }
+    shrink(&lane->large);
+    return rc;
+}
+
+/* The program's mistake, not the data's: a wrong name would be found when the object is read, which is too late. */
+static void
+check_name(enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content)
+{
+#ifdef FIRN_DEBUG
+    if (kind == FIRN_PACKFILE_PIECES) {
+        uint64_t total;
+        CHECK(firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) == FIRN_OK);
+    } else {
+        firn_hash found;
+        firn_blake3_hash_of(content.data, content.size, &found);
+        CHECK(firn_hash_equal(&found, hash));
+    }
+#else
+    (void)kind;
+    (void)hash;
+    (void)content;
+#endif
+}
+
+int
+firn_packfile_lane_add(struct firn_packfile_lane *lane, enum firn_packfile_kind kind,
+                       const firn_hash *hash, firn_slice content, bool *out_is_new, firn_error *err)
+{
+    *out_is_new = false;
+    if (content.size > FIRN_PACKFILE_OBJECT_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "an object of %zu bytes is larger than the %d allowed in one piece",
+                              content.size, FIRN_PACKFILE_OBJECT_SIZE_MAX);
+    }
+    CHECK(kind >= FIRN_PACKFILE_BLOB && kind <= FIRN_PACKFILE_RECORD);
+    check_name(kind, hash, content);
+    firn_error local;
+    if (err == NULL) {
+        err = &local;
+    }
+    struct firn_packfile_writer_record record = {
+        .hash = *hash, .size = (uint32_t)content.size, .kind = (uint8_t)kind};
+    return content.size < FRAME_TARGET ? add_to_frame(lane, &record, content, out_is_new, err)
+                                       : add_alone(lane, &record, content, out_is_new, err);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_salvage.c: the objects of a pack whose tables cannot be believed or found.
+ *
+ * Every frame begins with the list of what it holds, so a frame that survived can be read without anything else of the
+ * file: block/ finds the blocks, this decodes those that are frames and takes them apart. Names are computed, not
+ * believed. A list of pieces is the exception: its name is that of the content it stands for, and the frame gives it; who
+ * restores from it compares the whole, as always.
+ *
+ * Pages and sections are blocks too, and no frames; they are passed over. So is a frame whose list is malformed.
+ *
+ * Memory: one stored block and one decoded frame, at most 33 MiB.
+ */
+#include "base/mem.h"
+#include "codec/blake3_hash.h"
+#include "pack/packfile_format.h"
+
+struct salvaging {
+    int (*visit)(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_slice content,
+                 firn_error *err);
+    void *ctx;
+    struct firn_compress *compress;
+    struct firn_buf raw;
+};
+
+static bool
+list_is_sound(const struct firn_packfile_format_frame *frame)
+{
+    struct firn_packfile_format_item item;
+    struct firn_packfile_format_items items = firn_packfile_format_items_of(frame);
+    while (firn_packfile_format_next_item(&items, &item)) {
+    }
+    return firn_packfile_format_items_ended(&items);
+}
+
+static int
+visit_item(struct salvaging *salvaging, const struct firn_packfile_format_frame *frame,
+           const struct firn_packfile_format_item *item, firn_error *err)
+{
+    firn_hash name = item->name;
+    firn_slice content = firn_bytes(frame->contents.data + item->offset, item->size);
+    if (item->kind == FIRN_PACKFILE_PIECES) {
+        uint64_t total;
+        if (firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) != FIRN_OK) {
+            return FIRN_OK;
+        }
+    } else {
+        firn_blake3_hash_of(content.data, content.size, &name);
+    }
+    return salvaging->visit(salvaging->ctx, &name, item->kind, content, err);
+}
+
+static int
+visit_frame(struct salvaging *salvaging, const struct firn_packfile_format_frame *frame,
+            firn_error *err)
+{
+    struct firn_packfile_format_item item;
+    struct firn_packfile_format_items items = firn_packfile_format_items_of(frame);
+    while (firn_packfile_format_next_item(&items, &item)) {
+        int rc = visit_item(salvaging, frame, &item, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+visit_block(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec, firn_slice stored,
+            firn_error *err)
+{
+    struct salvaging *salvaging = ctx;
+    if (ref->raw_size > FIRN_PACKFILE_FORMAT_FRAME_SIZE_MAX) {
+        return FIRN_OK;
+    }
+    if (firn_buf_set_size(&salvaging->raw, ref->raw_size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a frame of a pack");
+    }
+    firn_error decoding;
+    int rc = firn_compress_decode(salvaging->compress, codec, stored, salvaging->raw.data,
+                                  ref->raw_size, &decoding);
+    if (rc == FIRN_CORRUPT) {
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK) {
+        if (err != NULL) {
+            *err = decoding;
+        }
+        return rc;
+    }
+    struct firn_packfile_format_frame frame;
+    if (!firn_packfile_format_open_frame(firn_buf_slice(&salvaging->raw), &frame) ||
+        !list_is_sound(&frame)) {
+        return FIRN_OK;
+    }
+    return visit_frame(salvaging, &frame, err);
+}
+
+int
+firn_packfile_salvage(struct firn_os_dir *dir, const char *name,
+                      int (*visit)(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind,
+                                   firn_slice content, firn_error *err),
+                      void *ctx, firn_error *err)
+{
+    struct salvaging salvaging = {.visit = visit, .ctx = ctx};
+    int rc = firn_compress_create(&salvaging.compress, err);
+    if (rc == FIRN_OK) {
+        rc = firn_block_salvage(dir, name, FIRN_BLOCK_FILE_PACK, visit_block, &salvaging, err);
+    }
+    firn_buf_deinit(&salvaging.raw);
+    firn_compress_destroy(salvaging.compress);
+    return rc;
+}

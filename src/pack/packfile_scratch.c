@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_scratch.c: one thread's working memory for reading packs: a decompressor, the last few frames and the
+ * last few pages of object tables, of any packs.
+ *
+ * An entry is known by the identity of its pack (128 random bits in the file) and its number there, so what was read
+ * through one handle serves another handle of the same file. What is cached was verified as a block; objects are
+ * compared with their names at each read all the same, so not even two files that claim one identity can yield a wrong
+ * object. The entry used longest ago makes room; there are few, so both are found by looking at all of them.
+ *
+ * (I1) An entry is valid only while its number is set; it is cleared before its buffer is filled again, so a failed read
+ *      leaves no entry behind.
+ *
+ * Memory: frame_count_max decoded frames, each with its stored bytes behind (1.5 MiB together in a usual pack, at most
+ * 33 MiB), and 8 pages. A buffer that grew for an unusually large frame is given back when another frame takes its
+ * place.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "pack/packfile_internal.h"
+
+enum { PAGE_COUNT = 8, KEPT_SIZE_MAX = 4 << 20 };
+
+struct entry {
+    struct firn_block_file_id id;
+    uint32_t number;
+    bool is_valid; /* (I1) */
+    uint64_t used;
+    struct firn_buf bytes;
+};
+
+struct firn_packfile_scratch {
+    struct firn_packfile_scratch *next; /* in a pack's pool */
+    struct firn_compress *compress;
+    uint64_t clock;
+    unsigned frame_count;
+    struct entry pages[PAGE_COUNT];
+    struct entry frames[];
+};
+
+int
+firn_packfile_scratch_create(unsigned frame_count_max, struct firn_packfile_scratch **out,
+                             firn_error *err)
+{
+    *out = NULL;
+    unsigned count = frame_count_max == 0 ? 1 : frame_count_max;
+    struct firn_packfile_scratch *scratch =
+        firn_alloc_zeroed(sizeof *scratch + count * sizeof scratch->frames[0]);
+    if (scratch == NULL) {
+        return firn_error_no_memory(err, "working memory for packs");
+    }
+    scratch->frame_count = count;
+    int rc = firn_compress_create(&scratch->compress, err);
+    if (rc != FIRN_OK) {
+        firn_packfile_scratch_destroy(scratch);
+        return rc;
+    }
+    *out = scratch;
+    return FIRN_OK;
+}
+
+void
+firn_packfile_scratch_destroy(struct firn_packfile_scratch *scratch)
+{
+    if (scratch == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < PAGE_COUNT; i++) {
+        firn_buf_deinit(&scratch->pages[i].bytes);
+    }
+    for (size_t i = 0; i < scratch->frame_count; i++) {
+        firn_buf_deinit(&scratch->frames[i].bytes);
+    }
+    firn_compress_destroy(scratch->compress);
+    firn_free(scratch);
+}
+
+struct firn_compress *
+firn_packfile_scratch_compress(struct firn_packfile_scratch *scratch)
+{
+    return scratch->compress;
+}
+
+struct firn_packfile_scratch **
+firn_packfile_scratch_link(struct firn_packfile_scratch *scratch)
+{
+    return &scratch->next;
+}
+
+/* The entry of this pack and number, or the one to be filled with it (then not valid). */
+static struct entry *
+look_up(struct firn_packfile_scratch *scratch, struct entry *entries, size_t count,
+        const struct firn_packfile *pack, uint32_t number)
+{
+    const struct firn_block_file_id *id = firn_packfile_id(pack);
+    struct entry *oldest = &entries[0];
+    for (size_t i = 0; i < count; i++) {
+        struct entry *entry = &entries[i];
+        if (entry->is_valid && entry->number == number &&
+            memcmp(entry->id.bytes, id->bytes, sizeof id->bytes) == 0) {
+            entry->used = ++scratch->clock;
+            return entry;
+        }
+        if (entry->used < oldest->used) {
+            oldest = entry;
+        }
+    }
+    oldest->id = *id;
+    oldest->number = number;
+    oldest->is_valid = false;
+    oldest->used = ++scratch->clock;
+    return oldest;
+}
+
+int
+firn_packfile_scratch_page(struct firn_packfile_scratch *scratch, struct firn_packfile *pack,
+                           uint32_t page, firn_slice *out, firn_error *err)
+{
+    struct entry *entry = look_up(scratch, scratch->pages, PAGE_COUNT, pack, page);
+    if (!entry->is_valid) {
+        int rc = firn_packfile_read_page(pack, page, scratch->compress, &entry->bytes, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        entry->is_valid = true;
+    }
+    *out = firn_buf_slice(&entry->bytes);
+    return FIRN_OK;
+}
+
+int
+firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_packfile *pack,
+                            uint32_t frame, struct firn_packfile_format_frame *out, firn_error *err)
+{
+    struct entry *entry = look_up(scratch, scratch->frames, scratch->frame_count, pack, frame);
+    if (entry->is_valid) {
+        bool is_frame = firn_packfile_format_open_frame(firn_buf_slice(&entry->bytes), out);
+        CHECK(is_frame);
+        return FIRN_OK;
+    }
+    if (entry->bytes.capacity > KEPT_SIZE_MAX) {
+        firn_buf_deinit(&entry->bytes);
+    }
+    int rc = firn_packfile_read_frame(pack, frame, scratch->compress, &entry->bytes, out, err);
+    entry->is_valid = rc == FIRN_OK;
+    return rc;
+}

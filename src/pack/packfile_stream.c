@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_stream.c: content of any size, in bounded memory.
+ *
+ * Adding reads up to 8 MiB and a byte before it decides: what ends before that is one object. Otherwise the content is
+ * hashed as a whole while its pieces are hashed and added one by one; the PIECES object comes last, so that it never
+ * stands in a pack without its pieces. Pieces that the pack has are not stored again.
+ *
+ * Reading looks each piece up in the pack's own table. Pieces must not be PIECES themselves: a list is one level deep, so
+ * nothing here recurses, and the work is bounded by the sizes that the list declares. A hole is given as zeros.
+ *
+ * Memory: 16 MiB while adding content that turns out to be large, else twice the content; the list, 35 bytes a MiB.
+ */
+#include "pack/packfile_stream.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+
+enum {
+    WHOLE_MAX = FIRN_PACKFILE_STREAM_WHOLE_MAX,
+    PIECE_SIZE = FIRN_PACKFILE_STREAM_PIECE_SIZE,
+    FIRST_READ_SIZE = 64 << 10,
+    ZEROS_SIZE = 64 << 10
+};
+
+/* ---- adding ---- */
+
+/* Content being cut into pieces. */
+struct cutting {
+    struct firn_packfile_lane *lane;
+    struct firn_blake3_hash whole;
+    uint64_t total_size;
+    struct firn_buf pieces; /* of struct firn_packfile_piece */
+};
+
+static int
+add_piece(struct cutting *cutting, firn_slice content, firn_error *err)
+{
+    struct firn_packfile_piece piece = {.size = content.size};
+    firn_blake3_hash_of(content.data, content.size, &piece.hash);
+    firn_blake3_hash_update(&cutting->whole, content.data, content.size);
+    cutting->total_size += content.size;
+    if (firn_buf_append(&cutting->pieces, &piece, sizeof piece) != FIRN_OK) {
+        return firn_error_no_memory(err, "a list of pieces");
+    }
+    bool is_new;
+    return firn_packfile_lane_add(cutting->lane, FIRN_PACKFILE_BLOB, &piece.hash, content, &is_new,
+                                  err);
+}
+
+/* Adds as many whole pieces as content holds, or all of it if that is the end; returns how much was taken. */
+static int
+cut(struct cutting *cutting, firn_slice content, bool is_end, size_t *out_taken, firn_error *err)
+{
+    size_t at = 0;
+    while (content.size - at >= PIECE_SIZE || (is_end && at < content.size)) {
+        size_t left = content.size - at;
+        size_t size = left < PIECE_SIZE ? left : PIECE_SIZE;
+        int rc = add_piece(cutting, firn_bytes(content.data + at, size), err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        at += size;
+    }
+    *out_taken = at;
+    return FIRN_OK;
+}
+
+/* The PIECES object, after all pieces. */
+static int
+add_list(struct cutting *cutting, firn_hash *out_hash, bool *out_is_new, firn_error *err)
+{
+    struct firn_buf list = {0};
+    /* The buffer's memory comes from the allocator and is aligned for anything. */
+    const struct firn_packfile_piece *pieces = (const void *)cutting->pieces.data;
+    firn_blake3_hash_final(&cutting->whole, out_hash);
+    int rc = firn_packfile_encode_pieces(pieces, cutting->pieces.size / sizeof *pieces, &list);
+    if (rc != FIRN_OK) {
+        rc = firn_error_set(err, rc, "could not form the list of pieces for %llu bytes",
+                            (unsigned long long)cutting->total_size);
+    } else {
+        rc = firn_packfile_lane_add(cutting->lane, FIRN_PACKFILE_PIECES, out_hash,
+                                    firn_buf_slice(&list), out_is_new, err);
+    }
+    firn_buf_deinit(&list);
+    return rc;
+}
+
+static int
+add_whole(struct firn_packfile_lane *lane, firn_slice content, firn_hash *out_hash,
+          bool *out_is_new, firn_error *err)
+{
+    firn_blake3_hash_of(content.data, content.size, out_hash);
+    return firn_packfile_lane_add(lane, FIRN_PACKFILE_BLOB, out_hash, content, out_is_new, err);
+}
+
+int
+firn_packfile_stream_add_bytes(struct firn_packfile_lane *lane, firn_slice content,
+                               firn_hash *out_hash, bool *out_is_new, firn_error *err)
+{
+    firn_hash hash;
+    bool is_new = false;
+    int rc;
+    if (content.size <= WHOLE_MAX) {
+        rc = add_whole(lane, content, &hash, &is_new, err);
+    } else {
+        size_t taken;
+        struct cutting cutting = {.lane = lane};
+        firn_blake3_hash_init(&cutting.whole);
+        rc = cut(&cutting, content, true, &taken, err);
+        if (rc == FIRN_OK) {
+            rc = add_list(&cutting, &hash, &is_new, err);
+        }
+        firn_buf_deinit(&cutting.pieces);
+    }
+    if (rc == FIRN_OK && out_hash != NULL) {
+        *out_hash = hash;
+    }
+    if (rc == FIRN_OK && out_is_new != NULL) {
+        *out_is_new = is_new;
+    }
+    return rc;
+}
+
+struct source {
+    firn_packfile_stream_source *read;
+    void *ctx;
+    bool is_ended;
+};
+
+/* Reads until the buffer holds `size` bytes or the content ends. */
+static int
+fill(struct source *source, struct firn_buf *buf, size_t size, firn_error *err)
+{
+    while (!source->is_ended && buf->size < size) {
+        size_t wanted = buf->size < FIRST_READ_SIZE ? FIRST_READ_SIZE : buf->size;
+        if (wanted > size - buf->size) {
+            wanted = size - buf->size;
+        }
+        if (firn_buf_reserve(buf, wanted) != FIRN_OK) {
+            return firn_error_no_memory(err, "content to be added");
+        }
+        size_t got = 0;
+        int rc = source->read(source->ctx, buf->data + buf->size, wanted, &got, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (got > wanted) {
+            return firn_error_set(err, FIRN_INVALID, "a source gave %zu bytes where %zu were asked",
+                                  got, wanted);
+        }
+        buf->size += got;
+        source->is_ended = got == 0;
+    }
+    return FIRN_OK;
+}
+
+/* The content is longer than WHOLE_MAX; buf holds its beginning. */
+static int
+add_cut(struct cutting *cutting, struct source *source, struct firn_buf *buf, firn_hash *out_hash,
+        bool *out_is_new, firn_error *err)
+{
+    int rc = FIRN_OK;
+    firn_blake3_hash_init(&cutting->whole);
+    while (!source->is_ended || buf->size > 0) {
+        size_t taken;
+        FIRN_TRY(cut(cutting, firn_buf_slice(buf), source->is_ended, &taken, err));
+        memmove(buf->data, buf->data + taken, buf->size - taken);
+        buf->size -= taken;
+        FIRN_TRY(fill(source, buf, PIECE_SIZE, err));
+    }
+    FIRN_TRY(add_list(cutting, out_hash, out_is_new, err));
+out:
+    return rc;
+}
+
+int
+firn_packfile_stream_add(struct firn_packfile_lane *lane, firn_packfile_stream_source *read,
+                         void *ctx, firn_hash *out_hash, bool *out_is_new, uint64_t *out_size,
+                         firn_error *err)
+{
+    firn_hash hash;
+    bool is_new = false;
+    uint64_t size;
+    struct firn_buf buf = {0};
+    struct source source = {.read = read, .ctx = ctx};
+    struct cutting cutting = {.lane = lane};
+    int rc;
+    FIRN_TRY(fill(&source, &buf, (size_t)WHOLE_MAX + 1, err));
+    if (buf.size <= WHOLE_MAX) {
+        size = buf.size;
+        FIRN_TRY(add_whole(lane, firn_buf_slice(&buf), &hash, &is_new, err));
+    } else {
+        FIRN_TRY(add_cut(&cutting, &source, &buf, &hash, &is_new, err));
+        size = cutting.total_size;
+    }
+    if (out_hash != NULL) {
+        *out_hash = hash;
+    }
+    if (out_is_new != NULL) {
+        *out_is_new = is_new;
+    }
+    if (out_size != NULL) {
+        *out_size = size;
+    }
+out:
+    firn_buf_deinit(&cutting.pieces);
+    firn_buf_deinit(&buf);
+    return rc;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    struct firn_packfile *pack;
+    struct firn_packfile_scratch *scratch;
+    struct firn_blake3_hash whole;
+    int (*sink)(void *ctx, firn_slice data, firn_error *err);
+    void *ctx;
+};
+
+static int
+deliver(struct reading *reading, firn_slice data, firn_error *err)
+{
+    firn_blake3_hash_update(&reading->whole, data.data, data.size);
+    return reading->sink == NULL ? FIRN_OK : reading->sink(reading->ctx, data, err);
+}
+
+static int
+deliver_hole(struct reading *reading, uint64_t size, firn_error *err)
+{
+    static const uint8_t zeros[ZEROS_SIZE];
+    while (size > 0) {
+        size_t part = size < ZEROS_SIZE ? (size_t)size : ZEROS_SIZE;
+        int rc = deliver(reading, firn_bytes(zeros, part), err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        size -= part;
+    }
+    return FIRN_OK;
+}
+
+static int
+piece_corrupt(const struct reading *reading, const firn_hash *hash, const char *what,
+              firn_error *err)
+{
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return firn_error_set(err, FIRN_CORRUPT, "'%s': piece %s %s", firn_packfile_path(reading->pack),
+                          hex, what);
+}
+
+static int
+deliver_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    (void)offset;
+    struct reading *reading = ctx;
+    if (piece->is_hole) {
+        return deliver_hole(reading, piece->size, err);
+    }
+    struct firn_packfile_location at;
+    int rc = firn_packfile_find(reading->pack, reading->scratch, &piece->hash, &at, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return piece_corrupt(reading, &piece->hash, "is not in the pack", err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (at.kind == FIRN_PACKFILE_PIECES) {
+        return piece_corrupt(reading, &piece->hash, "is a list of pieces itself", err);
+    }
+    if (at.size != piece->size) {
+        return piece_corrupt(reading, &piece->hash, "has another size than its list says", err);
+    }
+    firn_slice data;
+    rc = firn_packfile_read(reading->pack, reading->scratch, &piece->hash, &at, &data, err);
+    return rc == FIRN_OK ? deliver(reading, data, err) : rc;
+}
+
+/* The list is borrowed from the scratch that reading the pieces will use, so it is copied first. */
+static int
+read_pieces(struct reading *reading, const firn_hash *hash, firn_slice borrowed, firn_error *err)
+{
+    struct firn_buf list = {0};
+    uint64_t total;
+    int rc;
+    if (firn_buf_append_slice(&list, borrowed) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a list of pieces"));
+    }
+    firn_blake3_hash_init(&reading->whole);
+    FIRN_TRY(
+        firn_packfile_decode_pieces(firn_buf_slice(&list), &total, deliver_piece, reading, err));
+    firn_hash found;
+    firn_blake3_hash_final(&reading->whole, &found);
+    if (!firn_hash_equal(&found, hash)) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': the pieces of object %s do not make it up",
+                            firn_packfile_path(reading->pack), hex);
+    }
+out:
+    firn_buf_deinit(&list);
+    return rc;
+}
+
+int
+firn_packfile_stream_size(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                          const firn_hash *hash, uint64_t *out, firn_error *err)
+{
+    *out = 0;
+    struct firn_packfile_location at;
+    int rc = firn_packfile_find(pack, scratch, hash, &at, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (at.kind != FIRN_PACKFILE_PIECES) {
+        *out = at.size;
+        return FIRN_OK;
+    }
+    firn_slice list;
+    rc = firn_packfile_read(pack, scratch, hash, &at, &list, err);
+    return rc == FIRN_OK ? firn_packfile_decode_pieces(list, out, NULL, NULL, err) : rc;
+}
+
+int
+firn_packfile_stream_read(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                          const firn_hash *hash,
+                          int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
+                          firn_error *err)
+{
+    struct firn_packfile_location at;
+    firn_slice stored;
+    int rc = firn_packfile_find(pack, scratch, hash, &at, err);
+    if (rc == FIRN_OK) {
+        rc = firn_packfile_read(pack, scratch, hash, &at, &stored, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (at.kind == FIRN_PACKFILE_PIECES) {
+        struct reading reading = {.pack = pack, .scratch = scratch, .sink = sink, .ctx = ctx};
+        return read_pieces(&reading, hash, stored, err);
+    }
+    return sink == NULL || stored.size == 0 ? FIRN_OK : sink(ctx, stored, err);
+}

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_verify.c: reads every byte of a pack once, in the order of the file, and judges all of it.
+ *
+ * All blocks that the tables name (frames, pages, sections) are put in the order of their places. They must tile the body:
+ * each begins where the one before ends. Each is read and judged, and right behind it each MiB of the body that is now
+ * passed is compared with the table of contents, while it is still in the page cache.
+ *
+ * The table against the lists. For each frame a 64-bit sum is kept: every entry of the object table adds the hash of
+ * (name, place, kind) to the sum of its frame, every object in a frame's list subtracts the same. A frame whose sum is
+ * not zero at the end disagrees with the table. So table and lists are compared in any order with 8 bytes a frame.
+ *
+ * What is lost. A last pass over the table names every object in a damaged or disagreeing frame that cannot be read, and
+ * reads through the pieces of each content whose pieces are all in this pack. (A store may keep pieces in earlier packs;
+ * those contents are the store's to verify.)
+ *
+ * Damage does not end the verification; what the machine cannot do (memory) does. A read error of the disk is reported
+ * as damage is, and FIRN_IO returned if it came first.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/xxh3.h"
+#include "pack/packfile_internal.h"
+#include "pack/packfile_stream.h"
+
+enum { ENTRY_SIZE = FIRN_PACKFILE_FORMAT_ENTRY_SIZE, MIB = 1 << 20 };
+
+enum tile_role { TILE_FRAME, TILE_PAGE, TILE_SECTION };
+
+struct tile {
+    struct firn_block_ref ref;
+    uint32_t number;
+    enum tile_role role;
+};
+
+struct verifying {
+    struct firn_packfile *pack;
+    struct firn_packfile_scratch *scratch;
+    void (*on_damage)(void *ctx, const firn_hash *hash, const char *text);
+    void *ctx;
+
+    struct tile *tiles;
+    size_t tile_count;
+    uint64_t *sums;         /* by frame */
+    bool *is_frame_damaged; /* by frame */
+    bool *is_page_damaged;  /* by page */
+    bool has_damaged_page;  /* then the sums say nothing */
+    struct firn_buf block;  /* the block at hand */
+    struct firn_buf chunk;  /* the MiB at hand */
+    uint64_t chunks_checked;
+    uint64_t damage_count;
+    firn_error first;
+};
+
+/* Damage is reported and forgiven; anything else is returned. */
+static int
+judge(struct verifying *verifying, int rc, const firn_hash *hash, const firn_error *err)
+{
+    if (rc != FIRN_CORRUPT && rc != FIRN_NEWER && rc != FIRN_IO && rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    if (verifying->damage_count++ == 0) {
+        verifying->first = *err;
+    }
+    if (verifying->on_damage != NULL) {
+        verifying->on_damage(verifying->ctx, hash, err->text);
+    }
+    return FIRN_OK;
+}
+
+/* ---- tiles ---- */
+
+static void
+sift_down(struct tile *tiles, size_t root, size_t count)
+{
+    for (size_t child; (child = 2 * root + 1) < count; root = child) {
+        if (child + 1 < count && tiles[child].ref.offset < tiles[child + 1].ref.offset) {
+            child++;
+        }
+        if (tiles[root].ref.offset >= tiles[child].ref.offset) {
+            return;
+        }
+        struct tile moving = tiles[root];
+        tiles[root] = tiles[child];
+        tiles[child] = moving;
+    }
+}
+
+/* In place, and n log n also for what somebody arranged. */
+static void
+sort_tiles(struct tile *tiles, size_t count)
+{
+    for (size_t i = count / 2; i-- > 0;) {
+        sift_down(tiles, i, count);
+    }
+    for (size_t last = count; last-- > 1;) {
+        struct tile largest = tiles[0];
+        tiles[0] = tiles[last];
+        tiles[last] = largest;
+        sift_down(tiles, 0, last);
+    }
+}
+
+static int
+collect_tiles(struct verifying *verifying, firn_error *err)
+{
+    const struct firn_packfile *pack = verifying->pack;
+    size_t section_count = firn_block_reader_section_count(pack->reader);
+    size_t count = (size_t)pack->frame_count + pack->page_count + section_count;
+    struct tile *tiles = firn_alloc_array(count, sizeof *tiles);
+    verifying->tiles = tiles;
+    verifying->sums = firn_alloc_zeroed(pack->frame_count * sizeof verifying->sums[0]);
+    verifying->is_frame_damaged = firn_alloc_zeroed(pack->frame_count);
+    verifying->is_page_damaged = firn_alloc_zeroed(pack->page_count);
+    if (tiles == NULL || verifying->sums == NULL || verifying->is_frame_damaged == NULL ||
+        verifying->is_page_damaged == NULL) {
+        return firn_error_no_memory(err, "the blocks of a pack");
+    }
+    size_t at = 0;
+    for (uint32_t i = 0; i < pack->frame_count; i++) {
+        tiles[at++] = (struct tile){pack->frames[i], i, TILE_FRAME};
+    }
+    for (uint32_t i = 0; i < pack->page_count; i++) {
+        tiles[at++] = (struct tile){firn_packfile_page_ref(pack, i), i, TILE_PAGE};
+    }
+    for (size_t i = 0; i < section_count; i++) {
+        tiles[at++] = (struct tile){firn_block_reader_section(pack->reader, i)->ref, (uint32_t)i,
+                                    TILE_SECTION};
+    }
+    CHECK(at == count);
+    verifying->tile_count = count;
+    sort_tiles(tiles, count);
+    return FIRN_OK;
+}
+
+/* ---- one block ---- */
+
+static uint64_t
+weight(const firn_hash *hash, const struct firn_packfile_location *at)
+{
+    uint8_t bytes[ENTRY_SIZE];
+    struct firn_packfile_format_entry entry = {*hash, *at};
+    firn_packfile_format_encode_entry(&entry, bytes);
+    return firn_xxh3(bytes, sizeof bytes, 0);
+}
+
+static int
+verify_page(struct verifying *verifying, uint32_t number, firn_error *err)
+{
+    int rc = firn_packfile_read_page(verifying->pack, number,
+                                     firn_packfile_scratch_compress(verifying->scratch),
+                                     &verifying->block, err);
+    if (rc != FIRN_OK) {
+        verifying->is_page_damaged[number] = true;
+        verifying->has_damaged_page = true;
+        return rc;
+    }
+    for (size_t at = 0; at < verifying->block.size; at += ENTRY_SIZE) {
+        struct firn_packfile_format_entry entry;
+        firn_packfile_format_decode_entry(verifying->block.data + at, &entry);
+        verifying->sums[entry.at.frame] += weight(&entry.hash, &entry.at);
+    }
+    return FIRN_OK;
+}
+
+/* The name of an object in a frame: given for PIECES, else computed. */
+static void
+name_item(const struct firn_packfile_format_frame *frame,
+          const struct firn_packfile_format_item *item, firn_hash *out)
+{
+    if (item->kind == FIRN_PACKFILE_PIECES) {
+        *out = item->name;
+    } else {
+        firn_blake3_hash_of(frame->contents.data + item->offset, item->size, out);
+    }
+}
+
+static int
+verify_frame(struct verifying *verifying, uint32_t number, firn_error *err)
+{
+    struct firn_packfile *pack = verifying->pack;
+    struct firn_packfile_format_frame frame;
+    int rc =
+        firn_packfile_read_frame(pack, number, firn_packfile_scratch_compress(verifying->scratch),
+                                 &verifying->block, &frame, err);
+    if (rc != FIRN_OK) {
+        verifying->is_frame_damaged[number] = true;
+        return rc;
+    }
+    struct firn_packfile_format_item item;
+    struct firn_packfile_format_items items = firn_packfile_format_items_of(&frame);
+    while (firn_packfile_format_next_item(&items, &item)) {
+        firn_hash name;
+        name_item(&frame, &item, &name);
+        struct firn_packfile_location at = {number, item.offset, item.size, item.kind};
+        verifying->sums[number] -= weight(&name, &at);
+    }
+    if (!firn_packfile_format_items_ended(&items)) {
+        verifying->is_frame_damaged[number] = true;
+        return firn_error_set(err, FIRN_CORRUPT, "'%s': the list of the frame at %llu is malformed",
+                              firn_packfile_path(pack),
+                              (unsigned long long)pack->frames[number].offset);
+    }
+    return FIRN_OK;
+}
+
+static int
+verify_tile(struct verifying *verifying, const struct tile *tile, firn_error *err)
+{
+    switch (tile->role) {
+    case TILE_FRAME:
+        return verify_frame(verifying, tile->number, err);
+    case TILE_PAGE:
+        return verify_page(verifying, tile->number, err);
+    case TILE_SECTION:
+        break;
+    }
+    return firn_block_reader_read(verifying->pack->reader, &tile->ref,
+                                  firn_packfile_scratch_compress(verifying->scratch),
+                                  &verifying->block, err);
+}
+
+/* ---- the body ---- */
+
+/* Every MiB that ends at or before `end`. */
+static int
+verify_chunks(struct verifying *verifying, uint64_t end)
+{
+    struct firn_block_reader *reader = verifying->pack->reader;
+    bool is_last = end == firn_block_reader_body_end(reader);
+    uint64_t passed = is_last ? firn_block_reader_chunk_count(reader) : end / MIB;
+    while (verifying->chunks_checked < passed) {
+        firn_error err;
+        int rc = firn_block_reader_verify_chunk(reader, verifying->chunks_checked++,
+                                                &verifying->chunk, &err);
+        rc = judge(verifying, rc, NULL, &err);
+        if (rc != FIRN_OK) {
+            verifying->first = err;
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+verify_place(struct verifying *verifying, uint64_t expected, uint64_t found)
+{
+    if (expected == found) {
+        return FIRN_OK;
+    }
+    firn_error err;
+    int rc =
+        firn_error_set(&err, FIRN_CORRUPT, "'%s': a block ends at %llu, the next begins at %llu",
+                       firn_packfile_path(verifying->pack), (unsigned long long)expected,
+                       (unsigned long long)found);
+    return judge(verifying, rc, NULL, &err);
+}
+
+static int
+verify_body(struct verifying *verifying)
+{
+    int rc = FIRN_OK;
+    uint64_t body_end = firn_block_reader_body_end(verifying->pack->reader);
+    uint64_t end = FIRN_BLOCK_BODY_START;
+    for (size_t i = 0; i < verifying->tile_count; i++) {
+        const struct tile *tile = &verifying->tiles[i];
+        FIRN_TRY(verify_place(verifying, end, tile->ref.offset));
+        firn_error err;
+        rc = judge(verifying, verify_tile(verifying, tile, &err), NULL, &err);
+        if (rc != FIRN_OK) {
+            verifying->first = err;
+            goto out;
+        }
+        /* What lies outside the body was refused above. */
+        if (tile->ref.offset < body_end && firn_block_reader_span(&tile->ref) <= body_end) {
+            end = tile->ref.offset + firn_block_reader_span(&tile->ref);
+        }
+        FIRN_TRY(verify_chunks(verifying, end < body_end ? end : body_end));
+    }
+    FIRN_TRY(verify_place(verifying, end, body_end));
+    FIRN_TRY(verify_chunks(verifying, body_end));
+out:
+    return rc;
+}
+
+/* ---- table against lists, and what is lost ---- */
+
+static int
+compare_sums(struct verifying *verifying)
+{
+    const struct firn_packfile *pack = verifying->pack;
+    for (uint32_t i = 0; i < pack->frame_count && !verifying->has_damaged_page; i++) {
+        if (verifying->is_frame_damaged[i] || verifying->sums[i] == 0) {
+            continue;
+        }
+        firn_error err;
+        verifying->is_frame_damaged[i] = true;
+        int rc = firn_error_set(
+            &err, FIRN_CORRUPT, "'%s': the object table and the list of the frame at %llu disagree",
+            firn_packfile_path(pack), (unsigned long long)pack->frames[i].offset);
+        rc = judge(verifying, rc, NULL, &err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+struct presence {
+    struct verifying *verifying;
+    bool is_complete;
+};
+
+static int
+look_for_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    (void)offset;
+    struct presence *presence = ctx;
+    if (piece->is_hole || !presence->is_complete) {
+        return FIRN_OK;
+    }
+    struct firn_packfile_location at;
+    int rc = firn_packfile_find(presence->verifying->pack, presence->verifying->scratch,
+                                &piece->hash, &at, err);
+    presence->is_complete = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* The whole content, if all of it is in this pack. */
+static int
+verify_pieces(struct verifying *verifying, const firn_hash *hash,
+              const struct firn_packfile_location *at, firn_error *err)
+{
+    firn_slice borrowed;
+    uint64_t total;
+    struct firn_buf list = {0};
+    struct presence presence = {verifying, true};
+    int rc = firn_packfile_read(verifying->pack, verifying->scratch, hash, at, &borrowed, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (firn_buf_append_slice(&list, borrowed) != FIRN_OK) {
+        return firn_error_no_memory(err, "a list of pieces");
+    }
+    rc = firn_packfile_decode_pieces(firn_buf_slice(&list), &total, look_for_piece, &presence, err);
+    firn_buf_deinit(&list);
+    if (rc == FIRN_OK && presence.is_complete) {
+        rc = firn_packfile_stream_read(verifying->pack, verifying->scratch, hash, NULL, NULL, err);
+    }
+    return rc;
+}
+
+static int
+verify_object(struct verifying *verifying, const struct firn_packfile_format_entry *entry)
+{
+    firn_error err;
+    int rc = FIRN_OK;
+    if (entry->at.kind == FIRN_PACKFILE_PIECES) {
+        rc = verify_pieces(verifying, &entry->hash, &entry->at, &err);
+    } else if (verifying->is_frame_damaged[entry->at.frame]) {
+        firn_slice content;
+        rc = firn_packfile_read(verifying->pack, verifying->scratch, &entry->hash, &entry->at,
+                                &content, &err);
+    }
+    rc = judge(verifying, rc, &entry->hash, &err);
+    if (rc != FIRN_OK) {
+        verifying->first = err;
+    }
+    return rc;
+}
+
+static int
+verify_objects(struct verifying *verifying, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_packfile *pack = verifying->pack;
+    for (uint32_t i = 0; i < pack->page_count; i++) {
+        if (verifying->is_page_damaged[i]) {
+            continue;
+        }
+        /* It was sound a moment ago: an error now is the machine's. */
+        FIRN_TRY(firn_packfile_read_page(
+            pack, i, firn_packfile_scratch_compress(verifying->scratch), &verifying->block, err));
+        for (size_t at = 0; at < verifying->block.size; at += ENTRY_SIZE) {
+            struct firn_packfile_format_entry entry;
+            firn_packfile_format_decode_entry(verifying->block.data + at, &entry);
+            rc = verify_object(verifying, &entry);
+            if (rc != FIRN_OK) {
+                *err = verifying->first;
+                goto out;
+            }
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+report(const struct verifying *verifying, firn_error *err)
+{
+    if (verifying->damage_count == 0) {
+        return FIRN_OK;
+    }
+    if (verifying->damage_count == 1) {
+        *err = verifying->first;
+        return err->code;
+    }
+    int rc = verifying->first.code;
+    return firn_error_set(err, rc == FIRN_NOT_FOUND ? FIRN_CORRUPT : rc,
+                          "%llu damaged parts, first %s",
+                          (unsigned long long)verifying->damage_count, verifying->first.text);
+}
+
+int
+firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                     void (*on_damage)(void *ctx, const firn_hash *hash, const char *text),
+                     void *ctx, firn_error *err)
+{
+    firn_error local;
+    if (err == NULL) {
+        err = &local;
+    }
+    struct verifying verifying = {
+        .pack = pack, .scratch = scratch, .on_damage = on_damage, .ctx = ctx};
+    int rc;
+    FIRN_TRY(collect_tiles(&verifying, err));
+    rc = verify_body(&verifying);
+    if (rc == FIRN_OK) {
+        rc = compare_sums(&verifying);
+    }
+    if (rc != FIRN_OK) {
+        *err = verifying.first;
+        goto out;
+    }
+    FIRN_TRY(verify_objects(&verifying, err));
+    rc = report(&verifying, err);
+out:
+    firn_buf_deinit(&verifying.block);
+    firn_buf_deinit(&verifying.chunk);
+    firn_free(verifying.tiles);
+    firn_free(verifying.sums);
+    firn_free(verifying.is_frame_damaged);
+    firn_free(verifying.is_page_damaged);
+    return rc;
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_writer.c: what the lanes of a pack share: who has which object, which frame has which number, the end.
+ *
+ * An object's place is known before its frame is written. The first object that a lane claims for an empty frame makes
+ * the frame get its number, and an object's offset counts from the first byte of the frame's contents. So a claim writes
+ * the whole record (hash, frame, offset, size, kind) once, into a map that is both the set of names and, sorted, the
+ * object table. Frames may reach the file in another order than that of their numbers; the frame table says where each is.
+ *
+ * (I1) A name is in the map if and only if its bytes are in a frame that a lane holds or that was written. Where they
+ *      cannot come (a failed write, no memory) the writer is latched, because others may have relied on the name.
+ * (I2) finish succeeds only if every numbered frame was written.
+ * (I3) After finish the map's records are in the order of hashes; the map is then an array and no more searched as a
+ *      map.
+ *
+ * The pool. firn/pack.h lets any thread add without a lane of its own. Such a call takes a lane out of the pool (or
+ * makes one: at most as many as ever add at once) and puts it back. finish writes the open frames of pooled lanes.
+ *
+ * Locking: FIRN_LOCK_PACK_WRITER guards map, frames, pool and failure; hashing, compressing and writing happen outside.
+ *
+ * Memory: about 57 bytes an object, 16 a frame, 1 MiB and zstd's state a lane.
+ */
+#include "pack/packfile_writer_internal.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "os/os_thread.h"
+#include "pack/packfile_format.h"
+#include "pack/packfile_path.h"
+#include "pack/packfile_stream.h"
+
+struct firn_packfile_writer {
+    struct firn_block_writer *block;
+    struct firn_os_dir *own_dir; /* NULL where the caller's is borrowed */
+    int level;
+
+    struct firn_os_mutex mutex;
+    struct firn_hash_map objects;  /* of struct firn_packfile_writer_record */
+    struct firn_block_ref *frames; /* by number; offset 0: not written */
+    uint32_t frame_count;
+    uint32_t frame_capacity;
+    struct firn_packfile_lane *pool;
+    bool is_finished;
+    firn_error failure; /* code FIRN_OK: none */
+};
+
+static uint64_t
+record_hash(const void *record)
+{
+    return firn_load_le64(((const struct firn_packfile_writer_record *)record)->hash.bytes);
+}
+
+static bool
+record_is(const void *record, const void *key)
+{
+    return firn_hash_equal(&((const struct firn_packfile_writer_record *)record)->hash, key);
+}
+
+int
+firn_packfile_writer_create(struct firn_os_dir *dir, const char *name, int level,
+                            struct firn_packfile_writer **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_packfile_writer *writer = firn_alloc_zeroed(sizeof *writer);
+    if (writer == NULL) {
+        return firn_error_no_memory(err, "a pack writer");
+    }
+    writer->level = level;
+    firn_os_mutex_init(firn_os_dir_os(dir), &writer->mutex, FIRN_LOCK_PACK_WRITER);
+    firn_hash_map_init(&writer->objects, sizeof(struct firn_packfile_writer_record), record_hash,
+                       record_is);
+    int rc = firn_block_writer_create(dir, name, FIRN_BLOCK_FILE_PACK, &writer->block, err);
+    if (rc != FIRN_OK) {
+        firn_packfile_writer_destroy(writer);
+        return rc;
+    }
+    *out = writer;
+    return FIRN_OK;
+}
+
+int
+firn_packfile_writer_create_path(struct firn_os *os, const char *path, int level,
+                                 struct firn_packfile_writer **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_os_dir *dir;
+    const char *name;
+    int rc = firn_packfile_path_open_parent(os, path, &dir, &name, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_packfile_writer_create(dir, name, level, out, err);
+    if (rc != FIRN_OK) {
+        firn_os_dir_close(dir);
+        return rc;
+    }
+    (*out)->own_dir = dir;
+    return FIRN_OK;
+}
+
+const struct firn_block_file_id *
+firn_packfile_writer_id(const struct firn_packfile_writer *writer)
+{
+    return firn_block_writer_id(writer->block);
+}
+
+int
+firn_packfile_writer_level(const struct firn_packfile_writer *writer)
+{
+    return writer->level;
+}
+
+/* ---- names and frames ---- */
+
+/* Binary search, for after finish (I3). */
+static const struct firn_packfile_writer_record *
+find_sorted(const struct firn_packfile_writer *writer, const firn_hash *hash)
+{
+    size_t low = 0;
+    size_t high = writer->objects.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct firn_packfile_writer_record *record =
+            firn_hash_map_at(&writer->objects, middle);
+        int order = memcmp(record->hash.bytes, hash->bytes, sizeof hash->bytes);
+        if (order == 0) {
+            return record;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
+static const struct firn_packfile_writer_record *
+find_locked(const struct firn_packfile_writer *writer, const firn_hash *hash)
+{
+    return writer->is_finished
+               ? find_sorted(writer, hash)
+               : firn_hash_map_find(&writer->objects, firn_load_le64(hash->bytes), hash);
+}
+
+bool
+firn_packfile_writer_contains(struct firn_packfile_writer *writer, const firn_hash *hash)
+{
+    firn_os_mutex_lock(&writer->mutex);
+    bool found = find_locked(writer, hash) != NULL;
+    firn_os_mutex_unlock(&writer->mutex);
+    return found;
+}
+
+uint64_t
+firn_packfile_writer_count(struct firn_packfile_writer *writer)
+{
+    firn_os_mutex_lock(&writer->mutex);
+    uint64_t count = writer->objects.count;
+    firn_os_mutex_unlock(&writer->mutex);
+    return count;
+}
+
+uint64_t
+firn_packfile_writer_size_bytes(struct firn_packfile_writer *writer)
+{
+    return firn_block_writer_size_bytes(writer->block);
+}
+
+static int
+check_usable_locked(const struct firn_packfile_writer *writer, firn_error *err)
+{
+    if (writer->failure.code != FIRN_OK) {
+        return firn_error_set(err, FIRN_FAILED, "an earlier write of the pack failed: %s",
+                              writer->failure.text);
+    }
+    if (writer->is_finished) {
+        return firn_error_set(err, FIRN_MISUSE, "the pack is finished");
+    }
+    return FIRN_OK;
+}
+
+static int
+reserve_frame_locked(struct firn_packfile_writer *writer, firn_error *err)
+{
+    if (writer->frame_count == FIRN_PACKFILE_FRAMES_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "a pack has at most %d frames",
+                              FIRN_PACKFILE_FRAMES_MAX);
+    }
+    if (writer->frame_count == writer->frame_capacity) {
+        uint32_t capacity = writer->frame_capacity + writer->frame_capacity / 2 + 64;
+        struct firn_block_ref *frames = firn_resize_array(writer->frames, capacity, sizeof *frames);
+        if (frames == NULL) {
+            return firn_error_no_memory(err, "the list of frames");
+        }
+        writer->frames = frames;
+        writer->frame_capacity = capacity;
+    }
+    return FIRN_OK;
+}
+
+static int
+claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_record *record,
+             bool *out_is_new, firn_error *err)
+{
+    int rc = check_usable_locked(writer, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint64_t key_hash = firn_load_le64(record->hash.bytes);
+    if (firn_hash_map_find(&writer->objects, key_hash, &record->hash) != NULL) {
+        *out_is_new = false;
+        return FIRN_OK;
+    }
+    if (writer->objects.count == FIRN_PACKFILE_OBJECTS_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "a pack has at most %d objects",
+                              FIRN_PACKFILE_OBJECTS_MAX);
+    }
+    bool needs_frame = record->frame == FIRN_PACKFILE_WRITER_NO_FRAME;
+    if (needs_frame) {
+        rc = reserve_frame_locked(writer, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        record->frame = writer->frame_count;
+    }
+    if (firn_hash_map_insert(&writer->objects, key_hash, record) == NULL) {
+        return firn_error_no_memory(err, "the names in a pack");
+    }
+    if (needs_frame) {
+        writer->frames[writer->frame_count++] = (struct firn_block_ref){0};
+    }
+    *out_is_new = true;
+    return FIRN_OK;
+}
+
+int
+firn_packfile_writer_claim(struct firn_packfile_writer *writer,
+                           struct firn_packfile_writer_record *record, bool *out_is_new,
+                           firn_error *err)
+{
+    firn_os_mutex_lock(&writer->mutex);
+    int rc = claim_locked(writer, record, out_is_new, err);
+    firn_os_mutex_unlock(&writer->mutex);
+    return rc;
+}
+
+void
+firn_packfile_writer_fail(struct firn_packfile_writer *writer, const firn_error *err)
+{
+    firn_os_mutex_lock(&writer->mutex);
+    if (writer->failure.code == FIRN_OK) {
+        writer->failure = *err;
+    }
+    firn_os_mutex_unlock(&writer->mutex);
+}
+
+int
+firn_packfile_writer_put_frame(struct firn_packfile_writer *writer, uint32_t frame,
+                               enum firn_codec codec, firn_slice stored, uint32_t raw_size,
+                               firn_error *err)
+{
+    struct firn_block_ref ref;
+    int rc = firn_block_writer_add(writer->block, codec, stored, raw_size, &ref, err);
+    if (rc == FIRN_OK) {
+        firn_os_mutex_lock(&writer->mutex);
+        CHECK(writer->frames[frame].offset == 0);
+        writer->frames[frame] = ref;
+        firn_os_mutex_unlock(&writer->mutex);
+    }
+    return rc;
+}
+
+/* ---- adding without a lane ---- */
+
+static int
+take_lane(struct firn_packfile_writer *writer, struct firn_packfile_lane **out, firn_error *err)
+{
+    firn_os_mutex_lock(&writer->mutex);
+    struct firn_packfile_lane *lane = writer->pool;
+    if (lane != NULL) {
+        writer->pool = *firn_packfile_lane_link(lane);
+    }
+    firn_os_mutex_unlock(&writer->mutex);
+    *out = lane;
+    return lane != NULL ? FIRN_OK : firn_packfile_lane_create(writer, out, err);
+}
+
+static void
+give_lane(struct firn_packfile_writer *writer, struct firn_packfile_lane *lane)
+{
+    firn_os_mutex_lock(&writer->mutex);
+    *firn_packfile_lane_link(lane) = writer->pool;
+    writer->pool = lane;
+    firn_os_mutex_unlock(&writer->mutex);
+}
+
+int
+firn_packfile_writer_add(struct firn_packfile_writer *writer, firn_slice content,
+                         firn_hash *out_hash, bool *out_is_new, firn_error *err)
+{
+    struct firn_packfile_lane *lane;
+    int rc = take_lane(writer, &lane, err);
+    if (rc == FIRN_OK) {
+        rc = firn_packfile_stream_add_bytes(lane, content, out_hash, out_is_new, err);
+        give_lane(writer, lane);
+    }
+    return rc;
+}
+
+int
+firn_packfile_writer_add_stream(struct firn_packfile_writer *writer,
+                                firn_packfile_stream_source *read, void *ctx, firn_hash *out_hash,
+                                bool *out_is_new, uint64_t *out_size, firn_error *err)
+{
+    struct firn_packfile_lane *lane;
+    int rc = take_lane(writer, &lane, err);
+    if (rc == FIRN_OK) {
+        rc = firn_packfile_stream_add(lane, read, ctx, out_hash, out_is_new, out_size, err);
+        give_lane(writer, lane);
+    }
+    return rc;
+}
+
+/* ---- the end ---- */
+
+/* Writes the open frames of the pool's lanes, and releases them. */
+static int
+drain_pool(struct firn_packfile_writer *writer, firn_error *err)
+{
+    int rc = FIRN_OK;
+    while (writer->pool != NULL) {
+        struct firn_packfile_lane *lane = writer->pool;
+        writer->pool = *firn_packfile_lane_link(lane);
+        if (rc == FIRN_OK) {
+            rc = firn_packfile_lane_flush(lane, err);
+        }
+        firn_packfile_lane_destroy(lane);
+    }
+    return rc;
+}
+
+static int
+check_complete(struct firn_packfile_writer *writer, firn_error *err)
+{
+    if (writer->objects.count == 0) {
+        return firn_error_set(err, FIRN_INVALID, "cannot write a pack without objects");
+    }
+    for (uint32_t i = 0; i < writer->frame_count; i++) {
+        if (writer->frames[i].offset == 0) {
+            return firn_error_set(err, FIRN_MISUSE, "a lane of the pack was not flushed");
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_packfile_writer_finish(struct firn_packfile_writer *writer, uint64_t *out_file_size,
+                            firn_error *err)
+{
+    firn_error local;
+    if (err == NULL) {
+        err = &local;
+    }
+    firn_os_mutex_lock(&writer->mutex);
+    int rc = check_usable_locked(writer, err);
+    firn_os_mutex_unlock(&writer->mutex);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    FIRN_TRY(drain_pool(writer, err));
+    FIRN_TRY(check_complete(writer, err));
+    /* From here on the map is an array (I3), whether this succeeds or not. */
+    writer->is_finished = true;
+    firn_packfile_table_sort(firn_hash_map_at(&writer->objects, 0), writer->objects.count);
+    FIRN_TRY(firn_packfile_table_write(writer->block, firn_hash_map_at(&writer->objects, 0),
+                                       writer->objects.count, writer->frames, writer->frame_count,
+                                       err));
+    FIRN_TRY(firn_block_writer_finish(writer->block, out_file_size, err));
+out:
+    if (rc != FIRN_OK) {
+        firn_packfile_writer_fail(writer, err);
+    }
+    return rc;
+}
+
+int
+firn_packfile_writer_list(struct firn_packfile_writer *writer,
+                          int (*visit)(void *ctx, const firn_hash *hash,
+                                       const struct firn_packfile_location *at, firn_error *err),
+                          void *ctx, firn_error *err)
+{
+    if (!writer->is_finished || writer->failure.code != FIRN_OK) {
+        return firn_error_set(err, FIRN_MISUSE, "the pack is not finished");
+    }
+    for (size_t i = 0; i < writer->objects.count; i++) {
+        const struct firn_packfile_writer_record *record = firn_hash_map_at(&writer->objects, i);
+        struct firn_packfile_location at = {.frame = record->frame,
+                                            .offset = record->offset,
+                                            .size = record->size,
+                                            .kind = (enum firn_packfile_kind)record->kind};
+        int rc = visit(ctx, &record->hash, &at, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+void
+firn_packfile_writer_destroy(struct firn_packfile_writer *writer)
+{
+    if (writer == NULL) {
+        return;
+    }
+    while (writer->pool != NULL) {
+        struct firn_packfile_lane *lane = writer->pool;
+        writer->pool = *firn_packfile_lane_link(lane);
+        firn_packfile_lane_destroy(lane);
+    }
+    firn_block_writer_destroy(writer->block);
+    firn_hash_map_deinit(&writer->objects);
+    firn_free(writer->frames);
+    firn_os_mutex_deinit(&writer->mutex);
+    firn_os_dir_close(writer->own_dir);
+    firn_free(writer);
+}
