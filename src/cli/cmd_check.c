@@ -86,10 +86,10 @@ const struct firn_command firn_cmd_check = {
     .summary = "Check that what was saved is there and whole",
     .arguments = "",
     .options = options,
-    .help = "Verifies the store's own records and that every object that a checkpoint needs is\n"
-            "there. With --data every byte of every object is read and verified too. Each damaged\n"
-            "thing is named with the checkpoints and paths that it takes along, and the exit\n"
-            "code is 5. Nothing is changed.",
+    .help = "Verifies the store's own records and that every object that a checkpoint needs\n"
+            "is there. With --data every byte of every object is read and verified too. Each\n"
+            "damaged thing is named with the checkpoints and paths that it takes along, and\n"
+            "the exit code is 5. Nothing is changed.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,

@@ -424,8 +424,8 @@ static const struct firn_command put = {
     .arguments = "STORE KEYSPACE KEY VALUE",
     .options = hex_options,
     .help = "One commit, on disk when the command returns. A VALUE of - is read from standard\n"
-            "input, always as it is. The store and the keyspace are made where they are missing.\n"
-            "Write -- before a word that begins with a dash.",
+            "input, always as it is. The store and the keyspace are made where they are\n"
+            "missing. Write -- before a word that begins with a dash.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db put app.firn users ada 1815", "users: ada is 1815"},
@@ -441,9 +441,8 @@ static const struct firn_command get = {
     .summary = "Print the value of a key",
     .arguments = "STORE KEYSPACE KEY",
     .options = hex_options,
-    .help =
-        "The value's bytes, exactly; with --hex its digits and a newline. Where there is no such\n"
-        "key, keyspace or store the exit code is 3.",
+    .help = "The value's bytes, exactly; with --hex its digits and a newline. Where there is\n"
+            "no such key, keyspace or store the exit code is 3.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db get app.firn users ada", "prints 1815"},
@@ -478,16 +477,16 @@ static const struct firn_command scan_command = {
             {"to", 0, "KEY", "end before KEY"},
             {"prefix", 0, "KEY", "only keys that begin with KEY"},
             {"reverse", 'r', NULL, "the last one first"},
-            {"limit", 'n', "N", "at most N"},
+            {"limit", 0, "N", "at most N"},
             {"keys", 'k', NULL, "no values"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {NULL, 0, NULL, NULL},
         },
     .help =
-        "One row an entry, a tab between key and value. What is not printable is escaped: a\n"
-        "backslash as \\\\, newline and its kin as \\n \\t \\r \\a \\b \\v \\f, other bytes as a\n"
-        "backslash and three octal digits. The entries are those of the moment at which the\n"
-        "command began. Keys are ordered by their bytes.",
+        "One row an entry, a tab between key and value. What is not printable is escaped:\n"
+        "a backslash as \\\\, newline, tab and their kin as \\n \\t \\r \\a \\b \\v \\f, other\n"
+        "bytes as a backslash and three octal digits. The entries are those of the moment\n"
+        "at which the command began. Keys are ordered by their bytes.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db scan app.firn users --prefix a --limit 10",
@@ -502,8 +501,8 @@ static const struct firn_command check = {
     .name = "check",
     .summary = "Read all of a store again and verify it",
     .arguments = "STORE",
-    .help = "Each damaged thing is named with file and offset, and the exit code is 5. Nothing is\n"
-            "changed.",
+    .help = "Each damaged thing is named with file and offset, and the exit code is 5.\n"
+            "Nothing is changed.",
     .run = run_check,
 };
 
@@ -513,6 +512,7 @@ const struct firn_command firn_cmd_db = {
     .name = "db",
     .summary = "Read and write key-value data in a store",
     .arguments = "",
-    .help = "STORE is a directory. In it are keyspaces, each an ordered map from bytes to bytes.",
+    .help = "STORE is a directory. In it are keyspaces, each an ordered map from bytes to\n"
+            "bytes.",
     .members = members,
 };

@@ -19,7 +19,7 @@ run(struct firn_cli *cli)
     }
     const struct firn_command *first = firn_command_find(firn_command_table, cli->arguments[0]);
     if (first == NULL) {
-        return firn_command_misused(cli, "unknown command '%s'", cli->arguments[0]);
+        return firn_command_unknown(cli, firn_command_table, cli->arguments[0]);
     }
     if (cli->argument_count == 1 && first->members != NULL) {
         firn_command_help_group(first);

@@ -62,13 +62,13 @@ const struct firn_command firn_cmd_init = {
     .summary = "Make the store of the workspace, and say where it is",
     .arguments = "",
     .help = "firn save does this by itself. The store lies outside of the workspace, so that\n"
-            "nothing that happens to the tree can take its history along: where --store or the\n"
-            "environment variable FIRN_STORE says, else in\n"
+            "nothing that happens to the tree can take its history along: where --store or\n"
+            "the environment variable FIRN_STORE says, else in\n"
             "\n"
             "    $XDG_DATA_HOME/firn/<name>-<16 digits that follow from the path>\n"
             "\n"
-            "where XDG_DATA_HOME is ~/.local/share unless it is set. Only its owner can read it.\n"
-            "A store given by --store has to be given to every later command.",
+            "where XDG_DATA_HOME is ~/.local/share unless it is set. Only its owner can read\n"
+            "it. A store given by --store has to be given to every later command.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,

@@ -81,7 +81,7 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"limit", 'n', "N", "only the newest N"},
+    {"limit", 0, "N", "only the newest N"},
     {"all", 'a', NULL, "also the safety checkpoints that restores took"},
     {NULL, 0, NULL, NULL},
 };
@@ -96,9 +96,10 @@ const struct firn_command firn_cmd_list = {
     .summary = "List the checkpoints of the workspace, newest first",
     .arguments = "",
     .options = options,
-    .help = "One row a checkpoint: its number, the beginning of its id, when it was made (UTC),\n"
-            "how many files and bytes it holds, and its message. With --quiet only numbers.\n"
-            "A safety checkpoint, listed by --all, has no number; it is named by its id.\n"
+    .help = "One row a checkpoint: its number, the beginning of its id, when it was made\n"
+            "(UTC), how many files and bytes it holds, and its message. With --quiet only\n"
+            "numbers. A safety checkpoint, listed by --all, has no number; it is named by its\n"
+            "id.\n"
             "\n"
             "This command creates nothing, also where nothing was ever saved.",
     .examples = examples,

@@ -188,15 +188,14 @@ const struct firn_command firn_cmd_restore = {
     .summary = "Bring the workspace back to a checkpoint",
     .arguments = "REF [PATH...]",
     .options = options,
-    .help =
-        "REF names a checkpoint: its number, its id or at least four letters from its start\n"
-        "(in any case), or latest. All further words are paths in the workspace; with them only\n"
-        "they, and what is below them, are restored.\n"
-        "\n"
-        "Afterwards the tree is that of the checkpoint: files that it does not have are removed.\n"
-        "What rules leave out of a save is not touched. Before anything is written, all that is\n"
-        "needed is read and verified, and a safety checkpoint of the present state is taken:\n"
-        "firn undo brings that back.",
+    .help = "REF names a checkpoint: its number, its id or at least four letters from its\n"
+            "start (in any case), or latest. All further words are paths in the workspace;\n"
+            "with them only they, and what is below them, are restored.\n"
+            "\n"
+            "Afterwards the tree is that of the checkpoint: files that it does not have are\n"
+            "removed. What rules leave out of a save is not touched. Before anything is\n"
+            "written, all that is needed is read and verified, and a safety checkpoint of the\n"
+            "present state is taken: firn undo brings that back.",
     .examples = examples,
     .missing_hint = firn_cli_workspace_ref_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,

@@ -129,25 +129,25 @@ const struct firn_command firn_cmd_save = {
     .summary = "Save the state of the workspace as a new checkpoint",
     .arguments = "",
     .options = options,
-    .help =
-        "The whole directory tree is saved: contents, names, modes, owners, times, links,\n"
-        "extended attributes and holes. What the store has already is not stored again. The\n"
-        "checkpoint exists, on disk, when the command returns 0 or 6; otherwise it does not.\n"
-        "\n"
-        "The line printed shows the checkpoint's number and the beginning of its id, its size, "
-        "what\n"
-        "changed since the one before, and by how much the store grew. With --quiet only the\n"
-        "number is printed.\n"
-        "\n"
-        "Without a store, one is made outside of the workspace: see firn help init.\n"
-        "\n"
-        "Never saved: .git, .hg, .svn and the store itself; fifos, sockets and devices. Not saved\n"
-        "unless --include-deps is given: node_modules, .venv, venv, __pypackages__, .tox, .nox,\n"
-        ".gradle, .m2, and target beside a Cargo.toml or with a CACHEDIR.TAG in it. What is left\n"
-        "out is named, and a restore does not touch it.\n"
-        "\n"
-        "A file that cannot be read is named and left out, and the exit code is 6. With --strict\n"
-        "nothing is saved then, and the exit code is 1.",
+    .help = "The whole directory tree is saved: contents, names, modes, owners, times, links,\n"
+            "extended attributes and holes. What the store has already is not stored again.\n"
+            "The checkpoint exists, on disk, when the command returns 0 or 6; otherwise it\n"
+            "does not.\n"
+            "\n"
+            "The line printed shows the checkpoint's number and the beginning of its id, its\n"
+            "size, what changed since the one before, and by how much the store grew. With\n"
+            "--quiet only the number is printed.\n"
+            "\n"
+            "Without a store, one is made outside of the workspace: see firn help init.\n"
+            "\n"
+            "Never saved: .git, .hg, .svn and the store itself; fifos, sockets and devices.\n"
+            "Not saved unless --include-deps is given: node_modules, .venv, venv,\n"
+            "__pypackages__, .tox, .nox, .gradle, .m2, and target beside a Cargo.toml or with\n"
+            "a CACHEDIR.TAG in it. What is left out is named, and a restore does not touch\n"
+            "it.\n"
+            "\n"
+            "A file that cannot be read is named and left out, and the exit code is 6. With\n"
+            "--strict nothing is saved then, and the exit code is 1.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,

@@ -165,12 +165,12 @@ const struct firn_command firn_cmd_show = {
     .summary = "Show a checkpoint, or list what is in it",
     .arguments = "REF",
     .options = options,
-    .help = "REF names a checkpoint: its number, its id or at least four letters from its start\n"
-            "(in any case), or latest.\n"
+    .help = "REF names a checkpoint: its number, its id or at least four letters from its\n"
+            "start (in any case), or latest.\n"
             "\n"
-            "With --files one row for each entry: mode, owner, group, size, time of modification\n"
-            "(UTC), and the path; behind -> the target of a symbolic link, behind = the first\n"
-            "name of a file that has several.",
+            "With --files one row for each entry: mode, owner, group, size, time of\n"
+            "modification (UTC), and the path; behind -> the target of a symbolic link,\n"
+            "behind = the first name of a file that has several.",
     .examples = examples,
     .missing_hint = firn_cli_workspace_ref_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE,

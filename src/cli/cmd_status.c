@@ -119,11 +119,11 @@ const struct firn_command firn_cmd_status = {
     .name = "status",
     .summary = "Show what changed in the workspace since a checkpoint",
     .arguments = "[REF] [PATH...]",
-    .help = "Compares the workspace, or only PATHs and what is below them, with the checkpoint\n"
-            "REF (latest, if it is left out) and prints one row for each difference: added,\n"
-            "changed (content, link target or kind), metadata (only mode, owner, time or\n"
-            "attributes), removed. Times of directories do not count. The exit code is 0, with\n"
-            "differences or without.\n"
+    .help = "Compares the workspace, or only PATHs and what is below them, with the\n"
+            "checkpoint REF (latest, if it is left out) and prints one row for each\n"
+            "difference: added, changed (content, link target or kind), metadata (only mode,\n"
+            "owner, time or attributes), removed. Times of directories do not count. The exit\n"
+            "code is 0, with differences or without.\n"
             "\n"
             "To give paths without REF write -- before them. Nothing is written anywhere.",
     .examples = examples,

@@ -35,9 +35,9 @@ const struct firn_command firn_cmd_undo = {
     .summary = "Take back the last restore",
     .arguments = "",
     .options = options,
-    .help = "Restores the newest safety checkpoint: the state in which the last restore found the\n"
-            "workspace. Like every restore this takes a safety checkpoint first, so what was\n"
-            "done since is kept too; firn list --all shows it.",
+    .help = "Restores the newest safety checkpoint: the state in which the last restore found\n"
+            "the workspace. Like every restore this takes a safety checkpoint first, so what\n"
+            "was done since is kept too; firn list --all shows it.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,

@@ -276,7 +276,7 @@ run_named(struct parse *parse, int argc, char **argv)
     struct firn_cli *cli = parse->cli;
     const struct firn_command *command = firn_command_find(firn_command_table, argv[0]);
     if (command == NULL) {
-        return firn_command_misused(cli, "unknown command '%s'", argv[0]);
+        return firn_command_unknown(cli, firn_command_table, argv[0]);
     }
     if (command->members == NULL) {
         cli->command = command;
@@ -298,7 +298,7 @@ run_named(struct parse *parse, int argc, char **argv)
     }
     cli->command = firn_command_find(command->members, argv[optind]);
     if (cli->command == NULL) {
-        return firn_command_misused(cli, "unknown command '%s'", argv[optind]);
+        return firn_command_unknown(cli, command->members, argv[optind]);
     }
     int at = optind;
     return run_command(parse, argc - at, argv + at);
@@ -320,6 +320,10 @@ run_line(struct parse *parse, int argc, char **argv)
     if (parse->wants_help && optind >= argc) {
         firn_command_help_overview();
         return FIRN_EXIT_OK;
+    }
+    if (argc == 1) {
+        firn_command_help_overview();
+        return FIRN_EXIT_USAGE;
     }
     if (optind >= argc) {
         return firn_command_misused(cli, "missing command");
@@ -414,7 +418,6 @@ firn_command_misused(struct firn_cli *cli, const char *format, ...)
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
 
-    const struct firn_command *shown = cli->command != NULL ? cli->command : cli->group;
     (void)snprintf(name, sizeof(name), "%s%s%s", cli->group != NULL ? cli->group->name : "",
                    cli->group != NULL && cli->command != NULL ? " " : "",
                    cli->command != NULL ? cli->command->name : "");
@@ -428,13 +431,58 @@ firn_command_misused(struct firn_cli *cli, const char *format, ...)
     }
     int exit_code = firn_report_error(cli, FIRN_INVALID, hint, "%s%s%s", name,
                                       name[0] != '\0' ? ": " : "", text);
+    char line[256];
     if (cli->command != NULL) {
-        char usage[256];
-        firn_command_help_usage(cli->group, cli->command, usage, sizeof(usage));
-        firn_report_line("usage: %s", usage);
+        firn_command_help_usage(cli->group, cli->command, line, sizeof(line));
+        firn_report_more("usage", line);
     }
-    firn_report_line("help: firn help%s%s", shown != NULL ? " " : "", name);
+    (void)snprintf(line, sizeof(line), "firn help%s%s", name[0] != '\0' ? " " : "", name);
+    firn_report_more("help", line);
     return exit_code;
+}
+
+/* How many letters have to be changed, added or taken away to turn one word into the other; 9 if that is too many to
+ * count. */
+static unsigned
+distance(const char *from, const char *to)
+{
+    enum { SIZE_MAX_COMPARED = 16, FAR = 9 };
+    unsigned row[SIZE_MAX_COMPARED + 1];
+    size_t to_size = strlen(to);
+    if (to_size > SIZE_MAX_COMPARED || strlen(from) > SIZE_MAX_COMPARED) {
+        return FAR;
+    }
+    for (size_t i = 0; i <= to_size; i++) {
+        row[i] = (unsigned)i;
+    }
+    for (size_t at = 0; from[at] != '\0'; at++) {
+        unsigned diagonal = row[0]++;
+        for (size_t i = 0; i < to_size; i++) {
+            unsigned replaced = diagonal + (from[at] != to[i]);
+            unsigned added = (row[i] < row[i + 1] ? row[i] : row[i + 1]) + 1;
+            diagonal = row[i + 1];
+            row[i + 1] = replaced < added ? replaced : added;
+        }
+    }
+    return row[to_size];
+}
+
+int
+firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *commands,
+                     const char *name)
+{
+    const char *nearest = NULL;
+    unsigned smallest = 3;
+    for (; *commands != NULL; commands++) {
+        unsigned found = distance(name, (*commands)->name);
+        if (found < smallest && found < strlen((*commands)->name)) {
+            smallest = found;
+            nearest = (*commands)->name;
+        }
+    }
+    return nearest != NULL
+               ? firn_command_misused(cli, "unknown command '%s'; the nearest is %s", name, nearest)
+               : firn_command_misused(cli, "unknown command '%s'", name);
 }
 
 bool

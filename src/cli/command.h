@@ -86,6 +86,10 @@ const char *firn_command_value(const struct firn_cli *cli, const char *name);
 int firn_command_misused(struct firn_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same for a word that names none of these commands; tells the nearest. */
+int firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *commands,
+                         const char *name);
+
 /* Reads a whole decimal number without sign or spaces, at most max; false otherwise. */
 bool firn_command_number(const char *text, uint64_t max, uint64_t *out);
 

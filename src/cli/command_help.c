@@ -13,7 +13,7 @@
 #include "cli/command_table.h"
 #include "cli/out.h"
 
-enum { NAME_COLUMN = 12, OPTION_COLUMN = 24 };
+enum { NAME_COLUMN = 9, NOTE_COLUMN = 15, OPTION_COLUMN = 22 };
 
 /* The spaces that bring a column of text to the same place in every row. */
 static void
@@ -79,7 +79,7 @@ print_options(const struct firn_command *command)
         firn_command_help_options(command, print_option, &in_globals);
     }
     in_globals = true;
-    firn_out_text("\nOptions of every command of this kind:\n");
+    firn_out_text("\nOptions shared with other commands:\n");
     firn_command_help_options(command, print_option, &in_globals);
 }
 
@@ -99,7 +99,7 @@ print_notes(const char *title, const struct firn_command_table_note *notes)
     firn_out_format("\n%s:\n", title);
     for (; notes->name != NULL; notes++) {
         firn_out_format("  %s", notes->name);
-        pad(strlen(notes->name), NAME_COLUMN);
+        pad(strlen(notes->name), NOTE_COLUMN);
         firn_out_format("%s\n", notes->text);
     }
 }

@@ -10,8 +10,9 @@
 #include "cli/cmd.h"
 
 const char firn_command_table_about[] =
-    "firn remembers: it saves the state of a directory tree as a checkpoint, shows what\n"
-    "changed since, and brings any checkpoint back exactly. It is also a key-value store.";
+    "firn remembers: it saves the state of a directory tree as a checkpoint, shows\n"
+    "what changed since, and brings any checkpoint back exactly. It is also a\n"
+    "key-value store.";
 
 const struct firn_command *const firn_command_table[] = {
     &firn_cmd_save,    &firn_cmd_list, &firn_cmd_show,    &firn_cmd_status,
@@ -23,7 +24,7 @@ const struct firn_command_table_global firn_command_table_globals[] = {
     {{"workspace", 'C', "DIR", "work on the directory DIR instead of the current one"},
      FIRN_COMMAND_USES_WORKSPACE},
     {{"store", 0, "DIR", "keep the checkpoints in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
-    {{"wait", 0, "SECONDS", "wait that long for another writer (default 60; 0: do not)"},
+    {{"wait", 0, "SECONDS", "wait so long for another writer (default 60; 0: do not)"},
      FIRN_COMMAND_USES_LOCK},
     {{"strict", 0, NULL, "fail where something would be left out"}, FIRN_COMMAND_USES_STRICT},
     {{"json", 0, NULL, "print one JSON object"}, 0},

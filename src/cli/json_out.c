@@ -115,6 +115,12 @@ firn_json_out_begin(void)
     }
 }
 
+bool
+firn_json_out_is_open(void)
+{
+    return json.depth > 0;
+}
+
 void
 firn_json_out_unwind(void)
 {

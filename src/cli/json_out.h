@@ -15,6 +15,7 @@
 
 /* Opens the object, if that has not been done. */
 void firn_json_out_begin(void);
+bool firn_json_out_is_open(void);
 /* Closes what is open, down to the outermost object. */
 void firn_json_out_unwind(void);
 /* Unwinds, closes the outermost object, ends the line. Nothing if there is none. */

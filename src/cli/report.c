@@ -38,7 +38,9 @@ put(const void *data, size_t size)
 static void
 begin_line(const char *start)
 {
-    firn_out_flush();
+    if (!firn_json_out_is_open()) {
+        firn_out_flush(); /* rows and messages stand in order on a terminal */
+    }
     firn_meter_clear();
     line_size = 0;
     put(start, strlen(start));
@@ -69,6 +71,15 @@ firn_report_line(const char *format, ...)
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     begin_line("firn: ");
+    firn_text_escape(firn_str(text), put);
+    end_line();
+}
+
+void
+firn_report_more(const char *label, const char *text)
+{
+    begin_line(label);
+    put(": ", 2);
     firn_text_escape(firn_str(text), put);
     end_line();
 }
@@ -139,7 +150,7 @@ firn_report_failure(struct firn_cli *cli, const firn_error *err, const char *hin
         hint = hint_of(cli, err->code);
     }
     if (hint != NULL) {
-        firn_report_line("hint: %s", hint);
+        firn_report_more("hint", hint);
     }
     if (cli->json) {
         firn_json_out_unwind();

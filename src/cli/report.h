@@ -9,6 +9,8 @@
 
 /* Prints "firn: <text>" as one line, escaped whole. */
 void firn_report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Prints "<label>: <text>": what follows an error. */
+void firn_report_more(const char *label, const char *text);
 /* Prints "firn: <path>: <text>", or without the path if it is empty. */
 void firn_report_path(firn_slice path, const char *text);
 
