@@ -10,7 +10,7 @@
  *   Objects are decoded as a stream in bounded memory and compared with their names, always.
  * - Of the .idx only what is found is believed at once. Before the first "not found", and before a listing, it is
  *   compared with the whole .dat, once for each handle: so a damaged .idx cannot hide an object. That takes time in
- *   proportion to the number of objects.
+ *   proportion to the number of objects (without an .idx: to the size of the .dat, whose name is checked instead).
  * - FIRN_NOT_FOUND is an object (or pack) that is not there; FIRN_CORRUPT is one whose data cannot be believed.
  */
 #ifndef FIRN_CHKP_H
@@ -132,7 +132,8 @@ FIRN_API FIRN_MUST_CHECK int firn_chkp_verify(firn_chkp *pack,
 FIRN_API FIRN_MUST_CHECK int firn_chkp_list_packs(const char *folder,
                                                   int (*visit)(void *ctx, const char *name),
                                                   void *ctx, firn_error *err);
-/* Writes the .idx of a pack anew from its .dat; durable when this returns. An .idx that is there is replaced. */
+/* Writes the .idx of a pack anew from its .dat; durable when this returns. An .idx that is there is replaced. FIRN_CORRUPT
+ * if the .dat does not have its name: a damaged one gets no index that agrees with the damage. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_rebuild_index(const char *folder, const char *name,
                                                      const firn_chkp_options *options,
                                                      firn_error *err);

@@ -7,12 +7,15 @@
  * - open checks the header, and the sizes of both files against the number of entries;
  * - (I1) an entry that the index names is used only if the .dat has its head at that place, with the same hash and size;
  * - (I2) content is returned only if it has the hash that was asked for (chkpv1_object.c);
- * - (I3) that an object is not there is said, and entries are listed, only after the whole index was compared with the
- *   .dat, once for a handle. A damaged index thus yields FIRN_CORRUPT, never a missing object;
+ * - (I3) that an object is not there is said, and entries are listed, only after it was made sure, once for a handle,
+ *   that the index lists all that was written: an .idx is compared with the whole .dat, and for an index that was made
+ *   from the .dat, whose hashes might be damaged, the .dat must have its name. So damage yields FIRN_CORRUPT, never a
+ *   missing object;
  * - verify (chkpv1_verify.c) checks everything, the name included.
  *
- * Without an .idx the index is made in memory from the .dat, and is whole by making. A damaged .idx is an error that the
- * caller can go around (ignore_index) or mend (rebuild_index): it is never replaced in silence.
+ * Without an .idx the index is made in memory from the .dat. A damaged .idx is an error that the caller can go around
+ * (ignore_index) or mend (rebuild_index): it is never replaced in silence. And it is only made anew from a .dat that has
+ * its name: from a damaged one the damage would be made the rule.
  *
  * Handles do not change after open but for one flag, so any number of threads may read; files are read with pread only
  * and never mapped: a file that somebody truncates yields an error, not a signal.
@@ -55,10 +58,7 @@ open_index(struct firn_chkpv1 *pack, struct firn_os_dir *dir, uint32_t count, fi
             return firn_chkpv1_pass_error(err, rc, &problem);
         }
     }
-    int rc = firn_chkpv1_index_build(&pack->index, pack->dat, pack->options.index_memory_max, err);
-    /* No other thread has the handle yet. */
-    atomic_store_explicit(&pack->index_is_whole, rc == FIRN_OK, memory_order_relaxed);
-    return rc;
+    return firn_chkpv1_index_build(&pack->index, pack->dat, pack->options.index_memory_max, err);
 }
 
 int
@@ -111,7 +111,8 @@ firn_chkpv1_check_index(struct firn_chkpv1 *pack, firn_error *err)
     if (atomic_load_explicit(&pack->index_is_whole, memory_order_acquire)) {
         return FIRN_OK;
     }
-    int rc = firn_chkpv1_index_check(&pack->index, pack->dat, err);
+    int rc = pack->index.file != NULL ? firn_chkpv1_index_check(&pack->index, pack->dat, err)
+                                      : firn_chkpv1_verify_name(pack, err);
     if (rc == FIRN_OK) {
         atomic_store_explicit(&pack->index_is_whole, true, memory_order_release);
     }
@@ -272,6 +273,7 @@ firn_chkpv1_rebuild_index(struct firn_os_dir *dir, const char *name,
     firn_chkp_options from_dat = *options;
     from_dat.ignore_index = true;
     FIRN_TRY(firn_chkpv1_open(dir, name, &from_dat, &pack, err));
+    FIRN_TRY(firn_chkpv1_verify_name(pack, err));
     FIRN_TRY(
         firn_chkpv1_index_write(pack->index.entries, (size_t)pack->index.count, dir, name, err));
 out:

@@ -178,8 +178,8 @@ struct firn_chkpv1 {
     uint64_t dat_size;
     struct firn_chkpv1_index index;
     struct firn_chkpv1_identity identity;
-    /* Whether the index is known to list exactly the entries of the .dat. Set with release by the thread that has
-     * compared them, read with acquire by those that believe it; it guards no other memory. */
+    /* Whether the index is known to list exactly what the .dat holds. Set with release by the thread that has made
+     * sure, read with acquire by those that believe it; it guards no other memory. */
     atomic_bool index_is_whole;
 };
 
@@ -187,7 +187,7 @@ FIRN_MUST_CHECK int firn_chkpv1_open(struct firn_os_dir *dir, const char *name,
                                      const firn_chkp_options *options, struct firn_chkpv1 **out,
                                      firn_error *err);
 void firn_chkpv1_close(struct firn_chkpv1 *pack);
-/* Compares index and .dat unless that has been done. */
+/* Makes sure that the index lists exactly what the .dat holds, unless that has been done. */
 FIRN_MUST_CHECK int firn_chkpv1_check_index(struct firn_chkpv1 *pack, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_locate(struct firn_chkpv1 *pack, const firn_hash *hash,
                                        firn_chkp_entry *out, firn_error *err);
@@ -208,6 +208,8 @@ FIRN_MUST_CHECK int firn_chkpv1_list(struct firn_chkpv1 *pack,
 FIRN_MUST_CHECK int firn_chkpv1_verify(struct firn_chkpv1 *pack,
                                        void (*on_damage)(void *ctx, const char *text), void *ctx,
                                        firn_error *err);
+/* Whether the content of the whole .dat has the pack's name: FIRN_CORRUPT if not. */
+FIRN_MUST_CHECK int firn_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_rebuild_index(struct firn_os_dir *dir, const char *name,
                                               const firn_chkp_options *options, firn_error *err);
 

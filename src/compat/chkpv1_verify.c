@@ -117,7 +117,7 @@ static int
 check_index(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err)
 {
     if (pack->index.file == NULL) {
-        return FIRN_OK; /* it was made from the .dat */
+        return FIRN_OK; /* it was made from the .dat; whether that holds what was written, the name tells */
     }
     firn_error problem;
     int rc = firn_chkpv1_index_check(&pack->index, pack->dat, &problem);
@@ -152,17 +152,24 @@ out:
     return rc;
 }
 
+int
+firn_chkpv1_verify_name(struct firn_chkpv1 *pack, firn_error *err)
+{
+    char name[FIRN_CHKP_NAME_SIZE];
+    int rc = name_of_content(pack, name, err);
+    if (rc == FIRN_OK && strcmp(name, pack->name) != 0) {
+        rc = firn_error_set(err, FIRN_CORRUPT,
+                            "the content of '%s' has the name %s: the file was changed or renamed",
+                            firn_os_file_path(pack->dat), name);
+    }
+    return rc;
+}
+
 static int
 check_name(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err)
 {
     firn_error problem;
-    char name[FIRN_CHKP_NAME_SIZE];
-    int rc = name_of_content(pack, name, &problem);
-    if (rc == FIRN_OK && strcmp(name, pack->name) != 0) {
-        rc = firn_error_set(&problem, FIRN_CORRUPT,
-                            "the content of '%s' has the name %s: the file was changed or renamed",
-                            firn_os_file_path(pack->dat), name);
-    }
+    int rc = firn_chkpv1_verify_name(pack, &problem);
     return note(findings, rc, &problem, err);
 }
 
