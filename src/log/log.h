@@ -6,7 +6,8 @@
  * order, each whole, and at least all those before the last successful sync. Damage and a torn tail are told apart by the
  * rule in docs/formats/log.md.
  *
- * Threads: append from one thread at a time (the caller serializes); sync from any thread beside an append.
+ * Threads: append, rotate and remove_before from one thread at a time (the caller serializes); sync, end and
+ * size_bytes from any thread beside them.
  * The directory handle is borrowed and must outlive the log.
  */
 #ifndef FIRN_LOG_LOG_H
@@ -61,7 +62,8 @@ FIRN_MUST_CHECK int firn_log_open(struct firn_os_dir *dir, const struct firn_log
                                   struct firn_log_recovery *recovery, firn_error *err);
 
 /* Appends one record made of part_count parts, handed to the kernel before this returns (so it survives the process).
- * After any failure the log refuses further appends and syncs with FIRN_FAILED. */
+ * *out, which may be NULL, is where it begins. FIRN_INVALID, FIRN_LIMIT and FIRN_NO_MEMORY leave the log as it was;
+ * after any other failure it refuses everything with FIRN_FAILED. Begins a new segment where the last one is full. */
 FIRN_MUST_CHECK int firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts,
                                     size_t part_count, struct firn_log_position *out,
                                     firn_error *err);
@@ -72,14 +74,15 @@ struct firn_log_position firn_log_end(struct firn_log *log);
 /* Bytes in all segments. */
 uint64_t firn_log_size_bytes(struct firn_log *log);
 
-/* Begins a new segment, after syncing the old one; positions appended later lie in it. */
+/* Begins a new segment, after syncing the old one; positions appended later lie in it. A failure latches the log. */
 FIRN_MUST_CHECK int firn_log_rotate(struct firn_log *log, firn_error *err);
-/* Removes segments whose number is smaller than first_segment. Removal is durable at the latest with the next rotate
- * or close; a removed segment that a power cut brings back is ignored. */
+/* Gives up the segments whose number is smaller than first_segment. They go, durably, with the next rotate or close; a
+ * crash before that brings them all back. A file that a power cut brings back later is ignored. FIRN_INVALID for a
+ * number beyond the newest segment. */
 FIRN_MUST_CHECK int firn_log_remove_before(struct firn_log *log, uint64_t first_segment,
                                            firn_error *err);
 
-/* Writes the end record and syncs. The handle is gone afterwards, whatever is returned. NULL is fine. */
+/* Syncs, writes the end record, and syncs again what that changed. The handle is gone afterwards, whatever is returned. NULL is fine. */
 FIRN_MUST_CHECK int firn_log_close(struct firn_log *log, firn_error *err);
 /* Drops the handle without writing anything: as a crash would. NULL is fine. */
 void firn_log_abandon(struct firn_log *log);

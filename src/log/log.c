@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log/log.c: the record log: appending, syncing, segment after segment.
+ *
+ * A log is a chain of segments (log_segment.c), of which only the newest is written. A record is written at the
+ * segment's end (log_writer.c) and carries the highest offset that was durable at that moment. At open the whole log is
+ * read and judged by those marks (log_recover.c). docs/formats/log.md says what every byte means.
+ *
+ * Invariants, on which the judgement rests:
+ * (I4) An offset counts as durable only after a sync that began when everything before it had been written and that
+ *      succeeded. After a failed write or sync the log is latched: nothing is written or synced again by this handle,
+ *      and what could be saved is found out by opening the log anew.
+ * (I5) A segment gets a successor only when it is durable up to its end; the successor names that end. Only when the
+ *      successor is durable, name included, is NEXT written at the end of the old one, so NEXT without a successor is
+ *      damage.
+ * (I6) END is written when everything before it is durable.
+ * (I7) Nothing is appended behind a cut: after one the log goes on in a new segment that names the offset where the old
+ *      one ends. What the cut left behind that offset can therefore never come back as records.
+ * (I8) When open returns a log to append to, everything it showed is durable. After a clean close that is so without any
+ *      sync (I6); after a crash the part above the marks is settled first.
+ * (I9) Segments that are no longer needed lose their files only after the header of a newer segment has said, durably,
+ *      that the log begins later. So removal takes place with the next segment; a log with a removal outstanding begins
+ *      one when it is closed.
+ *
+ * Locking. One thread at a time appends, rotates and removes; any thread may sync beside it. The mutex guards what both
+ * look at: end, durable, failed, the newest segment. Syncing itself is done by one thread at a time, outside the mutex:
+ * whoever finds `is_syncing` set waits, because two syncs of one file at once may share one error report, and then the
+ * second would believe that it had succeeded. Rotation counts as syncing: the file is swapped by the thread that holds
+ * this token, so a running sync never loses its file.
+ *
+ * Failure. An append that lacks memory, or is asked for too much, fails before anything is written and leaves the log as
+ * it was. Every other failure latches.
+ *
+ * Limits: a record has at most FIRN_LOG_RECORD_SIZE_MAX bytes; segments begin anew at 16 GiB at the latest.
+ */
+#include "log/log.h"
+
+#include <inttypes.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "log/log_format.h"
+#include "log/log_recover.h"
+#include "log/log_segment.h"
+#include "log/log_writer.h"
+#include "os/os_thread.h"
+
+#define SEGMENT_SIZE_DEFAULT (UINT64_C(64) << 20)
+#define SEGMENT_SIZE_MAX (UINT64_C(16) << 30)
+
+struct firn_log {
+    struct firn_os_dir *dir;
+    const char *prefix;
+    uint64_t segment_size_bytes;
+    bool is_read_only;
+
+    /* Guarded by the mutex. */
+    struct firn_os_mutex mutex;
+    struct firn_os_cond sync_ended;
+    struct firn_os_file
+        *file; /* the newest segment's; also read by whoever holds the token, and by the appender */
+    struct firn_log_format_segment segment;
+    uint64_t end;
+    uint64_t durable;
+    uint64_t older_size_bytes;
+    bool is_syncing; /* the token */
+    bool has_failed;
+
+    /* Of the appender alone. */
+    struct firn_log_writer writer;
+    struct firn_buf
+        older_ends;         /* 8 bytes for each segment from segment.oldest to the newest but one */
+    uint64_t oldest_wanted; /* ≥ segment.oldest: what the next segment's header will say */
+    bool has_end_record;    /* END is the last record */
+};
+
+/* ---- the latch and the token ---- */
+
+static int
+refuse_failed(const struct firn_log *log, firn_error *err)
+{
+    return firn_error_set(err, FIRN_FAILED, "the log '%s' failed earlier and must be opened again",
+                          log->prefix);
+}
+
+static void
+latch(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    log->has_failed = true;
+    firn_os_cond_broadcast(&log->sync_ended);
+    firn_os_mutex_unlock(&log->mutex);
+}
+
+static int
+check_writable(struct firn_log *log, firn_error *err)
+{
+    if (log->is_read_only) {
+        return firn_error_set(err, FIRN_READ_ONLY, "the log '%s' was opened read-only",
+                              log->prefix);
+    }
+    firn_os_mutex_lock(&log->mutex);
+    bool has_failed = log->has_failed;
+    firn_os_mutex_unlock(&log->mutex);
+    return has_failed ? refuse_failed(log, err) : FIRN_OK;
+}
+
+static void
+take_token(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    while (log->is_syncing) {
+        firn_os_cond_wait(&log->sync_ended, &log->mutex);
+    }
+    log->is_syncing = true;
+    firn_os_mutex_unlock(&log->mutex);
+}
+
+static void
+give_token_locked(struct firn_log *log)
+{
+    log->is_syncing = false;
+    firn_os_cond_broadcast(&log->sync_ended);
+}
+
+/* ---- appending ---- */
+
+int
+firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, size_t part_count,
+                struct firn_log_position *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(check_writable(log, err));
+    if (type < FIRN_LOG_TYPE_USER) {
+        rc = firn_error_set(err, FIRN_INVALID, "log records of type %u are the log's own", type);
+        goto out;
+    }
+    if (log->end >= log->segment_size_bytes && log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE) {
+        FIRN_TRY(firn_log_rotate(log, err));
+    }
+    firn_os_mutex_lock(&log->mutex);
+    struct firn_log_writer_place place = {
+        .file = log->file, .salt = log->segment.salt, .offset = log->end, .durable = log->durable};
+    firn_os_mutex_unlock(&log->mutex);
+    FIRN_TRY(firn_log_writer_prepare(&log->writer, &place, type, parts, part_count, err));
+    uint64_t end;
+    rc = firn_log_writer_write(&log->writer, &place, &end, err);
+    if (rc != FIRN_OK) {
+        latch(log);
+        goto out;
+    }
+    log->has_end_record = false;
+    firn_os_mutex_lock(&log->mutex);
+    log->end = end;
+    firn_os_mutex_unlock(&log->mutex);
+    if (out != NULL) {
+        *out = (struct firn_log_position){log->segment.number, place.offset};
+    }
+out:
+    return rc;
+}
+
+/* ---- syncing ---- */
+
+/* Syncs the newest segment. The caller holds the token. */
+static int
+sync_with_token(struct firn_log *log, firn_error *err)
+{
+    firn_os_mutex_lock(&log->mutex);
+    uint64_t end = log->end;
+    struct firn_os_file *file = log->file;
+    bool is_needed = log->durable < end;
+    firn_os_mutex_unlock(&log->mutex);
+    int rc = is_needed ? firn_os_file_sync(file, err) : FIRN_OK;
+    if (rc != FIRN_OK) {
+        latch(log);
+        return rc;
+    }
+    firn_os_mutex_lock(&log->mutex);
+    log->durable = end;
+    firn_os_mutex_unlock(&log->mutex);
+    return FIRN_OK;
+}
+
+int
+firn_log_sync(struct firn_log *log, firn_error *err)
+{
+    int rc = check_writable(log, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_os_mutex_lock(&log->mutex);
+    uint64_t number = log->segment.number;
+    uint64_t target = log->end;
+    /* A segment that is no longer the newest was synced before it got its successor (I5). */
+    while (log->is_syncing && !log->has_failed && log->segment.number == number &&
+           log->durable < target) {
+        firn_os_cond_wait(&log->sync_ended, &log->mutex);
+    }
+    bool has_failed = log->has_failed;
+    bool is_durable = log->segment.number != number || log->durable >= target;
+    bool is_mine = !has_failed && !is_durable;
+    log->is_syncing = log->is_syncing || is_mine;
+    firn_os_mutex_unlock(&log->mutex);
+    if (is_mine) {
+        rc = sync_with_token(log, err);
+        firn_os_mutex_lock(&log->mutex);
+        give_token_locked(log);
+        firn_os_mutex_unlock(&log->mutex);
+        return rc;
+    }
+    return has_failed ? refuse_failed(log, err) : FIRN_OK;
+}
+
+/* ---- segments ---- */
+
+/* Removes the files of the segments that the newest header has excluded (I9). */
+static int
+remove_excluded(struct firn_log *log, uint64_t oldest_before, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t removed_bytes = 0;
+    size_t count = (size_t)(log->segment.oldest - oldest_before);
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        removed_bytes += firn_load_le64(log->older_ends.data + 8 * i);
+        rc = firn_log_segment_remove(log->dir, log->prefix, oldest_before + i, err);
+    }
+    memmove(log->older_ends.data, log->older_ends.data + 8 * count,
+            log->older_ends.size - 8 * count);
+    log->older_ends.size -= 8 * count;
+    firn_os_mutex_lock(&log->mutex);
+    log->older_size_bytes -= removed_bytes;
+    firn_os_mutex_unlock(&log->mutex);
+    return rc;
+}
+
+/* Makes the next segment the newest. Everything in the present one is durable; the caller holds the token. */
+static int
+begin_segment(struct firn_log *log, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_log_format_segment segment = {
+        .number = log->segment.number + 1,
+        .previous_salt = log->segment.salt,
+        .previous_end = log->end,
+        .oldest = log->oldest_wanted,
+    };
+    CHECK(log->durable == log->end);
+    struct firn_os_file *file = NULL;
+    if (firn_buf_reserve(&log->older_ends, 8) != FIRN_OK) {
+        return firn_error_no_memory(err, "a log's segments");
+    }
+    FIRN_TRY(firn_log_segment_create(log->dir, log->prefix, &segment, &file, err));
+    FIRN_TRY(firn_log_writer_seal(&log->writer, log->file, log->segment.salt, log->end,
+                                  FIRN_LOG_FORMAT_NEXT, err));
+    FIRN_TRY(firn_buf_append_le64(&log->older_ends, log->end));
+    uint64_t oldest_before = log->segment.oldest;
+    firn_os_mutex_lock(&log->mutex);
+    struct firn_os_file *old_file = log->file;
+    log->file = file;
+    log->segment = segment;
+    log->older_size_bytes += log->end;
+    log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    log->durable = log->end;
+    firn_os_mutex_unlock(&log->mutex);
+    log->has_end_record = false;
+    file = NULL;
+    firn_os_file_close(old_file);
+    FIRN_TRY(remove_excluded(log, oldest_before, err));
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+int
+firn_log_rotate(struct firn_log *log, firn_error *err)
+{
+    int rc = check_writable(log, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    take_token(log);
+    /* A sync that this waited for may have failed. */
+    rc = check_writable(log, err);
+    if (rc == FIRN_OK) {
+        rc = sync_with_token(log, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = begin_segment(log, err);
+    }
+    if (rc != FIRN_OK) {
+        latch(log);
+    }
+    firn_os_mutex_lock(&log->mutex);
+    give_token_locked(log);
+    firn_os_mutex_unlock(&log->mutex);
+    return rc;
+}
+
+int
+firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error *err)
+{
+    int rc = check_writable(log, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (first_segment > log->segment.number) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "cannot remove up to segment %" PRIu64
+                              " of a log that ends in %" PRIu64,
+                              first_segment, log->segment.number);
+    }
+    if (first_segment > log->oldest_wanted) {
+        log->oldest_wanted = first_segment;
+    }
+    return FIRN_OK;
+}
+
+/* ---- positions ---- */
+
+struct firn_log_position
+firn_log_end(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    struct firn_log_position position = {log->segment.number, log->end};
+    firn_os_mutex_unlock(&log->mutex);
+    return position;
+}
+
+uint64_t
+firn_log_size_bytes(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    uint64_t size_bytes = log->older_size_bytes + log->end;
+    firn_os_mutex_unlock(&log->mutex);
+    return size_bytes;
+}
+
+/* ---- opening and closing ---- */
+
+static int
+check_options(const struct firn_log_options *options, firn_error *err)
+{
+    if (options->segment_size_bytes > SEGMENT_SIZE_MAX) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "cannot use log segments of %" PRIu64 " bytes, at most %" PRIu64,
+                              options->segment_size_bytes, SEGMENT_SIZE_MAX);
+    }
+    return firn_log_segment_check_prefix(options->prefix, err);
+}
+
+static struct firn_log *
+allocate(struct firn_os_dir *dir, const struct firn_log_options *options)
+{
+    struct firn_log *log = firn_alloc_zeroed(sizeof *log);
+    if (log != NULL) {
+        log->dir = dir;
+        log->prefix = options->prefix;
+        log->segment_size_bytes =
+            options->segment_size_bytes != 0 ? options->segment_size_bytes : SEGMENT_SIZE_DEFAULT;
+        log->is_read_only = options->read_only;
+        firn_os_mutex_init(firn_os_dir_os(dir), &log->mutex, FIRN_LOCK_LOG);
+        firn_os_cond_init(firn_os_dir_os(dir), &log->sync_ended);
+    }
+    return log;
+}
+
+void
+firn_log_abandon(struct firn_log *log)
+{
+    if (log == NULL) {
+        return;
+    }
+    firn_os_file_close(log->file);
+    firn_log_writer_deinit(&log->writer);
+    firn_buf_deinit(&log->older_ends);
+    firn_os_cond_deinit(&log->sync_ended);
+    firn_os_mutex_deinit(&log->mutex);
+    firn_free(log);
+}
+
+int
+firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
+                struct firn_log **out, firn_error *err)
+{
+    *out = NULL;
+    int rc = FIRN_OK;
+    struct firn_log *log = NULL;
+    FIRN_TRY(check_options(options, err));
+    uint64_t newest;
+    FIRN_TRY(firn_log_segment_newest(dir, options->prefix, &newest, err));
+    if (newest != 0) {
+        rc = firn_error_set(err, FIRN_EXISTS, "%s: there is a log '%s' already",
+                            firn_os_dir_path(dir), options->prefix);
+        goto out;
+    }
+    log = allocate(dir, options);
+    if (log == NULL) {
+        rc = firn_error_no_memory(err, "a log");
+        goto out;
+    }
+    log->segment = (struct firn_log_format_segment){.number = 1, .oldest = 1};
+    log->oldest_wanted = 1;
+    log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    log->durable = log->end;
+    FIRN_TRY(firn_log_segment_create(dir, options->prefix, &log->segment, &log->file, err));
+    *out = log;
+    log = NULL;
+out:
+    firn_log_abandon(log);
+    return rc;
+}
+
+/* Makes durable what recovery has shown (I8). */
+static int
+settle(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (log->end == FIRN_LOG_FORMAT_SEGMENT_SIZE) {
+        /* A segment without records: whoever made it may have died before its name was durable. */
+        FIRN_TRY(firn_os_dir_sync(log->dir, err));
+        log->durable = log->end;
+    } else if (!was_closed_cleanly) {
+        uint64_t start = log->durable > FIRN_LOG_FORMAT_SEGMENT_SIZE ? log->durable
+                                                                     : FIRN_LOG_FORMAT_SEGMENT_SIZE;
+        FIRN_TRY(firn_log_writer_settle(&log->writer, log->file, start, log->end, err));
+        log->durable = log->end;
+    }
+out:
+    return rc;
+}
+
+/* Gets a log ready to be appended to. Nobody else knows it yet. */
+static int
+prepare_to_append(struct firn_log *log, const struct firn_log_recovery *found, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_log_format_segment segment;
+    FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, log->segment.oldest, err));
+    FIRN_TRY(firn_log_segment_open(log->dir, log->prefix, log->segment.number,
+                                   FIRN_OS_READ | FIRN_OS_WRITE, &log->file, &segment, err));
+    FIRN_TRY(settle(log, found->was_closed_cleanly, err));
+    log->has_end_record = found->was_closed_cleanly;
+    if (found->was_cut) {
+        FIRN_TRY(begin_segment(log, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
+              int (*visit)(void *ctx, uint8_t type, firn_slice record,
+                           struct firn_log_position position, firn_error *err),
+              void *ctx, struct firn_log **out, struct firn_log_recovery *recovery, firn_error *err)
+{
+    *out = NULL;
+    int rc = FIRN_OK;
+    struct firn_log_recover recovered = {0};
+    struct firn_log *log = NULL;
+    FIRN_TRY(check_options(options, err));
+    FIRN_TRY(firn_log_recover_run(dir, options, visit, ctx, &recovered, err));
+    log = allocate(dir, options);
+    if (log == NULL) {
+        rc = firn_error_no_memory(err, "a log");
+        goto out;
+    }
+    log->segment = recovered.last;
+    log->oldest_wanted = recovered.last.oldest;
+    log->end = recovered.end;
+    log->durable = recovered.durable;
+    log->older_size_bytes = recovered.older_size_bytes;
+    log->older_ends = recovered.older_ends;
+    recovered.older_ends = (struct firn_buf){0};
+    if (!options->read_only) {
+        FIRN_TRY(prepare_to_append(log, &recovered.found, err));
+    }
+    if (recovery != NULL) {
+        *recovery = recovered.found;
+    }
+    *out = log;
+    log = NULL;
+out:
+    firn_log_abandon(log);
+    firn_log_recover_deinit(&recovered);
+    return rc;
+}
+
+/* Writes the closing record, unless nothing was written since the last one. */
+static int
+finish(struct firn_log *log, firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(check_writable(log, err));
+    if (log->oldest_wanted > log->segment.oldest) {
+        FIRN_TRY(firn_log_rotate(log, err));
+        FIRN_TRY(firn_os_dir_sync(log->dir, err));
+    }
+    if (!log->has_end_record) {
+        FIRN_TRY(firn_log_sync(log, err));
+        FIRN_TRY(firn_log_writer_seal(&log->writer, log->file, log->segment.salt, log->end,
+                                      FIRN_LOG_FORMAT_END, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_log_close(struct firn_log *log, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (log != NULL && !log->is_read_only) {
+        rc = finish(log, err);
+    }
+    firn_log_abandon(log);
+    return rc;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log/log_format.c: encoding and checking the bytes drawn in log_format.h.
+ *
+ * Two sums guard a record. The check of 16 bits covers the header alone, so that a damaged length is noticed before
+ * anything is read by it, and a search for records behind damage passes over 65,535 of 65,536 false headers without
+ * reading further. The CRC of 32 bits covers everything. Both begin with the segment's salt and the record's own offset:
+ * a record of an earlier use of the file, of another segment, or moved to another place does not verify.
+ *
+ * What is written is checked by CHECK, what is read is tested.
+ */
+#include "log/log_format.h"
+
+#include <inttypes.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "codec/crc32c.h"
+
+static const uint8_t magic[8] = {'f', 'i', 'r', 'n', 'l', 'o', 'g', '\n'};
+
+/* ---- segments ---- */
+
+void
+firn_log_format_put_segment(const struct firn_log_format_segment *segment, uint8_t *out)
+{
+    memset(out, 0, FIRN_LOG_FORMAT_SEGMENT_SIZE);
+    memcpy(out, magic, sizeof magic);
+    firn_store_le32(out + 8, FIRN_LOG_FORMAT_VERSION);
+    firn_store_le32(out + 12, segment->flags);
+    firn_store_le64(out + 16, segment->number);
+    firn_store_le64(out + 24, segment->salt);
+    firn_store_le64(out + 32, segment->previous_salt);
+    firn_store_le64(out + 40, segment->previous_end);
+    firn_store_le64(out + 48, segment->oldest);
+    firn_store_le32(out + 124, firn_crc32c(0, out, 124));
+}
+
+static bool
+is_zero(const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether the fields can have been written by any version 1. */
+static bool
+is_sensible(const struct firn_log_format_segment *segment)
+{
+    if (segment->oldest == 0 || segment->oldest > segment->number) {
+        return false;
+    }
+    if (segment->number == 1) {
+        return segment->previous_salt == 0 && segment->previous_end == 0;
+    }
+    return segment->previous_end >= FIRN_LOG_FORMAT_SEGMENT_SIZE && segment->previous_end % 8 == 0;
+}
+
+int
+firn_log_format_get_segment(const uint8_t *bytes, const char *path,
+                            struct firn_log_format_segment *out, firn_error *err)
+{
+    if (memcmp(bytes, magic, sizeof magic) != 0) {
+        return firn_error_set(err, FIRN_CORRUPT, "%s: offset 0: not a log segment", path);
+    }
+    uint32_t expected = firn_load_le32(bytes + 124);
+    uint32_t got = firn_crc32c(0, bytes, 124);
+    if (expected != got) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "%s: offset 0: the segment's header has checksum %08" PRIx32
+                              ", expected %08" PRIx32,
+                              path, got, expected);
+    }
+    uint32_t version = firn_load_le32(bytes + 8);
+    uint32_t flags = firn_load_le32(bytes + 12);
+    if (version != FIRN_LOG_FORMAT_VERSION || (flags & ~(uint32_t)FIRN_LOG_FORMAT_RECYCLED) != 0 ||
+        !is_zero(bytes + 56, 68)) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "%s: log format version %" PRIu32 " with flags %" PRIx32
+                              ", this program knows version %d",
+                              path, version, flags, FIRN_LOG_FORMAT_VERSION);
+    }
+    struct firn_log_format_segment segment = {
+        .flags = flags,
+        .number = firn_load_le64(bytes + 16),
+        .salt = firn_load_le64(bytes + 24),
+        .previous_salt = firn_load_le64(bytes + 32),
+        .previous_end = firn_load_le64(bytes + 40),
+        .oldest = firn_load_le64(bytes + 48),
+    };
+    if (!is_sensible(&segment)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "%s: offset 0: the segment's header contradicts itself", path);
+    }
+    *out = segment;
+    return FIRN_OK;
+}
+
+/* ---- records ---- */
+
+/* The sum over salt, offset and bytes 4 to 13 of a header. */
+static uint32_t
+header_sum(const uint8_t *bytes, uint64_t salt, uint64_t offset)
+{
+    uint8_t block[26];
+    firn_store_le64(block, salt);
+    firn_store_le64(block + 8, offset);
+    memcpy(block + 16, bytes + 4, 10);
+    return firn_crc32c(0, block, sizeof block);
+}
+
+static uint16_t
+fold(uint32_t sum)
+{
+    return (uint16_t)(sum ^ sum >> 16);
+}
+
+void
+firn_log_format_put_record(const struct firn_log_format_record *record, uint64_t salt,
+                           uint64_t offset, uint8_t *bytes)
+{
+    uint64_t room = firn_log_format_record_room(record->length);
+    CHECK(record->type != 0 && offset % 8 == 0 && record->durable % 8 == 0);
+    CHECK(record->durable <= offset && offset < FIRN_LOG_FORMAT_OFFSET_MAX);
+    firn_store_le32(bytes + 4, record->length);
+    firn_store_le32(bytes + 8, (uint32_t)(record->durable / 8));
+    bytes[12] = record->type;
+    bytes[13] = record->flags;
+    uint32_t sum = header_sum(bytes, salt, offset);
+    firn_store_le16(bytes + 14, fold(sum));
+    size_t end = FIRN_LOG_FORMAT_RECORD_SIZE + (size_t)record->length;
+    memset(bytes + end, 0, (size_t)room - end);
+    firn_store_le32(bytes, firn_crc32c(sum, bytes + 14, (size_t)room - 14));
+}
+
+bool
+firn_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,
+                           struct firn_log_format_record *out)
+{
+    struct firn_log_format_record record = {
+        .length = firn_load_le32(bytes + 4),
+        .durable = (uint64_t)firn_load_le32(bytes + 8) * 8,
+        .type = bytes[12],
+        .flags = bytes[13],
+    };
+    if (record.type == 0 || record.durable > offset ||
+        firn_load_le16(bytes + 14) != fold(header_sum(bytes, salt, offset))) {
+        return false;
+    }
+    *out = record;
+    return true;
+}
+
+bool
+firn_log_format_verify_record(const uint8_t *bytes, const struct firn_log_format_record *record,
+                              uint64_t salt, uint64_t offset)
+{
+    size_t room = (size_t)firn_log_format_record_room(record->length);
+    size_t end = FIRN_LOG_FORMAT_RECORD_SIZE + (size_t)record->length;
+    uint32_t sum = header_sum(bytes, salt, offset);
+    return firn_load_le32(bytes) == firn_crc32c(sum, bytes + 14, room - 14) &&
+           is_zero(bytes + end, room - end);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log/log_format.h: the bytes of the record log, drawn once. docs/formats/log.md is the prose twin.
+ *
+ * Segment <prefix>-<number>.log = header, then records. All integers are little-endian.
+ *
+ *   header, 128 bytes
+ *     0  8  magic "firnlog\n"
+ *     8  4  format version, 1
+ *    12  4  flags: bit 0, bytes behind the last record may be left from an earlier use of the file
+ *    16  8  number of this segment, from 1
+ *    24  8  salt: random
+ *    32  8  salt of the segment before (0 in number 1)
+ *    40  8  where the log ends in the segment before (0 in number 1)
+ *    48  8  number of the oldest segment that belonged to the log when this one was made
+ *    56 68  zero
+ *   124  4  CRC-32C of bytes 0 to 123
+ *
+ *   record, at a multiple of 8
+ *     0  4  crc
+ *     4  4  length of the payload
+ *     8  4  durable mark: [0, 8 * mark) of this segment was durable when the record was written
+ *    12  1  type
+ *    13  1  flags, 0
+ *    14  2  check of the header
+ *    16  …  payload, then zeros up to a multiple of 8
+ *
+ *   seed  = CRC-32C of (salt, offset of the record), 8 bytes each
+ *   h     = seed continued over bytes 4 to 13;  check = low 16 bits of (h xor h >> 16)
+ *   crc   = h continued over byte 14 to the end of the zeros
+ */
+#ifndef FIRN_LOG_LOG_FORMAT_H
+#define FIRN_LOG_LOG_FORMAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "firn/types.h"
+
+enum {
+    FIRN_LOG_FORMAT_VERSION = 1,
+    FIRN_LOG_FORMAT_SEGMENT_SIZE = 128, /* of a segment's header */
+    FIRN_LOG_FORMAT_RECORD_SIZE = 16,   /* of a record's header */
+    FIRN_LOG_FORMAT_RECYCLED = 1        /* flag of a segment */
+};
+
+/* Records begin and end before this offset: marks have 32 bits and count 8 bytes. */
+#define FIRN_LOG_FORMAT_OFFSET_MAX (UINT64_C(32) << 30)
+
+/* The log's own types of records; both are without payload and carry their own offset as durable mark. */
+enum {
+    FIRN_LOG_FORMAT_END = 1, /* the log was closed here */
+    FIRN_LOG_FORMAT_NEXT = 2 /* the log goes on in the next segment, which exists */
+};
+
+struct firn_log_format_segment {
+    uint32_t flags;
+    uint64_t number;
+    uint64_t salt;
+    uint64_t previous_salt;
+    uint64_t previous_end;
+    uint64_t oldest;
+};
+
+struct firn_log_format_record {
+    uint32_t length;
+    uint64_t durable; /* in bytes */
+    uint8_t type;
+    uint8_t flags;
+};
+
+/* The room that a record of this payload takes. */
+static inline uint64_t
+firn_log_format_record_room(uint64_t length)
+{
+    return (FIRN_LOG_FORMAT_RECORD_SIZE + length + 7) & ~UINT64_C(7);
+}
+
+/* Writes all 128 bytes. */
+void firn_log_format_put_segment(const struct firn_log_format_segment *segment, uint8_t *out);
+/* Reads and checks 128 bytes. FIRN_CORRUPT or FIRN_NEWER, naming path. */
+FIRN_MUST_CHECK int firn_log_format_get_segment(const uint8_t *bytes, const char *path,
+                                                struct firn_log_format_segment *out,
+                                                firn_error *err);
+
+/* Fills the header of a record whose payload stands behind it and writes the zeros behind that:
+ * firn_log_format_record_room(record->length) bytes in all. */
+void firn_log_format_put_record(const struct firn_log_format_record *record, uint64_t salt,
+                                uint64_t offset, uint8_t *bytes);
+/* Reads the 16 bytes of a header. False where they cannot begin a record of this segment: wrong check, no type, a mark
+ * behind the record. */
+bool firn_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,
+                                struct firn_log_format_record *out);
+/* Whether the whole record stands there, checksum and zeros included: firn_log_format_record_room(length) bytes. */
+bool firn_log_format_verify_record(const uint8_t *bytes,
+                                   const struct firn_log_format_record *record, uint64_t salt,
+                                   uint64_t offset);
+
+#endif

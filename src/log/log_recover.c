@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log/log_recover.c: what is in a log, and is it whole.
+ *
+ * A log is the chain of its segments. The newest segment's header says which is the oldest that belongs to it; all from
+ * there on must be present, and each header names the salt of the segment before and the offset where the log ends in
+ * it. Files numbered below the oldest were removed on purpose (a power cut may bring them back) and are not looked at.
+ *
+ * In a segment that has a successor every byte up to the named end was durable before the successor was made: a bad
+ * record there is damage. Bytes behind that end never belong to the log again.
+ *
+ * In the newest segment records are read until there is no whole one. That place, `end`, is one of three:
+ *
+ *   damage    a record of this segment, before or behind it, says that a higher offset was durable when it was written.
+ *             A closing record always says so of everything before it.
+ *   a cut     not so, but something was written there: bytes of a torn record, or whole records further behind (pages
+ *             reach a disk in any order). What lies behind `end` was not durable, so nobody was told that it was; it is
+ *             given up.
+ *   the end   nothing was written there.
+ *
+ * (I3) What is shown to visit is a prefix of what was appended, and holds everything that was durable, or an error is
+ *      returned that names file and offset. Two states cannot be told from those that a crash leaves: bad bytes above
+ *      the highest mark (the last group before a crash), and a newest segment that was shortened from outside. Both
+ *      yield a shorter prefix.
+ *
+ * A newest segment that ends with the record NEXT has lost its successor, because NEXT is written when that is durable.
+ *
+ * Another process may be appending while a read-only opener is here. It appends whole records with one write each, so
+ * what looks bad is at most the record being written now. Before a place is judged it is read again; a mark that made it
+ * look like damage was found after that record had been written whole, so the second look is certain. Segments may be
+ * added (the walk goes on into them) and removed (the walk starts again if it has shown nothing yet, else the caller is
+ * told to try again: FIRN_BUSY).
+ */
+#include "log/log_recover.h"
+
+#include <inttypes.h>
+
+#include "base/bytes.h"
+#include "log/log_reader.h"
+#include "log/log_segment.h"
+
+enum { ATTEMPTS_MAX = 8 };
+
+struct walk {
+    struct firn_os_dir *dir;
+    const char *prefix;
+    int (*visit)(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+                 firn_error *err);
+    void *ctx;
+    struct firn_log_reader reader; /* of the segment that is being read */
+    struct firn_log_recover *out;
+};
+
+/* ---- records ---- */
+
+static int
+damage(const struct firn_log_reader *reader, uint64_t offset, const char *what, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "%s: offset %" PRIu64 ": %s",
+                          firn_os_file_path(reader->file), offset, what);
+}
+
+/* Judges a record that verified: is it one that this version can have written? */
+static int
+check_record(const struct firn_log_reader *reader, uint64_t offset,
+             const struct firn_log_reader_record *record, firn_error *err)
+{
+    const struct firn_log_format_record *header = &record->header;
+    bool is_own = header->type < FIRN_LOG_TYPE_USER;
+    bool is_known = header->type == FIRN_LOG_FORMAT_END || header->type == FIRN_LOG_FORMAT_NEXT;
+    if (header->flags != 0 || (is_own && !is_known)) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "%s: offset %" PRIu64
+                              ": a record of type %u with flags %u, unknown to format version %d",
+                              firn_os_file_path(reader->file), offset, header->type, header->flags,
+                              FIRN_LOG_FORMAT_VERSION);
+    }
+    if (is_own && (header->length != 0 || header->durable != offset)) {
+        return damage(reader, offset, "a closing record that contradicts itself", err);
+    }
+    return FIRN_OK;
+}
+
+static int
+show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_record *record,
+            firn_error *err)
+{
+    if (record->header.type < FIRN_LOG_TYPE_USER) {
+        return FIRN_OK;
+    }
+    walk->out->found.record_count++;
+    struct firn_log_position position = {walk->reader.segment.number, offset};
+    return walk->visit(walk->ctx, record->header.type, record->payload, position, err);
+}
+
+/* Takes note of where the log ends in the segment being read, which has a successor. */
+static int
+note_end(struct walk *walk, uint64_t end, firn_error *err)
+{
+    walk->out->older_size_bytes += end;
+    if (firn_buf_append_le64(&walk->out->older_ends, end) != FIRN_OK) {
+        return firn_error_no_memory(err, "a log's segments");
+    }
+    return FIRN_OK;
+}
+
+/* ---- a segment that has a successor ---- */
+
+static int
+read_closed_segment(struct walk *walk, uint64_t end, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t offset = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    while (offset < end) {
+        struct firn_log_reader_record record;
+        bool is_valid;
+        FIRN_TRY(firn_log_reader_read(&walk->reader, offset, &record, &is_valid, err));
+        if (!is_valid) {
+            rc = damage(&walk->reader, offset, "bad bytes where a durable record stood", err);
+            goto out;
+        }
+        FIRN_TRY(check_record(&walk->reader, offset, &record, err));
+        if (record.header.type == FIRN_LOG_FORMAT_NEXT || record.end > end) {
+            rc = damage(&walk->reader, offset, "a record across the segment's end", err);
+            goto out;
+        }
+        FIRN_TRY(show_record(walk, offset, &record, err));
+        offset = record.end;
+    }
+out:
+    return rc;
+}
+
+/* ---- the newest segment ---- */
+
+/* Reads the record at offset; where it looks bad, once more from the file as it is now. */
+static int
+read_with_second_look(struct walk *walk, uint64_t offset, struct firn_log_reader_record *record,
+                      bool *out_is_valid, struct firn_log_reader_tail *out_tail, firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_log_reader_read(&walk->reader, offset, record, out_is_valid, err));
+    if (!*out_is_valid) {
+        FIRN_TRY(firn_log_reader_refresh(&walk->reader, err));
+        FIRN_TRY(firn_log_reader_tail(&walk->reader, offset, out_tail, err));
+        FIRN_TRY(firn_log_reader_refresh(&walk->reader, err));
+        FIRN_TRY(firn_log_reader_read(&walk->reader, offset, record, out_is_valid, err));
+    }
+out:
+    return rc;
+}
+
+/* The place behind the last whole record: damage, a cut, or the end. */
+static int
+judge_end(struct walk *walk, uint64_t end, const struct firn_log_reader_tail *tail, firn_error *err)
+{
+    struct firn_log_recover *out = walk->out;
+    uint64_t durable = tail->durable > out->durable ? tail->durable : out->durable;
+    if (durable > end) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "%s: offset %" PRIu64
+                              ": bad bytes, in a part that was durable up to offset %" PRIu64,
+                              firn_os_file_path(walk->reader.file), end, durable);
+    }
+    out->end = end;
+    if (tail->has_torn_record || tail->has_later_record) {
+        out->found.was_cut = true;
+        out->found.was_closed_cleanly = false;
+        out->found.cut = (struct firn_log_position){out->last.number, end};
+        out->found.cut_bytes = walk->reader.size_bytes > end ? walk->reader.size_bytes - end : 0;
+    }
+    return FIRN_OK;
+}
+
+/* *out_goes_on: the segment ends with NEXT, at *out_end. */
+static int
+read_newest_segment(struct walk *walk, bool *out_goes_on, uint64_t *out_end, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_log_recover *out = walk->out;
+    uint64_t offset = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    *out_goes_on = false;
+    out->last = walk->reader.segment;
+    out->durable = 0;
+    out->found.was_closed_cleanly = false;
+    for (;;) {
+        struct firn_log_reader_record record;
+        struct firn_log_reader_tail tail;
+        bool is_valid;
+        FIRN_TRY(read_with_second_look(walk, offset, &record, &is_valid, &tail, err));
+        if (!is_valid) {
+            rc = judge_end(walk, offset, &tail, err);
+            goto out;
+        }
+        FIRN_TRY(check_record(&walk->reader, offset, &record, err));
+        if (record.header.type == FIRN_LOG_FORMAT_NEXT) {
+            *out_goes_on = true;
+            *out_end = offset;
+            goto out;
+        }
+        if (record.header.durable > out->durable) {
+            out->durable = record.header.durable;
+        }
+        out->found.was_closed_cleanly = record.header.type == FIRN_LOG_FORMAT_END;
+        FIRN_TRY(show_record(walk, offset, &record, err));
+        offset = record.end;
+    }
+out:
+    return rc;
+}
+
+/* ---- the chain ---- */
+
+/* Opens the segment behind the one being read and checks that it continues it. */
+static int
+open_successor(struct walk *walk, struct firn_log_reader *next, firn_error *err)
+{
+    const struct firn_log_format_segment *segment = &walk->reader.segment;
+    int rc = firn_log_reader_open(next, walk->dir, walk->prefix, segment->number + 1, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (next->segment.previous_salt != segment->salt || next->segment.oldest < segment->oldest) {
+        rc = damage(next, 32, "this segment does not continue the one before it", err);
+        firn_log_reader_close(next);
+    }
+    return rc;
+}
+
+static void
+step_to(struct walk *walk, struct firn_log_reader *next)
+{
+    firn_log_reader_close(&walk->reader);
+    walk->reader = *next;
+    *next = (struct firn_log_reader){0};
+}
+
+/* A segment that should be there is not: removed by a process that goes on writing, or lost. */
+static int
+missing_segment(struct walk *walk, uint64_t number, firn_error *err)
+{
+    uint64_t newest = 0;
+    struct firn_log_reader reader = {0};
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_log_segment_newest(walk->dir, walk->prefix, &newest, err));
+    if (newest > number) {
+        FIRN_TRY(firn_log_reader_open(&reader, walk->dir, walk->prefix, newest, err));
+    }
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    firn_log_segment_name(walk->prefix, number, name);
+    if (newest > number && reader.segment.oldest > number) {
+        rc = firn_error_set(err, FIRN_BUSY, "%s/%s was removed while the log was read",
+                            firn_os_dir_path(walk->dir), name);
+    } else {
+        rc = firn_error_set(err, FIRN_CORRUPT, "%s/%s is missing, and the log needs it",
+                            firn_os_dir_path(walk->dir), name);
+    }
+out:
+    firn_log_reader_close(&reader);
+    return rc;
+}
+
+/* Reads from the segment that is open to the end of the log. newest is the newest segment known so far. */
+static int
+walk_chain(struct walk *walk, uint64_t newest, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_log_reader next = {0};
+    bool goes_on = true;
+    while (goes_on) {
+        uint64_t number = walk->reader.segment.number;
+        uint64_t end = 0;
+        bool is_read = number == newest;
+        if (is_read) {
+            FIRN_TRY(read_newest_segment(walk, &goes_on, &end, err));
+        }
+        if (goes_on) {
+            rc = open_successor(walk, &next, err);
+            if (rc == FIRN_NOT_FOUND) {
+                rc = missing_segment(walk, number + 1, err);
+            }
+            FIRN_TRY(rc);
+            if (!is_read) {
+                FIRN_TRY(read_closed_segment(walk, next.segment.previous_end, err));
+            } else if (next.segment.previous_end != end) {
+                rc = damage(&next, 40, "the segment before ends elsewhere", err);
+                goto out;
+            }
+            FIRN_TRY(note_end(walk, next.segment.previous_end, err));
+            newest = number + 1 > newest ? number + 1 : newest;
+            step_to(walk, &next);
+        }
+    }
+out:
+    firn_log_reader_close(&next);
+    return rc;
+}
+
+/* Opens the oldest segment of the log whose newest one is `newest`. */
+static int
+open_oldest(struct walk *walk, uint64_t newest, firn_error *err)
+{
+    int rc = firn_log_reader_open(&walk->reader, walk->dir, walk->prefix, newest, err);
+    uint64_t number = newest;
+    if (rc == FIRN_OK && walk->reader.segment.oldest != newest) {
+        number = walk->reader.segment.oldest;
+        firn_log_reader_close(&walk->reader);
+        rc = firn_log_reader_open(&walk->reader, walk->dir, walk->prefix, number, err);
+    }
+    return rc == FIRN_NOT_FOUND ? missing_segment(walk, number, err) : rc;
+}
+
+static int
+attempt(struct walk *walk, firn_error *err)
+{
+    uint64_t newest = 0;
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_log_segment_newest(walk->dir, walk->prefix, &newest, err));
+    if (newest == 0) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "%s: there is no log '%s'",
+                            firn_os_dir_path(walk->dir), walk->prefix);
+        goto out;
+    }
+    FIRN_TRY(open_oldest(walk, newest, err));
+    FIRN_TRY(walk_chain(walk, newest, err));
+out:
+    firn_log_reader_close(&walk->reader);
+    return rc;
+}
+
+int
+firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *options,
+                     int (*visit)(void *ctx, uint8_t type, firn_slice record,
+                                  struct firn_log_position position, firn_error *err),
+                     void *ctx, struct firn_log_recover *out, firn_error *err)
+{
+    *out = (struct firn_log_recover){0};
+    struct walk walk = {
+        .dir = dir, .prefix = options->prefix, .visit = visit, .ctx = ctx, .out = out};
+    int rc = FIRN_BUSY;
+    for (int i = 0; i < ATTEMPTS_MAX && rc == FIRN_BUSY && out->found.record_count == 0; i++) {
+        firn_log_recover_deinit(out);
+        rc = attempt(&walk, err);
+    }
+    return rc;
+}
+
+void
+firn_log_recover_deinit(struct firn_log_recover *recover)
+{
+    firn_buf_deinit(&recover->older_ends);
+    *recover = (struct firn_log_recover){0};
+}

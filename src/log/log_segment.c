@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log/log_segment.c: segments as files.
+ *
+ * (I1) A segment that is visible under its name has a good header. It is made under a temporary name, its header is
+ *      written and synced, then it is renamed and the directory synced. So a bad header is damage, never the trace of a
+ *      crash; and a segment whose name a power cut took away held no records yet.
+ *
+ * Temporary files are left behind by crashes only. They are removed before a segment is made under the same name, and
+ * when a log is opened for writing. They are removed, never truncated: where the file system cannot rename without
+ * replacing, the seam links the new name and then removes the old one, and a crash between the two leaves a temporary
+ * name for a live segment.
+ *
+ * Names are "<prefix>-<number>.log" with the number in decimal, six digits or more, and no needless leading zero: one
+ * number has one name. Other files of the directory are not looked at.
+ */
+#include "log/log_segment.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+enum { NUMBER_DIGITS_MIN = 6 };
+
+static const char suffix[] = ".log";
+static const char temporary_suffix[] = ".log.tmp";
+
+/* ---- names ---- */
+
+int
+firn_log_segment_check_prefix(const char *prefix, firn_error *err)
+{
+    size_t size = strlen(prefix);
+    if (size == 0 || size > FIRN_LOG_SEGMENT_PREFIX_MAX) {
+        return firn_error_set(err, FIRN_INVALID, "a log's prefix has 1 to %d bytes, not %zu",
+                              FIRN_LOG_SEGMENT_PREFIX_MAX, size);
+    }
+    return FIRN_OK;
+}
+
+static void
+name_with_suffix(const char *prefix, uint64_t number, const char *end, char *out)
+{
+    int size = snprintf(out, FIRN_LOG_SEGMENT_NAME_SIZE, "%s-%0*" PRIu64 "%s", prefix,
+                        NUMBER_DIGITS_MIN, number, end);
+    CHECK(size > 0 && size < FIRN_LOG_SEGMENT_NAME_SIZE);
+}
+
+void
+firn_log_segment_name(const char *prefix, uint64_t number, char *out)
+{
+    name_with_suffix(prefix, number, suffix, out);
+}
+
+/* The number in "<prefix>-<number><end>"; 0 for every other name. */
+static uint64_t
+parse_name(const char *name, const char *prefix, const char *end)
+{
+    size_t prefix_size = strlen(prefix);
+    if (strncmp(name, prefix, prefix_size) != 0 || name[prefix_size] != '-') {
+        return 0;
+    }
+    uint64_t number = 0;
+    for (const char *at = name + prefix_size + 1; *at >= '0' && *at <= '9'; at++) {
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number)) {
+            return 0;
+        }
+    }
+    char expected[FIRN_LOG_SEGMENT_NAME_SIZE];
+    name_with_suffix(prefix, number, end, expected);
+    return strcmp(name, expected) == 0 ? number : 0;
+}
+
+/* ---- what is there ---- */
+
+struct scan {
+    struct firn_os_dir *dir;
+    const char *prefix;
+    uint64_t newest;
+    uint64_t oldest;
+    bool has_stale; /* a name that tidying would remove */
+    char stale[FIRN_LOG_SEGMENT_NAME_SIZE];
+};
+
+static int
+visit_newest(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct scan *scan = ctx;
+    uint64_t number = parse_name(entry->name, scan->prefix, suffix);
+    if (number > scan->newest) {
+        scan->newest = number;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_log_segment_newest(struct firn_os_dir *dir, const char *prefix, uint64_t *out, firn_error *err)
+{
+    struct scan scan = {.prefix = prefix};
+    int rc = firn_os_dir_list(dir, visit_newest, &scan, err);
+    *out = rc == FIRN_OK ? scan.newest : 0;
+    return rc;
+}
+
+static int
+visit_stale(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct scan *scan = ctx;
+    uint64_t number = parse_name(entry->name, scan->prefix, suffix);
+    bool is_removed = number != 0 && number < scan->oldest;
+    bool is_unfinished = parse_name(entry->name, scan->prefix, temporary_suffix) != 0;
+    if (!is_removed && !is_unfinished) {
+        return FIRN_OK;
+    }
+    memcpy(scan->stale, entry->name, entry->name_size + 1);
+    scan->has_stale = true;
+    return FIRN_CANCELLED;
+}
+
+static int
+remove_if_there(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    firn_error local;
+    int rc = firn_os_remove_file(dir, name, &local);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = local;
+    }
+    return rc;
+}
+
+int
+firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix, uint64_t oldest, firn_error *err)
+{
+    /* One at a time: there is hardly ever one, and a directory is not changed while it is listed. */
+    struct scan scan = {.prefix = prefix, .oldest = oldest};
+    int rc;
+    do {
+        scan.has_stale = false;
+        rc = firn_os_dir_list(dir, visit_stale, &scan, err);
+        if (rc == FIRN_CANCELLED && scan.has_stale) {
+            rc = remove_if_there(dir, scan.stale, err);
+        }
+    } while (rc == FIRN_OK && scan.has_stale);
+    return rc;
+}
+
+int
+firn_log_segment_remove(struct firn_os_dir *dir, const char *prefix, uint64_t number,
+                        firn_error *err)
+{
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    firn_log_segment_name(prefix, number, name);
+    return remove_if_there(dir, name, err);
+}
+
+/* ---- opening and creating ---- */
+
+int
+firn_log_segment_open(struct firn_os_dir *dir, const char *prefix, uint64_t number, unsigned flags,
+                      struct firn_os_file **out_file, struct firn_log_format_segment *out,
+                      firn_error *err)
+{
+    *out_file = NULL;
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    firn_log_segment_name(prefix, number, name);
+    struct firn_os_file *file = NULL;
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_os_file_open(dir, name, flags, 0, &file, err));
+    uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
+    FIRN_TRY(firn_os_file_read_exact(file, 0, bytes, sizeof bytes, err));
+    FIRN_TRY(firn_log_format_get_segment(bytes, firn_os_file_path(file), out, err));
+    if (out->number != number) {
+        rc = firn_error_set(err, FIRN_CORRUPT,
+                            "%s: offset 16: this is segment %" PRIu64 " under another's name",
+                            firn_os_file_path(file), out->number);
+        goto out;
+    }
+    *out_file = file;
+    file = NULL;
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+static int
+write_header(struct firn_os_dir *dir, const char *name,
+             const struct firn_log_format_segment *segment, firn_error *err)
+{
+    uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
+    firn_log_format_put_segment(segment, bytes);
+    struct firn_os_file *file = NULL;
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600,
+                               &file, err));
+    FIRN_TRY(firn_os_file_write(file, 0, bytes, sizeof bytes, err));
+    FIRN_TRY(firn_os_file_sync(file, err));
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+int
+firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
+                        struct firn_log_format_segment *segment, struct firn_os_file **out,
+                        firn_error *err)
+{
+    *out = NULL;
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    char temporary[FIRN_LOG_SEGMENT_NAME_SIZE];
+    firn_log_segment_name(prefix, segment->number, name);
+    name_with_suffix(prefix, segment->number, temporary_suffix, temporary);
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_os_random(firn_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
+    FIRN_TRY(remove_if_there(dir, temporary, err));
+    FIRN_TRY(write_header(dir, temporary, segment, err));
+    FIRN_TRY(firn_os_rename(dir, temporary, dir, name, FIRN_OS_RENAME_NO_REPLACE, err));
+    FIRN_TRY(firn_os_dir_sync(dir, err));
+    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, out, err));
+out:
+    return rc;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/log/log_support.c
+ */
+#include "log_support.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+
+static size_t
+payload_size(uint64_t i)
+{
+    uint64_t mixed = (i + 1) * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+    switch (mixed % 16) {
+    case 0:
+        return 0;
+    case 1:
+        return 500 + mixed / 16 % 1200;
+    default:
+        return 1 + mixed / 16 % 60;
+    }
+}
+
+uint8_t
+log_support_record(uint64_t i, struct firn_buf *out)
+{
+    assert_int_equal(firn_buf_set_size(out, payload_size(i)), FIRN_OK);
+    for (size_t at = 0; at < out->size; at++) {
+        out->data[at] = (uint8_t)(i * 131 + at * 7 + (at >> 8));
+    }
+    return (uint8_t)(FIRN_LOG_TYPE_USER + i % 240);
+}
+
+int
+log_support_append(struct firn_log *log, uint64_t i, struct firn_log_position *out, firn_error *err)
+{
+    struct firn_buf payload = {0};
+    uint8_t type = log_support_record(i, &payload);
+    size_t cut = payload.size / 3;
+    firn_slice parts[3] = {
+        firn_bytes(payload.data, cut), firn_bytes(NULL, 0),
+        firn_bytes(payload.size == 0 ? NULL : payload.data + cut, payload.size - cut)};
+    if (i % 2 == 0) {
+        parts[0] = firn_buf_slice(&payload);
+    }
+    int rc = firn_log_append(log, type, parts, i % 2 == 0 ? 1 : 3, out, err);
+    firn_buf_deinit(&payload);
+    return rc;
+}
+
+int
+log_support_visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+                  firn_error *err)
+{
+    (void)err;
+    struct log_support_seen *seen = ctx;
+    struct firn_buf payload = {0};
+    uint8_t expected = log_support_record(seen->first + seen->count, &payload);
+    if (type != expected || record.size != payload.size ||
+        (record.size > 0 && memcmp(record.data, payload.data, record.size) != 0)) {
+        seen->is_wrong = true;
+    }
+    firn_buf_deinit(&payload);
+    seen->count++;
+    seen->last = position;
+    return seen->count == seen->stop_at ? FIRN_CANCELLED : FIRN_OK;
+}
+
+int
+log_support_read(struct firn_os_dir *dir, const struct firn_log_options *options,
+                 struct log_support_seen *seen, struct firn_log_recovery *recovery, firn_error *err)
+{
+    struct firn_log *log = NULL;
+    int rc = firn_log_open(dir, options, log_support_visit, seen, &log, recovery, err);
+    assert_true((rc == FIRN_OK) == (log != NULL));
+    firn_log_abandon(log);
+    return rc;
+}
+
+void
+log_support_get_file(struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+{
+    firn_error err;
+    struct firn_os_file *file = NULL;
+    struct firn_os_stat stat;
+    assert_int_equal(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, &err), FIRN_OK);
+    assert_int_equal(firn_os_file_stat(file, &stat, &err), FIRN_OK);
+    size_t start = out->size;
+    assert_int_equal(firn_buf_set_size(out, start + (size_t)stat.size_bytes), FIRN_OK);
+    assert_int_equal(
+        firn_os_file_read_exact(file, 0, out->data + start, (size_t)stat.size_bytes, &err),
+        FIRN_OK);
+    firn_os_file_close(file);
+}
+
+void
+log_support_put_file(struct firn_os_dir *dir, const char *name, firn_slice bytes)
+{
+    firn_error err;
+    struct firn_os_file *file = NULL;
+    assert_int_equal(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE,
+                                       0600, &file, &err),
+                     FIRN_OK);
+    if (bytes.size > 0) {
+        assert_int_equal(firn_os_file_write(file, 0, bytes.data, bytes.size, &err), FIRN_OK);
+    }
+    firn_os_file_close(file);
+}
+
+bool
+log_support_has_file(struct firn_os_dir *dir, const char *name)
+{
+    struct firn_os_stat stat;
+    return firn_os_stat(dir, name, &stat, NULL) == FIRN_OK;
+}
+
+struct firn_os_dir *
+log_support_root(struct firn_os *os)
+{
+    firn_error err;
+    struct firn_os_dir *dir = NULL;
+    assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
+    return dir;
+}

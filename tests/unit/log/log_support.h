@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/log/log_support.h: what the tests of the log share. Record number i has a type and a payload that follow from i
+ * alone, so that a log is compared with a range of numbers.
+ */
+#ifndef FIRN_TEST_LOG_SUPPORT_H
+#define FIRN_TEST_LOG_SUPPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "log/log.h"
+#include "os/os.h"
+
+/* Replaces the contents of out by the payload of record i; returns its type. */
+uint8_t log_support_record(uint64_t i, struct firn_buf *out);
+/* Appends record i, in one to three parts. */
+int log_support_append(struct firn_log *log, uint64_t i, struct firn_log_position *out,
+                       firn_error *err);
+
+/* Passed as ctx to log_support_visit: counts records and compares each with its number. */
+struct log_support_seen {
+    uint64_t first;   /* number of the first record */
+    uint64_t count;   /* records seen */
+    bool is_wrong;    /* one differed */
+    uint64_t stop_at; /* not 0: the visit of that many records returns FIRN_CANCELLED */
+    struct firn_log_position last;
+};
+int log_support_visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+                      firn_error *err);
+
+/* Opens, reads, and closes with firn_log_abandon again; the result of firn_log_open. */
+int log_support_read(struct firn_os_dir *dir, const struct firn_log_options *options,
+                     struct log_support_seen *seen, struct firn_log_recovery *recovery,
+                     firn_error *err);
+
+/* Whole files: reading appends to out; writing creates or replaces. They must succeed. */
+void log_support_get_file(struct firn_os_dir *dir, const char *name, struct firn_buf *out);
+void log_support_put_file(struct firn_os_dir *dir, const char *name, firn_slice bytes);
+bool log_support_has_file(struct firn_os_dir *dir, const char *name);
+
+/* The root directory of a memory file system. */
+struct firn_os_dir *log_support_root(struct firn_os *os);
+
+#endif

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/log: the record log on a real disk: appending, closing, opening again, segments, removal, limits.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "log_support.h"
+#include "support/test_alloc.h"
+
+struct fixture {
+    char path[256];
+    struct firn_os_dir *dir;
+};
+
+static int
+remove_entry(void *ctx, const struct firn_os_dirent *entry)
+{
+    char *name = ctx;
+    (void)snprintf(name, 256, "%s", entry->name);
+    return FIRN_CANCELLED;
+}
+
+static int
+set_up(void **state)
+{
+    static struct fixture fixture;
+    const char *base = getenv("TMPDIR");
+    (void)snprintf(fixture.path, sizeof fixture.path, "%s/firn-log-XXXXXX",
+                   base != NULL ? base : "/tmp");
+    if (mkdtemp(fixture.path) == NULL) {
+        return -1;
+    }
+    test_alloc_install();
+    *state = &fixture;
+    return firn_os_dir_open_path(firn_os_default(), fixture.path, &fixture.dir, NULL);
+}
+
+static int
+tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    char name[256];
+    while (firn_os_dir_list(fixture->dir, remove_entry, name, NULL) == FIRN_CANCELLED) {
+        if (firn_os_remove_file(fixture->dir, name, NULL) != FIRN_OK) {
+            return -1;
+        }
+    }
+    firn_os_dir_close(fixture->dir);
+    bool has_leaked = test_alloc_alive() != 0;
+    test_alloc_uninstall();
+    return has_leaked ? -1 : remove(fixture->path);
+}
+
+static const struct firn_log_options wal = {.prefix = "wal"};
+static const struct firn_log_options wal_small = {.prefix = "wal", .segment_size_bytes = 300};
+static const struct firn_log_options wal_read_only = {.prefix = "wal", .read_only = true};
+
+static struct firn_log *
+create(struct fixture *fixture, const struct firn_log_options *options)
+{
+    firn_error err = {0};
+    struct firn_log *log = NULL;
+    int rc = firn_log_create(fixture->dir, options, &log, &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(rc, FIRN_OK);
+    return log;
+}
+
+/* Opens a log that must hold exactly records first to first + count - 1. */
+static struct firn_log *
+open_expecting(struct fixture *fixture, const struct firn_log_options *options, uint64_t first,
+               uint64_t count, struct firn_log_recovery *recovery)
+{
+    firn_error err = {0};
+    struct firn_log *log = NULL;
+    struct log_support_seen seen = {.first = first};
+    struct firn_log_recovery ignored;
+    recovery = recovery == NULL ? &ignored : recovery;
+    int rc = firn_log_open(fixture->dir, options, log_support_visit, &seen, &log, recovery, &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(rc, FIRN_OK);
+    assert_false(seen.is_wrong);
+    assert_int_equal(seen.count, count);
+    assert_int_equal(recovery->record_count, count);
+    return log;
+}
+
+static void
+append_range(struct firn_log *log, uint64_t first, uint64_t count)
+{
+    firn_error err;
+    for (uint64_t i = first; i < first + count; i++) {
+        assert_int_equal(log_support_append(log, i, NULL, &err), FIRN_OK);
+    }
+}
+
+static void
+records_come_back_in_order_after_a_clean_close(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    struct firn_log *log = create(fixture, &wal);
+    struct firn_log_position first;
+    struct firn_log_position second;
+    assert_int_equal(log_support_append(log, 0, &first, &err), FIRN_OK);
+    struct firn_log_position end = firn_log_end(log);
+    assert_int_equal(log_support_append(log, 1, &second, &err), FIRN_OK);
+    assert_int_equal(first.segment, 1);
+    assert_int_equal(first.offset, 128);
+    assert_int_equal(second.offset, end.offset);
+    append_range(log, 2, 98);
+    assert_int_equal(firn_log_size_bytes(log), firn_log_end(log).offset);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    struct firn_log_recovery recovery;
+    log = open_expecting(fixture, &wal, 0, 100, &recovery);
+    assert_true(recovery.was_closed_cleanly);
+    assert_false(recovery.was_cut);
+    firn_log_abandon(log);
+}
+
+static void
+records_survive_a_process_that_does_not_close(void **state)
+{
+    struct fixture *fixture = *state;
+    struct firn_log *log = create(fixture, &wal);
+    append_range(log, 0, 40);
+    firn_log_abandon(log);
+    struct firn_log_recovery recovery;
+    log = open_expecting(fixture, &wal, 0, 40, &recovery);
+    assert_false(recovery.was_closed_cleanly);
+    assert_false(recovery.was_cut);
+    append_range(log, 40, 1);
+    firn_log_abandon(log);
+    log = open_expecting(fixture, &wal, 0, 41, NULL);
+    assert_int_equal(firn_log_end(log).segment, 1);
+    firn_log_abandon(log);
+}
+
+static void
+opening_and_closing_a_hundred_times_stays_in_one_segment(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    struct firn_log *log = create(fixture, &wal);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    for (uint64_t i = 0; i < 100; i++) {
+        struct firn_log_recovery recovery;
+        log = open_expecting(fixture, &wal, 0, i, &recovery);
+        assert_true(recovery.was_closed_cleanly);
+        append_range(log, i, 1);
+        assert_int_equal(firn_log_end(log).segment, 1);
+        assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    }
+    /* Nothing to say: nothing is written. */
+    struct firn_buf before = {0};
+    struct firn_buf after = {0};
+    log_support_get_file(fixture->dir, "wal-000001.log", &before);
+    log = open_expecting(fixture, &wal, 0, 100, NULL);
+    assert_int_equal(firn_log_sync(log, &err), FIRN_OK);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    log_support_get_file(fixture->dir, "wal-000001.log", &after);
+    assert_int_equal(before.size, after.size);
+    assert_memory_equal(before.data, after.data, before.size);
+    firn_buf_deinit(&before);
+    firn_buf_deinit(&after);
+}
+
+static void
+a_log_grows_over_segments_and_reads_across_them(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    struct firn_log *log = create(fixture, &wal_small);
+    append_range(log, 0, 200);
+    struct firn_log_position end = firn_log_end(log);
+    assert_true(end.segment > 20);
+    assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
+    assert_int_equal(firn_log_end(log).segment, end.segment + 1);
+    assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
+    uint64_t size_bytes = firn_log_size_bytes(log);
+    append_range(log, 200, 1);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    log = open_expecting(fixture, &wal_small, 0, 201, NULL);
+    assert_true(firn_log_size_bytes(log) > size_bytes);
+    append_range(log, 201, 30);
+    firn_log_abandon(log);
+    firn_log_abandon(open_expecting(fixture, &wal_read_only, 0, 231, NULL));
+}
+
+static void
+removed_segments_go_with_the_next_one_and_stay_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    struct firn_log *log = create(fixture, &wal);
+    append_range(log, 0, 10);
+    assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
+    append_range(log, 10, 10);
+    assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
+    append_range(log, 20, 10);
+    uint64_t size_bytes = firn_log_size_bytes(log);
+    assert_int_equal(firn_log_remove_before(log, 4, &err), FIRN_INVALID);
+    assert_int_equal(firn_log_remove_before(log, 2, &err), FIRN_OK);
+    assert_true(log_support_has_file(fixture->dir, "wal-000001.log"));
+    struct firn_buf first = {0};
+    log_support_get_file(fixture->dir, "wal-000001.log", &first);
+    assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
+    assert_false(log_support_has_file(fixture->dir, "wal-000001.log"));
+    assert_true(firn_log_size_bytes(log) < size_bytes);
+    assert_int_equal(firn_log_remove_before(log, 3, &err), FIRN_OK);
+    assert_int_equal(firn_log_remove_before(log, 1, &err), FIRN_OK);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    assert_false(log_support_has_file(fixture->dir, "wal-000002.log"));
+    assert_true(log_support_has_file(fixture->dir, "wal-000003.log"));
+    /* A power cut may bring a removed file back: readers pass over it, a writer removes it. */
+    log_support_put_file(fixture->dir, "wal-000001.log", firn_buf_slice(&first));
+    log_support_put_file(fixture->dir, "wal-000009.log.tmp", firn_str("unfinished"));
+    firn_log_abandon(open_expecting(fixture, &wal_read_only, 20, 10, NULL));
+    assert_true(log_support_has_file(fixture->dir, "wal-000001.log"));
+    assert_true(log_support_has_file(fixture->dir, "wal-000009.log.tmp"));
+    firn_log_abandon(open_expecting(fixture, &wal, 20, 10, NULL));
+    assert_false(log_support_has_file(fixture->dir, "wal-000001.log"));
+    assert_false(log_support_has_file(fixture->dir, "wal-000009.log.tmp"));
+    firn_buf_deinit(&first);
+}
+
+static void
+names_that_are_not_the_logs_are_left_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    static const char *const names[] = {"wal-0000002.log",
+                                        "wal-2.log",
+                                        "wal-000002.log.bak",
+                                        "wal-000002",
+                                        "xwal-000002.log",
+                                        "wal-x-000002.log",
+                                        "wal--00002.log",
+                                        "wal-000000.log",
+                                        "wal-000002.logx",
+                                        "wal-99999999999999999999999.log",
+                                        "wal-",
+                                        "wal-0000002.log.tmp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        log_support_put_file(fixture->dir, names[i], firn_str("somebody else's"));
+    }
+    struct firn_log *log = create(fixture, &wal);
+    append_range(log, 0, 3);
+    assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    firn_log_abandon(open_expecting(fixture, &wal, 0, 3, NULL));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_true(log_support_has_file(fixture->dir, names[i]));
+    }
+}
+
+static void
+two_logs_share_a_directory(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    static const struct firn_log_options other = {.prefix = "wal-journal"};
+    struct firn_log *one = create(fixture, &wal);
+    struct firn_log *two = create(fixture, &other);
+    append_range(one, 0, 5);
+    append_range(two, 100, 6);
+    assert_int_equal(firn_log_close(one, &err), FIRN_OK);
+    assert_int_equal(firn_log_close(two, &err), FIRN_OK);
+    firn_log_abandon(open_expecting(fixture, &wal, 0, 5, NULL));
+    firn_log_abandon(open_expecting(fixture, &other, 100, 6, NULL));
+}
+
+static void
+large_records_round_trip(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    enum { SIZE = 3 * 1024 * 1024 + 5 };
+    uint8_t *bytes = malloc(SIZE);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < SIZE; i++) {
+        bytes[i] = (uint8_t)(i ^ i >> 11);
+    }
+    struct firn_log *log = create(fixture, &wal);
+    firn_slice whole = firn_bytes(bytes, SIZE);
+    assert_int_equal(firn_log_append(log, 16, &whole, 1, NULL, &err), FIRN_OK);
+    assert_int_equal(firn_log_append(log, 16, &whole, 1, NULL, &err), FIRN_OK);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    struct firn_buf stored = {0};
+    log_support_get_file(fixture->dir, "wal-000001.log", &stored);
+    assert_memory_equal(stored.data + 128 + 16, bytes, SIZE);
+    struct log_support_seen seen = {0};
+    struct firn_log_recovery recovery;
+    assert_int_equal(log_support_read(fixture->dir, &wal, &seen, &recovery, &err), FIRN_OK);
+    assert_int_equal(seen.count, 2);
+    assert_true(recovery.was_closed_cleanly);
+    firn_buf_deinit(&stored);
+    free(bytes);
+}
+
+static void
+wrong_calls_are_refused_and_change_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    struct firn_log *log = NULL;
+    struct log_support_seen seen = {0};
+    static const struct firn_log_options no_prefix = {.prefix = ""};
+    static const struct firn_log_options too_large = {.prefix = "wal",
+                                                      .segment_size_bytes = UINT64_MAX};
+    assert_int_equal(firn_log_create(fixture->dir, &no_prefix, &log, &err), FIRN_INVALID);
+    assert_int_equal(firn_log_create(fixture->dir, &too_large, &log, &err), FIRN_INVALID);
+    assert_int_equal(log_support_read(fixture->dir, &wal, &seen, NULL, &err), FIRN_NOT_FOUND);
+    log = create(fixture, &wal);
+    struct firn_log *again = NULL;
+    assert_int_equal(firn_log_create(fixture->dir, &wal, &again, &err), FIRN_EXISTS);
+    assert_null(again);
+    append_range(log, 0, 1);
+    for (unsigned type = 0; type < FIRN_LOG_TYPE_USER; type++) {
+        assert_int_equal(firn_log_append(log, (uint8_t)type, NULL, 0, NULL, &err), FIRN_INVALID);
+    }
+    uint8_t byte = 0;
+    firn_slice too_long[2] = {firn_bytes(&byte, FIRN_LOG_RECORD_SIZE_MAX), firn_bytes(&byte, 1)};
+    assert_int_equal(firn_log_append(log, 16, too_long, 2, NULL, &err), FIRN_LIMIT);
+    too_long[1].size = SIZE_MAX;
+    assert_int_equal(firn_log_append(log, 16, too_long, 2, NULL, &err), FIRN_LIMIT);
+    append_range(log, 1, 1);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    assert_int_equal(firn_log_close(NULL, &err), FIRN_OK);
+    firn_log_abandon(NULL);
+    log = open_expecting(fixture, &wal_read_only, 0, 2, NULL);
+    assert_int_equal(log_support_append(log, 2, NULL, &err), FIRN_READ_ONLY);
+    assert_int_equal(firn_log_sync(log, &err), FIRN_READ_ONLY);
+    assert_int_equal(firn_log_rotate(log, &err), FIRN_READ_ONLY);
+    assert_int_equal(firn_log_remove_before(log, 1, &err), FIRN_READ_ONLY);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+}
+
+static void
+a_visitor_can_stop_the_recovery(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    struct firn_log *log = create(fixture, &wal);
+    append_range(log, 0, 10);
+    firn_log_abandon(log);
+    struct log_support_seen seen = {.stop_at = 4};
+    assert_int_equal(log_support_read(fixture->dir, &wal, &seen, NULL, &err), FIRN_CANCELLED);
+    assert_int_equal(seen.count, 4);
+}
+
+static void
+a_read_only_open_writes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct firn_log *log = create(fixture, &wal);
+    append_range(log, 0, 10);
+    firn_log_abandon(log);
+    struct firn_buf before = {0};
+    struct firn_buf after = {0};
+    log_support_get_file(fixture->dir, "wal-000001.log", &before);
+    before.size -= 3;
+    log_support_put_file(fixture->dir, "wal-000001.log", firn_buf_slice(&before));
+    struct firn_log_recovery recovery;
+    firn_log_abandon(open_expecting(fixture, &wal_read_only, 0, 9, &recovery));
+    assert_true(recovery.was_cut);
+    log_support_get_file(fixture->dir, "wal-000001.log", &after);
+    assert_int_equal(before.size, after.size);
+    assert_memory_equal(before.data, after.data, before.size);
+    assert_false(log_support_has_file(fixture->dir, "wal-000002.log"));
+    firn_buf_deinit(&before);
+    firn_buf_deinit(&after);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(records_come_back_in_order_after_a_clean_close, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(records_survive_a_process_that_does_not_close, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(opening_and_closing_a_hundred_times_stays_in_one_segment,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_log_grows_over_segments_and_reads_across_them, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(removed_segments_go_with_the_next_one_and_stay_gone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(names_that_are_not_the_logs_are_left_alone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(two_logs_share_a_directory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(large_records_round_trip, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wrong_calls_are_refused_and_change_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_visitor_can_stop_the_recovery, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_read_only_open_writes_nothing, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
