@@ -146,8 +146,9 @@ FIRN_API FIRN_MUST_CHECK int firn_chkp_rebuild_index(const char *folder, const c
 
 enum { FIRN_CHKP_SET_OPEN_MAX = 128 };
 
-/* names: name_count packs in the order to be asked; NULL means all of the folder in ascending order. on_damage (may be
- * NULL) is told of each pack that cannot be opened, and of each file named like a pack that cannot be one. */
+/* names: name_count packs in the order to be asked, FIRN_NOT_FOUND if one is not there; NULL means all of the folder in
+ * ascending order. on_damage (may be NULL) is told of each pack that cannot be opened, and of each file named like a pack
+ * that cannot be one. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_open(const char *folder, const char *const *names,
                                                 size_t name_count, const firn_chkp_options *options,
                                                 void (*on_damage)(void *ctx, const char *text),

@@ -89,6 +89,13 @@ borrow(struct firn_chkpv1_set *set, size_t i, struct firn_chkpv1 **out, firn_err
 
 /* ---- open ---- */
 
+/* Which packs, in what order; or all. */
+struct selection {
+    const char *const *names;
+    size_t count;
+    bool is_all; /* what is there, so that one that has gone meanwhile is no error */
+};
+
 struct reporter {
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
@@ -135,8 +142,10 @@ add_member(struct firn_chkpv1_set *set, const struct reporter *reporter, const c
         set->count++;
         return FIRN_OK;
     }
-    return rc == FIRN_NO_MEMORY ? firn_chkpv1_pass_error(err, rc, &problem)
-                                : leave_out(set, reporter, rc, problem.text, err);
+    if (rc == FIRN_NO_MEMORY || rc == FIRN_NOT_FOUND) {
+        return firn_chkpv1_pass_error(err, rc, &problem);
+    }
+    return leave_out(set, reporter, rc, problem.text, err);
 }
 
 static int
@@ -157,18 +166,21 @@ leave_out_misnamed(struct firn_chkpv1_set *set, const struct reporter *reporter,
 }
 
 static int
-add_selected(struct firn_chkpv1_set *set, const struct reporter *reporter, const char *const *names,
-             size_t count, firn_error *err)
+add_members(struct firn_chkpv1_set *set, const struct reporter *reporter,
+            const struct selection *selection, firn_error *err)
 {
-    int rc = FIRN_OK;
-    set->members = firn_alloc_array(count, sizeof *set->members);
+    set->members = firn_alloc_array(selection->count, sizeof *set->members);
     if (set->members == NULL) {
         return firn_error_no_memory(err, "a set of packs");
     }
-    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        rc = add_member(set, reporter, names[i], err);
+    for (size_t i = 0; i < selection->count; i++) {
+        firn_error problem;
+        int rc = add_member(set, reporter, selection->names[i], &problem);
+        if (rc != FIRN_OK && !(rc == FIRN_NOT_FOUND && selection->is_all)) {
+            return firn_chkpv1_pass_error(err, rc, &problem);
+        }
     }
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -185,7 +197,8 @@ add_all(struct firn_chkpv1_set *set, const struct reporter *reporter, firn_error
     for (size_t i = 0; i < folder.count; i++) {
         names[i] = folder.names[i];
     }
-    FIRN_TRY(add_selected(set, reporter, names, folder.count, err));
+    struct selection all = {names, folder.count, true};
+    FIRN_TRY(add_members(set, reporter, &all, err));
     FIRN_TRY(leave_out_misnamed(set, reporter, &folder.misnamed, err));
 out:
     firn_free(names);
@@ -202,6 +215,7 @@ firn_chkpv1_set_open(struct firn_os_dir *dir, const char *const *names, size_t n
     *out = NULL;
     int rc = FIRN_OK;
     struct reporter reporter = {on_damage, ctx};
+    struct selection selection = {names, name_count, false};
     struct firn_chkpv1_set *set = firn_alloc_zeroed(sizeof *set);
     if (set == NULL) {
         return firn_error_no_memory(err, "a set of packs");
@@ -210,7 +224,7 @@ firn_chkpv1_set_open(struct firn_os_dir *dir, const char *const *names, size_t n
     set->guest = NO_GUEST;
     FIRN_TRY(firn_os_dir_open_beneath(dir, "", &set->dir, err));
     FIRN_TRY(names == NULL ? add_all(set, &reporter, err)
-                           : add_selected(set, &reporter, names, name_count, err));
+                           : add_members(set, &reporter, &selection, err));
 out:
     if (rc != FIRN_OK) {
         firn_chkpv1_set_close(set);
