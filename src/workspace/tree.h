@@ -57,6 +57,8 @@ bool firn_tree_name_is_valid(firn_slice name);
 /* Extended attributes: appended in ascending order of names, each once. */
 FIRN_MUST_CHECK int firn_tree_xattrs_append(struct firn_buf *out, firn_slice name,
                                             firn_slice value);
+/* Whether bytes are such a list, in order and whole. */
+bool firn_tree_xattrs_are_valid(firn_slice encoded);
 /* Takes one off the front; false at the end (of checked bytes: an entry's xattrs were checked by decode). */
 bool firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out_value);
 

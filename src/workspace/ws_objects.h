@@ -3,7 +3,7 @@
  * workspace/ws_objects.h: the objects of all packs of a store, found through the object index (the system keyspace
  * "firn.objects"), and the session that adds a new pack.
  *
- * Packs are files packs/<32 hex digits of identity>.pack of the store's directory; "firn.packs" gives each a number.
+ * Packs are files packs/<number>.pack of the store's directory; "firn.packs" holds each one's identity and size.
  */
 #ifndef FIRN_WORKSPACE_WS_OBJECTS_H
 #define FIRN_WORKSPACE_WS_OBJECTS_H
@@ -48,6 +48,14 @@ firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scr
                        int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                        void *ctx, firn_error *err);
 
+/* Calls visit for each piece of an object that is cut into pieces, and not at all for one that is whole. */
+FIRN_MUST_CHECK int
+firn_ws_objects_pieces(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                       const firn_hash *hash,
+                       int (*visit)(void *ctx, uint64_t offset,
+                                    const struct firn_packfile_piece *piece, firn_error *err),
+                       void *ctx, firn_error *err);
+
 /* A source of tree objects for the tree iterator. One thread. */
 struct firn_ws_objects_source {
     struct firn_tree_source source;
@@ -62,21 +70,25 @@ void firn_ws_objects_source_init(struct firn_ws_objects_source *out,
 /* ---- adding: one session, one new pack (none if nothing is new) ---- */
 
 struct firn_ws_session;
-struct firn_ws_lane;
+struct firn_ws_session_lane;
 
 FIRN_MUST_CHECK int firn_ws_session_begin(struct firn_ws_objects *objects, int level,
                                           struct firn_ws_session **out, firn_error *err);
 /* One a thread. */
-FIRN_MUST_CHECK int firn_ws_session_lane(struct firn_ws_session *session, struct firn_ws_lane **out,
-                                         firn_error *err);
-void firn_ws_lane_close(struct firn_ws_lane *lane);
+FIRN_MUST_CHECK int firn_ws_session_lane_open(struct firn_ws_session *session,
+                                              struct firn_ws_session_lane **out, firn_error *err);
+/* With `keep` the lane's open frame is written first. The lane is gone, whatever is returned. */
+FIRN_MUST_CHECK int firn_ws_session_lane_close(struct firn_ws_session_lane *lane, bool keep,
+                                               firn_error *err);
 /* Whether the store or this session has the object. Any thread. */
 FIRN_MUST_CHECK int firn_ws_session_contains(struct firn_ws_session *session, const firn_hash *hash,
                                              bool *out, firn_error *err);
 /* Adds an object unless the store or the session has it (*out_is_new). */
-FIRN_MUST_CHECK int firn_ws_lane_add(struct firn_ws_lane *lane, enum firn_packfile_kind kind,
-                                     const firn_hash *hash, firn_slice content, bool *out_is_new,
-                                     firn_error *err);
+FIRN_MUST_CHECK int firn_ws_session_lane_add(struct firn_ws_session_lane *lane,
+                                             enum firn_packfile_kind kind, const firn_hash *hash,
+                                             firn_slice content, bool *out_is_new, firn_error *err);
+/* Objects added so far that were new. Any thread. */
+uint64_t firn_ws_session_object_count(const struct firn_ws_session *session);
 /* After all lanes are closed: seals the pack (durable), enters it and its objects into the index (not synced yet: a
  * later commit with full durability covers it). *out_added_bytes is the pack's size, 0 without a pack. */
 FIRN_MUST_CHECK int firn_ws_session_commit(struct firn_ws_session *session,

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/tree.c: encoding and decoding of directory entries.
+ *
+ * The encoding is canonical (I1): for every entry there is one sequence of bytes, and decode accepts no other. Numbers
+ * are varints in their shortest form, tags ascend, an empty field has no tag, attributes ascend by name. So the hash of
+ * a directory object says whether two directories are equal, whoever wrote them.
+ *
+ * Decoding trusts nothing (I2): every length is checked against what is left, every name against the rules that keep
+ * a restore inside its root. What passes decode may be used as a path component without further thought.
+ *
+ * A tag that this version does not know is refused with FIRN_NEWER: leaving a field out silently would break the
+ * promise that a restored tree is the saved one.
+ */
+#include "workspace/tree.h"
+
+#include "base/check.h"
+#include "base/reader.h"
+#include "base/slice.h"
+#include "workspace/tree_format.h"
+
+bool
+firn_tree_name_is_valid(firn_slice name)
+{
+    if (name.size == 0 || name.size > FIRN_TREE_NAME_SIZE_MAX) {
+        return false;
+    }
+    if (name.data[0] == '.' && (name.size == 1 || (name.size == 2 && name.data[1] == '.'))) {
+        return false;
+    }
+    return memchr(name.data, '/', name.size) == NULL && memchr(name.data, '\0', name.size) == NULL;
+}
+
+static bool
+target_is_valid(firn_slice target)
+{
+    return target.size > 0 && target.size <= FIRN_TREE_TARGET_SIZE_MAX &&
+           memchr(target.data, '\0', target.size) == NULL;
+}
+
+/* A path of valid names between single slashes. */
+static bool
+path_is_valid(firn_slice path)
+{
+    if (path.size > FIRN_TREE_PATH_SIZE_MAX) {
+        return false;
+    }
+    for (;;) {
+        const uint8_t *slash = path.size == 0 ? NULL : memchr(path.data, '/', path.size);
+        size_t size = slash == NULL ? path.size : (size_t)(slash - path.data);
+        if (!firn_tree_name_is_valid(firn_bytes(path.data, size))) {
+            return false;
+        }
+        if (slash == NULL) {
+            return true;
+        }
+        path = firn_bytes(slash + 1, path.size - size - 1);
+    }
+}
+
+bool
+firn_tree_xattrs_are_valid(firn_slice encoded)
+{
+    struct firn_reader reader = firn_reader_of(encoded);
+    firn_slice last = {NULL, 0};
+    while (firn_reader_left(&reader) > 0) {
+        firn_slice name;
+        firn_slice value;
+        if (!firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, &name) ||
+            !firn_reader_sized(&reader, FIRN_TREE_XATTRS_SIZE_MAX, &value) || name.size == 0 ||
+            memchr(name.data, '\0', name.size) != NULL || firn_slice_compare(last, name) >= 0) {
+            return false;
+        }
+        last = name;
+    }
+    return true;
+}
+
+static bool
+entry_is_valid(const struct firn_tree_entry *entry)
+{
+    if (!firn_tree_name_is_valid(entry->name) || entry->mode > 07777 ||
+        entry->xattrs.size > FIRN_TREE_XATTRS_SIZE_MAX) {
+        return false;
+    }
+    switch (entry->kind) {
+    case FIRN_TREE_FILE:
+        return entry->target.size == 0 &&
+               (entry->hard_link.size == 0 || path_is_valid(entry->hard_link));
+    case FIRN_TREE_DIR:
+        return entry->target.size == 0 && entry->hard_link.size == 0;
+    case FIRN_TREE_SYMLINK:
+        return target_is_valid(entry->target) &&
+               (entry->hard_link.size == 0 || path_is_valid(entry->hard_link));
+    default:
+        return false;
+    }
+}
+
+static int
+append_sized(struct firn_buf *out, firn_slice bytes)
+{
+    int rc = firn_buf_append_varint(out, bytes.size);
+    return rc == FIRN_OK ? firn_buf_append_slice(out, bytes) : rc;
+}
+
+static int
+append_tagged(struct firn_buf *out, uint64_t tag, firn_slice bytes)
+{
+    if (bytes.size == 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_buf_append_varint(out, tag);
+    return rc == FIRN_OK ? append_sized(out, bytes) : rc;
+}
+
+int
+firn_tree_encode_entry(struct firn_buf *out, const struct firn_tree_entry *entry)
+{
+    CHECK(entry_is_valid(entry));
+    size_t start = out->size;
+    int rc;
+    FIRN_TRY(append_sized(out, entry->name));
+    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)entry->kind));
+    FIRN_TRY(firn_buf_append_varint(out, entry->mode));
+    FIRN_TRY(firn_buf_append_varint(out, entry->uid));
+    FIRN_TRY(firn_buf_append_varint(out, entry->gid));
+    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)entry->mtime_ns));
+    if (entry->kind == FIRN_TREE_FILE) {
+        FIRN_TRY(firn_buf_append_varint(out, entry->size));
+    }
+    if (entry->kind == FIRN_TREE_SYMLINK) {
+        FIRN_TRY(append_sized(out, entry->target));
+    } else {
+        FIRN_TRY(firn_buf_append(out, entry->hash.bytes, sizeof entry->hash.bytes));
+    }
+    FIRN_TRY(append_tagged(out, TREE_TAG_XATTRS, entry->xattrs));
+    FIRN_TRY(append_tagged(out, TREE_TAG_HARD_LINK, entry->hard_link));
+    FIRN_TRY(firn_buf_append_varint(out, TREE_TAG_END));
+    return FIRN_OK;
+out:
+    out->size = start;
+    return rc;
+}
+
+/* The tagged fields behind the fixed ones. */
+static int
+decode_tags(struct firn_reader *reader, struct firn_tree_entry *entry, firn_error *err)
+{
+    uint64_t last = TREE_TAG_END;
+    for (;;) {
+        uint64_t tag;
+        if (!firn_reader_varint(reader, &tag)) {
+            return firn_error_set(err, FIRN_CORRUPT, "directory entry is cut short");
+        }
+        if (tag == TREE_TAG_END) {
+            return FIRN_OK;
+        }
+        firn_slice *field;
+        if (tag == TREE_TAG_XATTRS) {
+            field = &entry->xattrs;
+        } else if (tag == TREE_TAG_HARD_LINK) {
+            field = &entry->hard_link;
+        } else {
+            return firn_error_set(err, FIRN_NEWER,
+                                  "directory entry has a field of type %llu, which this version "
+                                  "does not know",
+                                  (unsigned long long)tag);
+        }
+        if (tag <= last || !firn_reader_sized(reader, FIRN_TREE_XATTRS_SIZE_MAX, field) ||
+            field->size == 0) {
+            return firn_error_set(err, FIRN_CORRUPT, "directory entry has a malformed field");
+        }
+        last = tag;
+    }
+}
+
+static bool
+decode_fixed(struct firn_reader *reader, struct firn_tree_entry *entry)
+{
+    uint8_t kind;
+    uint64_t mode;
+    uint64_t uid;
+    uint64_t gid;
+    uint64_t mtime;
+    if (!firn_reader_sized(reader, FIRN_TREE_NAME_SIZE_MAX, &entry->name) ||
+        !firn_reader_u8(reader, &kind) || !firn_reader_varint_max(reader, 07777, &mode) ||
+        !firn_reader_varint_max(reader, UINT32_MAX, &uid) ||
+        !firn_reader_varint_max(reader, UINT32_MAX, &gid) || !firn_reader_le64(reader, &mtime)) {
+        return false;
+    }
+    entry->kind = (enum firn_tree_kind)kind;
+    entry->mode = (uint32_t)mode;
+    entry->uid = (uint32_t)uid;
+    entry->gid = (uint32_t)gid;
+    entry->mtime_ns = (int64_t)mtime;
+    switch (entry->kind) {
+    case FIRN_TREE_FILE:
+        return firn_reader_varint_max(reader, INT64_MAX, &entry->size) &&
+               firn_reader_copy(reader, entry->hash.bytes, sizeof entry->hash.bytes);
+    case FIRN_TREE_DIR:
+        return firn_reader_copy(reader, entry->hash.bytes, sizeof entry->hash.bytes);
+    case FIRN_TREE_SYMLINK:
+        return firn_reader_sized(reader, FIRN_TREE_TARGET_SIZE_MAX, &entry->target);
+    default:
+        return false;
+    }
+}
+
+int
+firn_tree_decode_entry(firn_slice *encoded, struct firn_tree_entry *out, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(*encoded);
+    struct firn_tree_entry entry = {0};
+    if (!decode_fixed(&reader, &entry)) {
+        return firn_error_set(err, FIRN_CORRUPT, "directory entry is malformed or cut short");
+    }
+    int rc = decode_tags(&reader, &entry, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!entry_is_valid(&entry) || !firn_tree_xattrs_are_valid(entry.xattrs)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "directory entry has a forbidden name, target or attribute");
+    }
+    *encoded = firn_bytes(reader.at, firn_reader_left(&reader));
+    *out = entry;
+    return FIRN_OK;
+}
+
+int
+firn_tree_xattrs_append(struct firn_buf *out, firn_slice name, firn_slice value)
+{
+    CHECK(name.size > 0 && name.size <= FIRN_TREE_NAME_SIZE_MAX);
+    size_t start = out->size;
+    int rc = append_sized(out, name);
+    if (rc == FIRN_OK) {
+        rc = append_sized(out, value);
+    }
+    if (rc != FIRN_OK) {
+        out->size = start;
+    }
+    return rc;
+}
+
+bool
+firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out_value)
+{
+    struct firn_reader reader = firn_reader_of(*encoded);
+    if (!firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, out_name) ||
+        !firn_reader_sized(&reader, FIRN_TREE_XATTRS_SIZE_MAX, out_value)) {
+        return false;
+    }
+    *encoded = firn_bytes(reader.at, firn_reader_left(&reader));
+    return true;
+}

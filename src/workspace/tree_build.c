@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/tree_build.c: from the entries of a directory to its objects.
+ *
+ * A directory whose entries fit in 64 KiB is one object of level 0. A larger one is cut into parts of 8 to 64 KiB, and
+ * an object of level 1 lists the parts; if that list is itself too long it is cut in the same way, and so on. Where to
+ * cut is decided by the names alone (a hash of the name behind which a cut would come), so that adding, changing or
+ * removing one entry moves at most the cuts around it: all other parts keep their hashes and are not stored again.
+ * That is content-defined chunking (Muthitacharoen, Chen, Mazières: A low-bandwidth network file system, 2001) at the
+ * granularity of entries.
+ *
+ * The cuts are part of the canonical form: the same entries are always cut alike.
+ */
+#include "base/check.h"
+#include "base/reader.h"
+#include "codec/blake3_hash.h"
+#include "codec/xxh3.h"
+#include "workspace/tree.h"
+#include "workspace/tree_format.h"
+
+struct builder {
+    int (*put)(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err);
+    void *ctx;
+    struct firn_buf object; /* being written: header and body */
+    struct firn_buf upper;  /* items of the next level */
+};
+
+/* Takes one entry (level 0) or item (above) off the front of rest: its bytes and its name. */
+static bool
+next_element(firn_slice *rest, unsigned level, firn_slice *out_element, firn_slice *out_name)
+{
+    firn_slice start = *rest;
+    if (level == 0) {
+        struct firn_tree_entry entry;
+        if (firn_tree_decode_entry(rest, &entry, NULL) != FIRN_OK) {
+            return false;
+        }
+        *out_name = entry.name;
+    } else {
+        struct firn_reader reader = firn_reader_of(*rest);
+        firn_hash hash;
+        if (!firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, out_name) ||
+            !firn_reader_copy(&reader, hash.bytes, sizeof hash.bytes)) {
+            return false;
+        }
+        *rest = firn_bytes(reader.at, firn_reader_left(&reader));
+    }
+    *out_element = firn_bytes(start.data, start.size - rest->size);
+    return true;
+}
+
+static int
+put_object(struct builder *builder, unsigned level, firn_slice body, firn_hash *out_hash,
+           firn_error *err)
+{
+    firn_buf_clear(&builder->object);
+    int rc;
+    FIRN_TRY(firn_buf_append_u8(&builder->object, TREE_FORMAT));
+    FIRN_TRY(firn_buf_append_u8(&builder->object, (uint8_t)level));
+    FIRN_TRY(firn_buf_append_slice(&builder->object, body));
+    firn_blake3_hash_of(builder->object.data, builder->object.size, out_hash);
+    return builder->put(builder->ctx, out_hash, firn_buf_slice(&builder->object), err);
+out:
+    return firn_error_no_memory(err, "a directory object");
+}
+
+static int
+put_part(struct builder *builder, unsigned level, firn_slice body, firn_slice last_name,
+         firn_error *err)
+{
+    firn_hash hash;
+    int rc = put_object(builder, level, body, &hash, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    FIRN_TRY(firn_buf_append_varint(&builder->upper, last_name.size));
+    FIRN_TRY(firn_buf_append_slice(&builder->upper, last_name));
+    FIRN_TRY(firn_buf_append(&builder->upper, hash.bytes, sizeof hash.bytes));
+    return FIRN_OK;
+out:
+    return firn_error_no_memory(err, "a directory index");
+}
+
+static bool
+name_cuts(firn_slice name)
+{
+    return (firn_xxh3(name.data, name.size, 0) & TREE_CUT_MASK) == 0;
+}
+
+/* Cuts one level into parts; the items for them gather in builder->upper. */
+static int
+put_parts(struct builder *builder, unsigned level, firn_slice body, firn_error *err)
+{
+    firn_slice rest = body;
+    firn_slice part = firn_bytes(body.data, 0);
+    firn_slice last_name = {NULL, 0};
+    while (rest.size > 0) {
+        firn_slice element;
+        firn_slice name;
+        CHECK(next_element(&rest, level, &element, &name));
+        if (part.size > 0 && part.size + element.size > TREE_PART_SIZE_MAX) {
+            int rc = put_part(builder, level, part, last_name, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+            part = firn_bytes(element.data, 0);
+        }
+        part.size += element.size;
+        last_name = name;
+        if (part.size >= TREE_PART_SIZE_MIN && rest.size > 0 && name_cuts(name)) {
+            int rc = put_part(builder, level, part, last_name, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+            part = firn_bytes(rest.data, 0);
+        }
+    }
+    return put_part(builder, level, part, last_name, err);
+}
+
+int
+firn_tree_build(firn_slice encoded_entries,
+                int (*put)(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err),
+                void *ctx, firn_hash *out_hash, firn_error *err)
+{
+    struct builder builder = {.put = put, .ctx = ctx};
+    struct firn_buf body = {0};
+    firn_slice bytes = encoded_entries;
+    unsigned level = 0;
+    int rc = FIRN_OK;
+    /* An element alone may be larger than a part: then it is a part of its own, and more levels would not help. */
+    while (bytes.size > TREE_PART_SIZE_MAX) {
+        CHECK(level + 1 < FIRN_TREE_LEVELS_MAX);
+        firn_buf_clear(&builder.upper);
+        FIRN_TRY(put_parts(&builder, level, bytes, err));
+        struct firn_buf done = body;
+        body = builder.upper;
+        builder.upper = done;
+        bytes = firn_buf_slice(&body);
+        level++;
+    }
+    rc = put_object(&builder, level, bytes, out_hash, err);
+out:
+    firn_buf_deinit(&body);
+    firn_buf_deinit(&builder.upper);
+    firn_buf_deinit(&builder.object);
+    return rc;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/tree_iterator.c: walking the entries of one directory, whose objects may have been made by anybody.
+ *
+ * The iterator holds one object a level: the path from the directory's own object down to the part it reads. Each
+ * object says its level; a child must say exactly one less than its parent, so no chain of objects can be endless (I1).
+ * Names must ascend strictly over the whole directory, and the last name of a part must be the one that its parent
+ * gives (I2): a directory has one reading, and no name twice.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/reader.h"
+#include "base/slice.h"
+#include "codec/hex.h"
+#include "workspace/tree.h"
+#include "workspace/tree_format.h"
+
+struct level {
+    struct firn_buf object;
+    firn_slice rest;                            /* of the body, not yet read */
+    uint8_t last_name[FIRN_TREE_NAME_SIZE_MAX]; /* that the parent promised for this object */
+    size_t last_name_size; /* 0 for the directory's own object: nobody promised */
+};
+
+struct firn_tree_iterator {
+    struct firn_tree_source source;
+    firn_hash directory;
+    struct level levels[FIRN_TREE_LEVELS_MAX]; /* [0] holds entries */
+    unsigned top;                              /* level of the directory's own object */
+    uint8_t previous[FIRN_TREE_NAME_SIZE_MAX]; /* name of the entry before */
+    size_t previous_size;
+    struct firn_tree_entry entry;
+};
+
+static int
+corrupt(struct firn_tree_iterator *iterator, firn_error *err, const char *what)
+{
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(iterator->directory.bytes, sizeof iterator->directory.bytes, hex);
+    return firn_error_set(err, FIRN_CORRUPT, "directory object %s: %s", hex, what);
+}
+
+/* Loads an object into the level it says it has; *out_level. */
+static int
+load(struct firn_tree_iterator *iterator, const firn_hash *hash, struct level *into,
+     unsigned *out_level, firn_error *err)
+{
+    int rc = iterator->source.read(iterator->source.ctx, hash, &into->object, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (into->object.size < TREE_HEADER_SIZE || into->object.size > FIRN_TREE_OBJECT_SIZE_MAX) {
+        return corrupt(iterator, err, "its size is out of range");
+    }
+    if (into->object.data[0] != TREE_FORMAT) {
+        firn_error_set(err, FIRN_NEWER, "directory object has format %u, this version knows %u",
+                       into->object.data[0], TREE_FORMAT);
+        return FIRN_NEWER;
+    }
+    *out_level = into->object.data[1];
+    into->rest =
+        firn_bytes(into->object.data + TREE_HEADER_SIZE, into->object.size - TREE_HEADER_SIZE);
+    if (*out_level >= FIRN_TREE_LEVELS_MAX) {
+        return corrupt(iterator, err, "it has too many levels");
+    }
+    if (*out_level > 0 && into->rest.size == 0) {
+        return corrupt(iterator, err, "its index is empty");
+    }
+    return FIRN_OK;
+}
+
+int
+firn_tree_iterator_create(const struct firn_tree_source *source, const firn_hash *directory,
+                          struct firn_tree_iterator **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_tree_iterator *iterator = firn_alloc_zeroed(sizeof *iterator);
+    if (iterator == NULL) {
+        return firn_error_no_memory(err, "a directory iterator");
+    }
+    iterator->source = *source;
+    iterator->directory = *directory;
+    struct level first = {0};
+    unsigned level = 0;
+    int rc = load(iterator, directory, &first, &level, err);
+    if (rc != FIRN_OK) {
+        firn_buf_deinit(&first.object);
+        firn_tree_iterator_destroy(iterator);
+        return rc;
+    }
+    iterator->levels[level] = first;
+    iterator->top = level;
+    *out = iterator;
+    return FIRN_OK;
+}
+
+void
+firn_tree_iterator_destroy(struct firn_tree_iterator *iterator)
+{
+    if (iterator == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < FIRN_TREE_LEVELS_MAX; i++) {
+        firn_buf_deinit(&iterator->levels[i].object);
+    }
+    firn_free(iterator);
+}
+
+/* The end of an object has been reached: its last name must be what its parent promised. */
+static bool
+promise_is_kept(const struct firn_tree_iterator *iterator, const struct level *level)
+{
+    return level->last_name_size == 0 ||
+           firn_slice_equal(firn_bytes(level->last_name, level->last_name_size),
+                            firn_bytes(iterator->previous, iterator->previous_size));
+}
+
+/* Takes the next item of level n and loads the object it names into level n - 1. */
+static int
+descend(struct firn_tree_iterator *iterator, unsigned n, firn_error *err)
+{
+    struct level *upper = &iterator->levels[n];
+    struct level *lower = &iterator->levels[n - 1];
+    struct firn_reader reader = firn_reader_of(upper->rest);
+    firn_slice name;
+    firn_hash hash;
+    if (!firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, &name) ||
+        !firn_reader_copy(&reader, hash.bytes, sizeof hash.bytes) ||
+        !firn_tree_name_is_valid(name)) {
+        return corrupt(iterator, err, "its index is malformed");
+    }
+    upper->rest = firn_bytes(reader.at, firn_reader_left(&reader));
+    memcpy(lower->last_name, name.data, name.size);
+    lower->last_name_size = name.size;
+    unsigned level;
+    int rc = load(iterator, &hash, lower, &level, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (level != n - 1) {
+        return corrupt(iterator, err, "a part has the wrong level");
+    }
+    if (lower->rest.size == 0) {
+        return corrupt(iterator, err, "a part is empty");
+    }
+    return FIRN_OK;
+}
+
+/* Makes levels[0] hold an unread entry, or says that there is none. */
+static int
+refill(struct firn_tree_iterator *iterator, bool *out_is_end, firn_error *err)
+{
+    *out_is_end = false;
+    if (iterator->levels[0].rest.size > 0) {
+        return FIRN_OK;
+    }
+    unsigned n = 0;
+    while (iterator->levels[n].rest.size == 0) {
+        if (!promise_is_kept(iterator, &iterator->levels[n])) {
+            return corrupt(iterator, err, "a part does not end with the name its index gives");
+        }
+        if (n == iterator->top) {
+            *out_is_end = true;
+            return FIRN_OK;
+        }
+        n++;
+    }
+    for (; n > 0; n--) {
+        int rc = descend(iterator, n, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_tree_iterator_next(struct firn_tree_iterator *iterator, const struct firn_tree_entry **out,
+                        bool *out_is_end, firn_error *err)
+{
+    *out = NULL;
+    int rc = refill(iterator, out_is_end, err);
+    if (rc != FIRN_OK || *out_is_end) {
+        return rc;
+    }
+    rc = firn_tree_decode_entry(&iterator->levels[0].rest, &iterator->entry, err);
+    if (rc == FIRN_CORRUPT) {
+        return corrupt(iterator, err, "an entry is malformed");
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_slice previous = firn_bytes(iterator->previous, iterator->previous_size);
+    if (firn_slice_compare(previous, iterator->entry.name) >= 0) {
+        return corrupt(iterator, err, "its names are out of order or repeated");
+    }
+    memcpy(iterator->previous, iterator->entry.name.data, iterator->entry.name.size);
+    iterator->previous_size = iterator->entry.name.size;
+    *out = &iterator->entry;
+    return FIRN_OK;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws.c: the handle of a workspace, and a store opened for one operation.
+ *
+ * Between operations a handle holds strings and nothing else: no lock, no file (I1). So a person, a script and a
+ * long-running program can work on one workspace in turn. Each operation opens the root, the store and the catalog,
+ * works, and closes them again; reading operations open the store read-only and leave nothing behind.
+ *
+ * A writing operation that fails closes the store and opens it once more: opening recovers it to what is really on
+ * disk, and the sweep that follows removes a pack that no commit names (I2). Reasoning about what a failed commit may
+ * or may not have left is thus done in one place, recovery.
+ */
+#include "workspace/ws.h"
+
+#include "base/mem.h"
+#include "base/slice.h"
+#include "workspace/ws_internal.h"
+
+int
+firn_ws_open(struct firn_os *os, const char *path, const firn_workspace_options *options,
+             struct firn_ws **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_buf real = {0};
+    struct firn_os_dir *root = NULL;
+    struct firn_ws *ws = firn_alloc_zeroed(sizeof *ws);
+    if (ws == NULL) {
+        return firn_error_no_memory(err, "a workspace");
+    }
+    ws->os = os;
+    ws->lock_timeout_ms = options->lock_timeout_ms;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(os, path, &root, err));
+    FIRN_TRY(firn_os_dir_real_path(root, &real, err));
+    ws->root = firn_strndup((const char *)real.data, real.size);
+    if (ws->root == NULL) {
+        rc = firn_error_no_memory(err, "a workspace");
+        goto out;
+    }
+    if (options->store_path == NULL) {
+        FIRN_TRY(firn_ws_place_default_store(os, ws->root, &ws->store_path, err));
+    } else {
+        ws->store_path = firn_strdup(options->store_path);
+        if (ws->store_path == NULL) {
+            rc = firn_error_no_memory(err, "a workspace");
+            goto out;
+        }
+    }
+    *out = ws;
+out:
+    firn_os_dir_close(root);
+    firn_buf_deinit(&real);
+    if (rc != FIRN_OK) {
+        firn_ws_close(ws);
+    }
+    return rc;
+}
+
+void
+firn_ws_close(struct firn_ws *ws)
+{
+    if (ws == NULL) {
+        return;
+    }
+    firn_buf_deinit(&ws->result);
+    firn_free(ws->root);
+    firn_free(ws->store_path);
+    firn_free(ws);
+}
+
+const char *
+firn_ws_root(const struct firn_ws *ws)
+{
+    return ws->root;
+}
+
+const char *
+firn_ws_store_path(const struct firn_ws *ws)
+{
+    return ws->store_path;
+}
+
+static int
+open_root(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(ws->os, ws->root, &opened->root, err));
+    FIRN_TRY(firn_os_dir_stat(opened->root, &opened->root_stat, err));
+out:
+    return rc;
+}
+
+/* To look at a store that is not there is to see nothing; to change it is an error. */
+static int
+no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, firn_error *err)
+{
+    if (mode == FIRN_WS_READ) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, FIRN_NOT_FOUND,
+                          "'%.450s' has no checkpoint yet: there is no store at '%.450s'", ws->root,
+                          ws->store_path);
+}
+
+static int
+open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
+           firn_error *err)
+{
+    struct firn_db_options options = {.create_if_missing = mode == FIRN_WS_CREATE,
+                                      .read_only = mode == FIRN_WS_READ,
+                                      .lock_timeout_ms = ws->lock_timeout_ms};
+    int rc;
+    rc = firn_ws_place_open_dir(ws->os, ws->store_path, mode == FIRN_WS_CREATE, &opened->store_dir,
+                                err);
+    if (rc == FIRN_NOT_FOUND) {
+        return no_store(ws, mode, err);
+    }
+    if (rc != FIRN_OK) {
+        goto out;
+    }
+    FIRN_TRY(firn_os_dir_stat(opened->store_dir, &opened->store_stat, err));
+    if (opened->store_stat.device == opened->root_stat.device &&
+        opened->store_stat.inode == opened->root_stat.inode) {
+        rc = firn_error_set(err, FIRN_INVALID,
+                            "the store cannot be the workspace itself ('%s'): name another place",
+                            ws->root);
+        goto out;
+    }
+    rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return no_store(ws, mode, err);
+    }
+    if (rc != FIRN_OK) {
+        goto out;
+    }
+    FIRN_TRY(firn_ws_objects_open(opened->db, &opened->objects, err));
+    FIRN_TRY(firn_ws_catalog_open(opened->db, &opened->catalog, err));
+out:
+    return rc;
+}
+
+static int
+find_workspace(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
+               firn_error *err)
+{
+    if (opened->db == NULL) {
+        return FIRN_OK;
+    }
+    firn_slice root = firn_str(ws->root);
+    int rc = firn_ws_catalog_find(opened->catalog, root, &opened->workspace, err);
+    if (rc == FIRN_OK && opened->workspace.number == 0 && mode == FIRN_WS_CREATE) {
+        opened->workspace.device = opened->root_stat.device;
+        opened->workspace.inode = opened->root_stat.inode;
+        rc = firn_ws_catalog_add(opened->catalog, root, &opened->workspace, err);
+    }
+    return rc;
+}
+
+static int
+close_store(struct firn_ws_opened *opened, bool failed, firn_error *err)
+{
+    int rc = FIRN_OK;
+    firn_ws_catalog_close(opened->catalog);
+    firn_ws_objects_close(opened->objects);
+    if (opened->db != NULL) {
+        rc = firn_db_close(opened->db, failed ? NULL : err);
+    }
+    firn_os_dir_close(opened->store_dir);
+    opened->catalog = NULL;
+    opened->objects = NULL;
+    opened->db = NULL;
+    opened->store_dir = NULL;
+    return failed ? FIRN_OK : rc;
+}
+
+int
+firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *out,
+                    firn_error *err)
+{
+    *out = (struct firn_ws_opened){0};
+    int rc;
+    FIRN_TRY(open_root(ws, out, err));
+    FIRN_TRY(open_store(ws, mode, out, err));
+    if (mode != FIRN_WS_READ) {
+        FIRN_TRY(firn_ws_objects_sweep(out->objects, err));
+    }
+    FIRN_TRY(find_workspace(ws, mode, out, err));
+    return FIRN_OK;
+out:
+    (void)close_store(out, true, NULL);
+    firn_os_dir_close(out->root);
+    *out = (struct firn_ws_opened){0};
+    return rc;
+}
+
+int
+firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool failed,
+                     firn_error *err)
+{
+    bool was_writing = opened->db != NULL && !firn_db_is_read_only(opened->db);
+    int rc = close_store(opened, failed, err);
+    if (failed && was_writing) {
+        struct firn_ws_opened again = {.root_stat = opened->root_stat};
+        if (open_store(ws, FIRN_WS_WRITE, &again, NULL) == FIRN_OK) {
+            (void)firn_ws_objects_sweep(again.objects, NULL);
+        }
+        (void)close_store(&again, true, NULL);
+    }
+    firn_os_dir_close(opened->root);
+    *opened = (struct firn_ws_opened){0};
+    return rc;
+}
+
+int
+firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
+{
+    *out_created = false;
+    struct firn_ws_opened opened;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, NULL);
+    if (rc == FIRN_OK) {
+        bool is_known = opened.workspace.number != 0;
+        rc = firn_ws_opened_close(ws, &opened, false, err);
+        if (is_known || rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    rc = firn_ws_opened_open(ws, FIRN_WS_CREATE, &opened, err);
+    if (rc == FIRN_OK) {
+        *out_created = true;
+        rc = firn_ws_opened_close(ws, &opened, false, err);
+    }
+    return rc;
+}
+
+struct firn_ws_scan_options
+firn_ws_scan_options_of(const struct firn_ws_opened *opened, bool include_deps, bool strict,
+                        unsigned threads, const firn_callbacks *callbacks)
+{
+    return (struct firn_ws_scan_options){.include_deps = include_deps,
+                                         .strict = strict,
+                                         .threads = threads,
+                                         .has_store = opened->store_dir != NULL,
+                                         .store_device = opened->store_stat.device,
+                                         .store_inode = opened->store_stat.inode,
+                                         .callbacks = *callbacks};
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws.h: the handle behind firn_workspace, and the operations on it. include/firn/workspace.h is the public twin
+ * and says what each does; here the outside world is an argument.
+ */
+#ifndef FIRN_WORKSPACE_WS_H
+#define FIRN_WORKSPACE_WS_H
+
+#include "base/error.h"
+#include "firn/workspace.h"
+#include "os/os.h"
+
+struct firn_ws;
+
+FIRN_MUST_CHECK int firn_ws_open(struct firn_os *os, const char *path,
+                                 const firn_workspace_options *options, struct firn_ws **out,
+                                 firn_error *err);
+void firn_ws_close(struct firn_ws *ws);
+const char *firn_ws_root(const struct firn_ws *ws);
+const char *firn_ws_store_path(const struct firn_ws *ws);
+FIRN_MUST_CHECK int firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err);
+
+FIRN_MUST_CHECK int firn_ws_save(struct firn_ws *ws, const firn_save_options *options,
+                                 firn_save_result *out, firn_error *err);
+
+FIRN_MUST_CHECK int firn_ws_list(struct firn_ws *ws, const firn_list_options *options,
+                                 int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
+                                 void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_find(struct firn_ws *ws, const char *reference, firn_checkpoint *out,
+                                 firn_error *err);
+FIRN_MUST_CHECK int firn_ws_entries(struct firn_ws *ws, const char *reference,
+                                    int (*visit)(void *ctx, const firn_entry_info *entry),
+                                    void *ctx, firn_error *err);
+
+FIRN_MUST_CHECK int firn_ws_status(struct firn_ws *ws, const firn_status_options *options,
+                                   int (*visit)(void *ctx, const firn_change *change), void *ctx,
+                                   firn_status_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore(struct firn_ws *ws, const char *reference,
+                                    const firn_restore_options *options, firn_restore_result *out,
+                                    firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore_undo(struct firn_ws *ws, const firn_restore_options *options,
+                                         firn_restore_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,
+                                  firn_workspace_check_result *out, firn_error *err);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_apply.c: from one tree to another on disk, in passes.
+ *
+ *   plan     tells and counts the changes, refuses what is in the way                    (ws_apply_plan.c)
+ *   verify   reads and verifies every object that is needed                              (ws_apply_plan.c)
+ *   stage    writes new files and directories under temporary names beside their targets (ws_apply_stage.c)
+ *   sync     everything staged is durable
+ *   swap     checks that nothing was touched meanwhile; renames; deletes; sets metadata   (ws_apply_swap.c)
+ *   sync     the result is durable
+ *
+ * Up to the first rename of the swap a failure leaves the tree as it was (I1): staged things have names of this run's
+ * own tag and are removed again. A target is only ever replaced by a rename, never opened for writing (I2). Every path
+ * is walked from the root component by component without following links, and every name was checked when its tree was
+ * decoded, so nothing outside the root is reached (I3).
+ *
+ * A new directory whose parent exists already is built whole under a temporary name and appears with one rename; what
+ * lies in it is written under its final names at once. Into an empty root nothing needs temporary names.
+ *
+ * All passes walk the difference of the same two trees. It always comes in the same order, so a temporary name can be
+ * computed again from a path instead of being remembered.
+ */
+#include "workspace/ws_apply.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/hex.h"
+#include "codec/xxh3.h"
+#include "workspace/ws_apply_internal.h"
+
+enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000, THREADS_MAX = 64 };
+
+struct new_root {
+    const uint8_t *path; /* in the arena */
+    size_t size;
+};
+
+static uint64_t
+new_root_hash(const void *record)
+{
+    const struct new_root *root = record;
+    return firn_xxh3(root->path, root->size, 0);
+}
+
+static bool
+new_root_equal(const void *record, const void *key)
+{
+    const struct new_root *a = record;
+    const struct new_root *b = key;
+    return a->size == b->size && memcmp(a->path, b->path, a->size) == 0;
+}
+
+static void
+on_incomplete(void *ctx, firn_slice path, const char *text)
+{
+    struct firn_ws_apply *apply = ctx;
+    firn_ws_apply_notice(apply, FIRN_NOTICE_METADATA, path, text);
+    firn_os_mutex_lock(&apply->mutex);
+    apply->counts.incomplete++;
+    firn_os_mutex_unlock(&apply->mutex);
+}
+
+static int
+create_writers(struct firn_ws_apply *apply, firn_error *err)
+{
+    unsigned threads =
+        apply->options.threads != 0 ? apply->options.threads : firn_os_cpu_count(apply->os);
+    threads = threads > THREADS_MAX ? THREADS_MAX : threads;
+    apply->writers = firn_alloc_array(threads, sizeof *apply->writers);
+    if (apply->writers == NULL) {
+        return firn_error_no_memory(err, "a restore");
+    }
+    for (; apply->writer_count < threads; apply->writer_count++) {
+        struct firn_ws_write *write = &apply->writers[apply->writer_count];
+        int rc = firn_ws_write_init(write, apply->options.objects, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        write->on_incomplete = on_incomplete;
+        write->ctx = apply;
+    }
+    return firn_os_jobs_create(apply->os, threads, &apply->jobs, err);
+}
+
+int
+firn_ws_apply_create(const struct firn_ws_apply_options *options, struct firn_ws_apply **out,
+                     firn_error *err)
+{
+    *out = NULL;
+    struct firn_ws_apply *apply = firn_alloc_zeroed(sizeof *apply);
+    if (apply == NULL) {
+        return firn_error_no_memory(err, "a restore");
+    }
+    apply->options = *options;
+    apply->os = firn_os_dir_os(options->root);
+    apply->into_empty = options->before.root == NULL;
+    firn_os_mutex_init(apply->os, &apply->mutex, FIRN_LOCK_WORKSPACE_TREE);
+    firn_hash_map_init(&apply->new_roots, sizeof(struct new_root), new_root_hash, new_root_equal);
+    uint8_t tag[8];
+    int rc;
+    FIRN_TRY(firn_os_random(apply->os, tag, sizeof tag, err));
+    firn_hex_encode(tag, sizeof tag, apply->tag);
+    FIRN_TRY(create_writers(apply, err));
+    *out = apply;
+    return FIRN_OK;
+out:
+    firn_ws_apply_destroy(apply);
+    return rc;
+}
+
+void
+firn_ws_apply_destroy(struct firn_ws_apply *apply)
+{
+    if (apply == NULL) {
+        return;
+    }
+    firn_os_jobs_destroy(apply->jobs);
+    for (unsigned i = 0; i < apply->writer_count; i++) {
+        firn_ws_write_deinit(&apply->writers[i]);
+    }
+    firn_free(apply->writers);
+    firn_hash_map_deinit(&apply->new_roots);
+    firn_buf_deinit(&apply->path);
+    firn_buf_deinit(&apply->removed_dirs);
+    firn_arena_deinit(&apply->arena);
+    firn_os_mutex_deinit(&apply->mutex);
+    firn_free(apply);
+}
+
+const struct firn_ws_apply_counts *
+firn_ws_apply_counts(const struct firn_ws_apply *apply)
+{
+    return &apply->counts;
+}
+
+int
+firn_ws_apply_run(struct firn_ws_apply *apply, firn_error *err)
+{
+    int rc = firn_ws_apply_stage(apply, err);
+    if (rc == FIRN_OK && !apply->into_empty) {
+        rc = firn_os_dir_sync_filesystem(apply->options.root, err);
+    }
+    if (rc != FIRN_OK) {
+        firn_ws_apply_unstage(apply);
+        return rc;
+    }
+    rc = firn_ws_apply_swap(apply, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_os_dir_sync_filesystem(apply->options.root, err);
+}
+
+int
+firn_ws_apply_walk(struct firn_ws_apply *apply,
+                   int (*visit)(void *ctx, const struct firn_ws_diff_change *change,
+                                firn_error *err),
+                   firn_error *err)
+{
+    struct firn_ws_diff_options options = {.filter = apply->options.filter};
+    return firn_ws_diff(&apply->options.before, &apply->options.after, &options, visit, apply, err);
+}
+
+/* ---- telling ---- */
+
+void
+firn_ws_apply_notice(struct firn_ws_apply *apply, firn_notice_kind kind, firn_slice path,
+                     const char *text)
+{
+    const firn_callbacks *callbacks = &apply->options.callbacks;
+    if (callbacks->on_notice == NULL) {
+        return;
+    }
+    firn_notice notice = {.kind = kind, .path = path, .text = text};
+    firn_os_mutex_lock(&apply->mutex);
+    callbacks->on_notice(callbacks->ctx, &notice);
+    firn_os_mutex_unlock(&apply->mutex);
+}
+
+int
+firn_ws_apply_progress(struct firn_ws_apply *apply, uint64_t files, uint64_t bytes, firn_error *err)
+{
+    const firn_callbacks *callbacks = &apply->options.callbacks;
+    if (callbacks->on_progress == NULL) {
+        return FIRN_OK;
+    }
+    int rc = FIRN_OK;
+    firn_os_mutex_lock(&apply->mutex);
+    apply->progress.files_done += files;
+    apply->progress.bytes_done += bytes;
+    int64_t now = firn_os_monotonic_ns(apply->os);
+    if (now >= apply->progress_due_ns) {
+        apply->progress_due_ns = now + PROGRESS_INTERVAL_NS;
+        rc = callbacks->on_progress(callbacks->ctx, &apply->progress);
+    }
+    firn_os_mutex_unlock(&apply->mutex);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+/* ---- names and places ---- */
+
+void
+firn_ws_apply_temporary_name(const struct firn_ws_apply *apply, firn_slice path, char *out)
+{
+    (void)snprintf(out, FIRN_WS_APPLY_NAME_SIZE, ".firn-%s-%016llx", apply->tag,
+                   (unsigned long long)firn_xxh3(path.data, path.size, 1));
+}
+
+bool
+firn_ws_apply_is_new_root(struct firn_ws_apply *apply, firn_slice path)
+{
+    struct new_root key = {.path = path.data, .size = path.size};
+    return firn_hash_map_find(&apply->new_roots, new_root_hash(&key), &key) != NULL;
+}
+
+int
+firn_ws_apply_add_new_root(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
+{
+    struct new_root root = {.size = path.size};
+    root.path = firn_arena_copy(&apply->arena, path.data, path.size);
+    if (root.path == NULL ||
+        firn_hash_map_insert(&apply->new_roots, new_root_hash(&root), &root) == NULL) {
+        return firn_error_no_memory(err, "a list of new directories");
+    }
+    return FIRN_OK;
+}
+
+/* Where the last component of a path begins. */
+static size_t
+name_offset(firn_slice path)
+{
+    size_t at = path.size;
+    while (at > 0 && path.data[at - 1] != '/') {
+        at--;
+    }
+    return at;
+}
+
+/* The parent of a path, without its slash; empty for a name in the root. */
+static firn_slice
+parent_of(firn_slice path)
+{
+    size_t at = name_offset(path);
+    return firn_bytes(path.data, at == 0 ? 0 : at - 1);
+}
+
+static int
+set_place(struct firn_ws_apply_place *out, firn_slice dir, firn_slice name, firn_error *err)
+{
+    CHECK(name.size <= FIRN_TREE_NAME_SIZE_MAX);
+    memcpy(out->name, name.data, name.size);
+    out->name[name.size] = '\0';
+    firn_buf_clear(&out->dir);
+    if (firn_buf_append_slice(&out->dir, dir) != FIRN_OK || firn_buf_text(&out->dir) == NULL) {
+        return firn_error_no_memory(err, "a path");
+    }
+    return FIRN_OK;
+}
+
+int
+firn_ws_apply_final_place(firn_slice path, struct firn_ws_apply_place *out, firn_error *err)
+{
+    size_t at = name_offset(path);
+    out->is_direct = true;
+    return set_place(out, parent_of(path), firn_bytes(path.data + at, path.size - at), err);
+}
+
+int
+firn_ws_apply_moved_place(struct firn_ws_apply *apply, firn_slice path, size_t root_size,
+                          struct firn_ws_apply_place *out, firn_error *err)
+{
+    CHECK(root_size < path.size);
+    firn_slice root = firn_bytes(path.data, root_size);
+    firn_slice rest = firn_bytes(path.data + root_size, path.size - root_size);
+    char temporary[FIRN_WS_APPLY_NAME_SIZE];
+    firn_ws_apply_temporary_name(apply, root, temporary);
+    struct firn_buf moved = {0};
+    int rc;
+    FIRN_TRY(firn_buf_append_slice(&moved, firn_bytes(root.data, name_offset(root))));
+    FIRN_TRY(firn_buf_append_str(&moved, temporary));
+    FIRN_TRY(firn_buf_append_slice(&moved, rest));
+    rc = firn_ws_apply_final_place(firn_buf_slice(&moved), out, err);
+    firn_buf_deinit(&moved);
+    return rc;
+out:
+    firn_buf_deinit(&moved);
+    return firn_error_no_memory(err, "a path");
+}
+
+int
+firn_ws_apply_staged_place(struct firn_ws_apply *apply, firn_slice path,
+                           struct firn_ws_apply_place *out, firn_error *err)
+{
+    if (apply->into_empty) {
+        return firn_ws_apply_final_place(path, out, err);
+    }
+    for (size_t size = 1; size < path.size; size++) {
+        if (path.data[size] == '/' &&
+            firn_ws_apply_is_new_root(apply, firn_bytes(path.data, size))) {
+            return firn_ws_apply_moved_place(apply, path, size, out, err);
+        }
+    }
+    char temporary[FIRN_WS_APPLY_NAME_SIZE];
+    firn_ws_apply_temporary_name(apply, path, temporary);
+    out->is_direct = false;
+    return set_place(out, parent_of(path), firn_str(temporary), err);
+}
+
+int
+firn_ws_apply_open_dir(struct firn_ws_apply *apply, const struct firn_buf *dir,
+                       struct firn_os_dir **cache, struct firn_buf *cache_path, firn_error *err)
+{
+    if (*cache != NULL && cache_path->size == dir->size &&
+        memcmp(cache_path->data, dir->data, dir->size) == 0) {
+        return FIRN_OK;
+    }
+    firn_os_dir_close(*cache);
+    *cache = NULL;
+    firn_buf_clear(cache_path);
+    if (firn_buf_append(cache_path, dir->data, dir->size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    return firn_os_dir_open_beneath(apply->options.root, (const char *)dir->data, cache, err);
+}

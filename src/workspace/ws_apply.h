@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_apply.h: turning the tree `before`, which is on disk, into the tree `after`.
+ *
+ * The difference is not collected: every pass walks the same two trees again, and they give the same sequence. So memory
+ * does not grow with the number of changes.
+ */
+#ifndef FIRN_WORKSPACE_WS_APPLY_H
+#define FIRN_WORKSPACE_WS_APPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "firn/workspace.h"
+#include "os/os.h"
+#include "workspace/ws_diff.h"
+#include "workspace/ws_objects.h"
+
+struct firn_ws_apply;
+
+struct firn_ws_apply_options {
+    struct firn_os_dir *root; /* of the tree on disk; borrowed */
+    struct firn_ws_objects *objects;
+    struct firn_ws_diff_side
+        before; /* root NULL: root is empty, and files are made under their own names at once */
+    struct firn_ws_diff_side after;
+    struct firn_ws_filter *filter; /* may be NULL */
+    bool count_same;               /* `unchanged` from the walk: what a filter selects */
+    unsigned threads;              /* 0: one for each processor */
+    firn_callbacks callbacks;
+    int (*visit)(void *ctx, const firn_change *change); /* may be NULL */
+};
+
+/* Files, not directories. */
+struct firn_ws_apply_counts {
+    uint64_t added;
+    uint64_t changed;
+    uint64_t removed;
+    uint64_t same;        /* if count_same */
+    uint64_t directories; /* added, removed or with other metadata */
+    uint64_t incomplete;
+    uint64_t bytes; /* to be written */
+};
+
+FIRN_MUST_CHECK int firn_ws_apply_create(const struct firn_ws_apply_options *options,
+                                         struct firn_ws_apply **out, firn_error *err);
+void firn_ws_apply_destroy(struct firn_ws_apply *apply);
+const struct firn_ws_apply_counts *firn_ws_apply_counts(const struct firn_ws_apply *apply);
+
+/* Reads only: tells every change to `visit`, counts, and refuses (FIRN_CONFLICT, naming the path) where something that
+ * is in neither tree is in the way. */
+FIRN_MUST_CHECK int firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err);
+/* Reads and verifies every object that will be needed. FIRN_CORRUPT names object and path. */
+FIRN_MUST_CHECK int firn_ws_apply_verify(struct firn_ws_apply *apply, firn_error *err);
+/* Makes the changes, durable when this returns. Until the first rename a failure leaves everything as it was. */
+FIRN_MUST_CHECK int firn_ws_apply_run(struct firn_ws_apply *apply, firn_error *err);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_apply_batch.c: one pass over the changes that need content, on several threads.
+ *
+ * The walk over the difference runs on the caller's thread and copies changes into a batch; a full batch is worked off
+ * by all threads together before the walk goes on. Workers take runs of neighbours from the batch, because neighbours
+ * lie in the same directory and in the same frames of a pack. No worker waits for another (so the passes run inline in
+ * a simulation too). The first error wins and the others stop at their next run.
+ */
+#include <stdatomic.h>
+
+#include "base/mem.h"
+#include "workspace/ws_apply_internal.h"
+
+enum { BATCH_CHANGES = 4096, RUN_CHANGES = 32 };
+static const uint64_t BATCH_BYTES = UINT64_C(256) << 20;
+
+struct item {
+    firn_slice path;
+    struct firn_tree_entry entry;
+};
+
+struct batch {
+    struct firn_ws_apply *apply;
+    int (*work)(struct firn_ws_apply_worker *worker, firn_slice path,
+                const struct firn_tree_entry *entry, firn_error *err);
+    struct firn_arena arena;
+    struct item items[BATCH_CHANGES];
+    size_t count;
+    uint64_t bytes;
+    struct firn_ws_apply_worker *workers;
+    atomic_size_t next;
+    atomic_bool
+        failed; /* pairs with itself: a hint to stop; rc and err are read after all jobs have ended */
+    int rc;     /* under apply->mutex */
+    firn_error err;
+};
+
+firn_slice
+firn_ws_apply_link_of(struct firn_ws_apply *apply, const struct firn_tree_entry *entry)
+{
+    struct firn_ws_filter *filter = apply->options.filter;
+    if (entry->hard_link.size > 0 && filter != NULL &&
+        !firn_ws_filter_selects(filter, entry->hard_link)) {
+        return firn_bytes(NULL, 0);
+    }
+    return entry->hard_link;
+}
+
+static void
+fail(struct batch *batch, int rc, const firn_error *err)
+{
+    firn_os_mutex_lock(&batch->apply->mutex);
+    if (batch->rc == FIRN_OK) {
+        batch->rc = rc;
+        batch->err = *err;
+    }
+    firn_os_mutex_unlock(&batch->apply->mutex);
+    atomic_store_explicit(&batch->failed, true, memory_order_relaxed);
+}
+
+struct job {
+    struct batch *batch;
+    struct firn_ws_apply_worker *worker;
+};
+
+static void
+run_worker(void *arg)
+{
+    struct job *job = arg;
+    struct batch *batch = job->batch;
+    for (;;) {
+        size_t first = atomic_fetch_add(&batch->next, RUN_CHANGES);
+        if (first >= batch->count || atomic_load_explicit(&batch->failed, memory_order_relaxed)) {
+            return;
+        }
+        size_t end = first + RUN_CHANGES < batch->count ? first + RUN_CHANGES : batch->count;
+        uint64_t bytes = 0;
+        firn_error err = {0};
+        int rc = FIRN_OK;
+        for (size_t i = first; i < end && rc == FIRN_OK; i++) {
+            rc = batch->work(job->worker, batch->items[i].path, &batch->items[i].entry, &err);
+            bytes += batch->items[i].entry.size;
+        }
+        if (rc == FIRN_OK) {
+            rc = firn_ws_apply_progress(batch->apply, end - first, bytes, &err);
+        }
+        if (rc != FIRN_OK) {
+            fail(batch, rc, &err);
+            return;
+        }
+    }
+}
+
+static int
+work_off(struct batch *batch, firn_error *err)
+{
+    struct firn_ws_apply *apply = batch->apply;
+    struct job *jobs = firn_alloc_array(apply->writer_count, sizeof *jobs);
+    if (jobs == NULL) {
+        return firn_error_no_memory(err, "a restore");
+    }
+    atomic_store(&batch->next, 0);
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < apply->writer_count && rc == FIRN_OK; i++) {
+        jobs[i] = (struct job){.batch = batch, .worker = &batch->workers[i]};
+        rc = firn_os_jobs_submit(apply->jobs, run_worker, &jobs[i], err);
+    }
+    firn_os_jobs_wait(apply->jobs);
+    firn_free(jobs);
+    if (rc == FIRN_OK && batch->rc != FIRN_OK) {
+        rc = batch->rc;
+        if (err != NULL) {
+            *err = batch->err;
+        }
+    }
+    firn_arena_deinit(&batch->arena);
+    batch->count = 0;
+    batch->bytes = 0;
+    return rc;
+}
+
+static bool
+copy_slice(struct firn_arena *arena, firn_slice *slice)
+{
+    if (slice->size == 0) {
+        return true;
+    }
+    slice->data = firn_arena_copy(arena, slice->data, slice->size);
+    return slice->data != NULL;
+}
+
+/* firn_ws_apply_walk hands the apply to its visitor; the batch being filled is found through it. */
+static int
+collect(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct firn_ws_apply *apply = ctx;
+    struct batch *batch = apply->batch;
+    if (!firn_ws_apply_needs_content(change)) {
+        return FIRN_OK;
+    }
+    struct item *item = &batch->items[batch->count];
+    item->path = change->path;
+    item->entry = *change->after;
+    item->entry.hard_link = firn_ws_apply_link_of(apply, change->after);
+    if (!copy_slice(&batch->arena, &item->path) || !copy_slice(&batch->arena, &item->entry.name) ||
+        !copy_slice(&batch->arena, &item->entry.target) ||
+        !copy_slice(&batch->arena, &item->entry.xattrs) ||
+        !copy_slice(&batch->arena, &item->entry.hard_link)) {
+        return firn_error_no_memory(err, "a batch of changes");
+    }
+    batch->count++;
+    batch->bytes += item->entry.size;
+    if (batch->count < BATCH_CHANGES && batch->bytes < BATCH_BYTES) {
+        return FIRN_OK;
+    }
+    return work_off(batch, err);
+}
+
+static int
+create_batch(struct firn_ws_apply *apply, struct batch **out, firn_error *err)
+{
+    struct batch *batch = firn_alloc_zeroed(sizeof *batch);
+    *out = batch;
+    if (batch == NULL) {
+        return firn_error_no_memory(err, "a batch of changes");
+    }
+    batch->apply = apply;
+    batch->workers = firn_alloc_zeroed(apply->writer_count * sizeof *batch->workers);
+    if (batch->workers == NULL) {
+        return firn_error_no_memory(err, "a batch of changes");
+    }
+    for (unsigned i = 0; i < apply->writer_count; i++) {
+        batch->workers[i] =
+            (struct firn_ws_apply_worker){.apply = apply, .write = &apply->writers[i]};
+    }
+    return FIRN_OK;
+}
+
+static void
+destroy_batch(struct batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+    for (unsigned i = 0; batch->workers != NULL && i < batch->apply->writer_count; i++) {
+        firn_os_dir_close(batch->workers[i].dir);
+        firn_buf_deinit(&batch->workers[i].dir_path);
+        firn_buf_deinit(&batch->workers[i].place.dir);
+    }
+    firn_free(batch->workers);
+    firn_arena_deinit(&batch->arena);
+    firn_free(batch);
+}
+
+int
+firn_ws_apply_batches(struct firn_ws_apply *apply, const char *phase,
+                      int (*work)(struct firn_ws_apply_worker *worker, firn_slice path,
+                                  const struct firn_tree_entry *entry, firn_error *err),
+                      firn_error *err)
+{
+    apply->progress = (firn_progress){.phase = phase,
+                                      .files_total = apply->counts.added + apply->counts.changed,
+                                      .bytes_total = apply->counts.bytes};
+    struct batch *batch;
+    int rc;
+    FIRN_TRY(create_batch(apply, &batch, err));
+    batch->work = work;
+    apply->batch = batch;
+    FIRN_TRY(firn_ws_apply_walk(apply, collect, err));
+    FIRN_TRY(work_off(batch, err));
+out:
+    apply->batch = NULL;
+    destroy_batch(batch);
+    return rc;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_apply_internal.h: what the passes of an apply share. The passes: ws_apply_plan.c looks, ws_apply_stage.c
+ * writes beside, ws_apply_swap.c puts in place and removes; ws_apply_batch.c runs one pass on several threads.
+ */
+#ifndef FIRN_WORKSPACE_WS_APPLY_INTERNAL_H
+#define FIRN_WORKSPACE_WS_APPLY_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/hash_map.h"
+#include "os/os_thread.h"
+#include "workspace/ws_apply.h"
+#include "workspace/ws_write.h"
+
+struct batch;
+struct staging;
+struct swapping;
+
+enum { FIRN_WS_APPLY_NAME_SIZE = 48 };
+
+/* A directory whose metadata is set at the end, deepest first. */
+struct firn_ws_apply_dir {
+    const char *path;             /* in apply->arena, NUL-terminated */
+    struct firn_tree_entry entry; /* xattrs in apply->arena */
+    bool only_time;               /* it was there and is the same: changes in it moved its time */
+    struct firn_ws_apply_dir *next;
+};
+
+struct firn_ws_apply {
+    struct firn_ws_apply_options options;
+    struct firn_os *os;
+    bool into_empty;
+    struct firn_ws_apply_counts counts;
+    char tag[17]; /* of this run's temporary names */
+    struct firn_arena arena;
+    struct firn_hash_map new_roots; /* paths of directories that are built under a temporary name */
+    struct firn_buf path;           /* working memory of path mapping */
+    struct firn_ws_apply_dir *dirs; /* newest, that is deepest, first */
+    struct firn_buf removed_dirs; /* physical paths, each with its NUL, in the order of the walk */
+
+    struct firn_os_mutex mutex; /* callbacks, counts.incomplete and progress, while threads run */
+    struct firn_os_jobs *jobs;
+    /* What a pass works with while it runs; each is its file's own. */
+    struct batch *batch;
+    struct staging *staging;
+    struct swapping *swapping;
+    struct firn_ws_write *writers; /* one a thread */
+    unsigned writer_count;
+    firn_progress progress;
+    int64_t progress_due_ns;
+};
+
+/* ---- names ---- */
+
+/* The temporary name beside a path: ".firn-<tag>-<16 hex digits of the path's hash>". */
+void firn_ws_apply_temporary_name(const struct firn_ws_apply *apply, firn_slice path, char *out);
+/* Whether a change makes a new directory that is built under a temporary name: one whose parent is there already. */
+bool firn_ws_apply_is_new_root(struct firn_ws_apply *apply, firn_slice path);
+FIRN_MUST_CHECK int firn_ws_apply_add_new_root(struct firn_ws_apply *apply, firn_slice path,
+                                               firn_error *err);
+
+/* Where the new thing for a path is built, before the swap: appends parent directory and name, each NUL-terminated text
+ * in the buffers given. Inside a new root that is the final name below the root's temporary one. */
+struct firn_ws_apply_place {
+    struct firn_buf dir; /* relative path of the directory, with a NUL behind it */
+    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
+    bool is_direct; /* under its own name: nothing to swap */
+};
+FIRN_MUST_CHECK int firn_ws_apply_staged_place(struct firn_ws_apply *apply, firn_slice path,
+                                               struct firn_ws_apply_place *out, firn_error *err);
+/* Where something below a directory is that stands under its temporary name; root_size is that directory's in path. */
+FIRN_MUST_CHECK int firn_ws_apply_moved_place(struct firn_ws_apply *apply, firn_slice path,
+                                              size_t root_size, struct firn_ws_apply_place *out,
+                                              firn_error *err);
+/* Its final place. */
+FIRN_MUST_CHECK int firn_ws_apply_final_place(firn_slice path, struct firn_ws_apply_place *out,
+                                              firn_error *err);
+
+/* ---- walking ---- */
+
+FIRN_MUST_CHECK int firn_ws_apply_walk(struct firn_ws_apply *apply,
+                                       int (*visit)(void *ctx,
+                                                    const struct firn_ws_diff_change *change,
+                                                    firn_error *err),
+                                       firn_error *err);
+
+/* Whether a change needs new content on disk (a file or link to be written or linked). */
+static inline bool
+firn_ws_apply_needs_content(const struct firn_ws_diff_change *change)
+{
+    const unsigned rewrite = FIRN_WS_DIFF_TYPE | FIRN_WS_DIFF_CONTENT | FIRN_WS_DIFF_GROUP;
+    return change->after != NULL && change->after->kind != FIRN_TREE_DIR &&
+           (change->kind == FIRN_WS_DIFF_ADDED ||
+            (change->kind == FIRN_WS_DIFF_CHANGED && (change->what & rewrite) != 0));
+}
+
+/* One thread's part in a batch. */
+struct firn_ws_apply_worker {
+    struct firn_ws_apply *apply;
+    struct firn_ws_write *write;
+    struct firn_os_dir *dir; /* the directory that was used last, and its path */
+    struct firn_buf dir_path;
+    struct firn_ws_apply_place place;
+};
+
+/* Collects the changes that need content and hands them, a batch at a time, to work on several threads. An entry whose
+ * hard link names a path that a filter leaves out comes without it: it is a file of its own then. */
+FIRN_MUST_CHECK int
+firn_ws_apply_batches(struct firn_ws_apply *apply, const char *phase,
+                      int (*work)(struct firn_ws_apply_worker *worker, firn_slice path,
+                                  const struct firn_tree_entry *entry, firn_error *err),
+                      firn_error *err);
+/* The name that an entry shall be linked to, or an empty slice. */
+firn_slice firn_ws_apply_link_of(struct firn_ws_apply *apply, const struct firn_tree_entry *entry);
+
+/* Opens the directory of a place, or keeps the one that is open if it is the same. */
+FIRN_MUST_CHECK int firn_ws_apply_open_dir(struct firn_ws_apply *apply, const struct firn_buf *dir,
+                                           struct firn_os_dir **cache, struct firn_buf *cache_path,
+                                           firn_error *err);
+
+/* Tells progress, a few times a second; FIRN_CANCELLED if the caller wants no more. Any thread. */
+FIRN_MUST_CHECK int firn_ws_apply_progress(struct firn_ws_apply *apply, uint64_t files,
+                                           uint64_t bytes, firn_error *err);
+void firn_ws_apply_notice(struct firn_ws_apply *apply, firn_notice_kind kind, firn_slice path,
+                          const char *text);
+
+/* ---- the passes ---- */
+
+FIRN_MUST_CHECK int firn_ws_apply_stage(struct firn_ws_apply *apply, firn_error *err);
+/* Removes what stage made. Best effort. */
+void firn_ws_apply_unstage(struct firn_ws_apply *apply);
+FIRN_MUST_CHECK int firn_ws_apply_swap(struct firn_ws_apply *apply, firn_error *err);
+
+#endif

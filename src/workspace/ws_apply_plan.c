@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_apply_plan.c: the passes that only read.
+ *
+ * Plan tells each change to the caller and looks whether something that is in neither tree stands where something must
+ * go: an entry that a rule left out, a special file, or one that could not be read. Such a thing was not saved, so it
+ * must not be replaced or removed (I1): the restore is refused before anything is written. A directory that goes away
+ * may hold such things and then simply stays; a directory that must become a file may not.
+ *
+ * Verify reads every object that will be needed, so that damage is found before the first byte of the tree changes.
+ */
+#include "base/slice.h"
+#include "workspace/ws_apply_internal.h"
+
+static int
+is_in_the_way(firn_slice path, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CONFLICT,
+                          "'%.*s' is in the way and is not part of the saved state (left out by a "
+                          "rule, special or unreadable): move it away and try again",
+                          (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+}
+
+/* What is to be added must find its name free. */
+static int
+check_is_free(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
+{
+    struct firn_ws_apply_place place = {0};
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_stat stat;
+    int rc;
+    FIRN_TRY(firn_ws_apply_final_place(path, &place, err));
+    rc = firn_os_dir_open_beneath(apply->options.root, (const char *)place.dir.data, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_stat(dir, place.name, &stat, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = is_in_the_way(path, err);
+    } else if (rc == FIRN_NOT_FOUND) {
+        rc = FIRN_OK;
+    }
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&place.dir);
+    return rc;
+}
+
+static int
+count_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)entry;
+    (*(uint64_t *)ctx)++;
+    return FIRN_OK;
+}
+
+/* A directory that must make room may hold nothing but what its tree knows. */
+static int
+check_holds_nothing_else(struct firn_ws_apply *apply, firn_slice path,
+                         const struct firn_tree_entry *directory, firn_error *err)
+{
+    uint64_t known = 0;
+    uint64_t found = 0;
+    struct firn_tree_iterator *iterator = NULL;
+    struct firn_os_dir *dir = NULL;
+    int rc;
+    FIRN_TRY(
+        firn_tree_iterator_create(apply->options.before.source, &directory->hash, &iterator, err));
+    for (;;) {
+        const struct firn_tree_entry *entry;
+        bool is_end;
+        FIRN_TRY(firn_tree_iterator_next(iterator, &entry, &is_end, err));
+        if (is_end) {
+            break;
+        }
+        known++;
+    }
+    firn_buf_clear(&apply->path);
+    if (firn_buf_append_slice(&apply->path, path) != FIRN_OK ||
+        firn_buf_text(&apply->path) == NULL) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    FIRN_TRY(
+        firn_os_dir_open_beneath(apply->options.root, (const char *)apply->path.data, &dir, err));
+    FIRN_TRY(firn_os_dir_list(dir, count_name, &found, err));
+    if (found > known) {
+        rc = is_in_the_way(path, err);
+    }
+out:
+    firn_os_dir_close(dir);
+    firn_tree_iterator_destroy(iterator);
+    return rc;
+}
+
+static void
+count_file(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change)
+{
+    bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
+    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
+    struct firn_ws_apply_counts *counts = &apply->counts;
+    if (change->kind == FIRN_WS_DIFF_SAME) {
+        counts->same += is_file ? 1 : 0;
+        return;
+    }
+    if (was_file && is_file) {
+        counts->changed++;
+    } else if (is_file) {
+        counts->added++;
+    } else if (was_file) {
+        counts->removed++;
+    }
+    if (!was_file || !is_file) {
+        bool dir_differs = change->kind != FIRN_WS_DIFF_CHANGED || change->what != 0;
+        bool has_dir = (change->before != NULL && !was_file) || (change->after != NULL && !is_file);
+        counts->directories += has_dir && dir_differs ? 1 : 0;
+    }
+    if (firn_ws_apply_needs_content(change)) {
+        counts->bytes += change->after->size;
+    }
+}
+
+static int
+tell(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    if (apply->options.visit == NULL || change->kind == FIRN_WS_DIFF_SAME ||
+        change->path.size == 0) {
+        return FIRN_OK;
+    }
+    firn_change told;
+    firn_entry_info before;
+    firn_entry_info after;
+    firn_ws_diff_to_change(change, &before, &after, &told);
+    int rc = apply->options.visit(apply->options.callbacks.ctx, &told);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+struct plan {
+    struct firn_ws_apply *apply;
+    struct firn_buf
+        vanishing;          /* path of the directory that becomes something else, if inside one */
+    struct firn_buf coming; /* path of the directory that is added, if inside one */
+};
+
+static bool
+is_inside(const struct firn_buf *root, firn_slice path)
+{
+    return root->size > 0 && path.size > root->size && path.data[root->size] == '/' &&
+           memcmp(path.data, root->data, root->size) == 0;
+}
+
+static int
+remember(struct firn_buf *root, firn_slice path, firn_error *err)
+{
+    firn_buf_clear(root);
+    return firn_buf_append_slice(root, path) == FIRN_OK ? FIRN_OK
+                                                        : firn_error_no_memory(err, "a path");
+}
+
+static int
+check_room(struct plan *plan, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    bool was_dir = change->before != NULL && change->before->kind == FIRN_TREE_DIR;
+    bool type_changes =
+        change->kind == FIRN_WS_DIFF_CHANGED && (change->what & FIRN_WS_DIFF_TYPE) != 0;
+    int rc = FIRN_OK;
+    if (change->kind == FIRN_WS_DIFF_ADDED && !is_inside(&plan->coming, change->path)) {
+        if (change->after->kind == FIRN_TREE_DIR) {
+            FIRN_TRY(remember(&plan->coming, change->path, err));
+        }
+        FIRN_TRY(check_is_free(plan->apply, change->path, err));
+    }
+    if (type_changes && change->after->kind == FIRN_TREE_DIR) {
+        FIRN_TRY(remember(&plan->coming, change->path, err));
+    }
+    if (type_changes && was_dir) {
+        FIRN_TRY(remember(&plan->vanishing, change->path, err));
+    }
+    if (was_dir && (type_changes || is_inside(&plan->vanishing, change->path))) {
+        FIRN_TRY(check_holds_nothing_else(plan->apply, change->path, change->before, err));
+    }
+out:
+    return rc;
+}
+
+static int
+plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct plan *plan = ctx;
+    count_file(plan->apply, change);
+    if (!plan->apply->into_empty) {
+        int rc = check_room(plan, change, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return tell(plan->apply, change, err);
+}
+
+int
+firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err)
+{
+    struct plan plan = {.apply = apply};
+    struct firn_ws_diff_options options = {.filter = apply->options.filter,
+                                           .with_same = apply->options.count_same};
+    int rc = firn_ws_diff(&apply->options.before, &apply->options.after, &options, plan_change,
+                          &plan, err);
+    if (rc == FIRN_OK && apply->options.filter != NULL) {
+        rc = firn_ws_filter_check_met(apply->options.filter, err);
+    }
+    firn_buf_deinit(&plan.vanishing);
+    firn_buf_deinit(&plan.coming);
+    return rc;
+}
+
+/* ---- verify ---- */
+
+static int
+verify_one(struct firn_ws_apply_worker *worker, firn_slice path,
+           const struct firn_tree_entry *entry, firn_error *err)
+{
+    if (entry->kind != FIRN_TREE_FILE || entry->hard_link.size > 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_ws_objects_stream(worker->apply->options.objects, worker->write->scratch,
+                                    &entry->hash, entry->size, NULL, NULL, err);
+    if (rc != FIRN_OK) {
+        (void)firn_error_prefix(err, "'%.*s'", (int)(path.size < 256 ? path.size : 256),
+                                (const char *)path.data);
+    }
+    return rc;
+}
+
+int
+firn_ws_apply_verify(struct firn_ws_apply *apply, firn_error *err)
+{
+    return firn_ws_apply_batches(apply, "verify", verify_one, err);
+}

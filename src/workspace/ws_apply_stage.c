@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_apply_stage.c: writing everything that is new beside where it will go.
+ *
+ * First the directories, one after the other in the order of the walk: a directory whose parent is there already gets a
+ * temporary name (it is a "new root"), one below it its own. Then files and links, on all threads. Then the further
+ * names of hard-linked files: a name is linked to the staged first name of its group, or, where that did not change, to
+ * the one that is on disk.
+ *
+ * Directories are made with mode 0700 and get their own metadata at the very end, when nothing will be made in them any
+ * more.
+ */
+#include "base/mem.h"
+#include "base/slice.h"
+#include "workspace/ws_apply_internal.h"
+
+static bool
+makes_dir(const struct firn_ws_diff_change *change)
+{
+    return change->after != NULL && change->after->kind == FIRN_TREE_DIR &&
+           (change->kind == FIRN_WS_DIFF_ADDED || (change->what & FIRN_WS_DIFF_TYPE) != 0);
+}
+
+struct staging {
+    struct firn_ws_apply *apply;
+    struct firn_ws_apply_place place;
+    struct firn_ws_apply_place source;
+    struct firn_os_dir *dir; /* opened last */
+    struct firn_buf dir_path;
+};
+
+static void
+staging_deinit(struct staging *staging)
+{
+    firn_buf_deinit(&staging->place.dir);
+    firn_buf_deinit(&staging->source.dir);
+    firn_os_dir_close(staging->dir);
+    firn_buf_deinit(&staging->dir_path);
+    firn_free(staging);
+}
+
+static struct staging *
+staging_create(struct firn_ws_apply *apply, firn_error *err)
+{
+    struct staging *staging = firn_alloc_zeroed(sizeof *staging);
+    if (staging == NULL) {
+        (void)firn_error_no_memory(err, "a restore");
+        return NULL;
+    }
+    staging->apply = apply;
+    return staging;
+}
+
+/* Walks with a staging of its own: apply->staging is where the visitors find it. */
+static int
+walk(struct firn_ws_apply *apply,
+     int (*visit)(void *ctx, const struct firn_ws_diff_change *change, firn_error *err),
+     firn_error *err)
+{
+    apply->staging = staging_create(apply, err);
+    if (apply->staging == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    int rc = firn_ws_apply_walk(apply, visit, err);
+    staging_deinit(apply->staging);
+    apply->staging = NULL;
+    return rc;
+}
+
+static int
+open_place(struct staging *staging, const struct firn_ws_apply_place *place, firn_error *err)
+{
+    return firn_ws_apply_open_dir(staging->apply, &place->dir, &staging->dir, &staging->dir_path,
+                                  err);
+}
+
+static int
+make_dir(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct firn_ws_apply *apply = ctx;
+    struct staging *staging = apply->staging;
+    if (!makes_dir(change) || change->path.size == 0) {
+        return FIRN_OK;
+    }
+    int rc;
+    FIRN_TRY(firn_ws_apply_staged_place(apply, change->path, &staging->place, err));
+    if (!staging->place.is_direct) {
+        FIRN_TRY(firn_ws_apply_add_new_root(apply, change->path, err));
+    }
+    FIRN_TRY(open_place(staging, &staging->place, err));
+    FIRN_TRY(firn_os_make_dir(staging->dir, staging->place.name, 0700, err));
+out:
+    return rc;
+}
+
+static int
+write_one(struct firn_ws_apply_worker *worker, firn_slice path, const struct firn_tree_entry *entry,
+          firn_error *err)
+{
+    if (entry->hard_link.size > 0) {
+        return FIRN_OK;
+    }
+    struct firn_ws_apply *apply = worker->apply;
+    int rc;
+    FIRN_TRY(firn_ws_apply_staged_place(apply, path, &worker->place, err));
+    FIRN_TRY(
+        firn_ws_apply_open_dir(apply, &worker->place.dir, &worker->dir, &worker->dir_path, err));
+    struct firn_ws_write_target target = {.dir = worker->dir,
+                                          .name = worker->place.name,
+                                          .path = path,
+                                          .may_inherit = !worker->place.is_direct};
+    FIRN_TRY(firn_ws_write_entry(worker->write, &target, entry, err));
+out:
+    return rc;
+}
+
+/* Links place to source; FIRN_NOT_FOUND if there is no source. */
+static int
+link_places(struct staging *staging, firn_error *err)
+{
+    struct firn_os_dir *source = NULL;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_beneath(staging->apply->options.root,
+                                      (const char *)staging->source.dir.data, &source, err));
+    FIRN_TRY(open_place(staging, &staging->place, err));
+    FIRN_TRY(firn_os_link(source, staging->source.name, staging->dir, staging->place.name, err));
+out:
+    firn_os_dir_close(source);
+    return rc;
+}
+
+static int
+link_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct firn_ws_apply *apply = ctx;
+    struct staging *staging = apply->staging;
+    if (!firn_ws_apply_needs_content(change)) {
+        return FIRN_OK;
+    }
+    firn_slice first = firn_ws_apply_link_of(apply, change->after);
+    if (first.size == 0) {
+        return FIRN_OK;
+    }
+    int rc;
+    FIRN_TRY(firn_ws_apply_staged_place(apply, change->path, &staging->place, err));
+    FIRN_TRY(firn_ws_apply_staged_place(apply, first, &staging->source, err));
+    rc = link_places(staging, err);
+    if (rc == FIRN_NOT_FOUND && !staging->source.is_direct) {
+        FIRN_TRY(firn_ws_apply_final_place(first, &staging->source, err));
+        rc = link_places(staging, err);
+    }
+out:
+    return rc;
+}
+
+int
+firn_ws_apply_stage(struct firn_ws_apply *apply, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(walk(apply, make_dir, err));
+    FIRN_TRY(firn_ws_apply_batches(apply, "write", write_one, err));
+    FIRN_TRY(walk(apply, link_one, err));
+out:
+    return rc;
+}
+
+/* ---- taking it back ---- */
+
+struct first_entry {
+    struct firn_buf *path; /* of the directory; gets the entry's name appended */
+    struct firn_os_dir *dir;
+    bool is_empty;
+    bool has_subdir;
+};
+
+static int
+remove_or_descend(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct first_entry *first = ctx;
+    first->is_empty = false;
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(first->dir, entry->name, &stat, NULL);
+    if (rc != FIRN_OK || stat.kind != FIRN_OS_DIR) {
+        return rc != FIRN_OK ? rc : firn_os_remove_file(first->dir, entry->name, NULL);
+    }
+    first->has_subdir = true;
+    rc = first->path->size > 0 ? firn_buf_append_u8(first->path, '/') : FIRN_OK;
+    if (rc == FIRN_OK) {
+        rc = firn_buf_append(first->path, entry->name, entry->name_size);
+    }
+    return rc != FIRN_OK ? rc : FIRN_CANCELLED; /* ends the listing: the caller goes down */
+}
+
+/* Removes a directory of our own making with all that is in it; the directory at base_size bytes of path stays when it
+ * is the root. Without recursion: goes down the first subdirectory until one is empty. */
+static void
+remove_tree(struct firn_ws_apply *apply, struct firn_buf *path, size_t base_size)
+{
+    for (;;) {
+        struct first_entry first = {.path = path, .is_empty = true};
+        const char *text = firn_buf_text(path);
+        size_t size = path->size;
+        if (text == NULL ||
+            firn_os_dir_open_beneath(apply->options.root, text, &first.dir, NULL) != FIRN_OK) {
+            return;
+        }
+        int rc = firn_os_dir_list(first.dir, remove_or_descend, &first, NULL);
+        firn_os_dir_close(first.dir);
+        if (first.has_subdir && rc == FIRN_CANCELLED) {
+            continue;
+        }
+        if (rc != FIRN_OK || size == 0) {
+            return;
+        }
+        struct firn_ws_apply_place place = {0};
+        struct firn_os_dir *parent = NULL;
+        rc = firn_ws_apply_final_place(firn_buf_slice(path), &place, NULL);
+        if (rc == FIRN_OK) {
+            rc = firn_os_dir_open_beneath(apply->options.root, (const char *)place.dir.data,
+                                          &parent, NULL);
+        }
+        if (rc == FIRN_OK) {
+            rc = firn_os_remove_dir(parent, place.name, NULL);
+        }
+        firn_os_dir_close(parent);
+        size_t parent_size = place.dir.size;
+        firn_buf_deinit(&place.dir);
+        if (rc != FIRN_OK || size <= base_size) {
+            return;
+        }
+        path->size = parent_size;
+    }
+}
+
+static int
+remove_staged(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct firn_ws_apply *apply = ctx;
+    struct staging *staging = apply->staging;
+    bool is_new_root = makes_dir(change) && firn_ws_apply_is_new_root(apply, change->path);
+    if (!is_new_root && !firn_ws_apply_needs_content(change)) {
+        return FIRN_OK;
+    }
+    int rc;
+    FIRN_TRY(firn_ws_apply_staged_place(apply, change->path, &staging->place, err));
+    if (staging->place.is_direct) {
+        return FIRN_OK;
+    }
+    if (is_new_root) {
+        struct firn_buf path = {0};
+        FIRN_TRY(firn_buf_append_slice(&path, firn_buf_slice(&staging->place.dir)));
+        rc = path.size > 0 ? firn_buf_append_u8(&path, '/') : FIRN_OK;
+        if (rc == FIRN_OK) {
+            rc = firn_buf_append_str(&path, staging->place.name);
+        }
+        if (rc == FIRN_OK) {
+            remove_tree(apply, &path, path.size);
+        }
+        firn_buf_deinit(&path);
+    } else if (open_place(staging, &staging->place, NULL) == FIRN_OK) {
+        (void)firn_os_remove_file(staging->dir, staging->place.name, NULL);
+    }
+out:
+    return rc;
+}
+
+void
+firn_ws_apply_unstage(struct firn_ws_apply *apply)
+{
+    if (apply->into_empty) {
+        struct firn_buf path = {0};
+        remove_tree(apply, &path, 0);
+        firn_buf_deinit(&path);
+        return;
+    }
+    (void)walk(apply, remove_staged, NULL);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_apply_swap.c: putting what was staged in place.
+ *
+ * First everything that will be replaced or removed is looked at once more: if it is not what the tree `before` says,
+ * somebody has edited it since it was saved, and the restore is given up before the first rename, with everything as it
+ * was. Then, in the order of the walk, staged things are renamed to their final names. Where a type changes, the new
+ * and the old thing change places (RENAME_EXCHANGE, or two renames where the file system cannot), so the old one then
+ * stands under the temporary name until the deletions, which come last. At the very end directories get their metadata,
+ * deepest first, because every change inside one moves its time.
+ */
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
+#include "workspace/ws_apply_internal.h"
+
+struct swapping {
+    struct firn_ws_apply_place staged;
+    struct firn_ws_apply_place final;
+    struct firn_os_dir *dir;
+    struct firn_buf dir_path;
+    struct firn_buf vanishing; /* path of the directory that became something else, if inside one */
+};
+
+static bool
+changes_type(const struct firn_ws_diff_change *change)
+{
+    return change->kind == FIRN_WS_DIFF_CHANGED && (change->what & FIRN_WS_DIFF_TYPE) != 0;
+}
+
+static int
+open_final(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
+{
+    struct swapping *swapping = apply->swapping;
+    int rc = firn_ws_apply_final_place(path, &swapping->final, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_ws_apply_open_dir(apply, &swapping->final.dir, &swapping->dir, &swapping->dir_path,
+                                  err);
+}
+
+/* ---- nothing was touched meanwhile ---- */
+
+static bool
+is_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *before)
+{
+    switch (before->kind) {
+    case FIRN_TREE_DIR:
+        return stat->kind == FIRN_OS_DIR;
+    case FIRN_TREE_SYMLINK:
+        return stat->kind == FIRN_OS_SYMLINK && stat->mtime_ns == before->mtime_ns;
+    case FIRN_TREE_FILE:
+        return stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size &&
+               stat->mtime_ns == before->mtime_ns;
+    default:
+        return false;
+    }
+}
+
+static int
+check_untouched(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct firn_ws_apply *apply = ctx;
+    if (change->before == NULL || change->path.size == 0 || change->kind == FIRN_WS_DIFF_SAME) {
+        return FIRN_OK;
+    }
+    struct firn_os_stat stat;
+    int rc = open_final(apply, change->path, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_stat(apply->swapping->dir, apply->swapping->final.name, &stat, err);
+    }
+    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !is_as_before(&stat, change->before))) {
+        return firn_error_set(err, FIRN_CONFLICT,
+                              "'%.*s' was changed by somebody else during the restore; nothing was "
+                              "changed, run it again",
+                              (int)(change->path.size < 512 ? change->path.size : 512),
+                              (const char *)change->path.data);
+    }
+    return rc;
+}
+
+/* ---- renames ---- */
+
+static int
+exchange(struct firn_os_dir *dir, const char *staged, const char *final, firn_error *err)
+{
+    int rc = firn_os_rename(dir, staged, dir, final, FIRN_OS_RENAME_EXCHANGE, err);
+    if (rc != FIRN_UNSUPPORTED && rc != FIRN_INVALID) {
+        return rc;
+    }
+    char aside[FIRN_WS_APPLY_NAME_SIZE + 4];
+    (void)snprintf(aside, sizeof aside, "%.47s.old", staged);
+    FIRN_TRY(firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, err));
+    FIRN_TRY(firn_os_rename(dir, staged, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
+    FIRN_TRY(firn_os_rename(dir, aside, dir, staged, FIRN_OS_RENAME_NO_REPLACE, err));
+out:
+    return rc;
+}
+
+static int
+put_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct swapping *swapping = apply->swapping;
+    int rc;
+    FIRN_TRY(firn_ws_apply_staged_place(apply, change->path, &swapping->staged, err));
+    if (swapping->staged.is_direct) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(open_final(apply, change->path, err));
+    const char *staged = swapping->staged.name;
+    const char *final = swapping->final.name;
+    if (changes_type(change)) {
+        return exchange(swapping->dir, staged, final, err);
+    }
+    enum firn_os_rename_mode mode =
+        change->kind == FIRN_WS_DIFF_ADDED ? FIRN_OS_RENAME_NO_REPLACE : FIRN_OS_RENAME_REPLACE;
+    FIRN_TRY(firn_os_rename(swapping->dir, staged, swapping->dir, final, mode, err));
+    if (change->after->hard_link.size > 0) {
+        /* Renaming one name of a file over another name of the same file does nothing: then the staged one is left. */
+        rc = firn_os_remove_file(swapping->dir, staged, err);
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+out:
+    return rc;
+}
+
+static int
+remember_dir(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct firn_ws_apply_dir *dir = firn_arena_alloc(&apply->arena, sizeof *dir);
+    if (dir == NULL) {
+        return firn_error_no_memory(err, "a list of directories");
+    }
+    *dir = (struct firn_ws_apply_dir){.entry = *change->after,
+                                      .only_time = change->kind == FIRN_WS_DIFF_SAME};
+    dir->path = firn_arena_str(&apply->arena, (const char *)change->path.data, change->path.size);
+    dir->entry.xattrs.data =
+        firn_arena_copy(&apply->arena, change->after->xattrs.data, change->after->xattrs.size);
+    if (dir->path == NULL || dir->entry.xattrs.data == NULL) {
+        return firn_error_no_memory(err, "a list of directories");
+    }
+    dir->next = apply->dirs;
+    apply->dirs = dir;
+    return FIRN_OK;
+}
+
+static int
+swap_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct firn_ws_apply *apply = ctx;
+    if (change->after == NULL) {
+        return FIRN_OK;
+    }
+    bool is_dir = change->after->kind == FIRN_TREE_DIR;
+    int rc;
+    if (firn_ws_apply_needs_content(change) ||
+        (is_dir && change->path.size > 0 &&
+         (change->kind == FIRN_WS_DIFF_ADDED || changes_type(change)))) {
+        FIRN_TRY(put_in_place(apply, change, err));
+    } else if (!is_dir && change->kind == FIRN_WS_DIFF_CHANGED) {
+        FIRN_TRY(open_final(apply, change->path, err));
+        struct firn_os_node node = {.dir = apply->swapping->dir,
+                                    .name = apply->swapping->final.name};
+        FIRN_TRY(
+            firn_ws_write_metadata(&apply->writers[0], node, change->path, change->after, err));
+    }
+    rc = is_dir ? remember_dir(apply, change, err) : FIRN_OK;
+out:
+    return rc;
+}
+
+/* ---- deletions ---- */
+
+/* Opens the directory in which a thing to be removed stands now: its own, or, inside a directory that became something
+ * else, below that one's temporary name. */
+static int
+open_removed(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct swapping *swapping = apply->swapping;
+    firn_slice path = change->path;
+    const struct firn_buf *vanishing = &swapping->vanishing;
+    bool is_inside = vanishing->size > 0 && path.size > vanishing->size &&
+                     path.data[vanishing->size] == '/' &&
+                     memcmp(path.data, vanishing->data, vanishing->size) == 0;
+    int rc;
+    if (changes_type(change)) {
+        FIRN_TRY(firn_ws_apply_staged_place(apply, path, &swapping->final, err));
+    } else if (is_inside) {
+        FIRN_TRY(firn_ws_apply_moved_place(apply, path, vanishing->size, &swapping->final, err));
+    } else {
+        FIRN_TRY(firn_ws_apply_final_place(path, &swapping->final, err));
+    }
+    FIRN_TRY(firn_ws_apply_open_dir(apply, &swapping->final.dir, &swapping->dir,
+                                    &swapping->dir_path, err));
+out:
+    return rc;
+}
+
+static int
+remember_removed_dir(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
+{
+    const struct firn_ws_apply_place *place = &apply->swapping->final;
+    struct firn_buf *list = &apply->removed_dirs;
+    int rc;
+    /* Three texts: parent, name, and the path to speak of. */
+    FIRN_TRY(firn_buf_append(list, place->dir.data, place->dir.size + 1));
+    FIRN_TRY(firn_buf_append(list, place->name, strlen(place->name) + 1));
+    FIRN_TRY(firn_buf_append_slice(list, path));
+    FIRN_TRY(firn_buf_append_u8(list, 0));
+    return FIRN_OK;
+out:
+    return firn_error_no_memory(err, "a list of directories");
+}
+
+static int
+remove_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct firn_ws_apply *apply = ctx;
+    bool is_type_change = changes_type(change);
+    if (change->kind != FIRN_WS_DIFF_REMOVED && !is_type_change) {
+        return FIRN_OK;
+    }
+    int rc;
+    FIRN_TRY(open_removed(apply, change, err));
+    if (change->before->kind == FIRN_TREE_DIR) {
+        if (is_type_change) {
+            firn_buf_clear(&apply->swapping->vanishing);
+            if (firn_buf_append_slice(&apply->swapping->vanishing, change->path) != FIRN_OK) {
+                return firn_error_no_memory(err, "a path");
+            }
+        }
+        return remember_removed_dir(apply, change->path, err);
+    }
+    FIRN_TRY(firn_os_remove_file(apply->swapping->dir, apply->swapping->final.name, err));
+out:
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* Takes the last text off a list of texts that each end in a NUL. */
+static const char *
+take_last(struct firn_buf *list)
+{
+    size_t end = list->size - 1;
+    size_t start = end;
+    while (start > 0 && list->data[start - 1] != 0) {
+        start--;
+    }
+    list->size = start;
+    return (const char *)list->data + start;
+}
+
+static int
+remove_dirs(struct firn_ws_apply *apply, firn_error *err)
+{
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK && apply->removed_dirs.size > 0) {
+        const char *path = take_last(&apply->removed_dirs);
+        const char *name = take_last(&apply->removed_dirs);
+        const char *parent = take_last(&apply->removed_dirs);
+        struct firn_os_dir *dir;
+        rc = firn_os_dir_open_beneath(apply->options.root, parent, &dir, err);
+        if (rc != FIRN_OK) {
+            break;
+        }
+        rc = firn_os_remove_dir(dir, name, err);
+        firn_os_dir_close(dir);
+        if (rc == FIRN_EXISTS) {
+            firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, firn_str(path),
+                                 "kept: something that is left out of checkpoints lies in it");
+            rc = FIRN_OK;
+        }
+    }
+    return rc;
+}
+
+/* ---- directories last ---- */
+
+static int
+finish_dir(struct firn_ws_apply *apply, const struct firn_ws_apply_dir *item, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    int rc = firn_os_dir_open_beneath(apply->options.root, item->path, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_os_node node = {.dir = dir};
+    rc = item->only_time ? firn_os_set_mtime(node, item->entry.mtime_ns, err)
+                         : firn_ws_write_metadata(&apply->writers[0], node, firn_str(item->path),
+                                                  &item->entry, err);
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+int
+firn_ws_apply_swap(struct firn_ws_apply *apply, firn_error *err)
+{
+    struct swapping *swapping = firn_alloc_zeroed(sizeof *swapping);
+    if (swapping == NULL) {
+        firn_ws_apply_unstage(apply);
+        return firn_error_no_memory(err, "a restore");
+    }
+    apply->swapping = swapping;
+    int rc = apply->into_empty ? FIRN_OK : firn_ws_apply_walk(apply, check_untouched, err);
+    if (rc != FIRN_OK) {
+        firn_ws_apply_unstage(apply);
+        goto out;
+    }
+    FIRN_TRY(firn_ws_apply_walk(apply, swap_one, err));
+    FIRN_TRY(firn_ws_apply_walk(apply, remove_one, err));
+    FIRN_TRY(remove_dirs(apply, err));
+    for (const struct firn_ws_apply_dir *dir = apply->dirs; dir != NULL; dir = dir->next) {
+        FIRN_TRY(finish_dir(apply, dir, err));
+    }
+out:
+    firn_os_dir_close(swapping->dir);
+    firn_buf_deinit(&swapping->dir_path);
+    firn_buf_deinit(&swapping->staged.dir);
+    firn_buf_deinit(&swapping->final.dir);
+    firn_buf_deinit(&swapping->vanishing);
+    firn_free(swapping);
+    apply->swapping = NULL;
+    return rc;
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_catalog.c: the catalog over the system keyspaces of a store.
+ *
+ * A checkpoint exists from the instant its commit is durable, or not at all (I1): the record, the counters and the list
+ * of records that are in no pack change in that one commit. Orders and numbers come from counters in the workspace's
+ * entry, which only grow, so a deleted checkpoint's number is never given again (I2).
+ *
+ * Records are also objects of packs, so that packs alone can tell the history. A record cannot stand in the pack of its
+ * own save: that pack is sealed before the save is committed, and a crash between the two must not leave a checkpoint
+ * that nobody was promised. It joins the next pack; until then its key stands in "firn.unpacked".
+ */
+#include "workspace/ws_catalog.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/reader.h"
+#include "base/slice.h"
+
+enum { WORKSPACE_FORMAT = 1, WORKSPACE_KEY_SIZE = 4, CHECKPOINT_KEY_SIZE = 12 };
+
+struct firn_ws_catalog {
+    struct firn_db *db;
+    struct firn_db_keyspace *workspaces; /* each NULL where the store has none */
+    struct firn_db_keyspace *checkpoints;
+    struct firn_db_keyspace *unpacked;
+};
+
+static int
+open_keyspace(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
+{
+    int rc = firn_db_keyspace_open(db, name, out, err);
+    if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(db)) {
+        *out = NULL;
+        return FIRN_OK;
+    }
+    return rc;
+}
+
+int
+firn_ws_catalog_open(struct firn_db *db, struct firn_ws_catalog **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_ws_catalog *catalog = firn_alloc_zeroed(sizeof *catalog);
+    if (catalog == NULL) {
+        return firn_error_no_memory(err, "the catalog");
+    }
+    catalog->db = db;
+    int rc;
+    FIRN_TRY(open_keyspace(db, "firn.workspaces", &catalog->workspaces, err));
+    FIRN_TRY(open_keyspace(db, "firn.checkpoints", &catalog->checkpoints, err));
+    FIRN_TRY(open_keyspace(db, "firn.unpacked", &catalog->unpacked, err));
+    *out = catalog;
+    return FIRN_OK;
+out:
+    firn_ws_catalog_close(catalog);
+    return rc;
+}
+
+void
+firn_ws_catalog_close(struct firn_ws_catalog *catalog)
+{
+    firn_free(catalog);
+}
+
+/* ---- workspaces ---- */
+
+static int
+decode_workspace(firn_slice key, firn_slice value, firn_slice *out_path,
+                 struct firn_ws_catalog_workspace *out, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(value);
+    uint8_t format;
+    if (key.size == WORKSPACE_KEY_SIZE && firn_reader_u8(&reader, &format)) {
+        if (format != WORKSPACE_FORMAT) {
+            return firn_error_set(err, FIRN_NEWER,
+                                  "a workspace's entry has format %u, this version knows %u",
+                                  format, WORKSPACE_FORMAT);
+        }
+        out->number = firn_load_be32(key.data);
+        if (out->number != 0 &&
+            firn_reader_sized(&reader, FIRN_WS_RECORD_PATH_SIZE_MAX, out_path) &&
+            firn_reader_varint(&reader, &out->device) && firn_reader_varint(&reader, &out->inode) &&
+            firn_reader_varint(&reader, &out->next_order) &&
+            firn_reader_varint(&reader, &out->next_number) && firn_reader_left(&reader) == 0) {
+            return FIRN_OK;
+        }
+    }
+    return firn_error_set(err, FIRN_CORRUPT, "a workspace's entry in the catalog is malformed");
+}
+
+/* Finds the workspace of a path; *out_last is the largest number in use. */
+static int
+scan_workspaces(struct firn_ws_catalog *catalog, firn_slice real_path,
+                struct firn_ws_catalog_workspace *out, uint32_t *out_last, firn_error *err)
+{
+    *out = (struct firn_ws_catalog_workspace){0};
+    *out_last = 0;
+    if (catalog->workspaces == NULL) {
+        return FIRN_OK;
+    }
+    struct firn_db_cursor *cursor;
+    int rc = firn_db_cursor_open(catalog->workspaces, NULL, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        struct firn_ws_catalog_workspace workspace = {0};
+        firn_slice path;
+        FIRN_TRY(decode_workspace(firn_db_cursor_key(cursor), firn_db_cursor_value(cursor), &path,
+                                  &workspace, err));
+        *out_last = workspace.number;
+        if (firn_slice_equal(path, real_path)) {
+            *out = workspace;
+        }
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+int
+firn_ws_catalog_find(struct firn_ws_catalog *catalog, firn_slice real_path,
+                     struct firn_ws_catalog_workspace *out, firn_error *err)
+{
+    uint32_t last;
+    return scan_workspaces(catalog, real_path, out, &last, err);
+}
+
+static int
+batch_put_workspace(struct firn_ws_catalog *catalog, struct firn_db_batch *batch,
+                    firn_slice real_path, const struct firn_ws_catalog_workspace *workspace,
+                    firn_error *err)
+{
+    uint8_t key[WORKSPACE_KEY_SIZE];
+    firn_store_be32(key, workspace->number);
+    const uint64_t numbers[] = {workspace->device, workspace->inode, workspace->next_order,
+                                workspace->next_number};
+    struct firn_buf value = {0};
+    int rc;
+    FIRN_TRY(firn_buf_append_u8(&value, WORKSPACE_FORMAT));
+    FIRN_TRY(firn_buf_append_varint(&value, real_path.size));
+    FIRN_TRY(firn_buf_append_slice(&value, real_path));
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        FIRN_TRY(firn_buf_append_varint(&value, numbers[i]));
+    }
+    rc = firn_db_batch_put(batch, catalog->workspaces, firn_bytes(key, sizeof key),
+                           firn_buf_slice(&value), err);
+    firn_buf_deinit(&value);
+    return rc;
+out:
+    firn_buf_deinit(&value);
+    return firn_error_no_memory(err, "a workspace's entry");
+}
+
+int
+firn_ws_catalog_add(struct firn_ws_catalog *catalog, firn_slice real_path,
+                    struct firn_ws_catalog_workspace *workspace, firn_error *err)
+{
+    struct firn_ws_catalog_workspace found;
+    uint32_t last;
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    FIRN_TRY(scan_workspaces(catalog, real_path, &found, &last, err));
+    CHECK(found.number == 0);
+    if (last == UINT32_MAX) {
+        rc = firn_error_set(err, FIRN_LIMIT, "the store has no number left for a workspace");
+        goto out;
+    }
+    workspace->number = last + 1;
+    workspace->next_order = 1;
+    workspace->next_number = 1;
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    FIRN_TRY(batch_put_workspace(catalog, batch, real_path, workspace, err));
+    FIRN_TRY(firn_db_write(catalog->db, batch, FIRN_DURABILITY_FULL, err));
+out:
+    firn_db_batch_destroy(batch);
+    return rc;
+}
+
+/* ---- checkpoints ---- */
+
+static void
+checkpoint_key(uint32_t workspace, uint64_t order, uint8_t *out)
+{
+    firn_store_be32(out, workspace);
+    firn_store_be64(out + 4, order);
+}
+
+int
+firn_ws_catalog_list(struct firn_ws_catalog *catalog, uint32_t workspace,
+                     int (*visit)(void *ctx, firn_slice bytes, const struct firn_ws_record *record,
+                                  firn_error *err),
+                     void *ctx, firn_error *err)
+{
+    if (catalog->checkpoints == NULL) {
+        return FIRN_OK;
+    }
+    uint8_t prefix_bytes[WORKSPACE_KEY_SIZE];
+    firn_store_be32(prefix_bytes, workspace);
+    firn_slice prefix = firn_bytes(prefix_bytes, sizeof prefix_bytes);
+    struct firn_db_cursor_options options = {.prefix = workspace == 0 ? NULL : &prefix};
+    struct firn_db_cursor *cursor;
+    int rc = firn_db_cursor_open(catalog->checkpoints, &options, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (rc = firn_db_cursor_last(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_prev(cursor, err)) {
+        struct firn_ws_record record;
+        FIRN_TRY(firn_ws_record_decode(firn_db_cursor_value(cursor), &record, err));
+        FIRN_TRY(visit(ctx, firn_db_cursor_value(cursor), &record, err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* Keeps the first record of a walk that a test accepts. */
+struct newest {
+    bool is_safety;
+    bool is_found;
+    struct firn_buf *out;
+};
+
+static int
+take_newest(void *ctx, firn_slice bytes, const struct firn_ws_record *record, firn_error *err)
+{
+    struct newest *newest = ctx;
+    if (newest->is_found || record->is_safety != newest->is_safety) {
+        return FIRN_OK;
+    }
+    newest->is_found = true;
+    firn_buf_clear(newest->out);
+    if (firn_buf_append_slice(newest->out, bytes) != FIRN_OK) {
+        return firn_error_no_memory(err, "a checkpoint's record");
+    }
+    return FIRN_OK;
+}
+
+int
+firn_ws_catalog_newest(struct firn_ws_catalog *catalog, uint32_t workspace, bool is_safety,
+                       struct firn_buf *out, struct firn_ws_record *record, firn_error *err)
+{
+    struct newest newest = {.is_safety = is_safety, .out = out};
+    if (workspace != 0) {
+        int rc = firn_ws_catalog_list(catalog, workspace, take_newest, &newest, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    if (!newest.is_found) {
+        return firn_error_set(err, FIRN_NOT_FOUND,
+                              is_safety ? "there is nothing to undo"
+                                        : "there is no checkpoint yet");
+    }
+    return firn_ws_record_decode(firn_buf_slice(out), record, err);
+}
+
+int
+firn_ws_catalog_unpacked(struct firn_ws_catalog *catalog,
+                         int (*visit)(void *ctx, firn_slice bytes, firn_error *err), void *ctx,
+                         firn_error *err)
+{
+    struct firn_buf record = {0};
+    struct firn_db_cursor *cursor;
+    int rc = firn_db_cursor_open(catalog->unpacked, NULL, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        rc = firn_db_get(catalog->checkpoints, firn_db_cursor_key(cursor), &record, err);
+        if (rc == FIRN_NOT_FOUND) {
+            continue;
+        }
+        if (rc == FIRN_OK) {
+            rc = visit(ctx, firn_buf_slice(&record), err);
+        }
+        if (rc != FIRN_OK) {
+            break;
+        }
+    }
+    firn_db_cursor_close(cursor);
+    firn_buf_deinit(&record);
+    return rc;
+}
+
+static int
+batch_forget_unpacked(struct firn_ws_catalog *catalog, struct firn_db_batch *batch, firn_error *err)
+{
+    struct firn_db_cursor *cursor;
+    int rc = firn_db_cursor_open(catalog->unpacked, NULL, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        FIRN_TRY(firn_db_batch_delete(batch, catalog->unpacked, firn_db_cursor_key(cursor), err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+static int
+batch_put_record(struct firn_ws_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
+                 const struct firn_ws_record *record, firn_error *err)
+{
+    uint8_t key_bytes[CHECKPOINT_KEY_SIZE];
+    checkpoint_key(workspace, record->order, key_bytes);
+    firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);
+    struct firn_buf value = {0};
+    int rc = firn_ws_record_encode(record, &value);
+    if (rc != FIRN_OK) {
+        return firn_error_no_memory(err, "a checkpoint's record");
+    }
+    rc = firn_db_batch_put(batch, catalog->checkpoints, key, firn_buf_slice(&value), err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_batch_put(batch, catalog->unpacked, key, firn_bytes(NULL, 0), err);
+    }
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+int
+firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice real_path,
+                       struct firn_ws_catalog_workspace *workspace,
+                       const struct firn_ws_record *record, bool records_were_packed,
+                       firn_error *err)
+{
+    CHECK(record->order == workspace->next_order);
+    CHECK(record->is_safety ? record->number == 0 : record->number == workspace->next_number);
+    struct firn_ws_catalog_workspace after = *workspace;
+    after.next_order++;
+    after.next_number += record->is_safety ? 0 : 1;
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    if (records_were_packed) {
+        FIRN_TRY(batch_forget_unpacked(catalog, batch, err));
+    }
+    FIRN_TRY(batch_put_record(catalog, batch, workspace->number, record, err));
+    FIRN_TRY(batch_put_workspace(catalog, batch, real_path, &after, err));
+    FIRN_TRY(firn_db_write(catalog->db, batch, FIRN_DURABILITY_FULL, err));
+    *workspace = after;
+out:
+    firn_db_batch_destroy(batch);
+    return rc;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_check.c: is everything there, and is it what it was?
+ *
+ *   store        every byte of the store's own files is read and verified (db.h)
+ *   packs        each file of the list is there and opens; with read_data every byte of it is verified
+ *   checkpoints  every object that a checkpoint needs is in the index, in a pack that is there, and undamaged
+ *
+ * Neighbouring checkpoints share nearly everything, so the first pass walks only what each has different from the one
+ * before it. If that finds anything missing or damaged, a second pass walks every checkpoint whole and names each path
+ * of each checkpoint that is lost. Damage is told by notices; looking goes on behind it.
+ */
+#include <stdio.h>
+
+#include "base/hash_map.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/hex.h"
+#include "workspace/ws_internal.h"
+#include "workspace/ws_objects_internal.h"
+
+enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+
+struct checking {
+    struct firn_ws *ws;
+    struct firn_ws_opened *opened;
+    const firn_workspace_check_options *options;
+    firn_workspace_check_result *result;
+    struct firn_packfile_scratch *scratch;
+    struct firn_hash_map damaged; /* hashes of objects found damaged in packs */
+    bool out_of_memory;
+    bool names_all; /* the second pass: tell every path that is lost */
+    uint64_t lost;  /* found by the pass over checkpoints */
+
+    const struct firn_ws_record *record; /* being walked */
+    struct firn_buf previous_bytes;
+    struct firn_ws_record previous;
+    bool has_previous;
+    int64_t progress_due_ns;
+};
+
+static uint64_t
+hash_of(const void *record)
+{
+    uint64_t value;
+    memcpy(&value, record, sizeof value);
+    return value;
+}
+
+static bool
+hash_equal(const void *record, const void *key)
+{
+    return memcmp(record, key, sizeof(firn_hash)) == 0;
+}
+
+static void
+tell(struct checking *checking, firn_slice path, const char *text)
+{
+    const firn_callbacks *callbacks = &checking->options->callbacks;
+    checking->result->damaged++;
+    if (callbacks->on_notice != NULL) {
+        firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .path = path, .text = text};
+        callbacks->on_notice(callbacks->ctx, &notice);
+    }
+}
+
+static int
+progress(struct checking *checking, firn_error *err)
+{
+    const firn_callbacks *callbacks = &checking->options->callbacks;
+    int64_t now = firn_os_monotonic_ns(checking->ws->os);
+    if (callbacks->on_progress == NULL || now < checking->progress_due_ns) {
+        return FIRN_OK;
+    }
+    checking->progress_due_ns = now + PROGRESS_INTERVAL_NS;
+    firn_progress state = {.phase = "check",
+                           .files_done = checking->result->objects,
+                           .bytes_done = checking->result->bytes_read};
+    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+/* Failures after which a check goes on: they are what it looks for. */
+static bool
+is_finding(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+}
+
+/* ---- store ---- */
+
+static void
+on_store_damage(void *ctx, const char *text)
+{
+    tell(ctx, firn_bytes(NULL, 0), text);
+}
+
+static int
+check_store(struct checking *checking, firn_error *err)
+{
+    firn_check_report report = {.size = sizeof report};
+    int rc = firn_db_check(checking->opened->db, on_store_damage, checking, &report, err);
+    return rc == FIRN_CORRUPT ? FIRN_OK : rc;
+}
+
+/* ---- packs ---- */
+
+static void
+on_pack_damage(void *ctx, const firn_hash *hash, const char *text)
+{
+    struct checking *checking = ctx;
+    tell(checking, firn_bytes(NULL, 0), text);
+    if (hash != NULL && firn_hash_map_find(&checking->damaged, hash_of(hash), hash) == NULL &&
+        firn_hash_map_insert(&checking->damaged, hash_of(hash), hash) == NULL) {
+        checking->out_of_memory = true;
+    }
+}
+
+static int
+check_pack(struct checking *checking, uint32_t number, firn_error *err)
+{
+    struct firn_ws_objects *objects = checking->opened->objects;
+    struct firn_packfile *file;
+    firn_error found;
+    int rc = firn_ws_objects_acquire(objects, number, &file, &found);
+    if (rc == FIRN_OK) {
+        checking->result->packs++;
+        checking->result->objects += firn_packfile_count(file);
+        if (checking->options->read_data) {
+            rc = firn_packfile_verify(file, checking->scratch, on_pack_damage, checking, &found);
+            checking->result->bytes_read += firn_packfile_size_bytes(file);
+        }
+        firn_ws_objects_release(objects, number);
+        if (rc == FIRN_CORRUPT) {
+            return FIRN_OK; /* told through on_pack_damage */
+        }
+    } else if (is_finding(rc)) {
+        tell(checking, firn_bytes(NULL, 0), found.text);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+static int
+check_packs(struct checking *checking, firn_error *err)
+{
+    struct firn_ws_objects *objects = checking->opened->objects;
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        int rc = check_pack(checking, objects->packs[i].entry.number, err);
+        if (rc == FIRN_OK) {
+            rc = progress(checking, err);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return checking->out_of_memory ? firn_error_no_memory(err, "a list of damaged objects")
+                                   : FIRN_OK;
+}
+
+/* ---- checkpoints ---- */
+
+static void
+tell_lost(struct checking *checking, firn_slice path, const char *why)
+{
+    checking->lost++;
+    if (!checking->names_all) {
+        return;
+    }
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    char text[FIRN_ERROR_TEXT_SIZE];
+    firn_ws_record_id_text(checking->record->id, id);
+    (void)snprintf(text, sizeof text, "checkpoint %.*s: %.900s", FIRN_CHECKPOINT_ID_SHORT, id, why);
+    tell(checking, path, text);
+}
+
+/* Whether an object is in the index, its pack is there, and no damage was found in it; else *out_why says it. */
+static int
+look_for(struct checking *checking, const firn_hash *hash, const char **out_why, firn_error *err)
+{
+    bool is_there;
+    *out_why = NULL;
+    if (firn_hash_map_find(&checking->damaged, hash_of(hash), hash) != NULL) {
+        *out_why = "its content is damaged";
+        return FIRN_OK;
+    }
+    int rc = firn_ws_objects_contains(checking->opened->objects, hash, &is_there, err);
+    if (rc == FIRN_OK && !is_there) {
+        *out_why = "its content is missing";
+    }
+    return rc;
+}
+
+struct piece_check {
+    struct checking *checking;
+    const char *why;
+};
+
+static int
+check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    (void)offset;
+    struct piece_check *check = ctx;
+    if (piece->is_hole || check->why != NULL) {
+        return FIRN_OK;
+    }
+    return look_for(check->checking, &piece->hash, &check->why, err);
+}
+
+static int
+check_content(struct checking *checking, firn_slice path, const struct firn_tree_entry *entry,
+              firn_error *err)
+{
+    struct piece_check check = {.checking = checking};
+    int rc = look_for(checking, &entry->hash, &check.why, err);
+    if (rc == FIRN_OK && check.why == NULL) {
+        firn_error found;
+        rc = firn_ws_objects_pieces(checking->opened->objects, checking->scratch, &entry->hash,
+                                    check_piece, &check, &found);
+        if (is_finding(rc)) {
+            tell_lost(checking, path, found.text);
+            return FIRN_OK;
+        }
+        if (rc != FIRN_OK && err != NULL) {
+            *err = found;
+        }
+    }
+    if (rc == FIRN_OK && check.why != NULL) {
+        tell_lost(checking, path, check.why);
+    }
+    return rc;
+}
+
+static int
+check_entry(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct checking *checking = ctx;
+    int rc = progress(checking, err);
+    if (rc != FIRN_OK || change->after == NULL || change->after->kind != FIRN_TREE_FILE) {
+        return rc;
+    }
+    return check_content(checking, change->path, change->after, err);
+}
+
+static int
+walk_checkpoint(struct checking *checking, const struct firn_ws_record *record, firn_error *err)
+{
+    struct firn_packfile_scratch *before_scratch = NULL;
+    struct firn_packfile_scratch *after_scratch = NULL;
+    struct firn_ws_objects_source before;
+    struct firn_ws_objects_source after;
+    int rc;
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &before_scratch, err));
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &after_scratch, err));
+    firn_ws_objects_source_init(&before, checking->opened->objects, before_scratch);
+    firn_ws_objects_source_init(&after, checking->opened->objects, after_scratch);
+    struct firn_ws_diff_side before_side = {.source = &before.source};
+    struct firn_ws_diff_side after_side = {.source = &after.source, .root = &record->root};
+    if (!checking->names_all && checking->has_previous) {
+        before_side.root = &checking->previous.root;
+    }
+    struct firn_ws_diff_options options = {0};
+    firn_error found;
+    rc = firn_ws_diff(&before_side, &after_side, &options, check_entry, checking, &found);
+    if (is_finding(rc)) {
+        tell_lost(checking, firn_bytes(NULL, 0), found.text);
+        rc = FIRN_OK;
+    } else if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+out:
+    firn_packfile_scratch_destroy(before_scratch);
+    firn_packfile_scratch_destroy(after_scratch);
+    return rc;
+}
+
+static int
+check_checkpoint(void *ctx, firn_slice bytes, const struct firn_ws_record *record, firn_error *err)
+{
+    struct checking *checking = ctx;
+    checking->record = record;
+    checking->result->checkpoints += checking->names_all ? 0 : 1;
+    int rc = walk_checkpoint(checking, record, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_buf_clear(&checking->previous_bytes);
+    if (firn_buf_append_slice(&checking->previous_bytes, bytes) != FIRN_OK) {
+        return firn_error_no_memory(err, "a checkpoint's record");
+    }
+    checking->has_previous = true;
+    return firn_ws_record_decode(firn_buf_slice(&checking->previous_bytes), &checking->previous,
+                                 err);
+}
+
+static int
+check_checkpoints(struct checking *checking, firn_error *err)
+{
+    firn_error found;
+    int rc = firn_ws_catalog_list(checking->opened->catalog, 0, check_checkpoint, checking, &found);
+    if (rc == FIRN_OK && checking->lost > 0) {
+        checking->names_all = true;
+        rc = firn_ws_catalog_list(checking->opened->catalog, 0, check_checkpoint, checking, &found);
+    }
+    if (is_finding(rc)) {
+        tell(checking, firn_bytes(NULL, 0), found.text);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+static int
+check_opened(struct checking *checking, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
+    FIRN_TRY(check_store(checking, err));
+    FIRN_TRY(check_packs(checking, err));
+    FIRN_TRY(check_checkpoints(checking, err));
+    if (checking->result->damaged > 0) {
+        rc =
+            firn_error_set(err, FIRN_CORRUPT, "%llu damaged things were found in '%.512s'",
+                           (unsigned long long)checking->result->damaged, checking->ws->store_path);
+    }
+out:
+    firn_packfile_scratch_destroy(checking->scratch);
+    firn_buf_deinit(&checking->previous_bytes);
+    firn_hash_map_deinit(&checking->damaged);
+    return rc;
+}
+
+int
+firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,
+              firn_workspace_check_result *out, firn_error *err)
+{
+    *out = (firn_workspace_check_result){0};
+    struct firn_ws_opened opened;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (opened.db != NULL) {
+        struct checking checking = {.ws = ws, .opened = &opened, .options = options, .result = out};
+        firn_hash_map_init(&checking.damaged, sizeof(firn_hash), hash_of, hash_equal);
+        rc = check_opened(&checking, err);
+    }
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

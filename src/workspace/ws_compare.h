@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_compare.h: a checkpoint and the disk of now as the two sides of a difference, without storing anything.
+ */
+#ifndef FIRN_WORKSPACE_WS_COMPARE_H
+#define FIRN_WORKSPACE_WS_COMPARE_H
+
+#include "workspace/ws_internal.h"
+
+struct firn_ws_compare {
+    struct firn_packfile_scratch *scratch;
+    struct firn_ws_objects_source stored;
+    struct firn_ws_treesink *treesink;
+    struct firn_tree_source now;
+    struct firn_ws_scan_result scan;
+    struct firn_ws_diff_side checkpoint_side; /* borrows the record's root */
+    struct firn_ws_diff_side disk_side;
+};
+
+/* Scans the disk. *out must stay where it is and is to be deinited, also after a failure. record is borrowed. */
+FIRN_MUST_CHECK int firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws,
+                                         struct firn_ws_opened *opened,
+                                         const struct firn_ws_record *record, unsigned threads,
+                                         const firn_callbacks *callbacks, firn_error *err);
+void firn_ws_compare_deinit(struct firn_ws_compare *compare);
+
+#endif

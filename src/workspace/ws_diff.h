@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_diff.h: what differs between two trees, in one walk over both that visits only directories whose objects
+ * differ. The same two trees always give the same sequence of changes.
+ */
+#ifndef FIRN_WORKSPACE_WS_DIFF_H
+#define FIRN_WORKSPACE_WS_DIFF_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "firn/workspace.h"
+#include "workspace/tree.h"
+#include "workspace/ws_filter.h"
+
+/* What differs, as bits. */
+enum firn_ws_diff_what {
+    FIRN_WS_DIFF_TYPE = 1,
+    FIRN_WS_DIFF_CONTENT = 2, /* of a file or a link; never of a directory */
+    FIRN_WS_DIFF_GROUP = 4,   /* which other names a file has */
+    FIRN_WS_DIFF_MODE = 8,
+    FIRN_WS_DIFF_OWNER = 16,
+    FIRN_WS_DIFF_MTIME = 32,
+    FIRN_WS_DIFF_XATTRS = 64
+};
+
+enum firn_ws_diff_kind {
+    FIRN_WS_DIFF_ADDED = 1,
+    FIRN_WS_DIFF_REMOVED,
+    FIRN_WS_DIFF_CHANGED, /* `what` is not 0 */
+    FIRN_WS_DIFF_SAME /* only where asked for; also for directories that are alike but for what is in them */
+};
+
+struct firn_ws_diff_change {
+    enum firn_ws_diff_kind kind;
+    unsigned what;
+    firn_slice path;                      /* "" is the root itself */
+    const struct firn_tree_entry *before; /* NULL for ADDED */
+    const struct firn_tree_entry *after;  /* NULL for REMOVED */
+    bool is_entered; /* a directory on both sides whose objects differ: changes below it follow */
+};
+
+struct firn_ws_diff_side {
+    const struct firn_tree_source *source;
+    const struct firn_tree_entry *root; /* NULL: an empty side, on which not even the root exists */
+};
+
+struct firn_ws_diff_options {
+    struct firn_ws_filter *filter; /* NULL: everything */
+    bool with_same;                /* every entry, also in directories whose objects are equal */
+};
+
+/* Calls visit for each change: names in byte order, a directory before what is in it (removed ones too). Where a type
+ * changes, CHANGED comes first and then the entries of the directory that came or went. Directories on both sides whose
+ * objects differ are always visited (SAME if their own metadata is equal). The root is visited like any directory,
+ * unless a filter leaves it out. Everything is borrowed until visit returns; another return than FIRN_OK ends the walk. */
+FIRN_MUST_CHECK int
+firn_ws_diff(const struct firn_ws_diff_side *before, const struct firn_ws_diff_side *after,
+             const struct firn_ws_diff_options *options,
+             int (*visit)(void *ctx, const struct firn_ws_diff_change *change, firn_error *err),
+             void *ctx, firn_error *err);
+
+/* Which bits differ between two entries of one name. */
+unsigned firn_ws_diff_compare(const struct firn_tree_entry *before,
+                              const struct firn_tree_entry *after);
+
+/* The public face of a change that is not SAME; *out points into the two others. */
+void firn_ws_diff_to_change(const struct firn_ws_diff_change *change, firn_entry_info *before,
+                            firn_entry_info *after, firn_change *out);
+/* The public face of an entry. */
+void firn_ws_diff_to_info(firn_slice path, const struct firn_tree_entry *entry,
+                          firn_entry_info *out);
+
+#endif

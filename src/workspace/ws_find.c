@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_find.c: one checkpoint by a reference.
+ */
+#include "workspace/ws_internal.h"
+
+int
+firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened, const char *reference,
+                    struct firn_ws_record *out, firn_error *err)
+{
+    if (opened->workspace.number == 0) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet: save it first",
+                              ws->root);
+    }
+    return firn_ws_catalog_resolve(opened->catalog, opened->workspace.number, reference,
+                                   &ws->result, out, err);
+}
+
+int
+firn_ws_find(struct firn_ws *ws, const char *reference, firn_checkpoint *out, firn_error *err)
+{
+    struct firn_ws_opened opened;
+    struct firn_ws_record record;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_ws_find_record(ws, &opened, reference, &record, err);
+    if (rc == FIRN_OK) {
+        firn_ws_record_to_checkpoint(&record, out);
+    }
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

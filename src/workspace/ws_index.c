@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_index.c: encoding and decoding of the two keyspaces through which objects are found.
+ *
+ * The index is derived data: every pack lists its own objects, so a lost index can be built again from the packs. An
+ * entry is about ten bytes beside its 32-byte key, because there is one for each object of a store.
+ */
+#include "workspace/ws_index.h"
+
+#include <stdio.h>
+
+#include "base/reader.h"
+
+static size_t
+put_varint(uint8_t *out, uint64_t value)
+{
+    size_t size = 0;
+    while (value >= 0x80) {
+        out[size++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    out[size++] = (uint8_t)value;
+    return size;
+}
+
+size_t
+firn_ws_index_encode_place(const struct firn_ws_objects_place *place, uint8_t *out)
+{
+    size_t size = put_varint(out, place->pack);
+    size += put_varint(out + size, place->at.frame);
+    size += put_varint(out + size, place->at.offset);
+    size += put_varint(out + size, place->at.size);
+    out[size++] = (uint8_t)place->at.kind;
+    return size;
+}
+
+int
+firn_ws_index_decode_place(firn_slice bytes, struct firn_ws_objects_place *out, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(bytes);
+    uint64_t pack;
+    uint64_t frame;
+    uint64_t offset;
+    uint64_t size;
+    uint8_t kind;
+    if (!firn_reader_varint_max(&reader, UINT32_MAX, &pack) || pack == 0 ||
+        !firn_reader_varint_max(&reader, UINT32_MAX, &frame) ||
+        !firn_reader_varint_max(&reader, UINT32_MAX, &offset) ||
+        !firn_reader_varint_max(&reader, UINT32_MAX, &size) || !firn_reader_u8(&reader, &kind) ||
+        firn_reader_left(&reader) != 0 || kind < FIRN_PACKFILE_BLOB ||
+        kind > FIRN_PACKFILE_RECORD) {
+        return firn_error_set(err, FIRN_CORRUPT, "an entry of the object index is malformed");
+    }
+    out->pack = (uint32_t)pack;
+    out->at = (struct firn_packfile_location){.frame = (uint32_t)frame,
+                                              .offset = (uint32_t)offset,
+                                              .size = (uint32_t)size,
+                                              .kind = (enum firn_packfile_kind)kind};
+    return FIRN_OK;
+}
+
+void
+firn_ws_index_encode_pack(const struct firn_ws_index_pack *pack, uint8_t *out_key,
+                          uint8_t *out_value)
+{
+    firn_store_be32(out_key, pack->number);
+    memcpy(out_value, pack->id.bytes, sizeof pack->id.bytes);
+    firn_store_le64(out_value + 16, pack->size_bytes);
+    firn_store_le64(out_value + 24, pack->object_count);
+}
+
+int
+firn_ws_index_decode_pack(firn_slice key, firn_slice value, struct firn_ws_index_pack *out,
+                          firn_error *err)
+{
+    if (key.size != FIRN_WS_INDEX_PACK_KEY_SIZE || value.size != FIRN_WS_INDEX_PACK_SIZE ||
+        firn_load_be32(key.data) == 0) {
+        return firn_error_set(err, FIRN_CORRUPT, "an entry of the pack list is malformed");
+    }
+    out->number = firn_load_be32(key.data);
+    memcpy(out->id.bytes, value.data, sizeof out->id.bytes);
+    out->size_bytes = firn_load_le64(value.data + 16);
+    out->object_count = firn_load_le64(value.data + 24);
+    return FIRN_OK;
+}
+
+void
+firn_ws_index_pack_name(uint32_t number, char *out)
+{
+    (void)snprintf(out, FIRN_WS_INDEX_PACK_NAME_SIZE, "%08u.pack", number);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_index.h: the bytes of the object index and the pack list (docs/formats/catalog.md).
+ *
+ *   "firn.objects":  32 bytes hash           → varint pack | varint frame | varint offset | varint size | u8 kind
+ *   "firn.packs":    be32 number (from 1)    → 16 bytes identity | le64 file size | le64 object count
+ */
+#ifndef FIRN_WORKSPACE_WS_INDEX_H
+#define FIRN_WORKSPACE_WS_INDEX_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "workspace/ws_objects.h"
+
+#define FIRN_WS_INDEX_OBJECTS "firn.objects"
+#define FIRN_WS_INDEX_PACKS "firn.packs"
+#define FIRN_WS_INDEX_PACKS_DIR "packs"
+
+enum {
+    FIRN_WS_INDEX_PLACE_SIZE_MAX = 5 * 4 + 1,
+    FIRN_WS_INDEX_PACK_KEY_SIZE = 4,
+    FIRN_WS_INDEX_PACK_SIZE = 32,
+    FIRN_WS_INDEX_PACK_NAME_SIZE = 16
+};
+
+struct firn_ws_index_pack {
+    uint32_t number;
+    struct firn_block_file_id id;
+    uint64_t size_bytes;
+    uint64_t object_count;
+};
+
+/* Writes at most FIRN_WS_INDEX_PLACE_SIZE_MAX bytes; returns how many. */
+size_t firn_ws_index_encode_place(const struct firn_ws_objects_place *place, uint8_t *out);
+FIRN_MUST_CHECK int firn_ws_index_decode_place(firn_slice bytes, struct firn_ws_objects_place *out,
+                                               firn_error *err);
+
+void firn_ws_index_encode_pack(const struct firn_ws_index_pack *pack, uint8_t *out_key,
+                               uint8_t *out_value);
+FIRN_MUST_CHECK int firn_ws_index_decode_pack(firn_slice key, firn_slice value,
+                                              struct firn_ws_index_pack *out, firn_error *err);
+
+/* "00000042.pack" */
+void firn_ws_index_pack_name(uint32_t number, char *out);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_internal.h: what the operations on a workspace share: the handle, and a store opened for one operation.
+ */
+#ifndef FIRN_WORKSPACE_WS_INTERNAL_H
+#define FIRN_WORKSPACE_WS_INTERNAL_H
+
+#include "base/buf.h"
+#include "workspace/ws.h"
+#include "workspace/ws_catalog.h"
+#include "workspace/ws_diff.h"
+#include "workspace/ws_objects.h"
+#include "workspace/ws_scan.h"
+
+struct firn_ws {
+    struct firn_os *os;
+    char *root; /* real path */
+    char *store_path;
+    int64_t lock_timeout_ms;
+    struct firn_buf result; /* what the last call's result borrows from */
+};
+
+/* A store opened for one operation of a workspace. */
+struct firn_ws_opened {
+    struct firn_os_dir *root; /* of the workspace */
+    struct firn_os_stat root_stat;
+    struct firn_os_dir *store_dir;
+    struct firn_os_stat store_stat;
+    struct firn_db *db;
+    struct firn_ws_objects *objects;
+    struct firn_ws_catalog *catalog;
+    struct firn_ws_catalog_workspace workspace; /* number 0: never saved */
+};
+
+enum firn_ws_open_mode {
+    FIRN_WS_READ,  /* without a store, db, objects and catalog are NULL */
+    FIRN_WS_WRITE, /* without a store: FIRN_NOT_FOUND */
+    FIRN_WS_CREATE /* makes the store and enters the workspace */
+};
+
+/* Opens the root, the store, its objects and catalog. Writing sweeps what a crash left. */
+FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode,
+                                        struct firn_ws_opened *out, firn_error *err);
+/* Closes what is open. After an error (failed) of a writing operation the store is opened once more, which recovers it,
+ * and swept, so that a failed save gives its space back. */
+FIRN_MUST_CHECK int firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                         bool failed, firn_error *err);
+
+/* The record of a reference: its bytes live in ws->result. ws_find.c. */
+FIRN_MUST_CHECK int firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                        const char *reference, struct firn_ws_record *out,
+                                        firn_error *err);
+
+/* Opens a directory, making it and its parents (0700) where `create`. ws_place.c. */
+FIRN_MUST_CHECK int firn_ws_place_open_dir(struct firn_os *os, const char *path, bool create,
+                                           struct firn_os_dir **out, firn_error *err);
+/* The path of the store of a workspace that names none: allocated. */
+FIRN_MUST_CHECK int firn_ws_place_default_store(struct firn_os *os, const char *real_root,
+                                                char **out, firn_error *err);
+
+/* One save, normal or safety, of an opened workspace. message is borrowed. */
+struct firn_ws_save_request {
+    firn_slice message;
+    bool is_safety;
+    bool include_deps;
+    bool strict;
+    unsigned threads;
+    firn_callbacks callbacks;
+};
+/* What a scan into the store gave; its root's attributes are owned by scan. */
+struct firn_ws_save_tree {
+    struct firn_ws_scan_result scan;
+    uint64_t added_bytes;
+    bool records_were_packed;
+};
+/* Scans the workspace and puts what is new into a sealed pack. *out is to be released with
+ * firn_ws_scan_result_deinit(&out->scan), also after a failure. */
+FIRN_MUST_CHECK int firn_ws_save_tree(struct firn_ws_opened *opened,
+                                      const struct firn_ws_save_request *request,
+                                      struct firn_ws_save_tree *out, firn_error *err);
+/* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
+FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                        const struct firn_ws_save_request *request,
+                                        const struct firn_ws_save_tree *tree,
+                                        struct firn_ws_record *out, firn_error *err);
+
+/* The options of a scan of an opened workspace. */
+struct firn_ws_scan_options firn_ws_scan_options_of(const struct firn_ws_opened *opened,
+                                                    bool include_deps, bool strict,
+                                                    unsigned threads,
+                                                    const firn_callbacks *callbacks);
+
+#endif

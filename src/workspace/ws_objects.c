@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_objects.c: finding and reading the objects of a store.
+ *
+ * An object is found by one look-up in the index, which gives a pack's number and a place in it, and read through that
+ * pack's file, which verifies it against its name. A wrong index entry can therefore make an object unreadable (and a
+ * rebuild of the index mends that), but never give wrong bytes (I1).
+ *
+ * Files are opened when they are first needed and at most OPEN_MAX of them are kept open; a reader holds a use count
+ * while it is inside a pack, and only unused files are closed (I2). The mutex guards the table, not the I/O: a file is
+ * opened outside it, and if two threads open the same one, the second closes its own.
+ *
+ * At open every pack of the list is looked at by stat. What is missing or has another size is remembered as absent:
+ * reading from it is FIRN_CORRUPT, and to a save its objects do not exist, so that they are stored again.
+ */
+#include "workspace/ws_objects.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "workspace/ws_objects_internal.h"
+
+enum { OPEN_MAX = 64 };
+
+static int
+open_keyspace(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
+{
+    int rc = firn_db_keyspace_open(db, name, out, err);
+    if (rc == FIRN_NOT_FOUND && firn_db_is_read_only(db)) {
+        *out = NULL;
+        return FIRN_OK;
+    }
+    return rc;
+}
+
+static int
+open_dir(struct firn_ws_objects *objects, firn_error *err)
+{
+    int rc =
+        firn_os_dir_open(firn_db_dir(objects->db), FIRN_WS_INDEX_PACKS_DIR, &objects->dir, err);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* Whether the file of a pack is there with the size that the list gives. */
+static int
+look_at_pack(struct firn_ws_objects *objects, struct firn_ws_objects_pack *pack, firn_error *err)
+{
+    if (objects->dir == NULL) {
+        return FIRN_OK;
+    }
+    char name[FIRN_WS_INDEX_PACK_NAME_SIZE];
+    firn_ws_index_pack_name(pack->entry.number, name);
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(objects->dir, name, &stat, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    pack->is_present = rc == FIRN_OK && stat.size_bytes == pack->entry.size_bytes;
+    return rc;
+}
+
+static int
+add_pack(struct firn_ws_objects *objects, const struct firn_ws_index_pack *entry, firn_error *err)
+{
+    struct firn_ws_objects_pack *packs =
+        firn_resize_array(objects->packs, objects->pack_count + 1, sizeof *packs);
+    if (packs == NULL) {
+        return firn_error_no_memory(err, "the list of packs");
+    }
+    objects->packs = packs;
+    packs[objects->pack_count] = (struct firn_ws_objects_pack){.entry = *entry};
+    int rc = look_at_pack(objects, &packs[objects->pack_count], err);
+    if (rc == FIRN_OK) {
+        objects->pack_count++;
+    }
+    return rc;
+}
+
+static int
+load_packs(struct firn_ws_objects *objects, firn_error *err)
+{
+    if (objects->pack_list == NULL) {
+        return FIRN_OK;
+    }
+    struct firn_db_cursor *cursor;
+    int rc = firn_db_cursor_open(objects->pack_list, NULL, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        struct firn_ws_index_pack entry;
+        FIRN_TRY(firn_ws_index_decode_pack(firn_db_cursor_key(cursor), firn_db_cursor_value(cursor),
+                                           &entry, err));
+        FIRN_TRY(add_pack(objects, &entry, err));
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+int
+firn_ws_objects_open(struct firn_db *db, struct firn_ws_objects **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_ws_objects *objects = firn_alloc_zeroed(sizeof *objects);
+    if (objects == NULL) {
+        return firn_error_no_memory(err, "the object index");
+    }
+    objects->db = db;
+    objects->os = firn_db_os(db);
+    firn_os_mutex_init(objects->os, &objects->mutex, FIRN_LOCK_PACK_SET);
+    int rc;
+    FIRN_TRY(open_keyspace(db, FIRN_WS_INDEX_OBJECTS, &objects->index, err));
+    FIRN_TRY(open_keyspace(db, FIRN_WS_INDEX_PACKS, &objects->pack_list, err));
+    FIRN_TRY(open_dir(objects, err));
+    FIRN_TRY(load_packs(objects, err));
+    *out = objects;
+    return FIRN_OK;
+out:
+    firn_ws_objects_close(objects);
+    return rc;
+}
+
+void
+firn_ws_objects_close(struct firn_ws_objects *objects)
+{
+    if (objects == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        CHECK(objects->packs[i].users == 0);
+        firn_packfile_close(objects->packs[i].file);
+    }
+    firn_free(objects->packs);
+    firn_os_dir_close(objects->dir);
+    firn_os_mutex_deinit(&objects->mutex);
+    firn_free(objects);
+}
+
+struct firn_ws_objects_pack *
+firn_ws_objects_pack_of(struct firn_ws_objects *objects, uint32_t number)
+{
+    size_t low = 0;
+    size_t high = objects->pack_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (objects->packs[middle].entry.number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low < objects->pack_count && objects->packs[low].entry.number == number) {
+        return &objects->packs[low];
+    }
+    return NULL;
+}
+
+/* Closes the unused file that was used longest ago, if too many are open. */
+static struct firn_packfile *
+take_surplus_locked(struct firn_ws_objects *objects)
+{
+    if (objects->open_count <= OPEN_MAX) {
+        return NULL;
+    }
+    struct firn_ws_objects_pack *oldest = NULL;
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        struct firn_ws_objects_pack *pack = &objects->packs[i];
+        if (pack->file != NULL && pack->users == 0 &&
+            (oldest == NULL || pack->last_use < oldest->last_use)) {
+            oldest = pack;
+        }
+    }
+    if (oldest == NULL) {
+        return NULL;
+    }
+    struct firn_packfile *file = oldest->file;
+    oldest->file = NULL;
+    objects->open_count--;
+    return file;
+}
+
+static int
+open_file(struct firn_ws_objects *objects, const struct firn_ws_objects_pack *pack,
+          struct firn_packfile **out, firn_error *err)
+{
+    *out = NULL;
+    char name[FIRN_WS_INDEX_PACK_NAME_SIZE];
+    firn_ws_index_pack_name(pack->entry.number, name);
+    if (objects->dir == NULL) {
+        return firn_error_set(err, FIRN_CORRUPT, "'%s/%s' is missing: the folder of packs is gone",
+                              firn_os_dir_path(firn_db_dir(objects->db)), FIRN_WS_INDEX_PACKS_DIR);
+    }
+    int rc = firn_packfile_open(objects->dir, name, out, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return firn_error_set(err, FIRN_CORRUPT, "'%s/%s' is missing",
+                              firn_os_dir_path(objects->dir), name);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (memcmp(firn_packfile_id(*out)->bytes, pack->entry.id.bytes, sizeof pack->entry.id.bytes) !=
+        0) {
+        firn_packfile_close(*out);
+        *out = NULL;
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s/%s' is another pack than the one the store knows by this name",
+                              firn_os_dir_path(objects->dir), name);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_ws_objects_acquire(struct firn_ws_objects *objects, uint32_t number,
+                        struct firn_packfile **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_ws_objects_pack *pack = firn_ws_objects_pack_of(objects, number);
+    if (pack == NULL) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "the object index names pack %u, which the store does not have",
+                              number);
+    }
+    firn_os_mutex_lock(&objects->mutex);
+    pack->users++;
+    pack->last_use = ++objects->clock;
+    struct firn_packfile *file = pack->file;
+    firn_os_mutex_unlock(&objects->mutex);
+    if (file != NULL) {
+        *out = file;
+        return FIRN_OK;
+    }
+
+    struct firn_packfile *opened;
+    int rc = open_file(objects, pack, &opened, err);
+    struct firn_packfile *surplus = NULL;
+    firn_os_mutex_lock(&objects->mutex);
+    if (rc != FIRN_OK) {
+        pack->users--;
+    } else if (pack->file != NULL) {
+        surplus = opened;
+    } else {
+        pack->file = opened;
+        objects->open_count++;
+        surplus = take_surplus_locked(objects);
+    }
+    *out = rc == FIRN_OK ? pack->file : NULL;
+    firn_os_mutex_unlock(&objects->mutex);
+    firn_packfile_close(surplus);
+    return rc;
+}
+
+void
+firn_ws_objects_release(struct firn_ws_objects *objects, uint32_t number)
+{
+    struct firn_ws_objects_pack *pack = firn_ws_objects_pack_of(objects, number);
+    firn_os_mutex_lock(&objects->mutex);
+    CHECK(pack->users > 0);
+    pack->users--;
+    firn_os_mutex_unlock(&objects->mutex);
+}
+
+int
+firn_ws_objects_find(struct firn_ws_objects *objects, const firn_hash *hash,
+                     struct firn_ws_objects_place *out, firn_error *err)
+{
+    if (objects->index == NULL) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "the store holds no objects");
+    }
+    struct firn_buf value = {0};
+    int rc = firn_db_get(objects->index, firn_bytes(hash->bytes, sizeof hash->bytes), &value, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_index_decode_place(firn_buf_slice(&value), out, err);
+    }
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+int
+firn_ws_objects_contains(struct firn_ws_objects *objects, const firn_hash *hash, bool *out,
+                         firn_error *err)
+{
+    *out = false;
+    struct firn_ws_objects_place place;
+    int rc = firn_ws_objects_find(objects, hash, &place, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    if (rc == FIRN_OK) {
+        const struct firn_ws_objects_pack *pack = firn_ws_objects_pack_of(objects, place.pack);
+        *out = pack != NULL && pack->is_present;
+    }
+    return rc;
+}
+
+/* Finds and reads an object's stored bytes. */
+static int
+read_stored(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+            const firn_hash *hash, enum firn_packfile_kind *out_kind, firn_slice *out,
+            firn_error *err)
+{
+    struct firn_ws_objects_place place;
+    int rc = firn_ws_objects_find(objects, hash, &place, err);
+    if (rc == FIRN_NOT_FOUND) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        return firn_error_set(err, FIRN_CORRUPT, "object %s is not in the store", hex);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_packfile *file;
+    rc = firn_ws_objects_acquire(objects, place.pack, &file, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    /* What is read is borrowed from scratch, not from the file. */
+    rc = firn_packfile_read(file, scratch, hash, &place.at, out, err);
+    firn_ws_objects_release(objects, place.pack);
+    *out_kind = place.at.kind;
+    return rc;
+}
+
+int
+firn_ws_objects_read(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                     const firn_hash *hash, firn_slice *out, firn_error *err)
+{
+    enum firn_packfile_kind kind;
+    int rc = read_stored(objects, scratch, hash, &kind, out, err);
+    if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "object %s is a list of pieces where a whole object belongs", hex);
+    }
+    return rc;
+}
+
+/* ---- streaming a file's content ---- */
+
+struct streaming {
+    struct firn_ws_objects *objects;
+    struct firn_packfile_scratch *scratch;
+    struct firn_blake3_hash whole;
+    int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
+    void *ctx;
+};
+
+static int
+stream_hole(struct streaming *stream, uint64_t offset, uint64_t size, firn_error *err)
+{
+    static const uint8_t zeros[16 << 10];
+    for (uint64_t left = size; left > 0;) {
+        size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
+        firn_blake3_hash_update(&stream->whole, zeros, part);
+        left -= part;
+    }
+    firn_slice hole = {NULL, (size_t)size};
+    return stream->sink == NULL ? FIRN_OK : stream->sink(stream->ctx, offset, hole, err);
+}
+
+static int
+stream_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    struct streaming *stream = ctx;
+    if (piece->is_hole) {
+        return stream_hole(stream, offset, piece->size, err);
+    }
+    firn_slice data;
+    int rc = firn_ws_objects_read(stream->objects, stream->scratch, &piece->hash, &data, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (data.size != piece->size) {
+        return firn_error_set(err, FIRN_CORRUPT, "a piece has %zu bytes where its list says %llu",
+                              data.size, (unsigned long long)piece->size);
+    }
+    firn_blake3_hash_update(&stream->whole, data.data, data.size);
+    return stream->sink == NULL ? FIRN_OK : stream->sink(stream->ctx, offset, data, err);
+}
+
+static int
+stream_pieces(struct streaming *stream, firn_slice borrowed_list, const firn_hash *hash,
+              uint64_t size, firn_error *err)
+{
+    /* Reading pieces uses the scratch that the list is borrowed from. */
+    struct firn_buf list = {0};
+    uint64_t total = 0;
+    int rc = FIRN_OK;
+    if (firn_buf_append_slice(&list, borrowed_list) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a list of pieces");
+        goto out;
+    }
+    FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
+    if (total == size) {
+        firn_blake3_hash_init(&stream->whole);
+        FIRN_TRY(
+            firn_packfile_decode_pieces(firn_buf_slice(&list), &total, stream_piece, stream, err));
+        firn_hash found;
+        firn_blake3_hash_final(&stream->whole, &found);
+        if (memcmp(found.bytes, hash->bytes, sizeof found.bytes) == 0) {
+            goto out;
+        }
+    }
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    rc = firn_error_set(err, FIRN_CORRUPT, "the pieces of object %s do not make its content", hex);
+out:
+    firn_buf_deinit(&list);
+    return rc;
+}
+
+int
+firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                       const firn_hash *hash, uint64_t size,
+                       int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                       void *ctx, firn_error *err)
+{
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    int rc = read_stored(objects, scratch, hash, &kind, &stored, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (kind == FIRN_PACKFILE_PIECES) {
+        struct streaming stream = {
+            .objects = objects, .scratch = scratch, .sink = sink, .ctx = ctx};
+        return stream_pieces(&stream, stored, hash, size, err);
+    }
+    if (stored.size != size) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        return firn_error_set(err, FIRN_CORRUPT, "object %s has %zu bytes where %llu belong", hex,
+                              stored.size, (unsigned long long)size);
+    }
+    return sink == NULL || size == 0 ? FIRN_OK : sink(ctx, 0, stored, err);
+}
+
+int
+firn_ws_objects_pieces(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                       const firn_hash *hash,
+                       int (*visit)(void *ctx, uint64_t offset,
+                                    const struct firn_packfile_piece *piece, firn_error *err),
+                       void *ctx, firn_error *err)
+{
+    struct firn_ws_objects_place place;
+    int rc = firn_ws_objects_find(objects, hash, &place, err);
+    if (rc != FIRN_OK || place.at.kind != FIRN_PACKFILE_PIECES) {
+        return rc;
+    }
+    enum firn_packfile_kind kind;
+    firn_slice list;
+    uint64_t total;
+    rc = read_stored(objects, scratch, hash, &kind, &list, err);
+    return rc == FIRN_OK ? firn_packfile_decode_pieces(list, &total, visit, ctx, err) : rc;
+}
+
+/* ---- the source of directory objects ---- */
+
+static int
+source_read(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+{
+    struct firn_ws_objects_source *source = ctx;
+    firn_slice object;
+    int rc = firn_ws_objects_read(source->objects, source->scratch, hash, &object, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_buf_clear(out);
+    if (firn_buf_append_slice(out, object) != FIRN_OK) {
+        return firn_error_no_memory(err, "a directory object");
+    }
+    return FIRN_OK;
+}
+
+void
+firn_ws_objects_source_init(struct firn_ws_objects_source *out, struct firn_ws_objects *objects,
+                            struct firn_packfile_scratch *scratch)
+{
+    *out = (struct firn_ws_objects_source){
+        .source = {.read = source_read, .ctx = out}, .objects = objects, .scratch = scratch};
+}

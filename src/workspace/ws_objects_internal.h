@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_objects_internal.h: what reading and adding objects share.
+ */
+#ifndef FIRN_WORKSPACE_WS_OBJECTS_INTERNAL_H
+#define FIRN_WORKSPACE_WS_OBJECTS_INTERNAL_H
+
+#include "os/os_thread.h"
+#include "workspace/ws_index.h"
+#include "workspace/ws_objects.h"
+
+struct firn_ws_objects_pack {
+    struct firn_ws_index_pack entry;
+    bool is_present;            /* its file was there, with the right size, at open */
+    struct firn_packfile *file; /* NULL while closed; under mutex */
+    unsigned users;             /* readers inside a call; under mutex */
+    uint64_t last_use;          /* under mutex */
+};
+
+struct firn_ws_objects {
+    struct firn_db *db;
+    struct firn_os *os;
+    struct firn_db_keyspace *index; /* NULL where the store has none */
+    struct firn_db_keyspace *pack_list;
+    struct firn_os_dir *dir; /* packs/, NULL where the store has none */
+    struct firn_os_mutex mutex;
+    struct firn_ws_objects_pack
+        *packs; /* ascending by number; the array itself changes only by one thread */
+    size_t pack_count;
+    unsigned open_count; /* under mutex */
+    uint64_t clock;      /* under mutex */
+};
+
+/* The pack of a number, or NULL. */
+struct firn_ws_objects_pack *firn_ws_objects_pack_of(struct firn_ws_objects *objects,
+                                                     uint32_t number);
+/* Opens (or finds open) a pack's file and keeps it open until release. */
+FIRN_MUST_CHECK int firn_ws_objects_acquire(struct firn_ws_objects *objects, uint32_t number,
+                                            struct firn_packfile **out, firn_error *err);
+void firn_ws_objects_release(struct firn_ws_objects *objects, uint32_t number);
+
+#endif

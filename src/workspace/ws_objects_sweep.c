@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_objects_sweep.c: removing what a crash or a failed save left in the folder of packs.
+ *
+ * A file there is either named by the pack list or nobody's: a temporary file, or a pack that was sealed when the power
+ * went, before the list learned of it. Nobody's files are removed by the next operation that writes, which holds the
+ * store's lock, so no save can be in the middle of making one (I1). Files whose names are not of firn's making are left
+ * alone.
+ */
+#include "base/mem.h"
+#include "workspace/ws_objects_internal.h"
+
+struct sweep {
+    struct firn_ws_objects *objects;
+    struct firn_buf names; /* to remove, each with its NUL */
+};
+
+/* "00000042.pack", or that with ".tmp" behind it. */
+static bool
+is_ours(const char *name, uint32_t *out_number, bool *out_is_temporary)
+{
+    uint64_t number = 0;
+    size_t i = 0;
+    for (; name[i] >= '0' && name[i] <= '9' && i < 10; i++) {
+        number = number * 10 + (uint64_t)(name[i] - '0');
+    }
+    *out_is_temporary = strcmp(name + i, ".pack.tmp") == 0;
+    *out_number = (uint32_t)number;
+    return i >= 8 && number <= UINT32_MAX && (*out_is_temporary || strcmp(name + i, ".pack") == 0);
+}
+
+static int
+visit(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct sweep *sweep = ctx;
+    uint32_t number;
+    bool is_temporary;
+    if (!is_ours(entry->name, &number, &is_temporary) ||
+        (!is_temporary && firn_ws_objects_pack_of(sweep->objects, number) != NULL)) {
+        return FIRN_OK;
+    }
+    return firn_buf_append(&sweep->names, entry->name, entry->name_size + 1);
+}
+
+int
+firn_ws_objects_sweep(struct firn_ws_objects *objects, firn_error *err)
+{
+    if (objects->dir == NULL) {
+        return FIRN_OK;
+    }
+    struct sweep sweep = {.objects = objects};
+    int rc = firn_os_dir_list(objects->dir, visit, &sweep, err);
+    if (rc == FIRN_NO_MEMORY) {
+        rc = firn_error_no_memory(err, "a list of left-over packs");
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < sweep.names.size;) {
+        const char *name = (const char *)sweep.names.data + i;
+        rc = firn_os_remove_file(objects->dir, name, err);
+        i += strlen(name) + 1;
+    }
+    firn_buf_deinit(&sweep.names);
+    return rc;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_record.c: encoding and decoding of checkpoint records.
+ *
+ * A record is complete in itself: with it and the objects it names, a checkpoint can be listed and restored without any
+ * other record. Its identity is 128 random bits, written in the sixteen letters k to z so that no id can be mistaken
+ * for a number.
+ */
+#include "workspace/ws_record.h"
+
+#include "base/reader.h"
+
+enum { RECORD_FORMAT = 1, KIND_NORMAL = 0, KIND_SAFETY = 1, FLAG_INCLUDE_DEPS = 1 };
+
+static int
+append_sized(struct firn_buf *out, firn_slice bytes)
+{
+    int rc = firn_buf_append_varint(out, bytes.size);
+    return rc == FIRN_OK ? firn_buf_append_slice(out, bytes) : rc;
+}
+
+static int
+encode_root(const struct firn_tree_entry *root, struct firn_buf *out)
+{
+    int rc;
+    FIRN_TRY(firn_buf_append_varint(out, root->mode));
+    FIRN_TRY(firn_buf_append_varint(out, root->uid));
+    FIRN_TRY(firn_buf_append_varint(out, root->gid));
+    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)root->mtime_ns));
+    FIRN_TRY(firn_buf_append(out, root->hash.bytes, sizeof root->hash.bytes));
+    FIRN_TRY(append_sized(out, root->xattrs));
+out:
+    return rc;
+}
+
+int
+firn_ws_record_encode(const struct firn_ws_record *record, struct firn_buf *out)
+{
+    size_t start = out->size;
+    const uint64_t counts[] = {
+        record->files,       record->directories, record->bytes,   record->new_objects,
+        record->added_bytes, record->excluded,    record->skipped, 0 /* the end of tags */};
+    int rc;
+    FIRN_TRY(firn_buf_append_u8(out, RECORD_FORMAT));
+    FIRN_TRY(firn_buf_append(out, record->id, sizeof record->id));
+    FIRN_TRY(firn_buf_append(out, record->parent, sizeof record->parent));
+    FIRN_TRY(firn_buf_append_u8(out, record->is_safety ? KIND_SAFETY : KIND_NORMAL));
+    FIRN_TRY(firn_buf_append_u8(out, record->include_deps ? FLAG_INCLUDE_DEPS : 0));
+    FIRN_TRY(firn_buf_append_varint(out, record->order));
+    FIRN_TRY(firn_buf_append_varint(out, record->number));
+    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)record->created_ns));
+    FIRN_TRY(append_sized(out, record->workspace_path));
+    FIRN_TRY(append_sized(out, record->message));
+    FIRN_TRY(encode_root(&record->root, out));
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        FIRN_TRY(firn_buf_append_varint(out, counts[i]));
+    }
+    return FIRN_OK;
+out:
+    out->size = start;
+    return rc;
+}
+
+static bool
+decode_root(struct firn_reader *reader, struct firn_tree_entry *root)
+{
+    uint64_t mode;
+    uint64_t uid;
+    uint64_t gid;
+    uint64_t mtime;
+    if (!firn_reader_varint_max(reader, 07777, &mode) ||
+        !firn_reader_varint_max(reader, UINT32_MAX, &uid) ||
+        !firn_reader_varint_max(reader, UINT32_MAX, &gid) || !firn_reader_le64(reader, &mtime) ||
+        !firn_reader_copy(reader, root->hash.bytes, sizeof root->hash.bytes) ||
+        !firn_reader_sized(reader, FIRN_TREE_XATTRS_SIZE_MAX, &root->xattrs)) {
+        return false;
+    }
+    root->kind = FIRN_TREE_DIR;
+    root->mode = (uint32_t)mode;
+    root->uid = (uint32_t)uid;
+    root->gid = (uint32_t)gid;
+    root->mtime_ns = (int64_t)mtime;
+    return firn_tree_xattrs_are_valid(root->xattrs);
+}
+
+static bool
+decode_body(struct firn_reader *reader, struct firn_ws_record *record)
+{
+    uint8_t kind;
+    uint8_t flags;
+    uint64_t created;
+    if (!firn_reader_copy(reader, record->id, sizeof record->id) ||
+        !firn_reader_copy(reader, record->parent, sizeof record->parent) ||
+        !firn_reader_u8(reader, &kind) || kind > KIND_SAFETY || !firn_reader_u8(reader, &flags) ||
+        flags > FLAG_INCLUDE_DEPS || !firn_reader_varint(reader, &record->order) ||
+        !firn_reader_varint(reader, &record->number) || !firn_reader_le64(reader, &created) ||
+        !firn_reader_sized(reader, FIRN_WS_RECORD_PATH_SIZE_MAX, &record->workspace_path) ||
+        !firn_reader_sized(reader, FIRN_WS_RECORD_MESSAGE_SIZE_MAX, &record->message) ||
+        !decode_root(reader, &record->root)) {
+        return false;
+    }
+    record->is_safety = kind == KIND_SAFETY;
+    record->include_deps = (flags & FLAG_INCLUDE_DEPS) != 0;
+    record->created_ns = (int64_t)created;
+    return firn_reader_varint(reader, &record->files) &&
+           firn_reader_varint(reader, &record->directories) &&
+           firn_reader_varint(reader, &record->bytes) &&
+           firn_reader_varint(reader, &record->new_objects) &&
+           firn_reader_varint(reader, &record->added_bytes) &&
+           firn_reader_varint(reader, &record->excluded) &&
+           firn_reader_varint(reader, &record->skipped);
+}
+
+int
+firn_ws_record_decode(firn_slice bytes, struct firn_ws_record *out, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(bytes);
+    struct firn_ws_record record = {0};
+    uint8_t format;
+    uint64_t end;
+    if (!firn_reader_u8(&reader, &format)) {
+        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is empty");
+    }
+    if (format != RECORD_FORMAT) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "a checkpoint's record has format %u, this version knows %u", format,
+                              RECORD_FORMAT);
+    }
+    if (!decode_body(&reader, &record) || !firn_reader_varint(&reader, &end)) {
+        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
+    }
+    if (end != 0) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "a checkpoint's record has a field of type %llu, which this version "
+                              "does not know",
+                              (unsigned long long)end);
+    }
+    if (firn_reader_left(&reader) != 0) {
+        return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record has bytes behind its end");
+    }
+    *out = record;
+    return FIRN_OK;
+}
+
+void
+firn_ws_record_id_text(const uint8_t *id, char *out)
+{
+    for (size_t i = 0; i < FIRN_WS_RECORD_ID_SIZE; i++) {
+        *out++ = (char)('k' + (id[i] >> 4));
+        *out++ = (char)('k' + (id[i] & 15));
+    }
+    *out = '\0';
+}
+
+void
+firn_ws_record_to_checkpoint(const struct firn_ws_record *record, firn_checkpoint *out)
+{
+    *out = (firn_checkpoint){.number = record->number,
+                             .is_safety = record->is_safety,
+                             .include_deps = record->include_deps,
+                             .created_ns = record->created_ns,
+                             .message = record->message,
+                             .root = record->root.hash,
+                             .files = record->files,
+                             .directories = record->directories,
+                             .bytes = record->bytes,
+                             .new_objects = record->new_objects,
+                             .added_bytes = record->added_bytes,
+                             .excluded = record->excluded,
+                             .skipped = record->skipped};
+    firn_ws_record_id_text(record->id, out->id);
+}

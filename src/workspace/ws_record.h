@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_record.h: the record of one checkpoint of a workspace (docs/formats/catalog.md). The same bytes stand in
+ * the catalog and, as an object, in a later pack, from which a lost catalog can be built again.
+ *
+ *   record := u8 format (1) | 16 id | 16 parent id (zeros: none) | u8 kind (0 normal, 1 safety) | u8 flags (1 include_deps)
+ *           | varint order | varint number | le64 created_ns | sized workspace path | sized message
+ *           | varint mode | varint uid | varint gid | le64 mtime_ns | 32 root hash | sized root xattrs
+ *           | varint files | directories | bytes | new objects | added bytes | excluded | skipped
+ *           | varint 0 (end; a tag of a later version is refused)
+ */
+#ifndef FIRN_WORKSPACE_WS_RECORD_H
+#define FIRN_WORKSPACE_WS_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/workspace.h"
+#include "workspace/tree.h"
+
+enum {
+    FIRN_WS_RECORD_ID_SIZE = 16,
+    FIRN_WS_RECORD_MESSAGE_SIZE_MAX = 64 << 10,
+    FIRN_WS_RECORD_PATH_SIZE_MAX = 64 << 10
+};
+
+/* All slices are borrowed. */
+struct firn_ws_record {
+    uint8_t id[FIRN_WS_RECORD_ID_SIZE];
+    uint8_t parent[FIRN_WS_RECORD_ID_SIZE];
+    bool is_safety;
+    bool include_deps;
+    uint64_t order;  /* among all checkpoints of the workspace, from 1 */
+    uint64_t number; /* 0 for safety checkpoints */
+    int64_t created_ns;
+    firn_slice workspace_path;
+    firn_slice message;
+    struct firn_tree_entry root; /* kind DIR, name empty */
+    uint64_t files;
+    uint64_t directories;
+    uint64_t bytes;
+    uint64_t new_objects;
+    uint64_t added_bytes;
+    uint64_t excluded;
+    uint64_t skipped;
+};
+
+FIRN_MUST_CHECK int firn_ws_record_encode(const struct firn_ws_record *record,
+                                          struct firn_buf *out);
+FIRN_MUST_CHECK int firn_ws_record_decode(firn_slice bytes, struct firn_ws_record *out,
+                                          firn_error *err);
+/* The public face of a record; the message stays borrowed. */
+void firn_ws_record_to_checkpoint(const struct firn_ws_record *record, firn_checkpoint *out);
+
+/* 32 letters k–z and a NUL: k is 0, z is 15, high half of a byte first. */
+void firn_ws_record_id_text(const uint8_t *id, char *out);
+
+#endif

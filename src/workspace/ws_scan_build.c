@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_scan_build.c: from the entries of a directory to its object, and up.
+ *
+ * A directory waits for its segments, for its subdirectories and, where hard links lie in it, for the end of the walk.
+ * Whoever brings the last of these builds it: late entries are put where they belong, the object is made and added
+ * through the builder's lane, and the hash goes into the record that the parent keeps of it. Then the parent has one
+ * thing less to wait for, and may be next: a loop, so that a deep tree needs no deep stack.
+ *
+ * The record of a subdirectory is written by its builder alone, before it reports under the mutex; the parent's builder
+ * reads it after the last report (I1). The same holds for parts.
+ */
+#include "base/check.h"
+#include "base/error.h"
+#include "workspace/ws_scan_internal.h"
+
+static int
+append_subdir(const struct firn_ws_scan_subdir *subdir, struct firn_buf *out)
+{
+    DCHECK(subdir->state != FIRN_WS_SCAN_SUBDIR_WAITING);
+    if (subdir->state == FIRN_WS_SCAN_SUBDIR_LEFT_OUT) {
+        return FIRN_OK;
+    }
+    struct firn_tree_entry entry = {
+        .name = firn_str(subdir->name),
+        .kind = FIRN_TREE_DIR,
+        .mode = subdir->mode,
+        .uid = subdir->uid,
+        .gid = subdir->gid,
+        .mtime_ns = subdir->mtime_ns,
+        .hash = subdir->hash,
+        .xattrs = firn_bytes(subdir->xattrs, subdir->xattrs_size),
+    };
+    return firn_tree_encode_entry(out, &entry);
+}
+
+static int
+append_late(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+            const struct firn_ws_scan_late *late, firn_error *err)
+{
+    struct firn_buf *out = &worker->assembly;
+    int rc;
+    if (late->name == NULL) {
+        rc = append_subdir(&node->subdirs[late->index], out);
+    } else {
+        struct firn_tree_entry entry;
+        rc = firn_ws_scan_links_entry(worker, late, &entry, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        rc = firn_tree_encode_entry(out, &entry);
+    }
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a directory entry");
+}
+
+/* All entries of a directory, late ones included; borrowed from the node or from worker->assembly. */
+static int
+assemble(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, firn_slice *out,
+         firn_error *err)
+{
+    const struct firn_ws_scan_part *part = &node->part;
+    *out = firn_buf_slice(&part->encoded);
+    if (part->late_count == 0) {
+        return FIRN_OK;
+    }
+    struct firn_buf *assembly = &worker->assembly;
+    size_t done = 0;
+    int rc;
+    firn_buf_clear(assembly);
+    for (size_t i = 0; i <= part->late_count; i++) {
+        bool is_last = i == part->late_count;
+        size_t until = is_last ? part->encoded.size : part->lates[i].offset;
+        if (firn_buf_append(assembly, part->encoded.data + done, until - done) != FIRN_OK) {
+            return firn_error_no_memory(err, "the entries of a directory");
+        }
+        done = until;
+        if (!is_last) {
+            FIRN_TRY(append_late(worker, node, &part->lates[i], err));
+        }
+    }
+    *out = firn_buf_slice(assembly);
+    rc = FIRN_OK;
+out:
+    return rc;
+}
+
+static int
+put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
+{
+    bool is_new;
+    return firn_ws_scan_add(ctx, FIRN_PACKFILE_TREE, hash, object, &is_new, err);
+}
+
+/* Hands what the tree is to know of the directory up: to the parent, or to the scan itself. */
+static void
+report(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const firn_hash *hash)
+{
+    const struct firn_os_stat *stat = &node->stat;
+    if (node->parent != NULL) {
+        worker->directories++;
+        node->parent->subdirs[node->index] = (struct firn_ws_scan_subdir){
+            .name = node->name,
+            .state = FIRN_WS_SCAN_SUBDIR_SAVED,
+            .mode = stat->mode,
+            .uid = stat->uid,
+            .gid = stat->gid,
+            .mtime_ns = stat->mtime_ns,
+            .hash = *hash,
+            .xattrs = node->xattrs.data,
+            .xattrs_size = node->xattrs.size,
+        };
+    } else {
+        worker->scan->root_entry = (struct firn_tree_entry){
+            .kind = FIRN_TREE_DIR,
+            .mode = stat->mode,
+            .uid = stat->uid,
+            .gid = stat->gid,
+            .mtime_ns = stat->mtime_ns,
+            .hash = *hash,
+        };
+        worker->scan->root_xattrs = node->xattrs;
+    }
+    node->xattrs = (struct firn_buf){0};
+}
+
+static int
+build(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_error *err)
+{
+    firn_slice entries;
+    firn_hash hash;
+    int rc;
+    FIRN_TRY(assemble(worker, node, &entries, err));
+    FIRN_TRY(firn_tree_build(entries, put_object, worker, &hash, err));
+    report(worker, node, &hash);
+out:
+    return rc;
+}
+
+/* Whether a directory waits for nothing more, after one thing has come. */
+static bool
+count_down(struct firn_ws_scan *scan, struct firn_ws_scan_node *node)
+{
+    firn_os_mutex_lock(&scan->mutex);
+    DCHECK(node->waiting > 0);
+    bool is_complete = --node->waiting == 0;
+    firn_os_mutex_unlock(&scan->mutex);
+    return is_complete;
+}
+
+/* Whether paths may still be asked for that lead through a built directory. */
+static bool
+is_path_needed(struct firn_ws_scan *scan)
+{
+    firn_os_mutex_lock(&scan->mutex);
+    bool is_needed = scan->links_are_known;
+    firn_os_mutex_unlock(&scan->mutex);
+    return is_needed;
+}
+
+int
+firn_ws_scan_build_due(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                       firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    for (bool is_complete = true; is_complete;) {
+        int rc = build(worker, node, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        struct firn_ws_scan_node *parent = node->parent;
+        if (is_path_needed(scan)) {
+            firn_ws_scan_node_empty(node);
+        } else {
+            firn_ws_scan_node_destroy(scan, node);
+        }
+        node = parent;
+        is_complete = node != NULL && count_down(scan, node);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_ws_scan_build_settle(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                          firn_error *err)
+{
+    return count_down(worker->scan, node) ? firn_ws_scan_build_due(worker, node, err) : FIRN_OK;
+}
+
+int
+firn_ws_scan_build_segment(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                           size_t segment, firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    bool has_links = false;
+    for (size_t i = 0; i < worker->part.late_count; i++) {
+        has_links = has_links || worker->part.lates[i].name != NULL;
+    }
+    firn_os_mutex_lock(&scan->mutex);
+    if (has_links && !node->is_linked) {
+        node->is_linked = true;
+        node->waiting++; /* for the end of the walk */
+        node->next_linked = scan->linked;
+        scan->linked = node;
+    }
+    int rc = firn_ws_scan_node_merge_locked(node, segment, &worker->part);
+    firn_os_mutex_unlock(&scan->mutex);
+    if (rc != FIRN_OK) {
+        return firn_error_no_memory(err, "the entries of a directory");
+    }
+    return firn_ws_scan_build_settle(worker, node, err);
+}

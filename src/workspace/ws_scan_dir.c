@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_scan_dir.c: one directory: opened, listed, sorted, thinned by the exclusions, and worked through.
+ *
+ * A visit opens the directory from the root's handle by its whole path, no link followed on the way: no descriptor is
+ * held for anything above, and nobody who swaps a directory for a link can lead the scan out of the workspace. Then it
+ * reads all names and makes the directory known: its subdirectories may be visited by any worker from then on, and so
+ * may its segments, runs of 256 entries in the order of names. The visitor takes the first segment itself while
+ * the handle is open, and for nearly every directory that is all there is. Only a directory of more segments keeps its
+ * names (in the node); for the others they stay in the worker's buffer and are gone after the visit.
+ *
+ * Subdirectories are looked at when they are visited, not before: one system call fewer each, and the decision to
+ * leave one out (the store itself, a tagged build directory, one that cannot be listed) falls where its contents are
+ * known. Mount points are crossed: a workspace is what its paths show.
+ *
+ * What the kernel tells of an entry's kind while listing may be outdated when the entry is opened. Every opening says
+ * what it expects, so the worst is an entry that is reported as changing.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "workspace/ws_exclude.h"
+#include "workspace/ws_scan_internal.h"
+
+static firn_slice
+item_name(const struct firn_ws_scan_listing *listing, const struct firn_ws_scan_item *item)
+{
+    return firn_bytes(listing->names.data + item->name_offset, item->name_size);
+}
+
+/* ---- opening and listing ---- */
+
+static int
+open_node(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+          struct firn_os_dir **out, firn_error *err)
+{
+    if (firn_ws_scan_node_path(node, "", &worker->path) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    return firn_os_dir_open_beneath(worker->scan->root, (const char *)worker->path.data, out, err);
+}
+
+static int
+collect(void *ctx, const struct firn_os_dirent *entry)
+{
+    return firn_ws_scan_listing_add(ctx, firn_bytes(entry->name, entry->name_size), entry->kind);
+}
+
+/* Fills worker->listing, in order. */
+static int
+list(struct firn_ws_scan_worker *worker, struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_ws_scan_listing *listing = &worker->listing;
+    firn_ws_scan_listing_clear(listing);
+    int rc = firn_os_dir_list(dir, collect, listing, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_scan_listing_sort(listing);
+    }
+    if (rc == FIRN_OK && listing->count > UINT32_MAX) {
+        rc = firn_error_set(err, FIRN_LIMIT, "cannot save '%s': too many entries",
+                            firn_os_dir_path(dir));
+    }
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of a directory") : rc;
+}
+
+/* ---- what is left out ---- */
+
+/* What a whole listing says about the exclusion of its entries, and of its directory. */
+struct signs {
+    bool has_manifest;
+    bool has_tag;
+};
+
+static struct signs
+find_signs(const struct firn_ws_scan_listing *listing)
+{
+    struct signs signs = {false, false};
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct firn_ws_scan_item *item = &listing->items[i];
+        if (listing->names.data[item->name_offset] == 'C' && item->kind != FIRN_OS_DIR) {
+            firn_slice name = item_name(listing, item);
+            signs.has_manifest = signs.has_manifest || firn_ws_exclude_is_manifest(name);
+            signs.has_tag = signs.has_tag || firn_ws_exclude_is_tag(name);
+        }
+    }
+    return signs;
+}
+
+/* Why a subdirectory that has been listed is left out; NULL if it is kept. */
+static const char *
+reason_against_dir(const struct firn_ws_scan *scan, const struct firn_ws_scan_node *node)
+{
+    const struct firn_ws_scan_options *options = scan->options;
+    if (options->has_store && node->stat.device == options->store_device &&
+        node->stat.inode == options->store_inode) {
+        return "the store itself";
+    }
+    return NULL;
+}
+
+static const char *
+reason_against_tagged(const struct firn_ws_scan *scan, const struct firn_ws_scan_node *node)
+{
+    struct firn_ws_exclude_entry entry = {
+        .name = firn_str(node->name), .is_dir = true, .include_deps = scan->options->include_deps};
+    return firn_ws_exclude_by_tag(&entry);
+}
+
+/* Asks for the kind of an entry whose directory does not tell it. */
+static int
+find_kind(struct firn_os_dir *dir, const char *name, struct firn_ws_scan_item *item,
+          firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(dir, name, &stat, err);
+    item->kind = rc == FIRN_OK ? (uint8_t)stat.kind : item->kind;
+    return rc;
+}
+
+/* Whether an entry is to be worked on; otherwise it has been reported. */
+static int
+examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
+        struct signs signs, struct firn_ws_scan_item *item, bool *out_is_kept, firn_error *err)
+{
+    const char *name = firn_ws_scan_listing_name(&worker->listing, item);
+    *out_is_kept = false;
+    if (item->kind == FIRN_OS_UNKNOWN) {
+        int rc = find_kind(dir, name, item, err);
+        if (rc != FIRN_OK) {
+            return firn_ws_scan_report_left_out(worker, node, name, rc, err);
+        }
+    }
+    struct firn_ws_exclude_entry entry = {
+        .name = item_name(&worker->listing, item),
+        .is_dir = item->kind == FIRN_OS_DIR,
+        .is_beside_manifest = signs.has_manifest,
+        .include_deps = worker->scan->options->include_deps,
+    };
+    const char *reason = firn_ws_exclude_by_name(&entry);
+    if (reason != NULL) {
+        return firn_ws_scan_report_excluded(worker, node, name, reason, err);
+    }
+    if (!firn_tree_name_is_valid(entry.name) ||
+        node->path_size + 1 + item->name_size > FIRN_TREE_PATH_SIZE_MAX ||
+        (entry.is_dir && node->depth + 1 >= FIRN_TREE_DEPTH_MAX)) {
+        int rc = firn_error_set(err, FIRN_LIMIT,
+                                "cannot save '%s/%s': name or path too long, or too deep",
+                                firn_os_dir_path(dir), name);
+        return firn_ws_scan_report_left_out(worker, node, name, rc, err);
+    }
+    *out_is_kept = true;
+    return FIRN_OK;
+}
+
+/* Thins worker->listing and counts what is left of it. */
+static int
+thin(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
+     struct signs signs, size_t *out_name_bytes, firn_error *err)
+{
+    struct firn_ws_scan_listing *listing = &worker->listing;
+    size_t kept = 0;
+    *out_name_bytes = 0;
+    for (size_t i = 0; i < listing->count; i++) {
+        struct firn_ws_scan_item item = listing->items[i];
+        bool is_kept;
+        int rc = examine(worker, node, dir, signs, &item, &is_kept, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (is_kept && item.kind == FIRN_OS_DIR) {
+            item.subdir = (uint32_t)node->subdir_count++;
+            *out_name_bytes += (size_t)item.name_size + 1;
+        }
+        if (is_kept) {
+            listing->items[kept++] = item;
+        }
+    }
+    listing->count = kept;
+    return FIRN_OK;
+}
+
+/* Makes the records of subdirectories, whose names the node keeps. */
+static int
+make_subdirs(const struct firn_ws_scan_listing *listing, struct firn_ws_scan_node *node,
+             size_t name_bytes)
+{
+    size_t count = node->subdir_count;
+    node->subdir_count = 0; /* until there is something to be freed */
+    if (count == 0) {
+        return FIRN_OK;
+    }
+    char *name = node->subdir_names = firn_alloc(name_bytes);
+    node->subdirs = firn_alloc_array(count, sizeof *node->subdirs);
+    if (name == NULL || node->subdirs == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct firn_ws_scan_item *item = &listing->items[i];
+        if (item->kind == FIRN_OS_DIR) {
+            memcpy(name, firn_ws_scan_listing_name(listing, item), (size_t)item->name_size + 1);
+            node->subdirs[node->subdir_count++] = (struct firn_ws_scan_subdir){.name = name};
+            name += item->name_size + 1;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- the visit ---- */
+
+/* Attributes of the directory itself. */
+static int
+read_metadata(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+              struct firn_os_dir *dir, firn_error *err)
+{
+    unsigned missing;
+    int rc;
+    FIRN_TRY(firn_ws_scan_xattrs_read(worker, (struct firn_os_node){.dir = dir}, &missing, err));
+    if (missing > 0) {
+        FIRN_TRY(firn_ws_scan_report_incomplete(worker, node, "", err));
+    }
+    if (firn_buf_append_slice(&node->xattrs, firn_buf_slice(&worker->xattrs)) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "attributes");
+    }
+out:
+    return rc;
+}
+
+/* Finds out all about a directory that needs no lock. *out_reason: why it is left out, or NULL. */
+static int
+survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
+       const char **out_reason, firn_error *err)
+{
+    int rc;
+    *out_reason = NULL;
+    FIRN_TRY(firn_os_dir_stat(dir, &node->stat, err));
+    *out_reason = node->parent != NULL ? reason_against_dir(worker->scan, node) : NULL;
+    if (*out_reason != NULL) {
+        goto out;
+    }
+    FIRN_TRY(list(worker, dir, err));
+    struct signs signs = find_signs(&worker->listing);
+    if (node->parent != NULL && signs.has_tag) {
+        *out_reason = reason_against_tagged(worker->scan, node);
+        if (*out_reason != NULL) {
+            goto out;
+        }
+    }
+    FIRN_TRY(read_metadata(worker, node, dir, err));
+    size_t name_bytes;
+    FIRN_TRY(thin(worker, node, dir, signs, &name_bytes, err));
+    if (make_subdirs(&worker->listing, node, name_bytes) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "subdirectories");
+    }
+out:
+    return rc;
+}
+
+/* Makes segments and subdirectories known to all workers. The first segment is the caller's. */
+static void
+publish(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    size_t count = worker->listing.count;
+    node->segment_count = count == 0 ? 1 : (count - 1) / FIRN_WS_SCAN_SEGMENT_ENTRIES + 1;
+    if (node->segment_count > 1) {
+        node->listing = worker->listing;
+        worker->listing = (struct firn_ws_scan_listing){0};
+    }
+    firn_os_mutex_lock(&scan->mutex);
+    node->segments_claimed = 1;
+    node->waiting = node->segment_count + node->subdir_count;
+    if (node->segment_count > 1 || node->subdir_count > 0) {
+        firn_ws_scan_push_locked(scan, node);
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+}
+
+/* Takes back the node of a directory that is left out. */
+static int
+drop(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_error *err)
+{
+    struct firn_ws_scan_node *parent = node->parent;
+    parent->subdirs[node->index].state = FIRN_WS_SCAN_SUBDIR_LEFT_OUT;
+    firn_ws_scan_node_destroy(worker->scan, node);
+    return firn_ws_scan_build_settle(worker, parent, err);
+}
+
+static int work_through(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                        struct firn_os_dir *dir, size_t segment, firn_error *err);
+
+int
+firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *parent,
+                       uint32_t index, firn_error *err)
+{
+    struct firn_ws_scan_node *node = firn_ws_scan_node_create(worker->scan, parent, index);
+    if (node == NULL) {
+        return firn_error_no_memory(err, "a directory");
+    }
+    struct firn_os_dir *dir = NULL;
+    const char *reason = NULL;
+    int rc = open_node(worker, node, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = survey(worker, node, dir, &reason, err);
+    }
+    if (rc == FIRN_OK && reason == NULL) {
+        publish(worker, node);
+        rc = work_through(worker, node, dir, 0, err);
+    } else if (parent != NULL) {
+        rc = rc == FIRN_OK ? firn_ws_scan_report_excluded(worker, node, "", reason, err)
+                           : firn_ws_scan_report_left_out(worker, node, "", rc, err);
+        if (rc == FIRN_OK) {
+            rc = drop(worker, node, err);
+        }
+    }
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+/* ---- the entries ---- */
+
+/* Encodes an entry, or notes where it belongs. */
+static int
+enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const char *name,
+      struct firn_ws_scan_found *found, firn_error *err)
+{
+    if (found->is_left_out) {
+        return FIRN_OK;
+    }
+    worker->files++;
+    if (found->is_link) {
+        return firn_ws_scan_links_join(worker, node, name, found->group, err);
+    }
+    found->entry.name = firn_str(name);
+    if (firn_tree_encode_entry(&worker->part.encoded, &found->entry) != FIRN_OK) {
+        return firn_error_no_memory(err, "a directory entry");
+    }
+    return FIRN_OK;
+}
+
+static int
+work_on(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
+        const struct firn_ws_scan_item *item, const char *name, firn_error *err)
+{
+    struct firn_ws_scan_found found;
+    int rc;
+    switch (item->kind) {
+    case FIRN_OS_DIR:
+        return firn_ws_scan_node_add_late(&worker->part, NULL, item->subdir) == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_no_memory(err, "a directory entry");
+    case FIRN_OS_FILE:
+        rc = firn_ws_scan_file_save(worker, node, dir, name, &found, err);
+        return rc == FIRN_OK ? enter(worker, node, name, &found, err) : rc;
+    case FIRN_OS_SYMLINK:
+        rc = firn_ws_scan_file_save_symlink(worker, node, dir, name, &found, err);
+        return rc == FIRN_OK ? enter(worker, node, name, &found, err) : rc;
+    default:
+        return firn_ws_scan_report_special(worker, node, name, (enum firn_os_kind)item->kind, err);
+    }
+}
+
+static int
+work_through(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+             struct firn_os_dir *dir, size_t segment, firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    const struct firn_ws_scan_listing *listing =
+        node->segment_count > 1 ? &node->listing : &worker->listing;
+    size_t at = segment * FIRN_WS_SCAN_SEGMENT_ENTRIES;
+    size_t left = listing->count - at;
+    size_t end = at + (left < FIRN_WS_SCAN_SEGMENT_ENTRIES ? left : FIRN_WS_SCAN_SEGMENT_ENTRIES);
+    firn_buf_clear(&worker->part.encoded);
+    worker->part.late_count = 0;
+    for (; at < end; at++) {
+        if (firn_ws_scan_is_stopped(scan)) {
+            return firn_error_set(err, FIRN_CANCELLED, "cancelled");
+        }
+        const struct firn_ws_scan_item *item = &listing->items[at];
+        const char *name = firn_ws_scan_listing_name(listing, item);
+        int rc = work_on(worker, node, dir, item, name, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return firn_ws_scan_build_segment(worker, node, segment, err);
+}
+
+/* Whether a directory opened a second time is the one that was listed. */
+static int
+reopen(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+       struct firn_os_dir **out, firn_error *err)
+{
+    int rc = open_node(worker, node, out, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_os_stat now;
+    rc = firn_os_dir_stat(*out, &now, err);
+    if (rc == FIRN_OK && (now.inode != node->stat.inode || now.device != node->stat.device)) {
+        rc = firn_error_set(err, FIRN_CONFLICT, "'%s' was replaced while it was read",
+                            firn_os_dir_path(*out));
+    }
+    return rc;
+}
+
+/* A directory that is gone, or another, by the time of a later segment: none of the segment's entries is saved. */
+static int
+leave_out_segment(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                  size_t segment, int code, firn_error *err)
+{
+    const struct firn_ws_scan_listing *listing = &node->listing;
+    size_t at = segment * FIRN_WS_SCAN_SEGMENT_ENTRIES;
+    firn_buf_clear(&worker->part.encoded);
+    worker->part.late_count = 0;
+    for (size_t i = 0; i < FIRN_WS_SCAN_SEGMENT_ENTRIES && at < listing->count; i++, at++) {
+        const struct firn_ws_scan_item *item = &listing->items[at];
+        const char *name = firn_ws_scan_listing_name(listing, item);
+        int rc = item->kind == FIRN_OS_DIR
+                     ? work_on(worker, node, NULL, item, name, err)
+                     : firn_ws_scan_report_left_out(worker, node, name, code, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return firn_ws_scan_build_segment(worker, node, segment, err);
+}
+
+int
+firn_ws_scan_dir_segment(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                         size_t segment, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    int rc = reopen(worker, node, &dir, err);
+    rc = rc == FIRN_OK ? work_through(worker, node, dir, segment, err)
+                       : leave_out_segment(worker, node, segment, rc, err);
+    firn_os_dir_close(dir);
+    return rc;
+}

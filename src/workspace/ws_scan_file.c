@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_scan_file.c: one regular file, or one symbolic link, from the file system to an entry.
+ *
+ * The cost of a cold save is mostly here, tens of thousands of times over, so a small file takes six system calls: open,
+ * look, read, list attributes, look again, close. Its bytes go through one buffer that the worker keeps.
+ *
+ * What is saved must be a state that the file was in. The two looks, before and after reading, tell: if size, times or
+ * inode differ, somebody wrote meanwhile, and the file is opened and read anew, three times at most. File times come
+ * from a clock that ticks every few milliseconds, so a file that changed just before the first look could change again
+ * without showing it (I1): such a file is looked at again a tick later, before it is read. What writes through a
+ * mapping without the system noticing cannot be told by anybody; the hash still names exactly the bytes that are saved.
+ *
+ * Content is added when it has been proved stable, but for the pieces of a large file, which are added as they come: if
+ * the proof fails they stay in the pack, unused.
+ *
+ * An inode with several names is read once (ws_scan_links.c).
+ */
+#include "base/error.h"
+#include "codec/blake3_hash.h"
+#include "workspace/ws_scan_internal.h"
+
+bool
+firn_ws_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_stat *b)
+{
+    return a->kind == b->kind && a->size_bytes == b->size_bytes && a->mtime_ns == b->mtime_ns &&
+           a->ctime_ns == b->ctime_ns && a->inode == b->inode && a->device == b->device;
+}
+
+/* Whether a change after the look that gave stat could leave the times as they are (I1). */
+static bool
+is_young(const struct firn_ws_scan *scan, const struct firn_os_stat *stat, int64_t *out_age_ns)
+{
+    if (stat->ctime_ns < scan->start_ns - FIRN_WS_SCAN_CLOCK_TICK_NS) {
+        return false; /* nearly every file; saves the clock */
+    }
+    *out_age_ns = firn_os_now_ns(scan->os) - stat->ctime_ns;
+    return *out_age_ns >= 0 && *out_age_ns < FIRN_WS_SCAN_CLOCK_TICK_NS;
+}
+
+/* Lets a young file grow old enough; *out_is_stable is false where it changes instead. */
+static int
+let_age(struct firn_ws_scan_worker *worker, struct firn_os_file *file, struct firn_os_stat *stat,
+        bool *out_is_stable, firn_error *err)
+{
+    *out_is_stable = true;
+    int64_t age_ns;
+    if (!is_young(worker->scan, stat, &age_ns)) {
+        return FIRN_OK;
+    }
+    firn_os_sleep_ns(worker->scan->os, FIRN_WS_SCAN_CLOCK_TICK_NS - age_ns);
+    struct firn_os_stat before = *stat;
+    int rc = firn_os_file_stat(file, stat, err);
+    *out_is_stable = rc == FIRN_OK && firn_ws_scan_file_is_same(&before, stat);
+    return rc;
+}
+
+/* Reads a file of a size that fits into memory; its bytes are in worker->content. */
+static int
+read_small(struct firn_ws_scan_worker *worker, struct firn_os_file *file, size_t size,
+           firn_hash *out_hash, bool *out_is_stable, firn_error *err)
+{
+    struct firn_buf *content = &worker->content;
+    firn_buf_clear(content);
+    if (firn_buf_set_size(content, size) != FIRN_OK) {
+        return firn_error_no_memory(err, "the content of a file");
+    }
+    size_t got = 0;
+    int rc = size > 0 ? firn_os_file_read(file, 0, content->data, size, &got, err) : FIRN_OK;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    *out_is_stable = got == size;
+    firn_blake3_hash_of(content->data, got, out_hash);
+    return FIRN_OK;
+}
+
+static void
+fill_entry(const struct firn_ws_scan_worker *worker, enum firn_tree_kind kind,
+           const struct firn_os_stat *stat, struct firn_tree_entry *entry)
+{
+    entry->kind = kind;
+    entry->mode = stat->mode;
+    entry->uid = stat->uid;
+    entry->gid = stat->gid;
+    entry->mtime_ns = stat->mtime_ns;
+    entry->xattrs = firn_buf_slice(&worker->xattrs);
+}
+
+/* One attempt at an open file. */
+struct attempt {
+    struct firn_os_stat stat;
+    enum firn_packfile_kind content_kind; /* of what is in worker->content */
+    unsigned missing_attributes;
+    bool is_stable;
+};
+
+static int
+read_open(struct firn_ws_scan_worker *worker, struct firn_os_file *file, struct attempt *attempt,
+          struct firn_tree_entry *entry, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(let_age(worker, file, &attempt->stat, &attempt->is_stable, err));
+    if (!attempt->is_stable) {
+        goto out;
+    }
+    const struct firn_os_stat *stat = &attempt->stat;
+    bool is_large;
+    FIRN_TRY(firn_ws_scan_large_applies(file, stat, &is_large, err));
+    attempt->content_kind = is_large ? FIRN_PACKFILE_PIECES : FIRN_PACKFILE_BLOB;
+    if (is_large) {
+        FIRN_TRY(
+            firn_ws_scan_large_read(worker, file, stat, &entry->hash, &attempt->is_stable, err));
+    } else {
+        FIRN_TRY(read_small(worker, file, (size_t)stat->size_bytes, &entry->hash,
+                            &attempt->is_stable, err));
+    }
+    if (!attempt->is_stable) {
+        goto out;
+    }
+    struct firn_os_stat after;
+    FIRN_TRY(firn_ws_scan_xattrs_read(worker, (struct firn_os_node){.file = file},
+                                      &attempt->missing_attributes, err));
+    FIRN_TRY(firn_os_file_stat(file, &after, err)); /* on success err still tells what is missing */
+    attempt->is_stable = firn_ws_scan_file_is_same(stat, &after);
+    fill_entry(worker, FIRN_TREE_FILE, stat, entry);
+    entry->size = stat->size_bytes;
+out:
+    return rc;
+}
+
+/* Adds what one attempt has read, and counts it. */
+static int
+keep(struct firn_ws_scan_worker *worker, const struct attempt *attempt,
+     struct firn_ws_scan_found *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (worker->scan->sink->wants_content) {
+        bool is_new = false;
+        FIRN_TRY(firn_ws_scan_add(worker, attempt->content_kind, &out->entry.hash,
+                                  firn_buf_slice(&worker->content), &is_new, err));
+        worker->new_objects += is_new ? 1 : 0;
+    }
+    if (attempt->stat.nlink > 1) {
+        out->is_link = true;
+        FIRN_TRY(firn_ws_scan_links_add(worker, &attempt->stat, &out->entry, &out->group, err));
+    } else {
+        worker->bytes += out->entry.size;
+    }
+out:
+    return rc;
+}
+
+static int
+save_once(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+          struct firn_os_dir *dir, const char *name, struct firn_ws_scan_found *out,
+          bool *out_is_stable, firn_error *err)
+{
+    struct firn_os_file *file = NULL;
+    struct attempt attempt = {.is_stable = true};
+    int rc;
+    FIRN_TRY(firn_os_file_open_stat(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file,
+                                    &attempt.stat, err));
+    if (attempt.stat.nlink > 1 &&
+        firn_ws_scan_links_find(worker->scan, &attempt.stat, &out->group)) {
+        out->is_link = true;
+        goto out;
+    }
+    FIRN_TRY(read_open(worker, file, &attempt, &out->entry, err));
+    if (attempt.is_stable) {
+        if (attempt.missing_attributes > 0) {
+            FIRN_TRY(firn_ws_scan_report_incomplete(worker, node, name, err));
+        }
+        FIRN_TRY(keep(worker, &attempt, out, err));
+    }
+out:
+    *out_is_stable = attempt.is_stable;
+    firn_os_file_close(file);
+    return rc;
+}
+
+int
+firn_ws_scan_file_save(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                       struct firn_os_dir *dir, const char *name, struct firn_ws_scan_found *out,
+                       firn_error *err)
+{
+    bool is_stable = false;
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < FIRN_WS_SCAN_READ_TRIES && rc == FIRN_OK && !is_stable; i++) {
+        *out = (struct firn_ws_scan_found){0};
+        rc = save_once(worker, node, dir, name, out, &is_stable, err);
+    }
+    if (rc == FIRN_OK && !is_stable) {
+        rc = firn_error_set(err, FIRN_CONFLICT, "'%s/%s' changed each of %d times it was read",
+                            firn_os_dir_path(dir), name, FIRN_WS_SCAN_READ_TRIES);
+    }
+    if (rc == FIRN_OK) {
+        return firn_ws_scan_report_work(worker, 1, out->entry.size, err);
+    }
+    out->is_left_out = true;
+    return firn_ws_scan_report_left_out(worker, node, name, rc, err);
+}
+
+/* ---- symbolic links ---- */
+
+static int
+read_symlink(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+             struct firn_os_dir *dir, const char *name, struct firn_ws_scan_found *out,
+             firn_error *err)
+{
+    struct firn_os_stat stat;
+    struct firn_buf *target = &worker->target;
+    unsigned missing = 0;
+    int rc;
+    firn_buf_clear(target);
+    FIRN_TRY(firn_os_stat(dir, name, &stat, err));
+    FIRN_TRY(firn_os_read_symlink(dir, name, target, err));
+    if (target->size == 0 || target->size > FIRN_TREE_TARGET_SIZE_MAX) {
+        rc = firn_error_set(err, FIRN_LIMIT, "cannot save link '%s/%s': target of %zu bytes",
+                            firn_os_dir_path(dir), name, target->size);
+        goto out;
+    }
+    FIRN_TRY(firn_ws_scan_xattrs_read(worker, (struct firn_os_node){.dir = dir, .name = name},
+                                      &missing, err));
+    if (missing > 0) {
+        FIRN_TRY(firn_ws_scan_report_incomplete(worker, node, name, err));
+    }
+    fill_entry(worker, FIRN_TREE_SYMLINK, &stat, &out->entry);
+    out->entry.mode = 0777;
+    out->entry.target = firn_buf_slice(target);
+    if (stat.nlink > 1) {
+        out->is_link = true;
+        FIRN_TRY(firn_ws_scan_links_add(worker, &stat, &out->entry, &out->group, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_ws_scan_file_save_symlink(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                               struct firn_os_dir *dir, const char *name,
+                               struct firn_ws_scan_found *out, firn_error *err)
+{
+    *out = (struct firn_ws_scan_found){0};
+    int rc = read_symlink(worker, node, dir, name, out, err);
+    if (rc == FIRN_OK) {
+        return firn_ws_scan_report_work(worker, 1, 0, err);
+    }
+    out->is_left_out = true;
+    return firn_ws_scan_report_left_out(worker, node, name, rc, err);
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_scan_internal.h: what the files of one scan share. Only ws_scan*.c include it.
+ *
+ * In reading order: ws_scan.c (the workers and what they take up next), ws_scan_dir.c (one directory), ws_scan_file.c
+ * (one file), ws_scan_large.c and ws_scan_window.c (a file in pieces, shared by workers), ws_scan_links.c (hard links),
+ * ws_scan_node.c (what is remembered of a directory), ws_scan_build.c (its object), ws_scan_listing.c, ws_scan_xattrs.c,
+ * ws_scan_report.c.
+ */
+#ifndef FIRN_WORKSPACE_WS_SCAN_INTERNAL_H
+#define FIRN_WORKSPACE_WS_SCAN_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/hash_map.h"
+#include "os/os_thread.h"
+#include "workspace/ws_scan.h"
+
+enum {
+    FIRN_WS_SCAN_SEGMENT_ENTRIES = 256, /* of a directory, worked through by one thread */
+    FIRN_WS_SCAN_LARGE_SIZE = 8 << 20,  /* files above it are cut into pieces */
+    FIRN_WS_SCAN_PIECE_SIZE = 1 << 20,
+    FIRN_WS_SCAN_READ_TRIES = 3, /* of a file that changes meanwhile */
+    FIRN_WS_SCAN_CLOCK_TICK_NS =
+        10000000, /* file times do not tell apart what lies closer together */
+    FIRN_WS_SCAN_THREADS_MAX = 64,
+    FIRN_WS_SCAN_THREADS_DEFAULT_MAX = 16
+};
+
+struct firn_ws_scan;
+struct firn_ws_scan_node;
+
+/* ---- ws_scan_listing.c: names with what a directory tells of them ---- */
+
+struct firn_ws_scan_item {
+    size_t name_offset; /* in the listing's names, NUL-terminated there */
+    uint16_t name_size;
+    uint8_t kind;    /* enum firn_os_kind */
+    uint32_t subdir; /* of a directory: its index in the node's subdirs */
+};
+
+/* A zeroed struct is an empty listing. */
+struct firn_ws_scan_listing {
+    struct firn_ws_scan_item *items;
+    size_t count;
+    size_t capacity;
+    struct firn_buf names;
+};
+
+void firn_ws_scan_listing_deinit(struct firn_ws_scan_listing *listing);
+void firn_ws_scan_listing_clear(struct firn_ws_scan_listing *listing);
+/* FIRN_NO_MEMORY; FIRN_LIMIT for a name of 64 KiB or more. */
+FIRN_MUST_CHECK int firn_ws_scan_listing_add(struct firn_ws_scan_listing *listing, firn_slice name,
+                                             enum firn_os_kind kind);
+/* Puts the items in the order of their names and drops all but one of equal names. */
+FIRN_MUST_CHECK int firn_ws_scan_listing_sort(struct firn_ws_scan_listing *listing);
+/* Borrowed until the next add. */
+static inline const char *
+firn_ws_scan_listing_name(const struct firn_ws_scan_listing *listing,
+                          const struct firn_ws_scan_item *item)
+{
+    return (const char *)listing->names.data + item->name_offset;
+}
+
+/* ---- ws_scan_node.c: what is remembered of a directory between its visit and its object ---- */
+
+enum firn_ws_scan_subdir_state {
+    FIRN_WS_SCAN_SUBDIR_WAITING,
+    FIRN_WS_SCAN_SUBDIR_SAVED,
+    FIRN_WS_SCAN_SUBDIR_LEFT_OUT
+};
+
+/* A directory inside another; its own node writes this record when it is done, nobody else. */
+struct firn_ws_scan_subdir {
+    const char *name; /* in the node's subdir_names, NUL-terminated */
+    enum firn_ws_scan_subdir_state state;
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    int64_t mtime_ns;
+    firn_hash hash;
+    uint8_t *xattrs; /* owned; NULL if there are none */
+    size_t xattrs_size;
+};
+
+/* An entry that could not be encoded in its turn: a subdirectory, or one of a group of hard links. */
+struct firn_ws_scan_late {
+    size_t offset;    /* in the encoded entries: it belongs before the byte there */
+    const char *name; /* of a link, in an arena of a worker; NULL for a subdirectory */
+    uint32_t index;   /* of the subdirectory in the node, of the group in the scan */
+};
+
+/* Encoded entries of one or more segments, in order. A zeroed struct is empty. */
+struct firn_ws_scan_part {
+    struct firn_buf encoded;
+    struct firn_ws_scan_late *lates;
+    size_t late_count;
+    size_t late_capacity;
+};
+
+/* A segment that is done before an earlier one of the same directory. */
+struct firn_ws_scan_stash {
+    struct firn_ws_scan_stash *next;
+    size_t segment;
+    struct firn_ws_scan_part part;
+};
+
+/* Fields above the line do not change once the node is published; those below are guarded by the scan's mutex. */
+struct firn_ws_scan_node {
+    struct firn_ws_scan_node *parent; /* NULL for the root; alive as long as this */
+    const char *name;                 /* in the parent's subdir_names; "" for the root */
+    uint32_t index;                   /* in the parent's subdirs */
+    uint32_t depth;                   /* 0 for the root */
+    size_t path_size;                 /* of the path from the root */
+    struct firn_os_stat stat;
+    struct firn_buf xattrs;
+    struct firn_ws_scan_listing
+        listing; /* of a directory of several segments, until all are done */
+    size_t segment_count;
+    char *subdir_names;
+    struct firn_ws_scan_subdir *subdirs;
+    size_t subdir_count;
+    /* ---- */
+    size_t segments_claimed;
+    size_t segments_merged;
+    size_t subdirs_claimed;
+    struct firn_ws_scan_part part; /* of the segments that are merged */
+    struct firn_ws_scan_stash *stashes;
+    size_t waiting; /* segments, subdirectories and (if linked) the end of the walk still to come */
+    bool is_linked; /* holds hard links */
+    bool is_due;    /* waits for nothing: to be built by whoever takes it off the stack */
+    struct firn_ws_scan_node *next_below; /* on the stack */
+    struct firn_ws_scan_node *next_linked;
+    struct firn_ws_scan_node *previous_alive;
+    struct firn_ws_scan_node *next_alive;
+};
+
+/* A new node for a subdirectory of parent (NULL: for the root), entered among those alive. NULL when memory is out. */
+struct firn_ws_scan_node *firn_ws_scan_node_create(struct firn_ws_scan *scan,
+                                                   struct firn_ws_scan_node *parent,
+                                                   uint32_t index);
+void firn_ws_scan_node_destroy(struct firn_ws_scan *scan, struct firn_ws_scan_node *node);
+/* Gives back what a built directory no longer needs; names stay, since paths of links may lead through it. */
+void firn_ws_scan_node_empty(struct firn_ws_scan_node *node);
+/* Replaces out by the path of an entry of the directory, or (name "") of the directory itself, with a NUL behind. */
+FIRN_MUST_CHECK int firn_ws_scan_node_path(const struct firn_ws_scan_node *node, const char *name,
+                                           struct firn_buf *out);
+/* Appends to what is encoded in the part an entry that comes later. */
+FIRN_MUST_CHECK int firn_ws_scan_node_add_late(struct firn_ws_scan_part *part, const char *name,
+                                               uint32_t index);
+/* Takes over the entries of a segment, in its turn; part is empty afterwards and may keep its memory. The scan's mutex is
+ * held. */
+FIRN_MUST_CHECK int firn_ws_scan_node_merge_locked(struct firn_ws_scan_node *node, size_t segment,
+                                                   struct firn_ws_scan_part *part);
+void firn_ws_scan_node_part_deinit(struct firn_ws_scan_part *part);
+
+/* ---- ws_scan_links.c: inodes with several names ---- */
+
+/* What the entries of one inode have in common, and the first name of it that was found so far. */
+struct firn_ws_scan_group {
+    uint64_t device;
+    uint64_t inode;
+    enum firn_tree_kind kind;
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    int64_t mtime_ns;
+    uint64_t size;
+    firn_hash hash;
+    const uint8_t *target; /* these two in an arena of a worker */
+    const uint8_t *xattrs;
+    uint32_t target_size;
+    uint32_t xattrs_size;
+    const struct firn_ws_scan_node *first_node; /* NULL before any */
+    const char *first_name;
+};
+
+/* ---- ws_scan_window.c: pieces of one large file, worked on by several threads ---- */
+
+enum firn_ws_scan_slot_state {
+    FIRN_WS_SCAN_SLOT_FREE,
+    FIRN_WS_SCAN_SLOT_READY, /* read, to be hashed and added by whoever comes first */
+    FIRN_WS_SCAN_SLOT_BUSY,
+    FIRN_WS_SCAN_SLOT_DONE
+};
+
+struct firn_ws_scan_slot {
+    uint8_t *data;
+    size_t size;
+    size_t piece; /* which piece of the file it is */
+    firn_hash hash;
+    enum firn_ws_scan_slot_state state;
+};
+
+struct firn_ws_scan_window {
+    struct firn_ws_scan_slot *slots;
+    size_t slot_count;
+    size_t ready_count;
+    bool is_taken;
+    struct firn_os_cond slot_done;
+};
+
+/* ---- the scan and its workers ---- */
+
+struct firn_ws_scan_worker {
+    struct firn_ws_scan *scan;
+    void *lane;
+    bool lane_is_open;
+    struct firn_arena arena;             /* names and attributes of links, until the scan ends */
+    struct firn_ws_scan_listing listing; /* of a directory that is one segment */
+    struct firn_ws_scan_listing attributes;
+    struct firn_ws_scan_part part; /* of the segment in work */
+    struct firn_buf path;
+    struct firn_buf content; /* of a small file; one piece; a list of pieces */
+    struct firn_buf xattrs;
+    struct firn_buf attribute_names;
+    struct firn_buf target;
+    struct firn_buf assembly; /* entries of a directory with late ones */
+    uint64_t work_since_report;
+    /* counts, added up at the end */
+    uint64_t files;
+    uint64_t directories;
+    uint64_t bytes;
+    uint64_t new_objects;
+    uint64_t excluded;
+    uint64_t skipped;
+};
+
+struct firn_ws_scan {
+    struct firn_os *os;
+    struct firn_os_dir *root;
+    const struct firn_ws_scan_options *options;
+    const struct firn_ws_sink *sink;
+    int64_t start_ns;
+    struct firn_ws_scan_worker *workers;
+    unsigned worker_count;
+    atomic_bool
+        is_stopped; /* a failure or the end of the caller's patience: workers give up soon */
+
+    struct firn_os_mutex mutex; /* rank WORKSPACE_WALK; guards all from here on */
+    struct firn_os_cond work;   /* something to take up, or nothing more ever */
+    struct firn_ws_scan_node *stack;
+    struct firn_ws_scan_node *alive;
+    struct firn_ws_scan_node *linked; /* directories with hard links */
+    bool links_are_known; /* the walk is over: all names of every inode have been seen */
+    unsigned active;      /* workers that have taken something up */
+    unsigned idle;        /* workers that wait for something */
+    struct firn_hash_map groups;
+    struct firn_ws_scan_window window;
+    int failure; /* the first one */
+    firn_error failure_error;
+    struct firn_tree_entry root_entry; /* name and xattrs empty */
+    struct firn_buf root_xattrs;
+
+    struct firn_os_mutex report_mutex; /* rank WORKSPACE_TREE: one callback at a time */
+    atomic_uint_fast64_t files_done;
+    atomic_uint_fast64_t bytes_done;
+    _Atomic int64_t reported_ns;
+};
+
+static inline bool
+firn_ws_scan_is_stopped(const struct firn_ws_scan *scan)
+{
+    /* Pairs with nothing: only a hint to hurry, what happened is read under the mutex. */
+    return atomic_load_explicit(&scan->is_stopped, memory_order_relaxed);
+}
+
+/* ws_scan.c. Puts a node with something to take up on the stack. */
+void firn_ws_scan_push_locked(struct firn_ws_scan *scan, struct firn_ws_scan_node *node);
+/* Adds an object through the worker's lane. A failure here stops the scan at once. */
+FIRN_MUST_CHECK int firn_ws_scan_add(struct firn_ws_scan_worker *worker,
+                                     enum firn_packfile_kind kind, const firn_hash *hash,
+                                     firn_slice content, bool *out_is_new, firn_error *err);
+
+/* ws_scan_dir.c. Opens, lists and publishes a subdirectory (parent NULL: the root), and works through its first
+ * segment. */
+FIRN_MUST_CHECK int firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker,
+                                           struct firn_ws_scan_node *parent, uint32_t index,
+                                           firn_error *err);
+FIRN_MUST_CHECK int firn_ws_scan_dir_segment(struct firn_ws_scan_worker *worker,
+                                             struct firn_ws_scan_node *node, size_t segment,
+                                             firn_error *err);
+
+/* ws_scan_build.c. One thing that the directory waited for has come: builds it if that was the last, and what then is
+ * complete above it. */
+FIRN_MUST_CHECK int firn_ws_scan_build_settle(struct firn_ws_scan_worker *worker,
+                                              struct firn_ws_scan_node *node, firn_error *err);
+/* Joins worker->part to the directory as one of its segments, and settles that. */
+FIRN_MUST_CHECK int firn_ws_scan_build_segment(struct firn_ws_scan_worker *worker,
+                                               struct firn_ws_scan_node *node, size_t segment,
+                                               firn_error *err);
+/* Builds a directory that waits for nothing, and what then is complete above it. */
+FIRN_MUST_CHECK int firn_ws_scan_build_due(struct firn_ws_scan_worker *worker,
+                                           struct firn_ws_scan_node *node, firn_error *err);
+
+/* ws_scan_file.c. What has become of an entry. */
+struct firn_ws_scan_found {
+    struct firn_tree_entry entry; /* name empty; slices borrowed from the worker */
+    bool is_left_out;             /* and reported */
+    bool is_link;                 /* has other names: entry is unused, see group */
+    uint32_t group;
+};
+/* A regular file: reads it once, adds its content. */
+FIRN_MUST_CHECK int firn_ws_scan_file_save(struct firn_ws_scan_worker *worker,
+                                           struct firn_ws_scan_node *node, struct firn_os_dir *dir,
+                                           const char *name, struct firn_ws_scan_found *out,
+                                           firn_error *err);
+/* A symbolic link. */
+FIRN_MUST_CHECK int firn_ws_scan_file_save_symlink(struct firn_ws_scan_worker *worker,
+                                                   struct firn_ws_scan_node *node,
+                                                   struct firn_os_dir *dir, const char *name,
+                                                   struct firn_ws_scan_found *out, firn_error *err);
+
+/* ws_scan_large.c. Whether a file is to be cut: long, or with holes. */
+FIRN_MUST_CHECK int firn_ws_scan_large_applies(struct firn_os_file *file,
+                                               const struct firn_os_stat *stat, bool *out,
+                                               firn_error *err);
+/* Reads a file in pieces, adding each as an object; the worker's content is then the list of them, and *out_hash names the
+ * whole. *out_is_stable is false where the file was seen to change. */
+FIRN_MUST_CHECK int firn_ws_scan_large_read(struct firn_ws_scan_worker *worker,
+                                            struct firn_os_file *file,
+                                            const struct firn_os_stat *stat, firn_hash *out_hash,
+                                            bool *out_is_stable, firn_error *err);
+/* Whether two looks at a file show the same state of it. */
+bool firn_ws_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_stat *b);
+
+/* ws_scan_window.c */
+void firn_ws_scan_window_init(struct firn_ws_scan *scan);
+FIRN_MUST_CHECK int firn_ws_scan_window_reserve(struct firn_ws_scan *scan, firn_error *err);
+void firn_ws_scan_window_deinit(struct firn_ws_scan *scan);
+/* Whether somebody is idle and nobody has the window: it is the caller's then. */
+bool firn_ws_scan_window_take(struct firn_ws_scan *scan);
+/* A free slot of the caller's window; gathers in passing the hashes of slots that are done. Works on ready slots itself
+ * where none is free, so that it waits only for threads that are at work on one. */
+FIRN_MUST_CHECK int firn_ws_scan_window_slot(struct firn_ws_scan_worker *worker,
+                                             struct firn_packfile_piece *pieces,
+                                             struct firn_ws_scan_slot **out, firn_error *err);
+/* Hands a filled slot to whoever comes first. */
+void firn_ws_scan_window_offer(struct firn_ws_scan *scan, struct firn_ws_scan_slot *slot);
+/* Finishes all slots and gives the window back, whatever has failed. */
+FIRN_MUST_CHECK int firn_ws_scan_window_release(struct firn_ws_scan_worker *worker,
+                                                struct firn_packfile_piece *pieces,
+                                                firn_error *err);
+/* A ready slot, which is then busy; NULL if there is none. */
+struct firn_ws_scan_slot *firn_ws_scan_window_claim_locked(struct firn_ws_scan *scan);
+/* Hashes and adds a busy slot; done afterwards in any case. */
+FIRN_MUST_CHECK int firn_ws_scan_window_work(struct firn_ws_scan_worker *worker,
+                                             struct firn_ws_scan_slot *slot, firn_error *err);
+
+/* ws_scan_links.c */
+void firn_ws_scan_links_init(struct firn_ws_scan *scan);
+/* Whether the inode has been read already, under another name. */
+bool firn_ws_scan_links_find(struct firn_ws_scan *scan, const struct firn_os_stat *stat,
+                             uint32_t *out_group);
+/* Makes a group for an inode that has been read; if another worker was faster, theirs. */
+FIRN_MUST_CHECK int firn_ws_scan_links_add(struct firn_ws_scan_worker *worker,
+                                           const struct firn_os_stat *stat,
+                                           const struct firn_tree_entry *entry, uint32_t *out_group,
+                                           firn_error *err);
+/* Enters one name of the group into the worker's segment of node. */
+FIRN_MUST_CHECK int firn_ws_scan_links_join(struct firn_ws_scan_worker *worker,
+                                            struct firn_ws_scan_node *node, const char *name,
+                                            uint32_t group, firn_error *err);
+/* The entry of one name; its hard_link lies in the worker's path. After the walk. */
+FIRN_MUST_CHECK int firn_ws_scan_links_entry(struct firn_ws_scan_worker *worker,
+                                             const struct firn_ws_scan_late *late,
+                                             struct firn_tree_entry *out, firn_error *err);
+
+/* ws_scan_xattrs.c. Replaces the worker's xattrs by the encoded attributes of the node. What could not be read is missing
+ * there, counted in *out_missing, and the last such failure is in *err; another return than FIRN_OK is fatal. */
+FIRN_MUST_CHECK int firn_ws_scan_xattrs_read(struct firn_ws_scan_worker *worker,
+                                             struct firn_os_node node, unsigned *out_missing,
+                                             firn_error *err);
+
+/* ws_scan_report.c. Keeps the first failure, and stops the scan. Returns code. */
+int firn_ws_scan_report_failure(struct firn_ws_scan *scan, int code, const firn_error *err);
+/* What to do about an entry (name "": the directory itself) that failed with code and *err: tells and counts it and
+ * returns FIRN_OK if the scan can do without, else returns the code. */
+FIRN_MUST_CHECK int firn_ws_scan_report_left_out(struct firn_ws_scan_worker *worker,
+                                                 const struct firn_ws_scan_node *node,
+                                                 const char *name, int code, firn_error *err);
+/* The entry is kept, without attributes that could not be read; otherwise as above. */
+FIRN_MUST_CHECK int firn_ws_scan_report_incomplete(struct firn_ws_scan_worker *worker,
+                                                   const struct firn_ws_scan_node *node,
+                                                   const char *name, firn_error *err);
+/* An entry that is left out on purpose; counts it. */
+FIRN_MUST_CHECK int firn_ws_scan_report_excluded(struct firn_ws_scan_worker *worker,
+                                                 const struct firn_ws_scan_node *node,
+                                                 const char *name, const char *reason,
+                                                 firn_error *err);
+FIRN_MUST_CHECK int firn_ws_scan_report_special(struct firn_ws_scan_worker *worker,
+                                                const struct firn_ws_scan_node *node,
+                                                const char *name, enum firn_os_kind kind,
+                                                firn_error *err);
+/* Counts what was done and, a few times a second, tells it. FIRN_CANCELLED. */
+FIRN_MUST_CHECK int firn_ws_scan_report_work(struct firn_ws_scan_worker *worker, uint64_t files,
+                                             uint64_t bytes, firn_error *err);
+/* Tells how far the scan is, now. */
+FIRN_MUST_CHECK int firn_ws_scan_report_progress(struct firn_ws_scan *scan, firn_error *err);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_scan_large.c: a file in pieces: one that is long, or one with holes.
+ *
+ * A file is named by the hash of its whole content, zeros of holes included, however it is cut. Pieces end at multiples
+ * of the piece size and at the ends of runs of data; each is an object of its own, and a list of pieces and holes is the
+ * object under the name of the whole (pack/packfile.h). So memory does not grow with the file but for the list, 48 bytes
+ * a piece.
+ *
+ * The piece size is 1 MiB, and larger for files beyond 128 GiB, so that the list stays within the largest object; for
+ * the same reason holes of less than 1/131,072 of the file are stored as the zeros they read as. A dense file of
+ * more than 4 TiB is beyond the limit.
+ *
+ * The thread that reads computes the hash of the whole, in order, from the same bytes that are stored (I1): reading twice
+ * could name one state and store another. Hashing and compressing the pieces, the greater part of the work, is shared
+ * through a window (ws_scan_window.c) as soon as another worker is idle; while all are busy with other files, this one
+ * does everything itself, piece by piece in one buffer.
+ *
+ * A file that is written to meanwhile is noticed by a look every 64 pieces, so that the pieces of a vain attempt do not
+ * fill the disk.
+ */
+#include "base/error.h"
+#include "base/mem.h"
+#include "codec/blake3_hash.h"
+#include "workspace/ws_scan_internal.h"
+
+enum {
+    RUNS_MAX = 1 << 17,  /* of holes, and of pieces in an unbroken file */
+    PIECES_MAX = 400000, /* an encoding of 40 bytes each fits into one object */
+    PIECES_BETWEEN_LOOKS = 64
+};
+
+static const uint8_t ZEROS[16 << 10];
+
+struct stream {
+    struct firn_ws_scan_worker *worker;
+    struct firn_os_file *file;
+    const struct firn_os_stat *stat; /* what it was when it was opened */
+    uint64_t piece_size;
+    uint64_t hole_size_min;
+    bool is_sparse;
+    bool is_stable;
+    bool has_window;
+    size_t since_look; /* pieces */
+    struct firn_packfile_piece *pieces;
+    size_t count;
+    size_t capacity;
+    struct firn_blake3_hash whole;
+};
+
+static bool
+may_have_holes(const struct firn_os_stat *stat)
+{
+    return stat->allocated_bytes < stat->size_bytes;
+}
+
+int
+firn_ws_scan_large_applies(struct firn_os_file *file, const struct firn_os_stat *stat, bool *out,
+                           firn_error *err)
+{
+    *out = stat->size_bytes > FIRN_WS_SCAN_LARGE_SIZE;
+    if (*out || !may_have_holes(stat)) {
+        return FIRN_OK;
+    }
+    /* Less space than bytes can also mean compression, or content inside the inode: only a hole counts. */
+    uint64_t start;
+    uint64_t end;
+    int rc = firn_os_file_next_data(file, 0, &start, &end, err);
+    *out = rc == FIRN_OK && (start > 0 || end < stat->size_bytes);
+    return rc;
+}
+
+static int
+reserve_piece(struct stream *stream, firn_error *err)
+{
+    if (stream->count < stream->capacity) {
+        return FIRN_OK;
+    }
+    if (stream->count == PIECES_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "cannot save '%s': more than %d pieces",
+                              firn_os_file_path(stream->file), PIECES_MAX);
+    }
+    size_t capacity = stream->capacity == 0 ? 64 : stream->capacity * 2;
+    capacity = capacity < PIECES_MAX ? capacity : PIECES_MAX;
+    struct firn_packfile_piece *pieces =
+        firn_resize_array(stream->pieces, capacity, sizeof *pieces);
+    if (pieces == NULL) {
+        return firn_error_no_memory(err, "the pieces of a file");
+    }
+    stream->pieces = pieces;
+    stream->capacity = capacity;
+    return FIRN_OK;
+}
+
+/* Sees, now and then, whether the file is still what it was. */
+static int
+look(struct stream *stream, firn_error *err)
+{
+    if (++stream->since_look < PIECES_BETWEEN_LOOKS) {
+        return FIRN_OK;
+    }
+    stream->since_look = 0;
+    struct firn_os_stat now;
+    int rc = firn_os_file_stat(stream->file, &now, err);
+    stream->is_stable = rc == FIRN_OK && firn_ws_scan_file_is_same(stream->stat, &now);
+    return rc;
+}
+
+static int
+check_stopped(const struct stream *stream, firn_error *err)
+{
+    return firn_ws_scan_is_stopped(stream->worker->scan)
+               ? firn_error_set(err, FIRN_CANCELLED, "cancelled")
+               : FIRN_OK;
+}
+
+static int
+put_hole(struct stream *stream, uint64_t size, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(reserve_piece(stream, err));
+    stream->pieces[stream->count++] = (struct firn_packfile_piece){.size = size, .is_hole = true};
+    for (uint64_t left = size; left > 0;) {
+        size_t part = left < sizeof ZEROS ? (size_t)left : sizeof ZEROS;
+        firn_blake3_hash_update(&stream->whole, ZEROS, part);
+        left -= part;
+        FIRN_TRY(check_stopped(stream, err));
+        FIRN_TRY(firn_ws_scan_report_work(stream->worker, 0, part, err));
+    }
+out:
+    return rc;
+}
+
+/* Where the next piece is to be read to: a slot of the window, or (*out NULL) the worker's own buffer. */
+static int
+choose_slot(struct stream *stream, struct firn_ws_scan_slot **out, firn_error *err)
+{
+    struct firn_ws_scan *scan = stream->worker->scan;
+    *out = NULL;
+    bool may_share = scan->sink->wants_content && stream->piece_size == FIRN_WS_SCAN_PIECE_SIZE;
+    if (!stream->has_window && may_share) {
+        stream->has_window = firn_ws_scan_window_take(scan);
+    }
+    return stream->has_window ? firn_ws_scan_window_slot(stream->worker, stream->pieces, out, err)
+                              : FIRN_OK;
+}
+
+/* Names and adds a piece that lies in the worker's own buffer. */
+static int
+add_piece(struct stream *stream, size_t size, firn_hash *out_hash, firn_error *err)
+{
+    struct firn_ws_scan_worker *worker = stream->worker;
+    if (!worker->scan->sink->wants_content) {
+        return FIRN_OK;
+    }
+    bool is_new;
+    firn_blake3_hash_of(worker->content.data, size, out_hash);
+    return firn_ws_scan_add(worker, FIRN_PACKFILE_BLOB, out_hash,
+                            firn_bytes(worker->content.data, size), &is_new, err);
+}
+
+static int
+put_data(struct stream *stream, uint64_t offset, size_t size, firn_error *err)
+{
+    struct firn_ws_scan_worker *worker = stream->worker;
+    struct firn_ws_scan_slot *slot;
+    size_t got;
+    int rc;
+    FIRN_TRY(reserve_piece(stream, err));
+    FIRN_TRY(choose_slot(stream, &slot, err));
+    uint8_t *data = slot != NULL ? slot->data : worker->content.data;
+    FIRN_TRY(firn_os_file_read(stream->file, offset, data, size, &got, err));
+    if (got < size) {
+        stream->is_stable = false;
+        goto out;
+    }
+    firn_blake3_hash_update(&stream->whole, data, size);
+    size_t number = stream->count++;
+    stream->pieces[number] = (struct firn_packfile_piece){.size = size};
+    if (slot != NULL) {
+        slot->size = size;
+        slot->piece = number;
+        firn_ws_scan_window_offer(worker->scan, slot);
+    } else {
+        FIRN_TRY(add_piece(stream, size, &stream->pieces[number].hash, err));
+    }
+    FIRN_TRY(firn_ws_scan_report_work(worker, 0, size, err));
+    FIRN_TRY(look(stream, err));
+out:
+    return rc;
+}
+
+/* The run of data that comes next at or behind offset; what lies before it is a hole worth keeping. */
+static int
+next_run(struct stream *stream, uint64_t offset, uint64_t *out_start, uint64_t *out_end,
+         firn_error *err)
+{
+    uint64_t size = stream->stat->size_bytes;
+    *out_start = offset;
+    *out_end = size;
+    if (!stream->is_sparse) {
+        return FIRN_OK;
+    }
+    int rc = firn_os_file_next_data(stream->file, offset, out_start, out_end, err);
+    *out_start = *out_start < size ? *out_start : size;
+    *out_end = *out_end < size ? *out_end : size;
+    if (rc != FIRN_OK || *out_start < offset || *out_end < *out_start ||
+        (*out_end == *out_start && *out_end < size)) {
+        stream->is_stable = false; /* the file became shorter */
+    } else if (*out_start - offset < stream->hole_size_min) {
+        *out_start = offset;
+    }
+    return rc;
+}
+
+static int
+put_all(struct stream *stream, firn_error *err)
+{
+    uint64_t offset = 0;
+    int rc = FIRN_OK;
+    while (offset < stream->stat->size_bytes && stream->is_stable) {
+        uint64_t start;
+        uint64_t end;
+        FIRN_TRY(next_run(stream, offset, &start, &end, err));
+        if (start > offset && stream->is_stable) {
+            FIRN_TRY(put_hole(stream, start - offset, err));
+        }
+        for (offset = start; offset < end && stream->is_stable;) {
+            FIRN_TRY(check_stopped(stream, err));
+            uint64_t room = stream->piece_size - offset % stream->piece_size;
+            size_t size = (size_t)(end - offset < room ? end - offset : room);
+            FIRN_TRY(put_data(stream, offset, size, err));
+            offset += size;
+        }
+    }
+out:
+    return rc;
+}
+
+static void
+choose_sizes(struct stream *stream, uint64_t size)
+{
+    stream->piece_size = FIRN_WS_SCAN_PIECE_SIZE;
+    while (size / stream->piece_size > RUNS_MAX &&
+           stream->piece_size < FIRN_PACKFILE_OBJECT_SIZE_MAX) {
+        stream->piece_size *= 2;
+    }
+    stream->hole_size_min = size / RUNS_MAX + 1;
+}
+
+/* Makes the worker's content the list of pieces. */
+static int
+list_pieces(struct stream *stream, firn_error *err)
+{
+    struct firn_buf *content = &stream->worker->content;
+    firn_buf_clear(content);
+    if (!stream->worker->scan->sink->wants_content) {
+        return FIRN_OK;
+    }
+    if (stream->count == 1 && !stream->pieces[0].is_hole) {
+        stream->is_stable =
+            false; /* the holes have gone: a whole that is its own piece has no list */
+        return FIRN_OK;
+    }
+    int rc = firn_packfile_encode_pieces(stream->pieces, stream->count, content);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the pieces of a file");
+}
+
+int
+firn_ws_scan_large_read(struct firn_ws_scan_worker *worker, struct firn_os_file *file,
+                        const struct firn_os_stat *stat, firn_hash *out_hash, bool *out_is_stable,
+                        firn_error *err)
+{
+    struct stream stream = {
+        .worker = worker,
+        .file = file,
+        .stat = stat,
+        .is_sparse = may_have_holes(stat),
+        .is_stable = true,
+    };
+    choose_sizes(&stream, stat->size_bytes);
+    firn_blake3_hash_init(&stream.whole);
+    int rc;
+    firn_buf_clear(&worker->content);
+    if (firn_buf_set_size(&worker->content, (size_t)stream.piece_size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a piece of a file");
+    }
+    rc = put_all(&stream, err);
+    if (stream.has_window) {
+        firn_error later;
+        int released =
+            firn_ws_scan_window_release(worker, stream.pieces, rc == FIRN_OK ? err : &later);
+        rc = rc == FIRN_OK ? released : rc;
+    }
+    if (rc == FIRN_OK && stream.is_stable) {
+        firn_blake3_hash_final(&stream.whole, out_hash);
+        rc = list_pieces(&stream, err);
+    }
+    *out_is_stable = rc == FIRN_OK && stream.is_stable;
+    firn_free(stream.pieces);
+    return rc;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_scan_links.c: inodes that have several names in the tree.
+ *
+ * Of the names of one inode the first in the byte order of whole paths holds the content, the others name that path.
+ * Which one is first is known only when the walk is over, since another worker may find a smaller path at any moment. So
+ * an entry with more than one link is not encoded in its turn: it becomes a member of its inode's group and a late entry
+ * of its directory, which is then built after the walk, as are the directories above it.
+ *
+ * What all names of an inode share (metadata, content, attributes, target) is kept once, as it was when the inode was
+ * first read: the names agree even if the file changes while it is met again. A group whose other names lie outside
+ * the tree has one member, and the entry looks like any other.
+ *
+ * Groups are numbered in the order in which they are made, which depends on threads; nothing that is saved does:
+ * (I1) the number never leaves the scan, and first_node and first_name end as the minimum over all members.
+ *
+ * Memory: about 150 bytes for an entry with more than one link until the end of the scan.
+ *
+ * Two workers that meet an inode at once may both read it; the second finds the group of the first and joins it. A
+ * worker never waits for another's reading.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "workspace/ws_scan_internal.h"
+
+struct inode {
+    uint64_t device;
+    uint64_t inode;
+};
+
+static uint64_t
+inode_hash(struct inode key)
+{
+    return key.inode * UINT64_C(0x9e3779b97f4a7c15) ^ key.device;
+}
+
+static uint64_t
+group_hash(const void *record)
+{
+    const struct firn_ws_scan_group *group = record;
+    return inode_hash((struct inode){group->device, group->inode});
+}
+
+static bool
+group_equal(const void *record, const void *key)
+{
+    const struct firn_ws_scan_group *group = record;
+    const struct inode *inode = key;
+    return group->inode == inode->inode && group->device == inode->device;
+}
+
+void
+firn_ws_scan_links_init(struct firn_ws_scan *scan)
+{
+    firn_hash_map_init(&scan->groups, sizeof(struct firn_ws_scan_group), group_hash, group_equal);
+}
+
+static struct firn_ws_scan_group *
+find_locked(struct firn_ws_scan *scan, const struct firn_os_stat *stat)
+{
+    struct inode key = {stat->device, stat->inode};
+    return firn_hash_map_find(&scan->groups, inode_hash(key), &key);
+}
+
+/* Groups lie in the map in the order of insertion and are never removed. */
+static uint32_t
+number_of_locked(const struct firn_ws_scan *scan, const struct firn_ws_scan_group *group)
+{
+    const struct firn_ws_scan_group *groups = firn_hash_map_at(&scan->groups, 0);
+    return (uint32_t)(group - groups);
+}
+
+bool
+firn_ws_scan_links_find(struct firn_ws_scan *scan, const struct firn_os_stat *stat,
+                        uint32_t *out_group)
+{
+    firn_os_mutex_lock(&scan->mutex);
+    const struct firn_ws_scan_group *group = find_locked(scan, stat);
+    if (group != NULL) {
+        *out_group = number_of_locked(scan, group);
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    return group != NULL;
+}
+
+int
+firn_ws_scan_links_add(struct firn_ws_scan_worker *worker, const struct firn_os_stat *stat,
+                       const struct firn_tree_entry *entry, uint32_t *out_group, firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    const uint8_t *target = firn_arena_copy(&worker->arena, entry->target.data, entry->target.size);
+    const uint8_t *xattrs = firn_arena_copy(&worker->arena, entry->xattrs.data, entry->xattrs.size);
+    if (target == NULL || xattrs == NULL) {
+        return firn_error_no_memory(err, "a group of links");
+    }
+    struct firn_ws_scan_group record = {
+        .device = stat->device,
+        .inode = stat->inode,
+        .kind = entry->kind,
+        .mode = entry->mode,
+        .uid = entry->uid,
+        .gid = entry->gid,
+        .mtime_ns = entry->mtime_ns,
+        .size = entry->size,
+        .hash = entry->hash,
+        .target = target,
+        .xattrs = xattrs,
+        .target_size = (uint32_t)entry->target.size,
+        .xattrs_size = (uint32_t)entry->xattrs.size,
+    };
+    firn_os_mutex_lock(&scan->mutex);
+    struct firn_ws_scan_group *group = find_locked(scan, stat);
+    if (group == NULL) {
+        group = firn_hash_map_insert(&scan->groups, group_hash(&record), &record);
+        worker->bytes += group != NULL ? entry->size : 0;
+    }
+    if (group != NULL) {
+        *out_group = number_of_locked(scan, group);
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    return group != NULL ? FIRN_OK : firn_error_no_memory(err, "a group of links");
+}
+
+/* ---- the order of paths ---- */
+
+/* A path, from its end: a name in a directory, or (is_end false) a directory with more behind it. */
+struct place {
+    const struct firn_ws_scan_node *node;
+    const char *name;
+    bool is_end;
+};
+
+static void
+climb(struct place *place)
+{
+    *place = (struct place){place->node->parent, place->node->name, false};
+}
+
+/* Byte order of two paths that part at these names: behind a directory's name stands a slash. */
+static int
+compare_names(const struct place *a, const struct place *b)
+{
+    size_t a_size = strlen(a->name);
+    size_t b_size = strlen(b->name);
+    size_t shared = a_size < b_size ? a_size : b_size;
+    int order = memcmp(a->name, b->name, shared);
+    if (order != 0 || a_size == b_size) {
+        return order;
+    }
+    int a_next = shared < a_size ? (uint8_t)a->name[shared] : a->is_end ? -1 : '/';
+    int b_next = shared < b_size ? (uint8_t)b->name[shared] : b->is_end ? -1 : '/';
+    return a_next - b_next;
+}
+
+static int
+compare_places(struct place a, struct place b)
+{
+    while (a.node->depth > b.node->depth) {
+        climb(&a);
+    }
+    while (b.node->depth > a.node->depth) {
+        climb(&b);
+    }
+    while (a.node != b.node) {
+        climb(&a);
+        climb(&b);
+    }
+    return compare_names(&a, &b);
+}
+
+int
+firn_ws_scan_links_join(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                        const char *name, uint32_t group_number, firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    const char *own_name = firn_arena_str(&worker->arena, name, strlen(name));
+    if (own_name == NULL ||
+        firn_ws_scan_node_add_late(&worker->part, own_name, group_number) != FIRN_OK) {
+        return firn_error_no_memory(err, "a link");
+    }
+    firn_os_mutex_lock(&scan->mutex);
+    struct firn_ws_scan_group *group = firn_hash_map_at(&scan->groups, group_number);
+    if (group->first_node == NULL ||
+        compare_places((struct place){node, own_name, true},
+                       (struct place){group->first_node, group->first_name, true}) < 0) {
+        group->first_node = node;
+        group->first_name = own_name;
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    return FIRN_OK;
+}
+
+int
+firn_ws_scan_links_entry(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_late *late,
+                         struct firn_tree_entry *out, firn_error *err)
+{
+    /* No lock: groups do not change any more once links_are_known was read as true under it. */
+    const struct firn_ws_scan_group *group = firn_hash_map_at(&worker->scan->groups, late->index);
+    *out = (struct firn_tree_entry){
+        .name = firn_str(late->name),
+        .kind = group->kind,
+        .mode = group->mode,
+        .uid = group->uid,
+        .gid = group->gid,
+        .mtime_ns = group->mtime_ns,
+        .size = group->size,
+        .hash = group->hash,
+        .target = firn_bytes(group->target, group->target_size),
+        .xattrs = firn_bytes(group->xattrs, group->xattrs_size),
+    };
+    if (group->first_name == late->name) {
+        return FIRN_OK;
+    }
+    if (firn_ws_scan_node_path(group->first_node, group->first_name, &worker->path) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    out->hard_link = firn_buf_slice(&worker->path);
+    return FIRN_OK;
+}

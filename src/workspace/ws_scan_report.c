@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_scan_report.c: what a scan tells on the way, and how it ends early.
+ *
+ * Two sorts of failures. One that concerns an entry (it cannot be read, it went away, it keeps changing) is told by a
+ * notice and counted, and the scan goes on without the entry; with `strict` it ends the scan. One that concerns the
+ * scan itself ends it: memory or descriptors ran out, the sink failed, the caller wants no more. A sink's failure is
+ * recorded where it happens (I1), so whoever handles the failure of an entry finds the scan stopped and passes it on;
+ * everything else that fails while an entry is read is that entry's own.
+ *
+ * The first failure that ends the scan wins; the others are consequences.
+ *
+ * Callbacks come one at a time, from any worker, under a mutex of their own. Progress is told at most five times a
+ * second; the clock is asked once in a while, by the amount of work since the last look.
+ */
+#include <errno.h>
+
+#include "workspace/ws_scan_internal.h"
+
+enum {
+    PROGRESS_INTERVAL_NS = 200000000,
+    WORK_PER_FILE = 64 << 10, /* opening a file costs about as much as hashing so many bytes */
+    WORK_BETWEEN_LOOKS = 2 << 20
+};
+
+int
+firn_ws_scan_report_failure(struct firn_ws_scan *scan, int code, const firn_error *err)
+{
+    firn_os_mutex_lock(&scan->mutex);
+    if (scan->failure == FIRN_OK) {
+        scan->failure = code;
+        scan->failure_error = *err;
+        atomic_store_explicit(&scan->is_stopped, true, memory_order_relaxed);
+        firn_os_cond_broadcast(&scan->work);
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    return code;
+}
+
+static int
+tell(struct firn_ws_scan_worker *worker, firn_notice_kind kind,
+     const struct firn_ws_scan_node *node, const char *name, const char *text, firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    const firn_callbacks *callbacks = &scan->options->callbacks;
+    if (callbacks->on_notice == NULL) {
+        return FIRN_OK;
+    }
+    if (firn_ws_scan_node_path(node, name, &worker->path) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    firn_notice notice = {.kind = kind, .path = firn_buf_slice(&worker->path), .text = text};
+    firn_os_mutex_lock(&scan->report_mutex);
+    callbacks->on_notice(callbacks->ctx, &notice);
+    firn_os_mutex_unlock(&scan->report_mutex);
+    return FIRN_OK;
+}
+
+/* Whether a failure says nothing about the entry that was being read. */
+static bool
+concerns_scan(const struct firn_ws_scan *scan, int code, const firn_error *err)
+{
+    return code == FIRN_NO_MEMORY || code == FIRN_CANCELLED || err->os_errno == EMFILE ||
+           err->os_errno == ENFILE || firn_ws_scan_is_stopped(scan);
+}
+
+static firn_notice_kind
+notice_of(int code)
+{
+    switch (code) {
+    case FIRN_NOT_FOUND:
+        return FIRN_NOTICE_VANISHED;
+    case FIRN_CONFLICT: /* changed at every try */
+    case FIRN_INVALID:  /* became something else between listing and opening */
+        return FIRN_NOTICE_CHANGING;
+    default:
+        return FIRN_NOTICE_UNREADABLE;
+    }
+}
+
+int
+firn_ws_scan_report_left_out(struct firn_ws_scan_worker *worker,
+                             const struct firn_ws_scan_node *node, const char *name, int code,
+                             firn_error *err)
+{
+    if (worker->scan->options->strict || concerns_scan(worker->scan, code, err)) {
+        return code;
+    }
+    worker->skipped++;
+    return tell(worker, notice_of(code), node, name, err->text, err);
+}
+
+int
+firn_ws_scan_report_incomplete(struct firn_ws_scan_worker *worker,
+                               const struct firn_ws_scan_node *node, const char *name,
+                               firn_error *err)
+{
+    if (worker->scan->options->strict || concerns_scan(worker->scan, err->code, err)) {
+        return err->code;
+    }
+    worker->skipped++;
+    return tell(worker, FIRN_NOTICE_METADATA, node, name, err->text, err);
+}
+
+int
+firn_ws_scan_report_excluded(struct firn_ws_scan_worker *worker,
+                             const struct firn_ws_scan_node *node, const char *name,
+                             const char *reason, firn_error *err)
+{
+    worker->excluded++;
+    return tell(worker, FIRN_NOTICE_EXCLUDED, node, name, reason, err);
+}
+
+static const char *
+kind_text(enum firn_os_kind kind)
+{
+    switch (kind) {
+    case FIRN_OS_FIFO:
+        return "fifo";
+    case FIRN_OS_SOCKET:
+        return "socket";
+    case FIRN_OS_CHAR_DEVICE:
+    case FIRN_OS_BLOCK_DEVICE:
+        return "device";
+    default:
+        return "neither a file nor a directory nor a link";
+    }
+}
+
+int
+firn_ws_scan_report_special(struct firn_ws_scan_worker *worker,
+                            const struct firn_ws_scan_node *node, const char *name,
+                            enum firn_os_kind kind, firn_error *err)
+{
+    worker->skipped++;
+    return tell(worker, FIRN_NOTICE_SPECIAL, node, name, kind_text(kind), err);
+}
+
+int
+firn_ws_scan_report_progress(struct firn_ws_scan *scan, firn_error *err)
+{
+    const firn_callbacks *callbacks = &scan->options->callbacks;
+    if (callbacks->on_progress == NULL) {
+        return FIRN_OK;
+    }
+    firn_progress progress = {
+        .phase = "scan",
+        .files_done = atomic_load_explicit(&scan->files_done, memory_order_relaxed),
+        .bytes_done = atomic_load_explicit(&scan->bytes_done, memory_order_relaxed),
+    };
+    firn_os_mutex_lock(&scan->report_mutex);
+    int answer = callbacks->on_progress(callbacks->ctx, &progress);
+    firn_os_mutex_unlock(&scan->report_mutex);
+    return answer == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+int
+firn_ws_scan_report_work(struct firn_ws_scan_worker *worker, uint64_t files, uint64_t bytes,
+                         firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    if (scan->options->callbacks.on_progress == NULL) {
+        return FIRN_OK;
+    }
+    /* Relaxed: figures for a person to look at, paired with nothing. */
+    atomic_fetch_add_explicit(&scan->files_done, files, memory_order_relaxed);
+    atomic_fetch_add_explicit(&scan->bytes_done, bytes, memory_order_relaxed);
+    worker->work_since_report += files * WORK_PER_FILE + bytes;
+    if (worker->work_since_report < WORK_BETWEEN_LOOKS) {
+        return FIRN_OK;
+    }
+    worker->work_since_report = 0;
+    int64_t now = firn_os_monotonic_ns(scan->os);
+    int64_t last = atomic_load_explicit(&scan->reported_ns, memory_order_relaxed);
+    if (now - last < PROGRESS_INTERVAL_NS ||
+        !atomic_compare_exchange_strong_explicit(&scan->reported_ns, &last, now,
+                                                 memory_order_relaxed, memory_order_relaxed)) {
+        return FIRN_OK;
+    }
+    return firn_ws_scan_report_progress(scan, err);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_session.c: adding objects to a store, all that one save brings, as one new pack.
+ *
+ * Order of commitment (I1): the pack is sealed and durable under its name; then the pack list and the object index learn
+ * of it, in commits of about a megabyte, not synced one by one; then the caller commits what refers to the objects,
+ * with full durability, which syncs everything before it. Index entries without a checkpoint are harmless: they say
+ * truly where objects are. A pack without index entries is swept by the next save.
+ *
+ * The index is written from the sealed pack's own table, read back page by page, after the writer's memory was
+ * released: so a save of two million objects never holds both (I2). The first commit holds the pack's own entry: no
+ * index entry ever names a pack that the list does not have (I3).
+ *
+ * Threads: lanes are one thread's each; begin, commit and end are for one thread while no lane is open.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "workspace/ws_objects.h"
+#include "workspace/ws_objects_internal.h"
+
+enum { INDEX_BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 1 };
+
+struct firn_ws_session {
+    struct firn_ws_objects *objects;
+    struct firn_packfile_writer *writer;
+    uint32_t number;
+    char name[FIRN_WS_INDEX_PACK_NAME_SIZE];
+};
+
+struct firn_ws_session_lane {
+    struct firn_ws_session *session;
+    struct firn_packfile_lane *lane;
+};
+
+/* The folder of packs, made at the first save. */
+static int
+make_dir(struct firn_ws_objects *objects, firn_error *err)
+{
+    if (objects->dir != NULL) {
+        return FIRN_OK;
+    }
+    struct firn_os_dir *store = firn_db_dir(objects->db);
+    int rc = firn_os_make_dir(store, FIRN_WS_INDEX_PACKS_DIR, 0700, err);
+    if (rc != FIRN_OK && rc != FIRN_EXISTS) {
+        return rc;
+    }
+    rc = firn_os_dir_sync(store, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_os_dir_open(store, FIRN_WS_INDEX_PACKS_DIR, &objects->dir, err);
+}
+
+int
+firn_ws_session_begin(struct firn_ws_objects *objects, int level, struct firn_ws_session **out,
+                      firn_error *err)
+{
+    *out = NULL;
+    CHECK(!firn_db_is_read_only(objects->db));
+    struct firn_ws_session *session = firn_alloc_zeroed(sizeof *session);
+    if (session == NULL) {
+        return firn_error_no_memory(err, "a save");
+    }
+    session->objects = objects;
+    session->number = 1;
+    if (objects->pack_count > 0) {
+        session->number = objects->packs[objects->pack_count - 1].entry.number + 1;
+    }
+    firn_ws_index_pack_name(session->number, session->name);
+    int rc = make_dir(objects, err);
+    if (rc == FIRN_OK) {
+        rc = firn_packfile_writer_create(objects->dir, session->name, level, &session->writer, err);
+    }
+    if (rc != FIRN_OK) {
+        firn_ws_session_end(session);
+        return rc;
+    }
+    *out = session;
+    return FIRN_OK;
+}
+
+void
+firn_ws_session_end(struct firn_ws_session *session)
+{
+    if (session != NULL) {
+        firn_packfile_writer_destroy(session->writer);
+        firn_free(session);
+    }
+}
+
+int
+firn_ws_session_lane_open(struct firn_ws_session *session, struct firn_ws_session_lane **out,
+                          firn_error *err)
+{
+    *out = NULL;
+    struct firn_ws_session_lane *lane = firn_alloc_zeroed(sizeof *lane);
+    if (lane == NULL) {
+        return firn_error_no_memory(err, "a save");
+    }
+    lane->session = session;
+    int rc = firn_packfile_lane_create(session->writer, &lane->lane, err);
+    if (rc != FIRN_OK) {
+        firn_free(lane);
+        return rc;
+    }
+    *out = lane;
+    return FIRN_OK;
+}
+
+int
+firn_ws_session_lane_close(struct firn_ws_session_lane *lane, bool keep, firn_error *err)
+{
+    if (lane == NULL) {
+        return FIRN_OK;
+    }
+    int rc = keep ? firn_packfile_lane_flush(lane->lane, err) : FIRN_OK;
+    firn_packfile_lane_destroy(lane->lane);
+    firn_free(lane);
+    return rc;
+}
+
+int
+firn_ws_session_contains(struct firn_ws_session *session, const firn_hash *hash, bool *out,
+                         firn_error *err)
+{
+    *out = firn_packfile_writer_contains(session->writer, hash);
+    return *out ? FIRN_OK : firn_ws_objects_contains(session->objects, hash, out, err);
+}
+
+int
+firn_ws_session_lane_add(struct firn_ws_session_lane *lane, enum firn_packfile_kind kind,
+                         const firn_hash *hash, firn_slice content, bool *out_is_new,
+                         firn_error *err)
+{
+    *out_is_new = false;
+    bool is_stored;
+    int rc = firn_ws_objects_contains(lane->session->objects, hash, &is_stored, err);
+    if (rc != FIRN_OK || is_stored) {
+        return rc;
+    }
+    return firn_packfile_lane_add(lane->lane, kind, hash, content, out_is_new, err);
+}
+
+uint64_t
+firn_ws_session_object_count(const struct firn_ws_session *session)
+{
+    return firn_packfile_writer_count(session->writer);
+}
+
+/* ---- commit ---- */
+
+struct indexing {
+    struct firn_ws_objects *objects;
+    struct firn_db_batch *batch;
+    uint32_t pack;
+};
+
+static int
+write_batch(struct indexing *indexing, firn_error *err)
+{
+    int rc = firn_db_write(indexing->objects->db, indexing->batch, FIRN_DURABILITY_OS, err);
+    firn_db_batch_clear(indexing->batch);
+    return rc;
+}
+
+static int
+index_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+             firn_error *err)
+{
+    struct indexing *indexing = ctx;
+    struct firn_ws_objects_place place = {.pack = indexing->pack, .at = *at};
+    uint8_t value[FIRN_WS_INDEX_PLACE_SIZE_MAX];
+    size_t size = firn_ws_index_encode_place(&place, value);
+    int rc = firn_db_batch_put(indexing->batch, indexing->objects->index,
+                               firn_bytes(hash->bytes, sizeof hash->bytes), firn_bytes(value, size),
+                               err);
+    if (rc == FIRN_OK && firn_db_batch_size_bytes(indexing->batch) >= INDEX_BATCH_SIZE) {
+        rc = write_batch(indexing, err);
+    }
+    return rc;
+}
+
+static int
+index_pack(struct indexing *indexing, struct firn_packfile *file,
+           const struct firn_ws_index_pack *entry, firn_error *err)
+{
+    uint8_t key[FIRN_WS_INDEX_PACK_KEY_SIZE];
+    uint8_t value[FIRN_WS_INDEX_PACK_SIZE];
+    firn_ws_index_encode_pack(entry, key, value);
+    struct firn_packfile_scratch *scratch = NULL;
+    int rc;
+    FIRN_TRY(firn_db_batch_put(indexing->batch, indexing->objects->pack_list,
+                               firn_bytes(key, sizeof key), firn_bytes(value, sizeof value), err));
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FIRN_TRY(firn_packfile_list(file, scratch, index_object, indexing, err));
+    FIRN_TRY(write_batch(indexing, err));
+out:
+    firn_packfile_scratch_destroy(scratch);
+    return rc;
+}
+
+/* Makes room for one more pack before anything is committed, so that learning of it cannot fail afterwards. */
+static int
+reserve_pack(struct firn_ws_objects *objects, firn_error *err)
+{
+    struct firn_ws_objects_pack *packs =
+        firn_resize_array(objects->packs, objects->pack_count + 1, sizeof *packs);
+    if (packs == NULL) {
+        return firn_error_no_memory(err, "the list of packs");
+    }
+    objects->packs = packs;
+    return FIRN_OK;
+}
+
+static int
+seal(struct firn_ws_session *session, struct firn_packfile **out, firn_error *err)
+{
+    uint64_t size;
+    int rc = firn_packfile_writer_finish(session->writer, &size, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_packfile_writer_destroy(session->writer);
+    session->writer = NULL;
+    return firn_packfile_open(session->objects->dir, session->name, out, err);
+}
+
+int
+firn_ws_session_commit(struct firn_ws_session *session, uint64_t *out_added_bytes, firn_error *err)
+{
+    *out_added_bytes = 0;
+    if (firn_packfile_writer_count(session->writer) == 0) {
+        return FIRN_OK;
+    }
+    struct firn_ws_objects *objects = session->objects;
+    struct indexing indexing = {.objects = objects, .pack = session->number};
+    struct firn_packfile *file = NULL;
+    int rc;
+    FIRN_TRY(reserve_pack(objects, err));
+    FIRN_TRY(firn_db_batch_create(&indexing.batch, err));
+    FIRN_TRY(seal(session, &file, err));
+    struct firn_ws_index_pack entry = {.number = session->number,
+                                       .id = *firn_packfile_id(file),
+                                       .size_bytes = firn_packfile_size_bytes(file),
+                                       .object_count = firn_packfile_count(file)};
+    FIRN_TRY(index_pack(&indexing, file, &entry, err));
+    objects->packs[objects->pack_count++] =
+        (struct firn_ws_objects_pack){.entry = entry, .is_present = true};
+    *out_added_bytes = entry.size_bytes;
+out:
+    firn_packfile_close(file);
+    firn_db_batch_destroy(indexing.batch);
+    return rc;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_status.c: how the disk differs from a checkpoint. Reads every file; changes nothing.
+ *
+ * The time of a directory is not told as a change: it moves with every change inside, which is told by itself.
+ */
+#include "workspace/ws_compare.h"
+
+struct status {
+    firn_status_result *result;
+    int (*visit)(void *ctx, const firn_change *change);
+    void *ctx;
+};
+
+static void
+count(firn_status_result *result, const struct firn_ws_diff_change *change)
+{
+    bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
+    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
+    if (change->kind == FIRN_WS_DIFF_SAME) {
+        result->unchanged += is_file ? 1 : 0;
+    } else if (was_file && is_file) {
+        result->changed++;
+    } else if (is_file) {
+        result->added++;
+    } else if (was_file) {
+        result->removed++;
+    }
+}
+
+static int
+tell_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct status *status = ctx;
+    count(status->result, change);
+    bool is_dir_time = change->kind == FIRN_WS_DIFF_CHANGED && change->what == FIRN_WS_DIFF_MTIME &&
+                       change->after->kind == FIRN_TREE_DIR;
+    if (status->visit == NULL || change->kind == FIRN_WS_DIFF_SAME || is_dir_time ||
+        change->path.size == 0) {
+        return FIRN_OK;
+    }
+    firn_change told;
+    firn_entry_info before;
+    firn_entry_info after;
+    firn_ws_diff_to_change(change, &before, &after, &told);
+    int rc = status->visit(status->ctx, &told);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+static int
+compare(struct firn_ws *ws, struct firn_ws_opened *opened, const firn_status_options *options,
+        const struct firn_ws_record *record, struct status *status, firn_error *err)
+{
+    struct firn_ws_compare compare = {0};
+    struct firn_ws_filter filter = {0};
+    int rc;
+    FIRN_TRY(firn_ws_filter_init(&filter, options->paths, options->path_count, err));
+    FIRN_TRY(firn_ws_compare_init(&compare, ws, opened, record, options->threads,
+                                  &options->callbacks, err));
+    status->result->skipped = compare.scan.skipped;
+    struct firn_ws_diff_options diff_options = {.filter = filter.count > 0 ? &filter : NULL,
+                                                .with_same = filter.count > 0};
+    FIRN_TRY(firn_ws_diff(&compare.checkpoint_side, &compare.disk_side, &diff_options, tell_change,
+                          status, err));
+    FIRN_TRY(firn_ws_filter_check_met(&filter, err));
+    if (filter.count == 0) {
+        firn_status_result *result = status->result;
+        result->unchanged = compare.scan.files - result->added - result->changed;
+    }
+out:
+    firn_ws_compare_deinit(&compare);
+    firn_ws_filter_deinit(&filter);
+    return rc;
+}
+
+int
+firn_ws_status(struct firn_ws *ws, const firn_status_options *options,
+               int (*visit)(void *ctx, const firn_change *change), void *ctx,
+               firn_status_result *out, firn_error *err)
+{
+    *out = (firn_status_result){0};
+    struct status status = {.result = out, .visit = visit, .ctx = ctx};
+    const char *reference = options->reference == NULL ? "latest" : options->reference;
+    struct firn_ws_opened opened;
+    struct firn_ws_record record;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_ws_find_record(ws, &opened, reference, &record, err);
+    if (rc == FIRN_OK) {
+        firn_ws_record_to_checkpoint(&record, &out->checkpoint);
+        rc = compare(ws, &opened, options, &record, &status, err);
+    }
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

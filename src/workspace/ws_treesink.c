@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_treesink.c: a sink that keeps directory objects in memory, and a source that reads them back.
+ *
+ * A comparison with a checkpoint scans the workspace without storing anything: it needs the directories of now, about
+ * 75 bytes an entry, and those of the checkpoint, which come from the store. So objects of other kinds are accepted
+ * and forgotten, and a source asks this memory first and then the fallback.
+ *
+ * Objects lie in an arena, found through a hash map by the first eight bytes of their names, which are as good as
+ * random. One mutex (rank WORKSPACE_TREE) guards both; the copy is made under it, since directories are few and small.
+ * Nothing is ever removed before the whole sink goes.
+ */
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/hash_map.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/hex.h"
+#include "os/os_thread.h"
+#include "workspace/ws_scan.h"
+
+enum { ARENA_CHUNK_SIZE = 256 << 10 };
+
+struct object {
+    firn_hash hash;
+    firn_slice bytes; /* in the arena */
+};
+
+struct firn_ws_treesink {
+    struct firn_os_mutex mutex;
+    struct firn_hash_map objects;
+    struct firn_arena arena;
+    struct firn_tree_source fallback; /* read is NULL where there is none */
+};
+
+static uint64_t
+number_of(const firn_hash *hash)
+{
+    return firn_load_le64(hash->bytes);
+}
+
+static uint64_t
+object_hash(const void *record)
+{
+    return number_of(&((const struct object *)record)->hash);
+}
+
+static bool
+object_equal(const void *record, const void *key)
+{
+    return firn_hash_equal(&((const struct object *)record)->hash, key);
+}
+
+int
+firn_ws_treesink_create(struct firn_os *os, struct firn_ws_treesink **out, firn_error *err)
+{
+    *out = NULL;
+    struct firn_ws_treesink *sink = firn_alloc_zeroed(sizeof *sink);
+    if (sink == NULL) {
+        return firn_error_no_memory(err, "the directories of a workspace");
+    }
+    firn_os_mutex_init(os, &sink->mutex, FIRN_LOCK_WORKSPACE_TREE);
+    firn_hash_map_init(&sink->objects, sizeof(struct object), object_hash, object_equal);
+    sink->arena.chunk_size = ARENA_CHUNK_SIZE;
+    *out = sink;
+    return FIRN_OK;
+}
+
+void
+firn_ws_treesink_destroy(struct firn_ws_treesink *sink)
+{
+    if (sink == NULL) {
+        return;
+    }
+    firn_hash_map_deinit(&sink->objects);
+    firn_arena_deinit(&sink->arena);
+    firn_os_mutex_deinit(&sink->mutex);
+    firn_free(sink);
+}
+
+/* ---- the sink ---- */
+
+/* All lanes are the sink itself. */
+static int
+open_lane(void *ctx, void **out_lane, firn_error *err)
+{
+    (void)err;
+    *out_lane = ctx;
+    return FIRN_OK;
+}
+
+static int
+close_lane(void *ctx, void *lane, bool keep, firn_error *err)
+{
+    (void)ctx;
+    (void)lane;
+    (void)keep;
+    (void)err;
+    return FIRN_OK;
+}
+
+static struct object *
+find_locked(const struct firn_ws_treesink *sink, const firn_hash *hash)
+{
+    return firn_hash_map_find(&sink->objects, number_of(hash), hash);
+}
+
+static int
+contains(void *ctx, const firn_hash *hash, bool *out, firn_error *err)
+{
+    (void)err;
+    struct firn_ws_treesink *sink = ctx;
+    firn_os_mutex_lock(&sink->mutex);
+    *out = find_locked(sink, hash) != NULL;
+    firn_os_mutex_unlock(&sink->mutex);
+    return FIRN_OK;
+}
+
+static int
+insert_locked(struct firn_ws_treesink *sink, const firn_hash *hash, firn_slice content,
+              firn_error *err)
+{
+    uint8_t *copy = firn_arena_copy(&sink->arena, content.data, content.size);
+    struct object object = {.hash = *hash, .bytes = firn_bytes(copy, content.size)};
+    if (copy == NULL || firn_hash_map_insert(&sink->objects, number_of(hash), &object) == NULL) {
+        return firn_error_no_memory(err, "a directory object");
+    }
+    return FIRN_OK;
+}
+
+static int
+add(void *lane, enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content,
+    bool *out_is_new, firn_error *err)
+{
+    struct firn_ws_treesink *sink = lane;
+    *out_is_new = false;
+    if (kind != FIRN_PACKFILE_TREE) {
+        return FIRN_OK;
+    }
+    int rc = FIRN_OK;
+    firn_os_mutex_lock(&sink->mutex);
+    if (find_locked(sink, hash) == NULL) {
+        rc = insert_locked(sink, hash, content, err);
+        *out_is_new = rc == FIRN_OK;
+    }
+    firn_os_mutex_unlock(&sink->mutex);
+    return rc;
+}
+
+struct firn_ws_sink
+firn_ws_treesink_sink(struct firn_ws_treesink *sink)
+{
+    return (struct firn_ws_sink){
+        .lane_open = open_lane,
+        .lane_close = close_lane,
+        .contains = contains,
+        .add = add,
+        .wants_content = false,
+        .ctx = sink,
+    };
+}
+
+/* ---- the source ---- */
+
+static int
+read_object(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+{
+    struct firn_ws_treesink *sink = ctx;
+    firn_os_mutex_lock(&sink->mutex);
+    struct object *object = find_locked(sink, hash);
+    firn_slice bytes = object != NULL ? object->bytes : firn_bytes(NULL, 0);
+    firn_os_mutex_unlock(&sink->mutex);
+    if (object != NULL) { /* its bytes stay where they are; the record may not */
+        firn_buf_clear(out);
+        return firn_buf_append_slice(out, bytes) == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_no_memory(err, "a directory object");
+    }
+    if (sink->fallback.read != NULL) {
+        return sink->fallback.read(sink->fallback.ctx, hash, out, err);
+    }
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return firn_error_set(err, FIRN_NOT_FOUND, "directory object %s is not in memory", hex);
+}
+
+struct firn_tree_source
+firn_ws_treesink_source(struct firn_ws_treesink *sink, const struct firn_tree_source *fallback)
+{
+    sink->fallback = fallback != NULL ? *fallback : (struct firn_tree_source){NULL, NULL};
+    return (struct firn_tree_source){.read = read_object, .ctx = sink};
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_write.c: one entry of a tree, made on disk.
+ *
+ * A file is created under a name that was free, never opened where something was (I1), so neither a link nor a hard link
+ * to something else can be written through. Content comes verified piece by piece; if the whole does not verify, or
+ * anything else fails, the file goes again.
+ *
+ * Order of metadata (I2): owner, because it clears set-id bits and capabilities; attributes, while the mode still lets
+ * the owner write them; mode; time last. Where the owner cannot be set (not the superuser, or a file system without
+ * owners) the set-id bits are dropped: a program must not run with the rights of the wrong user. What could not be set
+ * is reported and does not stop a restore; what is content is never optional.
+ */
+#include "workspace/ws_write.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
+
+enum { SCRATCH_FRAMES = 4, SET_ID_BITS = 06000 };
+
+int
+firn_ws_write_init(struct firn_ws_write *write, struct firn_ws_objects *objects, firn_error *err)
+{
+    *write = (struct firn_ws_write){.objects = objects};
+    return firn_packfile_scratch_create(SCRATCH_FRAMES, &write->scratch, err);
+}
+
+void
+firn_ws_write_deinit(struct firn_ws_write *write)
+{
+    firn_packfile_scratch_destroy(write->scratch);
+    firn_buf_deinit(&write->buf);
+    write->scratch = NULL;
+}
+
+static void
+report(struct firn_ws_write *write, firn_slice path, const char *what, const firn_error *cause)
+{
+    if (write->on_incomplete == NULL) {
+        return;
+    }
+    char text[FIRN_ERROR_TEXT_SIZE];
+    (void)snprintf(text, sizeof text, "%s: %.900s", what, cause->text);
+    write->on_incomplete(write->ctx, path, text);
+}
+
+/* Failures that a restore goes on after, reporting them: the system does not let us, or has no such thing. */
+static bool
+is_refusal(int rc)
+{
+    return rc == FIRN_DENIED || rc == FIRN_UNSUPPORTED || rc == FIRN_INVALID || rc == FIRN_LIMIT;
+}
+
+static int
+set_owner(struct firn_ws_write *write, struct firn_os_node node, firn_slice path,
+          const struct firn_tree_entry *entry, bool *out_is_set, firn_error *err)
+{
+    firn_error cause;
+    int rc = firn_os_set_owner(node, entry->uid, entry->gid, &cause);
+    *out_is_set = rc == FIRN_OK;
+    if (is_refusal(rc)) {
+        report(write, path, "owner not restored", &cause);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = cause;
+    }
+    return rc;
+}
+
+static bool
+has_xattr(firn_slice encoded, firn_slice name)
+{
+    firn_slice found;
+    firn_slice value;
+    while (firn_tree_xattrs_next(&encoded, &found, &value)) {
+        if (firn_slice_equal(found, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Removes the attributes that the entry does not have. */
+static int
+remove_other_xattrs(struct firn_ws_write *write, struct firn_os_node node, firn_slice path,
+                    const struct firn_tree_entry *entry, firn_error *err)
+{
+    firn_buf_clear(&write->buf);
+    int rc = firn_os_xattr_list(node, &write->buf, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    for (size_t at = 0; at < write->buf.size;) {
+        const char *name = (const char *)write->buf.data + at;
+        at += strlen(name) + 1;
+        if (has_xattr(entry->xattrs, firn_str(name))) {
+            continue;
+        }
+        firn_error cause;
+        rc = firn_os_xattr_remove(node, name, &cause);
+        if (is_refusal(rc)) {
+            report(write, path, "attribute not removed", &cause);
+        } else if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+            if (err != NULL) {
+                *err = cause;
+            }
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+set_xattrs(struct firn_ws_write *write, struct firn_os_node node, firn_slice path,
+           const struct firn_tree_entry *entry, firn_error *err)
+{
+    firn_slice rest = entry->xattrs;
+    firn_slice name;
+    firn_slice value;
+    while (firn_tree_xattrs_next(&rest, &name, &value)) {
+        char name_text[FIRN_TREE_NAME_SIZE_MAX + 1];
+        memcpy(name_text, name.data, name.size);
+        name_text[name.size] = '\0';
+        firn_error cause;
+        int rc = firn_os_xattr_set(node, name_text, value, &cause);
+        if (is_refusal(rc)) {
+            report(write, path, "attribute not restored", &cause);
+        } else if (rc != FIRN_OK) {
+            if (err != NULL) {
+                *err = cause;
+            }
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+set_all(struct firn_ws_write *write, struct firn_os_node node, firn_slice path,
+        const struct firn_tree_entry *entry, bool remove_others, firn_error *err)
+{
+    bool owner_is_set;
+    int rc;
+    FIRN_TRY(set_owner(write, node, path, entry, &owner_is_set, err));
+    if (remove_others) {
+        FIRN_TRY(remove_other_xattrs(write, node, path, entry, err));
+    }
+    FIRN_TRY(set_xattrs(write, node, path, entry, err));
+    if (entry->kind != FIRN_TREE_SYMLINK) {
+        uint32_t mode = entry->mode;
+        if (!owner_is_set) {
+            mode &= ~(uint32_t)SET_ID_BITS;
+        }
+        FIRN_TRY(firn_os_set_mode(node, mode, err));
+    }
+    FIRN_TRY(firn_os_set_mtime(node, entry->mtime_ns, err));
+out:
+    return rc;
+}
+
+int
+firn_ws_write_metadata(struct firn_ws_write *write, struct firn_os_node node, firn_slice path,
+                       const struct firn_tree_entry *entry, firn_error *err)
+{
+    return set_all(write, node, path, entry, true, err);
+}
+
+/* ---- content ---- */
+
+struct content {
+    struct firn_os_file *file;
+    uint64_t end; /* of the last byte written; a hole behind it needs the size set */
+};
+
+static int
+write_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    struct content *content = ctx;
+    if (data.data == NULL) {
+        return FIRN_OK;
+    }
+    content->end = offset + data.size;
+    return firn_os_file_write(content->file, offset, data.data, data.size, err);
+}
+
+static int
+write_file(struct firn_ws_write *write, const struct firn_ws_write_target *target,
+           const struct firn_tree_entry *entry, firn_error *err)
+{
+    struct content content = {0};
+    int rc = firn_os_file_open(target->dir, target->name,
+                               FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600,
+                               &content.file, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_os_node node = {.file = content.file};
+    FIRN_TRY(firn_ws_objects_stream(write->objects, write->scratch, &entry->hash, entry->size,
+                                    write_piece, &content, err));
+    if (content.end < entry->size) {
+        FIRN_TRY(firn_os_file_truncate(content.file, entry->size, err));
+    }
+    FIRN_TRY(set_all(write, node, target->path, entry, target->may_inherit, err));
+out:
+    firn_os_file_close(content.file);
+    if (rc != FIRN_OK) {
+        (void)firn_os_remove_file(target->dir, target->name, NULL);
+    }
+    return rc;
+}
+
+static int
+write_symlink(struct firn_ws_write *write, const struct firn_ws_write_target *target,
+              const struct firn_tree_entry *entry, firn_error *err)
+{
+    char link_target[FIRN_TREE_TARGET_SIZE_MAX + 1];
+    memcpy(link_target, entry->target.data, entry->target.size);
+    link_target[entry->target.size] = '\0';
+    int rc = firn_os_make_symlink(target->dir, target->name, link_target, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_os_node node = {.dir = target->dir, .name = target->name};
+    rc = set_all(write, node, target->path, entry, false, err);
+    if (rc != FIRN_OK) {
+        (void)firn_os_remove_file(target->dir, target->name, NULL);
+    }
+    return rc;
+}
+
+int
+firn_ws_write_entry(struct firn_ws_write *write, const struct firn_ws_write_target *target,
+                    const struct firn_tree_entry *entry, firn_error *err)
+{
+    return entry->kind == FIRN_TREE_SYMLINK ? write_symlink(write, target, entry, err)
+                                            : write_file(write, target, entry, err);
+}

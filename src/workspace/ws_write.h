@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_write.h: making one entry of a tree on disk: content, then owner, attributes, mode, time.
+ */
+#ifndef FIRN_WORKSPACE_WS_WRITE_H
+#define FIRN_WORKSPACE_WS_WRITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "os/os.h"
+#include "workspace/tree.h"
+#include "workspace/ws_objects.h"
+
+/* One thread's. A zeroed struct with objects set, then init. */
+struct firn_ws_write {
+    struct firn_ws_objects *objects; /* borrowed */
+    struct firn_packfile_scratch *scratch;
+    struct firn_buf buf;
+    /* What could not be set on an entry that was otherwise written; may be NULL. */
+    void (*on_incomplete)(void *ctx, firn_slice path, const char *text);
+    void *ctx;
+};
+
+FIRN_MUST_CHECK int firn_ws_write_init(struct firn_ws_write *write, struct firn_ws_objects *objects,
+                                       firn_error *err);
+void firn_ws_write_deinit(struct firn_ws_write *write);
+
+/* Where to make it: a new name in dir. path is for notices. */
+struct firn_ws_write_target {
+    struct firn_os_dir *dir;
+    const char *name;
+    firn_slice path;
+    bool
+        may_inherit; /* the directory may hand attributes down (a default ACL): remove what came so */
+};
+
+/* Makes a file or a link under a name that must be free; on failure nothing is left there. Every byte is verified on the
+ * way. */
+FIRN_MUST_CHECK int firn_ws_write_entry(struct firn_ws_write *write,
+                                        const struct firn_ws_write_target *target,
+                                        const struct firn_tree_entry *entry, firn_error *err);
+
+/* Sets owner, attributes (removing others), mode and time of what is there. */
+FIRN_MUST_CHECK int firn_ws_write_metadata(struct firn_ws_write *write, struct firn_os_node node,
+                                           firn_slice path, const struct firn_tree_entry *entry,
+                                           firn_error *err);
+
+#endif
