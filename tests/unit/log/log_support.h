@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/log/log_support.h: what the tests of the log share. Record number i has a type and a payload that follow from i
- * alone, so that a log is compared with a range of numbers.
+ * alone, so that a log is compared with a range of numbers; a payload that is not empty begins with i.
  */
 #ifndef FIRN_TEST_LOG_SUPPORT_H
 #define FIRN_TEST_LOG_SUPPORT_H
@@ -22,10 +22,12 @@ int log_support_append(struct firn_log *log, uint64_t i, struct firn_log_positio
 
 /* Passed as ctx to log_support_visit: counts records and compares each with its number. */
 struct log_support_seen {
-    uint64_t first;   /* number of the first record */
-    uint64_t count;   /* records seen */
-    bool is_wrong;    /* one differed */
-    uint64_t stop_at; /* not 0: the visit of that many records returns FIRN_CANCELLED */
+    bool
+        is_first_unknown; /* true: first is found out from the first record that tells its number */
+    uint64_t first;       /* number of the first record */
+    uint64_t count;       /* records seen */
+    bool is_wrong;        /* one differed */
+    uint64_t stop_at;     /* not 0: the visit of that many records returns FIRN_CANCELLED */
     struct firn_log_position last;
 };
 int log_support_visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
