@@ -36,4 +36,11 @@ int firn_error_code_of_errno(int error_number);
         }                    \
     } while (0)
 
+/* A failure that changes nothing any more, while cleaning up after another one. */
+#define FIRN_IGNORE(expression)           \
+    do {                                  \
+        int firn_ignored_ = (expression); \
+        (void)firn_ignored_;              \
+    } while (0)
+
 #endif

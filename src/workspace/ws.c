@@ -187,7 +187,7 @@ firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn
     FIRN_TRY(find_workspace(ws, mode, out, err));
     return FIRN_OK;
 out:
-    (void)close_store(out, true, NULL);
+    FIRN_IGNORE(close_store(out, true, NULL));
     firn_os_dir_close(out->root);
     *out = (struct firn_ws_opened){0};
     return rc;
@@ -202,9 +202,9 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool fai
     if (failed && was_writing) {
         struct firn_ws_opened again = {.root_stat = opened->root_stat};
         if (open_store(ws, FIRN_WS_WRITE, &again, NULL) == FIRN_OK) {
-            (void)firn_ws_objects_sweep(again.objects, NULL);
+            FIRN_IGNORE(firn_ws_objects_sweep(again.objects, NULL));
         }
-        (void)close_store(&again, true, NULL);
+        FIRN_IGNORE(close_store(&again, true, NULL));
     }
     firn_os_dir_close(opened->root);
     *opened = (struct firn_ws_opened){0};

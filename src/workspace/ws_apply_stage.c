@@ -258,7 +258,7 @@ remove_staged(void *ctx, const struct firn_ws_diff_change *change, firn_error *e
         }
         firn_buf_deinit(&path);
     } else if (open_place(staging, &staging->place, NULL) == FIRN_OK) {
-        (void)firn_os_remove_file(staging->dir, staging->place.name, NULL);
+        FIRN_IGNORE(firn_os_remove_file(staging->dir, staging->place.name, NULL));
     }
 out:
     return rc;
@@ -273,5 +273,5 @@ firn_ws_apply_unstage(struct firn_ws_apply *apply)
         firn_buf_deinit(&path);
         return;
     }
-    (void)walk(apply, remove_staged, NULL);
+    FIRN_IGNORE(walk(apply, remove_staged, NULL));
 }

@@ -285,7 +285,7 @@ restore(struct firn_ws *ws, const char *reference, const firn_restore_options *o
     }
     rc = run(&restoring, reference, err);
     /* What was restored is durable: a store that cannot be closed properly is recovered by the next open. */
-    (void)firn_ws_opened_close(ws, &restoring.opened, rc != FIRN_OK, NULL);
+    FIRN_IGNORE(firn_ws_opened_close(ws, &restoring.opened, rc != FIRN_OK, NULL));
     return rc;
 }
 

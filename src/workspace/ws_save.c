@@ -277,6 +277,6 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
     }
     rc = save_opened(ws, &opened, &request, out, err);
     /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next open. */
-    (void)firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL);
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
     return rc;
 }

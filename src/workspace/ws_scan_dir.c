@@ -24,9 +24,9 @@
 #include "workspace/ws_scan_internal.h"
 
 static firn_slice
-item_name(const struct firn_ws_scan_listing *listing, const struct firn_ws_scan_item *item)
+item_name(const struct firn_ws_scan_item *item)
 {
-    return firn_bytes(listing->names.data + item->name_offset, item->name_size);
+    return firn_bytes(item->name.text, item->name_size);
 }
 
 /* ---- opening and listing ---- */
@@ -55,7 +55,7 @@ list(struct firn_ws_scan_worker *worker, struct firn_os_dir *dir, firn_error *er
     firn_ws_scan_listing_clear(listing);
     int rc = firn_os_dir_list(dir, collect, listing, err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_scan_listing_sort(listing);
+        firn_ws_scan_listing_sort(listing);
     }
     if (rc == FIRN_OK && listing->count > UINT32_MAX) {
         rc = firn_error_set(err, FIRN_LIMIT, "cannot save '%s': too many entries",
@@ -78,8 +78,8 @@ find_signs(const struct firn_ws_scan_listing *listing)
     struct signs signs = {false, false};
     for (size_t i = 0; i < listing->count; i++) {
         const struct firn_ws_scan_item *item = &listing->items[i];
-        if (listing->names.data[item->name_offset] == 'C' && item->kind != FIRN_OS_DIR) {
-            firn_slice name = item_name(listing, item);
+        if (item->name.text[0] == 'C' && item->kind != FIRN_OS_DIR) {
+            firn_slice name = item_name(item);
             signs.has_manifest = signs.has_manifest || firn_ws_exclude_is_manifest(name);
             signs.has_tag = signs.has_tag || firn_ws_exclude_is_tag(name);
         }
@@ -123,7 +123,7 @@ static int
 examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
         struct signs signs, struct firn_ws_scan_item *item, bool *out_is_kept, firn_error *err)
 {
-    const char *name = firn_ws_scan_listing_name(&worker->listing, item);
+    const char *name = item->name.text;
     *out_is_kept = false;
     if (item->kind == FIRN_OS_UNKNOWN) {
         int rc = find_kind(dir, name, item, err);
@@ -132,7 +132,7 @@ examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, stru
         }
     }
     struct firn_ws_exclude_entry entry = {
-        .name = item_name(&worker->listing, item),
+        .name = item_name(item),
         .is_dir = item->kind == FIRN_OS_DIR,
         .is_beside_manifest = signs.has_manifest,
         .include_deps = worker->scan->options->include_deps,
@@ -198,7 +198,7 @@ make_subdirs(const struct firn_ws_scan_listing *listing, struct firn_ws_scan_nod
     for (size_t i = 0; i < listing->count; i++) {
         const struct firn_ws_scan_item *item = &listing->items[i];
         if (item->kind == FIRN_OS_DIR) {
-            memcpy(name, firn_ws_scan_listing_name(listing, item), (size_t)item->name_size + 1);
+            memcpy(name, item->name.text, (size_t)item->name_size + 1);
             node->subdirs[node->subdir_count++] = (struct firn_ws_scan_subdir){.name = name};
             name += item->name_size + 1;
         }
@@ -377,7 +377,7 @@ work_through(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
             return firn_error_set(err, FIRN_CANCELLED, "cancelled");
         }
         const struct firn_ws_scan_item *item = &listing->items[at];
-        const char *name = firn_ws_scan_listing_name(listing, item);
+        const char *name = item->name.text;
         int rc = work_on(worker, node, dir, item, name, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -415,7 +415,7 @@ leave_out_segment(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *
     worker->part.late_count = 0;
     for (size_t i = 0; i < FIRN_WS_SCAN_SEGMENT_ENTRIES && at < listing->count; i++, at++) {
         const struct firn_ws_scan_item *item = &listing->items[at];
-        const char *name = firn_ws_scan_listing_name(listing, item);
+        const char *name = item->name.text;
         int rc = item->kind == FIRN_OS_DIR
                      ? work_on(worker, node, NULL, item, name, err)
                      : firn_ws_scan_report_left_out(worker, node, name, code, err);

@@ -34,7 +34,10 @@ struct firn_ws_scan_node;
 /* ---- ws_scan_listing.c: names with what a directory tells of them ---- */
 
 struct firn_ws_scan_item {
-    size_t name_offset; /* in the listing's names, NUL-terminated there */
+    union {
+        size_t offset;    /* in the listing's names, until it is sorted */
+        const char *text; /* there too, NUL-terminated */
+    } name;
     uint16_t name_size;
     uint8_t kind;    /* enum firn_os_kind */
     uint32_t subdir; /* of a directory: its index in the node's subdirs */
@@ -53,15 +56,8 @@ void firn_ws_scan_listing_clear(struct firn_ws_scan_listing *listing);
 /* FIRN_NO_MEMORY; FIRN_LIMIT for a name of 64 KiB or more. */
 FIRN_MUST_CHECK int firn_ws_scan_listing_add(struct firn_ws_scan_listing *listing, firn_slice name,
                                              enum firn_os_kind kind);
-/* Puts the items in the order of their names and drops all but one of equal names. */
-FIRN_MUST_CHECK int firn_ws_scan_listing_sort(struct firn_ws_scan_listing *listing);
-/* Borrowed until the next add. */
-static inline const char *
-firn_ws_scan_listing_name(const struct firn_ws_scan_listing *listing,
-                          const struct firn_ws_scan_item *item)
-{
-    return (const char *)listing->names.data + item->name_offset;
-}
+/* Puts the items in the order of their names and drops all but one of equal names; then nothing may be added. */
+void firn_ws_scan_listing_sort(struct firn_ws_scan_listing *listing);
 
 /* ---- ws_scan_node.c: what is remembered of a directory between its visit and its object ---- */
 

@@ -40,7 +40,7 @@ list_names(struct firn_ws_scan_worker *worker, struct firn_os_node node, firn_er
             firn_ws_scan_listing_add(&worker->attributes, firn_bytes(name, size), FIRN_OS_UNKNOWN));
         at += size + 1;
     }
-    rc = firn_ws_scan_listing_sort(&worker->attributes);
+    firn_ws_scan_listing_sort(&worker->attributes);
 out:
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "attribute names");
 }
@@ -90,7 +90,7 @@ firn_ws_scan_xattrs_read(struct firn_ws_scan_worker *worker, struct firn_os_node
         return is_fatal(rc) ? rc : FIRN_OK;
     }
     for (size_t i = 0; i < attributes->count; i++) {
-        const char *name = firn_ws_scan_listing_name(attributes, &attributes->items[i]);
+        const char *name = attributes->items[i].name.text;
         rc = read_one(worker, node, name, err);
         if (is_fatal(rc)) {
             return rc;

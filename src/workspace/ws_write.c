@@ -207,7 +207,7 @@ write_file(struct firn_ws_write *write, const struct firn_ws_write_target *targe
 out:
     firn_os_file_close(content.file);
     if (rc != FIRN_OK) {
-        (void)firn_os_remove_file(target->dir, target->name, NULL);
+        FIRN_IGNORE(firn_os_remove_file(target->dir, target->name, NULL));
     }
     return rc;
 }
@@ -226,7 +226,7 @@ write_symlink(struct firn_ws_write *write, const struct firn_ws_write_target *ta
     struct firn_os_node node = {.dir = target->dir, .name = target->name};
     rc = set_all(write, node, target->path, entry, false, err);
     if (rc != FIRN_OK) {
-        (void)firn_os_remove_file(target->dir, target->name, NULL);
+        FIRN_IGNORE(firn_os_remove_file(target->dir, target->name, NULL));
     }
     return rc;
 }
