@@ -157,6 +157,8 @@ FIRN_API FIRN_MUST_CHECK int firn_chkp_set_open(const char *folder, const char *
 FIRN_API void firn_chkp_set_close(firn_chkp_set *set);
 /* Packs in the set that could be opened. */
 FIRN_API size_t firn_chkp_set_count(const firn_chkp_set *set);
+/* Entries in these packs, together. */
+FIRN_API uint64_t firn_chkp_set_object_count(const firn_chkp_set *set);
 /* The name of the i-th of them; borrowed from the set. NULL beyond the last. */
 FIRN_API const char *firn_chkp_set_name(const firn_chkp_set *set, size_t i);
 /* These answer as the functions of one pack do. out_name (may be NULL): the pack's name, borrowed from the set. */

@@ -5,16 +5,11 @@
  * A pointer that must not be NULL and is yields FIRN_INVALID, like a slice without bytes that claims a size. Outputs
  * are set to nothing first, so that they are defined whatever happens.
  */
+#include "api/api_check.h"
 #include "base/error.h"
 #include "compat/chkpv1.h"
 #include "firn/chkp.h"
 #include "os/os.h"
-
-static int
-refuse(firn_error *err, const char *what)
-{
-    return firn_error_set(err, FIRN_INVALID, "%s", what);
-}
 
 static bool
 is_slice(firn_slice slice)
@@ -35,17 +30,10 @@ complete_options(const firn_chkp_options *given, firn_chkp_options *out, firn_er
 {
     firn_chkp_options defaults = FIRN_CHKP_OPTIONS_INIT;
     *out = defaults;
-    if (given == NULL) {
-        return FIRN_OK;
+    if (given != NULL) {
+        API_REQUIRE_SIZE(given, firn_chkp_options, err);
+        *out = *given;
     }
-    if (given->size < sizeof given->size) {
-        return refuse(err, "options do not say their size: use FIRN_CHKP_OPTIONS_INIT");
-    }
-    if (given->size > sizeof *given) {
-        return refuse(err, "options are larger than this version of the library knows");
-    }
-    memcpy(out, given, given->size);
-    out->size = sizeof *out;
     return FIRN_OK;
 }
 
@@ -53,9 +41,7 @@ static int
 open_folder(const char *folder, struct firn_os_dir **out, firn_error *err)
 {
     *out = NULL;
-    if (folder == NULL || folder[0] == '\0') {
-        return refuse(err, "the folder of a pack is not given");
-    }
+    API_REQUIRE(folder != NULL && folder[0] != '\0', err, "the folder of a pack is not given");
     return firn_os_dir_open_path(firn_os_default(), folder, out, err);
 }
 
@@ -64,9 +50,7 @@ open_folder(const char *folder, struct firn_os_dir **out, firn_error *err)
 int
 firn_chkp_writer_create(const char *folder, firn_chkp_writer **out, firn_error *err)
 {
-    if (out == NULL) {
-        return refuse(err, "there is no place for the pack writer");
-    }
+    API_REQUIRE(out != NULL, err, "there is no place for the pack writer");
     *out = NULL;
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
@@ -81,9 +65,8 @@ int
 firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *out_hash,
                      bool *out_is_new, firn_error *err)
 {
-    if (writer == NULL || !is_slice(content)) {
-        return refuse(err, "adding to a pack takes a writer and the content");
-    }
+    API_REQUIRE(writer != NULL && is_slice(content), err,
+                "adding to a pack takes a writer and the content");
     return firn_chkpv1_writer_add(writer, with_address(content), out_hash, out_is_new, err);
 }
 
@@ -92,9 +75,8 @@ firn_chkp_writer_add_stream(firn_chkp_writer *writer,
                             int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size),
                             void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err)
 {
-    if (writer == NULL || source == NULL) {
-        return refuse(err, "adding to a pack takes a writer and a source");
-    }
+    API_REQUIRE(writer != NULL && source != NULL, err,
+                "adding to a pack takes a writer and a source");
     return firn_chkpv1_writer_add_stream(writer, source, ctx, out_hash, out_is_new, err);
 }
 
@@ -102,9 +84,8 @@ int
 firn_chkp_writer_add_frame(firn_chkp_writer *writer, const firn_hash *hash, firn_slice frame,
                            bool *out_is_new, firn_error *err)
 {
-    if (writer == NULL || hash == NULL || frame.data == NULL || frame.size == 0) {
-        return refuse(err, "adding a frame to a pack takes a writer, the hash and the frame");
-    }
+    API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
+                "adding a frame to a pack takes a writer, the hash and the frame");
     return firn_chkpv1_writer_add_frame(writer, hash, frame, out_is_new, err);
 }
 
@@ -112,9 +93,8 @@ int
 firn_chkp_writer_add_trusted_frame(firn_chkp_writer *writer, const firn_hash *hash,
                                    firn_slice frame, bool *out_is_new, firn_error *err)
 {
-    if (writer == NULL || hash == NULL || frame.data == NULL || frame.size == 0) {
-        return refuse(err, "adding a frame to a pack takes a writer, the hash and the frame");
-    }
+    API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
+                "adding a frame to a pack takes a writer, the hash and the frame");
     return firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err);
 }
 
@@ -127,9 +107,8 @@ firn_chkp_writer_count(const firn_chkp_writer *writer)
 int
 firn_chkp_writer_finish(firn_chkp_writer *writer, char *out_name, firn_error *err)
 {
-    if (writer == NULL || out_name == NULL) {
-        return refuse(err, "finishing a pack takes a writer and a place for the name");
-    }
+    API_REQUIRE(writer != NULL && out_name != NULL, err,
+                "finishing a pack takes a writer and a place for the name");
     out_name[0] = '\0';
     return firn_chkpv1_writer_finish(writer, out_name, err);
 }
@@ -146,13 +125,9 @@ int
 firn_chkp_open(const char *folder, const char *name, const firn_chkp_options *options,
                firn_chkp **out, firn_error *err)
 {
-    if (out == NULL) {
-        return refuse(err, "there is no place for the pack");
-    }
+    API_REQUIRE(out != NULL, err, "there is no place for the pack");
     *out = NULL;
-    if (name == NULL) {
-        return refuse(err, "the name of the pack is not given");
-    }
+    API_REQUIRE(name != NULL, err, "the name of the pack is not given");
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
     firn_chkp_options complete;
@@ -185,9 +160,8 @@ firn_chkp_count(const firn_chkp *pack)
 int
 firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error *err)
 {
-    if (pack == NULL || hash == NULL || out == NULL) {
-        return refuse(err, "looking for an object takes a pack, a hash and a place for the answer");
-    }
+    API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
+                "looking for an object takes a pack, a hash and a place for the answer");
     *out = false;
     return firn_chkpv1_contains(pack, hash, out, err);
 }
@@ -195,9 +169,8 @@ firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error
 int
 firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, firn_error *err)
 {
-    if (pack == NULL || hash == NULL || out == NULL) {
-        return refuse(err, "looking for an object takes a pack, a hash and a place for the answer");
-    }
+    API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
+                "looking for an object takes a pack, a hash and a place for the answer");
     memset(out, 0, sizeof *out);
     return firn_chkpv1_locate(pack, hash, out, err);
 }
@@ -212,9 +185,8 @@ firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max, uint8_t 
     if (out_size != NULL) {
         *out_size = 0;
     }
-    if (pack == NULL || hash == NULL || out == NULL || out_size == NULL) {
-        return refuse(err, "reading an object takes a pack, a hash and places for the content");
-    }
+    API_REQUIRE(pack != NULL && hash != NULL && out != NULL && out_size != NULL, err,
+                "reading an object takes a pack, a hash and places for the content");
     return firn_chkpv1_read(pack, hash, size_max, out, out_size, err);
 }
 
@@ -222,9 +194,8 @@ int
 firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, int (*sink)(void *ctx, firn_slice data),
                  void *ctx, firn_error *err)
 {
-    if (pack == NULL || hash == NULL || sink == NULL) {
-        return refuse(err, "reading an object takes a pack, a hash and a receiver");
-    }
+    API_REQUIRE(pack != NULL && hash != NULL && sink != NULL, err,
+                "reading an object takes a pack, a hash and a receiver");
     return firn_chkpv1_stream(pack, hash, sink, ctx, err);
 }
 
@@ -232,9 +203,7 @@ int
 firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *entry), void *ctx,
                firn_error *err)
 {
-    if (pack == NULL || visit == NULL) {
-        return refuse(err, "listing a pack takes the pack and a receiver");
-    }
+    API_REQUIRE(pack != NULL && visit != NULL, err, "listing a pack takes the pack and a receiver");
     return firn_chkpv1_list(pack, visit, ctx, err);
 }
 
@@ -242,9 +211,7 @@ int
 firn_chkp_verify(firn_chkp *pack, void (*on_damage)(void *ctx, const char *text), void *ctx,
                  firn_error *err)
 {
-    if (pack == NULL) {
-        return refuse(err, "there is no pack to verify");
-    }
+    API_REQUIRE(pack != NULL, err, "there is no pack to verify");
     return firn_chkpv1_verify(pack, on_damage, ctx, err);
 }
 
@@ -254,9 +221,7 @@ int
 firn_chkp_list_packs(const char *folder, int (*visit)(void *ctx, const char *name), void *ctx,
                      firn_error *err)
 {
-    if (visit == NULL) {
-        return refuse(err, "listing packs takes a receiver");
-    }
+    API_REQUIRE(visit != NULL, err, "listing packs takes a receiver");
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
     struct firn_chkpv1_folder listed = {0};
@@ -278,9 +243,7 @@ int
 firn_chkp_rebuild_index(const char *folder, const char *name, const firn_chkp_options *options,
                         firn_error *err)
 {
-    if (name == NULL) {
-        return refuse(err, "the name of the pack is not given");
-    }
+    API_REQUIRE(name != NULL, err, "the name of the pack is not given");
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
     firn_chkp_options complete;
@@ -310,13 +273,9 @@ firn_chkp_set_open(const char *folder, const char *const *names, size_t name_cou
                    const firn_chkp_options *options, void (*on_damage)(void *ctx, const char *text),
                    void *ctx, firn_chkp_set **out, firn_error *err)
 {
-    if (out == NULL) {
-        return refuse(err, "there is no place for the set of packs");
-    }
+    API_REQUIRE(out != NULL, err, "there is no place for the set of packs");
     *out = NULL;
-    if (!are_names(names, name_count)) {
-        return refuse(err, "the name of a pack is not given");
-    }
+    API_REQUIRE(are_names(names, name_count), err, "the name of a pack is not given");
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
     firn_chkp_options complete;
@@ -340,6 +299,12 @@ firn_chkp_set_count(const firn_chkp_set *set)
     return set == NULL ? 0 : firn_chkpv1_set_count(set);
 }
 
+uint64_t
+firn_chkp_set_object_count(const firn_chkp_set *set)
+{
+    return set == NULL ? 0 : firn_chkpv1_set_object_count(set);
+}
+
 const char *
 firn_chkp_set_name(const firn_chkp_set *set, size_t i)
 {
@@ -349,9 +314,8 @@ firn_chkp_set_name(const firn_chkp_set *set, size_t i)
 int
 firn_chkp_set_contains(firn_chkp_set *set, const firn_hash *hash, bool *out, firn_error *err)
 {
-    if (set == NULL || hash == NULL || out == NULL) {
-        return refuse(err, "looking for an object takes a set, a hash and a place for the answer");
-    }
+    API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
+                "looking for an object takes a set, a hash and a place for the answer");
     *out = false;
     return firn_chkpv1_set_contains(set, hash, out, err);
 }
@@ -360,9 +324,8 @@ int
 firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry *out,
                      const char **out_name, firn_error *err)
 {
-    if (set == NULL || hash == NULL || out == NULL) {
-        return refuse(err, "looking for an object takes a set, a hash and a place for the answer");
-    }
+    API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
+                "looking for an object takes a set, a hash and a place for the answer");
     memset(out, 0, sizeof *out);
     if (out_name != NULL) {
         *out_name = NULL;
@@ -380,9 +343,8 @@ firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash, size_t size_max, u
     if (out_size != NULL) {
         *out_size = 0;
     }
-    if (set == NULL || hash == NULL || out == NULL || out_size == NULL) {
-        return refuse(err, "reading an object takes a set, a hash and places for the content");
-    }
+    API_REQUIRE(set != NULL && hash != NULL && out != NULL && out_size != NULL, err,
+                "reading an object takes a set, a hash and places for the content");
     return firn_chkpv1_set_read(set, hash, size_max, out, out_size, err);
 }
 
@@ -390,9 +352,8 @@ int
 firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash,
                      int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
 {
-    if (set == NULL || hash == NULL || sink == NULL) {
-        return refuse(err, "reading an object takes a set, a hash and a receiver");
-    }
+    API_REQUIRE(set != NULL && hash != NULL && sink != NULL, err,
+                "reading an object takes a set, a hash and a receiver");
     return firn_chkpv1_set_stream(set, hash, sink, ctx, err);
 }
 
@@ -401,9 +362,7 @@ firn_chkp_set_list(firn_chkp_set *set,
                    int (*visit)(void *ctx, const char *name, const firn_chkp_entry *entry),
                    void *ctx, firn_error *err)
 {
-    if (set == NULL || visit == NULL) {
-        return refuse(err, "listing a set takes the set and a receiver");
-    }
+    API_REQUIRE(set != NULL && visit != NULL, err, "listing a set takes the set and a receiver");
     return firn_chkpv1_set_list(set, visit, ctx, err);
 }
 
@@ -411,8 +370,6 @@ int
 firn_chkp_set_verify(firn_chkp_set *set, void (*on_damage)(void *ctx, const char *text), void *ctx,
                      firn_error *err)
 {
-    if (set == NULL) {
-        return refuse(err, "there is no set to verify");
-    }
+    API_REQUIRE(set != NULL, err, "there is no set to verify");
     return firn_chkpv1_set_verify(set, on_damage, ctx, err);
 }

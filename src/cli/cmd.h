@@ -20,5 +20,6 @@ extern const struct firn_command firn_cmd_version;
 
 /* groups */
 extern const struct firn_command firn_cmd_db;
+extern const struct firn_command firn_cmd_chkp;
 
 #endif

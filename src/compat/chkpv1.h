@@ -223,6 +223,7 @@ FIRN_MUST_CHECK int firn_chkpv1_set_open(struct firn_os_dir *dir, const char *co
                                          struct firn_chkpv1_set **out, firn_error *err);
 void firn_chkpv1_set_close(struct firn_chkpv1_set *set);
 size_t firn_chkpv1_set_count(const struct firn_chkpv1_set *set);
+uint64_t firn_chkpv1_set_object_count(const struct firn_chkpv1_set *set);
 const char *firn_chkpv1_set_name(const struct firn_chkpv1_set *set, size_t i);
 FIRN_MUST_CHECK int firn_chkpv1_set_contains(struct firn_chkpv1_set *set, const firn_hash *hash,
                                              bool *out, firn_error *err);

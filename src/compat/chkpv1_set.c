@@ -25,7 +25,8 @@ enum { RESIDENT_MAX = FIRN_CHKP_SET_OPEN_MAX - 1 };
 struct member {
     char name[FIRN_CHKP_NAME_SIZE];
     struct firn_chkpv1 *pack; /* NULL while it is closed */
-    bool index_is_whole;      /* as was found before it was closed */
+    uint64_t object_count;
+    bool index_is_whole; /* as was found before it was closed */
     struct firn_chkpv1_identity identity;
 };
 
@@ -139,6 +140,7 @@ add_member(struct firn_chkpv1_set *set, const struct reporter *reporter, const c
     memcpy(member->name, name, sizeof member->name);
     int rc = borrow(set, set->count, &pack, &problem);
     if (rc == FIRN_OK) {
+        member->object_count = pack->index.count;
         set->count++;
         return FIRN_OK;
     }
@@ -253,6 +255,16 @@ size_t
 firn_chkpv1_set_count(const struct firn_chkpv1_set *set)
 {
     return set->count;
+}
+
+uint64_t
+firn_chkpv1_set_object_count(const struct firn_chkpv1_set *set)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        sum += set->members[i].object_count;
+    }
+    return sum;
 }
 
 const char *

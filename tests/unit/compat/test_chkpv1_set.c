@@ -139,6 +139,7 @@ the_first_pack_that_has_it_answers(void **state)
 
     struct firn_chkpv1_set *set = open_all(NULL);
     assert_int_equal(firn_chkpv1_set_count(set), 2);
+    assert_int_equal(firn_chkpv1_set_object_count(set), 5);
     assert_string_equal(firn_chkpv1_set_name(set, 0), low);
     assert_string_equal(firn_chkpv1_set_name(set, 1), high);
     assert_null(firn_chkpv1_set_name(set, 2));
