@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: directory objects: one encoding for one directory, no second reading of any bytes, splitting.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "support/test_alloc.h"
+#include "support/test_random.h"
+#include "workspace/tree.h"
+
+/* ---- a store of objects in memory ---- */
+
+enum { OBJECTS_MAX = 4096 };
+
+struct objects {
+    firn_hash hashes[OBJECTS_MAX];
+    struct firn_buf bytes[OBJECTS_MAX];
+    size_t count;
+    size_t added; /* by the last build */
+};
+
+static int
+put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
+{
+    (void)err;
+    struct objects *objects = ctx;
+    firn_hash computed;
+    firn_blake3_hash_of(object.data, object.size, &computed);
+    assert_memory_equal(&computed, hash, sizeof computed);
+    for (size_t i = 0; i < objects->count; i++) {
+        if (firn_hash_equal(&objects->hashes[i], hash)) {
+            return FIRN_OK;
+        }
+    }
+    assert_true(objects->count < OBJECTS_MAX);
+    objects->hashes[objects->count] = *hash;
+    if (firn_buf_append_slice(&objects->bytes[objects->count], object) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    objects->count++;
+    objects->added++;
+    return FIRN_OK;
+}
+
+static int
+read_object(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+{
+    struct objects *objects = ctx;
+    for (size_t i = 0; i < objects->count; i++) {
+        if (firn_hash_equal(&objects->hashes[i], hash)) {
+            firn_buf_clear(out);
+            return firn_buf_append_slice(out, firn_buf_slice(&objects->bytes[i]));
+        }
+    }
+    return firn_error_set(err, FIRN_CORRUPT, "no such object");
+}
+
+static void
+objects_deinit(struct objects *objects)
+{
+    for (size_t i = 0; i < objects->count; i++) {
+        firn_buf_deinit(&objects->bytes[i]);
+    }
+    firn_free(objects);
+}
+
+static struct objects *
+objects_create(void)
+{
+    struct objects *objects = firn_alloc_zeroed(sizeof *objects);
+    assert_non_null(objects);
+    return objects;
+}
+
+static struct firn_tree_entry
+file_entry(const char *name, uint64_t size)
+{
+    struct firn_tree_entry entry = {.name = firn_str(name),
+                                    .kind = FIRN_TREE_FILE,
+                                    .mode = 0644,
+                                    .uid = 1000,
+                                    .gid = 1000,
+                                    .mtime_ns = INT64_C(1700000000123456789),
+                                    .size = size};
+    firn_blake3_hash_of(&size, sizeof size, &entry.hash);
+    return entry;
+}
+
+static void
+assert_entries_equal(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
+{
+    assert_true(firn_slice_equal(a->name, b->name));
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->mode, b->mode);
+    assert_int_equal(a->uid, b->uid);
+    assert_int_equal(a->gid, b->gid);
+    assert_int_equal(a->mtime_ns, b->mtime_ns);
+    assert_int_equal(a->size, b->size);
+    assert_memory_equal(&a->hash, &b->hash, sizeof a->hash);
+    assert_true(firn_slice_equal(a->target, b->target));
+    assert_true(firn_slice_equal(a->xattrs, b->xattrs));
+    assert_true(firn_slice_equal(a->hard_link, b->hard_link));
+}
+
+/* ---- entries ---- */
+
+static void
+encode_all_kinds(struct firn_buf *out)
+{
+    struct firn_buf xattrs = {0};
+    assert_int_equal(firn_tree_xattrs_append(&xattrs, firn_str("user.a"), firn_str("1")), FIRN_OK);
+    assert_int_equal(firn_tree_xattrs_append(&xattrs, firn_str("user.b"), firn_bytes("\0\xff", 2)),
+                     FIRN_OK);
+    struct firn_tree_entry entries[] = {
+        file_entry("a\n\xff", 0),
+        {.name = firn_str("dir"), .kind = FIRN_TREE_DIR, .mode = 01777, .mtime_ns = -1},
+        file_entry("file", UINT64_C(1) << 40),
+        {.name = firn_str("link"),
+         .kind = FIRN_TREE_SYMLINK,
+         .mode = 0777,
+         .target = firn_str("../../etc/passwd")},
+    };
+    entries[1].xattrs = firn_buf_slice(&xattrs);
+    entries[2].hard_link = firn_str("a/b/c");
+    entries[2].uid = UINT32_MAX;
+    for (size_t i = 0; i < 4; i++) {
+        size_t start = out->size;
+        assert_int_equal(firn_tree_encode_entry(out, &entries[i]), FIRN_OK);
+        firn_slice rest = firn_bytes(out->data + start, out->size - start);
+        struct firn_tree_entry back;
+        assert_int_equal(firn_tree_decode_entry(&rest, &back, NULL), FIRN_OK);
+        assert_int_equal(rest.size, 0);
+        assert_entries_equal(&entries[i], &back);
+    }
+    firn_buf_deinit(&xattrs);
+}
+
+static void
+entries_of_every_kind_round_trip(void **state)
+{
+    (void)state;
+    struct firn_buf encoded = {0};
+    encode_all_kinds(&encoded);
+    firn_buf_deinit(&encoded);
+}
+
+/* Whatever a changed encoding decodes to must encode to exactly those bytes again. */
+static void
+decoding_accepts_one_form_only(void **state)
+{
+    (void)state;
+    struct firn_buf encoded = {0};
+    struct firn_buf again = {0};
+    encode_all_kinds(&encoded);
+    struct test_random random;
+    test_random_init(&random, "tree one form", 11);
+    uint64_t accepted = 0;
+    for (size_t i = 0; i < encoded.size * 256; i++) {
+        size_t at = i / 256;
+        uint8_t saved = encoded.data[at];
+        encoded.data[at] = (uint8_t)i;
+        firn_slice rest = firn_buf_slice(&encoded);
+        while (rest.size > 0) {
+            firn_slice before = rest;
+            struct firn_tree_entry entry;
+            if (firn_tree_decode_entry(&rest, &entry, NULL) != FIRN_OK) {
+                break;
+            }
+            firn_buf_clear(&again);
+            assert_int_equal(firn_tree_encode_entry(&again, &entry), FIRN_OK);
+            assert_int_equal(again.size, before.size - rest.size);
+            assert_memory_equal(again.data, before.data, again.size);
+            accepted++;
+        }
+        encoded.data[at] = saved;
+    }
+    assert_true(accepted > encoded.size);
+    for (size_t size = 0; size < encoded.size; size++) {
+        firn_slice rest = firn_bytes(encoded.data, size);
+        struct firn_tree_entry entry;
+        int rc = FIRN_OK;
+        while (rc == FIRN_OK && rest.size > 0) {
+            rc = firn_tree_decode_entry(&rest, &entry, NULL);
+        }
+        assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
+    }
+    firn_buf_deinit(&encoded);
+    firn_buf_deinit(&again);
+}
+
+/* Builds the bytes of an entry whose name was not checked. */
+static int
+decode_with_name(firn_slice name)
+{
+    struct firn_buf encoded = {0};
+    struct firn_tree_entry good = file_entry("x", 1);
+    struct firn_buf good_bytes = {0};
+    assert_int_equal(firn_tree_encode_entry(&good_bytes, &good), FIRN_OK);
+    assert_int_equal(firn_buf_append_varint(&encoded, name.size), FIRN_OK);
+    assert_int_equal(firn_buf_append_slice(&encoded, name), FIRN_OK);
+    assert_int_equal(firn_buf_append(&encoded, good_bytes.data + 2, good_bytes.size - 2), FIRN_OK);
+    firn_slice rest = firn_buf_slice(&encoded);
+    struct firn_tree_entry entry;
+    int rc = firn_tree_decode_entry(&rest, &entry, NULL);
+    firn_buf_deinit(&encoded);
+    firn_buf_deinit(&good_bytes);
+    return rc;
+}
+
+static void
+hostile_names_are_refused(void **state)
+{
+    (void)state;
+    char longest[256];
+    memset(longest, 'n', sizeof longest);
+    assert_int_equal(decode_with_name(firn_str("good")), FIRN_OK);
+    assert_int_equal(decode_with_name(firn_bytes(longest, 255)), FIRN_OK);
+    assert_int_equal(decode_with_name(firn_bytes(longest, 256)), FIRN_CORRUPT);
+    const char *bad[] = {"", ".", "..", "a/b", "/", "../evil", "/etc/evil"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(decode_with_name(firn_str(bad[i])), FIRN_CORRUPT);
+    }
+    assert_int_equal(decode_with_name(firn_bytes("a\0b", 3)), FIRN_CORRUPT);
+    assert_int_equal(decode_with_name(firn_str("...")), FIRN_OK);
+}
+
+static void
+an_unknown_field_is_newer_not_corrupt(void **state)
+{
+    (void)state;
+    struct firn_buf encoded = {0};
+    struct firn_tree_entry entry = file_entry("x", 1);
+    assert_int_equal(firn_tree_encode_entry(&encoded, &entry), FIRN_OK);
+    encoded.data[encoded.size - 1] = 77;
+    assert_int_equal(firn_buf_append(&encoded, "\x01z\0", 3), FIRN_OK);
+    firn_slice rest = firn_buf_slice(&encoded);
+    firn_error err;
+    assert_int_equal(firn_tree_decode_entry(&rest, &entry, &err), FIRN_NEWER);
+    assert_non_null(strstr(err.text, "77"));
+    firn_buf_deinit(&encoded);
+}
+
+/* ---- whole directories ---- */
+
+static void
+encode_many(struct firn_buf *out, size_t count, size_t changed)
+{
+    firn_buf_clear(out);
+    for (size_t i = 0; i < count; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "entry-%08zu.c", i);
+        struct firn_tree_entry entry = file_entry(name, i == changed ? 999999999 : i);
+        assert_int_equal(firn_tree_encode_entry(out, &entry), FIRN_OK);
+    }
+}
+
+static size_t
+count_entries(struct objects *objects, const firn_hash *hash)
+{
+    struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    struct firn_tree_iterator *iterator;
+    firn_error err;
+    assert_int_equal(firn_tree_iterator_create(&source, hash, &iterator, &err), FIRN_OK);
+    size_t count = 0;
+    for (;;) {
+        const struct firn_tree_entry *entry;
+        bool is_end;
+        assert_int_equal(firn_tree_iterator_next(iterator, &entry, &is_end, &err), FIRN_OK);
+        if (is_end) {
+            break;
+        }
+        char name[32];
+        (void)snprintf(name, sizeof name, "entry-%08zu.c", count);
+        assert_true(firn_slice_equal(entry->name, firn_str(name)));
+        count++;
+    }
+    firn_tree_iterator_destroy(iterator);
+    return count;
+}
+
+static void
+directories_of_any_size_are_read_back(void **state)
+{
+    (void)state;
+    struct firn_buf encoded = {0};
+    const size_t counts[] = {0, 1, 2, 700, 1000, 5000, 20000};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        struct objects *objects = objects_create();
+        firn_hash hash;
+        encode_many(&encoded, counts[i], SIZE_MAX);
+        assert_int_equal(
+            firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL), FIRN_OK);
+        assert_int_equal(objects->count == 1, encoded.size <= 64 << 10);
+        for (size_t k = 0; k < objects->count; k++) {
+            assert_true(objects->bytes[k].size <= (64 << 10) + 2);
+        }
+        assert_int_equal(count_entries(objects, &hash), counts[i]);
+        objects_deinit(objects);
+    }
+    firn_buf_deinit(&encoded);
+}
+
+static void
+one_edit_in_a_huge_directory_changes_one_part(void **state)
+{
+    (void)state;
+    struct firn_buf encoded = {0};
+    struct objects *objects = objects_create();
+    firn_hash before;
+    firn_hash after;
+    encode_many(&encoded, 20000, SIZE_MAX);
+    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &before, NULL),
+                     FIRN_OK);
+    assert_true(objects->count > 20);
+    encode_many(&encoded, 20000, 12345);
+    objects->added = 0;
+    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &after, NULL),
+                     FIRN_OK);
+    assert_int_equal(objects->added, 2); /* the part, and the index */
+    assert_false(firn_hash_equal(&before, &after));
+    objects_deinit(objects);
+    firn_buf_deinit(&encoded);
+}
+
+static int
+walk_all(struct objects *objects, const firn_hash *hash, firn_error *err)
+{
+    struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    struct firn_tree_iterator *iterator;
+    int rc = firn_tree_iterator_create(&source, hash, &iterator, err);
+    bool is_end = false;
+    while (rc == FIRN_OK && !is_end) {
+        const struct firn_tree_entry *entry;
+        rc = firn_tree_iterator_next(iterator, &entry, &is_end, err);
+    }
+    firn_tree_iterator_destroy(iterator);
+    return rc;
+}
+
+/* Objects whose bytes do not make sense, under names that are right: what a hostile store would hold. */
+static void
+hostile_directories_are_refused(void **state)
+{
+    (void)state;
+    struct firn_buf a = {0};
+    struct firn_buf b = {0};
+    struct firn_tree_entry entry_a = file_entry("a", 1);
+    struct firn_tree_entry entry_b = file_entry("b", 1);
+    assert_int_equal(firn_tree_encode_entry(&a, &entry_a), FIRN_OK);
+    assert_int_equal(firn_tree_encode_entry(&b, &entry_b), FIRN_OK);
+    const struct {
+        uint8_t format;
+        uint8_t level;
+        const struct firn_buf *first;
+        const struct firn_buf *second;
+        int expected;
+    } cases[] = {
+        {1, 0, &a, &b, FIRN_OK},      {1, 0, &b, &a, FIRN_CORRUPT}, {1, 0, &a, &a, FIRN_CORRUPT},
+        {2, 0, &a, &b, FIRN_NEWER},   {1, 1, &a, &b, FIRN_CORRUPT}, {1, 200, &a, &b, FIRN_CORRUPT},
+        {1, 8, &a, &b, FIRN_CORRUPT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct objects *objects = objects_create();
+        struct firn_buf object = {0};
+        assert_int_equal(firn_buf_append_u8(&object, cases[i].format), FIRN_OK);
+        assert_int_equal(firn_buf_append_u8(&object, cases[i].level), FIRN_OK);
+        assert_int_equal(firn_buf_append_slice(&object, firn_buf_slice(cases[i].first)), FIRN_OK);
+        assert_int_equal(firn_buf_append_slice(&object, firn_buf_slice(cases[i].second)), FIRN_OK);
+        firn_hash hash;
+        firn_blake3_hash_of(object.data, object.size, &hash);
+        assert_int_equal(put_object(objects, &hash, firn_buf_slice(&object), NULL), FIRN_OK);
+        firn_error err;
+        assert_int_equal(walk_all(objects, &hash, &err), cases[i].expected);
+        firn_buf_deinit(&object);
+        objects_deinit(objects);
+    }
+    firn_buf_deinit(&a);
+    firn_buf_deinit(&b);
+}
+
+static void
+a_part_under_the_wrong_index_is_refused(void **state)
+{
+    (void)state;
+    struct firn_buf encoded = {0};
+    struct objects *objects = objects_create();
+    firn_hash root;
+    encode_many(&encoded, 3000, SIZE_MAX);
+    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &root, NULL),
+                     FIRN_OK);
+    firn_error err;
+    assert_int_equal(walk_all(objects, &root, &err), FIRN_OK);
+    /* Every byte of the index changed: the walk must fail, for the parts or their promised names no longer fit. */
+    struct firn_buf *index = &objects->bytes[objects->count - 1];
+    for (size_t at = 0; at < index->size; at++) {
+        index->data[at] ^= 1;
+        assert_int_not_equal(walk_all(objects, &root, &err), FIRN_OK);
+        index->data[at] ^= 1;
+    }
+    objects_deinit(objects);
+    firn_buf_deinit(&encoded);
+}
+
+static void
+building_survives_failed_allocations(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct firn_buf encoded = {0};
+    encode_many(&encoded, 2000, SIZE_MAX);
+    int rc = FIRN_NO_MEMORY;
+    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        assert_true(n < 1000);
+        struct objects *objects = objects_create();
+        firn_hash hash;
+        test_alloc_fail_at(n, true);
+        rc = firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL);
+        firn_error err;
+        if (rc == FIRN_OK) {
+            rc = walk_all(objects, &hash, &err);
+        }
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        objects_deinit(objects);
+    }
+    firn_buf_deinit(&encoded);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+/* The bytes of format 1, for ever. */
+static void
+the_format_does_not_change(void **state)
+{
+    (void)state;
+    struct firn_buf encoded = {0};
+    encode_all_kinds(&encoded);
+    struct objects *objects = objects_create();
+    firn_hash hash;
+    char hex[FIRN_HASH_HEX_SIZE];
+    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL),
+                     FIRN_OK);
+    firn_hex_encode(hash.bytes, sizeof hash.bytes, hex);
+    assert_string_equal(hex, "bd850b72254a8efae5373108462e2e50480a6095f57ddc1c351567eec433242b");
+    encode_many(&encoded, 20000, SIZE_MAX);
+    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL),
+                     FIRN_OK);
+    firn_hex_encode(hash.bytes, sizeof hash.bytes, hex);
+    assert_string_equal(hex, "311adbc9436e5604f3121bf2fc94ff1a11d7d4c4006daadce100f5cc6ca02624");
+    objects_deinit(objects);
+    firn_buf_deinit(&encoded);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(entries_of_every_kind_round_trip),
+        cmocka_unit_test(decoding_accepts_one_form_only),
+        cmocka_unit_test(hostile_names_are_refused),
+        cmocka_unit_test(an_unknown_field_is_newer_not_corrupt),
+        cmocka_unit_test(directories_of_any_size_are_read_back),
+        cmocka_unit_test(one_edit_in_a_huge_directory_changes_one_part),
+        cmocka_unit_test(hostile_directories_are_refused),
+        cmocka_unit_test(a_part_under_the_wrong_index_is_refused),
+        cmocka_unit_test(building_survives_failed_allocations),
+        cmocka_unit_test(the_format_does_not_change),
+    };
+    return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
+}
