@@ -29,6 +29,9 @@ static const char damage_hint[] =
 
 /* ---- what the commands share ---- */
 
+/* Told so far. */
+static uint64_t damage_count;
+
 /* Whether the command was asked to stop, or its output goes nowhere. */
 static int
 go_on(void)
@@ -49,6 +52,7 @@ static void
 on_damage(void *ctx, const char *text)
 {
     const struct firn_cli *cli = ctx;
+    damage_count++;
     if (cli->json) {
         firn_json_out_object(NULL);
         firn_json_out_bytes("text", firn_str(text));
@@ -348,7 +352,12 @@ run_verify(struct firn_cli *cli)
         firn_json_out_unwind();
     }
     show_verified(cli, set, code != FIRN_OK);
-    if (code != FIRN_OK) {
+    if (code == FIRN_CORRUPT) {
+        char number[FIRN_TEXT_NUMBER_SIZE];
+        exit_code = firn_report_error(cli, code, damage_hint, "damage in '%s': %s %s",
+                                      cli->arguments[0], firn_text_number(damage_count, number),
+                                      firn_text_plural(damage_count, "part", "parts"));
+    } else if (code != FIRN_OK) {
         exit_code = failure(cli, &err);
     }
     firn_chkp_set_close(set);

@@ -314,6 +314,8 @@ compress_input(struct firn_chkpv1_writer *writer, const struct input *input, fir
     if (writer->encoder == NULL) {
         FIRN_TRY(firn_compress_writer_create(SEED_LEVEL, &writer->encoder, err));
     }
+    /* A frame that begins with its end carries its size; the seed's never do. This begins it. */
+    FIRN_TRY(firn_compress_writer_feed(writer->encoder, firn_bytes("", 0), append, writer, err));
     if (input->source != NULL) {
         FIRN_TRY(compress_source(writer, input, hash, err));
     } else {

@@ -93,30 +93,6 @@ expect_files_equal(const char *name, const struct firn_buf *expected)
     firn_buf_deinit(&found);
 }
 
-static void
-the_vector_is_written_byte_for_byte(void **state)
-{
-    (void)state;
-    struct firn_buf dat = {0};
-    struct firn_buf idx = {0};
-    char name[FIRN_CHKP_NAME_SIZE];
-    chkp_fixture_golden("pack-" VECTOR ".dat", &dat);
-    chkp_fixture_golden("pack-" VECTOR ".idx", &idx);
-    assert_int_equal(dat.size, 116);
-    assert_int_equal(idx.size, 96);
-
-    struct firn_chkpv1_writer *writer = create_writer();
-    add(writer, firn_str("hello\n"), true);
-    add(writer, firn_str(""), true);
-    assert_int_equal(firn_chkpv1_writer_count(writer), 2);
-    finish(writer, name);
-    assert_string_equal(name, VECTOR);
-    expect_files_equal("pack-" VECTOR ".dat", &dat);
-    expect_files_equal("pack-" VECTOR ".idx", &idx);
-    firn_buf_deinit(&dat);
-    firn_buf_deinit(&idx);
-}
-
 static int
 collect_entry(void *ctx, const firn_chkp_entry *entry)
 {
@@ -202,6 +178,41 @@ add_stream(struct firn_chkpv1_writer *writer, firn_slice content, int fail_with,
         assert_memory_equal(&hash, &expected, sizeof hash);
     }
     return rc;
+}
+
+static void
+the_vector_is_written_byte_for_byte(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_buf dat = {0};
+    struct firn_buf idx = {0};
+    char name[FIRN_CHKP_NAME_SIZE];
+    chkp_fixture_golden("pack-" VECTOR ".dat", &dat);
+    chkp_fixture_golden("pack-" VECTOR ".idx", &idx);
+    assert_int_equal(dat.size, 116);
+    assert_int_equal(idx.size, 96);
+    for (int as_stream = 0; as_stream < 2; as_stream++) {
+        bool is_new;
+        struct firn_chkpv1_writer *writer = create_writer();
+        if (as_stream == 1) {
+            expect_rc(add_stream(writer, firn_str("hello\n"), FIRN_OK, &is_new, &err), FIRN_OK,
+                      &err);
+            expect_rc(add_stream(writer, firn_str(""), FIRN_OK, &is_new, &err), FIRN_OK, &err);
+        } else {
+            add(writer, firn_str("hello\n"), true);
+            add(writer, firn_str(""), true);
+        }
+        assert_int_equal(firn_chkpv1_writer_count(writer), 2);
+        finish(writer, name);
+        assert_string_equal(name, VECTOR);
+        expect_files_equal("pack-" VECTOR ".dat", &dat);
+        expect_files_equal("pack-" VECTOR ".idx", &idx);
+        chkp_fixture_remove(fixture.dir, "pack-" VECTOR ".dat");
+        chkp_fixture_remove(fixture.dir, "pack-" VECTOR ".idx");
+    }
+    firn_buf_deinit(&dat);
+    firn_buf_deinit(&idx);
 }
 
 static const size_t sizes[] = {0,      1,      2,       100,     4095,    65536,   131071,
