@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/log: the bytes on disk: golden files of tests/formats/log (made by make_golden.py from the specification), newer
+ * versions, preallocated and recycled space.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "codec/crc32c.h"
+#include "log/log_format.h"
+#include "log_support.h"
+#include "os/os_memory.h"
+
+struct fixture {
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+};
+
+static int
+set_up(void **state)
+{
+    static struct fixture fixture;
+    *state = &fixture;
+    if (firn_os_memory_create(1, &fixture.os, NULL) != FIRN_OK) {
+        return -1;
+    }
+    return firn_os_dir_open_path(fixture.os, "/", &fixture.dir, NULL);
+}
+
+static int
+tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_os_dir_close(fixture->dir);
+    firn_os_memory_destroy(fixture->os);
+    return 0;
+}
+
+static void
+get_golden(const char *name, struct firn_buf *out)
+{
+    firn_error err;
+    struct firn_os_dir *golden = NULL;
+    assert_int_equal(firn_os_dir_open_path(firn_os_default(), "tests/formats/log", &golden, &err),
+                     FIRN_OK);
+    log_support_get_file(golden, name, out);
+    firn_os_dir_close(golden);
+}
+
+static void
+copy_golden(struct fixture *fixture, const char *golden, const char *name)
+{
+    struct firn_buf bytes = {0};
+    get_golden(golden, &bytes);
+    log_support_put_file(fixture->dir, name, firn_buf_slice(&bytes));
+    firn_buf_deinit(&bytes);
+}
+
+/* Collects records as "<type>:<payload>;". */
+static int
+collect(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+        firn_error *err)
+{
+    (void)position;
+    (void)err;
+    struct firn_buf *out = ctx;
+    assert_int_equal(firn_buf_append_format(out, "%u:", type), FIRN_OK);
+    assert_int_equal(firn_buf_append_slice(out, record), FIRN_OK);
+    return firn_buf_append_str(out, ";");
+}
+
+static int
+read_all(struct fixture *fixture, const struct firn_log_options *options, struct firn_buf *out,
+         struct firn_log_recovery *recovery)
+{
+    firn_error err;
+    struct firn_log *log = NULL;
+    firn_buf_clear(out);
+    int rc = firn_log_open(fixture->dir, options, collect, out, &log, recovery, &err);
+    firn_log_abandon(log);
+    return rc;
+}
+
+static void
+assert_same_file(struct fixture *fixture, const char *name, const char *golden)
+{
+    struct firn_buf got = {0};
+    struct firn_buf expected = {0};
+    log_support_get_file(fixture->dir, name, &got);
+    get_golden(golden, &expected);
+    assert_int_equal(got.size, expected.size);
+    assert_memory_equal(got.data, expected.data, got.size);
+    firn_buf_deinit(&got);
+    firn_buf_deinit(&expected);
+}
+
+static const struct firn_log_options closed = {.prefix = "closed"};
+static const struct firn_log_options closed_read_only = {.prefix = "closed", .read_only = true};
+
+static void
+the_golden_log_reads_as_specified(void **state)
+{
+    struct fixture *fixture = *state;
+    copy_golden(fixture, "closed-000001.log", "closed-000001.log");
+    copy_golden(fixture, "closed-000002.log", "closed-000002.log");
+    struct firn_buf expected = {0};
+    assert_int_equal(firn_buf_append_str(&expected, "16:first;200:"), FIRN_OK);
+    for (unsigned i = 0; i < 256; i++) {
+        assert_int_equal(firn_buf_append_u8(&expected, (uint8_t)i), FIRN_OK);
+    }
+    assert_int_equal(firn_buf_append_str(&expected, ";16:;255:exactly sixteen.;"), FIRN_OK);
+    struct firn_buf got = {0};
+    struct firn_log_recovery recovery;
+    assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
+    assert_int_equal(got.size, expected.size);
+    assert_memory_equal(got.data, expected.data, got.size);
+    assert_int_equal(recovery.record_count, 4);
+    assert_true(recovery.was_closed_cleanly);
+    firn_buf_deinit(&got);
+    firn_buf_deinit(&expected);
+}
+
+static void
+appending_to_the_golden_log_writes_the_golden_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    copy_golden(fixture, "closed-000001.log", "closed-000001.log");
+    copy_golden(fixture, "closed-000002.log", "closed-000002.log");
+    firn_error err;
+    struct firn_buf got = {0};
+    struct firn_log *log = NULL;
+    assert_int_equal(firn_log_open(fixture->dir, &closed, collect, &got, &log, NULL, &err),
+                     FIRN_OK);
+    firn_slice parts[2] = {firn_str("after "), firn_str("the end")};
+    assert_int_equal(firn_log_append(log, 17, parts, 2, NULL, &err), FIRN_OK);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    assert_same_file(fixture, "closed-000001.log", "closed-000001.log");
+    assert_same_file(fixture, "closed-000002.log", "reopened-000002.log");
+    firn_buf_deinit(&got);
+}
+
+static void
+the_first_golden_segment_is_written_again(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t bytes[440];
+    struct firn_log_format_segment segment = {
+        .number = 1, .salt = UINT64_C(0x0123456789abcdef), .oldest = 1};
+    firn_log_format_put_segment(&segment, bytes);
+    struct firn_log_format_record first = {.length = 5, .durable = 128, .type = 16};
+    memcpy(bytes + 128 + 16, "first", 5);
+    firn_log_format_put_record(&first, segment.salt, 128, bytes + 128);
+    struct firn_log_format_record second = {.length = 256, .durable = 152, .type = 200};
+    for (size_t i = 0; i < 256; i++) {
+        bytes[152 + 16 + i] = (uint8_t)i;
+    }
+    firn_log_format_put_record(&second, segment.salt, 152, bytes + 152);
+    struct firn_log_format_record next = {.durable = 424, .type = FIRN_LOG_FORMAT_NEXT};
+    firn_log_format_put_record(&next, segment.salt, 424, bytes + 424);
+    log_support_put_file(fixture->dir, "again", firn_bytes(bytes, sizeof bytes));
+    assert_same_file(fixture, "again", "closed-000001.log");
+}
+
+static void
+the_golden_crash_is_cut_and_goes_on_in_a_new_segment(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct firn_log_options cut = {.prefix = "cut"};
+    copy_golden(fixture, "cut-000001.log", "cut-000001.log");
+    struct firn_buf got = {0};
+    struct firn_log_recovery recovery;
+    firn_error err;
+    struct firn_log *log = NULL;
+    assert_int_equal(firn_log_open(fixture->dir, &cut, collect, &got, &log, &recovery, &err),
+                     FIRN_OK);
+    assert_int_equal(recovery.record_count, 1);
+    assert_true(recovery.was_cut);
+    assert_int_equal(recovery.cut.segment, 1);
+    assert_int_equal(recovery.cut.offset, 152);
+    assert_int_equal(recovery.cut_bytes, 240 - 152);
+    assert_int_equal(firn_log_end(log).segment, 2);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    /* The new segment names the cut, and NEXT stands there. */
+    struct firn_buf bytes = {0};
+    log_support_get_file(fixture->dir, "cut-000002.log", &bytes);
+    assert_int_equal(firn_load_le64(bytes.data + 32), UINT64_C(0x5555aaaa5555aaaa));
+    assert_int_equal(firn_load_le64(bytes.data + 40), 152);
+    firn_buf_clear(&bytes);
+    log_support_get_file(fixture->dir, "cut-000001.log", &bytes);
+    assert_int_equal(bytes.data[152 + 12], FIRN_LOG_FORMAT_NEXT);
+    /* What was cut never comes back, and its successor may not go missing. */
+    assert_int_equal(read_all(fixture, &cut, &got, &recovery), FIRN_OK);
+    assert_int_equal(recovery.record_count, 1);
+    assert_true(recovery.was_closed_cleanly);
+    assert_int_equal(firn_os_remove_file(fixture->dir, "cut-000002.log", &err), FIRN_OK);
+    assert_int_equal(read_all(fixture, &cut, &got, &recovery), FIRN_CORRUPT);
+    firn_buf_deinit(&got);
+    firn_buf_deinit(&bytes);
+}
+
+/* ---- what a reader does not know ---- */
+
+static void
+put_golden_changed(struct fixture *fixture, size_t offset, uint8_t value)
+{
+    struct firn_buf bytes = {0};
+    get_golden("closed-000001.log", &bytes);
+    bytes.data[offset] = value;
+    firn_store_le32(bytes.data + 124, firn_crc32c(0, bytes.data, 124));
+    log_support_put_file(fixture->dir, "closed-000001.log", firn_buf_slice(&bytes));
+    firn_buf_deinit(&bytes);
+}
+
+static void
+newer_segments_are_refused_as_newer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct firn_buf got = {0};
+    struct firn_log_recovery recovery;
+    copy_golden(fixture, "closed-000002.log", "closed-000002.log");
+    static const size_t offsets[] = {8, 11, 12, 15, 56, 123};
+    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
+        put_golden_changed(fixture, offsets[i], 2);
+        assert_int_equal(read_all(fixture, &closed, &got, &recovery), FIRN_NEWER);
+    }
+    /* Fields that no version 1 writes. */
+    put_golden_changed(fixture, 32, 1);
+    assert_int_equal(read_all(fixture, &closed, &got, &recovery), FIRN_CORRUPT);
+    put_golden_changed(fixture, 40, 8);
+    assert_int_equal(read_all(fixture, &closed, &got, &recovery), FIRN_CORRUPT);
+    put_golden_changed(fixture, 48, 0);
+    assert_int_equal(read_all(fixture, &closed, &got, &recovery), FIRN_CORRUPT);
+    put_golden_changed(fixture, 48, 2);
+    assert_int_equal(read_all(fixture, &closed, &got, &recovery), FIRN_CORRUPT);
+    put_golden_changed(fixture, 0, 'f');
+    assert_int_equal(read_all(fixture, &closed, &got, &recovery), FIRN_OK);
+    firn_buf_deinit(&got);
+}
+
+/* A log of one segment: a header with these flags, one record as given, then `tail`. */
+static void
+put_segment(struct fixture *fixture, uint32_t flags, const struct firn_log_format_record *record,
+            firn_slice tail)
+{
+    uint8_t bytes[1024] = {0};
+    struct firn_log_format_segment segment = {.flags = flags, .number = 1, .salt = 77, .oldest = 1};
+    firn_log_format_put_segment(&segment, bytes);
+    firn_log_format_put_record(record, 77, 128, bytes + 128);
+    size_t end = 128 + (size_t)firn_log_format_record_room(record->length);
+    memcpy(bytes + end, tail.data, tail.size);
+    log_support_put_file(fixture->dir, "closed-000001.log", firn_bytes(bytes, end + tail.size));
+}
+
+static void
+newer_records_are_refused_as_newer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct firn_buf got = {0};
+    struct firn_log_recovery recovery;
+    for (unsigned type = 1; type < 20; type++) {
+        struct firn_log_format_record record = {.durable = 128, .type = (uint8_t)type};
+        put_segment(fixture, 0, &record, firn_str(""));
+        int expected = type == FIRN_LOG_FORMAT_END || type >= 16 ? FIRN_OK
+                       : type == FIRN_LOG_FORMAT_NEXT            ? FIRN_CORRUPT
+                                                                 : FIRN_NEWER;
+        assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), expected);
+    }
+    struct firn_log_format_record flagged = {.durable = 128, .type = 16, .flags = 1};
+    put_segment(fixture, 0, &flagged, firn_str(""));
+    assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_NEWER);
+    struct firn_log_format_record early_end = {.durable = 120, .type = FIRN_LOG_FORMAT_END};
+    put_segment(fixture, 0, &early_end, firn_str(""));
+    assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_CORRUPT);
+    struct firn_log_format_record long_end = {
+        .length = 8, .durable = 128, .type = FIRN_LOG_FORMAT_END};
+    put_segment(fixture, 0, &long_end, firn_str(""));
+    assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_CORRUPT);
+    firn_buf_deinit(&got);
+}
+
+/* ---- space behind the last record ---- */
+
+/* Opens, appends one record, closes; returns the segment it went into. */
+static uint64_t
+append_one(struct fixture *fixture)
+{
+    firn_error err;
+    struct firn_buf got = {0};
+    struct firn_log *log = NULL;
+    assert_int_equal(firn_log_open(fixture->dir, &closed, collect, &got, &log, NULL, &err),
+                     FIRN_OK);
+    firn_slice part = firn_str("one more");
+    struct firn_log_position position;
+    assert_int_equal(firn_log_append(log, 16, &part, 1, &position, &err), FIRN_OK);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    struct firn_log_recovery recovery;
+    assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
+    assert_int_equal(recovery.record_count, 2);
+    assert_true(recovery.was_closed_cleanly);
+    firn_buf_deinit(&got);
+    return position.segment;
+}
+
+static void
+preallocated_zeros_are_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct firn_buf got = {0};
+    struct firn_log_recovery recovery;
+    struct firn_log_format_record record = {.length = 40, .durable = 128, .type = 16};
+    uint8_t zeros[500] = {0};
+    for (size_t size = 0; size < sizeof zeros; size += 1 + size / 4) {
+        put_segment(fixture, 0, &record, firn_bytes(zeros, size));
+        assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
+        assert_int_equal(recovery.record_count, 1);
+        assert_false(recovery.was_cut);
+    }
+    assert_int_equal(append_one(fixture), 1);
+    /* One byte that is not zero was written by somebody: a torn record. */
+    for (size_t at = 0; at < sizeof zeros; at++) {
+        zeros[at] = 1;
+        put_segment(fixture, 0, &record, firn_bytes(zeros, sizeof zeros));
+        assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
+        assert_true(recovery.was_cut);
+        assert_int_equal(recovery.cut_bytes, sizeof zeros);
+        zeros[at] = 0;
+    }
+    firn_buf_deinit(&got);
+}
+
+static void
+old_bytes_of_a_recycled_segment_are_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct firn_buf got = {0};
+    struct firn_log_recovery recovery;
+    struct firn_log_format_record record = {.length = 40, .durable = 128, .type = 16};
+    uint64_t end = 128 + firn_log_format_record_room(40);
+    /* Whole records of the file's earlier life, one of them exactly at the end. */
+    uint8_t old[160] = {0};
+    struct firn_log_format_record old_record = {.length = 64, .durable = 128, .type = 16};
+    firn_log_format_put_record(&old_record, 76, end, old);
+    firn_log_format_put_record(&old_record, 76, end + 80, old + 80);
+    put_segment(fixture, FIRN_LOG_FORMAT_RECYCLED, &record, firn_bytes(old, sizeof old));
+    assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
+    assert_int_equal(recovery.record_count, 1);
+    assert_false(recovery.was_cut);
+    assert_int_equal(append_one(fixture), 1);
+    /* Without the flag the same bytes are a torn tail. */
+    put_segment(fixture, 0, &record, firn_bytes(old, sizeof old));
+    assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
+    assert_true(recovery.was_cut);
+    /* The header of a record of this life at the end is a torn record; one further behind is found, and its mark says
+     * that the bytes before it were durable. */
+    firn_log_format_put_record(&old_record, 77, end, old);
+    old[30] ^= 1;
+    put_segment(fixture, FIRN_LOG_FORMAT_RECYCLED, &record, firn_bytes(old, sizeof old));
+    assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
+    assert_true(recovery.was_cut);
+    old_record.durable = end + 80;
+    firn_log_format_put_record(&old_record, 77, end + 80, old + 80);
+    put_segment(fixture, FIRN_LOG_FORMAT_RECYCLED, &record, firn_bytes(old, sizeof old));
+    assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_CORRUPT);
+    firn_buf_deinit(&got);
+}
+
+static void
+a_declared_length_is_not_believed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct firn_buf got = {0};
+    struct firn_log_recovery recovery;
+    struct firn_log_format_record record = {.length = 40, .durable = 128, .type = 16};
+    /* A header whose own check is right announces up to 4 GiB in a file of a few hundred bytes. */
+    for (unsigned bit = 5; bit < 32; bit++) {
+        static uint8_t room[1 << 10];
+        struct firn_log_format_record longer = {.length = 8, .durable = 128, .type = 16};
+        uint64_t end = 128 + firn_log_format_record_room(40);
+        firn_log_format_put_record(&longer, 77, end, room);
+        firn_store_le32(room + 4, UINT32_C(1) << bit);
+        uint8_t block[26];
+        firn_store_le64(block, 77);
+        firn_store_le64(block + 8, end);
+        memcpy(block + 16, room + 4, 10);
+        uint32_t sum = firn_crc32c(0, block, sizeof block);
+        firn_store_le16(room + 14, (uint16_t)(sum ^ sum >> 16));
+        put_segment(fixture, 0, &record, firn_bytes(room, 24));
+        assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
+        assert_int_equal(recovery.record_count, 1);
+        assert_true(recovery.was_cut);
+    }
+    firn_buf_deinit(&got);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_golden_log_reads_as_specified, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(appending_to_the_golden_log_writes_the_golden_bytes, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_first_golden_segment_is_written_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_golden_crash_is_cut_and_goes_on_in_a_new_segment,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(newer_segments_are_refused_as_newer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(newer_records_are_refused_as_newer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(preallocated_zeros_are_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(old_bytes_of_a_recycled_segment_are_the_end, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_declared_length_is_not_believed, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
