@@ -8,16 +8,16 @@
 #include "base/error.h"
 
 /* Returns FIRN_INVALID from the function around it unless the condition holds. */
-#define API_REQUIRE(condition, err, text)                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            return firn_error_set((err), FIRN_INVALID, "%s", (text));                              \
-        }                                                                                          \
+#define API_REQUIRE(condition, err, text)                             \
+    do {                                                              \
+        if (!(condition)) {                                           \
+            return firn_error_set((err), FIRN_INVALID, "%s", (text)); \
+        }                                                             \
     } while (0)
 
 /* A structure of options must have been filled by its own FIRN_…_INIT macro. */
-#define API_REQUIRE_SIZE(options, type, err)                                                       \
-    API_REQUIRE((options)->size == sizeof(type), err,                                              \
+#define API_REQUIRE_SIZE(options, type, err)          \
+    API_REQUIRE((options)->size == sizeof(type), err, \
                 #type ".size is not that of this version: fill the structure with its INIT macro")
 
 #endif

@@ -216,6 +216,11 @@ unsigned firn_os_cpu_count(struct firn_os *os); /* usable by this process, at le
 uint64_t firn_os_process_id(struct firn_os *os);
 uint32_t firn_os_user_id(struct firn_os *os); /* effective; 0 may set owners */
 
+/* Reads at most size bytes from a file descriptor that belongs to the caller, at its own position; *out_size is 0 at the
+ * end only. FIRN_UNSUPPORTED but for the posix implementation. */
+FIRN_MUST_CHECK int firn_os_fd_read(struct firn_os *os, int fd, void *data, size_t size,
+                                    size_t *out_size, firn_error *err);
+
 /* A variable of the environment, or NULL. Only the posix implementation has any. Borrowed until the environment is
  * changed. */
 const char *firn_os_environment(struct firn_os *os, const char *name);

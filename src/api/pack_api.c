@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/pack_api.c: the public face of packs: arguments are checked here, everything else is pack/'s.
+ */
+#include "api/api_check.h"
+#include "firn/pack.h"
+#include "pack/packfile.h"
+#include "pack/packfile_stream.h"
+
+enum { COMPRESSION_LEVEL = 3 };
+
+static bool
+is_slice(firn_slice slice)
+{
+    return slice.size == 0 || slice.data != NULL;
+}
+
+int
+firn_pack_writer_create(const char *path, firn_pack_writer **out, firn_error *err)
+{
+    API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
+    return firn_packfile_writer_create_path(firn_os_default(), path, COMPRESSION_LEVEL, out, err);
+}
+
+int
+firn_pack_writer_add(firn_pack_writer *writer, firn_slice content, firn_hash *out_hash,
+                     bool *out_is_new, firn_error *err)
+{
+    API_REQUIRE(writer != NULL && is_slice(content), err, "writer and content must not be NULL");
+    return firn_packfile_writer_add(writer, content, out_hash, out_is_new, err);
+}
+
+static int
+read_fd(void *ctx, void *buf, size_t size, size_t *got, firn_error *err)
+{
+    return firn_os_fd_read(firn_os_default(), *(const int *)ctx, buf, size, got, err);
+}
+
+int
+firn_pack_writer_add_fd(firn_pack_writer *writer, int fd, firn_hash *out_hash, bool *out_is_new,
+                        firn_error *err)
+{
+    API_REQUIRE(writer != NULL && fd >= 0, err, "writer must not be NULL, fd not negative");
+    return firn_packfile_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, NULL, err);
+}
+
+int
+firn_pack_writer_finish(firn_pack_writer *writer, firn_error *err)
+{
+    API_REQUIRE(writer != NULL, err, "writer must not be NULL");
+    return firn_packfile_writer_finish(writer, NULL, err);
+}
+
+void
+firn_pack_writer_destroy(firn_pack_writer *writer)
+{
+    firn_packfile_writer_destroy(writer);
+}
+
+int
+firn_pack_open(const char *path, firn_pack **out, firn_error *err)
+{
+    API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
+    return firn_packfile_open_path(firn_os_default(), path, out, err);
+}
+
+void
+firn_pack_close(firn_pack *pack)
+{
+    firn_packfile_close(pack);
+}
+
+uint64_t
+firn_pack_count(const firn_pack *pack)
+{
+    return pack == NULL ? 0 : firn_packfile_count(pack);
+}
+
+int
+firn_pack_contains(firn_pack *pack, const firn_hash *hash, bool *out, firn_error *err)
+{
+    API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
+                "pack, hash and out must not be NULL");
+    struct firn_packfile_scratch *scratch;
+    *out = false;
+    int rc = firn_packfile_take_scratch(pack, &scratch, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_packfile_location at;
+    rc = firn_packfile_find(pack, scratch, hash, &at, err);
+    firn_packfile_give_scratch(pack, scratch);
+    *out = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+firn_pack_size_of(firn_pack *pack, const firn_hash *hash, uint64_t *out, firn_error *err)
+{
+    API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
+                "pack, hash and out must not be NULL");
+    struct firn_packfile_scratch *scratch;
+    int rc = firn_packfile_take_scratch(pack, &scratch, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_packfile_stream_size(pack, scratch, hash, out, err);
+    firn_packfile_give_scratch(pack, scratch);
+    return rc;
+}
+
+/* ---- reading ---- */
+
+struct gather {
+    struct firn_buf content;
+    size_t size_max;
+};
+
+static int
+gather(void *ctx, firn_slice data, firn_error *err)
+{
+    struct gather *gathered = ctx;
+    if (data.size > gathered->size_max - gathered->content.size) {
+        return firn_error_set(err, FIRN_LIMIT, "the object is larger than the %zu bytes allowed",
+                              gathered->size_max);
+    }
+    return firn_buf_append_slice(&gathered->content, data) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "an object");
+}
+
+static int
+stream(firn_pack *pack, const firn_hash *hash,
+       int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err)
+{
+    struct firn_packfile_scratch *scratch;
+    int rc = firn_packfile_take_scratch(pack, &scratch, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_packfile_stream_read(pack, scratch, hash, sink, ctx, err);
+    firn_packfile_give_scratch(pack, scratch);
+    return rc;
+}
+
+int
+firn_pack_read(firn_pack *pack, const firn_hash *hash, size_t size_max, uint8_t **out,
+               size_t *out_size, firn_error *err)
+{
+    API_REQUIRE(pack != NULL && hash != NULL && out != NULL && out_size != NULL, err,
+                "pack, hash, out and out_size must not be NULL");
+    *out = NULL;
+    *out_size = 0;
+    struct gather gathered = {.size_max = size_max};
+    int rc = firn_buf_reserve(&gathered.content, 1) == FIRN_OK
+                 ? stream(pack, hash, gather, &gathered, err)
+                 : firn_error_no_memory(err, "an object");
+    if (rc != FIRN_OK) {
+        firn_buf_deinit(&gathered.content);
+        return rc;
+    }
+    *out = gathered.content.data;
+    *out_size = gathered.content.size;
+    return FIRN_OK;
+}
+
+struct public_sink {
+    int (*sink)(void *ctx, firn_slice data);
+    void *ctx;
+};
+
+static int
+pass_on(void *ctx, firn_slice data, firn_error *err)
+{
+    struct public_sink *public = ctx;
+    int rc = public->sink(public->ctx, data);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+int
+firn_pack_stream(firn_pack *pack, const firn_hash *hash, int (*sink)(void *ctx, firn_slice data),
+                 void *ctx, firn_error *err)
+{
+    API_REQUIRE(pack != NULL && hash != NULL && sink != NULL, err,
+                "pack, hash and sink must not be NULL");
+    struct public_sink public = {.sink = sink, .ctx = ctx};
+    return stream(pack, hash, pass_on, &public, err);
+}
+
+struct public_list {
+    firn_pack *pack;
+    struct firn_packfile_scratch *scratch;
+    int (*visit)(void *ctx, const firn_hash *hash, uint64_t size);
+    void *ctx;
+};
+
+static int
+list_one(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at, firn_error *err)
+{
+    struct public_list *list = ctx;
+    uint64_t size = at->size;
+    if (at->kind == FIRN_PACKFILE_PIECES) {
+        int rc = firn_packfile_stream_size(list->pack, list->scratch, hash, &size, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    int rc = list->visit(list->ctx, hash, size);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+int
+firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, uint64_t size),
+               void *ctx, firn_error *err)
+{
+    API_REQUIRE(pack != NULL && visit != NULL, err, "pack and visit must not be NULL");
+    struct public_list list = {.pack = pack, .visit = visit, .ctx = ctx};
+    int rc = firn_packfile_take_scratch(pack, &list.scratch, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_packfile_list(pack, list.scratch, list_one, &list, err);
+    firn_packfile_give_scratch(pack, list.scratch);
+    return rc;
+}
+
+/* ---- verifying ---- */
+
+struct public_damage {
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+};
+
+static void
+tell_damage(void *ctx, const firn_hash *hash, const char *text)
+{
+    (void)hash;
+    const struct public_damage *public = ctx;
+    if (public->on_damage != NULL) {
+        public->on_damage(public->ctx, text);
+    }
+}
+
+int
+firn_pack_verify(firn_pack *pack, void (*on_damage)(void *ctx, const char *text), void *ctx,
+                 firn_error *err)
+{
+    API_REQUIRE(pack != NULL, err, "pack must not be NULL");
+    struct public_damage public = {.on_damage = on_damage, .ctx = ctx};
+    struct firn_packfile_scratch *scratch;
+    int rc = firn_packfile_take_scratch(pack, &scratch, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_packfile_verify(pack, scratch, tell_damage, &public, err);
+    firn_packfile_give_scratch(pack, scratch);
+    return rc;
+}
