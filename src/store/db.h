@@ -33,12 +33,17 @@ struct firn_db_options {
     bool fail_if_exists;
     bool read_only;
     firn_durability durability; /* DEFAULT means FULL */
-    int64_t lock_timeout_ms;
+    int64_t lock_timeout_ms;    /* 0 does not wait */
 };
 
-/* dir is borrowed until close. */
+/* dir is borrowed until close. FIRN_BUSY names the process that holds the lock; an existing directory that is neither
+ * empty nor a store is refused with FIRN_INVALID. */
 FIRN_MUST_CHECK int firn_db_open(struct firn_os_dir *dir, const struct firn_db_options *options,
                                  struct firn_db **out, firn_error *err);
+/* Opens the directory that a user's path names, making its last component (0700) where creation is allowed. */
+FIRN_MUST_CHECK int firn_db_path_open(struct firn_os *os, const char *path,
+                                      const struct firn_db_options *options, struct firn_db **out,
+                                      firn_error *err);
 /* As firn_store_close. */
 FIRN_MUST_CHECK int firn_db_close(struct firn_db *db, firn_error *err);
 /* Drops the handle as a crash would: nothing is written. Cursors may be open; they are gone. For tests and for giving up. */
@@ -66,6 +71,12 @@ const char *firn_db_keyspace_name(const struct firn_db_keyspace *keyspace);
 struct firn_buf;
 FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key,
                                 struct firn_buf *out, firn_error *err);
+
+/* One commit each. */
+FIRN_MUST_CHECK int firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
+                                firn_durability durability, firn_error *err);
+FIRN_MUST_CHECK int firn_db_delete(struct firn_db_keyspace *keyspace, firn_slice key,
+                                   firn_durability durability, firn_error *err);
 
 FIRN_MUST_CHECK int firn_db_batch_create(struct firn_db_batch **out, firn_error *err);
 void firn_db_batch_destroy(struct firn_db_batch *batch);

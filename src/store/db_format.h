@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_format.h: the bytes that the store itself writes, drawn once. docs/formats/store.md is the prose twin.
+ *
+ * File FIRN, 64 bytes. All integers are little-endian.
+ *
+ *     0  8  magic "firnstor"
+ *     8  4  format version, 1
+ *    12  4  flags, 0
+ *    16 16  store id: random
+ *    32  8  time of creation, nanoseconds since 1970
+ *    40 20  zero
+ *    60  4  CRC-32C of bytes 0 to 59
+ *
+ * A commit: one record of type 16 in the log.
+ *
+ *     0  8  sequence, larger than that of the commit before
+ *     8  1  flags, 0
+ *     9  …  varint: count of operations, at least 1
+ *           the operations, and nothing behind them; each:
+ *             varint keyspace, byte kind (1 put, 2 delete), varint key size, key, varint value size, value
+ */
+#ifndef FIRN_STORE_DB_FORMAT_H
+#define FIRN_STORE_DB_FORMAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/reader.h"
+#include "firn/types.h"
+#include "lsm/memtable.h"
+
+#define FIRN_DB_FORMAT_IDENTITY_NAME "FIRN"
+#define FIRN_DB_FORMAT_IDENTITY_TMP_NAME "FIRN.tmp"
+#define FIRN_DB_FORMAT_LOCK_NAME "LOCK"
+
+enum {
+    FIRN_DB_FORMAT_VERSION = 1,
+    FIRN_DB_FORMAT_IDENTITY_SIZE = 64,
+    FIRN_DB_FORMAT_ID_SIZE = 16,
+    FIRN_DB_FORMAT_HEADER_MAX = 19,   /* of a commit */
+    FIRN_DB_FORMAT_OP_FRAME_MAX = 14, /* of an operation: all but key and value */
+    FIRN_DB_FORMAT_OP_SIZE_MIN = 4
+};
+
+struct firn_db_format_identity {
+    uint8_t id[FIRN_DB_FORMAT_ID_SIZE];
+    int64_t created_ns;
+};
+
+void firn_db_format_put_identity(const struct firn_db_format_identity *identity,
+                                 uint8_t out[FIRN_DB_FORMAT_IDENTITY_SIZE]);
+/* FIRN_CORRUPT or FIRN_NEWER, naming path. */
+FIRN_MUST_CHECK int firn_db_format_get_identity(firn_slice bytes, const char *path,
+                                                struct firn_db_format_identity *out,
+                                                firn_error *err);
+
+/* Writes the header of a commit; returns its size. */
+size_t firn_db_format_put_header(uint64_t sequence, uint64_t count,
+                                 uint8_t out[FIRN_DB_FORMAT_HEADER_MAX]);
+
+/* An operation as it stands in a record. */
+struct firn_db_format_op {
+    uint64_t keyspace;
+    enum firn_entry_kind kind;
+    firn_slice key;
+    firn_slice value;
+};
+
+/* Where key and value of an operation lie. */
+struct firn_db_format_place {
+    size_t key_offset;
+    size_t value_offset;
+};
+/* Appends an operation; out is as it was on FIRN_NO_MEMORY. Places are counted from the start of out. */
+FIRN_MUST_CHECK int firn_db_format_append_op(struct firn_buf *out,
+                                             const struct firn_db_format_op *op,
+                                             struct firn_db_format_place *place);
+
+/* A commit record being read. Nothing in it is trusted. */
+struct firn_db_format_commit {
+    uint64_t sequence;
+    uint64_t count; /* of operations; there are bytes enough for so many */
+    struct firn_reader ops;
+};
+/* Both return FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what says, in a few words, what is wrong. get_op is to be called count
+ * times; the last one also finds bytes left over. */
+FIRN_MUST_CHECK int firn_db_format_get_header(firn_slice record, struct firn_db_format_commit *out,
+                                              const char **what);
+FIRN_MUST_CHECK int firn_db_format_get_op(struct firn_db_format_commit *commit,
+                                          struct firn_db_format_op *out, const char **what);
+
+#endif

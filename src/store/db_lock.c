@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_lock.c: one writing handle at a time.
+ *
+ * The file LOCK is locked exclusively for as long as the handle lives; the system releases it with the process, so a
+ * killed writer leaves nothing to clean up. Inside stands, as text, the number of the process that locked it last: it is
+ * read only to name the holder to whoever is refused, and nothing is concluded from it.
+ *
+ * Whoever may wait asks again and again, after pauses that grow from 1 to 100 ms: a lock that waited in the kernel could
+ * not be given up after a time.
+ */
+#include "store/db_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/check.h"
+
+enum { PAUSE_MIN_NS = 1000000, PAUSE_MAX_NS = 100000000, PID_TEXT_MAX = 24 };
+
+/* The number in the file, or 0 where there is none to be read. */
+static uint64_t
+read_holder(struct firn_os_file *file)
+{
+    char text[PID_TEXT_MAX];
+    size_t size = 0;
+    if (firn_os_file_read(file, 0, text, sizeof text, &size, NULL) != FIRN_OK) {
+        return 0;
+    }
+    uint64_t number = 0;
+    for (size_t i = 0; i < size && text[i] >= '0' && text[i] <= '9'; i++) {
+        if (number > UINT64_MAX / 100) {
+            return 0;
+        }
+        number = number * 10 + (uint64_t)(text[i] - '0');
+    }
+    return number;
+}
+
+static int
+refuse(struct firn_os_dir *dir, struct firn_os_file *file, firn_error *err)
+{
+    const char *path = firn_os_dir_path(dir);
+    uint64_t holder = read_holder(file);
+    if (holder == 0) {
+        return firn_error_set(err, FIRN_BUSY, "'%s' is locked by another process", path);
+    }
+    if (holder == firn_os_process_id(firn_os_dir_os(dir))) {
+        return firn_error_set(
+            err, FIRN_BUSY, "'%s' is locked by process %" PRIu64 " (this one has it open already)",
+            path, holder);
+    }
+    return firn_error_set(err, FIRN_BUSY, "'%s' is locked by process %" PRIu64, path, holder);
+}
+
+static int
+wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms, firn_error *err)
+{
+    int64_t began = firn_os_monotonic_ns(os);
+    int64_t timeout_ns = timeout_ms > INT64_MAX / 1000000 ? INT64_MAX : timeout_ms * 1000000;
+    int64_t pause = PAUSE_MIN_NS;
+    for (;;) {
+        int rc = firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, err);
+        if (rc != FIRN_BUSY) {
+            return rc;
+        }
+        int64_t left = timeout_ns - (firn_os_monotonic_ns(os) - began);
+        if (left <= 0) {
+            return rc;
+        }
+        firn_os_sleep_ns(os, pause < left ? pause : left);
+        pause = pause * 2 > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause * 2;
+    }
+}
+
+static int
+write_holder(struct firn_os_file *file, uint64_t pid, firn_error *err)
+{
+    char text[PID_TEXT_MAX];
+    int size = snprintf(text, sizeof text, "%" PRIu64 "\n", pid);
+    CHECK(size > 0 && (size_t)size < sizeof text);
+    int rc = firn_os_file_write(file, 0, text, (size_t)size, err);
+    return rc != FIRN_OK ? rc : firn_os_file_truncate(file, (uint64_t)size, err);
+}
+
+int
+firn_db_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms, struct firn_os_file **out,
+                     firn_error *err)
+{
+    struct firn_os *os = firn_os_dir_os(dir);
+    struct firn_os_file *file = NULL;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_os_file_open(dir, FIRN_DB_FORMAT_LOCK_NAME,
+                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, err));
+    rc = wait_for_lock(os, file, timeout_ms, err);
+    if (rc == FIRN_BUSY) {
+        rc = refuse(dir, file, err);
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(write_holder(file, firn_os_process_id(os), err));
+    *out = file;
+    file = NULL;
+out:
+    firn_os_file_close(file);
+    return rc;
+}

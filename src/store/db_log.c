@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_log.c: the store's log: its name, its options, and reading it beside a writer.
+ *
+ * A reader takes no lock. The log itself tells a record that is being appended at this moment from damage; but where the
+ * writer removes a segment that the reader still needed, reading ends with FIRN_BUSY. Then it begins anew, a bounded
+ * number of times. A commit is one record, so whatever prefix of the records a reader gets, it is a state that the
+ * store had.
+ */
+#include "store/db_internal.h"
+
+#include <inttypes.h>
+
+#include "log/log_segment.h"
+
+enum { ATTEMPTS_MAX = 10, PAUSE_NS = 5000000 };
+
+static const char prefix[] = "wal";
+
+struct firn_log_options
+firn_db_log_options(bool read_only)
+{
+    return (struct firn_log_options){.prefix = prefix, .read_only = read_only};
+}
+
+bool
+firn_db_log_is_name(const char *name)
+{
+    size_t size = sizeof prefix - 1;
+    return strncmp(name, prefix, size) == 0 && name[size] == '-';
+}
+
+int
+firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
+                  struct firn_log_position position, const char *what)
+{
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    firn_log_segment_name(prefix, position.segment, name);
+    return firn_error_set(err, code, "%s/%s: offset %" PRIu64 ": the record %s",
+                          firn_os_dir_path(dir), name, position.offset, what);
+}
+
+int
+firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visitor,
+                 firn_error *err)
+{
+    struct firn_log_options options = firn_db_log_options(true);
+    int rc = FIRN_BUSY;
+    for (unsigned attempt = 0; rc == FIRN_BUSY && attempt < ATTEMPTS_MAX; attempt++) {
+        struct firn_log *log = NULL;
+        if (attempt > 0) {
+            firn_os_sleep_ns(firn_os_dir_os(dir), PAUSE_NS);
+        }
+        rc = visitor->restart(visitor->ctx, err);
+        if (rc == FIRN_OK) {
+            rc = firn_log_open(dir, &options, visitor->visit, visitor->ctx, &log, NULL, err);
+        }
+        firn_log_abandon(log);
+    }
+    return rc;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_path.c: opening a store by the path of its directory.
+ *
+ * Of a path only the last component is ever created, with mode 0700: a store is private to its user. The new name is
+ * made durable in its parent before the store is made inside, so that no commit can be acknowledged in a directory that
+ * a power cut takes away whole.
+ */
+#include "store/db_internal.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Cuts "a/b/c///" into "a/b/" and "c"; false where there is no last component that could be created. Both point into
+ * text, which is changed. */
+static bool
+cut_path(char *text, const char **out_parent, const char **out_name)
+{
+    size_t size = strlen(text);
+    while (size > 1 && text[size - 1] == '/') {
+        size--;
+    }
+    text[size] = '\0';
+    char *slash = strrchr(text, '/');
+    const char *name = slash == NULL ? text : slash + 1;
+    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return false;
+    }
+    *out_name = name;
+    *out_parent = ".";
+    if (slash == text) {
+        *out_parent = "/";
+    } else if (slash != NULL) {
+        *slash = '\0';
+        *out_parent = text;
+    }
+    return true;
+}
+
+static int
+make_dir(struct firn_os *os, const char *path, firn_error *err)
+{
+    struct firn_os_dir *parent = NULL;
+    const char *parent_path = NULL;
+    const char *name = NULL;
+    int rc;
+    char *text = firn_strdup(path);
+    if (text == NULL) {
+        return firn_error_no_memory(err, "a path");
+    }
+    if (!cut_path(text, &parent_path, &name)) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "there is no directory '%s'", path);
+        goto out;
+    }
+    FIRN_TRY(firn_os_dir_open_path(os, parent_path, &parent, err));
+    rc = firn_os_make_dir(parent, name, 0700, err);
+    if (rc == FIRN_EXISTS) {
+        /* Made by somebody else meanwhile, or no directory: opening it will tell. */
+        rc = FIRN_OK;
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_os_dir_sync(parent, err));
+out:
+    firn_os_dir_close(parent);
+    firn_free(text);
+    return rc;
+}
+
+int
+firn_db_path_open(struct firn_os *os, const char *path, const struct firn_db_options *options,
+                  struct firn_db **out, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    int rc;
+    *out = NULL;
+    rc = firn_os_dir_open_path(os, path, &dir, err);
+    if (rc == FIRN_NOT_FOUND && options->create_if_missing && !options->read_only) {
+        FIRN_TRY(make_dir(os, path, err));
+        rc = firn_os_dir_open_path(os, path, &dir, err);
+    }
+    FIRN_TRY(rc);
+    rc = firn_db_open_owned(dir, options, out, err);
+out:
+    return rc;
+}
