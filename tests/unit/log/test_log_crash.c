@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/log: the power is cut at every call of random histories, and again while the log recovers. What is found is
+ * compared with a model that knows what was appended and what was durable.
+ *
+ * FIRN_TEST_LONG=1 runs many more histories; FIRN_TEST_SEED sets the first seed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "log_support.h"
+#include "os/os_memory.h"
+#include "support/test_random.h"
+
+enum { STEPS = 60, SEGMENTS_MAX = 400 };
+
+struct world {
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_log *log;
+    struct test_random random;
+    struct firn_log_options options;
+    bool is_created;
+    /* The model: records are numbered; [first, end) are in the log. */
+    uint64_t first_min; /* first lies between these two: a removal may have become durable or not */
+    uint64_t first_max;
+    uint64_t end;                         /* appended */
+    uint64_t end_max;                     /* the record in flight when the power went */
+    uint64_t durable;                     /* all before this one must be there */
+    uint64_t segment_first[SEGMENTS_MAX]; /* the number of the first record of each segment */
+    uint64_t cuts;
+};
+
+static const struct firn_log_options read_only = {.prefix = "wal", .read_only = true};
+
+/* A call may fail only because the power is gone. Returns whether it succeeded. */
+static bool
+went_well(struct world *world, int rc, const firn_error *err)
+{
+    if (rc != FIRN_OK && !firn_os_memory_is_off(world->os)) {
+        fail_msg("unexpected failure: %s", err->text);
+    }
+    return rc == FIRN_OK;
+}
+
+static void
+note_segment(struct world *world)
+{
+    uint64_t segment = firn_log_end(world->log).segment;
+    assert_true(segment < SEGMENTS_MAX);
+    if (world->segment_first[segment] == UINT64_MAX) {
+        world->segment_first[segment] = world->end;
+    }
+}
+
+/* ---- opening and comparing ---- */
+
+static void
+compare(struct world *world, const struct log_support_seen *seen)
+{
+    assert_false(seen->is_wrong);
+    if (seen->is_first_unknown) {
+        /* No record tells its number: none is left, or a few empty ones. */
+        assert_true(world->durable <= world->first_max + seen->count);
+        return;
+    }
+    assert_true(seen->first >= world->first_min && seen->first <= world->first_max);
+    assert_true(seen->first + seen->count >= world->durable);
+    assert_true(seen->first + seen->count <= world->end_max);
+}
+
+static void
+read_beside(struct world *world)
+{
+    firn_error err;
+    struct log_support_seen seen = {.is_first_unknown = true};
+    int rc = log_support_read(world->dir, &read_only, &seen, NULL, &err);
+    if (went_well(world, rc, &err)) {
+        compare(world, &seen);
+        assert_true(seen.is_first_unknown || seen.first + seen.count == world->end);
+    }
+}
+
+/* Opens to append; what is shown is durable from then on, which a copy of the machine is asked about. */
+static bool
+open_log(struct world *world)
+{
+    firn_error err;
+    struct log_support_seen seen = {.is_first_unknown = true};
+    int rc = firn_log_open(world->dir, &world->options, log_support_visit, &seen, &world->log, NULL,
+                           &err);
+    if (!went_well(world, rc, &err)) {
+        return false;
+    }
+    compare(world, &seen);
+    if (!seen.is_first_unknown) {
+        world->first_min = seen.first;
+        world->first_max = seen.first;
+        world->end = seen.first + seen.count;
+    } else {
+        /* Begin again with numbers that no earlier record has. */
+        world->end = world->end_max;
+        world->first_min = 0;
+        world->first_max = world->end;
+        if (seen.count > 0) {
+            firn_log_abandon(world->log);
+            world->log = NULL;
+            return false;
+        }
+    }
+    world->end_max = world->end;
+    world->durable = world->end;
+    uint64_t segment = firn_log_end(world->log).segment;
+    for (uint64_t i = segment + 1; i < SEGMENTS_MAX; i++) {
+        world->segment_first[i] = UINT64_MAX;
+    }
+    note_segment(world);
+    struct firn_os *copy = NULL;
+    assert_int_equal(firn_os_memory_clone(world->os, &copy, &err), FIRN_OK);
+    firn_os_memory_set_cut_at(copy, 0);
+    firn_os_memory_power_cut(copy, 0);
+    struct firn_os_dir *dir = log_support_root(copy);
+    struct log_support_seen again = {.is_first_unknown = true};
+    assert_int_equal(log_support_read(dir, &read_only, &again, NULL, &err), FIRN_OK);
+    assert_int_equal(again.count, seen.count);
+    assert_int_equal(again.first, seen.first);
+    firn_os_dir_close(dir);
+    firn_os_memory_destroy(copy);
+    return true;
+}
+
+/* ---- steps ---- */
+
+static bool
+step_append(struct world *world)
+{
+    firn_error err;
+    struct firn_log_position position;
+    world->end_max = world->end + 1;
+    uint64_t segment = firn_log_end(world->log).segment;
+    int rc = log_support_append(world->log, world->end, &position, &err);
+    if (!went_well(world, rc, &err)) {
+        return false;
+    }
+    if (position.segment != segment) {
+        /* A new segment began: the old ones are durable, and pending removals done. */
+        world->durable = world->end;
+        world->first_min = world->first_max;
+        world->segment_first[position.segment] = world->end;
+    }
+    world->end++;
+    return true;
+}
+
+static bool
+step_sync(struct world *world)
+{
+    firn_error err;
+    if (!went_well(world, firn_log_sync(world->log, &err), &err)) {
+        return false;
+    }
+    world->durable = world->end;
+    return true;
+}
+
+static bool
+step_rotate(struct world *world)
+{
+    firn_error err;
+    if (!went_well(world, firn_log_rotate(world->log, &err), &err)) {
+        return false;
+    }
+    world->durable = world->end;
+    world->first_min = world->first_max;
+    note_segment(world);
+    return true;
+}
+
+static bool
+step_close(struct world *world)
+{
+    firn_error err;
+    int rc = firn_log_close(world->log, &err);
+    world->log = NULL;
+    if (!went_well(world, rc, &err)) {
+        return false;
+    }
+    world->durable = world->end;
+    world->first_min = world->first_max;
+    return open_log(world);
+}
+
+static bool
+step_abandon(struct world *world)
+{
+    firn_log_abandon(world->log);
+    world->log = NULL;
+    return open_log(world);
+}
+
+static bool
+step_remove(struct world *world)
+{
+    firn_error err;
+    uint64_t newest = firn_log_end(world->log).segment;
+    uint64_t segment = 1 + test_random_below(&world->random, newest);
+    if (world->segment_first[segment] == UINT64_MAX) {
+        return true;
+    }
+    if (!went_well(world, firn_log_remove_before(world->log, segment, &err), &err)) {
+        return false;
+    }
+    if (world->segment_first[segment] > world->first_max) {
+        world->first_max = world->segment_first[segment];
+    }
+    return true;
+}
+
+static bool
+step(struct world *world)
+{
+    uint64_t dice = test_random_below(&world->random, 100);
+    if (dice < 56) {
+        return step_append(world);
+    }
+    if (dice < 72) {
+        return step_sync(world);
+    }
+    if (dice < 77) {
+        return step_rotate(world);
+    }
+    if (dice < 85) {
+        return step_close(world);
+    }
+    if (dice < 91) {
+        return step_abandon(world);
+    }
+    if (dice < 96) {
+        return step_remove(world);
+    }
+    read_beside(world);
+    return !firn_os_memory_is_off(world->os);
+}
+
+static bool
+begin(struct world *world)
+{
+    firn_error err;
+    int rc = firn_log_create(world->dir, &world->options, &world->log, &err);
+    if (rc == FIRN_EXISTS) {
+        return open_log(world); /* creation was cut short when the name was there already */
+    }
+    if (!went_well(world, rc, &err)) {
+        return false;
+    }
+    world->is_created = true;
+    note_segment(world);
+    return true;
+}
+
+/* ---- histories ---- */
+
+static void
+cut_power(struct world *world, uint64_t seed)
+{
+    firn_log_abandon(world->log);
+    world->log = NULL;
+    firn_os_dir_close(world->dir);
+    firn_os_memory_power_cut(world->os, seed);
+    firn_os_memory_set_cut_at(world->os, 0);
+    world->dir = log_support_root(world->os);
+    world->cuts++;
+}
+
+/* Runs a history whose power is cut at call `cut_at`, and again up to twice soon after. Returns the calls it made. */
+static uint64_t
+run_history(uint64_t seed, uint64_t cut_at, uint64_t cut_seed, uint64_t *cuts)
+{
+    static struct world world;
+    firn_error err;
+    world = (struct world){.random = {.state = seed}, .options = {.prefix = "wal"}};
+    memset(world.segment_first, 0xff, sizeof world.segment_first);
+    world.options.segment_size_bytes = 200 + seed % 7 * 150;
+    assert_int_equal(firn_os_memory_create(seed, &world.os, &err), FIRN_OK);
+    firn_os_memory_set_writeback(world.os, seed % 3 == 0 ? 0 : 4);
+    firn_os_memory_set_cut_at(world.os, cut_at);
+    world.dir = log_support_root(world.os);
+    bool is_on = begin(&world);
+    uint64_t more_cuts = cut_seed % 3;
+    for (int i = 0; i < STEPS; i++) {
+        is_on = is_on && step(&world);
+        if (!is_on && !firn_os_memory_is_off(world.os)) {
+            break; /* only empty records were left: nothing to tell them by */
+        }
+        if (!is_on) {
+            cut_power(&world, cut_seed + world.cuts);
+            if (more_cuts > 0) {
+                more_cuts--;
+                uint64_t calls = firn_os_memory_calls(world.os);
+                firn_os_memory_set_cut_at(world.os,
+                                          calls + 1 + test_random_below(&world.random, 25));
+            }
+            is_on = world.is_created ? open_log(&world) : begin(&world);
+        }
+    }
+    uint64_t calls = firn_os_memory_calls(world.os);
+    *cuts += world.cuts;
+    firn_log_abandon(world.log);
+    firn_os_dir_close(world.dir);
+    firn_os_memory_destroy(world.os);
+    return calls;
+}
+
+static void
+run_histories(uint64_t first_seed, uint64_t seeds)
+{
+    uint64_t cuts = 0;
+    for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++) {
+        uint64_t calls = run_history(seed, 0, 0, &cuts);
+        for (uint64_t call = 1; call <= calls; call++) {
+            /* Nothing is kept, everything is kept, and some of it. */
+            run_history(seed, call, 0, &cuts);
+            run_history(seed, call, 1, &cuts);
+            run_history(seed, call, 2 + seed * 1000 + call, &cuts);
+        }
+    }
+    (void)printf("%llu histories from seed %llu, %llu power cuts\n", (unsigned long long)seeds,
+                 (unsigned long long)first_seed, (unsigned long long)cuts);
+    assert_true(cuts >= seeds * 30);
+}
+
+static void
+what_was_durable_survives_a_power_cut_at_every_call(void **state)
+{
+    (void)state;
+    const char *seed = getenv("FIRN_TEST_SEED");
+    const char *is_long = getenv("FIRN_TEST_LONG");
+    run_histories(seed != NULL ? strtoull(seed, NULL, 0) : 1, is_long != NULL ? 400 : 12);
+}
+
+/* CASES S-B5: the log is cut at every byte of its last record. */
+static void
+a_log_cut_in_its_last_record_keeps_the_ones_before(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_os *os = NULL;
+    static const struct firn_log_options options = {.prefix = "wal"};
+    assert_int_equal(firn_os_memory_create(3, &os, &err), FIRN_OK);
+    struct firn_os_dir *dir = log_support_root(os);
+    struct firn_log *log = NULL;
+    assert_int_equal(firn_log_create(dir, &options, &log, &err), FIRN_OK);
+    struct firn_log_position begin = {0};
+    for (uint64_t i = 0; i < 10; i++) {
+        assert_int_equal(log_support_append(log, i, &begin, &err), FIRN_OK);
+        assert_int_equal(firn_log_sync(log, &err), FIRN_OK);
+    }
+    uint64_t end = firn_log_end(log).offset;
+    firn_log_abandon(log);
+    for (uint64_t size = begin.offset; size <= end; size++) {
+        struct firn_os *copy = NULL;
+        assert_int_equal(firn_os_memory_clone(os, &copy, &err), FIRN_OK);
+        struct firn_os_dir *copy_dir = log_support_root(copy);
+        struct firn_os_file *file = NULL;
+        assert_int_equal(
+            firn_os_file_open(copy_dir, "wal-000001.log", FIRN_OS_WRITE, 0, &file, &err), FIRN_OK);
+        assert_int_equal(firn_os_file_truncate(file, size, &err), FIRN_OK);
+        firn_os_file_close(file);
+        struct log_support_seen seen = {0};
+        struct firn_log_recovery recovery;
+        assert_int_equal(log_support_read(copy_dir, &options, &seen, &recovery, &err), FIRN_OK);
+        assert_false(seen.is_wrong);
+        assert_int_equal(seen.count, size == end ? 10 : 9);
+        assert_int_equal(recovery.was_cut, size != begin.offset && size != end);
+        firn_os_dir_close(copy_dir);
+        firn_os_memory_destroy(copy);
+    }
+    firn_os_dir_close(dir);
+    firn_os_memory_destroy(os);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_durable_survives_a_power_cut_at_every_call),
+        cmocka_unit_test(a_log_cut_in_its_last_record_keeps_the_ones_before),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
