@@ -223,6 +223,13 @@ firn_os_file_sync(struct firn_os_file *file, firn_error *err)
     return error_number == 0 ? FIRN_OK : file_error(err, error_number, "sync", file);
 }
 
+int
+firn_os_file_sync_all(struct firn_os_file *file, firn_error *err)
+{
+    int error_number = file->os->ops->file_sync_all(file);
+    return error_number == 0 ? FIRN_OK : file_error(err, error_number, "sync", file);
+}
+
 void
 firn_os_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size)
 {

@@ -84,12 +84,16 @@ struct firn_os_ops {
     int (*file_truncate)(struct firn_os_file *file, uint64_t size);
     int (*file_allocate)(struct firn_os_file *file, uint64_t size);
     int (*file_sync)(struct firn_os_file *file);
+    int (*file_sync_all)(struct firn_os_file *file);
     void (*file_start_writeback)(struct firn_os_file *file, uint64_t offset, uint64_t size);
     int (*file_next_data)(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
                           uint64_t *out_end);
     /* EAGAIN if another handle holds it. */
     int (*file_lock)(struct firn_os_file *file, enum firn_os_lock_kind kind);
     void (*file_unlock)(struct firn_os_file *file);
+    /* What a failed sync does to a file: the pages that were not durable count as clean and are lost. NULL where that
+     * cannot be simulated. */
+    void (*file_lose_unsynced)(struct firn_os_file *file);
 
     int (*set_mode)(struct firn_os_node node, uint32_t mode);
     int (*set_owner)(struct firn_os_node node, uint32_t uid, uint32_t gid);

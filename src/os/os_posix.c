@@ -123,6 +123,7 @@ static const struct firn_os_ops ops = {
     .file_truncate = firn_os_posix_file_truncate,
     .file_allocate = firn_os_posix_file_allocate,
     .file_sync = firn_os_posix_file_sync,
+    .file_sync_all = firn_os_posix_file_sync_all,
     .file_start_writeback = firn_os_posix_file_start_writeback,
     .file_next_data = firn_os_posix_file_next_data,
     .file_lock = firn_os_posix_file_lock,

@@ -84,6 +84,7 @@ int firn_os_posix_file_stat(struct firn_os_file *file, struct firn_os_stat *out)
 int firn_os_posix_file_truncate(struct firn_os_file *file, uint64_t size);
 int firn_os_posix_file_allocate(struct firn_os_file *file, uint64_t size);
 int firn_os_posix_file_sync(struct firn_os_file *file);
+int firn_os_posix_file_sync_all(struct firn_os_file *file);
 void firn_os_posix_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size);
 int firn_os_posix_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
                                  uint64_t *out_end);

@@ -9,7 +9,8 @@
  * Locks are open-file-description locks: they belong to the descriptor, so that two handles of one process exclude
  * each other, and closing another descriptor of the same file releases nothing.
  *
- * A sync is fdatasync: it writes the contents and all metadata needed to read them back, the size among them.
+ * A sync is fdatasync: it writes the contents and all metadata needed to read them back, the size among them. Only
+ * fsync promises the attributes as well.
  *
  * Reserved space (allocate) keeps the size: what is read does not change.
  */
@@ -150,6 +151,12 @@ int
 firn_os_posix_file_sync(struct firn_os_file *file)
 {
     return fdatasync(firn_os_posix_file_fd(file)) == 0 ? 0 : errno;
+}
+
+int
+firn_os_posix_file_sync_all(struct firn_os_file *file)
+{
+    return fsync(firn_os_posix_file_fd(file)) == 0 ? 0 : errno;
 }
 
 void

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_memory_dir.c: directories in memory: finding, listing, syncing them.
+ *
+ * A path of the user's is resolved as the kernel does it: "." and "..", symbolic links followed up to forty times,
+ * relative ones from the root, since this machine has no working directory. Paths beneath a handle consist of plain
+ * components (the wrapper saw to it) and meet no links.
+ *
+ * A list is taken before the first visit, so that a visitor may change the directory.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "os/os_memory_fs.h"
+
+enum { LINKS_FOLLOWED_MAX = 40 };
+
+static void
+fill_handle(struct firn_os_dir *dir, struct firn_os_memory_inode *inode)
+{
+    struct firn_os_memory_dir *self = (struct firn_os_memory_dir *)dir;
+    self->inode = inode;
+    self->epoch = inode->fs->epoch;
+    inode->handles++;
+    inode->fs->handles++;
+}
+
+/* Ends an opening. */
+static int
+open_inode(struct firn_os_memory_inode *inode, struct firn_os_dir *dir)
+{
+    if (inode == NULL) {
+        return ENOENT;
+    }
+    if (inode->kind != FIRN_OS_DIR) {
+        return ENOTDIR;
+    }
+    if (!firn_os_memory_may(inode, FIRN_OS_MEMORY_MAY_READ)) {
+        return EACCES;
+    }
+    fill_handle(dir, inode);
+    return 0;
+}
+
+static struct firn_os_memory_inode *
+parent_of(struct firn_os_memory_inode *dir)
+{
+    return dir->cache_names != NULL ? dir->cache_names->dir : dir;
+}
+
+/* What is left of a path to resolve, in memory that is replaced when a link is followed. */
+struct path_rest {
+    char *memory;
+    char *at;
+};
+
+/* Puts the link's target before the rest. False without memory. */
+static bool
+follow(struct path_rest *rest, const char *target)
+{
+    size_t target_size = strlen(target);
+    size_t rest_size = strlen(rest->at) + 1;
+    char *memory = firn_alloc(target_size + 1 + rest_size);
+    if (memory == NULL) {
+        return false;
+    }
+    memcpy(memory, target, target_size);
+    memory[target_size] = '/';
+    memcpy(memory + target_size + 1, rest->at, rest_size);
+    firn_free(rest->memory);
+    rest->memory = rest->at = memory;
+    return true;
+}
+
+/* Takes the next component off the rest; NULL at the end. */
+static char *
+next_component(struct path_rest *rest)
+{
+    while (*rest->at == '/') {
+        rest->at++;
+    }
+    if (*rest->at == '\0') {
+        return NULL;
+    }
+    char *component = rest->at;
+    char *end = strchrnul(component, '/');
+    rest->at = *end == '/' ? end + 1 : end;
+    *end = '\0';
+    return component;
+}
+
+static int
+resolve(struct firn_os_memory *fs, struct path_rest *rest, struct firn_os_memory_inode **out)
+{
+    struct firn_os_memory_inode *here = fs->root;
+    unsigned links = 0;
+    for (char *name = next_component(rest); name != NULL; name = next_component(rest)) {
+        if (here->kind != FIRN_OS_DIR) {
+            return ENOTDIR;
+        }
+        if (strcmp(name, ".") == 0) {
+            continue;
+        }
+        if (strcmp(name, "..") == 0) {
+            here = parent_of(here);
+            continue;
+        }
+        struct firn_os_memory_inode *next = firn_os_memory_tree_lookup(here, name);
+        if (next == NULL) {
+            return ENOENT;
+        }
+        if (next->kind != FIRN_OS_SYMLINK) {
+            here = next;
+            continue;
+        }
+        if (++links > LINKS_FOLLOWED_MAX) {
+            return ELOOP;
+        }
+        if (!follow(rest, next->target)) {
+            return ENOMEM;
+        }
+        here = *rest->at == '/' ? fs->root : here;
+    }
+    *out = here;
+    return 0;
+}
+
+int
+firn_os_memory_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir)
+{
+    struct firn_os_memory *fs = (struct firn_os_memory *)os;
+    if (fs->off) {
+        return EIO;
+    }
+    if (path[0] == '\0') {
+        return ENOENT;
+    }
+    struct path_rest rest;
+    rest.memory = rest.at = firn_strdup(path);
+    if (rest.memory == NULL) {
+        return ENOMEM;
+    }
+    struct firn_os_memory_inode *inode = NULL;
+    int error_number = resolve(fs, &rest, &inode);
+    firn_free(rest.memory);
+    return error_number != 0 ? error_number : open_inode(inode, dir);
+}
+
+int
+firn_os_memory_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir)
+{
+    struct firn_os_memory_inode *inode;
+    int error_number = firn_os_memory_begin_dir(parent, FIRN_OS_MEMORY_ASKS, &inode);
+    return error_number != 0 ? error_number
+                             : open_inode(firn_os_memory_tree_lookup(inode, name), dir);
+}
+
+int
+firn_os_memory_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
+                                struct firn_os_dir *dir)
+{
+    struct firn_os_memory_inode *here;
+    int error_number = firn_os_memory_begin_dir(root, FIRN_OS_MEMORY_ASKS, &here);
+    if (error_number != 0) {
+        return error_number;
+    }
+    struct path_rest rest;
+    rest.memory = rest.at = firn_strdup(relative_path);
+    if (rest.memory == NULL) {
+        return ENOMEM;
+    }
+    for (char *name = next_component(&rest); here != NULL && name != NULL;
+         name = next_component(&rest)) {
+        here = here->kind == FIRN_OS_DIR ? firn_os_memory_tree_lookup(here, name) : NULL;
+    }
+    firn_free(rest.memory);
+    return open_inode(here, dir);
+}
+
+void
+firn_os_memory_dir_close(struct firn_os_dir *dir)
+{
+    struct firn_os_memory_inode *inode = ((struct firn_os_memory_dir *)dir)->inode;
+    struct firn_os_memory *fs = inode->fs;
+    inode->handles--;
+    fs->handles--;
+    firn_os_memory_tree_doom(inode);
+    firn_os_memory_tree_sweep(fs);
+}
+
+/* One entry of a list that was taken: in a buffer, each behind the last. */
+struct listed {
+    uint64_t inode;
+    enum firn_os_kind kind;
+    size_t name_size;
+};
+
+static int
+take_list(const struct firn_os_memory_inode *dir, struct firn_buf *out)
+{
+    for (size_t i = 0; i < dir->names.bucket_count; i++) {
+        for (const struct firn_os_memory_entry *entry = dir->names.buckets[i]; entry != NULL;
+             entry = entry->next_in_bucket) {
+            if (entry->cache == NULL) {
+                continue;
+            }
+            struct listed listed = {
+                .inode = entry->cache->number,
+                .kind = dir->fs->hide_kinds ? FIRN_OS_UNKNOWN : entry->cache->kind,
+                .name_size = strlen(entry->name),
+            };
+            if (firn_buf_append(out, &listed, sizeof listed) != FIRN_OK ||
+                firn_buf_append(out, entry->name, listed.name_size + 1) != FIRN_OK) {
+                return ENOMEM;
+            }
+        }
+    }
+    return 0;
+}
+
+int
+firn_os_memory_dir_list(struct firn_os_dir *dir,
+                        int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
+                        int *out_visited)
+{
+    struct firn_os_memory_inode *inode;
+    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_ASKS, &inode);
+    if (error_number != 0) {
+        return error_number;
+    }
+    if (inode->cache_names == NULL && inode != inode->fs->root) {
+        return ENOENT; /* it was removed */
+    }
+    struct firn_buf list = {0};
+    error_number = take_list(inode, &list);
+    for (size_t at = 0; error_number == 0 && *out_visited == FIRN_OK && at < list.size;) {
+        struct listed listed;
+        memcpy(&listed, list.data + at, sizeof listed);
+        struct firn_os_dirent entry = {
+            .name = (const char *)list.data + at + sizeof listed,
+            .name_size = listed.name_size,
+            .kind = listed.kind,
+            .inode = listed.inode,
+        };
+        at += sizeof listed + listed.name_size + 1;
+        *out_visited = visit(ctx, &entry);
+    }
+    firn_buf_deinit(&list);
+    return error_number;
+}
+
+int
+firn_os_memory_dir_sync(struct firn_os_dir *dir)
+{
+    struct firn_os_memory_inode *inode;
+    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_SYNCS, &inode);
+    if (error_number != 0) {
+        return error_number;
+    }
+    firn_os_memory_tree_flush_dir(inode);
+    firn_os_memory_node_copy_attrs(&inode->media, &inode->cache);
+    firn_os_memory_tree_sweep(inode->fs);
+    return 0;
+}
+
+int
+firn_os_memory_dir_sync_filesystem(struct firn_os_dir *dir)
+{
+    struct firn_os_memory_inode *inode;
+    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_SYNCS, &inode);
+    if (error_number != 0) {
+        return error_number;
+    }
+    struct firn_os_memory *fs = inode->fs;
+    firn_os_memory_tree_flush_all(fs);
+    for (inode = fs->inodes; inode != NULL; inode = inode->next) {
+        firn_os_memory_data_flush_all(inode);
+        firn_os_memory_node_copy_attrs(&inode->media, &inode->cache);
+    }
+    firn_os_memory_tree_sweep(fs);
+    return 0;
+}
+
+int
+firn_os_memory_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
+{
+    struct firn_os_memory_inode *inode;
+    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_ASKS, &inode);
+    if (error_number != 0) {
+        return error_number;
+    }
+    size_t size = 0;
+    struct firn_os_memory_inode *at = inode;
+    for (; at->cache_names != NULL; at = at->cache_names->dir) {
+        size += 1 + strlen(at->cache_names->name);
+    }
+    if (at != inode->fs->root) {
+        return ENOENT; /* it was removed */
+    }
+    if (size == 0) {
+        return firn_buf_append_str(out, "/") == FIRN_OK ? 0 : ENOMEM;
+    }
+    size_t start = out->size;
+    if (firn_buf_set_size(out, start + size) != FIRN_OK) {
+        return ENOMEM;
+    }
+    char *end = (char *)out->data + out->size;
+    for (at = inode; at->cache_names != NULL; at = at->cache_names->dir) {
+        const char *name = at->cache_names->name;
+        size_t name_size = strlen(name);
+        end -= name_size;
+        memcpy(end, name, name_size);
+        *--end = '/';
+    }
+    return 0;
+}
+
+int
+firn_os_memory_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
+{
+    struct firn_os_memory_inode *inode;
+    int error_number = firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_ASKS, &inode);
+    if (error_number != 0) {
+        return error_number;
+    }
+    const struct firn_os_memory *fs = inode->fs;
+    *out = fs->space_bytes > fs->used_bytes ? fs->space_bytes - fs->used_bytes : 0;
+    return 0;
+}

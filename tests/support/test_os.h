@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * support/test_os.h: what tests do with directories and files of any implementation of the seam. A failure fails the
+ * test, with the error's text. The test links firn_test_support_os and has os among its folders.
+ */
+#ifndef FIRN_TEST_OS_H
+#define FIRN_TEST_OS_H
+
+#include "os/os.h"
+
+/* A new empty directory on the real disk, under TMPDIR or /tmp. */
+struct firn_os_dir *test_os_temp_dir(void);
+/* Removes such a directory with all that is in it, and closes it. */
+void test_os_temp_dir_remove(struct firn_os_dir *dir);
+
+/* Opens "/" of a machine in memory. */
+struct firn_os_dir *test_os_root(struct firn_os *os);
+
+/* Removes all that is in a directory, whatever its modes. */
+void test_os_empty_dir(struct firn_os_dir *dir);
+
+/* Creates or replaces a file with these bytes; nothing is synced. */
+void test_os_put(struct firn_os_dir *dir, const char *name, const void *data, size_t size);
+/* The bytes of a file, with a NUL behind them, to be freed by firn_free; NULL where there is no such file. */
+char *test_os_get(struct firn_os_dir *dir, const char *name, size_t *out_size);
+/* Whether the directory has the name. */
+bool test_os_has(struct firn_os_dir *dir, const char *name);
+/* How many names the directory has. */
+size_t test_os_count(struct firn_os_dir *dir);
+
+/* Fails the test with the error's text unless rc is FIRN_OK. */
+#define TEST_OK(rc, err) test_os_ok((rc), (err), #rc, __FILE__, __LINE__)
+void test_os_ok(int rc, const firn_error *err, const char *expression, const char *file, int line);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/os/suite.c: what the parts of the suite share.
+ */
+#include "suite.h"
+
+#include "base/mem.h"
+
+struct firn_os_file *
+suite_open(struct firn_os_dir *dir, const char *name)
+{
+    firn_error err;
+    struct firn_os_file *file;
+    unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE;
+    TEST_OK(firn_os_file_open(dir, name, flags, 0644, &file, &err), &err);
+    return file;
+}
+
+struct firn_os_dir *
+suite_make_dir(struct firn_os_dir *dir, const char *name)
+{
+    firn_error err;
+    struct firn_os_dir *made;
+    TEST_OK(firn_os_make_dir(dir, name, 0755, &err), &err);
+    TEST_OK(firn_os_dir_open(dir, name, &made, &err), &err);
+    return made;
+}
+
+struct firn_os_stat
+suite_stat(struct firn_os_dir *dir, const char *name)
+{
+    firn_error err;
+    struct firn_os_stat stat;
+    TEST_OK(firn_os_stat(dir, name, &stat, &err), &err);
+    return stat;
+}
+
+void
+suite_expect(struct firn_os_dir *dir, const char *name, const char *text)
+{
+    size_t size = 0;
+    char *data = test_os_get(dir, name, &size);
+    assert_non_null(data);
+    assert_int_equal(size, strlen(text));
+    assert_memory_equal(data, text, size);
+    firn_free(data);
+}
