@@ -216,11 +216,18 @@ firn_block_format_encode_prefix(const struct firn_block_file_id *id, uint64_t of
     out[3] = 0;
     firn_store_le32(out + 8, (uint32_t)stored.size);
     firn_store_le32(out + 12, raw_size);
+    firn_block_format_seal_prefix(id, offset, stored, out);
+}
+
+void
+firn_block_format_seal_prefix(const struct firn_block_file_id *id, uint64_t offset,
+                              firn_slice stored, uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE])
+{
     uint8_t place[PLACE_SIZE + 8];
-    form_place(id, offset, out, place);
+    form_place(id, offset, prefix, place);
     uint64_t checksum = checksum_of(place, stored);
-    firn_store_le64(out + 16, checksum);
-    firn_store_le32(out + 4, check_of(place, checksum));
+    firn_store_le64(prefix + 16, checksum);
+    firn_store_le32(prefix + 4, check_of(place, checksum));
 }
 
 bool

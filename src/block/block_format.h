@@ -84,6 +84,10 @@ firn_block_format_decode_footer(const uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZ
 void firn_block_format_encode_prefix(const struct firn_block_file_id *id, uint64_t offset,
                                      enum firn_codec codec, firn_slice stored, uint32_t raw_size,
                                      uint8_t out[FIRN_BLOCK_FORMAT_PREFIX_SIZE]);
+/* Fills in both checksums of a prefix whose other fields are set. */
+void firn_block_format_seal_prefix(const struct firn_block_file_id *id, uint64_t offset,
+                                   firn_slice stored,
+                                   uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE]);
 /* Whether these bytes are the prefix of a block of this file at this place. The lengths can then be believed, as far as
  * accidents go; the stored bytes are judged by _stored_matches. */
 FIRN_MUST_CHECK bool

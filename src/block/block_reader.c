@@ -260,7 +260,7 @@ read_toc_counts(struct firn_block_reader *reader, size_t *out_section_count, fir
 static int
 read_sections(struct firn_block_reader *reader, firn_error *err)
 {
-    size_t count;
+    size_t count = 0;
     uint8_t *bytes = NULL;
     int rc;
     FIRN_TRY(read_toc_counts(reader, &count, err));

@@ -242,7 +242,7 @@ check_is_ours(struct firn_block_writer *writer, uint64_t *out_size, firn_error *
 static int
 take_temp(struct firn_block_writer *writer, firn_error *err)
 {
-    uint64_t leftover_size;
+    uint64_t leftover_size = 0;
     int rc = open_temp(writer, err);
     if (rc == FIRN_OK) {
         rc = firn_os_file_lock(writer->file, FIRN_OS_LOCK_EXCLUSIVE, err);

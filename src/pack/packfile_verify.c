@@ -21,8 +21,10 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/sort.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
 #include "pack/packfile_internal.h"
@@ -61,7 +63,7 @@ struct verifying {
 static int
 judge(struct verifying *verifying, int rc, const firn_hash *hash, const firn_error *err)
 {
-    if (rc != FIRN_CORRUPT && rc != FIRN_NEWER && rc != FIRN_IO && rc != FIRN_NOT_FOUND) {
+    if (rc != FIRN_CORRUPT && rc != FIRN_NEWER && rc != FIRN_IO) {
         return rc;
     }
     if (verifying->damage_count++ == 0) {
@@ -75,35 +77,12 @@ judge(struct verifying *verifying, int rc, const firn_hash *hash, const firn_err
 
 /* ---- tiles ---- */
 
-static void
-sift_down(struct tile *tiles, size_t root, size_t count)
+static int
+compare_tiles(const void *a, const void *b)
 {
-    for (size_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count && tiles[child].ref.offset < tiles[child + 1].ref.offset) {
-            child++;
-        }
-        if (tiles[root].ref.offset >= tiles[child].ref.offset) {
-            return;
-        }
-        struct tile moving = tiles[root];
-        tiles[root] = tiles[child];
-        tiles[child] = moving;
-    }
-}
-
-/* In place, and n log n also for what somebody arranged. */
-static void
-sort_tiles(struct tile *tiles, size_t count)
-{
-    for (size_t i = count / 2; i-- > 0;) {
-        sift_down(tiles, i, count);
-    }
-    for (size_t last = count; last-- > 1;) {
-        struct tile largest = tiles[0];
-        tiles[0] = tiles[last];
-        tiles[last] = largest;
-        sift_down(tiles, 0, last);
-    }
+    uint64_t left = ((const struct tile *)a)->ref.offset;
+    uint64_t right = ((const struct tile *)b)->ref.offset;
+    return (left > right) - (left < right);
 }
 
 static int
@@ -134,7 +113,7 @@ collect_tiles(struct verifying *verifying, firn_error *err)
     }
     CHECK(at == count);
     verifying->tile_count = count;
-    sort_tiles(tiles, count);
+    firn_sort(tiles, count, sizeof tiles[0], compare_tiles);
     return FIRN_OK;
 }
 
@@ -277,10 +256,11 @@ verify_body(struct verifying *verifying)
             goto out;
         }
         /* What lies outside the body was refused above. */
-        if (tile->ref.offset < body_end && firn_block_reader_span(&tile->ref) <= body_end) {
-            end = tile->ref.offset + firn_block_reader_span(&tile->ref);
+        uint64_t span = firn_block_reader_span(&tile->ref);
+        if (firn_range_inside(tile->ref.offset, span, body_end)) {
+            end = tile->ref.offset + span;
         }
-        FIRN_TRY(verify_chunks(verifying, end < body_end ? end : body_end));
+        FIRN_TRY(verify_chunks(verifying, end));
     }
     FIRN_TRY(verify_place(verifying, end, body_end));
     FIRN_TRY(verify_chunks(verifying, body_end));
@@ -410,9 +390,7 @@ report(const struct verifying *verifying, firn_error *err)
         *err = verifying->first;
         return err->code;
     }
-    int rc = verifying->first.code;
-    return firn_error_set(err, rc == FIRN_NOT_FOUND ? FIRN_CORRUPT : rc,
-                          "%llu damaged parts, first %s",
+    return firn_error_set(err, verifying->first.code, "%llu damaged parts, first %s",
                           (unsigned long long)verifying->damage_count, verifying->first.text);
 }
 
