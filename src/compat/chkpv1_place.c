@@ -66,8 +66,7 @@ remove_leftover(struct firn_os_dir *dir, const char *name)
     struct firn_os_file *file = NULL;
     if (firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, NULL) == FIRN_OK &&
         firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, NULL) == FIRN_OK) {
-        int ignored = firn_os_remove_file(dir, name, NULL);
-        (void)ignored;
+        FIRN_IGNORE(firn_os_remove_file(dir, name, NULL));
     }
     firn_os_file_close(file);
 }
@@ -161,8 +160,7 @@ firn_chkpv1_place_discard(struct firn_chkpv1_place *place)
 {
     if (place->temp_name[0] != '\0') {
         /* Best effort: what stays is removed by the next create. */
-        int ignored = firn_os_remove_file(place->dir, place->temp_name, NULL);
-        (void)ignored;
+        FIRN_IGNORE(firn_os_remove_file(place->dir, place->temp_name, NULL));
         place->temp_name[0] = '\0';
     }
     firn_os_file_close(place->file);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz/fuzz_chkp.c: reading CHKP packs that anybody may have made.
+ *
+ * Input: one byte of flags, four of the size of the .dat (little-endian), the .dat, and the rest the .idx. Flags: 1 no
+ * .idx; 2 the .dat gets the name of its content, as a forger would give it; 4 the .idx is made from the .dat.
+ *
+ * Held: what is read has the hash that was asked for; what is listed is found; and a pack that verifies can be read
+ * whole.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "compat/chkpv1.h"
+#include "compat/chkpv1_format.h"
+#include "os/os_memory.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { FLAG_NO_INDEX = 1, FLAG_NAME = 2, FLAG_INDEX = 4, INPUT_HEAD_SIZE = 5, LISTED_MAX = 200 };
+
+struct found {
+    struct firn_chkpv1 *pack;
+    bool is_verified;
+    unsigned count;
+};
+
+static void
+write_file(struct firn_os_dir *dir, const char *name, firn_slice bytes)
+{
+    struct firn_os_file *file;
+    CHECK(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, NULL) ==
+          FIRN_OK);
+    if (bytes.size > 0) {
+        CHECK(firn_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
+    }
+    firn_os_file_close(file);
+}
+
+static void
+name_content(firn_slice dat, char name[FIRN_CHKP_NAME_SIZE])
+{
+    firn_hash hash;
+    struct firn_blake3_hash state;
+    if (dat.size < FIRN_CHKPV1_HEADER_SIZE) {
+        return;
+    }
+    firn_blake3_hash_init(&state);
+    firn_blake3_hash_update(&state, dat.data + FIRN_CHKPV1_HEADER_SIZE,
+                            dat.size - FIRN_CHKPV1_HEADER_SIZE);
+    firn_blake3_hash_update(&state, dat.data, FIRN_CHKPV1_HEADER_SIZE);
+    firn_blake3_hash_final(&state, &hash);
+    firn_hex_encode(hash.bytes, FIRN_CHKPV1_NAME_DIGITS / 2, name);
+}
+
+static int
+read_entry(void *ctx, const firn_chkp_entry *entry)
+{
+    struct found *found = ctx;
+    firn_chkp_entry again;
+    uint8_t *data;
+    size_t size;
+    firn_hash hash;
+    /* Of an object that is listed twice the first entry is found. */
+    CHECK(firn_chkpv1_locate(found->pack, &entry->hash, &again, NULL) == FIRN_OK);
+    int rc = firn_chkpv1_read(found->pack, &entry->hash, SIZE_MAX, &data, &size, NULL);
+    CHECK(rc == FIRN_OK || !found->is_verified);
+    if (rc == FIRN_OK) {
+        firn_blake3_hash_of(data, size, &hash);
+        CHECK(firn_hash_equal(&hash, &entry->hash));
+        firn_free(data);
+    }
+    return ++found->count < LISTED_MAX ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static void
+read_pack(struct firn_os_dir *dir, const char *name, const firn_chkp_options *options)
+{
+    firn_error err;
+    bool is_there = true;
+    struct found found = {NULL, false, 0};
+    static const firn_hash absent = {{1, 2, 3}};
+    if (firn_chkpv1_open(dir, name, options, &found.pack, &err) != FIRN_OK) {
+        return;
+    }
+    found.is_verified = firn_chkpv1_verify(found.pack, NULL, NULL, &err) == FIRN_OK;
+    int rc = firn_chkpv1_contains(found.pack, &absent, &is_there, &err);
+    CHECK(rc == FIRN_OK || !found.is_verified);
+    rc = firn_chkpv1_list(found.pack, read_entry, &found, &err);
+    CHECK(rc == FIRN_OK || rc == FIRN_CANCELLED || !found.is_verified);
+    firn_chkpv1_close(found.pack);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char name[FIRN_CHKP_NAME_SIZE] = "153248292f8297b9";
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    firn_chkp_options options = FIRN_CHKP_OPTIONS_INIT;
+    options.object_size_max = 1 << 20;
+    options.index_memory_max = 1 << 20;
+    if (size < INPUT_HEAD_SIZE) {
+        return 0;
+    }
+    unsigned flags = data[0];
+    size_t dat_size = firn_load_le32(data + 1);
+    if (dat_size > size - INPUT_HEAD_SIZE) {
+        dat_size = size - INPUT_HEAD_SIZE;
+    }
+    firn_slice dat = firn_bytes(data + INPUT_HEAD_SIZE, dat_size);
+    firn_slice idx = firn_bytes(dat.data + dat_size, size - INPUT_HEAD_SIZE - dat_size);
+    CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
+    if (flags & FLAG_NAME) {
+        name_content(dat, name);
+    }
+    write_file(dir, firn_chkpv1_format_dat_name(name).text, dat);
+    if ((flags & FLAG_NO_INDEX) == 0) {
+        write_file(dir, firn_chkpv1_format_idx_name(name).text, idx);
+    }
+    if (flags & FLAG_INDEX) {
+        FIRN_IGNORE(firn_chkpv1_rebuild_index(dir, name, &options, NULL));
+    }
+    read_pack(dir, name, &options);
+    options.ignore_index = true;
+    read_pack(dir, name, &options);
+    firn_os_dir_close(dir);
+    firn_os_memory_destroy(os);
+    return 0;
+}
