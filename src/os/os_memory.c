@@ -176,6 +176,7 @@ static const struct firn_os_ops ops = {
     .file_lock = firn_os_memory_file_lock,
     .file_unlock = firn_os_memory_file_unlock,
     .file_lose_unsynced = firn_os_memory_file_lose_unsynced,
+    .dir_lose_unsynced = firn_os_memory_dir_lose_unsynced,
     .set_mode = firn_os_memory_node_set_mode,
     .set_owner = firn_os_memory_node_set_owner,
     .set_mtime = firn_os_memory_node_set_mtime,

@@ -327,3 +327,15 @@ firn_os_memory_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
     *out = fs->space_bytes > fs->used_bytes ? fs->space_bytes - fs->used_bytes : 0;
     return 0;
 }
+
+void
+firn_os_memory_dir_lose_unsynced(struct firn_os_dir *dir)
+{
+    struct firn_os_memory_inode *inode;
+    if (firn_os_memory_begin_dir(dir, FIRN_OS_MEMORY_ASKS, &inode) != 0) {
+        return;
+    }
+    for (inode = inode->fs->inodes; inode != NULL; inode = inode->next) {
+        firn_os_memory_data_lose(inode);
+    }
+}

@@ -258,6 +258,7 @@ int firn_os_memory_dir_sync(struct firn_os_dir *dir);
 int firn_os_memory_dir_sync_filesystem(struct firn_os_dir *dir);
 int firn_os_memory_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out);
 int firn_os_memory_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out);
+void firn_os_memory_dir_lose_unsynced(struct firn_os_dir *dir);
 
 int firn_os_memory_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode);
 int firn_os_memory_name_remove_file(struct firn_os_dir *dir, const char *name);

@@ -94,6 +94,8 @@ struct firn_os_ops {
     /* What a failed sync does to a file: the pages that were not durable count as clean and are lost. NULL where that
      * cannot be simulated. */
     void (*file_lose_unsynced)(struct firn_os_file *file);
+    /* The same for all files of the file system. */
+    void (*dir_lose_unsynced)(struct firn_os_dir *dir);
 
     int (*set_mode)(struct firn_os_node node, uint32_t mode);
     int (*set_owner)(struct firn_os_node node, uint32_t uid, uint32_t gid);

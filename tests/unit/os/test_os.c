@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os: the same suite over the real disk, with and without openat2, and over the machine in memory. Each test
- * works in an empty directory and leaks nothing.
+ * unit/os: the same suite over the real disk, with and without openat2, and over the machine in memory, and over
+ * each through an implementation that could make calls fail but does not. Each test works in an empty directory and leaks nothing.
  */
 #include "suite.h"
 
 #include <sys/stat.h>
 
+#include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "os/os_posix.h"
 #include "support/test_alloc.h"
@@ -69,6 +70,61 @@ teardown_memory(void **state)
     return 0;
 }
 
+static struct firn_os *inner;
+
+static int
+setup_fault(void **state)
+{
+    firn_error err;
+    test_alloc_install();
+    current = (struct suite){.real = false};
+    TEST_OK(firn_os_memory_create(1, &inner, &err), &err);
+    TEST_OK(firn_os_fault_create(inner, &current.os, &err), &err);
+    current.dir = test_os_root(current.os);
+    *state = &current;
+    return 0;
+}
+
+static int
+teardown_fault(void **state)
+{
+    (void)state;
+    assert_int_equal(firn_os_fault_hits(current.os), 0);
+    firn_os_dir_close(current.dir);
+    firn_os_fault_destroy(current.os);
+    firn_os_memory_destroy(inner);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+    return 0;
+}
+
+static int
+setup_fault_over_posix(void **state)
+{
+    firn_error err;
+    int rc = setup_posix(state);
+    struct firn_os_dir *real = current.dir;
+    TEST_OK(firn_os_fault_create(current.os, &current.os, &err), &err);
+    TEST_OK(firn_os_dir_open_path(current.os, firn_os_dir_path(real), &current.dir, &err), &err);
+    firn_os_dir_close(real);
+    return rc;
+}
+
+static int
+teardown_fault_over_posix(void **state)
+{
+    struct firn_os *fault = current.os;
+    int rc = 0;
+    firn_error err;
+    struct firn_os_dir *real;
+    TEST_OK(firn_os_dir_open_path(firn_os_default(), firn_os_dir_path(current.dir), &real, &err),
+            &err);
+    firn_os_dir_close(current.dir);
+    firn_os_fault_destroy(fault);
+    current.dir = real;
+    return rc + teardown_posix(state);
+}
+
 static int
 run_suite(const char *implementation, CMFixtureFunction setup, CMFixtureFunction teardown)
 {
@@ -83,5 +139,7 @@ main(void)
     (void)umask(022);
     return run_suite("os: posix", setup_posix, teardown_posix) +
            run_suite("os: posix without openat2", setup_by_hand, teardown_by_hand) +
-           run_suite("os: memory", setup_memory, teardown_memory);
+           run_suite("os: memory", setup_memory, teardown_memory) +
+           run_suite("os: fault over memory", setup_fault, teardown_fault) +
+           run_suite("os: fault over posix", setup_fault_over_posix, teardown_fault_over_posix);
 }
