@@ -53,7 +53,7 @@ enum { FIRN_BLOCK_SECTIONS_MAX = 1 << 16 };
 struct firn_block_writer;
 
 /* Creates <name> + ".tmp" in dir (borrowed until destroy), mode 0600, or takes over what a crash left there; FIRN_BUSY
- * while another writer holds it. That `name` is taken is found at finish. */
+ * while another writer holds it. FIRN_EXISTS if `name` is taken now; finish asks again. */
 FIRN_MUST_CHECK int firn_block_writer_create(struct firn_os_dir *dir, const char *name,
                                              enum firn_block_file_kind kind,
                                              struct firn_block_writer **out, firn_error *err);

@@ -260,11 +260,25 @@ take_temp(struct firn_block_writer *writer, firn_error *err)
     return leftover_size == 0 ? FIRN_OK : firn_os_file_truncate(writer->file, 0, err);
 }
 
+/* Early, so that work is not done in vain; rename has the last word. Judges the name itself, too. */
+static int
+check_name_is_free(struct firn_block_writer *writer, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(writer->dir, writer->name, &stat, err);
+    if (rc == FIRN_OK) {
+        return firn_error_set(err, FIRN_EXISTS, "'%s/%s' exists", firn_os_dir_path(writer->dir),
+                              writer->name);
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 static int
 start_file(struct firn_block_writer *writer, firn_error *err)
 {
     int rc;
     struct firn_os *os = firn_os_dir_os(writer->dir);
+    FIRN_TRY(check_name_is_free(writer, err));
     FIRN_TRY(firn_os_random(os, writer->id.bytes, sizeof writer->id.bytes, err));
     FIRN_TRY(take_temp(writer, err));
     uint64_t offset;
