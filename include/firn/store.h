@@ -9,7 +9,9 @@
  *   it survives the process, not a power cut; firn_store_sync() makes all earlier commits durable.
  * - After a crash the store shows a prefix of the commits in order, each whole.
  * - A failed write or sync latches the handle: later commits return FIRN_FAILED until the store is closed and opened
- *   again; reads go on.
+ *   again; reads go on. A commit that failed so is not seen through this handle; after the next opening it is there whole
+ *   or not at all. Refusals (FIRN_LIMIT, FIRN_INVALID, FIRN_NO_MEMORY) leave no trace and latch nothing; the one
+ *   exception is memory that runs out while a large batch is taken over, which latches like a failed write.
  * - A store, its keyspaces and firn_get, firn_put, firn_delete, firn_write may be used by several threads at once. A
  *   batch or a cursor belongs to one thread at a time.
  * - Close cursors before the store: firn_store_close with open cursors fails with FIRN_MISUSE and changes nothing.
@@ -54,7 +56,7 @@ typedef struct firn_store_options {
     bool fail_if_exists;        /* default false */
     bool read_only;             /* default false; never writes anything, takes no lock */
     firn_durability durability; /* default FULL */
-    int64_t lock_timeout_ms;    /* how long to wait for another writer; default 0 */
+    int64_t lock_timeout_ms;    /* how long to wait for another writer, ≥ 0; default 0 */
 } firn_store_options;
 #define FIRN_STORE_OPTIONS_INIT                                                    \
     {                                                                              \

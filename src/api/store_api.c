@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/store_api.c: the public face of the store: arguments are checked here, everything else is store/'s.
+ *
+ * Keyspaces whose names begin with "firn." are firn's own: here they cannot be opened and are not listed.
+ */
+#include "api/api_check.h"
+#include "api/api_options.h"
+#include "base/buf.h"
+#include "firn/store.h"
+#include "os/os.h"
+#include "store/db.h"
+
+static bool
+is_slice(firn_slice slice)
+{
+    return slice.size == 0 || slice.data != NULL;
+}
+
+static bool
+is_durability(firn_durability durability)
+{
+    return durability == FIRN_DURABILITY_DEFAULT || durability == FIRN_DURABILITY_FULL ||
+           durability == FIRN_DURABILITY_OS;
+}
+
+static bool
+is_system(const char *name)
+{
+    return strncmp(name, FIRN_DB_SYSTEM_PREFIX, sizeof FIRN_DB_SYSTEM_PREFIX - 1) == 0;
+}
+
+/* ---- stores ---- */
+
+int
+firn_store_open(const char *path, const firn_store_options *options, firn_store **out,
+                firn_error *err)
+{
+    firn_store_options given = FIRN_STORE_OPTIONS_INIT;
+    API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(is_durability(given.durability), err, "the durability is none of firn_durability");
+    API_REQUIRE(given.lock_timeout_ms >= 0, err, "lock_timeout_ms must not be negative");
+    const struct firn_db_options inner = {.create_if_missing = given.create_if_missing,
+                                          .fail_if_exists = given.fail_if_exists,
+                                          .read_only = given.read_only,
+                                          .durability = given.durability,
+                                          .lock_timeout_ms = given.lock_timeout_ms};
+    return firn_db_path_open(firn_os_default(), path, &inner, out, err);
+}
+
+int
+firn_store_close(firn_store *store, firn_error *err)
+{
+    return firn_db_close(store, err);
+}
+
+int
+firn_store_sync(firn_store *store, firn_error *err)
+{
+    API_REQUIRE(store != NULL, err, "store must not be NULL");
+    return firn_db_sync(store, err);
+}
+
+int
+firn_store_check(firn_store *store, void (*on_damage)(void *ctx, const char *text), void *ctx,
+                 firn_check_report *report, firn_error *err)
+{
+    firn_check_report found = {.size = sizeof found};
+    API_REQUIRE(store != NULL, err, "store must not be NULL");
+    API_REQUIRE(report == NULL || api_options_is_size(report->size), err,
+                "report.size must be set to sizeof(firn_check_report)");
+    int rc = firn_db_check(store, on_damage, ctx, &found, err);
+    if (report != NULL) {
+        api_options_write(report, &found, sizeof found);
+    }
+    return rc;
+}
+
+/* ---- keyspaces ---- */
+
+int
+firn_keyspace_open(firn_store *store, const char *name, const void *reserved, firn_keyspace **out,
+                   firn_error *err)
+{
+    API_REQUIRE(store != NULL && name != NULL && out != NULL, err,
+                "store, name and out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
+    if (is_system(name)) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "names of keyspaces that begin with \"%s\" are kept for firn itself",
+                              FIRN_DB_SYSTEM_PREFIX);
+    }
+    return firn_db_keyspace_open(store, name, out, err);
+}
+
+struct listing {
+    int (*visit)(void *ctx, const char *name);
+    void *ctx;
+};
+
+static int
+visit_public(void *ctx, const char *name)
+{
+    const struct listing *listing = ctx;
+    return is_system(name) ? FIRN_OK : listing->visit(listing->ctx, name);
+}
+
+int
+firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name), void *ctx,
+                   firn_error *err)
+{
+    API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
+    struct listing listing = {visit, ctx};
+    return firn_db_keyspace_list(store, visit_public, &listing, err);
+}
+
+/* ---- single commits and reads ---- */
+
+static int
+read_write_options(const firn_write_options *options, firn_durability *out, firn_error *err)
+{
+    firn_write_options given = FIRN_WRITE_OPTIONS_INIT;
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(is_durability(given.durability), err, "the durability is none of firn_durability");
+    *out = given.durability;
+    return FIRN_OK;
+}
+
+int
+firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
+         const firn_write_options *options, firn_error *err)
+{
+    firn_durability durability;
+    API_REQUIRE(keyspace != NULL && is_slice(key) && is_slice(value), err,
+                "keyspace, key and value must not be NULL");
+    int rc = read_write_options(options, &durability, err);
+    return rc != FIRN_OK ? rc : firn_db_put(keyspace, key, value, durability, err);
+}
+
+int
+firn_delete(firn_keyspace *keyspace, firn_slice key, const firn_write_options *options,
+            firn_error *err)
+{
+    firn_durability durability;
+    API_REQUIRE(keyspace != NULL && is_slice(key), err, "keyspace and key must not be NULL");
+    int rc = read_write_options(options, &durability, err);
+    return rc != FIRN_OK ? rc : firn_db_delete(keyspace, key, durability, err);
+}
+
+int
+firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_size, firn_error *err)
+{
+    API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
+    *out = NULL;
+    *out_size = 0;
+    API_REQUIRE(keyspace != NULL && is_slice(key), err, "keyspace and key must not be NULL");
+    struct firn_buf value = {0};
+    int rc = firn_db_get(keyspace, key, &value, err);
+    /* An empty value has an address too. */
+    if (rc == FIRN_OK && value.data == NULL && firn_buf_reserve(&value, 1) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a value");
+    }
+    if (rc != FIRN_OK) {
+        firn_buf_deinit(&value);
+        return rc;
+    }
+    *out = value.data;
+    *out_size = value.size;
+    return FIRN_OK;
+}
+
+/* ---- batches ---- */
+
+int
+firn_batch_create(firn_batch **out, firn_error *err)
+{
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    return firn_db_batch_create(out, err);
+}
+
+void
+firn_batch_destroy(firn_batch *batch)
+{
+    firn_db_batch_destroy(batch);
+}
+
+void
+firn_batch_clear(firn_batch *batch)
+{
+    if (batch != NULL) {
+        firn_db_batch_clear(batch);
+    }
+}
+
+size_t
+firn_batch_count(const firn_batch *batch)
+{
+    return batch == NULL ? 0 : firn_db_batch_count(batch);
+}
+
+int
+firn_batch_put(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_slice value,
+               firn_error *err)
+{
+    API_REQUIRE(batch != NULL && keyspace != NULL && is_slice(key) && is_slice(value), err,
+                "batch, keyspace, key and value must not be NULL");
+    return firn_db_batch_put(batch, keyspace, key, value, err);
+}
+
+int
+firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_error *err)
+{
+    API_REQUIRE(batch != NULL && keyspace != NULL && is_slice(key), err,
+                "batch, keyspace and key must not be NULL");
+    return firn_db_batch_delete(batch, keyspace, key, err);
+}
+
+int
+firn_write(firn_store *store, const firn_batch *batch, const firn_write_options *options,
+           firn_error *err)
+{
+    firn_durability durability;
+    API_REQUIRE(store != NULL && batch != NULL, err, "store and batch must not be NULL");
+    int rc = read_write_options(options, &durability, err);
+    return rc != FIRN_OK ? rc : firn_db_write(store, batch, durability, err);
+}
+
+/* ---- cursors ---- */
+
+int
+firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, firn_cursor **out,
+                 firn_error *err)
+{
+    firn_cursor_options given = FIRN_CURSOR_OPTIONS_INIT;
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const firn_slice lower = firn_bytes(given.lower, given.lower_size);
+    const firn_slice upper = firn_bytes(given.upper, given.upper_size);
+    const firn_slice prefix = firn_bytes(given.prefix, given.prefix_size);
+    API_REQUIRE(is_slice(lower) && is_slice(upper) && is_slice(prefix), err,
+                "a bound of a cursor is NULL and has a size");
+    const struct firn_db_cursor_options inner = {.lower = lower.data == NULL ? NULL : &lower,
+                                                 .upper = upper.data == NULL ? NULL : &upper,
+                                                 .prefix = prefix.data == NULL ? NULL : &prefix};
+    return firn_db_cursor_open(keyspace, &inner, out, err);
+}
+
+void
+firn_cursor_close(firn_cursor *cursor)
+{
+    firn_db_cursor_close(cursor);
+}
+
+int
+firn_cursor_first(firn_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
+    return firn_db_cursor_first(cursor, err);
+}
+
+int
+firn_cursor_last(firn_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
+    return firn_db_cursor_last(cursor, err);
+}
+
+int
+firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL && is_slice(key), err, "cursor and key must not be NULL");
+    return firn_db_cursor_seek(cursor, key, err);
+}
+
+int
+firn_cursor_seek_before(firn_cursor *cursor, firn_slice key, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL && is_slice(key), err, "cursor and key must not be NULL");
+    return firn_db_cursor_seek_before(cursor, key, err);
+}
+
+int
+firn_cursor_next(firn_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
+    return firn_db_cursor_next(cursor, err);
+}
+
+int
+firn_cursor_prev(firn_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
+    return firn_db_cursor_prev(cursor, err);
+}
+
+bool
+firn_cursor_valid(const firn_cursor *cursor)
+{
+    return cursor != NULL && firn_db_cursor_valid(cursor);
+}
+
+firn_slice
+firn_cursor_key(const firn_cursor *cursor)
+{
+    return cursor == NULL ? firn_bytes(NULL, 0) : firn_db_cursor_key(cursor);
+}
+
+firn_slice
+firn_cursor_value(const firn_cursor *cursor)
+{
+    return cursor == NULL ? firn_bytes(NULL, 0) : firn_db_cursor_value(cursor);
+}

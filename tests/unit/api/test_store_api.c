@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/api: the public store on the real disk: what an application does, and every argument that cannot be meant.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "firn/firn.h"
+
+static firn_error err;
+
+#define OK(expression) assert_int_equal((expression), FIRN_OK)
+
+/* An empty directory, and a path in it at which nothing is yet. */
+struct place {
+    char dir[64];
+    char store[96];
+};
+
+static void
+place_init(struct place *place)
+{
+    (void)snprintf(place->dir, sizeof place->dir, "/tmp/firn-test-XXXXXX");
+    assert_non_null(mkdtemp(place->dir));
+    (void)snprintf(place->store, sizeof place->store, "%s/app.firn", place->dir);
+}
+
+static void
+place_deinit(struct place *place)
+{
+    static const char *const names[] = {"FIRN", "LOCK", "wal-000001.log", "wal-000002.log"};
+    char path[128];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", place->store, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(place->store);
+    assert_int_equal(rmdir(place->dir), 0);
+}
+
+static firn_keyspace *
+open_keyspace(firn_store *store, const char *name)
+{
+    firn_keyspace *keyspace;
+    OK(firn_keyspace_open(store, name, NULL, &keyspace, &err));
+    return keyspace;
+}
+
+static void
+an_application_stores_and_finds(void **state)
+{
+    (void)state;
+    struct place place;
+    place_init(&place);
+    firn_store *store;
+    OK(firn_store_open(place.store, NULL, &store, &err));
+    struct stat stat_of;
+    assert_int_equal(stat(place.store, &stat_of), 0);
+    assert_int_equal(stat_of.st_mode & 07777, 0700);
+    firn_keyspace *users = open_keyspace(store, "users");
+    firn_write_options fast = FIRN_WRITE_OPTIONS_INIT;
+    fast.durability = FIRN_DURABILITY_OS;
+    OK(firn_put(users, firn_str("ada"), firn_str("1815"), NULL, &err));
+    OK(firn_put(users, firn_str("grace"), firn_str("1906"), &fast, &err));
+    OK(firn_put(users, firn_str("empty"), firn_bytes(NULL, 0), &fast, &err));
+    OK(firn_delete(users, firn_str("nobody"), NULL, &err));
+    firn_batch *batch;
+    OK(firn_batch_create(&batch, &err));
+    OK(firn_batch_put(batch, users, firn_str("alan"), firn_str("1912"), &err));
+    OK(firn_batch_delete(batch, users, firn_str("ada"), &err));
+    assert_int_equal(firn_batch_count(batch), 2);
+    OK(firn_write(store, batch, NULL, &err));
+    firn_batch_clear(batch);
+    assert_int_equal(firn_batch_count(batch), 0);
+    firn_batch_destroy(batch);
+    OK(firn_store_sync(store, &err));
+
+    uint8_t *value;
+    size_t size;
+    OK(firn_get(users, firn_str("alan"), &value, &size, &err));
+    assert_int_equal(size, 4);
+    assert_memory_equal(value, "1912", 4);
+    firn_release(value);
+    OK(firn_get(users, firn_str("empty"), &value, &size, &err));
+    assert_non_null(value);
+    assert_int_equal(size, 0);
+    firn_release(value);
+    firn_release(NULL);
+    assert_int_equal(firn_get(users, firn_str("ada"), &value, &size, &err), FIRN_NOT_FOUND);
+    assert_null(value);
+    assert_int_equal(size, 0);
+
+    firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
+    options.lower = "b";
+    options.lower_size = 1;
+    options.upper = "f";
+    options.upper_size = 1;
+    firn_cursor *cursor;
+    OK(firn_cursor_open(users, &options, &cursor, &err));
+    OK(firn_cursor_first(cursor, &err));
+    assert_true(firn_cursor_valid(cursor));
+    assert_int_equal(firn_cursor_key(cursor).size, 5);
+    assert_memory_equal(firn_cursor_key(cursor).data, "empty", 5);
+    assert_int_equal(firn_cursor_value(cursor).size, 0);
+    OK(firn_cursor_next(cursor, &err));
+    assert_false(firn_cursor_valid(cursor));
+    assert_int_equal(firn_cursor_next(cursor, &err), FIRN_MISUSE);
+    OK(firn_cursor_last(cursor, &err));
+    OK(firn_cursor_prev(cursor, &err));
+    assert_int_equal(firn_cursor_prev(cursor, &err), FIRN_MISUSE);
+    OK(firn_cursor_seek(cursor, firn_str("c"), &err));
+    assert_true(firn_cursor_valid(cursor));
+    OK(firn_cursor_seek_before(cursor, firn_str("c"), &err));
+    assert_false(firn_cursor_valid(cursor));
+    assert_int_equal(firn_store_close(store, &err), FIRN_MISUSE);
+    firn_cursor_close(cursor);
+
+    firn_check_report report = {.size = sizeof report};
+    OK(firn_store_check(store, NULL, NULL, &report, &err));
+    assert_int_equal(report.entries, 3);
+    assert_int_equal(report.keyspaces, 1);
+    assert_int_equal(report.log_records, 6);
+    OK(firn_store_check(store, NULL, NULL, NULL, &err));
+    OK(firn_store_close(store, &err));
+    OK(firn_store_close(NULL, &err));
+    place_deinit(&place);
+}
+
+static int
+count_name(void *ctx, const char *name)
+{
+    assert_int_not_equal(strncmp(name, "firn.", 5), 0);
+    ++*(int *)ctx;
+    return FIRN_OK;
+}
+
+static void
+names_of_firn_itself_are_refused(void **state)
+{
+    (void)state;
+    struct place place;
+    place_init(&place);
+    firn_store *store;
+    firn_keyspace *keyspace;
+    OK(firn_store_open(place.store, NULL, &store, &err));
+    assert_int_equal(firn_keyspace_open(store, "firn.objects", NULL, &keyspace, &err),
+                     FIRN_INVALID);
+    assert_null(keyspace);
+    assert_non_null(strstr(err.text, "firn itself"));
+    (void)open_keyspace(store, "firn");
+    (void)open_keyspace(store, "firns");
+    int count = 0;
+    OK(firn_keyspace_list(store, count_name, &count, &err));
+    assert_int_equal(count, 2);
+    OK(firn_store_close(store, &err));
+    place_deinit(&place);
+}
+
+static void
+structures_of_other_versions_are_understood(void **state)
+{
+    (void)state;
+    struct place place;
+    place_init(&place);
+    firn_store *store;
+
+    /* A caller that knew only the first three fields. */
+    firn_store_options older = FIRN_STORE_OPTIONS_INIT;
+    older.size = offsetof(firn_store_options, durability);
+    older.durability = (firn_durability)77;
+    older.lock_timeout_ms = -1;
+    OK(firn_store_open(place.store, &older, &store, &err));
+    OK(firn_store_close(store, &err));
+
+    /* One that knows more than we do. */
+    struct {
+        firn_store_options known;
+        uint64_t more;
+    } newer = {.known = FIRN_STORE_OPTIONS_INIT};
+    newer.known.size = sizeof newer;
+    OK(firn_store_open(place.store, &newer.known, &store, &err));
+    struct {
+        firn_check_report known;
+        uint64_t more;
+    } report = {.known = {.size = sizeof report}, .more = 99};
+    OK(firn_store_check(store, NULL, NULL, &report.known, &err));
+    assert_int_equal(report.more, 0);
+    assert_int_equal(report.known.size, sizeof report);
+    firn_check_report part = {.size = offsetof(firn_check_report, log_records), .log_records = 99};
+    OK(firn_store_check(store, NULL, NULL, &part, &err));
+    assert_int_equal(part.log_records, 99);
+    OK(firn_store_close(store, &err));
+    newer.more = 1;
+    assert_int_equal(firn_store_open(place.store, &newer.known, &store, &err), FIRN_UNSUPPORTED);
+    assert_null(store);
+    firn_store_options unset = {0};
+    assert_int_equal(firn_store_open(place.store, &unset, &store, &err), FIRN_INVALID);
+    unset.size = SIZE_MAX;
+    assert_int_equal(firn_store_open(place.store, &unset, &store, &err), FIRN_INVALID);
+    place_deinit(&place);
+}
+
+static void
+arguments_that_cannot_be_meant_are_refused(void **state)
+{
+    (void)state;
+    struct place place;
+    place_init(&place);
+    firn_store *store = NULL;
+    firn_keyspace *keyspace;
+    firn_cursor *cursor;
+    firn_batch *batch;
+    uint8_t *value;
+    size_t size;
+    const firn_slice hole = {NULL, 1};
+    const firn_slice key = {(const uint8_t *)"k", 1};
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+
+    assert_int_equal(firn_store_open(NULL, NULL, &store, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_open(place.store, NULL, NULL, NULL), FIRN_INVALID);
+    assert_int_equal(firn_store_open("", NULL, &store, &err), FIRN_INVALID);
+    options.lock_timeout_ms = -1;
+    assert_int_equal(firn_store_open(place.store, &options, &store, &err), FIRN_INVALID);
+    options.lock_timeout_ms = 0;
+    options.durability = (firn_durability)3;
+    assert_int_equal(firn_store_open(place.store, &options, &store, &err), FIRN_INVALID);
+    OK(firn_store_open(place.store, NULL, &store, &err));
+
+    assert_int_equal(firn_store_sync(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_check(NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
+    firn_check_report report = {0};
+    assert_int_equal(firn_store_check(store, NULL, NULL, &report, &err), FIRN_INVALID);
+    assert_int_equal(firn_keyspace_open(NULL, "k", NULL, &keyspace, &err), FIRN_INVALID);
+    assert_int_equal(firn_keyspace_open(store, NULL, NULL, &keyspace, &err), FIRN_INVALID);
+    assert_int_equal(firn_keyspace_open(store, "k", NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_keyspace_open(store, "k", "x", &keyspace, &err), FIRN_INVALID);
+    assert_int_equal(firn_keyspace_list(store, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_keyspace_list(NULL, count_name, NULL, &err), FIRN_INVALID);
+    keyspace = open_keyspace(store, "k");
+
+    firn_write_options write = FIRN_WRITE_OPTIONS_INIT;
+    write.durability = (firn_durability)9;
+    assert_int_equal(firn_put(NULL, key, key, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_put(keyspace, hole, key, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_put(keyspace, key, hole, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_put(keyspace, key, key, &write, &err), FIRN_INVALID);
+    assert_int_equal(firn_delete(NULL, key, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_delete(keyspace, hole, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_delete(keyspace, key, &write, &err), FIRN_INVALID);
+    assert_int_equal(firn_get(NULL, key, &value, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_get(keyspace, hole, &value, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_get(keyspace, key, NULL, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_get(keyspace, key, &value, NULL, &err), FIRN_INVALID);
+
+    assert_int_equal(firn_batch_create(NULL, &err), FIRN_INVALID);
+    OK(firn_batch_create(&batch, &err));
+    assert_int_equal(firn_batch_put(NULL, keyspace, key, key, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_put(batch, NULL, key, key, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_put(batch, keyspace, hole, key, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_put(batch, keyspace, key, hole, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_delete(batch, keyspace, hole, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_delete(batch, NULL, key, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_delete(NULL, keyspace, key, &err), FIRN_INVALID);
+    assert_int_equal(firn_write(NULL, batch, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_write(store, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_write(store, batch, &write, &err), FIRN_INVALID);
+    firn_batch_clear(NULL);
+    firn_batch_destroy(NULL);
+    assert_int_equal(firn_batch_count(NULL), 0);
+    firn_batch_destroy(batch);
+
+    firn_cursor_options bounds = FIRN_CURSOR_OPTIONS_INIT;
+    assert_int_equal(firn_cursor_open(NULL, NULL, &cursor, &err), FIRN_INVALID);
+    assert_int_equal(firn_cursor_open(keyspace, NULL, NULL, &err), FIRN_INVALID);
+    bounds.prefix_size = 1;
+    assert_int_equal(firn_cursor_open(keyspace, &bounds, &cursor, &err), FIRN_INVALID);
+    assert_int_equal(firn_cursor_first(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_cursor_last(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_cursor_next(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_cursor_prev(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_cursor_seek(NULL, key, &err), FIRN_INVALID);
+    assert_int_equal(firn_cursor_seek_before(NULL, key, &err), FIRN_INVALID);
+    OK(firn_cursor_open(keyspace, NULL, &cursor, &err));
+    assert_int_equal(firn_cursor_seek(cursor, hole, &err), FIRN_INVALID);
+    assert_int_equal(firn_cursor_seek_before(cursor, hole, &err), FIRN_INVALID);
+    firn_cursor_close(cursor);
+    firn_cursor_close(NULL);
+    assert_false(firn_cursor_valid(NULL));
+    assert_null(firn_cursor_key(NULL).data);
+    assert_null(firn_cursor_value(NULL).data);
+    OK(firn_store_close(store, &err));
+    place_deinit(&place);
+}
+
+static void
+hashes_are_read_and_written_as_hex(void **state)
+{
+    (void)state;
+    firn_hash hash;
+    char text[FIRN_HASH_HEX_SIZE];
+    for (size_t i = 0; i < sizeof hash.bytes; i++) {
+        hash.bytes[i] = (uint8_t)(i * 8 + 7);
+    }
+    firn_hash_to_hex(&hash, text);
+    assert_string_equal(text, "070f171f272f373f474f575f676f777f878f979fa7afb7bfc7cfd7dfe7eff7ff");
+    firn_hash back = {{0}};
+    OK(firn_hash_from_hex(firn_str(text), &back));
+    assert_memory_equal(&back, &hash, sizeof hash);
+    text[63] = 'F';
+    OK(firn_hash_from_hex(firn_str(text), &back));
+    assert_memory_equal(&back, &hash, sizeof hash);
+    assert_int_equal(firn_hash_from_hex(firn_bytes(text, 63), &back), FIRN_INVALID);
+    assert_int_equal(firn_hash_from_hex(firn_bytes(text, 65), &back), FIRN_INVALID);
+    assert_int_equal(firn_hash_from_hex(firn_bytes(NULL, 64), &back), FIRN_INVALID);
+    assert_int_equal(firn_hash_from_hex(firn_str(text), NULL), FIRN_INVALID);
+    text[10] = 'g';
+    assert_int_equal(firn_hash_from_hex(firn_str(text), &back), FIRN_INVALID);
+    assert_memory_equal(&back, &hash, sizeof hash);
+    assert_string_equal(firn_version(), FIRN_VERSION);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_application_stores_and_finds),
+        cmocka_unit_test(names_of_firn_itself_are_refused),
+        cmocka_unit_test(structures_of_other_versions_are_understood),
+        cmocka_unit_test(arguments_that_cannot_be_meant_are_refused),
+        cmocka_unit_test(hashes_are_read_and_written_as_hex),
+    };
+    return cmocka_run_group_tests_name("store_api", tests, NULL, NULL);
+}

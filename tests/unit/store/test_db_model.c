@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: random histories against a model. Keys come from a small universe, so the model of a keyspace is an array.
+ *
+ * Commits since the last moment at which all was known to be durable are kept in a journal. After a crash the store must
+ * hold the state after some prefix of them that has at least all that had to be durable; which one is found by trying.
+ * Power cuts come between steps and at a random call in the middle of one, recoveries included.
+ *
+ * FIRN_TEST_LONG=1 runs ten times as many steps; FIRN_TEST_SEED one seed only.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/slice.h"
+#include "db_support.h"
+#include "os/os_memory.h"
+#include "support/test_random.h"
+
+enum { KEYSPACES = 3, KEYS = 60, OPS_MAX = 25, JOURNAL_MAX = 400, VALUE_MAX = 3000 };
+
+/* 0 is absent; every other number stands for a value of its own. */
+struct model {
+    uint64_t values[KEYSPACES][KEYS];
+};
+
+struct model_commit {
+    size_t count;
+    struct {
+        unsigned keyspace;
+        unsigned key;
+        uint64_t value;
+    } ops[OPS_MAX];
+};
+
+struct world {
+    struct db_support support;
+    struct test_random random;
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspaces[KEYSPACES];
+    firn_slice keys[KEYS]; /* sorted */
+    uint8_t key_bytes[KEYS][24];
+    struct model base; /* certainly durable */
+    struct model now;
+    struct model_commit journal[JOURNAL_MAX];
+    size_t journal_count;
+    size_t journal_durable; /* so many must survive a power cut */
+    uint64_t last_value;
+    bool is_armed; /* the power fails somewhere ahead */
+    unsigned cuts;
+};
+
+static uint64_t
+below(struct world *world, uint64_t limit)
+{
+    return test_random_below(&world->random, limit);
+}
+
+static void
+apply(struct model *model, const struct model_commit *commit)
+{
+    for (size_t i = 0; i < commit->count; i++) {
+        model->values[commit->ops[i].keyspace][commit->ops[i].key] = commit->ops[i].value;
+    }
+}
+
+static firn_slice
+value_bytes(uint64_t number, uint8_t out[VALUE_MAX])
+{
+    size_t size = number % 50 == 0 ? VALUE_MAX - number % 100 : number * 7919 % 70;
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (uint8_t)(number + i * i);
+    }
+    if (size >= 8) {
+        firn_store_le64(out, number);
+    }
+    return firn_bytes(out, size);
+}
+
+static bool
+is_value(uint64_t number, firn_slice bytes)
+{
+    uint8_t expected[VALUE_MAX];
+    return firn_slice_equal(value_bytes(number, expected), bytes);
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+    return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
+}
+
+/* Keys with zeros, 0xff, common prefixes, the empty one among them; no two equal. */
+static void
+make_keys(struct world *world)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        bool is_new = false;
+        while (!is_new) {
+            size_t size = i == 0 ? 0 : 1 + below(world, 20);
+            uint8_t *bytes = world->key_bytes[i];
+            for (size_t j = 0; j < size; j++) {
+                static const uint8_t letters[] = {0, 'a', 'a', 'b', 0xff};
+                bytes[j] = letters[below(world, sizeof letters)];
+            }
+            world->keys[i] = firn_bytes(bytes, size);
+            is_new = true;
+            for (size_t j = 0; j < i; j++) {
+                is_new = is_new && !firn_slice_equal(world->keys[i], world->keys[j]);
+            }
+        }
+    }
+    qsort(world->keys, KEYS, sizeof *world->keys, compare_keys);
+}
+
+/* ---- comparing ---- */
+
+/* Whether a keyspace (NULL: one that does not exist) holds exactly a state. */
+static bool
+holds(struct world *world, struct firn_db_keyspace *keyspace, const uint64_t *values)
+{
+    bool is_equal = true;
+    struct firn_buf out = {0};
+    for (size_t i = 0; i < KEYS; i++) {
+        int rc =
+            keyspace == NULL ? FIRN_NOT_FOUND : firn_db_get(keyspace, world->keys[i], &out, NULL);
+        assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
+        is_equal = is_equal && (rc == FIRN_OK) == (values[i] != 0) &&
+                   (rc != FIRN_OK || is_value(values[i], firn_buf_slice(&out)));
+    }
+    firn_buf_deinit(&out);
+    return is_equal;
+}
+
+static bool
+holds_all(struct world *world, struct firn_db_keyspace **keyspaces, const struct model *model)
+{
+    for (unsigned k = 0; k < KEYSPACES; k++) {
+        if (!holds(world, keyspaces[k], model->values[k])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Walks a random range in one direction, or turns about at random, beside the model. */
+static void
+compare_walk(struct world *world)
+{
+    firn_error err;
+    unsigned k = (unsigned)below(world, KEYSPACES);
+    const uint64_t *values = world->now.values[k];
+    firn_slice lower = world->keys[below(world, KEYS)];
+    firn_slice upper = world->keys[below(world, KEYS)];
+    firn_slice prefix = world->keys[below(world, KEYS)];
+    prefix.size = prefix.size == 0 ? 0 : below(world, prefix.size < 3 ? prefix.size + 1 : 3);
+    struct firn_db_cursor_options options = {
+        .lower = below(world, 2) == 0 ? &lower : NULL,
+        .upper = below(world, 2) == 0 ? &upper : NULL,
+        .prefix = below(world, 3) == 0 ? &prefix : NULL,
+    };
+    size_t shown[KEYS];
+    size_t count = 0;
+    for (size_t i = 0; i < KEYS; i++) {
+        if (values[i] != 0 &&
+            (options.lower == NULL || firn_slice_compare(world->keys[i], lower) >= 0) &&
+            (options.upper == NULL || firn_slice_compare(world->keys[i], upper) < 0) &&
+            (options.prefix == NULL || firn_slice_has_prefix(world->keys[i], prefix))) {
+            shown[count++] = i;
+        }
+    }
+    struct firn_db_cursor *cursor;
+    DB_OK(firn_db_cursor_open(world->keyspaces[k], &options, &cursor, &err));
+    /* at is the index in shown plus one; 0 and count + 1 are not valid. */
+    size_t at;
+    switch (below(world, 4)) {
+    case 0:
+        DB_OK(firn_db_cursor_first(cursor, &err));
+        at = 1;
+        break;
+    case 1:
+        DB_OK(firn_db_cursor_last(cursor, &err));
+        at = count;
+        break;
+    case 2: {
+        size_t key = below(world, KEYS);
+        DB_OK(firn_db_cursor_seek(cursor, world->keys[key], &err));
+        for (at = 1; at <= count && shown[at - 1] < key; at++) {
+        }
+        break;
+    }
+    default: {
+        size_t key = below(world, KEYS);
+        DB_OK(firn_db_cursor_seek_before(cursor, world->keys[key], &err));
+        for (at = count; at > 0 && shown[at - 1] >= key; at--) {
+        }
+        break;
+    }
+    }
+    bool is_back = below(world, 2) == 0;
+    for (size_t steps = 0; steps < 3 * KEYS; steps++) {
+        bool is_valid = at >= 1 && at <= count;
+        assert_int_equal(firn_db_cursor_valid(cursor), is_valid);
+        if (!is_valid) {
+            break;
+        }
+        assert_true(firn_slice_equal(firn_db_cursor_key(cursor), world->keys[shown[at - 1]]));
+        assert_true(is_value(values[shown[at - 1]], firn_db_cursor_value(cursor)));
+        is_back = below(world, 12) == 0 ? !is_back : is_back;
+        DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
+        at = is_back ? at - 1 : at + 1;
+    }
+    firn_db_cursor_close(cursor);
+}
+
+/* ---- opening and crashing ---- */
+
+static void
+arm(struct world *world, uint64_t calls_max)
+{
+    firn_os_memory_set_cut_at(world->support.os, firn_os_memory_calls(world->support.os) + 1 +
+                                                     below(world, calls_max));
+    world->is_armed = true;
+}
+
+static int
+open_keyspaces(struct world *world, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (unsigned k = 0; k < KEYSPACES && rc == FIRN_OK; k++) {
+        char name[] = {'k', (char)('0' + k), 0};
+        rc = firn_db_keyspace_open(world->db, name, &world->keyspaces[k], err);
+    }
+    return rc;
+}
+
+static int
+open_store(struct world *world, firn_error *err)
+{
+    const struct firn_db_options options = {
+        .create_if_missing = true,
+        .durability = below(world, 2) == 0 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS};
+    int rc = firn_db_open(world->support.dir, &options, &world->db, err);
+    if (rc == FIRN_OK) {
+        rc = open_keyspaces(world, err);
+    }
+    return rc;
+}
+
+static void
+cut(struct world *world)
+{
+    world->cuts++;
+    world->is_armed = false;
+    firn_os_memory_set_cut_at(world->support.os, 0);
+    db_support_cut(&world->support, below(world, 5));
+}
+
+/* Opens until it succeeds: the power may fail in between. A failure without that is one of the store's. */
+static void
+recover(struct world *world)
+{
+    firn_error err;
+    for (;;) {
+        if (!world->is_armed && below(world, 4) == 0) {
+            arm(world, 25);
+        }
+        int rc = open_store(world, &err);
+        if (rc == FIRN_OK) {
+            return;
+        }
+        if (!firn_os_memory_is_off(world->support.os)) {
+            DB_OK(rc);
+        }
+        firn_db_abandon(world->db);
+        world->db = NULL;
+        cut(world);
+    }
+}
+
+/* The store was opened after a crash: which prefix of the journal does it hold? */
+static void
+resolve(struct world *world, size_t durable)
+{
+    struct model state = world->base;
+    size_t held = SIZE_MAX;
+    for (size_t i = 0; i <= world->journal_count; i++) {
+        if (i > 0) {
+            apply(&state, &world->journal[i - 1]);
+        }
+        if (i >= durable && holds_all(world, world->keyspaces, &state)) {
+            held = i;
+            world->now = state;
+        }
+    }
+    if (held == SIZE_MAX) {
+        (void)fprintf(stderr, "%zu of %zu commits had to be there; no such prefix is\n", durable,
+                      world->journal_count);
+    }
+    assert_true(held != SIZE_MAX);
+    world->base = world->now;
+    world->journal_count = 0;
+    world->journal_durable = 0;
+}
+
+static void
+crash(struct world *world)
+{
+    firn_db_abandon(world->db);
+    world->db = NULL;
+    cut(world);
+    recover(world);
+    resolve(world, world->journal_durable);
+}
+
+/* ---- steps ---- */
+
+/* After a step that failed: it must have been the power. The last commit of the journal may be there or not. */
+static void
+survive(struct world *world, int rc, const firn_error *err)
+{
+    if (!firn_os_memory_is_off(world->support.os)) {
+        (void)fprintf(stderr, "%s: %s\n", firn_code_name(rc), err->text);
+        fail_msg("a step failed without a power cut");
+    }
+    assert_true(rc == FIRN_IO || rc == FIRN_FAILED);
+    crash(world);
+}
+
+static struct model_commit *
+new_commit(struct world *world)
+{
+    if (world->journal_count == JOURNAL_MAX) {
+        firn_error err;
+        int rc = firn_db_sync(world->db, &err);
+        if (rc != FIRN_OK) {
+            survive(world, rc, &err);
+        } else {
+            world->base = world->now;
+            world->journal_count = 0;
+            world->journal_durable = 0;
+        }
+    }
+    struct model_commit *commit = &world->journal[world->journal_count++];
+    commit->count = 0;
+    return commit;
+}
+
+static void
+add_op(struct world *world, struct model_commit *commit)
+{
+    size_t i = commit->count++;
+    commit->ops[i].keyspace = (unsigned)below(world, KEYSPACES);
+    commit->ops[i].key = (unsigned)below(world, KEYS);
+    commit->ops[i].value = below(world, 3) == 0 ? 0 : ++world->last_value;
+}
+
+static int
+commit_one(struct world *world, const struct model_commit *commit, firn_durability durability,
+           firn_error *err)
+{
+    uint8_t bytes[VALUE_MAX];
+    struct firn_db_keyspace *keyspace = world->keyspaces[commit->ops[0].keyspace];
+    firn_slice key = world->keys[commit->ops[0].key];
+    uint64_t value = commit->ops[0].value;
+    return value == 0 ? firn_db_delete(keyspace, key, durability, err)
+                      : firn_db_put(keyspace, key, value_bytes(value, bytes), durability, err);
+}
+
+static int
+commit_batch(struct world *world, const struct model_commit *commit, firn_durability durability,
+             firn_error *err)
+{
+    struct firn_db_batch *batch;
+    assert_int_equal(firn_db_batch_create(&batch, err), FIRN_OK);
+    for (size_t i = 0; i < commit->count; i++) {
+        uint8_t bytes[VALUE_MAX];
+        struct firn_db_keyspace *keyspace = world->keyspaces[commit->ops[i].keyspace];
+        firn_slice key = world->keys[commit->ops[i].key];
+        uint64_t value = commit->ops[i].value;
+        int rc = value == 0
+                     ? firn_db_batch_delete(batch, keyspace, key, err)
+                     : firn_db_batch_put(batch, keyspace, key, value_bytes(value, bytes), err);
+        assert_int_equal(rc, FIRN_OK);
+    }
+    int rc = firn_db_write(world->db, batch, durability, err);
+    firn_db_batch_destroy(batch);
+    return rc;
+}
+
+static void
+step_commit(struct world *world)
+{
+    firn_error err;
+    struct model_commit *commit = new_commit(world);
+    size_t count = below(world, 2) == 0 ? 1 : 1 + below(world, OPS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        add_op(world, commit);
+    }
+    firn_durability durability = below(world, 3) == 0 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS;
+    int rc = count == 1 && below(world, 2) == 0 ? commit_one(world, commit, durability, &err)
+                                                : commit_batch(world, commit, durability, &err);
+    if (rc != FIRN_OK) {
+        survive(world, rc, &err);
+        return;
+    }
+    apply(&world->now, commit);
+    if (durability == FIRN_DURABILITY_FULL) {
+        world->journal_durable = world->journal_count;
+    }
+}
+
+static void
+step_sync(struct world *world)
+{
+    firn_error err;
+    int rc = firn_db_sync(world->db, &err);
+    if (rc != FIRN_OK) {
+        survive(world, rc, &err);
+    } else {
+        world->journal_durable = world->journal_count;
+    }
+}
+
+static void
+step_reopen(struct world *world)
+{
+    firn_error err;
+    int rc = FIRN_OK;
+    if (below(world, 2) == 0) {
+        rc = firn_db_close(world->db, &err);
+        world->journal_durable = rc == FIRN_OK ? world->journal_count : world->journal_durable;
+    } else {
+        firn_db_abandon(world->db);
+    }
+    world->db = NULL;
+    unsigned cuts = world->cuts;
+    if (rc != FIRN_OK) {
+        assert_true(firn_os_memory_is_off(world->support.os));
+        cut(world);
+    }
+    recover(world);
+    /* A process that ends loses nothing. */
+    resolve(world, world->cuts == cuts ? world->journal_count : world->journal_durable);
+}
+
+static void
+step_read_only(struct world *world)
+{
+    firn_error err;
+    struct firn_db *reader;
+    int rc = firn_db_open(world->support.dir, &db_support_read_only, &reader, &err);
+    if (rc != FIRN_OK) {
+        survive(world, rc, &err);
+        return;
+    }
+    struct firn_db_keyspace *keyspaces[KEYSPACES] = {0};
+    for (unsigned k = 0; k < KEYSPACES; k++) {
+        char name[] = {'k', (char)('0' + k), 0};
+        DB_OK(firn_db_keyspace_open(reader, name, &keyspaces[k], &err));
+    }
+    assert_true(holds_all(world, keyspaces, &world->now));
+    firn_db_abandon(reader);
+}
+
+static void
+step_check(struct world *world)
+{
+    firn_error err;
+    firn_check_report report;
+    int rc = firn_db_check(world->db, NULL, NULL, &report, &err);
+    if (rc != FIRN_OK) {
+        survive(world, rc, &err);
+        return;
+    }
+    uint64_t entries = 0;
+    for (unsigned k = 0; k < KEYSPACES; k++) {
+        for (size_t i = 0; i < KEYS; i++) {
+            entries += world->now.values[k][i] != 0;
+        }
+    }
+    assert_int_equal(report.entries, entries);
+    assert_int_equal(report.keyspaces, KEYSPACES);
+    assert_int_equal(report.damaged_count, 0);
+}
+
+static void
+step(struct world *world)
+{
+    uint64_t dice = below(world, 200);
+    if (dice < 130) {
+        step_commit(world);
+    } else if (dice < 165) {
+        compare_walk(world);
+    } else if (dice < 175) {
+        step_sync(world);
+    } else if (dice < 180) {
+        assert_true(holds_all(world, world->keyspaces, &world->now));
+    } else if (dice < 184) {
+        step_check(world);
+    } else if (dice < 188) {
+        step_read_only(world);
+    } else if (dice < 192) {
+        step_reopen(world);
+    } else if (dice < 194) {
+        crash(world);
+    } else if (!world->is_armed) {
+        arm(world, 40);
+    }
+}
+
+/* One store from its creation on; returns how often the power failed. */
+static unsigned
+run_store(struct test_random *random, unsigned steps)
+{
+    struct world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    world->random.state = test_random_next(random);
+    db_support_init(&world->support, test_random_next(random));
+    make_keys(world);
+    recover(world);
+    for (unsigned i = 0; i < steps; i++) {
+        step(world);
+    }
+    assert_true(holds_all(world, world->keyspaces, &world->now));
+    firn_db_abandon(world->db);
+    db_support_deinit(&world->support);
+    unsigned cuts = world->cuts;
+    free(world);
+    return cuts;
+}
+
+static void
+random_histories_agree_with_the_model(void **state)
+{
+    (void)state;
+    unsigned stores = getenv("FIRN_TEST_LONG") != NULL ? 250 : 25;
+    unsigned seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : 8;
+    unsigned steps = 0;
+    unsigned cuts = 0;
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        struct test_random random;
+        test_random_init(&random, "db_model", seed);
+        for (unsigned i = 0; i < stores; i++) {
+            /* Most histories are short, because every opening replays all of one. */
+            unsigned length = i % 25 == 0 ? 1000 : 170;
+            cuts += run_store(&random, length);
+            steps += length;
+        }
+    }
+    (void)printf("%u steps, %u power cuts\n", steps, cuts);
+    assert_true(steps >= seeds * 5000 && cuts > 20);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_histories_agree_with_the_model),
+    };
+    return cmocka_run_group_tests_name("db_model", tests, NULL, NULL);
+}
