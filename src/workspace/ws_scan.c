@@ -295,6 +295,7 @@ run(struct firn_ws_scan *scan, firn_error *err)
     struct firn_os_jobs *jobs = NULL;
     int rc;
     FIRN_TRY(firn_ws_scan_report_progress(scan, err));
+    atomic_store_explicit(&scan->reported_ns, firn_os_monotonic_ns(scan->os), memory_order_relaxed);
     scan->active = 1;
     if (scan->worker_count > 1) {
         FIRN_TRY(firn_os_jobs_create(scan->os, scan->worker_count - 1, &jobs, err));

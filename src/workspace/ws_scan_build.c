@@ -70,7 +70,8 @@ assemble(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *nod
     for (size_t i = 0; i <= part->late_count; i++) {
         bool is_last = i == part->late_count;
         size_t until = is_last ? part->encoded.size : part->lates[i].offset;
-        if (firn_buf_append(assembly, part->encoded.data + done, until - done) != FIRN_OK) {
+        if (until > done &&
+            firn_buf_append(assembly, part->encoded.data + done, until - done) != FIRN_OK) {
             return firn_error_no_memory(err, "the entries of a directory");
         }
         done = until;

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace/scan_dump.c: a saved tree and a real one, as the same text.
+ *
+ * The real tree is read in the plainest way: one thread, whole files, a sorted list of all names of every inode. So
+ * it shares with the scan nothing but the seam, the table of exclusions, and the hash.
+ */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "scan_support.h"
+#include "workspace/ws_exclude.h"
+
+static void
+check(int rc, const firn_error *err)
+{
+    if (rc != FIRN_OK) {
+        fail_msg("%s: %s", firn_code_name(rc), err->text);
+    }
+}
+
+static void
+print_bytes(FILE *out, firn_slice bytes)
+{
+    for (size_t i = 0; i < bytes.size; i++) {
+        uint8_t byte = bytes.data[i];
+        if (byte > ' ' && byte < 127 && byte != '\\') {
+            fputc(byte, out);
+        } else {
+            fprintf(out, "\\%02x", byte);
+        }
+    }
+}
+
+/* hash is left out for directories. */
+static void
+print_entry(FILE *out, const char *dir_path, const struct firn_tree_entry *entry)
+{
+    char hex[FIRN_HASH_HEX_SIZE] = "-";
+    if (entry->kind == FIRN_TREE_FILE) {
+        firn_hex_encode(entry->hash.bytes, sizeof entry->hash.bytes, hex);
+    }
+    print_bytes(out, firn_str(dir_path));
+    print_bytes(out, entry->name);
+    fprintf(out, " kind=%d mode=%o uid=%" PRIu32 " gid=%" PRIu32 " mtime=%" PRId64, entry->kind,
+            (unsigned)entry->mode, entry->uid, entry->gid, entry->mtime_ns);
+    fprintf(out, " size=%" PRIu64 " hash=%s target=", entry->size, hex);
+    print_bytes(out, entry->target);
+    fprintf(out, " xattrs=");
+    print_bytes(out, entry->xattrs);
+    fprintf(out, " link=");
+    print_bytes(out, entry->hard_link);
+    fputc('\n', out);
+}
+
+static char *
+join(const char *dir_path, firn_slice name, const char *end)
+{
+    size_t size = strlen(dir_path) + name.size + strlen(end) + 1;
+    char *path = malloc(size);
+    assert_non_null(path);
+    snprintf(path, size, "%s%.*s%s", dir_path, (int)name.size, (const char *)name.data, end);
+    return path;
+}
+
+/* ---- the saved tree ---- */
+
+struct content {
+    struct scan_sink *sink;
+    struct firn_blake3_hash whole;
+    uint64_t size;
+};
+
+static int
+add_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    (void)err;
+    struct content *content = ctx;
+    static const uint8_t zeros[65536];
+    assert_int_equal(offset, content->size);
+    content->size += piece->size;
+    if (!piece->is_hole) {
+        enum firn_packfile_kind kind;
+        firn_slice bytes;
+        assert_true(scan_sink_find(content->sink, &piece->hash, &kind, &bytes));
+        assert_int_equal(kind, FIRN_PACKFILE_BLOB);
+        assert_int_equal(bytes.size, piece->size);
+        firn_blake3_hash_update(&content->whole, bytes.data, bytes.size);
+        return FIRN_OK;
+    }
+    for (uint64_t left = piece->size; left > 0;) {
+        size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
+        firn_blake3_hash_update(&content->whole, zeros, part);
+        left -= part;
+    }
+    return FIRN_OK;
+}
+
+/* That the object under a file's hash gives just these bytes. */
+static void
+check_content(struct scan_sink *sink, const struct firn_tree_entry *entry)
+{
+    enum firn_packfile_kind kind;
+    firn_slice bytes;
+    assert_true(scan_sink_find(sink, &entry->hash, &kind, &bytes));
+    if (kind == FIRN_PACKFILE_BLOB) {
+        assert_int_equal(bytes.size, entry->size); /* the sink has checked the hash */
+        return;
+    }
+    assert_int_equal(kind, FIRN_PACKFILE_PIECES);
+    struct content content = {.sink = sink};
+    uint64_t total;
+    firn_error err;
+    firn_hash found;
+    firn_blake3_hash_init(&content.whole);
+    check(firn_packfile_decode_pieces(bytes, &total, add_piece, &content, &err), &err);
+    firn_blake3_hash_final(&content.whole, &found);
+    assert_int_equal(total, entry->size);
+    assert_int_equal(content.size, entry->size);
+    assert_memory_equal(&found, &entry->hash, sizeof found);
+}
+
+static int
+read_tree(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+{
+    enum firn_packfile_kind kind;
+    firn_slice bytes;
+    if (!scan_sink_find(ctx, hash, &kind, &bytes) || kind != FIRN_PACKFILE_TREE) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "no such directory object");
+    }
+    firn_buf_clear(out);
+    return firn_buf_append_slice(out, bytes);
+}
+
+static void
+dump_saved_dir(FILE *out, struct scan_sink *sink, const firn_hash *hash, const char *path)
+{
+    struct firn_tree_source source = {.read = read_tree, .ctx = sink};
+    struct firn_tree_iterator *iterator;
+    firn_error err;
+    check(firn_tree_iterator_create(&source, hash, &iterator, &err), &err);
+    for (;;) {
+        const struct firn_tree_entry *entry;
+        bool is_end;
+        check(firn_tree_iterator_next(iterator, &entry, &is_end, &err), &err);
+        if (is_end) {
+            break;
+        }
+        print_entry(out, path, entry);
+        if (entry->kind == FIRN_TREE_DIR) {
+            firn_hash below = entry->hash;
+            char *below_path = join(path, entry->name, "/");
+            dump_saved_dir(out, sink, &below, below_path);
+            free(below_path);
+        } else if (entry->kind == FIRN_TREE_FILE && sink->wants_content) {
+            check_content(sink, entry);
+        }
+    }
+    firn_tree_iterator_destroy(iterator);
+}
+
+char *
+scan_dump_saved(struct scan_sink *sink, const firn_hash *root)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    dump_saved_dir(out, sink, root, "");
+    fclose(out);
+    return text;
+}
+
+/* ---- the real tree ---- */
+
+struct name {
+    char *path;
+    uint64_t device;
+    uint64_t inode;
+};
+
+struct real {
+    struct scan_world *world;
+    bool include_deps;
+    struct name *names; /* of inodes with several */
+    size_t count;
+};
+
+struct listed {
+    char *name;
+    enum firn_os_kind kind;
+};
+
+struct listing {
+    struct listed *entries;
+    size_t count;
+    bool has_manifest;
+    bool has_tag;
+};
+
+static int
+keep(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct listing *listing = ctx;
+    listing->entries = realloc(listing->entries, (listing->count + 1) * sizeof *listing->entries);
+    listing->entries[listing->count++] = (struct listed){.name = strdup(entry->name)};
+    return FIRN_OK;
+}
+
+static int
+compare_listed(const void *a, const void *b)
+{
+    const struct listed *left = a;
+    const struct listed *right = b;
+    return strcmp(left->name, right->name);
+}
+
+static struct listing
+list(struct firn_os_dir *dir)
+{
+    struct listing listing = {0};
+    firn_error err;
+    check(firn_os_dir_list(dir, keep, &listing, &err), &err);
+    if (listing.count > 0) {
+        qsort(listing.entries, listing.count, sizeof *listing.entries, compare_listed);
+    }
+    for (size_t i = 0; i < listing.count; i++) {
+        struct listed *entry = &listing.entries[i];
+        struct firn_os_stat stat;
+        check(firn_os_stat(dir, entry->name, &stat, &err), &err);
+        entry->kind = stat.kind;
+        bool is_dir = stat.kind == FIRN_OS_DIR;
+        listing.has_manifest |= !is_dir && strcmp(entry->name, "Cargo.toml") == 0;
+        listing.has_tag |= !is_dir && strcmp(entry->name, "CACHEDIR.TAG") == 0;
+    }
+    return listing;
+}
+
+static void
+free_listing(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        free(listing->entries[i].name);
+    }
+    free(listing->entries);
+}
+
+static bool
+is_wanted(const struct real *real, struct firn_os_dir *dir, const struct listing *listing,
+          const struct listed *listed)
+{
+    struct firn_ws_exclude_entry entry = {
+        .name = firn_str(listed->name),
+        .is_dir = listed->kind == FIRN_OS_DIR,
+        .is_beside_manifest = listing->has_manifest,
+        .include_deps = real->include_deps,
+    };
+    if (firn_ws_exclude_by_name(&entry) != NULL) {
+        return false;
+    }
+    if (listed->kind == FIRN_OS_DIR) {
+        struct firn_os_dir *below;
+        firn_error err;
+        check(firn_os_dir_open(dir, listed->name, &below, &err), &err);
+        struct listing inside = list(below);
+        bool is_tagged = inside.has_tag && firn_ws_exclude_by_tag(&entry) != NULL;
+        free_listing(&inside);
+        firn_os_dir_close(below);
+        return !is_tagged;
+    }
+    return listed->kind == FIRN_OS_FILE || listed->kind == FIRN_OS_SYMLINK;
+}
+
+static void
+hash_file(struct firn_os_dir *dir, const char *name, uint64_t size, firn_hash *out)
+{
+    struct firn_os_file *file;
+    firn_error err;
+    uint8_t *data = malloc((size_t)size + 1);
+    size_t got;
+    check(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, &err), &err);
+    check(firn_os_file_read(file, 0, data, (size_t)size + 1, &got, &err), &err);
+    assert_int_equal(got, size);
+    firn_blake3_hash_of(data, got, out);
+    firn_os_file_close(file);
+    free(data);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+read_xattrs(struct firn_os_node node, struct firn_buf *out)
+{
+    struct firn_buf names = {0};
+    firn_error err;
+    char *sorted[64];
+    size_t count = 0;
+    check(firn_os_xattr_list(node, &names, &err), &err);
+    for (size_t at = 0; at < names.size; at += strlen(sorted[count - 1]) + 1) {
+        assert_true(count < 64);
+        sorted[count++] = (char *)names.data + at;
+    }
+    qsort(sorted, count, sizeof *sorted, compare_names);
+    for (size_t i = 0; i < count; i++) {
+        struct firn_buf value = {0};
+        check(firn_os_xattr_get(node, sorted[i], &value, &err), &err);
+        assert_int_equal(firn_tree_xattrs_append(out, firn_str(sorted[i]), firn_buf_slice(&value)),
+                         FIRN_OK);
+        firn_buf_deinit(&value);
+    }
+    firn_buf_deinit(&names);
+}
+
+/* The first name of an inode, of those that have been collected. */
+static const char *
+first_name(const struct real *real, const struct firn_os_stat *stat)
+{
+    const char *first = NULL;
+    for (size_t i = 0; i < real->count; i++) {
+        const struct name *name = &real->names[i];
+        if (name->device == stat->device && name->inode == stat->inode &&
+            (first == NULL || strcmp(name->path, first) < 0)) {
+            first = name->path;
+        }
+    }
+    return first;
+}
+
+static void
+print_real(FILE *out, const struct real *real, struct firn_os_dir *dir, const char *dir_path,
+           const struct listed *listed)
+{
+    struct firn_os_stat stat;
+    struct firn_buf xattrs = {0};
+    struct firn_buf target = {0};
+    firn_error err;
+    check(firn_os_stat(dir, listed->name, &stat, &err), &err);
+    read_xattrs((struct firn_os_node){.dir = dir, .name = listed->name}, &xattrs);
+    struct firn_tree_entry entry = {
+        .name = firn_str(listed->name),
+        .kind = stat.kind == FIRN_OS_DIR    ? FIRN_TREE_DIR
+                : stat.kind == FIRN_OS_FILE ? FIRN_TREE_FILE
+                                            : FIRN_TREE_SYMLINK,
+        .mode = stat.kind == FIRN_OS_SYMLINK ? 0777 : stat.mode,
+        .uid = stat.uid,
+        .gid = stat.gid,
+        .mtime_ns = stat.mtime_ns,
+        .xattrs = firn_buf_slice(&xattrs),
+    };
+    if (stat.kind == FIRN_OS_FILE) {
+        entry.size = stat.size_bytes;
+        hash_file(dir, listed->name, stat.size_bytes, &entry.hash);
+    } else if (stat.kind == FIRN_OS_SYMLINK) {
+        check(firn_os_read_symlink(dir, listed->name, &target, &err), &err);
+        entry.target = firn_buf_slice(&target);
+    }
+    char *path = join(dir_path, entry.name, "");
+    const char *first = stat.kind == FIRN_OS_DIR ? NULL : first_name(real, &stat);
+    if (first != NULL && strcmp(first, path) != 0) {
+        entry.hard_link = firn_str(first);
+    }
+    print_entry(out, dir_path, &entry);
+    free(path);
+    firn_buf_deinit(&xattrs);
+    firn_buf_deinit(&target);
+}
+
+static void
+note_name(struct real *real, struct firn_os_dir *dir, const char *dir_path,
+          const struct listed *listed)
+{
+    struct firn_os_stat stat;
+    firn_error err;
+    check(firn_os_stat(dir, listed->name, &stat, &err), &err);
+    if (stat.kind == FIRN_OS_DIR || stat.nlink < 2) {
+        return;
+    }
+    real->names = realloc(real->names, (real->count + 1) * sizeof *real->names);
+    real->names[real->count++] = (struct name){
+        .path = join(dir_path, firn_str(listed->name), ""),
+        .device = stat.device,
+        .inode = stat.inode,
+    };
+}
+
+/* Walks the tree; out NULL: only collects the names of links. */
+static void
+walk_real(FILE *out, struct real *real, struct firn_os_dir *dir, const char *path)
+{
+    struct listing listing = list(dir);
+    for (size_t i = 0; i < listing.count; i++) {
+        const struct listed *listed = &listing.entries[i];
+        if (!is_wanted(real, dir, &listing, listed)) {
+            continue;
+        }
+        if (out != NULL) {
+            print_real(out, real, dir, path, listed);
+        } else {
+            note_name(real, dir, path, listed);
+        }
+        if (listed->kind == FIRN_OS_DIR) {
+            struct firn_os_dir *below;
+            firn_error err;
+            char *below_path = join(path, firn_str(listed->name), "/");
+            check(firn_os_dir_open(dir, listed->name, &below, &err), &err);
+            walk_real(out, real, below, below_path);
+            firn_os_dir_close(below);
+            free(below_path);
+        }
+    }
+    free_listing(&listing);
+}
+
+char *
+scan_dump_real(struct scan_world *world, bool include_deps)
+{
+    struct real real = {.world = world, .include_deps = include_deps};
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    walk_real(NULL, &real, world->root, "");
+    walk_real(out, &real, world->root, "");
+    fclose(out);
+    for (size_t i = 0; i < real.count; i++) {
+        free(real.names[i].path);
+    }
+    free(real.names);
+    return text;
+}
