@@ -26,34 +26,32 @@ payload_size(uint64_t i)
     }
 }
 
-uint8_t
-log_support_record(uint64_t i, struct firn_buf *out)
+void
+log_support_record(uint64_t i, struct log_support_record *out)
 {
-    assert_int_equal(firn_buf_set_size(out, payload_size(i)), FIRN_OK);
+    out->type = (uint8_t)(FIRN_LOG_TYPE_USER + i % 240);
+    out->size = payload_size(i);
     for (size_t at = 0; at < out->size; at++) {
-        out->data[at] = (uint8_t)(i * 131 + at * 7 + (at >> 8));
+        out->payload[at] = (uint8_t)(i * 131 + at * 7 + (at >> 8));
     }
     if (out->size > 0) {
-        firn_store_le64(out->data, i);
+        firn_store_le64(out->payload, i);
     }
-    return (uint8_t)(FIRN_LOG_TYPE_USER + i % 240);
 }
 
 int
 log_support_append(struct firn_log *log, uint64_t i, struct firn_log_position *out, firn_error *err)
 {
-    struct firn_buf payload = {0};
-    uint8_t type = log_support_record(i, &payload);
-    size_t cut = payload.size / 3;
-    firn_slice parts[3] = {
-        firn_bytes(payload.data, cut), firn_bytes(NULL, 0),
-        firn_bytes(payload.size == 0 ? NULL : payload.data + cut, payload.size - cut)};
+    struct log_support_record record;
+    log_support_record(i, &record);
     if (i % 2 == 0) {
-        parts[0] = firn_buf_slice(&payload);
+        firn_slice whole = firn_bytes(record.payload, record.size);
+        return firn_log_append(log, record.type, &whole, 1, out, err);
     }
-    int rc = firn_log_append(log, type, parts, i % 2 == 0 ? 1 : 3, out, err);
-    firn_buf_deinit(&payload);
-    return rc;
+    size_t cut = record.size / 3;
+    firn_slice parts[3] = {firn_bytes(record.payload, cut), firn_bytes(NULL, 0),
+                           firn_bytes(record.payload + cut, record.size - cut)};
+    return firn_log_append(log, record.type, parts, 3, out, err);
 }
 
 int
@@ -66,15 +64,14 @@ log_support_visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_po
         seen->first = firn_load_le64(record.data) - seen->count;
         seen->is_first_unknown = false;
     }
-    struct firn_buf payload = {0};
-    uint8_t expected = log_support_record(seen->first + seen->count, &payload);
+    struct log_support_record expected;
+    log_support_record(seen->first + seen->count, &expected);
     if (seen->is_first_unknown) {
         seen->is_wrong = seen->is_wrong || record.size != 0;
-    } else if (type != expected || record.size != payload.size ||
-               (record.size > 0 && memcmp(record.data, payload.data, record.size) != 0)) {
+    } else if (type != expected.type || record.size != expected.size ||
+               memcmp(record.data, expected.payload, record.size) != 0) {
         seen->is_wrong = true;
     }
-    firn_buf_deinit(&payload);
     seen->count++;
     seen->last = position;
     return seen->count == seen->stop_at ? FIRN_CANCELLED : FIRN_OK;

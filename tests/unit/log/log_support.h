@@ -14,8 +14,13 @@
 #include "log/log.h"
 #include "os/os.h"
 
-/* Replaces the contents of out by the payload of record i; returns its type. */
-uint8_t log_support_record(uint64_t i, struct firn_buf *out);
+enum { LOG_SUPPORT_PAYLOAD_MAX = 2000 };
+struct log_support_record {
+    uint8_t type;
+    size_t size;
+    uint8_t payload[LOG_SUPPORT_PAYLOAD_MAX];
+};
+void log_support_record(uint64_t i, struct log_support_record *out);
 /* Appends record i, in one to three parts. */
 int log_support_append(struct firn_log *log, uint64_t i, struct firn_log_position *out,
                        firn_error *err);

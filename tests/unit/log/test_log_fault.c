@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/log: every call to the outside world and every allocation of a small history fails, once and for ever. What was
+ * reported durable is there afterwards, a handle that failed says so, nothing leaks.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "log/log_format.h"
+#include "log_support.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "support/test_alloc.h"
+
+static const struct firn_log_options wal = {.prefix = "wal", .segment_size_bytes = 1200};
+static const struct firn_log_options read_only = {.prefix = "wal", .read_only = true};
+
+/* A machine whose calls can fail, and what a history has achieved on it. */
+struct world {
+    struct firn_os *memory;
+    struct firn_os *fault;
+    struct firn_os_dir *dir;
+    struct firn_log *log;
+    uint64_t appended;  /* records whose append was tried */
+    uint64_t durable;   /* records that must be there */
+    uint64_t first_max; /* records that may have been removed */
+};
+
+static void
+make_world(struct world *world)
+{
+    *world = (struct world){0};
+    assert_int_equal(firn_os_memory_create(4, &world->memory, NULL), FIRN_OK);
+    assert_int_equal(firn_os_fault_create(world->memory, &world->fault, NULL), FIRN_OK);
+    assert_int_equal(firn_os_dir_open_path(world->fault, "/", &world->dir, NULL), FIRN_OK);
+}
+
+static void
+drop_world(struct world *world)
+{
+    firn_log_abandon(world->log);
+    firn_os_dir_close(world->dir);
+    firn_os_fault_destroy(world->fault);
+    firn_os_memory_destroy(world->memory);
+}
+
+/* ---- the history ---- */
+
+/* A failed handle refuses everything; one that lacked memory for a record does not. */
+static int
+check_latch(struct world *world, int rc)
+{
+    if (rc == FIRN_OK || world->log == NULL) {
+        return rc;
+    }
+    firn_error err;
+    if (firn_log_sync(world->log, &err) == FIRN_FAILED) {
+        assert_int_equal(log_support_append(world->log, 0, NULL, &err), FIRN_FAILED);
+        assert_int_equal(firn_log_rotate(world->log, &err), FIRN_FAILED);
+        assert_int_equal(firn_log_remove_before(world->log, 1, &err), FIRN_FAILED);
+    } else {
+        assert_int_equal(rc, FIRN_NO_MEMORY);
+    }
+    return rc;
+}
+
+static int
+append(struct world *world, uint64_t count)
+{
+    firn_error err;
+    int rc = FIRN_OK;
+    for (uint64_t i = 0; i < count && rc == FIRN_OK; i++) {
+        rc = log_support_append(world->log, world->appended, NULL, &err);
+        if (rc != FIRN_NO_MEMORY) {
+            world->appended++;
+        }
+    }
+    return check_latch(world, rc);
+}
+
+static int
+sync_log(struct world *world)
+{
+    firn_error err;
+    int rc = firn_log_sync(world->log, &err);
+    if (rc == FIRN_OK) {
+        world->durable = world->appended;
+    }
+    return check_latch(world, rc);
+}
+
+static int
+rotate(struct world *world)
+{
+    firn_error err;
+    int rc = firn_log_rotate(world->log, &err);
+    if (rc == FIRN_OK) {
+        world->durable = world->appended;
+    }
+    return check_latch(world, rc);
+}
+
+static int
+close_log(struct world *world)
+{
+    firn_error err;
+    int rc = firn_log_close(world->log, &err);
+    world->log = NULL;
+    if (rc == FIRN_OK) {
+        world->durable = world->appended;
+    }
+    return rc;
+}
+
+static int
+open_log(struct world *world)
+{
+    firn_error err;
+    struct log_support_seen seen = {.is_first_unknown = true};
+    return firn_log_open(world->dir, &wal, log_support_visit, &seen, &world->log, NULL, &err);
+}
+
+/* Runs until something fails; returns what. Touches every function of the log, with enough data for several segments. */
+static int
+run_history(struct world *world)
+{
+    firn_error err;
+    int rc = firn_log_create(world->dir, &wal, &world->log, &err);
+    rc = rc == FIRN_OK ? append(world, 4) : rc;
+    rc = rc == FIRN_OK ? sync_log(world) : rc;
+    rc = rc == FIRN_OK ? append(world, 12) : rc;
+    uint64_t in_new_segment = world->appended;
+    rc = rc == FIRN_OK ? rotate(world) : rc;
+    rc = rc == FIRN_OK ? append(world, 3) : rc;
+    if (rc == FIRN_OK) {
+        world->first_max = in_new_segment;
+        rc = firn_log_remove_before(world->log, firn_log_end(world->log).segment, &err);
+    }
+    rc = rc == FIRN_OK ? close_log(world) : rc;
+    rc = rc == FIRN_OK ? open_log(world) : rc;
+    rc = rc == FIRN_OK ? append(world, 3) : rc;
+    firn_log_abandon(world->log);
+    world->log = NULL;
+    rc = rc == FIRN_OK ? open_log(world) : rc;
+    rc = rc == FIRN_OK ? append(world, 2) : rc;
+    rc = rc == FIRN_OK ? close_log(world) : rc;
+    struct log_support_seen seen = {.is_first_unknown = true};
+    rc = rc == FIRN_OK ? log_support_read(world->dir, &read_only, &seen, NULL, &err) : rc;
+    firn_log_abandon(world->log);
+    world->log = NULL;
+    return rc;
+}
+
+/* Opens with nothing failing any more; what is shown survives the loss of power. */
+static void
+check_what_is_left(struct world *world)
+{
+    firn_error err;
+    struct firn_os_dir *dir = log_support_root(world->memory);
+    struct log_support_seen seen = {.is_first_unknown = true};
+    struct firn_log *log = NULL;
+    int rc = firn_log_open(dir, &wal, log_support_visit, &seen, &log, NULL, &err);
+    if (rc != FIRN_OK) {
+        assert_int_equal(rc, FIRN_NOT_FOUND);
+        assert_int_equal(world->appended, 0);
+        firn_os_dir_close(dir);
+        return;
+    }
+    assert_false(seen.is_wrong);
+    assert_true(seen.first <= world->first_max);
+    assert_true(seen.first + seen.count >= world->durable);
+    assert_true(seen.first + seen.count <= world->appended);
+    firn_log_abandon(log);
+    firn_os_dir_close(dir);
+    firn_os_memory_power_cut(world->memory, 0);
+    dir = log_support_root(world->memory);
+    struct log_support_seen again = {.is_first_unknown = true};
+    assert_int_equal(log_support_read(dir, &read_only, &again, NULL, &err), FIRN_OK);
+    assert_false(again.is_wrong);
+    assert_int_equal(again.count, seen.count);
+    firn_os_dir_close(dir);
+}
+
+/* ---- calls to the outside world ---- */
+
+/* Returns whether the plan's call was reached. */
+static bool
+run_with_fault(const struct firn_os_fault_plan *plan)
+{
+    test_alloc_install();
+    struct world world;
+    make_world(&world);
+    firn_os_fault_set_plan(world.fault, plan);
+    int rc = run_history(&world);
+    bool was_hit = firn_os_fault_hits(world.fault) > 0;
+    assert_true(was_hit || rc == FIRN_OK);
+    if (plan->kind == FIRN_OS_FAULT_SHORT) {
+        assert_int_equal(rc, FIRN_OK);
+    }
+    firn_os_fault_set_plan(world.fault, NULL);
+    check_what_is_left(&world);
+    drop_world(&world);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+    return was_hit;
+}
+
+static void
+every_call_that_fails_leaves_what_was_durable(void **state)
+{
+    (void)state;
+    static const enum firn_os_fault_kind kinds[] = {FIRN_OS_FAULT_FAILS, FIRN_OS_FAULT_TORN};
+    static const int errors[] = {EIO, ENOSPC};
+    for (int kind = 0; kind < 2; kind++) {
+        for (int for_ever = 0; for_ever < 2; for_ever++) {
+            struct firn_os_fault_plan plan = {.for_ever = for_ever != 0,
+                                              .classes = FIRN_OS_FAULT_ALL,
+                                              .kind = kinds[kind],
+                                              .error_number = errors[kind]};
+            do {
+                plan.call++;
+            } while (run_with_fault(&plan));
+            (void)printf("%llu calls failed %s\n", (unsigned long long)plan.call - 1,
+                         for_ever != 0 ? "for ever" : "once");
+            assert_true(plan.call > 80);
+        }
+    }
+}
+
+static void
+short_reads_and_writes_are_continued(void **state)
+{
+    (void)state;
+    struct firn_os_fault_plan plan = {.classes = FIRN_OS_FAULT_READS | FIRN_OS_FAULT_WRITES,
+                                      .kind = FIRN_OS_FAULT_SHORT};
+    do {
+        plan.call++;
+    } while (run_with_fault(&plan));
+    assert_true(plan.call > 30);
+}
+
+/* ---- memory ---- */
+
+static void
+every_allocation_that_fails_leaves_what_was_durable(void **state)
+{
+    (void)state;
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        uint64_t n = 0;
+        uint64_t calls;
+        do {
+            n++;
+            test_alloc_install();
+            struct world world;
+            make_world(&world);
+            test_alloc_fail_at(n, for_ever != 0);
+            int rc = run_history(&world);
+            calls = test_alloc_calls();
+            test_alloc_fail_at(0, false);
+            assert_true(rc == FIRN_OK || n <= calls);
+            check_what_is_left(&world);
+            drop_world(&world);
+            assert_int_equal(test_alloc_alive(), 0);
+            test_alloc_uninstall();
+        } while (n <= calls);
+        assert_true(n > 50);
+    }
+}
+
+static void
+an_append_without_memory_can_be_repeated(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct world world;
+    make_world(&world);
+    firn_error err;
+    assert_int_equal(firn_log_create(world.dir, &wal, &world.log, &err), FIRN_OK);
+    uint8_t bytes[600] = {0};
+    firn_slice part = firn_bytes(bytes, sizeof bytes);
+    test_alloc_fail_at(1, true);
+    assert_int_equal(firn_log_append(world.log, 16, &part, 1, NULL, &err), FIRN_NO_MEMORY);
+    test_alloc_fail_at(0, false);
+    assert_int_equal(firn_log_append(world.log, 16, &part, 1, NULL, &err), FIRN_OK);
+    assert_int_equal(firn_log_close(world.log, &err), FIRN_OK);
+    world.log = NULL;
+    drop_world(&world);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+/* ---- what happens while a sync runs ---- */
+
+struct during_sync {
+    struct world *world;
+    bool is_done;
+};
+
+static void
+append_during_sync(void *ctx, const struct firn_os_fault_call *call)
+{
+    struct during_sync *during = ctx;
+    if (strcmp(call->operation, "file_sync") == 0 && !during->is_done) {
+        during->is_done = true;
+        assert_int_equal(append(during->world, 1), FIRN_OK);
+    }
+}
+
+static void
+a_mark_covers_what_was_written_when_the_sync_began(void **state)
+{
+    (void)state;
+    struct world world;
+    make_world(&world);
+    firn_error err;
+    static const struct firn_log_options one_segment = {.prefix = "wal"};
+    assert_int_equal(firn_log_create(world.dir, &one_segment, &world.log, &err), FIRN_OK);
+    assert_int_equal(append(&world, 2), FIRN_OK);
+    uint64_t covered = firn_log_end(world.log).offset;
+    struct during_sync during = {.world = &world};
+    firn_os_fault_set_hook(world.fault, append_during_sync, &during);
+    assert_int_equal(firn_log_sync(world.log, &err), FIRN_OK);
+    firn_os_fault_set_hook(world.fault, NULL, NULL);
+    assert_true(during.is_done);
+    struct firn_log_position position;
+    assert_int_equal(log_support_append(world.log, world.appended, &position, &err), FIRN_OK);
+    struct firn_buf bytes = {0};
+    log_support_get_file(world.dir, "wal-000001.log", &bytes);
+    assert_int_equal((uint64_t)firn_load_le32(bytes.data + position.offset + 8) * 8, covered);
+    firn_buf_deinit(&bytes);
+    drop_world(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_call_that_fails_leaves_what_was_durable),
+        cmocka_unit_test(short_reads_and_writes_are_continued),
+        cmocka_unit_test(every_allocation_that_fails_leaves_what_was_durable),
+        cmocka_unit_test(an_append_without_memory_can_be_repeated),
+        cmocka_unit_test(a_mark_covers_what_was_written_when_the_sync_began),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
