@@ -21,7 +21,7 @@ struct check {
     uint64_t commit_count;
     uint64_t read_sequence;
     uint64_t read_count;
-    bool is_complete; /* everything up to last_sequence was read */
+    bool is_complete; /* there is nothing more to read up to last_sequence */
 };
 
 /* Where something is damaged. */
@@ -59,6 +59,11 @@ read_commit(struct check *check, firn_slice record, const char **what)
 {
     struct firn_db_format_commit commit;
     int rc = firn_db_format_get_header(record, &commit, what);
+    if (rc == FIRN_OK && commit.sequence > check->last_sequence) {
+        /* Committed after the check began, or by a commit that failed. */
+        check->is_complete = true;
+        return FIRN_OK;
+    }
     if (rc == FIRN_OK && commit.sequence <= check->read_sequence) {
         *what = "is a commit whose sequence is not larger than that of the one before";
         rc = FIRN_CORRUPT;
@@ -70,6 +75,7 @@ read_commit(struct check *check, firn_slice record, const char **what)
     if (rc == FIRN_OK) {
         check->read_sequence = commit.sequence;
         check->read_count++;
+        check->is_complete = commit.sequence == check->last_sequence;
     }
     return rc;
 }
@@ -84,12 +90,7 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
     if (rc != FIRN_OK) {
         return firn_db_log_error(err, rc, check->db->dir, position, what);
     }
-    if (check->read_sequence < check->last_sequence) {
-        return FIRN_OK;
-    }
-    /* What follows was committed after the check began. */
-    check->is_complete = true;
-    return FIRN_CANCELLED;
+    return check->is_complete ? FIRN_CANCELLED : FIRN_OK;
 }
 
 static int

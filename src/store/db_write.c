@@ -155,11 +155,13 @@ refuse_from(const struct group *group, struct firn_db_write *commit, int rc, con
     }
 }
 
-/* Whether a failed append left the log as it was (log.h). */
+/* Whether a failed append left the log as it was. These codes say so, unless they came from the system; then the log
+ * has latched itself, and a log that can still be synced has not. */
 static bool
-is_without_trace(int rc)
+is_without_trace(struct firn_db *db, int rc)
 {
-    return rc == FIRN_NO_MEMORY || rc == FIRN_LIMIT || rc == FIRN_INVALID;
+    return (rc == FIRN_NO_MEMORY || rc == FIRN_LIMIT || rc == FIRN_INVALID) &&
+           firn_log_sync(db->log, NULL) == FIRN_OK;
 }
 
 /* Steps 2 and 3. A commit that is refused alone has sequence 0; after another failure nothing of the group counts. */
@@ -173,7 +175,7 @@ log_group(struct firn_db *db, const struct group *group, firn_error *err)
         int rc = append(db, commit, err);
         if (rc == FIRN_OK) {
             sequence++;
-        } else if (is_without_trace(rc)) {
+        } else if (is_without_trace(db, rc)) {
             refuse(commit, rc, err);
         } else {
             return rc;
