@@ -434,16 +434,16 @@ out:
 
 /* Gets a log ready to be appended to. Nobody else knows it yet. */
 static int
-prepare_to_append(struct firn_log *log, const struct firn_log_recovery *found, firn_error *err)
+prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_log_format_segment segment;
     FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, log->segment.oldest, err));
     FIRN_TRY(firn_log_segment_open(log->dir, log->prefix, log->segment.number,
                                    FIRN_OS_READ | FIRN_OS_WRITE, &log->file, &segment, err));
-    FIRN_TRY(settle(log, found->was_closed_cleanly, err));
-    log->has_end_record = found->was_closed_cleanly;
-    if (found->was_cut) {
+    FIRN_TRY(settle(log, recovered->found.was_closed_cleanly, err));
+    log->has_end_record = recovered->found.was_closed_cleanly;
+    if (recovered->needs_new_segment) {
         FIRN_TRY(begin_segment(log, err));
     }
 out:
@@ -475,7 +475,7 @@ firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
     log->older_ends = recovered.older_ends;
     recovered.older_ends = (struct firn_buf){0};
     if (!options->read_only) {
-        FIRN_TRY(prepare_to_append(log, &recovered.found, err));
+        FIRN_TRY(prepare_to_append(log, &recovered, err));
     }
     if (recovery != NULL) {
         *recovery = recovered.found;

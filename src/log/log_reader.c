@@ -134,18 +134,20 @@ out:
 
 /* ---- the tail ---- */
 
-/* Whether bytes that begin at the end of the last record look as if one had been written there. */
 static bool
-looks_torn(const struct firn_log_reader *reader, uint64_t offset, firn_slice bytes)
+is_zero(firn_slice bytes)
 {
-    if ((reader->segment.flags & FIRN_LOG_FORMAT_RECYCLED) != 0) {
-        struct firn_log_format_record header;
-        return bytes.size >= FIRN_LOG_FORMAT_RECORD_SIZE &&
-               firn_log_format_get_record(bytes.data, reader->segment.salt, offset, &header);
-    }
-    bool is_zero = bytes.size == 0 ||
-                   (bytes.data[0] == 0 && memcmp(bytes.data, bytes.data + 1, bytes.size - 1) == 0);
-    return !is_zero;
+    return bytes.size == 0 ||
+           (bytes.data[0] == 0 && memcmp(bytes.data, bytes.data + 1, bytes.size - 1) == 0);
+}
+
+/* Whether a record of this segment begins here, going by its header. */
+static bool
+has_header(const struct firn_log_reader *reader, uint64_t offset, firn_slice bytes)
+{
+    struct firn_log_format_record header;
+    return bytes.size >= FIRN_LOG_FORMAT_RECORD_SIZE &&
+           firn_log_format_get_record(bytes.data, reader->segment.salt, offset, &header);
 }
 
 /* The first offset from `offset` on, in steps of 8 and inside the slice, at which a header may stand; else the offset
@@ -209,21 +211,20 @@ int
 firn_log_reader_tail(struct firn_log_reader *reader, uint64_t offset,
                      struct firn_log_reader_tail *out, firn_error *err)
 {
-    *out = (struct firn_log_reader_tail){0};
+    *out = (struct firn_log_reader_tail){.is_blank = true};
     int rc = FIRN_OK;
+    const uint64_t start = offset;
     uint64_t left = offset < reader->size_bytes ? reader->size_bytes - offset : 0;
     struct search search = {.vain_bytes_max = VAIN_BYTES_MIN + 8 * left};
-    bool is_first = true;
+    bool has_header_first = false;
     while (offset < reader->size_bytes) {
         left = reader->size_bytes - offset;
         firn_slice bytes;
         FIRN_TRY(
             load(reader, offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
-        /* Space that a file was preallocated with is all zeros; in a recycled file only its beginning tells. */
-        if (is_first || (reader->segment.flags & FIRN_LOG_FORMAT_RECYCLED) == 0) {
-            out->has_torn_record = out->has_torn_record || looks_torn(reader, offset, bytes);
-        }
-        is_first = false;
+        out->is_blank = out->is_blank && is_zero(bytes);
+        has_header_first =
+            has_header_first || (offset == start && has_header(reader, offset, bytes));
         bool is_found;
         uint64_t next = next_candidate(reader->segment.salt, offset, bytes, &is_found);
         if (is_found) {
@@ -234,6 +235,9 @@ firn_log_reader_tail(struct firn_log_reader *reader, uint64_t offset,
         }
         offset = next;
     }
+    /* Unused space is all zeros; in a recycled file it holds anything, and only a header says otherwise. */
+    bool is_recycled = (reader->segment.flags & FIRN_LOG_FORMAT_RECYCLED) != 0;
+    out->has_torn_record = is_recycled ? has_header_first : !out->is_blank;
 out:
     return rc;
 }

@@ -43,6 +43,7 @@ FIRN_MUST_CHECK int firn_log_reader_read(struct firn_log_reader *reader, uint64_
 
 /* What lies behind the last good record. */
 struct firn_log_reader_tail {
+    bool is_blank;         /* nothing but zeros */
     bool has_torn_record;  /* bytes that cannot be explained as unused space */
     bool has_later_record; /* a whole record of this segment stands further behind */
     uint64_t durable;      /* the highest mark of those, in bytes; 0 without any */

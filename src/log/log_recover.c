@@ -163,7 +163,10 @@ judge_end(struct walk *walk, uint64_t end, const struct firn_log_reader_tail *ta
                               firn_os_file_path(walk->reader.file), end, durable);
     }
     out->end = end;
+    /* After a crash in a recycled segment pages of a torn record may lie among old bytes: nothing goes over those. */
+    out->needs_new_segment = !tail->is_blank && !out->found.was_closed_cleanly;
     if (tail->has_torn_record || tail->has_later_record) {
+        out->needs_new_segment = true;
         out->found.was_cut = true;
         out->found.was_closed_cleanly = false;
         out->found.cut = (struct firn_log_position){out->last.number, end};

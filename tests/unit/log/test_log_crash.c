@@ -350,7 +350,7 @@ what_was_durable_survives_a_power_cut_at_every_call(void **state)
     (void)state;
     const char *seed = getenv("FIRN_TEST_SEED");
     const char *is_long = getenv("FIRN_TEST_LONG");
-    run_histories(seed != NULL ? strtoull(seed, NULL, 0) : 1, is_long != NULL ? 400 : 8);
+    run_histories(seed != NULL ? strtoull(seed, NULL, 0) : 1, is_long != NULL ? 400 : 5);
 }
 
 /* ---- single points ---- */

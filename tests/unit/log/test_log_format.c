@@ -351,6 +351,15 @@ old_bytes_of_a_recycled_segment_are_the_end(void **state)
     assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
     assert_int_equal(recovery.record_count, 1);
     assert_false(recovery.was_cut);
+    /* After a crash the log goes on elsewhere, after a clean close right there. */
+    assert_int_equal(append_one(fixture), 2);
+    assert_int_equal(firn_os_remove_file(fixture->dir, "closed-000002.log", NULL), FIRN_OK);
+    uint8_t closed_tail[16 + sizeof old];
+    struct firn_log_format_record end_record = {.durable = end, .type = FIRN_LOG_FORMAT_END};
+    firn_log_format_put_record(&end_record, 77, end, closed_tail);
+    memcpy(closed_tail + 16, old, sizeof old);
+    put_segment(fixture, FIRN_LOG_FORMAT_RECYCLED, &record,
+                firn_bytes(closed_tail, sizeof closed_tail));
     assert_int_equal(append_one(fixture), 1);
     /* Without the flag the same bytes are a torn tail. */
     put_segment(fixture, 0, &record, firn_bytes(old, sizeof old));

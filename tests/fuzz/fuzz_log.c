@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz/log: a log made of hostile bytes. Byte 0 even: the rest is the file of segment 1. Byte 0 odd: the rest is a
+ * program that writes segments whose sums are right, so that the judgement behind them is reached too.
+ *
+ * Whatever a read-only open says, an open for writing says too; and a log that opens can be appended to and read again.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/reader.h"
+#include "codec/xxh3.h"
+#include "log/log.h"
+#include "log/log_format.h"
+#include "log/log_segment.h"
+#include "os/os_memory.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { SEGMENTS_MAX = 4, FILE_SIZE_MAX = 1 << 16 };
+
+static void
+put_file(struct firn_os_dir *dir, uint64_t number, firn_slice bytes)
+{
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    firn_log_segment_name("wal", number, name);
+    struct firn_os_file *file = NULL;
+    CHECK(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, NULL) ==
+          FIRN_OK);
+    CHECK(bytes.size == 0 || firn_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
+    firn_os_file_close(file);
+}
+
+/* ---- the program that writes segments ---- */
+
+struct maker {
+    struct firn_reader program;
+    struct firn_log_format_segment segment;
+    struct firn_buf bytes;
+    uint64_t durable; /* a mark that some operations use */
+};
+
+static uint8_t
+next_byte(struct maker *maker)
+{
+    uint8_t byte = 0;
+    (void)firn_reader_u8(&maker->program, &byte);
+    return byte;
+}
+
+static void
+add_record(struct maker *maker, uint8_t type, uint8_t flags, uint64_t durable, size_t length)
+{
+    uint64_t offset = maker->bytes.size;
+    size_t room = (size_t)firn_log_format_record_room(length);
+    CHECK(firn_buf_set_size(&maker->bytes, (size_t)offset + room) == FIRN_OK);
+    uint8_t *record = maker->bytes.data + offset;
+    memset(record, (int)length, room);
+    struct firn_log_format_record header = {.length = (uint32_t)length,
+                                            .durable = durable < offset ? durable : offset,
+                                            .type = type == 0 ? 1 : type,
+                                            .flags = flags};
+    firn_log_format_put_record(&header, maker->segment.salt, offset, record);
+}
+
+static void
+add_bytes(struct maker *maker, uint8_t value, size_t size)
+{
+    size_t start = maker->bytes.size;
+    CHECK(firn_buf_set_size(&maker->bytes, start + size) == FIRN_OK);
+    memset(maker->bytes.data + start, value, size);
+}
+
+static void
+begin_segment(struct maker *maker, uint8_t flags)
+{
+    uint8_t header[FIRN_LOG_FORMAT_SEGMENT_SIZE];
+    maker->segment.flags = flags & FIRN_LOG_FORMAT_RECYCLED;
+    firn_log_format_put_segment(&maker->segment, header);
+    firn_buf_clear(&maker->bytes);
+    CHECK(firn_buf_append(&maker->bytes, header, sizeof header) == FIRN_OK);
+    maker->durable = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+}
+
+static void
+next_segment(struct maker *maker, struct firn_os_dir *dir, uint8_t argument)
+{
+    uint64_t end = maker->bytes.size;
+    put_file(dir, maker->segment.number, firn_buf_slice(&maker->bytes));
+    uint64_t salt = maker->segment.salt;
+    uint64_t number = maker->segment.number + 1;
+    maker->segment = (struct firn_log_format_segment){.number = number,
+                                                      .salt = salt + 1,
+                                                      .previous_salt = salt + (argument >> 7),
+                                                      .previous_end = end - (argument % 4) * 8,
+                                                      .oldest = 1 + (argument >> 2 & 3) % number};
+    begin_segment(maker, argument >> 4);
+}
+
+static void
+run_program(struct firn_os_dir *dir, firn_slice program)
+{
+    struct maker maker = {.program = firn_reader_of(program),
+                          .segment = {.number = 1, .salt = 3, .oldest = 1}};
+    begin_segment(&maker, next_byte(&maker));
+    while (firn_reader_left(&maker.program) > 0 && maker.bytes.size < FILE_SIZE_MAX) {
+        uint8_t operation = next_byte(&maker);
+        uint8_t argument = next_byte(&maker);
+        switch (operation % 10) {
+        case 0:
+        case 1:
+            add_record(&maker, (uint8_t)(16 + operation % 240), 0, maker.durable, argument);
+            break;
+        case 2:
+            maker.durable = maker.bytes.size;
+            break;
+        case 3:
+            add_record(&maker, FIRN_LOG_FORMAT_END, 0, UINT64_MAX, 0);
+            break;
+        case 4:
+            add_record(&maker, FIRN_LOG_FORMAT_NEXT, 0, UINT64_MAX, 0);
+            break;
+        case 5:
+            add_record(&maker, argument, operation > 200 ? 1 : 0, maker.durable, operation);
+            break;
+        case 6:
+            add_bytes(&maker, operation > 128 ? argument : 0, (size_t)argument * 8);
+            break;
+        case 7: /* a record with one bit wrong */
+            add_record(&maker, 16, 0, maker.durable, operation);
+            maker.bytes.data[maker.bytes.size - 1 - argument % 16] ^= (uint8_t)(1 + argument / 16);
+            break;
+        case 8:
+            if (maker.segment.number < SEGMENTS_MAX) {
+                next_segment(&maker, dir, argument);
+            }
+            break;
+        default: /* a piece cut off */
+            if (maker.bytes.size > FIRN_LOG_FORMAT_SEGMENT_SIZE + (size_t)argument) {
+                maker.bytes.size -= argument & ~7U;
+            }
+            break;
+        }
+    }
+    put_file(dir, maker.segment.number, firn_buf_slice(&maker.bytes));
+    firn_buf_deinit(&maker.bytes);
+}
+
+/* ---- reading ---- */
+
+struct seen {
+    uint64_t count;
+    uint64_t hash;
+};
+
+static int
+visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+      firn_error *err)
+{
+    (void)position;
+    (void)err;
+    CHECK(type >= FIRN_LOG_TYPE_USER);
+    struct seen *seen = ctx;
+    seen->count++;
+    seen->hash = firn_xxh3(record.data, record.size, seen->hash + type);
+    return FIRN_OK;
+}
+
+static int
+read_log(struct firn_os_dir *dir, bool is_read_only, struct firn_log **out, struct seen *seen,
+         struct firn_log_recovery *recovery)
+{
+    struct firn_log_options options = {.prefix = "wal", .read_only = is_read_only};
+    *seen = (struct seen){0};
+    return firn_log_open(dir, &options, visit, seen, out, recovery, NULL);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0 || size > FILE_SIZE_MAX) {
+        return 0;
+    }
+    struct firn_os *os = NULL;
+    struct firn_os_dir *dir = NULL;
+    CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
+    firn_slice rest = firn_bytes(data + 1, size - 1);
+    if (data[0] % 2 == 0) {
+        put_file(dir, 1, rest);
+    } else {
+        run_program(dir, rest);
+    }
+    struct firn_log *log = NULL;
+    struct firn_log_recovery recovery;
+    struct seen first;
+    struct seen second;
+    struct seen third;
+    int rc = read_log(dir, true, &log, &first, &recovery);
+    firn_log_abandon(log);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+    CHECK(read_log(dir, false, &log, &second, &recovery) == rc);
+    CHECK(first.count == second.count && first.hash == second.hash);
+    if (rc == FIRN_OK) {
+        firn_slice part = firn_str("one more");
+        CHECK(firn_log_append(log, 77, &part, 1, NULL, NULL) == FIRN_OK);
+        CHECK(firn_log_close(log, NULL) == FIRN_OK);
+        CHECK(read_log(dir, true, &log, &third, &recovery) == FIRN_OK);
+        CHECK(third.count == first.count + 1);
+        CHECK(third.hash == firn_xxh3(part.data, part.size, first.hash + 77));
+        firn_log_abandon(log);
+    }
+    firn_os_dir_close(dir);
+    firn_os_memory_destroy(os);
+    return 0;
+}
