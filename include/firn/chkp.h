@@ -57,6 +57,10 @@ FIRN_API FIRN_MUST_CHECK int
 firn_chkp_writer_add_stream(firn_chkp_writer *writer,
                             int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size),
                             void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err);
+/* Adds what is read from a file descriptor, from its current offset to its end. */
+FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add_fd(firn_chkp_writer *writer, int fd,
+                                                     firn_hash *out_hash, bool *out_is_new,
+                                                     firn_error *err);
 /* Adds an object that is compressed already, as one zstd frame, which is stored as it is. The frame is decoded and
  * compared with hash first: FIRN_CORRUPT if it does not hold that object. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add_frame(firn_chkp_writer *writer,

@@ -6,6 +6,7 @@
  * are set to nothing first, so that they are defined whatever happens.
  */
 #include "api/api_check.h"
+#include "api/api_options.h"
 #include "base/error.h"
 #include "compat/chkpv1.h"
 #include "firn/chkp.h"
@@ -30,11 +31,7 @@ complete_options(const firn_chkp_options *given, firn_chkp_options *out, firn_er
 {
     firn_chkp_options defaults = FIRN_CHKP_OPTIONS_INIT;
     *out = defaults;
-    if (given != NULL) {
-        API_REQUIRE_SIZE(given, firn_chkp_options, err);
-        *out = *given;
-    }
-    return FIRN_OK;
+    return api_options_read(out, sizeof *out, given, err);
 }
 
 static int
@@ -70,6 +67,22 @@ firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *ou
     return firn_chkpv1_writer_add(writer, with_address(content), out_hash, out_is_new, err);
 }
 
+/* A source of the caller's, which does not fill errors. */
+struct source {
+    int (*give)(void *ctx, uint8_t *data, size_t size, size_t *out_size);
+    void *ctx;
+};
+
+static int
+ask_source(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
+{
+    struct source *source = ctx;
+    int rc = source->give(source->ctx, data, size, out_size);
+    return rc == FIRN_OK
+               ? FIRN_OK
+               : firn_error_set(err, rc, "the source of an object for a pack ended the adding");
+}
+
 int
 firn_chkp_writer_add_stream(firn_chkp_writer *writer,
                             int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size),
@@ -77,7 +90,22 @@ firn_chkp_writer_add_stream(firn_chkp_writer *writer,
 {
     API_REQUIRE(writer != NULL && source != NULL, err,
                 "adding to a pack takes a writer and a source");
-    return firn_chkpv1_writer_add_stream(writer, source, ctx, out_hash, out_is_new, err);
+    struct source asked = {source, ctx};
+    return firn_chkpv1_writer_add_stream(writer, ask_source, &asked, out_hash, out_is_new, err);
+}
+
+static int
+read_fd(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
+{
+    return firn_os_fd_read(firn_os_default(), *(const int *)ctx, data, size, out_size, err);
+}
+
+int
+firn_chkp_writer_add_fd(firn_chkp_writer *writer, int fd, firn_hash *out_hash, bool *out_is_new,
+                        firn_error *err)
+{
+    API_REQUIRE(writer != NULL && fd >= 0, err, "adding to a pack takes a writer and a descriptor");
+    return firn_chkpv1_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err);
 }
 
 int

@@ -147,11 +147,11 @@ FIRN_MUST_CHECK int firn_chkpv1_writer_create(struct firn_os_dir *dir,
                                               struct firn_chkpv1_writer **out, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_writer_add(struct firn_chkpv1_writer *writer, firn_slice content,
                                            firn_hash *out_hash, bool *out_is_new, firn_error *err);
-FIRN_MUST_CHECK int firn_chkpv1_writer_add_stream(struct firn_chkpv1_writer *writer,
-                                                  int (*source)(void *ctx, uint8_t *data,
-                                                                size_t size, size_t *out_size),
-                                                  void *ctx, firn_hash *out_hash, bool *out_is_new,
-                                                  firn_error *err);
+/* source also fills the error that it returns. */
+FIRN_MUST_CHECK int firn_chkpv1_writer_add_stream(
+    struct firn_chkpv1_writer *writer,
+    int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err),
+    void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_writer_add_frame(struct firn_chkpv1_writer *writer,
                                                  const firn_hash *hash, firn_slice frame,
                                                  bool *out_is_new, firn_error *err);

@@ -266,7 +266,8 @@ end_entry(struct firn_chkpv1_writer *writer, uint64_t offset, const firn_hash *h
 /* What is added: content, or what a source gives. */
 struct input {
     firn_slice content;
-    int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size); /* NULL: content */
+    /* NULL: content */
+    int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err);
     void *ctx;
 };
 
@@ -283,10 +284,7 @@ compress_source(struct firn_chkpv1_writer *writer, const struct input *input, fi
     }
     for (;;) {
         size_t size = 0;
-        rc = input->source(input->ctx, piece, SOURCE_SIZE, &size);
-        if (rc != FIRN_OK) {
-            FIRN_TRY(firn_error_set(err, rc, "the source of an object ended the adding"));
-        }
+        FIRN_TRY(input->source(input->ctx, piece, SOURCE_SIZE, &size, err));
         if (size == 0) {
             break;
         }
@@ -379,8 +377,8 @@ firn_chkpv1_writer_add(struct firn_chkpv1_writer *writer, firn_slice content, fi
 
 int
 firn_chkpv1_writer_add_stream(struct firn_chkpv1_writer *writer,
-                              int (*source)(void *ctx, uint8_t *data, size_t size,
-                                            size_t *out_size),
+                              int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size,
+                                            firn_error *err),
                               void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err)
 {
     int rc = check_open(writer, err);

@@ -2,6 +2,7 @@
  *
  * unit/compat: what is written to a CHKP pack can be read from it, and is what the format says.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -148,7 +149,7 @@ struct source {
 };
 
 static int
-give(void *ctx, uint8_t *data, size_t size, size_t *out_size)
+give(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 {
     struct source *source = ctx;
     size_t part = source->left.size < size ? source->left.size : size;
@@ -157,7 +158,9 @@ give(void *ctx, uint8_t *data, size_t size, size_t *out_size)
     }
     if (part == 0) {
         *out_size = 0;
-        return source->fail_with;
+        return source->fail_with == FIRN_OK
+                   ? FIRN_OK
+                   : firn_error_set(err, source->fail_with, "the source is tired");
     }
     memcpy(data, source->left.data, part);
     source->left = firn_bytes(source->left.data + part, source->left.size - part);
@@ -393,6 +396,7 @@ an_object_whose_source_fails_leaves_no_trace(void **state)
         fill(4, i, &content);
         expect_rc(add_stream(writer, firn_buf_slice(&content), FIRN_CANCELLED, &is_new, &err),
                   FIRN_CANCELLED, &err);
+        assert_string_equal(err.text, "the source is tired");
     }
     add(writer, firn_str(""), true);
     finish(writer, name);
@@ -401,8 +405,9 @@ an_object_whose_source_fails_leaves_no_trace(void **state)
 }
 
 static int
-claim_too_much(void *ctx, uint8_t *data, size_t size, size_t *out_size)
+claim_too_much(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 {
+    (void)err;
     (void)ctx;
     (void)data;
     *out_size = size + 1;
@@ -703,6 +708,60 @@ a_list_is_in_the_order_of_hashes_and_complete(void **state)
     firn_buf_deinit(&listed);
 }
 
+enum { THREADS = 4, SHARED_OBJECTS = 200 };
+
+/* Reads all objects of a pack that other threads read at the same time; NULL if all was well. */
+static void *
+read_shared(void *arg)
+{
+    struct firn_chkpv1 *pack = arg;
+    struct firn_buf content = {0};
+    void *result = NULL;
+    for (size_t i = 0; i < SHARED_OBJECTS; i++) {
+        firn_hash hash;
+        bool is_there = true;
+        uint8_t *data = NULL;
+        size_t size = 0;
+        chkp_fixture_object(20, i, &content, &hash);
+        if (firn_chkpv1_read(pack, &hash, SIZE_MAX, &data, &size, NULL) != FIRN_OK ||
+            size != content.size || memcmp(data, content.data, size) != 0) {
+            result = arg;
+        }
+        firn_free(data);
+        hash.bytes[0] ^= 1;
+        if (firn_chkpv1_contains(pack, &hash, &is_there, NULL) != FIRN_OK || is_there) {
+            result = arg;
+        }
+    }
+    firn_buf_deinit(&content);
+    return result;
+}
+
+static void
+threads_share_a_pack(void **state)
+{
+    (void)state;
+    char name[FIRN_CHKP_NAME_SIZE];
+    pthread_t threads[THREADS];
+    chkp_fixture_pack(fixture.dir, 20, SHARED_OBJECTS, name);
+    for (int turn = 0; turn < 2; turn++) {
+        struct firn_chkpv1 *pack = chkp_fixture_open_pack(fixture.dir, name);
+        for (size_t i = 0; i < THREADS; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, read_shared, pack), 0);
+        }
+        for (size_t i = 0; i < THREADS; i++) {
+            void *result;
+            assert_int_equal(pthread_join(threads[i], &result), 0);
+            assert_null(result);
+        }
+        firn_chkpv1_close(pack);
+        if (turn == 0) {
+            /* And once more with an index in memory. */
+            chkp_fixture_remove(fixture.dir, chkp_fixture_idx(name));
+        }
+    }
+}
+
 static void
 an_error_is_left_untouched_by_success(void **state)
 {
@@ -757,6 +816,7 @@ main(void)
         TEST(limits_on_an_object_are_kept),
         TEST(receivers_can_end_what_they_receive),
         TEST(a_list_is_in_the_order_of_hashes_and_complete),
+        TEST(threads_share_a_pack),
         TEST(an_error_is_left_untouched_by_success),
     };
     return cmocka_run_group_tests_name("chkpv1", tests, NULL, NULL);

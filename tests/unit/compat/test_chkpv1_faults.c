@@ -2,6 +2,7 @@
  *
  * unit/compat: packs when memory, the disk or the power fails.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "compat/chkp_fixture.h"
+#include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
 
@@ -33,8 +35,9 @@ struct source {
 };
 
 static int
-give(void *ctx, uint8_t *data, size_t size, size_t *out_size)
+give(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 {
+    (void)err;
     struct source *source = ctx;
     size_t part = source->left < size ? source->left : size;
     memcpy(data, source->at, part);
@@ -294,6 +297,71 @@ a_full_disk_leaves_nothing_behind(void **state)
     firn_os_memory_destroy(os);
 }
 
+/* ---- calls of the system that fail ---- */
+
+/* Runs everything with one call of the system, or all from there on, going wrong. Returns whether it came so far. */
+static bool
+run_on_a_failing_machine(const struct firn_os_fault_plan *plan)
+{
+    firn_error err;
+    struct firn_os *memory;
+    struct firn_os *os;
+    expect_rc(firn_os_memory_create(plan->call, &memory, &err), FIRN_OK, &err);
+    expect_rc(firn_os_fault_create(memory, &os, &err), FIRN_OK, &err);
+    struct firn_os_dir *dir = open_root(os);
+    firn_os_fault_set_plan(os, plan);
+    int rc = do_everything(dir, &err);
+    uint64_t hits = firn_os_fault_hits(os);
+    bool has_failed = hits > 0;
+    firn_os_fault_set_plan(os, NULL);
+    if (rc != FIRN_OK) {
+        /* Verifying calls what it cannot read damaged. */
+        assert_true(rc == FIRN_IO || rc == FIRN_NO_SPACE || rc == FIRN_CORRUPT);
+        assert_true(strlen(err.text) > 0);
+    }
+    /* The last call of all removes a temporary file: nothing depends on it. */
+    assert_true(rc != FIRN_OK || hits <= 1 || !plan->for_ever || plan->kind == FIRN_OS_FAULT_SHORT);
+    assert_true(rc == FIRN_OK || (has_failed && plan->kind != FIRN_OS_FAULT_SHORT));
+    expect_whole_packs(dir);
+    if (plan->call % 8 == 0) {
+        expect_everything_works(dir);
+    }
+    firn_os_dir_close(dir);
+    firn_os_fault_destroy(os);
+    firn_os_memory_destroy(memory);
+    assert_int_equal(test_alloc_alive(), 0);
+    return has_failed;
+}
+
+static void
+every_failing_call_is_reported_and_survived(void **state)
+{
+    (void)state;
+    static const struct firn_os_fault_plan plans[] = {
+        {0, false, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_FAILS, EIO},
+        {0, true, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_FAILS, EIO},
+        {0, false, FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_TORN, ENOSPC},
+        {0, true, FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_TORN, ENOSPC},
+        {0, true, FIRN_OS_FAULT_SYNCS, FIRN_OS_FAULT_FAILS, EIO},
+        {0, false, FIRN_OS_FAULT_READS | FIRN_OS_FAULT_WRITES, FIRN_OS_FAULT_SHORT, 0},
+    };
+    uint64_t points = 0;
+    test_alloc_install();
+    for (size_t i = 0; i < 2 * sizeof plans / sizeof plans[0]; i++) {
+        struct firn_os_fault_plan plan = plans[i / 2];
+        /* With the large object parts of frames are in the file before they are whole; it is slow. */
+        large_size = i % 2 == 0 ? 3000 : LARGE_SIZE;
+        uint64_t step = i % 2 == 0 || getenv("FIRN_TEST_LONG") != NULL ? 1 : 17;
+        for (plan.call = 1; run_on_a_failing_machine(&plan); plan.call += step) {
+            points++;
+        }
+    }
+    large_size = LARGE_SIZE;
+    test_alloc_uninstall();
+    (void)printf("count: %llu failed calls of the system\n", (unsigned long long)points);
+    assert_true(points > 300);
+}
+
 /* ---- power ---- */
 
 enum { CUT_SEEDS = 6 };
@@ -423,6 +491,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(want_of_memory_is_survived_at_every_allocation),
         cmocka_unit_test(a_full_disk_leaves_nothing_behind),
+        cmocka_unit_test(every_failing_call_is_reported_and_survived),
         cmocka_unit_test(a_power_cut_leaves_whole_packs_or_none),
         cmocka_unit_test(a_power_cut_leaves_the_old_index_or_the_new_one),
     };

@@ -77,8 +77,9 @@ make(struct content *content, uint8_t *data, size_t size)
 }
 
 static int
-give(void *ctx, uint8_t *data, size_t size, size_t *out_size)
+give(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 {
+    (void)err;
     struct content *content = ctx;
     uint64_t left = object_size - content->at;
     *out_size = left < size ? (size_t)left : size;
