@@ -144,13 +144,17 @@ out:
     return rc;
 }
 
-/* Finds and reads one object; right or an error. */
+/* Finds and reads one object; right or an error. A list of pieces is right if the whole has its name, which the stream
+ * compares: another list may make up the same content. */
 static int
 read_object(struct pack_fixture *fixture, struct firn_packfile *pack,
             const struct pack_object *object, firn_error *err)
 {
     struct firn_packfile_location at;
     firn_slice content;
+    if (object->kind == FIRN_PACKFILE_PIECES) {
+        return firn_packfile_stream_read(pack, fixture->scratch, &object->hash, NULL, NULL, err);
+    }
     int rc = firn_packfile_find(pack, fixture->scratch, &object->hash, &at, err);
     if (rc == FIRN_OK) {
         rc = firn_packfile_read(pack, fixture->scratch, &object->hash, &at, &content, err);
@@ -158,9 +162,6 @@ read_object(struct pack_fixture *fixture, struct firn_packfile *pack,
     if (rc == FIRN_OK) {
         assert_int_equal(content.size, object->content.size);
         assert_memory_equal(content.data, object->content.data, content.size);
-    }
-    if (rc == FIRN_OK && object->kind == FIRN_PACKFILE_PIECES) {
-        rc = firn_packfile_stream_read(pack, fixture->scratch, &object->hash, NULL, NULL, err);
     }
     return rc;
 }
@@ -181,8 +182,8 @@ pack_fixture_read(struct pack_fixture *fixture, const char *name, firn_error *er
     if (pack != NULL) {
         int rc =
             firn_packfile_verify(pack, fixture->scratch, NULL, NULL, first == FIRN_OK ? err : NULL);
-        /* Verification misses nothing that reading finds. */
-        assert_true(first == FIRN_OK || rc != FIRN_OK);
+        /* Verification misses nothing that reading finds, but for pieces that may be in another pack. */
+        assert_true(first == FIRN_OK || rc != FIRN_OK || strstr(err->text, "is not in the pack"));
         first = first == FIRN_OK ? rc : first;
     }
     firn_packfile_close(pack);
