@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: stores whose files were damaged, shortened, or taken away. What opens shows all commits, or, where a log
+ * cannot tell damage from a crash (docs/formats/log.md), the first few of them; never anything else.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db_support.h"
+#include "os/os_memory.h"
+#include "support/test_file.h"
+
+enum { COMMITS = 10 };
+
+static const char *const files[] = {"FIRN", "wal-000001.log", "LOCK"};
+
+/* Ten commits, each its own key, on a machine whose directory /copy is free to be damaged. */
+struct scene {
+    struct db_support support;
+    struct firn_os_dir *copy;
+    size_t before_last; /* size of the log without the last commit */
+    size_t with_last;
+};
+
+static size_t
+log_size(struct firn_os_dir *dir)
+{
+    firn_error err;
+    struct firn_os_stat stat;
+    DB_OK(firn_os_stat(dir, "wal-000001.log", &stat, &err));
+    return (size_t)stat.size_bytes;
+}
+
+static void
+scene_init(struct scene *scene, bool is_closed)
+{
+    firn_error err;
+    struct firn_os_dir *root;
+    db_support_init(&scene->support, 1);
+    struct firn_db *db = db_support_open(scene->support.dir);
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    for (char c = '0'; c < '0' + COMMITS; c++) {
+        scene->before_last = log_size(scene->support.dir);
+        db_support_put(keyspace, (char[]){c, 0}, "a value");
+    }
+    scene->with_last = log_size(scene->support.dir);
+    if (is_closed) {
+        DB_OK(firn_db_close(db, &err));
+    } else {
+        firn_db_abandon(db);
+    }
+    DB_OK(firn_os_dir_open_path(scene->support.os, "/", &root, &err));
+    DB_OK(firn_os_make_dir(root, "copy", 0700, &err));
+    DB_OK(firn_os_dir_open(root, "copy", &scene->copy, &err));
+    firn_os_dir_close(root);
+}
+
+static void
+scene_deinit(struct scene *scene)
+{
+    firn_os_dir_close(scene->copy);
+    db_support_deinit(&scene->support);
+}
+
+/* How many commits a store shows; they must be the first ones. */
+static size_t
+count_shown(struct firn_db *db)
+{
+    firn_error err;
+    static const char all[] = "0 1 2 3 4 5 6 7 8 9 ";
+    struct firn_db_keyspace *keyspace;
+    int rc = firn_db_keyspace_open(db, "k", &keyspace, &err);
+    if (rc == FIRN_NOT_FOUND) {
+        return 0;
+    }
+    DB_OK(rc);
+    const char *keys = db_support_keys(keyspace, NULL, false);
+    size_t size = strlen(keys);
+    assert_int_equal(strncmp(keys, all, size), 0);
+    return size / 2;
+}
+
+/* Opens the copy in both ways; SIZE_MAX where it is refused as damaged. */
+static size_t
+open_copy(struct scene *scene, const char *file)
+{
+    firn_error err;
+    struct firn_db *db;
+    size_t shown = SIZE_MAX;
+    int rc = firn_db_open(scene->copy, &db_support_read_only, &db, &err);
+    if (rc == FIRN_OK) {
+        shown = count_shown(db);
+        firn_db_abandon(db);
+    } else {
+        assert_true(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+        assert_non_null(strstr(err.text, file));
+    }
+    int writing = firn_db_open(scene->copy, &db_support_create, &db, &err);
+    assert_int_equal(writing, rc);
+    if (rc == FIRN_OK) {
+        assert_int_equal(count_shown(db), shown);
+        firn_check_report report;
+        DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+        DB_OK(firn_db_close(db, &err));
+    }
+    return shown;
+}
+
+static void
+flip_every_byte(bool is_closed)
+{
+    struct scene scene;
+    scene_init(&scene, is_closed);
+    size_t prefixes = 0;
+    for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+        struct firn_buf bytes = {0};
+        test_file_read(scene.support.dir, files[f], &bytes);
+        for (size_t at = 0; at < bytes.size; at++) {
+            static const uint8_t flips[] = {0x01, 0x80, 0xff};
+            for (size_t i = 0; i < sizeof flips; i++) {
+                db_support_copy(scene.support.dir, scene.copy);
+                bytes.data[at] ^= flips[i];
+                test_file_write(scene.copy, files[f], bytes.data, bytes.size);
+                bytes.data[at] ^= flips[i];
+                size_t shown = open_copy(&scene, files[f]);
+                if (f == 0) {
+                    assert_int_equal(shown, SIZE_MAX);
+                } else if (f == 2 || is_closed) {
+                    /* In the log of a closed store a flip is found, or lies where nothing is read. */
+                    assert_true(shown == COMMITS || (f == 1 && shown == SIZE_MAX));
+                } else if (shown != SIZE_MAX && shown != COMMITS) {
+                    /* Above the last durable mark: the last commit, synced though it was. */
+                    assert_int_equal(shown, COMMITS - 1);
+                    assert_true(at >= scene.before_last);
+                    prefixes++;
+                }
+            }
+        }
+        firn_buf_deinit(&bytes);
+    }
+    assert_true(is_closed ? prefixes == 0 : prefixes > 0);
+    scene_deinit(&scene);
+}
+
+static void
+a_flipped_byte_is_found_in_a_closed_store(void **state)
+{
+    (void)state;
+    flip_every_byte(true);
+}
+
+static void
+a_flipped_byte_costs_at_most_the_last_commit_after_a_crash(void **state)
+{
+    (void)state;
+    flip_every_byte(false);
+}
+
+static void
+a_flip_in_an_early_record_is_never_a_silent_success(void **state)
+{
+    (void)state;
+    for (int is_closed = 0; is_closed <= 1; is_closed++) {
+        struct scene scene;
+        scene_init(&scene, is_closed != 0);
+        struct firn_buf bytes = {0};
+        test_file_read(scene.support.dir, "wal-000001.log", &bytes);
+        /* The fifth of the commits: the record with key 4. */
+        size_t at = 128;
+        while (memcmp(bytes.data + at,
+                      "\001"
+                      "4\007a value",
+                      10) != 0) {
+            at++;
+            assert_true(at + 10 < bytes.size);
+        }
+        db_support_copy(scene.support.dir, scene.copy);
+        bytes.data[at + 5] ^= 0x20;
+        test_file_write(scene.copy, "wal-000001.log", bytes.data, bytes.size);
+        assert_int_equal(open_copy(&scene, "wal-000001.log"), SIZE_MAX);
+        firn_buf_deinit(&bytes);
+        scene_deinit(&scene);
+    }
+}
+
+static void
+a_log_cut_in_its_last_record_opens_as_a_prefix(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct scene scene;
+    scene_init(&scene, false);
+    struct firn_buf bytes = {0};
+    test_file_read(scene.support.dir, "wal-000001.log", &bytes);
+    assert_int_equal(bytes.size, scene.with_last);
+    for (size_t size = scene.before_last; size <= scene.with_last; size++) {
+        db_support_copy(scene.support.dir, scene.copy);
+        test_file_write(scene.copy, "wal-000001.log", bytes.data, size);
+        size_t shown = open_copy(&scene, "wal-000001.log");
+        assert_int_equal(shown, size == scene.with_last ? COMMITS : COMMITS - 1);
+        /* It takes new commits behind the cut, and they stay. */
+        struct firn_db *db = db_support_open(scene.copy);
+        db_support_put(db_support_keyspace(db, "k"), "k2", "new");
+        DB_OK(firn_db_close(db, &err));
+        db = db_support_open(scene.copy);
+        assert_string_equal(db_support_get(db_support_keyspace(db, "k"), "k2"), "new");
+        assert_string_equal(db_support_get(db_support_keyspace(db, "k"), "8"), "a value");
+        DB_OK(firn_db_close(db, &err));
+    }
+    firn_buf_deinit(&bytes);
+    scene_deinit(&scene);
+}
+
+static void
+a_shortened_file_is_refused_or_shows_a_prefix(void **state)
+{
+    (void)state;
+    for (int is_closed = 0; is_closed <= 1; is_closed++) {
+        struct scene scene;
+        scene_init(&scene, is_closed != 0);
+        for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+            struct firn_buf bytes = {0};
+            test_file_read(scene.support.dir, files[f], &bytes);
+            for (size_t size = 0; size < bytes.size; size++) {
+                db_support_copy(scene.support.dir, scene.copy);
+                test_file_write(scene.copy, files[f], bytes.data, size);
+                size_t shown = open_copy(&scene, files[f]);
+                if (f == 0) {
+                    assert_int_equal(shown, SIZE_MAX);
+                } else if (f == 2) {
+                    assert_int_equal(shown, COMMITS);
+                }
+            }
+            firn_buf_deinit(&bytes);
+        }
+        scene_deinit(&scene);
+    }
+}
+
+static void
+a_missing_file_is_named(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct scene scene;
+    scene_init(&scene, true);
+    struct firn_db *db;
+    db_support_copy(scene.support.dir, scene.copy);
+    DB_OK(firn_os_remove_file(scene.copy, "FIRN", &err));
+    DB_FAILS(firn_db_open(scene.copy, &db_support_create, &db, &err), FIRN_CORRUPT, "/copy/FIRN");
+    DB_FAILS(firn_db_open(scene.copy, &db_support_read_only, &db, &err), FIRN_NOT_FOUND, "/copy");
+    db_support_copy(scene.support.dir, scene.copy);
+    DB_OK(firn_os_remove_file(scene.copy, "wal-000001.log", &err));
+    DB_FAILS(firn_db_open(scene.copy, &db_support_create, &db, &err), FIRN_CORRUPT,
+             "the log of the store '/copy' is missing");
+    DB_FAILS(firn_db_open(scene.copy, &db_support_read_only, &db, &err), FIRN_CORRUPT,
+             "the log of the store '/copy' is missing");
+    db_support_copy(scene.support.dir, scene.copy);
+    DB_OK(firn_os_remove_file(scene.copy, "LOCK", &err));
+    assert_int_equal(open_copy(&scene, "LOCK"), COMMITS);
+    scene_deinit(&scene);
+}
+
+struct damages {
+    unsigned count;
+    char text[FIRN_ERROR_TEXT_SIZE];
+};
+
+static void
+on_damage(void *ctx, const char *text)
+{
+    struct damages *damages = ctx;
+    damages->count++;
+    (void)snprintf(damages->text, sizeof damages->text, "%s", text);
+}
+
+/* Checks an open store and puts the damaged file back. */
+static void
+check_finds(struct firn_db *db, const char *piece)
+{
+    firn_error err;
+    struct damages damages = {0};
+    firn_check_report report;
+    DB_FAILS(firn_db_check(db, on_damage, &damages, &report, &err), FIRN_CORRUPT, piece);
+    assert_int_equal(damages.count, 1);
+    assert_int_equal(report.damaged_count, 1);
+    assert_int_equal(report.entries, COMMITS);
+    assert_non_null(strstr(damages.text, piece));
+    DB_FAILS(firn_db_check(db, NULL, NULL, &report, &err), FIRN_CORRUPT, piece);
+}
+
+static void
+check_finds_what_was_damaged_beneath_an_open_store(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct scene scene;
+    scene_init(&scene, true);
+    db_support_copy(scene.support.dir, scene.copy);
+    for (int is_reader = 0; is_reader <= 1; is_reader++) {
+        struct firn_db *db;
+        DB_OK(firn_db_open(scene.copy, is_reader ? &db_support_read_only : &db_support_existing,
+                           &db, &err));
+        struct firn_buf log = {0};
+        struct firn_buf identity = {0};
+        test_file_read(scene.copy, "wal-000001.log", &log);
+        test_file_read(scene.copy, "FIRN", &identity);
+        for (size_t at = scene.before_last - 8; at < scene.with_last; at += 9) {
+            log.data[at] ^= 1;
+            test_file_write(scene.copy, "wal-000001.log", log.data, log.size);
+            check_finds(db, "wal-000001.log");
+            log.data[at] ^= 1;
+        }
+        test_file_write(scene.copy, "wal-000001.log", log.data, scene.before_last);
+        check_finds(db, "holds 10 commits up to number 10, but 11 up to number 11 were made");
+        DB_OK(firn_os_remove_file(scene.copy, "wal-000001.log", &err));
+        check_finds(db, "the log of the store '/copy' is missing");
+        test_file_write(scene.copy, "wal-000001.log", log.data, log.size);
+        identity.data[20] ^= 1;
+        test_file_write(scene.copy, "FIRN", identity.data, identity.size);
+        check_finds(db, "/copy/FIRN' is damaged");
+        DB_OK(firn_os_remove_file(scene.copy, "FIRN", &err));
+        check_finds(db, "/copy/FIRN' is missing");
+        identity.data[20] ^= 1;
+        test_file_write(scene.copy, "FIRN", identity.data, identity.size);
+        firn_check_report report;
+        DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+        assert_int_equal(report.log_records, COMMITS + 1);
+        firn_buf_deinit(&log);
+        firn_buf_deinit(&identity);
+        firn_db_abandon(db);
+    }
+
+    /* The identity of another store in the place of this one's. */
+    struct firn_db *db;
+    DB_OK(firn_db_open(scene.copy, &db_support_read_only, &db, &err));
+    struct db_support other;
+    db_support_init(&other, 99);
+    firn_db_abandon(db_support_open(other.dir));
+    struct firn_buf identity = {0};
+    test_file_read(other.dir, "FIRN", &identity);
+    test_file_write(scene.copy, "FIRN", identity.data, identity.size);
+    check_finds(db, "another store");
+    firn_buf_deinit(&identity);
+    firn_db_abandon(db);
+    db_support_deinit(&other);
+    scene_deinit(&scene);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_flipped_byte_is_found_in_a_closed_store),
+        cmocka_unit_test(a_flipped_byte_costs_at_most_the_last_commit_after_a_crash),
+        cmocka_unit_test(a_flip_in_an_early_record_is_never_a_silent_success),
+        cmocka_unit_test(a_log_cut_in_its_last_record_opens_as_a_prefix),
+        cmocka_unit_test(a_shortened_file_is_refused_or_shows_a_prefix),
+        cmocka_unit_test(a_missing_file_is_named),
+        cmocka_unit_test(check_finds_what_was_damaged_beneath_an_open_store),
+    };
+    return cmocka_run_group_tests_name("db_damage", tests, NULL, NULL);
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: the bytes of docs/formats/store.md: written as they always were, read back, and refused where they break
+ * the rules. tests/formats/store holds two stores that must open for ever.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/slice.h"
+#include "codec/crc32c.h"
+#include "db_support.h"
+#include "log/log.h"
+#include "store/db_format.h"
+#include "support/test_file.h"
+
+#define GOLDEN "tests/formats/store/"
+
+/* ---- the identity ---- */
+
+static const uint8_t identity_v1[FIRN_DB_FORMAT_IDENTITY_SIZE] = {
+    'f',  'i',  'r',  'n',  's',  't',  'o',  'r',  0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe, 0xff,
+    0x15, 0x81, 0xe9, 0x7d, 0xf4, 0x10, 0x22, 0x11, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
+
+static void
+the_identity_has_its_bytes(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db_format_identity identity = {.created_ns = INT64_C(1234567890123456789)};
+    for (size_t i = 0; i < sizeof identity.id; i++) {
+        identity.id[i] = (uint8_t)(0xf0 + i);
+    }
+    uint8_t expected[sizeof identity_v1];
+    memcpy(expected, identity_v1, sizeof expected);
+    firn_store_le32(expected + 60, firn_crc32c_portable(0, expected, 60));
+    uint8_t bytes[FIRN_DB_FORMAT_IDENTITY_SIZE];
+    firn_db_format_put_identity(&identity, bytes);
+    assert_memory_equal(bytes, expected, sizeof bytes);
+    struct firn_db_format_identity back;
+    DB_OK(firn_db_format_get_identity(firn_bytes(bytes, sizeof bytes), "FIRN", &back, &err));
+    assert_memory_equal(back.id, identity.id, sizeof back.id);
+    assert_int_equal(back.created_ns, identity.created_ns);
+}
+
+static void
+seal(uint8_t *bytes)
+{
+    firn_store_le32(bytes + 60, firn_crc32c(0, bytes, 60));
+}
+
+static void
+an_identity_that_is_newer_or_damaged_is_named_so(void **state)
+{
+    (void)state;
+    firn_error err;
+    uint8_t bytes[FIRN_DB_FORMAT_IDENTITY_SIZE + 1] = {0};
+    struct firn_db_format_identity back;
+    memcpy(bytes, identity_v1, sizeof identity_v1);
+    seal(bytes);
+    const firn_slice whole = firn_bytes(bytes, FIRN_DB_FORMAT_IDENTITY_SIZE);
+    const firn_slice longer = firn_bytes(bytes, sizeof bytes);
+    DB_OK(firn_db_format_get_identity(whole, "s/FIRN", &back, &err));
+    DB_FAILS(firn_db_format_get_identity(firn_bytes(bytes, 63), "s/FIRN", &back, &err),
+             FIRN_CORRUPT, "'s/FIRN' has 63 bytes");
+    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_CORRUPT,
+             "version 1 and 65 bytes");
+    bytes[8] = 2;
+    DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "offset 60");
+    seal(bytes);
+    DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
+             "'s/FIRN' has format version 2; this firn reads versions up to 1");
+    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 2");
+    bytes[8] = 0;
+    seal(bytes);
+    DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "version 0");
+    bytes[8] = 1;
+    bytes[12] = 4;
+    seal(bytes);
+    DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
+             "flags 00000004");
+    bytes[12] = 0;
+    bytes[0] = 'F';
+    seal(bytes);
+    DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT,
+             "does not begin");
+}
+
+static void
+a_newer_store_is_refused_and_left_alone(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    DB_OK(firn_db_close(db, &err));
+    struct firn_buf bytes = {0};
+    test_file_read(support.dir, "FIRN", &bytes);
+    bytes.data[8] = 9;
+    seal(bytes.data);
+    test_file_write(support.dir, "FIRN", bytes.data, bytes.size);
+    DB_FAILS(firn_db_open(support.dir, &db_support_create, &db, &err), FIRN_NEWER, "version 9");
+    DB_FAILS(firn_db_open(support.dir, &db_support_read_only, &db, &err), FIRN_NEWER, "version 9");
+    firn_buf_deinit(&bytes);
+    db_support_deinit(&support);
+}
+
+/* ---- commits ---- */
+
+static void
+a_commit_has_its_bytes(void **state)
+{
+    (void)state;
+    static const uint8_t expected[] = {
+        0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01,      /* sequence */
+        0x00,                                                /* flags */
+        0x82, 0x01,                                          /* count: 130 */
+        0x05, 0x01, 0x02, 'k',  0x00, 0x03, 'v',  'a',  'l', /* put */
+        0xac, 0x02, 0x02, 0x00, 0x00,                        /* delete of the empty key in 300 */
+    };
+    struct firn_buf out = {0};
+    uint8_t header[FIRN_DB_FORMAT_HEADER_MAX];
+    struct firn_db_format_place place;
+    size_t size = firn_db_format_put_header(UINT64_C(0x0102030405060708), 130, header);
+    assert_int_equal(firn_buf_append(&out, header, size), FIRN_OK);
+    const struct firn_db_format_op put = {5, FIRN_ENTRY_PUT, firn_bytes("k", 2), firn_str("val")};
+    assert_int_equal(firn_db_format_append_op(&out, &put, &place), FIRN_OK);
+    assert_memory_equal(out.data + place.key_offset, "k", 2);
+    assert_memory_equal(out.data + place.value_offset, "val", 3);
+    const struct firn_db_format_op delete = {300, FIRN_ENTRY_DELETE, firn_bytes(NULL, 0),
+                                             firn_bytes(NULL, 0)};
+    assert_int_equal(firn_db_format_append_op(&out, &delete, &place), FIRN_OK);
+    assert_int_equal(out.size, sizeof expected);
+    assert_memory_equal(out.data, expected, sizeof expected);
+    firn_buf_deinit(&out);
+}
+
+static int
+pass_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+            firn_error *err)
+{
+    (void)ctx;
+    (void)type;
+    (void)record;
+    (void)position;
+    (void)err;
+    return FIRN_OK;
+}
+
+/* Opens a store in whose log one more record was appended. */
+static int
+open_with_record(uint8_t type, firn_slice record, firn_error *err)
+{
+    struct db_support support;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    db_support_put(db_support_keyspace(db, "k"), "a", "1"); /* sequences 1 and 2 */
+    int rc = firn_db_close(db, err);
+    assert_int_equal(rc, FIRN_OK);
+    struct firn_log *log;
+    struct firn_log_options options = {.prefix = "wal"};
+    struct firn_log_position position;
+    rc = firn_log_open(support.dir, &options, pass_record, NULL, &log, NULL, err);
+    assert_int_equal(rc, FIRN_OK);
+    assert_int_equal(firn_log_append(log, type, &record, 1, &position, err), FIRN_OK);
+    assert_int_equal(firn_log_close(log, err), FIRN_OK);
+    rc = firn_db_open(support.dir, &db_support_create, &db, err);
+    if (rc == FIRN_OK) {
+        assert_string_equal(db_support_get(db_support_keyspace(db, "k"), "a"), "1");
+    } else {
+        struct firn_db *reader;
+        char piece[64];
+        (void)snprintf(piece, sizeof piece, "/store/wal-000001.log: offset %llu",
+                       (unsigned long long)position.offset);
+        assert_non_null(strstr(err->text, piece));
+        assert_int_equal(firn_db_open(support.dir, &db_support_read_only, &reader, NULL), rc);
+    }
+    firn_db_abandon(db);
+    db_support_deinit(&support);
+    return rc;
+}
+
+#define RECORD(text) firn_bytes((text), sizeof(text) - 1)
+#define SEQUENCE_3 "\3\0\0\0\0\0\0\0"
+
+static void
+records_that_break_the_rules_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+        int code;
+        const char *piece;
+    } cases[] = {
+#define CASE(text, code, piece) {(text), sizeof(text) - 1, (code), (piece)}
+        CASE(SEQUENCE_3 "\0\1\1\1\1k\1v", FIRN_OK, ""),
+        CASE("\4\0\0\0\0\0\0\0\0\1\1\2\0\0", FIRN_OK, ""),                 /* a gap */
+        CASE(SEQUENCE_3 "\0\1\0\1\3new\1\2", FIRN_OK, ""),                 /* a keyspace */
+        CASE(SEQUENCE_3 "\0\3\1\1\1k\1v\1\2\1k\0\1\1\1k\1w", FIRN_OK, ""), /* one key thrice */
+        CASE("", FIRN_CORRUPT, "too short"),
+        CASE(SEQUENCE_3, FIRN_CORRUPT, "too short"),
+        CASE(SEQUENCE_3 "\0", FIRN_CORRUPT, "count"),
+        CASE(SEQUENCE_3 "\0\0", FIRN_CORRUPT, "count"),
+        CASE(SEQUENCE_3 "\0\2\1\1\1k\1v", FIRN_CORRUPT, "count"),
+        CASE(SEQUENCE_3 "\0\201\0\1\1\1k\1v", FIRN_CORRUPT, "count"),
+        CASE(SEQUENCE_3 "\1\1\1\1\1k\1v", FIRN_NEWER, "flags"),
+        CASE("\0\0\0\0\0\0\0\0\0\1\1\1\1k\1v", FIRN_CORRUPT, "impossible sequence"),
+        CASE("\377\377\377\377\377\377\377\377\0\1\1\1\1k\1v", FIRN_CORRUPT, "impossible sequence"),
+        CASE("\2\0\0\0\0\0\0\0\0\1\1\1\1k\1v", FIRN_CORRUPT, "not larger"),
+        CASE("\1\0\0\0\0\0\0\0\0\1\1\1\1k\1v", FIRN_CORRUPT, "not larger"),
+        CASE(SEQUENCE_3 "\0\1\1\1\1k\1v!", FIRN_CORRUPT, "bytes behind"),
+        CASE(SEQUENCE_3 "\0\1\1\1\1k\2v", FIRN_CORRUPT, "does not fit"),
+        CASE(SEQUENCE_3 "\0\1\1\1\7k\1v", FIRN_CORRUPT, "does not fit"),
+        CASE(SEQUENCE_3 "\0\1\1\1\201\0k\1v", FIRN_CORRUPT, "does not fit"),
+        CASE(SEQUENCE_3 "\0\2\1\1\1k\1v\1", FIRN_CORRUPT, "count"),
+        CASE(SEQUENCE_3 "\0\2\1\1\1k\3vvv\1", FIRN_CORRUPT, "within an operation"),
+        CASE(SEQUENCE_3 "\0\1\1\3\1k\1v", FIRN_NEWER, "kind"),
+        CASE(SEQUENCE_3 "\0\1\1\0\1k\1v", FIRN_NEWER, "kind"),
+        CASE(SEQUENCE_3 "\0\1\1\2\1k\1v", FIRN_CORRUPT, "delete that has a value"),
+        CASE(SEQUENCE_3 "\0\1\2\1\1k\1v", FIRN_CORRUPT, "keyspace that does not exist"),
+        CASE(SEQUENCE_3 "\0\1\377\377\377\377\377\377\377\377\377\1\1\1k\1v", FIRN_CORRUPT,
+             "keyspace that does not exist"),
+        /* Created and used by one record. */
+        CASE(SEQUENCE_3 "\0\2\0\1\1n\1\2\2\1\1k\1v", FIRN_CORRUPT, "keyspace that does not exist"),
+        CASE(SEQUENCE_3 "\0\1\0\1\1n\1\3", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\1\1n\1\1", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\1\1n\0", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\1\1n\2\2\2", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\1\0\1\2", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\1\1\0\1\2", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\1\1\377\1\2", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\2\1n\0", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\1\1k\1\2", FIRN_CORRUPT, "there already"),
+        CASE(SEQUENCE_3 "\0\2\0\1\1n\1\2\0\1\1n\1\3", FIRN_CORRUPT, "there already"),
+#undef CASE
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        firn_error err = {.text = ""};
+        int rc =
+            open_with_record(FIRN_LOG_TYPE_USER, firn_bytes(cases[i].bytes, cases[i].size), &err);
+        if (rc != cases[i].code || strstr(err.text, cases[i].piece) == NULL) {
+            (void)fprintf(stderr, "case %zu: %s\n", i, err.text);
+        }
+        assert_int_equal(rc, cases[i].code);
+        assert_non_null(strstr(err.text, cases[i].piece));
+    }
+    firn_error err;
+    DB_FAILS(open_with_record(17, RECORD(SEQUENCE_3 "\0\1\1\1\1k\1v"), &err), FIRN_NEWER, "type");
+}
+
+static void
+sizes_beyond_the_limits_are_refused_in_records_too(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_buf record = {0};
+    for (size_t more = 0; more <= 1; more++) {
+        firn_buf_clear(&record);
+        assert_int_equal(firn_buf_append(&record, SEQUENCE_3 "\0\1\1\1", 12), FIRN_OK);
+        assert_int_equal(firn_buf_append_varint(&record, FIRN_KEY_SIZE_MAX + more), FIRN_OK);
+        size_t at = record.size;
+        assert_int_equal(firn_buf_set_size(&record, at + FIRN_KEY_SIZE_MAX + more), FIRN_OK);
+        memset(record.data + at, 'k', record.size - at);
+        assert_int_equal(firn_buf_append(&record, "\1v", 2), FIRN_OK);
+        int rc = open_with_record(FIRN_LOG_TYPE_USER, firn_buf_slice(&record), &err);
+        assert_int_equal(rc, more == 0 ? FIRN_OK : FIRN_CORRUPT);
+    }
+    firn_buf_deinit(&record);
+}
+
+/* ---- golden stores ---- */
+
+static const char *const golden_files[] = {"FIRN", "LOCK", "wal-000001.log"};
+
+/* What lies in tests/formats/store; FIRN_TEST_WRITE_GOLDEN=1 makes it anew. */
+static void
+write_golden(const char *path, bool is_closed)
+{
+    firn_error err;
+    struct firn_db *db;
+    DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_create, &db, &err));
+    struct firn_db_keyspace *users = db_support_keyspace(db, "users");
+    struct firn_db_keyspace *objects = db_support_keyspace(db, "firn.objects");
+    db_support_put(users, "ada", "1815");
+    db_support_put(users, "grace", "1905");
+    struct firn_db_batch *batch;
+    DB_OK(firn_db_batch_create(&batch, &err));
+    DB_OK(firn_db_batch_put(batch, users, firn_str("grace"), firn_str("1906"), &err));
+    DB_OK(firn_db_batch_put(batch, objects, firn_bytes("\0\xff", 2), firn_bytes(NULL, 0), &err));
+    DB_OK(firn_db_batch_put(batch, users, firn_str("alan"), firn_str("?"), &err));
+    DB_OK(firn_db_batch_put(batch, users, firn_str("alan"), firn_str("1912"), &err));
+    DB_OK(firn_db_batch_delete(batch, users, firn_str("ada"), &err));
+    DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_FULL, &err));
+    firn_db_batch_destroy(batch);
+    if (is_closed) {
+        DB_OK(firn_db_close(db, &err));
+    } else {
+        firn_db_abandon(db);
+    }
+}
+
+static void
+assert_golden(struct firn_db *db)
+{
+    firn_error err;
+    struct firn_db_keyspace *users = db_support_keyspace(db, "users");
+    struct firn_db_keyspace *objects = db_support_keyspace(db, "firn.objects");
+    assert_string_equal(db_support_keys(users, NULL, false), "alan grace ");
+    assert_string_equal(db_support_get(users, "alan"), "1912");
+    assert_string_equal(db_support_get(users, "grace"), "1906");
+    struct firn_buf out = {0};
+    DB_OK(firn_db_get(objects, firn_bytes("\0\xff", 2), &out, &err));
+    assert_int_equal(out.size, 0);
+    firn_buf_deinit(&out);
+    firn_check_report report;
+    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    assert_int_equal(report.log_records, 5);
+    assert_int_equal(report.entries, 3);
+}
+
+/* Encodes anew what a record holds and compares the bytes. */
+static int
+compare_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+               firn_error *err)
+{
+    (void)position;
+    (void)err;
+    struct firn_db_format_commit commit;
+    struct firn_db_format_op op;
+    struct firn_db_format_place place;
+    const char *what;
+    struct firn_buf out = {0};
+    uint8_t header[FIRN_DB_FORMAT_HEADER_MAX];
+    assert_int_equal(type, FIRN_LOG_TYPE_USER);
+    assert_int_equal(firn_db_format_get_header(record, &commit, &what), FIRN_OK);
+    size_t size = firn_db_format_put_header(commit.sequence, commit.count, header);
+    assert_int_equal(firn_buf_append(&out, header, size), FIRN_OK);
+    while (commit.count > 0) {
+        assert_int_equal(firn_db_format_get_op(&commit, &op, &what), FIRN_OK);
+        assert_int_equal(firn_db_format_append_op(&out, &op, &place), FIRN_OK);
+    }
+    assert_true(firn_slice_equal(firn_buf_slice(&out), record));
+    firn_buf_deinit(&out);
+    ++*(unsigned *)ctx;
+    return FIRN_OK;
+}
+
+static void
+golden_stores_open_for_ever(void **state)
+{
+    (void)state;
+    firn_error err;
+    static const char *const paths[] = {GOLDEN "v1-closed", GOLDEN "v1-crashed"};
+    for (size_t i = 0; i < 2; i++) {
+        if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
+            write_golden(paths[i], i == 0);
+        }
+        struct firn_os_dir *dir;
+        DB_OK(firn_os_dir_open_path(firn_os_default(), paths[i], &dir, &err));
+        struct firn_db *db;
+        DB_OK(firn_db_open(dir, &db_support_read_only, &db, &err));
+        assert_golden(db);
+
+        /* What we would write today has the same bytes. */
+        struct firn_buf bytes = {0};
+        test_file_read(dir, "FIRN", &bytes);
+        struct firn_db_format_identity identity;
+        uint8_t again[FIRN_DB_FORMAT_IDENTITY_SIZE];
+        DB_OK(firn_db_format_get_identity(firn_buf_slice(&bytes), "FIRN", &identity, &err));
+        assert_memory_equal(identity.id, firn_db_id(db), sizeof identity.id);
+        firn_db_format_put_identity(&identity, again);
+        assert_int_equal(bytes.size, sizeof again);
+        assert_memory_equal(bytes.data, again, sizeof again);
+        firn_buf_deinit(&bytes);
+        unsigned records = 0;
+        struct firn_log *log;
+        struct firn_log_options options = {.prefix = "wal", .read_only = true};
+        struct firn_log_recovery recovery;
+        DB_OK(firn_log_open(dir, &options, compare_record, &records, &log, &recovery, &err));
+        firn_log_abandon(log);
+        assert_int_equal(records, 5);
+        assert_int_equal(recovery.was_closed_cleanly, i == 0);
+        firn_db_abandon(db);
+
+        /* A copy takes new commits. */
+        struct db_support support;
+        db_support_init(&support, 1);
+        for (size_t f = 0; f < sizeof golden_files / sizeof *golden_files; f++) {
+            test_file_read(dir, golden_files[f], &bytes);
+            test_file_write(support.dir, golden_files[f], bytes.data, bytes.size);
+        }
+        firn_buf_deinit(&bytes);
+        DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
+        assert_golden(db);
+        db_support_put(db_support_keyspace(db, "more"), "a", "1");
+        DB_OK(firn_db_close(db, &err));
+        db = db_support_open(support.dir);
+        assert_string_equal(db_support_get(db_support_keyspace(db, "more"), "a"), "1");
+        assert_string_equal(db_support_get(db_support_keyspace(db, "users"), "alan"), "1912");
+        DB_OK(firn_db_close(db, &err));
+        db_support_deinit(&support);
+        firn_os_dir_close(dir);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_identity_has_its_bytes),
+        cmocka_unit_test(an_identity_that_is_newer_or_damaged_is_named_so),
+        cmocka_unit_test(a_newer_store_is_refused_and_left_alone),
+        cmocka_unit_test(a_commit_has_its_bytes),
+        cmocka_unit_test(records_that_break_the_rules_are_refused),
+        cmocka_unit_test(sizes_beyond_the_limits_are_refused_in_records_too),
+        cmocka_unit_test(golden_stores_open_for_ever),
+    };
+    return cmocka_run_group_tests_name("db_format", tests, NULL, NULL);
+}
