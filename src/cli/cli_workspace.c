@@ -20,9 +20,32 @@
 #include "cli/report.h"
 #include "cli/text.h"
 
-const char firn_cli_workspace_ref_hint[] =
-    "name a checkpoint by its number, by its id or four letters of it, or as latest; they are "
-    "listed by: firn list";
+const char firn_cli_workspace_choose_hint[] =
+    "name a checkpoint by its number, by at least four letters of its id, or as latest; firn list "
+    "shows them";
+
+static int
+count_one(void *ctx, const firn_checkpoint *checkpoint)
+{
+    (void)checkpoint;
+    *(bool *)ctx = true;
+    return FIRN_OK;
+}
+
+const char *
+firn_cli_workspace_hint(firn_workspace *workspace, const char *reference, int code)
+{
+    firn_checkpoint ignored;
+    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    bool has_any = false;
+    bool may_be_name = code == FIRN_NOT_FOUND || code == FIRN_INVALID || code == FIRN_CONFLICT;
+    options.limit = 1;
+    if (!may_be_name || firn_workspace_find(workspace, reference, &ignored, NULL) == FIRN_OK ||
+        firn_workspace_list(workspace, &options, count_one, &has_any, NULL) != FIRN_OK) {
+        return NULL;
+    }
+    return has_any ? "firn list shows the checkpoints" : "firn save makes a checkpoint";
+}
 
 int
 firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out)

@@ -35,7 +35,10 @@ void firn_cli_workspace_change_json(const firn_change *change);
 /* "changed   src/main.c". */
 void firn_cli_workspace_change_print(const firn_change *change);
 
-/* What to try after a reference was not found or was none. */
-extern const char firn_cli_workspace_ref_hint[];
+/* How to choose a checkpoint. */
+extern const char firn_cli_workspace_choose_hint[];
+/* What to do next after a command failed: if it was because `reference` names no checkpoint, where to look for one; else
+ * NULL, and the code speaks for itself. */
+const char *firn_cli_workspace_hint(firn_workspace *workspace, const char *reference, int code);
 
 #endif

@@ -53,7 +53,8 @@ open_store(struct firn_cli *cli, enum access access, firn_store **out)
     int code = firn_patience_run(cli, attempt_open, &attempt, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        return firn_report_failure(cli, &err, code == FIRN_NOT_FOUND ? missing_store_hint : NULL);
+        bool is_missing = code == FIRN_NOT_FOUND && access != TO_WRITE_OR_MAKE;
+        return firn_report_failure(cli, &err, is_missing ? missing_store_hint : NULL);
     }
     *out = attempt.store;
     return FIRN_EXIT_OK;
@@ -233,7 +234,7 @@ static int
 read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *bytes, const void **out,
            size_t *out_size)
 {
-    const char *text = firn_command_value(cli, option);
+    const char *text = firn_command_value(cli, option + strlen("--"));
     if (text == NULL) {
         return FIRN_EXIT_OK;
     }
@@ -260,12 +261,13 @@ scan_init(struct firn_cli *cli, struct scan *scan)
         return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
     }
     int exit_code =
-        read_bound(cli, "from", &scan->from, &scan->cursor.lower, &scan->cursor.lower_size);
+        read_bound(cli, "--from", &scan->from, &scan->cursor.lower, &scan->cursor.lower_size);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = read_bound(cli, "to", &scan->to, &scan->cursor.upper, &scan->cursor.upper_size);
+        exit_code =
+            read_bound(cli, "--to", &scan->to, &scan->cursor.upper, &scan->cursor.upper_size);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = read_bound(cli, "prefix", &scan->prefix, &scan->cursor.prefix,
+        exit_code = read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix,
                                &scan->cursor.prefix_size);
     }
     return exit_code;

@@ -19,6 +19,7 @@ run(struct firn_cli *cli)
     }
     const struct firn_command *first = firn_command_find(firn_command_table, cli->arguments[0]);
     if (first == NULL) {
+        cli->command = NULL; /* the mistake is not one in the use of help */
         return firn_command_unknown(cli, firn_command_table, cli->arguments[0]);
     }
     if (cli->argument_count == 1 && first->members != NULL) {
@@ -32,6 +33,7 @@ run(struct firn_cli *cli)
     const struct firn_command *second =
         first->members != NULL ? firn_command_find(first->members, cli->arguments[1]) : NULL;
     if (second == NULL) {
+        cli->command = NULL;
         return firn_command_misused(cli, "unknown command '%s %s'", cli->arguments[0],
                                     cli->arguments[1]);
     }

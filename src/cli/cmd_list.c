@@ -25,12 +25,15 @@ print_row(const firn_checkpoint *checkpoint)
     if (!checkpoint->is_safety) {
         (void)firn_cli_workspace_name(checkpoint, name);
     }
-    firn_out_format("%4s  %.*s  %s  %9s %s  %8s  ", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
+    firn_out_format("%4s  %.*s  %s  %9s %s  %8s", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
                     firn_text_time(checkpoint->created_ns, time),
                     firn_text_number(checkpoint->files, files),
                     firn_text_plural(checkpoint->files, "file ", "files"),
                     firn_text_size(checkpoint->bytes, bytes));
-    firn_text_escape(checkpoint->message, firn_out_write);
+    if (checkpoint->message.size > 0) {
+        firn_out_text("  ");
+        firn_text_escape(checkpoint->message, firn_out_write);
+    }
     firn_out_text("\n");
 }
 

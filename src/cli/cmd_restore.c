@@ -104,17 +104,6 @@ show_result(struct firn_cli *cli, const struct firn_cmd_restore_request *request
     firn_notices_json(notices);
 }
 
-static const char *
-hint_for(const struct firn_cmd_restore_request *request, int code)
-{
-    bool is_about_name = code == FIRN_NOT_FOUND || code == FIRN_INVALID || code == FIRN_CONFLICT;
-    if (!is_about_name) {
-        return NULL;
-    }
-    return request->reference == NULL ? "there is something to take back only after a restore"
-                                      : firn_cli_workspace_ref_hint;
-}
-
 int
 firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *request)
 {
@@ -132,7 +121,11 @@ firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *
     int code = firn_patience_run(cli, attempt_restore, request, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        exit_code = firn_report_failure(cli, &err, hint_for(request, code));
+        const char *hint = NULL;
+        if (request->reference != NULL) {
+            hint = firn_cli_workspace_hint(request->workspace, request->reference, code);
+        }
+        exit_code = firn_report_failure(cli, &err, hint);
     } else {
         show_result(cli, request, &notices);
         exit_code = firn_notices_exit(&notices);
@@ -197,7 +190,7 @@ const struct firn_command firn_cmd_restore = {
             "written, all that is needed is read and verified, and a safety checkpoint of the\n"
             "present state is taken: firn undo brings that back.",
     .examples = examples,
-    .missing_hint = firn_cli_workspace_ref_hint,
+    .missing_hint = firn_cli_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,
 };

@@ -94,6 +94,7 @@ run(struct firn_cli *cli)
         return exit_code;
     }
     firn_notices_init(&notices, cli);
+    notices.tells_special = true;
     const char *message = firn_command_value(cli, "message");
     attempt.options.message = firn_str(message != NULL ? message : "");
     attempt.options.include_deps = firn_command_has(cli, "include-deps");

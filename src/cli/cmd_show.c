@@ -123,8 +123,10 @@ run(struct firn_cli *cli)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    if (firn_workspace_find(workspace, reference, &checkpoint, &err) != FIRN_OK) {
-        exit_code = firn_report_failure(cli, &err, firn_cli_workspace_ref_hint);
+    int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
+    if (code != FIRN_OK) {
+        exit_code =
+            firn_report_failure(cli, &err, firn_cli_workspace_hint(workspace, reference, code));
         goto out;
     }
     char id[FIRN_CHECKPOINT_ID_SIZE];
@@ -172,7 +174,7 @@ const struct firn_command firn_cmd_show = {
             "modification (UTC), and the path; behind -> the target of a symbolic link,\n"
             "behind = the first name of a file that has several.",
     .examples = examples,
-    .missing_hint = firn_cli_workspace_ref_hint,
+    .missing_hint = firn_cli_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,
 };

@@ -80,8 +80,8 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     int code = firn_workspace_status(workspace, &options, visit, cli, &result, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        bool is_ref = code == FIRN_NOT_FOUND || code == FIRN_INVALID;
-        exit_code = firn_report_failure(cli, &err, is_ref ? firn_cli_workspace_ref_hint : NULL);
+        const char *name = reference != NULL ? reference : "latest";
+        exit_code = firn_report_failure(cli, &err, firn_cli_workspace_hint(workspace, name, code));
     } else {
         show_result(cli, &result, &notices);
         exit_code = firn_notices_exit(&notices);

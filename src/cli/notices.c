@@ -120,6 +120,28 @@ keep(struct firn_notices *notices, const firn_notice *notice)
     notices->kept[notices->kept_count++] = kept;
 }
 
+/* What is wrong with a path, before it. */
+static const char *
+word_of(firn_notice_kind kind)
+{
+    switch (kind) {
+    case FIRN_NOTICE_SPECIAL:
+    case FIRN_NOTICE_UNREADABLE:
+    case FIRN_NOTICE_CHANGING:
+        return "left out";
+    case FIRN_NOTICE_METADATA:
+        return "incomplete";
+    default:
+        return kind_name(kind);
+    }
+}
+
+static bool
+is_told(const struct firn_notices *notices, firn_notice_kind kind)
+{
+    return kind != FIRN_NOTICE_EXCLUDED && (kind != FIRN_NOTICE_SPECIAL || notices->tells_special);
+}
+
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
@@ -132,8 +154,8 @@ on_notice(void *ctx, const firn_notice *notice)
     if (is_excluded || notices->cli->json) {
         keep(notices, notice);
     }
-    if (!is_excluded) {
-        firn_report_path(notice->path, notice->text);
+    if (is_told(notices, notice->kind)) {
+        firn_report_path(word_of(notice->kind), notice->path, notice->text);
     }
 }
 

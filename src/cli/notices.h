@@ -9,6 +9,7 @@
 
 struct firn_notices {
     const struct firn_cli *cli;
+    bool tells_special; /* fifos and their kind are worth a line: a save leaves them out */
     struct firn_notices_kept *kept; /* for --json, and the names that the summary shows */
     size_t kept_count;
     size_t kept_capacity;
@@ -17,7 +18,7 @@ struct firn_notices {
     uint64_t left_out; /* named, and not saved or not restored in full */
 };
 
-/* Starts the meter too. */
+/* Starts the meter too. tells_special is false. */
 void firn_notices_init(struct firn_notices *notices, const struct firn_cli *cli);
 void firn_notices_deinit(struct firn_notices *notices);
 

@@ -85,9 +85,11 @@ firn_report_more(const char *label, const char *text)
 }
 
 void
-firn_report_path(firn_slice path, const char *text)
+firn_report_path(const char *word, firn_slice path, const char *text)
 {
     begin_line("firn: ");
+    put(word, strlen(word));
+    put(": ", 2);
     if (path.size > 0) {
         firn_text_escape(path, put);
         put(": ", 2);

@@ -11,8 +11,8 @@
 void firn_report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints "<label>: <text>": what follows an error. */
 void firn_report_more(const char *label, const char *text);
-/* Prints "firn: <path>: <text>", or without the path if it is empty. */
-void firn_report_path(firn_slice path, const char *text);
+/* Prints "firn: <word>: <path>: <text>", or without the path if it is empty. */
+void firn_report_path(const char *word, firn_slice path, const char *text);
 
 /* Reports a failure of the library: its message, and what to do next if `hint` (may be NULL) or the code knows it. With
  * --json the error becomes a member of the object. Returns the exit code that stands for the error's code: that of the

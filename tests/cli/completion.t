@@ -1,0 +1,70 @@
+Completions and manual pages are made from the same table as the help.
+
+  $ ls $PAGES/completion | sort
+  _firn
+  firn
+  firn.fish
+  $ bash -n $PAGES/completion/firn
+  $ if command -v zsh >/dev/null; then zsh -n $PAGES/completion/_firn; fi
+  $ if command -v fish >/dev/null; then fish -n $PAGES/completion/firn.fish; fi
+  $ cat >complete <<'END'
+  > set -u
+  > source $PAGES/completion/firn
+  > COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _firn; echo "${COMPREPLY[*]-}"
+  > END
+  $ mkdir dir && touch file && firn save -q
+  1
+  $ bash complete firn ''
+  save list show status restore undo check init db chkp help version
+  $ bash complete firn s
+  save show status
+  $ bash complete firn db ''
+  put get del scan check
+  $ bash complete firn chkp v
+  verify
+  $ bash complete firn -C dir sh
+  show
+  $ bash complete firn --store dir restore --d
+  --dry-run
+  $ bash complete firn restore ''
+  latest 1
+  $ bash complete firn restore 1 f
+  file
+  $ bash complete firn restore 1 file f
+  file
+  $ bash complete firn restore 1 --to ''
+  dir
+  $ bash complete firn save -m text --inc
+  --include-deps
+  $ bash complete firn db put d
+  dir
+  $ bash complete firn db put dir ''
+  
+  $ bash complete firn help r
+  restore
+  $ bash complete firn nonsense ''
+  
+  $ if command -v fish >/dev/null; then
+  >     for line in 'firn s' 'firn db s' 'firn -C dir sh' 'firn restore ' 'firn save --inc' 'firn db put d'; do
+  >         echo $(fish -c "source $PAGES/completion/firn.fish; complete -C '$line'" | cut -f1 | sort)
+  >     done
+  > else
+  >     printf '%s\n' 'save show status' scan show '1 latest' --include-deps dir/
+  > fi
+  save show status
+  scan
+  show
+  1 latest
+  --include-deps
+  dir/
+
+Every command has a page, and the pages are valid.
+
+  $ if [ -e $PAGES/man/firn.1 ]; then
+  >     for command in $(firn help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+  >         test -s $PAGES/man/firn-$command.1 || echo "no page for $command"
+  >     done
+  >     for page in $PAGES/man/*.1; do
+  >         if command -v groff >/dev/null; then groff -man -Tutf8 -ww $page 2>&1 >/dev/null; fi
+  >     done
+  > fi

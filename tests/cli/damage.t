@@ -1,0 +1,66 @@
+Damage is found, named, and never restored.
+
+  $ for i in 1 2 3; do head -c 20000 /dev/urandom >f$i; done && firn --store ../s save -q && echo four >f4 && firn --store ../s save -q
+  1
+  2
+  $ ls ../s/packs | head -n 1 >../name
+  $ cp -a ../s ../good
+  $ cat >../flip.py <<'END'
+  > # flip.py FILE OFFSET: one bit of a file
+  > import sys
+  > with open(sys.argv[1], "r+b") as file:
+  >     file.seek(int(sys.argv[2]))
+  >     byte = file.read(1)[0]
+  >     file.seek(int(sys.argv[2]))
+  >     file.write(bytes([byte ^ 16]))
+  > END
+  $ python3 ../flip.py ../s/packs/$(cat ../name) 30000
+  $ firn --store ../s check
+  2 checkpoints, <n> packs, <n> objects: 1 damaged
+  ! firn: damaged: checkpoint <id>: '../s/packs/00000001.pack': block at 128: its bytes do not match their checksum
+  ! firn: 1 damaged things were found in '../s'
+  ! hint: what is not named as damaged can still be restored
+  [5]
+  $ firn --store ../s check --data >out 2>err; echo $?; cat out; tail -n 1 err; grep -c '^firn: damaged: ' err
+  5
+  2 checkpoints, <n> packs, <n> objects, <size> read: 10 damaged
+  hint: what is not named as damaged can still be restored
+  10
+  $ firn --store ../s check --data --json 2>/dev/null >json; echo $?; python3 -c 'import json; o = json.load(open("json")); print(o["damaged"] > 0, o["error"]["code"], {n["kind"] for n in o["notices"]})'
+  5
+  True FIRN_CORRUPT {'damaged'}
+  $ rm out err json
+  $ rm f1 f2 f3 && firn --store ../s restore 1 -n >/dev/null 2>../err; echo $?
+  5
+  $ firn --store ../s restore 1 >/dev/null 2>../err; echo $?; ls
+  5
+  f4
+  $ firn --store ../s restore 2 f4
+  restored 2: 0 changed, 0 added, 0 removed
+
+The same with the log of the store.
+
+  $ rm -r ../s && cp -a ../good ../s && firn --store ../s list -q
+  2
+  1
+  $ python3 ../flip.py ../s/$(cd ../s && ls wal-*.log | head -n 1) 200
+  $ firn --store ../s list -q 2>../err; echo $?; head -n 1 ../err | sed 's/[0-9][0-9]*/N/g' | cut -c -60
+  5
+  firn: ../s/wal-N.log: offset N: bad bytes, in a part that wa
+  $ firn --store ../s save 2>/dev/null; echo $?
+  5
+  $ firn db check ../s 2>/dev/null; echo $?
+  5
+
+Files that are missing.
+
+  $ rm -r ../s && cp -a ../good ../s && rm ../s/packs/$(cat ../name)
+  $ firn --store ../s restore 1 >/dev/null 2>../err; echo $?; ls
+  5
+  f4
+  $ firn --store ../s check >/dev/null 2>../err; echo $?
+  5
+  $ rm -r ../s && cp -a ../good ../s && rm ../s/FIRN
+  $ firn --store ../s list 2>../err; echo $?
+  no checkpoints
+  0

@@ -1,0 +1,46 @@
+The programs of examples/ do what they say.
+
+  $ example_store_basic app.firn
+  ada was born in 1815
+  edsger was born in 1930
+  grace was born in 1906
+  $ firn db scan app.firn users
+  ada	1815
+  edsger	1930
+  grace	1906
+  tony	1934
+  $ example_store_basic
+  ! usage: store_basic STORE
+  [2]
+  $ example_store_basic /dev/null/x
+  ! open: could not open directory '/dev/null': Not a directory (FIRN_NOT_FOUND)
+  [1]
+  $ mkdir d && echo one >d/a && example_workspace_undo d 'echo two >d/a; echo new >d/b'
+  saved 1 files as checkpoint 1
+  the command ended with 0
+  changed a
+  added b
+  restored: 1 changed, 0 added, 1 removed
+  $ cat d/a; ls d
+  one
+  a
+  $ firn -C d list -q --all | wc -l
+  2
+  $ example_pack_basic letters.pack
+  644a9bc57c6063e2ba4028fa73ed585170ae7db8ac7723d32be49c021a0225f5 5 bytes
+  c607f0e66519ff41d34c1c8e2e312228c3cc358c0a5b75cef4b22cf8ed3875db 4 bytes
+  read back: beta
+  $ example_pack_basic letters.pack
+  ! create: './letters.pack' exists (FIRN_EXISTS)
+  [1]
+
+The first is C++, too.
+
+  $ if command -v clang >/dev/null; then
+  >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include $SOURCE/examples/store_basic.c -x none $LINK -o cpp
+  > else
+  >     cp $(command -v example_store_basic) cpp
+  > fi && ./cpp cpp.firn
+  ada was born in 1815
+  edsger was born in 1930
+  grace was born in 1906

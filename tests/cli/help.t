@@ -1,0 +1,198 @@
+The program explains itself, and every command does.
+
+  $ firn
+  usage: firn COMMAND [options] [arguments]
+  
+  firn remembers: it saves the state of a directory tree as a checkpoint, shows
+  what changed since, and brings any checkpoint back exactly. It is also a
+  key-value store.
+  
+  Commands:
+    save     Save the state of the workspace as a new checkpoint
+    list     List the checkpoints of the workspace, newest first
+    show     Show a checkpoint, or list what is in it
+    status   Show what changed in the workspace since a checkpoint
+    restore  Bring the workspace back to a checkpoint
+    undo     Take back the last restore
+    check    Check that what was saved is there and whole
+    init     Make the store of the workspace, and say where it is
+    db       Read and write key-value data in a store
+    chkp     Read and write packs of chkpt
+    help     Explain the program or a command
+    version  Print the version
+  
+  Options:
+    -C, --workspace DIR   work on the directory DIR instead of the current one
+        --store DIR       keep the checkpoints in DIR
+        --wait SECONDS    wait so long for another writer (default 60; 0: do not)
+        --strict          fail where something would be left out
+        --json            print one JSON object
+    -q, --quiet           print results only, no summaries and no progress
+    -h, --help            explain the command
+        --version         print the version
+  
+  Exit codes:
+    0              done
+    1              failed
+    2              the command line is wrong; nothing was done
+    3              not found
+    4              locked by another process, or in conflict with it
+    5              damaged data
+    6              done, but something named was left out (with --strict: 1)
+    128+n          ended by signal n
+  
+  Environment:
+    FIRN_STORE     where the checkpoints are kept, if --store is not given
+    XDG_DATA_HOME  stores are made below firn/ in here (default: ~/.local/share)
+  
+  More about a command: firn help COMMAND
+  [2]
+  $ firn help | head -n 3
+  usage: firn COMMAND [options] [arguments]
+  
+  firn remembers: it saves the state of a directory tree as a checkpoint, shows
+  $ firn --help | cmp - <(firn help)
+  $ firn -h | cmp - <(firn help)
+
+The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
+
+  $ for command in save list show status restore undo check init help version; do
+  >     firn help | grep -q "^  $command " || echo "$command is not listed"
+  >     firn help $command >a && firn $command --help >b && cmp a b
+  >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
+  >     awk 'length > 80' a
+  > done
+  $ for group in db chkp; do
+  >     firn help $group >a && firn $group --help >b && cmp a b
+  >     for command in $(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' a); do
+  >         echo $group $command
+  >         firn help $group $command >a && firn $group $command --help >b && cmp a b
+  >         awk 'length > 80' a
+  >     done
+  > done
+  db put
+  db get
+  db del
+  db scan
+  db check
+  chkp list
+  chkp cat
+  chkp verify
+  chkp pack
+  $ firn help | awk 'length > 80'
+
+  $ firn help undo
+  usage: firn undo [options]
+  
+  Take back the last restore.
+  
+  Restores the newest safety checkpoint: the state in which the last restore found
+  the workspace. Like every restore this takes a safety checkpoint first, so what
+  was done since is kept too; firn list --all shows it.
+  
+  Options:
+    -n, --dry-run         show what would change; change nothing
+  
+  Options shared with other commands:
+    -C, --workspace DIR   work on the directory DIR instead of the current one
+        --store DIR       keep the checkpoints in DIR
+        --wait SECONDS    wait so long for another writer (default 60; 0: do not)
+        --strict          fail where something would be left out
+        --json            print one JSON object
+    -q, --quiet           print results only, no summaries and no progress
+    -h, --help            explain the command
+  
+  Examples:
+    firn undo
+        the workspace as it was before the last restore
+
+Options before the command count too; help wins over mistakes behind it.
+
+  $ firn -q help undo | cmp - <(firn help undo)
+  $ firn restore --help
+  usage: firn restore [options] REF [PATH...]
+  
+  Bring the workspace back to a checkpoint.
+  
+  REF names a checkpoint: its number, its id or at least four letters from its
+  start (in any case), or latest. All further words are paths in the workspace;
+  with them only they, and what is below them, are restored.
+  
+  Afterwards the tree is that of the checkpoint: files that it does not have are
+  removed. What rules leave out of a save is not touched. Before anything is
+  written, all that is needed is read and verified, and a safety checkpoint of the
+  present state is taken: firn undo brings that back.
+  
+  Options:
+    -n, --dry-run         show what would change; change nothing
+        --to DIR          restore into the empty or missing directory DIR
+  
+  Options shared with other commands:
+    -C, --workspace DIR   work on the directory DIR instead of the current one
+        --store DIR       keep the checkpoints in DIR
+        --wait SECONDS    wait so long for another writer (default 60; 0: do not)
+        --strict          fail where something would be left out
+        --json            print one JSON object
+    -q, --quiet           print results only, no summaries and no progress
+    -h, --help            explain the command
+  
+  Examples:
+    firn restore 12
+        bring the workspace back to checkpoint 12
+    firn restore latest -n
+        what would that change?
+    firn restore 12 src/main.c docs
+        only that file and that directory
+    firn restore 12 --to /tmp/look
+        a copy of it somewhere else
+  $ firn help db
+  usage: firn db COMMAND [options] [arguments]
+  
+  STORE is a directory. In it are keyspaces, each an ordered map from bytes to
+  bytes.
+  
+  Commands:
+    put      Write a value under a key
+    get      Print the value of a key
+    del      Delete a key
+    scan     Print the entries of a keyspace in the order of their keys
+    check    Read all of a store again and verify it
+  
+  More about a command: firn help db COMMAND
+  $ firn help nothing
+  ! firn: unknown command 'nothing'
+  ! help: firn help
+  [2]
+  $ firn help db nothing
+  ! firn: unknown command 'db nothing'
+  ! help: firn help
+  [2]
+  $ firn help save more
+  ! firn: unknown command 'save more'
+  ! help: firn help
+  [2]
+  $ firn help db put more
+  ! firn: help: unexpected argument 'more'
+  ! usage: firn help [COMMAND] [COMMAND]
+  ! help: firn help help
+  [2]
+  $ firn help --json
+  {"error":{"code":"FIRN_INVALID","message":"help: --json means nothing to this command","exit":2}}
+  ! firn: help: --json means nothing to this command
+  ! usage: firn help [COMMAND] [COMMAND]
+  ! help: firn help help
+  [2]
+
+  $ firn version
+  firn 0.1.0
+  $ firn --version
+  firn 0.1.0
+  $ firn version --json
+  {"version":"0.1.0"}
+  $ firn --json version
+  {"version":"0.1.0"}
+  $ firn version 1
+  ! firn: version: unexpected argument '1'
+  ! usage: firn version
+  ! help: firn help version
+  [2]

@@ -1,0 +1,74 @@
+Listing and showing.
+
+  $ for i in 1 2 3; do echo $i >f; firn save -q -m "state $i"; done
+  1
+  2
+  3
+  $ firn list
+     3  <id>  <time>          1 file        2 B  state 3
+     2  <id>  <time>          1 file        2 B  state 2
+     1  <id>  <time>          1 file        2 B  state 1
+  $ firn list --limit 1
+     3  <id>  <time>          1 file        2 B  state 3
+  $ firn list --limit 0
+  $ firn list --limit 2 --quiet
+  3
+  2
+  $ firn list --limit 18446744073709551615 --quiet
+  3
+  2
+  1
+
+  $ ln -s f link && mkdir -p dir/empty && printf '%3000s' >dir/large && chmod 4711 dir/large && ln dir/large z
+  $ touch -d '2001-01-01 00:00:00.123456789Z' f && chmod 640 f && chmod 1777 dir/empty
+  $ firn save -m "all kinds" | sed 's/[0-9.]* [KM]*B added/SIZE added/'
+  4  <id>  4 files, 3 KB; 3 new, 1 changed, SIZE added  <s> s
+  $ firn show latest | sed 's/^stored .*/stored SIZE/'
+  checkpoint  4
+  id          <ID>
+  made        <time>
+  message     all kinds
+  files       4 in 3 directories
+  contents    3 KB (3,002 bytes)
+  stored SIZE
+  left out    0 by rule, 0 that could not be saved
+  tree        <hex>
+  $ firn show 4 --files | awk '{ $2 = "uid"; $3 = "gid"; print }' | sed '/ f$/!s/20..-..-.. ..:..:../TIME/'
+  drwxr-xr-x uid gid 0 TIME UTC dir/
+  drwxrwxrwt uid gid 0 TIME UTC dir/empty/
+  -rws--x--x uid gid 3000 TIME UTC dir/large
+  -rw-r----- uid gid 2 <time> f
+  lrwxrwxrwx uid gid 0 <time> link -> f
+  -rws--x--x uid gid 3000 TIME UTC z = dir/large
+  $ firn show 1 --files --json | python3 -c 'import json, sys; print([e["path"] for e in json.load(sys.stdin)["entries"]])'
+  ['f']
+  $ firn show
+  ! firn: show: missing REF
+  ! hint: name a checkpoint by its number, by at least four letters of its id, or as latest; firn list shows them
+  ! usage: firn show [options] REF
+  ! help: firn help show
+  [2]
+  $ firn show 9
+  ! firn: there is no checkpoint '9'
+  ! hint: firn list shows the checkpoints
+  [3]
+  $ firn show 1 2
+  ! firn: show: unexpected argument '2'
+  ! usage: firn show [options] REF
+  ! help: firn help show
+  [2]
+
+Names and messages never reach a terminal, or anybody else, raw.
+
+  $ firn save -q -m "$(printf 'two\nlines \033[31mred\033[0m back\\slash \302\205 \342\200\256evil')"
+  5
+  $ firn list --limit 1
+     5  <id>  <time>          4 files      3 KB  two\nlines \033[31mred\033[0m back\\slash \302\205 \342\200\256evil
+  $ firn show latest | grep message
+  message     two\nlines \033[31mred\033[0m back\\slash \302\205 \342\200\256evil
+  $ firn save -q -m "$(printf 'bad \377 utf-8')"
+  6
+  $ firn list --limit 1
+     6  <id>  <time>          4 files      3 KB  bad \377 utf-8
+  $ firn list --limit 1 --json | python3 -c 'import json, sys; c = json.load(sys.stdin)["checkpoints"][0]; print(ascii(c["message"]), c["message_hex"])'
+  'bad \ufffd utf-8' 62616420ff207574662d38

@@ -1,0 +1,57 @@
+What cannot be printed is a failure: nobody may read "done" into an empty file.
+
+  $ for i in 1 2 3; do echo $i >f; firn save -q; done
+  1
+  2
+  3
+  $ firn list >/dev/full
+  ! firn: could not write to standard output: No space left on device
+  [1]
+  $ firn help >/dev/full
+  ! firn: could not write to standard output: No space left on device
+  [1]
+  $ firn version >/dev/full
+  ! firn: could not write to standard output: No space left on device
+  [1]
+  $ firn list --json >/dev/full
+  ! firn: could not write to standard output: No space left on device
+  [1]
+  $ firn show 1 --files >&-
+  ! firn: could not write to standard output: Bad file descriptor
+  [1]
+  $ firn list -q 2>&-
+  3
+  2
+  1
+  $ firn nonsense 2>&-
+  [2]
+  $ firn db put app.firn k a 1 <&- >&- 2>&-; firn db get app.firn k a; echo
+  1
+  $ firn db put app.firn k b - <&-
+  ! firn: could not read standard input: Bad file descriptor
+  [1]
+
+A restore goes on when nobody listens; its exit code says so.
+
+  $ echo x >f && firn restore 1 >/dev/full
+  ! firn: could not write to standard output: No space left on device
+  [1]
+  $ cat f
+  1
+
+A reader that has gone ends a program quietly, unless it was told to ignore that.
+
+  $ for i in $(seq 2000); do echo "key$i value$i"; done | while read -r k v; do printf '%s\t%s\n' $k $v; done >pairs
+  $ head -c 300000 /dev/zero | tr '\0' v | firn db put app.firn big one -
+  $ for i in 1 2 3 4 5; do head -c 300000 /dev/zero | tr '\0' v | firn db put app.firn big $i -; done
+  $ firn db scan app.firn big | head -c 1; echo "${PIPESTATUS[0]}"
+  1141
+  $ (trap '' PIPE; firn db scan app.firn big 2>err; echo $? >rc) | head -c 1; cat rc err
+  11
+  firn: could not write to standard output: Broken pipe
+
+Nothing but results goes to a pipe, and no colours or progress to what is no terminal.
+
+  $ firn save 2>&1 | LC_ALL=C grep -c $'[\x1b\r]'
+  0
+  [1]

@@ -1,0 +1,84 @@
+What names a checkpoint and what does not. One is made, so that whatever matched anything would restore it.
+
+  $ echo one >a && firn save -q && id=$(firn list --json | sed 's/.*"id":"\([k-z]*\)".*/\1/')
+  1
+  $ echo two >a
+  $ for ref in '' '%' '_' '*' '../x' 'latest ' ' latest' LATEST late 0 00 -1 1.0 1x 99999999999999999999 a kkk zz 'k*' "$(printf 'x%.0s' $(seq 300))" "$(printf 'kkkk\n')" "1
+  > "; do
+  >     firn restore "$ref" >out 2>err; echo "$? $(cat out; head -n 1 err | cut -c -60)"
+  > done
+  2 firn: '' is not a reference to a checkpoint: give its number
+  2 firn: '%' is not a reference to a checkpoint: give its numbe
+  2 firn: '_' is not a reference to a checkpoint: give its numbe
+  2 firn: '*' is not a reference to a checkpoint: give its numbe
+  2 firn: '../x' is not a reference to a checkpoint: give its nu
+  2 firn: 'latest ' is not a reference to a checkpoint: give its
+  2 firn: ' latest' is not a reference to a checkpoint: give its
+  2 firn: 'LATEST' is not a reference to a checkpoint: give its 
+  2 firn: 'late' is not a reference to a checkpoint: give its nu
+  2 firn: '0' is not a reference to a checkpoint: give its numbe
+  2 firn: '00' is not a reference to a checkpoint: give its numb
+  2 firn: restore: unknown option '-1'
+  2 firn: '1.0' is not a reference to a checkpoint: give its num
+  2 firn: '1x' is not a reference to a checkpoint: give its numb
+  2 firn: '99999999999999999999' is not a reference to a checkpo
+  2 firn: 'a' is not a reference to a checkpoint: give its numbe
+  2 firn: 'kkk' is not a reference to a checkpoint: give its num
+  2 firn: 'zz' is not a reference to a checkpoint: give its numb
+  2 firn: 'k*' is not a reference to a checkpoint: give its numb
+  2 firn: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+  3 firn: there is no checkpoint 'kkkk'
+  2 firn: '1\n' is not a reference to a checkpoint: give its num
+  $ firn restore -x
+  ! firn: restore: unknown option '-x'
+  ! usage: firn restore [options] REF [PATH...]
+  ! help: firn help restore
+  [2]
+  $ firn restore -- -x
+  ! firn: restore: missing REF before --
+  ! hint: name a checkpoint by its number, by at least four letters of its id, or as latest; firn list shows them
+  ! usage: firn restore [options] REF [PATH...]
+  ! help: firn help restore
+  [2]
+  $ cat a
+  two
+
+Numbers, ids, prefixes of four letters and more in any case, latest.
+
+  $ for ref in 1 01 latest $id ${id:0:4} ${id:0:8} ${id:0:31} $(echo ${id:0:8} | tr k-z K-Z); do
+  >     echo two >a && firn restore "$ref" -q && cat a
+  > done
+  one
+  one
+  one
+  one
+  one
+  one
+  one
+  one
+  $ firn show ${id:0:3}
+  ! firn: '<any>' is not a reference to a checkpoint: give its number, at least 4 letters of its id, or 'latest'
+  ! hint: firn list shows the checkpoints
+  [2]
+  $ firn show ${id}k
+  ! firn: '<ID>k' is not a reference to a checkpoint: give its number, at least 4 letters of its id, or 'latest'
+  ! hint: firn list shows the checkpoints
+  [2]
+  $ firn show 2
+  ! firn: there is no checkpoint '2'
+  ! hint: firn list shows the checkpoints
+  [3]
+  $ firn show kkkk
+  ! firn: there is no checkpoint 'kkkk'
+  ! hint: firn list shows the checkpoints
+  [3]
+
+Safety checkpoints are named by their ids.
+
+  $ echo two >a && firn restore 1 -q && echo one >b
+  $ safety=$(firn list --all | awk 'NR == 1 { print $2 }')
+  $ firn restore $safety
+  restored <id>: 1 changed, 0 added, 1 removed; take this back with: firn undo
+  $ cat a; ls
+  two
+  a

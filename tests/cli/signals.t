@@ -1,0 +1,108 @@
+A signal ends the program with 128 and its number, and leaves nothing half done.
+
+  $ cat >../send.py <<'END'
+  > # send.py FILE SIGNAL... -- COMMAND...: once FILE is there, starts the command, sends it the signals in
+  > # steps of 0.2 s, and prints how it ended. It has a standard input that never comes to its end.
+  > import os, signal, subprocess, sys, time
+  > at = sys.argv.index("--")
+  > def as_a_shell_would():
+  >     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+  >         signal.signal(number, signal.SIG_DFL)
+  > reading, writing = os.pipe()
+  > for i in range(400):
+  >     if os.path.exists(sys.argv[1]):
+  >         break
+  >     time.sleep(0.05)
+  > process = subprocess.Popen(sys.argv[at + 1:], stdin=reading, preexec_fn=as_a_shell_would)
+  > time.sleep(0.5)
+  > for name in sys.argv[2:at]:
+  >     process.send_signal(getattr(signal, "SIG" + name))
+  >     time.sleep(0.2)
+  > try:
+  >     print(process.wait(20))
+  > except subprocess.TimeoutExpired:
+  >     process.kill()
+  >     print("still there after 20 s")
+  > END
+  $ cat >../hold.py <<'END'
+  > # hold.py LOCK HELD: holds the lock of a store until it is killed; HELD is there once it has it.
+  > import fcntl, os, struct, sys, time
+  > file = os.open(sys.argv[1], os.O_RDWR)
+  > fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+  > open(sys.argv[2], "w").close()
+  > time.sleep(120)
+  > END
+
+While it waits for standard input.
+
+  $ python3 ../send.py . INT -- firn db put ../app.firn k a -
+  130
+  ! firn: interrupted while reading standard input
+  $ python3 ../send.py . TERM -- firn db put ../app.firn k a - --json
+  {"error":{"code":"FIRN_CANCELLED","message":"interrupted while reading standard input","exit":143}}
+  143
+  ! firn: interrupted while reading standard input
+  $ python3 ../send.py . HUP -- firn db put ../app.firn k a -
+  129
+  ! firn: interrupted while reading standard input
+  $ ls ..
+  data
+  hold.py
+  home
+  out
+  send.py
+  w
+
+While it waits for another writer, whom it names when it gives up.
+
+  $ firn db put ../app.firn k a 1 && echo one >f && firn --store ../store save -q
+  1
+  $ (python3 ../hold.py ../app.firn/LOCK ../held1 & echo $! >../holder1)
+  $ (python3 ../hold.py ../store/LOCK ../held2 & echo $! >../holder2)
+  $ python3 ../send.py ../held1 INT -- firn db put ../app.firn k a 2
+  130
+  ! firn: interrupted while waiting for the lock
+  $ python3 ../send.py ../held2 TERM -- firn --store ../store save
+  143
+  ! firn: interrupted while waiting for the lock
+  $ python3 ../send.py ../held2 INT -- firn --store ../store restore 1
+  130
+  ! firn: interrupted while waiting for the lock
+  $ firn db put ../app.firn k a 2 --wait 0
+  ! firn: '../app.firn' is locked by process <n>
+  ! hint: wait longer for it with --wait SECONDS
+  [4]
+  $ firn --store ../store save --wait 0
+  ! firn: '../store' is locked by process <n>
+  ! hint: wait longer for it with --wait SECONDS
+  [4]
+  $ firn --store ../store undo --wait 0 --json 2>/dev/null | python3 -c 'import json, sys; e = json.load(sys.stdin)["error"]; print(e["code"], e["exit"])'
+  FIRN_BUSY 4
+  $ python3 -c 'import subprocess, time; t = time.time(); print(subprocess.call(["firn", "--store", "../store", "save", "--wait", "1"], stderr=subprocess.DEVNULL), 1 <= time.time() - t < 10)'
+  4 True
+
+Looking needs no lock.
+
+  $ firn db get ../app.firn k a; echo
+  1
+  $ firn --store ../store list -q; firn --store ../store status; firn --store ../store check -q
+  1
+  compared with 1: no change; 1 the same
+  $ firn --store ../store restore 1 -n
+  would restore 1: 0 changed, 0 added, 0 removed
+
+A holder that is killed leaves nothing to clean up.
+
+  $ kill -9 $(cat ../holder1 ../holder2)
+  $ firn db put ../app.firn k a 2 && firn db get ../app.firn k a; echo
+  2
+  $ firn --store ../store save -q
+  2
+
+Two saves at once: one waits for the other.
+
+  $ firn --store ../store save -q >../a & firn --store ../store save -q >../b; wait $!; cat ../a ../b | sort
+  3
+  4
+  $ firn --store ../store check
+  4 checkpoints, <n> pack, <n> objects: no damage

@@ -1,0 +1,60 @@
+Every kind of difference.
+
+  $ mkdir d e && echo 1 >content && echo 2 >mode && echo 3 >gone && echo 4 >same && echo 5 >time && ln -s same link && echo 6 >type && echo 7 >d/f
+  $ firn save -q
+  1
+  $ firn status
+  compared with 1: no change; 8 the same
+  $ echo x >content && chmod +x mode && rm gone && touch -d 2001-01-01 time && ln -sf other link && rm type && mkdir type && rm -r d && touch e/new && mkdir made
+  $ firn status
+  changed   content
+  removed   d/
+  removed   d/f
+  added     e/new
+  removed   gone
+  changed   link
+  added     made/
+  metadata  mode
+  metadata  time
+  changed   type/
+  compared with 1: 4 changed, 1 added, 3 removed; 1 the same
+  $ firn status --json | python3 -c '
+  > import json, sys
+  > o = json.load(sys.stdin)
+  > for c in o["changes"]:
+  >     print(c["change"], c["path"], c.get("before", {}).get("type"), c.get("after", {}).get("type"))
+  > print({k: o[k] for k in ("added", "changed", "removed", "unchanged", "skipped")}, o["checkpoint"]["number"])'
+  changed content file file
+  removed d directory None
+  removed d/f file None
+  added e/new None file
+  removed gone file None
+  changed link symlink symlink
+  added made None directory
+  metadata mode file file
+  metadata time file file
+  changed type file directory
+  {'added': 1, 'changed': 4, 'removed': 3, 'unchanged': 1, 'skipped': 0} 1
+  $ firn status latest d e
+  removed   d/
+  removed   d/f
+  added     e/new
+  compared with 1: 0 changed, 1 added, 1 removed; 0 the same
+  $ firn status 1 same
+  compared with 1: no change; 1 the same
+  $ firn status -- mode nothing
+  metadata  mode
+  ! firn: 'nothing' is neither in the workspace nor in the checkpoint
+  [3]
+  $ firn status 7
+  ! firn: there is no checkpoint '7'
+  ! hint: firn list shows the checkpoints
+  [3]
+  $ firn status nonsense
+  ! firn: 'nonsense' is not a reference to a checkpoint: give its number, at least 4 letters of its id, or 'latest'
+  ! hint: firn list shows the checkpoints
+  [2]
+  $ firn restore 1 | cut -d';' -f1
+  restored 1: 4 changed, 3 added, 1 removed
+  $ firn status
+  compared with 1: no change; 8 the same

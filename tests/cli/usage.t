@@ -1,0 +1,158 @@
+What is wrong on the command line ends in exit code 2, says why, and changes nothing.
+
+  $ echo one >a.txt && firn save -q
+  1
+  $ firn sav
+  ! firn: unknown command 'sav'; the nearest is save
+  ! help: firn help
+  [2]
+  $ firn xyzzy
+  ! firn: unknown command 'xyzzy'
+  ! help: firn help
+  [2]
+  $ firn ''
+  ! firn: unknown command ''
+  ! help: firn help
+  [2]
+  $ firn db
+  ! firn: db: missing command
+  ! help: firn help db
+  [2]
+  $ firn db gte
+  ! firn: db: unknown command 'gte'; the nearest is get
+  ! help: firn help db
+  [2]
+  $ firn --store
+  ! firn: --store needs a value: DIR
+  ! help: firn help
+  [2]
+  $ firn --store '' list
+  ! firn: --store needs a directory
+  ! help: firn help
+  [2]
+  $ firn -C '' list
+  ! firn: --workspace needs a directory
+  ! help: firn help
+  [2]
+  $ firn list --store ''
+  ! firn: list: --store needs a directory
+  ! usage: firn list [options]
+  ! help: firn help list
+  [2]
+
+Options are written out: an abbreviation may mean another option one day.
+
+  $ firn list --lim 3
+  ! firn: list: unknown option '--lim'
+  ! usage: firn list [options]
+  ! help: firn help list
+  [2]
+  $ firn list --limit
+  ! firn: list: --limit needs a value: N
+  ! usage: firn list [options]
+  ! help: firn help list
+  [2]
+  $ firn list --limitless
+  ! firn: list: unknown option '--limitless'
+  ! usage: firn list [options]
+  ! help: firn help list
+  [2]
+  $ firn list --json=yes
+  ! firn: list: '--json=yes': that option takes no value
+  ! usage: firn list [options]
+  ! help: firn help list
+  [2]
+  $ firn list -z
+  ! firn: list: unknown option '-z'
+  ! usage: firn list [options]
+  ! help: firn help list
+  [2]
+  $ firn list -qz
+  ! firn: list: unknown option '-z'
+  ! usage: firn list [options]
+  ! help: firn help list
+  [2]
+  $ firn list extra
+  ! firn: list: unexpected argument 'extra'
+  ! usage: firn list [options]
+  ! help: firn help list
+  [2]
+  $ firn save -m
+  ! firn: save: --message needs a value: TEXT
+  ! usage: firn save [options]
+  ! help: firn help save
+  [2]
+
+An option that means nothing to the command is refused.
+
+  $ firn db get -C . s k a
+  ! firn: db get: --workspace means nothing to this command
+  ! usage: firn db get [options] STORE KEYSPACE KEY
+  ! help: firn help db get
+  [2]
+  $ firn --store x version
+  ! firn: version: --store means nothing to this command
+  ! usage: firn version
+  ! help: firn help version
+  [2]
+  $ firn list --strict
+  ! firn: list: --strict means nothing to this command
+  ! usage: firn list [options]
+  ! help: firn help list
+  [2]
+
+Numbers.
+
+  $ for n in '' -1 abc 1x ' 1' '1 ' +1 0x10 1e3 18446744073709551616 ٣; do
+  >     firn list --limit "$n" 2>&1 >out | head -n 1; cat out
+  > done
+  firn: list: --limit takes a whole number from 0 on, not ''
+  firn: list: --limit takes a whole number from 0 on, not '-1'
+  firn: list: --limit takes a whole number from 0 on, not 'abc'
+  firn: list: --limit takes a whole number from 0 on, not '1x'
+  firn: list: --limit takes a whole number from 0 on, not ' 1'
+  firn: list: --limit takes a whole number from 0 on, not '1 '
+  firn: list: --limit takes a whole number from 0 on, not '+1'
+  firn: list: --limit takes a whole number from 0 on, not '0x10'
+  firn: list: --limit takes a whole number from 0 on, not '1e3'
+  firn: list: --limit takes a whole number from 0 on, not '18446744073709551616'
+  firn: list: --limit takes a whole number from 0 on, not '٣'
+  $ for n in '' -1 abc 1.5 99999999999; do
+  >     firn save --wait "$n" 2>&1 >out | head -n 1; cat out
+  > done
+  firn: save: --wait takes a whole number of seconds from 0 on, not ''
+  firn: save: --wait takes a whole number of seconds from 0 on, not '-1'
+  firn: save: --wait takes a whole number of seconds from 0 on, not 'abc'
+  firn: save: --wait takes a whole number of seconds from 0 on, not '1.5'
+  firn: save: --wait takes a whole number of seconds from 0 on, not '99999999999'
+
+What looks like an option behind "--" is none.
+
+  $ firn list -- --limit
+  ! firn: list: unexpected argument '--limit'
+  ! usage: firn list [options]
+  ! help: firn help list
+  [2]
+  $ firn show -- -q
+  ! firn: '-q' is not a reference to a checkpoint: give its number, at least 4 letters of its id, or 'latest'
+  ! hint: firn list shows the checkpoints
+  [2]
+
+With --json there is an object even so, and only one.
+
+  $ firn list --limit abc --json 2>errors; cat errors
+  {"error":{"code":"FIRN_INVALID","message":"list: --limit takes a whole number from 0 on, not 'abc'","exit":2}}
+  firn: list: --limit takes a whole number from 0 on, not 'abc'
+  usage: firn list [options]
+  help: firn help list
+  $ firn --json sav 2>errors
+  {"error":{"code":"FIRN_INVALID","message":"unknown command 'sav'; the nearest is save","exit":2}}
+  [2]
+  $ firn --json 2>errors
+  {"error":{"code":"FIRN_INVALID","message":"missing command","exit":2}}
+  [2]
+  $ firn save -m --json -q
+  2
+  $ firn list --quiet
+  2
+  1

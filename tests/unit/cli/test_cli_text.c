@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/cli/test_cli_text.c: how numbers, sizes, times and foreign bytes look; reading numbers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/command.h"
+#include "cli/text.h"
+#include "support/test_random.h"
+
+static char escaped[8192];
+static size_t escaped_size;
+
+static void
+collect(const void *data, size_t size)
+{
+    assert_true(escaped_size + size < sizeof escaped);
+    memcpy(escaped + escaped_size, data, size);
+    escaped_size += size;
+    escaped[escaped_size] = '\0';
+}
+
+static const char *
+escape(const void *data, size_t size)
+{
+    escaped_size = 0;
+    escaped[0] = '\0';
+    firn_text_escape(firn_bytes(data, size), collect);
+    return escaped;
+}
+
+#define ESCAPE(literal) escape(literal, sizeof(literal) - 1)
+
+static void
+printable_text_stays_as_it_is(void **state)
+{
+    (void)state;
+    assert_string_equal(ESCAPE(""), "");
+    assert_string_equal(ESCAPE("a b-rf * \"'"), "a b-rf * \"'");
+    assert_string_equal(ESCAPE("\xC3\xA9 e\xCC\x81 \xF0\x9F\x98\x80 \xD7\x90"),
+                        "\xC3\xA9 e\xCC\x81 \xF0\x9F\x98\x80 \xD7\x90");
+}
+
+static void
+control_characters_and_broken_utf8_are_escaped(void **state)
+{
+    (void)state;
+    assert_string_equal(ESCAPE("\a\b\t\n\v\f\r"), "\\a\\b\\t\\n\\v\\f\\r");
+    assert_string_equal(ESCAPE("\0\x1B\x7F"), "\\000\\033\\177");
+    assert_string_equal(ESCAPE("a\\b"), "a\\\\b");
+    assert_string_equal(ESCAPE("\xFF\xC3("), "\\377\\303(");
+    assert_string_equal(ESCAPE("\xC2\x9B"), "\\302\\233");          /* C1 */
+    assert_string_equal(ESCAPE("\xE2\x80\xAE"), "\\342\\200\\256"); /* right-to-left override */
+    assert_string_equal(ESCAPE("\xC0\xAF"), "\\300\\257");          /* overlong */
+    assert_string_equal(ESCAPE("\xED\xA0\x80"), "\\355\\240\\200"); /* surrogate */
+    assert_string_equal(ESCAPE("\xF4\x90\x80\x80"), "\\364\\220\\200\\200");
+    assert_string_equal(ESCAPE("\xE2\x82"), "\\342\\202"); /* cut short */
+}
+
+/* Turns what firn_text_escape gave back into bytes. */
+static size_t
+unescape(const char *text, uint8_t *out)
+{
+    static const char letters[] = "abtnvfr";
+    size_t size = 0;
+    while (*text != '\0') {
+        const char *letter = NULL;
+        if (*text != '\\') {
+            out[size++] = (uint8_t)*text++;
+        } else if (text[1] == '\\') {
+            out[size++] = '\\';
+            text += 2;
+        } else if ((letter = strchr(letters, text[1])) != NULL) {
+            out[size++] = (uint8_t)(7 + (letter - letters));
+            text += 2;
+        } else {
+            unsigned value = 0;
+            assert_int_equal(sscanf(text + 1, "%3o", &value), 1);
+            out[size++] = (uint8_t)value;
+            text += 4;
+        }
+    }
+    return size;
+}
+
+static void
+escaping_can_be_undone_and_hides_nothing(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, __func__, 1);
+    for (int round = 0; round < 20000; round++) {
+        uint8_t bytes[40];
+        uint8_t back[40];
+        size_t size = test_random_below(&random, sizeof bytes);
+        for (size_t i = 0; i < size; i++) {
+            /* More often than by chance: what begins or continues a sequence, and backslashes. */
+            static const uint8_t likely[] = {'\\', '\n', '0', 0xC2, 0x80, 0x9F, 0xE2, 0xAE};
+            bytes[i] = test_random_below(&random, 2) == 0
+                           ? likely[test_random_below(&random, sizeof likely)]
+                           : (uint8_t)test_random_below(&random, 256);
+        }
+        const char *text = escape(bytes, size);
+        assert_true(firn_text_is_utf8(firn_str(text)));
+        for (const char *at = text; *at != '\0'; at++) {
+            assert_true((unsigned char)*at >= 0x20 && *at != 0x7F);
+        }
+        assert_int_equal(unescape(text, back), size);
+        assert_memory_equal(back, bytes, size);
+    }
+}
+
+static void
+numbers_have_commas(void **state)
+{
+    (void)state;
+    char out[FIRN_TEXT_NUMBER_SIZE];
+    assert_string_equal(firn_text_number(0, out), "0");
+    assert_string_equal(firn_text_number(999, out), "999");
+    assert_string_equal(firn_text_number(1000, out), "1,000");
+    assert_string_equal(firn_text_number(78635, out), "78,635");
+    assert_string_equal(firn_text_number(UINT64_MAX, out), "18,446,744,073,709,551,615");
+}
+
+static void
+sizes_keep_three_places_at_most_and_never_show_1000(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } cases[] = {
+        {0, "0 B"},
+        {999, "999 B"},
+        {1000, "1 KB"},
+        {1499, "1 KB"},
+        {1500, "2 KB"},
+        {13999, "14 KB"},
+        {999499, "999 KB"},
+        {999500, "1.0 MB"},
+        {26149999, "26.1 MB"},
+        {999949999, "999.9 MB"},
+        {999950000, "1.00 GB"},
+        {1301234567, "1.30 GB"},
+        {999994999999, "999.99 GB"},
+        {999995000000, "1.00 TB"},
+        {UINT64_MAX, "18.45 EB"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char out[FIRN_TEXT_SIZE_SIZE];
+        assert_string_equal(firn_text_size(cases[i].bytes, out), cases[i].text);
+    }
+}
+
+static void
+times_are_utc_back_to_before_the_epoch(void **state)
+{
+    (void)state;
+    char out[FIRN_TEXT_TIME_SIZE];
+    assert_string_equal(firn_text_time(0, out), "1970-01-01 00:00:00 UTC");
+    assert_string_equal(firn_text_rfc3339(978307200123456789, out),
+                        "2001-01-01T00:00:00.123456789Z");
+    assert_string_equal(firn_text_rfc3339(-1, out), "1969-12-31T23:59:59.999999999Z");
+    assert_string_equal(firn_text_rfc3339(INT64_MIN, out), "1677-09-21T00:12:43.145224192Z");
+    assert_string_equal(firn_text_rfc3339(INT64_MAX, out), "2262-04-11T23:47:16.854775807Z");
+}
+
+static void
+only_plain_decimal_numbers_within_bounds_are_read(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "-1",
+                                      "+1",
+                                      "1 ",
+                                      " 1",
+                                      "0x1",
+                                      "1e3",
+                                      "1.0",
+                                      "abc",
+                                      "256",
+                                      "999",
+                                      "18446744073709551616"};
+    uint64_t value = 7;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(firn_command_number(bad[i], 255, &value));
+        assert_int_equal(value, 7);
+    }
+    assert_true(firn_command_number("255", 255, &value));
+    assert_int_equal(value, 255);
+    assert_true(firn_command_number("000", 255, &value));
+    assert_int_equal(value, 0);
+    assert_true(firn_command_number("18446744073709551615", UINT64_MAX, &value));
+    assert_true(value == UINT64_MAX);
+    assert_false(firn_command_number("18446744073709551616", UINT64_MAX, &value));
+    assert_false(firn_command_number("99999999999999999999", UINT64_MAX, &value));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(printable_text_stays_as_it_is),
+        cmocka_unit_test(control_characters_and_broken_utf8_are_escaped),
+        cmocka_unit_test(escaping_can_be_undone_and_hides_nothing),
+        cmocka_unit_test(numbers_have_commas),
+        cmocka_unit_test(sizes_keep_three_places_at_most_and_never_show_1000),
+        cmocka_unit_test(times_are_utc_back_to_before_the_epoch),
+        cmocka_unit_test(only_plain_decimal_numbers_within_bounds_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
