@@ -53,7 +53,7 @@ struct firn_ws_scan_listing {
 
 void firn_ws_scan_listing_deinit(struct firn_ws_scan_listing *listing);
 void firn_ws_scan_listing_clear(struct firn_ws_scan_listing *listing);
-/* FIRN_NO_MEMORY; FIRN_LIMIT for a name of 64 KiB or more. */
+/* A name is cut after 65,535 bytes, which is too long for a tree in any case. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_ws_scan_listing_add(struct firn_ws_scan_listing *listing, firn_slice name,
                                              enum firn_os_kind kind);
 /* Puts the items in the order of their names and drops all but one of equal names; then nothing may be added. */

@@ -48,9 +48,7 @@ int
 firn_ws_scan_listing_add(struct firn_ws_scan_listing *listing, firn_slice name,
                          enum firn_os_kind kind)
 {
-    if (name.size > UINT16_MAX) {
-        return FIRN_LIMIT;
-    }
+    name.size = name.size < UINT16_MAX ? name.size : UINT16_MAX;
     int rc;
     if (listing->count == listing->capacity) {
         FIRN_TRY(grow(listing));

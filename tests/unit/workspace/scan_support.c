@@ -15,6 +15,7 @@
 
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "scan_support.h"
 #include "support/test_random.h"
@@ -56,6 +57,13 @@ scan_world_open_memory(struct scan_world *world, uint64_t seed)
     struct firn_os_dir *top = world->root;
     check(firn_os_dir_open(top, "w", &world->root, &err), &err);
     firn_os_dir_close(top);
+}
+
+void
+scan_world_wrap(struct scan_world *world)
+{
+    firn_error err;
+    check(firn_os_fault_create(world->os, &world->outer, &err), &err);
 }
 
 struct names {
@@ -106,6 +114,7 @@ scan_world_close(struct scan_world *world)
         free(world->temp_path);
     } else {
         firn_os_dir_close(world->root);
+        firn_os_fault_destroy(world->outer);
         firn_os_memory_destroy(world->os);
     }
 }

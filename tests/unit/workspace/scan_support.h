@@ -21,11 +21,14 @@
 struct scan_world {
     struct firn_os *os;
     struct firn_os_dir *root;
-    char *temp_path; /* on disk; NULL in memory */
+    char *temp_path;       /* on disk; NULL in memory */
+    struct firn_os *outer; /* a fault implementation around a machine in memory, or NULL */
 };
 
 void scan_world_open_disk(struct scan_world *world);
 void scan_world_open_memory(struct scan_world *world, uint64_t seed);
+/* Puts a fault implementation around a world in memory: scans go through it, changes of the tree beneath it. */
+void scan_world_wrap(struct scan_world *world);
 /* Removes the tree too. */
 void scan_world_close(struct scan_world *world);
 

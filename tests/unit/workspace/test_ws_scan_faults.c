@@ -4,7 +4,6 @@
  * runs out, a caller who has had enough. Whatever happens: an error or a notice that names what it is about, what is
  * saved is whole, and nothing leaks.
  */
-#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -16,7 +15,6 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
 #include "os/os_memory.h"
 #include "scan_support.h"
 #include "support/test_alloc.h"
@@ -579,139 +577,6 @@ every_failed_allocation_is_reported_and_leaks_nothing(void **state)
     test_alloc_uninstall();
 }
 
-/* ---- memory ---- */
-
-static atomic_size_t bytes_now;
-static atomic_size_t bytes_peak;
-
-static void *
-measuring_resize(void *ctx, void *memory, size_t size)
-{
-    (void)ctx;
-    size_t before = memory == NULL ? 0 : malloc_usable_size(memory);
-    void *result = realloc(memory, size);
-    if (result != NULL) {
-        size_t after = malloc_usable_size(result);
-        size_t now = atomic_fetch_add(&bytes_now, after - before) + after - before;
-        size_t peak = atomic_load(&bytes_peak);
-        while (now > peak && !atomic_compare_exchange_weak(&bytes_peak, &peak, now)) {
-        }
-    }
-    return result;
-}
-
-static void
-measuring_release(void *ctx, void *memory)
-{
-    (void)ctx;
-    if (memory != NULL) {
-        atomic_fetch_sub(&bytes_now, malloc_usable_size(memory));
-    }
-    free(memory);
-}
-
-static void
-a_huge_flat_directory_costs_little_memory_an_entry(void **state)
-{
-    (void)state;
-    enum { COUNT = 60000 };
-    static const struct firn_allocator measuring = {measuring_resize, measuring_release, NULL};
-    struct scan_world world;
-    struct scan_sink sink;
-    struct firn_ws_scan_result result;
-    firn_error err;
-    firn_mem_set_allocator(&measuring);
-    scan_world_open_memory(&world, 1);
-    for (unsigned i = 0; i < COUNT; i++) {
-        char name[32];
-        struct firn_os_file *file;
-        snprintf(name, sizeof name, "file-%07u.txt", i);
-        assert_int_equal(
-            firn_os_file_open(world.root, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0644, &file, &err),
-            FIRN_OK);
-        firn_os_file_close(file);
-    }
-    scan_sink_init(&sink);
-    size_t before = atomic_load(&bytes_now);
-    atomic_store(&bytes_peak, before);
-    scan_run(&world, &sink, NULL, 1, &result);
-    size_t per_entry = (atomic_load(&bytes_peak) - before) / COUNT;
-    print_message("%zu bytes an entry\n", per_entry);
-    assert_true(per_entry <= 160);
-    assert_int_equal(result.files, COUNT);
-    firn_ws_scan_result_deinit(&result);
-    assert_int_equal(atomic_load(&bytes_now), before);
-    scan_sink_deinit(&sink);
-    firn_os_dir_close(world.root);
-    firn_os_memory_destroy(world.os);
-    assert_int_equal(atomic_load(&bytes_now), 0);
-    firn_mem_set_allocator(NULL);
-}
-
-/* ---- the sink in memory ---- */
-
-static int
-read_fallback(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
-{
-    (void)hash;
-    (void)err;
-    firn_buf_clear(out);
-    return firn_buf_append_str(out, ctx);
-}
-
-static void
-a_tree_sink_keeps_directories_and_nothing_else(void **state)
-{
-    (void)state;
-    struct scan_world world;
-    struct firn_ws_treesink *sink;
-    struct firn_ws_scan_result result;
-    firn_error err;
-    test_alloc_install();
-    scan_world_open_memory(&world, 1);
-    put_mixed(&world);
-    assert_int_equal(firn_ws_treesink_create(world.os, &sink, &err), FIRN_OK);
-    struct firn_ws_sink as_sink = firn_ws_treesink_sink(sink);
-    struct firn_ws_scan_options options = {.threads = 1};
-    assert_int_equal(firn_ws_scan(world.root, &options, &as_sink, &result, &err), FIRN_OK);
-
-    struct firn_tree_source source = firn_ws_treesink_source(sink, NULL);
-    struct firn_tree_iterator *iterator;
-    const struct firn_tree_entry *entry;
-    bool is_end = false;
-    unsigned count = 0;
-    assert_int_equal(firn_tree_iterator_create(&source, &result.root.hash, &iterator, &err),
-                     FIRN_OK);
-    while (assert_int_equal(firn_tree_iterator_next(iterator, &entry, &is_end, &err), FIRN_OK),
-           !is_end) {
-        count++;
-    }
-    firn_tree_iterator_destroy(iterator);
-    assert_int_equal(count, 6); /* d0 d1 d2 d3 flat sparse */
-
-    struct firn_buf bytes = {0};
-    firn_hash other = {{1, 2, 3}};
-    bool has;
-    assert_int_equal(source.read(source.ctx, &other, &bytes, &err), FIRN_NOT_FOUND);
-    assert_int_equal(as_sink.contains(as_sink.ctx, &other, &has, &err), FIRN_OK);
-    assert_false(has);
-    assert_int_equal(as_sink.contains(as_sink.ctx, &result.root.hash, &has, &err), FIRN_OK);
-    assert_true(has);
-    char text[] = "from below";
-    struct firn_tree_source below = {.read = read_fallback, .ctx = text};
-    source = firn_ws_treesink_source(sink, &below);
-    assert_int_equal(source.read(source.ctx, &other, &bytes, &err), FIRN_OK);
-    assert_memory_equal(bytes.data, text, bytes.size);
-    assert_int_equal(source.read(source.ctx, &result.root.hash, &bytes, &err), FIRN_OK);
-    assert_int_not_equal(bytes.data[0], text[0]);
-    firn_buf_deinit(&bytes);
-    firn_ws_scan_result_deinit(&result);
-    firn_ws_treesink_destroy(sink);
-    scan_world_close(&world);
-    assert_int_equal(test_alloc_alive(), 0);
-    test_alloc_uninstall();
-}
-
 int
 main(void)
 {
@@ -729,8 +594,6 @@ main(void)
         cmocka_unit_test(a_failure_of_the_sink_ends_the_scan_with_its_error),
         cmocka_unit_test(an_answer_other_than_ok_cancels),
         cmocka_unit_test(every_failed_allocation_is_reported_and_leaks_nothing),
-        cmocka_unit_test(a_huge_flat_directory_costs_little_memory_an_entry),
-        cmocka_unit_test(a_tree_sink_keeps_directories_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: the sink that keeps directories in memory.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "scan_support.h"
+#include "support/test_alloc.h"
+
+static int
+read_fallback(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
+{
+    (void)hash;
+    (void)err;
+    firn_buf_clear(out);
+    return firn_buf_append_str(out, ctx);
+}
+
+static void
+a_tree_sink_keeps_directories_and_nothing_else(void **state)
+{
+    (void)state;
+    struct scan_world world;
+    struct firn_ws_treesink *sink;
+    struct firn_ws_scan_result result;
+    firn_error err;
+    test_alloc_install();
+    scan_world_open_memory(&world, 1);
+    scan_put_text(&world, "a/b/f", "f");
+    scan_put_text(&world, "a/g", "g");
+    scan_put_symlink(&world, "link", "t");
+    assert_int_equal(firn_ws_treesink_create(world.os, &sink, &err), FIRN_OK);
+    struct firn_ws_sink as_sink = firn_ws_treesink_sink(sink);
+    struct firn_ws_scan_options options = {.threads = 1};
+    assert_int_equal(firn_ws_scan(world.root, &options, &as_sink, &result, &err), FIRN_OK);
+
+    struct firn_tree_source source = firn_ws_treesink_source(sink, NULL);
+    struct firn_tree_iterator *iterator;
+    const struct firn_tree_entry *entry;
+    bool is_end = false;
+    unsigned count = 0;
+    assert_int_equal(firn_tree_iterator_create(&source, &result.root.hash, &iterator, &err),
+                     FIRN_OK);
+    while (assert_int_equal(firn_tree_iterator_next(iterator, &entry, &is_end, &err), FIRN_OK),
+           !is_end) {
+        count++;
+    }
+    firn_tree_iterator_destroy(iterator);
+    assert_int_equal(count, 2); /* a, link */
+
+    struct firn_buf bytes = {0};
+    firn_hash other = {{1, 2, 3}};
+    bool has;
+    assert_int_equal(source.read(source.ctx, &other, &bytes, &err), FIRN_NOT_FOUND);
+    assert_int_equal(as_sink.contains(as_sink.ctx, &other, &has, &err), FIRN_OK);
+    assert_false(has);
+    assert_int_equal(as_sink.contains(as_sink.ctx, &result.root.hash, &has, &err), FIRN_OK);
+    assert_true(has);
+    char text[] = "from below";
+    struct firn_tree_source below = {.read = read_fallback, .ctx = text};
+    source = firn_ws_treesink_source(sink, &below);
+    assert_int_equal(source.read(source.ctx, &other, &bytes, &err), FIRN_OK);
+    assert_memory_equal(bytes.data, text, bytes.size);
+    assert_int_equal(source.read(source.ctx, &result.root.hash, &bytes, &err), FIRN_OK);
+    assert_int_not_equal(bytes.data[0], text[0]);
+    firn_buf_deinit(&bytes);
+    firn_ws_scan_result_deinit(&result);
+    firn_ws_treesink_destroy(sink);
+    scan_world_close(&world);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tree_sink_keeps_directories_and_nothing_else),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
