@@ -129,7 +129,7 @@ firn_log_format_put_record(const struct firn_log_format_record *record, uint64_t
     firn_store_le32(bytes + 4, record->length);
     firn_store_le32(bytes + 8, (uint32_t)(record->durable / 8));
     bytes[12] = record->type;
-    bytes[13] = record->flags;
+    bytes[13] = 0;
     uint32_t sum = header_sum(bytes, salt, offset);
     firn_store_le16(bytes + 14, fold(sum));
     size_t end = FIRN_LOG_FORMAT_RECORD_SIZE + (size_t)record->length;
@@ -145,9 +145,8 @@ firn_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,
         .length = firn_load_le32(bytes + 4),
         .durable = (uint64_t)firn_load_le32(bytes + 8) * 8,
         .type = bytes[12],
-        .flags = bytes[13],
     };
-    if (record.type == 0 || record.durable > offset ||
+    if (record.type == 0 || bytes[13] != 0 || record.durable > offset ||
         firn_load_le16(bytes + 14) != fold(header_sum(bytes, salt, offset))) {
         return false;
     }

@@ -21,7 +21,7 @@
  *     4  4  length of the payload
  *     8  4  durable mark: [0, 8 * mark) of this segment was durable when the record was written
  *    12  1  type
- *    13  1  flags, 0
+ *    13  1  zero
  *    14  2  check of the header
  *    16  …  payload, then zeros up to a multiple of 8
  *
@@ -67,7 +67,6 @@ struct firn_log_format_record {
     uint32_t length;
     uint64_t durable; /* in bytes */
     uint8_t type;
-    uint8_t flags;
 };
 
 /* The room that a record of this payload takes. */
@@ -88,8 +87,8 @@ FIRN_MUST_CHECK int firn_log_format_get_segment(const uint8_t *bytes, const char
  * firn_log_format_record_room(record->length) bytes in all. */
 void firn_log_format_put_record(const struct firn_log_format_record *record, uint64_t salt,
                                 uint64_t offset, uint8_t *bytes);
-/* Reads the 16 bytes of a header. False where they cannot begin a record of this segment: wrong check, no type, a mark
- * behind the record. */
+/* Reads the 16 bytes of a header. False where they cannot begin a record of this segment: wrong check, no type, a byte
+ * that is not zero where it must be, a mark behind the record. */
 bool firn_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,
                                 struct firn_log_format_record *out);
 /* Whether the whole record stands there, checksum and zeros included: firn_log_format_record_room(length) bytes. */

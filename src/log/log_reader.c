@@ -157,10 +157,8 @@ next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found
 {
     *out_found = false;
     for (size_t at = 0; at + FIRN_LOG_FORMAT_RECORD_SIZE <= bytes.size; at += 8, offset += 8) {
-        /* No type, or flags: the cheap test that passes over zeros and most else. */
         struct firn_log_format_record header;
-        if (bytes.data[at + 12] != 0 && bytes.data[at + 13] == 0 &&
-            firn_log_format_get_record(bytes.data + at, salt, offset, &header)) {
+        if (firn_log_format_get_record(bytes.data + at, salt, offset, &header)) {
             *out_found = true;
             break;
         }

@@ -68,12 +68,11 @@ check_record(const struct firn_log_reader *reader, uint64_t offset,
     const struct firn_log_format_record *header = &record->header;
     bool is_own = header->type < FIRN_LOG_TYPE_USER;
     bool is_known = header->type == FIRN_LOG_FORMAT_END || header->type == FIRN_LOG_FORMAT_NEXT;
-    if (header->flags != 0 || (is_own && !is_known)) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "%s: offset %" PRIu64
-                              ": a record of type %u with flags %u, unknown to format version %d",
-                              firn_os_file_path(reader->file), offset, header->type, header->flags,
-                              FIRN_LOG_FORMAT_VERSION);
+    if (is_own && !is_known) {
+        return firn_error_set(
+            err, FIRN_NEWER,
+            "%s: offset %" PRIu64 ": a record of type %u, unknown to format version %d",
+            firn_os_file_path(reader->file), offset, header->type, FIRN_LOG_FORMAT_VERSION);
     }
     if (is_own && (header->length != 0 || header->durable != offset)) {
         return damage(reader, offset, "a closing record that contradicts itself", err);

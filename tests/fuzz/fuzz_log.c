@@ -53,7 +53,7 @@ next_byte(struct maker *maker)
 }
 
 static void
-add_record(struct maker *maker, uint8_t type, uint8_t flags, uint64_t durable, size_t length)
+add_record(struct maker *maker, uint8_t type, uint64_t durable, size_t length)
 {
     uint64_t offset = maker->bytes.size;
     size_t room = (size_t)firn_log_format_record_room(length);
@@ -62,8 +62,7 @@ add_record(struct maker *maker, uint8_t type, uint8_t flags, uint64_t durable, s
     memset(record, (int)length, room);
     struct firn_log_format_record header = {.length = (uint32_t)length,
                                             .durable = durable < offset ? durable : offset,
-                                            .type = type == 0 ? 1 : type,
-                                            .flags = flags};
+                                            .type = type == 0 ? 1 : type};
     firn_log_format_put_record(&header, maker->segment.salt, offset, record);
 }
 
@@ -113,25 +112,25 @@ run_program(struct firn_os_dir *dir, firn_slice program)
         switch (operation % 10) {
         case 0:
         case 1:
-            add_record(&maker, (uint8_t)(16 + operation % 240), 0, maker.durable, argument);
+            add_record(&maker, (uint8_t)(16 + operation % 240), maker.durable, argument);
             break;
         case 2:
             maker.durable = maker.bytes.size;
             break;
         case 3:
-            add_record(&maker, FIRN_LOG_FORMAT_END, 0, UINT64_MAX, 0);
+            add_record(&maker, FIRN_LOG_FORMAT_END, UINT64_MAX, 0);
             break;
         case 4:
-            add_record(&maker, FIRN_LOG_FORMAT_NEXT, 0, UINT64_MAX, 0);
+            add_record(&maker, FIRN_LOG_FORMAT_NEXT, UINT64_MAX, 0);
             break;
         case 5:
-            add_record(&maker, argument, operation > 200 ? 1 : 0, maker.durable, operation);
+            add_record(&maker, argument, maker.durable, operation);
             break;
         case 6:
             add_bytes(&maker, operation > 128 ? argument : 0, (size_t)argument * 8);
             break;
         case 7: /* a record with one bit wrong */
-            add_record(&maker, 16, 0, maker.durable, operation);
+            add_record(&maker, 16, maker.durable, operation);
             maker.bytes.data[maker.bytes.size - 1 - argument % 16] ^= (uint8_t)(1 + argument / 16);
             break;
         case 8:
