@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz/fuzz_block.c: sealed block files that anybody may have made.
+ *
+ * Input: one byte of flags, then the file. Flag 1: all checksums are made right first, so that what lies behind them is
+ * reached.
+ *
+ * Held: opening, reading, verifying and salvaging end, within bounds; salvage of a file that opens gives every block
+ * that its sections name and the reader reads, with the same bytes.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "os/os_memory.h"
+#include "support/test_seal.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { FLAG_SEAL = 1, SECTIONS_READ_MAX = 8, BLOCKS_READ_MAX = 64 };
+
+static struct firn_os_dir *
+open_machine(void)
+{
+    static struct firn_os_dir *dir;
+    static struct firn_os *os;
+    if (dir == NULL) {
+        CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+        CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
+    }
+    return dir;
+}
+
+static void
+write_file(struct firn_os_dir *dir, const uint8_t *data, size_t size)
+{
+    struct firn_os_file *file;
+    const unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
+    CHECK(firn_os_file_open(dir, "f", flags, 0600, &file, NULL) == FIRN_OK);
+    if (size > 0) {
+        CHECK(firn_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
+    }
+    firn_os_file_close(file);
+}
+
+struct walk {
+    struct firn_block_reader *reader; /* NULL where the file does not open */
+    struct firn_compress *compress;
+    struct firn_buf raw;
+    unsigned read_count;
+    uint64_t end; /* of the block before */
+};
+
+/* A block that salvage finds is one that the reader reads, unless only decoding fails. */
+static int
+visit(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec, firn_slice stored,
+      firn_error *err)
+{
+    struct walk *walk = ctx;
+    CHECK(ref->offset >= walk->end && stored.size == ref->stored_size);
+    walk->end = ref->offset + FIRN_BLOCK_FORMAT_PREFIX_SIZE + stored.size;
+    if (walk->reader == NULL || walk->read_count++ >= BLOCKS_READ_MAX ||
+        walk->end > firn_block_reader_body_end(walk->reader)) {
+        return FIRN_OK;
+    }
+    int rc = firn_block_reader_read(walk->reader, ref, walk->compress, &walk->raw, err);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
+    if (rc == FIRN_OK && codec == FIRN_CODEC_NONE) {
+        CHECK(firn_slice_equal(stored, firn_buf_slice(&walk->raw)));
+    }
+    return FIRN_OK;
+}
+
+static void
+read_sections(struct walk *walk)
+{
+    size_t count = firn_block_reader_section_count(walk->reader);
+    for (size_t i = 0; i < count && i < SECTIONS_READ_MAX; i++) {
+        firn_error err;
+        const struct firn_block_section *section = firn_block_reader_section(walk->reader, i);
+        int rc =
+            firn_block_reader_read(walk->reader, &section->ref, walk->compress, &walk->raw, &err);
+        CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+        CHECK(rc != FIRN_OK || walk->raw.size == section->ref.raw_size);
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    firn_error err;
+    struct walk walk = {0};
+    struct firn_os_dir *dir = open_machine();
+    uint8_t *file = malloc(size);
+    CHECK(file != NULL);
+    memcpy(file, data + 1, size - 1);
+    if ((data[0] & FLAG_SEAL) != 0) {
+        test_seal(file, size - 1);
+    }
+    write_file(dir, file, size - 1);
+    free(file);
+    CHECK(firn_compress_create(&walk.compress, NULL) == FIRN_OK);
+    int rc = firn_block_reader_open(dir, "f", FIRN_BLOCK_FILE_ROW, &walk.reader, &err);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+    if (rc == FIRN_OK) {
+        read_sections(&walk);
+        rc = firn_block_reader_verify_body(walk.reader, &err);
+        CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
+    }
+    rc = firn_block_salvage(dir, "f", FIRN_BLOCK_FILE_ROW, visit, &walk, &err);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+    firn_block_reader_close(walk.reader);
+    firn_compress_destroy(walk.compress);
+    firn_buf_deinit(&walk.raw);
+    return 0;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz/fuzz_pack.c: packs that anybody may have made.
+ *
+ * Input: one byte of flags, then the file. Flag 1: all checksums of the block file are made right first. Flag 2: the rest
+ * is a list of pieces instead.
+ *
+ * Held: listing, finding, reading, streaming, verifying and salvaging end, within bounds; what is read has its name; a
+ * pack that verifies can be read whole.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "os/os_memory.h"
+#include "pack/packfile_stream.h"
+#include "support/test_seal.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A hole may be large without taking room; what is only hashed for long is not worth the fuzzer's time. */
+enum { FLAG_SEAL = 1, FLAG_PIECES = 2, LISTED_MAX = 500 };
+static const uint64_t streamed_size_max = 4 << 20;
+
+static struct firn_os_dir *
+open_machine(void)
+{
+    static struct firn_os_dir *dir;
+    static struct firn_os *os;
+    if (dir == NULL) {
+        CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+        CHECK(firn_os_dir_open_path(os, "/", &dir, NULL) == FIRN_OK);
+    }
+    return dir;
+}
+
+static void
+write_file(struct firn_os_dir *dir, const uint8_t *data, size_t size)
+{
+    struct firn_os_file *file;
+    const unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
+    CHECK(firn_os_file_open(dir, "f", flags, 0600, &file, NULL) == FIRN_OK);
+    if (size > 0) {
+        CHECK(firn_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
+    }
+    firn_os_file_close(file);
+}
+
+struct whole {
+    struct firn_blake3_hash state;
+    uint64_t size;
+};
+
+static int
+take(void *ctx, firn_slice data, firn_error *err)
+{
+    (void)err;
+    struct whole *whole = ctx;
+    firn_blake3_hash_update(&whole->state, data.data, data.size);
+    whole->size += data.size;
+    return FIRN_OK;
+}
+
+struct looking {
+    struct firn_packfile *pack;
+    struct firn_packfile_scratch *scratch;
+    size_t count;
+    bool is_readable; /* all that was listed */
+    bool is_long;     /* something was too long to be streamed */
+};
+
+/* What is listed is found, at the same place; what is streamed has its name and size. */
+static int
+look(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at, firn_error *err)
+{
+    struct looking *looking = ctx;
+    struct firn_packfile_location found;
+    if (looking->count++ >= LISTED_MAX) {
+        return FIRN_CANCELLED;
+    }
+    CHECK(firn_packfile_find(looking->pack, looking->scratch, hash, &found, err) == FIRN_OK);
+    CHECK(found.frame == at->frame && found.offset == at->offset && found.size == at->size &&
+          found.kind == at->kind);
+    uint64_t size;
+    int rc = firn_packfile_stream_size(looking->pack, looking->scratch, hash, &size, err);
+    if (rc == FIRN_OK && size > streamed_size_max) {
+        looking->is_long = true;
+        return FIRN_OK;
+    }
+    struct whole whole = {.size = 0};
+    firn_blake3_hash_init(&whole.state);
+    if (rc == FIRN_OK) {
+        rc = firn_packfile_stream_read(looking->pack, looking->scratch, hash, take, &whole, err);
+    }
+    if (rc == FIRN_OK) {
+        firn_hash name;
+        firn_blake3_hash_final(&whole.state, &name);
+        CHECK(firn_hash_equal(&name, hash) && whole.size == size);
+    } else {
+        CHECK(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+        /* Pieces may be elsewhere: that is no damage of this pack. */
+        looking->is_readable &= at->kind == FIRN_PACKFILE_PIECES;
+    }
+    return FIRN_OK;
+}
+
+static int
+salvage(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_slice content,
+        firn_error *err)
+{
+    (void)err;
+    firn_hash name;
+    uint64_t total;
+    ++*(size_t *)ctx;
+    if (kind == FIRN_PACKFILE_PIECES) {
+        CHECK(firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) == FIRN_OK);
+    } else {
+        firn_blake3_hash_of(content.data, content.size, &name);
+        CHECK(firn_hash_equal(&name, hash));
+    }
+    return FIRN_OK;
+}
+
+static void
+read_pack(struct firn_packfile *pack)
+{
+    firn_error err;
+    struct looking looking = {.pack = pack, .is_readable = true};
+    CHECK(firn_packfile_scratch_create(2, &looking.scratch, NULL) == FIRN_OK);
+    int rc = firn_packfile_list(pack, looking.scratch, look, &looking, &err);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_CANCELLED);
+    if (!looking.is_long && rc != FIRN_CANCELLED) {
+        int verified = firn_packfile_verify(pack, looking.scratch, NULL, NULL, &err);
+        CHECK(verified == FIRN_OK || verified == FIRN_CORRUPT || verified == FIRN_NEWER);
+        CHECK(verified != FIRN_OK ||
+              (rc == FIRN_OK && looking.is_readable && looking.count == firn_packfile_count(pack)));
+    }
+    firn_packfile_scratch_destroy(looking.scratch);
+}
+
+struct pieces {
+    uint64_t sum;
+    struct firn_buf again;
+    struct firn_packfile_piece list[1024];
+    size_t count;
+};
+
+static int
+visit_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    (void)err;
+    struct pieces *pieces = ctx;
+    CHECK(offset == pieces->sum && piece->size > 0);
+    pieces->sum += piece->size;
+    if (pieces->count < 1024) {
+        pieces->list[pieces->count++] = *piece;
+    }
+    return FIRN_OK;
+}
+
+/* A list that decodes has one encoding only. */
+static void
+read_pieces(firn_slice encoded)
+{
+    uint64_t total;
+    static struct pieces pieces;
+    pieces = (struct pieces){0};
+    int rc = firn_packfile_decode_pieces(encoded, &total, visit_piece, &pieces, NULL);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
+    if (rc == FIRN_OK && pieces.count < 1024) {
+        CHECK(pieces.sum == total);
+        CHECK(firn_packfile_encode_pieces(pieces.list, pieces.count, &pieces.again) == FIRN_OK);
+        CHECK(firn_slice_equal(firn_buf_slice(&pieces.again), encoded));
+    }
+    firn_buf_deinit(&pieces.again);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    if ((data[0] & FLAG_PIECES) != 0) {
+        read_pieces(firn_bytes(data + 1, size - 1));
+        return 0;
+    }
+    firn_error err;
+    struct firn_os_dir *dir = open_machine();
+    uint8_t *file = malloc(size);
+    CHECK(file != NULL);
+    memcpy(file, data + 1, size - 1);
+    if ((data[0] & FLAG_SEAL) != 0) {
+        test_seal(file, size - 1);
+    }
+    write_file(dir, file, size - 1);
+    free(file);
+    struct firn_packfile *pack;
+    int rc = firn_packfile_open(dir, "f", &pack, &err);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+    if (rc == FIRN_OK) {
+        read_pack(pack);
+        firn_packfile_close(pack);
+    }
+    size_t count = 0;
+    rc = firn_packfile_salvage(dir, "f", salvage, &count, &err);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+    return 0;
+}
