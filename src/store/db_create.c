@@ -40,8 +40,15 @@ survey_entry(void *ctx, const struct firn_os_dirent *entry)
 int
 firn_db_create_look(struct firn_os_dir *dir, struct firn_db_create_survey *out, firn_error *err)
 {
+    /* A handle of its own: others may be listing the caller's. */
+    struct firn_os_dir *own;
     memset(out, 0, sizeof *out);
-    return firn_os_dir_list(dir, survey_entry, out, err);
+    int rc = firn_os_dir_open_beneath(dir, "", &own, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_list(own, survey_entry, out, err);
+        firn_os_dir_close(own);
+    }
+    return rc;
 }
 
 int

@@ -6,6 +6,9 @@
  * writer removes a segment that the reader still needed, reading ends with FIRN_BUSY. Then it begins anew, a bounded
  * number of times. A commit is one record, so whatever prefix of the records a reader gets, it is a state that the
  * store had.
+ *
+ * A handle of a directory can be listed by one thread at a time, and any thread may check a store: so each reading has a
+ * handle of its own.
  */
 #include "store/db_internal.h"
 
@@ -45,7 +48,12 @@ firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visi
                  firn_error *err)
 {
     struct firn_log_options options = firn_db_log_options(true);
-    int rc = FIRN_BUSY;
+    struct firn_os_dir *own;
+    int rc = firn_os_dir_open_beneath(dir, "", &own, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = FIRN_BUSY;
     for (unsigned attempt = 0; rc == FIRN_BUSY && attempt < ATTEMPTS_MAX; attempt++) {
         struct firn_log *log = NULL;
         if (attempt > 0) {
@@ -53,9 +61,10 @@ firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visi
         }
         rc = visitor->restart(visitor->ctx, err);
         if (rc == FIRN_OK) {
-            rc = firn_log_open(dir, &options, visitor->visit, visitor->ctx, &log, NULL, err);
+            rc = firn_log_open(own, &options, visitor->visit, visitor->ctx, &log, NULL, err);
         }
         firn_log_abandon(log);
     }
+    firn_os_dir_close(own);
     return rc;
 }

@@ -247,7 +247,7 @@ agrees_with_a_sorted_array(void **state)
         assert_int_equal(firn_memtable_create(&table, NULL), FIRN_OK);
         struct model model = {0};
         assert_scans(table, &model);
-        for (uint64_t i = 0; i < 4000; i++) {
+        for (uint64_t i = 0; i < 2500; i++) {
             struct version version = {.sequence = 1 + i * (1 + i / 1000),
                                       .kind = test_random_below(&random, 5) == 0 ? FIRN_ENTRY_DELETE
                                                                                  : FIRN_ENTRY_PUT,
@@ -257,7 +257,7 @@ agrees_with_a_sorted_array(void **state)
             add(table, &version);
             model_add(&model, &version);
             struct version other = {0};
-            make_key(&random, shape, test_random_below(&random, 4000), &other);
+            make_key(&random, shape, test_random_below(&random, 2500), &other);
             compare_lookups(&random, table, &model, version_key(&other), version.sequence);
             if (i % 500 == 499 || i < 3) {
                 assert_scans(table, &model);
@@ -359,11 +359,11 @@ memory_an_entry_stays_small(void **state)
 {
     (void)state;
     /* A catalog of 2 M objects (32-byte names, 12-byte places) has to fit into 170 MB: 85 bytes each. */
-    assert_true(bytes_an_entry(RANDOM_KEYS, 200000, 32, 12) < 85);
+    assert_true(bytes_an_entry(RANDOM_KEYS, 100000, 32, 12) < 85);
     /* 14 bytes of content and at most 5 of header; full leaves cost 17.4 bytes a slot. */
-    assert_true(bytes_an_entry(ASCENDING, 100000, 8, 6) < 42);
-    assert_true(bytes_an_entry(DESCENDING, 100000, 8, 6) < 42);
-    assert_true(bytes_an_entry(FEW_KEYS, 100000, 8, 6) < 42);
+    assert_true(bytes_an_entry(ASCENDING, 40000, 8, 6) < 42);
+    assert_true(bytes_an_entry(DESCENDING, 40000, 8, 6) < 42);
+    assert_true(bytes_an_entry(FEW_KEYS, 40000, 8, 6) < 42);
 }
 
 static void
@@ -497,7 +497,7 @@ reserved_batches_need_no_memory(void **state)
 
 /* ---- readers beside a writer ---- */
 
-enum { SHARED_KEYS = 30000, READERS = 3 };
+enum { SHARED_KEYS = 12000, READERS = 3 };
 
 struct shared {
     struct firn_memtable *table;
