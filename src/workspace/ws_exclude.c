@@ -53,7 +53,7 @@ is_named(firn_slice name, const char *text)
 static bool
 may_match(firn_slice name)
 {
-    return name.size > 0 && memchr(".nv_t", name.data[0], 5) != NULL;
+    return name.size > 0 && strchr(".nv_t", name.data[0]) != NULL;
 }
 
 static bool

@@ -32,7 +32,7 @@ struct firn_ws_sink {
 struct firn_ws_scan_options {
     bool include_deps;
     bool strict;
-    unsigned threads; /* 0: one for each processor */
+    unsigned threads; /* 0: one for each processor, at most 16; never more than 64 */
     /* A directory that is never entered (the store): device and inode, if has_store. */
     bool has_store;
     uint64_t store_device;
@@ -46,14 +46,22 @@ struct firn_ws_scan_result {
     struct firn_buf root_xattrs;
     uint64_t files; /* all that are not directories */
     uint64_t directories;
-    uint64_t bytes;
+    uint64_t bytes;       /* of file contents; a group of hard links counts once */
     uint64_t new_objects; /* file contents for which add said new */
-    uint64_t excluded;
-    uint64_t skipped;
+    uint64_t excluded;    /* entries left out by rules; a directory counts once */
+    uint64_t skipped;     /* those left out for other reasons, and those that lack attributes */
 };
 
-/* Scans the tree at root. Unreadable things are left out, reported by a notice and counted (with strict: FIRN_DENIED, FIRN_IO …
- * naming the path). The result is canonical: independent of threads and of the order in which the system lists. */
+/* Scans the tree at root; mount points are crossed. What cannot be read, went away, or changed each time it was read is
+ * left out, reported by a notice (UNREADABLE, VANISHED, CHANGING) and counted in skipped; so is an entry that is saved
+ * without an attribute that could not be read (METADATA). With strict each of these fails the scan with the code of its
+ * cause (FIRN_DENIED, FIRN_IO, FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are always
+ * left out, reported and counted.
+ *
+ * The result is canonical: independent of threads and of the order in which the system lists. With wants_content, a file
+ * that became something else while it was read may leave pieces in the sink that nothing refers to.
+ *
+ * Callbacks come from any thread, one at a time. In simulation a sink must not wait for another lane. */
 FIRN_MUST_CHECK int firn_ws_scan(struct firn_os_dir *root,
                                  const struct firn_ws_scan_options *options,
                                  const struct firn_ws_sink *sink, struct firn_ws_scan_result *out,
