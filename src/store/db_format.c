@@ -154,7 +154,7 @@ firn_db_format_get_header(firn_slice record, struct firn_db_format_commit *out, 
     if (flags != 0) {
         return newer(what, "is a commit with flags that this firn does not know");
     }
-    if (out->sequence == 0 || out->sequence == UINT64_MAX) {
+    if (out->sequence == 0 || out->sequence > FIRN_DB_FORMAT_SEQUENCE_MAX) {
         return corrupt(what, "is a commit with an impossible sequence");
     }
     if (!firn_reader_varint(&reader, &out->count) || out->count == 0 ||

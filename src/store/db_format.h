@@ -45,6 +45,9 @@ enum {
     FIRN_DB_FORMAT_OP_SIZE_MIN = 4
 };
 
+/* Sequences are 1 to this. */
+#define FIRN_DB_FORMAT_SEQUENCE_MAX (UINT64_MAX - 1)
+
 struct firn_db_format_identity {
     uint8_t id[FIRN_DB_FORMAT_ID_SIZE];
     int64_t created_ns;

@@ -130,6 +130,10 @@ reserve(const struct group *group, firn_error *err)
 static int
 append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
 {
+    if (commit->sequence > FIRN_DB_FORMAT_SEQUENCE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
+                              firn_os_dir_path(db->dir));
+    }
     uint8_t header[FIRN_DB_FORMAT_HEADER_MAX];
     size_t size =
         firn_db_format_put_header(commit->sequence, firn_db_batch_op_count(commit->batch), header);

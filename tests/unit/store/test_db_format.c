@@ -254,6 +254,33 @@ records_that_break_the_rules_are_refused(void **state)
 }
 
 static void
+the_last_sequence_leaves_no_further_commit(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_log *log;
+    struct firn_log_options options = {.prefix = "wal"};
+    const firn_slice record = RECORD("\376\377\377\377\377\377\377\377\0\1\1\1\1k\1v");
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    (void)db_support_keyspace(db, "k");
+    DB_OK(firn_db_close(db, &err));
+    DB_OK(firn_log_open(support.dir, &options, pass_record, NULL, &log, NULL, &err));
+    DB_OK(firn_log_append(log, FIRN_LOG_TYPE_USER, &record, 1, NULL, &err));
+    DB_OK(firn_log_close(log, &err));
+    for (int round = 0; round < 2; round++) {
+        db = db_support_open(support.dir);
+        struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+        assert_string_equal(db_support_get(keyspace, "k"), "v");
+        DB_FAILS(firn_db_put(keyspace, firn_str("a"), firn_str("1"), FIRN_DURABILITY_FULL, &err),
+                 FIRN_LIMIT, "sequence numbers");
+        DB_OK(firn_db_close(db, &err));
+    }
+    db_support_deinit(&support);
+}
+
+static void
 sizes_beyond_the_limits_are_refused_in_records_too(void **state)
 {
     (void)state;
@@ -417,6 +444,7 @@ main(void)
         cmocka_unit_test(a_newer_store_is_refused_and_left_alone),
         cmocka_unit_test(a_commit_has_its_bytes),
         cmocka_unit_test(records_that_break_the_rules_are_refused),
+        cmocka_unit_test(the_last_sequence_leaves_no_further_commit),
         cmocka_unit_test(sizes_beyond_the_limits_are_refused_in_records_too),
         cmocka_unit_test(golden_stores_open_for_ever),
     };

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz/store_replay: a store whose log holds hostile records, or whose identity is hostile. Byte 0 odd: the rest is the
+ * file FIRN. Byte 0 even: the rest is a list of records, each a byte (0: the type of a commit, else that type), two
+ * bytes of size, and so many bytes.
+ *
+ * A record that can be read is written again with the same bytes. Whatever a read-only opening says, one for writing
+ * says too. A store that opens is found sound by a check, can be walked and written, and shows the same when opened again.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/reader.h"
+#include "base/slice.h"
+#include "log/log.h"
+#include "os/os_memory.h"
+#include "store/db.h"
+#include "store/db_format.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int
+pass_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+            firn_error *err)
+{
+    (void)ctx;
+    (void)type;
+    (void)record;
+    (void)position;
+    (void)err;
+    return FIRN_OK;
+}
+
+/* What is read from a record and written again has the same bytes: there is one form for everything. */
+static void
+write_again(firn_slice record)
+{
+    struct firn_db_format_commit commit;
+    struct firn_db_format_op op;
+    struct firn_db_format_place place;
+    const char *what = NULL;
+    struct firn_buf out = {0};
+    int rc = firn_db_format_get_header(record, &commit, &what);
+    if (rc == FIRN_OK) {
+        uint8_t header[FIRN_DB_FORMAT_HEADER_MAX];
+        size_t size = firn_db_format_put_header(commit.sequence, commit.count, header);
+        CHECK(firn_buf_append(&out, header, size) == FIRN_OK);
+    }
+    while (rc == FIRN_OK && commit.count > 0) {
+        rc = firn_db_format_get_op(&commit, &op, &what);
+        if (rc == FIRN_OK) {
+            CHECK(firn_db_format_append_op(&out, &op, &place) == FIRN_OK);
+        }
+    }
+    CHECK(rc == FIRN_OK || (what != NULL && (rc == FIRN_CORRUPT || rc == FIRN_NEWER)));
+    CHECK(rc != FIRN_OK || firn_slice_equal(firn_buf_slice(&out), record));
+    firn_buf_deinit(&out);
+}
+
+static void
+append_records(struct firn_os_dir *dir, struct firn_reader reader)
+{
+    struct firn_log *log;
+    const struct firn_log_options options = {.prefix = "wal"};
+    CHECK(firn_log_open(dir, &options, pass_record, NULL, &log, NULL, NULL) == FIRN_OK);
+    uint8_t type;
+    uint16_t record_size;
+    while (firn_reader_u8(&reader, &type) && firn_reader_le16(&reader, &record_size)) {
+        size_t left = firn_reader_left(&reader);
+        firn_slice record;
+        CHECK(firn_reader_bytes(&reader, record_size < left ? record_size : left, &record));
+        type = type < FIRN_LOG_TYPE_USER ? FIRN_LOG_TYPE_USER : type;
+        write_again(record);
+        CHECK(firn_log_append(log, type, &record, 1, NULL, NULL) == FIRN_OK);
+    }
+    CHECK(firn_log_close(log, NULL) == FIRN_OK);
+}
+
+static void
+write_identity(struct firn_os_dir *dir, struct firn_reader reader)
+{
+    struct firn_os_file *file;
+    CHECK(firn_os_file_open(dir, "FIRN", FIRN_OS_WRITE | FIRN_OS_TRUNCATE, 0600, &file, NULL) ==
+          FIRN_OK);
+    size_t left = firn_reader_left(&reader);
+    CHECK(left == 0 || firn_os_file_write(file, 0, reader.at, left, NULL) == FIRN_OK);
+    firn_os_file_close(file);
+}
+
+static int
+walk_keyspace(void *ctx, const char *name)
+{
+    struct firn_db *db = ctx;
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_cursor *cursor;
+    struct firn_buf value = {0};
+    CHECK(firn_db_keyspace_open(db, name, &keyspace, NULL) == FIRN_OK);
+    CHECK(firn_db_cursor_open(keyspace, NULL, &cursor, NULL) == FIRN_OK);
+    int rc = firn_db_cursor_last(cursor, NULL);
+    while (rc == FIRN_OK && firn_db_cursor_valid(cursor)) {
+        CHECK(firn_db_get(keyspace, firn_db_cursor_key(cursor), &value, NULL) == FIRN_OK);
+        CHECK(firn_slice_equal(firn_buf_slice(&value), firn_db_cursor_value(cursor)));
+        rc = firn_db_cursor_prev(cursor, NULL);
+    }
+    CHECK(rc == FIRN_OK);
+    firn_db_cursor_close(cursor);
+    firn_buf_deinit(&value);
+    return FIRN_OK;
+}
+
+/* Opens, looks at everything, and abandons. */
+static int
+open_and_walk(struct firn_os_dir *dir, bool read_only, firn_check_report *report, bool *out_has_put)
+{
+    *out_has_put = false;
+    const struct firn_db_options options = {.read_only = read_only};
+    struct firn_db *db;
+    firn_error err = {0};
+    int rc = firn_db_open(dir, &options, &db, &err);
+    if (rc != FIRN_OK) {
+        CHECK(db == NULL && err.code == rc && (rc == FIRN_CORRUPT || rc == FIRN_NEWER));
+        return rc;
+    }
+    CHECK(firn_db_check(db, NULL, NULL, report, NULL) == FIRN_OK);
+    CHECK(firn_db_keyspace_list(db, walk_keyspace, db, NULL) == FIRN_OK);
+    if (!read_only) {
+        struct firn_db_keyspace *keyspace;
+        CHECK(firn_db_keyspace_open(db, "k", &keyspace, NULL) == FIRN_OK);
+        rc = firn_db_put(keyspace, firn_str("after"), firn_str("1"), FIRN_DURABILITY_OS, NULL);
+        /* Where the log has used the last sequence there is none for another commit. */
+        CHECK(rc == FIRN_OK || rc == FIRN_LIMIT);
+        *out_has_put = rc == FIRN_OK;
+    }
+    firn_db_abandon(db);
+    return FIRN_OK;
+}
+
+/* A machine with a store that has one keyspace and one commit; made once. */
+static struct firn_os *
+make_template(void)
+{
+    struct firn_os *os;
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspace;
+    const struct firn_db_options options = {.create_if_missing = true};
+    CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(firn_db_path_open(os, "/store", &options, &db, NULL) == FIRN_OK);
+    CHECK(firn_db_keyspace_open(db, "k", &keyspace, NULL) == FIRN_OK);
+    CHECK(firn_db_put(keyspace, firn_str("a"), firn_str("1"), FIRN_DURABILITY_OS, NULL) == FIRN_OK);
+    CHECK(firn_db_close(db, NULL) == FIRN_OK);
+    return os;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct firn_os *template;
+    if (template == NULL) {
+        template = make_template();
+    }
+    if (size == 0) {
+        return 0;
+    }
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    CHECK(firn_os_memory_clone(template, &os, NULL) == FIRN_OK);
+    CHECK(firn_os_dir_open_path(os, "/store", &dir, NULL) == FIRN_OK);
+    struct firn_reader rest = firn_reader_of(firn_bytes(data + 1, size - 1));
+    if (data[0] % 2 == 0) {
+        append_records(dir, rest);
+    } else {
+        write_identity(dir, rest);
+    }
+    firn_check_report first = {0};
+    firn_check_report second = {0};
+    bool has_put;
+    int rc = open_and_walk(dir, true, &first, &has_put);
+    CHECK(open_and_walk(dir, false, &second, &has_put) == rc);
+    CHECK(first.entries == second.entries && first.log_records == second.log_records);
+    if (rc == FIRN_OK) {
+        CHECK(open_and_walk(dir, true, &second, &(bool){false}) == FIRN_OK);
+        CHECK(second.log_records == first.log_records + (has_put ? 1 : 0));
+    }
+    firn_os_dir_close(dir);
+    firn_os_memory_destroy(os);
+    return 0;
+}
