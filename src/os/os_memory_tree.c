@@ -14,6 +14,7 @@
  *      durable name, one of its new names becomes durable too.
  * (I2) On media a directory has at most one name, and never lies below itself: before a directory's new name becomes
  *      durable its new parents are brought to their present places, afterwards its old name goes.
+ *      A directory is gone from media only after all that was moved out of it before it was removed.
  * (I3) An entry exists while either target does. An inode exists while an entry of either kind or a handle leads to
  *      it; what nothing leads to is doomed, and freed by the sweep at the end of the operation, never in its middle.
  *
@@ -338,6 +339,12 @@ firn_os_memory_tree_set_media(struct firn_os_memory_entry *entry,
 
 /* ---- durability ---- */
 
+static bool
+was_removed(const struct firn_os_memory_inode *inode)
+{
+    return inode->kind == FIRN_OS_DIR && inode->cache_names == NULL;
+}
+
 /* Brings a directory and all its parents to their present places on media. */
 static void
 flush_parents(struct firn_os_memory_inode *dir)
@@ -383,6 +390,9 @@ firn_os_memory_tree_flush_entry(struct firn_os_memory_entry *entry)
     firn_os_memory_tree_set_media(entry, now);
     if (moves_dir) {
         flush_other_names(entry);
+    }
+    if (before != NULL && was_removed(before)) {
+        firn_os_memory_tree_flush_dir(before);
     }
     if (before != NULL && before->media_names == NULL && before->cache_names != NULL) {
         struct firn_os_memory_entry *new_name = before->cache_names;

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/os: what only the real system has: descriptors, other users, threads at once, a missing /proc.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "os/os_posix.h"
+#include "os/os_thread.h"
+#include "support/test_os.h"
+
+static unsigned
+open_descriptors(void)
+{
+    unsigned count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+    (void)closedir(dir);
+    return count;
+}
+
+static void
+descriptors_are_closed_on_exec_and_by_close(void **state)
+{
+    (void)state;
+    unsigned before = open_descriptors();
+    firn_error err;
+    struct firn_os_dir *dir = test_os_temp_dir();
+    struct firn_os_dir *inner;
+    struct firn_os_dir *beneath;
+    struct firn_os_file *file;
+    TEST_OK(firn_os_make_dir(dir, "d", 0755, &err), &err);
+    TEST_OK(firn_os_dir_open(dir, "d", &inner, &err), &err);
+    for (unsigned by_hand = 0; by_hand < 2; by_hand++) {
+        firn_os_posix_dir_use_openat2(by_hand == 0);
+        TEST_OK(firn_os_dir_open_beneath(dir, "d", &beneath, &err), &err);
+        unsigned create = FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE;
+        TEST_OK(firn_os_file_open(inner, "f", create, 0644, &file, &err), &err);
+        const int fds[] = {firn_os_posix_dir_fd(dir), firn_os_posix_dir_fd(inner),
+                           firn_os_posix_dir_fd(beneath), firn_os_posix_file_fd(file)};
+        for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+            assert_int_equal(fcntl(fds[i], F_GETFD), FD_CLOEXEC);
+        }
+        firn_os_file_close(file);
+        firn_os_dir_close(beneath);
+        /* What fails on the way leaves nothing open. */
+        assert_int_equal(firn_os_dir_open_beneath(dir, "d/e/f", &beneath, &err), FIRN_NOT_FOUND);
+        assert_int_equal(firn_os_file_open(dir, "d", FIRN_OS_READ, 0, &file, &err), FIRN_INVALID);
+    }
+    firn_os_posix_dir_use_openat2(true);
+    firn_os_dir_close(inner);
+    test_os_temp_dir_remove(dir);
+    assert_int_equal(open_descriptors(), before);
+}
+
+static void
+no_atime_is_given_up_where_the_owner_is_another(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_os_dir *etc;
+    struct firn_os_file *file;
+    TEST_OK(firn_os_dir_open_path(firn_os_default(), "/etc", &etc, &err), &err);
+    bool root = geteuid() == 0;
+    if (root) {
+        assert_int_equal(seteuid(65534), 0);
+    }
+    int rc = firn_os_file_open(etc, "passwd", FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, &err);
+    if (root) {
+        assert_int_equal(seteuid(0), 0);
+    }
+    TEST_OK(rc, &err);
+    firn_os_file_close(file);
+    firn_os_dir_close(etc);
+}
+
+struct shared {
+    struct firn_os_dir *dir;
+    struct firn_os_file *file;
+    atomic_uint failures;
+};
+
+/* Uses one directory handle and one file handle as other threads do at the same time. */
+static void
+use_handles(void *arg)
+{
+    struct shared *shared = arg;
+    firn_error err;
+    for (unsigned i = 0; i < 100; i++) {
+        struct firn_os_file *other;
+        struct firn_os_dir *dir;
+        struct firn_os_stat stat;
+        char byte;
+        size_t got;
+        bool fine = firn_os_file_open(shared->dir, "f", FIRN_OS_READ, 0, &other, &err) == FIRN_OK &&
+                    firn_os_dir_open_beneath(shared->dir, "", &dir, &err) == FIRN_OK &&
+                    firn_os_stat(shared->dir, "f", &stat, &err) == FIRN_OK &&
+                    firn_os_file_read(shared->file, i % 7, &byte, 1, &got, &err) == FIRN_OK &&
+                    firn_os_file_write(shared->file, i % 7, "x", 1, &err) == FIRN_OK &&
+                    strcmp(firn_os_file_path(shared->file), firn_os_file_path(other)) == 0 &&
+                    strcmp(firn_os_dir_path(shared->dir), firn_os_dir_path(dir)) == 0;
+        if (!fine) {
+            atomic_fetch_add(&shared->failures, 1);
+            return;
+        }
+        firn_os_file_close(other);
+        firn_os_dir_close(dir);
+    }
+}
+
+static void
+handles_serve_many_threads_at_once(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_os_dir *temp = test_os_temp_dir();
+    struct firn_os_jobs *jobs;
+    TEST_OK(firn_os_make_dir(temp, "d", 0755, &err), &err);
+    TEST_OK(firn_os_jobs_create(firn_os_default(), 4, &jobs, &err), &err);
+    for (unsigned round = 0; round < 5; round++) {
+        struct shared shared = {.failures = 0};
+        TEST_OK(firn_os_dir_open(temp, "d", &shared.dir, &err), &err);
+        unsigned create = FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE;
+        TEST_OK(firn_os_file_open(shared.dir, "f", create, 0644, &shared.file, &err), &err);
+        for (unsigned i = 0; i < 8; i++) {
+            TEST_OK(firn_os_jobs_submit(jobs, use_handles, &shared, &err), &err);
+        }
+        firn_os_jobs_wait(jobs);
+        assert_int_equal(atomic_load(&shared.failures), 0);
+        firn_os_dir_close(shared.dir);
+        firn_os_file_close(shared.file);
+    }
+    firn_os_jobs_destroy(jobs);
+    test_os_temp_dir_remove(temp);
+}
+
+/* Runs check in a child that sees only the directory, without /proc. Returns its exit status, or -1 where this user
+ * may not do that. */
+static int
+run_without_proc(struct firn_os_dir *dir, int (*check)(void))
+{
+    if (geteuid() != 0) {
+        return -1;
+    }
+    (void)fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (fchdir(firn_os_posix_dir_fd(dir)) != 0 || chroot(".") != 0) {
+            _exit(77);
+        }
+        _exit(check());
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status) == 77 ? -1 : WEXITSTATUS(status);
+}
+
+/* Which expectation failed, from 1; 0: none. */
+static int
+check_without_proc(void)
+{
+    firn_error err;
+    struct firn_os_dir *dir;
+    if (firn_os_dir_open_path(firn_os_default(), "d/../d", &dir, &err) != FIRN_OK) {
+        return 1;
+    }
+    struct firn_buf path = {0};
+    if (firn_os_dir_real_path(dir, &path, &err) != FIRN_OK || path.size != 2 ||
+        memcmp(path.data, "/d", 2) != 0) {
+        return 2;
+    }
+    struct firn_os_node by_name = {.dir = dir, .name = "f"};
+    struct firn_buf names = {0};
+    if (firn_os_xattr_list(by_name, &names, &err) != FIRN_UNSUPPORTED) {
+        return 3;
+    }
+    if (firn_os_xattr_set(by_name, "user.a", firn_str("v"), &err) != FIRN_UNSUPPORTED ||
+        strstr(err.text, "could not set attribute 'user.a' of 'd/../d/f': ") == NULL) {
+        return 4;
+    }
+    struct firn_os_file *file;
+    if (firn_os_file_open(dir, "f", FIRN_OS_READ, 0, &file, &err) != FIRN_OK ||
+        firn_os_xattr_list((struct firn_os_node){.file = file}, &names, &err) != FIRN_OK) {
+        return 5;
+    }
+    firn_os_file_close(file);
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&names);
+    firn_buf_deinit(&path);
+    return 0;
+}
+
+static void
+a_missing_proc_is_told_from_a_missing_file(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_os_dir *temp = test_os_temp_dir();
+    struct firn_os_dir *inner;
+    TEST_OK(firn_os_make_dir(temp, "d", 0755, &err), &err);
+    TEST_OK(firn_os_dir_open(temp, "d", &inner, &err), &err);
+    test_os_put(inner, "f", "x", 1);
+    firn_os_dir_close(inner);
+    int failed = run_without_proc(temp, check_without_proc);
+    test_os_temp_dir_remove(temp);
+    if (failed < 0) {
+        skip();
+    }
+    assert_int_equal(failed, 0);
+}
+
+static void
+the_real_path_follows_a_directory_that_moves(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_os_dir *temp = test_os_temp_dir();
+    struct firn_os_dir *inner;
+    TEST_OK(firn_os_make_dir(temp, "before", 0755, &err), &err);
+    TEST_OK(firn_os_dir_open(temp, "before", &inner, &err), &err);
+    TEST_OK(firn_os_rename(temp, "before", temp, "after", FIRN_OS_RENAME_REPLACE, &err), &err);
+    struct firn_buf path = {0};
+    TEST_OK(firn_os_dir_real_path(inner, &path, &err), &err);
+    assert_string_equal(strrchr(firn_buf_text(&path), '/'), "/after");
+    assert_string_equal(strrchr(firn_os_dir_path(inner), '/'), "/before");
+    firn_buf_deinit(&path);
+    firn_os_dir_close(inner);
+    test_os_temp_dir_remove(temp);
+}
+
+int
+main(void)
+{
+    (void)umask(022);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(descriptors_are_closed_on_exec_and_by_close),
+        cmocka_unit_test(no_atime_is_given_up_where_the_owner_is_another),
+        cmocka_unit_test(handles_serve_many_threads_at_once),
+        cmocka_unit_test(a_missing_proc_is_told_from_a_missing_file),
+        cmocka_unit_test(the_real_path_follows_a_directory_that_moves),
+    };
+    return cmocka_run_group_tests_name("os_posix", tests, NULL, NULL);
+}
