@@ -206,6 +206,35 @@ the_name_appears_when_finished_and_nothing_stays_otherwise(void **state)
 }
 
 static void
+a_name_that_was_taken_meanwhile_is_not_overwritten(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct block_fixture fixture;
+    block_fixture_init(&fixture);
+    struct firn_block_writer *writer;
+    assert_int_equal(firn_block_writer_create(fixture.dir, "a", FIRN_BLOCK_FILE_ROW, &writer, &err),
+                     FIRN_OK);
+    test_file_write(fixture.dir, "a", "mine", 4);
+    assert_int_equal(firn_block_writer_finish(writer, NULL, &err), FIRN_EXISTS);
+    firn_block_writer_destroy(writer);
+    assert_int_equal(test_file_count(fixture.dir), 1);
+    struct firn_buf bytes = {0};
+    test_file_read(fixture.dir, "a", &bytes);
+    assert_int_equal(bytes.size, 4);
+    firn_buf_deinit(&bytes);
+    static const char *const bad[] = {"", ".", "..", "x/y", "/x"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(
+            firn_block_writer_create(fixture.dir, bad[i], FIRN_BLOCK_FILE_ROW, &writer, &err),
+            FIRN_INVALID);
+        assert_null(writer);
+    }
+    assert_int_equal(test_file_count(fixture.dir), 1);
+    block_fixture_deinit(&fixture);
+}
+
+static void
 a_leftover_is_taken_over_but_not_another_writer_nor_another_name(void **state)
 {
     (void)state;
@@ -338,6 +367,7 @@ main(void)
         cmocka_unit_test(a_file_without_blocks_is_a_file),
         cmocka_unit_test(what_is_too_large_or_contradicts_itself_is_refused),
         cmocka_unit_test(the_name_appears_when_finished_and_nothing_stays_otherwise),
+        cmocka_unit_test(a_name_that_was_taken_meanwhile_is_not_overwritten),
         cmocka_unit_test(a_leftover_is_taken_over_but_not_another_writer_nor_another_name),
         cmocka_unit_test(threads_add_at_once_and_every_block_comes_back),
     };
