@@ -35,8 +35,6 @@
  */
 #include "lsm/memtable.h"
 
-#include <assert.h>
-
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
@@ -56,7 +54,7 @@ enum {
     RESERVE_LEAVES_MIN = 16
 };
 
-static_assert(offsetof(struct firn_memtable_node, heads) == CACHE_LINE, "heads begin a line");
+_Static_assert(offsetof(struct firn_memtable_node, heads) == CACHE_LINE, "heads begin a line");
 
 /* last_slot of a node that no insertion went to since it was made. */
 static const uint32_t NO_SLOT = UINT32_MAX;

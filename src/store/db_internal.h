@@ -28,6 +28,10 @@ struct firn_db_keyspace {
     size_t pending_bytes;
 };
 
+struct firn_db_keyspace_slot {
+    struct firn_db_keyspace *keyspace;
+};
+
 /* One write of a batch; key and value are offsets into the batch's body. */
 struct firn_db_op {
     struct firn_db_keyspace *keyspace;
@@ -72,7 +76,7 @@ struct firn_db {
     struct firn_os_mutex state_mutex; /* rank DB_STATE */
     struct firn_os_cond created;
     bool is_creating;              /* some thread commits a new keyspace */
-    struct firn_buf keyspaces;     /* of struct firn_db_keyspace *, by id */
+    struct firn_buf keyspaces;     /* of struct firn_db_keyspace_slot, by id */
     struct firn_db_keyspace *list; /* number 0 */
     struct firn_db_cursor *cursors;
 };

@@ -51,24 +51,20 @@ create(struct firn_db *db, firn_slice name, uint32_t id, struct firn_db_keyspace
 size_t
 firn_db_keyspace_count(const struct firn_db *db)
 {
-    return db->keyspaces.size / sizeof(struct firn_db_keyspace *);
+    return db->keyspaces.size / sizeof(struct firn_db_keyspace_slot);
 }
 
 struct firn_db_keyspace *
 firn_db_keyspace_at(const struct firn_db *db, uint64_t id)
 {
-    if (id >= firn_db_keyspace_count(db)) {
-        return NULL;
-    }
-    struct firn_db_keyspace *keyspace;
-    memcpy(&keyspace, db->keyspaces.data + id * sizeof keyspace, sizeof keyspace);
-    return keyspace;
+    const struct firn_db_keyspace_slot *slots = (const void *)db->keyspaces.data;
+    return id < firn_db_keyspace_count(db) ? slots[id].keyspace : NULL;
 }
 
 static int
 make_room(struct firn_db *db, firn_error *err)
 {
-    return firn_buf_reserve(&db->keyspaces, sizeof(struct firn_db_keyspace *)) == FIRN_OK
+    return firn_buf_reserve(&db->keyspaces, sizeof(struct firn_db_keyspace_slot)) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(err, "the list of keyspaces");
 }
@@ -77,8 +73,9 @@ make_room(struct firn_db *db, firn_error *err)
 static void
 register_keyspace(struct firn_db *db, struct firn_db_keyspace *keyspace)
 {
+    const struct firn_db_keyspace_slot slot = {keyspace};
     CHECK(keyspace->id == firn_db_keyspace_count(db));
-    CHECK(firn_buf_append(&db->keyspaces, &keyspace, sizeof keyspace) == FIRN_OK);
+    CHECK(firn_buf_append(&db->keyspaces, &slot, sizeof slot) == FIRN_OK);
 }
 
 int
