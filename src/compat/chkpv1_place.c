@@ -53,7 +53,7 @@ static int
 collect_leftover(void *ctx, const struct firn_os_dirent *entry)
 {
     struct firn_buf *names = ctx;
-    if (!is_temp_name(entry) || names->size >= LEFTOVERS_MAX * (TEMP_NAME_SIZE + 1)) {
+    if (!is_temp_name(entry) || names->size / (TEMP_NAME_SIZE + 1) >= LEFTOVERS_MAX) {
         return FIRN_OK;
     }
     return firn_buf_append(names, entry->name, entry->name_size + 1);

@@ -69,22 +69,25 @@ static int
 borrow(struct firn_chkpv1_set *set, size_t i, struct firn_chkpv1 **out, firn_error *err)
 {
     struct member *member = &set->members[i];
-    if (member->pack == NULL) {
-        close_guest(set);
-        int rc = firn_chkpv1_open(set->dir, member->name, &set->options, &member->pack, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        if (member->index_is_whole &&
-            is_same_file(&member->identity.dat, &member->pack->identity.dat) &&
-            is_same_file(&member->identity.idx, &member->pack->identity.idx)) {
-            atomic_store_explicit(&member->pack->index_is_whole, true, memory_order_relaxed);
-        }
-        if (i >= RESIDENT_MAX) {
-            set->guest = i;
-        }
+    if (member->pack != NULL) {
+        *out = member->pack;
+        return FIRN_OK;
     }
-    *out = member->pack;
+    close_guest(set);
+    struct firn_chkpv1 *pack;
+    int rc = firn_chkpv1_open(set->dir, member->name, &set->options, &pack, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (member->index_is_whole && is_same_file(&member->identity.dat, &pack->identity.dat) &&
+        is_same_file(&member->identity.idx, &pack->identity.idx)) {
+        atomic_store_explicit(&pack->index_is_whole, true, memory_order_relaxed);
+    }
+    if (i >= RESIDENT_MAX) {
+        set->guest = i;
+    }
+    member->pack = pack;
+    *out = pack;
     return FIRN_OK;
 }
 
