@@ -93,7 +93,12 @@ firn_crc32c_portable(uint32_t crc, const void *data, size_t size)
 
 #define HARDWARE __attribute__((target("sse4.2,pclmul")))
 
-enum { LANE_LONG = 1024, LANE_SHORT = 64 };
+enum {
+    LANE_LONG = 1024,
+    LANE_SHORT = 64,
+    BLOCK_LONG = 3 * LANE_LONG,
+    BLOCK_SHORT = 3 * LANE_SHORT
+};
 
 /* x^(16n-33) in the high half and x^(8n-33) in the low one, for lanes of n bytes. */
 struct lane {
@@ -133,10 +138,10 @@ HARDWARE static uint32_t
 crc32c_hardware(uint32_t crc, const uint8_t *at, size_t size)
 {
     uint64_t reg = (uint32_t)~crc;
-    for (; size >= 3 * LANE_LONG; at += 3 * LANE_LONG, size -= 3 * LANE_LONG) {
+    for (; size >= BLOCK_LONG; at += BLOCK_LONG, size -= BLOCK_LONG) {
         reg = run_block(reg, at, &lane_long);
     }
-    for (; size >= 3 * LANE_SHORT; at += 3 * LANE_SHORT, size -= 3 * LANE_SHORT) {
+    for (; size >= BLOCK_SHORT; at += BLOCK_SHORT, size -= BLOCK_SHORT) {
         reg = run_block(reg, at, &lane_short);
     }
     for (; size >= 8; at += 8, size -= 8) {

@@ -74,6 +74,7 @@ static int
 load(struct firn_log_reader *reader, uint64_t offset, uint64_t size, firn_slice *out,
      firn_error *err)
 {
+    *out = firn_bytes(NULL, 0);
     struct firn_buf *window = &reader->window;
     bool is_there = offset >= reader->window_offset &&
                     firn_range_inside(offset - reader->window_offset, size, window->size);
