@@ -3,19 +3,21 @@
  * workspace/ws_apply_batch.c: one pass over the changes that need content, on several threads.
  *
  * The walk over the difference runs on the caller's thread and copies changes into a batch; a full batch is worked off
- * by all threads together before the walk goes on. Workers take runs of neighbours from the batch, because neighbours
- * lie in the same directory and in the same frames of a pack. No worker waits for another (so the passes run inline in
- * a simulation too). The first error wins and the others stop at their next run.
+ * by all threads together before the walk goes on. A batch is sorted by where contents lie in the packs, and workers take
+ * runs of neighbours from it, so that a frame is decoded once, by one worker, and not by each again. What lies side by
+ * side in a pack was side by side in a directory, so a worker seldom changes directories either. No worker waits for
+ * another (so the passes run inline in a simulation too). The first error wins and the others stop at their next run.
  */
 #include <stdatomic.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "workspace/ws_apply_internal.h"
 
-enum { BATCH_CHANGES = 4096, RUN_CHANGES = 32 };
-static const uint64_t BATCH_BYTES = UINT64_C(256) << 20;
+enum { BATCH_CHANGES = 16384, RUN_CHANGES = 128 };
 
 struct item {
+    struct firn_ws_objects_place place; /* zeros for links */
     firn_slice path;
     struct firn_tree_entry entry;
 };
@@ -27,7 +29,6 @@ struct batch {
     struct firn_arena arena;
     struct item items[BATCH_CHANGES];
     size_t count;
-    uint64_t bytes;
     struct firn_ws_apply_worker *workers;
     atomic_size_t next;
     atomic_bool
@@ -93,9 +94,23 @@ run_worker(void *arg)
 }
 
 static int
+compare_places(const void *a, const void *b)
+{
+    const struct firn_ws_objects_place *left = &((const struct item *)a)->place;
+    const struct firn_ws_objects_place *right = &((const struct item *)b)->place;
+    const uint64_t left_frame = (uint64_t)left->pack << 32 | left->at.frame;
+    const uint64_t right_frame = (uint64_t)right->pack << 32 | right->at.frame;
+    if (left_frame != right_frame) {
+        return left_frame < right_frame ? -1 : 1;
+    }
+    return (left->at.offset > right->at.offset) - (left->at.offset < right->at.offset);
+}
+
+static int
 work_off(struct batch *batch, firn_error *err)
 {
     struct firn_ws_apply *apply = batch->apply;
+    firn_sort(batch->items, batch->count, sizeof batch->items[0], compare_places);
     struct job *jobs = firn_alloc_array(apply->writer_count, sizeof *jobs);
     if (jobs == NULL) {
         return firn_error_no_memory(err, "a restore");
@@ -116,7 +131,6 @@ work_off(struct batch *batch, firn_error *err)
     }
     firn_arena_deinit(&batch->arena);
     batch->count = 0;
-    batch->bytes = 0;
     return rc;
 }
 
@@ -149,9 +163,15 @@ collect(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
         !copy_slice(&batch->arena, &item->entry.hard_link)) {
         return firn_error_no_memory(err, "a batch of changes");
     }
+    item->place = (struct firn_ws_objects_place){0};
+    if (item->entry.kind == FIRN_TREE_FILE && item->entry.hard_link.size == 0) {
+        int rc = firn_ws_objects_find(apply->options.objects, &item->entry.hash, &item->place, err);
+        if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+            return rc; /* one that is not found is told of by the work, with its path */
+        }
+    }
     batch->count++;
-    batch->bytes += item->entry.size;
-    if (batch->count < BATCH_CHANGES && batch->bytes < BATCH_BYTES) {
+    if (batch->count < BATCH_CHANGES) {
         return FIRN_OK;
     }
     return work_off(batch, err);
