@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/cli/test_cli_text.c: how numbers, sizes, times and foreign bytes look; reading numbers.
+ * cli/test_cli_text.c: how numbers, sizes, times and foreign bytes look; reading numbers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
