@@ -50,7 +50,7 @@ extern "C" {
 
 enum firn_code {
     FIRN_OK = 0,
-#define FIRN_ERROR_ENUM(name, value, text) name = value,
+#define FIRN_ERROR_ENUM(name, value, text) name = (value),
     FIRN_ERROR_LIST(FIRN_ERROR_ENUM)
 #undef FIRN_ERROR_ENUM
 };

@@ -15,6 +15,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
+
+/* The header's macros of these names are for callers. */
+#undef firn_error_set
+#undef firn_error_set_errno
+#undef firn_error_no_memory
+
 const char *
 firn_code_text(int code)
 {
@@ -126,6 +133,7 @@ append_text(firn_error *err, size_t used, const char *format, ...)
 int
 firn_error_set(firn_error *err, int code, const char *format, ...)
 {
+    CHECK(code != FIRN_OK);
     if (err == NULL) {
         return code;
     }

@@ -24,6 +24,20 @@ int firn_error_prefix(firn_error *err, const char *format, ...)
 /* FIRN_NO_MEMORY with a text that names what could not be allocated. */
 int firn_error_no_memory(firn_error *err, const char *what);
 
+/* The functions above fill errors, and an error is never FIRN_OK (they check it). Compilers and analyzers see one file at a
+ * time: this tells them, so that they do not follow paths on which a failure is taken for a success. */
+static inline int
+firn_error_never_ok(int code)
+{
+    if (code == FIRN_OK) {
+        __builtin_unreachable();
+    }
+    return code;
+}
+#define firn_error_set(...) firn_error_never_ok(firn_error_set(__VA_ARGS__))
+#define firn_error_set_errno(...) firn_error_never_ok(firn_error_set_errno(__VA_ARGS__))
+#define firn_error_no_memory(...) firn_error_never_ok(firn_error_no_memory(__VA_ARGS__))
+
 /* The code that stands for an errno of the operating system (ENOENT is FIRN_NOT_FOUND, …; else FIRN_IO). */
 int firn_error_code_of_errno(int error_number);
 
