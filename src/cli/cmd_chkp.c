@@ -293,12 +293,13 @@ rebuild_indexes(struct firn_cli *cli)
     int exit_code = selection_init(cli, 1, &selection);
     if (exit_code == FIRN_EXIT_OK) {
         int code = FIRN_OK;
-        if (selection.names == NULL) {
+        if (selection.storage == NULL) {
             code =
                 firn_chkp_list_packs(cli->arguments[0], rebuild, &rebuilding, &rebuilding.problem);
-        }
-        for (size_t i = 0; i < selection.count && code == FIRN_OK; i++) {
-            code = rebuild(&rebuilding, selection.names[i]);
+        } else {
+            for (size_t i = 0; i < selection.count && code == FIRN_OK; i++) {
+                code = rebuild(&rebuilding, selection.storage[i].text);
+            }
         }
         if (rebuilding.code != FIRN_OK) {
             exit_code = failure(cli, &err);
