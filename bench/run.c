@@ -21,7 +21,7 @@
 
 struct plan {
     const char *directory; /* of the child; NULL: ours */
-    const char *output;    /* of the child */
+    const char *output;    /* of the child; NULL: thrown away */
     const char *sync;      /* NULL: stop the clock when the child ends */
     char **command;
 };
@@ -55,7 +55,8 @@ become(const struct plan *plan)
         _exit(125);
     }
     int input = open("/dev/null", O_RDONLY);
-    int output = open(plan->output, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    const char *path = plan->output != NULL ? plan->output : "/dev/null";
+    int output = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (input < 0 || output < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0) {
         (void)fprintf(stderr, "run: cannot redirect: %s\n", strerror(errno));
         _exit(125);
@@ -109,7 +110,7 @@ time_it(const struct plan *plan)
 int
 main(int argc, char **argv)
 {
-    struct plan plan = {.output = "/dev/null"};
+    struct plan plan = {0};
     int option;
     while ((option = getopt(argc, argv, "+C:o:s:")) != -1) {
         switch (option) {
