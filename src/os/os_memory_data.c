@@ -77,17 +77,15 @@ firn_os_memory_data_deinit(struct firn_os_memory_inode *file)
 int
 firn_os_memory_data_copy(const struct firn_os_memory_inode *from, struct firn_os_memory_inode *to)
 {
-    struct firn_os_memory_slot *slots = NULL;
-    if (from->contents.slot_count > 0) {
-        slots = firn_alloc_array(from->contents.slot_count, sizeof *slots);
-        if (slots == NULL) {
-            return ENOMEM;
-        }
-        memcpy(slots, from->contents.slots, from->contents.slot_count * sizeof *slots);
+    size_t count = from->contents.slot_count;
+    struct firn_os_memory_slot *slots = firn_alloc_array(count, sizeof *slots);
+    if (slots == NULL) {
+        return ENOMEM;
     }
     to->contents = from->contents;
     to->contents.slots = slots;
-    for (size_t i = 0; i < to->contents.slot_count; i++) {
+    for (size_t i = 0; i < count; i++) {
+        slots[i] = from->contents.slots[i];
         (void)ref(slots[i].cache);
         (void)ref(slots[i].media);
     }

@@ -8,6 +8,7 @@
  *
  * A list is taken before the first visit, so that a visitor may change the directory.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -58,15 +59,12 @@ struct path_rest {
 static bool
 follow(struct path_rest *rest, const char *target)
 {
-    size_t target_size = strlen(target);
-    size_t rest_size = strlen(rest->at) + 1;
-    char *memory = firn_alloc(target_size + 1 + rest_size);
+    size_t size = strlen(target) + 1 + strlen(rest->at) + 1;
+    char *memory = firn_alloc(size);
     if (memory == NULL) {
         return false;
     }
-    memcpy(memory, target, target_size);
-    memory[target_size] = '/';
-    memcpy(memory + target_size + 1, rest->at, rest_size);
+    (void)snprintf(memory, size, "%s/%s", target, rest->at);
     firn_free(rest->memory);
     rest->memory = rest->at = memory;
     return true;
@@ -306,10 +304,9 @@ firn_os_memory_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
     }
     char *end = (char *)out->data + out->size;
     for (at = inode; at->cache_names != NULL; at = at->cache_names->dir) {
-        const char *name = at->cache_names->name;
-        size_t name_size = strlen(name);
-        end -= name_size;
-        memcpy(end, name, name_size);
+        firn_slice name = firn_str(at->cache_names->name);
+        end -= name.size;
+        memcpy(end, name.data, name.size);
         *--end = '/';
     }
     return 0;

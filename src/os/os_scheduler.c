@@ -143,12 +143,14 @@ firn_os_scheduler_run_one(struct firn_os_scheduler *scheduler)
         firn_check_failed(__FILE__, __LINE__, "deadlock: a wait with no job left to run");
     }
     size_t pick = (size_t)firn_os_prng_below(&scheduler->prng, total);
-    struct firn_os_scheduler_queue *queue = scheduler->queues;
-    while (pick >= runnable(queue)) {
-        pick -= runnable(queue);
-        queue = queue->next;
+    for (struct firn_os_scheduler_queue *queue = scheduler->queues; queue; queue = queue->next) {
+        size_t count = runnable(queue);
+        if (pick < count) {
+            run_job(queue, pick);
+            return;
+        }
+        pick -= count;
     }
-    run_job(queue, pick);
 }
 
 static bool

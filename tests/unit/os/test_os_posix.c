@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "os/os_memory.h"
 #include "os/os_posix.h"
 #include "os/os_thread.h"
 #include "support/test_os.h"
@@ -246,6 +247,37 @@ the_real_path_follows_a_directory_that_moves(void **state)
     test_os_temp_dir_remove(temp);
 }
 
+static void
+descriptors_and_variables_are_those_of_a_real_process(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_os *memory;
+    TEST_OK(firn_os_memory_create(1, &memory, &err), &err);
+    assert_int_equal(setenv("FIRN_TEST_VARIABLE", "set", 1), 0);
+    assert_string_equal(firn_os_environment(firn_os_default(), "FIRN_TEST_VARIABLE"), "set");
+    assert_null(firn_os_environment(memory, "FIRN_TEST_VARIABLE"));
+    assert_int_equal(unsetenv("FIRN_TEST_VARIABLE"), 0);
+    assert_null(firn_os_environment(firn_os_default(), "FIRN_TEST_VARIABLE"));
+
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "hello", 5), 5);
+    char bytes[16];
+    size_t got = 99;
+    assert_int_equal(firn_os_fd_read(memory, ends[0], bytes, 16, &got, &err), FIRN_UNSUPPORTED);
+    assert_int_equal(got, 0);
+    TEST_OK(firn_os_fd_read(firn_os_default(), ends[0], bytes, 16, &got, &err), &err);
+    assert_int_equal(got, 5);
+    assert_memory_equal(bytes, "hello", 5);
+    (void)close(ends[1]);
+    TEST_OK(firn_os_fd_read(firn_os_default(), ends[0], bytes, 16, &got, &err), &err);
+    assert_int_equal(got, 0);
+    (void)close(ends[0]);
+    assert_int_equal(firn_os_fd_read(firn_os_default(), ends[0], bytes, 16, &got, &err), FIRN_IO);
+    firn_os_memory_destroy(memory);
+}
+
 int
 main(void)
 {
@@ -256,6 +288,7 @@ main(void)
         cmocka_unit_test(handles_serve_many_threads_at_once),
         cmocka_unit_test(a_missing_proc_is_told_from_a_missing_file),
         cmocka_unit_test(the_real_path_follows_a_directory_that_moves),
+        cmocka_unit_test(descriptors_and_variables_are_those_of_a_real_process),
     };
     return cmocka_run_group_tests_name("os_posix", tests, NULL, NULL);
 }
