@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` puts where: libraries, public headers, firn.pc and a CMake package (both find their prefix from
-# where they lie, so that an installed tree can be moved), the program, manual pages and completions.
+# where they lie, so that an installed tree can be moved), and the program.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS firn firn_static EXPORT firnTargets
@@ -24,27 +24,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/firnConfigVersion.cmake C
 install(FILES ${PROJECT_BINARY_DIR}/firnConfig.cmake ${PROJECT_BINARY_DIR}/firnConfigVersion.cmake
         DESTINATION ${firn_package_dir})
 
+# Its manual pages and completions are made, and installed, by src/cli.
 if(TARGET firn_program)
-  file(RELATIVE_PATH firn_rpath /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
-  set_target_properties(firn_program PROPERTIES OUTPUT_NAME firn INSTALL_RPATH "$ORIGIN/${firn_rpath}")
   install(TARGETS firn_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
-
-# Manual pages are docs/man/<name>.<section>.scd, written for scdoc. Without scdoc they are left out.
-find_program(SCDOC scdoc)
-file(GLOB firn_manuals CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.scd)
-if(SCDOC AND firn_manuals)
-  set(pages "")
-  foreach(source IN LISTS firn_manuals)
-    get_filename_component(page ${source} NAME_WLE)
-    string(REGEX MATCH "[0-9]$" section ${page})
-    add_custom_command(
-      OUTPUT ${PROJECT_BINARY_DIR}/man/${page}
-      COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/man
-      COMMAND ${SCDOC} < ${source} > ${PROJECT_BINARY_DIR}/man/${page}
-      DEPENDS ${source} VERBATIM)
-    list(APPEND pages ${PROJECT_BINARY_DIR}/man/${page})
-    install(FILES ${PROJECT_BINARY_DIR}/man/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
-  endforeach()
-  add_custom_target(firn_manual ALL DEPENDS ${pages})
 endif()
