@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/block_file.h: the sealed block file: header | blocks | table of contents | footer (docs/formats/block.md).
+ * block/block_file.h: the sealed block file: header | blocks | table of contents | footer
+ * (docs/formats/block.md).
  *
- * Written once under a temporary name, synced, renamed into place, its directory synced; never changed afterwards.
- * Every block carries its lengths, codec and an XXH3-64 seeded with the file's identity and the block's offset, so a
- * block read from the wrong place or the wrong file is caught.
+ * Written once under a temporary name, synced, renamed into place, its directory synced; never
+ * changed afterwards. Every block carries its lengths, codec and an XXH3-64 seeded with the file's
+ * identity and the block's offset, so a block read from the wrong place or the wrong file is
+ * caught.
  */
 #ifndef FIRN_BLOCK_BLOCK_FILE_H
 #define FIRN_BLOCK_BLOCK_FILE_H
@@ -41,7 +43,8 @@ struct firn_block_ref {
     uint32_t raw_size;
 };
 
-/* A named part of the file, recorded in the table of contents. Kinds are the owner's (a pack's object table, …). */
+/* A named part of the file, recorded in the table of contents. Kinds are the owner's (a pack's
+ * object table, …). */
 struct firn_block_section {
     uint32_t kind;
     struct firn_block_ref ref;
@@ -52,15 +55,17 @@ enum { FIRN_BLOCK_SECTIONS_MAX = 1 << 16 };
 
 struct firn_block_writer;
 
-/* Creates <name> + ".tmp" in dir (borrowed until destroy), mode 0600, or takes over what a crash left there; FIRN_BUSY
- * while another writer holds it. FIRN_EXISTS if `name` is taken now; finish asks again. */
+/* Creates <name> + ".tmp" in dir (borrowed until destroy), mode 0600, or takes over what a crash
+ * left there; FIRN_BUSY while another writer holds it. FIRN_EXISTS if `name` is taken now; finish
+ * asks again. */
 FIRN_MUST_CHECK int firn_block_writer_create(struct firn_os_dir *dir, const char *name,
                                              enum firn_block_file_kind kind,
                                              struct firn_block_writer **out, firn_error *err);
 const struct firn_block_file_id *firn_block_writer_id(const struct firn_block_writer *writer);
 
-/* Writes one block whose bytes are already encoded with codec. Safe from several threads at once: a place is reserved
- * under a lock, the write happens outside it. After a failure in any thread all later calls return FIRN_FAILED. */
+/* Writes one block whose bytes are already encoded with codec. Safe from several threads at once: a
+ * place is reserved under a lock, the write happens outside it. After a failure in any thread all
+ * later calls return FIRN_FAILED. */
 FIRN_MUST_CHECK int firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec,
                                           firn_slice stored, uint32_t raw_size,
                                           struct firn_block_ref *out, firn_error *err);
@@ -71,9 +76,10 @@ FIRN_MUST_CHECK int firn_block_writer_add_section(struct firn_block_writer *writ
 /* Bytes of the file so far. Any thread. */
 uint64_t firn_block_writer_size_bytes(struct firn_block_writer *writer);
 
-/* Table of contents, footer, sync, rename (never over an existing file: FIRN_EXISTS), directory sync. After success the
- * file is durable under its name; after failure nothing is left under either name. No thread may be adding. The writer
- * can only be destroyed afterwards. out_size may be NULL. */
+/* Table of contents, footer, sync, rename (never over an existing file: FIRN_EXISTS), directory
+ * sync. After success the file is durable under its name; after failure nothing is left under
+ * either name. No thread may be adding. The writer can only be destroyed afterwards. out_size may
+ * be NULL. */
 FIRN_MUST_CHECK int firn_block_writer_finish(struct firn_block_writer *writer, uint64_t *out_size,
                                              firn_error *err);
 /* Removes the temporary file unless finished. NULL is fine. */
@@ -83,8 +89,8 @@ void firn_block_writer_destroy(struct firn_block_writer *writer);
 
 struct firn_block_reader;
 
-/* Checks header, footer and table of contents. FIRN_CORRUPT names file and offset; FIRN_NEWER the version it saw.
- * dir is not needed after this. */
+/* Checks header, footer and table of contents. FIRN_CORRUPT names file and offset; FIRN_NEWER the
+ * version it saw. dir is not needed after this. */
 FIRN_MUST_CHECK int firn_block_reader_open(struct firn_os_dir *dir, const char *name,
                                            enum firn_block_file_kind kind,
                                            struct firn_block_reader **out, firn_error *err);
@@ -97,36 +103,37 @@ size_t firn_block_reader_section_count(const struct firn_block_reader *reader);
 const struct firn_block_section *firn_block_reader_section(const struct firn_block_reader *reader,
                                                            size_t i);
 
-/* Where the body ends and the table of contents begins. Blocks lie one behind the other from FIRN_BLOCK_BODY_START to
- * here: each takes up firn_block_reader_span of its ref. */
+/* Where the body ends and the table of contents begins. Blocks lie one behind the other from
+ * FIRN_BLOCK_BODY_START to here: each takes up firn_block_reader_span of its ref. */
 uint64_t firn_block_reader_body_end(const struct firn_block_reader *reader);
 uint64_t firn_block_reader_span(const struct firn_block_ref *ref);
 enum { FIRN_BLOCK_BODY_START = 128 };
 
-/* Reads, verifies and decodes one block; replaces the contents of out, which holds the stored bytes too while this
- * works. Nothing of ref is believed: FIRN_CORRUPT if it does not name a block of this file. Any thread, each with its
- * own context and buf. */
+/* Reads, verifies and decodes one block; replaces the contents of out, which holds the stored bytes
+ * too while this works. Nothing of ref is believed: FIRN_CORRUPT if it does not name a block of
+ * this file. Any thread, each with its own context and buf. */
 FIRN_MUST_CHECK int firn_block_reader_read(struct firn_block_reader *reader,
                                            const struct firn_block_ref *ref,
                                            struct firn_compress *context, struct firn_buf *out,
                                            firn_error *err);
-/* Compares every MiB of the body with the table of contents: what a transfer or a scrub asks. FIRN_CORRUPT names the
- * first bad range. */
+/* Compares every MiB of the body with the table of contents: what a transfer or a scrub asks.
+ * FIRN_CORRUPT names the first bad range. */
 FIRN_MUST_CHECK int firn_block_reader_verify_body(struct firn_block_reader *reader,
                                                   firn_error *err);
-/* The same for one MiB, i < firn_block_reader_chunk_count, so that who reads all blocks in order can have each range
- * compared while it is still in the page cache. buffer is working memory. */
+/* The same for one MiB, i < firn_block_reader_chunk_count, so that who reads all blocks in order
+ * can have each range compared while it is still in the page cache. buffer is working memory. */
 uint64_t firn_block_reader_chunk_count(const struct firn_block_reader *reader);
 FIRN_MUST_CHECK int firn_block_reader_verify_chunk(struct firn_block_reader *reader, uint64_t i,
                                                    struct firn_buf *buffer, firn_error *err);
 
 /* ---- salvage (block_salvage.c) ---- */
 
-/* Walks the blocks of a file whose table of contents or footer may be gone, by their own prefixes, and calls visit for
- * each that verifies; resynchronizes behind damage. Reads the file in bounded memory (the largest block) and in time
- * linear in its size. What cannot be read from the disk is stepped over, and that error returned at the end. A return
- * of visit other than FIRN_OK ends the walk and is returned. FIRN_CORRUPT only if neither header nor footer tell the
- * file's identity, without which no block can be verified. */
+/* Walks the blocks of a file whose table of contents or footer may be gone, by their own prefixes,
+ * and calls visit for each that verifies; resynchronizes behind damage. Reads the file in bounded
+ * memory (the largest block) and in time linear in its size. What cannot be read from the disk is
+ * stepped over, and that error returned at the end. A return of visit other than FIRN_OK ends the
+ * walk and is returned. FIRN_CORRUPT only if neither header nor footer tell the file's identity,
+ * without which no block can be verified. */
 FIRN_MUST_CHECK int
 firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
                    int (*visit)(void *ctx, const struct firn_block_ref *ref, enum firn_codec codec,

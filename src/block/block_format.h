@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/block_format.h: the bytes of a sealed block file, drawn once. The prose twin is docs/formats/block.md.
+ * block/block_format.h: the bytes of a sealed block file, drawn once. The prose twin is
+ * docs/formats/block.md.
  *
  *   0                  128                              toc             toc + toc_size
  *   +--------+---------+---------+-- … --+-------------+---------------+---------+
@@ -66,7 +67,8 @@ struct firn_block_format_prefix {
 void firn_block_format_encode_header(enum firn_block_file_kind kind,
                                      const struct firn_block_file_id *id,
                                      uint8_t out[FIRN_BLOCK_FORMAT_HEADER_SIZE]);
-/* FIRN_CORRUPT, or FIRN_NEWER, naming path and what was found. *out_id is filled only on success. */
+/* FIRN_CORRUPT, or FIRN_NEWER, naming path and what was found. *out_id is filled only on
+ * success. */
 FIRN_MUST_CHECK int
 firn_block_format_decode_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE],
                                 enum firn_block_file_kind kind, const char *path,
@@ -88,8 +90,8 @@ void firn_block_format_encode_prefix(const struct firn_block_file_id *id, uint64
 void firn_block_format_seal_prefix(const struct firn_block_file_id *id, uint64_t offset,
                                    firn_slice stored,
                                    uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE]);
-/* Whether these bytes are the prefix of a block of this file at this place. The lengths can then be believed, as far as
- * accidents go; the stored bytes are judged by _stored_matches. */
+/* Whether these bytes are the prefix of a block of this file at this place. The lengths can then be
+ * believed, as far as accidents go; the stored bytes are judged by _stored_matches. */
 FIRN_MUST_CHECK bool
 firn_block_format_decode_prefix(const struct firn_block_file_id *id, uint64_t offset,
                                 const uint8_t bytes[FIRN_BLOCK_FORMAT_PREFIX_SIZE],

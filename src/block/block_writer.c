@@ -2,32 +2,38 @@
  *
  * block/block_writer.c: writes a sealed block file from several threads at once.
  *
- * The body is written in chunks of 1 MiB, the same ranges for which the contents carry a BLAKE3. A thread that adds a
- * block reserves its place under the mutex, then copies its bytes into the chunks of that range; whoever fills the last
- * byte of a chunk hashes it and writes it, from memory, with one aligned write, and asks the kernel to start writing
- * back. So nothing is read again to be hashed, writes are large whatever the size of blocks, and the sync at the end
- * finds little left to do.
+ * The body is written in chunks of 1 MiB, the same ranges for which the contents carry a BLAKE3. A
+ * thread that adds a block reserves its place under the mutex, then copies its bytes into the
+ * chunks of that range; whoever fills the last byte of a chunk hashes it and writes it, from
+ * memory, with one aligned write, and asks the kernel to start writing back. So nothing is read
+ * again to be hashed, writes are large whatever the size of blocks, and the sync at the end finds
+ * little left to do.
  *
  *   reserved:  [ block of A        |  block of B   | block of A ]…
- *   chunks:    [      0      |      1      |      2      ]         1 is written by the one who fills it last
+ *   chunks:    [      0      |      1      |      2      ]   1 is written by whoever fills it last
  *
- * (I1) Ranges reserved in [0, end) do not overlap and leave no gap; each byte of them is copied exactly once.
- * (I2) A chunk is in `open` from its first byte to its last but one. Several threads may copy into it at once: into
- *      different bytes. The mutex, taken to count bytes as filled, orders those copies before the hashing.
- * (I3) Nothing bears the final name before the file was synced whole. After a failure neither name is left.
+ * (I1) Ranges reserved in [0, end) do not overlap and leave no gap; each byte of them is copied
+ *      exactly once.
+ * (I2) A chunk is in `open` from its first byte to its last but one. Several threads may copy into
+ *      it at once: into different bytes. The mutex, taken to count bytes as filled, orders those
+ *      copies before the hashing.
+ * (I3) Nothing bears the final name before the file was synced whole. After a failure neither name
+ *      is left.
  * (I4) chunk_hashes has room for every chunk of [0, end), so a filled chunk can always be recorded.
  *
- * Memory: an adder shares a chunk with at most two neighbours, so about 2 MiB for each thread that is adding at this
- * moment, however large the file becomes.
+ * Memory: an adder shares a chunk with at most two neighbours, so about 2 MiB for each thread that
+ * is adding at this moment, however large the file becomes.
  *
- * The temporary name. Two processes may be asked to write the same name, and a crash leaves a temporary file behind.
- * The file is therefore opened without truncation and locked before anything is done to it: whoever holds the lock of
- * the file that bears the temporary name owns it. A leftover that is not ours alone (owner, links) is not touched.
+ * The temporary name. Two processes may be asked to write the same name, and a crash leaves a
+ * temporary file behind. The file is therefore opened without truncation and locked before anything
+ * is done to it: whoever holds the lock of the file that bears the temporary name owns it. A
+ * leftover that is not ours alone (owner, links) is not touched.
  *
- * Locking: FIRN_LOCK_BLOCK_WRITER guards end, adders, open, spare, chunk_hashes and failure. No I/O happens under it.
+ * Locking: FIRN_LOCK_BLOCK_WRITER guards end, adders, open, spare, chunk_hashes and failure. No I/O
+ * happens under it.
  *
- * Failure: the first failure of any thread is kept; later calls return FIRN_FAILED with its text, because the file has
- * a hole then. Only destroy is left.
+ * Failure: the first failure of any thread is kept; later calls return FIRN_FAILED with its text,
+ * because the file has a hole then. Only destroy is left.
  */
 #include <string.h>
 
@@ -260,7 +266,8 @@ take_temp(struct firn_block_writer *writer, firn_error *err)
     return leftover_size == 0 ? FIRN_OK : firn_os_file_truncate(writer->file, 0, err);
 }
 
-/* Early, so that work is not done in vain; rename has the last word. Judges the name itself, too. */
+/* Early, so that work is not done in vain; rename has the last word. Judges the name itself,
+ * too. */
 static int
 check_name_is_free(struct firn_block_writer *writer, firn_error *err)
 {
@@ -385,7 +392,8 @@ close_chunk_locked(struct firn_block_writer *writer, struct chunk *chunk)
     *link = chunk->next;
 }
 
-/* Hashes and writes a chunk that is no longer in `open`, of which `size` bytes are the file's; releases it. */
+/* Hashes and writes a chunk that is no longer in `open`, of which `size` bytes are the file's;
+ * releases it. */
 static int
 write_chunk(struct firn_block_writer *writer, struct chunk *chunk, size_t size, firn_error *err)
 {
@@ -531,7 +539,8 @@ static void
 remove_temp(struct firn_block_writer *writer)
 {
     if (writer->has_temp) {
-        /* Nothing more can be done where even this fails; whoever opens the name next takes it over. */
+        /* Nothing more can be done where even this fails; whoever opens the name next takes it
+         * over. */
         int ignored = firn_os_remove_file(writer->dir, writer->temp_name, NULL);
         (void)ignored;
         writer->has_temp = false;

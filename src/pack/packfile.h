@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile.h: a sealed block file of immutable objects, each named by the BLAKE3-256 of its bytes
- * (docs/formats/pack.md). packfile_writer.c and packfile_lane.c write, packfile.c reads, packfile_verify.c judges all of
- * it, packfile_salvage.c lists a pack whose tables are gone. Content of any size goes through packfile_stream.h.
+ * pack/packfile.h: a sealed block file of immutable objects, each named by the BLAKE3-256 of its
+ * bytes (docs/formats/pack.md). packfile_writer.c and packfile_lane.c write, packfile.c reads,
+ * packfile_verify.c judges all of it, packfile_salvage.c lists a pack whose tables are gone.
+ * Content of any size goes through packfile_stream.h.
  *
- * Objects lie in solid zstd frames of 512 KiB to 1 MiB; each frame begins with the list of what it holds, so that a
- * pack can be listed even without its object table. The table, sorted by hash in pages with a fence index, is read page
- * by page: memory does not grow with the pack.
+ * Objects lie in solid zstd frames of 512 KiB to 1 MiB; each frame begins with the list of what it
+ * holds, so that a pack can be listed even without its object table. The table, sorted by hash in
+ * pages with a fence index, is read page by page: memory does not grow with the pack.
  */
 #ifndef FIRN_PACK_PACKFILE_H
 #define FIRN_PACK_PACKFILE_H
@@ -20,8 +21,9 @@
 #include "firn/types.h"
 #include "os/os.h"
 
-/* On disk. All but PIECES are read as they are; a PIECES object is a list of other objects and holes whose bytes, one
- * after the other, have the hash that names it. Which of the others an object is, is a hint for rebuilding a catalog. */
+/* On disk. All but PIECES are read as they are; a PIECES object is a list of other objects and
+ * holes whose bytes, one after the other, have the hash that names it. Which of the others an
+ * object is, is a hint for rebuilding a catalog. */
 enum firn_packfile_kind {
     FIRN_PACKFILE_BLOB = 1,
     FIRN_PACKFILE_PIECES = 2,
@@ -54,13 +56,14 @@ struct firn_packfile_piece {
     bool is_hole; /* zeros that were not allocated; hash is then unused */
     firn_hash hash;
 };
-/* Appends the encoding of a list: varint total size, then for each piece varint size << 1 | is_hole and, unless it is a
- * hole, its hash. FIRN_LIMIT beyond FIRN_PACKFILE_TOTAL_SIZE_MAX; FIRN_NO_MEMORY. Empty pieces, two holes in a row and
- * pieces above FIRN_PACKFILE_OBJECT_SIZE_MAX are the caller's mistake: decode refuses them. */
+/* Appends the encoding of a list: varint total size, then for each piece varint size << 1 | is_hole
+ * and, unless it is a hole, its hash. FIRN_LIMIT beyond FIRN_PACKFILE_TOTAL_SIZE_MAX;
+ * FIRN_NO_MEMORY. Empty pieces, two holes in a row and pieces above FIRN_PACKFILE_OBJECT_SIZE_MAX
+ * are the caller's mistake: decode refuses them. */
 FIRN_MUST_CHECK int firn_packfile_encode_pieces(const struct firn_packfile_piece *pieces,
                                                 size_t count, struct firn_buf *out);
-/* Checks a whole encoding (the sum of sizes included, no empty pieces, no two holes in a row) and calls visit for each
- * piece with its offset; FIRN_CORRUPT otherwise. visit may be NULL. */
+/* Checks a whole encoding (the sum of sizes included, no empty pieces, no two holes in a row) and
+ * calls visit for each piece with its offset; FIRN_CORRUPT otherwise. visit may be NULL. */
 FIRN_MUST_CHECK int
 firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
                             int (*visit)(void *ctx, uint64_t offset,
@@ -71,12 +74,12 @@ firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
 
 struct firn_packfile_writer;
 
-/* A lane is one thread's way into the pack: it fills frames of its own, so what one thread adds in a row lies side by
- * side. Any number of lanes on one writer. */
+/* A lane is one thread's way into the pack: it fills frames of its own, so what one thread adds in
+ * a row lies side by side. Any number of lanes on one writer. */
 struct firn_packfile_lane;
 
-/* dir is borrowed until destroy. level is zstd's. As firn_block_writer_create; the pack appears under its name when
- * finish succeeds. */
+/* dir is borrowed until destroy. level is zstd's. As firn_block_writer_create; the pack appears
+ * under its name when finish succeeds. */
 FIRN_MUST_CHECK int firn_packfile_writer_create(struct firn_os_dir *dir, const char *name,
                                                 int level, struct firn_packfile_writer **out,
                                                 firn_error *err);
@@ -94,16 +97,17 @@ uint64_t firn_packfile_writer_size_bytes(struct firn_packfile_writer *writer);
 FIRN_MUST_CHECK int firn_packfile_lane_create(struct firn_packfile_writer *writer,
                                               struct firn_packfile_lane **out, firn_error *err);
 void firn_packfile_lane_destroy(struct firn_packfile_lane *lane);
-/* Adds an object whose name the caller has computed (content is trusted to match it in release builds, checked in debug
- * builds). *out_is_new is false, and nothing is written, where the pack has it. size ≤ FIRN_PACKFILE_OBJECT_SIZE_MAX. */
+/* Adds an object whose name the caller has computed (content is trusted to match it in release
+ * builds, checked in debug builds). *out_is_new is false, and nothing is written, where the pack
+ * has it. size ≤ FIRN_PACKFILE_OBJECT_SIZE_MAX. */
 FIRN_MUST_CHECK int firn_packfile_lane_add(struct firn_packfile_lane *lane,
                                            enum firn_packfile_kind kind, const firn_hash *hash,
                                            firn_slice content, bool *out_is_new, firn_error *err);
 /* Writes the lane's open frame. To be called on every lane before finish. */
 FIRN_MUST_CHECK int firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err);
 
-/* Adds content of any size (see packfile_stream.h) without a lane of the caller's: takes one from the writer's pool. Any
- * thread. The outs may be NULL. */
+/* Adds content of any size (see packfile_stream.h) without a lane of the caller's: takes one from
+ * the writer's pool. Any thread. The outs may be NULL. */
 FIRN_MUST_CHECK int firn_packfile_writer_add(struct firn_packfile_writer *writer,
                                              firn_slice content, firn_hash *out_hash,
                                              bool *out_is_new, firn_error *err);
@@ -112,9 +116,10 @@ FIRN_MUST_CHECK int firn_packfile_writer_add_stream(
     int (*read)(void *ctx, void *buf, size_t size, size_t *got, firn_error *err), void *ctx,
     firn_hash *out_hash, bool *out_is_new, uint64_t *out_size, firn_error *err);
 
-/* Object table, then seals the file: durable under its name when this returns, out_file_size may be NULL. FIRN_INVALID
- * for an empty pack, FIRN_EXISTS if the name is taken, FIRN_MISUSE if a lane holds an open frame, FIRN_FAILED after an
- * earlier failure. No thread may be adding. Whatever is returned, only list, contains, count and destroy follow. */
+/* Object table, then seals the file: durable under its name when this returns, out_file_size may be
+ * NULL. FIRN_INVALID for an empty pack, FIRN_EXISTS if the name is taken, FIRN_MISUSE if a lane
+ * holds an open frame, FIRN_FAILED after an earlier failure. No thread may be adding. Whatever is
+ * returned, only list, contains, count and destroy follow. */
 FIRN_MUST_CHECK int firn_packfile_writer_finish(struct firn_packfile_writer *writer,
                                                 uint64_t *out_file_size, firn_error *err);
 /* After finish: every object with its place, in the order of hashes. */
@@ -130,8 +135,8 @@ void firn_packfile_writer_destroy(struct firn_packfile_writer *writer);
 
 struct firn_packfile;
 
-/* One thread's working memory for reading: a decompressor and the last few decoded frames of any packs (bounded by
- * frame_count_max frames, at least 1), and the last few pages of their tables. */
+/* One thread's working memory for reading: a decompressor and the last few decoded frames of any
+ * packs (bounded by frame_count_max frames, at least 1), and the last few pages of their tables. */
 struct firn_packfile_scratch;
 FIRN_MUST_CHECK int firn_packfile_scratch_create(unsigned frame_count_max,
                                                  struct firn_packfile_scratch **out,
@@ -149,8 +154,8 @@ const char *firn_packfile_path(const struct firn_packfile *pack); /* for message
 uint64_t firn_packfile_count(const struct firn_packfile *pack);
 uint64_t firn_packfile_size_bytes(const struct firn_packfile *pack);
 
-/* A scratch of the handle's own pool, for callers that have none; as many are made as are ever taken at once. Any
- * thread. To be given back before close. */
+/* A scratch of the handle's own pool, for callers that have none; as many are made as are ever
+ * taken at once. Any thread. To be given back before close. */
 FIRN_MUST_CHECK int firn_packfile_take_scratch(struct firn_packfile *pack,
                                                struct firn_packfile_scratch **out, firn_error *err);
 void firn_packfile_give_scratch(struct firn_packfile *pack, struct firn_packfile_scratch *scratch);
@@ -159,24 +164,26 @@ void firn_packfile_give_scratch(struct firn_packfile *pack, struct firn_packfile
 FIRN_MUST_CHECK int firn_packfile_find(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        struct firn_packfile_location *out, firn_error *err);
-/* The stored bytes of an object at a place that find, list or a catalog gave; borrowed from scratch until its next use.
- * The bytes are compared with hash (but for PIECES, where the frame's list must give the name, and the form is checked).
- * Nothing of `at` is believed. FIRN_CORRUPT names pack, frame offset and object. */
+/* The stored bytes of an object at a place that find, list or a catalog gave; borrowed from scratch
+ * until its next use. The bytes are compared with hash (but for PIECES, where the frame's list must
+ * give the name, and the form is checked). Nothing of `at` is believed. FIRN_CORRUPT names pack,
+ * frame offset and object. */
 FIRN_MUST_CHECK int firn_packfile_read(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        const struct firn_packfile_location *at, firn_slice *out,
                                        firn_error *err);
-/* Every object, in the order of hashes. Another return of visit than FIRN_OK ends the walk and is returned. visit may
- * use scratch. */
+/* Every object, in the order of hashes. Another return of visit than FIRN_OK ends the walk and is
+ * returned. visit may use scratch. */
 FIRN_MUST_CHECK int
 firn_packfile_list(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
                    int (*visit)(void *ctx, const firn_hash *hash,
                                 const struct firn_packfile_location *at, firn_error *err),
                    void *ctx, firn_error *err);
-/* Reads and verifies every byte: body, tables, each object's hash, the table against the frames' own lists, and the
- * whole of each content whose pieces are all in this pack. on_damage (may be NULL) is told each damaged part (hash is
- * NULL) and each object that cannot be read (hash is its name); FIRN_CORRUPT if there was any. An error of the machine
- * (memory, disk) ends it and is returned. */
+/* Reads and verifies every byte: body, tables, each object's hash, the table against the frames'
+ * own lists, and the whole of each content whose pieces are all in this pack. on_damage (may be
+ * NULL) is told each damaged part (hash is NULL) and each object that cannot be read (hash is its
+ * name), read errors of the disk included. Then returned is the code of the first: FIRN_CORRUPT,
+ * FIRN_NEWER or FIRN_IO. Want of memory ends the verification. */
 FIRN_MUST_CHECK int
 firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
                      void (*on_damage)(void *ctx, const firn_hash *hash, const char *text),
@@ -184,10 +191,10 @@ firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *s
 
 /* ---- salvage (packfile_salvage.c) ---- */
 
-/* Lists every object that can still be read from a pack whose object table, table of contents or footer is damaged, in
- * the order of frames in the file: hash is computed from content. For PIECES, content is the list, checked for form, and
- * hash the name that its frame gives. Another return of visit than FIRN_OK ends the walk and is returned. Otherwise as
- * firn_block_salvage. */
+/* Lists every object that can still be read from a pack whose object table, table of contents or
+ * footer is damaged, in the order of frames in the file: hash is computed from content. For PIECES,
+ * content is the list, checked for form, and hash the name that its frame gives. Another return of
+ * visit than FIRN_OK ends the walk and is returned. Otherwise as firn_block_salvage. */
 FIRN_MUST_CHECK int firn_packfile_salvage(struct firn_os_dir *dir, const char *name,
                                           int (*visit)(void *ctx, const firn_hash *hash,
                                                        enum firn_packfile_kind kind,

@@ -2,8 +2,8 @@
  *
  * pack/packfile_format.c: frames' lists and table entries to bytes and back.
  *
- * Every decoder here takes bytes that a checksum has already vouched for, and still believes nothing: a checksum tells
- * accidents, not intent.
+ * Every decoder here takes bytes that a checksum has already vouched for, and still believes
+ * nothing: a checksum tells accidents, not intent.
  */
 #include "pack/packfile_format.h"
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_format.h: the bytes inside a pack's blocks, drawn once. The prose twin is docs/formats/pack.md; around
- * them lies the sealed block file (docs/formats/block.md).
+ * pack/packfile_format.h: the bytes inside a pack's blocks, drawn once. The prose twin is
+ * docs/formats/pack.md; around them lies the sealed block file (docs/formats/block.md).
  *
  *   frame (decoded)    magic (4) | list size (4) | object count (4) | list | contents
  *   list               for each object: kind (1) | varint size | name (32, only for PIECES)
- *   page               entries in ascending order of hashes: hash (32) | frame (4) | offset (4) | size (4) | kind (1)
- *   section FRAMES     count (4) | zero (4) | for each frame: offset (8) | stored size (4) | raw size (4)
- *   section OBJECTS    count (8) | page count (4) | zero (4) | for each page: first hash (32) | offset (8)
+ *   page               entries in ascending order of hashes:
+ *                      hash (32) | frame (4) | offset (4) | size (4) | kind (1)
+ *   section FRAMES     count (4) | zero (4) |
+ *                      for each frame: offset (8) | stored size (4) | raw size (4)
+ *   section OBJECTS    count (8) | page count (4) | zero (4) |
+ *                      for each page: first hash (32) | offset (8)
  *
  * Only files of this folder and tests include it.
  */
@@ -47,7 +50,8 @@ struct firn_packfile_format_item {
     firn_hash name; /* only for PIECES: what the list of pieces stands for */
 };
 
-/* A decoded frame taken apart; slices of it. Start with .list_reader from _open_frame, then _next_item. */
+/* A decoded frame taken apart; slices of it. Start with .list_reader from _open_frame, then
+ * _next_item. */
 struct firn_packfile_format_frame {
     firn_slice list;
     firn_slice contents;

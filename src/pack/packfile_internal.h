@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_internal.h: what the reading side shares. Only packfile.c, packfile_scratch.c and packfile_verify.c
- * include it.
+ * pack/packfile_internal.h: what the reading side shares. Only packfile.c, packfile_scratch.c and
+ * packfile_verify.c include it.
  */
 #ifndef FIRN_PACK_PACKFILE_INTERNAL_H
 #define FIRN_PACK_PACKFILE_INTERNAL_H
@@ -29,7 +29,8 @@ struct firn_packfile {
 
 /* Where a page is. */
 struct firn_block_ref firn_packfile_page_ref(const struct firn_packfile *pack, uint32_t page);
-/* Reads a page and checks it: in order, first entry as its fence says, last below the next fence. */
+/* Reads a page and checks it: in order, first entry as its fence says, last below the next
+ * fence. */
 FIRN_MUST_CHECK int firn_packfile_read_page(struct firn_packfile *pack, uint32_t page,
                                             struct firn_compress *compress, struct firn_buf *out,
                                             firn_error *err);
@@ -39,12 +40,14 @@ FIRN_MUST_CHECK int firn_packfile_read_frame(struct firn_packfile *pack, uint32_
                                              struct firn_buf *out_raw,
                                              struct firn_packfile_format_frame *out,
                                              firn_error *err);
-/* Whether the frame's own list has an object of this place, kind and, for PIECES, name; also that the list is sound. */
+/* Whether the frame's own list has an object of this place, kind and, for PIECES, name; also that
+ * the list is sound. */
 FIRN_MUST_CHECK bool firn_packfile_list_has(const struct firn_packfile_format_frame *frame,
                                             const firn_hash *hash,
                                             const struct firn_packfile_location *at);
 
-/* The same two through the caches of a scratch; borrowed until its next use. (packfile_scratch.c) */
+/* The same two through the caches of a scratch; borrowed until its next use.
+ * (packfile_scratch.c) */
 FIRN_MUST_CHECK int firn_packfile_scratch_page(struct firn_packfile_scratch *scratch,
                                                struct firn_packfile *pack, uint32_t page,
                                                firn_slice *out, firn_error *err);

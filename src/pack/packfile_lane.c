@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_lane.c: one thread's way into a pack: gathers objects into frames, compresses and writes them.
+ * pack/packfile_lane.c: one thread's way into a pack: gathers objects into frames, compresses and
+ * writes them.
  *
- * The frame buffer keeps room for the longest list in front of the contents. Objects are appended behind, their items to
- * the list beside; when the frame is closed the list is put directly before the contents, so that head, list and
- * contents lie in one piece for the compressor without being moved:
+ * The frame buffer keeps room for the longest list in front of the contents. Objects are appended
+ * behind, their items to the list beside; when the frame is closed the list is put directly before
+ * the contents, so that head, list and contents lie in one piece for the compressor without being
+ * moved:
  *
  *   | … unused … | head | list |  object | object | object …  |
  *   0                          ROOM                           ROOM + CONTENTS_MAX
  *
- * A frame is closed when its contents reach 512 KiB or its list is full. An object of 512 KiB or more becomes a frame
- * of its own, written at once, and the open frame stays open: what comes in a row stays together.
+ * A frame is closed when its contents reach 512 KiB or its list is full. An object of 512 KiB or
+ * more becomes a frame of its own, written at once, and the open frame stays open: what comes in a
+ * row stays together.
  *
- * A frame that zstd does not make smaller by at least 1/64 is stored plain: reading it is then a copy.
+ * A frame that zstd does not make smaller by at least 1/64 is stored plain: reading it is then a
+ * copy.
  *
- * Failure: whatever goes wrong after a name was claimed latches the writer, because the name promises bytes (I1 of
- * packfile_writer.c). What can fail for want of memory is therefore asked for before.
+ * Failure: whatever goes wrong after a name was claimed latches the writer, because the name
+ * promises bytes (I1 of packfile_writer.c). What can fail for want of memory is therefore asked for
+ * before.
  *
- * Threads: one at a time. The claims go through the writer's mutex; compression and I/O are outside it.
+ * Threads: one at a time. The claims go through the writer's mutex; compression and I/O are outside
+ * it.
  */
 #include <string.h>
 
@@ -208,7 +214,8 @@ add_alone(struct firn_packfile_lane *lane, struct firn_packfile_writer_record *r
     return rc;
 }
 
-/* The program's mistake, not the data's: a wrong name would be found when the object is read, which is too late. */
+/* The program's mistake, not the data's: a wrong name would be found when the object is read, which
+ * is too late. */
 static void
 check_name(enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content)
 {

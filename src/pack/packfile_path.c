@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_path.c: "some/where/x.pack" is the name x.pack in the directory some/where; "x.pack" is in "."; "/x" is
- * in "/". The name itself is judged by the operations of os/, which take one component and follow no link.
+ * pack/packfile_path.c: "some/where/x.pack" is the name x.pack in the directory some/where;
+ * "x.pack" is in "."; "/x" is in "/". The name itself is judged by the operations of os/, which
+ * take one component and follow no link.
  */
 #include "pack/packfile_path.h"
 

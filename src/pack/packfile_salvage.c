@@ -2,12 +2,14 @@
  *
  * pack/packfile_salvage.c: the objects of a pack whose tables cannot be believed or found.
  *
- * Every frame begins with the list of what it holds, so a frame that survived can be read without anything else of the
- * file: block/ finds the blocks, this decodes those that are frames and takes them apart. Names are computed, not
- * believed. A list of pieces is the exception: its name is that of the content it stands for, and the frame gives it; who
- * restores from it compares the whole, as always.
+ * Every frame begins with the list of what it holds, so a frame that survived can be read without
+ * anything else of the file: block/ finds the blocks, this decodes those that are frames and takes
+ * them apart. Names are computed, not believed. A list of pieces is the exception: its name is that
+ * of the content it stands for, and the frame gives it; who restores from it compares the whole, as
+ * always.
  *
- * Pages and sections are blocks too, and no frames; they are passed over. So is a frame whose list is malformed.
+ * Pages and sections are blocks too, and no frames; they are passed over. So is a frame whose list
+ * is malformed.
  *
  * Memory: one stored block and one decoded frame, at most 33 MiB.
  */

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_scratch.c: one thread's working memory for reading packs: a decompressor, the last few frames and the
- * last few pages of object tables, of any packs.
+ * pack/packfile_scratch.c: one thread's working memory for reading packs: a decompressor, the last
+ * few frames and the last few pages of object tables, of any packs.
  *
- * An entry is known by the identity of its pack (128 random bits in the file) and its number there, so what was read
- * through one handle serves another handle of the same file. What is cached was verified as a block; objects are
- * compared with their names at each read all the same, so not even two files that claim one identity can yield a wrong
- * object. The entry used longest ago makes room; there are few, so both are found by looking at all of them.
+ * An entry is known by the identity of its pack (128 random bits in the file) and its number there,
+ * so what was read through one handle serves another handle of the same file. What is cached was
+ * verified as a block; objects are compared with their names at each read all the same, so not even
+ * two files that claim one identity can yield a wrong object. The entry used longest ago makes
+ * room; there are few, so both are found by looking at all of them.
  *
- * (I1) An entry is valid only while its number is set; it is cleared before its buffer is filled again, so a failed read
- *      leaves no entry behind.
+ * (I1) An entry is valid only while its number is set; it is cleared before its buffer is filled
+ *      again, so a failed read leaves no entry behind.
  *
- * Memory: frame_count_max decoded frames, each with its stored bytes behind (1.5 MiB together in a usual pack, at most
- * 33 MiB), and 8 pages. A buffer that grew for an unusually large frame is given back when another frame takes its
- * place.
+ * Memory: frame_count_max decoded frames, each with its stored bytes behind (1.5 MiB together in a
+ * usual pack, at most 33 MiB), and 8 pages. A buffer that grew for an unusually large frame is
+ * given back when another frame takes its place.
  */
 #include <string.h>
 

@@ -2,14 +2,17 @@
  *
  * pack/packfile_stream.c: content of any size, in bounded memory.
  *
- * Adding reads up to 8 MiB and a byte before it decides: what ends before that is one object. Otherwise the content is
- * hashed as a whole while its pieces are hashed and added one by one; the PIECES object comes last, so that it never
- * stands in a pack without its pieces. Pieces that the pack has are not stored again.
+ * Adding reads up to 8 MiB and a byte before it decides: what ends before that is one object.
+ * Otherwise the content is hashed as a whole while its pieces are hashed and added one by one; the
+ * PIECES object comes last, so that it never stands in a pack without its pieces. Pieces that the
+ * pack has are not stored again.
  *
- * Reading looks each piece up in the pack's own table. Pieces must not be PIECES themselves: a list is one level deep, so
- * nothing here recurses, and the work is bounded by the sizes that the list declares. A hole is given as zeros.
+ * Reading looks each piece up in the pack's own table. Pieces must not be PIECES themselves: a list
+ * is one level deep, so nothing here recurses, and the work is bounded by the sizes that the list
+ * declares. A hole is given as zeros.
  *
- * Memory: 16 MiB while adding content that turns out to be large, else twice the content; the list, 35 bytes a MiB.
+ * Memory: 16 MiB while adding content that turns out to be large, else twice the content; the list,
+ * 35 bytes a MiB.
  */
 #include "pack/packfile_stream.h"
 
@@ -52,7 +55,8 @@ add_piece(struct cutting *cutting, firn_slice content, firn_error *err)
                                   err);
 }
 
-/* Adds as many whole pieces as content holds, or all of it if that is the end; returns how much was taken. */
+/* Adds as many whole pieces as content holds, or all of it if that is the end; returns how much was
+ * taken. */
 static int
 cut(struct cutting *cutting, firn_slice content, bool is_end, size_t *out_taken, firn_error *err)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_stream.h: content of any size into a pack and out of it, in bounded memory. Up to 8 MiB it is one object;
- * above it is cut into pieces of 1 MiB and a PIECES object that names them, all in the same pack. That is no part of its
- * name, which is the BLAKE3 of the whole.
+ * pack/packfile_stream.h: content of any size into a pack and out of it, in bounded memory. Up to 8
+ * MiB it is one object; above it is cut into pieces of 1 MiB and a PIECES object that names them,
+ * all in the same pack. That is no part of its name, which is the BLAKE3 of the whole.
  *
- * (A store spreads the pieces of a file over packs; that is workspace/'s to read. Here everything is in one pack.)
+ * (A store spreads the pieces of a file over packs; that is workspace/'s to read. Here everything
+ * is in one pack.)
  */
 #ifndef FIRN_PACK_PACKFILE_STREAM_H
 #define FIRN_PACK_PACKFILE_STREAM_H
@@ -20,8 +21,9 @@ enum {
 typedef int firn_packfile_stream_source(void *ctx, void *buf, size_t size, size_t *got,
                                         firn_error *err);
 
-/* Adds content until read gives nothing more. The outs may be NULL. *out_is_new is false where the pack had the whole;
- * FIRN_LIMIT beyond about 450 GiB, where the list of pieces would exceed an object. */
+/* Adds content until read gives nothing more. The outs may be NULL. *out_is_new is false where the
+ * pack had the whole; FIRN_LIMIT beyond about 450 GiB, where the list of pieces would exceed an
+ * object. */
 FIRN_MUST_CHECK int firn_packfile_stream_add(struct firn_packfile_lane *lane,
                                              firn_packfile_stream_source *read, void *ctx,
                                              firn_hash *out_hash, bool *out_is_new,
@@ -36,9 +38,10 @@ FIRN_MUST_CHECK int firn_packfile_stream_size(struct firn_packfile *pack,
                                               struct firn_packfile_scratch *scratch,
                                               const firn_hash *hash, uint64_t *out,
                                               firn_error *err);
-/* Gives an object's content to sink in order (NULL: only verifies). Each piece is verified before sink sees it, the
- * whole after the last: what sink got before a failure must be thrown away. A return of sink other than FIRN_OK ends
- * the reading and is returned. The slice is borrowed until sink returns; sink must not use scratch. */
+/* Gives an object's content to sink in order (NULL: only verifies). Each piece is verified before
+ * sink sees it, the whole after the last: what sink got before a failure must be thrown away. A
+ * return of sink other than FIRN_OK ends the reading and is returned. The slice is borrowed until
+ * sink returns; sink must not use scratch. */
 FIRN_MUST_CHECK int firn_packfile_stream_read(
     struct firn_packfile *pack, struct firn_packfile_scratch *scratch, const firn_hash *hash,
     int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err);

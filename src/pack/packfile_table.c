@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_table.c: writes the tables at the end of a pack: pages of the object table, and the two sections.
+ * pack/packfile_table.c: writes the tables at the end of a pack: pages of the object table, and the
+ * two sections.
  *
- * Sorting is a radix sort on the bytes of the hash, in place: BLAKE3 spreads names evenly, so after two bytes buckets of a
- * hundred thousand objects hold one or two, and no memory is needed at the moment when the writer holds most.
+ * Sorting is a radix sort on the bytes of the hash, in place: BLAKE3 spreads names evenly, so after
+ * two bytes buckets of a hundred thousand objects hold one or two, and no memory is needed at the
+ * moment when the writer holds most.
  *
- * Pages are plain, not compressed: hashes have no redundancy, and a look-up then costs one read of 32 KiB and nothing else.
- * Every page but the last is full, so a page's number tells how many entries it has.
+ * Pages are plain, not compressed: hashes have no redundancy, and a look-up then costs one read of
+ * 32 KiB and nothing else. Every page but the last is full, so a page's number tells how many
+ * entries it has.
  */
 #include <string.h>
 
@@ -34,7 +37,8 @@ insertion_sort(struct firn_packfile_writer_record *records, size_t count, size_t
     }
 }
 
-/* Puts every record into the bucket of its byte at `depth`; starts[b] is where bucket b begins, starts[256] the end. */
+/* Puts every record into the bucket of its byte at `depth`; starts[b] is where bucket b begins,
+ * starts[256] the end. */
 static void
 distribute(struct firn_packfile_writer_record *records, size_t count, size_t depth,
            size_t starts[257])

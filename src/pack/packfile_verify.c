@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_verify.c: reads every byte of a pack once, in the order of the file, and judges all of it.
+ * pack/packfile_verify.c: reads every byte of a pack once, in the order of the file, and judges all
+ * of it.
  *
- * All blocks that the tables name (frames, pages, sections) are put in the order of their places. They must tile the body:
- * each begins where the one before ends. Each is read and judged, and right behind it each MiB of the body that is now
- * passed is compared with the table of contents, while it is still in the page cache.
+ * All blocks that the tables name (frames, pages, sections) are put in the order of their places.
+ * They must tile the body: each begins where the one before ends. Each is read and judged, and
+ * right behind it each MiB of the body that is now passed is compared with the table of contents,
+ * while it is still in the page cache.
  *
- * The table against the lists. For each frame a 64-bit sum is kept: every entry of the object table adds the hash of
- * (name, place, kind) to the sum of its frame, every object in a frame's list subtracts the same. A frame whose sum is
- * not zero at the end disagrees with the table. So table and lists are compared in any order with 8 bytes a frame.
+ * The table against the lists. For each frame a 64-bit sum is kept: every entry of the object table
+ * adds the hash of (name, place, kind) to the sum of its frame, every object in a frame's list
+ * subtracts the same. A frame whose sum is not zero at the end disagrees with the table. So table
+ * and lists are compared in any order with 8 bytes a frame.
  *
- * What is lost. A last pass over the table names every object in a damaged or disagreeing frame that cannot be read, and
- * reads through the pieces of each content whose pieces are all in this pack. (A store may keep pieces in earlier packs;
- * those contents are the store's to verify.)
+ * What is lost. A last pass over the table names every object in a damaged or disagreeing frame
+ * that cannot be read, and reads through the pieces of each content whose pieces are all in this
+ * pack. (A store may keep pieces in earlier packs; those contents are the store's to verify.)
  *
- * Damage does not end the verification; what the machine cannot do (memory) does. A read error of the disk is reported
- * as damage is, and FIRN_IO returned if it came first.
+ * Damage does not end the verification; what the machine cannot do (memory) does. A read error of
+ * the disk is reported as damage is, and FIRN_IO returned if it came first.
  */
 #include <string.h>
 

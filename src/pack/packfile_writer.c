@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_writer.c: what the lanes of a pack share: who has which object, which frame has which number, the end.
+ * pack/packfile_writer.c: what the lanes of a pack share: who has which object, which frame has
+ * which number, the end.
  *
- * An object's place is known before its frame is written. The first object that a lane claims for an empty frame makes
- * the frame get its number, and an object's offset counts from the first byte of the frame's contents. So a claim writes
- * the whole record (hash, frame, offset, size, kind) once, into a map that is both the set of names and, sorted, the
- * object table. Frames may reach the file in another order than that of their numbers; the frame table says where each is.
+ * An object's place is known before its frame is written. The first object that a lane claims for
+ * an empty frame makes the frame get its number, and an object's offset counts from the first byte
+ * of the frame's contents. So a claim writes the whole record (hash, frame, offset, size, kind)
+ * once, into a map that is both the set of names and, sorted, the object table. Frames may reach
+ * the file in another order than that of their numbers; the frame table says where each is.
  *
- * (I1) A name is in the map if and only if its bytes are in a frame that a lane holds or that was written. Where they
- *      cannot come (a failed write, no memory) the writer is latched, because others may have relied on the name.
+ * (I1) A name is in the map if and only if its bytes are in a frame that a lane holds or that was
+ *      written. Where they cannot come (a failed write, no memory) the writer is latched, because
+ *      others may have relied on the name.
  * (I2) finish succeeds only if every numbered frame was written.
- * (I3) After finish the map's records are in the order of hashes; the map is then an array and no more searched as a
- *      map.
+ * (I3) After finish the map's records are in the order of hashes; the map is then an array and no
+ *      more searched as a map.
  *
- * The pool. firn/pack.h lets any thread add without a lane of its own. Such a call takes a lane out of the pool (or
- * makes one: at most as many as ever add at once) and puts it back. finish writes the open frames of pooled lanes.
+ * The pool. firn/pack.h lets any thread add without a lane of its own. Such a call takes a lane out
+ * of the pool (or makes one: at most as many as ever add at once) and puts it back. finish writes
+ * the open frames of pooled lanes.
  *
- * Locking: FIRN_LOCK_PACK_WRITER guards map, frames, pool and failure; hashing, compressing and writing happen outside.
+ * Locking: FIRN_LOCK_PACK_WRITER guards map, frames, pool and failure; hashing, compressing and
+ * writing happen outside.
  *
  * Memory: about 57 bytes an object, 16 a frame, 1 MiB and zstd's state a lane.
  */

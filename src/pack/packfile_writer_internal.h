@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_writer_internal.h: what writer, lanes and the table share. Only packfile_writer.c, packfile_lane.c and
- * packfile_table.c include it.
+ * pack/packfile_writer_internal.h: what writer, lanes and the table share. Only packfile_writer.c,
+ * packfile_lane.c and packfile_table.c include it.
  */
 #ifndef FIRN_PACK_PACKFILE_WRITER_INTERNAL_H
 #define FIRN_PACK_PACKFILE_WRITER_INTERNAL_H
@@ -22,9 +22,10 @@ struct firn_packfile_writer_record {
 /* A frame's number before it has one. */
 #define FIRN_PACKFILE_WRITER_NO_FRAME UINT32_MAX
 
-/* Claims the name of an object for the lane at hand. *out_is_new is false where the pack has it. Otherwise the object's
- * place is fixed: in frame record->frame, which is given a number now if it is NO_FRAME, at record->offset. The caller
- * must then bring its bytes into that frame, or call _fail. */
+/* Claims the name of an object for the lane at hand. *out_is_new is false where the pack has it.
+ * Otherwise the object's place is fixed: in frame record->frame, which is given a number now if it
+ * is NO_FRAME, at record->offset. The caller must then bring its bytes into that frame, or call
+ * _fail. */
 FIRN_MUST_CHECK int firn_packfile_writer_claim(struct firn_packfile_writer *writer,
                                                struct firn_packfile_writer_record *record,
                                                bool *out_is_new, firn_error *err);

@@ -2,11 +2,11 @@
  *
  * fuzz/fuzz_block.c: sealed block files that anybody may have made.
  *
- * Input: one byte of flags, then the file. Flag 1: all checksums are made right first, so that what lies behind them is
- * reached.
+ * Input: one byte of flags, then the file. Flag 1: all checksums are made right first, so that what
+ * lies behind them is reached.
  *
- * Held: opening, reading, verifying and salvaging end, within bounds; salvage of a file that opens gives every block
- * that its sections name and the reader reads, with the same bytes.
+ * Held: opening, reading, verifying and salvaging end, within bounds; salvage of a file that opens
+ * gives every block that its sections name and the reader reads, with the same bytes.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,11 +2,11 @@
  *
  * fuzz/fuzz_pack.c: packs that anybody may have made.
  *
- * Input: one byte of flags, then the file. Flag 1: all checksums of the block file are made right first. Flag 2: the rest
- * is a list of pieces instead.
+ * Input: one byte of flags, then the file. Flag 1: all checksums of the block file are made right
+ * first. Flag 2: the rest is a list of pieces instead.
  *
- * Held: listing, finding, reading, streaming, verifying and salvaging end, within bounds; what is read has its name; a
- * pack that verifies can be read whole.
+ * Held: listing, finding, reading, streaming, verifying and salvaging end, within bounds; what is
+ * read has its name; a pack that verifies can be read whole.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,7 +20,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A hole may be large without taking room; what is only hashed for long is not worth the fuzzer's time. */
+/* A hole may be large without taking room; what is only hashed for long is not worth the fuzzer's
+ * time. */
 enum { FLAG_SEAL = 1, FLAG_PIECES = 2, LISTED_MAX = 500 };
 static const uint64_t streamed_size_max = 4 << 20;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_file.h: whole files of a struct firn_os, for tests that damage them; and files of the source tree, for
- * golden ones. Every function asserts. The test links folders base and os.
+ * support/test_file.h: whole files of a struct firn_os, for tests that damage them; and files of
+ * the source tree, for golden ones. Every function asserts. The test links folders base and os.
  */
 #ifndef FIRN_TEST_FILE_H
 #define FIRN_TEST_FILE_H
@@ -73,7 +73,8 @@ test_file_count(struct firn_os_dir *dir)
     return count;
 }
 
-/* Compares bytes with a file of the source tree. With FIRN_TEST_WRITE_GOLDEN=1 writes it instead. */
+/* Compares bytes with a file of the source tree. With FIRN_TEST_WRITE_GOLDEN=1 writes it
+ * instead. */
 static inline void
 test_file_compare_golden(const char *path, firn_slice bytes)
 {

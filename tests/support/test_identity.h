@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_identity.h: a machine in memory whose random bytes are 00 01 02 …, so that files with an identity come out
- * the same in every run: for golden files. Links folder os.
+ * support/test_identity.h: a machine in memory whose random bytes are 00 01 02 …, so that files
+ * with an identity come out the same in every run: for golden files. Links folder os.
  */
 #ifndef FIRN_TEST_IDENTITY_H
 #define FIRN_TEST_IDENTITY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/block: a reader believes nothing. Every byte changed, every length cut, blocks moved, ends exchanged, numbers
- * that lie behind right checksums.
+ * unit/block: a reader believes nothing. Every byte changed, every length cut, blocks moved, ends
+ * exchanged, numbers that lie behind right checksums.
  */
 #include "unit/block/block_fixture.h"
 

@@ -112,8 +112,9 @@ fail_one_write(uint64_t n, bool for_ever, enum firn_os_fault_kind kind, bool *ou
     if (rc != FIRN_OK && !for_ever) {
         assert_int_equal(test_file_count(dir), 0);
     }
-    /* Whatever happened: what bears the name is whole, and where nothing does the next attempt succeeds, over what was
-     * left too. (Where the sync of the directory and all after it failed, the name could not be taken back.) */
+    /* Whatever happened: what bears the name is whole, and where nothing does the next attempt
+     * succeeds, over what was left too. (Where the sync of the directory and all after it failed,
+     * the name could not be taken back.) */
     firn_os_fault_set_plan(faulty.os, NULL);
     if (!test_file_exists(dir, "a")) {
         assert_int_not_equal(rc, FIRN_OK);
@@ -192,7 +193,8 @@ salvage_steps_over_what_cannot_be_read_and_says_so(void **state)
         firn_os_fault_set_plan(faulty.os, &plan);
         int rc =
             firn_block_salvage(faulty.dir, "a", FIRN_BLOCK_FILE_ROW, count_block, &count, &err);
-        /* A file of less than 4 KiB: a window that fails is read again, a block that fails is one less. */
+        /* A file of less than 4 KiB: a window that fails is read again, a block that fails is one
+         * less. */
         assert_true(rc == FIRN_OK || rc == FIRN_IO);
         assert_true(count == BLOCK_FIXTURE_COUNT || rc == FIRN_IO);
         faulty_deinit(&faulty);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/block: what is written comes back, whatever its size and from however many threads; names appear and vanish as
- * promised.
+ * unit/block: what is written comes back, whatever its size and from however many threads; names
+ * appear and vanish as promised.
  */
 #include "unit/block/block_fixture.h"
 

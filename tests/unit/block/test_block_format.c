@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/block: the format is what docs/formats/block.md says: the bytes of a small file, field by field and as a golden
- * file.
+ * unit/block: the format is what docs/formats/block.md says: the bytes of a small file, field by
+ * field and as a golden file.
  *
- * Contents of tests/formats/block/plain.block: identity 00 01 … 0f, kind row run; a block "firn" (plain), an empty
- * block, a block of 100 times "ab" as its codec LZ4 gives it; section 7 names the first, section 300 the third.
- * FIRN_TEST_WRITE_GOLDEN=1 writes the file anew: only for a new format.
+ * Contents of tests/formats/block/plain.block: identity 00 01 … 0f, kind row run; a block "firn"
+ * (plain), an empty block, a block of 100 times "ab" as its codec LZ4 gives it; section 7 names the
+ * first, section 300 the third. FIRN_TEST_WRITE_GOLDEN=1 writes the file anew: only for a new
+ * format.
  */
 #include "unit/block/block_fixture.h"
 
@@ -16,7 +17,8 @@
 #include "support/test_identity.h"
 
 enum { LZ4_RAW_SIZE = 200 };
-/* Two literals, a match of 186 bytes at distance 2, twelve literals; made by hand after LZ4's block format. */
+/* Two literals, a match of 186 bytes at distance 2, twelve literals; made by hand after LZ4's block
+ * format. */
 static const uint8_t lz4_block[] = {0x2f, 'a', 'b', 2,   0,   167, 0xc0, 'a', 'b', 'a',
                                     'b',  'a', 'b', 'a', 'b', 'a', 'b',  'a', 'b'};
 

@@ -142,7 +142,8 @@ content_that_looks_like_blocks_is_not_taken_for_blocks(void **state)
     struct firn_buf inner;
     struct block_fixture fixture;
     sample(&fixture, &inner);
-    /* A block file as the content of a block, which is then made unreadable by a change of its prefix. */
+    /* A block file as the content of a block, which is then made unreadable by a change of its
+     * prefix. */
     struct firn_block_ref ref;
     struct firn_block_writer *writer;
     assert_int_equal(
@@ -183,7 +184,8 @@ the_visitor_ends_the_walk(void **state)
     block_fixture_deinit(&fixture);
 }
 
-/* Every 8 bytes the prefix of a block that claims to be huge, with the right check: the walk must not read each. */
+/* Every 8 bytes the prefix of a block that claims to be huge, with the right check: the walk must
+ * not read each. */
 static void
 a_file_made_to_be_slow_is_not(void **state)
 {

@@ -144,8 +144,8 @@ out:
     return rc;
 }
 
-/* Finds and reads one object; right or an error. A list of pieces is right if the whole has its name, which the stream
- * compares: another list may make up the same content. */
+/* Finds and reads one object; right or an error. A list of pieces is right if the whole has its
+ * name, which the stream compares: another list may make up the same content. */
 static int
 read_object(struct pack_fixture *fixture, struct firn_packfile *pack,
             const struct pack_object *object, firn_error *err)
@@ -182,7 +182,8 @@ pack_fixture_read(struct pack_fixture *fixture, const char *name, firn_error *er
     if (pack != NULL) {
         int rc =
             firn_packfile_verify(pack, fixture->scratch, NULL, NULL, first == FIRN_OK ? err : NULL);
-        /* Verification misses nothing that reading finds, but for pieces that may be in another pack. */
+        /* Verification misses nothing that reading finds, but for pieces that may be in another
+         * pack. */
         assert_true(first != FIRN_CORRUPT || rc != FIRN_OK ||
                     strstr(err->text, "is not in the pack"));
         first = first == FIRN_OK ? rc : first;

@@ -27,7 +27,8 @@ struct pack_fixture {
 
 void pack_fixture_init(struct pack_fixture *fixture);
 void pack_fixture_deinit(struct pack_fixture *fixture);
-/* Appends an object that is to be written; its name is computed (for PIECES the caller sets hash). */
+/* Appends an object that is to be written; its name is computed (for PIECES the caller sets
+ * hash). */
 struct pack_object *pack_fixture_add(struct pack_fixture *fixture, enum firn_packfile_kind kind,
                                      const void *data, size_t size);
 /* Appends `size` bytes of noise (which zstd cannot shrink) or of text, by seed. */
@@ -41,12 +42,12 @@ struct pack_object *pack_fixture_add_pieces(struct pack_fixture *fixture, size_t
 /* A dozen small objects of noise, of all kinds: every frame is plain, the file about 2 KiB. */
 void pack_fixture_fill_small(struct pack_fixture *fixture);
 
-/* Writes all objects through one lane, which is flushed behind every `flush_every` (0: only at the end). Asserts nothing:
- * returns the first error. */
+/* Writes all objects through one lane, which is flushed behind every `flush_every` (0: only at the
+ * end). Asserts nothing: returns the first error. */
 int pack_fixture_write(struct pack_fixture *fixture, const char *name, size_t flush_every,
                        firn_error *err);
-/* Opens and reads every object by its name, asserting that what is read without error is right. Returns the first error,
- * else that of verify. */
+/* Opens and reads every object by its name, asserting that what is read without error is right.
+ * Returns the first error, else that of verify. */
 int pack_fixture_read(struct pack_fixture *fixture, const char *name, firn_error *err);
 
 /* Fills out with bytes that follow from the seed alone. */

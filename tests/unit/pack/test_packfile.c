@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/pack: objects of every size and number go in and come back, once each, in the order that is promised.
+ * unit/pack: objects of every size and number go in and come back, once each, in the order that is
+ * promised.
  */
 #include "unit/pack/pack_fixture.h"
 

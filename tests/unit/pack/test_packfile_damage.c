@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/pack: every byte changed, every length cut, and packs that lie behind right checksums: an error, never other
- * bytes. And what salvage brings back.
+ * unit/pack: every byte changed, every length cut, and packs that lie behind right checksums: an
+ * error, never other bytes. And what salvage brings back.
  */
 #include "unit/pack/pack_fixture.h"
 
@@ -273,8 +273,8 @@ random_lies_never_give_wrong_bytes(void **state)
                                                            : (uint8_t)(bytes[at] + 1);
         }
         test_seal(bytes, damage.bad.size);
-        /* Wrong bytes would be an assertion inside. That something is found is not certain: a list of pieces may have
-         * become another one of the same content. */
+        /* Wrong bytes would be an assertion inside. That something is found is not certain: a list
+         * of pieces may have become another one of the same content. */
         int rc = damage_read(&damage, damage.bad.size, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND ||
                     rc == FIRN_NEWER);
@@ -478,7 +478,8 @@ packs_made_by_hand_are_judged(void **state)
         hand_finish(&hand, content, cases[i].second_frame ? 2 : 1);
         struct verdict verdict;
         int rc = judge(&fixture, "p", &verdict);
-        /* The page's number is written as a 64-bit one here: the reserved field is its upper half. */
+        /* The page's number is written as a 64-bit one here: the reserved field is its upper
+         * half. */
         assert_int_equal(rc, cases[i].text == NULL ? FIRN_OK : FIRN_CORRUPT);
         assert_true(cases[i].text == NULL || strstr(verdict.text, cases[i].text) != NULL);
         assert_int_equal(verdict.objects, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/pack: memory that runs out at every allocation, calls that fail, power that fails at every call.
+ * unit/pack: memory that runs out at every allocation, calls that fail, power that fails at every
+ * call.
  */
 #include "unit/pack/pack_fixture.h"
 
@@ -8,7 +9,8 @@
 #include "os/os_fault.h"
 #include "support/test_alloc.h"
 
-/* Enough for two chunks of the body, a frame of its own, compressed and plain frames, a list of pieces. */
+/* Enough for two chunks of the body, a frame of its own, compressed and plain frames, a list of
+ * pieces. */
 static void
 fill(struct pack_fixture *fixture)
 {

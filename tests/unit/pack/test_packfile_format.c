@@ -2,10 +2,11 @@
  *
  * unit/pack: the format is what docs/formats/pack.md says.
  *
- * tests/formats/pack/plain.pack: identity 00 01 … 0f; the objects of pack_fixture_fill_small, which zstd cannot shrink, in
- * frames of four: the writer makes it byte for byte. tests/formats/pack/zstd.pack: 900 objects of text (so two pages) and
- * one of 600 KiB (0 to 250, again and again), written with zstd 1.5.4 at level 1: another zstd may write other frames, but must read these.
- * FIRN_TEST_WRITE_GOLDEN=1 writes both anew: only for a new format.
+ * tests/formats/pack/plain.pack: identity 00 01 … 0f; the objects of pack_fixture_fill_small, which
+ * zstd cannot shrink, in frames of four: the writer makes it byte for byte.
+ * tests/formats/pack/zstd.pack: 900 objects of text (so two pages) and one of 600 KiB (0 to 250,
+ * again and again), written with zstd 1.5.4 at level 1: another zstd may write other frames, but
+ * must read these. FIRN_TEST_WRITE_GOLDEN=1 writes both anew: only for a new format.
  */
 #include "unit/pack/pack_fixture.h"
 
