@@ -425,7 +425,7 @@ copy_part(firn_slice part, uint64_t part_at, uint64_t from, size_t size, uint8_t
 {
     uint64_t start = from > part_at ? from : part_at;
     uint64_t stop = from + size < part_at + part.size ? from + size : part_at + part.size;
-    if (start < stop) {
+    if (part.data != NULL && start < stop) {
         memcpy(out + (start - from), part.data + (start - part_at), (size_t)(stop - start));
     }
 }

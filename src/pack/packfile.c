@@ -163,14 +163,15 @@ find_section(const struct firn_packfile *pack, uint32_t kind, struct firn_block_
             found++;
         }
     }
-    return found == 1 ? FIRN_OK : pack_corrupt(pack, "a table of the pack is missing", err);
+    return found == 1 ? FIRN_OK
+                      : pack_corrupt(pack, "a table of the pack is missing or there twice", err);
 }
 
 static int
 read_section(struct firn_packfile *pack, uint32_t kind, uint64_t size_max,
              struct firn_compress *compress, struct firn_buf *out, firn_error *err)
 {
-    struct firn_block_ref ref;
+    struct firn_block_ref ref = {0};
     int rc = find_section(pack, kind, &ref, err);
     if (rc != FIRN_OK) {
         return rc;
