@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace/ws_support.c: see ws_support.h.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ws_support.h"
+
+static void
+check(int rc, const firn_error *err)
+{
+    if (rc != FIRN_OK) {
+        fail_msg("%s: %s", firn_code_name(rc), err->text);
+    }
+}
+
+static struct firn_os *
+seam_of(struct ws_world *world)
+{
+    return world->tree.outer != NULL ? world->tree.outer : world->tree.os;
+}
+
+static void
+open_handle(struct ws_world *world)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = world->store_path;
+    options.lock_timeout_ms = 0;
+    check(firn_ws_open(seam_of(world), world->root_path, &options, &world->ws, &world->err),
+          &world->err);
+}
+
+void
+ws_world_open_memory(struct ws_world *world, uint64_t seed)
+{
+    *world = (struct ws_world){0};
+    scan_world_open_memory(&world->tree, seed);
+    world->root_path = strdup("/w");
+    world->store_path = strdup("/s");
+    open_handle(world);
+}
+
+void
+ws_world_open_disk(struct ws_world *world)
+{
+    *world = (struct ws_world){0};
+    scan_world_open_disk(&world->tree);
+    world->root_path = strdup(world->tree.temp_path);
+    size_t size = strlen(world->root_path) + 16;
+    world->store_path = malloc(size);
+    assert_non_null(world->store_path);
+    snprintf(world->store_path, size, "%s.store", world->root_path);
+    open_handle(world);
+}
+
+void
+ws_world_reopen(struct ws_world *world)
+{
+    firn_ws_close(world->ws);
+    firn_os_dir_close(world->tree.root);
+    check(firn_os_dir_open_path(world->tree.os, world->root_path, &world->tree.root, &world->err),
+          &world->err);
+    open_handle(world);
+}
+
+void
+ws_world_close(struct ws_world *world)
+{
+    firn_ws_close(world->ws);
+    scan_notices_deinit(&world->notices);
+    if (world->tree.temp_path != NULL) {
+        struct scan_world store = {.os = world->tree.os};
+        store.temp_path = strdup(world->store_path);
+        if (firn_os_dir_open_path(store.os, world->store_path, &store.root, NULL) == FIRN_OK) {
+            scan_world_close(&store);
+        } else {
+            free(store.temp_path);
+        }
+    }
+    scan_world_close(&world->tree);
+    free(world->root_path);
+    free(world->store_path);
+}
+
+static firn_callbacks
+callbacks(struct ws_world *world)
+{
+    uint64_t cancel_at = world->notices.cancel_at;
+    scan_notices_deinit(&world->notices);
+    world->notices = (struct scan_notices){.cancel_at = cancel_at};
+    return scan_notices_callbacks(&world->notices);
+}
+
+int
+ws_try_save(struct ws_world *world, firn_save_result *out)
+{
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result result;
+    options.threads = 2;
+    options.callbacks = callbacks(world);
+    return firn_ws_save(world->ws, &options, out == NULL ? &result : out, &world->err);
+}
+
+int
+ws_try_restore(struct ws_world *world, const char *reference, firn_restore_result *out)
+{
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    options.threads = 2;
+    options.callbacks = callbacks(world);
+    return firn_ws_restore(world->ws, reference, &options, out == NULL ? &result : out,
+                           &world->err);
+}
+
+int
+ws_try_undo(struct ws_world *world, firn_restore_result *out)
+{
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    options.threads = 2;
+    options.callbacks = callbacks(world);
+    return firn_ws_restore_undo(world->ws, &options, out == NULL ? &result : out, &world->err);
+}
+
+int
+ws_try_check(struct ws_world *world, firn_workspace_check_result *out)
+{
+    firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
+    firn_workspace_check_result result;
+    options.read_data = true;
+    options.callbacks = callbacks(world);
+    return firn_ws_check(world->ws, &options, out == NULL ? &result : out, &world->err);
+}
+
+firn_save_result
+ws_save(struct ws_world *world)
+{
+    firn_save_result result;
+    check(ws_try_save(world, &result), &world->err);
+    return result;
+}
+
+firn_restore_result
+ws_restore(struct ws_world *world, const char *reference)
+{
+    firn_restore_result result;
+    check(ws_try_restore(world, reference, &result), &world->err);
+    return result;
+}
+
+char *
+ws_dump(struct ws_world *world)
+{
+    return scan_dump_real(&world->tree, true);
+}
+
+void
+ws_assert_dump(struct ws_world *world, const char *expected)
+{
+    char *found = ws_dump(world);
+    assert_string_equal(found, expected);
+    free(found);
+}
+
+void
+ws_assert_check_clean(struct ws_world *world)
+{
+    firn_workspace_check_result result;
+    check(ws_try_check(world, &result), &world->err);
+    assert_int_equal(result.damaged, 0);
+}
