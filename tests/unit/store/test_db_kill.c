@@ -35,10 +35,20 @@ commit(struct firn_db *db, struct firn_db_keyspace *keyspace, uint64_t n)
     firn_db_batch_destroy(batch);
 }
 
-static void
-live_until_killed(struct firn_os_dir *dir, uint64_t first, int pipe_end)
+/* In the child: what it uses it opens itself, since descriptors that came through fork share their positions. */
+static struct firn_db *
+open_in_child(const struct db_support_disk *disk)
 {
-    struct firn_db *db = db_support_open(dir);
+    firn_error err;
+    struct firn_db *db;
+    DB_OK(firn_db_path_open(firn_os_default(), disk->path, &db_support_create, &db, &err));
+    return db;
+}
+
+static void
+live_until_killed(const struct db_support_disk *disk, uint64_t first, int pipe_end)
+{
+    struct firn_db *db = open_in_child(disk);
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     for (uint64_t n = first; n < first + COMMITS; n++) {
         commit(db, keyspace, n);
@@ -83,7 +93,7 @@ run_round(struct db_support_disk *disk, uint64_t first, useconds_t delay)
     assert_true(child >= 0);
     if (child == 0) {
         (void)close(ends[0]);
-        live_until_killed(disk->dir, first, ends[1]);
+        live_until_killed(disk, first, ends[1]);
     }
     (void)close(ends[1]);
     uint64_t acknowledged = first; /* commits before this number */
@@ -143,7 +153,7 @@ the_lock_of_another_process_is_named_and_goes_with_it(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct firn_db *db = db_support_open(disk.dir);
+        struct firn_db *db = open_in_child(&disk);
         if (db == NULL || write(ends[1], "x", 1) != 1) {
             _exit(1);
         }
