@@ -64,6 +64,34 @@ list(struct firn_ws_scan_worker *worker, struct firn_os_dir *dir, firn_error *er
     return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of a directory") : rc;
 }
 
+/* Asks for the kinds of entries of a directory that does not tell them; those that have none are left out. */
+static int
+find_kinds(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+           struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_ws_scan_listing *listing = &worker->listing;
+    size_t kept = 0;
+    for (size_t i = 0; i < listing->count; i++) {
+        struct firn_ws_scan_item item = listing->items[i];
+        int rc = FIRN_OK;
+        if (item.kind == FIRN_OS_UNKNOWN) {
+            struct firn_os_stat stat;
+            rc = firn_os_stat(dir, item.name.text, &stat, err);
+            item.kind = rc == FIRN_OK ? (uint8_t)stat.kind : item.kind;
+        }
+        if (rc == FIRN_OK) {
+            listing->items[kept++] = item;
+            continue;
+        }
+        rc = firn_ws_scan_report_left_out(worker, node, item.name.text, rc, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    listing->count = kept;
+    return FIRN_OK;
+}
+
 /* ---- what is left out ---- */
 
 /* What a whole listing says about the exclusion of its entries, and of its directory. */
@@ -107,30 +135,14 @@ reason_against_tagged(const struct firn_ws_scan *scan, const struct firn_ws_scan
     return firn_ws_exclude_by_tag(&entry);
 }
 
-/* Asks for the kind of an entry whose directory does not tell it. */
-static int
-find_kind(struct firn_os_dir *dir, const char *name, struct firn_ws_scan_item *item,
-          firn_error *err)
-{
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(dir, name, &stat, err);
-    item->kind = rc == FIRN_OK ? (uint8_t)stat.kind : item->kind;
-    return rc;
-}
-
 /* Whether an entry is to be worked on; otherwise it has been reported. */
 static int
 examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
-        struct signs signs, struct firn_ws_scan_item *item, bool *out_is_kept, firn_error *err)
+        struct signs signs, const struct firn_ws_scan_item *item, bool *out_is_kept,
+        firn_error *err)
 {
     const char *name = item->name.text;
     *out_is_kept = false;
-    if (item->kind == FIRN_OS_UNKNOWN) {
-        int rc = find_kind(dir, name, item, err);
-        if (rc != FIRN_OK) {
-            return firn_ws_scan_report_left_out(worker, node, name, rc, err);
-        }
-    }
     struct firn_ws_exclude_entry entry = {
         .name = item_name(item),
         .is_dir = item->kind == FIRN_OS_DIR,
@@ -239,6 +251,7 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
         goto out;
     }
     FIRN_TRY(list(worker, dir, err));
+    FIRN_TRY(find_kinds(worker, node, dir, err));
     struct signs signs = find_signs(&worker->listing);
     if (node->parent != NULL && signs.has_tag) {
         *out_reason = reason_against_tagged(worker->scan, node);

@@ -246,6 +246,10 @@ kinds_that_a_list_does_not_tell_are_looked_up(void **state)
     struct scan_world world;
     scan_world_open_memory(&world, 1);
     put_every_kind(&world);
+    scan_put_text(&world, "p/Cargo.toml/no-manifest", "");
+    scan_put_text(&world, "p/target/kept", "");
+    scan_put_text(&world, "q/Cargo.toml", "");
+    scan_put_text(&world, "q/target/left-out", "");
     firn_hash told = scan_check_equal(&world);
     firn_os_memory_set_hide_kinds(world.os, true);
     firn_hash looked_up = scan_check_equal(&world);
