@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -376,6 +377,21 @@ old_bytes_of_a_recycled_segment_are_the_end(void **state)
     firn_buf_deinit(&got);
 }
 
+/* Writes a header whose own check is right for any announced length; no record stands behind it. */
+static void
+put_false_header(uint8_t *bytes, uint64_t offset, uint32_t length)
+{
+    memset(bytes, 0, FIRN_LOG_FORMAT_RECORD_SIZE);
+    firn_store_le32(bytes + 4, length);
+    bytes[12] = 16;
+    uint8_t block[26];
+    firn_store_le64(block, 77);
+    firn_store_le64(block + 8, offset);
+    memcpy(block + 16, bytes + 4, 10);
+    uint32_t sum = firn_crc32c(0, block, sizeof block);
+    firn_store_le16(bytes + 14, (uint16_t)(sum ^ sum >> 16));
+}
+
 static void
 a_declared_length_is_not_believed(void **state)
 {
@@ -383,25 +399,38 @@ a_declared_length_is_not_believed(void **state)
     struct firn_buf got = {0};
     struct firn_log_recovery recovery;
     struct firn_log_format_record record = {.length = 40, .durable = 128, .type = 16};
-    /* A header whose own check is right announces up to 4 GiB in a file of a few hundred bytes. */
+    /* Up to 4 GiB are announced in a file of a few hundred bytes. */
     for (unsigned bit = 5; bit < 32; bit++) {
-        static uint8_t room[1 << 10];
-        struct firn_log_format_record longer = {.length = 8, .durable = 128, .type = 16};
-        uint64_t end = 128 + firn_log_format_record_room(40);
-        firn_log_format_put_record(&longer, 77, end, room);
-        firn_store_le32(room + 4, UINT32_C(1) << bit);
-        uint8_t block[26];
-        firn_store_le64(block, 77);
-        firn_store_le64(block + 8, end);
-        memcpy(block + 16, room + 4, 10);
-        uint32_t sum = firn_crc32c(0, block, sizeof block);
-        firn_store_le16(room + 14, (uint16_t)(sum ^ sum >> 16));
-        put_segment(fixture, 0, &record, firn_bytes(room, 24));
+        uint8_t tail[24] = {0};
+        put_false_header(tail, 128 + firn_log_format_record_room(40), UINT32_C(1) << bit);
+        put_segment(fixture, 0, &record, firn_bytes(tail, sizeof tail));
         assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
         assert_int_equal(recovery.record_count, 1);
         assert_true(recovery.was_cut);
     }
     firn_buf_deinit(&got);
+}
+
+/* Sixty-five thousand headers, each of which announces all the rest of the file: a search that believed them would read
+ * 32 GiB. */
+static void
+bytes_made_to_keep_the_search_busy_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { SIZE = 1 << 20 };
+    uint8_t *bytes = malloc(SIZE);
+    assert_non_null(bytes);
+    struct firn_log_format_segment segment = {.number = 1, .salt = 77, .oldest = 1};
+    firn_log_format_put_segment(&segment, bytes);
+    for (size_t at = FIRN_LOG_FORMAT_SEGMENT_SIZE; at < SIZE; at += FIRN_LOG_FORMAT_RECORD_SIZE) {
+        put_false_header(bytes + at, at, (uint32_t)(SIZE - at - FIRN_LOG_FORMAT_RECORD_SIZE));
+    }
+    log_support_put_file(fixture->dir, "closed-000001.log", firn_bytes(bytes, SIZE));
+    struct firn_buf got = {0};
+    struct firn_log_recovery recovery;
+    assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_CORRUPT);
+    firn_buf_deinit(&got);
+    free(bytes);
 }
 
 int
@@ -421,6 +450,8 @@ main(void)
         cmocka_unit_test_setup_teardown(old_bytes_of_a_recycled_segment_are_the_end, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_declared_length_is_not_believed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bytes_made_to_keep_the_search_busy_are_refused, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
