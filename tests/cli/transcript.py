@@ -130,6 +130,7 @@ def run(steps, programs, variables, folder):
         "LC_ALL": "C.UTF-8",
         "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
         "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", ""),
+        "FIRN_TEST_SEED": os.environ.get("FIRN_TEST_SEED", "1"),
         "PYTHONDONTWRITEBYTECODE": "1",
         **variables,
     }

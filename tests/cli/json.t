@@ -1,0 +1,144 @@
+Whatever goes in, the object on standard output is valid JSON and says exactly what went in.
+
+  $ cat >check.py <<'END'
+  > import json, random, subprocess, sys
+  > seed = int(sys.argv[1])
+  > print(f"seed {seed}")
+  > random.seed(seed)
+  > def some_bytes():
+  >     parts = [b"\0", b"\"", b"\\", b"/", b"\n", b"\x1b", b"\x7f", b"\xff", b"\xc3", b"\xa9", b"\xe2\x80\xae", b"\xf0\x9f\x98\x80",
+  >              b"\xed\xa0\x80", b"\xf3\xa0\x80\x81", b"\xc0\x80", b"\xf4\x90\x80\x80", b"a", "\u00e9".encode(), b"</script>", b"\xe2\x80\xa8"]
+  >     return b"".join(random.choice(parts) for _ in range(random.randrange(12)))
+  > def value_of(member, name):
+  >     if name + "_hex" in member:
+  >         value = bytes.fromhex(member[name + "_hex"])
+  >         try:
+  >             value.decode()
+  >             sys.exit("a twin in hexadecimal that is not needed")
+  >         except UnicodeDecodeError:
+  >             return value
+  >     return member[name].encode()
+  > entries = {}
+  > for _ in range(60):
+  >     key, value = some_bytes(), some_bytes()
+  >     entries[key] = value
+  >     subprocess.run(["firn", "db", "put", "--hex", "s.firn", "k", key.hex(), value.hex()], check=True)
+  > text = subprocess.run(["firn", "db", "scan", "s.firn", "k", "--json"], check=True, capture_output=True).stdout
+  > text.decode("utf-8")
+  > if any(byte < 32 or byte == 127 for byte in text[:-1]) or text[-1:] != b"\n" or "\u202e" in text.decode():
+  >     sys.exit("a control character")
+  > scanned = json.loads(text, parse_constant=lambda name: sys.exit(name))
+  > listed = [(value_of(e, "key"), value_of(e, "value")) for e in scanned["entries"]]
+  > print(listed == sorted(entries.items()), scanned["count"] == len(entries))
+  > rows = subprocess.run(["firn", "db", "scan", "s.firn", "k", "--hex"], check=True, capture_output=True).stdout.decode()
+  > print([tuple(bytes.fromhex(cell) for cell in row.split("\t")) for row in rows.split("\n")[:-1]] == listed)
+  > END
+  $ python3 check.py $FIRN_TEST_SEED
+  seed <n>
+  True True
+  True
+
+Every command prints one object, whether it succeeds or fails; nothing comes twice.
+
+  $ cat >one.py <<'END'
+  > import json, subprocess, sys
+  > def once(pairs):
+  >     names = [name for name, value in pairs]
+  >     if len(set(names)) != len(names):
+  >         sys.exit(f"a member comes twice: {names}")
+  >     return dict(pairs)
+  > for line in sys.stdin:
+  >     words = line.split()
+  >     result = subprocess.run(["firn"] + words + ["--json"], capture_output=True)
+  >     answer = json.loads(result.stdout, object_pairs_hook=once)
+  >     failed = result.returncode not in (0, 6)
+  >     if ("error" in answer) != failed or (failed and answer["error"]["exit"] != result.returncode):
+  >         print("wrong:", line, result.stdout)
+  >     print(result.returncode, " ".join(words), " ".join(answer))
+  > END
+  $ echo one >f && python3 one.py <<'END'
+  > list
+  > status
+  > show latest
+  > restore latest
+  > undo
+  > check
+  > init
+  > save -m text
+  > save
+  > list
+  > status
+  > show latest
+  > show 1 --files
+  > show 9 --files
+  > restore 1
+  > restore 1 -n
+  > restore nonsense
+  > restore 1 nothing
+  > restore 1 --to f
+  > undo
+  > check
+  > check --data
+  > list --limit x
+  > nonsense
+  > db
+  > db put s.firn k a
+  > db put s.firn k a b
+  > db get s.firn k a
+  > db get s.firn k nothing
+  > db del s.firn k a
+  > db del s.firn nothing a
+  > db scan s.firn k --limit 1
+  > db scan f k
+  > db check s.firn
+  > db check f
+  > chkp list .
+  > chkp list nothing
+  > chkp pack . f
+  > chkp pack . nothing
+  > chkp verify .
+  > chkp cat . 00
+  > version
+  > END
+  0 list checkpoints
+  3 status changes error
+  3 show latest error
+  3 restore latest changes error
+  3 undo changes error
+  0 check checkpoints packs objects bytes_read damaged notices
+  0 init workspace store created
+  0 save -m text checkpoint previous unchanged added changed removed notices
+  0 save checkpoint previous unchanged added changed removed notices
+  0 list checkpoints
+  0 status changes checkpoint added changed removed unchanged skipped notices
+  0 show latest checkpoint
+  0 show 1 --files checkpoint entries
+  3 show 9 --files error
+  0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete notices
+  0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete notices
+  2 restore nonsense changes error
+  3 restore 1 nothing changes error
+  3 restore 1 --to f changes error
+  3 undo changes error
+  0 check checkpoints packs objects bytes_read damaged notices
+  0 check --data checkpoints packs objects bytes_read damaged notices
+  2 list --limit x error
+  2 nonsense error
+  2 db error
+  2 db put s.firn k a error
+  0 db put s.firn k a b key_size value_size
+  0 db get s.firn k a key value
+  3 db get s.firn k nothing error
+  0 db del s.firn k a 
+  3 db del s.firn nothing a error
+  0 db scan s.firn k --limit 1 entries count
+  3 db scan f k error
+  0 db check s.firn damage keyspaces entries log_records damaged
+  3 db check f error
+  0 chkp list . damage objects packs count
+  3 chkp list nothing damage error
+  0 chkp pack . f objects pack count
+  3 chkp pack . nothing objects error
+  0 chkp verify . damage packs objects
+  2 chkp cat . 00 error
+  0 version version
