@@ -2,12 +2,14 @@
  *
  * unit/store: opening, locking, keyspaces, batches, cursors, closing, and every refusal on the way.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/slice.h"
 #include "db_support.h"
+#include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
@@ -729,6 +731,29 @@ opening_by_path_makes_the_last_component(void **state)
 }
 
 static void
+a_new_directory_is_durable_before_anything_is_in_it(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_os *faulty;
+    struct firn_os_dir *dir;
+    struct firn_db *db;
+    db_support_init(&support, 1);
+    DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+    firn_os_fault_set_plan(faulty, &(struct firn_os_fault_plan){.call = 1,
+                                                                .classes = FIRN_OS_FAULT_SYNCS,
+                                                                .error_number = EIO});
+    DB_FAILS(firn_db_path_open(faulty, "/store/new", &db_support_create, &db, &err), FIRN_IO,
+             "'/store'");
+    DB_OK(firn_os_dir_open_path(support.os, "/store/new", &dir, &err));
+    assert_int_equal(test_file_count(dir), 0);
+    firn_os_dir_close(dir);
+    firn_os_fault_destroy(faulty);
+    db_support_deinit(&support);
+}
+
+static void
 a_failed_sync_ends_commits_but_not_reading(void **state)
 {
     (void)state;
@@ -782,6 +807,7 @@ main(void)
         cmocka_unit_test(abandoning_takes_open_cursors_along),
         cmocka_unit_test(durability_says_what_a_power_cut_may_take),
         cmocka_unit_test(opening_by_path_makes_the_last_component),
+        cmocka_unit_test(a_new_directory_is_durable_before_anything_is_in_it),
         cmocka_unit_test(a_failed_sync_ends_commits_but_not_reading),
     };
     return cmocka_run_group_tests_name("db", tests, NULL, NULL);
