@@ -98,7 +98,9 @@ firn_arena_str(struct firn_arena *arena, const char *text, size_t size)
 {
     char *copy = take(arena, size + 1, 1);
     if (copy != NULL) {
-        memcpy(copy, text, size);
+        if (size > 0) {
+            memcpy(copy, text, size);
+        }
         copy[size] = '\0';
     }
     return copy;

@@ -26,6 +26,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "codec/hex.h"
 #include "codec/xxh3.h"
 #include "workspace/ws_apply_internal.h"
@@ -312,8 +313,7 @@ int
 firn_ws_apply_open_dir(struct firn_ws_apply *apply, const struct firn_buf *dir,
                        struct firn_os_dir **cache, struct firn_buf *cache_path, firn_error *err)
 {
-    if (*cache != NULL && cache_path->size == dir->size &&
-        memcmp(cache_path->data, dir->data, dir->size) == 0) {
+    if (*cache != NULL && firn_slice_equal(firn_buf_slice(cache_path), firn_buf_slice(dir))) {
         return FIRN_OK;
     }
     firn_os_dir_close(*cache);

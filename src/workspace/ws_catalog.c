@@ -315,9 +315,10 @@ batch_put_record(struct firn_ws_catalog *catalog, struct firn_db_batch *batch, u
     struct firn_buf value = {0};
     int rc = firn_ws_record_encode(record, &value);
     if (rc != FIRN_OK) {
-        return firn_error_no_memory(err, "a checkpoint's record");
+        rc = firn_error_no_memory(err, "a checkpoint's record");
+    } else {
+        rc = firn_db_batch_put(batch, catalog->checkpoints, key, firn_buf_slice(&value), err);
     }
-    rc = firn_db_batch_put(batch, catalog->checkpoints, key, firn_buf_slice(&value), err);
     if (rc == FIRN_OK) {
         rc = firn_db_batch_put(batch, catalog->unpacked, key, firn_bytes(NULL, 0), err);
     }

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "os/os_memory.h"
 #include "ws_support.h"
 
 static void
@@ -59,6 +60,17 @@ ws_world_open_disk(struct ws_world *world)
     assert_non_null(world->store_path);
     snprintf(world->store_path, size, "%s.store", world->root_path);
     open_handle(world);
+}
+
+void
+ws_world_clone(const struct ws_world *from, struct ws_world *out)
+{
+    *out = (struct ws_world){0};
+    check(firn_os_memory_clone(from->tree.os, &out->tree.os, &out->err), &out->err);
+    check(firn_os_dir_open_path(out->tree.os, "/w", &out->tree.root, &out->err), &out->err);
+    out->root_path = strdup("/w");
+    out->store_path = strdup("/s");
+    open_handle(out);
 }
 
 void

@@ -24,6 +24,8 @@ void ws_world_open_memory(struct ws_world *world, uint64_t seed);
 void ws_world_open_disk(struct ws_world *world);
 /* Removes everything. */
 void ws_world_close(struct ws_world *world);
+/* A world of its own with the same machine state; memory only. */
+void ws_world_clone(const struct ws_world *from, struct ws_world *out);
 /* After a power cut or a change of the seam: handles anew. */
 void ws_world_reopen(struct ws_world *world);
 
