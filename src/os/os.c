@@ -63,10 +63,10 @@ two_names_error(firn_error *err, int error_number, const char *verb, struct firn
     if (err == NULL) {
         return firn_error_code_of_errno(error_number);
     }
-    char from_path[FIRN_OS_PATH_TEXT_SIZE];
-    char to_path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(from_dir, from, from_path);
-    firn_os_path_text(to_dir, to, to_path);
+    char from_path[FIRN_OS_PATH_HALF_TEXT_SIZE];
+    char to_path[FIRN_OS_PATH_HALF_TEXT_SIZE];
+    firn_os_path_text(from_dir, from, from_path, sizeof from_path);
+    firn_os_path_text(to_dir, to, to_path, sizeof to_path);
     return firn_error_set_errno(err, error_number, "could not %s '%s' %s '%s'", verb, from_path,
                                 joint, to_path);
 }
@@ -262,7 +262,7 @@ attribute_result(firn_error *err, int error_number, const char *verb, struct fir
         return error_number == ENODATA ? FIRN_NOT_FOUND : firn_error_code_of_errno(error_number);
     }
     char path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(node_dir(node), node_name(node), path);
+    firn_os_path_text(node_dir(node), node_name(node), path, sizeof path);
     (void)firn_error_set_errno(err, error_number, "could not %s attribute '%s' of '%s'", verb,
                                attribute, path);
     if (error_number == ENODATA) {

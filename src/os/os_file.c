@@ -39,7 +39,7 @@ open_error(firn_error *err, int error_number, const struct firn_os_dir *dir, con
         return firn_os_path_error(err, error_number, "open", dir, name);
     }
     char path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(dir, name, path);
+    firn_os_path_text(dir, name, path, sizeof path);
     return firn_error_set(err, FIRN_INVALID, "cannot open '%s': not a regular file", path);
 }
 
@@ -114,7 +114,7 @@ transfer_error(firn_error *err, int error_number, const char *verb, const struct
         return firn_error_code_of_errno(error_number);
     }
     char path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(file->dir, file->name, path);
+    firn_os_path_text(file->dir, file->name, path, sizeof path);
     return firn_error_set_errno(err, error_number, "could not %s '%s' at offset %" PRIu64, verb,
                                 path, offset);
 }
@@ -162,9 +162,11 @@ firn_os_file_read_exact(struct firn_os_file *file, uint64_t offset, void *data, 
     if (rc != FIRN_OK || got == size) {
         return rc;
     }
+    char path[FIRN_OS_PATH_TEXT_SIZE];
+    firn_os_path_text(file->dir, file->name, path, sizeof path);
     return firn_error_set(err, FIRN_CORRUPT,
                           "'%s' ends at offset %" PRIu64 ": expected %zu bytes at offset %" PRIu64,
-                          firn_os_file_path(file), offset + got, size, offset);
+                          path, offset + got, size, offset);
 }
 
 int
@@ -260,8 +262,9 @@ firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind, firn_e
     if (error_number != EAGAIN) {
         return file_error(err, error_number, "lock", file);
     }
-    return firn_error_set(err, FIRN_BUSY, "could not lock '%s': it is locked already",
-                          firn_os_file_path(file));
+    char path[FIRN_OS_PATH_TEXT_SIZE];
+    firn_os_path_text(file->dir, file->name, path, sizeof path);
+    return firn_error_set(err, FIRN_BUSY, "could not lock '%s': it is locked already", path);
 }
 
 void

@@ -11,7 +11,7 @@
  * flushed, in any order, and a tree comes out that a real disk could hold:
  *
  * (I1) What media leads to, and cache leads to as well, media leads to after any flush: if the change takes its last
- *      durable name, one of its new names becomes durable too.
+ *      name that media leads to, one of its new names becomes durable too, with the directories above it.
  * (I2) On media a directory has at most one name, and never lies below itself: before a directory's new name becomes
  *      durable its new parents are brought to their present places, afterwards its old name goes.
  *      A directory is gone from media only after all that was moved out of it before it was removed.
@@ -345,6 +345,20 @@ was_removed(const struct firn_os_memory_inode *inode)
     return inode->kind == FIRN_OS_DIR && inode->cache_names == NULL;
 }
 
+/* Whether media leads to it from the root. */
+static bool
+is_on_media(const struct firn_os_memory_inode *inode)
+{
+    if (inode == inode->fs->root) {
+        return true;
+    }
+    const struct firn_os_memory_entry *entry = inode->media_names;
+    while (entry != NULL && !is_on_media(entry->dir)) {
+        entry = entry->media_next;
+    }
+    return entry != NULL;
+}
+
 /* Brings a directory and all its parents to their present places on media. */
 static void
 flush_parents(struct firn_os_memory_inode *dir)
@@ -394,7 +408,7 @@ firn_os_memory_tree_flush_entry(struct firn_os_memory_entry *entry)
     if (before != NULL && was_removed(before)) {
         firn_os_memory_tree_flush_dir(before);
     }
-    if (before != NULL && before->media_names == NULL && before->cache_names != NULL) {
+    if (before != NULL && before->cache_names != NULL && !is_on_media(before)) {
         struct firn_os_memory_entry *new_name = before->cache_names;
         flush_parents(new_name->dir);
         firn_os_memory_tree_flush_entry(new_name);

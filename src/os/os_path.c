@@ -231,18 +231,18 @@ firn_os_path_of_file(struct firn_os_file *file)
 }
 
 void
-firn_os_path_text(const struct firn_os_dir *dir, const char *name, char out[FIRN_OS_PATH_TEXT_SIZE])
+firn_os_path_text(const struct firn_os_dir *dir, const char *name, char *out, size_t size)
 {
-    char *end = out + FIRN_OS_PATH_TEXT_SIZE - 1;
+    char *end = out + size - 1;
     struct backward_text text = {out + 3, end, false};
     visit_backwards(dir, name, put_before, &text);
     if (text.cut) {
         text.at -= 3;
         memcpy(text.at, "...", 3);
     }
-    size_t size = (size_t)(end - text.at);
-    memmove(out, text.at, size);
-    out[size] = '\0';
+    size_t used = (size_t)(end - text.at);
+    memmove(out, text.at, used);
+    out[used] = '\0';
 }
 
 int
@@ -253,6 +253,6 @@ firn_os_path_error(firn_error *err, int error_number, const char *verb,
         return firn_error_code_of_errno(error_number);
     }
     char path[FIRN_OS_PATH_TEXT_SIZE];
-    firn_os_path_text(dir, name, path);
+    firn_os_path_text(dir, name, path, sizeof path);
     return firn_error_set_errno(err, error_number, "could not %s '%s'", verb, path);
 }

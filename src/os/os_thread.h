@@ -4,7 +4,8 @@
  *
  * Background work is a job. In production jobs run on the threads of a pool. In simulation nothing runs beside
  * anything: submitted jobs wait in a queue, and whoever waits (for a condition, for a pool to drain) runs the next one,
- * picked by the seed, inline on its own stack. A wait with nothing left to run is a deadlock and is reported as such
+ * picked by the seed among those that the threads of a pool could be working on, inline on its own stack. So a pool of
+ * one thread runs its jobs in order here as there. A wait for a condition ends only when it was signalled. A wait with nothing left to run is a deadlock and is reported as such
  * (CHECK). So a job must never wait for something that only a job submitted earlier and now suspended beneath it on
  * the stack can do; jobs that wait for nothing are always safe.
  *

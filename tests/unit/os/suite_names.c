@@ -383,7 +383,8 @@ beneath_goes_down_any_depth_and_never_through_a_link(void **state)
     TEST_OK(firn_buf_append_str(&path, "/further"), &err);
     assert_int_equal(firn_os_dir_open_beneath(suite->dir, firn_buf_text(&path), &opened, &err),
                      FIRN_NOT_FOUND);
-    assert_int_equal(strlen(err.text) < FIRN_ERROR_TEXT_SIZE, 1);
+    assert_non_null(strstr(err.text, "could not open directory '...ccc")); /* cut at the front */
+    assert_non_null(strstr(err.text, "ccc/link/further'"));
     TEST_OK(firn_os_dir_open_beneath(suite->dir, "", &opened, &err), &err);
     assert_true(test_os_has(opened, "top"));
     assert_string_equal(firn_os_dir_path(opened), firn_os_dir_path(suite->dir));
