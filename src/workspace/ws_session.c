@@ -11,6 +11,9 @@
  * released: so a save of two million objects never holds both (I2). The first commit holds the pack's own entry: no
  * index entry ever names a pack that the list does not have (I3).
  *
+ * Directories lie in frames of their own, apart from contents: to walk a tree, few frames have to be decoded, and the
+ * contents of files compress better side by side.
+ *
  * Threads: lanes are one thread's each; begin, commit and end are for one thread while no lane is open.
  */
 #include "base/check.h"
@@ -29,7 +32,8 @@ struct firn_ws_session {
 
 struct firn_ws_session_lane {
     struct firn_ws_session *session;
-    struct firn_packfile_lane *lane;
+    struct firn_packfile_lane *contents;
+    struct firn_packfile_lane *trees; /* and records */
 };
 
 /* The folder of packs, made at the first save. */
@@ -98,13 +102,14 @@ firn_ws_session_lane_open(struct firn_ws_session *session, struct firn_ws_sessio
         return firn_error_no_memory(err, "a save");
     }
     lane->session = session;
-    int rc = firn_packfile_lane_create(session->writer, &lane->lane, err);
-    if (rc != FIRN_OK) {
-        firn_free(lane);
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(firn_packfile_lane_create(session->writer, &lane->contents, err));
+    FIRN_TRY(firn_packfile_lane_create(session->writer, &lane->trees, err));
     *out = lane;
     return FIRN_OK;
+out:
+    FIRN_IGNORE(firn_ws_session_lane_close(lane, false, NULL));
+    return rc;
 }
 
 int
@@ -113,8 +118,14 @@ firn_ws_session_lane_close(struct firn_ws_session_lane *lane, bool keep, firn_er
     if (lane == NULL) {
         return FIRN_OK;
     }
-    int rc = keep ? firn_packfile_lane_flush(lane->lane, err) : FIRN_OK;
-    firn_packfile_lane_destroy(lane->lane);
+    int rc = FIRN_OK;
+    if (keep) {
+        FIRN_TRY(firn_packfile_lane_flush(lane->contents, err));
+        FIRN_TRY(firn_packfile_lane_flush(lane->trees, err));
+    }
+out:
+    firn_packfile_lane_destroy(lane->contents);
+    firn_packfile_lane_destroy(lane->trees);
     firn_free(lane);
     return rc;
 }
@@ -138,7 +149,9 @@ firn_ws_session_lane_add(struct firn_ws_session_lane *lane, enum firn_packfile_k
     if (rc != FIRN_OK || is_stored) {
         return rc;
     }
-    return firn_packfile_lane_add(lane->lane, kind, hash, content, out_is_new, err);
+    bool is_content = kind == FIRN_PACKFILE_BLOB || kind == FIRN_PACKFILE_PIECES;
+    return firn_packfile_lane_add(is_content ? lane->contents : lane->trees, kind, hash, content,
+                                  out_is_new, err);
 }
 
 uint64_t
