@@ -102,7 +102,8 @@ FIRN_MUST_CHECK int firn_os_remove_dir(struct firn_os_dir *dir, const char *name
 
 enum firn_os_rename_mode {
     FIRN_OS_RENAME_REPLACE,
-    FIRN_OS_RENAME_NO_REPLACE, /* FIRN_EXISTS if the new name is taken */
+    FIRN_OS_RENAME_NO_REPLACE, /* FIRN_EXISTS if the new name is taken; FIRN_UNSUPPORTED for a directory where the
+                                  file system cannot */
     FIRN_OS_RENAME_EXCHANGE /* both names must exist; FIRN_UNSUPPORTED where the file system cannot */
 };
 FIRN_MUST_CHECK int firn_os_rename(struct firn_os_dir *from_dir, const char *from,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_posix.h: what the files of the posix implementation share, and its switch for tests.
+ * os/os_posix.h: what the files of the posix implementation share, and its switches for tests.
  *
  * Each function does what the entry of the same name in os_ops.h asks, by Linux system calls.
  */
@@ -41,6 +41,8 @@ firn_os_posix_file_fd(const struct firn_os_file *file)
 
 /* For tests: with false, dir_open_beneath goes component by component as on a kernel without openat2. */
 void firn_os_posix_dir_use_openat2(bool use);
+/* For tests: with false, renames have no flags, as on a file system that knows none. */
+void firn_os_posix_name_use_renameat2(bool use);
 
 /* os_posix_dir.c */
 int firn_os_posix_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir);

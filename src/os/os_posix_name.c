@@ -17,6 +17,15 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* Relaxed: only tests change it, while no other thread runs. */
+static atomic_bool renameat2_works = true;
+
+void
+firn_os_posix_name_use_renameat2(bool use)
+{
+    atomic_store_explicit(&renameat2_works, use, memory_order_relaxed);
+}
+
 int
 firn_os_posix_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode)
 {
@@ -50,28 +59,32 @@ link_and_remove(int from_fd, const char *from, int to_fd, const char *to)
     return 0;
 }
 
+/* renameat2 with one of its flags. EINVAL or ENOSYS where the file system or the kernel does not know it. */
+static int
+rename_with(int from_fd, const char *from, int to_fd, const char *to, unsigned flag)
+{
+    if (!atomic_load_explicit(&renameat2_works, memory_order_relaxed)) {
+        return ENOSYS;
+    }
+    return renameat2(from_fd, from, to_fd, to, flag) == 0 ? 0 : errno;
+}
+
 int
 firn_os_posix_name_rename(struct firn_os_dir *from_dir, const char *from,
                           struct firn_os_dir *to_dir, const char *to, enum firn_os_rename_mode mode)
 {
     int from_fd = firn_os_posix_dir_fd(from_dir);
     int to_fd = firn_os_posix_dir_fd(to_dir);
-    switch (mode) {
-    case FIRN_OS_RENAME_REPLACE:
+    if (mode == FIRN_OS_RENAME_REPLACE) {
         return renameat(from_fd, from, to_fd, to) == 0 ? 0 : errno;
-    case FIRN_OS_RENAME_NO_REPLACE:
-        if (renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0) {
-            return 0;
-        }
-        return errno == EINVAL || errno == ENOSYS ? link_and_remove(from_fd, from, to_fd, to)
-                                                  : errno;
-    case FIRN_OS_RENAME_EXCHANGE:
-        if (renameat2(from_fd, from, to_fd, to, RENAME_EXCHANGE) == 0) {
-            return 0;
-        }
-        return errno == EINVAL || errno == ENOSYS ? EOPNOTSUPP : errno;
     }
-    return EINVAL;
+    bool exchange = mode == FIRN_OS_RENAME_EXCHANGE;
+    int error_number =
+        rename_with(from_fd, from, to_fd, to, exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE);
+    if (error_number != EINVAL && error_number != ENOSYS) {
+        return error_number;
+    }
+    return exchange ? EOPNOTSUPP : link_and_remove(from_fd, from, to_fd, to);
 }
 
 int

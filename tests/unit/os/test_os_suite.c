@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os: the same suite over the real disk, with and without openat2, and over the machine in memory, and over
+ * unit/os: the same suite over the real disk, with and without openat2 and renameat2, and over the machine in memory, and over
  * each through an implementation that could make calls fail but does not. Each test works in an empty directory and leaks nothing.
  */
 #include "suite.h"
@@ -37,6 +37,7 @@ static int
 setup_by_hand(void **state)
 {
     firn_os_posix_dir_use_openat2(false);
+    firn_os_posix_name_use_renameat2(false);
     return setup_posix(state);
 }
 
@@ -44,6 +45,7 @@ static int
 teardown_by_hand(void **state)
 {
     firn_os_posix_dir_use_openat2(true);
+    firn_os_posix_name_use_renameat2(true);
     return teardown_posix(state);
 }
 
@@ -138,7 +140,7 @@ main(void)
 {
     (void)umask(022);
     return run_suite("os: posix", setup_posix, teardown_posix) +
-           run_suite("os: posix without openat2", setup_by_hand, teardown_by_hand) +
+           run_suite("os: posix without openat2 and renameat2", setup_by_hand, teardown_by_hand) +
            run_suite("os: memory", setup_memory, teardown_memory) +
            run_suite("os: fault over memory", setup_fault, teardown_fault) +
            run_suite("os: fault over posix", setup_fault_over_posix, teardown_fault_over_posix);
