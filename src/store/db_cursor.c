@@ -30,6 +30,8 @@ struct firn_db_cursor {
     struct firn_db_cursor *prev_open;
     uint64_t sequence; /* the newest that is seen */
     struct firn_memtable_cursor at;
+    struct firn_memtable_cursor before; /* with has_before: the last version before at's key */
+    bool has_before;
     bool is_valid;
     bool has_upper;
     struct firn_buf lower;
@@ -209,28 +211,38 @@ settle_forward(struct firn_db_cursor *cursor)
                          firn_slice_compare(at->entry.key, firn_buf_slice(&cursor->upper)) < 0);
 }
 
-/* From any version of a key that is seen: to the newest one of that key that is. */
+/* From any version of a key that is seen: to the newest one of that key that is. The step that found out is kept. */
 static void
 to_newest_seen(struct firn_db_cursor *cursor)
 {
     struct firn_memtable_cursor *at = &cursor->at;
     const firn_slice key = at->entry.key;
     for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
-        struct firn_memtable_cursor before = *at;
-        firn_memtable_cursor_prev(&before);
-        if (!before.is_valid || before.entry.sequence > cursor->sequence ||
-            !firn_slice_equal(before.entry.key, key)) {
+        cursor->before = *at;
+        firn_memtable_cursor_prev(&cursor->before);
+        if (!cursor->before.is_valid || !firn_slice_equal(cursor->before.entry.key, key)) {
+            cursor->has_before = true;
             return;
         }
-        *at = before;
+        if (cursor->before.entry.sequence > cursor->sequence) {
+            return;
+        }
+        *at = cursor->before;
     }
     firn_memtable_cursor_seek(at, key, cursor->sequence);
 }
 
-/* Moves `at` before all versions of the key it stands on. */
+/* Moves `at` before all versions of the key it stands on. Versions that were added since `before` was found are newer
+ * than what the cursor sees. */
 static void
-skip_key_back(struct firn_memtable_cursor *at)
+skip_key_back(struct firn_db_cursor *cursor)
 {
+    struct firn_memtable_cursor *at = &cursor->at;
+    if (cursor->has_before) {
+        *at = cursor->before;
+        cursor->has_before = false;
+        return;
+    }
     const firn_slice key = at->entry.key;
     for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
         firn_memtable_cursor_prev(at);
@@ -253,7 +265,7 @@ settle_back(struct firn_db_cursor *cursor)
                 break;
             }
         }
-        skip_key_back(at);
+        skip_key_back(cursor);
     }
     cursor->is_valid =
         at->is_valid && firn_slice_compare(at->entry.key, firn_buf_slice(&cursor->lower)) >= 0;
@@ -264,6 +276,7 @@ firn_db_cursor_seek(struct firn_db_cursor *cursor, firn_slice key, firn_error *e
 {
     (void)err;
     firn_slice lower = firn_buf_slice(&cursor->lower);
+    cursor->has_before = false;
     firn_memtable_cursor_seek(&cursor->at, firn_slice_compare(key, lower) < 0 ? lower : key,
                               cursor->sequence);
     settle_forward(cursor);
@@ -275,6 +288,7 @@ firn_db_cursor_seek_before(struct firn_db_cursor *cursor, firn_slice key, firn_e
 {
     (void)err;
     firn_slice upper = firn_buf_slice(&cursor->upper);
+    cursor->has_before = false;
     bool is_beyond = cursor->has_upper && firn_slice_compare(key, upper) > 0;
     firn_memtable_cursor_seek_before(&cursor->at, is_beyond ? upper : key, UINT64_MAX);
     settle_back(cursor);
@@ -293,6 +307,7 @@ firn_db_cursor_last(struct firn_db_cursor *cursor, firn_error *err)
     if (cursor->has_upper) {
         return firn_db_cursor_seek_before(cursor, firn_buf_slice(&cursor->upper), err);
     }
+    cursor->has_before = false;
     firn_memtable_cursor_last(&cursor->at);
     settle_back(cursor);
     return FIRN_OK;
@@ -310,6 +325,7 @@ firn_db_cursor_next(struct firn_db_cursor *cursor, firn_error *err)
     if (!cursor->is_valid) {
         return refuse_invalid(err);
     }
+    cursor->has_before = false;
     skip_key(&cursor->at);
     settle_forward(cursor);
     return FIRN_OK;
@@ -321,7 +337,7 @@ firn_db_cursor_prev(struct firn_db_cursor *cursor, firn_error *err)
     if (!cursor->is_valid) {
         return refuse_invalid(err);
     }
-    skip_key_back(&cursor->at);
+    skip_key_back(cursor);
     settle_back(cursor);
     return FIRN_OK;
 }

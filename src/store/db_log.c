@@ -3,9 +3,9 @@
  * store/db_log.c: the store's log: its name, its options, and reading it beside a writer.
  *
  * A reader takes no lock. The log itself tells a record that is being appended at this moment from damage; but where the
- * writer removes a segment that the reader still needed, reading ends with FIRN_BUSY. Then it begins anew, a bounded
- * number of times. A commit is one record, so whatever prefix of the records a reader gets, it is a state that the
- * store had.
+ * writer removes a segment that the reader still needed, reading ends with FIRN_BUSY, or with FIRN_NOT_FOUND if no trace
+ * is left. Then it begins anew, a bounded number of times. A commit is one record, so whatever prefix of the records a
+ * reader gets, it is a state that the store had.
  *
  * A handle of a directory can be listed by one thread at a time, and any thread may check a store: so each reading has a
  * handle of its own.
@@ -43,6 +43,13 @@ firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                           firn_os_dir_path(dir), name, position.offset, what);
 }
 
+/* Whether the writer may have removed what the reader was after. */
+static bool
+has_moved_on(int rc)
+{
+    return rc == FIRN_BUSY || rc == FIRN_NOT_FOUND;
+}
+
 int
 firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visitor,
                  firn_error *err)
@@ -54,7 +61,7 @@ firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visi
         return rc;
     }
     rc = FIRN_BUSY;
-    for (unsigned attempt = 0; rc == FIRN_BUSY && attempt < ATTEMPTS_MAX; attempt++) {
+    for (unsigned attempt = 0; has_moved_on(rc) && attempt < ATTEMPTS_MAX; attempt++) {
         struct firn_log *log = NULL;
         if (attempt > 0) {
             firn_os_sleep_ns(firn_os_dir_os(dir), PAUSE_NS);

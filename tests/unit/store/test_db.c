@@ -4,11 +4,13 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/slice.h"
 #include "db_support.h"
+#include "log/log.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
@@ -238,6 +240,106 @@ collect_name(void *ctx, const char *name)
     return strcmp(name, "stop") == 0 ? FIRN_CANCELLED : FIRN_OK;
 }
 
+/* ---- a log that moves on beneath a reader ---- */
+
+static int
+pass_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+            firn_error *err)
+{
+    (void)ctx;
+    (void)type;
+    (void)record;
+    (void)position;
+    (void)err;
+    return FIRN_OK;
+}
+
+#define CREATE_K(sequence) sequence "\0\0\0\0\0\0\0\0\1\0\1\1k\1\1"
+#define PUT_K(sequence, value) sequence "\0\0\0\0\0\0\0\0\1\1\1\1a\1" value
+
+static void
+append_text(struct firn_log *log, const char *bytes, size_t size)
+{
+    firn_error err;
+    const firn_slice record = firn_bytes(bytes, size);
+    DB_OK(firn_log_append(log, FIRN_LOG_TYPE_USER, &record, 1, NULL, &err));
+}
+#define APPEND(log, text) append_text((log), (text), sizeof(text) - 1)
+
+struct moving {
+    struct firn_log *log;
+    unsigned moves_left;
+    char sequence;
+};
+
+/* When the reader goes on to a second segment, all that it has seen is replaced. */
+static void
+move_on(void *ctx, const struct firn_os_fault_call *call)
+{
+    struct moving *moving = ctx;
+    firn_error err;
+    uint64_t newest = firn_log_end(moving->log).segment;
+    char name[32];
+    (void)snprintf(name, sizeof name, "wal-%06llu.log", (unsigned long long)newest);
+    if (moving->moves_left == 0 || strcmp(call->operation, "file_open") != 0 ||
+        call->name == NULL || strcmp(call->name, name) != 0 || newest % 2 == 1) {
+        return;
+    }
+    moving->moves_left--;
+    DB_OK(firn_log_rotate(moving->log, &err));
+    DB_OK(firn_log_remove_before(moving->log, newest + 1, &err));
+    char create[] = CREATE_K("x");
+    char put[] = PUT_K("x", "n");
+    create[0] = ++moving->sequence;
+    append_text(moving->log, create, sizeof create - 1);
+    DB_OK(firn_log_rotate(moving->log, &err));
+    put[0] = ++moving->sequence;
+    put[sizeof put - 2] = (char)('0' + moving->moves_left);
+    append_text(moving->log, put, sizeof put - 1);
+}
+
+static void
+a_reader_begins_anew_when_the_log_moves_on(void **state)
+{
+    (void)state;
+    firn_error err;
+    static const unsigned counts[] = {0, 1, 2, 3, 5, 8, 13, 1000};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        unsigned moves = counts[i];
+        struct db_support support;
+        struct firn_os *watched;
+        struct firn_os_dir *dir;
+        struct moving moving = {.moves_left = moves, .sequence = 2};
+        const struct firn_log_options options = {.prefix = "wal"};
+        db_support_init(&support, 1);
+        firn_db_abandon(db_support_open(support.dir));
+        DB_OK(firn_log_open(support.dir, &options, pass_record, NULL, &moving.log, NULL, &err));
+        APPEND(moving.log, CREATE_K("\1"));
+        DB_OK(firn_log_rotate(moving.log, &err));
+        APPEND(moving.log, PUT_K("\2", "v"));
+        DB_OK(firn_os_fault_create(support.os, &watched, &err));
+        DB_OK(firn_os_dir_open_path(watched, "/store", &dir, &err));
+        firn_os_fault_set_hook(watched, move_on, &moving);
+        struct firn_db *db;
+        int rc = firn_db_open(dir, &db_support_read_only, &db, &err);
+        if (moves == 1000) {
+            /* There is an end to patience. */
+            assert_true(rc == FIRN_BUSY || rc == FIRN_CORRUPT);
+            assert_true(moving.moves_left > 900);
+        } else {
+            DB_OK(rc);
+            struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+            assert_string_equal(db_support_get(keyspace, "a"), moves == 0 ? "v" : "0");
+            assert_int_equal(moving.moves_left, 0);
+        }
+        firn_db_abandon(db);
+        firn_log_abandon(moving.log);
+        firn_os_dir_close(dir);
+        firn_os_fault_destroy(watched);
+        db_support_deinit(&support);
+    }
+}
+
 static void
 keyspaces_have_names_and_are_listed_in_order(void **state)
 {
@@ -448,6 +550,40 @@ limits_are_refused_and_what_is_inside_comes_back(void **state)
     }
     DB_OK(firn_db_close(db, &err));
     firn_free(bytes);
+    db_support_deinit(&support);
+}
+
+static void
+a_batch_ends_at_its_limit(void **state)
+{
+    (void)state;
+    if (getenv("FIRN_TEST_LONG") == NULL) {
+        return; /* takes a second and a gigabyte */
+    }
+    firn_error err;
+    struct db_support support;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    uint8_t *bytes = firn_alloc_zeroed(FIRN_VALUE_SIZE_MAX);
+    struct firn_db_batch *batch;
+    assert_non_null(bytes);
+    DB_OK(firn_db_batch_create(&batch, &err));
+    const firn_slice largest = firn_bytes(bytes, FIRN_VALUE_SIZE_MAX);
+    DB_OK(firn_db_batch_put(batch, keyspace, firn_str("a"), largest, &err));
+    DB_FAILS(firn_db_batch_put(batch, keyspace, firn_str("b"), largest, &err), FIRN_LIMIT,
+             "more than 536870912 bytes");
+    assert_int_equal(firn_db_batch_count(batch), 1);
+    DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_OS, &err));
+    firn_db_batch_destroy(batch);
+    firn_db_abandon(db);
+    db = db_support_open(support.dir);
+    struct firn_buf out = {0};
+    DB_OK(firn_db_get(db_support_keyspace(db, "k"), firn_str("a"), &out, &err));
+    assert_true(firn_slice_equal(firn_buf_slice(&out), largest));
+    firn_buf_deinit(&out);
+    firn_free(bytes);
+    DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
 }
 
@@ -796,11 +932,13 @@ main(void)
         cmocka_unit_test(an_unfinished_creation_is_begun_anew),
         cmocka_unit_test(one_writer_at_a_time_and_the_loser_learns_who),
         cmocka_unit_test(a_reader_sees_its_moment_and_changes_nothing),
+        cmocka_unit_test(a_reader_begins_anew_when_the_log_moves_on),
         cmocka_unit_test(keyspaces_have_names_and_are_listed_in_order),
         cmocka_unit_test(many_keyspaces_keep_apart),
         cmocka_unit_test(a_batch_is_one_commit_and_its_last_word_counts),
         cmocka_unit_test(a_batch_belongs_to_one_store),
         cmocka_unit_test(limits_are_refused_and_what_is_inside_comes_back),
+        cmocka_unit_test(a_batch_ends_at_its_limit),
         cmocka_unit_test(cursors_keep_to_their_bounds_both_ways),
         cmocka_unit_test(cursors_seek_and_turn_and_keep_their_view),
         cmocka_unit_test(bounds_hold_for_seeks_too),
