@@ -3,7 +3,7 @@
  * workspace/ws_apply.c: from one tree to another on disk, in passes.
  *
  *   plan     tells and counts the changes, refuses what is in the way                    (ws_apply_plan.c)
- *   verify   reads and verifies every object that is needed                              (ws_apply_plan.c)
+ *   verify   reads and verifies every object that is needed                              (ws_apply_verify.c)
  *   stage    writes new files and directories under temporary names beside their targets (ws_apply_stage.c)
  *   sync     everything staged is durable
  *   swap     checks that nothing was touched meanwhile; renames; deletes; sets metadata   (ws_apply_swap.c)
@@ -144,7 +144,7 @@ firn_ws_apply_run(struct firn_ws_apply *apply, firn_error *err)
         rc = firn_os_dir_sync_filesystem(apply->options.root, err);
     }
     if (rc != FIRN_OK) {
-        firn_ws_apply_unstage(apply);
+        firn_ws_apply_stage_undo(apply);
         return rc;
     }
     rc = firn_ws_apply_swap(apply, err);

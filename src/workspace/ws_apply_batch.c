@@ -38,7 +38,7 @@ struct batch {
 };
 
 firn_slice
-firn_ws_apply_link_of(struct firn_ws_apply *apply, const struct firn_tree_entry *entry)
+firn_ws_apply_batch_link_of(struct firn_ws_apply *apply, const struct firn_tree_entry *entry)
 {
     struct firn_ws_filter *filter = apply->options.filter;
     if (entry->hard_link.size > 0 && filter != NULL &&
@@ -156,7 +156,7 @@ collect(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     struct item *item = &batch->items[batch->count];
     item->path = change->path;
     item->entry = *change->after;
-    item->entry.hard_link = firn_ws_apply_link_of(apply, change->after);
+    item->entry.hard_link = firn_ws_apply_batch_link_of(apply, change->after);
     if (!copy_slice(&batch->arena, &item->path) || !copy_slice(&batch->arena, &item->entry.name) ||
         !copy_slice(&batch->arena, &item->entry.target) ||
         !copy_slice(&batch->arena, &item->entry.xattrs) ||
@@ -214,10 +214,10 @@ destroy_batch(struct batch *batch)
 }
 
 int
-firn_ws_apply_batches(struct firn_ws_apply *apply, const char *phase,
-                      int (*work)(struct firn_ws_apply_worker *worker, firn_slice path,
-                                  const struct firn_tree_entry *entry, firn_error *err),
-                      firn_error *err)
+firn_ws_apply_batch_run(struct firn_ws_apply *apply, const char *phase,
+                        int (*work)(struct firn_ws_apply_worker *worker, firn_slice path,
+                                    const struct firn_tree_entry *entry, firn_error *err),
+                        firn_error *err)
 {
     apply->progress = (firn_progress){.phase = phase,
                                       .files_total = apply->counts.added + apply->counts.changed,

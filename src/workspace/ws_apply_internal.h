@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_apply_internal.h: what the passes of an apply share. The passes: ws_apply_plan.c looks, ws_apply_stage.c
- * writes beside, ws_apply_swap.c puts in place and removes; ws_apply_batch.c runs one pass on several threads.
+ * workspace/ws_apply_internal.h: what the passes of an apply share. The passes: ws_apply_plan.c and ws_apply_verify.c look,
+ * ws_apply_stage.c writes beside, ws_apply_swap.c puts in place and removes; ws_apply_batch.c runs one pass on several threads.
  */
 #ifndef FIRN_WORKSPACE_WS_APPLY_INTERNAL_H
 #define FIRN_WORKSPACE_WS_APPLY_INTERNAL_H
@@ -107,12 +107,13 @@ struct firn_ws_apply_worker {
 /* Collects the changes that need content and hands them, a batch at a time, to work on several threads. An entry whose
  * hard link names a path that a filter leaves out comes without it: it is a file of its own then. */
 FIRN_MUST_CHECK int
-firn_ws_apply_batches(struct firn_ws_apply *apply, const char *phase,
-                      int (*work)(struct firn_ws_apply_worker *worker, firn_slice path,
-                                  const struct firn_tree_entry *entry, firn_error *err),
-                      firn_error *err);
+firn_ws_apply_batch_run(struct firn_ws_apply *apply, const char *phase,
+                        int (*work)(struct firn_ws_apply_worker *worker, firn_slice path,
+                                    const struct firn_tree_entry *entry, firn_error *err),
+                        firn_error *err);
 /* The name that an entry shall be linked to, or an empty slice. */
-firn_slice firn_ws_apply_link_of(struct firn_ws_apply *apply, const struct firn_tree_entry *entry);
+firn_slice firn_ws_apply_batch_link_of(struct firn_ws_apply *apply,
+                                       const struct firn_tree_entry *entry);
 
 /* Opens the directory of a place, or keeps the one that is open if it is the same. */
 FIRN_MUST_CHECK int firn_ws_apply_open_dir(struct firn_ws_apply *apply, const struct firn_buf *dir,
@@ -129,7 +130,7 @@ void firn_ws_apply_notice(struct firn_ws_apply *apply, firn_notice_kind kind, fi
 
 FIRN_MUST_CHECK int firn_ws_apply_stage(struct firn_ws_apply *apply, firn_error *err);
 /* Removes what stage made. Best effort. */
-void firn_ws_apply_unstage(struct firn_ws_apply *apply);
+void firn_ws_apply_stage_undo(struct firn_ws_apply *apply);
 FIRN_MUST_CHECK int firn_ws_apply_swap(struct firn_ws_apply *apply, firn_error *err);
 
 #endif

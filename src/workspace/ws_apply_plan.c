@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_apply_plan.c: the passes that only read.
+ * workspace/ws_apply_plan.c: the pass that looks what there is to do.
  *
- * Plan tells each change to the caller and looks whether something that is in neither tree stands where something must
+ * It tells each change to the caller and looks whether something that is in neither tree stands where something must
  * go: an entry that a rule left out, a special file, or one that could not be read. Such a thing was not saved, so it
  * must not be replaced or removed (I1): the restore is refused before anything is written. A directory that goes away
  * may hold such things and then simply stays; a directory that must become a file may not.
- *
- * Verify reads every object that will be needed, so that damage is found before the first byte of the tree changes.
  */
 #include "base/slice.h"
 #include "workspace/ws_apply_internal.h"
@@ -210,28 +208,4 @@ firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err)
     firn_buf_deinit(&plan.vanishing);
     firn_buf_deinit(&plan.coming);
     return rc;
-}
-
-/* ---- verify ---- */
-
-static int
-verify_one(struct firn_ws_apply_worker *worker, firn_slice path,
-           const struct firn_tree_entry *entry, firn_error *err)
-{
-    if (entry->kind != FIRN_TREE_FILE || entry->hard_link.size > 0) {
-        return FIRN_OK;
-    }
-    int rc = firn_ws_objects_stream(worker->apply->options.objects, worker->write->scratch,
-                                    &entry->hash, entry->size, NULL, NULL, err);
-    if (rc != FIRN_OK) {
-        (void)firn_error_prefix(err, "'%.*s'", (int)(path.size < 256 ? path.size : 256),
-                                (const char *)path.data);
-    }
-    return rc;
-}
-
-int
-firn_ws_apply_verify(struct firn_ws_apply *apply, firn_error *err)
-{
-    return firn_ws_apply_batches(apply, "verify", verify_one, err);
 }

@@ -137,7 +137,7 @@ link_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     if (!firn_ws_apply_needs_content(change)) {
         return FIRN_OK;
     }
-    firn_slice first = firn_ws_apply_link_of(apply, change->after);
+    firn_slice first = firn_ws_apply_batch_link_of(apply, change->after);
     if (first.size == 0) {
         return FIRN_OK;
     }
@@ -158,7 +158,7 @@ firn_ws_apply_stage(struct firn_ws_apply *apply, firn_error *err)
 {
     int rc;
     FIRN_TRY(walk(apply, make_dir, err));
-    FIRN_TRY(firn_ws_apply_batches(apply, "write", write_one, err));
+    FIRN_TRY(firn_ws_apply_batch_run(apply, "write", write_one, err));
     FIRN_TRY(walk(apply, link_one, err));
 out:
     return rc;
@@ -265,7 +265,7 @@ out:
 }
 
 void
-firn_ws_apply_unstage(struct firn_ws_apply *apply)
+firn_ws_apply_stage_undo(struct firn_ws_apply *apply)
 {
     if (apply->into_empty) {
         struct firn_buf path = {0};

@@ -298,13 +298,13 @@ firn_ws_apply_swap(struct firn_ws_apply *apply, firn_error *err)
 {
     struct swapping *swapping = firn_alloc_zeroed(sizeof *swapping);
     if (swapping == NULL) {
-        firn_ws_apply_unstage(apply);
+        firn_ws_apply_stage_undo(apply);
         return firn_error_no_memory(err, "a restore");
     }
     apply->swapping = swapping;
     int rc = apply->into_empty ? FIRN_OK : firn_ws_apply_walk(apply, check_untouched, err);
     if (rc != FIRN_OK) {
-        firn_ws_apply_unstage(apply);
+        firn_ws_apply_stage_undo(apply);
         goto out;
     }
     FIRN_TRY(firn_ws_apply_walk(apply, swap_one, err));
