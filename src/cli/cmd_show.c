@@ -10,17 +10,30 @@
 #include "cli/report.h"
 #include "cli/text.h"
 
+static char
+type_letter(firn_entry_type type)
+{
+    switch (type) {
+    case FIRN_TYPE_DIRECTORY:
+        return 'd';
+    case FIRN_TYPE_SYMLINK:
+        return 'l';
+    case FIRN_TYPE_FILE:
+        break;
+    }
+    return '-';
+}
+
 /* "-rwxr-sr-x" */
 static void
 print_mode(const firn_entry_info *entry)
 {
-    static const char letters[] = "rwxrwxrwx";
-    char text[11];
-    text[0] = entry->type == FIRN_TYPE_DIRECTORY ? 'd'
-              : entry->type == FIRN_TYPE_SYMLINK ? 'l'
-                                                 : '-';
+    char text[] = "-rwxrwxrwx";
+    text[0] = type_letter(entry->type);
     for (unsigned i = 0; i < 9; i++) {
-        text[1 + i] = entry->mode >> (8 - i) & 1 ? letters[i] : '-';
+        if ((entry->mode >> (8 - i) & 1) == 0) {
+            text[1 + i] = '-';
+        }
     }
     if (entry->mode & 04000) {
         text[3] = text[3] == 'x' ? 's' : 'S';
@@ -31,7 +44,6 @@ print_mode(const firn_entry_info *entry)
     if (entry->mode & 01000) {
         text[9] = text[9] == 'x' ? 't' : 'T';
     }
-    text[10] = '\0';
     firn_out_text(text);
 }
 

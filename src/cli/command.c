@@ -161,50 +161,66 @@ check_globals(struct parse *parse)
     return FIRN_EXIT_OK;
 }
 
+/* What getopt_long could not read: `said` is the word. */
+static int
+refuse_option(struct firn_cli *cli, const struct option_list *list, int found, const char *said)
+{
+    size_t place = place_of(list, optopt);
+    if (place == list->count && strncmp(said, "--", 2) != 0) {
+        return firn_command_misused(cli, "unknown option '-%c'", optopt);
+    }
+    if (place == list->count) {
+        return firn_command_misused(cli, "unknown option '%s'", said);
+    }
+    const struct firn_command_option *option = list->options[place];
+    return found == ':'
+               ? firn_command_misused(cli, "--%s needs a value: %s", option->name, option->value)
+               : firn_command_misused(cli, "--%s takes no value", option->name);
+}
+
+static int
+take_option(struct parse *parse, const struct option_list *list, int found, const char *said)
+{
+    struct firn_cli *cli = parse->cli;
+    size_t place = place_of(list, found);
+    if (found == ':' || place == list->count) {
+        return refuse_option(cli, list, found, said);
+    }
+    if (found >= OPTION_BASE && !is_written_out(said, list->options[place]->name)) {
+        return firn_command_misused(cli, "unknown option '%s'", said);
+    }
+    if (place < list->globals_at) {
+        cli->values[place] = optarg != NULL ? optarg : "";
+        return FIRN_EXIT_OK;
+    }
+    parse->given |= 1u << (place - list->globals_at);
+    return take_global(cli, list->options[place]->name, optarg, &parse->wants_help,
+                       &parse->wants_version);
+}
+
 /* Reads options, and with a command also its arguments; without one it ends at the first word. */
 static int
 read_options(struct parse *parse, int argc, char **argv, const char **arguments)
 {
     struct firn_cli *cli = parse->cli;
     struct option_list list;
+    int exit_code = FIRN_EXIT_OK;
     list_options(cli->command, &list);
     opterr = 0;
-    for (;;) {
+    while (exit_code == FIRN_EXIT_OK) {
         int word = optind > 0 ? optind : 1;
+        const char *said = word < argc ? argv[word] : "";
         int found = getopt_long(argc, argv, list.letters, list.longs, NULL);
         if (found == -1) {
             break;
         }
         if (found == IS_ARGUMENT) {
             arguments[cli->argument_count++] = optarg;
-            continue;
-        }
-        size_t place = place_of(&list, found);
-        const char *said = argv[word];
-        bool is_long = strncmp(said, "--", 2) == 0;
-        if (found == ':') {
-            place = place_of(&list, optopt);
-            return firn_command_misused(cli, "--%s needs a value: %s", list.options[place]->name,
-                                        list.options[place]->value);
-        }
-        if (place == list.count || (is_long && !is_written_out(said, list.options[place]->name))) {
-            bool takes_none = found == '?' && optopt >= OPTION_BASE;
-            return takes_none ? firn_command_misused(cli, "'%s': that option takes no value", said)
-                   : is_long  ? firn_command_misused(cli, "unknown option '%s'", said)
-                              : firn_command_misused(cli, "unknown option '-%c'", optopt);
-        }
-        if (place < list.globals_at) {
-            cli->values[place] = optarg != NULL ? optarg : "";
-            continue;
-        }
-        parse->given |= 1u << (place - list.globals_at);
-        int exit_code = take_global(cli, list.options[place]->name, optarg, &parse->wants_help,
-                                    &parse->wants_version);
-        if (exit_code != FIRN_EXIT_OK) {
-            return exit_code;
+        } else {
+            exit_code = take_option(parse, &list, found, said);
         }
     }
-    return FIRN_EXIT_OK;
+    return exit_code;
 }
 
 static int
@@ -366,7 +382,7 @@ firn_command_main(int argc, char *const *argv)
     struct firn_cli cli;
     struct parse parse = {&cli, false, false, 0};
     memset(&cli, 0, sizeof(cli));
-    cli.wait_ms = FIRN_COMMAND_WAIT_SECONDS * 1000;
+    cli.wait_ms = (int64_t)FIRN_COMMAND_WAIT_SECONDS * 1000;
     const char *store = getenv("FIRN_STORE");
     cli.store_path = store != NULL && store[0] != '\0' ? store : NULL;
 

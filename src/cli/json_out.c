@@ -17,6 +17,7 @@
  */
 #include "cli/json_out.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,9 +209,7 @@ firn_json_out_bytes(const char *key, firn_slice value)
     begin_value(key);
     string(value);
     if (!firn_text_is_utf8(value)) {
-        size_t size = strlen(key);
-        memcpy(hex_key, key, size);
-        memcpy(hex_key + size, "_hex", sizeof("_hex"));
+        (void)snprintf(hex_key, sizeof(hex_key), "%s_hex", key);
         begin_value(hex_key);
         hex_string(value);
     }

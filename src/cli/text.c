@@ -38,11 +38,11 @@ firn_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size))
             char escaped[FIRN_TEXT_ESCAPED_SIZE];
             size = 1; /* of a longer control sequence the other bytes follow as invalid UTF-8 */
             if (*at == '\\') {
-                snprintf(escaped, sizeof(escaped), "\\\\");
+                (void)snprintf(escaped, sizeof(escaped), "\\\\");
             } else if (*at >= 7 && *at <= 13) {
-                snprintf(escaped, sizeof(escaped), "\\%c", letters[*at - 7]);
+                (void)snprintf(escaped, sizeof(escaped), "\\%c", letters[*at - 7]);
             } else {
-                snprintf(escaped, sizeof(escaped), "\\%03o", (unsigned)*at);
+                (void)snprintf(escaped, sizeof(escaped), "\\%03o", (unsigned)*at);
             }
             put(escaped, strlen(escaped));
         }
@@ -133,7 +133,7 @@ firn_text_size(uint64_t bytes, char *out)
         {1000000000000, 2, "TB"}, {1000000000000000, 2, "PB"}, {1000000000000000000, 2, "EB"},
     };
     if (bytes < 1000) {
-        snprintf(out, FIRN_TEXT_SIZE_SIZE, "%" PRIu64 " B", bytes);
+        (void)snprintf(out, FIRN_TEXT_SIZE_SIZE, "%" PRIu64 " B", bytes);
         return out;
     }
     const size_t last = sizeof(units) / sizeof(units[0]) - 1;
@@ -145,10 +145,10 @@ firn_text_size(uint64_t bytes, char *out)
             uint64_t whole = rounded / scale[units[i].decimals];
             uint64_t part = rounded % scale[units[i].decimals];
             if (units[i].decimals == 0) {
-                snprintf(out, FIRN_TEXT_SIZE_SIZE, "%" PRIu64 " %s", whole, units[i].name);
+                (void)snprintf(out, FIRN_TEXT_SIZE_SIZE, "%" PRIu64 " %s", whole, units[i].name);
             } else {
-                snprintf(out, FIRN_TEXT_SIZE_SIZE, "%" PRIu64 ".%0*" PRIu64 " %s", whole,
-                         units[i].decimals, part, units[i].name);
+                (void)snprintf(out, FIRN_TEXT_SIZE_SIZE, "%" PRIu64 ".%0*" PRIu64 " %s", whole,
+                               units[i].decimals, part, units[i].name);
             }
             break;
         }
@@ -191,7 +191,7 @@ firn_text_rfc3339(int64_t since_epoch_ns, char *out)
     int64_t ns;
     struct tm parts = calendar(since_epoch_ns, &ns);
     size_t size = strftime(out, FIRN_TEXT_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(out + size, FIRN_TEXT_TIME_SIZE - size, ".%09" PRId64 "Z", ns);
+    (void)snprintf(out + size, FIRN_TEXT_TIME_SIZE - size, ".%09" PRId64 "Z", ns);
     return out;
 }
 

@@ -37,7 +37,8 @@ The programs of examples/ do what they say.
 The first is C++, too.
 
   $ if command -v clang >/dev/null; then
-  >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include $SOURCE/examples/store_basic.c -x none $LINK -o cpp
+  >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/store_basic.c -o cpp.o &&
+  >         clang cpp.o $LINK -o cpp
   > else
   >     cp $(command -v example_store_basic) cpp
   > fi && ./cpp cpp.firn

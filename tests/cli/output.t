@@ -31,6 +31,15 @@ What cannot be printed is a failure: nobody may read "done" into an empty file.
   ! firn: could not read standard input: Bad file descriptor
   [1]
 
+No file of the store can take the place of an output that is closed.
+
+  $ mkfifo pipe; exec 7<>pipe
+  $ firn db put app.firn k c - <pipe >&- 2>&- 7>&- &
+  > for i in $(seq 100); do [ -e /proc/$!/fd/1 ] && break; sleep 0.05; done
+  > sleep 0.2; readlink /proc/$!/fd/1 /proc/$!/fd/2; kill $!; wait $!; exec 7>&-; rm pipe
+  /dev/null
+  /dev/null
+
 A restore goes on when nobody listens; its exit code says so.
 
   $ echo x >f && firn restore 1 >/dev/full

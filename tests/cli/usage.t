@@ -58,7 +58,7 @@ Options are written out: an abbreviation may mean another option one day.
   ! help: firn help list
   [2]
   $ firn list --json=yes
-  ! firn: list: '--json=yes': that option takes no value
+  ! firn: list: --json takes no value
   ! usage: firn list [options]
   ! help: firn help list
   [2]
