@@ -42,7 +42,7 @@ open_handle(struct ws_world *world)
 void
 ws_world_open_memory(struct ws_world *world, uint64_t seed)
 {
-    *world = (struct ws_world){0};
+    *world = (struct ws_world){.threads = 2};
     scan_world_open_memory(&world->tree, seed);
     world->root_path = strdup("/w");
     world->store_path = strdup("/s");
@@ -52,7 +52,7 @@ ws_world_open_memory(struct ws_world *world, uint64_t seed)
 void
 ws_world_open_disk(struct ws_world *world)
 {
-    *world = (struct ws_world){0};
+    *world = (struct ws_world){.threads = 2};
     scan_world_open_disk(&world->tree);
     world->root_path = strdup(world->tree.temp_path);
     size_t size = strlen(world->root_path) + 16;
@@ -65,7 +65,7 @@ ws_world_open_disk(struct ws_world *world)
 void
 ws_world_clone(const struct ws_world *from, struct ws_world *out)
 {
-    *out = (struct ws_world){0};
+    *out = (struct ws_world){.threads = from->threads};
     check(firn_os_memory_clone(from->tree.os, &out->tree.os, &out->err), &out->err);
     check(firn_os_dir_open_path(out->tree.os, "/w", &out->tree.root, &out->err), &out->err);
     out->root_path = strdup("/w");
@@ -116,7 +116,7 @@ ws_try_save(struct ws_world *world, firn_save_result *out)
 {
     firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
     firn_save_result result;
-    options.threads = 2;
+    options.threads = world->threads;
     options.callbacks = callbacks(world);
     return firn_ws_save(world->ws, &options, out == NULL ? &result : out, &world->err);
 }
@@ -126,7 +126,7 @@ ws_try_restore(struct ws_world *world, const char *reference, firn_restore_resul
 {
     firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
     firn_restore_result result;
-    options.threads = 2;
+    options.threads = world->threads;
     options.callbacks = callbacks(world);
     return firn_ws_restore(world->ws, reference, &options, out == NULL ? &result : out,
                            &world->err);
@@ -137,7 +137,7 @@ ws_try_undo(struct ws_world *world, firn_restore_result *out)
 {
     firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
     firn_restore_result result;
-    options.threads = 2;
+    options.threads = world->threads;
     options.callbacks = callbacks(world);
     return firn_ws_restore_undo(world->ws, &options, out == NULL ? &result : out, &world->err);
 }

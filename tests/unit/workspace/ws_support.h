@@ -14,6 +14,7 @@ struct ws_world {
     struct firn_ws *ws;
     char *root_path;
     char *store_path;
+    unsigned threads;            /* of each operation; 2 at first */
     struct scan_notices notices; /* of the last operation */
     firn_error err;              /* likewise */
 };

@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: a workspace against a model. The model is the text of the tree at each checkpoint. Random trees are
+ * edited, saved, restored, undone, compared, listed and checked in a random order, with the power cut in between; after
+ * each step the tree and every count must be what the model says.
+ *
+ * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs many steps over trees of full size.
+ */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "os/os_memory.h"
+#include "ws_edit.h"
+#include "ws_support.h"
+
+struct checkpoint {
+    char *dump;
+    uint64_t root_files; /* as the save said */
+};
+
+struct model {
+    struct ws_world world;
+    struct test_random random;
+    struct checkpoint *checkpoints; /* [i] has number i + 1 */
+    size_t count;
+    char *safety; /* what undo brings back; NULL: nothing */
+};
+
+static uint64_t
+below(struct model *model, uint64_t limit)
+{
+    return test_random_below(&model->random, limit);
+}
+
+static bool
+is_in_memory(const struct model *model)
+{
+    return model->world.tree.temp_path == NULL;
+}
+
+static uint64_t
+calls(const struct model *model)
+{
+    return is_in_memory(model) ? firn_os_memory_calls(model->world.tree.os) : 0;
+}
+
+static void
+must(struct model *model, int rc)
+{
+    if (rc != FIRN_OK) {
+        fail_msg("%s: %s", firn_code_name(rc), model->world.err.text);
+    }
+}
+
+static void
+reference_of(size_t index, char *out, size_t size)
+{
+    snprintf(out, size, "%zu", index + 1);
+}
+
+/* ---- steps ---- */
+
+static void
+edit(struct model *model)
+{
+    for (uint64_t left = 1 + below(model, 12); left > 0; left--) {
+        ws_edit_step(&model->world.tree, &model->random);
+    }
+}
+
+static void
+save(struct model *model)
+{
+    char *dump = ws_dump(&model->world);
+    firn_save_result result = ws_save(&model->world);
+    assert_int_equal(result.checkpoint.number, model->count + 1);
+    assert_int_equal(result.checkpoint.skipped, 0);
+    const char *previous = model->count == 0 ? "" : model->checkpoints[model->count - 1].dump;
+    struct ws_edit_counts counts = ws_edit_compare(previous, dump);
+    assert_int_equal(result.added, counts.added);
+    assert_int_equal(result.changed, counts.changed);
+    assert_int_equal(result.removed, counts.removed);
+    assert_int_equal(result.checkpoint.files, counts.added + counts.changed + counts.unchanged);
+    ws_assert_dump(&model->world, dump);
+    model->checkpoints =
+        realloc(model->checkpoints, (model->count + 1) * sizeof *model->checkpoints);
+    assert_non_null(model->checkpoints);
+    model->checkpoints[model->count++] =
+        (struct checkpoint){.dump = dump, .root_files = result.checkpoint.files};
+}
+
+static void
+assert_counts(const firn_restore_result *result, const char *before, const char *after)
+{
+    struct ws_edit_counts counts = ws_edit_compare(before, after);
+    assert_int_equal(result->added, counts.added);
+    assert_int_equal(result->changed, counts.changed);
+    assert_int_equal(result->removed, counts.removed);
+    assert_int_equal(result->unchanged, counts.unchanged);
+}
+
+/* before is taken over. */
+static void
+remember_safety(struct model *model, const firn_restore_result *result, char *before)
+{
+    if (result->safety_id[0] == '\0') {
+        free(before);
+        return;
+    }
+    free(model->safety);
+    model->safety = before;
+}
+
+static void
+dry_run(struct model *model, const char *reference, firn_restore_result *out)
+{
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    options.dry_run = true;
+    options.threads = model->world.threads;
+    uint64_t calls_before = calls(model);
+    must(model, firn_ws_restore(model->world.ws, reference, &options, out, &model->world.err));
+    assert_int_equal(calls(model), calls_before);
+}
+
+static void
+restore(struct model *model)
+{
+    char reference[32];
+    size_t index = below(model, model->count);
+    const char *wanted = model->checkpoints[index].dump;
+    reference_of(index, reference, sizeof reference);
+    char *before = ws_dump(&model->world);
+    firn_restore_result dry;
+    dry_run(model, reference, &dry);
+    ws_assert_dump(&model->world, before);
+    assert_counts(&dry, before, wanted);
+    firn_restore_result result = ws_restore(&model->world, reference);
+    assert_counts(&result, before, wanted);
+    assert_int_equal(result.incomplete, 0);
+    ws_assert_dump(&model->world, wanted);
+    assert_true(result.safety_id[0] != '\0' || strcmp(before, wanted) == 0);
+    remember_safety(model, &result, before);
+}
+
+static void
+undo(struct model *model)
+{
+    firn_restore_result result;
+    if (model->safety == NULL) {
+        assert_int_equal(ws_try_undo(&model->world, &result), FIRN_NOT_FOUND);
+        return;
+    }
+    char *before = ws_dump(&model->world);
+    must(model, ws_try_undo(&model->world, &result));
+    assert_counts(&result, before, model->safety);
+    ws_assert_dump(&model->world, model->safety);
+    remember_safety(model, &result, before);
+}
+
+static void
+undo_twice(struct model *model)
+{
+    char *before = ws_dump(&model->world);
+    bool can = model->safety != NULL;
+    undo(model);
+    if (can) {
+        undo(model);
+        ws_assert_dump(&model->world, before);
+    }
+    free(before);
+}
+
+/* ---- a part of the tree ---- */
+
+struct part {
+    const char *path; /* escaped */
+    bool inside;
+};
+
+static bool
+is_in_part(void *ctx, const char *path, size_t size)
+{
+    const struct part *part = ctx;
+    size_t part_size = strlen(part->path);
+    bool is_inside = size >= part_size && memcmp(path, part->path, part_size) == 0 &&
+                     (size == part_size || path[part_size] == '/');
+    return is_inside == part->inside;
+}
+
+/* What a restore of a part may be held to. Outside of it only contents: it moves the times of directories above, and
+ * the metadata of an inode is that of all its names. */
+static char *
+lines_of_part(const char *dump, const struct part *part)
+{
+    const char *const loose[] = {"mode=", "uid=", "gid=", "mtime=", "xattrs=", "link="};
+    char *lines = ws_edit_lines(dump, is_in_part, (void *)(uintptr_t)part);
+    char *result =
+        part->inside ? ws_edit_without(lines, loose + 5, 1) : ws_edit_without(lines, loose, 6);
+    free(lines);
+    return result;
+}
+
+static void
+assert_same_part(const char *found, const char *wanted, const char *path, bool inside)
+{
+    const struct part part = {.path = path, .inside = inside};
+    char *left = lines_of_part(found, &part);
+    char *right = lines_of_part(wanted, &part);
+    assert_string_equal(left, right);
+    free(left);
+    free(right);
+}
+
+static void
+restore_part(struct model *model)
+{
+    struct ws_edit_list list;
+    ws_edit_list_fill(&list, &model->world.tree);
+    if (list.count == 0) {
+        ws_edit_list_deinit(&list);
+        return;
+    }
+    const char *path = list.items[below(model, list.count)].path;
+    char *escaped = ws_edit_escape(path);
+    char reference[32];
+    size_t index = below(model, model->count);
+    const char *wanted = model->checkpoints[index].dump;
+    reference_of(index, reference, sizeof reference);
+    firn_slice slice = firn_str(path);
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result dry;
+    firn_restore_result result;
+    options.paths = &slice;
+    options.path_count = 1;
+    options.threads = model->world.threads;
+    options.dry_run = true;
+    char *before = ws_dump(&model->world);
+    uint64_t calls_before = calls(model);
+    must(model, firn_ws_restore(model->world.ws, reference, &options, &dry, &model->world.err));
+    assert_int_equal(calls(model), calls_before);
+    options.dry_run = false;
+    must(model, firn_ws_restore(model->world.ws, reference, &options, &result, &model->world.err));
+    assert_int_equal(result.added, dry.added);
+    assert_int_equal(result.changed, dry.changed);
+    assert_int_equal(result.removed, dry.removed);
+    assert_int_equal(result.unchanged, dry.unchanged);
+    char *after = ws_dump(&model->world);
+    assert_same_part(after, wanted, escaped, true);
+    assert_same_part(after, before, escaped, false);
+    free(after);
+    remember_safety(model, &result, before);
+    free(escaped);
+    ws_edit_list_deinit(&list);
+}
+
+/* ---- elsewhere ---- */
+
+static void
+restore_elsewhere(struct model *model)
+{
+    char reference[32];
+    char target[1200];
+    size_t index = below(model, model->count);
+    reference_of(index, reference, sizeof reference);
+    snprintf(target, sizeof target, "%s.elsewhere", model->world.root_path);
+    char *before = ws_dump(&model->world);
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    options.to_dir = target;
+    options.threads = model->world.threads;
+    must(model, firn_ws_restore(model->world.ws, reference, &options, &result, &model->world.err));
+    assert_int_equal(result.added, model->checkpoints[index].root_files);
+    struct scan_world other = {.os = model->world.tree.os};
+    must(model, firn_os_dir_open_path(other.os, target, &other.root, &model->world.err));
+    char *found = scan_dump_real(&other, true);
+    assert_string_equal(found, model->checkpoints[index].dump);
+    free(found);
+    if (is_in_memory(model)) {
+        firn_os_dir_close(other.root);
+        must(model, firn_os_dir_open_path(other.os, "/", &other.root, &model->world.err));
+        scan_remove_tree(&other, "w.elsewhere");
+        firn_os_dir_close(other.root);
+    } else {
+        other.temp_path = strdup(target);
+        scan_world_close(&other);
+    }
+    ws_assert_dump(&model->world, before);
+    free(before);
+}
+
+/* ---- looking ---- */
+
+static void
+status(struct model *model)
+{
+    char reference[32];
+    size_t index = below(model, model->count);
+    reference_of(index, reference, sizeof reference);
+    char *now = ws_dump(&model->world);
+    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
+    firn_status_result result;
+    options.reference = reference;
+    options.threads = model->world.threads;
+    uint64_t calls_before = calls(model);
+    must(model, firn_ws_status(model->world.ws, &options, NULL, NULL, &result, &model->world.err));
+    assert_int_equal(calls(model), calls_before);
+    struct ws_edit_counts counts = ws_edit_compare(model->checkpoints[index].dump, now);
+    assert_int_equal(result.added, counts.added);
+    assert_int_equal(result.changed, counts.changed);
+    assert_int_equal(result.removed, counts.removed);
+    assert_int_equal(result.unchanged, counts.unchanged);
+    free(now);
+}
+
+static int
+count_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+{
+    uint64_t *next = ctx;
+    assert_int_equal(checkpoint->number, *next);
+    (*next)--;
+    return FIRN_OK;
+}
+
+static void
+print_escaped(FILE *out, firn_slice bytes)
+{
+    if (bytes.size == 0) {
+        return;
+    }
+    char *text = strndup((const char *)bytes.data, bytes.size);
+    assert_non_null(text);
+    char *escaped = ws_edit_escape(text);
+    fputs(escaped, out);
+    free(escaped);
+    free(text);
+}
+
+/* The same fields in the same form as in the text of a tree, but for attributes, which are not told. */
+static int
+print_entry(void *ctx, const firn_entry_info *entry)
+{
+    FILE *out = ctx;
+    static const int kinds[] = {
+        [FIRN_TYPE_FILE] = 1, [FIRN_TYPE_DIRECTORY] = 2, [FIRN_TYPE_SYMLINK] = 3};
+    print_escaped(out, entry->path);
+    fprintf(out, " kind=%d mode=%o uid=%" PRIu32 " gid=%" PRIu32 " mtime=%" PRId64,
+            kinds[entry->type], (unsigned)entry->mode, entry->uid, entry->gid, entry->mtime_ns);
+    fprintf(out, " size=%" PRIu64 " hash=", entry->size);
+    for (size_t i = 0; entry->type == FIRN_TYPE_FILE && i < sizeof entry->hash.bytes; i++) {
+        fprintf(out, "%02x", entry->hash.bytes[i]);
+    }
+    fputs(entry->type == FIRN_TYPE_FILE ? " target=" : "- target=", out);
+    print_escaped(out, entry->link_target);
+    fputs(" link=", out);
+    print_escaped(out, entry->hard_link);
+    fputc('\n', out);
+    return FIRN_OK;
+}
+
+static void
+look(struct model *model)
+{
+    uint64_t calls_before = calls(model);
+    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    uint64_t next = model->count;
+    must(model,
+         firn_ws_list(model->world.ws, &options, count_checkpoint, &next, &model->world.err));
+    assert_int_equal(next, 0);
+    char reference[32];
+    size_t index = below(model, model->count);
+    reference_of(index, reference, sizeof reference);
+    firn_checkpoint found;
+    must(model, firn_ws_find(model->world.ws, reference, &found, &model->world.err));
+    assert_int_equal(found.number, index + 1);
+    assert_int_equal(found.files, model->checkpoints[index].root_files);
+    must(model, firn_ws_find(model->world.ws, "latest", &found, &model->world.err));
+    assert_int_equal(found.number, model->count);
+
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    must(model, firn_ws_entries(model->world.ws, reference, print_entry, out, &model->world.err));
+    fclose(out);
+    const char *const not_told[] = {"xattrs="};
+    char *wanted = ws_edit_without(model->checkpoints[index].dump, not_told, 1);
+    assert_string_equal(text, wanted);
+    assert_int_equal(calls(model), calls_before);
+    free(text);
+    free(wanted);
+}
+
+/* ---- power ---- */
+
+/* On a machine of its own: a save or a restore with the power gone at a random call. */
+static void
+cut(struct model *model)
+{
+    struct model other = {.random = model->random};
+    char reference[32];
+    size_t index = below(model, model->count);
+    bool is_save = below(model, 2) == 0;
+    reference_of(index, reference, sizeof reference);
+    must(model, firn_os_dir_sync_filesystem(model->world.tree.root, &model->world.err));
+    char *before = ws_dump(&model->world);
+    ws_world_clone(&model->world, &other.world);
+    struct firn_os *os = other.world.tree.os;
+    uint64_t at = below(model, is_save ? 30 : 300);
+    firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + 1 + at);
+    int rc =
+        is_save ? ws_try_save(&other.world, NULL) : ws_try_restore(&other.world, reference, NULL);
+    assert_true(rc == FIRN_OK || firn_os_memory_is_off(os));
+    firn_os_memory_power_cut(os, below(model, 1000));
+    firn_os_memory_set_cut_at(os, 0);
+    ws_world_reopen(&other.world);
+
+    ws_assert_check_clean(&other.world);
+    char *now = ws_dump(&other.world);
+    const char *wanted = model->checkpoints[index].dump;
+    if (is_save) {
+        assert_string_equal(now, before);
+        firn_checkpoint latest;
+        must(&other, firn_ws_find(other.world.ws, "latest", &latest, &other.world.err));
+        assert_true(latest.number == model->count + 1 ||
+                    (rc != FIRN_OK && latest.number == model->count));
+    } else {
+        assert_true(rc != FIRN_OK || strcmp(now, wanted) == 0);
+        assert_true(ws_edit_is_mix(now, before, wanted));
+    }
+    ws_restore(&other.world, reference);
+    ws_assert_dump(&other.world, wanted);
+    ws_save(&other.world);
+    ws_assert_check_clean(&other.world);
+    ws_world_close(&other.world);
+    free(now);
+    free(before);
+}
+
+/* ---- all of it ---- */
+
+static void
+step(struct model *model)
+{
+    switch (below(model, 16)) {
+    case 0:
+    case 1:
+        save(model);
+        break;
+    case 2:
+    case 3:
+        restore(model);
+        break;
+    case 4:
+        undo(model);
+        break;
+    case 5:
+        undo_twice(model);
+        break;
+    case 6:
+        restore_part(model);
+        break;
+    case 7:
+        restore_elsewhere(model);
+        break;
+    case 8:
+        status(model);
+        break;
+    case 9:
+        look(model);
+        break;
+    case 10:
+        ws_assert_check_clean(&model->world);
+        break;
+    case 11:
+        ws_world_reopen(&model->world);
+        break;
+    case 12:
+        if (is_in_memory(model)) {
+            cut(model);
+        }
+        break;
+    default:
+        edit(model);
+        break;
+    }
+}
+
+static void
+run_model(struct model *model, size_t entries, unsigned steps)
+{
+    ws_edit_grow(&model->world.tree, &model->random, entries);
+    save(model);
+    for (unsigned i = 0; i < steps; i++) {
+        step(model);
+    }
+    ws_assert_check_clean(&model->world);
+    for (size_t i = 0; i < model->count; i++) {
+        char reference[32];
+        reference_of(i, reference, sizeof reference);
+        ws_restore(&model->world, reference);
+        ws_assert_dump(&model->world, model->checkpoints[i].dump);
+        free(model->checkpoints[i].dump);
+    }
+    free(model->checkpoints);
+    free(model->safety);
+    ws_world_close(&model->world);
+}
+
+static bool
+is_long(void)
+{
+    return getenv("FIRN_TEST_LONG") != NULL;
+}
+
+static void
+a_workspace_in_memory_is_what_the_model_says(void **state)
+{
+    (void)state;
+    uint64_t seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : is_long() ? 8 : 4;
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        struct model model = {0};
+        test_random_init(&model.random, "ws_model, in memory", seed);
+        ws_world_open_memory(&model.world, seed);
+        uint64_t entries = is_long() ? 200 + below(&model, 1801) : 20 + below(&model, 60);
+        run_model(&model, entries, is_long() ? 500 : 60);
+    }
+}
+
+static void
+a_workspace_on_disk_is_what_the_model_says(void **state)
+{
+    (void)state;
+    struct model model = {0};
+    test_random_init(&model.random, "ws_model, on disk", 101);
+    ws_world_open_disk(&model.world);
+    model.world.threads = 4;
+    run_model(&model, is_long() ? 600 : 60, is_long() ? 200 : 30);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_workspace_in_memory_is_what_the_model_says),
+        cmocka_unit_test(a_workspace_on_disk_is_what_the_model_says),
+    };
+    return cmocka_run_group_tests_name("ws_model", tests, NULL, NULL);
+}
