@@ -5,9 +5,11 @@
  * It tells each change to the caller and looks whether something that is in neither tree stands where something must
  * go: an entry that a rule left out, a special file, or one that could not be read. Such a thing was not saved, so it
  * must not be replaced or removed (I1): the restore is refused before anything is written. A directory that goes away
- * may hold such things and then simply stays; a directory that must become a file may not.
+ * may hold such things and then simply stays; a directory that must become a file may not. What a hard link names must
+ * be in the tree: a link is never made to whatever happens to have that name (I2).
  */
 #include "base/slice.h"
+#include "workspace/tree_lookup.h"
 #include "workspace/ws_apply_internal.h"
 
 static int
@@ -137,6 +139,7 @@ struct plan {
     struct firn_buf
         vanishing;          /* path of the directory that becomes something else, if inside one */
     struct firn_buf coming; /* path of the directory that is added, if inside one */
+    struct firn_tree_lookup links;
 };
 
 static bool
@@ -185,6 +188,13 @@ plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
 {
     struct plan *plan = ctx;
     count_file(plan->apply, change);
+    if (firn_ws_apply_needs_content(change) &&
+        firn_ws_apply_batch_link_of(plan->apply, change->after).size > 0) {
+        int rc = firn_tree_lookup_check_link(&plan->links, change->path, change->after, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
     if (!plan->apply->into_empty) {
         int rc = check_room(plan, change, err);
         if (rc != FIRN_OK) {
@@ -200,6 +210,8 @@ firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err)
     struct plan plan = {.apply = apply};
     struct firn_ws_diff_options options = {.filter = apply->options.filter,
                                            .with_same = apply->options.count_same};
+    firn_tree_lookup_init(&plan.links, apply->options.after.source,
+                          &apply->options.after.root->hash);
     int rc = firn_ws_diff(&apply->options.before, &apply->options.after, &options, plan_change,
                           &plan, err);
     if (rc == FIRN_OK && apply->options.filter != NULL) {
@@ -207,5 +219,6 @@ firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err)
     }
     firn_buf_deinit(&plan.vanishing);
     firn_buf_deinit(&plan.coming);
+    firn_tree_lookup_deinit(&plan.links);
     return rc;
 }

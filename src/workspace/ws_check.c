@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/hex.h"
+#include "workspace/tree_lookup.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_objects_internal.h"
 
@@ -36,6 +37,7 @@ struct checking {
     struct firn_buf previous_bytes;
     struct firn_ws_record previous;
     bool has_previous;
+    struct firn_tree_lookup links; /* of the tree being walked */
     int64_t progress_due_ns;
 };
 
@@ -197,6 +199,7 @@ look_for(struct checking *checking, const firn_hash *hash, const char **out_why,
 struct piece_check {
     struct checking *checking;
     const char *why;
+    uint64_t size; /* of all pieces */
 };
 
 static int
@@ -204,10 +207,32 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
 {
     (void)offset;
     struct piece_check *check = ctx;
+    check->size += piece->size;
     if (piece->is_hole || check->why != NULL) {
         return FIRN_OK;
     }
     return look_for(check->checking, &piece->hash, &check->why, err);
+}
+
+/* Whether the content that is there is as long as the entry says. */
+static int
+check_size(struct piece_check *check, const struct firn_tree_entry *entry, firn_error *err)
+{
+    struct firn_ws_objects *objects = check->checking->opened->objects;
+    struct firn_ws_objects_place place;
+    int rc;
+    FIRN_TRY(firn_ws_objects_find(objects, &entry->hash, &place, err));
+    if (place.at.kind == FIRN_PACKFILE_PIECES) {
+        FIRN_TRY(firn_ws_objects_pieces(objects, check->checking->scratch, &entry->hash,
+                                        check_piece, check, err));
+    } else {
+        check->size = place.at.size;
+    }
+    if (check->why == NULL && check->size != entry->size) {
+        check->why = "its content has another size than its entry says";
+    }
+out:
+    return rc;
 }
 
 static int
@@ -215,18 +240,17 @@ check_content(struct checking *checking, firn_slice path, const struct firn_tree
               firn_error *err)
 {
     struct piece_check check = {.checking = checking};
-    int rc = look_for(checking, &entry->hash, &check.why, err);
+    firn_error found;
+    int rc = look_for(checking, &entry->hash, &check.why, &found);
     if (rc == FIRN_OK && check.why == NULL) {
-        firn_error found;
-        rc = firn_ws_objects_pieces(checking->opened->objects, checking->scratch, &entry->hash,
-                                    check_piece, &check, &found);
-        if (is_finding(rc)) {
-            tell_lost(checking, path, found.text);
-            return FIRN_OK;
-        }
-        if (rc != FIRN_OK && err != NULL) {
-            *err = found;
-        }
+        rc = check_size(&check, entry, &found);
+    }
+    if (is_finding(rc)) {
+        tell_lost(checking, path, found.text);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
     }
     if (rc == FIRN_OK && check.why != NULL) {
         tell_lost(checking, path, check.why);
@@ -235,14 +259,34 @@ check_content(struct checking *checking, firn_slice path, const struct firn_tree
 }
 
 static int
+check_link(struct checking *checking, firn_slice path, const struct firn_tree_entry *entry,
+           firn_error *err)
+{
+    firn_error found;
+    int rc = firn_tree_lookup_check_link(&checking->links, path, entry, &found);
+    if (is_finding(rc)) {
+        tell_lost(checking, path, found.text);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+static int
 check_entry(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
     struct checking *checking = ctx;
+    const struct firn_tree_entry *entry = change->after;
     int rc = progress(checking, err);
-    if (rc != FIRN_OK || change->after == NULL || change->after->kind != FIRN_TREE_FILE) {
-        return rc;
+    if (rc == FIRN_OK && entry != NULL && entry->hard_link.size > 0) {
+        rc = check_link(checking, change->path, entry, err);
     }
-    return check_content(checking, change->path, change->after, err);
+    if (rc == FIRN_OK && entry != NULL && entry->kind == FIRN_TREE_FILE) {
+        rc = check_content(checking, change->path, entry, err);
+    }
+    return rc;
 }
 
 static int
@@ -262,6 +306,7 @@ walk_checkpoint(struct checking *checking, const struct firn_ws_record *record, 
     if (!checking->names_all && checking->has_previous) {
         before_side.root = &checking->previous.root;
     }
+    firn_tree_lookup_init(&checking->links, &after.source, &record->root.hash);
     struct firn_ws_diff_options options = {0};
     firn_error found;
     rc = firn_ws_diff(&before_side, &after_side, &options, check_entry, checking, &found);
@@ -272,6 +317,7 @@ walk_checkpoint(struct checking *checking, const struct firn_ws_record *record, 
         *err = found;
     }
 out:
+    firn_tree_lookup_deinit(&checking->links);
     firn_packfile_scratch_destroy(before_scratch);
     firn_packfile_scratch_destroy(after_scratch);
     return rc;

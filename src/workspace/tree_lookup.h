@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/tree_lookup.h: whether what an entry says about another entry of its tree is true.
+ */
+#ifndef FIRN_WORKSPACE_TREE_LOOKUP_H
+#define FIRN_WORKSPACE_TREE_LOOKUP_H
+
+#include "workspace/tree.h"
+
+/* One tree, one thread. Remembers where it looked last. */
+struct firn_tree_lookup {
+    const struct firn_tree_source *source;
+    firn_hash root;
+    struct firn_buf path; /* of the directory that the iterator walks */
+    struct firn_tree_iterator *iterator;
+    const struct firn_tree_entry *entry; /* the iterator's; NULL at its end */
+};
+
+/* source is borrowed. */
+void firn_tree_lookup_init(struct firn_tree_lookup *lookup, const struct firn_tree_source *source,
+                           const firn_hash *root);
+/* A zeroed struct is fine. */
+void firn_tree_lookup_deinit(struct firn_tree_lookup *lookup);
+
+/* Whether the path that a hard link names is that of its group's first name: an entry of the same kind with the same
+ * fields that is no further name itself. FIRN_CORRUPT, naming both paths, where it is not. */
+FIRN_MUST_CHECK int firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
+                                                const struct firn_tree_entry *link,
+                                                firn_error *err);
+
+#endif
