@@ -98,8 +98,7 @@ firn_cli_bytes_from_stdin(struct firn_cli *cli, size_t size_max, struct firn_cli
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
         (void)poll(&input, 1, -1);
         if (firn_signals_caught() != 0) {
-            return firn_report_error(cli, FIRN_CANCELLED, NULL,
-                                     "interrupted while reading standard input");
+            return firn_report_error(cli, FIRN_CANCELLED, NULL, "interrupted");
         }
         ssize_t got = read(STDIN_FILENO, out->data + out->size, READ_SIZE);
         if (got == 0) {

@@ -122,7 +122,9 @@ firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *
     firn_meter_clear();
     if (code != FIRN_OK) {
         const char *hint = NULL;
-        if (request->reference != NULL) {
+        if (code == FIRN_CANCELLED) {
+            hint = "firn status tells how far it came";
+        } else if (request->reference != NULL) {
             hint = firn_cli_workspace_hint(request->workspace, request->reference, code);
         }
         exit_code = firn_report_failure(cli, &err, hint);

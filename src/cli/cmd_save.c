@@ -103,7 +103,8 @@ run(struct firn_cli *cli)
     int code = firn_patience_run(cli, attempt_save, &attempt, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        exit_code = firn_report_failure(cli, &err, NULL);
+        exit_code = firn_report_failure(cli, &err,
+                                        code == FIRN_CANCELLED ? "no checkpoint was made" : NULL);
     } else {
         show_result(cli, &attempt.result, &notices, firn_meter_elapsed());
         exit_code = firn_notices_exit(&notices);

@@ -34,7 +34,7 @@ firn_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_err
         }
         if (firn_signals_caught() != 0) {
             err->code = FIRN_CANCELLED;
-            (void)snprintf(err->text, sizeof(err->text), "interrupted while waiting for the lock");
+            (void)snprintf(err->text, sizeof(err->text), "interrupted");
             return FIRN_CANCELLED;
         }
         if (firn_meter_is_due()) {

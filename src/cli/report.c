@@ -147,7 +147,9 @@ firn_report_failure(struct firn_cli *cli, const firn_error *err, const char *hin
     if (firn_out_error() != 0 && err->code == FIRN_CANCELLED) {
         return FIRN_EXIT_FAILED; /* what stopped it is told when the command is over */
     }
-    firn_report_line("%s", err->text[0] != '\0' ? err->text : firn_code_text(err->code));
+    bool is_interrupted = err->code == FIRN_CANCELLED && firn_signals_caught() != 0;
+    const char *text = is_interrupted ? "interrupted" : err->text;
+    firn_report_line("%s", text[0] != '\0' ? text : firn_code_text(err->code));
     if (hint == NULL) {
         hint = hint_of(cli, err->code);
     }
@@ -158,7 +160,7 @@ firn_report_failure(struct firn_cli *cli, const firn_error *err, const char *hin
         firn_json_out_unwind();
         firn_json_out_object("error");
         firn_json_out_string("code", firn_code_name(err->code));
-        firn_json_out_bytes("message", firn_str(err->text));
+        firn_json_out_bytes("message", firn_str(text));
         if (hint != NULL) {
             firn_json_out_string("hint", hint);
         }

@@ -37,14 +37,14 @@ While it waits for standard input.
 
   $ python3 ../send.py . INT -- firn db put ../app.firn k a -
   130
-  ! firn: interrupted while reading standard input
+  ! firn: interrupted
   $ python3 ../send.py . TERM -- firn db put ../app.firn k a - --json
-  {"error":{"code":"FIRN_CANCELLED","message":"interrupted while reading standard input","exit":143}}
+  {"error":{"code":"FIRN_CANCELLED","message":"interrupted","exit":143}}
   143
-  ! firn: interrupted while reading standard input
+  ! firn: interrupted
   $ python3 ../send.py . HUP -- firn db put ../app.firn k a -
   129
-  ! firn: interrupted while reading standard input
+  ! firn: interrupted
   $ ls ..
   data
   hold.py
@@ -61,13 +61,15 @@ While it waits for another writer, whom it names when it gives up.
   $ (python3 ../hold.py ../store/LOCK ../held2 & echo $! >../holder2)
   $ python3 ../send.py ../held1 INT -- firn db put ../app.firn k a 2
   130
-  ! firn: interrupted while waiting for the lock
+  ! firn: interrupted
   $ python3 ../send.py ../held2 TERM -- firn --store ../store save
   143
-  ! firn: interrupted while waiting for the lock
+  ! firn: interrupted
+  ! hint: no checkpoint was made
   $ python3 ../send.py ../held2 INT -- firn --store ../store restore 1
   130
-  ! firn: interrupted while waiting for the lock
+  ! firn: interrupted
+  ! hint: firn status tells how far it came
   $ firn db put ../app.firn k a 2 --wait 0
   ! firn: '../app.firn' is locked by process <n>
   ! hint: wait longer for it with --wait SECONDS
@@ -80,6 +82,18 @@ While it waits for another writer, whom it names when it gives up.
   FIRN_BUSY 4
   $ python3 -c 'import subprocess, time; t = time.time(); print(subprocess.call(["firn", "--store", "../store", "save", "--wait", "1"], stderr=subprocess.DEVNULL), 1 <= time.time() - t < 10)'
   4 True
+
+In the middle of a save: nothing of it is left.
+
+  $ mkdir ../large && truncate -s 200G ../large/hole && echo small >../large/small
+  $ python3 ../send.py . INT -- firn -C ../large --store ../large.firn save
+  130
+  ! firn: interrupted
+  ! hint: no checkpoint was made
+  $ ls ../large.firn/packs; firn -C ../large --store ../large.firn list
+  no checkpoints
+  $ rm ../large/hole; firn -C ../large --store ../large.firn save -q && firn -C ../large --store ../large.firn check -q --data
+  1
 
 Looking needs no lock.
 
