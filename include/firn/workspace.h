@@ -264,6 +264,8 @@ typedef struct firn_restore_result {
     uint64_t removed;
     uint64_t unchanged;
     uint64_t incomplete; /* restored entries of which an owner or attribute could not be set */
+    int64_t
+        written_ns; /* of the time the call took: until everything was in place, before the last sync */
 } firn_restore_result;
 
 /* Brings the workspace (or to_dir) to the state of a checkpoint. In place: every needed object is read and verified

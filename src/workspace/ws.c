@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
+#include "workspace/ws_index.h"
 #include "workspace/ws_internal.h"
 
 int
@@ -90,10 +91,17 @@ out:
     return rc;
 }
 
-/* To look at a store that is not there is to see nothing; to change it is an error. */
+/* To look at a store that is not there is to see nothing; to change it is an error. Packs without the file that makes
+ * a store are one that has lost it. */
 static int
-no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, firn_error *err)
+no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir *dir, firn_error *err)
 {
+    struct firn_os_stat stat;
+    if (dir != NULL && firn_os_stat(dir, FIRN_WS_INDEX_PACKS_DIR, &stat, NULL) == FIRN_OK) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%.900s' holds packs but not the file FIRN, which every store has",
+                              ws->store_path);
+    }
     if (mode == FIRN_WS_READ) {
         return FIRN_OK;
     }
@@ -113,7 +121,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
     rc = firn_ws_place_open_dir(ws->os, ws->store_path, mode == FIRN_WS_CREATE, &opened->store_dir,
                                 err);
     if (rc == FIRN_NOT_FOUND) {
-        return no_store(ws, mode, err);
+        return no_store(ws, mode, NULL, err);
     }
     if (rc != FIRN_OK) {
         goto out;
@@ -128,7 +136,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
     }
     rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
     if (rc == FIRN_NOT_FOUND) {
-        return no_store(ws, mode, err);
+        return no_store(ws, mode, opened->store_dir, err);
     }
     if (rc != FIRN_OK) {
         goto out;

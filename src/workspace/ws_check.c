@@ -3,7 +3,8 @@
  * workspace/ws_check.c: is everything there, and is it what it was?
  *
  *   store        every byte of the store's own files is read and verified (db.h)
- *   packs        each file of the list is there and opens; with read_data every byte of it is verified
+ *   packs        each file of the list is there and opens; with read_data every byte of it is verified;
+ *                the list has lost none
  *   checkpoints  every object that a checkpoint needs is in the index, in a pack that is there, and undamaged
  *
  * Neighbouring checkpoints share nearly everything, so the first pass walks only what each has different from the one
@@ -361,11 +362,28 @@ check_checkpoints(struct checking *checking, firn_error *err)
     return rc;
 }
 
+/* Right behind the opening, before another process can have made new packs. */
+static int
+check_pack_list(struct checking *checking, firn_error *err)
+{
+    firn_error found;
+    int rc = firn_ws_objects_sweep_check(checking->opened->objects, &found);
+    if (is_finding(rc)) {
+        tell(checking, firn_bytes(NULL, 0), found.text);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
 static int
 check_opened(struct checking *checking, firn_error *err)
 {
     int rc;
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
+    FIRN_TRY(check_pack_list(checking, err));
     FIRN_TRY(check_store(checking, err));
     FIRN_TRY(check_packs(checking, err));
     FIRN_TRY(check_checkpoints(checking, err));

@@ -96,7 +96,10 @@ FIRN_MUST_CHECK int firn_ws_session_commit(struct firn_ws_session *session,
 /* Drops what was not committed. NULL is fine. */
 void firn_ws_session_end(struct firn_ws_session *session);
 
-/* Removes temporary files and packs that the index does not name: what a crash or a failed save left. Writable db. */
+/* Removes temporary files and the pack that the list does not name: what a crash or a failed save left. Writable db.
+ * FIRN_CORRUPT, with nothing removed, where there are packs that no crash can have left. */
 FIRN_MUST_CHECK int firn_ws_objects_sweep(struct firn_ws_objects *objects, firn_error *err);
+/* Only looks whether there are such. */
+FIRN_MUST_CHECK int firn_ws_objects_sweep_check(struct firn_ws_objects *objects, firn_error *err);
 
 #endif

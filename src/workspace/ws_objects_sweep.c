@@ -2,10 +2,14 @@
  *
  * workspace/ws_objects_sweep.c: removing what a crash or a failed save left in the folder of packs.
  *
- * A file there is either named by the pack list or nobody's: a temporary file, or a pack that was sealed when the power
- * went, before the list learned of it. Nobody's files are removed by the next operation that writes, which holds the
- * store's lock, so no save can be in the middle of making one (I1). Files whose names are not of firn's making are left
- * alone.
+ * A file there is either named by the pack list or nobody's: a temporary file, or a pack that was sealed when the
+ * power went, before the list learned of it. Nobody's files are removed by the next operation that writes, which
+ * holds the store's lock, so no save can be in the middle of making one (I1). Files whose names are not of firn's
+ * making are left alone.
+ *
+ * Every writer sweeps before it makes its one pack, so a crash leaves at most one, with the number behind the last
+ * of the list (I2). Any other pack that the list does not have was once in it: the log is damaged, or was cut short
+ * from outside. That pack may hold the only copy of something, so nothing is removed then, and nothing written.
  */
 #include "base/mem.h"
 #include "workspace/ws_objects_internal.h"
@@ -13,6 +17,8 @@
 struct sweep {
     struct firn_ws_objects *objects;
     struct firn_buf names; /* to remove, each with its NUL */
+    uint64_t next;         /* number that a crash may have left a pack with */
+    uint32_t lost;         /* number of a pack that the list has lost; 0: none */
 };
 
 /* "00000042.pack", or that with ".tmp" behind it. */
@@ -39,7 +45,44 @@ visit(void *ctx, const struct firn_os_dirent *entry)
         (!is_temporary && firn_ws_objects_pack_of(sweep->objects, number) != NULL)) {
         return FIRN_OK;
     }
+    if (!is_temporary && number != sweep->next) {
+        sweep->lost = number;
+        return FIRN_OK;
+    }
     return firn_buf_append(&sweep->names, entry->name, entry->name_size + 1);
+}
+
+/* Collects what is nobody's. */
+static int
+look(struct sweep *sweep, firn_error *err)
+{
+    struct firn_ws_objects *objects = sweep->objects;
+    size_t count = objects->pack_count;
+    sweep->next = count == 0 ? 1 : (uint64_t)objects->packs[count - 1].entry.number + 1;
+    int rc = firn_os_dir_list(objects->dir, visit, sweep, err);
+    if (rc == FIRN_NO_MEMORY) {
+        rc = firn_error_no_memory(err, "a list of left-over packs");
+    }
+    if (rc == FIRN_OK && sweep->lost != 0) {
+        rc = firn_error_set(
+            err, FIRN_CORRUPT,
+            "the store does not know '%s/%08u.pack', which was made by it: its log "
+            "was damaged or cut short; nothing was changed, keep a copy of the store",
+            firn_os_dir_path(objects->dir), sweep->lost);
+    }
+    return rc;
+}
+
+int
+firn_ws_objects_sweep_check(struct firn_ws_objects *objects, firn_error *err)
+{
+    if (objects->dir == NULL) {
+        return FIRN_OK;
+    }
+    struct sweep sweep = {.objects = objects};
+    int rc = look(&sweep, err);
+    firn_buf_deinit(&sweep.names);
+    return rc;
 }
 
 int
@@ -49,10 +92,7 @@ firn_ws_objects_sweep(struct firn_ws_objects *objects, firn_error *err)
         return FIRN_OK;
     }
     struct sweep sweep = {.objects = objects};
-    int rc = firn_os_dir_list(objects->dir, visit, &sweep, err);
-    if (rc == FIRN_NO_MEMORY) {
-        rc = firn_error_no_memory(err, "a list of left-over packs");
-    }
+    int rc = look(&sweep, err);
     for (size_t i = 0; rc == FIRN_OK && i < sweep.names.size;) {
         const char *name = (const char *)sweep.names.data + i;
         rc = firn_os_remove_file(objects->dir, name, err);
