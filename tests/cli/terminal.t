@@ -1,5 +1,6 @@
 What only a terminal gets: a line that says what takes so long, removed before anything else is said.
 
+  ? python3 -c 'import os; os.openpty()'
   $ cat >../terminal.py <<'END'
   > # terminal.py COMMAND...: runs a command with standard error on a terminal of 40 columns, prints what came there, with
   > # control characters made visible, and the exit code.
