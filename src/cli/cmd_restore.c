@@ -101,6 +101,7 @@ show_result(struct firn_cli *cli, const struct firn_cmd_restore_request *request
     firn_json_out_u64("removed", result->removed);
     firn_json_out_u64("unchanged", result->unchanged);
     firn_json_out_u64("incomplete", result->incomplete);
+    firn_json_out_u64("written_ns", (uint64_t)result->written_ns);
     firn_notices_json(notices);
 }
 

@@ -151,6 +151,7 @@ firn_ws_apply_run(struct firn_ws_apply *apply, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
+    apply->counts.written_at_ns = firn_os_monotonic_ns(apply->os);
     return firn_os_dir_sync_filesystem(apply->options.root, err);
 }
 

@@ -40,7 +40,8 @@ struct firn_ws_apply_counts {
     uint64_t same;        /* if count_same */
     uint64_t directories; /* added, removed or with other metadata */
     uint64_t incomplete;
-    uint64_t bytes; /* to be written */
+    uint64_t bytes;        /* to be written */
+    int64_t written_at_ns; /* by the monotonic clock: all is in place, the last sync begins */
 };
 
 FIRN_MUST_CHECK int firn_ws_apply_create(const struct firn_ws_apply_options *options,

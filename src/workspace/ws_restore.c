@@ -27,6 +27,7 @@ struct restoring {
     struct firn_ws_record record; /* to be restored */
     struct firn_ws_filter filter;
     firn_restore_result *result;
+    int64_t begun_ns;
 };
 
 static struct firn_ws_apply_options
@@ -57,6 +58,9 @@ report_counts(struct restoring *restoring, const struct firn_ws_apply *apply)
                             ? counts->same
                             : restoring->record.files - counts->added - counts->changed;
     result->incomplete = counts->incomplete;
+    if (counts->written_at_ns != 0) {
+        result->written_ns = counts->written_at_ns - restoring->begun_ns;
+    }
 }
 
 static bool
@@ -276,7 +280,8 @@ restore(struct firn_ws *ws, const char *reference, const firn_restore_options *o
         firn_restore_result *out, firn_error *err)
 {
     *out = (firn_restore_result){0};
-    struct restoring restoring = {.ws = ws, .options = options, .result = out};
+    struct restoring restoring = {
+        .ws = ws, .options = options, .result = out, .begun_ns = firn_os_monotonic_ns(ws->os)};
     bool only_reads = options->dry_run || options->to_dir != NULL;
     enum firn_ws_open_mode mode = only_reads ? FIRN_WS_READ : FIRN_WS_WRITE;
     int rc = firn_ws_opened_open(ws, mode, &restoring.opened, err);
