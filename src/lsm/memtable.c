@@ -1,37 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/memtable.c: a B+tree in memory that one writer extends while any number of readers go through it without locks.
+ * lsm/memtable.c: a B+tree in memory that one writer extends while any number of readers go through
+ * it without locks.
  *
- * Entries are encoded once into blocks of memory and never move; the tree orders pointers to them by key, then by
- * sequence with the newest first. A node holds up to 48 such pointers and, in an array beside them, their heads: the 8
- * bytes of each key that follow what all keys of the node share, as big-endian numbers. A search is a search among
- * numbers in six cache lines; a key itself is fetched only where heads are equal. Leaves are linked both ways.
+ * Entries are encoded once into blocks of memory and never move; the tree orders pointers to them
+ * by key, then by sequence with the newest first. A node holds up to 48 such pointers and, in an
+ * array beside them, their heads: the 8 bytes of each key that follow what all keys of the node
+ * share, as big-endian numbers. A search is a search among numbers in six cache lines; a key itself
+ * is fetched only where heads are equal. Leaves are linked both ways.
  *
  * Invariants.
  * (I1) Nothing is freed or reused before the table: a pointer once read stays good, however stale.
- * (I2) Every node has a version counter. The writer makes it odd before it changes the node and even after. A reader
- *      notes an even version, reads, and then asks whether the version is still the same; if not, what it read is
- *      thrown away. So that such reads are no data races, all those fields are relaxed atomics; pointers are stored
- *      with release and loaded with acquire, because what they point to is plain memory.
- * (I3) A key is led to a node by separators on both sides, so it shares with all keys of the node what those two
- *      separators share, and no search needs to look at that prefix. Nodes at the left and right edge lack one
- *      separator: in its place stands what all keys of the table share, which a search compares once, at the root.
- *      It is set by the first entry and only shrinks; then the heads of the edge nodes are made anew.
- * (I4) A change of several nodes marks all of them before it touches any, from the root down, the leaf's right
- *      neighbour last (its prev pointer changes), and ends the root last.
+ * (I2) Every node has a version counter. The writer makes it odd before it changes the node and
+ *      even after. A reader notes an even version, reads, and then asks whether the version is
+ *      still the same; if not, what it read is thrown away. So that such reads are no data races,
+ *      all those fields are relaxed atomics; pointers are stored with release and loaded with
+ *      acquire, because what they point to is plain memory.
+ * (I3) A key is led to a node by separators on both sides, so it shares with all keys of the node
+ *      what those two separators share, and no search needs to look at that prefix. Nodes at the
+ *      left and right edge lack one separator: in its place stands what all keys of the table
+ *      share, which a search compares once, at the root. It is set by the first entry and only
+ *      shrinks; then the heads of the edge nodes are made anew.
+ * (I4) A change of several nodes marks all of them before it touches any, from the root down, the
+ *      leaf's right neighbour last (its prev pointer changes), and ends the root last.
  *
- * Splits. A node that is full is cut in the middle, except where insertions follow one another at one place (ascending
- * or descending keys, or versions of one key): there the cut is at that place and the new entry goes to the smaller
- * side, so that loading in order leaves full nodes.
+ * Splits. A node that is full is cut in the middle, except where insertions follow one another at
+ * one place (ascending or descending keys, or versions of one key): there the cut is at that place
+ * and the new entry goes to the smaller side, so that loading in order leaves full nodes.
  *
- * Memory. Blocks for entries and slabs of nodes grow with the table, from 4 KiB to 1 MiB and from 1 to 64 nodes: a
- * small table is small. An insertion takes all the memory it may need before it changes anything; reserve takes it for
- * many insertions ahead. Fields that readers do not use (spares, last_slot) are plain: writers are serialized by the
- * caller.
+ * Memory. Blocks for entries and slabs of nodes grow with the table, from 4 KiB to 1 MiB and from 1
+ * to 64 nodes: a small table is small. An insertion takes all the memory it may need before it
+ * changes anything; reserve takes it for many insertions ahead. Fields that readers do not use
+ * (spares, last_slot) are plain: writers are serialized by the caller.
  *
- * After B. Graefe, Modern B-Tree Techniques (2011: prefix truncation, "poor man's normalized keys") and V. Leis et al.,
- * Optimistic Lock Coupling (2019). Unlike the latter there is one writer, so a version is a counter and no lock, and
- * nothing is reclaimed, so readers need no epochs.
+ * After B. Graefe, Modern B-Tree Techniques (2011: prefix truncation, "poor man's normalized keys")
+ * and V. Leis et al., Optimistic Lock Coupling (2019). Unlike the latter there is one writer, so a
+ * version is a counter and no lock, and nothing is reclaimed, so readers need no epochs.
  */
 #include "lsm/memtable.h"
 
@@ -59,7 +63,8 @@ _Static_assert(offsetof(struct firn_memtable_node, heads) == CACHE_LINE, "heads 
 /* last_slot of a node that no insertion went to since it was made. */
 static const uint32_t NO_SLOT = UINT32_MAX;
 
-/* A node on the way down, where the way went on, and the separators that bound it (NULL at the edges). */
+/* A node on the way down, where the way went on, and the separators that bound it (NULL at the
+ * edges). */
 struct step {
     struct firn_memtable_node *node;
     size_t slot;
@@ -234,7 +239,8 @@ swap_rooms(struct firn_memtable *table)
     table->other_room = room;
 }
 
-/* Makes the current room hold at least size bytes. Of the rooms left over the larger one is kept. */
+/* Makes the current room hold at least size bytes. Of the rooms left over the larger one is
+ * kept. */
 static int
 reserve_room(struct firn_memtable *table, size_t size)
 {
@@ -506,7 +512,8 @@ stage(const struct step *step, const struct insertion *new, struct staging *out)
     }
 }
 
-/* Puts the staged entries [first, first + count) and their children into a node that readers do not read now. */
+/* Puts the staged entries [first, first + count) and their children into a node that readers do
+ * not read now. */
 static void
 fill(struct firn_memtable_node *node, const struct staging *staging, size_t first, size_t count,
      size_t prefix_size)
@@ -578,7 +585,8 @@ link_leaf(struct firn_memtable_node *left, struct firn_memtable_node *right)
     atomic_store_explicit(&left->next, right, memory_order_release);
 }
 
-/* Cuts the full node of a step in two with the insertion in place. *out is what has to go into the node above. */
+/* Cuts the full node of a step in two with the insertion in place. *out is what has to go into
+ * the node above. */
 static void
 split(struct firn_memtable *table, const struct step *step, const struct insertion *new,
       struct insertion *out)
@@ -774,7 +782,8 @@ firn_memtable_get(const struct firn_memtable *table, firn_slice key, const struc
         if (!firn_slice_equal(entry.key, key)) {
             return false;
         }
-        /* The newest version that is not above this interval: in it, or a matter of older intervals. */
+        /* The newest version that is not above this interval: in it, or a matter of older
+         * intervals. */
         while (i > 0 && entry.sequence < view->intervals[i - 1].first) {
             i--;
         }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/memtable.h: the newest writes of one tree, sorted by key, then by sequence with the newest first.
+ * lsm/memtable.h: the newest writes of one tree, sorted by key, then by sequence with the newest
+ * first.
  *
- * One writer at a time (the caller serializes); any number of readers beside it without locks. Entries never change
- * and never go before the memtable does: slices that a reader gets stay valid as long as the memtable.
+ * One writer at a time (the caller serializes); any number of readers beside it without locks.
+ * Entries never change and never go before the memtable does: slices that a reader gets stay valid
+ * as long as the memtable.
  */
 #ifndef FIRN_LSM_MEMTABLE_H
 #define FIRN_LSM_MEMTABLE_H
@@ -34,18 +36,20 @@ enum { FIRN_MEMTABLE_KEY_SIZE_MAX = 65535 };
 FIRN_MUST_CHECK int firn_memtable_create(struct firn_memtable **out, firn_error *err);
 void firn_memtable_destroy(struct firn_memtable *table);
 
-/* Copies key and value; their sizes must not exceed the limits above. FIRN_EXISTS if (key, sequence) is there already;
- * then, and on FIRN_NO_MEMORY, the table is unchanged. */
+/* Copies key and value; their sizes must not exceed the limits above. FIRN_EXISTS if (key,
+ * sequence) is there already; then, and on FIRN_NO_MEMORY, the table is unchanged. */
 FIRN_MUST_CHECK int firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry,
                                       firn_error *err);
 
-/* Takes the memory for that many further entries whose keys and values have content_bytes in all, so that adding them
- * does not fail. This is certain for one entry. For more it is certain of the entries' own memory, and leaves room for 16
- * splits of nodes and one in 16 insertions: only a batch that goes mostly into full nodes can still run out. */
+/* Takes the memory for that many further entries whose keys and values have content_bytes in
+ * all, so that adding them does not fail. This is certain for one entry. For more it is certain
+ * of the entries' own memory, and leaves room for 16 splits of nodes and one in 16 insertions:
+ * only a batch that goes mostly into full nodes can still run out. */
 FIRN_MUST_CHECK int firn_memtable_reserve(struct firn_memtable *table, size_t entry_count,
                                           size_t content_bytes, firn_error *err);
 
-/* The newest version of key that view sees, tombstones included; false if there is none. Any thread. */
+/* The newest version of key that view sees, tombstones included; false if there is none. Any
+ * thread. */
 bool firn_memtable_get(const struct firn_memtable *table, firn_slice key,
                        const struct firn_view *view, struct firn_entry *out);
 
@@ -53,8 +57,9 @@ size_t firn_memtable_entry_count(const struct firn_memtable *table);
 /* All memory that the table holds. */
 size_t firn_memtable_size_bytes(const struct firn_memtable *table);
 
-/* A position between entries of all versions. In the caller's memory, borrowed from the table, one thread. A writer may
- * go on beside it; entries added meanwhile may or may not be met, all older ones are. */
+/* A position between entries of all versions. In the caller's memory, borrowed from the table,
+ * one thread. A writer may go on beside it; entries added meanwhile may or may not be met, all
+ * older ones are. */
 struct firn_memtable_cursor {
     const struct firn_memtable *table;
     struct firn_entry entry; /* valid while is_valid */
@@ -66,7 +71,8 @@ struct firn_memtable_cursor {
 
 void firn_memtable_cursor_init(struct firn_memtable_cursor *cursor,
                                const struct firn_memtable *table);
-/* To the first entry at or after (key, sequence) in table order: a sequence of UINT64_MAX is before all versions. */
+/* To the first entry at or after (key, sequence) in table order: a sequence of UINT64_MAX is
+ * before all versions. */
 void firn_memtable_cursor_seek(struct firn_memtable_cursor *cursor, firn_slice key,
                                uint64_t sequence);
 /* To the last entry before (key, sequence) in table order. */

@@ -2,13 +2,15 @@
  *
  * lsm/memtable_cursor.c: walking the leaves in both directions beside a writer.
  *
- * A cursor remembers its leaf, the slot, and the leaf's version. While the version stands, a step is a step in an
- * array. When it does not, the leaf has changed, perhaps been split: the cursor looks for its place again, behind or
- * before the entry it stood on. That entry is still there, because entries never go, so no older one can be missed.
+ * A cursor remembers its leaf, the slot, and the leaf's version. While the version stands, a step
+ * is a step in an array. When it does not, the leaf has changed, perhaps been split: the cursor
+ * looks for its place again, behind or before the entry it stood on. That entry is still there,
+ * because entries never go, so no older one can be missed.
  */
 #include "lsm/memtable_search.h"
 
-/* Entries lie in memory in the order they were added; those a few slots on are fetched while this one is used. */
+/* Entries lie in memory in the order they were added; those a few slots on are fetched while
+ * this one is used. */
 enum { PREFETCH_DISTANCE = 6 };
 
 static void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/memtable_node.h: what memtable.c and memtable_cursor.c share: the nodes of the B+tree, the protocol by which
- * readers go through them beside a writer, and the encoding of entries. The essay is in memtable.c.
+ * lsm/memtable_node.h: what memtable.c and memtable_cursor.c share: the nodes of the B+tree, the
+ * protocol by which readers go through them beside a writer, and the encoding of entries. The essay
+ * is in memtable.c.
  */
 #ifndef FIRN_LSM_MEMTABLE_NODE_H
 #define FIRN_LSM_MEMTABLE_NODE_H
@@ -19,8 +20,9 @@ enum {
     FIRN_MEMTABLE_HEIGHT_MAX = 48
 };
 
-/* A leaf's entries, or the separators of an inner node: separator i is the first entry that child i + 1 may hold.
- * Everything but level and last_slot is read under the version counter (I2). Nodes are aligned to cache lines. */
+/* A leaf's entries, or the separators of an inner node: separator i is the first entry that
+ * child i + 1 may hold. Everything but level and last_slot is read under the version counter
+ * (I2). Nodes are aligned to cache lines. */
 struct firn_memtable_node {
     _Atomic uint64_t version; /* odd while a writer changes the node */
     _Atomic uint32_t count;
@@ -63,7 +65,8 @@ struct firn_memtable {
     size_t node_count;
 };
 
-/* ---- entries: varint key size, varint (value size * 8 + kind), varint sequence, key, value ---- */
+/* ---- entries: varint key size, varint (value size * 8 + kind), varint sequence, key, value
+ * ---- */
 
 /* The bytes are our own: no bounds to check. */
 static inline const uint8_t *
@@ -115,11 +118,18 @@ firn_memtable_head(firn_slice key, size_t offset)
 
 /* ---- the protocol of (I2) ---- */
 
+/* Between the reading of a pointer and of a version much may happen. A test defines this to let
+ * a writer run there. */
+#ifndef FIRN_MEMTABLE_INTERLEAVE
+#define FIRN_MEMTABLE_INTERLEAVE() ((void)0)
+#endif
+
 static inline uint64_t
 firn_memtable_read_begin(const struct firn_memtable_node *node)
 {
+    FIRN_MEMTABLE_INTERLEAVE();
     for (;;) {
-        /* Pairs with the release store in firn_memtable_change_end. */
+        /* Pairs with the release store in change_end (memtable.c). */
         uint64_t version = atomic_load_explicit(&node->version, memory_order_acquire);
         if ((version & 1) == 0) {
             return version;
@@ -134,7 +144,9 @@ firn_memtable_read_begin(const struct firn_memtable_node *node)
 static inline bool
 firn_memtable_read_valid(const struct firn_memtable_node *node, uint64_t version)
 {
-    /* Pairs with the release fence in firn_memtable_change_begin: who read a changed field sees an odd version. */
+    FIRN_MEMTABLE_INTERLEAVE();
+    /* Pairs with the release fence in change_begin (memtable.c): who read a changed field sees
+     * an odd version. */
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&node->version, memory_order_relaxed) == version;
 }
@@ -154,8 +166,9 @@ firn_memtable_node_entry(const struct firn_memtable_node *node, size_t slot)
 
 /* ---- positions ---- */
 
-/* What is looked for: the place of (key, sequence), or with is_after the place behind it. side is not 0 where the key
- * need not be compared: -1 is before everything in the table, 1 behind everything. */
+/* What is looked for: the place of (key, sequence), or with is_after the place behind it. side
+ * is not 0 where the key need not be compared: -1 is before everything in the table, 1 behind
+ * everything. */
 struct firn_memtable_probe {
     firn_slice key;
     uint64_t sequence;
@@ -176,8 +189,9 @@ void firn_memtable_seek(const struct firn_memtable *table, const struct firn_mem
 void firn_memtable_seek_before(const struct firn_memtable *table,
                                const struct firn_memtable_probe *probe,
                                struct firn_memtable_position *out);
-/* From a leaf read since `version`: the first entry of the leaf behind, or the last one of the leaf before. out->entry
- * is NULL at the table's end. False where a writer came between: nothing is known then. */
+/* From a leaf read since `version`: the first entry of the leaf behind, or the last one of the
+ * leaf before. out->entry is NULL at the table's end. False where a writer came between: nothing
+ * is known then. */
 bool firn_memtable_seek_next_leaf(const struct firn_memtable_node *leaf, uint64_t version,
                                   struct firn_memtable_position *out);
 bool firn_memtable_seek_prev_leaf(const struct firn_memtable_node *leaf, uint64_t version,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/memtable_search.h: finding a slot inside one node. Inline, because descents of readers and of the writer are
- * made of little else.
+ * lsm/memtable_search.h: finding a slot inside one node. Inline, because descents of readers and of
+ * the writer are made of little else.
  *
- * A node's heads are sorted, so the heads alone decide unless some are equal to the one looked for; only then are keys
- * compared. firn_memtable_heads_below is the kernel: it may be replaced by one that compares many heads at once where
- * the build need not see every access as an atomic one.
+ * A node's heads are sorted, so the heads alone decide unless some are equal to the one looked for;
+ * only then are keys compared. firn_memtable_heads_below is the kernel: it may be replaced by one
+ * that compares many heads at once where the build need not see every access as an atomic one.
  *
- * A reader may run this over a node that a writer is changing. It then meets any mixture of old and new fields: counts
- * within the fan-out, entries that are whole or NULL. The result is nonsense within bounds, and thrown away (I2).
+ * A reader may run this over a node that a writer is changing. It then meets any mixture of old and
+ * new fields: counts within the fan-out, entries that are whole or NULL. The result is nonsense
+ * within bounds, and thrown away (I2).
  */
 #ifndef FIRN_LSM_MEMTABLE_SEARCH_H
 #define FIRN_LSM_MEMTABLE_SEARCH_H
@@ -48,7 +49,8 @@ firn_memtable_compare(const uint8_t *entry, const struct firn_memtable_probe *pr
     return (decoded.sequence < probe->sequence) - (decoded.sequence > probe->sequence);
 }
 
-/* How many entries lie before the probe's place, those equal to it counted where the probe is_after. */
+/* How many entries lie before the probe's place, those equal to it counted where the probe
+ * is_after. */
 static inline size_t
 firn_memtable_slot_of(const struct firn_memtable_node *node,
                       const struct firn_memtable_probe *probe)
@@ -77,7 +79,8 @@ firn_memtable_slot_of(const struct firn_memtable_node *node,
     return low;
 }
 
-/* The child that leads to the probe's place: a separator equal to the probe belongs to the child behind it. */
+/* The child that leads to the probe's place: a separator equal to the probe belongs to the child
+ * behind it. */
 static inline size_t
 firn_memtable_child_of(const struct firn_memtable_node *node,
                        const struct firn_memtable_probe *probe)
@@ -91,7 +94,8 @@ static inline struct firn_memtable_node *
 firn_memtable_node_child(const struct firn_memtable_node *node, size_t slot)
 {
     const struct firn_memtable_inner *inner = (const struct firn_memtable_inner *)node;
-    /* Acquire pairs with the release store in set_child (memtable.c): the child's level is there. */
+    /* Acquire pairs with the release store in set_child (memtable.c): the child's level is
+     * there. */
     return atomic_load_explicit(&inner->children[slot], memory_order_acquire);
 }
 
@@ -105,7 +109,8 @@ firn_memtable_prefetch(const struct firn_memtable_node *node)
     }
 }
 
-/* Where the key lies against what all keys of the table share: 0 is within. Read under the root's version. */
+/* Where the key lies against what all keys of the table share: 0 is within. Read under the
+ * root's version. */
 static inline int
 firn_memtable_side_of(const struct firn_memtable *table, firn_slice key)
 {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/memtable_seek.c: how readers find a position without locks. The structure and its invariants are in memtable.c.
+ * lsm/memtable_seek.c: how readers find a position without locks. The structure and its invariants
+ * are in memtable.c.
  *
- * A descent holds the version of one node at a time. It reads the child's version before it confirms the parent's: if
- * the child was split in between, the parent was marked as changing before the child was (I4), so the confirmation
- * fails and the descent starts again. The same holds sideways: a leaf's neighbour is read, then the leaf confirmed.
+ * A descent holds the version of one node at a time. It reads the child's version before it
+ * confirms the parent's: if the child was split in between, the parent was marked as changing
+ * before the child was (I4), so the confirmation fails and the descent starts again. The same holds
+ * sideways: a leaf's neighbour is read, then the leaf confirmed.
  *
- * A reader starts again only when a writer finished or began a change in exactly the node it was reading, so some
- * thread always makes progress. Nothing here writes.
+ * A reader starts again only when a writer finished or began a change in exactly the node it was
+ * reading, so some thread always makes progress. Nothing here writes.
  */
 #include "lsm/memtable_search.h"
 

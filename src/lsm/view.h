@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/view.h: which commits a reading sees: a set of sequence intervals, almost always the single one [1, n].
+ * lsm/view.h: which commits a reading sees: a set of sequence intervals, almost always the single
+ * one [1, n].
  */
 #ifndef FIRN_LSM_VIEW_H
 #define FIRN_LSM_VIEW_H
@@ -14,7 +15,8 @@ struct firn_view_interval {
     uint64_t last;  /* inclusive, ≥ first */
 };
 
-/* Ascending, disjoint, not adjacent; immutable once shared. The intervals are borrowed from the view's owner. */
+/* Ascending, disjoint, not adjacent; immutable once shared. The intervals are borrowed from the
+ * view's owner. */
 struct firn_view {
     const struct firn_view_interval *intervals;
     size_t count;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/lsm: the memtable against a sorted array, its fill under several orders of insertion, memory that runs out, and
- * readers beside a writer.
+ * unit/lsm: the memtable against a sorted array, its fill under several orders of insertion, memory
+ * that runs out, and readers beside a writer.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -300,7 +300,8 @@ a_cursor_keeps_its_place_while_entries_are_added(void **state)
                 met++;
             }
             if (cursor.entry.sequence <= 2000) {
-                /* Two close by, so that the cursor's own leaf changes and splits, and one anywhere. */
+                /* Two close by, so that the cursor's own leaf changes and splits, and one
+                 * anywhere. */
                 struct version version = {.key_size = 16, .kind = FIRN_ENTRY_PUT};
                 memcpy(version.key, cursor.entry.key.data, 16);
                 version.key[15]++;
@@ -358,7 +359,8 @@ static void
 memory_an_entry_stays_small(void **state)
 {
     (void)state;
-    /* A catalog of 2 M objects (32-byte names, 12-byte places) has to fit into 170 MB: 85 bytes each. */
+    /* A catalog of 2 M objects (32-byte names, 12-byte places) has to fit into 170 MB: 85 bytes
+     * each. */
     assert_true(bytes_an_entry(RANDOM_KEYS, 100000, 32, 12) < 85);
     /* 14 bytes of content and at most 5 of header; full leaves cost 17.4 bytes a slot. */
     assert_true(bytes_an_entry(ASCENDING, 40000, 8, 6) < 45);
