@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bench/big.c: makes what the benchmarks of saves need and no archive brings: large files, a changed version of one, and
- * a tree of very many small files. All of it follows from fixed seeds.
+ * bench/big.c: makes what the benchmarks of saves need and no archive brings: large files, a
+ * changed version of one, and a tree of very many small files. All of it follows from fixed seeds.
  *
- * usage: big touch BYTES               writes that much memory and gives it back: on a virtual machine the host then has pages
+ * usage: big touch BYTES               writes that much memory and gives it back: the host then has pages
  *                                      at hand, and the next command's writes do not wait for them
  *        big file PATH BYTES           half-compressible bytes (16-byte runs, every second one random)
  *        big change PATH OUT           a copy with 214 places overwritten or inserted, 50,000 bytes each (10.7 MB in all)

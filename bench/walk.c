@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bench/walk.c: the bare walk, the floor under "save, nothing changed": two threads list every directory of a tree with
- * getdents64 and ask statx of every entry for what a save compares (the basic fields and the birth time). Nothing is kept,
- * sorted or compared. Prints "seconds entries directories bytes".
+ * bench/walk.c: the bare walk, the floor under "save, nothing changed": two threads list every
+ * directory of a tree with getdents64 and ask statx of every entry for what a save compares (the
+ * basic fields and the birth time). Nothing is kept, sorted or compared. Prints "seconds entries
+ * directories bytes".
  *
- * Directories to be listed wait on one stack under one mutex, as paths from the root; a thread takes one, lists it, and
- * puts back what it found. The walk is over when the stack is empty and nobody lists.
+ * Directories to be listed wait on one stack under one mutex, as paths from the root; a thread
+ * takes one, lists it, and puts back what it found. The walk is over when the stack is empty and
+ * nobody lists.
  *
  * usage: walk DIR [THREADS]
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * examples/workspace_undo.c: save a directory, let something loose on it, see what it did, and take all of it back.
+ * examples/workspace_undo.c: save a directory, let something loose on it, see what it did, and take
+ * all of it back.
  *
  *     cc workspace_undo.c $(pkg-config --cflags --libs firn) -o workspace_undo
  *     ./workspace_undo DIRECTORY COMMAND

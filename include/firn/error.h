@@ -2,10 +2,11 @@
  *
  * firn/error.h: how every function of firn reports failure.
  *
- * A function that can fail returns FIRN_OK (0) or one of the negative codes below. What does I/O or reads bytes from
- * outside also takes a `firn_error *` as its last argument; it may be NULL. On failure the error is filled where the
- * failure was born, with the file, the offset, and what was expected and found. On success it is left untouched.
- * Outputs are NULL or zero until a function has succeeded.
+ * A function that can fail returns FIRN_OK (0) or one of the negative codes below. What does I/O or
+ * reads bytes from outside also takes a `firn_error *` as its last argument; it may be NULL. On
+ * failure the error is filled where the failure was born, with the file, the offset, and what was
+ * expected and found. On success it is left untouched. Outputs are NULL or zero until a function
+ * has succeeded.
  */
 #ifndef FIRN_ERROR_H
 #define FIRN_ERROR_H
@@ -59,10 +60,9 @@ enum { FIRN_ERROR_TEXT_SIZE = 1016 };
 
 /* Caller's memory; needs no initialisation and no release. */
 typedef struct firn_error {
-    int code;     /* one of enum firn_code */
-    int os_errno; /* the operating system's error number, or 0 */
-    char text
-        [FIRN_ERROR_TEXT_SIZE]; /* one line, NUL-terminated, no final stop; names are byte for byte as on disk */
+    int code;                        /* one of enum firn_code */
+    int os_errno;                    /* the operating system's error number, or 0 */
+    char text[FIRN_ERROR_TEXT_SIZE]; /* one line, ends in NUL; names are byte for byte as on disk */
 } firn_error;
 
 /* The short text of a code ("not found"); never NULL. Any thread. */

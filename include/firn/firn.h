@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/firn.h: the whole public API. Reading order: error.h, types.h, store.h, workspace.h, pack.h, chkp.h.
+ * firn/firn.h: the whole public API. Reading order: error.h, types.h, store.h, workspace.h, pack.h,
+ * chkp.h.
  */
 #ifndef FIRN_FIRN_H
 #define FIRN_FIRN_H

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/pack.h: a pack is one sealed file of immutable objects, each named by the BLAKE3-256 of its bytes.
+ * firn/pack.h: a pack is one sealed file of immutable objects, each named by the BLAKE3-256 of its
+ * bytes.
  *
- * Objects are compressed together ("solid"): neighbours share zstd frames, so add what is alike one after the other. An
- * object is stored once, however often it is added. Objects beyond 8 MiB are cut into pieces inside the pack; that is
- * no part of their name. Every byte is verified when it is read.
+ * Objects are compressed together ("solid"): neighbours share zstd frames, so add what is alike one
+ * after the other. An object is stored once, however often it is added. Objects beyond 8 MiB are
+ * cut into pieces inside the pack; that is no part of their name. Every byte is verified when it is
+ * read.
  */
 #ifndef FIRN_PACK_H
 #define FIRN_PACK_H
@@ -25,17 +27,18 @@ typedef struct firn_packfile firn_pack;
 /* Begins the pack file `path`; it appears there when finish succeeds, and not before. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_writer_create(const char *path, firn_pack_writer **out,
                                                      firn_error *err);
-/* Adds an object; *out_hash (may be NULL) is its name, *out_is_new (may be NULL) whether the pack did not have it.
- * Several threads may add at once. */
+/* Adds an object; *out_hash (may be NULL) is its name, *out_is_new (may be NULL) whether the
+ * pack did not have it. Several threads may add at once. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_writer_add(firn_pack_writer *writer, firn_slice content,
                                                   firn_hash *out_hash, bool *out_is_new,
                                                   firn_error *err);
-/* Adds what is read from a file descriptor, from its current offset to its end, in bounded memory. */
+/* Adds what is read from a file descriptor, from its current offset to its end, in bounded
+ * memory. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_writer_add_fd(firn_pack_writer *writer, int fd,
                                                      firn_hash *out_hash, bool *out_is_new,
                                                      firn_error *err);
-/* Seals the file: durable under its name when this returns. FIRN_EXISTS if the name is taken; FIRN_INVALID for a pack
- * without objects. The writer can only be destroyed afterwards. */
+/* Seals the file: durable under its name when this returns. FIRN_EXISTS if the name is taken;
+ * FIRN_INVALID for a pack without objects. The writer can only be destroyed afterwards. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_writer_finish(firn_pack_writer *writer, firn_error *err);
 /* Drops what was not finished. NULL is fine. */
 FIRN_API void firn_pack_writer_destroy(firn_pack_writer *writer);
@@ -50,19 +53,22 @@ FIRN_API FIRN_MUST_CHECK int firn_pack_contains(firn_pack *pack, const firn_hash
 /* The size of an object's bytes. FIRN_NOT_FOUND if the pack has no such object. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_size_of(firn_pack *pack, const firn_hash *hash,
                                                uint64_t *out, firn_error *err);
-/* The whole object, verified, to be released with firn_release; FIRN_LIMIT if it is larger than size_max. */
+/* The whole object, verified, to be released with firn_release; FIRN_LIMIT if it is larger than
+ * size_max. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_read(firn_pack *pack, const firn_hash *hash, size_t size_max,
                                             uint8_t **out, size_t *out_size, firn_error *err);
-/* The object in order, piece by piece, in bounded memory. Each piece is verified before sink sees it, the whole after
- * the last: on FIRN_CORRUPT throw away what sink got. */
+/* The object in order, piece by piece, in bounded memory. Each piece is verified before sink
+ * sees it, the whole after the last: on FIRN_CORRUPT throw away what sink got. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_stream(firn_pack *pack, const firn_hash *hash,
                                               int (*sink)(void *ctx, firn_slice data), void *ctx,
                                               firn_error *err);
-/* Every object, in the order of hashes. Another return of visit than FIRN_OK ends the walk and is returned. */
+/* Every object, in the order of hashes. Another return of visit than FIRN_OK ends the walk and
+ * is returned. */
 FIRN_API FIRN_MUST_CHECK int
 firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, uint64_t size),
                void *ctx, firn_error *err);
-/* Reads and verifies everything. on_damage (may be NULL) is told each damaged part; FIRN_CORRUPT if there was any. */
+/* Reads and verifies everything. on_damage (may be NULL) is told each damaged part; FIRN_CORRUPT
+ * if there was any. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_verify(firn_pack *pack,
                                               void (*on_damage)(void *ctx, const char *text),
                                               void *ctx, firn_error *err);

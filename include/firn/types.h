@@ -2,8 +2,9 @@
  *
  * firn/types.h: the vocabulary of the public API.
  *
- * Every handle is opaque. A handle may be used by one thread at a time unless its header says otherwise.
- * Every options structure starts with its own size: fill it with its FIRN_..._INIT macro; NULL means all defaults.
+ * Every handle is opaque. A handle may be used by one thread at a time unless its header says
+ * otherwise. Every options structure starts with its own size: fill it with its FIRN_..._INIT
+ * macro; NULL means all defaults.
  */
 #ifndef FIRN_TYPES_H
 #define FIRN_TYPES_H

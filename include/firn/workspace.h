@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/workspace.h: the states of a directory tree, saved into a store as checkpoints and brought back exactly.
+ * firn/workspace.h: the states of a directory tree, saved into a store as checkpoints and brought
+ * back exactly.
  *
  * Caveats first.
- * - A handle names a workspace and its store; it holds no lock and no open file between calls. Each call takes the
- *   store's lock for as long as it needs it (writing calls only) and waits up to lock_timeout_ms for it.
- * - Calls that only look (list, find, entries, status, a dry run) create and change nothing, access times included
- *   where the system allows it.
- * - Names are bytes. Paths are relative to the workspace's root, components separated by '/'; they are given as slices
- *   because they may hold anything but NUL.
- * - Nothing outside the workspace's root is ever written; symbolic links are saved as links and never followed.
- * - A handle is for one thread at a time; a call uses several threads of its own. Callbacks may come from any of them,
- *   one at a time.
+ * - A handle names a workspace and its store; it holds no lock and no open file between calls. Each
+ *   call takes the store's lock for as long as it needs it (writing calls only) and waits up to
+ *   lock_timeout_ms for it.
+ * - Calls that only look (list, find, entries, status, a dry run) create and change nothing, access
+ *   times included where the system allows it.
+ * - Names are bytes. Paths are relative to the workspace's root, components separated by '/'; they
+ *   are given as slices because they may hold anything but NUL.
+ * - Nothing outside the workspace's root is ever written; symbolic links are saved as links and
+ *   never followed.
+ * - A handle is for one thread at a time; a call uses several threads of its own. Callbacks may
+ *   come from any of them, one at a time.
  *
- * What is left out of a save unless include_deps is set: node_modules .venv venv __pypackages__ .tox .nox .gradle .m2, and
- * `target` beside a Cargo.toml or holding a CACHEDIR.TAG. Always left out: .git .hg .svn and the store itself. Fifos, sockets
- * and devices are skipped and reported. Whatever is left out is not touched by a restore.
+ * What is left out of a save unless include_deps is set: node_modules .venv venv __pypackages__
+ * .tox .nox .gradle .m2, and `target` beside a Cargo.toml or holding a CACHEDIR.TAG. Always left
+ * out: .git .hg .svn and the store itself. Fifos, sockets and devices are skipped and reported.
+ * Whatever is left out is not touched by a restore.
  */
 #ifndef FIRN_WORKSPACE_H
 #define FIRN_WORKSPACE_H
@@ -34,16 +38,16 @@ typedef struct firn_workspace_options {
     size_t size; /* sizeof(firn_workspace_options) */
     const char
         *store_path; /* NULL: $XDG_DATA_HOME/firn/<name>-<16 hex digits of BLAKE3(real path)> */
-    int64_t
-        lock_timeout_ms; /* how long to wait for another writer; default 60 s, negative is for ever */
+    int64_t lock_timeout_ms; /* to wait for another writer; default 60 s, negative: for ever */
 } firn_workspace_options;
 #define FIRN_WORKSPACE_OPTIONS_INIT                 \
     {                                               \
         sizeof(firn_workspace_options), NULL, 60000 \
     }
 
-/* Names the workspace at `path`, a directory. Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID if there is no such
- * directory; FIRN_INVALID if the store would lie where the workspace's root itself is. */
+/* Names the workspace at `path`, a directory. Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID if
+ * there is no such directory; FIRN_INVALID if the store would lie where the workspace's root
+ * itself is. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_open(const char *path,
                                                  const firn_workspace_options *options,
                                                  firn_workspace **out, firn_error *err);
@@ -83,8 +87,8 @@ typedef struct firn_progress {
     uint64_t bytes_total; /* 0 while unknown */
 } firn_progress;
 
-/* All may be NULL. on_progress is called a few times a second; another return than FIRN_OK cancels the operation, which
- * then fails with FIRN_CANCELLED. */
+/* All may be NULL. on_progress is called a few times a second; another return than FIRN_OK
+ * cancels the operation, which then fails with FIRN_CANCELLED. */
 typedef struct firn_callbacks {
     void (*on_notice)(void *ctx, const firn_notice *notice);
     int (*on_progress)(void *ctx, const firn_progress *progress);
@@ -97,7 +101,7 @@ enum { FIRN_CHECKPOINT_ID_SIZE = 33, FIRN_CHECKPOINT_ID_SHORT = 8 };
 
 typedef struct firn_checkpoint {
     uint64_t number;                  /* from 1, never reused; 0 for a safety checkpoint */
-    char id[FIRN_CHECKPOINT_ID_SIZE]; /* 32 letters k–z and a NUL; any unique prefix ≥ 4 names it */
+    char id[FIRN_CHECKPOINT_ID_SIZE]; /* 32 letters k–z; any unique prefix ≥ 4 names it */
     bool is_safety;                   /* taken by a restore, of what it was about to change */
     bool include_deps;
     int64_t created_ns;   /* since the epoch, UTC */
@@ -138,9 +142,9 @@ typedef struct firn_save_result {
     uint64_t removed;
 } firn_save_result;
 
-/* Saves the workspace's present state as a new checkpoint: it exists, durably, when this returns FIRN_OK, and not at
- * all otherwise. Creates the store if needed. What could not be saved is reported by notices and counted in
- * checkpoint.skipped. */
+/* Saves the workspace's present state as a new checkpoint: it exists, durably, when this returns
+ * FIRN_OK, and not at all otherwise. Creates the store if needed. What could not be saved is
+ * reported by notices and counted in checkpoint.skipped. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
                                                  const firn_save_options *options,
                                                  firn_save_result *out, firn_error *err);
@@ -154,16 +158,17 @@ typedef struct firn_list_options {
     {                                                \
         sizeof(firn_list_options), UINT64_MAX, false \
     }
-/* Newest first. A workspace that was never saved has none: that is no error. Another return of visit than FIRN_OK ends
- * the listing and is returned. */
+/* Newest first. A workspace that was never saved has none: that is no error. Another return of
+ * visit than FIRN_OK ends the listing and is returned. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_list(firn_workspace *workspace, const firn_list_options *options,
                     int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
                     firn_error *err);
 
-/* Resolves a reference: a number, an id or a unique prefix of ≥ 4 letters of one in any case, or "latest" (the newest
- * that is no safety checkpoint). FIRN_NOT_FOUND; FIRN_INVALID for what is no reference; FIRN_CONFLICT, naming candidates,
- * for an ambiguous prefix. out->message is borrowed from the workspace until its next call. */
+/* Resolves a reference: a number, an id or a unique prefix of ≥ 4 letters of one in any case, or
+ * "latest" (the newest that is no safety checkpoint). FIRN_NOT_FOUND; FIRN_INVALID for what is
+ * no reference; FIRN_CONFLICT, naming candidates, for an ambiguous prefix. out->message is
+ * borrowed from the workspace until its next call. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_find(firn_workspace *workspace, const char *reference,
                                                  firn_checkpoint *out, firn_error *err);
 
@@ -230,8 +235,8 @@ typedef struct firn_status_result {
     uint64_t unchanged;
     uint64_t skipped;
 } firn_status_result;
-/* Compares the disk with a checkpoint (before) by content. visit may be NULL. Modification times of directories do not
- * count. */
+/* Compares the disk with a checkpoint (before) by content. visit may be NULL. Modification times
+ * of directories do not count. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_status(firn_workspace *workspace, const firn_status_options *options,
                       int (*visit)(void *ctx, const firn_change *change), void *ctx,
@@ -264,18 +269,19 @@ typedef struct firn_restore_result {
     uint64_t removed;
     uint64_t unchanged;
     uint64_t incomplete; /* restored entries of which an owner or attribute could not be set */
-    int64_t
-        written_ns; /* of the time the call took: until everything was in place, before the last sync */
+    int64_t written_ns;  /* of the call, until everything was in place, before the last sync */
 } firn_restore_result;
 
-/* Brings the workspace (or to_dir) to the state of a checkpoint. In place: every needed object is read and verified
- * first; a safety checkpoint of the present state is taken; new files are written beside their targets, synced and renamed
- * over them; deletions come last. FIRN_CORRUPT, before anything is written, if something needed is damaged. */
+/* Brings the workspace (or to_dir) to the state of a checkpoint. In place: every needed object
+ * is read and verified first; a safety checkpoint of the present state is taken; new files are
+ * written beside their targets, synced and renamed over them; deletions come last. FIRN_CORRUPT,
+ * before anything is written, if something needed is damaged. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
                                                     const char *reference,
                                                     const firn_restore_options *options,
                                                     firn_restore_result *out, firn_error *err);
-/* Restores the newest safety checkpoint: takes back the last restore. FIRN_NOT_FOUND if there is none. */
+/* Restores the newest safety checkpoint: takes back the last restore. FIRN_NOT_FOUND if there is
+ * none. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
                                                  const firn_restore_options *options,
                                                  firn_restore_result *out, firn_error *err);
@@ -299,8 +305,7 @@ typedef struct firn_workspace_check_result {
     uint64_t packs;
     uint64_t objects;
     uint64_t bytes_read;
-    uint64_t
-        damaged; /* each told by a notice: what is damaged, and the checkpoints and paths it takes along */
+    uint64_t damaged; /* each told by a notice, with the checkpoints and paths it takes along */
 } firn_workspace_check_result;
 /* FIRN_CORRUPT if anything is damaged. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_options.h: structures of options and reports from callers that were compiled with another version.
+ * api/api_options.h: structures of options and reports from callers that were compiled with another
+ * version.
  *
- * Every such structure begins with its own size as its caller knows it. A shorter one lacks fields that came later: they
- * keep their defaults. A longer one has fields that this version does not know: that is fine as long as they are zero.
+ * Every such structure begins with its own size as its caller knows it. A shorter one lacks fields
+ * that came later: they keep their defaults. A longer one has fields that this version does not
+ * know: that is fine as long as they are zero.
  */
 #ifndef FIRN_API_API_OPTIONS_H
 #define FIRN_API_API_OPTIONS_H
@@ -22,7 +24,8 @@ api_options_is_size(size_t size)
     return size >= sizeof size && size <= API_OPTIONS_SIZE_MAX;
 }
 
-/* Copies what the caller gave (NULL is nothing) over `options`, which is filled with defaults and size_bytes long. */
+/* Copies what the caller gave (NULL is nothing) over `options`, which is filled with defaults
+ * and size_bytes long. */
 static inline int
 api_options_read(void *options, size_t size_bytes, const void *given, firn_error *err)
 {
@@ -48,8 +51,8 @@ api_options_read(void *options, size_t size_bytes, const void *given, firn_error
     return FIRN_OK;
 }
 
-/* Copies a report of size_bytes to the caller's, as far as that knows its fields. What it knows beyond is set to zero.
- * The caller's size stays. */
+/* Copies a report of size_bytes to the caller's, as far as that knows its fields. What it knows
+ * beyond is set to zero. The caller's size stays. */
 static inline void
 api_options_write(void *given, const void *report, size_t size_bytes)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/chkp_api.c: firn/chkp.h. Checks arguments, opens the folder, completes the options; the work is compat's.
+ * api/chkp_api.c: firn/chkp.h. Checks arguments, opens the folder, completes the options; the work
+ * is compat's.
  *
- * A pointer that must not be NULL and is yields FIRN_INVALID, like a slice without bytes that claims a size. Outputs
- * are set to nothing first, so that they are defined whatever happens.
+ * A pointer that must not be NULL and is yields FIRN_INVALID, like a slice without bytes that
+ * claims a size. Outputs are set to nothing first, so that they are defined whatever happens.
  */
 #include "api/api_check.h"
 #include "api/api_options.h"

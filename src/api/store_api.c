@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/store_api.c: the public face of the store: arguments are checked here, everything else is store/'s.
+ * api/store_api.c: the public face of the store: arguments are checked here, everything else is
+ * store/'s.
  *
- * Keyspaces whose names begin with "firn." are firn's own: here they cannot be opened and are not listed.
+ * Keyspaces whose names begin with "firn." are firn's own: here they cannot be opened and are not
+ * listed.
  */
 #include "api/api_check.h"
 #include "api/api_options.h"

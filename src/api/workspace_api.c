@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/workspace_api.c: the public face of workspaces: arguments are checked here, everything else is workspace/ws.h's.
+ * api/workspace_api.c: the public face of workspaces: arguments are checked here, everything else
+ * is workspace/ws.h's.
  *
- * Every structure of options begins with its own size. NULL means defaults. A structure of another size than this
- * version's is refused: there has been only one so far.
+ * Every structure of options begins with its own size. NULL means defaults. A structure of another
+ * size than this version's is refused: there has been only one so far.
  */
 #include "api/api_check.h"
 #include "firn/workspace.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/arena.h: memory for one operation, released all at once. A zeroed struct with chunk_size set is an empty arena.
- * Not safe for use by two threads at once.
+ * base/arena.h: memory for one operation, released all at once. A zeroed struct with chunk_size set
+ * is an empty arena. Not safe for use by two threads at once.
  */
 #ifndef FIRN_BASE_ARENA_H
 #define FIRN_BASE_ARENA_H

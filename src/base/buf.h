@@ -2,7 +2,8 @@
  *
  * base/buf.h: bytes that grow. A zeroed struct is an empty buffer.
  *
- * Every function that grows returns FIRN_OK or FIRN_NO_MEMORY and leaves the contents as they were on failure.
+ * Every function that grows returns FIRN_OK or FIRN_NO_MEMORY and leaves the contents as they were
+ * on failure.
  */
 #ifndef FIRN_BASE_BUF_H
 #define FIRN_BASE_BUF_H
@@ -45,7 +46,8 @@ FIRN_MUST_CHECK int firn_buf_append_varint(struct firn_buf *buf, uint64_t value)
 FIRN_MUST_CHECK int firn_buf_append_format(struct firn_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Puts a NUL behind the contents (not counted in size) and returns them as text; NULL when memory is out. */
+/* Puts a NUL behind the contents (not counted in size) and returns them as text; NULL when
+ * memory is out. */
 FIRN_MUST_CHECK const char *firn_buf_text(struct firn_buf *buf);
 
 static inline firn_slice

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/bytes.h: integers in bytes. Everything on disk is little-endian; nothing maps a struct onto bytes.
+ * base/bytes.h: integers in bytes. Everything on disk is little-endian; nothing maps a struct onto
+ * bytes.
  */
 #ifndef FIRN_BASE_BYTES_H
 #define FIRN_BASE_BYTES_H

@@ -2,8 +2,8 @@
  *
  * base/check.c: the end of a program whose state cannot be trusted any more.
  *
- * A failed CHECK means that a step which was about to run would have damaged data. Going on is worse than stopping:
- * everything acknowledged is on disk, and the next open recovers it.
+ * A failed CHECK means that a step which was about to run would have damaged data. Going on is
+ * worse than stopping: everything acknowledged is on disk, and the next open recovers it.
  */
 #include "base/check.h"
 

@@ -2,8 +2,8 @@
  *
  * base/check.h: assertions about the program, never about data.
  *
- * CHECK stays in release builds: it guards what would corrupt data. DCHECK is for debug builds. Bytes that come from
- * outside never reach either: they are tested and answered with FIRN_CORRUPT.
+ * CHECK stays in release builds: it guards what would corrupt data. DCHECK is for debug builds.
+ * Bytes that come from outside never reach either: they are tested and answered with FIRN_CORRUPT.
  */
 #ifndef FIRN_BASE_CHECK_H
 #define FIRN_BASE_CHECK_H

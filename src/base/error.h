@@ -13,19 +13,22 @@
 int firn_error_set(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As above for a failed system call: the code follows from error_number, and ": <what the system says>" is appended. */
+/* As above for a failed system call: the code follows from error_number, and ": <what the system
+ * says>" is appended. */
 int firn_error_set_errno(firn_error *err, int error_number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts "<format>: " before the text of an error that is already filled; keeps its codes. Returns err->code. */
+/* Puts "<format>: " before the text of an error that is already filled; keeps its codes. Returns
+ * err->code. */
 int firn_error_prefix(firn_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* FIRN_NO_MEMORY with a text that names what could not be allocated. */
 int firn_error_no_memory(firn_error *err, const char *what);
 
-/* The functions above fill errors, and an error is never FIRN_OK (they check it). Compilers and analyzers see one file at a
- * time: this tells them, so that they do not follow paths on which a failure is taken for a success. */
+/* The functions above fill errors, and an error is never FIRN_OK (they check it). Compilers and
+ * analyzers see one file at a time: this tells them, so that they do not follow paths on which a
+ * failure is taken for a success. */
 static inline int
 firn_error_never_ok(int code)
 {
@@ -38,10 +41,12 @@ firn_error_never_ok(int code)
 #define firn_error_set_errno(...) firn_error_never_ok(firn_error_set_errno(__VA_ARGS__))
 #define firn_error_no_memory(...) firn_error_never_ok(firn_error_no_memory(__VA_ARGS__))
 
-/* The code that stands for an errno of the operating system (ENOENT is FIRN_NOT_FOUND, …; else FIRN_IO). */
+/* The code that stands for an errno of the operating system (ENOENT is FIRN_NOT_FOUND, …; else
+ * FIRN_IO). */
 int firn_error_code_of_errno(int error_number);
 
-/* Runs an expression that returns a code; on failure keeps it in the local `rc` and goes to the local label `out`. */
+/* Runs an expression that returns a code; on failure keeps it in the local `rc` and goes to the
+ * local label `out`. */
 #define FIRN_TRY(expression) \
     do {                     \
         rc = (expression);   \

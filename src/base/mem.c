@@ -2,8 +2,9 @@
  *
  * base/mem.c: allocation through one replaceable table.
  *
- * Tests replace the table to fail the n-th allocation; an embedding program may replace it to account for memory.
- * The table is read without a lock: it is set before the first allocation and not while threads run.
+ * Tests replace the table to fail the n-th allocation; an embedding program may replace it to
+ * account for memory. The table is read without a lock: it is set before the first allocation and
+ * not while threads run.
  */
 #include "base/mem.h"
 

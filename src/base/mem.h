@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/mem.h: the one source of memory. Everything that firn allocates, zstd's contexts included, comes from here.
+ * base/mem.h: the one source of memory. Everything that firn allocates, zstd's contexts included,
+ * comes from here.
  */
 #ifndef FIRN_BASE_MEM_H
 #define FIRN_BASE_MEM_H
 
 #include <stddef.h>
 
-/* The replaceable allocator. resize(ctx, NULL, n) allocates, resize(ctx, p, n) resizes, release frees; n is never 0.
- * Both are called from any thread. NULL from resize means out of memory. */
+/* The replaceable allocator. resize(ctx, NULL, n) allocates, resize(ctx, p, n) resizes, release
+ * frees; n is never 0. Both are called from any thread. NULL from resize means out of memory. */
 struct firn_allocator {
     void *(*resize)(void *ctx, void *memory, size_t size);
     void (*release)(void *ctx, void *memory);
     void *ctx;
 };
 
-/* Replaces the allocator for the whole process; NULL puts the C library's back. To be called while nothing is
- * allocated by firn and no other thread runs. */
+/* Replaces the allocator for the whole process; NULL puts the C library's back. To be called
+ * while nothing is allocated by firn and no other thread runs. */
 void firn_mem_set_allocator(const struct firn_allocator *allocator);
 
-/* Each returns NULL when memory is out. A size of 0 yields a valid pointer. Contents are undefined but for _zeroed. */
+/* Each returns NULL when memory is out. A size of 0 yields a valid pointer. Contents are
+ * undefined but for _zeroed. */
 void *firn_alloc(size_t size) __attribute__((malloc, warn_unused_result));
 void *firn_alloc_zeroed(size_t size) __attribute__((malloc, warn_unused_result));
 /* count * size, or NULL where that overflows. */

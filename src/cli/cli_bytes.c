@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/cli_bytes.c: bytes that come from an argument or from standard input, and go to standard output.
+ * cli/cli_bytes.c: bytes that come from an argument or from standard input, and go to standard
+ * output.
  *
- * An argument cannot hold a NUL, and terminals and editors mangle what is not text: so every key and value can also be
- * given and shown in hexadecimal, and a value can come from standard input. Reading that polls first, so that a signal
- * ends the wait (signals.c).
+ * An argument cannot hold a NUL, and terminals and editors mangle what is not text: so every key
+ * and value can also be given and shown in hexadecimal, and a value can come from standard input.
+ * Reading that polls first, so that a signal ends the wait (signals.c).
  */
 #include "cli/cli_bytes.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/cli_bytes.h: bytes that come from an argument or from standard input, and go to standard output.
+ * cli/cli_bytes.h: bytes that come from an argument or from standard input, and go to standard
+ * output.
  */
 #ifndef FIRN_CLI_CLI_BYTES_H
 #define FIRN_CLI_CLI_BYTES_H
@@ -17,8 +18,8 @@ struct firn_cli_bytes {
 void firn_cli_bytes_deinit(struct firn_cli_bytes *bytes);
 firn_slice firn_cli_bytes_slice(const struct firn_cli_bytes *bytes);
 
-/* The bytes of an argument called `name` in messages: its characters, or what its hexadecimal digits stand for. Returns
- * an exit code. */
+/* The bytes of an argument called `name` in messages: its characters, or what its hexadecimal
+ * digits stand for. Returns an exit code. */
 int firn_cli_bytes_from_argument(struct firn_cli *cli, const char *name, const char *text,
                                  bool is_hex, struct firn_cli_bytes *out);
 /* All of standard input, at most size_max bytes. Returns an exit code. */

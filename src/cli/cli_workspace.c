@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/cli_workspace.c: what the commands about workspaces share: opening one, paths inside it, and how checkpoints,
- * entries and changes are shown.
+ * cli/cli_workspace.c: what the commands about workspaces share: opening one, paths inside it, and
+ * how checkpoints, entries and changes are shown.
  *
- * Paths are names in a tree, not walks through the file system: "." and ".." are taken out by their letters, links are
- * not followed, and what would lead above the root is refused. So a path means the same whether the file is there now,
- * was there when the checkpoint was made, or has become a link in between.
+ * Paths are names in a tree, not walks through the file system: "." and ".." are taken out by their
+ * letters, links are not followed, and what would lead above the root is refused. So a path means
+ * the same whether the file is there now, was there when the checkpoint was made, or has become a
+ * link in between.
  */
 #include "cli/cli_workspace.h"
 
@@ -75,7 +76,8 @@ below(const char *path, const char *root)
     return path + size;
 }
 
-/* Appends the components of `path` to the first *size bytes of out; false if ".." leads above them. */
+/* Appends the components of `path` to the first *size bytes of out; false if ".." leads above
+ * them. */
 static bool
 normalize(const char *path, char *out, size_t *size)
 {

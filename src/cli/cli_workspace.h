@@ -7,8 +7,8 @@
 
 #include "cli/command.h"
 
-/* Opens the workspace that the command line names: --workspace, else the current directory. Returns an exit code;
- * unless it is FIRN_EXIT_OK the failure has been reported. */
+/* Opens the workspace that the command line names: --workspace, else the current directory.
+ * Returns an exit code; unless it is FIRN_EXIT_OK the failure has been reported. */
 int firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out);
 
 /* Paths below the workspace's root, as the library wants them. */
@@ -17,14 +17,15 @@ struct firn_cli_workspace_paths {
     size_t count;
 };
 
-/* Turns the positional arguments from `first` on into paths below the root. Each may be relative (to the workspace, which
- * is also the current directory unless --workspace was given) or absolute. A path that leaves the workspace is a usage
- * error. Returns an exit code. */
+/* Turns the positional arguments from `first` on into paths below the root. Each may be relative
+ * (to the workspace, which is also the current directory unless --workspace was given) or
+ * absolute. A path that leaves the workspace is a usage error. Returns an exit code. */
 int firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
                                   struct firn_cli_workspace_paths *out);
 void firn_cli_workspace_paths_deinit(struct firn_cli_workspace_paths *paths);
 
-/* "12" or, for a safety checkpoint, the first letters of its id. Returns out[FIRN_CLI_WORKSPACE_NAME_SIZE]. */
+/* "12" or, for a safety checkpoint, the first letters of its id. Returns
+ * out[FIRN_CLI_WORKSPACE_NAME_SIZE]. */
 enum { FIRN_CLI_WORKSPACE_NAME_SIZE = 24 };
 const char *firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out);
 
@@ -37,8 +38,8 @@ void firn_cli_workspace_change_print(const firn_change *change);
 
 /* How to choose a checkpoint. */
 extern const char firn_cli_workspace_choose_hint[];
-/* What to do next after a command failed: if it was because `reference` names no checkpoint, where to look for one; else
- * NULL, and the code speaks for itself. */
+/* What to do next after a command failed: if it was because `reference` names no checkpoint,
+ * where to look for one; else NULL, and the code speaks for itself. */
 const char *firn_cli_workspace_hint(firn_workspace *workspace, const char *reference, int code);
 
 #endif

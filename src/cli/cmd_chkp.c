@@ -2,9 +2,9 @@
  *
  * cli/cmd_chkp.c: firn chkp: packs of the seed, chkpt, from the command line.
  *
- * A FOLDER holds packs; without PACKs all of them are meant. A PACK is named by its 16 digits or by one of its files.
- * chkp pack alone writes, and only whole packs. chkp cat prints nothing that was not verified: a small object is read
- * before it is printed, a large one is read twice.
+ * A FOLDER holds packs; without PACKs all of them are meant. A PACK is named by its 16 digits or by
+ * one of its files. chkp pack alone writes, and only whole packs. chkp cat prints nothing that was
+ * not verified: a small object is read before it is printed, a large one is read twice.
  *
  * A damaged pack does not keep the others from being read; it is named, and the exit code is 5.
  */

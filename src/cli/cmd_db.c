@@ -2,13 +2,13 @@
  *
  * cli/cmd_db.c: firn db: a key-value store from the command line.
  *
- * Each command opens the store, does one thing and closes it. Commands that only look open it for reading: they create
- * nothing, take no lock and see the state of that moment. db put makes the store and the keyspace where they are
- * missing; db del makes nothing.
+ * Each command opens the store, does one thing and closes it. Commands that only look open it for
+ * reading: they create nothing, take no lock and see the state of that moment. db put makes the
+ * store and the keyspace where they are missing; db del makes nothing.
  *
- * Keys and values are bytes. db get writes a value as it is, and adds nothing, so that it can be piped; db scan prints
- * one row an entry, key and value escaped (text.h) with a tab between them. --hex turns every key and value, given or
- * shown, into hexadecimal digits.
+ * Keys and values are bytes. db get writes a value as it is, and adds nothing, so that it can be
+ * piped; db scan prints one row an entry, key and value escaped (text.h) with a tab between them.
+ * --hex turns every key and value, given or shown, into hexadecimal digits.
  */
 #include "cli/cli_bytes.h"
 #include "cli/cmd.h"
@@ -84,7 +84,8 @@ compare_name(void *ctx, const char *name)
     return FIRN_OK;
 }
 
-/* Opens the keyspace that the second argument names, and only db put makes one. Returns an exit code. */
+/* Opens the keyspace that the second argument names, and only db put makes one. Returns an exit
+ * code. */
 static int
 open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make, firn_keyspace **out)
 {

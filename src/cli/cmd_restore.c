@@ -2,9 +2,9 @@
  *
  * cli/cmd_restore.c: firn restore, and what undo shares with it.
  *
- * The first word is always the checkpoint, all others are paths. Without a checkpoint nothing is done: there is no
- * default state to which somebody's files may be set back. Output that cannot be written does not stop a restore that
- * has begun.
+ * The first word is always the checkpoint, all others are paths. Without a checkpoint nothing is
+ * done: there is no default state to which somebody's files may be set back. Output that cannot be
+ * written does not stop a restore that has begun.
  */
 #include "cli/cmd_restore.h"
 

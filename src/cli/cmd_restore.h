@@ -14,7 +14,8 @@ struct firn_cmd_restore_request {
     firn_restore_result result;
 };
 
-/* Makes the restore that is asked for, and shows what came of it. Sets the callbacks. Returns an exit code. */
+/* Makes the restore that is asked for, and shows what came of it. Sets the callbacks. Returns an
+ * exit code. */
 int firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *request);
 
 #endif

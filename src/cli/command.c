@@ -2,15 +2,16 @@
  *
  * cli/command.c: from a command line to a running command and its exit code.
  *
- * The line is read in two steps: global options up to the first word, which names the command (and a second word inside
- * a group); then the command's own options and the global ones together, mixed with its arguments in any order.
- * getopt_long does the reading, in the mode that hands out arguments in their place, because it matters to some commands
- * whether a "--" stood before a word. Options must be written out: an abbreviation that is unique today would change
- * its meaning when an option is added.
+ * The line is read in two steps: global options up to the first word, which names the command (and
+ * a second word inside a group); then the command's own options and the global ones together, mixed
+ * with its arguments in any order. getopt_long does the reading, in the mode that hands out
+ * arguments in their place, because it matters to some commands whether a "--" stood before a word.
+ * Options must be written out: an abbreviation that is unique today would change its meaning when
+ * an option is added.
  *
- * With --json standard output gets exactly one object, also when the command line was wrong: it is begun before the
- * command runs and finished here. Whatever the command returned, output that could not be written is a failure: nobody
- * may read "done" into an empty file.
+ * With --json standard output gets exactly one object, also when the command line was wrong: it is
+ * begun before the command runs and finished here. Whatever the command returned, output that could
+ * not be written is a failure: nobody may read "done" into an empty file.
  */
 #include "cli/command.h"
 
@@ -457,8 +458,8 @@ firn_command_misused(struct firn_cli *cli, const char *format, ...)
     return exit_code;
 }
 
-/* How many letters have to be changed, added or taken away to turn one word into the other; 9 if that is too many to
- * count. */
+/* How many letters have to be changed, added or taken away to turn one word into the other; 9 if
+ * that is too many to count. */
 static unsigned
 distance(const char *from, const char *to)
 {

@@ -2,8 +2,9 @@
  *
  * cli/command.h: what a command is, and what it is given when it runs.
  *
- * Each command is one constant `struct firn_command` in the file that implements it; cli/command_table.c lists them.
- * Parsing, --help, man pages and completions all read this one description: nothing about a command is said twice.
+ * Each command is one constant `struct firn_command` in the file that implements it;
+ * cli/command_table.c lists them. Parsing, --help, man pages and completions all read this one
+ * description: nothing about a command is said twice.
  */
 #ifndef FIRN_CLI_COMMAND_H
 #define FIRN_CLI_COMMAND_H
@@ -18,7 +19,8 @@ struct firn_cli;
 
 enum { FIRN_COMMAND_OPTIONS_MAX = 24, FIRN_COMMAND_WAIT_SECONDS = 60 };
 
-/* Which of the global options mean something for a command. --help, --json and --quiet always do. */
+/* Which of the global options mean something for a command. --help, --json and --quiet always
+ * do. */
 enum firn_command_uses {
     FIRN_COMMAND_USES_NOTHING = 0,
     FIRN_COMMAND_USES_WORKSPACE = 1, /* --workspace and --store */
@@ -43,8 +45,8 @@ struct firn_command_example {
 struct firn_command {
     const char *name;    /* "save"; below a group only the last word: "put" */
     const char *summary; /* one line, no stop */
-    /* The positional arguments as the help shows them: words, those in [] may be left out, the last may end in
-     * "...". Their number is checked before run is called. */
+    /* The positional arguments as the help shows them: words, those in [] may be left out, the
+     * last may end in "...". Their number is checked before run is called. */
     const char *arguments;
     const struct firn_command_option *options;
     const char *help; /* paragraphs with an empty line between them */
@@ -74,15 +76,17 @@ struct firn_cli {
     int arguments_before_dashes; /* how many of them came before a "--"; all, if there was none */
 };
 
-/* Reads the command line, runs the command, flushes what it printed. Returns the exit code of the program. */
+/* Reads the command line, runs the command, flushes what it printed. Returns the exit code of
+ * the program. */
 int firn_command_main(int argc, char *const *argv);
 
-/* Whether an option without a value was given; the value of one that has one, or NULL. The name must be in the
- * command's table. */
+/* Whether an option without a value was given; the value of one that has one, or NULL. The name
+ * must be in the command's table. */
 bool firn_command_has(const struct firn_cli *cli, const char *name);
 const char *firn_command_value(const struct firn_cli *cli, const char *name);
 
-/* Prints "firn: <command>: <message>", the usage and where the help is, and returns FIRN_EXIT_USAGE. */
+/* Prints "firn: <command>: <message>", the usage and where the help is, and returns
+ * FIRN_EXIT_USAGE. */
 int firn_command_misused(struct firn_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -2,8 +2,9 @@
  *
  * cli/command_help.c: the help that the command table makes.
  *
- * Plain text in at most 80 columns where the table's own texts keep to that: summaries and option texts are one line,
- * paragraphs are printed as they stand in the table. The man pages (command_pages.c) show the same with more room.
+ * Plain text in at most 80 columns where the table's own texts keep to that: summaries and option
+ * texts are one line, paragraphs are printed as they stand in the table. The man pages
+ * (command_pages.c) show the same with more room.
  */
 #include "cli/command_help.h"
 

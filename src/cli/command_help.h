@@ -17,7 +17,8 @@ void firn_command_help_command(const struct firn_command *group,
 void firn_command_help_usage(const struct firn_command *group, const struct firn_command *command,
                              char *out, size_t out_size);
 
-/* Calls visit for every option that a command takes: its own first, then the global ones that mean something to it. */
+/* Calls visit for every option that a command takes: its own first, then the global ones that
+ * mean something to it. */
 void firn_command_help_options(const struct firn_command *command,
                                void (*visit)(void *ctx, const struct firn_command_option *option,
                                              bool is_global),

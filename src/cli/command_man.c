@@ -2,9 +2,10 @@
  *
  * cli/command_man.c: manual pages, in scdoc's language, from the command table.
  *
- * One page for the program and one for each command; a group has one page with a section for each of its commands. All
- * words come from the table, so a page cannot differ from --help; here they only get scdoc's marks: what scdoc would
- * take for a mark is escaped, and a paragraph that is indented in the table becomes a literal block.
+ * One page for the program and one for each command; a group has one page with a section for each
+ * of its commands. All words come from the table, so a page cannot differ from --help; here they
+ * only get scdoc's marks: what scdoc would take for a mark is escaped, and a paragraph that is
+ * indented in the table becomes a literal block.
  */
 #include "cli/command_man.h"
 

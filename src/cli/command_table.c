@@ -2,8 +2,8 @@
  *
  * cli/command_table.c: every command of the program, and the options that all of them share.
  *
- * A command that does not work is not in here. Its description stands in the file that implements it, as the constant
- * firn_cmd_..., which this table points at.
+ * A command that does not work is not in here. Its description stands in the file that implements
+ * it, as the constant firn_cmd_..., which this table points at.
  */
 #include "cli/command_table.h"
 

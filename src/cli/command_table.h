@@ -19,7 +19,8 @@ struct firn_command_table_global {
 /* Ends with one whose name is NULL. */
 extern const struct firn_command_table_global firn_command_table_globals[];
 
-/* A line of help that belongs to every command or to none: exit codes and environment. Ends with a NULL name. */
+/* A line of help that belongs to every command or to none: exit codes and environment. Ends with
+ * a NULL name. */
 struct firn_command_table_note {
     const char *name;
     const char *text;

@@ -2,12 +2,14 @@
  *
  * cli/completion.c: completions for shells, from the command table.
  *
- * What can follow is the same in every shell: a command, inside a group a second word, options, and for an argument what
- * its name in the table says. REF is latest or one of the newest checkpoints, which the shell asks the program for. Each
- * shell has its own way of saying so: completion_bash.c, completion_zsh.c, completion_fish.c.
+ * What can follow is the same in every shell: a command, inside a group a second word, options, and
+ * for an argument what its name in the table says. REF is latest or one of the newest checkpoints,
+ * which the shell asks the program for. Each shell has its own way of saying so: completion_bash.c,
+ * completion_zsh.c, completion_fish.c.
  *
- * To know which words are arguments, one has to know which options take a value before the command is known; so an
- * option letter means the same everywhere, or at least takes a value everywhere or nowhere.
+ * To know which words are arguments, one has to know which options take a value before the command
+ * is known; so an option letter means the same everywhere, or at least takes a value everywhere or
+ * nowhere.
  */
 #include "cli/completion.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/completion.h: completions for shells, from the command table. For the build, not for the program.
+ * cli/completion.h: completions for shells, from the command table. For the build, not for the
+ * program.
  */
 #ifndef FIRN_CLI_COMPLETION_H
 #define FIRN_CLI_COMPLETION_H
@@ -24,14 +25,16 @@ enum firn_completion_kind firn_completion_kind_of(const char *name, size_t size)
 /* That of an option's value; the option must have one. */
 enum firn_completion_kind firn_completion_value_kind(const struct firn_command_option *option);
 
-/* Calls visit for each argument of a command: its place from 1 on, and whether it may be repeated. */
+/* Calls visit for each argument of a command: its place from 1 on, and whether it may be
+ * repeated. */
 void firn_completion_each_argument(const struct firn_command *command,
                                    void (*visit)(int place, enum firn_completion_kind kind,
                                                  const char *name, size_t size, bool is_open));
 /* Calls visit for each command and group, with the words that name it: "save", "db", "db put". */
 void firn_completion_each_command(void (*visit)(const char *words,
                                                 const struct firn_command *command));
-/* Calls visit for each option of any command, and each global one, that takes a value. Some come more than once. */
+/* Calls visit for each option of any command, and each global one, that takes a value. Some come
+ * more than once. */
 void firn_completion_each_value(void (*visit)(const struct firn_command_option *option));
 
 /* Prints the commands' names with spaces between them. */

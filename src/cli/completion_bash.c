@@ -2,8 +2,9 @@
  *
  * cli/completion_bash.c: completions for bash.
  *
- * One function that finds the command among the words typed so far and asks compgen for what fits. It needs nothing of
- * the bash-completion package. What a command takes is data: its options, and the kinds of its arguments in order.
+ * One function that finds the command among the words typed so far and asks compgen for what fits.
+ * It needs nothing of the bash-completion package. What a command takes is data: its options, and
+ * the kinds of its arguments in order.
  */
 #include "cli/completion_bash.h"
 

@@ -2,8 +2,9 @@
  *
  * cli/completion_fish.c: completions for fish.
  *
- * One "complete" line for each option and argument, on condition that the words typed so far, without options and their
- * values, begin with its command. __firn_at answers that, and leaves the number of arguments behind it.
+ * One "complete" line for each option and argument, on condition that the words typed so far,
+ * without options and their values, begin with its command. __firn_at answers that, and leaves the
+ * number of arguments behind it.
  */
 #include "cli/completion_fish.h"
 

@@ -2,8 +2,9 @@
  *
  * cli/completion_zsh.c: completions for zsh.
  *
- * _arguments does the work: first for the global options and the command's name, then, with the words behind it, for the
- * command. A group takes one more word off. The file serves both as an autoloaded function and sourced.
+ * _arguments does the work: first for the global options and the command's name, then, with the
+ * words behind it, for the command. A group takes one more word off. The file serves both as an
+ * autoloaded function and sourced.
  */
 #include "cli/completion_zsh.h"
 

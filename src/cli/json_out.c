@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/json_out.c: one JSON object on standard output, always valid, also when a command fails half way.
+ * cli/json_out.c: one JSON object on standard output, always valid, also when a command fails half
+ * way.
  *
- * A writer only: it knows how deep it stands and whether a comma is due, and prints at once, so that listings of any
- * length need no memory. Failing commands do not leave broken text behind: firn_json_out_unwind closes whatever is open
- * and the error becomes one more member of the outermost object.
+ * A writer only: it knows how deep it stands and whether a comma is due, and prints at once, so
+ * that listings of any length need no memory. Failing commands do not leave broken text behind:
+ * firn_json_out_unwind closes whatever is open and the error becomes one more member of the
+ * outermost object.
  *
- * Bytes that are not UTF-8 have no place in JSON, and lone surrogates are refused by strict parsers. So the readable
- * member is made valid with U+FFFD, and a twin with the suffix _hex carries the exact bytes; it is there only when it is
- * needed. docs/json.md promises this to readers.
+ * Bytes that are not UTF-8 have no place in JSON, and lone surrogates are refused by strict
+ * parsers. So the readable member is made valid with U+FFFD, and a twin with the suffix _hex
+ * carries the exact bytes; it is there only when it is needed. docs/json.md promises this to
+ * readers.
  *
  * Invariants
- * (I1) Between firn_json_out_begin and firn_json_out_finish what was printed, followed by the closing brackets of the
- *      stack, is a valid object.
- * (I2) Only ASCII control-free text and valid UTF-8 is printed: control characters (text.h) leave as \uXXXX.
+ * (I1) Between firn_json_out_begin and firn_json_out_finish what was printed, followed by the
+ *      closing brackets of the stack, is a valid object.
+ * (I2) Only ASCII control-free text and valid UTF-8 is printed: control characters (text.h) leave
+ *   as \uXXXX.
  */
 #include "cli/json_out.h"
 

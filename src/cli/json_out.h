@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/json_out.h: one JSON object on standard output, always valid, also when a command fails half way.
+ * cli/json_out.h: one JSON object on standard output, always valid, also when a command fails half
+ * way.
  *
- * The object is opened before the command runs and closed after it. In between a command names members and fills
- * arrays; calls that do not fit together are mistakes of the program and abort it.
+ * The object is opened before the command runs and closed after it. In between a command names
+ * members and fills arrays; calls that do not fit together are mistakes of the program and abort
+ * it.
  */
 #ifndef FIRN_CLI_JSON_OUT_H
 #define FIRN_CLI_JSON_OUT_H
@@ -32,8 +34,9 @@ void firn_json_out_bool(const char *key, bool value);
 void firn_json_out_null(const char *key);
 /* Text of our own: valid UTF-8. */
 void firn_json_out_string(const char *key, const char *value);
-/* Bytes from outside, as the member `key`. What is not UTF-8 appears there as U+FFFD, one for each bad byte, and a
- * second member `key`_hex follows with all the bytes in hexadecimal. Only in objects. */
+/* Bytes from outside, as the member `key`. What is not UTF-8 appears there as U+FFFD, one for
+ * each bad byte, and a second member `key`_hex follows with all the bytes in hexadecimal. Only
+ * in objects. */
 void firn_json_out_bytes(const char *key, firn_slice value);
 /* 64 hexadecimal digits. */
 void firn_json_out_hash(const char *key, const firn_hash *value);

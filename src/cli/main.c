@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/main.c: the firn program. All of it is in command.c and the commands; this file only starts it, so that tests and
- * the generator of man pages can link everything else.
+ * cli/main.c: the firn program. All of it is in command.c and the commands; this file only starts
+ * it, so that tests and the generator of man pages can link everything else.
  */
 #include "cli/command.h"
 #include "cli/signals.h"

@@ -2,9 +2,10 @@
  *
  * cli/meter.c: one changing line on a terminal that shows how far long work has come.
  *
- * Drawn on standard error, so that standard output stays what it is in a pipe; not before the work has taken a second,
- * because most commands are over by then; at most five times a second. The line is cut to the width of the terminal: a
- * line that wraps cannot be taken back. Whoever prints something else clears the line first (report.c does).
+ * Drawn on standard error, so that standard output stays what it is in a pipe; not before the work
+ * has taken a second, because most commands are over by then; at most five times a second. The line
+ * is cut to the width of the terminal: a line that wraps cannot be taken back. Whoever prints
+ * something else clears the line first (report.c does).
  */
 #include "cli/meter.h"
 

@@ -2,14 +2,15 @@
  *
  * cli/notices.c: what the library tells while it works: things left out, damage, progress.
  *
- * A notice that a person should act on is printed as a warning the moment it comes. What rules leave out is only
- * counted, and the first few names kept for the summary: it was asked for. With --json all notices are kept until the
- * end, because the object on standard output may be in the middle of an array; their number has a limit, beyond which
- * they are counted.
+ * A notice that a person should act on is printed as a warning the moment it comes. What rules
+ * leave out is only counted, and the first few names kept for the summary: it was asked for. With
+ * --json all notices are kept until the end, because the object on standard output may be in the
+ * middle of an array; their number has a limit, beyond which they are counted.
  *
- * What counts as "left out" for the exit code: files that should be in the checkpoint and are not (unreadable, always
- * changing), and restored entries that lack an owner or attribute. A fifo or socket cannot be saved by anybody, and a
- * file that vanished while the save ran is rightly not in it: these are told but change nothing.
+ * What counts as "left out" for the exit code: files that should be in the checkpoint and are not
+ * (unreadable, always changing), and restored entries that lack an owner or attribute. A fifo or
+ * socket cannot be saved by anybody, and a file that vanished while the save ran is rightly not in
+ * it: these are told but change nothing.
  *
  * Threads: the library calls from any thread, one call at a time.
  */

@@ -22,7 +22,8 @@ struct firn_notices {
 void firn_notices_init(struct firn_notices *notices, const struct firn_cli *cli);
 void firn_notices_deinit(struct firn_notices *notices);
 
-/* To be handed to the library; they live as long as `notices`. on_progress cancels once a signal has come. */
+/* To be handed to the library; they live as long as `notices`. on_progress cancels once a signal
+ * has come. */
 firn_callbacks firn_notices_callbacks(struct firn_notices *notices);
 
 /* "left out by rule: .git, node_modules and 3 more", if there was any and --quiet was not given. */
@@ -30,7 +31,8 @@ void firn_notices_print_excluded(const struct firn_notices *notices);
 /* The member "notices", and "notices_not_shown" if some were not kept. */
 void firn_notices_json(const struct firn_notices *notices);
 
-/* FIRN_EXIT_OK, or what it means that something was left out: FIRN_EXIT_PARTIAL, with --strict FIRN_EXIT_FAILED. */
+/* FIRN_EXIT_OK, or what it means that something was left out: FIRN_EXIT_PARTIAL, with --strict
+ * FIRN_EXIT_FAILED. */
 int firn_notices_exit(const struct firn_notices *notices);
 
 #endif

@@ -2,13 +2,14 @@
  *
  * cli/out.c: standard output, buffered, with a memory for the first failure.
  *
- * The C library's streams remember that a write failed but not why, and a program that says "done" after its words went
- * to a full disk has lied. So the program has one small writer of its own: a fixed buffer, whole writes, and the errno
- * of the first one that failed, after which everything is dropped. command.c turns that errno into a message and an
- * exit code when the command is over; commands that print much ask firn_out_error between lines.
+ * The C library's streams remember that a write failed but not why, and a program that says "done"
+ * after its words went to a full disk has lied. So the program has one small writer of its own: a
+ * fixed buffer, whole writes, and the errno of the first one that failed, after which everything is
+ * dropped. command.c turns that errno into a message and an exit code when the command is over;
+ * commands that print much ask firn_out_error between lines.
  *
- * SIGPIPE is ignored by the program (see signals.c): a reader that has gone shows up here as EPIPE and never kills a
- * restore half way.
+ * SIGPIPE is ignored by the program (see signals.c): a reader that has gone shows up here as EPIPE
+ * and never kills a restore half way.
  *
  * One thread at a time: the library's callbacks come one by one, and nothing else prints.
  */

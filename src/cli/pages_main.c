@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/pages_main.c: firn_pages, a program of the build: prints what the command table makes besides --help.
+ * cli/pages_main.c: firn_pages, a program of the build: prints what the command table makes besides
+ * --help.
  *
  *     firn_pages man PAGE            scdoc source of firn(1), firn-save(1), ...
  *     firn_pages man                 the names of all pages

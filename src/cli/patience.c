@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/patience.c: waiting for another writer as long as --wait says, and not longer than a signal allows.
+ * cli/patience.c: waiting for another writer as long as --wait says, and not longer than a signal
+ * allows.
  *
- * The library can wait for a lock by itself, but it calls nobody while it waits: a program that handed it the whole
- * minute would not notice Ctrl-C. So the library waits in slices of a fifth of a second, which is also the longest that
- * a freed lock goes unnoticed, and the program counts. A writing call takes the lock first, so nothing but waiting is
- * done twice.
+ * The library can wait for a lock by itself, but it calls nobody while it waits: a program that
+ * handed it the whole minute would not notice Ctrl-C. So the library waits in slices of a fifth of
+ * a second, which is also the longest that a freed lock goes unnoticed, and the program counts. A
+ * writing call takes the lock first, so nothing but waiting is done twice.
  */
 #include "cli/patience.h"
 

@@ -2,9 +2,10 @@
  *
  * cli/report.c: what the program says on standard error, and the exit code that goes with it.
  *
- * Every message is one line "firn: ...", escaped whole (text.h), because names and texts inside come from outside. A
- * second line says what to do next where that is known. A line is put together in memory and written at once, so that
- * lines of several programs do not mix. Failures to write to standard error have nowhere to be told and are ignored.
+ * Every message is one line "firn: ...", escaped whole (text.h), because names and texts inside
+ * come from outside. A second line says what to do next where that is known. A line is put together
+ * in memory and written at once, so that lines of several programs do not mix. Failures to write to
+ * standard error have nowhere to be told and are ignored.
  */
 #include "cli/report.h"
 

@@ -14,9 +14,9 @@ void firn_report_more(const char *label, const char *text);
 /* Prints "firn: <word>: <path>: <text>", or without the path if it is empty. */
 void firn_report_path(const char *word, firn_slice path, const char *text);
 
-/* Reports a failure of the library: its message, and what to do next if `hint` (may be NULL) or the code knows it. With
- * --json the error becomes a member of the object. Returns the exit code that stands for the error's code: that of the
- * signal, if one cancelled the operation. */
+/* Reports a failure of the library: its message, and what to do next if `hint` (may be NULL) or
+ * the code knows it. With --json the error becomes a member of the object. Returns the exit code
+ * that stands for the error's code: that of the signal, if one cancelled the operation. */
 int firn_report_failure(struct firn_cli *cli, const firn_error *err, const char *hint);
 
 /* As above for a failure of the program's own. */

@@ -2,18 +2,21 @@
  *
  * cli/signals.c: the state in which the program starts, and being asked to stop.
  *
- * SIGINT, SIGTERM and SIGHUP set a flag. Long work asks for the flag a few times a second (the library's on_progress)
- * and cancels itself, so that temporary files go and the exit code says what happened. The handler is good for one
- * signal: the second one ends the program at once, which the store survives like any crash. System calls are restarted;
- * the one place that waits for a person, reading standard input, polls first and poll is never restarted.
+ * SIGINT, SIGTERM and SIGHUP set a flag. Long work asks for the flag a few times a second (the
+ * library's on_progress) and cancels itself, so that temporary files go and the exit code says what
+ * happened. The handler is good for one signal: the second one ends the program at once, which the
+ * store survives like any crash. System calls are restarted; the one place that waits for a person,
+ * reading standard input, polls first and poll is never restarted.
  *
- * SIGPIPE and SIGXFSZ are ignored: they would kill a restore in the middle because somebody closed a pager. The failed
- * write is noticed instead (out.c). A program whose reader has gone should still die of SIGPIPE in the end, silently, as
- * every other one in a pipeline does; where it was started with SIGPIPE ignored it must report an error instead.
- * A signal that the starter ignores (nohup) stays ignored.
+ * SIGPIPE and SIGXFSZ are ignored: they would kill a restore in the middle because somebody closed
+ * a pager. The failed write is noticed instead (out.c). A program whose reader has gone should
+ * still die of SIGPIPE in the end, silently, as every other one in a pipeline does; where it was
+ * started with SIGPIPE ignored it must report an error instead. A signal that the starter ignores
+ * (nohup) stays ignored.
  *
- * A program started with a closed descriptor 0, 1 or 2 would get it for the first file it opens, and then print into the
- * store. So all three are opened, on a device, in the direction in which using them fails.
+ * A program started with a closed descriptor 0, 1 or 2 would get it for the first file it opens,
+ * and then print into the store. So all three are opened, on a device, in the direction in which
+ * using them fails.
  */
 #include "cli/signals.h"
 

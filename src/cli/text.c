@@ -2,17 +2,19 @@
  *
  * cli/text.c: how numbers, sizes, times and foreign names look in what people read.
  *
- * Names of files, messages of checkpoints, keys and error texts come from outside and may hold anything: newlines that
- * break the one-row-one-thing rule, terminal sequences that retitle a window or type for the user, characters that turn
- * the reading direction and make one name look like another. They are printed escaped, on a terminal or not, in a form
- * that can be undone. JSON output (json_out.c) has rules of its own and keeps the bytes.
+ * Names of files, messages of checkpoints, keys and error texts come from outside and may hold
+ * anything: newlines that break the one-row-one-thing rule, terminal sequences that retitle a
+ * window or type for the user, characters that turn the reading direction and make one name look
+ * like another. They are printed escaped, on a terminal or not, in a form that can be undone. JSON
+ * output (json_out.c) has rules of its own and keeps the bytes.
  *
  * Invariants
  * (I1) What firn_text_escape gives is valid UTF-8 without control characters, so without a newline.
- * (I2) Two different byte strings never escape to the same text: a backslash is always doubled, and an escape always
- *      begins with a single one.
+ * (I2) Two different byte strings never escape to the same text: a backslash is always doubled, and
+ *      an escape always begins with a single one.
  *
- * Times are UTC everywhere and say so: a history that is shared between machines cannot mean somebody's local time.
+ * Times are UTC everywhere and say so: a history that is shared between machines cannot mean
+ * somebody's local time.
  */
 #include "cli/text.h"
 

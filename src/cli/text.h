@@ -11,17 +11,20 @@
 
 #include "firn/types.h"
 
-/* The length of the UTF-8 sequence at the start of `bytes`, and its code point; 0 if there is no valid one. */
+/* The length of the UTF-8 sequence at the start of `bytes`, and its code point; 0 if there is no
+ * valid one. */
 size_t firn_text_decode(firn_slice bytes, uint32_t *out_point);
 bool firn_text_is_utf8(firn_slice bytes);
-/* Whether a code point moves the cursor, hides text or turns its direction: never shown as itself. */
+/* Whether a code point moves the cursor, hides text or turns its direction: never shown as
+ * itself. */
 bool firn_text_is_control(uint32_t point);
 
 /* The longest form of one byte, "\377", and its NUL. */
 enum { FIRN_TEXT_ESCAPED_SIZE = 5 };
 
-/* Calls put with pieces that together are the bytes as one printable line: what is printable UTF-8 as it is, a backslash
- * doubled, \a \b \t \n \v \f \r for those, every other byte as \ and three octal digits. It can be undone. */
+/* Calls put with pieces that together are the bytes as one printable line: what is printable
+ * UTF-8 as it is, a backslash doubled, \a \b \t \n \v \f \r for those, every other byte as \ and
+ * three octal digits. It can be undone. */
 void firn_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size));
 
 enum { FIRN_TEXT_NUMBER_SIZE = 28, FIRN_TEXT_SIZE_SIZE = 16, FIRN_TEXT_TIME_SIZE = 40 };

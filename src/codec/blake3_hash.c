@@ -2,13 +2,15 @@
  *
  * codec/blake3_hash.c: BLAKE3-256 by its authors' C code.
  *
- * This file only hides the library's types, so that no other folder sees its header. The hasher is kept in the caller's
- * memory: `struct firn_blake3_hash` is a little larger than the library's state in every version that this was built
- * with, and the compiler refuses a version that outgrows it.
+ * This file only hides the library's types, so that no other folder sees its header. The hasher is
+ * kept in the caller's memory: `struct firn_blake3_hash` is a little larger than the library's
+ * state in every version that this was built with, and the compiler refuses a version that outgrows
+ * it.
  *
- * The library picks its kernel (SSE2, SSE4.1, AVX2, AVX-512, NEON) at run time. One state is fed by one thread; many
- * inputs are hashed on many threads, each with a state of its own. Where the distribution has no library of it, its
- * sources are compiled into firn under names of our own (codec/blake3_names.h).
+ * The library picks its kernel (SSE2, SSE4.1, AVX2, AVX-512, NEON) at run time. One state is fed by
+ * one thread; many inputs are hashed on many threads, each with a state of its own. Where the
+ * distribution has no library of it, its sources are compiled into firn under names of our own
+ * (codec/blake3_names.h).
  */
 #include "codec/blake3_hash.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/blake3_hash.h: BLAKE3-256, the name of every object. Any thread; one state is for one thread at a time.
+ * codec/blake3_hash.h: BLAKE3-256, the name of every object. Any thread; one state is for one
+ * thread at a time.
  */
 #ifndef FIRN_CODEC_BLAKE3_HASH_H
 #define FIRN_CODEC_BLAKE3_HASH_H

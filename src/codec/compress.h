@@ -2,8 +2,8 @@
  *
  * codec/compress.h: zstd and LZ4 behind one numbering, with bounds that the caller states.
  *
- * A context holds what is costly to make; it is for one thread at a time and reused from call to call. Its memory comes
- * from base/mem.h.
+ * A context holds what is costly to make; it is for one thread at a time and reused from call to
+ * call. Its memory comes from base/mem.h.
  */
 #ifndef FIRN_CODEC_COMPRESS_H
 #define FIRN_CODEC_COMPRESS_H
@@ -28,14 +28,14 @@ void firn_compress_destroy(struct firn_compress *context);
 FIRN_MUST_CHECK int firn_compress_encode(struct firn_compress *context, enum firn_codec codec,
                                          int level, firn_slice input, struct firn_buf *out,
                                          firn_error *err);
-/* Decodes into exactly raw_size bytes at out. FIRN_CORRUPT if the input yields more, fewer, or nothing sensible; what is
- * declared inside the input is never believed and never allocated. */
+/* Decodes into exactly raw_size bytes at out. FIRN_CORRUPT if the input yields more, fewer, or
+ * nothing sensible; what is declared inside the input is never believed and never allocated. */
 FIRN_MUST_CHECK int firn_compress_decode(struct firn_compress *context, enum firn_codec codec,
                                          firn_slice input, void *out, size_t raw_size,
                                          firn_error *err);
 
-/* A zstd stream in pieces, for frames that need not carry their content size. sink gets the decoded bytes in order;
- * FIRN_LIMIT as soon as more than raw_size_max bytes would come out. */
+/* A zstd stream in pieces, for frames that need not carry their content size. sink gets the
+ * decoded bytes in order; FIRN_LIMIT as soon as more than raw_size_max bytes would come out. */
 struct firn_compress_stream;
 FIRN_MUST_CHECK int firn_compress_stream_create(uint64_t raw_size_max,
                                                 struct firn_compress_stream **out, firn_error *err);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/compress_stream.c: reading one zstd frame that arrives in pieces and may be larger than memory.
+ * codec/compress_stream.c: reading one zstd frame that arrives in pieces and may be larger than
+ * memory.
  *
- * The bytes come from outside, so the caller says how many may come out: raw_size_max. Output is made in pieces of
- * 128 KiB in one buffer; a piece that passes the limit is not shown to the sink. A frame's window must be kept while it
- * is read, and only the frame says how large it is: zstd's limit of 128 MiB is the most that is believed, and a frame
- * that declares more is refused. (Frames of common levels declare at most 8 MiB.)
+ * The bytes come from outside, so the caller says how many may come out: raw_size_max. Output is
+ * made in pieces of 128 KiB in one buffer; a piece that passes the limit is not shown to the sink.
+ * A frame's window must be kept while it is read, and only the frame says how large it is: zstd's
+ * limit of 128 MiB is the most that is believed, and a frame that declares more is refused. (Frames
+ * of common levels declare at most 8 MiB.)
  *
- * Exactly one frame is read. Its first four bytes are compared here, byte by byte as they come, so that neither
- * skippable frames nor the formats of older libraries are entered. Bytes behind the frame are damage.
+ * Exactly one frame is read. Its first four bytes are compared here, byte by byte as they come, so
+ * that neither skippable frames nor the formats of older libraries are entered. Bytes behind the
+ * frame are damage.
  *
- * States: a stream fails once and then answers FIRN_FAILED; a stream whose frame has ended takes no more bytes.
- * One thread at a time.
+ * States: a stream fails once and then answers FIRN_FAILED; a stream whose frame has ended takes no
+ * more bytes. One thread at a time.
  */
 #include "codec/compress.h"
 
@@ -111,7 +114,8 @@ feed(struct firn_compress_stream *stream, firn_slice input,
 {
     int rc = check_magic(stream, input, err);
     ZSTD_inBuffer from = {input.data, input.size, 0};
-    /* Output may wait inside the decoder after the last input byte was taken: go on until a piece is not filled. */
+    /* Output may wait inside the decoder after the last input byte was taken: go on until a
+     * piece is not filled. */
     bool is_piece_full = false;
     while (rc == FIRN_OK && (from.pos < from.size || is_piece_full)) {
         if (stream->has_ended) {

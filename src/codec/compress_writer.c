@@ -2,12 +2,13 @@
  *
  * codec/compress_writer.c: writing zstd frames in pieces, for content that is larger than memory.
  *
- * The twin of compress_stream.c. Input is taken as it comes; each time zstd has filled a piece of 128 KiB, or the frame
- * ends, the sink gets it. How the input was cut does not show in the frame's content; it does not carry its size, which
- * is not known when it begins. Memory is zstd's context for the level and one piece.
+ * The twin of compress_stream.c. Input is taken as it comes; each time zstd has filled a piece of
+ * 128 KiB, or the frame ends, the sink gets it. How the input was cut does not show in the frame's
+ * content; it does not carry its size, which is not known when it begins. Memory is zstd's context
+ * for the level and one piece.
  *
- * After a failure, the sink's included, the frame cannot be continued: the writer answers FIRN_FAILED from then on.
- * One thread at a time.
+ * After a failure, the sink's included, the frame cannot be continued: the writer answers
+ * FIRN_FAILED from then on. One thread at a time.
  */
 #include <stdbool.h>
 

@@ -2,23 +2,28 @@
  *
  * codec/crc32c.c: CRC-32C with the processor's instruction, and its twin from tables.
  *
- * The checksum is the one of RFC 3720 (iSCSI): the polynomial 0x1EDC6F41, bits reflected, the register inverted before
- * and after. Inside this file a register is the value that is not inverted.
+ * The checksum is the one of RFC 3720 (iSCSI): the polynomial 0x1EDC6F41, bits reflected, the
+ * register inverted before and after. Inside this file a register is the value that is not
+ * inverted.
  *
- * The instruction takes 8 bytes each cycle but answers after three, so one stream of bytes leaves two thirds of it
- * idle. Blocks of three equal lanes are therefore run side by side: lane A starts with the register so far, B and C
- * with zero. A register is a polynomial, and a lane that is followed by n bytes counts x^(8n) times; so the block's
- * register is A·x^(16n) + B·x^(8n) + C, modulo the polynomial. One carry-less multiplication by a constant does each
- * shift: the product of two reflected 32-bit numbers has 63 bits, and feeding it to the instruction as 8 bytes
- * multiplies by another x^33 while it reduces, which the constants take back (they are x^(8n-33) and x^(16n-33)). The
- * method is that of Gopal and others, "Fast CRC computation for iSCSI polynomial using CRC32 instruction" (Intel, 2011).
- * Two lane lengths serve: the long one for bulk, the short one because log records have a few hundred bytes.
+ * The instruction takes 8 bytes each cycle but answers after three, so one stream of bytes leaves
+ * two thirds of it idle. Blocks of three equal lanes are therefore run side by side: lane A starts
+ * with the register so far, B and C with zero. A register is a polynomial, and a lane that is
+ * followed by n bytes counts x^(8n) times; so the block's register is A·x^(16n) + B·x^(8n) + C,
+ * modulo the polynomial. One carry-less multiplication by a constant does each shift: the product
+ * of two reflected 32-bit numbers has 63 bits, and feeding it to the instruction as 8 bytes
+ * multiplies by another x^33 while it reduces, which the constants take back (they are x^(8n-33)
+ * and x^(16n-33)). The method is that of Gopal and others, "Fast CRC computation for iSCSI
+ * polynomial using CRC32 instruction" (Intel, 2011). Two lane lengths serve: the long one for bulk,
+ * the short one because log records have a few hundred bytes.
  *
- * The twin looks eight bytes up in eight tables at a time (slicing by 8: Kounavis and Berry, 2005). Tables are linear:
- * entry i is the sum of the entries of i's bits, so 64 numbers, spread by macros, make all 2,048 while compiling.
+ * The twin looks eight bytes up in eight tables at a time (slicing by 8: Kounavis and Berry, 2005).
+ * Tables are linear: entry i is the sum of the entries of i's bits, so 64 numbers, spread by
+ * macros, make all 2,048 while compiling.
  *
- * Which of the two runs is asked of the processor in every call: the answer lies in a variable of the C runtime, set
- * before main. The tests compare both with a bit-by-bit computation at many lengths and alignments.
+ * Which of the two runs is asked of the processor in every call: the answer lies in a variable of
+ * the C runtime, set before main. The tests compare both with a bit-by-bit computation at many
+ * lengths and alignments.
  */
 #include "codec/crc32c.h"
 

@@ -2,10 +2,11 @@
  *
  * codec/hex.c: bytes as hexadecimal digits, for names of objects and for messages.
  *
- * Lower case is written, any case is read. Decoding reads exactly the digits that were asked for and does not look at
- * what follows them: the caller knows the length and checks it. It stops at the first character that is not a digit, so
- * a NUL-terminated text that is too short is not read past its end. Nothing here is secret, so nothing here tries to
- * take the same time for every input.
+ * Lower case is written, any case is read. Decoding reads exactly the digits that were asked for
+ * and does not look at what follows them: the caller knows the length and checks it. It stops at
+ * the first character that is not a digit, so a NUL-terminated text that is too short is not read
+ * past its end. Nothing here is secret, so nothing here tries to take the same time for every
+ * input.
  */
 #include "codec/hex.h"
 

@@ -2,18 +2,20 @@
  *
  * codec/utf8.c: UTF-8 as RFC 3629 defines it, and nothing wider.
  *
- * Names of files are bytes; whether they are also text decides only how they are shown (JSON escapes what is not). A
- * sequence is valid if it is the shortest form of a Unicode scalar value: no overlong forms, no surrogates, nothing
- * above U+10FFFF. The limits follow from the first byte: it fixes the length and the smallest value that needs it.
+ * Names of files are bytes; whether they are also text decides only how they are shown (JSON
+ * escapes what is not). A sequence is valid if it is the shortest form of a Unicode scalar value:
+ * no overlong forms, no surrogates, nothing above U+10FFFF. The limits follow from the first byte:
+ * it fixes the length and the smallest value that needs it.
  *
- * Decoding never reads past the slice and never fails loudly: a 0 tells the caller that the next byte is not text, and
- * the caller goes on behind that byte.
+ * Decoding never reads past the slice and never fails loudly: a 0 tells the caller that the next
+ * byte is not text, and the caller goes on behind that byte.
  */
 #include "codec/utf8.h"
 
 #include "base/bytes.h"
 
-/* The length that a first byte announces, its payload, and the smallest value of that length; 0 for no first byte. */
+/* The length that a first byte announces, its payload, and the smallest value of that length; 0
+ * for no first byte. */
 static size_t
 first_byte(uint8_t byte, uint32_t *value, uint32_t *smallest)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/zstd_memory.h: zstd's contexts take their memory from base/mem.h. For the files of codec/ that call zstd.
+ * codec/zstd_memory.h: zstd's contexts take their memory from base/mem.h. For the files of codec/
+ * that call zstd.
  */
 #ifndef FIRN_CODEC_ZSTD_MEMORY_H
 #define FIRN_CODEC_ZSTD_MEMORY_H
@@ -32,7 +33,8 @@ firn_zstd_memory(void)
     return (ZSTD_customMem){firn_zstd_memory_alloc, firn_zstd_memory_free, NULL};
 }
 
-/* Fills err for a result of zstd's that is an error: FIRN_NO_MEMORY for want of memory, else `code`. */
+/* Fills err for a result of zstd's that is an error: FIRN_NO_MEMORY for want of memory, else
+ * `code`. */
 static inline int
 firn_zstd_memory_error(firn_error *err, int code, const char *what, size_t result)
 {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compat/chkpv1.h: the seed's pack store, CHKP version 1 (docs/formats/chkp.md). What each function promises its caller
- * is said in firn/chkp.h, where most of these appear under their public names; here is said what differs: a folder is
- * a directory handle, borrowed for the call, and options are complete and never NULL.
+ * compat/chkpv1.h: the seed's pack store, CHKP version 1 (docs/formats/chkp.md). What each function
+ * promises its caller is said in firn/chkp.h, where most of these appear under their public names;
+ * here is said what differs: a folder is a directory handle, borrowed for the call, and options are
+ * complete and never NULL.
  *
- * The parts, lowest first: scan (entries in the order of the .dat), object (one frame, decoded and compared with its
- * name), index (the sorted list of entries, in the .idx or in memory), place (temporary files and how they get their
- * names), folder (which packs there are), writer, reader, verify, set.
+ * The parts, lowest first: scan (entries in the order of the .dat), object (one frame, decoded and
+ * compared with its name), index (the sorted list of entries, in the .idx or in memory), place
+ * (temporary files and how they get their names), folder (which packs there are), writer, reader,
+ * verify, set.
  */
 #ifndef FIRN_COMPAT_CHKPV1_H
 #define FIRN_COMPAT_CHKPV1_H
@@ -20,8 +22,8 @@
 #include "firn/chkp.h"
 #include "os/os.h"
 
-/* Passes on a failure whose text was kept apart, because it might have turned out to be none: an error is left untouched
- * by success. Returns rc. */
+/* Passes on a failure whose text was kept apart, because it might have turned out to be none: an
+ * error is left untouched by success. Returns rc. */
 static inline int
 firn_chkpv1_pass_error(firn_error *err, int rc, const firn_error *problem)
 {
@@ -44,22 +46,25 @@ struct firn_chkpv1_scan {
     uint64_t window_offset;
 };
 
-/* Checks the header and the file's size against it; FIRN_CORRUPT, or FIRN_NEWER for a later version. Allocates nothing. */
+/* Checks the header and the file's size against it; FIRN_CORRUPT, or FIRN_NEWER for a later
+ * version. Allocates nothing. */
 FIRN_MUST_CHECK int firn_chkpv1_scan_init(struct firn_chkpv1_scan *scan, struct firn_os_file *file,
                                           firn_error *err);
 void firn_chkpv1_scan_deinit(struct firn_chkpv1_scan *scan);
-/* The next entry, which lies inside the file; its frame is not looked at. *out_end instead, after the last one, which
- * must be the header's last and end with the file. */
+/* The next entry, which lies inside the file; its frame is not looked at. *out_end instead,
+ * after the last one, which must be the header's last and end with the file. */
 FIRN_MUST_CHECK int firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan, firn_chkp_entry *out,
                                           bool *out_end, firn_error *err);
 
 /* ---- object (chkpv1_object.c) ---- */
 
-/* The default bound on what one frame may decode to: frames can be made that yield 32,000 times their size. */
+/* The default bound on what one frame may decode to: frames can be made that yield 32,000 times
+ * their size. */
 #define FIRN_CHKPV1_OBJECT_SIZE_MAX ((uint64_t)1024 << 30)
 
-/* Decodes the frame of an entry that lies inside the file, gives the content to sink (may be NULL), and compares it
- * with the entry's hash. FIRN_LIMIT beyond size_max. Errors name file, offset and object. */
+/* Decodes the frame of an entry that lies inside the file, gives the content to sink (may be
+ * NULL), and compares it with the entry's hash. FIRN_LIMIT beyond size_max. Errors name file,
+ * offset and object. */
 FIRN_MUST_CHECK int firn_chkpv1_object_stream(struct firn_os_file *file,
                                               const firn_chkp_entry *entry, uint64_t size_max,
                                               int (*sink)(void *ctx, firn_slice data), void *ctx,
@@ -77,7 +82,8 @@ struct firn_chkpv1_index {
     uint64_t count;
 };
 
-/* Opens the .idx. FIRN_NOT_FOUND if there is none, FIRN_CORRUPT if it is not of the size for count entries. */
+/* Opens the .idx. FIRN_NOT_FOUND if there is none, FIRN_CORRUPT if it is not of the size for
+ * count entries. */
 FIRN_MUST_CHECK int firn_chkpv1_index_open(struct firn_chkpv1_index *index, struct firn_os_dir *dir,
                                            const char *name, uint64_t count,
                                            struct firn_os_stat *out_stat, firn_error *err);
@@ -116,8 +122,9 @@ struct firn_chkpv1_place {
 /* Creates an empty temporary file, and removes those that no living process holds. */
 FIRN_MUST_CHECK int firn_chkpv1_place_create(struct firn_chkpv1_place *place,
                                              struct firn_os_dir *dir, firn_error *err);
-/* Syncs the file and gives it its name. Where that is taken, the file there is kept and synced, provided that it has
- * the same bytes; FIRN_CORRUPT if not. The name is durable after a sync of the directory, which is the caller's. */
+/* Syncs the file and gives it its name. Where that is taken, the file there is kept and synced,
+ * provided that it has the same bytes; FIRN_CORRUPT if not. The name is durable after a sync of
+ * the directory, which is the caller's. */
 FIRN_MUST_CHECK int firn_chkpv1_place_put(struct firn_chkpv1_place *place, const char *name,
                                           firn_error *err);
 /* Syncs the file and gives it its name, in place of what had it. */
@@ -178,8 +185,9 @@ struct firn_chkpv1 {
     uint64_t dat_size;
     struct firn_chkpv1_index index;
     struct firn_chkpv1_identity identity;
-    /* Whether the index is known to list exactly what the .dat holds. Set with release by the thread that has made
-     * sure, read with acquire by those that believe it; it guards no other memory. */
+    /* Whether the index is known to list exactly what the .dat holds. Set with release by the
+     * thread that has made sure, read with acquire by those that believe it; it guards no other
+     * memory. */
     atomic_bool index_is_whole;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compat/chkpv1_format.h: the bytes of a CHKP v1 pack, drawn once (docs/formats/chkp.md is the prose twin).
+ * compat/chkpv1_format.h: the bytes of a CHKP v1 pack, drawn once (docs/formats/chkp.md is the
+ * prose twin).
  *
  *   pack-<name>.dat                                    pack-<name>.idx
  *   0   4  "CHKP"                                      for each entry, in the order of hashes:
@@ -11,7 +12,8 @@
  *          32   8  size of the frame
  *          40      one zstd frame
  *
- * Integers are little-endian. <name> is the first 16 hex digits of BLAKE3(all bytes from 12 to the end, then bytes 0 to 11).
+ * Integers are little-endian. <name> is the first 16 hex digits of BLAKE3(all bytes from 12 to the
+ * end, then bytes 0 to 11).
  */
 #ifndef FIRN_COMPAT_CHKPV1_FORMAT_H
 #define FIRN_COMPAT_CHKPV1_FORMAT_H

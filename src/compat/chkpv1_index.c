@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compat/chkpv1_index.c: the sorted list of a pack's entries: in its .idx, or made from the .dat in memory.
+ * compat/chkpv1_index.c: the sorted list of a pack's entries: in its .idx, or made from the .dat in
+ * memory.
  *
- * A look-up in an .idx reads single entries until at most SEARCH_BLOCK are left, then those at once: 15 reads for a
- * million entries, and no memory. It asks for the first entry with the hash, because the seed's writer stores an object
- * as often as it is added.
+ * A look-up in an .idx reads single entries until at most SEARCH_BLOCK are left, then those at
+ * once: 15 reads for a million entries, and no memory. It asks for the first entry with the hash,
+ * because the seed's writer stores an object as often as it is added.
  *
- * What a search finds or does not find in a damaged .idx means nothing by itself. The reader compares a hit with the
- * .dat and believes a miss only after chkpv1_index_check.c has compared everything.
+ * What a search finds or does not find in a damaged .idx means nothing by itself. The reader
+ * compares a hit with the .dat and believes a miss only after chkpv1_index_check.c has compared
+ * everything.
  *
- * Building takes 48 bytes an entry and is bounded by the caller; the number of entries was compared with the size of
- * the file before, so that a forged header allocates at most a fifth more than the file is long.
+ * Building takes 48 bytes an entry and is bounded by the caller; the number of entries was compared
+ * with the size of the file before, so that a forged header allocates at most a fifth more than the
+ * file is long.
  *
  * Writing replaces the .idx by rename: a reader that has the old one open keeps it.
  *

@@ -2,13 +2,15 @@
  *
  * compat/chkpv1_index_check.c: whether an .idx lists exactly the entries of its .dat.
  *
- * An .idx has no checksum of its own. But all it says is in the .dat too, in another order; so both are read once, in
- * bounded memory, and compared as multisets: each entry's 48 bytes are hashed with BLAKE3, and the hashes added up as
- * four 64-bit numbers each. Equal sums mean equal entries: chance gives equal sums for different ones once in 2^256.
- * (Somebody who forges an .idx on purpose gains nothing: every object is compared with its hash when it is read.)
+ * An .idx has no checksum of its own. But all it says is in the .dat too, in another order; so both
+ * are read once, in bounded memory, and compared as multisets: each entry's 48 bytes are hashed
+ * with BLAKE3, and the hashes added up as four 64-bit numbers each. Equal sums mean equal entries:
+ * chance gives equal sums for different ones once in 2^256. (Somebody who forges an .idx on purpose
+ * gains nothing: every object is compared with its hash when it is read.)
  *
- * (I1) After a good check a search that misses in this .idx proves that the .dat has no such entry: the .idx is sorted
- * and lists all. Where sums differ, the entries are compared one by one to name the first wrong one.
+ * (I1) After a good check a search that misses in this .idx proves that the .dat has no such entry:
+ * the .idx is sorted and lists all. Where sums differ, the entries are compared one by one to name
+ * the first wrong one.
  *
  * Time is one read of the .idx and of the heads in the .dat. No shared state.
  */
@@ -81,8 +83,8 @@ out:
     return rc;
 }
 
-/* Names an entry of the .idx that is not one of the .dat's. There need not be one: some may be listed twice and others
- * left out. */
+/* Names an entry of the .idx that is not one of the .dat's. There need not be one: some may be
+ * listed twice and others left out. */
 static int
 name_difference(const struct firn_chkpv1_index *index, struct firn_os_file *dat, uint64_t dat_size,
                 firn_error *err)

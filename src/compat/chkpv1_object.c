@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compat/chkpv1_object.c: one object: its frame is decoded piece by piece, and what comes out is compared with its name.
+ * compat/chkpv1_object.c: one object: its frame is decoded piece by piece, and what comes out is
+ * compared with its name.
  *
- * A frame need not say how much it holds, and what it says is not believed: decoding goes on until the frame ends or
- * the caller's limit is passed. Memory is a piece of the file, a piece of the content, and the window of the frame (at
- * most 128 MiB; 512 KiB for frames of level 1, which is what the seed writes).
+ * A frame need not say how much it holds, and what it says is not believed: decoding goes on until
+ * the frame ends or the caller's limit is passed. Memory is a piece of the file, a piece of the
+ * content, and the window of the frame (at most 128 MiB; 512 KiB for frames of level 1, which is
+ * what the seed writes).
  *
- * (I1) FIRN_OK is returned only if the stored bytes are exactly one zstd frame, and its content has the hash. The
- * receiver has seen the content before that is known.
+ * (I1) FIRN_OK is returned only if the stored bytes are exactly one zstd frame, and its content has
+ * the hash. The receiver has seen the content before that is known.
  *
- * A receiver that returns an error ends the reading; its code is passed on and is no judgement on the data.
- * No shared state: any number of threads at once.
+ * A receiver that returns an error ends the reading; its code is passed on and is no judgement on
+ * the data. No shared state: any number of threads at once.
  */
 #include <inttypes.h>
 

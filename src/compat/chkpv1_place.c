@@ -2,18 +2,20 @@
  *
  * compat/chkpv1_place.c: how a file gets its name whole or not at all.
  *
- * A file is written under a temporary name, synced, and only then renamed. So a name pack-… never shows a part of a
- * pack, whatever happens in between. The rename is durable after a sync of the directory; the caller does it, because
- * it also decides which name must be durable before which.
+ * A file is written under a temporary name, synced, and only then renamed. So a name pack-… never
+ * shows a part of a pack, whatever happens in between. The rename is durable after a sync of the
+ * directory; the caller does it, because it also decides which name must be durable before which.
  *
- * Where a .dat's name is taken, the name says that the content is the same. That is not believed: if the file there
- * were damaged, dropping the new one would drop the only good copy. Both are compared byte by byte, and the one there
- * is synced, since its writer may not have done that (the seed's does not).
+ * Where a .dat's name is taken, the name says that the content is the same. That is not believed:
+ * if the file there were damaged, dropping the new one would drop the only good copy. Both are
+ * compared byte by byte, and the one there is synced, since its writer may not have done that (the
+ * seed's does not).
  *
- * Temporary files of processes that died would stay for ever, so each create removes them: a living writer holds an
- * exclusive lock on its own, which a dead one cannot. (I1) Between the creation and the lock another process may take
- * the file for a dead one's; therefore it is looked up again by name once it is locked, and created anew if it is gone.
- * Where the file system has no locks, nothing is removed.
+ * Temporary files of processes that died would stay for ever, so each create removes them: a living
+ * writer holds an exclusive lock on its own, which a dead one cannot. (I1) Between the creation and
+ * the lock another process may take the file for a dead one's; therefore it is looked up again by
+ * name once it is locked, and created anew if it is gone. Where the file system has no locks,
+ * nothing is removed.
  *
  * Files are private to their user (mode 0600), as the seed's .dat is. One thread at a time.
  */
@@ -59,7 +61,8 @@ collect_leftover(void *ctx, const struct firn_os_dirent *entry)
     return firn_buf_append(names, entry->name, entry->name_size + 1);
 }
 
-/* Removes the file if nobody holds it. That it cannot be removed is no reason not to write another one. */
+/* Removes the file if nobody holds it. That it cannot be removed is no reason not to write
+ * another one. */
 static void
 remove_leftover(struct firn_os_dir *dir, const char *name)
 {

@@ -2,13 +2,15 @@
  *
  * compat/chkpv1_scan.c: walks the entries of a .dat in the order in which they lie.
  *
- * The .dat alone says where its entries are: each head gives the size of its frame, and so the place of the next head.
- * The walk is what an index is rebuilt from and compared with. It reads heads only. Where frames are small the file is
- * read in large windows; where they are large only the surroundings of the heads are read.
+ * The .dat alone says where its entries are: each head gives the size of its frame, and so the
+ * place of the next head. The walk is what an index is rebuilt from and compared with. It reads
+ * heads only. Where frames are small the file is read in large windows; where they are large only
+ * the surroundings of the heads are read.
  *
- * Everything here is foreign bytes. (I1) An entry that is handed out lies inside the file, frame included. (I2) The
- * walk ends well only if the last entry ends where the file ends and their number is the header's: a file that was cut,
- * lengthened, or whose sizes are wrong is found, though not always at the entry that was damaged.
+ * Everything here is foreign bytes. (I1) An entry that is handed out lies inside the file, frame
+ * included. (I2) The walk ends well only if the last entry ends where the file ends and their
+ * number is the header's: a file that was cut, lengthened, or whose sizes are wrong is found,
+ * though not always at the entry that was damaged.
  *
  * Limits: the file may have any size; memory is one window. One thread at a time.
  */

@@ -2,15 +2,15 @@
  *
  * compat/chkpv1_set.c: several packs of one folder, asked in turn.
  *
- * The first pack that has the object answers. A pack that cannot be opened, or turns out damaged while it is asked, is
- * passed over, so that it does not take the others along. (I1) But a miss is only reported as FIRN_NOT_FOUND if every
- * pack was asked and has said so: otherwise the answer is the first error, because the object may well be in the pack
- * that could not say.
+ * The first pack that has the object answers. A pack that cannot be opened, or turns out damaged
+ * while it is asked, is passed over, so that it does not take the others along. (I1) But a miss is
+ * only reported as FIRN_NOT_FOUND if every pack was asked and has said so: otherwise the answer is
+ * the first error, because the object may well be in the pack that could not say.
  *
- * File descriptors are bounded: the first FIRN_CHKP_SET_OPEN_MAX - 1 packs stay open, the others take turns in one place
- * more. Packs are asked from the first on, so keeping the first ones open is right. What was found out about a pack that
- * had to be closed, that its index is whole, is kept beside the identity of its two files, and holds if these are the
- * same when it is opened again.
+ * File descriptors are bounded: the first FIRN_CHKP_SET_OPEN_MAX - 1 packs stay open, the others
+ * take turns in one place more. Packs are asked from the first on, so keeping the first ones open
+ * is right. What was found out about a pack that had to be closed, that its index is whole, is kept
+ * beside the identity of its two files, and holds if these are the same when it is opened again.
  *
  * Memory is a few hundred bytes a pack. One thread at a time.
  */

@@ -3,13 +3,15 @@
  * compat/chkpv1_verify.c: reads everything in a pack and reports what is wrong, part by part.
  *
  * 1. The entries in the order of the .dat, and each object.
- * 2. Where a wrong size makes the walk lose its way, the objects behind that place by the index, which still knows where
- *    they are: one damaged byte must not hide the state of the rest.
+ * 2. Where a wrong size makes the walk lose its way, the objects behind that place by the index,
+ *    which still knows where they are: one damaged byte must not hide the state of the rest.
  * 3. The index against the .dat.
- * 4. The name: the hash over the whole .dat. It also covers the bits of a frame that no decoder looks at.
+ * 4. The name: the hash over the whole .dat. It also covers the bits of a frame that no decoder
+ *   looks at.
  *
- * A read error is damage here: it is what a bad sector looks like. Want of memory ends the check, since it says nothing
- * about the pack. An object beyond the caller's limit is reported, but is not damage.
+ * A read error is damage here: it is what a bad sector looks like. Want of memory ends the check,
+ * since it says nothing about the pack. An object beyond the caller's limit is reported, but is not
+ * damage.
  *
  * Memory is bounded; the .dat is read twice, in order.
  */
@@ -117,7 +119,7 @@ static int
 check_index(struct firn_chkpv1 *pack, struct findings *findings, firn_error *err)
 {
     if (pack->index.file == NULL) {
-        return FIRN_OK; /* it was made from the .dat; whether that holds what was written, the name tells */
+        return FIRN_OK; /* made from the .dat; its name tells whether that is whole */
     }
     firn_error problem;
     int rc = firn_chkpv1_index_check(&pack->index, pack->dat, &problem);

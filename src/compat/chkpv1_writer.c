@@ -2,24 +2,29 @@
  *
  * compat/chkpv1_writer.c: makes a pack.
  *
- * An entry begins with the size of its frame, and an object that comes as a stream shows that size, and its hash, only
- * at its end. So an entry is begun with an empty head, and the head is filled in when the frame is whole. What was not
- * written to the file by then is filled in in memory: bytes go to the file from `tail`, about a MiB at a time, so that
- * holds for all but large frames. For these the head is written into the file afterwards.
+ * An entry begins with the size of its frame, and an object that comes as a stream shows that size,
+ * and its hash, only at its end. So an entry is begun with an empty head, and the head is filled in
+ * when the frame is whole. What was not written to the file by then is filled in in memory: bytes
+ * go to the file from `tail`, about a MiB at a time, so that holds for all but large frames. For
+ * these the head is written into the file afterwards.
  *
- * The name of a pack is a BLAKE3 over its entries in order, heads first. For an entry in memory that is an update; a
- * large one is read back from the file, which the page cache still has.
+ * The name of a pack is a BLAKE3 over its entries in order, heads first. For an entry in memory
+ * that is an update; a large one is read back from the file, which the page cache still has.
  *
- * (I1) tail holds the bytes of the file from tail_offset on; the pack's end is tail_offset + tail.size.
- * (I2) Between calls, [0, end) is header and whole entries; `entries` lists them, and name_hash is over them.
- * (I3) An add that fails leaves (I2) as it was: what it wrote is forgotten (the file may be longer then; finish cuts it).
- *      Only a failed write, sync or read back cannot be undone, and makes the writer answer FIRN_FAILED from then on.
+ * (I1) tail holds the bytes of the file from tail_offset on; the pack's end is tail_offset +
+ *   tail.size.
+ * (I2) Between calls, [0, end) is header and whole entries; `entries` lists them, and name_hash is
+ *   over them.
+ * (I3) An add that fails leaves (I2) as it was: what it wrote is forgotten (the file may be longer
+ *      then; finish cuts it). Only a failed write, sync or read back cannot be undone, and makes
+ *      the writer answer FIRN_FAILED from then on.
  *
- * finish: .dat synced, renamed, directory synced; then .idx the same. A power cut leaves neither, or the .dat alone, or
- * both; never an .idx alone.
+ * finish: .dat synced, renamed, directory synced; then .idx the same. A power cut leaves neither,
+ * or the .dat alone, or both; never an .idx alone.
  *
- * Memory: 48 bytes and 4 to 8 for the look-up for each object (half as much again while the array grows), the tail, and
- * the encoder of zstd. Objects: up to 2^32 - 2 of any size. One thread at a time.
+ * Memory: 48 bytes and 4 to 8 for the look-up for each object (half as much again while the array
+ * grows), the tail, and the encoder of zstd. Objects: up to 2^32 - 2 of any size. One thread at a
+ * time.
  */
 #include <inttypes.h>
 
@@ -241,14 +246,16 @@ begin_entry(struct firn_chkpv1_writer *writer, firn_error *err)
         return firn_error_set(err, FIRN_LIMIT, "a CHKP pack holds at most %" PRIu32 " objects",
                               UINT32_MAX - 1);
     }
-    /* Not through append(): the head stays in memory at least until a part of the frame is there. */
+    /* Not through append(): the head stays in memory at least until a part of the frame is
+     * there. */
     if (firn_buf_append(&writer->tail, empty_head, sizeof empty_head) != FIRN_OK) {
         return firn_error_no_memory(err, "a part of a pack");
     }
     return FIRN_OK;
 }
 
-/* The frame that began behind the head at `offset` is whole and holds the object `hash`, which the pack does not have. */
+/* The frame that began behind the head at `offset` is whole and holds the object `hash`, which
+ * the pack does not have. */
 static int
 end_entry(struct firn_chkpv1_writer *writer, uint64_t offset, const firn_hash *hash,
           firn_error *err)

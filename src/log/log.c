@@ -2,36 +2,41 @@
  *
  * log/log.c: the record log: appending, syncing, segment after segment.
  *
- * A log is a chain of segments (log_segment.c), of which only the newest is written. A record is written at the
- * segment's end (log_writer.c) and carries the highest offset that was durable at that moment. At open the whole log is
- * read and judged by those marks (log_recover.c). docs/formats/log.md says what every byte means.
+ * A log is a chain of segments (log_segment.c), of which only the newest is written. A record is
+ * written at the segment's end (log_writer.c) and carries the highest offset that was durable at
+ * that moment. At open the whole log is read and judged by those marks (log_recover.c).
+ * docs/formats/log.md says what every byte means.
  *
  * Invariants, on which the judgement rests:
- * (I4) An offset counts as durable only after a sync that began when everything before it had been written and that
- *      succeeded. After a failed write or sync the log is latched: nothing is written or synced again by this handle,
- *      and what could be saved is found out by opening the log anew.
- * (I5) A segment gets a successor only when it is durable up to its end; the successor names that end. Only when the
- *      successor is durable, name included, is NEXT written at the end of the old one, so NEXT without a successor is
- *      damage.
+ * (I4) An offset counts as durable only after a sync that began when everything before it had been
+ *      written and that succeeded. After a failed write or sync the log is latched: nothing is
+ *      written or synced again by this handle, and what could be saved is found out by opening the
+ *      log anew.
+ * (I5) A segment gets a successor only when it is durable up to its end; the successor names that
+ *      end. Only when the successor is durable, name included, is NEXT written at the end of the
+ *      old one, so NEXT without a successor is damage.
  * (I6) END is written when everything before it is durable.
- * (I7) Nothing is appended behind a cut: after one the log goes on in a new segment that names the offset where the old
- *      one ends. What the cut left behind that offset can therefore never come back as records.
- * (I8) When open returns a log to append to, everything it showed is durable. After a clean close that is so without any
- *      sync (I6); after a crash the part above the marks is settled first.
- * (I9) Segments that are no longer needed lose their files only after the header of a newer segment has said, durably,
- *      that the log begins later. So removal takes place with the next segment; a log with a removal outstanding begins
- *      one when it is closed.
+ * (I7) Nothing is appended behind a cut: after one the log goes on in a new segment that names the
+ *      offset where the old one ends. What the cut left behind that offset can therefore never come
+ *      back as records.
+ * (I8) When open returns a log to append to, everything it showed is durable. After a clean close
+ *      that is so without any sync (I6); after a crash the part above the marks is settled first.
+ * (I9) Segments that are no longer needed lose their files only after the header of a newer segment
+ *      has said, durably, that the log begins later. So removal takes place with the next segment;
+ *      a log with a removal outstanding begins one when it is closed.
  *
- * Locking. One thread at a time appends, rotates and removes; any thread may sync beside it. The mutex guards what both
- * look at: end, durable, failed, the newest segment. Syncing itself is done by one thread at a time, outside the mutex:
- * whoever finds `is_syncing` set waits, because two syncs of one file at once may share one error report, and then the
- * second would believe that it had succeeded. Rotation counts as syncing: the file is swapped by the thread that holds
- * this token, so a running sync never loses its file.
+ * Locking. One thread at a time appends, rotates and removes; any thread may sync beside it. The
+ * mutex guards what both look at: end, durable, failed, the newest segment. Syncing itself is done
+ * by one thread at a time, outside the mutex: whoever finds `is_syncing` set waits, because two
+ * syncs of one file at once may share one error report, and then the second would believe that it
+ * had succeeded. Rotation counts as syncing: the file is swapped by the thread that holds this
+ * token, so a running sync never loses its file.
  *
- * Failure. An append that lacks memory, or is asked for too much, fails before anything is written and leaves the log as
- * it was. Every other failure latches.
+ * Failure. An append that lacks memory, or is asked for too much, fails before anything is written
+ * and leaves the log as it was. Every other failure latches.
  *
- * Limits: a record has at most FIRN_LOG_RECORD_SIZE_MAX bytes; segments begin anew at 16 GiB at the latest.
+ * Limits: a record has at most FIRN_LOG_RECORD_SIZE_MAX bytes; segments begin anew at 16 GiB at the
+ * latest.
  */
 #include "log/log.h"
 
@@ -236,7 +241,8 @@ remove_excluded(struct firn_log *log, uint64_t oldest_before, firn_error *err)
     return rc;
 }
 
-/* Makes the next segment the newest. Everything in the present one is durable; the caller holds the token. */
+/* Makes the next segment the newest. Everything in the present one is durable; the caller holds
+ * the token. */
 static int
 begin_segment(struct firn_log *log, firn_error *err)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log/log.h: an append-only sequence of records, kept in numbered segment files <prefix>-<number>.log of a directory.
+ * log/log.h: an append-only sequence of records, kept in numbered segment files
+ * <prefix>-<number>.log of a directory.
  *
- * What it promises: after a crash or a power cut an open log yields a prefix of the records that were appended, in
- * order, each whole, and at least all those before the last successful sync. Damage and a torn tail are told apart by the
- * rule in docs/formats/log.md.
+ * What it promises: after a crash or a power cut an open log yields a prefix of the records that
+ * were appended, in order, each whole, and at least all those before the last successful sync.
+ * Damage and a torn tail are told apart by the rule in docs/formats/log.md.
  *
- * Threads: append, rotate and remove_before from one thread at a time (the caller serializes); sync, end and
- * size_bytes from any thread beside them.
- * The directory handle is borrowed and must outlive the log.
+ * Threads: append, rotate and remove_before from one thread at a time (the caller serializes);
+ * sync, end and size_bytes from any thread beside them. The directory handle is borrowed and must
+ * outlive the log.
  */
 #ifndef FIRN_LOG_LOG_H
 #define FIRN_LOG_LOG_H
@@ -47,23 +48,26 @@ struct firn_log_recovery {
     uint64_t cut_bytes;           /* how many bytes lie behind that place in its segment */
 };
 
-/* Makes an empty log: the first segment, durable under its name when this returns. FIRN_EXISTS if there is one. */
+/* Makes an empty log: the first segment, durable under its name when this returns. FIRN_EXISTS
+ * if there is one. */
 FIRN_MUST_CHECK int firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
                                     struct firn_log **out, firn_error *err);
 
-/* Reads all records from the oldest segment on, in order, and gives the log back ready to append. The record's bytes
- * are borrowed until visit returns; another return than FIRN_OK ends recovery and is returned. FIRN_CORRUPT names
- * segment and offset of damage; FIRN_NOT_FOUND if there is no log. Unless read_only, everything that visit was shown
- * is durable when this returns. recovery may be NULL. */
+/* Reads all records from the oldest segment on, in order, and gives the log back ready to
+ * append. The record's bytes are borrowed until visit returns; another return than FIRN_OK ends
+ * recovery and is returned. FIRN_CORRUPT names segment and offset of damage; FIRN_NOT_FOUND if
+ * there is no log. Unless read_only, everything that visit was shown is durable when this
+ * returns. recovery may be NULL. */
 FIRN_MUST_CHECK int firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
                                   int (*visit)(void *ctx, uint8_t type, firn_slice record,
                                                struct firn_log_position position, firn_error *err),
                                   void *ctx, struct firn_log **out,
                                   struct firn_log_recovery *recovery, firn_error *err);
 
-/* Appends one record made of part_count parts, handed to the kernel before this returns (so it survives the process).
- * *out, which may be NULL, is where it begins. FIRN_INVALID, FIRN_LIMIT and FIRN_NO_MEMORY leave the log as it was;
- * after any other failure it refuses everything with FIRN_FAILED. Begins a new segment where the last one is full. */
+/* Appends one record made of part_count parts, handed to the kernel before this returns (so it
+ * survives the process). *out, which may be NULL, is where it begins. FIRN_INVALID, FIRN_LIMIT
+ * and FIRN_NO_MEMORY leave the log as it was; after any other failure it refuses everything with
+ * FIRN_FAILED. Begins a new segment where the last one is full. */
 FIRN_MUST_CHECK int firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts,
                                     size_t part_count, struct firn_log_position *out,
                                     firn_error *err);
@@ -74,15 +78,17 @@ struct firn_log_position firn_log_end(struct firn_log *log);
 /* Bytes in all segments. */
 uint64_t firn_log_size_bytes(struct firn_log *log);
 
-/* Begins a new segment, after syncing the old one; positions appended later lie in it. A failure latches the log. */
+/* Begins a new segment, after syncing the old one; positions appended later lie in it. A failure
+ * latches the log. */
 FIRN_MUST_CHECK int firn_log_rotate(struct firn_log *log, firn_error *err);
-/* Gives up the segments whose number is smaller than first_segment. They go, durably, with the next rotate or close; a
- * crash before that brings them all back. A file that a power cut brings back later is ignored. FIRN_INVALID for a
- * number beyond the newest segment. */
+/* Gives up the segments whose number is smaller than first_segment. They go, durably, with the
+ * next rotate or close; a crash before that brings them all back. A file that a power cut brings
+ * back later is ignored. FIRN_INVALID for a number beyond the newest segment. */
 FIRN_MUST_CHECK int firn_log_remove_before(struct firn_log *log, uint64_t first_segment,
                                            firn_error *err);
 
-/* Syncs, writes the end record, and syncs again what that changed. The handle is gone afterwards, whatever is returned. NULL is fine. */
+/* Syncs, writes the end record, and syncs again what that changed. The handle is gone
+ * afterwards, whatever is returned. NULL is fine. */
 FIRN_MUST_CHECK int firn_log_close(struct firn_log *log, firn_error *err);
 /* Drops the handle without writing anything: as a crash would. NULL is fine. */
 void firn_log_abandon(struct firn_log *log);

@@ -48,7 +48,8 @@ enum {
 /* Records begin and end before this offset: marks have 32 bits and count 8 bytes. */
 #define FIRN_LOG_FORMAT_OFFSET_MAX (UINT64_C(32) << 30)
 
-/* The log's own types of records; both are without payload and carry their own offset as durable mark. */
+/* The log's own types of records; both are without payload and carry their own offset as durable
+ * mark. */
 enum {
     FIRN_LOG_FORMAT_END = 1, /* the log was closed here */
     FIRN_LOG_FORMAT_NEXT = 2 /* the log goes on in the next segment, which exists */
@@ -87,11 +88,12 @@ FIRN_MUST_CHECK int firn_log_format_get_segment(const uint8_t *bytes, const char
  * firn_log_format_record_room(record->length) bytes in all. */
 void firn_log_format_put_record(const struct firn_log_format_record *record, uint64_t salt,
                                 uint64_t offset, uint8_t *bytes);
-/* Reads the 16 bytes of a header. False where they cannot begin a record of this segment: wrong check, no type, a byte
- * that is not zero where it must be, a mark behind the record. */
+/* Reads the 16 bytes of a header. False where they cannot begin a record of this segment: wrong
+ * check, no type, a byte that is not zero where it must be, a mark behind the record. */
 bool firn_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,
                                 struct firn_log_format_record *out);
-/* Whether the whole record stands there, checksum and zeros included: firn_log_format_record_room(length) bytes. */
+/* Whether the whole record stands there, checksum and zeros included:
+ * firn_log_format_record_room(length) bytes. */
 bool firn_log_format_verify_record(const uint8_t *bytes,
                                    const struct firn_log_format_record *record, uint64_t salt,
                                    uint64_t offset);

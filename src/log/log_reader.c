@@ -2,24 +2,27 @@
  *
  * log/log_reader.c: one segment, record by record.
  *
- * The file is read through a window of 256 KiB, which grows for a longer record and never beyond what the file holds:
- * a length is believed only after the header's check, and only if that many bytes are there.
+ * The file is read through a window of 256 KiB, which grows for a longer record and never beyond
+ * what the file holds: a length is believed only after the header's check, and only if that many
+ * bytes are there.
  *
- * Nothing here judges. A place either has a whole record that verifies or it has not; what a place without one means
- * depends on the durable marks, and is decided in log_recover.c.
+ * Nothing here judges. A place either has a whole record that verifies or it has not; what a place
+ * without one means depends on the durable marks, and is decided in log_recover.c.
  *
- * The tail. Behind the last record of a segment may lie: nothing; zeros, where space was reserved; old bytes, where the
- * file was used before (the segment's header says so); or what a crash left of records that were being written, pages of
- * which may have reached the disk in any order. The search for the last goes on in steps of 8 to the end of the file, so
- * that a damaged length hides nothing behind it.
+ * The tail. Behind the last record of a segment may lie: nothing; zeros, where space was reserved;
+ * old bytes, where the file was used before (the segment's header says so); or what a crash left of
+ * records that were being written, pages of which may have reached the disk in any order. The
+ * search for the last goes on in steps of 8 to the end of the file, so that a damaged length hides
+ * nothing behind it.
  *
- * (I2) The search takes time in proportion to the file. A false header is passed over without reading what it announces
- *      unless its check of 16 bits fits; then its announced bytes are summed up in vain. Chance makes next to none of
- *      these; bytes made for the purpose could make millions. So bytes summed in vain are counted, and when they exceed
- *      1 GiB and eight times the tail the file is called damaged.
+ * (I2) The search takes time in proportion to the file. A false header is passed over without
+ *      reading what it announces unless its check of 16 bits fits; then its announced bytes are
+ *      summed up in vain. Chance makes next to none of these; bytes made for the purpose could make
+ *      millions. So bytes summed in vain are counted, and when they exceed 1 GiB and eight times
+ *      the tail the file is called damaged.
  *
- * A reader is used by one thread. Another process may be appending to the file meanwhile: a record that is being
- * written looks bad, and firn_log_reader_refresh() is how one looks again.
+ * A reader is used by one thread. Another process may be appending to the file meanwhile: a record
+ * that is being written looks bad, and firn_log_reader_refresh() is how one looks again.
  */
 #include "log/log_reader.h"
 
@@ -68,8 +71,8 @@ firn_log_reader_refresh(struct firn_log_reader *reader, firn_error *err)
     return rc;
 }
 
-/* Makes the window hold [offset, offset + size), which lies inside the file, and hands out those bytes. The slice is
- * shorter where the file has become shorter since its size was asked. */
+/* Makes the window hold [offset, offset + size), which lies inside the file, and hands out those
+ * bytes. The slice is shorter where the file has become shorter since its size was asked. */
 static int
 load(struct firn_log_reader *reader, uint64_t offset, uint64_t size, firn_slice *out,
      firn_error *err)
@@ -151,8 +154,8 @@ has_header(const struct firn_log_reader *reader, uint64_t offset, firn_slice byt
            firn_log_format_get_record(bytes.data, reader->segment.salt, offset, &header);
 }
 
-/* The first offset from `offset` on, in steps of 8 and inside the slice, at which a header may stand; else the offset
- * behind the last one tried. */
+/* The first offset from `offset` on, in steps of 8 and inside the slice, at which a header may
+ * stand; else the offset behind the last one tried. */
 static uint64_t
 next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found)
 {
@@ -234,7 +237,8 @@ firn_log_reader_tail(struct firn_log_reader *reader, uint64_t offset,
         }
         offset = next;
     }
-    /* Unused space is all zeros; in a recycled file it holds anything, and only a header says otherwise. */
+    /* Unused space is all zeros; in a recycled file it holds anything, and only a header says
+     * otherwise. */
     bool is_recycled = (reader->segment.flags & FIRN_LOG_FORMAT_RECYCLED) != 0;
     out->has_torn_record = is_recycled ? has_header_first : !out->is_blank;
 out:

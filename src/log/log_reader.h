@@ -35,8 +35,8 @@ struct firn_log_reader_record {
     uint64_t end;       /* where the next record begins */
 };
 
-/* Reads the record at an offset that is a multiple of 8. *out_is_valid is false, and *out undefined, where no whole,
- * verified record of this segment stands there; that is no error. */
+/* Reads the record at an offset that is a multiple of 8. *out_is_valid is false, and *out
+ * undefined, where no whole, verified record of this segment stands there; that is no error. */
 FIRN_MUST_CHECK int firn_log_reader_read(struct firn_log_reader *reader, uint64_t offset,
                                          struct firn_log_reader_record *out, bool *out_is_valid,
                                          firn_error *err);
@@ -49,8 +49,8 @@ struct firn_log_reader_tail {
     uint64_t durable;      /* the highest mark of those, in bytes; 0 without any */
 };
 
-/* Looks at everything from offset to the end of the file. FIRN_CORRUPT if the bytes are so made that finding records
- * among them would take unreasonably long. */
+/* Looks at everything from offset to the end of the file. FIRN_CORRUPT if the bytes are so made
+ * that finding records among them would take unreasonably long. */
 FIRN_MUST_CHECK int firn_log_reader_tail(struct firn_log_reader *reader, uint64_t offset,
                                          struct firn_log_reader_tail *out, firn_error *err);
 

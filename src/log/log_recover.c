@@ -2,14 +2,16 @@
  *
  * log/log_recover.c: what is in a log, and is it whole.
  *
- * A log is the chain of its segments. The newest segment's header says which is the oldest that belongs to it; all from
- * there on must be present, and each header names the salt of the segment before and the offset where the log ends in
- * it. Files numbered below the oldest were removed on purpose (a power cut may bring them back) and are not looked at.
+ * A log is the chain of its segments. The newest segment's header says which is the oldest that
+ * belongs to it; all from there on must be present, and each header names the salt of the segment
+ * before and the offset where the log ends in it. Files numbered below the oldest were removed on
+ * purpose (a power cut may bring them back) and are not looked at.
  *
- * In a segment that has a successor every byte up to the named end was durable before the successor was made: a bad
- * record there is damage. Bytes behind that end never belong to the log again.
+ * In a segment that has a successor every byte up to the named end was durable before the successor
+ * was made: a bad record there is damage. Bytes behind that end never belong to the log again.
  *
- * In the newest segment records are read until there is no whole one. That place, `end`, is one of three:
+ * In the newest segment records are read until there is no whole one. That place, `end`, is one of
+ * three:
  *
  *   damage    a record of this segment, before or behind it, says that a higher offset was durable when it was written.
  *             A closing record always says so of everything before it.
@@ -18,18 +20,20 @@
  *             given up.
  *   the end   nothing was written there.
  *
- * (I3) What is shown to visit is a prefix of what was appended, and holds everything that was durable, or an error is
- *      returned that names file and offset. Two states cannot be told from those that a crash leaves: bad bytes above
- *      the highest mark (the last group before a crash), and a newest segment that was shortened from outside. Both
- *      yield a shorter prefix.
+ * (I3) What is shown to visit is a prefix of what was appended, and holds everything that was
+ *      durable, or an error is returned that names file and offset. Two states cannot be told from
+ *      those that a crash leaves: bad bytes above the highest mark (the last group before a crash),
+ *      and a newest segment that was shortened from outside. Both yield a shorter prefix.
  *
- * A newest segment that ends with the record NEXT has lost its successor, because NEXT is written when that is durable.
+ * A newest segment that ends with the record NEXT has lost its successor, because NEXT is written
+ * when that is durable.
  *
- * Another process may be appending while a read-only opener is here. It appends whole records with one write each, so
- * what looks bad is at most the record being written now. Before a place is judged it is read again; a mark that made it
- * look like damage was found after that record had been written whole, so the second look is certain. Segments may be
- * added (the walk goes on into them) and removed (the walk starts again if it has shown nothing yet, else the caller is
- * told to try again: FIRN_BUSY).
+ * Another process may be appending while a read-only opener is here. It appends whole records with
+ * one write each, so what looks bad is at most the record being written now. Before a place is
+ * judged it is read again; a mark that made it look like damage was found after that record had
+ * been written whole, so the second look is certain. Segments may be added (the walk goes on into
+ * them) and removed (the walk starts again if it has shown nothing yet, else the caller is told to
+ * try again: FIRN_BUSY).
  */
 #include "log/log_recover.h"
 
@@ -162,7 +166,8 @@ judge_end(struct walk *walk, uint64_t end, const struct firn_log_reader_tail *ta
                               firn_os_file_path(walk->reader.file), end, durable);
     }
     out->end = end;
-    /* After a crash in a recycled segment pages of a torn record may lie among old bytes: nothing goes over those. */
+    /* After a crash in a recycled segment pages of a torn record may lie among old bytes:
+     * nothing goes over those. */
     out->needs_new_segment = !tail->is_blank && !out->found.was_closed_cleanly;
     if (tail->has_torn_record || tail->has_later_record) {
         out->needs_new_segment = true;
@@ -262,7 +267,8 @@ out:
     return rc;
 }
 
-/* Reads from the segment that is open to the end of the log. newest is the newest segment known so far. */
+/* Reads from the segment that is open to the end of the log. newest is the newest segment known
+ * so far. */
 static int
 walk_chain(struct walk *walk, uint64_t newest, firn_error *err)
 {

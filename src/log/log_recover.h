@@ -19,7 +19,8 @@ struct firn_log_recover {
     struct firn_log_recovery found;
 };
 
-/* Shows every record to visit, in order. out is to be deinitialised whatever is returned. Writes nothing. */
+/* Shows every record to visit, in order. out is to be deinitialised whatever is returned. Writes
+ * nothing. */
 FIRN_MUST_CHECK int
 firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *options,
                      int (*visit)(void *ctx, uint8_t type, firn_slice record,

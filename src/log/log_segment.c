@@ -2,17 +2,18 @@
  *
  * log/log_segment.c: segments as files.
  *
- * (I1) A segment that is visible under its name has a good header. It is made under a temporary name, its header is
- *      written and synced, then it is renamed and the directory synced. So a bad header is damage, never the trace of a
- *      crash; and a segment whose name a power cut took away held no records yet.
+ * (I1) A segment that is visible under its name has a good header. It is made under a temporary
+ *      name, its header is written and synced, then it is renamed and the directory synced. So a
+ *      bad header is damage, never the trace of a crash; and a segment whose name a power cut took
+ *      away held no records yet.
  *
- * Temporary files are left behind by crashes only. They are removed before a segment is made under the same name, and
- * when a log is opened for writing. They are removed, never truncated: where the file system cannot rename without
- * replacing, the seam links the new name and then removes the old one, and a crash between the two leaves a temporary
- * name for a live segment.
+ * Temporary files are left behind by crashes only. They are removed before a segment is made under
+ * the same name, and when a log is opened for writing. They are removed, never truncated: where the
+ * file system cannot rename without replacing, the seam links the new name and then removes the old
+ * one, and a crash between the two leaves a temporary name for a live segment.
  *
- * Names are "<prefix>-<number>.log" with the number in decimal, six digits or more, and no needless leading zero: one
- * number has one name. Other files of the directory are not looked at.
+ * Names are "<prefix>-<number>.log" with the number in decimal, six digits or more, and no needless
+ * leading zero: one number has one name. Other files of the directory are not looked at.
  */
 #include "log/log_segment.h"
 
@@ -137,7 +138,8 @@ remove_if_there(struct firn_os_dir *dir, const char *name, firn_error *err)
 int
 firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix, uint64_t oldest, firn_error *err)
 {
-    /* One at a time: there is hardly ever one, and a directory is not changed while it is listed. */
+    /* One at a time: there is hardly ever one, and a directory is not changed while it is
+     * listed. */
     struct scan scan = {.prefix = prefix, .oldest = oldest};
     int rc;
     do {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log/log_segment.h: segments as files of a directory: their names, which are there, opening and creating one.
+ * log/log_segment.h: segments as files of a directory: their names, which are there, opening and
+ * creating one.
  */
 #ifndef FIRN_LOG_LOG_SEGMENT_H
 #define FIRN_LOG_LOG_SEGMENT_H
@@ -23,20 +24,22 @@ void firn_log_segment_name(const char *prefix, uint64_t number, char *out);
 /* The largest number among the log's segments in dir; 0 where there is none. */
 FIRN_MUST_CHECK int firn_log_segment_newest(struct firn_os_dir *dir, const char *prefix,
                                             uint64_t *out, firn_error *err);
-/* Removes what is no part of the log: segments numbered below oldest, files of segments that were never finished. */
+/* Removes what is no part of the log: segments numbered below oldest, files of segments that
+ * were never finished. */
 FIRN_MUST_CHECK int firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix,
                                           uint64_t oldest, firn_error *err);
 /* Removes one segment; it is no failure if it is gone already. */
 FIRN_MUST_CHECK int firn_log_segment_remove(struct firn_os_dir *dir, const char *prefix,
                                             uint64_t number, firn_error *err);
 
-/* Opens a segment and checks its header. flags as for firn_os_file_open. FIRN_NOT_FOUND where there is no such file. */
+/* Opens a segment and checks its header. flags as for firn_os_file_open. FIRN_NOT_FOUND where
+ * there is no such file. */
 FIRN_MUST_CHECK int firn_log_segment_open(struct firn_os_dir *dir, const char *prefix,
                                           uint64_t number, unsigned flags,
                                           struct firn_os_file **out_file,
                                           struct firn_log_format_segment *out, firn_error *err);
-/* Makes a segment without records, durable with its name when this returns, and opens it for reading and writing.
- * The salt of *segment is chosen here. FIRN_EXISTS if the name is taken. */
+/* Makes a segment without records, durable with its name when this returns, and opens it for
+ * reading and writing. The salt of *segment is chosen here. FIRN_EXISTS if the name is taken. */
 FIRN_MUST_CHECK int firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
                                             struct firn_log_format_segment *segment,
                                             struct firn_os_file **out, firn_error *err);

@@ -2,15 +2,16 @@
  *
  * log/log_writer.c: bytes on their way into a segment.
  *
- * A record is put together in one buffer and handed over with one write, so that a process that dies leaves it whole or
- * absent except where the kernel itself is cut short. The buffer is reused; one that a large record made big is given
- * back.
+ * A record is put together in one buffer and handed over with one write, so that a process that
+ * dies leaves it whole or absent except where the kernel itself is cut short. The buffer is reused;
+ * one that a large record made big is given back.
  *
- * Settling. When a log is opened after a crash, the records above the highest durable mark were read, but only from the
- * kernel's cache: nobody knows whether they are on the disk. A sync alone does not tell either, because a sync that
- * failed for the process before may have left pages that the cache holds, that the disk does not, and that count as
- * clean. So these bytes are written over themselves, which makes their pages dirty again, and then synced. The bytes do
- * not change, so a power cut in between harms nothing that was whole before.
+ * Settling. When a log is opened after a crash, the records above the highest durable mark were
+ * read, but only from the kernel's cache: nobody knows whether they are on the disk. A sync alone
+ * does not tell either, because a sync that failed for the process before may have left pages that
+ * the cache holds, that the disk does not, and that count as clean. So these bytes are written over
+ * themselves, which makes their pages dirty again, and then synced. The bytes do not change, so a
+ * power cut in between harms nothing that was whole before.
  */
 #include "log/log_writer.h"
 

@@ -2,14 +2,16 @@
  *
  * os/os.c: the wrappers for names in directories, for metadata, and for the machine.
  *
- * Each wrapper does three things around one primitive of os_ops.h: it refuses names that are not one component
- * (os.h I1) before the implementation sees them, calls it, and forms the error with the path. There is no policy
- * here: no retry, no default, no fallback; those belong to an implementation or to a caller.
+ * Each wrapper does three things around one primitive of os_ops.h: it refuses names that are not
+ * one component (os.h I1) before the implementation sees them, calls it, and forms the error with
+ * the path. There is no policy here: no retry, no default, no fallback; those belong to an
+ * implementation or to a caller.
  *
- * Operations on two directories need both from the same implementation; to mix them is an error of the program.
+ * Operations on two directories need both from the same implementation; to mix them is an error of
+ * the program.
  *
- * Clocks, the count of processors and the ids cannot fail. Randomness can (a kernel too old to give it), and then
- * nothing falls back to a weaker source.
+ * Clocks, the count of processors and the ids cannot fail. Randomness can (a kernel too old to give
+ * it), and then nothing falls back to a weaker source.
  */
 #include "os/os.h"
 
@@ -250,7 +252,8 @@ check_attribute(struct firn_os_node node, const char *attribute, firn_error *err
     return rc;
 }
 
-/* "could not <verb> attribute '<attribute>' of '<path>': …"; a missing attribute is FIRN_NOT_FOUND. */
+/* "could not <verb> attribute '<attribute>' of '<path>': …"; a missing attribute is
+ * FIRN_NOT_FOUND. */
 static int
 attribute_result(firn_error *err, int error_number, const char *verb, struct firn_os_node node,
                  const char *attribute)

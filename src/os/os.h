@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os.h: the seam. Everything that firn asks of the outside world goes through one `struct firn_os`.
+ * os/os.h: the seam. Everything that firn asks of the outside world goes through one `struct
+ * firn_os`.
  *
- * Three implementations: posix (os_posix.h), memory (os_memory.h: a file system that knows what was synced, and a
- * deterministic scheduler), fault (os_fault.h: wraps another and makes calls fail).
+ * Three implementations: posix (os_posix.h), memory (os_memory.h: a file system that knows what was
+ * synced, and a deterministic scheduler), fault (os_fault.h: wraps another and makes calls fail).
  *
- * Names. (I1) A name given together with a directory is ONE component: not empty, no '/', no NUL, not "." or "..".
- * The wrappers refuse anything else with FIRN_INVALID, so a hostile name cannot leave its directory. Only
- * firn_os_dir_open_path takes a path of the user's. No operation on a name follows a symbolic link.
+ * Names. (I1) A name given together with a directory is ONE component: not empty, no '/', no NUL,
+ * not "." or "..". The wrappers refuse anything else with FIRN_INVALID, so a hostile name cannot
+ * leave its directory. Only firn_os_dir_open_path takes a path of the user's. No operation on a
+ * name follows a symbolic link.
  *
- * Errors carry the path of the object. Handles: a directory handle may be used by several threads at once; so may
- * reads and writes of one file at given offsets. Closing never fails (what must be durable was synced before).
+ * Errors carry the path of the object. Handles: a directory handle may be used by several threads
+ * at once; so may reads and writes of one file at given offsets. Closing never fails (what must be
+ * durable was synced before).
  */
 #ifndef FIRN_OS_OS_H
 #define FIRN_OS_OS_H
@@ -55,21 +58,24 @@ struct firn_os_stat {
 
 /* ---- directories ---- */
 
-/* Opens the directory that a user's path names, relative to the working directory. Follows links. */
+/* Opens the directory that a user's path names, relative to the working directory. Follows
+ * links. */
 FIRN_MUST_CHECK int firn_os_dir_open_path(struct firn_os *os, const char *path,
                                           struct firn_os_dir **out, firn_error *err);
-/* Opens a directory inside another. FIRN_NOT_FOUND where it is missing or not a directory; links are not followed. */
+/* Opens a directory inside another. FIRN_NOT_FOUND where it is missing or not a directory; links
+ * are not followed. */
 FIRN_MUST_CHECK int firn_os_dir_open(struct firn_os_dir *parent, const char *name,
                                      struct firn_os_dir **out, firn_error *err);
-/* Opens a directory some levels below another: components separated by '/', each as in (I1), no link followed on the
- * way. "" opens the directory itself again. One system call where openat2 works. */
+/* Opens a directory some levels below another: components separated by '/', each as in (I1), no
+ * link followed on the way. "" opens the directory itself again. One system call where openat2
+ * works. */
 FIRN_MUST_CHECK int firn_os_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
                                              struct firn_os_dir **out, firn_error *err);
 /* NULL is fine. */
 void firn_os_dir_close(struct firn_os_dir *dir);
 struct firn_os *firn_os_dir_os(const struct firn_os_dir *dir);
-/* The path by which it was opened, for messages; borrowed from the handle. Put together when first asked for: where
- * memory is out, the last part only. */
+/* The path by which it was opened, for messages; borrowed from the handle. Put together when
+ * first asked for: where memory is out, the last part only. */
 const char *firn_os_dir_path(struct firn_os_dir *dir);
 
 struct firn_os_dirent {
@@ -78,8 +84,8 @@ struct firn_os_dirent {
     enum firn_os_kind kind; /* FIRN_OS_UNKNOWN where the file system does not tell */
     uint64_t inode;
 };
-/* Calls visit for each entry, in no particular order; a return other than FIRN_OK ends the walk and is returned.
- * One walk at a time per handle. */
+/* Calls visit for each entry, in no particular order; a return other than FIRN_OK ends the walk
+ * and is returned. One walk at a time per handle. */
 FIRN_MUST_CHECK int firn_os_dir_list(struct firn_os_dir *dir,
                                      int (*visit)(void *ctx, const struct firn_os_dirent *entry),
                                      void *ctx, firn_error *err);
@@ -104,7 +110,7 @@ enum firn_os_rename_mode {
     FIRN_OS_RENAME_REPLACE,
     FIRN_OS_RENAME_NO_REPLACE, /* FIRN_EXISTS if the new name is taken; FIRN_UNSUPPORTED for a directory where the
                                   file system cannot */
-    FIRN_OS_RENAME_EXCHANGE /* both names must exist; FIRN_UNSUPPORTED where the file system cannot */
+    FIRN_OS_RENAME_EXCHANGE /* both must exist; FIRN_UNSUPPORTED where it cannot be done */
 };
 FIRN_MUST_CHECK int firn_os_rename(struct firn_os_dir *from_dir, const char *from,
                                    struct firn_os_dir *to_dir, const char *to,
@@ -134,10 +140,12 @@ enum firn_os_open_flags {
     FIRN_OS_TRUNCATE = 16,
     FIRN_OS_NO_ATIME = 32 /* do not touch the access time, where permitted */
 };
-/* Only regular files: FIRN_INVALID for others, without blocking on a fifo. mode as for open(2), under the umask. */
+/* Only regular files: FIRN_INVALID for others, without blocking on a fifo. mode as for open(2),
+ * under the umask. */
 FIRN_MUST_CHECK int firn_os_file_open(struct firn_os_dir *dir, const char *name, unsigned flags,
                                       uint32_t mode, struct firn_os_file **out, firn_error *err);
-/* The same, and what firn_os_file_stat would tell at that moment: one call fewer, since opening looks anyway. */
+/* The same, and what firn_os_file_stat would tell at that moment: one call fewer, since opening
+ * looks anyway. */
 FIRN_MUST_CHECK int firn_os_file_open_stat(struct firn_os_dir *dir, const char *name,
                                            unsigned flags, uint32_t mode, struct firn_os_file **out,
                                            struct firn_os_stat *out_stat, firn_error *err);
@@ -160,43 +168,49 @@ FIRN_MUST_CHECK int firn_os_file_stat(struct firn_os_file *file, struct firn_os_
                                       firn_error *err);
 FIRN_MUST_CHECK int firn_os_file_truncate(struct firn_os_file *file, uint64_t size,
                                           firn_error *err);
-/* Reserves disk space for [0, size) without changing what is read; FIRN_UNSUPPORTED where the system cannot. */
+/* Reserves disk space for [0, size) without changing what is read; FIRN_UNSUPPORTED where the
+ * system cannot. */
 FIRN_MUST_CHECK int firn_os_file_allocate(struct firn_os_file *file, uint64_t size,
                                           firn_error *err);
-/* Makes contents and size durable (not the name: that is its directory's). After a failure nothing may be assumed of
- * what was written since the last success: never retry, reopen. */
+/* Makes contents and size durable (not the name: that is its directory's). After a failure
+ * nothing may be assumed of what was written since the last success: never retry, reopen. */
 FIRN_MUST_CHECK int firn_os_file_sync(struct firn_os_file *file, firn_error *err);
-/* The same for the attributes too: mode, owner, times, extended attributes. For files whose attributes matter. */
+/* The same for the attributes too: mode, owner, times, extended attributes. For files whose
+ * attributes matter. */
 FIRN_MUST_CHECK int firn_os_file_sync_all(struct firn_os_file *file, firn_error *err);
-/* Asks the kernel to begin writing a range back, so that a later sync is short. A hint: never fails. */
+/* Asks the kernel to begin writing a range back, so that a later sync is short. A hint: never
+ * fails. */
 void firn_os_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size);
-/* The first run of data at or after offset: [*out_start, *out_end). Both are the file's size where only a hole
- * follows. A file system that does not know holes reports one run. */
+/* The first run of data at or after offset: [*out_start, *out_end). Both are the file's size
+ * where only a hole follows. A file system that does not know holes reports one run. */
 FIRN_MUST_CHECK int firn_os_file_next_data(struct firn_os_file *file, uint64_t offset,
                                            uint64_t *out_start, uint64_t *out_end, firn_error *err);
 
 enum firn_os_lock_kind { FIRN_OS_LOCK_SHARED, FIRN_OS_LOCK_EXCLUSIVE };
-/* Advisory lock of the whole file, held by the handle and gone with it (or with the process). Does not wait:
- * FIRN_BUSY if another handle, in this process or another, holds it. */
+/* Advisory lock of the whole file, held by the handle and gone with it (or with the process).
+ * Does not wait: FIRN_BUSY if another handle, in this process or another, holds it. */
 FIRN_MUST_CHECK int firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind,
                                       firn_error *err);
 void firn_os_file_unlock(struct firn_os_file *file);
 
 /* ---- metadata of any object ---- */
 
-/* What to work on: `file` if not NULL; else `name` in `dir`; else `dir` itself. Links are never followed. */
+/* What to work on: `file` if not NULL; else `name` in `dir`; else `dir` itself. Links are never
+ * followed. */
 struct firn_os_node {
     struct firn_os_dir *dir;
     const char *name;
     struct firn_os_file *file;
 };
 FIRN_MUST_CHECK int firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err);
-/* An id of UINT32_MAX stays as it is. A regular file may lose its setuid and setgid bits: set the mode afterwards. */
+/* An id of UINT32_MAX stays as it is. A regular file may lose its setuid and setgid bits: set
+ * the mode afterwards. */
 FIRN_MUST_CHECK int firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid,
                                       firn_error *err);
 /* Sets the modification time, leaves the access time. */
 FIRN_MUST_CHECK int firn_os_set_mtime(struct firn_os_node node, int64_t mtime_ns, firn_error *err);
-/* Appends the names, each with its NUL, in no particular order. Nothing where xattrs are not supported. */
+/* Appends the names, each with its NUL, in no particular order. Nothing where xattrs are not
+ * supported. */
 FIRN_MUST_CHECK int firn_os_xattr_list(struct firn_os_node node, struct firn_buf *out,
                                        firn_error *err);
 /* Appends the value. FIRN_NOT_FOUND if there is no such attribute. */
@@ -217,13 +231,13 @@ unsigned firn_os_cpu_count(struct firn_os *os); /* usable by this process, at le
 uint64_t firn_os_process_id(struct firn_os *os);
 uint32_t firn_os_user_id(struct firn_os *os); /* effective; 0 may set owners */
 
-/* Reads at most size bytes from a file descriptor that belongs to the caller, at its own position; *out_size is 0 at the
- * end only. FIRN_UNSUPPORTED but for the posix implementation. */
+/* Reads at most size bytes from a file descriptor that belongs to the caller, at its own
+ * position; *out_size is 0 at the end only. FIRN_UNSUPPORTED but for the posix implementation. */
 FIRN_MUST_CHECK int firn_os_fd_read(struct firn_os *os, int fd, void *data, size_t size,
                                     size_t *out_size, firn_error *err);
 
-/* A variable of the environment, or NULL. Only the posix implementation has any. Borrowed until the environment is
- * changed. */
+/* A variable of the environment, or NULL. Only the posix implementation has any. Borrowed until
+ * the environment is changed. */
 const char *firn_os_environment(struct firn_os *os, const char *name);
 
 /* The posix implementation; one for the process, never released. */

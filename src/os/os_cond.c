@@ -2,10 +2,10 @@
  *
  * os/os_cond.c: conditions, of threads or of the simulation.
  *
- * In simulation a wait runs jobs inline until one of them has signalled this condition. It does not look at what the
- * caller waits for, and it does not return early: a signal that was forgotten shows up as a deadlock, as it would with
- * threads. A signal wakes all waiters there, which every caller has to bear anyway, since wake-ups without a signal
- * are allowed.
+ * In simulation a wait runs jobs inline until one of them has signalled this condition. It does not
+ * look at what the caller waits for, and it does not return early: a signal that was forgotten
+ * shows up as a deadlock, as it would with threads. A signal wakes all waiters there, which every
+ * caller has to bear anyway, since wake-ups without a signal are allowed.
  */
 #include "base/check.h"
 #include "os/os_lock_check.h"

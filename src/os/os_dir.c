@@ -2,9 +2,9 @@
  *
  * os/os_dir.c: the wrappers for directories as handles: open, list, sync, ask.
  *
- * A wrapper checks names (os.h I1), lets the implementation do the one primitive, and turns its errno into an error
- * that names the path. Handles are made here, before the implementation is called, so that an implementation has
- * nothing to allocate and nothing to undo.
+ * A wrapper checks names (os.h I1), lets the implementation do the one primitive, and turns its
+ * errno into an error that names the path. Handles are made here, before the implementation is
+ * called, so that an implementation has nothing to allocate and nothing to undo.
  */
 #include <errno.h>
 

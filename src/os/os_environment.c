@@ -2,8 +2,8 @@
  *
  * os/os_environment.c: variables of the environment.
  *
- * A simulated machine has none: what a test means to set, it passes as an option. So no test depends on the environment
- * of whoever runs it.
+ * A simulated machine has none: what a test means to set, it passes as an option. So no test
+ * depends on the environment of whoever runs it.
  */
 #include <stdlib.h>
 

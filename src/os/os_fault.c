@@ -2,13 +2,15 @@
  *
  * os/os_fault.c: the plan of what goes wrong, the counting, and the table.
  *
- * Between a caller and the inner implementation each call passes judge: it is counted, the hook sees it, and the plan
- * decides. The entries (os_fault_dir.c, os_fault_name.c, os_fault_file.c, os_fault_node.c) then make the inner call,
- * or not.
+ * Between a caller and the inner implementation each call passes judge: it is counted, the hook
+ * sees it, and the plan decides. The entries (os_fault_dir.c, os_fault_name.c, os_fault_file.c,
+ * os_fault_node.c) then make the inner call, or not.
  *
- * (I1) The counts are atomic, since a store's threads call at once; plan and hook are set while none calls. With
- *      threads, which call is the n-th may differ from run to run; with the inner machine in memory it does not.
- * (I2) What the hook itself calls is judged as any call, but does not come to the hook again: a thread-local mark.
+ * (I1) The counts are atomic, since a store's threads call at once; plan and hook are set while
+ *      none calls. With threads, which call is the n-th may differ from run to run; with the inner
+ *      machine in memory it does not.
+ * (I2) What the hook itself calls is judged as any call, but does not come to the hook again: a
+ *   thread-local mark.
  */
 #include "os/os_fault.h"
 

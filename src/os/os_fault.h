@@ -2,9 +2,9 @@
  *
  * os/os_fault.h: wraps another implementation of the seam and makes its calls fail, for tests.
  *
- * Every call but closing, unlocking, hints, clocks and ids is counted. The plan says which one goes wrong, and how.
- * Where the inner machine is the one in memory (os_memory.h), a sync that fails also loses what it should have made
- * durable, as kernels do; jobs and mutexes are the inner one's.
+ * Every call but closing, unlocking, hints, clocks and ids is counted. The plan says which one goes
+ * wrong, and how. Where the inner machine is the one in memory (os_memory.h), a sync that fails
+ * also loses what it should have made durable, as kernels do; jobs and mutexes are the inner one's.
  *
  * Calls may come from several threads; plan and hook are set while none is under way.
  */
@@ -25,8 +25,8 @@ enum firn_os_fault_class {
 
 enum firn_os_fault_kind {
     FIRN_OS_FAULT_FAILS, /* does nothing and fails */
-    FIRN_OS_FAULT_SHORT, /* a read or write moves half of what was asked, and says so; others are as ever */
-    FIRN_OS_FAULT_TORN /* a write writes half and fails; others fail */
+    FIRN_OS_FAULT_SHORT, /* a read or write moves half of what was asked, and says so */
+    FIRN_OS_FAULT_TORN   /* a write writes half and fails; others fail */
 };
 
 struct firn_os_fault_plan {
@@ -34,10 +34,11 @@ struct firn_os_fault_plan {
     bool for_ever;    /* and all after it */
     unsigned classes; /* of enum firn_os_fault_class */
     enum firn_os_fault_kind kind;
-    int error_number; /* EIO, ENOSPC, …; EINTR once is not seen by callers, for ever it never ends */
+    int error_number; /* EIO, ENOSPC, …; not EINTR for ever, which never ends */
 };
 
-/* inner must outlive it, and every handle must have been closed when it is destroyed. No plan at first. */
+/* inner must outlive it, and every handle must have been closed when it is destroyed. No plan at
+ * first. */
 FIRN_MUST_CHECK int firn_os_fault_create(struct firn_os *inner, struct firn_os **out,
                                          firn_error *err);
 /* NULL is fine. */
@@ -57,8 +58,9 @@ struct firn_os_fault_call {
     const char *operation; /* the entry of os_ops.h: "file_write", "rename" */
     const char *name;      /* of the file or entry, as opened; NULL for a directory itself */
 };
-/* Calls hook before every call, on the thread that makes it, so that a test can change things beneath a caller at
- * exactly that moment, or be late by sleeping. It may use the inner machine, and this one: those calls do not come to the hook. NULL: none. */
+/* Calls hook before every call, on the thread that makes it, so that a test can change things
+ * beneath a caller at exactly that moment, or be late by sleeping. It may use the inner machine,
+ * and this one: those calls do not come to the hook. NULL: none. */
 void firn_os_fault_set_hook(struct firn_os *os,
                             void (*hook)(void *ctx, const struct firn_os_fault_call *call),
                             void *ctx);

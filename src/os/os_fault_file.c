@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_fault_file.c: calls on files that may be made to fail, to move half of what was asked, or to tear.
+ * os/os_fault_file.c: calls on files that may be made to fail, to move half of what was asked, or
+ * to tear.
  *
- * A short transfer of one byte cannot be halved and moves that byte, so that a plan of short transfers for ever still
- * comes to an end. A sync that fails loses what was not durable where the inner machine can do that: nobody may then
- * trust what it reads, or a later sync that succeeds.
+ * A short transfer of one byte cannot be halved and moves that byte, so that a plan of short
+ * transfers for ever still comes to an end. A sync that fails loses what was not durable where the
+ * inner machine can do that: nobody may then trust what it reads, or a later sync that succeeds.
  */
 #include "os/os_fault_ops.h"
 

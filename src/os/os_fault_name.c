@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_fault_name.c: calls on names in directories that may be made to fail. A call fails before it does anything:
- * changes of names happen whole or not at all.
+ * os/os_fault_name.c: calls on names in directories that may be made to fail. A call fails before
+ * it does anything: changes of names happen whole or not at all.
  */
 #include "os/os_fault_ops.h"
 

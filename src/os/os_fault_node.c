@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_fault_node.c: calls on the attributes of anything that may be made to fail, before they do anything.
+ * os/os_fault_node.c: calls on the attributes of anything that may be made to fail, before they do
+ * anything.
  */
 #include "os/os_fault_ops.h"
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_fd.c: reading from a file descriptor that a user of the library opened: a file, a pipe, a socket.
+ * os/os_fd.c: reading from a file descriptor that a user of the library opened: a file, a pipe, a
+ * socket.
  *
- * It is read in order and belongs to the caller, so there is no handle. A simulated machine has no descriptors.
+ * It is read in order and belongs to the caller, so there is no handle. A simulated machine has no
+ * descriptors.
  */
 #include <errno.h>
 #include <unistd.h>

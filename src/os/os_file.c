@@ -2,14 +2,16 @@
  *
  * os/os_file.c: the wrappers for files.
  *
- * Implementations make one attempt a call; the loops are here, once: a read goes on until it has what was asked for
- * or the file ends, a write until all is written, both over EINTR and short results. So what a caller sees does not
- * depend on how the kernel happens to cut a transfer, and the fault implementation proves it by cutting on purpose.
+ * Implementations make one attempt a call; the loops are here, once: a read goes on until it has
+ * what was asked for or the file ends, a write until all is written, both over EINTR and short
+ * results. So what a caller sees does not depend on how the kernel happens to cut a transfer, and
+ * the fault implementation proves it by cutting on purpose.
  *
- * A sync is one attempt, always: the kernel reports a failed write-back once and then forgets it, so that a second
- * try would succeed over lost data.
+ * A sync is one attempt, always: the kernel reports a failed write-back once and then forgets it,
+ * so that a second try would succeed over lost data.
  *
- * Offsets are 64-bit without sign here and signed in every kernel: what does not fit is FIRN_INVALID before any call.
+ * Offsets are 64-bit without sign here and signed in every kernel: what does not fit is
+ * FIRN_INVALID before any call.
  */
 #include <errno.h>
 #include <inttypes.h>

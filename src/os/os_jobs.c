@@ -2,7 +2,8 @@
  *
  * os/os_jobs.c: jobs, on the threads of a pool (os_pool.c) or in a simulation (os_scheduler.c).
  *
- * Which of the two follows from the implementation of the seam that the jobs are created for; callers cannot tell.
+ * Which of the two follows from the implementation of the seam that the jobs are created for;
+ * callers cannot tell.
  */
 #include "base/check.h"
 #include "base/error.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_lock_check.h: the order of mutexes, checked in debug builds. Only files of this folder include it.
+ * os/os_lock_check.h: the order of mutexes, checked in debug builds. Only files of this folder
+ * include it.
  */
 #ifndef FIRN_OS_OS_LOCK_CHECK_H
 #define FIRN_OS_OS_LOCK_CHECK_H
@@ -9,13 +10,15 @@
 
 #ifdef FIRN_DEBUG
 
-/* CHECKs that the rank of mutex is above that of every mutex this thread holds, and counts it as held. To be called
- * before the mutex is taken, so that a wrong order is reported instead of hanging. */
+/* CHECKs that the rank of mutex is above that of every mutex this thread holds, and counts it as
+ * held. To be called before the mutex is taken, so that a wrong order is reported instead of
+ * hanging. */
 void firn_os_lock_check_acquire(const struct firn_os_mutex *mutex);
 /* CHECKs that this thread holds the mutex. */
 void firn_os_lock_check_release(const struct firn_os_mutex *mutex);
-/* In simulation a job runs on the stack of whoever waits, but stands for a thread of its own: between begin and end
- * what the waiter holds does not count. begin returns what end wants back; end CHECKs that the job let go of all. */
+/* In simulation a job runs on the stack of whoever waits, but stands for a thread of its own:
+ * between begin and end what the waiter holds does not count. begin returns what end wants back;
+ * end CHECKs that the job let go of all. */
 unsigned firn_os_lock_check_begin_job(void);
 void firn_os_lock_check_end_job(unsigned begun);
 

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_memory.c: the machine in memory: its table, its settings, its clock; cloning it and cutting its power.
+ * os/os_memory.c: the machine in memory: its table, its settings, its clock; cloning it and cutting
+ * its power.
  *
- * Files in reading order: os_memory_fs.h (the structures), this one, os_memory_tree.c (inodes and names),
- * os_memory_data.c (contents), os_memory_name.c, os_memory_dir.c, os_memory_file.c, os_memory_node.c (the entries of
- * the table).
+ * Files in reading order: os_memory_fs.h (the structures), this one, os_memory_tree.c (inodes and
+ * names), os_memory_data.c (contents), os_memory_name.c, os_memory_dir.c, os_memory_file.c,
+ * os_memory_node.c (the entries of the table).
  *
- * A power cut chooses, for every file and every directory, a state that the disk could be in: from what media holds a
- * random share of what differs in the cache is flushed, then the cache is made equal to media. Shares vary from cut to
- * cut (nothing, an eighth, half, nearly all, all), since bugs hide at each of them. Then the epoch is advanced: handles
- * carry the one they were opened in, and those of an earlier one answer every call with EIO.
+ * A power cut chooses, for every file and every directory, a state that the disk could be in: from
+ * what media holds a random share of what differs in the cache is flushed, then the cache is made
+ * equal to media. Shares vary from cut to cut (nothing, an eighth, half, nearly all, all), since
+ * bugs hide at each of them. Then the epoch is advanced: handles carry the one they were opened in,
+ * and those of an earlier one answer every call with EIO.
  *
- * A clone is a deep copy of inodes and entries, with contents and extended attributes shared by reference.
+ * A clone is a deep copy of inodes and entries, with contents and extended attributes shared by
+ * reference.
  *
- * (I1) Everything random is drawn from the seed, in the order of calls. So the same calls on the same seed see the
- *      same machine, cuts included.
- * (I2) An entry of the table begins with firn_os_memory_begin_*, which counts it, and answers EIO where the machine is
- *      off; so a cut can be placed at every call that changes anything.
+ * (I1) Everything random is drawn from the seed, in the order of calls. So the same calls on the
+ *      same seed see the same machine, cuts included.
+ * (I2) An entry of the table begins with firn_os_memory_begin_*, which counts it, and answers EIO
+ *      where the machine is off; so a cut can be placed at every call that changes anything.
  */
 #include "os/os_memory.h"
 
@@ -294,7 +297,8 @@ clone_contents(struct firn_os_memory *from, struct firn_os_memory *to)
     while (last->next != NULL) {
         last = last->next;
     }
-    /* New inodes go to the front of the list, so the copies are made from its end, to come out in the same order. */
+    /* New inodes go to the front of the list, so the copies are made from its end, to come out
+     * in the same order. */
     for (struct firn_os_memory_inode *inode = last; error_number == 0 && inode != NULL;
          inode = inode->prev) {
         inode->clone = NULL;

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_memory.h: a machine in memory for tests: a file system that knows what was synced and forgets the rest when
- * its power is cut, a clock that only its calls move, and jobs that run in an order that follows from a seed.
+ * os/os_memory.h: a machine in memory for tests: a file system that knows what was synced and
+ * forgets the rest when its power is cut, a clock that only its calls move, and jobs that run in an
+ * order that follows from a seed.
  *
  * What a sync promises here is what firn may rely on, and no more:
  * - firn_os_file_sync makes contents and size durable, not the name and not the attributes;
- * - firn_os_file_sync_all makes the attributes (mode, owner, times, extended attributes) durable too;
- * - firn_os_dir_sync makes the names in a directory durable, and its own attributes; not what the names lead to;
+ * - firn_os_file_sync_all makes the attributes (mode, owner, times, extended attributes) durable
+ *   too;
+ * - firn_os_dir_sync makes the names in a directory durable, and its own attributes; not what the
+ *   names lead to;
  * - firn_os_dir_sync_filesystem makes everything durable.
  *
- * At a power cut, of what was not made durable any part may be there: of the contents any subset of the 512-byte
- * sectors that differ, of the size the old, the new, or one between, of the names in directories any subset of the
- * changes. A rename may be seen as not done, as done, or with both names, but what had a durable name and was not
- * removed keeps one; an exchange is seen whole or not at all; a directory never has two names. A truncation that is
- * not seen brings the old contents back, and nothing that was written beyond it later.
+ * At a power cut, of what was not made durable any part may be there: of the contents any subset of
+ * the 512-byte sectors that differ, of the size the old, the new, or one between, of the names in
+ * directories any subset of the changes. A rename may be seen as not done, as done, or with both
+ * names, but what had a durable name and was not removed keeps one; an exchange is seen whole or
+ * not at all; a directory never has two names. A truncation that is not seen brings the old
+ * contents back, and nothing that was written beyond it later.
  *
  * One thread at a time, jobs included: they run inline (os_thread.h).
  */
@@ -27,21 +31,23 @@ FIRN_MUST_CHECK int firn_os_memory_create(uint64_t seed, struct firn_os **out, f
 /* Every handle must have been closed, every pool of jobs destroyed. NULL is fine. */
 void firn_os_memory_destroy(struct firn_os *os);
 
-/* A machine of its own with the same state, durable and not, settings included. Handles, locks and jobs stay with the
- * old one. Costs little: contents are shared until written. So a test can try many cuts from one point. */
+/* A machine of its own with the same state, durable and not, settings included. Handles, locks
+ * and jobs stay with the old one. Costs little: contents are shared until written. So a test can
+ * try many cuts from one point. */
 FIRN_MUST_CHECK int firn_os_memory_clone(struct firn_os *os, struct firn_os **out, firn_error *err);
 
-/* Cuts the power and starts the machine again. Handles opened before are dead: their calls fail with EIO, and they
- * still have to be closed. Seed 0 loses all that was not made durable, seed 1 keeps all of it, every other seed some.
- * Needs memory: without it the process ends. */
+/* Cuts the power and starts the machine again. Handles opened before are dead: their calls fail
+ * with EIO, and they still have to be closed. Seed 0 loses all that was not made durable, seed 1
+ * keeps all of it, every other seed some. Needs memory: without it the process ends. */
 void firn_os_memory_power_cut(struct firn_os *os, uint64_t seed);
 
-/* Calls that change something, or make something durable, since creation; one that failed counts too. */
+/* Calls that change something, or make something durable, since creation; one that failed counts
+ * too. */
 uint64_t firn_os_memory_calls(const struct firn_os *os);
 /* Of these, those that make something durable. */
 uint64_t firn_os_memory_syncs(const struct firn_os *os);
-/* The power fails when calls reaches `call`: that call does nothing, and it and all after it, reads too, fail with EIO
- * until firn_os_memory_power_cut. 0: never. */
+/* The power fails when calls reaches `call`: that call does nothing, and it and all after it,
+ * reads too, fail with EIO until firn_os_memory_power_cut. 0: never. */
 void firn_os_memory_set_cut_at(struct firn_os *os, uint64_t call);
 /* Whether that has happened. */
 bool firn_os_memory_is_off(const struct firn_os *os);
@@ -54,8 +60,8 @@ void firn_os_memory_set_time(struct firn_os *os, int64_t now_ns);
 void firn_os_memory_set_user(struct firn_os *os, uint32_t uid);
 /* 022 at first. */
 void firn_os_memory_set_umask(struct firn_os *os, uint32_t mask);
-/* One call in so many lets a part of what is not durable yet reach the disk, as kernels do in their own time. 16 at
- * first; 0: never. */
+/* One call in so many lets a part of what is not durable yet reach the disk, as kernels do in
+ * their own time. 16 at first; 0: never. */
 void firn_os_memory_set_writeback(struct firn_os *os, uint32_t one_in);
 /* With true, lists tell no kinds, as some file systems do. */
 void firn_os_memory_set_hide_kinds(struct firn_os *os, bool hide);

@@ -2,25 +2,30 @@
  *
  * os/os_memory_data.c: contents of files in memory, and their durability.
  *
- * A file is an array of slots of 4 KiB, each with the block that the machine sees (cache) and the one that its disk
- * holds (media). Blocks are counted and written only while they have one owner: a write to a block that media or a
- * clone shares makes a copy first. So a clean slot costs one block, a sync is a matter of pointers, and a clone copies
- * no contents at all.
+ * A file is an array of slots of 4 KiB, each with the block that the machine sees (cache) and the
+ * one that its disk holds (media). Blocks are counted and written only while they have one owner: a
+ * write to a block that media or a clone shares makes a copy first. So a clean slot costs one
+ * block, a sync is a matter of pointers, and a clone copies no contents at all.
  *
- * (I1) Cached bytes beyond cache_size are zero, and slots wholly beyond it hold no contents (reserved space at most).
- * (I2) Slots outside [dirty_from, dirty_to) are clean (cache == media) or lost (a sync failed over them).
- * (I3) truncated_to is the smallest size since media last held the size. As long as that truncation has not reached
- *      the disk, neither has anything that came later and lies beyond it: their blocks were given out after it.
+ * (I1) Cached bytes beyond cache_size are zero, and slots wholly beyond it hold no contents
+ *   (reserved space at most).
+ * (I2) Slots outside [dirty_from, dirty_to) are clean (cache == media) or lost (a sync failed over
+ *   them).
+ * (I3) truncated_to is the smallest size since media last held the size. As long as that truncation
+ *      has not reached the disk, neither has anything that came later and lies beyond it: their
+ *      blocks were given out after it.
  *
- * What reaches the disk by itself, or survives a power cut, is flush_some: a toss decides about the truncation, then
- * one about each sector that differs, then one about the size. Sectors whose write was not kept but whose size was
- * read as zero where nothing was before, as on file systems that allocate late.
+ * What reaches the disk by itself, or survives a power cut, is flush_some: a toss decides about the
+ * truncation, then one about each sector that differs, then one about the size. Sectors whose write
+ * was not kept but whose size was read as zero where nothing was before, as on file systems that
+ * allocate late.
  *
- * Lost slots. Linux reports a failed write-back once and marks the pages clean: they can still be read for a while,
- * but no later sync writes them. `lose` does that to about half of the dirty blocks, and takes back the others in the
- * cache too, as if they had been evicted.
+ * Lost slots. Linux reports a failed write-back once and marks the pages clean: they can still be
+ * read for a while, but no later sync writes them. `lose` does that to about half of the dirty
+ * blocks, and takes back the others in the cache too, as if they had been evicted.
  *
- * Limits: contents up to 64 GiB from the start of a file (the array of slots is dense); holes beyond need no slots.
+ * Limits: contents up to 64 GiB from the start of a file (the array of slots is dense); holes
+ * beyond need no slots.
  */
 #include <string.h>
 
@@ -125,7 +130,8 @@ reserve_slots(struct firn_os_memory_contents *contents, uint64_t count)
     return 0;
 }
 
-/* A block of one's own with the same bytes; gives the old reference back. NULL, and nothing changed, without memory. */
+/* A block of one's own with the same bytes; gives the old reference back. NULL, and nothing
+ * changed, without memory. */
 static struct firn_os_memory_block *
 own_block(struct firn_os_memory_block *block)
 {
@@ -257,7 +263,8 @@ slot_after(const struct firn_os_memory_contents *contents, uint64_t size)
     return index < contents->slot_count ? (size_t)index : contents->slot_count;
 }
 
-/* Zeroes the bytes of the block in *slot from size on, if size lies inside it. False without memory. */
+/* Zeroes the bytes of the block in *slot from size on, if size lies inside it. False without
+ * memory. */
 static bool
 zero_tail(struct firn_os_memory_block **slot, uint64_t size)
 {
@@ -377,7 +384,8 @@ firn_os_memory_data_flush_all(struct firn_os_memory_inode *file)
     contents->truncated_to = UINT64_MAX;
 }
 
-/* Lets the truncation reach the disk: media ends there. False, and nothing changed, without memory. */
+/* Lets the truncation reach the disk: media ends there. False, and nothing changed, without
+ * memory. */
 static bool
 flush_truncation(struct firn_os_memory_contents *contents)
 {
@@ -401,7 +409,8 @@ sector_of(const struct firn_os_memory_block *block, unsigned sector)
     return has_contents(block) ? block->bytes + (size_t)sector * FIRN_OS_MEMORY_SECTOR_SIZE : zeros;
 }
 
-/* Copies those sectors of the cache that the toss keeps and that end at or before limit, an offset in the block. */
+/* Copies those sectors of the cache that the toss keeps and that end at or before limit, an
+ * offset in the block. */
 static void
 flush_sectors(struct firn_os_memory_slot *slot, uint64_t limit, struct firn_os_prng *prng,
               struct firn_os_memory_share share)

@@ -2,9 +2,9 @@
  *
  * os/os_memory_dir.c: directories in memory: finding, listing, syncing them.
  *
- * A path of the user's is resolved as the kernel does it: "." and "..", symbolic links followed up to forty times,
- * relative ones from the root, since this machine has no working directory. Paths beneath a handle consist of plain
- * components (the wrapper saw to it) and meet no links.
+ * A path of the user's is resolved as the kernel does it: "." and "..", symbolic links followed up
+ * to forty times, relative ones from the root, since this machine has no working directory. Paths
+ * beneath a handle consist of plain components (the wrapper saw to it) and meet no links.
  *
  * A list is taken before the first visit, so that a visitor may change the directory.
  */

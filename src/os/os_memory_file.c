@@ -2,8 +2,8 @@
  *
  * os/os_memory_file.c: files in memory as handles: open, read, write, sync, lock.
  *
- * Locks belong to handles, as with open file descriptions: one exclusive, or any number of shared ones, a second call
- * on the same handle changes its kind. A power cut forgets them all.
+ * Locks belong to handles, as with open file descriptions: one exclusive, or any number of shared
+ * ones, a second call on the same handle changes its kind. A power cut forgets them all.
  */
 #include <string.h>
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_memory_fs.h: the structures of the file system in memory. Only the files os_memory*.c include it.
+ * os/os_memory_fs.h: the structures of the file system in memory. Only the files os_memory*.c
+ * include it.
  *
- * "cache" is what the machine sees now, "media" what its disk holds: what was made durable, and what reached the disk
- * in its own time.
+ * "cache" is what the machine sees now, "media" what its disk holds: what was made durable, and
+ * what reached the disk in its own time.
  */
 #ifndef FIRN_OS_OS_MEMORY_FS_H
 #define FIRN_OS_OS_MEMORY_FS_H
@@ -28,7 +29,8 @@ struct firn_os_memory_block {
     uint8_t bytes[FIRN_OS_MEMORY_BLOCK_SIZE];
 };
 
-/* Where a block of a file is. NULL is a hole; &firn_os_memory_data_reserved is space without contents. */
+/* Where a block of a file is. NULL is a hole; &firn_os_memory_data_reserved is space without
+ * contents. */
 struct firn_os_memory_slot {
     struct firn_os_memory_block *cache;
     struct firn_os_memory_block *media;
@@ -158,7 +160,8 @@ enum firn_os_memory_call {
     FIRN_OS_MEMORY_SYNCS    /* counts as a call and a sync */
 };
 
-/* os_memory.c: how every entry begins. 0, or EIO where the machine is off or the handle of an earlier one. */
+/* os_memory.c: how every entry begins. 0, or EIO where the machine is off or the handle of an
+ * earlier one. */
 int firn_os_memory_begin_dir(struct firn_os_dir *dir, enum firn_os_memory_call call,
                              struct firn_os_memory_inode **out);
 int firn_os_memory_begin_file(struct firn_os_file *file, enum firn_os_memory_call call,
@@ -185,7 +188,8 @@ struct firn_os_memory_entry *firn_os_memory_tree_find(const struct firn_os_memor
 /* What the machine sees under the name; NULL if nothing. */
 struct firn_os_memory_inode *firn_os_memory_tree_lookup(const struct firn_os_memory_inode *dir,
                                                         const char *name);
-/* Finds the entry or makes an empty one; NULL when memory is out. An empty one goes with _drop_if_empty. */
+/* Finds the entry or makes an empty one; NULL when memory is out. An empty one goes with
+ * _drop_if_empty. */
 struct firn_os_memory_entry *firn_os_memory_tree_ensure(struct firn_os_memory_inode *dir,
                                                         const char *name)
     __attribute__((warn_unused_result));
@@ -194,7 +198,8 @@ void firn_os_memory_tree_set_cache(struct firn_os_memory_entry *entry,
                                    struct firn_os_memory_inode *target);
 void firn_os_memory_tree_set_media(struct firn_os_memory_entry *entry,
                                    struct firn_os_memory_inode *target);
-/* Makes one change of a name durable, with what it cannot be without. The entry may be gone afterwards. */
+/* Makes one change of a name durable, with what it cannot be without. The entry may be gone
+ * afterwards. */
 void firn_os_memory_tree_flush_entry(struct firn_os_memory_entry *entry);
 /* Makes the changes of all names in a directory, or everywhere, durable. */
 void firn_os_memory_tree_flush_dir(struct firn_os_memory_inode *dir);

@@ -2,11 +2,12 @@
  *
  * os/os_memory_name.c: operations on names in memory: create, remove, rename, link.
  *
- * Each looks at what the machine sees, decides as Linux would, makes room for the entries it needs, and only then
- * changes anything: an operation that fails, for want of memory too, has changed nothing.
+ * Each looks at what the machine sees, decides as Linux would, makes room for the entries it needs,
+ * and only then changes anything: an operation that fails, for want of memory too, has changed
+ * nothing.
  *
- * Changes of names stay in the cache until a sync; now and then, as a journal is committed every few seconds, all of
- * them reach the disk together (firn_os_memory_writes_back_now).
+ * Changes of names stay in the cache until a sync; now and then, as a journal is committed every
+ * few seconds, all of them reach the disk together (firn_os_memory_writes_back_now).
  */
 #include <string.h>
 

@@ -2,12 +2,13 @@
  *
  * os/os_memory_node.c: attributes in memory: modes, owners, times, extended attributes.
  *
- * An inode has its attributes twice, as the machine sees them and as its disk holds them; they reach the disk all
- * together. Sets of extended attributes are never changed: a change makes a new set, so that both sides, and clones,
- * can share one.
+ * An inode has its attributes twice, as the machine sees them and as its disk holds them; they
+ * reach the disk all together. Sets of extended attributes are never changed: a change makes a new
+ * set, so that both sides, and clones, can share one.
  *
- * What Linux refuses is refused: a mode for a symbolic link, attributes without a known namespace, those of users on
- * what is neither file nor directory, and changes of what belongs to somebody else.
+ * What Linux refuses is refused: a mode for a symbolic link, attributes without a known namespace,
+ * those of users on what is neither file nor directory, and changes of what belongs to somebody
+ * else.
  */
 #include <string.h>
 

@@ -2,23 +2,29 @@
  *
  * os/os_memory_tree.c: inodes and names of the file system in memory, and the durability of names.
  *
- * A name is an entry with two targets: what the machine sees (cache) and what its disk holds (media). An operation
- * changes cache; a sync of the directory copies it to media; a power cut copies media back. Both targets keep lists of
- * the entries that lead to them, since a name that goes in one place may have to come in another.
+ * A name is an entry with two targets: what the machine sees (cache) and what its disk holds
+ * (media). An operation changes cache; a sync of the directory copies it to media; a power cut
+ * copies media back. Both targets keep lists of the entries that lead to them, since a name that
+ * goes in one place may have to come in another.
  *
- * File systems keep a journal, so a rename is never seen half undone on disk: what had a durable name and is still
- * there keeps one. This is done where one change becomes durable (flush_entry), so any subset of changes may be
- * flushed, in any order, and a tree comes out that a real disk could hold:
+ * File systems keep a journal, so a rename is never seen half undone on disk: what had a durable
+ * name and is still there keeps one. This is done where one change becomes durable (flush_entry),
+ * so any subset of changes may be flushed, in any order, and a tree comes out that a real disk
+ * could hold:
  *
- * (I1) What media leads to, and cache leads to as well, media leads to after any flush: if the change takes its last
- *      name that media leads to, one of its new names becomes durable too, with the directories above it.
- * (I2) On media a directory has at most one name, and never lies below itself: before a directory's new name becomes
- *      durable its new parents are brought to their present places, afterwards its old name goes.
- *      A directory is gone from media only after all that was moved out of it before it was removed.
- * (I3) An entry exists while either target does. An inode exists while an entry of either kind or a handle leads to
- *      it; what nothing leads to is doomed, and freed by the sweep at the end of the operation, never in its middle.
+ * (I1) What media leads to, and cache leads to as well, media leads to after any flush: if the
+ *      change takes its last name that media leads to, one of its new names becomes durable too,
+ *      with the directories above it.
+ * (I2) On media a directory has at most one name, and never lies below itself: before a directory's
+ *      new name becomes durable its new parents are brought to their present places, afterwards its
+ *      old name goes. A directory is gone from media only after all that was moved out of it before
+ *      it was removed.
+ * (I3) An entry exists while either target does. An inode exists while an entry of either kind or a
+ *      handle leads to it; what nothing leads to is doomed, and freed by the sweep at the end of
+ *      the operation, never in its middle.
  *
- * A directory of which nothing durable leads to is lost with all its names, however durable these are.
+ * A directory of which nothing durable leads to is lost with all its names, however durable these
+ * are.
  */
 #include <string.h>
 

@@ -2,13 +2,15 @@
  *
  * os/os_ops.h: what an implementation of the seam provides. Only files of this folder include it.
  *
- * One entry a primitive. Every entry of type int returns 0 or a positive errno; the wrappers (os.c, os_dir.c,
- * os_file.c) check names and arguments before, loop over short results, and form the errors with their paths after.
- * So an implementation never sees a firn_error, and all implementations report alike.
+ * One entry a primitive. Every entry of type int returns 0 or a positive errno; the wrappers (os.c,
+ * os_dir.c, os_file.c) check names and arguments before, loop over short results, and form the
+ * errors with their paths after. So an implementation never sees a firn_error, and all
+ * implementations report alike.
  *
- * The wrappers also own the memory of handles. An implementation embeds the base struct first in its own, says how
- * large its own is (dir_size, file_size), and gets it zeroed behind the base to fill in. A directory's struct
- * outlives its closing for as long as handles opened from it are alive, because they find their paths through it.
+ * The wrappers also own the memory of handles. An implementation embeds the base struct first in
+ * its own, says how large its own is (dir_size, file_size), and gets it zeroed behind the base to
+ * fill in. A directory's struct outlives its closing for as long as handles opened from it are
+ * alive, because they find their paths through it.
  */
 #ifndef FIRN_OS_OS_OPS_H
 #define FIRN_OS_OS_OPS_H
@@ -49,7 +51,8 @@ struct firn_os_ops {
                             struct firn_os_dir *dir);
     /* Gives back what the handle holds, never its memory. */
     void (*dir_close)(struct firn_os_dir *dir);
-    /* A visitor that does not return FIRN_OK ends the walk: the result is 0 and *out_visited what it returned. */
+    /* A visitor that does not return FIRN_OK ends the walk: the result is 0 and *out_visited
+     * what it returned. */
     int (*dir_list)(struct firn_os_dir *dir,
                     int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
                     int *out_visited);
@@ -75,7 +78,8 @@ struct firn_os_ops {
     int (*file_open)(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
                      struct firn_os_file *file, struct firn_os_stat *out_stat);
     void (*file_close)(struct firn_os_file *file);
-    /* One attempt, which may move less than asked, or fail with EINTR; *out_size 0 from a read is the end. */
+    /* One attempt, which may move less than asked, or fail with EINTR; *out_size 0 from a read
+     * is the end. */
     int (*file_read)(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
                      size_t *out_size);
     int (*file_write)(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
@@ -91,8 +95,8 @@ struct firn_os_ops {
     /* EAGAIN if another handle holds it. */
     int (*file_lock)(struct firn_os_file *file, enum firn_os_lock_kind kind);
     void (*file_unlock)(struct firn_os_file *file);
-    /* What a failed sync does to a file: the pages that were not durable count as clean and are lost. NULL where that
-     * cannot be simulated. */
+    /* What a failed sync does to a file: the pages that were not durable count as clean and are
+     * lost. NULL where that cannot be simulated. */
     void (*file_lose_unsynced)(struct firn_os_file *file);
     /* The same for all files of the file system. */
     void (*dir_lose_unsynced)(struct firn_os_dir *dir);

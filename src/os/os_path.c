@@ -2,21 +2,26 @@
  *
  * os/os_path.c: names, the memory of handles, and errors that name a path.
  *
- * Opening a file is on the hot path of a walk over a hundred thousand files; an error is not. So a handle does not
- * carry its path: it carries its own name and a counted pointer to the directory it was opened from, and the path is
- * put together along that chain only when a message wants it. One allocation holds a handle and its name.
+ * Opening a file is on the hot path of a walk over a hundred thousand files; an error is not. So a
+ * handle does not carry its path: it carries its own name and a counted pointer to the directory it
+ * was opened from, and the path is put together along that chain only when a message wants it. One
+ * allocation holds a handle and its name.
  *
- * (I1) A directory's struct lives until it is closed and every handle opened from it is gone. What it holds of the
- *      system (a descriptor) goes when it is closed; the struct may stay for the sake of paths only.
- * (I2) A path once handed out by _of_dir or _of_file stays valid and the same for the life of the handle. Two threads
- *      that build it at once agree by compare-and-swap; the loser frees its copy.
+ * (I1) A directory's struct lives until it is closed and every handle opened from it is gone. What
+ *      it holds of the system (a descriptor) goes when it is closed; the struct may stay for the
+ *      sake of paths only.
+ * (I2) A path once handed out by _of_dir or _of_file stays valid and the same for the life of the
+ *      handle. Two threads that build it at once agree by compare-and-swap; the loser frees its
+ *      copy.
  *
- * Names. One component is what the kernel resolves in one step within the directory, whatever its bytes: everything
- * but "", ".", "..", and what contains '/'. NUL cannot occur in a C string; callers with sized names must have
- * looked for it. Relative paths are such components joined by single slashes.
+ * Names. One component is what the kernel resolves in one step within the directory, whatever its
+ * bytes: everything but "", ".", "..", and what contains '/'. NUL cannot occur in a C string;
+ * callers with sized names must have looked for it. Relative paths are such components joined by
+ * single slashes.
  *
- * Nothing here fails for want of memory when an error is formed: texts are built backwards, from the last component
- * to the first, in a buffer of fixed size; what does not fit is cut at the front, where a reader misses it least.
+ * Nothing here fails for want of memory when an error is formed: texts are built backwards, from
+ * the last component to the first, in a buffer of fixed size; what does not fit is cut at the
+ * front, where a reader misses it least.
  */
 #include "os/os_path.h"
 
@@ -109,7 +114,8 @@ firn_os_path_new_file(struct firn_os_dir *dir, const char *name)
 void
 firn_os_path_unref_dir(struct firn_os_dir *dir)
 {
-    /* Release pairs with the acquire of whoever drops the last count: all use of the struct comes before its end. */
+    /* Release pairs with the acquire of whoever drops the last count: all use of the struct
+     * comes before its end. */
     while (dir != NULL && atomic_fetch_sub_explicit(&dir->refs, 1, memory_order_acq_rel) == 1) {
         struct firn_os_dir *parent = dir->parent;
         firn_free(atomic_load_explicit(&dir->path, memory_order_relaxed));
@@ -127,7 +133,8 @@ firn_os_path_free_file(struct firn_os_file *file)
     firn_os_path_unref_dir(dir);
 }
 
-/* Calls for each part of the path from the last to the first: names, and the slashes between them. */
+/* Calls for each part of the path from the last to the first: names, and the slashes between
+ * them. */
 static void
 visit_backwards(const struct firn_os_dir *dir, const char *name,
                 void (*visit)(void *ctx, const char *part, size_t size), void *ctx)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_path.h: names, the memory of handles, and errors that name a path. Only files of this folder include it.
+ * os/os_path.h: names, the memory of handles, and errors that name a path. Only files of this
+ * folder include it.
  */
 #ifndef FIRN_OS_OS_PATH_H
 #define FIRN_OS_OS_PATH_H
@@ -27,11 +28,12 @@ const char *firn_os_path_of_file(struct firn_os_file *file);
 
 /* Room for a path in an error's text beside what else it says, and for each of two. */
 enum { FIRN_OS_PATH_TEXT_SIZE = 800, FIRN_OS_PATH_HALF_TEXT_SIZE = 420 };
-/* Writes the path of name in dir (of dir itself where name is NULL) without allocating; what does not fit is cut at
- * the front and begins with "...". */
+/* Writes the path of name in dir (of dir itself where name is NULL) without allocating; what
+ * does not fit is cut at the front and begins with "...". */
 void firn_os_path_text(const struct firn_os_dir *dir, const char *name, char *out, size_t size);
 
-/* Fills *err with "could not <verb> '<path>': <what the system says>" and returns the code of error_number. */
+/* Fills *err with "could not <verb> '<path>': <what the system says>" and returns the code of
+ * error_number. */
 FIRN_MUST_CHECK int firn_os_path_error(firn_error *err, int error_number, const char *verb,
                                        const struct firn_os_dir *dir, const char *name);
 

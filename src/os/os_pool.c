@@ -2,22 +2,25 @@
  *
  * os/os_pool.c: a pool of real threads.
  *
- * Jobs lie in one ring, in order of submission; threads take them from its front. A thread is started when a job finds
- * no idle one and the pool is not at its full number yet, so that a pool that is never used costs nothing.
+ * Jobs lie in one ring, in order of submission; threads take them from its front. A thread is
+ * started when a job finds no idle one and the pool is not at its full number yet, so that a pool
+ * that is never used costs nothing.
  *
- * Waiting is for what was submitted before the wait, not for an empty pool: each job has a sequence, each thread shows
- * the one that it works on, and since jobs are taken in order, all before the smallest shown and before the front of
- * the ring have ended. So a wait ends although others keep submitting.
+ * Waiting is for what was submitted before the wait, not for an empty pool: each job has a
+ * sequence, each thread shows the one that it works on, and since jobs are taken in order, all
+ * before the smallest shown and before the front of the ring have ended. So a wait ends although
+ * others keep submitting.
  *
  * (I1) The sequence of the job at the front of the ring is next_sequence - count.
  * (I2) The mutex is held for bookkeeping only, never while a job runs.
- * (I3) Threads that exist are workers[0 .. started). None is started once stopping is set, so destroy can join them.
+ * (I3) Threads that exist are workers[0 .. started). None is started once stopping is set, so
+ *   destroy can join them.
  *
- * Threads of a library must not take the signals of the program that embeds it: all but those that a fault of the
- * thread itself raises are blocked in them.
+ * Threads of a library must not take the signals of the program that embeds it: all but those that
+ * a fault of the thread itself raises are blocked in them.
  *
- * Failure. Only submitting can fail: for want of room in the ring, or of a first thread. With one thread running, that
- * another cannot be started just means less parallelism.
+ * Failure. Only submitting can fail: for want of room in the ring, or of a first thread. With one
+ * thread running, that another cannot be started just means less parallelism.
  */
 #include "os/os_pool.h"
 

@@ -14,7 +14,8 @@ struct firn_os_pool *firn_os_pool_create(struct firn_os *os, unsigned threads)
     __attribute__((warn_unused_result));
 /* Runs what was submitted, then ends the threads. */
 void firn_os_pool_destroy(struct firn_os_pool *pool);
-/* 0, ENOMEM, or the errno of a first thread that could not be started; then the job was not taken. */
+/* 0, ENOMEM, or the errno of a first thread that could not be started; then the job was not
+ * taken. */
 int firn_os_pool_submit(struct firn_os_pool *pool, void (*run)(void *arg), void *arg)
     __attribute__((warn_unused_result));
 /* Returns when all jobs submitted before the call have ended. */

@@ -2,16 +2,18 @@
  *
  * os/os_posix.c: the posix implementation of the seam: its table, its clocks, its randomness.
  *
- * Linux system calls with handles that are descriptors. The primitives are in os_posix_dir.c (directories),
- * os_posix_name.c (names), os_posix_file.c (files) and os_posix_node.c (metadata); mutexes and jobs are in
- * os_thread.c and os_jobs.c, since the simulation shares their interface.
+ * Linux system calls with handles that are descriptors. The primitives are in os_posix_dir.c
+ * (directories), os_posix_name.c (names), os_posix_file.c (files) and os_posix_node.c (metadata);
+ * mutexes and jobs are in os_thread.c and os_jobs.c, since the simulation shares their interface.
  *
  * Rules that hold for all of them:
- * (I1) Every descriptor is opened with O_CLOEXEC, and everything but a path of the user's with O_NOFOLLOW.
+ * (I1) Every descriptor is opened with O_CLOEXEC, and everything but a path of the user's with
+ *   O_NOFOLLOW.
  * (I2) EINTR is retried where a call changes nothing by failing with it; never around a sync.
- * (I3) No state but atomics that remember what the kernel cannot do; so there is one implementation for the process,
- *      any number of threads may use it, and it is never released.
- * (I4) As few calls as the task allows: a tree of 80,000 files is opened, read and restored through here.
+ * (I3) No state but atomics that remember what the kernel cannot do; so there is one implementation
+ *      for the process, any number of threads may use it, and it is never released.
+ * (I4) As few calls as the task allows: a tree of 80,000 files is opened, read and restored through
+ *   here.
  */
 #include "os/os_posix.h"
 

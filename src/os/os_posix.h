@@ -39,7 +39,8 @@ firn_os_posix_file_fd(const struct firn_os_file *file)
     return ((const struct firn_os_posix_file *)file)->fd;
 }
 
-/* For tests: with false, dir_open_beneath goes component by component as on a kernel without openat2. */
+/* For tests: with false, dir_open_beneath goes component by component as on a kernel without
+ * openat2. */
 void firn_os_posix_dir_use_openat2(bool use);
 /* For tests: with false, renames have no flags, as on a file system that knows none. */
 void firn_os_posix_name_use_renameat2(bool use);
@@ -103,7 +104,8 @@ int firn_os_posix_node_xattr_get(struct firn_os_node node, const char *attribute
 int firn_os_posix_node_xattr_set(struct firn_os_node node, const char *attribute, firn_slice value);
 int firn_os_posix_node_xattr_remove(struct firn_os_node node, const char *attribute);
 
-/* statx of name in the directory fd, or of fd itself where name is ""; links are not followed. Defined with _stat. */
+/* statx of name in the directory fd, or of fd itself where name is ""; links are not followed.
+ * Defined with _stat. */
 int firn_os_posix_name_statx(int fd, const char *name, struct firn_os_stat *out);
 
 #endif

@@ -2,19 +2,20 @@
  *
  * os/os_posix_dir.c: directories by Linux system calls.
  *
- * Opening below a root. openat2 resolves a whole relative path in the kernel and refuses symbolic links and any way
- * out of the root (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS). Where it is missing (ENOSYS before
- * Linux 5.6, EPERM from a seccomp filter that does not know it) the path is walked by hand, one openat with
- * O_NOFOLLOW a component: as safe, since the names were checked to be plain components, and slower. What the kernel
- * cannot do is remembered. Paths longer than the kernel takes at once are resolved in pieces, each below the last.
+ * Opening below a root. openat2 resolves a whole relative path in the kernel and refuses symbolic
+ * links and any way out of the root (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS).
+ * Where it is missing (ENOSYS before Linux 5.6, EPERM from a seccomp filter that does not know it)
+ * the path is walked by hand, one openat with O_NOFOLLOW a component: as safe, since the names were
+ * checked to be plain components, and slower. What the kernel cannot do is remembered. Paths longer
+ * than the kernel takes at once are resolved in pieces, each below the last.
  *
- * Listing. getdents64 into a buffer of 64 KiB: a directory of a thousand entries costs one call and the one that
- * tells the end. The position belongs to the descriptor, so that a second walk rewinds first and two walks at once
- * over one handle are not allowed.
+ * Listing. getdents64 into a buffer of 64 KiB: a directory of a thousand entries costs one call and
+ * the one that tells the end. The position belongs to the descriptor, so that a second walk rewinds
+ * first and two walks at once over one handle are not allowed.
  *
- * The real path of a directory is what the kernel itself says of the descriptor, through /proc, and it is believed
- * only if it leads back to the same directory. Without /proc the path it was opened by is resolved instead, under
- * the same proof.
+ * The real path of a directory is what the kernel itself says of the descriptor, through /proc, and
+ * it is believed only if it leads back to the same directory. Without /proc the path it was opened
+ * by is resolved instead, under the same proof.
  */
 #include "os/os_posix.h"
 
@@ -141,7 +142,8 @@ open_piece(int at, char *piece, int *out)
     return open_piece_by_hand(at, piece, out);
 }
 
-/* The length of the next piece: as many whole components as one call takes; 0 if the first alone is too long. */
+/* The length of the next piece: as many whole components as one call takes; 0 if the first alone
+ * is too long. */
 static size_t
 next_piece_size(const char *path)
 {

@@ -2,15 +2,16 @@
  *
  * os/os_posix_file.c: files by Linux system calls.
  *
- * Opening. O_NOFOLLOW refuses a symbolic link, O_NONBLOCK keeps a fifo from holding the caller up, O_NOCTTY a terminal
- * from taking the process over. What was opened is then looked at once: only regular files pass. The look is left out
- * where the call itself made the file (O_EXCL) and nobody asked for its attributes.
+ * Opening. O_NOFOLLOW refuses a symbolic link, O_NONBLOCK keeps a fifo from holding the caller up,
+ * O_NOCTTY a terminal from taking the process over. What was opened is then looked at once: only
+ * regular files pass. The look is left out where the call itself made the file (O_EXCL) and nobody
+ * asked for its attributes.
  *
- * Locks are open-file-description locks: they belong to the descriptor, so that two handles of one process exclude
- * each other, and closing another descriptor of the same file releases nothing.
+ * Locks are open-file-description locks: they belong to the descriptor, so that two handles of one
+ * process exclude each other, and closing another descriptor of the same file releases nothing.
  *
- * A sync is fdatasync: it writes the contents and all metadata needed to read them back, the size among them. Only
- * fsync promises the attributes as well.
+ * A sync is fdatasync: it writes the contents and all metadata needed to read them back, the size
+ * among them. Only fsync promises the attributes as well.
  *
  * Reserved space (allocate) keeps the size: what is read does not change.
  */

@@ -2,12 +2,13 @@
  *
  * os/os_posix_name.c: names in directories by Linux system calls, and the reading of attributes.
  *
- * statx is asked for everything at once, the time of birth included, and never follows a link nor mounts anything.
- * Modification times before 1970 are negative and stay exact.
+ * statx is asked for everything at once, the time of birth included, and never follows a link nor
+ * mounts anything. Modification times before 1970 are negative and stay exact.
  *
- * Renaming without replacement is renameat2; a file system that does not know its flags answers EINVAL, and then
- * link and remove do the same for everything but directories: a crash between the two leaves both names, never none.
- * An exchange has no such substitute and is reported as unsupported.
+ * Renaming without replacement is renameat2; a file system that does not know its flags answers
+ * EINVAL, and then link and remove do the same for everything but directories: a crash between the
+ * two leaves both names, never none. An exchange has no such substitute and is reported as
+ * unsupported.
  */
 #include "os/os_posix.h"
 
@@ -59,7 +60,8 @@ link_and_remove(int from_fd, const char *from, int to_fd, const char *to)
     return 0;
 }
 
-/* renameat2 with one of its flags. EINVAL or ENOSYS where the file system or the kernel does not know it. */
+/* renameat2 with one of its flags. EINVAL or ENOSYS where the file system or the kernel does not
+ * know it. */
 static int
 rename_with(int from_fd, const char *from, int to_fd, const char *to, unsigned flag)
 {

@@ -2,14 +2,15 @@
  *
  * os/os_posix_node.c: modes, owners, times and extended attributes by Linux system calls.
  *
- * What has a descriptor is changed through it. What has only a name is changed by the calls that take a directory and
- * do not follow links; for extended attributes Linux had no such call for long, so they go through
- * /proc/self/fd/<directory>/<name> with the l* calls, which resolve the directory by descriptor and do not follow the
- * last component. Where /proc is not mounted such a path does not exist, and the error says so instead of pretending
- * that the file is missing.
+ * What has a descriptor is changed through it. What has only a name is changed by the calls that
+ * take a directory and do not follow links; for extended attributes Linux had no such call for
+ * long, so they go through /proc/self/fd/<directory>/<name> with the l* calls, which resolve the
+ * directory by descriptor and do not follow the last component. Where /proc is not mounted such a
+ * path does not exist, and the error says so instead of pretending that the file is missing.
  *
- * Values are read into the caller's buffer in one call where they fit the first guess; the kernel bounds lists and
- * values at 64 KiB. A file system without extended attributes has none, which is no error when listing.
+ * Values are read into the caller's buffer in one call where they fit the first guess; the kernel
+ * bounds lists and values at 64 KiB. A file system without extended attributes has none, which is
+ * no error when listing.
  */
 #include "os/os_posix.h"
 
@@ -81,7 +82,8 @@ proc_path(struct firn_os_node node, char out[PROC_PATH_SIZE])
     return size < PROC_PATH_SIZE ? 0 : ENAMETOOLONG;
 }
 
-/* ENOENT through /proc may mean that there is no /proc: then the system cannot do it, whatever the name. */
+/* ENOENT through /proc may mean that there is no /proc: then the system cannot do it, whatever
+ * the name. */
 static int
 explain(int error_number)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_prng.h: pseudo-random numbers of the simulation, from a seed (splitmix64: Steele, Lea, Flood, "Fast splittable
- * pseudorandom number generators", 2014). Not for anything that must not be guessed.
+ * os/os_prng.h: pseudo-random numbers of the simulation, from a seed (splitmix64: Steele, Lea,
+ * Flood, "Fast splittable pseudorandom number generators", 2014). Not for anything that must not be
+ * guessed.
  */
 #ifndef FIRN_OS_OS_PRNG_H
 #define FIRN_OS_OS_PRNG_H

@@ -2,21 +2,24 @@
  *
  * os/os_scheduler.c: jobs of a simulation.
  *
- * Nothing runs beside anything. A job that was submitted lies in the queue of its pool until somebody waits: then one
- * job is picked by the seed and run to its end on the stack of whoever waits. So a run of a whole store, with all its
- * background work, is a function of one seed.
+ * Nothing runs beside anything. A job that was submitted lies in the queue of its pool until
+ * somebody waits: then one job is picked by the seed and run to its end on the stack of whoever
+ * waits. So a run of a whole store, with all its background work, is a function of one seed.
  *
- * The picking keeps to what a pool of n threads could do. Its threads take jobs in the order of submission, and n of
- * them are under way at most; which of those under way gets on is anybody's guess. So among the first n - r jobs of a
- * queue, where r is how many of its jobs are suspended in a wait further down on the stack, each may be next. A pool
- * of one thread therefore runs its jobs in order, and a pool whose threads all wait for a job that has none left to
- * run on deadlocks here as it would in production.
+ * The picking keeps to what a pool of n threads could do. Its threads take jobs in the order of
+ * submission, and n of them are under way at most; which of those under way gets on is anybody's
+ * guess. So among the first n - r jobs of a queue, where r is how many of its jobs are suspended in
+ * a wait further down on the stack, each may be next. A pool of one thread therefore runs its jobs
+ * in order, and a pool whose threads all wait for a job that has none left to run on deadlocks here
+ * as it would in production.
  *
- * (I1) running_count ≤ threads of each queue, so the depth of nested waits is bounded by the threads of all pools.
- * (I2) A wait that finds no job to run can never end: firn_check_failed reports a deadlock. There is no time-out that
- *      could hide it.
+ * (I1) running_count ≤ threads of each queue, so the depth of nested waits is bounded by the
+ *   threads of all pools.
+ * (I2) A wait that finds no job to run can never end: firn_check_failed reports a deadlock. There
+ *      is no time-out that could hide it.
  *
- * Limits: picking and removing are linear in the number of queues and of jobs waiting, which suits simulations.
+ * Limits: picking and removing are linear in the number of queues and of jobs waiting, which suits
+ * simulations.
  */
 #include "os/os_scheduler.h"
 

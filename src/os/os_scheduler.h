@@ -34,7 +34,8 @@ int firn_os_scheduler_submit(struct firn_os_scheduler_queue *queue, void (*run)(
                              void *arg) __attribute__((warn_unused_result));
 /* Runs jobs, of any queue, until all that were submitted to this one before the call have ended. */
 void firn_os_scheduler_drain(struct firn_os_scheduler_queue *queue);
-/* Runs one job. With none that could run, the caller waits for ever: the process ends with a message. */
+/* Runs one job. With none that could run, the caller waits for ever: the process ends with a
+ * message. */
 void firn_os_scheduler_run_one(struct firn_os_scheduler *scheduler);
 
 #endif

@@ -2,15 +2,18 @@
  *
  * os/os_thread.h: mutexes, conditions and jobs.
  *
- * Background work is a job. In production jobs run on the threads of a pool. In simulation nothing runs beside
- * anything: submitted jobs wait in a queue, and whoever waits (for a condition, for a pool to drain) runs the next one,
- * picked by the seed among those that the threads of a pool could be working on, inline on its own stack. So a pool of
- * one thread runs its jobs in order here as there. A wait for a condition ends only when it was signalled. A wait with nothing left to run is a deadlock and is reported as such
- * (CHECK). So a job must never wait for something that only a job submitted earlier and now suspended beneath it on
- * the stack can do; jobs that wait for nothing are always safe.
+ * Background work is a job. In production jobs run on the threads of a pool. In simulation nothing
+ * runs beside anything: submitted jobs wait in a queue, and whoever waits (for a condition, for a
+ * pool to drain) runs the next one, picked by the seed among those that the threads of a pool could
+ * be working on, inline on its own stack. So a pool of one thread runs its jobs in order here as
+ * there. A wait for a condition ends only when it was signalled. A wait with nothing left to run is
+ * a deadlock and is reported as such (CHECK). So a job must never wait for something that only a
+ * job submitted earlier and now suspended beneath it on the stack can do; jobs that wait for
+ * nothing are always safe.
  *
- * Mutexes have ranks (os/lock_ranks.h). In debug builds a thread that takes a mutex whose rank is not larger than that
- * of every mutex it already holds fails a CHECK. Locks guard memory work, not I/O.
+ * Mutexes have ranks (os/lock_ranks.h). In debug builds a thread that takes a mutex whose rank is
+ * not larger than that of every mutex it already holds fails a CHECK. Locks guard memory work, not
+ * I/O.
  */
 #ifndef FIRN_OS_OS_THREAD_H
 #define FIRN_OS_OS_THREAD_H
@@ -57,10 +60,12 @@ FIRN_MUST_CHECK int firn_os_jobs_create(struct firn_os *os, unsigned threads,
                                         struct firn_os_jobs **out, firn_error *err);
 /* Runs everything that was submitted, then ends the threads. NULL is fine. */
 void firn_os_jobs_destroy(struct firn_os_jobs *jobs);
-/* run(arg) will be called once, on a thread of the pool. Fails only for want of memory or of a first thread. */
+/* run(arg) will be called once, on a thread of the pool. Fails only for want of memory or of a
+ * first thread. */
 FIRN_MUST_CHECK int firn_os_jobs_submit(struct firn_os_jobs *jobs, void (*run)(void *arg),
                                         void *arg, firn_error *err);
-/* Returns when every job submitted so far has ended. Not to be called from a job of the same pool. */
+/* Returns when every job submitted so far has ended. Not to be called from a job of the same
+ * pool. */
 void firn_os_jobs_wait(struct firn_os_jobs *jobs);
 
 #endif

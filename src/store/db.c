@@ -2,17 +2,20 @@
  *
  * store/db.c: the handle: opening, closing, reading one key.
  *
- * Opening for writing: look at the directory; take the lock; look again, because the directory may have become a store
- * while the lock was waited for; then either create (db_create.c) or read the identity and replay the log. Opening for
- * reading takes no lock and writes nothing: it reads the identity and replays the log into memory (db_log.c says what it
- * does beside a writer), then lets go of the files; the handle shows that moment for as long as it lives.
+ * Opening for writing: look at the directory; take the lock; look again, because the directory may
+ * have become a store while the lock was waited for; then either create (db_create.c) or read the
+ * identity and replay the log. Opening for reading takes no lock and writes nothing: it reads the
+ * identity and replays the log into memory (db_log.c says what it does beside a writer), then lets
+ * go of the files; the handle shows that moment for as long as it lives.
  *
  * Everything is held in memory: keyspaces are memtables over the log.
  *
- * Reading takes no lock. The view of a reading is [1, published], taken once at its beginning; see db_write.c (I1).
+ * Reading takes no lock. The view of a reading is [1, published], taken once at its beginning; see
+ * db_write.c (I1).
  *
- * Locking: commit_mutex (rank DB_COMMIT) belongs to db_write.c; state_mutex (rank DB_STATE) guards the array of
- * keyspaces, is_creating and the list of open cursors. Neither is held during input or output.
+ * Locking: commit_mutex (rank DB_COMMIT) belongs to db_write.c; state_mutex (rank DB_STATE) guards
+ * the array of keyspaces, is_creating and the list of open cursors. Neither is held during input or
+ * output.
  */
 #include "store/db_internal.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db.h: the store inside the library: a directory, its lock, its log, its keyspaces, commits and cursors. The
- * public twin (and the caveats) is include/firn/store.h; here the outside world is an argument, system keyspaces can be
- * opened, and other parts of firn keep files of their own in the store's directory.
+ * store/db.h: the store inside the library: a directory, its lock, its log, its keyspaces, commits
+ * and cursors. The public twin (and the caveats) is include/firn/store.h; here the outside world is
+ * an argument, system keyspaces can be opened, and other parts of firn keep files of their own in
+ * the store's directory.
  *
  * Layout of a store's directory (docs/formats/store.md):
  *   FIRN                 identity: magic, format version, store id, creation time; written last at creation
@@ -25,7 +26,8 @@ struct firn_db_keyspace;
 struct firn_db_batch;
 struct firn_db_cursor;
 
-/* Names that begin so are outside views, restores and diffs of the store's data, and not open to the public. */
+/* Names that begin so are outside views, restores and diffs of the store's data, and not open to
+ * the public. */
 #define FIRN_DB_SYSTEM_PREFIX "firn."
 
 struct firn_db_options {
@@ -36,17 +38,19 @@ struct firn_db_options {
     int64_t lock_timeout_ms;    /* 0 does not wait */
 };
 
-/* dir is borrowed until close. FIRN_BUSY names the process that holds the lock; an existing directory that is neither
- * empty nor a store is refused with FIRN_INVALID. */
+/* dir is borrowed until close. FIRN_BUSY names the process that holds the lock; an existing
+ * directory that is neither empty nor a store is refused with FIRN_INVALID. */
 FIRN_MUST_CHECK int firn_db_open(struct firn_os_dir *dir, const struct firn_db_options *options,
                                  struct firn_db **out, firn_error *err);
-/* Opens the directory that a user's path names, making its last component (0700) where creation is allowed. */
+/* Opens the directory that a user's path names, making its last component (0700) where creation
+ * is allowed. */
 FIRN_MUST_CHECK int firn_db_path_open(struct firn_os *os, const char *path,
                                       const struct firn_db_options *options, struct firn_db **out,
                                       firn_error *err);
 /* As firn_store_close. */
 FIRN_MUST_CHECK int firn_db_close(struct firn_db *db, firn_error *err);
-/* Drops the handle as a crash would: nothing is written. Cursors may be open; they are gone. For tests and for giving up. */
+/* Drops the handle as a crash would: nothing is written. Cursors may be open; they are gone. For
+ * tests and for giving up. */
 void firn_db_abandon(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_sync(struct firn_db *db, firn_error *err);
 FIRN_MUST_CHECK int firn_db_check(struct firn_db *db,

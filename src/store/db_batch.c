@@ -2,9 +2,10 @@
  *
  * store/db_batch.c: writes collected before they are committed.
  *
- * A write is encoded at once as it will stand in the log, so that a commit hands the bytes on without touching them; an
- * array beside it remembers where keys and values lie, for the memtables. A batch belongs to the store of its first write.
- * Nothing is looked up here: of several writes to one key the last one wins when the commit is applied (db_replay.c).
+ * A write is encoded at once as it will stand in the log, so that a commit hands the bytes on
+ * without touching them; an array beside it remembers where keys and values lie, for the memtables.
+ * A batch belongs to the store of its first write. Nothing is looked up here: of several writes to
+ * one key the last one wins when the commit is applied (db_replay.c).
  */
 #include "store/db_internal.h"
 

@@ -2,12 +2,14 @@
  *
  * store/db_check.c: reading the store again from disk and comparing it with the handle.
  *
- * The identity is read and must be the one the handle has. The log is read as by a read-only opening, which verifies
- * every checksum; each commit is decoded whole, sequences must grow, and up to the moment at which the check began there
- * must be exactly as many commits as the handle holds, ending with the same sequence: a log that was shortened from
- * outside reads as sound by itself and is found here. Commits made while the check runs are left to the next one.
+ * The identity is read and must be the one the handle has. The log is read as by a read-only
+ * opening, which verifies every checksum; each commit is decoded whole, sequences must grow, and up
+ * to the moment at which the check began there must be exactly as many commits as the handle holds,
+ * ending with the same sequence: a log that was shortened from outside reads as sound by itself and
+ * is found here. Commits made while the check runs are left to the next one.
  *
- * The log cannot be read on behind damage, so at most one place of it is reported. No lock is held while reading.
+ * The log cannot be read on behind damage, so at most one place of it is reported. No lock is held
+ * while reading.
  */
 #include "store/db_internal.h"
 

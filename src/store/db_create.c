@@ -5,14 +5,16 @@
  * The order, under the directory's lock:
  *   1. the identity under its temporary name FIRN.tmp: written, synced, the directory synced;
  *   2. the empty log;
- *   3. FIRN.tmp renamed to FIRN, the directory synced.
- * The store exists from the rename on. A crash before it leaves FIRN.tmp (or nothing but LOCK), and the next creation
- * clears the leftovers and begins anew.
+ *   3. FIRN.tmp renamed to FIRN, the directory synced. The store exists from the rename on. A crash
+ *   before it leaves FIRN.tmp (or nothing but LOCK), and the next creation clears the leftovers and
+ *   begins anew.
  *
- * (I1) A log is made only after the name FIRN.tmp is durable, and FIRN.tmp goes only by becoming FIRN. So a log beside
- * which neither lies belongs to a store whose identity was lost: its commits may be somebody's only copy. Such a directory
- * is refused as damaged, never taken for an unfinished creation.
- * (I2) A directory that holds anything else is refused: a mistyped path must not turn a user's directory into a store.
+ * (I1) A log is made only after the name FIRN.tmp is durable, and FIRN.tmp goes only by becoming
+ * FIRN. So a log beside which neither lies belongs to a store whose identity was lost: its commits
+ * may be somebody's only copy. Such a directory is refused as damaged, never taken for an
+ * unfinished creation.
+ * (I2) A directory that holds anything else is refused: a mistyped path must not turn a user's
+ *   directory into a store.
  */
 #include "store/db_internal.h"
 
@@ -103,8 +105,8 @@ find_log_file(void *ctx, const struct firn_os_dirent *entry)
     return FIRN_OK;
 }
 
-/* Removes the log of an unfinished creation. The directory is listed anew after each removal: there is one file, as a
- * rule, and what a listing shows of names removed meanwhile is not told. */
+/* Removes the log of an unfinished creation. The directory is listed anew after each removal:
+ * there is one file, as a rule, and what a listing shows of names removed meanwhile is not told. */
 static int
 clear_log(struct firn_os_dir *dir, firn_error *err)
 {

@@ -2,19 +2,21 @@
  *
  * store/db_cursor.c: walking the keys of a keyspace as they were when the cursor was opened.
  *
- * The memtable holds all versions of all keys, tombstones included, sorted by key and the newest version first. A cursor
- * sees sequences up to the one that was published at its opening, so for each key it shows the first version that is not
- * newer than that, unless it is a tombstone. Commits that come later add versions that it skips.
+ * The memtable holds all versions of all keys, tombstones included, sorted by key and the newest
+ * version first. A cursor sees sequences up to the one that was published at its opening, so for
+ * each key it shows the first version that is not newer than that, unless it is a tombstone.
+ * Commits that come later add versions that it skips.
  *
- * Versions to be skipped are few as a rule and stepped over; behind STEPS_MAX of them the cursor seeks instead, so that a
- * key that was written a million times costs two searches.
+ * Versions to be skipped are few as a rule and stepped over; behind STEPS_MAX of them the cursor
+ * seeks instead, so that a key that was written a million times costs two searches.
  *
- * Bounds. The prefix is turned into bounds: keys with it lie from the prefix itself up to, not including, the smallest
- * string behind all of them: the prefix without its trailing 0xff bytes and its last byte increased; a prefix of nothing
- * but 0xff has none. Lower is the larger of the lower bounds, upper the smaller of the upper ones; where upper is not
- * above lower the range is empty.
+ * Bounds. The prefix is turned into bounds: keys with it lie from the prefix itself up to, not
+ * including, the smallest string behind all of them: the prefix without its trailing 0xff bytes and
+ * its last byte increased; a prefix of nothing but 0xff has none. Lower is the larger of the lower
+ * bounds, upper the smaller of the upper ones; where upper is not above lower the range is empty.
  *
- * (I1) While the cursor is valid, `at` stands on the version that is shown: the newest visible one of its key.
+ * (I1) While the cursor is valid, `at` stands on the version that is shown: the newest visible one
+ *   of its key.
  */
 #include "store/db_internal.h"
 
@@ -40,7 +42,8 @@ struct firn_db_cursor {
 
 /* ---- opening ---- */
 
-/* Sets upper to the smallest string behind all that begin with prefix; has_upper is false where there is none. */
+/* Sets upper to the smallest string behind all that begin with prefix; has_upper is false where
+ * there is none. */
 static int
 set_prefix_end(struct firn_db_cursor *cursor, firn_slice prefix)
 {
@@ -175,7 +178,8 @@ skip_key(struct firn_memtable_cursor *at)
     firn_memtable_cursor_seek(at, key, 0);
 }
 
-/* Moves `at` over versions of its key that came after the cursor was opened; it may end on the next key. */
+/* Moves `at` over versions of its key that came after the cursor was opened; it may end on the
+ * next key. */
 static void
 skip_newer(struct firn_db_cursor *cursor)
 {
@@ -192,7 +196,8 @@ skip_newer(struct firn_db_cursor *cursor)
     }
 }
 
-/* From the first version of a key, or from where a seek ended: on to the first key that is to be shown. */
+/* From the first version of a key, or from where a seek ended: on to the first key that is to be
+ * shown. */
 static void
 settle_forward(struct firn_db_cursor *cursor)
 {
@@ -211,7 +216,8 @@ settle_forward(struct firn_db_cursor *cursor)
                          firn_slice_compare(at->entry.key, firn_buf_slice(&cursor->upper)) < 0);
 }
 
-/* From any version of a key that is seen: to the newest one of that key that is. The step that found out is kept. */
+/* From any version of a key that is seen: to the newest one of that key that is. The step that
+ * found out is kept. */
 static void
 to_newest_seen(struct firn_db_cursor *cursor)
 {
@@ -232,8 +238,8 @@ to_newest_seen(struct firn_db_cursor *cursor)
     firn_memtable_cursor_seek(at, key, cursor->sequence);
 }
 
-/* Moves `at` before all versions of the key it stands on. Versions that were added since `before` was found are newer
- * than what the cursor sees. */
+/* Moves `at` before all versions of the key it stands on. Versions that were added since
+ * `before` was found are newer than what the cursor sees. */
 static void
 skip_key_back(struct firn_db_cursor *cursor)
 {
@@ -253,7 +259,8 @@ skip_key_back(struct firn_db_cursor *cursor)
     firn_memtable_cursor_seek_before(at, key, UINT64_MAX);
 }
 
-/* From the last version of a key, or from where a seek ended: back to the first key that is to be shown. */
+/* From the last version of a key, or from where a seek ended: back to the first key that is to
+ * be shown. */
 static void
 settle_back(struct firn_db_cursor *cursor)
 {

@@ -2,12 +2,14 @@
  *
  * store/db_format.c: the identity file and the commit record, written and read.
  *
- * Readers trust nothing. A commit record has passed the log's checksum, so what is wrong with it was written wrongly or
- * on purpose; it is still answered with an error and never with a wrong entry. Limits are those of the public header, so
- * that everything accepted here can be held in memory: a record has at most as many operations as bytes / 4.
+ * Readers trust nothing. A commit record has passed the log's checksum, so what is wrong with it
+ * was written wrongly or on purpose; it is still answered with an error and never with a wrong
+ * entry. Limits are those of the public header, so that everything accepted here can be held in
+ * memory: a record has at most as many operations as bytes / 4.
  *
- * The checksum of the identity file is looked at before its version, and stands at the same place in every version: so
- * a flipped bit in the version is damage, and a true newer version is named as such.
+ * The checksum of the identity file is looked at before its version, and stands at the same place
+ * in every version: so a flipped bit in the version is damage, and a true newer version is named as
+ * such.
  */
 #include "store/db_format.h"
 

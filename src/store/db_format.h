@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_format.h: the bytes that the store itself writes, drawn once. docs/formats/store.md is the prose twin.
+ * store/db_format.h: the bytes that the store itself writes, drawn once. docs/formats/store.md is
+ * the prose twin.
  *
  * File FIRN, 64 bytes. All integers are little-endian.
  *
@@ -14,11 +15,9 @@
  *
  * A commit: one record of type 16 in the log.
  *
- *     0  8  sequence, larger than that of the commit before
- *     8  1  flags, 0
- *     9  …  varint: count of operations, at least 1
- *           the operations, and nothing behind them; each:
- *             varint keyspace, byte kind (1 put, 2 delete), varint key size, key, varint value size, value
+ *     0  8  sequence, larger than that of the commit before 8  1  flags, 0 9  …  varint: count of
+ *     operations, at least 1 the operations, and nothing behind them; each: varint keyspace, byte
+ *     kind (1 put, 2 delete), varint key size, key, varint value size, value
  */
 #ifndef FIRN_STORE_DB_FORMAT_H
 #define FIRN_STORE_DB_FORMAT_H
@@ -77,7 +76,8 @@ struct firn_db_format_place {
     size_t key_offset;
     size_t value_offset;
 };
-/* Appends an operation; out is as it was on FIRN_NO_MEMORY. Places are counted from the start of out. */
+/* Appends an operation; out is as it was on FIRN_NO_MEMORY. Places are counted from the start of
+ * out. */
 FIRN_MUST_CHECK int firn_db_format_append_op(struct firn_buf *out,
                                              const struct firn_db_format_op *op,
                                              struct firn_db_format_place *place);
@@ -88,8 +88,8 @@ struct firn_db_format_commit {
     uint64_t count; /* of operations; there are bytes enough for so many */
     struct firn_reader ops;
 };
-/* Both return FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what says, in a few words, what is wrong. get_op is to be called count
- * times; the last one also finds bytes left over. */
+/* Both return FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what says, in a few words, what is wrong.
+ * get_op is to be called count times; the last one also finds bytes left over. */
 FIRN_MUST_CHECK int firn_db_format_get_header(firn_slice record, struct firn_db_format_commit *out,
                                               const char **what);
 FIRN_MUST_CHECK int firn_db_format_get_op(struct firn_db_format_commit *commit,

@@ -61,7 +61,8 @@ struct firn_db {
     bool is_read_only;
     firn_durability durability; /* FULL or OS */
 
-    /* The newest sequence that readers see. Release in db_write.c pairs with acquire in firn_db_published. */
+    /* The newest sequence that readers see. Release in db_write.c pairs with acquire in
+     * firn_db_published. */
     _Atomic uint64_t published;
 
     struct firn_os_mutex commit_mutex; /* rank DB_COMMIT */
@@ -112,9 +113,8 @@ FIRN_MUST_CHECK int firn_db_open_owned(struct firn_os_dir *dir,
 struct firn_db_create_survey {
     bool has_identity;
     bool has_log;
-    bool
-        is_unfinished; /* an identity that was never put in its place: a creation that did not end */
-    char other[256];   /* the name of something that is none of ours, or "" */
+    bool is_unfinished; /* its identity was never put in place */
+    char other[256];    /* the name of something that is none of ours, or "" */
 };
 FIRN_MUST_CHECK int firn_db_create_look(struct firn_os_dir *dir, struct firn_db_create_survey *out,
                                         firn_error *err);
@@ -160,7 +160,8 @@ int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
 
 /* Fills an empty handle from the log: keyspaces, memtables, sequences. */
 FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, firn_error *err);
-/* Puts the ops of one commit into the memtables: the last one of a key wins. Only FIRN_NO_MEMORY can fail. */
+/* Puts the ops of one commit into the memtables: the last one of a key wins. Only FIRN_NO_MEMORY
+ * can fail. */
 FIRN_MUST_CHECK int firn_db_replay_apply(const struct firn_db_op *ops, size_t count,
                                          const uint8_t *body, uint64_t sequence, firn_error *err);
 

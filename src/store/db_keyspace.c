@@ -2,13 +2,15 @@
  *
  * store/db_keyspace.c: keyspaces by name and by id.
  *
- * Keyspace 0 is the list of the others: name to id. Creating a keyspace is a commit of one put into it, so names are as
- * durable and as ordered as everything else. Ids are given in order and never again, so db->keyspaces is an array by id.
+ * Keyspace 0 is the list of the others: name to id. Creating a keyspace is a commit of one put into
+ * it, so names are as durable and as ordered as everything else. Ids are given in order and never
+ * again, so db->keyspaces is an array by id.
  *
  * (I1) A handle, once in the array, stays as it is until the store closes.
- * (I2) One thread creates at a time (is_creating). It commits without holding the state mutex, and puts the handle into
- *      the array when the commit is there; room in the array is made before, so this cannot fail. Between the commit and
- *      that moment the name is in the list and the id not in the array: who meets this waits for the creator.
+ * (I2) One thread creates at a time (is_creating). It commits without holding the state mutex, and
+ *      puts the handle into the array when the commit is there; room in the array is made before,
+ *      so this cannot fail. Between the commit and that moment the name is in the list and the id
+ *      not in the array: who meets this waits for the creator.
  */
 #include "store/db_internal.h"
 

@@ -2,12 +2,13 @@
  *
  * store/db_lock.c: one writing handle at a time.
  *
- * The file LOCK is locked exclusively for as long as the handle lives; the system releases it with the process, so a
- * killed writer leaves nothing to clean up. Inside stands, as text, the number of the process that locked it last: it is
- * read only to name the holder to whoever is refused, and nothing is concluded from it.
+ * The file LOCK is locked exclusively for as long as the handle lives; the system releases it with
+ * the process, so a killed writer leaves nothing to clean up. Inside stands, as text, the number of
+ * the process that locked it last: it is read only to name the holder to whoever is refused, and
+ * nothing is concluded from it.
  *
- * Whoever may wait asks again and again, after pauses that grow from 1 to 100 ms: a lock that waited in the kernel could
- * not be given up after a time.
+ * Whoever may wait asks again and again, after pauses that grow from 1 to 100 ms: a lock that
+ * waited in the kernel could not be given up after a time.
  */
 #include "store/db_internal.h"
 

@@ -2,13 +2,14 @@
  *
  * store/db_log.c: the store's log: its name, its options, and reading it beside a writer.
  *
- * A reader takes no lock. The log itself tells a record that is being appended at this moment from damage; but where the
- * writer removes a segment that the reader still needed, reading ends with FIRN_BUSY, or with FIRN_NOT_FOUND if no trace
- * is left. Then it begins anew, a bounded number of times. A commit is one record, so whatever prefix of the records a
- * reader gets, it is a state that the store had.
+ * A reader takes no lock. The log itself tells a record that is being appended at this moment from
+ * damage; but where the writer removes a segment that the reader still needed, reading ends with
+ * FIRN_BUSY, or with FIRN_NOT_FOUND if no trace is left. Then it begins anew, a bounded number of
+ * times. A commit is one record, so whatever prefix of the records a reader gets, it is a state
+ * that the store had.
  *
- * A handle of a directory can be listed by one thread at a time, and any thread may check a store: so each reading has a
- * handle of its own.
+ * A handle of a directory can be listed by one thread at a time, and any thread may check a store:
+ * so each reading has a handle of its own.
  */
 #include "store/db_internal.h"
 

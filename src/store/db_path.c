@@ -2,9 +2,9 @@
  *
  * store/db_path.c: opening a store by the path of its directory.
  *
- * Of a path only the last component is ever created, with mode 0700: a store is private to its user. The new name is
- * made durable in its parent before the store is made inside, so that no commit can be acknowledged in a directory that
- * a power cut takes away whole.
+ * Of a path only the last component is ever created, with mode 0700: a store is private to its
+ * user. The new name is made durable in its parent before the store is made inside, so that no
+ * commit can be acknowledged in a directory that a power cut takes away whole.
  */
 #include "store/db_internal.h"
 
@@ -12,8 +12,8 @@
 
 #include "base/mem.h"
 
-/* Cuts "a/b/c///" into "a/b/" and "c"; false where there is no last component that could be created. Both point into
- * text, which is changed. */
+/* Cuts "a/b/c///" into "a/b/" and "c"; false where there is no last component that could be
+ * created. Both point into text, which is changed. */
 static bool
 cut_path(char *text, const char **out_parent, const char **out_name)
 {

@@ -2,17 +2,19 @@
  *
  * store/db_replay.c: from the records of the log to keyspaces and memtables.
  *
- * Replay shows records in the order in which they were committed. Each is read whole before anything of it is applied.
- * Nothing in a record is trusted: a record of an unknown type or with unknown flags or kinds was written by a newer firn
- * (FIRN_NEWER), anything else that does not fit is damage (FIRN_CORRUPT), and both end the opening. Skipping would
- * show a state that never was.
+ * Replay shows records in the order in which they were committed. Each is read whole before
+ * anything of it is applied. Nothing in a record is trusted: a record of an unknown type or with
+ * unknown flags or kinds was written by a newer firn (FIRN_NEWER), anything else that does not fit
+ * is damage (FIRN_CORRUPT), and both end the opening. Skipping would show a state that never was.
  *
- * (I1) Sequences grow from record to record. Gaps are allowed: a commit that failed may have used one up.
- * (I2) Keyspaces are created by puts into keyspace 0, name to id, with ids 1, 2, 3 … in order; a name is never created
- *      twice and an id never used again. A record writes only into keyspaces that an earlier record created.
- * (I3) All entries of a commit have its sequence, so a key may appear in the memtable once per commit. Where a commit
- *      writes a key several times the last one counts: operations are applied from the last to the first, and the
- *      memtable refuses what is there already.
+ * (I1) Sequences grow from record to record. Gaps are allowed: a commit that failed may have used
+ *   one up.
+ * (I2) Keyspaces are created by puts into keyspace 0, name to id, with ids 1, 2, 3 … in order; a
+ *      name is never created twice and an id never used again. A record writes only into keyspaces
+ *      that an earlier record created.
+ * (I3) All entries of a commit have its sequence, so a key may appear in the memtable once per
+ *      commit. Where a commit writes a key several times the last one counts: operations are
+ *      applied from the last to the first, and the memtable refuses what is there already.
  */
 #include "store/db_internal.h"
 

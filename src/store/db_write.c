@@ -2,8 +2,9 @@
  *
  * store/db_write.c: committing. Many threads, one log, one sync for all who wait for one.
  *
- * Committers queue up. The one at the head, when nobody leads, becomes the leader and takes a group: as many waiting
- * commits from the head on as fit into GROUP_BYTES_MAX. Alone, and without holding a mutex, it
+ * Committers queue up. The one at the head, when nobody leads, becomes the leader and takes a
+ * group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone, and without
+ * holding a mutex, it
  *   1. reserves memory for the group's entries in the memtables,
  *   2. gives each commit the next sequence and appends it to the log,
  *   3. syncs the log, if any of the group wants that,
@@ -11,21 +12,26 @@
  * Then it takes the mutex, hands out the results in order, and wakes the next head.
  *
  * Invariants.
- * (I1) A sequence is published only when everything up to it is applied, and, where its commit asked for that, synced.
- *      Readers see [1, published], so entries that are applied and not published do not exist for them.
- * (I2) Memory is reserved before the append, so that running out of it refuses a commit without a trace. A batch that
- *      goes mostly into full nodes may still run out when it is applied (memtable.h); its record is in the log then, and
- *      the handle is latched (I3): it must not go on with a memtable that lacks what the log has. Such a commit fails,
- *      and shows at the next opening.
- * (I3) Latching. A failed append or sync, or (I2), is remembered. Nothing is committed through this handle any more:
- *      what the log holds behind the last success is unknown, and a retry could acknowledge what never reached the
- *      disk. Reads go on. All commits of a group whose append or sync failed are refused: none was acknowledged, and
- *      whether they are there shows at the next opening, as an unbroken prefix.
- * (I4) Sequences used by failed commits are below everything a later handle gives out only if their records survive;
- *      otherwise they are given out again. Either way no sequence stands for two commits in one log.
+ * (I1) A sequence is published only when everything up to it is applied, and, where its commit
+ *      asked for that, synced. Readers see [1, published], so entries that are applied and not
+ *      published do not exist for them.
+ * (I2) Memory is reserved before the append, so that running out of it refuses a commit without a
+ *      trace. A batch that goes mostly into full nodes may still run out when it is applied
+ *      (memtable.h); its record is in the log then, and the handle is latched (I3): it must not go
+ *      on with a memtable that lacks what the log has. Such a commit fails, and shows at the next
+ *      opening.
+ * (I3) Latching. A failed append or sync, or (I2), is remembered. Nothing is committed through this
+ *      handle any more: what the log holds behind the last success is unknown, and a retry could
+ *      acknowledge what never reached the disk. Reads go on. All commits of a group whose append or
+ *      sync failed are refused: none was acknowledged, and whether they are there shows at the next
+ *      opening, as an unbroken prefix.
+ * (I4) Sequences used by failed commits are below everything a later handle gives out only if their
+ *      records survive; otherwise they are given out again. Either way no sequence stands for two
+ *      commits in one log.
  *
- * Locking: commit_mutex guards the queue, the latch, last_sequence and commit_count; the leader owns the last two while
- * it leads. Waiting: each waiter has a condition of its own, in its own stack frame.
+ * Locking: commit_mutex guards the queue, the latch, last_sequence and commit_count; the leader
+ * owns the last two while it leads. Waiting: each waiter has a condition of its own, in its own
+ * stack frame.
  */
 #include "store/db_internal.h"
 
@@ -159,8 +165,8 @@ refuse_from(const struct group *group, struct firn_db_write *commit, int rc, con
     }
 }
 
-/* Whether a failed append left the log as it was. These codes say so, unless they came from the system; then the log
- * has latched itself, and a log that can still be synced has not. */
+/* Whether a failed append left the log as it was. These codes say so, unless they came from the
+ * system; then the log has latched itself, and a log that can still be synced has not. */
 static bool
 is_without_trace(struct firn_db *db, int rc)
 {
@@ -168,7 +174,8 @@ is_without_trace(struct firn_db *db, int rc)
            firn_log_sync(db->log, NULL) == FIRN_OK;
 }
 
-/* Steps 2 and 3. A commit that is refused alone has sequence 0; after another failure nothing of the group counts. */
+/* Steps 2 and 3. A commit that is refused alone has sequence 0; after another failure nothing of
+ * the group counts. */
 static int
 log_group(struct firn_db *db, const struct group *group, firn_error *err)
 {
@@ -215,7 +222,8 @@ apply_group(struct firn_db *db, const struct group *group, int *out_rc, firn_err
     return applied;
 }
 
-/* Steps 1 to 4. Returns how many commits are in; sets *out_latched where the handle must not go on. */
+/* Steps 1 to 4. Returns how many commits are in; sets *out_latched where the handle must not go
+ * on. */
 static uint64_t
 lead(struct firn_db *db, const struct group *group, bool *out_latched, firn_error *err)
 {

@@ -2,15 +2,17 @@
  *
  * workspace/tree.c: encoding and decoding of directory entries.
  *
- * The encoding is canonical (I1): for every entry there is one sequence of bytes, and decode accepts no other. Numbers
- * are varints in their shortest form, tags ascend, an empty field has no tag, attributes ascend by name. So the hash of
- * a directory object says whether two directories are equal, whoever wrote them.
+ * The encoding is canonical (I1): for every entry there is one sequence of bytes, and decode
+ * accepts no other. Numbers are varints in their shortest form, tags ascend, an empty field has no
+ * tag, attributes ascend by name. So the hash of a directory object says whether two directories
+ * are equal, whoever wrote them.
  *
- * Decoding trusts nothing (I2): every length is checked against what is left, every name against the rules that keep
- * a restore inside its root. What passes decode may be used as a path component without further thought.
+ * Decoding trusts nothing (I2): every length is checked against what is left, every name against
+ * the rules that keep a restore inside its root. What passes decode may be used as a path component
+ * without further thought.
  *
- * A tag that this version does not know is refused with FIRN_NEWER: leaving a field out silently would break the
- * promise that a restored tree is the saved one.
+ * A tag that this version does not know is refused with FIRN_NEWER: leaving a field out silently
+ * would break the promise that a restored tree is the saved one.
  */
 #include "workspace/tree.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree.h: directory objects (docs/formats/tree.md). A directory is the sorted list of its entries; its object
- * is canonical: the same entries give the same bytes, so equal directories have equal hashes, whoever wrote them.
+ * workspace/tree.h: directory objects (docs/formats/tree.md). A directory is the sorted list of its
+ * entries; its object is canonical: the same entries give the same bytes, so equal directories have
+ * equal hashes, whoever wrote them.
  *
- * A directory whose entries encode to more than 64 KiB is split at entry boundaries that its names choose, so that one
- * edit in a huge directory changes one part and the index above it.
+ * A directory whose entries encode to more than 64 KiB is split at entry boundaries that its names
+ * choose, so that one edit in a huge directory changes one part and the index above it.
  */
 #ifndef FIRN_WORKSPACE_TREE_H
 #define FIRN_WORKSPACE_TREE_H
@@ -37,18 +38,18 @@ struct firn_tree_entry {
     uint32_t uid;
     uint32_t gid;
     int64_t mtime_ns;
-    uint64_t size;     /* of a file's content; 0 for others */
-    firn_hash hash;    /* of a file's content, of a directory's object; zero for links */
-    firn_slice target; /* of a symbolic link, 1 to 4095 bytes without NUL */
-    firn_slice xattrs; /* encoded by firn_tree_xattrs_*; empty if there are none */
-    firn_slice
-        hard_link; /* path from the root of the group's first name; empty for that one and for others */
+    uint64_t size;        /* of a file's content; 0 for others */
+    firn_hash hash;       /* of a file's content, of a directory's object; zero for links */
+    firn_slice target;    /* of a symbolic link, 1 to 4095 bytes without NUL */
+    firn_slice xattrs;    /* encoded by firn_tree_xattrs_*; empty if there are none */
+    firn_slice hard_link; /* path from the root of the group's first name, unless it is that one */
 };
 
 /* Appends the encoding of one entry. The entry must be valid (CHECKed). */
 FIRN_MUST_CHECK int firn_tree_encode_entry(struct firn_buf *out,
                                            const struct firn_tree_entry *entry);
-/* Decodes one whole encoded entry at the front of *encoded and advances it; FIRN_CORRUPT if it is not canonical. */
+/* Decodes one whole encoded entry at the front of *encoded and advances it; FIRN_CORRUPT if it
+ * is not canonical. */
 FIRN_MUST_CHECK int firn_tree_decode_entry(firn_slice *encoded, struct firn_tree_entry *out,
                                            firn_error *err);
 /* Whether a name may stand in a tree. */
@@ -59,11 +60,13 @@ FIRN_MUST_CHECK int firn_tree_xattrs_append(struct firn_buf *out, firn_slice nam
                                             firn_slice value);
 /* Whether bytes are such a list, in order and whole. */
 bool firn_tree_xattrs_are_valid(firn_slice encoded);
-/* Takes one off the front; false at the end (of checked bytes: an entry's xattrs were checked by decode). */
+/* Takes one off the front; false at the end (of checked bytes: an entry's xattrs were checked by
+ * decode). */
 bool firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out_value);
 
-/* Builds the object, or objects, of a directory from its encoded entries (in order, one after the other), calling put
- * for each object, parts before the index above them; *out_hash is the directory's. */
+/* Builds the object, or objects, of a directory from its encoded entries (in order, one after
+ * the other), calling put for each object, parts before the index above them; *out_hash is the
+ * directory's. */
 FIRN_MUST_CHECK int firn_tree_build(firn_slice encoded_entries,
                                     int (*put)(void *ctx, const firn_hash *hash, firn_slice object,
                                                firn_error *err),
@@ -75,8 +78,8 @@ struct firn_tree_source {
     void *ctx;
 };
 
-/* A walk over the entries of one directory, in order. Every rule of the format is checked on the way (order, names,
- * sizes, levels): FIRN_CORRUPT names the directory's hash. */
+/* A walk over the entries of one directory, in order. Every rule of the format is checked on the
+ * way (order, names, sizes, levels): FIRN_CORRUPT names the directory's hash. */
 struct firn_tree_iterator;
 FIRN_MUST_CHECK int firn_tree_iterator_create(const struct firn_tree_source *source,
                                               const firn_hash *directory,

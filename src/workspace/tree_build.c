@@ -2,12 +2,13 @@
  *
  * workspace/tree_build.c: from the entries of a directory to its objects.
  *
- * A directory whose entries fit in 64 KiB is one object of level 0. A larger one is cut into parts of 8 to 64 KiB, and
- * an object of level 1 lists the parts; if that list is itself too long it is cut in the same way, and so on. Where to
- * cut is decided by the names alone (a hash of the name behind which a cut would come), so that adding, changing or
- * removing one entry moves at most the cuts around it: all other parts keep their hashes and are not stored again.
- * That is content-defined chunking (Muthitacharoen, Chen, Mazières: A low-bandwidth network file system, 2001) at the
- * granularity of entries.
+ * A directory whose entries fit in 64 KiB is one object of level 0. A larger one is cut into parts
+ * of 8 to 64 KiB, and an object of level 1 lists the parts; if that list is itself too long it is
+ * cut in the same way, and so on. Where to cut is decided by the names alone (a hash of the name
+ * behind which a cut would come), so that adding, changing or removing one entry moves at most the
+ * cuts around it: all other parts keep their hashes and are not stored again. That is
+ * content-defined chunking (Muthitacharoen, Chen, Mazières: A low-bandwidth network file system,
+ * 2001) at the granularity of entries.
  *
  * The cuts are part of the canonical form: the same entries are always cut alike.
  */
@@ -128,7 +129,8 @@ firn_tree_build(firn_slice encoded_entries,
     firn_slice bytes = encoded_entries;
     unsigned level = 0;
     int rc = FIRN_OK;
-    /* An element alone may be larger than a part: then it is a part of its own, and more levels would not help. */
+    /* An element alone may be larger than a part: then it is a part of its own, and more levels
+     * would not help. */
     while (bytes.size > TREE_PART_SIZE_MAX) {
         CHECK(level + 1 < FIRN_TREE_LEVELS_MAX);
         firn_buf_clear(&builder.upper);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree_iterator.c: walking the entries of one directory, whose objects may have been made by anybody.
+ * workspace/tree_iterator.c: walking the entries of one directory, whose objects may have been made
+ * by anybody.
  *
- * The iterator holds one object a level: the path from the directory's own object down to the part it reads. Each
- * object says its level; a child must say exactly one less than its parent, so no chain of objects can be endless (I1).
- * Names must ascend strictly over the whole directory, and the last name of a part must be the one that its parent
- * gives (I2): a directory has one reading, and no name twice.
+ * The iterator holds one object a level: the path from the directory's own object down to the part
+ * it reads. Each object says its level; a child must say exactly one less than its parent, so no
+ * chain of objects can be endless (I1). Names must ascend strictly over the whole directory, and
+ * the last name of a part must be the one that its parent gives (I2): a directory has one reading,
+ * and no name twice.
  */
 #include "base/check.h"
 #include "base/mem.h"

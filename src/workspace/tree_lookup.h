@@ -22,8 +22,9 @@ void firn_tree_lookup_init(struct firn_tree_lookup *lookup, const struct firn_tr
 /* A zeroed struct is fine. */
 void firn_tree_lookup_deinit(struct firn_tree_lookup *lookup);
 
-/* Whether the path that a hard link names is that of its group's first name: an entry of the same kind with the same
- * fields that is no further name itself. FIRN_CORRUPT, naming both paths, where it is not. */
+/* Whether the path that a hard link names is that of its group's first name: an entry of the
+ * same kind with the same fields that is no further name itself. FIRN_CORRUPT, naming both
+ * paths, where it is not. */
 FIRN_MUST_CHECK int firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
                                                 const struct firn_tree_entry *link,
                                                 firn_error *err);

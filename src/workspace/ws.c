@@ -2,13 +2,15 @@
  *
  * workspace/ws.c: the handle of a workspace, and a store opened for one operation.
  *
- * Between operations a handle holds strings and nothing else: no lock, no file (I1). So a person, a script and a
- * long-running program can work on one workspace in turn. Each operation opens the root, the store and the catalog,
- * works, and closes them again; reading operations open the store read-only and leave nothing behind.
+ * Between operations a handle holds strings and nothing else: no lock, no file (I1). So a person, a
+ * script and a long-running program can work on one workspace in turn. Each operation opens the
+ * root, the store and the catalog, works, and closes them again; reading operations open the store
+ * read-only and leave nothing behind.
  *
- * A writing operation that fails closes the store and opens it once more: opening recovers it to what is really on
- * disk, and the sweep that follows removes a pack that no commit names (I2). Reasoning about what a failed commit may
- * or may not have left is thus done in one place, recovery.
+ * A writing operation that fails closes the store and opens it once more: opening recovers it to
+ * what is really on disk, and the sweep that follows removes a pack that no commit names (I2).
+ * Reasoning about what a failed commit may or may not have left is thus done in one place,
+ * recovery.
  */
 #include "workspace/ws.h"
 
@@ -91,8 +93,8 @@ out:
     return rc;
 }
 
-/* To look at a store that is not there is to see nothing; to change it is an error. Packs without the file that makes
- * a store are one that has lost it. */
+/* To look at a store that is not there is to see nothing; to change it is an error. Packs
+ * without the file that makes a store are one that has lost it. */
 static int
 no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir *dir, firn_error *err)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws.h: the handle behind firn_workspace, and the operations on it. include/firn/workspace.h is the public twin
- * and says what each does; here the outside world is an argument.
+ * workspace/ws.h: the handle behind firn_workspace, and the operations on it.
+ * include/firn/workspace.h is the public twin and says what each does; here the outside world is an
+ * argument.
  */
 #ifndef FIRN_WORKSPACE_WS_H
 #define FIRN_WORKSPACE_WS_H

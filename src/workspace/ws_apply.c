@@ -2,23 +2,27 @@
  *
  * workspace/ws_apply.c: from one tree to another on disk, in passes.
  *
- *   plan     tells and counts the changes, refuses what is in the way                    (ws_apply_plan.c)
- *   verify   reads and verifies every object that is needed                              (ws_apply_verify.c)
- *   stage    writes new files and directories under temporary names beside their targets (ws_apply_stage.c)
+ *   plan     tells and counts the changes, refuses what is in the way (ws_apply_plan.c)
+ *   verify   reads and verifies every object that is needed (ws_apply_verify.c)
+ *   stage    writes new files and directories under temporary names beside their targets
+ *            (ws_apply_stage.c)
  *   sync     everything staged is durable
- *   swap     checks that nothing was touched meanwhile; renames; deletes; sets metadata   (ws_apply_swap.c)
+ *   swap     checks that nothing was touched meanwhile; renames; deletes; sets metadata
+ *            (ws_apply_swap.c)
  *   sync     the result is durable
  *
- * Up to the first rename of the swap a failure leaves the tree as it was (I1): staged things have names of this run's
- * own tag and are removed again. A target is only ever replaced by a rename, never opened for writing (I2). Every path
- * is walked from the root component by component without following links, and every name was checked when its tree was
- * decoded, so nothing outside the root is reached (I3).
+ * Up to the first rename of the swap a failure leaves the tree as it was (I1): staged things have
+ * names of this run's own tag and are removed again. A target is only ever replaced by a rename,
+ * never opened for writing (I2). Every path is walked from the root component by component without
+ * following links, and every name was checked when its tree was decoded, so nothing outside the
+ * root is reached (I3).
  *
- * A new directory whose parent exists already is built whole under a temporary name and appears with one rename; what
- * lies in it is written under its final names at once. Into an empty root nothing needs temporary names.
+ * A new directory whose parent exists already is built whole under a temporary name and appears
+ * with one rename; what lies in it is written under its final names at once. Into an empty root
+ * nothing needs temporary names.
  *
- * All passes walk the difference of the same two trees. It always comes in the same order, so a temporary name can be
- * computed again from a path instead of being remembered.
+ * All passes walk the difference of the same two trees. It always comes in the same order, so a
+ * temporary name can be computed again from a path instead of being remembered.
  */
 #include "workspace/ws_apply.h"
 

@@ -2,8 +2,8 @@
  *
  * workspace/ws_apply.h: turning the tree `before`, which is on disk, into the tree `after`.
  *
- * The difference is not collected: every pass walks the same two trees again, and they give the same sequence. So memory
- * does not grow with the number of changes.
+ * The difference is not collected: every pass walks the same two trees again, and they give the
+ * same sequence. So memory does not grow with the number of changes.
  */
 #ifndef FIRN_WORKSPACE_WS_APPLY_H
 #define FIRN_WORKSPACE_WS_APPLY_H
@@ -49,12 +49,13 @@ FIRN_MUST_CHECK int firn_ws_apply_create(const struct firn_ws_apply_options *opt
 void firn_ws_apply_destroy(struct firn_ws_apply *apply);
 const struct firn_ws_apply_counts *firn_ws_apply_counts(const struct firn_ws_apply *apply);
 
-/* Reads only: tells every change to `visit`, counts, and refuses (FIRN_CONFLICT, naming the path) where something that
- * is in neither tree is in the way. */
+/* Reads only: tells every change to `visit`, counts, and refuses (FIRN_CONFLICT, naming the
+ * path) where something that is in neither tree is in the way. */
 FIRN_MUST_CHECK int firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err);
 /* Reads and verifies every object that will be needed. FIRN_CORRUPT names object and path. */
 FIRN_MUST_CHECK int firn_ws_apply_verify(struct firn_ws_apply *apply, firn_error *err);
-/* Makes the changes, durable when this returns. Until the first rename a failure leaves everything as it was. */
+/* Makes the changes, durable when this returns. Until the first rename a failure leaves
+ * everything as it was. */
 FIRN_MUST_CHECK int firn_ws_apply_run(struct firn_ws_apply *apply, firn_error *err);
 
 #endif

@@ -2,11 +2,13 @@
  *
  * workspace/ws_apply_batch.c: one pass over the changes that need content, on several threads.
  *
- * The walk over the difference runs on the caller's thread and copies changes into a batch; a full batch is worked off
- * by all threads together before the walk goes on. A batch is sorted by where contents lie in the packs, and workers take
- * runs of neighbours from it, so that a frame is decoded once, by one worker, and not by each again. What lies side by
- * side in a pack was side by side in a directory, so a worker seldom changes directories either. No worker waits for
- * another (so the passes run inline in a simulation too). The first error wins and the others stop at their next run.
+ * The walk over the difference runs on the caller's thread and copies changes into a batch; a full
+ * batch is worked off by all threads together before the walk goes on. A batch is sorted by where
+ * contents lie in the packs, and workers take runs of neighbours from it, so that a frame is
+ * decoded once, by one worker, and not by each again. What lies side by side in a pack was side by
+ * side in a directory, so a worker seldom changes directories either. No worker waits for another
+ * (so the passes run inline in a simulation too). The first error wins and the others stop at their
+ * next run.
  */
 #include <stdatomic.h>
 
@@ -31,9 +33,8 @@ struct batch {
     size_t count;
     struct firn_ws_apply_worker *workers;
     atomic_size_t next;
-    atomic_bool
-        failed; /* pairs with itself: a hint to stop; rc and err are read after all jobs have ended */
-    int rc;     /* under apply->mutex */
+    atomic_bool failed; /* a hint to stop; rc and err are read after all jobs have ended */
+    int rc;             /* under apply->mutex */
     firn_error err;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_apply_internal.h: what the passes of an apply share. The passes: ws_apply_plan.c and ws_apply_verify.c look,
- * ws_apply_stage.c writes beside, ws_apply_swap.c puts in place and removes; ws_apply_batch.c runs one pass on several threads.
+ * workspace/ws_apply_internal.h: what the passes of an apply share. The passes: ws_apply_plan.c and
+ * ws_apply_verify.c look, ws_apply_stage.c writes beside, ws_apply_swap.c puts in place and
+ * removes; ws_apply_batch.c runs one pass on several threads.
  */
 #ifndef FIRN_WORKSPACE_WS_APPLY_INTERNAL_H
 #define FIRN_WORKSPACE_WS_APPLY_INTERNAL_H
@@ -55,13 +56,15 @@ struct firn_ws_apply {
 
 /* The temporary name beside a path: ".firn-<tag>-<16 hex digits of the path's hash>". */
 void firn_ws_apply_temporary_name(const struct firn_ws_apply *apply, firn_slice path, char *out);
-/* Whether a change makes a new directory that is built under a temporary name: one whose parent is there already. */
+/* Whether a change makes a new directory that is built under a temporary name: one whose parent
+ * is there already. */
 bool firn_ws_apply_is_new_root(struct firn_ws_apply *apply, firn_slice path);
 FIRN_MUST_CHECK int firn_ws_apply_add_new_root(struct firn_ws_apply *apply, firn_slice path,
                                                firn_error *err);
 
-/* Where the new thing for a path is built, before the swap: appends parent directory and name, each NUL-terminated text
- * in the buffers given. Inside a new root that is the final name below the root's temporary one. */
+/* Where the new thing for a path is built, before the swap: appends parent directory and name,
+ * each NUL-terminated text in the buffers given. Inside a new root that is the final name below
+ * the root's temporary one. */
 struct firn_ws_apply_place {
     struct firn_buf dir; /* relative path of the directory, with a NUL behind it */
     char name[FIRN_TREE_NAME_SIZE_MAX + 1];
@@ -69,7 +72,8 @@ struct firn_ws_apply_place {
 };
 FIRN_MUST_CHECK int firn_ws_apply_staged_place(struct firn_ws_apply *apply, firn_slice path,
                                                struct firn_ws_apply_place *out, firn_error *err);
-/* Where something below a directory is that stands under its temporary name; root_size is that directory's in path. */
+/* Where something below a directory is that stands under its temporary name; root_size is that
+ * directory's in path. */
 FIRN_MUST_CHECK int firn_ws_apply_moved_place(struct firn_ws_apply *apply, firn_slice path,
                                               size_t root_size, struct firn_ws_apply_place *out,
                                               firn_error *err);
@@ -104,8 +108,9 @@ struct firn_ws_apply_worker {
     struct firn_ws_apply_place place;
 };
 
-/* Collects the changes that need content and hands them, a batch at a time, to work on several threads. An entry whose
- * hard link names a path that a filter leaves out comes without it: it is a file of its own then. */
+/* Collects the changes that need content and hands them, a batch at a time, to work on several
+ * threads. An entry whose hard link names a path that a filter leaves out comes without it: it
+ * is a file of its own then. */
 FIRN_MUST_CHECK int
 firn_ws_apply_batch_run(struct firn_ws_apply *apply, const char *phase,
                         int (*work)(struct firn_ws_apply_worker *worker, firn_slice path,

@@ -2,11 +2,12 @@
  *
  * workspace/ws_apply_plan.c: the pass that looks what there is to do.
  *
- * It tells each change to the caller and looks whether something that is in neither tree stands where something must
- * go: an entry that a rule left out, a special file, or one that could not be read. Such a thing was not saved, so it
- * must not be replaced or removed (I1): the restore is refused before anything is written. A directory that goes away
- * may hold such things and then simply stays; a directory that must become a file may not. What a hard link names must
- * be in the tree: a link is never made to whatever happens to have that name (I2).
+ * It tells each change to the caller and looks whether something that is in neither tree stands
+ * where something must go: an entry that a rule left out, a special file, or one that could not be
+ * read. Such a thing was not saved, so it must not be replaced or removed (I1): the restore is
+ * refused before anything is written. A directory that goes away may hold such things and then
+ * simply stays; a directory that must become a file may not. What a hard link names must be in the
+ * tree: a link is never made to whatever happens to have that name (I2).
  */
 #include "base/slice.h"
 #include "workspace/tree_lookup.h"

@@ -2,13 +2,13 @@
  *
  * workspace/ws_apply_stage.c: writing everything that is new beside where it will go.
  *
- * First the directories, one after the other in the order of the walk: a directory whose parent is there already gets a
- * temporary name (it is a "new root"), one below it its own. Then files and links, on all threads. Then the further
- * names of hard-linked files: a name is linked to the staged first name of its group, or, where that did not change, to
- * the one that is on disk.
+ * First the directories, one after the other in the order of the walk: a directory whose parent is
+ * there already gets a temporary name (it is a "new root"), one below it its own. Then files and
+ * links, on all threads. Then the further names of hard-linked files: a name is linked to the
+ * staged first name of its group, or, where that did not change, to the one that is on disk.
  *
- * Directories are made with mode 0700 and get their own metadata at the very end, when nothing will be made in them any
- * more.
+ * Directories are made with mode 0700 and get their own metadata at the very end, when nothing will
+ * be made in them any more.
  */
 #include "base/mem.h"
 #include "base/slice.h"
@@ -191,8 +191,9 @@ remove_or_descend(void *ctx, const struct firn_os_dirent *entry)
     return rc != FIRN_OK ? rc : FIRN_CANCELLED; /* ends the listing: the caller goes down */
 }
 
-/* Removes a directory of our own making with all that is in it; the directory at base_size bytes of path stays when it
- * is the root. Without recursion: goes down the first subdirectory until one is empty. */
+/* Removes a directory of our own making with all that is in it; the directory at base_size bytes
+ * of path stays when it is the root. Without recursion: goes down the first subdirectory until
+ * one is empty. */
 static void
 remove_tree(struct firn_ws_apply *apply, struct firn_buf *path, size_t base_size)
 {

@@ -2,12 +2,17 @@
  *
  * workspace/ws_apply_swap.c: putting what was staged in place.
  *
- * First everything that will be replaced or removed is looked at once more: if it is not what the tree `before` says,
- * somebody has edited it since it was saved, and the restore is given up before the first rename, with everything as it
- * was. Then, in the order of the walk, staged things are renamed to their final names. Where a type changes, the new
- * and the old thing change places (RENAME_EXCHANGE, or two renames where the file system cannot), so the old one then
- * stands under the temporary name until the deletions, which come last. At the very end directories get their metadata,
- * deepest first, because every change inside one moves its time.
+ * First everything that will be replaced or removed is looked at once more: if it is not what the
+ * tree `before` says, somebody has edited it since it was saved, and the restore is given up before
+ * the first rename, with everything as it was. Who edits later than that is not overwritten either
+ * (I1): a new file changes places with the old one, which is looked at where it then stands, and
+ * goes only if it is the one that was saved; else the two change back. A file to be removed is
+ * looked at just before. What was kept so is told, and the restore ends with FIRN_CONFLICT. Then,
+ * in the order of the walk, staged things are renamed to their final names. Where a type changes,
+ * the new and the old thing change places (RENAME_EXCHANGE, or two renames where the file system
+ * cannot), so the old one then stands under the temporary name until the deletions, which come
+ * last. At the very end directories get their metadata, deepest first, because every change inside
+ * one moves its time.
  */
 #include <stdio.h>
 
@@ -21,6 +26,7 @@ struct swapping {
     struct firn_os_dir *dir;
     struct firn_buf dir_path;
     struct firn_buf vanishing; /* path of the directory that became something else, if inside one */
+    uint64_t kept;             /* changed by somebody else, and left as they are */
 };
 
 static bool
@@ -53,18 +59,52 @@ is_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *befo
         return stat->kind == FIRN_OS_SYMLINK && stat->mtime_ns == before->mtime_ns;
     case FIRN_TREE_FILE:
         return stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size &&
-               stat->mtime_ns == before->mtime_ns;
+               stat->mtime_ns == before->mtime_ns && stat->mode == before->mode &&
+               stat->uid == before->uid && stat->gid == before->gid;
     default:
         return false;
     }
 }
 
 static int
+is_touched(firn_slice path, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CONFLICT,
+                          "'%.*s' was changed by somebody else during the restore; nothing was "
+                          "changed, run it again",
+                          (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+}
+
+/* What is to be added under its own name must find that free; what is built inside a new
+ * directory comes with it. */
+static int
+check_still_free(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
+{
+    struct swapping *swapping = apply->swapping;
+    struct firn_os_stat stat;
+    int rc;
+    FIRN_TRY(firn_ws_apply_staged_place(apply, path, &swapping->staged, err));
+    if (swapping->staged.is_direct) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(open_final(apply, path, err));
+    rc = firn_os_stat(swapping->dir, swapping->final.name, &stat, err);
+    if (rc == FIRN_OK) {
+        return is_touched(path, err);
+    }
+out:
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
 check_untouched(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
     struct firn_ws_apply *apply = ctx;
-    if (change->before == NULL || change->path.size == 0 || change->kind == FIRN_WS_DIFF_SAME) {
+    if (change->path.size == 0 || change->kind == FIRN_WS_DIFF_SAME) {
         return FIRN_OK;
+    }
+    if (change->before == NULL) {
+        return check_still_free(apply, change->path, err);
     }
     struct firn_os_stat stat;
     int rc = open_final(apply, change->path, err);
@@ -72,13 +112,31 @@ check_untouched(void *ctx, const struct firn_ws_diff_change *change, firn_error 
         rc = firn_os_stat(apply->swapping->dir, apply->swapping->final.name, &stat, err);
     }
     if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !is_as_before(&stat, change->before))) {
-        return firn_error_set(err, FIRN_CONFLICT,
-                              "'%.*s' was changed by somebody else during the restore; nothing was "
-                              "changed, run it again",
-                              (int)(change->path.size < 512 ? change->path.size : 512),
-                              (const char *)change->path.data);
+        return is_touched(change->path, err);
     }
     return rc;
+}
+
+/* The same while renames are under way. The metadata of a file with several names may be that
+ * which one of the others got already. */
+static bool
+is_still_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *before)
+{
+    if (before->kind == FIRN_TREE_DIR || stat->nlink < 2) {
+        return is_as_before(stat, before);
+    }
+    return before->kind == FIRN_TREE_SYMLINK
+               ? stat->kind == FIRN_OS_SYMLINK
+               : stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size;
+}
+
+/* Tells of something that somebody else changed too late for the restore to be given up. */
+static void
+keep(struct firn_ws_apply *apply, firn_slice path)
+{
+    apply->swapping->kept++;
+    firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, path,
+                         "kept: it was changed by somebody else during the restore");
 }
 
 /* ---- renames ---- */
@@ -99,6 +157,29 @@ out:
     return rc;
 }
 
+/* Puts a staged file in the place of the old one, unless that is not the old one any more. */
+static int
+replace(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct swapping *swapping = apply->swapping;
+    const char *staged = swapping->staged.name;
+    const char *final = swapping->final.name;
+    struct firn_os_stat stat;
+    int rc = exchange(swapping->dir, staged, final, err);
+    if (rc == FIRN_NOT_FOUND) { /* it is gone: so nothing can be overwritten */
+        return firn_os_rename(swapping->dir, staged, swapping->dir, final,
+                              FIRN_OS_RENAME_NO_REPLACE, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_os_stat(swapping->dir, staged, &stat, err);
+    }
+    if (rc == FIRN_OK && !is_still_as_before(&stat, change->before)) {
+        keep(apply, change->path);
+        rc = exchange(swapping->dir, staged, final, err);
+    }
+    return rc == FIRN_OK ? firn_os_remove_file(swapping->dir, staged, err) : rc;
+}
+
 static int
 put_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
 {
@@ -109,18 +190,17 @@ put_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *chan
         return FIRN_OK;
     }
     FIRN_TRY(open_final(apply, change->path, err));
-    const char *staged = swapping->staged.name;
-    const char *final = swapping->final.name;
     if (changes_type(change)) {
-        return exchange(swapping->dir, staged, final, err);
-    }
-    enum firn_os_rename_mode mode =
-        change->kind == FIRN_WS_DIFF_ADDED ? FIRN_OS_RENAME_NO_REPLACE : FIRN_OS_RENAME_REPLACE;
-    FIRN_TRY(firn_os_rename(swapping->dir, staged, swapping->dir, final, mode, err));
-    if (change->after->hard_link.size > 0) {
-        /* Renaming one name of a file over another name of the same file does nothing: then the staged one is left. */
-        rc = firn_os_remove_file(swapping->dir, staged, err);
-        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+        rc = exchange(swapping->dir, swapping->staged.name, swapping->final.name, err);
+    } else if (change->kind == FIRN_WS_DIFF_CHANGED) {
+        rc = replace(apply, change, err);
+    } else {
+        rc = firn_os_rename(swapping->dir, swapping->staged.name, swapping->dir,
+                            swapping->final.name, FIRN_OS_RENAME_NO_REPLACE, err);
+        if (rc == FIRN_EXISTS && change->after->kind != FIRN_TREE_DIR) {
+            keep(apply, change->path);
+            rc = firn_os_remove_file(swapping->dir, swapping->staged.name, err);
+        }
     }
 out:
     return rc;
@@ -173,8 +253,8 @@ out:
 
 /* ---- deletions ---- */
 
-/* Opens the directory in which a thing to be removed stands now: its own, or, inside a directory that became something
- * else, below that one's temporary name. */
+/* Opens the directory in which a thing to be removed stands now: its own, or, inside a directory
+ * that became something else, below that one's temporary name. */
 static int
 open_removed(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
 {
@@ -215,6 +295,19 @@ out:
 }
 
 static int
+remove_file(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct swapping *swapping = apply->swapping;
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(swapping->dir, swapping->final.name, &stat, err);
+    if (rc == FIRN_OK && !is_still_as_before(&stat, change->before)) {
+        keep(apply, change->path);
+        return FIRN_OK;
+    }
+    return rc == FIRN_OK ? firn_os_remove_file(swapping->dir, swapping->final.name, err) : rc;
+}
+
+static int
 remove_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
     struct firn_ws_apply *apply = ctx;
@@ -233,7 +326,7 @@ remove_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
         }
         return remember_removed_dir(apply, change->path, err);
     }
-    FIRN_TRY(firn_os_remove_file(apply->swapping->dir, apply->swapping->final.name, err));
+    FIRN_TRY(remove_file(apply, change, err));
 out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -312,6 +405,13 @@ firn_ws_apply_swap(struct firn_ws_apply *apply, firn_error *err)
     FIRN_TRY(remove_dirs(apply, err));
     for (const struct firn_ws_apply_dir *dir = apply->dirs; dir != NULL; dir = dir->next) {
         FIRN_TRY(finish_dir(apply, dir, err));
+    }
+    if (swapping->kept > 0) {
+        rc =
+            firn_error_set(err, FIRN_CONFLICT,
+                           "%llu things were changed by somebody else during the restore and kept; "
+                           "all else was restored: run it again",
+                           (unsigned long long)swapping->kept);
     }
 out:
     firn_os_dir_close(swapping->dir);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_apply_verify.c: the pass that reads and verifies every object that will be needed, so that damage is found
- * before the first byte of the tree changes. Nothing is kept: what is written later is verified again on its way.
+ * workspace/ws_apply_verify.c: the pass that reads and verifies every object that will be needed,
+ * so that damage is found before the first byte of the tree changes. Nothing is kept: what is
+ * written later is verified again on its way.
  */
 #include "workspace/ws_apply_internal.h"
 

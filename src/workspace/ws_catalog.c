@@ -2,13 +2,15 @@
  *
  * workspace/ws_catalog.c: the catalog over the system keyspaces of a store.
  *
- * A checkpoint exists from the instant its commit is durable, or not at all (I1): the record, the counters and the list
- * of records that are in no pack change in that one commit. Orders and numbers come from counters in the workspace's
- * entry, which only grow, so a deleted checkpoint's number is never given again (I2).
+ * A checkpoint exists from the instant its commit is durable, or not at all (I1): the record, the
+ * counters and the list of records that are in no pack change in that one commit. Orders and
+ * numbers come from counters in the workspace's entry, which only grow, so a deleted checkpoint's
+ * number is never given again (I2).
  *
- * Records are also objects of packs, so that packs alone can tell the history. A record cannot stand in the pack of its
- * own save: that pack is sealed before the save is committed, and a crash between the two must not leave a checkpoint
- * that nobody was promised. It joins the next pack; until then its key stands in "firn.unpacked".
+ * Records are also objects of packs, so that packs alone can tell the history. A record cannot
+ * stand in the pack of its own save: that pack is sealed before the save is committed, and a crash
+ * between the two must not leave a checkpoint that nobody was promised. It joins the next pack;
+ * until then its key stands in "firn.unpacked".
  */
 #include "workspace/ws_catalog.h"
 

@@ -2,10 +2,11 @@
  *
  * workspace/ws_catalog.h: which workspaces and checkpoints a store holds (docs/formats/catalog.md).
  *
- *   "firn.workspaces":   be32 workspace (from 1)             → u8 format (1) | sized real path | varint device | varint inode
- *                                                              | varint next order | varint next number
- *   "firn.checkpoints":  be32 workspace | be64 order         → record (ws_record.h)
- *   "firn.unpacked":     be32 workspace | be64 order         → empty: the record stands in no pack yet
+ *   "firn.workspaces":   be32 workspace (from 1)   → u8 format (1) | sized real path | varint device
+ *                                                    | varint inode | varint next order
+ *                                                    | varint next number
+ *   "firn.checkpoints":  be32 workspace | be64 order → record (ws_record.h)
+ *   "firn.unpacked":     be32 workspace | be64 order → empty: the record is in no pack yet
  */
 #ifndef FIRN_WORKSPACE_WS_CATALOG_H
 #define FIRN_WORKSPACE_WS_CATALOG_H
@@ -41,15 +42,16 @@ FIRN_MUST_CHECK int firn_ws_catalog_add(struct firn_ws_catalog *catalog, firn_sl
                                         struct firn_ws_catalog_workspace *workspace,
                                         firn_error *err);
 
-/* Every checkpoint of one workspace (0: of all), newest first; another return of visit than FIRN_OK ends the walk and
- * is returned. The record is borrowed until visit returns. */
+/* Every checkpoint of one workspace (0: of all), newest first; another return of visit than
+ * FIRN_OK ends the walk and is returned. The record is borrowed until visit returns. */
 FIRN_MUST_CHECK int firn_ws_catalog_list(struct firn_ws_catalog *catalog, uint32_t workspace,
                                          int (*visit)(void *ctx, firn_slice bytes,
                                                       const struct firn_ws_record *record,
                                                       firn_error *err),
                                          void *ctx, firn_error *err);
 
-/* The record of a reference (ws_reference.c): its bytes replace the contents of out, the record borrows from them. */
+/* The record of a reference (ws_reference.c): its bytes replace the contents of out, the record
+ * borrows from them. */
 FIRN_MUST_CHECK int firn_ws_catalog_resolve(struct firn_ws_catalog *catalog, uint32_t workspace,
                                             const char *reference, struct firn_buf *out,
                                             struct firn_ws_record *record, firn_error *err);
@@ -63,8 +65,9 @@ FIRN_MUST_CHECK int firn_ws_catalog_unpacked(struct firn_ws_catalog *catalog,
                                              int (*visit)(void *ctx, firn_slice bytes,
                                                           firn_error *err),
                                              void *ctx, firn_error *err);
-/* One commit with full durability: enters the record (its order and number given by the caller from *workspace, whose
- * next ones are advanced) and, if records_were_packed, forgets which records stood in no pack. */
+/* One commit with full durability: enters the record (its order and number given by the caller
+ * from *workspace, whose next ones are advanced) and, if records_were_packed, forgets which
+ * records stood in no pack. */
 FIRN_MUST_CHECK int firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice real_path,
                                            struct firn_ws_catalog_workspace *workspace,
                                            const struct firn_ws_record *record,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_catalog_resolve.c: from what a user types to one checkpoint. The only resolver: every command uses it.
+ * workspace/ws_catalog_resolve.c: from what a user types to one checkpoint. The only resolver:
+ * every command uses it.
  *
- * A reference is a number, a prefix of at least four letters of an id (letters k to z, any case, which no number can
- * be), or "latest". Anything else is FIRN_INVALID, even where only one checkpoint exists: a typing mistake must not
- * restore something. An ambiguous prefix names candidates with enough letters to tell them apart.
+ * A reference is a number, a prefix of at least four letters of an id (letters k to z, any case,
+ * which no number can be), or "latest". Anything else is FIRN_INVALID, even where only one
+ * checkpoint exists: a typing mistake must not restore something. An ambiguous prefix names
+ * candidates with enough letters to tell them apart.
  */
 #include "base/check.h"
 #include "base/mem.h"

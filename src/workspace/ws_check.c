@@ -3,13 +3,15 @@
  * workspace/ws_check.c: is everything there, and is it what it was?
  *
  *   store        every byte of the store's own files is read and verified (db.h)
- *   packs        each file of the list is there and opens; with read_data every byte of it is verified;
+ *   packs        each file of the list is there and opens; with read_data all of it is verified;
  *                the list has lost none
- *   checkpoints  every object that a checkpoint needs is in the index, in a pack that is there, and undamaged
+ *   checkpoints  every object that a checkpoint needs is in the index, in a pack that is there,
+ *                and undamaged
  *
- * Neighbouring checkpoints share nearly everything, so the first pass walks only what each has different from the one
- * before it. If that finds anything missing or damaged, a second pass walks every checkpoint whole and names each path
- * of each checkpoint that is lost. Damage is told by notices; looking goes on behind it.
+ * Neighbouring checkpoints share nearly everything, so the first pass walks only what each has
+ * different from the one before it. If that finds anything missing or damaged, a second pass walks
+ * every checkpoint whole and names each path of each checkpoint that is lost. Damage is told by
+ * notices; looking goes on behind it.
  */
 #include <stdio.h>
 
@@ -180,7 +182,8 @@ tell_lost(struct checking *checking, firn_slice path, const char *why)
     tell(checking, path, text);
 }
 
-/* Whether an object is in the index, its pack is there, and no damage was found in it; else *out_why says it. */
+/* Whether an object is in the index, its pack is there, and no damage was found in it; else
+ * *out_why says it. */
 static int
 look_for(struct checking *checking, const firn_hash *hash, const char **out_why, firn_error *err)
 {

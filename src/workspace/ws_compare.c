@@ -2,9 +2,9 @@
  *
  * workspace/ws_compare.c: scanning the disk to compare it with a checkpoint.
  *
- * The scan applies the rules that the checkpoint was saved under, so that what it covers is compared. Directory objects
- * of the disk are kept in memory; those that are equal to stored ones need not be, but the memory is small and the
- * code is one path for all.
+ * The scan applies the rules that the checkpoint was saved under, so that what it covers is
+ * compared. Directory objects of the disk are kept in memory; those that are equal to stored ones
+ * need not be, but the memory is small and the code is one path for all.
  */
 #include "workspace/ws_compare.h"
 

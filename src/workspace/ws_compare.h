@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_compare.h: a checkpoint and the disk of now as the two sides of a difference, without storing anything.
+ * workspace/ws_compare.h: a checkpoint and the disk of now as the two sides of a difference,
+ * without storing anything.
  */
 #ifndef FIRN_WORKSPACE_WS_COMPARE_H
 #define FIRN_WORKSPACE_WS_COMPARE_H
@@ -17,7 +18,8 @@ struct firn_ws_compare {
     struct firn_ws_diff_side disk_side;
 };
 
-/* Scans the disk. *out must stay where it is and is to be deinited, also after a failure. record is borrowed. */
+/* Scans the disk. *out must stay where it is and is to be deinited, also after a failure. record
+ * is borrowed. */
 FIRN_MUST_CHECK int firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws,
                                          struct firn_ws_opened *opened,
                                          const struct firn_ws_record *record, unsigned threads,

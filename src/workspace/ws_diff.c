@@ -2,13 +2,14 @@
  *
  * workspace/ws_diff.c: a merge of two sorted trees.
  *
- * Two iterators walk the entries of a directory on both sides in step; a name on one side only is added or removed, a
- * name on both is compared. Below a directory the walk goes on only where the objects' hashes differ (or where every
- * entry is asked for). Nothing is collected: memory is two iterators a level.
+ * Two iterators walk the entries of a directory on both sides in step; a name on one side only is
+ * added or removed, a name on both is compared. Below a directory the walk goes on only where the
+ * objects' hashes differ (or where every entry is asked for). Nothing is collected: memory is two
+ * iterators a level.
  *
- * The walk keeps its own stack on the heap, because the depth is the data's to choose; it is bounded by
- * FIRN_TREE_DEPTH_MAX (I1). An entry handed to visit is borrowed from an iterator that does not move before visit has
- * returned (I2).
+ * The walk keeps its own stack on the heap, because the depth is the data's to choose; it is
+ * bounded by FIRN_TREE_DEPTH_MAX (I1). An entry handed to visit is borrowed from an iterator that
+ * does not move before visit has returned (I2).
  */
 #include "workspace/ws_diff.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_diff.h: what differs between two trees, in one walk over both that visits only directories whose objects
- * differ. The same two trees always give the same sequence of changes.
+ * workspace/ws_diff.h: what differs between two trees, in one walk over both that visits only
+ * directories whose objects differ. The same two trees always give the same sequence of changes.
  */
 #ifndef FIRN_WORKSPACE_WS_DIFF_H
 #define FIRN_WORKSPACE_WS_DIFF_H
@@ -28,7 +28,7 @@ enum firn_ws_diff_kind {
     FIRN_WS_DIFF_ADDED = 1,
     FIRN_WS_DIFF_REMOVED,
     FIRN_WS_DIFF_CHANGED, /* `what` is not 0 */
-    FIRN_WS_DIFF_SAME /* only where asked for; also for directories that are alike but for what is in them */
+    FIRN_WS_DIFF_SAME     /* where asked for, and directories that differ only in what they hold */
 };
 
 struct firn_ws_diff_change {
@@ -50,10 +50,11 @@ struct firn_ws_diff_options {
     bool with_same;                /* every entry, also in directories whose objects are equal */
 };
 
-/* Calls visit for each change: names in byte order, a directory before what is in it (removed ones too). Where a type
- * changes, CHANGED comes first and then the entries of the directory that came or went. Directories on both sides whose
- * objects differ are always visited (SAME if their own metadata is equal). The root is visited like any directory,
- * unless a filter leaves it out. Everything is borrowed until visit returns; another return than FIRN_OK ends the walk. */
+/* Calls visit for each change: names in byte order, a directory before what is in it (removed
+ * ones too). Where a type changes, CHANGED comes first and then the entries of the directory
+ * that came or went. Directories on both sides whose objects differ are always visited (SAME if
+ * their own metadata is equal). The root is visited like any directory, unless a filter leaves
+ * it out. Everything is borrowed until visit returns; another return than FIRN_OK ends the walk. */
 FIRN_MUST_CHECK int
 firn_ws_diff(const struct firn_ws_diff_side *before, const struct firn_ws_diff_side *after,
              const struct firn_ws_diff_options *options,

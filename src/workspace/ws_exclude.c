@@ -3,15 +3,15 @@
  * workspace/ws_exclude.c: the default exclusions, as one table.
  *
  * Three kinds of things are left out, at any depth:
- * - what version control keeps for itself. `.git` is a directory in a repository and a file in its submodules and
- *   worktrees; neither belongs into a checkpoint, since restoring either would rewrite what git believes. So these
- *   names count whatever the entry is;
+ * - what version control keeps for itself. `.git` is a directory in a repository and a file in its
+ *   submodules and worktrees; neither belongs into a checkpoint, since restoring either would
+ *   rewrite what git believes. So these names count whatever the entry is;
  * - directories of dependencies, which a package manager brings back from its lock file;
- * - build output. `target` is an ordinary word, so a directory of that name is left out only where it is known to be
- *   build output: beside a Cargo.toml, or with a CACHEDIR.TAG in it (the convention of bford.info/cachedir by which
- *   tools mark what they can make again). The tag counts by its name alone.
- * The last two are kept with include_deps. A link or a file that bears one of their names is always kept: it is small,
- * and somebody made it on purpose.
+ * - build output. `target` is an ordinary word, so a directory of that name is left out only where
+ *   it is known to be build output: beside a Cargo.toml, or with a CACHEDIR.TAG in it (the
+ *   convention of bford.info/cachedir by which tools mark what they can make again). The tag counts
+ *   by its name alone. The last two are kept with include_deps. A link or a file that bears one of
+ *   their names is always kept: it is small, and somebody made it on purpose.
  *
  * Names are compared byte for byte and whole: `targeting.c`, `my.git` and `.GIT` are kept.
  */

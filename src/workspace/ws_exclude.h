@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_exclude.h: which entries of a workspace are left out of its checkpoints unless a rule of the user's says
- * otherwise. Pure functions over names: any thread, no failure.
+ * workspace/ws_exclude.h: which entries of a workspace are left out of its checkpoints unless a
+ * rule of the user's says otherwise. Pure functions over names: any thread, no failure.
  *
- * The root of a workspace is never asked about: whoever names a directory `target` as his workspace means it.
+ * The root of a workspace is never asked about: whoever names a directory `target` as his workspace
+ * means it.
  */
 #ifndef FIRN_WORKSPACE_WS_EXCLUDE_H
 #define FIRN_WORKSPACE_WS_EXCLUDE_H

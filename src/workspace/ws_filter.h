@@ -18,8 +18,8 @@ struct firn_ws_filter {
     size_t count;
 };
 
-/* Checks and cleans paths (trailing slashes go); a path of "" selects everything. FIRN_INVALID names a bad one. The
- * bytes stay borrowed from the caller. */
+/* Checks and cleans paths (trailing slashes go); a path of "" selects everything. FIRN_INVALID
+ * names a bad one. The bytes stay borrowed from the caller. */
 FIRN_MUST_CHECK int firn_ws_filter_init(struct firn_ws_filter *filter, const firn_slice *paths,
                                         size_t count, firn_error *err);
 void firn_ws_filter_deinit(struct firn_ws_filter *filter);

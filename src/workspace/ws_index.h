@@ -2,8 +2,9 @@
  *
  * workspace/ws_index.h: the bytes of the object index and the pack list (docs/formats/catalog.md).
  *
- *   "firn.objects":  32 bytes hash           → varint pack | varint frame | varint offset | varint size | u8 kind
- *   "firn.packs":    be32 number (from 1)    → 16 bytes identity | le64 file size | le64 object count
+ *   "firn.objects":  32 bytes hash        → varint pack | varint frame | varint offset | varint size
+ *                                        | u8 kind
+ *   "firn.packs":    be32 number (from 1) → 16 bytes identity | le64 file size | le64 object count
  */
 #ifndef FIRN_WORKSPACE_WS_INDEX_H
 #define FIRN_WORKSPACE_WS_INDEX_H

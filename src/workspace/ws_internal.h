@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_internal.h: what the operations on a workspace share: the handle, and a store opened for one operation.
+ * workspace/ws_internal.h: what the operations on a workspace share: the handle, and a store opened
+ * for one operation.
  */
 #ifndef FIRN_WORKSPACE_WS_INTERNAL_H
 #define FIRN_WORKSPACE_WS_INTERNAL_H
@@ -41,8 +42,8 @@ enum firn_ws_open_mode {
 /* Opens the root, the store, its objects and catalog. Writing sweeps what a crash left. */
 FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode,
                                         struct firn_ws_opened *out, firn_error *err);
-/* Closes what is open. After an error (failed) of a writing operation the store is opened once more, which recovers it,
- * and swept, so that a failed save gives its space back. */
+/* Closes what is open. After an error (failed) of a writing operation the store is opened once
+ * more, which recovers it, and swept, so that a failed save gives its space back. */
 FIRN_MUST_CHECK int firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened,
                                          bool failed, firn_error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_list.c: the checkpoints of a workspace, newest first. Reads the catalog and nothing else.
+ * workspace/ws_list.c: the checkpoints of a workspace, newest first. Reads the catalog and nothing
+ * else.
  */
 #include "workspace/ws_internal.h"
 

@@ -2,16 +2,19 @@
  *
  * workspace/ws_objects.c: finding and reading the objects of a store.
  *
- * An object is found by one look-up in the index, which gives a pack's number and a place in it, and read through that
- * pack's file, which verifies it against its name. A wrong index entry can therefore make an object unreadable (and a
- * rebuild of the index mends that), but never give wrong bytes (I1).
+ * An object is found by one look-up in the index, which gives a pack's number and a place in it,
+ * and read through that pack's file, which verifies it against its name. A wrong index entry can
+ * therefore make an object unreadable (and a rebuild of the index mends that), but never give wrong
+ * bytes (I1).
  *
- * Files are opened when they are first needed and at most OPEN_MAX of them are kept open; a reader holds a use count
- * while it is inside a pack, and only unused files are closed (I2). The mutex guards the table, not the I/O: a file is
- * opened outside it, and if two threads open the same one, the second closes its own.
+ * Files are opened when they are first needed and at most OPEN_MAX of them are kept open; a reader
+ * holds a use count while it is inside a pack, and only unused files are closed (I2). The mutex
+ * guards the table, not the I/O: a file is opened outside it, and if two threads open the same one,
+ * the second closes its own.
  *
- * At open every pack of the list is looked at by stat. What is missing or has another size is remembered as absent:
- * reading from it is FIRN_CORRUPT, and to a save its objects do not exist, so that they are stored again.
+ * At open every pack of the list is looked at by stat. What is missing or has another size is
+ * remembered as absent: reading from it is FIRN_CORRUPT, and to a save its objects do not exist, so
+ * that they are stored again.
  */
 #include "workspace/ws_objects.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_objects.h: the objects of all packs of a store, found through the object index (the system keyspace
- * "firn.objects"), and the session that adds a new pack.
+ * workspace/ws_objects.h: the objects of all packs of a store, found through the object index (the
+ * system keyspace "firn.objects"), and the session that adds a new pack.
  *
- * Packs are files packs/<number>.pack of the store's directory; "firn.packs" holds each one's identity and size.
+ * Packs are files packs/<number>.pack of the store's directory; "firn.packs" holds each one's
+ * identity and size.
  */
 #ifndef FIRN_WORKSPACE_WS_OBJECTS_H
 #define FIRN_WORKSPACE_WS_OBJECTS_H
@@ -34,21 +35,24 @@ FIRN_MUST_CHECK int firn_ws_objects_find(struct firn_ws_objects *objects, const 
 FIRN_MUST_CHECK int firn_ws_objects_contains(struct firn_ws_objects *objects, const firn_hash *hash,
                                              bool *out, firn_error *err);
 
-/* The stored bytes of an object that is not cut into pieces (a tree, a small blob), borrowed from scratch until its
- * next use. A missing object is FIRN_CORRUPT here: whoever asks holds a reference to it. */
+/* The stored bytes of an object that is not cut into pieces (a tree, a small blob), borrowed
+ * from scratch until its next use. A missing object is FIRN_CORRUPT here: whoever asks holds a
+ * reference to it. */
 FIRN_MUST_CHECK int firn_ws_objects_read(struct firn_ws_objects *objects,
                                          struct firn_packfile_scratch *scratch,
                                          const firn_hash *hash, firn_slice *out, firn_error *err);
 
-/* A file's content in order: data, or (data.data == NULL) a hole of data.size zero bytes. Every piece is verified before
- * sink sees it, the whole after the last. FIRN_CORRUPT too if it is not `size` bytes long. sink may be NULL: verify. */
+/* A file's content in order: data, or (data.data == NULL) a hole of data.size zero bytes. Every
+ * piece is verified before sink sees it, the whole after the last. FIRN_CORRUPT too if it is not
+ * `size` bytes long. sink may be NULL: verify. */
 FIRN_MUST_CHECK int
 firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
                        const firn_hash *hash, uint64_t size,
                        int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                        void *ctx, firn_error *err);
 
-/* Calls visit for each piece of an object that is cut into pieces, and not at all for one that is whole. */
+/* Calls visit for each piece of an object that is cut into pieces, and not at all for one that
+ * is whole. */
 FIRN_MUST_CHECK int
 firn_ws_objects_pieces(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
                        const firn_hash *hash,
@@ -89,15 +93,17 @@ FIRN_MUST_CHECK int firn_ws_session_lane_add(struct firn_ws_session_lane *lane,
                                              firn_slice content, bool *out_is_new, firn_error *err);
 /* Objects added so far that were new. Any thread. */
 uint64_t firn_ws_session_object_count(const struct firn_ws_session *session);
-/* After all lanes are closed: seals the pack (durable), enters it and its objects into the index (not synced yet: a
- * later commit with full durability covers it). *out_added_bytes is the pack's size, 0 without a pack. */
+/* After all lanes are closed: seals the pack (durable), enters it and its objects into the index
+ * (not synced yet: a later commit with full durability covers it). *out_added_bytes is the
+ * pack's size, 0 without a pack. */
 FIRN_MUST_CHECK int firn_ws_session_commit(struct firn_ws_session *session,
                                            uint64_t *out_added_bytes, firn_error *err);
 /* Drops what was not committed. NULL is fine. */
 void firn_ws_session_end(struct firn_ws_session *session);
 
-/* Removes temporary files and the pack that the list does not name: what a crash or a failed save left. Writable db.
- * FIRN_CORRUPT, with nothing removed, where there are packs that no crash can have left. */
+/* Removes temporary files and the pack that the list does not name: what a crash or a failed
+ * save left. Writable db. FIRN_CORRUPT, with nothing removed, where there are packs that no
+ * crash can have left. */
 FIRN_MUST_CHECK int firn_ws_objects_sweep(struct firn_ws_objects *objects, firn_error *err);
 /* Only looks whether there are such. */
 FIRN_MUST_CHECK int firn_ws_objects_sweep_check(struct firn_ws_objects *objects, firn_error *err);

@@ -2,14 +2,15 @@
  *
  * workspace/ws_objects_sweep.c: removing what a crash or a failed save left in the folder of packs.
  *
- * A file there is either named by the pack list or nobody's: a temporary file, or a pack that was sealed when the
- * power went, before the list learned of it. Nobody's files are removed by the next operation that writes, which
- * holds the store's lock, so no save can be in the middle of making one (I1). Files whose names are not of firn's
- * making are left alone.
+ * A file there is either named by the pack list or nobody's: a temporary file, or a pack that was
+ * sealed when the power went, before the list learned of it. Nobody's files are removed by the next
+ * operation that writes, which holds the store's lock, so no save can be in the middle of making
+ * one (I1). Files whose names are not of firn's making are left alone.
  *
- * Every writer sweeps before it makes its one pack, so a crash leaves at most one, with the number behind the last
- * of the list (I2). Any other pack that the list does not have was once in it: the log is damaged, or was cut short
- * from outside. That pack may hold the only copy of something, so nothing is removed then, and nothing written.
+ * Every writer sweeps before it makes its one pack, so a crash leaves at most one, with the number
+ * behind the last of the list (I2). Any other pack that the list does not have was once in it: the
+ * log is damaged, or was cut short from outside. That pack may hold the only copy of something, so
+ * nothing is removed then, and nothing written.
  */
 #include "base/mem.h"
 #include "workspace/ws_objects_internal.h"

@@ -2,10 +2,11 @@
  *
  * workspace/ws_place.c: where the store of a workspace lies.
  *
- * Without a store named, it is $XDG_DATA_HOME/firn/<name>-<16 hex digits>, or $HOME/.local/share/firn/…: outside the tree,
- * so that whatever wrecks the tree does not take the history along. The digits are the beginning of the BLAKE3 of the
- * real path, so that equal names of different places do not meet; the name is there for people who look into the
- * folder, and bytes that would be awkward in it become '_'.
+ * Without a store named, it is $XDG_DATA_HOME/firn/<name>-<16 hex digits>, or
+ * $HOME/.local/share/firn/…: outside the tree, so that whatever wrecks the tree does not take the
+ * history along. The digits are the beginning of the BLAKE3 of the real path, so that equal names
+ * of different places do not meet; the name is there for people who look into the folder, and bytes
+ * that would be awkward in it become '_'.
  */
 #include <stdio.h>
 

@@ -2,9 +2,9 @@
  *
  * workspace/ws_record.c: encoding and decoding of checkpoint records.
  *
- * A record is complete in itself: with it and the objects it names, a checkpoint can be listed and restored without any
- * other record. Its identity is 128 random bits, written in the sixteen letters k to z so that no id can be mistaken
- * for a number.
+ * A record is complete in itself: with it and the objects it names, a checkpoint can be listed and
+ * restored without any other record. Its identity is 128 random bits, written in the sixteen
+ * letters k to z so that no id can be mistaken for a number.
  */
 #include "workspace/ws_record.h"
 

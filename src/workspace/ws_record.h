@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_record.h: the record of one checkpoint of a workspace (docs/formats/catalog.md). The same bytes stand in
- * the catalog and, as an object, in a later pack, from which a lost catalog can be built again.
+ * workspace/ws_record.h: the record of one checkpoint of a workspace (docs/formats/catalog.md). The
+ * same bytes stand in the catalog and, as an object, in a later pack, from which a lost catalog can
+ * be built again.
  *
- *   record := u8 format (1) | 16 id | 16 parent id (zeros: none) | u8 kind (0 normal, 1 safety) | u8 flags (1 include_deps)
- *           | varint order | varint number | le64 created_ns | sized workspace path | sized message
- *           | varint mode | varint uid | varint gid | le64 mtime_ns | 32 root hash | sized root xattrs
- *           | varint files | directories | bytes | new objects | added bytes | excluded | skipped
- *           | varint 0 (end; a tag of a later version is refused)
+ *   record := u8 format (1) | 16 id | 16 parent id (zeros: none) | u8 kind (0 normal, 1 safety) |
+ *   u8 flags (1 include_deps) | varint order | varint number | le64 created_ns | sized workspace
+ *   path | sized message | varint mode | varint uid | varint gid | le64 mtime_ns | 32 root hash |
+ *   sized root xattrs | varint files | directories | bytes | new objects | added bytes | excluded |
+ *   skipped | varint 0 (end; a tag of a later version is refused)
  */
 #ifndef FIRN_WORKSPACE_WS_RECORD_H
 #define FIRN_WORKSPACE_WS_RECORD_H

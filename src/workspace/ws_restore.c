@@ -2,16 +2,16 @@
  *
  * workspace/ws_restore.c: bringing a workspace, or another directory, to the state of a checkpoint.
  *
- * In place: the present state is scanned into the store, as a save would, which gives both the safety checkpoint and
- * the tree to compare with. Then plan and verify (ws_apply.c) look at everything that will be needed, and only if they
- * pass is the safety checkpoint committed and the tree changed. A restore that would change nothing takes no
- * safety checkpoint.
+ * In place: the present state is scanned into the store, as a save would, which gives both the
+ * safety checkpoint and the tree to compare with. Then plan and verify (ws_apply.c) look at
+ * everything that will be needed, and only if they pass is the safety checkpoint committed and the
+ * tree changed. A restore that would change nothing takes no safety checkpoint.
  *
- * A dry run compares in memory and stores nothing. Into another directory, which must be empty or missing, nothing can
- * be lost, so there is nothing to save first.
+ * A dry run compares in memory and stores nothing. Into another directory, which must be empty or
+ * missing, nothing can be lost, so there is nothing to save first.
  *
- * Undo is a restore of the newest safety checkpoint. It takes one itself, so that undoing it again brings back what it
- * took away.
+ * Undo is a restore of the newest safety checkpoint. It takes one itself, so that undoing it again
+ * brings back what it took away.
  */
 #include <stdio.h>
 
@@ -289,7 +289,8 @@ restore(struct firn_ws *ws, const char *reference, const firn_restore_options *o
         return rc;
     }
     rc = run(&restoring, reference, err);
-    /* What was restored is durable: a store that cannot be closed properly is recovered by the next open. */
+    /* What was restored is durable: a store that cannot be closed properly is recovered by the
+     * next open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &restoring.opened, rc != FIRN_OK, NULL));
     return rc;
 }

@@ -2,16 +2,20 @@
  *
  * workspace/ws_save.c: saving the present state of a workspace as a checkpoint.
  *
- *   scan     every file is read and hashed; what the store does not have goes into a new pack     (ws_scan*.c)
- *   seal     the pack and its directory are durable, the index learns of it                       (ws_session.c)
- *   commit   one commit with full durability names the tree: from here on the checkpoint exists   (ws_catalog.c)
+ *   scan     every file is read and hashed; what the store does not have goes into a new pack
+ *            (ws_scan*.c)
+ *   seal     the pack and its directory are durable, the index learns of it (ws_session.c)
+ *   commit   one commit with full durability names the tree: from here on the checkpoint exists
+ *            (ws_catalog.c)
  *   compare  with the checkpoint before, for what the caller is told
  *
- * The two halves, tree and record, are functions of their own, because a restore takes its safety checkpoint in the same
- * way but looks at the tree before it decides whether a record is worth making.
+ * The two halves, tree and record, are functions of their own, because a restore takes its safety
+ * checkpoint in the same way but looks at the tree before it decides whether a record is worth
+ * making.
  *
- * A failure before the commit leaves no checkpoint; what was written is removed (ws.c). The comparison comes after the
- * commit and cannot fail the save: if an old tree is damaged, that is reported by a notice.
+ * A failure before the commit leaves no checkpoint; what was written is removed (ws.c). The
+ * comparison comes after the commit and cannot fail the save: if an old tree is damaged, that is
+ * reported by a notice.
  */
 #include "base/check.h"
 #include "codec/blake3_hash.h"
@@ -61,7 +65,8 @@ pack_record(void *ctx, firn_slice bytes, firn_error *err)
     return firn_ws_session_lane_add(ctx, FIRN_PACKFILE_RECORD, &hash, bytes, &is_new, err);
 }
 
-/* Records of earlier checkpoints that stand in no pack yet join this one, if there is going to be one. */
+/* Records of earlier checkpoints that stand in no pack yet join this one, if there is going to
+ * be one. */
 static int
 pack_records(struct firn_ws_opened *opened, struct firn_ws_session *session, bool *out_packed,
              firn_error *err)
@@ -207,7 +212,8 @@ tell_damage(const firn_callbacks *callbacks, const firn_error *err)
     }
 }
 
-/* Keeps the message in ws->result, where there is room for it, so that the public result may borrow it. */
+/* Keeps the message in ws->result, where there is room for it, so that the public result may
+ * borrow it. */
 static void
 keep_message(struct firn_ws *ws, firn_slice message, firn_checkpoint *checkpoint)
 {
@@ -276,7 +282,8 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
         return rc;
     }
     rc = save_opened(ws, &opened, &request, out, err);
-    /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next open. */
+    /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next
+     * open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
     return rc;
 }

@@ -2,27 +2,32 @@
  *
  * workspace/ws_scan.c: the workers of a scan, and what each takes up next.
  *
- * A stack holds the directories in which something is left to take up: segments of entries, then subdirectories to visit.
- * A worker takes the next thing from the directory on top, which is the one found last: the walk goes depth first, so
- * the stack is no deeper than the tree, few directories are open at once, and what lies together is read together and
- * compressed together. A directory leaves the stack with its last thing, before that is worked on.
+ * A stack holds the directories in which something is left to take up: segments of entries, then
+ * subdirectories to visit. A worker takes the next thing from the directory on top, which is the
+ * one found last: the walk goes depth first, so the stack is no deeper than the tree, few
+ * directories are open at once, and what lies together is read together and compressed together. A
+ * directory leaves the stack with its last thing, before that is worked on.
  *
- * With an empty stack a worker helps with pieces of a large file (ws_scan_window.c), or waits: those who still work may
- * find more. When nobody works any more the walk is over, every name of every inode is known, and the directories that
- * waited for that (ws_scan_links.c) are put on the stack to be built. When nobody works after that, all is done.
+ * With an empty stack a worker helps with pieces of a large file (ws_scan_window.c), or waits:
+ * those who still work may find more. When nobody works any more the walk is over, every name of
+ * every inode is known, and the directories that waited for that (ws_scan_links.c) are put on the
+ * stack to be built. When nobody works after that, all is done.
  *
- * The calling thread is the first worker; the others are jobs. None waits for a job that has not begun (I1), so in
- * simulation, where jobs run when somebody waits, the first worker does everything and the others find it done. That
- * asks of a sink, in simulation, not to wait for another lane.
+ * The calling thread is the first worker; the others are jobs. None waits for a job that has not
+ * begun (I1), so in simulation, where jobs run when somebody waits, the first worker does
+ * everything and the others find it done. That asks of a sink, in simulation, not to wait for
+ * another lane.
  *
- * A worker opens its lane of the sink with the first object it adds, and closes it when all work is done: the lanes'
- * last frames are compressed side by side.
+ * A worker opens its lane of the sink with the first object it adds, and closes it when all work is
+ * done: the lanes' last frames are compressed side by side.
  *
- * Memory: a node for each directory between the root and those in work, what is known of their subdirectories and their
- * encoded entries; for each worker one file of at most 8 MiB; a window of at most 16 MiB. It grows with the widest
- * directory (about 110 bytes an entry, see ws_scan_node.c) and with hard links (150 bytes a name), not with the tree.
+ * Memory: a node for each directory between the root and those in work, what is known of their
+ * subdirectories and their encoded entries; for each worker one file of at most 8 MiB; a window of
+ * at most 16 MiB. It grows with the widest directory (about 110 bytes an entry, see ws_scan_node.c)
+ * and with hard links (150 bytes a name), not with the tree.
  *
- * One mutex guards what workers share. It is taken a few times a directory, never for a file without other names.
+ * One mutex guards what workers share. It is taken a few times a directory, never for a file
+ * without other names.
  */
 #include "workspace/ws_scan.h"
 
@@ -92,7 +97,8 @@ release_linked_locked(struct firn_ws_scan *scan)
     }
 }
 
-/* The next thing to do; waits while others may still find some. False when there will be nothing more. */
+/* The next thing to do; waits while others may still find some. False when there will be nothing
+ * more. */
 static bool
 claim(struct firn_ws_scan *scan, struct claim *out)
 {
@@ -276,7 +282,8 @@ out:
     return rc;
 }
 
-/* The first worker begins with the root; it counts as active from before the others start, so that they wait for it. */
+/* The first worker begins with the root; it counts as active from before the others start, so
+ * that they wait for it. */
 static void
 run_first_worker(struct firn_ws_scan *scan)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_scan.h: one parallel pass over a directory tree that reads and hashes every file and builds the directory
- * objects bottom-up. What happens to the objects is the sink's: a save puts them into a session, a comparison keeps
- * only the directories in memory.
+ * workspace/ws_scan.h: one parallel pass over a directory tree that reads and hashes every file and
+ * builds the directory objects bottom-up. What happens to the objects is the sink's: a save puts
+ * them into a session, a comparison keeps only the directories in memory.
  */
 #ifndef FIRN_WORKSPACE_WS_SCAN_H
 #define FIRN_WORKSPACE_WS_SCAN_H
@@ -52,24 +52,27 @@ struct firn_ws_scan_result {
     uint64_t skipped;     /* those left out for other reasons, and those that lack attributes */
 };
 
-/* Scans the tree at root; mount points are crossed. What cannot be read, went away, or changed each time it was read is
- * left out, reported by a notice (UNREADABLE, VANISHED, CHANGING) and counted in skipped; so is an entry that is saved
- * without an attribute that could not be read (METADATA). With strict each of these fails the scan with the code of its
- * cause (FIRN_DENIED, FIRN_IO, FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are always
- * left out, reported and counted.
+/* Scans the tree at root; mount points are crossed. What cannot be read, went away, or changed each
+ * time it was read is left out, reported by a notice (UNREADABLE, VANISHED, CHANGING) and counted
+ * in skipped; so is an entry that is saved without an attribute that could not be read (METADATA).
+ * With strict each of these fails the scan with the code of its cause (FIRN_DENIED, FIRN_IO,
+ * FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are always left
+ * out, reported and counted.
  *
- * The result is canonical: independent of threads and of the order in which the system lists. With wants_content, a file
- * that became something else while it was read may leave pieces in the sink that nothing refers to.
+ * The result is canonical: independent of threads and of the order in which the system lists. With
+ * wants_content, a file that became something else while it was read may leave pieces in the sink
+ * that nothing refers to.
  *
- * Callbacks come from any thread, one at a time. In simulation a sink must not wait for another lane. */
+ * Callbacks come from any thread, one at a time. In simulation a sink must not wait for another
+ * lane. */
 FIRN_MUST_CHECK int firn_ws_scan(struct firn_os_dir *root,
                                  const struct firn_ws_scan_options *options,
                                  const struct firn_ws_sink *sink, struct firn_ws_scan_result *out,
                                  firn_error *err);
 void firn_ws_scan_result_deinit(struct firn_ws_scan_result *result);
 
-/* A sink that keeps directory objects in memory and nothing else, and a source that reads them back, then from
- * `fallback` (may be NULL). ws_treesink.c. */
+/* A sink that keeps directory objects in memory and nothing else, and a source that reads them
+ * back, then from `fallback` (may be NULL). ws_treesink.c. */
 struct firn_ws_treesink;
 FIRN_MUST_CHECK int firn_ws_treesink_create(struct firn_os *os, struct firn_ws_treesink **out,
                                             firn_error *err);

@@ -2,13 +2,14 @@
  *
  * workspace/ws_scan_build.c: from the entries of a directory to its object, and up.
  *
- * A directory waits for its segments, for its subdirectories and, where hard links lie in it, for the end of the walk.
- * Whoever brings the last of these builds it: late entries are put where they belong, the object is made and added
- * through the builder's lane, and the hash goes into the record that the parent keeps of it. Then the parent has one
- * thing less to wait for, and may be next: a loop, so that a deep tree needs no deep stack.
+ * A directory waits for its segments, for its subdirectories and, where hard links lie in it, for
+ * the end of the walk. Whoever brings the last of these builds it: late entries are put where they
+ * belong, the object is made and added through the builder's lane, and the hash goes into the
+ * record that the parent keeps of it. Then the parent has one thing less to wait for, and may be
+ * next: a loop, so that a deep tree needs no deep stack.
  *
- * The record of a subdirectory is written by its builder alone, before it reports under the mutex; the parent's builder
- * reads it after the last report (I1). The same holds for parts.
+ * The record of a subdirectory is written by its builder alone, before it reports under the mutex;
+ * the parent's builder reads it after the last report (I1). The same holds for parts.
  */
 #include "base/check.h"
 #include "base/error.h"
@@ -53,7 +54,8 @@ append_late(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a directory entry");
 }
 
-/* All entries of a directory, late ones included; borrowed from the node or from worker->assembly. */
+/* All entries of a directory, late ones included; borrowed from the node or from
+ * worker->assembly. */
 static int
 assemble(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, firn_slice *out,
          firn_error *err)

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_scan_dir.c: one directory: opened, listed, sorted, thinned by the exclusions, and worked through.
+ * workspace/ws_scan_dir.c: one directory: opened, listed, sorted, thinned by the exclusions, and
+ * worked through.
  *
- * A visit opens the directory from the root's handle by its whole path, no link followed on the way: no descriptor is
- * held for anything above, and nobody who swaps a directory for a link can lead the scan out of the workspace. Then it
- * reads all names and makes the directory known: its subdirectories may be visited by any worker from then on, and so
- * may its segments, runs of 256 entries in the order of names. The visitor takes the first segment itself while
- * the handle is open, and for nearly every directory that is all there is. Only a directory of more segments keeps its
- * names (in the node); for the others they stay in the worker's buffer and are gone after the visit.
+ * A visit opens the directory from the root's handle by its whole path, no link followed on the
+ * way: no descriptor is held for anything above, and nobody who swaps a directory for a link can
+ * lead the scan out of the workspace. Then it reads all names and makes the directory known: its
+ * subdirectories may be visited by any worker from then on, and so may its segments, runs of 256
+ * entries in the order of names. The visitor takes the first segment itself while the handle is
+ * open, and for nearly every directory that is all there is. Only a directory of more segments
+ * keeps its names (in the node); for the others they stay in the worker's buffer and are gone after
+ * the visit.
  *
- * Subdirectories are looked at when they are visited, not before: one system call fewer each, and the decision to
- * leave one out (the store itself, a tagged build directory, one that cannot be listed) falls where its contents are
- * known. Mount points are crossed: a workspace is what its paths show.
+ * Subdirectories are looked at when they are visited, not before: one system call fewer each, and
+ * the decision to leave one out (the store itself, a tagged build directory, one that cannot be
+ * listed) falls where its contents are known. Mount points are crossed: a workspace is what its
+ * paths show.
  *
- * What the kernel tells of an entry's kind while listing may be outdated when the entry is opened. Every opening says
- * what it expects, so the worst is an entry that is reported as changing.
+ * What the kernel tells of an entry's kind while listing may be outdated when the entry is opened.
+ * Every opening says what it expects, so the worst is an entry that is reported as changing.
  */
 #include <string.h>
 
@@ -64,7 +68,8 @@ list(struct firn_ws_scan_worker *worker, struct firn_os_dir *dir, firn_error *er
     return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of a directory") : rc;
 }
 
-/* Asks for the kinds of entries of a directory that does not tell them; those that have none are left out. */
+/* Asks for the kinds of entries of a directory that does not tell them; those that have none are
+ * left out. */
 static int
 find_kinds(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
            struct firn_os_dir *dir, firn_error *err)
@@ -417,7 +422,8 @@ reopen(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
     return rc;
 }
 
-/* A directory that is gone, or another, by the time of a later segment: none of the segment's entries is saved. */
+/* A directory that is gone, or another, by the time of a later segment: none of the segment's
+ * entries is saved. */
 static int
 leave_out_segment(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
                   size_t segment, int code, firn_error *err)

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_scan_file.c: one regular file, or one symbolic link, from the file system to an entry.
+ * workspace/ws_scan_file.c: one regular file, or one symbolic link, from the file system to an
+ * entry.
  *
- * The cost of a cold save is mostly here, tens of thousands of times over, so a small file takes six system calls: open,
- * look, read, list attributes, look again, close. Its bytes go through one buffer that the worker keeps.
+ * The cost of a cold save is mostly here, tens of thousands of times over, so a small file takes
+ * six system calls: open, look, read, list attributes, look again, close. Its bytes go through one
+ * buffer that the worker keeps.
  *
- * What is saved must be a state that the file was in. The two looks, before and after reading, tell: if size, times or
- * inode differ, somebody wrote meanwhile, and the file is opened and read anew, three times at most. File times come
- * from a clock that ticks every few milliseconds, so a file that changed just before the first look could change again
- * without showing it (I1): such a file is looked at again a tick later, before it is read. What writes through a
- * mapping without the system noticing cannot be told by anybody; the hash still names exactly the bytes that are saved.
+ * What is saved must be a state that the file was in. The two looks, before and after reading,
+ * tell: if size, times or inode differ, somebody wrote meanwhile, and the file is opened and read
+ * anew, three times at most. File times come from a clock that ticks every few milliseconds, so a
+ * file that changed just before the first look could change again without showing it (I1): such a
+ * file is looked at again a tick later, before it is read. What writes through a mapping without
+ * the system noticing cannot be told by anybody; the hash still names exactly the bytes that are
+ * saved.
  *
- * Content is added when it has been proved stable, but for the pieces of a large file, which are added as they come: if
- * the proof fails they stay in the pack, unused.
+ * Content is added when it has been proved stable, but for the pieces of a large file, which are
+ * added as they come: if the proof fails they stay in the pack, unused.
  *
  * An inode with several names is read once (ws_scan_links.c).
  */

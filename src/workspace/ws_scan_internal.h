@@ -2,10 +2,10 @@
  *
  * workspace/ws_scan_internal.h: what the files of one scan share. Only ws_scan*.c include it.
  *
- * In reading order: ws_scan.c (the workers and what they take up next), ws_scan_dir.c (one directory), ws_scan_file.c
- * (one file), ws_scan_large.c and ws_scan_window.c (a file in pieces, shared by workers), ws_scan_links.c (hard links),
- * ws_scan_node.c (what is remembered of a directory), ws_scan_build.c (its object), ws_scan_listing.c, ws_scan_xattrs.c,
- * ws_scan_report.c.
+ * In reading order: ws_scan.c (the workers and what they take up next), ws_scan_dir.c (one
+ * directory), ws_scan_file.c (one file), ws_scan_large.c and ws_scan_window.c (a file in pieces,
+ * shared by workers), ws_scan_links.c (hard links), ws_scan_node.c (what is remembered of a
+ * directory), ws_scan_build.c (its object), ws_scan_listing.c, ws_scan_xattrs.c, ws_scan_report.c.
  */
 #ifndef FIRN_WORKSPACE_WS_SCAN_INTERNAL_H
 #define FIRN_WORKSPACE_WS_SCAN_INTERNAL_H
@@ -56,7 +56,8 @@ void firn_ws_scan_listing_clear(struct firn_ws_scan_listing *listing);
 /* A name is cut after 65,535 bytes, which is too long for a tree in any case. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_ws_scan_listing_add(struct firn_ws_scan_listing *listing, firn_slice name,
                                              enum firn_os_kind kind);
-/* Puts the items in the order of their names and drops all but one of equal names; then nothing may be added. */
+/* Puts the items in the order of their names and drops all but one of equal names; then nothing
+ * may be added. */
 void firn_ws_scan_listing_sort(struct firn_ws_scan_listing *listing);
 
 /* ---- ws_scan_node.c: what is remembered of a directory between its visit and its object ---- */
@@ -80,7 +81,8 @@ struct firn_ws_scan_subdir {
     size_t xattrs_size;
 };
 
-/* An entry that could not be encoded in its turn: a subdirectory, or one of a group of hard links. */
+/* An entry that could not be encoded in its turn: a subdirectory, or one of a group of hard
+ * links. */
 struct firn_ws_scan_late {
     size_t offset;    /* in the encoded entries: it belongs before the byte there */
     const char *name; /* of a link, in an arena of a worker; NULL for a subdirectory */
@@ -102,7 +104,8 @@ struct firn_ws_scan_stash {
     struct firn_ws_scan_part part;
 };
 
-/* Fields above the line do not change once the node is published; those below are guarded by the scan's mutex. */
+/* Fields above the line do not change once the node is published; those below are guarded by the
+ * scan's mutex. */
 struct firn_ws_scan_node {
     struct firn_ws_scan_node *parent; /* NULL for the root; alive as long as this */
     const char *name;                 /* in the parent's subdir_names; "" for the root */
@@ -132,21 +135,24 @@ struct firn_ws_scan_node {
     struct firn_ws_scan_node *next_alive;
 };
 
-/* A new node for a subdirectory of parent (NULL: for the root), entered among those alive. NULL when memory is out. */
+/* A new node for a subdirectory of parent (NULL: for the root), entered among those alive. NULL
+ * when memory is out. */
 struct firn_ws_scan_node *firn_ws_scan_node_create(struct firn_ws_scan *scan,
                                                    struct firn_ws_scan_node *parent,
                                                    uint32_t index);
 void firn_ws_scan_node_destroy(struct firn_ws_scan *scan, struct firn_ws_scan_node *node);
-/* Gives back what a built directory no longer needs; names stay, since paths of links may lead through it. */
+/* Gives back what a built directory no longer needs; names stay, since paths of links may lead
+ * through it. */
 void firn_ws_scan_node_empty(struct firn_ws_scan_node *node);
-/* Replaces out by the path of an entry of the directory, or (name "") of the directory itself, with a NUL behind. */
+/* Replaces out by the path of an entry of the directory, or (name "") of the directory itself,
+ * with a NUL behind. */
 FIRN_MUST_CHECK int firn_ws_scan_node_path(const struct firn_ws_scan_node *node, const char *name,
                                            struct firn_buf *out);
 /* Appends to what is encoded in the part an entry that comes later. */
 FIRN_MUST_CHECK int firn_ws_scan_node_add_late(struct firn_ws_scan_part *part, const char *name,
                                                uint32_t index);
-/* Takes over the entries of a segment, in its turn; part is empty afterwards and may keep its memory. The scan's mutex is
- * held. */
+/* Takes over the entries of a segment, in its turn; part is empty afterwards and may keep its
+ * memory. The scan's mutex is held. */
 FIRN_MUST_CHECK int firn_ws_scan_node_merge_locked(struct firn_ws_scan_node *node, size_t segment,
                                                    struct firn_ws_scan_part *part);
 void firn_ws_scan_node_part_deinit(struct firn_ws_scan_part *part);
@@ -269,8 +275,8 @@ FIRN_MUST_CHECK int firn_ws_scan_add(struct firn_ws_scan_worker *worker,
                                      enum firn_packfile_kind kind, const firn_hash *hash,
                                      firn_slice content, bool *out_is_new, firn_error *err);
 
-/* ws_scan_dir.c. Opens, lists and publishes a subdirectory (parent NULL: the root), and works through its first
- * segment. */
+/* ws_scan_dir.c. Opens, lists and publishes a subdirectory (parent NULL: the root), and works
+ * through its first segment. */
 FIRN_MUST_CHECK int firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker,
                                            struct firn_ws_scan_node *parent, uint32_t index,
                                            firn_error *err);
@@ -278,8 +284,8 @@ FIRN_MUST_CHECK int firn_ws_scan_dir_segment(struct firn_ws_scan_worker *worker,
                                              struct firn_ws_scan_node *node, size_t segment,
                                              firn_error *err);
 
-/* ws_scan_build.c. One thing that the directory waited for has come: builds it if that was the last, and what then is
- * complete above it. */
+/* ws_scan_build.c. One thing that the directory waited for has come: builds it if that was the
+ * last, and what then is complete above it. */
 FIRN_MUST_CHECK int firn_ws_scan_build_settle(struct firn_ws_scan_worker *worker,
                                               struct firn_ws_scan_node *node, firn_error *err);
 /* Joins worker->part to the directory as one of its segments, and settles that. */
@@ -312,8 +318,9 @@ FIRN_MUST_CHECK int firn_ws_scan_file_save_symlink(struct firn_ws_scan_worker *w
 FIRN_MUST_CHECK int firn_ws_scan_large_applies(struct firn_os_file *file,
                                                const struct firn_os_stat *stat, bool *out,
                                                firn_error *err);
-/* Reads a file in pieces, adding each as an object; the worker's content is then the list of them, and *out_hash names the
- * whole. *out_is_stable is false where the file was seen to change. */
+/* Reads a file in pieces, adding each as an object; the worker's content is then the list of
+ * them, and *out_hash names the whole. *out_is_stable is false where the file was seen to
+ * change. */
 FIRN_MUST_CHECK int firn_ws_scan_large_read(struct firn_ws_scan_worker *worker,
                                             struct firn_os_file *file,
                                             const struct firn_os_stat *stat, firn_hash *out_hash,
@@ -327,8 +334,9 @@ FIRN_MUST_CHECK int firn_ws_scan_window_reserve(struct firn_ws_scan *scan, firn_
 void firn_ws_scan_window_deinit(struct firn_ws_scan *scan);
 /* Whether somebody is idle and nobody has the window: it is the caller's then. */
 bool firn_ws_scan_window_take(struct firn_ws_scan *scan);
-/* A free slot of the caller's window; gathers in passing the hashes of slots that are done. Works on ready slots itself
- * where none is free, so that it waits only for threads that are at work on one. */
+/* A free slot of the caller's window; gathers in passing the hashes of slots that are done.
+ * Works on ready slots itself where none is free, so that it waits only for threads that are at
+ * work on one. */
 FIRN_MUST_CHECK int firn_ws_scan_window_slot(struct firn_ws_scan_worker *worker,
                                              struct firn_packfile_piece *pieces,
                                              struct firn_ws_scan_slot **out, firn_error *err);
@@ -363,16 +371,17 @@ FIRN_MUST_CHECK int firn_ws_scan_links_entry(struct firn_ws_scan_worker *worker,
                                              const struct firn_ws_scan_late *late,
                                              struct firn_tree_entry *out, firn_error *err);
 
-/* ws_scan_xattrs.c. Replaces the worker's xattrs by the encoded attributes of the node. What could not be read is missing
- * there, counted in *out_missing, and the last such failure is in *err; another return than FIRN_OK is fatal. */
+/* ws_scan_xattrs.c. Replaces the worker's xattrs by the encoded attributes of the node. What
+ * could not be read is missing there, counted in *out_missing, and the last such failure is in
+ * *err; another return than FIRN_OK is fatal. */
 FIRN_MUST_CHECK int firn_ws_scan_xattrs_read(struct firn_ws_scan_worker *worker,
                                              struct firn_os_node node, unsigned *out_missing,
                                              firn_error *err);
 
 /* ws_scan_report.c. Keeps the first failure, and stops the scan. Returns code. */
 int firn_ws_scan_report_failure(struct firn_ws_scan *scan, int code, const firn_error *err);
-/* What to do about an entry (name "": the directory itself) that failed with code and *err: tells and counts it and
- * returns FIRN_OK if the scan can do without, else returns the code. */
+/* What to do about an entry (name "": the directory itself) that failed with code and *err:
+ * tells and counts it and returns FIRN_OK if the scan can do without, else returns the code. */
 FIRN_MUST_CHECK int firn_ws_scan_report_left_out(struct firn_ws_scan_worker *worker,
                                                  const struct firn_ws_scan_node *node,
                                                  const char *name, int code, firn_error *err);

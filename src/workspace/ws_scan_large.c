@@ -2,22 +2,23 @@
  *
  * workspace/ws_scan_large.c: a file in pieces: one that is long, or one with holes.
  *
- * A file is named by the hash of its whole content, zeros of holes included, however it is cut. Pieces end at multiples
- * of the piece size and at the ends of runs of data; each is an object of its own, and a list of pieces and holes is the
- * object under the name of the whole (pack/packfile.h). So memory does not grow with the file but for the list, 48 bytes
- * a piece.
+ * A file is named by the hash of its whole content, zeros of holes included, however it is cut.
+ * Pieces end at multiples of the piece size and at the ends of runs of data; each is an object of
+ * its own, and a list of pieces and holes is the object under the name of the whole
+ * (pack/packfile.h). So memory does not grow with the file but for the list, 48 bytes a piece.
  *
- * The piece size is 1 MiB, and larger for files beyond 128 GiB, so that the list stays within the largest object; for
- * the same reason holes of less than 1/131,072 of the file are stored as the zeros they read as. A dense file of
- * more than 4 TiB is beyond the limit.
+ * The piece size is 1 MiB, and larger for files beyond 128 GiB, so that the list stays within the
+ * largest object; for the same reason holes of less than 1/131,072 of the file are stored as the
+ * zeros they read as. A dense file of more than 4 TiB is beyond the limit.
  *
- * The thread that reads computes the hash of the whole, in order, from the same bytes that are stored (I1): reading twice
- * could name one state and store another. Hashing and compressing the pieces, the greater part of the work, is shared
- * through a window (ws_scan_window.c) as soon as another worker is idle; while all are busy with other files, this one
- * does everything itself, piece by piece in one buffer.
+ * The thread that reads computes the hash of the whole, in order, from the same bytes that are
+ * stored (I1): reading twice could name one state and store another. Hashing and compressing the
+ * pieces, the greater part of the work, is shared through a window (ws_scan_window.c) as soon as
+ * another worker is idle; while all are busy with other files, this one does everything itself,
+ * piece by piece in one buffer.
  *
- * A file that is written to meanwhile is noticed by a look every 64 pieces, so that the pieces of a vain attempt do not
- * fill the disk.
+ * A file that is written to meanwhile is noticed by a look every 64 pieces, so that the pieces of a
+ * vain attempt do not fill the disk.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -62,7 +63,8 @@ firn_ws_scan_large_applies(struct firn_os_file *file, const struct firn_os_stat 
     if (*out || !may_have_holes(stat)) {
         return FIRN_OK;
     }
-    /* Less space than bytes can also mean compression, or content inside the inode: only a hole counts. */
+    /* Less space than bytes can also mean compression, or content inside the inode: only a hole
+     * counts. */
     uint64_t start;
     uint64_t end;
     int rc = firn_os_file_next_data(file, 0, &start, &end, err);
@@ -131,7 +133,8 @@ out:
     return rc;
 }
 
-/* Where the next piece is to be read to: a slot of the window, or (*out NULL) the worker's own buffer. */
+/* Where the next piece is to be read to: a slot of the window, or (*out NULL) the worker's own
+ * buffer. */
 static int
 choose_slot(struct stream *stream, struct firn_ws_scan_slot **out, firn_error *err)
 {
@@ -190,7 +193,8 @@ out:
     return rc;
 }
 
-/* The run of data that comes next at or behind offset; what lies before it is a hole worth keeping. */
+/* The run of data that comes next at or behind offset; what lies before it is a hole worth
+ * keeping. */
 static int
 next_run(struct stream *stream, uint64_t offset, uint64_t *out_start, uint64_t *out_end,
          firn_error *err)

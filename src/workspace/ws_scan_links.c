@@ -2,22 +2,25 @@
  *
  * workspace/ws_scan_links.c: inodes that have several names in the tree.
  *
- * Of the names of one inode the first in the byte order of whole paths holds the content, the others name that path.
- * Which one is first is known only when the walk is over, since another worker may find a smaller path at any moment. So
- * an entry with more than one link is not encoded in its turn: it becomes a member of its inode's group and a late entry
- * of its directory, which is then built after the walk, as are the directories above it.
+ * Of the names of one inode the first in the byte order of whole paths holds the content, the
+ * others name that path. Which one is first is known only when the walk is over, since another
+ * worker may find a smaller path at any moment. So an entry with more than one link is not encoded
+ * in its turn: it becomes a member of its inode's group and a late entry of its directory, which is
+ * then built after the walk, as are the directories above it.
  *
- * What all names of an inode share (metadata, content, attributes, target) is kept once, as it was when the inode was
- * first read: the names agree even if the file changes while it is met again. A group whose other names lie outside
- * the tree has one member, and the entry looks like any other.
+ * What all names of an inode share (metadata, content, attributes, target) is kept once, as it was
+ * when the inode was first read: the names agree even if the file changes while it is met again. A
+ * group whose other names lie outside the tree has one member, and the entry looks like any other.
  *
- * Groups are numbered in the order in which they are made, which depends on threads; nothing that is saved does:
- * (I1) the number never leaves the scan, and first_node and first_name end as the minimum over all members.
+ * Groups are numbered in the order in which they are made, which depends on threads; nothing that
+ * is saved does:
+ * (I1) the number never leaves the scan, and first_node and first_name end as the minimum over all
+ *   members.
  *
  * Memory: about 150 bytes for an entry with more than one link until the end of the scan.
  *
- * Two workers that meet an inode at once may both read it; the second finds the group of the first and joins it. A
- * worker never waits for another's reading.
+ * Two workers that meet an inode at once may both read it; the second finds the group of the first
+ * and joins it. A worker never waits for another's reading.
  */
 #include <string.h>
 
@@ -126,7 +129,8 @@ firn_ws_scan_links_add(struct firn_ws_scan_worker *worker, const struct firn_os_
 
 /* ---- the order of paths ---- */
 
-/* A path, from its end: a name in a directory, or (is_end false) a directory with more behind it. */
+/* A path, from its end: a name in a directory, or (is_end false) a directory with more behind
+ * it. */
 struct place {
     const struct firn_ws_scan_node *node;
     const char *name;

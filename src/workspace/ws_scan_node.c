@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_scan_node.c: what is remembered of a directory from its visit until its object is built.
+ * workspace/ws_scan_node.c: what is remembered of a directory from its visit until its object is
+ * built.
  *
- * A node knows its name and its parent, never its path: a path is put together along the chain when a system call or a
- * message wants it, so that a deep tree costs memory by the length of its names and not by the square of its depth.
+ * A node knows its name and its parent, never its path: a path is put together along the chain when
+ * a system call or a message wants it, so that a deep tree costs memory by the length of its names
+ * and not by the square of its depth.
  *
- * Entries arrive as parts, one a segment: the bytes of those that could be encoded at once, and notes of the late ones
- * (subdirectories, hard links) with the place where they belong. Parts are joined in the order of segments (I1);
- * a segment that is done early waits in a stash. So a huge directory is held once, encoded, and not as records beside it.
+ * Entries arrive as parts, one a segment: the bytes of those that could be encoded at once, and
+ * notes of the late ones (subdirectories, hard links) with the place where they belong. Parts are
+ * joined in the order of segments (I1); a segment that is done early waits in a stash. So a huge
+ * directory is held once, encoded, and not as records beside it.
  *
- * Lifetime. A node is alive from its visit until it is built (its parent waits for it meanwhile, so parents outlive
- * children, I2). All that are alive hang on a list, by which whatever a failed scan leaves is freed. Once the walk is
- * over nodes are only emptied, because the path of a hard link's first name may lead through any of them.
+ * Lifetime. A node is alive from its visit until it is built (its parent waits for it meanwhile, so
+ * parents outlive children, I2). All that are alive hang on a list, by which whatever a failed scan
+ * leaves is freed. Once the walk is over nodes are only emptied, because the path of a hard link's
+ * first name may lead through any of them.
  */
 #include <string.h>
 

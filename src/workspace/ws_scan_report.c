@@ -2,16 +2,18 @@
  *
  * workspace/ws_scan_report.c: what a scan tells on the way, and how it ends early.
  *
- * Two sorts of failures. One that concerns an entry (it cannot be read, it went away, it keeps changing) is told by a
- * notice and counted, and the scan goes on without the entry; with `strict` it ends the scan. One that concerns the
- * scan itself ends it: memory or descriptors ran out, the sink failed, the caller wants no more. A sink's failure is
- * recorded where it happens (I1), so whoever handles the failure of an entry finds the scan stopped and passes it on;
- * everything else that fails while an entry is read is that entry's own.
+ * Two sorts of failures. One that concerns an entry (it cannot be read, it went away, it keeps
+ * changing) is told by a notice and counted, and the scan goes on without the entry; with `strict`
+ * it ends the scan. One that concerns the scan itself ends it: memory or descriptors ran out, the
+ * sink failed, the caller wants no more. A sink's failure is recorded where it happens (I1), so
+ * whoever handles the failure of an entry finds the scan stopped and passes it on; everything else
+ * that fails while an entry is read is that entry's own.
  *
  * The first failure that ends the scan wins; the others are consequences.
  *
- * Callbacks come one at a time, from any worker, under a mutex of their own. Progress is told at most five times a
- * second; the clock is asked once in a while, by the amount of work since the last look.
+ * Callbacks come one at a time, from any worker, under a mutex of their own. Progress is told at
+ * most five times a second; the clock is asked once in a while, by the amount of work since the
+ * last look.
  */
 #include <errno.h>
 

@@ -2,19 +2,24 @@
  *
  * workspace/ws_scan_window.c: pieces of one large file, worked on by several threads.
  *
- * One file at a time owns the window. Its reader fills slots in order and offers them; any worker that has nothing else
- * to do, and the reader itself when no slot is free, takes an offered one, hashes it and adds it through its own lane.
+ * One file at a time owns the window. Its reader fills slots in order and offers them; any worker
+ * that has nothing else to do, and the reader itself when no slot is free, takes an offered one,
+ * hashes it and adds it through its own lane.
  *
- *     FREE --reader fills--> READY --claimed--> BUSY --hashed, added--> DONE --reader notes the hash--> FREE
+ *     FREE --reader fills--> READY --claimed--> BUSY --hashed, added--> DONE --reader notes the
+ *     hash--> FREE
  *
- * No deadlock (I1): the reader waits only while every slot is BUSY, so each wait is for a thread that works and itself
- * waits for nothing. In simulation nobody is ever idle beside the reader, the window is never taken, and nothing waits.
+ * No deadlock (I1): the reader waits only while every slot is BUSY, so each wait is for a thread
+ * that works and itself waits for nothing. In simulation nobody is ever idle beside the reader, the
+ * window is never taken, and nothing waits.
  *
- * A worker whose piece fails makes the slot DONE all the same and stops the scan; the reader sees that. The window is
- * given back only when all slots are free (I2), so nobody writes into a buffer or a list that has gone.
+ * A worker whose piece fails makes the slot DONE all the same and stops the scan; the reader sees
+ * that. The window is given back only when all slots are free (I2), so nobody writes into a buffer
+ * or a list that has gone.
  *
- * Memory: two slots a thread and not more than 16, of one piece each, made when first needed and kept for the next file.
- * The states are guarded by the scan's mutex; what a slot holds belongs to whoever made the last step.
+ * Memory: two slots a thread and not more than 16, of one piece each, made when first needed and
+ * kept for the next file. The states are guarded by the scan's mutex; what a slot holds belongs to
+ * whoever made the last step.
  */
 #include "base/check.h"
 #include "base/error.h"
@@ -126,7 +131,8 @@ firn_ws_scan_window_work(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     return rc;
 }
 
-/* One step towards a free slot: works on a ready one, or waits for a busy one. Entered and left with the mutex held. */
+/* One step towards a free slot: works on a ready one, or waits for a busy one. Entered and left
+ * with the mutex held. */
 static int
 step_locked(struct firn_ws_scan_worker *worker, firn_error *err)
 {

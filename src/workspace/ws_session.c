@@ -2,19 +2,21 @@
  *
  * workspace/ws_session.c: adding objects to a store, all that one save brings, as one new pack.
  *
- * Order of commitment (I1): the pack is sealed and durable under its name; then the pack list and the object index learn
- * of it, in commits of about a megabyte, not synced one by one; then the caller commits what refers to the objects,
- * with full durability, which syncs everything before it. Index entries without a checkpoint are harmless: they say
- * truly where objects are. A pack without index entries is swept by the next save.
+ * Order of commitment (I1): the pack is sealed and durable under its name; then the pack list and
+ * the object index learn of it, in commits of about a megabyte, not synced one by one; then the
+ * caller commits what refers to the objects, with full durability, which syncs everything before
+ * it. Index entries without a checkpoint are harmless: they say truly where objects are. A pack
+ * without index entries is swept by the next save.
  *
- * The index is written from the sealed pack's own table, read back page by page, after the writer's memory was
- * released: so a save of two million objects never holds both (I2). The first commit holds the pack's own entry: no
- * index entry ever names a pack that the list does not have (I3).
+ * The index is written from the sealed pack's own table, read back page by page, after the writer's
+ * memory was released: so a save of two million objects never holds both (I2). The first commit
+ * holds the pack's own entry: no index entry ever names a pack that the list does not have (I3).
  *
- * Directories lie in frames of their own, apart from contents: to walk a tree, few frames have to be decoded, and the
- * contents of files compress better side by side.
+ * Directories lie in frames of their own, apart from contents: to walk a tree, few frames have to
+ * be decoded, and the contents of files compress better side by side.
  *
- * Threads: lanes are one thread's each; begin, commit and end are for one thread while no lane is open.
+ * Threads: lanes are one thread's each; begin, commit and end are for one thread while no lane is
+ * open.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -212,7 +214,8 @@ out:
     return rc;
 }
 
-/* Makes room for one more pack before anything is committed, so that learning of it cannot fail afterwards. */
+/* Makes room for one more pack before anything is committed, so that learning of it cannot fail
+ * afterwards. */
 static int
 reserve_pack(struct firn_ws_objects *objects, firn_error *err)
 {

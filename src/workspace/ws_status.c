@@ -2,7 +2,8 @@
  *
  * workspace/ws_status.c: how the disk differs from a checkpoint. Reads every file; changes nothing.
  *
- * The time of a directory is not told as a change: it moves with every change inside, which is told by itself.
+ * The time of a directory is not told as a change: it moves with every change inside, which is told
+ * by itself.
  */
 #include "workspace/ws_compare.h"
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_treesink.c: a sink that keeps directory objects in memory, and a source that reads them back.
+ * workspace/ws_treesink.c: a sink that keeps directory objects in memory, and a source that reads
+ * them back.
  *
- * A comparison with a checkpoint scans the workspace without storing anything: it needs the directories of now, about
- * 75 bytes an entry, and those of the checkpoint, which come from the store. So objects of other kinds are accepted
- * and forgotten, and a source asks this memory first and then the fallback.
+ * A comparison with a checkpoint scans the workspace without storing anything: it needs the
+ * directories of now, about 75 bytes an entry, and those of the checkpoint, which come from the
+ * store. So objects of other kinds are accepted and forgotten, and a source asks this memory first
+ * and then the fallback.
  *
- * Objects lie in an arena, found through a hash map by the first eight bytes of their names, which are as good as
- * random. One mutex (rank WORKSPACE_TREE) guards both; the copy is made under it, since directories are few and small.
- * Nothing is ever removed before the whole sink goes.
+ * Objects lie in an arena, found through a hash map by the first eight bytes of their names, which
+ * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; the copy is made under it,
+ * since directories are few and small. Nothing is ever removed before the whole sink goes.
  */
 #include "base/arena.h"
 #include "base/bytes.h"

@@ -2,14 +2,15 @@
  *
  * workspace/ws_write.c: one entry of a tree, made on disk.
  *
- * A file is created under a name that was free, never opened where something was (I1), so neither a link nor a hard link
- * to something else can be written through. Content comes verified piece by piece; if the whole does not verify, or
- * anything else fails, the file goes again.
+ * A file is created under a name that was free, never opened where something was (I1), so neither a
+ * link nor a hard link to something else can be written through. Content comes verified piece by
+ * piece; if the whole does not verify, or anything else fails, the file goes again.
  *
- * Order of metadata (I2): owner, because it clears set-id bits and capabilities; attributes, while the mode still lets
- * the owner write them; mode; time last. Where the owner cannot be set (not the superuser, or a file system without
- * owners) the set-id bits are dropped: a program must not run with the rights of the wrong user. What could not be set
- * is reported and does not stop a restore; what is content is never optional.
+ * Order of metadata (I2): owner, because it clears set-id bits and capabilities; attributes, while
+ * the mode still lets the owner write them; mode; time last. Where the owner cannot be set (not the
+ * superuser, or a file system without owners) the set-id bits are dropped: a program must not run
+ * with the rights of the wrong user. What could not be set is reported and does not stop a restore;
+ * what is content is never optional.
  */
 #include "workspace/ws_write.h"
 
@@ -46,7 +47,8 @@ report(struct firn_ws_write *write, firn_slice path, const char *what, const fir
     write->on_incomplete(write->ctx, path, text);
 }
 
-/* Failures that a restore goes on after, reporting them: the system does not let us, or has no such thing. */
+/* Failures that a restore goes on after, reporting them: the system does not let us, or has no
+ * such thing. */
 static bool
 is_refusal(int rc)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_write.h: making one entry of a tree on disk: content, then owner, attributes, mode, time.
+ * workspace/ws_write.h: making one entry of a tree on disk: content, then owner, attributes, mode,
+ * time.
  */
 #ifndef FIRN_WORKSPACE_WS_WRITE_H
 #define FIRN_WORKSPACE_WS_WRITE_H
@@ -32,12 +33,11 @@ struct firn_ws_write_target {
     struct firn_os_dir *dir;
     const char *name;
     firn_slice path;
-    bool
-        may_inherit; /* the directory may hand attributes down (a default ACL): remove what came so */
+    bool may_inherit; /* the directory may hand attributes down (a default ACL) */
 };
 
-/* Makes a file or a link under a name that must be free; on failure nothing is left there. Every byte is verified on the
- * way. */
+/* Makes a file or a link under a name that must be free; on failure nothing is left there. Every
+ * byte is verified on the way. */
 FIRN_MUST_CHECK int firn_ws_write_entry(struct firn_ws_write *write,
                                         const struct firn_ws_write_target *target,
                                         const struct firn_tree_entry *entry, firn_error *err);

@@ -2,11 +2,12 @@
  *
  * fuzz/fuzz_chkp.c: reading CHKP packs that anybody may have made.
  *
- * Input: one byte of flags, four of the size of the .dat (little-endian), the .dat, and the rest the .idx. Flags: 1 no
- * .idx; 2 the .dat gets the name of its content, as a forger would give it; 4 the .idx is made from the .dat.
+ * Input: one byte of flags, four of the size of the .dat (little-endian), the .dat, and the rest
+ * the .idx. Flags: 1 no .idx; 2 the .dat gets the name of its content, as a forger would give it; 4
+ * the .idx is made from the .dat.
  *
- * Held: what is read has the hash that was asked for; what is listed is found; and a pack that verifies can be read
- * whole.
+ * Held: what is read has the hash that was asked for; what is listed is found; and a pack that
+ * verifies can be read whole.
  */
 #include <stdint.h>
 #include <stdlib.h>

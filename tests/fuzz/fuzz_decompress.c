@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/decompress: hostile zstd and LZ4 input. Byte 0 picks the codec and the size of stream pieces, bytes 1 and 2 are
- * the size that the caller expects, the rest is the compressed input.
+ * fuzz/decompress: hostile zstd and LZ4 input. Byte 0 picks the codec and the size of stream
+ * pieces, bytes 1 and 2 are the size that the caller expects, the rest is the compressed input.
  */
 #include <stddef.h>
 #include <stdint.h>

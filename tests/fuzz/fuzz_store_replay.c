@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/store_replay: a store whose log holds hostile records, or whose identity is hostile. Byte 0 odd: the rest is the
- * file FIRN. Byte 0 even: the rest is a list of records, each a byte (0: the type of a commit, else that type), two
- * bytes of size, and so many bytes.
+ * fuzz/store_replay: a store whose log holds hostile records, or whose identity is hostile. Byte 0
+ * odd: the rest is the file FIRN. Byte 0 even: the rest is a list of records, each a byte (0: the
+ * type of a commit, else that type), two bytes of size, and so many bytes.
  *
- * A record that can be read is written again with the same bytes. Whatever a read-only opening says, one for writing
- * says too. A store that opens is found sound by a check, can be walked and written, and shows the same when opened again.
+ * A record that can be read is written again with the same bytes. Whatever a read-only opening
+ * says, one for writing says too. A store that opens is found sound by a check, can be walked and
+ * written, and shows the same when opened again.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -34,7 +35,8 @@ pass_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position
     return FIRN_OK;
 }
 
-/* What is read from a record and written again has the same bytes: there is one form for everything. */
+/* What is read from a record and written again has the same bytes: there is one form for
+ * everything. */
 static void
 write_again(firn_slice record)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz/replay_main.c: runs a fuzz target over files instead of under a fuzzer: every file of the folders given.
+ * fuzz/replay_main.c: runs a fuzz target over files instead of under a fuzzer: every file of the
+ * folders given.
  */
 #include <dirent.h>
 #include <stdint.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_os.h: what tests do with directories and files of any implementation of the seam. A failure fails the
- * test, with the error's text. The test links firn_test_support_os and has os among its folders.
+ * support/test_os.h: what tests do with directories and files of any implementation of the seam. A
+ * failure fails the test, with the error's text. The test links firn_test_support_os and has os
+ * among its folders.
  */
 #ifndef FIRN_TEST_OS_H
 #define FIRN_TEST_OS_H
@@ -21,7 +22,8 @@ void test_os_empty_dir(struct firn_os_dir *dir);
 
 /* Creates or replaces a file with these bytes; nothing is synced. */
 void test_os_put(struct firn_os_dir *dir, const char *name, const void *data, size_t size);
-/* The bytes of a file, with a NUL behind them, to be freed by firn_free; NULL where there is no such file. */
+/* The bytes of a file, with a NUL behind them, to be freed by firn_free; NULL where there is no
+ * such file. */
 char *test_os_get(struct firn_os_dir *dir, const char *name, size_t *out_size);
 /* Whether the directory has the name. */
 bool test_os_has(struct firn_os_dir *dir, const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_random.c: splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+ * support/test_random.c: splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+ * generators, 2014).
  */
 #include "support/test_random.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_random.h: seeded randomness for tests. The seed is printed; FIRN_TEST_SEED overrides it.
+ * support/test_random.h: seeded randomness for tests. The seed is printed; FIRN_TEST_SEED overrides
+ * it.
  */
 #ifndef FIRN_TEST_RANDOM_H
 #define FIRN_TEST_RANDOM_H
@@ -12,7 +13,8 @@ struct test_random {
     uint64_t state;
 };
 
-/* Starts from FIRN_TEST_SEED if that is set, else from seed; prints which, with the name of the test. */
+/* Starts from FIRN_TEST_SEED if that is set, else from seed; prints which, with the name of the
+ * test. */
 void test_random_init(struct test_random *random, const char *test, uint64_t seed);
 uint64_t test_random_next(struct test_random *random);
 /* 0 ≤ result < limit; limit > 0. */

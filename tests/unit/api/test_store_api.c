@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/api: the public store on the real disk: what an application does, and every argument that cannot be meant.
+ * unit/api: the public store on the real disk: what an application does, and every argument that
+ * cannot be meant.
  */
 #include <setjmp.h>
 #include <stdarg.h>

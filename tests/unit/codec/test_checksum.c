@@ -35,7 +35,8 @@ static void
 crc32c_gives_the_published_values(void **state)
 {
     (void)state;
-    /* RFC 3720, appendix B.4; the last is the check value of the catalogue of parametrised CRC algorithms. */
+    /* RFC 3720, appendix B.4; the last is the check value of the catalogue of parametrised CRC
+     * algorithms. */
     static const struct {
         uint8_t first;
         int8_t step;
@@ -104,7 +105,8 @@ static void
 xxh3_gives_the_published_values(void **state)
 {
     (void)state;
-    /* The input and the values are those of the self-test of xxHash 0.8 (cli/xsum_sanity_check.c). */
+    /* The input and the values are those of the self-test of xxHash 0.8
+     * (cli/xsum_sanity_check.c). */
     static const uint64_t prime32 = UINT64_C(2654435761);
     static const uint64_t prime64 = UINT64_C(11400714785074694797);
     static const struct {
@@ -142,7 +144,8 @@ static void
 blake3_gives_the_published_values(void **state)
 {
     (void)state;
-    /* test_vectors/test_vectors.json of BLAKE3: input byte i is i % 251; the first 32 bytes of "hash". */
+    /* test_vectors/test_vectors.json of BLAKE3: input byte i is i % 251; the first 32 bytes of
+     * "hash". */
     static const struct {
         size_t size;
         const char *hex;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/codec: zstd and LZ4 in one call and in pieces: round trips, foreign frames, damaged input, failed allocations.
+ * unit/codec: zstd and LZ4 in one call and in pieces: round trips, foreign frames, damaged input,
+ * failed allocations.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,9 +21,9 @@
 static const enum firn_codec codecs[] = {FIRN_CODEC_NONE, FIRN_CODEC_LZ4, FIRN_CODEC_ZSTD};
 enum { CODEC_COUNT = 3 };
 
-/* The same 40 bytes as zstd 1.5.4's command line wrote them (from a file without checksum; from a pipe, so with a window
- * and no size, with checksum) and as an LZ4 block put together by hand from doc/lz4_Block_format.md: five literals, a
- * match of 30 at distance 5, five literals. */
+/* The same 40 bytes as zstd 1.5.4's command line wrote them (from a file without checksum; from
+ * a pipe, so with a window and no size, with checksum) and as an LZ4 block put together by hand
+ * from doc/lz4_Block_format.md: five literals, a match of 30 at distance 5, five literals. */
 static const char verse[] = "firn firn firn firn firn firn firn firn\n";
 enum { VERSE_SIZE = 40 };
 static const uint8_t verse_zstd[] = {0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x28, 0x65,
@@ -143,7 +144,8 @@ only_one_frame_is_one_frame(void **state)
     uint8_t bytes[2 * sizeof verse_zstd + 16];
     memcpy(bytes, verse_zstd, sizeof verse_zstd);
     memcpy(bytes + sizeof verse_zstd, verse_zstd, sizeof verse_zstd);
-    /* Two frames; a frame and a byte; a skippable frame before it; the magic number of zstd 0.7; nothing. */
+    /* Two frames; a frame and a byte; a skippable frame before it; the magic number of zstd 0.7;
+     * nothing. */
     assert_int_equal(decode(context, FIRN_CODEC_ZSTD, firn_bytes(bytes, 2 * sizeof verse_zstd),
                             2 * VERSE_SIZE, NULL),
                      FIRN_CORRUPT);

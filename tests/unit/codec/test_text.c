@@ -90,8 +90,8 @@ utf8_decodes_every_scalar_value(void **state)
     }
 }
 
-/* Every text of two bytes that are not ASCII is valid exactly if it is what encode makes of some value; longer ones at
- * the edges. */
+/* Every text of two bytes that are not ASCII is valid exactly if it is what encode makes of some
+ * value; longer ones at the edges. */
 static void
 utf8_refuses_what_no_value_encodes_to(void **state)
 {

@@ -39,7 +39,8 @@ const char *chkp_fixture_idx(const char *name);
 /* Content of this size: one half compresses well, the other not at all. */
 void chkp_fixture_content(struct test_random *random, size_t size, struct firn_buf *out);
 
-/* A pack of `count` small objects made from the seed; their hashes and contents can be made again by chkp_fixture_object. */
+/* A pack of `count` small objects made from the seed; their hashes and contents can be made
+ * again by chkp_fixture_object. */
 void chkp_fixture_pack(struct firn_os_dir *dir, uint64_t seed, size_t count,
                        char out_name[FIRN_CHKP_NAME_SIZE]);
 void chkp_fixture_object(uint64_t seed, size_t i, struct firn_buf *out, firn_hash *out_hash);

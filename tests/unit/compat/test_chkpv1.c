@@ -368,7 +368,8 @@ an_object_is_stored_once(void **state)
     bool is_new = true;
     add(writer, firn_buf_slice(&large), true);
     add(writer, firn_buf_slice(&large), false);
-    /* As a stream it is written before it is known: taken back, also where a part of it is in the file. */
+    /* As a stream it is written before it is known: taken back, also where a part of it is in
+     * the file. */
     expect_rc(add_stream(writer, firn_buf_slice(&large), FIRN_OK, &is_new, &err), FIRN_OK, &err);
     assert_false(is_new);
     add(writer, firn_buf_slice(&content), true);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/compat: damaged and forged packs. Whatever is done to the files, what is read is right or FIRN_CORRUPT, an object
- * is only "not found" if it is not there, and verify finds all of it.
+ * unit/compat: damaged and forged packs. Whatever is done to the files, what is read is right or
+ * FIRN_CORRUPT, an object is only "not found" if it is not there, and verify finds all of it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,7 +74,8 @@ expect_named(const firn_error *err)
     assert_true(strstr(err->text, "pack-") != NULL || strstr(err->text, "object ") != NULL);
 }
 
-/* Asks for everything in a pack that opens although it is damaged. Returns how many objects could be read. */
+/* Asks for everything in a pack that opens although it is damaged. Returns how many objects
+ * could be read. */
 static size_t
 expect_right_or_corrupt(struct firn_chkpv1 *pack)
 {
@@ -120,7 +121,8 @@ expect_verify_finds_it(struct firn_chkpv1 *pack)
     assert_true(count > 0);
 }
 
-/* The pack as it is on disk, which is not as it was written. Returns how many objects could be read. */
+/* The pack as it is on disk, which is not as it was written. Returns how many objects could be
+ * read. */
 static size_t
 expect_damage(const firn_chkp_options *options)
 {

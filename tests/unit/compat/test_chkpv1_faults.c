@@ -182,7 +182,8 @@ out:
     return rc;
 }
 
-/* What may be in the folder at any time: packs that are whole, with or without their .idx, and temporary files. */
+/* What may be in the folder at any time: packs that are whole, with or without their .idx, and
+ * temporary files. */
 static void
 expect_whole_packs(struct firn_os_dir *dir)
 {
@@ -299,7 +300,8 @@ a_full_disk_leaves_nothing_behind(void **state)
 
 /* ---- calls of the system that fail ---- */
 
-/* Runs everything with one call of the system, or all from there on, going wrong. Returns whether it came so far. */
+/* Runs everything with one call of the system, or all from there on, going wrong. Returns
+ * whether it came so far. */
 static bool
 run_on_a_failing_machine(const struct firn_os_fault_plan *plan)
 {
@@ -349,7 +351,8 @@ every_failing_call_is_reported_and_survived(void **state)
     test_alloc_install();
     for (size_t i = 0; i < 2 * sizeof plans / sizeof plans[0]; i++) {
         struct firn_os_fault_plan plan = plans[i / 2];
-        /* With the large object parts of frames are in the file before they are whole; it is slow. */
+        /* With the large object parts of frames are in the file before they are whole; it is
+         * slow. */
         large_size = i % 2 == 0 ? 3000 : LARGE_SIZE;
         uint64_t step = i % 2 == 0 || getenv("FIRN_TEST_LONG") != NULL ? 1 : 17;
         for (plan.call = 1; run_on_a_failing_machine(&plan); plan.call += step) {
@@ -427,7 +430,8 @@ a_power_cut_leaves_whole_packs_or_none(void **state)
     assert_true(n > 10);
 }
 
-/* Cuts the power at the n-th call of writing an .idx anew. Returns whether the writing came so far. */
+/* Cuts the power at the n-th call of writing an .idx anew. Returns whether the writing came so
+ * far. */
 static bool
 cut_rebuilding_at(uint64_t n)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/compat: memory does not grow with an object: one of 256 MiB goes in and comes out within a few MiB.
+ * unit/compat: memory does not grow with an object: one of 256 MiB goes in and comes out within a
+ * few MiB.
  */
 #include <setjmp.h>
 #include <stdarg.h>

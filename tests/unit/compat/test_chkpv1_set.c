@@ -423,7 +423,8 @@ many_packs_take_a_bounded_number_of_descriptors(void **state)
     expect_rc(read_text(set, "absent", &err), FIRN_NOT_FOUND, &err);
     expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, &err), FIRN_OK, &err);
 
-    /* A pack beyond the resident ones that is damaged after its index was found good is looked at again. */
+    /* A pack beyond the resident ones that is damaged after its index was found good is looked
+     * at again. */
     const char *last = firn_chkpv1_set_name(set, PACKS - 1);
     damage(chkp_fixture_idx(last), 3);
     firn_hash first_hash;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/log/log_support.h: what the tests of the log share. Record number i has a type and a payload that follow from i
- * alone, so that a log is compared with a range of numbers; a payload that is not empty begins with i.
+ * unit/log/log_support.h: what the tests of the log share. Record number i has a type and a payload
+ * that follow from i alone, so that a log is compared with a range of numbers; a payload that is
+ * not empty begins with i.
  */
 #ifndef FIRN_TEST_LOG_SUPPORT_H
 #define FIRN_TEST_LOG_SUPPORT_H

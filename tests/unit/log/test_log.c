@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/log: the record log on a real disk: appending, closing, opening again, segments, removal, limits.
+ * unit/log: the record log on a real disk: appending, closing, opening again, segments, removal,
+ * limits.
  */
 #include <setjmp.h>
 #include <stdarg.h>

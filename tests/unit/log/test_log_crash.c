@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/log: the power is cut at every call of random histories, and again while the log recovers. What is found is
- * compared with a model that knows what was appended and what was durable.
+ * unit/log: the power is cut at every call of random histories, and again while the log recovers.
+ * What is found is compared with a model that knows what was appended and what was durable.
  *
  * FIRN_TEST_LONG=1 runs many more histories; FIRN_TEST_SEED sets the first seed.
  */
@@ -90,7 +90,8 @@ read_beside(struct world *world)
     }
 }
 
-/* Opens to append; what is shown is durable from then on, which a copy of the machine is asked about. */
+/* Opens to append; what is shown is durable from then on, which a copy of the machine is asked
+ * about. */
 static bool
 open_log(struct world *world)
 {
@@ -285,7 +286,8 @@ cut_power(struct world *world, uint64_t seed)
     world->cuts++;
 }
 
-/* Runs a history whose power is cut at call `cut_at`, and again up to twice soon after. Returns the calls it made. */
+/* Runs a history whose power is cut at call `cut_at`, and again up to twice soon after. Returns
+ * the calls it made. */
 static uint64_t
 run_history(uint64_t seed, uint64_t cut_at, uint64_t cut_seed, uint64_t *cuts)
 {
@@ -432,7 +434,8 @@ after_a_rotation_that_returned_the_next_segment_is_missed(void **state)
     drop_bench(&bench);
 }
 
-/* A process dies between the rename of a new segment and the sync of its directory; the power stays. */
+/* A process dies between the rename of a new segment and the sync of its directory; the power
+ * stays. */
 static void
 a_segment_whose_name_is_not_durable_gets_it_before_records(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/log: every bit of small logs flipped, every file cut to every length, removed and swapped. The answer is damage
- * that names the file, or the same records, or, in the two cases of docs/formats/log.md, an earlier prefix.
+ * unit/log: every bit of small logs flipped, every file cut to every length, removed and swapped.
+ * The answer is damage that names the file, or the same records, or, in the two cases of
+ * docs/formats/log.md, an earlier prefix.
  */
 #include <setjmp.h>
 #include <stdarg.h>

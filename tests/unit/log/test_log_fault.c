@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/log: every call to the outside world and every allocation of a small history fails, once and for ever. What was
- * reported durable is there afterwards, a handle that failed says so, nothing leaks.
+ * unit/log: every call to the outside world and every allocation of a small history fails, once and
+ * for ever. What was reported durable is there afterwards, a handle that failed says so, nothing
+ * leaks.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -128,7 +129,8 @@ open_log(struct world *world)
     return firn_log_open(world->dir, &wal, log_support_visit, &seen, &world->log, NULL, &err);
 }
 
-/* Runs until something fails; returns what. Touches every function of the log, with enough data for several segments. */
+/* Runs until something fails; returns what. Touches every function of the log, with enough data
+ * for several segments. */
 static int
 run_history(struct world *world)
 {

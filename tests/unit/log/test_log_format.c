@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/log: the bytes on disk: golden files of tests/formats/log (made by make_golden.py from the specification), newer
- * versions, preallocated and recycled space.
+ * unit/log: the bytes on disk: golden files of tests/formats/log (made by make_golden.py from the
+ * specification), newer versions, preallocated and recycled space.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -363,8 +363,8 @@ old_bytes_of_a_recycled_segment_are_the_end(void **state)
     put_segment(fixture, 0, &record, firn_bytes(old, sizeof old));
     assert_int_equal(read_all(fixture, &closed_read_only, &got, &recovery), FIRN_OK);
     assert_true(recovery.was_cut);
-    /* The header of a record of this life at the end is a torn record; one further behind is found, and its mark says
-     * that the bytes before it were durable. */
+    /* The header of a record of this life at the end is a torn record; one further behind is
+     * found, and its mark says that the bytes before it were durable. */
     firn_log_format_put_record(&old_record, 77, end, old);
     old[30] ^= 1;
     put_segment(fixture, FIRN_LOG_FORMAT_RECYCLED, &record, firn_bytes(old, sizeof old));
@@ -411,8 +411,8 @@ a_declared_length_is_not_believed(void **state)
     firn_buf_deinit(&got);
 }
 
-/* Sixty-five thousand headers, each of which announces all the rest of the file: a search that believed them would read
- * 32 GiB. */
+/* Sixty-five thousand headers, each of which announces all the rest of the file: a search that
+ * believed them would read 32 GiB. */
 static void
 bytes_made_to_keep_the_search_busy_are_refused(void **state)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os/suite.h: what every implementation of the seam must do alike. test_os.c runs all of it over each.
+ * unit/os/suite.h: what every implementation of the seam must do alike. test_os.c runs all of it
+ * over each.
  */
 #ifndef FIRN_TEST_UNIT_OS_SUITE_H
 #define FIRN_TEST_UNIT_OS_SUITE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os/suite_nodes.c: attributes of anything; and that failed allocations are survived by every call.
+ * unit/os/suite_nodes.c: attributes of anything; and that failed allocations are survived by every
+ * call.
  */
 #include "suite.h"
 

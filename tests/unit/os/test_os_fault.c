@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os: calls that fail as planned, once and for ever, short and torn; and that nothing else changes.
+ * unit/os: calls that fail as planned, once and for ever, short and torn; and that nothing else
+ * changes.
  */
 #include <errno.h>
 #include <setjmp.h>

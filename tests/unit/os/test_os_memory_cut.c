@@ -111,7 +111,8 @@ a_rename_is_seen_old_new_or_both_but_never_neither(void **state)
     }
     assert_int_equal(seen[0], 0);
     assert_true(seen[1] > 0 && seen[2] > 0 && seen[3] > 0);
-    /* To sync the directory it left is enough to make it seen: it cannot be gone from there and not arrive. */
+    /* To sync the directory it left is enough to make it seen: it cannot be gone from there and
+     * not arrive. */
     TEST_OK(firn_os_dir_sync(root, &err), &err);
     firn_os_dir_close(inner);
     firn_os_dir_close(root);
@@ -152,7 +153,8 @@ an_exchange_is_seen_whole_or_not_at_all(void **state)
     firn_os_memory_destroy(os);
 }
 
-/* Two directories change places in the tree, the lower above the upper; any part of that must leave a tree. */
+/* Two directories change places in the tree, the lower above the upper; any part of that must
+ * leave a tree. */
 static void
 moved_directories_never_form_a_ring(void **state)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os: random histories on the machine in memory, with power cuts between, against what a careful reader of
- * os_memory.h may expect. The model notes what every name led to, and what every file held, since it was last made
- * durable; after a cut each must be one of these. FIRN_TEST_STEPS sets the steps a seed, FIRN_TEST_SEEDS the seeds.
+ * unit/os: random histories on the machine in memory, with power cuts between, against what a
+ * careful reader of os_memory.h may expect. The model notes what every name led to, and what every
+ * file held, since it was last made durable; after a cut each must be one of these. FIRN_TEST_STEPS
+ * sets the steps a seed, FIRN_TEST_SEEDS the seeds.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +33,8 @@ enum {
 
 static const char *const names[NAMES] = {"a", "b", "c", "x", "y", "z"};
 
-/* What a name led to since its directory was last synced, oldest first: inode numbers, NOTHING for none. */
+/* What a name led to since its directory was last synced, oldest first: inode numbers, NOTHING
+ * for none. */
 struct name_history {
     uint64_t values[VALUES_MAX];
     size_t count;
@@ -404,8 +406,8 @@ part_is_of(const struct part *part, const struct version *version, size_t limit)
     return true;
 }
 
-/* Whether the part could be on the disk: of any version, whole, or cut by a later truncation that was seen although
- * what was written between was not. */
+/* Whether the part could be on the disk: of any version, whole, or cut by a later truncation
+ * that was seen although what was written between was not. */
 static bool
 part_is_possible(const struct part *part, const struct model_file *file)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os: what only the real system has: descriptors, other users, threads at once, a missing /proc.
+ * unit/os: what only the real system has: descriptors, other users, threads at once, a missing
+ * /proc.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -151,8 +152,8 @@ handles_serve_many_threads_at_once(void **state)
     test_os_temp_dir_remove(temp);
 }
 
-/* Runs check in a child that sees only the directory, without /proc. Returns its exit status, or -1 where this user
- * may not do that. */
+/* Runs check in a child that sees only the directory, without /proc. Returns its exit status, or
+ * -1 where this user may not do that. */
 static int
 run_without_proc(struct firn_os_dir *dir, int (*check)(void))
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os: the same suite over the real disk, with and without openat2 and renameat2, and over the machine in memory, and over
- * each through an implementation that could make calls fail but does not. Each test works in an empty directory and leaks nothing.
+ * unit/os: the same suite over the real disk, with and without openat2 and renameat2, and over the
+ * machine in memory, and over each through an implementation that could make calls fail but does
+ * not. Each test works in an empty directory and leaks nothing.
  */
 #include "suite.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os: jobs, mutexes and conditions, on threads and in simulation. What must hold in both runs in both.
+ * unit/os: jobs, mutexes and conditions, on threads and in simulation. What must hold in both runs
+ * in both.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -468,7 +469,8 @@ take_both_in_order(void *arg)
     firn_os_mutex_unlock(&locks->high);
 }
 
-/* What the waiter holds (nothing, while it waits) does not count for the job that runs on its stack. */
+/* What the waiter holds (nothing, while it waits) does not count for the job that runs on its
+ * stack. */
 static void
 check_locks_in_order_are_fine_under_a_wait(struct firn_os *os)
 {

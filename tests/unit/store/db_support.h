@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store/db_support.h: what the tests of the store share: stores on a machine in memory or on the real disk, and
- * short forms of calls that must succeed.
+ * unit/store/db_support.h: what the tests of the store share: stores on a machine in memory or on
+ * the real disk, and short forms of calls that must succeed.
  */
 #ifndef FIRN_TEST_DB_SUPPORT_H
 #define FIRN_TEST_DB_SUPPORT_H
@@ -59,7 +59,8 @@ const char *db_support_get(struct firn_db_keyspace *keyspace, const char *key);
 const char *db_support_keys(struct firn_db_keyspace *keyspace,
                             const struct firn_db_cursor_options *options, bool is_back);
 
-/* A whole directory of files, without its subdirectories, copied to another, which is emptied of files before. */
+/* A whole directory of files, without its subdirectories, copied to another, which is emptied of
+ * files before. */
 void db_support_copy(struct firn_os_dir *from, struct firn_os_dir *to);
 
 #endif

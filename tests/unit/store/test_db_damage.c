@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store: stores whose files were damaged, shortened, or taken away. What opens shows all commits, or, where a log
- * cannot tell damage from a crash (docs/formats/log.md), the first few of them; never anything else.
+ * unit/store: stores whose files were damaged, shortened, or taken away. What opens shows all
+ * commits, or, where a log cannot tell damage from a crash (docs/formats/log.md), the first few of
+ * them; never anything else.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,7 +128,8 @@ flip_every_byte(bool is_closed)
                 if (f == 0) {
                     assert_int_equal(shown, SIZE_MAX);
                 } else if (f == 2 || is_closed) {
-                    /* In the log of a closed store a flip is found, or lies where nothing is read. */
+                    /* In the log of a closed store a flip is found, or lies where nothing is
+                     * read. */
                     assert_true(shown == COMMITS || (f == 1 && shown == SIZE_MAX));
                 } else if (shown != SIZE_MAX && shown != COMMITS) {
                     /* Above the last durable mark: the last commit, synced though it was. */

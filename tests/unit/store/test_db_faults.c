@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store: one short life of a store, with the n-th allocation or the n-th call to the system failing, for every n,
- * once and for ever. Whatever fails, nothing leaks, what was acknowledged is there afterwards, nothing is there in part.
+ * unit/store: one short life of a store, with the n-th allocation or the n-th call to the system
+ * failing, for every n, once and for ever. Whatever fails, nothing leaks, what was acknowledged is
+ * there afterwards, nothing is there in part.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@ struct life {
     bool is_full[COMMITS];
     bool had_failure;
     bool may_lack_memory; /* reading may fail */
-    /* A failed sync may take back what only the kernel had: commits that are not FULL, and then a check misses them. */
+    /* A failed sync may take back what only the kernel had: commits that are not FULL, and then
+     * a check misses them. */
     bool may_lose_unsynced;
 };
 
@@ -104,8 +106,9 @@ write_some(struct life *life, struct firn_db *db, unsigned from, unsigned to)
     }
 }
 
-/* Everything acknowledged must be found through the handle, and by a cursor what was found by its key. A commit that was
- * refused by an earlier handle may have come back. Reading fails only for want of memory. */
+/* Everything acknowledged must be found through the handle, and by a cursor what was found by
+ * its key. A commit that was refused by an earlier handle may have come back. Reading fails only
+ * for want of memory. */
 static void
 read_all(struct life *life, struct firn_db *db, unsigned written_before)
 {
@@ -369,7 +372,8 @@ a_sync_that_fails_once_is_not_tried_again(void **state)
     db_support_deinit(&support);
 }
 
-/* Loaded in order, leaves are full, so that each key of a scattered batch splits one: more than is reserved. */
+/* Loaded in order, leaves are full, so that each key of a scattered batch splits one: more than
+ * is reserved. */
 static void
 memory_that_ends_while_a_batch_is_applied_latches(void **state)
 {
@@ -411,7 +415,8 @@ memory_that_ends_while_a_batch_is_applied_latches(void **state)
         firn_db_abandon(db);
         db = db_support_open(support.dir);
         keyspace = db_support_keyspace(db, "k");
-        /* Refused for good where the log could not take it, there where only the memtable could not. */
+        /* Refused for good where the log could not take it, there where only the memtable could
+         * not. */
         bool is_there = db_support_get(keyspace, "00000010+") != NULL;
         is_seen_after_all = is_latched && is_there;
         assert_true(is_latched || is_there);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store: the bytes of docs/formats/store.md: written as they always were, read back, and refused where they break
- * the rules. tests/formats/store holds two stores that must open for ever.
+ * unit/store: the bytes of docs/formats/store.md: written as they always were, read back, and
+ * refused where they break the rules. tests/formats/store holds two stores that must open for ever.
  */
 #include <stdio.h>
 #include <stdlib.h>

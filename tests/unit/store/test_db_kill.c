@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store: a process that commits, acknowledges each commit on a pipe, and is killed at a random moment. What it
- * acknowledged is there, nothing is there in part, and at most one commit is there that it did not live to acknowledge.
- * The lock goes with the process.
+ * unit/store: a process that commits, acknowledges each commit on a pipe, and is killed at a random
+ * moment. What it acknowledged is there, nothing is there in part, and at most one commit is there
+ * that it did not live to acknowledge. The lock goes with the process.
  *
  * FIRN_TEST_LONG=1 runs 200 rounds.
  */
@@ -35,7 +35,8 @@ commit(struct firn_db *db, struct firn_db_keyspace *keyspace, uint64_t n)
     firn_db_batch_destroy(batch);
 }
 
-/* In the child: what it uses it opens itself, since descriptors that came through fork share their positions. */
+/* In the child: what it uses it opens itself, since descriptors that came through fork share
+ * their positions. */
 static struct firn_db *
 open_in_child(const struct db_support_disk *disk)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store: random histories against a model. Keys come from a small universe, so the model of a keyspace is an array.
+ * unit/store: random histories against a model. Keys come from a small universe, so the model of a
+ * keyspace is an array.
  *
- * Commits since the last moment at which all was known to be durable are kept in a journal. After a crash the store must
- * hold the state after some prefix of them that has at least all that had to be durable; which one is found by trying.
- * Power cuts come between steps and at a random call in the middle of one, recoveries included.
+ * Commits since the last moment at which all was known to be durable are kept in a journal. After a
+ * crash the store must hold the state after some prefix of them that has at least all that had to
+ * be durable; which one is found by trying. Power cuts come between steps and at a random call in
+ * the middle of one, recoveries included.
  *
  * FIRN_TEST_LONG=1 runs ten times as many steps; FIRN_TEST_SEED one seed only.
  */
@@ -257,7 +259,8 @@ cut(struct world *world)
     db_support_cut(&world->support, below(world, 5));
 }
 
-/* Opens until it succeeds: the power may fail in between. A failure without that is one of the store's. */
+/* Opens until it succeeds: the power may fail in between. A failure without that is one of the
+ * store's. */
 static void
 recover(struct world *world)
 {
@@ -316,7 +319,8 @@ crash(struct world *world)
 
 /* ---- steps ---- */
 
-/* After a step that failed: it must have been the power. The last commit of the journal may be there or not. */
+/* After a step that failed: it must have been the power. The last commit of the journal may be
+ * there or not. */
 static void
 survive(struct world *world, int rc, const firn_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/store: many threads on one store on the real disk: writers that share syncs, readers beside them that never see a
- * commit in part, and readers in handles of their own.
+ * unit/store: many threads on one store on the real disk: writers that share syncs, readers beside
+ * them that never see a commit in part, and readers in handles of their own.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -74,7 +74,8 @@ write_numbers(void *arg)
     return NULL;
 }
 
-/* All keys of a writer have one number, at least as large as what was acknowledged before the look began. */
+/* All keys of a writer have one number, at least as large as what was acknowledged before the
+ * look began. */
 static void
 look_through_cursor(struct shared *shared, unsigned writer, bool is_back)
 {

@@ -2,8 +2,9 @@
  *
  * unit/workspace/scan_dump.c: a saved tree and a real one, as the same text.
  *
- * The real tree is read in the plainest way: one thread, whole files, a sorted list of all names of every inode. So
- * it shares with the scan nothing but the seam, the table of exclusions, and the hash.
+ * The real tree is read in the plainest way: one thread, whole files, a sorted list of all names of
+ * every inode. So it shares with the scan nothing but the seam, the table of exclusions, and the
+ * hash.
  */
 #include <inttypes.h>
 #include <setjmp.h>

@@ -80,7 +80,8 @@ keep_name(void *ctx, const struct firn_os_dirent *entry)
     return FIRN_OK;
 }
 
-/* Empties a directory without holding handles for the levels above the one in work: trees may be very deep. */
+/* Empties a directory without holding handles for the levels above the one in work: trees may be
+ * very deep. */
 static void
 empty_dir(struct firn_os_dir *dir)
 {

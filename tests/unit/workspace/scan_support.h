@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace/scan_support.h: what tests of the scan stand on: a tree on a real disk or in memory, built and taken
- * away through the seam; a sink that keeps and verifies what it is given; the saved tree and the real one as text.
+ * unit/workspace/scan_support.h: what tests of the scan stand on: a tree on a real disk or in
+ * memory, built and taken away through the seam; a sink that keeps and verifies what it is given;
+ * the saved tree and the real one as text.
  *
- * Everything here fails the running test where something goes wrong. Memory comes from the C library, so that a test
- * may count and fail the allocations of firn alone.
+ * Everything here fails the running test where something goes wrong. Memory comes from the C
+ * library, so that a test may count and fail the allocations of firn alone.
  */
 #ifndef FIRN_TEST_SCAN_SUPPORT_H
 #define FIRN_TEST_SCAN_SUPPORT_H
@@ -27,7 +28,8 @@ struct scan_world {
 
 void scan_world_open_disk(struct scan_world *world);
 void scan_world_open_memory(struct scan_world *world, uint64_t seed);
-/* Puts a fault implementation around a world in memory: scans go through it, changes of the tree beneath it. */
+/* Puts a fault implementation around a world in memory: scans go through it, changes of the tree
+ * beneath it. */
 void scan_world_wrap(struct scan_world *world);
 /* Removes the tree too. */
 void scan_world_close(struct scan_world *world);
@@ -100,16 +102,18 @@ bool scan_notices_has(const struct scan_notices *notices, firn_notice_kind kind,
 
 /* ---- trees as text ---- */
 
-/* Every entry below a directory object, with all its fields; contents and their hashes are checked on the way. The
- * caller frees it. */
+/* Every entry below a directory object, with all its fields; contents and their hashes are
+ * checked on the way. The caller frees it. */
 char *scan_dump_saved(struct scan_sink *sink, const firn_hash *root);
-/* The same text, from the real tree, by one thread in the plainest way, for a tree in which nothing is unreadable. */
+/* The same text, from the real tree, by one thread in the plainest way, for a tree in which
+ * nothing is unreadable. */
 char *scan_dump_real(struct scan_world *world, bool include_deps);
 
 /* Scans with the sink and fails the test if the scan does. */
 void scan_run(struct scan_world *world, struct scan_sink *sink, struct scan_notices *notices,
               unsigned threads, struct firn_ws_scan_result *out);
-/* Scans with each number of threads and compares what was saved with what is there; returns the root's hash. */
+/* Scans with each number of threads and compares what was saved with what is there; returns the
+ * root's hash. */
 firn_hash scan_check_equal(struct scan_world *world);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: a store whose files were damaged: bytes flipped, files cut short or gone. A restore gives the exact
- * tree or an error and touches nothing; a check that finds nothing wrong means that every checkpoint it has comes back.
- * What is sound stays: neither a look nor a save throws away a pack that the store has lost sight of.
+ * unit/workspace: a store whose files were damaged: bytes flipped, files cut short or gone. A
+ * restore gives the exact tree or an error and touches nothing; a check that finds nothing wrong
+ * means that every checkpoint it has comes back. What is sound stays: neither a look nor a save
+ * throws away a pack that the store has lost sight of.
  *
  * FIRN_TEST_LONG=1 flips every byte.
  */
@@ -208,7 +209,8 @@ a_file_cut_short_is_found(void **state)
             snprintf(what, sizeof what, "%s with %zu of %zu bytes", path, bytes.size * part / PARTS,
                      bytes.size);
             struct outcome outcome = judge(&prepared, &world, what);
-            /* An earlier state of a shortened log may look whole; what LOCK holds is only told to people. */
+            /* An earlier state of a shortened log may look whole; what LOCK holds is only told
+             * to people. */
             bool may_look_whole = is_log(path) || strcmp(path, "LOCK") == 0;
             if (!may_look_whole && outcome.checked == FIRN_OK) {
                 fail_msg("%s: a check found nothing", what);
@@ -225,7 +227,8 @@ a_file_cut_short_is_found(void **state)
     prepared_deinit(&prepared);
 }
 
-/* Packs are enough to find contents and history again: nothing that writes may take the store for a new one. */
+/* Packs are enough to find contents and history again: nothing that writes may take the store
+ * for a new one. */
 static void
 a_missing_file_never_costs_a_pack(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: every operation with its n-th call of the system, its n-th allocation and its n-th moment of power
- * gone. Afterwards the store opens, is clean to the last byte, has what was acknowledged, and the operation can be done.
+ * unit/workspace: every operation with its n-th call of the system, its n-th allocation and its
+ * n-th moment of power gone. Afterwards the store opens, is clean to the last byte, has what was
+ * acknowledged, and the operation can be done.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: stores made by somebody who means harm. A checkpoint is planted whose objects have right names, so
- * that no checksum helps, but say what no save would say. Looking, checking and restoring must refuse it as corrupt,
- * and nothing may be made outside the workspace, nor anything in it.
+ * unit/workspace: stores made by somebody who means harm. A checkpoint is planted whose objects
+ * have right names, so that no checksum helps, but say what no save would say. Looking, checking
+ * and restoring must refuse it as corrupt, and nothing may be made outside the workspace, nor
+ * anything in it.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: a workspace against a model. The model is the text of the tree at each checkpoint. Random trees are
- * edited, saved, restored, undone, compared, listed and checked in a random order, with the power cut in between; after
- * each step the tree and every count must be what the model says.
+ * unit/workspace: a workspace against a model. The model is the text of the tree at each
+ * checkpoint. Random trees are edited, saved, restored, undone, compared, listed and checked in a
+ * random order, with the power cut in between; after each step the tree and every count must be
+ * what the model says.
  *
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs many steps over trees of full size.
  */
@@ -196,8 +197,8 @@ is_in_part(void *ctx, const char *path, size_t size)
     return is_inside == part->inside;
 }
 
-/* What a restore of a part may be held to. Outside of it only contents: it moves the times of directories above, and
- * the metadata of an inode is that of all its names. */
+/* What a restore of a part may be held to. Outside of it only contents: it moves the times of
+ * directories above, and the metadata of an inode is that of all its names. */
 static char *
 lines_of_part(const char *dump, const struct part *part)
 {
@@ -344,7 +345,8 @@ print_escaped(FILE *out, firn_slice bytes)
     free(text);
 }
 
-/* The same fields in the same form as in the text of a tree, but for attributes, which are not told. */
+/* The same fields in the same form as in the text of a tree, but for attributes, which are not
+ * told. */
 static int
 print_entry(void *ctx, const firn_entry_info *entry)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: a scan saves just what is there: every kind of entry, every name, in memory and on disk, with any
- * number of threads. Large and sparse files are in test_ws_scan_content.c, what goes wrong on the way is in test_ws_scan_faults.c.
+ * unit/workspace: a scan saves just what is there: every kind of entry, every name, in memory and
+ * on disk, with any number of threads. Large and sparse files are in test_ws_scan_content.c, what
+ * goes wrong on the way is in test_ws_scan_faults.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: how the contents of files are cut: pieces of large ones, holes, and the sharing of both.
+ * unit/workspace: how the contents of files are cut: pieces of large ones, holes, and the sharing
+ * of both.
  */
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: a scan of a tree that resists: unreadable, vanishing, changing entries, a sink that fails, memory that
- * runs out, a caller who has had enough. Whatever happens: an error or a notice that names what it is about, what is
- * saved is whole, and nothing leaks.
+ * unit/workspace: a scan of a tree that resists: unreadable, vanishing, changing entries, a sink
+ * that fails, memory that runs out, a caller who has had enough. Whatever happens: an error or a
+ * notice that names what it is about, what is saved is whole, and nothing leaks.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,7 +122,8 @@ a_root_that_cannot_be_read_is_an_error(void **state)
 
 /* ---- what happens meanwhile ---- */
 
-/* Does something to the tree when the notice of one path comes, which is while its directory is being listed. */
+/* Does something to the tree when the notice of one path comes, which is while its directory is
+ * being listed. */
 struct meddler {
     struct scan_world *world;
     const char *at;
@@ -251,7 +252,8 @@ a_directory_replaced_between_its_segments_is_not_mixed_with_the_new_one(void **s
     scan_put_text(&world, "huge/.git", "");
     scan_put_text(&world, "huge/sub/x", "x");
     char *saved = run_meddled(&world, "huge/.git", replace_huge, &notices, &result);
-    /* The first segment is read through the handle of the old one; the others find another directory. */
+    /* The first segment is read through the handle of the old one; the others find another
+     * directory. */
     assert_int_equal(result.files, SEGMENT);
     assert_int_equal(notices.counts[FIRN_NOTICE_CHANGING], COUNT - SEGMENT);
     assert_true(scan_notices_has(&notices, FIRN_NOTICE_CHANGING, "huge/f0300"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: a scan on a machine whose every call may fail, and a tree that changes between any two calls.
+ * unit/workspace: a scan on a machine whose every call may fail, and a tree that changes between
+ * any two calls.
  */
 #include <errno.h>
 #include <setjmp.h>

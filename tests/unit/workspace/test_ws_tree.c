@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: directory objects: one encoding for one directory, no second reading of any bytes, splitting.
+ * unit/workspace: directory objects: one encoding for one directory, no second reading of any
+ * bytes, splitting.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -349,7 +350,8 @@ walk_all(struct objects *objects, const firn_hash *hash, firn_error *err)
     return rc;
 }
 
-/* Objects whose bytes do not make sense, under names that are right: what a hostile store would hold. */
+/* Objects whose bytes do not make sense, under names that are right: what a hostile store would
+ * hold. */
 static void
 hostile_directories_are_refused(void **state)
 {
@@ -402,7 +404,8 @@ a_part_under_the_wrong_index_is_refused(void **state)
                      FIRN_OK);
     firn_error err;
     assert_int_equal(walk_all(objects, &root, &err), FIRN_OK);
-    /* Every byte of the index changed: the walk must fail, for the parts or their promised names no longer fit. */
+    /* Every byte of the index changed: the walk must fail, for the parts or their promised names
+     * no longer fit. */
     struct firn_buf *index = &objects->bytes[objects->count - 1];
     for (size_t at = 0; at < index->size; at++) {
         index->data[at] ^= 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace/ws_edit.c: see ws_edit.h. Every edit goes through the seam by the helpers of scan_support.h.
+ * unit/workspace/ws_edit.c: see ws_edit.h. Every edit goes through the seam by the helpers of
+ * scan_support.h.
  */
 #include <setjmp.h>
 #include <stdarg.h>

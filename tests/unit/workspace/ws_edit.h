@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace/ws_edit.h: random trees, and random edits of them, with names and kinds of every sort; and what the
- * texts of two trees (scan_dump_real) say about their difference.
+ * unit/workspace/ws_edit.h: random trees, and random edits of them, with names and kinds of every
+ * sort; and what the texts of two trees (scan_dump_real) say about their difference.
  */
 #ifndef FIRN_TEST_WS_EDIT_H
 #define FIRN_TEST_WS_EDIT_H
@@ -39,10 +39,12 @@ struct ws_edit_counts {
 struct ws_edit_counts ws_edit_compare(const char *before, const char *after);
 /* The text without the fields that begin so: "xattrs=", "link=". The caller frees it. */
 char *ws_edit_without(const char *text, const char *const *fields, size_t count);
-/* Of each line the path, and of these fields one after the other; only lines for which is_wanted says so. */
+/* Of each line the path, and of these fields one after the other; only lines for which is_wanted
+ * says so. */
 char *ws_edit_lines(const char *text, bool (*is_wanted)(void *ctx, const char *path, size_t size),
                     void *ctx);
-/* Whether each file of `found` is as one of the texts has it at the same place, temporary names aside. */
+/* Whether each file of `found` is as one of the texts has it at the same place, temporary names
+ * aside. */
 bool ws_edit_is_mix(const char *found, const char *before, const char *after);
 /* A path as the texts write it. The caller frees it. */
 char *ws_edit_escape(const char *path);

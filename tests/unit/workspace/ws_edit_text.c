@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace/ws_edit_text.c: the half of ws_edit.h about texts. A line is a path, a space, and fields of the form
- * name=value between single spaces; all but printable characters are escaped in it.
+ * unit/workspace/ws_edit_text.c: the half of ws_edit.h about texts. A line is a path, a space, and
+ * fields of the form name=value between single spaces; all but printable characters are escaped in
+ * it.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace/ws_support.h: a workspace with its store, for tests of whole operations. Everything fails the running
- * test where something goes wrong that the test did not ask for.
+ * unit/workspace/ws_support.h: a workspace with its store, for tests of whole operations.
+ * Everything fails the running test where something goes wrong that the test did not ask for.
  */
 #ifndef FIRN_TEST_WS_SUPPORT_H
 #define FIRN_TEST_WS_SUPPORT_H
