@@ -114,8 +114,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 show latest checkpoint
   0 show 1 --files checkpoint entries
   3 show 9 --files error
-  0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete notices
-  0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete notices
+  0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
+  0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
   2 restore nonsense changes error
   3 restore 1 nothing changes error
   3 restore 1 --to f changes error
