@@ -3,16 +3,16 @@
  * workspace/ws_apply_swap.c: putting what was staged in place.
  *
  * First everything that will be replaced or removed is looked at once more: if it is not what the
- * tree `before` says, somebody has edited it since it was saved, and the restore is given up before
- * the first rename, with everything as it was. Who edits later than that is not overwritten either
- * (I1): a new file changes places with the old one, which is looked at where it then stands, and
- * goes only if it is the one that was saved; else the two change back. A file to be removed is
- * looked at just before. What was kept so is told, and the restore ends with FIRN_CONFLICT. Then,
- * in the order of the walk, staged things are renamed to their final names. Where a type changes,
- * the new and the old thing change places (RENAME_EXCHANGE, or two renames where the file system
- * cannot), so the old one then stands under the temporary name until the deletions, which come
- * last. At the very end directories get their metadata, deepest first, because every change inside
- * one moves its time.
+ * tree `before` says, somebody has edited it since it was saved, and the restore is given up
+ * before the first rename, with everything as it was. Who edits later than that is not overwritten
+ * either (I1): a new file changes places with the old one, which is looked at where it then
+ * stands, and goes only if it is the one that was saved; else the two change back. A file to be
+ * removed is renamed aside first and looked at there. What was kept so is told, and the restore
+ * ends with FIRN_CONFLICT. Then, in the order of the walk, staged things are renamed to their
+ * final names. Where a type changes, the new and the old thing change places (RENAME_EXCHANGE, or
+ * two renames where the file system cannot), so the old one then stands under the temporary name
+ * until the deletions, which come last. At the very end directories get their metadata, deepest
+ * first, because every change inside one moves its time.
  */
 #include <stdio.h>
 
@@ -253,6 +253,16 @@ out:
 
 /* ---- deletions ---- */
 
+/* Whether a path lies below a directory that became something else, and so stands elsewhere now. */
+static bool
+is_in_vanishing(const struct firn_ws_apply *apply, firn_slice path)
+{
+    const struct firn_buf *vanishing = &apply->swapping->vanishing;
+    return vanishing->size > 0 && path.size > vanishing->size &&
+           path.data[vanishing->size] == '/' &&
+           memcmp(path.data, vanishing->data, vanishing->size) == 0;
+}
+
 /* Opens the directory in which a thing to be removed stands now: its own, or, inside a directory
  * that became something else, below that one's temporary name. */
 static int
@@ -260,15 +270,12 @@ open_removed(struct firn_ws_apply *apply, const struct firn_ws_diff_change *chan
 {
     struct swapping *swapping = apply->swapping;
     firn_slice path = change->path;
-    const struct firn_buf *vanishing = &swapping->vanishing;
-    bool is_inside = vanishing->size > 0 && path.size > vanishing->size &&
-                     path.data[vanishing->size] == '/' &&
-                     memcmp(path.data, vanishing->data, vanishing->size) == 0;
     int rc;
     if (changes_type(change)) {
         FIRN_TRY(firn_ws_apply_staged_place(apply, path, &swapping->final, err));
-    } else if (is_inside) {
-        FIRN_TRY(firn_ws_apply_moved_place(apply, path, vanishing->size, &swapping->final, err));
+    } else if (is_in_vanishing(apply, path)) {
+        FIRN_TRY(firn_ws_apply_moved_place(apply, path, swapping->vanishing.size, &swapping->final,
+                                           err));
     } else {
         FIRN_TRY(firn_ws_apply_final_place(path, &swapping->final, err));
     }
@@ -294,17 +301,40 @@ out:
     return firn_error_no_memory(err, "a list of directories");
 }
 
+/* Removes a file that is reached by no path of the user's any more, unless it was changed until then. */
 static int
-remove_file(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
+remove_displaced(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
+                 const char *name, bool *out_keep, firn_error *err)
 {
-    struct swapping *swapping = apply->swapping;
+    struct firn_os_dir *dir = apply->swapping->dir;
     struct firn_os_stat stat;
-    int rc = firn_os_stat(swapping->dir, swapping->final.name, &stat, err);
-    if (rc == FIRN_OK && !is_still_as_before(&stat, change->before)) {
+    int rc = firn_os_stat(dir, name, &stat, err);
+    *out_keep = rc == FIRN_OK && !is_still_as_before(&stat, change->before);
+    if (*out_keep) {
         keep(apply, change->path);
         return FIRN_OK;
     }
-    return rc == FIRN_OK ? firn_os_remove_file(swapping->dir, swapping->final.name, err) : rc;
+    return rc == FIRN_OK ? firn_os_remove_file(dir, name, err) : rc;
+}
+
+/* Takes a file out of the way of everybody else, and then removes it. */
+static int
+remove_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
+                firn_error *err)
+{
+    struct firn_os_dir *dir = apply->swapping->dir;
+    const char *final = apply->swapping->final.name;
+    char aside[FIRN_WS_APPLY_NAME_SIZE];
+    bool is_kept;
+    int rc;
+    firn_ws_apply_temporary_name(apply, change->path, aside);
+    FIRN_TRY(firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, err));
+    FIRN_TRY(remove_displaced(apply, change, aside, &is_kept, err));
+    if (is_kept) {
+        FIRN_TRY(firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
+    }
+out:
+    return rc;
 }
 
 static int
@@ -326,7 +356,12 @@ remove_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
         }
         return remember_removed_dir(apply, change->path, err);
     }
-    FIRN_TRY(remove_file(apply, change, err));
+    bool is_kept;
+    if (is_type_change || is_in_vanishing(apply, change->path)) {
+        FIRN_TRY(remove_displaced(apply, change, apply->swapping->final.name, &is_kept, err));
+    } else {
+        FIRN_TRY(remove_in_place(apply, change, err));
+    }
 out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }

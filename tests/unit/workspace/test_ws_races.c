@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: somebody else works in the tree while it is restored. Before each single call of a restore something
+ * is done to the tree behind its back. What that was is never lost: it is in the tree or in a checkpoint. Nothing
+ * outside the tree is ever touched, and a restore that says it succeeded has succeeded.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "support/test_file.h"
+#include "ws_edit.h"
+#include "ws_support.h"
+
+enum { SCAN_CALLS = 110 };
+
+static const char PRECIOUS[] = "the only copy of this";
+
+struct prepared {
+    struct ws_world world;
+    char *first;
+    char *edited;
+};
+
+static void
+prepare(struct prepared *prepared)
+{
+    struct ws_world *world = &prepared->world;
+    struct scan_world *tree = &world->tree;
+    ws_world_open_memory(world, 51);
+    struct scan_world top = {.os = tree->os};
+    assert_int_equal(firn_os_dir_open_path(top.os, "/", &top.root, NULL), FIRN_OK);
+    scan_put_text(&top, "outside/changed", "not yours");
+    scan_put_text(&top, "outside/gone", "not yours");
+    scan_put_text(&top, "outside/deep/changed", "not yours");
+    firn_os_dir_close(top.root);
+    scan_put_text(tree, "dir/changed", "first");
+    scan_put_text(tree, "dir/deep/changed", "first");
+    scan_put_text(tree, "dir/missing", "first");
+    scan_put_text(tree, "dir/mode", "first");
+    scan_put_text(tree, "flip", "first");
+    scan_put_text(tree, "stays", "first");
+    scan_put_text(tree, "whole/new/tree", "first");
+    ws_save(world);
+    prepared->first = ws_dump(world);
+    scan_put_text(tree, "dir/changed", "second");
+    scan_put_text(tree, "dir/deep/changed", "second");
+    scan_remove_file(tree, "dir/missing");
+    scan_set_mode(tree, "dir/mode", 0600);
+    scan_put_text(tree, "dir/gone", "second");
+    scan_remove_file(tree, "flip");
+    scan_put_text(tree, "flip/inside", "second");
+    scan_remove_tree(tree, "whole");
+    prepared->edited = ws_dump(world);
+}
+
+static void
+prepared_deinit(struct prepared *prepared)
+{
+    free(prepared->first);
+    free(prepared->edited);
+    ws_world_close(&prepared->world);
+}
+
+/* ---- intruders ---- */
+
+struct intruder {
+    struct scan_world *tree;
+    void (*act)(struct scan_world *tree);
+    uint64_t at; /* before which call */
+    bool acted;
+    uint64_t calls;
+    char operation[32];
+    char name[300];
+};
+
+static bool
+is_there(struct scan_world *tree, const char *dir_path, const char *name)
+{
+    struct firn_os_dir *dir;
+    if (firn_os_dir_open_beneath(tree->root, dir_path, &dir, NULL) != FIRN_OK) {
+        return false;
+    }
+    bool result = test_file_exists(dir, name);
+    firn_os_dir_close(dir);
+    return result;
+}
+
+static void
+edit_a_file(struct scan_world *tree)
+{
+    scan_put_text(tree, "dir/changed", PRECIOUS);
+}
+
+static void
+edit_a_deep_file(struct scan_world *tree)
+{
+    scan_put_text(tree, "dir/deep/changed", PRECIOUS);
+}
+
+static void
+edit_what_goes(struct scan_world *tree)
+{
+    scan_put_text(tree, "dir/gone", PRECIOUS);
+}
+
+static void
+replace_a_file(struct scan_world *tree)
+{
+    scan_put_text(tree, "dir/.other", PRECIOUS);
+    scan_rename(tree, "dir/.other", "dir/changed");
+}
+
+static void
+edit_what_only_has_another_mode(struct scan_world *tree)
+{
+    scan_put_text(tree, "dir/mode", PRECIOUS);
+}
+
+static void
+take_a_free_name(struct scan_world *tree)
+{
+    if (!is_there(tree, "dir", "missing")) {
+        scan_put_text(tree, "dir/missing", PRECIOUS);
+    }
+}
+
+static void
+put_into_a_directory_that_goes(struct scan_world *tree)
+{
+    if (is_there(tree, "flip", "inside")) {
+        scan_put_text(tree, "flip/more", PRECIOUS);
+    }
+}
+
+static void
+delete_a_file(struct scan_world *tree)
+{
+    if (is_there(tree, "dir", "changed")) {
+        scan_remove_file(tree, "dir/changed");
+    }
+}
+
+static void
+turn_a_directory_into_a_link_to_outside(struct scan_world *tree)
+{
+    scan_rename(tree, "dir", "dir.aside");
+    scan_put_symlink(tree, "dir", "/outside");
+}
+
+static void
+turn_a_deep_directory_into_a_link_to_outside(struct scan_world *tree)
+{
+    scan_rename(tree, "dir/deep", "deep.aside");
+    scan_put_symlink(tree, "dir/deep", "/outside/deep");
+}
+
+static void
+intrude(void *ctx, const struct firn_os_fault_call *call)
+{
+    struct intruder *intruder = ctx;
+    intruder->calls = call->number;
+    if (call->number != intruder->at) {
+        return;
+    }
+    intruder->acted = true;
+    snprintf(intruder->operation, sizeof intruder->operation, "%s", call->operation);
+    snprintf(intruder->name, sizeof intruder->name, "%s", call->name == NULL ? "" : call->name);
+    intruder->act(intruder->tree);
+}
+
+/* ---- what must hold ---- */
+
+struct search {
+    firn_hash hash;
+    bool is_found;
+};
+
+static int
+search_entry(void *ctx, const firn_entry_info *entry)
+{
+    struct search *search = ctx;
+    search->is_found =
+        search->is_found || memcmp(&entry->hash, &search->hash, sizeof entry->hash) == 0;
+    return FIRN_OK;
+}
+
+struct all {
+    char ids[8][FIRN_CHECKPOINT_ID_SIZE];
+    size_t count;
+};
+
+static int
+keep_id(void *ctx, const firn_checkpoint *checkpoint)
+{
+    struct all *all = ctx;
+    if (all->count < 8) {
+        memcpy(all->ids[all->count++], checkpoint->id, FIRN_CHECKPOINT_ID_SIZE);
+    }
+    return FIRN_OK;
+}
+
+/* Whether the precious content is in the tree or in a checkpoint. */
+static bool
+is_kept(struct ws_world *world, const char *now)
+{
+    struct search search = {0};
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_blake3_hash_of(PRECIOUS, sizeof PRECIOUS - 1, &search.hash);
+    firn_hex_encode(search.hash.bytes, sizeof search.hash.bytes, hex);
+    if (strstr(now, hex) != NULL) {
+        return true;
+    }
+    struct all all = {0};
+    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    options.include_safety = true;
+    assert_int_equal(firn_ws_list(world->ws, &options, keep_id, &all, &world->err), FIRN_OK);
+    for (size_t i = 0; i < all.count; i++) {
+        assert_int_equal(firn_ws_entries(world->ws, all.ids[i], search_entry, &search, &world->err),
+                         FIRN_OK);
+    }
+    return search.is_found;
+}
+
+static char *
+dump_outside(struct ws_world *world)
+{
+    struct scan_world outside = {.os = world->tree.os};
+    assert_int_equal(firn_os_dir_open_path(outside.os, "/outside", &outside.root, NULL), FIRN_OK);
+    char *dump = scan_dump_real(&outside, true);
+    firn_os_dir_close(outside.root);
+    return dump;
+}
+
+struct kind {
+    const char *name;
+    void (*act)(struct scan_world *tree);
+    bool has_content;
+};
+
+struct tally {
+    uint64_t restores;
+    uint64_t conflicts;
+};
+
+static bool
+is_long(void)
+{
+    return getenv("FIRN_TEST_LONG") != NULL;
+}
+
+/* One restore with an intruder before call n; false if there were fewer calls. */
+static bool
+try_once(struct prepared *prepared, const struct kind *kind, uint64_t n, struct tally *tally)
+{
+    struct ws_world world;
+    ws_world_clone(&prepared->world, &world);
+    scan_world_wrap(&world.tree);
+    ws_world_reopen(&world);
+    char *outside = dump_outside(&world);
+    struct intruder intruder = {.tree = &world.tree, .act = kind->act, .at = n};
+    firn_os_fault_set_hook(world.tree.outer, intrude, &intruder);
+    int rc = ws_try_restore(&world, "1", NULL);
+    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    char message[sizeof world.err.text];
+    snprintf(message, sizeof message, "%s", rc == FIRN_OK ? "" : world.err.text);
+    tally->restores++;
+    tally->conflicts += rc == FIRN_CONFLICT ? 1 : 0;
+
+    char *now = ws_dump(&world);
+    if (intruder.acted && kind->has_content && !is_kept(&world, now)) {
+        fail_msg("%s before call %llu (%s of '%s'): lost; the restore gave %s: %s", kind->name,
+                 (unsigned long long)n, intruder.operation, intruder.name, firn_code_name(rc),
+                 message);
+    }
+    char *outside_now = dump_outside(&world);
+    assert_string_equal(outside_now, outside);
+    free(outside_now);
+    /* Whatever happened, it can be done again and then comes to the end. */
+    if (n % 8 == 0 || is_long()) {
+        ws_restore(&world, "1");
+        ws_assert_dump(&world, prepared->first);
+        outside_now = dump_outside(&world);
+        assert_string_equal(outside_now, outside);
+        ws_assert_check_clean(&world);
+        free(outside_now);
+    }
+    free(outside);
+    free(now);
+    ws_world_close(&world);
+    return intruder.acted;
+}
+
+static void
+somebody_else_in_the_tree_loses_nothing(void **state)
+{
+    (void)state;
+    const struct kind kinds[] = {
+        {"an edit", edit_a_file, true},
+        {"a deep edit", edit_a_deep_file, true},
+        {"an edit of what goes", edit_what_goes, true},
+        {"a replacement", replace_a_file, true},
+        {"an edit of what has another mode", edit_what_only_has_another_mode, true},
+        {"a new file", take_a_free_name, false},
+        {"a new file in what goes", put_into_a_directory_that_goes, false},
+        {"a deletion", delete_a_file, false},
+        {"a link to outside", turn_a_directory_into_a_link_to_outside, false},
+        {"a deep link to outside", turn_a_deep_directory_into_a_link_to_outside, false},
+    };
+    struct prepared prepared = {0};
+    prepare(&prepared);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct tally tally = {0};
+        uint64_t n = 1;
+        /* The scan comes first, and treats all its files alike. */
+        while (try_once(&prepared, &kinds[i], n, &tally)) {
+            n += n < SCAN_CALLS && !is_long() ? 7 : 1;
+        }
+        printf("%s: before %llu of %llu calls, %llu conflicts\n", kinds[i].name,
+               (unsigned long long)tally.restores, (unsigned long long)n - 1,
+               (unsigned long long)tally.conflicts);
+        assert_true(n > 100);
+        assert_true(tally.conflicts > 0 || strcmp(kinds[i].name, "a new file in what goes") == 0);
+    }
+    prepared_deinit(&prepared);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(somebody_else_in_the_tree_loses_nothing),
+    };
+    return cmocka_run_group_tests_name("ws_races", tests, NULL, NULL);
+}
