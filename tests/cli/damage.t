@@ -57,6 +57,5 @@ Files that are missing.
   $ firn --store ../s check >/dev/null 2>../err; echo $?
   5
   $ rm -r ../s && cp -a ../good ../s && rm ../s/FIRN
-  $ firn --store ../s list 2>../err; echo $?; head -n 1 ../err
+  $ firn --store ../s list 2>../err; echo $?
   5
-  firn: '../s' holds packs but not the file FIRN, which every store has
