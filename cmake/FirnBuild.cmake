@@ -45,6 +45,7 @@ endfunction()
 
 # firn_test(NAME SOURCES... FOLDERS base os ... [TIMEOUT seconds] [LABELS ...]): a cmocka program over the named folders.
 # It runs in the source's root, so that fixtures are found by their path in the tree.
+# The label "single" says that the program has one thread: the thread sanitizer is not run on it.
 function(firn_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;FOLDERS;LABELS" ${ARGN})
   add_executable(test_${name} ${ARG_SOURCES})

@@ -19,6 +19,7 @@
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
+#include "ws_edit.h"
 #include "ws_support.h"
 
 /* A machine with checkpoint 1, checkpoint 2 and an edited tree, all durable. */
@@ -299,8 +300,11 @@ the_power_may_go_at_any_call(void **state)
                 uint64_t acknowledged = operation == FIRST_SAVE ? 0 : 2;
                 acknowledged +=
                     (operation == SAVE || operation == FIRST_SAVE) && rc == FIRN_OK ? 1 : 0;
-                if (operation == RESTORE && rc == FIRN_OK) {
-                    ws_assert_dump(&world, prepared.first);
+                if (operation == RESTORE) {
+                    char *now = ws_dump(&world);
+                    assert_true(rc != FIRN_OK || strcmp(now, prepared.first) == 0);
+                    assert_true(ws_edit_is_mix(now, prepared.edited, prepared.first));
+                    free(now);
                 }
                 assert_all_is_well(&world, &prepared, operation, acknowledged);
                 ws_world_close(&world);
