@@ -152,6 +152,9 @@ static int
 check_globals(struct parse *parse)
 {
     struct firn_cli *cli = parse->cli;
+    if (parse->wants_version) {
+        return firn_command_misused(cli, "--version means nothing behind a command");
+    }
     for (unsigned i = 0; firn_command_table_globals[i].option.name != NULL; i++) {
         unsigned uses = firn_command_table_globals[i].uses;
         if ((parse->given >> i & 1u) && uses != 0 && (cli->command->uses & uses) == 0) {
@@ -330,7 +333,8 @@ run_line(struct parse *parse, int argc, char **argv)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    if (parse->wants_version && optind >= argc) {
+    if (parse->wants_version) {
+        parse->wants_version = false;
         char *version[] = {(char[]){"version"}, NULL};
         return run_named(parse, 1, version);
     }

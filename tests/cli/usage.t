@@ -100,6 +100,13 @@ An option that means nothing to the command is refused.
   ! usage: firn list [options]
   ! help: firn help list
   [2]
+  $ firn save --version
+  ! firn: save: --version means nothing behind a command
+  ! usage: firn save [options]
+  ! help: firn help save
+  [2]
+  $ firn --version save
+  firn 0.1.0
 
 Numbers.
 
