@@ -122,7 +122,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
     int rc;
     rc = firn_ws_place_open_dir(ws->os, ws->store_path, mode == FIRN_WS_CREATE, &opened->store_dir,
                                 err);
-    if (rc == FIRN_NOT_FOUND) {
+    if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
         return no_store(ws, mode, NULL, err);
     }
     if (rc != FIRN_OK) {
@@ -137,7 +137,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
         goto out;
     }
     rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
-    if (rc == FIRN_NOT_FOUND) {
+    if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
         return no_store(ws, mode, opened->store_dir, err);
     }
     if (rc != FIRN_OK) {
