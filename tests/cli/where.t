@@ -80,7 +80,7 @@ What is no workspace, and what cannot be a store.
   $ ls full
   file
   $ firn -C one --store one/f save
-  ! firn: '<T>/w/one' has no checkpoint yet: there is no store at 'one/f'
+  ! firn: could not open directory 'one/f': Not a directory
   [3]
   $ env -u HOME -u XDG_DATA_HOME firn -C one list
   ! firn: no place for the store: neither XDG_DATA_HOME nor HOME is set to an absolute path; name one
