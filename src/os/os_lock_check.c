@@ -46,7 +46,9 @@ firn_os_lock_check_release(const struct firn_os_mutex *mutex)
         i--;
     }
     CHECK(i > thread.base); /* this thread does not hold it */
-    memmove(&thread.held[i - 1], &thread.held[i], (thread.count - i) * sizeof thread.held[0]);
+    for (; i < thread.count; i++) {
+        thread.held[i - 1] = thread.held[i];
+    }
     thread.count--;
 }
 

@@ -14,6 +14,7 @@
 #include "workspace/ws_diff.h"
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 
@@ -218,6 +219,7 @@ step(struct diff *diff, firn_error *err)
     const struct firn_tree_entry *after = order >= 0 ? level->after.entry : NULL;
     bool go_below;
     int rc;
+    CHECK(before != NULL || after != NULL); /* a level at the end of both sides is left */
     FIRN_TRY(set_path(diff, level->path_size, before != NULL ? before->name : after->name, err));
     FIRN_TRY(compare_entry(diff, before, after, &go_below, err));
     if (go_below) {

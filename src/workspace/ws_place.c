@@ -31,7 +31,10 @@ append_name(struct firn_buf *out, const char *real_root)
     const char *name = slash == NULL ? real_root : slash + 1;
     name = *name == '\0' ? "root" : name;
     for (size_t i = 0; name[i] != '\0' && i < NAME_LETTERS_MAX; i++) {
-        char letter = is_plain(name[i]) && (i > 0 || name[i] != '.') ? name[i] : '_';
+        char letter = name[i];
+        if (!is_plain(letter) || (i == 0 && letter == '.')) {
+            letter = '_';
+        }
         int rc = firn_buf_append(out, &letter, 1);
         if (rc != FIRN_OK) {
             return rc;

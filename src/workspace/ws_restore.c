@@ -27,6 +27,7 @@ struct restoring {
     struct firn_ws_record record; /* to be restored */
     struct firn_ws_filter filter;
     firn_restore_result *result;
+    char safety_message[64];
     int64_t begun_ns;
 };
 
@@ -95,15 +96,28 @@ out:
 
 /* ---- in place ---- */
 
+/* What a user calls a checkpoint: its number, or, of a safety checkpoint, the start of its id. */
+static void
+name_of(const struct firn_ws_record *record, char out[24])
+{
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_ws_record_id_text(record->id, id);
+    if (record->is_safety) {
+        (void)snprintf(out, 24, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+    } else {
+        (void)snprintf(out, 24, "%llu", (unsigned long long)record->number);
+    }
+}
+
 static int
 commit_safety(struct restoring *restoring, struct firn_ws_save_request *request,
               const struct firn_ws_save_tree *tree, firn_error *err)
 {
-    char message[64];
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    firn_ws_record_id_text(restoring->record.id, id);
-    (void)snprintf(message, sizeof message, "before restoring %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
-    request->message = firn_str(message);
+    char name[24];
+    name_of(&restoring->record, name);
+    (void)snprintf(restoring->safety_message, sizeof restoring->safety_message,
+                   "before restoring %s", name);
+    request->message = firn_str(restoring->safety_message);
     struct firn_buf kept = {0};
     struct firn_ws_record safety;
     /* The record being restored lives in ws->result, which a commit uses as well. */

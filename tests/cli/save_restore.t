@@ -49,7 +49,7 @@ The main thing: save, change, look, restore, undo.
   $ diff -r . ../kept && firn status
   compared with 2: no change; 2 the same
   $ firn list --all
-     -  <id>  <time>          2 files      11 B  before restoring <id>
+     -  <id>  <time>          2 files      11 B  before restoring 2
      2  <id>  <time>          2 files      21 B
      1  <id>  <time>          2 files      21 B  one
   $ firn undo --dry-run
