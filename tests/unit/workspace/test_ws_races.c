@@ -77,8 +77,9 @@ prepared_deinit(struct prepared *prepared)
 
 struct intruder {
     struct scan_world *tree;
-    void (*act)(struct scan_world *tree);
-    uint64_t at; /* before which call */
+    bool (*act)(struct scan_world *tree); /* whether there was something to do */
+    uint64_t at;                          /* before which call */
+    bool was_called;
     bool acted;
     uint64_t calls;
     char operation[32];
@@ -97,73 +98,86 @@ is_there(struct scan_world *tree, const char *dir_path, const char *name)
     return result;
 }
 
-static void
+static bool
 edit_a_file(struct scan_world *tree)
 {
     scan_put_text(tree, "dir/changed", PRECIOUS);
+    return true;
 }
 
-static void
+static bool
 edit_a_deep_file(struct scan_world *tree)
 {
     scan_put_text(tree, "dir/deep/changed", PRECIOUS);
+    return true;
 }
 
-static void
+static bool
 edit_what_goes(struct scan_world *tree)
 {
     scan_put_text(tree, "dir/gone", PRECIOUS);
+    return true;
 }
 
-static void
+static bool
 replace_a_file(struct scan_world *tree)
 {
     scan_put_text(tree, "dir/.other", PRECIOUS);
     scan_rename(tree, "dir/.other", "dir/changed");
+    return true;
 }
 
-static void
+static bool
 edit_what_only_has_another_mode(struct scan_world *tree)
 {
     scan_put_text(tree, "dir/mode", PRECIOUS);
+    return true;
 }
 
-static void
+static bool
 take_a_free_name(struct scan_world *tree)
 {
-    if (!is_there(tree, "dir", "missing")) {
-        scan_put_text(tree, "dir/missing", PRECIOUS);
+    if (is_there(tree, "dir", "missing")) {
+        return false;
     }
+    scan_put_text(tree, "dir/missing", PRECIOUS);
+    return true;
 }
 
-static void
+static bool
 put_into_a_directory_that_goes(struct scan_world *tree)
 {
-    if (is_there(tree, "flip", "inside")) {
-        scan_put_text(tree, "flip/more", PRECIOUS);
+    if (!is_there(tree, "flip", "inside")) {
+        return false;
     }
+    scan_put_text(tree, "flip/more", PRECIOUS);
+    return true;
 }
 
-static void
+static bool
 delete_a_file(struct scan_world *tree)
 {
-    if (is_there(tree, "dir", "changed")) {
-        scan_remove_file(tree, "dir/changed");
+    if (!is_there(tree, "dir", "changed")) {
+        return false;
     }
+    scan_remove_file(tree, "dir/changed");
+    return true;
 }
 
-static void
+static bool
 turn_a_directory_into_a_link_to_outside(struct scan_world *tree)
 {
     scan_rename(tree, "dir", "dir.aside");
     scan_put_symlink(tree, "dir", "/outside");
+    return true;
 }
 
-static void
+static bool
 turn_a_deep_directory_into_a_link_to_outside(struct scan_world *tree)
 {
     scan_rename(tree, "dir/deep", "deep.aside");
     scan_put_symlink(tree, "dir/deep", "/outside/deep");
+    return true;
 }
 
 static void
@@ -174,10 +188,10 @@ intrude(void *ctx, const struct firn_os_fault_call *call)
     if (call->number != intruder->at) {
         return;
     }
-    intruder->acted = true;
+    intruder->was_called = true;
     snprintf(intruder->operation, sizeof intruder->operation, "%s", call->operation);
     snprintf(intruder->name, sizeof intruder->name, "%s", call->name == NULL ? "" : call->name);
-    intruder->act(intruder->tree);
+    intruder->acted = intruder->act(intruder->tree);
 }
 
 /* ---- what must hold ---- */
@@ -245,7 +259,7 @@ dump_outside(struct ws_world *world)
 
 struct kind {
     const char *name;
-    void (*act)(struct scan_world *tree);
+    bool (*act)(struct scan_world *tree);
     bool has_content;
 };
 
@@ -299,7 +313,7 @@ try_once(struct prepared *prepared, const struct kind *kind, uint64_t n, struct 
     free(outside);
     free(now);
     ws_world_close(&world);
-    return intruder.acted;
+    return intruder.was_called;
 }
 
 static void
@@ -312,8 +326,8 @@ somebody_else_in_the_tree_loses_nothing(void **state)
         {"an edit of what goes", edit_what_goes, true},
         {"a replacement", replace_a_file, true},
         {"an edit of what has another mode", edit_what_only_has_another_mode, true},
-        {"a new file", take_a_free_name, false},
-        {"a new file in what goes", put_into_a_directory_that_goes, false},
+        {"a new file", take_a_free_name, true},
+        {"a new file in what goes", put_into_a_directory_that_goes, true},
         {"a deletion", delete_a_file, false},
         {"a link to outside", turn_a_directory_into_a_link_to_outside, false},
         {"a deep link to outside", turn_a_deep_directory_into_a_link_to_outside, false},
