@@ -15,9 +15,4 @@
         }                                                             \
     } while (0)
 
-/* A structure of options must have been filled by its own FIRN_…_INIT macro. */
-#define API_REQUIRE_SIZE(options, type, err)          \
-    API_REQUIRE((options)->size == sizeof(type), err, \
-                #type ".size is not that of this version: fill the structure with its INIT macro")
-
 #endif

@@ -19,6 +19,7 @@ int
 firn_pack_writer_create(const char *path, firn_pack_writer **out, firn_error *err)
 {
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
+    *out = NULL;
     return firn_packfile_writer_create_path(firn_os_default(), path, COMPRESSION_LEVEL, out, err);
 }
 
@@ -61,6 +62,7 @@ int
 firn_pack_open(const char *path, firn_pack **out, firn_error *err)
 {
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
+    *out = NULL;
     return firn_packfile_open_path(firn_os_default(), path, out, err);
 }
 

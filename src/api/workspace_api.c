@@ -3,10 +3,10 @@
  * api/workspace_api.c: the public face of workspaces: arguments are checked here, everything else
  * is workspace/ws.h's.
  *
- * Every structure of options begins with its own size. NULL means defaults. A structure of another
- * size than this version's is refused: there has been only one so far.
+ * NULL for options means defaults; api_options.h reads those of callers of other versions.
  */
 #include "api/api_check.h"
+#include "api/api_options.h"
 #include "firn/workspace.h"
 #include "workspace/ws.h"
 
@@ -14,11 +14,14 @@ int
 firn_workspace_open(const char *path, const firn_workspace_options *options, firn_workspace **out,
                     firn_error *err)
 {
-    firn_workspace_options defaults = FIRN_WORKSPACE_OPTIONS_INIT;
-    options = options == NULL ? &defaults : options;
+    firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
     API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
-    API_REQUIRE_SIZE(options, firn_workspace_options, err);
-    return firn_ws_open(firn_os_default(), path, options, out, err);
+    *out = NULL;
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_ws_open(firn_os_default(), path, &given, out, err);
 }
 
 void
@@ -51,12 +54,14 @@ int
 firn_workspace_save(firn_workspace *workspace, const firn_save_options *options,
                     firn_save_result *out, firn_error *err)
 {
-    firn_save_options defaults = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_options given = FIRN_SAVE_OPTIONS_INIT;
     firn_save_result ignored;
-    options = options == NULL ? &defaults : options;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_REQUIRE_SIZE(options, firn_save_options, err);
-    return firn_ws_save(workspace, options, out == NULL ? &ignored : out, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_ws_save(workspace, &given, out == NULL ? &ignored : out, err);
 }
 
 int
@@ -64,11 +69,13 @@ firn_workspace_list(firn_workspace *workspace, const firn_list_options *options,
                     int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
                     firn_error *err)
 {
-    firn_list_options defaults = FIRN_LIST_OPTIONS_INIT;
-    options = options == NULL ? &defaults : options;
+    firn_list_options given = FIRN_LIST_OPTIONS_INIT;
     API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
-    API_REQUIRE_SIZE(options, firn_list_options, err);
-    return firn_ws_list(workspace, options, visit, ctx, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_ws_list(workspace, &given, visit, ctx, err);
 }
 
 int
@@ -95,21 +102,27 @@ firn_workspace_status(firn_workspace *workspace, const firn_status_options *opti
                       int (*visit)(void *ctx, const firn_change *change), void *ctx,
                       firn_status_result *out, firn_error *err)
 {
-    firn_status_options defaults = FIRN_STATUS_OPTIONS_INIT;
+    firn_status_options given = FIRN_STATUS_OPTIONS_INIT;
     firn_status_result ignored;
-    options = options == NULL ? &defaults : options;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_REQUIRE_SIZE(options, firn_status_options, err);
-    API_REQUIRE(options->path_count == 0 || options->paths != NULL, err, "paths must not be NULL");
-    return firn_ws_status(workspace, options, visit, ctx, out == NULL ? &ignored : out, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
+    return firn_ws_status(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
 }
 
 static int
-check_restore(const firn_workspace *workspace, const firn_restore_options *options, firn_error *err)
+read_restore(const firn_workspace *workspace, const firn_restore_options *options,
+             firn_restore_options *given, firn_error *err)
 {
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_REQUIRE_SIZE(options, firn_restore_options, err);
-    API_REQUIRE(options->path_count == 0 || options->paths != NULL, err, "paths must not be NULL");
+    int rc = api_options_read(given, sizeof *given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given->path_count == 0 || given->paths != NULL, err, "paths must not be NULL");
     return FIRN_OK;
 }
 
@@ -118,39 +131,39 @@ firn_workspace_restore(firn_workspace *workspace, const char *reference,
                        const firn_restore_options *options, firn_restore_result *out,
                        firn_error *err)
 {
-    firn_restore_options defaults = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_options given = FIRN_RESTORE_OPTIONS_INIT;
     firn_restore_result ignored;
-    options = options == NULL ? &defaults : options;
     API_REQUIRE(reference != NULL, err, "reference must not be NULL");
-    int rc = check_restore(workspace, options, err);
+    int rc = read_restore(workspace, options, &given, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return firn_ws_restore(workspace, reference, options, out == NULL ? &ignored : out, err);
+    return firn_ws_restore(workspace, reference, &given, out == NULL ? &ignored : out, err);
 }
 
 int
 firn_workspace_undo(firn_workspace *workspace, const firn_restore_options *options,
                     firn_restore_result *out, firn_error *err)
 {
-    firn_restore_options defaults = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_options given = FIRN_RESTORE_OPTIONS_INIT;
     firn_restore_result ignored;
-    options = options == NULL ? &defaults : options;
-    int rc = check_restore(workspace, options, err);
+    int rc = read_restore(workspace, options, &given, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return firn_ws_restore_undo(workspace, options, out == NULL ? &ignored : out, err);
+    return firn_ws_restore_undo(workspace, &given, out == NULL ? &ignored : out, err);
 }
 
 int
 firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_options *options,
                      firn_workspace_check_result *out, firn_error *err)
 {
-    firn_workspace_check_options defaults = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
+    firn_workspace_check_options given = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
     firn_workspace_check_result ignored;
-    options = options == NULL ? &defaults : options;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_REQUIRE_SIZE(options, firn_workspace_check_options, err);
-    return firn_ws_check(workspace, options, out == NULL ? &ignored : out, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_ws_check(workspace, &given, out == NULL ? &ignored : out, err);
 }

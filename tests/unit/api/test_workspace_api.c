@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/api: firn/workspace.h: what its functions refuse, and callers of other versions. What they
+ * do is tested in unit/workspace.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "firn/firn.h"
+
+static int
+visit_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+{
+    (void)checkpoint;
+    (*(int *)ctx)++;
+    return FIRN_OK;
+}
+
+static int
+visit_entry(void *ctx, const firn_entry_info *entry)
+{
+    (void)ctx;
+    (void)entry;
+    return FIRN_OK;
+}
+
+static void
+arguments_are_checked(void **state)
+{
+    (void)state;
+    firn_error err;
+    firn_workspace *workspace;
+    firn_checkpoint checkpoint;
+    assert_int_equal(firn_workspace_open(NULL, NULL, &workspace, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_open("/", NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_open("/nonexistent/dir", NULL, &workspace, &err),
+                     FIRN_NOT_FOUND);
+    assert_null(workspace);
+    assert_int_equal(firn_workspace_init(NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_save(NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_list(NULL, NULL, visit_checkpoint, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_find(NULL, "1", &checkpoint, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_entries(NULL, "1", visit_entry, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_status(NULL, NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_restore(NULL, "1", NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_restore(NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_undo(NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_check(NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_string_equal(firn_workspace_root(NULL), "");
+    assert_string_equal(firn_workspace_store_path(NULL), "");
+    firn_workspace_close(NULL);
+}
+
+/* Options of a caller that knows fewer fields, and of one that knows more. */
+static void
+callers_of_other_versions_are_served_or_refused(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/firn-test-XXXXXX";
+    char store[64];
+    firn_error err;
+    firn_workspace *workspace;
+    int seen = 0;
+    assert_non_null(mkdtemp(folder));
+    snprintf(store, sizeof store, "%s/store", folder);
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = store;
+    assert_int_equal(firn_workspace_open(folder, &options, &workspace, &err), FIRN_OK);
+
+    firn_list_options list = FIRN_LIST_OPTIONS_INIT;
+    list.size = offsetof(firn_list_options, include_safety);
+    list.limit = 1;
+    assert_int_equal(firn_workspace_list(workspace, &list, visit_checkpoint, &seen, &err), FIRN_OK);
+    list.size = 0;
+    assert_int_equal(firn_workspace_list(workspace, &list, visit_checkpoint, &seen, &err),
+                     FIRN_INVALID);
+    struct {
+        firn_list_options known;
+        uint64_t later;
+    } newer = {FIRN_LIST_OPTIONS_INIT, 0};
+    newer.known.size = sizeof newer;
+    assert_int_equal(firn_workspace_list(workspace, &newer.known, visit_checkpoint, &seen, &err),
+                     FIRN_OK);
+    newer.later = 1;
+    assert_int_equal(firn_workspace_list(workspace, &newer.known, visit_checkpoint, &seen, &err),
+                     FIRN_UNSUPPORTED);
+    assert_int_equal(seen, 0);
+    firn_restore_options restore = FIRN_RESTORE_OPTIONS_INIT;
+    restore.path_count = 1;
+    assert_int_equal(firn_workspace_restore(workspace, "1", &restore, NULL, &err), FIRN_INVALID);
+    assert_int_not_equal(access(store, F_OK), 0);
+    firn_workspace_close(workspace);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arguments_are_checked),
+        cmocka_unit_test(callers_of_other_versions_are_served_or_refused),
+    };
+    return cmocka_run_group_tests_name("workspace_api", tests, NULL, NULL);
+}
