@@ -301,7 +301,8 @@ out:
     return firn_error_no_memory(err, "a list of directories");
 }
 
-/* Removes a file that is reached by no path of the user's any more, unless it was changed until then. */
+/* Removes a file that is reached by no path of the user's any more, unless it was changed until
+ * then. */
 static int
 remove_displaced(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
                  const char *name, bool *out_keep, firn_error *err)

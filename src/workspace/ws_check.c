@@ -203,7 +203,9 @@ look_for(struct checking *checking, const firn_hash *hash, const char **out_why,
 struct piece_check {
     struct checking *checking;
     const char *why;
-    uint64_t size; /* of all pieces */
+    uint64_t size;  /* of all pieces */
+    uint32_t pack;  /* of the list of pieces */
+    bool is_spread; /* over packs: no one of them could verify the whole */
 };
 
 static int
@@ -215,18 +217,26 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
     if (piece->is_hole || check->why != NULL) {
         return FIRN_OK;
     }
-    return look_for(check->checking, &piece->hash, &check->why, err);
+    struct firn_ws_objects_place place;
+    int rc = look_for(check->checking, &piece->hash, &check->why, err);
+    if (rc == FIRN_OK && check->why == NULL) {
+        rc = firn_ws_objects_find(check->checking->opened->objects, &piece->hash, &place, err);
+        check->is_spread = check->is_spread || (rc == FIRN_OK && place.pack != check->pack);
+    }
+    return rc;
 }
 
-/* Whether the content that is there is as long as the entry says. */
+/* Whether the content that is there is as long as the entry says, and, where no one pack could tell,
+ * is the one that its name stands for. */
 static int
-check_size(struct piece_check *check, const struct firn_tree_entry *entry, firn_error *err)
+check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn_error *err)
 {
     struct firn_ws_objects *objects = check->checking->opened->objects;
     struct firn_ws_objects_place place;
     int rc;
     FIRN_TRY(firn_ws_objects_find(objects, &entry->hash, &place, err));
     if (place.at.kind == FIRN_PACKFILE_PIECES) {
+        check->pack = place.pack;
         FIRN_TRY(firn_ws_objects_pieces(objects, check->checking->scratch, &entry->hash,
                                         check_piece, check, err));
     } else {
@@ -234,6 +244,10 @@ check_size(struct piece_check *check, const struct firn_tree_entry *entry, firn_
     }
     if (check->why == NULL && check->size != entry->size) {
         check->why = "its content has another size than its entry says";
+    }
+    if (check->why == NULL && check->is_spread && check->checking->options->read_data) {
+        FIRN_TRY(firn_ws_objects_stream(objects, check->checking->scratch, &entry->hash,
+                                        entry->size, NULL, NULL, err));
     }
 out:
     return rc;
@@ -247,7 +261,7 @@ check_content(struct checking *checking, firn_slice path, const struct firn_tree
     firn_error found;
     int rc = look_for(checking, &entry->hash, &check.why, &found);
     if (rc == FIRN_OK && check.why == NULL) {
-        rc = check_size(&check, entry, &found);
+        rc = check_whole(&check, entry, &found);
     }
     if (is_finding(rc)) {
         tell_lost(checking, path, found.text);

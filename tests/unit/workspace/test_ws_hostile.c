@@ -424,6 +424,14 @@ pieces_that_make_something_else(struct planting *planting)
     return bad_pieces(planting, &piece, 1, 7);
 }
 
+/* The piece is one of the first checkpoint's pack. */
+static firn_hash
+pieces_of_another_pack_that_make_something_else(struct planting *planting)
+{
+    struct firn_packfile_piece piece = {.size = 5, .hash = put_blob(planting, "first")};
+    return bad_pieces(planting, &piece, 1, 5);
+}
+
 static firn_hash
 pieces_that_are_absent(struct planting *planting)
 {
@@ -604,6 +612,8 @@ what_no_save_would_write_is_refused(void **state)
         {"pieces of another size", pieces_of_another_size, true},
         {"pieces of another total", pieces_of_another_total, true},
         {"pieces that make something else", pieces_that_make_something_else, true},
+        {"pieces of another pack that make something else",
+         pieces_of_another_pack_that_make_something_else, true},
         {"pieces that are absent", pieces_that_are_absent, true},
         {"pieces that are their own piece", pieces_that_are_their_own_piece, true},
         {"directory in pieces", directory_in_pieces, false},

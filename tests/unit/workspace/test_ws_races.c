@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: somebody else works in the tree while it is restored. Before each single call of a restore something
- * is done to the tree behind its back. What that was is never lost: it is in the tree or in a checkpoint. Nothing
- * outside the tree is ever touched, and a restore that says it succeeded has succeeded.
+ * unit/workspace: somebody else works in the tree while it is restored. Before each single call of
+ * a restore something is done to the tree behind its back. What that was is never lost: it is in
+ * the tree or in a checkpoint. Nothing outside the tree is ever touched, and a restore that says
+ * it succeeded has succeeded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
