@@ -226,8 +226,8 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
     return rc;
 }
 
-/* Whether the content that is there is as long as the entry says, and, where no one pack could tell,
- * is the one that its name stands for. */
+/* Whether the content that is there is as long as the entry says, and, where no one pack could
+ * tell, is the one that its name stands for. */
 static int
 check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn_error *err)
 {
