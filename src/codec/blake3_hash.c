@@ -11,6 +11,11 @@
  * one thread; many inputs are hashed on many threads, each with a state of its own. Where the
  * distribution has no library of it, its sources are compiled into firn under names of our own
  * (codec/blake3_names.h).
+ *
+ * Older versions of the library remember what the processor can do in a plain variable, set by
+ * the first hash of the process. Two threads that hash first at the same time would race for it, so
+ * one empty hash is computed before main, or while the library is being loaded, when there is one
+ * thread.
  */
 #include "codec/blake3_hash.h"
 
@@ -51,4 +56,11 @@ firn_blake3_hash_of(const void *data, size_t size, firn_hash *out)
     firn_blake3_hash_init(&state);
     firn_blake3_hash_update(&state, data, size);
     firn_blake3_hash_final(&state, out);
+}
+
+__attribute__((constructor)) static void
+ask_the_processor(void)
+{
+    firn_hash nothing;
+    firn_blake3_hash_of("", 0, &nothing);
 }
