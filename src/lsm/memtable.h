@@ -14,19 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/entry.h"
 #include "base/error.h"
+#include "base/view.h"
 #include "firn/types.h"
-#include "lsm/view.h"
-
-/* On disk (log and runs). */
-enum firn_entry_kind { FIRN_ENTRY_PUT = 1, FIRN_ENTRY_DELETE = 2 };
-
-struct firn_entry {
-    firn_slice key;
-    firn_slice value; /* empty for FIRN_ENTRY_DELETE */
-    uint64_t sequence;
-    enum firn_entry_kind kind;
-};
 
 struct firn_memtable;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/view.h: which commits a reading sees: a set of sequence intervals, almost always the single
+ * base/view.h: which commits a reading sees: a set of sequence intervals, almost always the single
  * one [1, n].
  */
-#ifndef FIRN_LSM_VIEW_H
-#define FIRN_LSM_VIEW_H
+#ifndef FIRN_BASE_VIEW_H
+#define FIRN_BASE_VIEW_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +19,13 @@ struct firn_view_interval {
  * view's owner. */
 struct firn_view {
     const struct firn_view_interval *intervals;
+    size_t count;
+};
+
+/* The views of all that may still read: checkpoints, cursors, transactions, readers, and now. In no
+ * order; borrowed like their intervals. */
+struct firn_view_list {
+    const struct firn_view *views;
     size_t count;
 };
 

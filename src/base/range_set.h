@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/range_set.h: the range deletes of a memtable or of a run, asked for the newest that covers a
+ * key.
+ *
+ * One writer at a time (the caller serializes); any number of readers beside it without locks.
+ * Ranges never go before the set does.
+ */
+#ifndef FIRN_BASE_RANGE_SET_H
+#define FIRN_BASE_RANGE_SET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/view.h"
+#include "firn/types.h"
+
+/* The keys in [lower, upper) are deleted for versions older than sequence. */
+struct firn_range {
+    firn_slice lower;
+    firn_slice upper; /* > lower */
+    uint64_t sequence;
+};
+
+struct firn_range_node;
+
+/* Embedded in the caller's memory; zeroed is empty. */
+struct firn_range_set {
+    struct firn_arena arena;
+    _Atomic(const struct firn_range_node *) root; /* release in add pairs with acquire in readers */
+    size_t count;                                 /* the writer's */
+};
+
+void firn_range_set_deinit(struct firn_range_set *set);
+/* Copies the range. FIRN_NO_MEMORY: the set is unchanged. A range that is not above its lower bound
+ * is a no-op. */
+FIRN_MUST_CHECK int firn_range_set_add(struct firn_range_set *set, const struct firn_range *range,
+                                       firn_error *err);
+/* Takes the memory for that many further ranges whose bounds have content_bytes in all: adding them
+ * does not fail. */
+FIRN_MUST_CHECK int firn_range_set_reserve(struct firn_range_set *set, size_t range_count,
+                                           size_t content_bytes, firn_error *err);
+/* Any thread. */
+static inline bool
+firn_range_set_is_empty(const struct firn_range_set *set)
+{
+    return atomic_load_explicit(&set->root, memory_order_acquire) == NULL;
+}
+size_t firn_range_set_size_bytes(const struct firn_range_set *set);
+
+/* The sequence of the newest range that covers key, that view sees, and that is newer than `above`;
+ * 0 if there is none. Any thread. */
+uint64_t firn_range_set_covering(const struct firn_range_set *set, firn_slice key,
+                                 const struct firn_view *view, uint64_t above);
+/* The same over the sequences of all ranges, whoever sees them: calls visit for each range that
+ * covers key, in no order. Any thread. */
+void firn_range_set_visit_covering(const struct firn_range_set *set, firn_slice key,
+                                   void (*visit)(void *ctx, const struct firn_range *range),
+                                   void *ctx);
+/* Calls visit for each range that reaches into [lower, upper) (NULL: no bound), by lower bound,
+ * then newest first, as they are at this moment; a return other than FIRN_OK ends the walk and
+ * is returned. Any thread. */
+FIRN_MUST_CHECK int firn_range_set_visit(const struct firn_range_set *set, const firn_slice *lower,
+                                         const firn_slice *upper,
+                                         int (*visit)(void *ctx, const struct firn_range *range,
+                                                      firn_error *err),
+                                         void *ctx, firn_error *err);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_cache.h: decoded, verified blocks of all open files in one budget of memory.
+ *
+ * Blocks of up to FIRN_BLOCK_CACHE_FRAME_SIZE bytes lie in frames of that size, cut from large
+ * pages where the system gives them; larger ones in memory of their own. All of it, with the tables
+ * around it, stays within the budget; what does not fit, because all frames are pinned, is read
+ * into memory that goes with its pin. Any thread.
+ */
+#ifndef FIRN_BLOCK_BLOCK_CACHE_H
+#define FIRN_BLOCK_BLOCK_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "block/block_file.h"
+#include "os/os.h"
+
+struct firn_block_cache;
+
+enum { FIRN_BLOCK_CACHE_FRAME_SIZE = 4096 };
+
+/* A budget of 0 keeps nothing. os is borrowed. */
+FIRN_MUST_CHECK int firn_block_cache_create(struct firn_os *os, size_t budget_bytes,
+                                            struct firn_block_cache **out, firn_error *err);
+/* Nothing may be pinned. NULL is fine. */
+void firn_block_cache_destroy(struct firn_block_cache *cache);
+size_t firn_block_cache_budget_bytes(const struct firn_block_cache *cache);
+
+/* A number for a file that is open now, never given out again; blocks are known by it and their
+ * offset. */
+uint64_t firn_block_cache_add_file(struct firn_block_cache *cache);
+/* Drops the blocks of a file that is going to be closed; none may be pinned. */
+void firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file);
+
+/* Bytes that stay where they are until unpin. In the caller's memory. */
+struct firn_block_pin {
+    const uint8_t *data; /* 64-byte aligned */
+    size_t size;
+    void *frame; /* the implementation's */
+};
+
+/* How a block is wanted. */
+enum firn_block_cache_use {
+    FIRN_BLOCK_CACHE_DATA,  /* kept while it is used now and then */
+    FIRN_BLOCK_CACHE_INDEX, /* kept longer: what finds others */
+    FIRN_BLOCK_CACHE_SCAN   /* taken if it is there; not kept if it is not */
+};
+
+/* What a filled block must satisfy beyond its checksum, so that its users need no checks: called
+ * once, on fill, before anybody sees it. FIRN_CORRUPT refuses it. May be NULL. */
+typedef int (*firn_block_cache_check)(firn_slice raw, firn_error *err);
+
+/* Pins a block, read and verified now unless it is there. Several threads that miss the same block
+ * may each read it; one copy is kept. */
+FIRN_MUST_CHECK int firn_block_cache_read(struct firn_block_cache *cache, uint64_t file,
+                                          struct firn_block_reader *reader,
+                                          const struct firn_block_ref *ref,
+                                          enum firn_block_cache_use use,
+                                          firn_block_cache_check check, struct firn_block_pin *out,
+                                          firn_error *err);
+/* Whether it is there, without reading. */
+bool firn_block_cache_find(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
+                           struct firn_block_pin *out);
+/* The pin is empty afterwards; an empty pin is fine. */
+void firn_block_cache_unpin(struct firn_block_cache *cache, struct firn_block_pin *pin);
+
+struct firn_block_cache_stats {
+    uint64_t hits;
+    uint64_t misses;
+    uint64_t evictions;
+    uint64_t blocks;       /* kept now */
+    uint64_t used_bytes;   /* of blocks and tables, now */
+    uint64_t beyond_bytes; /* of pins that found no room, now */
+    bool has_large_pages;
+};
+void firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_stats *out);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/run_kind.h: what the LSM tree asks of a kind of run.
+ *
+ * A run is a sealed block file that holds versions of keys in the order of base/entry.h, and range
+ * deletes beside them. Rows and columns keep them differently; the tree knows them by this table
+ * alone. Each kind embeds the structs below first in its own.
+ *
+ * Threads: a run is shared by any number of threads; a cursor and a builder belong to one at a
+ * time.
+ */
+#ifndef FIRN_BLOCK_RUN_KIND_H
+#define FIRN_BLOCK_RUN_KIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/entry.h"
+#include "base/error.h"
+#include "base/range_set.h"
+#include "base/view.h"
+#include "block/block_cache.h"
+#include "block/block_file.h"
+#include "codec/compress.h"
+#include "os/os.h"
+
+struct firn_run_kind;
+
+/* Borrowed by runs, cursors and builders. */
+struct firn_run_env {
+    struct firn_os_dir *dir;
+    struct firn_block_cache *cache;
+};
+
+/* What a run holds, as its builder counted it. In MANIFEST and in the run itself, so that each can
+ * be held against the other. All keys k of entries and ranges have lower <= k < upper: upper is the
+ * largest key with a zero byte behind it, or the upper bound of a range. */
+struct firn_run_summary {
+    struct firn_buf lower;
+    struct firn_buf upper;
+    uint64_t file_bytes;
+    uint64_t entry_count;     /* all kinds but ranges */
+    uint64_t tombstone_count; /* of these, FIRN_ENTRY_DELETE */
+    uint64_t range_count;
+    uint64_t content_bytes; /* of keys and values */
+    uint64_t sequence_min; /* of entries and ranges; 0 and 0 in an empty run, which is never kept */
+    uint64_t sequence_max;
+};
+static inline void
+firn_run_summary_deinit(struct firn_run_summary *summary)
+{
+    firn_buf_deinit(&summary->lower);
+    firn_buf_deinit(&summary->upper);
+}
+
+struct firn_run {
+    const struct firn_run_kind *kind;
+};
+
+struct firn_run_cursor {
+    const struct firn_run_kind *kind;
+    /* Borrowed until the cursor moves or is destroyed; only while is_valid. */
+    struct firn_entry entry;
+    bool is_valid;
+};
+
+struct firn_run_builder {
+    const struct firn_run_kind *kind;
+};
+
+struct firn_run_cursor_options {
+    bool is_sequential; /* a merge or a scan: read ahead, and leave no trace in the cache */
+};
+
+struct firn_run_builder_options {
+    enum firn_codec codec;
+    int codec_level;     /* zstd's; ignored by the others */
+    bool without_filter; /* no Bloom filter: for the last level, where nearly every get ends */
+};
+
+/* Found by get. */
+struct firn_run_hit {
+    enum firn_entry_kind kind; /* PUT or DELETE */
+    uint64_t sequence;
+};
+
+struct firn_run_kind {
+    const char *name; /* for messages and names of files: "row" */
+    enum firn_block_file_kind file_kind;
+
+    /* FIRN_CORRUPT names file and offset. The dir of env is not needed after this. */
+    int (*open)(const struct firn_run_env *env, const char *name, struct firn_run **out,
+                firn_error *err);
+    void (*close)(struct firn_run *run);
+    /* Owned by the run. */
+    const struct firn_run_summary *(*summary)(const struct firn_run *run);
+    /* The run's range deletes, in memory as long as the run is open. */
+    const struct firn_range_set *(*ranges)(const struct firn_run *run);
+    /* The newest version of key that view sees, tombstones included: FIRN_OK with *out and, for
+     * a PUT, the value in place of value's contents (value may be NULL: not wanted);
+     * FIRN_NOT_FOUND if there is none. Range deletes are not looked at. Never FIRN_NOT_FOUND
+     * where damage hides what may be there. */
+    int (*get)(struct firn_run *run, firn_slice key, const struct firn_view *view,
+               struct firn_run_hit *out, struct firn_buf *value, firn_error *err);
+    /* Reads every block and verifies order, counts and summary; calls on_damage (never NULL) for
+     * each bad place with a text that names file, offset and the range of keys lost, and goes on
+     * behind it. FIRN_CORRUPT if there was any. */
+    int (*check)(struct firn_run *run, void (*on_damage)(void *ctx, const char *text), void *ctx,
+                 firn_error *err);
+
+    /* A cursor over all versions; the run must outlive it. It starts nowhere. */
+    int (*cursor_create)(struct firn_run *run, const struct firn_run_cursor_options *options,
+                         struct firn_run_cursor **out, firn_error *err);
+    void (*cursor_destroy)(struct firn_run_cursor *cursor);
+    /* As in memtable.h: to the first entry at or after (key, sequence) in the order of entries, or
+     * the last one before. After an error the cursor is not valid; a seek may be tried again. */
+    int (*cursor_seek)(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence,
+                       firn_error *err);
+    int (*cursor_seek_before)(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence,
+                              firn_error *err);
+    int (*cursor_first)(struct firn_run_cursor *cursor, firn_error *err);
+    int (*cursor_last)(struct firn_run_cursor *cursor, firn_error *err);
+    /* Only while valid. */
+    int (*cursor_next)(struct firn_run_cursor *cursor, firn_error *err);
+    int (*cursor_prev)(struct firn_run_cursor *cursor, firn_error *err);
+
+    /* Writes the file `name` in the dir of env. */
+    int (*builder_create)(const struct firn_run_env *env, const char *name,
+                          const struct firn_run_builder_options *options,
+                          struct firn_run_builder **out, firn_error *err);
+    /* Entries in order, none twice; key and value are copied. */
+    int (*builder_add)(struct firn_run_builder *builder, const struct firn_entry *entry,
+                       firn_error *err);
+    /* Ranges in any order. */
+    int (*builder_add_range)(struct firn_run_builder *builder, const struct firn_range *range,
+                             firn_error *err);
+    /* What the file would have if it were finished now, roughly. */
+    uint64_t (*builder_size_bytes)(const struct firn_run_builder *builder);
+    /* Durable under its name when this returns; only destroy is left. The builder must have got
+     * something. *out is the caller's to deinit. */
+    int (*builder_finish)(struct firn_run_builder *builder, struct firn_run_summary *out,
+                          firn_error *err);
+    /* Removes the unfinished file. NULL is fine. */
+    void (*builder_destroy)(struct firn_run_builder *builder);
+};
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm.h: the trees of a store beneath its log: memtables, runs in levels, and the MANIFEST that
+ * says which runs there are.
+ *
+ * What store/ keeps for itself: the log, the order of commits, published sequences, the list of
+ * views, the threads. What it leaves to this: where versions of keys are and which of them may go.
+ *
+ * Threads: apply, reserve, freeze and drop from one thread at a time (the leader of commits); gets
+ * and cursors from any threads beside it; work_pick from any thread, and the works that it hands
+ * out run beside each other and beside all else.
+ *
+ * Failure: reads that meet damage return FIRN_CORRUPT with file, offset and what is lost, and never
+ * FIRN_NOT_FOUND for what may exist; the rest stays readable. A work that failed leaves everything
+ * as it was and may be picked again; a MANIFEST that could not be written or synced latches all
+ * further works (FIRN_FAILED), because what it holds is unknown.
+ */
+#ifndef FIRN_LSM_LSM_H
+#define FIRN_LSM_LSM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/entry.h"
+#include "base/error.h"
+#include "base/range_set.h"
+#include "base/view.h"
+#include "block/run_kind.h"
+#include "os/os.h"
+
+struct firn_lsm;
+struct firn_lsm_tree;
+
+/* What the trees ask of the store; called from works, on any thread, without a lock of lsm/. */
+struct firn_lsm_host {
+    void *ctx;
+    /* Makes the log durable through everything that was applied before the call. */
+    int (*sync_log)(void *ctx, firn_error *err);
+    /* All views that may still read the tree, now ([1, UINT64_MAX]) included. They stay valid until
+     * release_views. A view that is opened later must see no less than "now" saw. */
+    int (*take_views)(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err);
+    void (*release_views)(void *ctx, struct firn_view_list *views);
+    /* Whether no other process reads by a MANIFEST version below this one. */
+    bool (*no_reader_below)(void *ctx, uint64_t version);
+};
+
+enum { FIRN_LSM_LEVELS = 7 };
+
+struct firn_lsm_options {
+    const struct firn_run_kind *kind; /* of new runs */
+    struct firn_block_cache *cache;   /* borrowed */
+    struct firn_lsm_host host;
+    bool is_read_only;            /* nothing is written; no works */
+    size_t run_bytes_target;      /* a compaction begins a new run beyond it; 0: 32 MiB */
+    uint64_t level_bytes_base;    /* of the first level that is not empty; 0: 256 MiB */
+    unsigned level_factor;        /* 0: 10 */
+    unsigned level0_runs_target;  /* as many runs in level 0 ask for a compaction; 0: 4 */
+    enum firn_codec codec;        /* of new runs */
+    enum firn_codec codec_bottom; /* of new runs in the last level */
+};
+
+/* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"), or
+ * makes an empty one where create is true. dir is borrowed. Removes files that belong to nothing,
+ * unless read-only. */
+FIRN_MUST_CHECK int firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options,
+                                  bool create, struct firn_lsm **out, firn_error *err);
+/* No cursor may be open, no work running. Memtables are gone: what they held is in the log. The
+ * handle is gone afterwards, whatever is returned. NULL is fine. */
+FIRN_MUST_CHECK int firn_lsm_close(struct firn_lsm *lsm, firn_error *err);
+/* As a crash would: nothing is written. */
+void firn_lsm_abandon(struct firn_lsm *lsm);
+
+/* The largest sequence that the MANIFEST names. */
+uint64_t firn_lsm_sequence(const struct firn_lsm *lsm);
+/* Grows by one with every installed change. */
+uint64_t firn_lsm_version(struct firn_lsm *lsm);
+/* The oldest segment of the log that holds something no run has; all older ones may go. */
+uint64_t firn_lsm_log_floor(struct firn_lsm *lsm);
+
+/* ---- trees ---- */
+
+/* The tree with that number, empty if the MANIFEST does not name it. Owned by lsm. One at a
+ * time. */
+FIRN_MUST_CHECK int firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id,
+                                       struct firn_lsm_tree **out, firn_error *err);
+/* Forgets the tree and its runs, durably. No cursor may be open on it, no work may run on it (it
+ * waits for those). */
+FIRN_MUST_CHECK int firn_lsm_tree_drop(struct firn_lsm_tree *tree, firn_error *err);
+/* Versions up to here are in runs: who replays the log leaves them out. */
+uint64_t firn_lsm_tree_flushed(const struct firn_lsm_tree *tree);
+
+/* Takes memory for that many further entries: see firn_memtable_reserve. */
+FIRN_MUST_CHECK int firn_lsm_tree_reserve(struct firn_lsm_tree *tree, size_t entry_count,
+                                          size_t content_bytes, firn_error *err);
+/* Adds a version or, with FIRN_ENTRY_RANGE_DELETE, a range. log_segment is where the log has it. */
+FIRN_MUST_CHECK int firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
+                                        uint64_t log_segment, firn_error *err);
+/* Bytes of the memtable that takes writes now. Any thread. */
+size_t firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree);
+/* The same of all memtables of all trees, frozen ones included. Any thread. */
+size_t firn_lsm_memtable_bytes(const struct firn_lsm *lsm);
+/* Closes the active memtable, which then waits to be flushed, and begins a new one. Nothing happens
+ * to an empty one. Between commits only. */
+FIRN_MUST_CHECK int firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err);
+
+/* The newest value of key that view sees, in place of out's contents (NULL: not wanted);
+ * FIRN_NOT_FOUND if there is none. Any thread. */
+FIRN_MUST_CHECK int firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key,
+                                      const struct firn_view *view, struct firn_buf *out,
+                                      firn_error *err);
+
+/* ---- cursors ---- */
+
+/* Walks the keys that a view sees, over [lower, upper), as they were when it was created. */
+struct firn_lsm_cursor;
+struct firn_lsm_cursor_options {
+    const struct firn_view *view; /* borrowed */
+    const firn_slice *lower;      /* NULL: no bound; copied */
+    const firn_slice *upper;
+};
+FIRN_MUST_CHECK int firn_lsm_cursor_create(struct firn_lsm_tree *tree,
+                                           const struct firn_lsm_cursor_options *options,
+                                           struct firn_lsm_cursor **out, firn_error *err);
+void firn_lsm_cursor_destroy(struct firn_lsm_cursor *cursor);
+FIRN_MUST_CHECK int firn_lsm_cursor_first(struct firn_lsm_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_lsm_cursor_last(struct firn_lsm_cursor *cursor, firn_error *err);
+/* To the first key >= key, or the last key < key, within the bounds. */
+FIRN_MUST_CHECK int firn_lsm_cursor_seek(struct firn_lsm_cursor *cursor, firn_slice key,
+                                         firn_error *err);
+FIRN_MUST_CHECK int firn_lsm_cursor_seek_before(struct firn_lsm_cursor *cursor, firn_slice key,
+                                                firn_error *err);
+/* Only while valid. */
+FIRN_MUST_CHECK int firn_lsm_cursor_next(struct firn_lsm_cursor *cursor, firn_error *err);
+FIRN_MUST_CHECK int firn_lsm_cursor_prev(struct firn_lsm_cursor *cursor, firn_error *err);
+bool firn_lsm_cursor_valid(const struct firn_lsm_cursor *cursor);
+/* Borrowed until the cursor moves. */
+const struct firn_entry *firn_lsm_cursor_entry(const struct firn_lsm_cursor *cursor);
+
+/* ---- works ---- */
+
+/* A flush or a compaction that was picked: its inputs are taken until it has been run or given
+ * back. */
+struct firn_lsm_work;
+enum firn_lsm_work_kind { FIRN_LSM_WORK_FLUSH, FIRN_LSM_WORK_COMPACTION };
+struct firn_lsm_work_wish {
+    bool flushes;      /* may be handed out */
+    bool compactions;  /* likewise */
+    bool is_unhurried; /* compactions that nothing demands too: down to the last level */
+    const struct firn_lsm_tree *tree; /* NULL: any */
+};
+/* *out is NULL if there is nothing to do. Flushes come first, the oldest memtable first. */
+FIRN_MUST_CHECK int firn_lsm_work_pick(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
+                                       struct firn_lsm_work **out, firn_error *err);
+enum firn_lsm_work_kind firn_lsm_work_kind(const struct firn_lsm_work *work);
+/* Does it and installs the result. The work is gone afterwards, whatever is returned. */
+FIRN_MUST_CHECK int firn_lsm_work_run(struct firn_lsm_work *work, firn_error *err);
+void firn_lsm_work_discard(struct firn_lsm_work *work);
+/* Removes the files that no version and no reader uses any more. */
+void firn_lsm_collect(struct firn_lsm *lsm);
+
+/* ---- looking ---- */
+
+struct firn_lsm_level_stats {
+    uint64_t runs;
+    uint64_t bytes;
+    uint64_t entries;
+    uint64_t tombstones; /* ranges included */
+};
+struct firn_lsm_stats {
+    struct firn_lsm_level_stats levels[FIRN_LSM_LEVELS];
+    uint64_t memtables;
+    uint64_t memtable_bytes;
+    uint64_t frozen_memtables;
+    uint64_t flushes;
+    uint64_t flush_bytes; /* written */
+    uint64_t compactions;
+    uint64_t compaction_read_bytes;
+    uint64_t compaction_write_bytes;
+    uint64_t moves; /* compactions that only moved a run */
+    uint64_t versions_dropped;
+    uint64_t waiting_files; /* gone from the newest version, still used by an older one */
+};
+/* Of one tree, or of all where tree is NULL; works are counted for all. */
+void firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree,
+                    struct firn_lsm_stats *out);
+/* How many memtables of a tree wait, at most, and how many runs its level 0 has, at most: what the
+ * pacing of commits looks at. Any thread, cheap. */
+void firn_lsm_pressure(struct firn_lsm *lsm, unsigned *out_frozen, unsigned *out_level0_runs);
+/* Reads all runs of all trees and the MANIFEST again and verifies them; on_damage as in
+ * run_kind.h. */
+FIRN_MUST_CHECK int firn_lsm_check(struct firn_lsm *lsm,
+                                   void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                   firn_error *err);
+
+#endif
