@@ -17,9 +17,7 @@
  * polynomial using CRC32 instruction" (Intel, 2011). Two lane lengths serve: the long one for bulk,
  * the short one because log records have a few hundred bytes.
  *
- * The twin looks eight bytes up in eight tables at a time (slicing by 8: Kounavis and Berry, 2005).
- * Tables are linear: entry i is the sum of the entries of i's bits, so 64 numbers, spread by
- * macros, make all 2,048 while compiling.
+ * The twin looks bytes up in tables (crc_table.h).
  *
  * Which of the two runs is asked of the processor in every call: the answer lies in a variable of
  * the C runtime, set before main. The tests compare both with a bit-by-bit computation at many
@@ -28,6 +26,7 @@
 #include "codec/crc32c.h"
 
 #include "base/bytes.h"
+#include "codec/crc_table.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -37,59 +36,28 @@
 
 /* ---- from tables ---- */
 
-#define BIT(index, bit, number) (((index) >> (bit)) & 1 ? UINT32_C(number) : 0)
-#define ENTRY(index, a, b, c, d, e, f, g, h)                                     \
-    (BIT(index, 0, a) ^ BIT(index, 1, b) ^ BIT(index, 2, c) ^ BIT(index, 3, d) ^ \
-     BIT(index, 4, e) ^ BIT(index, 5, f) ^ BIT(index, 6, g) ^ BIT(index, 7, h))
-#define ENTRIES_4(i, ...)                                                            \
-    ENTRY(i, __VA_ARGS__), ENTRY((i) + 1, __VA_ARGS__), ENTRY((i) + 2, __VA_ARGS__), \
-        ENTRY((i) + 3, __VA_ARGS__)
-#define ENTRIES_16(i, ...)                                                                       \
-    ENTRIES_4(i, __VA_ARGS__), ENTRIES_4((i) + 4, __VA_ARGS__), ENTRIES_4((i) + 8, __VA_ARGS__), \
-        ENTRIES_4((i) + 12, __VA_ARGS__)
-#define ENTRIES_64(i, ...)                                         \
-    ENTRIES_16(i, __VA_ARGS__), ENTRIES_16((i) + 16, __VA_ARGS__), \
-        ENTRIES_16((i) + 32, __VA_ARGS__), ENTRIES_16((i) + 48, __VA_ARGS__)
-#define TABLE(...)                                                                             \
-    {                                                                                          \
-        ENTRIES_64(0, __VA_ARGS__), ENTRIES_64(64, __VA_ARGS__), ENTRIES_64(128, __VA_ARGS__), \
-            ENTRIES_64(192, __VA_ARGS__)                                                       \
-    }
-
-/* tables[k][i] is the register that holds i after k + 1 zero bytes. */
-static const uint32_t tables[8][256] = {TABLE(0xf26b8303, 0xe13b70f7, 0xc79a971f, 0x8ad958cf,
-                                              0x105ec76f, 0x20bd8ede, 0x417b1dbc, 0x82f63b78),
-                                        TABLE(0x13a29877, 0x274530ee, 0x4e8a61dc, 0x9d14c3b8,
-                                              0x3fc5f181, 0x7f8be302, 0xff17c604, 0xfbc3faf9),
-                                        TABLE(0xa541927e, 0x4f6f520d, 0x9edea41a, 0x38513ec5,
-                                              0x70a27d8a, 0xe144fb14, 0xc76580d9, 0x8b277743),
-                                        TABLE(0xdd45aab8, 0xbf672381, 0x7b2231f3, 0xf64463e6,
-                                              0xe964b13d, 0xd725148b, 0xaba65fe7, 0x52a0c93f),
-                                        TABLE(0x38116fac, 0x7022df58, 0xe045beb0, 0xc5670b91,
-                                              0x8f2261d3, 0x1ba8b557, 0x37516aae, 0x6ea2d55c),
-                                        TABLE(0xef306b19, 0xdb8ca0c3, 0xb2f53777, 0x6006181f,
-                                              0xc00c303e, 0x85f4168d, 0x0e045beb, 0x1c08b7d6),
-                                        TABLE(0x68032cc8, 0xd0065990, 0xa5e0c5d1, 0x4e2dfd53,
-                                              0x9c5bfaa6, 0x3d5b83bd, 0x7ab7077a, 0xf56e0ef4),
-                                        TABLE(0x493c7d27, 0x9278fa4e, 0x211d826d, 0x423b04da,
-                                              0x847609b4, 0x0d006599, 0x1a00cb32, 0x34019664)};
+static const uint32_t tables[8][256] = {
+    FIRN_CRC_TABLE(0xf26b8303, 0xe13b70f7, 0xc79a971f, 0x8ad958cf, 0x105ec76f, 0x20bd8ede,
+                   0x417b1dbc, 0x82f63b78),
+    FIRN_CRC_TABLE(0x13a29877, 0x274530ee, 0x4e8a61dc, 0x9d14c3b8, 0x3fc5f181, 0x7f8be302,
+                   0xff17c604, 0xfbc3faf9),
+    FIRN_CRC_TABLE(0xa541927e, 0x4f6f520d, 0x9edea41a, 0x38513ec5, 0x70a27d8a, 0xe144fb14,
+                   0xc76580d9, 0x8b277743),
+    FIRN_CRC_TABLE(0xdd45aab8, 0xbf672381, 0x7b2231f3, 0xf64463e6, 0xe964b13d, 0xd725148b,
+                   0xaba65fe7, 0x52a0c93f),
+    FIRN_CRC_TABLE(0x38116fac, 0x7022df58, 0xe045beb0, 0xc5670b91, 0x8f2261d3, 0x1ba8b557,
+                   0x37516aae, 0x6ea2d55c),
+    FIRN_CRC_TABLE(0xef306b19, 0xdb8ca0c3, 0xb2f53777, 0x6006181f, 0xc00c303e, 0x85f4168d,
+                   0x0e045beb, 0x1c08b7d6),
+    FIRN_CRC_TABLE(0x68032cc8, 0xd0065990, 0xa5e0c5d1, 0x4e2dfd53, 0x9c5bfaa6, 0x3d5b83bd,
+                   0x7ab7077a, 0xf56e0ef4),
+    FIRN_CRC_TABLE(0x493c7d27, 0x9278fa4e, 0x211d826d, 0x423b04da, 0x847609b4, 0x0d006599,
+                   0x1a00cb32, 0x34019664)};
 
 uint32_t
 firn_crc32c_portable(uint32_t crc, const void *data, size_t size)
 {
-    const uint8_t *at = data;
-    uint32_t reg = ~crc;
-    for (; size >= 8; at += 8, size -= 8) {
-        uint32_t low = firn_load_le32(at) ^ reg;
-        uint32_t high = firn_load_le32(at + 4);
-        reg = tables[7][low & 0xff] ^ tables[6][(low >> 8) & 0xff] ^ tables[5][(low >> 16) & 0xff] ^
-              tables[4][low >> 24] ^ tables[3][high & 0xff] ^ tables[2][(high >> 8) & 0xff] ^
-              tables[1][(high >> 16) & 0xff] ^ tables[0][high >> 24];
-    }
-    for (; size > 0; at++, size--) {
-        reg = tables[0][(reg ^ *at) & 0xff] ^ (reg >> 8);
-    }
-    return ~reg;
+    return ~firn_crc_table_update(tables, ~crc, data, size);
 }
 
 /* ---- by instruction ---- */
