@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""tests/crash/program_faults.py FIRN: the real program on a real file system while its system calls fail.
+
+Saves, restores and undoes a small tree again and again; each time strace makes one system call fail (EIO, ENOSPC) or kills
+the process in it: each call of every kind that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all).
+After each fault, without further faults:
+  - check --data finds nothing;
+  - the first checkpoint is restored to another directory as it was saved, and at the end the second one;
+  - the same command succeeds (after a fault in undo: a restore of what undo would have brought back), and its result is
+    that of a run without faults; no temporary name is left in the tree.
+Prints "count: N faults ..." or "SKIPPED: why".
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+CALLS = ["openat", "openat2", "pread64", "pwrite64", "fdatasync", "fsync", "syncfs", "ftruncate", "fallocate", "renameat",
+         "renameat2", "mkdirat", "unlinkat", "linkat", "symlinkat", "getdents64", "statx", "fchmod", "utimensat", "fcntl"]
+FAULTS = ["error=EIO", "error=ENOSPC", "signal=KILL"]
+# A call of which there are many is tried at these places in the normal run; the long one tries all.
+SAMPLE = {1, 2, 3, 5, 8, 13, 21, 34}
+LONG = os.environ.get("FIRN_TEST_LONG") == "1"
+
+
+class Broken(Exception):
+    """What a fault left behind is not what it must be."""
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def tree_of(root):
+    """Names, kinds, modes and contents below root."""
+    found = {}
+    for directory, names, files in os.walk(root):
+        for name in names + files:
+            path = os.path.join(directory, name)
+            status = os.lstat(path)
+            if os.path.islink(path):
+                content = os.readlink(path)
+            elif os.path.isfile(path):
+                with open(path, "rb") as file:
+                    content = file.read()
+            else:
+                content = None
+            found[os.path.relpath(path, root)] = (status.st_mode, content)
+    return found
+
+
+class Rig:
+    """A tree in two states, and a store that has saved both: `first` and `second` are what the tree held."""
+
+    def __init__(self, firn, place):
+        self.firn = firn
+        self.tree = os.path.join(place, "tree")
+        self.store = os.path.join(place, "store")
+        self.kept = os.path.join(place, "kept")
+        self.out = os.path.join(place, "out")
+        self.trace = os.path.join(place, "trace")
+        os.makedirs(os.path.join(self.tree, "sub", "empty"))
+        for i in range(12):
+            write(os.path.join(self.tree, f"file{i}"), f"content {i}\n" * (i * i + 1))
+        write(os.path.join(self.tree, "sub", "gone"), "only in the first state\n")
+        os.symlink("file1", os.path.join(self.tree, "link"))
+        self.must("save", "-q", "-m", "first")
+        self.first = tree_of(self.tree)
+        write(os.path.join(self.tree, "file3"), "changed\n")
+        os.remove(os.path.join(self.tree, "sub", "gone"))
+        write(os.path.join(self.tree, "sub", "new"), "only in the second state\n")
+        self.second = tree_of(self.tree)
+
+    def run(self, *arguments, before=()):
+        return subprocess.run([*before, self.firn, *arguments, "--store", self.store], cwd=self.tree, check=False,
+                              capture_output=True, text=True, timeout=120)
+
+    def must(self, *arguments):
+        done = self.run(*arguments)
+        if done.returncode != 0:
+            raise Broken(f"{' '.join(arguments)}: exit {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def keep(self):
+        """What every round begins with."""
+        shutil.rmtree(self.kept, ignore_errors=True)
+        os.makedirs(self.kept)
+        for name in (self.tree, self.store):
+            subprocess.run(["cp", "-a", name, self.kept], check=True)
+
+    def bring_back(self):
+        for name in (self.tree, self.store):
+            shutil.rmtree(name)
+            subprocess.run(["cp", "-a", os.path.join(self.kept, os.path.basename(name)), name], check=True)
+
+    def fault(self, call, fault, when, arguments):
+        """Runs a command with one fault in it; whether the fault was met."""
+        self.run(*arguments, before=["strace", "-f", "-qq", "-o", self.trace, "-e", f"trace={call}", "-e",
+                                     f"inject={call}:{fault}:when={when}"])
+        with open(self.trace, encoding="utf-8", errors="replace") as file:
+            trace = file.read()
+        return "(INJECTED)" in trace or "killed by SIGKILL" in trace
+
+    def compare(self, checkpoint, saved):
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.must("restore", checkpoint, "--to", self.out, "-q")
+        if tree_of(self.out) != saved:
+            raise Broken(f"checkpoint {checkpoint} is not what was saved")
+
+    def judge(self, repeat, expected):
+        self.must("check", "--data", "-q")
+        self.compare("1", self.first)
+        self.must(*repeat)
+        self.compare("latest", self.second)
+        found = tree_of(self.tree)
+        if found != expected:
+            differing = sorted(name for name in set(found) | set(expected) if found.get(name) != expected.get(name))
+            raise Broken(f"the tree differs afterwards at {differing[:5]}")
+
+
+def rounds(rig, arguments, repeat, expected):
+    """Every fault in every call of one command; how many were met. `repeat` is what is run after each."""
+    rig.keep()
+    met = 0
+    for call in CALLS:
+        for fault in FAULTS:
+            when = 1
+            while True:
+                if LONG or when in SAMPLE:
+                    hit = rig.fault(call, fault, when, arguments)
+                    if not hit:
+                        break
+                    met += 1
+                    try:
+                        rig.judge(repeat, expected)
+                    except Broken as broken:
+                        raise Broken(f"{' '.join(arguments)}, {call} {fault} at call {when}: {broken}") from broken
+                    rig.bring_back()
+                when += 1
+                if when > max(SAMPLE) and not LONG:
+                    break
+            rig.bring_back()
+    return met
+
+
+def main():
+    firn = os.path.abspath(sys.argv[1])
+    probe = shutil.which("strace") and subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], check=False,
+                                                      capture_output=True)
+    if not probe or probe.returncode != 0:
+        print("SKIPPED: faults in the real program: no strace, or it may not trace")
+        return 0
+    os.environ["FIRN_STORE"] = ""
+    met = 0
+    with tempfile.TemporaryDirectory(prefix="firn-faults-") as place:
+        try:
+            rig = Rig(firn, place)
+            save = ["save", "-q", "-m", "second"]
+            met += rounds(rig, save, save, rig.second)
+            rig.must(*save)
+            restore = ["restore", "1", "-q"]
+            met += rounds(rig, restore, restore, rig.first)
+            rig.must(*restore)
+            met += rounds(rig, ["undo", "-q"], ["restore", "2", "-q"], rig.second)
+        except Broken as broken:
+            print(f"FAILED: {broken}")
+            return 1
+    print(f"count: {met} faults in system calls of the program")
+    return 0 if met > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
