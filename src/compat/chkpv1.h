@@ -7,7 +7,7 @@
  *
  * The parts, lowest first: scan (entries in the order of the .dat), object (one frame, decoded and
  * compared with its name), index (the sorted list of entries, in the .idx or in memory), place
- * (temporary files and how they get their names), folder (which packs there are), writer, reader,
+ * (how a .dat gets its name), folder (which packs there are), writer, reader,
  * verify, set.
  */
 #ifndef FIRN_COMPAT_CHKPV1_H
@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "compat/tempfile.h"
 #include "firn/chkp.h"
 #include "os/os.h"
 
@@ -111,27 +112,18 @@ FIRN_MUST_CHECK int firn_chkpv1_index_check(const struct firn_chkpv1_index *inde
 /* Sorts by hash, then offset; in place. */
 void firn_chkpv1_index_sort(firn_chkp_entry *entries, size_t count);
 
-/* ---- place (chkpv1_place.c): a file that is written under a temporary name ---- */
+/* ---- place (chkpv1_place.c) ---- */
 
-struct firn_chkpv1_place {
-    struct firn_os_dir *dir;   /* borrowed */
-    struct firn_os_file *file; /* NULL: nothing is open */
-    char temp_name[48];        /* "": nothing is there */
-};
+/* The kind of temporary files here (tempfile.h), and their mode: private to their user, as the
+ * seed's .dat is. */
+#define FIRN_CHKPV1_TEMP_KIND "chkp"
+enum { FIRN_CHKPV1_MODE = 0600 };
 
-/* Creates an empty temporary file, and removes those that no living process holds. */
-FIRN_MUST_CHECK int firn_chkpv1_place_create(struct firn_chkpv1_place *place,
-                                             struct firn_os_dir *dir, firn_error *err);
 /* Syncs the file and gives it its name. Where that is taken, the file there is kept and synced,
  * provided that it has the same bytes; FIRN_CORRUPT if not. The name is durable after a sync of
  * the directory, which is the caller's. */
-FIRN_MUST_CHECK int firn_chkpv1_place_put(struct firn_chkpv1_place *place, const char *name,
+FIRN_MUST_CHECK int firn_chkpv1_place_put(struct firn_tempfile *temp, const char *name,
                                           firn_error *err);
-/* Syncs the file and gives it its name, in place of what had it. */
-FIRN_MUST_CHECK int firn_chkpv1_place_replace(struct firn_chkpv1_place *place, const char *name,
-                                              firn_error *err);
-/* Closes the file, and removes it unless it got its name. */
-void firn_chkpv1_place_discard(struct firn_chkpv1_place *place);
 
 /* ---- folder (chkpv1_folder.c) ---- */
 

@@ -224,12 +224,12 @@ firn_chkpv1_index_write(const firn_chkp_entry *entries, size_t count, struct fir
 {
     int rc = FIRN_OK;
     struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_idx_name(name);
-    struct firn_chkpv1_place place;
-    FIRN_TRY(firn_chkpv1_place_create(&place, dir, err));
-    FIRN_TRY(write_entries(place.file, entries, count, err));
-    FIRN_TRY(firn_chkpv1_place_replace(&place, file_name.text, err));
+    struct firn_tempfile temp;
+    FIRN_TRY(firn_tempfile_create(&temp, dir, FIRN_CHKPV1_TEMP_KIND, FIRN_CHKPV1_MODE, err));
+    FIRN_TRY(write_entries(temp.file, entries, count, err));
+    FIRN_TRY(firn_tempfile_put(&temp, file_name.text, FIRN_OS_RENAME_REPLACE, err));
     FIRN_TRY(firn_os_dir_sync(dir, err));
 out:
-    firn_chkpv1_place_discard(&place);
+    firn_tempfile_discard(&temp);
     return rc;
 }

@@ -49,7 +49,7 @@ enum state { STATE_OPEN, STATE_FAILED, STATE_FINISHED };
 struct firn_chkpv1_writer {
     enum state state;
     struct firn_os_dir *dir;
-    struct firn_chkpv1_place place;
+    struct firn_tempfile temp;
     struct firn_compress_writer
         *encoder;                 /* made when first needed, and after a frame was given up */
     struct firn_hash_map entries; /* firn_chkp_entry by hash */
@@ -91,7 +91,8 @@ firn_chkpv1_writer_create(struct firn_os_dir *dir, struct firn_chkpv1_writer **o
     firn_hash_map_init(&writer->entries, sizeof(firn_chkp_entry), hash_of_record, has_hash);
     firn_blake3_hash_init(&writer->name_hash);
     FIRN_TRY(firn_os_dir_open_beneath(dir, "", &writer->dir, err));
-    FIRN_TRY(firn_chkpv1_place_create(&writer->place, writer->dir, err));
+    FIRN_TRY(firn_tempfile_create(&writer->temp, writer->dir, FIRN_CHKPV1_TEMP_KIND,
+                                  FIRN_CHKPV1_MODE, err));
     /* The header is filled in at the end. */
     if (firn_buf_set_size(&writer->tail, FIRN_CHKPV1_HEADER_SIZE) != FIRN_OK) {
         FIRN_TRY(firn_error_no_memory(err, "a pack writer"));
@@ -112,7 +113,7 @@ firn_chkpv1_writer_destroy(struct firn_chkpv1_writer *writer)
     if (writer == NULL) {
         return;
     }
-    firn_chkpv1_place_discard(&writer->place);
+    firn_tempfile_discard(&writer->temp);
     firn_os_dir_close(writer->dir);
     firn_compress_writer_destroy(writer->encoder);
     firn_hash_map_deinit(&writer->entries);
@@ -151,13 +152,13 @@ end_of(const struct firn_chkpv1_writer *writer)
 static int
 flush_tail(struct firn_chkpv1_writer *writer, firn_error *err)
 {
-    int rc = firn_os_file_write(writer->place.file, writer->tail_offset, writer->tail.data,
+    int rc = firn_os_file_write(writer->temp.file, writer->tail_offset, writer->tail.data,
                                 writer->tail.size, err);
     if (rc != FIRN_OK) {
         writer->state = STATE_FAILED;
         return rc;
     }
-    firn_os_file_start_writeback(writer->place.file, writer->tail_offset, writer->tail.size);
+    firn_os_file_start_writeback(writer->temp.file, writer->tail_offset, writer->tail.size);
     writer->tail_offset += writer->tail.size;
     if (writer->file_end < writer->tail_offset) {
         writer->file_end = writer->tail_offset;
@@ -199,7 +200,7 @@ hash_written(struct firn_chkpv1_writer *writer, uint64_t offset, firn_error *err
     while (offset < writer->tail_offset) {
         uint64_t left = writer->tail_offset - offset;
         size_t size = left < sizeof piece ? (size_t)left : sizeof piece;
-        int rc = firn_os_file_read_exact(writer->place.file, offset, piece, size, err);
+        int rc = firn_os_file_read_exact(writer->temp.file, offset, piece, size, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -221,7 +222,7 @@ seal_entry(struct firn_chkpv1_writer *writer, const firn_chkp_entry *entry, firn
         from = (size_t)(entry->offset - writer->tail_offset);
         memcpy(writer->tail.data + from, head, sizeof head);
     } else {
-        FIRN_TRY(firn_os_file_write(writer->place.file, entry->offset, head, sizeof head, err));
+        FIRN_TRY(firn_os_file_write(writer->temp.file, entry->offset, head, sizeof head, err));
         FIRN_TRY(hash_written(writer, entry->offset, err));
     }
     firn_blake3_hash_update(&writer->name_hash, writer->tail.data + from, writer->tail.size - from);
@@ -467,9 +468,9 @@ complete_dat(struct firn_chkpv1_writer *writer, char out_name[FIRN_CHKP_NAME_SIZ
     uint8_t header[FIRN_CHKPV1_HEADER_SIZE];
     firn_chkpv1_format_put_header(header, (uint32_t)writer->entries.count);
     FIRN_TRY(flush_tail(writer, err));
-    FIRN_TRY(firn_os_file_write(writer->place.file, 0, header, sizeof header, err));
+    FIRN_TRY(firn_os_file_write(writer->temp.file, 0, header, sizeof header, err));
     if (writer->file_end > writer->tail_offset) {
-        FIRN_TRY(firn_os_file_truncate(writer->place.file, writer->tail_offset, err));
+        FIRN_TRY(firn_os_file_truncate(writer->temp.file, writer->tail_offset, err));
     }
     firn_hash hash;
     firn_blake3_hash_update(&writer->name_hash, header, sizeof header);
@@ -493,14 +494,14 @@ firn_chkpv1_writer_finish(struct firn_chkpv1_writer *writer, char out_name[FIRN_
     }
     firn_chkp_entry *entries = firn_hash_map_at(&writer->entries, 0);
     FIRN_TRY(complete_dat(writer, name, err));
-    FIRN_TRY(firn_chkpv1_place_put(&writer->place, firn_chkpv1_format_dat_name(name).text, err));
+    FIRN_TRY(firn_chkpv1_place_put(&writer->temp, firn_chkpv1_format_dat_name(name).text, err));
     FIRN_TRY(firn_os_dir_sync(writer->dir, err));
     /* From here on the map is an array; nothing is looked up in it any more. */
     firn_chkpv1_index_sort(entries, writer->entries.count);
     FIRN_TRY(firn_chkpv1_index_write(entries, writer->entries.count, writer->dir, name, err));
     memcpy(out_name, name, sizeof name);
 out:
-    firn_chkpv1_place_discard(&writer->place);
+    firn_tempfile_discard(&writer->temp);
     writer->state = rc == FIRN_OK ? STATE_FINISHED : STATE_FAILED;
     return rc;
 }
