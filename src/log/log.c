@@ -33,7 +33,10 @@
  * token, so a running sync never loses its file.
  *
  * Failure. An append that lacks memory, or is asked for too much, fails before anything is written
- * and leaves the log as it was. Every other failure latches.
+ * and leaves the log as it was. One that finds no space cuts off what it wrote and does so too: the
+ * bytes behind the end are a torn record, which is no record (a power cut may bring them back, and
+ * recovery takes them for that). So does a segment that could not be begun for want of space, as
+ * long as its name was not there. Every other failure latches.
  *
  * Limits: a record has at most FIRN_LOG_RECORD_SIZE_MAX bytes; segments begin anew at 16 GiB at the
  * latest.
@@ -99,6 +102,15 @@ latch(struct firn_log *log)
     firn_os_mutex_unlock(&log->mutex);
 }
 
+bool
+firn_log_has_failed(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    bool has_failed = log->has_failed;
+    firn_os_mutex_unlock(&log->mutex);
+    return has_failed;
+}
+
 static int
 check_writable(struct firn_log *log, firn_error *err)
 {
@@ -106,10 +118,7 @@ check_writable(struct firn_log *log, firn_error *err)
         return firn_error_set(err, FIRN_READ_ONLY, "the log '%s' was opened read-only",
                               log->prefix);
     }
-    firn_os_mutex_lock(&log->mutex);
-    bool has_failed = log->has_failed;
-    firn_os_mutex_unlock(&log->mutex);
-    return has_failed ? refuse_failed(log, err) : FIRN_OK;
+    return firn_log_has_failed(log) ? refuse_failed(log, err) : FIRN_OK;
 }
 
 static void
@@ -153,7 +162,11 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
     uint64_t end;
     rc = firn_log_writer_write(&log->writer, &place, &end, err);
     if (rc != FIRN_OK) {
-        latch(log);
+        bool is_undone =
+            rc == FIRN_NO_SPACE && firn_os_file_truncate(place.file, place.offset, NULL) == FIRN_OK;
+        if (!is_undone) {
+            latch(log);
+        }
         goto out;
     }
     log->has_end_record = false;
@@ -242,9 +255,9 @@ remove_excluded(struct firn_log *log, uint64_t oldest_before, firn_error *err)
 }
 
 /* Makes the next segment the newest. Everything in the present one is durable; the caller holds
- * the token. */
+ * the token. *out_is_begun tells whether a failure has left anything changed. */
 static int
-begin_segment(struct firn_log *log, firn_error *err)
+begin_segment(struct firn_log *log, bool *out_is_begun, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_log_format_segment segment = {
@@ -255,10 +268,11 @@ begin_segment(struct firn_log *log, firn_error *err)
     };
     CHECK(log->durable == log->end);
     struct firn_os_file *file = NULL;
+    *out_is_begun = false;
     if (firn_buf_reserve(&log->older_ends, 8) != FIRN_OK) {
         return firn_error_no_memory(err, "a log's segments");
     }
-    FIRN_TRY(firn_log_segment_create(log->dir, log->prefix, &segment, &file, err));
+    FIRN_TRY(firn_log_segment_create(log->dir, log->prefix, &segment, &file, out_is_begun, err));
     FIRN_TRY(firn_log_writer_seal(&log->writer, log->file, log->segment.salt, log->end,
                                   FIRN_LOG_FORMAT_NEXT, err));
     FIRN_TRY(firn_buf_append_le64(&log->older_ends, log->end));
@@ -294,10 +308,11 @@ firn_log_rotate(struct firn_log *log, firn_error *err)
         rc = sync_with_token(log, err);
     }
     if (rc == FIRN_OK) {
-        rc = begin_segment(log, err);
-    }
-    if (rc != FIRN_OK) {
-        latch(log);
+        bool is_begun;
+        rc = begin_segment(log, &is_begun, err);
+        if (rc != FIRN_OK && (rc != FIRN_NO_SPACE || is_begun)) {
+            latch(log);
+        }
     }
     firn_os_mutex_lock(&log->mutex);
     give_token_locked(log);
@@ -411,7 +426,9 @@ firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
     log->oldest_wanted = 1;
     log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
     log->durable = log->end;
-    FIRN_TRY(firn_log_segment_create(dir, options->prefix, &log->segment, &log->file, err));
+    bool is_made;
+    FIRN_TRY(
+        firn_log_segment_create(dir, options->prefix, &log->segment, &log->file, &is_made, err));
     *out = log;
     log = NULL;
 out:
@@ -450,7 +467,8 @@ prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered
     FIRN_TRY(settle(log, recovered->found.was_closed_cleanly, err));
     log->has_end_record = recovered->found.was_closed_cleanly;
     if (recovered->needs_new_segment) {
-        FIRN_TRY(begin_segment(log, err));
+        bool is_begun;
+        FIRN_TRY(begin_segment(log, &is_begun, err));
     }
 out:
     return rc;

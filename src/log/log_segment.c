@@ -210,9 +210,10 @@ out:
 int
 firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
                         struct firn_log_format_segment *segment, struct firn_os_file **out,
-                        firn_error *err)
+                        bool *out_is_made, firn_error *err)
 {
     *out = NULL;
+    *out_is_made = false;
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     char temporary[FIRN_LOG_SEGMENT_NAME_SIZE];
     firn_log_segment_name(prefix, segment->number, name);
@@ -220,8 +221,16 @@ firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
     int rc = FIRN_OK;
     FIRN_TRY(firn_os_random(firn_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
     FIRN_TRY(remove_if_there(dir, temporary, err));
-    FIRN_TRY(write_header(dir, temporary, segment, err));
-    FIRN_TRY(firn_os_rename(dir, temporary, dir, name, FIRN_OS_RENAME_NO_REPLACE, err));
+    rc = write_header(dir, temporary, segment, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_rename(dir, temporary, dir, name, FIRN_OS_RENAME_NO_REPLACE, err);
+        /* A rename that failed otherwise may have been done. */
+        *out_is_made = rc != FIRN_NO_SPACE;
+    }
+    if (!*out_is_made) {
+        (void)remove_if_there(dir, temporary, NULL);
+    }
+    FIRN_TRY(rc);
     FIRN_TRY(firn_os_dir_sync(dir, err));
     FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, out, err));
 out:

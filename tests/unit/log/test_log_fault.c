@@ -55,7 +55,7 @@ drop_world(struct world *world)
 
 /* ---- the history ---- */
 
-/* A failed handle refuses everything; one that lacked memory for a record does not. */
+/* A failed handle refuses everything; one that lacked memory or space for a record does not. */
 static int
 check_latch(struct world *world, int rc)
 {
@@ -67,8 +67,10 @@ check_latch(struct world *world, int rc)
         assert_int_equal(log_support_append(world->log, 0, NULL, &err), FIRN_FAILED);
         assert_int_equal(firn_log_rotate(world->log, &err), FIRN_FAILED);
         assert_int_equal(firn_log_remove_before(world->log, 1, &err), FIRN_FAILED);
+        assert_true(firn_log_has_failed(world->log));
     } else {
-        assert_int_equal(rc, FIRN_NO_MEMORY);
+        assert_true(rc == FIRN_NO_MEMORY || rc == FIRN_NO_SPACE);
+        assert_false(firn_log_has_failed(world->log));
     }
     return rc;
 }
@@ -277,6 +279,66 @@ every_allocation_that_fails_leaves_what_was_durable(void **state)
     }
 }
 
+/* ---- space ---- */
+
+/* Nothing lies behind the last record. */
+static void
+assert_ends_clean(struct world *world)
+{
+    struct firn_log_position end = firn_log_end(world->log);
+    char name[32];
+    struct firn_os_stat stat;
+    firn_error err;
+    (void)snprintf(name, sizeof name, "wal-%06u.log", (unsigned)end.segment);
+    assert_int_equal(firn_os_stat(world->dir, name, &stat, &err), FIRN_OK);
+    assert_int_equal(stat.size_bytes, end.offset);
+}
+
+/* A disk that fills up between records, cut at random afterwards: what was refused never comes
+ * back, what was taken before and behind it is there. */
+static void
+an_append_without_space_can_be_repeated(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct world world;
+        firn_error err;
+        make_world(&world);
+        assert_int_equal(firn_log_create(world.dir, &wal, &world.log, &err), FIRN_OK);
+        unsigned refusals = 0;
+        for (uint64_t i = 0; i < 30; i++) {
+            struct firn_os_fault_plan full = {.call = 1,
+                                              .classes = FIRN_OS_FAULT_WRITES,
+                                              .kind = seed % 2 == 0 ? FIRN_OS_FAULT_FAILS
+                                                                    : FIRN_OS_FAULT_TORN,
+                                              .error_number = ENOSPC};
+            if (i % 3 == seed % 3) {
+                firn_os_fault_set_plan(world.fault, &full);
+                assert_int_equal(log_support_append(world.log, 1000 + i, NULL, &err),
+                                 FIRN_NO_SPACE);
+                assert_false(firn_log_has_failed(world.log));
+                firn_os_fault_set_plan(world.fault, NULL);
+                assert_ends_clean(&world);
+                refusals++;
+            }
+            assert_int_equal(log_support_append(world.log, i, NULL, &err), FIRN_OK);
+            world.appended++;
+            if (i % 4 == seed % 4) {
+                assert_int_equal(firn_log_sync(world.log, &err), FIRN_OK);
+                world.durable = world.appended;
+            }
+        }
+        assert_int_equal(refusals, 10);
+        firn_log_abandon(world.log);
+        world.log = NULL;
+        firn_os_dir_close(world.dir);
+        firn_os_memory_power_cut(world.memory, seed);
+        world.dir = log_support_root(world.memory);
+        check_what_is_left(&world);
+        drop_world(&world);
+    }
+}
+
 static void
 an_append_without_memory_can_be_repeated(void **state)
 {
@@ -349,6 +411,7 @@ main(void)
         cmocka_unit_test(short_reads_and_writes_are_continued),
         cmocka_unit_test(every_allocation_that_fails_leaves_what_was_durable),
         cmocka_unit_test(an_append_without_memory_can_be_repeated),
+        cmocka_unit_test(an_append_without_space_can_be_repeated),
         cmocka_unit_test(a_mark_covers_what_was_written_when_the_sync_began),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
