@@ -16,6 +16,7 @@
 
 #include "base/entry.h"
 #include "base/error.h"
+#include "base/range_set.h"
 #include "base/view.h"
 #include "firn/types.h"
 
@@ -28,7 +29,9 @@ FIRN_MUST_CHECK int firn_memtable_create(struct firn_memtable **out, firn_error 
 void firn_memtable_destroy(struct firn_memtable *table);
 
 /* Copies key and value; their sizes must not exceed the limits above. FIRN_EXISTS if (key,
- * sequence) is there already; then, and on FIRN_NO_MEMORY, the table is unchanged. */
+ * sequence) is there already; then, and on FIRN_NO_MEMORY, the table is unchanged. A
+ * FIRN_ENTRY_RANGE_DELETE goes to the table's ranges: it is no entry for get, count and cursors,
+ * and may be there twice. */
 FIRN_MUST_CHECK int firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry,
                                       firn_error *err);
 
@@ -39,13 +42,20 @@ FIRN_MUST_CHECK int firn_memtable_add(struct firn_memtable *table, const struct 
 FIRN_MUST_CHECK int firn_memtable_reserve(struct firn_memtable *table, size_t entry_count,
                                           size_t content_bytes, firn_error *err);
 
-/* The newest version of key that view sees, tombstones included; false if there is none. Any
- * thread. */
+/* The same for range deletes, certain for any number; content_bytes is that of their bounds. */
+FIRN_MUST_CHECK int firn_memtable_reserve_ranges(struct firn_memtable *table, size_t range_count,
+                                                 size_t content_bytes, firn_error *err);
+
+/* The table's range deletes. Any thread, as range_set.h says. */
+const struct firn_range_set *firn_memtable_ranges(const struct firn_memtable *table);
+
+/* The newest version of key that view sees, tombstones included; false if there is none. Range
+ * deletes are not looked at. Any thread. */
 bool firn_memtable_get(const struct firn_memtable *table, firn_slice key,
                        const struct firn_view *view, struct firn_entry *out);
 
 size_t firn_memtable_entry_count(const struct firn_memtable *table);
-/* All memory that the table holds. */
+/* All memory that the table holds, ranges included. */
 size_t firn_memtable_size_bytes(const struct firn_memtable *table);
 
 /* A position between entries of all versions. In the caller's memory, borrowed from the table,

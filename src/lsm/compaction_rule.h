@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/compaction_rule.h: which versions of a key may go: the one rule, for flush and compaction.
+ *
+ *   A version of a key may go when every live view that sees it also sees a newer version of that
+ *   key; at the bottom of the tree (nothing older of the key elsewhere) a tombstone that is the
+ *   oldest version kept may go, again and again. Range deletes are versions, tombstones, of the
+ *   keys that they cover.
+ *
+ * Most users want lsm/compaction_stream.h, which applies it to a merge. One thread.
+ */
+#ifndef FIRN_LSM_COMPACTION_RULE_H
+#define FIRN_LSM_COMPACTION_RULE_H
+
+#include <stdbool.h>
+
+#include "base/entry.h"
+#include "base/error.h"
+#include "base/view.h"
+
+struct firn_compaction_rule;
+
+/* The views are only looked at during the call. */
+FIRN_MUST_CHECK int firn_compaction_rule_create(const struct firn_view_list *views,
+                                                struct firn_compaction_rule **out, firn_error *err);
+/* NULL is fine. */
+void firn_compaction_rule_destroy(struct firn_compaction_rule *rule);
+
+/* Sequences that no view tells apart form a segment. Segments are numbered from the oldest. */
+size_t firn_compaction_rule_segment_count(const struct firn_compaction_rule *rule);
+size_t firn_compaction_rule_segment(const struct firn_compaction_rule *rule, uint64_t sequence);
+
+/* What follows is about one key: its versions, range deletes among them, come newest first. */
+void firn_compaction_rule_begin_key(struct firn_compaction_rule *rule);
+/* Whether the version that comes next must be kept as far as newer versions go: some view sees it
+ * and none of those that came before. */
+bool firn_compaction_rule_needs(struct firn_compaction_rule *rule, uint64_t sequence);
+
+#endif

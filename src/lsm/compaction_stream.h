@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/compaction_stream.h: what a flush or a compaction has to write: the versions of a merge and
+ * the range deletes beside them, without what may go.
+ *
+ * Use: entries come one by one from next; before an entry whose key is a new one the output may be
+ * cut, which gives the range deletes that belong to the keys before it; finish gives the last
+ * ones. The ranges of an output lie within [key of the cut before, key of this cut), so outputs do
+ * not overlap.
+ *
+ * Memory: range deletes and what they become between two cuts, and one sequence a tombstone that
+ * is held back; keys with millions of versions stream. One thread. After an error the stream may
+ * only be destroyed.
+ */
+#ifndef FIRN_LSM_COMPACTION_STREAM_H
+#define FIRN_LSM_COMPACTION_STREAM_H
+
+#include <stdbool.h>
+
+#include "base/range_set.h"
+#include "lsm/compaction_rule.h"
+#include "lsm/merge.h"
+
+struct firn_compaction_stream;
+
+/* The keys k with lower <= k < upper. */
+struct firn_compaction_span {
+    firn_slice lower;
+    firn_slice upper;
+};
+
+struct firn_compaction_stream_options {
+    struct firn_merge *merge; /* over the inputs; borrowed */
+    /* Of the inputs, each of which may have none; borrowed. */
+    const struct firn_range_set *const *ranges;
+    size_t range_set_count;
+    struct firn_compaction_rule *rule; /* borrowed */
+    /* Where there may be something older than the inputs, outside of them: the bounds of all runs
+     * (and memtables) that are older. In any order, overlaps are fine; the array is copied, the
+     * bytes are borrowed. All other keys are at the bottom. */
+    const struct firn_compaction_span *older;
+    size_t older_count;
+};
+
+FIRN_MUST_CHECK int
+firn_compaction_stream_create(const struct firn_compaction_stream_options *options,
+                              struct firn_compaction_stream **out, firn_error *err);
+/* NULL is fine. */
+void firn_compaction_stream_destroy(struct firn_compaction_stream *stream);
+
+/* The next version to write, NULL at the end. Borrowed until the next call. */
+FIRN_MUST_CHECK int firn_compaction_stream_next(struct firn_compaction_stream *stream,
+                                                const struct firn_entry **out, firn_error *err);
+/* Whether the output may be cut before the entry that next gave: its key is not that of the one
+ * before. */
+bool firn_compaction_stream_may_cut(const struct firn_compaction_stream *stream);
+/* Gives the range deletes that belong to the output before the entry that next gave, and after the
+ * last cut. After next has given NULL: the last ones. The bounds live until the next cut. */
+typedef int (*firn_compaction_stream_add)(void *ctx, const struct firn_range *range,
+                                          firn_error *err);
+FIRN_MUST_CHECK int firn_compaction_stream_cut(struct firn_compaction_stream *stream,
+                                               firn_compaction_stream_add add, void *ctx,
+                                               firn_error *err);
+
+/* Versions that were left out so far, range deletes not counted. */
+uint64_t firn_compaction_stream_dropped(const struct firn_compaction_stream *stream);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/resolve.h: from all versions to those that a view sees: the newest of each key, where that is
+ * a put and no newer range delete covers it.
+ *
+ * One thread. After an error it is nowhere and may be placed again.
+ */
+#ifndef FIRN_LSM_RESOLVE_H
+#define FIRN_LSM_RESOLVE_H
+
+#include "base/range_set.h"
+#include "lsm/merge.h"
+
+struct firn_resolve;
+
+/* All borrowed until destroy, bytes of bounds included. */
+struct firn_resolve_options {
+    struct firn_merge *merge;
+    /* Of all its sources, those without ranges may be left out. */
+    const struct firn_range_set *const *ranges;
+    size_t range_set_count;
+    const struct firn_view *view;
+    const firn_slice *lower; /* NULL: no bound */
+    const firn_slice *upper;
+};
+
+/* The options are copied, what they name is not. */
+FIRN_MUST_CHECK int firn_resolve_create(const struct firn_resolve_options *options,
+                                        struct firn_resolve **out, firn_error *err);
+/* NULL is fine; the merge stays. */
+void firn_resolve_destroy(struct firn_resolve *resolve);
+
+FIRN_MUST_CHECK int firn_resolve_first(struct firn_resolve *resolve, firn_error *err);
+FIRN_MUST_CHECK int firn_resolve_last(struct firn_resolve *resolve, firn_error *err);
+/* To the first key >= key, or the last key < key, within the bounds. */
+FIRN_MUST_CHECK int firn_resolve_seek(struct firn_resolve *resolve, firn_slice key,
+                                      firn_error *err);
+FIRN_MUST_CHECK int firn_resolve_seek_before(struct firn_resolve *resolve, firn_slice key,
+                                             firn_error *err);
+/* Only while valid. */
+FIRN_MUST_CHECK int firn_resolve_next(struct firn_resolve *resolve, firn_error *err);
+FIRN_MUST_CHECK int firn_resolve_prev(struct firn_resolve *resolve, firn_error *err);
+
+/* NULL where it is not valid. Borrowed until the next move. */
+const struct firn_entry *firn_resolve_entry(const struct firn_resolve *resolve);
+
+#endif
