@@ -59,9 +59,13 @@ struct firn_lsm_options {
     enum firn_codec codec_bottom; /* of new runs in the last level */
 };
 
-/* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"), or
- * makes an empty one where create is true. dir is borrowed. Removes files that belong to nothing,
- * unless read-only. */
+/* Whether a file or directory of that name in the store's directory belongs to the trees. */
+bool firn_lsm_is_name(const char *name);
+/* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"), or,
+ * where there is none, makes an empty one if create is true (read-only: in memory alone) and else
+ * returns FIRN_NOT_FOUND. dir is borrowed. Unless read-only, removes files that belong to nothing
+ * and that no reader may use. Read-only beside a writer: FIRN_BUSY or FIRN_NOT_FOUND where the
+ * writer took away what was being read, if no lock kept it from that. */
 FIRN_MUST_CHECK int firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options,
                                   bool create, struct firn_lsm **out, firn_error *err);
 /* No cursor may be open, no work running. Memtables are gone: what they held is in the log. The
@@ -72,9 +76,11 @@ void firn_lsm_abandon(struct firn_lsm *lsm);
 
 /* The largest sequence that the MANIFEST names. */
 uint64_t firn_lsm_sequence(const struct firn_lsm *lsm);
-/* Grows by one with every installed change. */
+/* Grows by one with every installed change; in the MANIFEST, so the same for all processes. It has
+ * been written there before no_reader_below is asked about it. */
 uint64_t firn_lsm_version(struct firn_lsm *lsm);
-/* The oldest segment of the log that holds something no run has; all older ones may go. */
+/* The oldest segment of the log that holds something no run has; all older ones may go. UINT64_MAX
+ * if the memtables are empty. */
 uint64_t firn_lsm_log_floor(struct firn_lsm *lsm);
 
 /* ---- trees ---- */
@@ -84,8 +90,13 @@ uint64_t firn_lsm_log_floor(struct firn_lsm *lsm);
 FIRN_MUST_CHECK int firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id,
                                        struct firn_lsm_tree **out, firn_error *err);
 /* Forgets the tree and its runs, durably. No cursor may be open on it, no work may run on it (it
- * waits for those). */
+ * waits for those). Gets may run beside it: the handle stays until lsm is closed, and they find
+ * nothing afterwards. */
 FIRN_MUST_CHECK int firn_lsm_tree_drop(struct firn_lsm_tree *tree, firn_error *err);
+/* Calls visit with the number of each tree that the MANIFEST names, in ascending order. */
+FIRN_MUST_CHECK int firn_lsm_tree_list(struct firn_lsm *lsm,
+                                       int (*visit)(void *ctx, uint32_t id, firn_error *err),
+                                       void *ctx, firn_error *err);
 /* Versions up to here are in runs: who replays the log leaves them out. */
 uint64_t firn_lsm_tree_flushed(const struct firn_lsm_tree *tree);
 
