@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""tests/crash/power_cuts.py COMMIT_WRITER [FIRN]: real file systems that lose their power.
+
+A file system in a loop-mounted file (ext4, and xfs where its tools are) is shut down by ioctl at a random moment while
+commit_writer commits into a store on it: what was not yet written to its device is gone, as after a power cut. It is mounted
+again, which replays its journal, and commit_writer compares all of the store with what it must hold. With FIRN, workspaces
+are saved in the same way: every checkpoint whose save ended must restore as it was saved, and check --data find nothing.
+
+Needs root and loop devices; else it prints SKIPPED. Normal run: 50 cuts a file system; FIRN_TEST_LONG=1: as many as fit into
+FIRN_TEST_SECONDS (600). FIRN_TEST_SEED repeats a run's moments. Prints "count: N power cuts of ...".
+"""
+import fcntl
+import os
+import random
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN
+NO_LOG_FLUSH = 2       # the journal is not written out first
+LONG = os.environ.get("FIRN_TEST_LONG") == "1"
+CUTS = 50
+ROUNDS_A_STORE = 10
+
+
+def quiet(*command):
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+class Disk:
+    """A file system of one kind in a file, mounted."""
+
+    def __init__(self, kind, place):
+        self.kind = kind
+        self.image = os.path.join(place, kind + ".image")
+        self.root = os.path.join(place, kind)
+        with open(self.image, "wb") as file:
+            file.truncate(512 << 20)
+        os.mkdir(self.root)
+        self.error = ""
+        made = quiet("mkfs." + kind, "-q", self.image)
+        if made.returncode != 0 or not self.mount():
+            self.error = (made.stderr.strip() or self.error or "it could not be mounted").splitlines()[0]
+
+    def mount(self):
+        done = quiet("mount", "-o", "loop", self.image, self.root)
+        self.error = done.stderr.strip()
+        return done.returncode == 0
+
+    def unmount(self):
+        for _ in range(50):
+            if quiet("umount", self.root).returncode == 0:
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"could not unmount {self.root}")
+
+    def cut(self):
+        descriptor = os.open(self.root, os.O_RDONLY)
+        fcntl.ioctl(descriptor, SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        os.close(descriptor)
+
+    def come_back(self):
+        self.unmount()
+        if not self.mount():
+            raise RuntimeError(f"could not mount {self.kind} again: {self.error}")
+
+
+def last_line(output):
+    lines = output.split(b"\n")  # behind the last line feed: nothing, or a line that was cut
+    return int(lines[-2]) if len(lines) > 1 else None
+
+
+def cut_while(disk, command, seconds, cwd=None):
+    """Runs a command, cuts the power after that time; what it had printed by then. What it prints later counts for nothing:
+    a sync under way while the file system is shut down may be told that it succeeded."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=cwd)
+    output = b""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        if select.select([process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+            output += os.read(process.stdout.fileno(), 65536)
+    while select.select([process.stdout], [], [], 0)[0]:
+        more = os.read(process.stdout.fileno(), 65536)
+        if not more:
+            break
+        output += more
+    disk.cut()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    return output
+
+
+def cut_store(disk, chance, writer, store, acknowledged):
+    output = cut_while(disk, [writer, "write", store], chance.uniform(0.005, 0.25))
+    acknowledged = last_line(output) or acknowledged
+    disk.come_back()
+    done = quiet(writer, "verify", store, str(acknowledged))
+    if done.returncode != 0:
+        raise RuntimeError(f"{disk.kind}, {acknowledged} acknowledged: {done.stderr.strip()}")
+    return int(done.stdout)
+
+
+class Workspace:
+    """A small tree beside the disk, saved into a store on it."""
+
+    def __init__(self, firn, place, store):
+        self.command = [firn, "--store", store]
+        self.tree = os.path.join(place, "tree")
+        self.out = os.path.join(place, "out")
+        self.saved = {}
+        shutil.rmtree(self.tree, ignore_errors=True)
+        os.mkdir(self.tree)
+
+    def change(self, chance, number):
+        for _ in range(5):
+            with open(os.path.join(self.tree, f"file{chance.randrange(20)}"), "w", encoding="utf-8") as file:
+                file.write(f"{number} " * chance.randrange(1, 20000))
+
+    def contents(self, root):
+        found = {}
+        for name in os.listdir(root):
+            with open(os.path.join(root, name), "rb") as file:
+                found[name] = file.read()
+        return found
+
+    def cut(self, disk, chance, number):
+        self.change(chance, number)
+        held = self.contents(self.tree)
+        done = cut_while(disk, self.command + ["save", "-q"], chance.uniform(0, 0.03), cwd=self.tree)
+        disk.come_back()
+        saved = last_line(done)
+        if saved is not None:
+            self.saved[saved] = held
+        if not os.path.exists(self.command[2]):
+            if self.saved:
+                raise RuntimeError(f"{disk.kind}: the store is gone")
+            return
+        self.judge(disk, "check", "--data", "-q")
+        for checkpoint, contents in self.saved.items():
+            shutil.rmtree(self.out, ignore_errors=True)
+            self.judge(disk, "restore", str(checkpoint), "--to", self.out, "-q")
+            if self.contents(self.out) != contents:
+                raise RuntimeError(f"{disk.kind}: checkpoint {checkpoint} is not what was saved")
+
+    def judge(self, disk, *arguments):
+        done = subprocess.run(self.command + list(arguments), check=False, capture_output=True, text=True, cwd=self.tree)
+        if done.returncode != 0 and not (done.returncode == 3 and not self.saved):
+            raise RuntimeError(f"{disk.kind}: {' '.join(arguments)}: {done.stderr.strip()}")
+
+
+def cuts_of(disk, chance, writer, firn, place):
+    """How many cuts the store and the workspaces lived through."""
+    end = time.monotonic() + int(os.environ.get("FIRN_TEST_SECONDS", "600")) / 2
+    cuts = 0
+    while time.monotonic() < end if LONG else cuts < CUTS:
+        store = os.path.join(disk.root, f"store{cuts}")
+        acknowledged = 0
+        for _ in range(ROUNDS_A_STORE):
+            acknowledged = cut_store(disk, chance, writer, store, acknowledged)
+            cuts += 1
+        shutil.rmtree(store)
+        if firn:
+            workspace = Workspace(firn, place, os.path.join(disk.root, f"saves{cuts}"))
+            for number in range(5):
+                workspace.cut(disk, chance, number)
+                cuts += 1
+            shutil.rmtree(workspace.command[2], ignore_errors=True)
+    return cuts
+
+
+def main():
+    writer = os.path.abspath(sys.argv[1])
+    firn = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
+    if os.geteuid() != 0:
+        print("SKIPPED: power cuts of real file systems: not root")
+        return 0
+    seed = int(os.environ.get("FIRN_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+    print(f"seed {seed}")
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="firn-cuts-") as place:
+        for kind in ("ext4", "xfs"):
+            disk = Disk(kind, place)
+            if disk.error:
+                print(f"SKIPPED: power cuts of {kind}: {disk.error}")
+                continue
+            try:
+                print(f"count: {cuts_of(disk, random.Random(seed), writer, firn, place)} power cuts of {kind}")
+            except RuntimeError as error:
+                print(f"FAILED: {error}")
+                failed = 1
+            finally:
+                disk.unmount()
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
