@@ -103,7 +103,11 @@ uint64_t firn_lsm_tree_flushed(const struct firn_lsm_tree *tree);
 /* Takes memory for that many further entries: see firn_memtable_reserve. */
 FIRN_MUST_CHECK int firn_lsm_tree_reserve(struct firn_lsm_tree *tree, size_t entry_count,
                                           size_t content_bytes, firn_error *err);
-/* Adds a version or, with FIRN_ENTRY_RANGE_DELETE, a range. log_segment is where the log has it. */
+/* The same for range deletes. */
+FIRN_MUST_CHECK int firn_lsm_tree_reserve_ranges(struct firn_lsm_tree *tree, size_t range_count,
+                                                 size_t content_bytes, firn_error *err);
+/* Adds a version or, with FIRN_ENTRY_RANGE_DELETE, a range; FIRN_EXISTS as firn_memtable_add.
+ * log_segment is where the log has it. */
 FIRN_MUST_CHECK int firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
                                         uint64_t log_segment, firn_error *err);
 /* Bytes of the memtable that takes writes now. Any thread. */
