@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine_firn.c: firn through its public API, as an application uses it: one keyspace, commits with
+ * FIRN_DURABILITY_OS (FULL where rows are synced), values as copies that the caller releases, a
+ * cursor opened for each seek. Its memory is the library's own choice.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <firn/firn.h>
+
+#include "kv.h"
+
+struct kv_store {
+    firn_store *handle;
+    firn_keyspace *keyspace;
+};
+
+struct kv_worker {
+    struct kv_store *store;
+    firn_batch *batch;
+    firn_cursor *cursor;
+    uint8_t *value;
+};
+
+static void
+check(int code, const firn_error *err)
+{
+    if (code != FIRN_OK) {
+        kv_die("%s: %s", firn_code_name(code), err->code == code ? err->text : "");
+    }
+}
+
+static const char *
+version(void)
+{
+    static char text[32];
+    (void)snprintf(text, sizeof(text), "firn %s", firn_version());
+    return text;
+}
+
+static firn_slice
+slice_of(struct kv_bytes bytes)
+{
+    return firn_bytes(bytes.data, bytes.size);
+}
+
+static struct kv_bytes
+bytes_of(firn_slice slice)
+{
+    return (struct kv_bytes){slice.data, slice.size};
+}
+
+static struct kv_store *
+store_open(const struct kv_setup *setup)
+{
+    firn_error err = {0};
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    struct kv_store *store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        kv_die("out of memory");
+    }
+    options.durability = setup->synced ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS;
+    check(firn_store_open(setup->directory, &options, &store->handle, &err), &err);
+    check(firn_keyspace_open(store->handle, "bench", NULL, &store->keyspace, &err), &err);
+    return store;
+}
+
+static void
+store_close(struct kv_store *store)
+{
+    firn_error err = {0};
+    check(firn_store_close(store->handle, &err), &err);
+    free(store);
+}
+
+static struct kv_worker *
+worker_create(struct kv_store *store)
+{
+    firn_error err = {0};
+    struct kv_worker *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL) {
+        kv_die("out of memory");
+    }
+    worker->store = store;
+    check(firn_batch_create(&worker->batch, &err), &err);
+    return worker;
+}
+
+static void
+worker_destroy(struct kv_worker *worker)
+{
+    firn_release(worker->value);
+    firn_cursor_close(worker->cursor);
+    firn_batch_destroy(worker->batch);
+    free(worker);
+}
+
+static void
+put(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes value)
+{
+    firn_error err = {0};
+    check(firn_put(worker->store->keyspace, slice_of(key), slice_of(value), NULL, &err), &err);
+}
+
+static void
+put_batch(struct kv_worker *worker, const struct kv_pair *pairs, size_t count)
+{
+    firn_error err = {0};
+    firn_batch_clear(worker->batch);
+    for (size_t i = 0; i < count; i++) {
+        check(firn_batch_put(worker->batch, worker->store->keyspace, slice_of(pairs[i].key),
+                             slice_of(pairs[i].value), &err),
+              &err);
+    }
+    check(firn_write(worker->store->handle, worker->batch, NULL, &err), &err);
+}
+
+static void
+remove_key(struct kv_worker *worker, struct kv_bytes key)
+{
+    firn_error err = {0};
+    check(firn_delete(worker->store->keyspace, slice_of(key), NULL, &err), &err);
+}
+
+static bool
+get(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value)
+{
+    firn_error err;
+    firn_release(worker->value);
+    int code =
+        firn_get(worker->store->keyspace, slice_of(key), &worker->value, &out_value->size, &err);
+    if (code == FIRN_NOT_FOUND) {
+        return false;
+    }
+    check(code, &err);
+    out_value->data = worker->value;
+    return true;
+}
+
+static bool
+cursor_here(struct kv_worker *worker, struct kv_pair *out)
+{
+    if (!firn_cursor_valid(worker->cursor)) {
+        return false;
+    }
+    out->key = bytes_of(firn_cursor_key(worker->cursor));
+    out->value = bytes_of(firn_cursor_value(worker->cursor));
+    return true;
+}
+
+static bool
+cursor_seek(struct kv_worker *worker, struct kv_bytes key, struct kv_pair *out)
+{
+    firn_error err = {0};
+    check(firn_cursor_open(worker->store->keyspace, NULL, &worker->cursor, &err), &err);
+    check(firn_cursor_seek(worker->cursor, slice_of(key), &err), &err);
+    return cursor_here(worker, out);
+}
+
+static bool
+cursor_next(struct kv_worker *worker, struct kv_pair *out)
+{
+    firn_error err;
+    int code = firn_cursor_next(worker->cursor, &err);
+    if (code != FIRN_OK) {
+        check(code, &err);
+    }
+    return cursor_here(worker, out);
+}
+
+static void
+cursor_end(struct kv_worker *worker)
+{
+    firn_cursor_close(worker->cursor);
+    worker->cursor = NULL;
+}
+
+static void
+sync_store(struct kv_store *store)
+{
+    firn_error err = {0};
+    check(firn_store_sync(store->handle, &err), &err);
+}
+
+const struct kv_engine kv_engine = {
+    .name = "firn",
+    .has_budget = false,
+    .version = version,
+    .open = store_open,
+    .close = store_close,
+    .worker_create = worker_create,
+    .worker_destroy = worker_destroy,
+    .put = put,
+    .put_batch = put_batch,
+    .remove = remove_key,
+    .get = get,
+    .cursor_seek = cursor_seek,
+    .cursor_next = cursor_next,
+    .cursor_end = cursor_end,
+    .sync = sync_store,
+    .flush = NULL,
+};

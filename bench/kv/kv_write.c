@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kv_write.c: workloads of one thread that only write.
+ *
+ * The time of a row is that of the calls; its CPU seconds go on until the engine has come to rest,
+ * so that work put off to later is counted, and so do the bytes written. Latencies are taken from
+ * one clock reading a call: each holds the making of key and value (kv_life_control measures how
+ * much that is), and a stop cannot hide between two readings.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "kv_run.h"
+
+enum { BATCH = 100, ENTRY_SIZE = KV_KEY_SIZE + KV_VALUE_SIZE };
+
+static void
+print_latencies(const char *row, const struct kv_histogram *histogram)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "%s_p999_us", row);
+    kv_print(name, NULL, kv_histogram_at(histogram, 0.999) * 1e-3);
+    (void)snprintf(name, sizeof(name), "%s_p9999_us", row);
+    kv_print(name, NULL, kv_histogram_at(histogram, 0.9999) * 1e-3);
+    (void)snprintf(name, sizeof(name), "%s_longest_ms", row);
+    kv_print(name, NULL, (double)histogram->longest_ns * 1e-6);
+}
+
+/* Every entry once, in random order. */
+static void
+write_all(struct kv_run *run, const char *row, uint64_t version)
+{
+    struct kv_histogram *histogram = calloc(1, sizeof(*histogram));
+    struct kv_order order = kv_order_make(run->entries, run->seed * 2 + (version != 0));
+    uint64_t written = kv_written_bytes();
+    if (histogram == NULL) {
+        kv_die("out of memory");
+    }
+    struct kv_span begun = kv_span_begin();
+    uint64_t then = kv_now();
+    for (uint64_t i = 0; i < run->entries; i++) {
+        kv_run_put(run->worker, kv_number_of(kv_order_at(&order, i)), version);
+        uint64_t now = kv_now();
+        kv_histogram_add(histogram, now - then);
+        then = now;
+    }
+    struct kv_span calls = kv_span_since(begun);
+    kv_run_settle(run);
+    struct kv_span spent = kv_span_since(begun);
+    spent.wall = calls.wall;
+    written = kv_written_bytes() - written;
+
+    char name[64];
+    kv_print(row, &spent, (double)run->entries / calls.wall);
+    print_latencies(row, histogram);
+    (void)snprintf(name, sizeof(name), "%s_written", row);
+    kv_print(name, NULL, (double)written / (double)(run->entries * ENTRY_SIZE));
+    free(histogram);
+}
+
+/* Random entries have this version. */
+static void
+check_some(struct kv_run *run, uint64_t version)
+{
+    struct kv_random random = {run->seed};
+    for (int i = 0; i < 10000; i++) {
+        uint64_t number = kv_number_of(kv_random_below(&random, run->entries));
+        uint64_t found = kv_run_get(run->worker, number);
+        if (found != version) {
+            kv_die("entry %llu has version %llu instead of %llu", (unsigned long long)number,
+                   (unsigned long long)found, (unsigned long long)version);
+        }
+    }
+}
+
+void
+kv_write_random(struct kv_run *run)
+{
+    write_all(run, "put", 0);
+    check_some(run, 0);
+}
+
+void
+kv_write_again(struct kv_run *run)
+{
+    write_all(run, "overwrite", run->seed);
+    check_some(run, run->seed);
+}
+
+void
+kv_write_sequential(struct kv_run *run)
+{
+    struct kv_span begun = kv_span_begin();
+    for (uint64_t i = 0; i < run->entries; i++) {
+        kv_run_put(run->worker, kv_number_of(i), 0);
+    }
+    struct kv_span calls = kv_span_since(begun);
+    kv_run_settle(run);
+    struct kv_span spent = kv_span_since(begun);
+    spent.wall = calls.wall;
+    kv_print("sequential", &spent, (double)run->entries / calls.wall);
+    check_some(run, 0);
+}
+
+/* Makes the entries order[first …] and writes them in one call. */
+static void
+write_batch(struct kv_run *run, const struct kv_order *order, uint64_t first)
+{
+    static uint8_t keys[BATCH][KV_KEY_SIZE];
+    static uint8_t values[BATCH][KV_VALUE_SIZE];
+    struct kv_pair pairs[BATCH];
+    size_t count = run->entries - first < BATCH ? (size_t)(run->entries - first) : BATCH;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = order == NULL ? first + i : kv_order_at(order, first + i);
+        uint64_t number = kv_number_of(at);
+        kv_key_write(keys[i], number);
+        kv_value_write(values[i], KV_VALUE_SIZE, number, 0);
+        pairs[i].key = (struct kv_bytes){keys[i], KV_KEY_SIZE};
+        pairs[i].value = (struct kv_bytes){values[i], KV_VALUE_SIZE};
+    }
+    kv_engine.put_batch(run->worker, pairs, count);
+}
+
+static void
+write_batches(struct kv_run *run, const char *row, const struct kv_order *order)
+{
+    struct kv_span begun = kv_span_begin();
+    for (uint64_t first = 0; first < run->entries; first += BATCH) {
+        write_batch(run, order, first);
+    }
+    struct kv_span calls = kv_span_since(begun);
+    kv_run_settle(run);
+    struct kv_span spent = kv_span_since(begun);
+    spent.wall = calls.wall;
+    kv_print(row, &spent, (double)run->entries / calls.wall);
+    check_some(run, 0);
+}
+
+void
+kv_write_batches(struct kv_run *run)
+{
+    write_batches(run, "batch", NULL);
+}
+
+void
+kv_write_batches_random(struct kv_run *run)
+{
+    struct kv_order order = kv_order_make(run->entries, run->seed * 2);
+    write_batches(run, "batch-random", &order);
+}
+
+void
+kv_write_large(struct kv_run *run)
+{
+    static uint8_t value[KV_LARGE_SIZE];
+    uint8_t key[KV_KEY_SIZE];
+    uint64_t entries = kv_large_entries(run);
+    struct kv_order order = kv_order_make(entries, run->seed);
+    struct kv_span begun = kv_span_begin();
+    for (uint64_t i = 0; i < entries; i++) {
+        uint64_t number = kv_number_of(kv_order_at(&order, i));
+        kv_key_write(key, number);
+        kv_value_write(value, sizeof(value), number, 0);
+        kv_engine.put(run->worker, (struct kv_bytes){key, sizeof(key)},
+                      (struct kv_bytes){value, sizeof(value)});
+    }
+    struct kv_span calls = kv_span_since(begun);
+    kv_run_settle(run);
+    struct kv_span spent = kv_span_since(begun);
+    spent.wall = calls.wall;
+    kv_print("large-put", &spent, (double)entries / calls.wall);
+}
