@@ -6,10 +6,11 @@
  * One writer at a time (the caller serializes); any number of readers beside it without locks.
  * Ranges never go before the set does, and neither do the bounds that readers get from it.
  *
- * Costs, for n ranges. add: O(log n) amortized. covering, covered, free: O(log² n) for each interval
- * of the view, whatever the ranges are, if they were added oldest first; ranges that were not cost
- * more where many overlap. Memory: about 150 bytes a range and its bounds where ranges are apart,
- * and less where they overlap or touch.
+ * Costs, for n ranges. add: O(log n) amortized; one that completes 4^k ranges takes time for all of
+ * them. covering, covered, free: O(log n) binary searches for each interval of the view, whatever
+ * the ranges are, if they were added oldest first; where they were not, and many overlap, it may be
+ * all that cover the key. Memory: 100 to 250 bytes a range beside its bounds, least where ranges
+ * overlap or touch.
  */
 #ifndef FIRN_BASE_RANGE_SET_H
 #define FIRN_BASE_RANGE_SET_H
@@ -46,6 +47,7 @@ struct firn_range_set {
     size_t count;                                 /* the writer's, as what follows */
     struct firn_range_room room;
     struct firn_range_room other_room;
+    bool is_sealed;
 };
 
 void firn_range_set_deinit(struct firn_range_set *set);
@@ -57,8 +59,8 @@ FIRN_MUST_CHECK int firn_range_set_add(struct firn_range_set *set, const struct 
  * does not fail. */
 FIRN_MUST_CHECK int firn_range_set_reserve(struct firn_range_set *set, size_t range_count,
                                            size_t content_bytes, firn_error *err);
-/* After the last of many ranges: makes lookups of keys that no range covers one search instead of
- * several. Only a matter of speed; adding more stays possible. */
+/* After the last range, no more may be added: makes lookups of keys that no range covers one search
+ * instead of several. Only a matter of speed; FIRN_NO_MEMORY leaves the set as it was. */
 FIRN_MUST_CHECK int firn_range_set_seal(struct firn_range_set *set, firn_error *err);
 /* Any thread. */
 static inline bool

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/range_set.c: a forest over ranges in the order of their age, each tree of which knows what
+ * its ranges cover together.
+ *
+ * A node is a single range or stands for PARTS nodes of the level below, which follow one another
+ * in age. It holds its spans: the union of its ranges as a sorted list of stretches that do not
+ * touch. The newest nodes that have no parent form a chain, newest first. An added range goes to
+ * the head of the chain as a node of level 0; whenever the first PARTS nodes of the chain have one
+ * level they become the parts of a new node, so the chain has fewer than PARTS nodes a level.
+ *
+ * Whether something newer than a version covers its key is thus a binary search in the spans of a
+ * few nodes; which range it is, a walk down into those parts that cover the key. A node is looked
+ * into only where the view sees a part of its sequences but not all of them: of nodes seen whole,
+ * the newest that covers the key has the answer inside, and ranges added oldest first leave at most
+ * two nodes a level that are seen in part by one interval. So no shape of ranges (identical,
+ * nested, a million small ones beside a thousand large ones) makes a lookup slow; an interval tree
+ * with the newest sequence of each subtree would have no such bound.
+ *
+ * Spans that touch are one: a thousand adjacent ranges are one stretch, over which a cursor can jump
+ * at once (firn_range_set_covered).
+ *
+ * Invariants.
+ * (I1) A node never changes and never goes once it can be reached from root; `older` leads from a
+ *      node to the next in age, also from part to part, and the oldest part's `older` leads out of
+ *      its parent.
+ * (I2) All that one add makes is published by one release store to root: readers see it whole or
+ *      not at all.
+ * (I3) Sequences of the parts of a node lie within its sequence_min and sequence_max.
+ *
+ * Memory. Nodes and bounds are cut from blocks that grow from 256 bytes to 64 KiB. An add takes all
+ * it may need before it changes anything; reserve takes it for many adds ahead, by counting which
+ * nodes those will complete. Merging is amortized: an add that completes a node of level l copies
+ * up to PARTS^l spans.
+ *
+ * The idea of a logarithmic number of static structures is J. L. Bentley's and J. B. Saxe's
+ * (Decomposable Searching Problems I, 1980); here the smaller ones stay inside the larger.
+ */
+#include "base/range_set.h"
+
+#include "base/check.h"
+#include "base/checked.h"
+#include "base/range_set_node.h"
+
+enum {
+    PARTS = 4,
+    LEVEL_SEALED = 31, /* above all levels that memory has room for */
+    CHAIN_MAX = PARTS * LEVEL_SEALED,
+    BLOCK_SIZE_MIN = 256,
+    BLOCK_SIZE_MAX = 64 << 10,
+    /* Arena chunks are never shared: each block is larger than a quarter of this. */
+    ARENA_CHUNK_SIZE = 512
+};
+
+/* ---- memory ---- */
+
+static size_t
+round_up(size_t size)
+{
+    return (size + 7) & ~(size_t)7;
+}
+
+static size_t
+room_left(const struct firn_range_room *room)
+{
+    return (size_t)(room->end - room->at);
+}
+
+static void
+swap_rooms(struct firn_range_set *set)
+{
+    struct firn_range_room room = set->room;
+    set->room = set->other_room;
+    set->other_room = room;
+}
+
+/* Makes the current room hold at least size bytes. Of the rooms left over the larger one is
+ * kept. */
+static int
+reserve_room(struct firn_range_set *set, size_t size)
+{
+    if (room_left(&set->room) >= size) {
+        return FIRN_OK;
+    }
+    if (room_left(&set->other_room) >= size) {
+        swap_rooms(set);
+        return FIRN_OK;
+    }
+    set->arena.chunk_size = ARENA_CHUNK_SIZE;
+    size_t block = set->arena.total_bytes / 4;
+    block = block < BLOCK_SIZE_MIN ? BLOCK_SIZE_MIN : block;
+    block = block > BLOCK_SIZE_MAX ? BLOCK_SIZE_MAX : block;
+    block = round_up(block < size ? size : block);
+    uint8_t *memory = firn_arena_alloc(&set->arena, block);
+    if (memory == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    if (room_left(&set->room) > room_left(&set->other_room)) {
+        swap_rooms(set);
+    }
+    set->room = (struct firn_range_room){memory, memory + block};
+    return FIRN_OK;
+}
+
+/* Cannot fail: reserved before. */
+static void *
+cut(struct firn_range_set *set, size_t size)
+{
+    size = round_up(size);
+    CHECK(room_left(&set->room) >= size);
+    void *memory = set->room.at;
+    set->room.at += size;
+    return memory;
+}
+
+/* *total grows by count * size. */
+static bool
+add_product(size_t *total, size_t count, size_t size)
+{
+    size_t product;
+    return firn_mul_size(count, size, &product) && firn_add_size(*total, product, total);
+}
+
+/* What the next range_count ranges take, at most. */
+static bool
+size_of_adds(const struct firn_range_set *set, size_t range_count, size_t content_bytes,
+             size_t *out)
+{
+    size_t end;
+    size_t total = 0;
+    if (!firn_add_size(set->count, range_count, &end) || content_bytes > SIZE_MAX - 7 ||
+        !add_product(&total, range_count,
+                     sizeof(struct firn_range_node) + sizeof(struct firn_range) + 7) ||
+        !firn_add_size(total, round_up(content_bytes), &total)) {
+        return false;
+    }
+    for (size_t size = PARTS; size <= end; size *= PARTS) {
+        size_t merges = end / size - set->count / size;
+        size_t node_size;
+        if (merges == 0) { /* nor on any level above */
+            break;
+        }
+        if (!firn_mul_size(size, sizeof(struct firn_range_span), &node_size) ||
+            !firn_add_size(node_size, sizeof(struct firn_range_node), &node_size) ||
+            !add_product(&total, merges, node_size)) {
+            return false;
+        }
+        if (size > end / PARTS) {
+            break;
+        }
+    }
+    *out = total;
+    return true;
+}
+
+int
+firn_range_set_reserve(struct firn_range_set *set, size_t range_count, size_t content_bytes,
+                       firn_error *err)
+{
+    size_t size;
+    if (!size_of_adds(set, range_count, content_bytes, &size) || size > SIZE_MAX - 7 ||
+        reserve_room(set, size) != FIRN_OK) {
+        return firn_error_no_memory(err, "range deletes");
+    }
+    return FIRN_OK;
+}
+
+size_t
+firn_range_set_size_bytes(const struct firn_range_set *set)
+{
+    return set->arena.total_bytes;
+}
+
+void
+firn_range_set_deinit(struct firn_range_set *set)
+{
+    firn_arena_deinit(&set->arena);
+    set->count = 0;
+    set->room = (struct firn_range_room){0};
+    set->other_room = (struct firn_range_room){0};
+    set->is_sealed = false;
+    atomic_store_explicit(&set->root, NULL, memory_order_relaxed);
+}
+
+/* ---- adding ---- */
+
+static firn_slice
+copy_slice(struct firn_range_set *set, firn_slice slice)
+{
+    uint8_t *bytes = set->room.at;
+    CHECK(room_left(&set->room) >= slice.size);
+    if (slice.size > 0) {
+        memcpy(bytes, slice.data, slice.size);
+    }
+    set->room.at += slice.size;
+    return firn_bytes(bytes, slice.size);
+}
+
+static const struct firn_range_node *
+make_single(struct firn_range_set *set, const struct firn_range *range,
+            const struct firn_range_node *older)
+{
+    struct firn_range_node *node =
+        cut(set, sizeof(struct firn_range_node) + sizeof(struct firn_range));
+    struct firn_range *copy = (struct firn_range *)(void *)(node + 1);
+    *node = (struct firn_range_node){.older = older,
+                                     .sequence_min = range->sequence,
+                                     .sequence_max = range->sequence,
+                                     .span_count = 1};
+    copy->lower = copy_slice(set, range->lower);
+    copy->upper = copy_slice(set, range->upper);
+    copy->sequence = range->sequence;
+    set->room.at += -(uintptr_t)set->room.at & 7;
+    return node;
+}
+
+/* Where the uniting of parts stands in one of them. */
+struct front {
+    const struct firn_range_node *node;
+    size_t at;
+};
+
+/* The front whose next span begins first; NULL when all are done. */
+static struct front *
+first_front(struct front *fronts, size_t count)
+{
+    struct front *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct front *front = &fronts[i];
+        if (front->at < front->node->span_count &&
+            (first == NULL ||
+             firn_slice_compare(firn_range_span_at(front->node, front->at).first->lower,
+                                firn_range_span_at(first->node, first->at).first->lower) < 0)) {
+            first = front;
+        }
+    }
+    return first;
+}
+
+/* Writes the union of the parts' spans; returns how many there are. */
+static size_t
+unite(struct firn_range_row parts, struct firn_range_span *out)
+{
+    struct front fronts[CHAIN_MAX];
+    size_t front_count = 0;
+    size_t count = 0;
+    const struct firn_range_node *node;
+    while ((node = firn_range_pop(&parts)) != NULL) {
+        CHECK(front_count < CHAIN_MAX);
+        fronts[front_count++] = (struct front){.node = node};
+    }
+    struct front *front;
+    while ((front = first_front(fronts, front_count)) != NULL) {
+        struct firn_range_span span = firn_range_span_at(front->node, front->at++);
+        struct firn_range_span *before = count > 0 ? &out[count - 1] : NULL;
+        if (before == NULL || firn_slice_compare(span.first->lower, before->last->upper) > 0) {
+            out[count++] = span;
+        } else if (firn_slice_compare(span.last->upper, before->last->upper) > 0) {
+            before->last = span.last;
+        }
+    }
+    return count;
+}
+
+/* A node over the parts, of which there are some; it takes their place in the chain. */
+static const struct firn_range_node *
+make_parent(struct firn_range_set *set, struct firn_range_row parts, uint32_t level)
+{
+    struct firn_range_node *parent = cut(set, sizeof *parent);
+    *parent = (struct firn_range_node){.parts = parts.newest,
+                                       .sequence_min = UINT64_MAX,
+                                       .part_count = (uint32_t)parts.count,
+                                       .level = level};
+    struct firn_range_row rest = parts;
+    const struct firn_range_node *part;
+    while ((part = firn_range_pop(&rest)) != NULL) {
+        if (part->sequence_min < parent->sequence_min) {
+            parent->sequence_min = part->sequence_min;
+        }
+        if (part->sequence_max > parent->sequence_max) {
+            parent->sequence_max = part->sequence_max;
+        }
+        parent->older = part->older;
+    }
+    parent->span_count = unite(parts, (struct firn_range_span *)(void *)(parent + 1));
+    (void)cut(set, parent->span_count * sizeof(struct firn_range_span));
+    return parent;
+}
+
+static bool
+is_complete(struct firn_range_row parts)
+{
+    uint32_t level = parts.newest->level;
+    size_t count = 0;
+    const struct firn_range_node *part;
+    while ((part = firn_range_pop(&parts)) != NULL && part->level == level) {
+        count++;
+    }
+    return count == PARTS;
+}
+
+static void
+publish(struct firn_range_set *set, const struct firn_range_node *root)
+{
+    /* Pairs with the acquire loads in chain_of (range_set_lookup.c) and firn_range_set_is_empty. */
+    atomic_store_explicit(&set->root, root, memory_order_release);
+}
+
+int
+firn_range_set_add(struct firn_range_set *set, const struct firn_range *range, firn_error *err)
+{
+    CHECK(!set->is_sealed);
+    if (firn_slice_compare(range->lower, range->upper) >= 0) {
+        return FIRN_OK;
+    }
+    size_t content_bytes;
+    if (!firn_add_size(range->lower.size, range->upper.size, &content_bytes)) {
+        return firn_error_no_memory(err, "a range delete");
+    }
+    int rc = firn_range_set_reserve(set, 1, content_bytes, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_range_node *root =
+        make_single(set, range, atomic_load_explicit(&set->root, memory_order_relaxed));
+    struct firn_range_row parts = {root, PARTS};
+    while (is_complete(parts)) {
+        CHECK(parts.newest->level + 1 < LEVEL_SEALED);
+        parts.newest = make_parent(set, parts, parts.newest->level + 1);
+    }
+    set->count++;
+    publish(set, parts.newest);
+    return FIRN_OK;
+}
+
+int
+firn_range_set_seal(struct firn_range_set *set, firn_error *err)
+{
+    const struct firn_range_node *root = atomic_load_explicit(&set->root, memory_order_relaxed);
+    struct firn_range_row chain = {root, 0};
+    size_t span_count = 0;
+    for (const struct firn_range_node *node = root; node != NULL; node = node->older) {
+        span_count += node->span_count;
+        chain.count++;
+    }
+    if (chain.count > 1) {
+        size_t size = sizeof *root + span_count * sizeof(struct firn_range_span);
+        if (reserve_room(set, size) != FIRN_OK) {
+            return firn_error_no_memory(err, "range deletes");
+        }
+        publish(set, make_parent(set, chain, LEVEL_SEALED));
+    }
+    set->is_sealed = true;
+    return FIRN_OK;
+}
