@@ -22,7 +22,9 @@ struct firn_block_cache;
 
 enum { FIRN_BLOCK_CACHE_FRAME_SIZE = 4096 };
 
-/* A budget of 0 keeps nothing. os is borrowed. */
+/* A budget of 0 keeps nothing. os is borrowed. Beyond the budget come pins that found no room, and
+ * what blocks are read with: one context and buffer for each thread that reads at the moment, of
+ * which a few are kept. */
 FIRN_MUST_CHECK int firn_block_cache_create(struct firn_os *os, size_t budget_bytes,
                                             struct firn_block_cache **out, firn_error *err);
 /* Nothing may be pinned. NULL is fine. */
@@ -32,7 +34,8 @@ size_t firn_block_cache_budget_bytes(const struct firn_block_cache *cache);
 /* A number for a file that is open now, never given out again; blocks are known by it and their
  * offset. */
 uint64_t firn_block_cache_add_file(struct firn_block_cache *cache);
-/* Drops the blocks of a file that is going to be closed; none may be pinned. */
+/* Drops the blocks of a file that is going to be closed. Nobody may be reading blocks of it; what
+ * is pinned still stays where it is until its unpin. */
 void firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file);
 
 /* Bytes that stay where they are until unpin. In the caller's memory. */
@@ -50,7 +53,8 @@ enum firn_block_cache_use {
 };
 
 /* What a filled block must satisfy beyond its checksum, so that its users need no checks: called
- * once, on fill, before anybody sees it. FIRN_CORRUPT refuses it. May be NULL. */
+ * on fill, before anybody sees it. FIRN_CORRUPT refuses it. May be NULL. A block that is kept is
+ * not checked again: all readers of a block ask for the same. */
 typedef int (*firn_block_cache_check)(firn_slice raw, firn_error *err);
 
 /* Pins a block, read and verified now unless it is there. Several threads that miss the same block

@@ -377,6 +377,50 @@ out:
     return rc;
 }
 
+int
+firn_block_reader_read_span(struct firn_block_reader *reader, uint64_t offset, size_t size,
+                            uint8_t *out, firn_error *err)
+{
+    if (!firn_range_inside(offset, size, reader->footer.toc_offset)) {
+        return firn_error_set(err, FIRN_CORRUPT, "'%s': %zu bytes at %llu lie outside the body",
+                              firn_os_file_path(reader->file), size, (unsigned long long)offset);
+    }
+    return firn_os_file_read_exact(reader->file, offset, out, size, err);
+}
+
+int
+firn_block_reader_decode(struct firn_block_reader *reader, const struct firn_block_ref *ref,
+                         const uint8_t *bytes, struct firn_compress *context,
+                         struct firn_buf *buffer, firn_slice *out, firn_error *err)
+{
+    int rc;
+    struct firn_block_format_prefix prefix;
+    firn_slice stored = firn_bytes(bytes + PREFIX_SIZE, ref->stored_size);
+    if (!is_inside(reader, ref)) {
+        return block_corrupt(reader, ref->offset, "it lies outside the body", err);
+    }
+    FIRN_TRY(check_block(reader, ref, bytes, &prefix, err));
+    if (prefix.codec == FIRN_CODEC_NONE && ref->stored_size == ref->raw_size) {
+        *out = stored;
+        return FIRN_OK;
+    }
+    firn_buf_clear(buffer);
+    if (firn_buf_reserve(buffer, ref->raw_size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a block");
+    }
+    rc = firn_compress_decode(context, (enum firn_codec)prefix.codec, stored, buffer->data,
+                              ref->raw_size, err);
+    if (rc != FIRN_OK) {
+        (void)firn_error_prefix(err, "'%s': block at %llu", firn_os_file_path(reader->file),
+                                (unsigned long long)ref->offset);
+        goto out;
+    }
+    buffer->size = ref->raw_size;
+    *out = firn_buf_slice(buffer);
+out:
+    return rc;
+}
+
 /* ---- the body as a whole ---- */
 
 uint64_t

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_cache.c: decoded blocks of all open files under one budget: reading through it,
+ * dropping files, counting.
+ *
+ * A hit takes no mutex. The block's place follows from the number of its file and its offset; the
+ * entry found there names a frame; the frame is pinned by one atomic addition, and what it held at
+ * that instant decides whether it is the block (block_cache_frame.h). Unpinning is one more.
+ *
+ * A miss is looked up once more under the shard's mutex, then read and verified into a buffer of
+ * the reading thread, judged by the caller's check, and only then copied into a frame and
+ * published. So nobody ever sees a byte that was not verified, whatever fails on the way. Threads
+ * that miss the same block each read it; the first to publish wins and the others use its copy.
+ *
+ * What is not kept (scans, blocks that find no room, a budget of nothing) is copied into memory
+ * that goes with its pin.
+ *
+ * Files in reading order: block_cache_frame.h (the states of a frame), block_cache_internal.h (the
+ * structures, and finding), this one, block_cache_table.c (publishing and taking out),
+ * block_cache_memory.c (the clock and the budget), block_cache_pool.c (what blocks are read with).
+ *
+ * (I1) Blocks, frames and tables together stay within the budget; pins beyond it and what blocks
+ *      are read with (block_cache_pool.c) come on top, and are counted or bounded.
+ * (I2) A block is known by file and offset alone, so it is always read with the same check. A ref
+ *      that tells another size than the block has is refused by reading it.
+ * (I3) No mutex is held during I/O, and never two at once.
+ *
+ * Failure: an error of reading or of the check is the caller's; memory that is out leaves the block
+ * unkept, and fails the call only where there is none for the pin either.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "block/block_cache_internal.h"
+
+enum {
+    FRAME_SIZE = FIRN_BLOCK_CACHE_FRAME_SIZE,
+    LARGE_SLABS_FROM_BYTES = 64 << 20, /* a budget from which slabs are large pages */
+    SLABS_MIN = 32,                    /* that a smaller budget is cut into, if frames allow it */
+    FRAMES_MAX = 1 << 28,
+    FRAMES_PER_SHARD_MIN = 256,
+    SHARDS_MAX = 64
+};
+
+/* ---- making one ---- */
+
+/* How a budget is divided. */
+struct plan {
+    uint32_t frame_count;
+    uint32_t large_count;
+    uint32_t slab_frames;
+    uint32_t shard_count;
+    uint32_t part_size;
+    size_t shards_at; /* offsets in the one stretch of tables */
+    size_t slabs_at;
+    size_t frames_at;
+    size_t entries_at;
+    size_t owners_at;
+    size_t size;
+};
+
+static size_t
+place(size_t *end, size_t count, size_t size)
+{
+    size_t at = (*end + 63) & ~(size_t)63;
+    *end = at + count * size;
+    return at;
+}
+
+/* The tables for so many frames. */
+static struct plan
+plan_for(uint32_t frame_count, uint32_t slab_frames)
+{
+    struct plan plan = {.frame_count = frame_count, .slab_frames = slab_frames};
+    plan.large_count = frame_count / 2;
+    plan.shard_count = frame_count > 0;
+    while (plan.shard_count > 0 && plan.shard_count < SHARDS_MAX &&
+           plan.shard_count * FRAMES_PER_SHARD_MIN < frame_count) {
+        plan.shard_count *= 2;
+    }
+    uint32_t all = frame_count + plan.large_count;
+    plan.part_size =
+        frame_count == 0 ? 0 : (uint32_t)((uint64_t)all * 3 / 2 / plan.shard_count) + 8;
+    size_t end = sizeof(struct firn_block_cache);
+    plan.shards_at = place(&end, plan.shard_count, sizeof(struct firn_block_cache_shard));
+    plan.slabs_at = place(&end, frame_count / slab_frames, sizeof(struct firn_block_cache_slab));
+    plan.frames_at = place(&end, all, sizeof(struct firn_block_cache_frame));
+    plan.entries_at = place(&end, (size_t)plan.shard_count * plan.part_size, sizeof(uint64_t));
+    plan.owners_at = place(&end, all, sizeof(uint32_t));
+    plan.size = end;
+    return plan;
+}
+
+/* The most frames that a budget has room for with their tables, in whole slabs. */
+static struct plan
+plan_of(size_t budget_bytes)
+{
+    uint32_t slab_frames = FIRN_OS_PAGES_LARGE_SIZE / FRAME_SIZE;
+    while (slab_frames > 1 && budget_bytes < LARGE_SLABS_FROM_BYTES &&
+           slab_frames > budget_bytes / SLABS_MIN / FRAME_SIZE) {
+        slab_frames /= 2;
+    }
+    size_t most = budget_bytes / FRAME_SIZE;
+    uint32_t slabs = (uint32_t)((most < FRAMES_MAX ? most : FRAMES_MAX) / slab_frames);
+    for (;;) {
+        struct plan plan = plan_for(slabs * slab_frames, slab_frames);
+        size_t total = firn_os_pages_cost_bytes(plan.size) +
+                       slabs * firn_os_pages_cost_bytes((size_t)slab_frames * FRAME_SIZE);
+        if (slabs == 0 || total <= budget_bytes) {
+            return plan;
+        }
+        size_t over = (total - budget_bytes) / FRAME_SIZE / slab_frames;
+        slabs -= over > slabs / 64 ? slabs / 64 + 1 : (uint32_t)over + 1;
+    }
+}
+
+static void
+place_tables(struct firn_block_cache *cache, const struct plan *plan)
+{
+    uint8_t *base = cache->pages.data;
+    cache->shards = (void *)(base + plan->shards_at);
+    cache->slabs = (void *)(base + plan->slabs_at);
+    cache->frames = (void *)(base + plan->frames_at);
+    cache->entries = (void *)(base + plan->entries_at);
+    cache->owners = (void *)(base + plan->owners_at);
+    cache->part_size = plan->part_size;
+    cache->shard_count = plan->shard_count;
+    cache->frame_count = plan->frame_count;
+    cache->large_count = plan->large_count;
+    cache->slab_frames = plan->slab_frames;
+    cache->slab_count = plan->frame_count / plan->slab_frames;
+}
+
+int
+firn_block_cache_create(struct firn_os *os, size_t budget_bytes, struct firn_block_cache **out,
+                        firn_error *err)
+{
+    *out = NULL;
+    struct plan plan = plan_of(budget_bytes);
+    struct firn_os_pages pages;
+    int rc = firn_os_pages_map(os, plan.size, &pages, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_block_cache *cache = (void *)pages.data;
+    cache->os = os;
+    cache->budget_bytes = budget_bytes;
+    cache->pages = pages;
+    place_tables(cache, &plan);
+    atomic_init(&cache->memory.used_bytes,
+                plan.frame_count > 0 ? firn_os_pages_cost_bytes(plan.size) : 0);
+    firn_os_mutex_init(os, &cache->memory.mutex, FIRN_LOCK_BLOCK_CACHE);
+    for (uint32_t i = 0; i < cache->shard_count; i++) {
+        firn_os_mutex_init(os, &cache->shards[i].mutex, FIRN_LOCK_BLOCK_CACHE);
+    }
+    firn_block_cache_pool_init(os, &cache->pool);
+    *out = cache;
+    return FIRN_OK;
+}
+
+void
+firn_block_cache_destroy(struct firn_block_cache *cache)
+{
+    if (cache == NULL) {
+        return;
+    }
+    CHECK(atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed) == 0);
+    firn_block_cache_memory_deinit(cache);
+    firn_block_cache_pool_deinit(&cache->pool);
+    for (uint32_t i = 0; i < cache->shard_count; i++) {
+        firn_os_mutex_deinit(&cache->shards[i].mutex);
+    }
+    firn_os_mutex_deinit(&cache->memory.mutex);
+    struct firn_os_pages pages = cache->pages;
+    firn_os_pages_unmap(&pages);
+}
+
+size_t
+firn_block_cache_budget_bytes(const struct firn_block_cache *cache)
+{
+    return cache->budget_bytes;
+}
+
+/* ---- hits ---- */
+
+static void
+fill_pin(struct firn_block_cache_frame *frame, struct firn_block_pin *out)
+{
+    *out = (struct firn_block_pin){.data = frame->data, .size = frame->size, .frame = frame};
+}
+
+static uint8_t
+used_max_of(enum firn_block_cache_use use)
+{
+    switch (use) {
+    case FIRN_BLOCK_CACHE_DATA:
+        return FIRN_BLOCK_CACHE_USED_DATA_MAX;
+    case FIRN_BLOCK_CACHE_INDEX:
+        return FIRN_BLOCK_CACHE_USED_INDEX_MAX;
+    case FIRN_BLOCK_CACHE_SCAN:
+        break;
+    }
+    return 0;
+}
+
+bool
+firn_block_cache_find(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
+                      struct firn_block_pin *out)
+{
+    *out = (struct firn_block_pin){.data = NULL};
+    if (cache->shard_count == 0) {
+        return false;
+    }
+    struct firn_block_cache_frame *frame =
+        firn_block_cache_table_find(cache, firn_block_cache_table_hash(file, offset), file, offset);
+    if (frame == NULL) {
+        return false;
+    }
+    firn_block_cache_frame_touch(frame, FIRN_BLOCK_CACHE_USED_DATA_MAX);
+    fill_pin(frame, out);
+    return true;
+}
+
+/* ---- misses ---- */
+
+/* A block, where it comes from, and how it is wanted. */
+struct request {
+    uint64_t file;
+    struct firn_block_reader *reader;
+    const struct firn_block_ref *ref;
+    enum firn_block_cache_use use;
+    firn_block_cache_check check;
+};
+
+/* Looks again, where nothing can be missed; counts the miss. */
+static struct firn_block_cache_frame *
+find_under_mutex(struct firn_block_cache *cache, const struct request *request)
+{
+    uint64_t hash = firn_block_cache_table_hash(request->file, request->ref->offset);
+    struct firn_block_cache_shard *shard = firn_block_cache_table_shard(cache, hash);
+    firn_os_mutex_lock(&shard->mutex);
+    struct firn_block_cache_frame *frame =
+        firn_block_cache_table_find(cache, hash, request->file, request->ref->offset);
+    shard->misses += frame == NULL;
+    firn_os_mutex_unlock(&shard->mutex);
+    return frame;
+}
+
+/* Copies a block that was verified into a frame and publishes it; NULL where it finds no room. */
+static struct firn_block_cache_frame *
+keep(struct firn_block_cache *cache, const struct request *request, firn_slice raw)
+{
+    if (request->use == FIRN_BLOCK_CACHE_SCAN) {
+        return NULL;
+    }
+    struct firn_block_cache_frame *frame = firn_block_cache_memory_take(cache, (uint32_t)raw.size);
+    if (frame == NULL) {
+        return NULL;
+    }
+    if (raw.size > 0) {
+        memcpy(frame->data, raw.data, raw.size);
+    }
+    frame->file = request->file;
+    frame->offset = request->ref->offset;
+    atomic_store_explicit(&frame->hits, 0, memory_order_relaxed);
+    atomic_store_explicit(&frame->used,
+                          request->use == FIRN_BLOCK_CACHE_INDEX ? FIRN_BLOCK_CACHE_USED_INDEX_FIRST
+                                                                 : FIRN_BLOCK_CACHE_USED_DATA_FIRST,
+                          memory_order_relaxed);
+    struct firn_block_cache_frame *visible = firn_block_cache_table_publish(cache, frame);
+    if (visible != frame) {
+        firn_block_cache_memory_give(cache, frame);
+    }
+    return visible;
+}
+
+/* What lies before the data of a pin beyond the budget. */
+static size_t
+beyond_size(size_t size)
+{
+    return sizeof(struct firn_block_cache_frame) + size + 63;
+}
+
+static int
+copy_beyond(struct firn_block_cache *cache, firn_slice raw, struct firn_block_pin *out,
+            firn_error *err)
+{
+    uint8_t *memory = firn_alloc(beyond_size(raw.size));
+    if (memory == NULL) {
+        return firn_error_no_memory(err, "a block");
+    }
+    uint8_t *aligned = memory + (64 - (uintptr_t)memory % 64) % 64;
+    struct firn_block_cache_frame *frame = (void *)aligned;
+    *frame = (struct firn_block_cache_frame){.data = aligned + sizeof *frame,
+                                             .memory = memory,
+                                             .size = (uint32_t)raw.size,
+                                             .is_beyond = true};
+    if (raw.size > 0) {
+        memcpy(frame->data, raw.data, raw.size);
+    }
+    atomic_fetch_add_explicit(&cache->beyond_bytes, beyond_size(raw.size), memory_order_relaxed);
+    fill_pin(frame, out);
+    return FIRN_OK;
+}
+
+static int
+read_and_keep(struct firn_block_cache *cache, const struct request *request,
+              struct firn_block_pin *out, firn_error *err)
+{
+    struct firn_block_cache_scratch *scratch;
+    int rc = firn_block_cache_pool_take(&cache->pool, &scratch, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    FIRN_TRY(firn_block_reader_read(request->reader, request->ref, scratch->compress, &scratch->raw,
+                                    err));
+    firn_slice raw = firn_buf_slice(&scratch->raw);
+    if (request->check != NULL) {
+        FIRN_TRY(request->check(raw, err));
+    }
+    struct firn_block_cache_frame *frame = keep(cache, request, raw);
+    if (frame != NULL && frame->size == raw.size) {
+        fill_pin(frame, out);
+    } else {
+        if (frame != NULL) {
+            firn_block_cache_frame_unpin(frame);
+        }
+        FIRN_TRY(copy_beyond(cache, raw, out, err));
+    }
+out:
+    firn_block_cache_pool_give(&cache->pool, scratch);
+    return rc;
+}
+
+int
+firn_block_cache_read(struct firn_block_cache *cache, uint64_t file,
+                      struct firn_block_reader *reader, const struct firn_block_ref *ref,
+                      enum firn_block_cache_use use, firn_block_cache_check check,
+                      struct firn_block_pin *out, firn_error *err)
+{
+    const struct request request = {file, reader, ref, use, check};
+    *out = (struct firn_block_pin){.data = NULL};
+    if (cache->shard_count == 0) {
+        return read_and_keep(cache, &request, out, err);
+    }
+    struct firn_block_cache_frame *frame = firn_block_cache_table_find(
+        cache, firn_block_cache_table_hash(file, ref->offset), file, ref->offset);
+    if (frame == NULL) {
+        frame = find_under_mutex(cache, &request);
+        if (frame == NULL) {
+            return read_and_keep(cache, &request, out, err);
+        }
+    }
+    if (frame->size != ref->raw_size) { /* (I2) */
+        firn_block_cache_frame_unpin(frame);
+        return read_and_keep(cache, &request, out, err);
+    }
+    firn_block_cache_frame_touch(frame, used_max_of(use));
+    fill_pin(frame, out);
+    return FIRN_OK;
+}
+
+void
+firn_block_cache_unpin(struct firn_block_cache *cache, struct firn_block_pin *pin)
+{
+    struct firn_block_cache_frame *frame = pin->frame;
+    *pin = (struct firn_block_pin){.data = NULL};
+    if (frame == NULL) {
+        return;
+    }
+    if (!frame->is_beyond) {
+        firn_block_cache_frame_unpin(frame);
+        return;
+    }
+    atomic_fetch_sub_explicit(&cache->beyond_bytes, beyond_size(frame->size), memory_order_relaxed);
+    firn_free(frame->memory);
+}
+
+/* ---- files ---- */
+
+uint64_t
+firn_block_cache_add_file(struct firn_block_cache *cache)
+{
+    return atomic_fetch_add_explicit(&cache->next_file, 1, memory_order_relaxed) + 1;
+}
+
+/* Drops what the frame holds if that is of the file. */
+static void
+drop_frame(struct firn_block_cache *cache, struct firn_block_cache_frame *frame, uint64_t file)
+{
+    uint64_t before =
+        atomic_fetch_add_explicit(&frame->state, FIRN_BLOCK_CACHE_FRAME_PIN, memory_order_acquire);
+    if (!(before & FIRN_BLOCK_CACHE_FRAME_VISIBLE) || frame->file != file) {
+        firn_block_cache_frame_unpin(frame);
+        return;
+    }
+    firn_block_cache_table_remove(cache, frame, false);
+    if (firn_block_cache_frame_abandon(frame)) {
+        firn_block_cache_memory_give(cache, frame);
+    }
+}
+
+void
+firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file)
+{
+    uint32_t count = cache->frame_count + cache->large_count;
+    for (uint32_t i = 0; i < count; i++) {
+        /* Relaxed: whoever filled a block of this file handed the file on to the caller. */
+        if (atomic_load_explicit(&cache->owners[i], memory_order_relaxed) == (uint32_t)file) {
+            drop_frame(cache, &cache->frames[i], file);
+        }
+    }
+}
+
+/* ---- statistics ---- */
+
+void
+firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_stats *out)
+{
+    *out = (struct firn_block_cache_stats){0};
+    for (uint32_t i = 0; i < cache->shard_count; i++) {
+        struct firn_block_cache_shard *shard = &cache->shards[i];
+        firn_os_mutex_lock(&shard->mutex);
+        out->hits += shard->hits_of_gone;
+        out->misses += shard->misses;
+        out->evictions += shard->evictions;
+        out->blocks += shard->count;
+        firn_os_mutex_unlock(&shard->mutex);
+    }
+    for (uint32_t i = 0; i < cache->frame_count + cache->large_count; i++) {
+        struct firn_block_cache_frame *frame = &cache->frames[i];
+        if (atomic_load_explicit(&frame->state, memory_order_relaxed) &
+            FIRN_BLOCK_CACHE_FRAME_VISIBLE) {
+            out->hits += atomic_load_explicit(&frame->hits, memory_order_relaxed);
+        }
+    }
+    firn_os_mutex_lock(&cache->memory.mutex);
+    out->used_bytes = atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed);
+    out->has_large_pages = cache->memory.has_large_pages;
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    out->beyond_bytes = atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_cache_internal.h: what the files block_cache*.c share.
+ *
+ * All mutexes here have one rank, so that no two are ever held at once; none is held during I/O,
+ * nor while memory is asked for.
+ */
+#ifndef FIRN_BLOCK_BLOCK_CACHE_INTERNAL_H
+#define FIRN_BLOCK_BLOCK_CACHE_INTERNAL_H
+
+#include "block/block_cache.h"
+#include "block/block_cache_frame.h"
+#include "os/os_pages.h"
+#include "os/os_thread.h"
+
+/* What one thread reads a block with. */
+struct firn_block_cache_scratch {
+    struct firn_compress *compress;
+    struct firn_buf raw;
+    struct firn_block_cache_scratch *next;
+};
+
+/* Idle ones. */
+struct firn_block_cache_pool {
+    struct firn_os_mutex mutex;
+    struct firn_block_cache_scratch *first;
+    unsigned count;
+};
+
+/* The writing side of a part of the table; entries themselves lie in cache->entries. */
+struct firn_block_cache_shard {
+    _Alignas(64) struct firn_os_mutex mutex;
+    uint64_t count; /* of entries */
+    uint64_t misses;
+    uint64_t evictions;
+    uint64_t hits_of_gone; /* of frames that were evicted or dropped */
+};
+
+/* Memory for cache->slab_frames frames. */
+struct firn_block_cache_slab {
+    struct firn_os_pages pages;
+    uint32_t first_free; /* index of a frame + 1 */
+    uint32_t free_count;
+    bool is_changing;     /* being taken or given back: not for others */
+    atomic_bool is_taken; /* written under memory.mutex; the clock reads it as a hint */
+};
+
+struct firn_block_cache {
+    struct firn_os *os;
+    size_t budget_bytes;
+    struct firn_os_pages pages; /* this struct and all tables */
+
+    /* The table: shard_count parts of part_size entries: tag << 32 | index of a frame + 1, or 0.
+     * An entry lies at the place its hash names or behind it, with no 0 between; see
+     * block_cache_table.c. */
+    _Atomic uint64_t *entries;
+    uint32_t part_size;
+    uint32_t shard_count; /* a power of two; 0 where nothing is kept */
+    struct firn_block_cache_shard *shards;
+
+    /* First frame_count that lie in slabs, then large_count with memory of their own. */
+    struct firn_block_cache_frame *frames;
+    /* Of each frame the lower half of its file's number: what drop_file looks through. */
+    _Atomic uint32_t *owners;
+    uint32_t frame_count;
+    uint32_t large_count;
+    uint32_t slab_count;
+    uint32_t slab_frames;
+    struct firn_block_cache_slab *slabs;
+
+    _Alignas(64) _Atomic uint64_t next_file;
+    _Atomic uint64_t beyond_bytes;
+    _Atomic uint64_t frame_hand; /* of the clock */
+    _Atomic uint64_t large_hand;
+
+    /* block_cache_memory.c; all but the mutex is written under it. */
+    struct {
+        _Alignas(64) struct firn_os_mutex mutex;
+        _Atomic size_t used_bytes; /* read without the mutex as a hint */
+        size_t large_bytes;
+        _Atomic uint32_t free_frames; /* likewise */
+        uint32_t slab_hint;           /* where a free frame was seen last */
+        uint32_t slab_hand;
+        uint32_t first_free_large; /* index of a frame + 1 */
+        uint32_t large_high;       /* large frames from here on were never used */
+        bool has_large_pages;
+    } memory;
+
+    struct firn_block_cache_pool pool;
+};
+
+/* How many rounds of the clock a block may stay without a hit: at first, and at most. A block of
+ * data that nobody asks for again goes in its first round. */
+enum {
+    FIRN_BLOCK_CACHE_USED_DATA_FIRST = 0,
+    FIRN_BLOCK_CACHE_USED_DATA_MAX = 3,
+    FIRN_BLOCK_CACHE_USED_INDEX_FIRST = 4,
+    FIRN_BLOCK_CACHE_USED_INDEX_MAX = 8
+};
+
+static inline uint32_t
+firn_block_cache_index_of(const struct firn_block_cache *cache,
+                          const struct firn_block_cache_frame *frame)
+{
+    return (uint32_t)(frame - cache->frames);
+}
+
+/* ---- block_cache_table.c ---- */
+
+static inline uint64_t
+firn_block_cache_table_hash(uint64_t file, uint64_t offset)
+{
+    uint64_t h = (file * UINT64_C(0x9e3779b97f4a7c15)) ^ (offset * UINT64_C(0xd6e8feb86659fd93));
+    h = (h ^ (h >> 32)) * UINT64_C(0xff51afd7ed558ccd);
+    return h ^ (h >> 29);
+}
+
+static inline struct firn_block_cache_shard *
+firn_block_cache_table_shard(const struct firn_block_cache *cache, uint64_t hash)
+{
+    return cache->shards + (hash & (cache->shard_count - 1));
+}
+
+/* The block's frame, pinned, or NULL. Without a mutex a block may be missed whose entry is just
+ * being moved; under the shard's it cannot be. */
+static inline struct firn_block_cache_frame *
+firn_block_cache_table_find(const struct firn_block_cache *cache, uint64_t hash, uint64_t file,
+                            uint64_t offset)
+{
+    uint32_t part_size = cache->part_size;
+    const _Atomic uint64_t *part =
+        cache->entries + (hash & (cache->shard_count - 1)) * (uint64_t)part_size;
+    uint32_t at = (uint32_t)(((hash >> 32) * part_size) >> 32);
+    for (uint32_t looked = 0; looked < part_size; looked++) {
+        /* Relaxed: the frame's own word says what it holds. */
+        uint64_t entry = atomic_load_explicit(&part[at], memory_order_relaxed);
+        if (entry == 0) {
+            return NULL;
+        }
+        if ((uint32_t)(entry >> 32) == (uint32_t)hash) {
+            struct firn_block_cache_frame *frame = cache->frames + (uint32_t)entry - 1;
+            if (firn_block_cache_frame_pin(frame, file, offset)) {
+                return frame;
+            }
+        }
+        at = at + 1 < part_size ? at + 1 : 0;
+    }
+    return NULL;
+}
+
+/* Publishes the caller's frame, unless the block is visible already or its part of the table is
+ * full. The frame by which the block is visible, pinned for the caller; NULL where none is. A frame
+ * that is not published stays the caller's. */
+struct firn_block_cache_frame *firn_block_cache_table_publish(struct firn_block_cache *cache,
+                                                              struct firn_block_cache_frame *frame);
+/* Takes out the entry of a frame that the caller owns or has pinned. */
+void firn_block_cache_table_remove(struct firn_block_cache *cache,
+                                   struct firn_block_cache_frame *frame, bool is_eviction);
+
+/* ---- block_cache_memory.c ---- */
+
+/* The caller's frame with room for size bytes, its memory taken from what is free, or from blocks
+ * that are evicted; NULL where there is no room. */
+struct firn_block_cache_frame *firn_block_cache_memory_take(struct firn_block_cache *cache,
+                                                            uint32_t size);
+/* Gives back a frame that the caller owns and the table does not know. */
+void firn_block_cache_memory_give(struct firn_block_cache *cache,
+                                  struct firn_block_cache_frame *frame);
+/* Frees the memory of all frames. */
+void firn_block_cache_memory_deinit(struct firn_block_cache *cache);
+
+/* ---- block_cache_pool.c ---- */
+
+void firn_block_cache_pool_init(struct firn_os *os, struct firn_block_cache_pool *pool);
+void firn_block_cache_pool_deinit(struct firn_block_cache_pool *pool);
+FIRN_MUST_CHECK int firn_block_cache_pool_take(struct firn_block_cache_pool *pool,
+                                               struct firn_block_cache_scratch **out,
+                                               firn_error *err);
+void firn_block_cache_pool_give(struct firn_block_cache_pool *pool,
+                                struct firn_block_cache_scratch *scratch);
+
+#endif

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_cache_memory.c: whose turn it is to go, and the budget.
+ *
+ * Two kinds of memory share the budget with the tables: slabs, cut into frames of
+ * FIRN_BLOCK_CACHE_FRAME_SIZE bytes, and the memory of larger blocks, each on its own. Both are
+ * taken only when there are blocks for them, so a cache that holds little is little.
+ *
+ * A frame is found in this order: one that lies free; one of a new slab, while the budget has room;
+ * the next that the clock lets go. The clock goes round all frames: what was hit since it came by
+ * stays and is marked down, what is marked down to nothing goes. Marks are set by hits
+ * (firn_block_cache_frame_touch), higher for what finds others. The longer the hand has to look the
+ * harder it marks down, so that no search goes round and round. In the steady state none of this
+ * takes the mutex: the hand is an atomic counter, and a frame is claimed by its own word.
+ *
+ * Larger blocks have a clock of their own. The two kinds give way to each other: frames take from
+ * larger blocks what those hold beyond half of the budget, larger blocks take whole slabs from the
+ * frames while they hold less than a quarter.
+ *
+ * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is asked for, and uncharged
+ *      after it was released.
+ * (I2) Where a block lies is decided by numbers of frames and the order of calls, never by
+ *      addresses.
+ *
+ * Limits: a block larger than a quarter of the budget finds no room. A search looks at LOOKED_MAX
+ * frames at most: where so many in a row are pinned, there is no room.
+ */
+#include "block/block_cache_internal.h"
+
+#include "base/mem.h"
+
+enum {
+    FRAME_SIZE = FIRN_BLOCK_CACHE_FRAME_SIZE,
+    ALIGNMENT = 64,
+    LOOKED_MAX = 4096,
+    LOOKED_PER_MARK = 64, /* each so many frames looked at in vain, marks fall by one more */
+    ROUNDS_MAX = FIRN_BLOCK_CACHE_USED_INDEX_MAX + 2, /* after which only pins can be the reason */
+    LARGE_TRIES_MAX = 1024,
+    SLABS_IN_SMALL_PAGES = 2 /* a small cache does not take whole large pages */
+};
+
+/* ---- the clock ---- */
+
+/* Claims the frame if its time has come, and takes it out of the table. */
+static bool
+claim_if_due(struct firn_block_cache *cache, struct firn_block_cache_frame *frame, unsigned looked)
+{
+    unsigned fall = 1 + looked / LOOKED_PER_MARK;
+    uint8_t used = atomic_load_explicit(&frame->used, memory_order_relaxed);
+    if (used > 0) {
+        atomic_store_explicit(&frame->used, (uint8_t)(used > fall ? used - fall : 0),
+                              memory_order_relaxed);
+        return false;
+    }
+    enum firn_block_cache_claim claim = firn_block_cache_frame_claim(frame);
+    if (claim == FIRN_BLOCK_CACHE_CLAIM_VISIBLE) {
+        firn_block_cache_table_remove(cache, frame, true);
+    }
+    return claim != FIRN_BLOCK_CACHE_CLAIM_NONE;
+}
+
+/* How many frames a search looks at. */
+static unsigned
+looked_max(uint32_t count)
+{
+    return count < LOOKED_MAX / ROUNDS_MAX ? count * ROUNDS_MAX : LOOKED_MAX;
+}
+
+/* Moves the hand behind the slab of frame i, if it is still before that. */
+static void
+skip_slab(struct firn_block_cache *cache, uint64_t hand)
+{
+    uint64_t to = hand - hand % cache->slab_frames + cache->slab_frames;
+    uint64_t seen = hand + 1;
+    (void)atomic_compare_exchange_strong_explicit(&cache->frame_hand, &seen, to,
+                                                  memory_order_relaxed, memory_order_relaxed);
+}
+
+static struct firn_block_cache_frame *
+evict_frame(struct firn_block_cache *cache)
+{
+    unsigned limit = looked_max(cache->frame_count) + cache->slab_count;
+    for (unsigned looked = 0; looked < limit; looked++) {
+        uint64_t hand = atomic_fetch_add_explicit(&cache->frame_hand, 1, memory_order_relaxed);
+        uint32_t i = (uint32_t)(hand % cache->frame_count);
+        if (!atomic_load_explicit(&cache->slabs[i / cache->slab_frames].is_taken,
+                                  memory_order_relaxed)) {
+            skip_slab(cache, hand);
+        } else if (claim_if_due(cache, &cache->frames[i], looked)) {
+            return &cache->frames[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- the budget ---- */
+
+static size_t
+used_bytes(const struct firn_block_cache *cache)
+{
+    return atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed);
+}
+
+static bool
+charge_locked(struct firn_block_cache *cache, size_t size)
+{
+    size_t used = used_bytes(cache);
+    if (size > cache->budget_bytes - used) { /* (I1) */
+        return false;
+    }
+    atomic_store_explicit(&cache->memory.used_bytes, used + size, memory_order_relaxed);
+    return true;
+}
+
+static void
+uncharge_locked(struct firn_block_cache *cache, size_t size)
+{
+    atomic_store_explicit(&cache->memory.used_bytes, used_bytes(cache) - size,
+                          memory_order_relaxed);
+}
+
+static void
+add_free_frames_locked(struct firn_block_cache *cache, uint32_t more)
+{
+    uint32_t free_frames =
+        atomic_load_explicit(&cache->memory.free_frames, memory_order_relaxed) + more;
+    atomic_store_explicit(&cache->memory.free_frames, free_frames, memory_order_relaxed);
+}
+
+static size_t
+slab_size(const struct firn_block_cache *cache)
+{
+    return (size_t)cache->slab_frames * FRAME_SIZE;
+}
+
+static size_t
+slab_cost(const struct firn_block_cache *cache)
+{
+    return firn_os_pages_cost_bytes(slab_size(cache));
+}
+
+/* ---- slabs ---- */
+
+static void
+push_free_locked(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
+{
+    uint32_t i = firn_block_cache_index_of(cache, frame);
+    struct firn_block_cache_slab *slab = &cache->slabs[i / cache->slab_frames];
+    frame->next_free = slab->first_free;
+    slab->first_free = i + 1;
+    slab->free_count++;
+    add_free_frames_locked(cache, 1);
+}
+
+static struct firn_block_cache_frame *
+pop_free_locked(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
+{
+    struct firn_block_cache_frame *frame = &cache->frames[slab->first_free - 1];
+    slab->first_free = frame->next_free;
+    slab->free_count--;
+    add_free_frames_locked(cache, UINT32_MAX);
+    return frame;
+}
+
+/* A frame that lies free. */
+static struct firn_block_cache_frame *
+take_free(struct firn_block_cache *cache)
+{
+    if (atomic_load_explicit(&cache->memory.free_frames, memory_order_relaxed) == 0) {
+        return NULL;
+    }
+    struct firn_block_cache_frame *frame = NULL;
+    firn_os_mutex_lock(&cache->memory.mutex);
+    for (uint32_t n = 0; frame == NULL && n < cache->slab_count; n++) {
+        uint32_t i = (cache->memory.slab_hint + n) % cache->slab_count;
+        if (cache->slabs[i].free_count > 0 && !cache->slabs[i].is_changing) {
+            frame = pop_free_locked(cache, &cache->slabs[i]);
+            cache->memory.slab_hint = i;
+        }
+    }
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    return frame;
+}
+
+/* A slab that has no memory, charged; NULL where there is none or the budget has no room. */
+static struct firn_block_cache_slab *
+begin_slab(struct firn_block_cache *cache)
+{
+    struct firn_block_cache_slab *slab = NULL;
+    if (slab_cost(cache) > cache->budget_bytes - used_bytes(cache)) {
+        return NULL;
+    }
+    firn_os_mutex_lock(&cache->memory.mutex);
+    for (uint32_t i = 0; slab == NULL && i < cache->slab_count; i++) {
+        struct firn_block_cache_slab *one = &cache->slabs[i];
+        bool is_taken = atomic_load_explicit(&one->is_taken, memory_order_relaxed);
+        if (!is_taken && !one->is_changing && charge_locked(cache, slab_cost(cache))) {
+            one->is_changing = true;
+            slab = one;
+        }
+    }
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    return slab;
+}
+
+/* The slab's memory is there. Its frames lie free, but for the first, which is returned. */
+static struct firn_block_cache_frame *
+open_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab,
+          const struct firn_os_pages *pages)
+{
+    uint32_t first = (uint32_t)(slab - cache->slabs) * cache->slab_frames;
+    for (uint32_t i = 0; i < cache->slab_frames; i++) {
+        cache->frames[first + i].data = pages->data + (size_t)i * FRAME_SIZE;
+    }
+    firn_os_mutex_lock(&cache->memory.mutex);
+    slab->pages = *pages;
+    slab->is_changing = false;
+    atomic_store_explicit(&slab->is_taken, true, memory_order_relaxed);
+    for (uint32_t i = cache->slab_frames; i > 0; i--) {
+        push_free_locked(cache, &cache->frames[first + i - 1]);
+    }
+    cache->memory.slab_hint = (uint32_t)(slab - cache->slabs);
+    struct firn_block_cache_frame *frame = pop_free_locked(cache, slab);
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    return frame;
+}
+
+static void
+cancel_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
+{
+    firn_os_mutex_lock(&cache->memory.mutex);
+    slab->is_changing = false;
+    uncharge_locked(cache, slab_cost(cache));
+    firn_os_mutex_unlock(&cache->memory.mutex);
+}
+
+static void
+prefer_large_pages(struct firn_block_cache *cache, const struct firn_block_cache_slab *slab,
+                   const struct firn_os_pages *pages)
+{
+    uint32_t number = (uint32_t)(slab - cache->slabs);
+    if (number < SLABS_IN_SMALL_PAGES || pages->size % FIRN_OS_PAGES_LARGE_SIZE != 0) {
+        return;
+    }
+    bool agreed = firn_os_pages_prefer_large(pages);
+    if (number == SLABS_IN_SMALL_PAGES) { /* the cache is going to be large: its tables too */
+        agreed = firn_os_pages_prefer_large(&cache->pages) && agreed;
+    }
+    firn_os_mutex_lock(&cache->memory.mutex);
+    cache->memory.has_large_pages = agreed;
+    firn_os_mutex_unlock(&cache->memory.mutex);
+}
+
+/* A frame of a new slab. */
+static struct firn_block_cache_frame *
+take_from_new_slab(struct firn_block_cache *cache)
+{
+    struct firn_block_cache_slab *slab = begin_slab(cache);
+    if (slab == NULL) {
+        return NULL;
+    }
+    struct firn_os_pages pages;
+    if (firn_os_pages_map(cache->os, slab_size(cache), &pages, NULL) != FIRN_OK) {
+        cancel_slab(cache, slab);
+        return NULL;
+    }
+    prefer_large_pages(cache, slab, &pages);
+    return open_slab(cache, slab, &pages);
+}
+
+/* Chooses a slab to be given back; its free frames are nobody's to take from now on. */
+static struct firn_block_cache_slab *
+begin_closing(struct firn_block_cache *cache)
+{
+    struct firn_block_cache_slab *slab = NULL;
+    firn_os_mutex_lock(&cache->memory.mutex);
+    for (uint32_t n = 0; slab == NULL && n < cache->slab_count; n++) {
+        cache->memory.slab_hand = (cache->memory.slab_hand + 1) % cache->slab_count;
+        struct firn_block_cache_slab *one = &cache->slabs[cache->memory.slab_hand];
+        if (atomic_load_explicit(&one->is_taken, memory_order_relaxed) && !one->is_changing) {
+            one->is_changing = true;
+            slab = one;
+        }
+    }
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    return slab;
+}
+
+/* Evicts all that is not pinned from the slab. */
+static void
+empty_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
+{
+    uint32_t first = (uint32_t)(slab - cache->slabs) * cache->slab_frames;
+    for (uint32_t i = first; i < first + cache->slab_frames; i++) {
+        atomic_store_explicit(&cache->frames[i].used, 0, memory_order_relaxed);
+        if (claim_if_due(cache, &cache->frames[i], 0)) {
+            firn_block_cache_memory_give(cache, &cache->frames[i]);
+        }
+    }
+}
+
+/* Gives the slab's memory back if all its frames lie free. */
+static bool
+finish_closing(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
+{
+    struct firn_os_pages pages = {0};
+    firn_os_mutex_lock(&cache->memory.mutex);
+    bool is_empty = slab->free_count == cache->slab_frames;
+    if (is_empty) {
+        pages = slab->pages;
+        slab->pages = (struct firn_os_pages){0};
+        slab->first_free = 0;
+        slab->free_count = 0;
+        add_free_frames_locked(cache, 0 - cache->slab_frames);
+        atomic_store_explicit(&slab->is_taken, false, memory_order_relaxed);
+    } else {
+        slab->is_changing = false;
+    }
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    if (is_empty) {
+        firn_os_pages_unmap(&pages);
+        cancel_slab(cache, slab);
+    }
+    return is_empty;
+}
+
+static bool
+close_a_slab(struct firn_block_cache *cache)
+{
+    struct firn_block_cache_slab *slab = begin_closing(cache);
+    if (slab == NULL) {
+        return false;
+    }
+    empty_slab(cache, slab);
+    return finish_closing(cache, slab);
+}
+
+/* ---- larger blocks ---- */
+
+static size_t
+charge_of(uint32_t size)
+{
+    return (size_t)size + ALIGNMENT - 1;
+}
+
+static void
+push_free_large_locked(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
+{
+    frame->next_free = cache->memory.first_free_large;
+    cache->memory.first_free_large = firn_block_cache_index_of(cache, frame) + 1;
+}
+
+static struct firn_block_cache_frame *
+pop_free_large_locked(struct firn_block_cache *cache)
+{
+    if (cache->memory.first_free_large != 0) {
+        struct firn_block_cache_frame *frame = &cache->frames[cache->memory.first_free_large - 1];
+        cache->memory.first_free_large = frame->next_free;
+        return frame;
+    }
+    if (cache->memory.large_high < cache->large_count) {
+        return &cache->frames[cache->frame_count + cache->memory.large_high++];
+    }
+    return NULL;
+}
+
+/* Releases the memory of a large frame that the caller owns. */
+static void
+give_large(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
+{
+    size_t charge = charge_of(frame->size);
+    firn_free(frame->memory);
+    frame->memory = NULL;
+    firn_os_mutex_lock(&cache->memory.mutex);
+    uncharge_locked(cache, charge);
+    cache->memory.large_bytes -= charge;
+    push_free_large_locked(cache, frame);
+    firn_os_mutex_unlock(&cache->memory.mutex);
+}
+
+static bool
+evict_large(struct firn_block_cache *cache)
+{
+    firn_os_mutex_lock(&cache->memory.mutex);
+    uint32_t count = cache->memory.large_high;
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    unsigned limit = looked_max(count);
+    for (unsigned looked = 0; looked < limit; looked++) {
+        uint64_t hand = atomic_fetch_add_explicit(&cache->large_hand, 1, memory_order_relaxed);
+        struct firn_block_cache_frame *frame = &cache->frames[cache->frame_count + hand % count];
+        if (claim_if_due(cache, frame, looked)) {
+            give_large(cache, frame);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A large frame without memory, charged for size bytes; NULL where there is no room now. */
+static struct firn_block_cache_frame *
+begin_large(struct firn_block_cache *cache, uint32_t size, bool *out_few)
+{
+    size_t charge = charge_of(size);
+    struct firn_block_cache_frame *frame = NULL;
+    firn_os_mutex_lock(&cache->memory.mutex);
+    *out_few = cache->memory.large_bytes + charge <= cache->budget_bytes / 4;
+    if (charge_locked(cache, charge)) {
+        frame = pop_free_large_locked(cache);
+        if (frame != NULL) {
+            cache->memory.large_bytes += charge;
+        } else {
+            uncharge_locked(cache, charge);
+        }
+    }
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    return frame;
+}
+
+static struct firn_block_cache_frame *
+take_large(struct firn_block_cache *cache, uint32_t size)
+{
+    struct firn_block_cache_frame *frame = NULL;
+    if (charge_of(size) > cache->budget_bytes / 4) {
+        return NULL;
+    }
+    for (unsigned tries = 0; frame == NULL; tries++) {
+        bool few;
+        frame = begin_large(cache, size, &few);
+        if (frame == NULL && !(few && close_a_slab(cache)) && !evict_large(cache)) {
+            return NULL;
+        }
+        if (frame == NULL && tries == LARGE_TRIES_MAX) {
+            return NULL;
+        }
+    }
+    frame->size = size;
+    frame->memory = firn_alloc(charge_of(size));
+    if (frame->memory == NULL) {
+        give_large(cache, frame);
+        return NULL;
+    }
+    frame->data = frame->memory;
+    frame->data += (ALIGNMENT - (uintptr_t)frame->data % ALIGNMENT) % ALIGNMENT;
+    return frame;
+}
+
+/* Takes a slab's worth from the larger blocks where they hold more than half of the budget. */
+static bool
+shrink_large(struct firn_block_cache *cache)
+{
+    firn_os_mutex_lock(&cache->memory.mutex);
+    bool many = cache->memory.large_bytes > cache->budget_bytes / 2;
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    if (!many) {
+        return false;
+    }
+    unsigned tries = 0;
+    while (slab_cost(cache) > cache->budget_bytes - used_bytes(cache)) {
+        if (++tries > LARGE_TRIES_MAX || !evict_large(cache)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- what the others call ---- */
+
+struct firn_block_cache_frame *
+firn_block_cache_memory_take(struct firn_block_cache *cache, uint32_t size)
+{
+    if (cache->frame_count == 0) {
+        return NULL;
+    }
+    if (size > FRAME_SIZE) {
+        return take_large(cache, size);
+    }
+    struct firn_block_cache_frame *frame = take_free(cache);
+    if (frame == NULL) {
+        frame = take_from_new_slab(cache);
+    }
+    if (frame == NULL && shrink_large(cache)) {
+        frame = take_from_new_slab(cache);
+    }
+    if (frame == NULL) {
+        frame = evict_frame(cache);
+    }
+    if (frame != NULL) {
+        frame->size = size;
+    }
+    return frame;
+}
+
+void
+firn_block_cache_memory_give(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
+{
+    if (firn_block_cache_index_of(cache, frame) >= cache->frame_count) {
+        give_large(cache, frame);
+        return;
+    }
+    firn_os_mutex_lock(&cache->memory.mutex);
+    push_free_locked(cache, frame);
+    firn_os_mutex_unlock(&cache->memory.mutex);
+}
+
+void
+firn_block_cache_memory_deinit(struct firn_block_cache *cache)
+{
+    for (uint32_t i = 0; i < cache->memory.large_high; i++) {
+        firn_free(cache->frames[cache->frame_count + i].memory);
+    }
+    for (uint32_t i = 0; i < cache->slab_count; i++) {
+        firn_os_pages_unmap(&cache->slabs[i].pages);
+    }
+}

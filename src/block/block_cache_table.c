@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_cache_table.c: where the block of a file and offset lies: the writing side; finding
+ * is in block_cache_internal.h.
+ *
+ * Open addressing with linear probing, in one part for each shard. An entry holds the number of a
+ * frame and 32 bits of the hash, so that a search hardly ever touches another frame than the one it
+ * wants. Parts are made for all frames at a load below a half, with a third more for those with
+ * memory of their own.
+ *
+ * Entries are changed under the shard's mutex and read without it. An entry that is taken out
+ * leaves no mark: those behind it that want its place move up. A search that meets a move half done
+ * can miss a block that is there; it is then repeated under the mutex, before anything is read from
+ * the disk. It cannot find what is not there: what an entry names is asked of the frame itself,
+ * under a pin.
+ *
+ * (I1) In each part at least one entry is 0, so that every search ends.
+ * (I2) A frame has an entry exactly while it is visible, but for the instant between its claim and
+ *      the removal by the one who claimed it, and while it is being dropped under a pin. So a key
+ *      may have two entries for an instant, of which one leads to a frame that cannot be pinned.
+ */
+#include "block/block_cache_internal.h"
+
+#include "base/check.h"
+
+static uint32_t
+next_place(const struct firn_block_cache *cache, uint32_t at)
+{
+    return at + 1 < cache->part_size ? at + 1 : 0;
+}
+
+static uint32_t
+place_of_hash(const struct firn_block_cache *cache, uint64_t hash)
+{
+    return (uint32_t)(((hash >> 32) * cache->part_size) >> 32);
+}
+
+static _Atomic uint64_t *
+part_of(const struct firn_block_cache *cache, uint64_t hash)
+{
+    return cache->entries + (hash & (cache->shard_count - 1)) * (uint64_t)cache->part_size;
+}
+
+static uint64_t
+load(const _Atomic uint64_t *entry)
+{
+    return atomic_load_explicit(entry, memory_order_relaxed);
+}
+
+/* Relaxed: a search acts on no entry before the frame's own word has confirmed it. */
+static void
+store(_Atomic uint64_t *entry, uint64_t value)
+{
+    atomic_store_explicit(entry, value, memory_order_relaxed);
+}
+
+static void
+insert_locked(struct firn_block_cache *cache, uint64_t hash, uint32_t index)
+{
+    _Atomic uint64_t *part = part_of(cache, hash);
+    uint32_t at = place_of_hash(cache, hash);
+    while (load(&part[at]) != 0) {
+        at = next_place(cache, at);
+    }
+    store(&part[at], hash << 32 | (index + 1));
+}
+
+struct firn_block_cache_frame *
+firn_block_cache_table_publish(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
+{
+    uint64_t hash = firn_block_cache_table_hash(frame->file, frame->offset);
+    struct firn_block_cache_shard *shard = firn_block_cache_table_shard(cache, hash);
+    uint32_t index = firn_block_cache_index_of(cache, frame);
+    firn_os_mutex_lock(&shard->mutex);
+    struct firn_block_cache_frame *found =
+        firn_block_cache_table_find(cache, hash, frame->file, frame->offset);
+    if (found == NULL && shard->count + 1 < cache->part_size) { /* (I1) */
+        atomic_store_explicit(&cache->owners[index], (uint32_t)frame->file, memory_order_relaxed);
+        firn_block_cache_frame_publish(frame);
+        insert_locked(cache, hash, index);
+        shard->count++;
+        found = frame;
+    }
+    firn_os_mutex_unlock(&shard->mutex);
+    return found;
+}
+
+/* The place that the entry at `at` wants, which lies at or before it. */
+static uint32_t
+home_of(const struct firn_block_cache *cache, uint64_t entry)
+{
+    const struct firn_block_cache_frame *frame = cache->frames + (uint32_t)entry - 1;
+    return place_of_hash(cache, firn_block_cache_table_hash(frame->file, frame->offset));
+}
+
+/* Whether going on from `from` one comes to `to` before `end`. */
+static bool
+is_on_the_way(uint32_t from, uint32_t to, uint32_t end)
+{
+    return from <= end ? from <= to && to < end : to >= from || to < end;
+}
+
+/* Closes the gap at `gap`: an entry behind it whose home does not lie between moves up. */
+static void
+close_gap_locked(const struct firn_block_cache *cache, _Atomic uint64_t *part, uint32_t gap)
+{
+    uint32_t at = next_place(cache, gap);
+    for (uint64_t entry = load(&part[at]); entry != 0; entry = load(&part[at])) {
+        uint32_t home = home_of(cache, entry);
+        if (!is_on_the_way(next_place(cache, gap), home, next_place(cache, at))) {
+            store(&part[gap], entry);
+            gap = at;
+        }
+        at = next_place(cache, at);
+    }
+    store(&part[gap], 0);
+}
+
+void
+firn_block_cache_table_remove(struct firn_block_cache *cache, struct firn_block_cache_frame *frame,
+                              bool is_eviction)
+{
+    uint64_t hash = firn_block_cache_table_hash(frame->file, frame->offset);
+    struct firn_block_cache_shard *shard = firn_block_cache_table_shard(cache, hash);
+    uint64_t wanted = hash << 32 | (firn_block_cache_index_of(cache, frame) + 1);
+    _Atomic uint64_t *part = part_of(cache, hash);
+    firn_os_mutex_lock(&shard->mutex);
+    uint32_t at = place_of_hash(cache, hash);
+    while (load(&part[at]) != wanted) {
+        CHECK(load(&part[at]) != 0);
+        at = next_place(cache, at);
+    }
+    close_gap_locked(cache, part, at);
+    shard->count--;
+    shard->evictions += is_eviction;
+    shard->hits_of_gone += atomic_load_explicit(&frame->hits, memory_order_relaxed);
+    firn_os_mutex_unlock(&shard->mutex);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_pages.c: zeroed memory by the page.
+ *
+ * With real threads the memory is mapped. To find a multiple of the large page, one large page more
+ * is mapped than was asked for, and what lies before and behind is given back at once; so what is
+ * held is what was asked for. Pages come when they are touched.
+ *
+ * In simulation the memory comes from base/mem.h: allocations are counted and made to fail there,
+ * and nobody asks the kernel, whose answers differ from run to run.
+ *
+ * Large pages are asked for by madvise, which the kernel may refuse or ignore: a matter of speed
+ * only.
+ */
+#include "os/os_pages.h"
+
+#include <sys/mman.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "os/os_ops.h"
+
+enum { ALIGNMENT = 64 };
+
+static uint8_t *
+align_up(uint8_t *at, size_t alignment)
+{
+    size_t over = (uintptr_t)at & (alignment - 1);
+    return over == 0 ? at : at + (alignment - over);
+}
+
+static bool
+allocate(size_t size, struct firn_os_pages *out)
+{
+    size_t total;
+    if (!firn_add_size(size, ALIGNMENT - 1, &total)) {
+        return false;
+    }
+    out->allocated = firn_alloc_zeroed(total);
+    if (out->allocated == NULL) {
+        return false;
+    }
+    out->data = align_up(out->allocated, ALIGNMENT);
+    return true;
+}
+
+static void
+give_back(uint8_t *from, uint8_t *to)
+{
+    if (from < to) {
+        (void)munmap(from, (size_t)(to - from));
+    }
+}
+
+static bool
+map(size_t size, struct firn_os_pages *out)
+{
+    size_t alignment = size % FIRN_OS_PAGES_LARGE_SIZE == 0 ? FIRN_OS_PAGES_LARGE_SIZE : 0;
+    size_t total;
+    if (!firn_add_size(size, alignment, &total)) {
+        return false;
+    }
+    uint8_t *mapped = mmap(NULL, total, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) {
+        return false;
+    }
+    out->data = mapped;
+    if (alignment != 0) {
+        out->data = align_up(mapped, alignment);
+        give_back(mapped, out->data);
+        give_back(out->data + size, mapped + total);
+    }
+    return true;
+}
+
+int
+firn_os_pages_map(struct firn_os *os, size_t size, struct firn_os_pages *out, firn_error *err)
+{
+    *out = (struct firn_os_pages){0};
+    bool is_simulated = os->scheduler != NULL;
+    if (!(is_simulated ? allocate(size, out) : map(size, out))) {
+        return firn_error_no_memory(err, "pages of memory");
+    }
+    out->size = size;
+    return FIRN_OK;
+}
+
+void
+firn_os_pages_unmap(struct firn_os_pages *pages)
+{
+    if (pages->allocated != NULL) {
+        firn_free(pages->allocated);
+    } else if (pages->data != NULL) {
+        (void)munmap(pages->data, pages->size);
+    }
+    *pages = (struct firn_os_pages){0};
+}
+
+bool
+firn_os_pages_prefer_large(const struct firn_os_pages *pages)
+{
+    return pages->data != NULL && pages->allocated == NULL &&
+           madvise(pages->data, pages->size, MADV_HUGEPAGE) == 0;
+}
