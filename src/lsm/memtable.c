@@ -28,6 +28,9 @@
  * one place (ascending or descending keys, or versions of one key): there the cut is at that place
  * and the new entry goes to the smaller side, so that loading in order leaves full nodes.
  *
+ * Range deletes are no entries: they lie beside the tree in a range set, which has readers without
+ * locks as well.
+ *
  * Memory. Blocks for entries and slabs of nodes grow with the table, from 4 KiB to 1 MiB and from 1
  * to 64 nodes: a small table is small. An insertion takes all the memory it may need before it
  * changes anything; reserve takes it for many insertions ahead. Fields that readers do not use
@@ -221,7 +224,9 @@ shared_size(firn_slice a, firn_slice b)
 static void
 publish_size(struct firn_memtable *table)
 {
-    atomic_store_explicit(&table->size_bytes, sizeof *table + table->blocks.total_bytes,
+    atomic_store_explicit(&table->size_bytes,
+                          sizeof *table + table->blocks.total_bytes +
+                              firn_range_set_size_bytes(&table->ranges),
                           memory_order_relaxed);
 }
 
@@ -347,6 +352,7 @@ void
 firn_memtable_destroy(struct firn_memtable *table)
 {
     if (table != NULL) {
+        firn_range_set_deinit(&table->ranges);
         firn_arena_deinit(&table->blocks);
         firn_free(table);
     }
@@ -716,6 +722,30 @@ out:
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "entries of a memtable");
 }
 
+int
+firn_memtable_reserve_ranges(struct firn_memtable *table, size_t range_count, size_t content_bytes,
+                             firn_error *err)
+{
+    int rc = firn_range_set_reserve(&table->ranges, range_count, content_bytes, err);
+    publish_size(table);
+    return rc;
+}
+
+const struct firn_range_set *
+firn_memtable_ranges(const struct firn_memtable *table)
+{
+    return &table->ranges;
+}
+
+static int
+add_range(struct firn_memtable *table, const struct firn_entry *entry, firn_error *err)
+{
+    struct firn_range range = {entry->key, entry->value, entry->sequence};
+    int rc = firn_range_set_add(&table->ranges, &range, err);
+    publish_size(table);
+    return rc;
+}
+
 /* Heads are asked first: the entry itself is seldom in the cache. */
 static bool
 is_there(const struct step *leaf, const struct firn_memtable_probe *probe)
@@ -731,6 +761,9 @@ firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, f
 {
     DCHECK(entry->key.size <= FIRN_MEMTABLE_KEY_SIZE_MAX);
     DCHECK(entry->value.size <= FIRN_MEMTABLE_VALUE_SIZE_MAX);
+    if (entry->kind == FIRN_ENTRY_RANGE_DELETE) {
+        return add_range(table, entry, err);
+    }
     size_t size = encoded_size(entry);
     if (reserve_room(table, size) != FIRN_OK) {
         return firn_error_no_memory(err, "an entry of a memtable");

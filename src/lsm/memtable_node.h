@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/range_set.h"
 #include "base/slice.h"
 #include "lsm/memtable.h"
 
@@ -54,6 +55,7 @@ struct firn_memtable {
     _Atomic uint32_t prefix_size;
     _Atomic size_t entry_count;
     _Atomic size_t size_bytes;
+    struct firn_range_set ranges;
     /* From here on the writer's. */
     struct firn_arena blocks;
     struct firn_memtable_room room;

@@ -497,6 +497,50 @@ reserved_batches_need_no_memory(void **state)
     test_alloc_uninstall();
 }
 
+static void
+range_deletes_lie_beside_the_entries(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct firn_memtable *table;
+    assert_int_equal(firn_memtable_create(&table, NULL), FIRN_OK);
+    assert_true(firn_range_set_is_empty(firn_memtable_ranges(table)));
+    struct firn_entry entry = {firn_str("b"), firn_str("d"), 7, FIRN_ENTRY_RANGE_DELETE};
+    size_t before = firn_memtable_size_bytes(table);
+    test_alloc_fail_at(1, true);
+    assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_NO_MEMORY);
+    assert_int_equal(firn_memtable_reserve_ranges(table, 3, 6, NULL), FIRN_NO_MEMORY);
+    assert_true(firn_range_set_is_empty(firn_memtable_ranges(table)));
+    test_alloc_fail_at(0, false);
+    assert_int_equal(firn_memtable_reserve_ranges(table, 3, 6, NULL), FIRN_OK);
+    test_alloc_fail_at(1, true);
+    assert_true(firn_memtable_size_bytes(table) > before);
+    assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_OK);
+    assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_OK); /* twice is no harm */
+    test_alloc_fail_at(0, false);
+    entry = (struct firn_entry){firn_str("c"), firn_str("v"), 5, FIRN_ENTRY_PUT};
+    assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_OK);
+    struct firn_view_interval now = {1, UINT64_MAX};
+    struct firn_view view = {&now, 1};
+    assert_int_equal(firn_range_set_covering(firn_memtable_ranges(table), firn_str("c"), &view, 5),
+                     7);
+    assert_int_equal(firn_memtable_entry_count(table), 1);
+    assert_true(firn_memtable_get(table, firn_str("c"), &view, &entry));
+    assert_int_equal(entry.kind, FIRN_ENTRY_PUT);
+    before = firn_memtable_size_bytes(table);
+    for (uint64_t i = 0; i < 1000; i++) {
+        uint8_t bytes[8];
+        firn_store_be64(bytes, i);
+        entry = (struct firn_entry){firn_bytes(bytes, 8), firn_str("z"), i + 8,
+                                    FIRN_ENTRY_RANGE_DELETE};
+        assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_OK);
+    }
+    assert_true(firn_memtable_size_bytes(table) > before + (size_t)1000 * 17);
+    firn_memtable_destroy(table);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
 /* ---- readers beside a writer ---- */
 
 enum { SHARED_KEYS = 12000, READERS = 3 };
@@ -625,6 +669,7 @@ main(void)
         cmocka_unit_test(the_same_key_and_sequence_twice_is_refused),
         cmocka_unit_test(a_failed_allocation_leaves_the_table_as_it_was),
         cmocka_unit_test(reserved_batches_need_no_memory),
+        cmocka_unit_test(range_deletes_lie_beside_the_entries),
         cmocka_unit_test(readers_miss_nothing_beside_a_writer),
     };
     return cmocka_run_group_tests_name("memtable", tests, NULL, NULL);
