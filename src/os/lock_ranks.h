@@ -12,7 +12,9 @@ enum firn_lock_rank {
     FIRN_LOCK_PACK_SET = 25,       /* pack: open packs and their frame cache */
     FIRN_LOCK_DB_COMMIT = 30,      /* store: the queue of committers */
     FIRN_LOCK_DB_STATE = 40,       /* store: keyspaces, sequence, cursors, failure latch */
+    FIRN_LOCK_DB_JOBS = 42,        /* store: background work, its failures, the reserve */
     FIRN_LOCK_LSM = 45,            /* lsm: current versions, memtables, works */
+    FIRN_LOCK_LSM_FILES = 47,      /* lsm: which run files are open */
     FIRN_LOCK_LOG = 50,            /* log: the segment's buffer and offsets */
     FIRN_LOCK_BLOCK_WRITER = 55,   /* block: the end of a file being written */
     FIRN_LOCK_BLOCK_CACHE = 60,    /* block: cache shards */
