@@ -193,6 +193,18 @@ FIRN_MUST_CHECK int firn_os_file_lock(struct firn_os_file *file, enum firn_os_lo
                                       firn_error *err);
 void firn_os_file_unlock(struct firn_os_file *file);
 
+/* Advisory locks of the bytes [offset, offset + size), which need not exist; size > 0, the end at
+ * most INT64_MAX. Held by the handle and gone with it, as above; to lock them shared the file need
+ * only be open for reading. A handle's ranges are equal or apart: locking an equal one again
+ * changes its kind. A file is locked whole or by ranges, never both. Does not wait: FIRN_BUSY. */
+FIRN_MUST_CHECK int firn_os_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
+                                            uint64_t offset, uint64_t size, firn_error *err);
+/* A range that this handle locked. */
+void firn_os_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
+/* Whether another handle, in this process or another, holds a lock of any of these bytes. */
+FIRN_MUST_CHECK int firn_os_file_is_range_locked(struct firn_os_file *file, uint64_t offset,
+                                                 uint64_t size, bool *out, firn_error *err);
+
 /* ---- metadata of any object ---- */
 
 /* What to work on: `file` if not NULL; else `name` in `dir`; else `dir` itself. Links are never

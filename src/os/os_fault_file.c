@@ -161,3 +161,36 @@ firn_os_fault_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind)
     }
     return firn_os_fault_inner_ops(file->os)->file_lock(firn_os_fault_inner_file(file), kind);
 }
+
+int
+firn_os_fault_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
+                              uint64_t offset, uint64_t size)
+{
+    int error_number =
+        firn_os_fault_before(file->os, FIRN_OS_FAULT_METADATA, "file_lock_range", file->name);
+    if (error_number != 0) {
+        return error_number;
+    }
+    return firn_os_fault_inner_ops(file->os)->file_lock_range(firn_os_fault_inner_file(file), kind,
+                                                              offset, size);
+}
+
+void
+firn_os_fault_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    firn_os_fault_inner_ops(file->os)->file_unlock_range(firn_os_fault_inner_file(file), offset,
+                                                         size);
+}
+
+int
+firn_os_fault_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
+                                   bool *out)
+{
+    int error_number =
+        firn_os_fault_before(file->os, FIRN_OS_FAULT_METADATA, "file_is_range_locked", file->name);
+    if (error_number != 0) {
+        return error_number;
+    }
+    return firn_os_fault_inner_ops(file->os)->file_is_range_locked(firn_os_fault_inner_file(file),
+                                                                   offset, size, out);
+}

@@ -254,13 +254,9 @@ firn_os_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out
     return error_number == 0 ? FIRN_OK : file_error(err, error_number, "find the data of", file);
 }
 
-int
-firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind, firn_error *err)
+static int
+lock_error(firn_error *err, int error_number, const struct firn_os_file *file)
 {
-    int error_number = file->os->ops->file_lock(file, kind);
-    if (error_number == 0) {
-        return FIRN_OK;
-    }
     if (error_number != EAGAIN) {
         return file_error(err, error_number, "lock", file);
     }
@@ -269,8 +265,51 @@ firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind, firn_e
     return firn_error_set(err, FIRN_BUSY, "could not lock '%s': it is locked already", path);
 }
 
+int
+firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind, firn_error *err)
+{
+    int error_number = file->os->ops->file_lock(file, kind);
+    return error_number == 0 ? FIRN_OK : lock_error(err, error_number, file);
+}
+
 void
 firn_os_file_unlock(struct firn_os_file *file)
 {
     file->os->ops->file_unlock(file);
+}
+
+static bool
+range_makes_sense(uint64_t offset, uint64_t size)
+{
+    return size > 0 && offsets_fit(offset, size);
+}
+
+int
+firn_os_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
+                        uint64_t size, firn_error *err)
+{
+    int error_number = range_makes_sense(offset, size)
+                           ? file->os->ops->file_lock_range(file, kind, offset, size)
+                           : EINVAL;
+    return error_number == 0 ? FIRN_OK : lock_error(err, error_number, file);
+}
+
+void
+firn_os_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    if (range_makes_sense(offset, size)) {
+        file->os->ops->file_unlock_range(file, offset, size);
+    }
+}
+
+int
+firn_os_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out,
+                             firn_error *err)
+{
+    *out = false;
+    int error_number = range_makes_sense(offset, size)
+                           ? file->os->ops->file_is_range_locked(file, offset, size, out)
+                           : EINVAL;
+    return error_number == 0 ? FIRN_OK
+                             : file_error(err, error_number, "look for the locks of", file);
 }

@@ -101,6 +101,7 @@ firn_os_memory_file_close(struct firn_os_file *file)
     struct firn_os_memory_inode *inode = ((struct firn_os_memory_file *)file)->inode;
     struct firn_os_memory *fs = inode->fs;
     firn_os_memory_file_unlock(file);
+    firn_os_memory_lock_release_all((struct firn_os_memory_file *)file);
     inode->handles--;
     fs->handles--;
     firn_os_memory_tree_doom(inode);

@@ -95,6 +95,11 @@ struct firn_os_ops {
     /* EAGAIN if another handle holds it. */
     int (*file_lock)(struct firn_os_file *file, enum firn_os_lock_kind kind);
     void (*file_unlock)(struct firn_os_file *file);
+    int (*file_lock_range)(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
+                           uint64_t size);
+    void (*file_unlock_range)(struct firn_os_file *file, uint64_t offset, uint64_t size);
+    int (*file_is_range_locked)(struct firn_os_file *file, uint64_t offset, uint64_t size,
+                                bool *out);
     /* What a failed sync does to a file: the pages that were not durable count as clean and are
      * lost. NULL where that cannot be simulated. */
     void (*file_lose_unsynced)(struct firn_os_file *file);

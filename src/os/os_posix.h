@@ -93,6 +93,11 @@ int firn_os_posix_file_next_data(struct firn_os_file *file, uint64_t offset, uin
                                  uint64_t *out_end);
 int firn_os_posix_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind);
 void firn_os_posix_file_unlock(struct firn_os_file *file);
+int firn_os_posix_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
+                                  uint64_t offset, uint64_t size);
+void firn_os_posix_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
+int firn_os_posix_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
+                                       bool *out);
 
 /* os_posix_node.c */
 int firn_os_posix_node_set_mode(struct firn_os_node node, uint32_t mode);

@@ -200,14 +200,21 @@ firn_os_posix_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_
     return 0;
 }
 
-static int
-set_lock(int fd, short type)
+static short
+lock_type(enum firn_os_lock_kind kind)
 {
-    struct flock lock = {.l_type = type,
-                         .l_whence = SEEK_SET}; /* from 0 to the end, whatever it is */
+    return kind == FIRN_OS_LOCK_EXCLUSIVE ? F_WRLCK : F_RDLCK;
+}
+
+/* A size of 0 means to the end, whatever it is. */
+static int
+set_lock(struct firn_os_file *file, short type, uint64_t offset, uint64_t size)
+{
+    struct flock lock = {
+        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)size};
     int result;
     do {
-        result = fcntl(fd, F_OFD_SETLK, &lock);
+        result = fcntl(firn_os_posix_file_fd(file), F_OFD_SETLK, &lock);
     } while (result != 0 && errno == EINTR);
     if (result == 0) {
         return 0;
@@ -218,12 +225,38 @@ set_lock(int fd, short type)
 int
 firn_os_posix_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind)
 {
-    return set_lock(firn_os_posix_file_fd(file),
-                    kind == FIRN_OS_LOCK_EXCLUSIVE ? F_WRLCK : F_RDLCK);
+    return set_lock(file, lock_type(kind), 0, 0);
 }
 
 void
 firn_os_posix_file_unlock(struct firn_os_file *file)
 {
-    (void)set_lock(firn_os_posix_file_fd(file), F_UNLCK);
+    (void)set_lock(file, F_UNLCK, 0, 0);
+}
+
+int
+firn_os_posix_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
+                              uint64_t offset, uint64_t size)
+{
+    return set_lock(file, lock_type(kind), offset, size);
+}
+
+void
+firn_os_posix_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    (void)set_lock(file, F_UNLCK, offset, size);
+}
+
+int
+firn_os_posix_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
+                                   bool *out)
+{
+    /* Asks what would stand in the way of an exclusive lock, which needs no right to take one. */
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)size};
+    if (fcntl(firn_os_posix_file_fd(file), F_OFD_GETLK, &lock) != 0) {
+        return errno;
+    }
+    *out = lock.l_type != F_UNLCK;
+    return 0;
 }

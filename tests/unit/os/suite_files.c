@@ -325,6 +325,111 @@ locks_exclude_other_handles(void **state)
 }
 
 static void
+expect_range_lock(struct firn_os_file *file, uint64_t offset, uint64_t size, bool expected)
+{
+    firn_error err;
+    bool is_locked = !expected;
+    TEST_OK(firn_os_file_is_range_locked(file, offset, size, &is_locked, &err), &err);
+    assert_int_equal(is_locked, expected);
+}
+
+static void
+locks_of_ranges_exclude_other_handles_where_they_overlap(void **state)
+{
+    const struct suite *suite = *state;
+    const uint64_t far = UINT64_C(1) << 62;
+    firn_error err;
+    struct firn_os_file *a = suite_open(suite->dir, "f");
+    struct firn_os_file *b = suite_open(suite->dir, "f");
+    struct firn_os_file *other = suite_open(suite->dir, "other");
+    TEST_OK(firn_os_file_lock_range(a, FIRN_OS_LOCK_EXCLUSIVE, far, 10, &err), &err);
+    assert_int_equal(firn_os_file_lock_range(b, FIRN_OS_LOCK_SHARED, far + 9, 1, &err), FIRN_BUSY);
+    assert_non_null(strstr(err.text, "f': it is locked already"));
+    assert_int_equal(firn_os_file_lock_range(b, FIRN_OS_LOCK_EXCLUSIVE, far - 1, 2, &err),
+                     FIRN_BUSY);
+    assert_int_equal(firn_os_file_lock_range(b, FIRN_OS_LOCK_SHARED, 0, far + 1, &err), FIRN_BUSY);
+    TEST_OK(firn_os_file_lock_range(b, FIRN_OS_LOCK_EXCLUSIVE, far + 10, 5, &err), &err);
+    TEST_OK(firn_os_file_lock_range(b, FIRN_OS_LOCK_EXCLUSIVE, far - 5, 5, &err), &err);
+    TEST_OK(firn_os_file_lock_range(other, FIRN_OS_LOCK_EXCLUSIVE, far, 10, &err), &err);
+    expect_range_lock(a, far, 10, false); /* its own does not count */
+    expect_range_lock(b, far, 10, true);
+    expect_range_lock(b, far + 9, 1, true);
+    expect_range_lock(b, far + 10, 1000, false);
+    expect_range_lock(a, far + 10, 1, true);
+    expect_range_lock(a, far + 15, 1000, false);
+    expect_range_lock(a, 0, far - 5, false);
+    expect_range_lock(a, 0, far - 4, true);
+    expect_range_lock(a, 0, INT64_MAX, true);
+    firn_os_file_unlock_range(a, far, 10);
+    expect_range_lock(b, 0, INT64_MAX, false);
+    TEST_OK(firn_os_file_lock_range(b, FIRN_OS_LOCK_SHARED, far, 10, &err), &err);
+    firn_os_file_close(b); /* and all of its locks with it */
+    expect_range_lock(a, 0, INT64_MAX, false);
+    TEST_OK(firn_os_file_lock_range(a, FIRN_OS_LOCK_EXCLUSIVE, 0, INT64_MAX, &err), &err);
+    firn_os_file_close(a);
+    firn_os_file_close(other);
+}
+
+static void
+locks_of_ranges_are_shared_by_those_who_only_read(void **state)
+{
+    const struct suite *suite = *state;
+    firn_error err;
+    struct firn_os_file *writer = suite_open(suite->dir, "f");
+    struct firn_os_file *one;
+    struct firn_os_file *two;
+    TEST_OK(firn_os_file_open(suite->dir, "f", FIRN_OS_READ, 0, &one, &err), &err);
+    TEST_OK(firn_os_file_open(suite->dir, "f", FIRN_OS_READ, 0, &two, &err), &err);
+    TEST_OK(firn_os_file_lock_range(one, FIRN_OS_LOCK_SHARED, 7, 1, &err), &err);
+    TEST_OK(firn_os_file_lock_range(two, FIRN_OS_LOCK_SHARED, 7, 1, &err), &err);
+    TEST_OK(firn_os_file_lock_range(two, FIRN_OS_LOCK_SHARED, 9, 1, &err), &err);
+    assert_int_equal(firn_os_file_lock_range(writer, FIRN_OS_LOCK_EXCLUSIVE, 7, 1, &err),
+                     FIRN_BUSY);
+    assert_int_not_equal(firn_os_file_lock_range(one, FIRN_OS_LOCK_EXCLUSIVE, 20, 1, &err),
+                         FIRN_OK); /* for that it must be open for writing */
+    expect_range_lock(writer, 0, 7, false);
+    expect_range_lock(writer, 0, 8, true);
+    expect_range_lock(one, 7, 1, true);
+    firn_os_file_unlock_range(one, 7, 1);
+    expect_range_lock(two, 0, 100, false);
+    expect_range_lock(writer, 7, 1, true);
+    firn_os_file_unlock_range(two, 7, 1);
+    expect_range_lock(writer, 7, 1, false);
+    expect_range_lock(writer, 9, 1, true);
+    TEST_OK(firn_os_file_lock_range(writer, FIRN_OS_LOCK_EXCLUSIVE, 7, 1, &err), &err);
+    assert_int_equal(firn_os_file_lock_range(one, FIRN_OS_LOCK_SHARED, 7, 1, &err), FIRN_BUSY);
+    TEST_OK(firn_os_file_lock_range(writer, FIRN_OS_LOCK_SHARED, 7, 1, &err), &err);
+    TEST_OK(firn_os_file_lock_range(one, FIRN_OS_LOCK_SHARED, 7, 1, &err), &err);
+    firn_os_file_close(two);
+    firn_os_file_close(one);
+    expect_range_lock(writer, 0, INT64_MAX, false);
+    firn_os_file_close(writer);
+}
+
+static void
+locks_of_ranges_that_no_file_has_are_refused(void **state)
+{
+    const struct suite *suite = *state;
+    static const struct {
+        uint64_t offset;
+        uint64_t size;
+    } bad[] = {{0, 0}, {1, INT64_MAX}, {INT64_MAX, 1}, {UINT64_MAX, 1}, {1, UINT64_MAX}};
+    firn_error err;
+    struct firn_os_file *file = suite_open(suite->dir, "f");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        bool is_locked;
+        assert_int_equal(
+            firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, bad[i].offset, bad[i].size, &err),
+            FIRN_INVALID);
+        assert_int_equal(
+            firn_os_file_is_range_locked(file, bad[i].offset, bad[i].size, &is_locked, &err),
+            FIRN_INVALID);
+        firn_os_file_unlock_range(file, bad[i].offset, bad[i].size);
+    }
+    firn_os_file_close(file);
+}
+
+static void
 clocks_run_and_randomness_differs(void **state)
 {
     const struct suite *suite = *state;
@@ -362,6 +467,9 @@ suite_files_run(const char *implementation, CMFixtureFunction setup, CMFixtureFu
         SUITE_TEST(holes_are_found),
         SUITE_TEST(syncs_of_files_succeed),
         SUITE_TEST(locks_exclude_other_handles),
+        SUITE_TEST(locks_of_ranges_exclude_other_handles_where_they_overlap),
+        SUITE_TEST(locks_of_ranges_are_shared_by_those_who_only_read),
+        SUITE_TEST(locks_of_ranges_that_no_file_has_are_refused),
         SUITE_TEST(clocks_run_and_randomness_differs),
     };
     return cmocka_run_group_tests_name(implementation, tests, NULL, NULL);

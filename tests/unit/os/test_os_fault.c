@@ -97,6 +97,7 @@ do_everything(firn_error *err)
     struct firn_os_stat stat;
     uint64_t start;
     uint64_t end;
+    bool is_locked;
     size_t got;
     char bytes[16];
     struct firn_os_node node = {.dir = root, .name = "d"};
@@ -116,6 +117,9 @@ do_everything(firn_error *err)
     STEP(firn_os_file_next_data(file, 0, &start, &end, err));
     STEP(firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, err));
     firn_os_file_unlock(file);
+    STEP(firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, 3, 4, err));
+    STEP(firn_os_file_is_range_locked(file, 0, 100, &is_locked, err));
+    firn_os_file_unlock_range(file, 3, 4);
     firn_os_file_start_writeback(file, 0, 3);
     STEP(firn_os_file_sync(file, err));
     STEP(firn_os_file_sync_all(file, err));
@@ -160,7 +164,7 @@ each_call_can_fail_and_is_the_only_one(void **state)
     firn_os_fault_set_plan(machine.os, NULL);
     TEST_OK(do_everything(&err), &err);
     uint64_t calls = firn_os_fault_calls(machine.os);
-    assert_int_equal(calls, 39);
+    assert_int_equal(calls, 41);
     assert_int_equal(firn_os_fault_hits(machine.os), 0);
     for (uint64_t n = 1; n <= calls; n++) {
         plan(n, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_FAILS, EROFS);
@@ -188,7 +192,7 @@ classes_choose_what_is_counted(void **state)
                     {FIRN_OS_FAULT_READS, 11},
                     {FIRN_OS_FAULT_WRITES, 3},
                     {FIRN_OS_FAULT_SYNCS, 4},
-                    {FIRN_OS_FAULT_METADATA, 16},
+                    {FIRN_OS_FAULT_METADATA, 18},
                     {FIRN_OS_FAULT_RANDOM, 1},
                     {0, 0},
                     {FIRN_OS_FAULT_READS | FIRN_OS_FAULT_SYNCS, 15}};

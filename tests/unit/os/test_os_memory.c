@@ -74,13 +74,27 @@ locks_go_with_the_power(void **state)
     struct firn_os_dir *root = test_os_root(os);
     machine_put_synced(root, "f", "");
     TEST_OK(firn_os_dir_sync(root, &err), &err);
+    machine_put_synced(root, "g", "");
+    TEST_OK(firn_os_dir_sync(root, &err), &err);
     struct firn_os_file *before = machine_open_rw(root, "f");
+    struct firn_os_file *ranges_before = machine_open_rw(root, "g");
     TEST_OK(firn_os_file_lock(before, FIRN_OS_LOCK_EXCLUSIVE, &err), &err);
+    TEST_OK(firn_os_file_lock_range(ranges_before, FIRN_OS_LOCK_EXCLUSIVE, 5, 1, &err), &err);
     firn_os_memory_power_cut(os, 2);
     struct firn_os_dir *again = test_os_root(os);
     struct firn_os_file *after = machine_open_rw(again, "f");
     TEST_OK(firn_os_file_lock(after, FIRN_OS_LOCK_EXCLUSIVE, &err), &err);
+    struct firn_os_file *ranges_after = machine_open_rw(again, "g");
+    TEST_OK(firn_os_file_lock_range(ranges_after, FIRN_OS_LOCK_EXCLUSIVE, 5, 1, &err), &err);
+    firn_os_file_unlock_range(ranges_before, 5, 1);
+    firn_os_file_close(ranges_before);
     firn_os_file_close(before); /* releases nothing of the new machine's */
+    struct firn_os_file *ranges_other = machine_open_rw(again, "g");
+    bool is_locked;
+    TEST_OK(firn_os_file_is_range_locked(ranges_other, 0, 6, &is_locked, &err), &err);
+    assert_true(is_locked);
+    firn_os_file_close(ranges_other);
+    firn_os_file_close(ranges_after);
     struct firn_os_file *other = machine_open_rw(again, "f");
     assert_int_equal(firn_os_file_lock(other, FIRN_OS_LOCK_SHARED, &err), FIRN_BUSY);
     firn_os_file_close(other);

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -35,6 +36,70 @@ open_descriptors(void)
     }
     (void)closedir(dir);
     return count;
+}
+
+/* A process that locks a byte of the file for reading, says so, and waits to be told to end. */
+static pid_t
+start_locker(struct firn_os_dir *dir, const char *name, uint64_t offset, int *out_end)
+{
+    int ready[2];
+    int end[2];
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(end), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        char byte = 0;
+        struct firn_os_file *file;
+        (void)close(end[1]);
+        bool locked =
+            firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, NULL) == FIRN_OK &&
+            firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, offset, 1, NULL) == FIRN_OK;
+        _exit(locked && write(ready[1], "r", 1) == 1 && read(end[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    char byte = 0;
+    (void)close(ready[1]);
+    (void)close(end[0]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    (void)close(ready[0]);
+    *out_end = end[1];
+    return child;
+}
+
+static void
+locks_of_ranges_are_seen_by_other_processes_and_end_with_theirs(void **state)
+{
+    (void)state;
+    const uint64_t version = (UINT64_C(1) << 62) - 1;
+    firn_error err;
+    struct firn_os_dir *dir = test_os_temp_dir();
+    struct firn_os_file *file;
+    bool is_locked;
+    int end;
+    int status;
+    test_os_put(dir, "f", "", 0);
+    TEST_OK(firn_os_file_open(dir, "f", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err), &err);
+    for (int killed = 0; killed < 2; killed++) {
+        pid_t child = start_locker(dir, "f", version, &end);
+        TEST_OK(firn_os_file_is_range_locked(file, 0, version, &is_locked, &err), &err);
+        assert_false(is_locked);
+        TEST_OK(firn_os_file_is_range_locked(file, 0, version + 1, &is_locked, &err), &err);
+        assert_true(is_locked);
+        assert_int_equal(firn_os_file_lock_range(file, FIRN_OS_LOCK_EXCLUSIVE, version, 1, &err),
+                         FIRN_BUSY);
+        TEST_OK(firn_os_file_lock_range(file, FIRN_OS_LOCK_SHARED, version, 1, &err), &err);
+        firn_os_file_unlock_range(file, version, 1);
+        if (killed != 0) {
+            assert_int_equal(kill(child, SIGKILL), 0);
+        }
+        (void)close(end);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(killed != 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+        TEST_OK(firn_os_file_is_range_locked(file, 0, INT64_MAX, &is_locked, &err), &err);
+        assert_false(is_locked);
+    }
+    firn_os_file_close(file);
+    test_os_temp_dir_remove(dir);
 }
 
 static void
@@ -284,6 +349,7 @@ main(void)
 {
     (void)umask(022);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(locks_of_ranges_are_seen_by_other_processes_and_end_with_theirs),
         cmocka_unit_test(descriptors_are_closed_on_exec_and_by_close),
         cmocka_unit_test(no_atime_is_given_up_where_the_owner_is_another),
         cmocka_unit_test(handles_serve_many_threads_at_once),
