@@ -4,11 +4,13 @@
  * transaction first, so that it sees what was committed before.
  *
  * A map of 16 GiB, written in place (MDB_WRITEMAP), which makes its single puts several times as
- * fast and lays it open to stray writes of the application. Unsynced means MDB_NOSYNC: like the other engines it survives the death of the
- * process, but where those lose the last commits in a power cut, it may lose everything. It has no
- * log and no checksums, keeps no memory of its own (so its memory cannot be set) and has nothing to
- * flush. MDB_APPEND is not used for sequential keys: no other engine is told of an order either.
+ * fast and lays it open to stray writes of the application. Unsynced means MDB_NOSYNC: like the
+ * other engines it survives the death of the process, but where those lose the last commits in a
+ * power cut, it may lose everything. It has no log and no checksums, keeps no memory of its own (so
+ * its memory cannot be set) and has nothing to flush. MDB_APPEND is not used for sequential keys:
+ * no other engine is told of an order either.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +50,13 @@ val_of(struct kv_bytes bytes)
 static const char *
 version(void)
 {
-    return mdb_version(NULL, NULL, NULL);
+    static char text[32];
+    int major;
+    int minor;
+    int patch;
+    (void)mdb_version(&major, &minor, &patch);
+    (void)snprintf(text, sizeof(text), "LMDB %d.%d.%d", major, minor, patch);
+    return text;
 }
 
 static struct kv_store *

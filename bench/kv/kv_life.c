@@ -14,20 +14,20 @@
 #include "kv_run.h"
 
 static void
-time_open(struct kv_run *run, const char *row, uint64_t entries)
+time_open(struct kv_run *run, uint64_t entries)
 {
     struct kv_order order = kv_order_make(entries, run->seed * 2);
     struct kv_span begun = kv_span_begin();
     kv_run_open(run);
     (void)kv_run_get(run->worker, kv_number_of(kv_order_at(&order, entries - 1)));
     struct kv_span spent = kv_span_since(begun);
-    kv_print(row, &spent, spent.wall * 1e3);
+    kv_print(run->row, "_ms", &spent, spent.wall * 1e3);
 }
 
 void
 kv_life_open(struct kv_run *run)
 {
-    time_open(run, "open_ms", run->entries);
+    time_open(run, run->entries);
     kv_run_close(run);
 }
 
@@ -48,7 +48,7 @@ void
 kv_life_open_crashed(struct kv_run *run)
 {
     uint64_t entries = kv_log_entries(run);
-    time_open(run, "open-crashed_ms", entries);
+    time_open(run, entries);
     for (uint64_t i = 0; i < entries; i++) {
         (void)kv_run_get(run->worker, kv_number_of(i));
     }
@@ -80,7 +80,7 @@ kv_life_memory(struct kv_run *run)
     struct kv_span spent = kv_span_since(begun);
     double peak = (double)(kv_resident_bytes_max() - base);
     double budget = (double)run->setup.memory_bytes;
-    kv_print("memory_percent", &spent, 100 * (peak - budget) / budget);
+    kv_print(run->row, "_percent", &spent, 100 * (peak - budget) / budget);
 }
 
 /* What the loop of kv_write.c takes where no engine is called, and how long the machine stops it. */
@@ -112,9 +112,8 @@ kv_life_control(struct kv_run *run)
         then = now;
     }
     struct kv_span spent = kv_span_since(begun);
-    kv_print("put", &spent, (double)done / spent.wall);
-    kv_print("put_p999_us", NULL, kv_histogram_at(histogram, 0.999) * 1e-3);
-    kv_print("put_p9999_us", NULL, kv_histogram_at(histogram, 0.9999) * 1e-3);
-    kv_print("put_longest_ms", NULL, (double)histogram->longest_ns * 1e-6);
+    /* It stands beside the rows of "put". */
+    kv_print("put", "", &spent, (double)done / spent.wall);
+    kv_print_latencies("put", histogram);
     free(histogram);
 }

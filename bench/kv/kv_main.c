@@ -212,6 +212,7 @@ main(int argc, char **argv)
     if (workload == NULL) {
         return usage();
     }
+    run.row = workload->name;
     run.setup.directory = argv[2];
     run.setup.synced = workload->synced;
     if (!read_options(&run, argc - 2, argv + 2)) {

@@ -140,12 +140,20 @@ kv_wait_quiet(uint64_t pause_ns)
 }
 
 void
-kv_print(const char *row, const struct kv_span *span, double value)
+kv_print(const char *row, const char *suffix, const struct kv_span *span, double value)
 {
     if (span == NULL) {
-        (void)printf("%s\t-\t-\t-\t%.6g\n", row, value);
+        (void)printf("%s%s\t-\t-\t-\t%.6g\n", row, suffix, value);
     } else {
-        (void)printf("%s\t%.6f\t%.6f\t%.6f\t%.6g\n", row, span->wall, span->user, span->system,
-                     value);
+        (void)printf("%s%s\t%.6f\t%.6f\t%.6f\t%.6g\n", row, suffix, span->wall, span->user,
+                     span->system, value);
     }
+}
+
+void
+kv_print_latencies(const char *row, const struct kv_histogram *histogram)
+{
+    kv_print(row, "_p999_us", NULL, kv_histogram_at(histogram, 0.999) * 1e-3);
+    kv_print(row, "_p9999_us", NULL, kv_histogram_at(histogram, 0.9999) * 1e-3);
+    kv_print(row, "_longest_ms", NULL, (double)histogram->longest_ns * 1e-6);
 }

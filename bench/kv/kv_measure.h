@@ -38,8 +38,10 @@ uint64_t kv_resident_bytes_max(void);
  * the engine does behind its calls is done. Dies after five minutes. */
 void kv_wait_quiet(uint64_t pause_ns);
 
-/* One line of results, "row wall user system value" between tabs; without a span, "-" for its
- * three numbers. */
-void kv_print(const char *row, const struct kv_span *span, double value);
+/* One line of results, "row wall user system value" between tabs, the row's name being `row` and
+ * `suffix` in one; without a span, "-" for its three numbers. */
+void kv_print(const char *row, const char *suffix, const struct kv_span *span, double value);
+/* Three lines: p99.9, p99.99 and the longest. */
+void kv_print_latencies(const char *row, const struct kv_histogram *histogram);
 
 #endif

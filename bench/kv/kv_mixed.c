@@ -10,7 +10,6 @@
 #include "kv_run.h"
 
 struct mix {
-    const char *row;
     unsigned reads_percent; /* the rest updates, in E additions */
     bool scans;             /* the reads are scans */
 };
@@ -64,29 +63,29 @@ run_mix(struct kv_run *run, const struct mix *mix, uint64_t count)
         }
     }
     struct kv_span spent = kv_span_since(begun);
-    kv_print(mix->row, &spent, (double)count / spent.wall);
+    kv_print(run->row, "", &spent, (double)count / spent.wall);
 }
 
 void
 kv_mixed_a(struct kv_run *run)
 {
-    run_mix(run, &(struct mix){"ycsb-a", 50, false}, run->entries / 6);
+    run_mix(run, &(struct mix){50, false}, run->entries / 6);
 }
 
 void
 kv_mixed_b(struct kv_run *run)
 {
-    run_mix(run, &(struct mix){"ycsb-b", 95, false}, run->entries / 6);
+    run_mix(run, &(struct mix){95, false}, run->entries / 6);
 }
 
 void
 kv_mixed_c(struct kv_run *run)
 {
-    run_mix(run, &(struct mix){"ycsb-c", 100, false}, run->entries / 6);
+    run_mix(run, &(struct mix){100, false}, run->entries / 6);
 }
 
 void
 kv_mixed_e(struct kv_run *run)
 {
-    run_mix(run, &(struct mix){"ycsb-e", 95, true}, run->entries / 30);
+    run_mix(run, &(struct mix){95, true}, run->entries / 30);
 }

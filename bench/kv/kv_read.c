@@ -36,9 +36,9 @@ kv_read_get(struct kv_run *run)
         then = now;
     }
     struct kv_span spent = kv_span_since(begun);
-    kv_print("get", &spent, (double)count / spent.wall);
-    kv_print("get_p50_us", NULL, kv_histogram_at(histogram, 0.5) * 1e-3);
-    kv_print("get_p999_us", NULL, kv_histogram_at(histogram, 0.999) * 1e-3);
+    kv_print(run->row, "", &spent, (double)count / spent.wall);
+    kv_print(run->row, "_p50_us", NULL, kv_histogram_at(histogram, 0.5) * 1e-3);
+    kv_print(run->row, "_p999_us", NULL, kv_histogram_at(histogram, 0.999) * 1e-3);
     free(histogram);
 }
 
@@ -58,7 +58,7 @@ kv_read_missing(struct kv_run *run)
         }
     }
     struct kv_span spent = kv_span_since(begun);
-    kv_print("missing", &spent, (double)count / spent.wall);
+    kv_print(run->row, "", &spent, (double)count / spent.wall);
 }
 
 /* To an entry that is there, and the ten behind it, or as many as there are. */
@@ -95,7 +95,7 @@ kv_read_seek(struct kv_run *run)
         seek_and_next(run, kv_random_below(&random, run->entries));
     }
     struct kv_span spent = kv_span_since(begun);
-    kv_print("seek", &spent, (double)count / spent.wall);
+    kv_print(run->row, "", &spent, (double)count / spent.wall);
 }
 
 void
@@ -117,7 +117,7 @@ kv_read_scan(struct kv_run *run)
     if (found != run->entries) {
         kv_die("the scan gave %llu entries", (unsigned long long)found);
     }
-    kv_print("scan", &spent, (double)found / spent.wall);
+    kv_print(run->row, "", &spent, (double)found / spent.wall);
 }
 
 void
@@ -143,5 +143,5 @@ kv_read_large(struct kv_run *run)
         }
     }
     struct kv_span spent = kv_span_since(begun);
-    kv_print("large-get", &spent, (double)entries / spent.wall);
+    kv_print(run->row, "", &spent, (double)entries / spent.wall);
 }

@@ -10,6 +10,7 @@
 #include "kv_measure.h"
 
 struct kv_run {
+    const char *row; /* the workload's name, which its lines of results begin with */
     struct kv_setup setup;
     uint64_t entries;
     uint64_t seed;  /* of the orders; also the version that overwriting writes, from 1 */

@@ -7,28 +7,15 @@
  * one clock reading a call: each holds the making of key and value (kv_life_control measures how
  * much that is), and a stop cannot hide between two readings.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "kv_run.h"
 
 enum { BATCH = 100, ENTRY_SIZE = KV_KEY_SIZE + KV_VALUE_SIZE };
 
-static void
-print_latencies(const char *row, const struct kv_histogram *histogram)
-{
-    char name[64];
-    (void)snprintf(name, sizeof(name), "%s_p999_us", row);
-    kv_print(name, NULL, kv_histogram_at(histogram, 0.999) * 1e-3);
-    (void)snprintf(name, sizeof(name), "%s_p9999_us", row);
-    kv_print(name, NULL, kv_histogram_at(histogram, 0.9999) * 1e-3);
-    (void)snprintf(name, sizeof(name), "%s_longest_ms", row);
-    kv_print(name, NULL, (double)histogram->longest_ns * 1e-6);
-}
-
 /* Every entry once, in random order. */
 static void
-write_all(struct kv_run *run, const char *row, uint64_t version)
+write_all(struct kv_run *run, uint64_t version)
 {
     struct kv_histogram *histogram = calloc(1, sizeof(*histogram));
     struct kv_order order = kv_order_make(run->entries, run->seed * 2 + (version != 0));
@@ -50,11 +37,9 @@ write_all(struct kv_run *run, const char *row, uint64_t version)
     spent.wall = calls.wall;
     written = kv_written_bytes() - written;
 
-    char name[64];
-    kv_print(row, &spent, (double)run->entries / calls.wall);
-    print_latencies(row, histogram);
-    (void)snprintf(name, sizeof(name), "%s_written", row);
-    kv_print(name, NULL, (double)written / (double)(run->entries * ENTRY_SIZE));
+    kv_print(run->row, "", &spent, (double)run->entries / calls.wall);
+    kv_print_latencies(run->row, histogram);
+    kv_print(run->row, "_written", NULL, (double)written / (double)(run->entries * ENTRY_SIZE));
     free(histogram);
 }
 
@@ -76,14 +61,14 @@ check_some(struct kv_run *run, uint64_t version)
 void
 kv_write_random(struct kv_run *run)
 {
-    write_all(run, "put", 0);
+    write_all(run, 0);
     check_some(run, 0);
 }
 
 void
 kv_write_again(struct kv_run *run)
 {
-    write_all(run, "overwrite", run->seed);
+    write_all(run, run->seed);
     check_some(run, run->seed);
 }
 
@@ -98,7 +83,7 @@ kv_write_sequential(struct kv_run *run)
     kv_run_settle(run);
     struct kv_span spent = kv_span_since(begun);
     spent.wall = calls.wall;
-    kv_print("sequential", &spent, (double)run->entries / calls.wall);
+    kv_print(run->row, "", &spent, (double)run->entries / calls.wall);
     check_some(run, 0);
 }
 
@@ -122,7 +107,7 @@ write_batch(struct kv_run *run, const struct kv_order *order, uint64_t first)
 }
 
 static void
-write_batches(struct kv_run *run, const char *row, const struct kv_order *order)
+write_batches(struct kv_run *run, const struct kv_order *order)
 {
     struct kv_span begun = kv_span_begin();
     for (uint64_t first = 0; first < run->entries; first += BATCH) {
@@ -132,21 +117,21 @@ write_batches(struct kv_run *run, const char *row, const struct kv_order *order)
     kv_run_settle(run);
     struct kv_span spent = kv_span_since(begun);
     spent.wall = calls.wall;
-    kv_print(row, &spent, (double)run->entries / calls.wall);
+    kv_print(run->row, "", &spent, (double)run->entries / calls.wall);
     check_some(run, 0);
 }
 
 void
 kv_write_batches(struct kv_run *run)
 {
-    write_batches(run, "batch", NULL);
+    write_batches(run, NULL);
 }
 
 void
 kv_write_batches_random(struct kv_run *run)
 {
     struct kv_order order = kv_order_make(run->entries, run->seed * 2);
-    write_batches(run, "batch-random", &order);
+    write_batches(run, &order);
 }
 
 void
@@ -168,5 +153,5 @@ kv_write_large(struct kv_run *run)
     kv_run_settle(run);
     struct kv_span spent = kv_span_since(begun);
     spent.wall = calls.wall;
-    kv_print("large-put", &spent, (double)entries / calls.wall);
+    kv_print(run->row, "", &spent, (double)entries / calls.wall);
 }
