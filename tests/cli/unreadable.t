@@ -1,8 +1,9 @@
 What cannot be read is named; everything else is saved.
 
-As root nothing is unreadable: then the commands run as somebody else.
+As root nothing is unreadable: then the commands run as somebody else, for whom the program may lie out of reach.
 
   $ if [ $(id -u) -eq 0 ]; then
+  >     cp "$(command -v firn)" $T/ && PATH=$T:$PATH
   >     chmod 755 $T && mkdir other && chown -R 65534:65534 . $HOME $XDG_DATA_HOME
   >     as() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
   > else
