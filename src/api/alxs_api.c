@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/alxs_api.c: firn/alxs.h. Checks arguments, takes the path apart, completes the options; the
+ * work is compat's.
+ *
+ * A pointer that must not be NULL and is yields FIRN_INVALID, like a slice without bytes that
+ * claims a size. Outputs are set to nothing first, so that they are defined whatever happens.
+ */
+#include "api/api_check.h"
+#include "api/api_options.h"
+#include "base/error.h"
+#include "compat/alxsv1.h"
+#include "firn/alxs.h"
+#include "os/os.h"
+
+static bool
+is_slice(firn_slice slice)
+{
+    return slice.data != NULL || slice.size == 0;
+}
+
+static int
+complete_options(const firn_alxs_options *given, firn_alxs_options *out, firn_error *err)
+{
+    firn_alxs_options defaults = FIRN_ALXS_OPTIONS_INIT;
+    *out = defaults;
+    return api_options_read(out, sizeof *out, given, err);
+}
+
+/* ---- writing ---- */
+
+int
+firn_alxs_writer_create(const char *path, const firn_alxs_writer_options *options,
+                        firn_alxs_writer **out, firn_error *err)
+{
+    API_REQUIRE(out != NULL, err, "there is no place for the table writer");
+    *out = NULL;
+    API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
+    int rc = FIRN_OK;
+    struct firn_alxsv1_path place = {0};
+    firn_alxs_writer_options complete = FIRN_ALXS_WRITER_OPTIONS_INIT;
+    FIRN_TRY(api_options_read(&complete, sizeof complete, options, err));
+    FIRN_TRY(firn_alxsv1_path_init(&place, firn_os_default(), path, err));
+    FIRN_TRY(firn_alxsv1_writer_create(place.dir, place.name, &complete, out, err));
+out:
+    firn_alxsv1_path_deinit(&place);
+    return rc;
+}
+
+int
+firn_alxs_writer_append(firn_alxs_writer *writer, firn_slice key, firn_slice value, firn_error *err)
+{
+    API_REQUIRE(writer != NULL && is_slice(key) && is_slice(value), err,
+                "adding to a table takes a writer, a key and a value");
+    return firn_alxsv1_writer_append(writer, key, value, err);
+}
+
+uint64_t
+firn_alxs_writer_count(const firn_alxs_writer *writer)
+{
+    return writer == NULL ? 0 : firn_alxsv1_writer_count(writer);
+}
+
+int
+firn_alxs_writer_finish(firn_alxs_writer *writer, uint32_t *out_checksum, firn_error *err)
+{
+    if (out_checksum != NULL) {
+        *out_checksum = 0;
+    }
+    API_REQUIRE(writer != NULL, err, "there is no table to finish");
+    return firn_alxsv1_writer_finish(writer, out_checksum, err);
+}
+
+void
+firn_alxs_writer_destroy(firn_alxs_writer *writer)
+{
+    firn_alxsv1_writer_destroy(writer);
+}
+
+/* ---- reading ---- */
+
+int
+firn_alxs_open(const char *path, const firn_alxs_options *options, firn_alxs **out, firn_error *err)
+{
+    API_REQUIRE(out != NULL, err, "there is no place for the table");
+    *out = NULL;
+    API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
+    int rc = FIRN_OK;
+    struct firn_alxsv1_path place = {0};
+    firn_alxs_options complete;
+    FIRN_TRY(complete_options(options, &complete, err));
+    FIRN_TRY(firn_alxsv1_path_init_followed(&place, firn_os_default(), path, err));
+    FIRN_TRY(firn_alxsv1_open(place.dir, place.name, &complete, out, err));
+out:
+    firn_alxsv1_path_deinit(&place);
+    return rc;
+}
+
+void
+firn_alxs_close(firn_alxs *table)
+{
+    firn_alxsv1_close(table);
+}
+
+static bool
+is_info(const firn_alxs_info *info)
+{
+    return info != NULL && api_options_is_size(info->size);
+}
+
+int
+firn_alxs_describe(const firn_alxs *table, firn_alxs_info *info, firn_error *err)
+{
+    API_REQUIRE(table != NULL && is_info(info), err,
+                "describing a table takes the table and an info whose size is set");
+    api_options_write(info, &table->info, sizeof table->info);
+    return FIRN_OK;
+}
+
+uint64_t
+firn_alxs_count(const firn_alxs *table)
+{
+    return table == NULL ? 0 : table->info.count;
+}
+
+uint32_t
+firn_alxs_checksum(const firn_alxs *table)
+{
+    return table == NULL ? 0 : table->info.checksum;
+}
+
+int
+firn_alxs_get(firn_alxs *table, firn_slice key, uint8_t **out, size_t *out_size, firn_error *err)
+{
+    if (out != NULL) {
+        *out = NULL;
+    }
+    if (out_size != NULL) {
+        *out_size = 0;
+    }
+    API_REQUIRE(table != NULL && is_slice(key) && out != NULL && out_size != NULL, err,
+                "reading a value takes a table, a key and places for the value");
+    return firn_alxsv1_get(table, key, out, out_size, err);
+}
+
+int
+firn_alxs_verify(const char *path, const firn_alxs_options *options,
+                 void (*on_damage)(void *ctx, const char *text), void *ctx, firn_alxs_info *info,
+                 firn_error *err)
+{
+    API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
+    API_REQUIRE(info == NULL || is_info(info), err, "the size of the info is not set");
+    int rc = FIRN_OK;
+    struct firn_alxsv1_path place = {0};
+    firn_alxs_options complete;
+    firn_alxs_info found = {.size = sizeof found};
+    FIRN_TRY(complete_options(options, &complete, err));
+    FIRN_TRY(firn_alxsv1_path_init_followed(&place, firn_os_default(), path, err));
+    FIRN_TRY(firn_alxsv1_verify(place.dir, place.name, &complete, on_damage, ctx, &found, err));
+out:
+    if (info != NULL) {
+        api_options_write(info, &found, sizeof found);
+    }
+    firn_alxsv1_path_deinit(&place);
+    return rc;
+}
+
+/* ---- cursors ---- */
+
+static const char no_cursor[] = "there is no cursor";
+
+int
+firn_alxs_cursor_open(firn_alxs *table, firn_alxs_cursor **out, firn_error *err)
+{
+    API_REQUIRE(out != NULL, err, "there is no place for the cursor");
+    *out = NULL;
+    API_REQUIRE(table != NULL, err, "there is no table for the cursor");
+    return firn_alxsv1_cursor_open(table, out, err);
+}
+
+void
+firn_alxs_cursor_close(firn_alxs_cursor *cursor)
+{
+    firn_alxsv1_cursor_close(cursor);
+}
+
+int
+firn_alxs_cursor_first(firn_alxs_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, no_cursor);
+    return firn_alxsv1_cursor_first(cursor, err);
+}
+
+int
+firn_alxs_cursor_last(firn_alxs_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, no_cursor);
+    return firn_alxsv1_cursor_last(cursor, err);
+}
+
+int
+firn_alxs_cursor_seek(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL && is_slice(key), err, "seeking takes a cursor and a key");
+    return firn_alxsv1_cursor_seek(cursor, key, err);
+}
+
+int
+firn_alxs_cursor_seek_before(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL && is_slice(key), err, "seeking takes a cursor and a key");
+    return firn_alxsv1_cursor_seek_before(cursor, key, err);
+}
+
+int
+firn_alxs_cursor_next(firn_alxs_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, no_cursor);
+    return firn_alxsv1_cursor_next(cursor, err);
+}
+
+int
+firn_alxs_cursor_prev(firn_alxs_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, no_cursor);
+    return firn_alxsv1_cursor_prev(cursor, err);
+}
+
+bool
+firn_alxs_cursor_valid(const firn_alxs_cursor *cursor)
+{
+    return cursor != NULL && firn_alxsv1_cursor_valid(cursor);
+}
+
+firn_slice
+firn_alxs_cursor_key(const firn_alxs_cursor *cursor)
+{
+    return cursor == NULL ? firn_bytes(NULL, 0) : firn_alxsv1_cursor_key(cursor);
+}
+
+firn_slice
+firn_alxs_cursor_value(const firn_alxs_cursor *cursor)
+{
+    return cursor == NULL ? firn_bytes(NULL, 0) : firn_alxsv1_cursor_value(cursor);
+}

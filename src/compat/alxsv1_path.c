@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compat/alxsv1_path.c: "some/where/x.alxs" is the name x.alxs in the directory some/where;
+ * "x.alxs" is in "."; "/x" is in "/".
+ *
+ * Operations on a name follow no link (os.h); on a directory's path they do. People link data files
+ * too, so a reader follows the last component here: its target takes its place, and a relative one
+ * begins where the link lies. A writer does not: it makes a new file, and a link is a name that is
+ * taken.
+ */
+#include "compat/alxsv1.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+/* As many as the system follows in a path. */
+enum { LINKS_MAX = 40 };
+
+void
+firn_alxsv1_path_deinit(struct firn_alxsv1_path *path)
+{
+    firn_os_dir_close(path->dir);
+    firn_free(path->text);
+    *path = (struct firn_alxsv1_path){0};
+}
+
+int
+firn_alxsv1_path_init(struct firn_alxsv1_path *path, struct firn_os *os, const char *text,
+                      firn_error *err)
+{
+    int rc = FIRN_OK;
+    const char *parent = ".";
+    *path = (struct firn_alxsv1_path){.text = firn_strdup(text)};
+    if (path->text == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "a path"));
+    }
+    char *slash = strrchr(path->text, '/');
+    path->name = slash == NULL ? path->text : slash + 1;
+    if (slash == path->text) {
+        parent = "/";
+    } else if (slash != NULL) {
+        *slash = '\0';
+        parent = path->text;
+    }
+    FIRN_TRY(firn_os_dir_open_path(os, parent, &path->dir, err));
+out:
+    if (rc != FIRN_OK) {
+        firn_alxsv1_path_deinit(path);
+    }
+    return rc;
+}
+
+/* Appends where the link leads to `out`, as a path of the user's. */
+static int
+read_link(const struct firn_alxsv1_path *path, struct firn_buf *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_buf target = {0};
+    FIRN_TRY(firn_os_read_symlink(path->dir, path->name, &target, err));
+    bool is_relative = target.size == 0 || target.data[0] != '/';
+    if ((is_relative && (firn_buf_append_str(out, firn_os_dir_path(path->dir)) != FIRN_OK ||
+                         firn_buf_append_u8(out, '/') != FIRN_OK)) ||
+        firn_buf_append_slice(out, firn_buf_slice(&target)) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a path"));
+    }
+out:
+    firn_buf_deinit(&target);
+    return rc;
+}
+
+/* Puts where the link leads in place of the path. */
+static int
+follow(struct firn_alxsv1_path *path, struct firn_os *os, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_buf buffer = {0};
+    FIRN_TRY(read_link(path, &buffer, err));
+    const char *text = firn_buf_text(&buffer);
+    if (text == NULL) {
+        FIRN_TRY(firn_error_no_memory(err, "a path"));
+    }
+    firn_alxsv1_path_deinit(path);
+    FIRN_TRY(firn_alxsv1_path_init(path, os, text, err));
+out:
+    firn_buf_deinit(&buffer);
+    return rc;
+}
+
+int
+firn_alxsv1_path_init_followed(struct firn_alxsv1_path *path, struct firn_os *os, const char *text,
+                               firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_os_stat stat;
+    FIRN_TRY(firn_alxsv1_path_init(path, os, text, err));
+    for (int links = 0;; links++) {
+        FIRN_TRY(firn_os_stat(path->dir, path->name, &stat, err));
+        if (stat.kind != FIRN_OS_SYMLINK) {
+            break;
+        }
+        if (links == LINKS_MAX) {
+            FIRN_TRY(firn_error_set(err, FIRN_INVALID, "'%s' leads from link to link", text));
+        }
+        FIRN_TRY(follow(path, os, err));
+    }
+out:
+    if (rc != FIRN_OK) {
+        firn_alxsv1_path_deinit(path);
+    }
+    return rc;
+}
