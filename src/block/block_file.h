@@ -116,10 +116,10 @@ FIRN_MUST_CHECK int firn_block_reader_read(struct firn_block_reader *reader,
                                            const struct firn_block_ref *ref,
                                            struct firn_compress *context, struct firn_buf *out,
                                            firn_error *err);
-/* The same in two steps, for who reads blocks that lie side by side at once. First bytes of the body
- * as they are, believing nothing of them; then one block out of them: bytes are all the span of ref.
- * *out is borrowed from bytes where the block is not compressed, from buffer (whose contents are
- * replaced) where it is. */
+/* The same in two steps, for who reads blocks that lie side by side at once. First bytes of the
+ * body as they are, believing nothing of them; then one block out of them: bytes are all the
+ * span of ref. *out is borrowed from bytes where the block is not compressed, from buffer (whose
+ * contents are replaced) where it is. */
 FIRN_MUST_CHECK int firn_block_reader_read_span(struct firn_block_reader *reader, uint64_t offset,
                                                 size_t size, uint8_t *out, firn_error *err);
 FIRN_MUST_CHECK int firn_block_reader_decode(struct firn_block_reader *reader,

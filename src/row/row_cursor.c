@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * row/row_cursor.c: a place among the entries of a run, and moving it.
+ *
+ * A place is a data block and a slot in it. A seek asks the index for the block and halves in it;
+ * where the block has nothing at or behind the wanted place, the first entry of the next block is.
+ * Steps stay in the block until it ends. The block is held meanwhile: pinned in the cache, or, for
+ * a sequential cursor that did not find it there, in its own window (row_window.c).
+ *
+ * An entry's key is put together in a buffer: the block's prefix lies there as long as the block is
+ * held, and each step copies only the rest. Values are borrowed from the block; a large one is read
+ * into a second buffer, when the cursor comes to it.
+ *
+ * (I1) While the cursor is valid, block_at and slot name the entry that base.entry shows, and the
+ *      block is held.
+ * (I2) After a failure the cursor is not valid and holds no block: the next seek begins anew.
+ *
+ * Between operations the index is not held, unless the run keeps it: a move to another block asks
+ * for it again.
+ *
+ * Threads: one.
+ */
+#include "row/row_cursor.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "row/row_value.h"
+#include "row/row_window.h"
+
+struct cursor {
+    struct firn_run_cursor base; /* first */
+    struct firn_row *run;
+    bool is_sequential;
+    bool has_block;
+    bool has_prefix; /* key begins with the prefix of the block */
+    size_t block_at; /* in the index */
+    size_t slot;
+    struct firn_row_block block;
+    struct firn_block_pin pin; /* empty where the window holds the block */
+    struct firn_row_window window;
+    struct firn_buf key;
+    struct firn_buf value;
+};
+
+static struct cursor *
+cursor_of(struct firn_run_cursor *base)
+{
+    return (struct cursor *)base;
+}
+
+int
+firn_row_cursor_create(struct firn_run *run, const struct firn_run_cursor_options *options,
+                       struct firn_run_cursor **out, firn_error *err)
+{
+    *out = NULL;
+    struct cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    if (cursor == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    cursor->base.kind = &firn_row_kind;
+    cursor->run = firn_row_read_run(run);
+    cursor->is_sequential = options != NULL && options->is_sequential;
+    *out = &cursor->base;
+    return FIRN_OK;
+}
+
+static void
+drop_block(struct cursor *cursor)
+{
+    cursor->base.is_valid = false;
+    cursor->has_block = false;
+    firn_block_cache_unpin(cursor->run->cache, &cursor->pin);
+}
+
+void
+firn_row_cursor_destroy(struct firn_run_cursor *base)
+{
+    if (base == NULL) {
+        return;
+    }
+    struct cursor *cursor = cursor_of(base);
+    drop_block(cursor);
+    firn_row_window_deinit(&cursor->window);
+    firn_buf_deinit(&cursor->key);
+    firn_buf_deinit(&cursor->value);
+    firn_free(cursor);
+}
+
+/* ---- blocks ---- */
+
+/* The bytes of the i-th block, held in one of the two ways. */
+static int
+fetch(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool is_backward,
+      firn_slice *out, firn_error *err)
+{
+    struct firn_row *run = cursor->run;
+    struct firn_row_index_block block;
+    firn_row_index_block(index, i, &block);
+    int rc = FIRN_OK;
+    if (!cursor->is_sequential) {
+        rc = firn_row_read_block(run, index, i, &cursor->pin, err);
+    } else if (!firn_block_cache_find(run->cache, run->file, block.ref.offset, &cursor->pin)) {
+        return firn_row_window_read(&cursor->window, run, index, i, is_backward, out, err);
+    }
+    *out = firn_bytes(cursor->pin.data, cursor->pin.size);
+    return rc;
+}
+
+/* Holds the i-th block. */
+static int
+load(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool is_backward,
+     firn_error *err)
+{
+    if (cursor->has_block && cursor->block_at == i) {
+        return FIRN_OK;
+    }
+    drop_block(cursor);
+    firn_slice raw;
+    int rc = fetch(cursor, index, i, is_backward, &raw, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_row_block_init(&cursor->block, raw);
+    cursor->has_block = true;
+    cursor->has_prefix = false;
+    cursor->block_at = i;
+    return FIRN_OK;
+}
+
+/* ---- entries ---- */
+
+static int
+show_large(struct cursor *cursor, const struct firn_row_slot *slot, firn_error *err)
+{
+    int rc = firn_row_value_read(cursor->run->reader, slot->value, &cursor->value, err);
+    if (rc != FIRN_OK) {
+        char text[FIRN_ROW_READ_TEXT_SIZE];
+        if (rc != FIRN_NO_MEMORY) {
+            (void)firn_error_prefix(err, "the value of '%s' cannot be read",
+                                    firn_row_read_key_text(firn_buf_slice(&cursor->key), text));
+        }
+        drop_block(cursor);
+        return rc;
+    }
+    cursor->base.entry.value = firn_buf_slice(&cursor->value);
+    return FIRN_OK;
+}
+
+/* Puts the key of an entry behind the prefix. Not before a seek's place was found: its key may be
+ * the one that the cursor shows. */
+static int
+set_key(struct cursor *cursor, firn_slice rest, firn_error *err)
+{
+    struct firn_buf *key = &cursor->key;
+    firn_slice prefix = cursor->block.prefix;
+    size_t size = prefix.size + rest.size;
+    if (key->capacity <= size) {
+        firn_buf_clear(key);
+        cursor->has_prefix = false;
+        if (firn_buf_reserve(key, size + 1) != FIRN_OK) {
+            drop_block(cursor);
+            return firn_error_no_memory(err, "a key");
+        }
+    }
+    if (!cursor->has_prefix) {
+        memcpy(key->data, prefix.data, prefix.size);
+        cursor->has_prefix = true;
+    }
+    memcpy(key->data + prefix.size, rest.data, rest.size);
+    key->size = size;
+    return FIRN_OK;
+}
+
+/* Shows an entry of the block that is held. */
+static int
+show(struct cursor *cursor, size_t slot_at, firn_error *err)
+{
+    struct firn_row_slot slot;
+    DCHECK(cursor->has_block && slot_at < cursor->block.count);
+    firn_row_block_slot(&cursor->block, slot_at, &slot);
+    int rc = set_key(cursor, slot.rest, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    cursor->slot = slot_at;
+    cursor->base.entry = (struct firn_entry){.key = firn_buf_slice(&cursor->key),
+                                             .value = slot.value,
+                                             .sequence = slot.sequence,
+                                             .kind = slot.kind};
+    if (slot.is_elsewhere) {
+        rc = show_large(cursor, &slot, err);
+    }
+    cursor->base.is_valid = rc == FIRN_OK;
+    return rc;
+}
+
+/* Shows the first entry of the i-th block; nothing behind the last. */
+static int
+show_first_of(struct cursor *cursor, const struct firn_row_index *index, size_t i, firn_error *err)
+{
+    if (i >= index->block_count) {
+        drop_block(cursor);
+        return FIRN_OK;
+    }
+    int rc = load(cursor, index, i, false, err);
+    return rc != FIRN_OK ? rc : show(cursor, 0, err);
+}
+
+/* Shows the last entry of the block before the i-th; nothing before the first. */
+static int
+show_last_before(struct cursor *cursor, const struct firn_row_index *index, size_t i,
+                 firn_error *err)
+{
+    if (i == 0) {
+        drop_block(cursor);
+        return FIRN_OK;
+    }
+    int rc = load(cursor, index, i - 1, true, err);
+    return rc != FIRN_OK ? rc : show(cursor, cursor->block.count - 1, err);
+}
+
+/* ---- seeking ---- */
+
+/* A place to go to; which of its neighbours is wanted. */
+struct place {
+    firn_slice key;
+    uint64_t sequence;
+    bool is_before;
+};
+
+static int
+seek_with_index(struct cursor *cursor, const struct firn_row_index *index,
+                const struct place *place, firn_error *err)
+{
+    size_t count = firn_row_index_find(index, place->key, place->sequence);
+    if (count == 0) {
+        return place->is_before ? show_last_before(cursor, index, 0, err)
+                                : show_first_of(cursor, index, 0, err);
+    }
+    int rc = load(cursor, index, count - 1, place->is_before, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    size_t slot = firn_row_block_lower_bound(&cursor->block, place->key, place->sequence);
+    if (place->is_before) {
+        return slot == 0 ? show_last_before(cursor, index, count - 1, err)
+                         : show(cursor, slot - 1, err);
+    }
+    return slot == cursor->block.count ? show_first_of(cursor, index, count, err)
+                                       : show(cursor, slot, err);
+}
+
+static int
+seek(struct cursor *cursor, const struct place *place, firn_error *err)
+{
+    struct firn_row_read_index index;
+    cursor->base.is_valid = false;
+    int rc = firn_row_read_index(cursor->run, &index, err);
+    if (rc == FIRN_OK) {
+        rc = seek_with_index(cursor, &index.index, place, err);
+        firn_row_read_index_release(cursor->run, &index);
+    }
+    if (rc != FIRN_OK) {
+        drop_block(cursor); /* (I2) */
+    }
+    return rc;
+}
+
+int
+firn_row_cursor_seek(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
+                     firn_error *err)
+{
+    struct place place = {firn_row_read_key(key), sequence, false};
+    return seek(cursor_of(base), &place, err);
+}
+
+int
+firn_row_cursor_seek_before(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
+                            firn_error *err)
+{
+    struct place place = {firn_row_read_key(key), sequence, true};
+    return seek(cursor_of(base), &place, err);
+}
+
+/* ---- moving between blocks ---- */
+
+typedef int (*show_at)(struct cursor *cursor, const struct firn_row_index *index, size_t i,
+                       firn_error *err);
+
+/* Calls show with the index, for the i-th block; SIZE_MAX stands for behind the last. */
+static int
+go_to_block(struct cursor *cursor, show_at show_there, size_t i, firn_error *err)
+{
+    struct firn_row_read_index index;
+    cursor->base.is_valid = false;
+    int rc = firn_row_read_index(cursor->run, &index, err);
+    if (rc == FIRN_OK) {
+        rc = show_there(cursor, &index.index, i == SIZE_MAX ? index.index.block_count : i, err);
+        firn_row_read_index_release(cursor->run, &index);
+    }
+    if (rc != FIRN_OK) {
+        drop_block(cursor); /* (I2) */
+    }
+    return rc;
+}
+
+int
+firn_row_cursor_first(struct firn_run_cursor *base, firn_error *err)
+{
+    return go_to_block(cursor_of(base), show_first_of, 0, err);
+}
+
+int
+firn_row_cursor_last(struct firn_run_cursor *base, firn_error *err)
+{
+    return go_to_block(cursor_of(base), show_last_before, SIZE_MAX, err);
+}
+
+int
+firn_row_cursor_next(struct firn_run_cursor *base, firn_error *err)
+{
+    struct cursor *cursor = cursor_of(base);
+    CHECK(base->is_valid);
+    if (cursor->slot + 1 < cursor->block.count) {
+        return show(cursor, cursor->slot + 1, err);
+    }
+    return go_to_block(cursor, show_first_of, cursor->block_at + 1, err);
+}
+
+int
+firn_row_cursor_prev(struct firn_run_cursor *base, firn_error *err)
+{
+    struct cursor *cursor = cursor_of(base);
+    CHECK(base->is_valid);
+    if (cursor->slot > 0) {
+        return show(cursor, cursor->slot - 1, err);
+    }
+    return go_to_block(cursor, show_last_before, cursor->block_at, err);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * row/row_format.h: the bytes of a row run, drawn once. The prose twin is docs/formats/row.md. The
+ * file around them is a sealed block file (block/block_file.h).
+ *
+ * A data block, n entries:
+ *
+ *   0     2      4      5     6    8         16        16+T       16+T+O
+ *   +-----+------+------+-----+----+---------+---------+----------+--------+-------+-- … --+
+ *   | n   | size | size | fl- | 0  | first   | tags:   | offsets: | prefix | entry | entry |
+ *   |     | of   | of a | ags |    | sequence| 1 each, | 2 or 4   | of all |       |       |
+ *   |     |prefix| seq. |     |    |         | to 16·x | each     | keys   |       |       |
+ *   +-----+------+------+-----+----+---------+---------+----------+--------+-------+-- … --+
+ *
+ *   entry: sequence - first sequence (0 to 8 bytes) | varint: size of the rest of the key × 8 +
+ *   kind | rest of the key | value, to where the next entry begins
+ *
+ * The index, n blocks:
+ *
+ *   0       4    8         16       20      24     64          64+8n        64+56n
+ *   +-------+----+---------+--------+-------+------+-----------+------------+--------+-------+
+ *   | flags | n  | entries | size   | size  | 0    | heads: 8  | records:   | prefix | rests |
+ *   | 0     |    | in all  | prefix | rests |      | each      | 48 each    |        |       |
+ *   +-------+----+---------+--------+-------+------+-----------+------------+--------+-------+
+ *
+ *   record: block's offset 8 | smallest sequence 8 | largest 8 | separator's sequence 8 |
+ *           stored size 4 | raw size 4 | place of the rest of the separator 4 | its size 4
+ *
+ * The filter: lines of 64 bytes. A range: varint size, lower, varint size, upper, varint sequence.
+ *
+ * The summary:
+ *
+ *   0         4       8         16           24       32        40         48        56     60
+ *   +---------+-------+---------+------------+--------+---------+----------+---------+------+------
+ *   | version | flags | entries | tombstones | ranges | content | smallest | largest | size | size
+ *   | 1       | 0     |         |            |        | bytes   | sequence | sequ.   | lower| upper
+ *   +---------+-------+---------+------------+--------+---------+----------+---------+------+------
+ *                                                            behind them, from 64: lower | upper
+ */
+#ifndef FIRN_ROW_ROW_FORMAT_H
+#define FIRN_ROW_ROW_FORMAT_H
+
+#include "block/block_cache.h"
+#include "row/row.h"
+
+enum { FIRN_ROW_FORMAT_VERSION = 1 };
+
+/* Sections of the file. */
+enum firn_row_format_section {
+    FIRN_ROW_FORMAT_SUMMARY = 1, /* one */
+    FIRN_ROW_FORMAT_INDEX = 2,   /* one */
+    FIRN_ROW_FORMAT_FILTER = 3,  /* at most one */
+    FIRN_ROW_FORMAT_RANGES = 4   /* any number */
+};
+
+enum {
+    /* Data blocks. */
+    FIRN_ROW_FORMAT_BLOCK_SIZE = FIRN_BLOCK_CACHE_FRAME_SIZE, /* aimed at */
+    FIRN_ROW_FORMAT_BLOCK_SIZE_MAX = 1 << 20,
+    FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE = 16,
+    FIRN_ROW_FORMAT_BLOCK_COUNT_MAX = 65535,
+    FIRN_ROW_FORMAT_BLOCK_WIDE = 1, /* flag: offsets of 4 bytes */
+    FIRN_ROW_FORMAT_TAGS = 16,      /* the tags' place is a multiple of it */
+
+    /* Entries. */
+    FIRN_ROW_FORMAT_KIND_BITS = 3,
+    FIRN_ROW_FORMAT_KIND_MASK = 7,
+    FIRN_ROW_FORMAT_KIND_ELSEWHERE = 4, /* flag: the value is a locator of pieces */
+
+    /* Values that lie in pieces, each a block of the file: size 8, offset of the first 8, then the
+     * stored size of each, 4. All pieces but the last have PIECE_SIZE bytes. */
+    FIRN_ROW_FORMAT_INLINE_MAX = 64 << 10, /* larger values lie in pieces */
+    FIRN_ROW_FORMAT_PIECE_SIZE = 1 << 20,
+    FIRN_ROW_FORMAT_LOCATOR_SIZE = 16,
+
+    /* Index. */
+    FIRN_ROW_FORMAT_INDEX_HEADER_SIZE = 64,
+    FIRN_ROW_FORMAT_HEAD_SIZE = 8,
+    FIRN_ROW_FORMAT_RECORD_SIZE = 48,
+    FIRN_ROW_FORMAT_INDEX_SHARE = 8, /* a separator is at most this part of the block before it */
+
+    /* Filter. */
+    FIRN_ROW_FORMAT_LINE_SIZE = 64,
+
+    FIRN_ROW_FORMAT_SUMMARY_SIZE = 64,    /* without the keys */
+    FIRN_ROW_FORMAT_RANGES_SIZE = 1 << 20 /* a block of ranges ends beyond it */
+};
+
+/* The largest number of pieces of one value. */
+enum { FIRN_ROW_FORMAT_PIECES_MAX = FIRN_ROW_VALUE_SIZE_MAX / FIRN_ROW_FORMAT_PIECE_SIZE };
+
+/* Bytes of the tags of n entries. */
+static inline size_t
+firn_row_format_tags_size(size_t n)
+{
+    return (n + FIRN_ROW_FORMAT_TAGS - 1) & ~(size_t)(FIRN_ROW_FORMAT_TAGS - 1);
+}
+
+/* Pieces of a value. */
+static inline uint64_t
+firn_row_format_piece_count(uint64_t value_size)
+{
+    return value_size / FIRN_ROW_FORMAT_PIECE_SIZE + (value_size % FIRN_ROW_FORMAT_PIECE_SIZE != 0);
+}
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * row/row_index.c: the index of a run: flat, searched where it lies in the cache.
+ *
+ * For each data block there is a separator, a place in the order of entries: (I1) the entries of
+ * the block lie at or behind it, those of the block before lie before it. Where the block begins
+ * with another key than the one before it ends with, the shortest key that separates them does,
+ * with the sequence that is before all versions; else (versions of one key go on in the next block)
+ * the first entry itself. So a search for (key, sequence) ends at one block, however many versions
+ * there are.
+ *
+ * What all separators begin with is stored once. Of the rest the first 8 bytes are its head, a
+ * number of the same order; the heads lie in an array of their own, 8 to a cache line, and nearly
+ * always decide alone. Where some are equal to the one that is looked for, the separators
+ * themselves are compared, by halving. Fixed fields of the blocks lie in a second array, the rests
+ * behind it.
+ *
+ * The first separator is the first key, whole, so that keys before it need no block.
+ *
+ * Size: 56 bytes a block and the rest of its separator, of which the builder of the run takes care
+ * that it is at most an eighth of the block before (row_builder.c). One block of the file holds the
+ * index, so it has at most FIRN_BLOCK_SIZE_MAX bytes: FIRN_LIMIT beyond, which a run of some GiB
+ * would meet first.
+ *
+ * The check: (I2) the parts fill the block exactly; every rest lies inside; separators ascend
+ * strictly; heads are those of their separators; blocks ascend in the file and have sizes within
+ * the limits; what is unused is zero. Whether a ref names a block of the file is judged as it is
+ * read.
+ */
+#include "row/row_index.h"
+
+#include "base/check.h"
+#include "base/checked.h"
+#include "base/slice.h"
+#include "row/row_heads.h"
+
+enum {
+    HEADER_SIZE = FIRN_ROW_FORMAT_INDEX_HEADER_SIZE,
+    HEAD_SIZE = FIRN_ROW_FORMAT_HEAD_SIZE,
+    RECORD_SIZE = FIRN_ROW_FORMAT_RECORD_SIZE
+};
+
+/* ---- the check ---- */
+
+static int
+refuse(const char *what, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "an index of rows is malformed: %s", what);
+}
+
+static bool
+is_zero(const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A record in itself. rest_at is where its separator has to be. */
+static int
+check_record(const struct firn_row_index *index, size_t i, size_t rest_at, size_t rests_size,
+             firn_error *err)
+{
+    const uint8_t *record = index->records + i * RECORD_SIZE;
+    uint64_t rest_size = firn_load_le32(record + 44);
+    if (firn_load_le32(record + 40) != rest_at ||
+        !firn_range_inside(rest_at, rest_size, rests_size) ||
+        index->prefix.size + rest_size > FIRN_ROW_KEY_SIZE_MAX) {
+        return refuse("a separator is too long or not in its place", err);
+    }
+    struct firn_row_index_block block;
+    firn_row_index_block(index, i, &block);
+    if (firn_row_heads_at(index->heads, i) != firn_row_heads_of(block.separator_rest)) {
+        return refuse("a head is not that of its separator", err);
+    }
+    if (block.ref.raw_size > FIRN_ROW_FORMAT_BLOCK_SIZE_MAX ||
+        block.ref.stored_size > FIRN_BLOCK_SIZE_MAX || block.ref.offset > INT64_MAX) {
+        return refuse("a block is too large", err);
+    }
+    return block.sequence_min <= block.sequence_max ? FIRN_OK
+                                                    : refuse("a block has no sequences", err);
+}
+
+static int
+check_records(const struct firn_row_index *index, size_t rests_size, firn_error *err)
+{
+    size_t rest_at = 0;
+    struct firn_row_index_block before = {0};
+    for (size_t i = 0; i < index->block_count; i++) {
+        int rc = check_record(index, i, rest_at, rests_size, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        struct firn_row_index_block block;
+        firn_row_index_block(index, i, &block);
+        if (i > 0 && firn_entry_compare(before.separator_rest, before.separator_sequence,
+                                        block.separator_rest, block.separator_sequence) >= 0) {
+            return refuse("its separators are out of order", err);
+        }
+        if (i > 0 && block.ref.offset < before.ref.offset + firn_block_reader_span(&before.ref)) {
+            return refuse("its blocks overlap", err);
+        }
+        rest_at += block.separator_rest.size;
+        before = block;
+    }
+    return rest_at == rests_size ? FIRN_OK : refuse("there is more than its separators", err);
+}
+
+int
+firn_row_index_check(firn_slice raw, firn_error *err)
+{
+    if (raw.size < HEADER_SIZE) {
+        return refuse("it is too short", err);
+    }
+    uint64_t count = firn_load_le32(raw.data + 4);
+    uint64_t prefix_size = firn_load_le32(raw.data + 16);
+    uint64_t rests_size = firn_load_le32(raw.data + 20);
+    if (firn_load_le32(raw.data) != 0 || !is_zero(raw.data + 24, HEADER_SIZE - 24)) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "an index of rows uses fields that this version cannot read");
+    }
+    if (HEADER_SIZE + count * (HEAD_SIZE + RECORD_SIZE) + prefix_size + rests_size != raw.size) {
+        return refuse("its parts do not fill it", err);
+    }
+    struct firn_row_index index;
+    firn_row_index_init(&index, raw);
+    return check_records(&index, (size_t)rests_size, err);
+}
+
+/* ---- searching ---- */
+
+/* The same among blocks [low, high), whose heads are all equal to that of rest. */
+static size_t
+find_among_equals(const struct firn_row_index *index, size_t low, size_t high, firn_slice rest,
+                  uint64_t sequence)
+{
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        struct firn_row_index_block block;
+        firn_row_index_block(index, middle, &block);
+        if (firn_entry_compare(block.separator_rest, block.separator_sequence, rest, sequence) <=
+            0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+size_t
+firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t sequence)
+{
+    firn_slice prefix = index->prefix;
+    size_t shared = key.size < prefix.size ? key.size : prefix.size;
+    int order = shared == 0 ? 0 : memcmp(key.data, prefix.data, shared);
+    if (order != 0) {
+        return order < 0 ? 0 : index->block_count;
+    }
+    if (key.size < prefix.size) {
+        return 0;
+    }
+    firn_slice rest = firn_bytes(key.data + prefix.size, key.size - prefix.size);
+    size_t count = index->block_count;
+    uint64_t head = firn_row_heads_of(rest);
+    size_t low = firn_row_heads_below_plain(index->heads, 0, count, head);
+    if (low == count || firn_row_heads_at(index->heads, low) != head) {
+        return low;
+    }
+    size_t high =
+        head == UINT64_MAX ? count : firn_row_heads_below_plain(index->heads, low, count, head + 1);
+    return find_among_equals(index, low, high, rest, sequence);
+}
+
+/* ---- building ---- */
+
+void
+firn_row_index_builder_deinit(struct firn_row_index_builder *builder)
+{
+    firn_buf_deinit(&builder->records);
+    firn_buf_deinit(&builder->separators);
+}
+
+static size_t
+block_count(const struct firn_row_index_builder *builder)
+{
+    return builder->records.size / RECORD_SIZE;
+}
+
+size_t
+firn_row_index_builder_size_bytes(const struct firn_row_index_builder *builder)
+{
+    return HEADER_SIZE + block_count(builder) * (HEAD_SIZE + RECORD_SIZE) +
+           builder->separators.size;
+}
+
+int
+firn_row_index_builder_add(struct firn_row_index_builder *builder,
+                           const struct firn_row_index_block *block, firn_error *err)
+{
+    firn_slice separator = block->separator_rest;
+    size_t size = firn_row_index_builder_size_bytes(builder);
+    if (size + HEAD_SIZE + RECORD_SIZE + separator.size > FIRN_BLOCK_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT,
+                              "a run has too many blocks: its index would exceed %d bytes",
+                              FIRN_BLOCK_SIZE_MAX);
+    }
+    if (firn_buf_reserve(&builder->records, RECORD_SIZE) != FIRN_OK ||
+        firn_buf_reserve(&builder->separators, separator.size + 1) != FIRN_OK) {
+        return firn_error_no_memory(err, "the index of a run");
+    }
+    uint8_t *record = builder->records.data + builder->records.size;
+    firn_store_le64(record, block->ref.offset);
+    firn_store_le64(record + 8, block->sequence_min);
+    firn_store_le64(record + 16, block->sequence_max);
+    firn_store_le64(record + 24, block->separator_sequence);
+    firn_store_le32(record + 32, block->ref.stored_size);
+    firn_store_le32(record + 36, block->ref.raw_size);
+    firn_store_le32(record + 40, (uint32_t)builder->separators.size);
+    firn_store_le32(record + 44, (uint32_t)separator.size);
+    builder->records.size += RECORD_SIZE;
+    if (separator.size > 0) {
+        memcpy(builder->separators.data + builder->separators.size, separator.data, separator.size);
+        builder->separators.size += separator.size;
+    }
+    return FIRN_OK;
+}
+
+static firn_slice
+separator_at(const struct firn_row_index_builder *builder, size_t i)
+{
+    const uint8_t *record = builder->records.data + i * RECORD_SIZE;
+    return firn_bytes(builder->separators.data + firn_load_le32(record + 40),
+                      firn_load_le32(record + 44));
+}
+
+/* What all separators begin with: they are sorted, so what the outer ones do. */
+static size_t
+shared_size(const struct firn_row_index_builder *builder)
+{
+    size_t count = block_count(builder);
+    if (count == 0) {
+        return 0;
+    }
+    firn_slice first = separator_at(builder, 0);
+    firn_slice last = separator_at(builder, count - 1);
+    size_t size = 0;
+    while (size < first.size && size < last.size && first.data[size] == last.data[size]) {
+        size++;
+    }
+    return size;
+}
+
+int
+firn_row_index_builder_encode(const struct firn_row_index_builder *builder, uint64_t entry_count,
+                              struct firn_buf *out)
+{
+    size_t count = block_count(builder);
+    size_t shared = shared_size(builder);
+    size_t rests_size = builder->separators.size - count * shared;
+    size_t rests_at = HEADER_SIZE + count * (HEAD_SIZE + RECORD_SIZE) + shared;
+    firn_buf_clear(out);
+    if (firn_buf_set_size(out, rests_at + rests_size) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    memset(out->data, 0, HEADER_SIZE);
+    firn_store_le32(out->data + 4, (uint32_t)count);
+    firn_store_le64(out->data + 8, entry_count);
+    firn_store_le32(out->data + 16, (uint32_t)shared);
+    firn_store_le32(out->data + 20, (uint32_t)rests_size);
+    if (shared > 0) {
+        memcpy(out->data + rests_at - shared, builder->separators.data, shared);
+    }
+    uint8_t *heads = out->data + HEADER_SIZE;
+    uint8_t *record = heads + count * HEAD_SIZE;
+    size_t rest_at = 0;
+    for (size_t i = 0; i < count; i++, record += RECORD_SIZE) {
+        firn_slice separator = separator_at(builder, i);
+        firn_slice rest = firn_bytes(separator.data + shared, separator.size - shared);
+        memcpy(record, builder->records.data + i * RECORD_SIZE, RECORD_SIZE);
+        firn_store_le32(record + 40, (uint32_t)rest_at);
+        firn_store_le32(record + 44, (uint32_t)rest.size);
+        firn_store_le64(heads + i * HEAD_SIZE, firn_row_heads_of(rest));
+        memcpy(out->data + rests_at + rest_at, rest.data, rest.size);
+        rest_at += rest.size;
+    }
+    DCHECK(rest_at == rests_size);
+    return FIRN_OK;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * row/row_pending.c: collects entries until they make a data block, then lays it out.
+ *
+ * What a block's prefix is, and how wide its sequences are, is known only when its last entry is,
+ * so keys and values wait in one buffer, whole, with an item for each. While they come in, sums
+ * tell what the block would have: the builder asks before each entry whether it still fits.
+ *
+ * The size is a bound, not exact: the varint of an entry counts the whole key instead of its rest,
+ * since the shared prefix may still get shorter. It is too large by a byte an entry at most.
+ * (I1) The encoded block is never larger than the bound.
+ *
+ * Offsets have 2 bytes unless the block is larger than 64 KiB, which only large keys and values
+ * bring about.
+ *
+ * Failure: only FIRN_NO_MEMORY, which changes nothing.
+ */
+#include "row/row_pending.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+
+struct firn_row_pending_item {
+    size_t at; /* of the key in bytes; the value lies behind it */
+    size_t key_size;
+    size_t value_size;
+    uint64_t sequence;
+    uint8_t word_low; /* kind, and whether the value is elsewhere */
+    uint8_t tag;
+};
+
+enum { NARROW_SIZE_MAX = 1 << 16 };
+
+void
+firn_row_pending_deinit(struct firn_row_pending *pending)
+{
+    firn_buf_deinit(&pending->bytes);
+    firn_free(pending->items);
+    *pending = (struct firn_row_pending){0};
+}
+
+void
+firn_row_pending_clear(struct firn_row_pending *pending)
+{
+    firn_buf_clear(&pending->bytes);
+    pending->sums = (struct firn_row_pending_sums){0};
+}
+
+static firn_slice
+key_of(const struct firn_row_pending *pending, size_t i)
+{
+    const struct firn_row_pending_item *item = &pending->items[i];
+    return firn_bytes(pending->bytes.data + item->at, item->key_size);
+}
+
+firn_slice
+firn_row_pending_first_key(const struct firn_row_pending *pending)
+{
+    DCHECK(pending->sums.count > 0);
+    return key_of(pending, 0);
+}
+
+firn_slice
+firn_row_pending_last_key(const struct firn_row_pending *pending)
+{
+    DCHECK(pending->sums.count > 0);
+    return key_of(pending, pending->sums.count - 1);
+}
+
+/* ---- sizes ---- */
+
+static size_t
+word_size(size_t key_size)
+{
+    size_t word = key_size << FIRN_ROW_FORMAT_KIND_BITS;
+    return word < 1U << 7 ? 1 : word < 1U << 14 ? 2 : 3;
+}
+
+/* Bytes that hold every sequence as its distance from the smallest. */
+static size_t
+sequence_size(const struct firn_row_pending_sums *sums)
+{
+    uint64_t largest = sums->sequence_max - sums->sequence_min;
+    return largest == 0 ? 0 : 8 - (size_t)__builtin_clzll(largest) / 8;
+}
+
+static size_t
+shared_size(firn_slice a, firn_slice b, size_t size_max)
+{
+    size_t size = 0;
+    while (size_max - size >= 8) {
+        uint64_t differs = firn_load_le64(a.data + size) ^ firn_load_le64(b.data + size);
+        if (differs != 0) {
+            return size + (size_t)__builtin_ctzll(differs) / 8;
+        }
+        size += 8;
+    }
+    while (size < size_max && a.data[size] == b.data[size]) {
+        size++;
+    }
+    return size;
+}
+
+struct firn_row_pending_sums
+firn_row_pending_with(const struct firn_row_pending *pending, const struct firn_entry *entry)
+{
+    struct firn_row_pending_sums sums = pending->sums;
+    if (sums.count == 0) {
+        sums.shared_size = entry->key.size;
+        sums.sequence_min = entry->sequence;
+        sums.sequence_max = entry->sequence;
+    } else {
+        size_t size_max = sums.shared_size < entry->key.size ? sums.shared_size : entry->key.size;
+        sums.shared_size = shared_size(key_of(pending, 0), entry->key, size_max);
+        if (entry->sequence < sums.sequence_min) {
+            sums.sequence_min = entry->sequence;
+        }
+        if (entry->sequence > sums.sequence_max) {
+            sums.sequence_max = entry->sequence;
+        }
+    }
+    sums.count++;
+    sums.key_bytes += entry->key.size;
+    sums.value_bytes += entry->value.size;
+    sums.word_bytes += word_size(entry->key.size);
+    return sums;
+}
+
+/* The same with offsets of so many bytes and varints of so many in all. */
+static size_t
+size_of(const struct firn_row_pending_sums *sums, size_t offset_size)
+{
+    return FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + firn_row_format_tags_size(sums->count) +
+           sums->count * (offset_size + sequence_size(sums)) + sums->shared_size +
+           (sums->key_bytes - sums->count * sums->shared_size) + sums->word_bytes +
+           sums->value_bytes;
+}
+
+size_t
+firn_row_pending_size_max(const struct firn_row_pending_sums *sums)
+{
+    if (sums->count > FIRN_ROW_FORMAT_BLOCK_COUNT_MAX) {
+        return SIZE_MAX;
+    }
+    size_t size = size_of(sums, 2);
+    return size <= NARROW_SIZE_MAX ? size : size_of(sums, 4);
+}
+
+/* ---- entries ---- */
+
+static int
+grow(struct firn_row_pending *pending)
+{
+    size_t capacity = pending->capacity == 0 ? 64 : 2 * pending->capacity;
+    struct firn_row_pending_item *items =
+        firn_resize_array(pending->items, capacity, sizeof items[0]);
+    if (items == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    pending->items = items;
+    pending->capacity = capacity;
+    return FIRN_OK;
+}
+
+static void
+copy(uint8_t *to, firn_slice from)
+{
+    if (from.size > 0) {
+        memcpy(to, from.data, from.size);
+    }
+}
+
+int
+firn_row_pending_add(struct firn_row_pending *pending, const struct firn_entry *entry,
+                     bool is_elsewhere, uint8_t tag, const struct firn_row_pending_sums *sums_with)
+{
+    struct firn_buf *bytes = &pending->bytes;
+    if (pending->sums.count == pending->capacity && grow(pending) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    /* At least one byte, so that an empty key has an address. */
+    if (firn_buf_reserve(bytes, entry->key.size + entry->value.size + 1) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    copy(bytes->data + bytes->size, entry->key);
+    copy(bytes->data + bytes->size + entry->key.size, entry->value);
+    pending->items[pending->sums.count] = (struct firn_row_pending_item){
+        .at = bytes->size,
+        .key_size = entry->key.size,
+        .value_size = entry->value.size,
+        .sequence = entry->sequence,
+        .word_low =
+            (uint8_t)((unsigned)entry->kind | (is_elsewhere ? FIRN_ROW_FORMAT_KIND_ELSEWHERE : 0U)),
+        .tag = tag};
+    bytes->size += entry->key.size + entry->value.size;
+    pending->sums = *sums_with;
+    return FIRN_OK;
+}
+
+/* ---- the block ---- */
+
+static uint8_t *
+encode_entry(const struct firn_row_pending *pending, const struct firn_row_pending_item *item,
+             size_t sequence_bytes, uint8_t *at)
+{
+    const struct firn_row_pending_sums *sums = &pending->sums;
+    uint64_t delta = item->sequence - sums->sequence_min;
+    size_t rest_size = item->key_size - sums->shared_size;
+    uint32_t word = ((uint32_t)rest_size << FIRN_ROW_FORMAT_KIND_BITS) | item->word_low;
+    memcpy(at, &delta, sequence_bytes);
+    at += sequence_bytes;
+    for (; word >= 0x80; word >>= 7) {
+        *at++ = (uint8_t)(word | 0x80);
+    }
+    *at++ = (uint8_t)word;
+    size_t size = rest_size + item->value_size;
+    if (size > 0) {
+        memcpy(at, pending->bytes.data + item->at + sums->shared_size, size);
+    }
+    return at + size;
+}
+
+int
+firn_row_pending_encode(const struct firn_row_pending *pending, struct firn_buf *out)
+{
+    const struct firn_row_pending_sums *sums = &pending->sums;
+    size_t bound = firn_row_pending_size_max(sums);
+    CHECK(sums->count > 0 && bound <= FIRN_ROW_FORMAT_BLOCK_SIZE_MAX);
+    firn_buf_clear(out);
+    if (firn_buf_reserve(out, bound) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    bool is_wide = bound > NARROW_SIZE_MAX;
+    size_t sequence_bytes = sequence_size(sums);
+    size_t tags_size = firn_row_format_tags_size(sums->count);
+    uint8_t *tags = out->data + FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE;
+    uint8_t *offset = tags + tags_size;
+    uint8_t *at = offset + sums->count * (is_wide ? 4 : 2);
+    memset(out->data, 0, FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + tags_size);
+    firn_store_le16(out->data, (uint16_t)sums->count);
+    firn_store_le16(out->data + 2, (uint16_t)sums->shared_size);
+    out->data[4] = (uint8_t)sequence_bytes;
+    out->data[5] = is_wide ? FIRN_ROW_FORMAT_BLOCK_WIDE : 0;
+    firn_store_le64(out->data + 8, sums->sequence_min);
+    copy(at, firn_bytes(pending->bytes.data + pending->items[0].at, sums->shared_size));
+    at += sums->shared_size;
+    for (size_t i = 0; i < sums->count; i++) {
+        tags[i] = pending->items[i].tag;
+        if (is_wide) {
+            firn_store_le32(offset + 4 * i, (uint32_t)(at - out->data));
+        } else {
+            firn_store_le16(offset + 2 * i, (uint16_t)(at - out->data));
+        }
+        at = encode_entry(pending, &pending->items[i], sequence_bytes, at);
+    }
+    out->size = (size_t)(at - out->data);
+    CHECK(out->size <= bound); /* (I1) */
+    return FIRN_OK;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * row/row_read.c: fetches index, filter and data blocks of a run from the cache.
+ *
+ * A run whose index and filter are small against the cache's budget keeps them pinned from open to
+ * close, so that an operation touches the cache only for data blocks; others pin them for the time
+ * of an operation, and may find them evicted. The rule is in row.c.
+ *
+ * Failure: what the block reader reports names file and offset. Here the range of keys is put
+ * before it, from the separators of the index: whoever reads the message learns what cannot be
+ * read, and that the rest can. A damaged filter is no failure: without it lookups only cost more,
+ * and check reports it.
+ */
+#include "row/row_read.h"
+
+#include "row/row_filter.h"
+
+static bool
+is_loss(int code)
+{
+    return code == FIRN_CORRUPT || code == FIRN_NEWER || code == FIRN_IO;
+}
+
+int
+firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out, firn_error *err)
+{
+    firn_slice raw = firn_bytes(run->index_pin.data, run->index_pin.size);
+    out->pin = (struct firn_block_pin){0};
+    if (!run->keeps_pins) {
+        int rc =
+            firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->index_ref,
+                                  FIRN_BLOCK_CACHE_INDEX, firn_row_index_check, &out->pin, err);
+        if (rc != FIRN_OK) {
+            if (err != NULL && is_loss(rc)) {
+                (void)firn_row_read_place(run, &run->index_ref, err);
+                (void)firn_error_prefix(err, "no key of the run can be read");
+            }
+            return rc;
+        }
+        raw = firn_bytes(out->pin.data, out->pin.size);
+    }
+    firn_row_index_init(&out->index, raw);
+    return FIRN_OK;
+}
+
+void
+firn_row_read_index_release(struct firn_row *run, struct firn_row_read_index *index)
+{
+    firn_block_cache_unpin(run->cache, &index->pin);
+}
+
+int
+firn_row_read_filter(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
+{
+    *out = true;
+    if (run->filter_pin.data != NULL) {
+        *out = firn_row_filter_may_contain(firn_bytes(run->filter_pin.data, run->filter_pin.size),
+                                           key_hash);
+    }
+    if (run->keeps_pins || run->filter_ref.stored_size == 0) {
+        return FIRN_OK;
+    }
+    struct firn_block_pin pin = {0};
+    firn_error local;
+    int rc = firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->filter_ref,
+                                   FIRN_BLOCK_CACHE_INDEX, firn_row_filter_check, &pin, &local);
+    if (rc == FIRN_OK) {
+        *out = firn_row_filter_may_contain(firn_bytes(pin.data, pin.size), key_hash);
+        firn_block_cache_unpin(run->cache, &pin);
+    } else if (rc == FIRN_CORRUPT) {
+        rc = FIRN_OK;
+    } else if (err != NULL) {
+        *err = local;
+    }
+    return rc;
+}
+
+int
+firn_row_read_block(struct firn_row *run, const struct firn_row_index *index, size_t i,
+                    struct firn_block_pin *out, firn_error *err)
+{
+    struct firn_row_index_block block;
+    firn_row_index_block(index, i, &block);
+    int rc = firn_block_cache_read(run->cache, run->file, run->reader, &block.ref,
+                                   FIRN_BLOCK_CACHE_DATA, firn_row_block_check, out, err);
+    if (rc != FIRN_OK && err != NULL) {
+        rc = firn_row_read_explain(run, index, i, err);
+    }
+    return rc;
+}
+
+/* ---- messages ---- */
+
+/* Appends bytes so that a message stays one printable line; returns the new end. "..." where they
+ * are too many. */
+static size_t
+append_escaped(char *text, size_t at, firn_slice bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    enum { ROOM = FIRN_ROW_READ_TEXT_SIZE - 8 };
+    for (size_t i = 0; i < bytes.size; i++) {
+        uint8_t byte = bytes.data[i];
+        if (at > ROOM) {
+            memcpy(text + at, "...", 4);
+            return at + 3;
+        }
+        if (byte >= 0x20 && byte < 0x7f && byte != '\'' && byte != '\\') {
+            text[at++] = (char)byte;
+        } else {
+            text[at++] = '\\';
+            text[at++] = 'x';
+            text[at++] = digits[byte >> 4];
+            text[at++] = digits[byte & 15];
+        }
+    }
+    text[at] = '\0';
+    return at;
+}
+
+const char *
+firn_row_read_key_text(firn_slice key, char text[FIRN_ROW_READ_TEXT_SIZE])
+{
+    (void)append_escaped(text, 0, key);
+    return text;
+}
+
+/* The separator of a block; the end of the run behind the last one. */
+static void
+separator_text(const struct firn_row *run, const struct firn_row_index *index, size_t i,
+               char text[FIRN_ROW_READ_TEXT_SIZE])
+{
+    if (i == index->block_count) {
+        (void)firn_row_read_key_text(firn_buf_slice(&run->summary.upper), text);
+        return;
+    }
+    struct firn_row_index_block block;
+    firn_row_index_block(index, i, &block);
+    size_t at = append_escaped(text, 0, index->prefix);
+    if (at < FIRN_ROW_READ_TEXT_SIZE - 8) {
+        (void)append_escaped(text, at, block.separator_rest);
+    }
+}
+
+int
+firn_row_read_place(const struct firn_row *run, const struct firn_block_ref *ref, firn_error *err)
+{
+    /* The block reader's texts begin with the path, the decoders' know nothing of it. */
+    const char *path = firn_block_reader_path(run->reader);
+    if (is_loss(err->code) &&
+        (err->text[0] != '\'' || strncmp(err->text + 1, path, strlen(path)) != 0)) {
+        (void)firn_error_prefix(err, "'%s': block at %llu", path, (unsigned long long)ref->offset);
+    }
+    return err->code;
+}
+
+int
+firn_row_read_explain(const struct firn_row *run, const struct firn_row_index *index, size_t i,
+                      firn_error *err)
+{
+    if (!is_loss(err->code)) {
+        return err->code;
+    }
+    char from[FIRN_ROW_READ_TEXT_SIZE];
+    char to[FIRN_ROW_READ_TEXT_SIZE];
+    struct firn_row_index_block block;
+    firn_row_index_block(index, i, &block);
+    separator_text(run, index, i, from);
+    separator_text(run, index, i + 1, to);
+    (void)firn_row_read_place(run, &block.ref, err);
+    return firn_error_prefix(err, "keys from '%s' to '%s' cannot be read", from, to);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * row/row_read.h: an open run, and how its parts are fetched. Only files of this folder include it.
+ *
+ * Any thread.
+ */
+#ifndef FIRN_ROW_ROW_READ_H
+#define FIRN_ROW_ROW_READ_H
+
+#include "row/row_block.h"
+#include "row/row_index.h"
+
+struct firn_row {
+    struct firn_run base; /* first */
+    struct firn_block_cache *cache;
+    /* Its numbers in the cache: blocks of entries have one of their own, so that a file which names
+     * its index as one of them meets the check of blocks all the same. */
+    uint64_t file;
+    uint64_t file_of_sections;
+    struct firn_block_reader *reader;
+    struct firn_run_summary summary;
+    struct firn_range_set ranges;
+    struct firn_block_ref index_ref;
+    struct firn_block_ref filter_ref; /* stored_size 0: there is none */
+    /* Held as long as the run is open where keeps_pins; empty otherwise. */
+    bool keeps_pins;
+    struct firn_block_pin index_pin;
+    struct firn_block_pin filter_pin;
+};
+
+static inline struct firn_row *
+firn_row_read_run(struct firn_run *run)
+{
+    return (struct firn_row *)run;
+}
+
+/* The same key with an address, for arithmetic on it. */
+static inline firn_slice
+firn_row_read_key(firn_slice key)
+{
+    static const uint8_t nothing[1] = {0};
+    return key.size == 0 ? firn_bytes(nothing, 0) : key;
+}
+
+/* The index, until release. */
+struct firn_row_read_index {
+    struct firn_row_index index;
+    struct firn_block_pin pin; /* empty where the run keeps it */
+};
+FIRN_MUST_CHECK int firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out,
+                                        firn_error *err);
+void firn_row_read_index_release(struct firn_row *run, struct firn_row_read_index *index);
+
+/* Whether the run can hold a key with this hash. true too where the filter is damaged: it only
+ * saves work. */
+FIRN_MUST_CHECK int firn_row_read_filter(struct firn_row *run, uint64_t key_hash, bool *out,
+                                         firn_error *err);
+
+/* Pins the i-th data block. */
+FIRN_MUST_CHECK int firn_row_read_block(struct firn_row *run, const struct firn_row_index *index,
+                                        size_t i, struct firn_block_pin *out, firn_error *err);
+
+/* Puts file and offset of a block before the text of a failure (of damage, or to read), unless it
+ * begins with them. Returns err->code. */
+int firn_row_read_place(const struct firn_row *run, const struct firn_block_ref *ref,
+                        firn_error *err);
+
+/* Fills in what a failure to read the i-th data block lacks: file and offset, and which keys that
+ * takes away. Returns err->code. */
+int firn_row_read_explain(const struct firn_row *run, const struct firn_row_index *index, size_t i,
+                          firn_error *err);
+
+/* A key for messages: printable, at most FIRN_ROW_READ_TEXT_SIZE - 1 characters. */
+enum { FIRN_ROW_READ_TEXT_SIZE = 64 };
+const char *firn_row_read_key_text(firn_slice key, char text[FIRN_ROW_READ_TEXT_SIZE]);
+
+#endif

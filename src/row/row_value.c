@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * row/row_value.c: values too large for a block of entries.
+ *
+ * Such a value is cut into pieces of 1 MiB, each a block of the file, one directly behind the
+ * other. The entry has a locator in the value's place: size, offset of the first piece, stored size
+ * of each. So reading needs one buffer of a piece beside the value itself, whatever the value's
+ * size, and the cache, which is for what is read often, is not flooded by one value.
+ *
+ * (I1) A locator that passed firn_row_block_check has as many stored sizes as the value has pieces,
+ *      and at most FIRN_ROW_FORMAT_PIECES_MAX; all else in it is judged by the block reader, as it
+ *      reads.
+ * A piece must decode to exactly its part of the value.
+ *
+ * Failure: FIRN_CORRUPT names file and offset of the piece.
+ */
+#include "row/row_value.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+enum { PIECE_SIZE = FIRN_ROW_FORMAT_PIECE_SIZE };
+
+int
+firn_row_value_write(struct firn_row_emit *emit, firn_slice value, struct firn_buf *out_locator,
+                     firn_error *err)
+{
+    firn_buf_clear(out_locator);
+    size_t count = (size_t)firn_row_format_piece_count(value.size);
+    CHECK(count > 0 && count <= FIRN_ROW_FORMAT_PIECES_MAX);
+    if (firn_buf_set_size(out_locator, FIRN_ROW_FORMAT_LOCATOR_SIZE + 4 * count) != FIRN_OK) {
+        return firn_error_no_memory(err, "the locator of a value");
+    }
+    uint8_t *locator = out_locator->data;
+    firn_store_le64(locator, value.size);
+    for (size_t i = 0; i < count; i++) {
+        struct firn_block_ref ref;
+        size_t at = i * PIECE_SIZE;
+        size_t size = value.size - at < PIECE_SIZE ? value.size - at : PIECE_SIZE;
+        int rc = firn_row_emit_block(emit, firn_bytes(value.data + at, size), &ref, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (i == 0) {
+            firn_store_le64(locator + 8, ref.offset);
+        }
+        firn_store_le32(locator + FIRN_ROW_FORMAT_LOCATOR_SIZE + 4 * i, ref.stored_size);
+    }
+    return FIRN_OK;
+}
+
+/* Calls take for each piece in order. */
+static int
+read_pieces(struct firn_block_reader *reader, const struct firn_row_locator *locator,
+            void (*take)(struct firn_buf *out, firn_slice piece), struct firn_buf *out,
+            firn_error *err)
+{
+    struct firn_compress *compress = NULL;
+    struct firn_buf piece = {0};
+    struct firn_block_ref ref = {.offset = locator->first_offset};
+    int rc;
+    FIRN_TRY(firn_compress_create(&compress, err));
+    uint64_t count = firn_row_format_piece_count(locator->value_size);
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t left = locator->value_size - i * PIECE_SIZE;
+        ref.raw_size = left < PIECE_SIZE ? (uint32_t)left : PIECE_SIZE;
+        ref.stored_size = firn_load_le32(locator->stored_sizes + 4 * i);
+        FIRN_TRY(firn_block_reader_read(reader, &ref, compress, &piece, err));
+        take(out, firn_buf_slice(&piece));
+        ref.offset += firn_block_reader_span(&ref);
+    }
+out:
+    firn_buf_deinit(&piece);
+    firn_compress_destroy(compress);
+    return rc;
+}
+
+static void
+append_piece(struct firn_buf *out, firn_slice piece)
+{
+    memcpy(out->data + out->size, piece.data, piece.size);
+    out->size += piece.size;
+}
+
+static void
+drop_piece(struct firn_buf *out, firn_slice piece)
+{
+    (void)out;
+    (void)piece;
+}
+
+int
+firn_row_value_read(struct firn_block_reader *reader, firn_slice locator, struct firn_buf *out,
+                    firn_error *err)
+{
+    struct firn_row_locator fields;
+    firn_row_block_locator(locator, &fields);
+    firn_buf_clear(out);
+    if (firn_buf_reserve(out, (size_t)fields.value_size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a value");
+    }
+    return read_pieces(reader, &fields, append_piece, out, err);
+}
+
+int
+firn_row_value_check(struct firn_block_reader *reader, firn_slice locator, firn_error *err)
+{
+    struct firn_row_locator fields;
+    firn_row_block_locator(locator, &fields);
+    return read_pieces(reader, &fields, drop_piece, NULL, err);
+}
