@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/compaction_stream.c: what a flush or a compaction keeps, version by version.
+ *
+ * The versions of a key come newest first from the merge, the range deletes that cover it from the
+ * sweep of compaction_ranges.c; in the order of their sequences both are shown to the rule, which
+ * says of each whether some view needs it. (A version and a range delete of one sequence are of one
+ * commit: the range covers only what is older, so the version comes first.)
+ *
+ * At the bottom of the tree a tombstone is only needed to hide something older that is kept. So a
+ * tombstone that the rule needs is held back until an older put is kept, then given before it; at
+ * the end of the key what is held back is dropped. Likewise a range delete that the rule needs is
+ * marked in the sweep when something older is kept. Held back are sequences alone, one for each
+ * segment of the rule at most: the key is that of the versions that follow.
+ *
+ * A mark is set when the entry that it is for has been used: the entry may be where the output is
+ * cut, and then the mark belongs behind the cut.
+ */
+#include "lsm/compaction_stream.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+#include "lsm/compaction_ranges.h"
+
+enum state {
+    BEFORE_BEGIN,
+    IN_VERSIONS, /* the merge stands on what has not been looked at */
+    IN_HELD,     /* the merge stands on a put that is kept; what is held goes first */
+    GIVEN,       /* the merge stands on what was given last */
+    AT_END
+};
+
+/* Sequences, newest first, at most one a segment of the rule. */
+struct list {
+    uint64_t *sequences;
+    size_t count;
+};
+
+struct firn_compaction_stream {
+    struct firn_merge *merge;
+    struct firn_compaction_rule *rule;
+    struct firn_compaction_ranges *ranges;
+    enum state state;
+    struct firn_entry entry; /* that was given last */
+    uint64_t dropped;
+    /* Of the current key. */
+    struct firn_buf key;
+    bool has_key;
+    bool is_bottom;
+    bool has_given; /* an entry of it before the last one */
+    bool may_cut;
+    struct list held;     /* tombstones */
+    size_t held_given;    /* of these */
+    size_t ranges_shown;  /* to the rule */
+    struct list covering; /* range deletes that the rule needs, and that are not marked yet */
+    struct list marks;    /* to be set before the next move */
+};
+
+/* ---- the current key ---- */
+
+static void
+push(struct list *list, uint64_t sequence)
+{
+    list->sequences[list->count++] = sequence;
+}
+
+static int
+begin_key(struct firn_compaction_stream *stream, firn_slice key, firn_error *err)
+{
+    firn_buf_clear(&stream->key);
+    if (firn_buf_append_slice(&stream->key, key) != FIRN_OK) {
+        return firn_error_no_memory(err, "a key of a compaction");
+    }
+    stream->dropped += stream->held.count;
+    stream->held.count = 0;
+    stream->covering.count = 0;
+    stream->ranges_shown = 0;
+    stream->has_key = true;
+    stream->has_given = false;
+    int rc = firn_compaction_ranges_advance(stream->ranges, &key, err);
+    stream->is_bottom = firn_compaction_ranges_is_bottom(stream->ranges);
+    firn_compaction_rule_begin_key(stream->rule);
+    return rc;
+}
+
+/* Shows the rule the range deletes that are newer than a version. */
+static void
+show_ranges(struct firn_compaction_stream *stream, uint64_t sequence)
+{
+    size_t count;
+    const uint64_t *ranges = firn_compaction_ranges_sequences(stream->ranges, &count);
+    while (stream->ranges_shown < count && ranges[stream->ranges_shown] > sequence) {
+        uint64_t range = ranges[stream->ranges_shown++];
+        if (firn_compaction_rule_needs(stream->rule, range)) {
+            push(&stream->covering, range);
+        }
+    }
+}
+
+/* Whether the version that the merge stands on is to be given; else it is dropped or held. */
+static bool
+decide(struct firn_compaction_stream *stream, const struct firn_entry *entry)
+{
+    show_ranges(stream, entry->sequence);
+    if (!firn_compaction_rule_needs(stream->rule, entry->sequence)) {
+        stream->dropped++;
+        return false;
+    }
+    if (stream->is_bottom && entry->kind == FIRN_ENTRY_DELETE) {
+        push(&stream->held, entry->sequence);
+        return false;
+    }
+    return true;
+}
+
+/* ---- giving ---- */
+
+static void
+give(struct firn_compaction_stream *stream, const struct firn_entry *entry)
+{
+    stream->entry = *entry;
+    stream->may_cut = !stream->has_given;
+    stream->has_given = true;
+}
+
+/* Of a kept version and what is held before it, the next to be given. */
+static void
+give_next_held(struct firn_compaction_stream *stream)
+{
+    struct firn_entry entry = *firn_merge_entry(stream->merge);
+    stream->state = IN_HELD;
+    if (stream->held_given == stream->held.count) {
+        stream->held.count = 0;
+        stream->state = GIVEN;
+    } else {
+        entry.kind = FIRN_ENTRY_DELETE;
+        entry.value = firn_bytes(NULL, 0);
+        entry.sequence = stream->held.sequences[stream->held_given++];
+    }
+    give(stream, &entry);
+}
+
+static void
+give_kept(struct firn_compaction_stream *stream)
+{
+    if (stream->is_bottom) {
+        for (size_t i = 0; i < stream->covering.count; i++) {
+            push(&stream->marks, stream->covering.sequences[i]);
+        }
+        stream->covering.count = 0;
+    }
+    stream->held_given = 0;
+    give_next_held(stream);
+}
+
+static int
+set_marks(struct firn_compaction_stream *stream, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < stream->marks.count && rc == FIRN_OK; i++) {
+        rc = firn_compaction_ranges_mark(stream->ranges, stream->marks.sequences[i],
+                                         firn_buf_slice(&stream->key), err);
+    }
+    stream->marks.count = 0;
+    return rc;
+}
+
+static int
+end(struct firn_compaction_stream *stream, firn_error *err)
+{
+    stream->dropped += stream->held.count;
+    stream->held.count = 0;
+    stream->state = AT_END;
+    stream->may_cut = false;
+    return firn_compaction_ranges_advance(stream->ranges, NULL, err);
+}
+
+/* Looks at versions until one is given, or at the end. */
+static int
+find_kept(struct firn_compaction_stream *stream, firn_error *err)
+{
+    const struct firn_entry *entry;
+    while ((entry = firn_merge_entry(stream->merge)) != NULL) {
+        if (!stream->has_key || !firn_slice_equal(entry->key, firn_buf_slice(&stream->key))) {
+            int rc = begin_key(stream, entry->key, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+        }
+        if (decide(stream, entry)) {
+            give_kept(stream);
+            return FIRN_OK;
+        }
+        int rc = firn_merge_next(stream->merge, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return end(stream, err);
+}
+
+int
+firn_compaction_stream_next(struct firn_compaction_stream *stream, const struct firn_entry **out,
+                            firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = NULL;
+    FIRN_TRY(set_marks(stream, err));
+    switch (stream->state) {
+    case BEFORE_BEGIN:
+        FIRN_TRY(firn_merge_first(stream->merge, err));
+        stream->state = IN_VERSIONS;
+        FIRN_TRY(find_kept(stream, err));
+        break;
+    case IN_HELD:
+        give_next_held(stream);
+        break;
+    case GIVEN:
+        FIRN_TRY(firn_merge_next(stream->merge, err));
+        stream->state = IN_VERSIONS;
+        FIRN_TRY(find_kept(stream, err));
+        break;
+    case IN_VERSIONS:
+    case AT_END:
+        break;
+    }
+    *out = stream->state == AT_END ? NULL : &stream->entry;
+out:
+    return rc;
+}
+
+bool
+firn_compaction_stream_may_cut(const struct firn_compaction_stream *stream)
+{
+    return stream->may_cut;
+}
+
+int
+firn_compaction_stream_cut(struct firn_compaction_stream *stream, firn_compaction_stream_add add,
+                           void *ctx, firn_error *err)
+{
+    if (stream->state == AT_END) {
+        return firn_compaction_ranges_cut(stream->ranges, NULL, add, ctx, err);
+    }
+    CHECK(stream->may_cut);
+    return firn_compaction_ranges_cut(stream->ranges, &stream->entry.key, add, ctx, err);
+}
+
+uint64_t
+firn_compaction_stream_dropped(const struct firn_compaction_stream *stream)
+{
+    return stream->dropped;
+}
+
+/* ---- making ---- */
+
+int
+firn_compaction_stream_create(const struct firn_compaction_stream_options *options,
+                              struct firn_compaction_stream **out, firn_error *err)
+{
+    *out = NULL;
+    int rc = FIRN_OK;
+    size_t segments = firn_compaction_rule_segment_count(options->rule);
+    struct firn_compaction_stream *stream = firn_alloc_zeroed(sizeof *stream);
+    if (stream == NULL) {
+        return firn_error_no_memory(err, "a compaction");
+    }
+    stream->merge = options->merge;
+    stream->rule = options->rule;
+    stream->held.sequences = firn_alloc_array(segments, sizeof(uint64_t));
+    stream->covering.sequences = firn_alloc_array(segments, sizeof(uint64_t));
+    stream->marks.sequences = firn_alloc_array(segments, sizeof(uint64_t));
+    if (stream->held.sequences == NULL || stream->covering.sequences == NULL ||
+        stream->marks.sequences == NULL) {
+        rc = firn_error_no_memory(err, "a compaction");
+        goto out;
+    }
+    FIRN_TRY(firn_compaction_ranges_create(options, &stream->ranges, err));
+    *out = stream;
+    stream = NULL;
+out:
+    firn_compaction_stream_destroy(stream);
+    return rc;
+}
+
+void
+firn_compaction_stream_destroy(struct firn_compaction_stream *stream)
+{
+    if (stream != NULL) {
+        firn_compaction_ranges_destroy(stream->ranges);
+        firn_buf_deinit(&stream->key);
+        firn_free(stream->held.sequences);
+        firn_free(stream->covering.sequences);
+        firn_free(stream->marks.sequences);
+        firn_free(stream);
+    }
+}
