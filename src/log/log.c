@@ -151,7 +151,9 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
         rc = firn_error_set(err, FIRN_INVALID, "log records of type %u are the log's own", type);
         goto out;
     }
-    if (log->end >= log->segment_size_bytes && log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE) {
+    bool is_full = log->end >= log->segment_size_bytes && log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    /* Nothing is added to a segment that was given up. */
+    if (is_full || log->oldest_wanted > log->segment.number) {
         FIRN_TRY(firn_log_rotate(log, err));
     }
     firn_os_mutex_lock(&log->mutex);
@@ -327,7 +329,7 @@ firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error 
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (first_segment > log->segment.number) {
+    if (first_segment > log->segment.number + 1) {
         return firn_error_set(err, FIRN_INVALID,
                               "cannot remove up to segment %" PRIu64
                               " of a log that ends in %" PRIu64,

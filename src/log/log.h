@@ -87,7 +87,8 @@ bool firn_log_has_failed(struct firn_log *log);
 FIRN_MUST_CHECK int firn_log_rotate(struct firn_log *log, firn_error *err);
 /* Gives up the segments whose number is smaller than first_segment. They go, durably, with the
  * next rotate or close; a crash before that brings them all back. A file that a power cut brings
- * back later is ignored. FIRN_INVALID for a number beyond the newest segment. */
+ * back later is ignored. The newest segment's number plus one gives up all that is there now, and
+ * the next append begins a new one; FIRN_INVALID for a larger number. */
 FIRN_MUST_CHECK int firn_log_remove_before(struct firn_log *log, uint64_t first_segment,
                                            firn_error *err);
 

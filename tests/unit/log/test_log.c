@@ -197,6 +197,32 @@ a_log_grows_over_segments_and_reads_across_them(void **state)
 }
 
 static void
+a_log_that_was_given_up_whole_goes_on_in_a_new_segment(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    struct firn_log *log = create(fixture, &wal);
+    append_range(log, 0, 10);
+    assert_int_equal(firn_log_remove_before(log, 2, &err), FIRN_OK);
+    append_range(log, 10, 10);
+    assert_false(log_support_has_file(fixture->dir, "wal-000001.log"));
+    assert_int_equal(firn_log_end(log).segment, 2);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    struct log_support_seen seen = {.first = 10};
+    assert_int_equal(firn_log_open(fixture->dir, &wal, log_support_visit, &seen, &log, NULL, &err),
+                     FIRN_OK);
+    assert_int_equal(seen.count, 10);
+    assert_false(seen.is_wrong);
+    assert_int_equal(firn_log_remove_before(log, 3, &err), FIRN_OK);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    seen = (struct log_support_seen){.first = 20};
+    assert_int_equal(firn_log_open(fixture->dir, &wal, log_support_visit, &seen, &log, NULL, &err),
+                     FIRN_OK);
+    assert_int_equal(seen.count, 0);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+}
+
+static void
 removed_segments_go_with_the_next_one_and_stay_gone(void **state)
 {
     struct fixture *fixture = *state;
@@ -208,7 +234,7 @@ removed_segments_go_with_the_next_one_and_stay_gone(void **state)
     assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
     append_range(log, 20, 10);
     uint64_t size_bytes = firn_log_size_bytes(log);
-    assert_int_equal(firn_log_remove_before(log, 4, &err), FIRN_INVALID);
+    assert_int_equal(firn_log_remove_before(log, 5, &err), FIRN_INVALID);
     assert_int_equal(firn_log_remove_before(log, 2, &err), FIRN_OK);
     assert_true(log_support_has_file(fixture->dir, "wal-000001.log"));
     struct firn_buf first = {0};
@@ -393,6 +419,8 @@ main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_log_grows_over_segments_and_reads_across_them, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_log_that_was_given_up_whole_goes_on_in_a_new_segment,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(removed_segments_go_with_the_next_one_and_stay_gone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(names_that_are_not_the_logs_are_left_alone, set_up,
