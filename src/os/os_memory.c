@@ -178,9 +178,9 @@ static const struct firn_os_ops ops = {
     .file_next_data = firn_os_memory_file_next_data,
     .file_lock = firn_os_memory_file_lock,
     .file_unlock = firn_os_memory_file_unlock,
-    .file_lock_range = firn_os_memory_lock_range,
-    .file_unlock_range = firn_os_memory_lock_release_range,
-    .file_is_range_locked = firn_os_memory_lock_is_held_by_others,
+    .file_lock_range = firn_os_memory_file_lock_range,
+    .file_unlock_range = firn_os_memory_file_unlock_range,
+    .file_is_range_locked = firn_os_memory_file_is_range_locked,
     .file_lose_unsynced = firn_os_memory_file_lose_unsynced,
     .dir_lose_unsynced = firn_os_memory_dir_lose_unsynced,
     .set_mode = firn_os_memory_node_set_mode,
@@ -411,7 +411,7 @@ settle_inode(struct firn_os_memory_inode *inode, struct firn_os_prng *prng,
     }
     inode->lock_owner = NULL;
     inode->shared_locks = 0;
-    firn_os_memory_lock_forget(inode);
+    firn_os_locks_give_all(&inode->range_locks, NULL);
 }
 
 void

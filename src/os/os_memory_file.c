@@ -101,7 +101,7 @@ firn_os_memory_file_close(struct firn_os_file *file)
     struct firn_os_memory_inode *inode = ((struct firn_os_memory_file *)file)->inode;
     struct firn_os_memory *fs = inode->fs;
     firn_os_memory_file_unlock(file);
-    firn_os_memory_lock_release_all((struct firn_os_memory_file *)file);
+    firn_os_locks_give_all(&inode->range_locks, file);
     inode->handles--;
     fs->handles--;
     firn_os_memory_tree_doom(inode);
@@ -276,6 +276,36 @@ firn_os_memory_file_unlock(struct firn_os_file *file)
         inode->shared_locks--;
     }
     self->lock = FIRN_OS_MEMORY_UNLOCKED;
+}
+
+int
+firn_os_memory_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
+                               uint64_t offset, uint64_t size)
+{
+    struct firn_os_memory_inode *inode;
+    int error_number = begin(file, FIRN_OS_MEMORY_ASKS,
+                             kind == FIRN_OS_LOCK_EXCLUSIVE ? FIRN_OS_WRITE : FIRN_OS_READ, &inode);
+    return error_number != 0 ? error_number
+                             : firn_os_locks_take(&inode->range_locks, file, kind, offset, size);
+}
+
+void
+firn_os_memory_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
+{
+    struct firn_os_memory_inode *inode = ((struct firn_os_memory_file *)file)->inode;
+    firn_os_locks_give(&inode->range_locks, file, offset, size);
+}
+
+int
+firn_os_memory_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
+                                    bool *out)
+{
+    struct firn_os_memory_inode *inode;
+    int error_number = firn_os_memory_begin_file(file, FIRN_OS_MEMORY_ASKS, &inode);
+    if (error_number == 0) {
+        *out = firn_os_locks_others_hold(&inode->range_locks, file, offset, size);
+    }
+    return error_number;
 }
 
 void

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdalign.h>
 
+#include "os/os_locks.h"
 #include "os/os_memory.h"
 #include "os/os_ops.h"
 #include "os/os_prng.h"
@@ -99,16 +100,7 @@ struct firn_os_memory_inode {
     char *target;                            /* of a symbolic link */
     struct firn_os_memory_file *lock_owner;  /* who holds the exclusive lock */
     uint64_t shared_locks;
-    struct firn_os_memory_lock *range_locks;
-};
-
-/* A range of bytes that a handle has locked. */
-struct firn_os_memory_lock {
-    struct firn_os_memory_lock *next; /* of the same file */
-    struct firn_os_memory_file *owner;
-    uint64_t offset;
-    uint64_t size;
-    enum firn_os_lock_kind kind;
+    struct firn_os_locks range_locks;
 };
 
 /* A name in a directory; there while cache or media has a target. */
@@ -310,17 +302,11 @@ int firn_os_memory_file_next_data(struct firn_os_file *file, uint64_t offset, ui
                                   uint64_t *out_end);
 int firn_os_memory_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind);
 void firn_os_memory_file_unlock(struct firn_os_file *file);
+int firn_os_memory_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
+                                   uint64_t offset, uint64_t size);
+void firn_os_memory_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
+int firn_os_memory_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
+                                        bool *out);
 void firn_os_memory_file_lose_unsynced(struct firn_os_file *file);
-
-/* os_memory_lock.c: locks of ranges. */
-int firn_os_memory_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
-                              uint64_t offset, uint64_t size);
-void firn_os_memory_lock_release_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
-int firn_os_memory_lock_is_held_by_others(struct firn_os_file *file, uint64_t offset, uint64_t size,
-                                          bool *out);
-/* What a handle holds goes with it. */
-void firn_os_memory_lock_release_all(struct firn_os_memory_file *owner);
-/* What all handles hold goes with the power. */
-void firn_os_memory_lock_forget(struct firn_os_memory_inode *inode);
 
 #endif

@@ -20,7 +20,8 @@
 struct suite {
     struct firn_os *os;
     struct firn_os_dir *dir;
-    bool real; /* a disk of this machine */
+    bool real;  /* a disk of this machine */
+    bool plain; /* only files and directories: no symbolic links, fifos, attributes */
 };
 
 /* Runs the suite's tests in groups named after the implementation; returns how many failed. */

@@ -142,10 +142,12 @@ only_regular_files_open_and_nothing_blocks(void **state)
     firn_error err;
     firn_os_dir_close(suite_make_dir(dir, "d"));
     test_os_put(dir, "f", "x", 1);
-    TEST_OK(firn_os_make_symlink(dir, "l", "f", &err), &err);
-    TEST_OK(firn_os_make_symlink(dir, "dangling", "new", &err), &err);
-    TEST_OK(firn_os_make_fifo(dir, "p", 0600, &err), &err);
-    assert_int_equal(suite_stat(dir, "p").kind, FIRN_OS_FIFO);
+    if (!suite->plain) {
+        TEST_OK(firn_os_make_symlink(dir, "l", "f", &err), &err);
+        TEST_OK(firn_os_make_symlink(dir, "dangling", "new", &err), &err);
+        TEST_OK(firn_os_make_fifo(dir, "p", 0600, &err), &err);
+        assert_int_equal(suite_stat(dir, "p").kind, FIRN_OS_FIFO);
+    }
     static const char *const names[] = {"d", "l", "dangling", "p"};
     static const unsigned flags[] = {
         FIRN_OS_READ,
@@ -154,7 +156,7 @@ only_regular_files_open_and_nothing_blocks(void **state)
         FIRN_OS_WRITE | FIRN_OS_CREATE,
         FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE,
     };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < (suite->plain ? 1 : sizeof names / sizeof names[0]); i++) {
         for (size_t j = 0; j < sizeof flags / sizeof flags[0]; j++) {
             struct firn_os_file *file;
             assert_int_equal(firn_os_file_open(dir, names[i], flags[j], 0644, &file, &err),

@@ -276,11 +276,13 @@ hard_links_are_one_file(void **state)
     TEST_OK(firn_os_remove_file(dir, "a", &err), &err);
     assert_int_equal(suite_stat(dir, "b").nlink, 1);
     suite_expect(dir, "b", "changed");
-    TEST_OK(firn_os_make_symlink(dir, "l", "b", &err), &err);
-    TEST_OK(firn_os_link(dir, "l", dir, "m", &err), &err);
-    assert_int_equal(suite_stat(dir, "m").kind, FIRN_OS_SYMLINK);
     firn_os_dir_close(suite_make_dir(dir, "d"));
     assert_int_equal(firn_os_link(dir, "d", dir, "e", &err), FIRN_DENIED);
+    if (!suite->plain) {
+        TEST_OK(firn_os_make_symlink(dir, "l", "b", &err), &err);
+        TEST_OK(firn_os_link(dir, "l", dir, "m", &err), &err);
+        assert_int_equal(suite_stat(dir, "m").kind, FIRN_OS_SYMLINK);
+    }
 }
 
 static void
@@ -306,6 +308,9 @@ symbolic_links_are_kept_and_never_followed(void **state)
     const struct suite *suite = *state;
     struct firn_os_dir *dir = suite->dir;
     firn_error err;
+    if (suite->plain) {
+        skip();
+    }
     static char longest[4096];
     memset(longest, 'l', 4095);
     const char *targets[] = {"f", "/etc", "..", "dangling", "\xff/\xfe", longest};
@@ -342,6 +347,9 @@ a_path_of_the_users_follows_links(void **state)
 {
     const struct suite *suite = *state;
     firn_error err;
+    if (suite->plain) {
+        skip();
+    }
     struct firn_os_dir *inner = suite_make_dir(suite->dir, "d");
     struct firn_os_dir *deeper = suite_make_dir(inner, "e");
     TEST_OK(firn_os_make_symlink(suite->dir, "l", "d/../d", &err), &err);
@@ -392,7 +400,9 @@ beneath_goes_down_any_depth_and_never_through_a_link(void **state)
     suite_expect(opened, "f", "deep");
     assert_non_null(strstr(firn_os_dir_path(opened), firn_buf_text(&path)));
     firn_os_dir_close(opened);
-    TEST_OK(firn_os_make_symlink(at, "link", ".", &err), &err);
+    if (!suite->plain) {
+        TEST_OK(firn_os_make_symlink(at, "link", ".", &err), &err);
+    }
     TEST_OK(firn_buf_append_str(&path, "/link"), &err);
     assert_int_equal(firn_os_dir_open_beneath(suite->dir, firn_buf_text(&path), &opened, &err),
                      FIRN_NOT_FOUND);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/os: the same suite over the real disk, with and without openat2 and renameat2, and over the
- * machine in memory, and over each through an implementation that could make calls fail but does
- * not. Each test works in an empty directory and leaks nothing.
+ * unit/os: the same suite over the real disk, with and without openat2 and renameat2, over the
+ * machine in memory, over the file system in RAM (as far as it goes), and over two of them through
+ * an implementation that could make calls fail but does not. Each test works in an empty directory
+ * and leaks nothing.
  */
 #include "suite.h"
 
@@ -11,6 +12,7 @@
 #include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "os/os_posix.h"
+#include "os/os_ram.h"
 #include "support/test_alloc.h"
 
 static struct suite current;
@@ -68,6 +70,29 @@ teardown_memory(void **state)
     (void)state;
     firn_os_dir_close(current.dir);
     firn_os_memory_destroy(current.os);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+    return 0;
+}
+
+static int
+setup_ram(void **state)
+{
+    firn_error err;
+    test_alloc_install();
+    current = (struct suite){.plain = true};
+    TEST_OK(firn_os_ram_create(64 << 20, &current.os, &err), &err);
+    current.dir = test_os_root(current.os);
+    *state = &current;
+    return 0;
+}
+
+static int
+teardown_ram(void **state)
+{
+    (void)state;
+    firn_os_dir_close(current.dir);
+    firn_os_ram_destroy(current.os);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
     return 0;
@@ -143,6 +168,8 @@ main(void)
     return run_suite("os: posix", setup_posix, teardown_posix) +
            run_suite("os: posix without openat2 and renameat2", setup_by_hand, teardown_by_hand) +
            run_suite("os: memory", setup_memory, teardown_memory) +
+           suite_names_run("os: ram", setup_ram, teardown_ram) +
+           suite_files_run("os: ram", setup_ram, teardown_ram) +
            run_suite("os: fault over memory", setup_fault, teardown_fault) +
            run_suite("os: fault over posix", setup_fault_over_posix, teardown_fault_over_posix);
 }

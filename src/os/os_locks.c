@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_locks.c: locks of ranges of bytes, for file systems that live in this process.
+ *
+ * A list of what is locked, by whom. There are few, so every question walks the list.
+ *
+ * (I1) The ranges of one owner are equal or apart, as os.h asks; so none is ever split. A CHECK
+ *      reports a program that does it otherwise, since Linux would join and split them silently.
+ */
+#include "os/os_locks.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+struct firn_os_locks_item {
+    struct firn_os_locks_item *next;
+    const void *owner;
+    uint64_t offset;
+    uint64_t size;
+    enum firn_os_lock_kind kind;
+};
+
+static bool
+overlaps(const struct firn_os_locks_item *item, uint64_t offset, uint64_t size)
+{
+    return offset < item->offset + item->size && item->offset < offset + size;
+}
+
+/* Whether another holds a lock of these bytes that excludes one of this kind. */
+static bool
+is_excluded(const struct firn_os_locks *locks, const void *owner, enum firn_os_lock_kind kind,
+            uint64_t offset, uint64_t size)
+{
+    for (const struct firn_os_locks_item *item = locks->first; item != NULL; item = item->next) {
+        bool both_shared = kind == FIRN_OS_LOCK_SHARED && item->kind == FIRN_OS_LOCK_SHARED;
+        if (item->owner != owner && !both_shared && overlaps(item, offset, size)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The owner's lock of exactly these bytes, or NULL. */
+static struct firn_os_locks_item *
+find_own(const struct firn_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
+{
+    for (struct firn_os_locks_item *item = locks->first; item != NULL; item = item->next) {
+        if (item->owner == owner && overlaps(item, offset, size)) {
+            CHECK(item->offset == offset && item->size == size); /* (I1) */
+            return item;
+        }
+    }
+    return NULL;
+}
+
+int
+firn_os_locks_take(struct firn_os_locks *locks, const void *owner, enum firn_os_lock_kind kind,
+                   uint64_t offset, uint64_t size)
+{
+    struct firn_os_locks_item *item = find_own(locks, owner, offset, size);
+    if (is_excluded(locks, owner, kind, offset, size)) {
+        return EAGAIN;
+    }
+    if (item == NULL) {
+        item = firn_alloc(sizeof *item);
+        if (item == NULL) {
+            return ENOMEM;
+        }
+        *item = (struct firn_os_locks_item){
+            .next = locks->first, .owner = owner, .offset = offset, .size = size};
+        locks->first = item;
+    }
+    item->kind = kind;
+    return 0;
+}
+
+/* Frees the locks of one owner, or of all; with a size > 0 only that of this range. */
+static void
+release(struct firn_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
+{
+    struct firn_os_locks_item **link = &locks->first;
+    while (*link != NULL) {
+        struct firn_os_locks_item *item = *link;
+        bool is_meant = (owner == NULL || item->owner == owner) &&
+                        (size == 0 || (item->offset == offset && item->size == size));
+        if (is_meant) {
+            *link = item->next;
+            firn_free(item);
+        } else {
+            link = &item->next;
+        }
+    }
+}
+
+void
+firn_os_locks_give(struct firn_os_locks *locks, const void *owner, uint64_t offset, uint64_t size)
+{
+    release(locks, owner, offset, size);
+}
+
+void
+firn_os_locks_give_all(struct firn_os_locks *locks, const void *owner)
+{
+    release(locks, owner, 0, 0);
+}
+
+bool
+firn_os_locks_others_hold(const struct firn_os_locks *locks, const void *owner, uint64_t offset,
+                          uint64_t size)
+{
+    return is_excluded(locks, owner, FIRN_OS_LOCK_EXCLUSIVE, offset, size);
+}
