@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/epoch.c: reclamation by epochs, with a slot for each reader that is inside.
+ *
+ * A counter, `now`, grows with every thing that is retired; the thing keeps the number it had. A
+ * reader that enters reads the counter and writes it into a free slot; when it leaves it writes 0.
+ * A thing of epoch e may go once no slot holds a number in [1, e]: whoever is inside came after it
+ * had been unlinked.
+ *
+ * There are no threads' own variables here: a reader begins its search for a slot at a place that
+ * follows from the address of its stack, so each thread nearly always finds the same slot free, in
+ * its own cache. Where all slots are taken it counts itself in without_slot, and nothing at all is
+ * released while that is not zero.
+ *
+ * (I1) enter writes its slot, then the reader loads a pointer; a writer replaces the pointer, then
+ *      reclaim reads the slots. All four are sequentially consistent. So if reclaim does not see
+ *      the slot taken, the load came after the replacement and saw the new pointer.
+ * (I2) The number in a slot may be older than the moment of entering: that only delays.
+ * (I3) leave stores with release and reclaim loads with acquire at least: all that a reader did
+ *      inside comes before the release of what it looked at. A slot taken anew continues the chain,
+ *      because taking it is a read-modify-write that acquires.
+ *
+ * The retired wait on a stack without a lock. reclaim takes the whole stack, releases what it can
+ * and pushes back the rest, so any number of threads may reclaim at once, and no thing is popped
+ * one by one (no ABA).
+ */
+#include "base/epoch.h"
+
+#include <stdbool.h>
+
+#include "base/check.h"
+
+/* The first epoch is 1: 0 marks a free slot. */
+void
+firn_epoch_init(struct firn_epoch *epoch)
+{
+    for (size_t i = 0; i < FIRN_EPOCH_SLOTS; i++) {
+        atomic_init(&epoch->slots[i].epoch, 0);
+    }
+    atomic_init(&epoch->without_slot, 0);
+    atomic_init(&epoch->now, 1);
+    atomic_init(&epoch->retired, NULL);
+}
+
+void
+firn_epoch_deinit(struct firn_epoch *epoch)
+{
+    /* What is released may retire further things. */
+    while (atomic_load_explicit(&epoch->retired, memory_order_relaxed) != NULL) {
+        firn_epoch_reclaim(epoch);
+        for (size_t i = 0; i < FIRN_EPOCH_SLOTS; i++) {
+            CHECK(atomic_load_explicit(&epoch->slots[i].epoch, memory_order_relaxed) == 0);
+        }
+        CHECK(atomic_load_explicit(&epoch->without_slot, memory_order_relaxed) == 0);
+    }
+}
+
+/* Stacks of threads lie megabytes apart. */
+static size_t
+first_slot(void)
+{
+    char here;
+    uint64_t place = (uint64_t)(uintptr_t)&here >> 18;
+    return (size_t)((place * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (FIRN_EPOCH_SLOTS - 1);
+}
+
+size_t
+firn_epoch_enter(struct firn_epoch *epoch)
+{
+    uint64_t now = atomic_load_explicit(&epoch->now, memory_order_relaxed);
+    size_t start = first_slot();
+    for (size_t i = 0; i < FIRN_EPOCH_SLOTS; i++) {
+        size_t slot = (start + i) & (FIRN_EPOCH_SLOTS - 1);
+        uint64_t is_free = 0;
+        /* (I1), (I3): pairs with the loads in oldest_inside and the store in leave. */
+        if (atomic_compare_exchange_strong_explicit(&epoch->slots[slot].epoch, &is_free, now,
+                                                    memory_order_seq_cst, memory_order_relaxed)) {
+            return slot;
+        }
+    }
+    atomic_fetch_add_explicit(&epoch->without_slot, 1, memory_order_seq_cst);
+    return FIRN_EPOCH_SLOTS;
+}
+
+void
+firn_epoch_leave(struct firn_epoch *epoch, size_t slot)
+{
+    if (slot == FIRN_EPOCH_SLOTS) {
+        atomic_fetch_sub_explicit(&epoch->without_slot, 1, memory_order_release);
+        return;
+    }
+    DCHECK(atomic_load_explicit(&epoch->slots[slot].epoch, memory_order_relaxed) != 0);
+    /* (I3): pairs with the loads in oldest_inside. */
+    atomic_store_explicit(&epoch->slots[slot].epoch, 0, memory_order_release);
+}
+
+static void
+push(struct firn_epoch *epoch, struct firn_epoch_node *node)
+{
+    node->next = atomic_load_explicit(&epoch->retired, memory_order_relaxed);
+    /* Release pairs with the acquire in reclaim: the node's fields are there. */
+    while (!atomic_compare_exchange_weak_explicit(&epoch->retired, &node->next, node,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+}
+
+void
+firn_epoch_retire(struct firn_epoch *epoch, struct firn_epoch_node *node,
+                  void (*release)(struct firn_epoch_node *node))
+{
+    node->release = release;
+    node->epoch = atomic_fetch_add_explicit(&epoch->now, 1, memory_order_seq_cst);
+    push(epoch, node);
+}
+
+/* The smallest number in a slot: UINT64_MAX if nobody is inside. */
+static uint64_t
+oldest_inside(struct firn_epoch *epoch)
+{
+    if (atomic_load_explicit(&epoch->without_slot, memory_order_seq_cst) != 0) {
+        return 0;
+    }
+    uint64_t oldest = UINT64_MAX;
+    for (size_t i = 0; i < FIRN_EPOCH_SLOTS; i++) {
+        uint64_t inside = atomic_load_explicit(&epoch->slots[i].epoch, memory_order_seq_cst);
+        if (inside != 0 && inside < oldest) {
+            oldest = inside;
+        }
+    }
+    return oldest;
+}
+
+void
+firn_epoch_reclaim(struct firn_epoch *epoch)
+{
+    if (atomic_load_explicit(&epoch->retired, memory_order_relaxed) == NULL) {
+        return;
+    }
+    struct firn_epoch_node *node =
+        atomic_exchange_explicit(&epoch->retired, NULL, memory_order_acquire);
+    /* After the list was taken: every thing on it was unlinked before. */
+    uint64_t oldest = oldest_inside(epoch);
+    while (node != NULL) {
+        struct firn_epoch_node *next = node->next;
+        if (node->epoch < oldest) {
+            node->release(node);
+        } else {
+            push(epoch, node);
+        }
+        node = next;
+    }
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/compaction.c: carrying out a compaction that was picked (compaction_pick.c).
+ *
+ * A move names the same runs in another level: one edit of MANIFEST.
+ *
+ * A merge reads the inputs in the order of keys, leaves out what no live view needs
+ * (compaction_stream.h), writes the rest as new runs of the output level, and replaces the inputs
+ * by them in one edit. The inputs' files are removed later, when nobody reads by them
+ * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
+ *
+ * What may lie beneath the output at the same keys is judged by the version for which the
+ * compaction was picked. Works beside it do not change that to our harm: what they write goes to
+ * places where runs were, or above us (compaction_pick.c, I2).
+ *
+ * Failure: new files are removed, the inputs stay, and the same compaction may be picked again. An
+ * input that is damaged keeps being picked and fails each time, with its error; it does not go, nor
+ * does what depends on it.
+ */
+#include "lsm/compaction.h"
+
+#include "base/mem.h"
+#include "lsm/file_source.h"
+#include "lsm/merge.h"
+#include "lsm/run_output.h"
+
+/* What a merge reads. */
+struct inputs {
+    struct firn_merge *merge;
+    struct firn_file_source *sources; /* as many as there are inputs at most */
+    size_t source_count;
+    struct firn_lsm_file **files;
+    size_t file_count;
+    uint64_t bytes;
+    /* Pins of the runs with range deletes, and those. */
+    struct firn_lsm_handle **pins;
+    const struct firn_range_set **ranges;
+    size_t range_set_count;
+    struct firn_compaction_span *older;
+    size_t older_count;
+};
+
+static void
+deinit_inputs(struct inputs *inputs)
+{
+    firn_merge_destroy(inputs->merge);
+    for (size_t i = 0; i < inputs->range_set_count; i++) {
+        firn_lsm_file_unpin(inputs->pins[i]);
+    }
+    firn_free(inputs->sources);
+    firn_free(inputs->files);
+    firn_free(inputs->pins);
+    firn_free(inputs->ranges);
+    firn_free(inputs->older);
+}
+
+static int
+list_files(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *err)
+{
+    const struct firn_compaction_plan *plan = &work->plan;
+    size_t count = 0;
+    for (unsigned level = plan->from; level <= plan->to; level++) {
+        count += plan->end[level] - plan->begin[level];
+    }
+    inputs->files = firn_alloc_array(count, sizeof(struct firn_lsm_file *));
+    inputs->sources = firn_alloc_array(count, sizeof *inputs->sources);
+    inputs->pins = firn_alloc_array(count, sizeof(struct firn_lsm_handle *));
+    inputs->ranges = firn_alloc_array(count, sizeof(struct firn_range_set *));
+    if (inputs->files == NULL || inputs->sources == NULL || inputs->pins == NULL ||
+        inputs->ranges == NULL) {
+        return firn_error_no_memory(err, "the inputs of a compaction");
+    }
+    for (unsigned level = plan->from; level <= plan->to; level++) {
+        for (size_t i = plan->begin[level]; i < plan->end[level]; i++) {
+            struct firn_lsm_file *file = firn_version_file(&work->version->levels[level], i);
+            inputs->files[inputs->file_count++] = file;
+            inputs->bytes += file->info.file_bytes;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+add_ranges(struct inputs *inputs, firn_error *err)
+{
+    for (size_t i = 0; i < inputs->file_count; i++) {
+        struct firn_lsm_handle *pin;
+        if (inputs->files[i]->info.range_count == 0) {
+            continue;
+        }
+        int rc = firn_lsm_file_pin(inputs->files[i], &pin, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        inputs->pins[inputs->range_set_count] = pin;
+        inputs->ranges[inputs->range_set_count++] = pin->run->kind->ranges(pin->run);
+    }
+    return FIRN_OK;
+}
+
+/* Runs of level 0 overlap: each is a source of its own. */
+static int
+add_level(const struct firn_lsm_work *work, unsigned level, struct inputs *inputs, firn_error *err)
+{
+    const struct firn_compaction_plan *plan = &work->plan;
+    size_t begin = plan->begin[level];
+    while (begin < plan->end[level]) {
+        struct firn_file_source *state = &inputs->sources[inputs->source_count++];
+        struct firn_file_source_runs runs = {
+            .version = work->version,
+            .level = level,
+            .begin = begin,
+            .end = level == 0 ? begin + 1 : plan->end[level],
+            .is_sequential = true,
+        };
+        *state = (struct firn_file_source){0};
+        int rc = firn_file_source_add(state, &runs, inputs->merge, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        begin = runs.end;
+    }
+    return FIRN_OK;
+}
+
+/* What lies beneath the output. */
+static int
+add_older(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *err)
+{
+    const struct firn_compaction_plan *plan = &work->plan;
+    inputs->older = firn_alloc_array(work->version->run_count, sizeof *inputs->older);
+    if (inputs->older == NULL) {
+        return firn_error_no_memory(err, "the inputs of a compaction");
+    }
+    for (unsigned number = plan->to + 1; number < FIRN_LSM_LEVELS; number++) {
+        const struct firn_version_level *level = &work->version->levels[number];
+        size_t begin;
+        size_t end;
+        firn_version_overlap(level, &plan->lower, &plan->upper, &begin, &end);
+        for (size_t i = begin; i < end; i++) {
+            inputs->older[inputs->older_count++] =
+                (struct firn_compaction_span){level->runs[i].lower, level->runs[i].upper};
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+open_inputs(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(list_files(work, inputs, err));
+    FIRN_TRY(add_ranges(inputs, err));
+    FIRN_TRY(add_older(work, inputs, err));
+    FIRN_TRY(firn_merge_create(&inputs->merge, err));
+    for (unsigned level = work->plan.from; level <= work->plan.to; level++) {
+        FIRN_TRY(add_level(work, level, inputs, err));
+    }
+out:
+    return rc;
+}
+
+static int
+write_runs(const struct firn_lsm_work *work, const struct inputs *inputs,
+           const struct firn_view_list *views, struct firn_run_output *output, firn_error *err)
+{
+    unsigned to = work->plan.to;
+    struct firn_run_output_options options = {
+        .lsm = work->lsm,
+        .stream = {.merge = inputs->merge,
+                   .ranges = inputs->ranges,
+                   .range_set_count = inputs->range_set_count,
+                   .older = inputs->older,
+                   .older_count = inputs->older_count},
+        .views = views,
+        .level = to,
+        .run_bytes_target = work->lsm->options.run_bytes_target,
+        .next_level = to + 1 < FIRN_LSM_LEVELS ? &work->version->levels[to + 1] : NULL,
+    };
+    return firn_run_output_write(&options, output, err);
+}
+
+/* ---- both kinds ---- */
+
+static void
+count_merge(struct firn_lsm *lsm, const struct inputs *inputs, const struct firn_run_output *output)
+{
+    firn_os_mutex_lock(&lsm->mutex);
+    lsm->counters.compactions++;
+    lsm->counters.compaction_read_bytes += inputs->bytes;
+    lsm->counters.compaction_write_bytes += output->bytes;
+    lsm->counters.versions_dropped += output->versions_dropped;
+    firn_os_mutex_unlock(&lsm->mutex);
+}
+
+static int
+run_merge(struct firn_lsm_work *work, const struct firn_view_list *views, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct inputs inputs = {0};
+    struct firn_run_output output = {0};
+    FIRN_TRY(open_inputs(work, &inputs, err));
+    FIRN_TRY(write_runs(work, &inputs, views, &output, err));
+    struct firn_lsm_install_change change = {
+        .tree = work->tree,
+        .removed = inputs.files,
+        .removed_count = inputs.file_count,
+        .added = output.runs,
+        .added_count = output.count,
+    };
+    bool is_certain;
+    rc = firn_lsm_install(work->lsm, &change, &is_certain, err);
+    if (rc == FIRN_OK) {
+        count_merge(work->lsm, &inputs, &output);
+    } else if (is_certain) {
+        firn_run_output_remove(work->lsm, &output);
+    }
+out:
+    firn_run_output_deinit(&output);
+    deinit_inputs(&inputs);
+    return rc;
+}
+
+static int
+run_move(struct firn_lsm_work *work, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct inputs inputs = {0};
+    struct firn_version_added *added = NULL;
+    FIRN_TRY(list_files(work, &inputs, err));
+    added = firn_alloc_array(inputs.file_count, sizeof *added);
+    if (added == NULL) {
+        rc = firn_error_no_memory(err, "the inputs of a compaction");
+        goto out;
+    }
+    for (size_t i = 0; i < inputs.file_count; i++) {
+        added[i] = (struct firn_version_added){inputs.files[i], work->plan.to};
+    }
+    struct firn_lsm_install_change change = {
+        .tree = work->tree,
+        .removed = inputs.files,
+        .removed_count = inputs.file_count,
+        .added = added,
+        .added_count = inputs.file_count,
+    };
+    bool is_certain;
+    FIRN_TRY(firn_lsm_install(work->lsm, &change, &is_certain, err));
+    firn_os_mutex_lock(&work->lsm->mutex);
+    work->lsm->counters.compactions++;
+    work->lsm->counters.moves++;
+    firn_os_mutex_unlock(&work->lsm->mutex);
+out:
+    firn_free(added);
+    deinit_inputs(&inputs);
+    return rc;
+}
+
+int
+firn_compaction_run(struct firn_lsm_work *work, firn_error *err)
+{
+    if (work->plan.is_move) {
+        return run_move(work, err);
+    }
+    const struct firn_lsm_host *host = &work->lsm->options.host;
+    struct firn_view_list views = {0};
+    int rc = host->take_views(host->ctx, work->tree->id, &views, err);
+    if (rc == FIRN_OK) {
+        rc = run_merge(work, &views, err);
+        host->release_views(host->ctx, &views);
+    }
+    return rc;
+}

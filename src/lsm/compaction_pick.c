@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/compaction_pick.c: dynamic leveled compaction: what to merge next.
+ *
+ * The last level holds nearly everything, so its size sets the sizes of the others, counted from it
+ * upwards: each level's target is that of the next one, divided by the factor (ten). Where a target
+ * falls to level_bytes_base or below, that level is the base: level 0 is merged into it, and the
+ * levels between stay empty. So about nine tenths of the data lie in the last level at any size of
+ * the tree, and old versions elsewhere can take no more than about a tenth. The idea is that of the
+ * dynamic level sizes in "Optimizing Space Amplification in RocksDB" (Dong et al., CIDR 2017).
+ *
+ * How urgent a compaction is, in thousandths: of level 0 its runs against their target number, or
+ * its bytes against level_bytes_base; of other levels their bytes against their target. From 1,000
+ * on a compaction is demanded. What running works already take away is not counted. A level above
+ * the base, which a shrinking tree leaves behind, is always demanded. Then come runs that are
+ * mostly tombstones, which readers stumble over; and, when nobody is in a hurry, whatever is not in
+ * the last level.
+ *
+ * Of a level, the run goes down first that costs least: the bytes that it overlaps with in the next
+ * level against its own, where tombstones count as more than they weigh, because they take others
+ * with them. Neighbours go along where they add nothing to what is overlapped with.
+ *
+ * Of level 0 the oldest runs are taken, all up to a number: an older one must not stay above a
+ * newer one. An unhurried compaction takes a run with everything below it straight to the last
+ * level.
+ *
+ * (I1) The inputs hold, of each level from `from` down to `to`, all runs that reach into the range
+ *      of the inputs above them. So nothing that stays above the output is older than it, and
+ *      nothing that stays below is newer.
+ * (I2) Two works of a tree whose ranges of levels and whose ranges of keys both meet never run
+ *      beside each other; keys are compared over the whole stretch of a work, not run by run. So no
+ *      work finds its inputs gone or its place in the output level taken.
+ *
+ * A run moves to the next level without being written again if it overlaps with nothing there, is
+ * large enough to be worth keeping as it is, and would not become the place where garbage stays for
+ * good: at the bottom only a rewriting drops tombstones.
+ */
+#include "lsm/compaction_pick.h"
+
+#include "base/slice.h"
+#include "lsm/view_mark.h"
+
+enum {
+    LEVEL_LAST = FIRN_LSM_LEVELS - 1,
+    LEVEL0_INPUTS_MAX = 64,
+    INPUT_FACTOR_MAX = 25, /* how many times a run's target neighbours may add up to */
+    MOVE_OVERLAP_MAX = 10, /* the same for what a moved run overlaps with behind */
+    DEMANDED = 1000,       /* urgency from which a compaction is wanted at any time */
+    DRAINING = 2 * DEMANDED,
+    TOMBSTONES = DEMANDED - 1,
+    UNHURRIED = 1,
+    DENSE_COUNT_MIN = 1024 /* fewer tombstones are not worth a compaction of their own */
+};
+
+/* ---- sizes ---- */
+
+void
+firn_compaction_pick_targets_of(const struct firn_version *version,
+                                const struct firn_lsm_options *options,
+                                struct firn_compaction_pick_targets *out)
+{
+    *out = (struct firn_compaction_pick_targets){0};
+    uint64_t largest = options->level_bytes_base;
+    unsigned first_used = LEVEL_LAST;
+    for (unsigned level = LEVEL_LAST; level >= 1; level--) {
+        if (version->levels[level].bytes > largest) {
+            largest = version->levels[level].bytes;
+        }
+        if (version->levels[level].count > 0) {
+            first_used = level;
+        }
+    }
+    unsigned level = LEVEL_LAST;
+    out->bytes[level] = largest;
+    while (out->bytes[level] > options->level_bytes_base && level > 1) {
+        out->bytes[level - 1] = out->bytes[level] / options->level_factor;
+        level--;
+    }
+    /* A level that is not empty must not be jumped over: what is in it is older than level 0. */
+    out->base = level < first_used ? level : first_used;
+}
+
+/* ---- plans ---- */
+
+static bool
+keys_meet(const struct firn_compaction_plan *a, const struct firn_compaction_plan *b)
+{
+    return firn_slice_compare(a->lower, b->upper) < 0 && firn_slice_compare(b->lower, a->upper) < 0;
+}
+
+/* (I2). */
+static bool
+is_blocked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *plan)
+{
+    for (const struct firn_lsm_work *work = tree->works; work != NULL; work = work->next) {
+        if (work->kind == FIRN_LSM_WORK_COMPACTION && work->plan.from <= plan->to &&
+            plan->from <= work->plan.to && keys_meet(&work->plan, plan)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+extend(struct firn_compaction_plan *plan, const struct firn_merge_level_run *run)
+{
+    bool is_first = plan->upper.size == 0;
+    if (is_first || firn_slice_compare(run->lower, plan->lower) < 0) {
+        plan->lower = run->lower;
+    }
+    if (is_first || firn_slice_compare(run->upper, plan->upper) > 0) {
+        plan->upper = run->upper;
+    }
+}
+
+static uint64_t
+bytes_of(const struct firn_version_level *level, size_t begin, size_t end)
+{
+    uint64_t bytes = 0;
+    for (size_t i = begin; i < end; i++) {
+        bytes += firn_version_file(level, i)->info.file_bytes;
+    }
+    return bytes;
+}
+
+/* Takes [begin, end) of level `from`, and what (I1) asks for of the levels down to `to`. */
+static void
+plan_from(const struct firn_version *version, unsigned from, size_t begin, size_t end, unsigned to,
+          struct firn_compaction_plan *out)
+{
+    *out = (struct firn_compaction_plan){.from = from, .to = to};
+    out->begin[from] = begin;
+    out->end[from] = end;
+    for (size_t i = begin; i < end; i++) {
+        extend(out, &version->levels[from].runs[i]);
+    }
+    for (unsigned level = from + 1; level <= to; level++) {
+        const struct firn_version_level *below = &version->levels[level];
+        firn_version_overlap(below, &out->lower, &out->upper, &out->begin[level], &out->end[level]);
+        for (size_t i = out->begin[level]; i < out->end[level]; i++) {
+            extend(out, &below->runs[i]);
+        }
+    }
+}
+
+static bool
+has_inputs_below(const struct firn_compaction_plan *plan)
+{
+    for (unsigned level = plan->from + 1; level <= plan->to; level++) {
+        if (plan->begin[level] < plan->end[level]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether there is anything below the output where the inputs are. */
+static bool
+has_older(const struct firn_version *version, const struct firn_compaction_plan *plan)
+{
+    for (unsigned level = plan->to + 1; level < FIRN_LSM_LEVELS; level++) {
+        size_t begin;
+        size_t end;
+        firn_version_overlap(&version->levels[level], &plan->lower, &plan->upper, &begin, &end);
+        if (begin < end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t
+garbage_of(const struct firn_manifest_run *info)
+{
+    return info->tombstone_count + info->range_count + info->older_count;
+}
+
+/* Runs of level 0 may overlap with each other. */
+static bool
+overlap_each_other(const struct firn_version_level *level, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++) {
+        for (size_t j = i + 1; j < end; j++) {
+            if (firn_version_run_overlaps(&level->runs[i], &level->runs[j].lower,
+                                          &level->runs[j].upper)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool
+may_run_move(const struct firn_version *version, const struct firn_lsm_options *options,
+             const struct firn_compaction_plan *plan, size_t i)
+{
+    const struct firn_merge_level_run *run = &version->levels[plan->from].runs[i];
+    const struct firn_manifest_run *info = &((const struct firn_lsm_file *)run->run)->info;
+    size_t begin = 0;
+    size_t end = 0;
+    if (info->file_bytes < options->run_bytes_target / 4 ||
+        (garbage_of(info) > 0 && !has_older(version, plan))) {
+        return false;
+    }
+    if (plan->to == LEVEL_LAST) {
+        return options->codec == options->codec_bottom;
+    }
+    const struct firn_version_level *behind = &version->levels[plan->to + 1];
+    firn_version_overlap(behind, &run->lower, &run->upper, &begin, &end);
+    return bytes_of(behind, begin, end) <= MOVE_OVERLAP_MAX * (uint64_t)options->run_bytes_target;
+}
+
+static bool
+may_move(const struct firn_version *version, const struct firn_lsm_options *options,
+         const struct firn_compaction_plan *plan)
+{
+    size_t begin = plan->begin[plan->from];
+    size_t end = plan->end[plan->from];
+    if (plan->from == plan->to || has_inputs_below(plan) ||
+        (plan->from == 0 && overlap_each_other(&version->levels[0], begin, end))) {
+        return false;
+    }
+    for (size_t i = begin; i < end; i++) {
+        if (!may_run_move(version, options, plan, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- candidates ---- */
+
+struct search {
+    struct firn_lsm_tree *tree;
+    const struct firn_version *version;
+    const struct firn_lsm_options *options;
+    struct firn_compaction_pick_targets targets;
+    struct firn_compaction_pick *pick;
+};
+
+/* True if the plan was taken. */
+static bool
+offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan *plan)
+{
+    if ((search->pick->tree != NULL && urgency <= search->pick->urgency) ||
+        is_blocked(search->tree, plan)) {
+        return false;
+    }
+    *search->pick = (struct firn_compaction_pick){search->tree, urgency, *plan};
+    search->pick->plan.is_move = may_move(search->version, search->options, plan);
+    return true;
+}
+
+/* The oldest runs of level 0 that no work has. Newer ones have come since a work began. */
+static bool
+offer_level0(struct search *search, uint64_t urgency)
+{
+    size_t count = search->version->levels[0].count;
+    size_t begin = count > LEVEL0_INPUTS_MAX ? count - LEVEL0_INPUTS_MAX : 0;
+    struct firn_compaction_plan plan;
+    if (count == 0) {
+        return false;
+    }
+    plan_from(search->version, 0, begin, count, search->targets.base, &plan);
+    return offer(search, urgency, &plan);
+}
+
+/* What moving the run down costs, in thousandths: what is overlapped with against what goes. */
+static uint64_t
+cost_of(const struct firn_manifest_run *info, uint64_t overlap_bytes)
+{
+    uint64_t versions = info->entry_count + info->range_count;
+    uint64_t deletes = info->tombstone_count + info->range_count;
+    uint64_t weight = info->file_bytes + info->file_bytes / versions * 4 * deletes;
+    return overlap_bytes > UINT64_MAX / 1000 ? UINT64_MAX : 1000 * overlap_bytes / weight;
+}
+
+/* Takes neighbours along that change nothing below. */
+static void
+widen(const struct search *search, struct firn_compaction_plan *plan)
+{
+    const struct firn_version_level *level = &search->version->levels[plan->from];
+    uint64_t bytes =
+        bytes_of(level, plan->begin[plan->from], plan->end[plan->from]) +
+        bytes_of(&search->version->levels[plan->to], plan->begin[plan->to], plan->end[plan->to]);
+    uint64_t bytes_max = INPUT_FACTOR_MAX * (uint64_t)search->options->run_bytes_target;
+    while (plan->end[plan->from] < level->count) {
+        struct firn_compaction_plan wider;
+        size_t end = plan->end[plan->from] + 1;
+        bytes += bytes_of(level, end - 1, end);
+        plan_from(search->version, plan->from, plan->begin[plan->from], end, plan->to, &wider);
+        if (bytes > bytes_max || wider.begin[plan->to] != plan->begin[plan->to] ||
+            wider.end[plan->to] != plan->end[plan->to] || is_blocked(search->tree, &wider)) {
+            return;
+        }
+        *plan = wider;
+    }
+}
+
+/* The cheapest run of a level, into the next one. */
+static bool
+offer_level(struct search *search, unsigned number, uint64_t urgency)
+{
+    const struct firn_version_level *level = &search->version->levels[number];
+    const struct firn_version_level *below = &search->version->levels[number + 1];
+    uint64_t cost_min = UINT64_MAX;
+    struct firn_compaction_plan best;
+    bool has_best = false;
+    for (size_t i = 0; i < level->count; i++) {
+        struct firn_compaction_plan plan;
+        plan_from(search->version, number, i, i + 1, number + 1, &plan);
+        uint64_t cost = cost_of(&firn_version_file(level, i)->info,
+                                bytes_of(below, plan.begin[number + 1], plan.end[number + 1]));
+        if ((!has_best || cost < cost_min) && !is_blocked(search->tree, &plan)) {
+            best = plan;
+            cost_min = cost;
+            has_best = true;
+        }
+    }
+    if (!has_best) {
+        return false;
+    }
+    /* A single run may move; with neighbours it would have to be written again. */
+    if (!may_move(search->version, search->options, &best)) {
+        widen(search, &best);
+    }
+    return offer(search, urgency, &best);
+}
+
+/* ---- by size ---- */
+
+/* Runs and bytes of a level that running works do not take away. */
+static void
+measure_level(const struct search *search, unsigned number, uint64_t *out_runs, uint64_t *out_bytes)
+{
+    const struct firn_version_level *level = &search->version->levels[number];
+    *out_runs = level->count;
+    *out_bytes = level->bytes;
+    for (const struct firn_lsm_work *work = search->tree->works; work != NULL; work = work->next) {
+        if (work->kind == FIRN_LSM_WORK_COMPACTION && number >= work->plan.from &&
+            number < work->plan.to) {
+            size_t begin = work->plan.begin[number];
+            size_t end = work->plan.end[number];
+            *out_runs -= end - begin;
+            *out_bytes -= bytes_of(&work->version->levels[number], begin, end);
+        }
+    }
+}
+
+static uint64_t
+thousandths(uint64_t part, uint64_t whole)
+{
+    return part > UINT64_MAX / 1000 ? UINT64_MAX : 1000 * part / whole;
+}
+
+static uint64_t
+urgency_of(const struct search *search, unsigned number)
+{
+    uint64_t runs;
+    uint64_t bytes;
+    measure_level(search, number, &runs, &bytes);
+    if (number == 0) {
+        uint64_t by_runs = thousandths(runs, search->options->level0_runs_target);
+        uint64_t by_bytes = thousandths(bytes, search->options->level_bytes_base);
+        return by_runs > by_bytes ? by_runs : by_bytes;
+    }
+    if (search->targets.bytes[number] == 0) {
+        return bytes > 0 ? DRAINING : 0;
+    }
+    return thousandths(bytes, search->targets.bytes[number]);
+}
+
+static void
+search_by_size(struct search *search)
+{
+    for (unsigned number = 0; number < LEVEL_LAST; number++) {
+        uint64_t urgency = urgency_of(search, number);
+        if (urgency < DEMANDED) {
+            continue;
+        }
+        if (number == 0) {
+            (void)offer_level0(search, urgency);
+        } else {
+            (void)offer_level(search, number, urgency);
+        }
+    }
+}
+
+/* ---- by tombstones ---- */
+
+static uint64_t
+bytes_below(const struct firn_version *version, unsigned number,
+            const struct firn_merge_level_run *run)
+{
+    uint64_t bytes = 0;
+    for (unsigned below = number + 1; below < FIRN_LSM_LEVELS; below++) {
+        size_t begin;
+        size_t end;
+        firn_version_overlap(&version->levels[below], &run->lower, &run->upper, &begin, &end);
+        bytes += bytes_of(&version->levels[below], begin, end);
+    }
+    return bytes;
+}
+
+/* Half of the run deletes, and that is worth a compaction: it is much, or stands above much. */
+static bool
+is_dense(const struct search *search, unsigned number, size_t i)
+{
+    const struct firn_version_level *level = &search->version->levels[number];
+    const struct firn_manifest_run *info = &firn_version_file(level, i)->info;
+    uint64_t deletes = info->tombstone_count + info->range_count;
+    if (2 * deletes < info->entry_count + info->range_count) {
+        return false;
+    }
+    return deletes >= DENSE_COUNT_MIN ||
+           (info->range_count > 0 && bytes_below(search->version, number, &level->runs[i]) >=
+                                         search->options->run_bytes_target / 8);
+}
+
+static void
+search_by_tombstones(struct search *search)
+{
+    for (unsigned number = 0; number < LEVEL_LAST; number++) {
+        for (size_t i = 0; i < search->version->levels[number].count; i++) {
+            if (!is_dense(search, number, i)) {
+                continue;
+            }
+            struct firn_compaction_plan plan;
+            if (number == 0) {
+                (void)offer_level0(search, TOMBSTONES);
+                break;
+            }
+            plan_from(search->version, number, i, i + 1, number + 1, &plan);
+            if (offer(search, TOMBSTONES, &plan)) {
+                return;
+            }
+        }
+    }
+}
+
+/* ---- unhurried ---- */
+
+static void
+search_unhurried(struct search *search)
+{
+    if (offer_level0(search, UNHURRIED)) {
+        return;
+    }
+    for (unsigned number = 1; number < LEVEL_LAST; number++) {
+        for (size_t i = 0; i < search->version->levels[number].count; i++) {
+            struct firn_compaction_plan plan;
+            plan_from(search->version, number, i, i + 1, LEVEL_LAST, &plan);
+            if (offer(search, UNHURRIED, &plan)) {
+                return;
+            }
+        }
+    }
+}
+
+void
+firn_compaction_pick_locked(struct firn_lsm_tree *tree, bool is_unhurried,
+                            struct firn_compaction_pick *pick)
+{
+    struct search search = {
+        .tree = tree,
+        .version = atomic_load_explicit(&tree->state, memory_order_relaxed)->version,
+        .options = &tree->lsm->options,
+        .pick = pick,
+    };
+    firn_compaction_pick_targets_of(search.version, search.options, &search.targets);
+    search_by_size(&search);
+    search_by_tombstones(&search);
+    if (is_unhurried) {
+        search_unhurried(&search);
+    }
+}
+
+/* ---- garbage in the last level ---- */
+
+/* Without a hurry any garbage counts, else only where it is half of the run. */
+static bool
+has_enough_garbage(const struct firn_manifest_run *info, bool is_unhurried)
+{
+    uint64_t garbage = garbage_of(info);
+    return is_unhurried
+               ? garbage > 0
+               : garbage >= DENSE_COUNT_MIN && 2 * garbage >= info->entry_count + info->range_count;
+}
+
+bool
+firn_compaction_pick_has_garbage_locked(const struct firn_lsm_tree *tree, bool is_unhurried)
+{
+    const struct firn_version_level *level =
+        &atomic_load_explicit(&tree->state, memory_order_relaxed)->version->levels[LEVEL_LAST];
+    if (is_unhurried) {
+        /* What no view sees any more need not look like garbage. */
+        return level->count > 0;
+    }
+    for (size_t i = 0; i < level->count; i++) {
+        if (has_enough_garbage(&firn_version_file(level, i)->info, false)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int
+firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree, bool is_unhurried,
+                                    const struct firn_view_list *views,
+                                    struct firn_compaction_plan *out, bool *out_found,
+                                    firn_error *err)
+{
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    const struct firn_version_level *level = &version->levels[LEVEL_LAST];
+    *out_found = false;
+    for (size_t i = 0; i < level->count && !*out_found; i++) {
+        const struct firn_manifest_run *info = &firn_version_file(level, i)->info;
+        bool is_seen = firn_view_mark_sees_all(views, info->sequence_min, info->sequence_max);
+        if (!has_enough_garbage(info, is_unhurried) && (is_seen || !is_unhurried)) {
+            continue;
+        }
+        uint64_t mark;
+        int rc = firn_view_mark_of(views, info->sequence_min, info->sequence_max, &mark, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        plan_from(version, LEVEL_LAST, i, i + 1, LEVEL_LAST, out);
+        *out_found = mark != info->views && !is_blocked(tree, out);
+    }
+    return FIRN_OK;
+}

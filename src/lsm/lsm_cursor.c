@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_cursor.c: walking the keys that a view sees.
+ *
+ * A cursor holds a reference to the tree's state at its creation, so what it walks over stays:
+ * memtables, the version, and with it the files. The entries of all sources come as one through a
+ * merge (merge.c), and resolve.c keeps what the view sees of them. This file only puts these
+ * together.
+ *
+ * Runs that lie outside the bounds are no sources. The others are opened when the walk comes to
+ * them (file_source.c) - but for runs with range deletes, which may cover entries anywhere within
+ * their bounds and are pinned as long as the cursor lives.
+ *
+ * Damage. A run that cannot be read because it is missing or damaged does not keep the cursor from
+ * being created: a walk that comes to its keys ends there with an error, and may be placed
+ * elsewhere. That holds for runs with range deletes too: whoever comes to a key that they might
+ * cover would have to go through the run's entries there, and is refused. So that their deletes are
+ * never applied by halves, such a run stays refused for the cursor's life, even if it could be read
+ * later.
+ *
+ * One thread; the view is borrowed.
+ */
+#include "lsm/file_source.h"
+#include "lsm/lsm_internal.h"
+#include "lsm/merge.h"
+#include "lsm/resolve.h"
+
+#include "base/mem.h"
+
+struct firn_lsm_cursor {
+    struct firn_lsm *lsm;
+    struct firn_tree_state *state;
+    struct firn_merge *merge;
+    struct firn_resolve *resolve;
+    const struct firn_entry *entry;
+    struct firn_buf lower; /* copies of the bounds */
+    struct firn_buf upper;
+    firn_slice lower_slice;
+    firn_slice upper_slice;
+    const firn_slice *lower_bound; /* NULL: none */
+    const firn_slice *upper_bound;
+
+    struct firn_file_source *sources;
+    size_t source_count;
+    /* Of the sources with range deletes, and pins of those that are runs. */
+    const struct firn_range_set **ranges;
+    size_t range_set_count;
+    struct firn_lsm_handle **pins;
+    size_t pin_count;
+    struct firn_file_source_refused refused;
+};
+
+/* ---- bounds ---- */
+
+static int
+copy_bound(const firn_slice *bound, struct firn_buf *copy, firn_slice *slice,
+           const firn_slice **out, firn_error *err)
+{
+    if (bound == NULL) {
+        return FIRN_OK;
+    }
+    if (firn_buf_append_slice(copy, *bound) != FIRN_OK) {
+        return firn_error_no_memory(err, "the bounds of a cursor");
+    }
+    *slice = firn_buf_slice(copy);
+    *out = slice;
+    return FIRN_OK;
+}
+
+static int
+copy_bounds(struct firn_lsm_cursor *cursor, const struct firn_lsm_cursor_options *options,
+            firn_error *err)
+{
+    int rc =
+        copy_bound(options->lower, &cursor->lower, &cursor->lower_slice, &cursor->lower_bound, err);
+    return rc != FIRN_OK ? rc
+                         : copy_bound(options->upper, &cursor->upper, &cursor->upper_slice,
+                                      &cursor->upper_bound, err);
+}
+
+/* ---- sources ---- */
+
+static int
+add_memtables(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    const struct firn_tree_state *state = cursor->state;
+    for (size_t i = 0; i < state->memtable_count; i++) {
+        struct firn_tree_memtable *memtable = state->memtables[i];
+        struct firn_merge_source *source;
+        /* The one in front takes writes beside the cursor. */
+        uint64_t sequence_max =
+            i == 0 ? UINT64_MAX
+                   : atomic_load_explicit(&memtable->sequence_max, memory_order_relaxed);
+        int rc = firn_merge_source_create_memtable(memtable->table, sequence_max, &source, err);
+        if (rc == FIRN_OK) {
+            rc = firn_merge_add(cursor->merge, source, err);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        cursor->ranges[cursor->range_set_count++] = firn_memtable_ranges(memtable->table);
+    }
+    return FIRN_OK;
+}
+
+/* A run with range deletes: they are looked at from the beginning. */
+static int
+add_ranges(struct firn_lsm_cursor *cursor, struct firn_lsm_file *file, firn_error *err)
+{
+    struct firn_lsm_handle *pin;
+    int rc = firn_lsm_file_pin(file, &pin, err);
+    if (rc == FIRN_CORRUPT) {
+        cursor->refused.files[cursor->refused.count++] = file;
+        return FIRN_OK;
+    }
+    if (rc == FIRN_OK) {
+        cursor->pins[cursor->pin_count++] = pin;
+        cursor->ranges[cursor->range_set_count++] = pin->run->kind->ranges(pin->run);
+    }
+    return rc;
+}
+
+static int
+add_runs(struct firn_lsm_cursor *cursor, unsigned level, size_t begin, size_t end, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_version *version = cursor->state->version;
+    for (size_t i = begin; i < end; i++) {
+        struct firn_lsm_file *file = firn_version_file(&version->levels[level], i);
+        if (file->info.range_count > 0) {
+            FIRN_TRY(add_ranges(cursor, file, err));
+        }
+    }
+    struct firn_file_source_runs runs = {version, level, begin, end, false};
+    struct firn_file_source *source = &cursor->sources[cursor->source_count++];
+    source->refused = &cursor->refused;
+    FIRN_TRY(firn_file_source_add(source, &runs, cursor->merge, err));
+out:
+    return rc;
+}
+
+static int
+add_version(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_version *version = cursor->state->version;
+    for (size_t i = 0; i < version->levels[0].count; i++) {
+        if (firn_version_run_overlaps(&version->levels[0].runs[i], cursor->lower_bound,
+                                      cursor->upper_bound)) {
+            FIRN_TRY(add_runs(cursor, 0, i, i + 1, err));
+        }
+    }
+    for (unsigned level = 1; level < FIRN_LSM_LEVELS; level++) {
+        size_t begin;
+        size_t end;
+        firn_version_overlap(&version->levels[level], cursor->lower_bound, cursor->upper_bound,
+                             &begin, &end);
+        if (begin < end) {
+            FIRN_TRY(add_runs(cursor, level, begin, end, err));
+        }
+    }
+out:
+    return rc;
+}
+
+/* How many runs of the version have range deletes. */
+static size_t
+count_with_ranges(const struct firn_version *version)
+{
+    size_t count = 0;
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+        for (size_t i = 0; i < version->levels[number].count; i++) {
+            count += firn_version_file(&version->levels[number], i)->info.range_count > 0;
+        }
+    }
+    return count;
+}
+
+/* Arrays that are long enough for whatever the state has. */
+static int
+make_room(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    const struct firn_version *version = cursor->state->version;
+    size_t with_ranges = count_with_ranges(version);
+    cursor->sources =
+        firn_alloc_zeroed((version->levels[0].count + FIRN_LSM_LEVELS) * sizeof *cursor->sources);
+    cursor->ranges = firn_alloc_array(cursor->state->memtable_count + with_ranges,
+                                      sizeof(struct firn_range_set *));
+    cursor->pins = firn_alloc_array(with_ranges, sizeof(struct firn_lsm_handle *));
+    cursor->refused.files = firn_alloc_array(with_ranges, sizeof(struct firn_lsm_file *));
+    return cursor->sources == NULL || cursor->ranges == NULL || cursor->pins == NULL ||
+                   cursor->refused.files == NULL
+               ? firn_error_no_memory(err, "a cursor")
+               : FIRN_OK;
+}
+
+static int
+make_resolve(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_error *err)
+{
+    struct firn_resolve_options options = {
+        .merge = cursor->merge,
+        .ranges = cursor->ranges,
+        .range_set_count = cursor->range_set_count,
+        .view = view,
+        .lower = cursor->lower_bound,
+        .upper = cursor->upper_bound,
+    };
+    return firn_resolve_create(&options, &cursor->resolve, err);
+}
+
+/* ---- life ---- */
+
+int
+firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_options *options,
+                       struct firn_lsm_cursor **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_lsm_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    *out = NULL;
+    if (cursor == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    cursor->lsm = tree->lsm;
+    cursor->state = firn_lsm_state_of(tree);
+    FIRN_TRY(copy_bounds(cursor, options, err));
+    FIRN_TRY(make_room(cursor, err));
+    FIRN_TRY(firn_merge_create(&cursor->merge, err));
+    FIRN_TRY(add_memtables(cursor, err));
+    FIRN_TRY(add_version(cursor, err));
+    FIRN_TRY(make_resolve(cursor, options->view, err));
+    *out = cursor;
+    cursor = NULL;
+out:
+    firn_lsm_cursor_destroy(cursor);
+    return rc;
+}
+
+void
+firn_lsm_cursor_destroy(struct firn_lsm_cursor *cursor)
+{
+    if (cursor == NULL) {
+        return;
+    }
+    firn_resolve_destroy(cursor->resolve);
+    firn_merge_destroy(cursor->merge);
+    for (size_t i = 0; i < cursor->pin_count; i++) {
+        firn_lsm_file_unpin(cursor->pins[i]);
+    }
+    firn_tree_state_unref(cursor->state);
+    firn_free(cursor->sources);
+    firn_free(cursor->ranges);
+    firn_free(cursor->pins);
+    firn_free(cursor->refused.files);
+    firn_buf_deinit(&cursor->lower);
+    firn_buf_deinit(&cursor->upper);
+    firn_free(cursor);
+}
+
+/* ---- moves ---- */
+
+static int
+settle(struct firn_lsm_cursor *cursor, int rc)
+{
+    cursor->entry = rc == FIRN_OK ? firn_resolve_entry(cursor->resolve) : NULL;
+    return rc;
+}
+
+int
+firn_lsm_cursor_first(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    return settle(cursor, firn_resolve_first(cursor->resolve, err));
+}
+
+int
+firn_lsm_cursor_last(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    return settle(cursor, firn_resolve_last(cursor->resolve, err));
+}
+
+int
+firn_lsm_cursor_seek(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
+{
+    return settle(cursor, firn_resolve_seek(cursor->resolve, key, err));
+}
+
+int
+firn_lsm_cursor_seek_before(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
+{
+    return settle(cursor, firn_resolve_seek_before(cursor->resolve, key, err));
+}
+
+int
+firn_lsm_cursor_next(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    return settle(cursor, firn_resolve_next(cursor->resolve, err));
+}
+
+int
+firn_lsm_cursor_prev(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    return settle(cursor, firn_resolve_prev(cursor->resolve, err));
+}
+
+bool
+firn_lsm_cursor_valid(const struct firn_lsm_cursor *cursor)
+{
+    return cursor->entry != NULL;
+}
+
+const struct firn_entry *
+firn_lsm_cursor_entry(const struct firn_lsm_cursor *cursor)
+{
+    return cursor->entry;
+}

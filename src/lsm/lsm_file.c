@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_file.c: run files, from MANIFEST's point of view.
+ *
+ * A file is known by a number from the moment its run was written, and shared by all versions that
+ * name it. It is opened when a reader first comes to it, so that a store opens at once and also
+ * where a run is missing: what lies in that run is an error, everything else can be read.
+ *
+ * An open run hangs on its file as a handle. Readers find it with one load:
+ *
+ * (I1) A handle that was loaded from a file inside the epoch stays open until the reader leaves:
+ *      who unhangs it retires its reference (base/epoch.h).
+ * (I2) A pin is counted inside the epoch, while the handle hangs or has just been unhung, so the
+ *      count is never raised from zero.
+ * (I3) A handle is closed when its count falls to zero: its file's reference and all pins are gone.
+ *
+ * The number of handles that hang is bounded: the files that have one form a ring, and a clock's
+ * hand goes round. It passes over files that were used since it came by the last time, and over
+ * pinned ones, which would stay open anyway and be opened twice.
+ *
+ * Two threads that open the same run at once both read it; one handle is hung, the other closed.
+ *
+ * Locking: the mutex guards the ring. Opening and closing are input and output and happen outside
+ * of it. References of versions are counted without it; the last one moves the file to the list of
+ * unused ones, which firn_lsm_collect empties.
+ *
+ * Failure: nothing is remembered of a run that could not be opened.
+ */
+#include "lsm/lsm_file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+void
+firn_lsm_file_init_all(struct firn_lsm_files *files, struct firn_os *os)
+{
+    firn_os_mutex_init(os, &files->mutex, FIRN_LOCK_LSM_FILES);
+    atomic_init(&files->unused, NULL);
+    files->hand = NULL;
+    files->open_count = 0;
+}
+
+void
+firn_lsm_file_deinit_all(struct firn_lsm_files *files)
+{
+    CHECK(files->open_count == 0);
+    firn_os_mutex_deinit(&files->mutex);
+}
+
+void
+firn_lsm_file_name(uint64_t number, const struct firn_run_kind *kind,
+                   char out[FIRN_LSM_FILE_NAME_SIZE])
+{
+    int size = snprintf(out, FIRN_LSM_FILE_NAME_SIZE, "%06" PRIu64 ".%s", number, kind->name);
+    CHECK(size > 0 && size < FIRN_LSM_FILE_NAME_SIZE);
+}
+
+/* ---- life ---- */
+
+struct firn_lsm_file *
+firn_lsm_file_create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
+                     const struct firn_manifest_run *info)
+{
+    struct firn_lsm_file *file =
+        firn_alloc_zeroed(sizeof *file + info->lower.size + info->upper.size);
+    if (file == NULL) {
+        return NULL;
+    }
+    uint8_t *bytes = (uint8_t *)(file + 1);
+    if (info->lower.size > 0) {
+        memcpy(bytes, info->lower.data, info->lower.size);
+    }
+    memcpy(bytes + info->lower.size, info->upper.data, info->upper.size);
+    file->info = *info;
+    file->info.lower = firn_bytes(bytes, info->lower.size);
+    file->info.upper = firn_bytes(bytes + info->lower.size, info->upper.size);
+    file->kind = kind;
+    file->files = files;
+    atomic_init(&file->refs, 1);
+    atomic_init(&file->handle, NULL);
+    atomic_init(&file->was_used, false);
+    return file;
+}
+
+void
+firn_lsm_file_ref(struct firn_lsm_file *file)
+{
+    atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
+}
+
+void
+firn_lsm_file_unref(struct firn_lsm_file *file)
+{
+    /* Release what was done with it, acquire what others did, before it is taken apart. */
+    if (atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    struct firn_lsm_files *files = file->files;
+    file->next_unused = atomic_load_explicit(&files->unused, memory_order_relaxed);
+    /* Release pairs with the acquire in take_unused. */
+    while (!atomic_compare_exchange_weak_explicit(&files->unused, &file->next_unused, file,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+}
+
+struct firn_lsm_file *
+firn_lsm_file_take_unused(struct firn_lsm_files *files)
+{
+    return atomic_exchange_explicit(&files->unused, NULL, memory_order_acquire);
+}
+
+static void
+leave_ring_locked(struct firn_lsm_files *files, struct firn_lsm_file *file)
+{
+    if (file->ring_next == file) {
+        files->hand = NULL;
+    } else {
+        file->ring_prev->ring_next = file->ring_next;
+        file->ring_next->ring_prev = file->ring_prev;
+        if (files->hand == file) {
+            files->hand = file->ring_next;
+        }
+    }
+    file->ring_next = NULL;
+    file->ring_prev = NULL;
+    files->open_count--;
+}
+
+static void
+enter_ring_locked(struct firn_lsm_files *files, struct firn_lsm_file *file)
+{
+    /* Behind the hand: it comes here last. */
+    struct firn_lsm_file *hand = files->hand;
+    if (hand == NULL) {
+        file->ring_next = file;
+        file->ring_prev = file;
+        files->hand = file;
+    } else {
+        file->ring_next = hand;
+        file->ring_prev = hand->ring_prev;
+        hand->ring_prev->ring_next = file;
+        hand->ring_prev = file;
+    }
+    files->open_count++;
+}
+
+void
+firn_lsm_file_destroy(struct firn_lsm_file *file)
+{
+    struct firn_lsm_files *files = file->files;
+    firn_os_mutex_lock(&files->mutex);
+    struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
+    if (handle != NULL) {
+        leave_ring_locked(files, file);
+    }
+    firn_os_mutex_unlock(&files->mutex);
+    /* No version names the file, so nobody can come to the handle through it. */
+    firn_lsm_file_unpin(handle);
+    firn_free(file);
+}
+
+/* ---- handles ---- */
+
+void
+firn_lsm_file_unpin(struct firn_lsm_handle *handle)
+{
+    if (handle == NULL) {
+        return;
+    }
+    if (atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel) == 1) {
+        handle->run->kind->close(handle->run);
+        firn_free(handle);
+    }
+}
+
+static void
+release_handle(struct firn_epoch_node *node)
+{
+    /* The node is the handle's first member. */
+    firn_lsm_file_unpin((struct firn_lsm_handle *)(void *)node);
+}
+
+/* The handle to be unhung where one more would be too many; at most two rounds. */
+static void
+close_one_locked(struct firn_lsm_files *files)
+{
+    for (size_t i = 0; i < 2 * files->open_count; i++) {
+        struct firn_lsm_file *file = files->hand;
+        files->hand = file->ring_next;
+        struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
+        if (atomic_exchange_explicit(&file->was_used, false, memory_order_relaxed) ||
+            atomic_load_explicit(&handle->refs, memory_order_relaxed) > 1) {
+            continue;
+        }
+        leave_ring_locked(files, file);
+        /* (I1). */
+        atomic_store_explicit(&file->handle, NULL, memory_order_seq_cst);
+        firn_epoch_retire(files->epoch, &handle->node, release_handle);
+        return;
+    }
+}
+
+/* Hangs it on the file, unless another thread has been faster. */
+static bool
+hang(struct firn_lsm_file *file, struct firn_lsm_handle *handle)
+{
+    struct firn_lsm_files *files = file->files;
+    firn_os_mutex_lock(&files->mutex);
+    bool is_mine = atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL;
+    if (is_mine) {
+        if (files->open_count >= files->open_max) {
+            close_one_locked(files);
+        }
+        enter_ring_locked(files, file);
+        /* Pairs with the load in find_handle: the handle's fields are there. */
+        atomic_store_explicit(&file->handle, handle, memory_order_seq_cst);
+    }
+    firn_os_mutex_unlock(&files->mutex);
+    return is_mine;
+}
+
+/* ---- opening ---- */
+
+/* A key for a message: what is not plain is written as \xNN, and no more than some bytes of it. */
+static void
+key_text(firn_slice key, char *out, size_t out_size)
+{
+    enum { SHOWN_MAX = 32 };
+    size_t at = 0;
+    size_t shown = key.size < SHOWN_MAX ? key.size : SHOWN_MAX;
+    for (size_t i = 0; i < shown; i++) {
+        uint8_t byte = key.data[i];
+        bool is_plain = byte >= 0x20 && byte < 0x7f && byte != '\'' && byte != '\\';
+        int size = snprintf(out + at, out_size - at, is_plain ? "%c" : "\\x%02x", byte);
+        CHECK(size > 0 && (size_t)size < out_size - at);
+        at += (size_t)size;
+    }
+    if (shown < key.size) {
+        CHECK(out_size - at > 3);
+        memcpy(out + at, "...", 4);
+    }
+}
+
+/* Turns a failure into one that says what cannot be read. A file that should be there and is not is
+ * damage. */
+static int
+explain(const struct firn_lsm_file *file, const char *name, int rc, firn_error *err)
+{
+    char lower[160] = "";
+    char upper[160] = "";
+    key_text(file->info.lower, lower, sizeof lower);
+    key_text(file->info.upper, upper, sizeof upper);
+    if (rc == FIRN_NOT_FOUND) {
+        const char *dir =
+            file->files->env.dir == NULL ? "runs" : firn_os_dir_path(file->files->env.dir);
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s/%s' is missing: cannot read keys from '%s' up to before '%s'",
+                              dir, name, lower, upper);
+    }
+    if (err != NULL) {
+        firn_error_prefix(err, "keys from '%s' up to before '%s' cannot be read", lower, upper);
+    }
+    return rc;
+}
+
+/* Whether the run is the one that MANIFEST means. */
+static bool
+is_as_named(const struct firn_manifest_run *info, const struct firn_run_summary *summary)
+{
+    return summary->file_bytes == info->file_bytes && summary->entry_count == info->entry_count &&
+           summary->tombstone_count == info->tombstone_count &&
+           summary->range_count == info->range_count &&
+           summary->content_bytes == info->content_bytes &&
+           summary->sequence_min == info->sequence_min &&
+           summary->sequence_max == info->sequence_max &&
+           firn_slice_equal(firn_buf_slice(&summary->lower), info->lower) &&
+           firn_slice_equal(firn_buf_slice(&summary->upper), info->upper);
+}
+
+static int
+open_run(struct firn_lsm_file *file, struct firn_run **out, firn_error *err)
+{
+    char name[FIRN_LSM_FILE_NAME_SIZE];
+    firn_error local;
+    struct firn_run *run = NULL;
+    firn_lsm_file_name(file->info.number, file->kind, name);
+    firn_error *filled = err != NULL ? err : &local;
+    int rc = file->files->env.dir == NULL ? FIRN_NOT_FOUND
+                                          : file->kind->open(&file->files->env, name, &run, filled);
+    if (rc != FIRN_OK) {
+        return explain(file, name, rc, filled);
+    }
+    if (!is_as_named(&file->info, file->kind->summary(run))) {
+        file->kind->close(run);
+        rc = firn_error_set(filled, FIRN_CORRUPT, "'%s/%s' is not the run that MANIFEST names",
+                            firn_os_dir_path(file->files->env.dir), name);
+        return explain(file, name, rc, filled);
+    }
+    *out = run;
+    return FIRN_OK;
+}
+
+/* Inside the epoch. */
+static int
+make_handle(struct firn_lsm_file *file, struct firn_lsm_handle **out, firn_error *err)
+{
+    struct firn_lsm_handle *handle = firn_alloc(sizeof *handle);
+    if (handle == NULL) {
+        return firn_error_no_memory(err, "an open run");
+    }
+    int rc = open_run(file, &handle->run, err);
+    if (rc != FIRN_OK) {
+        firn_free(handle);
+        return rc;
+    }
+    atomic_init(&handle->refs, 1);
+    if (!hang(file, handle)) {
+        firn_lsm_file_unpin(handle);
+        handle = NULL;
+    }
+    *out = handle;
+    return FIRN_OK;
+}
+
+/* Inside the epoch. */
+static int
+find_handle(struct firn_lsm_file *file, struct firn_lsm_handle **out, firn_error *err)
+{
+    for (;;) {
+        /* Pairs with the stores in hang and close_one_locked. */
+        struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_seq_cst);
+        if (handle == NULL) {
+            int rc = make_handle(file, &handle, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+        }
+        if (handle != NULL) {
+            /* Written only where it changes: readers of one file would fight for the line. */
+            if (!atomic_load_explicit(&file->was_used, memory_order_relaxed)) {
+                atomic_store_explicit(&file->was_used, true, memory_order_relaxed);
+            }
+            *out = handle;
+            return FIRN_OK;
+        }
+    }
+}
+
+int
+firn_lsm_file_open(struct firn_lsm_file *file, struct firn_run **out, firn_error *err)
+{
+    struct firn_lsm_handle *handle;
+    int rc = find_handle(file, &handle, err);
+    if (rc == FIRN_OK) {
+        *out = handle->run;
+    }
+    return rc;
+}
+
+int
+firn_lsm_file_pin(struct firn_lsm_file *file, struct firn_lsm_handle **out, firn_error *err)
+{
+    struct firn_epoch *epoch = file->files->epoch;
+    struct firn_lsm_handle *handle;
+    size_t slot = firn_epoch_enter(epoch);
+    int rc = find_handle(file, &handle, err);
+    if (rc == FIRN_OK) {
+        /* (I2). */
+        atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
+        *out = handle;
+    }
+    firn_epoch_leave(epoch, slot);
+    return rc;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_file.h: the run files that versions name: opened when first read, closed when too many
+ * are open, given back when no version names them any more.
+ *
+ * Any thread.
+ */
+#ifndef FIRN_LSM_LSM_FILE_H
+#define FIRN_LSM_LSM_FILE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/epoch.h"
+#include "block/run_kind.h"
+#include "lsm/manifest_edit.h"
+#include "os/os.h"
+#include "os/os_thread.h"
+
+enum { FIRN_LSM_FILE_NAME_SIZE = 64 };
+
+/* A run that is open. Readers inside the epoch may use it as long as they stay inside; others
+ * count themselves in refs. */
+struct firn_lsm_handle {
+    struct firn_epoch_node node;
+    struct firn_run *run;
+    _Atomic size_t refs; /* one for the file that it hangs on, one for each pin */
+};
+
+struct firn_lsm_file {
+    struct firn_manifest_run info; /* never changes; its level is where the run was made */
+    const struct firn_run_kind *kind;
+    struct firn_lsm_files *files;
+    _Atomic size_t refs; /* versions that name it */
+    _Atomic(struct firn_lsm_handle *) handle;
+    _Atomic bool was_used; /* since the clock's hand passed */
+
+    /* Guarded by the mutex of files: a ring of those that are open. */
+    struct firn_lsm_file *ring_next;
+    struct firn_lsm_file *ring_prev;
+
+    /* Set before the last version lets go of it. */
+    bool is_gone;          /* the newest version does not name it: the file may be removed */
+    uint64_t gone_version; /* since that version */
+    struct firn_lsm_file *next_unused;
+};
+
+/* All files of an lsm: what they share. */
+struct firn_lsm_files {
+    struct firn_run_env env; /* dir is NULL where there is none */
+    struct firn_epoch *epoch;
+    size_t open_max;
+    _Atomic(struct firn_lsm_file *) unused; /* no version names them */
+    struct firn_os_mutex mutex;
+    struct firn_lsm_file *hand; /* the clock's; NULL: none is open */
+    size_t open_count;
+};
+
+void firn_lsm_file_init_all(struct firn_lsm_files *files, struct firn_os *os);
+/* No file may be left. */
+void firn_lsm_file_deinit_all(struct firn_lsm_files *files);
+
+/* "<number>.<name of the kind>". */
+void firn_lsm_file_name(uint64_t number, const struct firn_run_kind *kind,
+                        char out[FIRN_LSM_FILE_NAME_SIZE]);
+
+/* Copies info. The caller has the only reference. NULL: memory is out. */
+struct firn_lsm_file *firn_lsm_file_create(struct firn_lsm_files *files,
+                                           const struct firn_run_kind *kind,
+                                           const struct firn_manifest_run *info)
+    __attribute__((warn_unused_result));
+void firn_lsm_file_ref(struct firn_lsm_file *file);
+/* With the last reference the file goes to files->unused. */
+void firn_lsm_file_unref(struct firn_lsm_file *file);
+/* Of one that is unused: closes it and releases the memory. */
+void firn_lsm_file_destroy(struct firn_lsm_file *file);
+/* Takes all that are unused, linked by next_unused. */
+struct firn_lsm_file *firn_lsm_file_take_unused(struct firn_lsm_files *files);
+
+/* The open run, to be used inside the epoch only. A run that is missing or damaged is FIRN_CORRUPT,
+ * which names file and range of keys; a later call tries again. */
+FIRN_MUST_CHECK int firn_lsm_file_open(struct firn_lsm_file *file, struct firn_run **out,
+                                       firn_error *err);
+/* The same, to be used until unpin. */
+FIRN_MUST_CHECK int firn_lsm_file_pin(struct firn_lsm_file *file, struct firn_lsm_handle **out,
+                                      firn_error *err);
+/* NULL is fine. */
+void firn_lsm_file_unpin(struct firn_lsm_handle *handle);
+
+#endif

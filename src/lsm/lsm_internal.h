@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_internal.h: what the files of lsm/ that know a whole store's trees share. The essay is in
+ * lsm.c.
+ */
+#ifndef FIRN_LSM_LSM_INTERNAL_H
+#define FIRN_LSM_LSM_INTERNAL_H
+
+#include "base/epoch.h"
+#include "lsm/lsm.h"
+#include "lsm/lsm_file.h"
+#include "lsm/manifest.h"
+#include "lsm/tree_state.h"
+#include "os/os_thread.h"
+
+/* Of level l of a version, from <= l <= to, the runs [begin[l], end[l]) go to level `to`. */
+struct firn_compaction_plan {
+    unsigned from;
+    unsigned to;
+    size_t begin[FIRN_LSM_LEVELS];
+    size_t end[FIRN_LSM_LEVELS];
+    firn_slice lower; /* of all of them; the bytes belong to their files */
+    firn_slice upper;
+    bool is_move; /* nothing needs to be written */
+};
+
+/* A flush or a compaction that has been picked. */
+struct firn_lsm_work {
+    enum firn_lsm_work_kind kind;
+    struct firn_lsm *lsm;
+    struct firn_lsm_tree *tree;
+    struct firn_lsm_work *next; /* of the tree's works */
+
+    /* A flush: frozen memtables, the newest first; the work has a reference to each. */
+    struct firn_tree_memtable **memtables;
+    size_t memtable_count;
+
+    /* A compaction: what to do with which version; the work has a reference to it. */
+    struct firn_version *version;
+    struct firn_compaction_plan plan;
+};
+
+struct firn_lsm_tree {
+    struct firn_lsm *lsm;
+    uint32_t id;
+    _Atomic(struct firn_tree_state *) state;
+    _Atomic uint64_t flushed;
+    struct firn_tree_memtable *active; /* the first of the state's; the writer's */
+
+    /* Guarded by the mutex of lsm; the holder of the edit token may read is_named. */
+    bool is_named;    /* MANIFEST has it */
+    bool is_dropping; /* no new works */
+    bool is_flushing;
+    struct firn_lsm_work *works;
+    struct firn_tree_state *spare; /* room for the state that an edit will install */
+};
+
+struct firn_lsm_stray {
+    char name[FIRN_LSM_FILE_NAME_SIZE];
+};
+
+struct firn_lsm {
+    struct firn_os *os;
+    struct firn_os_dir *dir;         /* the store's; borrowed */
+    struct firn_os_dir *runs_dir;    /* NULL: there is none */
+    struct firn_lsm_options options; /* zeros replaced by defaults */
+    struct firn_epoch epoch;
+    struct firn_lsm_files files;
+    _Atomic size_t memtable_bytes;
+    _Atomic uint64_t version;  /* of MANIFEST; the holder of the token writes it */
+    _Atomic uint64_t sequence; /* likewise: the largest that MANIFEST names */
+    _Atomic unsigned frozen_max;
+    _Atomic unsigned level0_max;
+
+    struct firn_os_mutex mutex;
+    struct firn_os_cond changed; /* a work ended, the edit token is free */
+
+    /* Whoever has set is_editing has the token: with it alone MANIFEST, the versions of trees and
+     * is_named are changed. What is below is read and written under the mutex. */
+    bool is_editing;
+    struct firn_manifest *manifest; /* NULL: read-only */
+    bool has_failed;                /* MANIFEST is latched */
+    uint64_t next_number;
+    struct firn_lsm_tree **trees; /* by ascending id */
+    size_t tree_count;
+    size_t tree_capacity;
+    struct firn_lsm_tree **dropped; /* their handles stay until close */
+    size_t dropped_count;
+    uint64_t freeze_count;
+    struct firn_lsm_stats counters; /* those of works */
+
+    /* Files to be removed. Whoever has set is_collecting works on the lists alone. */
+    bool is_collecting;            /* under the mutex */
+    uint64_t waiting_count;        /* under the mutex */
+    struct firn_lsm_file *waiting; /* linked by next_unused */
+    struct firn_lsm_stray *strays; /* found at open */
+    size_t stray_count;
+    uint64_t stray_version;
+};
+
+/* ---- lsm.c ---- */
+
+/* A number for a new file. */
+uint64_t firn_lsm_take_number(struct firn_lsm *lsm);
+/* Brings frozen_max and level0_max up to date. The mutex is held. */
+void firn_lsm_measure_locked(struct firn_lsm *lsm);
+/* What a tree reads by now, with a reference. */
+struct firn_tree_state *firn_lsm_state_of(struct firn_lsm_tree *tree);
+
+/* ---- lsm_collect.c ---- */
+
+/* Releases the memory of files that no version names, and leaves the files. At the end. */
+void firn_lsm_collect_memory(struct firn_lsm *lsm);
+
+/* ---- lsm_install.c ---- */
+
+/* A change of one tree that goes to MANIFEST and then to readers. */
+struct firn_lsm_install_change {
+    struct firn_lsm_tree *tree;
+    bool drops_tree; /* and all of its memtables; `removed` names all of its runs */
+    /* Flushed, the oldest ones of the tree. */
+    struct firn_tree_memtable *const *memtables;
+    size_t memtable_count;
+    struct firn_lsm_file *const *removed;
+    size_t removed_count;
+    const struct firn_version_added *added;
+    size_t added_count;
+};
+/* Makes the change, durably. After a failure nothing has changed for readers; *out_is_certain tells
+ * whether MANIFEST surely does not have it either: if not, no file may be removed. */
+FIRN_MUST_CHECK int firn_lsm_install(struct firn_lsm *lsm,
+                                     const struct firn_lsm_install_change *change,
+                                     bool *out_is_certain, firn_error *err);
+
+#endif

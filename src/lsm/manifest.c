@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/manifest.c: MANIFEST as a record log.
+ *
+ * Each installed change of the trees is one record, appended and synced before it counts. The log
+ * beneath judges its own tail (log/log.h): after a crash MANIFEST is a prefix of its records with
+ * at least all that were synced. So a change is there whole or not at all, also where it touches
+ * many runs.
+ *
+ * When what was appended since the last snapshot is some times the size of that snapshot, a new
+ * segment is begun with the whole state as its first record, and the segments before it are given
+ * up. They lose their files with the next segment or at close (log/log.c, I9): until then a reader
+ * walks through them and through the snapshot, which must say what they amount to, as far as it
+ * can be told.
+ *
+ * (I1) Older segments are given up only when a snapshot behind them is durable.
+ * (I2) After a failure that leaves open whether a record is in the log, nothing is appended any
+ *      more (the log has latched): the next record's version would be wrong in one of the two
+ *      cases.
+ *
+ * A reader in another process reads while records are appended. If segments go away beneath it, it
+ * starts again, a few times.
+ *
+ * Limits: a record has at most 1 GiB. A snapshot beyond that is not written, and the log goes on
+ * without.
+ */
+#include "lsm/manifest.h"
+
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "log/log.h"
+#include "log/log_segment.h"
+
+static const char PREFIX[] = "manifest";
+
+enum {
+    SNAPSHOT_FACTOR = 4,
+    SNAPSHOT_FLOOR_BYTES = 64 << 10, /* a short MANIFEST is not worth a new segment */
+    READ_ATTEMPTS_MAX = 8
+};
+
+struct firn_manifest {
+    struct firn_log *log;
+    struct firn_buf record;
+    uint64_t snapshot_bytes; /* of the last one */
+    uint64_t edit_bytes;     /* since then */
+};
+
+/* ---- reading ---- */
+
+struct reading {
+    struct firn_os_dir *dir;
+    struct firn_manifest_state *state;
+    struct firn_arena arena;
+    uint64_t snapshot_bytes;
+    uint64_t edit_bytes;
+};
+
+static int
+read_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+            firn_error *err)
+{
+    struct reading *reading = ctx;
+    struct firn_manifest_edit edit;
+    int rc = firn_manifest_edit_decode(type, record, &reading->arena, &edit, err);
+    if (rc == FIRN_OK) {
+        rc = firn_manifest_state_apply(reading->state, &edit, err);
+    }
+    firn_arena_deinit(&reading->arena);
+    if (rc != FIRN_OK) {
+        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+        firn_log_segment_name(PREFIX, position.segment, name);
+        firn_error_prefix(err, "'%s/%s' at offset %" PRIu64, firn_os_dir_path(reading->dir), name,
+                          position.offset);
+        return rc;
+    }
+    if (type == FIRN_MANIFEST_SNAPSHOT) {
+        reading->snapshot_bytes = record.size;
+        reading->edit_bytes = 0;
+    } else {
+        reading->edit_bytes += record.size;
+    }
+    return FIRN_OK;
+}
+
+/* One walk through the log, from an empty state. */
+static int
+read_log(struct reading *reading, bool read_only, struct firn_log **out, firn_error *err)
+{
+    struct firn_log_options options = {.prefix = PREFIX, .read_only = read_only};
+    firn_manifest_state_deinit(reading->state);
+    return firn_log_open(reading->dir, &options, read_record, reading, out, NULL, err);
+}
+
+int
+firn_manifest_read(struct firn_os_dir *dir, struct firn_manifest_state *state, firn_error *err)
+{
+    struct reading reading = {.dir = dir, .state = state};
+    struct firn_log *log = NULL;
+    int rc = FIRN_BUSY;
+    for (int attempt = 0; attempt < READ_ATTEMPTS_MAX && rc == FIRN_BUSY; attempt++) {
+        rc = read_log(&reading, true, &log, err);
+    }
+    firn_log_abandon(log);
+    return rc;
+}
+
+/* ---- opening and closing ---- */
+
+static int
+make(struct firn_manifest **out, firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    return *out == NULL ? firn_error_no_memory(err, "MANIFEST") : FIRN_OK;
+}
+
+int
+firn_manifest_create(struct firn_os_dir *dir, struct firn_manifest **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_manifest *manifest = NULL;
+    struct firn_log_options options = {.prefix = PREFIX};
+    *out = NULL;
+    FIRN_TRY(make(&manifest, err));
+    FIRN_TRY(firn_log_create(dir, &options, &manifest->log, err));
+    *out = manifest;
+    manifest = NULL;
+out:
+    firn_manifest_abandon(manifest);
+    return rc;
+}
+
+int
+firn_manifest_open(struct firn_os_dir *dir, struct firn_manifest_state *state,
+                   struct firn_manifest **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_manifest *manifest = NULL;
+    struct reading reading = {.dir = dir, .state = state};
+    *out = NULL;
+    FIRN_TRY(make(&manifest, err));
+    FIRN_TRY(read_log(&reading, false, &manifest->log, err));
+    manifest->snapshot_bytes = reading.snapshot_bytes;
+    manifest->edit_bytes = reading.edit_bytes;
+    *out = manifest;
+    manifest = NULL;
+out:
+    firn_manifest_abandon(manifest);
+    return rc;
+}
+
+static void
+destroy(struct firn_manifest *manifest)
+{
+    firn_buf_deinit(&manifest->record);
+    firn_free(manifest);
+}
+
+int
+firn_manifest_close(struct firn_manifest *manifest, firn_error *err)
+{
+    if (manifest == NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_log_close(manifest->log, err);
+    destroy(manifest);
+    return rc;
+}
+
+void
+firn_manifest_abandon(struct firn_manifest *manifest)
+{
+    if (manifest != NULL) {
+        firn_log_abandon(manifest->log);
+        destroy(manifest);
+    }
+}
+
+/* ---- appending ---- */
+
+bool
+firn_manifest_has_failed(struct firn_manifest *manifest)
+{
+    return firn_log_has_failed(manifest->log);
+}
+
+static int
+append(struct firn_manifest *manifest, uint8_t type, const struct firn_manifest_edit *edit,
+       struct firn_log_position *out, firn_error *err)
+{
+    int rc = firn_manifest_edit_encode(edit, &manifest->record);
+    if (rc != FIRN_OK) {
+        return firn_error_no_memory(err, "an edit of MANIFEST");
+    }
+    firn_slice part = firn_buf_slice(&manifest->record);
+    rc = firn_log_append(manifest->log, type, &part, 1, out, err);
+    return rc != FIRN_OK ? rc : firn_log_sync(manifest->log, err);
+}
+
+int
+firn_manifest_append(struct firn_manifest *manifest, const struct firn_manifest_edit *edit,
+                     firn_error *err)
+{
+    int rc = append(manifest, FIRN_MANIFEST_EDIT, edit, NULL, err);
+    if (rc == FIRN_OK) {
+        manifest->edit_bytes += manifest->record.size;
+    }
+    return rc;
+}
+
+bool
+firn_manifest_wants_snapshot(const struct firn_manifest *manifest)
+{
+    return manifest->edit_bytes > SNAPSHOT_FLOOR_BYTES + SNAPSHOT_FACTOR * manifest->snapshot_bytes;
+}
+
+int
+firn_manifest_snapshot(struct firn_manifest *manifest, const struct firn_manifest_edit *snapshot,
+                       firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_log_position position;
+    FIRN_TRY(firn_log_rotate(manifest->log, err));
+    FIRN_TRY(append(manifest, FIRN_MANIFEST_SNAPSHOT, snapshot, &position, err));
+    manifest->snapshot_bytes = manifest->record.size;
+    manifest->edit_bytes = 0;
+    /* (I1). */
+    FIRN_TRY(firn_log_remove_before(manifest->log, position.segment, err));
+out:
+    return rc;
+}

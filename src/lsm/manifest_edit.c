@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/manifest_edit.c: records of MANIFEST to bytes and back.
+ *
+ * The log beneath has checksums, so wrong bytes here are somebody's work or our own mistake; they
+ * are refused all the same, each number on its own and against its neighbours. What only the whole
+ * MANIFEST can tell (that a run which goes was there, that levels do not overlap) is the matter of
+ * manifest_state.c and version.c.
+ *
+ * A canonical encoding: what was decoded encodes to the same bytes (shortest varints, ascending
+ * order, nothing behind the end).
+ *
+ * Limits: counts are held against the bytes that are left before anything is allocated for them, so
+ * memory stays within a small multiple of the record.
+ */
+#include "lsm/manifest_edit.h"
+
+#include <inttypes.h>
+
+#include "base/reader.h"
+#include "base/slice.h"
+#include "lsm/lsm.h"
+
+enum {
+    TREE_DROPPED = 1,
+    TREE_SIZE_MIN = 5, /* id, flags, flushed, two counts */
+    RUN_SIZE_MIN = 21  /* number, level, kind, eight varints, views, two lengths */
+};
+
+/* Sizes and counts of one run stay below this, so that those of many can be added up. */
+#define COUNT_MAX (UINT64_C(1) << 48)
+
+/* ---- to bytes ---- */
+
+static int
+put_run(const struct firn_manifest_run *run, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    const uint64_t numbers[] = {run->file_bytes,      run->entry_count,
+                                run->tombstone_count, run->range_count,
+                                run->older_count,     run->content_bytes,
+                                run->sequence_min,    run->sequence_max - run->sequence_min};
+    FIRN_TRY(firn_buf_append_varint(out, run->number));
+    FIRN_TRY(firn_buf_append_u8(out, run->level));
+    FIRN_TRY(firn_buf_append_u8(out, run->kind));
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        FIRN_TRY(firn_buf_append_varint(out, numbers[i]));
+    }
+    FIRN_TRY(firn_buf_append_le64(out, run->views));
+    FIRN_TRY(firn_buf_append_varint(out, run->lower.size));
+    FIRN_TRY(firn_buf_append_slice(out, run->lower));
+    FIRN_TRY(firn_buf_append_varint(out, run->upper.size));
+    FIRN_TRY(firn_buf_append_slice(out, run->upper));
+out:
+    return rc;
+}
+
+static int
+put_tree(const struct firn_manifest_tree *tree, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_buf_append_varint(out, tree->id));
+    FIRN_TRY(firn_buf_append_u8(out, tree->is_dropped ? TREE_DROPPED : 0));
+    FIRN_TRY(firn_buf_append_varint(out, tree->flushed));
+    FIRN_TRY(firn_buf_append_varint(out, tree->removed_count));
+    for (size_t i = 0; i < tree->removed_count; i++) {
+        FIRN_TRY(firn_buf_append_varint(out, tree->removed[i]));
+    }
+    FIRN_TRY(firn_buf_append_varint(out, tree->added_count));
+    for (size_t i = 0; i < tree->added_count; i++) {
+        FIRN_TRY(put_run(&tree->added[i], out));
+    }
+out:
+    return rc;
+}
+
+int
+firn_manifest_edit_encode(const struct firn_manifest_edit *edit, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    firn_buf_clear(out);
+    FIRN_TRY(firn_buf_append_le32(out, FIRN_MANIFEST_FORMAT_VERSION));
+    FIRN_TRY(firn_buf_append_le32(out, 0));
+    FIRN_TRY(firn_buf_append_le64(out, edit->version));
+    FIRN_TRY(firn_buf_append_le64(out, edit->next_number));
+    FIRN_TRY(firn_buf_append_le64(out, edit->sequence));
+    FIRN_TRY(firn_buf_append_varint(out, edit->tree_count));
+    for (size_t i = 0; i < edit->tree_count; i++) {
+        FIRN_TRY(put_tree(&edit->trees[i], out));
+    }
+out:
+    return rc;
+}
+
+/* ---- from bytes ---- */
+
+struct decoder {
+    struct firn_reader reader;
+    struct firn_arena *arena;
+    struct firn_manifest_edit *edit;
+    firn_error *err;
+};
+
+static int
+refuse(struct decoder *decoder, const char *what)
+{
+    return firn_error_set(decoder->err, FIRN_CORRUPT, "%s of version %" PRIu64 ": bad %s",
+                          decoder->edit->is_snapshot ? "snapshot" : "edit", decoder->edit->version,
+                          what);
+}
+
+/* A count of things that take at least size_min bytes each, and room for as many. */
+static int
+get_array(struct decoder *decoder, size_t size_min, size_t record_size, const char *what,
+          size_t *out_count, void **out)
+{
+    uint64_t count;
+    if (!firn_reader_varint_max(&decoder->reader, firn_reader_left(&decoder->reader) / size_min,
+                                &count)) {
+        return refuse(decoder, what);
+    }
+    *out_count = (size_t)count;
+    /* The count is below 2^30, the size of a record below 256. */
+    *out = firn_arena_alloc(decoder->arena, (size_t)count * record_size);
+    return *out == NULL ? firn_error_no_memory(decoder->err, "an edit of MANIFEST") : FIRN_OK;
+}
+
+static bool
+get_run_numbers(struct firn_reader *reader, struct firn_manifest_run *run)
+{
+    uint64_t spread;
+    if (!firn_reader_varint(reader, &run->number) || !firn_reader_u8(reader, &run->level) ||
+        !firn_reader_u8(reader, &run->kind) || !firn_reader_varint(reader, &run->file_bytes) ||
+        !firn_reader_varint(reader, &run->entry_count) ||
+        !firn_reader_varint(reader, &run->tombstone_count) ||
+        !firn_reader_varint(reader, &run->range_count) ||
+        !firn_reader_varint(reader, &run->older_count) ||
+        !firn_reader_varint(reader, &run->content_bytes) ||
+        !firn_reader_varint(reader, &run->sequence_min) ||
+        !firn_reader_varint_max(reader, UINT64_MAX - run->sequence_min, &spread) ||
+        !firn_reader_le64(reader, &run->views)) {
+        return false;
+    }
+    run->sequence_max = run->sequence_min + spread;
+    return true;
+}
+
+static bool
+run_makes_sense(const struct firn_manifest_edit *edit, const struct firn_manifest_run *run)
+{
+    return run->number > 0 && run->number < edit->next_number && run->level < FIRN_LSM_LEVELS &&
+           run->kind > 0 && run->file_bytes > 0 && run->file_bytes < COUNT_MAX &&
+           run->entry_count < COUNT_MAX && run->range_count < COUNT_MAX &&
+           run->entry_count + run->range_count > 0 && run->tombstone_count <= run->entry_count &&
+           run->older_count <= run->entry_count && run->content_bytes < COUNT_MAX &&
+           run->sequence_min > 0 && run->sequence_max <= edit->sequence &&
+           firn_slice_compare(run->lower, run->upper) < 0;
+}
+
+static int
+get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
+{
+    int rc = FIRN_OK;
+    void *array;
+    FIRN_TRY(get_array(decoder, RUN_SIZE_MIN, sizeof(struct firn_manifest_run), "count of new runs",
+                       &tree->added_count, &array));
+    struct firn_manifest_run *runs = array;
+    for (size_t i = 0; i < tree->added_count; i++) {
+        if (!get_run_numbers(&decoder->reader, &runs[i]) ||
+            !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].lower) ||
+            !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].upper) ||
+            !run_makes_sense(decoder->edit, &runs[i]) ||
+            (i > 0 && runs[i].number <= runs[i - 1].number)) {
+            return refuse(decoder, "run");
+        }
+    }
+    tree->added = runs;
+out:
+    return rc;
+}
+
+static int
+get_removed(struct decoder *decoder, struct firn_manifest_tree *tree)
+{
+    int rc = FIRN_OK;
+    void *array;
+    FIRN_TRY(get_array(decoder, 1, sizeof(uint64_t), "count of runs that are gone",
+                       &tree->removed_count, &array));
+    uint64_t *numbers = array;
+    for (size_t i = 0; i < tree->removed_count; i++) {
+        if (!firn_reader_varint(&decoder->reader, &numbers[i]) || numbers[i] == 0 ||
+            numbers[i] >= decoder->edit->next_number || (i > 0 && numbers[i] <= numbers[i - 1])) {
+            return refuse(decoder, "number of a run that is gone");
+        }
+    }
+    tree->removed = numbers;
+out:
+    return rc;
+}
+
+static int
+get_tree(struct decoder *decoder, struct firn_manifest_tree *tree)
+{
+    int rc = FIRN_OK;
+    const struct firn_manifest_edit *edit = decoder->edit;
+    uint64_t id;
+    uint8_t flags;
+    if (!firn_reader_varint_max(&decoder->reader, UINT32_MAX, &id) ||
+        !firn_reader_u8(&decoder->reader, &flags) || flags > TREE_DROPPED ||
+        !firn_reader_varint_max(&decoder->reader, edit->sequence, &tree->flushed)) {
+        return refuse(decoder, "tree");
+    }
+    tree->id = (uint32_t)id;
+    tree->is_dropped = flags == TREE_DROPPED;
+    FIRN_TRY(get_removed(decoder, tree));
+    FIRN_TRY(get_runs(decoder, tree));
+    if ((edit->is_snapshot && (tree->is_dropped || tree->removed_count > 0)) ||
+        (tree->is_dropped &&
+         (tree->flushed > 0 || tree->removed_count > 0 || tree->added_count > 0))) {
+        return refuse(decoder, "tree");
+    }
+out:
+    return rc;
+}
+
+static int
+get_trees(struct decoder *decoder)
+{
+    int rc = FIRN_OK;
+    struct firn_manifest_edit *edit = decoder->edit;
+    void *array;
+    FIRN_TRY(get_array(decoder, TREE_SIZE_MIN, sizeof(struct firn_manifest_tree), "count of trees",
+                       &edit->tree_count, &array));
+    struct firn_manifest_tree *trees = array;
+    for (size_t i = 0; i < edit->tree_count; i++) {
+        FIRN_TRY(get_tree(decoder, &trees[i]));
+        if (i > 0 && trees[i].id <= trees[i - 1].id) {
+            return refuse(decoder, "order of trees");
+        }
+    }
+    edit->trees = trees;
+out:
+    return rc;
+}
+
+int
+firn_manifest_edit_decode(uint8_t type, firn_slice record, struct firn_arena *arena,
+                          struct firn_manifest_edit *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out = (struct firn_manifest_edit){.is_snapshot = type == FIRN_MANIFEST_SNAPSHOT};
+    struct decoder decoder = {firn_reader_of(record), arena, out, err};
+    uint32_t format_version;
+    uint32_t zero;
+    if (!firn_reader_le32(&decoder.reader, &format_version)) {
+        return refuse(&decoder, "length");
+    }
+    if (format_version > FIRN_MANIFEST_FORMAT_VERSION ||
+        (type != FIRN_MANIFEST_SNAPSHOT && type != FIRN_MANIFEST_EDIT)) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "record of type %u and format version %" PRIu32
+                              "; this program knows version %d",
+                              type, format_version, FIRN_MANIFEST_FORMAT_VERSION);
+    }
+    if (format_version == 0 || !firn_reader_le32(&decoder.reader, &zero) || zero != 0 ||
+        !firn_reader_le64(&decoder.reader, &out->version) ||
+        out->version >= FIRN_MANIFEST_NUMBER_MAX ||
+        !firn_reader_le64(&decoder.reader, &out->next_number) || out->next_number == 0 ||
+        out->next_number >= FIRN_MANIFEST_NUMBER_MAX ||
+        !firn_reader_le64(&decoder.reader, &out->sequence)) {
+        return refuse(&decoder, "header");
+    }
+    FIRN_TRY(get_trees(&decoder));
+    if (firn_reader_left(&decoder.reader) > 0) {
+        rc = refuse(&decoder, "length");
+    }
+out:
+    return rc;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/manifest_edit.h: the bytes of MANIFEST's records, drawn once. docs/formats/manifest.md is the
+ * prose twin.
+ *
+ * Numbers are little-endian; "varint" is LEB128 in its shortest form, "sized" a varint length and
+ * as many bytes.
+ *
+ *   record
+ *     0  4  format version, 1
+ *     4  4  zero
+ *     8  8  version: of an edit, the one that it makes; of a snapshot, the one that it shows
+ *    16  8  number that no file had so far
+ *    24  8  largest sequence that any run or edit has named
+ *    32  …  varint count of trees, then the trees, by ascending id
+ *
+ *   tree
+ *     varint id; flags, 1 byte: bit 0, dropped; varint flushed sequence;
+ *     varint count, then as many varint numbers of runs that are gone, ascending;
+ *     varint count, then as many runs that are new, by ascending number
+ *
+ *   run
+ *     varint number; level, 1 byte; kind, 1 byte; varints: size of the file, entries, tombstones of
+ *     these, ranges, older versions among the entries, bytes of content, smallest sequence,
+ *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized upper
+ */
+#ifndef FIRN_LSM_MANIFEST_EDIT_H
+#define FIRN_LSM_MANIFEST_EDIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/types.h"
+
+/* Types of records in the log "manifest". */
+enum { FIRN_MANIFEST_SNAPSHOT = 16, FIRN_MANIFEST_EDIT = 17 };
+
+enum { FIRN_MANIFEST_FORMAT_VERSION = 1 };
+
+/* A key of the largest size with a zero byte behind it. */
+enum { FIRN_MANIFEST_BOUND_SIZE_MAX = 65536 };
+/* Versions and numbers of files stay below this, so that adding to them never overflows. */
+#define FIRN_MANIFEST_NUMBER_MAX (UINT64_C(1) << 62)
+
+/* A run as MANIFEST names it: what its builder counted (block/run_kind.h), and what the tree
+ * knows beyond that. */
+struct firn_manifest_run {
+    uint64_t number; /* of its file, from 1 */
+    uint8_t level;
+    uint8_t kind; /* enum firn_block_file_kind */
+    uint64_t file_bytes;
+    uint64_t entry_count;
+    uint64_t tombstone_count;
+    uint64_t range_count;
+    uint64_t older_count; /* entries behind a newer one of the same key */
+    uint64_t content_bytes;
+    uint64_t sequence_min;
+    uint64_t sequence_max;
+    uint64_t views; /* which views it was made for: see view_mark.h; 0: not known */
+    firn_slice lower;
+    firn_slice upper; /* > lower */
+};
+
+/* What changes in one tree; in a snapshot, all of it. */
+struct firn_manifest_tree {
+    uint32_t id;
+    bool is_dropped; /* then nothing else is said */
+    uint64_t flushed;
+    const uint64_t *removed; /* ascending */
+    size_t removed_count;
+    const struct firn_manifest_run *added; /* by ascending number */
+    size_t added_count;
+};
+
+struct firn_manifest_edit {
+    bool is_snapshot;
+    uint64_t version;
+    uint64_t next_number;
+    uint64_t sequence;
+    const struct firn_manifest_tree *trees; /* by ascending id */
+    size_t tree_count;
+};
+
+/* Replaces the contents of out. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_manifest_edit_encode(const struct firn_manifest_edit *edit,
+                                              struct firn_buf *out);
+/* Reads a record of the given type; nothing of it is believed. *out lies in arena, its bounds in
+ * record. FIRN_CORRUPT or FIRN_NEWER, with a text to be prefixed by the place. */
+FIRN_MUST_CHECK int firn_manifest_edit_decode(uint8_t type, firn_slice record,
+                                              struct firn_arena *arena,
+                                              struct firn_manifest_edit *out, firn_error *err);
+
+#endif

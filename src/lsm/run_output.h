@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/run_output.h: writing what a flush or a compaction keeps into new runs.
+ */
+#ifndef FIRN_LSM_RUN_OUTPUT_H
+#define FIRN_LSM_RUN_OUTPUT_H
+
+#include "lsm/compaction_stream.h"
+#include "lsm/lsm_internal.h"
+
+struct firn_run_output_options {
+    struct firn_lsm *lsm;
+    /* What goes into the runs: the stream's options, but for the rule, which follows from views. */
+    struct firn_compaction_stream_options stream;
+    const struct firn_view_list *views;
+    unsigned level;            /* where the runs will be */
+    uint64_t run_bytes_target; /* a new run begins beyond it; 0: there is one run */
+    /* The level behind that of the output: a run ends before it overlaps with too much there. NULL:
+     * none. */
+    const struct firn_version_level *next_level;
+};
+
+/* In the caller's memory; zeroed at first. */
+struct firn_run_output {
+    struct firn_version_added *runs; /* each with a reference of the caller's */
+    size_t count;
+    size_t capacity;
+    uint64_t bytes;
+    uint64_t versions_dropped;
+};
+
+/* Writes everything. After a failure no file is left, and out is empty. There may be nothing to
+ * write. */
+FIRN_MUST_CHECK int firn_run_output_write(const struct firn_run_output_options *options,
+                                          struct firn_run_output *out, firn_error *err);
+/* Removes the files again. */
+void firn_run_output_remove(struct firn_lsm *lsm, struct firn_run_output *output);
+/* Gives back the references. */
+void firn_run_output_deinit(struct firn_run_output *output);
+
+#endif

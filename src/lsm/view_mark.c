@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/view_mark.c: whether the views that a run was made for are still those that matter to it.
+ *
+ * A compaction at the bottom keeps old versions and tombstones only where a live view needs them.
+ * When such a view goes (a checkpoint is deleted, a transaction ends) a rewriting of the run would
+ * free them; while the same views live, it would change nothing. So each run carries a mark of the
+ * views at its making, and is rewritten only under another mark. That also makes "compact until
+ * there is nothing to do" come to an end.
+ *
+ * Only what a view sees of the run's own sequences counts. A new reader of now sees all of them, as
+ * now does: the marks of existing runs stay the same under a stream of short readers.
+ *
+ * Each view becomes a hash of its intervals, cut to the run's; the hashes are sorted, so that
+ * neither order nor number of equal ones matters.
+ *
+ * Limits: memory of 8 bytes a view.
+ */
+#include "lsm/view_mark.h"
+
+#include "base/mem.h"
+#include "base/sort.h"
+
+/* The finishing steps of the generator SplitMix64 (Steele, Lea, Flood 2014). */
+static uint64_t
+mix(uint64_t value)
+{
+    value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return value ^ (value >> 31);
+}
+
+static bool
+sees_all(const struct firn_view *view, uint64_t first, uint64_t last)
+{
+    for (size_t i = 0; i < view->count; i++) {
+        if (view->intervals[i].first <= first && view->intervals[i].last >= last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+firn_view_mark_sees_all(const struct firn_view_list *views, uint64_t first, uint64_t last)
+{
+    for (size_t i = 0; i < views->count; i++) {
+        if (sees_all(&views->views[i], first, last)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 0 for a view that sees nothing of [first, last]. */
+static uint64_t
+hash_view(const struct firn_view *view, uint64_t first, uint64_t last)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        const struct firn_view_interval *interval = &view->intervals[i];
+        if (interval->last >= first && interval->first <= last) {
+            uint64_t from = interval->first > first ? interval->first : first;
+            uint64_t to = interval->last < last ? interval->last : last;
+            hash = mix(mix(hash + UINT64_C(0x9e3779b97f4a7c15) + from) + to);
+        }
+    }
+    return hash;
+}
+
+static int
+compare_hashes(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int
+firn_view_mark_of(const struct firn_view_list *views, uint64_t first, uint64_t last, uint64_t *out,
+                  firn_error *err)
+{
+    uint64_t *hashes = firn_alloc_array(views->count, sizeof *hashes);
+    if (hashes == NULL) {
+        return firn_error_no_memory(err, "a mark of views");
+    }
+    for (size_t i = 0; i < views->count; i++) {
+        hashes[i] = hash_view(&views->views[i], first, last);
+    }
+    firn_sort(hashes, views->count, sizeof *hashes, compare_hashes);
+    uint64_t mark = 1;
+    for (size_t i = 0; i < views->count; i++) {
+        if (hashes[i] != 0 && (i == 0 || hashes[i] != hashes[i - 1])) {
+            mark = mix(mark + hashes[i]);
+        }
+    }
+    firn_free(hashes);
+    *out = mark == 0 ? 1 : mark;
+    return FIRN_OK;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/view_mark.h: a number that tells whether rewriting a run can be worth it: it stands for how
+ * the live views divide the sequences of that run.
+ *
+ * Kept in MANIFEST with the run; compared for equality only. Two marks that are equal by chance, or
+ * differ without need, cost space or one rewriting, never data.
+ */
+#ifndef FIRN_LSM_VIEW_MARK_H
+#define FIRN_LSM_VIEW_MARK_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/view.h"
+
+/* The mark of [first, last] under these views; never 0. Views that see the same part of [first,
+ * last] count once; those that see nothing of it do not count. */
+FIRN_MUST_CHECK int firn_view_mark_of(const struct firn_view_list *views, uint64_t first,
+                                      uint64_t last, uint64_t *out, firn_error *err);
+
+/* Whether one of the views sees all of [first, last]. */
+bool firn_view_mark_sees_all(const struct firn_view_list *views, uint64_t first, uint64_t last);
+
+#endif

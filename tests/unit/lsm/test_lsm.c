@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: trees through their interface, case by case.
+ */
+#include "lsm_fixture.h"
+
+#include "base/buf.h"
+#include "os/os_memory.h"
+#include "support/test_os.h"
+
+static struct fixture fixture;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    struct firn_os *os;
+    firn_error err;
+    TEST_OK(firn_os_memory_create(1, &os, &err), &err);
+    fixture_init(&fixture, os);
+    TEST_OK(fixture_open(&fixture, &err), &err);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    struct firn_os *os = fixture.os;
+    fixture_deinit(&fixture);
+    firn_os_memory_destroy(os);
+    return 0;
+}
+
+static void
+reopen(void)
+{
+    firn_error err;
+    fixture_close(&fixture);
+    TEST_OK(fixture_open(&fixture, &err), &err);
+}
+
+static size_t
+count_runs(void)
+{
+    firn_error err;
+    struct firn_os_dir *runs;
+    TEST_OK(firn_os_dir_open(fixture.dir, "runs", &runs, &err), &err);
+    size_t count = test_os_count(runs);
+    firn_os_dir_close(runs);
+    return count;
+}
+
+static void
+a_key_is_found_after_each_of_many_flushes_and_after_reopening(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(fixture_put(&fixture, 0, 20, 10 + i), FIRN_OK);
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+        fixture_compare_all(&fixture);
+        assert_int_equal(count_runs(), i + 1);
+    }
+    reopen();
+    assert_int_equal(firn_lsm_tree_flushed(fixture.trees[0]), 6);
+    assert_int_equal(firn_lsm_sequence(fixture.lsm), 6);
+    assert_int_equal(firn_lsm_version(fixture.lsm), 6);
+    fixture_compare_all(&fixture);
+    fixture_check(&fixture);
+}
+
+static void
+what_was_not_flushed_comes_from_the_log_alone(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned i = 10; i < 40; i++) {
+        assert_int_equal(fixture_put(&fixture, i % FIXTURE_TREES, i, 50), FIRN_OK);
+    }
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    assert_int_equal(firn_lsm_log_floor(fixture.lsm), UINT64_MAX);
+    for (unsigned i = 30; i < 60; i++) {
+        assert_int_equal(fixture_put(&fixture, i % FIXTURE_TREES, i, 60), FIRN_OK);
+    }
+    assert_int_equal(firn_lsm_log_floor(fixture.lsm), 1);
+    reopen();
+    fixture_compare_all(&fixture);
+}
+
+static void
+a_range_delete_covers_what_lies_in_older_runs(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned i = 0; i < FIXTURE_KEYS; i++) {
+        assert_int_equal(fixture_put(&fixture, 0, i, 30), FIRN_OK);
+    }
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    size_t before = fixture_checkpoint(&fixture);
+    assert_int_equal(fixture_delete_range(&fixture, 0, 2, 100), FIRN_OK);
+    fixture_compare_all(&fixture);
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    fixture_compare_all(&fixture);
+    assert_int_equal(fixture_put(&fixture, 0, 50, 40), FIRN_OK);
+    reopen();
+    fixture_compare_all(&fixture);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    fixture_compare_all(&fixture);
+    fixture_remove_view(&fixture, before);
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    fixture_compare_all(&fixture);
+    struct firn_lsm_stats stats;
+    firn_lsm_stats(fixture.lsm, fixture.trees[0], &stats);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, FIXTURE_KEYS - 98 + 1);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].tombstones, 0);
+    assert_int_equal(stats.levels[0].runs, 0);
+}
+
+static void
+compacting_to_the_bottom_leaves_one_version_of_each_key(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned round = 0; round < 30; round++) {
+        for (unsigned i = 0; i < 40; i++) {
+            assert_int_equal(fixture_put(&fixture, 1, 20 + i, 100), FIRN_OK);
+        }
+        for (unsigned i = 0; i < 10; i++) {
+            assert_int_equal(fixture_delete(&fixture, 1, 20 + i), FIRN_OK);
+        }
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+        TEST_OK(fixture_work(&fixture, false, &err), &err);
+    }
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    struct firn_lsm_stats stats;
+    firn_lsm_stats(fixture.lsm, NULL, &stats);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 30);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].tombstones, 0);
+    for (unsigned level = 0; level < FIRN_LSM_LEVELS - 1; level++) {
+        assert_int_equal(stats.levels[level].runs, 0);
+    }
+    /* Flush left out the older versions within a memtable. */
+    assert_true(stats.versions_dropped >= 30 * 10);
+    fixture_compare_all(&fixture);
+    assert_int_equal(count_runs(), stats.levels[FIRN_LSM_LEVELS - 1].runs);
+    fixture_check(&fixture);
+}
+
+static void
+a_dropped_tree_is_gone_with_its_files(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_view now = fixture_view_of(&fixture, 0);
+    assert_int_equal(fixture_put(&fixture, 0, 20, 10), FIRN_OK);
+    assert_int_equal(fixture_put(&fixture, 1, 21, 10), FIRN_OK);
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    assert_int_equal(count_runs(), 2);
+    TEST_OK(firn_lsm_tree_drop(fixture.trees[0], &err), &err);
+    assert_int_equal(count_runs(), 1);
+    char key[FIXTURE_KEY_SIZE];
+    assert_int_equal(firn_lsm_tree_get(fixture.trees[0], fixture_key(20, key), &now, NULL, &err),
+                     FIRN_NOT_FOUND);
+    fixture.tree_ids[0] = fixture.next_tree_id++;
+    reopen();
+    fixture_compare_all(&fixture);
+    /* One that MANIFEST never named. */
+    TEST_OK(firn_lsm_tree_drop(fixture.trees[2], &err), &err);
+    fixture.tree_ids[2] = fixture.next_tree_id++;
+    reopen();
+    assert_int_equal(count_runs(), 1);
+}
+
+static void
+files_wait_for_cursors_and_for_readers_elsewhere(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_view now = fixture_view_of(&fixture, 0);
+    struct firn_lsm_stats stats;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(fixture_put(&fixture, 0, 20, 10), FIRN_OK);
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+    }
+    struct firn_lsm_cursor *cursor;
+    struct firn_lsm_cursor_options options = {.view = &now};
+    TEST_OK(firn_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);
+    fixture.reader_version = firn_lsm_version(fixture.lsm);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    assert_int_equal(count_runs(), 4);
+    firn_lsm_cursor_destroy(cursor);
+    firn_lsm_collect(fixture.lsm);
+    assert_int_equal(count_runs(), 4);
+    firn_lsm_stats(fixture.lsm, NULL, &stats);
+    assert_int_equal(stats.waiting_files, 3);
+    reopen();
+    assert_int_equal(count_runs(), 4);
+    fixture.reader_version = firn_lsm_version(fixture.lsm);
+    firn_lsm_collect(fixture.lsm);
+    assert_int_equal(count_runs(), 1);
+    fixture_compare_all(&fixture);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_key_is_found_after_each_of_many_flushes_and_after_reopening, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_not_flushed_comes_from_the_log_alone, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_range_delete_covers_what_lies_in_older_runs, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(compacting_to_the_bottom_leaves_one_version_of_each_key,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dropped_tree_is_gone_with_its_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_wait_for_cursors_and_for_readers_elsewhere, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
