@@ -24,6 +24,7 @@ extern uint64_t fake_run_fail_at;
 
 struct fake_run *fake_run_create(void);
 void fake_run_destroy(struct fake_run *run);
+const struct firn_entry *fake_run_entry(const struct fake_run *run, size_t at);
 /* In order. */
 void fake_run_add(struct fake_run *run, const struct firn_entry *entry);
 void fake_run_add_range(struct fake_run *run, const struct firn_range *range);
