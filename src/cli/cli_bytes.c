@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cli/exit_code.h"
+#include "cli/json_out.h"
 #include "cli/out.h"
 #include "cli/report.h"
 #include "cli/signals.h"
@@ -36,8 +37,8 @@ firn_cli_bytes_slice(const struct firn_cli_bytes *bytes)
     return firn_bytes(bytes->data, bytes->size);
 }
 
-static int
-reserve(struct firn_cli *cli, struct firn_cli_bytes *bytes, size_t more)
+int
+firn_cli_bytes_reserve(struct firn_cli *cli, struct firn_cli_bytes *bytes, size_t more)
 {
     if (more <= bytes->capacity - bytes->size) {
         return FIRN_EXIT_OK;
@@ -53,9 +54,8 @@ reserve(struct firn_cli *cli, struct firn_cli_bytes *bytes, size_t more)
     return FIRN_EXIT_OK;
 }
 
-/* 0 to 15, or -1. */
-static int
-digit_value(char digit)
+int
+firn_cli_bytes_digit(char digit)
 {
     static const char digits[] = "0123456789abcdef0123456789ABCDEF";
     const char *at = digit != '\0' ? strchr(digits, digit) : NULL;
@@ -67,7 +67,7 @@ firn_cli_bytes_from_argument(struct firn_cli *cli, const char *name, const char 
                              struct firn_cli_bytes *out)
 {
     size_t size = strlen(text);
-    int exit_code = reserve(cli, out, size + 1);
+    int exit_code = firn_cli_bytes_reserve(cli, out, size + 1);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
@@ -77,8 +77,8 @@ firn_cli_bytes_from_argument(struct firn_cli *cli, const char *name, const char 
         return FIRN_EXIT_OK;
     }
     for (size_t i = 0; i < size; i += 2) {
-        int high = digit_value(text[i]);
-        int low = digit_value(text[i + 1]);
+        int high = firn_cli_bytes_digit(text[i]);
+        int low = firn_cli_bytes_digit(text[i + 1]);
         if (high < 0 || low < 0) {
             return firn_command_misused(cli, "%s is not an even number of hexadecimal digits: '%s'",
                                         name, text);
@@ -92,7 +92,7 @@ int
 firn_cli_bytes_from_stdin(struct firn_cli *cli, size_t size_max, struct firn_cli_bytes *out)
 {
     for (;;) {
-        int exit_code = reserve(cli, out, READ_SIZE);
+        int exit_code = firn_cli_bytes_reserve(cli, out, READ_SIZE);
         if (exit_code != FIRN_EXIT_OK) {
             return exit_code;
         }
@@ -131,4 +131,40 @@ firn_cli_bytes_print(firn_slice bytes, bool is_hex)
         const char digits[] = {hex[bytes.data[i] >> 4], hex[bytes.data[i] & 15]};
         firn_out_write(digits, sizeof(digits));
     }
+}
+
+void
+firn_cli_bytes_print_value(const struct firn_cli *cli, firn_slice key, firn_slice value,
+                           bool is_hex)
+{
+    if (cli->json) {
+        firn_json_out_bytes("key", key);
+        firn_json_out_bytes("value", value);
+    } else if (is_hex) {
+        firn_cli_bytes_print(value, true);
+        firn_out_text("\n");
+    } else {
+        firn_out_write(value.data, value.size);
+    }
+}
+
+void
+firn_cli_bytes_print_entry(const struct firn_cli *cli, firn_slice key, firn_slice value,
+                           const struct firn_cli_bytes_look *look)
+{
+    if (cli->json) {
+        firn_json_out_object(NULL);
+        firn_json_out_bytes("key", key);
+        if (!look->keys_only) {
+            firn_json_out_bytes("value", value);
+        }
+        firn_json_out_end();
+        return;
+    }
+    firn_cli_bytes_print(key, look->is_hex);
+    if (!look->keys_only) {
+        firn_out_text("\t");
+        firn_cli_bytes_print(value, look->is_hex);
+    }
+    firn_out_text("\n");
 }

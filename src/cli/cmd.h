@@ -21,5 +21,6 @@ extern const struct firn_command firn_cmd_version;
 /* groups */
 extern const struct firn_command firn_cmd_db;
 extern const struct firn_command firn_cmd_chkp;
+extern const struct firn_command firn_cmd_alxs;
 
 #endif

@@ -11,65 +11,14 @@
  * --hex turns every key and value, given or shown, into hexadecimal digits.
  */
 #include "cli/cli_bytes.h"
+#include "cli/cli_store.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
-#include "cli/meter.h"
 #include "cli/out.h"
-#include "cli/patience.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/text.h"
-
-static const char missing_store_hint[] = "firn db put makes a store and a keyspace";
-
-struct attempt {
-    const char *path;
-    firn_store_options options;
-    firn_store *store;
-};
-
-static int
-attempt_open(void *ctx, firn_error *err)
-{
-    struct attempt *attempt = ctx;
-    return firn_store_open(attempt->path, &attempt->options, &attempt->store, err);
-}
-
-enum access { TO_READ, TO_WRITE, TO_WRITE_OR_MAKE };
-
-/* Opens the store that the first argument names. Returns an exit code. */
-static int
-open_store(struct firn_cli *cli, enum access access, firn_store **out)
-{
-    firn_error err;
-    struct attempt attempt = {cli->arguments[0], FIRN_STORE_OPTIONS_INIT, NULL};
-    if (cli->arguments[0][0] == '\0') {
-        return firn_command_misused(cli, "STORE is empty");
-    }
-    attempt.options.read_only = access == TO_READ;
-    attempt.options.create_if_missing = access == TO_WRITE_OR_MAKE;
-    attempt.options.lock_timeout_ms = firn_patience_slice_ms(cli);
-    int code = firn_patience_run(cli, attempt_open, &attempt, &err);
-    firn_meter_clear();
-    if (code != FIRN_OK) {
-        bool is_missing = code == FIRN_NOT_FOUND && access != TO_WRITE_OR_MAKE;
-        return firn_report_failure(cli, &err, is_missing ? missing_store_hint : NULL);
-    }
-    *out = attempt.store;
-    return FIRN_EXIT_OK;
-}
-
-/* Closes the store; what goes wrong then is a failure of the command. */
-static int
-close_store(struct firn_cli *cli, firn_store *store, int exit_code)
-{
-    firn_error err;
-    if (store != NULL && firn_store_close(store, &err) != FIRN_OK && exit_code == FIRN_EXIT_OK) {
-        return firn_report_failure(cli, &err, NULL);
-    }
-    return exit_code;
-}
 
 struct search {
     const char *name;
@@ -122,7 +71,8 @@ run_put(struct firn_cli *cli)
                         : firn_cli_bytes_from_argument(cli, "VALUE", text, is_hex, &value);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = open_store(cli, TO_WRITE_OR_MAKE, &store);
+        exit_code =
+            firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE_OR_MAKE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = open_keyspace(cli, store, true, &keyspace);
@@ -132,7 +82,7 @@ run_put(struct firn_cli *cli)
             FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, NULL);
     }
-    exit_code = close_store(cli, store, exit_code);
+    exit_code = firn_cli_store_close(cli, store, exit_code);
     if (exit_code == FIRN_EXIT_OK && cli->json) {
         firn_json_out_u64("key_size", key.size);
         firn_json_out_u64("value_size", value.size);
@@ -140,20 +90,6 @@ run_put(struct firn_cli *cli)
     firn_cli_bytes_deinit(&key);
     firn_cli_bytes_deinit(&value);
     return exit_code;
-}
-
-static void
-show_value(struct firn_cli *cli, firn_slice key, firn_slice value, bool is_hex)
-{
-    if (cli->json) {
-        firn_json_out_bytes("key", key);
-        firn_json_out_bytes("value", value);
-    } else if (is_hex) {
-        firn_cli_bytes_print(value, true);
-        firn_out_text("\n");
-    } else {
-        firn_out_write(value.data, value.size);
-    }
 }
 
 static int
@@ -168,7 +104,7 @@ run_get(struct firn_cli *cli)
     bool is_hex = firn_command_has(cli, "hex");
     int exit_code = firn_cli_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = open_store(cli, TO_READ, &store);
+        exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = open_keyspace(cli, store, false, &keyspace);
@@ -181,12 +117,13 @@ run_get(struct firn_cli *cli)
         } else if (code != FIRN_OK) {
             exit_code = firn_report_failure(cli, &err, NULL);
         } else {
-            show_value(cli, firn_cli_bytes_slice(&key), firn_bytes(value, size), is_hex);
+            firn_cli_bytes_print_value(cli, firn_cli_bytes_slice(&key), firn_bytes(value, size),
+                                       is_hex);
         }
     }
     firn_release(value);
     firn_cli_bytes_deinit(&key);
-    return close_store(cli, store, exit_code);
+    return firn_cli_store_close(cli, store, exit_code);
 }
 
 static int
@@ -199,7 +136,7 @@ run_del(struct firn_cli *cli)
     bool is_hex = firn_command_has(cli, "hex");
     int exit_code = firn_cli_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = open_store(cli, TO_WRITE, &store);
+        exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = open_keyspace(cli, store, false, &keyspace);
@@ -209,7 +146,7 @@ run_del(struct firn_cli *cli)
         exit_code = firn_report_failure(cli, &err, NULL);
     }
     firn_cli_bytes_deinit(&key);
-    return close_store(cli, store, exit_code);
+    return firn_cli_store_close(cli, store, exit_code);
 }
 
 struct scan {
@@ -219,8 +156,7 @@ struct scan {
     struct firn_cli_bytes prefix;
     uint64_t limit;
     bool is_reverse;
-    bool keys_only;
-    bool is_hex;
+    struct firn_cli_bytes_look look;
 };
 
 static void
@@ -256,8 +192,8 @@ scan_init(struct firn_cli *cli, struct scan *scan)
     scan->cursor = defaults;
     scan->limit = UINT64_MAX;
     scan->is_reverse = firn_command_has(cli, "reverse");
-    scan->keys_only = firn_command_has(cli, "keys");
-    scan->is_hex = firn_command_has(cli, "hex");
+    scan->look.keys_only = firn_command_has(cli, "keys");
+    scan->look.is_hex = firn_command_has(cli, "hex");
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
         return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
     }
@@ -274,28 +210,6 @@ scan_init(struct firn_cli *cli, struct scan *scan)
     return exit_code;
 }
 
-static void
-show_entry(const struct firn_cli *cli, const struct scan *scan, const firn_cursor *cursor)
-{
-    firn_slice key = firn_cursor_key(cursor);
-    firn_slice value = firn_cursor_value(cursor);
-    if (cli->json) {
-        firn_json_out_object(NULL);
-        firn_json_out_bytes("key", key);
-        if (!scan->keys_only) {
-            firn_json_out_bytes("value", value);
-        }
-        firn_json_out_end();
-        return;
-    }
-    firn_cli_bytes_print(key, scan->is_hex);
-    if (!scan->keys_only) {
-        firn_out_text("\t");
-        firn_cli_bytes_print(value, scan->is_hex);
-    }
-    firn_out_text("\n");
-}
-
 /* Returns a code of the library. */
 static int
 walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_t *count,
@@ -303,7 +217,8 @@ walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_
 {
     int code = scan->is_reverse ? firn_cursor_last(cursor, err) : firn_cursor_first(cursor, err);
     while (code == FIRN_OK && firn_cursor_valid(cursor) && *count < scan->limit) {
-        show_entry(cli, scan, cursor);
+        firn_cli_bytes_print_entry(cli, firn_cursor_key(cursor), firn_cursor_value(cursor),
+                                   &scan->look);
         *count += 1;
         if (firn_signals_caught() != 0 || firn_out_error() != 0) {
             err->code = FIRN_CANCELLED;
@@ -326,7 +241,7 @@ run_scan(struct firn_cli *cli)
     uint64_t count = 0;
     int exit_code = scan_init(cli, &scan);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = open_store(cli, TO_READ, &store);
+        exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = open_keyspace(cli, store, false, &keyspace);
@@ -349,7 +264,7 @@ run_scan(struct firn_cli *cli)
     }
     firn_cursor_close(cursor);
     scan_deinit(&scan);
-    return close_store(cli, store, exit_code);
+    return firn_cli_store_close(cli, store, exit_code);
 }
 
 static void
@@ -394,7 +309,7 @@ run_check(struct firn_cli *cli)
     firn_error err;
     firn_store *store = NULL;
     firn_check_report report;
-    int exit_code = open_store(cli, TO_READ, &store);
+    int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
@@ -413,7 +328,7 @@ run_check(struct firn_cli *cli)
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, NULL);
     }
-    return close_store(cli, store, exit_code);
+    return firn_cli_store_close(cli, store, exit_code);
 }
 
 static const struct firn_command_option hex_options[] = {

@@ -198,7 +198,8 @@ struct firn_alxsv1_path {
 /* Where a new file of this path goes: its last component is not looked at. */
 FIRN_MUST_CHECK int firn_alxsv1_path_init(struct firn_alxsv1_path *path, struct firn_os *os,
                                           const char *text, firn_error *err);
-/* Where the file of this path is: if the last component is a symbolic link, where that leads. */
+/* Where the file of this path is, or would be: if the last component is a symbolic link, where that
+ * leads. */
 FIRN_MUST_CHECK int firn_alxsv1_path_init_followed(struct firn_alxsv1_path *path,
                                                    struct firn_os *os, const char *text,
                                                    firn_error *err);

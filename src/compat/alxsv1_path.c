@@ -95,9 +95,17 @@ firn_alxsv1_path_init_followed(struct firn_alxsv1_path *path, struct firn_os *os
     struct firn_os_stat stat;
     FIRN_TRY(firn_alxsv1_path_init(path, os, text, err));
     for (int links = 0;; links++) {
-        FIRN_TRY(firn_os_stat(path->dir, path->name, &stat, err));
-        if (stat.kind != FIRN_OS_SYMLINK) {
+        firn_error problem;
+        rc = firn_os_stat(path->dir, path->name, &stat, &problem);
+        if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && stat.kind != FIRN_OS_SYMLINK)) {
+            rc = FIRN_OK; /* what is not there is missed when it is opened */
             break;
+        }
+        if (rc != FIRN_OK) {
+            if (err != NULL) {
+                *err = problem;
+            }
+            goto out;
         }
         if (links == LINKS_MAX) {
             FIRN_TRY(firn_error_set(err, FIRN_INVALID, "'%s' leads from link to link", text));

@@ -15,13 +15,15 @@ Completions and manual pages are made from the same table as the help.
   $ mkdir dir && touch file && firn save -q
   1
   $ bash complete firn ''
-  save list show status restore undo check init db chkp help version
+  save list show status restore undo check init db chkp alxs help version
   $ bash complete firn s
   save show status
   $ bash complete firn db ''
   put get del scan check
   $ bash complete firn chkp v
   verify
+  $ bash complete firn alxs b
+  build
   $ bash complete firn -C dir sh
   show
   $ bash complete firn --store dir restore --d

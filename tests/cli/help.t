@@ -18,6 +18,7 @@ The program explains itself, and every command does.
     init     Make the store of the workspace, and say where it is
     db       Read and write key-value data in a store
     chkp     Read and write packs of chkpt
+    alxs     Read and write sorted tables of Alopex
     help     Explain the program or a command
     version  Print the version
   
@@ -62,7 +63,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
   >     awk 'length > 80' a
   > done
-  $ for group in db chkp; do
+  $ for group in db chkp alxs; do
   >     firn help $group >a && firn $group --help >b && cmp a b
   >     for command in $(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' a); do
   >         echo $group $command
@@ -79,6 +80,11 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   chkp cat
   chkp verify
   chkp pack
+  alxs list
+  alxs get
+  alxs verify
+  alxs build
+  alxs load
   $ firn help | awk 'length > 80'
 
   $ firn help undo

@@ -56,7 +56,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   >         print("wrong:", line, result.stdout)
   >     print(result.returncode, " ".join(words), " ".join(answer))
   > END
-  $ echo one >f && python3 one.py <<'END'
+  $ echo one >f && printf 'a\tb\n' >rows && python3 one.py <<'END'
   > list
   > status
   > show latest
@@ -98,6 +98,16 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   > chkp pack . nothing
   > chkp verify .
   > chkp cat . 00
+  > alxs build t.alxs f
+  > alxs build t.alxs rows
+  > alxs build t.alxs nothing
+  > alxs list t.alxs
+  > alxs list nothing
+  > alxs get t.alxs a
+  > alxs get t.alxs nothing
+  > alxs verify t.alxs
+  > alxs verify f
+  > alxs load t.alxs s.firn k
   > version
   > END
   0 list checkpoints
@@ -141,4 +151,14 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 chkp pack . nothing objects error
   0 chkp verify . damage packs objects
   2 chkp cat . 00 error
+  2 alxs build t.alxs f error
+  0 alxs build t.alxs rows count checksum
+  3 alxs build t.alxs nothing error
+  0 alxs list t.alxs entries count
+  3 alxs list nothing error
+  0 alxs get t.alxs a key value
+  3 alxs get t.alxs nothing error
+  0 alxs verify t.alxs damage count equal_keys key_size_max value_size_max file_size checksum
+  5 alxs verify f damage count equal_keys key_size_max value_size_max file_size checksum error
+  0 alxs load t.alxs s.firn k count equal_keys
   0 version version
