@@ -17,6 +17,7 @@
 struct firn_row_block {
     firn_slice raw;
     const uint8_t *offsets;
+    const uint8_t *heads;
     firn_slice prefix;
     uint64_t first_sequence;
     uint64_t sequence_mask;
@@ -53,7 +54,8 @@ firn_row_block_init(struct firn_row_block *block, firn_slice raw)
     block->is_wide = (data[5] & FIRN_ROW_FORMAT_BLOCK_WIDE) != 0;
     block->first_sequence = firn_load_le64(data + 8);
     block->offsets = data + FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + firn_row_format_tags_size(count);
-    block->prefix = firn_bytes(block->offsets + count * (block->is_wide ? 4 : 2), prefix_size);
+    block->heads = block->offsets + count * (block->is_wide ? 4 : 2);
+    block->prefix = firn_bytes(block->heads + count * FIRN_ROW_FORMAT_SHORT_HEAD_SIZE, prefix_size);
 }
 
 static inline size_t

@@ -5,12 +5,12 @@
  *
  * A data block, n entries:
  *
- *   0     2      4      5     6    8         16        16+T       16+T+O
- *   +-----+------+------+-----+----+---------+---------+----------+--------+-------+-- … --+
- *   | n   | size | size | fl- | 0  | first   | tags:   | offsets: | prefix | entry | entry |
- *   |     | of   | of a | ags |    | sequence| 1 each, | 2 or 4   | of all |       |       |
- *   |     |prefix| seq. |     |    |         | to 16·x | each     | keys   |       |       |
- *   +-----+------+------+-----+----+---------+---------+----------+--------+-------+-- … --+
+ *   0     2      4      5     6    8         16        16+T       16+T+O   16+T+O+2n
+ *   +-----+------+------+-----+----+---------+---------+----------+--------+--------+-------+-- …
+ *   | n   | size | size | fl- | 0  | first   | tags:   | offsets: | heads: | prefix | entry | entry
+ *   |     | of   | of a | ags |    | sequence| 1 each, | 2 or 4   | 2 each | of all |       |
+ *   |     |prefix| seq. |     |    |         | to 16·x | each     |        | keys   |       |
+ *   +-----+------+------+-----+----+---------+---------+----------+--------+--------+-------+-- …
  *
  *   entry: sequence - first sequence (0 to 8 bytes) | varint: size of the rest of the key × 8 +
  *   kind | rest of the key | value, to where the next entry begins
@@ -61,6 +61,7 @@ enum {
     FIRN_ROW_FORMAT_BLOCK_COUNT_MAX = 65535,
     FIRN_ROW_FORMAT_BLOCK_WIDE = 1, /* flag: offsets of 4 bytes */
     FIRN_ROW_FORMAT_TAGS = 16,      /* the tags' place is a multiple of it */
+    FIRN_ROW_FORMAT_SHORT_HEAD_SIZE = 2,
 
     /* Entries. */
     FIRN_ROW_FORMAT_KIND_BITS = 3,

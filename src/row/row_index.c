@@ -166,12 +166,12 @@ firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t
     firn_slice rest = firn_bytes(key.data + prefix.size, key.size - prefix.size);
     size_t count = index->block_count;
     uint64_t head = firn_row_heads_of(rest);
-    size_t low = firn_row_heads_below_plain(index->heads, 0, count, head);
+    size_t low = firn_row_heads_below(index->heads, 0, count, head);
     if (low == count || firn_row_heads_at(index->heads, low) != head) {
         return low;
     }
     size_t high =
-        head == UINT64_MAX ? count : firn_row_heads_below_plain(index->heads, low, count, head + 1);
+        head == UINT64_MAX ? count : firn_row_heads_below(index->heads, low, count, head + 1);
     return find_among_equals(index, low, high, rest, sequence);
 }
 

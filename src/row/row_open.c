@@ -24,7 +24,7 @@
 #include "row/row_filter.h"
 #include "row/row_summary.h"
 
-enum { PIN_SHARE = 256 };
+enum { PIN_SHARE = 1024 };
 
 /* What is used only while opening. */
 struct opening {

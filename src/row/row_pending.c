@@ -20,6 +20,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "row/row_heads.h"
 
 struct firn_row_pending_item {
     size_t at; /* of the key in bytes; the value lies behind it */
@@ -132,9 +133,9 @@ static size_t
 size_of(const struct firn_row_pending_sums *sums, size_t offset_size)
 {
     return FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + firn_row_format_tags_size(sums->count) +
-           sums->count * (offset_size + sequence_size(sums)) + sums->shared_size +
-           (sums->key_bytes - sums->count * sums->shared_size) + sums->word_bytes +
-           sums->value_bytes;
+           sums->count * (offset_size + FIRN_ROW_FORMAT_SHORT_HEAD_SIZE + sequence_size(sums)) +
+           sums->shared_size + (sums->key_bytes - sums->count * sums->shared_size) +
+           sums->word_bytes + sums->value_bytes;
 }
 
 size_t
@@ -236,7 +237,8 @@ firn_row_pending_encode(const struct firn_row_pending *pending, struct firn_buf 
     size_t tags_size = firn_row_format_tags_size(sums->count);
     uint8_t *tags = out->data + FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE;
     uint8_t *offset = tags + tags_size;
-    uint8_t *at = offset + sums->count * (is_wide ? 4 : 2);
+    uint8_t *head = offset + sums->count * (is_wide ? 4 : 2);
+    uint8_t *at = head + sums->count * FIRN_ROW_FORMAT_SHORT_HEAD_SIZE;
     memset(out->data, 0, FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + tags_size);
     firn_store_le16(out->data, (uint16_t)sums->count);
     firn_store_le16(out->data + 2, (uint16_t)sums->shared_size);
@@ -246,7 +248,10 @@ firn_row_pending_encode(const struct firn_row_pending *pending, struct firn_buf 
     copy(at, firn_bytes(pending->bytes.data + pending->items[0].at, sums->shared_size));
     at += sums->shared_size;
     for (size_t i = 0; i < sums->count; i++) {
+        firn_slice key = key_of(pending, i);
+        firn_slice rest = firn_bytes(key.data + sums->shared_size, key.size - sums->shared_size);
         tags[i] = pending->items[i].tag;
+        firn_store_le16(head + FIRN_ROW_FORMAT_SHORT_HEAD_SIZE * i, firn_row_heads_short_of(rest));
         if (is_wide) {
             firn_store_le32(offset + 4 * i, (uint32_t)(at - out->data));
         } else {
