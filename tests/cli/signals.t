@@ -38,6 +38,9 @@ While it waits for standard input.
   $ python3 ../send.py . INT -- firn db put ../app.firn k a -
   130
   ! firn: interrupted
+  $ mkdir ../tables && python3 ../send.py . TERM -- firn alxs build ../tables/t.alxs; rmdir ../tables
+  143
+  ! firn: interrupted
   $ python3 ../send.py . TERM -- firn db put ../app.firn k a - --json
   {"error":{"code":"FIRN_CANCELLED","message":"interrupted","exit":143}}
   143
