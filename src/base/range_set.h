@@ -90,10 +90,11 @@ struct firn_range_stretch {
 bool firn_range_set_covered(const struct firn_range_set *set, firn_slice key,
                             const struct firn_view *view, uint64_t above,
                             struct firn_range_stretch *out);
-/* Whether no range that view sees covers key. Then *stretch, which must hold key, is narrowed to
- * the part around key of which that is true as well. Any thread. */
+/* Whether no range that view sees and that is newer than `above` covers key. Then *stretch, which
+ * must hold key, is narrowed to the part around key of which that is true as well. Any thread. */
 bool firn_range_set_free(const struct firn_range_set *set, firn_slice key,
-                         const struct firn_view *view, struct firn_range_stretch *stretch);
+                         const struct firn_view *view, uint64_t above,
+                         struct firn_range_stretch *stretch);
 
 /* Calls visit for each range that covers key, whoever sees it, in no order. Any thread. */
 void firn_range_set_visit_covering(const struct firn_range_set *set, firn_slice key,

@@ -183,14 +183,15 @@ narrow(struct firn_range_row row, const struct lookup *lookup, struct firn_range
     const struct firn_range_node *node;
     while ((node = firn_range_pop(&row)) != NULL) {
         enum sight sight = sight_of(lookup->view, node);
-        if (sight == SEES_NONE) {
+        if (node->sequence_max <= lookup->above || sight == SEES_NONE) {
             continue;
         }
+        bool is_whole = sight == SEES_ALL && node->sequence_min > lookup->above;
         size_t below = spans_up_to(node, lookup->key);
         if (below == 0 ||
             firn_slice_compare(lookup->key, firn_range_span_at(node, below - 1).last->upper) >= 0) {
             narrow_to_gap(node, below, stretch);
-        } else if (sight == SEES_ALL || !narrow(parts_of(node), lookup, stretch)) {
+        } else if (is_whole || !narrow(parts_of(node), lookup, stretch)) {
             return false;
         }
     }
@@ -199,9 +200,9 @@ narrow(struct firn_range_row row, const struct lookup *lookup, struct firn_range
 
 bool
 firn_range_set_free(const struct firn_range_set *set, firn_slice key, const struct firn_view *view,
-                    struct firn_range_stretch *stretch)
+                    uint64_t above, struct firn_range_stretch *stretch)
 {
-    struct lookup lookup = {key, view, 0};
+    struct lookup lookup = {key, view, above};
     return narrow(chain_of(set), &lookup, stretch);
 }
 

@@ -119,14 +119,14 @@ check_covered(const struct firn_range_set *set, const struct model *model, uint6
         }
     }
     stretch = (struct firn_range_stretch){0};
-    bool is_free = firn_range_set_free(set, make_key(key, bytes), view, &stretch);
-    assert_int_equal(is_free, model_covering(model, key, view, 0) == 0);
+    bool is_free = firn_range_set_free(set, make_key(key, bytes), view, above, &stretch);
+    assert_int_equal(is_free, model_covering(model, key, view, above) == 0);
     if (is_free) {
         uint64_t lower = stretch.has_lower ? number_of(stretch.lower) : 0;
         uint64_t upper = stretch.has_upper ? number_of(stretch.upper) : keys;
         assert_true(lower <= key && key < upper);
         for (uint64_t i = lower; i < upper; i++) {
-            assert_int_equal(model_covering(model, i, view, 0), 0);
+            assert_int_equal(model_covering(model, i, view, above), 0);
         }
     }
 }
@@ -382,7 +382,7 @@ ask_many(struct test_random *random, const struct firn_range_set *set, const str
         struct firn_range_stretch stretch = {0};
         assert_int_equal(firn_range_set_covered(set, key, view, 0, &stretch), newest != 0);
         stretch = (struct firn_range_stretch){0};
-        assert_int_equal(firn_range_set_free(set, key, view, &stretch), newest == 0);
+        assert_int_equal(firn_range_set_free(set, key, view, 0, &stretch), newest == 0);
     }
     return (seconds() - begin) / LOOKUPS;
 }
@@ -533,7 +533,7 @@ check_shared(struct shared *shared, struct test_random *random, uint64_t publish
     struct firn_range_stretch stretch = {0};
     assert_int_equal(firn_range_set_covered(&shared->set, slice, &view, 0, &stretch), is_covered);
     stretch = (struct firn_range_stretch){0};
-    assert_int_equal(firn_range_set_free(&shared->set, slice, &view, &stretch), !is_covered);
+    assert_int_equal(firn_range_set_free(&shared->set, slice, &view, 0, &stretch), !is_covered);
 }
 
 static void *

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/resolve.c: what a view reads of merged versions.
+ *
+ * Forwards. The versions of a key come newest first: the first one that the view sees decides. If
+ * it is a put that no newer range delete covers, it is shown where it lies; nothing is copied. The
+ * rest of the key is passed over by the next move.
+ *
+ * Backwards. The versions of a key come oldest first, and the last one that the view sees decides;
+ * but when that is known, the merge stands on another key already. So what is seen is copied, and
+ * shown from the copy: the merge stands before the key.
+ *
+ * Range deletes. The answer about a key usually holds for its neighbours, so it is kept: a stretch
+ * in which everything older than some sequence is deleted, and one in which nothing newer than some
+ * sequence deletes anything. Only an entry outside of both asks the range sets.
+ *
+ * Skipping. A few versions are stepped over, more are jumped by a seek: the rest of a key, versions
+ * that are too new for the view, and what a range delete covers. In a covered stretch, the sources
+ * that hold nothing newer than what covers it go to its end at once (merge.h); the others step,
+ * because what they hold may be newer. The stretch joins ranges that touch, so a million small range
+ * deletes side by side are one jump. Single tombstones are stepped over one by one.
+ *
+ * Invariant: while an entry is shown, the merge stands on it if is_backward is false, else before
+ * all versions of its key, or nowhere if there is nothing before.
+ */
+#include "lsm/resolve.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+/* Steps in vain before a seek is tried instead: a seek costs about as much. */
+enum { STEPS_MAX = 8 };
+
+struct firn_resolve {
+    struct firn_resolve_options options;
+    struct firn_entry entry;
+    bool is_valid;
+    bool is_backward;
+    struct firn_buf key;   /* of the versions that are looked at */
+    struct firn_buf value; /* going backwards */
+    /* What is known of range deletes; see above. */
+    bool has_ranges;
+    bool has_covered;
+    bool has_free;
+    bool is_skipped; /* the covered stretch was jumped over where that is possible */
+    unsigned covered_steps;
+    struct firn_range_stretch covered;
+    struct firn_range_stretch free;
+};
+
+/* ---- range deletes ---- */
+
+static bool
+holds(const struct firn_range_stretch *stretch, firn_slice key)
+{
+    return (!stretch->has_lower || firn_slice_compare(stretch->lower, key) <= 0) &&
+           (!stretch->has_upper || firn_slice_compare(key, stretch->upper) < 0);
+}
+
+static bool
+ask_ranges(struct firn_resolve *resolve, firn_slice key, uint64_t sequence)
+{
+    const struct firn_resolve_options *options = &resolve->options;
+    struct firn_range_stretch stretch;
+    for (size_t i = 0; i < options->range_set_count; i++) {
+        if (firn_range_set_covered(options->ranges[i], key, options->view, sequence, &stretch)) {
+            resolve->covered = stretch;
+            resolve->has_covered = true;
+            resolve->is_skipped = false;
+            resolve->covered_steps = 0;
+            return true;
+        }
+    }
+    stretch = (struct firn_range_stretch){.sequence = sequence};
+    resolve->has_free = true;
+    for (size_t i = 0; i < options->range_set_count && resolve->has_free; i++) {
+        resolve->has_free =
+            firn_range_set_free(options->ranges[i], key, options->view, sequence, &stretch);
+    }
+    resolve->free = stretch;
+    return false;
+}
+
+/* Whether a range delete that the view sees hides that version. */
+static bool
+is_covered(struct firn_resolve *resolve, firn_slice key, uint64_t sequence)
+{
+    if (!resolve->has_ranges) {
+        return false;
+    }
+    if (resolve->has_free && sequence >= resolve->free.sequence && holds(&resolve->free, key)) {
+        return false;
+    }
+    if (resolve->has_covered && sequence < resolve->covered.sequence &&
+        holds(&resolve->covered, key)) {
+        resolve->covered_steps++;
+        return true;
+    }
+    return ask_ranges(resolve, key, sequence);
+}
+
+/* Ranges come while a memtable takes writes: what is known is known until the next placing. */
+static void
+forget_ranges(struct firn_resolve *resolve)
+{
+    const struct firn_resolve_options *options = &resolve->options;
+    resolve->has_covered = false;
+    resolve->has_free = false;
+    resolve->has_ranges = false;
+    for (size_t i = 0; i < options->range_set_count; i++) {
+        resolve->has_ranges |= !firn_range_set_is_empty(options->ranges[i]);
+    }
+}
+
+/* After some steps in a covered stretch, once: jumps to its end what can. */
+static int
+skip_covered(struct firn_resolve *resolve, firn_error *err)
+{
+    const struct firn_entry *entry = firn_merge_entry(resolve->options.merge);
+    const struct firn_range_stretch *covered = &resolve->covered;
+    if (entry == NULL || !resolve->has_covered || resolve->is_skipped ||
+        resolve->covered_steps < STEPS_MAX || !holds(covered, entry->key)) {
+        return FIRN_OK;
+    }
+    resolve->is_skipped = true;
+    return resolve->is_backward
+               ? firn_merge_skip_back(resolve->options.merge, covered->lower, covered->sequence,
+                                      err)
+               : firn_merge_skip(resolve->options.merge, covered->upper, covered->sequence, err);
+}
+
+/* ---- versions ---- */
+
+static int
+keep_key(struct firn_resolve *resolve, firn_slice key, firn_error *err)
+{
+    firn_buf_clear(&resolve->key);
+    if (firn_buf_append_slice(&resolve->key, key) != FIRN_OK) {
+        return firn_error_no_memory(err, "a key of a cursor");
+    }
+    return FIRN_OK;
+}
+
+static bool
+has_kept_key(const struct firn_resolve *resolve, const struct firn_entry *entry)
+{
+    return entry != NULL && firn_slice_equal(entry->key, firn_buf_slice(&resolve->key));
+}
+
+static bool
+is_seen(const struct firn_resolve *resolve, const struct firn_entry *entry)
+{
+    return firn_view_sees(resolve->options.view, entry->sequence);
+}
+
+/* The newest sequence that the view sees and that is not above limit; 0 if there is none. */
+static uint64_t
+newest_seen(const struct firn_view *view, uint64_t limit)
+{
+    for (size_t i = view->count; i > 0; i--) {
+        const struct firn_view_interval *interval = &view->intervals[i - 1];
+        if (interval->first <= limit) {
+            return interval->last < limit ? interval->last : limit;
+        }
+    }
+    return 0;
+}
+
+/* Behind all versions of the kept key. */
+static int
+seek_behind_key(struct firn_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    int rc = firn_merge_seek(merge, firn_buf_slice(&resolve->key), 0, err);
+    while (rc == FIRN_OK && has_kept_key(resolve, firn_merge_entry(merge))) {
+        rc = firn_merge_next(merge, err);
+    }
+    return rc;
+}
+
+/* From a version to the first one of another key. */
+static int
+pass_key(struct firn_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    int rc = keep_key(resolve, firn_merge_entry(merge)->key, err);
+    for (unsigned steps = 0; rc == FIRN_OK && steps < STEPS_MAX; steps++) {
+        rc = firn_merge_next(merge, err);
+        if (rc == FIRN_OK && !has_kept_key(resolve, firn_merge_entry(merge))) {
+            return FIRN_OK;
+        }
+    }
+    return rc == FIRN_OK ? seek_behind_key(resolve, err) : rc;
+}
+
+/* From a version that the view does not see to one that it does, or to another key. */
+static int
+pass_unseen(struct firn_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const struct firn_entry *entry = firn_merge_entry(merge);
+    int rc = keep_key(resolve, entry->key, err);
+    for (unsigned steps = 0; rc == FIRN_OK && steps < STEPS_MAX; steps++) {
+        rc = firn_merge_next(merge, err);
+        entry = firn_merge_entry(merge);
+        if (rc == FIRN_OK && (!has_kept_key(resolve, entry) || is_seen(resolve, entry))) {
+            return FIRN_OK;
+        }
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint64_t newest = newest_seen(resolve->options.view, entry->sequence);
+    return newest == 0 ? seek_behind_key(resolve, err)
+                       : firn_merge_seek(merge, firn_buf_slice(&resolve->key), newest, err);
+}
+
+/* ---- forwards ---- */
+
+static bool
+is_before_end(const struct firn_resolve *resolve, const struct firn_entry *entry)
+{
+    const firn_slice *upper = resolve->options.upper;
+    return entry != NULL && (upper == NULL || firn_slice_compare(entry->key, *upper) < 0);
+}
+
+/* From where the merge stands, before all versions of a key or amid those too new for the view. */
+static int
+find_forward(struct firn_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const struct firn_entry *entry;
+    int rc = FIRN_OK;
+    resolve->is_backward = false;
+    resolve->covered_steps = 0;
+    while (rc == FIRN_OK && is_before_end(resolve, entry = firn_merge_entry(merge))) {
+        if (!is_seen(resolve, entry)) {
+            rc = pass_unseen(resolve, err);
+            continue;
+        }
+        if (entry->kind == FIRN_ENTRY_PUT && !is_covered(resolve, entry->key, entry->sequence)) {
+            resolve->entry = *entry;
+            resolve->is_valid = true;
+            return FIRN_OK;
+        }
+        rc = pass_key(resolve, err);
+        if (rc == FIRN_OK) {
+            rc = skip_covered(resolve, err);
+        }
+    }
+    return rc;
+}
+
+/* ---- backwards ---- */
+
+static bool
+is_behind_begin(const struct firn_resolve *resolve, const struct firn_entry *entry)
+{
+    const firn_slice *lower = resolve->options.lower;
+    return entry != NULL && (lower == NULL || firn_slice_compare(entry->key, *lower) >= 0);
+}
+
+/* The version that the merge stands on is the newest that is seen, so far. */
+static int
+keep_version(struct firn_resolve *resolve, const struct firn_entry *entry, firn_error *err)
+{
+    resolve->entry = *entry;
+    firn_buf_clear(&resolve->value);
+    if (firn_buf_append_slice(&resolve->value, entry->value) != FIRN_OK) {
+        return firn_error_no_memory(err, "a value of a cursor");
+    }
+    return FIRN_OK;
+}
+
+/* The kept key has many versions: the newest that is seen is looked for from the other end, then
+ * the merge goes before the key. */
+static int
+find_newest(struct firn_resolve *resolve, bool *out_is_seen, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const struct firn_entry *entry;
+    firn_slice key = firn_buf_slice(&resolve->key);
+    uint64_t newest = newest_seen(resolve->options.view, UINT64_MAX);
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_merge_seek(merge, key, newest, err));
+    while (has_kept_key(resolve, entry = firn_merge_entry(merge)) && !is_seen(resolve, entry)) {
+        newest = newest_seen(resolve->options.view, entry->sequence);
+        if (newest == 0) {
+            break;
+        }
+        FIRN_TRY(firn_merge_seek(merge, key, newest, err));
+    }
+    *out_is_seen = has_kept_key(resolve, entry) && is_seen(resolve, entry);
+    if (*out_is_seen) {
+        FIRN_TRY(keep_version(resolve, entry, err));
+    }
+    FIRN_TRY(firn_merge_seek_before(merge, key, UINT64_MAX, err));
+out:
+    return rc;
+}
+
+/* Goes back over all versions of the key that the merge stands on; keeps the newest that is
+ * seen. */
+static int
+take_key(struct firn_resolve *resolve, bool *out_is_seen, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const struct firn_entry *entry = firn_merge_entry(merge);
+    int rc = FIRN_OK;
+    *out_is_seen = false;
+    FIRN_TRY(keep_key(resolve, entry->key, err));
+    for (unsigned steps = 0; has_kept_key(resolve, entry); steps++) {
+        if (steps == STEPS_MAX) {
+            return find_newest(resolve, out_is_seen, err);
+        }
+        if (is_seen(resolve, entry)) {
+            *out_is_seen = true;
+            FIRN_TRY(keep_version(resolve, entry, err));
+        }
+        FIRN_TRY(firn_merge_prev(merge, err));
+        entry = firn_merge_entry(merge);
+    }
+out:
+    return rc;
+}
+
+/* From where the merge stands, behind all versions of a key. */
+static int
+find_backward(struct firn_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    int rc = FIRN_OK;
+    resolve->is_backward = true;
+    resolve->covered_steps = 0;
+    while (rc == FIRN_OK && is_behind_begin(resolve, firn_merge_entry(merge))) {
+        bool has_seen = false;
+        rc = take_key(resolve, &has_seen, err);
+        if (rc != FIRN_OK) {
+            break;
+        }
+        resolve->entry.key = firn_buf_slice(&resolve->key);
+        resolve->entry.value = firn_buf_slice(&resolve->value);
+        if (has_seen && resolve->entry.kind == FIRN_ENTRY_PUT &&
+            !is_covered(resolve, resolve->entry.key, resolve->entry.sequence)) {
+            resolve->is_valid = true;
+            return FIRN_OK;
+        }
+        rc = skip_covered(resolve, err);
+    }
+    return rc;
+}
+
+/* ---- the interface ---- */
+
+/* The merge was placed with that code. */
+static int
+begin_forward(struct firn_resolve *resolve, int rc, firn_error *err)
+{
+    resolve->is_valid = false;
+    forget_ranges(resolve);
+    return rc == FIRN_OK && resolve->options.view->count > 0 ? find_forward(resolve, err) : rc;
+}
+
+static int
+begin_backward(struct firn_resolve *resolve, int rc, firn_error *err)
+{
+    resolve->is_valid = false;
+    forget_ranges(resolve);
+    return rc == FIRN_OK && resolve->options.view->count > 0 ? find_backward(resolve, err) : rc;
+}
+
+int
+firn_resolve_first(struct firn_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const firn_slice *lower = resolve->options.lower;
+    return begin_forward(resolve,
+                         lower == NULL ? firn_merge_first(merge, err)
+                                       : firn_merge_seek(merge, *lower, UINT64_MAX, err),
+                         err);
+}
+
+int
+firn_resolve_last(struct firn_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const firn_slice *upper = resolve->options.upper;
+    return begin_backward(resolve,
+                          upper == NULL ? firn_merge_last(merge, err)
+                                        : firn_merge_seek_before(merge, *upper, UINT64_MAX, err),
+                          err);
+}
+
+int
+firn_resolve_seek(struct firn_resolve *resolve, firn_slice key, firn_error *err)
+{
+    const firn_slice *lower = resolve->options.lower;
+    if (lower != NULL && firn_slice_compare(key, *lower) < 0) {
+        key = *lower;
+    }
+    return begin_forward(resolve, firn_merge_seek(resolve->options.merge, key, UINT64_MAX, err),
+                         err);
+}
+
+int
+firn_resolve_seek_before(struct firn_resolve *resolve, firn_slice key, firn_error *err)
+{
+    const firn_slice *upper = resolve->options.upper;
+    if (upper != NULL && firn_slice_compare(key, *upper) > 0) {
+        key = *upper;
+    }
+    return begin_backward(
+        resolve, firn_merge_seek_before(resolve->options.merge, key, UINT64_MAX, err), err);
+}
+
+int
+firn_resolve_next(struct firn_resolve *resolve, firn_error *err)
+{
+    DCHECK(resolve->is_valid);
+    resolve->is_valid = false;
+    int rc = resolve->is_backward ? seek_behind_key(resolve, err) : pass_key(resolve, err);
+    return rc == FIRN_OK ? find_forward(resolve, err) : rc;
+}
+
+int
+firn_resolve_prev(struct firn_resolve *resolve, firn_error *err)
+{
+    DCHECK(resolve->is_valid);
+    resolve->is_valid = false;
+    int rc = FIRN_OK;
+    if (!resolve->is_backward) {
+        rc = firn_merge_seek_before(resolve->options.merge, resolve->entry.key, UINT64_MAX, err);
+    }
+    return rc == FIRN_OK ? find_backward(resolve, err) : rc;
+}
+
+const struct firn_entry *
+firn_resolve_entry(const struct firn_resolve *resolve)
+{
+    return resolve->is_valid ? &resolve->entry : NULL;
+}
+
+int
+firn_resolve_create(const struct firn_resolve_options *options, struct firn_resolve **out,
+                    firn_error *err)
+{
+    struct firn_resolve *resolve = firn_alloc_zeroed(sizeof *resolve);
+    *out = resolve;
+    if (resolve == NULL) {
+        return firn_error_no_memory(err, "a cursor");
+    }
+    resolve->options = *options;
+    return FIRN_OK;
+}
+
+void
+firn_resolve_destroy(struct firn_resolve *resolve)
+{
+    if (resolve != NULL) {
+        firn_buf_deinit(&resolve->key);
+        firn_buf_deinit(&resolve->value);
+        firn_free(resolve);
+    }
+}
