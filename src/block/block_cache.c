@@ -31,6 +31,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "block/block_cache_internal.h"
 
@@ -304,6 +305,31 @@ copy_beyond(struct firn_block_cache *cache, firn_slice raw, struct firn_block_pi
     return FIRN_OK;
 }
 
+/* Reads, verifies and decodes the block; *out lies in scratch. */
+static int
+read_block(const struct request *request, struct firn_block_cache_scratch *scratch, firn_slice *out,
+           firn_error *err)
+{
+    int rc;
+    const struct firn_block_ref *ref = request->ref;
+    uint64_t span = firn_block_reader_span(ref);
+    if (!firn_range_inside(ref->offset, span, firn_block_reader_body_end(request->reader))) {
+        /* Nothing is reserved by a number that is not believed; this says what is wrong. */
+        rc = firn_block_reader_read(request->reader, ref, scratch->compress, &scratch->raw, err);
+        *out = firn_buf_slice(&scratch->raw);
+        return rc;
+    }
+    if (firn_buf_set_size(&scratch->stored, (size_t)span) != FIRN_OK) {
+        return firn_error_no_memory(err, "a block");
+    }
+    FIRN_TRY(firn_block_reader_read_span(request->reader, ref->offset, (size_t)span,
+                                         scratch->stored.data, err));
+    rc = firn_block_reader_decode(request->reader, ref, scratch->stored.data, scratch->compress,
+                                  &scratch->raw, out, err);
+out:
+    return rc;
+}
+
 static int
 read_and_keep(struct firn_block_cache *cache, const struct request *request,
               struct firn_block_pin *out, firn_error *err)
@@ -313,9 +339,8 @@ read_and_keep(struct firn_block_cache *cache, const struct request *request,
     if (rc != FIRN_OK) {
         return rc;
     }
-    FIRN_TRY(firn_block_reader_read(request->reader, request->ref, scratch->compress, &scratch->raw,
-                                    err));
-    firn_slice raw = firn_buf_slice(&scratch->raw);
+    firn_slice raw;
+    FIRN_TRY(read_block(request, scratch, &raw, err));
     if (request->check != NULL) {
         FIRN_TRY(request->check(raw, err));
     }
@@ -404,16 +429,37 @@ drop_frame(struct firn_block_cache *cache, struct firn_block_cache_frame *frame,
 void
 firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file)
 {
-    uint32_t count = cache->frame_count + cache->large_count;
-    for (uint32_t i = 0; i < count; i++) {
-        /* Relaxed: whoever filled a block of this file handed the file on to the caller. */
-        if (atomic_load_explicit(&cache->owners[i], memory_order_relaxed) == (uint32_t)file) {
-            drop_frame(cache, &cache->frames[i], file);
+    uint32_t first;
+    uint32_t end = 0;
+    while (firn_block_cache_memory_next_frames(cache, &first, &end)) {
+        for (uint32_t i = first; i < end; i++) {
+            /* Relaxed: whoever filled a block of this file handed the file on to the caller. */
+            if (atomic_load_explicit(&cache->owners[i], memory_order_relaxed) == (uint32_t)file) {
+                drop_frame(cache, &cache->frames[i], file);
+            }
         }
     }
 }
 
 /* ---- statistics ---- */
+
+static uint64_t
+hits_of_visible(struct firn_block_cache *cache)
+{
+    uint64_t hits = 0;
+    uint32_t first;
+    uint32_t end = 0;
+    while (firn_block_cache_memory_next_frames(cache, &first, &end)) {
+        for (uint32_t i = first; i < end; i++) {
+            struct firn_block_cache_frame *frame = &cache->frames[i];
+            if (atomic_load_explicit(&frame->state, memory_order_relaxed) &
+                FIRN_BLOCK_CACHE_FRAME_VISIBLE) {
+                hits += atomic_load_explicit(&frame->hits, memory_order_relaxed);
+            }
+        }
+    }
+    return hits;
+}
 
 void
 firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_stats *out)
@@ -428,13 +474,7 @@ firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_s
         out->blocks += shard->count;
         firn_os_mutex_unlock(&shard->mutex);
     }
-    for (uint32_t i = 0; i < cache->frame_count + cache->large_count; i++) {
-        struct firn_block_cache_frame *frame = &cache->frames[i];
-        if (atomic_load_explicit(&frame->state, memory_order_relaxed) &
-            FIRN_BLOCK_CACHE_FRAME_VISIBLE) {
-            out->hits += atomic_load_explicit(&frame->hits, memory_order_relaxed);
-        }
-    }
+    out->hits += hits_of_visible(cache);
     firn_os_mutex_lock(&cache->memory.mutex);
     out->used_bytes = atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed);
     out->has_large_pages = cache->memory.has_large_pages;

@@ -16,6 +16,7 @@
 /* What one thread reads a block with. */
 struct firn_block_cache_scratch {
     struct firn_compress *compress;
+    struct firn_buf stored;
     struct firn_buf raw;
     struct firn_block_cache_scratch *next;
 };
@@ -166,6 +167,10 @@ struct firn_block_cache_frame *firn_block_cache_memory_take(struct firn_block_ca
 /* Gives back a frame that the caller owns and the table does not know. */
 void firn_block_cache_memory_give(struct firn_block_cache *cache,
                                   struct firn_block_cache_frame *frame);
+/* Frames that may hold blocks lie in [*first, *end), to begin with *end 0; false when there are no
+ * more. */
+bool firn_block_cache_memory_next_frames(struct firn_block_cache *cache, uint32_t *first,
+                                         uint32_t *end);
 /* Frees the memory of all frames. */
 void firn_block_cache_memory_deinit(struct firn_block_cache *cache);
 

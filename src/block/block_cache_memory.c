@@ -502,6 +502,25 @@ firn_block_cache_memory_give(struct firn_block_cache *cache, struct firn_block_c
     firn_os_mutex_unlock(&cache->memory.mutex);
 }
 
+bool
+firn_block_cache_memory_next_frames(struct firn_block_cache *cache, uint32_t *first, uint32_t *end)
+{
+    *first = *end;
+    /* Relaxed: whoever knows of a block learned of it after its slab was taken. */
+    while (*first < cache->frame_count &&
+           !atomic_load_explicit(&cache->slabs[*first / cache->slab_frames].is_taken,
+                                 memory_order_relaxed)) {
+        *first += cache->slab_frames;
+    }
+    *end = *first + cache->slab_frames;
+    if (*first == cache->frame_count) {
+        firn_os_mutex_lock(&cache->memory.mutex);
+        *end = *first + cache->memory.large_high;
+        firn_os_mutex_unlock(&cache->memory.mutex);
+    }
+    return *first <= cache->frame_count && *first < *end;
+}
+
 void
 firn_block_cache_memory_deinit(struct firn_block_cache *cache)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/block_cache_pool.c: what a thread reads blocks with: a decompression context and a buffer.
+ * block/block_cache_pool.c: what a thread reads blocks with: a decompression context and buffers.
  *
- * Both are dear to make (zstd's context alone is some 100 KiB), so idle ones are kept: at most
+ * They are dear to make (zstd's context alone is some 100 KiB), so idle ones are kept: at most
  * KEPT_MAX, and of a buffer no more than KEPT_BUFFER_MAX. Any number of threads may read at once;
  * who finds none idle makes one.
  */
@@ -16,6 +16,7 @@ static void
 destroy(struct firn_block_cache_scratch *scratch)
 {
     firn_compress_destroy(scratch->compress);
+    firn_buf_deinit(&scratch->stored);
     firn_buf_deinit(&scratch->raw);
     firn_free(scratch);
 }
@@ -66,13 +67,20 @@ firn_block_cache_pool_take(struct firn_block_cache_pool *pool,
     return FIRN_OK;
 }
 
+static void
+trim(struct firn_buf *buffer)
+{
+    if (buffer->capacity > KEPT_BUFFER_MAX) {
+        firn_buf_deinit(buffer);
+    }
+}
+
 void
 firn_block_cache_pool_give(struct firn_block_cache_pool *pool,
                            struct firn_block_cache_scratch *scratch)
 {
-    if (scratch->raw.capacity > KEPT_BUFFER_MAX) {
-        firn_buf_deinit(&scratch->raw);
-    }
+    trim(&scratch->stored);
+    trim(&scratch->raw);
     firn_os_mutex_lock(&pool->mutex);
     bool is_kept = pool->count < KEPT_MAX;
     if (is_kept) {
