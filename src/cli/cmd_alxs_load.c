@@ -106,8 +106,6 @@ open_table(struct firn_cli *cli, firn_alxs **out, firn_alxs_info *info)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    memset(info, 0, sizeof(*info));
-    info->size = sizeof(*info);
     return firn_alxs_describe(*out, info, &err) == FIRN_OK ? FIRN_EXIT_OK
                                                            : firn_report_failure(cli, &err, NULL);
 }
@@ -135,7 +133,7 @@ run(struct firn_cli *cli)
 {
     firn_error err;
     firn_alxs *table = NULL;
-    firn_alxs_info info;
+    firn_alxs_info info = {.size = sizeof(info)};
     struct loading loading = {.store = NULL};
     int exit_code = open_table(cli, &table, &info);
     if (exit_code == FIRN_EXIT_OK) {

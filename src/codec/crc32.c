@@ -87,17 +87,17 @@ fold_all(uint32_t reg, const uint8_t *at, size_t size)
     const __m128i by_block = _mm_set_epi64x(0x1c6e41596, 0x154442bd4);
     const __m128i by_lane = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
     __m128i lanes[LANES];
-    for (int i = 0; i < LANES; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         lanes[i] = load_lane(at + i * LANE_SIZE);
     }
     lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi32_si128((int)reg));
     for (at += BLOCK_SIZE, size -= BLOCK_SIZE; size >= BLOCK_SIZE;
          at += BLOCK_SIZE, size -= BLOCK_SIZE) {
-        for (int i = 0; i < LANES; i++) {
+        for (size_t i = 0; i < LANES; i++) {
             lanes[i] = fold(lanes[i], by_block, load_lane(at + i * LANE_SIZE));
         }
     }
-    for (int i = 1; i < LANES; i++) {
+    for (size_t i = 1; i < LANES; i++) {
         lanes[i] = fold(lanes[i - 1], by_lane, lanes[i]);
     }
     uint8_t last[LANE_SIZE];

@@ -316,7 +316,7 @@ the_index_is_thinned_out_and_still_finds_everything(void **state)
     static const uint8_t zeros[SIZE];
     const firn_slice value = firn_bytes(zeros, SIZE);
     firn_alxs_options options = alxs_fixture_defaults;
-    options.index_memory_max = 40 * 32;
+    options.index_memory_max = 1280;
     write_many(COUNT, SIZE);
     expect_rc(firn_alxsv1_open(dir, "t", &options, &table, &err), FIRN_OK, &err);
     assert_in_range(table->index.count, 10, 40);

@@ -233,7 +233,7 @@ a_full_disk_leaves_nothing_behind(void **state)
     firn_error err;
     struct firn_os *os;
     struct firn_os_dir *dir = alxs_fixture_machine(&os);
-    for (uint64_t space = 0; space < LARGE_SIZE * 2; space += 100 << 10) {
+    for (uint64_t space = 0; space < (uint64_t)LARGE_SIZE * 2; space += 100 << 10) {
         firn_os_memory_set_space(os, space);
         expect_rc(
             alxs_fixture_try_write(dir, "t", &alxs_fixture_writer_defaults, pairs, COUNT, &err),
