@@ -138,6 +138,22 @@ count_entry(struct checking *checking, const struct firn_row_slot *slot)
     found->content_bytes += checking->key.size + value_size;
 }
 
+/* Reads the pieces of the value of the last entry. */
+static int
+check_value(struct checking *checking, firn_slice locator, firn_error *err)
+{
+    struct firn_row_locator fields;
+    int rc = firn_row_value_check(checking->run->reader, locator, err);
+    if (rc == FIRN_OK) {
+        return rc;
+    }
+    char text[FIRN_ROW_READ_TEXT_SIZE];
+    firn_row_block_locator(locator, &fields);
+    (void)firn_error_prefix(err, "the value of '%s' cannot be read",
+                            firn_row_read_key_text(firn_buf_slice(&checking->last_key), text));
+    return report(checking, fields.first_offset, fields.value_size, err);
+}
+
 static int
 check_slot(struct checking *checking, const struct firn_row_block *block, size_t i, firn_error *err)
 {
@@ -157,19 +173,7 @@ check_slot(struct checking *checking, const struct firn_row_block *block, size_t
     checking->key = key;
     checking->last_sequence = slot.sequence;
     checking->has_last = true;
-    if (slot.is_elsewhere) {
-        firn_error value_err;
-        rc = firn_row_value_check(checking->run->reader, slot.value, &value_err);
-        if (rc != FIRN_OK) {
-            char text[FIRN_ROW_READ_TEXT_SIZE];
-            struct firn_row_locator locator;
-            firn_row_block_locator(slot.value, &locator);
-            (void)firn_error_prefix(
-                &value_err, "the value of '%s' cannot be read",
-                firn_row_read_key_text(firn_buf_slice(&checking->last_key), text));
-            rc = report(checking, locator.first_offset, locator.value_size, &value_err);
-        }
-    }
+    rc = slot.is_elsewhere ? check_value(checking, slot.value, err) : FIRN_OK;
 out:
     return rc;
 }

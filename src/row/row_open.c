@@ -130,20 +130,33 @@ read_sections(struct opening *opening, firn_error *err)
                         err);
 }
 
+/* Whether the cache has room for a block that is pinned now, or keeps it beyond its budget. */
+static bool
+has_room(struct firn_row *run, const struct firn_block_ref *ref)
+{
+    struct firn_block_pin pin;
+    bool is_there = firn_block_cache_find(run->cache, run->file_of_sections, ref->offset, &pin);
+    firn_block_cache_unpin(run->cache, &pin);
+    return is_there;
+}
+
 /* Pins index and filter for as long as the run is open, where that is allowed. */
 static void
 keep_pins(struct firn_row *run, struct firn_row_read_index *index)
 {
     size_t budget = firn_block_cache_budget_bytes(run->cache);
     size_t size = (size_t)run->index_ref.raw_size + run->filter_ref.raw_size;
-    if (size > budget / PIN_SHARE) {
+    if (size > budget / PIN_SHARE || !has_room(run, &run->index_ref)) {
         return;
     }
-    if (run->filter_ref.stored_size != 0 &&
-        firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->filter_ref,
-                              FIRN_BLOCK_CACHE_INDEX, firn_row_filter_check, &run->filter_pin,
-                              NULL) != FIRN_OK) {
-        return; /* each get tries again, or does without */
+    if (run->filter_ref.stored_size != 0) {
+        int rc = firn_block_cache_read(run->cache, run->file_of_sections, run->reader,
+                                       &run->filter_ref, FIRN_BLOCK_CACHE_INDEX,
+                                       firn_row_filter_check, &run->filter_pin, NULL);
+        if (rc != FIRN_OK || !has_room(run, &run->filter_ref)) {
+            firn_block_cache_unpin(run->cache, &run->filter_pin);
+            return; /* each get tries again, or does without */
+        }
     }
     run->index_pin = index->pin;
     index->pin = (struct firn_block_pin){0};

@@ -318,6 +318,13 @@ row_fixture_fail_on_damage(void *ctx, const char *text)
 }
 
 void
+row_fixture_count_damage(void *ctx, const char *text)
+{
+    assert_non_null(text);
+    ++*(size_t *)ctx;
+}
+
+void
 row_model_check_is_clean(struct firn_run *run)
 {
     firn_error err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/row/row_fixture.h: a machine in memory with a cache, a model of what a run holds, and the two
- * compared.
+ * unit/row/row_fixture.h: a machine in memory with a cache, a model of what a run holds, and the
+ * two compared.
  */
 #ifndef FIRN_ROW_FIXTURE_H
 #define FIRN_ROW_FIXTURE_H
@@ -43,7 +43,8 @@ void row_model_sort(struct row_model *model);
 /* The first entry at or behind a place; count if there is none. */
 size_t row_model_lower_bound(const struct row_model *model, firn_slice key, uint64_t sequence);
 
-/* Builds the file; returns the first error. *out_summary is the caller's on success; may be NULL. */
+/* Builds the file; returns the first error. *out_summary is the caller's on success; may be
+ * NULL. */
 int row_model_build(const struct row_model *model, const struct firn_run_env *env, const char *name,
                     const struct firn_run_builder_options *options,
                     struct firn_run_summary *out_summary, firn_error *err);
@@ -64,7 +65,8 @@ void row_model_compare_entry(const struct firn_entry *expected, const struct fir
 /* check() reports nothing. */
 void row_model_check_is_clean(struct firn_run *run);
 
-/* Ends a check whose reports fail the test. */
+/* For check: fails the test; counts in a size_t. */
 void row_fixture_fail_on_damage(void *ctx, const char *text);
+void row_fixture_count_damage(void *ctx, const char *text);
 
 #endif

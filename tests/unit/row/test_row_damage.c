@@ -241,8 +241,8 @@ every_length_is_refused(void **state)
 
 /* ---- behind right checksums ---- */
 
-/* Any byte changed, and all checksums made right again: nothing is promised of the answers, but none
- * goes wrong beyond that; check finds what contradicts itself. */
+/* Any byte changed, and all checksums made right again: nothing is promised of the answers, but
+ * none goes wrong beyond that; check finds what contradicts itself. */
 static void
 changed_bytes_behind_right_checksums_do_no_harm(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/row: the kernels of the searches against their plain twins: every tag at every place, heads of
- * many distributions.
+ * unit/row: the kernels of the searches against their plain twins: every tag at every place, heads
+ * of many distributions.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/row: memory that runs out at every allocation, calls that fail, a full disk, power that
+ * fails at every call of a builder.
+ */
+#include "unit/row/row_fixture.h"
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "os/os_fault.h"
+#include "row/row_format.h"
+#include "support/test_alloc.h"
+
+static struct firn_view_interval all_interval = {1, UINT64_MAX};
+static const struct firn_view all = {&all_interval, 1};
+
+/* Some blocks, a large value, versions, ranges. */
+static void
+fill(struct row_model *model)
+{
+    static uint8_t large[FIRN_ROW_FORMAT_INLINE_MAX + 1000];
+    struct test_random random = {77};
+    *model = (struct row_model){0};
+    for (unsigned i = 0; i < 120; i++) {
+        char key[40];
+        uint8_t value[120];
+        test_random_fill(&random, value, sizeof value);
+        (void)snprintf(key, sizeof key, "key/%02u", i / 2);
+        bool is_delete = i % 7 == 0;
+        row_model_add(model, firn_str(key), 1 + i, is_delete ? FIRN_ENTRY_DELETE : FIRN_ENTRY_PUT,
+                      firn_bytes(value, is_delete ? 0 : sizeof value));
+    }
+    row_model_add(model, firn_str("large"), 500, FIRN_ENTRY_PUT, firn_bytes(large, sizeof large));
+    row_model_add_range(model, firn_str("a"), firn_str("b"), 7);
+    row_model_sort(model);
+}
+
+static int
+build(const struct row_model *model, struct firn_os_dir *dir, struct firn_block_cache *cache,
+      firn_error *err)
+{
+    struct firn_run_env env = {.dir = dir, .cache = cache};
+    struct firn_run_builder_options options = {.codec = FIRN_CODEC_ZSTD, .codec_level = 1};
+    return row_model_build(model, &env, "run", &options, NULL, err);
+}
+
+/* Walks forward; what is shown is right. */
+static int
+walk(const struct row_model *model, struct firn_run *run, bool is_sequential, firn_error *err)
+{
+    struct firn_run_cursor *cursor;
+    struct firn_run_cursor_options options = {.is_sequential = is_sequential};
+    int rc = firn_row_kind.cursor_create(run, &options, &cursor, err);
+    if (rc != FIRN_OK) {
+        assert_null(cursor);
+        return rc;
+    }
+    rc = firn_row_kind.cursor_first(cursor, err);
+    for (size_t i = 0; rc == FIRN_OK && i < model->count; i++) {
+        assert_true(cursor->is_valid);
+        row_model_compare_entry(&model->entries[i], &cursor->entry);
+        rc = firn_row_kind.cursor_next(cursor, err);
+    }
+    assert_false(cursor->is_valid);
+    firn_row_kind.cursor_destroy(cursor);
+    return rc;
+}
+
+/* Everything that can be done with a run, once; returns the first error, asserts what is
+ * answered. */
+static int
+read_run(const struct row_model *model, struct firn_os_dir *dir, struct firn_block_cache *cache,
+         firn_error *err)
+{
+    int rc;
+    struct firn_run *run;
+    struct firn_run_env env = {.dir = dir, .cache = cache};
+    struct firn_buf value = {0};
+    FIRN_TRY(firn_row_kind.open(&env, "run", &run, err));
+    for (size_t i = 0; rc == FIRN_OK && i < model->count; i += 6) {
+        struct firn_run_hit hit;
+        const struct firn_entry *entry = &model->entries[i];
+        struct firn_view_interval only = {entry->sequence, entry->sequence};
+        struct firn_view view = {&only, 1};
+        rc = firn_row_kind.get(run, entry->key, &view, &hit, &value, err);
+        assert_true(rc != FIRN_OK || (hit.sequence == entry->sequence &&
+                                      (hit.kind != FIRN_ENTRY_PUT ||
+                                       firn_slice_equal(firn_buf_slice(&value), entry->value))));
+    }
+    if (rc == FIRN_OK) {
+        struct firn_run_hit hit;
+        rc = firn_row_kind.get(run, firn_str("key/0"), &all, &hit, &value, err);
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    rc = rc == FIRN_OK ? walk(model, run, false, err) : rc;
+    rc = rc == FIRN_OK ? walk(model, run, true, err) : rc;
+    if (rc == FIRN_OK) {
+        size_t reports = 0;
+        rc = firn_row_kind.check(run, row_fixture_count_damage, &reports, err);
+        assert_true(rc != FIRN_OK || reports == 0);
+        assert_int_not_equal(rc, FIRN_CORRUPT);
+    }
+    firn_row_kind.close(run);
+out:
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+/* ---- memory ---- */
+
+static void
+memory_that_runs_out_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct row_model model;
+    fill(&model);
+    for (int mode = 0; mode < 4; mode++) {
+        int rc = FIRN_NO_MEMORY;
+        for (uint64_t n = 1; rc != FIRN_OK; n++) {
+            test_alloc_install();
+            firn_error err;
+            struct row_fixture fixture;
+            row_fixture_init(&fixture, mode < 2 ? 0 : 4 << 20);
+            test_alloc_fail_at(n, mode % 2 != 0);
+            rc = build(&model, fixture.dir, fixture.cache, &err);
+            if (rc == FIRN_OK) {
+                rc = read_run(&model, fixture.dir, fixture.cache, &err);
+            }
+            /* What found no memory and was done without may have gone unnoticed. */
+            bool was_hit = test_alloc_calls() >= n;
+            test_alloc_fail_at(0, false);
+            if (rc != FIRN_OK) {
+                if (rc != FIRN_NO_MEMORY) {
+                    fail_msg("allocation %llu, mode %d: %s", (unsigned long long)n, mode, err.text);
+                }
+                assert_int_equal(err.code, FIRN_NO_MEMORY);
+                assert_false(test_file_exists(fixture.dir, "run.tmp"));
+                if (test_file_exists(fixture.dir, "run")) {
+                    assert_int_equal(read_run(&model, fixture.dir, fixture.cache, &err), FIRN_OK);
+                }
+            }
+            row_fixture_deinit(&fixture);
+            assert_int_equal(test_alloc_alive(), 0);
+            test_alloc_uninstall();
+            assert_true(n < 20000);
+            rc = was_hit ? FIRN_NO_MEMORY : rc;
+        }
+    }
+    row_model_deinit(&model);
+}
+
+/* ---- calls ---- */
+
+struct faulty {
+    struct row_fixture fixture;
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+};
+
+static void
+faulty_init(struct faulty *faulty)
+{
+    row_fixture_init(&faulty->fixture, 1 << 20);
+    assert_int_equal(firn_os_fault_create(faulty->fixture.os, &faulty->os, NULL), FIRN_OK);
+    assert_int_equal(firn_os_dir_open_path(faulty->os, "/", &faulty->dir, NULL), FIRN_OK);
+}
+
+static void
+faulty_deinit(struct faulty *faulty)
+{
+    firn_os_dir_close(faulty->dir);
+    firn_os_fault_destroy(faulty->os);
+    row_fixture_deinit(&faulty->fixture);
+}
+
+static const enum firn_os_fault_kind kinds[] = {FIRN_OS_FAULT_FAILS, FIRN_OS_FAULT_TORN,
+                                                FIRN_OS_FAULT_SHORT};
+
+static void
+a_call_that_fails_while_building_leaves_no_run_or_a_whole_one(void **state)
+{
+    (void)state;
+    struct row_model model;
+    fill(&model);
+    test_alloc_install();
+    for (int mode = 0; mode < 6; mode++) {
+        bool hit = true;
+        for (uint64_t n = 1; hit; n++) {
+            firn_error err;
+            struct faulty faulty;
+            faulty_init(&faulty);
+            struct firn_os_fault_plan plan = {.call = n,
+                                              .for_ever = mode < 3 &&
+                                                          kinds[mode % 3] != FIRN_OS_FAULT_SHORT,
+                                              .classes = FIRN_OS_FAULT_ALL,
+                                              .kind = kinds[mode % 3],
+                                              .error_number = mode % 2 == 0 ? 5 : 28};
+            firn_os_fault_set_plan(faulty.os, &plan);
+            int rc = build(&model, faulty.dir, faulty.fixture.cache, &err);
+            hit = firn_os_fault_hits(faulty.os) > 0;
+            firn_os_fault_set_plan(faulty.os, NULL);
+            bool is_harmless = !hit || kinds[mode % 3] == FIRN_OS_FAULT_SHORT;
+            assert_int_equal(rc == FIRN_OK, is_harmless);
+            if (!test_file_exists(faulty.fixture.dir, "run")) {
+                assert_int_not_equal(rc, FIRN_OK);
+                assert_int_equal(build(&model, faulty.dir, faulty.fixture.cache, &err), FIRN_OK);
+            }
+            assert_int_equal(read_run(&model, faulty.dir, faulty.fixture.cache, &err), FIRN_OK);
+            faulty_deinit(&faulty);
+            assert_true(n < 200);
+        }
+    }
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+    row_model_deinit(&model);
+}
+
+static void
+a_call_that_fails_while_reading_is_reported(void **state)
+{
+    (void)state;
+    struct row_model model;
+    fill(&model);
+    test_alloc_install();
+    for (int mode = 0; mode < 3; mode++) {
+        bool hit = true;
+        for (uint64_t n = 1; hit; n++) {
+            firn_error err;
+            struct faulty faulty;
+            faulty_init(&faulty);
+            assert_int_equal(build(&model, faulty.fixture.dir, faulty.fixture.cache, &err),
+                             FIRN_OK);
+            struct firn_os_fault_plan plan = {.call = n,
+                                              .for_ever = mode == 1,
+                                              .classes = FIRN_OS_FAULT_ALL,
+                                              .kind = mode == 2 ? FIRN_OS_FAULT_SHORT
+                                                                : FIRN_OS_FAULT_FAILS,
+                                              .error_number = 5};
+            firn_os_fault_set_plan(faulty.os, &plan);
+            int rc = read_run(&model, faulty.dir, faulty.fixture.cache, &err);
+            hit = firn_os_fault_hits(faulty.os) > 0;
+            firn_os_fault_set_plan(faulty.os, NULL);
+            if (!hit || mode == 2) {
+                assert_int_equal(rc, FIRN_OK);
+            } else if (rc != FIRN_OK) {
+                assert_int_equal(rc, FIRN_IO);
+                assert_non_null(strstr(err.text, "run"));
+            } else {
+                assert_int_equal(mode, 0); /* a window that was read in small pieces instead */
+            }
+            assert_int_equal(read_run(&model, faulty.dir, faulty.fixture.cache, &err), FIRN_OK);
+            faulty_deinit(&faulty);
+            assert_true(n < 1000);
+        }
+    }
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+    row_model_deinit(&model);
+}
+
+static void
+a_full_disk_is_reported_and_the_builder_refuses_to_go_on(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct row_fixture fixture;
+    row_fixture_init(&fixture, 1 << 20);
+    struct firn_run_env env = row_fixture_env(&fixture);
+    struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+    struct firn_run_builder *builder;
+    struct firn_run_summary summary;
+    assert_int_equal(firn_row_kind.builder_create(&env, "run", &options, &builder, &err), FIRN_OK);
+    firn_os_memory_set_space(fixture.os, 1000);
+    static uint8_t value[1 << 20];
+    int rc = FIRN_OK;
+    for (uint64_t i = 0; rc == FIRN_OK && i < 10; i++) {
+        uint8_t key = (uint8_t)i;
+        struct firn_entry entry = {firn_bytes(&key, 1), firn_bytes(value, sizeof value), 1 + i,
+                                   FIRN_ENTRY_PUT};
+        rc = firn_row_kind.builder_add(builder, &entry, &err);
+    }
+    assert_int_equal(rc, FIRN_NO_SPACE);
+    firn_os_memory_set_space(fixture.os, UINT64_MAX);
+    struct firn_entry entry = {firn_str("x"), firn_str("y"), 1, FIRN_ENTRY_PUT};
+    struct firn_range range = {firn_str("x"), firn_str("y"), 1};
+    assert_int_equal(firn_row_kind.builder_add(builder, &entry, &err), FIRN_FAILED);
+    assert_int_equal(firn_row_kind.builder_add_range(builder, &range, &err), FIRN_FAILED);
+    assert_int_equal(firn_row_kind.builder_finish(builder, &summary, &err), FIRN_FAILED);
+    firn_row_kind.builder_destroy(builder);
+    assert_int_equal(test_file_count(fixture.dir), 0);
+    row_fixture_deinit(&fixture);
+}
+
+/* ---- power ---- */
+
+/* After the power came back: not there, or there and whole. */
+static void
+check_after_cut(const struct row_model *model, struct row_fixture *fixture, uint64_t seed,
+                bool must_exist)
+{
+    firn_error err;
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_block_cache *cache;
+    assert_int_equal(firn_os_memory_clone(fixture->os, &os, &err), FIRN_OK);
+    firn_os_memory_power_cut(os, seed);
+    assert_int_equal(firn_os_dir_open_path(os, "/", &dir, &err), FIRN_OK);
+    assert_int_equal(firn_block_cache_create(os, 0, &cache, &err), FIRN_OK);
+    bool exists = test_file_exists(dir, "run");
+    assert_true(exists || !must_exist);
+    if (exists) {
+        assert_int_equal(read_run(model, dir, cache, &err), FIRN_OK);
+    }
+    firn_block_cache_destroy(cache);
+    firn_os_dir_close(dir);
+    firn_os_memory_destroy(os);
+}
+
+static void
+power_that_fails_at_any_call_leaves_no_run_or_a_whole_one(void **state)
+{
+    (void)state;
+    uint64_t seeds = getenv("FIRN_TEST_LONG") != NULL ? 200 : 12;
+    struct row_model model;
+    fill(&model);
+    bool is_done = false;
+    for (uint64_t call = 1; !is_done; call++) {
+        firn_error err;
+        struct row_fixture fixture;
+        row_fixture_init(&fixture, 0);
+        firn_os_memory_set_writeback(fixture.os, 2);
+        uint64_t before = firn_os_memory_calls(fixture.os);
+        firn_os_memory_set_cut_at(fixture.os, before + call);
+        int rc = build(&model, fixture.dir, fixture.cache, &err);
+        is_done = !firn_os_memory_is_off(fixture.os);
+        assert_true(is_done == (rc == FIRN_OK));
+        for (uint64_t seed = 0; seed < seeds; seed++) {
+            check_after_cut(&model, &fixture, seed, rc == FIRN_OK);
+        }
+        row_fixture_deinit(&fixture);
+        assert_true(call < 1000);
+    }
+    row_model_deinit(&model);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_that_runs_out_leaves_nothing_behind),
+        cmocka_unit_test(a_call_that_fails_while_building_leaves_no_run_or_a_whole_one),
+        cmocka_unit_test(a_call_that_fails_while_reading_is_reported),
+        cmocka_unit_test(a_full_disk_is_reported_and_the_builder_refuses_to_go_on),
+        cmocka_unit_test(power_that_fails_at_any_call_leaves_no_run_or_a_whole_one),
+    };
+    return cmocka_run_group_tests_name("row_faults", tests, NULL, NULL);
+}
