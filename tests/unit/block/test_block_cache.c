@@ -4,6 +4,7 @@
  */
 #include "unit/block/cache_fixture.h"
 
+#include "block/block_cache_internal.h"
 #include "os/os_memory.h"
 #include "support/test_random.h"
 
@@ -109,6 +110,32 @@ files_with_blocks_at_the_same_offsets_are_told_apart(void **state)
     }
     assert_int_equal(stats_of(&world).misses, 80);
     assert_int_equal(stats_of(&world).hits, 80);
+    world_deinit(&world);
+}
+
+static void
+blocks_whose_hashes_are_equal_are_told_apart(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, MIB);
+    struct cache_file *file = world_add(&world, 0, 20, 1000, 1000);
+    for (size_t i = 0; i < file->count; i++) {
+        cache_file_visit(world.cache, file, i, FIRN_BLOCK_CACHE_DATA);
+        /* The hash mixes file * a ^ offset * b, so for any other file there is an offset. */
+        const uint64_t a = UINT64_C(0x9e3779b97f4a7c15);
+        const uint64_t b = UINT64_C(0xd6e8feb86659fd93);
+        const uint64_t inverse_of_b = UINT64_C(0xcfee444d8b59a89b);
+        uint64_t other = file->id + 1 + i;
+        uint64_t mixed = (file->id * a) ^ (file->refs[i].offset * b);
+        uint64_t offset = (mixed ^ (other * a)) * inverse_of_b;
+        assert_int_equal(firn_block_cache_table_hash(file->id, file->refs[i].offset),
+                         firn_block_cache_table_hash(other, offset));
+        struct firn_block_pin pin;
+        assert_false(firn_block_cache_find(world.cache, other, offset, &pin));
+        assert_null(pin.data);
+    }
+    assert_int_equal(count_kept(&world, file), 20);
     world_deinit(&world);
 }
 
@@ -596,6 +623,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_is_read_once_and_then_found),
         cmocka_unit_test(files_with_blocks_at_the_same_offsets_are_told_apart),
+        cmocka_unit_test(blocks_whose_hashes_are_equal_are_told_apart),
         cmocka_unit_test(numbers_of_files_are_never_given_out_again),
         cmocka_unit_test(more_blocks_than_fit_push_others_out),
         cmocka_unit_test(blocks_in_use_outlive_a_stream_of_others),
