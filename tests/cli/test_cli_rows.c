@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli: rows of keys and values: what is printed can be read again, and whatever else comes is an
+ * error.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cli/cli_rows.h"
+#include "cli/exit_code.h"
+#include "cli/text.h"
+#include "support/test_random.h"
+
+enum { ROWS = 40, SIZE_MAX_OF_FIELD = 300 };
+
+static struct firn_cli cli;
+static char path[64];
+static FILE *file;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    (void)snprintf(path, sizeof path, "/tmp/firn-test-XXXXXX");
+    int fd = mkstemp(path);
+    file = fd < 0 ? NULL : fdopen(fd, "w");
+    return file == NULL;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+static void
+put(const void *data, size_t size)
+{
+    assert_int_equal(fwrite(data, 1, size, file), size);
+}
+
+static void
+put_field(firn_slice bytes, enum firn_cli_rows_form form)
+{
+    if (form == FIRN_CLI_ROWS_TEXT) {
+        firn_text_escape(bytes, put);
+    } else if (form == FIRN_CLI_ROWS_HEX) {
+        for (size_t i = 0; i < bytes.size; i++) {
+            assert_int_equal(fprintf(file, i % 2 == 0 ? "%02x" : "%02X", bytes.data[i]), 2);
+        }
+    } else {
+        put(bytes.data, bytes.size);
+    }
+}
+
+static void
+put_size(size_t size)
+{
+    const uint8_t bytes[] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16),
+                             (uint8_t)(size >> 24)};
+    put(bytes, sizeof bytes);
+}
+
+static void
+put_row(firn_slice key, firn_slice value, enum firn_cli_rows_form form, bool is_last)
+{
+    if (form == FIRN_CLI_ROWS_BINARY) {
+        put_size(key.size);
+        put_size(value.size);
+    }
+    put_field(key, form);
+    if (form != FIRN_CLI_ROWS_BINARY) {
+        put("\t", 1);
+    }
+    put_field(value, form);
+    /* The last line need not end. */
+    if (form != FIRN_CLI_ROWS_BINARY && !is_last) {
+        put("\n", 1);
+    }
+}
+
+/* Letters, or anything. */
+static firn_slice
+random_bytes(struct test_random *random, uint8_t *out)
+{
+    size_t size = test_random_below(random, SIZE_MAX_OF_FIELD);
+    test_random_fill(random, out, size);
+    for (size_t i = 0; size % 2 == 0 && i < size; i++) {
+        out[i] = (uint8_t)("\\\t\na1"[out[i] % 5]);
+    }
+    return firn_bytes(out, size);
+}
+
+static void
+expect_equal(const struct firn_cli_bytes *found, firn_slice expected)
+{
+    assert_int_equal(found->size, expected.size);
+    if (expected.size > 0) {
+        assert_memory_equal(found->data, expected.data, expected.size);
+    }
+}
+
+static void
+round_trip(enum firn_cli_rows_form form, uint64_t seed)
+{
+    static uint8_t keys[ROWS][SIZE_MAX_OF_FIELD];
+    static uint8_t values[ROWS][SIZE_MAX_OF_FIELD];
+    firn_slice key[ROWS];
+    firn_slice value[ROWS];
+    struct test_random random;
+    struct firn_cli_rows rows;
+    bool is_end;
+    test_random_init(&random, "cli_rows", seed);
+    for (size_t i = 0; i < ROWS; i++) {
+        key[i] = random_bytes(&random, keys[i]);
+        value[i] = random_bytes(&random, values[i]);
+        put_row(key[i], value[i], form, i + 1 == ROWS);
+    }
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(firn_cli_rows_open(&cli, path, form, &rows), FIRN_EXIT_OK);
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_int_equal(firn_cli_rows_next(&rows, &is_end), FIRN_EXIT_OK);
+        assert_false(is_end);
+        assert_int_equal(rows.number, i + 1);
+        expect_equal(&rows.key, key[i]);
+        expect_equal(&rows.value, value[i]);
+    }
+    assert_int_equal(firn_cli_rows_next(&rows, &is_end), FIRN_EXIT_OK);
+    assert_true(is_end);
+    firn_cli_rows_close(&rows);
+}
+
+static void
+text_is_read_as_it_was_printed(void **state)
+{
+    (void)state;
+    round_trip(FIRN_CLI_ROWS_TEXT, 61);
+}
+
+static void
+digits_are_read_as_they_were_printed(void **state)
+{
+    (void)state;
+    round_trip(FIRN_CLI_ROWS_HEX, 62);
+}
+
+static void
+binary_rows_are_read_as_they_were_written(void **state)
+{
+    (void)state;
+    round_trip(FIRN_CLI_ROWS_BINARY, 63);
+}
+
+static void
+large_rows_are_read_across_the_input(void **state)
+{
+    (void)state;
+    enum { SIZE = 200000 };
+    struct firn_cli_rows rows;
+    bool is_end;
+    uint8_t *bytes = malloc(SIZE);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < SIZE; i++) {
+        bytes[i] = (uint8_t)(i * 7);
+    }
+    put_row(firn_str("key"), firn_bytes(bytes, SIZE), FIRN_CLI_ROWS_TEXT, false);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(firn_cli_rows_open(&cli, path, FIRN_CLI_ROWS_TEXT, &rows), FIRN_EXIT_OK);
+    assert_int_equal(firn_cli_rows_next(&rows, &is_end), FIRN_EXIT_OK);
+    expect_equal(&rows.value, firn_bytes(bytes, SIZE));
+    firn_cli_rows_close(&rows);
+    /* Limits are exact. */
+    for (size_t less = 0; less < 2; less++) {
+        assert_int_equal(firn_cli_rows_open(&cli, path, FIRN_CLI_ROWS_TEXT, &rows), FIRN_EXIT_OK);
+        rows.value_size_max = SIZE - less;
+        assert_int_equal(firn_cli_rows_next(&rows, &is_end),
+                         less == 0 ? FIRN_EXIT_OK : FIRN_EXIT_FAILED);
+        firn_cli_rows_close(&rows);
+        assert_int_equal(firn_cli_rows_open(&cli, path, FIRN_CLI_ROWS_TEXT, &rows), FIRN_EXIT_OK);
+        rows.key_size_max = 3 - less;
+        assert_int_equal(firn_cli_rows_next(&rows, &is_end),
+                         less == 0 ? FIRN_EXIT_OK : FIRN_EXIT_FAILED);
+        firn_cli_rows_close(&rows);
+    }
+    free(bytes);
+}
+
+static void
+anything_else_is_an_error_or_rows(void **state)
+{
+    (void)state;
+    static const char alphabet[] = "\\\\\t\t\n\nabt0137f\001\377";
+    struct test_random random;
+    struct firn_cli_rows rows;
+    test_random_init(&random, "cli_rows_garbage", 64);
+    /* Every mistake is reported. */
+    int saved = dup(STDERR_FILENO);
+    assert_non_null(freopen("/dev/null", "w", stderr));
+    size_t wrong = 0;
+    for (int round = 0; round < 3000; round++) {
+        size_t size = test_random_below(&random, 40);
+        assert_non_null(file = freopen(path, "w", file));
+        for (size_t i = 0; i < size; i++) {
+            assert_int_not_equal(
+                fputc(alphabet[test_random_below(&random, sizeof alphabet - 1)], file), EOF);
+        }
+        assert_int_equal(fflush(file), 0);
+        enum firn_cli_rows_form form = (enum firn_cli_rows_form)(round % 3);
+        assert_int_equal(firn_cli_rows_open(&cli, path, form, &rows), FIRN_EXIT_OK);
+        bool is_end = false;
+        int exit_code = FIRN_EXIT_OK;
+        while (exit_code == FIRN_EXIT_OK && !is_end) {
+            exit_code = firn_cli_rows_next(&rows, &is_end);
+            assert_true(rows.key.size + rows.value.size <= size);
+        }
+        assert_true(exit_code == FIRN_EXIT_OK || exit_code == FIRN_EXIT_USAGE ||
+                    exit_code == FIRN_EXIT_FAILED);
+        wrong += exit_code == FIRN_EXIT_OK ? 0 : 1;
+        firn_cli_rows_close(&rows);
+    }
+    assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(close(saved), 0);
+    assert_int_equal(fclose(file), 0);
+    assert_in_range(wrong, 1000, 2990);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(text_is_read_as_it_was_printed),
+        TEST(digits_are_read_as_they_were_printed),
+        TEST(binary_rows_are_read_as_they_were_written),
+        TEST(large_rows_are_read_across_the_input),
+        TEST(anything_else_is_an_error_or_rows),
+    };
+    return cmocka_run_group_tests_name("cli_rows", tests, NULL, NULL);
+}
