@@ -70,9 +70,9 @@ fixture_init(struct fixture *fixture, struct firn_os *os)
                  .take_views = host_take_views,
                  .release_views = host_release_views,
                  .no_reader_below = host_no_reader_below},
-        .run_bytes_target = 6 << 10,
-        .level_bytes_base = 16 << 10,
-        .level_factor = 3,
+        .run_bytes_target = 3 << 10,
+        .level_bytes_base = 6 << 10,
+        .level_factor = 2,
         .level0_runs_target = 3,
     };
     fixture->views[0].intervals[0] = (struct firn_view_interval){1, UINT64_MAX};
@@ -263,7 +263,7 @@ fixture_commit_random(struct fixture *fixture, struct test_random *random)
                     : choice < 96 ? FIRN_ENTRY_DELETE
                                   : FIRN_ENTRY_RANGE_DELETE,
             .key = key,
-            .value_size = (unsigned)test_random_below(random, choice < 3 ? 2000 : 120),
+            .value_size = (unsigned)test_random_below(random, choice < 3 ? 3000 : 200),
         };
         if (record.kind == FIRN_ENTRY_RANGE_DELETE) {
             uint64_t most = test_random_below(random, 4) == 0 ? FIXTURE_KEYS : 12;

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: the n-th allocation fails, the n-th call to the system fails, once and for ever: in
+ * opening, writing, flushing, compacting, reading. Nothing leaks, nothing is lost, and what failed
+ * may be tried again. FIRN_TEST_LONG=1 tries every point.
+ */
+#include "lsm_fixture.h"
+
+#include <errno.h>
+
+#include "base/buf.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "support/test_alloc.h"
+#include "support/test_os.h"
+
+struct world {
+    struct firn_os *memory;
+    struct firn_os *os;
+    struct fixture fixture;
+};
+
+static void
+world_init(struct world *world)
+{
+    firn_error err;
+    TEST_OK(firn_os_memory_create(3, &world->memory, &err), &err);
+    TEST_OK(firn_os_fault_create(world->memory, &world->os, &err), &err);
+    fixture_init(&world->fixture, world->os);
+    TEST_OK(fixture_open(&world->fixture, &err), &err);
+}
+
+static void
+world_deinit(struct world *world)
+{
+    fixture_deinit(&world->fixture);
+    firn_os_fault_destroy(world->os);
+    firn_os_memory_destroy(world->memory);
+}
+
+/* Some runs in several levels, a checkpoint, and full memtables. */
+static void
+fill(struct fixture *fixture)
+{
+    firn_error err;
+    struct test_random random = {.state = 9};
+    for (unsigned round = 0; round < 6; round++) {
+        for (unsigned i = 0; i < 80; i++) {
+            assert_int_equal(fixture_commit_random(fixture, &random), FIRN_OK);
+        }
+        if (round == 2) {
+            (void)fixture_checkpoint(fixture);
+        }
+        TEST_OK(fixture_flush(fixture, &err), &err);
+        if (round < 4) {
+            TEST_OK(fixture_work(fixture, false, &err), &err);
+        }
+    }
+    for (unsigned i = 0; i < 80; i++) {
+        assert_int_equal(fixture_commit_random(fixture, &random), FIRN_OK);
+    }
+    for (unsigned i = 0; i < FIXTURE_TREES; i++) {
+        TEST_OK(firn_lsm_tree_freeze(fixture->trees[i], &err), &err);
+    }
+}
+
+/* Reads everything of one tree, both ways and by gets; damage is none. */
+static int
+read_all(struct fixture *fixture, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_view view = fixture_view_of(fixture, 0);
+    struct firn_lsm_cursor_options options = {.view = &view};
+    struct firn_lsm_cursor *cursor = NULL;
+    struct firn_buf value = {0};
+    for (unsigned key = 0; key < FIXTURE_KEYS; key += 5) {
+        char bytes[FIXTURE_KEY_SIZE];
+        rc = firn_lsm_tree_get(fixture->trees[1], fixture_key(key, bytes), &view, &value, err);
+        if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+            goto out;
+        }
+        rc = FIRN_OK;
+    }
+    FIRN_TRY(firn_lsm_cursor_create(fixture->trees[1], &options, &cursor, err));
+    FIRN_TRY(firn_lsm_cursor_first(cursor, err));
+    while (firn_lsm_cursor_valid(cursor)) {
+        FIRN_TRY(firn_lsm_cursor_next(cursor, err));
+    }
+    FIRN_TRY(firn_lsm_cursor_last(cursor, err));
+    while (firn_lsm_cursor_valid(cursor)) {
+        FIRN_TRY(firn_lsm_cursor_prev(cursor, err));
+    }
+out:
+    firn_lsm_cursor_destroy(cursor);
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+/* ---- memory ---- */
+
+/* Every n-th point in a short run, every point in a long one. */
+static uint64_t
+stride(uint64_t of_short_run)
+{
+    return getenv("FIRN_TEST_LONG") == NULL ? of_short_run : 1;
+}
+
+static int
+everything(struct fixture *fixture, firn_error *err)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_lsm_tree_freeze(fixture->trees[0], err));
+    FIRN_TRY(fixture_work(fixture, false, err));
+    FIRN_TRY(read_all(fixture, err));
+    FIRN_TRY(fixture_work(fixture, true, err));
+out:
+    return rc;
+}
+
+static void
+without_memory_nothing_is_lost_and_nothing_leaks(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    uint64_t failures = 0;
+    for (unsigned for_ever = 0; for_ever < 2; for_ever++) {
+        static struct world world;
+        firn_error err;
+        world_init(&world);
+        fill(&world.fixture);
+        int rc = FIRN_NO_MEMORY;
+        /* Steps grow so that a test ends in time; each failure goes on where the last one was. */
+        for (uint64_t n = 1; rc != FIRN_OK; n += 1 + n / (stride(0) == 0 ? 8 : 400)) {
+            test_alloc_fail_at(n, for_ever == 1);
+            rc = everything(&world.fixture, &err);
+            test_alloc_fail_at(0, false);
+            if (rc == FIRN_FAILED) {
+                /* The machine in memory has no memory for what is written: MANIFEST is latched. */
+                fixture_abandon(&world.fixture);
+                TEST_OK(fixture_open(&world.fixture, &err), &err);
+            }
+            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY || rc == FIRN_FAILED);
+            failures += rc != FIRN_OK;
+            assert_int_equal(world.fixture.views_taken, 0);
+            assert_true(n < 10000000);
+        }
+        fixture_compare_all(&world.fixture);
+        fixture_check(&world.fixture);
+        fixture_close(&world.fixture);
+        TEST_OK(fixture_open(&world.fixture, &err), &err);
+        fixture_compare_all(&world.fixture);
+        world_deinit(&world);
+        assert_int_equal(test_alloc_alive(), 0);
+    }
+    assert_true(failures > 30);
+    test_alloc_uninstall();
+}
+
+static void
+opening_without_memory_fails_cleanly(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    static struct world world;
+    firn_error err;
+    world_init(&world);
+    fill(&world.fixture);
+    TEST_OK(fixture_work(&world.fixture, false, &err), &err);
+    fixture_close(&world.fixture);
+    int64_t alive = test_alloc_alive();
+    struct firn_lsm *lsm = NULL;
+    int rc = FIRN_NO_MEMORY;
+    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        test_alloc_fail_at(n, n % 2 == 0);
+        rc = firn_lsm_open(world.fixture.dir, &world.fixture.options, false, &lsm, &err);
+        test_alloc_fail_at(0, false);
+        if (rc != FIRN_OK) {
+            assert_int_equal(rc, FIRN_NO_MEMORY);
+            assert_null(lsm);
+            assert_int_equal(test_alloc_alive(), alive);
+        }
+    }
+    firn_lsm_abandon(lsm);
+    TEST_OK(fixture_open(&world.fixture, &err), &err);
+    fixture_compare_all(&world.fixture);
+    world_deinit(&world);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+/* ---- the system ---- */
+
+static bool
+is_expected(int rc)
+{
+    return rc == FIRN_OK || rc == FIRN_IO || rc == FIRN_NO_SPACE || rc == FIRN_FAILED;
+}
+
+/* Runs works while the n-th call fails; goes on or reopens, and compares. */
+static void
+fail_works(const struct firn_os_fault_plan *sample, uint64_t step)
+{
+    static struct world world;
+    firn_error err;
+    uint64_t hits = 0;
+    bool has_passed = false;
+    for (uint64_t n = 1; !has_passed; n += step) {
+        world_init(&world);
+        struct fixture *fixture = &world.fixture;
+        fill(fixture);
+        struct firn_os_fault_plan plan = *sample;
+        plan.call = n;
+        firn_os_fault_set_plan(world.os, &plan);
+        int rc = fixture_work(fixture, true, &err);
+        has_passed = firn_os_fault_hits(world.os) == 0;
+        hits += firn_os_fault_hits(world.os);
+        firn_os_fault_set_plan(world.os, NULL);
+        assert_true(is_expected(rc));
+        assert_int_equal(fixture->views_taken, 0);
+        /* Reads go on, whatever happened to MANIFEST. */
+        fixture_compare(fixture, 1, 0);
+        int again = fixture_work(fixture, true, &err);
+        assert_true(again == FIRN_OK || again == FIRN_FAILED);
+        fixture_compare_all(fixture);
+        fixture_abandon(fixture);
+        TEST_OK(fixture_open(fixture, &err), &err);
+        fixture_compare_all(fixture);
+        fixture_check(fixture);
+        firn_lsm_collect(fixture->lsm);
+        struct firn_lsm_stats stats;
+        firn_lsm_stats(fixture->lsm, NULL, &stats);
+        uint64_t runs = 0;
+        for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
+            runs += stats.levels[level].runs;
+        }
+        struct firn_os_dir *dir;
+        TEST_OK(firn_os_dir_open(fixture->dir, "runs", &dir, &err), &err);
+        assert_int_equal(test_os_count(dir), runs);
+        firn_os_dir_close(dir);
+        world_deinit(&world);
+    }
+    assert_true(hits > 10);
+}
+
+static void
+a_call_that_fails_during_works_loses_nothing(void **state)
+{
+    (void)state;
+    const struct firn_os_fault_plan once = {
+        .classes = FIRN_OS_FAULT_ALL, .kind = FIRN_OS_FAULT_FAILS, .error_number = EIO};
+    fail_works(&once, stride(13));
+}
+
+static void
+calls_that_fail_for_ever_lose_nothing(void **state)
+{
+    (void)state;
+    const struct firn_os_fault_plan for_ever = {.for_ever = true,
+                                                .classes = FIRN_OS_FAULT_ALL,
+                                                .kind = FIRN_OS_FAULT_FAILS,
+                                                .error_number = EIO};
+    fail_works(&for_ever, stride(41));
+}
+
+static void
+a_full_disk_stops_works_until_there_is_space(void **state)
+{
+    (void)state;
+    static struct world world;
+    firn_error err;
+    unsigned failures = 0;
+    int rc = FIRN_NO_SPACE;
+    for (uint64_t space = 1; rc != FIRN_OK; space += 97 * stride(40)) {
+        world_init(&world);
+        fill(&world.fixture);
+        /* What is there stays, and that is more than the room. */
+        firn_os_memory_set_space(world.memory, space);
+        assert_int_equal(fixture_work(&world.fixture, true, &err), FIRN_NO_SPACE);
+        world_deinit(&world);
+        world_init(&world);
+        firn_os_memory_set_space(world.memory, 60000 + space);
+        struct test_random random = {.state = 11};
+        rc = FIRN_OK;
+        for (unsigned i = 0; i < 400 && rc == FIRN_OK; i++) {
+            assert_int_equal(fixture_commit_random(&world.fixture, &random), FIRN_OK);
+            rc = i % 40 == 39 ? fixture_flush(&world.fixture, &err) : FIRN_OK;
+            rc = rc == FIRN_OK && i % 80 == 79 ? fixture_work(&world.fixture, false, &err) : rc;
+        }
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_SPACE);
+        failures += rc != FIRN_OK;
+        fixture_compare_all(&world.fixture);
+        /* As soon as there is space again, without reopening. */
+        firn_os_memory_set_space(world.memory, UINT64_MAX);
+        TEST_OK(fixture_work(&world.fixture, true, &err), &err);
+        fixture_compare_all(&world.fixture);
+        fixture_check(&world.fixture);
+        world_deinit(&world);
+    }
+    assert_true(failures > 3);
+}
+
+static void
+reads_that_fail_say_so_and_work_again(void **state)
+{
+    (void)state;
+    static struct world world;
+    firn_error err;
+    world_init(&world);
+    fill(&world.fixture);
+    bool has_passed = false;
+    unsigned failures = 0;
+    for (uint64_t n = 1; !has_passed; n++) {
+        fixture_close(&world.fixture);
+        TEST_OK(fixture_open(&world.fixture, &err), &err);
+        struct firn_os_fault_plan plan = {.call = n,
+                                          .classes = FIRN_OS_FAULT_OPENS | FIRN_OS_FAULT_READS,
+                                          .kind = FIRN_OS_FAULT_FAILS,
+                                          .error_number = EIO};
+        firn_os_fault_set_plan(world.os, &plan);
+        int rc = read_all(&world.fixture, &err);
+        has_passed = firn_os_fault_hits(world.os) == 0;
+        firn_os_fault_set_plan(world.os, NULL);
+        /* A run without its filter is read all the same. */
+        assert_true(rc == FIRN_IO || rc == FIRN_OK);
+        failures += rc == FIRN_IO;
+        fixture_compare(&world.fixture, 1, 0);
+    }
+    assert_true(failures > 20);
+    world_deinit(&world);
+}
+
+static void
+a_log_that_cannot_be_synced_keeps_memtables(void **state)
+{
+    (void)state;
+    static struct world world;
+    firn_error err;
+    world_init(&world);
+    assert_int_equal(fixture_put(&world.fixture, 0, 20, 30), FIRN_OK);
+    world.fixture.sync_fails = true;
+    assert_int_equal(fixture_flush(&world.fixture, &err), FIRN_IO);
+    struct firn_lsm_stats stats;
+    firn_lsm_stats(world.fixture.lsm, NULL, &stats);
+    assert_int_equal(stats.frozen_memtables, 1);
+    assert_int_equal(stats.levels[0].runs, 0);
+    fixture_compare_all(&world.fixture);
+    world.fixture.sync_fails = false;
+    TEST_OK(fixture_work(&world.fixture, false, &err), &err);
+    firn_lsm_stats(world.fixture.lsm, NULL, &stats);
+    assert_int_equal(stats.frozen_memtables, 0);
+    fixture_compare_all(&world.fixture);
+    world_deinit(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_memory_nothing_is_lost_and_nothing_leaks),
+        cmocka_unit_test(opening_without_memory_fails_cleanly),
+        cmocka_unit_test(a_call_that_fails_during_works_loses_nothing),
+        cmocka_unit_test(calls_that_fail_for_ever_lose_nothing),
+        cmocka_unit_test(a_full_disk_stops_works_until_there_is_space),
+        cmocka_unit_test(reads_that_fail_say_so_and_work_again),
+        cmocka_unit_test(a_log_that_cannot_be_synced_keeps_memtables),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
