@@ -9,9 +9,9 @@
  *
  * Pins. A run whose index and filter have together at most 1/PIN_SHARE of the cache's budget keeps
  * them pinned until it is closed, which saves two visits to the cache with each get. Others pin
- * them for each operation, and the cache may drop them between: the memory of many large runs stays
- * within the budget. So pinned memory exceeds the budget only where more than PIN_SHARE runs of
- * just this size are open.
+ * them for each operation, and the cache may drop them between. What finds no room in the budget is
+ * not kept, so these pins never exceed it; and it takes PIN_SHARE runs of just this size to fill
+ * it.
  *
  * (I1) Sections: one summary, one index, at most one filter, ranges in any number, each in a place
  *      of its own; kinds that are not known were written by a later version.

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz/fuzz_row.c: runs that anybody may have made.
+ *
+ * Input: one byte that says what follows: 0 a file, 1 a file whose checksums are made right first,
+ * 2 a data block, 3 an index, 4 a summary, 5 a block of ranges.
+ *
+ * Held: everything ends, within bounds. What passes a check is what the searches rely on: in a
+ * block every entry is found where it is, in an index every separator; a get that names a version
+ * names one that the view sees.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "os/os_memory.h"
+#include "row/row_filter.h"
+#include "row/row_read.h"
+#include "row/row_summary.h"
+#include "support/test_seal.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { STEPS_MAX = 3000, LARGE_MAX = 4 << 20 };
+
+struct machine {
+    struct firn_os *os;
+    struct firn_run_env env;
+};
+
+static struct machine *
+open_machine(void)
+{
+    static struct machine machine;
+    if (machine.os == NULL) {
+        CHECK(firn_os_memory_create(1, &machine.os, NULL) == FIRN_OK);
+        CHECK(firn_os_dir_open_path(machine.os, "/", &machine.env.dir, NULL) == FIRN_OK);
+        CHECK(firn_block_cache_create(machine.os, 1 << 20, &machine.env.cache, NULL) == FIRN_OK);
+    }
+    return &machine;
+}
+
+static void
+write_file(struct firn_os_dir *dir, const uint8_t *data, size_t size)
+{
+    struct firn_os_file *file;
+    const unsigned flags = FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE;
+    CHECK(firn_os_file_open(dir, "f", flags, 0600, &file, NULL) == FIRN_OK);
+    if (size > 0) {
+        CHECK(firn_os_file_write(file, 0, data, size, NULL) == FIRN_OK);
+    }
+    firn_os_file_close(file);
+}
+
+static bool
+is_refusal(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER;
+}
+
+/* ---- parts ---- */
+
+/* The whole key of an entry, or of a separator. */
+static firn_slice
+join(firn_slice prefix, firn_slice rest, uint8_t buffer[FIRN_ROW_KEY_SIZE_MAX])
+{
+    CHECK(prefix.size + rest.size <= FIRN_ROW_KEY_SIZE_MAX);
+    memcpy(buffer, prefix.data, prefix.size);
+    memcpy(buffer + prefix.size, rest.data, rest.size);
+    return firn_bytes(buffer, prefix.size + rest.size);
+}
+
+static void
+read_block(firn_slice raw)
+{
+    static uint8_t buffer[FIRN_ROW_KEY_SIZE_MAX];
+    if (firn_row_block_check(raw, NULL) != FIRN_OK) {
+        return;
+    }
+    struct firn_row_block block;
+    firn_row_block_init(&block, raw);
+    for (size_t i = 0; i < block.count; i++) {
+        struct firn_row_slot slot;
+        struct firn_row_slot found;
+        firn_row_block_slot(&block, i, &slot);
+        firn_slice key = join(block.prefix, slot.rest, buffer);
+        CHECK(firn_row_block_lower_bound(&block, key, slot.sequence) == i);
+        CHECK(slot.sequence == 0 ||
+              firn_row_block_lower_bound(&block, key, slot.sequence - 1) == i + 1);
+        /* By its own tag, right or wrong: the first of the key that has it. */
+        uint8_t tag = raw.data[FIRN_ROW_FORMAT_BLOCK_HEADER_SIZE + i];
+        size_t at = firn_row_block_find(&block, key, tag, &found);
+        CHECK(at <= i && firn_slice_equal(found.rest, slot.rest));
+        CHECK(found.sequence >= slot.sequence);
+    }
+}
+
+static void
+read_index(firn_slice raw)
+{
+    static uint8_t buffer[FIRN_ROW_KEY_SIZE_MAX];
+    if (firn_row_index_check(raw, NULL) != FIRN_OK) {
+        return;
+    }
+    struct firn_row_index index;
+    firn_row_index_init(&index, raw);
+    for (size_t i = 0; i < index.block_count; i++) {
+        struct firn_row_index_block block;
+        firn_row_index_block(&index, i, &block);
+        firn_slice key = join(index.prefix, block.separator_rest, buffer);
+        CHECK(firn_row_index_find(&index, key, block.separator_sequence) == i + 1);
+        CHECK(block.separator_sequence == UINT64_MAX ||
+              firn_row_index_find(&index, key, block.separator_sequence + 1) == i);
+    }
+}
+
+static void
+read_summary(firn_slice raw)
+{
+    struct firn_run_summary summary = {0};
+    struct firn_buf again = {0};
+    int rc = firn_row_summary_decode(raw, &summary, NULL);
+    CHECK(rc == FIRN_OK || is_refusal(rc));
+    if (rc == FIRN_OK) {
+        CHECK(firn_row_summary_encode(&summary, &again) == FIRN_OK);
+        CHECK(firn_slice_equal(firn_buf_slice(&again), raw));
+    }
+    firn_buf_deinit(&again);
+    firn_run_summary_deinit(&summary);
+}
+
+static int
+encode_again(void *ctx, const struct firn_range *range, firn_error *err)
+{
+    (void)err;
+    CHECK(firn_slice_compare(range->lower, range->upper) < 0);
+    CHECK(firn_row_summary_encode_range(range, ctx) == FIRN_OK);
+    return FIRN_OK;
+}
+
+static void
+read_ranges(firn_slice raw)
+{
+    struct firn_buf again = {0};
+    int rc = firn_row_summary_decode_ranges(raw, encode_again, &again, NULL);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
+    CHECK(rc != FIRN_OK || firn_slice_equal(firn_buf_slice(&again), raw));
+    firn_buf_deinit(&again);
+}
+
+/* ---- files ---- */
+
+static void
+get_one(struct firn_run *run, firn_slice key, uint64_t sequence)
+{
+    struct firn_buf value = {0};
+    struct firn_view_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
+    struct firn_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U};
+    struct firn_run_hit hit;
+    int rc = firn_row_kind.get(run, key, &view, &hit, &value, NULL);
+    CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || is_refusal(rc));
+    CHECK(rc != FIRN_OK || firn_view_sees(&view, hit.sequence));
+    firn_buf_deinit(&value);
+}
+
+static void
+walk(struct firn_run *run, bool is_sequential, bool is_backward)
+{
+    struct firn_run_cursor *cursor;
+    struct firn_run_cursor_options options = {.is_sequential = is_sequential};
+    CHECK(firn_row_kind.cursor_create(run, &options, &cursor, NULL) == FIRN_OK);
+    int rc = is_backward ? firn_row_kind.cursor_last(cursor, NULL)
+                         : firn_row_kind.cursor_first(cursor, NULL);
+    for (size_t step = 0; rc == FIRN_OK && cursor->is_valid && step < STEPS_MAX; step++) {
+        if (step % 16 == 0) {
+            get_one(run, cursor->entry.key, cursor->entry.sequence);
+        }
+        /* A large value again and again is only slow. */
+        if (cursor->entry.value.size > LARGE_MAX) {
+            break;
+        }
+        rc = is_backward ? firn_row_kind.cursor_prev(cursor, NULL)
+                         : firn_row_kind.cursor_next(cursor, NULL);
+    }
+    CHECK(rc == FIRN_OK || is_refusal(rc));
+    CHECK(rc == FIRN_OK || !cursor->is_valid);
+    rc = firn_row_kind.cursor_seek(cursor, firn_str("key"), 5, NULL);
+    CHECK(rc == FIRN_OK || is_refusal(rc));
+    firn_row_kind.cursor_destroy(cursor);
+}
+
+static void
+count_damage(void *ctx, const char *text)
+{
+    CHECK(text[0] != '\0');
+    ++*(size_t *)ctx;
+}
+
+static void
+read_file(const uint8_t *data, size_t size, bool seals)
+{
+    struct machine *machine = open_machine();
+    uint8_t *file = malloc(size + 1);
+    CHECK(file != NULL);
+    memcpy(file, data, size);
+    if (seals) {
+        test_seal(file, size);
+    }
+    write_file(machine->env.dir, file, size);
+    free(file);
+    struct firn_run *run;
+    int rc = firn_row_kind.open(&machine->env, "f", &run, NULL);
+    CHECK(rc == FIRN_OK || is_refusal(rc));
+    if (rc != FIRN_OK) {
+        return;
+    }
+    for (unsigned way = 0; way < 4; way++) {
+        walk(run, way % 2 != 0, way / 2 != 0);
+    }
+    get_one(run, firn_bytes(NULL, 0), 7);
+    size_t count = 0;
+    rc = firn_row_kind.check(run, count_damage, &count, NULL);
+    CHECK(rc == FIRN_OK ? count == 0 : rc == FIRN_CORRUPT && count > 0);
+    firn_row_kind.close(run);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    /* Of exactly this size, so that a sanitizer sees a read beyond it. */
+    size_t raw_size = size - 1;
+    uint8_t *memory = malloc(raw_size + (raw_size == 0));
+    CHECK(memory != NULL);
+    memcpy(memory, data + 1, raw_size);
+    firn_slice raw = firn_bytes(memory, raw_size);
+    switch (data[0] % 6) {
+    case 2:
+        read_block(raw);
+        break;
+    case 3:
+        read_index(raw);
+        break;
+    case 4:
+        read_summary(raw);
+        break;
+    case 5:
+        read_ranges(raw);
+        break;
+    default:
+        read_file(raw.data, raw.size, data[0] % 6 == 1);
+        break;
+    }
+    free(memory);
+    return 0;
+}
