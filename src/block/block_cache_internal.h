@@ -47,27 +47,29 @@ struct firn_block_cache_slab {
 };
 
 struct firn_block_cache {
-    struct firn_os *os;
-    size_t budget_bytes;
-    struct firn_os_pages pages; /* this struct and all tables */
-
-    /* The table: shard_count parts of part_size entries: tag << 32 | index of a frame + 1, or 0.
+    /* What a hit reads, in one line that nobody writes.
+     *
+     * The table: shard_count parts of part_size entries: tag << 32 | index of a frame + 1, or 0.
      * An entry lies at the place its hash names or behind it, with no 0 between; see
      * block_cache_table.c. */
     _Atomic uint64_t *entries;
     uint32_t part_size;
     uint32_t shard_count; /* a power of two; 0 where nothing is kept */
-    struct firn_block_cache_shard *shards;
-
     /* First frame_count that lie in slabs, then large_count with memory of their own. */
     struct firn_block_cache_frame *frames;
+    struct firn_block_cache_shard *shards;
+    struct firn_block_cache_slab *slabs;
     /* Of each frame the lower half of its file's number: what drop_file looks through. */
     _Atomic uint32_t *owners;
+    struct firn_os *os;
+    size_t budget_bytes;
+
+    struct firn_os_pages pages; /* this struct and all tables */
     uint32_t frame_count;
     uint32_t large_count;
     uint32_t slab_count;
     uint32_t slab_frames;
-    struct firn_block_cache_slab *slabs;
+    struct firn_block_cache_pool pool;
 
     _Alignas(64) _Atomic uint64_t next_file;
     _Atomic uint64_t beyond_bytes;
@@ -86,8 +88,6 @@ struct firn_block_cache {
         uint32_t large_high;       /* large frames from here on were never used */
         bool has_large_pages;
     } memory;
-
-    struct firn_block_cache_pool pool;
 };
 
 /* How many rounds of the clock a block may stay without a hit: at first, and at most. A block of

@@ -188,6 +188,7 @@ add_locked(struct firn_os_ram_node *dir, const char *name, struct firn_os_ram_no
         return ENOMEM;
     }
     size_t at = place_of(dir, name, &is_there);
+    DCHECK(dir->entries != NULL && !is_there);
     memmove(&dir->entries[at + 1], &dir->entries[at],
             (dir->entry_count - at) * sizeof dir->entries[0]);
     dir->entries[at] = (struct firn_os_ram_entry){copy, node};

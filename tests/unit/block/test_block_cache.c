@@ -477,7 +477,7 @@ stay_within(struct world *world, struct cache_file *file, size_t budget, struct 
     size_t scratch = cache_bytes_alive() - others - (size_t)stats.used_bytes;
     assert_true(scratch < 256 * KIB);
     cache_bytes_reset_peak();
-    for (size_t i = 0; i < 1500; i++) {
+    for (size_t i = 0; i < 1000; i++) {
         enum firn_block_cache_use use = (enum firn_block_cache_use)test_random_below(random, 3);
         cache_file_visit(world->cache, file, test_random_below(random, file->count), use);
     }
@@ -491,6 +491,36 @@ stay_within(struct world *world, struct cache_file *file, size_t budget, struct 
 }
 
 static void
+a_budget_beyond_all_memory_is_used_or_refused(void **state)
+{
+    (void)state;
+    static const size_t budgets[] = {SIZE_MAX, SIZE_MAX - 4095, SIZE_MAX / 2, SIZE_MAX / 4096};
+    for (size_t i = 0; i < sizeof budgets / sizeof budgets[0]; i++) {
+        firn_error err;
+        struct firn_block_cache *cache;
+        struct firn_block_cache_stats stats;
+        int rc = firn_block_cache_create(firn_os_default(), budgets[i], &cache, &err);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        if (rc != FIRN_OK) {
+            assert_null(cache);
+            continue;
+        }
+        struct world world;
+        world_init(&world, 0);
+        struct cache_file *file = world_add(&world, 0, 20, 0, 9000);
+        file->id = firn_block_cache_add_file(cache);
+        for (size_t n = 0; n < 40; n++) {
+            cache_file_visit(cache, file, n % 20, FIRN_BLOCK_CACHE_DATA);
+        }
+        firn_block_cache_stats(cache, &stats);
+        assert_int_equal(stats.blocks, 20);
+        assert_true(stats.used_bytes <= budgets[i]);
+        firn_block_cache_destroy(cache);
+        world_deinit(&world);
+    }
+}
+
+static void
 no_budget_is_ever_exceeded(void **state)
 {
     (void)state;
@@ -500,8 +530,8 @@ no_budget_is_ever_exceeded(void **state)
     struct world world;
     world_init(&world, 0);
     struct cache_file *file = world_add(&world, 0, 300, 0, 12000);
-    for (size_t n = 0; n < 30; n++) {
-        stay_within(&world, file, n < 15 ? n * 2000 : test_random_below(&random, 2 * MIB), &random);
+    for (size_t n = 0; n < 20; n++) {
+        stay_within(&world, file, n < 10 ? n * 3000 : test_random_below(&random, 2 * MIB), &random);
     }
     world_deinit(&world);
     assert_int_equal(cache_bytes_alive(), 0);
@@ -580,7 +610,7 @@ run_model(uint64_t seed, size_t budget)
         (void)world_add(&world, i, MODEL_BLOCKS, 0, i == 0 ? 16000 : 4096);
     }
     struct model_pin pins[MODEL_PINS] = {0};
-    for (size_t step = 0; step < 3000; step++) {
+    for (size_t step = 0; step < 2000; step++) {
         model_step(&world, &random, pins);
         if (step % 500 == 0) {
             check_model(&world);
@@ -638,6 +668,7 @@ main(void)
         cmocka_unit_test(blocks_too_large_for_the_budget_are_not_kept),
         cmocka_unit_test(without_a_budget_everything_is_read_and_nothing_kept),
         cmocka_unit_test(a_huge_budget_takes_no_more_memory_than_there_are_blocks),
+        cmocka_unit_test(a_budget_beyond_all_memory_is_used_or_refused),
         cmocka_unit_test(no_budget_is_ever_exceeded),
         cmocka_unit_test(random_use_shows_right_blocks_and_counts_them),
         cmocka_unit_test(the_same_calls_keep_the_same_blocks),
