@@ -34,6 +34,23 @@ FIRN_MUST_CHECK int firn_buf_reserve(struct firn_buf *buf, size_t more);
 /* Sets the size; new bytes are undefined. */
 FIRN_MUST_CHECK int firn_buf_set_size(struct firn_buf *buf, size_t size);
 
+/* The slice, which must not lie in buf, takes the place of the contents. */
+FIRN_MUST_CHECK static inline int
+firn_buf_assign(struct firn_buf *buf, firn_slice slice)
+{
+    if (slice.size > buf->capacity) {
+        int rc = firn_buf_reserve(buf, slice.size - buf->size);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    if (slice.size > 0) {
+        memcpy(buf->data, slice.data, slice.size);
+    }
+    buf->size = slice.size;
+    return FIRN_OK;
+}
+
 FIRN_MUST_CHECK int firn_buf_append(struct firn_buf *buf, const void *data, size_t size);
 FIRN_MUST_CHECK int firn_buf_append_slice(struct firn_buf *buf, firn_slice slice);
 FIRN_MUST_CHECK int firn_buf_append_str(struct firn_buf *buf, const char *text);

@@ -69,8 +69,7 @@ push(struct list *list, uint64_t sequence)
 static int
 begin_key(struct firn_compaction_stream *stream, firn_slice key, firn_error *err)
 {
-    firn_buf_clear(&stream->key);
-    if (firn_buf_append_slice(&stream->key, key) != FIRN_OK) {
+    if (firn_buf_assign(&stream->key, key) != FIRN_OK) {
         return firn_error_no_memory(err, "a key of a compaction");
     }
     stream->dropped += stream->held.count;

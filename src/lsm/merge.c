@@ -233,8 +233,7 @@ firn_merge_last(struct firn_merge *merge, firn_error *err)
 static int
 keep_key(struct firn_merge *merge, firn_slice *key, firn_error *err)
 {
-    firn_buf_clear(&merge->key);
-    if (firn_buf_append_slice(&merge->key, *key) != FIRN_OK) {
+    if (firn_buf_assign(&merge->key, *key) != FIRN_OK) {
         return fail(merge, firn_error_no_memory(err, "a key that is sought"));
     }
     *key = firn_buf_slice(&merge->key);

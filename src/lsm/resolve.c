@@ -35,8 +35,8 @@ enum { STEPS_MAX = 8 };
 
 struct firn_resolve {
     struct firn_resolve_options options;
-    struct firn_entry entry;
-    bool is_valid;
+    const struct firn_entry *shown; /* NULL: not valid */
+    struct firn_entry entry;        /* that is shown going backwards */
     bool is_backward;
     struct firn_buf key;   /* of the versions that are looked at */
     struct firn_buf value; /* going backwards */
@@ -136,8 +136,7 @@ skip_covered(struct firn_resolve *resolve, firn_error *err)
 static int
 keep_key(struct firn_resolve *resolve, firn_slice key, firn_error *err)
 {
-    firn_buf_clear(&resolve->key);
-    if (firn_buf_append_slice(&resolve->key, key) != FIRN_OK) {
+    if (firn_buf_assign(&resolve->key, key) != FIRN_OK) {
         return firn_error_no_memory(err, "a key of a cursor");
     }
     return FIRN_OK;
@@ -241,8 +240,7 @@ find_forward(struct firn_resolve *resolve, firn_error *err)
             continue;
         }
         if (entry->kind == FIRN_ENTRY_PUT && !is_covered(resolve, entry->key, entry->sequence)) {
-            resolve->entry = *entry;
-            resolve->is_valid = true;
+            resolve->shown = entry;
             return FIRN_OK;
         }
         rc = pass_key(resolve, err);
@@ -267,8 +265,7 @@ static int
 keep_version(struct firn_resolve *resolve, const struct firn_entry *entry, firn_error *err)
 {
     resolve->entry = *entry;
-    firn_buf_clear(&resolve->value);
-    if (firn_buf_append_slice(&resolve->value, entry->value) != FIRN_OK) {
+    if (firn_buf_assign(&resolve->value, entry->value) != FIRN_OK) {
         return firn_error_no_memory(err, "a value of a cursor");
     }
     return FIRN_OK;
@@ -344,7 +341,7 @@ find_backward(struct firn_resolve *resolve, firn_error *err)
         resolve->entry.value = firn_buf_slice(&resolve->value);
         if (has_seen && resolve->entry.kind == FIRN_ENTRY_PUT &&
             !is_covered(resolve, resolve->entry.key, resolve->entry.sequence)) {
-            resolve->is_valid = true;
+            resolve->shown = &resolve->entry;
             return FIRN_OK;
         }
         rc = skip_covered(resolve, err);
@@ -358,7 +355,7 @@ find_backward(struct firn_resolve *resolve, firn_error *err)
 static int
 begin_forward(struct firn_resolve *resolve, int rc, firn_error *err)
 {
-    resolve->is_valid = false;
+    resolve->shown = NULL;
     forget_ranges(resolve);
     return rc == FIRN_OK && resolve->options.view->count > 0 ? find_forward(resolve, err) : rc;
 }
@@ -366,7 +363,7 @@ begin_forward(struct firn_resolve *resolve, int rc, firn_error *err)
 static int
 begin_backward(struct firn_resolve *resolve, int rc, firn_error *err)
 {
-    resolve->is_valid = false;
+    resolve->shown = NULL;
     forget_ranges(resolve);
     return rc == FIRN_OK && resolve->options.view->count > 0 ? find_backward(resolve, err) : rc;
 }
@@ -418,8 +415,8 @@ firn_resolve_seek_before(struct firn_resolve *resolve, firn_slice key, firn_erro
 int
 firn_resolve_next(struct firn_resolve *resolve, firn_error *err)
 {
-    DCHECK(resolve->is_valid);
-    resolve->is_valid = false;
+    DCHECK(resolve->shown != NULL);
+    resolve->shown = NULL;
     int rc = resolve->is_backward ? seek_behind_key(resolve, err) : pass_key(resolve, err);
     return rc == FIRN_OK ? find_forward(resolve, err) : rc;
 }
@@ -427,11 +424,12 @@ firn_resolve_next(struct firn_resolve *resolve, firn_error *err)
 int
 firn_resolve_prev(struct firn_resolve *resolve, firn_error *err)
 {
-    DCHECK(resolve->is_valid);
-    resolve->is_valid = false;
+    DCHECK(resolve->shown != NULL);
+    firn_slice key = resolve->shown->key;
+    resolve->shown = NULL;
     int rc = FIRN_OK;
     if (!resolve->is_backward) {
-        rc = firn_merge_seek_before(resolve->options.merge, resolve->entry.key, UINT64_MAX, err);
+        rc = firn_merge_seek_before(resolve->options.merge, key, UINT64_MAX, err);
     }
     return rc == FIRN_OK ? find_backward(resolve, err) : rc;
 }
@@ -439,7 +437,7 @@ firn_resolve_prev(struct firn_resolve *resolve, firn_error *err)
 const struct firn_entry *
 firn_resolve_entry(const struct firn_resolve *resolve)
 {
-    return resolve->is_valid ? &resolve->entry : NULL;
+    return resolve->shown;
 }
 
 int

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -61,6 +62,37 @@ buf_grows_and_survives_failed_allocation(void **state)
     assert_int_equal(firn_buf_reserve(&buf, 1 << 20), FIRN_NO_MEMORY);
     assert_int_equal(firn_buf_reserve(&buf, SIZE_MAX), FIRN_NO_MEMORY);
     assert_int_equal(buf.size, 11);
+    test_alloc_fail_at(0, false);
+    firn_buf_deinit(&buf);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
+an_assigned_slice_takes_the_place_of_the_contents(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct firn_buf buf = {0};
+    uint8_t bytes[300];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)i;
+    }
+    for (size_t size = 0; size <= sizeof bytes; size += 50) {
+        assert_int_equal(firn_buf_assign(&buf, firn_bytes(bytes, size)), FIRN_OK);
+        assert_int_equal(buf.size, size);
+        assert_true(size == 0 || memcmp(buf.data, bytes, size) == 0);
+        assert_int_equal(firn_buf_assign(&buf, firn_bytes(bytes + 7, 5)), FIRN_OK);
+        assert_int_equal(buf.size, 5);
+        assert_memory_equal(buf.data, bytes + 7, 5);
+    }
+    test_alloc_fail_at(1, true);
+    uint8_t *large = malloc(4096);
+    assert_non_null(large);
+    assert_int_equal(firn_buf_assign(&buf, firn_bytes(large, 4096)), FIRN_NO_MEMORY);
+    assert_memory_equal(buf.data, bytes + 7, 5);
+    assert_int_equal(buf.size, 5);
+    free(large);
     test_alloc_fail_at(0, false);
     firn_buf_deinit(&buf);
     assert_int_equal(test_alloc_alive(), 0);
@@ -223,6 +255,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_text_is_cut_visibly_and_codes_follow_errno),
         cmocka_unit_test(buf_grows_and_survives_failed_allocation),
+        cmocka_unit_test(an_assigned_slice_takes_the_place_of_the_contents),
         cmocka_unit_test(buf_keeps_every_byte_while_it_grows),
         cmocka_unit_test(varints_round_trip_and_have_one_form),
         cmocka_unit_test(arena_gives_aligned_memory_and_frees_all),
