@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: the rule's question against its definition; thousands of views, millions of versions of a key and many
+ * range deletes stay cheap; errors, and memory that runs out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/slice.h"
+#include "fake_run.h"
+#include "lsm/compaction_stream.h"
+#include "support/test_alloc.h"
+#include "support/test_random.h"
+
+static double
+seconds(void)
+{
+    struct timespec now;
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now), 0);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* ---- the rule alone ---- */
+
+enum { VIEWS_MAX = 40, INTERVALS_MAX = 5, SEQUENCES = 60 };
+
+struct some_views {
+    struct firn_view_interval intervals[VIEWS_MAX][INTERVALS_MAX];
+    struct firn_view views[VIEWS_MAX];
+    struct firn_view_list list;
+};
+
+/* Some begin as the one before: families, and equal ones. */
+static void
+make_views(struct test_random *random, struct some_views *out)
+{
+    out->list = (struct firn_view_list){out->views, test_random_below(random, VIEWS_MAX + 1)};
+    for (size_t i = 0; i < out->list.count; i++) {
+        struct firn_view_interval *intervals = out->intervals[i];
+        size_t count = 0;
+        uint64_t at = 1;
+        if (i > 0 && test_random_below(random, 2) == 0 && out->views[i - 1].count > 0) {
+            count = out->views[i - 1].count;
+            memcpy(intervals, out->intervals[i - 1], sizeof out->intervals[0]);
+            at = intervals[--count].first; /* another end, or the same */
+            intervals[count++].last = at + test_random_below(random, 9);
+        }
+        while (count < INTERVALS_MAX && test_random_below(random, 3) > 0) {
+            at = count > 0 ? intervals[count - 1].last + 2 : 1;
+            at += test_random_below(random, 10);
+            intervals[count++] = (struct firn_view_interval){
+                at, test_random_below(random, 8) == 0 ? UINT64_MAX
+                                                      : at + test_random_below(random, 15)};
+            if (intervals[count - 1].last == UINT64_MAX) {
+                break;
+            }
+        }
+        if (count > 0 && intervals[count - 1].last >= UINT64_MAX - 20) {
+            intervals[count - 1].last = UINT64_MAX;
+        }
+        out->views[i] = (struct firn_view){intervals, count};
+    }
+}
+
+static bool
+is_needed(const struct firn_view_list *views, const uint64_t *newer, size_t count,
+          uint64_t sequence)
+{
+    for (size_t i = 0; i < views->count; i++) {
+        bool sees_newer = false;
+        for (size_t j = 0; j < count; j++) {
+            sees_newer |= firn_view_sees(&views->views[i], newer[j]);
+        }
+        if (!sees_newer && firn_view_sees(&views->views[i], sequence)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+a_version_is_needed_as_the_definition_says(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "rule", 51);
+    static struct some_views views;
+    for (unsigned round = 0; round < 2000; round++) {
+        make_views(&random, &views);
+        struct firn_compaction_rule *rule;
+        assert_int_equal(firn_compaction_rule_create(&views.list, &rule, NULL), FIRN_OK);
+        for (unsigned key = 0; key < 4; key++) {
+            uint64_t newer[SEQUENCES];
+            size_t count = 0;
+            firn_compaction_rule_begin_key(rule);
+            for (uint64_t at = SEQUENCES; at > 0; at--) {
+                if (test_random_below(&random, 1 + key * 4) == 0) {
+                    assert_int_equal(firn_compaction_rule_needs(rule, at),
+                                     is_needed(&views.list, newer, count, at));
+                    newer[count++] = at;
+                }
+            }
+        }
+        for (uint64_t at = 1; at <= SEQUENCES; at++) { /* who is seen alike is in one segment */
+            bool is_alike = firn_compaction_rule_segment(rule, at) ==
+                            firn_compaction_rule_segment(rule, at - 1);
+            for (size_t i = 0; i < views.list.count && is_alike; i++) {
+                assert_int_equal(firn_view_sees(&views.views[i], at),
+                                 firn_view_sees(&views.views[i], at - 1));
+            }
+        }
+        firn_compaction_rule_destroy(rule);
+    }
+}
+
+/* A rule over many views; the time to make it and to ask it, in a line. */
+static void
+ask_rule(const char *name, const struct firn_view_list *views, uint64_t newest, double create_max,
+         double ask_max)
+{
+    enum { KEYS = 2000, VERSIONS = 5 };
+    struct test_random random = {.state = 7};
+    struct firn_compaction_rule *rule;
+    unsigned needed = 0;
+    double begin = seconds();
+    assert_int_equal(firn_compaction_rule_create(views, &rule, NULL), FIRN_OK);
+    double created = seconds() - begin;
+    begin = seconds();
+    for (unsigned key = 0; key < KEYS; key++) {
+        uint64_t at = newest;
+        firn_compaction_rule_begin_key(rule);
+        for (unsigned version = 0; version < VERSIONS; version++) {
+            at -= test_random_below(&random, newest / VERSIONS);
+            needed += firn_compaction_rule_needs(rule, at);
+        }
+    }
+    double asked = (seconds() - begin) / (KEYS * VERSIONS);
+    (void)printf("%s: %.1f ms to make, %.0f ns a version, %zu segments\n", name, created * 1e3,
+                 asked * 1e9, firn_compaction_rule_segment_count(rule));
+    assert_true(needed > KEYS); /* five versions, views everywhere */
+    assert_true(created < create_max);
+    assert_true(asked < ask_max);
+    firn_compaction_rule_destroy(rule);
+}
+
+static void
+thousands_of_checkpoints_cost_what_one_does(void **state)
+{
+    (void)state;
+    enum { CHECKPOINTS = 20000 };
+    struct firn_view_interval *intervals = malloc(CHECKPOINTS * sizeof *intervals);
+    struct firn_view *views = malloc(CHECKPOINTS * sizeof *views);
+    assert_non_null(intervals);
+    assert_non_null(views);
+    for (size_t i = 0; i < CHECKPOINTS; i++) {
+        size_t at = i * 7919 % CHECKPOINTS; /* in no order */
+        intervals[i] =
+            (struct firn_view_interval){1, at + 1 == CHECKPOINTS ? UINT64_MAX : 10 * (at + 1)};
+        views[i] = (struct firn_view){&intervals[i], 1};
+    }
+    ask_rule("20,000 checkpoints", &(struct firn_view_list){views, CHECKPOINTS},
+             (uint64_t)10 * CHECKPOINTS, 0.5, 5e-6);
+    free(intervals);
+    free(views);
+}
+
+static void
+a_thousand_restores_stay_cheap(void **state)
+{
+    (void)state;
+    enum { RESTORES = 1000 };
+    struct firn_view_interval *intervals = malloc(RESTORES * (RESTORES + 1) * sizeof *intervals);
+    struct firn_view views[RESTORES];
+    assert_non_null(intervals);
+    for (size_t i = 0; i < RESTORES; i++) { /* each sees a bit of what every earlier one wrote */
+        struct firn_view_interval *mine = intervals + i * RESTORES;
+        for (size_t j = 0; j <= i; j++) {
+            mine[j] = (struct firn_view_interval){100 * j + 1, 100 * j + 50};
+        }
+        mine[i].last = 100 * i + 80;
+        views[i] = (struct firn_view){mine, i + 1};
+    }
+    ask_rule("1,000 restores", &(struct firn_view_list){views, RESTORES},
+             (uint64_t)100 * RESTORES - 50, 5, 50e-6);
+    free(intervals);
+}
+
+/* ---- streaming ---- */
+
+/* A source that makes up the versions of one key: puts and deletes in turns, newest first. */
+struct long_source {
+    struct firn_merge_source source;
+    struct firn_entry entry;
+    uint64_t moves;
+    uint64_t fails_at;
+};
+
+static int
+long_settle(struct long_source *source, firn_error *err)
+{
+    source->moves++;
+    if (source->moves == source->fails_at) {
+        source->source.entry = NULL;
+        return firn_error_set(err, FIRN_CORRUPT, "a source failed as it was told to");
+    }
+    source->entry.kind = source->entry.sequence % 2 == 0 ? FIRN_ENTRY_PUT : FIRN_ENTRY_DELETE;
+    source->source.entry = source->entry.sequence > 0 ? &source->entry : NULL;
+    return FIRN_OK;
+}
+
+enum { LONG = 1000000 };
+
+static int
+long_first(struct firn_merge_source *source, firn_error *err)
+{
+    struct long_source *all = (struct long_source *)source;
+    all->entry = (struct firn_entry){.key = firn_str("key"), .sequence = LONG};
+    return long_settle(all, err);
+}
+
+static int
+long_next(struct firn_merge_source *source, firn_error *err)
+{
+    struct long_source *all = (struct long_source *)source;
+    all->entry.sequence--;
+    return long_settle(all, err);
+}
+
+static void
+long_destroy(struct firn_merge_source *source)
+{
+    (void)source;
+}
+
+static const struct firn_merge_source_ops long_ops = {
+    .first = long_first, .next = long_next, .destroy = long_destroy};
+
+static int
+count_range(void *ctx, const struct firn_range *range, firn_error *err)
+{
+    (void)range;
+    (void)err;
+    *(uint64_t *)ctx += 1;
+    return FIRN_OK;
+}
+
+/* Runs a stream to its end; counts entries and ranges. cut_every: of entries that may. */
+static int
+drain(struct firn_compaction_stream *stream, uint64_t cut_every, uint64_t *out_entries,
+      uint64_t *out_ranges)
+{
+    int rc = FIRN_OK;
+    const struct firn_entry *entry;
+    FIRN_TRY(firn_compaction_stream_next(stream, &entry, NULL));
+    while (entry != NULL) {
+        if (cut_every > 0 && *out_entries % cut_every == 0 &&
+            firn_compaction_stream_may_cut(stream)) {
+            FIRN_TRY(firn_compaction_stream_cut(stream, count_range, out_ranges, NULL));
+        }
+        *out_entries += 1;
+        FIRN_TRY(firn_compaction_stream_next(stream, &entry, NULL));
+    }
+    FIRN_TRY(firn_compaction_stream_cut(stream, count_range, out_ranges, NULL));
+out:
+    return rc;
+}
+
+static void
+a_key_with_a_million_versions_streams(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct firn_view_interval intervals[3] = {{1, 5}, {1, 7}, {1, UINT64_MAX}};
+    struct firn_view views[3] = {{&intervals[0], 1}, {&intervals[1], 1}, {&intervals[2], 1}};
+    struct firn_compaction_rule *rule;
+    struct firn_merge *merge;
+    struct firn_compaction_stream *stream;
+    for (uint64_t fails_at = 0; fails_at <= LONG; fails_at += LONG / 2) {
+        struct long_source source = {.source = {.ops = &long_ops, .name = "a source"},
+                                     .fails_at = fails_at};
+        test_alloc_fail_at(0, false);
+        assert_int_equal(
+            firn_compaction_rule_create(&(struct firn_view_list){views, 3}, &rule, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
+        assert_int_equal(firn_merge_add(merge, &source.source, NULL), FIRN_OK);
+        struct firn_compaction_stream_options options = {.merge = merge, .rule = rule};
+        assert_int_equal(firn_compaction_stream_create(&options, &stream, NULL), FIRN_OK);
+        uint64_t entries = 0;
+        uint64_t ranges = 0;
+        int rc = drain(stream, 0, &entries, &ranges);
+        if (fails_at == 0) {
+            /* The newest put; the deletes 7 and 5 hide only what is not kept. */
+            assert_int_equal(rc, FIRN_OK);
+            assert_int_equal(entries, 1);
+            assert_int_equal(firn_compaction_stream_dropped(stream), LONG - 1);
+        } else {
+            assert_int_equal(rc, FIRN_CORRUPT);
+        }
+        assert_true(test_alloc_calls() < 40);
+        firn_compaction_stream_destroy(stream);
+        firn_merge_destroy(merge);
+        firn_compaction_rule_destroy(rule);
+    }
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+/* ---- range deletes ---- */
+
+enum { KEY_SIZE = 8, RANGES = 50000 };
+
+static firn_slice
+make_key(uint64_t number, uint8_t out[KEY_SIZE])
+{
+    firn_store_be64(out, number);
+    return firn_bytes(out, KEY_SIZE);
+}
+
+static void
+add_range(struct fake_run *run, uint64_t lower, uint64_t upper, uint64_t sequence)
+{
+    uint8_t lower_bytes[KEY_SIZE];
+    uint8_t upper_bytes[KEY_SIZE];
+    struct firn_range range = {make_key(lower, lower_bytes), make_key(upper, upper_bytes),
+                               sequence};
+    fake_run_add_range(run, &range);
+}
+
+enum shape { NESTED, SIDE_BY_SIDE, OVERLAPPING, IDENTICAL, SHAPES };
+
+static void
+add_shaped(struct fake_run *run, enum shape shape, uint64_t i)
+{
+    switch (shape) {
+    case NESTED:
+        add_range(run, i, 2 * RANGES + 1 - i, i + 1);
+        break;
+    case SIDE_BY_SIDE:
+        add_range(run, i, i + 1, i + 1);
+        break;
+    case OVERLAPPING:
+        add_range(run, i * 7919 % RANGES, i * 7919 % RANGES + 1000, i + 1);
+        break;
+    default:
+        add_range(run, 0, RANGES, i + 1);
+        break;
+    }
+}
+
+/* Range deletes alone, nothing older of the first half of the keys elsewhere. Returns how many
+ * are written. */
+static uint64_t
+compact_ranges(struct fake_run *run, const struct firn_view_list *views)
+{
+    uint8_t lower[KEY_SIZE];
+    uint8_t upper[KEY_SIZE];
+    struct firn_compaction_span older = {make_key(RANGES / 2, lower), make_key(UINT64_MAX, upper)};
+    const struct firn_range_set *set = &run->ranges;
+    struct firn_compaction_rule *rule;
+    struct firn_merge *merge;
+    struct firn_compaction_stream *stream;
+    assert_int_equal(firn_compaction_rule_create(views, &rule, NULL), FIRN_OK);
+    assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
+    struct firn_compaction_stream_options options = {.merge = merge,
+                                                     .ranges = &set,
+                                                     .range_set_count = 1,
+                                                     .rule = rule,
+                                                     .older = &older,
+                                                     .older_count = 1};
+    assert_int_equal(firn_compaction_stream_create(&options, &stream, NULL), FIRN_OK);
+    uint64_t entries = 0;
+    uint64_t ranges = 0;
+    assert_int_equal(drain(stream, 0, &entries, &ranges), FIRN_OK);
+    assert_int_equal(entries, 0);
+    firn_compaction_stream_destroy(stream);
+    firn_merge_destroy(merge);
+    firn_compaction_rule_destroy(rule);
+    return ranges;
+}
+
+static void
+many_range_deletes_of_any_shape_stay_cheap(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"nested", "side by side", "overlapping", "identical"};
+    struct firn_view_interval intervals[3] = {
+        {1, RANGES / 3}, {1, 2 * (RANGES / 3)}, {1, UINT64_MAX}};
+    struct firn_view views[3] = {{&intervals[0], 1}, {&intervals[1], 1}, {&intervals[2], 1}};
+    for (enum shape shape = 0; shape < SHAPES; shape++) {
+        struct fake_run *run = fake_run_create();
+        for (uint64_t i = 0; i < RANGES; i++) {
+            add_shaped(run, shape, i);
+        }
+        double begin = seconds();
+        uint64_t written = compact_ranges(run, &(struct firn_view_list){views, 3});
+        double took = seconds() - begin;
+        (void)printf("%s: %.0f ns a range, %llu of %d written\n", names[shape], took / RANGES * 1e9,
+                     (unsigned long long)written, RANGES);
+        assert_true(took / RANGES < 40e-6);
+        if (shape == IDENTICAL) { /* one a view, in the half that is not at the bottom */
+            assert_int_equal(written, 3);
+        } else if (shape == SIDE_BY_SIDE) {
+            assert_int_equal(written, RANGES / 2);
+        }
+        fake_run_destroy(run);
+    }
+}
+
+/* ---- memory that runs out ---- */
+
+static void
+add_put(struct fake_run *run, uint64_t key, uint64_t sequence)
+{
+    uint8_t bytes[KEY_SIZE];
+    struct firn_entry entry = {make_key(key, bytes), firn_str("value"), sequence,
+                               sequence % 3 == 0 ? FIRN_ENTRY_DELETE : FIRN_ENTRY_PUT};
+    fake_run_add(run, &entry);
+}
+
+static int
+compact_all(struct fake_run *run, const struct firn_view_list *views)
+{
+    const struct firn_run_cursor_options cursor = {.is_sequential = true};
+    const struct firn_range_set *set = &run->ranges;
+    struct firn_compaction_rule *rule = NULL;
+    struct firn_merge *merge = NULL;
+    struct firn_compaction_stream *stream = NULL;
+    struct firn_merge_source *source;
+    uint64_t entries = 0;
+    uint64_t ranges = 0;
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_compaction_rule_create(views, &rule, NULL));
+    FIRN_TRY(firn_merge_create(&merge, NULL));
+    FIRN_TRY(firn_merge_source_create_run(&run->run, "a run", &cursor, &source, NULL));
+    FIRN_TRY(firn_merge_add(merge, source, NULL));
+    struct firn_compaction_stream_options options = {
+        .merge = merge, .ranges = &set, .range_set_count = 1, .rule = rule};
+    FIRN_TRY(firn_compaction_stream_create(&options, &stream, NULL));
+    FIRN_TRY(drain(stream, 3, &entries, &ranges));
+    assert_true(entries > 10 && ranges > 3);
+out:
+    firn_compaction_stream_destroy(stream);
+    firn_merge_destroy(merge);
+    firn_compaction_rule_destroy(rule);
+    return rc;
+}
+
+static void
+memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct fake_run *run = fake_run_create();
+    for (uint64_t key = 0; key < 30; key++) {
+        for (uint64_t version = 5; version > 0; version--) {
+            add_put(run, key, key % 7 + version * 10);
+        }
+    }
+    for (uint64_t i = 0; i < 20; i++) {
+        add_range(run, i, i + 10, 12 + i * 2);
+    }
+    struct firn_view_interval intervals[4] = {{1, 20}, {1, 34}, {1, 45}, {30, UINT64_MAX}};
+    struct firn_view views[4];
+    for (size_t i = 0; i < 4; i++) {
+        views[i] = (struct firn_view){&intervals[i], 1};
+    }
+    int64_t alive = test_alloc_alive();
+    for (int for_ever = 0; for_ever <= 1; for_ever++) {
+        uint64_t n = 0;
+        int rc;
+        do {
+            test_alloc_fail_at(++n, for_ever == 1);
+            rc = compact_all(run, &(struct firn_view_list){views, 4});
+            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            test_alloc_fail_at(0, false);
+            assert_int_equal(test_alloc_alive(), alive);
+        } while (rc != FIRN_OK);
+        assert_true(n > 20);
+    }
+    fake_run_destroy(run);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_version_is_needed_as_the_definition_says),
+        cmocka_unit_test(thousands_of_checkpoints_cost_what_one_does),
+        cmocka_unit_test(a_thousand_restores_stay_cheap),
+        cmocka_unit_test(a_key_with_a_million_versions_streams),
+        cmocka_unit_test(many_range_deletes_of_any_shape_stay_cheap),
+        cmocka_unit_test(memory_that_runs_out_is_reported_and_leaks_nothing),
+    };
+    return cmocka_run_group_tests_name("compaction_stream", tests, NULL, NULL);
+}
