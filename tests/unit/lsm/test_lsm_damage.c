@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: runs and MANIFEST that are missing, cut short or changed: an error that says what
+ * cannot be read, everything else readable, never a wrong answer.
+ */
+#include "lsm_fixture.h"
+
+#include "base/buf.h"
+#include "os/os_memory.h"
+#include "support/test_file.h"
+#include "support/test_os.h"
+
+enum { RUNS_MAX = 64 };
+
+struct world {
+    struct firn_os *os;
+    struct fixture fixture;
+    struct firn_os_dir *runs;
+    char names[RUNS_MAX][32];
+    size_t count;
+};
+
+static struct world world;
+
+static int
+list_run(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct world *w = ctx;
+    assert_true(w->count < RUNS_MAX && entry->name_size < sizeof w->names[0]);
+    memcpy(w->names[w->count++], entry->name, entry->name_size + 1);
+    return FIRN_OK;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void
+list_runs(void)
+{
+    firn_error err;
+    world.count = 0;
+    TEST_OK(firn_os_dir_list(world.runs, list_run, &world, &err), &err);
+    qsort(world.names, world.count, sizeof world.names[0], compare_names);
+}
+
+/* Tree 0: all keys in several runs of the last level, some newer ones in level 0. Closed. */
+static int
+setup(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct fixture *fixture = &world.fixture;
+    TEST_OK(firn_os_memory_create(4, &world.os, &err), &err);
+    fixture_init(fixture, world.os);
+    TEST_OK(fixture_open(fixture, &err), &err);
+    for (unsigned key = 0; key < 2 * FIXTURE_KEYS; key++) {
+        assert_int_equal(fixture_put(fixture, 0, key % FIXTURE_KEYS, 100), FIRN_OK);
+        if (key == FIXTURE_KEYS) {
+            TEST_OK(fixture_flush(fixture, &err), &err);
+        }
+    }
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    TEST_OK(fixture_work(fixture, true, &err), &err);
+    for (unsigned key = 40; key < 60; key++) {
+        assert_int_equal(fixture_put(fixture, 0, key, 50), FIRN_OK);
+    }
+    assert_int_equal(fixture_delete_range(fixture, 0, 45, 50), FIRN_OK);
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    fixture_close(fixture);
+    TEST_OK(firn_os_dir_open(fixture->dir, "runs", &world.runs, &err), &err);
+    list_runs();
+    assert_true(world.count > 3);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    fixture_deinit(&world.fixture);
+    firn_os_dir_close(world.runs);
+    firn_os_memory_destroy(world.os);
+    return 0;
+}
+
+/* How many keys cannot be read; the others are right. */
+static unsigned
+count_unreadable(const char *expected_name)
+{
+    struct fixture *fixture = &world.fixture;
+    const struct fixture_record *model[FIXTURE_KEYS];
+    struct firn_view view = fixture_view_of(fixture, 0);
+    struct firn_buf value = {0};
+    struct firn_buf expected = {0};
+    firn_error err;
+    unsigned unreadable = 0;
+    fixture_model(fixture, fixture->tree_ids[0], &view, model);
+    for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
+        char bytes[FIXTURE_KEY_SIZE];
+        int rc = firn_lsm_tree_get(fixture->trees[0], fixture_key(key, bytes), &view, &value, &err);
+        if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
+            unreadable++;
+            assert_non_null(strstr(err.text, expected_name));
+            continue;
+        }
+        assert_int_equal(rc, model[key] == NULL ? FIRN_NOT_FOUND : FIRN_OK);
+        if (rc == FIRN_OK) {
+            fixture_value(model[key], &expected);
+            assert_int_equal(value.size, expected.size);
+            assert_memory_equal(value.data, expected.data, value.size);
+        }
+    }
+    firn_buf_deinit(&value);
+    firn_buf_deinit(&expected);
+    return unreadable;
+}
+
+/* A walk over all keys meets the damage; entries before and behind it are right. */
+static unsigned
+count_walked(void)
+{
+    struct fixture *fixture = &world.fixture;
+    const struct fixture_record *model[FIXTURE_KEYS];
+    struct firn_view view = fixture_view_of(fixture, 0);
+    struct firn_lsm_cursor_options options = {.view = &view};
+    struct firn_lsm_cursor *cursor;
+    firn_error err;
+    unsigned walked = 0;
+    fixture_model(fixture, fixture->tree_ids[0], &view, model);
+    TEST_OK(firn_lsm_cursor_create(fixture->trees[0], &options, &cursor, &err), &err);
+    for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
+        char bytes[FIXTURE_KEY_SIZE];
+        int rc = firn_lsm_cursor_seek(cursor, fixture_key(key, bytes), &err);
+        assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+        unsigned next = key;
+        while (next < FIXTURE_KEYS && model[next] == NULL) {
+            next++;
+        }
+        if (rc == FIRN_OK) {
+            assert_int_equal(firn_lsm_cursor_valid(cursor), next < FIXTURE_KEYS);
+            walked++;
+            if (next < FIXTURE_KEYS) {
+                assert_int_equal(firn_lsm_cursor_entry(cursor)->sequence, model[next]->sequence);
+            }
+        } else {
+            assert_false(firn_lsm_cursor_valid(cursor));
+        }
+    }
+    firn_lsm_cursor_destroy(cursor);
+    return walked;
+}
+
+struct damages {
+    unsigned count;
+    char text[512];
+};
+
+static void
+note_damage(void *ctx, const char *text)
+{
+    struct damages *damages = ctx;
+    damages->count++;
+    (void)snprintf(damages->text, sizeof damages->text, "%s", text);
+}
+
+static void
+a_missing_run_hides_its_keys_and_no_others(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_buf bytes = {0};
+    for (size_t i = 0; i < world.count; i++) {
+        const char *name = world.names[i];
+        struct damages damages = {0};
+        test_file_read(world.runs, name, &bytes);
+        TEST_OK(firn_os_remove_file(world.runs, name, &err), &err);
+        TEST_OK(fixture_open(&world.fixture, &err), &err);
+        unsigned unreadable = count_unreadable(name);
+        assert_true(unreadable > 0 && unreadable < FIXTURE_KEYS - 20);
+        unsigned walked = count_walked();
+        assert_true(walked > 20 && walked < FIXTURE_KEYS);
+        assert_int_equal(firn_lsm_check(world.fixture.lsm, note_damage, &damages, &err),
+                         FIRN_CORRUPT);
+        assert_int_equal(damages.count, 1);
+        assert_non_null(strstr(damages.text, name));
+        assert_non_null(strstr(damages.text, "is missing: cannot read keys from '"));
+        /* What needs the run fails, again and again, and leaves everything as it is. */
+        if (i == world.count - 1) {
+            assert_int_equal(fixture_work(&world.fixture, true, &err), FIRN_CORRUPT);
+            assert_int_equal(fixture_work(&world.fixture, true, &err), FIRN_CORRUPT);
+            assert_int_equal(count_unreadable(name), unreadable);
+        }
+        fixture_abandon(&world.fixture);
+        /* When the file is back, all is well. */
+        test_file_write(world.runs, name, bytes.data, bytes.size);
+        TEST_OK(fixture_open(&world.fixture, &err), &err);
+        fixture_compare(&world.fixture, 0, 0);
+        fixture_abandon(&world.fixture);
+    }
+    firn_buf_deinit(&bytes);
+}
+
+static void
+writing_and_flushing_go_on_beside_a_missing_run(void **state)
+{
+    (void)state;
+    firn_error err;
+    TEST_OK(firn_os_remove_file(world.runs, world.names[1], &err), &err);
+    TEST_OK(fixture_open(&world.fixture, &err), &err);
+    unsigned unreadable = count_unreadable(world.names[1]);
+    for (unsigned key = 0; key < FIXTURE_KEYS; key += 2) {
+        assert_int_equal(fixture_put(&world.fixture, 0, key, 20), FIRN_OK);
+    }
+    TEST_OK(fixture_flush(&world.fixture, &err), &err);
+    unsigned left = count_unreadable(world.names[1]);
+    assert_true(left > 0 && left < unreadable);
+    fixture_close(&world.fixture);
+    TEST_OK(fixture_open(&world.fixture, &err), &err);
+    assert_int_equal(count_unreadable(world.names[1]), left);
+}
+
+static void
+a_changed_or_shortened_run_never_gives_a_wrong_answer(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_buf bytes = {0};
+    const char *name = world.names[1];
+    unsigned found = 0;
+    size_t step = getenv("FIRN_TEST_LONG") == NULL ? 7 : 1;
+    test_file_read(world.runs, name, &bytes);
+    for (size_t i = 0; i < bytes.size; i += step) {
+        bytes.data[i] ^= 0x40;
+        test_file_write(world.runs, name, bytes.data, bytes.size);
+        bytes.data[i] ^= 0x40;
+        TEST_OK(fixture_open(&world.fixture, &err), &err);
+        found += count_unreadable(name) > 0;
+        fixture_abandon(&world.fixture);
+    }
+    assert_true(found > bytes.size / step / 2);
+    for (size_t size = 0; size < bytes.size; size += 1 + bytes.size / 50) {
+        test_file_write(world.runs, name, bytes.data, size);
+        TEST_OK(fixture_open(&world.fixture, &err), &err);
+        assert_true(count_unreadable(name) > 0);
+        fixture_abandon(&world.fixture);
+    }
+    firn_buf_deinit(&bytes);
+}
+
+static void
+another_run_under_its_name_is_noticed(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_buf bytes = {0};
+    test_file_read(world.runs, world.names[0], &bytes);
+    test_file_write(world.runs, world.names[1], bytes.data, bytes.size);
+    firn_buf_deinit(&bytes);
+    TEST_OK(fixture_open(&world.fixture, &err), &err);
+    assert_true(count_unreadable("is not the run that MANIFEST names") > 0);
+}
+
+static void
+a_store_without_its_manifest_is_not_taken_for_an_empty_one(void **state)
+{
+    (void)state;
+    firn_error err;
+    size_t count = world.count;
+    TEST_OK(firn_os_remove_file(world.fixture.dir, "manifest-000001.log", &err), &err);
+    assert_int_equal(fixture_open(&world.fixture, &err), FIRN_CORRUPT);
+    assert_non_null(strstr(err.text, "has no MANIFEST"));
+    list_runs();
+    assert_int_equal(world.count, count);
+}
+
+static void
+files_that_belong_to_nothing_are_removed_and_others_left(void **state)
+{
+    (void)state;
+    firn_error err;
+    size_t count = world.count;
+    const char *const strays[] = {"000500.row", "000500.row.tmp", "000777.column",
+                                  "000001.row.tmp"};
+    const char *const others[] = {"notes.txt", "12.row", "000500.row.bak", "0x0500.row", "000500."};
+    for (size_t i = 0; i < 4; i++) {
+        test_file_write(world.runs, strays[i], "x", 1);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        test_file_write(world.runs, others[i], "x", 1);
+    }
+    TEST_OK(fixture_open(&world.fixture, &err), &err);
+    firn_lsm_collect(world.fixture.lsm);
+    for (size_t i = 0; i < 4; i++) {
+        assert_false(test_file_exists(world.runs, strays[i]));
+    }
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(test_file_exists(world.runs, others[i]));
+    }
+    assert_int_equal(test_file_count(world.runs), count + 5);
+    /* New files have numbers of their own. */
+    assert_int_equal(fixture_put(&world.fixture, 0, 3, 10), FIRN_OK);
+    TEST_OK(fixture_flush(&world.fixture, &err), &err);
+    assert_true(test_file_exists(world.runs, "000778.row"));
+    fixture_compare(&world.fixture, 0, 0);
+}
+
+static void
+readers_see_what_the_writer_left_and_change_nothing(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_lsm *lsm;
+    struct firn_lsm_work *work;
+    struct firn_lsm_tree *tree;
+    struct firn_lsm_options options = world.fixture.options;
+    struct firn_lsm_work_wish wish = {.flushes = true, .compactions = true, .is_unhurried = true};
+    options.is_read_only = true;
+    uint64_t calls = firn_os_memory_calls(world.os);
+    TEST_OK(firn_lsm_open(world.fixture.dir, &options, false, &lsm, &err), &err);
+    TEST_OK(firn_lsm_work_pick(lsm, &wish, &work, &err), &err);
+    assert_null(work);
+    TEST_OK(firn_lsm_tree_open(lsm, world.fixture.tree_ids[0], &tree, &err), &err);
+    assert_int_equal(firn_lsm_tree_drop(tree, &err), FIRN_READ_ONLY);
+    world.fixture.lsm = lsm;
+    world.fixture.trees[0] = tree;
+    assert_int_equal(count_unreadable("nothing"), 0);
+    struct damages damages = {0};
+    TEST_OK(firn_lsm_check(lsm, note_damage, &damages, &err), &err);
+    assert_int_equal(damages.count, 0);
+    fixture_close(&world.fixture);
+    assert_int_equal(firn_os_memory_calls(world.os), calls);
+    /* Where there is nothing, nothing is made. */
+    TEST_OK(firn_os_make_dir(world.fixture.dir, "empty", 0700, &err), &err);
+    struct firn_os_dir *empty;
+    TEST_OK(firn_os_dir_open(world.fixture.dir, "empty", &empty, &err), &err);
+    assert_int_equal(firn_lsm_open(empty, &options, false, &lsm, &err), FIRN_NOT_FOUND);
+    TEST_OK(firn_lsm_open(empty, &options, true, &lsm, &err), &err);
+    TEST_OK(firn_lsm_check(lsm, note_damage, &damages, &err), &err);
+    TEST_OK(firn_lsm_close(lsm, &err), &err);
+    assert_int_equal(test_os_count(empty), 0);
+    firn_os_dir_close(empty);
+}
+
+static void
+names_of_the_trees_are_known(void **state)
+{
+    (void)state;
+    assert_true(firn_lsm_is_name("runs"));
+    assert_true(firn_lsm_is_name("manifest-000001.log"));
+    assert_true(firn_lsm_is_name("manifest-1000001.log.tmp"));
+    assert_false(firn_lsm_is_name("manifest-.log"));
+    assert_false(firn_lsm_is_name("manifest-000001.log.bak"));
+    assert_false(firn_lsm_is_name("manifest"));
+    assert_false(firn_lsm_is_name("wal-000001.log"));
+    assert_false(firn_lsm_is_name("run"));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_missing_run_hides_its_keys_and_no_others, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(writing_and_flushing_go_on_beside_a_missing_run, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_changed_or_shortened_run_never_gives_a_wrong_answer,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(another_run_under_its_name_is_noticed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_store_without_its_manifest_is_not_taken_for_an_empty_one,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(files_that_belong_to_nothing_are_removed_and_others_left,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(readers_see_what_the_writer_left_and_change_nothing, setup,
+                                        teardown),
+        cmocka_unit_test(names_of_the_trees_are_known),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

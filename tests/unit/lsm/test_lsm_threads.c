@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: one writer, readers and works on threads of their own. What a reader must see follows
+ * from its view by arithmetic, so every reading is checked.
+ *
+ * FIRN_TEST_SECONDS says for how long; 1 if it is not set.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "lsm/lsm.h"
+#include "os/os.h"
+#include "os/os_thread.h"
+#include "row/row.h"
+#include "support/test_os.h"
+#include "support/test_random.h"
+
+enum { KEYS = 96, TREES = 2, READERS = 3, VIEWS_MAX = 16, RANGE_SIZE = 9 };
+
+struct reader_view {
+    bool is_used;
+    struct firn_view_interval interval;
+};
+
+struct world {
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_block_cache *cache;
+    struct firn_os_jobs *jobs;
+    struct firn_lsm *lsm;
+    struct firn_lsm_tree *trees[TREES];
+    _Atomic uint64_t published;
+    _Atomic bool is_done;
+    _Atomic uint64_t readings;
+    _Atomic uint64_t works;
+    pthread_mutex_t mutex;
+    struct reader_view views[VIEWS_MAX]; /* the last one is now */
+    struct test_random seeds;
+};
+
+static void
+require(bool is_true, const char *what, const char *text)
+{
+    if (!is_true) {
+        fprintf(stderr, "%s: %s\n", what, text);
+        abort();
+    }
+}
+
+/* ---- what each commit does ---- */
+
+/* Commit s puts a key, deletes one now and then, and deletes a stretch of keys now and then, all in
+ * tree s % TREES. */
+enum deed { PUT, DELETE, DELETE_RANGE };
+
+static enum deed
+deed_of(uint64_t s, unsigned *out_key)
+{
+    uint64_t n = s / TREES;
+    *out_key = (unsigned)(n * 31 % KEYS);
+    return n % 97 == 5 ? DELETE_RANGE : n % 11 == 3 ? DELETE : PUT;
+}
+
+/* The commit whose value a view [1, n] reads; 0 if there is none. */
+static uint64_t
+expected(uint64_t n, unsigned tree, unsigned key)
+{
+    for (uint64_t s = n; s > 0; s--) {
+        unsigned its_key;
+        if (s % TREES != tree) {
+            continue;
+        }
+        enum deed deed = deed_of(s, &its_key);
+        if (deed == DELETE_RANGE && key >= its_key && key < its_key + RANGE_SIZE) {
+            return 0;
+        }
+        if (deed != DELETE_RANGE && key == its_key) {
+            return deed == PUT ? s : 0;
+        }
+    }
+    return 0;
+}
+
+static firn_slice
+key_bytes(unsigned key, char out[16])
+{
+    return firn_bytes(out, (size_t)snprintf(out, 16, "key%05u", key));
+}
+
+/* ---- the host ---- */
+
+static int
+sync_log(void *ctx, firn_error *err)
+{
+    (void)ctx;
+    (void)err;
+    return FIRN_OK;
+}
+
+static int
+take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err)
+{
+    struct world *world = ctx;
+    struct firn_view *views = calloc(VIEWS_MAX, sizeof *views + sizeof(struct firn_view_interval));
+    require(views != NULL, "views", "no memory");
+    struct firn_view_interval *intervals = (struct firn_view_interval *)(views + VIEWS_MAX);
+    size_t count = 0;
+    (void)tree_id;
+    (void)err;
+    require(pthread_mutex_lock(&world->mutex) == 0, "mutex", "lock");
+    for (size_t i = 0; i < VIEWS_MAX; i++) {
+        if (world->views[i].is_used) {
+            intervals[count] = world->views[i].interval;
+            views[count] = (struct firn_view){&intervals[count], 1};
+            count++;
+        }
+    }
+    require(pthread_mutex_unlock(&world->mutex) == 0, "mutex", "unlock");
+    *out = (struct firn_view_list){views, count};
+    return FIRN_OK;
+}
+
+static void
+release_views(void *ctx, struct firn_view_list *views)
+{
+    (void)ctx;
+    /* Allocated above; the list has it as const. */
+    free((void *)(uintptr_t)views->views);
+}
+
+static bool
+no_reader_below(void *ctx, uint64_t version)
+{
+    (void)ctx;
+    (void)version;
+    return true;
+}
+
+static uint64_t
+open_view(struct world *world, size_t slot)
+{
+    require(pthread_mutex_lock(&world->mutex) == 0, "mutex", "lock");
+    uint64_t n = atomic_load(&world->published);
+    world->views[slot].interval = (struct firn_view_interval){1, n};
+    world->views[slot].is_used = true;
+    require(pthread_mutex_unlock(&world->mutex) == 0, "mutex", "unlock");
+    return n;
+}
+
+static void
+close_view(struct world *world, size_t slot)
+{
+    require(pthread_mutex_lock(&world->mutex) == 0, "mutex", "lock");
+    world->views[slot].is_used = false;
+    require(pthread_mutex_unlock(&world->mutex) == 0, "mutex", "unlock");
+}
+
+/* ---- readers ---- */
+
+static void
+check_gets(struct world *world, uint64_t n, const struct firn_view *view,
+           struct test_random *random)
+{
+    struct firn_buf value = {0};
+    firn_error err;
+    for (unsigned i = 0; i < 20; i++) {
+        char bytes[16];
+        unsigned tree = (unsigned)test_random_below(random, TREES);
+        unsigned key = (unsigned)test_random_below(random, KEYS);
+        uint64_t s = expected(n, tree, key);
+        int rc = firn_lsm_tree_get(world->trees[tree], key_bytes(key, bytes), view, &value, &err);
+        require(rc == FIRN_OK || rc == FIRN_NOT_FOUND, "get", err.text);
+        require((rc == FIRN_OK) == (s > 0), "get", "found what is not there, or the reverse");
+        require(s == 0 || firn_load_le64(value.data) == s, "get", "wrong value");
+    }
+    firn_buf_deinit(&value);
+}
+
+static void
+check_cursor(struct world *world, uint64_t n, const struct firn_view *view, unsigned tree,
+             bool is_backward)
+{
+    struct firn_lsm_cursor_options options = {.view = view};
+    struct firn_lsm_cursor *cursor;
+    firn_error err;
+    int rc = firn_lsm_cursor_create(world->trees[tree], &options, &cursor, &err);
+    require(rc == FIRN_OK, "cursor", err.text);
+    rc = is_backward ? firn_lsm_cursor_last(cursor, &err) : firn_lsm_cursor_first(cursor, &err);
+    require(rc == FIRN_OK, "cursor", err.text);
+    for (unsigned i = 0; i < KEYS; i++) {
+        unsigned key = is_backward ? KEYS - 1 - i : i;
+        uint64_t s = expected(n, tree, key);
+        if (s == 0) {
+            continue;
+        }
+        require(firn_lsm_cursor_valid(cursor), "cursor", "ends too early");
+        require(firn_lsm_cursor_entry(cursor)->sequence == s, "cursor", "wrong version");
+        rc = is_backward ? firn_lsm_cursor_prev(cursor, &err) : firn_lsm_cursor_next(cursor, &err);
+        require(rc == FIRN_OK, "cursor", err.text);
+    }
+    require(!firn_lsm_cursor_valid(cursor), "cursor", "has more than there is");
+    firn_lsm_cursor_destroy(cursor);
+}
+
+struct reader {
+    struct world *world;
+    size_t slot;
+    struct test_random random;
+};
+
+static void *
+read_all_the_time(void *arg)
+{
+    struct reader *reader = arg;
+    struct world *world = reader->world;
+    while (!atomic_load(&world->is_done)) {
+        uint64_t n = open_view(world, reader->slot);
+        struct firn_view_interval interval = {1, n};
+        struct firn_view view = {&interval, n > 0};
+        for (unsigned i = 0; i < 4; i++) {
+            check_gets(world, n, &view, &reader->random);
+            check_cursor(world, n, &view, (unsigned)test_random_below(&reader->random, TREES),
+                         test_random_below(&reader->random, 2) == 0);
+        }
+        close_view(world, reader->slot);
+        atomic_fetch_add(&world->readings, 1);
+    }
+    return NULL;
+}
+
+/* ---- works ---- */
+
+static void
+work_once(void *arg)
+{
+    struct world *world = arg;
+    firn_error err;
+    struct firn_lsm_work_wish wish = {
+        .flushes = true, .compactions = true, .is_unhurried = atomic_load(&world->works) % 5 == 0};
+    struct firn_lsm_work *work;
+    int rc = firn_lsm_work_pick(world->lsm, &wish, &work, &err);
+    require(rc == FIRN_OK, "pick", err.text);
+    if (work != NULL) {
+        rc = firn_lsm_work_run(work, &err);
+        require(rc == FIRN_OK, "work", err.text);
+        atomic_fetch_add(&world->works, 1);
+    }
+}
+
+/* ---- the writer ---- */
+
+static void
+write_commit(struct world *world, uint64_t s)
+{
+    char lower[16];
+    char upper[16];
+    uint8_t value[100] = {0};
+    unsigned key;
+    firn_error err;
+    enum deed deed = deed_of(s, &key);
+    firn_store_le64(value, s);
+    struct firn_entry entry = {.key = key_bytes(key, lower), .sequence = s};
+    entry.kind = FIRN_ENTRY_DELETE;
+    if (deed == PUT) {
+        entry.kind = FIRN_ENTRY_PUT;
+        entry.value = firn_bytes(value, sizeof value);
+    } else if (deed == DELETE_RANGE) {
+        entry.kind = FIRN_ENTRY_RANGE_DELETE;
+        entry.value = key_bytes(key + RANGE_SIZE, upper);
+    }
+    int rc = firn_lsm_tree_apply(world->trees[s % TREES], &entry, 1, &err);
+    require(rc == FIRN_OK, "apply", err.text);
+    atomic_store(&world->published, s);
+}
+
+static void
+write_for(struct world *world, int64_t duration_ns)
+{
+    int64_t start = firn_os_monotonic_ns(world->os);
+    firn_error err;
+    uint64_t s = 0;
+    while (firn_os_monotonic_ns(world->os) - start < duration_ns ||
+           atomic_load(&world->readings) < 10 || atomic_load(&world->works) < 10) {
+        write_commit(world, ++s);
+        if (s % 400 == 0) {
+            TEST_OK(firn_lsm_tree_freeze(world->trees[s / 400 % TREES], &err), &err);
+        }
+        if (s % 200 == 0) {
+            unsigned frozen;
+            unsigned level0;
+            TEST_OK(firn_os_jobs_submit(world->jobs, work_once, world, &err), &err);
+            firn_lsm_pressure(world->lsm, &frozen, &level0);
+            if (frozen > 4 || level0 > 20) {
+                firn_os_jobs_wait(world->jobs);
+            }
+        }
+    }
+}
+
+static void
+open_world(struct world *world)
+{
+    firn_error err;
+    struct firn_lsm_options options = {
+        .kind = &firn_row_kind,
+        .cache = world->cache,
+        .host = {world, sync_log, take_views, release_views, no_reader_below},
+        .run_bytes_target = 4 << 10,
+        .level_bytes_base = 8 << 10,
+        .level_factor = 2,
+    };
+    TEST_OK(firn_lsm_open(world->dir, &options, true, &world->lsm, &err), &err);
+    for (uint32_t i = 0; i < TREES; i++) {
+        TEST_OK(firn_lsm_tree_open(world->lsm, i + 1, &world->trees[i], &err), &err);
+    }
+}
+
+static void
+readers_beside_a_writer_and_works_see_their_views(void **state)
+{
+    (void)state;
+    static struct world world;
+    firn_error err;
+    const char *seconds = getenv("FIRN_TEST_SECONDS");
+    int64_t duration_ns = (seconds == NULL ? 1 : atoll(seconds)) * INT64_C(1000000000);
+    struct reader readers[READERS];
+    pthread_t threads[READERS];
+    test_random_init(&world.seeds, "readers_beside_a_writer_and_works_see_their_views", 4);
+    world.os = firn_os_default();
+    world.dir = test_os_temp_dir();
+    assert_int_equal(pthread_mutex_init(&world.mutex, NULL), 0);
+    world.views[VIEWS_MAX - 1] = (struct reader_view){true, {1, UINT64_MAX}};
+    TEST_OK(firn_block_cache_create(world.os, 64 << 10, &world.cache, &err), &err);
+    TEST_OK(firn_os_jobs_create(world.os, 2, &world.jobs, &err), &err);
+    open_world(&world);
+    for (size_t i = 0; i < READERS; i++) {
+        readers[i] = (struct reader){&world, i, {test_random_next(&world.seeds)}};
+        assert_int_equal(pthread_create(&threads[i], NULL, read_all_the_time, &readers[i]), 0);
+    }
+    write_for(&world, duration_ns);
+    atomic_store(&world.is_done, true);
+    for (size_t i = 0; i < READERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    firn_os_jobs_destroy(world.jobs);
+    print_message("%llu commits, %llu readings, %llu works\n",
+                  (unsigned long long)atomic_load(&world.published),
+                  (unsigned long long)atomic_load(&world.readings),
+                  (unsigned long long)atomic_load(&world.works));
+    TEST_OK(firn_lsm_close(world.lsm, &err), &err);
+    firn_block_cache_destroy(world.cache);
+    test_os_temp_dir_remove(world.dir);
+    assert_int_equal(pthread_mutex_destroy(&world.mutex), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(readers_beside_a_writer_and_works_see_their_views),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
