@@ -6,20 +6,29 @@
  * Caveats first.
  * - One process writes at a time: a second firn_store_open for writing fails with FIRN_BUSY.
  *   Read-only handles, in any number of processes, see the state of the moment at which they were
- *   opened.
+ *   opened; firn_store_refresh moves them to the newest one. They never block the writer, but the
+ *   files that they use stay on the disk until they are refreshed or closed.
  * - With FIRN_DURABILITY_FULL (the default) a commit is on disk when its call returns FIRN_OK. With
  *   FIRN_DURABILITY_OS it survives the process, not a power cut; firn_store_sync() makes all
  *   earlier commits durable.
  * - After a crash the store shows a prefix of the commits in order, each whole.
+ * - Where the disk is full, commits that put anything return FIRN_NO_SPACE; those that only delete
+ *   are taken as long as a reserve that is kept for them lasts. Nothing is latched: as soon as there
+ *   is space again commits succeed again.
+ * - Data moves from memory to files, and files are merged, in the background. Where that fails, the
+ *   next commit returns the error and changes nothing, and the work is tried again. Commits that
+ *   come faster than it can be done are slowed down, and wait if need be.
  * - A failed write or sync latches the handle: later commits return FIRN_FAILED until the store is
  *   closed and opened again; reads go on. A commit that failed so is not seen through this handle;
  *   after the next opening it is there whole or not at all. Refusals (FIRN_LIMIT, FIRN_INVALID,
  *   FIRN_NO_MEMORY) leave no trace and latch nothing; the one exception is memory that runs out
  *   while a large batch is taken over, which latches like a failed write.
- * - A store, its keyspaces and firn_get, firn_put, firn_delete, firn_write may be used by several
+ * - A store, its keyspaces, its views and all functions that take them may be used by several
  *   threads at once. A batch or a cursor belongs to one thread at a time.
- * - Close cursors before the store: firn_store_close with open cursors fails with FIRN_MISUSE and
- *   changes nothing. Keyspace handles are owned by the store and go with it.
+ * - Close cursors and views before the store: firn_store_close with open ones fails with FIRN_MISUSE
+ *   and changes nothing. Keyspace handles are owned by the store and go with it.
+ * - A view or a cursor that is open for long keeps what it sees: values that were overwritten, and
+ *   keyspaces that were dropped, take up space until it is closed.
  *
  * Limits: a key is 0 to 65,535 bytes, a value at most 256 MiB, a batch at most 512 MiB in all;
  * names of keyspaces are 1 to 255 bytes of UTF-8 and do not begin with "firn." (kept for firn
@@ -43,10 +52,14 @@ enum {
     FIRN_KEYSPACE_NAME_SIZE_MAX = 255
 };
 
+/* The least of firn_store_options.memory_bytes, and what 0 means there. */
+enum { FIRN_STORE_MEMORY_MIN = 1 << 20, FIRN_STORE_MEMORY_DEFAULT = 256 << 20 };
+
 typedef struct firn_db firn_store;
 typedef struct firn_db_keyspace firn_keyspace;
 typedef struct firn_db_batch firn_batch;
 typedef struct firn_db_cursor firn_cursor;
+typedef struct firn_db_view firn_view;
 
 typedef enum firn_durability {
     FIRN_DURABILITY_DEFAULT = 0, /* the store's */
@@ -54,17 +67,31 @@ typedef enum firn_durability {
     FIRN_DURABILITY_OS = 2       /* handed to the kernel */
 } firn_durability;
 
+/* How data in files is compressed. Files that are there already stay as they are. */
+typedef enum firn_compression {
+    FIRN_COMPRESSION_DEFAULT = 0, /* LZ4 */
+    FIRN_COMPRESSION_NONE = 1,
+    FIRN_COMPRESSION_LZ4 = 2,
+    FIRN_COMPRESSION_ZSTD = 3 /* what has come to rest; LZ4 above that */
+} firn_compression;
+
 typedef struct firn_store_options {
     size_t size;                /* sizeof(firn_store_options) */
     bool create_if_missing;     /* default true */
     bool fail_if_exists;        /* default false */
-    bool read_only;             /* default false; never writes anything, takes no lock */
+    bool read_only;             /* default false; never writes anything and keeps no writer out */
     firn_durability durability; /* default FULL */
     int64_t lock_timeout_ms;    /* how long to wait for another writer, ≥ 0; default 0 */
+    /* For all that is kept in memory: what was written last, blocks of files, indexes and filters.
+     * 0: 256 MiB; at least 1 MiB. What cursors hold, and batches, comes on top. */
+    uint64_t memory_bytes;
+    unsigned threads; /* in the background; 0: as many as there are processors, at most 4 */
+    firn_compression compression;
 } firn_store_options;
-#define FIRN_STORE_OPTIONS_INIT                                                    \
-    {                                                                              \
-        sizeof(firn_store_options), true, false, false, FIRN_DURABILITY_DEFAULT, 0 \
+#define FIRN_STORE_OPTIONS_INIT                                                           \
+    {                                                                                     \
+        sizeof(firn_store_options), true, false, false, FIRN_DURABILITY_DEFAULT, 0, 0, 0, \
+            FIRN_COMPRESSION_DEFAULT                                                      \
     }
 
 typedef struct firn_write_options {
@@ -81,11 +108,74 @@ typedef struct firn_write_options {
  * FIRN_NEWER the version found. */
 FIRN_API FIRN_MUST_CHECK int firn_store_open(const char *path, const firn_store_options *options,
                                              firn_store **out, firn_error *err);
+/* A store in memory alone, gone with its handle. It has all that a store has; what it holds may
+ * take limit_bytes (files, beside memory_bytes), then commits return FIRN_NO_SPACE. Of options
+ * (NULL is fine) read_only must be false. */
+FIRN_API FIRN_MUST_CHECK int firn_store_open_memory(uint64_t limit_bytes,
+                                                    const firn_store_options *options,
+                                                    firn_store **out, firn_error *err);
 /* Makes everything durable and releases the handle, which is gone unless FIRN_MISUSE is
  * returned. NULL is fine. */
 FIRN_API FIRN_MUST_CHECK int firn_store_close(firn_store *store, firn_error *err);
 /* Makes every commit that returned before this call durable. */
 FIRN_API FIRN_MUST_CHECK int firn_store_sync(firn_store *store, firn_error *err);
+
+/* Moves a read-only handle to the newest state; cursors and views that are open keep theirs. Where
+ * it fails the handle stays where it was. Does nothing for a handle that writes. */
+FIRN_API FIRN_MUST_CHECK int firn_store_refresh(firn_store *store, firn_error *err);
+/* Writes everything that is in memory to files. Commits are durable without it. */
+FIRN_API FIRN_MUST_CHECK int firn_store_flush(firn_store *store, firn_error *err);
+/* The same, and merges all files until what was overwritten or deleted takes up no space, but for
+ * what views and cursors see. May take long; commits and reads go on beside it. */
+FIRN_API FIRN_MUST_CHECK int firn_store_compact(firn_store *store, firn_error *err);
+
+enum { FIRN_STORE_LEVELS = 7 };
+typedef struct firn_store_level {
+    uint64_t files;
+    uint64_t bytes;
+    uint64_t entries;    /* all versions; tombstones included */
+    uint64_t tombstones; /* deletes and range deletes */
+} firn_store_level;
+/* Bytes are of files or of memory; counts and times that grow begin with the handle. */
+typedef struct firn_store_statistics {
+    size_t size; /* sizeof(firn_store_statistics), set by the caller */
+    firn_store_level levels[FIRN_STORE_LEVELS]; /* 0 is what was flushed last */
+    uint64_t keyspaces;                         /* firn's own included */
+    uint64_t commits;
+    uint64_t commit_bytes; /* handed in, as encoded */
+    uint64_t log_bytes;    /* files of the log now */
+    uint64_t log_written_bytes;
+    uint64_t file_bytes;    /* of levels, now */
+    uint64_t waiting_files; /* to be removed when nobody uses them any more */
+    uint64_t flushes;
+    uint64_t flush_bytes;
+    uint64_t compactions;
+    uint64_t compaction_read_bytes;
+    uint64_t compaction_write_bytes;
+    uint64_t moves;            /* compactions that only moved a file to another level */
+    uint64_t versions_dropped; /* by flushes and compactions */
+    uint64_t memory_bytes;     /* the budget */
+    uint64_t memtable_bytes;
+    uint64_t memtables;
+    uint64_t memtables_waiting; /* to be flushed */
+    uint64_t cache_bytes;
+    uint64_t cache_hits;
+    uint64_t cache_misses;
+    uint64_t cache_evictions;
+    uint64_t slowdowns; /* commits that were slowed, and for how long */
+    uint64_t slowdown_ns;
+    uint64_t stalls; /* commits that had to wait, and for how long */
+    uint64_t stall_ns;
+    uint64_t background_failures;
+    int background_code; /* of the last one; FIRN_OK if there was none */
+    char background_error[256];
+    bool is_full;   /* the disk: see the caveats */
+    uint64_t views; /* open ones; cursors included */
+} firn_store_statistics;
+FIRN_API FIRN_MUST_CHECK int firn_store_stats(firn_store *store, firn_store_statistics *out,
+                                              firn_error *err);
+/* The same as one JSON object (docs/json.md), to be released with firn_release. */
+FIRN_API FIRN_MUST_CHECK int firn_store_stats_json(firn_store *store, char **out, firn_error *err);
 
 typedef struct firn_check_report {
     size_t size;            /* sizeof(firn_check_report), set by the caller */
@@ -107,6 +197,12 @@ FIRN_API FIRN_MUST_CHECK int firn_store_check(firn_store *store,
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_open(firn_store *store, const char *name,
                                                 const void *reserved, firn_keyspace **out,
                                                 firn_error *err);
+/* Removes a keyspace and all that is in it: one commit, durable as `durability` of the store says.
+ * FIRN_NOT_FOUND if there is none of that name. What uses its handles afterwards gets FIRN_MISUSE,
+ * but for reads at views that were opened before; those and open cursors go on reading what they
+ * saw. The name is free: opening it again makes another, empty keyspace. */
+FIRN_API FIRN_MUST_CHECK int firn_keyspace_drop(firn_store *store, const char *name,
+                                                firn_error *err);
 /* Calls visit with each name in byte order; a return other than FIRN_OK ends the listing and is
  * returned. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_list(firn_store *store,
@@ -118,13 +214,35 @@ FIRN_API FIRN_MUST_CHECK int firn_put(firn_keyspace *keyspace, firn_slice key, f
                                       const firn_write_options *options, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_delete(firn_keyspace *keyspace, firn_slice key,
                                          const firn_write_options *options, firn_error *err);
+/* Deletes all keys from lower on, upper excluded: one commit of a few bytes, whatever the range
+ * holds. Nothing happens where lower is not below upper. */
+FIRN_API FIRN_MUST_CHECK int firn_delete_range(firn_keyspace *keyspace, firn_slice lower,
+                                               firn_slice upper, const firn_write_options *options,
+                                               firn_error *err);
 /* A copy of the newest value, to be released with firn_release; FIRN_NOT_FOUND (and *out NULL)
  * if there is none. An empty value gives a non-NULL pointer and size 0. */
 FIRN_API FIRN_MUST_CHECK int firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out,
                                       size_t *out_size, firn_error *err);
 
+/* A view: the data of the store as it is now, to be read for as long as it is open, whatever is
+ * committed meanwhile. reserved must be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_view_open(firn_store *store, const void *reserved,
+                                            firn_view **out, firn_error *err);
+/* NULL is fine. */
+FIRN_API void firn_view_close(firn_view *view);
+/* As firn_keyspace_list and firn_keyspace_open (which creates nothing here: FIRN_NOT_FOUND), for
+ * the keyspaces that were there when the view was opened. */
+FIRN_API FIRN_MUST_CHECK int firn_view_keyspace_list(firn_view *view,
+                                                     int (*visit)(void *ctx, const char *name),
+                                                     void *ctx, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_view_keyspace_open(firn_view *view, const char *name,
+                                                     firn_keyspace **out, firn_error *err);
+/* As firn_get, of the value that the view sees. */
+FIRN_API FIRN_MUST_CHECK int firn_get_at(firn_keyspace *keyspace, firn_view *view, firn_slice key,
+                                         uint8_t **out, size_t *out_size, firn_error *err);
+
 /* A batch collects writes to any keyspaces of one store; later ones win over earlier ones of the
- * same key. */
+ * same key: a put behind a range delete that covers its key stays, one before it goes. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_create(firn_batch **out, firn_error *err);
 FIRN_API void firn_batch_destroy(firn_batch *batch);
 FIRN_API void firn_batch_clear(firn_batch *batch);
@@ -134,6 +252,10 @@ FIRN_API FIRN_MUST_CHECK int firn_batch_put(firn_batch *batch, firn_keyspace *ke
                                             firn_slice key, firn_slice value, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace,
                                                firn_slice key, firn_error *err);
+/* Collects nothing where lower is not below upper. */
+FIRN_API FIRN_MUST_CHECK int firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace,
+                                                     firn_slice lower, firn_slice upper,
+                                                     firn_error *err);
 /* Commits all of the batch or nothing of it. The batch is left as it is. An empty batch
  * succeeds. */
 FIRN_API FIRN_MUST_CHECK int firn_write(firn_store *store, const firn_batch *batch,
@@ -150,10 +272,11 @@ typedef struct firn_cursor_options {
     size_t upper_size;
     const void *prefix; /* if not NULL: only keys that begin so, in addition to the bounds */
     size_t prefix_size;
+    firn_view *view; /* NULL: that of the moment; may be closed before the cursor */
 } firn_cursor_options;
-#define FIRN_CURSOR_OPTIONS_INIT                               \
-    {                                                          \
-        sizeof(firn_cursor_options), NULL, 0, NULL, 0, NULL, 0 \
+#define FIRN_CURSOR_OPTIONS_INIT                                     \
+    {                                                                \
+        sizeof(firn_cursor_options), NULL, 0, NULL, 0, NULL, 0, NULL \
     }
 FIRN_API FIRN_MUST_CHECK int firn_cursor_open(firn_keyspace *keyspace,
                                               const firn_cursor_options *options, firn_cursor **out,

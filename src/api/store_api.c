@@ -34,26 +34,67 @@ is_system(const char *name)
 
 /* ---- stores ---- */
 
-int
-firn_store_open(const char *path, const firn_store_options *options, firn_store **out,
-                firn_error *err)
+static bool
+is_compression(firn_compression compression)
+{
+    return compression == FIRN_COMPRESSION_DEFAULT || compression == FIRN_COMPRESSION_NONE ||
+           compression == FIRN_COMPRESSION_LZ4 || compression == FIRN_COMPRESSION_ZSTD;
+}
+
+enum { THREADS_MAX = 256 };
+
+static int
+read_store_options(const firn_store_options *options, struct firn_db_options *out, firn_error *err)
 {
     firn_store_options given = FIRN_STORE_OPTIONS_INIT;
-    API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
-    *out = NULL;
-    API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     API_REQUIRE(is_durability(given.durability), err, "the durability is none of firn_durability");
     API_REQUIRE(given.lock_timeout_ms >= 0, err, "lock_timeout_ms must not be negative");
-    const struct firn_db_options inner = {.create_if_missing = given.create_if_missing,
-                                          .fail_if_exists = given.fail_if_exists,
-                                          .read_only = given.read_only,
-                                          .durability = given.durability,
-                                          .lock_timeout_ms = given.lock_timeout_ms};
-    return firn_db_path_open(firn_os_default(), path, &inner, out, err);
+    API_REQUIRE(given.memory_bytes == 0 || given.memory_bytes >= FIRN_STORE_MEMORY_MIN, err,
+                "memory_bytes must be at least FIRN_STORE_MEMORY_MIN");
+    API_REQUIRE(given.threads <= THREADS_MAX, err, "threads must not be more than 256");
+    API_REQUIRE(is_compression(given.compression), err,
+                "the compression is none of firn_compression");
+    *out = (struct firn_db_options){.create_if_missing = given.create_if_missing,
+                                    .fail_if_exists = given.fail_if_exists,
+                                    .read_only = given.read_only,
+                                    .durability = given.durability,
+                                    .lock_timeout_ms = given.lock_timeout_ms,
+                                    .memory_bytes = given.memory_bytes,
+                                    .threads = given.threads,
+                                    .compression = given.compression};
+    return FIRN_OK;
+}
+
+int
+firn_store_open(const char *path, const firn_store_options *options, firn_store **out,
+                firn_error *err)
+{
+    struct firn_db_options inner;
+    API_REQUIRE(path != NULL && out != NULL, err, "path and out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
+    int rc = read_store_options(options, &inner, err);
+    return rc == FIRN_OK ? firn_db_path_open(firn_os_default(), path, &inner, out, err) : rc;
+}
+
+int
+firn_store_open_memory(uint64_t limit_bytes, const firn_store_options *options, firn_store **out,
+                       firn_error *err)
+{
+    struct firn_db_options inner;
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    int rc = read_store_options(options, &inner, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(!inner.read_only && inner.create_if_missing, err,
+                "a store in memory is always made, and never read-only");
+    return firn_db_memory_open(limit_bytes, &inner, out, err);
 }
 
 int
@@ -67,6 +108,62 @@ firn_store_sync(firn_store *store, firn_error *err)
 {
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     return firn_db_sync(store, err);
+}
+
+int
+firn_store_refresh(firn_store *store, firn_error *err)
+{
+    API_REQUIRE(store != NULL, err, "store must not be NULL");
+    return firn_db_refresh(store, err);
+}
+
+int
+firn_store_flush(firn_store *store, firn_error *err)
+{
+    API_REQUIRE(store != NULL, err, "store must not be NULL");
+    return firn_db_maintain_flush(store, err);
+}
+
+int
+firn_store_compact(firn_store *store, firn_error *err)
+{
+    API_REQUIRE(store != NULL, err, "store must not be NULL");
+    return firn_db_maintain_compact(store, err);
+}
+
+int
+firn_store_stats(firn_store *store, firn_store_statistics *out, firn_error *err)
+{
+    firn_store_statistics found;
+    API_REQUIRE(store != NULL && out != NULL, err, "store and out must not be NULL");
+    API_REQUIRE(api_options_is_size(out->size), err,
+                "out->size must be set to sizeof(firn_store_statistics)");
+    int rc = firn_db_stats(store, &found, err);
+    if (rc == FIRN_OK) {
+        api_options_write(out, &found, sizeof found);
+    }
+    return rc;
+}
+
+int
+firn_store_stats_json(firn_store *store, char **out, firn_error *err)
+{
+    firn_store_statistics found;
+    struct firn_buf text = {0};
+    int rc;
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(store != NULL, err, "store must not be NULL");
+    FIRN_TRY(firn_db_stats(store, &found, err));
+    FIRN_TRY(firn_db_stats_json(&found, &text, err));
+    rc =
+        firn_buf_append_u8(&text, 0) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "statistics");
+out:
+    if (rc != FIRN_OK) {
+        firn_buf_deinit(&text);
+    }
+    *out = (char *)text.data;
+    return rc;
 }
 
 int
@@ -86,6 +183,14 @@ firn_store_check(firn_store *store, void (*on_damage)(void *ctx, const char *tex
 
 /* ---- keyspaces ---- */
 
+static int
+refuse_system(firn_error *err)
+{
+    return firn_error_set(err, FIRN_INVALID,
+                          "names of keyspaces that begin with \"%s\" are kept for firn itself",
+                          FIRN_DB_SYSTEM_PREFIX);
+}
+
 int
 firn_keyspace_open(firn_store *store, const char *name, const void *reserved, firn_keyspace **out,
                    firn_error *err)
@@ -95,11 +200,16 @@ firn_keyspace_open(firn_store *store, const char *name, const void *reserved, fi
     *out = NULL;
     API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
     if (is_system(name)) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "names of keyspaces that begin with \"%s\" are kept for firn itself",
-                              FIRN_DB_SYSTEM_PREFIX);
+        return refuse_system(err);
     }
     return firn_db_keyspace_open(store, name, out, err);
+}
+
+int
+firn_keyspace_drop(firn_store *store, const char *name, firn_error *err)
+{
+    API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
+    return is_system(name) ? refuse_system(err) : firn_db_drop_keyspace(store, name, err);
 }
 
 struct listing {
@@ -121,6 +231,42 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
     struct listing listing = {visit, ctx};
     return firn_db_keyspace_list(store, visit_public, &listing, err);
+}
+
+/* ---- views ---- */
+
+int
+firn_view_open(firn_store *store, const void *reserved, firn_view **out, firn_error *err)
+{
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(store != NULL, err, "store must not be NULL");
+    API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
+    return firn_db_view_open(store, out, err);
+}
+
+void
+firn_view_close(firn_view *view)
+{
+    firn_db_view_close(view);
+}
+
+int
+firn_view_keyspace_list(firn_view *view, int (*visit)(void *ctx, const char *name), void *ctx,
+                        firn_error *err)
+{
+    API_REQUIRE(view != NULL && visit != NULL, err, "view and visit must not be NULL");
+    struct listing listing = {visit, ctx};
+    return firn_db_view_keyspace_list(view, visit_public, &listing, err);
+}
+
+int
+firn_view_keyspace_open(firn_view *view, const char *name, firn_keyspace **out, firn_error *err)
+{
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(view != NULL && name != NULL, err, "view and name must not be NULL");
+    return is_system(name) ? refuse_system(err) : firn_db_view_keyspace_open(view, name, out, err);
 }
 
 /* ---- single commits and reads ---- */
@@ -160,14 +306,22 @@ firn_delete(firn_keyspace *keyspace, firn_slice key, const firn_write_options *o
 }
 
 int
-firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_size, firn_error *err)
+firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
+                  const firn_write_options *options, firn_error *err)
 {
-    API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
-    *out = NULL;
-    *out_size = 0;
-    API_REQUIRE(keyspace != NULL && is_slice(key), err, "keyspace and key must not be NULL");
+    firn_durability durability;
+    API_REQUIRE(keyspace != NULL && is_slice(lower) && is_slice(upper), err,
+                "keyspace, lower and upper must not be NULL");
+    int rc = read_write_options(options, &durability, err);
+    return rc != FIRN_OK ? rc : firn_db_delete_range(keyspace, lower, upper, durability, err);
+}
+
+static int
+get(firn_keyspace *keyspace, firn_view *view, firn_slice key, uint8_t **out, size_t *out_size,
+    firn_error *err)
+{
     struct firn_buf value = {0};
-    int rc = firn_db_get(keyspace, key, &value, err);
+    int rc = firn_db_get_at(keyspace, view, key, &value, err);
     /* An empty value has an address too. */
     if (rc == FIRN_OK && value.data == NULL && firn_buf_reserve(&value, 1) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a value");
@@ -179,6 +333,28 @@ firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_siz
     *out = value.data;
     *out_size = value.size;
     return FIRN_OK;
+}
+
+int
+firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_size, firn_error *err)
+{
+    API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
+    *out = NULL;
+    *out_size = 0;
+    API_REQUIRE(keyspace != NULL && is_slice(key), err, "keyspace and key must not be NULL");
+    return get(keyspace, NULL, key, out, out_size, err);
+}
+
+int
+firn_get_at(firn_keyspace *keyspace, firn_view *view, firn_slice key, uint8_t **out,
+            size_t *out_size, firn_error *err)
+{
+    API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
+    *out = NULL;
+    *out_size = 0;
+    API_REQUIRE(keyspace != NULL && view != NULL && is_slice(key), err,
+                "keyspace, view and key must not be NULL");
+    return get(keyspace, view, key, out, out_size, err);
 }
 
 /* ---- batches ---- */
@@ -228,6 +404,15 @@ firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, fi
 }
 
 int
+firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace, firn_slice lower,
+                        firn_slice upper, firn_error *err)
+{
+    API_REQUIRE(batch != NULL && keyspace != NULL && is_slice(lower) && is_slice(upper), err,
+                "batch, keyspace, lower and upper must not be NULL");
+    return firn_db_batch_delete_range(batch, keyspace, lower, upper, err);
+}
+
+int
 firn_write(firn_store *store, const firn_batch *batch, const firn_write_options *options,
            firn_error *err)
 {
@@ -258,7 +443,8 @@ firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, fi
                 "a bound of a cursor is NULL and has a size");
     const struct firn_db_cursor_options inner = {.lower = lower.data == NULL ? NULL : &lower,
                                                  .upper = upper.data == NULL ? NULL : &upper,
-                                                 .prefix = prefix.data == NULL ? NULL : &prefix};
+                                                 .prefix = prefix.data == NULL ? NULL : &prefix,
+                                                 .view = given.view};
     return firn_db_cursor_open(keyspace, &inner, out, err);
 }
 

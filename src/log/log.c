@@ -514,6 +514,26 @@ out:
     return rc;
 }
 
+/* A disk that is full keeps the log as it is; nothing is lost by that. */
+static int
+forgive_no_space(struct firn_log *log, int rc)
+{
+    return rc == FIRN_NO_SPACE && !firn_log_has_failed(log) ? FIRN_OK : rc;
+}
+
+/* Without END the log looks as after a crash, with everything durable. */
+static int
+write_end(struct firn_log *log, firn_error *err)
+{
+    int rc = firn_log_writer_seal(&log->writer, log->file, log->segment.salt, log->end,
+                                  FIRN_LOG_FORMAT_END, err);
+    if (rc == FIRN_NO_SPACE) {
+        FIRN_IGNORE(firn_os_file_truncate(log->file, log->end, NULL));
+        rc = FIRN_OK;
+    }
+    return rc;
+}
+
 /* Writes the closing record, unless nothing was written since the last one. */
 static int
 finish(struct firn_log *log, firn_error *err)
@@ -521,13 +541,12 @@ finish(struct firn_log *log, firn_error *err)
     int rc = FIRN_OK;
     FIRN_TRY(check_writable(log, err));
     if (log->oldest_wanted > log->segment.oldest) {
-        FIRN_TRY(firn_log_rotate(log, err));
+        FIRN_TRY(forgive_no_space(log, firn_log_rotate(log, err)));
         FIRN_TRY(firn_os_dir_sync(log->dir, err));
     }
     if (!log->has_end_record) {
         FIRN_TRY(firn_log_sync(log, err));
-        FIRN_TRY(firn_log_writer_seal(&log->writer, log->file, log->segment.salt, log->end,
-                                      FIRN_LOG_FORMAT_END, err));
+        FIRN_TRY(write_end(log, err));
     }
 out:
     return rc;

@@ -92,8 +92,8 @@ FIRN_MUST_CHECK int firn_log_rotate(struct firn_log *log, firn_error *err);
 FIRN_MUST_CHECK int firn_log_remove_before(struct firn_log *log, uint64_t first_segment,
                                            firn_error *err);
 
-/* Syncs, writes the end record, and syncs again what that changed. The handle is gone
- * afterwards, whatever is returned. NULL is fine. */
+/* Syncs, writes the end record (unless there is no space for it), and syncs again what that changed.
+ * The handle is gone afterwards, whatever is returned. NULL is fine. */
 FIRN_MUST_CHECK int firn_log_close(struct firn_log *log, firn_error *err);
 /* Drops the handle without writing anything: as a crash would. NULL is fine. */
 void firn_log_abandon(struct firn_log *log);

@@ -1,62 +1,129 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db.c: the handle: opening, closing, reading one key.
+ * store/db.c: the handle: opening and closing.
  *
  * Opening for writing: look at the directory; take the lock; look again, because the directory may
  * have become a store while the lock was waited for; then either create (db_create.c) or read the
- * identity and replay the log. Opening for reading takes no lock and writes nothing: it reads the
- * identity and replays the log into memory (db_log.c says what it does beside a writer), then lets
- * go of the files; the handle shows that moment for as long as it lives.
+ * identity, open the trees and replay the log (db_replay.c). Trees of keyspaces that were dropped,
+ * and that a crash has left, go now: nobody has a view of them any more. Opening for reading takes
+ * a lock that keeps files from being removed (db_reader.c), and writes nothing.
  *
- * Everything is held in memory: keyspaces are memtables over the log.
+ * Closing for writing: background work ends; where much is in the log alone it is flushed, so that
+ * the next opening need not replay it, and the log is given up as far as it is not needed. A small
+ * store is just a log, and stays one.
  *
- * Reading takes no lock. The view of a reading is [1, published], taken once at its beginning; see
- * db_write.c (I1).
+ * The budget of memory is divided once, at opening: half of it for the cache of blocks, three
+ * eighths for memtables (of which one is flushed when it has an eighth), the rest for what the
+ * trees keep of their runs.
  *
  * Locking: commit_mutex (rank DB_COMMIT) belongs to db_write.c; state_mutex (rank DB_STATE) guards
- * the array of keyspaces, is_creating and the list of open cursors. Neither is held during input or
- * output.
+ * the trees of the image, the handles of keyspaces, is_changing_list and the list of open views;
+ * the mutex of jobs (rank DB_JOBS) guards background work. None is held during input or output.
  */
 #include "store/db_internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/mem.h"
 
+/* A log that is longer than this is flushed when the store is closed. */
+enum { CLOSE_LOG_BYTES_MAX = 512 << 10 };
+
+/* ---- making and ending the handle ---- */
+
+static size_t
+to_size(uint64_t bytes)
+{
+    return bytes > SIZE_MAX / 16 ? SIZE_MAX / 16 : (size_t)bytes;
+}
+
+static struct firn_db_limits
+divide_memory(uint64_t memory)
+{
+    enum { MEMTABLE_MIN = 64 << 10, MEMTABLE_MAX = 64 << 20, LOG_MIN = 1 << 20 };
+    struct firn_db_limits limits = {.memory = memory};
+    size_t eighth = to_size(memory / 8);
+    limits.memtable = eighth < MEMTABLE_MIN   ? MEMTABLE_MIN
+                      : eighth > MEMTABLE_MAX ? MEMTABLE_MAX
+                                              : eighth;
+    limits.memtables = 2 * limits.memtable;
+    limits.memtables_max = 3 * limits.memtable;
+    limits.cache = to_size(memory / 2);
+    limits.log = memory / 4 < LOG_MIN ? LOG_MIN : memory / 4;
+    return limits;
+}
+
+static unsigned
+choose_threads(struct firn_os *os, unsigned wanted)
+{
+    enum { THREADS_MAX = 4 };
+    unsigned processors = firn_os_cpu_count(os);
+    if (wanted != 0) {
+        return wanted;
+    }
+    return processors > THREADS_MAX ? THREADS_MAX : processors;
+}
+
+static void
+init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *options)
+{
+    db->os = firn_os_dir_os(dir);
+    db->dir = dir;
+    db->is_read_only = options->read_only;
+    db->durability =
+        options->durability == FIRN_DURABILITY_DEFAULT ? FIRN_DURABILITY_FULL : options->durability;
+    db->limits = divide_memory(options->memory_bytes != 0 ? options->memory_bytes
+                                                          : FIRN_STORE_MEMORY_DEFAULT);
+    db->threads = choose_threads(db->os, options->threads);
+    db->compression = options->compression;
+    firn_os_mutex_init(db->os, &db->commit_mutex, FIRN_LOCK_DB_COMMIT);
+    firn_os_cond_init(db->os, &db->lead_ended);
+    firn_os_mutex_init(db->os, &db->state_mutex, FIRN_LOCK_DB_STATE);
+    firn_os_cond_init(db->os, &db->list_changed);
+    firn_os_mutex_init(db->os, &db->jobs.mutex, FIRN_LOCK_DB_JOBS);
+    firn_os_cond_init(db->os, &db->jobs.changed);
+    firn_epoch_init(&db->epoch);
+    firn_db_keyspace_init(db);
+    atomic_init(&db->image, NULL);
+}
+
+/* The log and the image are gone. */
 static void
 destroy(struct firn_db *db)
+{
+    firn_db_keyspace_destroy_all(db);
+    firn_epoch_deinit(&db->epoch);
+    firn_block_cache_destroy(db->cache);
+    firn_os_file_close(db->readers);
+    /* Last of the files: who gets the lock next must find everything at rest. */
+    firn_os_file_close(db->lock);
+    firn_os_dir_close(db->owned_dir);
+    firn_os_cond_deinit(&db->jobs.changed);
+    firn_os_mutex_deinit(&db->jobs.mutex);
+    firn_os_cond_deinit(&db->list_changed);
+    firn_os_mutex_deinit(&db->state_mutex);
+    firn_os_cond_deinit(&db->lead_ended);
+    firn_os_mutex_deinit(&db->commit_mutex);
+    struct firn_os *owned_os = db->owned_os;
+    firn_free(db);
+    firn_db_memory_close(owned_os);
+}
+
+void
+firn_db_abandon(struct firn_db *db)
 {
     if (db == NULL) {
         return;
     }
-    firn_db_cursor_destroy_all(db);
-    firn_db_keyspace_destroy_all(db);
-    firn_buf_deinit(&db->keyspaces);
-    /* Last of the files: who gets the lock next must find the log at rest. */
-    firn_os_file_close(db->lock);
-    firn_os_dir_close(db->owned_dir);
-    firn_os_cond_deinit(&db->created);
-    firn_os_mutex_deinit(&db->state_mutex);
-    firn_os_mutex_deinit(&db->commit_mutex);
-    firn_free(db);
+    firn_db_jobs_close(db);
+    firn_db_view_destroy_all(db);
+    firn_db_image_abandon(firn_db_image(db));
+    firn_log_abandon(db->log);
+    destroy(db);
 }
 
-static struct firn_db *
-make_handle(struct firn_os_dir *dir, const struct firn_db_options *options)
-{
-    struct firn_db *db = firn_alloc_zeroed(sizeof *db);
-    if (db != NULL) {
-        db->os = firn_os_dir_os(dir);
-        db->dir = dir;
-        db->is_read_only = options->read_only;
-        db->durability = options->durability == FIRN_DURABILITY_DEFAULT ? FIRN_DURABILITY_FULL
-                                                                        : options->durability;
-        firn_os_mutex_init(db->os, &db->commit_mutex, FIRN_LOCK_DB_COMMIT);
-        firn_os_mutex_init(db->os, &db->state_mutex, FIRN_LOCK_DB_STATE);
-        firn_os_cond_init(db->os, &db->created);
-    }
-    return db;
-}
+/* ---- opening ---- */
 
 static int
 refuse_missing(struct firn_os_dir *dir, firn_error *err)
@@ -66,20 +133,48 @@ refuse_missing(struct firn_os_dir *dir, firn_error *err)
 }
 
 static int
-open_existing(struct firn_db *db, firn_error *err)
+open_for_reading(struct firn_db *db, firn_error *err)
 {
+    struct firn_db_image *image;
     int rc = firn_db_create_read_identity(db->dir, &db->identity, err);
     if (rc == FIRN_NOT_FOUND) {
         return refuse_missing(db->dir, err);
     }
-    return rc != FIRN_OK ? rc : firn_db_replay(db, err);
+    rc = rc == FIRN_OK ? firn_db_replay(db, &image, err) : rc;
+    if (rc == FIRN_OK) {
+        atomic_store_explicit(&db->image, image, memory_order_seq_cst);
+    }
+    return rc;
+}
+
+static int
+open_readers_file(struct firn_db *db, firn_error *err)
+{
+    return firn_os_file_open(db->dir, FIRN_DB_FORMAT_IDENTITY_NAME, FIRN_OS_READ, 0, &db->readers,
+                             err);
+}
+
+/* The lock is held, and there is a store. */
+static int
+open_existing(struct firn_db *db, firn_error *err)
+{
+    struct firn_db_image *image;
+    int rc;
+    FIRN_TRY(firn_db_create_read_identity(db->dir, &db->identity, err));
+    FIRN_TRY(open_readers_file(db, err));
+    FIRN_TRY(firn_db_create_raise_version(db, err));
+    FIRN_TRY(firn_db_replay(db, &image, err));
+    atomic_store_explicit(&db->image, image, memory_order_seq_cst);
+    FIRN_TRY(firn_db_image_remove_dropped(image, err));
+out:
+    return rc;
 }
 
 static int
 create(struct firn_db *db, firn_error *err)
 {
-    int rc = firn_db_create_store(db->dir, &db->identity, &db->log, err);
-    return rc != FIRN_OK ? rc : firn_db_keyspace_add(db, firn_str(""), err);
+    int rc = firn_db_create_store(db, err);
+    return rc == FIRN_OK ? open_readers_file(db, err) : rc;
 }
 
 /* Whether the directory may be opened as asked; *survey is what it holds. */
@@ -110,6 +205,9 @@ open_for_writing(struct firn_db *db, const struct firn_db_options *options, firn
     FIRN_TRY(firn_db_lock_acquire(db->dir, options->lock_timeout_ms, &db->lock, err));
     FIRN_TRY(look(db, options, &survey, err));
     FIRN_TRY(survey.has_identity ? open_existing(db, err) : create(db, err));
+    db->last_sequence = firn_db_image(db)->last_sequence;
+    FIRN_TRY(firn_db_jobs_open(db, err));
+    firn_db_space_look(db);
 out:
     return rc;
 }
@@ -118,19 +216,21 @@ int
 firn_db_open(struct firn_os_dir *dir, const struct firn_db_options *options, struct firn_db **out,
              firn_error *err)
 {
+    int rc;
     *out = NULL;
-    struct firn_db *db = make_handle(dir, options);
+    struct firn_db *db = firn_alloc_zeroed(sizeof *db);
     if (db == NULL) {
         return firn_error_no_memory(err, "a store");
     }
-    int rc = options->read_only ? open_existing(db, err) : open_for_writing(db, options, err);
-    if (rc != FIRN_OK) {
-        firn_log_abandon(db->log);
-        destroy(db);
-        return rc;
-    }
+    init(db, dir, options);
+    FIRN_TRY(firn_block_cache_create(db->os, db->limits.cache, &db->cache, err));
+    FIRN_TRY(options->read_only ? open_for_reading(db, err) : open_for_writing(db, options, err));
+    atomic_store_explicit(&db->published, firn_db_image(db)->last_sequence, memory_order_release);
     *out = db;
-    return FIRN_OK;
+    db = NULL;
+out:
+    firn_db_abandon(db);
+    return rc;
 }
 
 int
@@ -146,51 +246,73 @@ firn_db_open_owned(struct firn_os_dir *dir, const struct firn_db_options *option
     return rc;
 }
 
-static size_t
-count_cursors(struct firn_db *db)
+/* ---- closing ---- */
+
+static int
+refuse_open_views(struct firn_db *db, firn_error *err)
 {
-    size_t count = 0;
     firn_os_mutex_lock(&db->state_mutex);
-    for (const struct firn_db_cursor *cursor = db->cursors; cursor != NULL;
-         cursor = firn_db_cursor_next_open(cursor)) {
-        count++;
-    }
+    uint64_t count = db->view_count;
     firn_os_mutex_unlock(&db->state_mutex);
-    return count;
+    return count == 0
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_MISUSE,
+                                "'%s' cannot be closed: %" PRIu64 " cursors or views are open",
+                                firn_os_dir_path(db->dir), count);
 }
 
 /* What is not durable cannot be made so any more. */
 static int
 close_failed(struct firn_db *db, firn_error *err)
 {
-    firn_log_abandon(db->log);
-    return firn_error_set(err, FIRN_FAILED, "'%s' failed earlier: %s", firn_os_dir_path(db->dir),
-                          db->failure.text);
+    int rc = firn_error_set(err, FIRN_FAILED, "'%s' failed earlier: %s", firn_os_dir_path(db->dir),
+                            db->failure.text);
+    firn_db_abandon(db);
+    return rc;
+}
+
+/* Empties the log where that is worth it. That it could not be done is no failure: the log has
+ * everything. */
+static void
+lighten(struct firn_db *db)
+{
+    bool is_long = firn_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
+    if (is_long && firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > 0) {
+        FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
+    }
+    FIRN_IGNORE(firn_db_drop_reap(db, NULL));
+    FIRN_IGNORE(firn_db_pace_trim(db, &(bool){false}, NULL));
+}
+
+static int
+close_writer(struct firn_db *db, firn_error *err)
+{
+    firn_db_jobs_stop(db);
+    if (!db->has_failed) {
+        lighten(db);
+    }
+    if (db->has_failed || firn_log_has_failed(db->log)) {
+        return close_failed(db, err);
+    }
+    firn_db_jobs_close(db);
+    int rc = firn_db_image_close(firn_db_image(db), err);
+    int log_rc = firn_log_close(db->log, rc == FIRN_OK ? err : NULL);
+    destroy(db);
+    return rc != FIRN_OK ? rc : log_rc;
 }
 
 int
 firn_db_close(struct firn_db *db, firn_error *err)
 {
-    if (db == NULL) {
-        return FIRN_OK;
+    int rc = db == NULL ? FIRN_OK : refuse_open_views(db, err);
+    if (db == NULL || rc != FIRN_OK) {
+        return rc;
     }
-    size_t cursors = count_cursors(db);
-    if (cursors > 0) {
-        return firn_error_set(err, FIRN_MISUSE, "'%s' cannot be closed: %zu cursors are open",
-                              firn_os_dir_path(db->dir), cursors);
+    if (!db->is_read_only) {
+        return close_writer(db, err);
     }
-    int rc = db->has_failed ? close_failed(db, err) : firn_log_close(db->log, err);
-    destroy(db);
-    return rc;
-}
-
-void
-firn_db_abandon(struct firn_db *db)
-{
-    if (db != NULL) {
-        firn_log_abandon(db->log);
-        destroy(db);
-    }
+    firn_db_abandon(db);
+    return FIRN_OK;
 }
 
 int
@@ -214,23 +336,7 @@ firn_db_sync(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-int
-firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *out,
-            firn_error *err)
-{
-    const struct firn_view_interval now = {1, firn_db_published(keyspace->db)};
-    const struct firn_view view = {&now, 1};
-    struct firn_entry entry;
-    firn_buf_clear(out);
-    if (!firn_memtable_get(keyspace->memtable, key, &view, &entry) ||
-        entry.kind == FIRN_ENTRY_DELETE) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is no such key in keyspace '%s'",
-                              keyspace->name);
-    }
-    return firn_buf_append_slice(out, entry.value) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "a value");
-}
+/* ---- single commits ---- */
 
 int
 firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
@@ -252,6 +358,19 @@ firn_db_delete(struct firn_db_keyspace *keyspace, firn_slice key, firn_durabilit
     struct firn_db_batch batch = {0};
     int rc;
     FIRN_TRY(firn_db_batch_delete(&batch, keyspace, key, err));
+    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
+out:
+    firn_db_batch_deinit(&batch);
+    return rc;
+}
+
+int
+firn_db_delete_range(struct firn_db_keyspace *keyspace, firn_slice lower, firn_slice upper,
+                     firn_durability durability, firn_error *err)
+{
+    struct firn_db_batch batch = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_delete_range(&batch, keyspace, lower, upper, err));
     FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
 out:
     firn_db_batch_deinit(&batch);

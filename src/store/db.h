@@ -9,6 +9,8 @@
  *   FIRN                 identity: magic, format version, store id, creation time; written last at creation
  *   LOCK                 locked by the writing process; holds its pid as text
  *   wal-<number>.log     the record log
+ *   manifest-<number>.log, runs/   owned by lsm/
+ *   RESERVE              space kept for deletes on a full disk
  *   packs/               owned by workspace/
  */
 #ifndef FIRN_STORE_DB_H
@@ -17,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "firn/store.h"
 #include "os/os.h"
@@ -25,6 +28,7 @@ struct firn_db;
 struct firn_db_keyspace;
 struct firn_db_batch;
 struct firn_db_cursor;
+struct firn_db_view;
 
 /* Names that begin so are outside views, restores and diffs of the store's data, and not open to
  * the public. */
@@ -36,6 +40,9 @@ struct firn_db_options {
     bool read_only;
     firn_durability durability; /* DEFAULT means FULL */
     int64_t lock_timeout_ms;    /* 0 does not wait */
+    uint64_t memory_bytes;      /* 0: FIRN_STORE_MEMORY_DEFAULT */
+    unsigned threads;           /* 0: by the count of processors */
+    firn_compression compression;
 };
 
 /* dir is borrowed until close. FIRN_BUSY names the process that holds the lock; an existing
@@ -47,6 +54,9 @@ FIRN_MUST_CHECK int firn_db_open(struct firn_os_dir *dir, const struct firn_db_o
 FIRN_MUST_CHECK int firn_db_path_open(struct firn_os *os, const char *path,
                                       const struct firn_db_options *options, struct firn_db **out,
                                       firn_error *err);
+/* As firn_store_open_memory. */
+FIRN_MUST_CHECK int firn_db_memory_open(uint64_t limit_bytes, const struct firn_db_options *options,
+                                        struct firn_db **out, firn_error *err);
 /* As firn_store_close. */
 FIRN_MUST_CHECK int firn_db_close(struct firn_db *db, firn_error *err);
 /* Drops the handle as a crash would: nothing is written. Cursors may be open; they are gone. For
@@ -56,6 +66,13 @@ FIRN_MUST_CHECK int firn_db_sync(struct firn_db *db, firn_error *err);
 FIRN_MUST_CHECK int firn_db_check(struct firn_db *db,
                                   void (*on_damage)(void *ctx, const char *text), void *ctx,
                                   firn_check_report *report, firn_error *err);
+FIRN_MUST_CHECK int firn_db_refresh(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_maintain_flush(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_maintain_compact(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err);
+/* Appends one JSON object. */
+FIRN_MUST_CHECK int firn_db_stats_json(const firn_store_statistics *stats, struct firn_buf *out,
+                                       firn_error *err);
 struct firn_os *firn_db_os(const struct firn_db *db);
 struct firn_os_dir *firn_db_dir(const struct firn_db *db);
 bool firn_db_is_read_only(const struct firn_db *db);
@@ -68,19 +85,36 @@ FIRN_MUST_CHECK int firn_db_keyspace_open(struct firn_db *db, const char *name,
 FIRN_MUST_CHECK int firn_db_keyspace_list(struct firn_db *db,
                                           int (*visit)(void *ctx, const char *name), void *ctx,
                                           firn_error *err);
+FIRN_MUST_CHECK int firn_db_drop_keyspace(struct firn_db *db, const char *name, firn_error *err);
 struct firn_db *firn_db_keyspace_db(const struct firn_db_keyspace *keyspace);
 const char *firn_db_keyspace_name(const struct firn_db_keyspace *keyspace);
 
-/* Replaces the contents of out; FIRN_NOT_FOUND. Any thread. */
-struct firn_buf;
+/* A view of what is published at this moment; any thread. System keyspaces are outside views: they
+ * are read as they are now. */
+FIRN_MUST_CHECK int firn_db_view_open(struct firn_db *db, struct firn_db_view **out,
+                                      firn_error *err);
+void firn_db_view_close(struct firn_db_view *view);
+struct firn_db *firn_db_view_db(const struct firn_db_view *view);
+FIRN_MUST_CHECK int firn_db_view_keyspace_list(struct firn_db_view *view,
+                                               int (*visit)(void *ctx, const char *name), void *ctx,
+                                               firn_error *err);
+FIRN_MUST_CHECK int firn_db_view_keyspace_open(struct firn_db_view *view, const char *name,
+                                               struct firn_db_keyspace **out, firn_error *err);
+
+/* Replaces the contents of out; FIRN_NOT_FOUND. view may be NULL: now. Any thread. */
 FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key,
                                 struct firn_buf *out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+                                   firn_slice key, struct firn_buf *out, firn_error *err);
 
 /* One commit each. */
 FIRN_MUST_CHECK int firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
                                 firn_durability durability, firn_error *err);
 FIRN_MUST_CHECK int firn_db_delete(struct firn_db_keyspace *keyspace, firn_slice key,
                                    firn_durability durability, firn_error *err);
+FIRN_MUST_CHECK int firn_db_delete_range(struct firn_db_keyspace *keyspace, firn_slice lower,
+                                         firn_slice upper, firn_durability durability,
+                                         firn_error *err);
 
 FIRN_MUST_CHECK int firn_db_batch_create(struct firn_db_batch **out, firn_error *err);
 void firn_db_batch_destroy(struct firn_db_batch *batch);
@@ -93,13 +127,17 @@ FIRN_MUST_CHECK int firn_db_batch_put(struct firn_db_batch *batch,
 FIRN_MUST_CHECK int firn_db_batch_delete(struct firn_db_batch *batch,
                                          struct firn_db_keyspace *keyspace, firn_slice key,
                                          firn_error *err);
+FIRN_MUST_CHECK int firn_db_batch_delete_range(struct firn_db_batch *batch,
+                                               struct firn_db_keyspace *keyspace, firn_slice lower,
+                                               firn_slice upper, firn_error *err);
 FIRN_MUST_CHECK int firn_db_write(struct firn_db *db, const struct firn_db_batch *batch,
                                   firn_durability durability, firn_error *err);
 
 struct firn_db_cursor_options {
-    const firn_slice *lower;  /* NULL is no bound */
-    const firn_slice *upper;  /* exclusive */
-    const firn_slice *prefix; /* NULL is none */
+    const firn_slice *lower;   /* NULL is no bound */
+    const firn_slice *upper;   /* exclusive */
+    const firn_slice *prefix;  /* NULL is none */
+    struct firn_db_view *view; /* NULL: of now; only looked at while the cursor is opened */
 };
 FIRN_MUST_CHECK int firn_db_cursor_open(struct firn_db_keyspace *keyspace,
                                         const struct firn_db_cursor_options *options,

@@ -5,7 +5,8 @@
  * A write is encoded at once as it will stand in the log, so that a commit hands the bytes on
  * without touching them; an array beside it remembers where keys and values lie, for the memtables.
  * A batch belongs to the store of its first write. Nothing is looked up here: of several writes to
- * one key the last one wins when the commit is applied (db_replay.c).
+ * one key the last one wins when the commit is applied (db_apply.c). Only range deletes are kept
+ * ready for that moment (db_ranges.c), so that applying them needs no memory.
  */
 #include "store/db_internal.h"
 
@@ -13,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 
 int
 firn_db_batch_create(struct firn_db_batch **out, firn_error *err)
@@ -26,6 +28,8 @@ firn_db_batch_deinit(struct firn_db_batch *batch)
 {
     firn_buf_deinit(&batch->body);
     firn_buf_deinit(&batch->ops);
+    firn_db_ranges_deinit(&batch->ranges);
+    batch->has_puts = false;
     batch->db = NULL;
 }
 
@@ -43,6 +47,8 @@ firn_db_batch_clear(struct firn_db_batch *batch)
 {
     firn_buf_clear(&batch->body);
     firn_buf_clear(&batch->ops);
+    firn_db_ranges_deinit(&batch->ranges);
+    batch->has_puts = false;
     batch->db = NULL;
 }
 
@@ -59,25 +65,28 @@ firn_db_batch_size_bytes(const struct firn_db_batch *batch)
 }
 
 static int
-check_limits(const struct firn_db_batch *batch, const struct firn_db_keyspace *keyspace,
-             firn_slice key, firn_slice value, firn_error *err)
+refuse_size(const char *what, size_t size, size_t limit, firn_error *err)
 {
-    if (batch->db != NULL && batch->db != keyspace->db) {
+    return firn_error_set(err, FIRN_LIMIT, "a %s of %zu bytes is too long; at most %zu are allowed",
+                          what, size, limit);
+}
+
+static int
+check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
+             const struct firn_db_format_op *op, firn_error *err)
+{
+    bool is_range = op->kind == FIRN_ENTRY_RANGE_DELETE;
+    size_t value_max = is_range ? FIRN_KEY_SIZE_MAX : FIRN_VALUE_SIZE_MAX;
+    if (batch->db != NULL && batch->db != db) {
         return firn_error_set(err, FIRN_INVALID, "a batch cannot write into two stores");
     }
-    if (key.size > FIRN_KEY_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "a key of %zu bytes is too long; at most %d are "
-                              "allowed",
-                              key.size, FIRN_KEY_SIZE_MAX);
+    if (op->key.size > FIRN_KEY_SIZE_MAX) {
+        return refuse_size("key", op->key.size, FIRN_KEY_SIZE_MAX, err);
     }
-    if (value.size > FIRN_VALUE_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "a value of %zu bytes is too long; at most %d are "
-                              "allowed",
-                              value.size, FIRN_VALUE_SIZE_MAX);
+    if (op->value.size > value_max) {
+        return refuse_size(is_range ? "key" : "value", op->value.size, value_max, err);
     }
-    if (batch->body.size + FIRN_DB_FORMAT_OP_FRAME_MAX + key.size + value.size >
+    if (batch->body.size + FIRN_DB_FORMAT_OP_FRAME_MAX + op->key.size + op->value.size >
         FIRN_BATCH_SIZE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "a batch would have more than %d bytes",
                               FIRN_BATCH_SIZE_MAX);
@@ -86,27 +95,33 @@ check_limits(const struct firn_db_batch *batch, const struct firn_db_keyspace *k
 }
 
 static int
-append(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
+append(struct firn_db_batch *batch, struct firn_db *db, struct firn_db_tree *tree,
        const struct firn_db_format_op *format, firn_error *err)
 {
-    int rc = check_limits(batch, keyspace, format->key, format->value, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    struct firn_db_op op = {.keyspace = keyspace,
+    struct firn_db_op op = {.tree = tree,
                             .value_size = (uint32_t)format->value.size,
                             .key_size = (uint16_t)format->key.size,
                             .kind = (uint8_t)format->kind};
     struct firn_db_format_place place;
+    int rc;
+    FIRN_TRY(check_limits(batch, db, format, err));
     if (firn_buf_reserve(&batch->ops, sizeof op) != FIRN_OK ||
-        firn_db_format_append_op(&batch->body, format, &place) != FIRN_OK) {
+        firn_buf_reserve(&batch->body, FIRN_DB_FORMAT_OP_FRAME_MAX + format->key.size +
+                                           format->value.size) != FIRN_OK) {
         return firn_error_no_memory(err, "a batch");
     }
+    if (format->kind == FIRN_ENTRY_RANGE_DELETE) {
+        FIRN_TRY(firn_db_ranges_add(&batch->ranges, tree, format->key, format->value,
+                                    firn_db_batch_op_count(batch), err));
+    }
+    CHECK(firn_db_format_append_op(&batch->body, format, &place) == FIRN_OK);
     op.key_offset = (uint32_t)place.key_offset;
     op.value_offset = (uint32_t)place.value_offset;
     CHECK(firn_buf_append(&batch->ops, &op, sizeof op) == FIRN_OK);
-    batch->db = keyspace->db;
-    return FIRN_OK;
+    batch->has_puts |= format->kind == FIRN_ENTRY_PUT;
+    batch->db = db;
+out:
+    return rc;
 }
 
 int
@@ -114,7 +129,7 @@ firn_db_batch_put(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace
                   firn_slice value, firn_error *err)
 {
     const struct firn_db_format_op op = {keyspace->id, FIRN_ENTRY_PUT, key, value};
-    return append(batch, keyspace, &op, err);
+    return append(batch, keyspace->db, keyspace->tree, &op, err);
 }
 
 int
@@ -122,5 +137,32 @@ firn_db_batch_delete(struct firn_db_batch *batch, struct firn_db_keyspace *keysp
                      firn_error *err)
 {
     const struct firn_db_format_op op = {keyspace->id, FIRN_ENTRY_DELETE, key, firn_bytes(NULL, 0)};
-    return append(batch, keyspace, &op, err);
+    return append(batch, keyspace->db, keyspace->tree, &op, err);
+}
+
+int
+firn_db_batch_delete_range(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
+                           firn_slice lower, firn_slice upper, firn_error *err)
+{
+    const struct firn_db_format_op op = {keyspace->id, FIRN_ENTRY_RANGE_DELETE, lower, upper};
+    if (firn_slice_compare(lower, upper) >= 0) {
+        return check_limits(batch, keyspace->db, &op, err);
+    }
+    return append(batch, keyspace->db, keyspace->tree, &op, err);
+}
+
+int
+firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db, firn_slice name,
+                   const uint64_t *id, firn_error *err)
+{
+    struct firn_buf value = {0};
+    if (id != NULL && firn_buf_append_varint(&value, *id) != FIRN_OK) {
+        return firn_error_no_memory(err, "the name of a keyspace");
+    }
+    const struct firn_db_format_op op = {FIRN_DB_KEYSPACE_LIST,
+                                         id != NULL ? FIRN_ENTRY_PUT : FIRN_ENTRY_DELETE, name,
+                                         firn_buf_slice(&value)};
+    int rc = append(batch, db, firn_db_image(db)->list, &op, err);
+    firn_buf_deinit(&value);
+    return rc;
 }

@@ -2,11 +2,15 @@
  *
  * store/db_check.c: reading the store again from disk and comparing it with the handle.
  *
- * The identity is read and must be the one the handle has. The log is read as by a read-only
- * opening, which verifies every checksum; each commit is decoded whole, sequences must grow, and up
- * to the moment at which the check began there must be exactly as many commits as the handle holds,
- * ending with the same sequence: a log that was shortened from outside reads as sound by itself and
- * is found here. Commits made while the check runs are left to the next one.
+ * The identity is read and must be the one the handle has. MANIFEST and runs are lsm/'s to verify.
+ * The log is read as by a read-only opening, which verifies every checksum; each commit is decoded
+ * whole, sequences must grow, and up to the moment at which the check began each segment must hold
+ * exactly as many commits as the handle has counted: a log that was shortened from outside reads as
+ * sound by itself and is found here. Segments that are given up while the check runs are not
+ * missed; commits made while it runs are left to the next one.
+ *
+ * A read-only handle compares what it counted when it was opened. It cannot know which segments the
+ * writer has given up since: one that is not there is missed only if an older one is still there.
  *
  * The log cannot be read on behind damage, so at most one place of it is reported. No lock is held
  * while reading.
@@ -15,12 +19,14 @@
 
 #include <inttypes.h>
 
-#include "base/check.h"
+#include "log/log_segment.h"
 
 struct check {
     struct firn_db *db;
-    uint64_t last_sequence; /* when the check began */
-    uint64_t commit_count;
+    struct firn_db_image *image;
+    uint64_t last_sequence;  /* when the check began */
+    struct firn_buf counted; /* of struct firn_db_segment, as the handle has them; likewise */
+    struct firn_buf found;   /* as they were read */
     uint64_t read_sequence;
     uint64_t read_count;
     bool is_complete; /* there is nothing more to read up to last_sequence */
@@ -46,6 +52,8 @@ report_damage(struct damage *damage, const firn_error *err)
     }
 }
 
+/* ---- the log ---- */
+
 static int
 restart(void *ctx, firn_error *err)
 {
@@ -53,6 +61,7 @@ restart(void *ctx, firn_error *err)
     (void)err;
     check->read_sequence = 0;
     check->read_count = 0;
+    firn_buf_clear(&check->found);
     return FIRN_OK;
 }
 
@@ -77,9 +86,35 @@ read_commit(struct check *check, firn_slice record, const char **what)
     if (rc == FIRN_OK) {
         check->read_sequence = commit.sequence;
         check->read_count++;
-        check->is_complete = commit.sequence == check->last_sequence;
     }
     return rc;
+}
+
+static size_t
+segment_count(const struct firn_buf *segments)
+{
+    return segments->size / sizeof(struct firn_db_segment);
+}
+
+static struct firn_db_segment *
+segment_at(const struct firn_buf *segments, size_t i)
+{
+    return (struct firn_db_segment *)(void *)segments->data + i;
+}
+
+static int
+note_found(struct check *check, uint64_t number, firn_error *err)
+{
+    size_t count = segment_count(&check->found);
+    if (count == 0 || segment_at(&check->found, count - 1)->number != number) {
+        const struct firn_db_segment added = {number, 0};
+        if (firn_buf_append(&check->found, &added, sizeof added) != FIRN_OK) {
+            return firn_error_no_memory(err, "a check");
+        }
+        count++;
+    }
+    segment_at(&check->found, count - 1)->commit_count++;
+    return FIRN_OK;
 }
 
 static int
@@ -92,7 +127,67 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
     if (rc != FIRN_OK) {
         return firn_db_log_error(err, rc, check->db->dir, position, what);
     }
-    return check->is_complete ? FIRN_CANCELLED : FIRN_OK;
+    return check->is_complete ? FIRN_CANCELLED : note_found(check, position.segment, err);
+}
+
+static uint64_t
+count_in(const struct firn_buf *segments, uint64_t number)
+{
+    for (size_t i = 0; i < segment_count(segments); i++) {
+        if (segment_at(segments, i)->number == number) {
+            return segment_at(segments, i)->commit_count;
+        }
+    }
+    return 0;
+}
+
+/* The oldest segment that the handle knows to be there. */
+static uint64_t
+oldest_kept(struct firn_db *db)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    const struct firn_buf *segments = &firn_db_image(db)->segments;
+    uint64_t oldest = segment_count(segments) == 0 ? UINT64_MAX : segment_at(segments, 0)->number;
+    firn_os_mutex_unlock(&db->commit_mutex);
+    return oldest;
+}
+
+static bool
+has_file(struct check *check, uint64_t number)
+{
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    struct firn_os_stat stat;
+    firn_log_segment_name(firn_db_log_options(true).prefix, number, name);
+    return firn_os_stat(check->db->dir, name, &stat, NULL) == FIRN_OK;
+}
+
+/* Whether a segment must be there with all its commits. */
+static bool
+is_kept(struct check *check, uint64_t number)
+{
+    if (!check->db->is_read_only) {
+        return number >= oldest_kept(check->db);
+    }
+    bool has_older =
+        segment_count(&check->found) > 0 && segment_at(&check->found, 0)->number <= number;
+    return has_older || has_file(check, number);
+}
+
+static int
+compare_counts(struct check *check, firn_error *err)
+{
+    for (size_t i = 0; i < segment_count(&check->counted); i++) {
+        const struct firn_db_segment *counted = segment_at(&check->counted, i);
+        uint64_t found = count_in(&check->found, counted->number);
+        if (found != counted->commit_count && is_kept(check, counted->number)) {
+            return firn_error_set(err, FIRN_CORRUPT,
+                                  "segment %" PRIu64 " of the log of '%s' holds %" PRIu64
+                                  " commits, but %" PRIu64 " were made",
+                                  counted->number, firn_os_dir_path(check->db->dir), found,
+                                  counted->commit_count);
+        }
+    }
+    return FIRN_OK;
 }
 
 static int
@@ -107,18 +202,22 @@ check_log(struct check *check, firn_error *err)
         return firn_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
                               firn_os_dir_path(check->db->dir));
     }
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    if (check->read_sequence != check->last_sequence || check->read_count != check->commit_count) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "the log of '%s' holds %" PRIu64 " commits up to number %" PRIu64
-                              ", but %" PRIu64 " up to number %" PRIu64 " were made",
-                              firn_os_dir_path(check->db->dir), check->read_count,
-                              check->read_sequence, check->commit_count, check->last_sequence);
-    }
-    return FIRN_OK;
+    return rc == FIRN_OK ? compare_counts(check, err) : rc;
 }
+
+/* What the handle knows at the beginning. */
+static int
+begin(struct check *check, firn_error *err)
+{
+    struct firn_db *db = check->db;
+    firn_os_mutex_lock(&db->commit_mutex);
+    check->last_sequence = db->is_read_only ? check->image->last_sequence : db->last_sequence;
+    int rc = firn_buf_append_slice(&check->counted, firn_buf_slice(&check->image->segments));
+    firn_os_mutex_unlock(&db->commit_mutex);
+    return rc == FIRN_OK ? rc : firn_error_no_memory(err, "a check");
+}
+
+/* ---- the rest ---- */
 
 static int
 check_identity(struct firn_db *db, firn_error *err)
@@ -136,35 +235,13 @@ check_identity(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-static int
-count_entries(struct firn_db *db, firn_check_report *report, firn_error *err)
-{
-    for (uint64_t id = 0;; id++) {
-        firn_os_mutex_lock(&db->state_mutex);
-        struct firn_db_keyspace *keyspace = firn_db_keyspace_at(db, id);
-        firn_os_mutex_unlock(&db->state_mutex);
-        if (keyspace == NULL) {
-            return FIRN_OK;
-        }
-        if (id == FIRN_DB_KEYSPACE_LIST) {
-            continue;
-        }
-        struct firn_db_cursor *cursor;
-        int rc = firn_db_cursor_open(keyspace, NULL, &cursor, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-             rc = firn_db_cursor_next(cursor, err)) {
-            report->entries++;
-        }
-        firn_db_cursor_close(cursor);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        report->keyspaces++;
-    }
-}
+struct counting {
+    struct firn_db *db;
+    struct firn_db_view *view;
+    firn_check_report *report;
+    struct damage *damage;
+    firn_error *err;
+};
 
 /* Damage is reported and is no failure here; anything else that fails is. */
 static int
@@ -180,31 +257,111 @@ note(struct damage *damage, int rc, const firn_error *found, firn_error *err)
     return rc;
 }
 
+static int
+count_keyspace(struct counting *counting, const char *name, firn_error *err)
+{
+    const struct firn_db_cursor_options options = {.view = counting->view};
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    FIRN_TRY(firn_db_view_keyspace_open(counting->view, name, &keyspace, err));
+    FIRN_TRY(firn_db_cursor_open(keyspace, &options, &cursor, err));
+    FIRN_TRY(firn_db_cursor_first(cursor, err));
+    while (firn_db_cursor_valid(cursor)) {
+        counting->report->entries++;
+        FIRN_TRY(firn_db_cursor_next(cursor, err));
+    }
+    counting->report->keyspaces++;
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+/* A run that cannot be read has been reported by its own check: its keyspace is counted as far as
+ * it can be read. */
+static int
+visit_name(void *ctx, const char *name)
+{
+    struct counting *counting = ctx;
+    firn_error found;
+    int rc = count_keyspace(counting, name, &found);
+    if (rc == FIRN_CORRUPT && counting->damage->count > 0) {
+        return FIRN_OK;
+    }
+    return note(counting->damage, rc, &found, counting->err);
+}
+
+static int
+count_entries(struct firn_db *db, firn_check_report *report, struct damage *damage, firn_error *err)
+{
+    struct counting counting = {.db = db, .report = report, .damage = damage, .err = err};
+    int rc = firn_db_view_open(db, &counting.view, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_view_keyspace_list(counting.view, visit_name, &counting, err);
+    }
+    firn_db_view_close(counting.view);
+    return rc;
+}
+
+static void
+on_run_damage(void *ctx, const char *text)
+{
+    struct damage *damage = ctx;
+    firn_error found;
+    (void)firn_error_set(&found, FIRN_CORRUPT, "%s", text);
+    report_damage(damage, &found);
+}
+
+static int
+check_trees(struct check *check, struct damage *damage, firn_error *err)
+{
+    uint64_t before = damage->count;
+    firn_error found;
+    int rc = firn_lsm_check(check->image->lsm, on_run_damage, damage, &found);
+    /* What was reported in pieces is not reported again as a whole. */
+    if (rc == FIRN_CORRUPT && damage->count > before) {
+        return FIRN_OK;
+    }
+    return note(damage, rc, &found, err);
+}
+
+static int
+check_all(struct check *check, struct damage *damage, firn_check_report *report, firn_error *err)
+{
+    firn_error found;
+    int rc;
+    FIRN_TRY(begin(check, err));
+    FIRN_TRY(note(damage, check_identity(check->db, &found), &found, err));
+    FIRN_TRY(note(damage, check_log(check, &found), &found, err));
+    FIRN_TRY(check_trees(check, damage, err));
+    FIRN_TRY(count_entries(check->db, report, damage, err));
+    report->log_records = check->read_count;
+    report->damaged_count = damage->count;
+    if (damage->count > 0) {
+        rc = FIRN_CORRUPT;
+        if (err != NULL) {
+            *err = damage->first;
+        }
+    }
+out:
+    return rc;
+}
+
 int
 firn_db_check(struct firn_db *db, void (*on_damage)(void *ctx, const char *text), void *ctx,
               firn_check_report *report, firn_error *err)
 {
     struct check check = {.db = db};
     struct damage damage = {.on_damage = on_damage, .ctx = ctx};
-    firn_error found;
-    int rc;
-    firn_os_mutex_lock(&db->commit_mutex);
-    check.last_sequence = db->last_sequence;
-    check.commit_count = db->commit_count;
-    firn_os_mutex_unlock(&db->commit_mutex);
+    struct firn_db_view_node node;
     report->keyspaces = 0;
     report->entries = 0;
-    FIRN_TRY(note(&damage, check_identity(db, &found), &found, err));
-    FIRN_TRY(note(&damage, check_log(&check, &found), &found, err));
-    FIRN_TRY(count_entries(db, report, err));
-    report->log_records = check.read_count;
-    report->damaged_count = damage.count;
-    if (damage.count > 0) {
-        rc = FIRN_CORRUPT;
-        if (err != NULL) {
-            *err = damage.first;
-        }
-    }
-out:
+    /* So the image stays, and what it sees. */
+    firn_db_view_register(db, &node, NULL);
+    check.image = node.image;
+    int rc = check_all(&check, &damage, report, err);
+    firn_db_view_unregister(db, &node);
+    firn_buf_deinit(&check.counted);
+    firn_buf_deinit(&check.found);
     return rc;
 }

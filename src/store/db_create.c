@@ -4,21 +4,40 @@
  *
  * The order, under the directory's lock:
  *   1. the identity under its temporary name FIRN.tmp: written, synced, the directory synced;
- *   2. the empty log;
- *   3. FIRN.tmp renamed to FIRN, the directory synced. The store exists from the rename on. A crash
- *   before it leaves FIRN.tmp (or nothing but LOCK), and the next creation clears the leftovers and
- *   begins anew.
+ *   2. the empty log, and an empty MANIFEST;
+ *   3. FIRN.tmp renamed to FIRN, the directory synced.
+ * The store exists from the rename on. A crash before it leaves FIRN.tmp (or nothing but LOCK), and
+ * the next creation clears the leftovers and begins anew.
  *
  * (I1) A log is made only after the name FIRN.tmp is durable, and FIRN.tmp goes only by becoming
- * FIRN. So a log beside which neither lies belongs to a store whose identity was lost: its commits
- * may be somebody's only copy. Such a directory is refused as damaged, never taken for an
- * unfinished creation.
+ *      FIRN. So a log or a MANIFEST beside which neither lies belongs to a store whose identity was
+ *      lost: its commits may be somebody's only copy. Such a directory is refused as damaged, never
+ *      taken for an unfinished creation.
  * (I2) A directory that holds anything else is refused: a mistyped path must not turn a user's
- *   directory into a store.
+ *      directory into a store.
+ *
+ * Raising the version. A store of version 1 has all its data in the log and no MANIFEST. Who opens
+ * it for writing makes an empty MANIFEST, and then writes the identity over itself with the version
+ * of today, before anything is flushed: from then on readers of the first version refuse it. The
+ * file is not replaced, because readers' locks lie on it (db_reader.c); its 64 bytes are in one
+ * sector, which a power cut leaves old or new.
  */
 #include "store/db_internal.h"
 
 #include <string.h>
+
+static bool
+is_data(const char *name)
+{
+    return firn_db_log_is_name(name) || firn_lsm_is_name(name);
+}
+
+static bool
+is_ours(const char *name)
+{
+    return strcmp(name, FIRN_DB_FORMAT_LOCK_NAME) == 0 ||
+           strcmp(name, FIRN_DB_FORMAT_RESERVE_NAME) == 0;
+}
 
 static int
 survey_entry(void *ctx, const struct firn_os_dirent *entry)
@@ -28,9 +47,9 @@ survey_entry(void *ctx, const struct firn_os_dirent *entry)
         survey->has_identity = true;
     } else if (strcmp(entry->name, FIRN_DB_FORMAT_IDENTITY_TMP_NAME) == 0) {
         survey->is_unfinished = true;
-    } else if (firn_db_log_is_name(entry->name)) {
-        survey->has_log = true;
-    } else if (strcmp(entry->name, FIRN_DB_FORMAT_LOCK_NAME) != 0 && survey->other[0] == '\0') {
+    } else if (is_data(entry->name)) {
+        survey->has_data = true;
+    } else if (!is_ours(entry->name) && survey->other[0] == '\0') {
         size_t size = entry->name_size < sizeof survey->other - 1 ? entry->name_size
                                                                   : sizeof survey->other - 1;
         memcpy(survey->other, entry->name, size);
@@ -58,9 +77,9 @@ firn_db_create_allowed(struct firn_os_dir *dir, const struct firn_db_create_surv
                        firn_error *err)
 {
     const char *path = firn_os_dir_path(dir);
-    if (survey->has_log && !survey->is_unfinished) {
+    if (survey->has_data && !survey->is_unfinished) {
         return firn_error_set(err, FIRN_CORRUPT,
-                              "'%s/%s' is missing, but the log of a store lies beside it", path,
+                              "'%s/%s' is missing, but the data of a store lies beside it", path,
                               FIRN_DB_FORMAT_IDENTITY_NAME);
     }
     if (survey->other[0] != '\0') {
@@ -88,35 +107,46 @@ out:
     return rc;
 }
 
-struct clearing {
-    struct firn_os_dir *dir;
-    firn_error *err;
-    char name[256]; /* one that is to go; "" if there is none */
+/* Something of an unfinished creation that is to go. */
+struct leftover {
+    char name[256]; /* "" if there is none */
 };
 
 static int
-find_log_file(void *ctx, const struct firn_os_dirent *entry)
+find_leftover(void *ctx, const struct firn_os_dirent *entry)
 {
-    struct clearing *clearing = ctx;
-    if (firn_db_log_is_name(entry->name) && entry->name_size < sizeof clearing->name) {
-        memcpy(clearing->name, entry->name, entry->name_size + 1);
+    struct leftover *leftover = ctx;
+    if (is_data(entry->name) && entry->name_size < sizeof leftover->name) {
+        memcpy(leftover->name, entry->name, entry->name_size + 1);
         return FIRN_CANCELLED;
     }
     return FIRN_OK;
 }
 
-/* Removes the log of an unfinished creation. The directory is listed anew after each removal:
- * there is one file, as a rule, and what a listing shows of names removed meanwhile is not told. */
 static int
-clear_log(struct firn_os_dir *dir, firn_error *err)
+remove_any(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(dir, name, &stat, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return stat.kind == FIRN_OS_DIR ? firn_os_remove_dir(dir, name, err)
+                                    : firn_os_remove_file(dir, name, err);
+}
+
+/* Removes what an unfinished creation left. The directory is listed anew after each removal: what a
+ * listing shows of names removed meanwhile is not told. */
+static int
+clear_leftovers(struct firn_os_dir *dir, firn_error *err)
 {
     for (;;) {
-        struct clearing clearing = {.dir = dir};
-        int rc = firn_os_dir_list(dir, find_log_file, &clearing, err);
-        if (clearing.name[0] == '\0') {
+        struct leftover leftover = {.name = ""};
+        int rc = firn_os_dir_list(dir, find_leftover, &leftover, err);
+        if (leftover.name[0] == '\0') {
             return rc;
         }
-        rc = firn_os_remove_file(dir, clearing.name, err);
+        rc = remove_any(dir, leftover.name, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -130,6 +160,7 @@ write_identity(struct firn_os_dir *dir, struct firn_db_format_identity *identity
     struct firn_os_file *file = NULL;
     uint8_t bytes[FIRN_DB_FORMAT_IDENTITY_SIZE];
     int rc;
+    identity->version = FIRN_DB_FORMAT_VERSION;
     identity->created_ns = firn_os_now_ns(os);
     FIRN_TRY(firn_os_random(os, identity->id, sizeof identity->id, err));
     firn_db_format_put_identity(identity, bytes);
@@ -145,22 +176,46 @@ out:
 }
 
 int
-firn_db_create_store(struct firn_os_dir *dir, struct firn_db_format_identity *identity,
-                     struct firn_log **log, firn_error *err)
+firn_db_create_store(struct firn_db *db, firn_error *err)
 {
     struct firn_log_options options = firn_db_log_options(false);
+    struct firn_db_image *image = NULL;
     int rc;
-    *log = NULL;
-    FIRN_TRY(clear_log(dir, err));
-    FIRN_TRY(write_identity(dir, identity, err));
-    FIRN_TRY(firn_log_create(dir, &options, log, err));
-    FIRN_TRY(firn_os_rename(dir, FIRN_DB_FORMAT_IDENTITY_TMP_NAME, dir,
+    FIRN_TRY(clear_leftovers(db->dir, err));
+    FIRN_TRY(write_identity(db->dir, &db->identity, err));
+    FIRN_TRY(firn_log_create(db->dir, &options, &db->log, err));
+    /* There is no MANIFEST that could be missing. */
+    db->identity.version = FIRN_DB_FORMAT_VERSION_LOG;
+    rc = firn_db_image_open(db, &image, err);
+    db->identity.version = FIRN_DB_FORMAT_VERSION;
+    FIRN_TRY(rc);
+    atomic_store_explicit(&db->image, image, memory_order_seq_cst);
+    FIRN_TRY(firn_os_rename(db->dir, FIRN_DB_FORMAT_IDENTITY_TMP_NAME, db->dir,
                             FIRN_DB_FORMAT_IDENTITY_NAME, FIRN_OS_RENAME_REPLACE, err));
-    FIRN_TRY(firn_os_dir_sync(dir, err));
+    FIRN_TRY(firn_os_dir_sync(db->dir, err));
 out:
-    if (rc != FIRN_OK) {
-        firn_log_abandon(*log);
-        *log = NULL;
+    return rc;
+}
+
+int
+firn_db_create_raise_version(struct firn_db *db, firn_error *err)
+{
+    struct firn_db_image *image;
+    struct firn_os_file *file = NULL;
+    uint8_t bytes[FIRN_DB_FORMAT_IDENTITY_SIZE];
+    int rc;
+    if (db->identity.version == FIRN_DB_FORMAT_VERSION) {
+        return FIRN_OK;
     }
+    FIRN_TRY(firn_db_image_open(db, &image, err));
+    firn_db_image_abandon(image);
+    db->identity.version = FIRN_DB_FORMAT_VERSION;
+    firn_db_format_put_identity(&db->identity, bytes);
+    FIRN_TRY(firn_os_file_open(db->dir, FIRN_DB_FORMAT_IDENTITY_NAME, FIRN_OS_READ | FIRN_OS_WRITE,
+                               0, &file, err));
+    FIRN_TRY(firn_os_file_write(file, 0, bytes, sizeof bytes, err));
+    FIRN_TRY(firn_os_file_sync(file, err));
+out:
+    firn_os_file_close(file);
     return rc;
 }

@@ -16,6 +16,7 @@
 #include <inttypes.h>
 
 #include "base/check.h"
+#include "base/slice.h"
 #include "codec/crc32c.h"
 #include "firn/store.h"
 
@@ -29,7 +30,7 @@ firn_db_format_put_identity(const struct firn_db_format_identity *identity,
 {
     memset(out, 0, FIRN_DB_FORMAT_IDENTITY_SIZE);
     memcpy(out, magic, MAGIC_SIZE);
-    firn_store_le32(out + VERSION_AT, FIRN_DB_FORMAT_VERSION);
+    firn_store_le32(out + VERSION_AT, identity->version);
     memcpy(out + ID_AT, identity->id, FIRN_DB_FORMAT_ID_SIZE);
     firn_store_le64(out + CREATED_AT, (uint64_t)identity->created_ns);
     firn_store_le32(out + CRC_AT, firn_crc32c(0, out, CRC_AT));
@@ -74,6 +75,7 @@ firn_db_format_get_identity(firn_slice bytes, const char *path, struct firn_db_f
                               "together",
                               path, version, bytes.size);
     }
+    out->version = version;
     memcpy(out->id, bytes.data + ID_AT, FIRN_DB_FORMAT_ID_SIZE);
     out->created_ns = (int64_t)firn_load_le64(bytes.data + CREATED_AT);
     return FIRN_OK;
@@ -170,6 +172,20 @@ firn_db_format_get_header(firn_slice record, struct firn_db_format_commit *out, 
     return FIRN_OK;
 }
 
+/* What stands in the value of an operation beside a put; NULL if nothing is wrong with it. */
+static const char *
+find_fault(const struct firn_db_format_op *op)
+{
+    if (op->kind == FIRN_ENTRY_DELETE && op->value.size > 0) {
+        return "is a commit with a delete that has a value";
+    }
+    if (op->kind == FIRN_ENTRY_RANGE_DELETE &&
+        (op->value.size > FIRN_KEY_SIZE_MAX || firn_slice_compare(op->key, op->value) >= 0)) {
+        return "is a commit with a range delete whose bounds are no range";
+    }
+    return NULL;
+}
+
 int
 firn_db_format_get_op(struct firn_db_format_commit *commit, struct firn_db_format_op *out,
                       const char **what)
@@ -180,7 +196,7 @@ firn_db_format_get_op(struct firn_db_format_commit *commit, struct firn_db_forma
     if (!firn_reader_varint(reader, &out->keyspace) || !firn_reader_u8(reader, &kind)) {
         return corrupt(what, "is a commit that ends within an operation");
     }
-    if (kind != FIRN_ENTRY_PUT && kind != FIRN_ENTRY_DELETE) {
+    if (kind < FIRN_ENTRY_PUT || kind > FIRN_ENTRY_RANGE_DELETE) {
         return newer(what, "is a commit with a kind of operation that this firn does not know");
     }
     out->kind = (enum firn_entry_kind)kind;
@@ -188,8 +204,9 @@ firn_db_format_get_op(struct firn_db_format_commit *commit, struct firn_db_forma
         !firn_reader_sized(reader, FIRN_VALUE_SIZE_MAX, &out->value)) {
         return corrupt(what, "is a commit with a key or value that does not fit");
     }
-    if (kind == FIRN_ENTRY_DELETE && out->value.size > 0) {
-        return corrupt(what, "is a commit with a delete that has a value");
+    const char *fault = find_fault(out);
+    if (fault != NULL) {
+        return corrupt(what, fault);
     }
     commit->count--;
     if (commit->count == 0 && firn_reader_left(reader) > 0) {

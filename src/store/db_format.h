@@ -6,7 +6,7 @@
  * File FIRN, 64 bytes. All integers are little-endian.
  *
  *     0  8  magic "firnstor"
- *     8  4  format version, 1
+ *     8  4  format version: 1, or 2 where a MANIFEST must be there
  *    12  4  flags, 0
  *    16 16  store id: random
  *    32  8  time of creation, nanoseconds since 1970
@@ -15,9 +15,11 @@
  *
  * A commit: one record of type 16 in the log.
  *
- *     0  8  sequence, larger than that of the commit before 8  1  flags, 0 9  …  varint: count of
- *     operations, at least 1 the operations, and nothing behind them; each: varint keyspace, byte
- *     kind (1 put, 2 delete), varint key size, key, varint value size, value
+ *     0  8  sequence, larger than that of the commit before
+ *     8  1  flags, 0
+ *     9  …  varint: count of operations, at least 1
+ *           the operations, and nothing behind them; each: varint keyspace, byte kind (1 put,
+ *           2 delete, 3 range delete), varint key size, key, varint value size, value
  */
 #ifndef FIRN_STORE_DB_FORMAT_H
 #define FIRN_STORE_DB_FORMAT_H
@@ -26,17 +28,19 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/entry.h"
 #include "base/error.h"
 #include "base/reader.h"
 #include "firn/types.h"
-#include "lsm/memtable.h"
 
 #define FIRN_DB_FORMAT_IDENTITY_NAME "FIRN"
 #define FIRN_DB_FORMAT_IDENTITY_TMP_NAME "FIRN.tmp"
 #define FIRN_DB_FORMAT_LOCK_NAME "LOCK"
+#define FIRN_DB_FORMAT_RESERVE_NAME "RESERVE"
 
 enum {
-    FIRN_DB_FORMAT_VERSION = 1,
+    FIRN_DB_FORMAT_VERSION_LOG = 1, /* the log has all; there is no MANIFEST */
+    FIRN_DB_FORMAT_VERSION = 2,
     FIRN_DB_FORMAT_IDENTITY_SIZE = 64,
     FIRN_DB_FORMAT_ID_SIZE = 16,
     FIRN_DB_FORMAT_HEADER_MAX = 19,   /* of a commit */
@@ -48,6 +52,7 @@ enum {
 #define FIRN_DB_FORMAT_SEQUENCE_MAX (UINT64_MAX - 1)
 
 struct firn_db_format_identity {
+    uint32_t version;
     uint8_t id[FIRN_DB_FORMAT_ID_SIZE];
     int64_t created_ns;
 };

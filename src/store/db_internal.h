@@ -8,33 +8,87 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "base/epoch.h"
+#include "base/hash_map.h"
+#include "base/range_set.h"
+#include "block/block_cache.h"
 #include "log/log.h"
-#include "lsm/memtable.h"
+#include "lsm/lsm.h"
 #include "os/os_thread.h"
 #include "store/db.h"
 #include "store/db_format.h"
 
-/* Keyspace 0 holds the names of the others: name -> id as a varint. */
+/* Keyspace 0 holds the names of the others: name -> id as a varint. The empty name, which no
+ * keyspace has, leads to the next id to be given. */
 enum { FIRN_DB_KEYSPACE_LIST = 0 };
 
-struct firn_db_keyspace {
-    struct firn_db *db;
-    struct firn_memtable *memtable;
-    char *name; /* "" for the list of keyspaces */
+/* A keyspace's data in one image. */
+struct firn_db_tree {
+    struct firn_lsm_tree *lsm_tree;
     uint32_t id;
-    /* The leader's, while it reserves memory for a group. */
-    struct firn_db_keyspace *next_touched;
+    bool is_system;              /* outside views */
+    _Atomic uint64_t dropped_at; /* by the commit of that sequence; 0: it lives */
+
+    /* Of the leader of commits alone. */
+    bool is_dropping;       /* its drop is in the log */
+    bool is_removed;        /* from the MANIFEST */
+    uint64_t first_segment; /* of the log, of what the active memtable holds; 0: nothing */
+    struct firn_db_tree *next_touched;
     size_t pending_count;
     size_t pending_bytes;
+    size_t pending_range_count;
+    size_t pending_range_bytes;
+    const struct firn_range_set *later; /* range deletes of the commit that is being applied */
 };
 
-struct firn_db_keyspace_slot {
-    struct firn_db_keyspace *keyspace;
+/* How many commits a segment of the log holds. */
+struct firn_db_segment {
+    uint64_t number;
+    uint64_t commit_count;
+};
+
+/* What an opening found, kept up to date by a handle that writes. A read-only handle gets another
+ * with each refresh. */
+struct firn_db_image {
+    struct firn_db *db;
+    struct firn_lsm *lsm;
+    struct firn_os_file *reader_lock; /* of a reader: see db_reader.c */
+    struct firn_buf trees;            /* of struct firn_db_tree *, ids ascending */
+    struct firn_db_tree *list;        /* number 0 */
+    uint64_t next_id;                 /* of the next keyspace */
+    uint64_t last_sequence;           /* when it was opened */
+    struct firn_buf segments;         /* of struct firn_db_segment, numbers ascending */
+    uint64_t user_count;              /* views and cursors; the state mutex guards it */
+    struct firn_epoch_node retired;
+};
+
+/* What users hold. */
+struct firn_db_keyspace {
+    struct firn_db *db;
+    struct firn_db_tree *tree; /* NULL where the handle is read-only: see db_image.c */
+    char *name;                /* "" for the list of keyspaces */
+    uint32_t id;
+    bool is_system;
+};
+
+/* A view that is open: a public one, a cursor's, or one of a reading. */
+struct firn_db_view_node {
+    struct firn_db_view_node *next;
+    struct firn_db_view_node *previous;
+    struct firn_db_image *image;
+    uint64_t sequence;               /* it sees 1 to this */
+    const struct firn_db_tree *tree; /* it reads nothing else; NULL: all but system trees */
+    void (*destroy)(struct firn_db_view_node *node); /* for giving up the store */
+};
+
+struct firn_db_view {
+    struct firn_db *db;
+    struct firn_db_view_node node;
 };
 
 /* One write of a batch; key and value are offsets into the batch's body. */
 struct firn_db_op {
-    struct firn_db_keyspace *keyspace;
+    struct firn_db_tree *tree;
     uint32_t key_offset;
     uint32_t value_offset;
     uint32_t value_size;
@@ -42,10 +96,76 @@ struct firn_db_op {
     uint8_t kind;
 };
 
+/* The range deletes of a batch, by tree: see db_ranges.c. Zeroed is empty. */
+struct firn_db_ranges {
+    struct firn_buf sets; /* of struct firn_db_ranges_set * */
+};
+
 struct firn_db_batch {
     struct firn_db *db;   /* of the first write; NULL while empty */
     struct firn_buf body; /* encoded as in a commit record, behind its header */
     struct firn_buf ops;  /* of struct firn_db_op */
+    struct firn_db_ranges ranges;
+    bool has_puts;
+};
+
+/* A commit on its way into the trees. */
+struct firn_db_apply {
+    const struct firn_db_op *ops;
+    size_t count;
+    const uint8_t *body;
+    const struct firn_db_ranges *ranges;
+    uint64_t sequence;
+    uint64_t segment; /* of the log, where it stands */
+    bool is_replay;   /* leave out what runs have */
+};
+
+/* How the budget of memory is divided, and what else follows from it. */
+struct firn_db_limits {
+    uint64_t memory;
+    size_t memtable;      /* one that is larger is frozen */
+    size_t memtables;     /* all together: beyond it one is frozen early */
+    size_t memtables_max; /* beyond it commits wait */
+    size_t cache;
+    uint64_t log; /* beyond it what holds its oldest segment is frozen */
+};
+
+/* Background work: see db_jobs.c. The mutex guards all of it. */
+struct firn_db_jobs {
+    struct firn_os_mutex mutex; /* rank DB_JOBS */
+    struct firn_os_cond changed;
+    struct firn_os_jobs *flush_pool;
+    struct firn_os_jobs *compaction_pool;
+    unsigned compaction_threads;
+    bool is_flushing;      /* a job is submitted or runs */
+    unsigned compacting;   /* so many */
+    uint64_t flush_wishes; /* grow with each; a job that sees a new one begins again */
+    uint64_t compaction_wishes;
+    bool is_closing;
+    bool has_failure; /* that no commit was told of */
+    firn_error failure;
+    uint64_t failure_count;
+    int last_code;
+    char last_text[256];
+};
+
+/* Space on the disk: see db_space.c. Guarded by the mutex of jobs, but for is_full. */
+struct firn_db_space {
+    atomic_bool is_full;
+    bool is_busy; /* a thread works on the file */
+    uint64_t reserve_bytes;
+    uint64_t next_look_bytes; /* of the log: the leader's */
+};
+
+/* Counters for firn_db_stats; relaxed. */
+struct firn_db_counters {
+    _Atomic uint64_t commits;
+    _Atomic uint64_t commit_bytes;
+    _Atomic uint64_t log_bytes;
+    _Atomic uint64_t slowdowns;
+    _Atomic uint64_t slowdown_ns;
+    _Atomic uint64_t stalls;
+    _Atomic uint64_t stall_ns;
 };
 
 /* A waiting commit: see db_write.c. */
@@ -53,39 +173,83 @@ struct firn_db_write;
 
 struct firn_db {
     struct firn_os *os;
+    struct firn_os *owned_os; /* of a store in memory */
     struct firn_os_dir *dir;
-    struct firn_os_dir *owned_dir; /* closed with the handle; NULL where the caller lent it */
-    struct firn_os_file *lock;     /* NULL where read-only */
-    struct firn_log *log;          /* NULL where read-only */
+    struct firn_os_dir *owned_dir;  /* closed with the handle; NULL where the caller lent it */
+    struct firn_os_file *lock;      /* NULL where read-only */
+    struct firn_os_file *readers;   /* the file FIRN, to ask for readers' locks; likewise */
+    struct firn_log *log;           /* likewise */
+    struct firn_block_cache *cache; /* of all images */
     struct firn_db_format_identity identity;
+    struct firn_db_limits limits;
+    unsigned threads;
+    firn_compression compression;
     bool is_read_only;
     firn_durability durability; /* FULL or OS */
+
+    /* Readings of a read-only handle are inside the epoch while they use the image. */
+    _Atomic(struct firn_db_image *) image;
+    struct firn_epoch epoch;
 
     /* The newest sequence that readers see. Release in db_write.c pairs with acquire in
      * firn_db_published. */
     _Atomic uint64_t published;
+    /* Grows whenever a work asks which views there are: see db_get.c. */
+    _Atomic uint64_t views_taken;
 
     struct firn_os_mutex commit_mutex; /* rank DB_COMMIT */
+    struct firn_os_cond lead_ended;
     struct firn_db_write *queue_head;
     struct firn_db_write *queue_tail;
+    unsigned exclusive_waiting; /* threads that want the leader's place without a commit */
     bool is_leading;
     bool has_failed;
     uint64_t last_sequence; /* the leader's between taking a group and handing it back */
-    uint64_t commit_count;
-    firn_error failure; /* the first one, if has_failed */
+    firn_error failure;     /* the first one, if has_failed */
+
+    /* The leader's. */
+    uint64_t log_floor; /* the log was asked to give up what is older */
+    int64_t slowdown_debt_ns;
+    uint64_t dropped_count; /* trees that were dropped and are not removed */
 
     struct firn_os_mutex state_mutex; /* rank DB_STATE */
-    struct firn_os_cond created;
-    bool is_creating;              /* some thread commits a new keyspace */
-    struct firn_buf keyspaces;     /* of struct firn_db_keyspace_slot, by id */
-    struct firn_db_keyspace *list; /* number 0 */
-    struct firn_db_cursor *cursors;
+    struct firn_os_cond list_changed;
+    bool is_changing_list;           /* some thread commits a new keyspace, or drops one */
+    struct firn_hash_map keyspaces;  /* of struct firn_db_keyspace *, by id */
+    struct firn_db_view_node *views; /* open ones */
+    uint64_t view_count;
+
+    struct firn_db_jobs jobs;
+    struct firn_db_space space;
+    struct firn_db_counters counters;
 };
 
 static inline uint64_t
 firn_db_published(const struct firn_db *db)
 {
     return atomic_load_explicit(&db->published, memory_order_acquire);
+}
+
+/* The image of a handle that writes, or of a read-only one whose image cannot change meanwhile. */
+static inline struct firn_db_image *
+firn_db_image(struct firn_db *db)
+{
+    return atomic_load_explicit(&db->image, memory_order_seq_cst);
+}
+
+/* What a view of that sequence sees: 1 to it, or, of a store without commits, a sequence that no
+ * commit gets. */
+static inline struct firn_view_interval
+firn_db_interval(uint64_t sequence)
+{
+    return sequence > 0 ? (struct firn_view_interval){1, sequence}
+                        : (struct firn_view_interval){UINT64_MAX, UINT64_MAX};
+}
+
+static inline void
+firn_db_count(_Atomic uint64_t *counter, uint64_t by)
+{
+    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
 }
 
 static inline size_t
@@ -107,12 +271,22 @@ FIRN_MUST_CHECK int firn_db_open_owned(struct firn_os_dir *dir,
                                        const struct firn_db_options *options, struct firn_db **out,
                                        firn_error *err);
 
+/* ---- db_maintain.c ---- */
+
+/* Writes all memtables to runs, in this thread. */
+FIRN_MUST_CHECK int firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err);
+
+/* ---- db_memory.c ---- */
+
+/* Ends the outside world of a store in memory. NULL is fine. */
+void firn_db_memory_close(struct firn_os *os);
+
 /* ---- db_create.c ---- */
 
 /* What lies in a directory that may be a store. */
 struct firn_db_create_survey {
     bool has_identity;
-    bool has_log;
+    bool has_data;      /* a log, or trees */
     bool is_unfinished; /* its identity was never put in place */
     char other[256];    /* the name of something that is none of ours, or "" */
 };
@@ -126,15 +300,26 @@ FIRN_MUST_CHECK int firn_db_create_allowed(struct firn_os_dir *dir,
 FIRN_MUST_CHECK int firn_db_create_read_identity(struct firn_os_dir *dir,
                                                  struct firn_db_format_identity *out,
                                                  firn_error *err);
-/* Makes a store in a directory whose lock is held; *log is its empty log. */
-FIRN_MUST_CHECK int firn_db_create_store(struct firn_os_dir *dir,
-                                         struct firn_db_format_identity *identity,
-                                         struct firn_log **log, firn_error *err);
+/* Makes a store in db->dir, whose lock is held: identity, log and image. */
+FIRN_MUST_CHECK int firn_db_create_store(struct firn_db *db, firn_error *err);
+/* Makes a store of an older version one of this one; nothing has been opened. */
+FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error *err);
 
 /* ---- db_lock.c ---- */
 
 FIRN_MUST_CHECK int firn_db_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
                                          struct firn_os_file **out, firn_error *err);
+
+/* ---- db_reader.c ---- */
+
+/* Keeps every file of the store from being removed. */
+FIRN_MUST_CHECK int firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn_os_file **out,
+                                            firn_error *err);
+/* From now on only what a version of the MANIFEST uses, and newer ones. */
+FIRN_MUST_CHECK int firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version,
+                                                firn_error *err);
+/* The writer's question. Any thread. */
+bool firn_db_reader_none_below(void *db, uint64_t version);
 
 /* ---- db_log.c ---- */
 
@@ -156,40 +341,193 @@ FIRN_MUST_CHECK int firn_db_log_read(struct firn_os_dir *dir,
 int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                       struct firn_log_position position, const char *what);
 
+/* ---- db_image.c ---- */
+
+/* Opens the trees and reads the list of keyspaces as runs have it. */
+FIRN_MUST_CHECK int firn_db_image_open(struct firn_db *db, struct firn_db_image **out,
+                                       firn_error *err);
+/* As firn_lsm_close; the image is gone afterwards. */
+FIRN_MUST_CHECK int firn_db_image_close(struct firn_db_image *image, firn_error *err);
+/* Writes nothing. NULL is fine. */
+void firn_db_image_abandon(struct firn_db_image *image);
+/* The tree of a number, or NULL. For whom the state mutex is held, who leads, or who knows the
+ * image alone. */
+struct firn_db_tree *firn_db_image_find(const struct firn_db_image *image, uint64_t id);
+/* Adds the tree of the next keyspace, or finds the one that a failed creation left. The state
+ * mutex is held, or nobody else knows the image. */
+FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
+                                      struct firn_db_tree **out, firn_error *err);
+size_t firn_db_image_tree_count(const struct firn_db_image *image);
+struct firn_db_tree *firn_db_image_tree(const struct firn_db_image *image, size_t i);
+/* Forgets, durably, the trees of keyspaces that are in no list any more. Nobody else knows the
+ * image. */
+FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err);
+/* Counting commits by segments, guarded by the commit mutex. Room is made for two segments more:
+ * a group of commits touches no more; then noting them cannot fail. */
+FIRN_MUST_CHECK int firn_db_image_make_room(struct firn_db_image *image, firn_error *err);
+void firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment);
+void firn_db_image_forget_segments(struct firn_db_image *image, uint64_t before);
+
 /* ---- db_replay.c ---- */
 
-/* Fills an empty handle from the log: keyspaces, memtables, sequences. */
-FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, firn_error *err);
-/* Puts the ops of one commit into the memtables: the last one of a key wins. Only FIRN_NO_MEMORY
- * can fail. */
-FIRN_MUST_CHECK int firn_db_replay_apply(const struct firn_db_op *ops, size_t count,
-                                         const uint8_t *body, uint64_t sequence, firn_error *err);
+/* Opens an image and, unless read-only, the log, and fills the image from the log. */
+FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err);
+
+/* ---- db_apply.c ---- */
+
+/* Puts the operations of one commit into the trees. Only FIRN_NO_MEMORY can fail. */
+FIRN_MUST_CHECK int firn_db_apply(const struct firn_db_apply *commit, firn_error *err);
+
+/* ---- db_ranges.c ---- */
+
+/* Notes that operation number `index` of a commit deletes a range. */
+FIRN_MUST_CHECK int firn_db_ranges_add(struct firn_db_ranges *ranges, struct firn_db_tree *tree,
+                                       firn_slice lower, firn_slice upper, size_t index,
+                                       firn_error *err);
+void firn_db_ranges_deinit(struct firn_db_ranges *ranges);
+/* Between begin and end firn_db_ranges_covers may be asked. The leader's. */
+void firn_db_ranges_begin(const struct firn_db_ranges *ranges);
+void firn_db_ranges_end(const struct firn_db_ranges *ranges);
+/* Whether an operation behind number `index` deletes a range that holds the key. */
+bool firn_db_ranges_covers(const struct firn_db_tree *tree, firn_slice key, size_t index);
+
+/* ---- db_get.c ---- */
+
+/* The newest value of a key of a tree that is published; see firn_db_get. */
+FIRN_MUST_CHECK int firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree,
+                                       firn_slice key, struct firn_buf *out, firn_error *err);
+/* What a view sees, which must be registered. */
+FIRN_MUST_CHECK int firn_db_get_seen(struct firn_db_tree *tree, uint64_t sequence, firn_slice key,
+                                     struct firn_buf *out, firn_error *err);
+/* The tree of a keyspace in an image, for who reads up to a sequence. *out is NULL where the image
+ * is older than the keyspace; FIRN_MISUSE where it was dropped. */
+FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
+                                     const struct firn_db_image *image, uint64_t sequence,
+                                     struct firn_db_tree **out, firn_error *err);
+/* FIRN_MISUSE for a keyspace that was dropped. */
+int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err);
 
 /* ---- db_keyspace.c ---- */
 
-/* Adds a keyspace under the next id. Nobody else knows the handle. */
-FIRN_MUST_CHECK int firn_db_keyspace_add(struct firn_db *db, firn_slice name, firn_error *err);
+/* The handle for a number; makes it if need be. The state mutex is held. */
+FIRN_MUST_CHECK int firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image,
+                                                   uint64_t id, const char *name,
+                                                   struct firn_db_keyspace **out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_keyspace_check_name(const char *name, firn_error *err);
+int firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err);
+/* The number that a value of the list names. */
+FIRN_MUST_CHECK int firn_db_keyspace_decode(struct firn_db *db, firn_slice value, uint64_t *out,
+                                            firn_error *err);
+bool firn_db_keyspace_is_system(firn_slice name);
+void firn_db_keyspace_init(struct firn_db *db);
 void firn_db_keyspace_destroy_all(struct firn_db *db);
-/* By id, or NULL. The state mutex is held, or nobody else knows the handle. */
-struct firn_db_keyspace *firn_db_keyspace_at(const struct firn_db *db, uint64_t id);
-size_t firn_db_keyspace_count(const struct firn_db *db);
+/* Takes and gives back the right to change the list of keyspaces. */
+void firn_db_keyspace_begin_change(struct firn_db *db);
+void firn_db_keyspace_end_change(struct firn_db *db);
+/* The number of a keyspace now; FIRN_NOT_FOUND. No mutex is held. */
+FIRN_MUST_CHECK int firn_db_keyspace_find(struct firn_db *db, const char *name, uint64_t *out,
+                                          firn_error *err);
+/* Visits the names of the list at a view. */
+FIRN_MUST_CHECK int firn_db_keyspace_list_at(struct firn_db *db, struct firn_db_view *view,
+                                             int (*visit)(void *ctx, const char *name), void *ctx,
+                                             firn_error *err);
+
+/* ---- db_drop.c ---- */
+
+/* Removes dropped trees that nobody reads any more. For whom the leader's place is taken. */
+FIRN_MUST_CHECK int firn_db_drop_reap(struct firn_db *db, firn_error *err);
+
+/* ---- db_cursor.c ---- */
+
+/* A cursor over the list of keyspaces. */
+FIRN_MUST_CHECK int firn_db_cursor_open_list(struct firn_db *db,
+                                             const struct firn_db_cursor_options *options,
+                                             struct firn_db_cursor **out, firn_error *err);
 
 /* ---- db_batch.c ---- */
 
 /* For a batch in the caller's memory (zeroed is empty). */
 void firn_db_batch_deinit(struct firn_db_batch *batch);
+/* A write into the list of keyspaces. */
+FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db,
+                                       firn_slice name, const uint64_t *id, firn_error *err);
 
 /* ---- db_write.c ---- */
 
+/* As firn_db_write; drops, if not NULL, is the tree that is dropped by it. */
+FIRN_MUST_CHECK int firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
+                                       struct firn_db_tree *drops, firn_error *err);
+int firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err);
 /* FIRN_FAILED if the handle is latched. */
 FIRN_MUST_CHECK int firn_db_write_refuse_failed(struct firn_db *db, firn_error *err);
 /* Remembers the first failure; later commits are refused. */
 void firn_db_write_latch(struct firn_db *db, const firn_error *err);
+/* Takes the place of the leader, without a commit, and gives it back. */
+void firn_db_write_begin_exclusive(struct firn_db *db);
+void firn_db_write_end_exclusive(struct firn_db *db);
 
-/* ---- db_cursor.c ---- */
+/* ---- db_pace.c: all for the leader ---- */
 
-/* The next in the list of open cursors. The state mutex is held. */
-struct firn_db_cursor *firn_db_cursor_next_open(const struct firn_db_cursor *cursor);
-void firn_db_cursor_destroy_all(struct firn_db *db);
+/* Before bytes are committed: waits, or says why not. */
+FIRN_MUST_CHECK int firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err);
+/* After a group that wrote into the trees of a list (by next_touched): freezes what has grown too
+ * large. A failure has been noted. */
+void firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched);
+/* Freezes everything that holds anything and begins a new segment of the log. */
+FIRN_MUST_CHECK int firn_db_pace_freeze_all(struct firn_db *db, firn_error *err);
+/* Gives up segments of the log that nobody needs any more. */
+FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
+
+/* ---- db_jobs.c ---- */
+
+FIRN_MUST_CHECK int firn_db_jobs_open(struct firn_db *db, firn_error *err);
+/* Ends background work; what is begun is finished. */
+void firn_db_jobs_stop(struct firn_db *db);
+void firn_db_jobs_close(struct firn_db *db);
+/* Ask for flushes (each brings compactions after it), and for compactions. */
+void firn_db_jobs_wake(struct firn_db *db);
+void firn_db_jobs_wake_compactions(struct firn_db *db);
+/* The failure that no commit was told of, if there is one; err must not be NULL. */
+FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *err);
+void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);
+/* Waits until background work has got on; false if there is none. */
+bool firn_db_jobs_wait(struct firn_db *db);
+/* Does works in this thread, and waits for those of others, until none is left. */
+FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db, const struct firn_lsm_work_wish *wish,
+                                        firn_error *err);
+
+/* ---- db_space.c ---- */
+
+/* Looks at what the reserve is. Nobody else knows the handle. */
+void firn_db_space_look(struct firn_db *db);
+
+/* FIRN_NO_SPACE for a commit that puts anything, while the disk is full. */
+FIRN_MUST_CHECK int firn_db_space_admit(struct firn_db *db, bool has_puts, size_t bytes,
+                                        firn_error *err);
+/* Something found no space. True if there may be some now. Any thread. */
+bool firn_db_space_give_up(struct firn_db *db);
+/* Makes the reserve as large as it should be, if that can be done. Any thread. */
+void firn_db_space_keep(struct firn_db *db);
+
+/* ---- db_refresh.c ---- */
+
+/* Closes an image that was replaced and has no users, when readings have left it. */
+void firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image);
+
+/* ---- db_view.c ---- */
+
+/* Opens a view of what is published now. node is the caller's memory. */
+void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
+                           const struct firn_db_tree *tree);
+/* Another one of a view that stays open during the call. */
+void firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
+                              const struct firn_db_tree *tree,
+                              const struct firn_db_view_node *view);
+void firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node);
+void firn_db_view_destroy_all(struct firn_db *db);
+/* For struct firn_lsm_host. */
+FIRN_MUST_CHECK int firn_db_view_take(void *db, uint32_t tree_id, struct firn_view_list *out,
+                                      firn_error *err);
+void firn_db_view_release(void *db, struct firn_view_list *views);
 
 #endif

@@ -1,128 +1,116 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_keyspace.c: keyspaces by name and by id.
+ * store/db_keyspace.c: keyspaces by name: finding, creating, listing.
  *
  * Keyspace 0 is the list of the others: name to id. Creating a keyspace is a commit of one put into
- * it, so names are as durable and as ordered as everything else. Ids are given in order and never
- * again, so db->keyspaces is an array by id.
+ * it, so names are as durable and as ordered as everything else, and a view sees the names of its
+ * time. Ids are given in order and never again: a name that was dropped and is created anew gets
+ * another id. Dropping is in db_drop.c.
  *
- * (I1) A handle, once in the array, stays as it is until the store closes.
- * (I2) One thread creates at a time (is_creating). It commits without holding the state mutex, and
- *      puts the handle into the array when the commit is there; room in the array is made before,
- *      so this cannot fail. Between the commit and that moment the name is in the list and the id
- *      not in the array: who meets this waits for the creator.
+ * (I1) A handle, once made, stays until the store closes. There is one for each id.
+ * (I2) One thread changes the list at a time (is_changing_list). It commits without holding the
+ *      state mutex. The tree of a new keyspace is in the image before its name is committed, so who
+ *      finds a name finds a tree.
+ * (I3) A handle that writes knows its tree. Of a read-only handle each image has trees of its own,
+ *      found by id when they are read (db_get.c).
  */
 #include "store/db_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "codec/utf8.h"
+
+/* ---- handles ---- */
+
+static uint64_t
+hash_id(uint64_t id)
+{
+    return id * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static uint64_t
+hash_record(const void *record)
+{
+    return hash_id((*(struct firn_db_keyspace *const *)record)->id);
+}
+
+static bool
+has_id(const void *record, const void *key)
+{
+    return (*(struct firn_db_keyspace *const *)record)->id == *(const uint32_t *)key;
+}
+
+void
+firn_db_keyspace_init(struct firn_db *db)
+{
+    firn_hash_map_init(&db->keyspaces, sizeof(struct firn_db_keyspace *), hash_record, has_id);
+}
 
 static void
 destroy(struct firn_db_keyspace *keyspace)
 {
     if (keyspace != NULL) {
-        firn_memtable_destroy(keyspace->memtable);
         firn_free(keyspace->name);
         firn_free(keyspace);
     }
 }
 
-static int
-create(struct firn_db *db, firn_slice name, uint32_t id, struct firn_db_keyspace **out,
-       firn_error *err)
-{
-    struct firn_db_keyspace *keyspace = firn_alloc_zeroed(sizeof *keyspace);
-    int rc = FIRN_NO_MEMORY;
-    if (keyspace != NULL) {
-        keyspace->db = db;
-        keyspace->id = id;
-        keyspace->name = firn_strndup((const char *)name.data, name.size);
-        if (keyspace->name != NULL) {
-            rc = firn_memtable_create(&keyspace->memtable, NULL);
-        }
-    }
-    if (rc != FIRN_OK) {
-        destroy(keyspace);
-        return firn_error_no_memory(err, "a keyspace");
-    }
-    *out = keyspace;
-    return FIRN_OK;
-}
-
-size_t
-firn_db_keyspace_count(const struct firn_db *db)
-{
-    return db->keyspaces.size / sizeof(struct firn_db_keyspace_slot);
-}
-
-struct firn_db_keyspace *
-firn_db_keyspace_at(const struct firn_db *db, uint64_t id)
-{
-    const struct firn_db_keyspace_slot *slots = (const void *)db->keyspaces.data;
-    return id < firn_db_keyspace_count(db) ? slots[id].keyspace : NULL;
-}
-
-static int
-make_room(struct firn_db *db, firn_error *err)
-{
-    return firn_buf_reserve(&db->keyspaces, sizeof(struct firn_db_keyspace_slot)) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "the list of keyspaces");
-}
-
-/* Cannot fail: make_room came before. */
-static void
-register_keyspace(struct firn_db *db, struct firn_db_keyspace *keyspace)
-{
-    const struct firn_db_keyspace_slot slot = {keyspace};
-    CHECK(keyspace->id == firn_db_keyspace_count(db));
-    CHECK(firn_buf_append(&db->keyspaces, &slot, sizeof slot) == FIRN_OK);
-}
-
-int
-firn_db_keyspace_add(struct firn_db *db, firn_slice name, firn_error *err)
-{
-    struct firn_db_keyspace *keyspace = NULL;
-    int rc;
-    FIRN_TRY(make_room(db, err));
-    FIRN_TRY(create(db, name, (uint32_t)firn_db_keyspace_count(db), &keyspace, err));
-    register_keyspace(db, keyspace);
-    if (keyspace->id == FIRN_DB_KEYSPACE_LIST) {
-        db->list = keyspace;
-    }
-out:
-    return rc;
-}
-
 void
 firn_db_keyspace_destroy_all(struct firn_db *db)
 {
-    for (size_t i = 0; i < firn_db_keyspace_count(db); i++) {
-        destroy(firn_db_keyspace_at(db, i));
+    for (size_t i = 0; i < db->keyspaces.count; i++) {
+        destroy(*(struct firn_db_keyspace **)firn_hash_map_at(&db->keyspaces, i));
     }
-    firn_buf_clear(&db->keyspaces);
-    db->list = NULL;
+    firn_hash_map_deinit(&db->keyspaces);
 }
 
-/* NULL where the name is not committed, or its creator has still to register it (I2). */
-static struct firn_db_keyspace *
-find(struct firn_db *db, const char *name)
+bool
+firn_db_keyspace_is_system(firn_slice name)
 {
-    const struct firn_view_interval now = {1, firn_db_published(db)};
-    const struct firn_view view = {&now, 1};
-    struct firn_entry entry;
-    if (!firn_memtable_get(db->list->memtable, firn_str(name), &view, &entry)) {
+    return firn_slice_has_prefix(name, firn_str(FIRN_DB_SYSTEM_PREFIX));
+}
+
+static struct firn_db_keyspace *
+make_handle(struct firn_db *db, struct firn_db_tree *tree, uint32_t id, const char *name)
+{
+    struct firn_db_keyspace *keyspace = firn_alloc_zeroed(sizeof *keyspace);
+    if (keyspace == NULL) {
         return NULL;
     }
-    struct firn_reader reader = firn_reader_of(entry.value);
-    uint64_t id;
-    CHECK(firn_reader_varint(&reader, &id));
-    return firn_db_keyspace_at(db, id);
+    keyspace->db = db;
+    keyspace->id = id;
+    keyspace->tree = tree;
+    keyspace->is_system = firn_db_keyspace_is_system(firn_str(name));
+    keyspace->name = firn_strdup(name);
+    if (keyspace->name == NULL ||
+        firn_hash_map_insert(&db->keyspaces, hash_id(id), &keyspace) == NULL) {
+        destroy(keyspace);
+        return NULL;
+    }
+    return keyspace;
 }
 
-static int
-check_name(const char *name, firn_error *err)
+int
+firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image, uint64_t id,
+                               const char *name, struct firn_db_keyspace **out, firn_error *err)
+{
+    struct firn_db_tree *tree = firn_db_image_find(image, id);
+    uint32_t key = (uint32_t)id;
+    if (id > UINT32_MAX || tree == NULL) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': the list of keyspaces names one that does not exist",
+                              firn_os_dir_path(db->dir));
+    }
+    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &key);
+    *out = found != NULL ? *found : make_handle(db, db->is_read_only ? NULL : tree, key, name);
+    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a keyspace");
+}
+
+/* ---- names ---- */
+
+int
+firn_db_keyspace_check_name(const char *name, firn_error *err)
 {
     size_t size = strlen(name);
     if (size == 0 || !firn_utf8_is_valid(firn_str(name))) {
@@ -138,42 +126,120 @@ check_name(const char *name, firn_error *err)
     return FIRN_OK;
 }
 
-static int
-commit_name(struct firn_db *db, const struct firn_db_keyspace *keyspace, firn_error *err)
+int
+firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err)
 {
-    struct firn_db_batch batch = {0};
-    struct firn_buf id = {0};
-    int rc;
-    FIRN_TRY(firn_buf_append_varint(&id, keyspace->id) == FIRN_OK
-                 ? FIRN_OK
-                 : firn_error_no_memory(err, "the name of a keyspace"));
-    FIRN_TRY(
-        firn_db_batch_put(&batch, db->list, firn_str(keyspace->name), firn_buf_slice(&id), err));
-    FIRN_TRY(firn_db_write(db, &batch, FIRN_DURABILITY_DEFAULT, err));
-out:
-    firn_db_batch_deinit(&batch);
-    firn_buf_deinit(&id);
+    return firn_error_set(err, FIRN_NOT_FOUND, "there is no keyspace '%s' in '%s'", name,
+                          firn_os_dir_path(db->dir));
+}
+
+int
+firn_db_keyspace_decode(struct firn_db *db, firn_slice value, uint64_t *out, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(value);
+    if (!firn_reader_varint(&reader, out) || firn_reader_left(&reader) > 0 || *out > UINT32_MAX) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': the list of keyspaces holds an impossible number",
+                              firn_os_dir_path(db->dir));
+    }
+    return FIRN_OK;
+}
+
+/* Reads the list now; the image of a read-only handle must not go meanwhile. */
+static int
+find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint64_t *out,
+        firn_error *err)
+{
+    struct firn_buf value = {0};
+    int rc = db->is_read_only
+                 ? firn_db_get_seen(image->list, image->last_sequence, firn_str(name), &value, err)
+                 : firn_db_get_newest(db, image->list, firn_str(name), &value, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_keyspace_decode(db, firn_buf_slice(&value), out, err);
+    }
+    firn_buf_deinit(&value);
+    return rc == FIRN_NOT_FOUND ? firn_db_keyspace_refuse_missing(db, name, err) : rc;
+}
+
+/* What a view for reading the list names: an image of a read-only handle may go, and needs none. */
+static const struct firn_db_tree *
+list_of(struct firn_db *db)
+{
+    return db->is_read_only ? NULL : firn_db_image(db)->list;
+}
+
+int
+firn_db_keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_error *err)
+{
+    struct firn_db_view_node node;
+    firn_db_view_register(db, &node, list_of(db));
+    int rc = find_in(db, node.image, name, out, err);
+    firn_db_view_unregister(db, &node);
     return rc;
 }
 
-/* Creates and commits, called and left with the state mutex held and is_creating set (I2). */
+/* ---- opening and creating ---- */
+
+/* The handle of a keyspace that is there; FIRN_NOT_FOUND. */
 static int
-create_locked(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
+open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
 {
-    struct firn_db_keyspace *keyspace = NULL;
-    uint32_t id = (uint32_t)firn_db_keyspace_count(db);
-    int rc;
-    FIRN_TRY(make_room(db, err));
-    FIRN_TRY(create(db, firn_str(name), id, &keyspace, err));
-    firn_os_mutex_unlock(&db->state_mutex);
-    rc = commit_name(db, keyspace, err);
+    struct firn_db_view_node node;
+    uint64_t id;
+    firn_db_view_register(db, &node, list_of(db));
+    int rc = find_in(db, node.image, name, &id, err);
+    if (rc == FIRN_OK) {
+        firn_os_mutex_lock(&db->state_mutex);
+        rc = firn_db_keyspace_handle_locked(db, node.image, id, name, out, err);
+        firn_os_mutex_unlock(&db->state_mutex);
+    }
+    firn_db_view_unregister(db, &node);
+    return rc;
+}
+
+void
+firn_db_keyspace_begin_change(struct firn_db *db)
+{
     firn_os_mutex_lock(&db->state_mutex);
+    while (db->is_changing_list) {
+        firn_os_cond_wait(&db->list_changed, &db->state_mutex);
+    }
+    db->is_changing_list = true;
+    firn_os_mutex_unlock(&db->state_mutex);
+}
+
+void
+firn_db_keyspace_end_change(struct firn_db *db)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    db->is_changing_list = false;
+    firn_os_cond_signal(&db->list_changed);
+    firn_os_mutex_unlock(&db->state_mutex);
+}
+
+/* For whom the right to change the list is taken. */
+static int
+create(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
+{
+    struct firn_db_image *image = firn_db_image(db);
+    struct firn_db_batch batch = {0};
+    struct firn_db_keyspace *keyspace = NULL;
+    struct firn_db_tree *tree;
+    int rc;
+    firn_os_mutex_lock(&db->state_mutex);
+    rc = firn_db_image_add(image, firn_str(name), &tree, err);
+    firn_os_mutex_unlock(&db->state_mutex);
     FIRN_TRY(rc);
-    register_keyspace(db, keyspace);
+    const uint64_t id = tree->id;
+    FIRN_TRY(firn_db_batch_list(&batch, db, firn_str(name), &id, err));
+    FIRN_TRY(firn_db_write_list(db, &batch, NULL, err));
+    firn_os_mutex_lock(&db->state_mutex);
+    image->next_id++;
+    rc = firn_db_keyspace_handle_locked(db, image, id, name, &keyspace, err);
+    firn_os_mutex_unlock(&db->state_mutex);
     *out = keyspace;
-    keyspace = NULL;
 out:
-    destroy(keyspace);
+    firn_db_batch_deinit(&batch);
     return rc;
 }
 
@@ -182,28 +248,53 @@ firn_db_keyspace_open(struct firn_db *db, const char *name, struct firn_db_keysp
                       firn_error *err)
 {
     *out = NULL;
-    int rc = check_name(name, err);
-    if (rc != FIRN_OK) {
+    int rc = firn_db_keyspace_check_name(name, err);
+    if (rc == FIRN_OK) {
+        rc = open_existing(db, name, out, err);
+    }
+    if (rc != FIRN_NOT_FOUND || db->is_read_only) {
         return rc;
     }
-    firn_os_mutex_lock(&db->state_mutex);
-    *out = find(db, name);
-    while (*out == NULL && db->is_creating) {
-        firn_os_cond_wait(&db->created, &db->state_mutex);
-        *out = find(db, name);
+    firn_db_keyspace_begin_change(db);
+    /* Somebody else may have created it meanwhile. */
+    rc = open_existing(db, name, out, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = create(db, name, out, err);
     }
-    if (*out != NULL) {
-        rc = FIRN_OK;
-    } else if (db->is_read_only) {
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "there is no keyspace '%s' in '%s'", name,
-                            firn_os_dir_path(db->dir));
-    } else {
-        db->is_creating = true;
-        rc = create_locked(db, name, out, err);
-        db->is_creating = false;
-        firn_os_cond_broadcast(&db->created);
+    firn_db_keyspace_end_change(db);
+    return rc;
+}
+
+/* ---- listing ---- */
+
+static int
+visit_name(firn_slice key, int (*visit)(void *ctx, const char *name), void *ctx)
+{
+    char name[FIRN_KEYSPACE_NAME_SIZE_MAX + 1];
+    CHECK(key.size < sizeof name);
+    memcpy(name, key.data, key.size);
+    name[key.size] = '\0';
+    return visit(ctx, name);
+}
+
+int
+firn_db_keyspace_list_at(struct firn_db *db, struct firn_db_view *view,
+                         int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
+{
+    const struct firn_db_cursor_options options = {.view = view};
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    FIRN_TRY(firn_db_cursor_open_list(db, &options, &cursor, err));
+    FIRN_TRY(firn_db_cursor_first(cursor, err));
+    while (firn_db_cursor_valid(cursor)) {
+        firn_slice key = firn_db_cursor_key(cursor);
+        if (key.size > 0) {
+            FIRN_TRY(visit_name(key, visit, ctx));
+        }
+        FIRN_TRY(firn_db_cursor_next(cursor, err));
     }
-    firn_os_mutex_unlock(&db->state_mutex);
+out:
+    firn_db_cursor_close(cursor);
     return rc;
 }
 
@@ -211,22 +302,7 @@ int
 firn_db_keyspace_list(struct firn_db *db, int (*visit)(void *ctx, const char *name), void *ctx,
                       firn_error *err)
 {
-    struct firn_db_cursor *cursor = NULL;
-    char name[FIRN_KEYSPACE_NAME_SIZE_MAX + 1];
-    int rc;
-    FIRN_TRY(firn_db_cursor_open(db->list, NULL, &cursor, err));
-    FIRN_TRY(firn_db_cursor_first(cursor, err));
-    while (firn_db_cursor_valid(cursor)) {
-        firn_slice key = firn_db_cursor_key(cursor);
-        CHECK(key.size < sizeof name);
-        memcpy(name, key.data, key.size);
-        name[key.size] = '\0';
-        FIRN_TRY(visit(ctx, name));
-        FIRN_TRY(firn_db_cursor_next(cursor, err));
-    }
-out:
-    firn_db_cursor_close(cursor);
-    return rc;
+    return firn_db_keyspace_list_at(db, NULL, visit, ctx, err);
 }
 
 struct firn_db *

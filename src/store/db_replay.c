@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_replay.c: from the records of the log to keyspaces and memtables.
+ * store/db_replay.c: from the records of the log to keyspaces and trees.
  *
  * Replay shows records in the order in which they were committed. Each is read whole before
  * anything of it is applied. Nothing in a record is trusted: a record of an unknown type or with
@@ -8,13 +8,20 @@
  * is damage (FIRN_CORRUPT), and both end the opening. Skipping would show a state that never was.
  *
  * (I1) Sequences grow from record to record. Gaps are allowed: a commit that failed may have used
- *   one up.
- * (I2) Keyspaces are created by puts into keyspace 0, name to id, with ids 1, 2, 3 … in order; a
- *      name is never created twice and an id never used again. A record writes only into keyspaces
- *      that an earlier record created.
- * (I3) All entries of a commit have its sequence, so a key may appear in the memtable once per
- *      commit. Where a commit writes a key several times the last one counts: operations are
- *      applied from the last to the first, and the memtable refuses what is there already.
+ *      one up.
+ * (I2) The list of keyspaces is one of the trees, and it may have been flushed later than what a
+ *      record says. So an operation on the list counts only if the list does not have it in runs;
+ *      and an operation on a keyspace that the list does not name any more, though its number was
+ *      given, belongs to one that was dropped: it is left out, and nothing can see it.
+ * (I3) Otherwise keyspaces are created with the next number each, under names that are not taken;
+ *      dropped under names that are there; and a record writes only into keyspaces that an earlier
+ *      record, or the list in runs, has.
+ *
+ * Memory. What is not in runs fits into memory, because it did when it was written; but the store
+ * may be opened with a smaller budget now. Flushing in the middle of a replay is not allowed as
+ * long as the log's tail is not known to be on the disk: a power cut could take the tail and leave
+ * what was flushed of it, of one tree and not of another. So where memory runs short everything is
+ * dropped, the log is opened and settled, and a second replay flushes on its way.
  */
 #include "store/db_internal.h"
 
@@ -26,33 +33,16 @@
 
 struct replay {
     struct firn_db *db;
+    struct firn_db_image *image;
     struct firn_buf ops; /* of struct firn_db_op */
+    struct firn_db_ranges ranges;
+    uint64_t first_created; /* numbers from here on are given by the record that is being read */
+    uint64_t sequence;      /* of the last record */
+    bool may_flush;         /* the log is settled */
+    bool is_short;          /* of memory: the first replay was given up */
 };
 
-static struct firn_entry
-entry_of(const struct firn_db_op *op, const uint8_t *body, uint64_t sequence)
-{
-    return (struct firn_entry){.key = firn_bytes(body + op->key_offset, op->key_size),
-                               .value = firn_bytes(body + op->value_offset, op->value_size),
-                               .sequence = sequence,
-                               .kind = (enum firn_entry_kind)op->kind};
-}
-
-int
-firn_db_replay_apply(const struct firn_db_op *ops, size_t count, const uint8_t *body,
-                     uint64_t sequence, firn_error *err)
-{
-    for (size_t i = count; i > 0; i--) {
-        const struct firn_db_op *op = &ops[i - 1];
-        struct firn_entry entry = entry_of(op, body, sequence);
-        int rc = firn_memtable_add(op->keyspace->memtable, &entry, err);
-        /* (I3): a later operation of this commit wrote the key. */
-        if (rc != FIRN_OK && !(rc == FIRN_EXISTS && i < count)) {
-            return rc;
-        }
-    }
-    return FIRN_OK;
-}
+/* ---- the list of keyspaces ---- */
 
 static bool
 is_name(firn_slice name)
@@ -61,38 +51,161 @@ is_name(firn_slice name)
            memchr(name.data, 0, name.size) == NULL && firn_utf8_is_valid(name);
 }
 
-/* Whether a keyspace of that name is there; those from id `recent` on are in no memtable yet. */
 static bool
-is_taken(const struct firn_db *db, firn_slice name, size_t recent)
+is_number(firn_slice value, uint64_t number)
 {
-    const struct firn_view_interval all = {1, UINT64_MAX};
-    const struct firn_view view = {&all, 1};
-    struct firn_entry entry;
-    for (size_t i = recent; i < firn_db_keyspace_count(db); i++) {
-        if (firn_slice_equal(firn_str(firn_db_keyspace_at(db, i)->name), name)) {
+    struct firn_reader reader = firn_reader_of(value);
+    uint64_t found;
+    return firn_reader_varint(&reader, &found) && firn_reader_left(&reader) == 0 && found == number;
+}
+
+/* Whether the record that is being read has created that name. */
+static bool
+is_just_created(const struct replay *replay, firn_slice name, const uint8_t *body)
+{
+    const struct firn_db_op *ops = (const void *)replay->ops.data;
+    for (size_t i = 0; i < replay->ops.size / sizeof *ops; i++) {
+        if (ops[i].tree == replay->image->list && ops[i].kind == FIRN_ENTRY_PUT &&
+            firn_slice_equal(firn_bytes(body + ops[i].key_offset, ops[i].key_size), name)) {
             return true;
         }
     }
-    return firn_memtable_get(db->list->memtable, name, &view, &entry);
+    return false;
 }
 
-/* Creates what an operation on the list of keyspaces asks for (I2). */
+/* The number behind a name as the records before this one left it; FIRN_NOT_FOUND. */
 static int
-create_keyspace(struct firn_db *db, const struct firn_db_format_op *op, size_t recent,
+look_up(struct replay *replay, firn_slice name, uint64_t *out, firn_error *err)
+{
+    struct firn_buf value = {0};
+    int rc = firn_db_get_seen(replay->image->list, FIRN_DB_FORMAT_SEQUENCE_MAX, name, &value, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_keyspace_decode(replay->db, firn_buf_slice(&value), out, err);
+    }
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+static int
+create_keyspace(struct replay *replay, const struct firn_db_format_op *op, const uint8_t *body,
                 const char **what, firn_error *err)
 {
-    struct firn_reader reader = firn_reader_of(op->value);
-    uint64_t id;
-    if (op->kind != FIRN_ENTRY_PUT || !is_name(op->key) || !firn_reader_varint(&reader, &id) ||
-        firn_reader_left(&reader) > 0 || id != firn_db_keyspace_count(db) || id > UINT32_MAX) {
+    struct firn_db_image *image = replay->image;
+    struct firn_db_tree *tree;
+    uint64_t taken;
+    if (!is_name(op->key) || !is_number(op->value, image->next_id) || image->next_id > UINT32_MAX) {
         *what = "creates a keyspace with an impossible name or number";
         return FIRN_CORRUPT;
     }
-    if (is_taken(db, op->key, recent)) {
+    int rc =
+        is_just_created(replay, op->key, body) ? FIRN_OK : look_up(replay, op->key, &taken, err);
+    if (rc == FIRN_OK) {
         *what = "creates a keyspace that is there already";
         return FIRN_CORRUPT;
     }
-    return firn_db_keyspace_add(db, op->key, err);
+    if (rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    rc = firn_db_image_add(image, op->key, &tree, err);
+    image->next_id += rc == FIRN_OK ? 1 : 0;
+    return rc;
+}
+
+static bool
+is_dropped(const struct firn_db_tree *tree)
+{
+    return atomic_load_explicit(&tree->dropped_at, memory_order_relaxed) != 0;
+}
+
+static int
+drop_keyspace(struct replay *replay, const struct firn_db_format_op *op, const char **what,
+              firn_error *err)
+{
+    uint64_t id;
+    int rc = is_name(op->key) ? look_up(replay, op->key, &id, err) : FIRN_NOT_FOUND;
+    struct firn_db_tree *tree = rc == FIRN_OK ? firn_db_image_find(replay->image, id) : NULL;
+    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && (tree == NULL || is_dropped(tree)))) {
+        *what = "drops a keyspace that is not there";
+        return FIRN_CORRUPT;
+    }
+    if (rc == FIRN_OK) {
+        atomic_store_explicit(&tree->dropped_at, replay->sequence, memory_order_relaxed);
+    }
+    return rc;
+}
+
+/* What an operation on the list asks for (I3). */
+static int
+change_list(struct replay *replay, const struct firn_db_format_op *op, const uint8_t *body,
+            const char **what, firn_error *err)
+{
+    if (op->kind == FIRN_ENTRY_DELETE) {
+        return drop_keyspace(replay, op, what, err);
+    }
+    if (op->kind == FIRN_ENTRY_PUT && op->key.size == 0 &&
+        is_number(op->value, replay->image->next_id)) {
+        return FIRN_OK;
+    }
+    if (op->kind == FIRN_ENTRY_PUT) {
+        return create_keyspace(replay, op, body, what, err);
+    }
+    *what = "deletes a range of the list of keyspaces";
+    return FIRN_CORRUPT;
+}
+
+/* ---- records ---- */
+
+/* The tree that an operation is for; *out is NULL where it is to be left out (I2). */
+static int
+find_tree(struct replay *replay, const struct firn_db_format_op *op, struct firn_db_tree **out,
+          const char **what)
+{
+    struct firn_db_tree *tree = firn_db_image_find(replay->image, op->keyspace);
+    *out = tree;
+    if (tree == NULL && op->keyspace < replay->first_created) {
+        return FIRN_OK;
+    }
+    if (tree == NULL || op->keyspace >= replay->first_created || is_dropped(tree)) {
+        *what = "writes into a keyspace that does not exist";
+        return FIRN_CORRUPT;
+    }
+    return FIRN_OK;
+}
+
+static int
+add_op(struct replay *replay, struct firn_db_tree *tree, const struct firn_db_format_op *read,
+       const uint8_t *body, firn_error *err)
+{
+    struct firn_db_op op = {.tree = tree,
+                            .key_offset = (uint32_t)(read->key.data - body),
+                            .value_offset = (uint32_t)(read->value.data - body),
+                            .value_size = (uint32_t)read->value.size,
+                            .key_size = (uint16_t)read->key.size,
+                            .kind = (uint8_t)read->kind};
+    size_t index = replay->ops.size / sizeof op;
+    if (firn_buf_append(&replay->ops, &op, sizeof op) != FIRN_OK) {
+        return firn_error_no_memory(err, "the operations of a commit");
+    }
+    return read->kind == FIRN_ENTRY_RANGE_DELETE
+               ? firn_db_ranges_add(&replay->ranges, tree, read->key, read->value, index, err)
+               : FIRN_OK;
+}
+
+static int
+read_op(struct replay *replay, struct firn_db_format_commit *commit, const uint8_t *body,
+        bool is_list_known, const char **what, firn_error *err)
+{
+    struct firn_db_format_op read;
+    struct firn_db_tree *tree;
+    int rc;
+    FIRN_TRY(firn_db_format_get_op(commit, &read, what));
+    FIRN_TRY(find_tree(replay, &read, &tree, what));
+    if (read.keyspace == FIRN_DB_KEYSPACE_LIST && !is_list_known) {
+        FIRN_TRY(change_list(replay, &read, body, what, err));
+    }
+    FIRN_TRY(tree == NULL ? FIRN_OK : add_op(replay, tree, &read, body, err));
+out:
+    return rc;
 }
 
 /* Reads the operations of a record into replay->ops. *what is set where the record is at fault. */
@@ -100,55 +213,71 @@ static int
 read_ops(struct replay *replay, struct firn_db_format_commit *commit, const uint8_t *body,
          const char **what, firn_error *err)
 {
-    struct firn_db *db = replay->db;
-    size_t keyspaces = firn_db_keyspace_count(db);
+    bool is_list_known = replay->sequence <= firn_lsm_tree_flushed(replay->image->list->lsm_tree);
     firn_buf_clear(&replay->ops);
-    if (firn_buf_reserve(&replay->ops, commit->count * sizeof(struct firn_db_op)) != FIRN_OK) {
-        return firn_error_no_memory(err, "the operations of a commit");
+    firn_db_ranges_deinit(&replay->ranges);
+    replay->first_created = replay->image->next_id;
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK && commit->count > 0) {
+        rc = read_op(replay, commit, body, is_list_known, what, err);
     }
-    while (commit->count > 0) {
-        struct firn_db_format_op read;
-        int rc = firn_db_format_get_op(commit, &read, what);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        if (read.keyspace >= keyspaces) {
-            *what = "writes into a keyspace that does not exist";
-            return FIRN_CORRUPT;
-        }
-        if (read.keyspace == FIRN_DB_KEYSPACE_LIST) {
-            rc = create_keyspace(db, &read, keyspaces, what, err);
-            if (rc != FIRN_OK) {
-                return rc;
-            }
-        }
-        struct firn_db_op op = {.keyspace = firn_db_keyspace_at(db, read.keyspace),
-                                .key_offset = (uint32_t)(read.key.data - body),
-                                .value_offset = (uint32_t)(read.value.data - body),
-                                .value_size = (uint32_t)read.value.size,
-                                .key_size = (uint16_t)read.key.size,
-                                .kind = (uint8_t)read.kind};
-        CHECK(firn_buf_append(&replay->ops, &op, sizeof op) == FIRN_OK);
-    }
-    return FIRN_OK;
+    return rc;
 }
 
 static int
-read_commit(struct replay *replay, firn_slice record, uint64_t *out_sequence, const char **what,
-            firn_error *err)
+read_commit(struct replay *replay, firn_slice record, const char **what, firn_error *err)
 {
     struct firn_db_format_commit commit;
     int rc = firn_db_format_get_header(record, &commit, what);
     if (rc != FIRN_OK) {
         return rc;
     }
-    *out_sequence = commit.sequence;
-    if (commit.sequence <= replay->db->last_sequence) {
+    if (commit.sequence <= replay->sequence) {
         *what = "is a commit whose sequence is not larger than that of the one before";
         return FIRN_CORRUPT;
     }
+    replay->sequence = commit.sequence;
     return read_ops(replay, &commit, record.data, what, err);
 }
+
+/* ---- memory ---- */
+
+static int
+flush_all(struct firn_db_image *image, firn_error *err)
+{
+    const struct firn_lsm_work_wish wish = {.flushes = true};
+    struct firn_lsm_work *work = NULL;
+    int rc;
+    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
+        struct firn_db_tree *tree = firn_db_image_tree(image, i);
+        FIRN_TRY(firn_lsm_tree_freeze(tree->lsm_tree, err));
+        tree->first_segment = 0;
+    }
+    do {
+        FIRN_TRY(firn_lsm_work_pick(image->lsm, &wish, &work, err));
+        FIRN_TRY(work != NULL ? firn_lsm_work_run(work, err) : FIRN_OK);
+    } while (work != NULL);
+out:
+    return rc;
+}
+
+/* Before a record is applied. */
+static int
+make_room(struct replay *replay, firn_error *err)
+{
+    const struct firn_db *db = replay->db;
+    if (db->is_read_only ||
+        firn_lsm_memtable_bytes(replay->image->lsm) < db->limits.memtables_max) {
+        return FIRN_OK;
+    }
+    if (!replay->may_flush) {
+        replay->is_short = true;
+        return FIRN_CANCELLED;
+    }
+    return flush_all(replay->image, err);
+}
+
+/* ---- the log ---- */
 
 static int
 visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
@@ -157,39 +286,68 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
     struct replay *replay = ctx;
     struct firn_db *db = replay->db;
     const char *what = NULL;
-    uint64_t sequence;
+    int rc;
     if (type != FIRN_LOG_TYPE_USER) {
         return firn_db_log_error(err, FIRN_NEWER, db->dir, position,
                                  "has a type that this firn does not know");
     }
-    int rc = read_commit(replay, record, &sequence, &what, err);
+    FIRN_TRY(make_room(replay, err));
+    rc = read_commit(replay, record, &what, err);
     if (rc != FIRN_OK) {
         return what == NULL ? rc : firn_db_log_error(err, rc, db->dir, position, what);
     }
-    rc = firn_db_replay_apply((const struct firn_db_op *)(const void *)replay->ops.data,
-                              replay->ops.size / sizeof(struct firn_db_op), record.data, sequence,
-                              err);
-    if (rc == FIRN_OK) {
-        db->last_sequence = sequence;
-        db->commit_count++;
-    }
+    const struct firn_db_apply commit = {
+        .ops = (const struct firn_db_op *)(const void *)replay->ops.data,
+        .count = replay->ops.size / sizeof(struct firn_db_op),
+        .body = record.data,
+        .ranges = &replay->ranges,
+        .sequence = replay->sequence,
+        .segment = position.segment,
+        .is_replay = true};
+    FIRN_TRY(firn_db_image_make_room(replay->image, err));
+    FIRN_TRY(firn_db_apply(&commit, err));
+    firn_db_image_note_commit(replay->image, position.segment);
+out:
     return rc;
 }
 
-/* Back to a handle that has only the empty list of keyspaces. */
+static int
+pass_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+            firn_error *err)
+{
+    (void)ctx;
+    (void)type;
+    (void)record;
+    (void)position;
+    (void)err;
+    return FIRN_OK;
+}
+
+/* An image as runs have it, for the first record. */
 static int
 restart(void *ctx, firn_error *err)
 {
     struct replay *replay = ctx;
+    firn_db_image_abandon(replay->image);
+    replay->image = NULL;
+    replay->sequence = 0;
+    return firn_db_image_open(replay->db, &replay->image, err);
+}
+
+/* Where memory is short: the log is settled first, then read beside its handle. */
+static int
+replay_settled(struct replay *replay, firn_error *err)
+{
     struct firn_db *db = replay->db;
-    firn_db_keyspace_destroy_all(db);
-    db->last_sequence = 0;
-    db->commit_count = 0;
-    return firn_db_keyspace_add(db, firn_str(""), err);
+    const struct firn_db_log_visitor visitor = {restart, visit_record, replay};
+    struct firn_log_options options = firn_db_log_options(false);
+    int rc = firn_log_open(db->dir, &options, pass_record, NULL, &db->log, NULL, err);
+    replay->may_flush = true;
+    return rc == FIRN_OK ? firn_db_log_read(db->dir, &visitor, err) : rc;
 }
 
 static int
-open_log(struct replay *replay, firn_error *err)
+replay_log(struct replay *replay, firn_error *err)
 {
     struct firn_db *db = replay->db;
     if (db->is_read_only) {
@@ -198,21 +356,30 @@ open_log(struct replay *replay, firn_error *err)
     }
     struct firn_log_options options = firn_db_log_options(false);
     int rc = restart(replay, err);
-    return rc != FIRN_OK
-               ? rc
-               : firn_log_open(db->dir, &options, visit_record, replay, &db->log, NULL, err);
+    if (rc == FIRN_OK) {
+        rc = firn_log_open(db->dir, &options, visit_record, replay, &db->log, NULL, err);
+    }
+    return rc == FIRN_CANCELLED && replay->is_short ? replay_settled(replay, err) : rc;
 }
 
 int
-firn_db_replay(struct firn_db *db, firn_error *err)
+firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
 {
     struct replay replay = {.db = db};
-    int rc = open_log(&replay, err);
+    int rc = replay_log(&replay, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = firn_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
                             firn_os_dir_path(db->dir));
     }
-    atomic_init(&db->published, db->last_sequence);
+    if (rc == FIRN_OK) {
+        struct firn_db_image *image = replay.image;
+        uint64_t known = image->last_sequence;
+        image->last_sequence = replay.sequence > known ? replay.sequence : known;
+        replay.image = NULL;
+        *out = image;
+    }
+    firn_db_image_abandon(replay.image);
     firn_buf_deinit(&replay.ops);
+    firn_db_ranges_deinit(&replay.ranges);
     return rc;
 }

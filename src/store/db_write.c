@@ -5,11 +5,17 @@
  * Committers queue up. The one at the head, when nobody leads, becomes the leader and takes a
  * group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone, and without
  * holding a mutex, it
- *   1. reserves memory for the group's entries in the memtables,
- *   2. gives each commit the next sequence and appends it to the log,
- *   3. syncs the log, if any of the group wants that,
- *   4. applies each commit to the memtables and then publishes its sequence, in order.
+ *   1. waits until the trees can take so much (db_pace.c), or is told why not,
+ *   2. reserves memory for the group's entries in the memtables,
+ *   3. gives each commit the next sequence and appends it to the log,
+ *   4. syncs the log, if any of the group wants that,
+ *   5. applies each commit to the trees and then publishes its sequence, in order,
+ *   6. freezes memtables that have grown too large (db_pace.c).
  * Then it takes the mutex, hands out the results in order, and wakes the next head.
+ *
+ * Some other work must not run beside a commit: freezing everything for a flush, removing dropped
+ * trees, giving up old segments of the log. It takes the leader's place without a commit
+ * (firn_db_write_begin_exclusive); heads that would lead give way to it.
  *
  * Invariants.
  * (I1) A sequence is published only when everything up to it is applied, and, where its commit
@@ -24,14 +30,17 @@
  *      handle any more: what the log holds behind the last success is unknown, and a retry could
  *      acknowledge what never reached the disk. Reads go on. All commits of a group whose append or
  *      sync failed are refused: none was acknowledged, and whether they are there shows at the next
- *      opening, as an unbroken prefix.
+ *      opening, as an unbroken prefix. An append that found no space is not such a failure: the log
+ *      has undone it (log.h).
  * (I4) Sequences used by failed commits are below everything a later handle gives out only if their
  *      records survive; otherwise they are given out again. Either way no sequence stands for two
  *      commits in one log.
+ * (I5) A commit into a keyspace that an earlier commit, of the same group even, has dropped is
+ *      refused before it is logged: a replay would not know what to do with it.
  *
- * Locking: commit_mutex guards the queue, the latch, last_sequence and commit_count; the leader
- * owns the last two while it leads. Waiting: each waiter has a condition of its own, in its own
- * stack frame.
+ * Locking: commit_mutex guards the queue, the latch, last_sequence and the commits counted by
+ * segment; the leader owns the last two while it leads. Waiting: each waiter has a condition of its
+ * own, in its own stack frame.
  */
 #include "store/db_internal.h"
 
@@ -41,10 +50,12 @@ enum { GROUP_BYTES_MAX = 1 << 20 };
 
 struct firn_db_write {
     const struct firn_db_batch *batch;
+    struct firn_db_tree *drops; /* the tree that it drops, or NULL */
     bool wants_sync;
     struct firn_db_write *next;
     uint64_t sequence;
-    bool is_waiting; /* woken is initialised */
+    uint64_t segment; /* of the log */
+    bool is_waiting;  /* woken is initialised */
     bool is_done;
     int rc;
     firn_error *err; /* the caller's */
@@ -55,7 +66,9 @@ struct firn_db_write {
 struct group {
     struct firn_db_write *first;
     struct firn_db_write *last;
+    size_t bytes;
     bool wants_sync;
+    struct firn_db_tree *touched; /* by next_touched */
 };
 
 static struct firn_db_write *
@@ -79,14 +92,13 @@ static void
 take_group(struct firn_db *db, struct group *out)
 {
     struct firn_db_write *commit = db->queue_head;
-    size_t bytes = 0;
     *out = (struct group){.first = commit};
     do {
-        bytes += commit->batch->body.size;
+        out->bytes += commit->batch->body.size;
         out->wants_sync |= commit->wants_sync;
         out->last = commit;
         commit = commit->next;
-    } while (commit != NULL && bytes + commit->batch->body.size <= GROUP_BYTES_MAX);
+    } while (commit != NULL && out->bytes + commit->batch->body.size <= GROUP_BYTES_MAX);
     db->queue_head = commit;
     if (commit == NULL) {
         db->queue_tail = NULL;
@@ -95,40 +107,70 @@ take_group(struct firn_db *db, struct group *out)
 
 /* ---- what the leader does, without a mutex ---- */
 
-/* Adds up what each keyspace will get; returns the list of those that get anything. */
-static struct firn_db_keyspace *
+/* Adds an operation to what its tree will get. */
+static void
+count_op(const struct firn_db_op *op, struct firn_db_tree **touched)
+{
+    struct firn_db_tree *tree = op->tree;
+    if (tree->pending_count == 0 && tree->pending_range_count == 0) {
+        tree->next_touched = *touched;
+        *touched = tree;
+    }
+    size_t bytes = (size_t)op->key_size + op->value_size;
+    if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+        tree->pending_range_count++;
+        tree->pending_range_bytes += bytes;
+    } else {
+        tree->pending_count++;
+        tree->pending_bytes += bytes;
+    }
+}
+
+/* Adds up what each tree will get; returns the list of those that get anything. */
+static struct firn_db_tree *
 count_pending(const struct group *group)
 {
-    struct firn_db_keyspace *touched = NULL;
+    struct firn_db_tree *touched = NULL;
     for (struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         size_t count = firn_db_batch_op_count(commit->batch);
         for (size_t i = 0; i < count; i++) {
-            const struct firn_db_op *op = firn_db_batch_op(commit->batch, i);
-            struct firn_db_keyspace *keyspace = op->keyspace;
-            if (keyspace->pending_count == 0) {
-                keyspace->next_touched = touched;
-                touched = keyspace;
-            }
-            keyspace->pending_count++;
-            keyspace->pending_bytes += (size_t)op->key_size + op->value_size;
+            count_op(firn_db_batch_op(commit->batch, i), &touched);
         }
     }
     return touched;
 }
 
 static int
-reserve(const struct group *group, firn_error *err)
+reserve_tree(struct firn_db_tree *tree, firn_error *err)
 {
     int rc = FIRN_OK;
-    for (struct firn_db_keyspace *keyspace = count_pending(group); keyspace != NULL;
-         keyspace = keyspace->next_touched) {
-        if (rc == FIRN_OK) {
-            rc = firn_memtable_reserve(keyspace->memtable, keyspace->pending_count,
-                                       keyspace->pending_bytes, err);
+    if (tree->pending_count > 0) {
+        rc = firn_lsm_tree_reserve(tree->lsm_tree, tree->pending_count, tree->pending_bytes, err);
+    }
+    if (rc == FIRN_OK && tree->pending_range_count > 0) {
+        rc = firn_lsm_tree_reserve_ranges(tree->lsm_tree, tree->pending_range_count,
+                                          tree->pending_range_bytes, err);
+    }
+    return rc;
+}
+
+static int
+reserve(struct firn_db *db, struct group *group, firn_error *err)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    int rc = firn_db_image_make_room(firn_db_image(db), err);
+    firn_os_mutex_unlock(&db->commit_mutex);
+    group->touched = count_pending(group);
+    for (struct firn_db_tree *tree = group->touched; tree != NULL; tree = tree->next_touched) {
+        /* Of a tree that is gone by now nothing is asked: its commits are refused. */
+        if (rc == FIRN_OK && !tree->is_removed) {
+            rc = reserve_tree(tree, err);
         }
-        keyspace->pending_count = 0;
-        keyspace->pending_bytes = 0;
+        tree->pending_count = 0;
+        tree->pending_bytes = 0;
+        tree->pending_range_count = 0;
+        tree->pending_range_bytes = 0;
     }
     return rc;
 }
@@ -144,7 +186,44 @@ append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
     size_t size =
         firn_db_format_put_header(commit->sequence, firn_db_batch_op_count(commit->batch), header);
     const firn_slice parts[] = {firn_bytes(header, size), firn_buf_slice(&commit->batch->body)};
-    return firn_log_append(db->log, FIRN_LOG_TYPE_USER, parts, 2, NULL, err);
+    struct firn_log_position position;
+    int rc = firn_log_append(db->log, FIRN_LOG_TYPE_USER, parts, 2, &position, err);
+    if (rc == FIRN_OK) {
+        commit->segment = position.segment;
+        firn_db_count(&db->counters.log_bytes, size + commit->batch->body.size);
+    }
+    return rc;
+}
+
+/* A full disk gives up its reserve for commits that only delete. */
+static int
+append_if_there_is_space(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
+{
+    bool has_puts = commit->batch->has_puts && commit->drops == NULL;
+    int rc = firn_db_space_admit(db, has_puts, commit->batch->body.size, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = append(db, commit, err);
+    if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) && firn_db_space_give_up(db) &&
+        !has_puts) {
+        rc = append(db, commit, err);
+    }
+    return rc;
+}
+
+/* (I5) */
+static int
+check_trees(const struct firn_db_write *commit, firn_error *err)
+{
+    size_t count = firn_db_batch_op_count(commit->batch);
+    for (size_t i = 0; i < count; i++) {
+        if (firn_db_batch_op(commit->batch, i)->tree->is_dropping) {
+            return firn_error_set(err, FIRN_MISUSE,
+                                  "a keyspace into which the commit writes was dropped");
+        }
+    }
+    return FIRN_OK;
 }
 
 static void
@@ -165,16 +244,7 @@ refuse_from(const struct group *group, struct firn_db_write *commit, int rc, con
     }
 }
 
-/* Whether a failed append left the log as it was. These codes say so, unless they came from the
- * system; then the log has latched itself, and a log that can still be synced has not. */
-static bool
-is_without_trace(struct firn_db *db, int rc)
-{
-    return (rc == FIRN_NO_MEMORY || rc == FIRN_LIMIT || rc == FIRN_INVALID) &&
-           firn_log_sync(db->log, NULL) == FIRN_OK;
-}
-
-/* Steps 2 and 3. A commit that is refused alone has sequence 0; after another failure nothing of
+/* Steps 3 and 4. A commit that is refused alone has sequence 0; after another failure nothing of
  * the group counts. */
 static int
 log_group(struct firn_db *db, const struct group *group, firn_error *err)
@@ -183,64 +253,95 @@ log_group(struct firn_db *db, const struct group *group, firn_error *err)
     for (struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         commit->sequence = sequence + 1;
-        int rc = append(db, commit, err);
-        if (rc == FIRN_OK) {
-            sequence++;
-        } else if (is_without_trace(db, rc)) {
-            refuse(commit, rc, err);
-        } else {
+        int rc = check_trees(commit, err);
+        rc = rc == FIRN_OK ? append_if_there_is_space(db, commit, err) : rc;
+        if (rc != FIRN_OK && firn_log_has_failed(db->log)) {
             return rc;
+        }
+        if (rc != FIRN_OK) {
+            refuse(commit, rc, err);
+            continue;
+        }
+        sequence++;
+        if (commit->drops != NULL) {
+            commit->drops->is_dropping = true;
         }
     }
     return group->wants_sync ? firn_log_sync(db->log, err) : FIRN_OK;
 }
 
-/* Step 4. Returns how many commits are in. */
+static int
+apply(struct firn_db *db, const struct firn_db_write *commit, firn_error *err)
+{
+    const struct firn_db_batch *batch = commit->batch;
+    const struct firn_db_apply what = {.ops = firn_db_batch_op(batch, 0),
+                                       .count = firn_db_batch_op_count(batch),
+                                       .body = batch->body.data,
+                                       .ranges = &batch->ranges,
+                                       .sequence = commit->sequence,
+                                       .segment = commit->segment};
+    int rc = firn_db_apply(&what, err);
+    if (rc == FIRN_OK && commit->drops != NULL) {
+        /* Who reads at this commit or later finds the keyspace gone. */
+        atomic_store_explicit(&commit->drops->dropped_at, commit->sequence, memory_order_release);
+        db->dropped_count++;
+    }
+    return rc;
+}
+
+/* Step 5. Returns the newest sequence that is in. */
 static uint64_t
 apply_group(struct firn_db *db, const struct group *group, int *out_rc, firn_error *err)
 {
-    uint64_t applied = 0;
+    uint64_t last = db->last_sequence;
     *out_rc = FIRN_OK;
     for (struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
-        const struct firn_db_batch *batch = commit->batch;
         if (commit->sequence == 0) {
             continue;
         }
-        int rc = firn_db_replay_apply(firn_db_batch_op(batch, 0), firn_db_batch_op_count(batch),
-                                      batch->body.data, commit->sequence, err);
+        int rc = apply(db, commit, err);
         if (rc != FIRN_OK) {
             refuse_from(group, commit, rc, err);
             *out_rc = rc;
             break;
         }
         commit->rc = FIRN_OK;
-        applied++;
+        last = commit->sequence;
+        firn_db_count(&db->counters.commits, 1);
+        firn_db_count(&db->counters.commit_bytes, commit->batch->body.size);
         /* Pairs with the acquire load in firn_db_published: who sees it finds the entries. */
         atomic_store_explicit(&db->published, commit->sequence, memory_order_release);
     }
-    return applied;
+    return last;
 }
 
-/* Steps 1 to 4. Returns how many commits are in; sets *out_latched where the handle must not go
- * on. */
+/* Steps 1 to 6. Returns the newest sequence that is in; sets *out_latched where the handle must not
+ * go on. */
 static uint64_t
-lead(struct firn_db *db, const struct group *group, bool *out_latched, firn_error *err)
+lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err)
 {
-    int rc = reserve(group, err);
+    int rc = firn_db_pace_admit(db, group->bytes, err);
+    if (rc == FIRN_OK) {
+        rc = reserve(db, group, err);
+    }
     if (rc != FIRN_OK) {
+        *out_latched = rc == FIRN_FAILED;
         refuse_from(group, group->first, rc, err);
-        return 0;
+        return db->last_sequence;
     }
     rc = log_group(db, group, err);
     if (rc != FIRN_OK) {
         *out_latched = true;
         refuse_from(group, group->first, rc, err);
-        return 0;
+        return db->last_sequence;
     }
-    uint64_t applied = apply_group(db, group, &rc, err);
+    uint64_t last = apply_group(db, group, &rc, err);
     *out_latched = rc != FIRN_OK;
-    return applied;
+    if (rc == FIRN_OK) {
+        firn_db_pace_settle(db, group->touched);
+    }
+    return last;
 }
 
 /* ---- with the mutex ---- */
@@ -271,27 +372,49 @@ wake(struct firn_db_write *commit)
     }
 }
 
+/* The leader's place is free. */
+static void
+end_lead_locked(struct firn_db *db)
+{
+    db->is_leading = false;
+    if (db->exclusive_waiting > 0) {
+        firn_os_cond_signal(&db->lead_ended);
+    } else if (db->queue_head != NULL) {
+        wake(db->queue_head);
+    }
+}
+
+/* Counts the commits that are in by the segments of the log where they stand. */
+static void
+note_segments_locked(struct firn_db *db, const struct group *group)
+{
+    for (const struct firn_db_write *commit = group->first; commit != NULL;
+         commit = next_of(group, commit)) {
+        if (commit->rc == FIRN_OK) {
+            firn_db_image_note_commit(firn_db_image(db), commit->segment);
+        }
+    }
+}
+
 /* Called and left with the mutex held. */
 static void
 lead_locked(struct firn_db *db)
 {
     struct group group;
     bool is_latched = false;
-    uint64_t applied = 0;
     firn_error err;
     take_group(db, &group);
+    db->is_leading = true;
     if (db->has_failed) {
         int rc = refuse_failed_locked(db, &err);
         refuse_from(&group, group.first, rc, &err);
     } else {
-        db->is_leading = true;
         firn_os_mutex_unlock(&db->commit_mutex);
-        applied = lead(db, &group, &is_latched, &err);
+        uint64_t last = lead(db, &group, &is_latched, &err);
         firn_os_mutex_lock(&db->commit_mutex);
-        db->is_leading = false;
+        db->last_sequence = last;
+        note_segments_locked(db, &group);
     }
-    db->last_sequence += applied;
-    db->commit_count += applied;
     if (is_latched) {
         latch_locked(db, &err);
     }
@@ -303,8 +426,62 @@ lead_locked(struct firn_db *db)
         wake(commit);
         commit = next;
     }
-    if (db->queue_head != NULL) {
-        wake(db->queue_head);
+    end_lead_locked(db);
+}
+
+void
+firn_db_write_begin_exclusive(struct firn_db *db)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    db->exclusive_waiting++;
+    while (db->is_leading) {
+        firn_os_cond_wait(&db->lead_ended, &db->commit_mutex);
+    }
+    db->exclusive_waiting--;
+    db->is_leading = true;
+    firn_os_mutex_unlock(&db->commit_mutex);
+}
+
+void
+firn_db_write_end_exclusive(struct firn_db *db)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    end_lead_locked(db);
+    firn_os_mutex_unlock(&db->commit_mutex);
+}
+
+int
+firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err)
+{
+    return firn_error_set(err, FIRN_READ_ONLY, "'%s' is open for reading only",
+                          firn_os_dir_path(db->dir));
+}
+
+static bool
+may_lead(const struct firn_db *db, const struct firn_db_write *commit)
+{
+    return !db->is_leading && db->exclusive_waiting == 0 && db->queue_head == commit;
+}
+
+/* Queues the commit up and waits until it is done, leading if it comes first. */
+static void
+commit_one(struct firn_db *db, struct firn_db_write *commit)
+{
+    firn_os_mutex_lock(&db->commit_mutex);
+    enqueue(db, commit);
+    while (!commit->is_done && !may_lead(db, commit)) {
+        if (!commit->is_waiting) {
+            firn_os_cond_init(db->os, &commit->woken);
+            commit->is_waiting = true;
+        }
+        firn_os_cond_wait(&commit->woken, &db->commit_mutex);
+    }
+    if (!commit->is_done) {
+        lead_locked(db);
+    }
+    firn_os_mutex_unlock(&db->commit_mutex);
+    if (commit->is_waiting) {
+        firn_os_cond_deinit(&commit->woken);
     }
 }
 
@@ -313,8 +490,7 @@ firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durabi
               firn_error *err)
 {
     if (db->is_read_only) {
-        return firn_error_set(err, FIRN_READ_ONLY, "'%s' is open for reading only",
-                              firn_os_dir_path(db->dir));
+        return firn_db_write_refuse_read_only(db, err);
     }
     if (firn_db_batch_op_count(batch) == 0) {
         return FIRN_OK;
@@ -325,22 +501,19 @@ firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durabi
     firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
     struct firn_db_write commit = {
         .batch = batch, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
-    firn_os_mutex_lock(&db->commit_mutex);
-    enqueue(db, &commit);
-    while (!commit.is_done && (db->is_leading || db->queue_head != &commit)) {
-        if (!commit.is_waiting) {
-            firn_os_cond_init(db->os, &commit.woken);
-            commit.is_waiting = true;
-        }
-        firn_os_cond_wait(&commit.woken, &db->commit_mutex);
-    }
-    if (!commit.is_done) {
-        lead_locked(db);
-    }
-    firn_os_mutex_unlock(&db->commit_mutex);
-    if (commit.is_waiting) {
-        firn_os_cond_deinit(&commit.woken);
-    }
+    commit_one(db, &commit);
+    return commit.rc;
+}
+
+int
+firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
+                   struct firn_db_tree *drops, firn_error *err)
+{
+    struct firn_db_write commit = {.batch = batch,
+                                   .drops = drops,
+                                   .wants_sync = db->durability == FIRN_DURABILITY_FULL,
+                                   .err = err};
+    commit_one(db, &commit);
     return commit.rc;
 }
 

@@ -3,6 +3,7 @@
  * unit/api: the public store on the real disk: what an application does, and every argument that
  * cannot be meant.
  */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,11 +39,17 @@ place_init(struct place *place)
 static void
 place_deinit(struct place *place)
 {
-    static const char *const names[] = {"FIRN", "LOCK", "wal-000001.log", "wal-000002.log"};
-    char path[128];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", place->store, names[i]);
-        (void)unlink(path);
+    static const char *const globs[] = {"/runs/*", "/*"};
+    char pattern[128];
+    for (size_t i = 0; i < sizeof globs / sizeof *globs; i++) {
+        glob_t found;
+        (void)snprintf(pattern, sizeof pattern, "%s%s", place->store, globs[i]);
+        if (glob(pattern, 0, NULL, &found) == 0) {
+            for (size_t j = 0; j < found.gl_pathc; j++) {
+                (void)remove(found.gl_pathv[j]);
+            }
+        }
+        globfree(&found);
     }
     (void)rmdir(place->store);
     assert_int_equal(rmdir(place->dir), 0);
@@ -302,6 +309,207 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     place_deinit(&place);
 }
 
+/* ---- what the engine adds ---- */
+
+static void
+assert_value(firn_keyspace *keyspace, firn_view *view, const char *key, const char *expected)
+{
+    uint8_t *value;
+    size_t size;
+    int rc = view == NULL ? firn_get(keyspace, firn_str(key), &value, &size, &err)
+                          : firn_get_at(keyspace, view, firn_str(key), &value, &size, &err);
+    if (expected == NULL) {
+        assert_int_equal(rc, FIRN_NOT_FOUND);
+        return;
+    }
+    assert_int_equal(rc, FIRN_OK);
+    assert_int_equal(size, strlen(expected));
+    assert_memory_equal(value, expected, size);
+    firn_release(value);
+}
+
+static void
+use_engine(firn_store *store)
+{
+    firn_keyspace *keyspace = open_keyspace(store, "k");
+    firn_keyspace *seen;
+    firn_view *view;
+    firn_batch *batch;
+    firn_cursor *cursor;
+    int count = 0;
+    OK(firn_put(keyspace, firn_str("a"), firn_str("1"), NULL, &err));
+    OK(firn_put(keyspace, firn_str("b"), firn_str("1"), NULL, &err));
+    OK(firn_view_open(store, NULL, &view, &err));
+    OK(firn_delete_range(keyspace, firn_str("a"), firn_str("b"), NULL, &err));
+    OK(firn_batch_create(&batch, &err));
+    OK(firn_batch_delete_range(batch, keyspace, firn_str("b"), firn_str("c"), &err));
+    OK(firn_batch_put(batch, keyspace, firn_str("c"), firn_str("2"), &err));
+    OK(firn_write(store, batch, NULL, &err));
+    firn_batch_destroy(batch);
+    OK(firn_store_flush(store, &err));
+    OK(firn_store_compact(store, &err));
+    OK(firn_store_refresh(store, &err));
+    assert_value(keyspace, NULL, "a", NULL);
+    assert_value(keyspace, NULL, "c", "2");
+    assert_value(keyspace, view, "a", "1");
+    assert_value(keyspace, view, "c", NULL);
+    OK(firn_keyspace_drop(store, "k", &err));
+    OK(firn_keyspace_list(store, count_name, &count, &err));
+    assert_int_equal(count, 0);
+    OK(firn_view_keyspace_list(view, count_name, &count, &err));
+    assert_int_equal(count, 1);
+    OK(firn_view_keyspace_open(view, "k", &seen, &err));
+    firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
+    options.view = view;
+    OK(firn_cursor_open(seen, &options, &cursor, &err));
+    firn_view_close(view);
+    OK(firn_cursor_last(cursor, &err));
+    assert_true(firn_cursor_key(cursor).size == 1 && firn_cursor_key(cursor).data[0] == 'b');
+    firn_cursor_close(cursor);
+}
+
+static void
+views_and_ranges_and_drops_go_through_the_interface(void **state)
+{
+    (void)state;
+    struct place place;
+    firn_store *store;
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    options.memory_bytes = FIRN_STORE_MEMORY_MIN;
+    options.threads = 1;
+    options.compression = FIRN_COMPRESSION_ZSTD;
+    place_init(&place);
+    OK(firn_store_open(place.store, &options, &store, &err));
+    use_engine(store);
+    OK(firn_store_close(store, &err));
+    place_deinit(&place);
+}
+
+static void
+a_store_in_memory_is_a_store(void **state)
+{
+    (void)state;
+    firn_store *store;
+    OK(firn_store_open_memory(1 << 20, NULL, &store, &err));
+    use_engine(store);
+    firn_keyspace *keyspace = open_keyspace(store, "k");
+    static uint8_t big[100000];
+    for (size_t i = 0; i < sizeof big; i++) {
+        big[i] = (uint8_t)(i * i >> 3);
+    }
+    int rc = FIRN_OK;
+    for (char c = 'a'; c <= 'z' && rc == FIRN_OK; c++) {
+        rc = firn_put(keyspace, firn_bytes(&c, 1), firn_bytes(big, sizeof big), NULL, &err);
+    }
+    assert_int_equal(rc, FIRN_NO_SPACE);
+    OK(firn_store_close(store, &err));
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    options.read_only = true;
+    assert_int_equal(firn_store_open_memory(1 << 20, &options, &store, &err), FIRN_INVALID);
+    assert_null(store);
+    assert_int_equal(firn_store_open_memory(100, NULL, &store, &err), FIRN_NO_SPACE);
+    assert_int_equal(firn_store_open_memory(1 << 20, NULL, NULL, &err), FIRN_INVALID);
+}
+
+static void
+statistics_have_a_structure_and_a_text(void **state)
+{
+    (void)state;
+    firn_store *store;
+    char *text;
+    OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
+    firn_keyspace *keyspace = open_keyspace(store, "k");
+    OK(firn_put(keyspace, firn_str("a"), firn_str("1"), NULL, &err));
+    OK(firn_store_flush(store, &err));
+    firn_store_statistics stats = {.size = sizeof stats};
+    OK(firn_store_stats(store, &stats, &err));
+    assert_int_equal(stats.size, sizeof stats);
+    assert_int_equal(stats.commits, 2);
+    assert_int_equal(stats.keyspaces, 1);
+    assert_int_equal(stats.levels[0].entries, 2);
+    assert_true(stats.file_bytes > 0 && stats.flush_bytes >= stats.file_bytes);
+    assert_int_equal(stats.memory_bytes, FIRN_STORE_MEMORY_DEFAULT);
+    assert_false(stats.is_full);
+    assert_int_equal(stats.background_code, FIRN_OK);
+    firn_store_statistics part = {.size = offsetof(firn_store_statistics, keyspaces),
+                                  .keyspaces = 99};
+    OK(firn_store_stats(store, &part, &err));
+    assert_int_equal(part.keyspaces, 99);
+    OK(firn_store_stats_json(store, &text, &err));
+    assert_non_null(strstr(text, "{\"levels\":[{\"files\":2,"));
+    assert_non_null(strstr(text, ",\"commits\":2,"));
+    assert_non_null(strstr(text, ",\"is_full\":false,\"background_error\":null}"));
+    firn_release(text);
+    OK(firn_store_close(store, &err));
+}
+
+static void
+arguments_of_the_engine_are_checked(void **state)
+{
+    (void)state;
+    firn_store *store;
+    firn_view *view;
+    firn_batch *batch;
+    firn_keyspace *keyspace;
+    uint8_t *value;
+    size_t size;
+    char *text;
+    const firn_slice hole = {NULL, 1};
+    const firn_slice key = {(const uint8_t *)"k", 1};
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    options.memory_bytes = FIRN_STORE_MEMORY_MIN - 1;
+    assert_int_equal(firn_store_open_memory(1 << 24, &options, &store, &err), FIRN_INVALID);
+    options.memory_bytes = 0;
+    options.threads = 257;
+    assert_int_equal(firn_store_open_memory(1 << 24, &options, &store, &err), FIRN_INVALID);
+    options.threads = 0;
+    options.compression = (firn_compression)4;
+    assert_int_equal(firn_store_open_memory(1 << 24, &options, &store, &err), FIRN_INVALID);
+    OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
+    keyspace = open_keyspace(store, "k");
+    OK(firn_view_open(store, NULL, &view, &err));
+    OK(firn_batch_create(&batch, &err));
+    firn_store_statistics stats = {0};
+    assert_int_equal(firn_store_stats(store, &stats, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_stats(store, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_stats_json(NULL, &text, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_stats_json(store, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_flush(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_compact(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_refresh(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_keyspace_drop(NULL, "k", &err), FIRN_INVALID);
+    assert_int_equal(firn_keyspace_drop(store, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_keyspace_drop(store, "firn.objects", &err), FIRN_INVALID);
+    assert_int_equal(firn_keyspace_drop(store, "none", &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_keyspace_drop(store, "", &err), FIRN_INVALID);
+    assert_int_equal(firn_delete_range(NULL, key, key, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_delete_range(keyspace, hole, key, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_delete_range(keyspace, key, hole, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_delete_range(NULL, keyspace, key, key, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_delete_range(batch, NULL, key, key, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_delete_range(batch, keyspace, key, hole, &err), FIRN_INVALID);
+    firn_view *none;
+    assert_int_equal(firn_view_open(NULL, NULL, &none, &err), FIRN_INVALID);
+    assert_null(none);
+    assert_int_equal(firn_view_open(store, "x", &none, &err), FIRN_INVALID);
+    assert_int_equal(firn_view_open(store, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_view_keyspace_list(NULL, count_name, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_view_keyspace_list(view, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_view_keyspace_open(NULL, "k", &keyspace, &err), FIRN_INVALID);
+    assert_int_equal(firn_view_keyspace_open(view, "firn.x", &keyspace, &err), FIRN_INVALID);
+    assert_int_equal(firn_view_keyspace_open(view, "none", &keyspace, &err), FIRN_NOT_FOUND);
+    OK(firn_view_keyspace_open(view, "k", &keyspace, &err));
+    assert_int_equal(firn_get_at(keyspace, NULL, key, &value, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_get_at(NULL, view, key, &value, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_get_at(keyspace, view, hole, &value, &size, &err), FIRN_INVALID);
+    assert_int_equal(firn_get_at(keyspace, view, key, NULL, &size, &err), FIRN_INVALID);
+    firn_view_close(NULL);
+    firn_batch_destroy(batch);
+    assert_int_equal(firn_store_close(store, &err), FIRN_MISUSE);
+    firn_view_close(view);
+    OK(firn_store_close(store, &err));
+}
+
 static void
 hashes_are_read_and_written_as_hex(void **state)
 {
@@ -337,6 +545,10 @@ main(void)
         cmocka_unit_test(names_of_firn_itself_are_refused),
         cmocka_unit_test(structures_of_other_versions_are_understood),
         cmocka_unit_test(arguments_that_cannot_be_meant_are_refused),
+        cmocka_unit_test(views_and_ranges_and_drops_go_through_the_interface),
+        cmocka_unit_test(a_store_in_memory_is_a_store),
+        cmocka_unit_test(statistics_have_a_structure_and_a_text),
+        cmocka_unit_test(arguments_of_the_engine_are_checked),
         cmocka_unit_test(hashes_are_read_and_written_as_hex),
     };
     return cmocka_run_group_tests_name("store_api", tests, NULL, NULL);

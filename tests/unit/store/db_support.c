@@ -84,6 +84,15 @@ find_any(void *ctx, const struct firn_os_dirent *entry)
     return FIRN_CANCELLED;
 }
 
+static bool
+is_dir(struct firn_os_dir *dir, const char *name)
+{
+    firn_error err;
+    struct firn_os_stat stat;
+    DB_OK(firn_os_stat(dir, name, &stat, &err));
+    return stat.kind == FIRN_OS_DIR;
+}
+
 static void
 remove_files(struct firn_os_dir *dir)
 {
@@ -91,7 +100,15 @@ remove_files(struct firn_os_dir *dir)
     char name[256];
     int rc;
     while ((rc = firn_os_dir_list(dir, find_any, name, &err)) == FIRN_CANCELLED) {
-        DB_OK(firn_os_remove_file(dir, name, &err));
+        if (is_dir(dir, name)) {
+            struct firn_os_dir *inner;
+            DB_OK(firn_os_dir_open(dir, name, &inner, &err));
+            remove_files(inner);
+            firn_os_dir_close(inner);
+            DB_OK(firn_os_remove_dir(dir, name, &err));
+        } else {
+            DB_OK(firn_os_remove_file(dir, name, &err));
+        }
     }
     DB_OK(rc);
 }
@@ -180,10 +197,24 @@ struct copying {
     struct firn_os_dir *to;
 };
 
+static void copy_all(struct firn_os_dir *from, struct firn_os_dir *to);
+
 static int
-copy_file(void *ctx, const struct firn_os_dirent *entry)
+copy_one(void *ctx, const struct firn_os_dirent *entry)
 {
     struct copying *copying = ctx;
+    firn_error err;
+    if (is_dir(copying->from, entry->name)) {
+        struct firn_os_dir *from;
+        struct firn_os_dir *to;
+        DB_OK(firn_os_dir_open(copying->from, entry->name, &from, &err));
+        DB_OK(firn_os_make_dir(copying->to, entry->name, 0700, &err));
+        DB_OK(firn_os_dir_open(copying->to, entry->name, &to, &err));
+        copy_all(from, to);
+        firn_os_dir_close(from);
+        firn_os_dir_close(to);
+        return FIRN_OK;
+    }
     struct firn_buf bytes = {0};
     test_file_read(copying->from, entry->name, &bytes);
     test_file_write(copying->to, entry->name, bytes.data, bytes.size);
@@ -191,11 +222,17 @@ copy_file(void *ctx, const struct firn_os_dirent *entry)
     return FIRN_OK;
 }
 
-void
-db_support_copy(struct firn_os_dir *from, struct firn_os_dir *to)
+static void
+copy_all(struct firn_os_dir *from, struct firn_os_dir *to)
 {
     firn_error err;
     struct copying copying = {from, to};
+    DB_OK(firn_os_dir_list(from, copy_one, &copying, &err));
+}
+
+void
+db_support_copy(struct firn_os_dir *from, struct firn_os_dir *to)
+{
     remove_files(to);
-    DB_OK(firn_os_dir_list(from, copy_file, &copying, &err));
+    copy_all(from, to);
 }

@@ -59,8 +59,7 @@ const char *db_support_get(struct firn_db_keyspace *keyspace, const char *key);
 const char *db_support_keys(struct firn_db_keyspace *keyspace,
                             const struct firn_db_cursor_options *options, bool is_back);
 
-/* A whole directory of files, without its subdirectories, copied to another, which is emptied of
- * files before. */
+/* A whole directory copied to another, which is emptied before. */
 void db_support_copy(struct firn_os_dir *from, struct firn_os_dir *to);
 
 #endif

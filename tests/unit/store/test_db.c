@@ -224,6 +224,9 @@ a_reader_sees_its_moment_and_changes_nothing(void **state)
     DB_OK(firn_os_set_mode((struct firn_os_node){.dir = support.dir, .name = "FIRN"}, 0444, &err));
     DB_OK(firn_os_set_mode((struct firn_os_node){.dir = support.dir, .name = "wal-000001.log"},
                            0444, &err));
+    DB_OK(firn_os_set_mode((struct firn_os_node){.dir = support.dir, .name = "manifest-000001.log"},
+                           0444, &err));
+    DB_OK(firn_os_set_mode((struct firn_os_node){.dir = support.dir, .name = "runs"}, 0555, &err));
     firn_os_memory_set_user(support.os, 1000);
     DB_OK(firn_db_open(support.dir, &db_support_read_only, &reader, &err));
     assert_string_equal(db_support_get(db_support_keyspace(reader, "later"), "a"), "2");
@@ -721,13 +724,13 @@ cursors_seek_and_turn_and_keep_their_view(void **state)
     DB_OK(firn_db_cursor_last(cursor, &err));
     assert_string_equal(key_at(cursor), "h=1");
 
-    DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE, "1 cursors are open");
+    DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE, "1 cursors or views are open");
     struct firn_db_cursor *second;
     DB_OK(firn_db_cursor_open(keyspace, NULL, &second, &err));
     DB_OK(firn_db_cursor_first(second, &err));
     assert_string_equal(key_at(second), "b=2");
     firn_db_cursor_close(cursor);
-    DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE, "1 cursors are open");
+    DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE, "1 cursors or views are open");
     firn_db_cursor_close(second);
     firn_db_cursor_close(NULL);
     DB_OK(firn_db_close(db, &err));

@@ -30,7 +30,8 @@ the_identity_has_its_bytes(void **state)
 {
     (void)state;
     firn_error err;
-    struct firn_db_format_identity identity = {.created_ns = INT64_C(1234567890123456789)};
+    struct firn_db_format_identity identity = {.version = 1,
+                                               .created_ns = INT64_C(1234567890123456789)};
     for (size_t i = 0; i < sizeof identity.id; i++) {
         identity.id[i] = (uint8_t)(0xf0 + i);
     }
@@ -69,11 +70,15 @@ an_identity_that_is_newer_or_damaged_is_named_so(void **state)
     DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_CORRUPT,
              "version 1 and 65 bytes");
     bytes[8] = 2;
+    seal(bytes);
+    DB_OK(firn_db_format_get_identity(whole, "s/FIRN", &back, &err));
+    assert_int_equal(back.version, 2);
+    bytes[8] = 3;
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "offset 60");
     seal(bytes);
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
-             "'s/FIRN' has format version 2; this firn reads versions up to 1");
-    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 2");
+             "'s/FIRN' has format version 3; this firn reads versions up to 2");
+    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 3");
     bytes[8] = 0;
     seal(bytes);
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "version 0");
@@ -219,7 +224,12 @@ records_that_break_the_rules_are_refused(void **state)
         CASE(SEQUENCE_3 "\0\1\1\1\201\0k\1v", FIRN_CORRUPT, "does not fit"),
         CASE(SEQUENCE_3 "\0\2\1\1\1k\1v\1", FIRN_CORRUPT, "count"),
         CASE(SEQUENCE_3 "\0\2\1\1\1k\3vvv\1", FIRN_CORRUPT, "within an operation"),
-        CASE(SEQUENCE_3 "\0\1\1\3\1k\1v", FIRN_NEWER, "kind"),
+        CASE(SEQUENCE_3 "\0\1\1\3\1k\1v", FIRN_OK, ""), /* a range delete */
+        CASE(SEQUENCE_3 "\0\1\0\1\0\1\2", FIRN_OK, ""), /* the next number */
+        CASE(SEQUENCE_3 "\0\1\1\3\1k\1k", FIRN_CORRUPT, "no range"),
+        CASE(SEQUENCE_3 "\0\1\1\3\1k\0", FIRN_CORRUPT, "no range"),
+        CASE(SEQUENCE_3 "\0\1\1\3\1v\1k", FIRN_CORRUPT, "no range"),
+        CASE(SEQUENCE_3 "\0\1\1\4\1k\1v", FIRN_NEWER, "kind"),
         CASE(SEQUENCE_3 "\0\1\1\0\1k\1v", FIRN_NEWER, "kind"),
         CASE(SEQUENCE_3 "\0\1\1\2\1k\1v", FIRN_CORRUPT, "delete that has a value"),
         CASE(SEQUENCE_3 "\0\1\2\1\1k\1v", FIRN_CORRUPT, "keyspace that does not exist"),
@@ -231,10 +241,16 @@ records_that_break_the_rules_are_refused(void **state)
         CASE(SEQUENCE_3 "\0\1\0\1\1n\1\1", FIRN_CORRUPT, "impossible name or number"),
         CASE(SEQUENCE_3 "\0\1\0\1\1n\0", FIRN_CORRUPT, "impossible name or number"),
         CASE(SEQUENCE_3 "\0\1\0\1\1n\2\2\2", FIRN_CORRUPT, "impossible name or number"),
-        CASE(SEQUENCE_3 "\0\1\0\1\0\1\2", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\1\0\1\3", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\1\0\1\1", FIRN_CORRUPT, "impossible name or number"),
         CASE(SEQUENCE_3 "\0\1\0\1\1\0\1\2", FIRN_CORRUPT, "impossible name or number"),
         CASE(SEQUENCE_3 "\0\1\0\1\1\377\1\2", FIRN_CORRUPT, "impossible name or number"),
-        CASE(SEQUENCE_3 "\0\1\0\2\1n\0", FIRN_CORRUPT, "impossible name or number"),
+        CASE(SEQUENCE_3 "\0\1\0\2\1n\0", FIRN_CORRUPT, "drops a keyspace that is not there"),
+        CASE(SEQUENCE_3 "\0\1\0\2\0\0", FIRN_CORRUPT, "drops a keyspace that is not there"),
+        CASE(SEQUENCE_3 "\0\2\0\2\1k\0\0\2\1k\0", FIRN_CORRUPT,
+             "drops a keyspace that is not there"),
+        CASE(SEQUENCE_3 "\0\2\0\2\1k\0\1\1\1k\1v", FIRN_CORRUPT, "keyspace that does not exist"),
+        CASE(SEQUENCE_3 "\0\1\0\3\1k\1l", FIRN_CORRUPT, "range of the list"),
         CASE(SEQUENCE_3 "\0\1\0\1\1k\1\2", FIRN_CORRUPT, "there already"),
         CASE(SEQUENCE_3 "\0\2\0\1\1n\1\2\0\1\1n\1\3", FIRN_CORRUPT, "there already"),
 #undef CASE
@@ -304,33 +320,6 @@ sizes_beyond_the_limits_are_refused_in_records_too(void **state)
 
 static const char *const golden_files[] = {"FIRN", "LOCK", "wal-000001.log"};
 
-/* What lies in tests/formats/store; FIRN_TEST_WRITE_GOLDEN=1 makes it anew. */
-static void
-write_golden(const char *path, bool is_closed)
-{
-    firn_error err;
-    struct firn_db *db;
-    DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_create, &db, &err));
-    struct firn_db_keyspace *users = db_support_keyspace(db, "users");
-    struct firn_db_keyspace *objects = db_support_keyspace(db, "firn.objects");
-    db_support_put(users, "ada", "1815");
-    db_support_put(users, "grace", "1905");
-    struct firn_db_batch *batch;
-    DB_OK(firn_db_batch_create(&batch, &err));
-    DB_OK(firn_db_batch_put(batch, users, firn_str("grace"), firn_str("1906"), &err));
-    DB_OK(firn_db_batch_put(batch, objects, firn_bytes("\0\xff", 2), firn_bytes(NULL, 0), &err));
-    DB_OK(firn_db_batch_put(batch, users, firn_str("alan"), firn_str("?"), &err));
-    DB_OK(firn_db_batch_put(batch, users, firn_str("alan"), firn_str("1912"), &err));
-    DB_OK(firn_db_batch_delete(batch, users, firn_str("ada"), &err));
-    DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_FULL, &err));
-    firn_db_batch_destroy(batch);
-    if (is_closed) {
-        DB_OK(firn_db_close(db, &err));
-    } else {
-        firn_db_abandon(db);
-    }
-}
-
 static void
 assert_golden(struct firn_db *db)
 {
@@ -384,9 +373,6 @@ golden_stores_open_for_ever(void **state)
     firn_error err;
     static const char *const paths[] = {GOLDEN "v1-closed", GOLDEN "v1-crashed"};
     for (size_t i = 0; i < 2; i++) {
-        if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
-            write_golden(paths[i], i == 0);
-        }
         struct firn_os_dir *dir;
         DB_OK(firn_os_dir_open_path(firn_os_default(), paths[i], &dir, &err));
         struct firn_db *db;

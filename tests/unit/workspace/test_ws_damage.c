@@ -93,7 +93,7 @@ open_dir_of(struct ws_world *world, const char *path, const char **out_name)
 static bool
 is_log(const char *path)
 {
-    return strncmp(path, "wal", 3) == 0;
+    return strncmp(path, "wal", 3) == 0 || strncmp(path, "manifest", 8) == 0;
 }
 
 struct outcome {

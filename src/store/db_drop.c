@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_drop.c: dropping keyspaces.
+ *
+ * A drop is one commit into the list of keyspaces: the name is deleted, and the empty name is put
+ * to the next number to be given, so that no number is ever given again, whatever becomes of the
+ * names. From its sequence on the keyspace is gone: the leader refuses commits into it, readings of
+ * now say so, and views and cursors that were opened before go on reading.
+ *
+ * The tree goes later, when nobody reads it: no view or cursor is open from before the drop. That
+ * is looked at when a keyspace is dropped, flushed and compacted, and at closing. What is left by
+ * a crash goes at the next opening, where no views are open: a tree whose number no name leads to.
+ */
+#include "store/db_internal.h"
+
+#include "base/check.h"
+
+static bool
+is_read_locked(const struct firn_db *db, const struct firn_db_tree *tree, uint64_t dropped_at)
+{
+    for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
+        bool may_read = node->tree != NULL ? node->tree == tree
+                                           : !tree->is_system && node->sequence < dropped_at;
+        if (may_read) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The next tree that may go, or NULL. */
+static struct firn_db_tree *
+find_reapable(struct firn_db *db)
+{
+    struct firn_db_tree *found = NULL;
+    firn_os_mutex_lock(&db->state_mutex);
+    const struct firn_db_image *image = firn_db_image(db);
+    for (size_t i = 0; i < firn_db_image_tree_count(image) && found == NULL; i++) {
+        struct firn_db_tree *tree = firn_db_image_tree(image, i);
+        uint64_t dropped_at = atomic_load_explicit(&tree->dropped_at, memory_order_acquire);
+        if (dropped_at != 0 && !tree->is_removed && !is_read_locked(db, tree, dropped_at)) {
+            found = tree;
+        }
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    return found;
+}
+
+int
+firn_db_drop_reap(struct firn_db *db, firn_error *err)
+{
+    if (db->dropped_count == 0) {
+        return FIRN_OK;
+    }
+    for (struct firn_db_tree *tree = find_reapable(db); tree != NULL; tree = find_reapable(db)) {
+        int rc = firn_lsm_tree_drop(tree->lsm_tree, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        tree->is_removed = true;
+        tree->first_segment = 0;
+        db->dropped_count--;
+    }
+    return FIRN_OK;
+}
+
+static int
+commit_drop(struct firn_db *db, const char *name, uint64_t id, firn_error *err)
+{
+    struct firn_db_image *image = firn_db_image(db);
+    struct firn_db_batch batch = {0};
+    int rc;
+    firn_os_mutex_lock(&db->state_mutex);
+    struct firn_db_tree *tree = firn_db_image_find(image, id);
+    uint64_t next_id = image->next_id;
+    firn_os_mutex_unlock(&db->state_mutex);
+    CHECK(tree != NULL);
+    FIRN_TRY(firn_db_batch_list(&batch, db, firn_str(name), NULL, err));
+    FIRN_TRY(firn_db_batch_list(&batch, db, firn_bytes(NULL, 0), &next_id, err));
+    FIRN_TRY(firn_db_write_list(db, &batch, tree, err));
+out:
+    firn_db_batch_deinit(&batch);
+    return rc;
+}
+
+int
+firn_db_drop_keyspace(struct firn_db *db, const char *name, firn_error *err)
+{
+    uint64_t id;
+    int rc = firn_db_keyspace_check_name(name, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    firn_db_keyspace_begin_change(db);
+    rc = firn_db_keyspace_find(db, name, &id, err);
+    if (rc == FIRN_OK) {
+        rc = commit_drop(db, name, id, err);
+    }
+    firn_db_keyspace_end_change(db);
+    if (rc == FIRN_OK) {
+        /* The keyspace is gone; that its space is not yet is no failure of the drop. */
+        firn_error found;
+        firn_db_write_begin_exclusive(db);
+        if (firn_db_drop_reap(db, &found) != FIRN_OK) {
+            firn_db_jobs_note_failure(db, &found);
+        }
+        firn_db_write_end_exclusive(db);
+    }
+    return rc;
+}

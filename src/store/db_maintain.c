@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_maintain.c: flushing and compacting because somebody asked for it.
+ *
+ * Freezing takes the leader's place for a moment; the works themselves are done in the calling
+ * thread, beside commits and background work. Compacting is flushing, and then every compaction
+ * that lsm/ can think of, until it can think of none. What is committed meanwhile may be included
+ * or not.
+ */
+#include "store/db_internal.h"
+
+static int
+freeze(struct firn_db *db, firn_error *err)
+{
+    firn_db_write_begin_exclusive(db);
+    int rc = firn_db_pace_freeze_all(db, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_drop_reap(db, err);
+    }
+    firn_db_write_end_exclusive(db);
+    return rc;
+}
+
+static int
+trim(struct firn_db *db, firn_error *err)
+{
+    bool has_more;
+    firn_db_write_begin_exclusive(db);
+    int rc = firn_db_pace_trim(db, &has_more, err);
+    if (rc == FIRN_OK && has_more) {
+        rc = firn_log_rotate(db->log, err);
+        if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log)) {
+            rc = FIRN_OK;
+        }
+    }
+    firn_db_write_end_exclusive(db);
+    return rc;
+}
+
+/* A log that failed takes the handle along. */
+static int
+latch_with_log(struct firn_db *db, int rc, firn_error *err)
+{
+    firn_error found;
+    if (rc != FIRN_OK && firn_log_has_failed(db->log)) {
+        found = *err;
+        firn_db_write_latch(db, &found);
+    }
+    return rc;
+}
+
+int
+firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err)
+{
+    const struct firn_lsm_work_wish wish = {.flushes = true};
+    int rc;
+    FIRN_TRY(freeze(db, err));
+    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+out:
+    return rc;
+}
+
+static int
+check_writable(struct firn_db *db, firn_error *err)
+{
+    return db->is_read_only ? firn_db_write_refuse_read_only(db, err)
+                            : firn_db_write_refuse_failed(db, err);
+}
+
+int
+firn_db_maintain_flush(struct firn_db *db, firn_error *err)
+{
+    firn_error found;
+    int rc;
+    FIRN_TRY(check_writable(db, &found));
+    FIRN_TRY(firn_db_maintain_flush_memtables(db, &found));
+    FIRN_TRY(trim(db, &found));
+out:
+    rc = latch_with_log(db, rc, &found);
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+int
+firn_db_maintain_compact(struct firn_db *db, firn_error *err)
+{
+    const struct firn_lsm_work_wish wish = {.compactions = true, .is_unhurried = true};
+    firn_error found;
+    int rc;
+    FIRN_TRY(check_writable(db, &found));
+    FIRN_TRY(firn_db_maintain_flush_memtables(db, &found));
+    FIRN_TRY(firn_db_jobs_finish(db, &wish, &found));
+    FIRN_TRY(trim(db, &found));
+out:
+    rc = latch_with_log(db, rc, &found);
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_pace.c: keeping memtables, level 0 and the log within bounds: when memtables are frozen,
+ * when commits have to wait for the background, and what of the log is given up.
+ *
+ * After a group of commits:
+ *   a memtable that has its share of memory is frozen;
+ *   if all together have more than theirs, and none waits to be flushed yet, the largest is;
+ *   if the log has more than its share, and nothing waits, all that hold its oldest segment are.
+ * With each freezing the log begins a new segment, so that a segment holds what one round of
+ * flushes makes superfluous, and the oldest segments are given up as far as runs have them and no
+ * reader needs them.
+ *
+ * Before a group:
+ *   A failure of the background is returned, once each, and the work is asked for again. So it
+ *   cannot go unnoticed, and it cannot keep the store from working once its cause is gone.
+ *   While level 0 has too many runs commits are slowed down, in proportion to their bytes: so much
+ *   that merging can catch up, spread over all of them rather than as one long halt.
+ *   Where that is not enough (level 0 has far too many runs), or memtables have all their memory,
+ *   the commit waits, until the background has got on or has failed.
+ *
+ * (I1) Nobody waits for a background that has nothing to do: then whatever is too large is let
+ *      through (it may be one batch larger than everything).
+ *
+ * All of it is the leader's, so one thread at a time.
+ */
+#include "store/db_internal.h"
+
+#include "log/log_format.h"
+
+enum {
+    LEVEL0_SLOW = 12, /* runs, where an ordinary compaction begins with 4 */
+    LEVEL0_STOP = 30,
+    SLOW_NS_PER_KIB = 40000, /* 25 MiB a second */
+    SLEEP_NS_MIN = 1000000
+};
+
+/* ---- before ---- */
+
+static void
+slow_down(struct firn_db *db, size_t bytes, unsigned level0)
+{
+    /* Twice as slow at the end as at the beginning. */
+    int64_t share = 1 + (int64_t)(level0 - LEVEL0_SLOW) / (LEVEL0_STOP - LEVEL0_SLOW);
+    db->slowdown_debt_ns += share * (int64_t)(bytes / 64 + 1) * (SLOW_NS_PER_KIB / 16);
+    if (db->slowdown_debt_ns >= SLEEP_NS_MIN) {
+        firn_os_sleep_ns(db->os, db->slowdown_debt_ns);
+        firn_db_count(&db->counters.slowdowns, 1);
+        firn_db_count(&db->counters.slowdown_ns, (uint64_t)db->slowdown_debt_ns);
+        db->slowdown_debt_ns = 0;
+    }
+}
+
+/* Whether a commit must not go on yet. */
+static bool
+must_wait(struct firn_db *db, unsigned *out_level0)
+{
+    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    unsigned frozen;
+    firn_lsm_pressure(lsm, &frozen, out_level0);
+    return *out_level0 >= LEVEL0_STOP ||
+           (frozen > 0 && firn_lsm_memtable_bytes(lsm) >= db->limits.memtables_max);
+}
+
+static int
+wait_for_background(struct firn_db *db, firn_error *err)
+{
+    unsigned level0;
+    int64_t began = firn_os_monotonic_ns(db->os);
+    int rc = FIRN_OK;
+    firn_db_jobs_wake(db);
+    firn_db_jobs_wake_compactions(db);
+    while (rc == FIRN_OK && must_wait(db, &level0) && firn_db_jobs_wait(db)) {
+        rc = firn_db_jobs_take_failure(db, err);
+    }
+    if (rc == FIRN_OK && atomic_load(&db->space.is_full) && must_wait(db, &level0)) {
+        rc = firn_error_set(err, FIRN_NO_SPACE, "no space is left for '%s'",
+                            firn_os_dir_path(db->dir));
+    }
+    firn_db_count(&db->counters.stalls, 1);
+    firn_db_count(&db->counters.stall_ns, (uint64_t)(firn_os_monotonic_ns(db->os) - began));
+    return rc;
+}
+
+int
+firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err)
+{
+    unsigned level0;
+    int rc = firn_db_jobs_take_failure(db, err);
+    if (rc != FIRN_OK) {
+        firn_db_jobs_wake(db);
+        return rc;
+    }
+    if (must_wait(db, &level0)) {
+        return wait_for_background(db, err);
+    }
+    if (level0 >= LEVEL0_SLOW) {
+        slow_down(db, bytes, level0);
+    }
+    return FIRN_OK;
+}
+
+/* ---- freezing ---- */
+
+static int
+freeze(struct firn_db_tree *tree, bool *has_frozen, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (tree->first_segment != 0) {
+        rc = firn_lsm_tree_freeze(tree->lsm_tree, err);
+        if (rc == FIRN_OK) {
+            tree->first_segment = 0;
+            *has_frozen = true;
+        }
+    }
+    return rc;
+}
+
+static struct firn_db_tree *
+find_largest(const struct firn_db_image *image)
+{
+    struct firn_db_tree *largest = NULL;
+    size_t most = 0;
+    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
+        struct firn_db_tree *tree = firn_db_image_tree(image, i);
+        size_t bytes = tree->first_segment == 0 ? 0 : firn_lsm_tree_active_bytes(tree->lsm_tree);
+        if (bytes > most) {
+            largest = tree;
+            most = bytes;
+        }
+    }
+    return largest;
+}
+
+/* Freezes the largest memtable. The image's trees are only added to by who changes the list, with
+ * the state mutex held. */
+static int
+freeze_largest(struct firn_db *db, bool *has_frozen, firn_error *err)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    struct firn_db_tree *largest = find_largest(firn_db_image(db));
+    int rc = largest != NULL ? freeze(largest, has_frozen, err) : FIRN_OK;
+    firn_os_mutex_unlock(&db->state_mutex);
+    return rc;
+}
+
+/* Freezes what holds a segment of the log or an older one. */
+static int
+freeze_up_to(struct firn_db *db, uint64_t segment, bool *has_frozen, firn_error *err)
+{
+    const struct firn_db_image *image = firn_db_image(db);
+    int rc = FIRN_OK;
+    firn_os_mutex_lock(&db->state_mutex);
+    for (size_t i = 0; i < firn_db_image_tree_count(image) && rc == FIRN_OK; i++) {
+        struct firn_db_tree *tree = firn_db_image_tree(image, i);
+        if (tree->first_segment <= segment) {
+            rc = freeze(tree, has_frozen, err);
+        }
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    return rc;
+}
+
+static int
+freeze_grown(struct firn_db *db, struct firn_db_tree *touched, bool *has_frozen, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (struct firn_db_tree *tree = touched; tree != NULL && rc == FIRN_OK;
+         tree = tree->next_touched) {
+        if (firn_lsm_tree_active_bytes(tree->lsm_tree) >= db->limits.memtable) {
+            rc = freeze(tree, has_frozen, err);
+        }
+    }
+    return rc;
+}
+
+/* The oldest segment that an active memtable holds; 0 if none holds anything. */
+static uint64_t
+oldest_segment(struct firn_db *db)
+{
+    const struct firn_db_image *image = firn_db_image(db);
+    uint64_t oldest = 0;
+    firn_os_mutex_lock(&db->state_mutex);
+    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
+        uint64_t segment = firn_db_image_tree(image, i)->first_segment;
+        if (segment != 0 && (oldest == 0 || segment < oldest)) {
+            oldest = segment;
+        }
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    return oldest;
+}
+
+/* ---- the log ---- */
+
+int
+firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
+{
+    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    struct firn_log_position end = firn_log_end(db->log);
+    uint64_t floor = firn_lsm_log_floor(lsm);
+    /* Asked for after the floor: it is one at which that floor held. */
+    uint64_t version = firn_lsm_version(lsm);
+    if (floor > end.segment) {
+        floor = end.offset > FIRN_LOG_FORMAT_SEGMENT_SIZE ? end.segment + 1 : end.segment;
+    }
+    *out_has_more = false;
+    if (floor <= db->log_floor || !firn_db_reader_none_below(db, version)) {
+        return FIRN_OK;
+    }
+    int rc = firn_log_remove_before(db->log, floor, err);
+    if (rc == FIRN_OK) {
+        db->log_floor = floor;
+        *out_has_more = true;
+        firn_os_mutex_lock(&db->commit_mutex);
+        firn_db_image_forget_segments(firn_db_image(db), floor);
+        firn_os_mutex_unlock(&db->commit_mutex);
+    }
+    return rc;
+}
+
+/* A new segment; what was given up goes with it. */
+static int
+begin_segment(struct firn_db *db, firn_error *err)
+{
+    bool has_more;
+    int rc = firn_db_pace_trim(db, &has_more, err);
+    if (rc == FIRN_OK) {
+        rc = firn_log_rotate(db->log, err);
+    }
+    if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log)) {
+        /* The present segment goes on. */
+        (void)firn_db_space_give_up(db);
+        return FIRN_OK;
+    }
+    return rc;
+}
+
+/* ---- after ---- */
+
+/* Where all together are too large, and nothing is on its way out of memory. */
+static int
+freeze_early(struct firn_db *db, bool *has_frozen, firn_error *err)
+{
+    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    unsigned frozen;
+    unsigned level0;
+    int rc = FIRN_OK;
+    firn_lsm_pressure(lsm, &frozen, &level0);
+    if (frozen > 0) {
+        return FIRN_OK;
+    }
+    if (firn_lsm_memtable_bytes(lsm) > db->limits.memtables) {
+        rc = freeze_largest(db, has_frozen, err);
+    }
+    if (rc == FIRN_OK && firn_log_size_bytes(db->log) > db->limits.log) {
+        rc = freeze_up_to(db, oldest_segment(db), has_frozen, err);
+    }
+    return rc;
+}
+
+static int
+settle(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
+{
+    bool has_frozen = false;
+    bool has_more = false;
+    int rc;
+    FIRN_TRY(freeze_grown(db, touched, &has_frozen, err));
+    FIRN_TRY(freeze_early(db, &has_frozen, err));
+    if (!has_frozen && firn_log_size_bytes(db->log) > db->limits.log) {
+        FIRN_TRY(firn_db_pace_trim(db, &has_more, err));
+    }
+    FIRN_TRY(has_frozen || has_more ? begin_segment(db, err) : FIRN_OK);
+out:
+    if (has_frozen) {
+        firn_db_jobs_wake(db);
+    }
+    return rc;
+}
+
+void
+firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched)
+{
+    firn_error err;
+    if (settle(db, touched, &err) != FIRN_OK) {
+        firn_db_jobs_note_failure(db, &err);
+    }
+    uint64_t log_bytes = firn_log_size_bytes(db->log);
+    if (log_bytes >= db->space.next_look_bytes) {
+        db->space.next_look_bytes = 2 * log_bytes;
+        firn_db_space_keep(db);
+    }
+}
+
+int
+firn_db_pace_freeze_all(struct firn_db *db, firn_error *err)
+{
+    bool has_frozen = false;
+    int rc = freeze_up_to(db, UINT64_MAX, &has_frozen, err);
+    return rc == FIRN_OK && has_frozen ? begin_segment(db, err) : rc;
+}

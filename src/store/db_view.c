@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_view.c: which views are open, and what compaction must therefore keep.
+ *
+ * A view is a sequence: it sees [1, that]. Public views, cursors, and readings that had to be
+ * careful (db_get.c) are nodes of one list. A work of lsm/ asks for the list before it decides what
+ * may go (firn_db_view_take); "now", [1, UINT64_MAX], is always in it.
+ *
+ * (I1) A view is registered with the newest published sequence, and both are done with the mutex
+ *      held that take holds too. What a work can drop lay in a memtable that was frozen, so it was
+ *      published, before the work asked. So a view is in the list that a work got, or it sees at
+ *      least all that the work may drop something for.
+ * (I2) A cursor at a public view takes the sequence of that view, which is in the list.
+ *
+ * System trees are outside views: of them only cursors and readings of that very tree count. A
+ * cursor counts for its own tree alone, so that one that is open for long costs no other keyspace
+ * anything.
+ *
+ * A node also counts as a user of the image of a read-only handle, which is closed when it has been
+ * replaced and its last user leaves (db_refresh.c).
+ *
+ * Locking: the state mutex.
+ */
+#include "store/db_internal.h"
+
+#include "base/mem.h"
+#include "base/sort.h"
+
+static void
+link_locked(struct firn_db *db, struct firn_db_view_node *node)
+{
+    node->previous = NULL;
+    node->next = db->views;
+    if (db->views != NULL) {
+        db->views->previous = node;
+    }
+    db->views = node;
+    db->view_count++;
+    node->image->user_count++;
+}
+
+static void
+unlink_locked(struct firn_db *db, struct firn_db_view_node *node)
+{
+    if (node->previous != NULL) {
+        node->previous->next = node->next;
+    } else {
+        db->views = node->next;
+    }
+    if (node->next != NULL) {
+        node->next->previous = node->previous;
+    }
+    db->view_count--;
+    node->image->user_count--;
+}
+
+void
+firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
+                      const struct firn_db_tree *tree)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    node->image = firn_db_image(db);
+    node->sequence = db->is_read_only ? node->image->last_sequence : firn_db_published(db);
+    node->tree = tree;
+    link_locked(db, node);
+    firn_os_mutex_unlock(&db->state_mutex);
+}
+
+void
+firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
+                         const struct firn_db_tree *tree, const struct firn_db_view_node *view)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    node->image = view->image;
+    node->sequence = view->sequence;
+    node->tree = tree;
+    link_locked(db, node);
+    firn_os_mutex_unlock(&db->state_mutex);
+}
+
+void
+firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    unlink_locked(db, node);
+    bool is_last = node->image->user_count == 0 && node->image != firn_db_image(db);
+    firn_os_mutex_unlock(&db->state_mutex);
+    if (is_last) {
+        firn_db_refresh_retire(db, node->image);
+    }
+}
+
+void
+firn_db_view_destroy_all(struct firn_db *db)
+{
+    while (db->views != NULL) {
+        struct firn_db_view_node *node = db->views;
+        struct firn_db_image *image = node->image;
+        unlink_locked(db, node);
+        node->destroy(node);
+        if (image->user_count == 0 && image != firn_db_image(db)) {
+            firn_db_image_abandon(image);
+        }
+    }
+}
+
+/* ---- what compaction keeps ---- */
+
+static bool
+counts_for(const struct firn_db_view_node *node, uint32_t tree_id, bool is_system)
+{
+    return node->tree != NULL ? node->tree->id == tree_id : !is_system;
+}
+
+static int
+compare_sequences(const void *a, const void *b)
+{
+    uint64_t x = ((const struct firn_view_interval *)a)->last;
+    uint64_t y = ((const struct firn_view_interval *)b)->last;
+    return x < y ? -1 : x > y;
+}
+
+/* Fills the intervals and returns how many differ. */
+static size_t
+gather_locked(const struct firn_db *db, uint32_t tree_id, bool is_system,
+              struct firn_view_interval *intervals)
+{
+    size_t count = 0;
+    for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
+        /* A view of an empty store sees nothing. */
+        if (counts_for(node, tree_id, is_system) && node->sequence > 0) {
+            intervals[count++] = (struct firn_view_interval){1, node->sequence};
+        }
+    }
+    intervals[count++] = (struct firn_view_interval){1, UINT64_MAX};
+    firn_sort(intervals, count, sizeof *intervals, compare_sequences);
+    size_t kept = 1;
+    for (size_t i = 1; i < count; i++) {
+        if (intervals[i].last != intervals[kept - 1].last) {
+            intervals[kept++] = intervals[i];
+        }
+    }
+    return kept;
+}
+
+/* Views and their intervals in one piece of memory. */
+struct taken {
+    struct firn_view *views;
+    struct firn_view_interval *intervals;
+};
+
+static bool
+allocate(size_t count, struct taken *out)
+{
+    out->views = firn_alloc_array(count, sizeof(struct firn_view) + sizeof *out->intervals);
+    out->intervals = (struct firn_view_interval *)(void *)(out->views + count);
+    return out->views != NULL;
+}
+
+int
+firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err)
+{
+    struct firn_db *db = ctx;
+    struct taken taken;
+    /* Before the list is looked at: see db_get.c. */
+    atomic_fetch_add_explicit(&db->views_taken, 1, memory_order_seq_cst);
+    firn_os_mutex_lock(&db->state_mutex);
+    const struct firn_db_tree *tree = firn_db_image_find(firn_db_image(db), tree_id);
+    if (!allocate((size_t)db->view_count + 1, &taken)) {
+        firn_os_mutex_unlock(&db->state_mutex);
+        return firn_error_no_memory(err, "the list of views");
+    }
+    size_t count = gather_locked(db, tree_id, tree != NULL && tree->is_system, taken.intervals);
+    firn_os_mutex_unlock(&db->state_mutex);
+    for (size_t i = 0; i < count; i++) {
+        taken.views[i] = (struct firn_view){&taken.intervals[i], 1};
+    }
+    *out = (struct firn_view_list){taken.views, count};
+    return FIRN_OK;
+}
+
+void
+firn_db_view_release(void *ctx, struct firn_view_list *views)
+{
+    (void)ctx;
+    firn_free((void *)(uintptr_t)views->views);
+    *views = (struct firn_view_list){NULL, 0};
+}
+
+/* ---- public views ---- */
+
+static void
+destroy(struct firn_db_view_node *node)
+{
+    firn_free((char *)node - offsetof(struct firn_db_view, node));
+}
+
+int
+firn_db_view_open(struct firn_db *db, struct firn_db_view **out, firn_error *err)
+{
+    struct firn_db_view *view = firn_alloc_zeroed(sizeof *view);
+    *out = view;
+    if (view == NULL) {
+        return firn_error_no_memory(err, "a view");
+    }
+    view->db = db;
+    view->node.destroy = destroy;
+    firn_db_view_register(db, &view->node, NULL);
+    return FIRN_OK;
+}
+
+void
+firn_db_view_close(struct firn_db_view *view)
+{
+    if (view != NULL) {
+        firn_db_view_unregister(view->db, &view->node);
+        firn_free(view);
+    }
+}
+
+struct firn_db *
+firn_db_view_db(const struct firn_db_view *view)
+{
+    return view->db;
+}
+
+int
+firn_db_view_keyspace_list(struct firn_db_view *view, int (*visit)(void *ctx, const char *name),
+                           void *ctx, firn_error *err)
+{
+    return firn_db_keyspace_list_at(view->db, view, visit, ctx, err);
+}
+
+int
+firn_db_view_keyspace_open(struct firn_db_view *view, const char *name,
+                           struct firn_db_keyspace **out, firn_error *err)
+{
+    struct firn_db *db = view->db;
+    struct firn_db_image *image = view->node.image;
+    struct firn_buf value = {0};
+    uint64_t id;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_db_keyspace_check_name(name, err));
+    rc = firn_db_get_seen(image->list, view->node.sequence, firn_str(name), &value, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = firn_db_keyspace_refuse_missing(db, name, err);
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_db_keyspace_decode(db, firn_buf_slice(&value), &id, err));
+    firn_os_mutex_lock(&db->state_mutex);
+    rc = firn_db_keyspace_handle_locked(db, image, id, name, out, err);
+    firn_os_mutex_unlock(&db->state_mutex);
+out:
+    firn_buf_deinit(&value);
+    return rc;
+}
