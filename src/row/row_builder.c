@@ -208,15 +208,17 @@ close_block(struct builder *builder, firn_error *err)
     struct firn_row_index_block block = {
         .sequence_min = builder->pending.sums.sequence_min,
         .sequence_max = builder->pending.sums.sequence_max,
-        .separator_rest = firn_buf_slice(&builder->separator),
-        .separator_sequence = builder->separator_sequence,
+    };
+    struct firn_row_index_separator separator = {
+        .rest = firn_buf_slice(&builder->separator),
+        .sequence = builder->separator_sequence,
     };
     if (firn_row_pending_encode(&builder->pending, &builder->raw) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
     }
     int rc = firn_row_emit_block(&builder->emit, firn_buf_slice(&builder->raw), &block.ref, err);
     if (rc == FIRN_OK) {
-        rc = firn_row_index_builder_add(&builder->index, &block, err);
+        rc = firn_row_index_builder_add(&builder->index, &block, &separator, err);
     }
     firn_row_pending_clear(&builder->pending);
     return rc;

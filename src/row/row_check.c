@@ -182,30 +182,32 @@ out:
 
 /* A block against its separator: (I1) of row_index.c. */
 static int
-check_separator(struct checking *checking, const struct firn_row_index_block *record,
-                const struct firn_row_block *block, firn_error *err)
+check_separator(struct checking *checking, size_t block_at, const struct firn_row_block *block,
+                firn_error *err)
 {
     struct firn_row_slot first;
-    struct firn_buf *separator = &checking->key;
+    struct firn_row_index_separator separator;
+    struct firn_buf *whole = &checking->key;
+    firn_row_index_separator(&checking->index, block_at, &separator);
     firn_row_block_slot(block, 0, &first);
     struct firn_buf key = {0};
     int rc = FIRN_NO_MEMORY;
-    firn_buf_clear(separator);
-    if (firn_buf_append_slice(separator, checking->index.prefix) != FIRN_OK ||
-        firn_buf_append_slice(separator, record->separator_rest) != FIRN_OK ||
+    firn_buf_clear(whole);
+    if (firn_buf_append_slice(whole, checking->index.prefix) != FIRN_OK ||
+        firn_buf_append_slice(whole, separator.rest) != FIRN_OK ||
         firn_buf_append_slice(&key, block->prefix) != FIRN_OK ||
         firn_buf_append_slice(&key, first.rest) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a separator");
-    } else if (firn_entry_compare(firn_buf_slice(separator), record->separator_sequence,
-                                  firn_buf_slice(&key), first.sequence) > 0 ||
+    } else if (firn_entry_compare(firn_buf_slice(whole), separator.sequence, firn_buf_slice(&key),
+                                  first.sequence) > 0 ||
                (checking->has_last &&
                 firn_entry_compare(firn_buf_slice(&checking->last_key), checking->last_sequence,
-                                   firn_buf_slice(separator), record->separator_sequence) >= 0)) {
+                                   firn_buf_slice(whole), separator.sequence) >= 0)) {
         rc = refuse("it does not lie behind its separator, or the block before does", err);
     } else {
         bool goes_on = checking->has_last &&
                        firn_slice_equal(firn_buf_slice(&checking->last_key), firn_buf_slice(&key));
-        rc = !checking->has_last || goes_on == (record->separator_sequence != UINT64_MAX)
+        rc = !checking->has_last || goes_on == (separator.sequence != UINT64_MAX)
                  ? FIRN_OK
                  : refuse("its separator does not say whether versions of a key go on in it", err);
     }
@@ -243,7 +245,8 @@ note_sequences(struct firn_run_summary *found, uint64_t sequence_min, uint64_t s
 }
 
 static int
-check_block(struct checking *checking, const struct firn_row_index_block *record, firn_error *err)
+check_block(struct checking *checking, size_t block_at, const struct firn_row_index_block *record,
+            firn_error *err)
 {
     int rc;
     struct firn_row_block block;
@@ -252,7 +255,7 @@ check_block(struct checking *checking, const struct firn_row_index_block *record
     FIRN_TRY(firn_row_block_check(firn_buf_slice(&checking->raw), err));
     firn_row_block_init(&block, firn_buf_slice(&checking->raw));
     FIRN_TRY(check_sequences(record, &block, err));
-    FIRN_TRY(check_separator(checking, record, &block, err));
+    FIRN_TRY(check_separator(checking, block_at, &block, err));
     for (size_t i = 0; i < block.count; i++) {
         FIRN_TRY(check_slot(checking, &block, i, err));
     }
@@ -267,7 +270,7 @@ check_blocks(struct checking *checking, firn_error *err)
     for (size_t i = 0; i < checking->index.block_count; i++) {
         struct firn_row_index_block record;
         firn_row_index_block(&checking->index, i, &record);
-        int rc = check_block(checking, &record, err);
+        int rc = check_block(checking, i, &record, err);
         if (rc == FIRN_OK) {
             continue;
         }
@@ -422,12 +425,12 @@ check_summary(struct checking *checking, firn_error *err)
     }
     /* The first separator is the first key. */
     struct firn_buf first = {0};
-    struct firn_row_index_block record = {.separator_rest = firn_bytes(NULL, 0)};
+    struct firn_row_index_separator separator = {.rest = firn_bytes(NULL, 0)};
     if (checking->index.block_count > 0) {
-        firn_row_index_block(&checking->index, 0, &record);
+        firn_row_index_separator(&checking->index, 0, &separator);
     }
     int rc = firn_buf_append_slice(&first, checking->index.prefix);
-    rc = rc == FIRN_OK ? firn_buf_append_slice(&first, record.separator_rest) : rc;
+    rc = rc == FIRN_OK ? firn_buf_append_slice(&first, separator.rest) : rc;
     rc = rc == FIRN_OK ? note_bounds(checking, firn_buf_slice(&first)) : rc;
     firn_buf_deinit(&first);
     if (rc != FIRN_OK) {

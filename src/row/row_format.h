@@ -17,14 +17,14 @@
  *
  * The index, n blocks:
  *
- *   0       4    8         16       20      24     64          64+8n        64+56n
- *   +-------+----+---------+--------+-------+------+-----------+------------+--------+-------+
- *   | flags | n  | entries | size   | size  | 0    | heads: 8  | records:   | prefix | rests |
- *   | 0     |    | in all  | prefix | rests |      | each      | 48 each    |        |       |
- *   +-------+----+---------+--------+-------+------+-----------+------------+--------+-------+
+ *   0       4    8         16       20      24   64         64+32n     64+40n       64+56n
+ *   +-------+----+---------+--------+-------+----+----------+----------+------------+--------+------
+ *   | flags | n  | entries | size   | size  | 0  | records: | heads:   | separators:| prefix | rests
+ *   | 0     |    | in all  | prefix | rests |    | 32 each  | 8 each   | 16 each    |        |
+ *   +-------+----+---------+--------+-------+----+----------+----------+------------+--------+------
  *
- *   record: block's offset 8 | smallest sequence 8 | largest 8 | separator's sequence 8 |
- *           stored size 4 | raw size 4 | place of the rest of the separator 4 | its size 4
+ *   record: block's offset 8 | stored size 4 | raw size 4 | smallest sequence 8 | largest 8
+ *   separator: its sequence 8 | place of its rest 4 | size of that 4
  *
  * The filter: lines of 64 bytes. A range: varint size, lower, varint size, upper, varint sequence.
  *
@@ -77,7 +77,8 @@ enum {
     /* Index. */
     FIRN_ROW_FORMAT_INDEX_HEADER_SIZE = 64,
     FIRN_ROW_FORMAT_HEAD_SIZE = 8,
-    FIRN_ROW_FORMAT_RECORD_SIZE = 48,
+    FIRN_ROW_FORMAT_RECORD_SIZE = 32, /* so that none lies in two cache lines */
+    FIRN_ROW_FORMAT_SEPARATOR_SIZE = 16,
     FIRN_ROW_FORMAT_INDEX_SHARE = 8, /* a separator is at most this part of the block before it */
 
     /* Filter. */

@@ -130,14 +130,13 @@ goes_on(const struct search *search, size_t i, uint64_t *out_sequence)
     if (i == index->block_count) {
         return false;
     }
-    struct firn_row_index_block block;
-    firn_row_index_block(index, i, &block);
-    *out_sequence = block.separator_sequence;
-    return block.separator_sequence != UINT64_MAX &&
-           firn_slice_has_prefix(search->key, index->prefix) &&
+    struct firn_row_index_separator separator;
+    firn_row_index_separator(index, i, &separator);
+    *out_sequence = separator.sequence;
+    return separator.sequence != UINT64_MAX && firn_slice_has_prefix(search->key, index->prefix) &&
            firn_slice_equal(firn_bytes(search->key.data + index->prefix.size,
                                        search->key.size - index->prefix.size),
-                            block.separator_rest);
+                            separator.rest);
 }
 
 static int

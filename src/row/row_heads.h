@@ -125,7 +125,8 @@ firn_row_heads_short_below(const uint8_t *heads, size_t count, uint16_t head)
         __m128i found = _mm_loadu_si128((const __m128i *)(const void *)(heads + 2 * low));
         int smaller = _mm_movemask_epi8(_mm_cmplt_epi16(_mm_xor_si128(found, half), wanted));
         if (smaller != 0xffff) {
-            return low + (size_t)__builtin_popcount((unsigned)smaller) / 2;
+            /* They are sorted: the smaller ones are the first ones. */
+            return low + (size_t)__builtin_ctz(~(unsigned)smaller) / 2;
         }
     }
 #endif

@@ -37,7 +37,9 @@
 enum {
     HEADER_SIZE = FIRN_ROW_FORMAT_INDEX_HEADER_SIZE,
     HEAD_SIZE = FIRN_ROW_FORMAT_HEAD_SIZE,
-    RECORD_SIZE = FIRN_ROW_FORMAT_RECORD_SIZE
+    RECORD_SIZE = FIRN_ROW_FORMAT_RECORD_SIZE,
+    SEPARATOR_SIZE = FIRN_ROW_FORMAT_SEPARATOR_SIZE,
+    BLOCK_SIZE = HEAD_SIZE + RECORD_SIZE + SEPARATOR_SIZE /* in all, for each block */
 };
 
 /* ---- the check ---- */
@@ -59,54 +61,67 @@ is_zero(const uint8_t *bytes, size_t size)
     return true;
 }
 
-/* A record in itself. rest_at is where its separator has to be. */
+/* A separator in itself. rest_at is where its rest has to be. */
 static int
-check_record(const struct firn_row_index *index, size_t i, size_t rest_at, size_t rests_size,
-             firn_error *err)
+check_separator(const struct firn_row_index *index, size_t i, size_t rest_at, size_t rests_size,
+                firn_error *err)
 {
-    const uint8_t *record = index->records + i * RECORD_SIZE;
-    uint64_t rest_size = firn_load_le32(record + 44);
-    if (firn_load_le32(record + 40) != rest_at ||
+    const uint8_t *bytes = index->separators + i * SEPARATOR_SIZE;
+    uint64_t rest_size = firn_load_le32(bytes + 12);
+    if (firn_load_le32(bytes + 8) != rest_at ||
         !firn_range_inside(rest_at, rest_size, rests_size) ||
         index->prefix.size + rest_size > FIRN_ROW_KEY_SIZE_MAX) {
         return refuse("a separator is too long or not in its place", err);
     }
-    struct firn_row_index_block block;
-    firn_row_index_block(index, i, &block);
-    if (firn_row_heads_at(index->heads, i) != firn_row_heads_of(block.separator_rest)) {
-        return refuse("a head is not that of its separator", err);
-    }
-    if (block.ref.raw_size > FIRN_ROW_FORMAT_BLOCK_SIZE_MAX ||
-        block.ref.stored_size > FIRN_BLOCK_SIZE_MAX || block.ref.offset > INT64_MAX) {
-        return refuse("a block is too large", err);
-    }
-    return block.sequence_min <= block.sequence_max ? FIRN_OK
-                                                    : refuse("a block has no sequences", err);
+    struct firn_row_index_separator separator;
+    firn_row_index_separator(index, i, &separator);
+    return firn_row_heads_at(index->heads, i) == firn_row_heads_of(separator.rest)
+               ? FIRN_OK
+               : refuse("a head is not that of its separator", err);
 }
 
 static int
-check_records(const struct firn_row_index *index, size_t rests_size, firn_error *err)
+check_separators(const struct firn_row_index *index, size_t rests_size, firn_error *err)
 {
     size_t rest_at = 0;
-    struct firn_row_index_block before = {0};
+    struct firn_row_index_separator before = {.sequence = 0};
     for (size_t i = 0; i < index->block_count; i++) {
-        int rc = check_record(index, i, rest_at, rests_size, err);
+        int rc = check_separator(index, i, rest_at, rests_size, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        struct firn_row_index_block block;
-        firn_row_index_block(index, i, &block);
-        if (i > 0 && firn_entry_compare(before.separator_rest, before.separator_sequence,
-                                        block.separator_rest, block.separator_sequence) >= 0) {
+        struct firn_row_index_separator separator;
+        firn_row_index_separator(index, i, &separator);
+        if (i > 0 && firn_entry_compare(before.rest, before.sequence, separator.rest,
+                                        separator.sequence) >= 0) {
             return refuse("its separators are out of order", err);
         }
-        if (i > 0 && block.ref.offset < before.ref.offset + firn_block_reader_span(&before.ref)) {
-            return refuse("its blocks overlap", err);
-        }
-        rest_at += block.separator_rest.size;
-        before = block;
+        rest_at += separator.rest.size;
+        before = separator;
     }
     return rest_at == rests_size ? FIRN_OK : refuse("there is more than its separators", err);
+}
+
+static int
+check_blocks(const struct firn_row_index *index, firn_error *err)
+{
+    uint64_t end = 0;
+    for (size_t i = 0; i < index->block_count; i++) {
+        struct firn_row_index_block block;
+        firn_row_index_block(index, i, &block);
+        if (block.ref.raw_size > FIRN_ROW_FORMAT_BLOCK_SIZE_MAX ||
+            block.ref.stored_size > FIRN_BLOCK_SIZE_MAX || block.ref.offset > INT64_MAX) {
+            return refuse("a block is too large", err);
+        }
+        if (block.sequence_min > block.sequence_max) {
+            return refuse("a block has no sequences", err);
+        }
+        if (block.ref.offset < end) {
+            return refuse("its blocks overlap", err);
+        }
+        end = block.ref.offset + firn_block_reader_span(&block.ref);
+    }
+    return FIRN_OK;
 }
 
 int
@@ -122,12 +137,13 @@ firn_row_index_check(firn_slice raw, firn_error *err)
         return firn_error_set(err, FIRN_NEWER,
                               "an index of rows uses fields that this version cannot read");
     }
-    if (HEADER_SIZE + count * (HEAD_SIZE + RECORD_SIZE) + prefix_size + rests_size != raw.size) {
+    if (HEADER_SIZE + count * BLOCK_SIZE + prefix_size + rests_size != raw.size) {
         return refuse("its parts do not fill it", err);
     }
     struct firn_row_index index;
     firn_row_index_init(&index, raw);
-    return check_records(&index, (size_t)rests_size, err);
+    int rc = check_separators(&index, (size_t)rests_size, err);
+    return rc == FIRN_OK ? check_blocks(&index, err) : rc;
 }
 
 /* ---- searching ---- */
@@ -139,10 +155,9 @@ find_among_equals(const struct firn_row_index *index, size_t low, size_t high, f
 {
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct firn_row_index_block block;
-        firn_row_index_block(index, middle, &block);
-        if (firn_entry_compare(block.separator_rest, block.separator_sequence, rest, sequence) <=
-            0) {
+        struct firn_row_index_separator separator;
+        firn_row_index_separator(index, middle, &separator);
+        if (firn_entry_compare(separator.rest, separator.sequence, rest, sequence) <= 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -182,6 +197,7 @@ firn_row_index_builder_deinit(struct firn_row_index_builder *builder)
 {
     firn_buf_deinit(&builder->records);
     firn_buf_deinit(&builder->separators);
+    firn_buf_deinit(&builder->keys);
 }
 
 static size_t
@@ -193,48 +209,51 @@ block_count(const struct firn_row_index_builder *builder)
 size_t
 firn_row_index_builder_size_bytes(const struct firn_row_index_builder *builder)
 {
-    return HEADER_SIZE + block_count(builder) * (HEAD_SIZE + RECORD_SIZE) +
-           builder->separators.size;
+    return HEADER_SIZE + block_count(builder) * BLOCK_SIZE + builder->keys.size;
 }
 
 int
 firn_row_index_builder_add(struct firn_row_index_builder *builder,
-                           const struct firn_row_index_block *block, firn_error *err)
+                           const struct firn_row_index_block *block,
+                           const struct firn_row_index_separator *separator, firn_error *err)
 {
-    firn_slice separator = block->separator_rest;
+    firn_slice key = separator->rest;
     size_t size = firn_row_index_builder_size_bytes(builder);
-    if (size + HEAD_SIZE + RECORD_SIZE + separator.size > FIRN_BLOCK_SIZE_MAX) {
+    if (size + BLOCK_SIZE + key.size > FIRN_BLOCK_SIZE_MAX) {
         return firn_error_set(err, FIRN_LIMIT,
                               "a run has too many blocks: its index would exceed %d bytes",
                               FIRN_BLOCK_SIZE_MAX);
     }
+    /* One byte more, so that an empty key has an address. */
     if (firn_buf_reserve(&builder->records, RECORD_SIZE) != FIRN_OK ||
-        firn_buf_reserve(&builder->separators, separator.size + 1) != FIRN_OK) {
+        firn_buf_reserve(&builder->separators, SEPARATOR_SIZE) != FIRN_OK ||
+        firn_buf_reserve(&builder->keys, key.size + 1) != FIRN_OK) {
         return firn_error_no_memory(err, "the index of a run");
     }
     uint8_t *record = builder->records.data + builder->records.size;
     firn_store_le64(record, block->ref.offset);
-    firn_store_le64(record + 8, block->sequence_min);
-    firn_store_le64(record + 16, block->sequence_max);
-    firn_store_le64(record + 24, block->separator_sequence);
-    firn_store_le32(record + 32, block->ref.stored_size);
-    firn_store_le32(record + 36, block->ref.raw_size);
-    firn_store_le32(record + 40, (uint32_t)builder->separators.size);
-    firn_store_le32(record + 44, (uint32_t)separator.size);
+    firn_store_le32(record + 8, block->ref.stored_size);
+    firn_store_le32(record + 12, block->ref.raw_size);
+    firn_store_le64(record + 16, block->sequence_min);
+    firn_store_le64(record + 24, block->sequence_max);
     builder->records.size += RECORD_SIZE;
-    if (separator.size > 0) {
-        memcpy(builder->separators.data + builder->separators.size, separator.data, separator.size);
-        builder->separators.size += separator.size;
+    uint8_t *bytes = builder->separators.data + builder->separators.size;
+    firn_store_le64(bytes, separator->sequence);
+    firn_store_le32(bytes + 8, (uint32_t)builder->keys.size);
+    firn_store_le32(bytes + 12, (uint32_t)key.size);
+    builder->separators.size += SEPARATOR_SIZE;
+    if (key.size > 0) {
+        memcpy(builder->keys.data + builder->keys.size, key.data, key.size);
+        builder->keys.size += key.size;
     }
     return FIRN_OK;
 }
 
 static firn_slice
-separator_at(const struct firn_row_index_builder *builder, size_t i)
+key_at(const struct firn_row_index_builder *builder, size_t i)
 {
-    const uint8_t *record = builder->records.data + i * RECORD_SIZE;
-    return firn_bytes(builder->separators.data + firn_load_le32(record + 40),
-                      firn_load_le32(record + 44));
+    const uint8_t *bytes = builder->separators.data + i * SEPARATOR_SIZE;
+    return firn_bytes(builder->keys.data + firn_load_le32(bytes + 8), firn_load_le32(bytes + 12));
 }
 
 /* What all separators begin with: they are sorted, so what the outer ones do. */
@@ -245,13 +264,33 @@ shared_size(const struct firn_row_index_builder *builder)
     if (count == 0) {
         return 0;
     }
-    firn_slice first = separator_at(builder, 0);
-    firn_slice last = separator_at(builder, count - 1);
+    firn_slice first = key_at(builder, 0);
+    firn_slice last = key_at(builder, count - 1);
     size_t size = 0;
     while (size < first.size && size < last.size && first.data[size] == last.data[size]) {
         size++;
     }
     return size;
+}
+
+/* Fills in heads, separators and rests. */
+static void
+encode_separators(const struct firn_row_index_builder *builder, size_t shared, uint8_t *heads)
+{
+    size_t count = block_count(builder);
+    uint8_t *bytes = heads + count * HEAD_SIZE;
+    uint8_t *rests = bytes + count * SEPARATOR_SIZE + shared;
+    size_t rest_at = 0;
+    for (size_t i = 0; i < count; i++, bytes += SEPARATOR_SIZE) {
+        firn_slice key = key_at(builder, i);
+        firn_slice rest = firn_bytes(key.data + shared, key.size - shared);
+        memcpy(bytes, builder->separators.data + i * SEPARATOR_SIZE, SEPARATOR_SIZE);
+        firn_store_le32(bytes + 8, (uint32_t)rest_at);
+        firn_store_le32(bytes + 12, (uint32_t)rest.size);
+        firn_store_le64(heads + i * HEAD_SIZE, firn_row_heads_of(rest));
+        memcpy(rests + rest_at, rest.data, rest.size);
+        rest_at += rest.size;
+    }
 }
 
 int
@@ -260,10 +299,9 @@ firn_row_index_builder_encode(const struct firn_row_index_builder *builder, uint
 {
     size_t count = block_count(builder);
     size_t shared = shared_size(builder);
-    size_t rests_size = builder->separators.size - count * shared;
-    size_t rests_at = HEADER_SIZE + count * (HEAD_SIZE + RECORD_SIZE) + shared;
+    size_t rests_size = builder->keys.size - count * shared;
     firn_buf_clear(out);
-    if (firn_buf_set_size(out, rests_at + rests_size) != FIRN_OK) {
+    if (firn_buf_set_size(out, HEADER_SIZE + count * BLOCK_SIZE + shared + rests_size) != FIRN_OK) {
         return FIRN_NO_MEMORY;
     }
     memset(out->data, 0, HEADER_SIZE);
@@ -271,22 +309,10 @@ firn_row_index_builder_encode(const struct firn_row_index_builder *builder, uint
     firn_store_le64(out->data + 8, entry_count);
     firn_store_le32(out->data + 16, (uint32_t)shared);
     firn_store_le32(out->data + 20, (uint32_t)rests_size);
-    if (shared > 0) {
-        memcpy(out->data + rests_at - shared, builder->separators.data, shared);
+    if (count > 0) {
+        memcpy(out->data + HEADER_SIZE, builder->records.data, count * RECORD_SIZE);
+        memcpy(out->data + HEADER_SIZE + count * BLOCK_SIZE, builder->keys.data, shared);
+        encode_separators(builder, shared, out->data + HEADER_SIZE + count * RECORD_SIZE);
     }
-    uint8_t *heads = out->data + HEADER_SIZE;
-    uint8_t *record = heads + count * HEAD_SIZE;
-    size_t rest_at = 0;
-    for (size_t i = 0; i < count; i++, record += RECORD_SIZE) {
-        firn_slice separator = separator_at(builder, i);
-        firn_slice rest = firn_bytes(separator.data + shared, separator.size - shared);
-        memcpy(record, builder->records.data + i * RECORD_SIZE, RECORD_SIZE);
-        firn_store_le32(record + 40, (uint32_t)rest_at);
-        firn_store_le32(record + 44, (uint32_t)rest.size);
-        firn_store_le64(heads + i * HEAD_SIZE, firn_row_heads_of(rest));
-        memcpy(out->data + rests_at + rest_at, rest.data, rest.size);
-        rest_at += rest.size;
-    }
-    DCHECK(rest_at == rests_size);
     return FIRN_OK;
 }

@@ -23,20 +23,25 @@ struct firn_row_index {
     size_t block_count;
     uint64_t entry_count;
     firn_slice prefix; /* of all separators */
-    const uint8_t *heads;
     const uint8_t *records;
+    const uint8_t *heads;
+    const uint8_t *separators;
     const uint8_t *rests;
 };
 
-/* One block. Its entries lie at or behind its separator, and before that of the next block. */
+/* Where one block is, and the sequences in it. */
 struct firn_row_index_block {
     struct firn_block_ref ref;
     uint64_t sequence_min;
     uint64_t sequence_max;
-    firn_slice separator_rest; /* the separator's key behind the index's prefix */
-    uint64_t
-        separator_sequence; /* UINT64_MAX: the block begins with another key than the one before
-                                    it ends with */
+};
+
+/* A place in the order of entries: those of its block lie at or behind it, and before the
+ * separator of the next block. */
+struct firn_row_index_separator {
+    firn_slice rest;   /* the key behind the index's prefix */
+    uint64_t sequence; /* UINT64_MAX: the block begins with another key than the one before it ends
+                          with */
 };
 
 static inline void
@@ -46,9 +51,11 @@ firn_row_index_init(struct firn_row_index *index, firn_slice raw)
     size_t prefix_size = firn_load_le32(raw.data + 16);
     index->block_count = count;
     index->entry_count = firn_load_le64(raw.data + 8);
-    index->heads = raw.data + FIRN_ROW_FORMAT_INDEX_HEADER_SIZE;
-    index->records = index->heads + count * FIRN_ROW_FORMAT_HEAD_SIZE;
-    index->prefix = firn_bytes(index->records + count * FIRN_ROW_FORMAT_RECORD_SIZE, prefix_size);
+    index->records = raw.data + FIRN_ROW_FORMAT_INDEX_HEADER_SIZE;
+    index->heads = index->records + count * FIRN_ROW_FORMAT_RECORD_SIZE;
+    index->separators = index->heads + count * FIRN_ROW_FORMAT_HEAD_SIZE;
+    index->prefix =
+        firn_bytes(index->separators + count * FIRN_ROW_FORMAT_SEPARATOR_SIZE, prefix_size);
     index->rests = index->prefix.data + prefix_size;
 }
 
@@ -57,13 +64,20 @@ firn_row_index_block(const struct firn_row_index *index, size_t i, struct firn_r
 {
     const uint8_t *record = index->records + i * FIRN_ROW_FORMAT_RECORD_SIZE;
     out->ref.offset = firn_load_le64(record);
-    out->sequence_min = firn_load_le64(record + 8);
-    out->sequence_max = firn_load_le64(record + 16);
-    out->separator_sequence = firn_load_le64(record + 24);
-    out->ref.stored_size = firn_load_le32(record + 32);
-    out->ref.raw_size = firn_load_le32(record + 36);
-    out->separator_rest =
-        firn_bytes(index->rests + firn_load_le32(record + 40), firn_load_le32(record + 44));
+    out->ref.stored_size = firn_load_le32(record + 8);
+    out->ref.raw_size = firn_load_le32(record + 12);
+    out->sequence_min = firn_load_le64(record + 16);
+    out->sequence_max = firn_load_le64(record + 24);
+}
+
+static inline void
+firn_row_index_separator(const struct firn_row_index *index, size_t i,
+                         struct firn_row_index_separator *out)
+{
+    const uint8_t *separator = index->separators + i * FIRN_ROW_FORMAT_SEPARATOR_SIZE;
+    out->sequence = firn_load_le64(separator);
+    out->rest =
+        firn_bytes(index->rests + firn_load_le32(separator + 8), firn_load_le32(separator + 12));
 }
 
 /* How many blocks begin at or before (key, sequence): the last of them is the one that may hold it;
@@ -73,8 +87,9 @@ size_t firn_row_index_find(const struct firn_row_index *index, firn_slice key, u
 /* ---- building ---- */
 
 struct firn_row_index_builder {
-    struct firn_buf records;    /* as on disk, with whole separators */
-    struct firn_buf separators; /* whole */
+    struct firn_buf records;    /* as on disk */
+    struct firn_buf separators; /* as on disk, but for places and sizes of whole keys */
+    struct firn_buf keys;       /* of the separators, whole */
 };
 
 void firn_row_index_builder_deinit(struct firn_row_index_builder *builder);
@@ -82,6 +97,7 @@ void firn_row_index_builder_deinit(struct firn_row_index_builder *builder);
  * block; then, and on FIRN_NO_MEMORY, the builder is unchanged. */
 FIRN_MUST_CHECK int firn_row_index_builder_add(struct firn_row_index_builder *builder,
                                                const struct firn_row_index_block *block,
+                                               const struct firn_row_index_separator *separator,
                                                firn_error *err);
 /* What the index has at most, encoded. */
 size_t firn_row_index_builder_size_bytes(const struct firn_row_index_builder *builder);

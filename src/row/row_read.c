@@ -133,11 +133,11 @@ separator_text(const struct firn_row *run, const struct firn_row_index *index, s
         (void)firn_row_read_key_text(firn_buf_slice(&run->summary.upper), text);
         return;
     }
-    struct firn_row_index_block block;
-    firn_row_index_block(index, i, &block);
+    struct firn_row_index_separator separator;
+    firn_row_index_separator(index, i, &separator);
     size_t at = append_escaped(text, 0, index->prefix);
     if (at < FIRN_ROW_READ_TEXT_SIZE - 8) {
-        (void)append_escaped(text, at, block.separator_rest);
+        (void)append_escaped(text, at, separator.rest);
     }
 }
 

@@ -107,12 +107,12 @@ read_index(firn_slice raw)
     struct firn_row_index index;
     firn_row_index_init(&index, raw);
     for (size_t i = 0; i < index.block_count; i++) {
-        struct firn_row_index_block block;
-        firn_row_index_block(&index, i, &block);
-        firn_slice key = join(index.prefix, block.separator_rest, buffer);
-        CHECK(firn_row_index_find(&index, key, block.separator_sequence) == i + 1);
-        CHECK(block.separator_sequence == UINT64_MAX ||
-              firn_row_index_find(&index, key, block.separator_sequence + 1) == i);
+        struct firn_row_index_separator separator;
+        firn_row_index_separator(&index, i, &separator);
+        firn_slice key = join(index.prefix, separator.rest, buffer);
+        CHECK(firn_row_index_find(&index, key, separator.sequence) == i + 1);
+        CHECK(separator.sequence == UINT64_MAX ||
+              firn_row_index_find(&index, key, separator.sequence + 1) == i);
     }
 }
 

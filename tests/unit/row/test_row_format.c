@@ -177,13 +177,13 @@ every_field_of_the_plain_golden_run_has_its_place(void **state)
     assert_int_equal(firn_load_le64(index + 8), 4);
     assert_int_equal(firn_load_le32(index + 16), 1); /* the only separator is shared by all */
     assert_int_equal(firn_load_le32(index + 20), 0);
-    assert_int_equal(firn_load_le64(index + 64), 0); /* head of the empty rest */
-    assert_int_equal(firn_load_le64(index + 72), 128);
+    assert_int_equal(firn_load_le64(index + 64), 128);
+    assert_int_equal(firn_load_le32(index + 72), block_size);
+    assert_int_equal(firn_load_le32(index + 76), block_size);
     assert_int_equal(firn_load_le64(index + 80), 3);
     assert_int_equal(firn_load_le64(index + 88), 300);
-    assert_true(firn_load_le64(index + 96) == UINT64_MAX);
-    assert_int_equal(firn_load_le32(index + 104), block_size);
-    assert_int_equal(firn_load_le32(index + 108), block_size);
+    assert_int_equal(firn_load_le64(index + 96), 0); /* head of the empty rest */
+    assert_true(firn_load_le64(index + 104) == UINT64_MAX);
     assert_int_equal(firn_load_le64(index + 112), 0);
     assert_int_equal(index[120], 'a');
     at += (24 + 64 + 56 + 1 + 7) & ~7;
@@ -306,15 +306,14 @@ indexes_that_lie_are_refused(void **state)
     struct firn_buf raw = {0};
     static const char *const separators[] = {"key-1", "key-22", "key-3"};
     for (size_t i = 0; i < 3; i++) {
-        struct firn_row_index_block block = {.ref = {128 + 1000 * i, 900, 4000},
-                                             .sequence_min = 1,
-                                             .sequence_max = 5,
-                                             .separator_rest = firn_str(separators[i]),
-                                             .separator_sequence = UINT64_MAX};
-        assert_int_equal(firn_row_index_builder_add(&builder, &block, &err), FIRN_OK);
+        struct firn_row_index_block block = {
+            .ref = {128 + 1000 * i, 900, 4000}, .sequence_min = 1, .sequence_max = 5};
+        struct firn_row_index_separator separator = {firn_str(separators[i]), UINT64_MAX};
+        assert_int_equal(firn_row_index_builder_add(&builder, &block, &separator, &err), FIRN_OK);
     }
     assert_int_equal(firn_row_index_builder_encode(&builder, 50, &raw), FIRN_OK);
-    const size_t record = 64 + 3 * 8;
+    const size_t heads = 64 + 3 * 32;
+    const size_t places = heads + 3 * 8;
     const struct lie lies[] = {
         {"flags", 0, 4, 1, FIRN_NEWER},
         {"reserved", 24, 1, 1, FIRN_NEWER},
@@ -326,29 +325,27 @@ indexes_that_lie_are_refused(void **state)
         {"a prefix that takes the rests", 16, 8, 8, FIRN_CORRUPT},
         {"an endless prefix", 16, 4, UINT32_MAX, FIRN_CORRUPT},
         {"fewer rests", 20, 4, 3, FIRN_CORRUPT},
-        {"a head", 64 + 8, 8, 7, FIRN_CORRUPT},
-        {"a block in no order", record + 48, 8, 128, FIRN_CORRUPT},
-        {"a block within the one before", record + 48, 8, 128 + 900, FIRN_CORRUPT},
-        {"a block at the end of numbers", record + 96, 8, UINT64_MAX - 7, FIRN_CORRUPT},
-        {"sequences in no order", record + 8, 8, 6, FIRN_CORRUPT},
-        {"a block too large", record + 36, 4, (1 << 20) + 1, FIRN_CORRUPT},
-        {"a block stored too large", record + 32, 4, UINT32_MAX, FIRN_CORRUPT},
-        {"the place of a separator", record + 48 + 40, 4, 0, FIRN_CORRUPT},
-        {"the size of a separator", record + 48 + 44, 4, 1, FIRN_CORRUPT},
-        {"the size of the last separator", record + 96 + 44, 4, 2, FIRN_CORRUPT},
-        {"an endless separator", record + 96 + 44, 4, UINT32_MAX, FIRN_CORRUPT},
+        {"a head", heads + 8, 8, 7, FIRN_CORRUPT},
+        {"a block in no order", 64 + 32, 8, 128, FIRN_CORRUPT},
+        {"a block within the one before", 64 + 32, 8, 128 + 900, FIRN_CORRUPT},
+        {"a block at the end of numbers", 64 + 64, 8, UINT64_MAX - 7, FIRN_CORRUPT},
+        {"a block stored too large", 64 + 8, 4, UINT32_MAX, FIRN_CORRUPT},
+        {"a block too large", 64 + 12, 4, (1 << 20) + 1, FIRN_CORRUPT},
+        {"sequences in no order", 64 + 16, 8, 6, FIRN_CORRUPT},
+        {"the place of a separator", places + 16 + 8, 4, 0, FIRN_CORRUPT},
+        {"the size of a separator", places + 16 + 12, 4, 1, FIRN_CORRUPT},
+        {"the size of the last separator", places + 32 + 12, 4, 2, FIRN_CORRUPT},
+        {"an endless separator", places + 32 + 12, 4, UINT32_MAX, FIRN_CORRUPT},
     };
     check_lies(firn_buf_slice(&raw), lies, sizeof lies / sizeof lies[0], firn_row_index_check);
     /* Equal separators are told apart by their sequences. */
     firn_row_index_builder_deinit(&builder);
     builder = (struct firn_row_index_builder){.records = {0}};
     for (uint64_t i = 0; i < 2; i++) {
-        struct firn_row_index_block block = {.ref = {128 + 1000 * i, 900, 4000},
-                                             .sequence_min = 1,
-                                             .sequence_max = 5,
-                                             .separator_rest = firn_str("same"),
-                                             .separator_sequence = 7};
-        assert_int_equal(firn_row_index_builder_add(&builder, &block, &err), FIRN_OK);
+        struct firn_row_index_block block = {
+            .ref = {128 + 1000 * i, 900, 4000}, .sequence_min = 1, .sequence_max = 5};
+        struct firn_row_index_separator separator = {firn_str("same"), 7};
+        assert_int_equal(firn_row_index_builder_add(&builder, &block, &separator, &err), FIRN_OK);
     }
     assert_int_equal(firn_row_index_builder_encode(&builder, 50, &raw), FIRN_OK);
     assert_int_equal(firn_row_index_check(firn_buf_slice(&raw), &err), FIRN_CORRUPT);
@@ -461,9 +458,9 @@ parts_init(struct parts *parts, const struct row_fixture *fixture)
         assert_int_equal(firn_block_reader_read(reader, &section->ref, compress, sections[i], &err),
                          FIRN_OK);
     }
-    const uint8_t *record = parts->index.data + 64 + 8;
-    struct firn_block_ref ref = {firn_load_le64(record), firn_load_le32(record + 32),
-                                 firn_load_le32(record + 36)};
+    const uint8_t *record = parts->index.data + 64;
+    struct firn_block_ref ref = {firn_load_le64(record), firn_load_le32(record + 8),
+                                 firn_load_le32(record + 12)};
     assert_int_equal(firn_block_reader_read(reader, &ref, compress, &parts->block, &err), FIRN_OK);
     firn_block_reader_close(reader);
     firn_compress_destroy(compress);
@@ -581,8 +578,8 @@ parts_that_contradict_each_other_are_found(void **state)
         {"bytes of content", &parts.summary, 32, 5, FIRN_OK},
         {"smallest sequence", &parts.summary, 40, 4, FIRN_OK},
         {"largest sequence", &parts.summary, 48, 7, FIRN_OK},
-        {"smallest sequence of a block", &parts.index, 64 + 8 + 8, 4, FIRN_OK},
-        {"largest sequence of a block", &parts.index, 64 + 8 + 16, 7, FIRN_OK},
+        {"smallest sequence of a block", &parts.index, 64 + 16, 4, FIRN_OK},
+        {"largest sequence of a block", &parts.index, 64 + 24, 7, FIRN_OK},
         {"a filter that knows nothing", &parts.filter, 0, 0, FIRN_OK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -630,9 +627,9 @@ a_section_that_is_named_as_a_block_meets_the_check_of_blocks(void **state)
     parts_init(&parts, &fixture);
     static const uint32_t kinds[] = {3, 2, 1};
     uint64_t filter_at = 128 + ((24 + parts.block.size + 7) & ~(uint64_t)7);
-    firn_store_le64(parts.index.data + 64 + 8, filter_at);
-    firn_store_le32(parts.index.data + 64 + 8 + 32, (uint32_t)parts.filter.size);
-    firn_store_le32(parts.index.data + 64 + 8 + 36, (uint32_t)parts.filter.size);
+    firn_store_le64(parts.index.data + 64, filter_at);
+    firn_store_le32(parts.index.data + 64 + 8, (uint32_t)parts.filter.size);
+    firn_store_le32(parts.index.data + 64 + 12, (uint32_t)parts.filter.size);
     memset(parts.filter.data, 0xff, parts.filter.size);
     write_parts(&parts, &fixture, kinds, "fis");
     struct firn_run *run;
