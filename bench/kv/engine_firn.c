@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * engine_firn.c: firn through its public API, as an application uses it: one keyspace, commits with
- * FIRN_DURABILITY_OS (FULL where rows are synced), values as copies that the caller releases, a
- * cursor opened for each seek. Its memory is the library's own choice.
+ * FIRN_DURABILITY_OS (FULL where rows are synced), all of the memory as its budget, no compression,
+ * values as copies that the caller releases, a cursor opened for each seek.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +61,8 @@ store_open(const struct kv_setup *setup)
         kv_die("out of memory");
     }
     options.durability = setup->synced ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS;
+    options.memory_bytes = setup->memory_bytes;
+    options.compression = FIRN_COMPRESSION_NONE;
     check(firn_store_open(setup->directory, &options, &store->handle, &err), &err);
     check(firn_keyspace_open(store->handle, "bench", NULL, &store->keyspace, &err), &err);
     return store;
@@ -183,9 +185,16 @@ sync_store(struct kv_store *store)
     check(firn_store_sync(store->handle, &err), &err);
 }
 
+static void
+flush_store(struct kv_store *store)
+{
+    firn_error err = {0};
+    check(firn_store_flush(store->handle, &err), &err);
+}
+
 const struct kv_engine kv_engine = {
     .name = "firn",
-    .has_budget = false,
+    .has_budget = true,
     .version = version,
     .open = store_open,
     .close = store_close,
@@ -199,5 +208,5 @@ const struct kv_engine kv_engine = {
     .cursor_next = cursor_next,
     .cursor_end = cursor_end,
     .sync = sync_store,
-    .flush = NULL,
+    .flush = flush_store,
 };
