@@ -71,6 +71,15 @@ op_key(uint64_t n, uint32_t op)
     return (uint32_t)(mix(n, op) % KEYS);
 }
 
+/* One commit in 64 deletes a range of keys before it does anything else. */
+static bool
+range_of(uint64_t n, uint32_t *first, uint32_t *end)
+{
+    *first = (uint32_t)(mix(n, 400) % KEYS);
+    *end = *first + (uint32_t)(mix(n, 401) % 64);
+    return mix(n, 402) % 64 == 0;
+}
+
 static bool
 op_is_delete(uint64_t n, uint32_t op)
 {
@@ -100,6 +109,7 @@ open_store(const char *path, struct store *out)
 {
     firn_error err;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    options.memory_bytes = FIRN_STORE_MEMORY_MIN; /* so that flushes and compactions are many */
     if (firn_store_open(path, &options, &out->handle, &err) != FIRN_OK ||
         firn_keyspace_open(out->handle, "data", NULL, &out->data, &err) != FIRN_OK ||
         firn_keyspace_open(out->handle, "state", NULL, &out->state, &err) != FIRN_OK) {
@@ -134,7 +144,14 @@ commit(const struct store *store, firn_batch *batch, uint64_t n)
     char last[24];
     uint8_t value[VALUE_MAX];
     int rc = FIRN_OK;
+    uint32_t first;
+    uint32_t end;
     firn_batch_clear(batch);
+    if (range_of(n, &first, &end)) {
+        char upper[16];
+        rc = firn_batch_delete_range(batch, store->data, key_name(first, name),
+                                     key_name(end, upper), &err);
+    }
     for (uint32_t op = 0; rc == FIRN_OK && op < op_count(n); op++) {
         firn_slice key = key_name(op_key(n, op), name);
         rc = op_is_delete(n, op) ? firn_batch_delete(batch, store->data, key, &err)
@@ -177,6 +194,11 @@ static void
 compute(uint64_t last, struct expected *out)
 {
     for (uint64_t n = 1; n <= last; n++) {
+        uint32_t first;
+        uint32_t end;
+        if (range_of(n, &first, &end)) {
+            memset(out + first, 0, ((end < KEYS ? end : KEYS) - first) * sizeof *out);
+        }
         for (uint32_t op = 0; op < op_count(n); op++) {
             out[op_key(n, op)] =
                 (struct expected){.by = n, .op = op, .is_there = !op_is_delete(n, op)};
