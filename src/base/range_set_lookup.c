@@ -309,7 +309,7 @@ firn_range_set_visit(const struct firn_range_set *set, const firn_slice *lower,
     collection.count = 0;
     collect(chain, &collection);
     CHECK(collection.count == count);
-    firn_sort(collection.ranges, count, sizeof *collection.ranges, compare_ranges);
+    firn_sort(collection.ranges, count, sizeof(const struct firn_range *), compare_ranges);
     int rc = FIRN_OK;
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         rc = visit(ctx, collection.ranges[i], err);

@@ -31,10 +31,9 @@
  * Range deletes are no entries: they lie beside the tree in a range set, which has readers without
  * locks as well.
  *
- * Memory. Blocks for entries and slabs of nodes grow with the table, from 4 KiB to 1 MiB and from 1
- * to 64 nodes: a small table is small. An insertion takes all the memory it may need before it
- * changes anything; reserve takes it for many insertions ahead. Fields that readers do not use
- * (spares, last_slot) are plain: writers are serialized by the caller.
+ * Memory (memtable_memory.c). An insertion takes all the memory it may need before it changes
+ * anything; reserve takes it for many insertions ahead. Fields that readers do not use (spares,
+ * last_slot) are plain: writers are serialized by the caller.
  *
  * After B. Graefe, Modern B-Tree Techniques (2011: prefix truncation, "poor man's normalized keys")
  * and V. Leis et al., Optimistic Lock Coupling (2019). Unlike the latter there is one writer, so a
@@ -45,15 +44,13 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "lsm/memtable_memory.h"
 #include "lsm/memtable_search.h"
 
 enum {
     FANOUT = FIRN_MEMTABLE_FANOUT,
     HEIGHT_MAX = FIRN_MEMTABLE_HEIGHT_MAX,
     CACHE_LINE = 64,
-    BLOCK_SIZE_MIN = 4 << 10,
-    BLOCK_SIZE_MAX = 1 << 20,
-    SLAB_NODES_MAX = 64,
     /* Arena chunks are never shared: each block and slab is larger than a quarter of this. */
     ARENA_CHUNK_SIZE = 2048,
     /* Sizes as in memtable.h: three varints of at most 3, 5 and 10 bytes. */
@@ -62,9 +59,6 @@ enum {
 };
 
 _Static_assert(offsetof(struct firn_memtable_node, heads) == CACHE_LINE, "heads begin a line");
-
-/* last_slot of a node that no insertion went to since it was made. */
-static const uint32_t NO_SLOT = UINT32_MAX;
 
 /* A node on the way down, where the way went on, and the separators that bound it (NULL at the
  * edges). */
@@ -219,115 +213,7 @@ shared_size(firn_slice a, firn_slice b)
     return size;
 }
 
-/* ---- memory ---- */
-
-static void
-publish_size(struct firn_memtable *table)
-{
-    atomic_store_explicit(&table->size_bytes,
-                          sizeof *table + table->blocks.total_bytes +
-                              firn_range_set_size_bytes(&table->ranges),
-                          memory_order_relaxed);
-}
-
-static size_t
-room_left(const struct firn_memtable_room *room)
-{
-    return (size_t)(room->end - room->at);
-}
-
-static void
-swap_rooms(struct firn_memtable *table)
-{
-    struct firn_memtable_room room = table->room;
-    table->room = table->other_room;
-    table->other_room = room;
-}
-
-/* Makes the current room hold at least size bytes. Of the rooms left over the larger one is
- * kept. */
-static int
-reserve_room(struct firn_memtable *table, size_t size)
-{
-    if (room_left(&table->room) >= size) {
-        return FIRN_OK;
-    }
-    if (room_left(&table->other_room) >= size) {
-        swap_rooms(table);
-        return FIRN_OK;
-    }
-    size_t block = table->blocks.total_bytes / 4;
-    block = block < BLOCK_SIZE_MIN ? BLOCK_SIZE_MIN : block;
-    block = block > BLOCK_SIZE_MAX ? BLOCK_SIZE_MAX : block;
-    block = block < size ? size : block;
-    uint8_t *memory = firn_arena_alloc(&table->blocks, block);
-    if (memory == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    if (room_left(&table->room) > room_left(&table->other_room)) {
-        swap_rooms(table);
-    }
-    table->room = (struct firn_memtable_room){memory, memory + block};
-    publish_size(table);
-    return FIRN_OK;
-}
-
-static size_t
-node_size(bool is_leaf)
-{
-    size_t size = is_leaf ? sizeof(struct firn_memtable_node) : sizeof(struct firn_memtable_inner);
-    return (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-}
-
-static void
-push_spare(struct firn_memtable *table, struct firn_memtable_node *node, bool is_leaf)
-{
-    struct firn_memtable_node **list = is_leaf ? &table->spare_leaves : &table->spare_inners;
-    atomic_init(&node->next, *list);
-    *list = node;
-    *(is_leaf ? &table->spare_leaf_count : &table->spare_inner_count) += 1;
-}
-
-static int
-reserve_nodes(struct firn_memtable *table, bool is_leaf, size_t count)
-{
-    const size_t *spares = is_leaf ? &table->spare_leaf_count : &table->spare_inner_count;
-    if (*spares >= count) {
-        return FIRN_OK;
-    }
-    size_t wanted = is_leaf ? table->node_count / 4 : 1;
-    wanted = wanted > SLAB_NODES_MAX ? SLAB_NODES_MAX : wanted;
-    wanted = wanted < count - *spares ? count - *spares : wanted;
-    size_t size = node_size(is_leaf);
-    uint8_t *slab = firn_arena_alloc(&table->blocks, wanted * size + CACHE_LINE);
-    if (slab == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    slab += -(uintptr_t)slab & (CACHE_LINE - 1);
-    memset(slab, 0, wanted * size);
-    for (size_t i = 0; i < wanted; i++) {
-        push_spare(table, (struct firn_memtable_node *)(void *)(slab + i * size), is_leaf);
-    }
-    table->node_count += wanted;
-    publish_size(table);
-    return FIRN_OK;
-}
-
-/* Cannot fail: reserved before. */
-static struct firn_memtable_node *
-take_node(struct firn_memtable *table, uint32_t level)
-{
-    bool is_leaf = level == 0;
-    struct firn_memtable_node **list = is_leaf ? &table->spare_leaves : &table->spare_inners;
-    struct firn_memtable_node *node = *list;
-    CHECK(node != NULL);
-    *list = atomic_load_explicit(&node->next, memory_order_relaxed);
-    *(is_leaf ? &table->spare_leaf_count : &table->spare_inner_count) -= 1;
-    atomic_store_explicit(&node->next, NULL, memory_order_relaxed);
-    node->level = level;
-    node->last_slot = NO_SLOT;
-    return node;
-}
+/* ---- the table ---- */
 
 int
 firn_memtable_create(struct firn_memtable **out, firn_error *err)
@@ -338,12 +224,12 @@ firn_memtable_create(struct firn_memtable **out, firn_error *err)
         return firn_error_no_memory(err, "a memtable");
     }
     table->blocks.chunk_size = ARENA_CHUNK_SIZE;
-    if (reserve_nodes(table, true, 1) != FIRN_OK) {
+    if (firn_memtable_memory_reserve_nodes(table, true, 1) != FIRN_OK) {
         firn_memtable_destroy(table);
         return firn_error_no_memory(err, "a memtable");
     }
-    atomic_init(&table->root, take_node(table, 0));
-    publish_size(table);
+    atomic_init(&table->root, firn_memtable_memory_take_node(table, 0));
+    firn_memtable_memory_publish_size(table);
     *out = table;
     return FIRN_OK;
 }
@@ -554,7 +440,7 @@ static bool
 continues_run(const struct step *step)
 {
     size_t last = step->node->last_slot;
-    return last != NO_SLOT && (step->slot == last || step->slot == last + 1);
+    return last != FIRN_MEMTABLE_MEMORY_NO_SLOT && (step->slot == last || step->slot == last + 1);
 }
 
 /* How many of the FANOUT + 1 staged entries of a leaf stay in it. */
@@ -599,7 +485,7 @@ split(struct firn_memtable *table, const struct step *step, const struct inserti
 {
     struct staging staging;
     struct firn_memtable_node *left = step->node;
-    struct firn_memtable_node *right = take_node(table, left->level);
+    struct firn_memtable_node *right = firn_memtable_memory_take_node(table, left->level);
     bool is_leaf = left->level == 0;
     stage(step, new, &staging);
     size_t cut = is_leaf ? leaf_cut(step) : inner_cut(step);
@@ -608,7 +494,7 @@ split(struct firn_memtable *table, const struct step *step, const struct inserti
     fill(right, &staging, right_first, FANOUT + 1 - right_first,
          prefix_between(table, separator, step->upper));
     fill(left, &staging, 0, cut, prefix_between(table, step->lower, separator));
-    left->last_slot = step->slot < cut ? (uint32_t)step->slot : NO_SLOT;
+    left->last_slot = step->slot < cut ? (uint32_t)step->slot : FIRN_MEMTABLE_MEMORY_NO_SLOT;
     if (step->slot >= right_first) {
         right->last_slot = (uint32_t)(step->slot - right_first);
     }
@@ -623,7 +509,7 @@ static void
 grow_root(struct firn_memtable *table, struct firn_memtable_node *left,
           const struct insertion *right)
 {
-    struct firn_memtable_node *root = take_node(table, left->level + 1);
+    struct firn_memtable_node *root = firn_memtable_memory_take_node(table, left->level + 1);
     size_t prefix_size = table_prefix_size(table);
     set_prefix_size(root, prefix_size);
     set_entry(root, 0, firn_memtable_head(key_of(right->entry), prefix_size), right->entry);
@@ -698,8 +584,8 @@ reserve_for_path(struct firn_memtable *table, const struct path *path)
     if (splits == 0) {
         return FIRN_OK;
     }
-    int rc = reserve_nodes(table, true, 1);
-    return rc != FIRN_OK ? rc : reserve_nodes(table, false, splits - 1);
+    int rc = firn_memtable_memory_reserve_nodes(table, true, 1);
+    return rc != FIRN_OK ? rc : firn_memtable_memory_reserve_nodes(table, false, splits - 1);
 }
 
 int
@@ -711,12 +597,13 @@ firn_memtable_reserve(struct firn_memtable *table, size_t entry_count, size_t co
     int rc = FIRN_NO_MEMORY;
     if (firn_mul_size(entry_count, ENTRY_HEADER_MAX, &header_bytes) &&
         firn_add_size(header_bytes, content_bytes, &total)) {
-        FIRN_TRY(reserve_room(table, total));
+        FIRN_TRY(firn_memtable_memory_reserve_room(table, total));
         /* Random insertions split a leaf every 33 times. */
         size_t leaves = RESERVE_LEAVES_MIN + entry_count / RESERVE_LEAVES_MIN;
         leaves = leaves < entry_count ? leaves : entry_count;
-        FIRN_TRY(reserve_nodes(table, true, leaves));
-        FIRN_TRY(reserve_nodes(table, false, root_of(table)->level + 1 + leaves / 8));
+        FIRN_TRY(firn_memtable_memory_reserve_nodes(table, true, leaves));
+        FIRN_TRY(firn_memtable_memory_reserve_nodes(table, false,
+                                                    root_of(table)->level + 1 + leaves / 8));
     }
 out:
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "entries of a memtable");
@@ -727,7 +614,7 @@ firn_memtable_reserve_ranges(struct firn_memtable *table, size_t range_count, si
                              firn_error *err)
 {
     int rc = firn_range_set_reserve(&table->ranges, range_count, content_bytes, err);
-    publish_size(table);
+    firn_memtable_memory_publish_size(table);
     return rc;
 }
 
@@ -742,7 +629,7 @@ add_range(struct firn_memtable *table, const struct firn_entry *entry, firn_erro
 {
     struct firn_range range = {entry->key, entry->value, entry->sequence};
     int rc = firn_range_set_add(&table->ranges, &range, err);
-    publish_size(table);
+    firn_memtable_memory_publish_size(table);
     return rc;
 }
 
@@ -765,7 +652,7 @@ firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, f
         return add_range(table, entry, err);
     }
     size_t size = encoded_size(entry);
-    if (reserve_room(table, size) != FIRN_OK) {
+    if (firn_memtable_memory_reserve_room(table, size) != FIRN_OK) {
         return firn_error_no_memory(err, "an entry of a memtable");
     }
     size_t count = firn_memtable_entry_count(table);
