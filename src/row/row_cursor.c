@@ -9,7 +9,7 @@
  *
  * An entry's key is put together in a buffer: the block's prefix lies there as long as the block is
  * held, and each step copies only the rest. Values are borrowed from the block; a large one is read
- * into a second buffer, when the cursor comes to it.
+ * into a second buffer, when the cursor comes to it, which is given back when it goes on.
  *
  * (I1) While the cursor is valid, block_at and slot name the entry that base.entry shows, and the
  *      block is held.
@@ -26,6 +26,10 @@
 #include "base/mem.h"
 #include "row/row_value.h"
 #include "row/row_window.h"
+
+enum {
+    VALUE_KEPT_MAX = 4 << 20
+}; /* memory for large values that a cursor keeps for the next one */
 
 struct cursor {
     struct firn_run_cursor base; /* first */
@@ -189,6 +193,8 @@ show(struct cursor *cursor, size_t slot_at, firn_error *err)
                                              .kind = slot.kind};
     if (slot.is_elsewhere) {
         rc = show_large(cursor, &slot, err);
+    } else if (cursor->value.capacity > VALUE_KEPT_MAX) {
+        firn_buf_deinit(&cursor->value);
     }
     cursor->base.is_valid = rc == FIRN_OK;
     return rc;
