@@ -37,7 +37,7 @@ function best_peer(row, kind,   i, m, best, best_name) {
     }
     return best_name
 }
-function by(x, y) { return x < 0 || y <= 0 ? "–" : sprintf("%.2f", x / y) }
+function by(x, y) { return x < 0 || y <= 0 ? "–" : sprintf(x / y < 0.1 ? "%.4f" : "%.2f", x / y) }
 # What firn reaches against each peer.
 function ratios(first, rows,   i, j, m, part, peer, ours, best, one, line, text, rule, any) {
     line = "| " first " | best peer | median | best run" (first ~ /more/ ? " | CPU" : "")
