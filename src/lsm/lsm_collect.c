@@ -105,6 +105,7 @@ join(struct firn_lsm_file *a, struct firn_lsm_file *b)
 void
 firn_lsm_collect(struct firn_lsm *lsm)
 {
+    firn_lsm_file_shrink(&lsm->files);
     firn_epoch_reclaim(&lsm->epoch);
     if (lsm->options.is_read_only) {
         return;

@@ -16,7 +16,9 @@
  *
  * The number of handles that hang is bounded: the files that have one form a ring, and a clock's
  * hand goes round. It passes over files that were used since it came by the last time, and over
- * pinned ones, which would stay open anyway and be opened twice.
+ * pinned ones, which would stay open anyway and be opened twice. So while
+ * cursors pin more than the bound allows, more are open; the next opening or collection closes
+ * them.
  *
  * Two threads that open the same run at once both read it; one handle is hung, the other closed.
  *
@@ -185,8 +187,8 @@ release_handle(struct firn_epoch_node *node)
     firn_lsm_file_unpin((struct firn_lsm_handle *)(void *)node);
 }
 
-/* The handle to be unhung where one more would be too many; at most two rounds. */
-static void
+/* Unhangs a handle; false if none can be, after two rounds. */
+static bool
 close_one_locked(struct firn_lsm_files *files)
 {
     for (size_t i = 0; i < 2 * files->open_count; i++) {
@@ -201,8 +203,25 @@ close_one_locked(struct firn_lsm_files *files)
         /* (I1). */
         atomic_store_explicit(&file->handle, NULL, memory_order_seq_cst);
         firn_epoch_retire(files->epoch, &handle->node, release_handle);
-        return;
+        return true;
     }
+    return false;
+}
+
+/* Makes the number of handles that hang at most count, as far as pins allow. */
+static void
+shrink_locked(struct firn_lsm_files *files, size_t count)
+{
+    while (files->open_count > count && close_one_locked(files)) {
+    }
+}
+
+void
+firn_lsm_file_shrink(struct firn_lsm_files *files)
+{
+    firn_os_mutex_lock(&files->mutex);
+    shrink_locked(files, files->open_max);
+    firn_os_mutex_unlock(&files->mutex);
 }
 
 /* Hangs it on the file, unless another thread has been faster. */
@@ -213,9 +232,7 @@ hang(struct firn_lsm_file *file, struct firn_lsm_handle *handle)
     firn_os_mutex_lock(&files->mutex);
     bool is_mine = atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL;
     if (is_mine) {
-        if (files->open_count >= files->open_max) {
-            close_one_locked(files);
-        }
+        shrink_locked(files, files->open_max - 1);
         enter_ring_locked(files, file);
         /* Pairs with the load in find_handle: the handle's fields are there. */
         atomic_store_explicit(&file->handle, handle, memory_order_seq_cst);

@@ -49,7 +49,7 @@ struct firn_lsm_file {
 struct firn_lsm_files {
     struct firn_run_env env; /* dir is NULL where there is none */
     struct firn_epoch *epoch;
-    size_t open_max;
+    size_t open_max;                        /* at least 1 */
     _Atomic(struct firn_lsm_file *) unused; /* no version names them */
     struct firn_os_mutex mutex;
     struct firn_lsm_file *hand; /* the clock's; NULL: none is open */
@@ -59,6 +59,9 @@ struct firn_lsm_files {
 void firn_lsm_file_init_all(struct firn_lsm_files *files, struct firn_os *os);
 /* No file may be left. */
 void firn_lsm_file_deinit_all(struct firn_lsm_files *files);
+
+/* Closes runs beyond the number that may be open. */
+void firn_lsm_file_shrink(struct firn_lsm_files *files);
 
 /* "<number>.<name of the kind>". */
 void firn_lsm_file_name(uint64_t number, const struct firn_run_kind *kind,

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "lsm/lsm_internal.h"
 #include "row/row.h"
 #include "support/test_os.h"
 
@@ -155,6 +156,8 @@ fixture_open(struct fixture *fixture, firn_error *err)
     int rc = FIRN_OK;
     fixture->durable_count = fixture->record_count;
     FIRN_TRY(firn_lsm_open(fixture->dir, &fixture->options, true, &fixture->lsm, err));
+    /* Few enough that runs are closed and opened again all the time. */
+    fixture->lsm->files.open_max = FIXTURE_OPEN_MAX;
     if (firn_lsm_sequence(fixture->lsm) > fixture->sequence) {
         fixture->sequence = firn_lsm_sequence(fixture->lsm);
     }

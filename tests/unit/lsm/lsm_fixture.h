@@ -27,6 +27,7 @@ enum {
     FIXTURE_VIEWS_MAX = 6,
     FIXTURE_INTERVALS_MAX = 24,
     FIXTURE_KEY_SIZE = 16,
+    FIXTURE_OPEN_MAX = 24,       /* runs */
     FIXTURE_SEGMENT_RECORDS = 40 /* of the log's segments */
 };
 

@@ -5,6 +5,7 @@
 #include "lsm_fixture.h"
 
 #include "base/buf.h"
+#include "lsm/lsm_internal.h"
 #include "os/os_memory.h"
 #include "support/test_os.h"
 
@@ -203,6 +204,66 @@ files_wait_for_cursors_and_for_readers_elsewhere(void **state)
     fixture_compare_all(&fixture);
 }
 
+static void
+no_more_runs_are_open_than_allowed(void **state)
+{
+    (void)state;
+    firn_error err;
+    fixture.options.level0_runs_target = 100;
+    reopen();
+    for (unsigned i = 0; i < 12; i++) {
+        assert_int_equal(fixture_put(&fixture, 0, 20 + i, 10), FIRN_OK);
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+    }
+    fixture.lsm->files.open_max = 3;
+    fixture_compare_all(&fixture);
+    firn_lsm_collect(fixture.lsm);
+    assert_int_equal(fixture.lsm->files.open_count, 3);
+    struct firn_view now = fixture_view_of(&fixture, 0);
+    for (unsigned i = 0; i < 12; i++) {
+        char key[FIXTURE_KEY_SIZE];
+        TEST_OK(firn_lsm_tree_get(fixture.trees[0], fixture_key(20 + i, key), &now, NULL, &err),
+                &err);
+        assert_int_equal(fixture.lsm->files.open_count, 3);
+    }
+}
+
+static size_t
+manifest_bytes(void)
+{
+    size_t bytes = 0;
+    for (unsigned i = 1; i < 100; i++) {
+        char name[32];
+        struct firn_os_stat stat;
+        (void)snprintf(name, sizeof name, "manifest-%06u.log", i);
+        if (firn_os_stat(fixture.dir, name, &stat, NULL) == FIRN_OK) {
+            bytes += (size_t)stat.size_bytes;
+        }
+    }
+    return bytes;
+}
+
+static void
+manifest_stays_small_however_much_is_changed(void **state)
+{
+    (void)state;
+    firn_error err;
+    size_t most = 0;
+    for (unsigned i = 0; i < 2500; i++) {
+        assert_int_equal(fixture_put(&fixture, i % 2, 20 + i % 50, 10), FIRN_OK);
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+        TEST_OK(fixture_work(&fixture, i % 50 == 0, &err), &err);
+        size_t bytes = manifest_bytes();
+        most = bytes > most ? bytes : most;
+    }
+    /* An old segment stays until the next one is given up. */
+    assert_true(most > 64 << 10 && most < 300 << 10);
+    assert_false(test_os_has(fixture.dir, "manifest-000001.log"));
+    fixture_check(&fixture);
+    reopen();
+    fixture_compare_all(&fixture);
+}
+
 int
 main(void)
 {
@@ -216,6 +277,9 @@ main(void)
         cmocka_unit_test_setup_teardown(compacting_to_the_bottom_leaves_one_version_of_each_key,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_tree_is_gone_with_its_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_more_runs_are_open_than_allowed, setup, teardown),
+        cmocka_unit_test_setup_teardown(manifest_stays_small_however_much_is_changed, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(files_wait_for_cursors_and_for_readers_elsewhere, setup,
                                         teardown),
     };

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: sizes of levels, which compactions are picked, and what they come to in space.
+ */
+#include "lsm_fixture.h"
+
+#include "lsm/compaction_pick.h"
+#include "lsm/view_mark.h"
+#include "os/os_memory.h"
+#include "support/test_os.h"
+
+static struct fixture fixture;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    struct firn_os *os;
+    firn_error err;
+    TEST_OK(firn_os_memory_create(1, &os, &err), &err);
+    fixture_init(&fixture, os);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    struct firn_os *os = fixture.os;
+    fixture_deinit(&fixture);
+    firn_os_memory_destroy(os);
+    return 0;
+}
+
+static void
+open_fixture(void)
+{
+    firn_error err;
+    TEST_OK(fixture_open(&fixture, &err), &err);
+}
+
+static void
+get_stats(struct firn_lsm_stats *out)
+{
+    firn_lsm_stats(fixture.lsm, NULL, out);
+}
+
+/* ---- targets ---- */
+
+static struct firn_compaction_pick_targets
+targets_of(const uint64_t bytes[FIRN_LSM_LEVELS])
+{
+    struct firn_version version = {.run_count = 0};
+    struct firn_lsm_options options = {.level_bytes_base = 100, .level_factor = 10};
+    struct firn_compaction_pick_targets targets;
+    for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
+        version.levels[level].bytes = bytes[level];
+        version.levels[level].count = bytes[level] > 0;
+    }
+    firn_compaction_pick_targets_of(&version, &options, &targets);
+    return targets;
+}
+
+static void
+targets_follow_from_the_last_level(void **state)
+{
+    (void)state;
+    struct firn_compaction_pick_targets targets;
+    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){50});
+    assert_int_equal(targets.base, 6);
+    assert_int_equal(targets.bytes[6], 100);
+    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){0, 0, 0, 0, 0, 0, 100});
+    assert_int_equal(targets.base, 6);
+    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){0, 0, 0, 0, 0, 0, 101});
+    assert_int_equal(targets.base, 5);
+    assert_int_equal(targets.bytes[5], 10);
+    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){0, 0, 0, 0, 0, 0, 25000});
+    assert_int_equal(targets.base, 3);
+    assert_int_equal(targets.bytes[5], 2500);
+    assert_int_equal(targets.bytes[4], 250);
+    assert_int_equal(targets.bytes[3], 25);
+    assert_int_equal(targets.bytes[2], 0);
+    /* More than six levels' worth. */
+    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){0, 0, 0, 0, 0, 0, 1000000000});
+    assert_int_equal(targets.base, 1);
+    assert_int_equal(targets.bytes[1], 10000);
+    /* A tree that has shrunk: what is left above is not jumped over. */
+    targets = targets_of((uint64_t[FIRN_LSM_LEVELS]){0, 0, 7, 0, 0, 0, 300});
+    assert_int_equal(targets.base, 2);
+    assert_int_equal(targets.bytes[2], 0);
+    assert_int_equal(targets.bytes[5], 30);
+}
+
+/* ---- what is picked ---- */
+
+static struct firn_lsm_work *
+pick(bool is_unhurried)
+{
+    firn_error err;
+    struct firn_lsm_work *work;
+    struct firn_lsm_work_wish wish = {
+        .flushes = true, .compactions = true, .is_unhurried = is_unhurried};
+    TEST_OK(firn_lsm_work_pick(fixture.lsm, &wish, &work, &err), &err);
+    return work;
+}
+
+static void
+level0_is_compacted_from_its_target_number_on(void **state)
+{
+    (void)state;
+    firn_error err;
+    open_fixture();
+    for (unsigned i = 0; i < 3; i++) {
+        assert_null(pick(false));
+        assert_int_equal(fixture_put(&fixture, 0, 20 + i, 30), FIRN_OK);
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+    }
+    struct firn_lsm_work *work = pick(false);
+    assert_non_null(work);
+    assert_int_equal(firn_lsm_work_kind(work), FIRN_LSM_WORK_COMPACTION);
+    assert_int_equal(work->plan.from, 0);
+    assert_int_equal(work->plan.to, FIRN_LSM_LEVELS - 1);
+    assert_int_equal(work->plan.end[0] - work->plan.begin[0], 3);
+    /* Its inputs are taken until it is given back. */
+    assert_null(pick(true));
+    firn_lsm_work_discard(work);
+    work = pick(false);
+    assert_non_null(work);
+    /* A flush beside it; the new run stays where it is. */
+    assert_int_equal(fixture_put(&fixture, 0, 20, 35), FIRN_OK);
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    TEST_OK(firn_lsm_work_run(work, &err), &err);
+    struct firn_lsm_stats stats;
+    get_stats(&stats);
+    assert_int_equal(stats.levels[0].runs, 1);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 3);
+    assert_null(pick(false));
+    fixture_compare_all(&fixture);
+}
+
+static void
+flushes_come_first_and_the_longest_waiting_tree_before_others(void **state)
+{
+    (void)state;
+    firn_error err;
+    open_fixture();
+    const unsigned order[] = {2, 0, 3};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(fixture_put(&fixture, order[i], 20, 30), FIRN_OK);
+        TEST_OK(firn_lsm_tree_freeze(fixture.trees[order[i]], &err), &err);
+        /* A second one of the same tree goes along. */
+        assert_int_equal(fixture_put(&fixture, order[i], 21, 30), FIRN_OK);
+        TEST_OK(firn_lsm_tree_freeze(fixture.trees[order[i]], &err), &err);
+        /* Nothing to freeze. */
+        TEST_OK(firn_lsm_tree_freeze(fixture.trees[order[i]], &err), &err);
+    }
+    unsigned frozen;
+    unsigned level0;
+    firn_lsm_pressure(fixture.lsm, &frozen, &level0);
+    assert_int_equal(frozen, 2);
+    assert_int_equal(level0, 0);
+    struct firn_lsm_work *works[3];
+    for (unsigned i = 0; i < 3; i++) {
+        works[i] = pick(false);
+        assert_int_equal(firn_lsm_work_kind(works[i]), FIRN_LSM_WORK_FLUSH);
+        assert_ptr_equal(works[i]->tree, fixture.trees[order[i]]);
+        assert_int_equal(works[i]->memtable_count, 2);
+    }
+    assert_null(pick(true));
+    for (unsigned i = 0; i < 3; i++) {
+        TEST_OK(firn_lsm_work_run(works[2 - i], &err), &err);
+    }
+    firn_lsm_pressure(fixture.lsm, &frozen, &level0);
+    assert_int_equal(frozen, 0);
+    assert_int_equal(level0, 1);
+    fixture_compare_all(&fixture);
+}
+
+static void
+runs_apart_from_all_others_move_without_being_written(void **state)
+{
+    (void)state;
+    firn_error err;
+    fixture.options.run_bytes_target = 1 << 10;
+    open_fixture();
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned key = 0; key < 30; key++) {
+            assert_int_equal(fixture_put(&fixture, 0, 20 + 30 * i + key, 100), FIRN_OK);
+        }
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+    }
+    TEST_OK(fixture_work(&fixture, false, &err), &err);
+    struct firn_lsm_stats stats;
+    get_stats(&stats);
+    assert_int_equal(stats.moves, 1);
+    assert_int_equal(stats.compaction_write_bytes, 0);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].runs, 3);
+    fixture_compare_all(&fixture);
+    fixture_close(&fixture);
+    open_fixture();
+    fixture_compare_all(&fixture);
+    fixture_check(&fixture);
+}
+
+static void
+tombstones_do_not_wait_for_the_level_to_fill(void **state)
+{
+    (void)state;
+    firn_error err;
+    open_fixture();
+    for (unsigned key = 20; key < 140; key++) {
+        assert_int_equal(fixture_put(&fixture, 0, key, 100), FIRN_OK);
+    }
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    /* One range delete above much: one run in level 0, where three would be allowed. */
+    assert_int_equal(fixture_delete_range(&fixture, 0, 0, 150), FIRN_OK);
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    TEST_OK(fixture_work(&fixture, false, &err), &err);
+    struct firn_lsm_stats stats;
+    get_stats(&stats);
+    for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
+        assert_int_equal(stats.levels[level].runs, 0);
+    }
+    fixture_compare_all(&fixture);
+}
+
+static void
+a_view_that_goes_frees_what_was_kept_for_it(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_lsm_stats stats;
+    open_fixture();
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned key = 20; key < 60; key++) {
+            assert_int_equal(fixture_put(&fixture, 0, key, 100), FIRN_OK);
+        }
+        if (round == 0) {
+            (void)fixture_checkpoint(&fixture);
+        }
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+    }
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    get_stats(&stats);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 80);
+    /* Under the same views there is nothing to do, also after reopening, also with a new reader. */
+    fixture_close(&fixture);
+    open_fixture();
+    assert_int_equal(fixture_put(&fixture, 1, 20, 10), FIRN_OK);
+    (void)fixture_checkpoint(&fixture);
+    assert_null(pick(true));
+    fixture_remove_view(&fixture, 1);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    get_stats(&stats);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 40);
+    fixture_compare_all(&fixture);
+}
+
+static void
+what_no_view_sees_after_a_restore_goes(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_lsm_stats stats;
+    open_fixture();
+    assert_int_equal(fixture_put(&fixture, 0, 20, 100), FIRN_OK);
+    size_t checkpoint = fixture_checkpoint(&fixture);
+    for (unsigned key = 30; key < 60; key++) {
+        assert_int_equal(fixture_put(&fixture, 0, key, 100), FIRN_OK);
+    }
+    size_t safety = fixture_checkpoint(&fixture);
+    fixture_restore(&fixture, checkpoint);
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    get_stats(&stats);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 31);
+    fixture_remove_view(&fixture, safety);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    get_stats(&stats);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 1);
+    fixture_compare_all(&fixture);
+}
+
+/* ---- marks of views ---- */
+
+static uint64_t
+mark_of(const struct firn_view *views, size_t count, uint64_t first, uint64_t last)
+{
+    firn_error err;
+    uint64_t mark;
+    struct firn_view_list list = {views, count};
+    TEST_OK(firn_view_mark_of(&list, first, last, &mark, &err), &err);
+    assert_int_not_equal(mark, 0);
+    return mark;
+}
+
+static void
+a_mark_tells_only_what_matters_to_the_run(void **state)
+{
+    (void)state;
+    const struct firn_view_interval now = {1, UINT64_MAX};
+    const struct firn_view_interval old = {1, 15};
+    const struct firn_view_interval newer = {1, 40};
+    const struct firn_view_interval older = {1, 5};
+    const struct firn_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
+    const struct firn_view views[] = {{&now, 1}, {&old, 1}, {&newer, 1}, {&older, 1}, {split, 2}};
+    uint64_t alone = mark_of(views, 1, 10, 20);
+    /* One inside tells the run's sequences apart. */
+    assert_int_not_equal(mark_of(views, 2, 10, 20), alone);
+    /* One beyond sees what now sees; one below sees nothing; their order does not matter. */
+    const struct firn_view others[] = {views[3], views[2], views[1], views[2], views[0]};
+    assert_int_equal(mark_of(others, 5, 10, 20), mark_of(views, 2, 10, 20));
+    assert_int_equal(mark_of(views + 2, 2, 10, 20), alone);
+    assert_int_not_equal(mark_of(views + 4, 1, 10, 20), alone);
+    assert_int_not_equal(mark_of(views + 3, 1, 10, 20), alone);
+    struct firn_view_list list = {views, 5};
+    assert_true(firn_view_mark_sees_all(&list, 10, 20));
+    list = (struct firn_view_list){views + 3, 2};
+    assert_false(firn_view_mark_sees_all(&list, 10, 20));
+    assert_true(firn_view_mark_sees_all(&list, 18, 20));
+}
+
+/* ---- space ---- */
+
+static uint64_t
+bytes_of_runs(void)
+{
+    struct firn_lsm_stats stats;
+    uint64_t bytes = 0;
+    get_stats(&stats);
+    for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
+        bytes += stats.levels[level].bytes;
+    }
+    return bytes;
+}
+
+static void
+few_keys_overwritten_for_ever_take_little_space(void **state)
+{
+    (void)state;
+    firn_error err;
+    open_fixture();
+    for (unsigned i = 0; i < 20000; i++) {
+        assert_int_equal(fixture_put(&fixture, 0, 20 + i % 10, 1000), FIRN_OK);
+        if (i % 500 == 499) {
+            TEST_OK(fixture_flush(&fixture, &err), &err);
+            TEST_OK(fixture_work(&fixture, false, &err), &err);
+            assert_true(bytes_of_runs() < 6 * 20000);
+        }
+    }
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    assert_true(bytes_of_runs() < 20000);
+    fixture_compare_all(&fixture);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_follow_from_the_last_level),
+        cmocka_unit_test_setup_teardown(level0_is_compacted_from_its_target_number_on, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            flushes_come_first_and_the_longest_waiting_tree_before_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(runs_apart_from_all_others_move_without_being_written,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(tombstones_do_not_wait_for_the_level_to_fill, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_view_that_goes_frees_what_was_kept_for_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_no_view_sees_after_a_restore_goes, setup, teardown),
+        cmocka_unit_test(a_mark_tells_only_what_matters_to_the_run),
+        cmocka_unit_test_setup_teardown(few_keys_overwritten_for_ever_take_little_space, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
