@@ -35,8 +35,8 @@
  * Failure. An append that lacks memory, or is asked for too much, fails before anything is written
  * and leaves the log as it was. One that finds no space cuts off what it wrote and does so too: the
  * bytes behind the end are a torn record, which is no record (a power cut may bring them back, and
- * recovery takes them for that). So does a segment that could not be begun for want of space, as
- * long as its name was not there. Every other failure latches.
+ * recovery takes them for that). A segment that could not be begun leaves the log as it was too, as
+ * long as no sync failed and its name cannot be there. Every other failure latches.
  *
  * Limits: a record has at most FIRN_LOG_RECORD_SIZE_MAX bytes; segments begin anew at 16 GiB at the
  * latest.
@@ -257,9 +257,9 @@ remove_excluded(struct firn_log *log, uint64_t oldest_before, firn_error *err)
 }
 
 /* Makes the next segment the newest. Everything in the present one is durable; the caller holds
- * the token. *out_is_begun tells whether a failure has left anything changed. */
+ * the token. *out_is_harmless tells of a failure whether it left everything as it was. */
 static int
-begin_segment(struct firn_log *log, bool *out_is_begun, firn_error *err)
+begin_segment(struct firn_log *log, bool *out_is_harmless, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_log_format_segment segment = {
@@ -270,11 +270,12 @@ begin_segment(struct firn_log *log, bool *out_is_begun, firn_error *err)
     };
     CHECK(log->durable == log->end);
     struct firn_os_file *file = NULL;
-    *out_is_begun = false;
+    *out_is_harmless = true;
     if (firn_buf_reserve(&log->older_ends, 8) != FIRN_OK) {
         return firn_error_no_memory(err, "a log's segments");
     }
-    FIRN_TRY(firn_log_segment_create(log->dir, log->prefix, &segment, &file, out_is_begun, err));
+    FIRN_TRY(firn_log_segment_create(log->dir, log->prefix, &segment, &file, out_is_harmless, err));
+    *out_is_harmless = false;
     FIRN_TRY(firn_log_writer_seal(&log->writer, log->file, log->segment.salt, log->end,
                                   FIRN_LOG_FORMAT_NEXT, err));
     FIRN_TRY(firn_buf_append_le64(&log->older_ends, log->end));
@@ -310,9 +311,9 @@ firn_log_rotate(struct firn_log *log, firn_error *err)
         rc = sync_with_token(log, err);
     }
     if (rc == FIRN_OK) {
-        bool is_begun;
-        rc = begin_segment(log, &is_begun, err);
-        if (rc != FIRN_OK && (rc != FIRN_NO_SPACE || is_begun)) {
+        bool is_harmless;
+        rc = begin_segment(log, &is_harmless, err);
+        if (rc != FIRN_OK && !is_harmless) {
             latch(log);
         }
     }
@@ -428,9 +429,9 @@ firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
     log->oldest_wanted = 1;
     log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
     log->durable = log->end;
-    bool is_made;
-    FIRN_TRY(
-        firn_log_segment_create(dir, options->prefix, &log->segment, &log->file, &is_made, err));
+    bool is_harmless;
+    FIRN_TRY(firn_log_segment_create(dir, options->prefix, &log->segment, &log->file, &is_harmless,
+                                     err));
     *out = log;
     log = NULL;
 out:
@@ -469,8 +470,8 @@ prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered
     FIRN_TRY(settle(log, recovered->found.was_closed_cleanly, err));
     log->has_end_record = recovered->found.was_closed_cleanly;
     if (recovered->needs_new_segment) {
-        bool is_begun;
-        FIRN_TRY(begin_segment(log, &is_begun, err));
+        bool is_harmless;
+        FIRN_TRY(begin_segment(log, &is_harmless, err));
     }
 out:
     return rc;

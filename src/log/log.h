@@ -66,9 +66,9 @@ FIRN_MUST_CHECK int firn_log_open(struct firn_os_dir *dir, const struct firn_log
 
 /* Appends one record made of part_count parts, handed to the kernel before this returns (so it
  * survives the process). *out, which may be NULL, is where it begins. FIRN_INVALID, FIRN_LIMIT
- * and FIRN_NO_MEMORY leave the log as it was, and so does FIRN_NO_SPACE unless firn_log_has_failed
- * says otherwise; after any other failure it refuses everything with FIRN_FAILED. Begins a new
- * segment where the last one is full. */
+ * and FIRN_NO_MEMORY leave the log as it was, and so do FIRN_NO_SPACE and what kept a new segment
+ * from being begun, unless firn_log_has_failed says otherwise: then it refuses everything with
+ * FIRN_FAILED. Begins a new segment where the last one is full. */
 FIRN_MUST_CHECK int firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts,
                                     size_t part_count, struct firn_log_position *out,
                                     firn_error *err);
@@ -83,7 +83,7 @@ uint64_t firn_log_size_bytes(struct firn_log *log);
 bool firn_log_has_failed(struct firn_log *log);
 
 /* Begins a new segment, after syncing the old one; positions appended later lie in it. A failure
- * latches the log, but for a FIRN_NO_SPACE that has changed nothing (firn_log_has_failed tells). */
+ * latches the log unless it has changed nothing (firn_log_has_failed tells). */
 FIRN_MUST_CHECK int firn_log_rotate(struct firn_log *log, firn_error *err);
 /* Gives up the segments whose number is smaller than first_segment. They go, durably, with the
  * next rotate or close; a crash before that brings them all back. A file that a power cut brings

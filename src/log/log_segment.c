@@ -190,9 +190,10 @@ out:
     return rc;
 }
 
+/* *out_is_harmless as for firn_log_segment_create. */
 static int
 write_header(struct firn_os_dir *dir, const char *name,
-             const struct firn_log_format_segment *segment, firn_error *err)
+             const struct firn_log_format_segment *segment, bool *out_is_harmless, firn_error *err)
 {
     uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
     firn_log_format_put_segment(segment, bytes);
@@ -201,7 +202,9 @@ write_header(struct firn_os_dir *dir, const char *name,
     FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600,
                                &file, err));
     FIRN_TRY(firn_os_file_write(file, 0, bytes, sizeof bytes, err));
+    *out_is_harmless = false;
     FIRN_TRY(firn_os_file_sync(file, err));
+    *out_is_harmless = true;
 out:
     firn_os_file_close(file);
     return rc;
@@ -210,10 +213,10 @@ out:
 int
 firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
                         struct firn_log_format_segment *segment, struct firn_os_file **out,
-                        bool *out_is_made, firn_error *err)
+                        bool *out_is_harmless, firn_error *err)
 {
     *out = NULL;
-    *out_is_made = false;
+    *out_is_harmless = true;
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     char temporary[FIRN_LOG_SEGMENT_NAME_SIZE];
     firn_log_segment_name(prefix, segment->number, name);
@@ -221,13 +224,13 @@ firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
     int rc = FIRN_OK;
     FIRN_TRY(firn_os_random(firn_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
     FIRN_TRY(remove_if_there(dir, temporary, err));
-    rc = write_header(dir, temporary, segment, err);
+    rc = write_header(dir, temporary, segment, out_is_harmless, err);
     if (rc == FIRN_OK) {
         rc = firn_os_rename(dir, temporary, dir, name, FIRN_OS_RENAME_NO_REPLACE, err);
         /* A rename that failed otherwise may have been done. */
-        *out_is_made = rc != FIRN_NO_SPACE;
+        *out_is_harmless = rc == FIRN_NO_SPACE;
     }
-    if (!*out_is_made) {
+    if (*out_is_harmless) {
         (void)remove_if_there(dir, temporary, NULL);
     }
     FIRN_TRY(rc);

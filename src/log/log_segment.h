@@ -40,10 +40,11 @@ FIRN_MUST_CHECK int firn_log_segment_open(struct firn_os_dir *dir, const char *p
                                           struct firn_log_format_segment *out, firn_error *err);
 /* Makes a segment without records, durable with its name when this returns, and opens it for
  * reading and writing. The salt of *segment is chosen here. FIRN_EXISTS if the name is taken.
- * *out_is_made tells whether a segment of that name may be there, also after a failure. */
+ * *out_is_harmless tells of a failure whether it left everything as it was: no sync failed, and
+ * no segment of that name can be there. */
 FIRN_MUST_CHECK int firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
                                             struct firn_log_format_segment *segment,
-                                            struct firn_os_file **out, bool *out_is_made,
+                                            struct firn_os_file **out, bool *out_is_harmless,
                                             firn_error *err);
 
 #endif

@@ -39,12 +39,10 @@ trim(struct firn_db *db, firn_error *err)
 
 /* A log that failed takes the handle along. */
 static int
-latch_with_log(struct firn_db *db, int rc, firn_error *err)
+latch_with_log(struct firn_db *db, int rc, const firn_error *err)
 {
-    firn_error found;
     if (rc != FIRN_OK && firn_log_has_failed(db->log)) {
-        found = *err;
-        firn_db_write_latch(db, &found);
+        firn_db_write_latch(db, err);
     }
     return rc;
 }
@@ -67,16 +65,31 @@ check_writable(struct firn_db *db, firn_error *err)
                             : firn_db_write_refuse_failed(db, err);
 }
 
-int
-firn_db_maintain_flush(struct firn_db *db, firn_error *err)
+static int
+flush(struct firn_db *db, firn_error *err)
+{
+    int rc = firn_db_maintain_flush_memtables(db, err);
+    return rc == FIRN_OK ? trim(db, err) : rc;
+}
+
+static int
+compact(struct firn_db *db, firn_error *err)
+{
+    const struct firn_lsm_work_wish wish = {.compactions = true, .is_unhurried = true};
+    int rc = firn_db_maintain_flush_memtables(db, err);
+    rc = rc == FIRN_OK ? firn_db_jobs_finish(db, &wish, err) : rc;
+    return rc == FIRN_OK ? trim(db, err) : rc;
+}
+
+static int
+run(struct firn_db *db, int (*action)(struct firn_db *db, firn_error *err), firn_error *err)
 {
     firn_error found;
-    int rc;
-    FIRN_TRY(check_writable(db, &found));
-    FIRN_TRY(firn_db_maintain_flush_memtables(db, &found));
-    FIRN_TRY(trim(db, &found));
-out:
-    rc = latch_with_log(db, rc, &found);
+    int rc = check_writable(db, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = latch_with_log(db, action(db, &found), &found);
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }
@@ -84,19 +97,13 @@ out:
 }
 
 int
+firn_db_maintain_flush(struct firn_db *db, firn_error *err)
+{
+    return run(db, flush, err);
+}
+
+int
 firn_db_maintain_compact(struct firn_db *db, firn_error *err)
 {
-    const struct firn_lsm_work_wish wish = {.compactions = true, .is_unhurried = true};
-    firn_error found;
-    int rc;
-    FIRN_TRY(check_writable(db, &found));
-    FIRN_TRY(firn_db_maintain_flush_memtables(db, &found));
-    FIRN_TRY(firn_db_jobs_finish(db, &wish, &found));
-    FIRN_TRY(trim(db, &found));
-out:
-    rc = latch_with_log(db, rc, &found);
-    if (rc != FIRN_OK && err != NULL) {
-        *err = found;
-    }
-    return rc;
+    return run(db, compact, err);
 }

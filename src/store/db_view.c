@@ -165,7 +165,9 @@ firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_
     /* Before the list is looked at: see db_get.c. */
     atomic_fetch_add_explicit(&db->views_taken, 1, memory_order_seq_cst);
     firn_os_mutex_lock(&db->state_mutex);
-    const struct firn_db_tree *tree = firn_db_image_find(firn_db_image(db), tree_id);
+    /* While the log is replayed there is no image, and no view. */
+    const struct firn_db_image *image = firn_db_image(db);
+    const struct firn_db_tree *tree = image != NULL ? firn_db_image_find(image, tree_id) : NULL;
     if (!allocate((size_t)db->view_count + 1, &taken)) {
         firn_os_mutex_unlock(&db->state_mutex);
         return firn_error_no_memory(err, "the list of views");
