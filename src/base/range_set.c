@@ -40,7 +40,9 @@
 
 #include "base/check.h"
 #include "base/checked.h"
+#include "base/mem.h"
 #include "base/range_set_node.h"
+#include "base/sort.h"
 
 enum {
     PARTS = 4,
@@ -178,6 +180,8 @@ firn_range_set_deinit(struct firn_range_set *set)
     set->count = 0;
     set->room = (struct firn_range_room){0};
     set->other_room = (struct firn_range_room){0};
+    set->newest = 0;
+    set->is_unordered = false;
     set->is_sealed = false;
     atomic_store_explicit(&set->root, NULL, memory_order_relaxed);
 }
@@ -329,12 +333,72 @@ firn_range_set_add(struct firn_range_set *set, const struct firn_range *range, f
         parts.newest = make_parent(set, parts, parts.newest->level + 1);
     }
     set->count++;
+    set->is_unordered |= range->sequence < set->newest;
+    set->newest = range->sequence;
     publish(set, parts.newest);
     return FIRN_OK;
 }
 
-int
-firn_range_set_seal(struct firn_range_set *set, firn_error *err)
+/* ---- sealing ---- */
+
+static int
+push_range(void *ctx, const struct firn_range *range, firn_error *err)
+{
+    (void)err;
+    const struct firn_range ***end = ctx;
+    *(*end)++ = range;
+    return FIRN_OK;
+}
+
+static int
+compare_ages(const void *a, const void *b)
+{
+    const struct firn_range *left = *(const struct firn_range *const *)a;
+    const struct firn_range *right = *(const struct firn_range *const *)b;
+    return (left->sequence > right->sequence) - (left->sequence < right->sequence);
+}
+
+/* The same ranges in a set of their own, oldest first. */
+static int
+add_by_age(const struct firn_range_set *set, struct firn_range_set *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_range **ranges = firn_alloc_array(set->count, sizeof(struct firn_range *));
+    const struct firn_range **end = ranges;
+    if (ranges == NULL) {
+        return firn_error_no_memory(err, "the order of range deletes");
+    }
+    FIRN_TRY(firn_range_set_visit(set, NULL, NULL, push_range, &end, err));
+    firn_sort(ranges, set->count, sizeof(struct firn_range *), compare_ages);
+    for (size_t i = 0; i < set->count; i++) {
+        FIRN_TRY(firn_range_set_add(out, ranges[i], err));
+    }
+out:
+    firn_free(ranges);
+    return rc;
+}
+
+static int
+put_in_order(struct firn_range_set *set, firn_error *err)
+{
+    struct firn_range_set ordered = {0};
+    int rc = add_by_age(set, &ordered, err);
+    if (rc != FIRN_OK) {
+        firn_range_set_deinit(&ordered);
+        return rc;
+    }
+    firn_range_set_deinit(set);
+    set->arena = ordered.arena;
+    set->count = ordered.count;
+    set->room = ordered.room;
+    set->other_room = ordered.other_room;
+    set->newest = ordered.newest;
+    publish(set, atomic_load_explicit(&ordered.root, memory_order_relaxed));
+    return FIRN_OK;
+}
+
+static int
+join_chain(struct firn_range_set *set, firn_error *err)
 {
     const struct firn_range_node *root = atomic_load_explicit(&set->root, memory_order_relaxed);
     struct firn_range_row chain = {root, 0};
@@ -350,6 +414,17 @@ firn_range_set_seal(struct firn_range_set *set, firn_error *err)
         }
         publish(set, make_parent(set, chain, LEVEL_SEALED));
     }
-    set->is_sealed = true;
     return FIRN_OK;
+}
+
+int
+firn_range_set_seal(struct firn_range_set *set, firn_error *err)
+{
+    CHECK(!set->is_sealed);
+    int rc = set->is_unordered ? put_in_order(set, err) : FIRN_OK;
+    if (rc == FIRN_OK) {
+        rc = join_chain(set, err);
+    }
+    set->is_sealed = rc == FIRN_OK;
+    return rc;
 }

@@ -8,8 +8,8 @@
  *
  * Costs, for n ranges. add: O(log n) amortized; one that completes 4^k ranges takes time for all of
  * them. covering, covered, free: O(log n) binary searches for each interval of the view, whatever
- * the ranges are, if they were added oldest first; where they were not, and many overlap, it may be
- * all that cover the key. Memory: 100 to 250 bytes a range beside its bounds, least where ranges
+ * the ranges are, if they were added oldest first or sealed; else, where many overlap, it may be all
+ * that cover the key. Memory: 100 to 250 bytes a range beside its bounds, least where ranges
  * overlap or touch.
  */
 #ifndef FIRN_BASE_RANGE_SET_H
@@ -47,6 +47,8 @@ struct firn_range_set {
     size_t count;                                 /* the writer's, as what follows */
     struct firn_range_room room;
     struct firn_range_room other_room;
+    uint64_t newest;
+    bool is_unordered; /* not added oldest first */
     bool is_sealed;
 };
 
@@ -59,8 +61,9 @@ FIRN_MUST_CHECK int firn_range_set_add(struct firn_range_set *set, const struct 
  * does not fail. */
 FIRN_MUST_CHECK int firn_range_set_reserve(struct firn_range_set *set, size_t range_count,
                                            size_t content_bytes, firn_error *err);
-/* After the last range, no more may be added: makes lookups of keys that no range covers one search
- * instead of several. Only a matter of speed; FIRN_NO_MEMORY leaves the set as it was. */
+/* After the last range and before the first reader; no more may be added. Puts the ranges in the
+ * order of their age, if they were not added so, and makes lookups of keys that no range covers one
+ * search instead of several. Only a matter of speed; FIRN_NO_MEMORY leaves the set as it was. */
 FIRN_MUST_CHECK int firn_range_set_seal(struct firn_range_set *set, firn_error *err);
 /* Any thread. */
 static inline bool
