@@ -60,6 +60,7 @@ firn_db_drop_reap(struct firn_db *db, firn_error *err)
         tree->is_removed = true;
         tree->first_segment = 0;
         db->dropped_count--;
+        firn_db_space_settle(db);
     }
     return FIRN_OK;
 }

@@ -506,6 +506,8 @@ FIRN_MUST_CHECK int firn_db_space_admit(struct firn_db *db, bool has_puts, size_
                                         firn_error *err);
 /* Something found no space. True if there may be some now. Any thread. */
 bool firn_db_space_give_up(struct firn_db *db);
+/* After files were removed: on a full disk makes sure that this frees space. Any thread. */
+void firn_db_space_settle(struct firn_db *db);
 /* Makes the reserve as large as it should be, if that can be done. Any thread. */
 void firn_db_space_keep(struct firn_db *db);
 

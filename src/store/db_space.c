@@ -13,6 +13,9 @@
  * Each refused commit looks whether there is space again: enough for the reserve, for itself, and
  * some more. If so the reserve is made anew, and the commit is taken. Nothing has to be reopened.
  *
+ * What was removed may count as free only when its removal is on the disk. So on a full disk every
+ * removal is followed by a sync of the whole file system. Nothing depends on its success.
+ *
  * The reserve is a convenience and no promise: where it cannot be made there is none, and no call
  * fails for it. It is not synced; what is lost of it at a crash is made again.
  *
@@ -21,7 +24,7 @@
  */
 #include "store/db_internal.h"
 
-enum { RESERVE_FROM = 1 << 20, RESERVE_PART = 8, SLACK = 64 << 10, ZEROS = 64 << 10 };
+enum { RESERVE_FROM = 512 << 10, RESERVE_PART = 8, SLACK = 64 << 10, ZEROS = 64 << 10 };
 
 /* ---- the file ---- */
 
@@ -149,7 +152,16 @@ firn_db_space_give_up(struct firn_db *db)
         return false;
     }
     end(db, 0);
+    firn_db_space_settle(db);
     return had > 0;
+}
+
+void
+firn_db_space_settle(struct firn_db *db)
+{
+    if (atomic_load(&db->space.is_full)) {
+        FIRN_IGNORE(firn_os_dir_sync_filesystem(db->dir, NULL));
+    }
 }
 
 /* ---- commits ---- */

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: disks that fill up (S-B17): during commits, flushes, compactions and closings, at
+ * random places, over and over. What was acknowledged is there, what was refused is not, deletes
+ * go on as long as they can, and everything goes on when there is space again, without reopening.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db_support.h"
+#include "os/os_memory.h"
+#include "support/test_random.h"
+
+enum { KEYS = 600, VALUE = 900 };
+
+static const struct firn_db_options tiny = {
+    .create_if_missing = true, .memory_bytes = 1 << 20, .durability = FIRN_DURABILITY_OS};
+
+struct world {
+    struct db_support support;
+    struct test_random random;
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspace;
+    unsigned versions[KEYS]; /* 0: absent */
+    unsigned refused;
+};
+
+static void
+open_world(struct world *world)
+{
+    firn_error err;
+    DB_OK(firn_db_open(world->support.dir, &tiny, &world->db, &err));
+    world->keyspace = db_support_keyspace(world->db, "k");
+}
+
+static uint64_t
+free_bytes(struct world *world)
+{
+    firn_error err;
+    uint64_t bytes;
+    DB_OK(firn_os_dir_free_bytes(world->support.dir, &bytes, &err));
+    return bytes;
+}
+
+/* So much is left on the disk from now on. */
+static void
+leave(struct world *world, uint64_t bytes)
+{
+    enum { ROOM = 1 << 30 };
+    firn_os_memory_set_space(world->support.os, ROOM);
+    uint64_t used = ROOM - free_bytes(world);
+    firn_os_memory_set_space(world->support.os, used + bytes);
+}
+
+static void
+make_value(unsigned key, unsigned version, uint8_t out[VALUE])
+{
+    struct test_random random = {key * 65537ULL + version};
+    test_random_fill(&random, out, VALUE);
+}
+
+static int
+put(struct world *world, unsigned key, unsigned version, firn_error *err)
+{
+    char text[16];
+    uint8_t value[VALUE];
+    (void)snprintf(text, sizeof text, "%u", key);
+    make_value(key, version, value);
+    return firn_db_put(world->keyspace, firn_str(text), firn_bytes(value, sizeof value),
+                       FIRN_DURABILITY_DEFAULT, err);
+}
+
+static void
+check_all(struct world *world)
+{
+    firn_error err;
+    struct firn_buf out = {0};
+    for (unsigned key = 0; key < KEYS; key++) {
+        char text[16];
+        uint8_t value[VALUE];
+        (void)snprintf(text, sizeof text, "%u", key);
+        int rc = firn_db_get(world->keyspace, firn_str(text), &out, &err);
+        if (world->versions[key] == 0) {
+            assert_int_equal(rc, FIRN_NOT_FOUND);
+            continue;
+        }
+        DB_OK(rc);
+        make_value(key, world->versions[key], value);
+        assert_int_equal(out.size, VALUE);
+        assert_memory_equal(out.data, value, VALUE);
+    }
+    firn_buf_deinit(&out);
+}
+
+/* A commit is taken, or refused because there is no space. */
+static void
+step(struct world *world, unsigned round)
+{
+    firn_error err;
+    unsigned key = (unsigned)test_random_below(&world->random, KEYS);
+    char text[16];
+    (void)snprintf(text, sizeof text, "%u", key);
+    if (test_random_below(&world->random, 8) == 0) {
+        int rc = firn_db_delete(world->keyspace, firn_str(text), FIRN_DURABILITY_DEFAULT, &err);
+        world->versions[key] = rc == FIRN_OK ? 0 : world->versions[key];
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_SPACE);
+        return;
+    }
+    int rc = put(world, key, round + 1, &err);
+    if (rc == FIRN_OK) {
+        world->versions[key] = round + 1;
+    } else {
+        DB_FAILS(rc, FIRN_NO_SPACE, "space");
+        world->refused++;
+    }
+}
+
+static void
+use_full_disk(struct world *world, unsigned round)
+{
+    firn_error err;
+    unsigned steps = 50 + (unsigned)test_random_below(&world->random, 500);
+    for (unsigned i = 0; i < steps; i++) {
+        step(world, round);
+    }
+    switch (test_random_below(&world->random, 5)) {
+    case 0: {
+        int rc = firn_db_maintain_flush(world->db, &err);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_SPACE);
+        break;
+    }
+    case 1: {
+        int rc = firn_db_maintain_compact(world->db, &err);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_SPACE);
+        break;
+    }
+    case 2:
+        DB_OK(firn_db_sync(world->db, &err));
+        break;
+    default:
+        break;
+    }
+    check_all(world);
+}
+
+static void
+everything_goes_on_when_there_is_space_again(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world = {0};
+    unsigned rounds = getenv("FIRN_TEST_LONG") != NULL ? 400 : 40;
+    unsigned resumed = 0;
+    test_random_init(&world.random, "db_space", 1);
+    db_support_init(&world.support, 1);
+    open_world(&world);
+    for (unsigned round = 0; round < rounds; round++) {
+        leave(&world, test_random_below(&world.random, 600000));
+        unsigned refused = world.refused;
+        use_full_disk(&world, round);
+        leave(&world, 8 << 20);
+        /* At once, without reopening. */
+        for (unsigned i = 0; i < 20; i++) {
+            unsigned key = (unsigned)test_random_below(&world.random, KEYS);
+            DB_OK(put(&world, key, round + 1, &err));
+            world.versions[key] = round + 1;
+        }
+        resumed += world.refused > refused ? 1 : 0;
+        check_all(&world);
+        firn_store_statistics stats;
+        DB_OK(firn_db_stats(world.db, &stats, &err));
+        assert_false(stats.is_full);
+        if (round % 7 == 6) {
+            DB_OK(firn_db_close(world.db, &err));
+            if (round % 2 == 0) {
+                db_support_cut(&world.support, round);
+            }
+            open_world(&world);
+            check_all(&world);
+        }
+    }
+    (void)printf("%u refusals in %u rounds\n", world.refused, resumed);
+    assert_true(resumed > rounds / 4);
+    firn_check_report report;
+    DB_OK(firn_db_check(world.db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_close(world.db, &err));
+    db_support_deinit(&world.support);
+}
+
+/* A store of some size, on a disk that has no byte left. */
+static void
+fill(struct world *world)
+{
+    firn_error err;
+    db_support_init(&world->support, 1);
+    open_world(world);
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned key = 0; key < KEYS; key++) {
+            DB_OK(put(world, key, round + 1, &err));
+            world->versions[key] = round + 1;
+        }
+    }
+    DB_OK(firn_db_maintain_flush(world->db, &err));
+    DB_OK(firn_os_dir_sync_filesystem(world->support.dir, &err));
+    leave(world, 0);
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < 100 && rc == FIRN_OK; i++) {
+        rc = put(world, 0, 4, &err);
+    }
+    DB_FAILS(rc, FIRN_NO_SPACE, "space");
+}
+
+static void
+deleting_makes_space_on_a_full_disk(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world = {0};
+    fill(&world);
+    firn_store_statistics stats;
+    DB_OK(firn_db_stats(world.db, &stats, &err));
+    assert_true(stats.is_full);
+    DB_FAILS(put(&world, 1, 9, &err), FIRN_NO_SPACE, "takes only deletes");
+    DB_OK(firn_db_delete(world.keyspace, firn_str("5"), FIRN_DURABILITY_FULL, &err));
+    DB_OK(firn_db_delete_range(world.keyspace, firn_str("1"), firn_str("9"), FIRN_DURABILITY_FULL,
+                               &err));
+    DB_OK(firn_db_maintain_compact(world.db, &err));
+    assert_true(free_bytes(&world) > 200000);
+    DB_OK(put(&world, 1, 9, &err));
+    DB_OK(firn_db_stats(world.db, &stats, &err));
+    assert_false(stats.is_full);
+    assert_null(db_support_get(world.keyspace, "5"));
+    DB_OK(firn_db_close(world.db, &err));
+    db_support_deinit(&world.support);
+}
+
+static void
+dropping_makes_space_on_a_full_disk(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world = {0};
+    fill(&world);
+    DB_OK(firn_db_drop_keyspace(world.db, "k", &err));
+    DB_OK(firn_db_maintain_flush(world.db, &err));
+    world.keyspace = db_support_keyspace(world.db, "k");
+    DB_OK(put(&world, 1, 9, &err));
+    DB_OK(firn_db_close(world.db, &err));
+    db_support_deinit(&world.support);
+}
+
+static void
+a_full_disk_is_closed_and_read(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world = {0};
+    fill(&world);
+    DB_OK(firn_db_close(world.db, &err));
+    struct firn_db *reader;
+    DB_OK(firn_db_open(world.support.dir, &db_support_read_only, &reader, &err));
+    world.keyspace = db_support_keyspace(reader, "k");
+    check_all(&world);
+    DB_OK(firn_db_close(reader, &err));
+    leave(&world, 1 << 20);
+    open_world(&world);
+    check_all(&world);
+    DB_OK(put(&world, 1, 9, &err));
+    DB_OK(firn_db_close(world.db, &err));
+    db_support_deinit(&world.support);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything_goes_on_when_there_is_space_again),
+        cmocka_unit_test(deleting_makes_space_on_a_full_disk),
+        cmocka_unit_test(dropping_makes_space_on_a_full_disk),
+        cmocka_unit_test(a_full_disk_is_closed_and_read),
+    };
+    return cmocka_run_group_tests_name("db_space", tests, NULL, NULL);
+}
