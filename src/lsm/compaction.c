@@ -13,9 +13,9 @@
  * compaction was picked. Works beside it do not change that to our harm: what they write goes to
  * places where runs were, or above us (compaction_pick.c, I2).
  *
- * Failure: new files are removed, the inputs stay, and the same compaction may be picked again. An
- * input that is damaged keeps being picked and fails each time, with its error; it does not go, nor
- * does what depends on it.
+ * Failure: new files are removed, the inputs stay, and the same compaction may be picked again.
+ * Where an input is damaged, it is marked: its error has been returned, and no compaction is picked
+ * with it but by who is not in a hurry. What is in it does not go, nor does what depends on it.
  */
 #include "lsm/compaction.h"
 
@@ -180,6 +180,34 @@ write_runs(const struct firn_lsm_work *work, const struct inputs *inputs,
     return firn_run_output_write(&options, output, err);
 }
 
+/* ---- damage ---- */
+
+static void
+ignore_damage(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
+/* Marks the inputs that cannot be read. All of each is read again for that: it is done once. */
+static void
+mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->file_count; i++) {
+        struct firn_lsm_file *file = inputs->files[i];
+        struct firn_lsm_handle *pin = NULL;
+        int rc = firn_lsm_file_pin(file, &pin, NULL);
+        if (rc == FIRN_OK) {
+            rc = pin->run->kind->check(pin->run, ignore_damage, NULL, NULL);
+        }
+        firn_lsm_file_unpin(pin);
+        atomic_store_explicit(&file->is_damaged, rc == FIRN_CORRUPT, memory_order_relaxed);
+    }
+    firn_os_mutex_lock(&lsm->mutex);
+    firn_lsm_measure_locked(lsm);
+    firn_os_mutex_unlock(&lsm->mutex);
+}
+
 /* ---- both kinds ---- */
 
 static void
@@ -213,9 +241,12 @@ run_merge(struct firn_lsm_work *work, const struct firn_view_list *views, firn_e
     if (rc == FIRN_OK) {
         count_merge(work->lsm, &inputs, &output);
     } else if (is_certain) {
-        firn_run_output_remove(work->lsm, &output);
+        firn_run_output_remove(&output);
     }
 out:
+    if (rc == FIRN_CORRUPT) {
+        mark_damaged(work->lsm, &inputs);
+    }
     firn_run_output_deinit(&output);
     deinit_inputs(&inputs);
     return rc;

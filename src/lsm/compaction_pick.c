@@ -31,6 +31,10 @@
  *      beside each other; keys are compared over the whole stretch of a work, not run by run. So no
  *      work finds its inputs gone or its place in the output level taken.
  *
+ * A run that a compaction could not read is left out, with all that would have to go with it, so
+ * that the rest of the tree is kept in order. Only who is not in a hurry tries it again, at last,
+ * and hears of it again.
+ *
  * A run moves to the next level without being written again if it overlaps with nothing there, is
  * large enough to be worth keeping as it is, and would not become the place where garbage stays for
  * good: at the bottom only a rewriting drops tombstones.
@@ -96,6 +100,21 @@ is_blocked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *
         if (work->kind == FIRN_LSM_WORK_COMPACTION && work->plan.from <= plan->to &&
             plan->from <= work->plan.to && keys_meet(&work->plan, plan)) {
             return true;
+        }
+    }
+    return false;
+}
+
+/* Runs that could not be read: a compaction would fail once more. */
+static bool
+has_damaged(const struct firn_version *version, const struct firn_compaction_plan *plan)
+{
+    for (unsigned level = plan->from; level <= plan->to; level++) {
+        for (size_t i = plan->begin[level]; i < plan->end[level]; i++) {
+            const struct firn_lsm_file *file = firn_version_file(&version->levels[level], i);
+            if (atomic_load_explicit(&file->is_damaged, memory_order_relaxed)) {
+                return true;
+            }
         }
     }
     return false;
@@ -234,16 +253,24 @@ struct search {
     struct firn_lsm_tree *tree;
     const struct firn_version *version;
     const struct firn_lsm_options *options;
+    enum firn_compaction_pick_mode mode;
     struct firn_compaction_pick_targets targets;
     struct firn_compaction_pick *pick;
 };
+
+static bool
+may_run(const struct search *search, const struct firn_compaction_plan *plan)
+{
+    return !is_blocked(search->tree, plan) &&
+           (search->mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(search->version, plan));
+}
 
 /* True if the plan was taken. */
 static bool
 offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan *plan)
 {
     if ((search->pick->tree != NULL && urgency <= search->pick->urgency) ||
-        is_blocked(search->tree, plan)) {
+        !may_run(search, plan)) {
         return false;
     }
     *search->pick = (struct firn_compaction_pick){search->tree, urgency, *plan};
@@ -290,7 +317,7 @@ widen(const struct search *search, struct firn_compaction_plan *plan)
         bytes += bytes_of(level, end - 1, end);
         plan_from(search->version, plan->from, plan->begin[plan->from], end, plan->to, &wider);
         if (bytes > bytes_max || wider.begin[plan->to] != plan->begin[plan->to] ||
-            wider.end[plan->to] != plan->end[plan->to] || is_blocked(search->tree, &wider)) {
+            wider.end[plan->to] != plan->end[plan->to] || !may_run(search, &wider)) {
             return;
         }
         *plan = wider;
@@ -311,7 +338,7 @@ offer_level(struct search *search, unsigned number, uint64_t urgency)
         plan_from(search->version, number, i, i + 1, number + 1, &plan);
         uint64_t cost = cost_of(&firn_version_file(level, i)->info,
                                 bytes_of(below, plan.begin[number + 1], plan.end[number + 1]));
-        if ((!has_best || cost < cost_min) && !is_blocked(search->tree, &plan)) {
+        if ((!has_best || cost < cost_min) && may_run(search, &plan)) {
             best = plan;
             cost_min = cost;
             has_best = true;
@@ -458,19 +485,20 @@ search_unhurried(struct search *search)
 }
 
 void
-firn_compaction_pick_locked(struct firn_lsm_tree *tree, bool is_unhurried,
+firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                             struct firn_compaction_pick *pick)
 {
     struct search search = {
         .tree = tree,
         .version = atomic_load_explicit(&tree->state, memory_order_relaxed)->version,
         .options = &tree->lsm->options,
+        .mode = mode,
         .pick = pick,
     };
     firn_compaction_pick_targets_of(search.version, search.options, &search.targets);
     search_by_size(&search);
     search_by_tombstones(&search);
-    if (is_unhurried) {
+    if (mode != FIRN_COMPACTION_PICK_DEMANDED) {
         search_unhurried(&search);
     }
 }
@@ -479,25 +507,26 @@ firn_compaction_pick_locked(struct firn_lsm_tree *tree, bool is_unhurried,
 
 /* Without a hurry any garbage counts, else only where it is half of the run. */
 static bool
-has_enough_garbage(const struct firn_manifest_run *info, bool is_unhurried)
+has_enough_garbage(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode)
 {
     uint64_t garbage = garbage_of(info);
-    return is_unhurried
+    return mode != FIRN_COMPACTION_PICK_DEMANDED
                ? garbage > 0
                : garbage >= DENSE_COUNT_MIN && 2 * garbage >= info->entry_count + info->range_count;
 }
 
 bool
-firn_compaction_pick_has_garbage_locked(const struct firn_lsm_tree *tree, bool is_unhurried)
+firn_compaction_pick_has_garbage_locked(const struct firn_lsm_tree *tree,
+                                        enum firn_compaction_pick_mode mode)
 {
     const struct firn_version_level *level =
         &atomic_load_explicit(&tree->state, memory_order_relaxed)->version->levels[LEVEL_LAST];
-    if (is_unhurried) {
+    if (mode != FIRN_COMPACTION_PICK_DEMANDED) {
         /* What no view sees any more need not look like garbage. */
         return level->count > 0;
     }
     for (size_t i = 0; i < level->count; i++) {
-        if (has_enough_garbage(&firn_version_file(level, i)->info, false)) {
+        if (has_enough_garbage(&firn_version_file(level, i)->info, mode)) {
             return true;
         }
     }
@@ -505,7 +534,7 @@ firn_compaction_pick_has_garbage_locked(const struct firn_lsm_tree *tree, bool i
 }
 
 int
-firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree, bool is_unhurried,
+firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                                     const struct firn_view_list *views,
                                     struct firn_compaction_plan *out, bool *out_found,
                                     firn_error *err)
@@ -517,7 +546,7 @@ firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree, bool is_unhurrie
     for (size_t i = 0; i < level->count && !*out_found; i++) {
         const struct firn_manifest_run *info = &firn_version_file(level, i)->info;
         bool is_seen = firn_view_mark_sees_all(views, info->sequence_min, info->sequence_max);
-        if (!has_enough_garbage(info, is_unhurried) && (is_seen || !is_unhurried)) {
+        if (!has_enough_garbage(info, mode) && (is_seen || mode == FIRN_COMPACTION_PICK_DEMANDED)) {
             continue;
         }
         uint64_t mark;
@@ -526,7 +555,8 @@ firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree, bool is_unhurrie
             return rc;
         }
         plan_from(version, LEVEL_LAST, i, i + 1, LEVEL_LAST, out);
-        *out_found = mark != info->views && !is_blocked(tree, out);
+        *out_found = mark != info->views && !is_blocked(tree, out) &&
+                     (mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(version, out));
     }
     return FIRN_OK;
 }

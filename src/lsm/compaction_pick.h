@@ -23,18 +23,25 @@ struct firn_compaction_pick {
     struct firn_compaction_plan plan;
 };
 
+enum firn_compaction_pick_mode {
+    FIRN_COMPACTION_PICK_DEMANDED,
+    FIRN_COMPACTION_PICK_UNHURRIED,
+    FIRN_COMPACTION_PICK_DAMAGED /* unhurried, and runs that could not be read before are tried */
+};
+
 /* Puts the tree's most urgent compaction in *pick, if there is one that is more urgent than what is
  * there and can run beside the tree's works. The mutex of lsm is held. */
-void firn_compaction_pick_locked(struct firn_lsm_tree *tree, bool is_unhurried,
+void firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                                  struct firn_compaction_pick *pick);
 
 /* Whether rewriting some run of the last level can free anything, as far as can be told without
  * knowing the views. The mutex is held. */
-bool firn_compaction_pick_has_garbage_locked(const struct firn_lsm_tree *tree, bool is_unhurried);
+bool firn_compaction_pick_has_garbage_locked(const struct firn_lsm_tree *tree,
+                                             enum firn_compaction_pick_mode mode);
 /* The first run of the last level whose rewriting can free something under these views, and may run
  * beside the tree's works. *out_found tells whether there is one. The mutex is held. */
 FIRN_MUST_CHECK int firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree,
-                                                        bool is_unhurried,
+                                                        enum firn_compaction_pick_mode mode,
                                                         const struct firn_view_list *views,
                                                         struct firn_compaction_plan *out,
                                                         bool *out_found, firn_error *err);

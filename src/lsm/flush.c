@@ -119,7 +119,7 @@ install_run(struct firn_lsm_work *work, struct firn_run_output *output, firn_err
     bool is_certain;
     int rc = firn_lsm_install(lsm, &change, &is_certain, err);
     if (rc != FIRN_OK && is_certain) {
-        firn_run_output_remove(lsm, output);
+        firn_run_output_remove(output);
     }
     if (rc == FIRN_OK) {
         firn_os_mutex_lock(&lsm->mutex);

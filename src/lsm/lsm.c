@@ -508,9 +508,8 @@ firn_lsm_measure_locked(struct firn_lsm *lsm)
         if (state->memtable_count > frozen + 1) {
             frozen = state->memtable_count - 1;
         }
-        if (state->version->levels[0].count > level0) {
-            level0 = state->version->levels[0].count;
-        }
+        size_t runs = firn_version_waiting_runs(state->version);
+        level0 = runs > level0 ? runs : level0;
     }
     atomic_store_explicit(&lsm->frozen_max, (unsigned)frozen, memory_order_relaxed);
     atomic_store_explicit(&lsm->level0_max, (unsigned)level0, memory_order_relaxed);

@@ -61,11 +61,13 @@ struct firn_lsm_options {
 
 /* Whether a file or directory of that name in the store's directory belongs to the trees. */
 bool firn_lsm_is_name(const char *name);
-/* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"), or,
- * where there is none, makes an empty one if create is true (read-only: in memory alone) and else
- * returns FIRN_NOT_FOUND. dir is borrowed. Unless read-only, removes files that belong to nothing
- * and that no reader may use. Read-only beside a writer: FIRN_BUSY or FIRN_NOT_FOUND where the
- * writer took away what was being read, if no lock kept it from that. */
+/* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"),
+ * or, where there is none, makes an empty one if create is true (read-only: in memory alone) and
+ * else returns FIRN_NOT_FOUND; FIRN_CORRUPT where there is none, but runs. dir is borrowed.
+ * Unless read-only, files that belong to nothing and that no reader may use are removed by the
+ * first collect: who replays a log may find out before that MANIFEST is not the newest.
+ * Read-only beside a writer: FIRN_BUSY or FIRN_NOT_FOUND where the writer took away what was
+ * being read, if no lock kept it from that. */
 FIRN_MUST_CHECK int firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options,
                                   bool create, struct firn_lsm **out, firn_error *err);
 /* No cursor may be open, no work running. Memtables are gone: what they held is in the log. The
@@ -119,7 +121,7 @@ size_t firn_lsm_memtable_bytes(const struct firn_lsm *lsm);
 FIRN_MUST_CHECK int firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err);
 
 /* The newest value of key that view sees, in place of out's contents (NULL: not wanted);
- * FIRN_NOT_FOUND if there is none. Any thread. */
+ * FIRN_NOT_FOUND, without a text, if there is none. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key,
                                       const struct firn_view *view, struct firn_buf *out,
                                       firn_error *err);
@@ -163,14 +165,16 @@ struct firn_lsm_work_wish {
     bool is_unhurried; /* compactions that nothing demands too: down to the last level */
     const struct firn_lsm_tree *tree; /* NULL: any */
 };
-/* *out is NULL if there is nothing to do. Flushes come first, the oldest memtable first. */
+/* *out is NULL if there is nothing to do, or nothing beside the works that are handed out.
+ * Flushes come first, the oldest memtable first. */
 FIRN_MUST_CHECK int firn_lsm_work_pick(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
                                        struct firn_lsm_work **out, firn_error *err);
 enum firn_lsm_work_kind firn_lsm_work_kind(const struct firn_lsm_work *work);
 /* Does it and installs the result. The work is gone afterwards, whatever is returned. */
 FIRN_MUST_CHECK int firn_lsm_work_run(struct firn_lsm_work *work, firn_error *err);
 void firn_lsm_work_discard(struct firn_lsm_work *work);
-/* Removes the files that no version and no reader uses any more. */
+/* Removes the files that no version and no reader uses any more. Works and close do this too; any
+ * thread may, when a cursor or a reader has gone. */
 void firn_lsm_collect(struct firn_lsm *lsm);
 
 /* ---- looking ---- */
@@ -199,7 +203,8 @@ struct firn_lsm_stats {
 void firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree,
                     struct firn_lsm_stats *out);
 /* How many memtables of a tree wait, at most, and how many runs its level 0 has, at most: what the
- * pacing of commits looks at. Any thread, cheap. */
+ * pacing of commits looks at. Level 0 of a tree in which a compaction has found damage does not
+ * count: waiting would not make it smaller. Any thread, cheap. */
 void firn_lsm_pressure(struct firn_lsm *lsm, unsigned *out_frozen, unsigned *out_level0_runs);
 /* Reads all runs of all trees and the MANIFEST again and verifies them; on_damage as in
  * run_kind.h. */

@@ -86,6 +86,7 @@ firn_lsm_file_create(struct firn_lsm_files *files, const struct firn_run_kind *k
     atomic_init(&file->refs, 1);
     atomic_init(&file->handle, NULL);
     atomic_init(&file->was_used, false);
+    atomic_init(&file->is_damaged, false);
     return file;
 }
 

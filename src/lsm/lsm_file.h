@@ -33,7 +33,8 @@ struct firn_lsm_file {
     struct firn_lsm_files *files;
     _Atomic size_t refs; /* versions that name it */
     _Atomic(struct firn_lsm_handle *) handle;
-    _Atomic bool was_used; /* since the clock's hand passed */
+    _Atomic bool was_used;   /* since the clock's hand passed */
+    _Atomic bool is_damaged; /* a compaction could not read it */
 
     /* Guarded by the mutex of files: a ring of those that are open. */
     struct firn_lsm_file *ring_next;

@@ -111,14 +111,14 @@ make_compaction_locked(const struct firn_compaction_pick *pick, struct firn_lsm_
 
 static int
 pick_compaction(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
-                struct firn_lsm_work **out, firn_error *err)
+                enum firn_compaction_pick_mode mode, struct firn_lsm_work **out, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_compaction_pick pick = {0};
     firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count; i++) {
         if (is_wanted_locked(lsm->trees[i], wish)) {
-            firn_compaction_pick_locked(lsm->trees[i], wish->is_unhurried, &pick);
+            firn_compaction_pick_locked(lsm->trees[i], mode, &pick);
         }
     }
     if (pick.tree != NULL) {
@@ -131,15 +131,16 @@ pick_compaction(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
 /* The first tree with a number from *id on that may have garbage in its last level, as a work
  * without a plan, which meets no other: it keeps the tree from being dropped. *id is advanced. */
 static int
-pick_suspect(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish, uint64_t *id,
-             struct firn_lsm_work **out, firn_error *err)
+pick_suspect(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
+             enum firn_compaction_pick_mode mode, uint64_t *id, struct firn_lsm_work **out,
+             firn_error *err)
 {
     int rc = FIRN_OK;
     firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count && *out == NULL && rc == FIRN_OK; i++) {
         struct firn_lsm_tree *tree = lsm->trees[i];
         if (tree->id < *id || !is_wanted_locked(tree, wish) ||
-            !firn_compaction_pick_has_garbage_locked(tree, wish->is_unhurried)) {
+            !firn_compaction_pick_has_garbage_locked(tree, mode)) {
             continue;
         }
         *id = (uint64_t)tree->id + 1;
@@ -154,7 +155,8 @@ pick_suspect(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish, uint64
 
 /* Gives the suspect a plan, if there is something to free. */
 static int
-plan_suspect(struct firn_lsm_work *work, bool is_unhurried, bool *out_found, firn_error *err)
+plan_suspect(struct firn_lsm_work *work, enum firn_compaction_pick_mode mode, bool *out_found,
+             firn_error *err)
 {
     struct firn_lsm *lsm = work->lsm;
     const struct firn_lsm_host *host = &lsm->options.host;
@@ -166,8 +168,7 @@ plan_suspect(struct firn_lsm_work *work, bool is_unhurried, bool *out_found, fir
         return rc;
     }
     firn_os_mutex_lock(&lsm->mutex);
-    rc = firn_compaction_pick_garbage_locked(work->tree, is_unhurried, &views, &plan, out_found,
-                                             err);
+    rc = firn_compaction_pick_garbage_locked(work->tree, mode, &views, &plan, out_found, err);
     if (rc == FIRN_OK && *out_found) {
         work->plan = plan;
         work->version = atomic_load_explicit(&work->tree->state, memory_order_relaxed)->version;
@@ -180,22 +181,22 @@ plan_suspect(struct firn_lsm_work *work, bool is_unhurried, bool *out_found, fir
 
 static int
 pick_garbage(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
-             struct firn_lsm_work **out, firn_error *err)
+             enum firn_compaction_pick_mode mode, struct firn_lsm_work **out, firn_error *err)
 {
     int rc = FIRN_OK;
     uint64_t id = 0;
     struct firn_lsm_work *suspect = NULL;
-    FIRN_TRY(pick_suspect(lsm, wish, &id, &suspect, err));
+    FIRN_TRY(pick_suspect(lsm, wish, mode, &id, &suspect, err));
     while (suspect != NULL) {
         bool is_found;
-        FIRN_TRY(plan_suspect(suspect, wish->is_unhurried, &is_found, err));
+        FIRN_TRY(plan_suspect(suspect, mode, &is_found, err));
         if (is_found) {
             *out = suspect;
             return FIRN_OK;
         }
         firn_lsm_work_discard(suspect);
         suspect = NULL;
-        FIRN_TRY(pick_suspect(lsm, wish, &id, &suspect, err));
+        FIRN_TRY(pick_suspect(lsm, wish, mode, &id, &suspect, err));
     }
 out:
     firn_lsm_work_discard(suspect);
@@ -217,11 +218,14 @@ firn_lsm_work_pick(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
         rc = tree == NULL ? FIRN_OK : make_flush_locked(tree, out, err);
         firn_os_mutex_unlock(&lsm->mutex);
     }
-    if (rc == FIRN_OK && *out == NULL && wish->compactions) {
-        rc = pick_compaction(lsm, wish, out, err);
-    }
-    if (rc == FIRN_OK && *out == NULL && wish->compactions) {
-        rc = pick_garbage(lsm, wish, out, err);
+    unsigned mode =
+        wish->is_unhurried ? FIRN_COMPACTION_PICK_UNHURRIED : FIRN_COMPACTION_PICK_DEMANDED;
+    unsigned last = wish->is_unhurried ? FIRN_COMPACTION_PICK_DAMAGED : mode;
+    for (; rc == FIRN_OK && *out == NULL && wish->compactions && mode <= last; mode++) {
+        rc = pick_compaction(lsm, wish, mode, out, err);
+        if (rc == FIRN_OK && *out == NULL) {
+            rc = pick_garbage(lsm, wish, mode, out, err);
+        }
     }
     return rc;
 }

@@ -109,20 +109,24 @@ refuse(struct decoder *decoder, const char *what)
                           what);
 }
 
-/* A count of things that take at least size_min bytes each, and room for as many. */
+/* A count of things that take at least size_min bytes each, held against what is left: below
+ * 2^30, so that room for as many does not overflow. */
 static int
-get_array(struct decoder *decoder, size_t size_min, size_t record_size, const char *what,
-          size_t *out_count, void **out)
+get_count(struct decoder *decoder, size_t size_min, const char *what, size_t *out)
 {
     uint64_t count;
     if (!firn_reader_varint_max(&decoder->reader, firn_reader_left(&decoder->reader) / size_min,
                                 &count)) {
         return refuse(decoder, what);
     }
-    *out_count = (size_t)count;
-    /* The count is below 2^30, the size of a record below 256. */
-    *out = firn_arena_alloc(decoder->arena, (size_t)count * record_size);
-    return *out == NULL ? firn_error_no_memory(decoder->err, "an edit of MANIFEST") : FIRN_OK;
+    *out = (size_t)count;
+    return FIRN_OK;
+}
+
+static int
+refuse_memory(struct decoder *decoder)
+{
+    return firn_error_no_memory(decoder->err, "an edit of MANIFEST");
 }
 
 static bool
@@ -161,10 +165,12 @@ static int
 get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
 {
     int rc = FIRN_OK;
-    void *array;
-    FIRN_TRY(get_array(decoder, RUN_SIZE_MIN, sizeof(struct firn_manifest_run), "count of new runs",
-                       &tree->added_count, &array));
-    struct firn_manifest_run *runs = array;
+    FIRN_TRY(get_count(decoder, RUN_SIZE_MIN, "count of new runs", &tree->added_count));
+    struct firn_manifest_run *runs =
+        firn_arena_alloc(decoder->arena, tree->added_count * sizeof *runs);
+    if (runs == NULL) {
+        return refuse_memory(decoder);
+    }
     for (size_t i = 0; i < tree->added_count; i++) {
         if (!get_run_numbers(&decoder->reader, &runs[i]) ||
             !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].lower) ||
@@ -183,10 +189,11 @@ static int
 get_removed(struct decoder *decoder, struct firn_manifest_tree *tree)
 {
     int rc = FIRN_OK;
-    void *array;
-    FIRN_TRY(get_array(decoder, 1, sizeof(uint64_t), "count of runs that are gone",
-                       &tree->removed_count, &array));
-    uint64_t *numbers = array;
+    FIRN_TRY(get_count(decoder, 1, "count of runs that are gone", &tree->removed_count));
+    uint64_t *numbers = firn_arena_alloc(decoder->arena, tree->removed_count * sizeof *numbers);
+    if (numbers == NULL) {
+        return refuse_memory(decoder);
+    }
     for (size_t i = 0; i < tree->removed_count; i++) {
         if (!firn_reader_varint(&decoder->reader, &numbers[i]) || numbers[i] == 0 ||
             numbers[i] >= decoder->edit->next_number || (i > 0 && numbers[i] <= numbers[i - 1])) {
@@ -228,10 +235,12 @@ get_trees(struct decoder *decoder)
 {
     int rc = FIRN_OK;
     struct firn_manifest_edit *edit = decoder->edit;
-    void *array;
-    FIRN_TRY(get_array(decoder, TREE_SIZE_MIN, sizeof(struct firn_manifest_tree), "count of trees",
-                       &edit->tree_count, &array));
-    struct firn_manifest_tree *trees = array;
+    FIRN_TRY(get_count(decoder, TREE_SIZE_MIN, "count of trees", &edit->tree_count));
+    struct firn_manifest_tree *trees =
+        firn_arena_alloc(decoder->arena, edit->tree_count * sizeof *trees);
+    if (trees == NULL) {
+        return refuse_memory(decoder);
+    }
     for (size_t i = 0; i < edit->tree_count; i++) {
         FIRN_TRY(get_tree(decoder, &trees[i]));
         if (i > 0 && trees[i].id <= trees[i - 1].id) {

@@ -12,7 +12,8 @@
  * The builder has made a run durable when it finishes it. Nobody knows the run until MANIFEST names
  * it; a crash before that leaves a file which the next open removes.
  *
- * Failure: the unfinished file is removed by its builder, the finished ones here. All is as it was.
+ * Failure: the unfinished file is removed by its builder. The finished ones count as gone since
+ * version 0, which no reader can have, so the next collection removes them (lsm_collect.c).
  */
 #include "lsm/run_output.h"
 
@@ -237,16 +238,16 @@ out:
     firn_compaction_stream_destroy(writing.stream);
     firn_compaction_rule_destroy(rule);
     if (rc != FIRN_OK) {
-        firn_run_output_remove(options->lsm, out);
+        firn_run_output_remove(out);
     }
     return rc;
 }
 
 void
-firn_run_output_remove(struct firn_lsm *lsm, struct firn_run_output *output)
+firn_run_output_remove(struct firn_run_output *output)
 {
     for (size_t i = 0; i < output->count; i++) {
-        remove_run(lsm, output->runs[i].file->info.number);
+        output->runs[i].file->is_gone = true;
     }
     firn_run_output_deinit(output);
 }

@@ -29,13 +29,13 @@ struct firn_run_output {
     uint64_t versions_dropped;
 };
 
-/* Writes everything. After a failure no file is left, and out is empty. There may be nothing to
- * write. */
+/* Writes everything. After a failure no file is left after the next collection, and out is empty.
+ * There may be nothing to write. */
 FIRN_MUST_CHECK int firn_run_output_write(const struct firn_run_output_options *options,
                                           struct firn_run_output *out, firn_error *err);
-/* Removes the files again. */
-void firn_run_output_remove(struct firn_lsm *lsm, struct firn_run_output *output);
-/* Gives back the references. */
+/* Gives back the references; the next collection removes the files. */
+void firn_run_output_remove(struct firn_run_output *output);
+/* Gives back the references; the files stay. */
 void firn_run_output_deinit(struct firn_run_output *output);
 
 #endif

@@ -251,6 +251,21 @@ firn_version_overlap(const struct firn_version_level *level, const firn_slice *l
     *out_end = end > begin ? end : begin;
 }
 
+size_t
+firn_version_waiting_runs(const struct firn_version *version)
+{
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+        const struct firn_version_level *level = &version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            if (atomic_load_explicit(&firn_version_file(level, i)->is_damaged,
+                                     memory_order_relaxed)) {
+                return 0;
+            }
+        }
+    }
+    return version->levels[0].count;
+}
+
 bool
 firn_version_run_overlaps(const struct firn_merge_level_run *run, const firn_slice *lower,
                           const firn_slice *upper)

@@ -63,6 +63,10 @@ struct firn_lsm_file *firn_version_find(const struct firn_version_level *level, 
 void firn_version_overlap(const struct firn_version_level *level, const firn_slice *lower,
                           const firn_slice *upper, size_t *out_begin, size_t *out_end);
 
+/* Runs of level 0 that a compaction can be expected to take away: all, or none where a run that
+ * cannot be read keeps it from that. */
+size_t firn_version_waiting_runs(const struct firn_version *version);
+
 /* Whether a run reaches into [lower, upper) (NULL: no bound). */
 bool firn_version_run_overlaps(const struct firn_merge_level_run *run, const firn_slice *lower,
                                const firn_slice *upper);

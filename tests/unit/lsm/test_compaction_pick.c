@@ -203,6 +203,34 @@ runs_apart_from_all_others_move_without_being_written(void **state)
 }
 
 static void
+runs_with_garbage_are_written_anew_at_the_bottom(void **state)
+{
+    (void)state;
+    firn_error err;
+    fixture.options.run_bytes_target = 1 << 10;
+    open_fixture();
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned key = 0; key < 30; key++) {
+            assert_int_equal(fixture_put(&fixture, 0, 20 + 30 * i + key, 100), FIRN_OK);
+        }
+        size_t view = fixture_checkpoint(&fixture);
+        for (unsigned key = 0; key < 10; key++) {
+            assert_int_equal(fixture_delete(&fixture, 0, 20 + 30 * i + key), FIRN_OK);
+        }
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+        fixture_remove_view(&fixture, view);
+    }
+    struct firn_lsm_stats stats;
+    get_stats(&stats);
+    assert_int_equal(stats.levels[0].tombstones, 30);
+    TEST_OK(fixture_work(&fixture, false, &err), &err);
+    get_stats(&stats);
+    assert_int_equal(stats.moves, 0);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 60);
+    fixture_compare_all(&fixture);
+}
+
+static void
 tombstones_do_not_wait_for_the_level_to_fill(void **state)
 {
     (void)state;
@@ -365,6 +393,8 @@ main(void)
             flushes_come_first_and_the_longest_waiting_tree_before_others, setup, teardown),
         cmocka_unit_test_setup_teardown(runs_apart_from_all_others_move_without_being_written,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(runs_with_garbage_are_written_anew_at_the_bottom, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(tombstones_do_not_wait_for_the_level_to_fill, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_view_that_goes_frees_what_was_kept_for_it, setup,

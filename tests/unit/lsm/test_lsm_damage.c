@@ -223,6 +223,47 @@ writing_and_flushing_go_on_beside_a_missing_run(void **state)
 }
 
 static void
+a_damaged_run_keeps_only_its_own_compactions_from_running(void **state)
+{
+    (void)state;
+    firn_error err;
+    unsigned frozen;
+    unsigned level0;
+    struct firn_lsm_work *work;
+    struct firn_lsm_work_wish wish = {.flushes = true, .compactions = true};
+    /* So that level 0 is merged into the last level. */
+    world.fixture.options.level_bytes_base = 1 << 20;
+    TEST_OK(firn_os_remove_file(world.runs, world.names[0], &err), &err);
+    TEST_OK(fixture_open(&world.fixture, &err), &err);
+    /* Above the missing run, which has the smallest keys, and elsewhere. */
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(fixture_put(&world.fixture, 0, 3 + i, 20), FIRN_OK);
+        assert_int_equal(fixture_put(&world.fixture, 1, 3 + i, 20), FIRN_OK);
+        TEST_OK(fixture_flush(&world.fixture, &err), &err);
+    }
+    firn_lsm_pressure(world.fixture.lsm, &frozen, &level0);
+    assert_int_equal(level0, 5);
+    /* It is found once, and then no longer in the way. */
+    int rc = fixture_work(&world.fixture, false, &err);
+    rc = rc == FIRN_OK ? fixture_work(&world.fixture, false, &err) : rc;
+    assert_int_equal(rc, FIRN_CORRUPT);
+    TEST_OK(fixture_work(&world.fixture, false, &err), &err);
+    TEST_OK(firn_lsm_work_pick(world.fixture.lsm, &wish, &work, &err), &err);
+    assert_null(work);
+    struct firn_lsm_stats stats;
+    firn_lsm_stats(world.fixture.lsm, world.fixture.trees[1], &stats);
+    assert_int_equal(stats.levels[0].runs, 0);
+    firn_lsm_stats(world.fixture.lsm, world.fixture.trees[0], &stats);
+    assert_int_equal(stats.levels[0].runs, 5);
+    firn_lsm_pressure(world.fixture.lsm, &frozen, &level0);
+    assert_int_equal(level0, 0);
+    /* Who asks for everything hears of it again. */
+    assert_int_equal(fixture_work(&world.fixture, true, &err), FIRN_CORRUPT);
+    assert_int_equal(fixture_work(&world.fixture, true, &err), FIRN_CORRUPT);
+    assert_true(count_unreadable(world.names[0]) > 0);
+}
+
+static void
 a_changed_or_shortened_run_never_gives_a_wrong_answer(void **state)
 {
     (void)state;
@@ -366,6 +407,8 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(writing_and_flushing_go_on_beside_a_missing_run, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_run_keeps_only_its_own_compactions_from_running,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_changed_or_shortened_run_never_gives_a_wrong_answer,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(another_run_under_its_name_is_noticed, setup, teardown),

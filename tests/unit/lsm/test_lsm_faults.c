@@ -196,6 +196,24 @@ is_expected(int rc)
     return rc == FIRN_OK || rc == FIRN_IO || rc == FIRN_NO_SPACE || rc == FIRN_FAILED;
 }
 
+/* The files of runs are those that are in use. */
+static void
+assert_no_other_files(struct fixture *fixture)
+{
+    firn_error err;
+    struct firn_lsm_stats stats;
+    struct firn_os_dir *dir;
+    uint64_t runs = 0;
+    firn_lsm_collect(fixture->lsm);
+    firn_lsm_stats(fixture->lsm, NULL, &stats);
+    for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
+        runs += stats.levels[level].runs;
+    }
+    TEST_OK(firn_os_dir_open(fixture->dir, "runs", &dir, &err), &err);
+    assert_int_equal(test_os_count(dir), runs);
+    firn_os_dir_close(dir);
+}
+
 /* Runs works while the n-th call fails; goes on or reopens, and compares. */
 static void
 fail_works(const struct firn_os_fault_plan *sample, uint64_t step)
@@ -221,22 +239,15 @@ fail_works(const struct firn_os_fault_plan *sample, uint64_t step)
         fixture_compare(fixture, 1, 0);
         int again = fixture_work(fixture, true, &err);
         assert_true(again == FIRN_OK || again == FIRN_FAILED);
+        if (again == FIRN_OK && !plan.for_ever) {
+            assert_no_other_files(fixture);
+        }
         fixture_compare_all(fixture);
         fixture_abandon(fixture);
         TEST_OK(fixture_open(fixture, &err), &err);
         fixture_compare_all(fixture);
         fixture_check(fixture);
-        firn_lsm_collect(fixture->lsm);
-        struct firn_lsm_stats stats;
-        firn_lsm_stats(fixture->lsm, NULL, &stats);
-        uint64_t runs = 0;
-        for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
-            runs += stats.levels[level].runs;
-        }
-        struct firn_os_dir *dir;
-        TEST_OK(firn_os_dir_open(fixture->dir, "runs", &dir, &err), &err);
-        assert_int_equal(test_os_count(dir), runs);
-        firn_os_dir_close(dir);
+        assert_no_other_files(fixture);
         world_deinit(&world);
     }
     assert_true(hits > 10);
