@@ -53,7 +53,7 @@ function(firn_test name)
   target_link_libraries(test_${name} PRIVATE firn_flags firn_test_support ${ARG_FOLDERS} firn_thirdparty cmocka)
   add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 300)
+    set(ARG_TIMEOUT 900) # for machines that do other things as well
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
   if(ARG_LABELS)

@@ -29,7 +29,10 @@ ROUNDS_A_STORE = 10
 
 
 def quiet(*command):
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+    try:
+        return subprocess.run(command, check=False, capture_output=True, text=True)
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(command, 127, "", f"there is no {command[0]}")
 
 
 class Disk:
