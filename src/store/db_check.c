@@ -9,8 +9,8 @@
  * sound by itself and is found here. Segments that are given up while the check runs are not
  * missed; commits made while it runs are left to the next one.
  *
- * A read-only handle compares what it counted when it was opened. It cannot know which segments the
- * writer has given up since: one that is not there is missed only if an older one is still there.
+ * A read-only handle compares what it counted when it was opened, in the segments that the newest one
+ * says belong to the log when all has been read.
  *
  * The log cannot be read on behind damage, so at most one place of it is reported. No lock is held
  * while reading.
@@ -152,42 +152,58 @@ oldest_kept(struct firn_db *db)
     return oldest;
 }
 
-static bool
-has_file(struct check *check, uint64_t number)
+/* The oldest segment that the log has now, as its newest one says. */
+static int
+read_oldest(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
 {
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    struct firn_os_stat stat;
-    firn_log_segment_name(firn_db_log_options(true).prefix, number, name);
-    return firn_os_stat(check->db->dir, name, &stat, NULL) == FIRN_OK;
+    const char *prefix = firn_db_log_options(true).prefix;
+    struct firn_log_format_segment segment;
+    struct firn_os_file *file = NULL;
+    uint64_t newest;
+    int rc;
+    FIRN_TRY(firn_log_segment_newest(dir, prefix, &newest, err));
+    FIRN_TRY(firn_log_segment_open(dir, prefix, newest, FIRN_OS_READ, &file, &segment, err));
+    *out = segment.oldest;
+out:
+    firn_os_file_close(file);
+    return rc;
 }
 
-/* Whether a segment must be there with all its commits. */
-static bool
-is_kept(struct check *check, uint64_t number)
+/* The oldest segment that was there while the log was read. */
+static int
+find_oldest(const struct check *check, uint64_t *out, firn_error *err)
 {
     if (!check->db->is_read_only) {
-        return number >= oldest_kept(check->db);
+        *out = oldest_kept(check->db);
+        return FIRN_OK;
     }
-    bool has_older =
-        segment_count(&check->found) > 0 && segment_at(&check->found, 0)->number <= number;
-    return has_older || has_file(check, number);
+    /* A handle of its own: others may be listing the caller's. */
+    struct firn_os_dir *own;
+    int rc = firn_os_dir_open_beneath(check->db->dir, "", &own, err);
+    if (rc == FIRN_OK) {
+        rc = read_oldest(own, out, err);
+        firn_os_dir_close(own);
+    }
+    return rc;
 }
 
 static int
 compare_counts(struct check *check, firn_error *err)
 {
-    for (size_t i = 0; i < segment_count(&check->counted); i++) {
+    uint64_t oldest;
+    int rc = find_oldest(check, &oldest, err);
+    for (size_t i = 0; i < segment_count(&check->counted) && rc == FIRN_OK; i++) {
         const struct firn_db_segment *counted = segment_at(&check->counted, i);
         uint64_t found = count_in(&check->found, counted->number);
-        if (found != counted->commit_count && is_kept(check, counted->number)) {
-            return firn_error_set(err, FIRN_CORRUPT,
-                                  "segment %" PRIu64 " of the log of '%s' holds %" PRIu64
-                                  " commits, but %" PRIu64 " were made",
-                                  counted->number, firn_os_dir_path(check->db->dir), found,
-                                  counted->commit_count);
+        if (counted->number >= oldest && found != counted->commit_count) {
+            rc = firn_error_set(err, FIRN_CORRUPT,
+                                "segment %" PRIu64 " of the log of '%s' holds %" PRIu64
+                                " commits, but %" PRIu64 " were made",
+                                counted->number, firn_os_dir_path(check->db->dir), found,
+                                counted->commit_count);
         }
     }
-    return FIRN_OK;
+    return rc;
 }
 
 static int

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: read-only handles beside a writer, in this process and in others: what they see, that
+ * they can move on, and that no file they need is taken away.
+ *
+ * The second process loops over opening, reading, scanning, listing and refreshing while the first
+ * commits, flushes, merges, drops and gives up logs. FIRN_TEST_LONG=1 lets it run for half a
+ * minute.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/slice.h"
+#include "db_support.h"
+#include "support/test_random.h"
+
+static const struct firn_db_options tiny = {
+    .create_if_missing = true, .memory_bytes = 1 << 20, .durability = FIRN_DURABILITY_OS};
+
+enum { KEYS = 40, VALUE = 700 };
+
+/* Every key of a keyspace to one number, in one commit. */
+static void
+put_round(struct firn_db *db, struct firn_db_keyspace *const *keyspaces, size_t count,
+          unsigned round)
+{
+    firn_error err;
+    struct firn_db_batch *batch;
+    char value[VALUE];
+    memset(value, 'a' + (char)(round % 26), sizeof value);
+    (void)snprintf(value, sizeof value, "%010u", round);
+    DB_OK(firn_db_batch_create(&batch, &err));
+    for (size_t k = 0; k < count; k++) {
+        for (unsigned i = 0; i < KEYS; i++) {
+            char key[16];
+            (void)snprintf(key, sizeof key, "%04u", i);
+            DB_OK(firn_db_batch_put(batch, keyspaces[k], firn_str(key),
+                                    firn_bytes(value, sizeof value), &err));
+        }
+    }
+    DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_OS, &err));
+    firn_db_batch_destroy(batch);
+}
+
+/* The number that all keys have; they must have the same. */
+static unsigned
+scan_round(struct firn_db_keyspace *keyspace, bool is_back)
+{
+    firn_error err;
+    struct firn_db_cursor *cursor;
+    unsigned round = 0;
+    unsigned count = 0;
+    DB_OK(firn_db_cursor_open(keyspace, NULL, &cursor, &err));
+    DB_OK(is_back ? firn_db_cursor_last(cursor, &err) : firn_db_cursor_first(cursor, &err));
+    while (firn_db_cursor_valid(cursor)) {
+        firn_slice value = firn_db_cursor_value(cursor);
+        assert_int_equal(value.size, VALUE);
+        unsigned found = (unsigned)strtoul((const char *)value.data, NULL, 10);
+        assert_true(count == 0 || found == round);
+        round = found;
+        count++;
+        DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
+    }
+    firn_db_cursor_close(cursor);
+    assert_true(count == KEYS || count == 0);
+    return round;
+}
+
+/* ---- in one process ---- */
+
+static void
+a_reader_moves_when_it_is_told_to(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db *db;
+    struct firn_db *reader;
+    struct firn_db_view *view;
+    struct firn_db_cursor *cursor;
+    struct firn_db_keyspace *later;
+    db_support_init(&support, 1);
+    DB_OK(firn_db_open(support.dir, &tiny, &db, &err));
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    put_round(db, &keyspace, 1, 1);
+    DB_OK(firn_db_open(support.dir, &db_support_read_only, &reader, &err));
+    struct firn_db_keyspace *seen = db_support_keyspace(reader, "k");
+    DB_OK(firn_db_view_open(reader, &view, &err));
+    for (unsigned round = 2; round < 8; round++) {
+        put_round(db, &keyspace, 1, round);
+        if (round % 2 == 0) {
+            DB_OK(firn_db_maintain_flush(db, &err));
+        }
+        assert_int_equal(scan_round(seen, false), round - 1);
+        DB_OK(firn_db_refresh(reader, &err));
+        assert_int_equal(scan_round(seen, true), round);
+        const struct firn_db_cursor_options options = {.view = view};
+        DB_OK(firn_db_cursor_open(seen, &options, &cursor, &err));
+        DB_OK(firn_db_cursor_last(cursor, &err));
+        assert_int_equal(strtoul((const char *)firn_db_cursor_value(cursor).data, NULL, 10), 1);
+        firn_db_cursor_close(cursor);
+    }
+    db_support_put(db_support_keyspace(db, "later"), "a", "1");
+    DB_FAILS(firn_db_keyspace_open(reader, "later", &later, &err), FIRN_NOT_FOUND, "'later'");
+    DB_OK(firn_db_refresh(reader, &err));
+    later = db_support_keyspace(reader, "later");
+    assert_string_equal(db_support_get(later, "a"), "1");
+    struct firn_buf out = {0};
+    assert_int_equal(firn_db_get_at(later, view, firn_str("a"), &out, &err), FIRN_NOT_FOUND);
+    DB_OK(firn_db_drop_keyspace(db, "later", &err));
+    DB_OK(firn_db_refresh(reader, &err));
+    DB_FAILS(firn_db_get(later, firn_str("a"), &out, &err), FIRN_MISUSE, "was dropped");
+    DB_FAILS(firn_db_keyspace_open(reader, "later", &later, &err), FIRN_NOT_FOUND, "'later'");
+    firn_buf_deinit(&out);
+    firn_db_view_close(view);
+    DB_OK(firn_db_close(reader, &err));
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static uint64_t
+waiting_files(struct firn_db *db)
+{
+    firn_error err;
+    firn_store_statistics stats;
+    DB_OK(firn_db_stats(db, &stats, &err));
+    return stats.waiting_files;
+}
+
+static void
+files_wait_for_readers(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db *db;
+    struct firn_db *reader;
+    struct firn_db_cursor *cursor;
+    db_support_init(&support, 1);
+    DB_OK(firn_db_open(support.dir, &tiny, &db, &err));
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    put_round(db, &keyspace, 1, 1);
+    DB_OK(firn_db_maintain_flush(db, &err));
+    put_round(db, &keyspace, 1, 2);
+    DB_OK(firn_db_open(support.dir, &db_support_read_only, &reader, &err));
+    struct firn_db_keyspace *seen = db_support_keyspace(reader, "k");
+    for (unsigned round = 3; round < 6; round++) {
+        put_round(db, &keyspace, 1, round);
+        DB_OK(firn_db_maintain_compact(db, &err));
+        /* Its runs have not been opened yet. */
+        assert_int_equal(scan_round(seen, round % 2 == 0), 2);
+        assert_true(waiting_files(db) > 0);
+    }
+    DB_OK(firn_db_cursor_open(seen, NULL, &cursor, &err));
+    DB_OK(firn_db_refresh(reader, &err));
+    assert_int_equal(scan_round(seen, false), 5);
+    put_round(db, &keyspace, 1, 6);
+    DB_OK(firn_db_maintain_compact(db, &err));
+    /* The cursor holds the first state still. */
+    DB_OK(firn_db_cursor_first(cursor, &err));
+    assert_int_equal(strtoul((const char *)firn_db_cursor_value(cursor).data, NULL, 10), 2);
+    assert_true(waiting_files(db) > 0);
+    firn_db_cursor_close(cursor);
+    DB_OK(firn_db_close(reader, &err));
+    put_round(db, &keyspace, 1, 7);
+    DB_OK(firn_db_maintain_compact(db, &err));
+    assert_int_equal(waiting_files(db), 0);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static void
+what_a_reader_uses_survives_the_writers_end(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db *db;
+    struct firn_db *reader;
+    db_support_init(&support, 1);
+    DB_OK(firn_db_open(support.dir, &tiny, &db, &err));
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    put_round(db, &keyspace, 1, 1);
+    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(firn_db_open(support.dir, &db_support_read_only, &reader, &err));
+    struct firn_db_keyspace *seen = db_support_keyspace(reader, "k");
+    for (unsigned round = 2; round < 5; round++) {
+        put_round(db, &keyspace, 1, round);
+        DB_OK(firn_db_maintain_compact(db, &err));
+        DB_OK(firn_db_close(db, &err));
+        DB_OK(firn_db_open(support.dir, &tiny, &db, &err));
+        keyspace = db_support_keyspace(db, "k");
+        assert_int_equal(scan_round(seen, false), 1);
+    }
+    DB_OK(firn_db_close(reader, &err));
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+/* ---- in two processes ---- */
+
+static int
+count_name(void *ctx, const char *name)
+{
+    (void)name;
+    ++*(unsigned *)ctx;
+    return FIRN_OK;
+}
+
+static unsigned
+look_around(struct firn_db *reader, unsigned at_least)
+{
+    firn_error err;
+    struct firn_db_keyspace *a = db_support_keyspace(reader, "a");
+    struct firn_db_keyspace *b = db_support_keyspace(reader, "b");
+    struct firn_buf out = {0};
+    unsigned names = 0;
+    unsigned round = scan_round(a, false);
+    assert_true(round >= at_least);
+    assert_int_equal(scan_round(b, true), round);
+    DB_OK(firn_db_get(a, firn_str("0017"), &out, &err));
+    assert_int_equal(strtoul((const char *)out.data, NULL, 10), round);
+    firn_buf_deinit(&out);
+    DB_OK(firn_db_keyspace_list(reader, count_name, &names, &err));
+    assert_true(names == 2 || names == 3);
+    return round;
+}
+
+/* Ends when it is killed, or when something is wrong. */
+static void
+read_for_ever(const char *path, int progress)
+{
+    firn_error err;
+    unsigned round = 0;
+    for (;;) {
+        struct firn_db *reader;
+        DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_read_only, &reader, &err));
+        for (int i = 0; i < 5; i++) {
+            round = look_around(reader, round);
+            DB_OK(firn_db_refresh(reader, &err));
+        }
+        firn_check_report report;
+        DB_OK(firn_db_check(reader, NULL, NULL, &report, &err));
+        DB_OK(firn_db_close(reader, &err));
+        if (write(progress, "x", 1) != 1) {
+            _exit(2);
+        }
+    }
+}
+
+/* Who lost the other end of its pipe ends. */
+static pid_t
+start_reader(const char *path, const int progress[2])
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)close(progress[0]);
+        read_for_ever(path, progress[1]);
+    }
+    return pid;
+}
+
+static void
+end_reader(pid_t pid)
+{
+    int status;
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void
+a_second_process_reads_while_the_first_writes(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support_disk disk;
+    struct firn_db *db;
+    int progress[2];
+    unsigned long looks = 0;
+    unsigned rounds = getenv("FIRN_TEST_LONG") != NULL ? 6000 : 400;
+    db_support_disk_init(&disk);
+    assert_int_equal(pipe(progress), 0);
+    DB_OK(firn_db_open(disk.dir, &tiny, &db, &err));
+    struct firn_db_keyspace *keyspaces[] = {db_support_keyspace(db, "a"),
+                                            db_support_keyspace(db, "b")};
+    put_round(db, keyspaces, 2, 1);
+    DB_OK(firn_db_close(db, &err));
+    /* Before there are threads. */
+    pid_t readers[2] = {start_reader(disk.path, progress), start_reader(disk.path, progress)};
+    (void)close(progress[1]);
+    DB_OK(firn_db_open(disk.dir, &tiny, &db, &err));
+    keyspaces[0] = db_support_keyspace(db, "a");
+    keyspaces[1] = db_support_keyspace(db, "b");
+    for (unsigned round = 2; round < rounds; round++) {
+        put_round(db, keyspaces, 2, round);
+        if (round % 50 == 0) {
+            (void)db_support_keyspace(db, "passing");
+            DB_OK(firn_db_maintain_compact(db, &err));
+            DB_OK(firn_db_drop_keyspace(db, "passing", &err));
+        } else if (round % 10 == 0) {
+            DB_OK(firn_db_maintain_flush(db, &err));
+        }
+        if (round % 133 == 0) {
+            DB_OK(firn_db_close(db, &err));
+            DB_OK(firn_db_open(disk.dir, &tiny, &db, &err));
+            keyspaces[0] = db_support_keyspace(db, "a");
+            keyspaces[1] = db_support_keyspace(db, "b");
+        }
+        assert_int_equal(waitpid(readers[round % 2], NULL, WNOHANG), 0);
+    }
+    end_reader(readers[0]);
+    end_reader(readers[1]);
+    char bytes[4096];
+    ssize_t got;
+    while ((got = read(progress[0], bytes, sizeof bytes)) > 0) {
+        looks += (unsigned long)got;
+    }
+    (void)close(progress[0]);
+    (void)printf("%lu openings beside %u rounds\n", looks, rounds);
+    assert_true(looks > 3);
+    /* Killed readers hold nothing. */
+    put_round(db, keyspaces, 2, rounds);
+    DB_OK(firn_db_maintain_compact(db, &err));
+    assert_int_equal(waiting_files(db), 0);
+    DB_OK(firn_db_close(db, &err));
+    db_support_disk_deinit(&disk);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_second_process_reads_while_the_first_writes),
+        cmocka_unit_test(a_reader_moves_when_it_is_told_to),
+        cmocka_unit_test(files_wait_for_readers),
+        cmocka_unit_test(what_a_reader_uses_survives_the_writers_end),
+    };
+    return cmocka_run_group_tests_name("db_readers", tests, NULL, NULL);
+}
