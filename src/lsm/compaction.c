@@ -160,6 +160,24 @@ out:
     return rc;
 }
 
+/* In the last level nearly every get finds its key, so filters there serve only the gets of keys
+ * that do not exist. They are worth their memory as long as they take a small part of the cache. */
+static bool
+is_filter_too_dear(const struct firn_lsm_work *work)
+{
+    enum { FILTER_BITS = 10, SHARE_OF_CACHE = 8 };
+    uint64_t entries = 0;
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+        const struct firn_version_level *level = &work->version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            entries += firn_version_file(level, i)->info.entry_count;
+        }
+    }
+    size_t budget = firn_block_cache_budget_bytes(work->lsm->options.cache);
+    return work->plan.to == FIRN_LSM_LEVELS - 1 &&
+           entries / 8 * FILTER_BITS > budget / SHARE_OF_CACHE;
+}
+
 static int
 write_runs(const struct firn_lsm_work *work, const struct inputs *inputs,
            const struct firn_view_list *views, struct firn_run_output *output, firn_error *err)
@@ -174,6 +192,7 @@ write_runs(const struct firn_lsm_work *work, const struct inputs *inputs,
                    .older_count = inputs->older_count},
         .views = views,
         .level = to,
+        .without_filter = is_filter_too_dear(work),
         .run_bytes_target = work->lsm->options.run_bytes_target,
         .next_level = to + 1 < FIRN_LSM_LEVELS ? &work->version->levels[to + 1] : NULL,
     };

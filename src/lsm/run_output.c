@@ -49,7 +49,7 @@ begin_run(struct writing *writing, firn_error *err)
     bool is_last = writing->options->level == FIRN_LSM_LEVELS - 1;
     struct firn_run_builder_options options = {
         .codec = is_last ? lsm->options.codec_bottom : lsm->options.codec,
-        .without_filter = is_last,
+        .without_filter = writing->options->without_filter,
     };
     char name[FIRN_LSM_FILE_NAME_SIZE];
     writing->number = firn_lsm_take_number(lsm);

@@ -13,7 +13,8 @@ struct firn_run_output_options {
     /* What goes into the runs: the stream's options, but for the rule, which follows from views. */
     struct firn_compaction_stream_options stream;
     const struct firn_view_list *views;
-    unsigned level;            /* where the runs will be */
+    unsigned level; /* where the runs will be */
+    bool without_filter;
     uint64_t run_bytes_target; /* a new run begins beyond it; 0: there is one run */
     /* The level behind that of the output: a run ends before it overlaps with too much there. NULL:
      * none. */

@@ -382,6 +382,39 @@ few_keys_overwritten_for_ever_take_little_space(void **state)
     fixture_compare_all(&fixture);
 }
 
+static uint64_t
+bytes_with_cache(struct firn_block_cache *cache)
+{
+    firn_error err;
+    fixture.options.cache = cache;
+    open_fixture();
+    for (unsigned i = 0; i < 120; i++) {
+        assert_int_equal(fixture_put(&fixture, 0, 20 + i % 60, 10), FIRN_OK);
+        if (i == 60) {
+            TEST_OK(fixture_flush(&fixture, &err), &err);
+        }
+    }
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    fixture_compare_all(&fixture);
+    uint64_t bytes = bytes_of_runs();
+    fixture_close(&fixture);
+    return bytes;
+}
+
+static void
+the_last_level_has_filters_where_the_cache_has_room_for_them(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_block_cache *small;
+    TEST_OK(firn_block_cache_create(fixture.os, 0, &small, &err), &err);
+    uint64_t with = bytes_with_cache(fixture.cache);
+    uint64_t without = bytes_with_cache(small);
+    assert_true(without + 60 < with);
+    firn_block_cache_destroy(small);
+}
+
 int
 main(void)
 {
@@ -401,6 +434,8 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(what_no_view_sees_after_a_restore_goes, setup, teardown),
         cmocka_unit_test(a_mark_tells_only_what_matters_to_the_run),
+        cmocka_unit_test_setup_teardown(
+            the_last_level_has_filters_where_the_cache_has_room_for_them, setup, teardown),
         cmocka_unit_test_setup_teardown(few_keys_overwritten_for_ever_take_little_space, setup,
                                         teardown),
     };
