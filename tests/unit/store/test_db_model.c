@@ -3,6 +3,9 @@
  * unit/store: random histories against a model. Keys come from a small universe, so the model of a
  * keyspace is an array.
  *
+ * Range deletes, drops, flushes and compactions are among the steps; views, and a handle that only
+ * reads, stay open over many of them and must show what they showed at first.
+ *
  * Commits since the last moment at which all was known to be durable are kept in a journal. After a
  * crash the store must hold the state after some prefix of them that has at least all that had to
  * be durable; which one is found by trying. Power cuts come between steps and at a random call in
@@ -20,7 +23,7 @@
 #include "os/os_memory.h"
 #include "support/test_random.h"
 
-enum { KEYSPACES = 3, KEYS = 60, OPS_MAX = 25, JOURNAL_MAX = 400, VALUE_MAX = 3000 };
+enum { KEYSPACES = 3, KEYS = 60, OPS_MAX = 25, JOURNAL_MAX = 400, VALUE_MAX = 3000, VIEWS = 3 };
 
 /* 0 is absent; every other number stands for a value of its own. */
 struct model {
@@ -32,8 +35,17 @@ struct model_commit {
     struct {
         unsigned keyspace;
         unsigned key;
+        unsigned end; /* of a range; 0: one key alone */
         uint64_t value;
     } ops[OPS_MAX];
+};
+
+/* A view, or a handle of its own, with what it must show. */
+struct model_view {
+    struct firn_db_view *view;
+    struct firn_db *reader;
+    struct firn_db_keyspace *keyspaces[KEYSPACES];
+    struct model model;
 };
 
 struct world {
@@ -49,7 +61,10 @@ struct world {
     size_t journal_count;
     size_t journal_durable; /* so many must survive a power cut */
     uint64_t last_value;
-    bool is_armed; /* the power fails somewhere ahead */
+    struct model_view views[VIEWS];
+    struct model_view other; /* with a reader */
+    bool is_tiny;            /* memory for little */
+    bool is_armed;           /* the power fails somewhere ahead */
     unsigned cuts;
 };
 
@@ -63,7 +78,10 @@ static void
 apply(struct model *model, const struct model_commit *commit)
 {
     for (size_t i = 0; i < commit->count; i++) {
-        model->values[commit->ops[i].keyspace][commit->ops[i].key] = commit->ops[i].value;
+        unsigned end = commit->ops[i].end != 0 ? commit->ops[i].end : commit->ops[i].key + 1;
+        for (unsigned key = commit->ops[i].key; key < end; key++) {
+            model->values[commit->ops[i].keyspace][key] = commit->ops[i].value;
+        }
     }
 }
 
@@ -120,13 +138,18 @@ make_keys(struct world *world)
 
 /* Whether a keyspace (NULL: one that does not exist) holds exactly a state. */
 static bool
-holds(struct world *world, struct firn_db_keyspace *keyspace, const uint64_t *values)
+holds(struct world *world, struct firn_db_keyspace *keyspace, struct firn_db_view *view,
+      const uint64_t *values)
 {
+    firn_error err;
     bool is_equal = true;
     struct firn_buf out = {0};
     for (size_t i = 0; i < KEYS; i++) {
-        int rc =
-            keyspace == NULL ? FIRN_NOT_FOUND : firn_db_get(keyspace, world->keys[i], &out, NULL);
+        int rc = keyspace == NULL ? FIRN_NOT_FOUND
+                                  : firn_db_get_at(keyspace, view, world->keys[i], &out, &err);
+        if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+            (void)fprintf(stderr, "%s: %s\n", firn_code_name(rc), err.text);
+        }
         assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
         is_equal = is_equal && (rc == FIRN_OK) == (values[i] != 0) &&
                    (rc != FIRN_OK || is_value(values[i], firn_buf_slice(&out)));
@@ -136,23 +159,31 @@ holds(struct world *world, struct firn_db_keyspace *keyspace, const uint64_t *va
 }
 
 static bool
-holds_all(struct world *world, struct firn_db_keyspace **keyspaces, const struct model *model)
+holds_at(struct world *world, struct firn_db_keyspace **keyspaces, struct firn_db_view *view,
+         const struct model *model)
 {
     for (unsigned k = 0; k < KEYSPACES; k++) {
-        if (!holds(world, keyspaces[k], model->values[k])) {
+        if (!holds(world, keyspaces[k], view, model->values[k])) {
             return false;
         }
     }
     return true;
 }
 
+static bool
+holds_all(struct world *world, struct firn_db_keyspace **keyspaces, const struct model *model)
+{
+    return holds_at(world, keyspaces, NULL, model);
+}
+
 /* Walks a random range in one direction, or turns about at random, beside the model. */
 static void
-compare_walk(struct world *world)
+compare_walk(struct world *world, struct firn_db_keyspace **keyspaces, struct firn_db_view *view,
+             const struct model *model)
 {
     firn_error err;
     unsigned k = (unsigned)below(world, KEYSPACES);
-    const uint64_t *values = world->now.values[k];
+    const uint64_t *values = model->values[k];
     firn_slice lower = world->keys[below(world, KEYS)];
     firn_slice upper = world->keys[below(world, KEYS)];
     firn_slice prefix = world->keys[below(world, KEYS)];
@@ -161,6 +192,7 @@ compare_walk(struct world *world)
         .lower = below(world, 2) == 0 ? &lower : NULL,
         .upper = below(world, 2) == 0 ? &upper : NULL,
         .prefix = below(world, 3) == 0 ? &prefix : NULL,
+        .view = view,
     };
     size_t shown[KEYS];
     size_t count = 0;
@@ -173,7 +205,7 @@ compare_walk(struct world *world)
         }
     }
     struct firn_db_cursor *cursor;
-    DB_OK(firn_db_cursor_open(world->keyspaces[k], &options, &cursor, &err));
+    DB_OK(firn_db_cursor_open(keyspaces[k], &options, &cursor, &err));
     /* at is the index in shown plus one; 0 and count + 1 are not valid. */
     size_t at;
     switch (below(world, 4)) {
@@ -242,6 +274,7 @@ open_store(struct world *world, firn_error *err)
 {
     const struct firn_db_options options = {
         .create_if_missing = true,
+        .memory_bytes = world->is_tiny ? 1 << 20 : 0,
         .durability = below(world, 2) == 0 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS};
     int rc = firn_db_open(world->support.dir, &options, &world->db, err);
     if (rc == FIRN_OK) {
@@ -259,7 +292,7 @@ cut(struct world *world)
     db_support_cut(&world->support, below(world, 5));
 }
 
-/* Opens until it succeeds: the power may fail in between. A failure without that is one of the
+/* Opens until it succeeds: the power may fail in between. A reader that is open is closed then. A failure without that is one of the
  * store's. */
 static void
 recover(struct world *world)
@@ -270,14 +303,15 @@ recover(struct world *world)
             arm(world, 25);
         }
         int rc = open_store(world, &err);
-        if (rc == FIRN_OK) {
-            return;
-        }
+        /* What is only tidied up may have met the end of power without a word. */
         if (!firn_os_memory_is_off(world->support.os)) {
             DB_OK(rc);
+            return;
         }
         firn_db_abandon(world->db);
         world->db = NULL;
+        firn_db_abandon(world->other.reader);
+        world->other.reader = NULL;
         cut(world);
     }
 }
@@ -307,9 +341,21 @@ resolve(struct world *world, size_t durable)
     world->journal_durable = 0;
 }
 
+/* Handles of a machine whose power failed; views go with their store. */
+static void
+forget_views(struct world *world)
+{
+    for (unsigned i = 0; i < VIEWS; i++) {
+        world->views[i].view = NULL;
+    }
+    firn_db_abandon(world->other.reader);
+    world->other.reader = NULL;
+}
+
 static void
 crash(struct world *world)
 {
+    forget_views(world);
     firn_db_abandon(world->db);
     world->db = NULL;
     cut(world);
@@ -357,7 +403,23 @@ add_op(struct world *world, struct model_commit *commit)
     size_t i = commit->count++;
     commit->ops[i].keyspace = (unsigned)below(world, KEYSPACES);
     commit->ops[i].key = (unsigned)below(world, KEYS);
+    commit->ops[i].end = 0;
     commit->ops[i].value = below(world, 3) == 0 ? 0 : ++world->last_value;
+    if (below(world, 10) == 0) {
+        commit->ops[i].end =
+            commit->ops[i].key + 1 + (unsigned)below(world, KEYS - commit->ops[i].key);
+        commit->ops[i].value = 0;
+    }
+}
+
+/* The upper bound of a range; behind the last key one that is above all. */
+static firn_slice
+bound_of(struct world *world, unsigned key)
+{
+    static const uint8_t above[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    return key < KEYS ? world->keys[key] : firn_bytes(above, sizeof above);
 }
 
 static int
@@ -368,6 +430,10 @@ commit_one(struct world *world, const struct model_commit *commit, firn_durabili
     struct firn_db_keyspace *keyspace = world->keyspaces[commit->ops[0].keyspace];
     firn_slice key = world->keys[commit->ops[0].key];
     uint64_t value = commit->ops[0].value;
+    if (commit->ops[0].end != 0) {
+        return firn_db_delete_range(keyspace, key, bound_of(world, commit->ops[0].end), durability,
+                                    err);
+    }
     return value == 0 ? firn_db_delete(keyspace, key, durability, err)
                       : firn_db_put(keyspace, key, value_bytes(value, bytes), durability, err);
 }
@@ -383,9 +449,15 @@ commit_batch(struct world *world, const struct model_commit *commit, firn_durabi
         struct firn_db_keyspace *keyspace = world->keyspaces[commit->ops[i].keyspace];
         firn_slice key = world->keys[commit->ops[i].key];
         uint64_t value = commit->ops[i].value;
-        int rc = value == 0
-                     ? firn_db_batch_delete(batch, keyspace, key, err)
-                     : firn_db_batch_put(batch, keyspace, key, value_bytes(value, bytes), err);
+        int rc;
+        if (commit->ops[i].end != 0) {
+            firn_slice upper = bound_of(world, commit->ops[i].end);
+            rc = firn_db_batch_delete_range(batch, keyspace, key, upper, err);
+        } else if (value == 0) {
+            rc = firn_db_batch_delete(batch, keyspace, key, err);
+        } else {
+            rc = firn_db_batch_put(batch, keyspace, key, value_bytes(value, bytes), err);
+        }
         assert_int_equal(rc, FIRN_OK);
     }
     int rc = firn_db_write(world->db, batch, durability, err);
@@ -433,39 +505,107 @@ step_reopen(struct world *world)
     firn_error err;
     int rc = FIRN_OK;
     if (below(world, 2) == 0) {
+        for (unsigned i = 0; i < VIEWS; i++) {
+            firn_db_view_close(world->views[i].view);
+        }
         rc = firn_db_close(world->db, &err);
         world->journal_durable = rc == FIRN_OK ? world->journal_count : world->journal_durable;
     } else {
         firn_db_abandon(world->db);
     }
     world->db = NULL;
+    for (unsigned i = 0; i < VIEWS; i++) {
+        world->views[i].view = NULL;
+    }
     unsigned cuts = world->cuts;
-    if (rc != FIRN_OK) {
-        assert_true(firn_os_memory_is_off(world->support.os));
+    if (firn_os_memory_is_off(world->support.os)) {
+        forget_views(world);
         cut(world);
+    } else {
+        DB_OK(rc);
     }
     recover(world);
     /* A process that ends loses nothing. */
     resolve(world, world->cuts == cuts ? world->journal_count : world->journal_durable);
 }
 
+/* Another handle: opened, moved, compared, closed. */
 static void
 step_read_only(struct world *world)
 {
     firn_error err;
-    struct firn_db *reader;
-    int rc = firn_db_open(world->support.dir, &db_support_read_only, &reader, &err);
-    if (rc != FIRN_OK) {
-        survive(world, rc, &err);
+    struct model_view *other = &world->other;
+    uint64_t dice = below(world, 4);
+    if (other->reader == NULL) {
+        DB_OK(firn_db_open(world->support.dir, &db_support_read_only, &other->reader, &err));
+        other->model = world->now;
+    } else if (dice == 0) {
+        firn_db_abandon(other->reader);
+        other->reader = NULL;
         return;
+    } else if (dice == 1) {
+        DB_OK(firn_db_refresh(other->reader, &err));
+        other->model = world->now;
     }
-    struct firn_db_keyspace *keyspaces[KEYSPACES] = {0};
     for (unsigned k = 0; k < KEYSPACES; k++) {
         char name[] = {'k', (char)('0' + k), 0};
-        DB_OK(firn_db_keyspace_open(reader, name, &keyspaces[k], &err));
+        DB_OK(firn_db_keyspace_open(other->reader, name, &other->keyspaces[k], &err));
     }
-    assert_true(holds_all(world, keyspaces, &world->now));
-    firn_db_abandon(reader);
+    assert_true(holds_all(world, other->keyspaces, &other->model));
+    compare_walk(world, other->keyspaces, NULL, &other->model);
+}
+
+static void
+step_view(struct world *world)
+{
+    firn_error err;
+    struct model_view *view = &world->views[below(world, VIEWS)];
+    if (view->view == NULL) {
+        DB_OK(firn_db_view_open(world->db, &view->view, &err));
+        memcpy(view->keyspaces, world->keyspaces, sizeof view->keyspaces);
+        view->model = world->now;
+    } else if (below(world, 6) == 0) {
+        firn_db_view_close(view->view);
+        view->view = NULL;
+    } else if (below(world, 2) == 0) {
+        assert_true(holds_at(world, view->keyspaces, view->view, &view->model));
+    } else {
+        compare_walk(world, view->keyspaces, view->view, &view->model);
+    }
+}
+
+static void
+step_maintain(struct world *world)
+{
+    firn_error err;
+    int rc = below(world, 3) == 0 ? firn_db_maintain_compact(world->db, &err)
+                                  : firn_db_maintain_flush(world->db, &err);
+    if (rc != FIRN_OK) {
+        survive(world, rc, &err);
+    }
+}
+
+/* Drops a keyspace and makes it again, empty. */
+static void
+step_drop(struct world *world)
+{
+    firn_error err;
+    struct model_commit *commit = new_commit(world);
+    unsigned k = (unsigned)below(world, KEYSPACES);
+    char name[] = {'k', (char)('0' + k), 0};
+    commit->count = 1;
+    commit->ops[0].keyspace = k;
+    commit->ops[0].key = 0;
+    commit->ops[0].end = KEYS;
+    commit->ops[0].value = 0;
+    int rc = firn_db_drop_keyspace(world->db, name, &err);
+    if (rc == FIRN_OK) {
+        apply(&world->now, commit);
+        rc = firn_db_keyspace_open(world->db, name, &world->keyspaces[k], &err);
+    }
+    if (rc != FIRN_OK) {
+        survive(world, rc, &err);
+    }
 }
 
 static void
@@ -492,25 +632,34 @@ step_check(struct world *world)
 static void
 step(struct world *world)
 {
-    uint64_t dice = below(world, 200);
-    if (dice < 130) {
+    uint64_t dice = below(world, 240);
+    if (firn_os_memory_is_off(world->support.os)) {
+        /* It failed while something was done in the background. */
+        crash(world);
+    } else if (dice < 130) {
         step_commit(world);
     } else if (dice < 165) {
-        compare_walk(world);
+        compare_walk(world, world->keyspaces, NULL, &world->now);
     } else if (dice < 175) {
         step_sync(world);
     } else if (dice < 180) {
         assert_true(holds_all(world, world->keyspaces, &world->now));
     } else if (dice < 184) {
         step_check(world);
-    } else if (dice < 188) {
+    } else if (dice < 190) {
         step_read_only(world);
-    } else if (dice < 192) {
-        step_reopen(world);
     } else if (dice < 194) {
+        step_reopen(world);
+    } else if (dice < 196) {
         crash(world);
+    } else if (dice < 204) {
+        step_maintain(world);
+    } else if (dice < 206) {
+        step_drop(world);
+    } else if (dice < 226) {
+        step_view(world);
     } else if (!world->is_armed) {
-        arm(world, 40);
+        arm(world, 60);
     }
 }
 
@@ -523,11 +672,16 @@ run_store(struct test_random *random, unsigned steps)
     world->random.state = test_random_next(random);
     db_support_init(&world->support, test_random_next(random));
     make_keys(world);
+    world->is_tiny = below(world, 2) == 0;
     recover(world);
     for (unsigned i = 0; i < steps; i++) {
         step(world);
     }
+    if (firn_os_memory_is_off(world->support.os)) {
+        crash(world);
+    }
     assert_true(holds_all(world, world->keyspaces, &world->now));
+    forget_views(world);
     firn_db_abandon(world->db);
     db_support_deinit(&world->support);
     unsigned cuts = world->cuts;
