@@ -7,9 +7,11 @@
  * names. From its sequence on the keyspace is gone: the leader refuses commits into it, readings of
  * now say so, and views and cursors that were opened before go on reading.
  *
- * The tree goes later, when nobody reads it: no view or cursor is open from before the drop. That
- * is looked at when a keyspace is dropped, flushed and compacted, and at closing. What is left by
- * a crash goes at the next opening, where no views are open: a tree whose number no name leads to.
+ * The tree goes later, when nobody reads it: no view or cursor is open from before the drop; and
+ * when the drop is on the disk, whatever durability was asked for: a power cut that took the commit
+ * back would leave a keyspace without its runs. That is looked at when a keyspace is dropped,
+ * flushed and compacted, and at closing. What is left by a crash goes at the next opening, where no
+ * views are open: a tree whose number no name leads to.
  */
 #include "store/db_internal.h"
 
@@ -52,17 +54,17 @@ firn_db_drop_reap(struct firn_db *db, firn_error *err)
     if (db->dropped_count == 0) {
         return FIRN_OK;
     }
+    int rc;
+    FIRN_TRY(firn_db_sync(db, err));
     for (struct firn_db_tree *tree = find_reapable(db); tree != NULL; tree = find_reapable(db)) {
-        int rc = firn_lsm_tree_drop(tree->lsm_tree, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        FIRN_TRY(firn_lsm_tree_drop(tree->lsm_tree, err));
         tree->is_removed = true;
         tree->first_segment = 0;
         db->dropped_count--;
         firn_db_space_settle(db);
     }
-    return FIRN_OK;
+out:
+    return rc;
 }
 
 static int

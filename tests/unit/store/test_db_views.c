@@ -449,6 +449,38 @@ the_space_of_a_dropped_keyspace_comes_back(void **state)
     }
 }
 
+/* The store's commits are only handed to the kernel. */
+static void
+a_power_cut_takes_a_drop_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        struct db_support support;
+        struct firn_db *db;
+        const struct firn_db_options options = {.create_if_missing = true,
+                                                .durability = FIRN_DURABILITY_OS};
+        db_support_init(&support, seed);
+        DB_OK(firn_db_open(support.dir, &options, &db, &err));
+        struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+        db_support_put(keyspace, "a", "1");
+        DB_OK(firn_db_maintain_flush(db, &err));
+        db_support_put(keyspace, "b", "2");
+        DB_OK(firn_db_sync(db, &err));
+        DB_OK(firn_db_drop_keyspace(db, "k", &err));
+        firn_db_abandon(db);
+        db_support_cut(&support, seed);
+        DB_OK(firn_db_open(support.dir, &db_support_read_only, &db, &err));
+        int rc = firn_db_keyspace_open(db, "k", &keyspace, &err);
+        if (rc != FIRN_NOT_FOUND) {
+            DB_OK(rc);
+            assert_string_equal(db_support_keys(keyspace, NULL, false), "a b ");
+        }
+        DB_OK(firn_db_close(db, &err));
+        db_support_deinit(&support);
+    }
+}
+
 static void
 numbers_of_keyspaces_are_never_given_again(void **state)
 {
@@ -509,6 +541,7 @@ main(void)
         TEST(a_view_is_of_one_store),
         TEST(a_dropped_keyspace_is_gone_but_for_who_saw_it),
         TEST(the_space_of_a_dropped_keyspace_comes_back),
+        cmocka_unit_test(a_power_cut_takes_a_drop_whole_or_not_at_all),
         TEST(numbers_of_keyspaces_are_never_given_again),
         TEST(a_batch_that_was_begun_before_the_drop_is_refused_whole),
     };
