@@ -32,6 +32,7 @@ struct inputs {
     struct firn_lsm_file **files;
     size_t file_count;
     uint64_t bytes;
+    uint64_t entries_above; /* of levels above the output's */
     /* Pins of the runs with range deletes, and those. */
     struct firn_lsm_handle **pins;
     const struct firn_range_set **ranges;
@@ -75,6 +76,7 @@ list_files(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *
             struct firn_lsm_file *file = firn_version_file(&work->version->levels[level], i);
             inputs->files[inputs->file_count++] = file;
             inputs->bytes += file->info.file_bytes;
+            inputs->entries_above += level < plan->to ? file->info.entry_count : 0;
         }
     }
     return FIRN_OK;
@@ -229,10 +231,27 @@ mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
 
 /* ---- both kinds ---- */
 
+/* What compaction_pick.c goes by: how many of the entries that came from above took the place of
+ * another. */
 static void
-count_merge(struct firn_lsm *lsm, const struct inputs *inputs, const struct firn_run_output *output)
+learn_locked(const struct firn_lsm_work *work, const struct inputs *inputs,
+             const struct firn_run_output *output)
 {
+    if (work->plan.to != FIRN_LSM_LEVELS - 1 || inputs->entries_above == 0) {
+        return;
+    }
+    uint64_t replaced = output->versions_dropped < inputs->entries_above ? output->versions_dropped
+                                                                         : inputs->entries_above;
+    work->tree->overwritten = (unsigned)(1000.0 * (double)replaced / (double)inputs->entries_above);
+}
+
+static void
+count_merge(const struct firn_lsm_work *work, const struct inputs *inputs,
+            const struct firn_run_output *output)
+{
+    struct firn_lsm *lsm = work->lsm;
     firn_os_mutex_lock(&lsm->mutex);
+    learn_locked(work, inputs, output);
     lsm->counters.compactions++;
     lsm->counters.compaction_read_bytes += inputs->bytes;
     lsm->counters.compaction_write_bytes += output->bytes;
@@ -258,7 +277,7 @@ run_merge(struct firn_lsm_work *work, const struct firn_view_list *views, firn_e
     bool is_certain;
     rc = firn_lsm_install(work->lsm, &change, &is_certain, err);
     if (rc == FIRN_OK) {
-        count_merge(work->lsm, &inputs, &output);
+        count_merge(work, &inputs, &output);
     } else if (is_certain) {
         firn_run_output_remove(&output);
     }

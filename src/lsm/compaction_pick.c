@@ -10,11 +10,16 @@
  * dynamic level sizes in "Optimizing Space Amplification in RocksDB" (Dong et al., CIDR 2017).
  *
  * How urgent a compaction is, in thousandths: of level 0 its runs against their target number, or
- * its bytes against level_bytes_base; of other levels their bytes against their target. From 1,000
+ * its bytes against level0_bytes_target; of other levels their bytes against their target. From 1,000
  * on a compaction is demanded. What running works already take away is not counted. A level above
  * the base, which a shrinking tree leaves behind, is always demanded. Then come runs that are
  * mostly tombstones, which readers stumble over; and, when nobody is in a hurry, whatever is not in
  * the last level.
+ *
+ * Where writes mostly replace what is there, level 0 is a second copy of a part of the tree. How far
+ * they do is learned from the last compaction into the last level (tree->overwritten), and as far as
+ * they do the bytes of level 0 are held to a share of the last level instead. Where they only add,
+ * nothing would be gained by merging early, and the last level is rewritten less often.
  *
  * Of a level, the run goes down first that costs least: the bytes that it overlaps with in the next
  * level against its own, where tombstones count as more than they weigh, because they take others
@@ -53,6 +58,7 @@ enum {
     DRAINING = 2 * DEMANDED,
     TOMBSTONES = DEMANDED - 1,
     UNHURRIED = 1,
+    LEVEL0_SHARE = 300,    /* of the last level, in thousandths, where all writes replace others */
     DENSE_COUNT_MIN = 1024 /* fewer tombstones are not worth a compaction of their own */
 };
 
@@ -381,6 +387,16 @@ thousandths(uint64_t part, uint64_t whole)
 }
 
 static uint64_t
+level0_bytes_target(const struct search *search)
+{
+    uint64_t most = search->options->level0_bytes_target;
+    uint64_t share = search->version->levels[LEVEL_LAST].bytes / 1000 * LEVEL0_SHARE;
+    uint64_t least = search->options->run_bytes_target;
+    share = share > least ? share : least;
+    return share >= most ? most : most - (most - share) / 1000 * search->tree->overwritten;
+}
+
+static uint64_t
 urgency_of(const struct search *search, unsigned number)
 {
     uint64_t runs;
@@ -388,7 +404,7 @@ urgency_of(const struct search *search, unsigned number)
     measure_level(search, number, &runs, &bytes);
     if (number == 0) {
         uint64_t by_runs = thousandths(runs, search->options->level0_runs_target);
-        uint64_t by_bytes = thousandths(bytes, search->options->level_bytes_base);
+        uint64_t by_bytes = thousandths(bytes, level0_bytes_target(search));
         return by_runs > by_bytes ? by_runs : by_bytes;
     }
     if (search->targets.bytes[number] == 0) {

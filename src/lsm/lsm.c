@@ -109,6 +109,9 @@ set_options(struct firn_lsm *lsm, const struct firn_lsm_options *options)
     if (options->level_bytes_base == 0) {
         lsm->options.level_bytes_base = UINT64_C(256) << 20;
     }
+    if (options->level0_bytes_target == 0) {
+        lsm->options.level0_bytes_target = UINT64_C(256) << 20;
+    }
     if (options->level_factor == 0) {
         lsm->options.level_factor = 10;
     }
@@ -169,7 +172,9 @@ destroy(struct firn_lsm *lsm)
 static int
 count_run(void *ctx, const struct firn_os_dirent *entry)
 {
-    if (number_in_name(entry->name) > 0 && strstr(entry->name, ".tmp") == NULL) {
+    bool is_unfinished =
+        entry->name_size > 4 && strcmp(entry->name + entry->name_size - 4, ".tmp") == 0;
+    if (number_in_name(entry->name) > 0 && !is_unfinished) {
         ++*(uint64_t *)ctx;
     }
     return FIRN_OK;

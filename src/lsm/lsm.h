@@ -55,6 +55,7 @@ struct firn_lsm_options {
     uint64_t level_bytes_base;    /* of the first level that is not empty; 0: 256 MiB */
     unsigned level_factor;        /* 0: 10 */
     unsigned level0_runs_target;  /* as many runs in level 0 ask for a compaction; 0: 4 */
+    uint64_t level0_bytes_target; /* likewise; less where writes replace others; 0: 256 MiB */
     enum firn_codec codec;        /* of new runs */
     enum firn_codec codec_bottom; /* of new runs in the last level */
 };

@@ -51,6 +51,7 @@ struct firn_lsm_tree {
     bool is_named;    /* MANIFEST has it */
     bool is_dropping; /* no new works */
     bool is_flushing;
+    unsigned overwritten; /* of 1,000 entries that last came to the last level: replaced others */
     struct firn_lsm_work *works;
     struct firn_tree_state *spare; /* room for the state that an edit will install */
 };

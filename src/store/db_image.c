@@ -202,7 +202,8 @@ lsm_options(struct firn_db *db)
                  .no_reader_below = firn_db_reader_none_below},
         .is_read_only = db->is_read_only,
         .run_bytes_target = clamp(memtable, (size_t)1 << 20, (size_t)32 << 20),
-        .level_bytes_base = clamp(8 * memtable, (size_t)4 << 20, (size_t)256 << 20),
+        .level_bytes_base = clamp(32 * memtable, (size_t)16 << 20, (size_t)1 << 30),
+        .level0_bytes_target = clamp(8 * memtable, (size_t)4 << 20, (size_t)256 << 20),
         .codec = codec_of(db->compression, false),
         .codec_bottom = codec_of(db->compression, true),
     };

@@ -138,6 +138,44 @@ level0_is_compacted_from_its_target_number_on(void **state)
     fixture_compare_all(&fixture);
 }
 
+/* A run of `count` keys in level 0. */
+static void
+flush_keys(unsigned count)
+{
+    firn_error err;
+    for (unsigned key = 0; key < count; key++) {
+        assert_int_equal(fixture_put(&fixture, 0, 20 + key, 200), FIRN_OK);
+    }
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+}
+
+static void
+level0_is_kept_small_where_writes_replace_others(void **state)
+{
+    (void)state;
+    firn_error err;
+    fixture.options.run_bytes_target = 1 << 10;
+    fixture.options.level_bytes_base = 1 << 20;
+    fixture.options.level0_bytes_target = 1 << 20;
+    fixture.options.level0_runs_target = 100;
+    open_fixture();
+    flush_keys(60);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    /* So far all writes only added. */
+    flush_keys(60);
+    assert_null(pick(false));
+    /* Their merge shows that these replaced others. From now on a third of the tree is too much. */
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    flush_keys(5);
+    assert_null(pick(false));
+    flush_keys(30);
+    struct firn_lsm_work *work = pick(false);
+    assert_non_null(work);
+    assert_int_equal(work->plan.from, 0);
+    firn_lsm_work_discard(work);
+    fixture_compare_all(&fixture);
+}
+
 static void
 flushes_come_first_and_the_longest_waiting_tree_before_others(void **state)
 {
@@ -421,6 +459,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_follow_from_the_last_level),
         cmocka_unit_test_setup_teardown(level0_is_compacted_from_its_target_number_on, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(level0_is_kept_small_where_writes_replace_others, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(
             flushes_come_first_and_the_longest_waiting_tree_before_others, setup, teardown),
