@@ -153,8 +153,11 @@ static bool
 allocate(size_t count, struct taken *out)
 {
     out->views = firn_alloc_array(count, sizeof(struct firn_view) + sizeof *out->intervals);
+    if (out->views == NULL) {
+        return false;
+    }
     out->intervals = (struct firn_view_interval *)(void *)(out->views + count);
-    return out->views != NULL;
+    return true;
 }
 
 int

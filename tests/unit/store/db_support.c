@@ -12,9 +12,14 @@
 #include "os/os_memory.h"
 #include "support/test_file.h"
 
-const struct firn_db_options db_support_create = {.create_if_missing = true};
-const struct firn_db_options db_support_existing = {.create_if_missing = false};
-const struct firn_db_options db_support_read_only = {.read_only = true};
+/* Little memory makes opening quick where memory is watched. */
+enum { MEMORY = 16 << 20 };
+
+const struct firn_db_options db_support_create = {.create_if_missing = true,
+                                                  .memory_bytes = MEMORY};
+const struct firn_db_options db_support_existing = {.create_if_missing = false,
+                                                    .memory_bytes = MEMORY};
+const struct firn_db_options db_support_read_only = {.read_only = true, .memory_bytes = MEMORY};
 
 void
 db_support_ok(int rc, const firn_error *err, const char *file, int line)
