@@ -17,7 +17,8 @@
  *
  * Files in reading order: block_cache_frame.h (the states of a frame), block_cache_internal.h (the
  * structures, and finding), this one, block_cache_table.c (publishing and taking out),
- * block_cache_memory.c (the clock and the budget), block_cache_pool.c (what blocks are read with).
+ * block_cache_memory.c (the clock and the budget), block_cache_pool.c (what blocks are read with),
+ * block_cache_hold.c (what stays for long), block_cache_guide.c (hits without the table).
  *
  * (I1) Blocks, frames and tables together stay within the budget; pins beyond it and what blocks
  *      are read with (block_cache_pool.c) come on top, and are counted or bounded.
@@ -167,6 +168,7 @@ firn_block_cache_destroy(struct firn_block_cache *cache)
         return;
     }
     CHECK(atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed) == 0);
+    CHECK(atomic_load_explicit(&cache->held_bytes, memory_order_relaxed) == 0);
     firn_block_cache_memory_deinit(cache);
     firn_block_cache_pool_deinit(&cache->pool);
     for (uint32_t i = 0; i < cache->shard_count; i++) {
@@ -185,29 +187,9 @@ firn_block_cache_budget_bytes(const struct firn_block_cache *cache)
 
 /* ---- hits ---- */
 
-static void
-fill_pin(struct firn_block_cache_frame *frame, struct firn_block_pin *out)
-{
-    *out = (struct firn_block_pin){.data = frame->data, .size = frame->size, .frame = frame};
-}
-
-static uint8_t
-used_max_of(enum firn_block_cache_use use)
-{
-    switch (use) {
-    case FIRN_BLOCK_CACHE_DATA:
-        return FIRN_BLOCK_CACHE_USED_DATA_MAX;
-    case FIRN_BLOCK_CACHE_INDEX:
-        return FIRN_BLOCK_CACHE_USED_INDEX_MAX;
-    case FIRN_BLOCK_CACHE_SCAN:
-        break;
-    }
-    return 0;
-}
-
 bool
 firn_block_cache_find(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
-                      struct firn_block_pin *out)
+                      enum firn_block_cache_use use, struct firn_block_pin *out)
 {
     *out = (struct firn_block_pin){.data = NULL};
     if (cache->shard_count == 0) {
@@ -218,8 +200,8 @@ firn_block_cache_find(struct firn_block_cache *cache, uint64_t file, uint64_t of
     if (frame == NULL) {
         return false;
     }
-    firn_block_cache_frame_touch(frame, FIRN_BLOCK_CACHE_USED_DATA_MAX);
-    fill_pin(frame, out);
+    firn_block_cache_frame_touch(frame, firn_block_cache_used_max(use));
+    firn_block_cache_fill_pin(frame, out);
     return true;
 }
 
@@ -301,7 +283,7 @@ copy_beyond(struct firn_block_cache *cache, firn_slice raw, struct firn_block_pi
         memcpy(frame->data, raw.data, raw.size);
     }
     atomic_fetch_add_explicit(&cache->beyond_bytes, beyond_size(raw.size), memory_order_relaxed);
-    fill_pin(frame, out);
+    firn_block_cache_fill_pin(frame, out);
     return FIRN_OK;
 }
 
@@ -346,7 +328,7 @@ read_and_keep(struct firn_block_cache *cache, const struct request *request,
     }
     struct firn_block_cache_frame *frame = keep(cache, request, raw);
     if (frame != NULL && frame->size == raw.size) {
-        fill_pin(frame, out);
+        firn_block_cache_fill_pin(frame, out);
     } else {
         if (frame != NULL) {
             firn_block_cache_frame_unpin(frame);
@@ -381,8 +363,8 @@ firn_block_cache_read(struct firn_block_cache *cache, uint64_t file,
         firn_block_cache_frame_unpin(frame);
         return read_and_keep(cache, &request, out, err);
     }
-    firn_block_cache_frame_touch(frame, used_max_of(use));
-    fill_pin(frame, out);
+    firn_block_cache_frame_touch(frame, firn_block_cache_used_max(use));
+    firn_block_cache_fill_pin(frame, out);
     return FIRN_OK;
 }
 

@@ -10,6 +10,7 @@
 #ifndef FIRN_BLOCK_BLOCK_CACHE_H
 #define FIRN_BLOCK_BLOCK_CACHE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,7 +50,7 @@ struct firn_block_pin {
 enum firn_block_cache_use {
     FIRN_BLOCK_CACHE_DATA,  /* kept while it is used now and then */
     FIRN_BLOCK_CACHE_INDEX, /* kept longer: what finds others */
-    FIRN_BLOCK_CACHE_SCAN   /* taken if it is there; not kept if it is not */
+    FIRN_BLOCK_CACHE_SCAN   /* taken if it is there, no longer kept for that; not kept else */
 };
 
 /* What a filled block must satisfy beyond its checksum, so that its users need no checks: called
@@ -67,9 +68,48 @@ FIRN_MUST_CHECK int firn_block_cache_read(struct firn_block_cache *cache, uint64
                                           firn_error *err);
 /* Whether it is there, without reading. */
 bool firn_block_cache_find(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
-                           struct firn_block_pin *out);
+                           enum firn_block_cache_use use, struct firn_block_pin *out);
 /* The pin is empty afterwards; an empty pin is fine. */
 void firn_block_cache_unpin(struct firn_block_cache *cache, struct firn_block_pin *pin);
+
+/* ---- what is held (block_cache_hold.c) ---- */
+
+/* Sets bytes of the budget aside for what the caller is going to keep pinned, or take, for as long
+ * as its file is open; false where all that is held would exceed half of the budget. Takes nothing
+ * by itself. */
+bool firn_block_cache_hold(struct firn_block_cache *cache, size_t bytes);
+void firn_block_cache_hold_release(struct firn_block_cache *cache, size_t bytes);
+
+/* Memory out of the budget that is no block: the caller's alone, until it gives it back. */
+struct firn_block_memory {
+    void *data; /* 64-byte aligned */
+    void *frame;
+};
+/* Zeroed. false where there is no room, and *out is empty. */
+bool firn_block_cache_hold_take(struct firn_block_cache *cache, size_t size,
+                                struct firn_block_memory *out);
+/* It is empty afterwards; empty is fine. */
+void firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_memory *memory);
+
+/* ---- guides (block_cache_guide.c) ---- */
+
+/* Where a block was seen last, kept by who reads it often; zeroed at first. Never believed: the
+ * block may have gone, or another may have come. Shared by any number of threads. */
+struct firn_block_guide {
+    _Atomic uint32_t place;
+};
+/* Pins the block if it is where the guide says, and of the size that ref tells; false: read it, and
+ * note where it is. */
+bool firn_block_cache_guide_follow(struct firn_block_cache *cache,
+                                   const struct firn_block_guide *guide, uint64_t file,
+                                   const struct firn_block_ref *ref, enum firn_block_cache_use use,
+                                   struct firn_block_pin *out);
+void firn_block_cache_guide_note(const struct firn_block_cache *cache,
+                                 const struct firn_block_pin *pin, struct firn_block_guide *guide);
+/* Begins to bring what following it would look at, and the first bytes of what lies there, near the
+ * processor; pins nothing. */
+void firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
+                                     const struct firn_block_guide *guide);
 
 struct firn_block_cache_stats {
     uint64_t hits;

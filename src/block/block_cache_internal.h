@@ -44,6 +44,8 @@ struct firn_block_cache_slab {
     uint32_t free_count;
     bool is_changing;     /* being taken or given back: not for others */
     atomic_bool is_taken; /* written under memory.mutex; the clock reads it as a hint */
+    /* Where its memory was last: for prefetching, which may be of what is gone. */
+    _Atomic(const uint8_t *) last_data;
 };
 
 struct firn_block_cache {
@@ -73,6 +75,7 @@ struct firn_block_cache {
 
     _Alignas(64) _Atomic uint64_t next_file;
     _Atomic uint64_t beyond_bytes;
+    _Atomic size_t held_bytes;
     _Atomic uint64_t frame_hand; /* of the clock */
     _Atomic uint64_t large_hand;
 
@@ -98,6 +101,26 @@ enum {
     FIRN_BLOCK_CACHE_USED_INDEX_FIRST = 4,
     FIRN_BLOCK_CACHE_USED_INDEX_MAX = 8
 };
+
+static inline uint8_t
+firn_block_cache_used_max(enum firn_block_cache_use use)
+{
+    switch (use) {
+    case FIRN_BLOCK_CACHE_DATA:
+        return FIRN_BLOCK_CACHE_USED_DATA_MAX;
+    case FIRN_BLOCK_CACHE_INDEX:
+        return FIRN_BLOCK_CACHE_USED_INDEX_MAX;
+    case FIRN_BLOCK_CACHE_SCAN:
+        break;
+    }
+    return 0;
+}
+
+static inline void
+firn_block_cache_fill_pin(struct firn_block_cache_frame *frame, struct firn_block_pin *out)
+{
+    *out = (struct firn_block_pin){.data = frame->data, .size = frame->size, .frame = frame};
+}
 
 static inline uint32_t
 firn_block_cache_index_of(const struct firn_block_cache *cache,

@@ -216,6 +216,7 @@ open_slab(struct firn_block_cache *cache, struct firn_block_cache_slab *slab,
     slab->pages = *pages;
     slab->is_changing = false;
     atomic_store_explicit(&slab->is_taken, true, memory_order_relaxed);
+    atomic_store_explicit(&slab->last_data, pages->data, memory_order_relaxed);
     for (uint32_t i = cache->slab_frames; i > 0; i--) {
         push_free_locked(cache, &cache->frames[first + i - 1]);
     }

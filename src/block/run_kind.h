@@ -103,6 +103,10 @@ struct firn_run_kind {
      * where damage hides what may be there. */
     int (*get)(struct firn_run *run, firn_slice key, const struct firn_view *view,
                struct firn_run_hit *out, struct firn_buf *value, firn_error *err);
+    /* Begins to bring near the processor what a get of key will look at first; called for all runs
+     * that may be asked, before the first of them is. Changes nothing and waits for nothing. NULL:
+     * nothing can be done. */
+    void (*get_prefetch)(const struct firn_run *run, firn_slice key);
     /* Reads every block and verifies order, counts and summary; calls on_damage (never NULL) for
      * each bad place with a text that names file, offset and the range of keys lost, and goes on
      * behind it. FIRN_CORRUPT if there was any. */

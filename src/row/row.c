@@ -33,6 +33,7 @@ const struct firn_run_kind firn_row_kind = {
     .summary = summary,
     .ranges = ranges,
     .get = firn_row_get,
+    .get_prefetch = firn_row_get_prefetch,
     .check = firn_row_check,
     .cursor_create = firn_row_cursor_create,
     .cursor_destroy = firn_row_cursor_destroy,

@@ -103,7 +103,8 @@ fetch(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool 
     int rc = FIRN_OK;
     if (!cursor->is_sequential) {
         rc = firn_row_read_block(run, index, i, &cursor->pin, err);
-    } else if (!firn_block_cache_find(run->cache, run->file, block.ref.offset, &cursor->pin)) {
+    } else if (!firn_block_cache_find(run->cache, run->file, block.ref.offset,
+                                      FIRN_BLOCK_CACHE_SCAN, &cursor->pin)) {
         return firn_row_window_read(&cursor->window, run, index, i, is_backward, out, err);
     }
     *out = firn_bytes(cursor->pin.data, cursor->pin.size);

@@ -42,6 +42,13 @@ firn_row_filter_bits(uint64_t key_hash)
     return (key_hash * UINT64_C(0x9e3779b97f4a7c15)) >> 16;
 }
 
+static inline void
+firn_row_filter_prefetch(firn_slice raw, uint64_t key_hash)
+{
+    size_t line = firn_row_filter_line(key_hash, raw.size / FIRN_ROW_FORMAT_LINE_SIZE);
+    __builtin_prefetch(raw.data + line * FIRN_ROW_FORMAT_LINE_SIZE);
+}
+
 /* false: no key with this hash was added. */
 static inline bool
 firn_row_filter_may_contain(firn_slice raw, uint64_t key_hash)

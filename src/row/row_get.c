@@ -209,3 +209,9 @@ firn_row_get(struct firn_run *run, firn_slice key, const struct firn_view *view,
     firn_row_read_index_release(search.run, &index);
     return rc == FIRN_NOT_FOUND ? not_found(err) : rc;
 }
+
+void
+firn_row_get_prefetch(const struct firn_run *base, firn_slice key)
+{
+    firn_row_read_prefetch((const struct firn_row *)base, firn_row_read_key(key));
+}

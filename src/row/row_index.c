@@ -15,6 +15,11 @@
  * themselves are compared, by halving. Fixed fields of the blocks lie in a second array, the rests
  * behind it.
  *
+ * An index that stays in memory has every 32nd head a second time (tops, not in the file): a search
+ * halves among these, which lie in few lines that are asked again and again, and then in the one
+ * group that is left. Its place is known before any of its lines is needed, so all of them can be
+ * fetched at once.
+ *
  * The first separator is the first key, whole, so that keys before it need no block.
  *
  * Size: 56 bytes a block and the rest of its separator, of which the builder of the run takes care
@@ -166,28 +171,96 @@ find_among_equals(const struct firn_row_index *index, size_t low, size_t high, f
     return low;
 }
 
-size_t
-firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t sequence)
+/* How a key relates to what all separators begin with. */
+enum relation { BEFORE_ALL, BEHIND_ALL, AMONG };
+
+static enum relation
+relate(const struct firn_row_index *index, firn_slice key, firn_slice *out_rest)
 {
     firn_slice prefix = index->prefix;
     size_t shared = key.size < prefix.size ? key.size : prefix.size;
     int order = shared == 0 ? 0 : memcmp(key.data, prefix.data, shared);
     if (order != 0) {
-        return order < 0 ? 0 : index->block_count;
+        return order < 0 ? BEFORE_ALL : BEHIND_ALL;
     }
     if (key.size < prefix.size) {
+        return BEFORE_ALL;
+    }
+    *out_rest = firn_bytes(key.data + prefix.size, key.size - prefix.size);
+    return AMONG;
+}
+
+/* How many tops are smaller: the first that is not lies at or behind the end of the search. */
+static size_t
+tops_below(const struct firn_row_index *index, uint64_t head)
+{
+    return firn_row_heads_below_plain(index->tops, 0, firn_row_index_top_count(index->block_count),
+                                      head);
+}
+
+/* How many heads are smaller. */
+static size_t
+heads_below(const struct firn_row_index *index, uint64_t head)
+{
+    size_t count = index->block_count;
+    if (index->tops == NULL) {
+        return firn_row_heads_below(index->heads, 0, count, head);
+    }
+    size_t tops = tops_below(index, head);
+    if (tops == 0) {
         return 0;
     }
-    firn_slice rest = firn_bytes(key.data + prefix.size, key.size - prefix.size);
+    size_t low = (tops - 1) * FIRN_ROW_INDEX_STEP;
+    size_t high = count - low < FIRN_ROW_INDEX_STEP ? count : low + FIRN_ROW_INDEX_STEP;
+    return firn_row_heads_below_plain(index->heads, low, high, head);
+}
+
+size_t
+firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t sequence)
+{
+    firn_slice rest;
     size_t count = index->block_count;
+    enum relation relation = relate(index, key, &rest);
+    if (relation != AMONG) {
+        return relation == BEFORE_ALL ? 0 : count;
+    }
     uint64_t head = firn_row_heads_of(rest);
-    size_t low = firn_row_heads_below(index->heads, 0, count, head);
+    size_t low = heads_below(index, head);
     if (low == count || firn_row_heads_at(index->heads, low) != head) {
         return low;
     }
-    size_t high =
-        head == UINT64_MAX ? count : firn_row_heads_below(index->heads, low, count, head + 1);
+    size_t high = low + 1;
+    if (high < count && firn_row_heads_at(index->heads, high) == head) {
+        high =
+            head == UINT64_MAX ? count : firn_row_heads_below(index->heads, high, count, head + 1);
+    }
     return find_among_equals(index, low, high, rest, sequence);
+}
+
+void
+firn_row_index_prefetch(const struct firn_row_index *index, firn_slice key)
+{
+    enum { LINE_SIZE = 64, LINES = FIRN_ROW_INDEX_STEP * HEAD_SIZE / LINE_SIZE + 1 };
+    firn_slice rest;
+    if (index->tops == NULL || relate(index, key, &rest) != AMONG) {
+        return;
+    }
+    size_t tops = tops_below(index, firn_row_heads_of(rest));
+    if (tops > 0) {
+        const uint8_t *heads = index->heads + (tops - 1) * FIRN_ROW_INDEX_STEP * HEAD_SIZE;
+        for (unsigned line = 0; line < LINES; line++) {
+            __builtin_prefetch(heads + (size_t)line * LINE_SIZE);
+        }
+    }
+}
+
+void
+firn_row_index_set_tops(struct firn_row_index *index, uint8_t *tops)
+{
+    for (size_t i = 0; i < firn_row_index_top_count(index->block_count); i++) {
+        memcpy(tops + i * HEAD_SIZE, index->heads + i * FIRN_ROW_INDEX_STEP * HEAD_SIZE, HEAD_SIZE);
+    }
+    index->tops = tops;
 }
 
 /* ---- building ---- */

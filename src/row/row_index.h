@@ -27,6 +27,8 @@ struct firn_row_index {
     const uint8_t *heads;
     const uint8_t *separators;
     const uint8_t *rests;
+    /* Every FIRN_ROW_INDEX_STEP-th head again, close together; NULL where nobody made them. */
+    const uint8_t *tops;
 };
 
 /* Where one block is, and the sequences in it. */
@@ -57,7 +59,19 @@ firn_row_index_init(struct firn_row_index *index, firn_slice raw)
     index->prefix =
         firn_bytes(index->separators + count * FIRN_ROW_FORMAT_SEPARATOR_SIZE, prefix_size);
     index->rests = index->prefix.data + prefix_size;
+    index->tops = NULL;
 }
+
+/* Heads from one top to the next: four cache lines of them. */
+enum { FIRN_ROW_INDEX_STEP = 32 };
+static inline size_t
+firn_row_index_top_count(size_t block_count)
+{
+    return (block_count + FIRN_ROW_INDEX_STEP - 1) / FIRN_ROW_INDEX_STEP;
+}
+/* Fills tops, of that many times FIRN_ROW_FORMAT_HEAD_SIZE bytes, and has the index use them; they
+ * are borrowed like its bytes. */
+void firn_row_index_set_tops(struct firn_row_index *index, uint8_t *tops);
 
 static inline void
 firn_row_index_block(const struct firn_row_index *index, size_t i, struct firn_row_index_block *out)
@@ -83,6 +97,15 @@ firn_row_index_separator(const struct firn_row_index *index, size_t i,
 /* How many blocks begin at or before (key, sequence): the last of them is the one that may hold it;
  * with 0 none does. */
 size_t firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t sequence);
+/* Begins to bring the heads that a find with this key will look at near the processor; only where
+ * there are tops. */
+void firn_row_index_prefetch(const struct firn_row_index *index, firn_slice key);
+/* The same for what the index says of a block. */
+static inline void
+firn_row_index_prefetch_block(const struct firn_row_index *index, size_t i)
+{
+    __builtin_prefetch(index->records + i * FIRN_ROW_FORMAT_RECORD_SIZE);
+}
 
 /* ---- building ---- */
 

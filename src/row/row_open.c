@@ -7,24 +7,21 @@
  * read has nothing to offer. What the summary and the others say of the same thing must agree. The
  * filter is not missed before the first get, and a damaged one is done without.
  *
- * Pins. A run whose index and filter have together at most 1/PIN_SHARE of the cache's budget keeps
- * them pinned until it is closed, which saves two visits to the cache with each get. Others pin
- * them for each operation, and the cache may drop them between. What finds no room in the budget is
- * not kept, so these pins never exceed it; and it takes PIN_SHARE runs of just this size to fill
- * it.
+ * Pins. A run keeps index and filter pinned until it is closed, and beside them tables that lead to
+ * its blocks without a visit to those of the cache (row_read.c), as long as the cache agrees to hold
+ * so much (firn_block_cache_hold) and has room for it. Others pin them for each operation, and the
+ * cache may drop them between.
  *
  * (I1) Sections: one summary, one index, at most one filter, ranges in any number, each in a place
  *      of its own; kinds that are not known were written by a later version.
  *
- * Memory: the ranges and the bounds, as long as the run is open.
+ * Memory: the ranges and the bounds, as long as the run is open, and what the cache holds for it.
  */
 #include "row/row_open.h"
 
 #include "base/mem.h"
 #include "row/row_filter.h"
 #include "row/row_summary.h"
-
-enum { PIN_SHARE = 1024 };
 
 /* What is used only while opening. */
 struct opening {
@@ -135,31 +132,54 @@ static bool
 has_room(struct firn_row *run, const struct firn_block_ref *ref)
 {
     struct firn_block_pin pin;
-    bool is_there = firn_block_cache_find(run->cache, run->file_of_sections, ref->offset, &pin);
+    bool is_there = firn_block_cache_find(run->cache, run->file_of_sections, ref->offset,
+                                          FIRN_BLOCK_CACHE_INDEX, &pin);
     firn_block_cache_unpin(run->cache, &pin);
     return is_there;
 }
 
-/* Pins index and filter for as long as the run is open, where that is allowed. */
+/* Gives back all that is kept. */
+static void
+drop_pins(struct firn_row *run)
+{
+    firn_block_cache_unpin(run->cache, &run->index_pin);
+    firn_block_cache_unpin(run->cache, &run->filter_pin);
+    firn_block_cache_hold_give(run->cache, &run->memory);
+    firn_block_cache_hold_release(run->cache, run->held_bytes);
+    run->held_bytes = 0;
+    run->keeps_pins = false;
+}
+
+/* Whether the filter is pinned, or there is none. */
+static bool
+pin_filter(struct firn_row *run)
+{
+    return run->filter_ref.stored_size == 0 ||
+           (firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->filter_ref,
+                                  FIRN_BLOCK_CACHE_INDEX, firn_row_filter_check, &run->filter_pin,
+                                  NULL) == FIRN_OK &&
+            has_room(run, &run->filter_ref));
+}
+
+/* Keeps index and filter pinned, with tables beside them, where the cache holds so much. With a
+ * filter that cannot be read, each get tries again, or does without. */
 static void
 keep_pins(struct firn_row *run, struct firn_row_read_index *index)
 {
-    size_t budget = firn_block_cache_budget_bytes(run->cache);
-    size_t size = (size_t)run->index_ref.raw_size + run->filter_ref.raw_size;
-    if (size > budget / PIN_SHARE || !has_room(run, &run->index_ref)) {
+    size_t memory_size = firn_row_read_memory_size(index->index.block_count);
+    size_t size = (size_t)run->index_ref.raw_size + run->filter_ref.raw_size + memory_size;
+    if (!has_room(run, &run->index_ref) || !firn_block_cache_hold(run->cache, size)) {
         return;
     }
-    if (run->filter_ref.stored_size != 0) {
-        int rc = firn_block_cache_read(run->cache, run->file_of_sections, run->reader,
-                                       &run->filter_ref, FIRN_BLOCK_CACHE_INDEX,
-                                       firn_row_filter_check, &run->filter_pin, NULL);
-        if (rc != FIRN_OK || !has_room(run, &run->filter_ref)) {
-            firn_block_cache_unpin(run->cache, &run->filter_pin);
-            return; /* each get tries again, or does without */
-        }
+    run->held_bytes = size;
+    if (!pin_filter(run) || !firn_block_cache_hold_take(run->cache, memory_size, &run->memory)) {
+        drop_pins(run);
+        return;
     }
     run->index_pin = index->pin;
+    run->index = index->index;
     index->pin = (struct firn_block_pin){0};
+    firn_row_read_set_memory(run);
     run->keeps_pins = true;
 }
 
@@ -171,6 +191,7 @@ read_run(struct opening *opening, firn_error *err)
     struct firn_row_read_index index = {.pin = {0}};
     FIRN_TRY(firn_compress_create(&opening->compress, err));
     FIRN_TRY(read_sections(opening, err));
+    FIRN_TRY(firn_range_set_seal(&run->ranges, err));
     FIRN_TRY(firn_row_read_index(run, &index, err));
     if (index.index.entry_count != run->summary.entry_count ||
         index.index.block_count > run->summary.entry_count ||
@@ -218,8 +239,7 @@ firn_row_open_close(struct firn_run *base)
         return;
     }
     struct firn_row *run = firn_row_read_run(base);
-    firn_block_cache_unpin(run->cache, &run->index_pin);
-    firn_block_cache_unpin(run->cache, &run->filter_pin);
+    drop_pins(run);
     firn_block_cache_drop_file(run->cache, run->file);
     firn_block_cache_drop_file(run->cache, run->file_of_sections);
     firn_range_set_deinit(&run->ranges);

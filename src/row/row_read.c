@@ -2,9 +2,10 @@
  *
  * row/row_read.c: fetches index, filter and data blocks of a run from the cache.
  *
- * A run whose index and filter are small against the cache's budget keeps them pinned from open to
- * close, so that an operation touches the cache only for data blocks; others pin them for the time
- * of an operation, and may find them evicted. The rule is in row.c.
+ * A run that is allowed to (row_open.c) keeps index and filter pinned from open to close, and beside
+ * them tables of its own: tops of the index (row_index.c) and a guide to each data block
+ * (block_cache.h), so that an operation visits none of the cache's tables. Others pin index and
+ * filter for the time of an operation, and may find them evicted.
  *
  * Failure: what the block reader reports names file and offset. Here the range of keys is put
  * before it, from the separators of the index: whoever reads the message learns what cannot be
@@ -24,23 +25,54 @@ is_loss(int code)
 int
 firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out, firn_error *err)
 {
-    firn_slice raw = firn_bytes(run->index_pin.data, run->index_pin.size);
     out->pin = (struct firn_block_pin){0};
-    if (!run->keeps_pins) {
-        int rc =
-            firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->index_ref,
-                                  FIRN_BLOCK_CACHE_INDEX, firn_row_index_check, &out->pin, err);
-        if (rc != FIRN_OK) {
-            if (err != NULL && is_loss(rc)) {
-                (void)firn_row_read_place(run, &run->index_ref, err);
-                (void)firn_error_prefix(err, "no key of the run can be read");
-            }
-            return rc;
-        }
-        raw = firn_bytes(out->pin.data, out->pin.size);
+    if (run->keeps_pins) {
+        out->index = run->index;
+        return FIRN_OK;
     }
-    firn_row_index_init(&out->index, raw);
+    int rc = firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->index_ref,
+                                   FIRN_BLOCK_CACHE_INDEX, firn_row_index_check, &out->pin, err);
+    if (rc != FIRN_OK) {
+        if (err != NULL && is_loss(rc)) {
+            (void)firn_row_read_place(run, &run->index_ref, err);
+            (void)firn_error_prefix(err, "no key of the run can be read");
+        }
+        return rc;
+    }
+    firn_row_index_init(&out->index, firn_bytes(out->pin.data, out->pin.size));
     return FIRN_OK;
+}
+
+/* First the tops, then the guides. */
+static size_t
+tops_size(size_t block_count)
+{
+    return firn_row_index_top_count(block_count) * FIRN_ROW_FORMAT_HEAD_SIZE;
+}
+
+size_t
+firn_row_read_memory_size(size_t block_count)
+{
+    return tops_size(block_count) + block_count * sizeof(struct firn_block_guide);
+}
+
+void
+firn_row_read_set_memory(struct firn_row *run)
+{
+    uint8_t *bytes = run->memory.data;
+    firn_row_index_set_tops(&run->index, bytes);
+    run->guides = (void *)(bytes + tops_size(run->index.block_count));
+}
+
+void
+firn_row_read_prefetch(const struct firn_row *run, firn_slice key)
+{
+    if (run->filter_pin.data != NULL) {
+        firn_row_filter_prefetch(firn_bytes(run->filter_pin.data, run->filter_pin.size),
+                                 firn_row_filter_hash(key));
+    } else if (run->keeps_pins) {
+        firn_row_index_prefetch(&run->index, key);
+    }
 }
 
 void
@@ -80,9 +112,20 @@ firn_row_read_block(struct firn_row *run, const struct firn_row_index *index, si
                     struct firn_block_pin *out, firn_error *err)
 {
     struct firn_row_index_block block;
+    struct firn_block_guide *guide = run->keeps_pins ? &run->guides[i] : NULL;
+    if (guide != NULL) {
+        firn_block_cache_guide_prefetch(run->cache, guide);
+    }
     firn_row_index_block(index, i, &block);
+    if (guide != NULL && firn_block_cache_guide_follow(run->cache, guide, run->file, &block.ref,
+                                                       FIRN_BLOCK_CACHE_DATA, out)) {
+        return FIRN_OK;
+    }
     int rc = firn_block_cache_read(run->cache, run->file, run->reader, &block.ref,
                                    FIRN_BLOCK_CACHE_DATA, firn_row_block_check, out, err);
+    if (rc == FIRN_OK && guide != NULL) {
+        firn_block_cache_guide_note(run->cache, out, guide);
+    }
     if (rc != FIRN_OK && err != NULL) {
         rc = firn_row_read_explain(run, index, i, err);
     }

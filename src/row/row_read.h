@@ -24,8 +24,12 @@ struct firn_row {
     struct firn_block_ref filter_ref; /* stored_size 0: there is none */
     /* Held as long as the run is open where keeps_pins; empty otherwise. */
     bool keeps_pins;
+    size_t held_bytes; /* as the cache counts them */
     struct firn_block_pin index_pin;
     struct firn_block_pin filter_pin;
+    struct firn_block_memory memory;
+    struct firn_row_index index;
+    struct firn_block_guide *guides; /* in memory: one for each data block */
 };
 
 static inline struct firn_row *
@@ -47,6 +51,10 @@ struct firn_row_read_index {
     struct firn_row_index index;
     struct firn_block_pin pin; /* empty where the run keeps it */
 };
+/* What a run that keeps its pins has beside them, for an index of so many blocks. */
+size_t firn_row_read_memory_size(size_t block_count);
+/* Divides run->memory, which has that size, for run->index. */
+void firn_row_read_set_memory(struct firn_row *run);
 FIRN_MUST_CHECK int firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out,
                                         firn_error *err);
 void firn_row_read_index_release(struct firn_row *run, struct firn_row_read_index *index);
@@ -55,6 +63,19 @@ void firn_row_read_index_release(struct firn_row *run, struct firn_row_read_inde
  * saves work. */
 FIRN_MUST_CHECK int firn_row_read_filter(struct firn_row *run, uint64_t key_hash, bool *out,
                                          firn_error *err);
+
+/* Begins to bring near the processor what a get will look at first: the key's line of the filter,
+ * or, without one, its part of the index. Does nothing where the run does not keep its pins. */
+void firn_row_read_prefetch(const struct firn_row *run, firn_slice key);
+/* The same for the i-th data block. */
+static inline void
+firn_row_read_prefetch_block(const struct firn_row *run, size_t i)
+{
+    if (run->keeps_pins) {
+        firn_row_index_prefetch_block(&run->index, i);
+        firn_block_cache_guide_prefetch(run->cache, &run->guides[i]);
+    }
+}
 
 /* Pins the i-th data block. */
 FIRN_MUST_CHECK int firn_row_read_block(struct firn_row *run, const struct firn_row_index *index,

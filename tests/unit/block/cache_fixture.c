@@ -113,7 +113,8 @@ bool
 cache_file_has(struct firn_block_cache *cache, const struct cache_file *file, size_t i)
 {
     struct firn_block_pin pin;
-    if (!firn_block_cache_find(cache, file->id, file->refs[i].offset, &pin)) {
+    if (!firn_block_cache_find(cache, file->id, file->refs[i].offset, FIRN_BLOCK_CACHE_DATA,
+                               &pin)) {
         return false;
     }
     assert_true(cache_file_matches(file, i, pin.data, pin.size));

@@ -132,7 +132,8 @@ blocks_whose_hashes_are_equal_are_told_apart(void **state)
         assert_int_equal(firn_block_cache_table_hash(file->id, file->refs[i].offset),
                          firn_block_cache_table_hash(other, offset));
         struct firn_block_pin pin;
-        assert_false(firn_block_cache_find(world.cache, other, offset, &pin));
+        assert_false(
+            firn_block_cache_find(world.cache, other, offset, FIRN_BLOCK_CACHE_DATA, &pin));
         assert_null(pin.data);
     }
     assert_int_equal(count_kept(&world, file), 20);
@@ -375,7 +376,8 @@ a_pin_outlives_the_drop_of_its_file(void **state)
     assert_true(cache_file_matches(file, 7, pin.data, pin.size));
     assert_true(cache_file_matches(large, 1, large_pin.data, large_pin.size));
     struct firn_block_pin none;
-    assert_false(firn_block_cache_find(world.cache, old, file->refs[7].offset, &none));
+    assert_false(firn_block_cache_find(world.cache, old, file->refs[7].offset,
+                                       FIRN_BLOCK_CACHE_DATA, &none));
     firn_block_cache_unpin(world.cache, &pin);
     firn_block_cache_unpin(world.cache, &large_pin);
     for (size_t i = 0; i < file->count; i++) { /* its frame is used again */

@@ -74,7 +74,7 @@ drop_one(struct reader *reader)
     for (size_t i = 0; i < BLOCKS; i += 10) {
         expect(shared,
                !firn_block_cache_find(shared->cache, shared->files[f].id,
-                                      shared->files[f].refs[i].offset, &pin),
+                                      shared->files[f].refs[i].offset, FIRN_BLOCK_CACHE_DATA, &pin),
                "a dropped block is gone");
     }
     shared->files[f].id = firn_block_cache_add_file(shared->cache);

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/block: what is held in the cache for long, and guides, which lead to blocks without its
+ * table.
+ */
+#include "unit/block/cache_fixture.h"
+
+#include <pthread.h>
+
+#include "os/os_ram.h"
+#include "support/test_random.h"
+
+enum { KIB = 1024, MIB = 1024 * 1024 };
+
+/* A file system in memory with a cache and a file. */
+struct world {
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_block_cache *cache;
+    struct cache_file file;
+};
+
+static void
+world_init(struct world *world, size_t budget, size_t blocks, uint32_t size_max)
+{
+    firn_error err;
+    *world = (struct world){.os = NULL};
+    assert_int_equal(firn_os_ram_create(64 * MIB, &world->os, &err), FIRN_OK);
+    assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->dir, &err), FIRN_OK);
+    assert_int_equal(firn_block_cache_create(world->os, budget, &world->cache, &err), FIRN_OK);
+    cache_file_create(world->dir, "file", 1, blocks, 1, size_max, &world->file);
+    world->file.id = firn_block_cache_add_file(world->cache);
+}
+
+static void
+world_deinit(struct world *world)
+{
+    firn_block_cache_destroy(world->cache);
+    cache_file_close(&world->file);
+    firn_os_dir_close(world->dir);
+    firn_os_ram_destroy(world->os);
+}
+
+static size_t
+used_bytes(const struct world *world)
+{
+    struct firn_block_cache_stats stats;
+    firn_block_cache_stats(world->cache, &stats);
+    assert_true(stats.used_bytes <= firn_block_cache_budget_bytes(world->cache));
+    return stats.used_bytes;
+}
+
+/* ---- holding ---- */
+
+static void
+half_of_the_budget_can_be_held_and_no_more(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, MIB, 1, 100);
+    struct firn_block_cache *cache = world.cache;
+    assert_true(firn_block_cache_hold(cache, 300 * KIB));
+    assert_false(firn_block_cache_hold(cache, 212 * KIB + 1));
+    assert_false(firn_block_cache_hold(cache, SIZE_MAX));
+    assert_true(firn_block_cache_hold(cache, 212 * KIB));
+    assert_false(firn_block_cache_hold(cache, 1));
+    assert_true(firn_block_cache_hold(cache, 0));
+    firn_block_cache_hold_release(cache, 300 * KIB);
+    assert_true(firn_block_cache_hold(cache, 300 * KIB));
+    firn_block_cache_hold_release(cache, 512 * KIB);
+    world_deinit(&world);
+}
+
+static void
+memory_that_is_held_stays_while_blocks_come_and_go(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 200 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 4096);
+    static const size_t sizes[] = {1, 4096, 4097, 20 * KIB};
+    struct firn_block_memory taken[4];
+    for (size_t n = 0; n < 4; n++) {
+        size_t before = used_bytes(&world);
+        assert_true(firn_block_cache_hold_take(world.cache, sizes[n], &taken[n]));
+        assert_int_equal((uintptr_t)taken[n].data % 64, 0);
+        assert_true(sizes[n] <= FIRN_BLOCK_CACHE_FRAME_SIZE || used_bytes(&world) > before);
+        uint8_t *bytes = taken[n].data;
+        for (size_t i = 0; i < sizes[n]; i++) {
+            assert_int_equal(bytes[i], 0);
+            bytes[i] = (uint8_t)(n + 1);
+        }
+    }
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < world.file.count; i++) {
+            cache_file_visit(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA);
+        }
+        (void)used_bytes(&world);
+    }
+    for (size_t n = 0; n < 4; n++) {
+        const uint8_t *bytes = taken[n].data;
+        for (size_t i = 0; i < sizes[n]; i++) {
+            assert_int_equal(bytes[i], n + 1);
+        }
+        firn_block_cache_hold_give(world.cache, &taken[n]);
+        assert_null(taken[n].data);
+        firn_block_cache_hold_give(world.cache, &taken[n]); /* empty */
+    }
+    world_deinit(&world);
+}
+
+static void
+what_was_held_is_room_again(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 400 * KIB, 1, 100);
+    struct firn_block_memory taken[256];
+    size_t first_count = 0;
+    for (int round = 0; round < 3; round++) {
+        size_t count = 0;
+        while (firn_block_cache_hold_take(world.cache, 10000, &taken[count])) {
+            assert_true(++count < 256);
+        }
+        assert_null(taken[count].data);
+        assert_true(count > 0);
+        assert_true(round == 0 || count == first_count);
+        first_count = count;
+        while (count > 0) {
+            firn_block_cache_hold_give(world.cache, &taken[--count]);
+        }
+    }
+    assert_false(firn_block_cache_hold_take(world.cache, SIZE_MAX, &taken[0]));
+    world_deinit(&world);
+}
+
+static void
+without_a_budget_nothing_can_be_held(void **state)
+{
+    (void)state;
+    struct world world;
+    struct firn_block_memory memory;
+    world_init(&world, 0, 1, 100);
+    assert_false(firn_block_cache_hold(world.cache, 1));
+    assert_false(firn_block_cache_hold_take(world.cache, 1, &memory));
+    assert_null(memory.data);
+    world_deinit(&world);
+}
+
+/* ---- guides ---- */
+
+static bool
+follow(struct world *world, const struct firn_block_guide *guide, size_t i)
+{
+    struct firn_block_pin pin;
+    const struct cache_file *file = &world->file;
+    if (!firn_block_cache_guide_follow(world->cache, guide, file->id, &file->refs[i],
+                                       FIRN_BLOCK_CACHE_DATA, &pin)) {
+        assert_null(pin.data);
+        return false;
+    }
+    assert_true(cache_file_matches(file, i, pin.data, pin.size));
+    firn_block_cache_unpin(world->cache, &pin);
+    return true;
+}
+
+static void
+read_and_note(struct world *world, size_t i, struct firn_block_guide *guide)
+{
+    struct firn_block_pin pin;
+    assert_int_equal(
+        cache_file_read(world->cache, &world->file, i, FIRN_BLOCK_CACHE_DATA, &pin, NULL), FIRN_OK);
+    firn_block_cache_guide_note(world->cache, &pin, guide);
+    firn_block_cache_unpin(world->cache, &pin);
+}
+
+static void
+a_guide_leads_to_its_block_and_to_no_other(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, MIB, 50, 9000);
+    struct firn_block_guide guides[50] = {{0}};
+    for (size_t i = 0; i < 50; i++) {
+        assert_false(follow(&world, &guides[i], i));
+        read_and_note(&world, i, &guides[i]);
+        firn_block_cache_guide_prefetch(world.cache, &guides[i]);
+        assert_true(follow(&world, &guides[i], i));
+        for (size_t other = 0; other < i; other++) {
+            assert_false(follow(&world, &guides[i], other));
+        }
+    }
+    struct firn_block_ref lie = world.file.refs[3];
+    struct firn_block_pin pin;
+    lie.raw_size++;
+    assert_false(firn_block_cache_guide_follow(world.cache, &guides[3], world.file.id, &lie,
+                                               FIRN_BLOCK_CACHE_DATA, &pin));
+    lie.raw_size--;
+    assert_false(firn_block_cache_guide_follow(world.cache, &guides[3], world.file.id + 1, &lie,
+                                               FIRN_BLOCK_CACHE_DATA, &pin));
+    firn_block_cache_drop_file(world.cache, world.file.id);
+    for (size_t i = 0; i < 50; i++) {
+        assert_false(follow(&world, &guides[i], i));
+    }
+    world_deinit(&world);
+}
+
+static void
+guides_never_lead_to_what_has_taken_the_place(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 400 * KIB, 200, 6000);
+    static struct firn_block_guide guides[CACHE_FIXTURE_BLOCKS_MAX];
+    memset(guides, 0, sizeof guides);
+    struct test_random random;
+    test_random_init(&random, "guides", 5);
+    size_t found = 0;
+    size_t lost = 0;
+    for (int step = 0; step < 20000; step++) {
+        size_t i = (size_t)test_random_below(&random, world.file.count);
+        firn_block_cache_guide_prefetch(world.cache, &guides[i]);
+        if (follow(&world, &guides[i], i)) {
+            found++;
+        } else {
+            read_and_note(&world, i, &guides[i]);
+            lost++;
+        }
+    }
+    assert_true(found > 1000);
+    assert_true(lost > 1000);
+    world_deinit(&world);
+}
+
+static void
+a_followed_block_is_kept_like_one_that_was_read(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 300 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 4096);
+    struct firn_block_guide guide = {0};
+    read_and_note(&world, 0, &guide);
+    for (size_t i = 1; i < world.file.count; i++) {
+        assert_true(follow(&world, &guide, 0));
+        cache_file_visit(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA);
+    }
+    world_deinit(&world);
+}
+
+static void
+a_block_beyond_the_budget_has_no_guide(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 0, 1, 100);
+    struct firn_block_guide guide = {0};
+    read_and_note(&world, 0, &guide);
+    firn_block_cache_guide_prefetch(world.cache, &guide);
+    assert_false(follow(&world, &guide, 0));
+    world_deinit(&world);
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 3, STEPS = 4000 };
+
+struct walker {
+    struct world *world;
+    struct firn_block_guide *guides; /* of all walkers */
+    struct test_random random;
+};
+
+/* Follows, reads, holds and gives back, while others do the same in too small a cache. */
+static void *
+walk(void *ctx)
+{
+    struct walker *walker = ctx;
+    struct world *world = walker->world;
+    for (int step = 0; step < STEPS; step++) {
+        size_t i = (size_t)test_random_below(&walker->random, world->file.count);
+        struct firn_block_guide *guide = &walker->guides[i];
+        struct firn_block_pin pin;
+        firn_block_cache_guide_prefetch(world->cache, guide);
+        if (!firn_block_cache_guide_follow(world->cache, guide, world->file.id,
+                                           &world->file.refs[i], FIRN_BLOCK_CACHE_DATA, &pin)) {
+            if (cache_file_read(world->cache, &world->file, i, FIRN_BLOCK_CACHE_DATA, &pin, NULL) !=
+                FIRN_OK) {
+                return "a block could not be read";
+            }
+            firn_block_cache_guide_note(world->cache, &pin, guide);
+        }
+        bool is_right = cache_file_matches(&world->file, i, pin.data, pin.size);
+        firn_block_cache_unpin(world->cache, &pin);
+        if (!is_right) {
+            return "a guide led to another block";
+        }
+        struct firn_block_memory memory;
+        if (step % 16 == 0 && firn_block_cache_hold(world->cache, 8 * KIB)) {
+            if (firn_block_cache_hold_take(world->cache, 8 * KIB, &memory)) {
+                memset(memory.data, 1, 8 * KIB);
+                firn_block_cache_hold_give(world->cache, &memory);
+            }
+            firn_block_cache_hold_release(world->cache, 8 * KIB);
+        }
+    }
+    return NULL;
+}
+
+static void
+threads_share_guides(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 200 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 4096);
+    static struct firn_block_guide guides[CACHE_FIXTURE_BLOCKS_MAX];
+    memset(guides, 0, sizeof guides);
+    struct walker walkers[THREADS];
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++) {
+        walkers[i] = (struct walker){.world = &world, .guides = guides};
+        test_random_init(&walkers[i].random, "threads", i);
+        assert_int_equal(pthread_create(&threads[i], NULL, walk, &walkers[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        void *failure;
+        assert_int_equal(pthread_join(threads[i], &failure), 0);
+        assert_null(failure);
+    }
+    world_deinit(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(half_of_the_budget_can_be_held_and_no_more),
+        cmocka_unit_test(memory_that_is_held_stays_while_blocks_come_and_go),
+        cmocka_unit_test(what_was_held_is_room_again),
+        cmocka_unit_test(without_a_budget_nothing_can_be_held),
+        cmocka_unit_test(a_guide_leads_to_its_block_and_to_no_other),
+        cmocka_unit_test(guides_never_lead_to_what_has_taken_the_place),
+        cmocka_unit_test(a_followed_block_is_kept_like_one_that_was_read),
+        cmocka_unit_test(a_block_beyond_the_budget_has_no_guide),
+        cmocka_unit_test(threads_share_guides),
+    };
+    return cmocka_run_group_tests_name("block_cache_hold", tests, NULL, NULL);
+}
