@@ -380,6 +380,15 @@ firn_lsm_file_open(struct firn_lsm_file *file, struct firn_run **out, firn_error
     return rc;
 }
 
+const struct firn_run *
+firn_lsm_file_peek(const struct firn_lsm_file *file)
+{
+    /* As in find_handle. */
+    const struct firn_lsm_handle *handle =
+        atomic_load_explicit(&file->handle, memory_order_seq_cst);
+    return handle == NULL ? NULL : handle->run;
+}
+
 int
 firn_lsm_file_pin(struct firn_lsm_file *file, struct firn_lsm_handle **out, firn_error *err)
 {

@@ -85,7 +85,9 @@ struct firn_lsm_file *firn_lsm_file_take_unused(struct firn_lsm_files *files);
  * which names file and range of keys; a later call tries again. */
 FIRN_MUST_CHECK int firn_lsm_file_open(struct firn_lsm_file *file, struct firn_run **out,
                                        firn_error *err);
-/* The same, to be used until unpin. */
+/* The open run, if it is open; NULL: opening it would take I/O. Inside the epoch only. */
+const struct firn_run *firn_lsm_file_peek(const struct firn_lsm_file *file);
+/* As open, to be used until unpin. */
 FIRN_MUST_CHECK int firn_lsm_file_pin(struct firn_lsm_file *file, struct firn_lsm_handle **out,
                                       firn_error *err);
 /* NULL is fine. */

@@ -93,21 +93,70 @@ may_hold(const struct firn_merge_level_run *run, firn_slice key)
     return firn_slice_compare(run->lower, key) <= 0 && firn_slice_compare(key, run->upper) < 0;
 }
 
+/* The runs that may hold the key: of level 0 those whose bounds do not leave it out, and one of each
+ * deeper level. */
+struct candidates {
+    const struct firn_version_level *newest;
+    struct firn_lsm_file *deeper[FIRN_LSM_LEVELS]; /* count of them, the newest first */
+    size_t count;
+};
+
+static void
+find_candidates(const struct firn_version *version, firn_slice key, struct candidates *out)
+{
+    out->newest = &version->levels[0];
+    out->count = 0;
+    for (unsigned level = 1; level < FIRN_LSM_LEVELS; level++) {
+        struct firn_lsm_file *file = firn_version_find(&version->levels[level], key);
+        if (file != NULL) {
+            out->deeper[out->count++] = file;
+        }
+    }
+}
+
+static void
+prefetch_file(const struct firn_lsm_file *file, firn_slice key)
+{
+    const struct firn_run *run = firn_lsm_file_peek(file);
+    if (run != NULL && run->kind->get_prefetch != NULL) {
+        run->kind->get_prefetch(run, key);
+    }
+}
+
+/* What the first asking of each run waits for comes from slow memory: better all of it at once than
+ * one after the other. */
+static void
+prefetch(const struct candidates *candidates, firn_slice key)
+{
+    const struct firn_version_level *newest = candidates->newest;
+    if (newest->count + candidates->count < 2) {
+        return;
+    }
+    for (size_t i = 0; i < newest->count; i++) {
+        if (may_hold(&newest->runs[i], key)) {
+            prefetch_file(firn_version_file(newest, i), key);
+        }
+    }
+    for (size_t i = 0; i < candidates->count; i++) {
+        prefetch_file(candidates->deeper[i], key);
+    }
+}
+
 static int
 ask_version(const struct query *query, const struct firn_version *version, enum answer *out)
 {
     int rc = FIRN_OK;
-    const struct firn_version_level *newest = &version->levels[0];
+    struct candidates candidates;
+    find_candidates(version, query->key, &candidates);
+    prefetch(&candidates, query->key);
+    const struct firn_version_level *newest = candidates.newest;
     for (size_t i = 0; i < newest->count && *out == ANSWER_NOTHING; i++) {
         if (may_hold(&newest->runs[i], query->key)) {
             FIRN_TRY(ask_file(query, firn_version_file(newest, i), out));
         }
     }
-    for (unsigned level = 1; level < FIRN_LSM_LEVELS && *out == ANSWER_NOTHING; level++) {
-        struct firn_lsm_file *file = firn_version_find(&version->levels[level], query->key);
-        if (file != NULL) {
-            FIRN_TRY(ask_file(query, file, out));
-        }
+    for (size_t i = 0; i < candidates.count && *out == ANSWER_NOTHING; i++) {
+        FIRN_TRY(ask_file(query, candidates.deeper[i], out));
     }
 out:
     return rc;
