@@ -2,8 +2,8 @@
  *
  * cli/cli_store.c: opening and closing a store of key-value data for one command.
  *
- * Commands that only look open it for reading: they create nothing, take no lock and see the state
- * of that moment. The others wait for a writer that is at work (patience.h).
+ * Commands that only look open it for reading: they create nothing, keep no writer out and see the
+ * state of that moment. The others wait for a writer that is at work (patience.h).
  */
 #include "cli/cli_store.h"
 
@@ -11,6 +11,9 @@
 #include "cli/meter.h"
 #include "cli/patience.h"
 #include "cli/report.h"
+
+/* One command needs no more. */
+#define MEMORY_BYTES (UINT64_C(64) << 20)
 
 static const char missing_store_hint[] = "firn db put makes a store and a keyspace";
 
@@ -38,6 +41,7 @@ firn_cli_store_open(struct firn_cli *cli, const char *path, enum firn_cli_store_
     }
     attempt.options.read_only = access == FIRN_CLI_STORE_READ;
     attempt.options.create_if_missing = access == FIRN_CLI_STORE_WRITE_OR_MAKE;
+    attempt.options.memory_bytes = MEMORY_BYTES;
     attempt.options.lock_timeout_ms = firn_patience_slice_ms(cli);
     int code = firn_patience_run(cli, attempt_open, &attempt, &err);
     firn_meter_clear();

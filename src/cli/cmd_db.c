@@ -3,13 +3,16 @@
  * cli/cmd_db.c: firn db: a key-value store from the command line.
  *
  * Each command opens the store, does one thing and closes it. Commands that only look open it for
- * reading: they create nothing, take no lock and see the state of that moment. db put makes the
- * store and the keyspace where they are missing; db del makes nothing.
+ * reading: they create nothing, keep no writer out and see the state of that moment. db put and db
+ * load make the store and the keyspace where they are missing; the others make nothing. Loading,
+ * dumping and what is about whole keyspaces and stores have files of their own (cmd_db_load.c,
+ * cmd_db_keyspaces.c, cmd_db_stats.c).
  *
  * Keys and values are bytes. db get writes a value as it is, and adds nothing, so that it can be
  * piped; db scan prints one row an entry, key and value escaped (text.h) with a tab between them.
  * --hex turns every key and value, given or shown, into hexadecimal digits.
  */
+#include "cli/cmd_db.h"
 #include "cli/cli_bytes.h"
 #include "cli/cli_store.h"
 #include "cli/cmd.h"
@@ -33,10 +36,9 @@ compare_name(void *ctx, const char *name)
     return FIRN_OK;
 }
 
-/* Opens the keyspace that the second argument names, and only db put makes one. Returns an exit
- * code. */
-static int
-open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make, firn_keyspace **out)
+int
+firn_cmd_db_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make,
+                          firn_keyspace **out)
 {
     firn_error err;
     struct search search = {cli->arguments[1], may_make};
@@ -75,7 +77,7 @@ run_put(struct firn_cli *cli)
             firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE_OR_MAKE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = open_keyspace(cli, store, true, &keyspace);
+        exit_code = firn_cmd_db_open_keyspace(cli, store, true, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK &&
         firn_put(keyspace, firn_cli_bytes_slice(&key), firn_cli_bytes_slice(&value), NULL, &err) !=
@@ -107,7 +109,7 @@ run_get(struct firn_cli *cli)
         exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = open_keyspace(cli, store, false, &keyspace);
+        exit_code = firn_cmd_db_open_keyspace(cli, store, false, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_get(keyspace, firn_cli_bytes_slice(&key), &value, &size, &err);
@@ -139,7 +141,7 @@ run_del(struct firn_cli *cli)
         exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = open_keyspace(cli, store, false, &keyspace);
+        exit_code = firn_cmd_db_open_keyspace(cli, store, false, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK &&
         firn_delete(keyspace, firn_cli_bytes_slice(&key), NULL, &err) != FIRN_OK) {
@@ -167,9 +169,9 @@ scan_deinit(struct scan *scan)
     firn_cli_bytes_deinit(&scan->prefix);
 }
 
-static int
-read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *bytes, const void **out,
-           size_t *out_size)
+int
+firn_cmd_db_read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *bytes,
+                       const void **out, size_t *out_size)
 {
     const char *text = firn_command_value(cli, option + strlen("--"));
     if (text == NULL) {
@@ -197,17 +199,30 @@ scan_init(struct firn_cli *cli, struct scan *scan)
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
         return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
     }
-    int exit_code =
-        read_bound(cli, "--from", &scan->from, &scan->cursor.lower, &scan->cursor.lower_size);
+    int exit_code = firn_cmd_db_read_bound(cli, "--from", &scan->from, &scan->cursor.lower,
+                                           &scan->cursor.lower_size);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            read_bound(cli, "--to", &scan->to, &scan->cursor.upper, &scan->cursor.upper_size);
+        exit_code = firn_cmd_db_read_bound(cli, "--to", &scan->to, &scan->cursor.upper,
+                                           &scan->cursor.upper_size);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix,
-                               &scan->cursor.prefix_size);
+        exit_code = firn_cmd_db_read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix,
+                                           &scan->cursor.prefix_size);
     }
     return exit_code;
+}
+
+int
+firn_cmd_db_go_on(firn_error *err)
+{
+    static const char text[] = "interrupted";
+    if (firn_signals_caught() == 0 && firn_out_error() == 0) {
+        return FIRN_OK;
+    }
+    err->code = FIRN_CANCELLED;
+    err->os_errno = 0;
+    memcpy(err->text, text, sizeof(text));
+    return FIRN_CANCELLED;
 }
 
 /* Returns a code of the library. */
@@ -220,10 +235,9 @@ walk(struct firn_cli *cli, const struct scan *scan, firn_cursor *cursor, uint64_
         firn_cli_bytes_print_entry(cli, firn_cursor_key(cursor), firn_cursor_value(cursor),
                                    &scan->look);
         *count += 1;
-        if (firn_signals_caught() != 0 || firn_out_error() != 0) {
-            err->code = FIRN_CANCELLED;
-            memcpy(err->text, "interrupted", sizeof("interrupted"));
-            return FIRN_CANCELLED;
+        code = firn_cmd_db_go_on(err);
+        if (code != FIRN_OK) {
+            return code;
         }
         code = scan->is_reverse ? firn_cursor_prev(cursor, err) : firn_cursor_next(cursor, err);
     }
@@ -244,7 +258,7 @@ run_scan(struct firn_cli *cli)
         exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = open_keyspace(cli, store, false, &keyspace);
+        exit_code = firn_cmd_db_open_keyspace(cli, store, false, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_cursor_open(keyspace, &scan.cursor, &cursor, &err);
@@ -424,7 +438,20 @@ static const struct firn_command check = {
     .run = run_check,
 };
 
-static const struct firn_command *const members[] = {&put, &get, &del, &scan_command, &check, NULL};
+static const struct firn_command *const members[] = {&put,
+                                                     &get,
+                                                     &del,
+                                                     &scan_command,
+                                                     &firn_cmd_db_load,
+                                                     &firn_cmd_db_dump,
+                                                     &firn_cmd_db_delrange,
+                                                     &firn_cmd_db_keyspaces,
+                                                     &firn_cmd_db_drop,
+                                                     &firn_cmd_db_flush,
+                                                     &firn_cmd_db_compact,
+                                                     &firn_cmd_db_stats,
+                                                     &check,
+                                                     NULL};
 
 const struct firn_command firn_cmd_db = {
     .name = "db",

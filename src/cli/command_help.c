@@ -14,7 +14,7 @@
 #include "cli/command_table.h"
 #include "cli/out.h"
 
-enum { NAME_COLUMN = 9, NOTE_COLUMN = 15, OPTION_COLUMN = 22 };
+enum { NAME_COLUMN_MIN = 9, NOTE_COLUMN = 15, OPTION_COLUMN = 22 };
 
 /* The spaces that bring a column of text to the same place in every row. */
 static void
@@ -84,12 +84,25 @@ print_options(const struct firn_command *command)
     firn_command_help_options(command, print_option, &in_globals);
 }
 
+/* Where the summaries of a list begin: all in one column. */
+static size_t
+name_column(const struct firn_command *const *commands)
+{
+    size_t column = NAME_COLUMN_MIN;
+    for (; *commands != NULL; commands++) {
+        size_t needed = strlen((*commands)->name) + 1;
+        column = needed > column ? needed : column;
+    }
+    return column;
+}
+
 static void
 print_commands(const struct firn_command *const *commands)
 {
+    const size_t column = name_column(commands);
     for (; *commands != NULL; commands++) {
         firn_out_format("  %s", (*commands)->name);
-        pad(strlen((*commands)->name), NAME_COLUMN);
+        pad(strlen((*commands)->name), column);
         firn_out_format("%s\n", (*commands)->summary);
     }
 }

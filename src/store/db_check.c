@@ -209,7 +209,7 @@ compare_counts(struct check *check, firn_error *err)
 static int
 check_log(struct check *check, firn_error *err)
 {
-    const struct firn_db_log_visitor visitor = {restart, visit_record, check};
+    const struct firn_db_log_visitor visitor = {restart, visit_record, check, NULL};
     int rc = firn_db_log_read(check->db->dir, &visitor, err);
     if (rc == FIRN_CANCELLED && check->is_complete) {
         rc = FIRN_OK;

@@ -57,6 +57,7 @@ struct firn_db_image {
     struct firn_db_tree *list;        /* number 0 */
     uint64_t next_id;                 /* of the next keyspace */
     uint64_t last_sequence;           /* when it was opened */
+    uint64_t log_bytes;               /* likewise; of a reader */
     struct firn_buf segments;         /* of struct firn_db_segment, numbers ascending */
     uint64_t user_count;              /* views and cursors; the state mutex guards it */
     struct firn_epoch_node retired;
@@ -333,6 +334,7 @@ struct firn_db_log_visitor {
     int (*visit)(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
                  firn_error *err);
     void *ctx;
+    uint64_t *log_bytes; /* how long it was; NULL: not wanted */
 };
 /* Reads the log without writing anything, also while another process writes it. */
 FIRN_MUST_CHECK int firn_db_log_read(struct firn_os_dir *dir,

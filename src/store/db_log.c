@@ -71,6 +71,9 @@ firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visi
         if (rc == FIRN_OK) {
             rc = firn_log_open(own, &options, visitor->visit, visitor->ctx, &log, NULL, err);
         }
+        if (rc == FIRN_OK && visitor->log_bytes != NULL) {
+            *visitor->log_bytes = firn_log_size_bytes(log);
+        }
         firn_log_abandon(log);
     }
     firn_os_dir_close(own);

@@ -38,6 +38,7 @@ struct replay {
     struct firn_db_ranges ranges;
     uint64_t first_created; /* numbers from here on are given by the record that is being read */
     uint64_t sequence;      /* of the last record */
+    uint64_t log_bytes;     /* read by a reader */
     bool may_flush;         /* the log is settled */
     bool is_short;          /* of memory: the first replay was given up */
 };
@@ -339,7 +340,7 @@ static int
 replay_settled(struct replay *replay, firn_error *err)
 {
     struct firn_db *db = replay->db;
-    const struct firn_db_log_visitor visitor = {restart, visit_record, replay};
+    const struct firn_db_log_visitor visitor = {restart, visit_record, replay, NULL};
     struct firn_log_options options = firn_db_log_options(false);
     int rc = firn_log_open(db->dir, &options, pass_record, NULL, &db->log, NULL, err);
     replay->may_flush = true;
@@ -351,7 +352,8 @@ replay_log(struct replay *replay, firn_error *err)
 {
     struct firn_db *db = replay->db;
     if (db->is_read_only) {
-        const struct firn_db_log_visitor visitor = {restart, visit_record, replay};
+        const struct firn_db_log_visitor visitor = {restart, visit_record, replay,
+                                                    &replay->log_bytes};
         return firn_db_log_read(db->dir, &visitor, err);
     }
     struct firn_log_options options = firn_db_log_options(false);
@@ -375,6 +377,7 @@ firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
         struct firn_db_image *image = replay.image;
         uint64_t known = image->last_sequence;
         image->last_sequence = replay.sequence > known ? replay.sequence : known;
+        image->log_bytes = replay.log_bytes;
         replay.image = NULL;
         *out = image;
     }

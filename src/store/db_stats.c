@@ -105,12 +105,12 @@ firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
     const struct firn_db_image *image = firn_db_image(db);
     gather_trees(image->lsm, out);
     gather_keyspaces(db, image, out);
+    out->log_bytes = db->log != NULL ? firn_log_size_bytes(db->log) : image->log_bytes;
     firn_epoch_leave(&db->epoch, slot);
     gather_cache(db, out);
     gather_jobs(db, out);
     gather_counters(db, out);
     out->memory_bytes = db->limits.memory;
-    out->log_bytes = db->log != NULL ? firn_log_size_bytes(db->log) : 0;
     return FIRN_OK;
 }
 

@@ -19,7 +19,7 @@ Completions and manual pages are made from the same table as the help.
   $ bash complete firn s
   save show status
   $ bash complete firn db ''
-  put get del scan check
+  put get del scan load dump delrange keyspaces drop flush compact stats check
   $ bash complete firn chkp v
   verify
   $ bash complete firn alxs b
@@ -51,10 +51,10 @@ Completions and manual pages are made from the same table as the help.
   >         echo $(fish -c "source $PAGES/completion/firn.fish; complete -C '$line'" | cut -f1 | sort)
   >     done
   > else
-  >     printf '%s\n' 'save show status' scan show '1 latest' --include-deps dir/
+  >     printf '%s\n' 'save show status' 'scan stats' show '1 latest' --include-deps dir/
   > fi
   save show status
-  scan
+  scan stats
   show
   1 latest
   --include-deps

@@ -75,6 +75,14 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   db get
   db del
   db scan
+  db load
+  db dump
+  db delrange
+  db keyspaces
+  db drop
+  db flush
+  db compact
+  db stats
   db check
   chkp list
   chkp cat
@@ -158,11 +166,19 @@ Options before the command count too; help wins over mistakes behind it.
   bytes.
   
   Commands:
-    put      Write a value under a key
-    get      Print the value of a key
-    del      Delete a key
-    scan     Print the entries of a keyspace in the order of their keys
-    check    Read all of a store again and verify it
+    put       Write a value under a key
+    get       Print the value of a key
+    del       Delete a key
+    scan      Print the entries of a keyspace in the order of their keys
+    load      Write rows into a keyspace
+    dump      Print a whole keyspace as rows that firn db load reads
+    delrange  Delete all keys in a range
+    keyspaces Print the names of a store's keyspaces
+    drop      Remove a keyspace and all that is in it
+    flush     Move everything from a store's log to sorted files
+    compact   Merge a store's files until what was deleted takes up no space
+    stats     Show the files of a store: levels, sizes, entries
+    check     Read all of a store again and verify it
   
   More about a command: firn help db COMMAND
   $ firn help nothing

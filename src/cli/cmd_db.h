@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_db.h: what the commands about key-value stores share. Only their files include it.
+ */
+#ifndef FIRN_CLI_CMD_DB_H
+#define FIRN_CLI_CMD_DB_H
+
+#include "cli/cli_bytes.h"
+#include "cli/command.h"
+
+/* The members of the group that have files of their own. */
+extern const struct firn_command firn_cmd_db_load;
+extern const struct firn_command firn_cmd_db_dump;
+extern const struct firn_command firn_cmd_db_keyspaces;
+extern const struct firn_command firn_cmd_db_drop;
+extern const struct firn_command firn_cmd_db_delrange;
+extern const struct firn_command firn_cmd_db_flush;
+extern const struct firn_command firn_cmd_db_compact;
+extern const struct firn_command firn_cmd_db_stats;
+
+/* Opens the keyspace that the second argument names, making it only where that is allowed. Returns
+ * an exit code. */
+int firn_cmd_db_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make,
+                              firn_keyspace **out);
+/* Reads the value of an option, "--from", if it was given; *out stays as it is if not. It is
+ * borrowed from bytes. Returns an exit code. */
+int firn_cmd_db_read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *bytes,
+                           const void **out, size_t *out_size);
+/* Whether the command was asked to stop, or its output goes nowhere: FIRN_CANCELLED, with the
+ * error filled in. */
+int firn_cmd_db_go_on(firn_error *err);
+
+#endif

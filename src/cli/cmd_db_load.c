@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_db_load.c: firn db load and dump: a keyspace from rows, and as rows.
+ *
+ * Both know the three forms of cli_rows.h; what dump writes, load reads. Loading is many commits,
+ * handed to the kernel, and one sync at the end. If it is ended in between, the first rows are
+ * there; loading again does no harm. A dump is of one moment.
+ */
+#include "cli/cli_rows.h"
+#include "cli/cli_store.h"
+#include "cli/cmd_db.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/out.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+enum { BATCH_COUNT = 10000, BATCH_SIZE = 4 << 20 };
+
+/* Returns an exit code. */
+static int
+read_form(struct firn_cli *cli, enum firn_cli_rows_form *out)
+{
+    bool is_hex = firn_command_has(cli, "hex");
+    bool is_binary = firn_command_has(cli, "binary");
+    if (is_hex && is_binary) {
+        return firn_command_misused(cli, "--hex and --binary are two forms: take one");
+    }
+    *out = is_hex ? FIRN_CLI_ROWS_HEX : is_binary ? FIRN_CLI_ROWS_BINARY : FIRN_CLI_ROWS_TEXT;
+    return FIRN_EXIT_OK;
+}
+
+/* ---- load ---- */
+
+struct loading {
+    firn_store *store;
+    firn_keyspace *keyspace;
+    firn_batch *batch;
+    size_t batch_size; /* of its keys and values */
+    uint64_t written;  /* rows in commits */
+    firn_error err;
+};
+
+/* Returns a code of the library. */
+static int
+write_batch(struct loading *loading)
+{
+    firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
+    options.durability = FIRN_DURABILITY_OS;
+    int code = firn_write(loading->store, loading->batch, &options, &loading->err);
+    if (code == FIRN_OK) {
+        loading->written += firn_batch_count(loading->batch);
+        firn_batch_clear(loading->batch);
+        loading->batch_size = 0;
+    }
+    return code;
+}
+
+/* Returns a code of the library. */
+static int
+put_row(struct loading *loading, const struct firn_cli_rows *rows)
+{
+    int code = firn_batch_put(loading->batch, loading->keyspace, firn_cli_bytes_slice(&rows->key),
+                              firn_cli_bytes_slice(&rows->value), &loading->err);
+    loading->batch_size += rows->key.size + rows->value.size;
+    if (code == FIRN_OK &&
+        (firn_batch_count(loading->batch) >= BATCH_COUNT || loading->batch_size >= BATCH_SIZE)) {
+        code = write_batch(loading);
+    }
+    return code == FIRN_OK ? firn_cmd_db_go_on(&loading->err) : code;
+}
+
+static int
+report_loading(struct firn_cli *cli, const struct loading *loading)
+{
+    return firn_report_failure(cli, &loading->err,
+                               loading->written > 0 ? "a part was loaded; run this again" : NULL);
+}
+
+/* Returns an exit code. */
+static int
+load_rows(struct firn_cli *cli, struct loading *loading, struct firn_cli_rows *rows)
+{
+    bool is_over = false;
+    int code = firn_batch_create(&loading->batch, &loading->err);
+    while (code == FIRN_OK && !is_over) {
+        int exit_code = firn_cli_rows_next(rows, &is_over);
+        if (exit_code != FIRN_EXIT_OK) {
+            return exit_code;
+        }
+        code = is_over ? FIRN_OK : put_row(loading, rows);
+    }
+    code = code == FIRN_OK ? write_batch(loading) : code;
+    code = code == FIRN_OK ? firn_store_sync(loading->store, &loading->err) : code;
+    return code == FIRN_OK ? FIRN_EXIT_OK : report_loading(cli, loading);
+}
+
+static int
+run_load(struct firn_cli *cli)
+{
+    enum firn_cli_rows_form form;
+    struct firn_cli_rows rows = {.fd = -1};
+    struct loading loading = {.store = NULL};
+    const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
+    int exit_code = read_form(cli, &form);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cli_rows_open(cli, path, form, &rows);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE_OR_MAKE,
+                                        &loading.store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cmd_db_open_keyspace(cli, loading.store, true, &loading.keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = load_rows(cli, &loading, &rows);
+    }
+    firn_cli_rows_close(&rows);
+    firn_batch_destroy(loading.batch);
+    exit_code = firn_cli_store_close(cli, loading.store, exit_code);
+    if (exit_code == FIRN_EXIT_OK && cli->json) {
+        firn_json_out_u64("count", loading.written);
+    } else if (exit_code == FIRN_EXIT_OK && !cli->quiet) {
+        char number[FIRN_TEXT_NUMBER_SIZE];
+        firn_out_format("%s %s\n", firn_text_number(loading.written, number),
+                        firn_text_plural(loading.written, "entry", "entries"));
+    }
+    return exit_code;
+}
+
+/* ---- dump ---- */
+
+static void
+put_size(uint8_t *at, size_t size)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(size >> (8 * i));
+    }
+}
+
+static void
+print_binary(firn_slice key, firn_slice value)
+{
+    uint8_t head[8];
+    put_size(head, key.size);
+    put_size(head + 4, value.size);
+    firn_out_write(head, sizeof(head));
+    firn_out_write(key.data, key.size);
+    firn_out_write(value.data, value.size);
+}
+
+/* Returns a code of the library. */
+static int
+dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_cli_rows_form form, uint64_t *count,
+     firn_error *err)
+{
+    const struct firn_cli_bytes_look look = {.is_hex = form == FIRN_CLI_ROWS_HEX};
+    int code = firn_cursor_first(cursor, err);
+    while (code == FIRN_OK && firn_cursor_valid(cursor)) {
+        firn_slice key = firn_cursor_key(cursor);
+        firn_slice value = firn_cursor_value(cursor);
+        if (form == FIRN_CLI_ROWS_BINARY) {
+            print_binary(key, value);
+        } else {
+            firn_cli_bytes_print_entry(cli, key, value, &look);
+        }
+        *count += 1;
+        code = firn_cmd_db_go_on(err);
+        code = code == FIRN_OK ? firn_cursor_next(cursor, err) : code;
+    }
+    return code;
+}
+
+static int
+run_dump(struct firn_cli *cli)
+{
+    firn_error err;
+    enum firn_cli_rows_form form;
+    firn_store *store = NULL;
+    firn_keyspace *keyspace = NULL;
+    firn_cursor *cursor = NULL;
+    uint64_t count = 0;
+    int exit_code = read_form(cli, &form);
+    if (exit_code == FIRN_EXIT_OK && cli->json && form == FIRN_CLI_ROWS_BINARY) {
+        exit_code = firn_command_misused(cli, "--json and --binary are two forms: take one");
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cmd_db_open_keyspace(cli, store, false, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_cursor_open(keyspace, NULL, &cursor, &err);
+        if (cli->json) {
+            firn_json_out_array("entries");
+        }
+        code = code == FIRN_OK ? dump(cli, cursor, form, &count, &err) : code;
+        if (code != FIRN_OK) {
+            exit_code = firn_report_failure(cli, &err, NULL);
+        }
+        if (cli->json) {
+            firn_json_out_unwind();
+            firn_json_out_u64("count", count);
+        }
+    }
+    firn_cursor_close(cursor);
+    return firn_cli_store_close(cli, store, exit_code);
+}
+
+/* ---- descriptions ---- */
+
+static const struct firn_command_option form_options[] = {
+    {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+    {"binary", 'b', NULL, "rows are binary"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct firn_command firn_cmd_db_load = {
+    .name = "load",
+    .summary = "Write rows into a keyspace",
+    .arguments = "STORE KEYSPACE [FILE]",
+    .options = form_options,
+    .help = "FILE has a line a row, key and value with a tab between them, escaped as firn db\n"
+            "scan and dump print them; without FILE, or with -, standard input is read. With\n"
+            "--binary a row is the size of the key and that of the value, four bytes each,\n"
+            "the lowest first, and then the key and the value.\n"
+            "\n"
+            "Many commits, all on disk when the command returns. The store and the keyspace\n"
+            "are made where they are missing. Keys that are there already get new values. If\n"
+            "it is ended before, the first rows may be there; running it again does no harm.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db load app.firn users users.tsv", "a file of rows, into users"},
+            {"firn db dump -b a.firn users | firn db load -b b.firn users",
+             "a keyspace from one store into another"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_load,
+};
+
+const struct firn_command firn_cmd_db_dump = {
+    .name = "dump",
+    .summary = "Print a whole keyspace as rows that firn db load reads",
+    .arguments = "STORE KEYSPACE",
+    .options = form_options,
+    .help = "The entries of the moment at which the command began, in the order of their\n"
+            "keys, as firn db scan prints them, or in another form that firn db load knows.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db dump app.firn users >users.tsv", "a line for each of the users"},
+            {NULL, NULL},
+        },
+    .run = run_dump,
+};

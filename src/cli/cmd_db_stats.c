@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_db_stats.c: firn db flush, compact and stats: the files of a store.
+ *
+ * What stats shows is read without keeping a writer out, so it is about files alone: counters of
+ * work belong to the process that does it.
+ */
+#include "cli/cli_store.h"
+#include "cli/cmd_db.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/out.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+static int
+maintain(struct firn_cli *cli, int (*action)(firn_store *store, firn_error *err))
+{
+    firn_error err;
+    firn_store *store = NULL;
+    int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE, &store);
+    if (exit_code == FIRN_EXIT_OK && action(store, &err) != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, NULL);
+    }
+    return firn_cli_store_close(cli, store, exit_code);
+}
+
+static int
+run_flush(struct firn_cli *cli)
+{
+    return maintain(cli, firn_store_flush);
+}
+
+static int
+run_compact(struct firn_cli *cli)
+{
+    return maintain(cli, firn_store_compact);
+}
+
+/* ---- stats ---- */
+
+static void
+show_json(const firn_store_statistics *stats)
+{
+    firn_json_out_array("levels");
+    for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
+        firn_json_out_object(NULL);
+        firn_json_out_u64("files", stats->levels[i].files);
+        firn_json_out_u64("bytes", stats->levels[i].bytes);
+        firn_json_out_u64("entries", stats->levels[i].entries);
+        firn_json_out_u64("tombstones", stats->levels[i].tombstones);
+        firn_json_out_end();
+    }
+    firn_json_out_end();
+    firn_json_out_u64("keyspaces", stats->keyspaces);
+    firn_json_out_u64("file_bytes", stats->file_bytes);
+    firn_json_out_u64("log_bytes", stats->log_bytes);
+    firn_json_out_u64("memtable_bytes", stats->memtable_bytes);
+}
+
+static void
+show_level(size_t number, const firn_store_level *level)
+{
+    char count[FIRN_TEXT_NUMBER_SIZE];
+    char size[FIRN_TEXT_SIZE_SIZE];
+    firn_out_format("level %zu  %s %s, %s, ", number, firn_text_number(level->files, count),
+                    firn_text_plural(level->files, "file", "files"),
+                    firn_text_size(level->bytes, size));
+    firn_out_format("%s %s", firn_text_number(level->entries, count),
+                    firn_text_plural(level->entries, "entry", "entries"));
+    if (level->tombstones > 0) {
+        firn_out_format(", %s of them %s", firn_text_number(level->tombstones, count),
+                        firn_text_plural(level->tombstones, "a delete", "deletes"));
+    }
+    firn_out_text("\n");
+}
+
+static void
+show_text(const firn_store_statistics *stats)
+{
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    char size[FIRN_TEXT_SIZE_SIZE];
+    for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
+        if (stats->levels[i].files > 0) {
+            show_level(i, &stats->levels[i]);
+        }
+    }
+    firn_out_format("log      %s\n", firn_text_size(stats->log_bytes, size));
+    firn_out_format("%s %s, firn's own included\n", firn_text_number(stats->keyspaces, number),
+                    firn_text_plural(stats->keyspaces, "keyspace", "keyspaces"));
+}
+
+static int
+run_stats(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    firn_store_statistics stats = {.size = sizeof(stats)};
+    int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    if (firn_store_stats(store, &stats, &err) != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, NULL);
+    } else if (cli->json) {
+        show_json(&stats);
+    } else {
+        show_text(&stats);
+    }
+    return firn_cli_store_close(cli, store, exit_code);
+}
+
+/* ---- descriptions ---- */
+
+const struct firn_command firn_cmd_db_flush = {
+    .name = "flush",
+    .summary = "Move everything from a store's log to sorted files",
+    .arguments = "STORE",
+    .help = "What is in the log is safe there, and firn moves it by itself as the log grows.\n"
+            "After this the next opening has nothing to read from it.",
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_flush,
+};
+
+const struct firn_command firn_cmd_db_compact = {
+    .name = "compact",
+    .summary = "Merge a store's files until what was deleted takes up no space",
+    .arguments = "STORE",
+    .help = "firn merges files by itself as data comes in. This does all of it now, which may\n"
+            "take long, and frees the space of everything that was overwritten or deleted.",
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_compact,
+};
+
+const struct firn_command firn_cmd_db_stats = {
+    .name = "stats",
+    .summary = "Show the files of a store: levels, sizes, entries",
+    .arguments = "STORE",
+    .help = "Level 0 has what was written last; each level below it holds older data, sorted.\n"
+            "Entries include values that were overwritten since and are not merged away.",
+    .run = run_stats,
+};

@@ -1,0 +1,165 @@
+Loading, dumping, whole keyspaces, and the files of a store.
+
+  $ printf 'a\t1\nb\t\n\\000\\377\tx\\ty\n' >rows
+  $ firn db load app.firn users rows
+  3 entries
+  $ firn db load app.firn users - <rows --quiet
+  $ firn db dump app.firn users
+  \000\377	x\ty
+  a	1
+  b	
+  $ firn db dump app.firn users --hex
+  00ff	780979
+  61	31
+  62	
+  $ firn db dump app.firn users --json
+  {"entries":[{"key":"\u0000�","key_hex":"00ff","value":"x\ty"},{"key":"a","value":"1"},{"key":"b","value":""}],"count":3}
+
+What is dumped in a form is loaded in that form.
+
+  $ firn db dump app.firn users | firn db load app.firn text
+  3 entries
+  $ firn db dump app.firn users -x | firn db load app.firn hex -x
+  3 entries
+  $ firn db dump app.firn users -b | firn db load app.firn binary -b --json
+  {"count":3}
+  $ firn db dump app.firn users -b | od -An -tx1 -v
+   02 00 00 00 03 00 00 00 00 ff 78 09 79 01 00 00
+   00 01 00 00 00 61 31 01 00 00 00 00 00 00 00 62
+  $ for k in text hex binary; do firn db dump app.firn $k >$k.rows; done; cmp text.rows hex.rows && cmp hex.rows binary.rows
+  $ printf 'no tab\n' | firn db load app.firn text
+  ! firn: row 1 of 'standard input': there is no tab between key and value
+  [2]
+  $ printf 'zz\t00\n' | firn db load app.firn text -x
+  ! firn: row 1 of 'standard input': key and value are even numbers of hexadecimal digits
+  [2]
+  $ firn db load app.firn text missing
+  ! firn: could not open 'missing': No such file or directory
+  [3]
+  $ firn db load app.firn text rows -x -b
+  ! firn: db load: --hex and --binary are two forms: take one
+  ! usage: firn db load [options] STORE KEYSPACE [FILE]
+  ! help: firn help db load
+  [2]
+  $ firn db dump app.firn text -b --json 2>/dev/null
+  {"error":{"code":"FIRN_INVALID","message":"db dump: --json and --binary are two forms: take one","exit":2}}
+  [2]
+  $ firn db dump app.firn nobody
+  ! firn: app.firn has no keyspace 'nobody'
+  [3]
+
+Keyspaces.
+
+  $ firn db keyspaces app.firn
+  binary
+  hex
+  text
+  users
+  $ firn db put app.firn "$(printf 'odd\nname')" k v
+  $ firn db keyspaces app.firn
+  binary
+  hex
+  odd\nname
+  text
+  users
+  $ firn db keyspaces app.firn --json
+  {"keyspaces":["binary","hex","odd\nname","text","users"]}
+  $ firn db drop app.firn "$(printf 'odd\nname')"
+  $ firn db drop app.firn hex --json
+  {}
+  $ firn db drop app.firn hex
+  ! firn: app.firn has no keyspace 'hex'
+  [3]
+  $ firn db drop app.firn firn.objects
+  ! firn: names of keyspaces that begin with "firn." are kept for firn itself
+  [2]
+  $ firn db scan app.firn hex
+  ! firn: app.firn has no keyspace 'hex'
+  [3]
+  $ firn db keyspaces app.firn
+  binary
+  text
+  users
+  $ firn db keyspaces nowhere
+  ! firn: could not open directory 'nowhere': No such file or directory
+  ! hint: firn db put makes a store and a keyspace
+  [3]
+
+Ranges.
+
+  $ for k in a b c d e; do firn db put app.firn letters $k 1; done
+  $ firn db delrange app.firn letters --from b --to d
+  $ firn db scan app.firn letters --keys
+  a
+  d
+  e
+  $ firn db delrange app.firn letters --from e
+  $ firn db delrange app.firn letters --to b
+  $ firn db scan app.firn letters --keys
+  d
+  $ firn db delrange app.firn letters --from z --to a
+  $ firn db scan app.firn letters --keys
+  d
+  $ firn db delrange app.firn users --prefix 00ff --hex
+  $ firn db put app.firn users --hex ffff 00
+  $ firn db put app.firn users --hex ff 00
+  $ firn db delrange app.firn users --prefix ffff --hex
+  $ firn db scan app.firn users --hex
+  61	31
+  62	
+  ff	00
+  $ firn db delrange app.firn users --prefix '' --json
+  {}
+  $ firn db scan app.firn users
+  $ firn db delrange app.firn users
+  ! firn: db delrange: tell what to delete: --from and --to, or --prefix
+  ! usage: firn db delrange [options] STORE KEYSPACE
+  ! help: firn help db delrange
+  [2]
+  $ firn db delrange app.firn users --prefix a --to b 2>&1 | head -n 1
+  firn: db delrange: --prefix goes with neither --from nor --to
+  $ firn db delrange app.firn nobody --prefix a
+  ! firn: app.firn has no keyspace 'nobody'
+  [3]
+
+Files.
+
+  $ firn db put app.firn letters e 1
+  $ firn db flush app.firn
+  $ firn db del app.firn letters e
+  $ firn db flush app.firn
+  $ firn db stats app.firn
+  level 0  <n> files, <size>, <n> entries, <n> of them a delete
+  log      <size>
+  4 keyspaces, firn's own included
+  $ firn db check app.firn
+  4 keyspaces, 7 entries, 0 log records: no damage
+  $ firn db compact app.firn
+  $ firn db stats app.firn
+  level 6  <n> files, <size>, <n> entries
+  log      <size>
+  4 keyspaces, firn's own included
+  $ firn db stats app.firn --json
+  {"levels":[{"files":0,"bytes":0,"entries":0,"tombstones":0},<any>],"keyspaces":4,"file_bytes":<n>,"log_bytes":<n>,"memtable_bytes":<n>}
+  $ firn db scan app.firn letters
+  d	1
+  $ firn db flush nowhere
+  ! firn: could not open directory 'nowhere': No such file or directory
+  ! hint: firn db put makes a store and a keyspace
+  [3]
+
+A damaged file is named, with what cannot be read; the rest can.
+
+  $ seq 1 20000 | sed 's/$/	some value that is the same in each row/' | firn db load app.firn numbers --quiet
+  $ firn db compact app.firn
+  $ run=$(ls -S app.firn/runs | head -n 1)
+  $ printf 'xxxxxxxxxxxxxxxx' | dd of=app.firn/runs/$run bs=1 seek=50000 conv=notrunc status=none
+  $ firn db check app.firn >report 2>&1
+  [5]
+  $ grep -c "$run" report
+  <n>
+  $ firn db dump app.firn numbers >part
+  ! firn: keys from '<n>' to '<n>' cannot be read: 'app.firn/runs/<n>.row': block at <n>: its bytes do not match their checksum
+  [5]
+  $ firn db get app.firn letters d; echo
+  1
