@@ -10,12 +10,12 @@
 
 /* The members of the group that have files of their own. */
 extern const struct firn_command firn_cmd_db_load;
-extern const struct firn_command firn_cmd_db_dump;
+extern const struct firn_command firn_cmd_db_load_dump;
 extern const struct firn_command firn_cmd_db_keyspaces;
-extern const struct firn_command firn_cmd_db_drop;
-extern const struct firn_command firn_cmd_db_delrange;
-extern const struct firn_command firn_cmd_db_flush;
-extern const struct firn_command firn_cmd_db_compact;
+extern const struct firn_command firn_cmd_db_keyspaces_drop;
+extern const struct firn_command firn_cmd_db_keyspaces_delrange;
+extern const struct firn_command firn_cmd_db_stats_flush;
+extern const struct firn_command firn_cmd_db_stats_compact;
 extern const struct firn_command firn_cmd_db_stats;
 
 /* Opens the keyspace that the second argument names, making it only where that is allowed. Returns

@@ -210,7 +210,7 @@ const struct firn_command firn_cmd_db_keyspaces = {
     .run = run_keyspaces,
 };
 
-const struct firn_command firn_cmd_db_drop = {
+const struct firn_command firn_cmd_db_keyspaces_drop = {
     .name = "drop",
     .summary = "Remove a keyspace and all that is in it",
     .arguments = "STORE KEYSPACE",
@@ -219,7 +219,7 @@ const struct firn_command firn_cmd_db_drop = {
     .run = run_drop,
 };
 
-const struct firn_command firn_cmd_db_delrange = {
+const struct firn_command firn_cmd_db_keyspaces_delrange = {
     .name = "delrange",
     .summary = "Delete all keys in a range",
     .arguments = "STORE KEYSPACE",

@@ -241,7 +241,7 @@ const struct firn_command firn_cmd_db_load = {
     .run = run_load,
 };
 
-const struct firn_command firn_cmd_db_dump = {
+const struct firn_command firn_cmd_db_load_dump = {
     .name = "dump",
     .summary = "Print a whole keyspace as rows that firn db load reads",
     .arguments = "STORE KEYSPACE",

@@ -112,7 +112,7 @@ run_stats(struct firn_cli *cli)
 
 /* ---- descriptions ---- */
 
-const struct firn_command firn_cmd_db_flush = {
+const struct firn_command firn_cmd_db_stats_flush = {
     .name = "flush",
     .summary = "Move everything from a store's log to sorted files",
     .arguments = "STORE",
@@ -122,7 +122,7 @@ const struct firn_command firn_cmd_db_flush = {
     .run = run_flush,
 };
 
-const struct firn_command firn_cmd_db_compact = {
+const struct firn_command firn_cmd_db_stats_compact = {
     .name = "compact",
     .summary = "Merge a store's files until what was deleted takes up no space",
     .arguments = "STORE",
