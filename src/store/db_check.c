@@ -190,7 +190,7 @@ find_oldest(const struct check *check, uint64_t *out, firn_error *err)
 static int
 compare_counts(struct check *check, firn_error *err)
 {
-    uint64_t oldest;
+    uint64_t oldest = 0;
     int rc = find_oldest(check, &oldest, err);
     for (size_t i = 0; i < segment_count(&check->counted) && rc == FIRN_OK; i++) {
         const struct firn_db_segment *counted = segment_at(&check->counted, i);
