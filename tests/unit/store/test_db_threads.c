@@ -329,6 +329,60 @@ a_failed_sync_refuses_the_whole_group_and_all_after_it(void **state)
     }
 }
 
+/* ---- a failure in the background ---- */
+
+static void
+a_failure_in_the_background_refuses_one_commit(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support_disk disk;
+    struct firn_os *faulty;
+    struct firn_os_dir *dir;
+    struct firn_db *db;
+    const struct firn_db_options options = {
+        .create_if_missing = true, .memory_bytes = 1 << 20, .durability = FIRN_DURABILITY_OS};
+    static const char value[1000] = "x";
+    db_support_disk_init(&disk);
+    DB_OK(firn_os_fault_create(firn_os_default(), &faulty, &err));
+    DB_OK(firn_os_dir_open_path(faulty, disk.path, &dir, &err));
+    DB_OK(firn_db_open(dir, &options, &db, &err));
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    /* The first file to be made from now on: a segment of the log, or a run. */
+    firn_os_fault_set_plan(faulty, &(struct firn_os_fault_plan){.call = 1,
+                                                                .classes = FIRN_OS_FAULT_OPENS,
+                                                                .error_number = 24});
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "%u", i);
+        int rc = firn_db_put(keyspace, firn_str(key), firn_bytes(value, sizeof value),
+                             FIRN_DURABILITY_DEFAULT, &err);
+        if (rc != FIRN_OK) {
+            /* Not first when memory is used up. */
+            DB_FAILS(rc, FIRN_IO, "background work of");
+            assert_true(i <= 250);
+            refused++;
+        }
+        if (i == 250 - 1) {
+            firn_os_sleep_ns(firn_os_default(), 200000000);
+        }
+    }
+    assert_int_equal(firn_os_fault_hits(faulty), 1);
+    assert_int_equal(refused, 1);
+    firn_store_statistics stats;
+    DB_OK(firn_db_stats(db, &stats, &err));
+    assert_int_equal(stats.background_failures, 1);
+    DB_OK(firn_db_maintain_flush(db, &err));
+    firn_check_report report;
+    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    assert_int_equal(report.entries, 999);
+    DB_OK(firn_db_close(db, &err));
+    firn_os_dir_close(dir);
+    firn_os_fault_destroy(faulty);
+    db_support_disk_deinit(&disk);
+}
+
 int
 main(void)
 {
@@ -336,6 +390,7 @@ main(void)
         cmocka_unit_test(readers_see_whole_commits_beside_writers),
         cmocka_unit_test(waiting_commits_share_a_sync),
         cmocka_unit_test(a_failed_sync_refuses_the_whole_group_and_all_after_it),
+        cmocka_unit_test(a_failure_in_the_background_refuses_one_commit),
     };
     return cmocka_run_group_tests_name("db_threads", tests, NULL, NULL);
 }
