@@ -69,6 +69,9 @@ struct firn_run_builder {
     const struct firn_run_kind *kind;
 };
 
+/* Steps of cursor_prepare. */
+enum { FIRN_RUN_CURSOR_STEPS = 3 };
+
 struct firn_run_cursor_options {
     bool is_sequential; /* a merge or a scan: read ahead, and leave no trace in the cache */
 };
@@ -117,6 +120,14 @@ struct firn_run_kind {
     int (*cursor_create)(struct firn_run *run, const struct firn_run_cursor_options *options,
                          struct firn_run_cursor **out, firn_error *err);
     void (*cursor_destroy)(struct firn_run_cursor *cursor);
+    /* Before a seek to that place: steps 0 to FIRN_RUN_CURSOR_STEPS - 1, in order, each for all
+     * cursors that are going to be placed, then the seeks. Each step begins to bring near the
+     * processor what the next one looks at, and waits for nothing else. The cursor is not valid
+     * then; key must not be its own, and stays as it is until the seek. Other moves than this seek
+     * are as if nothing had been prepared, but seeks elsewhere are not allowed. NULL: nothing can
+     * be done. */
+    void (*cursor_prepare)(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence,
+                           unsigned step);
     /* As in memtable.h: to the first entry at or after (key, sequence) in the order of entries, or
      * the last one before. After an error the cursor is not valid; a seek may be tried again. */
     int (*cursor_seek)(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence,

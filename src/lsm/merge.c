@@ -240,10 +240,27 @@ keep_key(struct firn_merge *merge, firn_slice *key, firn_error *err)
     return FIRN_OK;
 }
 
+/* What a seek of each source waits for comes from slow memory: better from all of them at once. */
+static void
+prepare(struct firn_merge *merge, firn_slice key, uint64_t sequence)
+{
+    for (unsigned step = 0; step < FIRN_RUN_CURSOR_STEPS; step++) {
+        for (size_t i = 0; i < merge->count; i++) {
+            struct firn_merge_source *source = merge->players[i].source;
+            if (source->ops->prepare != NULL) {
+                source->ops->prepare(source, key, sequence, step);
+            }
+        }
+    }
+}
+
 int
 firn_merge_seek(struct firn_merge *merge, firn_slice key, uint64_t sequence, firn_error *err)
 {
     int rc = keep_key(merge, &key, err);
+    if (rc == FIRN_OK) {
+        prepare(merge, key, sequence);
+    }
     for (size_t i = 0; i < merge->count && rc == FIRN_OK; i++) {
         struct firn_merge_source *source = merge->players[i].source;
         rc = source->ops->seek(source, key, sequence, err);

@@ -186,6 +186,20 @@ level_seek(struct firn_merge_source *source, firn_slice key, uint64_t sequence, 
     return enter_at(level, at, key, sequence, err);
 }
 
+static void
+level_prepare(struct firn_merge_source *source, firn_slice key, uint64_t sequence, unsigned step)
+{
+    struct level_source *level = (struct level_source *)source;
+    size_t at = run_of(level, key);
+    if (step == 0 && at < level->options.count && enter(level, at, NULL) != FIRN_OK) {
+        return;
+    }
+    level->source.entry = NULL;
+    if (level->run != NULL && level->at == at && level->cursor->kind->cursor_prepare != NULL) {
+        level->cursor->kind->cursor_prepare(level->cursor, key, sequence, step);
+    }
+}
+
 static int
 level_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                   firn_error *err)
@@ -271,6 +285,7 @@ static const struct firn_merge_source_ops level_ops = {
     .first = level_first,
     .last = level_last,
     .seek = level_seek,
+    .prepare = level_prepare,
     .seek_before = level_seek_before,
     .next = level_next,
     .prev = level_prev,

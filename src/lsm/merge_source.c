@@ -179,6 +179,16 @@ run_seek(struct firn_merge_source *source, firn_slice key, uint64_t sequence, fi
     return run_settle(run, run->cursor->kind->cursor_seek(run->cursor, key, sequence, err));
 }
 
+static void
+run_prepare(struct firn_merge_source *source, firn_slice key, uint64_t sequence, unsigned step)
+{
+    struct run_source *run = (struct run_source *)source;
+    if (run->cursor->kind->cursor_prepare != NULL) {
+        run->source.entry = NULL;
+        run->cursor->kind->cursor_prepare(run->cursor, key, sequence, step);
+    }
+}
+
 static int
 run_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                 firn_error *err)
@@ -227,6 +237,7 @@ static const struct firn_merge_source_ops run_ops = {
     .first = run_first,
     .last = run_last,
     .seek = run_seek,
+    .prepare = run_prepare,
     .seek_before = run_seek_before,
     .next = run_next,
     .prev = run_prev,

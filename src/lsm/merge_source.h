@@ -24,6 +24,10 @@ struct firn_merge_source_ops {
                 firn_error *err);
     int (*seek_before)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                        firn_error *err);
+    /* Before seek, as cursor_prepare of block/run_kind.h; fails in silence, since the seek will
+     * fail too. NULL: nothing can be done. The source is nowhere afterwards. */
+    void (*prepare)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
+                    unsigned step);
     /* Only while it stands on an entry. */
     int (*next)(struct firn_merge_source *source, firn_error *err);
     int (*prev)(struct firn_merge_source *source, firn_error *err);

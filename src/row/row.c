@@ -37,6 +37,7 @@ const struct firn_run_kind firn_row_kind = {
     .check = firn_row_check,
     .cursor_create = firn_row_cursor_create,
     .cursor_destroy = firn_row_cursor_destroy,
+    .cursor_prepare = firn_row_cursor_prepare,
     .cursor_seek = firn_row_cursor_seek,
     .cursor_seek_before = firn_row_cursor_seek_before,
     .cursor_first = firn_row_cursor_first,

@@ -208,17 +208,19 @@ compare_slot(const struct firn_row_block *block, size_t i, firn_slice rest, uint
     return firn_entry_compare(slot.rest, slot.sequence, rest, sequence);
 }
 
-size_t
-firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key, uint64_t sequence)
+/* Where a place lies by prefix and heads alone: not before *out_low, and not behind *out_high. Where
+ * these differ *out_rest is the key behind the prefix, to be compared with entries. */
+static void
+narrow(const struct firn_row_block *block, firn_slice key, firn_slice *out_rest, size_t *out_low,
+       size_t *out_high)
 {
     firn_slice prefix = block->prefix;
     size_t shared = key.size < prefix.size ? key.size : prefix.size;
     int order = shared == 0 ? 0 : memcmp(key.data, prefix.data, shared);
-    if (order != 0) {
-        return order < 0 ? 0 : block->count;
-    }
-    if (key.size < prefix.size) {
-        return 0;
+    *out_low = order > 0 ? block->count : 0;
+    *out_high = *out_low;
+    if (order != 0 || key.size < prefix.size) {
+        return;
     }
     firn_slice rest = firn_bytes(key.data + prefix.size, key.size - prefix.size);
     uint16_t head = firn_row_heads_short_of(rest);
@@ -229,6 +231,18 @@ firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key, u
                    ? block->count
                    : firn_row_heads_short_below(block->heads, block->count, (uint16_t)(head + 1));
     }
+    *out_rest = rest;
+    *out_low = low;
+    *out_high = high;
+}
+
+size_t
+firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key, uint64_t sequence)
+{
+    firn_slice rest = {NULL, 0};
+    size_t low;
+    size_t high;
+    narrow(block, key, &rest, &low, &high);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (compare_slot(block, middle, rest, sequence) < 0) {
@@ -238,4 +252,22 @@ firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key, u
         }
     }
     return low;
+}
+
+void
+firn_row_block_prefetch(const struct firn_row_block *block, firn_slice key)
+{
+    enum { LINE_SIZE = 64, ENTRIES_MAX = 6 };
+    firn_slice rest = {NULL, 0};
+    size_t low;
+    size_t high;
+    narrow(block, key, &rest, &low, &high);
+    if (high - low >= ENTRIES_MAX) {
+        low += (high - low - ENTRIES_MAX) / 2; /* around the middle, where halving begins */
+    }
+    for (size_t i = 0; i < ENTRIES_MAX && low + i <= high && low + i < block->count; i++) {
+        const uint8_t *entry = block->raw.data + firn_row_block_offset(block, low + i);
+        __builtin_prefetch(entry);
+        __builtin_prefetch(entry + LINE_SIZE);
+    }
 }

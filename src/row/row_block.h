@@ -111,6 +111,9 @@ size_t firn_row_block_find(const struct firn_row_block *block, firn_slice key, u
 size_t firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key,
                                   uint64_t sequence);
 
+/* Begins to bring near the processor the entries that lower_bound may compare, and lead to. */
+void firn_row_block_prefetch(const struct firn_row_block *block, firn_slice key);
+
 /* The numbers of a locator that passed the check. */
 struct firn_row_locator {
     uint64_t value_size;

@@ -7,6 +7,10 @@
  * Steps stay in the block until it ends. The block is held meanwhile: pinned in the cache, or, for
  * a sequential cursor that did not find it there, in its own window (row_window.c).
  *
+ * A seek waits for slow memory up to three times: for the index, for the block, for the entry. Where
+ * the run keeps its pins, each of these can be asked for beforehand (prepare), for many cursors at
+ * once; what the index said is remembered for the seek that follows, and the block is held already.
+ *
  * An entry's key is put together in a buffer: the block's prefix lies there as long as the block is
  * held, and each step copies only the rest. Values are borrowed from the block; a large one is read
  * into a second buffer, when the cursor comes to it, which is given back when it goes on.
@@ -39,6 +43,9 @@ struct cursor {
     bool has_prefix; /* key begins with the prefix of the block */
     size_t block_at; /* in the index */
     size_t slot;
+    /* The next seek was prepared as far as the index, which has so many blocks before its place. */
+    bool is_prepared;
+    size_t prepared_count;
     struct firn_row_block block;
     struct firn_block_pin pin; /* empty where the window holds the block */
     struct firn_row_window window;
@@ -111,7 +118,17 @@ fetch(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool 
     return rc;
 }
 
-/* Holds the i-th block. */
+/* The i-th block, whose bytes these are, is held from now on. */
+static void
+hold(struct cursor *cursor, size_t i, firn_slice raw)
+{
+    firn_row_block_init(&cursor->block, raw);
+    cursor->has_block = true;
+    cursor->has_prefix = false;
+    cursor->block_at = i;
+}
+
+/* Reads the i-th block unless it is held. */
 static int
 load(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool is_backward,
      firn_error *err)
@@ -125,10 +142,7 @@ load(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool i
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_row_block_init(&cursor->block, raw);
-    cursor->has_block = true;
-    cursor->has_prefix = false;
-    cursor->block_at = i;
+    hold(cursor, i, raw);
     return FIRN_OK;
 }
 
@@ -228,6 +242,58 @@ show_last_before(struct cursor *cursor, const struct firn_row_index *index, size
 
 /* ---- seeking ---- */
 
+/* The block that a seek will look into first. */
+static size_t
+prepared_block(const struct cursor *cursor)
+{
+    return cursor->prepared_count == 0 ? 0 : cursor->prepared_count - 1;
+}
+
+/* Holds the block that was prepared, if it is where its guide says, and fetches the entry. */
+static void
+prepare_entry(struct cursor *cursor, firn_slice key)
+{
+    struct firn_row *run = cursor->run;
+    size_t i = prepared_block(cursor);
+    if (!cursor->has_block || cursor->block_at != i) {
+        struct firn_row_index_block block;
+        drop_block(cursor);
+        firn_row_index_block(&run->index, i, &block);
+        if (!firn_block_cache_guide_follow(run->cache, &run->guides[i], run->file, &block.ref,
+                                           FIRN_BLOCK_CACHE_DATA, &cursor->pin)) {
+            return;
+        }
+        hold(cursor, i, firn_bytes(cursor->pin.data, cursor->pin.size));
+    }
+    firn_row_block_prefetch(&cursor->block, key);
+}
+
+void
+firn_row_cursor_prepare(struct firn_run_cursor *base, firn_slice key, uint64_t sequence,
+                        unsigned step)
+{
+    struct cursor *cursor = cursor_of(base);
+    const struct firn_row *run = cursor->run;
+    base->is_valid = false;
+    if (!run->keeps_pins || cursor->is_sequential || run->index.block_count == 0) {
+        return;
+    }
+    key = firn_row_read_key(key);
+    switch (step) {
+    case 0:
+        firn_row_index_prefetch(&run->index, key);
+        break;
+    case 1:
+        cursor->prepared_count = firn_row_index_find(&run->index, key, sequence);
+        cursor->is_prepared = true;
+        firn_row_read_prefetch_block(run, prepared_block(cursor));
+        break;
+    default:
+        prepare_entry(cursor, key);
+        break;
+    }
+}
+
 /* A place to go to; which of its neighbours is wanted. */
 struct place {
     firn_slice key;
@@ -239,7 +305,9 @@ static int
 seek_with_index(struct cursor *cursor, const struct firn_row_index *index,
                 const struct place *place, firn_error *err)
 {
-    size_t count = firn_row_index_find(index, place->key, place->sequence);
+    size_t count = cursor->is_prepared ? cursor->prepared_count
+                                       : firn_row_index_find(index, place->key, place->sequence);
+    DCHECK(count == firn_row_index_find(index, place->key, place->sequence));
     if (count == 0) {
         return place->is_before ? show_last_before(cursor, index, 0, err)
                                 : show_first_of(cursor, index, 0, err);
@@ -267,6 +335,7 @@ seek(struct cursor *cursor, const struct place *place, firn_error *err)
         rc = seek_with_index(cursor, &index.index, place, err);
         firn_row_read_index_release(cursor->run, &index);
     }
+    cursor->is_prepared = false;
     if (rc != FIRN_OK) {
         drop_block(cursor); /* (I2) */
     }
@@ -300,6 +369,7 @@ go_to_block(struct cursor *cursor, show_at show_there, size_t i, firn_error *err
 {
     struct firn_row_read_index index;
     cursor->base.is_valid = false;
+    cursor->is_prepared = false;
     int rc = firn_row_read_index(cursor->run, &index, err);
     if (rc == FIRN_OK) {
         rc = show_there(cursor, &index.index, i == SIZE_MAX ? index.index.block_count : i, err);

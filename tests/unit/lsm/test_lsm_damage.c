@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "os/os_memory.h"
+#include "row/row_format.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
 
@@ -291,6 +292,56 @@ a_changed_or_shortened_run_never_gives_a_wrong_answer(void **state)
     firn_buf_deinit(&bytes);
 }
 
+/* Where the index of a run lies in its file. */
+static struct firn_block_ref
+index_of(const char *name)
+{
+    firn_error err;
+    struct firn_block_reader *reader;
+    struct firn_block_ref ref = {0};
+    TEST_OK(firn_block_reader_open(world.runs, name, FIRN_BLOCK_FILE_ROW, &reader, &err), &err);
+    for (size_t i = 0; i < firn_block_reader_section_count(reader); i++) {
+        const struct firn_block_section *section = firn_block_reader_section(reader, i);
+        if (section->kind == FIRN_ROW_FORMAT_INDEX) {
+            ref = section->ref;
+        }
+    }
+    firn_block_reader_close(reader);
+    assert_true(ref.offset > 0);
+    return ref;
+}
+
+static void
+a_run_whose_index_is_damaged_hides_the_keys_that_manifest_names(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_buf bytes = {0};
+    for (size_t i = 0; i < world.count; i++) {
+        const char *name = world.names[i];
+        struct damages damages = {0};
+        struct firn_block_ref ref = index_of(name);
+        test_file_read(world.runs, name, &bytes);
+        bytes.data[ref.offset + firn_block_reader_span(&ref) / 2] ^= 1;
+        test_file_write(world.runs, name, bytes.data, bytes.size);
+        TEST_OK(fixture_open(&world.fixture, &err), &err);
+        unsigned unreadable = count_unreadable(name);
+        assert_true(unreadable > 0 && unreadable < FIXTURE_KEYS - 20);
+        assert_int_equal(count_unreadable("keys from '"), unreadable);
+        assert_int_equal(count_unreadable("up to before '"), unreadable);
+        unsigned walked = count_walked();
+        assert_true(walked > 20 && walked < FIXTURE_KEYS);
+        assert_int_equal(firn_lsm_check(world.fixture.lsm, note_damage, &damages, &err),
+                         FIRN_CORRUPT);
+        assert_int_equal(damages.count, 1);
+        assert_non_null(strstr(damages.text, name));
+        fixture_abandon(&world.fixture);
+        bytes.data[ref.offset + firn_block_reader_span(&ref) / 2] ^= 1;
+        test_file_write(world.runs, name, bytes.data, bytes.size);
+    }
+    firn_buf_deinit(&bytes);
+}
+
 static void
 another_run_under_its_name_is_noticed(void **state)
 {
@@ -411,6 +462,8 @@ main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_changed_or_shortened_run_never_gives_a_wrong_answer,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_run_whose_index_is_damaged_hides_the_keys_that_manifest_names, setup, teardown),
         cmocka_unit_test_setup_teardown(another_run_under_its_name_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_store_without_its_manifest_is_not_taken_for_an_empty_one,
                                         setup, teardown),

@@ -256,17 +256,29 @@ row_model_compare_scan(const struct row_model *model, struct firn_run *run, bool
     firn_row_kind.cursor_destroy(cursor);
 }
 
-void
-row_model_compare_seek(const struct row_model *model, struct firn_run_cursor *cursor,
-                       firn_slice key, uint64_t sequence)
+static void
+prepare(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence, unsigned steps)
+{
+    for (unsigned step = 0; step < steps; step++) {
+        firn_row_kind.cursor_prepare(cursor, key, sequence, step);
+        assert_false(cursor->is_valid);
+    }
+}
+
+/* With the first steps before each seek. */
+static void
+compare_seek_prepared(const struct row_model *model, struct firn_run_cursor *cursor, firn_slice key,
+                      uint64_t sequence, unsigned steps)
 {
     firn_error err;
     size_t i = row_model_lower_bound(model, key, sequence);
+    prepare(cursor, key, sequence, steps);
     assert_int_equal(firn_row_kind.cursor_seek(cursor, key, sequence, &err), FIRN_OK);
     assert_int_equal(cursor->is_valid, i < model->count);
     if (cursor->is_valid) {
         row_model_compare_entry(&model->entries[i], &cursor->entry);
     }
+    prepare(cursor, key, sequence, steps);
     assert_int_equal(firn_row_kind.cursor_seek_before(cursor, key, sequence, &err), FIRN_OK);
     assert_int_equal(cursor->is_valid, i > 0);
     if (!cursor->is_valid) {
@@ -277,6 +289,23 @@ row_model_compare_seek(const struct row_model *model, struct firn_run_cursor *cu
     assert_int_equal(cursor->is_valid, i < model->count);
     if (cursor->is_valid) {
         row_model_compare_entry(&model->entries[i], &cursor->entry);
+    }
+}
+
+void
+row_model_compare_seek(const struct row_model *model, struct firn_run_cursor *cursor,
+                       firn_slice key, uint64_t sequence)
+{
+    firn_error err;
+    compare_seek_prepared(model, cursor, key, sequence, 0);
+    compare_seek_prepared(model, cursor, key, sequence, FIRN_RUN_CURSOR_STEPS);
+    compare_seek_prepared(model, cursor, key, sequence, FIRN_RUN_CURSOR_STEPS - 1);
+    /* Preparing binds nobody. */
+    prepare(cursor, key, sequence, FIRN_RUN_CURSOR_STEPS);
+    assert_int_equal(firn_row_kind.cursor_first(cursor, &err), FIRN_OK);
+    assert_int_equal(cursor->is_valid, model->count > 0);
+    if (cursor->is_valid) {
+        row_model_compare_entry(&model->entries[0], &cursor->entry);
     }
 }
 
@@ -294,6 +323,7 @@ row_model_compare_get(const struct row_model *model, struct firn_run *run, firn_
         i++;
     }
     bool is_there = i < model->count && firn_slice_equal(model->entries[i].key, key);
+    firn_row_kind.get_prefetch(run, key);
     int rc = firn_row_kind.get(run, key, view, &hit, &value, &err);
     assert_int_equal(rc, is_there ? FIRN_OK : FIRN_NOT_FOUND);
     if (is_there) {
