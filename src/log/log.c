@@ -354,6 +354,15 @@ firn_log_end(struct firn_log *log)
 }
 
 uint64_t
+firn_log_oldest(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    uint64_t oldest = log->segment.oldest;
+    firn_os_mutex_unlock(&log->mutex);
+    return oldest;
+}
+
+uint64_t
 firn_log_size_bytes(struct firn_log *log)
 {
     firn_os_mutex_lock(&log->mutex);

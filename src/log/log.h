@@ -8,7 +8,7 @@
  * Damage and a torn tail are told apart by the rule in docs/formats/log.md.
  *
  * Threads: append, rotate and remove_before from one thread at a time (the caller serializes);
- * sync, end and size_bytes from any thread beside them. The directory handle is borrowed and must
+ * sync, end, oldest and size_bytes from any thread beside them. The directory handle is borrowed and must
  * outlive the log.
  */
 #ifndef FIRN_LOG_LOG_H
@@ -76,6 +76,8 @@ FIRN_MUST_CHECK int firn_log_append(struct firn_log *log, uint8_t type, const fi
 FIRN_MUST_CHECK int firn_log_sync(struct firn_log *log, firn_error *err);
 /* The end of the last record appended. */
 struct firn_log_position firn_log_end(struct firn_log *log);
+/* The number of the oldest segment that belongs to the log. */
+uint64_t firn_log_oldest(struct firn_log *log);
 /* Bytes in all segments. */
 uint64_t firn_log_size_bytes(struct firn_log *log);
 

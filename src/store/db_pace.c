@@ -202,7 +202,10 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     /* Asked for after the floor: it is one at which that floor held. */
     uint64_t version = firn_lsm_version(lsm);
     if (floor > end.segment) {
-        floor = end.offset > FIRN_LOG_FORMAT_SEGMENT_SIZE ? end.segment + 1 : end.segment;
+        /* Nothing is needed; an empty log has nothing to give up. */
+        bool is_empty =
+            end.offset == FIRN_LOG_FORMAT_SEGMENT_SIZE && firn_log_oldest(db->log) == end.segment;
+        floor = is_empty ? end.segment : end.segment + 1;
     }
     *out_has_more = false;
     if (floor <= db->log_floor || !firn_db_reader_none_below(db, version)) {

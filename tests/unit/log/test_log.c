@@ -207,6 +207,7 @@ a_log_that_was_given_up_whole_goes_on_in_a_new_segment(void **state)
     append_range(log, 10, 10);
     assert_false(log_support_has_file(fixture->dir, "wal-000001.log"));
     assert_int_equal(firn_log_end(log).segment, 2);
+    assert_int_equal(firn_log_oldest(log), 2);
     assert_int_equal(firn_log_close(log, &err), FIRN_OK);
     struct log_support_seen seen = {.first = 10};
     assert_int_equal(firn_log_open(fixture->dir, &wal, log_support_visit, &seen, &log, NULL, &err),
