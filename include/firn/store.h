@@ -13,8 +13,8 @@
  *   earlier commits durable.
  * - After a crash the store shows a prefix of the commits in order, each whole.
  * - Where the disk is full, commits that put anything return FIRN_NO_SPACE; those that only delete
- *   are taken as long as a reserve that is kept for them lasts. Nothing is latched: as soon as there
- *   is space again commits succeed again.
+ *   are taken as long as a reserve that is kept for them lasts. Nothing is latched: as soon as
+ *   there is space again commits succeed again.
  * - Data moves from memory to files, and files are merged, in the background. Where that fails, the
  *   next commit returns the error and changes nothing, and the work is tried again. Commits that
  *   come faster than it can be done are slowed down, and wait if need be.
@@ -25,8 +25,8 @@
  *   while a large batch is taken over, which latches like a failed write.
  * - A store, its keyspaces, its views and all functions that take them may be used by several
  *   threads at once. A batch or a cursor belongs to one thread at a time.
- * - Close cursors and views before the store: firn_store_close with open ones fails with FIRN_MISUSE
- *   and changes nothing. Keyspace handles are owned by the store and go with it.
+ * - Close cursors and views before the store: firn_store_close with open ones fails with
+ *   FIRN_MISUSE and changes nothing. Keyspace handles are owned by the store and go with it.
  * - A view or a cursor that is open for long keeps what it sees: values that were overwritten, and
  *   keyspaces that were dropped, take up space until it is closed.
  *

@@ -3,8 +3,9 @@
  * cli/cmd_db_keyspaces.c: firn db keyspaces, drop and delrange: names of keyspaces, and deleting
  * much at once.
  *
- * A range delete of the library has two bounds. Where the command is given no upper one, the largest
- * key that a store takes stands for it, and that key is deleted by itself, in the same commit.
+ * A range delete of the library has two bounds. Where the command is given no upper one, the
+ * largest key that a store takes stands for it, and that key is deleted by itself, in the same
+ * commit.
  */
 #include "cli/cli_store.h"
 #include "cli/cmd_db.h"

@@ -23,6 +23,7 @@ read_form(struct firn_cli *cli, enum firn_cli_rows_form *out)
 {
     bool is_hex = firn_command_has(cli, "hex");
     bool is_binary = firn_command_has(cli, "binary");
+    *out = FIRN_CLI_ROWS_TEXT;
     if (is_hex && is_binary) {
         return firn_command_misused(cli, "--hex and --binary are two forms: take one");
     }

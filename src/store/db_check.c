@@ -9,8 +9,8 @@
  * sound by itself and is found here. Segments that are given up while the check runs are not
  * missed; commits made while it runs are left to the next one.
  *
- * A read-only handle compares what it counted when it was opened, in the segments that the newest one
- * says belong to the log when all has been read.
+ * A read-only handle compares what it counted when it was opened, in the segments that the newest
+ * one says belong to the log when all has been read.
  *
  * The log cannot be read on behind damage, so at most one place of it is reported. No lock is held
  * while reading.

@@ -2,8 +2,9 @@
  *
  * store/db_cursor.c: walking the keys of a keyspace as a view sees them.
  *
- * The walking itself is lsm/'s: a cursor of its own over memtables and runs as they were when it was
- * created. Here are the view, which is registered for as long as the cursor is open, and the bounds.
+ * The walking itself is lsm/'s: a cursor of its own over memtables and runs as they were when it
+ * was created. Here are the view, which is registered for as long as the cursor is open, and the
+ * bounds.
  *
  * Bounds. The prefix is turned into bounds: keys with it lie from the prefix itself up to, not
  * including, the smallest string behind all of them: the prefix without its trailing 0xff bytes and

@@ -60,7 +60,7 @@ add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tr
     firn_error *err)
 {
     struct firn_db_tree *tree = firn_alloc_zeroed(sizeof *tree);
-    if (tree == NULL || firn_buf_reserve(&image->trees, sizeof(tree)) != FIRN_OK) {
+    if (tree == NULL || firn_buf_reserve(&image->trees, sizeof(struct firn_db_tree *)) != FIRN_OK) {
         firn_free(tree);
         return firn_error_no_memory(err, "a keyspace");
     }
@@ -72,7 +72,7 @@ add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tr
         firn_free(tree);
         return rc;
     }
-    CHECK(firn_buf_append(&image->trees, &tree, sizeof(tree)) == FIRN_OK);
+    CHECK(firn_buf_append(&image->trees, &tree, sizeof(struct firn_db_tree *)) == FIRN_OK);
     *out = tree;
     return FIRN_OK;
 }

@@ -4,8 +4,8 @@
  *
  * Two pools, so that a long compaction never keeps a memtable in memory: one thread for flushes,
  * the others (at least one) for compactions. A job does work after work until there is none that
- * lsm/ would hand out. It is submitted when somebody wishes for work and none runs; who wishes while
- * one runs makes it look once more before it ends:
+ * lsm/ would hand out. It is submitted when somebody wishes for work and none runs; who wishes
+ * while one runs makes it look once more before it ends:
  *
  * (I1) After firn_db_jobs_wake there is a job that has yet to ask lsm/ for work, or that will ask
  *      again. So nothing that could be done is left lying.

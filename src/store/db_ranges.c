@@ -43,12 +43,12 @@ set_of(struct firn_db_ranges *ranges, struct firn_db_tree *tree)
         }
     }
     struct firn_db_ranges_set *set = NULL;
-    if (firn_buf_reserve(&ranges->sets, sizeof(set)) == FIRN_OK) {
+    if (firn_buf_reserve(&ranges->sets, sizeof(struct firn_db_ranges_set *)) == FIRN_OK) {
         set = firn_alloc_zeroed(sizeof *set);
     }
     if (set != NULL) {
         set->tree = tree;
-        CHECK(firn_buf_append(&ranges->sets, &set, sizeof(set)) == FIRN_OK);
+        CHECK(firn_buf_append(&ranges->sets, &set, sizeof(struct firn_db_ranges_set *)) == FIRN_OK);
     }
     return set;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/store: everything at once on one store on the real disk, with so little memory that flushes
- * and merges never end: writers of batches and of range deletes, readers by key, by cursor, at views,
- * and in a handle of their own; a thread that flushes, compacts, checks and asks for statistics; one
- * that makes and drops keyspaces. For one second; with FIRN_TEST_LONG=1 for thirty.
+ * and merges never end: writers of batches and of range deletes, readers by key, by cursor, at
+ * views, and in a handle of their own; a thread that flushes, compacts, checks and asks for
+ * statistics; one that makes and drops keyspaces. For one second; with FIRN_TEST_LONG=1 for thirty.
  *
  * Each writer sets all keys of its keyspace to the number of its commit, so every reading of more
  * than one key can be judged; what a writer has been told is there must be seen.

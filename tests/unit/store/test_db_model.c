@@ -292,8 +292,8 @@ cut(struct world *world)
     db_support_cut(&world->support, below(world, 5));
 }
 
-/* Opens until it succeeds: the power may fail in between. A reader that is open is closed then. A failure without that is one of the
- * store's. */
+/* Opens until it succeeds: the power may fail in between. A reader that is open is closed then.
+ * A failure without that is one of the store's. */
 static void
 recover(struct world *world)
 {
