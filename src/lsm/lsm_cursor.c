@@ -28,7 +28,6 @@
 #include "base/mem.h"
 
 struct firn_lsm_cursor {
-    struct firn_lsm *lsm;
     struct firn_tree_state *state;
     struct firn_merge *merge;
     struct firn_resolve *resolve;
@@ -125,7 +124,7 @@ add_runs(struct firn_lsm_cursor *cursor, unsigned level, size_t begin, size_t en
 {
     int rc = FIRN_OK;
     const struct firn_version *version = cursor->state->version;
-    for (size_t i = begin; i < end; i++) {
+    for (size_t i = begin; i < end && version->levels[level].with_ranges > 0; i++) {
         struct firn_lsm_file *file = firn_version_file(&version->levels[level], i);
         if (file->info.range_count > 0) {
             FIRN_TRY(add_ranges(cursor, file, err));
@@ -169,29 +168,29 @@ count_with_ranges(const struct firn_version *version)
 {
     size_t count = 0;
     for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
-        for (size_t i = 0; i < version->levels[number].count; i++) {
-            count += firn_version_file(&version->levels[number], i)->info.range_count > 0;
-        }
+        count += version->levels[number].with_ranges;
     }
     return count;
 }
 
-/* Arrays that are long enough for whatever the state has. */
-static int
-make_room(struct firn_lsm_cursor *cursor, firn_error *err)
+/* A cursor and its arrays, long enough for whatever the state has, in one piece of memory. */
+static struct firn_lsm_cursor *
+allocate(const struct firn_tree_state *state)
 {
-    const struct firn_version *version = cursor->state->version;
-    size_t with_ranges = count_with_ranges(version);
-    cursor->sources =
-        firn_alloc_zeroed((version->levels[0].count + FIRN_LSM_LEVELS) * sizeof *cursor->sources);
-    cursor->ranges = firn_alloc_array(cursor->state->memtable_count + with_ranges,
-                                      sizeof(struct firn_range_set *));
-    cursor->pins = firn_alloc_array(with_ranges, sizeof(struct firn_lsm_handle *));
-    cursor->refused.files = firn_alloc_array(with_ranges, sizeof(struct firn_lsm_file *));
-    return cursor->sources == NULL || cursor->ranges == NULL || cursor->pins == NULL ||
-                   cursor->refused.files == NULL
-               ? firn_error_no_memory(err, "a cursor")
-               : FIRN_OK;
+    /* Runs and memtables are in memory themselves, so this does not overflow. */
+    size_t sources = state->version->levels[0].count + FIRN_LSM_LEVELS;
+    size_t with_ranges = count_with_ranges(state->version);
+    size_t sets = state->memtable_count + with_ranges;
+    struct firn_lsm_cursor *cursor = firn_alloc_zeroed(
+        sizeof *cursor + sources * sizeof *cursor->sources + sets * sizeof *cursor->ranges +
+        with_ranges * (sizeof *cursor->pins + sizeof *cursor->refused.files));
+    if (cursor != NULL) {
+        cursor->sources = (void *)(cursor + 1);
+        cursor->ranges = (void *)(cursor->sources + sources);
+        cursor->pins = (void *)(cursor->ranges + sets);
+        cursor->refused.files = (void *)(cursor->pins + with_ranges);
+    }
+    return cursor;
 }
 
 static int
@@ -215,15 +214,15 @@ firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_
                        struct firn_lsm_cursor **out, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_lsm_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
+    struct firn_tree_state *state = firn_lsm_state_of(tree);
+    struct firn_lsm_cursor *cursor = allocate(state);
     *out = NULL;
     if (cursor == NULL) {
+        firn_tree_state_unref(state);
         return firn_error_no_memory(err, "a cursor");
     }
-    cursor->lsm = tree->lsm;
-    cursor->state = firn_lsm_state_of(tree);
+    cursor->state = state;
     FIRN_TRY(copy_bounds(cursor, options, err));
-    FIRN_TRY(make_room(cursor, err));
     FIRN_TRY(firn_merge_create(&cursor->merge, err));
     FIRN_TRY(add_memtables(cursor, err));
     FIRN_TRY(add_version(cursor, err));
@@ -247,10 +246,6 @@ firn_lsm_cursor_destroy(struct firn_lsm_cursor *cursor)
         firn_lsm_file_unpin(cursor->pins[i]);
     }
     firn_tree_state_unref(cursor->state);
-    firn_free(cursor->sources);
-    firn_free(cursor->ranges);
-    firn_free(cursor->pins);
-    firn_free(cursor->refused.files);
     firn_buf_deinit(&cursor->lower);
     firn_buf_deinit(&cursor->upper);
     firn_free(cursor);

@@ -39,6 +39,9 @@ struct player {
     struct firn_merge_source *source;
 };
 
+/* More sources than this are rare. */
+enum { FIRST_CAPACITY = 8 };
+
 struct firn_merge {
     const struct firn_entry *entry;
     bool is_backward;
@@ -51,6 +54,8 @@ struct firn_merge {
     size_t *losers; /* of the inner nodes 1 to count - 1; node i has the nodes 2 i and 2 i + 1 below
                        it, and nodes from count on are players */
     struct firn_buf key; /* that is sought: it may be the current entry's, which goes */
+    struct player first_players[FIRST_CAPACITY];
+    size_t first_losers[FIRST_CAPACITY];
 };
 
 /* ---- the tournament ---- */
@@ -371,8 +376,15 @@ firn_merge_entry(const struct firn_merge *merge)
 int
 firn_merge_create(struct firn_merge **out, firn_error *err)
 {
-    *out = firn_alloc_zeroed(sizeof **out);
-    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a merge");
+    struct firn_merge *merge = firn_alloc_zeroed(sizeof *merge);
+    *out = merge;
+    if (merge == NULL) {
+        return firn_error_no_memory(err, "a merge");
+    }
+    merge->players = merge->first_players;
+    merge->losers = merge->first_losers;
+    merge->capacity = FIRST_CAPACITY;
+    return FIRN_OK;
 }
 
 void
@@ -384,28 +396,32 @@ firn_merge_destroy(struct firn_merge *merge)
     for (size_t i = 0; i < merge->count; i++) {
         firn_merge_source_destroy(merge->players[i].source);
     }
-    firn_free(merge->players);
-    firn_free(merge->losers);
+    if (merge->players != merge->first_players) {
+        firn_free(merge->players);
+        firn_free(merge->losers);
+    }
     firn_buf_deinit(&merge->key);
     firn_free(merge);
 }
 
+/* Both arrays twice as long. The losers are not copied: placing the merge makes them anew. */
 static int
 grow(struct firn_merge *merge)
 {
-    if (merge->count < merge->capacity) {
-        return FIRN_OK;
-    }
-    size_t capacity = merge->capacity == 0 ? 8 : merge->capacity * 2;
-    struct player *players = firn_resize_array(merge->players, capacity, sizeof *players);
-    if (players == NULL) {
+    size_t capacity = merge->capacity * 2;
+    struct player *players = firn_alloc_array(capacity, sizeof *players);
+    size_t *losers = firn_alloc_array(capacity, sizeof *losers);
+    if (players == NULL || losers == NULL) {
+        firn_free(players);
+        firn_free(losers);
         return FIRN_NO_MEMORY;
+    }
+    memcpy(players, merge->players, merge->count * sizeof *players);
+    if (merge->players != merge->first_players) {
+        firn_free(merge->players);
+        firn_free(merge->losers);
     }
     merge->players = players;
-    size_t *losers = firn_resize_array(merge->losers, capacity, sizeof *losers);
-    if (losers == NULL) {
-        return FIRN_NO_MEMORY;
-    }
     merge->losers = losers;
     merge->capacity = capacity;
     return FIRN_OK;
@@ -418,7 +434,7 @@ firn_merge_add(struct firn_merge *merge, struct firn_merge_source *source, firn_
     if (source == NULL) {
         return FIRN_OK;
     }
-    if (grow(merge) != FIRN_OK) {
+    if (merge->count == merge->capacity && grow(merge) != FIRN_OK) {
         firn_merge_source_destroy(source);
         return firn_error_no_memory(err, "a merge");
     }

@@ -84,6 +84,7 @@ put_run(struct firn_version_level *level, struct firn_lsm_file *file)
         .sequence_max = file->info.sequence_max,
         .run = file,
     };
+    level->with_ranges += file->info.range_count > 0;
     level->bytes += file->info.file_bytes;
 }
 

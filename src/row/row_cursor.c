@@ -32,8 +32,9 @@
 #include "row/row_window.h"
 
 enum {
-    VALUE_KEPT_MAX = 4 << 20
-}; /* memory for large values that a cursor keeps for the next one */
+    VALUE_KEPT_MAX = 4 << 20, /* memory for large values that a cursor keeps for the next one */
+    KEY_ROOM = 112            /* keys of this size need no memory beside the cursor's */
+};
 
 struct cursor {
     struct firn_run_cursor base; /* first */
@@ -49,8 +50,10 @@ struct cursor {
     struct firn_row_block block;
     struct firn_block_pin pin; /* empty where the window holds the block */
     struct firn_row_window window;
-    struct firn_buf key;
+    uint8_t *key; /* of the entry that is shown: key_room, or memory of its own */
+    size_t key_capacity;
     struct firn_buf value;
+    uint8_t key_room[KEY_ROOM];
 };
 
 static struct cursor *
@@ -69,10 +72,20 @@ firn_row_cursor_create(struct firn_run *run, const struct firn_run_cursor_option
         return firn_error_no_memory(err, "a cursor");
     }
     cursor->base.kind = &firn_row_kind;
+    cursor->key = cursor->key_room;
+    cursor->key_capacity = KEY_ROOM;
     cursor->run = firn_row_read_run(run);
     cursor->is_sequential = options != NULL && options->is_sequential;
     *out = &cursor->base;
     return FIRN_OK;
+}
+
+static void
+free_key(struct cursor *cursor)
+{
+    if (cursor->key != cursor->key_room) {
+        firn_free(cursor->key);
+    }
 }
 
 static void
@@ -92,7 +105,7 @@ firn_row_cursor_destroy(struct firn_run_cursor *base)
     struct cursor *cursor = cursor_of(base);
     drop_block(cursor);
     firn_row_window_deinit(&cursor->window);
-    firn_buf_deinit(&cursor->key);
+    free_key(cursor);
     firn_buf_deinit(&cursor->value);
     firn_free(cursor);
 }
@@ -156,7 +169,7 @@ show_large(struct cursor *cursor, const struct firn_row_slot *slot, firn_error *
         char text[FIRN_ROW_READ_TEXT_SIZE];
         if (rc != FIRN_NO_MEMORY) {
             (void)firn_error_prefix(err, "the value of '%s' cannot be read",
-                                    firn_row_read_key_text(firn_buf_slice(&cursor->key), text));
+                                    firn_row_read_key_text(cursor->base.entry.key, text));
         }
         drop_block(cursor);
         return rc;
@@ -165,28 +178,41 @@ show_large(struct cursor *cursor, const struct firn_row_slot *slot, firn_error *
     return FIRN_OK;
 }
 
+/* Memory for a longer key; what was there is lost. */
+static int
+reserve_key(struct cursor *cursor, size_t size, firn_error *err)
+{
+    uint8_t *memory = firn_alloc(2 * size);
+    if (memory == NULL) {
+        drop_block(cursor);
+        return firn_error_no_memory(err, "a key");
+    }
+    free_key(cursor);
+    cursor->key = memory;
+    cursor->key_capacity = 2 * size;
+    cursor->has_prefix = false;
+    return FIRN_OK;
+}
+
 /* Puts the key of an entry behind the prefix. Not before a seek's place was found: its key may be
  * the one that the cursor shows. */
 static int
-set_key(struct cursor *cursor, firn_slice rest, firn_error *err)
+set_key(struct cursor *cursor, firn_slice rest, firn_slice *out, firn_error *err)
 {
-    struct firn_buf *key = &cursor->key;
     firn_slice prefix = cursor->block.prefix;
     size_t size = prefix.size + rest.size;
-    if (key->capacity <= size) {
-        firn_buf_clear(key);
-        cursor->has_prefix = false;
-        if (firn_buf_reserve(key, size + 1) != FIRN_OK) {
-            drop_block(cursor);
-            return firn_error_no_memory(err, "a key");
+    if (size > cursor->key_capacity) {
+        int rc = reserve_key(cursor, size, err);
+        if (rc != FIRN_OK) {
+            return rc;
         }
     }
     if (!cursor->has_prefix) {
-        memcpy(key->data, prefix.data, prefix.size);
+        memcpy(cursor->key, prefix.data, prefix.size);
         cursor->has_prefix = true;
     }
-    memcpy(key->data + prefix.size, rest.data, rest.size);
-    key->size = size;
+    memcpy(cursor->key + prefix.size, rest.data, rest.size);
+    *out = firn_bytes(cursor->key, size);
     return FIRN_OK;
 }
 
@@ -195,17 +221,16 @@ static int
 show(struct cursor *cursor, size_t slot_at, firn_error *err)
 {
     struct firn_row_slot slot;
+    firn_slice key;
     DCHECK(cursor->has_block && slot_at < cursor->block.count);
     firn_row_block_slot(&cursor->block, slot_at, &slot);
-    int rc = set_key(cursor, slot.rest, err);
+    int rc = set_key(cursor, slot.rest, &key, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     cursor->slot = slot_at;
-    cursor->base.entry = (struct firn_entry){.key = firn_buf_slice(&cursor->key),
-                                             .value = slot.value,
-                                             .sequence = slot.sequence,
-                                             .kind = slot.kind};
+    cursor->base.entry = (struct firn_entry){
+        .key = key, .value = slot.value, .sequence = slot.sequence, .kind = slot.kind};
     if (slot.is_elsewhere) {
         rc = show_large(cursor, &slot, err);
     } else if (cursor->value.capacity > VALUE_KEPT_MAX) {
