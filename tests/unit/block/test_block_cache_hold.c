@@ -10,7 +10,8 @@
 #include "os/os_ram.h"
 #include "support/test_random.h"
 
-enum { KIB = 1024, MIB = 1024 * 1024 };
+static const size_t KIB = 1024;
+static const size_t MIB = 1024 * 1024;
 
 /* A file system in memory with a cache and a file. */
 struct world {
@@ -77,7 +78,7 @@ memory_that_is_held_stays_while_blocks_come_and_go(void **state)
     (void)state;
     struct world world;
     world_init(&world, 200 * KIB, CACHE_FIXTURE_BLOCKS_MAX, 4096);
-    static const size_t sizes[] = {1, 4096, 4097, 20 * KIB};
+    static const size_t sizes[] = {1, 4096, 4097, 20000};
     struct firn_block_memory taken[4];
     for (size_t n = 0; n < 4; n++) {
         size_t before = used_bytes(&world);

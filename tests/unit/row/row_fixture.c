@@ -297,9 +297,8 @@ row_model_compare_seek(const struct row_model *model, struct firn_run_cursor *cu
                        firn_slice key, uint64_t sequence)
 {
     firn_error err;
+    /* The last one was prepared for another place. */
     compare_seek_prepared(model, cursor, key, sequence, 0);
-    compare_seek_prepared(model, cursor, key, sequence, FIRN_RUN_CURSOR_STEPS);
-    compare_seek_prepared(model, cursor, key, sequence, FIRN_RUN_CURSOR_STEPS - 1);
     /* Preparing binds nobody. */
     prepare(cursor, key, sequence, FIRN_RUN_CURSOR_STEPS);
     assert_int_equal(firn_row_kind.cursor_first(cursor, &err), FIRN_OK);
@@ -307,6 +306,8 @@ row_model_compare_seek(const struct row_model *model, struct firn_run_cursor *cu
     if (cursor->is_valid) {
         row_model_compare_entry(&model->entries[0], &cursor->entry);
     }
+    compare_seek_prepared(model, cursor, key, sequence, FIRN_RUN_CURSOR_STEPS - 1);
+    compare_seek_prepared(model, cursor, key, sequence, FIRN_RUN_CURSOR_STEPS);
 }
 
 void
