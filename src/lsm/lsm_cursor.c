@@ -181,9 +181,9 @@ allocate(const struct firn_tree_state *state)
     size_t sources = state->version->levels[0].count + FIRN_LSM_LEVELS;
     size_t with_ranges = count_with_ranges(state->version);
     size_t sets = state->memtable_count + with_ranges;
+    size_t pointers = sets + 2 * with_ranges;
     struct firn_lsm_cursor *cursor = firn_alloc_zeroed(
-        sizeof *cursor + sources * sizeof *cursor->sources + sets * sizeof *cursor->ranges +
-        with_ranges * (sizeof *cursor->pins + sizeof *cursor->refused.files));
+        sizeof *cursor + sources * sizeof(struct firn_file_source) + pointers * sizeof(void *));
     if (cursor != NULL) {
         cursor->sources = (void *)(cursor + 1);
         cursor->ranges = (void *)(cursor->sources + sources);

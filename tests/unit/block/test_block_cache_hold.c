@@ -11,7 +11,7 @@
 #include "support/test_random.h"
 
 static const size_t KIB = 1024;
-static const size_t MIB = 1024 * 1024;
+static const size_t MIB = 1 << 20;
 
 /* A file system in memory with a cache and a file. */
 struct world {
