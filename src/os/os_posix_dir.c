@@ -243,23 +243,29 @@ visit_records(const uint8_t *records, size_t size,
     return FIRN_OK;
 }
 
+/* A descriptor that stands at the beginning of the directory and is nobody else's: the handle's own
+ * for its first list, which most handles are opened for, and a new one for any other. */
+static int
+start_of_list(struct firn_os_posix_dir *self)
+{
+    return atomic_exchange_explicit(&self->listed, true, memory_order_relaxed)
+               ? openat(self->fd, ".", OPEN_DIR)
+               : self->fd;
+}
+
 int
 firn_os_posix_dir_list(struct firn_os_dir *dir,
                        int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
                        int *out_visited)
 {
-    struct firn_os_posix_dir *self = (struct firn_os_posix_dir *)dir;
-    if (atomic_exchange_explicit(&self->listed, true, memory_order_relaxed) &&
-        lseek(self->fd, 0, SEEK_SET) < 0) {
-        return errno;
-    }
     uint8_t *records = firn_alloc(LIST_BUFFER_SIZE);
     if (records == NULL) {
         return ENOMEM;
     }
-    int error_number = 0;
-    for (;;) {
-        long size = syscall(SYS_getdents64, self->fd, records, LIST_BUFFER_SIZE);
+    int fd = start_of_list((struct firn_os_posix_dir *)dir);
+    int error_number = fd < 0 ? errno : 0;
+    while (fd >= 0) {
+        long size = syscall(SYS_getdents64, fd, records, LIST_BUFFER_SIZE);
         if (size < 0 && errno == EINTR) {
             continue;
         }
@@ -271,6 +277,9 @@ firn_os_posix_dir_list(struct firn_os_dir *dir,
         if (*out_visited != FIRN_OK) {
             break;
         }
+    }
+    if (fd >= 0 && fd != firn_os_posix_dir_fd(dir)) {
+        (void)close(fd);
     }
     firn_free(records);
     return error_number;

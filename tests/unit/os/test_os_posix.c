@@ -163,6 +163,14 @@ struct shared {
     atomic_uint failures;
 };
 
+static int
+count_entry(void *ctx, const struct firn_os_dirent *entry)
+{
+    unsigned *count = ctx;
+    *count += strcmp(entry->name, "f") == 0 ? 1 : 100;
+    return FIRN_OK;
+}
+
 /* Uses one directory handle and one file handle as other threads do at the same time. */
 static void
 use_handles(void *arg)
@@ -175,9 +183,12 @@ use_handles(void *arg)
         struct firn_os_stat stat;
         char byte;
         size_t got;
+        unsigned listed = 0;
         bool fine = firn_os_file_open(shared->dir, "f", FIRN_OS_READ, 0, &other, &err) == FIRN_OK &&
                     firn_os_dir_open_beneath(shared->dir, "", &dir, &err) == FIRN_OK &&
                     firn_os_stat(shared->dir, "f", &stat, &err) == FIRN_OK &&
+                    firn_os_dir_list(shared->dir, count_entry, &listed, &err) == FIRN_OK &&
+                    listed == 1 &&
                     firn_os_file_read(shared->file, i % 7, &byte, 1, &got, &err) == FIRN_OK &&
                     firn_os_file_write(shared->file, i % 7, "x", 1, &err) == FIRN_OK &&
                     strcmp(firn_os_file_path(shared->file), firn_os_file_path(other)) == 0 &&
