@@ -309,7 +309,8 @@ symbolic_links_are_kept_and_never_followed(void **state)
     struct firn_os_dir *dir = suite->dir;
     firn_error err;
     if (suite->plain) {
-        skip();
+        assert_int_equal(firn_os_make_symlink(dir, "l", "f", &err), FIRN_UNSUPPORTED);
+        return;
     }
     static char longest[4096];
     memset(longest, 'l', 4095);
@@ -348,7 +349,7 @@ a_path_of_the_users_follows_links(void **state)
     const struct suite *suite = *state;
     firn_error err;
     if (suite->plain) {
-        skip();
+        return; /* there are none */
     }
     struct firn_os_dir *inner = suite_make_dir(suite->dir, "d");
     struct firn_os_dir *deeper = suite_make_dir(inner, "e");
