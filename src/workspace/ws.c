@@ -19,6 +19,9 @@
 #include "workspace/ws_index.h"
 #include "workspace/ws_internal.h"
 
+/* Catalog and index are small, and each operation opens the store for itself. */
+enum { STORE_MEMORY_BYTES = 32 << 20 };
+
 int
 firn_ws_open(struct firn_os *os, const char *path, const firn_workspace_options *options,
              struct firn_ws **out, firn_error *err)
@@ -118,7 +121,8 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
 {
     struct firn_db_options options = {.create_if_missing = mode == FIRN_WS_CREATE,
                                       .read_only = mode == FIRN_WS_READ,
-                                      .lock_timeout_ms = ws->lock_timeout_ms};
+                                      .lock_timeout_ms = ws->lock_timeout_ms,
+                                      .memory_bytes = STORE_MEMORY_BYTES};
     int rc;
     rc = firn_ws_place_open_dir(ws->os, ws->store_path, mode == FIRN_WS_CREATE, &opened->store_dir,
                                 err);
