@@ -149,7 +149,7 @@ overwrite(struct firn_os_dir *dir, const struct firn_db_options *options, uint64
     assert_true(stats.flushes > 0);
     assert_true(stats.log_bytes <= stats.memory_bytes * 3 / 2);
     DB_OK(firn_db_maintain_compact(db, &err));
-    assert_true(measure(dir).runs <= 4 * KEYS * VALUE);
+    assert_true(measure(dir).runs <= UINT64_C(4) * KEYS * VALUE);
     DB_OK(firn_db_close(db, &err));
     assert_true(measure(dir).others < 64U << 20);
     DB_OK(firn_db_open(dir, options, &db, &err));
@@ -323,7 +323,7 @@ a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
     firn_os_dir_close(runs);
     DB_OK(firn_db_open(support.dir, &tiny, &db, &err));
     keyspace = db_support_keyspace(db, "k");
-    unsigned lost = 0;
+    uint64_t lost = 0;
     struct firn_buf out = {0};
     for (uint64_t i = 0; i < KEYS; i++) {
         char key[24];
@@ -349,7 +349,8 @@ a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
     assert_int_equal(rc, FIRN_CORRUPT);
     assert_false(firn_db_cursor_valid(cursor));
     char behind[24];
-    (void)snprintf(behind, sizeof behind, "%016llx", (unsigned long long)(seen + 2 * lost));
+    uint64_t next = seen + 2 * lost;
+    (void)snprintf(behind, sizeof behind, "%016llx", (unsigned long long)next);
     DB_OK(firn_db_cursor_seek(cursor, firn_str(behind), &err));
     assert_true(firn_slice_equal(firn_db_cursor_key(cursor), firn_str(behind)));
     firn_db_cursor_close(cursor);
@@ -505,7 +506,7 @@ memory_and_log_keep_to_their_bounds(void **state)
         put_number(keyspaces[i % 1000 == 0 ? 0 : 1 + i % 19], i, 400, 1);
         firn_store_statistics stats;
         DB_OK(firn_db_stats(db, &stats, &err));
-        assert_true(stats.memtable_bytes < (1U << 20) * 3);
+        assert_true(stats.memtable_bytes < 3U << 20);
         assert_true(stats.log_bytes < 3U << 20);
     }
     firn_store_statistics stats;
