@@ -5,12 +5,24 @@
  * A record is complete in itself: with it and the objects it names, a checkpoint can be listed and
  * restored without any other record. Its identity is 128 random bits, written in the sixteen
  * letters k to z so that no id can be mistaken for a number.
+ *
+ * What came after the first version are tagged fields at the end. A field that this version does
+ * not know may change what a restore has to do, so the record is refused and not read in part
+ * (I1). Fields stand in the order of their tags, each once: equal records have equal bytes (I2).
  */
 #include "workspace/ws_record.h"
 
 #include "base/reader.h"
 
-enum { RECORD_FORMAT = 1, KIND_NORMAL = 0, KIND_SAFETY = 1, FLAG_INCLUDE_DEPS = 1 };
+enum {
+    RECORD_FORMAT = 1,
+    KIND_NORMAL = 0,
+    KIND_SAFETY = 1,
+    FLAG_INCLUDE_DEPS = 1,
+    TAG_END = 0,
+    TAG_RULES = 1,
+    FIELD_SIZE_MAX = 64 << 10
+};
 
 static int
 append_sized(struct firn_buf *out, firn_slice bytes)
@@ -33,13 +45,26 @@ out:
     return rc;
 }
 
+static int
+encode_fields(const struct firn_ws_record *record, struct firn_buf *out)
+{
+    int rc;
+    if (record->has_rules) {
+        FIRN_TRY(firn_buf_append_varint(out, TAG_RULES));
+        FIRN_TRY(append_sized(out, firn_bytes(record->rules.bytes, sizeof record->rules.bytes)));
+    }
+    FIRN_TRY(firn_buf_append_varint(out, TAG_END));
+out:
+    return rc;
+}
+
 int
 firn_ws_record_encode(const struct firn_ws_record *record, struct firn_buf *out)
 {
     size_t start = out->size;
-    const uint64_t counts[] = {
-        record->files,       record->directories, record->bytes,   record->new_objects,
-        record->added_bytes, record->excluded,    record->skipped, 0 /* the end of tags */};
+    const uint64_t counts[] = {record->files,       record->directories, record->bytes,
+                               record->new_objects, record->added_bytes, record->excluded,
+                               record->skipped};
     int rc;
     FIRN_TRY(firn_buf_append_u8(out, RECORD_FORMAT));
     FIRN_TRY(firn_buf_append(out, record->id, sizeof record->id));
@@ -55,6 +80,7 @@ firn_ws_record_encode(const struct firn_ws_record *record, struct firn_buf *out)
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         FIRN_TRY(firn_buf_append_varint(out, counts[i]));
     }
+    FIRN_TRY(encode_fields(record, out));
     return FIRN_OK;
 out:
     out->size = start;
@@ -111,13 +137,52 @@ decode_body(struct firn_reader *reader, struct firn_ws_record *record)
            firn_reader_varint(reader, &record->skipped);
 }
 
+static bool
+decode_rules(firn_slice field, struct firn_ws_record *record)
+{
+    record->has_rules = true;
+    if (field.size != sizeof record->rules.bytes) {
+        return false;
+    }
+    memcpy(record->rules.bytes, field.data, field.size);
+    return true;
+}
+
+/* Fields up to the end. */
+static int
+decode_fields(struct firn_reader *reader, struct firn_ws_record *record, firn_error *err)
+{
+    uint64_t last = TAG_END;
+    for (;;) {
+        uint64_t tag;
+        firn_slice field;
+        if (!firn_reader_varint(reader, &tag)) {
+            break;
+        }
+        if (tag == TAG_END) {
+            return FIRN_OK;
+        }
+        if (tag > TAG_RULES) {
+            return firn_error_set(err, FIRN_NEWER,
+                                  "a checkpoint's record has a field of type %llu, which this "
+                                  "version does not know",
+                                  (unsigned long long)tag);
+        }
+        if (tag <= last || !firn_reader_sized(reader, FIELD_SIZE_MAX, &field) ||
+            !decode_rules(field, record)) {
+            break;
+        }
+        last = tag;
+    }
+    return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
+}
+
 int
 firn_ws_record_decode(firn_slice bytes, struct firn_ws_record *out, firn_error *err)
 {
     struct firn_reader reader = firn_reader_of(bytes);
     struct firn_ws_record record = {0};
     uint8_t format;
-    uint64_t end;
     if (!firn_reader_u8(&reader, &format)) {
         return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is empty");
     }
@@ -126,14 +191,12 @@ firn_ws_record_decode(firn_slice bytes, struct firn_ws_record *out, firn_error *
                               "a checkpoint's record has format %u, this version knows %u", format,
                               RECORD_FORMAT);
     }
-    if (!decode_body(&reader, &record) || !firn_reader_varint(&reader, &end)) {
+    if (!decode_body(&reader, &record)) {
         return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record is malformed");
     }
-    if (end != 0) {
-        return firn_error_set(err, FIRN_NEWER,
-                              "a checkpoint's record has a field of type %llu, which this version "
-                              "does not know",
-                              (unsigned long long)end);
+    int rc = decode_fields(&reader, &record, err);
+    if (rc != FIRN_OK) {
+        return rc;
     }
     if (firn_reader_left(&reader) != 0) {
         return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's record has bytes behind its end");

@@ -8,7 +8,9 @@
  *   u8 flags (1 include_deps) | varint order | varint number | le64 created_ns | sized workspace
  *   path | sized message | varint mode | varint uid | varint gid | le64 mtime_ns | 32 root hash |
  *   sized root xattrs | varint files | directories | bytes | new objects | added bytes | excluded |
- *   skipped | varint 0 (end; a tag of a later version is refused)
+ *   skipped | fields | varint 0 (end)
+ *   field := varint tag (not 0, ascending) | sized bytes; a tag of a later version is refused
+ *   tag 1: 32 hash of the rules by which entries were left out
  */
 #ifndef FIRN_WORKSPACE_WS_RECORD_H
 #define FIRN_WORKSPACE_WS_RECORD_H
@@ -46,6 +48,8 @@ struct firn_ws_record {
     uint64_t added_bytes;
     uint64_t excluded;
     uint64_t skipped;
+    bool has_rules;
+    firn_hash rules; /* the object that holds the rules of the save; zeros unless has_rules */
 };
 
 FIRN_MUST_CHECK int firn_ws_record_encode(const struct firn_ws_record *record,

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: the bytes of a checkpoint's record, and those that are none.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "workspace/ws_record.h"
+
+static struct firn_ws_record
+sample(bool has_rules)
+{
+    struct firn_ws_record record = {.order = 7,
+                                    .number = 5,
+                                    .created_ns = INT64_C(1795183200123456789),
+                                    .workspace_path = firn_str("/home/ada/\xff"),
+                                    .message = firn_str("before"),
+                                    .root = {.kind = FIRN_TREE_DIR, .mode = 0755, .uid = 1000},
+                                    .files = 300,
+                                    .bytes = 70000,
+                                    .has_rules = has_rules};
+    memset(record.id, 0x5a, sizeof record.id);
+    memset(record.root.hash.bytes, 0xee, sizeof record.root.hash.bytes);
+    if (has_rules) {
+        memset(record.rules.bytes, 0x77, sizeof record.rules.bytes);
+    }
+    return record;
+}
+
+static void
+encode(const struct firn_ws_record *record, struct firn_buf *out)
+{
+    assert_int_equal(firn_ws_record_encode(record, out), FIRN_OK);
+}
+
+/* Of the sample without fields, whose end is replaced by these bytes. */
+static int
+decode_with_end(const void *end, size_t size)
+{
+    struct firn_ws_record record = sample(false);
+    struct firn_buf bytes = {0};
+    firn_error err;
+    encode(&record, &bytes);
+    assert_int_equal(bytes.data[bytes.size - 1], 0);
+    bytes.size--;
+    assert_int_equal(firn_buf_append(&bytes, end, size), FIRN_OK);
+    int rc = firn_ws_record_decode(firn_buf_slice(&bytes), &record, &err);
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+static void
+a_record_reads_as_it_was_written(void **state)
+{
+    (void)state;
+    for (int with = 0; with < 2; with++) {
+        struct firn_ws_record record = sample(with == 1);
+        struct firn_ws_record read;
+        struct firn_buf bytes = {0};
+        struct firn_buf again = {0};
+        firn_error err;
+        encode(&record, &bytes);
+        assert_int_equal(firn_ws_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
+        assert_int_equal(read.has_rules, with == 1);
+        assert_memory_equal(&read.rules, &record.rules, sizeof read.rules);
+        assert_int_equal(read.number, 5);
+        assert_true(firn_slice_equal(read.workspace_path, record.workspace_path));
+        encode(&read, &again);
+        assert_true(firn_slice_equal(firn_buf_slice(&bytes), firn_buf_slice(&again)));
+        firn_buf_deinit(&bytes);
+        firn_buf_deinit(&again);
+    }
+}
+
+static void
+a_part_of_a_record_is_none(void **state)
+{
+    (void)state;
+    struct firn_ws_record record = sample(true);
+    struct firn_ws_record read;
+    struct firn_buf bytes = {0};
+    firn_error err;
+    encode(&record, &bytes);
+    for (size_t size = 0; size < bytes.size; size++) {
+        assert_int_equal(firn_ws_record_decode(firn_bytes(bytes.data, size), &read, &err),
+                         FIRN_CORRUPT);
+    }
+    assert_int_equal(firn_buf_append_u8(&bytes, 0), FIRN_OK);
+    assert_int_equal(firn_ws_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_CORRUPT);
+    firn_buf_deinit(&bytes);
+}
+
+static void
+a_field_of_a_later_version_is_refused_as_newer(void **state)
+{
+    (void)state;
+    static const uint8_t unknown[] = {2, 1, 'x', 0};
+    static const uint8_t far[] = {0xff, 0x7f, 0, 0};
+    assert_int_equal(decode_with_end(unknown, sizeof unknown), FIRN_NEWER);
+    assert_int_equal(decode_with_end(far, sizeof far), FIRN_NEWER);
+}
+
+static void
+fields_have_one_order_and_their_own_size(void **state)
+{
+    (void)state;
+    uint8_t field[80] = {1, 32};
+    assert_int_equal(decode_with_end(field, 35), FIRN_OK);
+    assert_int_equal(decode_with_end(field, 34), FIRN_CORRUPT); /* no end */
+    field[34] = 1;
+    field[35] = 32;
+    assert_int_equal(decode_with_end(field, 69), FIRN_CORRUPT); /* twice */
+    static const uint8_t empty[] = {1, 0, 0};
+    static const uint8_t small[] = {1, 2, 'a', 'b', 0};
+    assert_int_equal(decode_with_end(empty, sizeof empty), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(small, sizeof small), FIRN_CORRUPT);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_record_reads_as_it_was_written),
+        cmocka_unit_test(a_part_of_a_record_is_none),
+        cmocka_unit_test(a_field_of_a_later_version_is_refused_as_newer),
+        cmocka_unit_test(fields_have_one_order_and_their_own_size),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
