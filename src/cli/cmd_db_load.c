@@ -2,10 +2,9 @@
  *
  * cli/cmd_db_load.c: firn db load and dump: a keyspace from rows, and as rows.
  *
- * Both know the three forms of cli_rows.h; what dump writes, load reads. Loading is many commits,
- * handed to the kernel, and one sync at the end. If it is ended in between, the first rows are
- * there; loading again does no harm. A dump is of one moment.
+ * Both know the three forms of cli_rows.h; what dump writes, load reads. A dump is of one moment.
  */
+#include "cli/cli_loader.h"
 #include "cli/cli_rows.h"
 #include "cli/cli_store.h"
 #include "cli/cmd_db.h"
@@ -14,8 +13,6 @@
 #include "cli/out.h"
 #include "cli/report.h"
 #include "cli/text.h"
-
-enum { BATCH_COUNT = 10000, BATCH_SIZE = 4 << 20 };
 
 /* Returns an exit code. */
 static int
@@ -33,99 +30,64 @@ read_form(struct firn_cli *cli, enum firn_cli_rows_form *out)
 
 /* ---- load ---- */
 
-struct loading {
-    firn_store *store;
-    firn_keyspace *keyspace;
-    firn_batch *batch;
-    size_t batch_size; /* of its keys and values */
-    uint64_t written;  /* rows in commits */
-    firn_error err;
-};
-
-/* Returns a code of the library. */
-static int
-write_batch(struct loading *loading)
-{
-    firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
-    options.durability = FIRN_DURABILITY_OS;
-    int code = firn_write(loading->store, loading->batch, &options, &loading->err);
-    if (code == FIRN_OK) {
-        loading->written += firn_batch_count(loading->batch);
-        firn_batch_clear(loading->batch);
-        loading->batch_size = 0;
-    }
-    return code;
-}
-
-/* Returns a code of the library. */
-static int
-put_row(struct loading *loading, const struct firn_cli_rows *rows)
-{
-    int code = firn_batch_put(loading->batch, loading->keyspace, firn_cli_bytes_slice(&rows->key),
-                              firn_cli_bytes_slice(&rows->value), &loading->err);
-    loading->batch_size += rows->key.size + rows->value.size;
-    if (code == FIRN_OK &&
-        (firn_batch_count(loading->batch) >= BATCH_COUNT || loading->batch_size >= BATCH_SIZE)) {
-        code = write_batch(loading);
-    }
-    return code == FIRN_OK ? firn_cmd_db_go_on(&loading->err) : code;
-}
-
-static int
-report_loading(struct firn_cli *cli, const struct loading *loading)
-{
-    return firn_report_failure(cli, &loading->err,
-                               loading->written > 0 ? "a part was loaded; run this again" : NULL);
-}
-
 /* Returns an exit code. */
 static int
-load_rows(struct firn_cli *cli, struct loading *loading, struct firn_cli_rows *rows)
+load_rows(struct firn_cli *cli, struct firn_cli_loader *loader, struct firn_cli_rows *rows)
 {
+    firn_error err;
     bool is_over = false;
-    int code = firn_batch_create(&loading->batch, &loading->err);
-    while (code == FIRN_OK && !is_over) {
+    int code = FIRN_OK;
+    while (code == FIRN_OK) {
         int exit_code = firn_cli_rows_next(rows, &is_over);
         if (exit_code != FIRN_EXIT_OK) {
             return exit_code;
         }
-        code = is_over ? FIRN_OK : put_row(loading, rows);
+        if (is_over) {
+            code = firn_cli_loader_finish(loader, &err);
+            break;
+        }
+        code = firn_cli_loader_put(loader, firn_cli_bytes_slice(&rows->key),
+                                   firn_cli_bytes_slice(&rows->value), &err);
+        code = code == FIRN_OK ? firn_cmd_db_go_on(&err) : code;
     }
-    code = code == FIRN_OK ? write_batch(loading) : code;
-    code = code == FIRN_OK ? firn_store_sync(loading->store, &loading->err) : code;
-    return code == FIRN_OK ? FIRN_EXIT_OK : report_loading(cli, loading);
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_cli_loader_report(cli, loader, &err);
 }
 
 static int
 run_load(struct firn_cli *cli)
 {
+    firn_error err;
     enum firn_cli_rows_form form;
     struct firn_cli_rows rows = {.fd = -1};
-    struct loading loading = {.store = NULL};
+    firn_store *store = NULL;
+    firn_keyspace *keyspace;
+    struct firn_cli_loader loader = {.store = NULL};
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
     int exit_code = read_form(cli, &form);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cli_rows_open(cli, path, form, &rows);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE_OR_MAKE,
-                                        &loading.store);
+        exit_code =
+            firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE_OR_MAKE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cmd_db_open_keyspace(cli, loading.store, true, &loading.keyspace);
+        exit_code = firn_cmd_db_open_keyspace(cli, store, true, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = load_rows(cli, &loading, &rows);
+        exit_code = firn_cli_loader_begin(&loader, store, keyspace, &err) == FIRN_OK
+                        ? load_rows(cli, &loader, &rows)
+                        : firn_report_failure(cli, &err, NULL);
     }
     firn_cli_rows_close(&rows);
-    firn_batch_destroy(loading.batch);
-    exit_code = firn_cli_store_close(cli, loading.store, exit_code);
+    firn_cli_loader_end(&loader);
+    exit_code = firn_cli_store_close(cli, store, exit_code);
     if (exit_code == FIRN_EXIT_OK && cli->json) {
-        firn_json_out_u64("count", loading.written);
+        firn_json_out_u64("count", loader.written);
     } else if (exit_code == FIRN_EXIT_OK && !cli->quiet) {
         char number[FIRN_TEXT_NUMBER_SIZE];
-        firn_out_format("%s %s\n", firn_text_number(loading.written, number),
-                        firn_text_plural(loading.written, "entry", "entries"));
+        firn_out_format("%s %s\n", firn_text_number(loader.written, number),
+                        firn_text_plural(loader.written, "entry", "entries"));
     }
     return exit_code;
 }

@@ -242,7 +242,7 @@ learn_locked(const struct firn_lsm_work *work, const struct inputs *inputs,
     }
     uint64_t replaced = output->versions_dropped < inputs->entries_above ? output->versions_dropped
                                                                          : inputs->entries_above;
-    work->tree->overwritten = (unsigned)(1000.0 * (double)replaced / (double)inputs->entries_above);
+    work->tree->overwritten = (unsigned)(replaced * 1000 / inputs->entries_above);
 }
 
 static void

@@ -177,6 +177,9 @@ void firn_lsm_work_discard(struct firn_lsm_work *work);
 /* Removes the files that no version and no reader uses any more. Works and close do this too; any
  * thread may, when a cursor or a reader has gone. */
 void firn_lsm_collect(struct firn_lsm *lsm);
+/* Whether the last reader of a file that is in no version any more has gone: worth a collection.
+ * Any thread, cheap. */
+bool firn_lsm_has_unused(const struct firn_lsm *lsm);
 
 /* ---- looking ---- */
 

@@ -128,6 +128,12 @@ firn_lsm_collect(struct firn_lsm *lsm)
     firn_os_mutex_unlock(&lsm->mutex);
 }
 
+bool
+firn_lsm_has_unused(const struct firn_lsm *lsm)
+{
+    return atomic_load_explicit(&lsm->files.unused, memory_order_relaxed) != NULL;
+}
+
 void
 firn_lsm_collect_memory(struct firn_lsm *lsm)
 {

@@ -193,8 +193,10 @@ firn_db_cursor_close(struct firn_db_cursor *cursor)
     }
     firn_lsm_cursor_destroy(cursor->inner);
     cursor->inner = NULL;
-    firn_db_view_unregister(cursor->db, &cursor->node);
+    struct firn_db *db = cursor->db;
+    firn_db_view_unregister(db, &cursor->node);
     destroy(&cursor->node);
+    firn_db_jobs_wake_collection(db);
 }
 
 /* ---- moving ---- */

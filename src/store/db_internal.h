@@ -489,6 +489,8 @@ void firn_db_jobs_close(struct firn_db *db);
 /* Ask for flushes (each brings compactions after it), and for compactions. */
 void firn_db_jobs_wake(struct firn_db *db);
 void firn_db_jobs_wake_compactions(struct firn_db *db);
+/* After a cursor has gone: asks for the removal of files that nobody else used. */
+void firn_db_jobs_wake_collection(struct firn_db *db);
 /* The failure that no commit was told of, if there is one; err must not be NULL. */
 FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *err);
 void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);

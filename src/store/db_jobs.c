@@ -188,6 +188,7 @@ run_compactions(void *arg)
         uint64_t wishes = jobs->compaction_wishes;
         firn_os_mutex_unlock(&jobs->mutex);
         int rc = do_works(db, &compaction_wish, &err);
+        firn_lsm_collect(firn_db_image(db)->lsm);
         firn_os_mutex_lock(&jobs->mutex);
         is_over = ends_locked(db, rc, &err, jobs->compaction_wishes != wishes);
         if (is_over) {
@@ -219,6 +220,14 @@ firn_db_jobs_wake_compactions(struct firn_db *db)
     firn_os_mutex_unlock(&jobs->mutex);
     if (is_wanted) {
         submit(db, jobs->compaction_pool, run_compactions);
+    }
+}
+
+void
+firn_db_jobs_wake_collection(struct firn_db *db)
+{
+    if (!db->is_read_only && firn_lsm_has_unused(firn_db_image(db)->lsm)) {
+        firn_db_jobs_wake_compactions(db);
     }
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/slice.h"
 #include "db_support.h"
+#include "store/db_internal.h"
 #include "support/test_random.h"
 
 static const struct firn_db_options tiny = {
@@ -169,6 +170,54 @@ files_wait_for_readers(void **state)
     put_round(db, &keyspace, 1, 7);
     DB_OK(firn_db_maintain_compact(db, &err));
     assert_int_equal(waiting_files(db), 0);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static int
+count_run(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)entry;
+    ++*(unsigned *)ctx;
+    return FIRN_OK;
+}
+
+static unsigned
+run_files(const struct db_support *support)
+{
+    firn_error err;
+    unsigned count = 0;
+    struct firn_os_dir *dir;
+    DB_OK(firn_os_dir_open(support->dir, "runs", &dir, &err));
+    DB_OK(firn_os_dir_list(dir, count_run, &count, &err));
+    firn_os_dir_close(dir);
+    return count;
+}
+
+static void
+files_go_with_the_cursor_that_held_them(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db *db;
+    struct firn_db_cursor *cursor;
+    db_support_init(&support, 1);
+    DB_OK(firn_db_open(support.dir, &tiny, &db, &err));
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    put_round(db, &keyspace, 1, 1);
+    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_cursor_open(keyspace, NULL, &cursor, &err));
+    put_round(db, &keyspace, 1, 2);
+    DB_OK(firn_db_maintain_compact(db, &err));
+    unsigned held = run_files(&support);
+    DB_OK(firn_db_cursor_first(cursor, &err));
+    assert_int_equal(strtoul((const char *)firn_db_cursor_value(cursor).data, NULL, 10), 1);
+    firn_db_cursor_close(cursor);
+    while (firn_db_jobs_wait(db)) {
+    }
+    assert_true(run_files(&support) < held);
+    assert_int_equal(scan_round(keyspace, false), 2);
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
 }
@@ -339,6 +388,7 @@ main(void)
         cmocka_unit_test(a_second_process_reads_while_the_first_writes),
         cmocka_unit_test(a_reader_moves_when_it_is_told_to),
         cmocka_unit_test(files_wait_for_readers),
+        cmocka_unit_test(files_go_with_the_cursor_that_held_them),
         cmocka_unit_test(what_a_reader_uses_survives_the_writers_end),
     };
     return cmocka_run_group_tests_name("db_readers", tests, NULL, NULL);

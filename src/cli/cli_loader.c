@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cli_loader.c: many entries into one keyspace.
+ *
+ * Entries are gathered in batches of at most a few MiB, each one commit that is handed to the
+ * kernel; one sync at the end makes them durable. If loading is ended in between, the first entries
+ * are there; loading again does no harm.
+ */
+#include "cli/cli_loader.h"
+
+#include "cli/report.h"
+
+enum { BATCH_COUNT = 10000, BATCH_SIZE = 4 << 20 };
+
+static int
+write_batch(struct firn_cli_loader *loader, firn_error *err)
+{
+    firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
+    options.durability = FIRN_DURABILITY_OS;
+    int code = firn_write(loader->store, loader->batch, &options, err);
+    if (code == FIRN_OK) {
+        loader->written += firn_batch_count(loader->batch);
+        firn_batch_clear(loader->batch);
+        loader->batch_size = 0;
+    }
+    return code;
+}
+
+int
+firn_cli_loader_begin(struct firn_cli_loader *loader, firn_store *store, firn_keyspace *keyspace,
+                      firn_error *err)
+{
+    *loader = (struct firn_cli_loader){.store = store, .keyspace = keyspace};
+    return firn_batch_create(&loader->batch, err);
+}
+
+int
+firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
+                    firn_error *err)
+{
+    size_t size = key.size + value.size;
+    size_t count = firn_batch_count(loader->batch);
+    int code = FIRN_OK;
+    if (count >= BATCH_COUNT || (count > 0 && loader->batch_size + size > BATCH_SIZE)) {
+        code = write_batch(loader, err);
+    }
+    if (code == FIRN_OK) {
+        code = firn_batch_put(loader->batch, loader->keyspace, key, value, err);
+        loader->batch_size += size;
+    }
+    return code;
+}
+
+int
+firn_cli_loader_finish(struct firn_cli_loader *loader, firn_error *err)
+{
+    int code = write_batch(loader, err);
+    return code == FIRN_OK ? firn_store_sync(loader->store, err) : code;
+}
+
+void
+firn_cli_loader_end(struct firn_cli_loader *loader)
+{
+    firn_batch_destroy(loader->batch);
+    loader->batch = NULL;
+}
+
+int
+firn_cli_loader_report(struct firn_cli *cli, const struct firn_cli_loader *loader,
+                       const firn_error *err)
+{
+    return firn_report_failure(cli, err,
+                               loader->written > 0 ? "a part was loaded; run this again" : NULL);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cli_loader.h: many entries into one keyspace, for the commands that load.
+ */
+#ifndef FIRN_CLI_CLI_LOADER_H
+#define FIRN_CLI_CLI_LOADER_H
+
+#include "cli/command.h"
+
+/* A zeroed struct is one that has not begun. store and keyspace are borrowed. */
+struct firn_cli_loader {
+    firn_store *store;
+    firn_keyspace *keyspace;
+    firn_batch *batch;
+    size_t batch_size; /* of its keys and values */
+    uint64_t written;  /* entries in commits */
+};
+
+/* These return codes of the library. */
+int firn_cli_loader_begin(struct firn_cli_loader *loader, firn_store *store,
+                          firn_keyspace *keyspace, firn_error *err);
+int firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
+                        firn_error *err);
+/* Writes what is left and makes all durable. */
+int firn_cli_loader_finish(struct firn_cli_loader *loader, firn_error *err);
+void firn_cli_loader_end(struct firn_cli_loader *loader);
+
+/* Reports a failure, and whether a part was loaded. Returns an exit code. */
+int firn_cli_loader_report(struct firn_cli *cli, const struct firn_cli_loader *loader,
+                           const firn_error *err);
+
+#endif
