@@ -69,8 +69,9 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_CHANGING = 4,   /* kept changing while it was read; left out of the checkpoint */
     FIRN_NOTICE_VANISHED = 5,   /* went away while it was read */
     FIRN_NOTICE_METADATA = 6,   /* restored, but an owner, mode or attribute could not be set */
-    FIRN_NOTICE_KEPT = 7,   /* a directory that had to stay because something left out lies in it */
-    FIRN_NOTICE_DAMAGED = 8 /* found damaged by a check */
+    FIRN_NOTICE_KEPT = 7, /* a directory that had to stay because something left out lies in it */
+    FIRN_NOTICE_DAMAGED = 8, /* found damaged by a check */
+    FIRN_NOTICE_BAD_RULE = 9 /* a line of a rule file, or all of it, is not used */
 } firn_notice_kind;
 
 typedef struct firn_notice {

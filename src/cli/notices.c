@@ -57,6 +57,8 @@ kind_name(firn_notice_kind kind)
         return "kept";
     case FIRN_NOTICE_DAMAGED:
         return "damaged";
+    case FIRN_NOTICE_BAD_RULE:
+        return "bad rule";
     }
     return "other";
 }

@@ -13,6 +13,9 @@
  *   by its name alone. The last two are kept with include_deps. A link or a file that bears one of
  *   their names is always kept: it is small, and somebody made it on purpose.
  *
+ * The first kind is left out in any case (firn_ws_exclude_always); the others are what the rule
+ * files of a workspace and include_deps can lift (ws_ignore.c).
+ *
  * Names are compared byte for byte and whole: `targeting.c`, `my.git` and `.GIT` are kept.
  */
 #include "workspace/ws_exclude.h"
@@ -60,6 +63,13 @@ static bool
 is_unwanted_target(const struct firn_ws_exclude_entry *entry)
 {
     return entry->is_dir && !entry->include_deps && is_named(entry->name, "target");
+}
+
+const char *
+firn_ws_exclude_always(firn_slice name)
+{
+    struct firn_ws_exclude_entry entry = {.name = name, .include_deps = true};
+    return firn_ws_exclude_by_name(&entry);
 }
 
 const char *

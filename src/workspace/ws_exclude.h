@@ -21,6 +21,8 @@ struct firn_ws_exclude_entry {
     bool include_deps;       /* dependencies and build output are wanted */
 };
 
+/* Why an entry of that name is left out whatever anybody wants; NULL for most. */
+const char *firn_ws_exclude_always(firn_slice name);
 /* Why the entry is left out, one line; NULL if it is kept. */
 const char *firn_ws_exclude_by_name(const struct firn_ws_exclude_entry *entry);
 /* Why a directory that holds a CACHEDIR.TAG is left out; NULL if it is kept all the same. */

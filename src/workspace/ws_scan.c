@@ -217,6 +217,7 @@ deinit_worker(struct firn_ws_scan_worker *worker)
     firn_ws_scan_listing_deinit(&worker->attributes);
     firn_ws_scan_node_part_deinit(&worker->part);
     firn_buf_deinit(&worker->path);
+    firn_buf_deinit(&worker->judged);
     firn_buf_deinit(&worker->content);
     firn_buf_deinit(&worker->xattrs);
     firn_buf_deinit(&worker->attribute_names);
@@ -258,6 +259,7 @@ deinit(struct firn_ws_scan *scan)
     firn_free(scan->workers);
     firn_hash_map_deinit(&scan->groups);
     firn_ws_scan_window_deinit(scan);
+    firn_ws_ignore_destroy(scan->ignore);
     firn_buf_deinit(&scan->root_xattrs);
     firn_os_cond_deinit(&scan->work);
     firn_os_mutex_deinit(&scan->mutex);
@@ -267,12 +269,16 @@ deinit(struct firn_ws_scan *scan)
 static int
 init(struct firn_ws_scan *scan, firn_error *err)
 {
+    struct firn_ws_ignore_options rules = {.include_deps = scan->options->include_deps,
+                                           .gitignore = scan->options->gitignore,
+                                           .stored = scan->options->stored_rules};
     int rc;
     firn_os_mutex_init(scan->os, &scan->mutex, FIRN_LOCK_WORKSPACE_WALK);
     firn_os_mutex_init(scan->os, &scan->report_mutex, FIRN_LOCK_WORKSPACE_TREE);
     firn_os_cond_init(scan->os, &scan->work);
     firn_ws_scan_window_init(scan);
     firn_ws_scan_links_init(scan);
+    FIRN_TRY(firn_ws_ignore_create(scan->os, &rules, &scan->ignore, err));
     FIRN_TRY(init_workers(scan, err));
     FIRN_TRY(firn_ws_scan_window_reserve(scan, err));
 out:
@@ -361,6 +367,10 @@ firn_ws_scan(struct firn_os_dir *root, const struct firn_ws_scan_options *option
     rc = run(&scan, err);
     if (rc == FIRN_OK) {
         fill_result(&scan, out);
+        rc = firn_ws_ignore_encode(scan.ignore, &out->rules, err);
+    }
+    if (rc != FIRN_OK) {
+        firn_ws_scan_result_deinit(out);
     }
     deinit(&scan);
     return rc;
@@ -370,5 +380,6 @@ void
 firn_ws_scan_result_deinit(struct firn_ws_scan_result *result)
 {
     firn_buf_deinit(&result->root_xattrs);
+    firn_buf_deinit(&result->rules);
     *result = (struct firn_ws_scan_result){0};
 }

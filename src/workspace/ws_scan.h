@@ -14,6 +14,7 @@
 #include "firn/workspace.h"
 #include "os/os.h"
 #include "pack/packfile.h"
+#include "workspace/ignore_rules.h"
 #include "workspace/tree.h"
 
 /* Where objects go. A lane is one thread's. */
@@ -31,6 +32,9 @@ struct firn_ws_sink {
 
 struct firn_ws_scan_options {
     bool include_deps;
+    bool gitignore; /* .gitignore files count as well */
+    /* What these exclude is left out too (ws_ignore.h). May be NULL; borrowed. */
+    const struct firn_ignore_rules *stored_rules;
     bool strict;
     unsigned threads; /* 0: one for each processor, at most 16; never more than 64 */
     /* A directory that is never entered (the store): device and inode, if has_store. */
@@ -44,7 +48,8 @@ struct firn_ws_scan_result {
     struct firn_tree_entry
         root; /* the root directory itself: name empty; xattrs borrowed from root_xattrs */
     struct firn_buf root_xattrs;
-    uint64_t files; /* all that are not directories */
+    struct firn_buf rules; /* the object of the rules that counted, empty if they are plain */
+    uint64_t files;        /* all that are not directories */
     uint64_t directories;
     uint64_t bytes;       /* of file contents; a group of hard links counts once */
     uint64_t new_objects; /* file contents for which add said new */

@@ -20,6 +20,7 @@
  * What the kernel tells of an entry's kind while listing may be outdated when the entry is opened.
  * Every opening says what it expects, so the worst is an entry that is reported as changing.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -99,7 +100,7 @@ find_kinds(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *n
 
 /* ---- what is left out ---- */
 
-/* What a whole listing says about the exclusion of its entries, and of its directory. */
+/* What a whole listing says about what is left out by default: its entries, or all of it. */
 struct signs {
     bool has_manifest;
     bool has_tag;
@@ -120,24 +121,16 @@ find_signs(const struct firn_ws_scan_listing *listing)
     return signs;
 }
 
-/* Why a subdirectory that has been listed is left out; NULL if it is kept. */
-static const char *
-reason_against_dir(const struct firn_ws_scan *scan, const struct firn_ws_scan_node *node)
+/* Whether a subdirectory is left out for what it is, and why. */
+static bool
+is_unwanted_dir(const struct firn_ws_scan *scan, const struct firn_ws_scan_node *node,
+                char reason[FIRN_WS_IGNORE_TEXT_SIZE])
 {
     const struct firn_ws_scan_options *options = scan->options;
-    if (options->has_store && node->stat.device == options->store_device &&
-        node->stat.inode == options->store_inode) {
-        return "the store itself";
-    }
-    return NULL;
-}
-
-static const char *
-reason_against_tagged(const struct firn_ws_scan *scan, const struct firn_ws_scan_node *node)
-{
-    struct firn_ws_exclude_entry entry = {
-        .name = firn_str(node->name), .is_dir = true, .include_deps = scan->options->include_deps};
-    return firn_ws_exclude_by_tag(&entry);
+    bool is_store = options->has_store && node->stat.device == options->store_device &&
+                    node->stat.inode == options->store_inode;
+    (void)snprintf(reason, FIRN_WS_IGNORE_TEXT_SIZE, "the store itself");
+    return is_store;
 }
 
 /* Whether an entry is to be worked on; otherwise it has been reported. */
@@ -147,20 +140,14 @@ examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, stru
         firn_error *err)
 {
     const char *name = item->name.text;
+    char reason[FIRN_WS_IGNORE_TEXT_SIZE];
     *out_is_kept = false;
-    struct firn_ws_exclude_entry entry = {
-        .name = item_name(item),
-        .is_dir = item->kind == FIRN_OS_DIR,
-        .is_beside_manifest = signs.has_manifest,
-        .include_deps = worker->scan->options->include_deps,
-    };
-    const char *reason = firn_ws_exclude_by_name(&entry);
-    if (reason != NULL) {
+    if (firn_ws_scan_rules_exclude(worker, node, item, signs.has_manifest, reason)) {
         return firn_ws_scan_report_excluded(worker, node, name, reason, err);
     }
-    if (!firn_tree_name_is_valid(entry.name) ||
+    if (!firn_tree_name_is_valid(item_name(item)) ||
         node->path_size + 1 + item->name_size > FIRN_TREE_PATH_SIZE_MAX ||
-        (entry.is_dir && node->depth + 1 >= FIRN_TREE_DEPTH_MAX)) {
+        (item->kind == FIRN_OS_DIR && node->depth + 1 >= FIRN_TREE_DEPTH_MAX)) {
         int rc = firn_error_set(err, FIRN_LIMIT,
                                 "cannot save '%s/%s': name or path too long, or too deep",
                                 firn_os_dir_path(dir), name);
@@ -243,28 +230,31 @@ out:
     return rc;
 }
 
-/* Finds out all about a directory that needs no lock. *out_reason: why it is left out, or NULL. */
+/* Finds out all about a directory that needs no lock. *out_is_kept is false if it is to be left
+ * out, for that reason. */
 static int
 survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
-       const char **out_reason, firn_error *err)
+       bool *out_is_kept, char reason[FIRN_WS_IGNORE_TEXT_SIZE], firn_error *err)
 {
     int rc;
-    *out_reason = NULL;
+    *out_is_kept = false;
     FIRN_TRY(firn_os_dir_stat(dir, &node->stat, err));
-    *out_reason = node->parent != NULL ? reason_against_dir(worker->scan, node) : NULL;
-    if (*out_reason != NULL) {
+    if (node->parent != NULL && is_unwanted_dir(worker->scan, node, reason)) {
         goto out;
     }
     FIRN_TRY(list(worker, dir, err));
     FIRN_TRY(find_kinds(worker, node, dir, err));
     struct signs signs = find_signs(&worker->listing);
     if (node->parent != NULL && signs.has_tag) {
-        *out_reason = reason_against_tagged(worker->scan, node);
-        if (*out_reason != NULL) {
+        bool is_excluded;
+        FIRN_TRY(firn_ws_scan_rules_exclude_tagged(worker, node, &is_excluded, reason, err));
+        if (is_excluded) {
             goto out;
         }
     }
+    *out_is_kept = true;
     FIRN_TRY(read_metadata(worker, node, dir, err));
+    FIRN_TRY(firn_ws_scan_rules_enter(worker, node, dir, err));
     size_t name_bytes;
     FIRN_TRY(thin(worker, node, dir, signs, &name_bytes, err));
     if (make_subdirs(&worker->listing, node, name_bytes) != FIRN_OK) {
@@ -316,12 +306,13 @@ firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker, struct firn_ws_scan_n
         return firn_error_no_memory(err, "a directory");
     }
     struct firn_os_dir *dir = NULL;
-    const char *reason = NULL;
+    char reason[FIRN_WS_IGNORE_TEXT_SIZE];
+    bool is_kept = false;
     int rc = open_node(worker, node, &dir, err);
     if (rc == FIRN_OK) {
-        rc = survey(worker, node, dir, &reason, err);
+        rc = survey(worker, node, dir, &is_kept, reason, err);
     }
-    if (rc == FIRN_OK && reason == NULL) {
+    if (rc == FIRN_OK && is_kept) {
         publish(worker, node);
         rc = work_through(worker, node, dir, 0, err);
     } else if (parent != NULL) {

@@ -5,7 +5,8 @@
  * In reading order: ws_scan.c (the workers and what they take up next), ws_scan_dir.c (one
  * directory), ws_scan_file.c (one file), ws_scan_large.c and ws_scan_window.c (a file in pieces,
  * shared by workers), ws_scan_links.c (hard links), ws_scan_node.c (what is remembered of a
- * directory), ws_scan_build.c (its object), ws_scan_listing.c, ws_scan_xattrs.c, ws_scan_report.c.
+ * directory), ws_scan_build.c (its object), ws_scan_rules.c (what is left out), ws_scan_listing.c,
+ * ws_scan_xattrs.c, ws_scan_report.c.
  */
 #ifndef FIRN_WORKSPACE_WS_SCAN_INTERNAL_H
 #define FIRN_WORKSPACE_WS_SCAN_INTERNAL_H
@@ -15,6 +16,7 @@
 #include "base/arena.h"
 #include "base/hash_map.h"
 #include "os/os_thread.h"
+#include "workspace/ws_ignore.h"
 #include "workspace/ws_scan.h"
 
 enum {
@@ -113,6 +115,7 @@ struct firn_ws_scan_node {
     uint32_t depth;                   /* 0 for the root */
     size_t path_size;                 /* of the path from the root */
     struct firn_os_stat stat;
+    const struct firn_ws_ignore_scope *rules; /* in effect inside */
     struct firn_buf xattrs;
     struct firn_ws_scan_listing
         listing; /* of a directory of several segments, until all are done */
@@ -214,6 +217,7 @@ struct firn_ws_scan_worker {
     struct firn_ws_scan_listing attributes;
     struct firn_ws_scan_part part; /* of the segment in work */
     struct firn_buf path;
+    struct firn_buf judged;  /* path of an entry while it is held against the rules */
     struct firn_buf content; /* of a small file; one piece; a list of pieces */
     struct firn_buf xattrs;
     struct firn_buf attribute_names;
@@ -234,6 +238,7 @@ struct firn_ws_scan {
     struct firn_os_dir *root;
     const struct firn_ws_scan_options *options;
     const struct firn_ws_sink *sink;
+    struct firn_ws_ignore *ignore;
     int64_t start_ns;
     struct firn_ws_scan_worker *workers;
     unsigned worker_count;
@@ -371,6 +376,23 @@ FIRN_MUST_CHECK int firn_ws_scan_links_entry(struct firn_ws_scan_worker *worker,
                                              const struct firn_ws_scan_late *late,
                                              struct firn_tree_entry *out, firn_error *err);
 
+/* ws_scan_rules.c. Reads the rule files in the worker's listing, those of node's directory: node's
+ * rules are known then, and its entries may be judged. */
+FIRN_MUST_CHECK int firn_ws_scan_rules_enter(struct firn_ws_scan_worker *worker,
+                                             struct firn_ws_scan_node *node,
+                                             struct firn_os_dir *dir, firn_error *err);
+/* Whether an entry of the directory that the worker entered last is left out, and why. */
+bool firn_ws_scan_rules_exclude(struct firn_ws_scan_worker *worker,
+                                const struct firn_ws_scan_node *node,
+                                const struct firn_ws_scan_item *item, bool is_beside_manifest,
+                                char reason[FIRN_WS_IGNORE_TEXT_SIZE]);
+/* Whether a directory, not the root, is left out for the CACHEDIR.TAG in it, and why. */
+FIRN_MUST_CHECK int firn_ws_scan_rules_exclude_tagged(struct firn_ws_scan_worker *worker,
+                                                      const struct firn_ws_scan_node *node,
+                                                      bool *out,
+                                                      char reason[FIRN_WS_IGNORE_TEXT_SIZE],
+                                                      firn_error *err);
+
 /* ws_scan_xattrs.c. Replaces the worker's xattrs by the encoded attributes of the node. What
  * could not be read is missing there, counted in *out_missing, and the last such failure is in
  * *err; another return than FIRN_OK is fatal. */
@@ -398,6 +420,14 @@ FIRN_MUST_CHECK int firn_ws_scan_report_special(struct firn_ws_scan_worker *work
                                                 const struct firn_ws_scan_node *node,
                                                 const char *name, enum firn_os_kind kind,
                                                 firn_error *err);
+/* A rule, or a file of rules (name), that cannot be used: told. */
+FIRN_MUST_CHECK int firn_ws_scan_report_bad_rule(struct firn_ws_scan_worker *worker,
+                                                 const struct firn_ws_scan_node *node,
+                                                 const char *name, const char *text,
+                                                 firn_error *err);
+/* Whether the scan cannot go on after a failure while an entry was read. */
+bool firn_ws_scan_report_is_fatal(const struct firn_ws_scan_worker *worker, int code,
+                                  const firn_error *err);
 /* Counts what was done and, a few times a second, tells it. FIRN_CANCELLED. */
 FIRN_MUST_CHECK int firn_ws_scan_report_work(struct firn_ws_scan_worker *worker, uint64_t files,
                                              uint64_t bytes, firn_error *err);

@@ -80,12 +80,19 @@ notice_of(int code)
     }
 }
 
+bool
+firn_ws_scan_report_is_fatal(const struct firn_ws_scan_worker *worker, int code,
+                             const firn_error *err)
+{
+    return worker->scan->options->strict || concerns_scan(worker->scan, code, err);
+}
+
 int
 firn_ws_scan_report_left_out(struct firn_ws_scan_worker *worker,
                              const struct firn_ws_scan_node *node, const char *name, int code,
                              firn_error *err)
 {
-    if (worker->scan->options->strict || concerns_scan(worker->scan, code, err)) {
+    if (firn_ws_scan_report_is_fatal(worker, code, err)) {
         return code;
     }
     worker->skipped++;
@@ -97,7 +104,7 @@ firn_ws_scan_report_incomplete(struct firn_ws_scan_worker *worker,
                                const struct firn_ws_scan_node *node, const char *name,
                                firn_error *err)
 {
-    if (worker->scan->options->strict || concerns_scan(worker->scan, err->code, err)) {
+    if (firn_ws_scan_report_is_fatal(worker, err->code, err)) {
         return err->code;
     }
     worker->skipped++;
@@ -111,6 +118,14 @@ firn_ws_scan_report_excluded(struct firn_ws_scan_worker *worker,
 {
     worker->excluded++;
     return tell(worker, FIRN_NOTICE_EXCLUDED, node, name, reason, err);
+}
+
+int
+firn_ws_scan_report_bad_rule(struct firn_ws_scan_worker *worker,
+                             const struct firn_ws_scan_node *node, const char *name,
+                             const char *text, firn_error *err)
+{
+    return tell(worker, FIRN_NOTICE_BAD_RULE, node, name, text, err);
 }
 
 static const char *

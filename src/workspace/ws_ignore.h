@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_ignore.h: which entries one walk over a workspace leaves out: by the rule files on
+ * disk, by the rules of checkpoints, by default.
+ */
+#ifndef FIRN_WORKSPACE_WS_IGNORE_H
+#define FIRN_WORKSPACE_WS_IGNORE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "os/os.h"
+#include "workspace/ignore_file.h"
+#include "workspace/ignore_rules.h"
+
+/* The rules of one walk. */
+struct firn_ws_ignore;
+/* What is in effect inside one directory. Does not change; lives as long as the rules. */
+struct firn_ws_ignore_scope;
+
+struct firn_ws_ignore_options {
+    bool include_deps; /* without the default exclusions that a rule could lift */
+    bool gitignore;    /* .gitignore files count */
+    /* Sets that count as well: what any of them excludes is left out. May be NULL; borrowed, with
+     * what it borrows. */
+    const struct firn_ignore_rules *stored;
+};
+
+FIRN_MUST_CHECK int firn_ws_ignore_create(struct firn_os *os,
+                                          const struct firn_ws_ignore_options *options,
+                                          struct firn_ws_ignore **out, firn_error *err);
+/* NULL is fine. */
+void firn_ws_ignore_destroy(struct firn_ws_ignore *ignore);
+
+/* What is in effect above the root directory: no rule file. */
+const struct firn_ws_ignore_scope *firn_ws_ignore_outermost(const struct firn_ws_ignore *ignore);
+
+/* ---- entering directories: any thread ---- */
+
+/* Whether a file of this name in a directory is one of rules. is_root: of the workspace. */
+bool firn_ws_ignore_is_rule_file(const struct firn_ws_ignore *ignore, firn_slice name, bool is_root,
+                                 enum firn_ignore_rules_kind *out_kind);
+
+/* Reads a rule file that was listed in `dir`. *out is NULL if it is gone meanwhile. FIRN_INVALID,
+ * with a text to be told, if it is no regular file; FIRN_LIMIT if it is too large. on_bad as in
+ * firn_ignore_file_create. To be handed to enter, or destroyed. */
+FIRN_MUST_CHECK int firn_ws_ignore_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
+                                        void (*on_bad)(void *ctx, uint32_t line,
+                                                       const char *defect),
+                                        void *ctx, struct firn_ignore_file **out, firn_error *err);
+
+/* The rule files of one directory, by kind - 1; NULL where there is none. */
+struct firn_ws_ignore_files {
+    struct firn_ignore_file *files[FIRN_IGNORE_RULES_KIND_COUNT];
+};
+void firn_ws_ignore_files_deinit(struct firn_ws_ignore_files *files);
+
+/* What is in effect inside the directory `path` ("" is the root), which lies in a directory where
+ * `above` is in effect. Takes the files over, also when it fails. FIRN_LIMIT if all rule files
+ * together are too large. */
+FIRN_MUST_CHECK int firn_ws_ignore_enter(struct firn_ws_ignore *ignore,
+                                         const struct firn_ws_ignore_scope *above, firn_slice path,
+                                         struct firn_ws_ignore_files *files,
+                                         const struct firn_ws_ignore_scope **out, firn_error *err);
+
+/* ---- judging entries: any thread, no failure ---- */
+
+struct firn_ws_ignore_entry {
+    firn_slice path; /* from the root */
+    size_t name_size;
+    bool is_dir;
+    bool is_beside_manifest; /* as in ws_exclude.h */
+};
+
+/* Why an entry is left out. */
+struct firn_ws_ignore_reason {
+    const char *by_default;                    /* NULL: by a rule, which is: */
+    const struct firn_ignore_pattern *pattern; /* borrowed from the rules */
+    firn_slice dir; /* of the rule file; borrowed from the entry's path */
+    enum firn_ignore_rules_kind kind;
+    bool is_stored; /* it is a checkpoint's rule, not one on disk */
+};
+
+/* Whether an entry of a directory is left out; *out_reason is filled then. */
+bool firn_ws_ignore_excludes(const struct firn_ws_ignore *ignore,
+                             const struct firn_ws_ignore_scope *scope,
+                             const struct firn_ws_ignore_entry *entry,
+                             struct firn_ws_ignore_reason *out_reason);
+/* The same about a directory in which a CACHEDIR.TAG was found, and which was not left out before;
+ * scope is that of the directory it lies in. */
+bool firn_ws_ignore_excludes_tagged(const struct firn_ws_ignore *ignore,
+                                    const struct firn_ws_ignore_scope *scope,
+                                    const struct firn_ws_ignore_entry *entry,
+                                    struct firn_ws_ignore_reason *out_reason);
+
+/* Writes the reason as one line, e.g. "src/.firnignore:3: *.o", cut off where it is longer. */
+enum { FIRN_WS_IGNORE_TEXT_SIZE = 256 };
+void firn_ws_ignore_reason_text(const struct firn_ws_ignore_reason *reason,
+                                char out[FIRN_WS_IGNORE_TEXT_SIZE]);
+
+/* ---- afterwards ---- */
+
+/* Replaces out by the rules object of everything that counted; by nothing if these are plain
+ * (firn_ignore_rules_are_plain). No other call at the same time. */
+FIRN_MUST_CHECK int firn_ws_ignore_encode(struct firn_ws_ignore *ignore, struct firn_buf *out,
+                                          firn_error *err);
+
+#endif
