@@ -12,6 +12,8 @@
  */
 #include "codec/xxh3.h"
 
+#include "base/bytes.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -19,4 +21,12 @@ uint64_t
 firn_xxh3(const void *data, size_t size, uint64_t seed)
 {
     return XXH3_64bits_withSeed(data, size, seed);
+}
+
+void
+firn_xxh3_wide(const void *data, size_t size, uint64_t seed, uint8_t *out)
+{
+    XXH128_hash_t hash = XXH3_128bits_withSeed(data, size, seed);
+    firn_store_le64(out, hash.low64);
+    firn_store_le64(out + 8, hash.high64);
 }

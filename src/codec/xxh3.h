@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/xxh3.h: XXH3-64, the checksum of sealed blocks. Any thread.
+ * codec/xxh3.h: XXH3-64, the checksum of sealed blocks, and XXH3-128, for fingerprints that are
+ * only ever compared. Any thread.
  */
 #ifndef FIRN_CODEC_XXH3_H
 #define FIRN_CODEC_XXH3_H
@@ -9,5 +10,8 @@
 #include <stdint.h>
 
 uint64_t firn_xxh3(const void *data, size_t size, uint64_t seed);
+enum { FIRN_XXH3_WIDE_SIZE = 16 };
+/* XXH3-128: its low half first, little-endian. */
+void firn_xxh3_wide(const void *data, size_t size, uint64_t seed, uint8_t *out);
 
 #endif

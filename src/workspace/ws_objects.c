@@ -215,6 +215,17 @@ open_file(struct firn_ws_objects *objects, const struct firn_ws_objects_pack *pa
     return FIRN_OK;
 }
 
+bool
+firn_ws_objects_are_present(const struct firn_ws_objects *objects)
+{
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        if (!objects->packs[i].is_present) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int
 firn_ws_objects_acquire(struct firn_ws_objects *objects, uint32_t number,
                         struct firn_packfile **out, firn_error *err)

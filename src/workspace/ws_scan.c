@@ -165,7 +165,7 @@ take_up(struct firn_ws_scan_worker *worker, const struct claim *claim, firn_erro
     case CLAIM_VISIT:
         return firn_ws_scan_dir_visit(worker, claim->node, (uint32_t)claim->index, err);
     case CLAIM_SEGMENT:
-        return firn_ws_scan_dir_segment(worker, claim->node, claim->index, err);
+        return firn_ws_scan_entries_segment(worker, claim->node, claim->index, err);
     case CLAIM_BUILD:
         return firn_ws_scan_build_due(worker, claim->node, err);
     case CLAIM_PIECE:
@@ -216,6 +216,7 @@ deinit_worker(struct firn_ws_scan_worker *worker)
     firn_ws_scan_listing_deinit(&worker->listing);
     firn_ws_scan_listing_deinit(&worker->attributes);
     firn_ws_scan_node_part_deinit(&worker->part);
+    firn_ws_stat_lane_close(worker->stat_lane, false);
     firn_buf_deinit(&worker->path);
     firn_buf_deinit(&worker->judged);
     firn_buf_deinit(&worker->content);
@@ -223,6 +224,8 @@ deinit_worker(struct firn_ws_scan_worker *worker)
     firn_buf_deinit(&worker->attribute_names);
     firn_buf_deinit(&worker->target);
     firn_buf_deinit(&worker->assembly);
+    firn_buf_deinit(&worker->prints);
+    firn_buf_deinit(&worker->entry);
 }
 
 /* ---- the scan ---- */
@@ -350,6 +353,16 @@ fill_result(struct firn_ws_scan *scan, struct firn_ws_scan_result *out)
     }
 }
 
+/* Hands what the workers have noted for the next scan over to the stat cache. */
+static void
+keep_notes(struct firn_ws_scan *scan)
+{
+    for (unsigned i = 0; i < scan->worker_count; i++) {
+        firn_ws_stat_lane_close(scan->workers[i].stat_lane, true);
+        scan->workers[i].stat_lane = NULL;
+    }
+}
+
 int
 firn_ws_scan(struct firn_os_dir *root, const struct firn_ws_scan_options *options,
              const struct firn_ws_sink *sink, struct firn_ws_scan_result *out, firn_error *err)
@@ -358,6 +371,9 @@ firn_ws_scan(struct firn_os_dir *root, const struct firn_ws_scan_options *option
     struct firn_os *os = firn_os_dir_os(root);
     struct firn_ws_scan scan = {
         .os = os, .root = root, .options = options, .sink = sink, .start_ns = firn_os_now_ns(os)};
+    if (options->stat != NULL) {
+        scan.stat_seed = firn_ws_stat_seed(options->stat);
+    }
     firn_error own_err;
     err = err != NULL ? err : &own_err;
     int rc = init(&scan, err);
@@ -371,6 +387,8 @@ firn_ws_scan(struct firn_os_dir *root, const struct firn_ws_scan_options *option
     }
     if (rc != FIRN_OK) {
         firn_ws_scan_result_deinit(out);
+    } else {
+        keep_notes(&scan);
     }
     deinit(&scan);
     return rc;

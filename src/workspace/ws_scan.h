@@ -17,6 +17,8 @@
 #include "workspace/ignore_rules.h"
 #include "workspace/tree.h"
 
+struct firn_ws_stat;
+
 /* Where objects go. A lane is one thread's. */
 struct firn_ws_sink {
     int (*lane_open)(void *ctx, void **out_lane, firn_error *err);
@@ -42,6 +44,7 @@ struct firn_ws_scan_options {
     uint64_t store_device;
     uint64_t store_inode;
     firn_callbacks callbacks;
+    struct firn_ws_stat *stat; /* what earlier scans saw; NULL: everything is read */
 };
 
 struct firn_ws_scan_result {
@@ -63,6 +66,11 @@ struct firn_ws_scan_result {
  * With strict each of these fails the scan with the code of its cause (FIRN_DENIED, FIRN_IO,
  * FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are always left
  * out, reported and counted.
+ *
+ * With a stat cache, a file that is as an earlier scan saw it is not read, a directory whose
+ * entries all are is not built, and nothing is added of either: their objects are in the store.
+ * What was found otherwise is noted there if the scan succeeds. Where the cache turns out to be
+ * broken (firn_ws_stat_is_broken) the scan fails.
  *
  * The result is canonical: independent of threads and of the order in which the system lists. With
  * wants_content, a file that became something else while it was read may leave pieces in the sink

@@ -4,9 +4,11 @@
  *
  * A directory waits for its segments, for its subdirectories and, where hard links lie in it, for
  * the end of the walk. Whoever brings the last of these builds it: late entries are put where they
- * belong, the object is made and added through the builder's lane, and the hash goes into the
- * record that the parent keeps of it. Then the parent has one thing less to wait for, and may be
- * next: a loop, so that a deep tree needs no deep stack.
+ * belong (ws_scan_assemble.c), the object is made and added through the builder's lane, and the
+ * hash goes into the record that the parent keeps of it. Then the parent has one thing less to wait
+ * for, and may be next: a loop, so that a deep tree needs no deep stack. A directory whose entries
+ * are all as an earlier scan saw them has the object of then, and nothing is made
+ * (ws_scan_known.c).
  *
  * The record of a subdirectory is written by its builder alone, before it reports under the mutex;
  * the parent's builder reads it after the last report (I1). The same holds for parts.
@@ -14,78 +16,6 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "workspace/ws_scan_internal.h"
-
-static int
-append_subdir(const struct firn_ws_scan_subdir *subdir, struct firn_buf *out)
-{
-    DCHECK(subdir->state != FIRN_WS_SCAN_SUBDIR_WAITING);
-    if (subdir->state == FIRN_WS_SCAN_SUBDIR_LEFT_OUT) {
-        return FIRN_OK;
-    }
-    struct firn_tree_entry entry = {
-        .name = firn_str(subdir->name),
-        .kind = FIRN_TREE_DIR,
-        .mode = subdir->mode,
-        .uid = subdir->uid,
-        .gid = subdir->gid,
-        .mtime_ns = subdir->mtime_ns,
-        .hash = subdir->hash,
-        .xattrs = firn_bytes(subdir->xattrs, subdir->xattrs_size),
-    };
-    return firn_tree_encode_entry(out, &entry);
-}
-
-static int
-append_late(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
-            const struct firn_ws_scan_late *late, firn_error *err)
-{
-    struct firn_buf *out = &worker->assembly;
-    int rc;
-    if (late->name == NULL) {
-        rc = append_subdir(&node->subdirs[late->index], out);
-    } else {
-        struct firn_tree_entry entry;
-        rc = firn_ws_scan_links_entry(worker, late, &entry, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        rc = firn_tree_encode_entry(out, &entry);
-    }
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a directory entry");
-}
-
-/* All entries of a directory, late ones included; borrowed from the node or from
- * worker->assembly. */
-static int
-assemble(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, firn_slice *out,
-         firn_error *err)
-{
-    const struct firn_ws_scan_part *part = &node->part;
-    *out = firn_buf_slice(&part->encoded);
-    if (part->late_count == 0) {
-        return FIRN_OK;
-    }
-    struct firn_buf *assembly = &worker->assembly;
-    size_t done = 0;
-    int rc;
-    firn_buf_clear(assembly);
-    for (size_t i = 0; i <= part->late_count; i++) {
-        bool is_last = i == part->late_count;
-        size_t until = is_last ? part->encoded.size : part->lates[i].offset;
-        if (until > done &&
-            firn_buf_append(assembly, part->encoded.data + done, until - done) != FIRN_OK) {
-            return firn_error_no_memory(err, "the entries of a directory");
-        }
-        done = until;
-        if (!is_last) {
-            FIRN_TRY(append_late(worker, node, &part->lates[i], err));
-        }
-    }
-    *out = firn_buf_slice(assembly);
-    rc = FIRN_OK;
-out:
-    return rc;
-}
 
 static int
 put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
@@ -129,11 +59,16 @@ report(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const
 static int
 build(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_error *err)
 {
-    firn_slice entries;
-    firn_hash hash;
+    struct firn_ws_scan_entries entries = {{NULL, 0}, {NULL, 0}};
+    firn_hash hash = node->memo.tree;
+    bool is_same;
     int rc;
-    FIRN_TRY(assemble(worker, node, &entries, err));
-    FIRN_TRY(firn_tree_build(entries, put_object, worker, &hash, err));
+    FIRN_TRY(firn_ws_scan_known_is_same(worker, node, &is_same, err));
+    if (!is_same) {
+        FIRN_TRY(firn_ws_scan_assemble(worker, node, &entries, err));
+        FIRN_TRY(firn_tree_build(entries.encoded, put_object, worker, &hash, err));
+    }
+    FIRN_TRY(firn_ws_scan_known_note(worker, node, is_same, &hash, &entries, err));
     report(worker, node, &hash);
 out:
     return rc;
@@ -196,7 +131,7 @@ firn_ws_scan_build_segment(struct firn_ws_scan_worker *worker, struct firn_ws_sc
     struct firn_ws_scan *scan = worker->scan;
     bool has_links = false;
     for (size_t i = 0; i < worker->part.late_count; i++) {
-        has_links = has_links || worker->part.lates[i].name != NULL;
+        has_links = has_links || worker->part.lates[i].kind == FIRN_WS_SCAN_LATE_LINK;
     }
     firn_os_mutex_lock(&scan->mutex);
     if (has_links && !node->is_linked) {

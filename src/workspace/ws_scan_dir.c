@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * workspace/ws_scan_dir.c: one directory: opened, listed, sorted, thinned by the exclusions, and
- * worked through.
+ * made known to all workers (ws_scan_entries.c works through it).
  *
  * A visit opens the directory from the root's handle by its whole path, no link followed on the
  * way: no descriptor is held for anything above, and nobody who swaps a directory for a link can
@@ -16,9 +16,6 @@
  * the decision to leave one out (the store itself, a tagged build directory, one that cannot be
  * listed) falls where its contents are known. Mount points are crossed: a workspace is what its
  * paths show.
- *
- * What the kernel tells of an entry's kind while listing may be outdated when the entry is opened.
- * Every opening says what it expects, so the worst is an entry that is reported as changing.
  */
 #include <stdio.h>
 #include <string.h>
@@ -36,9 +33,9 @@ item_name(const struct firn_ws_scan_item *item)
 
 /* ---- opening and listing ---- */
 
-static int
-open_node(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
-          struct firn_os_dir **out, firn_error *err)
+int
+firn_ws_scan_dir_open(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+                      struct firn_os_dir **out, firn_error *err)
 {
     if (firn_ws_scan_node_path(node, "", &worker->path) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
@@ -218,9 +215,15 @@ read_metadata(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node
               struct firn_os_dir *dir, firn_error *err)
 {
     unsigned missing;
-    int rc;
+    bool has_xattrs;
+    int rc = FIRN_OK;
+    firn_ws_scan_known_see_self(worker, node, &has_xattrs);
+    if (!has_xattrs) {
+        goto out;
+    }
     FIRN_TRY(firn_ws_scan_xattrs_read(worker, (struct firn_os_node){.dir = dir}, &missing, err));
     if (missing > 0) {
+        node->self = (struct firn_ws_stat_print){{0}};
         FIRN_TRY(firn_ws_scan_report_incomplete(worker, node, "", err));
     }
     if (firn_buf_append_slice(&node->xattrs, firn_buf_slice(&worker->xattrs)) != FIRN_OK) {
@@ -242,6 +245,7 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
     if (node->parent != NULL && is_unwanted_dir(worker->scan, node, reason)) {
         goto out;
     }
+    FIRN_TRY(firn_ws_scan_known_find(worker, node, err));
     FIRN_TRY(list(worker, dir, err));
     FIRN_TRY(find_kinds(worker, node, dir, err));
     struct signs signs = find_signs(&worker->listing);
@@ -259,6 +263,10 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
     FIRN_TRY(thin(worker, node, dir, signs, &name_bytes, err));
     if (make_subdirs(&worker->listing, node, name_bytes) != FIRN_OK) {
         rc = firn_error_no_memory(err, "subdirectories");
+        goto out;
+    }
+    if (worker->listing.count > FIRN_WS_SCAN_SEGMENT_ENTRIES) {
+        FIRN_TRY(firn_ws_scan_known_share(node, err));
     }
 out:
     return rc;
@@ -294,9 +302,6 @@ drop(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_er
     return firn_ws_scan_build_settle(worker, parent, err);
 }
 
-static int work_through(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
-                        struct firn_os_dir *dir, size_t segment, firn_error *err);
-
 int
 firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *parent,
                        uint32_t index, firn_error *err)
@@ -308,13 +313,13 @@ firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker, struct firn_ws_scan_n
     struct firn_os_dir *dir = NULL;
     char reason[FIRN_WS_IGNORE_TEXT_SIZE];
     bool is_kept = false;
-    int rc = open_node(worker, node, &dir, err);
+    int rc = firn_ws_scan_dir_open(worker, node, &dir, err);
     if (rc == FIRN_OK) {
         rc = survey(worker, node, dir, &is_kept, reason, err);
     }
     if (rc == FIRN_OK && is_kept) {
         publish(worker, node);
-        rc = work_through(worker, node, dir, 0, err);
+        rc = firn_ws_scan_entries_work(worker, node, dir, 0, err);
     } else if (parent != NULL) {
         rc = rc == FIRN_OK ? firn_ws_scan_report_excluded(worker, node, "", reason, err)
                            : firn_ws_scan_report_left_out(worker, node, "", rc, err);
@@ -322,128 +327,6 @@ firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker, struct firn_ws_scan_n
             rc = drop(worker, node, err);
         }
     }
-    firn_os_dir_close(dir);
-    return rc;
-}
-
-/* ---- the entries ---- */
-
-/* Encodes an entry, or notes where it belongs. */
-static int
-enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const char *name,
-      struct firn_ws_scan_found *found, firn_error *err)
-{
-    if (found->is_left_out) {
-        return FIRN_OK;
-    }
-    worker->files++;
-    if (found->is_link) {
-        return firn_ws_scan_links_join(worker, node, name, found->group, err);
-    }
-    found->entry.name = firn_str(name);
-    if (firn_tree_encode_entry(&worker->part.encoded, &found->entry) != FIRN_OK) {
-        return firn_error_no_memory(err, "a directory entry");
-    }
-    return FIRN_OK;
-}
-
-static int
-work_on(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
-        const struct firn_ws_scan_item *item, const char *name, firn_error *err)
-{
-    struct firn_ws_scan_found found;
-    int rc;
-    switch (item->kind) {
-    case FIRN_OS_DIR:
-        return firn_ws_scan_node_add_late(&worker->part, NULL, item->subdir) == FIRN_OK
-                   ? FIRN_OK
-                   : firn_error_no_memory(err, "a directory entry");
-    case FIRN_OS_FILE:
-        rc = firn_ws_scan_file_save(worker, node, dir, name, &found, err);
-        return rc == FIRN_OK ? enter(worker, node, name, &found, err) : rc;
-    case FIRN_OS_SYMLINK:
-        rc = firn_ws_scan_file_save_symlink(worker, node, dir, name, &found, err);
-        return rc == FIRN_OK ? enter(worker, node, name, &found, err) : rc;
-    default:
-        return firn_ws_scan_report_special(worker, node, name, (enum firn_os_kind)item->kind, err);
-    }
-}
-
-static int
-work_through(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
-             struct firn_os_dir *dir, size_t segment, firn_error *err)
-{
-    struct firn_ws_scan *scan = worker->scan;
-    const struct firn_ws_scan_listing *listing =
-        node->segment_count > 1 ? &node->listing : &worker->listing;
-    size_t at = segment * FIRN_WS_SCAN_SEGMENT_ENTRIES;
-    size_t left = listing->count - at;
-    size_t end = at + (left < FIRN_WS_SCAN_SEGMENT_ENTRIES ? left : FIRN_WS_SCAN_SEGMENT_ENTRIES);
-    firn_buf_clear(&worker->part.encoded);
-    worker->part.late_count = 0;
-    for (; at < end; at++) {
-        if (firn_ws_scan_is_stopped(scan)) {
-            return firn_error_set(err, FIRN_CANCELLED, "cancelled");
-        }
-        const struct firn_ws_scan_item *item = &listing->items[at];
-        const char *name = item->name.text;
-        int rc = work_on(worker, node, dir, item, name, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-    }
-    return firn_ws_scan_build_segment(worker, node, segment, err);
-}
-
-/* Whether a directory opened a second time is the one that was listed. */
-static int
-reopen(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
-       struct firn_os_dir **out, firn_error *err)
-{
-    int rc = open_node(worker, node, out, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    struct firn_os_stat now;
-    rc = firn_os_dir_stat(*out, &now, err);
-    if (rc == FIRN_OK && (now.inode != node->stat.inode || now.device != node->stat.device)) {
-        rc = firn_error_set(err, FIRN_CONFLICT, "'%s' was replaced while it was read",
-                            firn_os_dir_path(*out));
-    }
-    return rc;
-}
-
-/* A directory that is gone, or another, by the time of a later segment: none of the segment's
- * entries is saved. */
-static int
-leave_out_segment(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
-                  size_t segment, int code, firn_error *err)
-{
-    const struct firn_ws_scan_listing *listing = &node->listing;
-    size_t at = segment * FIRN_WS_SCAN_SEGMENT_ENTRIES;
-    firn_buf_clear(&worker->part.encoded);
-    worker->part.late_count = 0;
-    for (size_t i = 0; i < FIRN_WS_SCAN_SEGMENT_ENTRIES && at < listing->count; i++, at++) {
-        const struct firn_ws_scan_item *item = &listing->items[at];
-        const char *name = item->name.text;
-        int rc = item->kind == FIRN_OS_DIR
-                     ? work_on(worker, node, NULL, item, name, err)
-                     : firn_ws_scan_report_left_out(worker, node, name, code, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-    }
-    return firn_ws_scan_build_segment(worker, node, segment, err);
-}
-
-int
-firn_ws_scan_dir_segment(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
-                         size_t segment, firn_error *err)
-{
-    struct firn_os_dir *dir = NULL;
-    int rc = reopen(worker, node, &dir, err);
-    rc = rc == FIRN_OK ? work_through(worker, node, dir, segment, err)
-                       : leave_out_segment(worker, node, segment, rc, err);
     firn_os_dir_close(dir);
     return rc;
 }

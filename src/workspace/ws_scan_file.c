@@ -18,6 +18,9 @@
  * Content is added when it has been proved stable, but for the pieces of a large file, which are
  * added as they come: if the proof fails they stay in the pack, unused.
  *
+ * The print by which a later scan knows the file again is that of the look before reading, if
+ * whatever may happen behind that look will show in another (I2).
+ *
  * An inode with several names is read once (ws_scan_links.c).
  */
 #include "base/error.h"
@@ -97,11 +100,12 @@ struct attempt {
     enum firn_packfile_kind content_kind; /* of what is in worker->content */
     unsigned missing_attributes;
     bool is_stable;
+    struct firn_ws_stat_print print; /* of the look before reading */
 };
 
 static int
-read_open(struct firn_ws_scan_worker *worker, struct firn_os_file *file, struct attempt *attempt,
-          struct firn_tree_entry *entry, firn_error *err)
+read_open(struct firn_ws_scan_worker *worker, struct firn_os_file *file, const char *name,
+          struct attempt *attempt, struct firn_tree_entry *entry, firn_error *err)
 {
     int rc;
     FIRN_TRY(let_age(worker, file, &attempt->stat, &attempt->is_stable, err));
@@ -109,6 +113,7 @@ read_open(struct firn_ws_scan_worker *worker, struct firn_os_file *file, struct 
         goto out;
     }
     const struct firn_os_stat *stat = &attempt->stat;
+    firn_ws_scan_known_see(worker->scan, name, stat, &attempt->print);
     bool is_large;
     FIRN_TRY(firn_ws_scan_large_applies(file, stat, &is_large, err));
     attempt->content_kind = is_large ? FIRN_PACKFILE_PIECES : FIRN_PACKFILE_BLOB;
@@ -133,12 +138,29 @@ out:
     return rc;
 }
 
+/* Finds the group of an entry with several names that has been read. */
+static int
+join_group(struct firn_ws_scan_worker *worker, const struct firn_os_stat *stat,
+           struct firn_ws_scan_found *out, firn_error *err)
+{
+    bool is_settled = !firn_ws_stat_print_is_zero(&out->print);
+    out->is_link = true;
+    int rc = firn_ws_scan_links_add(worker, stat, &out->entry, &is_settled, &out->group, err);
+    if (!is_settled) {
+        out->print = (struct firn_ws_stat_print){{0}};
+    }
+    return rc;
+}
+
 /* Adds what one attempt has read, and counts it. */
 static int
 keep(struct firn_ws_scan_worker *worker, const struct attempt *attempt,
      struct firn_ws_scan_found *out, firn_error *err)
 {
     int rc = FIRN_OK;
+    if (attempt->missing_attributes == 0) {
+        out->print = attempt->print;
+    }
     if (worker->scan->sink->wants_content) {
         bool is_new = false;
         FIRN_TRY(firn_ws_scan_add(worker, attempt->content_kind, &out->entry.hash,
@@ -146,8 +168,7 @@ keep(struct firn_ws_scan_worker *worker, const struct attempt *attempt,
         worker->new_objects += is_new ? 1 : 0;
     }
     if (attempt->stat.nlink > 1) {
-        out->is_link = true;
-        FIRN_TRY(firn_ws_scan_links_add(worker, &attempt->stat, &out->entry, &out->group, err));
+        FIRN_TRY(join_group(worker, &attempt->stat, out, err));
     } else {
         worker->bytes += out->entry.size;
     }
@@ -165,12 +186,16 @@ save_once(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
     int rc;
     FIRN_TRY(firn_os_file_open_stat(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file,
                                     &attempt.stat, err));
+    bool is_settled;
     if (attempt.stat.nlink > 1 &&
-        firn_ws_scan_links_find(worker->scan, &attempt.stat, &out->group)) {
+        firn_ws_scan_links_find(worker->scan, &attempt.stat, &out->group, &is_settled)) {
         out->is_link = true;
+        if (is_settled) {
+            firn_ws_scan_known_see(worker->scan, name, &attempt.stat, &out->print);
+        }
         goto out;
     }
-    FIRN_TRY(read_open(worker, file, &attempt, &out->entry, err));
+    FIRN_TRY(read_open(worker, file, name, &attempt, &out->entry, err));
     if (attempt.is_stable) {
         if (attempt.missing_attributes > 0) {
             FIRN_TRY(firn_ws_scan_report_incomplete(worker, node, name, err));
@@ -218,6 +243,7 @@ read_symlink(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
     int rc;
     firn_buf_clear(target);
     FIRN_TRY(firn_os_stat(dir, name, &stat, err));
+    firn_ws_scan_known_see(worker->scan, name, &stat, &out->print);
     FIRN_TRY(firn_os_read_symlink(dir, name, target, err));
     if (target->size == 0 || target->size > FIRN_TREE_TARGET_SIZE_MAX) {
         rc = firn_error_set(err, FIRN_LIMIT, "cannot save link '%s/%s': target of %zu bytes",
@@ -227,14 +253,14 @@ read_symlink(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
     FIRN_TRY(firn_ws_scan_xattrs_read(worker, (struct firn_os_node){.dir = dir, .name = name},
                                       &missing, err));
     if (missing > 0) {
+        out->print = (struct firn_ws_stat_print){{0}};
         FIRN_TRY(firn_ws_scan_report_incomplete(worker, node, name, err));
     }
     fill_entry(worker, FIRN_TREE_SYMLINK, &stat, &out->entry);
     out->entry.mode = 0777;
     out->entry.target = firn_buf_slice(target);
     if (stat.nlink > 1) {
-        out->is_link = true;
-        FIRN_TRY(firn_ws_scan_links_add(worker, &stat, &out->entry, &out->group, err));
+        FIRN_TRY(join_group(worker, &stat, out, err));
     }
 out:
     return rc;

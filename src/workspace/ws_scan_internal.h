@@ -18,6 +18,7 @@
 #include "os/os_thread.h"
 #include "workspace/ws_ignore.h"
 #include "workspace/ws_scan.h"
+#include "workspace/ws_stat.h"
 
 enum {
     FIRN_WS_SCAN_SEGMENT_ENTRIES = 256, /* of a directory, worked through by one thread */
@@ -83,17 +84,29 @@ struct firn_ws_scan_subdir {
     size_t xattrs_size;
 };
 
-/* An entry that could not be encoded in its turn: a subdirectory, or one of a group of hard
- * links. */
-struct firn_ws_scan_late {
-    size_t offset;    /* in the encoded entries: it belongs before the byte there */
-    const char *name; /* of a link, in an arena of a worker; NULL for a subdirectory */
-    uint32_t index;   /* of the subdirectory in the node, of the group in the scan */
+enum firn_ws_scan_late_kind {
+    FIRN_WS_SCAN_LATE_SUBDIR,
+    FIRN_WS_SCAN_LATE_LINK, /* one name of an inode with several */
+    FIRN_WS_SCAN_LATE_KNOWN /* a run of entries that are as the memo has them */
 };
 
-/* Encoded entries of one or more segments, in order. A zeroed struct is empty. */
+#define FIRN_WS_SCAN_UNKNOWN SIZE_MAX
+
+/* What could not be encoded in its turn, or need not be. */
+struct firn_ws_scan_late {
+    enum firn_ws_scan_late_kind kind;
+    uint32_t index;   /* SUBDIR: in the node's subdirs; LINK: of the group in the scan */
+    size_t known;     /* LINK, KNOWN: the entry, or the first of them, in the memo; or UNKNOWN */
+    size_t count;     /* KNOWN: so many */
+    size_t offset;    /* in the encoded entries: it belongs before the byte there */
+    size_t print;     /* in the prints: the same; there stands that of a LINK */
+    const char *name; /* LINK: in an arena of a worker */
+};
+
+/* Encoded entries of one or more segments, in order, and their prints. A zeroed struct is empty. */
 struct firn_ws_scan_part {
     struct firn_buf encoded;
+    struct firn_buf prints; /* struct firn_ws_stat_print; none where nothing is remembered */
     struct firn_ws_scan_late *lates;
     size_t late_count;
     size_t late_capacity;
@@ -117,6 +130,8 @@ struct firn_ws_scan_node {
     struct firn_os_stat stat;
     const struct firn_ws_ignore_scope *rules; /* in effect inside */
     struct firn_buf xattrs;
+    struct firn_ws_stat_memo memo;  /* what an earlier scan saw; empty if none did */
+    struct firn_ws_stat_print self; /* of the directory, if it is settled */
     struct firn_ws_scan_listing
         listing; /* of a directory of several segments, until all are done */
     size_t segment_count;
@@ -151,9 +166,14 @@ void firn_ws_scan_node_empty(struct firn_ws_scan_node *node);
  * with a NUL behind. */
 FIRN_MUST_CHECK int firn_ws_scan_node_path(const struct firn_ws_scan_node *node, const char *name,
                                            struct firn_buf *out);
-/* Appends to what is encoded in the part an entry that comes later. */
-FIRN_MUST_CHECK int firn_ws_scan_node_add_late(struct firn_ws_scan_part *part, const char *name,
-                                               uint32_t index);
+/* Puts *late, of which offset and print are set here, behind what is encoded in the part. */
+FIRN_MUST_CHECK int firn_ws_scan_node_add_late(struct firn_ws_scan_part *part,
+                                               const struct firn_ws_scan_late *late);
+/* The same for an entry that is as the memo has it. */
+FIRN_MUST_CHECK int firn_ws_scan_node_add_known(struct firn_ws_scan_part *part, size_t known);
+FIRN_MUST_CHECK int firn_ws_scan_node_add_print(struct firn_ws_scan_part *part,
+                                                const struct firn_ws_stat_print *print);
+void firn_ws_scan_node_part_clear(struct firn_ws_scan_part *part);
 /* Takes over the entries of a segment, in its turn; part is empty afterwards and may keep its
  * memory. The scan's mutex is held. */
 FIRN_MUST_CHECK int firn_ws_scan_node_merge_locked(struct firn_ws_scan_node *node, size_t segment,
@@ -162,10 +182,15 @@ void firn_ws_scan_node_part_deinit(struct firn_ws_scan_part *part);
 
 /* ---- ws_scan_links.c: inodes with several names ---- */
 
-/* What the entries of one inode have in common, and the first name of it that was found so far. */
+/* What the entries of one inode have in common, and the first name of it that was found so far. The
+ * fields from kind to xattrs_size are set when it has been read; until then every name that was
+ * found is as the memo of its directory has it. */
 struct firn_ws_scan_group {
     uint64_t device;
     uint64_t inode;
+    bool is_read;
+    bool is_settled;
+    int64_t ctime_ns; /* when it was read */
     enum firn_tree_kind kind;
     uint32_t mode;
     uint32_t uid;
@@ -222,7 +247,10 @@ struct firn_ws_scan_worker {
     struct firn_buf xattrs;
     struct firn_buf attribute_names;
     struct firn_buf target;
-    struct firn_buf assembly; /* entries of a directory with late ones */
+    struct firn_buf assembly;            /* entries of a directory with late ones */
+    struct firn_buf prints;              /* theirs */
+    struct firn_buf entry;               /* of one subdirectory */
+    struct firn_ws_stat_lane *stat_lane; /* NULL until it is needed */
     uint64_t work_since_report;
     /* counts, added up at the end */
     uint64_t files;
@@ -240,6 +268,7 @@ struct firn_ws_scan {
     const struct firn_ws_sink *sink;
     struct firn_ws_ignore *ignore;
     int64_t start_ns;
+    uint64_t stat_seed;
     struct firn_ws_scan_worker *workers;
     unsigned worker_count;
     atomic_bool
@@ -285,9 +314,75 @@ FIRN_MUST_CHECK int firn_ws_scan_add(struct firn_ws_scan_worker *worker,
 FIRN_MUST_CHECK int firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker,
                                            struct firn_ws_scan_node *parent, uint32_t index,
                                            firn_error *err);
-FIRN_MUST_CHECK int firn_ws_scan_dir_segment(struct firn_ws_scan_worker *worker,
-                                             struct firn_ws_scan_node *node, size_t segment,
-                                             firn_error *err);
+/* Opens the directory of a node; its path is then in worker->path. */
+FIRN_MUST_CHECK int firn_ws_scan_dir_open(struct firn_ws_scan_worker *worker,
+                                          const struct firn_ws_scan_node *node,
+                                          struct firn_os_dir **out, firn_error *err);
+
+/* ws_scan_entries.c. Works through one segment of a directory that is open, and settles that. */
+FIRN_MUST_CHECK int firn_ws_scan_entries_work(struct firn_ws_scan_worker *worker,
+                                              struct firn_ws_scan_node *node,
+                                              struct firn_os_dir *dir, size_t segment,
+                                              firn_error *err);
+/* The same for a further segment of a directory that has been closed. */
+FIRN_MUST_CHECK int firn_ws_scan_entries_segment(struct firn_ws_scan_worker *worker,
+                                                 struct firn_ws_scan_node *node, size_t segment,
+                                                 firn_error *err);
+
+/* ws_scan_known.c. Whether this scan remembers for the next one, or is remembered from. */
+static inline bool
+firn_ws_scan_known_applies(const struct firn_ws_scan *scan)
+{
+    return scan->options->stat != NULL;
+}
+/* Finds the memo of a directory whose path is in worker->path. */
+FIRN_MUST_CHECK int firn_ws_scan_known_find(struct firn_ws_scan_worker *worker,
+                                            struct firn_ws_scan_node *node, firn_error *err);
+/* Makes the memo of a directory ready for several workers at once. */
+FIRN_MUST_CHECK int firn_ws_scan_known_share(struct firn_ws_scan_node *node, firn_error *err);
+/* Sets the print of the directory itself; *out_has_xattrs is false where it is known to have no
+ * attributes. Before they are read. */
+void firn_ws_scan_known_see_self(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                                 bool *out_has_xattrs);
+/* Looks whether a file or a link is as the memo has it, and if so enters it (*out_is_known). *guess
+ * is where in the memo it may be, and then where the next may be. */
+FIRN_MUST_CHECK int firn_ws_scan_known_enter(struct firn_ws_scan_worker *worker,
+                                             struct firn_ws_scan_node *node,
+                                             struct firn_os_dir *dir,
+                                             const struct firn_ws_scan_item *item, size_t *guess,
+                                             bool *out_is_known, firn_error *err);
+/* Sets the print of what is read after this, from the look before it; zeros if it is not
+ * settled. */
+void firn_ws_scan_known_see(const struct firn_ws_scan *scan, const char *name,
+                            const struct firn_os_stat *stat, struct firn_ws_stat_print *out);
+/* Whether a directory that is complete has the very entries that the memo has. */
+FIRN_MUST_CHECK int firn_ws_scan_known_is_same(struct firn_ws_scan_worker *worker,
+                                               const struct firn_ws_scan_node *node, bool *out,
+                                               firn_error *err);
+/* Remembers a directory that has been built: its entries and prints, or (is_same) those of the
+ * memo. */
+struct firn_ws_scan_entries {
+    firn_slice encoded;
+    firn_slice prints;
+};
+FIRN_MUST_CHECK int firn_ws_scan_known_note(struct firn_ws_scan_worker *worker,
+                                            const struct firn_ws_scan_node *node, bool is_same,
+                                            const firn_hash *hash,
+                                            const struct firn_ws_scan_entries *entries,
+                                            firn_error *err);
+/* Forgets what is below an entry that was a directory in the memo's tree and is none now. */
+FIRN_MUST_CHECK int firn_ws_scan_known_forget(struct firn_ws_scan_worker *worker,
+                                              const struct firn_ws_scan_node *node, firn_slice name,
+                                              firn_error *err);
+
+/* ws_scan_assemble.c. All entries of a directory that is complete, in order; borrowed from the node
+ * or from the worker. */
+FIRN_MUST_CHECK int firn_ws_scan_assemble(struct firn_ws_scan_worker *worker,
+                                          const struct firn_ws_scan_node *node,
+                                          struct firn_ws_scan_entries *out, firn_error *err);
+/* Appends the entry of a subdirectory, unless it is left out. */
+FIRN_MUST_CHECK int firn_ws_scan_assemble_subdir(const struct firn_ws_scan_subdir *subdir,
+                                                 struct firn_buf *out);
 
 /* ws_scan_build.c. One thing that the directory waited for has come: builds it if that was the
  * last, and what then is complete above it. */
@@ -307,6 +402,7 @@ struct firn_ws_scan_found {
     bool is_left_out;             /* and reported */
     bool is_link;                 /* has other names: entry is unused, see group */
     uint32_t group;
+    struct firn_ws_stat_print print; /* zeros if it may not be trusted */
 };
 /* A regular file: reads it once, adds its content. */
 FIRN_MUST_CHECK int firn_ws_scan_file_save(struct firn_ws_scan_worker *worker,
@@ -359,22 +455,34 @@ FIRN_MUST_CHECK int firn_ws_scan_window_work(struct firn_ws_scan_worker *worker,
 
 /* ws_scan_links.c */
 void firn_ws_scan_links_init(struct firn_ws_scan *scan);
-/* Whether the inode has been read already, under another name. */
+/* Whether the inode has been read already, under another name; *out_is_settled then says whether
+ * the look *stat may be trusted to show what was read. */
 bool firn_ws_scan_links_find(struct firn_ws_scan *scan, const struct firn_os_stat *stat,
-                             uint32_t *out_group);
-/* Makes a group for an inode that has been read; if another worker was faster, theirs. */
+                             uint32_t *out_group, bool *out_is_settled);
+/* The group of an inode that has not been read: the memo has it as it is. */
+FIRN_MUST_CHECK int firn_ws_scan_links_meet(struct firn_ws_scan_worker *worker,
+                                            const struct firn_os_stat *stat, uint32_t *out_group,
+                                            firn_error *err);
+/* The group of an inode that has been read; if another worker was faster, with what that one read:
+ * then *is_settled becomes false. */
 FIRN_MUST_CHECK int firn_ws_scan_links_add(struct firn_ws_scan_worker *worker,
                                            const struct firn_os_stat *stat,
-                                           const struct firn_tree_entry *entry, uint32_t *out_group,
-                                           firn_error *err);
-/* Enters one name of the group into the worker's segment of node. */
+                                           const struct firn_tree_entry *entry, bool *is_settled,
+                                           uint32_t *out_group, firn_error *err);
+/* Enters one name of a group, a LINK with its name and print, into the worker's segment of node. */
 FIRN_MUST_CHECK int firn_ws_scan_links_join(struct firn_ws_scan_worker *worker,
-                                            struct firn_ws_scan_node *node, const char *name,
-                                            uint32_t group, firn_error *err);
-/* The entry of one name; its hard_link lies in the worker's path. After the walk. */
+                                            struct firn_ws_scan_node *node,
+                                            const struct firn_ws_scan_late *link,
+                                            const struct firn_ws_stat_print *print,
+                                            firn_error *err);
+/* The entry of one name; its hard_link lies in the worker's path. After the walk. old is what the
+ * memo's tree has at that name, NULL where late->known is UNKNOWN; *out_is_old says whether the
+ * entry is the same but for the link. */
 FIRN_MUST_CHECK int firn_ws_scan_links_entry(struct firn_ws_scan_worker *worker,
                                              const struct firn_ws_scan_late *late,
-                                             struct firn_tree_entry *out, firn_error *err);
+                                             const struct firn_tree_entry *old,
+                                             struct firn_tree_entry *out, bool *out_is_old,
+                                             firn_error *err);
 
 /* ws_scan_rules.c. Reads the rule files in the worker's listing, those of node's directory: node's
  * rules are known then, and its entries may be judged. */

@@ -17,7 +17,12 @@
  * (I1) the number never leaves the scan, and first_node and first_name end as the minimum over all
  *   members.
  *
- * Memory: about 150 bytes for an entry with more than one link until the end of the scan.
+ * A name that is as the memo of its directory has it joins its group without being read, and takes
+ * its fields from the directory object of then. If a name of the same inode has to be read all the
+ * same (it is new in the memo's place, or the file changed meanwhile), what was read counts for all
+ * names (I2), and prints that showed another state are not kept.
+ *
+ * Memory: about 200 bytes for an entry with more than one link until the end of the scan.
  *
  * Two workers that meet an inode at once may both read it; the second finds the group of the first
  * and joins it. A worker never waits for another's reading.
@@ -76,32 +81,73 @@ number_of_locked(const struct firn_ws_scan *scan, const struct firn_ws_scan_grou
     return (uint32_t)(group - groups);
 }
 
+/* The group of an inode, made if there is none; NULL when memory is out. */
+static struct firn_ws_scan_group *
+find_or_make_locked(struct firn_ws_scan_worker *worker, const struct firn_os_stat *stat)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    struct firn_ws_scan_group *group = find_locked(scan, stat);
+    if (group == NULL) {
+        struct firn_ws_scan_group made = {.device = stat->device, .inode = stat->inode};
+        group = firn_hash_map_insert(&scan->groups, group_hash(&made), &made);
+        if (group != NULL && stat->kind == FIRN_OS_FILE) {
+            worker->bytes += stat->size_bytes;
+        }
+    }
+    return group;
+}
+
+/* Whether a look shows the state in which the group was read. */
+static bool
+shows_group(const struct firn_ws_scan_group *group, const struct firn_os_stat *stat)
+{
+    return group->is_settled && group->ctime_ns == stat->ctime_ns;
+}
+
 bool
 firn_ws_scan_links_find(struct firn_ws_scan *scan, const struct firn_os_stat *stat,
-                        uint32_t *out_group)
+                        uint32_t *out_group, bool *out_is_settled)
 {
     firn_os_mutex_lock(&scan->mutex);
     const struct firn_ws_scan_group *group = find_locked(scan, stat);
+    bool is_read = group != NULL && group->is_read;
+    if (is_read) {
+        *out_group = number_of_locked(scan, group);
+        *out_is_settled = shows_group(group, stat);
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    return is_read;
+}
+
+int
+firn_ws_scan_links_meet(struct firn_ws_scan_worker *worker, const struct firn_os_stat *stat,
+                        uint32_t *out_group, firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    firn_os_mutex_lock(&scan->mutex);
+    const struct firn_ws_scan_group *group = find_or_make_locked(worker, stat);
     if (group != NULL) {
         *out_group = number_of_locked(scan, group);
     }
     firn_os_mutex_unlock(&scan->mutex);
-    return group != NULL;
+    return group != NULL ? FIRN_OK : firn_error_no_memory(err, "a group of links");
 }
 
-int
-firn_ws_scan_links_add(struct firn_ws_scan_worker *worker, const struct firn_os_stat *stat,
-                       const struct firn_tree_entry *entry, uint32_t *out_group, firn_error *err)
+/* What has been read of an inode, in the worker's memory. */
+static int
+copy_entry(struct firn_ws_scan_worker *worker, const struct firn_os_stat *stat,
+           const struct firn_tree_entry *entry, struct firn_ws_scan_group *out, firn_error *err)
 {
-    struct firn_ws_scan *scan = worker->scan;
     const uint8_t *target = firn_arena_copy(&worker->arena, entry->target.data, entry->target.size);
     const uint8_t *xattrs = firn_arena_copy(&worker->arena, entry->xattrs.data, entry->xattrs.size);
     if (target == NULL || xattrs == NULL) {
         return firn_error_no_memory(err, "a group of links");
     }
-    struct firn_ws_scan_group record = {
+    *out = (struct firn_ws_scan_group){
         .device = stat->device,
         .inode = stat->inode,
+        .is_read = true,
+        .ctime_ns = stat->ctime_ns,
         .kind = entry->kind,
         .mode = entry->mode,
         .uid = entry->uid,
@@ -114,14 +160,31 @@ firn_ws_scan_links_add(struct firn_ws_scan_worker *worker, const struct firn_os_
         .target_size = (uint32_t)entry->target.size,
         .xattrs_size = (uint32_t)entry->xattrs.size,
     };
+    return FIRN_OK;
+}
+
+int
+firn_ws_scan_links_add(struct firn_ws_scan_worker *worker, const struct firn_os_stat *stat,
+                       const struct firn_tree_entry *entry, bool *is_settled, uint32_t *out_group,
+                       firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    struct firn_ws_scan_group read;
+    int rc = copy_entry(worker, stat, entry, &read, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    read.is_settled = *is_settled;
     firn_os_mutex_lock(&scan->mutex);
-    struct firn_ws_scan_group *group = find_locked(scan, stat);
-    if (group == NULL) {
-        group = firn_hash_map_insert(&scan->groups, group_hash(&record), &record);
-        worker->bytes += group != NULL ? entry->size : 0;
+    struct firn_ws_scan_group *group = find_or_make_locked(worker, stat);
+    if (group != NULL && !group->is_read) {
+        read.first_node = group->first_node;
+        read.first_name = group->first_name;
+        *group = read;
     }
     if (group != NULL) {
         *out_group = number_of_locked(scan, group);
+        *is_settled = shows_group(group, stat);
     }
     firn_os_mutex_unlock(&scan->mutex);
     return group != NULL ? FIRN_OK : firn_error_no_memory(err, "a group of links");
@@ -177,34 +240,33 @@ compare_places(struct place a, struct place b)
 
 int
 firn_ws_scan_links_join(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
-                        const char *name, uint32_t group_number, firn_error *err)
+                        const struct firn_ws_scan_late *link,
+                        const struct firn_ws_stat_print *print, firn_error *err)
 {
     struct firn_ws_scan *scan = worker->scan;
-    const char *own_name = firn_arena_str(&worker->arena, name, strlen(name));
-    if (own_name == NULL ||
-        firn_ws_scan_node_add_late(&worker->part, own_name, group_number) != FIRN_OK) {
+    struct firn_ws_scan_late own = *link;
+    own.name = firn_arena_str(&worker->arena, link->name, strlen(link->name));
+    if (own.name == NULL || firn_ws_scan_node_add_late(&worker->part, &own) != FIRN_OK ||
+        firn_ws_scan_node_add_print(&worker->part, print) != FIRN_OK) {
         return firn_error_no_memory(err, "a link");
     }
     firn_os_mutex_lock(&scan->mutex);
-    struct firn_ws_scan_group *group = firn_hash_map_at(&scan->groups, group_number);
+    struct firn_ws_scan_group *group = firn_hash_map_at(&scan->groups, link->index);
     if (group->first_node == NULL ||
-        compare_places((struct place){node, own_name, true},
+        compare_places((struct place){node, own.name, true},
                        (struct place){group->first_node, group->first_name, true}) < 0) {
         group->first_node = node;
-        group->first_name = own_name;
+        group->first_name = own.name;
     }
     firn_os_mutex_unlock(&scan->mutex);
     return FIRN_OK;
 }
 
-int
-firn_ws_scan_links_entry(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_late *late,
-                         struct firn_tree_entry *out, firn_error *err)
+static struct firn_tree_entry
+entry_of_group(const struct firn_ws_scan_group *group, const char *name)
 {
-    /* No lock: groups do not change any more once links_are_known was read as true under it. */
-    const struct firn_ws_scan_group *group = firn_hash_map_at(&worker->scan->groups, late->index);
-    *out = (struct firn_tree_entry){
-        .name = firn_str(late->name),
+    return (struct firn_tree_entry){
+        .name = firn_str(name),
         .kind = group->kind,
         .mode = group->mode,
         .uid = group->uid,
@@ -215,6 +277,34 @@ firn_ws_scan_links_entry(struct firn_ws_scan_worker *worker, const struct firn_w
         .target = firn_bytes(group->target, group->target_size),
         .xattrs = firn_bytes(group->xattrs, group->xattrs_size),
     };
+}
+
+/* Whether two entries of one name are alike in all but what they link to. */
+static bool
+is_alike(const struct firn_tree_entry *a, const struct firn_tree_entry *b)
+{
+    return a->kind == b->kind && a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
+           a->mtime_ns == b->mtime_ns && a->size == b->size &&
+           firn_hash_equal(&a->hash, &b->hash) && firn_slice_equal(a->target, b->target) &&
+           firn_slice_equal(a->xattrs, b->xattrs);
+}
+
+int
+firn_ws_scan_links_entry(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_late *late,
+                         const struct firn_tree_entry *old, struct firn_tree_entry *out,
+                         bool *out_is_old, firn_error *err)
+{
+    /* No lock: groups do not change any more once links_are_known was read as true under it. */
+    const struct firn_ws_scan_group *group = firn_hash_map_at(&worker->scan->groups, late->index);
+    *out_is_old = old != NULL;
+    if (group->is_read) {
+        *out = entry_of_group(group, late->name);
+        *out_is_old = old != NULL && is_alike(old, out);
+    } else {
+        CHECK(old != NULL);
+        *out = *old;
+        out->hard_link = firn_bytes(NULL, 0);
+    }
     if (group->first_name == late->name) {
         return FIRN_OK;
     }

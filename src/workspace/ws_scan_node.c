@@ -8,7 +8,8 @@
  * and not by the square of its depth.
  *
  * Entries arrive as parts, one a segment: the bytes of those that could be encoded at once, and
- * notes of the late ones (subdirectories, hard links) with the place where they belong. Parts are
+ * notes of the late ones (subdirectories, hard links, and runs of what an earlier scan has seen
+ * just so) with the place where they belong. Parts are
  * joined in the order of segments (I1); a segment that is done early waits in a stash. So a huge
  * directory is held once, encoded, and not as records beside it.
  *
@@ -53,8 +54,17 @@ void
 firn_ws_scan_node_part_deinit(struct firn_ws_scan_part *part)
 {
     firn_buf_deinit(&part->encoded);
+    firn_buf_deinit(&part->prints);
     firn_free(part->lates);
     *part = (struct firn_ws_scan_part){0};
+}
+
+void
+firn_ws_scan_node_part_clear(struct firn_ws_scan_part *part)
+{
+    firn_buf_clear(&part->encoded);
+    firn_buf_clear(&part->prints);
+    part->late_count = 0;
 }
 
 void
@@ -68,6 +78,7 @@ firn_ws_scan_node_empty(struct firn_ws_scan_node *node)
     node->subdir_count = 0;
     firn_ws_scan_listing_deinit(&node->listing);
     firn_buf_deinit(&node->xattrs);
+    firn_ws_stat_memo_deinit(&node->memo);
     firn_ws_scan_node_part_deinit(&node->part);
     while (node->stashes != NULL) {
         struct firn_ws_scan_stash *stash = node->stashes;
@@ -141,30 +152,56 @@ reserve_lates(struct firn_ws_scan_part *part, size_t more)
 }
 
 int
-firn_ws_scan_node_add_late(struct firn_ws_scan_part *part, const char *name, uint32_t index)
+firn_ws_scan_node_add_late(struct firn_ws_scan_part *part, const struct firn_ws_scan_late *late)
 {
     int rc = reserve_lates(part, 1);
     if (rc == FIRN_OK) {
-        part->lates[part->late_count++] =
-            (struct firn_ws_scan_late){.offset = part->encoded.size, .name = name, .index = index};
+        struct firn_ws_scan_late *added = &part->lates[part->late_count++];
+        *added = *late;
+        added->offset = part->encoded.size;
+        added->print = part->prints.size;
     }
     return rc;
+}
+
+int
+firn_ws_scan_node_add_known(struct firn_ws_scan_part *part, size_t known)
+{
+    struct firn_ws_scan_late *last =
+        part->late_count > 0 ? &part->lates[part->late_count - 1] : NULL;
+    if (last != NULL && last->kind == FIRN_WS_SCAN_LATE_KNOWN &&
+        last->offset == part->encoded.size && last->print == part->prints.size &&
+        last->known + last->count == known) {
+        last->count++;
+        return FIRN_OK;
+    }
+    struct firn_ws_scan_late late = {.kind = FIRN_WS_SCAN_LATE_KNOWN, .known = known, .count = 1};
+    return firn_ws_scan_node_add_late(part, &late);
+}
+
+int
+firn_ws_scan_node_add_print(struct firn_ws_scan_part *part, const struct firn_ws_stat_print *print)
+{
+    return firn_buf_append(&part->prints, print->bytes, sizeof print->bytes);
 }
 
 /* Appends one part to another and empties it. */
 static int
 append_part(struct firn_ws_scan_part *to, struct firn_ws_scan_part *from)
 {
-    size_t shift = to->encoded.size;
+    size_t offset = to->encoded.size;
+    size_t print = to->prints.size;
     int rc;
     FIRN_TRY(reserve_lates(to, from->late_count));
     FIRN_TRY(firn_buf_append_slice(&to->encoded, firn_buf_slice(&from->encoded)));
+    FIRN_TRY(firn_buf_append_slice(&to->prints, firn_buf_slice(&from->prints)));
     for (size_t i = 0; i < from->late_count; i++) {
-        to->lates[to->late_count] = from->lates[i];
-        to->lates[to->late_count++].offset += shift;
+        struct firn_ws_scan_late *late = &to->lates[to->late_count++];
+        *late = from->lates[i];
+        late->offset += offset;
+        late->print += print;
     }
-    firn_buf_clear(&from->encoded);
-    from->late_count = 0;
+    firn_ws_scan_node_part_clear(from);
 out:
     return rc;
 }
