@@ -71,7 +71,8 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_METADATA = 6,   /* restored, but an owner, mode or attribute could not be set */
     FIRN_NOTICE_KEPT = 7, /* a directory that had to stay because something left out lies in it */
     FIRN_NOTICE_DAMAGED = 8, /* found damaged by a check */
-    FIRN_NOTICE_BAD_RULE = 9 /* a line of a rule file, or all of it, is not used */
+    FIRN_NOTICE_BAD_RULE = 9, /* a line of a rule file, or all of it, is not used */
+    FIRN_NOTICE_RESUMED = 10 /* a restore that had been interrupted was dealt with first */
 } firn_notice_kind;
 
 typedef struct firn_notice {
@@ -275,17 +276,43 @@ typedef struct firn_restore_result {
 
 /* Brings the workspace (or to_dir) to the state of a checkpoint. In place: every needed object
  * is read and verified first; a safety checkpoint of the present state is taken; new files are
- * written beside their targets, synced and renamed over them; deletions come last. FIRN_CORRUPT,
- * before anything is written, if something needed is damaged. */
+ * written beside their targets, synced and change places with them; deletions come last.
+ * FIRN_CORRUPT, before anything is written, if something needed is damaged; FIRN_CONFLICT, before
+ * too, if something that is in no checkpoint is in the way, and afterwards, if somebody else changed
+ * something meanwhile, which was kept and told.
+ *
+ * A crash, or a failure once things have begun to move, leaves the restore pending: every file is
+ * the old or the new one, whole. firn_workspace_resume finishes it, firn_workspace_undo takes it
+ * back, a whole restore goes on to its own checkpoint from there; a save, and a restore of some
+ * paths, finish it first. A restore of which nothing had moved yet is dropped by a save. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
                                                     const char *reference,
                                                     const firn_restore_options *options,
                                                     firn_restore_result *out, firn_error *err);
-/* Restores the newest safety checkpoint: takes back the last restore. FIRN_NOT_FOUND if there is
- * none. */
+/* Takes back the last restore that changed something: restores its safety checkpoint, the same
+ * paths unless others are given. A safety checkpoint is taken here too, so that another undo brings
+ * back what this one took away. FIRN_NOT_FOUND if there is nothing to undo. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
                                                  const firn_restore_options *options,
                                                  firn_restore_result *out, firn_error *err);
+
+typedef struct firn_pending_restore {
+    bool is_pending; /* all else is zero if not */
+    bool is_undo;
+    bool has_begun; /* things have moved; else the tree is as it was */
+    firn_checkpoint
+        checkpoint; /* being restored; message borrowed as from firn_workspace_find; only the id
+                     * where it was deleted */
+    char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* what an undo brings back */
+} firn_pending_restore;
+/* Whether a restore was interrupted and waits to be finished or taken back. Changes nothing. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_pending(firn_workspace *workspace,
+                                                    firn_pending_restore *out, firn_error *err);
+/* Finishes it, its paths as they were given; edits made since go into a safety checkpoint
+ * (out->safety_id). FIRN_NOT_FOUND if none is pending. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_resume(firn_workspace *workspace,
+                                                   const firn_restore_options *options,
+                                                   firn_restore_result *out, firn_error *err);
 
 /* ---- checking ---- */
 

@@ -155,6 +155,26 @@ firn_workspace_undo(firn_workspace *workspace, const firn_restore_options *optio
 }
 
 int
+firn_workspace_resume(firn_workspace *workspace, const firn_restore_options *options,
+                      firn_restore_result *out, firn_error *err)
+{
+    firn_restore_options given = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result ignored;
+    int rc = read_restore(workspace, options, &given, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_ws_restore_resume(workspace, &given, out == NULL ? &ignored : out, err);
+}
+
+int
+firn_workspace_pending(firn_workspace *workspace, firn_pending_restore *out, firn_error *err)
+{
+    API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
+    return firn_ws_restore_pending(workspace, out, err);
+}
+
+int
 firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_options *options,
                      firn_workspace_check_result *out, firn_error *err)
 {

@@ -55,6 +55,8 @@ kind_name(firn_notice_kind kind)
         return "metadata";
     case FIRN_NOTICE_KEPT:
         return "kept";
+    case FIRN_NOTICE_RESUMED:
+        return "resumed";
     case FIRN_NOTICE_DAMAGED:
         return "damaged";
     case FIRN_NOTICE_BAD_RULE:

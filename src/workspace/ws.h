@@ -41,6 +41,10 @@ FIRN_MUST_CHECK int firn_ws_restore(struct firn_ws *ws, const char *reference,
                                     firn_error *err);
 FIRN_MUST_CHECK int firn_ws_restore_undo(struct firn_ws *ws, const firn_restore_options *options,
                                          firn_restore_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore_resume(struct firn_ws *ws, const firn_restore_options *options,
+                                           firn_restore_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore_pending(struct firn_ws *ws, firn_pending_restore *out,
+                                            firn_error *err);
 FIRN_MUST_CHECK int firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,
                                   firn_workspace_check_result *out, firn_error *err);
 

@@ -6,16 +6,20 @@
  *   verify   reads and verifies every object that is needed (ws_apply_verify.c)
  *   stage    writes new files and directories under temporary names beside their targets
  *            (ws_apply_stage.c)
- *   sync     everything staged is durable
+ *   sync     everything staged is durable (ws_apply_sync.c)
  *   swap     checks that nothing was touched meanwhile; renames; deletes; sets metadata
  *            (ws_apply_swap.c)
  *   sync     the result is durable
  *
+ * Between the first sync and the swap the caller writes into its journal that things begin to move
+ * (ws_journal.c).
+ *
  * Up to the first rename of the swap a failure leaves the tree as it was (I1): staged things have
- * names of this run's own tag and are removed again. A target is only ever replaced by a rename,
- * never opened for writing (I2). Every path is walked from the root component by component without
- * following links, and every name was checked when its tree was decoded, so nothing outside the
- * root is reached (I3).
+ * names of this run's own tag and are removed again. A directory that its owner may not write is
+ * made writable for the moment; it gets its mode back however the restore ends. A target is only
+ * ever replaced by a rename, never opened for writing (I2). Every path is walked from the root
+ * component by component without following links, and every name was checked when its tree was
+ * decoded, so nothing outside the root is reached (I3).
  *
  * A new directory whose parent exists already is built whole under a temporary name and appears
  * with one rename; what lies in it is written under its final names at once. Into an empty root
@@ -37,23 +41,23 @@
 
 enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000, THREADS_MAX = 64 };
 
-struct new_root {
+struct path_item {
     const uint8_t *path; /* in the arena */
     size_t size;
 };
 
 static uint64_t
-new_root_hash(const void *record)
+path_item_hash(const void *record)
 {
-    const struct new_root *root = record;
-    return firn_xxh3(root->path, root->size, 0);
+    const struct path_item *item = record;
+    return firn_xxh3(item->path, item->size, 0);
 }
 
 static bool
-new_root_equal(const void *record, const void *key)
+path_item_equal(const void *record, const void *key)
 {
-    const struct new_root *a = record;
-    const struct new_root *b = key;
+    const struct path_item *a = record;
+    const struct path_item *b = key;
     return a->size == b->size && memcmp(a->path, b->path, a->size) == 0;
 }
 
@@ -102,11 +106,11 @@ firn_ws_apply_create(const struct firn_ws_apply_options *options, struct firn_ws
     apply->os = firn_os_dir_os(options->root);
     apply->into_empty = options->before.root == NULL;
     firn_os_mutex_init(apply->os, &apply->mutex, FIRN_LOCK_WORKSPACE_TREE);
-    firn_hash_map_init(&apply->new_roots, sizeof(struct new_root), new_root_hash, new_root_equal);
-    uint8_t tag[8];
+    firn_hash_map_init(&apply->new_roots, sizeof(struct path_item), path_item_hash,
+                       path_item_equal);
+    firn_hash_map_init(&apply->there, sizeof(struct path_item), path_item_hash, path_item_equal);
+    apply->is_superuser = firn_os_user_id(apply->os) == 0;
     int rc;
-    FIRN_TRY(firn_os_random(apply->os, tag, sizeof tag, err));
-    firn_hex_encode(tag, sizeof tag, apply->tag);
     FIRN_TRY(create_writers(apply, err));
     *out = apply;
     return FIRN_OK;
@@ -127,6 +131,7 @@ firn_ws_apply_destroy(struct firn_ws_apply *apply)
     }
     firn_free(apply->writers);
     firn_hash_map_deinit(&apply->new_roots);
+    firn_hash_map_deinit(&apply->there);
     firn_buf_deinit(&apply->path);
     firn_buf_deinit(&apply->removed_dirs);
     firn_arena_deinit(&apply->arena);
@@ -141,22 +146,72 @@ firn_ws_apply_counts(const struct firn_ws_apply *apply)
 }
 
 int
-firn_ws_apply_run(struct firn_ws_apply *apply, firn_error *err)
+firn_ws_apply_prepare(struct firn_ws_apply *apply, firn_error *err)
 {
+    for (unsigned i = 0; i < apply->writer_count; i++) {
+        apply->writers[i].sync = apply->syncs_each;
+    }
     int rc = firn_ws_apply_stage(apply, err);
     if (rc == FIRN_OK && !apply->into_empty) {
-        rc = firn_os_dir_sync_filesystem(apply->options.root, err);
+        rc = firn_ws_apply_sync_staged(apply, err);
     }
     if (rc != FIRN_OK) {
         firn_ws_apply_stage_undo(apply);
-        return rc;
     }
-    rc = firn_ws_apply_swap(apply, err);
+    return rc;
+}
+
+int
+firn_ws_apply_finish(struct firn_ws_apply *apply, firn_error *err)
+{
+    int rc = firn_ws_apply_swap(apply, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     apply->counts.written_at_ns = firn_os_monotonic_ns(apply->os);
-    return firn_os_dir_sync_filesystem(apply->options.root, err);
+    return firn_ws_apply_sync_swapped(apply, err);
+}
+
+void
+firn_ws_apply_give_up(struct firn_ws_apply *apply)
+{
+    firn_ws_apply_stage_undo(apply);
+}
+
+bool
+firn_ws_apply_is_undone(const struct firn_ws_apply *apply)
+{
+    return apply->is_undone;
+}
+
+struct walking {
+    struct firn_ws_apply *apply;
+    int (*visit)(void *ctx, const struct firn_ws_diff_change *change, firn_error *err);
+    void *ctx;
+};
+
+/* Leaves out what stands there already. */
+static int
+visit_unless_there(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct walking *walking = ctx;
+    struct path_item key = {.path = change->path.data, .size = change->path.size};
+    if (firn_hash_map_find(&walking->apply->there, path_item_hash(&key), &key) != NULL) {
+        return FIRN_OK;
+    }
+    return walking->visit(walking->ctx, change, err);
+}
+
+int
+firn_ws_apply_walk_with(struct firn_ws_apply *apply,
+                        int (*visit)(void *ctx, const struct firn_ws_diff_change *change,
+                                     firn_error *err),
+                        void *ctx, firn_error *err)
+{
+    struct firn_ws_diff_options options = {.filter = apply->options.filter};
+    struct walking walking = {.apply = apply, .visit = visit, .ctx = ctx};
+    return firn_ws_diff(&apply->options.before, &apply->options.after, &options, visit_unless_there,
+                        &walking, err);
 }
 
 int
@@ -165,8 +220,7 @@ firn_ws_apply_walk(struct firn_ws_apply *apply,
                                 firn_error *err),
                    firn_error *err)
 {
-    struct firn_ws_diff_options options = {.filter = apply->options.filter};
-    return firn_ws_diff(&apply->options.before, &apply->options.after, &options, visit, apply, err);
+    return firn_ws_apply_walk_with(apply, visit, apply, err);
 }
 
 /* ---- telling ---- */
@@ -208,29 +262,50 @@ firn_ws_apply_progress(struct firn_ws_apply *apply, uint64_t files, uint64_t byt
 /* ---- names and places ---- */
 
 void
-firn_ws_apply_temporary_name(const struct firn_ws_apply *apply, firn_slice path, char *out)
+firn_ws_apply_temporary_name(const uint8_t *tag, firn_slice path, char *out)
 {
-    (void)snprintf(out, FIRN_WS_APPLY_NAME_SIZE, ".firn-%s-%016llx", apply->tag,
+    char hex[2 * FIRN_WS_APPLY_TAG_SIZE + 1];
+    firn_hex_encode(tag, FIRN_WS_APPLY_TAG_SIZE, hex);
+    (void)snprintf(out, FIRN_WS_APPLY_NAME_SIZE, ".firn-%s-%016llx", hex,
                    (unsigned long long)firn_xxh3(path.data, path.size, 1));
+}
+
+void
+firn_ws_apply_aside_name(const uint8_t *tag, firn_slice path, char *out)
+{
+    char temporary[FIRN_WS_APPLY_NAME_SIZE];
+    firn_ws_apply_temporary_name(tag, path, temporary);
+    (void)snprintf(out, FIRN_WS_APPLY_NAME_SIZE, "%.43s.old", temporary);
 }
 
 bool
 firn_ws_apply_is_new_root(struct firn_ws_apply *apply, firn_slice path)
 {
-    struct new_root key = {.path = path.data, .size = path.size};
-    return firn_hash_map_find(&apply->new_roots, new_root_hash(&key), &key) != NULL;
+    struct path_item key = {.path = path.data, .size = path.size};
+    return firn_hash_map_find(&apply->new_roots, path_item_hash(&key), &key) != NULL;
+}
+
+static int
+add_path(struct firn_ws_apply *apply, struct firn_hash_map *map, firn_slice path, firn_error *err)
+{
+    struct path_item item = {.size = path.size};
+    item.path = firn_arena_copy(&apply->arena, path.data, path.size);
+    if (item.path == NULL || firn_hash_map_insert(map, path_item_hash(&item), &item) == NULL) {
+        return firn_error_no_memory(err, "a list of paths");
+    }
+    return FIRN_OK;
 }
 
 int
 firn_ws_apply_add_new_root(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
 {
-    struct new_root root = {.size = path.size};
-    root.path = firn_arena_copy(&apply->arena, path.data, path.size);
-    if (root.path == NULL ||
-        firn_hash_map_insert(&apply->new_roots, new_root_hash(&root), &root) == NULL) {
-        return firn_error_no_memory(err, "a list of new directories");
-    }
-    return FIRN_OK;
+    return add_path(apply, &apply->new_roots, path, err);
+}
+
+int
+firn_ws_apply_add_there(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
+{
+    return add_path(apply, &apply->there, path, err);
 }
 
 /* Where the last component of a path begins. */
@@ -281,7 +356,7 @@ firn_ws_apply_moved_place(struct firn_ws_apply *apply, firn_slice path, size_t r
     firn_slice root = firn_bytes(path.data, root_size);
     firn_slice rest = firn_bytes(path.data + root_size, path.size - root_size);
     char temporary[FIRN_WS_APPLY_NAME_SIZE];
-    firn_ws_apply_temporary_name(apply, root, temporary);
+    firn_ws_apply_temporary_name(apply->options.tag, root, temporary);
     struct firn_buf moved = {0};
     int rc;
     FIRN_TRY(firn_buf_append_slice(&moved, firn_bytes(root.data, name_offset(root))));
@@ -309,9 +384,60 @@ firn_ws_apply_staged_place(struct firn_ws_apply *apply, firn_slice path,
         }
     }
     char temporary[FIRN_WS_APPLY_NAME_SIZE];
-    firn_ws_apply_temporary_name(apply, path, temporary);
+    firn_ws_apply_temporary_name(apply->options.tag, path, temporary);
     out->is_direct = false;
     return set_place(out, parent_of(path), firn_str(temporary), err);
+}
+
+/* ---- directories that may not be written ---- */
+
+/* The permission to change the names in a directory. */
+enum { MAY_CHANGE_NAMES = 0300 };
+
+static int
+loosen(struct firn_ws_apply *apply, struct firn_os_dir *dir, const char *path, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc = firn_os_dir_stat(dir, &stat, err);
+    if (rc != FIRN_OK || (stat.mode & MAY_CHANGE_NAMES) == MAY_CHANGE_NAMES ||
+        stat.uid != firn_os_user_id(apply->os)) {
+        return rc;
+    }
+    firn_os_mutex_lock(&apply->mutex);
+    struct firn_ws_apply_loosened *loosened = firn_arena_alloc(&apply->arena, sizeof *loosened);
+    if (loosened != NULL) {
+        *loosened = (struct firn_ws_apply_loosened){.mode = stat.mode, .next = apply->loosened};
+        loosened->path = firn_arena_str(&apply->arena, path, strlen(path));
+    }
+    if (loosened == NULL || loosened->path == NULL) {
+        rc = firn_error_no_memory(err, "a list of directories");
+    } else {
+        rc = firn_os_set_mode((struct firn_os_node){.dir = dir}, stat.mode | MAY_CHANGE_NAMES, err);
+        apply->loosened = loosened;
+    }
+    firn_os_mutex_unlock(&apply->mutex);
+    return rc;
+}
+
+int
+firn_ws_apply_tighten(struct firn_ws_apply *apply, bool all, firn_error *err)
+{
+    struct firn_ws_filter *filter = apply->options.filter;
+    int rc = FIRN_OK;
+    for (const struct firn_ws_apply_loosened *item = apply->loosened; item != NULL && rc == FIRN_OK;
+         item = item->next) {
+        if (!all && (filter == NULL || firn_ws_filter_selects(filter, firn_str(item->path)))) {
+            continue;
+        }
+        struct firn_os_dir *dir;
+        rc = firn_os_dir_open_beneath(apply->options.root, item->path, &dir, err);
+        if (rc == FIRN_OK) {
+            rc = firn_os_set_mode((struct firn_os_node){.dir = dir}, item->mode, err);
+            firn_os_dir_close(dir);
+        }
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it was to be removed, or somebody did it */
+    }
+    return rc;
 }
 
 int
@@ -327,5 +453,8 @@ firn_ws_apply_open_dir(struct firn_ws_apply *apply, const struct firn_buf *dir,
     if (firn_buf_append(cache_path, dir->data, dir->size) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }
-    return firn_os_dir_open_beneath(apply->options.root, (const char *)dir->data, cache, err);
+    const char *path = (const char *)dir->data;
+    int rc = firn_os_dir_open_beneath(apply->options.root, path, cache, err);
+    bool may_need_it = rc == FIRN_OK && !apply->is_superuser && !apply->into_empty;
+    return may_need_it ? loosen(apply, *cache, path, err) : rc;
 }

@@ -19,15 +19,19 @@
 
 struct firn_ws_apply;
 
+enum { FIRN_WS_APPLY_TAG_SIZE = 8, FIRN_WS_APPLY_NAME_SIZE = 48 };
+
 struct firn_ws_apply_options {
     struct firn_os_dir *root; /* of the tree on disk; borrowed */
     struct firn_ws_objects *objects;
     struct firn_ws_diff_side
         before; /* root NULL: root is empty, and files are made under their own names at once */
     struct firn_ws_diff_side after;
-    struct firn_ws_filter *filter; /* may be NULL */
-    bool count_same;               /* `unchanged` from the walk: what a filter selects */
-    unsigned threads;              /* 0: one for each processor */
+    struct firn_ws_filter *filter;       /* may be NULL */
+    bool count_same;                     /* `unchanged` from the walk: what a filter selects */
+    uint8_t tag[FIRN_WS_APPLY_TAG_SIZE]; /* of the temporary names; of no use without `before` */
+    int64_t scanned_ns;                  /* when the look at the disk that gave `before` began */
+    unsigned threads;                    /* 0: one for each processor */
     firn_callbacks callbacks;
     int (*visit)(void *ctx, const firn_change *change); /* may be NULL */
 };
@@ -40,6 +44,7 @@ struct firn_ws_apply_counts {
     uint64_t same;        /* if count_same */
     uint64_t directories; /* added, removed or with other metadata */
     uint64_t incomplete;
+    uint64_t kept;         /* things that somebody else changed meanwhile, left as they are */
     uint64_t bytes;        /* to be written */
     int64_t written_at_ns; /* by the monotonic clock: all is in place, the last sync begins */
 };
@@ -54,8 +59,23 @@ const struct firn_ws_apply_counts *firn_ws_apply_counts(const struct firn_ws_app
 FIRN_MUST_CHECK int firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err);
 /* Reads and verifies every object that will be needed. FIRN_CORRUPT names object and path. */
 FIRN_MUST_CHECK int firn_ws_apply_verify(struct firn_ws_apply *apply, firn_error *err);
-/* Makes the changes, durable when this returns. Until the first rename a failure leaves
- * everything as it was. */
-FIRN_MUST_CHECK int firn_ws_apply_run(struct firn_ws_apply *apply, firn_error *err);
+/* Writes all that is new beside where it will go, durably. After a failure see
+ * firn_ws_apply_is_undone. */
+FIRN_MUST_CHECK int firn_ws_apply_prepare(struct firn_ws_apply *apply, firn_error *err);
+/* Puts it in place and removes what has to go, durably. Until the first rename a failure takes
+ * back what was prepared; later it leaves things half done. What somebody else changed too late for
+ * that was kept, told and counted. */
+FIRN_MUST_CHECK int firn_ws_apply_finish(struct firn_ws_apply *apply, firn_error *err);
+/* Takes back what was prepared, instead of finishing it. */
+void firn_ws_apply_give_up(struct firn_ws_apply *apply);
+/* After a failure, or giving up: whether all is as it was before, with nothing left under
+ * temporary names. */
+bool firn_ws_apply_is_undone(const struct firn_ws_apply *apply);
+
+/* The name beside a path under which it is worked on: ".firn-<tag>-<16 hex digits of the path's
+ * hash>"; and the one under which, where two names cannot be exchanged at once, the old thing
+ * stands for a moment. Both of FIRN_WS_APPLY_NAME_SIZE. */
+void firn_ws_apply_temporary_name(const uint8_t *tag, firn_slice path, char *out);
+void firn_ws_apply_aside_name(const uint8_t *tag, firn_slice path, char *out);
 
 #endif

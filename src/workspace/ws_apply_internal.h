@@ -18,7 +18,8 @@ struct batch;
 struct staging;
 struct swapping;
 
-enum { FIRN_WS_APPLY_NAME_SIZE = 48 };
+/* Up to so many changes, each thing is made durable by itself; above, the whole file system. */
+enum { FIRN_WS_APPLY_FEW = 32 };
 
 /* A directory whose metadata is set at the end, deepest first. */
 struct firn_ws_apply_dir {
@@ -28,16 +29,27 @@ struct firn_ws_apply_dir {
     struct firn_ws_apply_dir *next;
 };
 
+/* A directory that was made writable for the moment. */
+struct firn_ws_apply_loosened {
+    const char *path; /* in apply->arena, NUL-terminated */
+    uint32_t mode;    /* that it had */
+    struct firn_ws_apply_loosened *next;
+};
+
 struct firn_ws_apply {
     struct firn_ws_apply_options options;
     struct firn_os *os;
     bool into_empty;
+    bool syncs_each; /* few changes, and none that only a sync of the file system makes durable */
+    bool is_superuser;
+    bool is_undone;
     struct firn_ws_apply_counts counts;
-    char tag[17]; /* of this run's temporary names */
     struct firn_arena arena;
     struct firn_hash_map new_roots; /* paths of directories that are built under a temporary name */
-    struct firn_buf path;           /* working memory of path mapping */
-    struct firn_ws_apply_dir *dirs; /* newest, that is deepest, first */
+    struct firn_hash_map there;     /* paths of what is to be added and stands there already */
+    struct firn_ws_apply_loosened *loosened; /* newest first; under mutex */
+    struct firn_buf path;                    /* working memory of path mapping */
+    struct firn_ws_apply_dir *dirs;          /* newest, that is deepest, first */
     struct firn_buf removed_dirs; /* physical paths, each with its NUL, in the order of the walk */
 
     struct firn_os_mutex mutex; /* callbacks, counts.incomplete and progress, while threads run */
@@ -54,8 +66,6 @@ struct firn_ws_apply {
 
 /* ---- names ---- */
 
-/* The temporary name beside a path: ".firn-<tag>-<16 hex digits of the path's hash>". */
-void firn_ws_apply_temporary_name(const struct firn_ws_apply *apply, firn_slice path, char *out);
 /* Whether a change makes a new directory that is built under a temporary name: one whose parent
  * is there already. */
 bool firn_ws_apply_is_new_root(struct firn_ws_apply *apply, firn_slice path);
@@ -88,6 +98,12 @@ FIRN_MUST_CHECK int firn_ws_apply_walk(struct firn_ws_apply *apply,
                                                     const struct firn_ws_diff_change *change,
                                                     firn_error *err),
                                        firn_error *err);
+/* The same with another context for visit than the apply. */
+FIRN_MUST_CHECK int firn_ws_apply_walk_with(struct firn_ws_apply *apply,
+                                            int (*visit)(void *ctx,
+                                                         const struct firn_ws_diff_change *change,
+                                                         firn_error *err),
+                                            void *ctx, firn_error *err);
 
 /* Whether a change needs new content on disk (a file or link to be written or linked). */
 static inline bool
@@ -120,10 +136,27 @@ firn_ws_apply_batch_run(struct firn_ws_apply *apply, const char *phase,
 firn_slice firn_ws_apply_batch_link_of(struct firn_ws_apply *apply,
                                        const struct firn_tree_entry *entry);
 
-/* Opens the directory of a place, or keeps the one that is open if it is the same. */
+/* temporary and final, both there, change places. FIRN_NOT_FOUND if one is not. */
+FIRN_MUST_CHECK int firn_ws_apply_exchange(struct firn_os_dir *dir, const char *temporary,
+                                           const char *final, firn_error *err);
+/* Removes the directory at path, below root, with all that is in it; where base_size is 0 only what
+ * is in it. base_size is the size of path, which is changed. ws_apply_clear.c. */
+FIRN_MUST_CHECK int firn_ws_apply_clear_tree(struct firn_os_dir *root, struct firn_buf *path,
+                                             size_t base_size, firn_error *err);
+
+/* Opens the directory of a place, or keeps the one that is open if it is the same. Makes it
+ * writable, if it is not, until firn_ws_apply_tighten. */
 FIRN_MUST_CHECK int firn_ws_apply_open_dir(struct firn_ws_apply *apply, const struct firn_buf *dir,
                                            struct firn_os_dir **cache, struct firn_buf *cache_path,
                                            firn_error *err);
+
+/* Sets the modes back of directories that were made writable: of all of them, or, where the
+ * directories of the walk have got theirs, of those that a filter leaves out. */
+FIRN_MUST_CHECK int firn_ws_apply_tighten(struct firn_ws_apply *apply, bool all, firn_error *err);
+
+/* Adds to, and looks into, the set of paths of what stands there already. */
+FIRN_MUST_CHECK int firn_ws_apply_add_there(struct firn_ws_apply *apply, firn_slice path,
+                                            firn_error *err);
 
 /* Tells progress, a few times a second; FIRN_CANCELLED if the caller wants no more. Any thread. */
 FIRN_MUST_CHECK int firn_ws_apply_progress(struct firn_ws_apply *apply, uint64_t files,
@@ -134,8 +167,11 @@ void firn_ws_apply_notice(struct firn_ws_apply *apply, firn_notice_kind kind, fi
 /* ---- the passes ---- */
 
 FIRN_MUST_CHECK int firn_ws_apply_stage(struct firn_ws_apply *apply, firn_error *err);
-/* Removes what stage made. Best effort. */
+/* Removes what stage made, and sets apply->is_undone if all of it is gone. */
 void firn_ws_apply_stage_undo(struct firn_ws_apply *apply);
+/* Makes durable what stage made, and what swap did. ws_apply_sync.c. */
+FIRN_MUST_CHECK int firn_ws_apply_sync_staged(struct firn_ws_apply *apply, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_apply_sync_swapped(struct firn_ws_apply *apply, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_apply_swap(struct firn_ws_apply *apply, firn_error *err);
 
 #endif

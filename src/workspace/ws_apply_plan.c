@@ -5,13 +5,15 @@
  * It tells each change to the caller and looks whether something that is in neither tree stands
  * where something must go: an entry that a rule left out, a special file, or one that could not be
  * read. Such a thing was not saved, so it must not be replaced or removed (I1): the restore is
- * refused before anything is written. A directory that goes away may hold such things and then
+ * refused before anything is written, unless what stands there is equal to what would be written:
+ * then it is left alone (I3). A directory that goes away may hold such things and then
  * simply stays; a directory that must become a file may not. What a hard link names must be in the
  * tree: a link is never made to whatever happens to have that name (I2).
  */
 #include "base/slice.h"
 #include "workspace/tree_lookup.h"
 #include "workspace/ws_apply_internal.h"
+#include "workspace/ws_apply_look.h"
 
 static int
 is_in_the_way(firn_slice path, firn_error *err)
@@ -22,21 +24,55 @@ is_in_the_way(firn_slice path, firn_error *err)
                           (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
-/* What is to be added must find its name free. */
+/* Of some paths only: what is above one of them is no directory, and is not to be restored. */
 static int
-check_is_free(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
+has_no_directory(firn_slice path, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CONFLICT,
+                          "'%.*s' cannot be restored alone: there is no directory for it any more; "
+                          "restore what is above it too",
+                          (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+}
+
+/* Whether what stands where an entry is to be added may stay (I3). */
+static int
+may_stay(const struct firn_ws_apply_look *look, const struct firn_tree_entry *after, bool *out,
+         firn_error *err)
+{
+    int rc = firn_ws_apply_look_equal(look, after, out, err);
+    if (after->kind == FIRN_TREE_FILE) {
+        bool is_group = after->hard_link.size > 0 || look->stat->nlink > 1;
+        *out = *out && look->stat->mode == after->mode && !is_group;
+    }
+    return rc;
+}
+
+/* What is to be added must find its name free, or taken by its equal: *out_is_there. */
+static int
+check_is_free(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
+              bool *out_is_there, firn_error *err)
 {
     struct firn_ws_apply_place place = {0};
     struct firn_os_dir *dir = NULL;
     struct firn_os_stat stat;
     int rc;
-    FIRN_TRY(firn_ws_apply_final_place(path, &place, err));
+    *out_is_there = false;
+    FIRN_TRY(firn_ws_apply_final_place(change->path, &place, err));
     rc = firn_os_dir_open_beneath(apply->options.root, (const char *)place.dir.data, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = firn_os_stat(dir, place.name, &stat, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = has_no_directory(change->path, err);
+        goto out;
     }
+    if (rc != FIRN_OK) {
+        goto out;
+    }
+    rc = firn_os_stat(dir, place.name, &stat, err);
     if (rc == FIRN_OK) {
-        rc = is_in_the_way(path, err);
+        struct firn_ws_apply_look look = {
+            .dir = dir, .name = place.name, .stat = &stat, .buf = &apply->path};
+        FIRN_TRY(may_stay(&look, change->after, out_is_there, err));
+        rc = *out_is_there ? firn_ws_apply_add_there(apply, change->path, err)
+                           : is_in_the_way(change->path, err);
     } else if (rc == FIRN_NOT_FOUND) {
         rc = FIRN_OK;
     }
@@ -141,6 +177,7 @@ struct plan {
         vanishing;          /* path of the directory that becomes something else, if inside one */
     struct firn_buf coming; /* path of the directory that is added, if inside one */
     struct firn_tree_lookup links;
+    bool has_symlinks; /* among what is to be made or changed */
 };
 
 static bool
@@ -159,17 +196,18 @@ remember(struct firn_buf *root, firn_slice path, firn_error *err)
 }
 
 static int
-check_room(struct plan *plan, const struct firn_ws_diff_change *change, firn_error *err)
+check_room(struct plan *plan, const struct firn_ws_diff_change *change, bool *out_is_there,
+           firn_error *err)
 {
     bool was_dir = change->before != NULL && change->before->kind == FIRN_TREE_DIR;
     bool type_changes =
         change->kind == FIRN_WS_DIFF_CHANGED && (change->what & FIRN_WS_DIFF_TYPE) != 0;
     int rc = FIRN_OK;
     if (change->kind == FIRN_WS_DIFF_ADDED && !is_inside(&plan->coming, change->path)) {
-        if (change->after->kind == FIRN_TREE_DIR) {
+        FIRN_TRY(check_is_free(plan->apply, change, out_is_there, err));
+        if (change->after->kind == FIRN_TREE_DIR && !*out_is_there) {
             FIRN_TRY(remember(&plan->coming, change->path, err));
         }
-        FIRN_TRY(check_is_free(plan->apply, change->path, err));
     }
     if (type_changes && change->after->kind == FIRN_TREE_DIR) {
         FIRN_TRY(remember(&plan->coming, change->path, err));
@@ -188,16 +226,20 @@ static int
 plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
     struct plan *plan = ctx;
-    count_file(plan->apply, change);
-    if (firn_ws_apply_needs_content(change) &&
-        firn_ws_apply_batch_link_of(plan->apply, change->after).size > 0) {
-        int rc = firn_tree_lookup_check_link(&plan->links, change->path, change->after, err);
-        if (rc != FIRN_OK) {
+    bool is_there = false;
+    if (!plan->apply->into_empty) {
+        int rc = check_room(plan, change, &is_there, err);
+        if (rc != FIRN_OK || is_there) {
             return rc;
         }
     }
-    if (!plan->apply->into_empty) {
-        int rc = check_room(plan, change, err);
+    count_file(plan->apply, change);
+    plan->has_symlinks =
+        plan->has_symlinks || (change->kind != FIRN_WS_DIFF_SAME && change->after != NULL &&
+                               change->after->kind == FIRN_TREE_SYMLINK);
+    if (firn_ws_apply_needs_content(change) &&
+        firn_ws_apply_batch_link_of(plan->apply, change->after).size > 0) {
+        int rc = firn_tree_lookup_check_link(&plan->links, change->path, change->after, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -218,6 +260,10 @@ firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err)
     if (rc == FIRN_OK && apply->options.filter != NULL) {
         rc = firn_ws_filter_check_met(apply->options.filter, err);
     }
+    const struct firn_ws_apply_counts *counts = &apply->counts;
+    apply->syncs_each = !plan.has_symlinks &&
+                        counts->added + counts->changed + counts->removed + counts->directories <=
+                            FIRN_WS_APPLY_FEW;
     firn_buf_deinit(&plan.vanishing);
     firn_buf_deinit(&plan.coming);
     firn_tree_lookup_deinit(&plan.links);

@@ -166,71 +166,19 @@ out:
 
 /* ---- taking it back ---- */
 
-struct first_entry {
-    struct firn_buf *path; /* of the directory; gets the entry's name appended */
-    struct firn_os_dir *dir;
-    bool is_empty;
-    bool has_subdir;
-};
-
+/* Appends the path of a place. */
 static int
-remove_or_descend(void *ctx, const struct firn_os_dirent *entry)
+append_place(struct firn_buf *path, const struct firn_ws_apply_place *place, firn_error *err)
 {
-    struct first_entry *first = ctx;
-    first->is_empty = false;
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(first->dir, entry->name, &stat, NULL);
-    if (rc != FIRN_OK || stat.kind != FIRN_OS_DIR) {
-        return rc != FIRN_OK ? rc : firn_os_remove_file(first->dir, entry->name, NULL);
+    int rc;
+    FIRN_TRY(firn_buf_append_slice(path, firn_buf_slice(&place->dir)));
+    if (path->size > 0) {
+        FIRN_TRY(firn_buf_append_u8(path, '/'));
     }
-    first->has_subdir = true;
-    rc = first->path->size > 0 ? firn_buf_append_u8(first->path, '/') : FIRN_OK;
-    if (rc == FIRN_OK) {
-        rc = firn_buf_append(first->path, entry->name, entry->name_size);
-    }
-    return rc != FIRN_OK ? rc : FIRN_CANCELLED; /* ends the listing: the caller goes down */
-}
-
-/* Removes a directory of our own making with all that is in it; the directory at base_size bytes
- * of path stays when it is the root. Without recursion: goes down the first subdirectory until
- * one is empty. */
-static void
-remove_tree(struct firn_ws_apply *apply, struct firn_buf *path, size_t base_size)
-{
-    for (;;) {
-        struct first_entry first = {.path = path, .is_empty = true};
-        const char *text = firn_buf_text(path);
-        size_t size = path->size;
-        if (text == NULL ||
-            firn_os_dir_open_beneath(apply->options.root, text, &first.dir, NULL) != FIRN_OK) {
-            return;
-        }
-        int rc = firn_os_dir_list(first.dir, remove_or_descend, &first, NULL);
-        firn_os_dir_close(first.dir);
-        if (first.has_subdir && rc == FIRN_CANCELLED) {
-            continue;
-        }
-        if (rc != FIRN_OK || size == 0) {
-            return;
-        }
-        struct firn_ws_apply_place place = {0};
-        struct firn_os_dir *parent = NULL;
-        rc = firn_ws_apply_final_place(firn_buf_slice(path), &place, NULL);
-        if (rc == FIRN_OK) {
-            rc = firn_os_dir_open_beneath(apply->options.root, (const char *)place.dir.data,
-                                          &parent, NULL);
-        }
-        if (rc == FIRN_OK) {
-            rc = firn_os_remove_dir(parent, place.name, NULL);
-        }
-        firn_os_dir_close(parent);
-        size_t parent_size = place.dir.size;
-        firn_buf_deinit(&place.dir);
-        if (rc != FIRN_OK || size <= base_size) {
-            return;
-        }
-        path->size = parent_size;
-    }
+    FIRN_TRY(firn_buf_append_str(path, place->name));
+    return FIRN_OK;
+out:
+    return firn_error_no_memory(err, "a path");
 }
 
 static int
@@ -249,30 +197,54 @@ remove_staged(void *ctx, const struct firn_ws_diff_change *change, firn_error *e
     }
     if (is_new_root) {
         struct firn_buf path = {0};
-        FIRN_TRY(firn_buf_append_slice(&path, firn_buf_slice(&staging->place.dir)));
-        rc = path.size > 0 ? firn_buf_append_u8(&path, '/') : FIRN_OK;
+        rc = append_place(&path, &staging->place, err);
         if (rc == FIRN_OK) {
-            rc = firn_buf_append_str(&path, staging->place.name);
-        }
-        if (rc == FIRN_OK) {
-            remove_tree(apply, &path, path.size);
+            rc = firn_ws_apply_clear_tree(apply->options.root, &path, path.size, err);
         }
         firn_buf_deinit(&path);
-    } else if (open_place(staging, &staging->place, NULL) == FIRN_OK) {
-        FIRN_IGNORE(firn_os_remove_file(staging->dir, staging->place.name, NULL));
+    } else {
+        FIRN_TRY(open_place(staging, &staging->place, err));
+        rc = firn_os_remove_file(staging->dir, staging->place.name, err);
     }
 out:
-    return rc;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* Names that came and went have moved the times of directories. */
+static int
+set_time_back(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct firn_ws_apply *apply = ctx;
+    struct staging *staging = apply->staging;
+    if (change->before == NULL || change->before->kind != FIRN_TREE_DIR || !change->is_entered) {
+        return FIRN_OK;
+    }
+    firn_buf_clear(&staging->place.dir);
+    if (firn_buf_append_slice(&staging->place.dir, change->path) != FIRN_OK ||
+        firn_buf_text(&staging->place.dir) == NULL) {
+        return firn_error_no_memory(err, "a path");
+    }
+    int rc = open_place(staging, &staging->place, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_set_mtime((struct firn_os_node){.dir = staging->dir}, change->before->mtime_ns,
+                               err);
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 void
 firn_ws_apply_stage_undo(struct firn_ws_apply *apply)
 {
+    int rc;
     if (apply->into_empty) {
         struct firn_buf path = {0};
-        remove_tree(apply, &path, 0);
+        rc = firn_ws_apply_clear_tree(apply->options.root, &path, 0, NULL);
         firn_buf_deinit(&path);
-        return;
+    } else {
+        FIRN_TRY(walk(apply, remove_staged, NULL));
+        FIRN_TRY(walk(apply, set_time_back, NULL));
+        FIRN_TRY(firn_ws_apply_tighten(apply, true, NULL));
     }
-    FIRN_IGNORE(walk(apply, remove_staged, NULL));
+out:
+    apply->is_undone = rc == FIRN_OK;
 }

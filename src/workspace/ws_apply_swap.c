@@ -3,22 +3,33 @@
  * workspace/ws_apply_swap.c: putting what was staged in place.
  *
  * First everything that will be replaced or removed is looked at once more: if it is not what the
- * tree `before` says, somebody has edited it since it was saved, and the restore is given up
- * before the first rename, with everything as it was. Who edits later than that is not overwritten
- * either (I1): a new file changes places with the old one, which is looked at where it then
- * stands, and goes only if it is the one that was saved; else the two change back. A file to be
- * removed is renamed aside first and looked at there. What was kept so is told, and the restore
- * ends with FIRN_CONFLICT. Then, in the order of the walk, staged things are renamed to their
- * final names. Where a type changes, the new and the old thing change places (RENAME_EXCHANGE, or
- * two renames where the file system cannot), so the old one then stands under the temporary name
- * until the deletions, which come last. At the very end directories get their metadata, deepest
- * first, because every change inside one moves its time.
+ * tree `before` says, somebody has edited it since it was saved, and the restore is given up before
+ * the first rename, with everything as it was. Who edits later than that is not overwritten either
+ * (I1): a new file changes places with the old one, which is looked at where it then stands, and
+ * goes only if it is the one that was saved; else the two change back. A file to be removed is
+ * renamed aside first and looked at there. What was kept so is told and counted; it has its own
+ * name, or, where that is taken, one beside it that can be seen (I2). Then, in the order of the
+ * walk, staged things are renamed to their final names. Where a type changes, the new and the old
+ * thing change places (RENAME_EXCHANGE, or two renames where the file system cannot), so the old
+ * one then stands under the temporary name until the deletions, which come last. At the very end
+ * directories get their metadata, deepest first, because every change inside one moves its time.
  */
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_apply_internal.h"
+#include "workspace/ws_apply_keep.h"
+#include "workspace/ws_apply_look.h"
+
+/* A clock may not have ticked for so long; one of a file system that keeps whole seconds for so
+ * long. */
+#define TICK_NS INT64_C(20000000)
+#define SECOND_TICK_NS INT64_C(2000000000)
+#define NS_A_SECOND INT64_C(1000000000)
+
+/* Among few changes a file up to this size is read again before it goes. */
+#define READ_AGAIN_SIZE_MAX (UINT64_C(1) << 20)
 
 struct swapping {
     struct firn_ws_apply_place staged;
@@ -26,7 +37,7 @@ struct swapping {
     struct firn_os_dir *dir;
     struct firn_buf dir_path;
     struct firn_buf vanishing; /* path of the directory that became something else, if inside one */
-    uint64_t kept;             /* changed by somebody else, and left as they are */
+    struct firn_buf buf;       /* working memory of looks */
 };
 
 static bool
@@ -130,32 +141,77 @@ is_still_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry
                : stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size;
 }
 
+/* The last component of a path. */
+static firn_slice
+name_of(firn_slice path)
+{
+    size_t at = path.size;
+    while (at > 0 && path.data[at - 1] != '/') {
+        at--;
+    }
+    return firn_bytes(path.data + at, path.size - at);
+}
+
+/* Gives something that is kept, and whose own name is taken, a name that can be seen. */
+static int
+keep_beside(struct firn_ws_apply *apply, struct firn_os_dir *dir, const char *name, firn_slice path,
+            firn_error *err)
+{
+    char kept[FIRN_TREE_NAME_SIZE_MAX + 1];
+    int rc = firn_ws_apply_keep_beside(dir, name, name_of(path), apply->options.tag, kept, err);
+    if (rc == FIRN_OK) {
+        char text[FIRN_TREE_NAME_SIZE_MAX + 128];
+        (void)snprintf(text, sizeof text,
+                       "kept beside as '%s': it was changed by somebody else during the restore",
+                       kept);
+        firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, path, text);
+        apply->counts.kept++;
+    }
+    return rc;
+}
+
+/* Whether a write after the scan's look may have left size and time as they were. */
+static bool
+may_hide_a_write(const struct firn_ws_apply *apply, const struct firn_os_stat *stat)
+{
+    if (apply->syncs_each && stat->size_bytes <= READ_AGAIN_SIZE_MAX) {
+        return true;
+    }
+    int64_t tick = stat->mtime_ns % NS_A_SECOND == 0 ? SECOND_TICK_NS : TICK_NS;
+    return stat->mtime_ns >= apply->options.scanned_ns - tick;
+}
+
+/* Whether what was displaced, and stands under `name` now, is what was saved. */
+static int
+look_at_displaced(struct firn_ws_apply *apply, const struct firn_tree_entry *before,
+                  const char *name, bool *out_is_same, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(apply->swapping->dir, name, &stat, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    *out_is_same = is_still_as_before(&stat, before);
+    bool is_file = before->kind == FIRN_TREE_FILE && stat.size_bytes > 0;
+    if (!*out_is_same || (is_file && !may_hide_a_write(apply, &stat)) ||
+        before->kind == FIRN_TREE_DIR) {
+        return FIRN_OK;
+    }
+    struct firn_ws_apply_look look = {
+        .dir = apply->swapping->dir, .name = name, .stat = &stat, .buf = &apply->swapping->buf};
+    return firn_ws_apply_look_equal(&look, before, out_is_same, err);
+}
+
 /* Tells of something that somebody else changed too late for the restore to be given up. */
 static void
 keep(struct firn_ws_apply *apply, firn_slice path)
 {
-    apply->swapping->kept++;
+    apply->counts.kept++;
     firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, path,
                          "kept: it was changed by somebody else during the restore");
 }
 
 /* ---- renames ---- */
-
-static int
-exchange(struct firn_os_dir *dir, const char *staged, const char *final, firn_error *err)
-{
-    int rc = firn_os_rename(dir, staged, dir, final, FIRN_OS_RENAME_EXCHANGE, err);
-    if (rc != FIRN_UNSUPPORTED && rc != FIRN_INVALID) {
-        return rc;
-    }
-    char aside[FIRN_WS_APPLY_NAME_SIZE + 4];
-    (void)snprintf(aside, sizeof aside, "%.47s.old", staged);
-    FIRN_TRY(firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, err));
-    FIRN_TRY(firn_os_rename(dir, staged, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
-    FIRN_TRY(firn_os_rename(dir, aside, dir, staged, FIRN_OS_RENAME_NO_REPLACE, err));
-out:
-    return rc;
-}
 
 /* Puts a staged file in the place of the old one, unless that is not the old one any more. */
 static int
@@ -164,18 +220,18 @@ replace(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, f
     struct swapping *swapping = apply->swapping;
     const char *staged = swapping->staged.name;
     const char *final = swapping->final.name;
-    struct firn_os_stat stat;
-    int rc = exchange(swapping->dir, staged, final, err);
+    bool is_same = true;
+    int rc = firn_ws_apply_exchange(swapping->dir, staged, final, err);
     if (rc == FIRN_NOT_FOUND) { /* it is gone: so nothing can be overwritten */
         return firn_os_rename(swapping->dir, staged, swapping->dir, final,
                               FIRN_OS_RENAME_NO_REPLACE, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_os_stat(swapping->dir, staged, &stat, err);
+        rc = look_at_displaced(apply, change->before, staged, &is_same, err);
     }
-    if (rc == FIRN_OK && !is_still_as_before(&stat, change->before)) {
+    if (rc == FIRN_OK && !is_same) {
         keep(apply, change->path);
-        rc = exchange(swapping->dir, staged, final, err);
+        rc = firn_ws_apply_exchange(swapping->dir, staged, final, err);
     }
     return rc == FIRN_OK ? firn_os_remove_file(swapping->dir, staged, err) : rc;
 }
@@ -191,7 +247,8 @@ put_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *chan
     }
     FIRN_TRY(open_final(apply, change->path, err));
     if (changes_type(change)) {
-        rc = exchange(swapping->dir, swapping->staged.name, swapping->final.name, err);
+        rc =
+            firn_ws_apply_exchange(swapping->dir, swapping->staged.name, swapping->final.name, err);
     } else if (change->kind == FIRN_WS_DIFF_CHANGED) {
         rc = replace(apply, change, err);
     } else {
@@ -307,15 +364,13 @@ static int
 remove_displaced(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
                  const char *name, bool *out_keep, firn_error *err)
 {
-    struct firn_os_dir *dir = apply->swapping->dir;
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(dir, name, &stat, err);
-    *out_keep = rc == FIRN_OK && !is_still_as_before(&stat, change->before);
+    bool is_same = false;
+    int rc = look_at_displaced(apply, change->before, name, &is_same, err);
+    *out_keep = rc == FIRN_OK && !is_same;
     if (*out_keep) {
-        keep(apply, change->path);
         return FIRN_OK;
     }
-    return rc == FIRN_OK ? firn_os_remove_file(dir, name, err) : rc;
+    return rc == FIRN_OK ? firn_os_remove_file(apply->swapping->dir, name, err) : rc;
 }
 
 /* Takes a file out of the way of everybody else, and then removes it. */
@@ -328,11 +383,16 @@ remove_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *c
     char aside[FIRN_WS_APPLY_NAME_SIZE];
     bool is_kept;
     int rc;
-    firn_ws_apply_temporary_name(apply, change->path, aside);
+    firn_ws_apply_temporary_name(apply->options.tag, change->path, aside);
     FIRN_TRY(firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, err));
     FIRN_TRY(remove_displaced(apply, change, aside, &is_kept, err));
     if (is_kept) {
-        FIRN_TRY(firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
+        rc = firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err);
+        if (rc == FIRN_OK) {
+            keep(apply, change->path);
+        } else if (rc == FIRN_EXISTS) {
+            rc = keep_beside(apply, dir, aside, change->path, err);
+        }
     }
 out:
     return rc;
@@ -360,6 +420,12 @@ remove_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     bool is_kept;
     if (is_type_change || is_in_vanishing(apply, change->path)) {
         FIRN_TRY(remove_displaced(apply, change, apply->swapping->final.name, &is_kept, err));
+        if (is_kept && is_type_change) {
+            rc = keep_beside(apply, apply->swapping->dir, apply->swapping->final.name, change->path,
+                             err);
+        } else if (is_kept) { /* and with it the directory that it is in */
+            keep(apply, change->path);
+        }
     } else {
         FIRN_TRY(remove_in_place(apply, change, err));
     }
@@ -394,6 +460,10 @@ remove_dirs(struct firn_ws_apply *apply, firn_error *err)
             break;
         }
         rc = firn_os_remove_dir(dir, name, err);
+        bool is_displaced = !firn_slice_equal(firn_str(name), name_of(firn_str(path)));
+        if (rc == FIRN_EXISTS && is_displaced) {
+            rc = keep_beside(apply, dir, name, firn_str(path), err);
+        }
         firn_os_dir_close(dir);
         if (rc == FIRN_EXISTS) {
             firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, firn_str(path),
@@ -415,6 +485,13 @@ finish_dir(struct firn_ws_apply *apply, const struct firn_ws_apply_dir *item, fi
         return rc;
     }
     struct firn_os_node node = {.dir = dir};
+    if (item->only_time && apply->loosened != NULL) {
+        rc = firn_os_set_mode(node, item->entry.mode, err);
+    }
+    if (rc != FIRN_OK) {
+        firn_os_dir_close(dir);
+        return rc;
+    }
     rc = item->only_time ? firn_os_set_mtime(node, item->entry.mtime_ns, err)
                          : firn_ws_write_metadata(&apply->writers[0], node, firn_str(item->path),
                                                   &item->entry, err);
@@ -442,19 +519,14 @@ firn_ws_apply_swap(struct firn_ws_apply *apply, firn_error *err)
     for (const struct firn_ws_apply_dir *dir = apply->dirs; dir != NULL; dir = dir->next) {
         FIRN_TRY(finish_dir(apply, dir, err));
     }
-    if (swapping->kept > 0) {
-        rc =
-            firn_error_set(err, FIRN_CONFLICT,
-                           "%llu things were changed by somebody else during the restore and kept; "
-                           "all else was restored: run it again",
-                           (unsigned long long)swapping->kept);
-    }
+    FIRN_TRY(firn_ws_apply_tighten(apply, false, err));
 out:
     firn_os_dir_close(swapping->dir);
     firn_buf_deinit(&swapping->dir_path);
     firn_buf_deinit(&swapping->staged.dir);
     firn_buf_deinit(&swapping->final.dir);
     firn_buf_deinit(&swapping->vanishing);
+    firn_buf_deinit(&swapping->buf);
     firn_free(swapping);
     apply->swapping = NULL;
     return rc;

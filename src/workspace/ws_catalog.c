@@ -332,7 +332,7 @@ int
 firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice real_path,
                        struct firn_ws_catalog_workspace *workspace,
                        const struct firn_ws_record *record, bool records_were_packed,
-                       firn_error *err)
+                       const struct firn_ws_catalog_joint *joint, firn_error *err)
 {
     CHECK(record->order == workspace->next_order);
     CHECK(record->is_safety ? record->number == 0 : record->number == workspace->next_number);
@@ -347,6 +347,9 @@ firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice real_path,
     }
     FIRN_TRY(batch_put_record(catalog, batch, workspace->number, record, err));
     FIRN_TRY(batch_put_workspace(catalog, batch, real_path, &after, err));
+    if (joint != NULL) {
+        FIRN_TRY(joint->join(joint->ctx, batch, record, err));
+    }
     FIRN_TRY(firn_db_write(catalog->db, batch, FIRN_DURABILITY_FULL, err));
     *workspace = after;
 out:

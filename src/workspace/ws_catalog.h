@@ -65,12 +65,22 @@ FIRN_MUST_CHECK int firn_ws_catalog_unpacked(struct firn_ws_catalog *catalog,
                                              int (*visit)(void *ctx, firn_slice bytes,
                                                           firn_error *err),
                                              void *ctx, firn_error *err);
+/* What else a commit holds: join adds it to the batch, and knows the record that the commit
+ * enters. */
+struct firn_ws_catalog_joint {
+    int (*join)(void *ctx, struct firn_db_batch *batch, const struct firn_ws_record *record,
+                firn_error *err);
+    void *ctx;
+};
+
 /* One commit with full durability: enters the record (its order and number given by the caller
  * from *workspace, whose next ones are advanced) and, if records_were_packed, forgets which
- * records stood in no pack. */
+ * records stood in no pack. joint may be NULL. */
 FIRN_MUST_CHECK int firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice real_path,
                                            struct firn_ws_catalog_workspace *workspace,
                                            const struct firn_ws_record *record,
-                                           bool records_were_packed, firn_error *err);
+                                           bool records_were_packed,
+                                           const struct firn_ws_catalog_joint *joint,
+                                           firn_error *err);
 
 #endif

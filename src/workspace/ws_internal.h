@@ -67,6 +67,7 @@ struct firn_ws_save_request {
     bool strict;
     unsigned threads;
     firn_callbacks callbacks;
+    const struct firn_ws_catalog_joint *joint; /* of the commit; may be NULL */
 };
 /* What a scan into the store gave; its root's attributes are owned by scan. */
 struct firn_ws_save_tree {

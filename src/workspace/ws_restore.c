@@ -1,43 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_restore.c: bringing a workspace, or another directory, to the state of a checkpoint.
+ * workspace/ws_restore.c: bringing a workspace, or another directory, to the state of a checkpoint:
+ * what is to be restored, and where to.
  *
- * In place: the present state is scanned into the store, as a save would, which gives both the
- * safety checkpoint and the tree to compare with. Then plan and verify (ws_apply.c) look at
- * everything that will be needed, and only if they pass is the safety checkpoint committed and the
- * tree changed. A restore that would change nothing takes no safety checkpoint.
+ * In place, see ws_restore_in_place.c. If an earlier restore is pending, it is put to rest first
+ * (ws_restore_pending.c): a whole restore then simply goes on from what is there; one of some paths
+ * lets the pending one be finished before, so that the rest of the tree does not stay half done.
  *
  * A dry run compares in memory and stores nothing. Into another directory, which must be empty or
  * missing, nothing can be lost, so there is nothing to save first.
  *
- * Undo is a restore of the newest safety checkpoint. It takes one itself, so that undoing it again
- * brings back what it took away.
+ * Undo restores what the journal names: the safety checkpoint of the last restore that changed
+ * something, with the paths that it had. It is entered there itself, so that undoing it again
+ * brings back what it took away. In a store whose journal knows nothing it is the newest safety
+ * checkpoint. Undoing a restore that is pending takes it back; undoing again an undo that is
+ * pending finishes that.
  */
-#include <stdio.h>
-
-#include "workspace/ws_apply.h"
+#include "base/slice.h"
 #include "workspace/ws_compare.h"
+#include "workspace/ws_recover.h"
+#include "workspace/ws_restore_internal.h"
 
-enum { SCRATCH_FRAMES = 4 };
-
-struct restoring {
-    struct firn_ws *ws;
-    struct firn_ws_opened opened;
-    const firn_restore_options *options;
-    struct firn_ws_record record; /* to be restored */
-    struct firn_ws_filter filter;
-    firn_restore_result *result;
-    char safety_message[64];
-    int64_t begun_ns;
-};
-
-static struct firn_ws_apply_options
-apply_options(struct restoring *restoring, struct firn_os_dir *root,
-              const struct firn_ws_diff_side *before, const struct firn_ws_diff_side *after)
+struct firn_ws_apply_options
+firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_os_dir *root,
+                              const struct firn_ws_diff_side *before,
+                              const struct firn_ws_diff_side *after)
 {
     bool is_filtered = restoring->filter.count > 0;
     return (struct firn_ws_apply_options){.root = root,
-                                          .objects = restoring->opened.objects,
+                                          .objects = restoring->opened->objects,
                                           .before = *before,
                                           .after = *after,
                                           .filter = is_filtered ? &restoring->filter : NULL,
@@ -47,8 +38,8 @@ apply_options(struct restoring *restoring, struct firn_os_dir *root,
                                           .visit = restoring->options->visit};
 }
 
-static void
-report_counts(struct restoring *restoring, const struct firn_ws_apply *apply)
+void
+firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_ws_apply *apply)
 {
     const struct firn_ws_apply_counts *counts = firn_ws_apply_counts(apply);
     firn_restore_result *result = restoring->result;
@@ -64,123 +55,37 @@ report_counts(struct restoring *restoring, const struct firn_ws_apply *apply)
     }
 }
 
-static bool
-changes_something(const struct firn_ws_apply *apply)
+int
+firn_ws_restore_init_filter(struct firn_ws_restoring *restoring, firn_error *err)
 {
-    const struct firn_ws_apply_counts *counts = firn_ws_apply_counts(apply);
-    return counts->added + counts->changed + counts->removed + counts->directories > 0;
+    struct firn_ws_filter *filter = &restoring->filter;
+    int rc = firn_ws_filter_init(filter, restoring->paths, restoring->path_count, err);
+    for (size_t i = 0; i < filter->count && restoring->paths == restoring->journal.paths; i++) {
+        filter->was_met[i] = true;
+    }
+    return rc;
 }
 
 /* ---- dry run ---- */
 
 static int
-dry_run(struct restoring *restoring, firn_error *err)
+dry_run(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_compare compare = {0};
     struct firn_ws_apply *apply = NULL;
     int rc;
-    FIRN_TRY(firn_ws_compare_init(&compare, restoring->ws, &restoring->opened, &restoring->record,
+    FIRN_TRY(firn_ws_compare_init(&compare, restoring->ws, restoring->opened, &restoring->record,
                                   restoring->options->threads, &restoring->options->callbacks,
                                   err));
-    struct firn_ws_apply_options options = apply_options(
-        restoring, restoring->opened.root, &compare.disk_side, &compare.checkpoint_side);
+    struct firn_ws_apply_options options = firn_ws_restore_apply_options(
+        restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
     FIRN_TRY(firn_ws_apply_create(&options, &apply, err));
     FIRN_TRY(firn_ws_apply_plan(apply, err));
     FIRN_TRY(firn_ws_apply_verify(apply, err));
-    report_counts(restoring, apply);
+    firn_ws_restore_report(restoring, apply);
 out:
     firn_ws_apply_destroy(apply);
     firn_ws_compare_deinit(&compare);
-    return rc;
-}
-
-/* ---- in place ---- */
-
-/* What a user calls a checkpoint: its number, or, of a safety checkpoint, the start of its id. */
-static void
-name_of(const struct firn_ws_record *record, char out[24])
-{
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    firn_ws_record_id_text(record->id, id);
-    if (record->is_safety) {
-        (void)snprintf(out, 24, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
-    } else {
-        (void)snprintf(out, 24, "%llu", (unsigned long long)record->number);
-    }
-}
-
-static int
-commit_safety(struct restoring *restoring, struct firn_ws_save_request *request,
-              const struct firn_ws_save_tree *tree, firn_error *err)
-{
-    char name[24];
-    name_of(&restoring->record, name);
-    (void)snprintf(restoring->safety_message, sizeof restoring->safety_message,
-                   "before restoring %s", name);
-    request->message = firn_str(restoring->safety_message);
-    struct firn_buf kept = {0};
-    struct firn_ws_record safety;
-    /* The record being restored lives in ws->result, which a commit uses as well. */
-    struct firn_buf result = restoring->ws->result;
-    restoring->ws->result = kept;
-    int rc = firn_ws_save_record(restoring->ws, &restoring->opened, request, tree, &safety, err);
-    kept = restoring->ws->result;
-    restoring->ws->result = result;
-    firn_buf_deinit(&kept);
-    if (rc == FIRN_OK) {
-        firn_ws_record_id_text(safety.id, restoring->result->safety_id);
-    }
-    return rc;
-}
-
-static int
-apply_in_place(struct restoring *restoring, struct firn_ws_save_request *request,
-               const struct firn_ws_save_tree *tree, firn_error *err)
-{
-    struct firn_packfile_scratch *before_scratch = NULL;
-    struct firn_packfile_scratch *after_scratch = NULL;
-    struct firn_ws_objects_source before;
-    struct firn_ws_objects_source after;
-    struct firn_ws_apply *apply = NULL;
-    struct firn_ws_opened *opened = &restoring->opened;
-    int rc;
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &before_scratch, err));
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &after_scratch, err));
-    firn_ws_objects_source_init(&before, opened->objects, before_scratch);
-    firn_ws_objects_source_init(&after, opened->objects, after_scratch);
-    struct firn_ws_diff_side before_side = {.source = &before.source, .root = &tree->scan.root};
-    struct firn_ws_diff_side after_side = {.source = &after.source,
-                                           .root = &restoring->record.root};
-    struct firn_ws_apply_options options =
-        apply_options(restoring, opened->root, &before_side, &after_side);
-    FIRN_TRY(firn_ws_apply_create(&options, &apply, err));
-    FIRN_TRY(firn_ws_apply_plan(apply, err));
-    FIRN_TRY(firn_ws_apply_verify(apply, err));
-    if (changes_something(apply)) {
-        FIRN_TRY(commit_safety(restoring, request, tree, err));
-        FIRN_TRY(firn_ws_apply_run(apply, err));
-    }
-    report_counts(restoring, apply);
-out:
-    firn_ws_apply_destroy(apply);
-    firn_packfile_scratch_destroy(before_scratch);
-    firn_packfile_scratch_destroy(after_scratch);
-    return rc;
-}
-
-static int
-in_place(struct restoring *restoring, firn_error *err)
-{
-    struct firn_ws_save_request request = {.is_safety = true,
-                                           .include_deps = restoring->record.include_deps,
-                                           .threads = restoring->options->threads,
-                                           .callbacks = restoring->options->callbacks};
-    struct firn_ws_save_tree tree = {0};
-    int rc = firn_ws_save_tree(&restoring->opened, &request, &tree, err);
-    if (rc == FIRN_OK) {
-        rc = apply_in_place(restoring, &request, &tree, err);
-    }
-    firn_ws_scan_result_deinit(&tree.scan);
     return rc;
 }
 
@@ -195,7 +100,7 @@ count_name(void *ctx, const struct firn_os_dirent *entry)
 }
 
 static int
-open_target(struct restoring *restoring, struct firn_os_dir **out, firn_error *err)
+open_target(struct firn_ws_restoring *restoring, struct firn_os_dir **out, firn_error *err)
 {
     const char *path = restoring->options->to_dir;
     uint64_t names = 0;
@@ -221,7 +126,7 @@ open_target(struct restoring *restoring, struct firn_os_dir **out, firn_error *e
 }
 
 static int
-into_directory(struct restoring *restoring, firn_error *err)
+into_directory(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_packfile_scratch *scratch = NULL;
     struct firn_ws_objects_source source;
@@ -229,20 +134,21 @@ into_directory(struct restoring *restoring, firn_error *err)
     struct firn_ws_apply *apply = NULL;
     int rc;
     FIRN_TRY(open_target(restoring, &target, err));
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    firn_ws_objects_source_init(&source, restoring->opened.objects, scratch);
+    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_SCRATCH_FRAMES, &scratch, err));
+    firn_ws_objects_source_init(&source, restoring->opened->objects, scratch);
     struct firn_ws_diff_side nothing = {.source = &source.source};
     struct firn_ws_diff_side after = {.source = &source.source, .root = &restoring->record.root};
-    struct firn_ws_apply_options options = apply_options(
-        restoring, target != NULL ? target : restoring->opened.root, &nothing, &after);
+    struct firn_ws_apply_options options = firn_ws_restore_apply_options(
+        restoring, target != NULL ? target : restoring->opened->root, &nothing, &after);
     FIRN_TRY(firn_ws_apply_create(&options, &apply, err));
     FIRN_TRY(firn_ws_apply_plan(apply, err));
     if (restoring->options->dry_run) {
         FIRN_TRY(firn_ws_apply_verify(apply, err));
     } else {
-        FIRN_TRY(firn_ws_apply_run(apply, err));
+        FIRN_TRY(firn_ws_apply_prepare(apply, err));
+        FIRN_TRY(firn_ws_apply_finish(apply, err));
     }
-    report_counts(restoring, apply);
+    firn_ws_restore_report(restoring, apply);
 out:
     firn_ws_apply_destroy(apply);
     firn_packfile_scratch_destroy(scratch);
@@ -250,62 +156,120 @@ out:
     return rc;
 }
 
-/* ---- all of them ---- */
+/* ---- what is to be restored ---- */
+
+enum operation { RESTORE, UNDO, RESUME };
+
+struct request {
+    enum operation operation;
+    const char *reference; /* of RESTORE */
+};
+
+static void
+take_paths(struct firn_ws_restoring *restoring, const firn_slice *paths, size_t count)
+{
+    restoring->paths = paths;
+    restoring->path_count = count;
+}
 
 static int
-find_newest_safety(struct restoring *restoring, firn_error *err)
+choose_undo(struct firn_ws_restoring *restoring, firn_error *err)
 {
-    struct firn_ws_opened *opened = &restoring->opened;
+    struct firn_ws_opened *opened = restoring->opened;
+    const struct firn_ws_journal *journal = &restoring->journal;
+    restoring->is_undo = true;
     if (opened->workspace.number == 0) {
         return firn_error_set(err, FIRN_NOT_FOUND, "there is nothing to undo");
     }
-    return firn_ws_catalog_newest(opened->catalog, opened->workspace.number, true,
-                                  &restoring->ws->result, &restoring->record, err);
+    if (journal->state == FIRN_WS_JOURNAL_NONE) {
+        return firn_ws_catalog_newest(opened->catalog, opened->workspace.number, true,
+                                      &restoring->ws->result, &restoring->record, err);
+    }
+    if (restoring->path_count == 0) {
+        take_paths(restoring, journal->paths, journal->path_count);
+    }
+    int rc = firn_ws_recover_record(opened, journal->safety, &restoring->ws->result,
+                                    &restoring->record, err);
+    return rc != FIRN_NOT_FOUND
+               ? rc
+               : firn_error_set(err, FIRN_NOT_FOUND,
+                                "there is nothing to undo: the checkpoint of what was there before "
+                                "the last restore was deleted");
 }
 
 static int
-run(struct restoring *restoring, const char *reference, firn_error *err)
+choose(struct firn_ws_restoring *restoring, const struct request *request, firn_error *err)
 {
+    bool is_pending = firn_ws_journal_is_pending(&restoring->journal);
+    take_paths(restoring, restoring->options->paths, restoring->options->path_count);
+    switch (request->operation) {
+    case RESTORE:
+        return firn_ws_find_record(restoring->ws, restoring->opened, request->reference,
+                                   &restoring->record, err);
+    case RESUME:
+        return firn_ws_restore_choose_pending(restoring, true, err);
+    default:
+        return is_pending
+                   ? firn_ws_restore_choose_pending(restoring, restoring->journal.is_undo, err)
+                   : choose_undo(restoring, err);
+    }
+}
+
+static int
+run(struct firn_ws_restoring *restoring, const struct request *request, firn_error *err)
+{
+    bool only_reads = restoring->options->dry_run || restoring->options->to_dir != NULL;
     int rc;
-    FIRN_TRY(firn_ws_filter_init(&restoring->filter, restoring->options->paths,
-                                 restoring->options->path_count, err));
-    if (reference == NULL) {
-        FIRN_TRY(find_newest_safety(restoring, err));
-    } else {
-        FIRN_TRY(firn_ws_find_record(restoring->ws, &restoring->opened, reference,
-                                     &restoring->record, err));
+    if (restoring->opened->db != NULL) {
+        FIRN_TRY(firn_ws_journal_read(restoring->opened->db, restoring->opened->workspace.number,
+                                      &restoring->journal, err));
     }
+    FIRN_TRY(choose(restoring, request, err));
+    FIRN_TRY(firn_ws_restore_init_filter(restoring, err));
     firn_ws_record_to_checkpoint(&restoring->record, &restoring->result->checkpoint);
-    if (restoring->options->to_dir != NULL) {
-        FIRN_TRY(into_directory(restoring, err));
-    } else if (restoring->options->dry_run) {
-        FIRN_TRY(dry_run(restoring, err));
-    } else {
-        FIRN_TRY(in_place(restoring, err));
+    if (only_reads) {
+        rc = restoring->options->to_dir != NULL ? into_directory(restoring, err)
+                                                : dry_run(restoring, err);
+        goto out;
     }
+    if (firn_ws_journal_is_pending(&restoring->journal)) {
+        FIRN_TRY(firn_ws_restore_rest(restoring, err));
+    }
+    FIRN_TRY(firn_ws_restore_in_place(restoring, err));
 out:
     firn_ws_filter_deinit(&restoring->filter);
+    firn_ws_journal_deinit(&restoring->journal);
     return rc;
 }
 
-/* reference NULL: the newest safety checkpoint. */
 static int
-restore(struct firn_ws *ws, const char *reference, const firn_restore_options *options,
+restore(struct firn_ws *ws, const struct request *request, const firn_restore_options *options,
         firn_restore_result *out, firn_error *err)
 {
     *out = (firn_restore_result){0};
-    struct restoring restoring = {
-        .ws = ws, .options = options, .result = out, .begun_ns = firn_os_monotonic_ns(ws->os)};
+    struct firn_ws_opened opened;
+    struct firn_ws_restoring restoring = {.ws = ws,
+                                          .opened = &opened,
+                                          .options = options,
+                                          .result = out,
+                                          .begun_ns = firn_os_monotonic_ns(ws->os)};
     bool only_reads = options->dry_run || options->to_dir != NULL;
     enum firn_ws_open_mode mode = only_reads ? FIRN_WS_READ : FIRN_WS_WRITE;
-    int rc = firn_ws_opened_open(ws, mode, &restoring.opened, err);
+    int rc = firn_ws_opened_open(ws, mode, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = run(&restoring, reference, err);
+    /* Some paths only, while a restore of others is pending: that one is finished first. */
+    if (!only_reads && request->operation == RESTORE && options->path_count > 0) {
+        rc =
+            firn_ws_restore_finish_pending(ws, &opened, options->threads, &options->callbacks, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = run(&restoring, request, err);
+    }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
-    FIRN_IGNORE(firn_ws_opened_close(ws, &restoring.opened, rc != FIRN_OK, NULL));
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
     return rc;
 }
 
@@ -313,12 +277,22 @@ int
 firn_ws_restore(struct firn_ws *ws, const char *reference, const firn_restore_options *options,
                 firn_restore_result *out, firn_error *err)
 {
-    return restore(ws, reference, options, out, err);
+    const struct request request = {.operation = RESTORE, .reference = reference};
+    return restore(ws, &request, options, out, err);
 }
 
 int
 firn_ws_restore_undo(struct firn_ws *ws, const firn_restore_options *options,
                      firn_restore_result *out, firn_error *err)
 {
-    return restore(ws, NULL, options, out, err);
+    const struct request request = {.operation = UNDO};
+    return restore(ws, &request, options, out, err);
+}
+
+int
+firn_ws_restore_resume(struct firn_ws *ws, const firn_restore_options *options,
+                       firn_restore_result *out, firn_error *err)
+{
+    const struct request request = {.operation = RESUME};
+    return restore(ws, &request, options, out, err);
 }

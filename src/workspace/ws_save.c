@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "codec/blake3_hash.h"
 #include "workspace/ws_internal.h"
+#include "workspace/ws_restore_internal.h"
 
 enum { COMPRESSION_LEVEL = 1, SCRATCH_FRAMES = 4 };
 
@@ -152,7 +153,7 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
     FIRN_TRY(firn_os_random(ws->os, record.id, sizeof record.id, err));
     FIRN_TRY(set_parent(ws, opened, &record, err));
     FIRN_TRY(firn_ws_catalog_commit(opened->catalog, firn_str(ws->root), &opened->workspace,
-                                    &record, tree->records_were_packed, err));
+                                    &record, tree->records_were_packed, request->joint, err));
     *out = record;
 out:
     return rc;
@@ -281,7 +282,10 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = save_opened(ws, &opened, &request, out, err);
+    rc = firn_ws_restore_finish_pending(ws, &opened, options->threads, &options->callbacks, err);
+    if (rc == FIRN_OK) {
+        rc = save_opened(ws, &opened, &request, out, err);
+    }
     /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next
      * open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));

@@ -206,6 +206,9 @@ write_file(struct firn_ws_write *write, const struct firn_ws_write_target *targe
         FIRN_TRY(firn_os_file_truncate(content.file, entry->size, err));
     }
     FIRN_TRY(set_all(write, node, target->path, entry, target->may_inherit, err));
+    if (write->sync) {
+        FIRN_TRY(firn_os_file_sync_all(content.file, err));
+    }
 out:
     firn_os_file_close(content.file);
     if (rc != FIRN_OK) {

@@ -19,6 +19,7 @@ struct firn_ws_write {
     struct firn_ws_objects *objects; /* borrowed */
     struct firn_packfile_scratch *scratch;
     struct firn_buf buf;
+    bool sync; /* a file is durable, attributes too, when it is made; its name is not */
     /* What could not be set on an entry that was otherwise written; may be NULL. */
     void (*on_incomplete)(void *ctx, firn_slice path, const char *text);
     void *ctx;

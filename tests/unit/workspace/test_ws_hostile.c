@@ -66,7 +66,7 @@ plant_end(struct planting *planting, const firn_hash *root)
                                     .files = UINT64_MAX};
     record.root = (struct firn_tree_entry){.kind = FIRN_TREE_DIR, .mode = 0755, .hash = *root};
     must(planting, firn_ws_catalog_commit(planting->opened.catalog, firn_str("/w"), workspace,
-                                          &record, false, err));
+                                          &record, false, NULL, err));
     must(planting, firn_ws_opened_close(planting->world.ws, &planting->opened, false, err));
 }
 

@@ -33,7 +33,8 @@ struct model {
     struct test_random random;
     struct checkpoint *checkpoints; /* [i] has number i + 1 */
     size_t count;
-    char *safety; /* what undo brings back; NULL: nothing */
+    char *safety;      /* what undo brings back; NULL: nothing */
+    char *safety_part; /* of it only this path (escaped); NULL: all */
 };
 
 static uint64_t
@@ -109,16 +110,19 @@ assert_counts(const firn_restore_result *result, const char *before, const char 
     assert_int_equal(result->unchanged, counts.unchanged);
 }
 
-/* before is taken over. */
+/* before and part (escaped, or NULL) are taken over. */
 static void
-remember_safety(struct model *model, const firn_restore_result *result, char *before)
+remember_safety(struct model *model, const firn_restore_result *result, char *before, char *part)
 {
     if (result->safety_id[0] == '\0') {
         free(before);
+        free(part);
         return;
     }
     free(model->safety);
+    free(model->safety_part);
     model->safety = before;
+    model->safety_part = part;
 }
 
 static void
@@ -149,35 +153,7 @@ restore(struct model *model)
     assert_int_equal(result.incomplete, 0);
     ws_assert_dump(&model->world, wanted);
     assert_true(result.safety_id[0] != '\0' || strcmp(before, wanted) == 0);
-    remember_safety(model, &result, before);
-}
-
-static void
-undo(struct model *model)
-{
-    firn_restore_result result;
-    if (model->safety == NULL) {
-        assert_int_equal(ws_try_undo(&model->world, &result), FIRN_NOT_FOUND);
-        return;
-    }
-    char *before = ws_dump(&model->world);
-    must(model, ws_try_undo(&model->world, &result));
-    assert_counts(&result, before, model->safety);
-    ws_assert_dump(&model->world, model->safety);
-    remember_safety(model, &result, before);
-}
-
-static void
-undo_twice(struct model *model)
-{
-    char *before = ws_dump(&model->world);
-    bool can = model->safety != NULL;
-    undo(model);
-    if (can) {
-        undo(model);
-        ws_assert_dump(&model->world, before);
-    }
-    free(before);
+    remember_safety(model, &result, before, NULL);
 }
 
 /* ---- a part of the tree ---- */
@@ -194,7 +170,9 @@ is_in_part(void *ctx, const char *path, size_t size)
     size_t part_size = strlen(part->path);
     bool is_inside = size >= part_size && memcmp(path, part->path, part_size) == 0 &&
                      (size == part_size || path[part_size] == '/');
-    return is_inside == part->inside;
+    bool is_above = size < part_size && memcmp(path, part->path, size) == 0 &&
+                    part->path[size] == '/'; /* may have to be made */
+    return part->inside ? is_inside : !is_inside && !is_above;
 }
 
 /* What a restore of a part may be held to. Outside of it only contents: it moves the times of
@@ -220,6 +198,57 @@ assert_same_part(const char *found, const char *wanted, const char *path, bool i
     free(left);
     free(right);
 }
+
+/* ---- undo ---- */
+
+static void
+undo(struct model *model)
+{
+    firn_restore_result result;
+    if (model->safety == NULL) {
+        assert_int_equal(ws_try_undo(&model->world, &result), FIRN_NOT_FOUND);
+        return;
+    }
+    char *before = ws_dump(&model->world);
+    int rc = ws_try_undo(&model->world, &result);
+    if (rc == FIRN_CONFLICT && model->safety_part != NULL) {
+        /* What was a directory above it is something else by now. */
+        ws_assert_dump(&model->world, before);
+        free(before);
+        return;
+    }
+    must(model, rc);
+    char *part = NULL;
+    if (model->safety_part == NULL) {
+        assert_counts(&result, before, model->safety);
+        ws_assert_dump(&model->world, model->safety);
+    } else {
+        char *after = ws_dump(&model->world);
+        part = strdup(model->safety_part);
+        assert_same_part(after, model->safety, part, true);
+        assert_same_part(after, before, part, false);
+        free(after);
+    }
+    remember_safety(model, &result, before, part);
+}
+
+static void
+undo_twice(struct model *model)
+{
+    char *before = ws_dump(&model->world);
+    bool can = model->safety != NULL;
+    undo(model);
+    if (can) {
+        bool is_whole = model->safety_part == NULL;
+        undo(model);
+        if (is_whole) {
+            ws_assert_dump(&model->world, before);
+        }
+    }
+    free(before);
+}
+
+/* ---- restoring a part ---- */
 
 static void
 restore_part(struct model *model)
@@ -258,8 +287,7 @@ restore_part(struct model *model)
     assert_same_part(after, wanted, escaped, true);
     assert_same_part(after, before, escaped, false);
     free(after);
-    remember_safety(model, &result, before);
-    free(escaped);
+    remember_safety(model, &result, before, escaped);
     ws_edit_list_deinit(&list);
 }
 
@@ -513,6 +541,7 @@ run_model(struct model *model, size_t entries, unsigned steps)
     }
     free(model->checkpoints);
     free(model->safety);
+    free(model->safety_part);
     ws_world_close(&model->world);
 }
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_apply_look.h: whether what stands on the disk is what an entry of a tree says, by
+ * its content.
+ */
+#ifndef FIRN_WORKSPACE_WS_APPLY_LOOK_H
+#define FIRN_WORKSPACE_WS_APPLY_LOOK_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "os/os.h"
+#include "workspace/tree.h"
+
+/* What `name` in dir is compared with. buf is working memory. */
+struct firn_ws_apply_look {
+    struct firn_os_dir *dir;
+    const char *name;
+    const struct firn_os_stat *stat; /* of it */
+    struct firn_buf *buf;
+};
+
+/* Whether it is a file of the same bytes, or a link with the same target; of directories, whether
+ * it is one. Modes, owners and times do not count. A file that may not be read is told by its size,
+ * mode and times. */
+FIRN_MUST_CHECK int firn_ws_apply_look_equal(const struct firn_ws_apply_look *look,
+                                             const struct firn_tree_entry *entry, bool *out,
+                                             firn_error *err);
+
+#endif

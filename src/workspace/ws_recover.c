@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_recover.c: putting an interrupted restore to rest.
+ *
+ * The journal names two trees, what was there before and what was to be, and a tag. The difference
+ * of the trees is walked once more; beside each path that differs something may stand under its
+ * temporary name, or under the name for a moment of an exchange. What is there is settled:
+ *
+ *   prepared  Nothing had moved yet, so it is the restore's own, perhaps not whole: removed.
+ *   begun     All that is new was durable and whole, so it is told by its content (I1):
+ *             - its path is free: it goes there, whatever it is
+ *             - a file that either tree has at its path: it is in a checkpoint, and goes
+ *             - another file, that is, somebody's edit: it changes places with what stands at its
+ *               path if either tree has that; else both are somebody's, and it is kept beside
+ *             - a directory: it changes places with a file that either tree has; else it is kept
+ *               beside
+ *
+ * Nothing is removed but what a checkpoint has (I2): an exchange comes first and the look
+ * afterwards, as in the restore itself. Nothing is written and nothing replaced, so a second crash
+ * finds the same situation with less to do (I3). Modes and times of directories, and what lies in
+ * those that were put back half emptied, are left to the restore that follows.
+ *
+ * If the checkpoint that was to be is gone, the other one alone tells: then what is new counts as
+ * an edit and is kept.
+ */
+#include "workspace/ws_recover.h"
+
+#include <stdio.h>
+
+#include "base/slice.h"
+#include "workspace/ws_apply_internal.h"
+#include "workspace/ws_apply_keep.h"
+#include "workspace/ws_apply_look.h"
+
+enum { SCRATCH_FRAMES = 4 };
+
+struct recovering {
+    struct firn_os_dir *root;
+    const struct firn_ws_journal *journal;
+    const firn_callbacks *callbacks;
+    const struct firn_ws_diff_change *change;
+    struct firn_ws_apply_place place; /* of its path */
+    struct firn_os_dir *dir;          /* that of the place */
+    struct firn_buf dir_path;
+    struct firn_buf buf;
+    bool has_changed_something;
+};
+
+/* ---- what stands where ---- */
+
+static int
+look(struct recovering *recovering, const char *name, struct firn_os_stat *out, bool *out_is_there,
+     firn_error *err)
+{
+    firn_error cause;
+    int rc = firn_os_stat(recovering->dir, name, out, &cause);
+    *out_is_there = rc == FIRN_OK;
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && err != NULL) {
+        *err = cause;
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* Whether what stands at a name is a file or a link that either tree has at the path. */
+static int
+is_known(struct recovering *recovering, const char *name, const struct firn_os_stat *stat,
+         bool *out, firn_error *err)
+{
+    const struct firn_tree_entry *entries[] = {recovering->change->before,
+                                               recovering->change->after};
+    struct firn_ws_apply_look at = {
+        .dir = recovering->dir, .name = name, .stat = stat, .buf = &recovering->buf};
+    *out = false;
+    for (size_t i = 0; i < 2 && !*out; i++) {
+        if (entries[i] == NULL || entries[i]->kind == FIRN_TREE_DIR) {
+            continue;
+        }
+        int rc = firn_ws_apply_look_equal(&at, entries[i], out, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- moving ---- */
+
+static int
+keep_beside(struct recovering *recovering, const char *name, firn_error *err)
+{
+    char kept[FIRN_TREE_NAME_SIZE_MAX + 1];
+    int rc = firn_ws_apply_keep_beside(recovering->dir, name, firn_str(recovering->place.name),
+                                       recovering->journal->tag, kept, err);
+    if (rc == FIRN_OK && recovering->callbacks->on_notice != NULL) {
+        char text[FIRN_TREE_NAME_SIZE_MAX + 128];
+        (void)snprintf(text, sizeof text,
+                       "kept beside as '%s': it was changed while a restore was interrupted", kept);
+        firn_notice notice = {
+            .kind = FIRN_NOTICE_KEPT, .path = recovering->change->path, .text = text};
+        recovering->callbacks->on_notice(recovering->callbacks->ctx, &notice);
+    }
+    return rc;
+}
+
+/* Both names are taken, name by a file. *out_again: the two have changed places, and what stands
+ * under name now is to be settled. */
+static int
+settle_file(struct recovering *recovering, const char *name, const struct firn_os_stat *stat,
+            const struct firn_os_stat *final, bool *out_again, firn_error *err)
+{
+    bool known;
+    int rc = is_known(recovering, name, stat, &known, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (known) {
+        return firn_os_remove_file(recovering->dir, name, err);
+    }
+    rc = is_known(recovering, recovering->place.name, final, &known, err);
+    if (rc != FIRN_OK || !known || *out_again) {
+        return rc != FIRN_OK ? rc : keep_beside(recovering, name, err);
+    }
+    *out_again = true;
+    return firn_ws_apply_exchange(recovering->dir, name, recovering->place.name, err);
+}
+
+static int
+settle_dir(struct recovering *recovering, const char *name, const struct firn_os_stat *final,
+           bool *out_again, firn_error *err)
+{
+    bool known;
+    int rc = is_known(recovering, recovering->place.name, final, &known, err);
+    if (rc != FIRN_OK || !known || *out_again) {
+        return rc != FIRN_OK ? rc : keep_beside(recovering, name, err);
+    }
+    *out_again = true;
+    return firn_ws_apply_exchange(recovering->dir, name, recovering->place.name, err);
+}
+
+/* Settles what stands under a name of a restore that had begun. */
+static int
+settle(struct recovering *recovering, const char *name, firn_error *err)
+{
+    bool again = false;
+    for (;;) {
+        struct firn_os_stat stat;
+        struct firn_os_stat final;
+        bool is_there;
+        bool is_taken;
+        bool was_again = again;
+        int rc;
+        FIRN_TRY(look(recovering, name, &stat, &is_there, err));
+        if (!is_there) {
+            return FIRN_OK;
+        }
+        recovering->has_changed_something = true;
+        FIRN_TRY(look(recovering, recovering->place.name, &final, &is_taken, err));
+        if (!is_taken) {
+            return firn_os_rename(recovering->dir, name, recovering->dir, recovering->place.name,
+                                  FIRN_OS_RENAME_NO_REPLACE, err);
+        }
+        FIRN_TRY(stat.kind == FIRN_OS_DIR
+                     ? settle_dir(recovering, name, &final, &again, err)
+                     : settle_file(recovering, name, &stat, &final, &again, err));
+        if (again == was_again) {
+            return FIRN_OK;
+        }
+        continue;
+    out:
+        return rc;
+    }
+}
+
+/* Settles what stands under the name that an exchange by three renames uses for a moment: it is on
+ * its way to the temporary name, or back. */
+static int
+settle_aside(struct recovering *recovering, const char *aside, const char *temporary,
+             firn_error *err)
+{
+    struct firn_os_stat stat;
+    struct firn_os_stat other;
+    bool is_there;
+    bool is_taken;
+    int rc = look(recovering, aside, &stat, &is_there, err);
+    if (rc != FIRN_OK || !is_there) {
+        return rc;
+    }
+    recovering->has_changed_something = true;
+    const char *free_names[] = {recovering->place.name, temporary};
+    for (size_t i = 0; i < 2; i++) {
+        FIRN_TRY(look(recovering, free_names[i], &other, &is_taken, err));
+        if (!is_taken) {
+            return firn_os_rename(recovering->dir, aside, recovering->dir, free_names[i],
+                                  FIRN_OS_RENAME_NO_REPLACE, err);
+        }
+    }
+    /* After a power cut a rename may be seen with both names. */
+    bool known;
+    FIRN_TRY(is_known(recovering, aside, &stat, &known, err));
+    rc = known ? firn_os_remove_file(recovering->dir, aside, err)
+               : keep_beside(recovering, aside, err);
+out:
+    return rc;
+}
+
+/* Removes what a restore had prepared. */
+static int
+discard(struct recovering *recovering, const char *name, firn_error *err)
+{
+    struct firn_os_stat stat;
+    bool is_there;
+    int rc = look(recovering, name, &stat, &is_there, err);
+    if (rc != FIRN_OK || !is_there) {
+        return rc;
+    }
+    recovering->has_changed_something = true;
+    if (stat.kind != FIRN_OS_DIR) {
+        return firn_os_remove_file(recovering->dir, name, err);
+    }
+    struct firn_buf path = {0};
+    FIRN_TRY(firn_buf_append_slice(&path, firn_buf_slice(&recovering->place.dir)));
+    if (path.size > 0) {
+        FIRN_TRY(firn_buf_append_u8(&path, '/'));
+    }
+    FIRN_TRY(firn_buf_append_str(&path, name));
+    rc = firn_ws_apply_clear_tree(recovering->root, &path, path.size, err);
+    firn_buf_deinit(&path);
+    return rc;
+out:
+    firn_buf_deinit(&path);
+    return firn_error_no_memory(err, "a path");
+}
+
+/* ---- the walk ---- */
+
+static int
+open_dir(struct recovering *recovering, firn_error *err)
+{
+    firn_slice path = firn_buf_slice(&recovering->place.dir);
+    if (recovering->dir != NULL && firn_slice_equal(path, firn_buf_slice(&recovering->dir_path))) {
+        return FIRN_OK;
+    }
+    firn_os_dir_close(recovering->dir);
+    recovering->dir = NULL;
+    firn_buf_clear(&recovering->dir_path);
+    if (firn_buf_append_slice(&recovering->dir_path, path) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    return firn_os_dir_open_beneath(recovering->root, (const char *)recovering->place.dir.data,
+                                    &recovering->dir, err);
+}
+
+static int
+rest_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct recovering *recovering = ctx;
+    if (change->kind == FIRN_WS_DIFF_SAME || change->path.size == 0) {
+        return FIRN_OK;
+    }
+    char temporary[FIRN_WS_APPLY_NAME_SIZE];
+    char aside[FIRN_WS_APPLY_NAME_SIZE];
+    const uint8_t *tag = recovering->journal->tag;
+    recovering->change = change;
+    firn_ws_apply_temporary_name(tag, change->path, temporary);
+    firn_ws_apply_aside_name(tag, change->path, aside);
+    int rc = firn_ws_apply_final_place(change->path, &recovering->place, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = open_dir(recovering, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    if (recovering->journal->state == FIRN_WS_JOURNAL_PREPARED) {
+        return discard(recovering, temporary, err);
+    }
+    rc = settle_aside(recovering, aside, temporary, err);
+    return rc == FIRN_OK ? settle(recovering, temporary, err) : rc;
+}
+
+static int
+walk(struct recovering *recovering, const struct firn_ws_diff_side *before,
+     const struct firn_ws_diff_side *after, firn_error *err)
+{
+    struct firn_ws_filter filter;
+    int rc = firn_ws_filter_init(&filter, recovering->journal->paths,
+                                 recovering->journal->path_count, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_ws_diff_options options = {.filter = filter.count > 0 ? &filter : NULL};
+    rc = firn_ws_diff(before, after, &options, rest_one, recovering, err);
+    if (rc == FIRN_OK && recovering->has_changed_something) {
+        rc = firn_os_dir_sync_filesystem(recovering->root, err);
+    }
+    firn_os_dir_close(recovering->dir);
+    firn_buf_deinit(&recovering->dir_path);
+    firn_buf_deinit(&recovering->place.dir);
+    firn_buf_deinit(&recovering->buf);
+    firn_ws_filter_deinit(&filter);
+    return rc;
+}
+
+int
+firn_ws_recover_record(struct firn_ws_opened *opened, const uint8_t *id, struct firn_buf *out,
+                       struct firn_ws_record *record, firn_error *err)
+{
+    char text[FIRN_CHECKPOINT_ID_SIZE];
+    firn_ws_record_id_text(id, text);
+    return firn_ws_catalog_resolve(opened->catalog, opened->workspace.number, text, out, record,
+                                   err);
+}
+
+int
+firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal *journal,
+                     const firn_callbacks *callbacks, firn_error *err)
+{
+    struct firn_packfile_scratch *scratches[2] = {NULL, NULL};
+    struct firn_ws_objects_source sources[2];
+    struct firn_ws_diff_side sides[2];
+    struct firn_ws_record records[2];
+    struct firn_buf bytes[2] = {{0}, {0}};
+    const uint8_t *ids[2] = {journal->before, journal->target};
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < 2; i++) {
+        FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratches[i], err));
+        firn_ws_objects_source_init(&sources[i], opened->objects, scratches[i]);
+        sides[i] = (struct firn_ws_diff_side){.source = &sources[i].source};
+        rc = firn_ws_recover_record(opened, ids[i], &bytes[i], &records[i], err);
+        if (rc == FIRN_OK) {
+            sides[i].root = &records[i].root;
+        } else if (rc != FIRN_NOT_FOUND) {
+            goto out;
+        }
+    }
+    struct recovering recovering = {
+        .root = opened->root, .journal = journal, .callbacks = callbacks};
+    rc = walk(&recovering, &sides[0], &sides[1], err);
+out:
+    for (size_t i = 0; i < 2; i++) {
+        firn_packfile_scratch_destroy(scratches[i]);
+        firn_buf_deinit(&bytes[i]);
+    }
+    return rc;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_restore_in_place.c: bringing a workspace to the state of a checkpoint.
+ *
+ *   scan      the present state into the store, as a save would: the safety checkpoint, and the tree
+ *             to compare with
+ *   plan      and verify (ws_apply.c): everything that will be needed is looked at
+ *   commit    the safety checkpoint and, in the same commit, the journal: PREPARED
+ *   prepare   everything new, beside its place, durable
+ *   commit    the journal: BEGUN
+ *   finish    everything in its place, durable
+ *   commit    the journal: DONE, with the safety checkpoint for an undo
+ *
+ * So whenever the power goes, the journal says what may be under way (I1), and whatever is
+ * displaced is in a checkpoint before (I2). A restore that would change nothing takes no safety
+ * checkpoint and leaves the journal alone. One that fails before anything has moved puts the
+ * journal back as it was; one that fails later leaves it: the restore is pending, as after a crash,
+ * and is finished or taken back by the next restore, undo or save.
+ *
+ * A restore that goes on from a pending one takes a safety checkpoint of what it finds as well, and
+ * the journal then names two: that one, with which recovery compares, and the one of the restore
+ * that was interrupted, which an undo brings back.
+ */
+#include <stdio.h>
+
+#include "base/slice.h"
+#include "workspace/ws_restore_internal.h"
+
+struct in_place {
+    struct firn_ws_restoring *restoring;
+    struct firn_ws_save_request request;
+    struct firn_ws_save_tree tree;
+    struct firn_ws_journal journal; /* of this restore; paths and previous are borrowed */
+    struct firn_buf previous;       /* what the journal held */
+    struct firn_ws_apply *apply;
+    int64_t scanned_ns;
+    char safety_message[64];
+};
+
+static bool
+changes_something(const struct firn_ws_apply *apply)
+{
+    const struct firn_ws_apply_counts *counts = firn_ws_apply_counts(apply);
+    return counts->added + counts->changed + counts->removed + counts->directories > 0;
+}
+
+/* What a user calls a checkpoint: its number, or, of a safety checkpoint, the start of its id. */
+static void
+name_of(const struct firn_ws_record *record, char out[24])
+{
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_ws_record_id_text(record->id, id);
+    if (record->is_safety) {
+        (void)snprintf(out, 24, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+    } else {
+        (void)snprintf(out, 24, "%llu", (unsigned long long)record->number);
+    }
+}
+
+/* ---- the journal ---- */
+
+static int
+join(void *ctx, struct firn_db_batch *batch, const struct firn_ws_record *safety, firn_error *err)
+{
+    struct in_place *in_place = ctx;
+    const struct firn_ws_restoring *restoring = in_place->restoring;
+    struct firn_ws_journal *journal = &in_place->journal;
+    memcpy(journal->before, safety->id, sizeof journal->before);
+    memcpy(journal->safety, restoring->has_undo_to ? restoring->undo_to : safety->id,
+           sizeof journal->safety);
+    return firn_ws_journal_put(restoring->opened->db, batch, restoring->opened->workspace.number,
+                               journal, err);
+}
+
+/* What the journal held, without what that one had replaced. */
+static int
+keep_previous(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_journal found = in_place->restoring->journal;
+    if (found.state == FIRN_WS_JOURNAL_NONE) {
+        return FIRN_OK;
+    }
+    found.previous = firn_bytes(NULL, 0);
+    return firn_ws_journal_encode(&found, &in_place->previous) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "the journal of a restore");
+}
+
+static int
+begin_journal(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    struct firn_ws_journal *journal = &in_place->journal;
+    journal->state = FIRN_WS_JOURNAL_PREPARED;
+    journal->is_undo = restoring->is_undo;
+    journal->paths = restoring->paths;
+    journal->path_count = restoring->path_count;
+    memcpy(journal->target, restoring->record.id, sizeof journal->target);
+    int rc;
+    FIRN_TRY(keep_previous(in_place, err));
+    journal->previous = firn_buf_slice(&in_place->previous);
+    FIRN_TRY(firn_os_random(restoring->ws->os, journal->tag, sizeof journal->tag, err));
+out:
+    return rc;
+}
+
+static int
+set_state(struct in_place *in_place, enum firn_ws_journal_state state, firn_error *err)
+{
+    struct firn_ws_opened *opened = in_place->restoring->opened;
+    in_place->journal.state = state;
+    in_place->journal.previous = firn_bytes(NULL, 0);
+    return firn_ws_journal_write(opened->db, opened->workspace.number, &in_place->journal, err);
+}
+
+/* A restore that came to nothing is not in the journal. If even that cannot be written, recovery
+ * finds nothing to do. */
+static void
+put_journal_back(struct in_place *in_place)
+{
+    struct firn_ws_opened *opened = in_place->restoring->opened;
+    if (firn_ws_apply_is_undone(in_place->apply)) {
+        FIRN_IGNORE(firn_ws_journal_write_bytes(opened->db, opened->workspace.number,
+                                                firn_buf_slice(&in_place->previous), NULL));
+    }
+}
+
+/* ---- the steps ---- */
+
+static int
+commit_safety(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    char name[24];
+    name_of(&restoring->record, name);
+    (void)snprintf(in_place->safety_message, sizeof in_place->safety_message, "before restoring %s",
+                   name);
+    const struct firn_ws_catalog_joint joint = {.join = join, .ctx = in_place};
+    in_place->request.message = firn_str(in_place->safety_message);
+    in_place->request.joint = &joint;
+    struct firn_buf kept = {0};
+    struct firn_ws_record safety;
+    /* The record being restored lives in ws->result, which a commit uses as well. */
+    struct firn_buf result = restoring->ws->result;
+    restoring->ws->result = kept;
+    int rc = firn_ws_save_record(restoring->ws, restoring->opened, &in_place->request,
+                                 &in_place->tree, &safety, err);
+    kept = restoring->ws->result;
+    restoring->ws->result = result;
+    firn_buf_deinit(&kept);
+    in_place->request.joint = NULL;
+    if (rc == FIRN_OK) {
+        firn_ws_record_id_text(safety.id, restoring->result->safety_id);
+    }
+    return rc;
+}
+
+static int
+say_kept(uint64_t kept, firn_error *err)
+{
+    return kept == 0
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_CONFLICT,
+                                "%llu things were changed by somebody else during the restore and "
+                                "kept; all else was restored: run it again",
+                                (unsigned long long)kept);
+}
+
+static int
+change_tree(struct in_place *in_place, firn_error *err)
+{
+    int rc = firn_ws_apply_prepare(in_place->apply, err);
+    if (rc == FIRN_OK) {
+        rc = set_state(in_place, FIRN_WS_JOURNAL_BEGUN, err);
+        if (rc != FIRN_OK) {
+            firn_ws_apply_give_up(in_place->apply);
+        }
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_ws_apply_finish(in_place->apply, err);
+    }
+    if (rc != FIRN_OK) {
+        put_journal_back(in_place);
+        return rc;
+    }
+    return set_state(in_place, FIRN_WS_JOURNAL_DONE, err);
+}
+
+/* A pending restore turned out to have done everything but to say so. */
+static int
+close_pending(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    if (!firn_ws_journal_is_pending(&restoring->journal)) {
+        return FIRN_OK;
+    }
+    memcpy(in_place->journal.before, restoring->journal.before, sizeof in_place->journal.before);
+    memcpy(in_place->journal.safety,
+           restoring->has_undo_to ? restoring->undo_to : restoring->journal.safety,
+           sizeof in_place->journal.safety);
+    return set_state(in_place, FIRN_WS_JOURNAL_DONE, err);
+}
+
+static int
+apply_tree(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    struct firn_ws_opened *opened = restoring->opened;
+    struct firn_packfile_scratch *before_scratch = NULL;
+    struct firn_packfile_scratch *after_scratch = NULL;
+    struct firn_ws_objects_source before;
+    struct firn_ws_objects_source after;
+    int rc;
+    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_SCRATCH_FRAMES, &before_scratch, err));
+    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_SCRATCH_FRAMES, &after_scratch, err));
+    firn_ws_objects_source_init(&before, opened->objects, before_scratch);
+    firn_ws_objects_source_init(&after, opened->objects, after_scratch);
+    struct firn_ws_diff_side before_side = {.source = &before.source,
+                                            .root = &in_place->tree.scan.root};
+    struct firn_ws_diff_side after_side = {.source = &after.source,
+                                           .root = &restoring->record.root};
+    struct firn_ws_apply_options options =
+        firn_ws_restore_apply_options(restoring, opened->root, &before_side, &after_side);
+    FIRN_TRY(begin_journal(in_place, err));
+    memcpy(options.tag, in_place->journal.tag, sizeof options.tag);
+    options.scanned_ns = in_place->scanned_ns;
+    FIRN_TRY(firn_ws_apply_create(&options, &in_place->apply, err));
+    FIRN_TRY(firn_ws_apply_plan(in_place->apply, err));
+    FIRN_TRY(firn_ws_apply_verify(in_place->apply, err));
+    if (changes_something(in_place->apply)) {
+        FIRN_TRY(commit_safety(in_place, err));
+        FIRN_TRY(change_tree(in_place, err));
+    } else {
+        FIRN_TRY(close_pending(in_place, err));
+    }
+    firn_ws_restore_report(restoring, in_place->apply);
+    rc = say_kept(firn_ws_apply_counts(in_place->apply)->kept, err);
+out:
+    firn_ws_apply_destroy(in_place->apply);
+    firn_packfile_scratch_destroy(before_scratch);
+    firn_packfile_scratch_destroy(after_scratch);
+    return rc;
+}
+
+int
+firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    struct in_place in_place = {.restoring = restoring,
+                                .request = {.is_safety = true,
+                                            .include_deps = restoring->record.include_deps,
+                                            .threads = restoring->options->threads,
+                                            .callbacks = restoring->options->callbacks},
+                                .scanned_ns = firn_os_now_ns(restoring->ws->os)};
+    int rc = firn_ws_save_tree(restoring->opened, &in_place.request, &in_place.tree, err);
+    if (rc == FIRN_OK) {
+        rc = apply_tree(&in_place, err);
+    }
+    firn_ws_scan_result_deinit(&in_place.tree.scan);
+    firn_buf_deinit(&in_place.previous);
+    return rc;
+}

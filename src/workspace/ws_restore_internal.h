@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_restore_internal.h: what the ways of restoring share. ws_restore.c decides what is
+ * to be restored and where to, ws_restore_in_place.c changes a workspace, ws_restore_pending.c
+ * deals with a restore that was interrupted.
+ */
+#ifndef FIRN_WORKSPACE_WS_RESTORE_INTERNAL_H
+#define FIRN_WORKSPACE_WS_RESTORE_INTERNAL_H
+
+#include "workspace/ws_apply.h"
+#include "workspace/ws_internal.h"
+#include "workspace/ws_journal.h"
+
+enum { FIRN_WS_RESTORE_SCRATCH_FRAMES = 4 };
+
+struct firn_ws_restoring {
+    struct firn_ws *ws;
+    struct firn_ws_opened *opened;
+    const firn_restore_options *options;
+    struct firn_ws_journal journal; /* as it was found */
+    struct firn_ws_record record;   /* to be restored; its bytes live in ws->result */
+    const firn_slice *paths;        /* only these */
+    size_t path_count;
+    bool is_undo;
+    /* What an undo of this restore brings back, where that is not what is there now. */
+    bool has_undo_to;
+    uint8_t undo_to[FIRN_WS_RECORD_ID_SIZE];
+    struct firn_ws_filter filter; /* of paths */
+    firn_restore_result *result;
+    int64_t begun_ns;
+};
+
+/* Fills options that do not say otherwise, and result. */
+struct firn_ws_apply_options firn_ws_restore_apply_options(struct firn_ws_restoring *restoring,
+                                                           struct firn_os_dir *root,
+                                                           const struct firn_ws_diff_side *before,
+                                                           const struct firn_ws_diff_side *after);
+void firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_ws_apply *apply);
+
+/* Fills the filter. Paths that the journal brought need not be there any more. */
+FIRN_MUST_CHECK int firn_ws_restore_init_filter(struct firn_ws_restoring *restoring,
+                                                firn_error *err);
+/* Brings the workspace to restoring->record. A pending restore has been put to rest before. */
+FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err);
+
+/* Chooses what is to be restored to finish the pending restore of the journal (resume) or to take
+ * it back; paths are those of the journal. */
+FIRN_MUST_CHECK int firn_ws_restore_choose_pending(struct firn_ws_restoring *restoring, bool resume,
+                                                   firn_error *err);
+/* Puts a pending restore to rest: with nothing moved yet, the journal is as it was before it. */
+FIRN_MUST_CHECK int firn_ws_restore_rest(struct firn_ws_restoring *restoring, firn_error *err);
+
+/* If a restore of an opened workspace is pending: finishes it. One of which nothing had moved
+ * yet is dropped instead; one that cannot be finished (FIRN_CORRUPT, FIRN_CONFLICT,
+ * FIRN_NOT_FOUND, each before anything more was changed) is put to rest, and the tree stays as
+ * it is. Each is told (FIRN_NOTICE_RESUMED). */
+FIRN_MUST_CHECK int firn_ws_restore_finish_pending(struct firn_ws *ws,
+                                                   struct firn_ws_opened *opened, unsigned threads,
+                                                   const firn_callbacks *callbacks,
+                                                   firn_error *err);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_restore_pending.c: a restore that was interrupted.
+ *
+ * Commands that only look report it. Those that write deal with it first: what stands under
+ * temporary names is put to rest (ws_recover.c), and then an ordinary restore goes on from what is
+ * there, which is in part the old state, in part the new one, and in part what somebody edited
+ * since. It takes a safety checkpoint of all that, as ever, so an edit is nowhere the only copy
+ * when it is displaced (I1).
+ *
+ *   resume, save                           the target
+ *   undo of a restore                      what was there before it; then undo brings the target
+ *   undo of an undo                        its target: the same command again finishes it
+ *   a restore of a whole checkpoint        that checkpoint, from what is there
+ *
+ * A restore of which nothing had moved yet left the tree as it was. A save drops it (I2): who saves
+ * after a crash wants the tree as it is. Only who asks for it again gets it.
+ *
+ * A pending restore never stands in the way of a save (I3): where it cannot be finished, because a
+ * needed object is damaged or something is in the way, it is put to rest and told, and the tree is
+ * saved as it is. An undo still brings back what was there before.
+ */
+#include <stdio.h>
+
+#include "base/slice.h"
+#include "workspace/ws_recover.h"
+#include "workspace/ws_restore_internal.h"
+
+int
+firn_ws_restore_choose_pending(struct firn_ws_restoring *restoring, bool resume, firn_error *err)
+{
+    const struct firn_ws_journal *journal = &restoring->journal;
+    if (!firn_ws_journal_is_pending(journal)) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no interrupted restore");
+    }
+    if (restoring->path_count > 0) {
+        return firn_error_set(
+            err, FIRN_INVALID,
+            "an interrupted restore is finished or taken back as a whole: give no "
+            "paths");
+    }
+    restoring->paths = journal->paths;
+    restoring->path_count = journal->path_count;
+    restoring->is_undo = !resume || journal->is_undo;
+    restoring->has_undo_to = true;
+    memcpy(restoring->undo_to, resume ? journal->safety : journal->target,
+           sizeof restoring->undo_to);
+    return firn_ws_recover_record(restoring->opened, resume ? journal->target : journal->safety,
+                                  &restoring->ws->result, &restoring->record, err);
+}
+
+int
+firn_ws_restore_rest(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    struct firn_ws_journal *journal = &restoring->journal;
+    return firn_ws_recover_rest(restoring->opened, journal, &restoring->options->callbacks, err);
+}
+
+static void
+tell(const firn_callbacks *callbacks, const char *text)
+{
+    if (callbacks->on_notice != NULL) {
+        firn_notice notice = {.kind = FIRN_NOTICE_RESUMED, .text = text};
+        callbacks->on_notice(callbacks->ctx, &notice);
+    }
+}
+
+/* Nothing had moved: the journal is as it was before that restore. */
+static int
+drop(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    struct firn_ws_opened *opened = restoring->opened;
+    int rc = firn_ws_restore_rest(restoring, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_journal_write_bytes(opened->db, opened->workspace.number,
+                                         restoring->journal.previous, err);
+    }
+    if (rc == FIRN_OK) {
+        tell(&restoring->options->callbacks,
+             "an interrupted restore had changed nothing yet and was dropped");
+    }
+    return rc;
+}
+
+/* Leaves the tree as it is, and the restore as one that is over. */
+static int
+set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_error *err)
+{
+    struct firn_ws_opened *opened = restoring->opened;
+    struct firn_ws_journal now;
+    int rc = firn_ws_journal_read(opened->db, opened->workspace.number, &now, err);
+    bool is_over = rc == FIRN_OK && !firn_ws_journal_is_pending(&now);
+    firn_ws_journal_deinit(&now);
+    if (rc != FIRN_OK || is_over) { /* it was finished, and somebody's changes were kept */
+        tell(&restoring->options->callbacks, cause->text);
+        return rc;
+    }
+    struct firn_ws_journal journal = restoring->journal;
+    journal.state = FIRN_WS_JOURNAL_DONE;
+    journal.previous = firn_bytes(NULL, 0);
+    rc = firn_ws_journal_write(opened->db, opened->workspace.number, &journal, err);
+    if (rc == FIRN_OK) {
+        char text[FIRN_ERROR_TEXT_SIZE + 160];
+        (void)snprintf(text, sizeof text,
+                       "an interrupted restore could not be finished and is left as it is; undo "
+                       "brings back what was there before: %s",
+                       cause->text);
+        tell(&restoring->options->callbacks, text);
+    }
+    return rc;
+}
+
+static int
+finish(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    firn_error cause;
+    int rc;
+    FIRN_TRY(firn_ws_restore_rest(restoring, err));
+    rc = firn_ws_restore_choose_pending(restoring, true, &cause);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_restore_init_filter(restoring, &cause);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_ws_restore_in_place(restoring, &cause);
+        firn_ws_filter_deinit(&restoring->filter);
+    }
+    if (rc == FIRN_OK) {
+        char text[160];
+        (void)snprintf(text, sizeof text, "an interrupted restore was finished first%s%.*s",
+                       restoring->result->safety_id[0] == '\0' ? "" : "; what was there is in ",
+                       FIRN_CHECKPOINT_ID_SHORT, restoring->result->safety_id);
+        tell(&restoring->options->callbacks, text);
+    } else if (rc == FIRN_CORRUPT || rc == FIRN_CONFLICT || rc == FIRN_NOT_FOUND) {
+        rc = set_aside(restoring, &cause, err);
+    } else if (err != NULL) {
+        *err = cause;
+    }
+out:
+    return rc;
+}
+
+int
+firn_ws_restore_finish_pending(struct firn_ws *ws, struct firn_ws_opened *opened, unsigned threads,
+                               const firn_callbacks *callbacks, firn_error *err)
+{
+    const firn_restore_options options = {.threads = threads, .callbacks = *callbacks};
+    firn_restore_result result = {0};
+    struct firn_ws_restoring restoring = {.ws = ws,
+                                          .opened = opened,
+                                          .options = &options,
+                                          .result = &result,
+                                          .begun_ns = firn_os_monotonic_ns(ws->os)};
+    struct firn_ws_journal previous = {0};
+    int rc;
+    FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &restoring.journal, err));
+    if (!firn_ws_journal_is_pending(&restoring.journal)) {
+        goto out;
+    }
+    if (restoring.journal.previous.size > 0) {
+        FIRN_TRY(firn_ws_journal_decode(restoring.journal.previous, &previous, err));
+    }
+    bool had_moved =
+        restoring.journal.state == FIRN_WS_JOURNAL_BEGUN || firn_ws_journal_is_pending(&previous);
+    rc = had_moved ? finish(&restoring, err) : drop(&restoring, err);
+out:
+    firn_ws_journal_deinit(&previous);
+    firn_ws_journal_deinit(&restoring.journal);
+    return rc;
+}
+
+/* ---- telling of it ---- */
+
+static int
+read_pending(struct firn_ws *ws, struct firn_ws_opened *opened, firn_pending_restore *out,
+             firn_error *err)
+{
+    struct firn_ws_journal journal = {0};
+    struct firn_ws_record record;
+    int rc = FIRN_OK;
+    if (opened->db == NULL || opened->workspace.number == 0) {
+        goto out;
+    }
+    FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &journal, err));
+    if (!firn_ws_journal_is_pending(&journal)) {
+        goto out;
+    }
+    out->is_pending = true;
+    out->is_undo = journal.is_undo;
+    out->has_begun = journal.state == FIRN_WS_JOURNAL_BEGUN;
+    firn_ws_record_id_text(journal.safety, out->safety_id);
+    rc = firn_ws_recover_record(opened, journal.target, &ws->result, &record, err);
+    if (rc == FIRN_OK) {
+        firn_ws_record_to_checkpoint(&record, &out->checkpoint);
+    } else if (rc == FIRN_NOT_FOUND) {
+        firn_ws_record_id_text(journal.target, out->checkpoint.id);
+        rc = FIRN_OK;
+    }
+out:
+    firn_ws_journal_deinit(&journal);
+    return rc;
+}
+
+int
+firn_ws_restore_pending(struct firn_ws *ws, firn_pending_restore *out, firn_error *err)
+{
+    *out = (firn_pending_restore){0};
+    struct firn_ws_opened opened;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = read_pending(ws, &opened, out, err);
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}
