@@ -208,10 +208,22 @@ typedef enum firn_change_kind {
     FIRN_CHANGE_METADATA = 4 /* only mode, owner, time or attributes differ */
 } firn_change_kind;
 
+/* What differs between two entries of one path, as bits. */
+typedef enum firn_change_what {
+    FIRN_CHANGED_TYPE = 1,
+    FIRN_CHANGED_CONTENT = 2, /* of a file, or the target of a link */
+    FIRN_CHANGED_LINKS = 4,   /* which other names the file has */
+    FIRN_CHANGED_MODE = 8,
+    FIRN_CHANGED_OWNER = 16,
+    FIRN_CHANGED_MTIME = 32,
+    FIRN_CHANGED_XATTRS = 64
+} firn_change_what;
+
 typedef struct firn_change {
     firn_change_kind kind;
     const firn_entry_info *before; /* NULL for ADDED */
     const firn_entry_info *after;  /* NULL for REMOVED */
+    unsigned what;                 /* of firn_change_what; 0 for ADDED and REMOVED */
 } firn_change;
 
 typedef struct firn_status_options {
@@ -243,6 +255,73 @@ FIRN_API FIRN_MUST_CHECK int
 firn_workspace_status(firn_workspace *workspace, const firn_status_options *options,
                       int (*visit)(void *ctx, const firn_change *change), void *ctx,
                       firn_status_result *out, firn_error *err);
+
+typedef struct firn_diff_options {
+    size_t size;             /* sizeof(firn_diff_options) */
+    const char *before;      /* a reference; NULL is "latest" */
+    const char *after;       /* a reference; NULL is the disk as it is now */
+    const firn_slice *paths; /* only these and what is below them */
+    size_t path_count;       /* 0: everything */
+    bool with_lines;         /* compare the contents of files line by line, and count */
+    unsigned threads;        /* 0: one for each processor */
+    firn_callbacks callbacks;
+} firn_diff_options;
+#define FIRN_DIFF_OPTIONS_INIT                                    \
+    {                                                             \
+        sizeof(firn_diff_options), NULL, NULL, NULL, 0, false, 0, \
+        {                                                         \
+            NULL, NULL, NULL                                      \
+        }                                                         \
+    }
+
+typedef enum firn_lines_kind {
+    FIRN_LINES_NONE = 0,      /* not asked for, or no file's content differs */
+    FIRN_LINES_COUNTED = 1,   /* lines_added and lines_removed say */
+    FIRN_LINES_BINARY = 2,    /* a side has a NUL among its first 8,000 bytes */
+    FIRN_LINES_TOO_LARGE = 3, /* a side has more than 32 MiB or 1,048,576 lines */
+    FIRN_LINES_UNREADABLE = 4 /* it changed meanwhile or could not be read, as a notice says */
+} firn_lines_kind;
+
+typedef struct firn_difference {
+    firn_change change;
+    firn_lines_kind lines;
+    /* True if no way from one content to the other needs fewer lines. False for large files that
+     * were changed all over: the search for the shortest way has a limit, behind which a longer
+     * one is taken. */
+    bool lines_are_minimal;
+    uint64_t lines_added;
+    uint64_t lines_removed;
+} firn_difference;
+
+typedef struct firn_diff_result {
+    firn_checkpoint before; /* messages are borrowed from the workspace until its next call */
+    firn_checkpoint after;  /* zeroed where it is the disk */
+    bool after_is_disk;
+    uint64_t added; /* files that before does not have, … */
+    uint64_t changed;
+    uint64_t removed;
+    uint64_t skipped;     /* of the disk: entries that could not be read */
+    uint64_t lines_added; /* in all, where they were counted */
+    uint64_t lines_removed;
+} firn_diff_result;
+/* What differs between two checkpoints, or a checkpoint and the disk: only directories that differ
+ * are looked into. visit may be NULL; names come in byte order, a directory before what is in it.
+ * Modification times of directories do not count. FIRN_NOT_FOUND, after the differences, for a path
+ * that neither side has. With lines, memory for two files of 32 MiB is needed beside. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_diff(firn_workspace *workspace, const firn_diff_options *options,
+                    int (*visit)(void *ctx, const firn_difference *difference), void *ctx,
+                    firn_diff_result *out, firn_error *err);
+
+/* Hands the content of a file of a checkpoint to sink, piece by piece and in order; memory does not
+ * grow with the file. Every piece is verified before sink sees it. Another return of sink than
+ * FIRN_OK ends it and is returned. out (may be NULL) describes the entry; what it borrows lives
+ * until the workspace's next call, its path as long as `path`. FIRN_NOT_FOUND if the checkpoint has
+ * no such path, FIRN_INVALID if it is a directory or a symbolic link, FIRN_CORRUPT for damage. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_cat(firn_workspace *workspace, const char *reference,
+                                                firn_slice path,
+                                                int (*sink)(void *ctx, firn_slice data), void *ctx,
+                                                firn_entry_info *out, firn_error *err);
 
 /* ---- restoring ---- */
 

@@ -113,6 +113,34 @@ firn_workspace_status(firn_workspace *workspace, const firn_status_options *opti
     return firn_ws_status(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
 }
 
+int
+firn_workspace_diff(firn_workspace *workspace, const firn_diff_options *options,
+                    int (*visit)(void *ctx, const firn_difference *difference), void *ctx,
+                    firn_diff_result *out, firn_error *err)
+{
+    firn_diff_options given = FIRN_DIFF_OPTIONS_INIT;
+    firn_diff_result ignored;
+    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
+    return firn_ws_difference(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
+}
+
+int
+firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice path,
+                   int (*sink)(void *ctx, firn_slice data), void *ctx, firn_entry_info *out,
+                   firn_error *err)
+{
+    firn_entry_info ignored;
+    API_REQUIRE(workspace != NULL && reference != NULL && sink != NULL, err,
+                "workspace, reference and sink must not be NULL");
+    API_REQUIRE(path.size == 0 || path.data != NULL, err, "path must not be NULL");
+    return firn_ws_cat(workspace, reference, path, sink, ctx, out == NULL ? &ignored : out, err);
+}
+
 static int
 read_restore(const firn_workspace *workspace, const firn_restore_options *options,
              firn_restore_options *given, firn_error *err)

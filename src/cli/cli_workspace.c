@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cli/cli_workspace.c: what the commands about workspaces share: opening one, paths inside it, and
- * how checkpoints, entries and changes are shown.
+ * how checkpoints and entries are shown.
  *
  * Paths are names in a tree, not walks through the file system: "." and ".." are taken out by their
  * letters, links are not followed, and what would lead above the root is refused. So a path means
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli_change.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
 #include "cli/out.h"
@@ -207,27 +208,13 @@ firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *check
     firn_json_out_end();
 }
 
-static const char *
-type_name(firn_entry_type type)
-{
-    switch (type) {
-    case FIRN_TYPE_FILE:
-        return "file";
-    case FIRN_TYPE_DIRECTORY:
-        return "directory";
-    case FIRN_TYPE_SYMLINK:
-        return "symlink";
-    }
-    return "other";
-}
-
 void
 firn_cli_workspace_entry_json(const char *key, const firn_entry_info *entry)
 {
     char mode[8];
     firn_json_out_object(key);
     firn_json_out_bytes("path", entry->path);
-    firn_json_out_string("type", type_name(entry->type));
+    firn_json_out_string("type", firn_cli_change_type_name(entry->type));
     (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(entry->mode & 07777));
     firn_json_out_string("mode", mode);
     firn_json_out_u64("uid", entry->uid);
@@ -243,45 +230,4 @@ firn_cli_workspace_entry_json(const char *key, const firn_entry_info *entry)
         firn_json_out_bytes("hard_link", entry->hard_link);
     }
     firn_json_out_end();
-}
-
-static const char *
-change_name(firn_change_kind kind)
-{
-    switch (kind) {
-    case FIRN_CHANGE_ADDED:
-        return "added";
-    case FIRN_CHANGE_REMOVED:
-        return "removed";
-    case FIRN_CHANGE_CONTENT:
-        return "changed";
-    case FIRN_CHANGE_METADATA:
-        return "metadata";
-    }
-    return "other";
-}
-
-void
-firn_cli_workspace_change_json(const firn_change *change)
-{
-    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
-    firn_json_out_object(NULL);
-    firn_json_out_string("change", change_name(change->kind));
-    firn_json_out_bytes("path", entry->path);
-    if (change->before != NULL) {
-        firn_cli_workspace_entry_json("before", change->before);
-    }
-    if (change->after != NULL) {
-        firn_cli_workspace_entry_json("after", change->after);
-    }
-    firn_json_out_end();
-}
-
-void
-firn_cli_workspace_change_print(const firn_change *change)
-{
-    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
-    firn_out_format("%-8s  ", change_name(change->kind));
-    firn_text_escape(entry->path, firn_out_write);
-    firn_out_text(entry->type == FIRN_TYPE_DIRECTORY ? "/\n" : "\n");
 }

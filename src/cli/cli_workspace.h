@@ -29,12 +29,9 @@ void firn_cli_workspace_paths_deinit(struct firn_cli_workspace_paths *paths);
 enum { FIRN_CLI_WORKSPACE_NAME_SIZE = 24 };
 const char *firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out);
 
-/* The members of a checkpoint, or the object of a change. key is NULL inside an array. */
+/* The object of a checkpoint or an entry. key is NULL inside an array. */
 void firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *checkpoint);
 void firn_cli_workspace_entry_json(const char *key, const firn_entry_info *entry);
-void firn_cli_workspace_change_json(const firn_change *change);
-/* "changed   src/main.c". */
-void firn_cli_workspace_change_print(const firn_change *change);
 
 /* How to choose a checkpoint. */
 extern const char firn_cli_workspace_choose_hint[];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/cmd.h: the commands, each in the file of its name (cmd_look.c has those that only look).
+ * cli/cmd.h: the commands, each in the file of its name.
  */
 #ifndef FIRN_CLI_CMD_H
 #define FIRN_CLI_CMD_H
@@ -11,6 +11,8 @@ extern const struct firn_command firn_cmd_save;
 extern const struct firn_command firn_cmd_list;
 extern const struct firn_command firn_cmd_show;
 extern const struct firn_command firn_cmd_status;
+extern const struct firn_command firn_cmd_diff;
+extern const struct firn_command firn_cmd_cat;
 extern const struct firn_command firn_cmd_restore;
 extern const struct firn_command firn_cmd_undo;
 extern const struct firn_command firn_cmd_check;

@@ -8,6 +8,7 @@
  */
 #include "cli/cmd_restore.h"
 
+#include "cli/cli_change.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -37,9 +38,9 @@ visit(void *ctx, const firn_change *change)
     const struct firn_notices *notices = ctx;
     firn_meter_clear();
     if (notices->cli->json) {
-        firn_cli_workspace_change_json(change);
+        firn_cli_change_json(change);
     } else {
-        firn_cli_workspace_change_print(change);
+        firn_cli_change_print(change);
     }
     return FIRN_OK;
 }

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cli/cmd_status.c: firn status.
+ *
+ * Differences are printed as they come. What rules leave out comes before them, in the order in
+ * which the threads of the scan meet it; with --ignored it is collected, sorted, and printed at the
+ * end, so that two runs print the same.
  */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli_change.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -12,18 +20,154 @@
 #include "cli/report.h"
 #include "cli/text.h"
 
+/* A path that a rule leaves out. */
+struct ignored {
+    char *path;
+    size_t path_size;
+    char *text;
+};
+
+struct shown {
+    const struct firn_cli *cli;
+    const struct firn_cli_workspace_paths *paths;
+    bool is_short;
+    bool with_ignored;
+    struct firn_notices notices;
+    struct ignored *ignored;
+    size_t ignored_count;
+    size_t ignored_capacity;
+    bool is_out_of_memory;
+};
+
 static int
 visit(void *ctx, const firn_change *change)
 {
-    const struct firn_cli *cli = ctx;
+    const struct shown *shown = ctx;
     firn_meter_clear();
-    if (cli->json) {
-        firn_cli_workspace_change_json(change);
+    if (shown->cli->json) {
+        firn_cli_change_json(change);
+    } else if (shown->is_short) {
+        firn_cli_change_print_short(change);
     } else {
-        firn_cli_workspace_change_print(change);
+        firn_cli_change_print(change);
     }
     return firn_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
+
+/* ---- what rules leave out ---- */
+
+static bool
+is_at_or_below(firn_slice path, firn_slice ancestor)
+{
+    return path.size >= ancestor.size && memcmp(path.data, ancestor.data, ancestor.size) == 0 &&
+           (path.size == ancestor.size || path.data[ancestor.size] == '/');
+}
+
+/* Whether it lies in what is compared, or holds some of it. */
+static bool
+is_asked_for(const struct shown *shown, firn_slice path)
+{
+    bool is_in = shown->paths->count == 0;
+    for (size_t i = 0; i < shown->paths->count && !is_in; i++) {
+        firn_slice asked = shown->paths->slices[i];
+        is_in = is_at_or_below(path, asked) || is_at_or_below(asked, path);
+    }
+    return is_in;
+}
+
+static bool
+add_ignored(struct shown *shown, const firn_notice *notice)
+{
+    if (shown->ignored_count == shown->ignored_capacity) {
+        size_t capacity = shown->ignored_capacity == 0 ? 64 : shown->ignored_capacity * 2;
+        struct ignored *grown = realloc(shown->ignored, capacity * sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        shown->ignored = grown;
+        shown->ignored_capacity = capacity;
+    }
+    struct ignored item = {malloc(notice->path.size + 1), notice->path.size, strdup(notice->text)};
+    if (item.path == NULL || item.text == NULL) {
+        free(item.path);
+        free(item.text);
+        return false;
+    }
+    memcpy(item.path, notice->path.data, notice->path.size);
+    shown->ignored[shown->ignored_count++] = item;
+    return true;
+}
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    struct shown *shown = ctx;
+    firn_callbacks callbacks = firn_notices_callbacks(&shown->notices);
+    callbacks.on_notice(callbacks.ctx, notice);
+    if (notice->kind == FIRN_NOTICE_EXCLUDED && shown->with_ignored &&
+        is_asked_for(shown, notice->path) && !add_ignored(shown, notice)) {
+        shown->is_out_of_memory = true;
+    }
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    struct shown *shown = ctx;
+    firn_callbacks callbacks = firn_notices_callbacks(&shown->notices);
+    return callbacks.on_progress(callbacks.ctx, progress);
+}
+
+static int
+compare_ignored(const void *a, const void *b)
+{
+    const struct ignored *left = a;
+    const struct ignored *right = b;
+    size_t size = left->path_size < right->path_size ? left->path_size : right->path_size;
+    int order = memcmp(left->path, right->path, size);
+    return order != 0 ? order
+                      : (left->path_size > right->path_size) - (left->path_size < right->path_size);
+}
+
+static void
+show_ignored(struct shown *shown)
+{
+    if (shown->ignored_count > 1) {
+        qsort(shown->ignored, shown->ignored_count, sizeof(*shown->ignored), compare_ignored);
+    }
+    if (shown->cli->json) {
+        firn_json_out_array("ignored");
+    }
+    for (size_t i = 0; i < shown->ignored_count; i++) {
+        firn_slice path = firn_bytes(shown->ignored[i].path, shown->ignored[i].path_size);
+        if (shown->cli->json) {
+            firn_json_out_object(NULL);
+            firn_json_out_bytes("path", path);
+            firn_json_out_bytes("text", firn_str(shown->ignored[i].text));
+            firn_json_out_end();
+        } else {
+            firn_out_text(shown->is_short ? "I " : "ignored   ");
+            firn_text_escape(path, firn_out_write);
+            firn_out_text("\n");
+        }
+    }
+    if (shown->cli->json) {
+        firn_json_out_end();
+    }
+}
+
+static void
+shown_deinit(struct shown *shown)
+{
+    for (size_t i = 0; i < shown->ignored_count; i++) {
+        free(shown->ignored[i].path);
+        free(shown->ignored[i].text);
+    }
+    free(shown->ignored);
+    firn_notices_deinit(&shown->notices);
+}
+
+/* ---- the result ---- */
 
 static void
 print_summary(const firn_status_result *result)
@@ -43,19 +187,23 @@ print_summary(const firn_status_result *result)
 }
 
 static void
-show_result(struct firn_cli *cli, const firn_status_result *result,
-            const struct firn_notices *notices)
+show_result(struct shown *shown, const firn_status_result *result)
 {
-    if (cli->json) {
+    if (shown->cli->json) {
         firn_json_out_end();
+    }
+    if (shown->with_ignored) {
+        show_ignored(shown);
+    }
+    if (shown->cli->json) {
         firn_cli_workspace_checkpoint_json("checkpoint", &result->checkpoint);
         firn_json_out_u64("added", result->added);
         firn_json_out_u64("changed", result->changed);
         firn_json_out_u64("removed", result->removed);
         firn_json_out_u64("unchanged", result->unchanged);
         firn_json_out_u64("skipped", result->skipped);
-        firn_notices_json(notices);
-    } else if (!cli->quiet) {
+        firn_notices_json(&shown->notices);
+    } else if (!shown->cli->quiet && !shown->is_short) {
         print_summary(result);
     }
 }
@@ -67,26 +215,32 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     firn_error err;
     firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
     firn_status_result result;
-    struct firn_notices notices;
+    struct shown shown = {.cli = cli,
+                          .paths = paths,
+                          .is_short = firn_command_has(cli, "short"),
+                          .with_ignored = firn_command_has(cli, "ignored")};
     int exit_code;
-    firn_notices_init(&notices, cli);
+    firn_notices_init(&shown.notices, cli);
     options.reference = reference;
     options.paths = paths->slices;
     options.path_count = paths->count;
-    options.callbacks = firn_notices_callbacks(&notices);
+    options.callbacks = (firn_callbacks){on_notice, on_progress, &shown};
     if (cli->json) {
         firn_json_out_array("changes");
     }
-    int code = firn_workspace_status(workspace, &options, visit, cli, &result, &err);
+    int code = firn_workspace_status(workspace, &options, visit, &shown, &result, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
         const char *name = reference != NULL ? reference : "latest";
         exit_code = firn_report_failure(cli, &err, firn_cli_workspace_hint(workspace, name, code));
+    } else if (shown.is_out_of_memory) {
+        exit_code =
+            firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
     } else {
-        show_result(cli, &result, &notices);
-        exit_code = firn_notices_exit(&notices);
+        show_result(&shown, &result);
+        exit_code = firn_notices_exit(&shown.notices);
     }
-    firn_notices_deinit(&notices);
+    shown_deinit(&shown);
     return exit_code;
 }
 
@@ -108,10 +262,16 @@ run(struct firn_cli *cli)
     return exit_code;
 }
 
+static const struct firn_command_option options[] = {
+    {"short", 's', NULL, "a letter and the path for each, no summary"},
+    {"ignored", 0, NULL, "also what rules leave out of a save"},
+    {NULL, 0, NULL, NULL},
+};
+
 static const struct firn_command_example examples[] = {
     {"firn status", "what changed since the newest checkpoint"},
     {"firn status 12 src", "what changed in src since checkpoint 12"},
-    {"firn status -- src", "what changed in src since the newest checkpoint"},
+    {"firn status -s -- src", "the same since the newest, in short"},
     {NULL, NULL},
 };
 
@@ -119,11 +279,16 @@ const struct firn_command firn_cmd_status = {
     .name = "status",
     .summary = "Show what changed in the workspace since a checkpoint",
     .arguments = "[REF] [PATH...]",
+    .options = options,
     .help = "Compares the workspace, or only PATHs and what is below them, with the\n"
             "checkpoint REF (latest, if it is left out) and prints one row for each\n"
             "difference: added, changed (content, link target or kind), metadata (only mode,\n"
             "owner, time or attributes), removed. Times of directories do not count. The exit\n"
             "code is 0, with differences or without.\n"
+            "\n"
+            "With --short the rows are letters: A added, M changed, T another kind, m\n"
+            "metadata, D removed. With --ignored the topmost files and directories that rules\n"
+            "leave out follow, as ignored or I.\n"
             "\n"
             "To give paths without REF write -- before them. Nothing is written anywhere.",
     .examples = examples,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree_lookup.c: checking what hard links of a tree say.
+ * workspace/tree_lookup.c: following paths through a tree, and checking what its hard links say.
  *
  * A further name of a file repeats all fields of the first name and gives its path
  * (docs/formats/tree.md). The format of one entry cannot say whether that is true, and whoever
@@ -112,6 +112,15 @@ look_up(struct firn_tree_lookup *lookup, firn_slice path, firn_error *err)
     } else {
         lookup->entry = NULL;
     }
+    return rc;
+}
+
+int
+firn_tree_lookup_find(struct firn_tree_lookup *lookup, firn_slice path,
+                      const struct firn_tree_entry **out, firn_error *err)
+{
+    int rc = look_up(lookup, path, err);
+    *out = rc == FIRN_OK ? lookup->entry : NULL;
     return rc;
 }
 

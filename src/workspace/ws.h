@@ -36,6 +36,12 @@ FIRN_MUST_CHECK int firn_ws_entries(struct firn_ws *ws, const char *reference,
 FIRN_MUST_CHECK int firn_ws_status(struct firn_ws *ws, const firn_status_options *options,
                                    int (*visit)(void *ctx, const firn_change *change), void *ctx,
                                    firn_status_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_difference(struct firn_ws *ws, const firn_diff_options *options,
+                                       int (*visit)(void *ctx, const firn_difference *difference),
+                                       void *ctx, firn_diff_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
+                                int (*sink)(void *ctx, firn_slice data), void *ctx,
+                                firn_entry_info *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_restore(struct firn_ws *ws, const char *reference,
                                     const firn_restore_options *options, firn_restore_result *out,
                                     firn_error *err);

@@ -300,7 +300,8 @@ firn_ws_diff_to_change(const struct firn_ws_diff_change *change, firn_entry_info
     *out = (firn_change){.kind = change->kind == FIRN_WS_DIFF_ADDED     ? FIRN_CHANGE_ADDED
                                  : change->kind == FIRN_WS_DIFF_REMOVED ? FIRN_CHANGE_REMOVED
                                  : (change->what & content) != 0        ? FIRN_CHANGE_CONTENT
-                                                                        : FIRN_CHANGE_METADATA};
+                                                                        : FIRN_CHANGE_METADATA,
+                         .what = change->kind == FIRN_WS_DIFF_CHANGED ? change->what : 0};
     if (change->before != NULL) {
         firn_ws_diff_to_info(change->path, change->before, before);
         out->before = before;

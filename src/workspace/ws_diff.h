@@ -13,15 +13,15 @@
 #include "workspace/tree.h"
 #include "workspace/ws_filter.h"
 
-/* What differs, as bits. */
+/* What differs, as bits: the public ones. */
 enum firn_ws_diff_what {
-    FIRN_WS_DIFF_TYPE = 1,
-    FIRN_WS_DIFF_CONTENT = 2, /* of a file or a link; never of a directory */
-    FIRN_WS_DIFF_GROUP = 4,   /* which other names a file has */
-    FIRN_WS_DIFF_MODE = 8,
-    FIRN_WS_DIFF_OWNER = 16,
-    FIRN_WS_DIFF_MTIME = 32,
-    FIRN_WS_DIFF_XATTRS = 64
+    FIRN_WS_DIFF_TYPE = FIRN_CHANGED_TYPE,
+    FIRN_WS_DIFF_CONTENT = FIRN_CHANGED_CONTENT, /* never of a directory */
+    FIRN_WS_DIFF_GROUP = FIRN_CHANGED_LINKS,
+    FIRN_WS_DIFF_MODE = FIRN_CHANGED_MODE,
+    FIRN_WS_DIFF_OWNER = FIRN_CHANGED_OWNER,
+    FIRN_WS_DIFF_MTIME = FIRN_CHANGED_MTIME,
+    FIRN_WS_DIFF_XATTRS = FIRN_CHANGED_XATTRS
 };
 
 enum firn_ws_diff_kind {

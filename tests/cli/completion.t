@@ -15,7 +15,7 @@ Completions and manual pages are made from the same table as the help.
   $ mkdir dir && touch file && firn save -q
   1
   $ bash complete firn ''
-  save list show status restore undo check init db chkp alxs help version
+  save list show status diff cat restore undo check init db chkp alxs help version
   $ bash complete firn s
   save show status
   $ bash complete firn db ''
@@ -30,6 +30,10 @@ Completions and manual pages are made from the same table as the help.
   --dry-run
   $ bash complete firn restore ''
   latest 1
+  $ bash complete firn diff 1 ''
+  latest 1
+  $ bash complete firn cat latest f
+  file
   $ bash complete firn restore 1 f
   file
   $ bash complete firn restore 1 file f

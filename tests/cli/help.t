@@ -12,6 +12,8 @@ The program explains itself, and every command does.
     list     List the checkpoints of the workspace, newest first
     show     Show a checkpoint, or list what is in it
     status   Show what changed in the workspace since a checkpoint
+    diff     Show what differs between two checkpoints, or one and the disk
+    cat      Print a file as it is in a checkpoint
     restore  Bring the workspace back to a checkpoint
     undo     Take back the last restore
     check    Check that what was saved is there and whole
@@ -57,7 +59,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status restore undo check init help version; do
+  $ for command in save list show status diff cat restore undo check init help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"

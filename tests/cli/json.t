@@ -71,6 +71,11 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   > show latest
   > show 1 --files
   > show 9 --files
+  > diff 1
+  > diff 1 2 --stat
+  > diff 9
+  > cat 1 f
+  > cat 1 nothing
   > restore 1
   > restore 1 -n
   > restore nonsense
@@ -124,6 +129,11 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 show latest checkpoint
   0 show 1 --files checkpoint entries
   3 show 9 --files error
+  0 diff 1 changes before after added changed removed skipped notices
+  0 diff 1 2 --stat changes before after added changed removed skipped lines_added lines_removed notices
+  3 diff 9 changes error
+  0 cat 1 f entry content
+  3 cat 1 nothing error
   0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
   0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
   2 restore nonsense changes error

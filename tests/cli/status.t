@@ -18,22 +18,33 @@ Every kind of difference.
   metadata  time
   changed   type/
   compared with 1: 4 changed, 1 added, 3 removed; 1 the same
+  $ firn status --short
+  M content
+  D d/
+  D d/f
+  A e/new
+  D gone
+  M link
+  A made/
+  m mode
+  m time
+  T type/
   $ firn status --json | python3 -c '
   > import json, sys
   > o = json.load(sys.stdin)
   > for c in o["changes"]:
-  >     print(c["change"], c["path"], c.get("before", {}).get("type"), c.get("after", {}).get("type"))
+  >     print(c["change"], c["path"], c.get("before", {}).get("type"), c.get("after", {}).get("type"), *c.get("what", []))
   > print({k: o[k] for k in ("added", "changed", "removed", "unchanged", "skipped")}, o["checkpoint"]["number"])'
-  changed content file file
+  changed content file file content mtime
   removed d directory None
   removed d/f file None
   added e/new None file
   removed gone file None
-  changed link symlink symlink
+  changed link symlink symlink content mtime
   added made None directory
-  metadata mode file file
-  metadata time file file
-  changed type file directory
+  metadata mode file file mode
+  metadata time file file mtime
+  changed type file directory type
   {'added': 1, 'changed': 4, 'removed': 3, 'unchanged': 1, 'skipped': 0} 1
   $ firn status latest d e
   removed   d/
@@ -58,3 +69,23 @@ Every kind of difference.
   restored 1: 4 changed, 3 added, 1 removed
   $ firn status
   compared with 1: no change; 8 the same
+
+What rules leave out, where it is asked for: all of it, or what lies in the paths.
+
+  $ mkdir -p node_modules/x sub/.venv/y .git && touch node_modules/x/f sub/.venv/f
+  $ firn status
+  added     sub/
+  compared with 1: no change; 8 the same
+  $ firn status --ignored
+  added     sub/
+  ignored   .git
+  ignored   node_modules
+  ignored   sub/.venv
+  compared with 1: no change; 8 the same
+  $ firn status -s --ignored latest sub
+  A sub/
+  I sub/.venv
+  $ firn status --ignored --json -- sub | python3 -c '
+  > import json, sys
+  > print([i["path"] for i in json.load(sys.stdin)["ignored"]])'
+  ['sub/.venv']

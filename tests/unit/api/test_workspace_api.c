@@ -32,6 +32,14 @@ visit_entry(void *ctx, const firn_entry_info *entry)
     return FIRN_OK;
 }
 
+static int
+take_content(void *ctx, firn_slice data)
+{
+    (void)ctx;
+    (void)data;
+    return FIRN_OK;
+}
+
 static void
 arguments_are_checked(void **state)
 {
@@ -50,6 +58,9 @@ arguments_are_checked(void **state)
     assert_int_equal(firn_workspace_find(NULL, "1", &checkpoint, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_entries(NULL, "1", visit_entry, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_status(NULL, NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_diff(NULL, NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_cat(NULL, "1", firn_str("a"), take_content, NULL, NULL, &err),
+                     FIRN_INVALID);
     assert_int_equal(firn_workspace_restore(NULL, "1", NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_restore(NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_undo(NULL, NULL, NULL, &err), FIRN_INVALID);
@@ -96,6 +107,16 @@ callers_of_other_versions_are_served_or_refused(void **state)
     firn_restore_options restore = FIRN_RESTORE_OPTIONS_INIT;
     restore.path_count = 1;
     assert_int_equal(firn_workspace_restore(workspace, "1", &restore, NULL, &err), FIRN_INVALID);
+    firn_diff_options diff = FIRN_DIFF_OPTIONS_INIT;
+    diff.path_count = 1;
+    assert_int_equal(firn_workspace_diff(workspace, &diff, NULL, NULL, NULL, &err), FIRN_INVALID);
+    diff.path_count = 0;
+    assert_int_equal(firn_workspace_diff(workspace, &diff, NULL, NULL, NULL, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspace_cat(workspace, "1", firn_str("a"), NULL, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(
+        firn_workspace_cat(workspace, "1", firn_str("a"), take_content, NULL, NULL, &err),
+        FIRN_NOT_FOUND);
     assert_int_not_equal(access(store, F_OK), 0);
     firn_workspace_close(workspace);
     assert_int_equal(rmdir(folder), 0);

@@ -256,18 +256,18 @@ hopeless_texts_take_bounded_time(void **state)
     struct firn_buf after = {0};
     struct firn_line_diff diff;
     firn_error err;
-    fill_random(&random, 400000, 1000, &before);
-    fill_random(&random, 400000, 1000, &after);
+    fill_random(&random, 200000, 1000, &before);
+    fill_random(&random, 200000, 1000, &after);
     double start = seconds();
     assert_int_equal(firn_line_diff_init(&diff, firn_buf_slice(&before), firn_buf_slice(&after),
-                                         FIRN_LINE_DIFF_WORK_DEFAULT, &err),
+                                         FIRN_LINE_DIFF_WORK_DEFAULT / 64, &err),
                      FIRN_OK);
     double took = seconds() - start;
-    print_message("%.2f s for 400,000 lines without order\n", took);
+    print_message("%.2f s for 200,000 lines without order\n", took);
     assert_false(diff.is_minimal);
     assert_int_equal(diff.added, diff.removed);
-    assert_true(diff.added < 400000);
-    assert_true(took < 30); /* 0.5 s; the full search would take an hour */
+    assert_true(diff.added < 200000);
+    assert_true(took < 30); /* well below a second; the full search would take many minutes */
     firn_line_diff_deinit(&diff);
     firn_buf_deinit(&before);
     firn_buf_deinit(&after);

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_difference.c: what differs between two checkpoints, or between one and the disk.
+ *
+ * Two checkpoints are two trees of stored objects: the walk looks into directories whose objects
+ * differ and reads nothing else, so it costs what the difference is worth, not what the trees weigh.
+ * The disk has to be scanned first (ws_compare.c); its tree then stands on the second side.
+ *
+ * Lines are counted on the way, one file after the other (ws_difference_lines.c), so memory does
+ * not grow with the number of differences.
+ *
+ * A path that is asked for may be without a difference, and then the walk does not meet it. Those
+ * are looked up in both trees afterwards, so that a path that neither has is an error (I1) and one
+ * without a difference is not.
+ *
+ * The time of a directory is not told as a difference: it moves with every change inside, which is
+ * told by itself.
+ */
+#include "base/mem.h"
+#include "workspace/tree_lookup.h"
+#include "workspace/ws_compare.h"
+#include "workspace/ws_difference_lines.h"
+
+enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+
+/* The second side, if it is a checkpoint. */
+struct stored_side {
+    struct firn_packfile_scratch *scratch;
+    struct firn_ws_objects_source source;
+};
+
+struct difference {
+    struct firn_ws *ws;
+    const firn_diff_options *options;
+    firn_diff_result *result;
+    int (*visit)(void *ctx, const firn_difference *difference);
+    void *ctx;
+    struct firn_ws_difference_lines lines;
+    int64_t progress_due_ns;
+    uint64_t files_done;
+};
+
+static int
+progress(struct difference *difference, firn_error *err)
+{
+    const firn_callbacks *callbacks = &difference->options->callbacks;
+    if (callbacks->on_progress == NULL) {
+        return FIRN_OK;
+    }
+    int64_t now = firn_os_monotonic_ns(difference->ws->os);
+    if (now < difference->progress_due_ns) {
+        return FIRN_OK;
+    }
+    difference->progress_due_ns = now + PROGRESS_INTERVAL_NS;
+    firn_progress state = {.phase = "compare", .files_done = difference->files_done};
+    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "stopped by the caller");
+}
+
+static void
+count(firn_diff_result *result, const struct firn_ws_diff_change *change)
+{
+    bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
+    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
+    if (was_file && is_file) {
+        result->changed++;
+    } else if (is_file) {
+        result->added++;
+    } else if (was_file) {
+        result->removed++;
+    }
+}
+
+static int
+tell_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct difference *difference = ctx;
+    firn_diff_result *result = difference->result;
+    bool is_dir_time = change->kind == FIRN_WS_DIFF_CHANGED && change->what == FIRN_WS_DIFF_MTIME &&
+                       change->after->kind == FIRN_TREE_DIR;
+    if (change->kind == FIRN_WS_DIFF_SAME || is_dir_time || change->path.size == 0) {
+        return FIRN_OK;
+    }
+    firn_difference told = {.lines = FIRN_LINES_NONE};
+    firn_entry_info before;
+    firn_entry_info after;
+    int rc;
+    FIRN_TRY(progress(difference, err));
+    count(result, change);
+    difference->files_done++;
+    if (difference->options->with_lines) {
+        FIRN_TRY(firn_ws_difference_lines_count(&difference->lines, change, &told, err));
+        result->lines_added += told.lines_added;
+        result->lines_removed += told.lines_removed;
+    }
+    if (difference->visit != NULL) {
+        firn_ws_diff_to_change(change, &before, &after, &told.change);
+        rc = difference->visit(difference->ctx, &told);
+        rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+    }
+out:
+    return rc;
+}
+
+/* ---- paths without a difference ---- */
+
+static int
+find_in(const struct firn_ws_diff_side *side, firn_slice path, bool *out, firn_error *err)
+{
+    struct firn_tree_lookup lookup;
+    const struct firn_tree_entry *entry;
+    firn_tree_lookup_init(&lookup, side->source, &side->root->hash);
+    int rc = firn_tree_lookup_find(&lookup, path, &entry, err);
+    *out = rc == FIRN_OK && entry != NULL;
+    firn_tree_lookup_deinit(&lookup);
+    return rc;
+}
+
+/* Every path that was asked for is on one side at least (I1). */
+static int
+check_paths(const struct firn_ws_filter *filter, const struct firn_ws_diff_side *before,
+            const struct firn_ws_diff_side *after, bool after_is_disk, firn_error *err)
+{
+    for (size_t i = 0; i < filter->count; i++) {
+        firn_slice path = filter->paths[i];
+        bool is_found = filter->was_met[i];
+        int rc = is_found ? FIRN_OK : find_in(before, path, &is_found, err);
+        if (rc == FIRN_OK && !is_found) {
+            rc = find_in(after, path, &is_found, err);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (!is_found) {
+            return firn_error_set(err, FIRN_NOT_FOUND, "'%.*s' is %s",
+                                  (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
+                                  after_is_disk ? "neither in the workspace nor in the checkpoint"
+                                                : "in neither of the checkpoints");
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- the two sides ---- */
+
+static int
+compare(struct difference *difference, struct firn_ws_opened *opened,
+        const struct firn_ws_diff_side *before, const struct firn_ws_diff_side *after,
+        firn_error *err)
+{
+    const firn_diff_options *options = difference->options;
+    struct firn_ws_filter filter = {0};
+    bool is_disk = options->after == NULL;
+    int rc;
+    FIRN_TRY(firn_ws_filter_init(&filter, options->paths, options->path_count, err));
+    if (options->with_lines) {
+        FIRN_TRY(firn_ws_difference_lines_init(&difference->lines, opened->objects,
+                                               is_disk ? opened->root : NULL, &options->callbacks,
+                                               err));
+    }
+    struct firn_ws_diff_options diff_options = {.filter = filter.count > 0 ? &filter : NULL};
+    FIRN_TRY(firn_ws_diff(before, after, &diff_options, tell_change, difference, err));
+    rc = check_paths(&filter, before, after, is_disk, err);
+out:
+    firn_ws_difference_lines_deinit(&difference->lines);
+    firn_ws_filter_deinit(&filter);
+    return rc;
+}
+
+static int
+compare_with_disk(struct difference *difference, struct firn_ws_opened *opened,
+                  const struct firn_ws_record *before, firn_error *err)
+{
+    const firn_diff_options *options = difference->options;
+    struct firn_ws_compare scanned;
+    int rc = firn_ws_compare_init(&scanned, difference->ws, opened, before, options->threads,
+                                  &options->callbacks, err);
+    if (rc == FIRN_OK) {
+        difference->result->skipped = scanned.scan.skipped;
+        rc = compare(difference, opened, &scanned.checkpoint_side, &scanned.disk_side, err);
+    }
+    firn_ws_compare_deinit(&scanned);
+    return rc;
+}
+
+static int
+stored_side_init(struct stored_side *side, struct firn_ws_opened *opened, firn_error *err)
+{
+    int rc = firn_packfile_scratch_create(SCRATCH_FRAMES, &side->scratch, err);
+    if (rc == FIRN_OK) {
+        firn_ws_objects_source_init(&side->source, opened->objects, side->scratch);
+    }
+    return rc;
+}
+
+static int
+compare_stored(struct difference *difference, struct firn_ws_opened *opened,
+               const struct firn_ws_record *before, const struct firn_ws_record *after,
+               firn_error *err)
+{
+    struct stored_side sides[2] = {{0}, {0}};
+    int rc;
+    FIRN_TRY(stored_side_init(&sides[0], opened, err));
+    FIRN_TRY(stored_side_init(&sides[1], opened, err));
+    struct firn_ws_diff_side before_side = {.source = &sides[0].source.source,
+                                            .root = &before->root};
+    struct firn_ws_diff_side after_side = {.source = &sides[1].source.source, .root = &after->root};
+    rc = compare(difference, opened, &before_side, &after_side, err);
+out:
+    firn_packfile_scratch_destroy(sides[0].scratch);
+    firn_packfile_scratch_destroy(sides[1].scratch);
+    return rc;
+}
+
+/* Finds a checkpoint whose record borrows from bytes of its own. */
+static int
+find(struct firn_ws *ws, struct firn_ws_opened *opened, const char *reference,
+     struct firn_buf *bytes, struct firn_ws_record *out, firn_error *err)
+{
+    int rc = firn_ws_find_record(ws, opened, reference, out, err);
+    firn_buf_deinit(bytes);
+    *bytes = ws->result;
+    ws->result = (struct firn_buf){0};
+    return rc;
+}
+
+/* Puts both messages where the workspace's results live. */
+static int
+keep_messages(struct firn_ws *ws, firn_diff_result *result, firn_error *err)
+{
+    firn_slice before = result->before.message;
+    firn_slice after = result->after.message;
+    firn_buf_clear(&ws->result);
+    if (firn_buf_append_slice(&ws->result, before) != FIRN_OK ||
+        firn_buf_append_slice(&ws->result, after) != FIRN_OK) {
+        return firn_error_no_memory(err, "the message of a checkpoint");
+    }
+    result->before.message = firn_bytes(ws->result.data, before.size);
+    result->after.message = after.size == 0 ? firn_bytes(NULL, 0)
+                                            : firn_bytes(ws->result.data + before.size, after.size);
+    return FIRN_OK;
+}
+
+static int
+run(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
+{
+    struct firn_ws *ws = difference->ws;
+    const firn_diff_options *options = difference->options;
+    firn_diff_result *result = difference->result;
+    struct firn_buf before_bytes = {0};
+    struct firn_buf after_bytes = {0};
+    struct firn_ws_record before;
+    struct firn_ws_record after;
+    int rc;
+    FIRN_TRY(find(ws, opened, options->before == NULL ? "latest" : options->before, &before_bytes,
+                  &before, err));
+    firn_ws_record_to_checkpoint(&before, &result->before);
+    result->after_is_disk = options->after == NULL;
+    if (result->after_is_disk) {
+        FIRN_TRY(compare_with_disk(difference, opened, &before, err));
+    } else {
+        FIRN_TRY(find(ws, opened, options->after, &after_bytes, &after, err));
+        firn_ws_record_to_checkpoint(&after, &result->after);
+        FIRN_TRY(compare_stored(difference, opened, &before, &after, err));
+    }
+    rc = keep_messages(ws, result, err);
+out:
+    if (rc != FIRN_OK) {
+        *result = (firn_diff_result){0};
+    }
+    firn_buf_deinit(&before_bytes);
+    firn_buf_deinit(&after_bytes);
+    return rc;
+}
+
+int
+firn_ws_difference(struct firn_ws *ws, const firn_diff_options *options,
+                   int (*visit)(void *ctx, const firn_difference *difference), void *ctx,
+                   firn_diff_result *out, firn_error *err)
+{
+    *out = (firn_diff_result){0};
+    struct difference difference = {
+        .ws = ws, .options = options, .result = out, .visit = visit, .ctx = ctx};
+    struct firn_ws_opened opened;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = run(&difference, &opened, err);
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

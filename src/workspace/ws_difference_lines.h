@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_difference_lines.h: the contents of two versions of a file, compared line by line.
+ */
+#ifndef FIRN_WORKSPACE_WS_DIFFERENCE_LINES_H
+#define FIRN_WORKSPACE_WS_DIFFERENCE_LINES_H
+
+#include "workspace/ws_internal.h"
+
+struct firn_ws_difference_lines {
+    struct firn_ws_objects *objects;
+    struct firn_os_dir *disk; /* the root that the second side lies in; NULL: it is stored too */
+    struct firn_packfile_scratch *scratch;
+    firn_callbacks callbacks;
+    struct firn_buf before;
+    struct firn_buf after;
+};
+
+/* objects and disk are borrowed. */
+FIRN_MUST_CHECK int firn_ws_difference_lines_init(struct firn_ws_difference_lines *out,
+                                                  struct firn_ws_objects *objects,
+                                                  struct firn_os_dir *disk,
+                                                  const firn_callbacks *callbacks, firn_error *err);
+/* A zeroed struct is fine. */
+void firn_ws_difference_lines_deinit(struct firn_ws_difference_lines *lines);
+
+/* Fills the fields of *out that are about lines. A file of the disk that is not what the change
+ * says any more, or that cannot be read, is told by a notice. FIRN_CORRUPT for damage of what is
+ * stored. */
+FIRN_MUST_CHECK int firn_ws_difference_lines_count(struct firn_ws_difference_lines *lines,
+                                                   const struct firn_ws_diff_change *change,
+                                                   firn_difference *out, firn_error *err);
+
+#endif

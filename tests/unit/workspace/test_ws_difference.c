@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: what differs between checkpoints and the disk, with lines counted, and single
+ * files out of a checkpoint.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "support/test_alloc.h"
+#include "support/test_file.h"
+#include "ws_support.h"
+
+/* ---- running one ---- */
+
+struct told {
+    char *text; /* a line each: kind, what, path, lines */
+    size_t size;
+    FILE *stream;
+    int answer;              /* what visit returns */
+    void (*hook)(void *ctx); /* called once, at the first */
+    void *hook_ctx;
+};
+
+static void
+told_begin(struct told *told)
+{
+    memset(told, 0, sizeof *told);
+    told->stream = open_memstream(&told->text, &told->size);
+    assert_non_null(told->stream);
+}
+
+static char *
+told_end(struct told *told)
+{
+    assert_int_equal(fclose(told->stream), 0);
+    return told->text;
+}
+
+static int
+tell(void *ctx, const firn_difference *difference)
+{
+    struct told *told = ctx;
+    const firn_change *change = &difference->change;
+    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
+    static const char *const kinds[] = {"?", "added", "removed", "content", "metadata"};
+    static const char *const lines[] = {"", "", " binary", " large", " unreadable"};
+    fprintf(told->stream, "%s %u %.*s%s", kinds[change->kind], change->what, (int)entry->path.size,
+            (const char *)entry->path.data, lines[difference->lines]);
+    if (difference->lines == FIRN_LINES_COUNTED) {
+        fprintf(told->stream, " +%u -%u", (unsigned)difference->lines_added,
+                (unsigned)difference->lines_removed);
+        assert_true(difference->lines_are_minimal);
+    }
+    fprintf(told->stream, "\n");
+    if (told->hook != NULL) {
+        told->hook(told->hook_ctx);
+        told->hook = NULL;
+    }
+    return told->answer;
+}
+
+struct asked {
+    const char *before;
+    const char *after;
+    const char *path; /* NULL: all */
+    bool with_lines;
+};
+
+static int
+try_diff(struct ws_world *world, const struct asked *asked, struct told *told,
+         firn_diff_result *out)
+{
+    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
+    firn_slice path = firn_str(asked->path == NULL ? "" : asked->path);
+    scan_notices_deinit(&world->notices);
+    memset(&world->notices, 0, sizeof world->notices);
+    options.before = asked->before;
+    options.after = asked->after;
+    options.paths = &path;
+    options.path_count = asked->path == NULL ? 0 : 1;
+    options.with_lines = asked->with_lines;
+    options.threads = world->threads;
+    options.callbacks = scan_notices_callbacks(&world->notices);
+    return firn_ws_difference(world->ws, &options, told == NULL ? NULL : tell, told, out,
+                              &world->err);
+}
+
+static firn_diff_result
+assert_differs(struct ws_world *world, const struct asked *asked, const char *expected)
+{
+    struct told told;
+    firn_diff_result result;
+    told_begin(&told);
+    assert_int_equal(try_diff(world, asked, &told, &result), FIRN_OK);
+    char *text = told_end(&told);
+    assert_string_equal(text, expected);
+    free(text);
+    return result;
+}
+
+/* ---- a tree with every kind of difference ---- */
+
+static void
+put_before(struct scan_world *tree)
+{
+    scan_put_text(tree, "bin", "text\n");
+    scan_put_text(tree, "content", "a\nb\nc\n");
+    scan_put_text(tree, "dir/same", "same");
+    scan_put_text(tree, "gone/f", "1\n2\n");
+    scan_put_symlink(tree, "link", "dir");
+    scan_put_text(tree, "mode", "mode");
+    scan_put_text(tree, "time", "time");
+    scan_put_text(tree, "type", "was\nfile\n");
+    scan_put_text(tree, "xattr", "x");
+    scan_set_mtime(tree, "time", 1000);
+}
+
+static void
+put_after(struct scan_world *tree)
+{
+    scan_put_file(tree, "bin", "te\0xt", 5);
+    scan_put_text(tree, "content", "a\nB\nc\nd\n");
+    scan_put_text(tree, "dir/new", "new");
+    scan_remove_tree(tree, "gone");
+    scan_remove_file(tree, "link");
+    scan_put_symlink(tree, "link", "elsewhere");
+    scan_set_mode(tree, "mode", 0600);
+    scan_set_mtime(tree, "time", 2000);
+    scan_remove_file(tree, "type");
+    scan_put_text(tree, "type/in", "a\n");
+    scan_set_xattr(tree, "xattr", "user.k", "v");
+}
+
+/* Times move with contents; what is told of them depends on the machine's clock. */
+static void
+hold_times(struct scan_world *tree)
+{
+    static const char *const paths[] = {"bin", "content", "link", "mode", "xattr", NULL};
+    for (size_t i = 0; paths[i] != NULL; i++) {
+        scan_set_mtime(tree, paths[i], 5000);
+    }
+}
+
+static const char every_difference[] = "content 2 bin binary\n"
+                                       "content 2 content +2 -1\n"
+                                       "added 0 dir/new +1 -0\n"
+                                       "removed 0 gone\n"
+                                       "removed 0 gone/f +0 -2\n"
+                                       "content 2 link\n"
+                                       "metadata 8 mode\n"
+                                       "metadata 32 time\n"
+                                       "content 1 type +0 -2\n"
+                                       "added 0 type/in +1 -0\n"
+                                       "metadata 64 xattr\n";
+
+static void
+tell_differences(struct ws_world *world)
+{
+    struct asked asked = {.with_lines = true};
+    put_before(&world->tree);
+    scan_set_mode(&world->tree, "mode", 0644);
+    hold_times(&world->tree);
+    ws_save(world);
+    assert_differs(world, &asked, "");
+    put_after(&world->tree);
+    hold_times(&world->tree);
+    firn_diff_result result = assert_differs(world, &asked, every_difference);
+    assert_true(result.after_is_disk);
+    assert_int_equal(result.before.number, 1);
+    assert_int_equal(result.added, 2);
+    assert_int_equal(result.changed, 6);
+    assert_int_equal(result.removed, 2);
+    assert_int_equal(result.lines_added, 4);
+    assert_int_equal(result.lines_removed, 5);
+    assert_int_equal(result.skipped, 0);
+
+    ws_save(world);
+    asked = (struct asked){"1", "2", NULL, true};
+    result = assert_differs(world, &asked, every_difference);
+    assert_false(result.after_is_disk);
+    assert_int_equal(result.after.number, 2);
+    asked = (struct asked){"2", "1", "content", true};
+    assert_differs(world, &asked, "content 2 content +1 -2\n");
+    asked = (struct asked){"1", "latest", "dir", false};
+    assert_differs(world, &asked, "added 0 dir/new\n");
+    asked = (struct asked){"2", "2", NULL, true};
+    assert_differs(world, &asked, "");
+}
+
+static void
+every_kind_of_difference_is_told_with_its_lines(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 51);
+    tell_differences(&world);
+    ws_world_close(&world);
+    ws_world_open_disk(&world);
+    tell_differences(&world);
+    ws_world_close(&world);
+}
+
+static void
+messages_of_both_checkpoints_come_back(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result saved;
+    firn_diff_result result;
+    ws_world_open_memory(&world, 52);
+    save.message = firn_str("the first");
+    assert_int_equal(firn_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
+    save.message = firn_str("and the second one");
+    assert_int_equal(firn_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
+    struct asked asked = {"1", "2", NULL, false};
+    assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_OK);
+    assert_int_equal(result.before.message.size, 9);
+    assert_memory_equal(result.before.message.data, "the first", 9);
+    assert_int_equal(result.after.message.size, 18);
+    assert_memory_equal(result.after.message.data, "and the second one", 18);
+    ws_world_close(&world);
+}
+
+static void
+paths_are_found_or_named(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_diff_result result;
+    ws_world_open_memory(&world, 53);
+    scan_put_text(&world.tree, "dir/a", "a");
+    scan_put_text(&world.tree, "b", "b");
+    ws_save(&world);
+    scan_put_text(&world.tree, "b", "B");
+    ws_save(&world);
+    /* Neither has a difference, both are there. */
+    struct asked asked = {"1", "2", "dir/a", false};
+    assert_differs(&world, &asked, "");
+    asked.path = "dir/";
+    assert_differs(&world, &asked, "");
+    asked.after = NULL;
+    assert_differs(&world, &asked, "");
+    asked.path = "dir/nothing";
+    assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_NOT_FOUND);
+    assert_non_null(strstr(world.err.text, "'dir/nothing' is neither in the workspace"));
+    asked.after = "2";
+    assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_NOT_FOUND);
+    assert_non_null(strstr(world.err.text, "in neither of the checkpoints"));
+    asked.path = "../x";
+    assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_INVALID);
+    asked = (struct asked){"1", "9", NULL, false};
+    assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_NOT_FOUND);
+    asked = (struct asked){"9", NULL, NULL, false};
+    assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_NOT_FOUND);
+    ws_world_close(&world);
+}
+
+static void
+a_caller_who_has_enough_is_heard(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct told told;
+    firn_diff_result result;
+    struct asked asked = {NULL, NULL, NULL, false};
+    ws_world_open_memory(&world, 54);
+    ws_save(&world);
+    scan_put_text(&world.tree, "a", "a");
+    scan_put_text(&world.tree, "b", "b");
+    told_begin(&told);
+    told.answer = FIRN_CANCELLED;
+    assert_int_equal(try_diff(&world, &asked, &told, &result), FIRN_CANCELLED);
+    char *text = told_end(&told);
+    assert_string_equal(text, "added 0 a\n");
+    free(text);
+    ws_world_close(&world);
+}
+
+/* ---- files that move on while they are compared ---- */
+
+static void
+edit_later_files(void *ctx)
+{
+    struct scan_world *tree = ctx;
+    scan_put_text(tree, "b-grown", "b\nand more\n");
+    scan_put_text(tree, "c-edited", "C\n");
+    scan_remove_file(tree, "d-gone");
+    scan_remove_file(tree, "e-link");
+    scan_put_symlink(tree, "e-link", "a");
+}
+
+static void
+lines_of_another_content_are_not_counted(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "b-grown", "c-edited", "d-gone", "e-link", "f"};
+    struct ws_world world;
+    struct told told;
+    firn_diff_result result;
+    struct asked asked = {NULL, NULL, NULL, true};
+    ws_world_open_memory(&world, 55);
+    ws_save(&world);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        scan_put_text(&world.tree, names[i], "b\n");
+    }
+    told_begin(&told);
+    told.hook = edit_later_files;
+    told.hook_ctx = &world.tree;
+    assert_int_equal(try_diff(&world, &asked, &told, &result), FIRN_OK);
+    char *text = told_end(&told);
+    assert_string_equal(text, "added 0 a +1 -0\n"
+                              "added 0 b-grown unreadable\n"
+                              "added 0 c-edited unreadable\n"
+                              "added 0 d-gone unreadable\n"
+                              "added 0 e-link unreadable\n"
+                              "added 0 f +1 -0\n");
+    free(text);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_CHANGING], 4);
+    ws_world_close(&world);
+}
+
+static void
+large_files_are_told_from_text(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    const uint64_t offsets[] = {8192};
+    struct asked asked = {NULL, NULL, NULL, true};
+    ws_world_open_memory(&world, 56);
+    ws_save(&world);
+    scan_put_sparse(&world.tree, "large", (32 << 20) + 1, offsets, 1);
+    scan_put_sparse(&world.tree, "zeros", 9 << 20, offsets, 1);
+    assert_differs(&world, &asked, "added 0 large large\nadded 0 zeros binary\n");
+    ws_save(&world);
+    asked = (struct asked){"2", "1", NULL, true};
+    assert_differs(&world, &asked, "removed 0 large large\nremoved 0 zeros binary\n");
+    ws_world_close(&world);
+}
+
+/* ---- nothing is changed ---- */
+
+static int
+drop(void *ctx, firn_slice data)
+{
+    *(uint64_t *)ctx += data.size;
+    return FIRN_OK;
+}
+
+static void
+comparing_changes_nothing(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_entry_info entry;
+    firn_diff_result result;
+    struct asked asked = {NULL, NULL, NULL, true};
+    uint64_t size = 0;
+    ws_world_open_memory(&world, 57);
+    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_NOT_FOUND);
+    assert_int_equal(firn_ws_cat(world.ws, "1", firn_str("a"), drop, &size, &entry, &world.err),
+                     FIRN_NOT_FOUND);
+    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    put_before(&world.tree);
+    ws_save(&world);
+    put_after(&world.tree);
+    calls = firn_os_memory_calls(world.tree.os);
+    assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_OK);
+    assert_int_equal(
+        firn_ws_cat(world.ws, "1", firn_str("content"), drop, &size, &entry, &world.err), FIRN_OK);
+    assert_int_equal(size, 6);
+    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    ws_world_close(&world);
+}
+
+/* ---- cat ---- */
+
+struct content {
+    struct firn_buf bytes;
+    size_t largest; /* piece */
+    size_t stop_at; /* bytes after which it has enough; 0: never */
+};
+
+static int
+take(void *ctx, firn_slice data)
+{
+    struct content *content = ctx;
+    assert_true(data.size > 0 && data.data != NULL);
+    assert_int_equal(firn_buf_append_slice(&content->bytes, data), FIRN_OK);
+    content->largest = data.size > content->largest ? data.size : content->largest;
+    return content->stop_at > 0 && content->bytes.size >= content->stop_at ? FIRN_CANCELLED
+                                                                           : FIRN_OK;
+}
+
+static int
+try_cat(struct ws_world *world, const char *reference, const char *path, struct content *content,
+        firn_entry_info *entry)
+{
+    firn_buf_clear(&content->bytes);
+    content->largest = 0;
+    return firn_ws_cat(world->ws, reference, firn_str(path), take, content, entry, &world->err);
+}
+
+static void
+assert_cat(struct ws_world *world, const char *reference, const char *path, const char *expected)
+{
+    struct content content = {.stop_at = 0};
+    firn_entry_info entry;
+    assert_int_equal(try_cat(world, reference, path, &content, &entry), FIRN_OK);
+    assert_int_equal(content.bytes.size, strlen(expected));
+    assert_true(content.bytes.size == 0 ||
+                memcmp(content.bytes.data, expected, content.bytes.size) == 0);
+    assert_int_equal(entry.type, FIRN_TYPE_FILE);
+    assert_int_equal(entry.size, strlen(expected));
+    assert_string_equal((const char *)entry.path.data, path);
+    firn_buf_deinit(&content.bytes);
+}
+
+static void
+files_of_any_checkpoint_are_printed(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct content content = {.stop_at = 0};
+    firn_entry_info entry;
+    ws_world_open_memory(&world, 58);
+    scan_put_text(&world.tree, "dir/sub/f", "one");
+    scan_put_text(&world.tree, "empty", "");
+    scan_put_link(&world.tree, "other", "dir/sub/f");
+    scan_put_symlink(&world.tree, "link", "dir");
+    ws_save(&world);
+    scan_remove_tree(&world.tree, "dir");
+    scan_put_text(&world.tree, "empty", "two");
+    ws_save(&world);
+    assert_cat(&world, "1", "dir/sub/f", "one");
+    assert_cat(&world, "1", "other", "one");
+    assert_cat(&world, "1", "empty", "");
+    assert_cat(&world, "latest", "empty", "two");
+    assert_int_equal(try_cat(&world, "1", "other", &content, &entry), FIRN_OK);
+    assert_int_equal(entry.hard_link.size, strlen("dir/sub/f"));
+    assert_memory_equal(entry.hard_link.data, "dir/sub/f", entry.hard_link.size);
+
+    static const struct {
+        const char *path;
+        int code;
+        const char *text;
+    } refused[] = {
+        {"dir", FIRN_INVALID, "'dir' is a directory"},
+        {"", FIRN_INVALID, "the root is a directory"},
+        {"dir/sub/", FIRN_INVALID, "'dir/sub' is a directory"},
+        {"link", FIRN_INVALID, "'link' is a symbolic link to 'dir'"},
+        {"link/sub/f", FIRN_NOT_FOUND, "'link/sub/f' is not in the checkpoint"},
+        {"empty/x", FIRN_NOT_FOUND, "'empty/x' is not in the checkpoint"},
+        {"dir/nothing", FIRN_NOT_FOUND, "'dir/nothing' is not in the checkpoint"},
+        {"../dir/sub/f", FIRN_INVALID, "is not a path inside the workspace"},
+        {"dir//sub/f", FIRN_INVALID, "is not a path inside the workspace"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_int_equal(try_cat(&world, "1", refused[i].path, &content, &entry), refused[i].code);
+        assert_non_null(strstr(world.err.text, refused[i].text));
+        assert_int_equal(content.bytes.size, 0);
+    }
+    firn_buf_deinit(&content.bytes);
+    ws_world_close(&world);
+}
+
+/* A file with holes and data in many pieces comes out byte by byte, in pieces of bounded size. */
+static void
+a_large_file_is_printed_in_pieces(void **state)
+{
+    (void)state;
+    enum { SIZE = 12 << 20 };
+    struct ws_world world;
+    struct content content = {.stop_at = 0};
+    firn_entry_info entry;
+    const uint64_t offsets[] = {1 << 20, 7 << 20};
+    ws_world_open_memory(&world, 59);
+    scan_put_sparse(&world.tree, "sparse", SIZE, offsets, 2);
+    scan_put_random(&world.tree, "random", 3, SIZE);
+    ws_save(&world);
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "sparse" : "random";
+        uint8_t *expected = malloc(SIZE);
+        struct firn_os_file *file;
+        assert_non_null(expected);
+        assert_int_equal(
+            firn_os_file_open(world.tree.root, name, FIRN_OS_READ, 0, &file, &world.err), FIRN_OK);
+        assert_int_equal(firn_os_file_read_exact(file, 0, expected, SIZE, &world.err), FIRN_OK);
+        firn_os_file_close(file);
+        assert_int_equal(try_cat(&world, "1", name, &content, &entry), FIRN_OK);
+        assert_int_equal(content.bytes.size, SIZE);
+        assert_true(memcmp(content.bytes.data, expected, SIZE) == 0);
+        assert_true(content.largest <= 4 << 20);
+        free(expected);
+    }
+    content.stop_at = 1;
+    assert_int_equal(try_cat(&world, "1", "random", &content, &entry), FIRN_CANCELLED);
+    assert_true(content.bytes.size < SIZE);
+    firn_buf_deinit(&content.bytes);
+    ws_world_close(&world);
+}
+
+/* ---- failures ---- */
+
+static void
+allocations_that_fail_fail_clean(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct asked asked = {NULL, NULL, "content", true};
+    uint64_t size = 0;
+    test_alloc_install();
+    ws_world_open_memory(&world, 60);
+    world.threads = 1;
+    put_before(&world.tree);
+    ws_save(&world);
+    put_after(&world.tree);
+    for (int what = 0; what < 3; what++) {
+        int rc = FIRN_NO_MEMORY;
+        uint64_t failures = 0;
+        if (what == 1) {
+            ws_save(&world);
+            asked = (struct asked){"1", "2", NULL, true};
+        }
+        for (uint64_t n = 1;; n++) {
+            firn_diff_result result;
+            firn_entry_info entry;
+            int64_t alive = test_alloc_alive();
+            test_alloc_fail_at(n, false);
+            rc = what < 2 ? try_diff(&world, &asked, NULL, &result)
+                          : firn_ws_cat(world.ws, "2", firn_str("dir/new"), drop, &size, &entry,
+                                        &world.err);
+            uint64_t calls = test_alloc_calls();
+            test_alloc_fail_at(0, false);
+            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            failures += rc != FIRN_OK;
+            /* The result that the workspace keeps is all that may come or go. */
+            assert_true(test_alloc_alive() <= alive + 1);
+            if (calls < n) {
+                break;
+            }
+        }
+        assert_int_equal(rc, FIRN_OK);
+        assert_true(failures > 10);
+    }
+    ws_world_close(&world);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+/* A pack with one byte wrong in it: the differences that need it fail and say so. */
+static void
+damage_is_told_and_named(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct content content = {.stop_at = 0};
+    firn_entry_info entry;
+    firn_diff_result result;
+    struct asked asked = {"1", NULL, NULL, true};
+    ws_world_open_memory(&world, 61);
+    scan_put_random(&world.tree, "data", 9, 200000);
+    ws_save(&world);
+    scan_put_text(&world.tree, "data", "other");
+    struct scan_world store = {.os = world.tree.os};
+    assert_int_equal(firn_os_dir_open_path(store.os, "/s/packs", &store.root, NULL), FIRN_OK);
+    struct firn_os_file *file;
+    assert_int_equal(firn_os_file_open(store.root, "00000001.pack", FIRN_OS_READ | FIRN_OS_WRITE, 0,
+                                       &file, &world.err),
+                     FIRN_OK);
+    uint8_t byte;
+    assert_int_equal(firn_os_file_read_exact(file, 100000, &byte, 1, &world.err), FIRN_OK);
+    byte ^= 1;
+    assert_int_equal(firn_os_file_write(file, 100000, &byte, 1, &world.err), FIRN_OK);
+    firn_os_file_close(file);
+    firn_os_dir_close(store.root);
+    assert_int_equal(try_cat(&world, "1", "data", &content, &entry), FIRN_CORRUPT);
+    assert_non_null(strstr(world.err.text, "data"));
+    assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_CORRUPT);
+    assert_non_null(strstr(world.err.text, "data"));
+    firn_buf_deinit(&content.bytes);
+    ws_world_close(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_of_difference_is_told_with_its_lines),
+        cmocka_unit_test(messages_of_both_checkpoints_come_back),
+        cmocka_unit_test(paths_are_found_or_named),
+        cmocka_unit_test(a_caller_who_has_enough_is_heard),
+        cmocka_unit_test(lines_of_another_content_are_not_counted),
+        cmocka_unit_test(large_files_are_told_from_text),
+        cmocka_unit_test(comparing_changes_nothing),
+        cmocka_unit_test(files_of_any_checkpoint_are_printed),
+        cmocka_unit_test(a_large_file_is_printed_in_pieces),
+        cmocka_unit_test(allocations_that_fail_fail_clean),
+        cmocka_unit_test(damage_is_told_and_named),
+    };
+    return cmocka_run_group_tests_name("ws_difference", tests, NULL, NULL);
+}
