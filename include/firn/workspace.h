@@ -39,13 +39,17 @@ typedef struct firn_workspace_options {
     const char
         *store_path; /* NULL: $XDG_DATA_HOME/firn/<name>-<16 hex digits of BLAKE3(real path)> */
     int64_t lock_timeout_ms; /* to wait for another writer; default 60 s, negative: for ever */
+    bool is_root;            /* the path is the root itself, also inside of another workspace */
 } firn_workspace_options;
-#define FIRN_WORKSPACE_OPTIONS_INIT                 \
-    {                                               \
-        sizeof(firn_workspace_options), NULL, 60000 \
+#define FIRN_WORKSPACE_OPTIONS_INIT                        \
+    {                                                      \
+        sizeof(firn_workspace_options), NULL, 60000, false \
     }
 
-/* Names the workspace at `path`, a directory. Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID if
+/* Names the workspace that `path`, a directory, belongs to: unless is_root is set, the nearest
+ * directory from the path upward that holds a store of this user's called ".firn", or that has one
+ * in the usual place, or that the store in store_path knows. If there is none, the path itself is
+ * the root of a workspace that was never saved. Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID if
  * there is no such directory; FIRN_INVALID if the store would lie where the workspace's root
  * itself is. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_open(const char *path,
@@ -56,6 +60,18 @@ FIRN_API void firn_workspace_close(firn_workspace *workspace);
 /* Borrowed from the handle. */
 FIRN_API const char *firn_workspace_root(const firn_workspace *workspace); /* real path */
 FIRN_API const char *firn_workspace_store_path(const firn_workspace *workspace);
+/* The part of the path that was opened below the root; "" for the root itself. What status and
+ * restore act on where they are given no paths; a single empty path means all. */
+FIRN_API const char *firn_workspace_subpath(const firn_workspace *workspace);
+/* Where this same directory (recognised by its inode and time of birth) was when it was saved, if
+ * it has been moved since; else NULL. Until firn_workspace_adopt goes on with its history or
+ * firn_workspace_init begins a new one, all other calls fail with FIRN_CONFLICT. */
+FIRN_API const char *firn_workspace_moved_from(const firn_workspace *workspace);
+/* Goes on with the history of the directory that was saved as old_root (NULL: as
+ * firn_workspace_moved_from tells) in this one; a store in the usual place moves along.
+ * FIRN_NOT_FOUND if no store knows it; FIRN_EXISTS if this directory has a history of its own. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_adopt(firn_workspace *workspace, const char *old_root,
+                                                  firn_error *err);
 /* Creates the store and records the workspace in it, if that has not been done. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_init(firn_workspace *workspace, bool *out_created,
                                                  firn_error *err);
@@ -70,9 +86,9 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_VANISHED = 5,   /* went away while it was read */
     FIRN_NOTICE_METADATA = 6,   /* restored, but an owner, mode or attribute could not be set */
     FIRN_NOTICE_KEPT = 7, /* a directory that had to stay because something left out lies in it */
-    FIRN_NOTICE_DAMAGED = 8, /* found damaged by a check */
+    FIRN_NOTICE_DAMAGED = 8,  /* found damaged by a check */
     FIRN_NOTICE_BAD_RULE = 9, /* a line of a rule file, or all of it, is not used */
-    FIRN_NOTICE_RESUMED = 10 /* a restore that had been interrupted was dealt with first */
+    FIRN_NOTICE_RESUMED = 10  /* a restore that had been interrupted was dealt with first */
 } firn_notice_kind;
 
 typedef struct firn_notice {
@@ -167,12 +183,39 @@ firn_workspace_list(firn_workspace *workspace, const firn_list_options *options,
                     int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
                     firn_error *err);
 
-/* Resolves a reference: a number, an id or a unique prefix of ≥ 4 letters of one in any case, or
- * "latest" (the newest that is no safety checkpoint). FIRN_NOT_FOUND; FIRN_INVALID for what is
- * no reference; FIRN_CONFLICT, naming candidates, for an ambiguous prefix. out->message is
- * borrowed from the workspace until its next call. */
+/* Resolves a reference:
+ * - a number, an id, or a unique prefix of ≥ 4 letters of one in any case;
+ * - "latest", the newest that is no safety checkpoint; a tag;
+ * - "latest~2", "12~1", "v1.0~3": so many before that, safety checkpoints not counted;
+ * - a time, for the newest that is not younger: "10 minutes ago", "an hour ago", "yesterday",
+ *   "2026-11-20", "2026-11-20 14:00", "2026-11-20T14:00:05.5+01:00"; UTC unless it says otherwise.
+ * FIRN_NOT_FOUND; FIRN_INVALID for what is no reference; FIRN_CONFLICT, naming candidates, for an
+ * ambiguous prefix. out->message is borrowed from the workspace until its next call. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_find(firn_workspace *workspace, const char *reference,
                                                  firn_checkpoint *out, firn_error *err);
+
+typedef struct firn_tag {
+    firn_slice name;                  /* borrowed until the visit returns */
+    char id[FIRN_CHECKPOINT_ID_SIZE]; /* of the checkpoint that it names */
+    uint64_t number;                  /* of that; 0 for a safety checkpoint, or if it is gone */
+    int64_t created_ns;               /* when it was tagged */
+} firn_tag;
+
+/* Gives a checkpoint a name that can be used as a reference: 1 to 100 letters, digits and any of
+ * "._-+/", a letter first; nothing that could be another kind of reference ("latest", or four
+ * letters and more from k to z alone). FIRN_EXISTS if another checkpoint has it, unless
+ * may_replace. out, which may be NULL, is as from firn_workspace_find. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_set(firn_workspace *workspace, const char *name,
+                                                    const char *reference, bool may_replace,
+                                                    firn_checkpoint *out, firn_error *err);
+/* FIRN_NOT_FOUND. The checkpoint stays. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_remove(firn_workspace *workspace, const char *name,
+                                                       firn_error *err);
+/* In byte order of their names. Another return of visit than FIRN_OK ends the listing and is
+ * returned. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_list(firn_workspace *workspace,
+                                                     int (*visit)(void *ctx, const firn_tag *tag),
+                                                     void *ctx, firn_error *err);
 
 /* ---- what lies in a checkpoint, and what differs ---- */
 

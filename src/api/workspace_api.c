@@ -42,6 +42,25 @@ firn_workspace_store_path(const firn_workspace *workspace)
     return workspace == NULL ? "" : firn_ws_store_path(workspace);
 }
 
+const char *
+firn_workspace_subpath(const firn_workspace *workspace)
+{
+    return workspace == NULL ? "" : firn_ws_subpath(workspace);
+}
+
+const char *
+firn_workspace_moved_from(const firn_workspace *workspace)
+{
+    return workspace == NULL ? NULL : firn_ws_moved_from(workspace);
+}
+
+int
+firn_workspace_adopt(firn_workspace *workspace, const char *old_root, firn_error *err)
+{
+    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    return firn_ws_adopt(workspace, old_root, err);
+}
+
 int
 firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *err)
 {
@@ -85,6 +104,32 @@ firn_workspace_find(firn_workspace *workspace, const char *reference, firn_check
     API_REQUIRE(workspace != NULL && reference != NULL && out != NULL, err,
                 "workspace, reference and out must not be NULL");
     return firn_ws_find(workspace, reference, out, err);
+}
+
+int
+firn_workspace_tag_set(firn_workspace *workspace, const char *name, const char *reference,
+                       bool may_replace, firn_checkpoint *out, firn_error *err)
+{
+    firn_checkpoint ignored;
+    API_REQUIRE(workspace != NULL && name != NULL && reference != NULL, err,
+                "workspace, name and reference must not be NULL");
+    return firn_ws_tag_set(workspace, name, reference, may_replace, out == NULL ? &ignored : out,
+                           err);
+}
+
+int
+firn_workspace_tag_remove(firn_workspace *workspace, const char *name, firn_error *err)
+{
+    API_REQUIRE(workspace != NULL && name != NULL, err, "workspace and name must not be NULL");
+    return firn_ws_tag_remove(workspace, name, err);
+}
+
+int
+firn_workspace_tag_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_tag *tag),
+                        void *ctx, firn_error *err)
+{
+    API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
+    return firn_ws_tag_list(workspace, visit, ctx, err);
 }
 
 int

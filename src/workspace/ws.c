@@ -3,7 +3,8 @@
  * workspace/ws.c: the handle of a workspace, and a store opened for one operation.
  *
  * Between operations a handle holds strings and nothing else: no lock, no file (I1). So a person, a
- * script and a long-running program can work on one workspace in turn. Each operation opens the
+ * script and a long-running program can work on one workspace in turn. Where the workspace and its
+ * store are is found out once, when the handle is opened (ws_locate.c). Each operation opens the
  * root, the store and the catalog, works, and closes them again; reading operations open the store
  * read-only and leave nothing behind.
  *
@@ -11,51 +12,59 @@
  * what is really on disk, and the sweep that follows removes a pack that no commit names (I2).
  * Reasoning about what a failed commit may or may not have left is thus done in one place,
  * recovery.
+ *
+ * A directory that was saved under another path is refused until somebody has said whether its
+ * history goes on here or a new one begins (I3): firn_ws_init begins one, ws_adopt.c goes on.
  */
 #include "workspace/ws.h"
 
 #include "base/mem.h"
 #include "base/slice.h"
+#include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_internal.h"
+#include "workspace/ws_roots.h"
 
 /* Catalog and index are small, and each operation opens the store for itself. */
 enum { STORE_MEMORY_BYTES = 32 << 20 };
+
+int
+firn_ws_relocate(struct firn_ws *ws, firn_error *err)
+{
+    struct firn_ws_locate_request request = {
+        .path = ws->path, .store_path = ws->named_store_path, .is_exact = ws->is_exact};
+    struct firn_ws_located located;
+    int rc = firn_ws_locate(ws->os, &request, &located, err);
+    if (rc == FIRN_OK) {
+        firn_ws_locate_deinit(&ws->place);
+        ws->place = located;
+    }
+    return rc;
+}
 
 int
 firn_ws_open(struct firn_os *os, const char *path, const firn_workspace_options *options,
              struct firn_ws **out, firn_error *err)
 {
     *out = NULL;
-    struct firn_buf real = {0};
-    struct firn_os_dir *root = NULL;
     struct firn_ws *ws = firn_alloc_zeroed(sizeof *ws);
     if (ws == NULL) {
         return firn_error_no_memory(err, "a workspace");
     }
     ws->os = os;
     ws->lock_timeout_ms = options->lock_timeout_ms;
+    ws->is_exact = options->is_root;
+    ws->path = firn_strdup(path);
+    bool has_store = options->store_path != NULL;
+    ws->named_store_path = has_store ? firn_strdup(options->store_path) : NULL;
     int rc;
-    FIRN_TRY(firn_os_dir_open_path(os, path, &root, err));
-    FIRN_TRY(firn_os_dir_real_path(root, &real, err));
-    ws->root = firn_strndup((const char *)real.data, real.size);
-    if (ws->root == NULL) {
+    if (ws->path == NULL || (has_store && ws->named_store_path == NULL)) {
         rc = firn_error_no_memory(err, "a workspace");
         goto out;
     }
-    if (options->store_path == NULL) {
-        FIRN_TRY(firn_ws_place_default_store(os, ws->root, &ws->store_path, err));
-    } else {
-        ws->store_path = firn_strdup(options->store_path);
-        if (ws->store_path == NULL) {
-            rc = firn_error_no_memory(err, "a workspace");
-            goto out;
-        }
-    }
+    FIRN_TRY(firn_ws_relocate(ws, err));
     *out = ws;
 out:
-    firn_os_dir_close(root);
-    firn_buf_deinit(&real);
     if (rc != FIRN_OK) {
         firn_ws_close(ws);
     }
@@ -69,28 +78,53 @@ firn_ws_close(struct firn_ws *ws)
         return;
     }
     firn_buf_deinit(&ws->result);
-    firn_free(ws->root);
-    firn_free(ws->store_path);
+    firn_ws_locate_deinit(&ws->place);
+    firn_free(ws->path);
+    firn_free(ws->named_store_path);
     firn_free(ws);
 }
 
 const char *
 firn_ws_root(const struct firn_ws *ws)
 {
-    return ws->root;
+    return ws->place.root;
+}
+
+const char *
+firn_ws_subpath(const struct firn_ws *ws)
+{
+    return ws->place.sub_path;
 }
 
 const char *
 firn_ws_store_path(const struct firn_ws *ws)
 {
-    return ws->store_path;
+    return ws->place.store_path;
+}
+
+const char *
+firn_ws_moved_from(const struct firn_ws *ws)
+{
+    return ws->place.moved_from;
+}
+
+const firn_slice *
+firn_ws_default_paths(const struct firn_ws *ws, const firn_slice *paths, size_t *count,
+                      firn_slice *room)
+{
+    if (*count > 0 || ws->place.sub_path[0] == '\0') {
+        return paths;
+    }
+    *room = firn_str(ws->place.sub_path);
+    *count = 1;
+    return room;
 }
 
 static int
 open_root(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_os_dir_open_path(ws->os, ws->root, &opened->root, err));
+    FIRN_TRY(firn_os_dir_open_path(ws->os, ws->place.root, &opened->root, err));
     FIRN_TRY(firn_os_dir_stat(opened->root, &opened->root_stat, err));
 out:
     return rc;
@@ -105,14 +139,14 @@ no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir *di
     if (dir != NULL && firn_os_stat(dir, FIRN_WS_INDEX_PACKS_DIR, &stat, NULL) == FIRN_OK) {
         return firn_error_set(err, FIRN_CORRUPT,
                               "'%.900s' holds packs but not the file FIRN, which every store has",
-                              ws->store_path);
+                              ws->place.store_path);
     }
     if (mode == FIRN_WS_READ) {
         return FIRN_OK;
     }
     return firn_error_set(err, FIRN_NOT_FOUND,
-                          "'%.450s' has no checkpoint yet: there is no store at '%.450s'", ws->root,
-                          ws->store_path);
+                          "'%.450s' has no checkpoint yet: there is no store at '%.450s'",
+                          ws->place.root, ws->place.store_path);
 }
 
 static int
@@ -124,8 +158,8 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
                                       .lock_timeout_ms = ws->lock_timeout_ms,
                                       .memory_bytes = STORE_MEMORY_BYTES};
     int rc;
-    rc = firn_ws_place_open_dir(ws->os, ws->store_path, mode == FIRN_WS_CREATE, &opened->store_dir,
-                                err);
+    rc = firn_ws_place_open_dir(ws->os, ws->place.store_path, mode == FIRN_WS_CREATE,
+                                &opened->store_dir, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
         return no_store(ws, mode, NULL, err);
     }
@@ -137,7 +171,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
         opened->store_stat.inode == opened->root_stat.inode) {
         rc = firn_error_set(err, FIRN_INVALID,
                             "the store cannot be the workspace itself ('%s'): name another place",
-                            ws->root);
+                            ws->place.root);
         goto out;
     }
     rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
@@ -154,19 +188,73 @@ out:
 }
 
 static int
+refuse_moved(const char *root, const char *moved_from, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CONFLICT,
+                          "'%.450s' is the directory that was saved as '%.450s': to go on with its "
+                          "checkpoints run firn init --adopt in it, to begin anew firn init",
+                          root, moved_from);
+}
+
+/* The catalog does not know the root: it may know the directory by another path. */
+static int
+check_not_moved(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
+{
+    struct firn_ws_roots roots = {.os = ws->os};
+    int rc;
+    FIRN_TRY(firn_ws_roots_add_catalog(&roots, opened->catalog, ws->place.store_path, err));
+    const struct firn_ws_roots_root *moved = firn_ws_roots_find_moved(&roots, &opened->root_stat);
+    if (moved != NULL) {
+        rc = refuse_moved(ws->place.root, moved->root, err);
+    }
+out:
+    firn_ws_roots_deinit(&roots);
+    return rc;
+}
+
+/* A store inside may have been made before such a store called its root ".". */
+static int
+find_by_path(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
+{
+    firn_slice root = firn_str(ws->place.root);
+    int rc = firn_ws_catalog_workspaces_find(opened->catalog, root, &opened->workspace, err);
+    if (rc != FIRN_OK || opened->workspace.number == 0) {
+        return rc;
+    }
+    char *catalog_root = firn_strdup(ws->place.root);
+    if (catalog_root == NULL) {
+        return firn_error_no_memory(err, "a workspace");
+    }
+    firn_free(ws->place.catalog_root);
+    ws->place.catalog_root = catalog_root;
+    return FIRN_OK;
+}
+
+static int
 find_workspace(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
                firn_error *err)
 {
-    if (opened->db == NULL) {
-        return FIRN_OK;
+    firn_slice root = firn_str(ws->place.catalog_root);
+    struct firn_ws_catalog_workspace *workspace = &opened->workspace;
+    int rc;
+    FIRN_TRY(firn_ws_catalog_workspaces_find(opened->catalog, root, workspace, err));
+    if (workspace->number == 0 && strcmp(ws->place.catalog_root, ws->place.root) != 0) {
+        FIRN_TRY(find_by_path(ws, opened, err));
     }
-    firn_slice root = firn_str(ws->root);
-    int rc = firn_ws_catalog_find(opened->catalog, root, &opened->workspace, err);
-    if (rc == FIRN_OK && opened->workspace.number == 0 && mode == FIRN_WS_CREATE) {
-        opened->workspace.device = opened->root_stat.device;
-        opened->workspace.inode = opened->root_stat.inode;
-        rc = firn_ws_catalog_add(opened->catalog, root, &opened->workspace, err);
+    if (workspace->number == 0 && !ws->is_new) {
+        FIRN_TRY(check_not_moved(ws, opened, err));
     }
+    if (mode == FIRN_WS_READ) {
+        goto out;
+    }
+    /* Of the directory that is there now; the next checkpoint writes it. */
+    workspace->device = opened->root_stat.device;
+    workspace->inode = opened->root_stat.inode;
+    workspace->btime_ns = opened->root_stat.btime_ns;
+    if (workspace->number == 0 && mode == FIRN_WS_CREATE) {
+        FIRN_TRY(firn_ws_catalog_workspaces_add(opened->catalog, root, workspace, err));
+    }
+out:
     return rc;
 }
 
@@ -193,12 +281,20 @@ firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn
 {
     *out = (struct firn_ws_opened){0};
     int rc;
+    if (!ws->place.is_sure) {
+        FIRN_TRY(firn_ws_relocate(ws, err));
+    }
+    if (ws->place.moved_from != NULL && !ws->is_new) {
+        return refuse_moved(ws->place.root, ws->place.moved_from, err);
+    }
     FIRN_TRY(open_root(ws, out, err));
     FIRN_TRY(open_store(ws, mode, out, err));
     if (mode != FIRN_WS_READ) {
         FIRN_TRY(firn_ws_objects_sweep(out->objects, err));
     }
-    FIRN_TRY(find_workspace(ws, mode, out, err));
+    if (out->db != NULL) {
+        FIRN_TRY(find_workspace(ws, mode, out, err));
+    }
     return FIRN_OK;
 out:
     FIRN_IGNORE(close_store(out, true, NULL));
@@ -229,6 +325,7 @@ int
 firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
 {
     *out_created = false;
+    ws->is_new = true;
     struct firn_ws_opened opened;
     int rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, NULL);
     if (rc == FIRN_OK) {

@@ -18,8 +18,13 @@ FIRN_MUST_CHECK int firn_ws_open(struct firn_os *os, const char *path,
                                  firn_error *err);
 void firn_ws_close(struct firn_ws *ws);
 const char *firn_ws_root(const struct firn_ws *ws);
+/* The part below the root of the path that was opened; "" for the root itself. */
+const char *firn_ws_subpath(const struct firn_ws *ws);
 const char *firn_ws_store_path(const struct firn_ws *ws);
+/* Where this directory was saved before it was moved here, or NULL. */
+const char *firn_ws_moved_from(const struct firn_ws *ws);
 FIRN_MUST_CHECK int firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_adopt(struct firn_ws *ws, const char *old_root, firn_error *err);
 
 FIRN_MUST_CHECK int firn_ws_save(struct firn_ws *ws, const firn_save_options *options,
                                  firn_save_result *out, firn_error *err);
@@ -27,6 +32,12 @@ FIRN_MUST_CHECK int firn_ws_save(struct firn_ws *ws, const firn_save_options *op
 FIRN_MUST_CHECK int firn_ws_list(struct firn_ws *ws, const firn_list_options *options,
                                  int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
                                  void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference,
+                                    bool may_replace, firn_checkpoint *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_tag_remove(struct firn_ws *ws, const char *name, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_tag_list(struct firn_ws *ws,
+                                     int (*visit)(void *ctx, const firn_tag *tag), void *ctx,
+                                     firn_error *err);
 FIRN_MUST_CHECK int firn_ws_find(struct firn_ws *ws, const char *reference, firn_checkpoint *out,
                                  firn_error *err);
 FIRN_MUST_CHECK int firn_ws_entries(struct firn_ws *ws, const char *reference,

@@ -12,22 +12,13 @@
  * between the two must not leave a checkpoint that nobody was promised. It joins the next pack;
  * until then its key stands in "firn.unpacked".
  */
-#include "workspace/ws_catalog.h"
-
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/reader.h"
 #include "base/slice.h"
+#include "workspace/ws_catalog_internal.h"
 
-enum { WORKSPACE_FORMAT = 1, WORKSPACE_KEY_SIZE = 4, CHECKPOINT_KEY_SIZE = 12 };
-
-struct firn_ws_catalog {
-    struct firn_db *db;
-    struct firn_db_keyspace *workspaces; /* each NULL where the store has none */
-    struct firn_db_keyspace *checkpoints;
-    struct firn_db_keyspace *unpacked;
-};
+enum { WORKSPACE_KEY_SIZE = 4, CHECKPOINT_KEY_SIZE = 12 };
 
 static int
 open_keyspace(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
@@ -66,120 +57,10 @@ firn_ws_catalog_close(struct firn_ws_catalog *catalog)
     firn_free(catalog);
 }
 
-/* ---- workspaces ---- */
-
-static int
-decode_workspace(firn_slice key, firn_slice value, firn_slice *out_path,
-                 struct firn_ws_catalog_workspace *out, firn_error *err)
+struct firn_db *
+firn_ws_catalog_db(const struct firn_ws_catalog *catalog)
 {
-    struct firn_reader reader = firn_reader_of(value);
-    uint8_t format;
-    if (key.size == WORKSPACE_KEY_SIZE && firn_reader_u8(&reader, &format)) {
-        if (format != WORKSPACE_FORMAT) {
-            return firn_error_set(err, FIRN_NEWER,
-                                  "a workspace's entry has format %u, this version knows %u",
-                                  format, WORKSPACE_FORMAT);
-        }
-        out->number = firn_load_be32(key.data);
-        if (out->number != 0 &&
-            firn_reader_sized(&reader, FIRN_WS_RECORD_PATH_SIZE_MAX, out_path) &&
-            firn_reader_varint(&reader, &out->device) && firn_reader_varint(&reader, &out->inode) &&
-            firn_reader_varint(&reader, &out->next_order) &&
-            firn_reader_varint(&reader, &out->next_number) && firn_reader_left(&reader) == 0) {
-            return FIRN_OK;
-        }
-    }
-    return firn_error_set(err, FIRN_CORRUPT, "a workspace's entry in the catalog is malformed");
-}
-
-/* Finds the workspace of a path; *out_last is the largest number in use. */
-static int
-scan_workspaces(struct firn_ws_catalog *catalog, firn_slice real_path,
-                struct firn_ws_catalog_workspace *out, uint32_t *out_last, firn_error *err)
-{
-    *out = (struct firn_ws_catalog_workspace){0};
-    *out_last = 0;
-    if (catalog->workspaces == NULL) {
-        return FIRN_OK;
-    }
-    struct firn_db_cursor *cursor;
-    int rc = firn_db_cursor_open(catalog->workspaces, NULL, &cursor, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_next(cursor, err)) {
-        struct firn_ws_catalog_workspace workspace = {0};
-        firn_slice path;
-        FIRN_TRY(decode_workspace(firn_db_cursor_key(cursor), firn_db_cursor_value(cursor), &path,
-                                  &workspace, err));
-        *out_last = workspace.number;
-        if (firn_slice_equal(path, real_path)) {
-            *out = workspace;
-        }
-    }
-out:
-    firn_db_cursor_close(cursor);
-    return rc;
-}
-
-int
-firn_ws_catalog_find(struct firn_ws_catalog *catalog, firn_slice real_path,
-                     struct firn_ws_catalog_workspace *out, firn_error *err)
-{
-    uint32_t last;
-    return scan_workspaces(catalog, real_path, out, &last, err);
-}
-
-static int
-batch_put_workspace(struct firn_ws_catalog *catalog, struct firn_db_batch *batch,
-                    firn_slice real_path, const struct firn_ws_catalog_workspace *workspace,
-                    firn_error *err)
-{
-    uint8_t key[WORKSPACE_KEY_SIZE];
-    firn_store_be32(key, workspace->number);
-    const uint64_t numbers[] = {workspace->device, workspace->inode, workspace->next_order,
-                                workspace->next_number};
-    struct firn_buf value = {0};
-    int rc;
-    FIRN_TRY(firn_buf_append_u8(&value, WORKSPACE_FORMAT));
-    FIRN_TRY(firn_buf_append_varint(&value, real_path.size));
-    FIRN_TRY(firn_buf_append_slice(&value, real_path));
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        FIRN_TRY(firn_buf_append_varint(&value, numbers[i]));
-    }
-    rc = firn_db_batch_put(batch, catalog->workspaces, firn_bytes(key, sizeof key),
-                           firn_buf_slice(&value), err);
-    firn_buf_deinit(&value);
-    return rc;
-out:
-    firn_buf_deinit(&value);
-    return firn_error_no_memory(err, "a workspace's entry");
-}
-
-int
-firn_ws_catalog_add(struct firn_ws_catalog *catalog, firn_slice real_path,
-                    struct firn_ws_catalog_workspace *workspace, firn_error *err)
-{
-    struct firn_ws_catalog_workspace found;
-    uint32_t last;
-    struct firn_db_batch *batch = NULL;
-    int rc;
-    FIRN_TRY(scan_workspaces(catalog, real_path, &found, &last, err));
-    CHECK(found.number == 0);
-    if (last == UINT32_MAX) {
-        rc = firn_error_set(err, FIRN_LIMIT, "the store has no number left for a workspace");
-        goto out;
-    }
-    workspace->number = last + 1;
-    workspace->next_order = 1;
-    workspace->next_number = 1;
-    FIRN_TRY(firn_db_batch_create(&batch, err));
-    FIRN_TRY(batch_put_workspace(catalog, batch, real_path, workspace, err));
-    FIRN_TRY(firn_db_write(catalog->db, batch, FIRN_DURABILITY_FULL, err));
-out:
-    firn_db_batch_destroy(batch);
-    return rc;
+    return catalog->db;
 }
 
 /* ---- checkpoints ---- */
@@ -329,7 +210,7 @@ batch_put_record(struct firn_ws_catalog *catalog, struct firn_db_batch *batch, u
 }
 
 int
-firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice real_path,
+firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice root,
                        struct firn_ws_catalog_workspace *workspace,
                        const struct firn_ws_record *record, bool records_were_packed,
                        const struct firn_ws_catalog_joint *joint, firn_error *err)
@@ -346,7 +227,7 @@ firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice real_path,
         FIRN_TRY(batch_forget_unpacked(catalog, batch, err));
     }
     FIRN_TRY(batch_put_record(catalog, batch, workspace->number, record, err));
-    FIRN_TRY(batch_put_workspace(catalog, batch, real_path, &after, err));
+    FIRN_TRY(firn_ws_catalog_workspaces_put(catalog, batch, root, &after, err));
     if (joint != NULL) {
         FIRN_TRY(joint->join(joint->ctx, batch, record, err));
     }

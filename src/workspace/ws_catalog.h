@@ -2,9 +2,10 @@
  *
  * workspace/ws_catalog.h: which workspaces and checkpoints a store holds (docs/formats/catalog.md).
  *
- *   "firn.workspaces":   be32 workspace (from 1)   → u8 format (1) | sized real path | varint device
+ *   "firn.workspaces":   be32 workspace (from 1)   → u8 format (2) | sized root | varint device
  *                                                    | varint inode | varint next order
- *                                                    | varint next number
+ *                                                    | varint next number | le64 birth time in ns
+ *                        format 1 has no birth time
  *   "firn.checkpoints":  be32 workspace | be64 order → record (ws_record.h)
  *   "firn.unpacked":     be32 workspace | be64 order → empty: the record is in no pack yet
  */
@@ -25,22 +26,16 @@ struct firn_ws_catalog;
 FIRN_MUST_CHECK int firn_ws_catalog_open(struct firn_db *db, struct firn_ws_catalog **out,
                                          firn_error *err);
 void firn_ws_catalog_close(struct firn_ws_catalog *catalog);
+struct firn_db *firn_ws_catalog_db(const struct firn_ws_catalog *catalog);
 
 struct firn_ws_catalog_workspace {
     uint32_t number; /* 0: not in the catalog */
     uint64_t device;
     uint64_t inode;
+    int64_t btime_ns; /* 0: not known */
     uint64_t next_order;
     uint64_t next_number;
 };
-
-/* Finds a workspace by its real path; number 0 if there is none. */
-FIRN_MUST_CHECK int firn_ws_catalog_find(struct firn_ws_catalog *catalog, firn_slice real_path,
-                                         struct firn_ws_catalog_workspace *out, firn_error *err);
-/* Enters a workspace, durably. device and inode are taken from *workspace; the rest is filled. */
-FIRN_MUST_CHECK int firn_ws_catalog_add(struct firn_ws_catalog *catalog, firn_slice real_path,
-                                        struct firn_ws_catalog_workspace *workspace,
-                                        firn_error *err);
 
 /* Every checkpoint of one workspace (0: of all), newest first; another return of visit than
  * FIRN_OK ends the walk and is returned. The record is borrowed until visit returns. */
@@ -50,8 +45,8 @@ FIRN_MUST_CHECK int firn_ws_catalog_list(struct firn_ws_catalog *catalog, uint32
                                                       firn_error *err),
                                          void *ctx, firn_error *err);
 
-/* The record of a reference (ws_reference.c): its bytes replace the contents of out, the record
- * borrows from them. */
+/* The record of a reference (ws_reference.h) in a workspace: its bytes replace the contents of out,
+ * the record borrows from them. */
 FIRN_MUST_CHECK int firn_ws_catalog_resolve(struct firn_ws_catalog *catalog, uint32_t workspace,
                                             const char *reference, struct firn_buf *out,
                                             struct firn_ws_record *record, firn_error *err);
@@ -76,7 +71,7 @@ struct firn_ws_catalog_joint {
 /* One commit with full durability: enters the record (its order and number given by the caller
  * from *workspace, whose next ones are advanced) and, if records_were_packed, forgets which
  * records stood in no pack. joint may be NULL. */
-FIRN_MUST_CHECK int firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice real_path,
+FIRN_MUST_CHECK int firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice root,
                                            struct firn_ws_catalog_workspace *workspace,
                                            const struct firn_ws_record *record,
                                            bool records_were_packed,

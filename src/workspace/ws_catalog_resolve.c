@@ -3,24 +3,29 @@
  * workspace/ws_catalog_resolve.c: from what a user types to one checkpoint. The only resolver:
  * every command uses it.
  *
- * A reference is a number, a prefix of at least four letters of an id (letters k to z, any case,
- * which no number can be), or "latest". Anything else is FIRN_INVALID, even where only one
- * checkpoint exists: a typing mistake must not restore something. An ambiguous prefix names
- * candidates with enough letters to tell them apart.
+ * ws_reference.c says what kind of reference a text is. Here the checkpoint is looked up: first the
+ * one that the base names, then, for "~N", as many further back. Both are walks from the newest
+ * record to older ones; a walk ends as soon as the answer is known, and only an id needs all of it,
+ * because another one may begin with the same letters. An ambiguous prefix names candidates with
+ * enough letters to tell them apart.
+ *
+ * A time selects the first checkpoint that the walk meets and that is not younger, so where clocks
+ * were set back the order of saving counts. Times, "latest" and "~N" pass over safety checkpoints.
  */
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "os/os.h"
 #include "workspace/ws_catalog.h"
+#include "workspace/ws_catalog_tags.h"
+#include "workspace/ws_reference.h"
 
-enum { PREFIX_MIN = 4, ID_LETTERS = 2 * FIRN_WS_RECORD_ID_SIZE };
+/* What a visit returns when nothing more is to be met; no code of firn's is positive. */
+enum { ENOUGH = 1, ID_LETTERS = FIRN_CHECKPOINT_ID_SIZE - 1 };
 
 struct wanted {
-    bool by_number;
-    uint64_t number;
-    char prefix[ID_LETTERS + 1]; /* lower case */
-    size_t prefix_size;
-
+    const struct firn_ws_reference *reference;
+    const uint8_t *tagged_id; /* of a tag */
     struct firn_buf *out;
     size_t found;
     char first_id[FIRN_CHECKPOINT_ID_SIZE]; /* of the first two found */
@@ -28,45 +33,39 @@ struct wanted {
 };
 
 static bool
-parse_number(const char *text, uint64_t *out)
+matches(const struct wanted *wanted, const struct firn_ws_record *record, const char *id)
 {
-    uint64_t number = 0;
-    size_t i = 0;
-    for (; text[i] >= '0' && text[i] <= '9' && i < 18; i++) {
-        number = number * 10 + (uint64_t)(text[i] - '0');
+    const struct firn_ws_reference *reference = wanted->reference;
+    switch (reference->kind) {
+    case FIRN_WS_REFERENCE_NUMBER:
+        return record->number == reference->number;
+    case FIRN_WS_REFERENCE_ID:
+        return memcmp(id, reference->id, reference->id_size) == 0;
+    case FIRN_WS_REFERENCE_LATEST:
+        return !record->is_safety;
+    case FIRN_WS_REFERENCE_TAG:
+        return memcmp(record->id, wanted->tagged_id, sizeof record->id) == 0;
+    case FIRN_WS_REFERENCE_TIME:
+        return !record->is_safety && record->created_ns <= reference->time_ns;
     }
-    *out = number;
-    return i > 0 && text[i] == '\0' && number > 0;
-}
-
-static bool
-parse_prefix(const char *text, char *out, size_t *out_size)
-{
-    size_t size = 0;
-    for (; text[size] != '\0'; size++) {
-        char letter = text[size];
-        if (letter >= 'K' && letter <= 'Z') {
-            letter = (char)(letter - 'A' + 'a');
-        }
-        if (size == ID_LETTERS || letter < 'k' || letter > 'z') {
-            return false;
-        }
-        out[size] = letter;
-    }
-    out[size] = '\0';
-    *out_size = size;
-    return size >= PREFIX_MIN;
+    return false;
 }
 
 static int
-match(void *ctx, firn_slice bytes, const struct firn_ws_record *record, firn_error *err)
+keep(struct firn_buf *out, firn_slice bytes, firn_error *err)
+{
+    firn_buf_clear(out);
+    int rc = firn_buf_append_slice(out, bytes);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a checkpoint's record");
+}
+
+static int
+visit_base(void *ctx, firn_slice bytes, const struct firn_ws_record *record, firn_error *err)
 {
     struct wanted *wanted = ctx;
     char id[FIRN_CHECKPOINT_ID_SIZE];
     firn_ws_record_id_text(record->id, id);
-    bool matches = wanted->by_number ? record->number == wanted->number
-                                     : memcmp(id, wanted->prefix, wanted->prefix_size) == 0;
-    if (!matches) {
+    if (!matches(wanted, record, id)) {
         return FIRN_OK;
     }
     wanted->found++;
@@ -77,52 +76,118 @@ match(void *ctx, firn_slice bytes, const struct firn_ws_record *record, firn_err
         return FIRN_OK;
     }
     memcpy(wanted->first_id, id, sizeof id);
-    firn_buf_clear(wanted->out);
-    if (firn_buf_append_slice(wanted->out, bytes) != FIRN_OK) {
-        return firn_error_no_memory(err, "a checkpoint's record");
-    }
-    return FIRN_OK;
+    int rc = keep(wanted->out, bytes, err);
+    bool is_sure = wanted->reference->kind != FIRN_WS_REFERENCE_ID;
+    return rc == FIRN_OK && is_sure ? ENOUGH : rc;
 }
 
 static int
-ambiguous(const struct wanted *wanted, const char *reference, firn_error *err)
+ambiguous(const struct wanted *wanted, const char *text, firn_error *err)
 {
-    int letters = (int)wanted->prefix_size + 1;
+    int letters = (int)wanted->reference->id_size + 1;
     while (letters < ID_LETTERS &&
            strncmp(wanted->first_id, wanted->second_id, (size_t)letters) == 0) {
         letters++;
     }
     return firn_error_set(
         err, FIRN_CONFLICT, "'%s' is ambiguous: %zu checkpoints begin so, among them %.*s and %.*s",
-        reference, wanted->found, letters, wanted->first_id, letters, wanted->second_id);
+        text, wanted->found, letters, wanted->first_id, letters, wanted->second_id);
+}
+
+static int
+none(const struct firn_ws_reference *reference, const char *text, firn_error *err)
+{
+    switch (reference->kind) {
+    case FIRN_WS_REFERENCE_LATEST:
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
+    case FIRN_WS_REFERENCE_TIME:
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint as old as '%s'", text);
+    case FIRN_WS_REFERENCE_TAG:
+        return firn_error_set(err, FIRN_NOT_FOUND, "the checkpoint of the tag '%s' is gone", text);
+    case FIRN_WS_REFERENCE_NUMBER:
+    case FIRN_WS_REFERENCE_ID:
+        break;
+    }
+    return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", text);
+}
+
+static int
+find_base(struct firn_ws_catalog *catalog, uint32_t workspace, const char *text,
+          const struct firn_ws_reference *reference, struct firn_buf *out,
+          struct firn_ws_record *record, firn_error *err)
+{
+    struct wanted wanted = {.reference = reference, .out = out};
+    struct firn_ws_catalog_tags_tag tag;
+    int rc;
+    if (reference->kind == FIRN_WS_REFERENCE_TAG) {
+        FIRN_TRY(firn_ws_catalog_tags_find(catalog, workspace, reference->tag, &tag, err));
+        wanted.tagged_id = tag.id;
+    }
+    rc = firn_ws_catalog_list(catalog, workspace, visit_base, &wanted, err);
+    if (rc != FIRN_OK && rc != ENOUGH) {
+        goto out;
+    }
+    if (wanted.found == 0) {
+        return none(reference, text, err);
+    }
+    if (wanted.found > 1) {
+        return ambiguous(&wanted, text, err);
+    }
+    rc = firn_ws_record_decode(firn_buf_slice(out), record, err);
+out:
+    return rc;
+}
+
+/* ---- so many before ---- */
+
+struct earlier {
+    uint64_t order; /* of the base */
+    uint64_t left;
+    struct firn_buf *out;
+};
+
+static int
+visit_earlier(void *ctx, firn_slice bytes, const struct firn_ws_record *record, firn_error *err)
+{
+    struct earlier *earlier = ctx;
+    if (record->is_safety || record->order >= earlier->order) {
+        return FIRN_OK;
+    }
+    earlier->left--;
+    if (earlier->left > 0) {
+        return FIRN_OK;
+    }
+    int rc = keep(earlier->out, bytes, err);
+    return rc == FIRN_OK ? ENOUGH : rc;
+}
+
+static int
+go_back(struct firn_ws_catalog *catalog, uint32_t workspace, const char *text, uint64_t back,
+        struct firn_buf *out, struct firn_ws_record *record, firn_error *err)
+{
+    struct earlier earlier = {.order = record->order, .left = back, .out = out};
+    int rc = firn_ws_catalog_list(catalog, workspace, visit_earlier, &earlier, err);
+    if (rc == FIRN_OK) {
+        return firn_error_set(err, FIRN_NOT_FOUND,
+                              "there is no checkpoint '%s': only %llu stand before it", text,
+                              (unsigned long long)(back - earlier.left));
+    }
+    return rc == ENOUGH ? firn_ws_record_decode(firn_buf_slice(out), record, err) : rc;
 }
 
 int
 firn_ws_catalog_resolve(struct firn_ws_catalog *catalog, uint32_t workspace, const char *reference,
                         struct firn_buf *out, struct firn_ws_record *record, firn_error *err)
 {
-    if (strcmp(reference, "latest") == 0) {
-        return firn_ws_catalog_newest(catalog, workspace, false, out, record, err);
+    struct firn_ws_reference read;
+    int64_t now_ns = firn_os_now_ns(firn_db_os(firn_ws_catalog_db(catalog)));
+    int rc;
+    CHECK(workspace != 0);
+    FIRN_TRY(firn_ws_reference_read(reference, now_ns, &read, err));
+    FIRN_TRY(find_base(catalog, workspace, reference, &read, out, record, err));
+    if (read.back > 0) {
+        FIRN_TRY(go_back(catalog, workspace, reference, read.back, out, record, err));
     }
-    struct wanted wanted = {.out = out};
-    wanted.by_number = parse_number(reference, &wanted.number);
-    if (!wanted.by_number && !parse_prefix(reference, wanted.prefix, &wanted.prefix_size)) {
-        return firn_error_set(err, FIRN_INVALID,
-                              "'%.80s' is not a reference to a checkpoint: give its number, at "
-                              "least %d letters of its id, or 'latest'",
-                              reference, PREFIX_MIN);
-    }
-    if (workspace != 0) {
-        int rc = firn_ws_catalog_list(catalog, workspace, match, &wanted, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-    }
-    if (wanted.found == 0) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", reference);
-    }
-    if (wanted.found > 1) {
-        return ambiguous(&wanted, reference, err);
-    }
-    return firn_ws_record_decode(firn_buf_slice(out), record, err);
+out:
+    return rc;
 }

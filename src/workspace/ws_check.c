@@ -406,7 +406,7 @@ check_opened(struct checking *checking, firn_error *err)
     FIRN_TRY(check_checkpoints(checking, err));
     if (checking->result->damaged > 0) {
         rc = firn_error_set(err, FIRN_CORRUPT, "'%.512s' is damaged: what was found is told above",
-                            checking->ws->store_path);
+                            checking->ws->place.store_path);
     }
 out:
     firn_packfile_scratch_destroy(checking->scratch);

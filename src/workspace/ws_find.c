@@ -10,7 +10,7 @@ firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened, const cha
 {
     if (opened->workspace.number == 0) {
         return firn_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet: save it first",
-                              ws->root);
+                              ws->place.root);
     }
     return firn_ws_catalog_resolve(opened->catalog, opened->workspace.number, reference,
                                    &ws->result, out, err);

@@ -10,13 +10,18 @@
 #include "workspace/ws.h"
 #include "workspace/ws_catalog.h"
 #include "workspace/ws_diff.h"
+#include "workspace/ws_locate.h"
 #include "workspace/ws_objects.h"
+#include "workspace/ws_place.h"
 #include "workspace/ws_scan.h"
 
 struct firn_ws {
     struct firn_os *os;
-    char *root; /* real path */
-    char *store_path;
+    char *path;             /* by which it was opened */
+    char *named_store_path; /* NULL unless it was opened with one */
+    bool is_exact;
+    bool is_new; /* a new history was asked for, wherever the directory came from */
+    struct firn_ws_located place;
     int64_t lock_timeout_ms;
     struct firn_buf result; /* what the last call's result borrows from */
 };
@@ -52,12 +57,12 @@ FIRN_MUST_CHECK int firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opene
                                         const char *reference, struct firn_ws_record *out,
                                         firn_error *err);
 
-/* Opens a directory, making it and its parents (0700) where `create`. ws_place.c. */
-FIRN_MUST_CHECK int firn_ws_place_open_dir(struct firn_os *os, const char *path, bool create,
-                                           struct firn_os_dir **out, firn_error *err);
-/* The path of the store of a workspace that names none: allocated. */
-FIRN_MUST_CHECK int firn_ws_place_default_store(struct firn_os *os, const char *real_root,
-                                                char **out, firn_error *err);
+/* Finds out anew where the workspace and its store are. */
+FIRN_MUST_CHECK int firn_ws_relocate(struct firn_ws *ws, firn_error *err);
+/* The paths that an operation acts on where it was given *count of them: the same, or, where there
+ * are none, the sub-path of the handle, in room. */
+const firn_slice *firn_ws_default_paths(const struct firn_ws *ws, const firn_slice *paths,
+                                        size_t *count, firn_slice *room);
 
 /* One save, normal or safety, of an opened workspace. message is borrowed. */
 struct firn_ws_save_request {

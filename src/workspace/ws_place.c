@@ -7,15 +7,18 @@
  * history along. The digits are the beginning of the BLAKE3 of the real path, so that equal names
  * of different places do not meet; the name is there for people who look into the folder, and bytes
  * that would be awkward in it become '_'.
+ *
+ * A store may also lie inside of the tree, as ".firn" in its root, and then belongs to the directory
+ * that it lies in, wherever that is moved or copied.
  */
-#include <stdio.h>
+#include "workspace/ws_place.h"
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "workspace/ws_internal.h"
 
-enum { NAME_LETTERS_MAX = 64, DIGEST_BYTES = 8 };
+enum { NAME_LETTERS_MAX = 64, DIGEST_BYTES = 8, DIGEST_LETTERS = 2 * DIGEST_BYTES };
 
 static bool
 is_plain(char letter)
@@ -43,38 +46,194 @@ append_name(struct firn_buf *out, const char *real_root)
     return FIRN_OK;
 }
 
+static int
+append_home(struct firn_os *os, struct firn_buf *out, firn_error *err)
+{
+    const char *data_home = firn_os_environment(os, "XDG_DATA_HOME");
+    const char *home = firn_os_environment(os, "HOME");
+    int rc;
+    if (data_home != NULL && data_home[0] == '/') {
+        rc = firn_buf_append_format(out, "%s/firn", data_home);
+    } else if (home != NULL && home[0] == '/') {
+        rc = firn_buf_append_format(out, "%s/.local/share/firn", home);
+    } else {
+        return firn_error_set(err, FIRN_INVALID,
+                              "no place for the store: neither XDG_DATA_HOME nor HOME is set to an "
+                              "absolute path; name one");
+    }
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the path of the store");
+}
+
+static int
+take_text(struct firn_buf *path, char **out, firn_error *err)
+{
+    *out = firn_strndup((const char *)path->data, path->size);
+    return *out == NULL ? firn_error_no_memory(err, "the path of the store") : FIRN_OK;
+}
+
+int
+firn_ws_place_home(struct firn_os *os, char **out, firn_error *err)
+{
+    struct firn_buf path = {0};
+    *out = NULL;
+    int rc = append_home(os, &path, err);
+    if (rc == FIRN_OK) {
+        rc = take_text(&path, out, err);
+    }
+    firn_buf_deinit(&path);
+    return rc;
+}
+
+uint64_t
+firn_ws_place_digest(firn_slice real_path)
+{
+    firn_hash digest;
+    firn_blake3_hash_of(real_path.data, real_path.size, &digest);
+    return firn_load_be64(digest.bytes);
+}
+
+bool
+firn_ws_place_digest_of_name(const char *name, uint64_t *out)
+{
+    size_t size = strlen(name);
+    if (size <= DIGEST_LETTERS + 1 || name[size - DIGEST_LETTERS - 1] != '-') {
+        return false;
+    }
+    uint64_t digest = 0;
+    for (const char *at = name + size - DIGEST_LETTERS; *at != '\0'; at++) {
+        bool is_digit = *at >= '0' && *at <= '9';
+        if (!is_digit && (*at < 'a' || *at > 'f')) {
+            return false;
+        }
+        digest = digest << 4 | (uint64_t)(is_digit ? *at - '0' : *at - 'a' + 10);
+    }
+    *out = digest;
+    return true;
+}
+
 int
 firn_ws_place_default_store(struct firn_os *os, const char *real_root, char **out, firn_error *err)
 {
-    *out = NULL;
-    const char *data_home = firn_os_environment(os, "XDG_DATA_HOME");
-    const char *home = firn_os_environment(os, "HOME");
-    firn_hash digest;
-    char hex[2 * DIGEST_BYTES + 1];
-    firn_blake3_hash_of(real_root, strlen(real_root), &digest);
-    firn_hex_encode(digest.bytes, DIGEST_BYTES, hex);
+    uint8_t digest[DIGEST_BYTES];
+    char hex[DIGEST_LETTERS + 1];
     struct firn_buf path = {0};
     int rc;
-    if (data_home != NULL && data_home[0] == '/') {
-        FIRN_TRY(firn_buf_append_str(&path, data_home));
-    } else if (home != NULL && home[0] == '/') {
-        FIRN_TRY(firn_buf_append_format(&path, "%s/.local/share", home));
-    } else {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "no place for the store: neither XDG_DATA_HOME nor HOME is set to an "
-                            "absolute path; name one");
-        firn_buf_deinit(&path);
-        return rc;
+    *out = NULL;
+    firn_store_be64(digest, firn_ws_place_digest(firn_str(real_root)));
+    firn_hex_encode(digest, DIGEST_BYTES, hex);
+    FIRN_TRY(append_home(os, &path, err));
+    if (firn_buf_append_str(&path, "/") != FIRN_OK || append_name(&path, real_root) != FIRN_OK ||
+        firn_buf_append_format(&path, "-%s", hex) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the path of the store");
+        goto out;
     }
-    FIRN_TRY(firn_buf_append_str(&path, "/firn/"));
-    FIRN_TRY(append_name(&path, real_root));
-    FIRN_TRY(firn_buf_append_format(&path, "-%s", hex));
-    *out = firn_strndup((const char *)path.data, path.size);
-    rc = *out == NULL ? FIRN_NO_MEMORY : FIRN_OK;
+    rc = take_text(&path, out, err);
 out:
     firn_buf_deinit(&path);
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the path of the store");
+    return rc;
 }
+
+/* ---- looking at stores ---- */
+
+struct listing {
+    struct firn_buf names; /* of stores, each with its NUL */
+};
+
+static int
+keep_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct listing *listing = ctx;
+    uint64_t ignored;
+    if (!firn_ws_place_digest_of_name(entry->name, &ignored)) {
+        return FIRN_OK; /* nothing that was made here */
+    }
+    return firn_buf_append(&listing->names, entry->name, entry->name_size + 1);
+}
+
+static int
+visit_names(const struct listing *listing, const char *home,
+            int (*visit)(void *ctx, const char *path, firn_error *err), void *ctx, firn_error *err)
+{
+    struct firn_buf path = {0};
+    int rc = FIRN_OK;
+    for (size_t at = 0; at < listing->names.size && rc == FIRN_OK;) {
+        const char *name = (const char *)listing->names.data + at;
+        firn_buf_clear(&path);
+        const char *text = NULL;
+        if (firn_buf_append_format(&path, "%s/%s", home, name) == FIRN_OK) {
+            text = firn_buf_text(&path);
+        }
+        rc =
+            text == NULL ? firn_error_no_memory(err, "the path of a store") : visit(ctx, text, err);
+        at += strlen(name) + 1;
+    }
+    firn_buf_deinit(&path);
+    return rc;
+}
+
+int
+firn_ws_place_list(struct firn_os *os, int (*visit)(void *ctx, const char *path, firn_error *err),
+                   void *ctx, firn_error *err)
+{
+    struct listing listing = {0};
+    struct firn_os_dir *dir = NULL;
+    char *home = NULL;
+    int rc;
+    FIRN_TRY(firn_ws_place_home(os, &home, err));
+    rc = firn_os_dir_open_path(os, home, &dir, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = FIRN_OK;
+        goto out;
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_list(dir, keep_name, &listing, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = visit_names(&listing, home, visit, ctx, err);
+    }
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&listing.names);
+    firn_free(home);
+    return rc;
+}
+
+static bool
+holds_store(struct firn_os_dir *dir)
+{
+    struct firn_os_stat stat;
+    return firn_os_stat(dir, "FIRN", &stat, NULL) == FIRN_OK ||
+           firn_os_stat(dir, "packs", &stat, NULL) == FIRN_OK;
+}
+
+bool
+firn_ws_place_is_store(struct firn_os *os, const char *path)
+{
+    struct firn_os_dir *dir;
+    if (firn_os_dir_open_path(os, path, &dir, NULL) != FIRN_OK) {
+        return false;
+    }
+    bool is_store = holds_store(dir);
+    firn_os_dir_close(dir);
+    return is_store;
+}
+
+bool
+firn_ws_place_has_inside(struct firn_os *os, const char *real_path)
+{
+    struct firn_os_dir *parent = NULL;
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_stat stat;
+    bool has = firn_os_dir_open_path(os, real_path, &parent, NULL) == FIRN_OK &&
+               firn_os_dir_open(parent, FIRN_WS_PLACE_INSIDE, &dir, NULL) == FIRN_OK &&
+               firn_os_dir_stat(dir, &stat, NULL) == FIRN_OK && stat.uid == firn_os_user_id(os) &&
+               holds_store(dir);
+    firn_os_dir_close(dir);
+    firn_os_dir_close(parent);
+    return has;
+}
+
+/* ---- making directories ---- */
 
 /* Makes the last component of path in the directory before it, which must be there. */
 static int

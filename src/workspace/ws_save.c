@@ -139,7 +139,7 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                     .number =
                                         request->is_safety ? 0 : opened->workspace.next_number,
                                     .created_ns = firn_os_now_ns(ws->os),
-                                    .workspace_path = firn_str(ws->root),
+                                    .workspace_path = firn_str(ws->place.root),
                                     .message = request->message,
                                     .root = tree->scan.root,
                                     .files = tree->scan.files,
@@ -152,8 +152,9 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
     int rc;
     FIRN_TRY(firn_os_random(ws->os, record.id, sizeof record.id, err));
     FIRN_TRY(set_parent(ws, opened, &record, err));
-    FIRN_TRY(firn_ws_catalog_commit(opened->catalog, firn_str(ws->root), &opened->workspace,
-                                    &record, tree->records_were_packed, request->joint, err));
+    FIRN_TRY(firn_ws_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),
+                                    &opened->workspace, &record, tree->records_were_packed,
+                                    request->joint, err));
     *out = record;
 out:
     return rc;

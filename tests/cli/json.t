@@ -78,7 +78,11 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   > cat 1 nothing
   > restore 1
   > restore 1 -n
-  > restore nonsense
+  > restore non~sense
+  > tag a-tag 1
+  > tag
+  > tag no~tag 1
+  > tag -d a-tag
   > restore 1 nothing
   > restore 1 --to f
   > undo
@@ -136,7 +140,11 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 cat 1 nothing error
   0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
   0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
-  2 restore nonsense changes error
+  2 restore non~sense changes error
+  0 tag a-tag 1 tag checkpoint
+  0 tag tags
+  2 tag no~tag 1 error
+  0 tag -d a-tag tag
   3 restore 1 nothing changes error
   3 restore 1 --to f changes error
   3 undo changes error

@@ -15,16 +15,16 @@ What names a checkpoint and what does not. One is made, so that whatever matched
   2 firn: 'latest ' is not a reference to a checkpoint: give its
   2 firn: ' latest' is not a reference to a checkpoint: give its
   2 firn: 'LATEST' is not a reference to a checkpoint: give its 
-  2 firn: 'late' is not a reference to a checkpoint: give its nu
+  3 firn: there is no checkpoint and no tag 'late'
   2 firn: '0' is not a reference to a checkpoint: give its numbe
   2 firn: '00' is not a reference to a checkpoint: give its numb
   2 firn: restore: unknown option '-1'
   2 firn: '1.0' is not a reference to a checkpoint: give its num
   2 firn: '1x' is not a reference to a checkpoint: give its numb
   2 firn: '99999999999999999999' is not a reference to a checkpo
-  2 firn: 'a' is not a reference to a checkpoint: give its numbe
-  2 firn: 'kkk' is not a reference to a checkpoint: give its num
-  2 firn: 'zz' is not a reference to a checkpoint: give its numb
+  3 firn: there is no checkpoint and no tag 'a'
+  3 firn: there is no checkpoint and no tag 'kkk'
+  3 firn: there is no checkpoint and no tag 'zz'
   2 firn: 'k*' is not a reference to a checkpoint: give its numb
   2 firn: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
   3 firn: there is no checkpoint 'kkkk'
@@ -57,11 +57,11 @@ Numbers, ids, prefixes of four letters and more in any case, latest.
   one
   one
   $ firn show ${id:0:3}
-  ! firn: '<any>' is not a reference to a checkpoint: give its number, at least 4 letters of its id, or 'latest'
+  ! firn: there is no checkpoint and no tag '<any>'
   ! hint: firn list shows the checkpoints
-  [2]
+  [3]
   $ firn show ${id}k
-  ! firn: '<ID>k' is not a reference to a checkpoint: give its number, at least 4 letters of its id, or 'latest'
+  ! firn: '<ID>k' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a tag, a time, or 'latest'
   ! hint: firn list shows the checkpoints
   [2]
   $ firn show 2
@@ -82,3 +82,51 @@ Safety checkpoints are named by their ids.
   $ cat a; ls
   two
   a
+
+So many before: safety checkpoints are not counted.
+
+  $ firn save -q -m second; firn save -q -m third; firn tag v1.0 1
+  2
+  3
+  v1.0 is 1
+  $ for ref in latest latest~0 latest~1 latest~2 3~1 v1.0 v1.0~0 ${id}~0 $(firn list --all | awk '$1 == "-" { print $2; exit }')~1; do
+  >     firn show $ref | head -n 1
+  > done
+  checkpoint  3
+  checkpoint  3
+  checkpoint  2
+  checkpoint  1
+  checkpoint  2
+  checkpoint  1
+  checkpoint  1
+  checkpoint  1
+  checkpoint  1
+  $ firn show latest~3
+  ! firn: there is no checkpoint 'latest~3': only 2 stand before it
+  ! hint: firn list shows the checkpoints
+  [3]
+  $ firn show latest~
+  ! firn: 'latest~' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a tag, a time, or 'latest'
+  ! hint: firn list shows the checkpoints
+  [2]
+
+Times: the newest checkpoint that is not younger. The second that a list prints finds what it was printed for.
+
+  $ firn show now | head -n 1
+  checkpoint  3
+  $ made=$(firn show 3 | sed -n 's/^made *//p') && firn show "$made" | head -n 1
+  checkpoint  3
+  $ exact=$(firn show 2 --json | sed 's/.*"created":"\([^"]*\)".*/\1/') && firn show "$exact" | head -n 1
+  checkpoint  2
+  $ firn show "1 hour ago"
+  ! firn: there is no checkpoint as old as '1 hour ago'
+  ! hint: firn list shows the checkpoints
+  [3]
+  $ firn show 1999-12-31
+  ! firn: there is no checkpoint as old as '1999-12-31'
+  ! hint: firn list shows the checkpoints
+  [3]
+  $ firn show 2040-02-30
+  ! firn: '2040-02-30' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a tag, a time, or 'latest'
+  ! hint: firn list shows the checkpoints
+  [2]

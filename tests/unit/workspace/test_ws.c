@@ -499,16 +499,19 @@ references_name_one_checkpoint_or_none(void **state)
     scan_put_text(&world.tree, "a", "1");
     firn_save_result first = ws_save(&world);
     firn_checkpoint found;
-    const char *bad[] = {"",  "%",  "_",       "*",      "../x", "latest ", "-1",
-                         "0", "kk", "klmnopa", "Latest", "1x",   " 1",      "latest~1"};
+    const char *bad[] = {"",  "%",  "_",        "*",      "../x", "latest ", "-1",
+                         "0", "1~", "latest~~", "Latest", "1x",   " 1",      "now~1"};
+    const char *unused[] = {"2", "kk", "klmnopa", "latest~1", "1~1", "1970-01-01", "1 year ago"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(firn_ws_find(world.ws, bad[i], &found, &world.err), FIRN_INVALID);
+    }
+    for (size_t i = 0; i < sizeof unused / sizeof unused[0]; i++) {
+        assert_int_equal(firn_ws_find(world.ws, unused[i], &found, &world.err), FIRN_NOT_FOUND);
     }
     char longest[301];
     memset(longest, 'k', 300);
     longest[300] = '\0';
     assert_int_equal(firn_ws_find(world.ws, longest, &found, &world.err), FIRN_INVALID);
-    assert_int_equal(firn_ws_find(world.ws, "2", &found, &world.err), FIRN_NOT_FOUND);
     char prefix[FIRN_CHECKPOINT_ID_SIZE];
     for (size_t size = 4; size < FIRN_CHECKPOINT_ID_SIZE; size++) {
         memcpy(prefix, first.checkpoint.id, size);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_catalog_tags.h: names that people give to checkpoints.
+ *
+ *   "firn.tags":   be32 workspace | name → u8 format (1) | 16 id of the checkpoint |
+ *                                          le64 time of tagging in ns
+ */
+#ifndef FIRN_WORKSPACE_WS_CATALOG_TAGS_H
+#define FIRN_WORKSPACE_WS_CATALOG_TAGS_H
+
+#include "workspace/ws_catalog.h"
+
+struct firn_ws_catalog_tags_tag {
+    uint8_t id[FIRN_WS_RECORD_ID_SIZE];
+    int64_t created_ns;
+};
+
+/* FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_ws_catalog_tags_find(struct firn_ws_catalog *catalog, uint32_t workspace,
+                                              firn_slice name, struct firn_ws_catalog_tags_tag *out,
+                                              firn_error *err);
+/* One durable commit; a tag of that name is replaced. */
+FIRN_MUST_CHECK int firn_ws_catalog_tags_put(struct firn_ws_catalog *catalog, uint32_t workspace,
+                                             firn_slice name,
+                                             const struct firn_ws_catalog_tags_tag *tag,
+                                             firn_error *err);
+/* One durable commit. FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_ws_catalog_tags_remove(struct firn_ws_catalog *catalog, uint32_t workspace,
+                                                firn_slice name, firn_error *err);
+/* In byte order of the names; another return of visit than FIRN_OK ends the walk and is returned.
+ * name is borrowed until visit returns. */
+FIRN_MUST_CHECK int
+firn_ws_catalog_tags_list(struct firn_ws_catalog *catalog, uint32_t workspace,
+                          int (*visit)(void *ctx, firn_slice name,
+                                       const struct firn_ws_catalog_tags_tag *tag, firn_error *err),
+                          void *ctx, firn_error *err);
+
+#endif

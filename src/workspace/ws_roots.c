@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_roots.c: collecting the roots that the catalogs of stores know.
+ *
+ * Each store is opened for reading, its few entries are copied, and it is closed again; so no store
+ * is held while another is read, and a list of them costs memory by the workspace and not by the
+ * store. Reading creates nothing (I1).
+ *
+ * In the folder of stores a store may be damaged, of a newer version, or half made: that must not
+ * keep anybody from working with the others, so it is told and passed over. Memory that ran out is
+ * no property of a store and ends the walk.
+ */
+#include "workspace/ws_roots.h"
+
+#include "base/mem.h"
+#include "base/slice.h"
+#include "workspace/ws_catalog_workspaces.h"
+#include "workspace/ws_place.h"
+
+enum { CATALOG_MEMORY_BYTES = 8 << 20, CAPACITY_MIN = 8 };
+
+static void
+root_deinit(struct firn_ws_roots_root *root)
+{
+    firn_free(root->store_path);
+    firn_free(root->root);
+    firn_free(root->catalog_root);
+}
+
+void
+firn_ws_roots_deinit(struct firn_ws_roots *roots)
+{
+    for (size_t i = 0; i < roots->count; i++) {
+        root_deinit(&roots->items[i]);
+    }
+    firn_free(roots->items);
+    roots->items = NULL;
+    roots->count = 0;
+    roots->capacity = 0;
+}
+
+/* ---- one store ---- */
+
+struct reading {
+    struct firn_ws_roots *roots;
+    struct firn_ws_catalog *catalog;
+    const char *store_path;
+    const char *parent; /* real path of the directory that the store lies in, if it is inside */
+};
+
+static int
+count_checkpoint(void *ctx, firn_slice bytes, const struct firn_ws_record *record, firn_error *err)
+{
+    (void)bytes;
+    (void)err;
+    struct firn_ws_roots_root *root = ctx;
+    if (!record->is_safety) {
+        root->checkpoints++;
+        root->newest_ns = root->newest_ns == 0 ? record->created_ns : root->newest_ns;
+    }
+    return FIRN_OK;
+}
+
+static int
+make_room(struct firn_ws_roots *roots)
+{
+    if (roots->count < roots->capacity) {
+        return FIRN_OK;
+    }
+    size_t capacity = roots->capacity == 0 ? CAPACITY_MIN : 2 * roots->capacity;
+    struct firn_ws_roots_root *items = firn_resize_array(roots->items, capacity, sizeof *items);
+    if (items == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    roots->items = items;
+    roots->capacity = capacity;
+    return FIRN_OK;
+}
+
+static int
+keep_root(void *ctx, firn_slice name, const struct firn_ws_catalog_workspace *workspace,
+          firn_error *err)
+{
+    struct reading *reading = ctx;
+    bool is_inside = firn_slice_equal(name, firn_str(FIRN_WS_ROOTS_INSIDE));
+    struct firn_ws_roots_root root = {.workspace = *workspace};
+    int rc = FIRN_OK;
+    root.store_path = firn_strdup(reading->store_path);
+    root.catalog_root = firn_strndup((const char *)name.data, name.size);
+    if (root.catalog_root != NULL) {
+        bool has_parent = is_inside && reading->parent != NULL;
+        root.root = firn_strdup(has_parent ? reading->parent : root.catalog_root);
+    }
+    if (root.store_path == NULL || root.root == NULL || make_room(reading->roots) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the list of workspaces");
+        goto out;
+    }
+    if (reading->roots->counts) {
+        FIRN_TRY(firn_ws_catalog_list(reading->catalog, workspace->number, count_checkpoint, &root,
+                                      err));
+    }
+    reading->roots->items[reading->roots->count++] = root;
+    return FIRN_OK;
+out:
+    root_deinit(&root);
+    return rc;
+}
+
+int
+firn_ws_roots_add_catalog(struct firn_ws_roots *roots, struct firn_ws_catalog *catalog,
+                          const char *store_path, firn_error *err)
+{
+    struct reading reading = {.roots = roots, .catalog = catalog, .store_path = store_path};
+    size_t count_before = roots->count;
+    char *parent = NULL;
+    int rc;
+    FIRN_TRY(firn_ws_roots_inside_of(roots->os, store_path, &parent, err));
+    reading.parent = parent;
+    FIRN_TRY(firn_ws_catalog_workspaces_list(catalog, keep_root, &reading, err));
+out:
+    firn_free(parent);
+    while (rc != FIRN_OK && roots->count > count_before) {
+        root_deinit(&roots->items[--roots->count]);
+    }
+    return rc;
+}
+
+int
+firn_ws_roots_add_store(struct firn_ws_roots *roots, const char *store_path, firn_error *err)
+{
+    struct firn_db_options options = {.read_only = true, .memory_bytes = CATALOG_MEMORY_BYTES};
+    struct firn_ws_catalog *catalog = NULL;
+    struct firn_os_dir *dir = NULL;
+    struct firn_db *db = NULL;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(roots->os, store_path, &dir, err));
+    FIRN_TRY(firn_db_open(dir, &options, &db, err));
+    FIRN_TRY(firn_ws_catalog_open(db, &catalog, err));
+    FIRN_TRY(firn_ws_roots_add_catalog(roots, catalog, store_path, err));
+out:
+    firn_ws_catalog_close(catalog);
+    if (db != NULL) {
+        FIRN_IGNORE(firn_db_close(db, NULL)); /* nothing was written */
+    }
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+/* ---- all stores ---- */
+
+struct sweep {
+    struct firn_ws_roots *roots;
+    void (*on_unreadable)(void *ctx, const char *store_path, const firn_error *why);
+    void *ctx;
+};
+
+static int
+visit_store(void *ctx, const char *path, firn_error *err)
+{
+    struct sweep *sweep = ctx;
+    firn_error why;
+    int rc = firn_ws_roots_add_store(sweep->roots, path, &why);
+    if (rc == FIRN_NO_MEMORY) {
+        return firn_error_no_memory(err, "the list of workspaces");
+    }
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && sweep->on_unreadable != NULL) {
+        sweep->on_unreadable(sweep->ctx, path, &why);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_ws_roots_add_all(struct firn_ws_roots *roots,
+                      void (*on_unreadable)(void *ctx, const char *store_path,
+                                            const firn_error *why),
+                      void *ctx, firn_error *err)
+{
+    struct sweep sweep = {.roots = roots, .on_unreadable = on_unreadable, .ctx = ctx};
+    return firn_ws_place_list(roots->os, visit_store, &sweep, err);
+}
+
+/* ---- what they say ---- */
+
+const struct firn_ws_roots_root *
+firn_ws_roots_find(const struct firn_ws_roots *roots, const char *real_path)
+{
+    for (size_t i = 0; i < roots->count; i++) {
+        if (strcmp(roots->items[i].root, real_path) == 0) {
+            return &roots->items[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+firn_ws_roots_is_same(const struct firn_ws_catalog_workspace *workspace,
+                      const struct firn_os_stat *stat)
+{
+    if (workspace->inode != stat->inode) {
+        return false;
+    }
+    bool is_born = workspace->btime_ns != 0 && stat->btime_ns != 0;
+    return is_born ? workspace->btime_ns == stat->btime_ns : workspace->device == stat->device;
+}
+
+/* Whether the directory that the catalog means is at its path no more. */
+static bool
+is_gone(const struct firn_ws_roots *roots, const struct firn_ws_roots_root *root)
+{
+    struct firn_os_dir *dir;
+    struct firn_os_stat stat;
+    int rc = firn_os_dir_open_path(roots->os, root->root, &dir, NULL);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND;
+    }
+    rc = firn_os_dir_stat(dir, &stat, NULL);
+    firn_os_dir_close(dir);
+    return rc == FIRN_OK && !firn_ws_roots_is_same(&root->workspace, &stat);
+}
+
+const struct firn_ws_roots_root *
+firn_ws_roots_find_moved(const struct firn_ws_roots *roots, const struct firn_os_stat *stat)
+{
+    for (size_t i = 0; i < roots->count; i++) {
+        const struct firn_ws_roots_root *root = &roots->items[i];
+        if (firn_ws_roots_is_same(&root->workspace, stat) && is_gone(roots, root)) {
+            return root;
+        }
+    }
+    return NULL;
+}
+
+int
+firn_ws_roots_inside_of(struct firn_os *os, const char *store_path, char **out, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_stat stat;
+    struct firn_buf text = {0};
+    size_t size = strlen(store_path);
+    int rc = FIRN_OK;
+    *out = NULL;
+    while (size > 1 && store_path[size - 1] == '/') {
+        size--;
+    }
+    size_t name_size = strlen(FIRN_WS_PLACE_INSIDE);
+    if (size < name_size ||
+        memcmp(store_path + size - name_size, FIRN_WS_PLACE_INSIDE, name_size) != 0 ||
+        (size > name_size && store_path[size - name_size - 1] != '/')) {
+        return FIRN_OK;
+    }
+    const char *path = NULL;
+    if (firn_buf_append(&text, store_path, size - name_size) == FIRN_OK &&
+        firn_buf_append_str(&text, ".") == FIRN_OK) {
+        path = firn_buf_text(&text);
+    }
+    if (path == NULL) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    rc = firn_os_dir_open_path(os, path, &dir, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = FIRN_OK;
+        goto out;
+    }
+    if (rc != FIRN_OK) {
+        goto out;
+    }
+    rc = firn_os_stat(dir, FIRN_WS_PLACE_INSIDE, &stat, err);
+    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && stat.kind == FIRN_OS_DIR)) {
+        firn_buf_clear(&text);
+        FIRN_TRY(firn_os_dir_real_path(dir, &text, err));
+        *out = firn_strndup((const char *)text.data, text.size);
+        rc = *out == NULL ? firn_error_no_memory(err, "a path") : FIRN_OK;
+    }
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&text);
+    return rc;
+}

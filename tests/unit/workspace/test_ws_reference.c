@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: what a text that names a checkpoint means, and which texts name none.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "workspace/ws_reference.h"
+#include "workspace/ws_reference_time.h"
+
+/* 2026-11-20T14:00:05.250Z, a Friday. */
+static const int64_t now_ns = INT64_C(1795183205250000000);
+static const int64_t second_ns = INT64_C(1000000000);
+static const int64_t day_ns = INT64_C(86400000000000);
+
+static enum firn_ws_reference_kind
+kind_of(const char *text)
+{
+    struct firn_ws_reference read;
+    firn_error err;
+    int rc = firn_ws_reference_read(text, now_ns, &read, &err);
+    assert_true(rc == FIRN_OK || rc == FIRN_INVALID);
+    return rc == FIRN_OK ? read.kind : 0;
+}
+
+static void
+each_text_is_of_one_kind(void **state)
+{
+    (void)state;
+    assert_int_equal(kind_of("12"), FIRN_WS_REFERENCE_NUMBER);
+    assert_int_equal(kind_of("2026"), FIRN_WS_REFERENCE_NUMBER);
+    assert_int_equal(kind_of("klmn"), FIRN_WS_REFERENCE_ID);
+    assert_int_equal(kind_of("KLMNzyxW"), FIRN_WS_REFERENCE_ID);
+    assert_int_equal(kind_of("latest"), FIRN_WS_REFERENCE_LATEST);
+    assert_int_equal(kind_of("v1.0"), FIRN_WS_REFERENCE_TAG);
+    assert_int_equal(kind_of("top"), FIRN_WS_REFERENCE_TAG);
+    assert_int_equal(kind_of("before/the-agent"), FIRN_WS_REFERENCE_TAG);
+    assert_int_equal(kind_of("2026-11-20"), FIRN_WS_REFERENCE_TIME);
+    assert_int_equal(kind_of("now"), FIRN_WS_REFERENCE_TIME);
+    static const char *const none[] = {"",
+                                       " ",
+                                       "%",
+                                       "_",
+                                       "*",
+                                       "../x",
+                                       "latest ",
+                                       " latest",
+                                       "LATEST",
+                                       "Latest",
+                                       "NOW",
+                                       "-1",
+                                       "+1",
+                                       "0",
+                                       "00",
+                                       "1.0",
+                                       "1x",
+                                       "1 ",
+                                       "0x1",
+                                       "99999999999999999999",
+                                       "stop!",
+                                       "k*",
+                                       "kkkk\n",
+                                       "~",
+                                       "~1",
+                                       "latest~",
+                                       "latest~x",
+                                       "latest~-1",
+                                       "latest~1~1",
+                                       "latest~ 1",
+                                       "1~99999999999999999999",
+                                       "now~1",
+                                       "2026-11-20~1",
+                                       "\xc3\xbc",
+                                       "-rf",
+                                       ".hidden",
+                                       "/tag",
+                                       "1tag",
+                                       "a tag",
+                                       "a\xff"};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        if (kind_of(none[i]) != 0) {
+            fail_msg("'%s' is read as a reference", none[i]);
+        }
+    }
+}
+
+static void
+so_many_before_is_read_behind_every_base_but_a_time(void **state)
+{
+    (void)state;
+    struct firn_ws_reference read;
+    firn_error err;
+    assert_int_equal(firn_ws_reference_read("latest~0", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(read.back, 0);
+    assert_int_equal(firn_ws_reference_read("12~34", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(read.number, 12);
+    assert_int_equal(read.back, 34);
+    assert_int_equal(firn_ws_reference_read("KLMN~2", now_ns, &read, &err), FIRN_OK);
+    assert_string_equal(read.id, "klmn");
+    assert_int_equal(read.back, 2);
+    assert_int_equal(firn_ws_reference_read("v1~999999999999999999", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(read.kind, FIRN_WS_REFERENCE_TAG);
+    assert_int_equal(read.tag.size, 2);
+    assert_true(read.back == UINT64_C(999999999999999999));
+}
+
+static void
+a_tag_cannot_be_taken_for_another_kind(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"a",   "A",    "v1.0",    "k1",       "zz",     "run",
+                                       "abc", "kkka", "latest2", "now-2026", "x+y/z.w"};
+    static const char *const bad[] = {"",     "1",      "1a",     "-a",       "kkkk",      "stop",
+                                      "Stop", "latest", "Latest", "now",      "yesterday", "a b",
+                                      "a~1",  "a\n",    "a:b",    "\xc3\xa4", "YESTERDAY"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(firn_ws_reference_is_tag(firn_str(good[i])));
+        assert_int_equal(kind_of(good[i]), FIRN_WS_REFERENCE_TAG);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(firn_ws_reference_is_tag(firn_str(bad[i])));
+    }
+    assert_false(firn_ws_reference_is_tag(firn_bytes("a\0b", 3)));
+    char longest[FIRN_WS_REFERENCE_TAG_SIZE_MAX + 2];
+    memset(longest, 'a', sizeof longest);
+    assert_true(firn_ws_reference_is_tag(firn_bytes(longest, FIRN_WS_REFERENCE_TAG_SIZE_MAX)));
+    assert_false(firn_ws_reference_is_tag(firn_bytes(longest, FIRN_WS_REFERENCE_TAG_SIZE_MAX + 1)));
+}
+
+static void
+assert_time(const char *text, int64_t expected)
+{
+    int64_t read = -1;
+    if (!firn_ws_reference_time_read(text, now_ns, &read) || read != expected) {
+        fail_msg("'%s' is read as %lld, not %lld", text, (long long)read, (long long)expected);
+    }
+}
+
+static void
+times_are_read_to_the_end_of_what_they_name(void **state)
+{
+    (void)state;
+    int64_t day = INT64_C(1795132800) * second_ns; /* 2026-11-20 */
+    int64_t hour = 3600 * second_ns;
+    int64_t rest = second_ns - 1;
+    assert_time("now", now_ns);
+    assert_time("2026-11-20", day + rest);
+    assert_time("2026-11-20 14:00", day + 14 * hour + rest);
+    assert_time("2026-11-20T14:00", day + 14 * hour + rest);
+    assert_time("2026-11-20 14:00:05", day + 14 * hour + 5 * second_ns + rest);
+    assert_time("2026-11-20 14:00:05 UTC", day + 14 * hour + 5 * second_ns + rest);
+    assert_time("2026-11-20T14:00:05.25Z", now_ns);
+    assert_time("2026-11-20T14:00:05.250000000Z", now_ns);
+    assert_time("2026-11-20T14:00:05.000000001Z", day + 14 * hour + 5 * second_ns + 1);
+    assert_time("2026-11-20 15:30 +0130", day + 14 * hour + rest);
+    assert_time("2026-11-20 15:30+01:30", day + 14 * hour + rest);
+    assert_time("2026-11-20 08:00 -06", day + 14 * hour + rest);
+    assert_time("1970-01-01", rest);
+    assert_time("2000-02-29", INT64_C(951782400) * second_ns + rest);
+    assert_time("2261-12-31 23:59:59.999999999", INT64_C(9214646400) * second_ns - 1);
+}
+
+static void
+times_ago_are_counted_from_now(void **state)
+{
+    (void)state;
+    int64_t minute = 60 * second_ns;
+    assert_time("0 seconds ago", now_ns);
+    assert_time("1 second ago", now_ns - second_ns);
+    assert_time("90s ago", now_ns - 90 * second_ns);
+    assert_time("10 minutes ago", now_ns - 10 * minute);
+    assert_time("10m ago", now_ns - 10 * minute);
+    assert_time("a minute ago", now_ns - minute);
+    assert_time("an hour ago", now_ns - 60 * minute);
+    assert_time("2 hrs ago", now_ns - 120 * minute);
+    assert_time("3 days ago", now_ns - 3 * day_ns);
+    assert_time("2 weeks ago", now_ns - 14 * day_ns);
+    assert_time("yesterday", now_ns - day_ns);
+    assert_time("1 month ago", now_ns - 31 * day_ns);   /* October has 31 days */
+    assert_time("9 months ago", now_ns - 273 * day_ns); /* 2026-02-20 */
+    assert_time("1 year ago", now_ns - 365 * day_ns);
+    assert_time("3 years ago", now_ns - 1096 * day_ns); /* 2024 was a leap year */
+    int64_t read;
+    int64_t end_of_may = INT64_C(1780228800) * second_ns; /* 2026-05-31 12:00 */
+    assert_true(firn_ws_reference_time_read("3 months ago", end_of_may, &read));
+    assert_true(read == end_of_may - 92 * day_ns); /* the 28th of February */
+}
+
+static void
+what_is_nearly_a_time_is_none(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"ago",
+                                       "10 minutes",
+                                       "minutes ago",
+                                       "-1 days ago",
+                                       "1.5 hours ago",
+                                       "10  minutes ago",
+                                       "10 minutes  ago",
+                                       "10 minutes ago ",
+                                       "ten minutes ago",
+                                       "1 fortnight ago",
+                                       "9999999999 seconds ago",
+                                       "999999999 days ago",
+                                       "999999999 months ago",
+                                       "57 years ago",
+                                       "2026-13-01",
+                                       "2026-00-01",
+                                       "2026-02-29",
+                                       "2026-11-31",
+                                       "2026-11-00",
+                                       "1969-12-31",
+                                       "2262-01-01",
+                                       "26-11-20",
+                                       "2026-1-2",
+                                       "2026/11/20",
+                                       "2026-11-20 ",
+                                       "2026-11-20T",
+                                       "2026-11-20 24:00",
+                                       "2026-11-20 12:60",
+                                       "2026-11-20 12:00:60",
+                                       "2026-11-20 1:00",
+                                       "2026-11-20 12",
+                                       "2026-11-20 12:00:",
+                                       "2026-11-20 12:00:00.",
+                                       "2026-11-20 12:00.5",
+                                       "2026-11-20 12:00:00.1234567891",
+                                       "2026-11-20 12:00 ",
+                                       "2026-11-20 12:00 CET",
+                                       "2026-11-20 12:00 +",
+                                       "2026-11-20 12:00 +1",
+                                       "2026-11-20 12:00 +24",
+                                       "2026-11-20 12:00 +01:",
+                                       "2026-11-20 12:00 +01:60",
+                                       "2026-11-20 12:00Zx",
+                                       "2026-11-20+01",
+                                       "14:00",
+                                       "Now"};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        int64_t read = 4711;
+        if (firn_ws_reference_time_read(none[i], now_ns, &read)) {
+            fail_msg("'%s' is read as a time", none[i]);
+        }
+        assert_int_equal(read, 4711);
+    }
+}
+
+/* Every day from 1970 to 2261, against counting. */
+static void
+every_date_follows_the_one_before(void **state)
+{
+    (void)state;
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int64_t expected = second_ns - 1;
+    char text[16];
+    for (int year = 1970; year <= 2261; year++) {
+        for (int month = 1; month <= 12; month++) {
+            bool leaps = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+            int last = days[month - 1] + (month == 2 && leaps ? 1 : 0);
+            for (int day = 1; day <= last; day++) {
+                (void)snprintf(text, sizeof text, "%04d-%02d-%02d", year, month, day);
+                assert_time(text, expected);
+                expected += day_ns;
+            }
+        }
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_text_is_of_one_kind),
+        cmocka_unit_test(so_many_before_is_read_behind_every_base_but_a_time),
+        cmocka_unit_test(a_tag_cannot_be_taken_for_another_kind),
+        cmocka_unit_test(times_are_read_to_the_end_of_what_they_name),
+        cmocka_unit_test(times_ago_are_counted_from_now),
+        cmocka_unit_test(what_is_nearly_a_time_is_none),
+        cmocka_unit_test(every_date_follows_the_one_before),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
