@@ -141,13 +141,12 @@ typedef struct firn_save_options {
     bool strict;      /* fail, and save nothing, if anything cannot be read */
     unsigned threads; /* 0: one for each processor */
     firn_callbacks callbacks;
+    bool full;       /* read every file, also what looks as it did when it was last saved */
+    bool if_changed; /* make no checkpoint if the tree is that of the one before */
 } firn_save_options;
-#define FIRN_SAVE_OPTIONS_INIT                                 \
-    {                                                          \
-        sizeof(firn_save_options), {NULL, 0}, false, false, 0, \
-        {                                                      \
-            NULL, NULL, NULL                                   \
-        }                                                      \
+#define FIRN_SAVE_OPTIONS_INIT                                                                  \
+    {                                                                                           \
+        sizeof(firn_save_options), {NULL, 0}, false, false, 0, {NULL, NULL, NULL}, false, false \
     }
 
 typedef struct firn_save_result {
@@ -158,11 +157,17 @@ typedef struct firn_save_result {
     uint64_t added;   /* files against `previous` */
     uint64_t changed;
     uint64_t removed;
+    bool is_made; /* false with if_changed and is_unchanged: checkpoint is then the one before */
 } firn_save_result;
 
 /* Saves the workspace's present state as a new checkpoint: it exists, durably, when this returns
  * FIRN_OK, and not at all otherwise. Creates the store if needed. What could not be saved is
- * reported by notices and counted in checkpoint.skipped. */
+ * reported by notices and counted in checkpoint.skipped.
+ *
+ * A file whose inode, size, mode, owner and times are those that it was last saved with is not read
+ * again. An edit that leaves all of them alone is found with `full` only: stores through a writable
+ * mapping into a page that was dirty before, or, on a file system without a time of change of its
+ * own (FAT), an edit that keeps size and modification time. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
                                                  const firn_save_options *options,
                                                  firn_save_result *out, firn_error *err);

@@ -70,21 +70,42 @@ struct firn_ws_save_request {
     bool is_safety;
     bool include_deps;
     bool strict;
+    bool is_full;           /* nothing is taken from the stat cache */
+    bool is_to_be_compared; /* between the scan and the seal */
     unsigned threads;
     firn_callbacks callbacks;
     const struct firn_ws_catalog_joint *joint; /* of the commit; may be NULL */
 };
-/* What a scan into the store gave; its root's attributes are owned by scan. */
+/* What a scan into the store gave; its root's attributes are owned by scan. ws_save_tree.c. */
+struct firn_ws_stat;
 struct firn_ws_save_tree {
     struct firn_ws_scan_result scan;
     uint64_t added_bytes;
     bool records_were_packed;
+    /* Until it is sealed: */
+    struct firn_ws_session *session;
+    struct firn_ws_stat *stat;
+    struct firn_ws_treesink *fresh; /* NULL unless it is to be compared */
 };
 /* Scans the workspace and puts what is new into a sealed pack. *out is to be released with
  * firn_ws_scan_result_deinit(&out->scan), also after a failure. */
 FIRN_MUST_CHECK int firn_ws_save_tree(struct firn_ws_opened *opened,
                                       const struct firn_ws_save_request *request,
                                       struct firn_ws_save_tree *out, firn_error *err);
+/* The two halves of that. Between them the tree may be released with firn_ws_save_tree_deinit: then
+ * nothing was saved. After the second, whatever it returns, with that or as above. */
+FIRN_MUST_CHECK int firn_ws_save_tree_scan(struct firn_ws_opened *opened,
+                                           const struct firn_ws_save_request *request,
+                                           struct firn_ws_save_tree *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_save_tree_seal(struct firn_ws_opened *opened,
+                                           struct firn_ws_save_tree *tree, firn_error *err);
+void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
+/* The directories of a scanned tree that is_to_be_compared, before it is sealed. stored reads those
+ * of the store. */
+struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
+                                                 const struct firn_tree_source *stored);
+/* Whether all of a scanned tree is in the store already. */
+bool firn_ws_save_tree_is_stored(const struct firn_ws_save_tree *tree);
 /* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
 FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                         const struct firn_ws_save_request *request,

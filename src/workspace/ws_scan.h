@@ -91,6 +91,9 @@ FIRN_MUST_CHECK int firn_ws_treesink_create(struct firn_os *os, struct firn_ws_t
                                             firn_error *err);
 void firn_ws_treesink_destroy(struct firn_ws_treesink *sink);
 struct firn_ws_sink firn_ws_treesink_sink(struct firn_ws_treesink *sink);
+/* Keeps a directory object, as the sink would. Any thread. */
+FIRN_MUST_CHECK int firn_ws_treesink_keep(struct firn_ws_treesink *sink, const firn_hash *hash,
+                                          firn_slice object, firn_error *err);
 /* ctx is the treesink; valid as long as it. */
 struct firn_tree_source firn_ws_treesink_source(struct firn_ws_treesink *sink,
                                                 const struct firn_tree_source *fallback);

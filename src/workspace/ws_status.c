@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_status.c: how the disk differs from a checkpoint. Reads every file; changes nothing.
+ * workspace/ws_status.c: how the disk differs from a checkpoint. Reads what the stat cache does not
+ * know; changes nothing, that cache included.
  *
  * The time of a directory is not told as a change: it moves with every change inside, which is told
  * by itself.

@@ -6,7 +6,8 @@
  * A comparison with a checkpoint scans the workspace without storing anything: it needs the
  * directories of now, about 75 bytes an entry, and those of the checkpoint, which come from the
  * store. So objects of other kinds are accepted and forgotten, and a source asks this memory first
- * and then the fallback.
+ * and then the fallback. A save keeps its new directories in the same way until they can be read
+ * back from the store.
  *
  * Objects lie in an arena, found through a hash map by the first eight bytes of their names, which
  * are as good as random. One mutex (rank WORKSPACE_TREE) guards both; the copy is made under it,
@@ -132,15 +133,11 @@ insert_locked(struct firn_ws_treesink *sink, const firn_hash *hash, firn_slice c
 }
 
 static int
-add(void *lane, enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content,
-    bool *out_is_new, firn_error *err)
+keep(struct firn_ws_treesink *sink, const firn_hash *hash, firn_slice content, bool *out_is_new,
+     firn_error *err)
 {
-    struct firn_ws_treesink *sink = lane;
-    *out_is_new = false;
-    if (kind != FIRN_PACKFILE_TREE) {
-        return FIRN_OK;
-    }
     int rc = FIRN_OK;
+    *out_is_new = false;
     firn_os_mutex_lock(&sink->mutex);
     if (find_locked(sink, hash) == NULL) {
         rc = insert_locked(sink, hash, content, err);
@@ -148,6 +145,22 @@ add(void *lane, enum firn_packfile_kind kind, const firn_hash *hash, firn_slice 
     }
     firn_os_mutex_unlock(&sink->mutex);
     return rc;
+}
+
+static int
+add(void *lane, enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content,
+    bool *out_is_new, firn_error *err)
+{
+    *out_is_new = false;
+    return kind == FIRN_PACKFILE_TREE ? keep(lane, hash, content, out_is_new, err) : FIRN_OK;
+}
+
+int
+firn_ws_treesink_keep(struct firn_ws_treesink *sink, const firn_hash *hash, firn_slice object,
+                      firn_error *err)
+{
+    bool is_new;
+    return keep(sink, hash, object, &is_new, err);
 }
 
 struct firn_ws_sink
