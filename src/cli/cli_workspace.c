@@ -26,6 +26,8 @@ const char firn_cli_workspace_choose_hint[] =
     "name a checkpoint by its number, by at least four letters of its id, or as latest; firn list "
     "shows them";
 
+static const char list_hint[] = "firn list shows the checkpoints";
+
 static int
 count_one(void *ctx, const firn_checkpoint *checkpoint)
 {
@@ -46,7 +48,17 @@ firn_cli_workspace_hint(firn_workspace *workspace, const char *reference, int co
         firn_workspace_list(workspace, &options, count_one, &has_any, NULL) != FIRN_OK) {
         return NULL;
     }
-    return has_any ? "firn list shows the checkpoints" : "firn save makes a checkpoint";
+    return has_any ? list_hint : "firn save makes a checkpoint";
+}
+
+const char *
+firn_cli_workspace_hint_or_path(firn_workspace *workspace, const char *reference, int code)
+{
+    const char *hint = firn_cli_workspace_hint(workspace, reference, code);
+    bool may_be_path = reference[strspn(reference, "0123456789")] != '\0' && code != FIRN_CONFLICT;
+    return hint == list_hint && may_be_path
+               ? "firn list shows the checkpoints; to give paths write -- before them"
+               : hint;
 }
 
 int

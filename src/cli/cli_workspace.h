@@ -38,5 +38,8 @@ extern const char firn_cli_workspace_choose_hint[];
 /* What to do next after a command failed: if it was because `reference` names no checkpoint,
  * where to look for one; else NULL, and the code speaks for itself. */
 const char *firn_cli_workspace_hint(firn_workspace *workspace, const char *reference, int code);
+/* The same for a command whose first word may be meant as a path. */
+const char *firn_cli_workspace_hint_or_path(firn_workspace *workspace, const char *reference,
+                                            int code);
 
 #endif

@@ -140,13 +140,14 @@ report(struct firn_cli *cli, firn_workspace *workspace, const firn_diff_options 
     if (shown->is_out_of_memory) {
         return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
     }
-    const char *hint = firn_cli_workspace_hint(
-        workspace, options->before != NULL ? options->before : "latest", err->code);
-    if (hint == NULL && options->after != NULL) {
-        hint = firn_cli_workspace_hint(workspace, options->after, err->code);
+    const char *hint = NULL;
+    if (options->before != NULL) {
+        hint = firn_cli_workspace_hint_or_path(workspace, options->before, err->code);
+    } else {
+        hint = firn_cli_workspace_hint(workspace, "latest", err->code);
     }
-    if (hint != NULL && cli->arguments_before_dashes > 0 && err->code == FIRN_INVALID) {
-        hint = "firn list shows the checkpoints; to give paths write -- before them";
+    if (hint == NULL && options->after != NULL) {
+        hint = firn_cli_workspace_hint_or_path(workspace, options->after, err->code);
     }
     return firn_report_failure(cli, err, hint);
 }

@@ -40,6 +40,11 @@ static void
 print_result(const firn_save_result *result, double seconds)
 {
     const firn_checkpoint *checkpoint = &result->checkpoint;
+    if (!result->is_made) {
+        firn_out_format("no change since %llu: nothing saved  %.2f s\n",
+                        (unsigned long long)checkpoint->number, seconds);
+        return;
+    }
     char files[FIRN_TEXT_NUMBER_SIZE];
     char bytes[FIRN_TEXT_SIZE_SIZE];
     char added[FIRN_TEXT_SIZE_SIZE];
@@ -70,6 +75,7 @@ show_result(struct firn_cli *cli, const firn_save_result *result,
         } else {
             firn_json_out_null("previous");
         }
+        firn_json_out_bool("made", result->is_made);
         firn_json_out_bool("unchanged", result->is_unchanged);
         firn_json_out_u64("added", result->added);
         firn_json_out_u64("changed", result->changed);
@@ -98,6 +104,8 @@ run(struct firn_cli *cli)
     const char *message = firn_command_value(cli, "message");
     attempt.options.message = firn_str(message != NULL ? message : "");
     attempt.options.include_deps = firn_command_has(cli, "include-deps");
+    attempt.options.full = firn_command_has(cli, "full");
+    attempt.options.if_changed = firn_command_has(cli, "if-changed");
     attempt.options.strict = cli->strict;
     attempt.options.callbacks = firn_notices_callbacks(&notices);
     int code = firn_patience_run(cli, attempt_save, &attempt, &err);
@@ -116,12 +124,15 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"message", 'm', "TEXT", "say what this state is"},
+    {"if-changed", 0, NULL, "make no checkpoint if there is no change"},
+    {"full", 0, NULL, "read every file, also what looks unchanged"},
     {"include-deps", 0, NULL, "save directories of dependencies too"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
     {"firn save -m \"before the agent\"", "save the current directory"},
+    {"firn save --if-changed -q", "the number of a checkpoint of this state, new or not"},
     {"firn -C ~/project save --json", "save another one, and print what happened as JSON"},
     {NULL, NULL},
 };
@@ -138,7 +149,12 @@ const struct firn_command firn_cmd_save = {
             "\n"
             "The line printed shows the checkpoint's number and the beginning of its id, its\n"
             "size, what changed since the one before, and by how much the store grew. With\n"
-            "--quiet only the number is printed.\n"
+            "--quiet only the number is printed. With --if-changed no checkpoint is made\n"
+            "where the tree is that of the one before; its number is printed.\n"
+            "\n"
+            "A file whose size, times, owner, mode and place on disk are as they were when it\n"
+            "was last saved is not read again. What is written through a memory mapping can\n"
+            "change a file without changing any of these: --full reads everything.\n"
             "\n"
             "Without a store, one is made outside of the workspace: see firn help init.\n"
             "\n"

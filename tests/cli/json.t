@@ -126,8 +126,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 undo changes error
   0 check checkpoints packs objects bytes_read damaged notices
   0 init workspace store created
-  0 save -m text checkpoint previous unchanged added changed removed notices
-  0 save checkpoint previous unchanged added changed removed notices
+  0 save -m text checkpoint previous made unchanged added changed removed notices
+  0 save checkpoint previous made unchanged added changed removed notices
   0 list checkpoints
   0 status changes checkpoint added changed removed unchanged skipped notices
   0 show latest checkpoint

@@ -62,9 +62,9 @@ Every kind of difference.
   ! hint: firn list shows the checkpoints
   [3]
   $ firn status nonsense
-  ! firn: 'nonsense' is not a reference to a checkpoint: give its number, at least 4 letters of its id, or 'latest'
-  ! hint: firn list shows the checkpoints
-  [2]
+  ! firn: there is no checkpoint and no tag 'nonsense'
+  ! hint: firn list shows the checkpoints; to give paths write -- before them
+  [3]
   $ firn restore 1 | cut -d';' -f1
   restored 1: 4 changed, 3 added, 1 removed
   $ firn status
