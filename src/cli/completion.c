@@ -3,8 +3,9 @@
  * cli/completion.c: completions for shells, from the command table.
  *
  * What can follow is the same in every shell: a command, inside a group a second word, options, and
- * for an argument what its name in the table says. REF is latest or one of the newest checkpoints,
- * which the shell asks the program for. Each shell has its own way of saying so: completion_bash.c,
+ * for an argument what its name in the table says. REF is latest, a tag or one of the newest
+ * checkpoints, which the shell asks the program for, with the options that say which workspace is
+ * meant where the line has them already. Each shell has its own way of saying so: completion_bash.c,
  * completion_zsh.c, completion_fish.c.
  *
  * To know which words are arguments, one has to know which options take a value before the command
@@ -22,7 +23,13 @@
 #include "cli/completion_zsh.h"
 #include "cli/out.h"
 
-const char firn_completion_refs_command[] = "firn list --quiet --limit 20 2> /dev/null";
+void
+firn_completion_print_refs(const char *where)
+{
+    firn_out_format("firn tag --quiet%s%s 2> /dev/null; ", where[0] != '\0' ? " " : "", where);
+    firn_out_format("firn list --quiet --limit 20%s%s 2> /dev/null", where[0] != '\0' ? " " : "",
+                    where);
+}
 
 bool
 firn_completion_print(const char *shell)
@@ -92,6 +99,17 @@ firn_completion_each_command(void (*visit)(const char *words, const struct firn_
              member != NULL && *member != NULL; member++) {
             (void)snprintf(words, sizeof(words), "%s %s", (*at)->name, (*member)->name);
             visit(words, *member);
+        }
+    }
+}
+
+void
+firn_completion_each_where(void (*visit)(const struct firn_command_option *option))
+{
+    for (const struct firn_command_table_global *at = firn_command_table_globals;
+         at->option.name != NULL; at++) {
+        if (at->option.value != NULL && (at->uses & FIRN_COMMAND_USES_WORKSPACE) != 0) {
+            visit(&at->option);
         }
     }
 }

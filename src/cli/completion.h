@@ -42,7 +42,10 @@ void firn_completion_print_names(const struct firn_command *const *commands);
 /* Prints text for inside single quotes; the characters in `special` get a backslash too. */
 void firn_completion_print_quoted(const char *text, const char *special);
 
-/* The command line that prints the newest checkpoints, one a line. */
-extern const char firn_completion_refs_command[];
+/* Prints the command line that prints tags and the newest checkpoints, one a line. `where` is
+ * what the shell puts in its place for the options that say which workspace is meant. */
+void firn_completion_print_refs(const char *where);
+/* Calls visit for each of those options; all of them take a value. */
+void firn_completion_each_where(void (*visit)(const struct firn_command_option *option));
 
 #endif

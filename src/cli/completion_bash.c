@@ -83,12 +83,20 @@ firn_completion_bash_print(void)
         "{\n"
         "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
         "    local command='' first='' options='' members='' word kind index\n"
-        "    local -a kinds=() typed=()\n"
+        "    local -a kinds=() typed=() where=()\n"
         "    COMPREPLY=()\n"
         "    for ((index = 1; index < COMP_CWORD; index++)); do\n"
         "        word=${COMP_WORDS[index]}\n"
         "        case $word in\n"
         "        ");
+    first_pattern = true;
+    firn_completion_each_where(pattern);
+    firn_out_text(")\n"
+                  "            where+=(\"$word\" \"${COMP_WORDS[index + 1]/#\\~/${HOME-}}\")\n"
+                  "            ;;\n"
+                  "        esac\n"
+                  "        case $word in\n"
+                  "        ");
     first_pattern = true;
     firn_completion_each_value(pattern);
     firn_out_text(") ((index++)) ;;\n"
@@ -142,21 +150,21 @@ firn_completion_bash_print(void)
         "    members) mapfile -t COMPREPLY < <(compgen -W \"$members\" -- \"$current\") ;;\n"
         "    command) mapfile -t COMPREPLY < <(compgen -W '");
     firn_completion_print_names(firn_command_table);
-    firn_out_format(
-        "' -- \"$current\") ;;\n"
-        "    ref)\n"
-        "        mapfile -t COMPREPLY < <(compgen -W \"latest $(%s)\" -- \"$current\")\n"
-        "        ;;\n"
-        "    file*)\n"
-        "        compopt -o filenames 2> /dev/null\n"
-        "        mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
-        "        ;;\n"
-        "    directory*)\n"
-        "        compopt -o filenames 2> /dev/null\n"
-        "        mapfile -t COMPREPLY < <(compgen -d -- \"$current\")\n"
-        "        ;;\n"
-        "    esac\n"
-        "}\n"
-        "complete -F _firn firn\n",
-        firn_completion_refs_command);
+    firn_out_text("' -- \"$current\") ;;\n"
+                  "    ref)\n"
+                  "        mapfile -t COMPREPLY < <(compgen -W \"latest $(");
+    firn_completion_print_refs("\"${where[@]}\"");
+    firn_out_text(")\" -- \"$current\")\n"
+                  "        ;;\n"
+                  "    file*)\n"
+                  "        compopt -o filenames 2> /dev/null\n"
+                  "        mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
+                  "        ;;\n"
+                  "    directory*)\n"
+                  "        compopt -o filenames 2> /dev/null\n"
+                  "        mapfile -t COMPREPLY < <(compgen -d -- \"$current\")\n"
+                  "        ;;\n"
+                  "    esac\n"
+                  "}\n"
+                  "complete -F _firn firn\n");
 }

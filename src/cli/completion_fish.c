@@ -133,8 +133,24 @@ firn_completion_fish_print(void)
                   "        test $__firn_arguments -eq (math $argv[1] - 1)\n"
                   "    end\n"
                   "end\n");
-    firn_out_format("function __firn_refs\n    echo latest\n    %s\nend\n",
-                    firn_completion_refs_command);
+    firn_out_text("function __firn_where\n"
+                  "    set -l words (commandline -opc)\n"
+                  "    for index in (seq 2 (math (count $words) - 1))\n"
+                  "        switch $words[$index]\n"
+                  "            case");
+    firn_completion_each_where(print_value_option);
+    firn_out_text("\n"
+                  "                echo $words[$index]\n"
+                  "                string replace -r '^~(?=/|$)' $HOME $words[(math $index + 1)]\n"
+                  "        end\n"
+                  "    end\n"
+                  "end\n"
+                  "function __firn_refs\n"
+                  "    set -l where (__firn_where)\n"
+                  "    echo latest\n"
+                  "    ");
+    firn_completion_print_refs("$where");
+    firn_out_text("\nend\n");
     firn_out_text("function __firn_commands\n    printf '%s\\n' ");
     firn_completion_print_names(firn_command_table);
     firn_out_text("\nend\ncomplete -c firn -f\n");

@@ -88,6 +88,15 @@ print_command(const char *words, const struct firn_command *command)
     firn_out_text("\n        ;;\n");
 }
 
+static void
+print_where(const struct firn_command_option *option)
+{
+    if (option->letter != 0) {
+        firn_out_format(" -%c", option->letter);
+    }
+    firn_out_format(" --%s", option->name);
+}
+
 void
 firn_completion_zsh_print(void)
 {
@@ -96,14 +105,25 @@ firn_completion_zsh_print(void)
                   "_firn_commands() {\n"
                   "    local -a commands=(\n");
     print_described(firn_command_table);
-    firn_out_format("    )\n"
-                    "    _describe command commands\n"
-                    "}\n"
-                    "_firn_refs() {\n"
-                    "    local -a refs=(latest ${(f)\"$(%s)\"})\n"
-                    "    compadd -V refs -- $refs\n"
-                    "}\n",
-                    firn_completion_refs_command);
+    firn_out_text("    )\n"
+                  "    _describe command commands\n"
+                  "}\n"
+                  "_firn_where() {\n"
+                  "    local option\n"
+                  "    for option in");
+    firn_completion_each_where(print_where);
+    firn_out_text(
+        "; do\n"
+        "        (( $+opt_args[$option] )) && where+=($option ${~${(Q)opt_args[$option]}})\n"
+        "    done\n"
+        "}\n"
+        "_firn_refs() {\n"
+        "    _firn_where\n"
+        "    local -a refs=(latest ${(f)\"$(");
+    firn_completion_print_refs("$where");
+    firn_out_text(")\"})\n"
+                  "    compadd -V refs -- $refs\n"
+                  "}\n");
     for (const struct firn_command *const *at = firn_command_table; *at != NULL; at++) {
         if ((*at)->members != NULL) {
             firn_out_format("_firn_%s_commands() {\n    local -a commands=(\n", (*at)->name);
@@ -114,6 +134,7 @@ firn_completion_zsh_print(void)
     firn_out_text("_firn() {\n"
                   "    local curcontext=$curcontext state line command\n"
                   "    local -A opt_args\n"
+                  "    local -a where=()\n"
                   "    _arguments -C -s");
     for (const struct firn_command_table_global *at = firn_command_table_globals;
          at->option.name != NULL; at++) {
@@ -121,6 +142,7 @@ firn_completion_zsh_print(void)
     }
     firn_out_text(" \\\n            '1:command:_firn_commands' '*::argument:->arguments'\n"
                   "    [[ $state = arguments ]] || return\n"
+                  "    _firn_where\n"
                   "    command=$line[1]\n"
                   "    case $command in\n");
     for (const struct firn_command *const *at = firn_command_table; *at != NULL; at++) {

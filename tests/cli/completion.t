@@ -32,6 +32,14 @@ Completions and manual pages are made from the same table as the help.
   latest 1
   $ bash complete firn diff 1 ''
   latest 1
+  $ firn tag begin -q && bash complete firn diff 1 ''
+  latest begin 1
+  $ bash complete firn cat b
+  begin
+  $ here=$PWD && (cd / && bash $here/complete firn -C $here restore '' && bash $here/complete firn restore --workspace $here '')
+  latest begin 1
+  latest begin 1
+  $ firn tag -d begin -q
   $ bash complete firn cat latest f
   file
   $ bash complete firn restore 1 f
@@ -51,16 +59,17 @@ Completions and manual pages are made from the same table as the help.
   $ bash complete firn nonsense ''
   
   $ if command -v fish >/dev/null; then
-  >     for line in 'firn s' 'firn db s' 'firn -C dir sh' 'firn restore ' 'firn save --inc' 'firn db put d'; do
+  >     for line in 'firn s' 'firn db s' 'firn -C dir sh' 'firn restore ' 'firn -C .. restore ' 'firn save --inc' 'firn db put d'; do
   >         echo $(fish -c "source $PAGES/completion/firn.fish; complete -C '$line'" | cut -f1 | sort)
   >     done
   > else
-  >     printf '%s\n' 'save show status' 'scan stats' show '1 latest' --include-deps dir/
+  >     printf '%s\n' 'save show status' 'scan stats' show '1 latest' latest --include-deps dir/
   > fi
   save show status
   scan stats
   show
   1 latest
+  latest
   --include-deps
   dir/
 
