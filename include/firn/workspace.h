@@ -16,10 +16,13 @@
  * - A handle is for one thread at a time; a call uses several threads of its own. Callbacks may
  *   come from any of them, one at a time.
  *
- * What is left out of a save unless include_deps is set: node_modules .venv venv __pypackages__
+ * What is left out of a save: what rules exclude, in files called .firnignore in any directory,
+ * .chkptignore in the root and, where asked for, .gitignore in any directory; all of them in the
+ * language of gitignore(5). A rule of an earlier kind outranks those of the later ones. Then,
+ * unless include_deps is set or a rule says otherwise (!): node_modules .venv venv __pypackages__
  * .tox .nox .gradle .m2, and `target` beside a Cargo.toml or holding a CACHEDIR.TAG. Always left
  * out: .git .hg .svn and the store itself. Fifos, sockets and devices are skipped and reported.
- * Whatever is left out is not touched by a restore.
+ * Whatever the rules of a checkpoint exclude, or those of today, is not touched by a restore of it.
  */
 #ifndef FIRN_WORKSPACE_H
 #define FIRN_WORKSPACE_H
@@ -143,10 +146,12 @@ typedef struct firn_save_options {
     firn_callbacks callbacks;
     bool full;       /* read every file, also what looks as it did when it was last saved */
     bool if_changed; /* make no checkpoint if the tree is that of the one before */
+    bool gitignore;  /* .gitignore files count as well; those of firn come first */
 } firn_save_options;
-#define FIRN_SAVE_OPTIONS_INIT                                                                  \
-    {                                                                                           \
-        sizeof(firn_save_options), {NULL, 0}, false, false, 0, {NULL, NULL, NULL}, false, false \
+#define FIRN_SAVE_OPTIONS_INIT                                                                   \
+    {                                                                                            \
+        sizeof(firn_save_options), {NULL, 0}, false, false, 0, {NULL, NULL, NULL}, false, false, \
+            false                                                                                \
     }
 
 typedef struct firn_save_result {
@@ -401,11 +406,11 @@ typedef struct firn_restore_result {
     int64_t written_ns;  /* of the call, until everything was in place, before the last sync */
 } firn_restore_result;
 
-/* Brings the workspace (or to_dir) to the state of a checkpoint. In place: every needed object
- * is read and verified first; a safety checkpoint of the present state is taken; new files are
- * written beside their targets, synced and change places with them; deletions come last.
- * FIRN_CORRUPT, before anything is written, if something needed is damaged; FIRN_CONFLICT, before
- * too, if something that is in no checkpoint is in the way, and afterwards, if somebody else changed
+/* Brings the workspace (or to_dir) to the state of a checkpoint. In place: every needed object is
+ * read and verified first; a safety checkpoint of the present state is taken; new files are written
+ * beside their targets, synced and change places with them; deletions come last. FIRN_CORRUPT,
+ * before anything is written, if something needed is damaged; FIRN_CONFLICT, before too, if
+ * something that is in no checkpoint is in the way, and afterwards, if somebody else changed
  * something meanwhile, which was kept and told.
  *
  * A crash, or a failure once things have begun to move, leaves the restore pending: every file is

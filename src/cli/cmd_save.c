@@ -106,6 +106,7 @@ run(struct firn_cli *cli)
     attempt.options.include_deps = firn_command_has(cli, "include-deps");
     attempt.options.full = firn_command_has(cli, "full");
     attempt.options.if_changed = firn_command_has(cli, "if-changed");
+    attempt.options.gitignore = firn_command_has(cli, "gitignore");
     attempt.options.strict = cli->strict;
     attempt.options.callbacks = firn_notices_callbacks(&notices);
     int code = firn_patience_run(cli, attempt_save, &attempt, &err);
@@ -127,6 +128,7 @@ static const struct firn_command_option options[] = {
     {"if-changed", 0, NULL, "make no checkpoint if there is no change"},
     {"full", 0, NULL, "read every file, also what looks unchanged"},
     {"include-deps", 0, NULL, "save directories of dependencies too"},
+    {"gitignore", 0, NULL, "leave out what .gitignore files say"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -159,10 +161,14 @@ const struct firn_command firn_cmd_save = {
             "Without a store, one is made outside of the workspace: see firn help init.\n"
             "\n"
             "Never saved: .git, .hg, .svn and the store itself; fifos, sockets and devices.\n"
-            "Not saved unless --include-deps is given: node_modules, .venv, venv,\n"
+            "What files called .firnignore say, in any directory, in the language of\n"
+            "gitignore(5), is left out as well. A .chkptignore in the root counts after them,\n"
+            "and with --gitignore so do .gitignore files. Where none of them speaks, these\n"
+            "are left out unless --include-deps is given: node_modules, .venv, venv,\n"
             "__pypackages__, .tox, .nox, .gradle, .m2, and target beside a Cargo.toml or with\n"
-            "a CACHEDIR.TAG in it. What is left out is named, and a restore does not touch\n"
-            "it.\n"
+            "a CACHEDIR.TAG in it. A rule like !node_modules keeps them. What is left out is\n"
+            "named, and a restore does not touch it. A line that is no rule is named and not\n"
+            "used.\n"
             "\n"
             "A file that cannot be read is named and left out, and the exit code is 6. With\n"
             "--strict nothing is saved then, and the exit code is 1.",

@@ -22,6 +22,7 @@
 #include "workspace/tree_lookup.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_objects_internal.h"
+#include "workspace/ws_rules.h"
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
@@ -307,6 +308,29 @@ check_entry(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
     return rc;
 }
 
+/* The rules that the checkpoint was saved under, if it names some. */
+static int
+check_rules(struct checking *checking, const struct firn_ws_record *record, firn_error *err)
+{
+    struct firn_ws_rules rules;
+    firn_error found;
+    bool was_seen = !checking->names_all && checking->has_previous &&
+                    firn_hash_equal(&checking->previous.rules, &record->rules);
+    if (!record->has_rules || was_seen) {
+        return FIRN_OK;
+    }
+    int rc = firn_ws_rules_load(checking->opened->objects, record, &rules, &found);
+    firn_ws_rules_deinit(&rules);
+    if (is_finding(rc)) {
+        tell_lost(checking, firn_bytes(NULL, 0), found.text);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
 static int
 walk_checkpoint(struct checking *checking, const struct firn_ws_record *record, firn_error *err)
 {
@@ -347,7 +371,10 @@ check_checkpoint(void *ctx, firn_slice bytes, const struct firn_ws_record *recor
     struct checking *checking = ctx;
     checking->record = record;
     checking->result->checkpoints += checking->names_all ? 0 : 1;
-    int rc = walk_checkpoint(checking, record, err);
+    int rc = check_rules(checking, record, err);
+    if (rc == FIRN_OK) {
+        rc = walk_checkpoint(checking, record, err);
+    }
     if (rc != FIRN_OK) {
         return rc;
     }

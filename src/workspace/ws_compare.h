@@ -7,8 +7,10 @@
 #define FIRN_WORKSPACE_WS_COMPARE_H
 
 #include "workspace/ws_internal.h"
+#include "workspace/ws_rules.h"
 
 struct firn_ws_compare {
+    struct firn_ws_rules rules; /* of the checkpoint */
     struct firn_packfile_scratch *scratch;
     struct firn_ws_objects_source stored;
     struct firn_ws_treesink *treesink;
@@ -18,12 +20,19 @@ struct firn_ws_compare {
     struct firn_ws_diff_side disk_side;
 };
 
-/* Scans the disk. *out must stay where it is and is to be deinited, also after a failure. record
- * is borrowed. */
+/* Scans the disk as a save would now, with the options of the checkpoint: what today's rules
+ * exclude is missing on the disk's side. *out must stay where it is and is to be deinited, also
+ * after a failure. record is borrowed. */
 FIRN_MUST_CHECK int firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws,
                                          struct firn_ws_opened *opened,
                                          const struct firn_ws_record *record, unsigned threads,
                                          const firn_callbacks *callbacks, firn_error *err);
+/* The same as a restore would: what the checkpoint's rules exclude is missing too. */
+FIRN_MUST_CHECK int
+firn_ws_compare_init_for_restore(struct firn_ws_compare *out, struct firn_ws *ws,
+                                 struct firn_ws_opened *opened, const struct firn_ws_record *record,
+                                 unsigned threads, const firn_callbacks *callbacks,
+                                 firn_error *err);
 void firn_ws_compare_deinit(struct firn_ws_compare *compare);
 
 #endif

@@ -69,6 +69,8 @@ struct firn_ws_save_request {
     firn_slice message;
     bool is_safety;
     bool include_deps;
+    bool gitignore;
+    const struct firn_ignore_rules *stored_rules; /* see ws_scan.h; may be NULL */
     bool strict;
     bool is_full;           /* nothing is taken from the stat cache */
     bool is_to_be_compared; /* between the scan and the seal */
@@ -82,6 +84,8 @@ struct firn_ws_save_tree {
     struct firn_ws_scan_result scan;
     uint64_t added_bytes;
     bool records_were_packed;
+    bool has_rules;
+    firn_hash rules; /* of the rules object; zeros without */
     /* Until it is sealed: */
     struct firn_ws_session *session;
     struct firn_ws_stat *stat;

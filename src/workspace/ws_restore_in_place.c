@@ -3,7 +3,7 @@
  * workspace/ws_restore_in_place.c: bringing a workspace to the state of a checkpoint.
  *
  *   scan      the present state into the store, as a save would: the safety checkpoint, and the tree
- *             to compare with
+ *             to compare with; what today's rules exclude, or the checkpoint's, is in neither
  *   plan      and verify (ws_apply.c): everything that will be needed is looked at
  *   commit    the safety checkpoint and, in the same commit, the journal: PREPARED
  *   prepare   everything new, beside its place, durable
@@ -25,6 +25,7 @@
 
 #include "base/slice.h"
 #include "workspace/ws_restore_internal.h"
+#include "workspace/ws_rules.h"
 
 struct in_place {
     struct firn_ws_restoring *restoring;
@@ -251,10 +252,17 @@ firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
                                             .threads = restoring->options->threads,
                                             .callbacks = restoring->options->callbacks},
                                 .scanned_ns = firn_os_now_ns(restoring->ws->os)};
-    int rc = firn_ws_save_tree(restoring->opened, &in_place.request, &in_place.tree, err);
+    struct firn_ws_rules rules;
+    int rc = firn_ws_rules_load(restoring->opened->objects, &restoring->record, &rules, err);
+    if (rc == FIRN_OK) {
+        in_place.request.gitignore = rules.gitignore;
+        in_place.request.stored_rules = &rules.sets;
+        rc = firn_ws_save_tree(restoring->opened, &in_place.request, &in_place.tree, err);
+    }
     if (rc == FIRN_OK) {
         rc = apply_tree(&in_place, err);
     }
+    firn_ws_rules_deinit(&rules);
     firn_ws_scan_result_deinit(&in_place.tree.scan);
     firn_buf_deinit(&in_place.previous);
     return rc;

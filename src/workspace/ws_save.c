@@ -63,7 +63,9 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                     .new_objects = tree->scan.new_objects,
                                     .added_bytes = tree->added_bytes,
                                     .excluded = tree->scan.excluded,
-                                    .skipped = tree->scan.skipped};
+                                    .skipped = tree->scan.skipped,
+                                    .has_rules = tree->has_rules,
+                                    .rules = tree->rules};
     int rc;
     FIRN_TRY(firn_os_random(ws->os, record.id, sizeof record.id, err));
     FIRN_TRY(set_parent(ws, opened, &record, err));
@@ -240,6 +242,7 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
                             .opened = &opened,
                             .request = {.message = options->message,
                                         .include_deps = options->include_deps,
+                                        .gitignore = options->gitignore,
                                         .strict = options->strict,
                                         .is_full = options->full,
                                         .threads = options->threads,

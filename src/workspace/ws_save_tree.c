@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "workspace/ws_internal.h"
+#include "workspace/ws_rules.h"
 #include "workspace/ws_stat.h"
 
 enum { COMPRESSION_LEVEL = 1, SCRATCH_FRAMES = 4 };
@@ -107,6 +108,8 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
                                 .add = sink_add,
                                 .wants_content = true,
                                 .ctx = tree};
+    options.gitignore = request->gitignore;
+    options.stored_rules = request->stored_rules;
     bool has_root = true;
     int rc;
     *out_is_usable = true;
@@ -125,6 +128,11 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
                             "the stat cache names a root directory that is not in the store");
     }
     *out_is_usable = has_root && !(rc != FIRN_OK && firn_ws_stat_is_broken(tree->stat));
+    tree->has_rules = rc == FIRN_OK && tree->scan.rules.size > 0;
+    if (tree->has_rules) {
+        FIRN_TRY(
+            firn_ws_rules_add(tree->session, firn_buf_slice(&tree->scan.rules), &tree->rules, err));
+    }
 out:
     return rc;
 }

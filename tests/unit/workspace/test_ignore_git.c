@@ -7,8 +7,11 @@
  * names file and line of the rule that decides, and ours must be the same rule. Half of the
  * patterns are made of a path that exists, so that many match.
  *
- * FIRN_TEST_LONG=1 does it a hundred times as long. Without git the test is skipped.
+ * The table of ignore_table.h is held against git too, so that it says what git does and not what
+ * we believe. FIRN_TEST_LONG=1 does a hundred times as many rounds. Without git the test is
+ * skipped.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,6 +26,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "ignore_table.h"
 #include "os/os.h"
 #include "support/test_random.h"
 #include "workspace/ws_ignore.h"
@@ -32,6 +36,7 @@ enum { PATHS_MAX = 256, ROUNDS = 100, ROUNDS_LONG = 10000, RULE_DIRS_MAX = 4 };
 struct entry {
     char *path;
     bool is_dir;
+    bool is_excluded; /* as we said last */
 };
 
 struct world {
@@ -82,6 +87,30 @@ has_entry(const struct world *world, const char *path)
         }
     }
     return false;
+}
+
+/* A path, with a slash at its end if it is a directory, and the directories on the way. */
+static void
+put_path(struct world *world, const char *path)
+{
+    struct entry *entry = &world->entries[world->count++];
+    size_t size = strlen(path);
+    entry->is_dir = path[size - 1] == '/';
+    entry->path = strndup(path, entry->is_dir ? size - 1 : size);
+    assert_non_null(entry->path);
+    char *full = full_path(world, path);
+    for (char *slash = full + strlen(world->root) + 1; (slash = strchr(slash, '/')) != NULL;
+         slash++) {
+        *slash = '\0';
+        assert_true(mkdir(full, 0755) == 0 || errno == EEXIST);
+        *slash = '/';
+    }
+    if (!entry->is_dir) {
+        FILE *file = fopen(full, "w");
+        assert_non_null(file);
+        fclose(file);
+    }
+    free(full);
 }
 
 /* A child of the directory, NULL for the root. */
@@ -440,37 +469,55 @@ complain(const struct rules *rules, const struct entry *entry, const struct verd
              gits->text, ours->text);
 }
 
-static void
-run_round(struct world *world)
+static FILE *
+ask_git(const struct world *world)
 {
-    struct rules rules = {0};
-    choose_rules(world, &rules);
-    for (size_t i = 0; i < rules.count; i++) {
-        write_rules(world, &rules, i, true);
-    }
     char command[2048];
     snprintf(command, sizeof command,
              "cd '%s' && GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null "
-             "git -c core.excludesFile=/dev/null -c core.quotePath=false check-ignore --no-index "
-             "--stdin -z -v -n <.git/paths",
+             "git -c core.excludesFile=/dev/null check-ignore --no-index --stdin -z -v -n "
+             "<.git/paths",
              world->root);
     FILE *answers = popen(command, "r");
     assert_non_null(answers);
+    return answers;
+}
+
+/* Holds our verdicts on all paths against git's. */
+static void
+compare(struct world *world, const struct rules *rules)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        write_rules(world, rules, i, true);
+    }
+    FILE *answers = ask_git(world);
     for (size_t i = 0; i < world->count; i++) {
+        struct entry *entry = &world->entries[i];
         struct verdict ours;
         struct verdict gits;
-        ask_ours(&rules, &world->entries[i], &ours);
-        read_answer(answers, world->entries[i].path, &gits);
+        ask_ours(rules, entry, &ours);
+        read_answer(answers, entry->path, &gits);
+        entry->is_excluded = ours.is_excluded;
         if (strcmp(ours.text, gits.text) != 0 || ours.is_excluded != gits.is_excluded) {
-            complain(&rules, &world->entries[i], &ours, &gits);
+            complain(rules, entry, &ours, &gits);
         }
         world->compared++;
         world->decided += ours.text[0] != '\0' ? 1 : 0;
     }
     int status = pclose(answers);
     assert_true(status == 0 || status == 256); /* 1: nothing is ignored */
+    for (size_t i = 0; i < rules->count; i++) {
+        write_rules(world, rules, i, false);
+    }
+}
+
+static void
+run_round(struct world *world)
+{
+    struct rules rules = {0};
+    choose_rules(world, &rules);
+    compare(world, &rules);
     for (size_t i = 0; i < rules.count; i++) {
-        write_rules(world, &rules, i, false);
         firn_buf_deinit(&rules.contents[i]);
     }
 }
@@ -485,14 +532,25 @@ run_on_root(const struct world *world, const char *what)
     assert_int_equal(system(command), 0);
 }
 
-static void
-open_world(struct world *world)
+static struct world *
+open_world(void)
 {
+    if (system("git --version >/dev/null 2>&1") != 0) {
+        skip();
+    }
     const char *base = getenv("TMPDIR");
+    struct world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
     snprintf(world->root, sizeof world->root, "%s/firn-test-XXXXXX", base != NULL ? base : "/tmp");
     assert_non_null(mkdtemp(world->root));
     run_on_root(world, "GIT_CONFIG_GLOBAL=/dev/null git init -q");
-    make_tree(world);
+    return world;
+}
+
+/* Tells git which paths it is asked about. */
+static void
+write_paths(const struct world *world)
+{
     char *path = full_path(world, ".git/paths");
     FILE *file = fopen(path, "w");
     assert_non_null(file);
@@ -511,19 +569,38 @@ close_world(struct world *world)
     for (size_t i = 0; i < world->count; i++) {
         free(world->entries[i].path);
     }
+    free(world);
+}
+
+static void
+the_table_says_what_git_says(void **state)
+{
+    (void)state;
+    struct world *world = open_world();
+    for (size_t i = 0; i < IGNORE_TABLE_COUNT; i++) {
+        put_path(world, IGNORE_TABLE[i].path);
+    }
+    write_paths(world);
+    struct rules rules = {.dirs = {""}, .count = 1};
+    append(&rules.contents[0], IGNORE_TABLE_RULES);
+    compare(world, &rules);
+    for (size_t i = 0; i < world->count; i++) {
+        if (world->entries[i].is_excluded != IGNORE_TABLE[i].is_excluded) {
+            fail_msg("the table is wrong about '%s'", world->entries[i].path);
+        }
+    }
+    firn_buf_deinit(&rules.contents[0]);
+    close_world(world);
 }
 
 static void
 the_same_rule_decides_as_in_git(void **state)
 {
     (void)state;
-    if (system("git --version >/dev/null 2>&1") != 0) {
-        skip();
-    }
-    struct world *world = calloc(1, sizeof *world);
-    assert_non_null(world);
+    struct world *world = open_world();
     test_random_init(&world->random, "ignore_git", 20261120);
-    open_world(world);
+    make_tree(world);
+    write_paths(world);
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? ROUNDS_LONG : ROUNDS;
     for (uint64_t i = 0; i < rounds; i++) {
         run_round(world);
@@ -532,13 +609,13 @@ the_same_rule_decides_as_in_git(void **state)
                   (unsigned long long)world->compared, (unsigned long long)world->decided);
     assert_true(world->decided > world->compared / 20);
     close_world(world);
-    free(world);
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_says_what_git_says),
         cmocka_unit_test(the_same_rule_decides_as_in_git),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

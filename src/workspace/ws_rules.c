@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_rules.c: rules objects in a store.
+ *
+ * A scan gives the rules that it went by as one object (ws_ignore.c). It goes into the pack of the
+ * save beside the tree, under its hash, and the checkpoint's record names it; equal rules are the
+ * same object, so it is there once for as many checkpoints as it holds for. Plain rules, the
+ * default exclusions and nothing else, are not stored: the record says by a flag which of them
+ * counted.
+ *
+ * Who restores a checkpoint in place loads its rules first and hands them to the scan of the
+ * present state, which leaves out what they exclude beside what today's rules do. So nothing that
+ * either of them excludes is in the tree that the restore starts from, and what is in neither tree
+ * is not touched. Rules that are damaged therefore stop a restore in place: without them it would
+ * remove things that the checkpoint never cared for. Into another directory nothing can be removed,
+ * and the rules are not needed.
+ */
+#include "workspace/ws_rules.h"
+
+#include "codec/blake3_hash.h"
+
+enum { SCRATCH_FRAMES = 1 };
+
+static int
+read_object(struct firn_ws_objects *objects, const firn_hash *hash, struct firn_buf *out,
+            firn_error *err)
+{
+    struct firn_packfile_scratch *scratch = NULL;
+    firn_slice bytes;
+    int rc;
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    FIRN_TRY(firn_ws_objects_read(objects, scratch, hash, &bytes, err));
+    if (firn_buf_assign(out, bytes) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the rules of a checkpoint");
+    }
+out:
+    firn_packfile_scratch_destroy(scratch);
+    return rc;
+}
+
+static int
+make_plain(const struct firn_ws_record *record, struct firn_ws_rules *out, firn_error *err)
+{
+    struct firn_ignore_rules_set *set = firn_ignore_rules_add(&out->sets, 0);
+    if (set == NULL) {
+        return firn_error_no_memory(err, "the rules of a checkpoint");
+    }
+    set->include_deps = record->include_deps;
+    return FIRN_OK;
+}
+
+int
+firn_ws_rules_load(struct firn_ws_objects *objects, const struct firn_ws_record *record,
+                   struct firn_ws_rules *out, firn_error *err)
+{
+    *out = (struct firn_ws_rules){0};
+    if (!record->has_rules) {
+        return make_plain(record, out, err);
+    }
+    int rc = read_object(objects, &record->rules, &out->bytes, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ignore_rules_decode(firn_buf_slice(&out->bytes), &out->sets, err);
+    }
+    if (rc != FIRN_OK) {
+        char id[FIRN_CHECKPOINT_ID_SIZE];
+        firn_ws_record_id_text(record->id, id);
+        return firn_error_prefix(err, "the rules of checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+    }
+    for (size_t i = 0; i < out->sets.set_count; i++) {
+        out->gitignore = out->gitignore || out->sets.sets[i].gitignore;
+    }
+    return FIRN_OK;
+}
+
+void
+firn_ws_rules_deinit(struct firn_ws_rules *rules)
+{
+    firn_ignore_rules_deinit(&rules->sets);
+    firn_buf_deinit(&rules->bytes);
+    *rules = (struct firn_ws_rules){0};
+}
+
+int
+firn_ws_rules_add(struct firn_ws_session *session, firn_slice bytes, firn_hash *out_hash,
+                  firn_error *err)
+{
+    struct firn_ws_session_lane *lane;
+    bool is_new;
+    firn_blake3_hash_of(bytes.data, bytes.size, out_hash);
+    int rc = firn_ws_session_lane_open(session, &lane, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_ws_session_lane_add(lane, FIRN_PACKFILE_BLOB, out_hash, bytes, &is_new, err);
+    int close_rc = firn_ws_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
+    return rc == FIRN_OK ? close_rc : rc;
+}

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: rule files in the saves and restores of a workspace.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "ignore_table.h"
+#include "support/test_alloc.h"
+#include "support/test_file.h"
+#include "workspace/ignore_file.h"
+#include "ws_support.h"
+
+/* ---- what was saved ---- */
+
+static int
+collect_path(void *ctx, const firn_entry_info *entry)
+{
+    struct firn_buf *out = ctx;
+    assert_int_equal(firn_buf_append_slice(out, entry->path), FIRN_OK);
+    assert_int_equal(firn_buf_append_str(out, entry->type == FIRN_TYPE_DIRECTORY ? "/\n" : "\n"),
+                     FIRN_OK);
+    return FIRN_OK;
+}
+
+/* Every path of a checkpoint on a line of its own, directories with a slash. */
+static char *
+saved_paths(struct ws_world *world, const char *reference)
+{
+    struct firn_buf out = {0};
+    assert_int_equal(firn_ws_entries(world->ws, reference, collect_path, &out, &world->err),
+                     FIRN_OK);
+    const char *text = firn_buf_text(&out);
+    assert_non_null(text);
+    char *copy = strdup(text);
+    assert_non_null(copy);
+    firn_buf_deinit(&out);
+    return copy;
+}
+
+static void
+assert_saved(struct ws_world *world, const char *reference, const char *expected)
+{
+    char *paths = saved_paths(world, reference);
+    assert_string_equal(paths, expected);
+    free(paths);
+}
+
+static bool
+is_saved(struct ws_world *world, const char *path)
+{
+    char *paths = saved_paths(world, "latest");
+    char line[256];
+    snprintf(line, sizeof line, "\n%s\n", path);
+    bool is_there = strncmp(paths, line + 1, strlen(line) - 1) == 0 || strstr(paths, line) != NULL;
+    free(paths);
+    return is_there;
+}
+
+static void
+assert_content(struct ws_world *world, const char *dir_path, const char *name, const char *expected)
+{
+    struct firn_os_dir *dir;
+    struct firn_buf content = {0};
+    assert_int_equal(firn_os_dir_open_beneath(world->tree.root, dir_path, &dir, NULL), FIRN_OK);
+    test_file_read(dir, name, &content);
+    assert_int_equal(content.size, strlen(expected));
+    assert_memory_equal(content.data, expected, content.size);
+    firn_buf_deinit(&content);
+    firn_os_dir_close(dir);
+}
+
+static int
+save_with(struct ws_world *world, bool include_deps, bool gitignore)
+{
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result result;
+    scan_notices_deinit(&world->notices);
+    world->notices = (struct scan_notices){0};
+    options.include_deps = include_deps;
+    options.gitignore = gitignore;
+    options.threads = world->threads;
+    options.callbacks = scan_notices_callbacks(&world->notices);
+    return firn_ws_save(world->ws, &options, &result, &world->err);
+}
+
+/* ---- saving ---- */
+
+static void
+a_rule_file_says_what_git_would_say(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 401);
+    uint64_t excluded = 0;
+    for (size_t i = 0; i < IGNORE_TABLE_COUNT; i++) {
+        const char *path = IGNORE_TABLE[i].path;
+        if (path[strlen(path) - 1] == '/') {
+            char *dir = strndup(path, strlen(path) - 1);
+            scan_put_dir(&world.tree, dir);
+            free(dir);
+        } else {
+            scan_put_text(&world.tree, path, "x");
+        }
+        excluded += IGNORE_TABLE[i].is_excluded ? 1 : 0;
+    }
+    scan_put_text(&world.tree, ".firnignore", IGNORE_TABLE_RULES);
+    firn_save_result result = ws_save(&world);
+    for (size_t i = 0; i < IGNORE_TABLE_COUNT; i++) {
+        if (is_saved(&world, IGNORE_TABLE[i].path) == IGNORE_TABLE[i].is_excluded) {
+            fail_msg("'%s' is %s", IGNORE_TABLE[i].path,
+                     IGNORE_TABLE[i].is_excluded ? "saved" : "left out");
+        }
+    }
+    assert_true(result.checkpoint.excluded > 0 && result.checkpoint.excluded <= excluded);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_EXCLUDED], result.checkpoint.excluded);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_BAD_RULE], 0);
+    ws_world_close(&world);
+}
+
+static void
+what_lies_in_an_excluded_directory_cannot_be_brought_back(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 402);
+    scan_put_text(&world.tree, "logs/k", "k");
+    scan_put_text(&world.tree, "logs/j", "j");
+    scan_put_text(&world.tree, ".firnignore", "logs/\n!logs/k\n");
+    ws_save(&world);
+    assert_saved(&world, "latest", ".firnignore\n");
+    scan_put_text(&world.tree, ".firnignore", "logs/*\n!logs/k\n");
+    ws_save(&world);
+    assert_saved(&world, "latest", ".firnignore\nlogs/\nlogs/k\n");
+    ws_world_close(&world);
+}
+
+static void
+keep_text(void *ctx, const firn_notice *notice)
+{
+    char *text = ctx;
+    if (notice->kind == FIRN_NOTICE_BAD_RULE && text[0] == '\0') {
+        snprintf(text, 256, "%.*s: %s", (int)notice->path.size, (const char *)notice->path.data,
+                 notice->text);
+    }
+}
+
+static void
+a_bad_line_is_told_and_the_others_count(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    char text[256] = "";
+    ws_world_open_memory(&world, 403);
+    scan_put_text(&world.tree, "sub/a.log", "a");
+    scan_put_text(&world.tree, "sub/b.tmp", "b");
+    scan_put_text(&world.tree, "sub/c", "c");
+    scan_put_text(&world.tree, "sub/.firnignore", "*.log\n[\n*.tmp\n");
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result result;
+    options.callbacks.on_notice = keep_text;
+    options.callbacks.ctx = text;
+    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_string_equal(text, "sub/.firnignore: line 2 is not used: a '[' without its ']'");
+    assert_int_equal(result.checkpoint.skipped, 0);
+    assert_int_equal(result.checkpoint.excluded, 2);
+    assert_saved(&world, "latest", "sub/\nsub/.firnignore\nsub/c\n");
+    ws_world_close(&world);
+}
+
+static void
+the_notices_about_one_file_are_limited(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct firn_buf lines = {0};
+    ws_world_open_memory(&world, 404);
+    for (int i = 0; i < 500; i++) {
+        assert_int_equal(firn_buf_append_str(&lines, "[\n"), FIRN_OK);
+    }
+    assert_int_equal(firn_buf_append_str(&lines, "x\n"), FIRN_OK);
+    scan_put_text(&world.tree, "x", "x");
+    scan_put_file(&world.tree, ".firnignore", lines.data, lines.size);
+    ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_BAD_RULE], 11);
+    assert_saved(&world, "latest", ".firnignore\n");
+    firn_buf_deinit(&lines);
+    ws_world_close(&world);
+}
+
+static void
+a_rule_file_that_cannot_be_used_is_told(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 405);
+    scan_put_text(&world.tree, "a/x", "x");
+    scan_put_text(&world.tree, "rules", "x\n");
+    scan_put_symlink(&world.tree, "a/.firnignore", "../rules");
+    scan_put_dir(&world.tree, "b/.firnignore");
+    uint8_t *large = calloc(1, FIRN_IGNORE_FILE_SIZE_MAX + 1);
+    assert_non_null(large);
+    memset(large, '\n', FIRN_IGNORE_FILE_SIZE_MAX + 1);
+    memcpy(large, "x", 1);
+    scan_put_text(&world.tree, "c/x", "x");
+    scan_put_file(&world.tree, "c/.firnignore", large, FIRN_IGNORE_FILE_SIZE_MAX + 1);
+    scan_put_text(&world.tree, "d/x", "x");
+    scan_put_file(&world.tree, "d/.firnignore", large, FIRN_IGNORE_FILE_SIZE_MAX);
+    free(large);
+    firn_save_result result = ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_BAD_RULE], 2);
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_BAD_RULE, "a/.firnignore"));
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_BAD_RULE, "c/.firnignore"));
+    assert_int_equal(result.checkpoint.skipped, 0);
+    assert_true(is_saved(&world, "a/x") && is_saved(&world, "c/x") && !is_saved(&world, "d/x"));
+    ws_world_close(&world);
+}
+
+static void
+kinds_of_rule_files_outrank_each_other(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 406);
+    scan_put_text(&world.tree, "d/by-git", "x");
+    scan_put_text(&world.tree, "d/by-chkpt", "x");
+    scan_put_text(&world.tree, "d/by-firn", "x");
+    scan_put_text(&world.tree, "d/chkpt-over-git", "x");
+    scan_put_text(&world.tree, "d/firn-over-chkpt", "x");
+    scan_put_text(&world.tree, "d/deeper", "x");
+    scan_put_text(&world.tree, ".firnignore", "by-firn\n!firn-over-chkpt\ndeeper\n");
+    scan_put_text(&world.tree, ".chkptignore", "by-chkpt\nfirn-over-chkpt\n!chkpt-over-git\n");
+    scan_put_text(&world.tree, "d/.gitignore", "by-git\nchkpt-over-git\nfirn-over-chkpt\n");
+    scan_put_text(&world.tree, "d/.firnignore", "!deeper\n");
+    scan_put_text(&world.tree, "d/.chkptignore",
+                  "deeper\nby-git\n"); /* not in the root: no rules */
+    assert_int_equal(save_with(&world, false, false), FIRN_OK);
+    assert_saved(
+        &world, "latest",
+        ".chkptignore\n.firnignore\nd/\nd/.chkptignore\nd/.firnignore\nd/.gitignore\nd/by-git\n"
+        "d/chkpt-over-git\nd/deeper\nd/firn-over-chkpt\n");
+    assert_int_equal(save_with(&world, false, true), FIRN_OK);
+    assert_saved(&world, "latest",
+                 ".chkptignore\n.firnignore\nd/\nd/.chkptignore\nd/.firnignore\nd/.gitignore\n"
+                 "d/chkpt-over-git\nd/deeper\nd/firn-over-chkpt\n");
+    ws_world_close(&world);
+}
+
+static void
+the_default_exclusions_are_the_lowest_rules(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 407);
+    static const char *const files[] = {
+        ".git/f",
+        ".hg/f",
+        "sub/.svn/f",
+        "node_modules/f",
+        "sub/node_modules/f",
+        "sub/.venv/f",
+        "rust/Cargo.toml",
+        "rust/target/f",
+        "kept/target/f",
+        "tagged/target/CACHEDIR.TAG",
+        "targeting.c",
+        "my.git/f",
+        "sub/target/f",
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        scan_put_text(&world.tree, files[i], "x");
+    }
+    ws_save(&world);
+    assert_saved(&world, "latest",
+                 "kept/\nkept/target/\nkept/target/f\nmy.git/\nmy.git/f\nrust/\nrust/Cargo.toml\n"
+                 "sub/\nsub/target/\nsub/target/f\ntagged/\ntargeting.c\n");
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_EXCLUDED], 8);
+    scan_put_text(&world.tree, ".firnignore", "!node_modules\n!target\n!.git\n!.hg\n!.svn\n");
+    ws_save(&world);
+    assert_saved(
+        &world, "latest",
+        ".firnignore\nkept/\nkept/target/\nkept/target/f\nmy.git/\nmy.git/f\nnode_modules/\n"
+        "node_modules/f\nrust/\nrust/Cargo.toml\nrust/target/\nrust/target/f\nsub/\n"
+        "sub/node_modules/\nsub/node_modules/f\nsub/target/\nsub/target/f\ntagged/\n"
+        "tagged/target/\ntagged/target/CACHEDIR.TAG\ntargeting.c\n");
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_EXCLUDED], 4);
+    scan_put_text(&world.tree, ".firnignore", "kept/target\n");
+    assert_int_equal(save_with(&world, true, false), FIRN_OK);
+    assert_false(is_saved(&world, "kept/target/"));
+    assert_true(is_saved(&world, "node_modules/f"));
+    ws_world_close(&world);
+}
+
+/* ---- restoring ---- */
+
+static void
+a_restore_leaves_alone_what_rules_exclude(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 408);
+    scan_put_text(&world.tree, ".firnignore", "*.log\ncache/\n");
+    scan_put_text(&world.tree, "a", "1");
+    scan_put_text(&world.tree, "x.log", "log 1");
+    scan_put_text(&world.tree, "d/y.log", "log 1");
+    scan_put_text(&world.tree, "cache/f", "cached");
+    ws_save(&world);
+    scan_put_text(&world.tree, "a", "2");
+    scan_put_text(&world.tree, "x.log", "log 2");
+    scan_put_text(&world.tree, "cache/new", "cached");
+    scan_put_text(&world.tree, "d/z.log", "log 3");
+    firn_restore_result result = ws_restore(&world, "latest");
+    assert_int_equal(result.changed, 1);
+    assert_int_equal(result.removed + result.added, 0);
+    assert_content(&world, "", "a", "1");
+    assert_content(&world, "", "x.log", "log 2");
+    assert_content(&world, "d", "z.log", "log 3");
+    assert_content(&world, "cache", "new", "cached");
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+a_rule_that_is_gone_today_counts_for_the_checkpoint_that_had_it(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 409);
+    scan_put_text(&world.tree, ".firnignore", "secrets/\n");
+    scan_put_text(&world.tree, "secrets/key", "key");
+    scan_put_text(&world.tree, "a", "1");
+    ws_save(&world);
+    scan_remove_file(&world.tree, ".firnignore");
+    scan_put_text(&world.tree, "secrets/key", "other key");
+    scan_put_text(&world.tree, "new", "new");
+    firn_restore_result result = ws_restore(&world, "latest");
+    assert_int_equal(result.added, 1);
+    assert_int_equal(result.removed, 1);
+    assert_content(&world, "", ".firnignore", "secrets/\n");
+    assert_content(&world, "secrets", "key", "other key");
+    /* Taking it back leaves the secrets alone as well, though now no rule on disk names them. */
+    assert_int_equal(ws_try_undo(&world, &result), FIRN_OK);
+    assert_content(&world, "secrets", "key", "other key");
+    assert_content(&world, "", "new", "new");
+    assert_false(test_file_exists(world.tree.root, ".firnignore"));
+    scan_put_text(&world.tree, "secrets/key", "third key");
+    assert_int_equal(ws_try_undo(&world, &result), FIRN_OK);
+    assert_content(&world, "secrets", "key", "third key");
+    assert_false(test_file_exists(world.tree.root, "new"));
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+what_is_excluded_today_is_not_overwritten(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 410);
+    scan_put_text(&world.tree, "a", "1");
+    scan_put_text(&world.tree, "notes", "saved");
+    ws_save(&world);
+    scan_put_text(&world.tree, ".firnignore", "notes\n");
+    scan_put_text(&world.tree, "notes", "mine");
+    scan_put_text(&world.tree, "a", "2");
+    assert_int_equal(ws_try_restore(&world, "latest", NULL), FIRN_CONFLICT);
+    assert_non_null(strstr(world.err.text, "'notes'"));
+    assert_content(&world, "", "a", "2");
+    assert_content(&world, "", "notes", "mine");
+    scan_remove_file(&world.tree, "notes");
+    ws_restore(&world, "latest");
+    assert_content(&world, "", "a", "1");
+    assert_content(&world, "", "notes", "saved");
+    ws_world_close(&world);
+}
+
+static void
+rules_are_stored_once_and_only_where_there_are_some(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 411);
+    scan_put_text(&world.tree, "a", "1");
+    firn_workspace_check_result before;
+    firn_workspace_check_result after;
+    ws_save(&world);
+    assert_int_equal(ws_try_check(&world, &before), FIRN_OK);
+    assert_int_equal(before.objects, 2); /* a file and a directory */
+    scan_put_text(&world.tree, ".firnignore", "b\n");
+    ws_save(&world);
+    assert_int_equal(ws_try_check(&world, &before), FIRN_OK);
+    ws_save(&world);
+    assert_int_equal(ws_try_check(&world, &after), FIRN_OK);
+    assert_int_equal(after.packs, before.packs);
+    ws_world_close(&world);
+}
+
+/* ---- when memory is out ---- */
+
+static void
+put_rules(struct ws_world *world)
+{
+    ws_world_open_memory(world, 412);
+    world->threads = 1;
+    scan_put_text(&world->tree, ".firnignore", "*.log\n[\n!sub/\n");
+    scan_put_text(&world->tree, "sub/.firnignore", "x\n");
+    scan_put_text(&world->tree, "sub/x", "x");
+    scan_put_text(&world->tree, "y.log", "x");
+}
+
+/* Fails the n-th allocation of a save and, where that one succeeds, of a restore under its rules
+ * and others. Returns false once there is no n-th. */
+static bool
+try_with_failure(uint64_t n)
+{
+    struct ws_world world;
+    bool is_met = false;
+    put_rules(&world);
+    test_alloc_fail_at(n, false);
+    int rc = ws_try_save(&world, NULL);
+    is_met = test_alloc_calls() >= n;
+    test_alloc_fail_at(0, false);
+    assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+    if (rc == FIRN_NO_MEMORY) {
+        ws_save(&world);
+    }
+    assert_saved(&world, "latest", ".firnignore\nsub/\nsub/.firnignore\n");
+    scan_put_text(&world.tree, ".firnignore", "*.tmp\n");
+    test_alloc_fail_at(n, false);
+    rc = ws_try_restore(&world, "latest", NULL);
+    is_met = is_met || test_alloc_calls() >= n;
+    test_alloc_fail_at(0, false);
+    assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+    assert_content(&world, "", "y.log", "x");
+    assert_content(&world, "sub", "x", "x");
+    ws_world_close(&world);
+    return is_met;
+}
+
+static void
+any_allocation_under_rules_may_fail(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    uint64_t n = 1;
+    while (try_with_failure(n)) {
+        n++;
+    }
+    assert_true(n > 100);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rule_file_says_what_git_would_say),
+        cmocka_unit_test(what_lies_in_an_excluded_directory_cannot_be_brought_back),
+        cmocka_unit_test(a_bad_line_is_told_and_the_others_count),
+        cmocka_unit_test(the_notices_about_one_file_are_limited),
+        cmocka_unit_test(a_rule_file_that_cannot_be_used_is_told),
+        cmocka_unit_test(kinds_of_rule_files_outrank_each_other),
+        cmocka_unit_test(the_default_exclusions_are_the_lowest_rules),
+        cmocka_unit_test(a_restore_leaves_alone_what_rules_exclude),
+        cmocka_unit_test(a_rule_that_is_gone_today_counts_for_the_checkpoint_that_had_it),
+        cmocka_unit_test(what_is_excluded_today_is_not_overwritten),
+        cmocka_unit_test(rules_are_stored_once_and_only_where_there_are_some),
+        cmocka_unit_test(any_allocation_under_rules_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
