@@ -5,7 +5,8 @@
  * A notice that a person should act on is printed as a warning the moment it comes. What rules
  * leave out is only counted, and the first few names kept for the summary: it was asked for. With
  * --json all notices are kept until the end, because the object on standard output may be in the
- * middle of an array; their number has a limit, beyond which they are counted.
+ * middle of an array; their number has a limit, beyond which they are counted. They come in the
+ * order in which threads meet them, and are kept in that of their paths.
  *
  * What counts as "left out" for the exit code: files that should be in the checkpoint and are not
  * (unreadable, always changing), and restored entries that lack an owner or attribute. A fifo or
@@ -73,56 +74,87 @@ firn_notices_init(struct firn_notices *notices, const struct firn_cli *cli)
     firn_meter_start(!cli->quiet);
 }
 
+static void
+forget(struct firn_notices_kept *kept)
+{
+    free(kept->path);
+    free(kept->text);
+}
+
 void
 firn_notices_deinit(struct firn_notices *notices)
 {
     for (size_t i = 0; i < notices->kept_count; i++) {
-        free(notices->kept[i].path);
-        free(notices->kept[i].text);
+        forget(&notices->kept[i]);
     }
     free(notices->kept);
     memset(notices, 0, sizeof(*notices));
 }
 
-static bool
-make_room(struct firn_notices *notices, size_t most)
+/* Where a notice belongs: behind all with its path. */
+static size_t
+place_of(const struct firn_notices *notices, firn_slice path)
 {
-    if (notices->kept_count >= most) {
+    size_t low = 0;
+    size_t high = notices->kept_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct firn_notices_kept *kept = &notices->kept[middle];
+        size_t common = kept->path_size < path.size ? kept->path_size : path.size;
+        int order = common == 0 ? 0 : memcmp(kept->path, path.data, common);
+        if (order < 0 || (order == 0 && kept->path_size <= path.size)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool
+make_room(struct firn_notices *notices)
+{
+    if (notices->kept_count < notices->kept_capacity) {
+        return true;
+    }
+    size_t capacity = notices->kept_capacity == 0 ? 16 : notices->kept_capacity * 2;
+    struct firn_notices_kept *kept =
+        realloc(notices->kept, capacity * sizeof(struct firn_notices_kept));
+    if (kept == NULL) {
         return false;
     }
-    if (notices->kept_count == notices->kept_capacity) {
-        size_t capacity = notices->kept_capacity == 0 ? 16 : notices->kept_capacity * 2;
-        struct firn_notices_kept *kept =
-            realloc(notices->kept, capacity * sizeof(struct firn_notices_kept));
-        if (kept == NULL) {
-            return false;
-        }
-        notices->kept = kept;
-        notices->kept_capacity = capacity;
-    }
+    notices->kept = kept;
+    notices->kept_capacity = capacity;
     return true;
 }
 
+/* Of too many, those with the first paths. */
 static void
 keep(struct firn_notices *notices, const firn_notice *notice)
 {
+    const size_t most = notices->cli->json ? KEPT_MAX : NAMES_MAX;
     struct firn_notices_kept kept = {notice->kind, NULL, notice->path.size, NULL};
-    if (!make_room(notices, notices->cli->json ? KEPT_MAX : NAMES_MAX)) {
-        notices->not_kept++;
-        return;
+    size_t at = place_of(notices, notice->path);
+    if (at < most && make_room(notices)) {
+        kept.path = malloc(notice->path.size + 1);
+        kept.text = strdup(notice->text);
     }
-    kept.path = malloc(notice->path.size + 1);
-    kept.text = strdup(notice->text);
     if (kept.path == NULL || kept.text == NULL) {
-        free(kept.path);
-        free(kept.text);
+        forget(&kept);
         notices->not_kept++;
         return;
     }
     if (notice->path.size > 0) {
         memcpy(kept.path, notice->path.data, notice->path.size);
     }
-    notices->kept[notices->kept_count++] = kept;
+    if (notices->kept_count == most) {
+        forget(&notices->kept[--notices->kept_count]);
+        notices->not_kept++;
+    }
+    memmove(&notices->kept[at + 1], &notices->kept[at],
+            (notices->kept_count - at) * sizeof(struct firn_notices_kept));
+    notices->kept[at] = kept;
+    notices->kept_count++;
 }
 
 /* What is wrong with a path, before it. */

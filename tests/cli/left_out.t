@@ -5,7 +5,7 @@ What is not saved is said, and a restore leaves it alone.
   $ printf 'Signature: 8a477f597d28d172789f06886806bc55' >cached/target/CACHEDIR.TAG
   $ firn save | sed 's/; .* added/; SIZE added/'
   1  <id>  5 files, 0 B; SIZE added  <s> s
-  left out by rule: .git, node_modules, cached/target, rust/target, web/node_modules
+  left out by rule: .git, cached/target, node_modules, rust/target, web/node_modules
   $ firn show latest --files | awk '{ print $NF }'
   a
   cached/
