@@ -446,6 +446,64 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_resume(firn_workspace *workspace,
                                                    const firn_restore_options *options,
                                                    firn_restore_result *out, firn_error *err);
 
+/* ---- giving back space ---- */
+
+typedef struct firn_delete_options {
+    size_t size;  /* sizeof(firn_delete_options) */
+    bool dry_run; /* report, change nothing */
+} firn_delete_options;
+#define FIRN_DELETE_OPTIONS_INIT           \
+    {                                      \
+        sizeof(firn_delete_options), false \
+    }
+/* Deletes checkpoints, all of them or, after an error, none: FIRN_NOT_FOUND, FIRN_INVALID or
+ * FIRN_CONFLICT for a reference that names no single one. A checkpoint that is named twice is
+ * deleted once. visit (may be NULL) is told of each, afterwards; what another return of it than
+ * FIRN_OK ends is only the telling. Their numbers are never given again, and their space comes back
+ * with firn_workspace_gc. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_delete(firn_workspace *workspace, const char *const *references, size_t count,
+                      const firn_delete_options *options,
+                      int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+                      firn_error *err);
+
+typedef struct firn_gc_options {
+    size_t size;  /* sizeof(firn_gc_options) */
+    bool dry_run; /* report, change nothing */
+    bool full;    /* rewrite each pack that holds anything dead, not only those that mostly do */
+    firn_callbacks callbacks;
+} firn_gc_options;
+#define FIRN_GC_OPTIONS_INIT                   \
+    {                                          \
+        sizeof(firn_gc_options), false, false, \
+        {                                      \
+            NULL, NULL, NULL                   \
+        }                                      \
+    }
+typedef struct firn_gc_result {
+    uint64_t safety_expired; /* safety checkpoints that had had their time */
+    uint64_t objects_live;   /* needed by some checkpoint of some workspace of the store */
+    uint64_t objects_dead;   /* at the beginning */
+    uint64_t packs_before;
+    uint64_t packs_after;
+    uint64_t packs_removed;   /* nothing in them was needed */
+    uint64_t packs_rewritten; /* what was needed moved into another pack */
+    uint64_t bytes_before;    /* of all packs */
+    uint64_t bytes_after;     /* likewise, those that wait included; of a dry run an estimate */
+    uint64_t packs_waiting;   /* kept for readers in other processes; the next call that writes */
+    uint64_t bytes_waiting;   /* removes them */
+    uint64_t damaged;         /* packs that had to stay because they are damaged, told by notices */
+} firn_gc_result;
+/* Finds out what the checkpoints of all workspaces of the store need and gives back the space of
+ * the rest. Packs without anything that is needed go; those that mostly hold what is not, and small
+ * ones, are rewritten. Safety checkpoints beyond the last 10 of a workspace that are older than 7
+ * days are deleted first. Readers in other processes are not disturbed. FIRN_CORRUPT, with nothing
+ * removed, if a checkpoint is damaged in such a way that it cannot be known what it needs. Cancelled
+ * or cut off at any moment, everything is still there; calling it again goes on. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
+                                               const firn_gc_options *options, firn_gc_result *out,
+                                               firn_error *err);
+
 /* ---- checking ---- */
 
 typedef struct firn_workspace_check_options {

@@ -248,6 +248,39 @@ firn_workspace_pending(firn_workspace *workspace, firn_pending_restore *out, fir
 }
 
 int
+firn_workspace_delete(firn_workspace *workspace, const char *const *references, size_t count,
+                      const firn_delete_options *options,
+                      int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+                      firn_error *err)
+{
+    firn_delete_options given = FIRN_DELETE_OPTIONS_INIT;
+    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_REQUIRE(references != NULL && count > 0, err, "at least one reference must be given");
+    for (size_t i = 0; i < count; i++) {
+        API_REQUIRE(references[i] != NULL, err, "a reference must not be NULL");
+    }
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_ws_delete(workspace, references, count, &given, visit, ctx, err);
+}
+
+int
+firn_workspace_gc(firn_workspace *workspace, const firn_gc_options *options, firn_gc_result *out,
+                  firn_error *err)
+{
+    firn_gc_options given = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result ignored;
+    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_ws_gc(workspace, &given, out == NULL ? &ignored : out, err);
+}
+
+int
 firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_options *options,
                      firn_workspace_check_result *out, firn_error *err)
 {

@@ -189,6 +189,23 @@ firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *s
                      void (*on_damage)(void *ctx, const firn_hash *hash, const char *text),
                      void *ctx, firn_error *err);
 
+/* ---- walking (packfile_walk.c) ---- */
+
+/* Frames are numbered from 0. */
+uint32_t firn_packfile_walk_count(const struct firn_packfile *pack);
+/* content is borrowed until visit returns; visit must not use the scratch. Another return than
+ * FIRN_OK ends the walk and is returned. */
+typedef int firn_packfile_walk_visit(void *ctx, const firn_hash *hash,
+                                     const struct firn_packfile_location *at, firn_slice content,
+                                     firn_error *err);
+/* Every object of one frame, in the order in which they lie there. The names are computed from the
+ * contents (for PIECES: given by the frame). FIRN_CORRUPT, before visit is called at all, if the
+ * frame is damaged. number < firn_packfile_walk_count. */
+FIRN_MUST_CHECK int firn_packfile_walk_frame(struct firn_packfile *pack,
+                                             struct firn_packfile_scratch *scratch, uint32_t number,
+                                             firn_packfile_walk_visit *visit, void *ctx,
+                                             firn_error *err);
+
 /* ---- salvage (packfile_salvage.c) ---- */
 
 /* Lists every object that can still be read from a pack whose object table, table of contents or

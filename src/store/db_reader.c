@@ -61,6 +61,12 @@ firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version, firn_er
     return rc;
 }
 
+uint64_t
+firn_db_reader_version(struct firn_db *db)
+{
+    return firn_lsm_version(firn_db_image(db)->lsm);
+}
+
 bool
 firn_db_reader_none_below(void *ctx, uint64_t version)
 {

@@ -62,6 +62,12 @@ FIRN_MUST_CHECK int firn_ws_restore_resume(struct firn_ws *ws, const firn_restor
                                            firn_restore_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_restore_pending(struct firn_ws *ws, firn_pending_restore *out,
                                             firn_error *err);
+FIRN_MUST_CHECK int firn_ws_delete(struct firn_ws *ws, const char *const *references, size_t count,
+                                   const firn_delete_options *options,
+                                   int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
+                                   void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_gc(struct firn_ws *ws, const firn_gc_options *options,
+                               firn_gc_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,
                                   firn_workspace_check_result *out, firn_error *err);
 

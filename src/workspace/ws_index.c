@@ -12,6 +12,8 @@
 
 #include "base/reader.h"
 
+enum { PACK_USED_SIZE = 32 };
+
 static size_t
 put_varint(uint8_t *out, uint64_t value)
 {
@@ -33,6 +35,16 @@ firn_ws_index_encode_place(const struct firn_ws_objects_place *place, uint8_t *o
     size += put_varint(out + size, place->at.size);
     out[size++] = (uint8_t)place->at.kind;
     return size;
+}
+
+int
+firn_ws_index_decode_hash(firn_slice key, firn_hash *out, firn_error *err)
+{
+    if (key.size != sizeof out->bytes) {
+        return firn_error_set(err, FIRN_CORRUPT, "a key of the object index is malformed");
+    }
+    memcpy(out->bytes, key.data, sizeof out->bytes);
+    return FIRN_OK;
 }
 
 int
@@ -60,7 +72,7 @@ firn_ws_index_decode_place(firn_slice bytes, struct firn_ws_objects_place *out, 
     return FIRN_OK;
 }
 
-void
+size_t
 firn_ws_index_encode_pack(const struct firn_ws_index_pack *pack, uint8_t *out_key,
                           uint8_t *out_value)
 {
@@ -68,14 +80,38 @@ firn_ws_index_encode_pack(const struct firn_ws_index_pack *pack, uint8_t *out_ke
     memcpy(out_value, pack->id.bytes, sizeof pack->id.bytes);
     firn_store_le64(out_value + 16, pack->size_bytes);
     firn_store_le64(out_value + 24, pack->object_count);
+    if (pack->state == FIRN_WS_INDEX_PACK_USED) {
+        return PACK_USED_SIZE;
+    }
+    out_value[32] = (uint8_t)pack->state;
+    firn_store_le64(out_value + 33, pack->version);
+    return FIRN_WS_INDEX_PACK_SIZE_MAX;
+}
+
+static bool
+decode_state(firn_slice value, struct firn_ws_index_pack *out)
+{
+    if (value.size == PACK_USED_SIZE) {
+        out->state = FIRN_WS_INDEX_PACK_USED;
+        out->version = 0;
+        return true;
+    }
+    if (value.size != FIRN_WS_INDEX_PACK_SIZE_MAX ||
+        (value.data[32] != FIRN_WS_INDEX_PACK_RETIRED &&
+         value.data[32] != FIRN_WS_INDEX_PACK_REMOVED)) {
+        return false;
+    }
+    out->state = (enum firn_ws_index_pack_state)value.data[32];
+    out->version = firn_load_le64(value.data + 33);
+    return true;
 }
 
 int
 firn_ws_index_decode_pack(firn_slice key, firn_slice value, struct firn_ws_index_pack *out,
                           firn_error *err)
 {
-    if (key.size != FIRN_WS_INDEX_PACK_KEY_SIZE || value.size != FIRN_WS_INDEX_PACK_SIZE ||
-        firn_load_be32(key.data) == 0) {
+    if (key.size != FIRN_WS_INDEX_PACK_KEY_SIZE || firn_load_be32(key.data) == 0 ||
+        !decode_state(value, out)) {
         return firn_error_set(err, FIRN_CORRUPT, "an entry of the pack list is malformed");
     }
     out->number = firn_load_be32(key.data);

@@ -5,6 +5,7 @@
  *   "firn.objects":  32 bytes hash        → varint pack | varint frame | varint offset | varint size
  *                                        | u8 kind
  *   "firn.packs":    be32 number (from 1) → 16 bytes identity | le64 file size | le64 object count
+ *                                        | unless it is in use: u8 state | le64 version
  */
 #ifndef FIRN_WORKSPACE_WS_INDEX_H
 #define FIRN_WORKSPACE_WS_INDEX_H
@@ -21,8 +22,15 @@
 enum {
     FIRN_WS_INDEX_PLACE_SIZE_MAX = 5 * 4 + 1,
     FIRN_WS_INDEX_PACK_KEY_SIZE = 4,
-    FIRN_WS_INDEX_PACK_SIZE = 32,
+    FIRN_WS_INDEX_PACK_SIZE_MAX = 41,
     FIRN_WS_INDEX_PACK_NAME_SIZE = 16
+};
+
+/* On disk, but for the first. */
+enum firn_ws_index_pack_state {
+    FIRN_WS_INDEX_PACK_USED = 0,
+    FIRN_WS_INDEX_PACK_RETIRED = 1, /* nothing refers to it; older readers may still read it */
+    FIRN_WS_INDEX_PACK_REMOVED = 2  /* its file is gone; kept because its number is the largest */
 };
 
 struct firn_ws_index_pack {
@@ -30,15 +38,21 @@ struct firn_ws_index_pack {
     struct firn_block_file_id id;
     uint64_t size_bytes;
     uint64_t object_count;
+    enum firn_ws_index_pack_state state;
+    uint64_t version; /* RETIRED: unless it is 0, readers from this MANIFEST on do not know it */
 };
 
 /* Writes at most FIRN_WS_INDEX_PLACE_SIZE_MAX bytes; returns how many. */
 size_t firn_ws_index_encode_place(const struct firn_ws_objects_place *place, uint8_t *out);
+/* The key of an object. */
+FIRN_MUST_CHECK int firn_ws_index_decode_hash(firn_slice key, firn_hash *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_index_decode_place(firn_slice bytes, struct firn_ws_objects_place *out,
                                                firn_error *err);
 
-void firn_ws_index_encode_pack(const struct firn_ws_index_pack *pack, uint8_t *out_key,
-                               uint8_t *out_value);
+/* Writes FIRN_WS_INDEX_PACK_KEY_SIZE and at most FIRN_WS_INDEX_PACK_SIZE_MAX bytes; returns the
+ * size of the value. */
+size_t firn_ws_index_encode_pack(const struct firn_ws_index_pack *pack, uint8_t *out_key,
+                                 uint8_t *out_value);
 FIRN_MUST_CHECK int firn_ws_index_decode_pack(firn_slice key, firn_slice value,
                                               struct firn_ws_index_pack *out, firn_error *err);
 

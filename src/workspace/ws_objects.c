@@ -96,7 +96,9 @@ load_packs(struct firn_ws_objects *objects, firn_error *err)
         struct firn_ws_index_pack entry;
         FIRN_TRY(firn_ws_index_decode_pack(firn_db_cursor_key(cursor), firn_db_cursor_value(cursor),
                                            &entry, err));
-        FIRN_TRY(add_pack(objects, &entry, err));
+        FIRN_TRY(entry.state == FIRN_WS_INDEX_PACK_USED
+                     ? add_pack(objects, &entry, err)
+                     : firn_ws_objects_retire_note(objects, &entry, err));
     }
 out:
     firn_db_cursor_close(cursor);
@@ -137,6 +139,7 @@ firn_ws_objects_close(struct firn_ws_objects *objects)
         firn_packfile_close(objects->packs[i].file);
     }
     firn_free(objects->packs);
+    firn_free(objects->retired);
     firn_os_dir_close(objects->dir);
     firn_os_mutex_deinit(&objects->mutex);
     firn_free(objects);

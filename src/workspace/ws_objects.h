@@ -94,6 +94,12 @@ FIRN_MUST_CHECK int firn_ws_session_contains(struct firn_ws_session *session, co
 FIRN_MUST_CHECK int firn_ws_session_lane_add(struct firn_ws_session_lane *lane,
                                              enum firn_packfile_kind kind, const firn_hash *hash,
                                              firn_slice content, bool *out_is_new, firn_error *err);
+/* Adds an object that the store has in another pack, which then is its place no more. */
+FIRN_MUST_CHECK int firn_ws_session_lane_move(struct firn_ws_session_lane *lane,
+                                              enum firn_packfile_kind kind, const firn_hash *hash,
+                                              firn_slice content, firn_error *err);
+/* Bytes in the pack's file so far. Any thread. */
+uint64_t firn_ws_session_size_bytes(const struct firn_ws_session *session);
 /* Objects added so far that were new. Any thread. */
 uint64_t firn_ws_session_object_count(const struct firn_ws_session *session);
 /* After all lanes are closed: seals the pack (durable), enters it and its objects into the index
@@ -104,8 +110,26 @@ FIRN_MUST_CHECK int firn_ws_session_commit(struct firn_ws_session *session,
 /* Drops what was not committed. NULL is fine. */
 void firn_ws_session_end(struct firn_ws_session *session);
 
+/* ---- taking away (ws_objects_retire.c) ---- */
+
+/* Takes packs off the list, in one commit with full durability. Nothing may refer to them: no entry
+ * of the index, no acquired file. The files stay for readers that were opened before. */
+FIRN_MUST_CHECK int firn_ws_objects_retire(struct firn_ws_objects *objects, const uint32_t *numbers,
+                                           size_t count, firn_error *err);
+/* Removes the files of retired packs that no reader can need any more. What has to wait is tried
+ * again by the next operation that writes. */
+struct firn_ws_objects_retire_result {
+    uint64_t removed;
+    uint64_t removed_bytes;
+    uint64_t waiting;
+    uint64_t waiting_bytes;
+};
+FIRN_MUST_CHECK int firn_ws_objects_retire_collect(struct firn_ws_objects *objects,
+                                                   struct firn_ws_objects_retire_result *out,
+                                                   firn_error *err);
+
 /* Removes temporary files and the pack that the list does not name: what a crash or a failed
- * save left. Writable db. FIRN_CORRUPT, with nothing removed, where there are packs that no
+ * save left; and collects retired packs. Writable db. FIRN_CORRUPT, with nothing removed, where there are packs that no
  * crash can have left. */
 FIRN_MUST_CHECK int firn_ws_objects_sweep(struct firn_ws_objects *objects, firn_error *err);
 /* Only looks whether there are such. */

@@ -27,8 +27,11 @@ struct firn_ws_objects {
     struct firn_ws_objects_pack
         *packs; /* ascending by number; the array itself changes only by one thread */
     size_t pack_count;
-    unsigned open_count; /* under mutex */
-    uint64_t clock;      /* under mutex */
+    struct firn_ws_index_pack *retired; /* ascending by number; changes as packs does */
+    size_t retired_count;
+    bool retired_has_changed; /* against what the list has on disk */
+    unsigned open_count;      /* under mutex */
+    uint64_t clock;           /* under mutex */
 };
 
 /* The pack of a number, or NULL. */
@@ -38,5 +41,16 @@ struct firn_ws_objects_pack *firn_ws_objects_pack_of(struct firn_ws_objects *obj
 FIRN_MUST_CHECK int firn_ws_objects_acquire(struct firn_ws_objects *objects, uint32_t number,
                                             struct firn_packfile **out, firn_error *err);
 void firn_ws_objects_release(struct firn_ws_objects *objects, uint32_t number);
+
+/* ---- ws_objects_retire.c ---- */
+
+/* Notes an entry of the pack list that is not in use, in the order of numbers. */
+FIRN_MUST_CHECK int firn_ws_objects_retire_note(struct firn_ws_objects *objects,
+                                                const struct firn_ws_index_pack *entry,
+                                                firn_error *err);
+/* Whether the list has a pack of that number that is not in use. */
+bool firn_ws_objects_retire_has(const struct firn_ws_objects *objects, uint32_t number);
+/* The number behind every one that was ever given: of the next pack. */
+uint64_t firn_ws_objects_retire_next(const struct firn_ws_objects *objects);
 
 #endif

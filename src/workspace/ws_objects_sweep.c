@@ -7,8 +7,10 @@
  * operation that writes, which holds the store's lock, so no save can be in the middle of making
  * one (I1). Files whose names are not of firn's making are left alone.
  *
- * Every writer sweeps before it makes its one pack, so a crash leaves at most one, with the number
- * behind the last of the list (I2). Any other pack that the list does not have was once in it: the
+ * Every writer sweeps before it makes a pack, and makes a second one only when the list durably has
+ * the first, so a crash leaves at most one, with the number behind the last of the list (I2). No
+ * reader needs it, because no list that could be read has ever had its number: numbers are not
+ * given twice (ws_objects_retire.c). Any other pack that the list does not have was once in it: the
  * log is damaged, or was cut short from outside. That pack may hold the only copy of something, so
  * nothing is removed then, and nothing written.
  */
@@ -43,7 +45,8 @@ visit(void *ctx, const struct firn_os_dirent *entry)
     uint32_t number;
     bool is_temporary;
     if (!is_ours(entry->name, &number, &is_temporary) ||
-        (!is_temporary && firn_ws_objects_pack_of(sweep->objects, number) != NULL)) {
+        (!is_temporary && (firn_ws_objects_pack_of(sweep->objects, number) != NULL ||
+                           firn_ws_objects_retire_has(sweep->objects, number)))) {
         return FIRN_OK;
     }
     if (!is_temporary && number != sweep->next) {
@@ -58,8 +61,7 @@ static int
 look(struct sweep *sweep, firn_error *err)
 {
     struct firn_ws_objects *objects = sweep->objects;
-    size_t count = objects->pack_count;
-    sweep->next = count == 0 ? 1 : (uint64_t)objects->packs[count - 1].entry.number + 1;
+    sweep->next = firn_ws_objects_retire_next(objects);
     int rc = firn_os_dir_list(objects->dir, visit, sweep, err);
     if (rc == FIRN_NO_MEMORY) {
         rc = firn_error_no_memory(err, "a list of left-over packs");
@@ -86,6 +88,19 @@ firn_ws_objects_sweep_check(struct firn_ws_objects *objects, firn_error *err)
     return rc;
 }
 
+/* Removes what look has collected. */
+static int
+remove_all(struct sweep *sweep, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < sweep->names.size;) {
+        const char *name = (const char *)sweep->names.data + i;
+        rc = firn_os_remove_file(sweep->objects->dir, name, err);
+        i += strlen(name) + 1;
+    }
+    return rc;
+}
+
 int
 firn_ws_objects_sweep(struct firn_ws_objects *objects, firn_error *err)
 {
@@ -93,12 +108,12 @@ firn_ws_objects_sweep(struct firn_ws_objects *objects, firn_error *err)
         return FIRN_OK;
     }
     struct sweep sweep = {.objects = objects};
-    int rc = look(&sweep, err);
-    for (size_t i = 0; rc == FIRN_OK && i < sweep.names.size;) {
-        const char *name = (const char *)sweep.names.data + i;
-        rc = firn_os_remove_file(objects->dir, name, err);
-        i += strlen(name) + 1;
-    }
+    struct firn_ws_objects_retire_result collected;
+    int rc;
+    FIRN_TRY(look(&sweep, err));
+    FIRN_TRY(remove_all(&sweep, err));
+    FIRN_TRY(firn_ws_objects_retire_collect(objects, &collected, err));
+out:
     firn_buf_deinit(&sweep.names);
     return rc;
 }

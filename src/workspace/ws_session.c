@@ -68,12 +68,12 @@ firn_ws_session_begin(struct firn_ws_objects *objects, int level, struct firn_ws
         return firn_error_no_memory(err, "a save");
     }
     session->objects = objects;
-    session->number = 1;
-    if (objects->pack_count > 0) {
-        session->number = objects->packs[objects->pack_count - 1].entry.number + 1;
-    }
+    uint64_t number = firn_ws_objects_retire_next(objects);
+    session->number = (uint32_t)number;
     firn_ws_index_pack_name(session->number, session->name);
-    int rc = make_dir(objects, err);
+    int rc = number > UINT32_MAX
+                 ? firn_error_set(err, FIRN_LIMIT, "the store has no number left for a pack")
+                 : make_dir(objects, err);
     if (rc == FIRN_OK) {
         rc = firn_packfile_writer_create(objects->dir, session->name, level, &session->writer, err);
     }
@@ -140,6 +140,13 @@ firn_ws_session_contains(struct firn_ws_session *session, const firn_hash *hash,
     return *out ? FIRN_OK : firn_ws_objects_contains(session->objects, hash, out, err);
 }
 
+static struct firn_packfile_lane *
+lane_of(struct firn_ws_session_lane *lane, enum firn_packfile_kind kind)
+{
+    bool is_content = kind == FIRN_PACKFILE_BLOB || kind == FIRN_PACKFILE_PIECES;
+    return is_content ? lane->contents : lane->trees;
+}
+
 int
 firn_ws_session_lane_add(struct firn_ws_session_lane *lane, enum firn_packfile_kind kind,
                          const firn_hash *hash, firn_slice content, bool *out_is_new,
@@ -151,9 +158,21 @@ firn_ws_session_lane_add(struct firn_ws_session_lane *lane, enum firn_packfile_k
     if (rc != FIRN_OK || is_stored) {
         return rc;
     }
-    bool is_content = kind == FIRN_PACKFILE_BLOB || kind == FIRN_PACKFILE_PIECES;
-    return firn_packfile_lane_add(is_content ? lane->contents : lane->trees, kind, hash, content,
-                                  out_is_new, err);
+    return firn_packfile_lane_add(lane_of(lane, kind), kind, hash, content, out_is_new, err);
+}
+
+int
+firn_ws_session_lane_move(struct firn_ws_session_lane *lane, enum firn_packfile_kind kind,
+                          const firn_hash *hash, firn_slice content, firn_error *err)
+{
+    bool is_new;
+    return firn_packfile_lane_add(lane_of(lane, kind), kind, hash, content, &is_new, err);
+}
+
+uint64_t
+firn_ws_session_size_bytes(const struct firn_ws_session *session)
+{
+    return firn_packfile_writer_size_bytes(session->writer);
 }
 
 uint64_t
@@ -200,12 +219,12 @@ index_pack(struct indexing *indexing, struct firn_packfile *file,
            const struct firn_ws_index_pack *entry, firn_error *err)
 {
     uint8_t key[FIRN_WS_INDEX_PACK_KEY_SIZE];
-    uint8_t value[FIRN_WS_INDEX_PACK_SIZE];
-    firn_ws_index_encode_pack(entry, key, value);
+    uint8_t value[FIRN_WS_INDEX_PACK_SIZE_MAX];
+    size_t value_size = firn_ws_index_encode_pack(entry, key, value);
     struct firn_packfile_scratch *scratch = NULL;
     int rc;
     FIRN_TRY(firn_db_batch_put(indexing->batch, indexing->objects->pack_list,
-                               firn_bytes(key, sizeof key), firn_bytes(value, sizeof value), err));
+                               firn_bytes(key, sizeof key), firn_bytes(value, value_size), err));
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
     FIRN_TRY(firn_packfile_list(file, scratch, index_object, indexing, err));
     FIRN_TRY(write_batch(indexing, err));

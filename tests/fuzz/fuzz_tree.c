@@ -141,7 +141,7 @@ read_index(firn_slice bytes)
     struct firn_ws_objects_place place;
     struct firn_ws_index_pack pack;
     struct firn_buf out = {0};
-    uint8_t value[FIRN_WS_INDEX_PACK_SIZE];
+    uint8_t value[FIRN_WS_INDEX_PACK_SIZE_MAX];
     uint8_t key[FIRN_WS_INDEX_PACK_KEY_SIZE];
     if (firn_ws_index_decode_place(bytes, &place, NULL) == FIRN_OK) {
         uint8_t again[FIRN_WS_INDEX_PLACE_SIZE_MAX];
@@ -154,8 +154,8 @@ read_index(firn_slice bytes)
     firn_slice rest = firn_bytes(bytes.data + sizeof key, bytes.size - sizeof key);
     if (firn_ws_index_decode_pack(firn_bytes(bytes.data, sizeof key), rest, &pack, NULL) ==
         FIRN_OK) {
-        firn_ws_index_encode_pack(&pack, key, value);
-        CHECK(rest.size == sizeof value && memcmp(rest.data, value, sizeof value) == 0);
+        size_t encoded = firn_ws_index_encode_pack(&pack, key, value);
+        CHECK(rest.size == encoded && memcmp(rest.data, value, encoded) == 0);
         CHECK(memcmp(bytes.data, key, sizeof key) == 0);
     }
 }

@@ -65,6 +65,10 @@ arguments_are_checked(void **state)
     assert_int_equal(firn_workspace_restore(NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_undo(NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_check(NULL, NULL, NULL, &err), FIRN_INVALID);
+    const char *const references[] = {"1"};
+    assert_int_equal(firn_workspace_delete(NULL, references, 1, NULL, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_gc(NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_string_equal(firn_workspace_root(NULL), "");
     assert_string_equal(firn_workspace_store_path(NULL), "");
     firn_workspace_close(NULL);
@@ -117,6 +121,26 @@ callers_of_other_versions_are_served_or_refused(void **state)
     assert_int_equal(
         firn_workspace_cat(workspace, "1", firn_str("a"), take_content, NULL, NULL, &err),
         FIRN_NOT_FOUND);
+    const char *const references[] = {"1", NULL};
+    firn_delete_options delete = FIRN_DELETE_OPTIONS_INIT;
+    firn_gc_options gc = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result result;
+    assert_int_equal(firn_workspace_delete(workspace, references, 0, &delete, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_delete(workspace, NULL, 1, &delete, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_delete(workspace, references, 2, &delete, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_delete(workspace, references, 1, NULL, NULL, NULL, &err),
+                     FIRN_NOT_FOUND);
+    delete.size = 0;
+    assert_int_equal(firn_workspace_delete(workspace, references, 1, &delete, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_gc(workspace, NULL, NULL, &err), FIRN_NOT_FOUND);
+    gc.size = offsetof(firn_gc_options, full);
+    gc.dry_run = true;
+    assert_int_equal(firn_workspace_gc(workspace, &gc, &result, &err), FIRN_OK);
+    assert_int_equal(result.packs_before, 0);
     assert_int_not_equal(access(store, F_OK), 0);
     firn_workspace_close(workspace);
     assert_int_equal(rmdir(folder), 0);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_gc.c: firn gc.
+ */
+#include "cli/cli_workspace.h"
+#include "cli/cmd.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
+#include "cli/out.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+static void
+print_json(const firn_gc_result *result)
+{
+    firn_json_out_u64("bytes_before", result->bytes_before);
+    firn_json_out_u64("bytes_after", result->bytes_after);
+    firn_json_out_u64("packs_before", result->packs_before);
+    firn_json_out_u64("packs_after", result->packs_after);
+    firn_json_out_u64("packs_removed", result->packs_removed);
+    firn_json_out_u64("packs_rewritten", result->packs_rewritten);
+    firn_json_out_u64("packs_waiting", result->packs_waiting);
+    firn_json_out_u64("bytes_waiting", result->bytes_waiting);
+    firn_json_out_u64("objects_live", result->objects_live);
+    firn_json_out_u64("objects_dead", result->objects_dead);
+    firn_json_out_u64("safety_expired", result->safety_expired);
+    firn_json_out_u64("damaged", result->damaged);
+}
+
+static void
+print_result(const firn_gc_result *result, bool is_dry)
+{
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    char before[FIRN_TEXT_SIZE_SIZE];
+    char after[FIRN_TEXT_SIZE_SIZE];
+    (void)firn_text_size(result->bytes_before, before);
+    (void)firn_text_size(result->bytes_after, after);
+    if (result->safety_expired > 0) {
+        firn_out_format("%s old safety %s %s\n", firn_text_number(result->safety_expired, number),
+                        firn_text_plural(result->safety_expired, "checkpoint", "checkpoints"),
+                        is_dry ? "would be deleted" : "deleted");
+    }
+    if (result->packs_removed + result->packs_rewritten == 0) {
+        firn_out_format("nothing to give back: %s in %s %s\n", after,
+                        firn_text_number(result->packs_after, number),
+                        firn_text_plural(result->packs_after, "pack", "packs"));
+    } else {
+        firn_out_format("%s packs removed, ", firn_text_number(result->packs_removed, number));
+        firn_out_format("%s rewritten: ", firn_text_number(result->packs_rewritten, number));
+        firn_out_format("%s before, %s%s %s\n", before, is_dry ? "about " : "", after,
+                        is_dry ? "would be left" : "now");
+    }
+    if (result->packs_waiting > 0) {
+        firn_out_format("%s of it are kept for firn processes that are reading; the next save "
+                        "removes them\n",
+                        firn_text_size(result->bytes_waiting, before));
+    }
+}
+
+static const char *
+hint(int code)
+{
+    switch (code) {
+    case FIRN_NOT_FOUND:
+        return "firn save makes a checkpoint";
+    case FIRN_CORRUPT:
+        return "firn check names what is damaged; firn delete REF takes a checkpoint that needs it "
+               "out of the way";
+    default:
+        return NULL;
+    }
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_workspace *workspace = NULL;
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result result;
+    struct firn_notices notices;
+    int exit_code = firn_cli_workspace_open(cli, &workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_notices_init(&notices, cli);
+    options.dry_run = firn_command_has(cli, "dry-run");
+    options.full = firn_command_has(cli, "full");
+    options.callbacks = firn_notices_callbacks(&notices);
+    int code = firn_workspace_gc(workspace, &options, &result, &err);
+    firn_meter_clear();
+    if (code != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, hint(code));
+    } else if (cli->json) {
+        print_json(&result);
+        firn_notices_json(&notices);
+    } else if (!cli->quiet) {
+        print_result(&result, options.dry_run);
+    }
+    if (code == FIRN_OK && result.damaged > 0) {
+        exit_code = FIRN_EXIT_CORRUPT;
+    }
+    firn_notices_deinit(&notices);
+    firn_workspace_close(workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"dry-run", 'n', NULL, "show what would come back, change nothing"},
+    {"full", 0, NULL, "rewrite every pack that holds anything not needed"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn gc --dry-run", "is there much to give back?"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_cmd_gc = {
+    .name = "gc",
+    .summary = "Give back the space of what no checkpoint needs",
+    .arguments = "",
+    .options = options,
+    .help = "Removes packs that no checkpoint of any workspace of the store needs, and\n"
+            "rewrites those that are small or mostly not needed. Safety checkpoints that are\n"
+            "older than 7 days and not among the last 10 of their workspace go first. Nobody\n"
+            "who reads is disturbed, and a gc that is cut short has lost nothing.\n"
+            "\n"
+            "A damaged pack stays and is named, and the exit code is 5. Where a checkpoint is\n"
+            "so damaged that it cannot be known what it needs, nothing is removed.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run,
+};

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_walk.c: the objects of a pack in the order in which they lie in it, frame by frame.
+ *
+ * For who moves many objects out of a pack: each frame is read and decoded once, and what lay side
+ * by side is seen side by side, so that it compresses in its new place as it did in the old one. A
+ * walk in the order of hashes would decode a frame anew for nearly every object.
+ *
+ * Names are computed, as everywhere, and never believed; a list of pieces has the name that its
+ * frame gives it, and its form is checked. A frame whose list does not fit its contents to the last
+ * byte is damaged as a whole (I1): without the list nobody knows where one object ends and the next
+ * begins.
+ *
+ * Memory: the frame in the scratch.
+ */
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "pack/packfile_internal.h"
+
+uint32_t
+firn_packfile_walk_count(const struct firn_packfile *pack)
+{
+    return pack->frame_count;
+}
+
+static int
+frame_corrupt(const struct firn_packfile *pack, uint32_t number, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "'%s': frame %u (at %llu) does not hold what it lists",
+                          firn_packfile_path(pack), number,
+                          (unsigned long long)pack->frames[number].offset);
+}
+
+/* Whether the list is whole and every list of pieces has its form (I1). */
+static bool
+is_sound(const struct firn_packfile_format_frame *frame)
+{
+    struct firn_packfile_format_item item;
+    struct firn_packfile_format_items items = firn_packfile_format_items_of(frame);
+    while (firn_packfile_format_next_item(&items, &item)) {
+        uint64_t total;
+        firn_slice content = firn_bytes(frame->contents.data + item.offset, item.size);
+        if (item.kind == FIRN_PACKFILE_PIECES &&
+            firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) != FIRN_OK) {
+            return false;
+        }
+    }
+    return firn_packfile_format_items_ended(&items);
+}
+
+int
+firn_packfile_walk_frame(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                         uint32_t number, firn_packfile_walk_visit *visit, void *ctx,
+                         firn_error *err)
+{
+    struct firn_packfile_format_frame frame;
+    int rc = firn_packfile_scratch_frame(scratch, pack, number, &frame, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!is_sound(&frame)) {
+        return frame_corrupt(pack, number, err);
+    }
+    struct firn_packfile_format_item item;
+    struct firn_packfile_format_items items = firn_packfile_format_items_of(&frame);
+    while (rc == FIRN_OK && firn_packfile_format_next_item(&items, &item)) {
+        struct firn_packfile_location at = {
+            .frame = number, .offset = item.offset, .size = item.size, .kind = item.kind};
+        firn_slice content = firn_bytes(frame.contents.data + item.offset, item.size);
+        firn_hash name = item.name;
+        if (item.kind != FIRN_PACKFILE_PIECES) {
+            firn_blake3_hash_of(content.data, content.size, &name);
+        }
+        rc = visit(ctx, &name, &at, content, err);
+    }
+    return rc;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_gc.c: giving back the space of what no checkpoint needs any more.
+ *
+ *   expire   safety checkpoints that have had their time go (ws_expire.c)
+ *   mark     every object that any checkpoint of any workspace of the store needs (ws_gc_mark.c)
+ *   plan     for each pack: keep, drop, or move what is alive (ws_gc_plan.c)
+ *   forget   the stat cache loses directories that are not alive, then the index its entries for
+ *            dead objects in packs that go
+ *   drop     packs without anything alive are retired
+ *   move     the living objects of other packs that go get a new pack, then those are retired too
+ *            (ws_gc_move.c)
+ *
+ * The store's writing lock is held throughout, so nothing becomes alive meanwhile. A dry run takes
+ * no lock, ends behind the plan, and changes nothing.
+ *
+ * What a crash may leave. Until "forget" nothing has changed that anybody needs. (I1) An entry of
+ * the index is deleted only for a dead object that the stat cache does not name any more, and given
+ * a new place only when that is durable. (I2)
+ * A pack is retired when the index leads to nothing in it; its file is removed when no reader of
+ * before that commit is left (ws_objects_retire.c). So behind every single write the store is
+ * whole, and whoever collects next finishes what is left.
+ *
+ * After packs were retired the store is flushed: that makes a new version of the MANIFEST, by which
+ * readers that come from now on are told from those that may still need the files.
+ *
+ * Memory: 9 bytes an object of the store (a quarter more while they are read in), one directory
+ * object and 32 bytes for each directory that waits, what a writer of packs needs for 131,072
+ * objects (8 MB), four decoded frames, and the store's own budget: about 50 MB for two million
+ * objects.
+ */
+#include "base/mem.h"
+#include "workspace/ws_expire.h"
+#include "workspace/ws_gc_internal.h"
+#include "workspace/ws_stat.h"
+
+enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+
+int
+firn_ws_gc_progress(struct firn_ws_gc *gc, const char *phase, uint64_t objects_done,
+                    firn_error *err)
+{
+    enum { OBJECTS_A_LOOK = 256 };
+    const firn_callbacks *callbacks = &gc->options->callbacks;
+    if (callbacks->on_progress == NULL || objects_done % OBJECTS_A_LOOK != 0) {
+        return FIRN_OK;
+    }
+    int64_t now = firn_os_monotonic_ns(gc->ws->os);
+    if (now < gc->progress_due_ns) {
+        return FIRN_OK;
+    }
+    gc->progress_due_ns = now + PROGRESS_INTERVAL_NS;
+    firn_progress state = {.phase = phase, .files_done = objects_done};
+    int rc = callbacks->on_progress(callbacks->ctx, &state);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+void
+firn_ws_gc_tell(struct firn_ws_gc *gc, const char *text)
+{
+    const firn_callbacks *callbacks = &gc->options->callbacks;
+    gc->result->damaged++;
+    if (callbacks->on_notice != NULL) {
+        firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
+        callbacks->on_notice(callbacks->ctx, &notice);
+    }
+}
+
+/* ---- expire ---- */
+
+static int
+note_expired(void *ctx, firn_slice key, const struct firn_ws_record *record, firn_error *err)
+{
+    struct firn_ws_gc *gc = ctx;
+    (void)key;
+    return firn_buf_append(&gc->expired, record->id, sizeof record->id) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of checkpoints");
+}
+
+static int
+expire(struct firn_ws_gc *gc, firn_error *err)
+{
+    int64_t now = firn_os_now_ns(gc->ws->os);
+    if (!gc->options->dry_run) {
+        return firn_ws_expire(gc->opened, 0, now, &gc->result->safety_expired, err);
+    }
+    int rc = firn_ws_expire_list(gc->opened, 0, now, note_expired, gc, err);
+    gc->result->safety_expired = gc->expired.size / FIRN_WS_RECORD_ID_SIZE;
+    return rc;
+}
+
+/* ---- forget ---- */
+
+/* The stat cache lets a save take a directory with all that is below it for granted. */
+static int
+is_walked(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
+{
+    const struct firn_ws_gc *gc = ctx;
+    size_t number;
+    (void)err;
+    *out = firn_ws_gc_table_find(gc->table, tree, &number) &&
+           firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_TREE_WALKED);
+    return FIRN_OK;
+}
+
+static int
+forget(struct firn_ws_gc *gc, firn_error *err)
+{
+    uint64_t removed;
+    int rc;
+    FIRN_TRY(firn_ws_stat_sweep(gc->opened->db, is_walked, gc, &removed, err));
+    FIRN_TRY(firn_ws_gc_plan_forget(gc, err));
+out:
+    return rc;
+}
+
+/* ---- drop ---- */
+
+static int
+collect(struct firn_ws_gc *gc, firn_error *err)
+{
+    struct firn_ws_objects_retire_result collected;
+    int rc = firn_ws_objects_retire_collect(gc->opened->objects, &collected, err);
+    gc->result->packs_waiting = collected.waiting;
+    gc->result->bytes_waiting = collected.waiting_bytes;
+    return rc;
+}
+
+int
+firn_ws_gc_retire(struct firn_ws_gc *gc, const uint32_t *numbers, size_t count, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_ws_objects_retire(gc->opened->objects, numbers, count, err));
+    FIRN_TRY(firn_db_maintain_flush(gc->opened->db, err));
+    FIRN_TRY(collect(gc, err));
+out:
+    return rc;
+}
+
+static int
+drop(struct firn_ws_gc *gc, firn_error *err)
+{
+    uint32_t *numbers = firn_alloc_array(gc->pack_count, sizeof *numbers);
+    if (numbers == NULL) {
+        return firn_error_no_memory(err, "a list of packs");
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        if (gc->packs[i].fate == FIRN_WS_GC_DROP) {
+            numbers[count++] = gc->packs[i].number;
+        }
+    }
+    int rc = count == 0 ? FIRN_OK : firn_ws_gc_retire(gc, numbers, count, err);
+    gc->result->packs_removed = rc == FIRN_OK ? count : 0;
+    firn_free(numbers);
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+static bool
+changes_something(const struct firn_ws_gc *gc)
+{
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        if (gc->packs[i].fate != FIRN_WS_GC_KEEP) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What would be left, as far as sizes before compression tell. */
+static void
+estimate(struct firn_ws_gc *gc)
+{
+    firn_gc_result *result = gc->result;
+    uint64_t moved = 0;
+    result->bytes_after = result->bytes_before;
+    result->packs_after = result->packs_before;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        const struct firn_ws_gc_pack *pack = &gc->packs[i];
+        double alive = (double)pack->live_bytes + 1;
+        double all = alive + (double)pack->dead_bytes;
+        if (pack->fate == FIRN_WS_GC_KEEP) {
+            continue;
+        }
+        result->packs_after--;
+        result->bytes_after -= pack->is_present ? pack->size_bytes : 0;
+        if (pack->fate == FIRN_WS_GC_REWRITE) {
+            moved += (uint64_t)((double)pack->size_bytes * (alive / all));
+            result->packs_rewritten++;
+        } else {
+            result->packs_removed++;
+        }
+    }
+    result->bytes_after += moved;
+    result->packs_after += result->packs_rewritten > 0 ? 1 : 0;
+}
+
+static void
+measure(struct firn_ws_gc *gc)
+{
+    const struct firn_ws_objects *objects = gc->opened->objects;
+    gc->result->packs_after = objects->pack_count;
+    gc->result->bytes_after = gc->result->bytes_waiting;
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        if (objects->packs[i].is_present) {
+            gc->result->bytes_after += objects->packs[i].entry.size_bytes;
+        }
+    }
+}
+
+static int
+run(struct firn_ws_gc *gc, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
+    FIRN_TRY(expire(gc, err));
+    FIRN_TRY(firn_ws_gc_table_create(gc->opened->objects, &gc->table, err));
+    FIRN_TRY(firn_ws_gc_mark(gc, err));
+    FIRN_TRY(firn_ws_gc_plan(gc, err));
+    if (gc->options->dry_run) {
+        estimate(gc);
+        return FIRN_OK;
+    }
+    if (changes_something(gc)) {
+        FIRN_TRY(forget(gc, err));
+        FIRN_TRY(drop(gc, err));
+        FIRN_TRY(firn_ws_gc_move(gc, err));
+    }
+    FIRN_TRY(collect(gc, err));
+    measure(gc);
+out:
+    return rc;
+}
+
+int
+firn_ws_gc(struct firn_ws *ws, const firn_gc_options *options, firn_gc_result *out, firn_error *err)
+{
+    *out = (firn_gc_result){0};
+    struct firn_ws_opened opened;
+    enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
+    int rc = firn_ws_opened_open(ws, mode, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_ws_gc gc = {.ws = ws, .opened = &opened, .options = options, .result = out};
+    if (opened.db != NULL) {
+        rc = run(&gc, err);
+    }
+    firn_ws_gc_table_destroy(gc.table);
+    firn_packfile_scratch_destroy(gc.scratch);
+    firn_ws_gc_plan_release(&gc);
+    firn_buf_deinit(&gc.expired);
+    int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
+    return rc != FIRN_OK ? rc : close_rc;
+}

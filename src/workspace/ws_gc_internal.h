@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_gc_internal.h: what the steps of a collection of garbage share (ws_gc.c says what
+ * they are).
+ */
+#ifndef FIRN_WORKSPACE_WS_GC_INTERNAL_H
+#define FIRN_WORKSPACE_WS_GC_INTERNAL_H
+
+#include "workspace/ws_gc_table.h"
+#include "workspace/ws_internal.h"
+#include "workspace/ws_objects_internal.h"
+
+enum firn_ws_gc_fate {
+    FIRN_WS_GC_KEEP,
+    FIRN_WS_GC_DROP,   /* nothing in it is alive */
+    FIRN_WS_GC_REWRITE /* what is alive in it moves to a new pack */
+};
+
+/* One pack of the list. */
+struct firn_ws_gc_pack {
+    uint32_t number;
+    bool is_present;
+    enum firn_ws_gc_fate fate;
+    uint64_t size_bytes;
+    uint64_t object_count;
+    uint64_t live_count; /* objects that the index has here, … */
+    uint64_t live_bytes; /* and their sizes before compression */
+    uint64_t dead_bytes;
+    struct firn_buf live_frames; /* a bit for each frame that holds something alive */
+};
+
+struct firn_ws_gc {
+    struct firn_ws *ws;
+    struct firn_ws_opened *opened;
+    const firn_gc_options *options;
+    firn_gc_result *result;
+    struct firn_packfile_scratch *scratch;
+    struct firn_ws_gc_table *table;
+    struct firn_ws_gc_pack *packs; /* ascending by number */
+    size_t pack_count;
+    struct firn_buf expired; /* of a dry run: ids of checkpoints that would have gone */
+    int64_t progress_due_ns;
+};
+
+/* To be called often. FIRN_CANCELLED. */
+FIRN_MUST_CHECK int firn_ws_gc_progress(struct firn_ws_gc *gc, const char *phase,
+                                        uint64_t objects_done, firn_error *err);
+/* Tells of damage that a collection goes on behind. */
+void firn_ws_gc_tell(struct firn_ws_gc *gc, const char *text);
+
+/* Marks in gc->table whatever a checkpoint of any workspace needs. FIRN_CORRUPT and the like if
+ * that cannot be known for sure. ws_gc_mark.c. */
+FIRN_MUST_CHECK int firn_ws_gc_mark(struct firn_ws_gc *gc, firn_error *err);
+
+/* Counts what lies where and decides what becomes of each pack. ws_gc_plan.c. */
+FIRN_MUST_CHECK int firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err);
+struct firn_ws_gc_pack *firn_ws_gc_plan_find(struct firn_ws_gc *gc, uint32_t number);
+bool firn_ws_gc_plan_needs_frame(const struct firn_ws_gc_pack *pack, uint32_t frame);
+void firn_ws_gc_plan_release(struct firn_ws_gc *gc);
+/* Deletes the entries of the index that lead to dead objects in packs that are going. */
+FIRN_MUST_CHECK int firn_ws_gc_plan_forget(struct firn_ws_gc *gc, firn_error *err);
+
+/* Moves what is alive out of packs that are to be rewritten, and retires them. ws_gc_move.c. */
+FIRN_MUST_CHECK int firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err);
+
+/* Retires packs and removes what files can go by now. ws_gc.c. */
+FIRN_MUST_CHECK int firn_ws_gc_retire(struct firn_ws_gc *gc, const uint32_t *numbers, size_t count,
+                                      firn_error *err);
+
+#endif

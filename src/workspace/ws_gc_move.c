@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_gc_move.c: what is alive in packs that go, into new packs.
+ *
+ * The packs are read in the order of their numbers, each frame by frame, but for frames without
+ * anything alive; every living object that has its place there is added to a new pack, next to those that it lay beside. A new pack is
+ * finished, durable and in the index before the next one is begun (I1), so a crash leaves at most
+ * one file that no list names, as a save does. It is finished when it is full, or when what was
+ * moved is enough to give space back: then the old packs that are done with are retired and
+ * collected before more is moved. So a collection needs room for a part of the store, not for all
+ * of it.
+ *
+ * An object moves by getting a new entry in the index. Until that is written the old one leads to
+ * the old pack, and both places hold the same bytes: whichever of the two a crash leaves is right.
+ *
+ * (I2) A pack is retired only if as many objects were moved out of it as the index had in it alive.
+ *      Where something in it cannot be read, it stays, with all that is in it; what was moved
+ *      already has its place in the new pack. That is told, and the collection goes on.
+ *
+ * Memory: what a writer of packs needs for OBJECTS_MAX names (57 bytes each), two frames being
+ * filled and one being read.
+ */
+#include "base/mem.h"
+#include "workspace/ws_gc_internal.h"
+
+enum { COMPRESSION_LEVEL = 1, OBJECTS_MAX = 128 << 10, SOURCES_MAX = 4096 };
+#define PACK_BYTES_MAX (UINT64_C(1) << 30)
+
+struct moving {
+    struct firn_ws_gc *gc;
+    struct firn_ws_session *session; /* NULL between new packs */
+    struct firn_ws_session_lane *lane;
+
+    struct firn_ws_gc_pack *from; /* being read */
+    uint64_t moved;               /* out of it */
+    bool is_target_failing;       /* what went wrong was no fault of the pack's */
+
+    uint32_t *done; /* numbers of packs that were left empty */
+    size_t done_count;
+    uint64_t moved_in_all;
+};
+
+/* ---- the new pack ---- */
+
+static int
+begin(struct moving *moving, firn_error *err)
+{
+    if (moving->session != NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_ws_session_begin(moving->gc->opened->objects, COMPRESSION_LEVEL, &moving->session,
+                                   err);
+    return rc == FIRN_OK ? firn_ws_session_lane_open(moving->session, &moving->lane, err) : rc;
+}
+
+static void
+drop(struct moving *moving)
+{
+    FIRN_IGNORE(firn_ws_session_lane_close(moving->lane, false, NULL));
+    firn_ws_session_end(moving->session);
+    moving->lane = NULL;
+    moving->session = NULL;
+}
+
+/* Makes what was moved so far durable in its new place (I1). */
+static int
+finish(struct moving *moving, firn_error *err)
+{
+    if (moving->session == NULL) {
+        return FIRN_OK;
+    }
+    uint64_t size;
+    int rc = firn_ws_session_lane_close(moving->lane, true, err);
+    moving->lane = NULL;
+    if (rc == FIRN_OK) {
+        rc = firn_ws_session_commit(moving->session, &size, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_db_sync(moving->gc->opened->db, err);
+    }
+    drop(moving);
+    return rc;
+}
+
+static bool
+is_full(const struct moving *moving)
+{
+    return moving->session != NULL &&
+           (firn_ws_session_object_count(moving->session) >= OBJECTS_MAX ||
+            firn_ws_session_size_bytes(moving->session) >= PACK_BYTES_MAX);
+}
+
+/* ---- the old packs ---- */
+
+/* Whether the index has an object alive at just this place; the next entry for the same hash may
+ * lead to another pack. */
+static int
+is_wanted(struct moving *moving, const firn_hash *hash, const struct firn_packfile_location *at,
+          bool *out, firn_error *err)
+{
+    struct firn_ws_gc *gc = moving->gc;
+    struct firn_ws_objects_place place;
+    size_t number;
+    *out = false;
+    if (!firn_ws_gc_table_find(gc->table, hash, &number) ||
+        !firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE)) {
+        return FIRN_OK;
+    }
+    int rc = firn_ws_objects_find(gc->opened->objects, hash, &place, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    *out = rc == FIRN_OK && place.pack == moving->from->number && place.at.frame == at->frame &&
+           place.at.offset == at->offset && place.at.size == at->size && place.at.kind == at->kind;
+    return rc;
+}
+
+static int
+move_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+            firn_slice content, firn_error *err)
+{
+    struct moving *moving = ctx;
+    bool wants;
+    int rc = is_wanted(moving, hash, at, &wants, err);
+    if (rc == FIRN_OK && wants) {
+        rc = begin(moving, err);
+        rc = rc == FIRN_OK ? firn_ws_session_lane_move(moving->lane, at->kind, hash, content, err)
+                           : rc;
+        moving->moved++;
+        moving->moved_in_all++;
+    }
+    moving->is_target_failing = rc != FIRN_OK;
+    return rc;
+}
+
+static int
+move_frames(struct moving *moving, struct firn_packfile *file, firn_error *err)
+{
+    uint32_t count = firn_packfile_walk_count(file);
+    int rc = FIRN_OK;
+    for (uint32_t i = 0; rc == FIRN_OK && i < count; i++) {
+        if (!firn_ws_gc_plan_needs_frame(moving->from, i)) {
+            continue;
+        }
+        rc = firn_packfile_walk_frame(file, moving->gc->scratch, i, move_object, moving, err);
+        if (rc == FIRN_OK && is_full(moving)) {
+            rc = finish(moving, err);
+            moving->is_target_failing = rc != FIRN_OK;
+        }
+        if (rc == FIRN_OK) {
+            rc = firn_ws_gc_progress(moving->gc, "move", moving->moved_in_all, err);
+            moving->is_target_failing = rc != FIRN_OK;
+        }
+    }
+    return rc;
+}
+
+/* Failures that lie in the pack and not in the machine. */
+static bool
+is_finding(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+}
+
+static int
+move_pack(struct moving *moving, struct firn_ws_gc_pack *from, firn_error *err)
+{
+    struct firn_ws_objects *objects = moving->gc->opened->objects;
+    struct firn_packfile *file;
+    firn_error found;
+    moving->from = from;
+    moving->moved = 0;
+    moving->is_target_failing = false;
+    int rc = firn_ws_objects_acquire(objects, from->number, &file, &found);
+    if (rc == FIRN_OK) {
+        rc = move_frames(moving, file, &found);
+        firn_ws_objects_release(objects, from->number);
+    }
+    if (rc == FIRN_OK && moving->moved != from->live_count) {
+        rc = firn_error_set(&found, FIRN_CORRUPT,
+                            "pack %u: the index has %llu objects in it that are needed, %llu of "
+                            "them are there",
+                            from->number, (unsigned long long)from->live_count,
+                            (unsigned long long)moving->moved);
+    }
+    if (rc == FIRN_OK) {
+        moving->done[moving->done_count++] = from->number;
+        return FIRN_OK;
+    }
+    if (is_finding(rc) && !moving->is_target_failing) {
+        firn_ws_gc_tell(moving->gc, found.text); /* (I2) */
+        return FIRN_OK;
+    }
+    if (err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+static int
+give_back(struct moving *moving, firn_error *err)
+{
+    int rc = finish(moving, err);
+    if (rc == FIRN_OK && moving->done_count > 0) {
+        rc = firn_ws_gc_retire(moving->gc, moving->done, moving->done_count, err);
+        moving->gc->result->packs_rewritten += rc == FIRN_OK ? moving->done_count : 0;
+        moving->done_count = 0;
+    }
+    return rc;
+}
+
+int
+firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err)
+{
+    struct moving moving = {.gc = gc};
+    uint64_t bytes = 0; /* of packs that are done with and not retired */
+    int rc = FIRN_OK;
+    moving.done = firn_alloc_array(SOURCES_MAX, sizeof *moving.done);
+    if (moving.done == NULL) {
+        return firn_error_no_memory(err, "a list of packs");
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
+        if (gc->packs[i].fate != FIRN_WS_GC_REWRITE) {
+            continue;
+        }
+        bytes += gc->packs[i].size_bytes;
+        rc = move_pack(&moving, &gc->packs[i], err);
+        if (rc == FIRN_OK && (bytes >= PACK_BYTES_MAX || moving.done_count == SOURCES_MAX)) {
+            rc = give_back(&moving, err);
+            bytes = 0;
+        }
+    }
+    if (rc == FIRN_OK) {
+        rc = give_back(&moving, err);
+    }
+    drop(&moving);
+    firn_free(moving.done);
+    return rc;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_gc_plan.c: what becomes of each pack.
+ *
+ * The index is read a second time, in step with the table of marks, and what is alive is counted
+ * for each pack. An object that lies in a pack but has its place elsewhere counts as dead there.
+ *
+ *   nothing alive                       the pack goes
+ *   less than half of it alive          what is alive moves to a new pack
+ *   small, and not the only one         likewise: many small packs become one
+ *   its file is missing                 it is left alone while anything in it is alive: the file
+ *                                       may come back
+ *
+ * With "full", every pack that holds anything dead is rewritten.
+ *
+ * Before a pack goes, so must the entries of the index that lead into it (I3 of ws_session.c): to
+ * its dead objects here, for all packs at once; its living ones are given new places when they
+ * move. Entries of dead objects in packs that stay remain, and are true: a save may meet the object
+ * again and need not store it.
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "workspace/ws_gc_internal.h"
+
+enum { SMALL_PACK_BYTES = 16 << 20, BATCH_SIZE = 1 << 20 };
+
+/* ---- counting ---- */
+
+static int
+list_packs(struct firn_ws_gc *gc, firn_error *err)
+{
+    const struct firn_ws_objects *objects = gc->opened->objects;
+    gc->packs = firn_alloc_array(objects->pack_count, sizeof *gc->packs);
+    if (gc->packs == NULL) {
+        return firn_error_no_memory(err, "the list of packs");
+    }
+    gc->pack_count = objects->pack_count;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        const struct firn_ws_objects_pack *pack = &objects->packs[i];
+        gc->packs[i] = (struct firn_ws_gc_pack){.number = pack->entry.number,
+                                                .is_present = pack->is_present,
+                                                .size_bytes = pack->entry.size_bytes,
+                                                .object_count = pack->entry.object_count};
+        gc->result->bytes_before += pack->is_present ? pack->entry.size_bytes : 0;
+    }
+    for (size_t i = 0; i < objects->retired_count; i++) {
+        bool has_file = objects->retired[i].state == FIRN_WS_INDEX_PACK_RETIRED;
+        gc->result->bytes_before += has_file ? objects->retired[i].size_bytes : 0;
+    }
+    gc->result->packs_before = gc->pack_count;
+    return FIRN_OK;
+}
+
+struct firn_ws_gc_pack *
+firn_ws_gc_plan_find(struct firn_ws_gc *gc, uint32_t number)
+{
+    size_t low = 0;
+    size_t high = gc->pack_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (gc->packs[middle].number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < gc->pack_count && gc->packs[low].number == number ? &gc->packs[low] : NULL;
+}
+
+/* Calls visit for each entry of the index with its number in the table; the index is what it was
+ * when the table was made. */
+static int
+walk_index(struct firn_ws_gc *gc,
+           int (*visit)(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
+                        const struct firn_ws_objects_place *place, firn_error *err),
+           void *ctx, firn_error *err)
+{
+    struct firn_db_keyspace *index = gc->opened->objects->index;
+    struct firn_db_cursor *cursor;
+    if (index == NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_db_cursor_open(index, NULL, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    size_t number = 0;
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        struct firn_ws_objects_place place;
+        CHECK(number < firn_ws_gc_table_count(gc->table));
+        FIRN_TRY(firn_ws_index_decode_place(firn_db_cursor_value(cursor), &place, err));
+        FIRN_TRY(visit(gc, ctx, number, firn_db_cursor_key(cursor), &place, err));
+        number++;
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+bool
+firn_ws_gc_plan_needs_frame(const struct firn_ws_gc_pack *pack, uint32_t frame)
+{
+    size_t byte = frame / 8;
+    return byte < pack->live_frames.size && (pack->live_frames.data[byte] >> (frame % 8) & 1) != 0;
+}
+
+/* A frame that no pack can have is nowhere: what should be there will be missed when it is moved. */
+static int
+note_frame(struct firn_ws_gc_pack *pack, uint32_t frame, firn_error *err)
+{
+    size_t byte = frame / 8;
+    size_t size = pack->live_frames.size;
+    if (frame >= FIRN_PACKFILE_FRAMES_MAX) {
+        return FIRN_OK;
+    }
+    if (byte >= size) {
+        if (firn_buf_set_size(&pack->live_frames, byte + 1) != FIRN_OK) {
+            return firn_error_no_memory(err, "a list of frames");
+        }
+        memset(pack->live_frames.data + size, 0, byte + 1 - size);
+    }
+    pack->live_frames.data[byte] |= (uint8_t)(1U << (frame % 8));
+    return FIRN_OK;
+}
+
+static int
+count(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
+      const struct firn_ws_objects_place *place, firn_error *err)
+{
+    (void)ctx;
+    (void)key;
+    struct firn_ws_gc_pack *pack = firn_ws_gc_plan_find(gc, place->pack);
+    if (pack != NULL && firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE)) {
+        pack->live_count++;
+        pack->live_bytes += place->at.size;
+        int rc = note_frame(pack, place->at.frame, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    } else if (pack != NULL) {
+        pack->dead_bytes += place->at.size;
+    }
+    return firn_ws_gc_progress(gc, "count", number, err);
+}
+
+/* ---- deciding ---- */
+
+static bool
+is_small(const struct firn_ws_gc_pack *pack)
+{
+    return pack->is_present && pack->size_bytes < SMALL_PACK_BYTES;
+}
+
+static enum firn_ws_gc_fate
+judge(const struct firn_ws_gc *gc, const struct firn_ws_gc_pack *pack)
+{
+    if (pack->live_count == 0) {
+        return FIRN_WS_GC_DROP;
+    }
+    if (!pack->is_present) {
+        return FIRN_WS_GC_KEEP;
+    }
+    bool has_dead = pack->live_count < pack->object_count;
+    bool is_mostly_dead =
+        pack->live_bytes < pack->dead_bytes || pack->live_count < pack->object_count / 2;
+    return is_mostly_dead || (gc->options->full && has_dead) ? FIRN_WS_GC_REWRITE : FIRN_WS_GC_KEEP;
+}
+
+static void
+merge_small_packs(struct firn_ws_gc *gc)
+{
+    size_t small = 0;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        const struct firn_ws_gc_pack *pack = &gc->packs[i];
+        small +=
+            pack->fate == FIRN_WS_GC_REWRITE || (pack->fate == FIRN_WS_GC_KEEP && is_small(pack))
+                ? 1
+                : 0;
+    }
+    for (size_t i = 0; small > 1 && i < gc->pack_count; i++) {
+        struct firn_ws_gc_pack *pack = &gc->packs[i];
+        if (pack->fate == FIRN_WS_GC_KEEP && is_small(pack)) {
+            pack->fate = FIRN_WS_GC_REWRITE;
+        }
+    }
+}
+
+int
+firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err)
+{
+    int rc = list_packs(gc, err);
+    if (rc == FIRN_OK) {
+        rc = walk_index(gc, count, NULL, err);
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
+        gc->packs[i].fate = judge(gc, &gc->packs[i]);
+    }
+    if (rc == FIRN_OK) {
+        merge_small_packs(gc);
+    }
+    return rc;
+}
+
+void
+firn_ws_gc_plan_release(struct firn_ws_gc *gc)
+{
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        firn_buf_deinit(&gc->packs[i].live_frames);
+    }
+    firn_free(gc->packs);
+}
+
+/* ---- forgetting ---- */
+
+static int
+write_batch(struct firn_ws_gc *gc, struct firn_db_batch *batch, firn_error *err)
+{
+    int rc = firn_db_batch_count(batch) == 0
+                 ? FIRN_OK
+                 : firn_db_write(gc->opened->db, batch, FIRN_DURABILITY_OS, err);
+    firn_db_batch_clear(batch);
+    return rc;
+}
+
+static int
+forget(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
+       const struct firn_ws_objects_place *place, firn_error *err)
+{
+    struct firn_db_batch *batch = ctx;
+    const struct firn_ws_gc_pack *pack = firn_ws_gc_plan_find(gc, place->pack);
+    if (firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE) ||
+        (pack != NULL && pack->fate == FIRN_WS_GC_KEEP)) {
+        return FIRN_OK;
+    }
+    int rc = firn_db_batch_delete(batch, gc->opened->objects->index, key, err);
+    if (rc == FIRN_OK && firn_db_batch_size_bytes(batch) >= BATCH_SIZE) {
+        rc = write_batch(gc, batch, err);
+    }
+    return rc;
+}
+
+int
+firn_ws_gc_plan_forget(struct firn_ws_gc *gc, firn_error *err)
+{
+    struct firn_db_batch *batch = NULL;
+    int rc = firn_db_batch_create(&batch, err);
+    if (rc == FIRN_OK) {
+        rc = walk_index(gc, forget, batch, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = write_batch(gc, batch, err);
+    }
+    firn_db_batch_destroy(batch);
+    return rc;
+}

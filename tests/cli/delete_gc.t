@@ -1,0 +1,71 @@
+Checkpoints that are not wanted any more, and the space that they took.
+
+  $ head -c 3000000 /dev/urandom >large && echo one >small && firn save -m first
+  1  <id>  2 files, 3.0 MB; 2 new, <size> added  <s> s
+  $ rm large && firn save -m second
+  2  <id>  1 file, 4 B; 1 removed, <size> added  <s> s
+  $ firn gc
+  0 packs removed, 2 rewritten: 3.0 MB before, 3.0 MB now
+  $ firn gc
+  nothing to give back: 3.0 MB in 1 pack
+
+A reference that names nothing leaves everything.
+
+  $ firn delete 1 9
+  ! firn: there is no checkpoint '9'
+  ! hint: firn list shows the checkpoints
+  [3]
+  $ firn delete 1 kkkk
+  ! firn: there is no checkpoint 'kkkk'
+  ! hint: firn list shows the checkpoints
+  [3]
+  $ firn delete nonsense 2>/dev/null
+  [3]
+  $ firn delete 2>/dev/null
+  [2]
+  $ firn list | wc -l
+  2
+  $ firn delete -n 1
+  would delete 1  <id>  first
+  $ firn list | wc -l
+  2
+
+What goes and what stays.
+
+  $ firn delete 1
+  deleted 1  <id>  first
+  the space comes back with: firn gc
+  $ firn delete 1
+  ! firn: there is no checkpoint '1'
+  ! hint: firn list shows the checkpoints
+  [3]
+  $ firn gc --dry-run
+  0 packs removed, 1 rewritten: 3.0 MB before, about <size> would be left
+  $ firn gc
+  0 packs removed, 1 rewritten: 3.0 MB before, <size> now
+  $ firn check --data
+  1 checkpoint, 1 pack, <n> objects, <size> read: no damage
+  $ echo two >small && firn restore 2 && cat small
+  restored 2: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  one
+  $ firn -q delete latest
+  2
+  $ firn list
+  no checkpoints
+  $ firn save
+  3  <id>  1 file, 4 B; 1 new, <size> added  <s> s
+  $ firn -q gc && firn check
+  2 checkpoints, 1 pack, <n> objects: no damage
+
+Where nothing was saved there is nothing to do, and nothing is made.
+
+  $ mkdir ../empty && cd ../empty && firn gc
+  ! firn: '<T>/empty' has no checkpoint yet: there is no store at '<T>/data/firn/empty-<hex>'
+  ! hint: firn save makes a checkpoint
+  [3]
+  $ firn delete 1
+  ! firn: '<T>/empty' has no checkpoint yet: there is no store at '<T>/data/firn/empty-<hex>'
+  ! hint: firn save makes a checkpoint
+  [3]
+  $ firn gc -n
+  nothing to give back: 0 B in 0 packs

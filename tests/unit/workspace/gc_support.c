@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace/gc_support.c: see gc_support.h.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gc_support.h"
+#include "workspace/ws_index.h"
+
+static void
+check(int rc, const firn_error *err)
+{
+    if (rc != FIRN_OK) {
+        fail_msg("%s: %s", firn_code_name(rc), err->text);
+    }
+}
+
+int
+gc_try_delete(struct ws_world *world, const char *reference)
+{
+    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    return firn_ws_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
+}
+
+static int
+run(struct ws_world *world, bool full, bool dry_run, firn_gc_result *out)
+{
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result ignored;
+    options.full = full;
+    options.dry_run = dry_run;
+    scan_notices_deinit(&world->notices);
+    world->notices = (struct scan_notices){.cancel_at = world->notices.cancel_at};
+    options.callbacks = scan_notices_callbacks(&world->notices);
+    return firn_ws_gc(world->ws, &options, out == NULL ? &ignored : out, &world->err);
+}
+
+int
+gc_try(struct ws_world *world, bool full, firn_gc_result *out)
+{
+    return run(world, full, false, out);
+}
+
+void
+gc_delete(struct ws_world *world, const char *reference)
+{
+    check(gc_try_delete(world, reference), &world->err);
+}
+
+firn_gc_result
+gc_run(struct ws_world *world)
+{
+    firn_gc_result result;
+    check(run(world, false, false, &result), &world->err);
+    return result;
+}
+
+firn_gc_result
+gc_run_full(struct ws_world *world)
+{
+    firn_gc_result result;
+    check(run(world, true, false, &result), &world->err);
+    return result;
+}
+
+firn_gc_result
+gc_dry_run(struct ws_world *world)
+{
+    firn_gc_result result;
+    check(run(world, false, true, &result), &world->err);
+    return result;
+}
+
+/* ---- what a store holds ---- */
+
+enum { PACKS_MAX = 4096 };
+
+struct looking {
+    struct gc_facts facts;
+    bool is_used[PACKS_MAX];
+};
+
+static void
+look_at_packs(struct looking *looking, struct firn_db *db)
+{
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_cursor *cursor;
+    firn_error err;
+    if (firn_db_keyspace_open(db, FIRN_WS_INDEX_PACKS, &keyspace, &err) != FIRN_OK) {
+        return;
+    }
+    check(firn_db_cursor_open(keyspace, NULL, &cursor, &err), &err);
+    for (check(firn_db_cursor_first(cursor, &err), &err); firn_db_cursor_valid(cursor);
+         check(firn_db_cursor_next(cursor, &err), &err)) {
+        struct firn_ws_index_pack pack;
+        check(firn_ws_index_decode_pack(firn_db_cursor_key(cursor), firn_db_cursor_value(cursor),
+                                        &pack, &err),
+              &err);
+        assert_true(pack.number < PACKS_MAX);
+        looking->facts.last = pack.number;
+        looking->is_used[pack.number] = pack.state == FIRN_WS_INDEX_PACK_USED;
+        looking->facts.packs += pack.state == FIRN_WS_INDEX_PACK_USED ? 1 : 0;
+        looking->facts.objects += pack.state == FIRN_WS_INDEX_PACK_USED ? pack.object_count : 0;
+        looking->facts.retired += pack.state == FIRN_WS_INDEX_PACK_RETIRED ? 1 : 0;
+        looking->facts.removed += pack.state == FIRN_WS_INDEX_PACK_REMOVED ? 1 : 0;
+    }
+    firn_db_cursor_close(cursor);
+}
+
+static void
+look_at_index(struct looking *looking, struct firn_db *db)
+{
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_cursor *cursor;
+    firn_error err;
+    if (firn_db_keyspace_open(db, FIRN_WS_INDEX_OBJECTS, &keyspace, &err) != FIRN_OK) {
+        return;
+    }
+    check(firn_db_cursor_open(keyspace, NULL, &cursor, &err), &err);
+    for (check(firn_db_cursor_first(cursor, &err), &err); firn_db_cursor_valid(cursor);
+         check(firn_db_cursor_next(cursor, &err), &err)) {
+        struct firn_ws_objects_place place;
+        check(firn_ws_index_decode_place(firn_db_cursor_value(cursor), &place, &err), &err);
+        looking->facts.entries++;
+        looking->facts.stray += looking->is_used[place.pack] ? 0 : 1;
+    }
+    firn_db_cursor_close(cursor);
+}
+
+static int
+count_file(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)entry;
+    (*(uint64_t *)ctx)++;
+    return FIRN_OK;
+}
+
+struct gc_facts
+gc_look(struct ws_world *world)
+{
+    struct looking looking = {0};
+    struct firn_os_dir *store;
+    struct firn_os_dir *packs;
+    struct firn_db *db;
+    const struct firn_db_options options = {.read_only = true};
+    firn_error err;
+    check(firn_os_dir_open_path(world->tree.os, world->store_path, &store, &err), &err);
+    check(firn_db_open(store, &options, &db, &err), &err);
+    look_at_packs(&looking, db);
+    look_at_index(&looking, db);
+    check(firn_db_close(db, &err), &err);
+    if (firn_os_dir_open(store, FIRN_WS_INDEX_PACKS_DIR, &packs, NULL) == FIRN_OK) {
+        check(firn_os_dir_list(packs, count_file, &looking.facts.files, &err), &err);
+        firn_os_dir_close(packs);
+    }
+    firn_os_dir_close(store);
+    return looking.facts;
+}
+
+void
+gc_assert_exact(struct ws_world *world)
+{
+    firn_gc_result first = gc_run_full(world);
+    assert_int_equal(first.packs_waiting, 0);
+    assert_int_equal(first.damaged, 0);
+    struct gc_facts facts = gc_look(world);
+    assert_int_equal(facts.packs, first.packs_after);
+    assert_int_equal(facts.entries, first.objects_live);
+    assert_int_equal(facts.objects, first.objects_live);
+    assert_int_equal(facts.stray, 0);
+    assert_int_equal(facts.retired, 0);
+    assert_int_equal(facts.files, facts.packs);
+    assert_true(facts.removed <= 1);
+    firn_gc_result second = gc_run_full(world);
+    assert_int_equal(second.objects_live, first.objects_live);
+    assert_int_equal(second.objects_dead, 0);
+    assert_int_equal(second.packs_removed, 0);
+    assert_int_equal(second.packs_rewritten, 0);
+    assert_int_equal(second.bytes_after, first.bytes_after);
+    assert_int_equal(second.bytes_before, first.bytes_after);
+}

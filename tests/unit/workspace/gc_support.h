@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace/gc_support.h: deleting and collecting in tests, and what a store holds to the last
+ * object and file.
+ */
+#ifndef FIRN_TEST_GC_SUPPORT_H
+#define FIRN_TEST_GC_SUPPORT_H
+
+#include "ws_support.h"
+
+int gc_try_delete(struct ws_world *world, const char *reference);
+int gc_try(struct ws_world *world, bool full, firn_gc_result *out);
+
+/* Must succeed. */
+void gc_delete(struct ws_world *world, const char *reference);
+firn_gc_result gc_run(struct ws_world *world);
+firn_gc_result gc_run_full(struct ws_world *world);
+firn_gc_result gc_dry_run(struct ws_world *world);
+
+struct gc_facts {
+    uint64_t packs;   /* in use, by the list */
+    uint64_t retired; /* by the list, with a file */
+    uint64_t removed; /* by the list, without one */
+    uint64_t objects; /* of packs in use, by the list */
+    uint64_t entries; /* of the index */
+    uint64_t stray;   /* entries that lead to no pack in use */
+    uint64_t files;   /* in the folder of packs */
+    uint32_t last;    /* largest number of a pack */
+};
+struct gc_facts gc_look(struct ws_world *world);
+/* Collects in full, and then there is nothing but what is alive, and a second collection finds
+ * nothing to do. */
+void gc_assert_exact(struct ws_world *world);
+
+#endif
