@@ -101,7 +101,7 @@ typedef struct firn_notice {
 } firn_notice;
 
 typedef struct firn_progress {
-    const char *phase; /* "scan", "write", "sync", "check" */
+    const char *phase; /* "scan", "write", "sync", "check", "mark", "count", "move" */
     uint64_t files_done;
     uint64_t files_total; /* 0 while unknown */
     uint64_t bytes_done;

@@ -22,7 +22,7 @@ const struct firn_command *const firn_command_table[] = {
     &firn_cmd_diff,
     &firn_cmd_cat,
     &firn_cmd_restore,
-    &firn_cmd_undo, &firn_cmd_delete, &firn_cmd_gc,
+    &firn_cmd_undo,
     &firn_cmd_delete,
     &firn_cmd_gc,
     &firn_cmd_tag,
