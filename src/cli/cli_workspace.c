@@ -6,17 +6,23 @@
  * Paths are names in a tree, not walks through the file system: "." and ".." are taken out by their
  * letters, links are not followed, and what would lead above the root is refused. So a path means
  * the same whether the file is there now, was there when the checkpoint was made, or has become a
- * link in between.
+ * link in between. In a directory below the root relative paths begin there, and no path means that
+ * directory.
+ *
+ * A directory that was moved is recognised by the library, which then refuses to work on it until
+ * somebody has said what it is. On a terminal the question is put here, before the command runs.
  */
 #include "cli/cli_workspace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli_change.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
+#include "cli/meter.h"
 #include "cli/out.h"
 #include "cli/patience.h"
 #include "cli/report.h"
@@ -62,6 +68,50 @@ firn_cli_workspace_hint_or_path(firn_workspace *workspace, const char *reference
 }
 
 int
+firn_cli_workspace_open_root(struct firn_cli *cli, const char *store_path, firn_workspace **out)
+{
+    firn_error err;
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = store_path;
+    options.lock_timeout_ms = firn_patience_slice_ms(cli);
+    options.is_root = true;
+    const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
+    if (firn_workspace_open(path, &options, out, &err) != FIRN_OK) {
+        return firn_report_failure(cli, &err, NULL);
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+attempt_adopt(void *ctx, firn_error *err)
+{
+    return firn_workspace_adopt(ctx, NULL, err);
+}
+
+int
+firn_cli_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint)
+{
+    firn_error err;
+    int code = firn_patience_run(cli, attempt_adopt, workspace, &err);
+    firn_meter_clear();
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, hint);
+}
+
+/* The answer of whoever sits at the terminal; no where nobody does. */
+static bool
+is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
+{
+    char answer[8];
+    if (cli->json || isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1) {
+        return false;
+    }
+    firn_report_line("%s is the directory that was saved as %s", firn_workspace_root(workspace),
+                     firn_workspace_moved_from(workspace));
+    firn_report_ask("go on with its checkpoints here? [y/N] ");
+    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+int
 firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out)
 {
     firn_error err;
@@ -72,7 +122,15 @@ firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out)
     if (firn_workspace_open(path, &options, out, &err) != FIRN_OK) {
         return firn_report_failure(cli, &err, NULL);
     }
-    return FIRN_EXIT_OK;
+    if (firn_workspace_moved_from(*out) == NULL || !is_to_be_adopted(cli, *out)) {
+        return FIRN_EXIT_OK;
+    }
+    int exit_code = firn_cli_workspace_adopt(cli, *out, NULL);
+    if (exit_code != FIRN_EXIT_OK) {
+        firn_workspace_close(*out);
+        *out = NULL;
+    }
+    return exit_code;
 }
 
 /* The part of an absolute path below `root`, or NULL. */
@@ -121,24 +179,45 @@ static int
 take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *path, firn_slice *out)
 {
     const char *inside = path;
+    const char *base = firn_workspace_subpath(workspace);
     if (path[0] == '/') {
         const char *typed = cli->workspace_path != NULL ? cli->workspace_path : getenv("PWD");
-        inside = below(path, firn_workspace_root(workspace));
-        if (inside == NULL && typed != NULL && typed[0] == '/') {
-            inside = below(path, typed);
+        inside = typed != NULL && typed[0] == '/' ? below(path, typed) : NULL;
+        if (inside == NULL) {
+            inside = below(path, firn_workspace_root(workspace));
+            base = "";
         }
     }
     size_t size = 0;
-    char *bytes = malloc(strlen(path) + 1);
+    char *bytes = malloc(strlen(base) + 1 + strlen(path) + 1);
     if (bytes == NULL) {
         return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
     }
-    if (path[0] == '\0' || inside == NULL || !normalize(inside, bytes, &size)) {
+    if (path[0] == '\0' || inside == NULL || !normalize(base, bytes, &size) ||
+        !normalize(inside, bytes, &size)) {
         free(bytes);
         return firn_command_misused(cli, "'%s' is no path inside the workspace %s", path,
                                     firn_workspace_root(workspace));
     }
     *out = firn_bytes(bytes, size);
+    return FIRN_EXIT_OK;
+}
+
+/* A list of one path. */
+static int
+take_one(struct firn_cli *cli, const char *path, struct firn_cli_workspace_paths *out)
+{
+    char *bytes = malloc(strlen(path) + 1);
+    out->slices = calloc(1, sizeof(firn_slice));
+    if (bytes == NULL || out->slices == NULL) {
+        free(bytes);
+        free(out->slices);
+        out->slices = NULL;
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    memcpy(bytes, path, strlen(path) + 1);
+    out->slices[0] = firn_str(bytes);
+    out->count = 1;
     return FIRN_EXIT_OK;
 }
 
@@ -149,7 +228,8 @@ firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *worksp
     out->slices = NULL;
     out->count = 0;
     if (first >= cli->argument_count) {
-        return FIRN_EXIT_OK;
+        const char *subpath = firn_workspace_subpath(workspace);
+        return subpath[0] == '\0' ? FIRN_EXIT_OK : take_one(cli, subpath, out);
     }
     out->slices = calloc((size_t)(cli->argument_count - first), sizeof(firn_slice));
     if (out->slices == NULL) {
@@ -167,6 +247,7 @@ firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *worksp
     }
     if (is_all) {
         firn_cli_workspace_paths_deinit(out);
+        return firn_workspace_subpath(workspace)[0] == '\0' ? FIRN_EXIT_OK : take_one(cli, "", out);
     }
     return FIRN_EXIT_OK;
 }

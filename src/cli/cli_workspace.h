@@ -10,16 +10,22 @@
 /* Opens the workspace that the command line names: --workspace, else the current directory.
  * Returns an exit code; unless it is FIRN_EXIT_OK the failure has been reported. */
 int firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out);
+/* The same, for a command that is about the directory itself, whatever lies around it. */
+int firn_cli_workspace_open_root(struct firn_cli *cli, const char *store_path,
+                                 firn_workspace **out);
+/* Goes on with the history of a directory that was moved. */
+int firn_cli_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint);
 
 /* Paths below the workspace's root, as the library wants them. */
 struct firn_cli_workspace_paths {
-    firn_slice *slices; /* NULL for all of the workspace */
+    firn_slice *slices; /* NULL, or one that is empty, for all of the workspace */
     size_t count;
 };
 
 /* Turns the positional arguments from `first` on into paths below the root. Each may be relative
- * (to the workspace, which is also the current directory unless --workspace was given) or
- * absolute. A path that leaves the workspace is a usage error. Returns an exit code. */
+ * (to the current directory, or to what --workspace gives) or absolute. Without any the list is the
+ * part of the workspace that is worked in, if that is not all. A path that leaves the workspace is
+ * a usage error. Returns an exit code. */
 int firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
                                   struct firn_cli_workspace_paths *out);
 void firn_cli_workspace_paths_deinit(struct firn_cli_workspace_paths *paths);

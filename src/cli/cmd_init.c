@@ -2,6 +2,10 @@
  *
  * cli/cmd_init.c: firn init.
  */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -24,36 +28,135 @@ attempt_init(void *ctx, firn_error *err)
     return firn_workspace_init(attempt->workspace, &attempt->is_created, err);
 }
 
+/* The path of the store inside of the directory, on the heap. */
+static char *
+path_inside(const struct firn_cli *cli)
+{
+    const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
+    size_t size = strlen(path) + sizeof("/.firn");
+    char *inside = malloc(size);
+    if (inside != NULL) {
+        (void)snprintf(inside, size, "%s/.firn", path);
+    }
+    return inside;
+}
+
+static int
+see_one(void *ctx, const firn_checkpoint *checkpoint)
+{
+    (void)checkpoint;
+    *(bool *)ctx = true;
+    return FIRN_OK;
+}
+
+/* The root of the workspace that the directory lies in, if there is one; on the heap. */
+static char *
+find_outer(struct firn_cli *cli, const char *root)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    firn_workspace *workspace;
+    size_t size = strlen(root) + sizeof("/..");
+    char *path = malloc(size);
+    char *outer = NULL;
+    if (path == NULL || strcmp(root, "/") == 0) {
+        free(path);
+        return NULL;
+    }
+    (void)snprintf(path, size, "%s/..", root);
+    options.store_path = cli->store_path;
+    if (firn_workspace_open(path, &options, &workspace, NULL) == FIRN_OK) {
+        firn_list_options list = FIRN_LIST_OPTIONS_INIT;
+        bool has_any = false;
+        list.limit = 1;
+        if (firn_workspace_list(workspace, &list, see_one, &has_any, NULL) == FIRN_OK && has_any) {
+            outer = strdup(firn_workspace_root(workspace));
+        }
+        firn_workspace_close(workspace);
+    }
+    free(path);
+    return outer;
+}
+
+static void
+show(struct firn_cli *cli, const struct attempt *attempt, bool is_adopted)
+{
+    const char *store = firn_workspace_store_path(attempt->workspace);
+    if (cli->json) {
+        firn_json_out_bytes("workspace", firn_str(firn_workspace_root(attempt->workspace)));
+        firn_json_out_bytes("store", firn_str(store));
+        firn_json_out_bool("created", attempt->is_created);
+        firn_json_out_bool("adopted", is_adopted);
+    } else if (!cli->quiet) {
+        firn_out_text(is_adopted            ? "went on with the store "
+                      : attempt->is_created ? "made the store "
+                                            : "the store is there already: ");
+        firn_text_escape(firn_str(store), firn_out_write);
+        firn_out_text("\n");
+    }
+}
+
+static void
+show_outer(struct firn_cli *cli, const struct attempt *attempt)
+{
+    char *outer = NULL;
+    if (attempt->is_created && !cli->json && !cli->quiet) {
+        outer = find_outer(cli, firn_workspace_root(attempt->workspace));
+    }
+    if (outer != NULL) {
+        firn_out_text("the workspace around it leaves it out from now on: ");
+        firn_text_escape(firn_str(outer), firn_out_write);
+        firn_out_text("\n");
+    }
+    free(outer);
+}
+
 static int
 run(struct firn_cli *cli)
 {
     firn_error err;
     struct attempt attempt = {NULL, false};
-    int exit_code = firn_cli_workspace_open(cli, &attempt.workspace);
+    bool is_here = firn_command_has(cli, "here");
+    bool adopts = firn_command_has(cli, "adopt");
+    if (is_here && (adopts || cli->store_path != NULL)) {
+        return firn_command_misused(cli, "--here says where the store lies: --%s cannot",
+                                    adopts ? "adopt" : "store");
+    }
+    char *inside = is_here ? path_inside(cli) : NULL;
+    if (is_here && inside == NULL) {
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    int exit_code =
+        firn_cli_workspace_open_root(cli, is_here ? inside : cli->store_path, &attempt.workspace);
+    free(inside);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    int code = firn_patience_run(cli, attempt_init, &attempt, &err);
-    firn_meter_clear();
-    const char *store = firn_workspace_store_path(attempt.workspace);
-    if (code != FIRN_OK) {
-        exit_code = firn_report_failure(cli, &err, NULL);
-    } else if (cli->json) {
-        firn_json_out_bytes("workspace", firn_str(firn_workspace_root(attempt.workspace)));
-        firn_json_out_bytes("store", firn_str(store));
-        firn_json_out_bool("created", attempt.is_created);
-    } else if (!cli->quiet) {
-        firn_out_text(attempt.is_created ? "made the store " : "the store is there already: ");
-        firn_text_escape(firn_str(store), firn_out_write);
-        firn_out_text("\n");
+    if (adopts) {
+        exit_code = firn_cli_workspace_adopt(
+            cli, attempt.workspace, "say where it was with: firn workspaces relocate OLD-ROOT");
+    } else {
+        int code = firn_patience_run(cli, attempt_init, &attempt, &err);
+        firn_meter_clear();
+        exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, NULL);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        show(cli, &attempt, adopts);
+        show_outer(cli, &attempt);
     }
     firn_workspace_close(attempt.workspace);
     return exit_code;
 }
 
+static const struct firn_command_option options[] = {
+    {"here", 0, NULL, "make the store inside of the directory, as .firn"},
+    {"adopt", 0, NULL, "go on with the checkpoints of before it was moved"},
+    {NULL, 0, NULL, NULL},
+};
+
 static const struct firn_command_example examples[] = {
     {"firn init", "make the store in its usual place"},
     {"firn --store /backup/project init", "make it there"},
+    {"firn init --adopt", "the directory has another name now"},
     {NULL, NULL},
 };
 
@@ -61,6 +164,7 @@ const struct firn_command firn_cmd_init = {
     .name = "init",
     .summary = "Make the store of the workspace, and say where it is",
     .arguments = "",
+    .options = options,
     .help = "firn save does this by itself. The store lies outside of the workspace, so that\n"
             "nothing that happens to the tree can take its history along: where --store or\n"
             "the environment variable FIRN_STORE says, else in\n"
@@ -68,7 +172,15 @@ const struct firn_command firn_cmd_init = {
             "    $XDG_DATA_HOME/firn/<name>-<16 digits that follow from the path>\n"
             "\n"
             "where XDG_DATA_HOME is ~/.local/share unless it is set. Only its owner can read\n"
-            "it. A store given by --store has to be given to every later command.",
+            "it. A store given by --store has to be given to every later command. With\n"
+            "--here it lies inside, and is moved and copied along with the directory; so what\n"
+            "removes everything in there, like git clean -fdx, removes the history as well.\n"
+            "\n"
+            "A workspace is known by the path of its directory. In a directory below it every\n"
+            "command works on that workspace; firn init there makes a workspace of its own,\n"
+            "which the one around it leaves out. A directory that was moved is recognised,\n"
+            "and nothing is done with it before you say what it is: --adopt goes on with its\n"
+            "checkpoints, firn init begins anew.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,

@@ -48,9 +48,8 @@ begin_line(const char *start)
 }
 
 static void
-end_line(void)
+write_line(void)
 {
-    line[line_size++] = '\n';
     const char *at = line;
     while (line_size > 0) {
         ssize_t written = write(STDERR_FILENO, at, line_size);
@@ -61,6 +60,21 @@ end_line(void)
         line_size -= (size_t)written;
     }
     line_size = 0;
+}
+
+static void
+end_line(void)
+{
+    line[line_size++] = '\n';
+    write_line();
+}
+
+void
+firn_report_ask(const char *question)
+{
+    begin_line("");
+    firn_text_escape(firn_str(question), put);
+    write_line();
 }
 
 void

@@ -108,16 +108,21 @@ firn_ws_moved_from(const struct firn_ws *ws)
     return ws->place.moved_from;
 }
 
-const firn_slice *
-firn_ws_default_paths(const struct firn_ws *ws, const firn_slice *paths, size_t *count,
+void
+firn_ws_default_paths(const struct firn_ws *ws, const firn_slice **paths, size_t *count,
                       firn_slice *room)
 {
-    if (*count > 0 || ws->place.sub_path[0] == '\0') {
-        return paths;
+    for (size_t i = 0; i < *count; i++) {
+        if ((*paths)[i].size == 0) {
+            *count = 0;
+            return;
+        }
     }
-    *room = firn_str(ws->place.sub_path);
-    *count = 1;
-    return room;
+    if (*count == 0 && ws->place.sub_path[0] != '\0') {
+        *room = firn_str(ws->place.sub_path);
+        *paths = room;
+        *count = 1;
+    }
 }
 
 static int
@@ -295,6 +300,7 @@ firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn
     if (out->db != NULL) {
         FIRN_TRY(find_workspace(ws, mode, out, err));
     }
+    FIRN_TRY(firn_ws_nested_create(ws->os, ws->place.root, out->catalog, &out->nested, err));
     return FIRN_OK;
 out:
     FIRN_IGNORE(close_store(out, true, NULL));
@@ -316,8 +322,29 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool fai
         }
         FIRN_IGNORE(close_store(&again, true, NULL));
     }
+    firn_ws_nested_destroy(opened->nested);
     firn_os_dir_close(opened->root);
     *opened = (struct firn_ws_opened){0};
+    return rc;
+}
+
+/* A store inside is not made beside one in the usual place: the other's checkpoints would be out of
+ * sight. */
+static int
+check_only_store(struct firn_ws *ws, firn_error *err)
+{
+    bool is_inside = strcmp(ws->place.catalog_root, FIRN_WS_ROOTS_INSIDE) == 0;
+    char *usual = NULL;
+    if (!is_inside || firn_ws_place_is_store(ws->os, ws->place.store_path) ||
+        firn_ws_place_default_store(ws->os, ws->place.root, &usual, NULL) != FIRN_OK) {
+        return FIRN_OK;
+    }
+    int rc = FIRN_OK;
+    if (firn_ws_place_is_store(ws->os, usual)) {
+        rc = firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store already: '%.450s'",
+                            ws->place.root, usual);
+    }
+    firn_free(usual);
     return rc;
 }
 
@@ -327,7 +354,11 @@ firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
     *out_created = false;
     ws->is_new = true;
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, NULL);
+    int rc = check_only_store(ws, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, NULL);
     if (rc == FIRN_OK) {
         bool is_known = opened.workspace.number != 0;
         rc = firn_ws_opened_close(ws, &opened, false, err);
@@ -353,5 +384,6 @@ firn_ws_scan_options_of(const struct firn_ws_opened *opened, bool include_deps, 
                                          .has_store = opened->store_dir != NULL,
                                          .store_device = opened->store_stat.device,
                                          .store_inode = opened->store_stat.inode,
+                                         .nested = opened->nested,
                                          .callbacks = *callbacks};
 }

@@ -152,7 +152,11 @@ compare(struct difference *difference, struct firn_ws_opened *opened,
     struct firn_ws_filter filter = {0};
     bool is_disk = options->after == NULL;
     int rc;
-    FIRN_TRY(firn_ws_filter_init(&filter, options->paths, options->path_count, err));
+    const firn_slice *paths = options->paths;
+    size_t path_count = options->path_count;
+    firn_slice room;
+    firn_ws_default_paths(difference->ws, &paths, &path_count, &room);
+    FIRN_TRY(firn_ws_filter_init(&filter, paths, path_count, err));
     if (options->with_lines) {
         FIRN_TRY(firn_ws_difference_lines_init(&difference->lines, opened->objects,
                                                is_disk ? opened->root : NULL, &options->callbacks,

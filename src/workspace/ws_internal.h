@@ -11,6 +11,7 @@
 #include "workspace/ws_catalog.h"
 #include "workspace/ws_diff.h"
 #include "workspace/ws_locate.h"
+#include "workspace/ws_nested.h"
 #include "workspace/ws_objects.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_scan.h"
@@ -36,6 +37,7 @@ struct firn_ws_opened {
     struct firn_ws_objects *objects;
     struct firn_ws_catalog *catalog;
     struct firn_ws_catalog_workspace workspace; /* number 0: never saved */
+    struct firn_ws_nested *nested;
 };
 
 enum firn_ws_open_mode {
@@ -59,10 +61,10 @@ FIRN_MUST_CHECK int firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opene
 
 /* Finds out anew where the workspace and its store are. */
 FIRN_MUST_CHECK int firn_ws_relocate(struct firn_ws *ws, firn_error *err);
-/* The paths that an operation acts on where it was given *count of them: the same, or, where there
- * are none, the sub-path of the handle, in room. */
-const firn_slice *firn_ws_default_paths(const struct firn_ws *ws, const firn_slice *paths,
-                                        size_t *count, firn_slice *room);
+/* Turns the paths that an operation was given into those that it acts on: where there are none the
+ * sub-path of the handle, in room; none, which means all, where one is empty. */
+void firn_ws_default_paths(const struct firn_ws *ws, const firn_slice **paths, size_t *count,
+                           firn_slice *room);
 
 /* One save, normal or safety, of an opened workspace. message is borrowed. */
 struct firn_ws_save_request {

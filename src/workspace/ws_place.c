@@ -219,17 +219,26 @@ firn_ws_place_is_store(struct firn_os *os, const char *path)
 }
 
 bool
-firn_ws_place_has_inside(struct firn_os *os, const char *real_path)
+firn_ws_place_holds_inside(struct firn_os_dir *parent)
 {
-    struct firn_os_dir *parent = NULL;
     struct firn_os_dir *dir = NULL;
     struct firn_os_stat stat;
-    bool has = firn_os_dir_open_path(os, real_path, &parent, NULL) == FIRN_OK &&
-               firn_os_dir_open(parent, FIRN_WS_PLACE_INSIDE, &dir, NULL) == FIRN_OK &&
-               firn_os_dir_stat(dir, &stat, NULL) == FIRN_OK && stat.uid == firn_os_user_id(os) &&
-               holds_store(dir);
+    bool holds = firn_os_dir_open(parent, FIRN_WS_PLACE_INSIDE, &dir, NULL) == FIRN_OK &&
+                 firn_os_dir_stat(dir, &stat, NULL) == FIRN_OK &&
+                 stat.uid == firn_os_user_id(firn_os_dir_os(parent)) && holds_store(dir);
     firn_os_dir_close(dir);
-    firn_os_dir_close(parent);
+    return holds;
+}
+
+bool
+firn_ws_place_has_inside(struct firn_os *os, const char *real_path)
+{
+    struct firn_os_dir *dir;
+    if (firn_os_dir_open_path(os, real_path, &dir, NULL) != FIRN_OK) {
+        return false;
+    }
+    bool has = firn_ws_place_holds_inside(dir);
+    firn_os_dir_close(dir);
     return has;
 }
 

@@ -44,5 +44,6 @@ bool firn_ws_place_is_store(struct firn_os *os, const char *path);
  * belongs to this user. What others put there is not trusted: saving into it would hand them the
  * tree, restoring from it would let them write. */
 bool firn_ws_place_has_inside(struct firn_os *os, const char *real_path);
+bool firn_ws_place_holds_inside(struct firn_os_dir *dir);
 
 #endif

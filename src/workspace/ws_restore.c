@@ -278,7 +278,10 @@ firn_ws_restore(struct firn_ws *ws, const char *reference, const firn_restore_op
                 firn_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = RESTORE, .reference = reference};
-    return restore(ws, &request, options, out, err);
+    firn_restore_options given = *options;
+    firn_slice room;
+    firn_ws_default_paths(ws, &given.paths, &given.path_count, &room);
+    return restore(ws, &request, &given, out, err);
 }
 
 int

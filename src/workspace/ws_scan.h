@@ -43,6 +43,7 @@ struct firn_ws_scan_options {
     bool has_store;
     uint64_t store_device;
     uint64_t store_inode;
+    const struct firn_ws_nested *nested; /* roots of other workspaces, left out; may be NULL */
     firn_callbacks callbacks;
     struct firn_ws_stat *stat; /* what earlier scans saw; NULL: everything is read */
 };

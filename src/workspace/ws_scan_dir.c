@@ -23,6 +23,8 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "workspace/ws_exclude.h"
+#include "workspace/ws_nested.h"
+#include "workspace/ws_place.h"
 #include "workspace/ws_scan_internal.h"
 
 static firn_slice
@@ -101,12 +103,13 @@ find_kinds(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *n
 struct signs {
     bool has_manifest;
     bool has_tag;
+    bool has_store; /* inside, so that it is a workspace of its own */
 };
 
 static struct signs
-find_signs(const struct firn_ws_scan_listing *listing)
+find_signs(const struct firn_ws_scan_listing *listing, struct firn_os_dir *dir)
 {
-    struct signs signs = {false, false};
+    struct signs signs = {false, false, false};
     for (size_t i = 0; i < listing->count; i++) {
         const struct firn_ws_scan_item *item = &listing->items[i];
         if (item->name.text[0] == 'C' && item->kind != FIRN_OS_DIR) {
@@ -114,20 +117,32 @@ find_signs(const struct firn_ws_scan_listing *listing)
             signs.has_manifest = signs.has_manifest || firn_ws_exclude_is_manifest(name);
             signs.has_tag = signs.has_tag || firn_ws_exclude_is_tag(name);
         }
+        if (item->name.text[0] == '.' && item->kind == FIRN_OS_DIR) {
+            signs.has_store = signs.has_store || firn_ws_nested_is_store(dir, item->name.text);
+        }
     }
     return signs;
 }
 
 /* Whether a subdirectory is left out for what it is, and why. */
-static bool
-is_unwanted_dir(const struct firn_ws_scan *scan, const struct firn_ws_scan_node *node,
-                char reason[FIRN_WS_IGNORE_TEXT_SIZE])
+static int
+is_unwanted_dir(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+                bool *out_is_unwanted, char reason[FIRN_WS_IGNORE_TEXT_SIZE], firn_error *err)
 {
-    const struct firn_ws_scan_options *options = scan->options;
-    bool is_store = options->has_store && node->stat.device == options->store_device &&
-                    node->stat.inode == options->store_inode;
+    const struct firn_ws_scan_options *options = worker->scan->options;
+    const struct firn_ws_nested *nested = options->nested;
+    *out_is_unwanted = options->has_store && node->stat.device == options->store_device &&
+                       node->stat.inode == options->store_inode;
     (void)snprintf(reason, FIRN_WS_IGNORE_TEXT_SIZE, "the store itself");
-    return is_store;
+    if (*out_is_unwanted || nested == NULL || !firn_ws_nested_may_hold(nested)) {
+        return FIRN_OK;
+    }
+    if (firn_ws_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    *out_is_unwanted = firn_ws_nested_holds(nested, firn_buf_slice(&worker->judged));
+    (void)snprintf(reason, FIRN_WS_IGNORE_TEXT_SIZE, "a workspace of its own");
+    return FIRN_OK;
 }
 
 /* Whether an entry is to be worked on; otherwise it has been reported. */
@@ -139,6 +154,9 @@ examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, stru
     const char *name = item->name.text;
     char reason[FIRN_WS_IGNORE_TEXT_SIZE];
     *out_is_kept = false;
+    if (signs.has_store && strcmp(name, FIRN_WS_PLACE_INSIDE) == 0) {
+        return firn_ws_scan_report_excluded(worker, node, name, "the store itself", err);
+    }
     if (firn_ws_scan_rules_exclude(worker, node, item, signs.has_manifest, reason)) {
         return firn_ws_scan_report_excluded(worker, node, name, reason, err);
     }
@@ -242,13 +260,21 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
     int rc;
     *out_is_kept = false;
     FIRN_TRY(firn_os_dir_stat(dir, &node->stat, err));
-    if (node->parent != NULL && is_unwanted_dir(worker->scan, node, reason)) {
-        goto out;
+    if (node->parent != NULL) {
+        bool is_unwanted;
+        FIRN_TRY(is_unwanted_dir(worker, node, &is_unwanted, reason, err));
+        if (is_unwanted) {
+            goto out;
+        }
     }
     FIRN_TRY(firn_ws_scan_known_find(worker, node, err));
     FIRN_TRY(list(worker, dir, err));
     FIRN_TRY(find_kinds(worker, node, dir, err));
-    struct signs signs = find_signs(&worker->listing);
+    struct signs signs = find_signs(&worker->listing, dir);
+    if (node->parent != NULL && signs.has_store) {
+        (void)snprintf(reason, FIRN_WS_IGNORE_TEXT_SIZE, "a workspace of its own");
+        goto out;
+    }
     if (node->parent != NULL && signs.has_tag) {
         bool is_excluded;
         FIRN_TRY(firn_ws_scan_rules_exclude_tagged(worker, node, &is_excluded, reason, err));

@@ -56,7 +56,11 @@ compare(struct firn_ws *ws, struct firn_ws_opened *opened, const firn_status_opt
     struct firn_ws_compare compare = {0};
     struct firn_ws_filter filter = {0};
     int rc;
-    FIRN_TRY(firn_ws_filter_init(&filter, options->paths, options->path_count, err));
+    const firn_slice *paths = options->paths;
+    size_t path_count = options->path_count;
+    firn_slice room;
+    firn_ws_default_paths(ws, &paths, &path_count, &room);
+    FIRN_TRY(firn_ws_filter_init(&filter, paths, path_count, err));
     FIRN_TRY(firn_ws_compare_init(&compare, ws, opened, record, options->threads,
                                   &options->callbacks, err));
     status->result->skipped = compare.scan.skipped;

@@ -130,7 +130,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 restore latest changes error
   3 undo changes error
   0 check checkpoints packs objects bytes_read damaged notices
-  0 init workspace store created
+  0 init workspace store created adopted
   0 save -m text checkpoint previous made unchanged added changed removed notices
   0 save checkpoint previous made unchanged added changed removed notices
   0 list checkpoints

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_nested.c: recognising the roots of other workspaces during a scan.
+ *
+ * A directory that is a workspace of its own is not saved again with the one around it. Stores in
+ * the usual place are named after the hash of their root's path, so one listing of their folder
+ * gives a sorted set of numbers, and a directory is asked about with one hash of its path: no store
+ * is opened, and where the set is empty nothing is hashed at all. The state of hashing the root is
+ * computed once and copied for each path (I1). Only when a number is met is the store looked for,
+ * because a folder may hold remains. Roots of the workspace's own store come from its catalog.
+ *
+ * A store inside of its tree is recognised when its directory is listed.
+ *
+ * The set is made before a scan and does not change (I2): any thread may ask.
+ */
+#include "workspace/ws_nested.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/sort.h"
+#include "codec/blake3_hash.h"
+#include "workspace/ws_catalog_workspaces.h"
+#include "workspace/ws_place.h"
+
+struct firn_ws_nested {
+    struct firn_os *os;
+    char *root;
+    struct firn_blake3_hash state; /* after the root and a slash */
+    uint64_t *digests;
+    size_t count;
+    size_t capacity;
+    struct firn_buf roots; /* those of the catalog below the root, each with its NUL */
+};
+
+static int
+add_digest(struct firn_ws_nested *nested, uint64_t digest, firn_error *err)
+{
+    if (nested->count == nested->capacity) {
+        size_t capacity = nested->capacity == 0 ? 16 : 2 * nested->capacity;
+        uint64_t *digests = firn_resize_array(nested->digests, capacity, sizeof *digests);
+        if (digests == NULL) {
+            return firn_error_no_memory(err, "the list of workspaces");
+        }
+        nested->digests = digests;
+        nested->capacity = capacity;
+    }
+    nested->digests[nested->count++] = digest;
+    return FIRN_OK;
+}
+
+static int
+visit_store(void *ctx, const char *path, firn_error *err)
+{
+    uint64_t digest;
+    const char *slash = strrchr(path, '/');
+    if (!firn_ws_place_digest_of_name(slash == NULL ? path : slash + 1, &digest)) {
+        return FIRN_OK;
+    }
+    return add_digest(ctx, digest, err);
+}
+
+static int
+visit_root(void *ctx, firn_slice root, const struct firn_ws_catalog_workspace *workspace,
+           firn_error *err)
+{
+    (void)workspace;
+    struct firn_ws_nested *nested = ctx;
+    size_t size = strlen(nested->root);
+    if (size == 1) {
+        size = 0; /* everything lies below "/" */
+    }
+    if (root.size <= size + 1 || memcmp(root.data, nested->root, size) != 0 ||
+        root.data[size] != '/') {
+        return FIRN_OK;
+    }
+    if (firn_buf_append(&nested->roots, root.data + size + 1, root.size - size - 1) != FIRN_OK ||
+        firn_buf_append_u8(&nested->roots, 0) != FIRN_OK) {
+        return firn_error_no_memory(err, "the list of workspaces");
+    }
+    return FIRN_OK;
+}
+
+static int
+compare_digests(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+int
+firn_ws_nested_create(struct firn_os *os, const char *root, struct firn_ws_catalog *catalog,
+                      struct firn_ws_nested **out, firn_error *err)
+{
+    struct firn_ws_nested *nested = firn_alloc_zeroed(sizeof *nested);
+    int rc;
+    *out = NULL;
+    if (nested == NULL) {
+        return firn_error_no_memory(err, "the list of workspaces");
+    }
+    nested->os = os;
+    nested->root = firn_strdup(root);
+    if (nested->root == NULL) {
+        rc = firn_error_no_memory(err, "the list of workspaces");
+        goto out;
+    }
+    firn_blake3_hash_init(&nested->state);
+    firn_blake3_hash_update(&nested->state, root, strlen(root));
+    if (root[1] != '\0') {
+        firn_blake3_hash_update(&nested->state, "/", 1);
+    }
+    rc = firn_ws_place_list(os, visit_store, nested, err);
+    if (rc == FIRN_NO_MEMORY) {
+        goto out;
+    }
+    /* A folder that is not there, or not to be read, tells of no store. */
+    firn_sort(nested->digests, nested->count, sizeof *nested->digests, compare_digests);
+    if (catalog != NULL) {
+        FIRN_TRY(firn_ws_catalog_workspaces_list(catalog, visit_root, nested, err));
+    }
+    *out = nested;
+    return FIRN_OK;
+out:
+    firn_ws_nested_destroy(nested);
+    return rc;
+}
+
+void
+firn_ws_nested_destroy(struct firn_ws_nested *nested)
+{
+    if (nested == NULL) {
+        return;
+    }
+    firn_buf_deinit(&nested->roots);
+    firn_free(nested->digests);
+    firn_free(nested->root);
+    firn_free(nested);
+}
+
+/* ---- asking ---- */
+
+bool
+firn_ws_nested_may_hold(const struct firn_ws_nested *nested)
+{
+    return nested->count > 0 || nested->roots.size > 0;
+}
+
+static bool
+has_digest(const struct firn_ws_nested *nested, uint64_t digest)
+{
+    size_t low = 0;
+    size_t high = nested->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (nested->digests[middle] < digest) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < nested->count && nested->digests[low] == digest;
+}
+
+/* A number was met: whether a store stands behind it. */
+static bool
+has_default_store(const struct firn_ws_nested *nested, firn_slice path)
+{
+    struct firn_buf real = {0};
+    char *store = NULL;
+    bool has = false;
+    const char *slash = nested->root[1] == '\0' ? "" : "/";
+    if (firn_buf_append_format(&real, "%s%s", nested->root, slash) == FIRN_OK &&
+        firn_buf_append_slice(&real, path) == FIRN_OK && firn_buf_text(&real) != NULL &&
+        firn_ws_place_default_store(nested->os, (const char *)real.data, &store, NULL) == FIRN_OK) {
+        has = firn_ws_place_is_store(nested->os, store);
+    }
+    firn_free(store);
+    firn_buf_deinit(&real);
+    return has;
+}
+
+static bool
+is_in_catalog(const struct firn_ws_nested *nested, firn_slice path)
+{
+    for (size_t at = 0; at < nested->roots.size;) {
+        const char *root = (const char *)nested->roots.data + at;
+        size_t size = strlen(root);
+        if (size == path.size && memcmp(root, path.data, size) == 0) {
+            return true;
+        }
+        at += size + 1;
+    }
+    return false;
+}
+
+bool
+firn_ws_nested_holds(const struct firn_ws_nested *nested, firn_slice path)
+{
+    if (is_in_catalog(nested, path)) {
+        return true;
+    }
+    if (nested->count == 0) {
+        return false;
+    }
+    struct firn_blake3_hash state = nested->state;
+    firn_hash hash;
+    firn_blake3_hash_update(&state, path.data, path.size);
+    firn_blake3_hash_final(&state, &hash);
+    return has_digest(nested, firn_load_be64(hash.bytes)) && has_default_store(nested, path);
+}
+
+bool
+firn_ws_nested_is_store(struct firn_os_dir *dir, const char *name)
+{
+    return strcmp(name, FIRN_WS_PLACE_INSIDE) == 0 && firn_ws_place_holds_inside(dir);
+}

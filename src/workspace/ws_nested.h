@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_nested.h: workspaces inside of a workspace.
+ */
+#ifndef FIRN_WORKSPACE_WS_NESTED_H
+#define FIRN_WORKSPACE_WS_NESTED_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "os/os.h"
+#include "workspace/ws_catalog.h"
+
+struct firn_ws_nested;
+
+/* What is known of workspaces below `root`, a real path: from the names in the folder of stores and
+ * from the catalog of the workspace's own store (NULL: none). */
+FIRN_MUST_CHECK int firn_ws_nested_create(struct firn_os *os, const char *root,
+                                          struct firn_ws_catalog *catalog,
+                                          struct firn_ws_nested **out, firn_error *err);
+/* NULL is fine. */
+void firn_ws_nested_destroy(struct firn_ws_nested *nested);
+
+/* False: there is none below the root, but for those that bring their store along. Any thread. */
+bool firn_ws_nested_may_hold(const struct firn_ws_nested *nested);
+/* Whether a directory below the root, by its path from there, is the root of a workspace of its
+ * own. Any thread. */
+bool firn_ws_nested_holds(const struct firn_ws_nested *nested, firn_slice path);
+/* Whether a directory, of which this is an entry, brings its store along: the entry is ".firn" and
+ * holds a store of this user's. Any thread. */
+bool firn_ws_nested_is_store(struct firn_os_dir *dir, const char *name);
+
+#endif

@@ -1,0 +1,161 @@
+One workspace, whichever way leads to it.
+
+  $ mkdir -p one/sub/deep other && echo 1 >one/f && echo 2 >one/sub/g && echo 3 >one/sub/deep/h
+  $ firn -C one save -q && ln -s one link && ln -s one/sub/deep short
+  1
+  $ for path in one one/ one/. link link/ one/sub one/sub/deep link/sub short $PWD/one/sub other/../one; do firn -C $path list -q; done | sort | uniq -c | tr -s ' '
+   11 1
+  $ ls $XDG_DATA_HOME/firn | wc -l
+  1
+
+Inside, status and restore are about that part, save about all.
+
+  $ echo x >one/f; echo x >one/sub/g; echo x >one/sub/deep/h
+  $ firn -C one/sub status -q
+  changed   sub/deep/h
+  changed   sub/g
+  $ firn -C one/sub/deep status -q
+  changed   sub/deep/h
+  $ firn -C one/sub status -q 1 ..
+  changed   f
+  changed   sub/deep/h
+  changed   sub/g
+  $ firn -C one/sub restore 1 g && cat one/f one/sub/g one/sub/deep/h
+  restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  x
+  2
+  x
+  $ firn -C one/sub restore 1 && cat one/f one/sub/g one/sub/deep/h
+  restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  x
+  2
+  3
+  $ cd one/sub/deep && firn restore 1 -n ../../f $PWD/h && cd ../../..
+  changed   f
+  would restore 1: 1 changed, 0 added, 0 removed
+  $ firn -C short restore 1 -n ../../..
+  ! firn: restore: '../../..' is no path inside the workspace <T>/w/one
+  ! usage: firn restore [options] REF [PATH...]
+  ! help: firn help restore
+  [2]
+  $ firn -C one/sub save -q && firn -C one show 2 --files | wc -l
+  2
+  5
+  $ firn -C one/sub restore 1 -q .. && cat one/f
+  1
+
+A directory that was moved is recognised; nothing is done before somebody says what it is.
+
+  $ mv one two && firn -C two list
+  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  [4]
+  $ firn -C two save
+  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  [4]
+  $ firn -C two/sub status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["error"]["code"])'
+  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  FIRN_CONFLICT
+  $ ls $XDG_DATA_HOME/firn | sed 's/[0-9a-f]\{16\}$/digits/'
+  one-digits
+  $ firn -C two init --adopt
+  went on with the store <T>/data/firn/two-<hex>
+  $ firn -C two/sub list -q; ls $XDG_DATA_HOME/firn | wc -l; firn -C two check -q
+  2
+  1
+  1
+  $ firn -C two save -q
+  3
+  $ firn -C two init --adopt
+  ! firn: '<T>/w/two' is no directory that was saved and then moved here
+  ! hint: say where it was with: firn workspaces relocate OLD-ROOT
+  [3]
+
+A new directory at the old place, and a copy, have nothing to do with it.
+
+  $ mkdir one && touch one/f && firn -C one list
+  no checkpoints
+  $ cp -a two three && firn -C three list
+  no checkpoints
+  $ firn -C three save -q
+  1
+
+Beginning anew.
+
+  $ mv three four && firn -C four init | sed 's/[0-9a-f]\{16\}/digits/'
+  made the store <T>/data/firn/four-digits
+  $ firn -C four list
+  no checkpoints
+  $ firn -C four init --adopt
+  ! firn: '<T>/w/four' is no directory that was saved and then moved here
+  ! hint: say where it was with: firn workspaces relocate OLD-ROOT
+  [3]
+
+Names of bytes: each directory has its own store.
+
+  $ a=$(printf 'n\377') b=$(printf 'n\376'); mkdir "$a" "$b"; for w in "$a" "$b"; do echo "$w" >"$w/f"; firn -C "$w" save -q; done; ls $XDG_DATA_HOME/firn | grep -c '^n_-'
+  1
+  1
+  2
+  $ firn -C "$a" restore 1 -q && od -An -tx1 "$a/f"
+   6e ff 0a
+
+In a store that was named.
+
+  $ mkdir -p five/x && touch five/x/f && firn -C five --store s save -q && mv five six
+  1
+  $ firn -C six/x --store s list
+  ! firn: '<T>/w/six' is the directory that was saved as '<T>/w/five': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  [4]
+  $ firn -C six --store s init --adopt && firn -C six/x --store s list -q
+  went on with the store s
+  1
+
+A store inside moves and is copied along, and belongs to the directory that it lies in.
+
+  $ mkdir -p in/sub && echo 1 >in/sub/f && firn -C in init --here
+  made the store in/.firn
+  $ firn -C in/sub save | sed 's/  .*; /; /; s/  [0-9.]* s//; s/[0-9]* B added/SIZE added/'
+  1; 1 new, SIZE added
+  left out by rule: .firn
+  $ cp -a in copy && mv in moved && echo 2 >moved/sub/f && firn -C moved/sub save -q && firn -C moved list -q && firn -C copy/sub list -q
+  2
+  2
+  1
+  1
+  $ firn -C moved init
+  the store is there already: <T>/w/moved/.firn
+  $ firn -C two init --here
+  ! firn: '<T>/w/two' has a store already: '<T>/data/firn/two-<hex>'
+  [1]
+  $ firn -C moved init --here --adopt
+  ! firn: init: --here says where the store lies: --adopt cannot
+  ! usage: firn init [options]
+  ! help: firn help init
+  [2]
+  $ mkdir evil && ln -s $PWD/moved/.firn evil/.firn && firn -C evil list
+  no checkpoints
+
+A workspace inside of a workspace is left out, and told.
+
+  $ mkdir -p out/lib out/own out/plain && touch out/lib/a out/own/b out/plain/c && firn -C out save -q
+  1
+  $ firn -C out/lib init | sed 's/[0-9a-f]\{16\}/digits/'
+  made the store <T>/data/firn/lib-digits
+  the workspace around it leaves it out from now on: <T>/w/out
+  $ firn -C out/own init --here -q
+  $ firn -C out save | sed 's/  .*; /; /; s/  [0-9.]* s//; s/[0-9]* B added/SIZE added/'
+  2; 2 removed, SIZE added
+  left out by rule: lib, own
+  $ firn -C out show 2 --files | awk '{ print $NF }'
+  plain/
+  plain/c
+  $ firn -C out/lib save -q && firn -C out/own save -q && firn -C out/lib show 1 --files | awk '{ print $NF }'
+  1
+  1
+  a
+  $ firn -C out restore 1 -q plain && ls out/lib out/own
+  out/lib:
+  a
+  
+  out/own:
+  b
