@@ -34,6 +34,9 @@ struct firn_ws_apply_options {
     unsigned threads;                    /* 0: one for each processor */
     firn_callbacks callbacks;
     int (*visit)(void *ctx, const firn_change *change); /* may be NULL */
+    /* Whether `before` lacks something of an entry, which must not be changed then; may be NULL. */
+    bool (*is_unsaved)(void *ctx, firn_slice path);
+    void *unsaved; /* its ctx */
 };
 
 /* Files, not directories. */

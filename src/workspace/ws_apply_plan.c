@@ -24,6 +24,16 @@ is_in_the_way(firn_slice path, firn_error *err)
                           (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
+static int
+is_not_saved(firn_slice path, firn_error *err)
+{
+    return firn_error_set(
+        err, FIRN_CONFLICT,
+        "'%.*s' has attributes that could not be read and so are in no checkpoint: "
+        "make them readable, or move it away, and try again",
+        (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
+}
+
 /* Of some paths only: what is above one of them is no directory, and is not to be restored. */
 static int
 has_no_directory(firn_slice path, firn_error *err)
@@ -232,6 +242,11 @@ plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
         if (rc != FIRN_OK || is_there) {
             return rc;
         }
+    }
+    if (change->before != NULL && change->kind != FIRN_WS_DIFF_SAME &&
+        plan->apply->options.is_unsaved != NULL &&
+        plan->apply->options.is_unsaved(plan->apply->options.unsaved, change->path)) {
+        return is_not_saved(change->path, err);
     }
     count_file(plan->apply, change);
     plan->has_symlinks =

@@ -17,8 +17,10 @@
  *
  * Nothing is removed but what a checkpoint has (I2): an exchange comes first and the look
  * afterwards, as in the restore itself. Nothing is written and nothing replaced, so a second crash
- * finds the same situation with less to do (I3). Modes and times of directories, and what lies in
- * those that were put back half emptied, are left to the restore that follows.
+ * finds the same situation with less to do (I3). Directories
+ * whose owner may not write them are made writable; where nothing had moved yet they get the modes
+ * back that they had. Else modes and times of directories, and what lies in those that were put
+ * back half emptied, are left to the restore that follows.
  *
  * If the checkpoint that was to be is gone, the other one alone tells: then what is new counts as
  * an edit and is kept.
@@ -43,8 +45,12 @@ struct recovering {
     struct firn_os_dir *dir;          /* that of the place */
     struct firn_buf dir_path;
     struct firn_buf buf;
+    uint32_t user;
     bool has_changed_something;
 };
+
+/* The permission to change the names in a directory. */
+enum { MAY_CHANGE_NAMES = 0300 };
 
 /* ---- what stands where ---- */
 
@@ -246,8 +252,17 @@ open_dir(struct recovering *recovering, firn_error *err)
     if (firn_buf_append_slice(&recovering->dir_path, path) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }
-    return firn_os_dir_open_beneath(recovering->root, (const char *)recovering->place.dir.data,
-                                    &recovering->dir, err);
+    struct firn_os_stat stat;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_beneath(recovering->root, (const char *)recovering->place.dir.data,
+                                      &recovering->dir, err));
+    FIRN_TRY(firn_os_dir_stat(recovering->dir, &stat, err));
+    if ((stat.mode & MAY_CHANGE_NAMES) != MAY_CHANGE_NAMES && stat.uid == recovering->user) {
+        rc = firn_os_set_mode((struct firn_os_node){.dir = recovering->dir},
+                              stat.mode | MAY_CHANGE_NAMES, err);
+    }
+out:
+    return rc;
 }
 
 static int
@@ -278,6 +293,37 @@ rest_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     return rc == FIRN_OK ? settle(recovering, temporary, err) : rc;
 }
 
+/* Gives a directory that was made writable the mode back that it had. */
+static int
+tighten_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct recovering *recovering = ctx;
+    const struct firn_tree_entry *before = change->before;
+    if (before == NULL || before->kind != FIRN_TREE_DIR ||
+        (before->mode & MAY_CHANGE_NAMES) == MAY_CHANGE_NAMES) {
+        return FIRN_OK;
+    }
+    firn_buf_clear(&recovering->place.dir);
+    if (firn_buf_append_slice(&recovering->place.dir, change->path) != FIRN_OK ||
+        firn_buf_text(&recovering->place.dir) == NULL) {
+        return firn_error_no_memory(err, "a path");
+    }
+    struct firn_os_dir *dir;
+    int rc = firn_os_dir_open_beneath(recovering->root, (const char *)recovering->place.dir.data,
+                                      &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    struct firn_os_stat stat;
+    rc = firn_os_dir_stat(dir, &stat, err);
+    if (rc == FIRN_OK && stat.mode == (before->mode | MAY_CHANGE_NAMES)) {
+        rc = firn_os_set_mode((struct firn_os_node){.dir = dir}, before->mode, err);
+        recovering->has_changed_something = true;
+    }
+    firn_os_dir_close(dir);
+    return rc;
+}
+
 static int
 walk(struct recovering *recovering, const struct firn_ws_diff_side *before,
      const struct firn_ws_diff_side *after, firn_error *err)
@@ -290,6 +336,9 @@ walk(struct recovering *recovering, const struct firn_ws_diff_side *before,
     }
     struct firn_ws_diff_options options = {.filter = filter.count > 0 ? &filter : NULL};
     rc = firn_ws_diff(before, after, &options, rest_one, recovering, err);
+    if (rc == FIRN_OK && recovering->journal->state == FIRN_WS_JOURNAL_PREPARED) {
+        rc = firn_ws_diff(before, after, &options, tighten_one, recovering, err);
+    }
     if (rc == FIRN_OK && recovering->has_changed_something) {
         rc = firn_os_dir_sync_filesystem(recovering->root, err);
     }
@@ -333,8 +382,10 @@ firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal
             goto out;
         }
     }
-    struct recovering recovering = {
-        .root = opened->root, .journal = journal, .callbacks = callbacks};
+    struct recovering recovering = {.root = opened->root,
+                                    .journal = journal,
+                                    .callbacks = callbacks,
+                                    .user = firn_os_user_id(firn_os_dir_os(opened->root))};
     rc = walk(&recovering, &sides[0], &sides[1], err);
 out:
     for (size_t i = 0; i < 2; i++) {

@@ -25,12 +25,14 @@
 
 #include "base/slice.h"
 #include "workspace/ws_restore_internal.h"
+#include "workspace/ws_restore_unsaved.h"
 #include "workspace/ws_rules.h"
 
 struct in_place {
     struct firn_ws_restoring *restoring;
     struct firn_ws_save_request request;
     struct firn_ws_save_tree tree;
+    struct firn_ws_restore_unsaved unsaved;
     struct firn_ws_journal journal; /* of this restore; paths and previous are borrowed */
     struct firn_buf previous;       /* what the journal held */
     struct firn_ws_apply *apply;
@@ -225,6 +227,8 @@ apply_tree(struct in_place *in_place, firn_error *err)
     FIRN_TRY(begin_journal(in_place, err));
     memcpy(options.tag, in_place->journal.tag, sizeof options.tag);
     options.scanned_ns = in_place->scanned_ns;
+    options.is_unsaved = firn_ws_restore_unsaved_has;
+    options.unsaved = &in_place->unsaved;
     FIRN_TRY(firn_ws_apply_create(&options, &in_place->apply, err));
     FIRN_TRY(firn_ws_apply_plan(in_place->apply, err));
     FIRN_TRY(firn_ws_apply_verify(in_place->apply, err));
@@ -249,21 +253,22 @@ firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
     struct in_place in_place = {.restoring = restoring,
                                 .request = {.is_safety = true,
                                             .include_deps = restoring->record.include_deps,
-                                            .threads = restoring->options->threads,
-                                            .callbacks = restoring->options->callbacks},
+                                            .threads = restoring->options->threads},
                                 .scanned_ns = firn_os_now_ns(restoring->ws->os)};
+    firn_ws_restore_unsaved_init(&in_place.unsaved, &restoring->options->callbacks,
+                                 &in_place.request.callbacks);
     struct firn_ws_rules rules;
-    int rc = firn_ws_rules_load(restoring->opened->objects, &restoring->record, &rules, err);
-    if (rc == FIRN_OK) {
-        in_place.request.gitignore = rules.gitignore;
-        in_place.request.stored_rules = &rules.sets;
-        rc = firn_ws_save_tree(restoring->opened, &in_place.request, &in_place.tree, err);
-    }
-    if (rc == FIRN_OK) {
-        rc = apply_tree(&in_place, err);
-    }
+    int rc;
+    FIRN_TRY(firn_ws_rules_load(restoring->opened->objects, &restoring->record, &rules, err));
+    in_place.request.gitignore = rules.gitignore;
+    in_place.request.stored_rules = &rules.sets;
+    FIRN_TRY(firn_ws_save_tree(restoring->opened, &in_place.request, &in_place.tree, err));
+    FIRN_TRY(firn_ws_restore_unsaved_check(&in_place.unsaved, err));
+    FIRN_TRY(apply_tree(&in_place, err));
+out:
     firn_ws_rules_deinit(&rules);
     firn_ws_scan_result_deinit(&in_place.tree.scan);
+    firn_ws_restore_unsaved_deinit(&in_place.unsaved);
     firn_buf_deinit(&in_place.previous);
     return rc;
 }

@@ -50,9 +50,8 @@ FIRN_MUST_CHECK int firn_ws_restore_choose_pending(struct firn_ws_restoring *res
 /* Puts a pending restore to rest: with nothing moved yet, the journal is as it was before it. */
 FIRN_MUST_CHECK int firn_ws_restore_rest(struct firn_ws_restoring *restoring, firn_error *err);
 
-/* If a restore of an opened workspace is pending: finishes it. One of which nothing had moved
- * yet is dropped instead; one that cannot be finished (FIRN_CORRUPT, FIRN_CONFLICT,
- * FIRN_NOT_FOUND, each before anything more was changed) is put to rest, and the tree stays as
+/* If a restore of an opened workspace is pending: finishes it. One of which nothing had moved yet is
+ * dropped instead; one that cannot be finished, now or later, is put to rest, and the tree stays as
  * it is. Each is told (FIRN_NOTICE_RESUMED). */
 FIRN_MUST_CHECK int firn_ws_restore_finish_pending(struct firn_ws *ws,
                                                    struct firn_ws_opened *opened, unsigned threads,

@@ -65,6 +65,18 @@ tell(const firn_callbacks *callbacks, const char *text)
     }
 }
 
+/* Whether a pending restore, or an interrupted one from which it was to go on, has moved things. */
+static int
+has_moved(const struct firn_ws_journal *journal, bool *out, firn_error *err)
+{
+    struct firn_ws_journal previous = {0};
+    int rc = journal->previous.size > 0 ? firn_ws_journal_decode(journal->previous, &previous, err)
+                                        : FIRN_OK;
+    *out = journal->state == FIRN_WS_JOURNAL_BEGUN || firn_ws_journal_is_pending(&previous);
+    firn_ws_journal_deinit(&previous);
+    return rc;
+}
+
 /* Nothing had moved: the journal is as it was before that restore. */
 static int
 drop(struct firn_ws_restoring *restoring, firn_error *err)
@@ -82,31 +94,39 @@ drop(struct firn_ws_restoring *restoring, firn_error *err)
     return rc;
 }
 
+/* Failures that would come again however often it is tried. */
+static bool
+is_lasting(int code)
+{
+    return code == FIRN_CORRUPT || code == FIRN_CONFLICT || code == FIRN_NOT_FOUND ||
+           code == FIRN_DENIED || code == FIRN_EXISTS || code == FIRN_UNSUPPORTED ||
+           code == FIRN_INVALID;
+}
+
 /* Leaves the tree as it is, and the restore as one that is over. */
 static int
 set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_error *err)
 {
     struct firn_ws_opened *opened = restoring->opened;
-    struct firn_ws_journal now;
-    int rc = firn_ws_journal_read(opened->db, opened->workspace.number, &now, err);
-    bool is_over = rc == FIRN_OK && !firn_ws_journal_is_pending(&now);
-    firn_ws_journal_deinit(&now);
-    if (rc != FIRN_OK || is_over) { /* it was finished, and somebody's changes were kept */
+    char text[FIRN_ERROR_TEXT_SIZE + 160];
+    int rc;
+    firn_ws_journal_deinit(&restoring->journal);
+    FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
+    if (!firn_ws_journal_is_pending(&restoring->journal)) {
+        /* It was finished, and something that somebody else changed was kept. */
         tell(&restoring->options->callbacks, cause->text);
-        return rc;
+        goto out;
     }
-    struct firn_ws_journal journal = restoring->journal;
-    journal.state = FIRN_WS_JOURNAL_DONE;
-    journal.previous = firn_bytes(NULL, 0);
-    rc = firn_ws_journal_write(opened->db, opened->workspace.number, &journal, err);
-    if (rc == FIRN_OK) {
-        char text[FIRN_ERROR_TEXT_SIZE + 160];
-        (void)snprintf(text, sizeof text,
-                       "an interrupted restore could not be finished and is left as it is; undo "
-                       "brings back what was there before: %s",
-                       cause->text);
-        tell(&restoring->options->callbacks, text);
-    }
+    FIRN_TRY(firn_ws_restore_rest(restoring, err));
+    restoring->journal.state = FIRN_WS_JOURNAL_DONE;
+    restoring->journal.previous = firn_bytes(NULL, 0);
+    FIRN_TRY(firn_ws_journal_write(opened->db, opened->workspace.number, &restoring->journal, err));
+    (void)snprintf(text, sizeof text,
+                   "an interrupted restore could not be finished and is left as it is; undo brings "
+                   "back what was there before: %s",
+                   cause->text);
+    tell(&restoring->options->callbacks, text);
+out:
     return rc;
 }
 
@@ -130,7 +150,7 @@ finish(struct firn_ws_restoring *restoring, firn_error *err)
                        restoring->result->safety_id[0] == '\0' ? "" : "; what was there is in ",
                        FIRN_CHECKPOINT_ID_SHORT, restoring->result->safety_id);
         tell(&restoring->options->callbacks, text);
-    } else if (rc == FIRN_CORRUPT || rc == FIRN_CONFLICT || rc == FIRN_NOT_FOUND) {
+    } else if (is_lasting(rc)) {
         rc = set_aside(restoring, &cause, err);
     } else if (err != NULL) {
         *err = cause;
@@ -150,20 +170,14 @@ firn_ws_restore_finish_pending(struct firn_ws *ws, struct firn_ws_opened *opened
                                           .options = &options,
                                           .result = &result,
                                           .begun_ns = firn_os_monotonic_ns(ws->os)};
-    struct firn_ws_journal previous = {0};
+    bool moved;
     int rc;
     FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &restoring.journal, err));
-    if (!firn_ws_journal_is_pending(&restoring.journal)) {
-        goto out;
+    if (firn_ws_journal_is_pending(&restoring.journal)) {
+        FIRN_TRY(has_moved(&restoring.journal, &moved, err));
+        rc = moved ? finish(&restoring, err) : drop(&restoring, err);
     }
-    if (restoring.journal.previous.size > 0) {
-        FIRN_TRY(firn_ws_journal_decode(restoring.journal.previous, &previous, err));
-    }
-    bool had_moved =
-        restoring.journal.state == FIRN_WS_JOURNAL_BEGUN || firn_ws_journal_is_pending(&previous);
-    rc = had_moved ? finish(&restoring, err) : drop(&restoring, err);
 out:
-    firn_ws_journal_deinit(&previous);
     firn_ws_journal_deinit(&restoring.journal);
     return rc;
 }
@@ -186,7 +200,7 @@ read_pending(struct firn_ws *ws, struct firn_ws_opened *opened, firn_pending_res
     }
     out->is_pending = true;
     out->is_undo = journal.is_undo;
-    out->has_begun = journal.state == FIRN_WS_JOURNAL_BEGUN;
+    FIRN_TRY(has_moved(&journal, &out->has_begun, err));
     firn_ws_record_id_text(journal.safety, out->safety_id);
     rc = firn_ws_recover_record(opened, journal.target, &ws->result, &record, err);
     if (rc == FIRN_OK) {

@@ -7,7 +7,7 @@
  * piece; if the whole does not verify, or anything else fails, the file goes again.
  *
  * Order of metadata (I2): owner, because it clears set-id bits and capabilities; attributes, while
- * the mode still lets the owner write them; mode; time last. Where the owner cannot be set (not the
+ * the mode still lets the owner write them, or is made to; mode; time last. Where the owner cannot be set (not the
  * superuser, or a file system without owners) the set-id bits are dropped: a program must not run
  * with the rights of the wrong user. What could not be set is reported and does not stop a restore;
  * what is content is never optional.
@@ -85,6 +85,14 @@ has_xattr(firn_slice encoded, firn_slice name)
     return false;
 }
 
+/* Attributes of a file that its owner may not write cannot be set: it gets its mode afterwards. */
+static int
+make_writable(struct firn_os_node node, const struct firn_tree_entry *entry)
+{
+    const uint32_t mode = entry->kind == FIRN_TREE_DIR ? 0700 : 0600;
+    return entry->kind == FIRN_TREE_SYMLINK ? FIRN_DENIED : firn_os_set_mode(node, mode, NULL);
+}
+
 /* Removes the attributes that the entry does not have. */
 static int
 remove_other_xattrs(struct firn_ws_write *write, struct firn_os_node node, firn_slice path,
@@ -103,6 +111,9 @@ remove_other_xattrs(struct firn_ws_write *write, struct firn_os_node node, firn_
         }
         firn_error cause;
         rc = firn_os_xattr_remove(node, name, &cause);
+        if (rc == FIRN_DENIED && make_writable(node, entry) == FIRN_OK) {
+            rc = firn_os_xattr_remove(node, name, &cause);
+        }
         if (is_refusal(rc)) {
             report(write, path, "attribute not removed", &cause);
         } else if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
@@ -128,6 +139,9 @@ set_xattrs(struct firn_ws_write *write, struct firn_os_node node, firn_slice pat
         name_text[name.size] = '\0';
         firn_error cause;
         int rc = firn_os_xattr_set(node, name_text, value, &cause);
+        if (rc == FIRN_DENIED && make_writable(node, entry) == FIRN_OK) {
+            rc = firn_os_xattr_set(node, name_text, value, &cause);
+        }
         if (is_refusal(rc)) {
             report(write, path, "attribute not restored", &cause);
         } else if (rc != FIRN_OK) {

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_restore_unsaved.h: which entries a safety checkpoint has without some of their
+ * attributes, because those could not be read.
+ */
+#ifndef FIRN_WORKSPACE_WS_RESTORE_UNSAVED_H
+#define FIRN_WORKSPACE_WS_RESTORE_UNSAVED_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/hash_map.h"
+#include "firn/workspace.h"
+
+struct firn_ws_restore_unsaved {
+    firn_callbacks outer;
+    struct firn_hash_map paths;
+    struct firn_arena arena;
+    bool is_out_of_memory;
+};
+
+/* Fills *out_callbacks for a scan: notices are looked at and handed on to outer. *unsaved stays
+ * where it is until deinit. */
+void firn_ws_restore_unsaved_init(struct firn_ws_restore_unsaved *unsaved,
+                                  const firn_callbacks *outer, firn_callbacks *out_callbacks);
+void firn_ws_restore_unsaved_deinit(struct firn_ws_restore_unsaved *unsaved);
+/* FIRN_NO_MEMORY if something was forgotten. */
+FIRN_MUST_CHECK int firn_ws_restore_unsaved_check(const struct firn_ws_restore_unsaved *unsaved,
+                                                  firn_error *err);
+bool firn_ws_restore_unsaved_has(void *ctx, firn_slice path);
+
+#endif
