@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# bench/turns.awk: the table of a day's work, behind bench/figures.awk.
+
+# The smallest number that at least `part` of a list does not exceed; -1 for an empty list.
+function percentile(key, part,   m, i) {
+    m = sorted(key)
+    if (m == 0) return -1
+    i = int(m * part)
+    if (i < m * part) i++
+    return v[i < 1 ? 1 : i] + 0
+}
+function count(key) { return sorted(key) }
+# Of figures.awk's table(), which compares engines and is not used here.
+function cell(kind, row, engine) { return "–" }
+function row(title, kind,   k, a) {
+    k = kind SUBSEP "firn" SUBSEP "wall"
+    if (!has(k)) return
+    a = kind "_added" SUBSEP "firn" SUBSEP "value"
+    printf "| %s | %d | %.3f | %.3f | %.3f | %.3f | %s |\n", title, count(k), median(k), percentile(k, 0.9), maximum(k),
+        median(kind SUBSEP "firn" SUBSEP "cpu"), has(a) ? bytes(median(a)) " (" bytes(maximum(a)) ")" : "–"
+}
+
+END {
+    print_machine()
+    printf "The tree: %d entries, %s. The bare walk takes %.3f s. At the end the store has %s in %d files.\n\n",
+        median("entries" SUBSEP "tree" SUBSEP "value"), bytes(median("bytes" SUBSEP "tree" SUBSEP "value")),
+        median("walk" SUBSEP "walk" SUBSEP "wall"), bytes(median("size" SUBSEP "firn" SUBSEP "value")),
+        median("store_files" SUBSEP "firn" SUBSEP "value")
+    print "| seconds | times | median | 90 % within | longest | CPU, median | added, median (most) |\n|---|---|---|---|---|---|---|"
+    row("save, one to five files edited", "save")
+    row("restore, four saves back", "restore")
+    row("undo", "undo")
+    row("status", "status")
+    row("diff --stat, over five saves", "diff")
+    row("the first save of all", "cold")
+    row("restore of the first checkpoint, at the end", "back")
+}
