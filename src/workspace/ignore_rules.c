@@ -178,6 +178,7 @@ out:
 int
 firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out, firn_error *err)
 {
+    CHECK(rules->set_count > 0);
     struct firn_buf bytes = {0};
     firn_slice *slices = firn_alloc_array(rules->set_count, sizeof *slices);
     int rc = slices != NULL ? encode_sets(rules, &bytes, slices) : FIRN_NO_MEMORY;

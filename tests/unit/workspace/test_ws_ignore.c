@@ -403,6 +403,47 @@ rules_are_stored_once_and_only_where_there_are_some(void **state)
     ws_world_close(&world);
 }
 
+static void
+threads_make_no_difference(void **state)
+{
+    (void)state;
+    struct scan_world world;
+    struct scan_sink sink;
+    struct scan_notices notices = {0};
+    struct firn_ws_scan_result first;
+    char path[64];
+    char rules[64];
+    scan_world_open_disk(&world);
+    for (int i = 0; i < 40; i++) {
+        for (int k = 0; k < 12; k++) {
+            snprintf(path, sizeof path, "d%d/e%d/f%d", i, k, (i + k) % 5);
+            scan_put_text(&world, path, "x");
+        }
+        snprintf(path, sizeof path, "d%d/.firnignore", i);
+        snprintf(rules, sizeof rules, "f%d\n!f%d\n/e%d\n", i % 5, (i + 1) % 5, i % 12);
+        scan_put_text(&world, path, rules);
+        snprintf(path, sizeof path, "d%d/e%d/.firnignore", i, (i + 1) % 12);
+        scan_put_text(&world, path, "!*\n");
+    }
+    scan_put_text(&world, ".firnignore", "f?\n");
+    scan_sink_init(&sink);
+    scan_run(&world, &sink, &notices, 1, &first);
+    assert_true(first.excluded > 100 && first.files > 100 && first.rules.size > 100);
+    for (unsigned threads = 2; threads <= 8; threads *= 2) {
+        struct firn_ws_scan_result result;
+        scan_run(&world, &sink, &notices, threads, &result);
+        assert_memory_equal(result.root.hash.bytes, first.root.hash.bytes, 32);
+        assert_int_equal(result.rules.size, first.rules.size);
+        assert_memory_equal(result.rules.data, first.rules.data, first.rules.size);
+        assert_int_equal(result.excluded, first.excluded);
+        firn_ws_scan_result_deinit(&result);
+    }
+    firn_ws_scan_result_deinit(&first);
+    scan_notices_deinit(&notices);
+    scan_sink_deinit(&sink);
+    scan_world_close(&world);
+}
+
 /* ---- when memory is out ---- */
 
 static void
@@ -474,6 +515,7 @@ main(void)
         cmocka_unit_test(a_rule_that_is_gone_today_counts_for_the_checkpoint_that_had_it),
         cmocka_unit_test(what_is_excluded_today_is_not_overwritten),
         cmocka_unit_test(rules_are_stored_once_and_only_where_there_are_some),
+        cmocka_unit_test(threads_make_no_difference),
         cmocka_unit_test(any_allocation_under_rules_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

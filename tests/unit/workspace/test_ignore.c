@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: globs, lines, rule files and the rules object, each by itself.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "os/os.h"
+#include "support/test_alloc.h"
+#include "workspace/ignore_file.h"
+#include "workspace/ignore_glob.h"
+#include "workspace/ignore_rules.h"
+
+/* ---- globs ---- */
+
+struct glob_case {
+    const char *glob;
+    const char *text;
+    bool as_name;
+    bool as_path;
+};
+
+static const struct glob_case GLOBS[] = {
+    {"", "", true, true},
+    {"", "a", false, false},
+    {"a", "", false, false},
+    {"*", "", true, true},
+    {"**", "", true, true},
+    {"*", "a/b", true, false},
+    {"**", "a/b", true, true},
+    {"?", "/", true, false},
+    {"[/]", "/", true, false},
+    {"[!a]", "/", true, false},
+    {"a**b", "a/b", true, false},
+    {"a**b", "axxb", true, true},
+    {"**/a", "a", false, true},
+    {"**/a", "x/y/a", true, true},
+    {"**/a", "xa", false, false},
+    {"a/**/b", "a/b", false, true},
+    {"a/**/b", "a/x/y/b", true, true},
+    {"a/**/b", "a/xb", false, false},
+    {"a/**", "a/", true, true},
+    {"a/**", "a", false, false},
+    {"a/***/b", "a/x/b", true, true},
+    {"**\\/a", "x/a", true, true},
+    {"**\\/a", "a", false, false},
+    {"a/**/*b*/c", "a/1/2/xbx/c", true, true},
+    {"a/**/*b*/c", "a/1/2/xbx/d/c", true, false},
+    {"*a*b*", "xxaxxbxx", true, true},
+    {"*/x*/y", "a/xb/y", true, true},
+    {"*ab", "aab", true, true},
+    {"*/**/a*b/**/c", "x/ab/y/axb/c", false, true},
+    {"\\*", "*", true, true},
+    {"\\*", "a", false, false},
+    {"\\a", "a", true, true},
+    {"[a-c]", "b", true, true},
+    {"[a-c]", "d", false, false},
+    {"[c-a]", "b", false, false},
+    {"[]a]", "]", true, true},
+    {"[!]a]", "]", false, false},
+    {"[^a]", "b", true, true},
+    {"[a-]", "-", true, true},
+    {"[-a]", "-", true, true},
+    {"[a-c-e]", "-", true, true},
+    {"[a-c-e]", "d", false, false},
+    {"[\\]]", "]", true, true},
+    {"[a\\-c]", "b", false, false},
+    {"[\\a-\\c]", "b", true, true},
+    {"[[:upper:]]", "Q", true, true},
+    {"[[:upper:]]", "q", false, false},
+    {"[[:alpha:]-z]", "-", true, true},
+    {"[[:space:]]", "\v", false, false},
+    {"[[:punct:]]", "~", true, true},
+    {"[[:xdigit:][:blank:]]", "\t", true, true},
+    {"[[:]", ":", true, true},
+    {"[[:a]", "[", true, true},
+    {"\xc3\xa9", "\xc3\xa9", true, true},
+    {"?", "\xc3\xa9", false, false},
+    {"[\x80-\xff][\x80-\xff]", "\xc3\xa9", true, true},
+};
+
+static void
+globs_match_what_they_say(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof GLOBS / sizeof GLOBS[0]; i++) {
+        const struct glob_case *at = &GLOBS[i];
+        firn_slice glob = firn_str(at->glob);
+        firn_slice text = firn_str(at->text);
+        assert_null(firn_ignore_glob_defect(glob));
+        if (firn_ignore_glob_matches(glob, FIRN_IGNORE_GLOB_NAME, text) != at->as_name ||
+            firn_ignore_glob_matches(glob, FIRN_IGNORE_GLOB_PATH, text) != at->as_path) {
+            fail_msg("'%s' and '%s'", at->glob, at->text);
+        }
+    }
+}
+
+static void
+defects_are_found_and_match_nothing(void **state)
+{
+    (void)state;
+    static const char *const globs[] = {
+        "[",      "a[",          "[a",  "[]",   "[!",        "[!]",        "[a-",
+        "[a-\\",  "\\",          "a\\", "[\\]", "[[:alpha:", "[[:alpha:]", "[[:nothing:]]",
+        "[[::]]", "[[:ALPHA:]]", "*[",  "**/[z"};
+    static const char *const texts[] = {"", "a", "[", "\\", "x/z", "[a", "]", "a["};
+    for (size_t i = 0; i < sizeof globs / sizeof globs[0]; i++) {
+        assert_non_null(firn_ignore_glob_defect(firn_str(globs[i])));
+        for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
+            assert_false(firn_ignore_glob_matches(firn_str(globs[i]), FIRN_IGNORE_GLOB_NAME,
+                                                  firn_str(texts[k])));
+            assert_false(firn_ignore_glob_matches(firn_str(globs[i]), FIRN_IGNORE_GLOB_PATH,
+                                                  firn_str(texts[k])));
+        }
+    }
+}
+
+/* Repeats `unit` until the text has so many bytes. */
+static void
+fill(char *out, size_t size, const char *unit)
+{
+    for (size_t i = 0; i < size; i++) {
+        out[i] = unit[i % strlen(unit)];
+    }
+}
+
+/* A matcher that tries every way would not come back. */
+static void
+patterns_full_of_stars_come_to_an_end(void **state)
+{
+    (void)state;
+    enum { SIZE = 4095 };
+    static const char *const pairs[][2] = {
+        {"a*", "a"},       {"*a", "a"},     {"**/", "a/"}, {"**/*a", "a/"},        {"*a/", "a/"},
+        {"**/a*a", "aa/"}, {"*[a-z]", "a"}, {"?*", "a"},   {"**/*[!b]*", "aaaa/"},
+    };
+    char *glob = malloc(SIZE + 1);
+    char *text = malloc(SIZE);
+    assert_true(glob != NULL && text != NULL);
+    int64_t begin = firn_os_monotonic_ns(firn_os_default());
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        /* Many stars over few bytes, and the other way round: there is no b at the end. */
+        for (size_t glob_size = 32; glob_size <= SIZE; glob_size *= 8) {
+            fill(glob, glob_size, pairs[i][0]);
+            glob[glob_size] = 'b';
+            fill(text, SIZE, pairs[i][1]);
+            firn_slice all = firn_bytes(glob, glob_size + 1);
+            assert_false(
+                firn_ignore_glob_matches(all, FIRN_IGNORE_GLOB_NAME, firn_bytes(text, SIZE)));
+            assert_false(
+                firn_ignore_glob_matches(all, FIRN_IGNORE_GLOB_PATH, firn_bytes(text, SIZE)));
+        }
+    }
+    int64_t spent = firn_os_monotonic_ns(firn_os_default()) - begin;
+    assert_true(spent < INT64_C(20000000000));
+    free(glob);
+    free(text);
+}
+
+/* ---- lines and files ---- */
+
+static const struct firn_ignore_pattern *
+find(const struct firn_ignore_file *file, const char *path, bool is_dir)
+{
+    const char *slash = strrchr(path, '/');
+    struct firn_ignore_pattern_entry entry = {.name = firn_str(slash != NULL ? slash + 1 : path),
+                                              .path = firn_str(path),
+                                              .is_dir = is_dir};
+    return firn_ignore_file_find(file, &entry);
+}
+
+static struct firn_ignore_file *
+make(const char *content, size_t size, void (*on_bad)(void *ctx, uint32_t line, const char *defect),
+     void *ctx)
+{
+    struct firn_ignore_file *file;
+    firn_error err;
+    assert_int_equal(firn_ignore_file_create(firn_bytes(content, size), on_bad, ctx, &file, &err),
+                     FIRN_OK);
+    return file;
+}
+
+/* The line that decides, 0 for none. */
+static unsigned
+line_for(const char *content, const char *path, bool is_dir)
+{
+    struct firn_ignore_file *file = make(content, strlen(content), NULL, NULL);
+    const struct firn_ignore_pattern *pattern = find(file, path, is_dir);
+    unsigned line = pattern != NULL ? pattern->line : 0;
+    firn_ignore_file_destroy(file);
+    return line;
+}
+
+static void
+the_last_line_that_matches_decides(void **state)
+{
+    (void)state;
+    assert_int_equal(line_for("a\n!a\nb\na\n", "a", false), 4);
+    assert_int_equal(line_for("a\n!a\nb\n", "a", false), 2);
+    assert_int_equal(line_for("a/\na\n", "a", false), 2);
+    assert_int_equal(line_for("a\na/\n", "a", false), 1);
+    assert_int_equal(line_for("a\na/\n", "a", true), 2);
+    assert_int_equal(line_for("/a\n", "b/a", false), 0);
+    assert_int_equal(line_for("b/a\n", "b/a", false), 1);
+    assert_int_equal(line_for("b/a\n", "c/b/a", false), 0);
+    assert_int_equal(line_for("*.c\n", "x/y.c", false), 1);
+    assert_int_equal(line_for("/*.c\n", "x/y.c", false), 0);
+    assert_int_equal(line_for("*/y.c\n", "x/y.c", false), 1);
+    assert_int_equal(line_for("*/y.c\n", "w/x/y.c", false), 0);
+    assert_int_equal(line_for("*\n", "x", false), 1);
+}
+
+static void
+lines_end_as_in_git(void **state)
+{
+    (void)state;
+    assert_int_equal(line_for("a\r\nb\r\n", "b", false), 2);
+    assert_int_equal(line_for("a\r\nb\r", "b", false), 2);
+    assert_int_equal(line_for("a\nb", "b", false), 2);
+    assert_int_equal(line_for("a\r\r\n", "a", false), 0);
+    assert_int_equal(line_for("a\r\r\n", "a\r", false), 1);
+    assert_int_equal(line_for("\xef\xbb\xbf"
+                              "a\n",
+                              "a", false),
+                     1);
+    assert_int_equal(line_for("\n\xef\xbb\xbf"
+                              "a\n",
+                              "a", false),
+                     0);
+    assert_int_equal(line_for("a  \n", "a", false), 1);
+    assert_int_equal(line_for("a \\  \n", "a  ", false), 1);
+    assert_int_equal(line_for("a\\ \n", "a ", false), 1);
+    assert_int_equal(line_for("a\t\n", "a", false), 0);
+    assert_int_equal(line_for("# a\n\\#a\n", "#a", false), 2);
+    assert_int_equal(line_for(" #a\n", " #a", false), 1);
+    assert_int_equal(line_for("   \n", "   ", false), 0);
+    assert_int_equal(line_for("", "a", false), 0);
+}
+
+static void
+note_bad(void *ctx, uint32_t line, const char *defect)
+{
+    char *text = ctx;
+    size_t used = strlen(text);
+    snprintf(text + used, 512 - used, "%u: %s\n", (unsigned)line, defect);
+}
+
+static void
+bad_lines_are_told_by_number(void **state)
+{
+    (void)state;
+    static const char content[] = "good\n[\n\n# [\n!\n/\nx\0y\na\\\n[[:no:]]\r\nalso good";
+    char text[512] = "";
+    struct firn_ignore_file *file = make(content, sizeof content - 1, note_bad, text);
+    assert_string_equal(text, "2: a '[' without its ']'\n"
+                              "5: no pattern\n"
+                              "6: no pattern\n"
+                              "7: a NUL byte; is the file in another encoding than UTF-8?\n"
+                              "8: a backslash at the end\n"
+                              "9: an unknown class between '[:' and ':]'\n");
+    assert_non_null(find(file, "good", false));
+    assert_non_null(find(file, "also good", false));
+    assert_null(find(file, "x", false));
+    assert_int_equal(firn_ignore_file_content(file).size, sizeof content - 1);
+    firn_ignore_file_destroy(file);
+}
+
+static void
+count_bad(void *ctx, uint32_t line, const char *defect)
+{
+    (void)line;
+    (void)defect;
+    ++*(uint64_t *)ctx;
+}
+
+static void
+rule_files_have_limits(void **state)
+{
+    (void)state;
+    struct firn_buf content = {0};
+    uint64_t bad = 0;
+    for (int i = 0; i < FIRN_IGNORE_PATTERN_SIZE_MAX; i++) {
+        assert_int_equal(firn_buf_append_u8(&content, 'l'), FIRN_OK);
+    }
+    struct firn_ignore_file *file = make((const char *)content.data, content.size, count_bad, &bad);
+    assert_int_equal(bad, 0);
+    firn_ignore_file_destroy(file);
+    assert_int_equal(firn_buf_append_str(&content, "l\n"), FIRN_OK);
+    for (int i = 0; i < FIRN_IGNORE_FILE_PATTERNS_MAX - 1; i++) {
+        assert_int_equal(firn_buf_append_str(&content, "a\n"), FIRN_OK);
+    }
+    assert_int_equal(firn_buf_append_str(&content, "last\none\nmany\n"), FIRN_OK);
+    file = make((const char *)content.data, content.size, count_bad, &bad);
+    assert_int_equal(bad, 3);
+    assert_non_null(find(file, "last", false));
+    assert_null(find(file, "one", false));
+    firn_ignore_file_destroy(file);
+    firn_buf_deinit(&content);
+}
+
+/* ---- the rules object ---- */
+
+static void
+add_set(struct firn_ignore_rules *rules, bool gitignore, const char *const *files, size_t count)
+{
+    struct firn_ignore_rules_set *set = firn_ignore_rules_add(rules, count);
+    assert_non_null(set);
+    set->gitignore = gitignore;
+    for (size_t i = 0; i < count; i++) {
+        set->files[i] = (struct firn_ignore_rules_file){.dir = firn_str(files[i]),
+                                                        .kind = FIRN_IGNORE_RULES_FIRNIGNORE,
+                                                        .content = firn_str("x\n")};
+    }
+}
+
+static void
+encode(struct firn_ignore_rules *rules, struct firn_buf *out)
+{
+    firn_error err;
+    assert_int_equal(firn_ignore_rules_encode(rules, out, &err), FIRN_OK);
+}
+
+static void
+rules_have_one_encoding(void **state)
+{
+    (void)state;
+    static const char *const forward[] = {"", "a", "a/b", "b"};
+    static const char *const backward[] = {"b", "a/b", "a", ""};
+    struct firn_ignore_rules one = {0};
+    struct firn_ignore_rules other = {0};
+    struct firn_ignore_rules again = {0};
+    struct firn_buf first = {0};
+    struct firn_buf second = {0};
+    add_set(&one, false, forward, 4);
+    add_set(&one, true, forward, 0);
+    add_set(&other, true, backward, 0);
+    add_set(&other, false, backward, 4);
+    add_set(&other, true, backward, 0);
+    encode(&one, &first);
+    encode(&other, &second);
+    assert_true(firn_slice_equal(firn_buf_slice(&first), firn_buf_slice(&second)));
+    assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&first), &again, NULL), FIRN_OK);
+    assert_int_equal(again.set_count, 2);
+    encode(&again, &second);
+    assert_true(firn_slice_equal(firn_buf_slice(&first), firn_buf_slice(&second)));
+    assert_false(firn_ignore_rules_are_plain(&again));
+    firn_ignore_rules_deinit(&one);
+    firn_ignore_rules_deinit(&other);
+    firn_ignore_rules_deinit(&again);
+    firn_buf_deinit(&first);
+    firn_buf_deinit(&second);
+}
+
+static void
+these_bytes_are_version_one(void **state)
+{
+    (void)state;
+    static const uint8_t expected[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
+    static const char *const files[] = {"a/b"};
+    struct firn_ignore_rules rules = {0};
+    struct firn_buf out = {0};
+    add_set(&rules, false, files, 1);
+    add_set(&rules, true, files, 0);
+    rules.sets[1].include_deps = true;
+    encode(&rules, &out);
+    assert_int_equal(out.size, sizeof expected);
+    assert_memory_equal(out.data, expected, sizeof expected);
+    firn_ignore_rules_deinit(&rules);
+    firn_buf_deinit(&out);
+}
+
+static int
+decode(const uint8_t *bytes, size_t size)
+{
+    struct firn_ignore_rules rules = {0};
+    firn_error err = {0};
+    int rc = firn_ignore_rules_decode(firn_bytes(bytes, size), &rules, &err);
+    assert_int_equal(err.code, rc);
+    if (rc == FIRN_OK) {
+        struct firn_buf again = {0};
+        encode(&rules, &again);
+        assert_int_equal(again.size, size);
+        assert_memory_equal(again.data, bytes, size);
+        firn_buf_deinit(&again);
+    }
+    firn_ignore_rules_deinit(&rules);
+    return rc;
+}
+
+static void
+other_bytes_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t good[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
+    static const struct {
+        uint8_t bytes[16];
+        size_t size;
+    } bad[] = {
+        {{1, 0}, 2},                          /* no set */
+        {{1, 1, 4, 0}, 4},                    /* an unknown flag */
+        {{1, 1, 0, 0, 0}, 5},                 /* a byte too many */
+        {{1, 2, 0, 0, 0, 0}, 6},              /* a set twice */
+        {{1, 2, 1, 0, 0, 0}, 6},              /* not in order */
+        {{1, 1, 0, 1, 0, 4, 0}, 7},           /* an unknown kind */
+        {{1, 1, 0, 1, 0, 0, 0}, 7},           /* no kind */
+        {{1, 1, 0, 1, 1, 'a', 2, 0}, 8},      /* .chkptignore below the root */
+        {{1, 1, 0, 1, 0, 3, 0}, 7},           /* .gitignore that did not count */
+        {{1, 1, 0, 1, 2, '.', '.', 1, 0}, 9}, /* outside */
+        {{1, 1, 0, 1, 2, '/', 'a', 1, 0}, 9}, /* absolute */
+        {{1, 1, 0, 1, 2, 'a', '/', 1, 0}, 9}, /* a slash at the end */
+        {{1, 1, 0, 1, 4, 'a', '/', '/', 'b', 1, 0}, 11},
+        {{1, 1, 0, 1, 3, 'a', 0, 'b', 1, 0}, 10},     /* a NUL */
+        {{1, 1, 0, 2, 0, 1, 0, 0, 1, 0}, 10},         /* a file twice */
+        {{1, 1, 0, 2, 1, 'a', 1, 0, 0, 1, 0}, 11},    /* files not in order */
+        {{1, 1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f}, 8}, /* more files than there can be */
+        {{1, 0xff, 0xff, 0xff, 0xff, 0x0f}, 6},
+        {{1, 1, 0, 1, 0, 1, 0xff, 0xff, 0xff, 0x7f}, 10},
+    };
+    assert_int_equal(decode(good, sizeof good), FIRN_OK);
+    for (size_t size = 0; size < sizeof good; size++) {
+        assert_int_equal(decode(good, size), FIRN_CORRUPT);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (decode(bad[i].bytes, bad[i].size) != FIRN_CORRUPT) {
+            fail_msg("case %zu", i);
+        }
+    }
+    uint8_t newer[] = {2, 1, 0, 0};
+    assert_int_equal(decode(newer, sizeof newer), FIRN_NEWER);
+    for (size_t i = 0; i < sizeof good; i++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            uint8_t flipped[sizeof good];
+            memcpy(flipped, good, sizeof good);
+            flipped[i] = (uint8_t)(flipped[i] ^ (1U << bit));
+            int rc = decode(flipped, sizeof flipped);
+            assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT || (i == 0 && rc == FIRN_NEWER));
+        }
+    }
+}
+
+static void
+an_object_that_is_too_large_is_not_made(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"d"};
+    uint8_t *large = calloc(1, FIRN_IGNORE_FILE_SIZE_MAX);
+    assert_non_null(large);
+    struct firn_ignore_rules rules = {0};
+    struct firn_buf out = {0};
+    int rc = FIRN_OK;
+    for (uint8_t i = 0; i < 16; i++) {
+        assert_int_equal(rc, FIRN_OK);
+        add_set(&rules, false, files, 1);
+        rules.sets[i].files[0].content = firn_bytes(large, FIRN_IGNORE_FILE_SIZE_MAX - i);
+        rc = firn_ignore_rules_encode(&rules, &out, NULL);
+    }
+    assert_int_equal(rc, FIRN_LIMIT);
+    firn_ignore_rules_deinit(&rules);
+    firn_buf_deinit(&out);
+    free(large);
+}
+
+static void
+plain_rules_are_known(void **state)
+{
+    (void)state;
+    struct firn_ignore_rules rules = {0};
+    static const char *const none[] = {NULL};
+    static const char *const files[] = {""};
+    add_set(&rules, false, none, 0);
+    assert_true(firn_ignore_rules_are_plain(&rules));
+    add_set(&rules, false, none, 0);
+    assert_true(firn_ignore_rules_are_plain(&rules));
+    rules.sets[1].include_deps = true;
+    assert_false(firn_ignore_rules_are_plain(&rules));
+    rules.sets[0].include_deps = true;
+    assert_true(firn_ignore_rules_are_plain(&rules));
+    rules.sets[1].gitignore = true;
+    assert_false(firn_ignore_rules_are_plain(&rules));
+    rules.sets[1].gitignore = false;
+    add_set(&rules, false, files, 1);
+    rules.sets[2].include_deps = true;
+    assert_false(firn_ignore_rules_are_plain(&rules));
+    firn_ignore_rules_deinit(&rules);
+}
+
+/* ---- memory ---- */
+
+static void
+any_allocation_may_fail(void **state)
+{
+    (void)state;
+    static const uint8_t good[] = {1, 2, 0, 1, 3, 'a', '/', 'b', 1, 2, 'x', '\n', 3, 0};
+    test_alloc_install();
+    int rc = FIRN_NO_MEMORY;
+    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        struct firn_ignore_file *file;
+        struct firn_ignore_rules rules = {0};
+        struct firn_buf out = {0};
+        firn_error err;
+        test_alloc_fail_at(n, false);
+        rc = firn_ignore_file_create(firn_str("a\nb\n"), NULL, NULL, &file, &err);
+        assert_true((file != NULL) == (rc == FIRN_OK));
+        if (rc == FIRN_OK) {
+            rc = firn_ignore_rules_decode(firn_bytes(good, sizeof good), &rules, &err);
+        }
+        if (rc == FIRN_OK) {
+            rc = firn_ignore_rules_encode(&rules, &out, &err);
+        }
+        assert_true(rc == FIRN_OK || (rc == FIRN_NO_MEMORY && err.code == rc));
+        test_alloc_fail_at(0, false);
+        firn_ignore_file_destroy(file);
+        firn_ignore_rules_deinit(&rules);
+        firn_buf_deinit(&out);
+        assert_int_equal(test_alloc_alive(), 0);
+    }
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(globs_match_what_they_say),
+        cmocka_unit_test(defects_are_found_and_match_nothing),
+        cmocka_unit_test(patterns_full_of_stars_come_to_an_end),
+        cmocka_unit_test(the_last_line_that_matches_decides),
+        cmocka_unit_test(lines_end_as_in_git),
+        cmocka_unit_test(bad_lines_are_told_by_number),
+        cmocka_unit_test(rule_files_have_limits),
+        cmocka_unit_test(rules_have_one_encoding),
+        cmocka_unit_test(these_bytes_are_version_one),
+        cmocka_unit_test(other_bytes_are_refused),
+        cmocka_unit_test(an_object_that_is_too_large_is_not_made),
+        cmocka_unit_test(plain_rules_are_known),
+        cmocka_unit_test(any_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
