@@ -170,3 +170,54 @@ out:
     firn_db_cursor_close(cursor);
     return rc;
 }
+
+/* ---- the tags of one checkpoint ---- */
+
+struct of_checkpoint {
+    struct firn_ws_catalog *catalog;
+    uint32_t workspace;
+    const uint8_t *id;
+    struct firn_db_batch *batch; /* NULL: only look */
+    bool is_found;
+};
+
+static int
+meet_tag(void *ctx, firn_slice name, const struct firn_ws_catalog_tags_tag *tag, firn_error *err)
+{
+    struct of_checkpoint *wanted = ctx;
+    if (memcmp(tag->id, wanted->id, sizeof tag->id) != 0) {
+        return FIRN_OK;
+    }
+    wanted->is_found = true;
+    if (wanted->batch == NULL) {
+        return FIRN_OK;
+    }
+    struct firn_db_keyspace *tags;
+    struct firn_buf key = {0};
+    int rc;
+    FIRN_TRY(open_tags(wanted->catalog, &tags, err));
+    FIRN_TRY(make_key(wanted->workspace, name, &key, err));
+    rc = firn_db_batch_delete(wanted->batch, tags, firn_buf_slice(&key), err);
+out:
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+int
+firn_ws_catalog_tags_has(struct firn_ws_catalog *catalog, uint32_t workspace, const uint8_t *id,
+                         bool *out, firn_error *err)
+{
+    struct of_checkpoint wanted = {.catalog = catalog, .workspace = workspace, .id = id};
+    int rc = firn_ws_catalog_tags_list(catalog, workspace, meet_tag, &wanted, err);
+    *out = wanted.is_found;
+    return rc;
+}
+
+int
+firn_ws_catalog_tags_batch_remove(struct firn_ws_catalog *catalog, uint32_t workspace,
+                                  const uint8_t *id, struct firn_db_batch *batch, firn_error *err)
+{
+    struct of_checkpoint wanted = {
+        .catalog = catalog, .workspace = workspace, .id = id, .batch = batch};
+    return firn_ws_catalog_tags_list(catalog, workspace, meet_tag, &wanted, err);
+}

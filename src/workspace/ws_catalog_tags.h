@@ -27,6 +27,13 @@ FIRN_MUST_CHECK int firn_ws_catalog_tags_put(struct firn_ws_catalog *catalog, ui
 /* One durable commit. FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int firn_ws_catalog_tags_remove(struct firn_ws_catalog *catalog, uint32_t workspace,
                                                 firn_slice name, firn_error *err);
+/* Whether a checkpoint has a tag. */
+FIRN_MUST_CHECK int firn_ws_catalog_tags_has(struct firn_ws_catalog *catalog, uint32_t workspace,
+                                             const uint8_t *id, bool *out, firn_error *err);
+/* Adds to a batch that every tag of a checkpoint goes. */
+FIRN_MUST_CHECK int firn_ws_catalog_tags_batch_remove(struct firn_ws_catalog *catalog,
+                                                      uint32_t workspace, const uint8_t *id,
+                                                      struct firn_db_batch *batch, firn_error *err);
 /* In byte order of the names; another return of visit than FIRN_OK ends the walk and is returned.
  * name is borrowed until visit returns. */
 FIRN_MUST_CHECK int

@@ -3,8 +3,9 @@
  * workspace/ws_delete.c: deleting checkpoints.
  *
  * All references are resolved first, so that one that names nothing leaves everything as it was;
- * then one commit with full durability takes all of them out of the catalog (I1). Their objects
- * stay where they are until a collection of garbage finds that nothing else needs them, and their
+ * then one commit with full durability takes all of them, and their tags, out of the catalog (I1).
+ * What a restore needs that was interrupted is not deleted: without it nobody could tell what is
+ * in the tree and nowhere else. Their objects stay where they are until a collection of garbage finds that nothing else needs them, and their
  * numbers are never given again (ws_catalog.c).
  */
 #include "workspace/ws_delete.h"
@@ -12,16 +13,19 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "workspace/ws_catalog_tags.h"
+#include "workspace/ws_journal.h"
 
 enum { KEY_SIZE = 12 };
 
 int
-firn_ws_delete_batch_init(struct firn_ws_delete_batch *out, struct firn_db *db, firn_error *err)
+firn_ws_delete_batch_init(struct firn_ws_delete_batch *out, struct firn_ws_opened *opened,
+                          firn_error *err)
 {
-    *out = (struct firn_ws_delete_batch){0};
+    *out = (struct firn_ws_delete_batch){.catalog = opened->catalog};
     int rc;
-    FIRN_TRY(firn_db_keyspace_open(db, FIRN_WS_DELETE_CHECKPOINTS, &out->checkpoints, err));
-    FIRN_TRY(firn_db_keyspace_open(db, FIRN_WS_DELETE_UNPACKED, &out->unpacked, err));
+    FIRN_TRY(firn_db_keyspace_open(opened->db, FIRN_WS_DELETE_CHECKPOINTS, &out->checkpoints, err));
+    FIRN_TRY(firn_db_keyspace_open(opened->db, FIRN_WS_DELETE_UNPACKED, &out->unpacked, err));
     FIRN_TRY(firn_db_batch_create(&out->batch, err));
 out:
     return rc;
@@ -35,10 +39,20 @@ firn_ws_delete_batch_deinit(struct firn_ws_delete_batch *batch)
 }
 
 int
-firn_ws_delete_batch_add(struct firn_ws_delete_batch *batch, firn_slice key, firn_error *err)
+firn_ws_delete_batch_add(struct firn_ws_delete_batch *batch, uint32_t workspace,
+                         const struct firn_ws_record *record, firn_error *err)
 {
-    int rc = firn_db_batch_delete(batch->batch, batch->checkpoints, key, err);
-    return rc == FIRN_OK ? firn_db_batch_delete(batch->batch, batch->unpacked, key, err) : rc;
+    uint8_t key_bytes[KEY_SIZE];
+    firn_store_be32(key_bytes, workspace);
+    firn_store_be64(key_bytes + 4, record->order);
+    firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);
+    int rc;
+    FIRN_TRY(firn_db_batch_delete(batch->batch, batch->checkpoints, key, err));
+    FIRN_TRY(firn_db_batch_delete(batch->batch, batch->unpacked, key, err));
+    FIRN_TRY(firn_ws_catalog_tags_batch_remove(batch->catalog, workspace, record->id, batch->batch,
+                                               err));
+out:
+    return rc;
 }
 
 /* One of the checkpoints to delete: its record's bytes lie in `bytes` of the operation. */
@@ -67,12 +81,38 @@ is_listed(const struct deleting *deleting, uint64_t order)
     return false;
 }
 
+/* A restore that did not come to its end must find what it was between. */
+static int
+refuse_pending(struct deleting *deleting, const struct firn_ws_record *record,
+               const char *reference, firn_error *err)
+{
+    struct firn_ws_opened *opened = &deleting->opened;
+    struct firn_ws_journal journal = {0};
+    bool is_needed = false;
+    int rc = firn_ws_journal_read(opened->db, opened->workspace.number, &journal, err);
+    if (rc == FIRN_OK && firn_ws_journal_is_pending(&journal)) {
+        rc = firn_ws_journal_needs(opened->db, opened->workspace.number, record->id, &is_needed,
+                                   err);
+    }
+    firn_ws_journal_deinit(&journal);
+    return rc != FIRN_OK || !is_needed
+               ? rc
+               : firn_error_set(err, FIRN_CONFLICT,
+                                "checkpoint '%.80s' is needed by a restore that was interrupted: "
+                                "finish that, or take it back, first",
+                                reference);
+}
+
 static int
 resolve(struct deleting *deleting, const char *reference, firn_error *err)
 {
     struct firn_ws_record record;
     int rc = firn_ws_find_record(deleting->ws, &deleting->opened, reference, &record, err);
     if (rc != FIRN_OK || is_listed(deleting, record.order)) {
+        return rc;
+    }
+    rc = refuse_pending(deleting, &record, reference, err);
+    if (rc != FIRN_OK) {
         return rc;
     }
     struct victim victim = {.order = record.order, .offset = deleting->bytes.size};
@@ -84,17 +124,32 @@ resolve(struct deleting *deleting, const char *reference, firn_error *err)
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a list of checkpoints");
 }
 
+static size_t
+victim_count(const struct deleting *deleting)
+{
+    return deleting->victims.size / sizeof(struct victim);
+}
+
+static int
+victim_record(const struct deleting *deleting, size_t i, struct firn_ws_record *out,
+              firn_error *err)
+{
+    const struct victim *victims = (const void *)deleting->victims.data;
+    firn_slice bytes = firn_bytes(deleting->bytes.data + victims[i].offset, victims[i].size);
+    return firn_ws_record_decode(bytes, out, err);
+}
+
 static int
 commit(struct deleting *deleting, firn_error *err)
 {
-    const struct victim *victims = (const void *)deleting->victims.data;
     struct firn_ws_delete_batch batch;
-    uint8_t key[KEY_SIZE];
-    int rc = firn_ws_delete_batch_init(&batch, deleting->opened.db, err);
-    firn_store_be32(key, deleting->opened.workspace.number);
-    for (size_t i = 0; rc == FIRN_OK && i < deleting->victims.size / sizeof *victims; i++) {
-        firn_store_be64(key + 4, victims[i].order);
-        rc = firn_ws_delete_batch_add(&batch, firn_bytes(key, sizeof key), err);
+    int rc = firn_ws_delete_batch_init(&batch, &deleting->opened, err);
+    for (size_t i = 0; rc == FIRN_OK && i < victim_count(deleting); i++) {
+        struct firn_ws_record record;
+        rc = victim_record(deleting, i, &record, err);
+        rc = rc == FIRN_OK
+                 ? firn_ws_delete_batch_add(&batch, deleting->opened.workspace.number, &record, err)
+                 : rc;
     }
     if (rc == FIRN_OK) {
         rc = firn_db_write(deleting->opened.db, batch.batch, FIRN_DURABILITY_FULL, err);
@@ -111,7 +166,7 @@ run(struct deleting *deleting, const char *const *references, size_t count, bool
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
         rc = resolve(deleting, references[i], err);
     }
-    return rc == FIRN_OK && deleting->victims.size > 0 && !is_dry ? commit(deleting, err) : rc;
+    return rc == FIRN_OK && victim_count(deleting) > 0 && !is_dry ? commit(deleting, err) : rc;
 }
 
 /* What was deleted can be told from the copies of the records. */
@@ -119,13 +174,11 @@ static int
 tell(const struct deleting *deleting, int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
      void *ctx, firn_error *err)
 {
-    const struct victim *victims = (const void *)deleting->victims.data;
     int rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < deleting->victims.size / sizeof *victims; i++) {
+    for (size_t i = 0; rc == FIRN_OK && i < victim_count(deleting); i++) {
         struct firn_ws_record record;
         firn_checkpoint checkpoint;
-        rc = firn_ws_record_decode(
-            firn_bytes(deleting->bytes.data + victims[i].offset, victims[i].size), &record, err);
+        rc = victim_record(deleting, i, &record, err);
         if (rc == FIRN_OK) {
             firn_ws_record_to_checkpoint(&record, &checkpoint);
             rc = visit(ctx, &checkpoint);

@@ -12,15 +12,16 @@
 
 /* A commit that deletes checkpoints, with all that the catalog holds about each. */
 struct firn_ws_delete_batch {
+    struct firn_ws_catalog *catalog;
     struct firn_db_batch *batch;
     struct firn_db_keyspace *checkpoints;
     struct firn_db_keyspace *unpacked;
 };
-FIRN_MUST_CHECK int firn_ws_delete_batch_init(struct firn_ws_delete_batch *out, struct firn_db *db,
-                                              firn_error *err);
+/* opened is borrowed. */
+FIRN_MUST_CHECK int firn_ws_delete_batch_init(struct firn_ws_delete_batch *out,
+                                              struct firn_ws_opened *opened, firn_error *err);
 void firn_ws_delete_batch_deinit(struct firn_ws_delete_batch *batch);
-/* key is that of "firn.checkpoints". */
-FIRN_MUST_CHECK int firn_ws_delete_batch_add(struct firn_ws_delete_batch *batch, firn_slice key,
-                                             firn_error *err);
+FIRN_MUST_CHECK int firn_ws_delete_batch_add(struct firn_ws_delete_batch *batch, uint32_t workspace,
+                                             const struct firn_ws_record *record, firn_error *err);
 
 #endif

@@ -4,7 +4,8 @@
  *
  * Every restore leaves one, so they must go by themselves; but they are what an undo needs, and
  * nobody was asked when they were made. So each stays while it is among the last 10 of its
- * workspace, or younger than 7 days, or named by the journal of a restore. A clock that was put
+ * workspace, or younger than 7 days, or has a tag, or the journal of the last restore needs it. A
+ * clock that was put
  * back makes them younger, one that runs ahead takes at most those beyond the last 10.
  *
  * Checkpoints that a person made never expire here.
@@ -13,7 +14,9 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
+#include "workspace/ws_catalog_tags.h"
 #include "workspace/ws_delete.h"
+#include "workspace/ws_journal.h"
 
 enum { KEPT_COUNT = 10 };
 static const int64_t KEPT_NS = INT64_C(7) * 24 * 3600 * 1000000000;
@@ -29,23 +32,31 @@ is_old(const struct firn_ws_record *record, int64_t now_ns)
     return record->created_ns < now_ns && now_ns - record->created_ns > KEPT_NS;
 }
 
-static bool
-has_expired(struct expiring *expiring, uint32_t workspace, const struct firn_ws_record *record,
-            int64_t now_ns)
+static int
+has_expired(struct firn_ws_opened *opened, struct expiring *expiring, uint32_t workspace,
+            const struct firn_ws_record *record, int64_t now_ns, bool *out, firn_error *err)
 {
+    *out = false;
     if (workspace != expiring->workspace) {
         *expiring = (struct expiring){.workspace = workspace};
     }
-    if (!record->is_safety) {
-        return false;
+    if (!record->is_safety || ++expiring->met <= KEPT_COUNT || !is_old(record, now_ns)) {
+        return FIRN_OK;
     }
-    return ++expiring->met > KEPT_COUNT && is_old(record, now_ns);
+    bool has_tag;
+    bool is_needed;
+    int rc;
+    FIRN_TRY(firn_ws_catalog_tags_has(opened->catalog, workspace, record->id, &has_tag, err));
+    FIRN_TRY(firn_ws_journal_needs(opened->db, workspace, record->id, &is_needed, err));
+    *out = !has_tag && !is_needed;
+out:
+    return rc;
 }
 
 int
 firn_ws_expire_list(struct firn_ws_opened *opened, uint32_t workspace, int64_t now_ns,
-                    int (*visit)(void *ctx, firn_slice key, const struct firn_ws_record *record,
-                                 firn_error *err),
+                    int (*visit)(void *ctx, uint32_t of_workspace,
+                                 const struct firn_ws_record *record, firn_error *err),
                     void *ctx, firn_error *err)
 {
     struct expiring expiring = {0};
@@ -65,9 +76,10 @@ firn_ws_expire_list(struct firn_ws_opened *opened, uint32_t workspace, int64_t n
         firn_slice key = firn_db_cursor_key(cursor);
         struct firn_ws_record record;
         FIRN_TRY(firn_ws_record_decode(firn_db_cursor_value(cursor), &record, err));
-        if (key.size >= 4 && has_expired(&expiring, firn_load_be32(key.data), &record, now_ns)) {
-            FIRN_TRY(visit(ctx, key, &record, err));
-        }
+        uint32_t number = key.size >= 4 ? firn_load_be32(key.data) : 0;
+        bool is_over;
+        FIRN_TRY(has_expired(opened, &expiring, number, &record, now_ns, &is_over, err));
+        FIRN_TRY(is_over ? visit(ctx, number, &record, err) : FIRN_OK);
     }
 out:
     firn_db_cursor_close(cursor);
@@ -80,12 +92,11 @@ struct deleting {
 };
 
 static int
-delete_one(void *ctx, firn_slice key, const struct firn_ws_record *record, firn_error *err)
+delete_one(void *ctx, uint32_t of_workspace, const struct firn_ws_record *record, firn_error *err)
 {
     struct deleting *deleting = ctx;
-    (void)record;
     deleting->count++;
-    return firn_ws_delete_batch_add(&deleting->batch, key, err);
+    return firn_ws_delete_batch_add(&deleting->batch, of_workspace, record, err);
 }
 
 int
@@ -94,7 +105,7 @@ firn_ws_expire(struct firn_ws_opened *opened, uint32_t workspace, int64_t now_ns
 {
     struct deleting deleting = {.count = 0};
     *out_count = 0;
-    int rc = firn_ws_delete_batch_init(&deleting.batch, opened->db, err);
+    int rc = firn_ws_delete_batch_init(&deleting.batch, opened, err);
     if (rc == FIRN_OK) {
         rc = firn_ws_expire_list(opened, workspace, now_ns, delete_one, &deleting, err);
     }

@@ -69,10 +69,10 @@ firn_ws_gc_tell(struct firn_ws_gc *gc, const char *text)
 /* ---- expire ---- */
 
 static int
-note_expired(void *ctx, firn_slice key, const struct firn_ws_record *record, firn_error *err)
+note_expired(void *ctx, uint32_t of_workspace, const struct firn_ws_record *record, firn_error *err)
 {
     struct firn_ws_gc *gc = ctx;
-    (void)key;
+    (void)of_workspace;
     return firn_buf_append(&gc->expired, record->id, sizeof record->id) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(err, "a list of checkpoints");

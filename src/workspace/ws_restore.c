@@ -18,6 +18,7 @@
  */
 #include "base/slice.h"
 #include "workspace/ws_compare.h"
+#include "workspace/ws_expire.h"
 #include "workspace/ws_recover.h"
 #include "workspace/ws_restore_internal.h"
 
@@ -266,6 +267,12 @@ restore(struct firn_ws *ws, const struct request *request, const firn_restore_op
     }
     if (rc == FIRN_OK) {
         rc = run(&restoring, request, err);
+    }
+    if (rc == FIRN_OK && !only_reads) {
+        /* Housekeeping: what could not be deleted now expires again at the next restore. */
+        uint64_t expired;
+        FIRN_IGNORE(firn_ws_expire(&opened, opened.workspace.number, firn_os_now_ns(ws->os),
+                                   &expired, NULL));
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
