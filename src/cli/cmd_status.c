@@ -70,7 +70,7 @@ is_asked_for(const struct shown *shown, firn_slice path)
     bool is_in = shown->paths->count == 0;
     for (size_t i = 0; i < shown->paths->count && !is_in; i++) {
         firn_slice asked = shown->paths->slices[i];
-        is_in = is_at_or_below(path, asked) || is_at_or_below(asked, path);
+        is_in = asked.size == 0 || is_at_or_below(path, asked) || is_at_or_below(asked, path);
     }
     return is_in;
 }

@@ -89,3 +89,24 @@ What rules leave out, where it is asked for: all of it, or what lies in the path
   > import json, sys
   > print([i["path"] for i in json.load(sys.stdin)["ignored"]])'
   ['sub/.venv']
+
+In a directory below the root its part is meant, and . is it; all of the workspace is one up.
+
+  $ cd sub && firn status -s --ignored
+  A sub/
+  I sub/.venv
+  $ firn status -s --ignored -- .
+  A sub/
+  I sub/.venv
+  $ firn status -s --ignored -- ..
+  A sub/
+  I .git
+  I node_modules
+  I sub/.venv
+  $ firn diff
+  added     sub/
+  from 1 to the disk: 0 changed, 0 added, 0 removed
+  $ echo in >in && firn save -q && firn cat 2 in && firn cat 2 ../content
+  2
+  in
+  1
