@@ -7,12 +7,14 @@
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
 #include "cli/out.h"
+#include "cli/patience.h"
 #include "cli/report.h"
 #include "cli/text.h"
 
 struct deleting {
-    const struct firn_cli *cli;
-    bool is_dry;
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    firn_delete_options options;
 };
 
 static int
@@ -26,7 +28,7 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     } else if (deleting->cli->quiet) {
         firn_out_format("%s\n", name);
     } else {
-        firn_out_format("%s %s  %.*s", deleting->is_dry ? "would delete" : "deleted", name,
+        firn_out_format("%s %s  %.*s", deleting->options.dry_run ? "would delete" : "deleted", name,
                         FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
         if (checkpoint->message.size > 0) {
             firn_out_text("  ");
@@ -49,30 +51,36 @@ hint(struct firn_cli *cli, firn_workspace *workspace, int code)
 }
 
 static int
+attempt_delete(void *ctx, firn_error *err)
+{
+    struct deleting *deleting = ctx;
+    const struct firn_cli *cli = deleting->cli;
+    return firn_workspace_delete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
+                                 &deleting->options, visit, deleting, err);
+}
+
+static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    firn_workspace *workspace = NULL;
-    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
-    options.dry_run = firn_command_has(cli, "dry-run");
-    struct deleting deleting = {cli, options.dry_run};
-    int exit_code = firn_cli_workspace_open(cli, &workspace);
+    struct deleting deleting = {.cli = cli, .options = FIRN_DELETE_OPTIONS_INIT};
+    deleting.options.dry_run = firn_command_has(cli, "dry-run");
+    int exit_code = firn_cli_workspace_open(cli, &deleting.workspace);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
     if (cli->json) {
         firn_json_out_array("deleted");
     }
-    int code = firn_workspace_delete(workspace, cli->arguments, (size_t)cli->argument_count,
-                                     &options, visit, &deleting, &err);
+    int code = firn_patience_run(cli, attempt_delete, &deleting, &err);
     if (code != FIRN_OK) {
-        exit_code = firn_report_failure(cli, &err, hint(cli, workspace, code));
+        exit_code = firn_report_failure(cli, &err, hint(cli, deleting.workspace, code));
     } else if (cli->json) {
         firn_json_out_end();
-    } else if (!cli->quiet && !options.dry_run) {
+    } else if (!cli->quiet && !deleting.options.dry_run) {
         firn_out_text("the space comes back with: firn gc\n");
     }
-    firn_workspace_close(workspace);
+    firn_workspace_close(deleting.workspace);
     return exit_code;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/meter.h"
 #include "cli/notices.h"
 #include "cli/out.h"
+#include "cli/patience.h"
 #include "cli/report.h"
 #include "cli/text.h"
 
@@ -73,37 +74,48 @@ hint(int code)
     }
 }
 
+struct attempt {
+    firn_workspace *workspace;
+    firn_gc_options options;
+    firn_gc_result result;
+};
+
+static int
+attempt_gc(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    return firn_workspace_gc(attempt->workspace, &attempt->options, &attempt->result, err);
+}
+
 static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    firn_workspace *workspace = NULL;
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
+    struct attempt attempt = {.options = FIRN_GC_OPTIONS_INIT};
     struct firn_notices notices;
-    int exit_code = firn_cli_workspace_open(cli, &workspace);
+    int exit_code = firn_cli_workspace_open(cli, &attempt.workspace);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
     firn_notices_init(&notices, cli);
-    options.dry_run = firn_command_has(cli, "dry-run");
-    options.full = firn_command_has(cli, "full");
-    options.callbacks = firn_notices_callbacks(&notices);
-    int code = firn_workspace_gc(workspace, &options, &result, &err);
+    attempt.options.dry_run = firn_command_has(cli, "dry-run");
+    attempt.options.full = firn_command_has(cli, "full");
+    attempt.options.callbacks = firn_notices_callbacks(&notices);
+    int code = firn_patience_run(cli, attempt_gc, &attempt, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, hint(code));
     } else if (cli->json) {
-        print_json(&result);
+        print_json(&attempt.result);
         firn_notices_json(&notices);
     } else if (!cli->quiet) {
-        print_result(&result, options.dry_run);
+        print_result(&attempt.result, attempt.options.dry_run);
     }
-    if (code == FIRN_OK && result.damaged > 0) {
+    if (code == FIRN_OK && attempt.result.damaged > 0) {
         exit_code = FIRN_EXIT_CORRUPT;
     }
     firn_notices_deinit(&notices);
-    firn_workspace_close(workspace);
+    firn_workspace_close(attempt.workspace);
     return exit_code;
 }
 
