@@ -79,6 +79,38 @@ gc_dry_run(struct ws_world *world)
     return result;
 }
 
+/* ---- several workspaces ---- */
+
+void
+gc_neighbour_open(struct ws_world *world, const char *path, struct ws_world *out)
+{
+    struct firn_os *os = world->tree.os;
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    struct firn_os_dir *top;
+    firn_error err;
+    *out = (struct ws_world){.threads = world->threads, .tree = {.os = os}};
+    check(firn_os_dir_open_path(os, "/", &top, &err), &err);
+    int rc = firn_os_make_dir(top, path + 1, 0755, &err);
+    assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
+    firn_os_dir_close(top);
+    out->root_path = strdup(path);
+    out->store_path = strdup(world->store_path);
+    check(firn_os_dir_open_path(os, path, &out->tree.root, &err), &err);
+    options.store_path = out->store_path;
+    options.lock_timeout_ms = 0;
+    check(firn_ws_open(os, path, &options, &out->ws, &err), &err);
+}
+
+void
+gc_neighbour_close(struct ws_world *neighbour)
+{
+    firn_ws_close(neighbour->ws);
+    scan_notices_deinit(&neighbour->notices);
+    firn_os_dir_close(neighbour->tree.root);
+    free(neighbour->root_path);
+    free(neighbour->store_path);
+}
+
 /* ---- what a store holds ---- */
 
 enum { PACKS_MAX = 4096 };

@@ -17,6 +17,11 @@ firn_gc_result gc_run(struct ws_world *world);
 firn_gc_result gc_run_full(struct ws_world *world);
 firn_gc_result gc_dry_run(struct ws_world *world);
 
+/* Another workspace at a path of its own (made if needed) in the same store of the same machine in
+ * memory. Closed before world is. */
+void gc_neighbour_open(struct ws_world *world, const char *path, struct ws_world *out);
+void gc_neighbour_close(struct ws_world *neighbour);
+
 struct gc_facts {
     uint64_t packs;   /* in use, by the list */
     uint64_t retired; /* by the list, with a file */

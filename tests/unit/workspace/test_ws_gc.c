@@ -119,6 +119,12 @@ a_store_that_was_emptied_is_as_good_as_new(void **state)
     scan_put_random(&world.tree, "a", 1, 100000);
     ws_save(&world);
     char *saved = ws_dump(&world);
+    /* The stat cache knows the tree, and trusts itself. */
+    int64_t now = INT64_C(1800000000) * 1000000000;
+    firn_os_memory_set_time(world.tree.os, now);
+    firn_save_result again = ws_save(&world);
+    assert_true(again.is_unchanged);
+    gc_delete(&world, "2");
     struct gc_facts before = gc_look(&world);
     gc_delete(&world, "1");
     firn_gc_result result = gc_run(&world);
@@ -129,11 +135,12 @@ a_store_that_was_emptied_is_as_good_as_new(void **state)
     assert_int_equal(emptied.entries, 0);
     assert_int_equal(emptied.last, before.last);
     ws_assert_check_clean(&world);
-    assert_int_equal(ws_save(&world).checkpoint.number, 2);
+    assert_int_equal(ws_save(&world).checkpoint.number, 3);
     struct gc_facts after = gc_look(&world);
     assert_true(after.last > before.last);
+    ws_assert_check_clean(&world);
     scan_remove_file(&world.tree, "a");
-    ws_restore(&world, "2");
+    ws_restore(&world, "3");
     ws_assert_dump(&world, saved);
     gc_assert_exact(&world);
     assert_int_equal(gc_look(&world).removed, 0);
@@ -141,32 +148,32 @@ a_store_that_was_emptied_is_as_good_as_new(void **state)
     ws_world_close(&world);
 }
 
-/* A second workspace in the same store. */
+/* A save takes a directory for granted that the stat cache knows. */
 static void
-open_neighbour(struct ws_world *world, struct ws_world *out)
+what_the_stat_cache_remembers_goes_with_it(void **state)
 {
-    *out = (struct ws_world){.threads = 2, .tree = {.os = world->tree.os}};
-    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
-    struct firn_os_dir *top;
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/", &top, NULL), FIRN_OK);
-    assert_int_equal(firn_os_make_dir(top, "v", 0755, NULL), FIRN_OK);
-    firn_os_dir_close(top);
-    out->root_path = strdup("/v");
-    out->store_path = strdup("/s");
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/v", &out->tree.root, NULL), FIRN_OK);
-    options.store_path = out->store_path;
-    options.lock_timeout_ms = 0;
-    assert_int_equal(firn_ws_open(world->tree.os, "/v", &options, &out->ws, NULL), FIRN_OK);
-}
-
-static void
-close_neighbour(struct ws_world *world)
-{
-    firn_ws_close(world->ws);
-    scan_notices_deinit(&world->notices);
-    firn_os_dir_close(world->tree.root);
-    free(world->root_path);
-    free(world->store_path);
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 21);
+    scan_put_random(&world.tree, "dir/sub/a", 1, 30000);
+    scan_put_random(&world.tree, "dir/b", 2, 30000);
+    ws_save(&world);
+    firn_os_memory_set_time(world.tree.os, INT64_C(1800000000) * 1000000000);
+    ws_save(&world);
+    firn_os_memory_set_time(world.tree.os, INT64_C(1800000010) * 1000000000);
+    gc_delete(&world, "1");
+    gc_delete(&world, "2");
+    (void)gc_run(&world);
+    scan_put_text(&world.tree, "new", "so that the root is another");
+    char *saved = ws_dump(&world);
+    ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_DAMAGED], 0);
+    ws_assert_check_clean(&world);
+    scan_remove_tree(&world.tree, "dir");
+    ws_restore(&world, "3");
+    ws_assert_dump(&world, saved);
+    free(saved);
+    ws_world_close(&world);
 }
 
 static void
@@ -176,7 +183,7 @@ what_another_workspace_needs_stays(void **state)
     struct ws_world world;
     struct ws_world neighbour;
     ws_world_open_memory(&world, 10);
-    open_neighbour(&world, &neighbour);
+    gc_neighbour_open(&world, "/v", &neighbour);
     scan_put_random(&world.tree, "shared/a", 1, 50000);
     scan_put_random(&world.tree, "own", 2, 50000);
     ws_save(&world);
@@ -193,7 +200,7 @@ what_another_workspace_needs_stays(void **state)
     ws_assert_dump(&neighbour, other);
     gc_assert_exact(&neighbour);
     free(other);
-    close_neighbour(&neighbour);
+    gc_neighbour_close(&neighbour);
     ws_world_close(&world);
 }
 
@@ -384,6 +391,7 @@ main(void)
         cmocka_unit_test(what_is_needed_stays_where_it_is),
         cmocka_unit_test(small_packs_become_one),
         cmocka_unit_test(a_store_that_was_emptied_is_as_good_as_new),
+        cmocka_unit_test(what_the_stat_cache_remembers_goes_with_it),
         cmocka_unit_test(what_another_workspace_needs_stays),
         cmocka_unit_test(a_file_with_the_bytes_of_a_directory_does_not_hide_it),
         cmocka_unit_test(a_reader_keeps_the_packs_that_it_may_need),
