@@ -145,17 +145,16 @@ bool
 firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
                             const struct firn_ignore_pattern_entry *entry)
 {
-    if (pattern->is_for_dirs && !entry->is_dir) {
+    if ((pattern->is_for_dirs && !entry->is_dir) ||
+        !firn_ignore_pattern_may_match(pattern, entry)) {
         return false;
     }
     firn_slice text = pattern->is_path ? entry->path : entry->name;
     switch ((enum firn_ignore_pattern_kind)pattern->kind) {
     case FIRN_IGNORE_PATTERN_LITERAL:
-        return text.size == pattern->size && text.data[text.size - 1] == pattern->last &&
-               memcmp(text.data, pattern->text, text.size) == 0;
+        return memcmp(text.data, pattern->text, text.size) == 0;
     case FIRN_IGNORE_PATTERN_SUFFIX:
-        return (pattern->size == 1 || text.data[text.size - 1] == pattern->last) &&
-               matches_suffix(pattern, text);
+        return matches_suffix(pattern, text);
     case FIRN_IGNORE_PATTERN_GLOB:
         break;
     }

@@ -49,6 +49,23 @@ enum firn_ignore_pattern_line {
 enum firn_ignore_pattern_line
 firn_ignore_pattern_read(firn_slice line, struct firn_ignore_pattern *out, const char **out_defect);
 
+/* A look at two bytes that says no for most: then the pattern does not match. */
+static inline bool
+firn_ignore_pattern_may_match(const struct firn_ignore_pattern *pattern,
+                              const struct firn_ignore_pattern_entry *entry)
+{
+    firn_slice text = pattern->is_path ? entry->path : entry->name;
+    switch ((enum firn_ignore_pattern_kind)pattern->kind) {
+    case FIRN_IGNORE_PATTERN_LITERAL:
+        return text.size == pattern->size && text.data[text.size - 1] == pattern->last;
+    case FIRN_IGNORE_PATTERN_SUFFIX:
+        return pattern->size == 1 || text.data[text.size - 1] == pattern->last;
+    case FIRN_IGNORE_PATTERN_GLOB:
+        break;
+    }
+    return pattern->literal_size == 0 || text.data[0] == pattern->text[0];
+}
+
 bool firn_ignore_pattern_matches(const struct firn_ignore_pattern *pattern,
                                  const struct firn_ignore_pattern_entry *entry);
 

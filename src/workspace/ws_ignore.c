@@ -177,8 +177,7 @@ static int
 read_content(struct firn_os_file *file, uint64_t size, struct firn_buf *out, firn_error *err)
 {
     if (size > FIRN_IGNORE_FILE_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "larger than %d bytes: its rules are not used",
-                              FIRN_IGNORE_FILE_SIZE_MAX);
+        return firn_error_set(err, FIRN_LIMIT, "larger than %d bytes", FIRN_IGNORE_FILE_SIZE_MAX);
     }
     size_t read = 0;
     if (firn_buf_set_size(out, (size_t)size) != FIRN_OK) {
@@ -206,7 +205,7 @@ firn_ws_ignore_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
         return FIRN_OK;
     }
     if (rc == FIRN_INVALID) {
-        return firn_error_set(err, rc, "no regular file: its rules are not used");
+        return firn_error_set(err, rc, "no regular file");
     }
     if (rc == FIRN_OK) {
         rc = read_content(file, stat.size_bytes, &content, err);

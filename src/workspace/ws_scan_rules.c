@@ -82,7 +82,7 @@ read_rules(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
         tell_rest(&telling);
     } else if (!firn_ws_scan_report_is_fatal(worker, rc, err)) {
         char text[sizeof err->text];
-        memcpy(text, err->text, sizeof text);
+        (void)snprintf(text, sizeof text, "not used: %.900s", err->text);
         tell(&telling, text);
         rc = FIRN_OK;
     }
