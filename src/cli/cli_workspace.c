@@ -266,7 +266,7 @@ firn_cli_workspace_paths_deinit(struct firn_cli_workspace_paths *paths)
 const char *
 firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out)
 {
-    if (checkpoint->is_safety) {
+    if (checkpoint->is_safety || checkpoint->number == 0) {
         (void)snprintf(out, FIRN_CLI_WORKSPACE_NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT,
                        checkpoint->id);
     } else {

@@ -2,6 +2,7 @@
  *
  * cli/cmd_list.c: firn list.
  */
+#include "cli/cli_pending.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -74,10 +75,13 @@ run(struct firn_cli *cli)
     }
     if (firn_workspace_list(workspace, &options, visit, &listing, &err) != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, NULL);
-    } else if (cli->json) {
-        firn_json_out_end();
-    } else if (listing.count == 0 && options.limit > 0 && !cli->quiet) {
-        firn_out_text("no checkpoints\n");
+    } else {
+        if (cli->json) {
+            firn_json_out_end();
+        } else if (listing.count == 0 && options.limit > 0 && !cli->quiet) {
+            firn_out_text("no checkpoints\n");
+        }
+        exit_code = firn_cli_pending_tell(cli, workspace);
     }
     firn_workspace_close(workspace);
     return exit_code;

@@ -3,7 +3,8 @@
  * cli/cmd_restore.c: firn restore, and what undo shares with it.
  *
  * The first word is always the checkpoint, all others are paths. Without a checkpoint nothing is
- * done: there is no default state to which somebody's files may be set back. Output that cannot be
+ * done, but for --resume, which goes on with an earlier one: there is no default state to which
+ * somebody's files may be set back. Output that cannot be
  * written does not stop a restore that has begun.
  */
 #include "cli/cmd_restore.h"
@@ -24,8 +25,13 @@ static int
 attempt_restore(void *ctx, firn_error *err)
 {
     struct firn_cmd_restore_request *request = ctx;
-    if (request->reference == NULL) {
+    switch (request->what) {
+    case FIRN_CMD_RESTORE_UNDO:
         return firn_workspace_undo(request->workspace, &request->options, &request->result, err);
+    case FIRN_CMD_RESTORE_RESUME:
+        return firn_workspace_resume(request->workspace, &request->options, &request->result, err);
+    case FIRN_CMD_RESTORE_CHECKPOINT:
+        break;
     }
     return firn_workspace_restore(request->workspace, request->reference, &request->options,
                                   &request->result, err);
@@ -54,26 +60,40 @@ print_counts(const firn_restore_result *result)
     firn_out_format("%s removed", firn_text_number(result->removed, number));
 }
 
+/* What was done, or would be. */
+static void
+print_what(const struct firn_cmd_restore_request *request)
+{
+    char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
+    bool is_dry = request->options.dry_run;
+    (void)firn_cli_workspace_name(&request->result.checkpoint, name);
+    switch (request->what) {
+    case FIRN_CMD_RESTORE_UNDO:
+        firn_out_text(is_dry ? "would undo the last restore" : "undone");
+        break;
+    case FIRN_CMD_RESTORE_RESUME:
+        firn_out_format("%s restoring %s", is_dry ? "would finish" : "finished", name);
+        break;
+    case FIRN_CMD_RESTORE_CHECKPOINT:
+        firn_out_format("%s %s", is_dry ? "would restore" : "restored", name);
+        break;
+    }
+    if (request->options.to_dir != NULL) {
+        firn_out_text(" into ");
+        firn_text_escape(firn_str(request->options.to_dir), firn_out_write);
+    }
+}
+
 static void
 print_result(const struct firn_cmd_restore_request *request)
 {
-    char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
     const firn_restore_result *result = &request->result;
-    bool is_dry = request->options.dry_run;
-    if (request->reference == NULL) {
-        firn_out_text(is_dry ? "would undo the last restore: " : "undone: ");
-    } else {
-        firn_out_format("%s %s", is_dry ? "would restore" : "restored",
-                        firn_cli_workspace_name(&result->checkpoint, name));
-        if (request->options.to_dir != NULL) {
-            firn_out_text(" into ");
-            firn_text_escape(firn_str(request->options.to_dir), firn_out_write);
-        }
-        firn_out_text(": ");
-    }
+    print_what(request);
+    firn_out_text(": ");
     print_counts(result);
-    if (result->safety_id[0] != '\0' && request->reference != NULL) {
-        firn_out_text("; take this back with: firn undo");
+    if (result->safety_id[0] != '\0') {
+        firn_out_text(request->what == FIRN_CMD_RESTORE_UNDO ? "; redo with: firn undo"
+                                                             : "; take this back with: firn undo");
     }
     firn_out_text("\n");
 }
@@ -126,7 +146,7 @@ firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *
         const char *hint = NULL;
         if (code == FIRN_CANCELLED) {
             hint = "firn status tells how far it came";
-        } else if (request->reference != NULL) {
+        } else if (request->what == FIRN_CMD_RESTORE_CHECKPOINT) {
             hint = firn_cli_workspace_hint(request->workspace, request->reference, code);
         }
         exit_code = firn_report_failure(cli, &err, hint);
@@ -138,22 +158,50 @@ firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *
     return exit_code;
 }
 
+/* Finishing has its checkpoint and its paths already. */
+static int
+check_resume(struct firn_cli *cli)
+{
+    if (cli->argument_count > 0) {
+        return firn_command_misused(cli, "--resume takes no checkpoint and no paths");
+    }
+    if (firn_command_has(cli, "to")) {
+        return firn_command_misused(cli, "--resume and --to exclude each other");
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+check_arguments(struct firn_cli *cli, const struct firn_cmd_restore_request *request)
+{
+    if (request->what == FIRN_CMD_RESTORE_RESUME) {
+        return check_resume(cli);
+    }
+    if (cli->arguments_before_dashes == 0) {
+        return firn_command_misused(cli, cli->argument_count == 0 ? "missing REF"
+                                                                  : "missing REF before --");
+    }
+    if (request->options.to_dir != NULL && request->options.to_dir[0] == '\0') {
+        return firn_command_misused(cli, "--to needs a directory");
+    }
+    return FIRN_EXIT_OK;
+}
+
 static int
 run(struct firn_cli *cli)
 {
-    struct firn_cmd_restore_request request = {NULL, NULL, FIRN_RESTORE_OPTIONS_INIT, {.added = 0}};
+    struct firn_cmd_restore_request request = {.options = FIRN_RESTORE_OPTIONS_INIT};
     struct firn_cli_workspace_paths paths = {NULL, 0};
-    if (cli->arguments_before_dashes == 0) {
-        return firn_command_misused(cli, "missing REF before --");
-    }
-    request.reference = cli->arguments[0];
+    bool is_resume = firn_command_has(cli, "resume");
+    request.what = is_resume ? FIRN_CMD_RESTORE_RESUME : FIRN_CMD_RESTORE_CHECKPOINT;
     request.options.to_dir = firn_command_value(cli, "to");
     request.options.dry_run = firn_command_has(cli, "dry-run");
-    if (request.options.to_dir != NULL && request.options.to_dir[0] == '\0') {
-        return firn_command_misused(cli, "--to needs a directory");
-    }
-    int exit_code = firn_cli_workspace_open(cli, &request.workspace);
+    int exit_code = check_arguments(cli, &request);
     if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cli_workspace_open(cli, &request.workspace);
+    }
+    if (exit_code == FIRN_EXIT_OK && !is_resume) {
+        request.reference = cli->arguments[0];
         exit_code = firn_cli_workspace_paths_init(cli, request.workspace, 1, &paths);
     }
     if (exit_code == FIRN_EXIT_OK) {
@@ -169,6 +217,7 @@ run(struct firn_cli *cli)
 static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would change; change nothing"},
     {"to", 0, "DIR", "restore into the empty or missing directory DIR"},
+    {"resume", 0, NULL, "finish a restore that was interrupted"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -177,22 +226,28 @@ static const struct firn_command_example examples[] = {
     {"firn restore latest -n", "what would that change?"},
     {"firn restore 12 src/main.c docs", "only that file and that directory"},
     {"firn restore 12 --to /tmp/look", "a copy of it somewhere else"},
+    {"firn restore --resume", "finish what a crash has interrupted"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_cmd_restore = {
     .name = "restore",
     .summary = "Bring the workspace back to a checkpoint",
-    .arguments = "REF [PATH...]",
+    .arguments = "[REF] [PATH...]",
     .options = options,
     .help = "REF names a checkpoint: its number, its id or at least four letters from its\n"
-            "start (in any case), or latest. All further words are paths in the workspace;\n"
-            "with them only they, and what is below them, are restored.\n"
+            "start (in any case), latest, a tag, one so many before another (latest~2), or\n"
+            "a time (\"10 minutes ago\"). All further words are paths in the workspace; with\n"
+            "them only they, and what is below them, are restored.\n"
             "\n"
             "Afterwards the tree is that of the checkpoint: files that it does not have are\n"
             "removed. What rules leave out of a save is not touched. Before anything is\n"
             "written, all that is needed is read and verified, and a safety checkpoint of the\n"
-            "present state is taken: firn undo brings that back.",
+            "present state is taken: firn undo brings that back.\n"
+            "\n"
+            "If a restore is interrupted, each file is the old one or the new one, whole.\n"
+            "Then --resume, without REF, finishes it, and firn undo takes it back; a save\n"
+            "finishes it first. What was edited meanwhile is kept.",
     .examples = examples,
     .missing_hint = firn_cli_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,

@@ -7,9 +7,16 @@
 
 #include "cli/command.h"
 
+enum firn_cmd_restore_what {
+    FIRN_CMD_RESTORE_CHECKPOINT,
+    FIRN_CMD_RESTORE_RESUME, /* what was interrupted */
+    FIRN_CMD_RESTORE_UNDO
+};
+
 struct firn_cmd_restore_request {
+    enum firn_cmd_restore_what what;
     firn_workspace *workspace;
-    const char *reference; /* NULL: undo */
+    const char *reference; /* of a checkpoint */
     firn_restore_options options;
     firn_restore_result result;
 };

@@ -2,6 +2,7 @@
  *
  * cli/cmd_show.c: firn show.
  */
+#include "cli/cli_pending.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -158,6 +159,9 @@ run(struct firn_cli *cli)
             firn_json_out_end();
         }
     }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cli_pending_tell(cli, workspace);
+    }
 out:
     firn_workspace_close(workspace);
     return exit_code;
@@ -180,7 +184,8 @@ const struct firn_command firn_cmd_show = {
     .arguments = "REF",
     .options = options,
     .help = "REF names a checkpoint: its number, its id or at least four letters from its\n"
-            "start (in any case), or latest.\n"
+            "start (in any case), latest, a tag, one so many before another (latest~2), or\n"
+            "a time (\"10 minutes ago\").\n"
             "\n"
             "With --files one row for each entry: mode, owner, group, size, time of\n"
             "modification (UTC), and the path; behind -> the target of a symbolic link,\n"

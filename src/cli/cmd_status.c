@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/cli_change.h"
+#include "cli/cli_pending.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -240,7 +241,8 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
             firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
     } else {
         show_result(&shown, &result);
-        exit_code = firn_notices_exit(&shown.notices);
+        exit_code = firn_cli_pending_tell(cli, workspace);
+        exit_code = exit_code == FIRN_EXIT_OK ? firn_notices_exit(&shown.notices) : exit_code;
     }
     shown_deinit(&shown);
     return exit_code;

@@ -10,7 +10,8 @@
 static int
 run(struct firn_cli *cli)
 {
-    struct firn_cmd_restore_request request = {NULL, NULL, FIRN_RESTORE_OPTIONS_INIT, {.added = 0}};
+    struct firn_cmd_restore_request request = {.what = FIRN_CMD_RESTORE_UNDO,
+                                               .options = FIRN_RESTORE_OPTIONS_INIT};
     request.options.dry_run = firn_command_has(cli, "dry-run");
     int exit_code = firn_cli_workspace_open(cli, &request.workspace);
     if (exit_code == FIRN_EXIT_OK) {
@@ -27,6 +28,7 @@ static const struct firn_command_option options[] = {
 
 static const struct firn_command_example examples[] = {
     {"firn undo", "the workspace as it was before the last restore"},
+    {"firn undo -n", "what would that change?"},
     {NULL, NULL},
 };
 
@@ -35,9 +37,11 @@ const struct firn_command firn_cmd_undo = {
     .summary = "Take back the last restore",
     .arguments = "",
     .options = options,
-    .help = "Restores the newest safety checkpoint: the state in which the last restore found\n"
-            "the workspace. Like every restore this takes a safety checkpoint first, so what\n"
-            "was done since is kept too; firn list --all shows it.",
+    .help = "Brings back the state in which the last restore found the workspace, or the part\n"
+            "of it that was restored. Like every restore this takes a safety checkpoint of\n"
+            "what was done since, so a second undo takes back the first. A restore that was\n"
+            "interrupted is taken back from where it stands. Safety checkpoints are listed by\n"
+            "firn list --all.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,

@@ -105,9 +105,11 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   
   Take back the last restore.
   
-  Restores the newest safety checkpoint: the state in which the last restore found
-  the workspace. Like every restore this takes a safety checkpoint first, so what
-  was done since is kept too; firn list --all shows it.
+  Brings back the state in which the last restore found the workspace, or the part
+  of it that was restored. Like every restore this takes a safety checkpoint of
+  what was done since, so a second undo takes back the first. A restore that was
+  interrupted is taken back from where it stands. Safety checkpoints are listed by
+  firn list --all.
   
   Options:
     -n, --dry-run         show what would change; change nothing
@@ -124,27 +126,35 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   Examples:
     firn undo
         the workspace as it was before the last restore
+    firn undo -n
+        what would that change?
 
 Options before the command count too; help wins over mistakes behind it.
 
   $ firn -q help undo | cmp - <(firn help undo)
   $ firn restore --help
-  usage: firn restore [options] REF [PATH...]
+  usage: firn restore [options] [REF] [PATH...]
   
   Bring the workspace back to a checkpoint.
   
   REF names a checkpoint: its number, its id or at least four letters from its
-  start (in any case), or latest. All further words are paths in the workspace;
-  with them only they, and what is below them, are restored.
+  start (in any case), latest, a tag, one so many before another (latest~2), or
+  a time ("10 minutes ago"). All further words are paths in the workspace; with
+  them only they, and what is below them, are restored.
   
   Afterwards the tree is that of the checkpoint: files that it does not have are
   removed. What rules leave out of a save is not touched. Before anything is
   written, all that is needed is read and verified, and a safety checkpoint of the
   present state is taken: firn undo brings that back.
   
+  If a restore is interrupted, each file is the old one or the new one, whole.
+  Then --resume, without REF, finishes it, and firn undo takes it back; a save
+  finishes it first. What was edited meanwhile is kept.
+  
   Options:
     -n, --dry-run         show what would change; change nothing
         --to DIR          restore into the empty or missing directory DIR
+        --resume          finish a restore that was interrupted
   
   Options shared with other commands:
     -C, --workspace DIR   work on the directory DIR instead of the current one
@@ -164,6 +174,8 @@ Options before the command count too; help wins over mistakes behind it.
         only that file and that directory
     firn restore 12 --to /tmp/look
         a copy of it somewhere else
+    firn restore --resume
+        finish what a crash has interrupted
   $ firn help db
   usage: firn db COMMAND [options] [arguments]
   

@@ -124,7 +124,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   > alxs load t.alxs s.firn k
   > version
   > END
-  0 list checkpoints
+  0 list checkpoints pending
   3 status changes error
   3 show latest error
   3 restore latest changes error
@@ -133,10 +133,10 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 init workspace store created adopted
   0 save -m text checkpoint previous made unchanged added changed removed notices
   0 save checkpoint previous made unchanged added changed removed notices
-  0 list checkpoints
-  0 status changes checkpoint added changed removed unchanged skipped notices
-  0 show latest checkpoint
-  0 show 1 --files checkpoint entries
+  0 list checkpoints pending
+  0 status changes checkpoint added changed removed unchanged skipped notices pending
+  0 show latest checkpoint pending
+  0 show 1 --files checkpoint entries pending
   3 show 9 --files error
   0 diff 1 changes before after added changed removed skipped notices
   0 diff 1 2 --stat changes before after added changed removed skipped lines_added lines_removed notices

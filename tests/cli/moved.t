@@ -35,7 +35,7 @@ Inside, status and restore are about that part, save about all.
   would restore 1: 1 changed, 0 added, 0 removed
   $ firn -C short restore 1 -n ../../..
   ! firn: restore: '../../..' is no path inside the workspace <T>/w/one
-  ! usage: firn restore [options] REF [PATH...]
+  ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
   $ firn -C one/sub save -q && firn -C one show 2 --files | wc -l

@@ -31,13 +31,13 @@ What names a checkpoint and what does not. One is made, so that whatever matched
   2 firn: '1\n' is not a reference to a checkpoint: give its num
   $ firn restore -x
   ! firn: restore: unknown option '-x'
-  ! usage: firn restore [options] REF [PATH...]
+  ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
   $ firn restore -- -x
   ! firn: restore: missing REF before --
   ! hint: name a checkpoint by its number, by at least four letters of its id, or as latest; firn list shows them
-  ! usage: firn restore [options] REF [PATH...]
+  ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
   $ cat a

@@ -59,14 +59,14 @@ The main thing: save, change, look, restore, undo.
   removed   src/m.c
   would undo the last restore: 1 changed, 1 added, 1 removed
   $ firn undo
-  undone: 1 changed, 1 added, 1 removed
+  undone: 1 changed, 1 added, 1 removed; redo with: firn undo
   $ ls && cat a.txt; echo
   a.txt
   n.txt
   src
   changed
   $ firn undo
-  undone: 1 changed, 1 added, 1 removed
+  undone: 1 changed, 1 added, 1 removed; redo with: firn undo
   $ diff -r . ../kept
   $ firn restore 1
   restored 1: 0 changed, 0 added, 0 removed
@@ -97,17 +97,17 @@ Parts of the tree, and another directory.
   [3]
   $ firn restore 1 ../w
   ! firn: restore: '../w' is no path inside the workspace <T>/w
-  ! usage: firn restore [options] REF [PATH...]
+  ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
   $ firn restore 1 /etc/passwd
   ! firn: restore: '/etc/passwd' is no path inside the workspace <T>/w
-  ! usage: firn restore [options] REF [PATH...]
+  ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
   $ firn restore 1 ''
   ! firn: restore: '' is no path inside the workspace <T>/w
-  ! usage: firn restore [options] REF [PATH...]
+  ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
   $ firn restore 1 --to ../copy
@@ -124,7 +124,7 @@ Parts of the tree, and another directory.
   ../part/src/m.c
   $ firn restore 1 --to ''
   ! firn: restore: --to needs a directory
-  ! usage: firn restore [options] REF [PATH...]
+  ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
   $ firn restore 1 .
@@ -136,13 +136,13 @@ Without a checkpoint nothing is restored, and nobody waits for an answer.
   $ firn restore
   ! firn: restore: missing REF
   ! hint: name a checkpoint by its number, by at least four letters of its id, or as latest; firn list shows them
-  ! usage: firn restore [options] REF [PATH...]
+  ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
   $ firn restore -- a.txt
   ! firn: restore: missing REF before --
   ! hint: name a checkpoint by its number, by at least four letters of its id, or as latest; firn list shows them
-  ! usage: firn restore [options] REF [PATH...]
+  ! usage: firn restore [options] [REF] [PATH...]
   ! help: firn help restore
   [2]
 
