@@ -22,8 +22,8 @@
  * back that they had. Else modes and times of directories, and what lies in those that were put
  * back half emptied, are left to the restore that follows.
  *
- * If the checkpoint that was to be is gone, the other one alone tells: then what is new counts as
- * an edit and is kept.
+ * If one of the checkpoints is gone or its directories are damaged, the other one alone tells: then
+ * what only that one knew counts as an edit and is kept.
  */
 #include "workspace/ws_recover.h"
 
@@ -342,10 +342,6 @@ walk(struct recovering *recovering, const struct firn_ws_diff_side *before,
     if (rc == FIRN_OK && recovering->has_changed_something) {
         rc = firn_os_dir_sync_filesystem(recovering->root, err);
     }
-    firn_os_dir_close(recovering->dir);
-    firn_buf_deinit(&recovering->dir_path);
-    firn_buf_deinit(&recovering->place.dir);
-    firn_buf_deinit(&recovering->buf);
     firn_ws_filter_deinit(&filter);
     return rc;
 }
@@ -370,6 +366,10 @@ firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal
     struct firn_ws_record records[2];
     struct firn_buf bytes[2] = {{0}, {0}};
     const uint8_t *ids[2] = {journal->before, journal->target};
+    struct recovering recovering = {.root = opened->root,
+                                    .journal = journal,
+                                    .callbacks = callbacks,
+                                    .user = firn_os_user_id(firn_os_dir_os(opened->root))};
     int rc = FIRN_OK;
     for (size_t i = 0; i < 2; i++) {
         FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratches[i], err));
@@ -382,12 +382,19 @@ firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal
             goto out;
         }
     }
-    struct recovering recovering = {.root = opened->root,
-                                    .journal = journal,
-                                    .callbacks = callbacks,
-                                    .user = firn_os_user_id(firn_os_dir_os(opened->root))};
+    const struct firn_ws_diff_side nothing = {.source = &sources[0].source};
     rc = walk(&recovering, &sides[0], &sides[1], err);
+    if (rc == FIRN_CORRUPT) {
+        rc = walk(&recovering, &sides[0], &nothing, err);
+    }
+    if (rc == FIRN_CORRUPT) {
+        rc = walk(&recovering, &nothing, &sides[1], err);
+    }
 out:
+    firn_os_dir_close(recovering.dir);
+    firn_buf_deinit(&recovering.dir_path);
+    firn_buf_deinit(&recovering.place.dir);
+    firn_buf_deinit(&recovering.buf);
     for (size_t i = 0; i < 2; i++) {
         firn_packfile_scratch_destroy(scratches[i]);
         firn_buf_deinit(&bytes[i]);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: entries of the journal of restores: what is written is read back; what is cut,
+ * longer, or of a later version is refused; and which checkpoints an entry needs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "os/os_memory.h"
+#include "store/db.h"
+#include "workspace/ws_journal.h"
+
+static const struct firn_ws_journal EXAMPLE = {
+    .state = FIRN_WS_JOURNAL_PREPARED,
+    .is_undo = true,
+    .tag = {1, 2, 3, 4, 5, 6, 7, 8},
+    .safety = {0x11},
+    .before = {0x22},
+    .target = {0x33},
+};
+
+static void
+encode(const struct firn_ws_journal *journal, struct firn_buf *out)
+{
+    assert_int_equal(firn_ws_journal_encode(journal, out), FIRN_OK);
+}
+
+static int
+decode(firn_slice bytes)
+{
+    struct firn_ws_journal journal = {0};
+    firn_error err;
+    int rc = firn_ws_journal_decode(bytes, &journal, &err);
+    firn_ws_journal_deinit(&journal);
+    return rc;
+}
+
+static void
+an_entry_comes_back_as_it_was_written(void **state)
+{
+    (void)state;
+    const firn_slice paths[] = {firn_str("src"), firn_bytes("\xff\n", 2)};
+    struct firn_ws_journal previous = EXAMPLE;
+    struct firn_ws_journal journal = EXAMPLE;
+    struct firn_ws_journal found = {0};
+    struct firn_buf old = {0};
+    struct firn_buf bytes = {0};
+    previous.state = FIRN_WS_JOURNAL_DONE;
+    encode(&previous, &old);
+    journal.paths = paths;
+    journal.path_count = 2;
+    journal.previous = firn_buf_slice(&old);
+    encode(&journal, &bytes);
+    assert_int_equal(firn_ws_journal_decode(firn_buf_slice(&bytes), &found, NULL), FIRN_OK);
+    assert_int_equal(found.state, journal.state);
+    assert_true(found.is_undo);
+    assert_memory_equal(found.tag, journal.tag, sizeof found.tag);
+    assert_memory_equal(found.safety, journal.safety, sizeof found.safety);
+    assert_memory_equal(found.before, journal.before, sizeof found.before);
+    assert_memory_equal(found.target, journal.target, sizeof found.target);
+    assert_int_equal(found.path_count, 2);
+    assert_true(firn_slice_equal(found.paths[0], paths[0]));
+    assert_true(firn_slice_equal(found.paths[1], paths[1]));
+    assert_true(firn_slice_equal(found.previous, journal.previous));
+    firn_ws_journal_deinit(&found);
+    for (size_t size = 0; size < bytes.size; size++) {
+        assert_int_equal(decode(firn_bytes(bytes.data, size)), FIRN_CORRUPT);
+    }
+    assert_int_equal(firn_buf_append_u8(&bytes, 0), FIRN_OK);
+    assert_int_equal(decode(firn_buf_slice(&bytes)), FIRN_CORRUPT);
+    firn_buf_deinit(&bytes);
+    firn_buf_deinit(&old);
+}
+
+static void
+what_a_later_version_writes_is_refused_as_newer(void **state)
+{
+    (void)state;
+    const struct {
+        size_t at;
+        uint8_t value;
+    } changes[] = {{0, 2}, {1, 0}, {1, 4}, {2, 2}};
+    struct firn_buf bytes = {0};
+    encode(&EXAMPLE, &bytes);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        uint8_t kept = bytes.data[changes[i].at];
+        bytes.data[changes[i].at] = changes[i].value;
+        assert_int_equal(decode(firn_buf_slice(&bytes)), FIRN_NEWER);
+        bytes.data[changes[i].at] = kept;
+    }
+    bytes.data[bytes.size - 1] = 5; /* the end: a field of a later version */
+    assert_int_equal(decode(firn_buf_slice(&bytes)), FIRN_NEWER);
+    firn_buf_deinit(&bytes);
+}
+
+static void
+a_count_that_lies_is_refused_without_the_memory_for_it(void **state)
+{
+    (void)state;
+    struct firn_buf bytes = {0};
+    encode(&EXAMPLE, &bytes);
+    bytes.size -= 3; /* no paths, no previous, the end */
+    assert_int_equal(firn_buf_append_varint(&bytes, 1 << 20), FIRN_OK);
+    assert_int_equal(decode(firn_buf_slice(&bytes)), FIRN_CORRUPT);
+    firn_buf_deinit(&bytes);
+}
+
+static bool
+needs(struct firn_db *db, uint8_t first_byte)
+{
+    const uint8_t id[FIRN_WS_RECORD_ID_SIZE] = {first_byte};
+    bool is_needed;
+    assert_int_equal(firn_ws_journal_needs(db, 7, id, &is_needed, NULL), FIRN_OK);
+    return is_needed;
+}
+
+static void
+an_entry_needs_what_an_undo_and_a_recovery_need(void **state)
+{
+    (void)state;
+    const struct firn_db_options options = {.create_if_missing = true};
+    struct firn_os *os;
+    struct firn_db *db;
+    assert_int_equal(firn_os_memory_create(1, &os, NULL), FIRN_OK);
+    assert_int_equal(firn_db_path_open(os, "/s", &options, &db, NULL), FIRN_OK);
+    assert_false(needs(db, 0x11));
+    struct firn_ws_journal journal = EXAMPLE;
+    journal.state = FIRN_WS_JOURNAL_DONE;
+    assert_int_equal(firn_ws_journal_write(db, 7, &journal, NULL), FIRN_OK);
+    assert_true(needs(db, 0x11));
+    assert_false(needs(db, 0x22));
+    assert_false(needs(db, 0x33));
+    struct firn_buf previous = {0};
+    encode(&journal, &previous);
+    struct firn_ws_journal next = {
+        .state = FIRN_WS_JOURNAL_PREPARED, .safety = {1}, .before = {2}, .target = {3}};
+    next.previous = firn_buf_slice(&previous);
+    assert_int_equal(firn_ws_journal_write(db, 7, &next, NULL), FIRN_OK);
+    assert_true(needs(db, 1) && needs(db, 2) && needs(db, 3));
+    assert_true(needs(db, 0x11)); /* if it comes to nothing */
+    assert_false(needs(db, 0x22));
+    assert_int_equal(firn_ws_journal_write_bytes(db, 7, firn_bytes(NULL, 0), NULL), FIRN_OK);
+    assert_false(needs(db, 1));
+    firn_buf_deinit(&previous);
+    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
+    firn_os_memory_destroy(os);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_entry_comes_back_as_it_was_written),
+        cmocka_unit_test(what_a_later_version_writes_is_refused_as_newer),
+        cmocka_unit_test(a_count_that_lies_is_refused_without_the_memory_for_it),
+        cmocka_unit_test(an_entry_needs_what_an_undo_and_a_recovery_need),
+    };
+    return cmocka_run_group_tests_name("ws_journal", tests, NULL, NULL);
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: what a restore in place does with what is in no checkpoint, with what it may not
+ * write, and with a restore that waits to be finished.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "ws_support.h"
+
+static void
+must(struct ws_world *world, int rc)
+{
+    if (rc != FIRN_OK) {
+        fail_msg("%s: %s", firn_code_name(rc), world->err.text);
+    }
+}
+
+static bool
+has(const char *dump, const char *path)
+{
+    char line[200];
+    snprintf(line, sizeof line, "%s kind=", path);
+    size_t size = strlen(line);
+    for (const char *at = dump; at != NULL && *at != '\0'; at = strchr(at, '\n')) {
+        at += *at == '\n' ? 1 : 0;
+        if (strncmp(at, line, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- what is in no checkpoint ---- */
+
+/* Checkpoint 1 has keep/; then a rule excludes it. */
+static void
+put_excluded_later(struct ws_world *world)
+{
+    ws_world_open_memory(world, 81);
+    scan_put_text(&world->tree, "keep/a", "a");
+    scan_put_text(&world->tree, "keep/deep/b", "b");
+    scan_put_text(&world->tree, "file", "first");
+    ws_save(world);
+    scan_put_text(&world->tree, ".firnignore", "keep/\n");
+    scan_put_text(&world->tree, "file", "second");
+    ws_save(world);
+}
+
+static void
+what_is_excluded_and_equal_to_the_checkpoint_is_left_alone(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    put_excluded_later(&world);
+    scan_put_text(&world.tree, "keep/own", "nobody's business");
+    firn_restore_result result = ws_restore(&world, "1");
+    assert_int_equal(result.changed, 1);
+    assert_int_equal(result.added, 0);
+    assert_int_equal(result.removed, 1); /* the rule file */
+    char *now = ws_dump(&world);
+    assert_true(has(now, "keep/own"));
+    assert_true(has(now, "keep/deep/b"));
+    free(now);
+    must(&world, ws_try_undo(&world, NULL));
+    now = ws_dump(&world);
+    assert_true(has(now, "keep/own"));
+    assert_true(has(now, ".firnignore"));
+    free(now);
+    ws_world_close(&world);
+}
+
+static void
+what_is_missing_in_an_excluded_directory_is_added(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    put_excluded_later(&world);
+    scan_remove_file(&world.tree, "keep/deep/b");
+    firn_restore_result result = ws_restore(&world, "1");
+    assert_int_equal(result.added, 1);
+    char *now = ws_dump(&world);
+    assert_true(has(now, "keep/deep/b"));
+    free(now);
+    ws_world_close(&world);
+}
+
+static void
+what_is_excluded_and_differs_is_a_conflict_before_anything_changes(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {"content", "mode", "kind"};
+    for (size_t i = 0; i < 3; i++) {
+        struct ws_world world;
+        put_excluded_later(&world);
+        if (i == 0) {
+            scan_put_text(&world.tree, "keep/deep/b", "B");
+        } else if (i == 1) {
+            scan_set_mode(&world.tree, "keep/deep/b", 0600);
+        } else {
+            scan_remove_file(&world.tree, "keep/deep/b");
+            scan_put_dir(&world.tree, "keep/deep/b");
+        }
+        char *before = ws_dump(&world);
+        assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_CONFLICT);
+        if (strstr(world.err.text, "keep/deep/b") == NULL) {
+            fail_msg("%s: %s", ways[i], world.err.text);
+        }
+        ws_assert_dump(&world, before);
+        firn_pending_restore pending;
+        must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
+        assert_false(pending.is_pending);
+        free(before);
+        ws_world_close(&world);
+    }
+}
+
+static void
+a_path_whose_directory_became_a_file_is_a_conflict(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 82);
+    scan_put_text(&world.tree, "dir/file", "first");
+    ws_save(&world);
+    scan_remove_tree(&world.tree, "dir");
+    scan_put_text(&world.tree, "dir", "a file now");
+    char *before = ws_dump(&world);
+    firn_slice path = firn_str("dir/file");
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    options.paths = &path;
+    options.path_count = 1;
+    assert_int_equal(firn_ws_restore(world.ws, "1", &options, &result, &world.err), FIRN_CONFLICT);
+    ws_assert_dump(&world, before);
+    free(before);
+    ws_world_close(&world);
+}
+
+/* ---- a restore that waits ---- */
+
+/* The tree "first", edited, with a restore of 1 interrupted after some of it was done. */
+static void
+interrupt(struct ws_world *world, char **out_edited)
+{
+    ws_world_open_memory(world, 83);
+    for (int i = 0; i < 5; i++) {
+        char path[16];
+        snprintf(path, sizeof path, "file%d", i);
+        scan_put_text(&world->tree, path, "first");
+    }
+    ws_save(world);
+    for (int i = 0; i < 5; i++) {
+        char path[16];
+        snprintf(path, sizeof path, "file%d", i);
+        scan_put_text(&world->tree, path, "second");
+    }
+    *out_edited = ws_dump(world);
+    firn_pending_restore pending = {0};
+    struct ws_world whole = *world;
+    for (uint64_t call = 1; !pending.has_begun; call++) {
+        ws_world_clone(&whole, world);
+        struct firn_os *os = world->tree.os;
+        firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + call);
+        assert_int_not_equal(ws_try_restore(world, "1", NULL), FIRN_OK);
+        firn_os_memory_power_cut(os, 1);
+        firn_os_memory_set_cut_at(os, 0);
+        ws_world_reopen(world);
+        must(world, firn_ws_restore_pending(world->ws, &pending, &world->err));
+        char *now = ws_dump(world);
+        pending.has_begun = pending.has_begun && strcmp(now, *out_edited) != 0;
+        free(now);
+        if (!pending.has_begun) {
+            ws_world_close(world);
+        }
+    }
+    ws_world_close(&whole);
+    assert_int_equal(pending.checkpoint.number, 1);
+    assert_false(pending.is_undo);
+    assert_true(pending.safety_id[0] != '\0');
+}
+
+static void
+what_an_interrupted_restore_needs_is_not_deleted(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    char *edited;
+    interrupt(&world, &edited);
+    scan_put_text(&world.tree, "other", "x");
+    const char *reference = "1";
+    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    assert_int_equal(firn_ws_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err),
+                     FIRN_CONFLICT);
+    must(&world, ws_try_undo(&world, NULL));
+    ws_assert_dump(&world, edited);
+    must(&world, firn_ws_delete(world.ws, &reference, 1, &options, NULL, NULL, &world.err));
+    free(edited);
+    ws_world_close(&world);
+}
+
+static void
+a_save_says_that_it_finished_an_interrupted_restore(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    char *edited;
+    interrupt(&world, &edited);
+    ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_RESUMED], 1);
+    firn_restore_result result = ws_restore(&world, "1");
+    assert_int_equal(result.added + result.changed + result.removed, 0);
+    must(&world, ws_try_undo(&world, NULL));
+    ws_assert_dump(&world, edited);
+    free(edited);
+    ws_world_close(&world);
+}
+
+static void
+flip_byte(struct ws_world *world, uint64_t at)
+{
+    struct firn_os_dir *packs;
+    struct firn_os_file *file;
+    uint8_t byte;
+    must(world, firn_os_dir_open_path(world->tree.os, "/s/packs", &packs, &world->err));
+    must(world, firn_os_file_open(packs, "00000001.pack", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file,
+                                  &world->err));
+    must(world, firn_os_file_read_exact(file, at, &byte, 1, &world->err));
+    byte ^= 0x40;
+    must(world, firn_os_file_write(file, at, &byte, 1, &world->err));
+    firn_os_file_close(file);
+    firn_os_dir_close(packs);
+}
+
+/* The checkpoint that an interrupted restore was to bring is damaged by now: its contents, its
+ * directories, or the pack as a whole. Where the store can be written at all, a save goes on. */
+static void
+an_interrupted_restore_that_cannot_be_finished_does_not_block_saves(void **state)
+{
+    (void)state;
+    struct ws_world whole;
+    char *edited;
+    unsigned set_aside = 0;
+    interrupt(&whole, &edited);
+    scan_put_text(&whole.tree, "new", "new");
+    for (uint64_t at = 0; at < 400; at += 3) {
+        struct ws_world world;
+        ws_world_clone(&whole, &world);
+        flip_byte(&world, at);
+        int rc = ws_try_save(&world, NULL);
+        assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
+        if (rc == FIRN_OK && scan_notices_has(&world.notices, FIRN_NOTICE_RESUMED, "")) {
+            firn_pending_restore pending;
+            must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
+            assert_false(pending.is_pending);
+            char *now = ws_dump(&world);
+            set_aside += has(now, "new") ? 1 : 0; /* finished, it would be gone */
+            free(now);
+            must(&world, ws_try_undo(&world, NULL));
+            ws_assert_dump(&world, edited);
+        }
+        ws_world_close(&world);
+    }
+    printf("%u damaged checkpoints set aside\n", set_aside);
+    assert_true(set_aside > 5);
+    free(edited);
+    ws_world_close(&whole);
+}
+
+static void
+some_paths_are_restored_after_the_interrupted_restore_was_finished(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    char *edited;
+    interrupt(&world, &edited);
+    firn_slice path = firn_str("file3");
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    options.paths = &path;
+    options.path_count = 1;
+    must(&world, firn_ws_restore(world.ws, "1", &options, &result, &world.err));
+    firn_pending_restore pending;
+    must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
+    assert_false(pending.is_pending);
+    result = ws_restore(&world, "1");
+    assert_int_equal(result.added + result.changed + result.removed, 0);
+    free(edited);
+    ws_world_close(&world);
+}
+
+/* ---- file systems that cannot exchange two names ---- */
+
+static void
+every_rename_may_be_one_that_the_file_system_cannot_do_at_once(void **state)
+{
+    (void)state;
+    struct ws_world whole;
+    ws_world_open_memory(&whole, 84);
+    scan_put_text(&whole.tree, "changed", "first");
+    scan_put_text(&whole.tree, "flip", "first");
+    ws_save(&whole);
+    char *first = ws_dump(&whole);
+    scan_put_text(&whole.tree, "changed", "second");
+    scan_remove_file(&whole.tree, "flip");
+    scan_put_text(&whole.tree, "flip/in", "second");
+    bool was_hit = true;
+    uint64_t done = 0;
+    for (uint64_t call = 1; was_hit; call++) {
+        struct ws_world world;
+        ws_world_clone(&whole, &world);
+        scan_world_wrap(&world.tree);
+        ws_world_reopen(&world);
+        struct firn_os_fault_plan plan = {
+            .call = call, .classes = FIRN_OS_FAULT_METADATA, .error_number = EINVAL};
+        firn_os_fault_set_plan(world.tree.outer, &plan);
+        int rc = ws_try_restore(&world, "1", NULL);
+        was_hit = firn_os_fault_hits(world.tree.outer) > 0;
+        firn_os_fault_set_plan(world.tree.outer, NULL);
+        if (rc == FIRN_OK) {
+            ws_assert_dump(&world, first);
+            done++;
+        }
+        ws_restore(&world, "1");
+        ws_assert_dump(&world, first);
+        ws_world_close(&world);
+    }
+    assert_true(done > 2); /* the two exchanges, and the round without a failure */
+    free(first);
+    ws_world_close(&whole);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_excluded_and_equal_to_the_checkpoint_is_left_alone),
+        cmocka_unit_test(what_is_missing_in_an_excluded_directory_is_added),
+        cmocka_unit_test(what_is_excluded_and_differs_is_a_conflict_before_anything_changes),
+        cmocka_unit_test(a_path_whose_directory_became_a_file_is_a_conflict),
+        cmocka_unit_test(what_an_interrupted_restore_needs_is_not_deleted),
+        cmocka_unit_test(a_save_says_that_it_finished_an_interrupted_restore),
+        cmocka_unit_test(an_interrupted_restore_that_cannot_be_finished_does_not_block_saves),
+        cmocka_unit_test(some_paths_are_restored_after_the_interrupted_restore_was_finished),
+        cmocka_unit_test(every_rename_may_be_one_that_the_file_system_cannot_do_at_once),
+    };
+    return cmocka_run_group_tests_name("ws_restore", tests, NULL, NULL);
+}
