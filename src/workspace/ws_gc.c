@@ -236,7 +236,8 @@ out:
 }
 
 int
-firn_ws_gc(struct firn_ws *ws, const firn_gc_options *options, firn_gc_result *out, firn_error *err)
+firn_ws_gc_limited(struct firn_ws *ws, const firn_gc_options *options,
+                   const struct firn_ws_gc_limits *limits, firn_gc_result *out, firn_error *err)
 {
     *out = (firn_gc_result){0};
     struct firn_ws_opened opened;
@@ -245,7 +246,8 @@ firn_ws_gc(struct firn_ws *ws, const firn_gc_options *options, firn_gc_result *o
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_ws_gc gc = {.ws = ws, .opened = &opened, .options = options, .result = out};
+    struct firn_ws_gc gc = {
+        .ws = ws, .opened = &opened, .options = options, .limits = limits, .result = out};
     if (opened.db != NULL) {
         rc = run(&gc, err);
     }
@@ -255,4 +257,13 @@ firn_ws_gc(struct firn_ws *ws, const firn_gc_options *options, firn_gc_result *o
     firn_buf_deinit(&gc.expired);
     int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
     return rc != FIRN_OK ? rc : close_rc;
+}
+
+int
+firn_ws_gc(struct firn_ws *ws, const firn_gc_options *options, firn_gc_result *out, firn_error *err)
+{
+    const struct firn_ws_gc_limits limits = {.pack_objects = 128 << 10,
+                                             .pack_bytes = UINT64_C(1) << 30,
+                                             .give_back_bytes = UINT64_C(1) << 30};
+    return firn_ws_gc_limited(ws, options, &limits, out, err);
 }

@@ -29,10 +29,18 @@ struct firn_ws_gc_pack {
     struct firn_buf live_frames; /* a bit for each frame that holds something alive */
 };
 
+/* What bounds memory, and the room that is needed beside the store. */
+struct firn_ws_gc_limits {
+    uint64_t pack_objects;    /* a new pack is finished behind the frame that reaches it */
+    uint64_t pack_bytes;      /* likewise */
+    uint64_t give_back_bytes; /* of packs that were left empty: reason enough to retire them */
+};
+
 struct firn_ws_gc {
     struct firn_ws *ws;
     struct firn_ws_opened *opened;
     const firn_gc_options *options;
+    const struct firn_ws_gc_limits *limits;
     firn_gc_result *result;
     struct firn_packfile_scratch *scratch;
     struct firn_ws_gc_table *table;
@@ -41,6 +49,11 @@ struct firn_ws_gc {
     struct firn_buf expired; /* of a dry run: ids of checkpoints that would have gone */
     int64_t progress_due_ns;
 };
+
+/* firn_ws_gc with other limits than its own. */
+FIRN_MUST_CHECK int firn_ws_gc_limited(struct firn_ws *ws, const firn_gc_options *options,
+                                       const struct firn_ws_gc_limits *limits, firn_gc_result *out,
+                                       firn_error *err);
 
 /* To be called often. FIRN_CANCELLED. */
 FIRN_MUST_CHECK int firn_ws_gc_progress(struct firn_ws_gc *gc, const char *phase,

@@ -17,14 +17,13 @@
  *      Where something in it cannot be read, it stays, with all that is in it; what was moved
  *      already has its place in the new pack. That is told, and the collection goes on.
  *
- * Memory: what a writer of packs needs for OBJECTS_MAX names (57 bytes each), two frames being
+ * Memory: what a writer of packs needs for the names in one pack (57 bytes each), two frames being
  * filled and one being read.
  */
 #include "base/mem.h"
 #include "workspace/ws_gc_internal.h"
 
-enum { COMPRESSION_LEVEL = 1, OBJECTS_MAX = 128 << 10, SOURCES_MAX = 4096 };
-#define PACK_BYTES_MAX (UINT64_C(1) << 30)
+enum { COMPRESSION_LEVEL = 1, SOURCES_MAX = 4096 };
 
 struct moving {
     struct firn_ws_gc *gc;
@@ -85,9 +84,10 @@ finish(struct moving *moving, firn_error *err)
 static bool
 is_full(const struct moving *moving)
 {
+    const struct firn_ws_gc_limits *limits = moving->gc->limits;
     return moving->session != NULL &&
-           (firn_ws_session_object_count(moving->session) >= OBJECTS_MAX ||
-            firn_ws_session_size_bytes(moving->session) >= PACK_BYTES_MAX);
+           (firn_ws_session_object_count(moving->session) >= limits->pack_objects ||
+            firn_ws_session_size_bytes(moving->session) >= limits->pack_bytes);
 }
 
 /* ---- the old packs ---- */
@@ -225,7 +225,8 @@ firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err)
         }
         bytes += gc->packs[i].size_bytes;
         rc = move_pack(&moving, &gc->packs[i], err);
-        if (rc == FIRN_OK && (bytes >= PACK_BYTES_MAX || moving.done_count == SOURCES_MAX)) {
+        if (rc == FIRN_OK &&
+            (bytes >= gc->limits->give_back_bytes || moving.done_count == SOURCES_MAX)) {
             rc = give_back(&moving, err);
             bytes = 0;
         }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
+#include "workspace/ws_gc_internal.h"
 #include "workspace/ws_index.h"
 
 static void
@@ -47,6 +48,18 @@ int
 gc_try(struct ws_world *world, bool full, firn_gc_result *out)
 {
     return run(world, full, false, out);
+}
+
+int
+gc_try_in_pieces(struct ws_world *world, firn_gc_result *out)
+{
+    const struct firn_ws_gc_limits limits = {
+        .pack_objects = 3, .pack_bytes = 4000, .give_back_bytes = 2000};
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result ignored;
+    options.full = true;
+    return firn_ws_gc_limited(world->ws, &options, &limits, out == NULL ? &ignored : out,
+                              &world->err);
 }
 
 void

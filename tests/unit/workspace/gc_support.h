@@ -11,6 +11,9 @@
 int gc_try_delete(struct ws_world *world, const char *reference);
 int gc_try(struct ws_world *world, bool full, firn_gc_result *out);
 
+/* With limits so small that objects go into many packs, one after the other. */
+int gc_try_in_pieces(struct ws_world *world, firn_gc_result *out);
+
 /* Must succeed. */
 void gc_delete(struct ws_world *world, const char *reference);
 firn_gc_result gc_run(struct ws_world *world);

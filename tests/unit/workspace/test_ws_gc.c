@@ -111,6 +111,39 @@ small_packs_become_one(void **state)
 }
 
 static void
+what_does_not_fit_into_one_pack_goes_into_several(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_gc_result result;
+    ws_world_open_memory(&world, 22);
+    for (unsigned i = 0; i < 12; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "dir%u/f%u", i % 3, i);
+        scan_put_random(&world.tree, name, i, 700000);
+    }
+    ws_save(&world);
+    scan_remove_file(&world.tree, "dir1/f4");
+    ws_save(&world);
+    char *saved = ws_dump(&world);
+    gc_delete(&world, "1");
+    assert_int_equal(gc_try_in_pieces(&world, &result), FIRN_OK);
+    assert_true(result.packs_after > 3);
+    struct gc_facts facts = gc_look(&world);
+    assert_int_equal(facts.entries, result.objects_live);
+    assert_int_equal(facts.objects, result.objects_live);
+    assert_int_equal(facts.files, facts.packs);
+    ws_assert_check_clean(&world);
+    scan_remove_tree(&world.tree, "dir0");
+    scan_remove_tree(&world.tree, "dir1");
+    ws_restore(&world, "2");
+    ws_assert_dump(&world, saved);
+    gc_assert_exact(&world);
+    free(saved);
+    ws_world_close(&world);
+}
+
+static void
 a_store_that_was_emptied_is_as_good_as_new(void **state)
 {
     (void)state;
@@ -390,6 +423,7 @@ main(void)
         cmocka_unit_test(space_comes_back),
         cmocka_unit_test(what_is_needed_stays_where_it_is),
         cmocka_unit_test(small_packs_become_one),
+        cmocka_unit_test(what_does_not_fit_into_one_pack_goes_into_several),
         cmocka_unit_test(a_store_that_was_emptied_is_as_good_as_new),
         cmocka_unit_test(what_the_stat_cache_remembers_goes_with_it),
         cmocka_unit_test(what_another_workspace_needs_stays),

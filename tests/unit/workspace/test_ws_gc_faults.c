@@ -66,21 +66,22 @@ prepared_deinit(struct prepared *prepared)
     }
 }
 
-/* Every n-th moment is tried in a long run; in a short one every few, other ones for each operation
- * and each way to fail. */
+enum operation { DELETE, GC, GC_FULL, GC_IN_PIECES, DRY_RUN, OPERATIONS };
+
+/* Every moment is tried in a long run; in a short one some, other ones for each operation and each
+ * way to fail. */
 static uint64_t
-step(uint64_t short_step)
+step(enum operation operation, uint64_t short_step)
 {
-    return getenv("FIRN_TEST_LONG") != NULL ? 1 : short_step;
+    uint64_t slow = operation == GC_IN_PIECES ? 5 : 1;
+    return getenv("FIRN_TEST_LONG") != NULL ? 1 : short_step * slow;
 }
 
 static uint64_t
-first(uint64_t short_step, uint64_t which)
+first(enum operation operation, uint64_t short_step, bool for_ever)
 {
-    return 1 + which % step(short_step);
+    return 1 + (operation + (for_ever ? 3U : 0U)) % step(operation, short_step);
 }
-
-enum operation { DELETE, GC, GC_FULL, DRY_RUN, OPERATIONS };
 
 static int
 run(struct ws_world *world, enum operation operation)
@@ -91,6 +92,8 @@ run(struct ws_world *world, enum operation operation)
     switch (operation) {
     case DELETE:
         return gc_try_delete(world, "5");
+    case GC_IN_PIECES:
+        return gc_try_in_pieces(world, NULL);
     case DRY_RUN:
         return firn_ws_gc(world->ws, &dry, &result, &world->err);
     default:
@@ -148,8 +151,8 @@ fail_calls(bool for_ever, int error_number)
     for (enum operation operation = DELETE; operation < OPERATIONS; operation++) {
         bool was_hit = true;
         uint64_t failures = 0;
-        uint64_t start = first(7, operation + (for_ever ? 3 : 0));
-        for (uint64_t n = start; was_hit; n += step(7)) {
+        uint64_t start = first(operation, 13, for_ever);
+        for (uint64_t n = start; was_hit; n += step(operation, 13)) {
             struct ws_world world;
             ws_world_clone(&prepared.world, &world);
             scan_world_wrap(&world.tree);
@@ -196,7 +199,7 @@ fail_allocations(bool for_ever)
     prepare(&prepared, 32);
     for (enum operation operation = DELETE; operation < OPERATIONS; operation++) {
         int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = first(19, operation + (for_ever ? 7 : 0));; n += step(19)) {
+        for (uint64_t n = first(operation, 37, for_ever);; n += step(operation, 37)) {
             struct ws_world world;
             ws_world_clone(&prepared.world, &world);
             test_alloc_fail_at(n, for_ever);
@@ -246,9 +249,9 @@ the_power_may_go_at_any_call(void **state)
     struct prepared prepared;
     prepare(&prepared, 33);
     uint64_t cuts = 0;
-    for (enum operation operation = DELETE; operation <= GC_FULL; operation++) {
+    for (enum operation operation = DELETE; operation <= GC_IN_PIECES; operation++) {
         bool was_off = true;
-        for (uint64_t k = first(3, operation); was_off; k += step(3)) {
+        for (uint64_t k = first(operation, 7, false); was_off; k += step(operation, 7)) {
             for (uint64_t seed = 0; seed < seeds_a_cut(); seed++) {
                 struct ws_world world;
                 ws_world_clone(&prepared.world, &world);
