@@ -66,6 +66,8 @@ put_with_links(struct scan_world *world)
     scan_put_link(world, "d2/link", "d1/e1/f1");
     scan_set_xattr(world, "d0/link", "user.x", "y");
     scan_set_xattr(world, "d0", "user.dir", "z");
+    scan_put_text(world, ".firnignore", "f7\n");
+    scan_put_text(world, "d0/.firnignore", "f6\n");
 }
 
 /* That every line of one text is a line of another. */
@@ -103,13 +105,15 @@ run_planned(struct scan_world *world, const struct firn_os_fault_plan *plan, con
     scan_sink_init(&sink);
     firn_os_fault_set_plan(world->outer, plan);
     outcome.code = try_run(world, &sink, &notices, &result, &outcome.err);
-    outcome.told = notices.counts[FIRN_NOTICE_UNREADABLE] + notices.counts[FIRN_NOTICE_METADATA];
+    uint64_t skipped =
+        notices.counts[FIRN_NOTICE_UNREADABLE] + notices.counts[FIRN_NOTICE_METADATA];
+    outcome.told = skipped + notices.counts[FIRN_NOTICE_BAD_RULE];
     outcome.hits = firn_os_fault_hits(world->outer);
     outcome.calls = firn_os_fault_calls(world->outer);
     firn_os_fault_set_plan(world->outer, NULL);
     if (outcome.code == FIRN_OK) {
         outcome.root = result.root.hash;
-        assert_int_equal(result.skipped, outcome.told + notices.counts[FIRN_NOTICE_SPECIAL]);
+        assert_int_equal(result.skipped, skipped + notices.counts[FIRN_NOTICE_SPECIAL]);
         char *saved = scan_dump_saved(&sink, &result.root.hash);
         if (whole != NULL) {
             assert_lines_within(saved, whole);

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: saves, restores and undos under rules that change, against a model.
+ *
+ * The model is a table of files and what each holds. Files and rule files are written and removed at
+ * random; each checkpoint remembers the table and the rules of its save. A restore must bring every
+ * file that no rule excludes, neither today's nor the checkpoint's, to what the checkpoint has; must
+ * leave every file that is there and excluded as it is; and must be refused, with nothing changed,
+ * if such a file is in the way of another one. Which rule excludes what is ws_ignore.c's word, which
+ * test_ignore_git.c holds against git: here it is about what follows from it.
+ *
+ * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 many more steps.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "support/test_file.h"
+#include "support/test_random.h"
+#include "workspace/ws_ignore.h"
+#include "ws_support.h"
+
+static const char *const PATHS[] = {
+    ".firnignore",
+    "a/.firnignore",
+    ".gitignore",
+    "a/.gitignore",
+    ".chkptignore",
+    "x.log",
+    "k",
+    "m.tmp",
+    "a/x.log",
+    "a/k",
+    "a/m.tmp",
+    "a/c/x.log",
+    "a/c/k",
+    "build/o",
+    "build/k",
+    "a/build/o",
+    "d/e/k",
+    "d/e/x.log",
+    "node_modules/k",
+};
+enum { PATH_COUNT = sizeof PATHS / sizeof PATHS[0], RULE_FILES = 5, TEXT_SIZE = 64, SETS_MAX = 64 };
+
+static const char *const LINES[] = {
+    "*.log", "!x.log", "k",        "/k",        "build/", "a/",          "a/c/",
+    "/a/*",  "!/a/c",  "**/m.tmp", "!k",        "[",      ".firnignore", "!node_modules",
+    "d/**",  "*.tmp",  "e",        "# nothing", "!*",
+};
+
+/* What every file holds; "" where it is not there. */
+struct files {
+    char text[PATH_COUNT][TEXT_SIZE];
+};
+
+/* What ruled a save, or today. */
+struct rules {
+    bool gitignore;
+    struct files files; /* only those of rules matter */
+};
+
+struct checkpoint {
+    struct files files; /* that were saved */
+    struct rules sets[SETS_MAX];
+    size_t set_count;
+};
+
+struct model {
+    struct ws_world world;
+    struct test_random random;
+    struct checkpoint *checkpoints; /* [i] has number i + 1 */
+    size_t count;
+    struct checkpoint safety;
+    bool has_safety;
+    uint64_t conflicts;
+    uint64_t left_alone; /* files that a restore would have changed without rules */
+};
+
+static uint64_t
+below(struct model *model, uint64_t limit)
+{
+    return test_random_below(&model->random, limit);
+}
+
+/* ---- the disk ---- */
+
+static void
+split(const char *path, char *dir, const char **out_name)
+{
+    const char *slash = strrchr(path, '/');
+    size_t size = slash != NULL ? (size_t)(slash - path) : 0;
+    memcpy(dir, path, size);
+    dir[size] = '\0';
+    *out_name = slash != NULL ? slash + 1 : path;
+}
+
+static void
+read_disk(struct model *model, struct files *out)
+{
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < PATH_COUNT; i++) {
+        char dir_path[64];
+        const char *name;
+        struct firn_os_dir *dir;
+        split(PATHS[i], dir_path, &name);
+        int rc = firn_os_dir_open_beneath(model->world.tree.root, dir_path, &dir, NULL);
+        if (rc == FIRN_NOT_FOUND) {
+            continue;
+        }
+        assert_int_equal(rc, FIRN_OK);
+        if (test_file_exists(dir, name)) {
+            struct firn_buf content = {0};
+            test_file_read(dir, name, &content);
+            assert_in_range(content.size, 1, TEXT_SIZE - 1);
+            memcpy(out->text[i], content.data, content.size);
+            firn_buf_deinit(&content);
+        }
+        firn_os_dir_close(dir);
+    }
+}
+
+static void
+assert_files(const struct files *found, const struct files *expected)
+{
+    for (size_t i = 0; i < PATH_COUNT; i++) {
+        if (strcmp(found->text[i], expected->text[i]) != 0) {
+            fail_msg("'%s' holds '%s' instead of '%s'", PATHS[i], found->text[i],
+                     expected->text[i]);
+        }
+    }
+}
+
+static void
+edit(struct model *model)
+{
+    size_t i = below(model, PATH_COUNT);
+    struct files now;
+    read_disk(model, &now);
+    if (below(model, 4) == 0) {
+        if (now.text[i][0] != '\0') {
+            scan_remove_file(&model->world.tree, PATHS[i]);
+        }
+        return;
+    }
+    char text[TEXT_SIZE] = "";
+    if (i < RULE_FILES) {
+        for (uint64_t lines = 1 + below(model, 3); lines > 0; lines--) {
+            strcat(text, LINES[below(model, sizeof LINES / sizeof LINES[0])]);
+            strcat(text, "\n");
+        }
+    } else {
+        snprintf(text, sizeof text, "text %u", (unsigned)below(model, 4));
+    }
+    scan_put_text(&model->world.tree, PATHS[i], text);
+}
+
+/* ---- rules ---- */
+
+static const struct firn_ws_ignore_scope *
+enter(struct firn_ws_ignore *ignore, const struct firn_ws_ignore_scope *above,
+      const struct rules *rules, firn_slice dir)
+{
+    const struct firn_ws_ignore_scope *scope;
+    struct firn_ws_ignore_files files = {{NULL}};
+    for (size_t i = 0; i < RULE_FILES; i++) {
+        char dir_path[64];
+        const char *name;
+        enum firn_ignore_rules_kind kind;
+        split(PATHS[i], dir_path, &name);
+        if (rules->files.text[i][0] != '\0' && firn_slice_equal(dir, firn_str(dir_path)) &&
+            firn_ws_ignore_is_rule_file(ignore, firn_str(name), dir.size == 0, &kind)) {
+            assert_int_equal(firn_ignore_file_create(firn_str(rules->files.text[i]), NULL, NULL,
+                                                     &files.files[kind - 1], NULL),
+                             FIRN_OK);
+        }
+    }
+    assert_int_equal(firn_ws_ignore_enter(ignore, above, dir, &files, &scope, NULL), FIRN_OK);
+    return scope;
+}
+
+static bool
+excludes(struct model *model, const struct rules *rules, const char *path)
+{
+    struct firn_ws_ignore_options options = {.gitignore = rules->gitignore};
+    struct firn_ws_ignore *ignore;
+    bool is_excluded = false;
+    assert_int_equal(firn_ws_ignore_create(model->world.tree.os, &options, &ignore, NULL), FIRN_OK);
+    const struct firn_ws_ignore_scope *scope =
+        enter(ignore, firn_ws_ignore_outermost(ignore), rules, firn_str(""));
+    size_t size = strlen(path);
+    for (size_t begin = 0; begin < size && !is_excluded;) {
+        const char *slash = strchr(path + begin, '/');
+        size_t end = slash != NULL ? (size_t)(slash - path) : size;
+        struct firn_ws_ignore_reason reason;
+        struct firn_ws_ignore_entry entry = {
+            .path = firn_bytes(path, end), .name_size = end - begin, .is_dir = slash != NULL};
+        is_excluded = firn_ws_ignore_excludes(ignore, scope, &entry, &reason);
+        scope = enter(ignore, scope, rules, entry.path);
+        begin = end + 1;
+    }
+    firn_ws_ignore_destroy(ignore);
+    return is_excluded;
+}
+
+static void
+add_set(struct checkpoint *checkpoint, const struct rules *rules)
+{
+    for (size_t i = 0; i < checkpoint->set_count; i++) {
+        if (memcmp(&checkpoint->sets[i], rules, sizeof *rules) == 0) {
+            return;
+        }
+    }
+    assert_true(checkpoint->set_count < SETS_MAX);
+    checkpoint->sets[checkpoint->set_count++] = *rules;
+}
+
+static struct rules
+todays_rules(const struct files *now, bool gitignore)
+{
+    struct rules rules;
+    memset(&rules, 0, sizeof rules);
+    rules.gitignore = gitignore;
+    memcpy(rules.files.text, now->text, sizeof rules.files.text[0] * RULE_FILES);
+    return rules;
+}
+
+/* What a scan under these sets would save of the files. */
+static void
+take_out_excluded(struct model *model, struct checkpoint *checkpoint, bool excluded[PATH_COUNT])
+{
+    for (size_t i = 0; i < PATH_COUNT; i++) {
+        excluded[i] = false;
+        for (size_t k = 0; k < checkpoint->set_count && !excluded[i]; k++) {
+            excluded[i] = excludes(model, &checkpoint->sets[k], PATHS[i]);
+        }
+        if (excluded[i]) {
+            memset(checkpoint->files.text[i], 0, TEXT_SIZE);
+        }
+    }
+}
+
+/* ---- steps ---- */
+
+static void
+save(struct model *model)
+{
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result result;
+    struct files now;
+    bool excluded[PATH_COUNT];
+    options.gitignore = below(model, 3) == 0;
+    options.threads = 2;
+    read_disk(model, &now);
+    assert_int_equal(firn_ws_save(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
+    model->checkpoints =
+        realloc(model->checkpoints, (model->count + 1) * sizeof *model->checkpoints);
+    assert_non_null(model->checkpoints);
+    struct checkpoint *saved = &model->checkpoints[model->count++];
+    memset(saved, 0, sizeof *saved);
+    saved->files = now;
+    struct rules rules = todays_rules(&now, options.gitignore);
+    add_set(saved, &rules);
+    take_out_excluded(model, saved, excluded);
+    assert_int_equal(result.checkpoint.number, model->count);
+    uint64_t files = 0;
+    for (size_t i = 0; i < PATH_COUNT; i++) {
+        files += saved->files.text[i][0] != '\0' ? 1 : 0;
+    }
+    assert_int_equal(result.checkpoint.files, files);
+}
+
+/* What a restore of `target` must lead to from `now`; false if it must be refused. */
+static bool
+expect(struct model *model, const struct files *now, const struct checkpoint *target,
+       const bool excluded[PATH_COUNT], struct files *out)
+{
+    bool is_possible = true;
+    for (size_t i = 0; i < PATH_COUNT; i++) {
+        const char *is = now->text[i];
+        const char *wanted = target->files.text[i];
+        bool stays = excluded[i] && is[0] != '\0';
+        bool differs = strcmp(is, wanted) != 0;
+        memcpy(out->text[i], stays ? is : wanted, TEXT_SIZE);
+        is_possible = is_possible && !(stays && wanted[0] != '\0' && differs);
+        model->left_alone += stays && differs ? 1 : 0;
+    }
+    return is_possible;
+}
+
+/* number 0: undo. */
+static void
+restore(struct model *model, size_t number)
+{
+    static struct checkpoint target;
+    static struct checkpoint safety;
+    struct files now;
+    struct files expected;
+    struct files found;
+    bool excluded[PATH_COUNT];
+    bool gitignore = false;
+    char reference[32];
+    target = number == 0 ? model->safety : model->checkpoints[number - 1];
+    read_disk(model, &now);
+    safety = target;
+    safety.files = now;
+    for (size_t i = 0; i < target.set_count; i++) {
+        gitignore = gitignore || target.sets[i].gitignore;
+    }
+    struct rules today = todays_rules(&now, gitignore);
+    add_set(&safety, &today);
+    take_out_excluded(model, &safety, excluded);
+    bool is_possible = expect(model, &now, &target, excluded, &expected);
+    firn_restore_result result;
+    snprintf(reference, sizeof reference, "%zu", number);
+    int rc = number == 0 ? ws_try_undo(&model->world, &result)
+                         : ws_try_restore(&model->world, reference, &result);
+    read_disk(model, &found);
+    if (!is_possible) {
+        assert_int_equal(rc, FIRN_CONFLICT);
+        assert_files(&found, &now);
+        model->conflicts++;
+        return;
+    }
+    if (rc != FIRN_OK) {
+        fail_msg("%s: %s", firn_code_name(rc), model->world.err.text);
+    }
+    assert_files(&found, &expected);
+    if (result.safety_id[0] != '\0') {
+        model->safety = safety;
+        model->has_safety = true;
+    }
+}
+
+static void
+step(struct model *model)
+{
+    uint64_t what = below(model, 10);
+    if (what < 5 || model->count == 0) {
+        for (uint64_t edits = 1 + below(model, 4); edits > 0; edits--) {
+            edit(model);
+        }
+    } else if (what < 7) {
+        save(model);
+    } else if (what < 9 || !model->has_safety) {
+        restore(model, 1 + below(model, model->count));
+    } else {
+        restore(model, 0);
+    }
+}
+
+static void
+run(uint64_t seed, uint64_t steps, uint64_t *out_conflicts, uint64_t *out_left_alone)
+{
+    struct model *model = calloc(1, sizeof *model);
+    assert_non_null(model);
+    test_random_init(&model->random, "ws_ignore_model", seed);
+    ws_world_open_memory(&model->world, seed);
+    edit(model);
+    save(model);
+    for (uint64_t i = 0; i < steps; i++) {
+        step(model);
+    }
+    ws_assert_check_clean(&model->world);
+    *out_conflicts += model->conflicts;
+    *out_left_alone += model->left_alone;
+    ws_world_close(&model->world);
+    free(model->checkpoints);
+    free(model);
+}
+
+static void
+restores_do_what_the_rules_of_both_days_say(void **state)
+{
+    (void)state;
+    bool is_long = getenv("FIRN_TEST_LONG") != NULL;
+    uint64_t seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : is_long ? 64 : 4;
+    uint64_t conflicts = 0;
+    uint64_t left_alone = 0;
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        run(seed, is_long ? 2000 : 250, &conflicts, &left_alone);
+    }
+    print_message("%llu conflicts, %llu files left alone\n", (unsigned long long)conflicts,
+                  (unsigned long long)left_alone);
+    assert_true(conflicts > 10 && left_alone > 100);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(restores_do_what_the_rules_of_both_days_say),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
