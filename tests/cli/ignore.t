@@ -4,7 +4,7 @@ Rule files say what is left out, in the language of gitignore.
   $ printf '*.log\r\n!keep.log\nlogs/*\n!logs/k\n/build/\n# comment\nsecrets/' >.firnignore && printf 'gen\n' >src/.gitignore
   $ firn save | sed 's/; .* added/; SIZE added/'
   1  <id>  6 files, 62 B; SIZE added  <s> s
-  left out by rule: build, node_modules, secrets, x.log, logs/j
+  left out by rule: build, logs/j, node_modules, secrets, x.log
   $ firn show latest --files | awk '{ print $NF }'
   .firnignore
   a.c
