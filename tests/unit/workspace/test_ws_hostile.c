@@ -50,8 +50,9 @@ plant_begin(struct planting *planting)
     must(planting, firn_ws_session_lane_open(planting->session, &planting->lane, err));
 }
 
+/* rules: the object that the record names; may be NULL. */
 static void
-plant_end(struct planting *planting, const firn_hash *root)
+plant_end_under(struct planting *planting, const firn_hash *root, const firn_hash *rules)
 {
     firn_error *err = &planting->world.err;
     uint64_t added;
@@ -64,10 +65,20 @@ plant_end(struct planting *planting, const firn_hash *root)
                                     .workspace_path = firn_str("/w"),
                                     .id = {7, (uint8_t)workspace->next_order},
                                     .files = UINT64_MAX};
+    if (rules != NULL) {
+        record.has_rules = true;
+        record.rules = *rules;
+    }
     record.root = (struct firn_tree_entry){.kind = FIRN_TREE_DIR, .mode = 0755, .hash = *root};
     must(planting, firn_ws_catalog_commit(planting->opened.catalog, firn_str("/w"), workspace,
                                           &record, false, NULL, err));
     must(planting, firn_ws_opened_close(planting->world.ws, &planting->opened, false, err));
+}
+
+static void
+plant_end(struct planting *planting, const firn_hash *root)
+{
+    plant_end_under(planting, root, NULL);
 }
 
 static firn_hash
@@ -627,11 +638,108 @@ what_no_save_would_write_is_refused(void **state)
     }
 }
 
+/* ---- rules ---- */
+
+static firn_hash
+rules_that_are_absent(struct planting *planting)
+{
+    (void)planting;
+    return (firn_hash){{4, 4}};
+}
+
+static firn_hash
+rules_that_are_a_file(struct planting *planting)
+{
+    return put_blob(planting, "\001 and then something else");
+}
+
+static firn_hash
+rules_that_are_a_directory(struct planting *planting)
+{
+    return put_dir(planting, NULL, 0);
+}
+
+static firn_hash
+rules_in_pieces(struct planting *planting)
+{
+    struct firn_buf list = {0};
+    struct firn_packfile_piece piece = {.size = 5, .hash = put_blob(planting, "first")};
+    assert_int_equal(firn_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
+    firn_hash hash =
+        put_as(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), (firn_hash){{8, 8}});
+    firn_buf_deinit(&list);
+    return hash;
+}
+
+static firn_hash
+rules_for_a_directory_outside(struct planting *planting)
+{
+    static const uint8_t bytes[] = {1, 1, 0, 1, 2, '.', '.', 1, 0};
+    return put_as(planting, FIRN_PACKFILE_BLOB, firn_bytes(bytes, sizeof bytes),
+                  hash_of(bytes, sizeof bytes));
+}
+
+static void
+try_rules(const struct hostile *hostile)
+{
+    struct planting planting = {0};
+    struct ws_world *world = &planting.world;
+    ws_world_open_memory(world, 32);
+    scan_put_text(&world->tree, "mine", "first");
+    scan_put_text(&world->tree, "secrets/key", "key");
+    ws_save(world);
+    plant_begin(&planting);
+    struct raw raw = {.name = "a", .kind = FIRN_TREE_FILE, .size = 5};
+    raw.hash = put_blob(&planting, "first");
+    firn_hash root = put_dir(&planting, &raw, 1);
+    firn_hash rules = hostile->plant(&planting);
+    plant_end_under(&planting, &root, &rules);
+
+    char *before = dump_machine(world);
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    expect_corrupt(hostile, "a check", ws_try_check(world, NULL), &world->err);
+    assert_true(world->notices.counts[FIRN_NOTICE_DAMAGED] > 0);
+    expect_corrupt(hostile, "a restore", ws_try_restore(world, "2", NULL), &world->err);
+    options.dry_run = true;
+    expect_corrupt(hostile, "a dry run",
+                   firn_ws_restore(world->ws, "2", &options, &result, &world->err), &world->err);
+    char *after = dump_machine(world);
+    assert_string_equal(after, before);
+    free(after);
+    free(before);
+    /* Elsewhere nothing can be lost, and no rules are needed. */
+    options.dry_run = false;
+    options.to_dir = "/elsewhere";
+    assert_int_equal(firn_ws_restore(world->ws, "2", &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(result.added, 1);
+    scan_put_text(&world->tree, "mine", "edited");
+    ws_restore(world, "1");
+    ws_world_close(world);
+}
+
+static void
+rules_that_no_save_would_write_are_refused(void **state)
+{
+    (void)state;
+    const struct hostile cases[] = {
+        {"rules that are absent", rules_that_are_absent, false},
+        {"rules that are a file", rules_that_are_a_file, false},
+        {"rules that are a directory", rules_that_are_a_directory, false},
+        {"rules in pieces", rules_in_pieces, false},
+        {"rules for a directory outside", rules_for_a_directory_outside, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        try_rules(&cases[i]);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_no_save_would_write_is_refused),
+        cmocka_unit_test(rules_that_no_save_would_write_are_refused),
     };
     return cmocka_run_group_tests_name("ws_hostile", tests, NULL, NULL);
 }
