@@ -79,6 +79,28 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_adopt(firn_workspace *workspace, con
 FIRN_API FIRN_MUST_CHECK int firn_workspace_init(firn_workspace *workspace, bool *out_created,
                                                  firn_error *err);
 
+typedef struct firn_workspace_info {
+    const char *root; /* real path; "" where the store cannot be read */
+    const char *store_path;
+    uint64_t checkpoints; /* without those that restores took */
+    int64_t newest_ns;    /* when the newest of them was made; 0: there is none */
+    bool is_there;        /* there is a directory at the root */
+    const char *damage;   /* why the store cannot be read, or NULL */
+} firn_workspace_info;
+
+/* The workspaces of one store (FIRN_NOT_FOUND if there is none), or, for NULL, of all stores in the
+ * usual place; by root. What info points at is borrowed until the visit returns; another return
+ * than FIRN_OK ends the listing and is returned. Any thread. */
+FIRN_API FIRN_MUST_CHECK int firn_workspaces_list(const char *store_path,
+                                                  int (*visit)(void *ctx,
+                                                               const firn_workspace_info *info),
+                                                  void *ctx, firn_error *err);
+/* Gives up the history of a workspace: its checkpoints and tags are gone when this returns FIRN_OK.
+ * The directory itself, which need not be there, is not touched. A store in the usual place that
+ * holds no other workspace is removed. FIRN_NOT_FOUND if no store knows the root. Any thread. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspaces_remove(const char *root, const firn_workspace_options *options, firn_error *err);
+
 /* ---- what is told on the way ---- */
 
 typedef enum firn_notice_kind {

@@ -9,6 +9,7 @@
 #include "api/api_options.h"
 #include "firn/workspace.h"
 #include "workspace/ws.h"
+#include "workspace/ws_workspaces.h"
 
 int
 firn_workspace_open(const char *path, const firn_workspace_options *options, firn_workspace **out,
@@ -67,6 +68,27 @@ firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *er
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
     bool ignored;
     return firn_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
+}
+
+int
+firn_workspaces_list(const char *store_path,
+                     int (*visit)(void *ctx, const firn_workspace_info *info), void *ctx,
+                     firn_error *err)
+{
+    API_REQUIRE(visit != NULL, err, "visit must not be NULL");
+    return firn_ws_workspaces_list(firn_os_default(), store_path, visit, ctx, err);
+}
+
+int
+firn_workspaces_remove(const char *root, const firn_workspace_options *options, firn_error *err)
+{
+    firn_workspace_options given = FIRN_WORKSPACE_OPTIONS_INIT;
+    API_REQUIRE(root != NULL, err, "root must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_ws_workspaces_remove(firn_os_default(), root, &given, err);
 }
 
 int

@@ -313,6 +313,10 @@ run_named(struct parse *parse, int argc, char **argv)
         firn_command_help_group(command);
         return FIRN_EXIT_OK;
     }
+    if (optind >= argc && command->alone != NULL) {
+        cli->command = command->alone;
+        return run_command(parse, 1, argv);
+    }
     if (optind >= argc) {
         return firn_command_misused(cli, "missing command");
     }

@@ -57,6 +57,8 @@ struct firn_command {
     int (*run)(struct firn_cli *cli);
     /* A group's commands, ending with NULL; NULL for a command. */
     const struct firn_command *const *members;
+    /* Which of them runs where none is named; may be NULL. */
+    const struct firn_command *alone;
 };
 
 /* What every command is given: its arguments, read and counted. */

@@ -63,6 +63,12 @@ string(firn_slice value)
     size_t at = 0;
     while (at < value.size) {
         uint32_t point = 0;
+        size_t plain = firn_text_plain(firn_bytes(value.data + at, value.size - at));
+        firn_out_write(value.data + at, plain);
+        at += plain;
+        if (at == value.size) {
+            break;
+        }
         size_t size = firn_text_decode(firn_bytes(value.data + at, value.size - at), &point);
         if (size == 0) {
             firn_out_text("\xEF\xBF\xBD");

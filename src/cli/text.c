@@ -25,6 +25,17 @@
 
 enum { NS_A_SECOND = 1000000000 };
 
+size_t
+firn_text_plain(firn_slice bytes)
+{
+    size_t size = 0;
+    while (size < bytes.size && bytes.data[size] >= 0x20 && bytes.data[size] < 0x7F &&
+           bytes.data[size] != '\\' && bytes.data[size] != '"') {
+        size++;
+    }
+    return size;
+}
+
 void
 firn_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size))
 {
@@ -33,6 +44,13 @@ firn_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size))
     size_t left = bytes.size;
     while (left > 0) {
         uint32_t point = 0;
+        size_t plain = firn_text_plain(firn_bytes(at, left));
+        put(at, plain);
+        at += plain;
+        left -= plain;
+        if (left == 0) {
+            break;
+        }
         size_t size = firn_text_decode(firn_bytes(at, left), &point);
         if (size > 0 && !firn_text_is_control(point) && point != '\\') {
             put(at, size);

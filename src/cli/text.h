@@ -22,6 +22,10 @@ bool firn_text_is_control(uint32_t point);
 /* The longest form of one byte, "\377", and its NUL. */
 enum { FIRN_TEXT_ESCAPED_SIZE = 5 };
 
+/* How many bytes at the start are printable ASCII that needs no escape anywhere: no backslash, no
+ * quotation mark. */
+size_t firn_text_plain(firn_slice bytes);
+
 /* Calls put with pieces that together are the bytes as one printable line: what is printable
  * UTF-8 as it is, a backslash doubled, \a \b \t \n \v \f \r for those, every other byte as \ and
  * three octal digits. It can be undone. */

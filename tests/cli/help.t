@@ -8,24 +8,25 @@ The program explains itself, and every command does.
   key-value store.
   
   Commands:
-    save     Save the state of the workspace as a new checkpoint
-    list     List the checkpoints of the workspace, newest first
-    show     Show a checkpoint, or list what is in it
-    status   Show what changed in the workspace since a checkpoint
-    diff     Show what differs between two checkpoints, or one and the disk
-    cat      Print a file as it is in a checkpoint
-    restore  Bring the workspace back to a checkpoint
-    undo     Take back the last restore
-    delete   Delete checkpoints
-    gc       Give back the space of what no checkpoint needs
-    tag      Give a checkpoint a name, take one away, or list them
-    check    Check that what was saved is there and whole
-    init     Make the store of the workspace, and say where it is
-    db       Read and write key-value data in a store
-    chkp     Read and write packs of chkpt
-    alxs     Read and write sorted tables of Alopex
-    help     Explain the program or a command
-    version  Print the version
+    save       Save the state of the workspace as a new checkpoint
+    list       List the checkpoints of the workspace, newest first
+    show       Show a checkpoint, or list what is in it
+    status     Show what changed in the workspace since a checkpoint
+    diff       Show what differs between two checkpoints, or one and the disk
+    cat        Print a file as it is in a checkpoint
+    restore    Bring the workspace back to a checkpoint
+    undo       Take back the last restore
+    delete     Delete checkpoints
+    gc         Give back the space of what no checkpoint needs
+    tag        Give a checkpoint a name, take one away, or list them
+    check      Check that what was saved is there and whole
+    init       Make the store of the workspace, and say where it is
+    workspaces List workspaces, remove them, tell that they were moved
+    db         Read and write key-value data in a store
+    chkp       Read and write packs of chkpt
+    alxs       Read and write sorted tables of Alopex
+    help       Explain the program or a command
+    version    Print the version
   
   Options:
     -C, --workspace DIR   work on the directory DIR instead of the current one
@@ -68,7 +69,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
   >     awk 'length > 80' a
   > done
-  $ for group in db chkp alxs; do
+  $ for group in workspaces db chkp alxs; do
   >     firn help $group >a && firn $group --help >b && cmp a b
   >     for command in $(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' a); do
   >         echo $group $command
@@ -76,6 +77,9 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   >         awk 'length > 80' a
   >     done
   > done
+  workspaces list
+  workspaces remove
+  workspaces relocate
   db put
   db get
   db del

@@ -146,10 +146,71 @@ callers_of_other_versions_are_served_or_refused(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static int
+visit_tag(void *ctx, const firn_tag *tag)
+{
+    (void)tag;
+    (*(int *)ctx)++;
+    return FIRN_OK;
+}
+
+static int
+visit_workspace(void *ctx, const firn_workspace_info *info)
+{
+    (void)info;
+    (*(int *)ctx)++;
+    return FIRN_OK;
+}
+
+static void
+tags_and_lists_of_workspaces_check_their_arguments(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/firn-test-XXXXXX";
+    char store[64];
+    firn_error err;
+    firn_workspace *workspace;
+    int seen = 0;
+    assert_non_null(mkdtemp(folder));
+    snprintf(store, sizeof store, "%s/store", folder);
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = store;
+    options.size = offsetof(firn_workspace_options, is_root); /* of an older caller */
+    assert_int_equal(firn_workspace_open(folder, &options, &workspace, &err), FIRN_OK);
+    assert_string_equal(firn_workspace_subpath(workspace), "");
+    assert_string_equal(firn_workspace_subpath(NULL), "");
+    assert_null(firn_workspace_moved_from(workspace));
+    assert_null(firn_workspace_moved_from(NULL));
+
+    assert_int_equal(firn_workspace_adopt(NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_adopt(workspace, NULL, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspace_tag_set(NULL, "a", "1", false, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_tag_set(workspace, NULL, "1", false, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_tag_set(workspace, "a", NULL, false, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_tag_set(workspace, "1", "1", false, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_tag_set(workspace, "a", "1", false, NULL, &err),
+                     FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspace_tag_remove(workspace, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_tag_remove(workspace, "a", &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspace_tag_list(workspace, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_tag_list(workspace, visit_tag, &seen, &err), FIRN_OK);
+
+    assert_int_equal(firn_workspaces_list(store, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspaces_list(store, visit_workspace, &seen, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspaces_remove(NULL, &options, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspaces_remove(folder, &options, &err), FIRN_NOT_FOUND);
+    options.size = 0;
+    assert_int_equal(firn_workspaces_remove(folder, &options, &err), FIRN_INVALID);
+    assert_int_equal(seen, 0);
+    firn_workspace_close(workspace);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tags_and_lists_of_workspaces_check_their_arguments),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(callers_of_other_versions_are_served_or_refused),
     };

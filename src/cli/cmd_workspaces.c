@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_workspaces.c: firn workspaces list, remove, relocate.
+ *
+ * A root that is named here need not be there any more, so it cannot always be resolved by the file
+ * system: where it is there its real path counts, else what was typed, made absolute by its letters.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli_workspace.h"
+#include "cli/cmd.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/out.h"
+#include "cli/patience.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+/* ---- list ---- */
+
+struct listing {
+    const struct firn_cli *cli;
+    uint64_t count;
+    bool has_damage;
+};
+
+static void
+print_json(const firn_workspace_info *info)
+{
+    firn_json_out_object(NULL);
+    firn_json_out_bytes("root", firn_str(info->root));
+    firn_json_out_bytes("store", firn_str(info->store_path));
+    firn_json_out_u64("checkpoints", info->checkpoints);
+    if (info->newest_ns == 0) {
+        firn_json_out_null("newest");
+    } else {
+        firn_json_out_time("newest", info->newest_ns);
+    }
+    firn_json_out_bool("there", info->is_there);
+    if (info->damage != NULL) {
+        firn_json_out_bytes("damage", firn_str(info->damage));
+    }
+    firn_json_out_end();
+}
+
+static void
+print_row(const firn_workspace_info *info, bool only_root)
+{
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    char time[FIRN_TEXT_TIME_SIZE];
+    if (!only_root) {
+        firn_out_format("%6s  %-23s  ", firn_text_number(info->checkpoints, number),
+                        info->newest_ns == 0 ? "-" : firn_text_time(info->newest_ns, time));
+    }
+    firn_text_escape(firn_str(info->root), firn_out_write);
+    firn_out_text(info->is_there || only_root ? "\n" : "  (gone)\n");
+}
+
+static int
+visit(void *ctx, const firn_workspace_info *info)
+{
+    struct listing *listing = ctx;
+    listing->count++;
+    listing->has_damage = listing->has_damage || info->damage != NULL;
+    if (listing->cli->json) {
+        print_json(info);
+    } else if (info->damage == NULL) {
+        print_row(info, listing->cli->quiet);
+    }
+    if (info->damage != NULL) {
+        firn_report_path("could not be read", firn_str(info->store_path), info->damage);
+    }
+    return firn_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+run_list(struct firn_cli *cli)
+{
+    firn_error err;
+    struct listing listing = {cli, 0, false};
+    if (cli->json) {
+        firn_json_out_array("workspaces");
+    }
+    if (firn_workspaces_list(cli->store_path, visit, &listing, &err) != FIRN_OK) {
+        return firn_report_failure(cli, &err, NULL);
+    }
+    if (cli->json) {
+        firn_json_out_end();
+    } else if (listing.count == 0 && !cli->quiet) {
+        firn_out_text("no workspaces\n");
+    }
+    return listing.has_damage ? FIRN_EXIT_PARTIAL : FIRN_EXIT_OK;
+}
+
+static const struct firn_command list = {
+    .name = "list",
+    .summary = "List every workspace that has a store in the usual place",
+    .arguments = "",
+    .help = "One row a workspace: how many checkpoints it has, when the newest was made\n"
+            "(UTC), and its directory, with (gone) behind it if there is none. With --store\n"
+            "the workspaces of that store. Stores that lie inside of their directory, made by\n"
+            "firn init --here, are known only there and not listed.",
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run_list,
+};
+
+/* ---- roots ---- */
+
+/* A typed path made absolute; on the heap, NULL when memory is out. */
+static char *
+absolute(const char *path)
+{
+    char *real = realpath(path, NULL);
+    if (real != NULL || path[0] == '/') {
+        return real != NULL ? real : strdup(path);
+    }
+    char *here = realpath(".", NULL);
+    if (here == NULL) {
+        return NULL;
+    }
+    size_t size = strlen(here) + 1 + strlen(path) + 1;
+    char *joined = malloc(size);
+    if (joined != NULL) {
+        (void)snprintf(joined, size, "%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
+    }
+    free(here);
+    return joined;
+}
+
+/* Takes slashes off the end. */
+static char *
+root_of(const char *path)
+{
+    char *root = absolute(path);
+    size_t size = root == NULL ? 0 : strlen(root);
+    while (size > 1 && root[size - 1] == '/') {
+        root[--size] = '\0';
+    }
+    return root;
+}
+
+/* ---- remove ---- */
+
+struct removal {
+    const char *root;
+    firn_workspace_options options;
+};
+
+static int
+attempt_remove(void *ctx, firn_error *err)
+{
+    const struct removal *removal = ctx;
+    return firn_workspaces_remove(removal->root, &removal->options, err);
+}
+
+/* What somebody answers who sits at a terminal. */
+static bool
+is_confirmed(const char *root)
+{
+    char answer[8];
+    firn_report_line("%s: all of its checkpoints will be gone", root);
+    firn_report_ask("remove them? [y/N] ");
+    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static int
+remove_history(struct firn_cli *cli, const char *root)
+{
+    firn_error err;
+    struct removal removal = {root, FIRN_WORKSPACE_OPTIONS_INIT};
+    removal.options.store_path = cli->store_path;
+    removal.options.lock_timeout_ms = firn_patience_slice_ms(cli);
+    int code = firn_patience_run(cli, attempt_remove, &removal, &err);
+    firn_meter_clear();
+    if (code != FIRN_OK) {
+        return firn_report_failure(cli, &err, "firn workspaces lists the workspaces");
+    }
+    if (cli->json) {
+        firn_json_out_bytes("removed", firn_str(root));
+    } else if (!cli->quiet) {
+        firn_out_text("removed the checkpoints of ");
+        firn_text_escape(firn_str(root), firn_out_write);
+        firn_out_text("; the directory is as it was\n");
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+run_remove(struct firn_cli *cli)
+{
+    bool is_asked = cli->json || isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1;
+    if (!firn_command_has(cli, "yes") && is_asked) {
+        return firn_command_misused(cli, "this removes every checkpoint of %s: say --yes",
+                                    cli->arguments[0]);
+    }
+    char *root = root_of(cli->arguments[0]);
+    if (root == NULL) {
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    int exit_code = FIRN_EXIT_FAILED;
+    if (firn_command_has(cli, "yes") || is_confirmed(root)) {
+        exit_code = remove_history(cli, root);
+    }
+    free(root);
+    return exit_code;
+}
+
+static const struct firn_command_option remove_options[] = {
+    {"yes", 'y', NULL, "do not ask"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example remove_examples[] = {
+    {"firn workspaces remove old-project", "its directory need not be there any more"},
+    {NULL, NULL},
+};
+
+static const struct firn_command remove_command = {
+    .name = "remove",
+    .summary = "Give up all checkpoints of a workspace",
+    .arguments = "ROOT",
+    .options = remove_options,
+    .help = "ROOT is the workspace's directory, as firn workspaces shows it. The directory\n"
+            "itself is not touched. There is no way back: on a terminal firn asks, elsewhere\n"
+            "it wants --yes.",
+    .examples = remove_examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run_remove,
+};
+
+/* ---- relocate ---- */
+
+struct relocation {
+    firn_workspace *workspace;
+    const char *old_root;
+};
+
+static int
+attempt_relocate(void *ctx, firn_error *err)
+{
+    struct relocation *relocation = ctx;
+    return firn_workspace_adopt(relocation->workspace, relocation->old_root, err);
+}
+
+static int
+relocate(struct firn_cli *cli, const char *old_root)
+{
+    firn_error err;
+    struct relocation relocation = {NULL, old_root};
+    int exit_code = firn_cli_workspace_open_root(cli, cli->store_path, &relocation.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    int code = firn_patience_run(cli, attempt_relocate, &relocation, &err);
+    firn_meter_clear();
+    const char *root = firn_workspace_root(relocation.workspace);
+    if (code != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, "firn workspaces lists the workspaces");
+    } else if (cli->json) {
+        firn_json_out_bytes("workspace", firn_str(root));
+        firn_json_out_bytes("store", firn_str(firn_workspace_store_path(relocation.workspace)));
+    } else if (!cli->quiet) {
+        firn_text_escape(firn_str(old_root), firn_out_write);
+        firn_out_text(" is ");
+        firn_text_escape(firn_str(root), firn_out_write);
+        firn_out_text(" now\n");
+    }
+    firn_workspace_close(relocation.workspace);
+    return exit_code;
+}
+
+static int
+run_relocate(struct firn_cli *cli)
+{
+    if (cli->argument_count > 1 && cli->workspace_path != NULL) {
+        return firn_command_misused(cli, "--workspace and NEW-ROOT say the same twice");
+    }
+    if (cli->argument_count > 1) {
+        cli->workspace_path = cli->arguments[1];
+    }
+    char *old_root = root_of(cli->arguments[0]);
+    if (old_root == NULL) {
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    int exit_code = relocate(cli, old_root);
+    free(old_root);
+    return exit_code;
+}
+
+static const struct firn_command_example relocate_examples[] = {
+    {"firn workspaces relocate /home/ada/old .", "what was saved as old is here now"},
+    {NULL, NULL},
+};
+
+static const struct firn_command relocate_command = {
+    .name = "relocate",
+    .summary = "Go on with the checkpoints of a workspace in another directory",
+    .arguments = "OLD-ROOT [NEW-ROOT]",
+    .help = "OLD-ROOT is the directory as firn workspaces shows it, NEW-ROOT the one that is\n"
+            "to have its checkpoints: the current one unless it is given. For a directory\n"
+            "that was renamed firn init --adopt is enough; this is for one that was copied to\n"
+            "another disk or restored from a backup. A directory with checkpoints of its own\n"
+            "keeps those and is refused.",
+    .examples = relocate_examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run_relocate,
+};
+
+static const struct firn_command *const members[] = {&list, &remove_command, &relocate_command,
+                                                     NULL};
+
+const struct firn_command firn_cmd_workspaces = {
+    .name = "workspaces",
+    .summary = "List workspaces, remove them, tell that they were moved",
+    .arguments = "",
+    .help = "Every directory that was saved has a store in the folder of stores; these\n"
+            "commands are about all of them. Without a command they are listed.",
+    .members = members,
+    .alone = &list,
+};
