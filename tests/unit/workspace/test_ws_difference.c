@@ -3,6 +3,7 @@
  * unit/workspace: what differs between checkpoints and the disk, with lines counted, and single
  * files out of a checkpoint.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -559,6 +560,89 @@ allocations_that_fail_fail_clean(void **state)
     test_alloc_uninstall();
 }
 
+/* Whether a list of differences is the right one, but for lines that could not be counted. */
+static bool
+is_right_or_uncounted(const char *text, const char *expected)
+{
+    while (*expected != '\0') {
+        size_t size = strcspn(expected, "\n");
+        size_t common = 0;
+        while (common < size && text[common] == expected[common]) {
+            common++;
+        }
+        bool is_same = common == size && text[common] == '\n';
+        if (!is_same && strncmp(text + common, "unreadable\n", 11) != 0) {
+            return false;
+        }
+        text += strcspn(text, "\n") + 1;
+        expected += size + 1;
+    }
+    return *text == '\0';
+}
+
+/* Compares, or prints a file, while the n-th call of the system fails. Returns whether one did. */
+static bool
+fail_call(struct ws_world *world, int what, uint64_t n, enum firn_os_fault_kind kind,
+          uint64_t *failures)
+{
+    const struct asked disk = {"1", NULL, NULL, true};
+    const struct asked stored = {"1", "2", NULL, true};
+    struct firn_os_fault_plan plan = {
+        .call = n, .classes = FIRN_OS_FAULT_ALL, .kind = kind, .error_number = EIO};
+    struct content content = {.stop_at = 0};
+    struct told told;
+    firn_diff_result result = {.skipped = 0};
+    firn_entry_info entry;
+    told_begin(&told);
+    firn_os_fault_set_plan(world->tree.outer, &plan);
+    int rc = what < 2 ? try_diff(world, what == 0 ? &disk : &stored, &told, &result)
+                      : try_cat(world, "1", "content", &content, &entry);
+    bool was_hit = firn_os_fault_hits(world->tree.outer) > 0;
+    firn_os_fault_set_plan(world->tree.outer, NULL);
+    char *text = told_end(&told);
+    if (rc != FIRN_OK) {
+        assert_true(was_hit && world->err.code == rc && world->err.text[0] != '\0');
+        *failures += 1;
+    } else if (what < 2) {
+        assert_true(result.skipped > 0 || is_right_or_uncounted(text, every_difference));
+    } else {
+        assert_int_equal(content.bytes.size, 6);
+    }
+    free(text);
+    firn_buf_deinit(&content.bytes);
+    return was_hit;
+}
+
+static void
+calls_that_fail_give_no_wrong_difference(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    uint64_t failures = 0;
+    ws_world_open_memory(&world, 62);
+    world.threads = 1;
+    put_before(&world.tree);
+    scan_set_mode(&world.tree, "mode", 0644);
+    hold_times(&world.tree);
+    ws_save(&world);
+    put_after(&world.tree);
+    hold_times(&world.tree);
+    ws_save(&world);
+    scan_world_wrap(&world.tree);
+    ws_world_reopen(&world);
+    for (int what = 0; what < 3; what++) {
+        for (int kind = FIRN_OS_FAULT_FAILS; kind <= FIRN_OS_FAULT_SHORT; kind++) {
+            uint64_t n = 1;
+            while (fail_call(&world, what, n, (enum firn_os_fault_kind)kind, &failures)) {
+                n++;
+            }
+            assert_true(n > 10);
+        }
+    }
+    assert_true(failures > 30);
+    ws_world_close(&world);
+}
+
 /* A pack with one byte wrong in it: the differences that need it fail and say so. */
 static void
 damage_is_told_and_named(void **state)
@@ -607,6 +691,7 @@ main(void)
         cmocka_unit_test(files_of_any_checkpoint_are_printed),
         cmocka_unit_test(a_large_file_is_printed_in_pieces),
         cmocka_unit_test(allocations_that_fail_fail_clean),
+        cmocka_unit_test(calls_that_fail_give_no_wrong_difference),
         cmocka_unit_test(damage_is_told_and_named),
     };
     return cmocka_run_group_tests_name("ws_difference", tests, NULL, NULL);
