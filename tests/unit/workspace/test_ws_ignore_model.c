@@ -7,7 +7,8 @@
  * file that no rule excludes, neither today's nor the checkpoint's, to what the checkpoint has; must
  * leave every file that is there and excluded as it is; and must be refused, with nothing changed,
  * if such a file is in the way of another one. Which rule excludes what is ws_ignore.c's word, which
- * test_ignore_git.c holds against git: here it is about what follows from it.
+ * test_ignore_git.c holds against git: here it is about what follows from it. In between checkpoints
+ * are deleted and their space is given back, which must leave the rules of the others.
  *
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 many more steps.
  */
@@ -68,6 +69,7 @@ struct rules {
 };
 
 struct checkpoint {
+    bool is_deleted;
     struct files files; /* that were saved */
     struct rules sets[SETS_MAX];
     size_t set_count;
@@ -340,9 +342,43 @@ restore(struct model *model, size_t number)
 }
 
 static void
+delete_one(struct model *model)
+{
+    size_t i = below(model, model->count - 1); /* never the newest */
+    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    char text[32];
+    const char *reference = text;
+    snprintf(text, sizeof text, "%zu", i + 1);
+    int rc =
+        firn_ws_delete(model->world.ws, &reference, 1, &options, NULL, NULL, &model->world.err);
+    assert_int_equal(rc, model->checkpoints[i].is_deleted ? FIRN_NOT_FOUND : FIRN_OK);
+    model->checkpoints[i].is_deleted = true;
+}
+
+static void
+give_back_space(struct model *model)
+{
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result result;
+    options.full = true;
+    assert_int_equal(firn_ws_gc(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
+    ws_assert_check_clean(&model->world);
+}
+
+static void
+restore_any(struct model *model)
+{
+    size_t i = below(model, model->count);
+    while (model->checkpoints[i].is_deleted) {
+        i++;
+    }
+    restore(model, i + 1);
+}
+
+static void
 step(struct model *model)
 {
-    uint64_t what = below(model, 10);
+    uint64_t what = below(model, 11);
     if (what < 5 || model->count == 0) {
         for (uint64_t edits = 1 + below(model, 4); edits > 0; edits--) {
             edit(model);
@@ -350,9 +386,13 @@ step(struct model *model)
     } else if (what < 7) {
         save(model);
     } else if (what < 9 || !model->has_safety) {
-        restore(model, 1 + below(model, model->count));
-    } else {
+        restore_any(model);
+    } else if (what < 10) {
         restore(model, 0);
+    } else if (below(model, 2) == 0 && model->count > 1) {
+        delete_one(model);
+    } else {
+        give_back_space(model);
     }
 }
 
