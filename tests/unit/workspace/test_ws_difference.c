@@ -19,6 +19,7 @@
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
+#include "ws_edit.h"
 #include "ws_support.h"
 
 /* ---- running one ---- */
@@ -512,6 +513,106 @@ a_large_file_is_printed_in_pieces(void **state)
     ws_world_close(&world);
 }
 
+/* ---- any trees ---- */
+
+enum { STATES = 6, ENTRIES = 120 };
+
+/* Prints every file of the newest checkpoint and compares it with the disk's, which has not been
+ * changed since. */
+static void
+assert_files_are_those_of_the_disk(struct ws_world *world)
+{
+    struct ws_edit_list list;
+    struct content content = {.stop_at = 0};
+    firn_entry_info entry;
+    ws_edit_list_fill(&list, &world->tree);
+    for (size_t i = 0; i < list.count; i++) {
+        if (list.items[i].kind != FIRN_OS_FILE) {
+            continue;
+        }
+        assert_int_equal(try_cat(world, "latest", list.items[i].path, &content, &entry), FIRN_OK);
+        const char *slash = strrchr(list.items[i].path, '/');
+        char *parent = slash == NULL
+                           ? strdup("")
+                           : strndup(list.items[i].path, (size_t)(slash - list.items[i].path));
+        struct firn_os_dir *dir;
+        struct firn_os_file *file;
+        assert_int_equal(firn_os_dir_open_beneath(world->tree.root, parent, &dir, &world->err),
+                         FIRN_OK);
+        assert_int_equal(firn_os_file_open(dir, slash == NULL ? list.items[i].path : slash + 1,
+                                           FIRN_OS_READ, 0, &file, &world->err),
+                         FIRN_OK);
+        uint8_t *expected = malloc(content.bytes.size + 1);
+        size_t size;
+        assert_non_null(expected);
+        assert_int_equal(
+            firn_os_file_read(file, 0, expected, content.bytes.size + 1, &size, &world->err),
+            FIRN_OK);
+        assert_int_equal(size, content.bytes.size);
+        assert_true(size == 0 || memcmp(expected, content.bytes.data, size) == 0);
+        free(expected);
+        free(parent);
+        firn_os_file_close(file);
+        firn_os_dir_close(dir);
+    }
+    assert_true(list.count > 0);
+    ws_edit_list_deinit(&list);
+    firn_buf_deinit(&content.bytes);
+}
+
+/* Each pair of states, by checkpoints and by the disk: the counts are those of their texts, and
+ * turned round they are turned round. */
+static void
+random_trees_differ_as_their_texts_do(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 71; seed < 74; seed++) {
+        struct ws_world world;
+        struct test_random random;
+        char *dumps[STATES];
+        test_random_init(&random, "random_trees_differ", seed);
+        ws_world_open_memory(&world, seed);
+        ws_edit_grow(&world.tree, &random, ENTRIES);
+        for (size_t i = 0; i < STATES; i++) {
+            for (uint64_t left = test_random_below(&random, 30); left > 0; left--) {
+                ws_edit_step(&world.tree, &random);
+            }
+            dumps[i] = ws_dump(&world);
+            ws_save(&world);
+        }
+        for (size_t i = 0; i < STATES; i++) {
+            for (size_t j = 0; j <= STATES; j++) {
+                char before[8];
+                char after[8];
+                snprintf(before, sizeof before, "%zu", i + 1);
+                snprintf(after, sizeof after, "%zu", j + 1);
+                struct asked asked = {before, j < STATES ? after : NULL, NULL, true};
+                struct ws_edit_counts expected =
+                    ws_edit_compare(dumps[i], dumps[j < STATES ? j : STATES - 1]);
+                firn_diff_result result;
+                assert_int_equal(try_diff(&world, &asked, NULL, &result), FIRN_OK);
+                assert_int_equal(result.added, expected.added);
+                assert_int_equal(result.changed, expected.changed);
+                assert_int_equal(result.removed, expected.removed);
+                if (j < STATES) {
+                    firn_diff_result back;
+                    asked = (struct asked){after, before, NULL, true};
+                    assert_int_equal(try_diff(&world, &asked, NULL, &back), FIRN_OK);
+                    assert_int_equal(back.added, result.removed);
+                    assert_int_equal(back.changed, result.changed);
+                    assert_int_equal(back.lines_added, result.lines_removed);
+                    assert_int_equal(back.lines_removed, result.lines_added);
+                }
+            }
+        }
+        assert_files_are_those_of_the_disk(&world);
+        for (size_t i = 0; i < STATES; i++) {
+            free(dumps[i]);
+        }
+        ws_world_close(&world);
+    }
+}
+
 /* ---- failures ---- */
 
 static void
@@ -690,6 +791,7 @@ main(void)
         cmocka_unit_test(comparing_changes_nothing),
         cmocka_unit_test(files_of_any_checkpoint_are_printed),
         cmocka_unit_test(a_large_file_is_printed_in_pieces),
+        cmocka_unit_test(random_trees_differ_as_their_texts_do),
         cmocka_unit_test(allocations_that_fail_fail_clean),
         cmocka_unit_test(calls_that_fail_give_no_wrong_difference),
         cmocka_unit_test(damage_is_told_and_named),
