@@ -23,10 +23,11 @@ function row(title, kind,   k, a) {
 
 END {
     print_machine()
-    printf "The tree: %d entries, %s. The bare walk takes %.3f s. At the end the store has %s in %d files.\n\n",
+    printf "The tree: %d entries, %s. The bare walk takes %.3f s. At the end the store has %s in %d files, after gc %s in %d.\n\n",
         median("entries" SUBSEP "tree" SUBSEP "value"), bytes(median("bytes" SUBSEP "tree" SUBSEP "value")),
         median("walk" SUBSEP "walk" SUBSEP "wall"), bytes(median("size" SUBSEP "firn" SUBSEP "value")),
-        median("store_files" SUBSEP "firn" SUBSEP "value")
+        median("store_files" SUBSEP "firn" SUBSEP "value"), bytes(median("gc_size" SUBSEP "firn" SUBSEP "value")),
+        median("gc_files" SUBSEP "firn" SUBSEP "value")
     print "| seconds | times | median | 90 % within | longest | CPU, median | added, median (most) |\n|---|---|---|---|---|---|---|"
     row("save, one to five files edited", "save")
     row("restore, four saves back", "restore")
@@ -34,5 +35,6 @@ END {
     row("status", "status")
     row("diff --stat, over five saves", "diff")
     row("the first save of all", "cold")
+    row("gc, at the end", "gc")
     row("restore of the first checkpoint, at the end", "back")
 }
