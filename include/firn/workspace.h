@@ -382,7 +382,8 @@ typedef struct firn_diff_result {
 /* What differs between two checkpoints, or a checkpoint and the disk: only directories that differ
  * are looked into. visit may be NULL; names come in byte order, a directory before what is in it.
  * Modification times of directories do not count. FIRN_NOT_FOUND, after the differences, for a path
- * that neither side has. With lines, memory for two files of 32 MiB is needed beside. */
+ * that neither side has. With lines, up to 192 MiB of memory are needed beside, for two files of the
+ * largest size and their comparison. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_diff(firn_workspace *workspace, const firn_diff_options *options,
                     int (*visit)(void *ctx, const firn_difference *difference), void *ctx,
