@@ -80,6 +80,13 @@ firn_os_memory_tick(struct firn_os_memory *fs)
     return fs->now_ns;
 }
 
+int64_t
+firn_os_memory_stamp(struct firn_os_memory *fs)
+{
+    int64_t now = firn_os_memory_tick(fs);
+    return now - now % fs->granularity_ns;
+}
+
 bool
 firn_os_memory_may(const struct firn_os_memory_inode *inode, unsigned access)
 {
@@ -220,6 +227,7 @@ firn_os_memory_create(uint64_t seed, struct firn_os **out, firn_error *err)
     fs->next_number = 2;
     fs->space_bytes = UINT64_MAX;
     fs->now_ns = INT64_C(1767225600000000000); /* 2026-01-01 00:00 UTC */
+    fs->granularity_ns = 1;
     fs->umask = 022;
     fs->writeback_one_in = 16;
     fs->root = firn_os_memory_tree_new_inode(fs, FIRN_OS_DIR, 0755);
@@ -467,6 +475,12 @@ void
 firn_os_memory_set_time(struct firn_os *os, int64_t time_ns)
 {
     machine(os)->now_ns = time_ns;
+}
+
+void
+firn_os_memory_set_granularity(struct firn_os *os, int64_t duration_ns)
+{
+    machine(os)->granularity_ns = duration_ns;
 }
 
 void

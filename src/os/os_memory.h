@@ -56,6 +56,9 @@ bool firn_os_memory_is_off(const struct firn_os *os);
 void firn_os_memory_set_space(struct firn_os *os, uint64_t bytes);
 /* Both clocks move by a microsecond a reading, and by what is slept. */
 void firn_os_memory_set_time(struct firn_os *os, int64_t now_ns);
+/* Times that changes give to files are whole multiples of it, as those of a kernel are of its tick
+ * and those of some file systems of a second; 1 at first. */
+void firn_os_memory_set_granularity(struct firn_os *os, int64_t duration_ns);
 /* The user that calls come from; 0 at first, who may do everything. Others meet the mode bits. */
 void firn_os_memory_set_user(struct firn_os *os, uint32_t uid);
 /* 022 at first. */

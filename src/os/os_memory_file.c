@@ -34,7 +34,7 @@ open_existing(struct firn_os_memory_inode *inode, unsigned flags)
     }
     int error_number = firn_os_memory_data_truncate(inode, 0);
     if (error_number == 0) {
-        inode->cache.mtime_ns = inode->cache.ctime_ns = firn_os_memory_tick(inode->fs);
+        inode->cache.mtime_ns = inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
     }
     return error_number;
 }
@@ -143,7 +143,7 @@ firn_os_memory_file_write(struct firn_os_file *file, uint64_t offset, const void
     }
     error_number = firn_os_memory_data_write(inode, offset, data, size, out_size);
     if (error_number == 0) {
-        inode->cache.mtime_ns = inode->cache.ctime_ns = firn_os_memory_tick(inode->fs);
+        inode->cache.mtime_ns = inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
     }
     if (firn_os_memory_writes_back_now(inode->fs)) {
         firn_os_memory_data_flush_some(inode, &inode->fs->prng,
@@ -176,7 +176,7 @@ firn_os_memory_file_truncate(struct firn_os_file *file, uint64_t size)
     }
     error_number = firn_os_memory_data_truncate(inode, size);
     if (error_number == 0) {
-        inode->cache.mtime_ns = inode->cache.ctime_ns = firn_os_memory_tick(inode->fs);
+        inode->cache.mtime_ns = inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
     }
     return error_number;
 }

@@ -134,6 +134,7 @@ struct firn_os_memory {
     uint64_t space_bytes;
     uint64_t used_bytes;
     int64_t now_ns;
+    int64_t granularity_ns; /* of the times of files */
     int64_t monotonic_ns;
     uint32_t uid;
     uint32_t umask;
@@ -170,6 +171,8 @@ int firn_os_memory_begin_file(struct firn_os_file *file, enum firn_os_memory_cal
                               struct firn_os_memory_inode **out);
 /* The time that a change happens at. */
 int64_t firn_os_memory_tick(struct firn_os_memory *fs);
+/* The same, as a file's time keeps it. */
+int64_t firn_os_memory_stamp(struct firn_os_memory *fs);
 bool firn_os_memory_may(const struct firn_os_memory_inode *inode, unsigned access);
 /* Whether one call in so many it is that moves things to the disk by itself. */
 bool firn_os_memory_writes_back_now(struct firn_os_memory *fs);

@@ -21,7 +21,7 @@ static void
 finish(struct firn_os_memory_inode *dir)
 {
     struct firn_os_memory *fs = dir->fs;
-    dir->cache.mtime_ns = dir->cache.ctime_ns = firn_os_memory_tick(fs);
+    dir->cache.mtime_ns = dir->cache.ctime_ns = firn_os_memory_stamp(fs);
     if (firn_os_memory_writes_back_now(fs)) {
         firn_os_memory_tree_flush_all(fs);
     }
@@ -138,7 +138,7 @@ static void
 remove_entry(struct firn_os_memory_entry *entry)
 {
     struct firn_os_memory_inode *dir = entry->dir;
-    entry->cache->cache.ctime_ns = firn_os_memory_tick(dir->fs);
+    entry->cache->cache.ctime_ns = firn_os_memory_stamp(dir->fs);
     firn_os_memory_tree_set_cache(entry, NULL);
     firn_os_memory_tree_drop_if_empty(entry);
     finish(dir);
@@ -222,7 +222,7 @@ move(struct firn_os_memory_entry *from, struct firn_os_memory_entry *to,
     struct firn_os_memory_inode *target = to->cache;
     struct firn_os_memory_inode *from_dir = from->dir;
     struct firn_os_memory_inode *to_dir = to->dir;
-    moved->cache.ctime_ns = firn_os_memory_tick(from_dir->fs);
+    moved->cache.ctime_ns = firn_os_memory_stamp(from_dir->fs);
     if (target != NULL) {
         target->cache.ctime_ns = moved->cache.ctime_ns;
     }
@@ -310,7 +310,7 @@ firn_os_memory_name_link(struct firn_os_dir *from_dir, const char *from, struct 
     if (destination == NULL) {
         return ENOMEM;
     }
-    inode->cache.ctime_ns = firn_os_memory_tick(inode->fs);
+    inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
     firn_os_memory_tree_set_cache(destination, inode);
     finish(new_parent);
     return 0;

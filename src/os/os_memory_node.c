@@ -109,7 +109,7 @@ firn_os_memory_node_set_mode(struct firn_os_node node, uint32_t mode)
         return EPERM;
     }
     inode->cache.mode = mode;
-    inode->cache.ctime_ns = firn_os_memory_tick(inode->fs);
+    inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
     return 0;
 }
 
@@ -133,7 +133,7 @@ firn_os_memory_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t g
         attrs->mode &= ~UINT32_C(04000);
         attrs->mode &= attrs->mode & 010 ? ~UINT32_C(02000) : ~UINT32_C(0);
     }
-    attrs->ctime_ns = firn_os_memory_tick(inode->fs);
+    attrs->ctime_ns = firn_os_memory_stamp(inode->fs);
     return 0;
 }
 
@@ -149,7 +149,7 @@ firn_os_memory_node_set_mtime(struct firn_os_node node, int64_t mtime_ns)
         return EPERM;
     }
     inode->cache.mtime_ns = mtime_ns;
-    inode->cache.ctime_ns = firn_os_memory_tick(inode->fs);
+    inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
     return 0;
 }
 
@@ -255,7 +255,7 @@ replace_xattrs(struct firn_os_memory_inode *inode, struct firn_os_memory_xattrs 
 {
     firn_os_memory_node_deinit_attrs(&inode->cache);
     inode->cache.xattrs = xattrs;
-    inode->cache.ctime_ns = firn_os_memory_tick(inode->fs);
+    inode->cache.ctime_ns = firn_os_memory_stamp(inode->fs);
 }
 
 int

@@ -44,7 +44,7 @@ firn_os_memory_tree_new_inode(struct firn_os_memory *fs, enum firn_os_kind kind,
     inode->fs = fs;
     inode->kind = kind;
     inode->number = fs->next_number++;
-    inode->btime_ns = firn_os_memory_tick(fs);
+    inode->btime_ns = firn_os_memory_stamp(fs);
     inode->cache = (struct firn_os_memory_attrs){
         .mode = mode,
         .uid = fs->uid,

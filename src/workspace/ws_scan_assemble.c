@@ -13,8 +13,8 @@
  * Beside the entries their prints are put together, one for each, for the next scan.
  *
  * A memo and the object that it names belong together, or the cache is wrong; a tree put together
- * from a wrong cache would be wrong as well. So the result is looked through once more: its names
- * must ascend (I2). Whatever makes no sense breaks the cache, and the scan with it.
+ * from a wrong cache would be wrong as well. So the object must have as many entries as the memo
+ * has prints, and the result is looked through once more: its names must ascend (I2). Whatever makes no sense breaks the cache, and the scan with it.
  */
 #include "base/check.h"
 #include "base/error.h"
@@ -84,9 +84,10 @@ advance(struct assembly *assembly, size_t place, const struct firn_tree_entry **
             return firn_ws_stat_lane_break(assembly->worker->stat_lane, rc);
         }
         if (is_end) {
-            return place == FIRN_WS_SCAN_UNKNOWN
-                       ? FIRN_OK
-                       : broken(assembly, err, "its object has fewer entries");
+            bool is_right =
+                place == FIRN_WS_SCAN_UNKNOWN && assembly->old_at == assembly->node->memo.count;
+            return is_right ? FIRN_OK
+                            : broken(assembly, err, "its object has another count of entries");
         }
         if (assembly->old_at++ == place) {
             return FIRN_OK;
