@@ -92,6 +92,41 @@ Names that do not fit are cut on their left; bars keep three eighths.
   from 2 to the disk: 0 changed, 2 added, 0 removed; 209 lines added, 0 removed
   $ rm -r a
 
+On a terminal rows are as wide as it is, whatever that is.
+
+  $ cat >../wide.py <<'END'
+  > # wide.py COLUMNS COMMAND...: runs a command with standard output on a terminal, prints what came there.
+  > import fcntl, os, pty, struct, subprocess, sys, termios
+  > ours, theirs = pty.openpty()
+  > fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(sys.argv[1]), 0, 0))
+  > process = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=theirs)
+  > os.close(theirs)
+  > text = b""
+  > while True:
+  >     try:
+  >         text += os.read(ours, 4096)
+  >     except OSError:
+  >         break
+  > sys.stdout.write(text.decode().replace("\r\n", "\n"))
+  > sys.exit(process.wait())
+  > END
+  $ python3 ../wide.py 40 firn diff 1 2 --stat -q -- src big e
+   big        | 281 ----------------------
+   e/empty    | added
+   e/new      |  30 +++ added
+   src/main.c |  11 +-
+  $ python3 ../wide.py 120 firn diff 2 1 --stat -q -- src big
+   big        | 281 ++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++
+   src/main.c |  11 ++--
+  $ for columns in 1 5 10 18 20 24 30; do python3 ../wide.py $columns firn diff 1 2 --stat -q -- src/main.c; done
+   ...ain.c | 11 +++---
+   ...ain.c | 11 +++---
+   ...ain.c | 11 +++---
+   ...ain.c | 11 +++---
+   ...ain.c | 11 +++---
+   src/main.c | 11 +++----
+   src/main.c | 11 +++++------
+
 Large files, and those that are no text; names of a file, owners and attributes.
 
   $ truncate -s 40M large && printf 'x\0' >zero && ln mode mode2 && ln -sf dangling l && firn diff --stat -q
