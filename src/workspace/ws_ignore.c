@@ -281,8 +281,9 @@ static bool
 contents_are_equal(const struct contents *a, const struct contents *b)
 {
     for (size_t i = 0; i < KINDS; i++) {
-        if ((a->of[i].data == NULL) != (b->of[i].data == NULL) ||
-            !firn_slice_equal(a->of[i], b->of[i])) {
+        bool is_in_both = a->of[i].data != NULL && b->of[i].data != NULL;
+        bool is_in_none = a->of[i].data == NULL && b->of[i].data == NULL;
+        if (!is_in_none && !(is_in_both && firn_slice_equal(a->of[i], b->of[i]))) {
             return false;
         }
     }

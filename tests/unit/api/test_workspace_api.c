@@ -206,6 +206,48 @@ tags_and_lists_of_workspaces_check_their_arguments(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static void
+put_text(const char *folder, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
+a_caller_that_knows_no_gitignore_does_not_set_it(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/firn-test-XXXXXX";
+    char store[64];
+    char command[128];
+    firn_error err;
+    firn_workspace *workspace;
+    firn_save_result result;
+    assert_non_null(mkdtemp(folder));
+    snprintf(store, sizeof store, "%s/store", folder);
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = store;
+    assert_int_equal(firn_workspace_open(folder, &options, &workspace, &err), FIRN_OK);
+    put_text(folder, ".gitignore", "made\n");
+    put_text(folder, "made", "made");
+    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
+    assert_false(save.gitignore);
+    save.gitignore = true;
+    save.size = offsetof(firn_save_options, gitignore);
+    assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
+    assert_int_equal(result.checkpoint.files, 2);
+    save.size = sizeof save;
+    assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
+    assert_int_equal(result.checkpoint.files, 1);
+    firn_workspace_close(workspace);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int
 main(void)
 {
@@ -213,6 +255,7 @@ main(void)
         cmocka_unit_test(tags_and_lists_of_workspaces_check_their_arguments),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(callers_of_other_versions_are_served_or_refused),
+        cmocka_unit_test(a_caller_that_knows_no_gitignore_does_not_set_it),
     };
     return cmocka_run_group_tests_name("workspace_api", tests, NULL, NULL);
 }
