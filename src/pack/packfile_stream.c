@@ -225,7 +225,12 @@ struct reading {
     struct firn_blake3_hash whole;
     int (*sink)(void *ctx, firn_slice data, firn_error *err);
     void *ctx;
+    unsigned depth;
+    uint64_t size;     /* of what the list at hand stands for */
+    bool is_elsewhere; /* a piece is not in this pack */
 };
+
+static int read_list(struct reading *reading, firn_slice borrowed, uint64_t size, firn_error *err);
 
 static int
 deliver(struct reading *reading, firn_slice data, firn_error *err)
@@ -259,6 +264,24 @@ piece_corrupt(const struct reading *reading, const firn_hash *hash, const char *
                           hex, what);
 }
 
+/* A piece that is a list itself: the same bytes were stored so before. */
+static int
+read_inner(struct reading *reading, const struct firn_packfile_piece *piece, firn_slice list,
+           firn_error *err)
+{
+    if (reading->depth == FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX ||
+        list.size > FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= reading->size) {
+        return piece_corrupt(reading, &piece->hash, "is a list that lies too deep or is too long",
+                             err);
+    }
+    uint64_t size = reading->size;
+    reading->depth++;
+    int rc = read_list(reading, list, piece->size, err);
+    reading->depth--;
+    reading->size = size;
+    return rc;
+}
+
 static int
 deliver_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
 {
@@ -270,25 +293,27 @@ deliver_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piec
     struct firn_packfile_location at;
     int rc = firn_packfile_find(reading->pack, reading->scratch, &piece->hash, &at, err);
     if (rc == FIRN_NOT_FOUND) {
+        reading->is_elsewhere = true;
         return piece_corrupt(reading, &piece->hash, "is not in the pack", err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (at.kind == FIRN_PACKFILE_PIECES) {
-        return piece_corrupt(reading, &piece->hash, "is a list of pieces itself", err);
-    }
-    if (at.size != piece->size) {
+    if (at.kind != FIRN_PACKFILE_PIECES && at.size != piece->size) {
         return piece_corrupt(reading, &piece->hash, "has another size than its list says", err);
     }
     firn_slice data;
     rc = firn_packfile_read(reading->pack, reading->scratch, &piece->hash, &at, &data, err);
-    return rc == FIRN_OK ? deliver(reading, data, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return at.kind == FIRN_PACKFILE_PIECES ? read_inner(reading, piece, data, err)
+                                           : deliver(reading, data, err);
 }
 
 /* The list is borrowed from the scratch that reading the pieces will use, so it is copied first. */
 static int
-read_pieces(struct reading *reading, const firn_hash *hash, firn_slice borrowed, firn_error *err)
+read_list(struct reading *reading, firn_slice borrowed, uint64_t size, firn_error *err)
 {
     struct firn_buf list = {0};
     uint64_t total;
@@ -296,10 +321,30 @@ read_pieces(struct reading *reading, const firn_hash *hash, firn_slice borrowed,
     if (firn_buf_append_slice(&list, borrowed) != FIRN_OK) {
         FIRN_TRY(firn_error_no_memory(err, "a list of pieces"));
     }
-    firn_blake3_hash_init(&reading->whole);
+    reading->size = size;
+    FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
+    if (total != size) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': a list stands for %llu bytes instead of %llu",
+                            firn_packfile_path(reading->pack), (unsigned long long)total,
+                            (unsigned long long)size);
+        goto out;
+    }
     FIRN_TRY(
         firn_packfile_decode_pieces(firn_buf_slice(&list), &total, deliver_piece, reading, err));
+out:
+    firn_buf_deinit(&list);
+    return rc;
+}
+
+static int
+read_pieces(struct reading *reading, const firn_hash *hash, firn_slice borrowed, firn_error *err)
+{
+    uint64_t total;
     firn_hash found;
+    int rc;
+    firn_blake3_hash_init(&reading->whole);
+    FIRN_TRY(firn_packfile_decode_pieces(borrowed, &total, NULL, NULL, err));
+    FIRN_TRY(read_list(reading, borrowed, total, err));
     firn_blake3_hash_final(&reading->whole, &found);
     if (!firn_hash_equal(&found, hash)) {
         char hex[FIRN_HASH_HEX_SIZE];
@@ -308,7 +353,6 @@ read_pieces(struct reading *reading, const firn_hash *hash, firn_slice borrowed,
                             firn_packfile_path(reading->pack), hex);
     }
 out:
-    firn_buf_deinit(&list);
     return rc;
 }
 
@@ -331,24 +375,41 @@ firn_packfile_stream_size(struct firn_packfile *pack, struct firn_packfile_scrat
     return rc == FIRN_OK ? firn_packfile_decode_pieces(list, out, NULL, NULL, err) : rc;
 }
 
+static int
+read_object(struct reading *reading, const firn_hash *hash, firn_error *err)
+{
+    struct firn_packfile_location at;
+    firn_slice stored;
+    int rc = firn_packfile_find(reading->pack, reading->scratch, hash, &at, err);
+    if (rc == FIRN_OK) {
+        rc = firn_packfile_read(reading->pack, reading->scratch, hash, &at, &stored, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (at.kind == FIRN_PACKFILE_PIECES) {
+        return read_pieces(reading, hash, stored, err);
+    }
+    return reading->sink == NULL || stored.size == 0 ? FIRN_OK
+                                                     : reading->sink(reading->ctx, stored, err);
+}
+
 int
 firn_packfile_stream_read(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
                           const firn_hash *hash,
                           int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
                           firn_error *err)
 {
-    struct firn_packfile_location at;
-    firn_slice stored;
-    int rc = firn_packfile_find(pack, scratch, hash, &at, err);
-    if (rc == FIRN_OK) {
-        rc = firn_packfile_read(pack, scratch, hash, &at, &stored, err);
-    }
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    if (at.kind == FIRN_PACKFILE_PIECES) {
-        struct reading reading = {.pack = pack, .scratch = scratch, .sink = sink, .ctx = ctx};
-        return read_pieces(&reading, hash, stored, err);
-    }
-    return sink == NULL || stored.size == 0 ? FIRN_OK : sink(ctx, stored, err);
+    struct reading reading = {.pack = pack, .scratch = scratch, .sink = sink, .ctx = ctx};
+    return read_object(&reading, hash, err);
+}
+
+int
+firn_packfile_stream_verify(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                            const firn_hash *hash, bool *out_is_elsewhere, firn_error *err)
+{
+    struct reading reading = {.pack = pack, .scratch = scratch};
+    int rc = read_object(&reading, hash, err);
+    *out_is_elsewhere = reading.is_elsewhere;
+    return rc;
 }

@@ -14,7 +14,12 @@
 
 enum {
     FIRN_PACKFILE_STREAM_WHOLE_MAX = 8 << 20, /* the largest content that is stored in one piece */
-    FIRN_PACKFILE_STREAM_PIECE_SIZE = 1 << 20
+    FIRN_PACKFILE_STREAM_PIECE_SIZE = 1 << 20,
+    /* Of lists that stand for pieces of other lists; more than any that firn makes: a piece has at
+     * most 1 MiB, so a list for it at most 2,048 entries of 36 bytes where holes are kept in units
+     * of 512 bytes, and each level has a unit less than the one above. */
+    FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX = 256,
+    FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX = 128 << 10
 };
 
 /* Fills at most size bytes of buf; *got is how many, 0 at the end of the content only. */
@@ -45,5 +50,10 @@ FIRN_MUST_CHECK int firn_packfile_stream_size(struct firn_packfile *pack,
 FIRN_MUST_CHECK int firn_packfile_stream_read(
     struct firn_packfile *pack, struct firn_packfile_scratch *scratch, const firn_hash *hash,
     int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err);
+/* The same without a sink. *out_is_elsewhere if it failed because a piece is not in this pack. */
+FIRN_MUST_CHECK int firn_packfile_stream_verify(struct firn_packfile *pack,
+                                                struct firn_packfile_scratch *scratch,
+                                                const firn_hash *hash, bool *out_is_elsewhere,
+                                                firn_error *err);
 
 #endif

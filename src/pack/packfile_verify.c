@@ -333,7 +333,10 @@ verify_pieces(struct verifying *verifying, const firn_hash *hash,
     rc = firn_packfile_decode_pieces(firn_buf_slice(&list), &total, look_for_piece, &presence, err);
     firn_buf_deinit(&list);
     if (rc == FIRN_OK && presence.is_complete) {
-        rc = firn_packfile_stream_read(verifying->pack, verifying->scratch, hash, NULL, NULL, err);
+        bool is_elsewhere; /* pieces of a piece that is a list */
+        rc = firn_packfile_stream_verify(verifying->pack, verifying->scratch, hash, &is_elsewhere,
+                                         err);
+        rc = is_elsewhere ? FIRN_OK : rc;
     }
     return rc;
 }

@@ -207,6 +207,7 @@ struct piece_check {
     uint64_t size;  /* of all pieces */
     uint32_t pack;  /* of the list of pieces */
     bool is_spread; /* over packs: no one of them could verify the whole */
+    bool has_lists; /* pieces that are lists themselves: likewise, and they are not looked into */
 };
 
 static int
@@ -223,6 +224,8 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
     if (rc == FIRN_OK && check->why == NULL) {
         rc = firn_ws_objects_find(check->checking->opened->objects, &piece->hash, &place, err);
         check->is_spread = check->is_spread || (rc == FIRN_OK && place.pack != check->pack);
+        check->has_lists =
+            check->has_lists || (rc == FIRN_OK && place.at.kind == FIRN_PACKFILE_PIECES);
     }
     return rc;
 }
@@ -246,7 +249,9 @@ check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn
     if (check->why == NULL && check->size != entry->size) {
         check->why = "its content has another size than its entry says";
     }
-    if (check->why == NULL && check->is_spread && check->checking->options->read_data) {
+    bool needs_reading =
+        check->has_lists || (check->is_spread && check->checking->options->read_data);
+    if (check->why == NULL && needs_reading) {
         FIRN_TRY(firn_ws_objects_stream(objects, check->checking->scratch, &entry->hash,
                                         entry->size, NULL, NULL, err));
     }

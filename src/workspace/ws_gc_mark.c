@@ -17,8 +17,11 @@
  * collection before anything was removed (I2). A missing pack hides nothing as long as only
  * contents lie in it, and is left alone by the plan.
  *
+ * Nothing here recurses: what is to be looked into waits on two stacks, directories and lists of
+ * pieces.
+ *
  * Memory: one directory object, and 32 bytes for each directory that waits, which are at most those
- * beside one path from a root down.
+ * beside one path from a root down, and for each list of pieces in one directory.
  */
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
@@ -28,8 +31,9 @@
 
 struct marking {
     struct firn_ws_gc *gc;
-    struct firn_buf pending; /* hashes of directory objects to look into */
-    struct firn_buf object;  /* the one that is looked into */
+    struct firn_buf directories; /* hashes of directory objects to look into */
+    struct firn_buf lists;       /* the same of lists of pieces */
+    struct firn_buf object;      /* the directory that is looked into */
     uint64_t live;
 };
 
@@ -52,48 +56,61 @@ mark_live(struct marking *marking, size_t number)
     }
 }
 
-static int mark_content(struct marking *marking, const firn_hash *hash, firn_error *err);
-
 static int
-mark_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+push(struct firn_buf *stack, const firn_hash *hash, firn_error *err)
 {
-    (void)offset;
-    return piece->is_hole ? FIRN_OK : mark_content(ctx, &piece->hash, err);
+    return firn_buf_append(stack, hash, sizeof *hash) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of objects to look into");
+}
+
+static bool
+pop(struct firn_buf *stack, firn_hash *out)
+{
+    if (stack->size == 0) {
+        return false;
+    }
+    stack->size -= sizeof *out;
+    memcpy(out, stack->data + stack->size, sizeof *out);
+    return true;
 }
 
 /* The object of a file's content, or of a piece of one. */
 static int
 mark_content(struct marking *marking, const firn_hash *hash, firn_error *err)
 {
-    struct firn_ws_gc *gc = marking->gc;
+    struct firn_ws_gc_table *table = marking->gc->table;
     size_t number;
     int rc = find(marking, hash, &number, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     mark_live(marking, number);
-    if (firn_ws_gc_table_kind(gc->table, number) != FIRN_PACKFILE_PIECES ||
-        firn_ws_gc_table_mark(gc->table, number, FIRN_WS_GC_MARK_PIECES_WALKED)) {
+    if (firn_ws_gc_table_kind(table, number) != FIRN_PACKFILE_PIECES ||
+        firn_ws_gc_table_mark(table, number, FIRN_WS_GC_MARK_PIECES_WALKED)) {
         return FIRN_OK;
     }
-    return firn_ws_objects_pieces(gc->opened->objects, gc->scratch, hash, mark_piece, marking, err);
+    return push(&marking->lists, hash, err);
 }
 
 static int
 mark_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
 {
+    struct firn_ws_gc_table *table = marking->gc->table;
     size_t number;
     int rc = find(marking, hash, &number, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     mark_live(marking, number);
-    if (firn_ws_gc_table_mark(marking->gc->table, number, FIRN_WS_GC_MARK_TREE_WALKED)) {
+    if (firn_ws_gc_table_mark(table, number, FIRN_WS_GC_MARK_TREE_WALKED)) {
         return FIRN_OK;
     }
-    return firn_buf_append(&marking->pending, hash, sizeof *hash) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "a list of directories");
+    if (firn_ws_gc_table_kind(table, number) == FIRN_PACKFILE_PIECES) {
+        /* The same bytes were stored as a file with holes before. */
+        rc = mark_content(marking, hash, err);
+    }
+    return rc == FIRN_OK ? push(&marking->directories, hash, err) : rc;
 }
 
 static int
@@ -103,32 +120,42 @@ mark_reference(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err)
 }
 
 static int
-look_into(struct marking *marking, const firn_hash *hash, firn_error *err)
+mark_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
 {
-    struct firn_ws_gc *gc = marking->gc;
-    firn_slice object;
-    int rc = firn_ws_objects_read(gc->opened->objects, gc->scratch, hash, &object, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    /* Lists of pieces are read into the same scratch. */
-    if (firn_buf_assign(&marking->object, object) != FIRN_OK) {
-        return firn_error_no_memory(err, "a directory object");
-    }
-    return firn_tree_references(firn_buf_slice(&marking->object), mark_reference, marking, err);
+    (void)offset;
+    return piece->is_hole ? FIRN_OK : mark_content(ctx, &piece->hash, err);
 }
 
 static int
-mark_tree(struct marking *marking, const firn_hash *root, firn_error *err)
+look_into_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
 {
-    int rc = mark_directory(marking, root, err);
-    while (rc == FIRN_OK && marking->pending.size > 0) {
-        firn_hash hash;
-        marking->pending.size -= sizeof hash;
-        memcpy(&hash, marking->pending.data + marking->pending.size, sizeof hash);
-        rc = look_into(marking, &hash, err);
+    struct firn_ws_gc *gc = marking->gc;
+    int rc;
+    FIRN_TRY(firn_ws_objects_stream_whole(gc->opened->objects, gc->scratch, hash, &marking->object,
+                                          err));
+    FIRN_TRY(firn_tree_references(firn_buf_slice(&marking->object), mark_reference, marking, err));
+out:
+    return rc;
+}
+
+/* Looks into all that waits. */
+static int
+look_into_all(struct marking *marking, firn_error *err)
+{
+    struct firn_ws_gc *gc = marking->gc;
+    firn_hash hash;
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK) {
+        if (pop(&marking->lists, &hash)) {
+            rc = firn_ws_objects_pieces(gc->opened->objects, gc->scratch, &hash, mark_piece,
+                                        marking, err);
+        } else if (pop(&marking->directories, &hash)) {
+            rc = look_into_directory(marking, &hash, err);
+        } else {
+            return FIRN_OK;
+        }
         if (rc == FIRN_OK) {
-            rc = firn_ws_gc_progress(marking->gc, "mark", marking->live, err);
+            rc = firn_ws_gc_progress(gc, "mark", marking->live, err);
         }
     }
     return rc;
@@ -170,7 +197,8 @@ mark_checkpoint(void *ctx, firn_slice bytes, const struct firn_ws_record *record
     if (record->has_rules) {
         FIRN_TRY(mark_content(marking, &record->rules, &found));
     }
-    FIRN_TRY(mark_tree(marking, &record->root.hash, &found));
+    FIRN_TRY(mark_directory(marking, &record->root.hash, &found));
+    FIRN_TRY(look_into_all(marking, &found));
 out:
     if (rc != FIRN_OK && err != NULL) {
         char id[FIRN_CHECKPOINT_ID_SIZE];
@@ -191,7 +219,8 @@ firn_ws_gc_mark(struct firn_ws_gc *gc, firn_error *err)
     int rc = firn_ws_catalog_list(gc->opened->catalog, 0, mark_checkpoint, &marking, err);
     gc->result->objects_live = marking.live;
     gc->result->objects_dead = firn_ws_gc_table_count(gc->table) - marking.live;
-    firn_buf_deinit(&marking.pending);
+    firn_buf_deinit(&marking.directories);
+    firn_buf_deinit(&marking.lists);
     firn_buf_deinit(&marking.object);
     return rc;
 }

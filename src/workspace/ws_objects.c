@@ -20,7 +20,6 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "workspace/ws_objects_internal.h"
 
@@ -312,11 +311,10 @@ firn_ws_objects_contains(struct firn_ws_objects *objects, const firn_hash *hash,
     return rc;
 }
 
-/* Finds and reads an object's stored bytes. */
-static int
-read_stored(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
-            const firn_hash *hash, enum firn_packfile_kind *out_kind, firn_slice *out,
-            firn_error *err)
+int
+firn_ws_objects_read_stored(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                            const firn_hash *hash, enum firn_packfile_kind *out_kind,
+                            firn_slice *out, firn_error *err)
 {
     struct firn_ws_objects_place place;
     int rc = firn_ws_objects_find(objects, hash, &place, err);
@@ -345,7 +343,7 @@ firn_ws_objects_read(struct firn_ws_objects *objects, struct firn_packfile_scrat
                      const firn_hash *hash, firn_slice *out, firn_error *err)
 {
     enum firn_packfile_kind kind;
-    int rc = read_stored(objects, scratch, hash, &kind, out, err);
+    int rc = firn_ws_objects_read_stored(objects, scratch, hash, &kind, out, err);
     if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES) {
         char hex[FIRN_HASH_HEX_SIZE];
         firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
@@ -353,106 +351,6 @@ firn_ws_objects_read(struct firn_ws_objects *objects, struct firn_packfile_scrat
                               "object %s is a list of pieces where a whole object belongs", hex);
     }
     return rc;
-}
-
-/* ---- streaming a file's content ---- */
-
-struct streaming {
-    struct firn_ws_objects *objects;
-    struct firn_packfile_scratch *scratch;
-    struct firn_blake3_hash whole;
-    int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
-    void *ctx;
-};
-
-static int
-stream_hole(struct streaming *stream, uint64_t offset, uint64_t size, firn_error *err)
-{
-    static const uint8_t zeros[16 << 10];
-    for (uint64_t left = size; left > 0;) {
-        size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
-        firn_blake3_hash_update(&stream->whole, zeros, part);
-        left -= part;
-    }
-    firn_slice hole = {NULL, (size_t)size};
-    return stream->sink == NULL ? FIRN_OK : stream->sink(stream->ctx, offset, hole, err);
-}
-
-static int
-stream_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
-{
-    struct streaming *stream = ctx;
-    if (piece->is_hole) {
-        return stream_hole(stream, offset, piece->size, err);
-    }
-    firn_slice data;
-    int rc = firn_ws_objects_read(stream->objects, stream->scratch, &piece->hash, &data, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    if (data.size != piece->size) {
-        return firn_error_set(err, FIRN_CORRUPT, "a piece has %zu bytes where its list says %llu",
-                              data.size, (unsigned long long)piece->size);
-    }
-    firn_blake3_hash_update(&stream->whole, data.data, data.size);
-    return stream->sink == NULL ? FIRN_OK : stream->sink(stream->ctx, offset, data, err);
-}
-
-static int
-stream_pieces(struct streaming *stream, firn_slice borrowed_list, const firn_hash *hash,
-              uint64_t size, firn_error *err)
-{
-    /* Reading pieces uses the scratch that the list is borrowed from. */
-    struct firn_buf list = {0};
-    uint64_t total = 0;
-    int rc = FIRN_OK;
-    if (firn_buf_append_slice(&list, borrowed_list) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a list of pieces");
-        goto out;
-    }
-    FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
-    if (total == size) {
-        firn_blake3_hash_init(&stream->whole);
-        FIRN_TRY(
-            firn_packfile_decode_pieces(firn_buf_slice(&list), &total, stream_piece, stream, err));
-        firn_hash found;
-        firn_blake3_hash_final(&stream->whole, &found);
-        if (memcmp(found.bytes, hash->bytes, sizeof found.bytes) == 0) {
-            goto out;
-        }
-    }
-    char hex[FIRN_HASH_HEX_SIZE];
-    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    rc = firn_error_set(err, FIRN_CORRUPT, "the pieces of object %s do not make its content", hex);
-out:
-    firn_buf_deinit(&list);
-    return rc;
-}
-
-int
-firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
-                       const firn_hash *hash, uint64_t size,
-                       int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
-                       void *ctx, firn_error *err)
-{
-    enum firn_packfile_kind kind;
-    firn_slice stored;
-    int rc = read_stored(objects, scratch, hash, &kind, &stored, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    if (kind == FIRN_PACKFILE_PIECES) {
-        struct streaming stream = {
-            .objects = objects, .scratch = scratch, .sink = sink, .ctx = ctx};
-        return stream_pieces(&stream, stored, hash, size, err);
-    }
-    if (stored.size != size) {
-        char hex[FIRN_HASH_HEX_SIZE];
-        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-        return firn_error_set(err, FIRN_CORRUPT, "object %s has %zu bytes where %llu belong", hex,
-                              stored.size, (unsigned long long)size);
-    }
-    return sink == NULL || size == 0 ? FIRN_OK : sink(ctx, 0, stored, err);
 }
 
 int
@@ -470,7 +368,7 @@ firn_ws_objects_pieces(struct firn_ws_objects *objects, struct firn_packfile_scr
     enum firn_packfile_kind kind;
     firn_slice list;
     uint64_t total;
-    rc = read_stored(objects, scratch, hash, &kind, &list, err);
+    rc = firn_ws_objects_read_stored(objects, scratch, hash, &kind, &list, err);
     return rc == FIRN_OK ? firn_packfile_decode_pieces(list, &total, visit, ctx, err) : rc;
 }
 
@@ -480,16 +378,7 @@ static int
 source_read(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
 {
     struct firn_ws_objects_source *source = ctx;
-    firn_slice object;
-    int rc = firn_ws_objects_read(source->objects, source->scratch, hash, &object, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    firn_buf_clear(out);
-    if (firn_buf_append_slice(out, object) != FIRN_OK) {
-        return firn_error_no_memory(err, "a directory object");
-    }
-    return FIRN_OK;
+    return firn_ws_objects_stream_whole(source->objects, source->scratch, hash, out, err);
 }
 
 void

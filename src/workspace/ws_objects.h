@@ -54,8 +54,16 @@ firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scr
                        int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                        void *ctx, firn_error *err);
 
+/* The whole bytes of an object of at most FIRN_PACKFILE_OBJECT_SIZE_MAX, however it is stored, in
+ * the place of out's contents. */
+FIRN_MUST_CHECK int firn_ws_objects_stream_whole(struct firn_ws_objects *objects,
+                                                 struct firn_packfile_scratch *scratch,
+                                                 const firn_hash *hash, struct firn_buf *out,
+                                                 firn_error *err);
+
 /* Calls visit for each piece of an object that is cut into pieces, and not at all for one that
- * is whole. */
+ * is whole. A piece may itself be cut into pieces (ws_objects_stream.c): they are not visited. visit
+ * must not use the scratch. */
 FIRN_MUST_CHECK int
 firn_ws_objects_pieces(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
                        const firn_hash *hash,

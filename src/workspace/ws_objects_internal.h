@@ -42,6 +42,14 @@ FIRN_MUST_CHECK int firn_ws_objects_acquire(struct firn_ws_objects *objects, uin
                                             struct firn_packfile **out, firn_error *err);
 void firn_ws_objects_release(struct firn_ws_objects *objects, uint32_t number);
 
+/* Finds an object and reads its stored bytes, borrowed from scratch. A missing one is
+ * FIRN_CORRUPT. */
+FIRN_MUST_CHECK int firn_ws_objects_read_stored(struct firn_ws_objects *objects,
+                                                struct firn_packfile_scratch *scratch,
+                                                const firn_hash *hash,
+                                                enum firn_packfile_kind *out_kind, firn_slice *out,
+                                                firn_error *err);
+
 /* ---- ws_objects_retire.c ---- */
 
 /* Notes an entry of the pack list that is not in use, in the order of numbers. */

@@ -317,7 +317,7 @@ lists_of_pieces_that_lie_are_refused(void **state)
         } else if (which == 1) { /* a piece of another size */
             piece.size = 41;
             name.bytes[5] ^= 1;
-        } else if (which == 2) { /* a piece that is a list itself */
+        } else if (which == 2) { /* a piece that is a list for as much as the whole */
             piece.hash = fixture.objects[2].hash;
             piece.size = fixture.objects[2].content.size;
             name.bytes[5] ^= 1;
@@ -339,6 +339,72 @@ lists_of_pieces_that_lie_are_refused(void **state)
         assert_int_equal(count_damage(&fixture, "p", &name, &found), read);
         assert_int_equal(found, verified);
         firn_buf_deinit(&list);
+        pack_fixture_deinit(&fixture);
+    }
+}
+
+static int
+collect(void *ctx, firn_slice data, firn_error *err)
+{
+    (void)err;
+    return firn_buf_append_slice(ctx, data);
+}
+
+/* The same bytes may have been stored as a list before they became a piece. */
+static void
+a_piece_may_be_a_list_that_is_smaller(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (int is_here = 0; is_here < 2; is_here++) {
+        struct pack_fixture fixture;
+        pack_fixture_init(&fixture);
+        (void)pack_fixture_add_noise(&fixture, 1, 40);
+        (void)pack_fixture_add_noise(&fixture, 2, 30);
+        firn_hash inner = pack_fixture_add_pieces(&fixture, 0, 3, 1)->hash;
+        struct firn_buf content = {0};
+        static const uint8_t zeros[3] = {0};
+        assert_int_equal(
+            firn_buf_append_slice(&content, firn_buf_slice(&fixture.objects[0].content)), FIRN_OK);
+        assert_int_equal(firn_buf_append(&content, zeros, 3), FIRN_OK);
+        assert_int_equal(
+            firn_buf_append_slice(&content, firn_buf_slice(&fixture.objects[1].content)), FIRN_OK);
+        const struct firn_packfile_piece pieces[] = {
+            {.size = content.size, .hash = inner},
+            {.size = 40, .hash = fixture.objects[0].hash},
+        };
+        assert_int_equal(
+            firn_buf_append_slice(&content, firn_buf_slice(&fixture.objects[0].content)), FIRN_OK);
+        struct firn_buf list = {0};
+        assert_int_equal(firn_packfile_encode_pieces(pieces, 2, &list), FIRN_OK);
+        struct pack_object *outer =
+            pack_fixture_add(&fixture, FIRN_PACKFILE_PIECES, list.data, list.size);
+        firn_blake3_hash_of(content.data, content.size, &outer->hash);
+        firn_hash name = outer->hash;
+        if (!is_here) {
+            /* What the inner list needs lies in another pack: a store knows. */
+            fixture.objects[1].content.data[0] ^= 1;
+            firn_blake3_hash_of(fixture.objects[1].content.data, 30, &fixture.objects[1].hash);
+        }
+        assert_int_equal(pack_fixture_write(&fixture, "p", 0, &err), FIRN_OK);
+        int verified;
+        int rc = count_damage(&fixture, "p", &name, &verified);
+        assert_int_equal(rc, is_here ? FIRN_OK : FIRN_CORRUPT);
+        assert_int_equal(verified, FIRN_OK);
+        if (is_here) {
+            struct firn_packfile *pack;
+            struct firn_buf found = {0};
+            assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+            assert_int_equal(
+                firn_packfile_stream_read(pack, fixture.scratch, &name, collect, &found, &err),
+                FIRN_OK);
+            assert_int_equal(found.size, content.size);
+            assert_memory_equal(found.data, content.data, content.size);
+            firn_buf_deinit(&found);
+            firn_packfile_close(pack);
+        }
+        firn_buf_deinit(&list);
+        firn_buf_deinit(&content);
         pack_fixture_deinit(&fixture);
     }
 }
@@ -592,6 +658,7 @@ main(void)
         cmocka_unit_test(packs_that_lie_are_refused),
         cmocka_unit_test(random_lies_never_give_wrong_bytes),
         cmocka_unit_test(lists_of_pieces_that_lie_are_refused),
+        cmocka_unit_test(a_piece_may_be_a_list_that_is_smaller),
         cmocka_unit_test(packs_made_by_hand_are_judged),
         cmocka_unit_test(verification_names_what_is_lost),
         cmocka_unit_test(salvage_brings_back_every_whole_frame),

@@ -15,6 +15,7 @@
 #include "base/slice.h"
 #include "gc_support.h"
 #include "os/os_memory.h"
+#include "support/test_file.h"
 #include "workspace/ws_index.h"
 
 /* ---- collecting ---- */
@@ -293,6 +294,53 @@ a_file_with_the_bytes_of_a_directory_does_not_hide_it(void **state)
     ws_world_close(&world);
 }
 
+/* A small file with holes is stored as a list of pieces; a large one may have just its bytes as a
+ * piece, and the first again, with fewer holes, is a piece of the second. */
+static void
+a_file_with_holes_may_be_a_piece_of_another(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20 };
+    static uint8_t content[12 * MIB];
+    const uint64_t offsets[] = {128 << 10, 512 << 10};
+    struct ws_world world;
+    ws_world_open_memory(&world, 23);
+    scan_put_sparse(&world.tree, "a/hole", MIB, NULL, 0);
+    scan_put_sparse(&world.tree, "a/part", 64 << 10, NULL, 0);
+    scan_put_sparse(&world.tree, "a/sparse", MIB, offsets, 2);
+    struct firn_buf sparse = {0};
+    struct firn_os_dir *dir;
+    assert_int_equal(firn_os_dir_open_beneath(world.tree.root, "a", &dir, NULL), FIRN_OK);
+    test_file_read(dir, "sparse", &sparse);
+    firn_os_dir_close(dir);
+    assert_int_equal(sparse.size, MIB);
+    ws_save(&world);
+    memcpy(content + 3 * MIB, sparse.data, MIB);
+    memset(content + 7 * MIB, 'x', 5);
+    scan_put_file(&world.tree, "large", content, sizeof content);
+    memset(content + 11 * MIB, 'y', 5);
+    scan_put_file(&world.tree, "other", content, sizeof content);
+    char *saved = ws_dump(&world);
+    ws_save(&world);
+    ws_assert_check_clean(&world);
+    for (unsigned round = 0; round < 2; round++) {
+        scan_remove_file(&world.tree, "large");
+        scan_remove_file(&world.tree, "other");
+        ws_restore(&world, "2");
+        ws_assert_dump(&world, saved);
+        /* Only the large ones need the small ones now. */
+        scan_remove_tree(&world.tree, "a");
+        if (round == 0) {
+            gc_delete(&world, "1");
+        }
+        gc_assert_exact(&world);
+        ws_assert_check_clean(&world);
+    }
+    firn_buf_deinit(&sparse);
+    free(saved);
+    ws_world_close(&world);
+}
+
 /* ---- readers ---- */
 
 struct reader {
@@ -428,6 +476,7 @@ main(void)
         cmocka_unit_test(what_the_stat_cache_remembers_goes_with_it),
         cmocka_unit_test(what_another_workspace_needs_stays),
         cmocka_unit_test(a_file_with_the_bytes_of_a_directory_does_not_hide_it),
+        cmocka_unit_test(a_file_with_holes_may_be_a_piece_of_another),
         cmocka_unit_test(a_reader_keeps_the_packs_that_it_may_need),
         cmocka_unit_test(readers_that_come_and_go_do_not_keep_packs_for_ever),
     };

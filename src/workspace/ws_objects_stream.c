@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_objects_stream.c: the content of an object, in order, however it is stored.
+ *
+ * An object is named by the hash of its bytes, and how they are stored is no part of its name: whole,
+ * or as a list of pieces and holes. Whoever stores an object that the store has already gets it as
+ * it was stored first. So a small file with holes may be stored as a list, and the same bytes may
+ * later be a piece of a large file, or even a directory object. (I1) Whatever names an object must
+ * therefore take it in either form; here a piece that is a list is streamed as one.
+ *
+ * Lists within lists end, because a list that stands for a piece has fewer bytes than the content
+ * that names it, and because of two limits that no file reaches: depth, and the size of such a
+ * list. What is beyond them was not made by firn.
+ *
+ * Every piece is verified by its own name before sink sees it, a whole that is made of pieces after
+ * the last.
+ *
+ * Memory: a copy of the list of each level, because reading pieces uses the scratch that it was
+ * borrowed from.
+ */
+#include "base/mem.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "pack/packfile_stream.h"
+#include "workspace/ws_objects_internal.h"
+
+struct streaming {
+    struct firn_ws_objects *objects;
+    struct firn_packfile_scratch *scratch;
+    struct firn_blake3_hash whole;
+    int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
+    void *ctx;
+    unsigned depth;
+    uint64_t start; /* of the list that is streamed, in the whole */
+    uint64_t size;  /* of what that list stands for */
+};
+
+static int stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t start,
+                       uint64_t size, firn_error *err);
+
+static int
+not_its_content(const firn_hash *hash, const char *what, firn_error *err)
+{
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    return firn_error_set(err, FIRN_CORRUPT, "the pieces of object %s %s", hex, what);
+}
+
+static int
+deliver(struct streaming *stream, uint64_t offset, firn_slice data, firn_error *err)
+{
+    return stream->sink == NULL ? FIRN_OK : stream->sink(stream->ctx, offset, data, err);
+}
+
+static int
+stream_hole(struct streaming *stream, uint64_t offset, uint64_t size, firn_error *err)
+{
+    static const uint8_t zeros[16 << 10];
+    for (uint64_t left = size; left > 0;) {
+        size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
+        firn_blake3_hash_update(&stream->whole, zeros, part);
+        left -= part;
+    }
+    return deliver(stream, offset, (firn_slice){NULL, (size_t)size}, err);
+}
+
+/* A piece that is a list. */
+static int
+stream_inner(struct streaming *stream, uint64_t offset, const struct firn_packfile_piece *piece,
+             firn_slice list, firn_error *err)
+{
+    if (stream->depth == FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX ||
+        list.size > FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= stream->size) {
+        return not_its_content(&piece->hash, "lie too deep or are too many", err);
+    }
+    uint64_t start = stream->start;
+    uint64_t size = stream->size;
+    stream->depth++;
+    int rc = stream_list(stream, list, offset, piece->size, err);
+    stream->depth--;
+    stream->start = start;
+    stream->size = size;
+    return rc;
+}
+
+static int
+stream_piece(void *ctx, uint64_t offset_in_list, const struct firn_packfile_piece *piece,
+             firn_error *err)
+{
+    struct streaming *stream = ctx;
+    uint64_t offset = stream->start + offset_in_list;
+    enum firn_packfile_kind kind;
+    firn_slice data;
+    if (piece->is_hole) {
+        return stream_hole(stream, offset, piece->size, err);
+    }
+    int rc = firn_ws_objects_read_stored(stream->objects, stream->scratch, &piece->hash, &kind,
+                                         &data, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (kind == FIRN_PACKFILE_PIECES) {
+        return stream_inner(stream, offset, piece, data, err);
+    }
+    if (data.size != piece->size) {
+        return firn_error_set(err, FIRN_CORRUPT, "a piece has %zu bytes where its list says %llu",
+                              data.size, (unsigned long long)piece->size);
+    }
+    firn_blake3_hash_update(&stream->whole, data.data, data.size);
+    return deliver(stream, offset, data, err);
+}
+
+static int
+stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t start, uint64_t size,
+            firn_error *err)
+{
+    struct firn_buf list = {0};
+    uint64_t total;
+    int rc;
+    if (firn_buf_append_slice(&list, borrowed_list) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a list of pieces");
+        goto out;
+    }
+    stream->start = start;
+    stream->size = size;
+    FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
+    if (total != size) {
+        rc = firn_error_set(err, FIRN_CORRUPT,
+                            "a list of pieces stands for %llu bytes where %llu belong",
+                            (unsigned long long)total, (unsigned long long)size);
+        goto out;
+    }
+    FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, stream_piece, stream, err));
+out:
+    firn_buf_deinit(&list);
+    return rc;
+}
+
+/* The content of a list that is an object of its own. */
+static int
+stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *hash, uint64_t size,
+                  firn_error *err)
+{
+    firn_hash found;
+    firn_blake3_hash_init(&stream->whole);
+    int rc = stream_list(stream, list, 0, size, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_blake3_hash_final(&stream->whole, &found);
+    return memcmp(found.bytes, hash->bytes, sizeof found.bytes) == 0
+               ? FIRN_OK
+               : not_its_content(hash, "do not make its content", err);
+}
+
+int
+firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                       const firn_hash *hash, uint64_t size,
+                       int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                       void *ctx, firn_error *err)
+{
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    int rc = firn_ws_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (kind == FIRN_PACKFILE_PIECES) {
+        struct streaming stream = {
+            .objects = objects, .scratch = scratch, .sink = sink, .ctx = ctx};
+        return stream_whole_list(&stream, stored, hash, size, err);
+    }
+    if (stored.size != size) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        return firn_error_set(err, FIRN_CORRUPT, "object %s has %zu bytes where %llu belong", hex,
+                              stored.size, (unsigned long long)size);
+    }
+    return sink == NULL || size == 0 ? FIRN_OK : sink(ctx, 0, stored, err);
+}
+
+/* ---- all at once ---- */
+
+static int
+append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    struct firn_buf *out = ctx;
+    size_t before = out->size;
+    (void)offset;
+    if (firn_buf_set_size(out, before + data.size) != FIRN_OK) {
+        return firn_error_no_memory(err, "an object");
+    }
+    if (data.data == NULL) {
+        memset(out->data + before, 0, data.size);
+    } else if (data.size > 0) {
+        memcpy(out->data + before, data.data, data.size);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_ws_objects_stream_whole(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                             const firn_hash *hash, struct firn_buf *out, firn_error *err)
+{
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    uint64_t size;
+    firn_buf_clear(out);
+    int rc = firn_ws_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (kind != FIRN_PACKFILE_PIECES) {
+        return append(out, 0, stored, err);
+    }
+    rc = firn_packfile_decode_pieces(stored, &size, NULL, NULL, err);
+    if (rc == FIRN_OK && size > FIRN_PACKFILE_OBJECT_SIZE_MAX) {
+        rc = not_its_content(hash, "are more than one object can be", err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct streaming stream = {.objects = objects, .scratch = scratch, .sink = append, .ctx = out};
+    return stream_whole_list(&stream, stored, hash, size, err);
+}
