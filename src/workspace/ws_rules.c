@@ -26,13 +26,9 @@ read_object(struct firn_ws_objects *objects, const firn_hash *hash, struct firn_
             firn_error *err)
 {
     struct firn_packfile_scratch *scratch = NULL;
-    firn_slice bytes;
     int rc;
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    FIRN_TRY(firn_ws_objects_read(objects, scratch, hash, &bytes, err));
-    if (firn_buf_assign(out, bytes) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the rules of a checkpoint");
-    }
+    FIRN_TRY(firn_ws_objects_stream_whole(objects, scratch, hash, out, err));
 out:
     firn_packfile_scratch_destroy(scratch);
     return rc;

@@ -147,7 +147,8 @@ Options before the command count too; help wins over mistakes behind it.
   them only they, and what is below them, are restored.
   
   Afterwards the tree is that of the checkpoint: files that it does not have are
-  removed. What rules leave out of a save is not touched. Before anything is
+  removed. What rules leave out, those of the checkpoint or those of today, is not
+  touched; if it is in the way of something else, nothing is. Before anything is
   written, all that is needed is read and verified, and a safety checkpoint of the
   present state is taken: firn undo brings that back.
   
