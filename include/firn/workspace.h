@@ -101,6 +101,33 @@ FIRN_API FIRN_MUST_CHECK int firn_workspaces_list(const char *store_path,
 FIRN_API FIRN_MUST_CHECK int
 firn_workspaces_remove(const char *root, const firn_workspace_options *options, firn_error *err);
 
+/* ---- settings ---- */
+
+typedef enum firn_setting_source {
+    FIRN_SETTING_DEFAULT = 0,
+    FIRN_SETTING_USER = 1, /* $XDG_CONFIG_HOME/firn/config, or ~/.config/firn/config */
+    FIRN_SETTING_STORE = 2 /* "config" in the store's directory; counts before the user's */
+} firn_setting_source;
+
+typedef struct firn_setting {
+    const char *key;
+    const char *value;
+    firn_setting_source source;
+} firn_setting;
+
+/* What programs do where nobody says so: each key once, with what counts. The keys are
+ * save.gitignore, save.include-deps, save.strict ("true" or "false") and wait (seconds). firn's own
+ * program follows them; no function of the library does. workspace NULL: only the user's.
+ * FIRN_INVALID names the file and line that cannot be read. Another return of visit than FIRN_OK
+ * ends the listing and is returned. */
+FIRN_API FIRN_MUST_CHECK int firn_config_list(firn_workspace *workspace,
+                                              int (*visit)(void *ctx, const firn_setting *setting),
+                                              void *ctx, firn_error *err);
+/* Sets a key in the store's file (workspace NULL: the user's), or, for value NULL, takes it out.
+ * FIRN_NOT_FOUND if there is no store yet. */
+FIRN_API FIRN_MUST_CHECK int firn_config_set(firn_workspace *workspace, const char *key,
+                                             const char *value, firn_error *err);
+
 /* ---- what is told on the way ---- */
 
 typedef enum firn_notice_kind {

@@ -9,6 +9,7 @@
 #include "api/api_options.h"
 #include "firn/workspace.h"
 #include "workspace/ws.h"
+#include "workspace/ws_config.h"
 #include "workspace/ws_workspaces.h"
 
 int
@@ -68,6 +69,25 @@ firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *er
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
     bool ignored;
     return firn_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
+}
+
+int
+firn_config_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_setting *setting),
+                 void *ctx, firn_error *err)
+{
+    API_REQUIRE(visit != NULL, err, "visit must not be NULL");
+    return firn_ws_config_list(firn_os_default(),
+                               workspace == NULL ? NULL : firn_ws_store_path(workspace), visit, ctx,
+                               err);
+}
+
+int
+firn_config_set(firn_workspace *workspace, const char *key, const char *value, firn_error *err)
+{
+    API_REQUIRE(key != NULL, err, "key must not be NULL");
+    return firn_ws_config_set(firn_os_default(),
+                              workspace == NULL ? NULL : firn_ws_store_path(workspace), key, value,
+                              err);
 }
 
 int

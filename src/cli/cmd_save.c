@@ -101,13 +101,17 @@ run(struct firn_cli *cli)
     }
     firn_notices_init(&notices, cli);
     notices.tells_special = true;
+    struct firn_command_settings settings = {false, false, false};
+    if (!firn_command_has(cli, "no-config")) {
+        settings = cli->settings;
+    }
     const char *message = firn_command_value(cli, "message");
     attempt.options.message = firn_str(message != NULL ? message : "");
-    attempt.options.include_deps = firn_command_has(cli, "include-deps");
+    attempt.options.include_deps = firn_command_has(cli, "include-deps") || settings.include_deps;
     attempt.options.full = firn_command_has(cli, "full");
     attempt.options.if_changed = firn_command_has(cli, "if-changed");
-    attempt.options.gitignore = firn_command_has(cli, "gitignore");
-    attempt.options.strict = cli->strict;
+    attempt.options.gitignore = firn_command_has(cli, "gitignore") || settings.gitignore;
+    attempt.options.strict = cli->strict || settings.strict;
     attempt.options.callbacks = firn_notices_callbacks(&notices);
     int code = firn_patience_run(cli, attempt_save, &attempt, &err);
     firn_meter_clear();
@@ -129,6 +133,7 @@ static const struct firn_command_option options[] = {
     {"full", 0, NULL, "read every file, also what looks unchanged"},
     {"include-deps", 0, NULL, "save directories of dependencies too"},
     {"gitignore", 0, NULL, "leave out what .gitignore files say"},
+    {"no-config", 0, NULL, "save as if firn config said nothing"},
     {NULL, 0, NULL, NULL},
 };
 

@@ -111,6 +111,7 @@ read_wait(struct firn_cli *cli, const char *value)
             cli, "--wait takes a whole number of seconds from 0 on, not '%s'", value);
     }
     cli->wait_ms = (int64_t)seconds * 1000;
+    cli->has_wait = true;
     return FIRN_EXIT_OK;
 }
 

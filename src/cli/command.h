@@ -61,6 +61,13 @@ struct firn_command {
     const struct firn_command *alone;
 };
 
+/* What firn config says, for a command that writes; all false before the workspace is open. */
+struct firn_command_settings {
+    bool gitignore;
+    bool include_deps;
+    bool strict;
+};
+
 /* What every command is given: its arguments, read and counted. */
 struct firn_cli {
     const struct firn_command *group;   /* NULL at top level */
@@ -72,6 +79,8 @@ struct firn_cli {
     bool quiet;
     bool strict;
     int64_t wait_ms;
+    bool has_wait; /* --wait was given */
+    struct firn_command_settings settings;
     const char *values[FIRN_COMMAND_OPTIONS_MAX]; /* beside command->options; NULL: not given */
     const char *const *arguments;                 /* the positional ones */
     int argument_count;

@@ -208,7 +208,8 @@ check_not_moved(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *e
     struct firn_ws_roots roots = {.os = ws->os};
     int rc;
     FIRN_TRY(firn_ws_roots_add_catalog(&roots, opened->catalog, ws->place.store_path, err));
-    const struct firn_ws_roots_root *moved = firn_ws_roots_find_moved(&roots, &opened->root_stat);
+    const struct firn_ws_roots_root *moved;
+    FIRN_TRY(firn_ws_roots_find_moved(&roots, &opened->root_stat, &moved, err));
     if (moved != NULL) {
         rc = refuse_moved(ws->place.root, moved->root, err);
     }
@@ -333,17 +334,29 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, bool fai
 static int
 check_only_store(struct firn_ws *ws, firn_error *err)
 {
-    bool is_inside = strcmp(ws->place.catalog_root, FIRN_WS_ROOTS_INSIDE) == 0;
     char *usual = NULL;
-    if (!is_inside || firn_ws_place_is_store(ws->os, ws->place.store_path) ||
-        firn_ws_place_default_store(ws->os, ws->place.root, &usual, NULL) != FIRN_OK) {
-        return FIRN_OK;
-    }
+    bool is_there;
     int rc = FIRN_OK;
-    if (firn_ws_place_is_store(ws->os, usual)) {
+    if (strcmp(ws->place.catalog_root, FIRN_WS_ROOTS_INSIDE) != 0) {
+        goto out;
+    }
+    FIRN_TRY(firn_ws_place_is_store(ws->os, ws->place.store_path, &is_there, err));
+    if (is_there) {
+        goto out;
+    }
+    rc = firn_ws_place_default_store(ws->os, ws->place.root, &usual, err);
+    if (rc == FIRN_INVALID) {
+        rc = FIRN_OK; /* there is no usual place */
+        goto out;
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_ws_place_is_store(ws->os, usual, &is_there, err);
+    }
+    if (rc == FIRN_OK && is_there) {
         rc = firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store already: '%.450s'",
                             ws->place.root, usual);
     }
+out:
     firn_free(usual);
     return rc;
 }

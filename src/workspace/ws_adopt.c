@@ -57,11 +57,16 @@ choose_store(const struct adopting *adopting, char **out, firn_error *err)
         if (rc != FIRN_OK) {
             return rc;
         }
-        if (firn_ws_place_is_store(ws->os, usual)) {
+        bool is_there;
+        rc = firn_ws_place_is_store(ws->os, usual, &is_there, err);
+        if (rc == FIRN_OK && is_there) {
             *out = usual;
             return FIRN_OK;
         }
         firn_free(usual);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
         path = NULL;
     }
     *out = firn_strdup(path == NULL ? ws->place.store_path : path);
@@ -105,9 +110,15 @@ static int
 find_known(struct adopting *adopting, firn_error *err)
 {
     const struct firn_ws *ws = adopting->ws;
-    adopting->known = adopting->old_root != NULL
-                          ? firn_ws_roots_find(&adopting->roots, adopting->old_root)
-                          : firn_ws_roots_find_moved(&adopting->roots, &adopting->root_stat);
+    if (adopting->old_root != NULL) {
+        adopting->known = firn_ws_roots_find(&adopting->roots, adopting->old_root);
+    } else {
+        int rc =
+            firn_ws_roots_find_moved(&adopting->roots, &adopting->root_stat, &adopting->known, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
     if (adopting->known == NULL) {
         return unknown(adopting, err);
     }
@@ -161,12 +172,14 @@ rename_store(struct adopting *adopting, const char *store_path, firn_error *err)
     if (strcmp(from, store_path) != 0 || strcmp(from, to) == 0) {
         goto out;
     }
+    bool is_taken;
+    FIRN_TRY(firn_ws_place_is_store(ws->os, to, &is_taken, err));
     if (adopting->roots.count > 1) {
         rc = firn_error_set(err, FIRN_CONFLICT,
                             "the store '%.450s' is used by other workspaces as well and keeps its "
                             "name: name it with --store when you work on '%.450s'",
                             from, ws->place.root);
-    } else if (firn_ws_place_is_store(ws->os, to)) {
+    } else if (is_taken) {
         rc = firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store of its own at '%.450s'",
                             ws->place.root, to);
     } else {

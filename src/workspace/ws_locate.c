@@ -95,8 +95,10 @@ has_store(struct locating *locating, const char *path, firn_error *err)
     struct firn_ws_located *out = locating->out;
     struct firn_buf inside = {0};
     char *store = NULL;
-    int rc = FIRN_OK;
-    if (firn_ws_place_has_inside(locating->os, path)) {
+    bool has;
+    int rc;
+    FIRN_TRY(firn_ws_place_has_inside(locating->os, path, &has, err));
+    if (has) {
         const char *slash = path[1] == '\0' ? "" : "/";
         if (firn_buf_append_format(&inside, "%s%s" FIRN_WS_PLACE_INSIDE, path, slash) != FIRN_OK ||
             firn_buf_text(&inside) == NULL) {
@@ -111,7 +113,12 @@ has_store(struct locating *locating, const char *path, firn_error *err)
     rc = firn_ws_place_default_store(locating->os, path, &store, err);
     if (rc == FIRN_INVALID) {
         rc = FIRN_OK; /* there is no folder of stores; told if nothing is found without it */
-    } else if (rc == FIRN_OK && firn_ws_place_is_store(locating->os, store)) {
+        goto out;
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_ws_place_is_store(locating->os, store, &has, err);
+    }
+    if (rc == FIRN_OK && has) {
         out->store_path = store;
         store = NULL;
         FIRN_TRY(copy(&out->catalog_root, path, err));
@@ -146,15 +153,18 @@ is_moved(struct locating *locating, const char *path, firn_error *err)
 {
     struct firn_os_dir *dir;
     struct firn_os_stat stat;
-    if (firn_os_dir_open_path(locating->os, path, &dir, NULL) != FIRN_OK) {
-        return FIRN_OK;
+    const struct firn_ws_roots_root *known;
+    int rc = firn_os_dir_open_path(locating->os, path, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
-    int rc = firn_os_dir_stat(dir, &stat, NULL);
+    rc = firn_os_dir_stat(dir, &stat, err);
     firn_os_dir_close(dir);
-    const struct firn_ws_roots_root *known =
-        rc == FIRN_OK ? firn_ws_roots_find_moved(&locating->roots, &stat) : NULL;
-    if (known == NULL) {
-        return FIRN_OK;
+    if (rc == FIRN_OK) {
+        rc = firn_ws_roots_find_moved(&locating->roots, &stat, &known, err);
+    }
+    if (rc != FIRN_OK || known == NULL) {
+        return rc;
     }
     FIRN_TRY(copy(&locating->out->moved_from, known->root, err));
     FIRN_TRY(copy(&locating->out->moved_store, known->store_path, err));
@@ -197,10 +207,7 @@ by_place(struct locating *locating, firn_error *err)
     if (locating->out->root != NULL) {
         return FIRN_OK;
     }
-    rc = firn_ws_roots_add_all(&locating->roots, NULL, NULL, err);
-    if (rc == FIRN_NO_MEMORY || rc == FIRN_INVALID) {
-        return rc;
-    }
+    FIRN_TRY(firn_ws_roots_add_all(&locating->roots, NULL, NULL, err));
     FIRN_TRY(walk_up(locating, is_known, err));
     if (locating->out->root == NULL) {
         FIRN_TRY(walk_up(locating, is_moved, err));

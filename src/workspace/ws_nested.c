@@ -162,21 +162,24 @@ has_digest(const struct firn_ws_nested *nested, uint64_t digest)
 }
 
 /* A number was met: whether a store stands behind it. */
-static bool
-has_default_store(const struct firn_ws_nested *nested, firn_slice path)
+static int
+has_default_store(const struct firn_ws_nested *nested, firn_slice path, bool *out, firn_error *err)
 {
     struct firn_buf real = {0};
     char *store = NULL;
-    bool has = false;
+    int rc;
     const char *slash = nested->root[1] == '\0' ? "" : "/";
-    if (firn_buf_append_format(&real, "%s%s", nested->root, slash) == FIRN_OK &&
-        firn_buf_append_slice(&real, path) == FIRN_OK && firn_buf_text(&real) != NULL &&
-        firn_ws_place_default_store(nested->os, (const char *)real.data, &store, NULL) == FIRN_OK) {
-        has = firn_ws_place_is_store(nested->os, store);
+    if (firn_buf_append_format(&real, "%s%s", nested->root, slash) != FIRN_OK ||
+        firn_buf_append_slice(&real, path) != FIRN_OK || firn_buf_text(&real) == NULL) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
     }
+    FIRN_TRY(firn_ws_place_default_store(nested->os, (const char *)real.data, &store, err));
+    rc = firn_ws_place_is_store(nested->os, store, out, err);
+out:
     firn_free(store);
     firn_buf_deinit(&real);
-    return has;
+    return rc;
 }
 
 static bool
@@ -193,24 +196,27 @@ is_in_catalog(const struct firn_ws_nested *nested, firn_slice path)
     return false;
 }
 
-bool
-firn_ws_nested_holds(const struct firn_ws_nested *nested, firn_slice path)
+int
+firn_ws_nested_holds(const struct firn_ws_nested *nested, firn_slice path, bool *out,
+                     firn_error *err)
 {
-    if (is_in_catalog(nested, path)) {
-        return true;
-    }
-    if (nested->count == 0) {
-        return false;
+    *out = is_in_catalog(nested, path);
+    if (*out || nested->count == 0) {
+        return FIRN_OK;
     }
     struct firn_blake3_hash state = nested->state;
     firn_hash hash;
     firn_blake3_hash_update(&state, path.data, path.size);
     firn_blake3_hash_final(&state, &hash);
-    return has_digest(nested, firn_load_be64(hash.bytes)) && has_default_store(nested, path);
+    return has_digest(nested, firn_load_be64(hash.bytes))
+               ? has_default_store(nested, path, out, err)
+               : FIRN_OK;
 }
 
-bool
-firn_ws_nested_is_store(struct firn_os_dir *dir, const char *name)
+int
+firn_ws_nested_is_store(struct firn_os_dir *dir, const char *name, bool *out, firn_error *err)
 {
-    return strcmp(name, FIRN_WS_PLACE_INSIDE) == 0 && firn_ws_place_holds_inside(dir);
+    *out = false;
+    return strcmp(name, FIRN_WS_PLACE_INSIDE) == 0 ? firn_ws_place_holds_inside(dir, out, err)
+                                                   : FIRN_OK;
 }

@@ -25,9 +25,11 @@ void firn_ws_nested_destroy(struct firn_ws_nested *nested);
 bool firn_ws_nested_may_hold(const struct firn_ws_nested *nested);
 /* Whether a directory below the root, by its path from there, is the root of a workspace of its
  * own. Any thread. */
-bool firn_ws_nested_holds(const struct firn_ws_nested *nested, firn_slice path);
+FIRN_MUST_CHECK int firn_ws_nested_holds(const struct firn_ws_nested *nested, firn_slice path,
+                                         bool *out, firn_error *err);
 /* Whether a directory, of which this is an entry, brings its store along: the entry is ".firn" and
  * holds a store of this user's. Any thread. */
-bool firn_ws_nested_is_store(struct firn_os_dir *dir, const char *name);
+FIRN_MUST_CHECK int firn_ws_nested_is_store(struct firn_os_dir *dir, const char *name, bool *out,
+                                            firn_error *err);
 
 #endif

@@ -198,48 +198,66 @@ out:
     return rc;
 }
 
-static bool
-holds_store(struct firn_os_dir *dir)
+static int
+has_entry(struct firn_os_dir *dir, const char *name, bool *out, firn_error *err)
 {
     struct firn_os_stat stat;
-    return firn_os_stat(dir, "FIRN", &stat, NULL) == FIRN_OK ||
-           firn_os_stat(dir, "packs", &stat, NULL) == FIRN_OK;
+    int rc = firn_os_stat(dir, name, &stat, err);
+    *out = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-bool
-firn_ws_place_is_store(struct firn_os *os, const char *path)
+static int
+holds_store(struct firn_os_dir *dir, bool *out, firn_error *err)
+{
+    int rc = has_entry(dir, "FIRN", out, err);
+    return rc == FIRN_OK && !*out ? has_entry(dir, "packs", out, err) : rc;
+}
+
+int
+firn_ws_place_is_store(struct firn_os *os, const char *path, bool *out, firn_error *err)
 {
     struct firn_os_dir *dir;
-    if (firn_os_dir_open_path(os, path, &dir, NULL) != FIRN_OK) {
-        return false;
+    *out = false;
+    int rc = firn_os_dir_open_path(os, path, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    bool is_store = holds_store(dir);
+    rc = holds_store(dir, out, err);
     firn_os_dir_close(dir);
-    return is_store;
+    return rc;
 }
 
-bool
-firn_ws_place_holds_inside(struct firn_os_dir *parent)
+int
+firn_ws_place_holds_inside(struct firn_os_dir *parent, bool *out, firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
+    struct firn_os_dir *dir;
     struct firn_os_stat stat;
-    bool holds = firn_os_dir_open(parent, FIRN_WS_PLACE_INSIDE, &dir, NULL) == FIRN_OK &&
-                 firn_os_dir_stat(dir, &stat, NULL) == FIRN_OK &&
-                 stat.uid == firn_os_user_id(firn_os_dir_os(parent)) && holds_store(dir);
+    *out = false;
+    int rc = firn_os_dir_open(parent, FIRN_WS_PLACE_INSIDE, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+    }
+    rc = firn_os_dir_stat(dir, &stat, err);
+    if (rc == FIRN_OK && stat.uid == firn_os_user_id(firn_os_dir_os(parent))) {
+        rc = holds_store(dir, out, err);
+    }
     firn_os_dir_close(dir);
-    return holds;
+    return rc;
 }
 
-bool
-firn_ws_place_has_inside(struct firn_os *os, const char *real_path)
+int
+firn_ws_place_has_inside(struct firn_os *os, const char *real_path, bool *out, firn_error *err)
 {
     struct firn_os_dir *dir;
-    if (firn_os_dir_open_path(os, real_path, &dir, NULL) != FIRN_OK) {
-        return false;
+    *out = false;
+    int rc = firn_os_dir_open_path(os, real_path, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
-    bool has = firn_ws_place_holds_inside(dir);
+    rc = firn_ws_place_holds_inside(dir, out, err);
     firn_os_dir_close(dir);
-    return has;
+    return rc;
 }
 
 /* ---- making directories ---- */

@@ -204,30 +204,41 @@ firn_ws_roots_is_same(const struct firn_ws_catalog_workspace *workspace,
 }
 
 /* Whether the directory that the catalog means is at its path no more. */
-static bool
-is_gone(const struct firn_ws_roots *roots, const struct firn_ws_roots_root *root)
+static int
+check_gone(const struct firn_ws_roots *roots, const struct firn_ws_roots_root *root, bool *out,
+           firn_error *err)
 {
     struct firn_os_dir *dir;
     struct firn_os_stat stat;
-    int rc = firn_os_dir_open_path(roots->os, root->root, &dir, NULL);
+    int rc = firn_os_dir_open_path(roots->os, root->root, &dir, err);
+    *out = rc == FIRN_NOT_FOUND;
     if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND;
+        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
-    rc = firn_os_dir_stat(dir, &stat, NULL);
+    rc = firn_os_dir_stat(dir, &stat, err);
     firn_os_dir_close(dir);
-    return rc == FIRN_OK && !firn_ws_roots_is_same(&root->workspace, &stat);
+    *out = rc == FIRN_OK && !firn_ws_roots_is_same(&root->workspace, &stat);
+    return rc;
 }
 
-const struct firn_ws_roots_root *
-firn_ws_roots_find_moved(const struct firn_ws_roots *roots, const struct firn_os_stat *stat)
+int
+firn_ws_roots_find_moved(const struct firn_ws_roots *roots, const struct firn_os_stat *stat,
+                         const struct firn_ws_roots_root **out, firn_error *err)
 {
-    for (size_t i = 0; i < roots->count; i++) {
+    *out = NULL;
+    for (size_t i = 0; i < roots->count && *out == NULL; i++) {
         const struct firn_ws_roots_root *root = &roots->items[i];
-        if (firn_ws_roots_is_same(&root->workspace, stat) && is_gone(roots, root)) {
-            return root;
+        bool is_gone;
+        if (!firn_ws_roots_is_same(&root->workspace, stat)) {
+            continue;
         }
+        int rc = check_gone(roots, root, &is_gone, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        *out = is_gone ? root : NULL;
     }
-    return NULL;
+    return FIRN_OK;
 }
 
 int

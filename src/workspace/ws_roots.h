@@ -54,8 +54,10 @@ const struct firn_ws_roots_root *firn_ws_roots_find(const struct firn_ws_roots *
 bool firn_ws_roots_is_same(const struct firn_ws_catalog_workspace *workspace,
                            const struct firn_os_stat *stat);
 /* The root of that directory, if it is not at its path any more; else NULL. */
-const struct firn_ws_roots_root *firn_ws_roots_find_moved(const struct firn_ws_roots *roots,
-                                                          const struct firn_os_stat *stat);
+FIRN_MUST_CHECK int firn_ws_roots_find_moved(const struct firn_ws_roots *roots,
+                                             const struct firn_os_stat *stat,
+                                             const struct firn_ws_roots_root **out,
+                                             firn_error *err);
 
 /* The real path of the directory in which a path lies (its last component need not be there), if
  * that component is ".firn" and no link; NULL in *out otherwise. Allocated. */

@@ -106,10 +106,12 @@ struct signs {
     bool has_store; /* inside, so that it is a workspace of its own */
 };
 
-static struct signs
-find_signs(const struct firn_ws_scan_listing *listing, struct firn_os_dir *dir)
+static int
+find_signs(const struct firn_ws_scan_listing *listing, struct firn_os_dir *dir, struct signs *out,
+           firn_error *err)
 {
     struct signs signs = {false, false, false};
+    int rc = FIRN_OK;
     for (size_t i = 0; i < listing->count; i++) {
         const struct firn_ws_scan_item *item = &listing->items[i];
         if (item->name.text[0] == 'C' && item->kind != FIRN_OS_DIR) {
@@ -117,11 +119,13 @@ find_signs(const struct firn_ws_scan_listing *listing, struct firn_os_dir *dir)
             signs.has_manifest = signs.has_manifest || firn_ws_exclude_is_manifest(name);
             signs.has_tag = signs.has_tag || firn_ws_exclude_is_tag(name);
         }
-        if (item->name.text[0] == '.' && item->kind == FIRN_OS_DIR) {
-            signs.has_store = signs.has_store || firn_ws_nested_is_store(dir, item->name.text);
+        if (item->name.text[0] == '.' && item->kind == FIRN_OS_DIR && !signs.has_store) {
+            FIRN_TRY(firn_ws_nested_is_store(dir, item->name.text, &signs.has_store, err));
         }
     }
-    return signs;
+out:
+    *out = signs;
+    return rc;
 }
 
 /* Whether a subdirectory is left out for what it is, and why. */
@@ -140,9 +144,8 @@ is_unwanted_dir(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_no
     if (firn_ws_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }
-    *out_is_unwanted = firn_ws_nested_holds(nested, firn_buf_slice(&worker->judged));
     (void)snprintf(reason, FIRN_WS_IGNORE_TEXT_SIZE, "a workspace of its own");
-    return FIRN_OK;
+    return firn_ws_nested_holds(nested, firn_buf_slice(&worker->judged), out_is_unwanted, err);
 }
 
 /* Whether an entry is to be worked on; otherwise it has been reported. */
@@ -270,7 +273,8 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
     FIRN_TRY(firn_ws_scan_known_find(worker, node, err));
     FIRN_TRY(list(worker, dir, err));
     FIRN_TRY(find_kinds(worker, node, dir, err));
-    struct signs signs = find_signs(&worker->listing, dir);
+    struct signs signs;
+    FIRN_TRY(find_signs(&worker->listing, dir, &signs, err));
     if (node->parent != NULL && signs.has_store) {
         (void)snprintf(reason, FIRN_WS_IGNORE_TEXT_SIZE, "a workspace of its own");
         goto out;

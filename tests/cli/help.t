@@ -22,6 +22,7 @@ The program explains itself, and every command does.
     check      Check that what was saved is there and whole
     init       Make the store of the workspace, and say where it is
     workspaces List workspaces, remove them, tell that they were moved
+    config     Show or change what commands do where no option says so
     db         Read and write key-value data in a store
     chkp       Read and write packs of chkpt
     alxs       Read and write sorted tables of Alopex
@@ -51,6 +52,7 @@ The program explains itself, and every command does.
   Environment:
     FIRN_STORE     where the checkpoints are kept, if --store is not given
     XDG_DATA_HOME  stores are made below firn/ in here (default: ~/.local/share)
+    XDG_CONFIG_HOME settings are in firn/config in here (default: ~/.config)
   
   More about a command: firn help COMMAND
   [2]

@@ -70,6 +70,18 @@ A directory that was moved is recognised; nothing is done before somebody says w
   ! hint: say where it was with: firn workspaces relocate OLD-ROOT
   [3]
 
+A crash in the middle of adopting leaves a store that has its new name and tells the old root.
+
+  $ mkdir -p here && touch here/f && firn -C here save -q && firn -C here tag t -q && mv here there
+  1
+  $ new=$(firn -C there init | sed 's/.* //'); rm -r $new; mv $XDG_DATA_HOME/firn/here-* $new && firn -C there list
+  ! firn: '<T>/w/there' is the directory that was saved as '<T>/w/here': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  [4]
+  $ firn -C there init --adopt && firn -C there show t | head -n 1 && firn -C there save -q
+  went on with the store <T>/data/firn/there-<hex>
+  checkpoint  1
+  2
+
 A new directory at the old place, and a copy, have nothing to do with it.
 
   $ mkdir one && touch one/f && firn -C one list

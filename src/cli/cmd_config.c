@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_config.c: firn config.
+ */
+#include <string.h>
+
+#include "cli/cli_workspace.h"
+#include "cli/cmd.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/out.h"
+#include "cli/report.h"
+
+struct listing {
+    const struct firn_cli *cli;
+    const char *key; /* NULL: all */
+    bool is_found;
+};
+
+static const char *
+source_name(firn_setting_source source)
+{
+    switch (source) {
+    case FIRN_SETTING_USER:
+        return "user";
+    case FIRN_SETTING_STORE:
+        return "store";
+    case FIRN_SETTING_DEFAULT:
+        break;
+    }
+    return "default";
+}
+
+static int
+visit(void *ctx, const firn_setting *setting)
+{
+    struct listing *listing = ctx;
+    if (listing->key != NULL && strcmp(listing->key, setting->key) != 0) {
+        return FIRN_OK;
+    }
+    listing->is_found = true;
+    if (listing->cli->json) {
+        firn_json_out_object(NULL);
+        firn_json_out_string("key", setting->key);
+        firn_json_out_string("value", setting->value);
+        firn_json_out_string("source", source_name(setting->source));
+        firn_json_out_end();
+    } else if (listing->key != NULL) {
+        firn_out_format("%s\n", setting->value);
+    } else if (listing->cli->quiet) {
+        firn_out_format("%s = %s\n", setting->key, setting->value);
+    } else {
+        firn_out_format("%-18s = %-6s # %s\n", setting->key, setting->value,
+                        source_name(setting->source));
+    }
+    return FIRN_OK;
+}
+
+static int
+show(struct firn_cli *cli, firn_workspace *workspace, const char *key)
+{
+    firn_error err;
+    struct listing listing = {cli, key, false};
+    if (cli->json) {
+        firn_json_out_array("settings");
+    }
+    if (firn_config_list(workspace, visit, &listing, &err) != FIRN_OK) {
+        return firn_report_failure(cli, &err, NULL);
+    }
+    if (!listing.is_found) {
+        return firn_report_error(cli, FIRN_INVALID, "firn config lists the settings",
+                                 "there is no setting '%s'", key);
+    }
+    if (cli->json) {
+        firn_json_out_end();
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+change(struct firn_cli *cli, firn_workspace *workspace, const char *key, const char *value)
+{
+    firn_error err;
+    int code = firn_config_set(workspace, key, value, &err);
+    if (code != FIRN_OK) {
+        bool has_no_store = code == FIRN_NOT_FOUND && workspace != NULL;
+        return firn_report_failure(
+            cli, &err, has_no_store ? "firn init makes it; --user is for all workspaces" : NULL);
+    }
+    if (cli->json) {
+        firn_json_out_string("key", key);
+        if (value == NULL) {
+            firn_json_out_null("value");
+        } else {
+            firn_json_out_string("value", value);
+        }
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_workspace *workspace = NULL;
+    bool unsets = firn_command_has(cli, "unset");
+    const char *key = cli->argument_count > 0 ? cli->arguments[0] : NULL;
+    const char *value = cli->argument_count > 1 ? cli->arguments[1] : NULL;
+    int exit_code = FIRN_EXIT_OK;
+    if (unsets && (key == NULL || value != NULL)) {
+        return firn_command_misused(cli, "--unset takes a KEY and no VALUE");
+    }
+    if (!firn_command_has(cli, "user")) {
+        exit_code = firn_cli_workspace_open(cli, &workspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = unsets || value != NULL ? change(cli, workspace, key, value)
+                                            : show(cli, workspace, key);
+    }
+    firn_workspace_close(workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"user", 0, NULL, "for all workspaces of this user, not for this store"},
+    {"unset", 0, NULL, "take the setting out of the file"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn config", "all settings, and where each comes from"},
+    {"firn config save.gitignore true", "every save leaves out what .gitignore files say"},
+    {"firn config --user wait 5", "do not wait longer for another writer"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_cmd_config = {
+    .name = "config",
+    .summary = "Show or change what commands do where no option says so",
+    .arguments = "[KEY] [VALUE]",
+    .options = options,
+    .help = "    save.gitignore     true: firn save as with --gitignore\n"
+            "    save.include-deps  true: as with --include-deps\n"
+            "    save.strict        true: as with --strict\n"
+            "    wait               seconds to wait for another writer, as with --wait\n"
+            "\n"
+            "Settings stand in two files, config in the store and, for all workspaces of a\n"
+            "user, $XDG_CONFIG_HOME/firn/config (~/.config/firn/config unless that is set).\n"
+            "What the store's file says counts before the user's. Both hold lines like\n"
+            "save.gitignore = true and comments that begin with #, and may be edited. A line\n"
+            "that is wrong is an error, with its number.\n"
+            "\n"
+            "An option on the command line counts before all settings; firn save --no-config\n"
+            "saves as if there were none.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run,
+};

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_config_text.c: reading and changing files of settings.
+ *
+ * The reader is strict: a setting that is misspelt, or set twice, or has a value that makes no
+ * sense, is an error with its line, because what is silently ignored is believed to be in effect.
+ * A file of a later version with keys that are not known here is refused for the same reason.
+ *
+ * A change keeps all other lines byte for byte, comments too (I1). Reading what a change has written
+ * gives the old settings with that one changed (I2). A file whose last line has no end gets one.
+ */
+#include "workspace/ws_config_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/slice.h"
+
+enum { WAIT_MAX = INT32_MAX };
+
+struct key {
+    const char *name;
+    const char *unset; /* what stands where nothing is set */
+    uint64_t max;      /* 1: a switch */
+};
+
+static const struct key keys[FIRN_WS_CONFIG_KEYS] = {
+    [FIRN_WS_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1},
+    [FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1},
+    [FIRN_WS_CONFIG_SAVE_STRICT] = {"save.strict", "false", 1},
+    [FIRN_WS_CONFIG_WAIT] = {"wait", "60", WAIT_MAX},
+};
+
+/* ---- keys and values ---- */
+
+const char *
+firn_ws_config_text_name(enum firn_ws_config_key key)
+{
+    return keys[key].name;
+}
+
+int
+firn_ws_config_text_find(firn_slice name, enum firn_ws_config_key *out, firn_error *err)
+{
+    for (unsigned i = 0; i < FIRN_WS_CONFIG_KEYS; i++) {
+        if (firn_slice_equal(name, firn_str(keys[i].name))) {
+            *out = (enum firn_ws_config_key)i;
+            return FIRN_OK;
+        }
+    }
+    return firn_error_set(err, FIRN_INVALID,
+                          "there is no setting '%.*s'; there are save.gitignore, "
+                          "save.include-deps, save.strict and wait",
+                          name.size < 80 ? (int)name.size : 80, (const char *)name.data);
+}
+
+static bool
+read_number(firn_slice value, uint64_t max, uint64_t *out)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9' || number > max) {
+            return false;
+        }
+        number = number * 10 + (uint64_t)(value.data[i] - '0');
+    }
+    *out = number;
+    return value.size > 0 && number <= max;
+}
+
+int
+firn_ws_config_text_value(enum firn_ws_config_key key, firn_slice value, uint64_t *out,
+                          firn_error *err)
+{
+    if (keys[key].max > 1) {
+        if (read_number(value, keys[key].max, out)) {
+            return FIRN_OK;
+        }
+        return firn_error_set(err, FIRN_INVALID, "%s takes a number of seconds from 0 to %llu",
+                              keys[key].name, (unsigned long long)keys[key].max);
+    }
+    *out = firn_slice_equal(value, firn_str("true"));
+    if (*out == 1 || firn_slice_equal(value, firn_str("false"))) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, FIRN_INVALID, "%s takes true or false", keys[key].name);
+}
+
+void
+firn_ws_config_text_show(const struct firn_ws_config_text *config, enum firn_ws_config_key key,
+                         char out[FIRN_WS_CONFIG_TEXT_VALUE_SIZE])
+{
+    const char *text = keys[key].unset;
+    if (config->is_set[key]) {
+        text = config->values[key] != 0 ? "true" : "false";
+    }
+    if (config->is_set[key] && keys[key].max > 1) {
+        (void)snprintf(out, FIRN_WS_CONFIG_TEXT_VALUE_SIZE, "%llu",
+                       (unsigned long long)config->values[key]);
+    } else {
+        (void)snprintf(out, FIRN_WS_CONFIG_TEXT_VALUE_SIZE, "%s", text);
+    }
+}
+
+/* ---- lines ---- */
+
+static bool
+is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+static firn_slice
+trim(firn_slice text)
+{
+    while (text.size > 0 && is_blank(text.data[0])) {
+        text = firn_bytes(text.data + 1, text.size - 1);
+    }
+    while (text.size > 0 && is_blank(text.data[text.size - 1])) {
+        text.size--;
+    }
+    return text;
+}
+
+/* Takes the next line with its end off the text; *out is what it says. */
+static firn_slice
+take_line(firn_slice *text, firn_slice *out)
+{
+    const uint8_t *end = memchr(text->data, '\n', text->size);
+    size_t size = end == NULL ? text->size : (size_t)(end - text->data) + 1;
+    firn_slice line = firn_bytes(text->data, size);
+    size_t said = end == NULL ? size : size - 1;
+    if (end != NULL && said > 0 && line.data[said - 1] == '\r') {
+        said--;
+    }
+    *out = trim(firn_bytes(line.data, said));
+    *text = firn_bytes(text->data + size, text->size - size);
+    return line;
+}
+
+static bool
+says_nothing(firn_slice said)
+{
+    return said.size == 0 || said.data[0] == '#';
+}
+
+static int
+read_setting(firn_slice said, enum firn_ws_config_key *out_key, uint64_t *out_value,
+             firn_error *err)
+{
+    const uint8_t *sign = memchr(said.data, '=', said.size);
+    if (sign == NULL) {
+        return firn_error_set(err, FIRN_INVALID, "a setting is written as key = value");
+    }
+    size_t size = (size_t)(sign - said.data);
+    firn_slice value = trim(firn_bytes(sign + 1, said.size - size - 1));
+    int rc = firn_ws_config_text_find(trim(firn_bytes(said.data, size)), out_key, err);
+    return rc == FIRN_OK ? firn_ws_config_text_value(*out_key, value, out_value, err) : rc;
+}
+
+int
+firn_ws_config_text_read(firn_slice text, const char *path, struct firn_ws_config_text *out,
+                         firn_error *err)
+{
+    *out = (struct firn_ws_config_text){0};
+    if (text.size > FIRN_WS_CONFIG_TEXT_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "'%.700s' has more than %d bytes", path,
+                              FIRN_WS_CONFIG_TEXT_SIZE_MAX);
+    }
+    for (unsigned number = 1; text.size > 0; number++) {
+        firn_slice said;
+        enum firn_ws_config_key key;
+        uint64_t value;
+        firn_error why;
+        (void)take_line(&text, &said);
+        if (says_nothing(said)) {
+            continue;
+        }
+        int rc = read_setting(said, &key, &value, &why);
+        if (rc == FIRN_OK && out->is_set[key]) {
+            rc = firn_error_set(&why, FIRN_INVALID, "%s is set twice", keys[key].name);
+        }
+        if (rc != FIRN_OK) {
+            return firn_error_set(err, rc, "'%.500s', line %u: %.400s", path, number, why.text);
+        }
+        out->is_set[key] = true;
+        out->values[key] = value;
+    }
+    return FIRN_OK;
+}
+
+int
+firn_ws_config_text_change(firn_slice text, enum firn_ws_config_key key, const char *value,
+                           struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    bool is_done = value == NULL;
+    while (text.size > 0) {
+        firn_slice said;
+        firn_slice line = take_line(&text, &said);
+        enum firn_ws_config_key found;
+        uint64_t ignored;
+        bool is_it = !says_nothing(said) && read_setting(said, &found, &ignored, NULL) == FIRN_OK &&
+                     found == key;
+        if (!is_it) {
+            FIRN_TRY(firn_buf_append_slice(out, line));
+        } else if (value != NULL) {
+            FIRN_TRY(firn_buf_append_format(out, "%s = %s\n", keys[key].name, value));
+            is_done = true;
+        }
+    }
+    if (!is_done) {
+        if (out->size > 0 && out->data[out->size - 1] != '\n') {
+            FIRN_TRY(firn_buf_append_str(out, "\n"));
+        }
+        FIRN_TRY(firn_buf_append_format(out, "%s = %s\n", keys[key].name, value));
+    }
+out:
+    return rc;
+}

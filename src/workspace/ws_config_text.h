@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_config_text.h: the text of a file of settings.
+ *
+ *   file := line*, of at most 64 KiB
+ *   line := (setting | comment)? ("\n" | "\r\n" | end of the file), with spaces and tabs around each
+ *   setting := key blanks "=" blanks value
+ *   comment := "#" anything
+ *
+ * Only the keys of this version, each at most once.
+ */
+#ifndef FIRN_WORKSPACE_WS_CONFIG_TEXT_H
+#define FIRN_WORKSPACE_WS_CONFIG_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+enum { FIRN_WS_CONFIG_TEXT_SIZE_MAX = 64 << 10, FIRN_WS_CONFIG_TEXT_VALUE_SIZE = 16 };
+
+enum firn_ws_config_key {
+    FIRN_WS_CONFIG_SAVE_GITIGNORE,
+    FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS,
+    FIRN_WS_CONFIG_SAVE_STRICT,
+    FIRN_WS_CONFIG_WAIT,
+    FIRN_WS_CONFIG_KEYS
+};
+
+struct firn_ws_config_text {
+    bool is_set[FIRN_WS_CONFIG_KEYS];
+    uint64_t values[FIRN_WS_CONFIG_KEYS]; /* of a switch 0 or 1 */
+};
+
+/* FIRN_INVALID names the file (`path`) and the line. */
+FIRN_MUST_CHECK int firn_ws_config_text_read(firn_slice text, const char *path,
+                                             struct firn_ws_config_text *out, firn_error *err);
+/* Appends the text with one setting changed, or, for value NULL, taken out; everything else stays
+ * as it is. The text must be readable. */
+FIRN_MUST_CHECK int firn_ws_config_text_change(firn_slice text, enum firn_ws_config_key key,
+                                               const char *value, struct firn_buf *out);
+
+const char *firn_ws_config_text_name(enum firn_ws_config_key key);
+/* FIRN_INVALID, with the names that there are. */
+FIRN_MUST_CHECK int firn_ws_config_text_find(firn_slice name, enum firn_ws_config_key *out,
+                                             firn_error *err);
+/* FIRN_INVALID, with what the key takes. */
+FIRN_MUST_CHECK int firn_ws_config_text_value(enum firn_ws_config_key key, firn_slice value,
+                                              uint64_t *out, firn_error *err);
+/* The value as text; what stands for a key that is not set, if it is not. */
+void firn_ws_config_text_show(const struct firn_ws_config_text *config, enum firn_ws_config_key key,
+                              char out[FIRN_WS_CONFIG_TEXT_VALUE_SIZE]);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz_typed: what people type or edit: references to checkpoints, and files of settings.
+ *
+ * The first byte says which. A reference that is read is of one kind and has the fields of it within
+ * their bounds. A file of settings that is read is read again after every change that can be made of
+ * it, and says the same but for that change.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "workspace/ws_config_text.h"
+#include "workspace/ws_reference.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const int64_t now_ns = INT64_C(1795183205250000000);
+
+static void
+read_reference(firn_slice bytes)
+{
+    char *text = malloc(bytes.size + 1);
+    struct firn_ws_reference read;
+    firn_error err = {0};
+    CHECK(text != NULL);
+    memcpy(text, bytes.data, bytes.size);
+    text[bytes.size] = '\0';
+    int rc = firn_ws_reference_read(text, now_ns, &read, &err);
+    bool is_tag = firn_ws_reference_is_tag(firn_str(text));
+    if (rc != FIRN_OK) {
+        CHECK(rc == FIRN_INVALID && err.code == rc && !is_tag);
+    } else if (strchr(text, '~') == NULL) {
+        CHECK(is_tag == (read.kind == FIRN_WS_REFERENCE_TAG) && read.back == 0);
+    }
+    if (rc == FIRN_OK && read.kind == FIRN_WS_REFERENCE_ID) {
+        CHECK(read.id_size >= 4 && read.id_size < sizeof read.id &&
+              strlen(read.id) == read.id_size);
+    }
+    if (rc == FIRN_OK && read.kind == FIRN_WS_REFERENCE_NUMBER) {
+        CHECK(read.number > 0);
+    }
+    free(text);
+}
+
+static void
+check_change(firn_slice text, const struct firn_ws_config_text *config, enum firn_ws_config_key key,
+             const char *value)
+{
+    struct firn_buf changed = {0};
+    struct firn_ws_config_text again;
+    firn_error err = {0};
+    CHECK(firn_ws_config_text_change(text, key, value, &changed) == FIRN_OK);
+    int rc = firn_ws_config_text_read(firn_buf_slice(&changed), "again", &again, &err);
+    if (changed.size > FIRN_WS_CONFIG_TEXT_SIZE_MAX) {
+        CHECK(rc == FIRN_LIMIT);
+    } else {
+        CHECK(rc == FIRN_OK);
+        for (unsigned i = 0; i < FIRN_WS_CONFIG_KEYS; i++) {
+            bool is_key = i == (unsigned)key;
+            CHECK(again.is_set[i] == (is_key ? value != NULL : config->is_set[i]));
+            CHECK(is_key || again.values[i] == config->values[i]);
+        }
+    }
+    firn_buf_deinit(&changed);
+}
+
+static void
+read_settings(firn_slice text)
+{
+    struct firn_ws_config_text config;
+    firn_error err = {0};
+    int rc = firn_ws_config_text_read(text, "file", &config, &err);
+    if (rc != FIRN_OK) {
+        CHECK(err.code == rc && (rc == FIRN_INVALID || rc == FIRN_LIMIT));
+        return;
+    }
+    for (unsigned i = 0; i < FIRN_WS_CONFIG_KEYS; i++) {
+        enum firn_ws_config_key key = (enum firn_ws_config_key)i;
+        char value[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
+        firn_ws_config_text_show(&config, key, value);
+        check_change(text, &config, key, value);
+        check_change(text, &config, key, NULL);
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    firn_slice rest = firn_bytes(data + 1, size - 1);
+    if (data[0] % 2 == 0) {
+        read_reference(rest);
+    } else {
+        read_settings(rest);
+    }
+    return 0;
+}
