@@ -142,12 +142,49 @@ a_missing_pack_is_left_alone_while_it_is_needed(void **state)
     ws_world_close(&world);
 }
 
+/* Objects of a pack that was away for a while are in two. */
+static void
+an_object_in_two_packs_is_kept_once(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct firn_os_dir *packs;
+    ws_world_open_memory(&world, 18);
+    scan_put_random(&world.tree, "a", 1, 30000);
+    scan_put_random(&world.tree, "b", 2, 30000);
+    ws_save(&world);
+    char *first = ws_dump(&world);
+    assert_int_equal(firn_os_dir_open_path(world.tree.os, "/s/packs", &packs, NULL), FIRN_OK);
+    assert_int_equal(
+        firn_os_rename(packs, "00000001.pack", packs, "elsewhere", FIRN_OS_RENAME_REPLACE, NULL),
+        FIRN_OK);
+    scan_put_random(&world.tree, "b", 3, 30000);
+    ws_save(&world);
+    char *second = ws_dump(&world);
+    assert_int_equal(
+        firn_os_rename(packs, "elsewhere", packs, "00000001.pack", FIRN_OS_RENAME_REPLACE, NULL),
+        FIRN_OK);
+    firn_os_dir_close(packs);
+    struct gc_facts before = gc_look(&world);
+    assert_true(before.objects > before.entries);
+    gc_assert_exact(&world);
+    ws_assert_check_clean(&world);
+    ws_restore(&world, "1");
+    ws_assert_dump(&world, first);
+    ws_restore(&world, "2");
+    ws_assert_dump(&world, second);
+    free(first);
+    free(second);
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_directory_that_cannot_be_read_ends_it_before_anything_goes),
         cmocka_unit_test(a_pack_with_a_damaged_content_stays),
+        cmocka_unit_test(an_object_in_two_packs_is_kept_once),
         cmocka_unit_test(a_missing_pack_is_left_alone_while_it_is_needed),
     };
     return cmocka_run_group_tests_name("ws_gc_damage", tests, NULL, NULL);
