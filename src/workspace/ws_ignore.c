@@ -3,22 +3,22 @@
  * workspace/ws_ignore.c: what one walk leaves out.
  *
  * Rule files stand in layers. Entering a directory that holds one puts it on top of those of its
- * kind further up. An entry is asked about from the highest kind to the lowest, and within a kind
- * from the deepest directory upwards; the first file in which a pattern matches decides, by the
- * last such pattern. So a rule of .firnignore outranks any of .gitignore, and a deeper file a
- * higher one. Where no rule speaks the default exclusions do: they are the lowest rules, and a `!`
- * of any file lifts them. Version control's own directories are left out whatever is written
- * anywhere.
+ * kind further up. An entry is judged (ws_ignore_judge.c) from the highest kind to the lowest, and
+ * within a kind from the deepest directory upwards; the first file in which a pattern matches
+ * decides, by the last such pattern. So a rule of .firnignore outranks any of .gitignore, and a
+ * deeper file a higher one. Where no rule speaks the default exclusions do: they are the lowest
+ * rules, and a `!` of any file lifts them. Version control's own directories are left out whatever
+ * is written anywhere.
  *
  * A directory that is left out is not entered, so what is in it cannot be brought back by a rule
  * further down: that is git's behaviour too, and it is what makes leaving out cheap.
  *
  * Beside the rules on disk there may be stored *sets*, those under which a checkpoint was saved.
  * Each is judged by itself, with its own files and its own options, and what any set excludes is
- * left out
- * (I1): a restore must touch neither what the checkpoint did not care for nor what the user does
- * not want touched today. Mostly a stored set says what the disk says. As long as all files on the
- * way down were equal it shares the layers of today's and is not asked a second time (I2).
+ * left out (I1): a restore must touch neither what the checkpoint did not care for nor what the
+ * user does not want touched today. Mostly a stored set says what the disk says. As long as all
+ * files on the way down were equal it shares the layers of today's and is not asked a second time
+ * (I2).
  *
  * Scopes. A scope holds, for each set, the top layer of each kind. Most directories have no rule
  * file and share the scope of the directory above. Scopes, layers and files never change and live
@@ -30,57 +30,9 @@
  * own limit is told and not used; beyond the common one the walk ends, because which file would be
  * the one too many depends on the order of threads.
  */
-#include "workspace/ws_ignore.h"
-
-#include <stdio.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
-#include "os/os_thread.h"
-#include "workspace/ws_exclude.h"
-
-enum { KINDS = FIRN_IGNORE_RULES_KIND_COUNT };
-
-/* A rule file in effect. */
-struct layer {
-    const struct layer *above;     /* the next of its kind, in a directory further up */
-    struct firn_ignore_file *file; /* owned */
-    enum firn_ignore_rules_kind kind;
-    bool is_stored;
-    char *dir; /* owned */
-    size_t dir_size;
-    struct layer *next; /* of all */
-};
-
-/* One set as it stands in a directory. */
-struct view {
-    bool is_as_today; /* the same as the first view: not to be asked */
-    const struct layer *tops[KINDS];
-};
-
-struct firn_ws_ignore_scope {
-    struct firn_ws_ignore_scope *next; /* of all */
-    struct view views[];               /* today's, then one for each stored set */
-};
-
-struct firn_ws_ignore {
-    struct firn_os *os;
-    struct firn_ws_ignore_options options;
-    size_t view_count;
-    struct firn_ws_ignore_scope *outermost;
-
-    struct firn_os_mutex mutex; /* rank WORKSPACE_TREE; guards all from here on */
-    struct layer *layers;
-    struct firn_ws_ignore_scope *scopes;
-    size_t files_size; /* of the rule files on disk, and their directories' paths */
-    size_t file_count;
-};
-
-static const struct firn_ignore_rules_set *
-stored_set(const struct firn_ws_ignore *ignore, size_t view)
-{
-    return &ignore->options.stored->sets[view - 1];
-}
+#include "workspace/ws_ignore_internal.h"
 
 /* ---- the whole ---- */
 
@@ -88,7 +40,7 @@ static struct firn_ws_ignore_scope *
 create_scope(const struct firn_ws_ignore *ignore)
 {
     return firn_alloc_zeroed(sizeof(struct firn_ws_ignore_scope) +
-                             ignore->view_count * sizeof(struct view));
+                             ignore->view_count * sizeof(struct firn_ws_ignore_view));
 }
 
 int
@@ -110,7 +62,7 @@ firn_ws_ignore_create(struct firn_os *os, const struct firn_ws_ignore_options *o
         return firn_error_no_memory(err, "rules");
     }
     for (size_t i = 1; i < ignore->view_count; i++) {
-        const struct firn_ignore_rules_set *set = stored_set(ignore, i);
+        const struct firn_ignore_rules_set *set = firn_ws_ignore_stored_set(ignore, i);
         ignore->outermost->views[i].is_as_today = set->include_deps == options->include_deps;
     }
     *out = ignore;
@@ -118,7 +70,7 @@ firn_ws_ignore_create(struct firn_os *os, const struct firn_ws_ignore_options *o
 }
 
 static void
-destroy_layer(struct layer *layer)
+destroy_layer(struct firn_ws_ignore_layer *layer)
 {
     if (layer != NULL) {
         firn_ignore_file_destroy(layer->file);
@@ -134,7 +86,7 @@ firn_ws_ignore_destroy(struct firn_ws_ignore *ignore)
         return;
     }
     while (ignore->layers != NULL) {
-        struct layer *layer = ignore->layers;
+        struct firn_ws_ignore_layer *layer = ignore->layers;
         ignore->layers = layer->next;
         destroy_layer(layer);
     }
@@ -160,7 +112,7 @@ bool
 firn_ws_ignore_is_rule_file(const struct firn_ws_ignore *ignore, firn_slice name, bool is_root,
                             enum firn_ignore_rules_kind *out_kind)
 {
-    for (int i = 1; i <= KINDS; i++) {
+    for (int i = 1; i <= FIRN_WS_IGNORE_KINDS; i++) {
         enum firn_ignore_rules_kind kind = (enum firn_ignore_rules_kind)i;
         bool counts = (kind != FIRN_IGNORE_RULES_CHKPTIGNORE || is_root) &&
                       (kind != FIRN_IGNORE_RULES_GITIGNORE || ignore->options.gitignore);
@@ -172,56 +124,10 @@ firn_ws_ignore_is_rule_file(const struct firn_ws_ignore *ignore, firn_slice name
     return false;
 }
 
-/* The whole of an open file, into a buffer. */
-static int
-read_content(struct firn_os_file *file, uint64_t size, struct firn_buf *out, firn_error *err)
-{
-    if (size > FIRN_IGNORE_FILE_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "larger than %d bytes", FIRN_IGNORE_FILE_SIZE_MAX);
-    }
-    size_t read = 0;
-    if (firn_buf_set_size(out, (size_t)size) != FIRN_OK) {
-        return firn_error_no_memory(err, "the rules of a file");
-    }
-    int rc = size > 0 ? firn_os_file_read(file, 0, out->data, out->size, &read, err) : FIRN_OK;
-    if (rc == FIRN_OK) {
-        out->size = read;
-    }
-    return rc;
-}
-
-int
-firn_ws_ignore_read(struct firn_os_dir *dir, enum firn_ignore_rules_kind kind,
-                    void (*on_bad)(void *ctx, uint32_t line, const char *defect), void *ctx,
-                    struct firn_ignore_file **out, firn_error *err)
-{
-    *out = NULL;
-    struct firn_os_file *file = NULL;
-    struct firn_os_stat stat;
-    struct firn_buf content = {0};
-    int rc = firn_os_file_open_stat(dir, firn_ignore_rules_name(kind),
-                                    FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, &stat, err);
-    if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK;
-    }
-    if (rc == FIRN_INVALID) {
-        return firn_error_set(err, rc, "no regular file");
-    }
-    if (rc == FIRN_OK) {
-        rc = read_content(file, stat.size_bytes, &content, err);
-    }
-    if (rc == FIRN_OK) {
-        rc = firn_ignore_file_create(firn_buf_slice(&content), on_bad, ctx, out, err);
-    }
-    firn_buf_deinit(&content);
-    firn_os_file_close(file);
-    return rc;
-}
-
 void
 firn_ws_ignore_files_deinit(struct firn_ws_ignore_files *files)
 {
-    for (size_t i = 0; i < KINDS; i++) {
+    for (size_t i = 0; i < FIRN_WS_IGNORE_KINDS; i++) {
         firn_ignore_file_destroy(files->files[i]);
         files->files[i] = NULL;
     }
@@ -248,7 +154,7 @@ find_stored(const struct firn_ignore_rules_set *set, firn_slice path)
 
 /* A set's files in one directory: by kind - 1, content.data NULL where there is none. */
 struct contents {
-    firn_slice of[KINDS];
+    firn_slice of[FIRN_WS_IGNORE_KINDS];
     bool any;
 };
 
@@ -268,7 +174,7 @@ static struct contents
 contents_on_disk(const struct firn_ws_ignore_files *files)
 {
     struct contents contents = {0};
-    for (size_t i = 0; i < KINDS; i++) {
+    for (size_t i = 0; i < FIRN_WS_IGNORE_KINDS; i++) {
         if (files->files[i] != NULL) {
             contents.of[i] = firn_ignore_file_content(files->files[i]);
             contents.any = true;
@@ -280,7 +186,7 @@ contents_on_disk(const struct firn_ws_ignore_files *files)
 static bool
 contents_are_equal(const struct contents *a, const struct contents *b)
 {
-    for (size_t i = 0; i < KINDS; i++) {
+    for (size_t i = 0; i < FIRN_WS_IGNORE_KINDS; i++) {
         bool is_in_both = a->of[i].data != NULL && b->of[i].data != NULL;
         bool is_in_none = a->of[i].data == NULL && b->of[i].data == NULL;
         if (!is_in_none && !(is_in_both && firn_slice_equal(a->of[i], b->of[i]))) {
@@ -296,26 +202,27 @@ struct entering {
     const struct firn_ws_ignore_scope *above;
     firn_slice path;
     struct firn_ws_ignore_scope *scope;
-    struct layer *layers;
+    struct firn_ws_ignore_layer *layers;
 };
 
 /* Takes the file over, also when it fails. */
 static int
-put_on_top(struct entering *entering, struct view *view, enum firn_ignore_rules_kind kind,
-           bool is_stored, struct firn_ignore_file *file)
+put_on_top(struct entering *entering, struct firn_ws_ignore_view *view,
+           enum firn_ignore_rules_kind kind, bool is_stored, struct firn_ignore_file *file)
 {
-    struct layer *layer = firn_alloc_zeroed(sizeof *layer);
+    struct firn_ws_ignore_layer *layer = firn_alloc_zeroed(sizeof *layer);
     if (layer == NULL) {
         firn_ignore_file_destroy(file);
         return FIRN_NO_MEMORY;
     }
-    *layer = (struct layer){.above = view->tops[kind - 1],
-                            .file = file,
-                            .kind = kind,
-                            .is_stored = is_stored,
-                            .dir = firn_memdup(entering->path.data, entering->path.size),
-                            .dir_size = entering->path.size,
-                            .next = entering->layers};
+    *layer =
+        (struct firn_ws_ignore_layer){.above = view->tops[kind - 1],
+                                      .file = file,
+                                      .kind = kind,
+                                      .is_stored = is_stored,
+                                      .dir = firn_memdup(entering->path.data, entering->path.size),
+                                      .dir_size = entering->path.size,
+                                      .next = entering->layers};
     entering->layers = layer;
     view->tops[kind - 1] = layer;
     return layer->dir != NULL ? FIRN_OK : FIRN_NO_MEMORY;
@@ -324,7 +231,7 @@ put_on_top(struct entering *entering, struct view *view, enum firn_ignore_rules_
 static int
 enter_today(struct entering *entering, struct firn_ws_ignore_files *files)
 {
-    for (int i = 1; i <= KINDS; i++) {
+    for (int i = 1; i <= FIRN_WS_IGNORE_KINDS; i++) {
         struct firn_ignore_file *file = files->files[i - 1];
         files->files[i - 1] = NULL;
         if (file != NULL && put_on_top(entering, &entering->scope->views[0],
@@ -338,8 +245,8 @@ enter_today(struct entering *entering, struct firn_ws_ignore_files *files)
 static int
 enter_stored(struct entering *entering, size_t index, const struct contents *today, firn_error *err)
 {
-    const struct firn_ignore_rules_set *set = stored_set(entering->ignore, index);
-    struct view *view = &entering->scope->views[index];
+    const struct firn_ignore_rules_set *set = firn_ws_ignore_stored_set(entering->ignore, index);
+    struct firn_ws_ignore_view *view = &entering->scope->views[index];
     struct contents contents = stored_contents(set, entering->path);
     if (view->is_as_today && contents_are_equal(&contents, today)) {
         return FIRN_OK;
@@ -348,7 +255,7 @@ enter_stored(struct entering *entering, size_t index, const struct contents *tod
         view->is_as_today = false;
         memcpy(view->tops, entering->above->views[0].tops, sizeof view->tops);
     }
-    for (int i = 1; i <= KINDS; i++) {
+    for (int i = 1; i <= FIRN_WS_IGNORE_KINDS; i++) {
         struct firn_ignore_file *file;
         if (contents.of[i - 1].data == NULL) {
             continue;
@@ -368,7 +275,7 @@ enter_stored(struct entering *entering, size_t index, const struct contents *tod
 static bool
 count_files_locked(struct firn_ws_ignore *ignore, firn_slice path, const struct contents *today)
 {
-    for (size_t i = 0; i < KINDS; i++) {
+    for (size_t i = 0; i < FIRN_WS_IGNORE_KINDS; i++) {
         if (today->of[i].data != NULL) {
             ignore->files_size += today->of[i].size + path.size + 16;
             ignore->file_count++;
@@ -384,7 +291,7 @@ publish(struct entering *entering)
     struct firn_ws_ignore *ignore = entering->ignore;
     firn_os_mutex_lock(&ignore->mutex);
     while (entering->layers != NULL) {
-        struct layer *layer = entering->layers;
+        struct firn_ws_ignore_layer *layer = entering->layers;
         entering->layers = layer->next;
         layer->next = ignore->layers;
         ignore->layers = layer;
@@ -402,7 +309,7 @@ is_of_interest(const struct firn_ws_ignore *ignore, firn_slice path, const struc
         return true;
     }
     for (size_t i = 1; i < ignore->view_count; i++) {
-        const struct firn_ignore_rules_set *set = stored_set(ignore, i);
+        const struct firn_ignore_rules_set *set = firn_ws_ignore_stored_set(ignore, i);
         if (set->file_count > 0 && stored_contents(set, path).any) {
             return true;
         }
@@ -420,7 +327,7 @@ build_scope(struct entering *entering, struct firn_ws_ignore_files *files,
         return firn_error_no_memory(err, "rules");
     }
     memcpy(entering->scope->views, entering->above->views,
-           ignore->view_count * sizeof(struct view));
+           ignore->view_count * sizeof(struct firn_ws_ignore_view));
     int rc;
     for (size_t i = 1; i < ignore->view_count; i++) {
         FIRN_TRY(enter_stored(entering, i, today, err));
@@ -455,118 +362,12 @@ firn_ws_ignore_enter(struct firn_ws_ignore *ignore, const struct firn_ws_ignore_
         return FIRN_OK;
     }
     while (entering.layers != NULL) {
-        struct layer *layer = entering.layers;
+        struct firn_ws_ignore_layer *layer = entering.layers;
         entering.layers = layer->next;
         destroy_layer(layer);
     }
     firn_free(entering.scope);
     return rc;
-}
-
-/* ---- judging ---- */
-
-enum verdict { SAYS_NOTHING, SAYS_EXCLUDED, SAYS_KEPT };
-
-static enum verdict
-judge(const struct view *view, const struct firn_ws_ignore_entry *entry,
-      struct firn_ws_ignore_reason *out_reason)
-{
-    firn_slice path = entry->path;
-    struct firn_ignore_pattern_entry seen = {.is_dir = entry->is_dir};
-    seen.name = firn_bytes(path.data + path.size - entry->name_size, entry->name_size);
-    for (size_t i = 0; i < KINDS; i++) {
-        for (const struct layer *layer = view->tops[i]; layer != NULL; layer = layer->above) {
-            size_t skipped = layer->dir_size > 0 ? layer->dir_size + 1 : 0;
-            seen.path = firn_bytes(path.data + skipped, path.size - skipped);
-            const struct firn_ignore_pattern *pattern = firn_ignore_file_find(layer->file, &seen);
-            if (pattern != NULL) {
-                *out_reason =
-                    (struct firn_ws_ignore_reason){.pattern = pattern,
-                                                   .dir = firn_bytes(path.data, layer->dir_size),
-                                                   .kind = layer->kind,
-                                                   .is_stored = layer->is_stored};
-                return pattern->is_negated ? SAYS_KEPT : SAYS_EXCLUDED;
-            }
-        }
-    }
-    return SAYS_NOTHING;
-}
-
-static bool
-include_deps_of(const struct firn_ws_ignore *ignore, size_t view)
-{
-    return view == 0 ? ignore->options.include_deps : stored_set(ignore, view)->include_deps;
-}
-
-static bool
-excludes(const struct firn_ws_ignore *ignore, const struct firn_ws_ignore_scope *scope,
-         const struct firn_ws_ignore_entry *entry,
-         const char *(*by_default)(const struct firn_ws_exclude_entry *entry),
-         struct firn_ws_ignore_reason *out_reason)
-{
-    struct firn_ws_exclude_entry plain = {
-        .name =
-            firn_bytes(entry->path.data + entry->path.size - entry->name_size, entry->name_size),
-        .is_dir = entry->is_dir,
-        .is_beside_manifest = entry->is_beside_manifest};
-    for (size_t i = 0; i < ignore->view_count; i++) {
-        if (scope->views[i].is_as_today) {
-            continue;
-        }
-        enum verdict verdict = judge(&scope->views[i], entry, out_reason);
-        if (verdict == SAYS_EXCLUDED) {
-            return true;
-        }
-        plain.include_deps = include_deps_of(ignore, i);
-        const char *reason = verdict == SAYS_NOTHING ? by_default(&plain) : NULL;
-        if (reason != NULL) {
-            *out_reason = (struct firn_ws_ignore_reason){.by_default = reason};
-            return true;
-        }
-    }
-    return false;
-}
-
-bool
-firn_ws_ignore_excludes(const struct firn_ws_ignore *ignore,
-                        const struct firn_ws_ignore_scope *scope,
-                        const struct firn_ws_ignore_entry *entry,
-                        struct firn_ws_ignore_reason *out_reason)
-{
-    firn_slice name =
-        firn_bytes(entry->path.data + entry->path.size - entry->name_size, entry->name_size);
-    const char *reason = firn_ws_exclude_always(name);
-    if (reason != NULL) {
-        *out_reason = (struct firn_ws_ignore_reason){.by_default = reason};
-        return true;
-    }
-    return excludes(ignore, scope, entry, firn_ws_exclude_by_name, out_reason);
-}
-
-bool
-firn_ws_ignore_excludes_tagged(const struct firn_ws_ignore *ignore,
-                               const struct firn_ws_ignore_scope *scope,
-                               const struct firn_ws_ignore_entry *entry,
-                               struct firn_ws_ignore_reason *out_reason)
-{
-    return excludes(ignore, scope, entry, firn_ws_exclude_by_tag, out_reason);
-}
-
-void
-firn_ws_ignore_reason_text(const struct firn_ws_ignore_reason *reason,
-                           char out[FIRN_WS_IGNORE_TEXT_SIZE])
-{
-    if (reason->by_default != NULL) {
-        (void)snprintf(out, FIRN_WS_IGNORE_TEXT_SIZE, "%s", reason->by_default);
-        return;
-    }
-    const struct firn_ignore_pattern *pattern = reason->pattern;
-    (void)snprintf(out, FIRN_WS_IGNORE_TEXT_SIZE, "%s%.*s%s%s:%u: %.*s",
-                   reason->is_stored ? "the checkpoint's " : "",
-                   (int)(reason->dir.size < 100 ? reason->dir.size : 100),
-                   (const char *)reason->dir.data, reason->dir.size > 0 ? "/" : "",
-                   firn_ignore_rules_name(reason->kind), (unsigned)pattern->line,
-                   (int)(pattern->size < 100 ? pattern->size : 100), (const char *)pattern->text);
 }
 
 /* ---- afterwards ---- */
@@ -581,7 +382,8 @@ collect_today(const struct firn_ws_ignore *ignore, struct firn_ignore_rules *rul
     set->include_deps = ignore->options.include_deps;
     set->gitignore = ignore->options.gitignore;
     set->file_count = 0;
-    for (const struct layer *layer = ignore->layers; layer != NULL; layer = layer->next) {
+    for (const struct firn_ws_ignore_layer *layer = ignore->layers; layer != NULL;
+         layer = layer->next) {
         if (!layer->is_stored) {
             set->files[set->file_count++] =
                 (struct firn_ignore_rules_file){.dir = firn_bytes(layer->dir, layer->dir_size),

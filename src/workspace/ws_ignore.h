@@ -82,21 +82,21 @@ struct firn_ws_ignore_reason {
 };
 
 /* Whether an entry of a directory is left out; *out_reason is filled then. */
-bool firn_ws_ignore_excludes(const struct firn_ws_ignore *ignore,
-                             const struct firn_ws_ignore_scope *scope,
-                             const struct firn_ws_ignore_entry *entry,
-                             struct firn_ws_ignore_reason *out_reason);
+bool firn_ws_ignore_judge(const struct firn_ws_ignore *ignore,
+                          const struct firn_ws_ignore_scope *scope,
+                          const struct firn_ws_ignore_entry *entry,
+                          struct firn_ws_ignore_reason *out_reason);
 /* The same about a directory in which a CACHEDIR.TAG was found, and which was not left out before;
  * scope is that of the directory it lies in. */
-bool firn_ws_ignore_excludes_tagged(const struct firn_ws_ignore *ignore,
-                                    const struct firn_ws_ignore_scope *scope,
-                                    const struct firn_ws_ignore_entry *entry,
-                                    struct firn_ws_ignore_reason *out_reason);
+bool firn_ws_ignore_judge_tagged(const struct firn_ws_ignore *ignore,
+                                 const struct firn_ws_ignore_scope *scope,
+                                 const struct firn_ws_ignore_entry *entry,
+                                 struct firn_ws_ignore_reason *out_reason);
 
 /* Writes the reason as one line, e.g. "src/.firnignore:3: *.o", cut off where it is longer. */
 enum { FIRN_WS_IGNORE_TEXT_SIZE = 256 };
-void firn_ws_ignore_reason_text(const struct firn_ws_ignore_reason *reason,
-                                char out[FIRN_WS_IGNORE_TEXT_SIZE]);
+void firn_ws_ignore_judge_text(const struct firn_ws_ignore_reason *reason,
+                               char out[FIRN_WS_IGNORE_TEXT_SIZE]);
 
 /* ---- afterwards ---- */
 

@@ -138,9 +138,9 @@ firn_ws_scan_rules_exclude(struct firn_ws_scan_worker *worker, const struct firn
                                          .name_size = item->name_size,
                                          .is_dir = item->kind == FIRN_OS_DIR,
                                          .is_beside_manifest = is_beside_manifest};
-    bool is_excluded = firn_ws_ignore_excludes(worker->scan->ignore, node->rules, &entry, &why);
+    bool is_excluded = firn_ws_ignore_judge(worker->scan->ignore, node->rules, &entry, &why);
     if (is_excluded) {
-        firn_ws_ignore_reason_text(&why, reason);
+        firn_ws_ignore_judge_text(&why, reason);
     }
     return is_excluded;
 }
@@ -156,9 +156,9 @@ firn_ws_scan_rules_exclude_tagged(struct firn_ws_scan_worker *worker,
     }
     struct firn_ws_ignore_entry entry = {
         .path = firn_buf_slice(&worker->judged), .name_size = strlen(node->name), .is_dir = true};
-    *out = firn_ws_ignore_excludes_tagged(worker->scan->ignore, node->parent->rules, &entry, &why);
+    *out = firn_ws_ignore_judge_tagged(worker->scan->ignore, node->parent->rules, &entry, &why);
     if (*out) {
-        firn_ws_ignore_reason_text(&why, reason);
+        firn_ws_ignore_judge_text(&why, reason);
     }
     return FIRN_OK;
 }

@@ -412,7 +412,7 @@ ask_ours(const struct rules *rules, const struct entry *entry, struct verdict *o
                                              .name_size = end - begin,
                                              .is_dir = slash != NULL || entry->is_dir};
         struct firn_ws_ignore_reason reason = {0};
-        out->is_excluded = firn_ws_ignore_excludes(ignore, scope, &asked, &reason);
+        out->is_excluded = firn_ws_ignore_judge(ignore, scope, &asked, &reason);
         if (reason.pattern != NULL && (out->is_excluded || slash == NULL)) {
             snprintf(out->text, sizeof out->text, "%.*s%s.gitignore:%u", (int)reason.dir.size,
                      (const char *)reason.dir.data, reason.dir.size > 0 ? "/" : "",

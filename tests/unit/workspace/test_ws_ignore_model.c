@@ -204,7 +204,7 @@ excludes(struct model *model, const struct rules *rules, const char *path)
         struct firn_ws_ignore_reason reason;
         struct firn_ws_ignore_entry entry = {
             .path = firn_bytes(path, end), .name_size = end - begin, .is_dir = slash != NULL};
-        is_excluded = firn_ws_ignore_excludes(ignore, scope, &entry, &reason);
+        is_excluded = firn_ws_ignore_judge(ignore, scope, &entry, &reason);
         scope = enter(ignore, scope, rules, entry.path);
         begin = end + 1;
     }
