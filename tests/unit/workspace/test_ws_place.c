@@ -215,6 +215,51 @@ another_directory_at_the_old_place_is_not_the_moved_one(void **state)
     ws_world_close(&world);
 }
 
+static int
+try_open_without_store(struct ws_world *world, const char *path, struct firn_ws **out)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    return firn_ws_open(world->tree.os, path, &options, out, &world->err);
+}
+
+/* A machine in memory has no environment, so there is no usual place to fall back on. */
+static void
+a_store_inside_is_found_unless_it_is_somebody_elses(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct firn_ws *ws;
+    struct firn_os_dir *store;
+    bool is_created;
+    ws_world_open_memory(&world, 11);
+    scan_put_text(&world.tree, "sub/a", "1");
+    free(world.store_path);
+    world.store_path = strdup("/w/.firn");
+    ws = open_at(&world, "/w", true);
+    assert_int_equal(firn_ws_init(ws, &is_created, &world.err), FIRN_OK);
+    firn_ws_close(ws);
+
+    assert_int_equal(try_open_without_store(&world, "/w/sub", &ws), FIRN_OK);
+    assert_string_equal(firn_ws_root(ws), "/w");
+    assert_string_equal(firn_ws_subpath(ws), "sub");
+    assert_string_equal(firn_ws_store_path(ws), "/w/.firn");
+    firn_ws_close(ws);
+    rename_in_root(&world, "w", "v");
+    assert_int_equal(try_open_without_store(&world, "/v/sub", &ws), FIRN_OK);
+    assert_string_equal(firn_ws_root(ws), "/v");
+    assert_null(firn_ws_moved_from(ws));
+    firn_ws_close(ws);
+    rename_in_root(&world, "v", "w");
+
+    assert_int_equal(firn_os_dir_open_path(world.tree.os, "/w/.firn", &store, &world.err), FIRN_OK);
+    uint32_t other = firn_os_user_id(world.tree.os) + 1;
+    assert_int_equal(
+        firn_os_set_owner((struct firn_os_node){.dir = store}, other, other, &world.err), FIRN_OK);
+    firn_os_dir_close(store);
+    assert_int_equal(try_open_without_store(&world, "/w/sub", &ws), FIRN_INVALID);
+    ws_world_close(&world);
+}
+
 /* ---- tags ---- */
 
 static int
@@ -498,6 +543,7 @@ main(void)
         cmocka_unit_test(a_moved_directory_is_refused_until_it_is_adopted),
         cmocka_unit_test(a_moved_directory_may_begin_anew),
         cmocka_unit_test(another_directory_at_the_old_place_is_not_the_moved_one),
+        cmocka_unit_test(a_store_inside_is_found_unless_it_is_somebody_elses),
         cmocka_unit_test(tags_name_checkpoints),
         cmocka_unit_test(a_reference_may_count_back_from_any_base),
         cmocka_unit_test(any_call_may_fail),
