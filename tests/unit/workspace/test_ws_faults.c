@@ -51,9 +51,11 @@ prepare(struct prepared *prepared, uint64_t seed)
     scan_put_link(tree, "dir/same", "a");
     scan_put_sparse(tree, "sparse", 65536, offsets, 1);
     scan_set_xattr(tree, "a", "user.k", "v");
+    scan_put_text(tree, ".firnignore", "never\n");
     ws_save(world);
     prepared->first = ws_dump(world);
     scan_put_text(tree, "a", "second");
+    scan_put_text(tree, ".firnignore", "not/this/either\n"); /* both checkpoints name rules */
     ws_save(world);
     scan_remove_tree(tree, "gone");
     scan_put_text(tree, "dir/b", "edited");
@@ -61,6 +63,7 @@ prepare(struct prepared *prepared, uint64_t seed)
     scan_remove_file(tree, "flip");
     scan_put_text(tree, "flip/now", "a directory");
     scan_remove_file(tree, "link");
+    scan_remove_file(tree, ".firnignore");
     prepared->edited = ws_dump(world);
     sync_everything(world);
 }
