@@ -353,6 +353,12 @@ firn_os_process_id(struct firn_os *os)
     return os->ops->process_id(os);
 }
 
+uint64_t
+firn_os_boot_id(struct firn_os *os)
+{
+    return os->ops->boot_id(os);
+}
+
 uint32_t
 firn_os_user_id(struct firn_os *os)
 {

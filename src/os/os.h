@@ -242,6 +242,8 @@ void firn_os_sleep_ns(struct firn_os *os, int64_t duration_ns);
 FIRN_MUST_CHECK int firn_os_random(struct firn_os *os, void *out, size_t size, firn_error *err);
 unsigned firn_os_cpu_count(struct firn_os *os); /* usable by this process, at least 1 */
 uint64_t firn_os_process_id(struct firn_os *os);
+uint64_t
+firn_os_boot_id(struct firn_os *os); /* another after each start of the machine; 0: unknown */
 uint32_t firn_os_user_id(struct firn_os *os); /* effective; 0 may set owners */
 
 /* Reads at most size bytes from a file descriptor that belongs to the caller, at its own

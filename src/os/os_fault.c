@@ -133,6 +133,12 @@ process_id(struct firn_os *os)
     return firn_os_process_id(fault_of(os)->inner);
 }
 
+static uint64_t
+boot_id(struct firn_os *os)
+{
+    return firn_os_boot_id(fault_of(os)->inner);
+}
+
 static uint32_t
 user_id(struct firn_os *os)
 {
@@ -187,6 +193,7 @@ static const struct firn_os_ops ops = {
     .random = random_bytes,
     .cpu_count = cpu_count,
     .process_id = process_id,
+    .boot_id = boot_id,
     .user_id = user_id,
 };
 

@@ -147,6 +147,12 @@ process_id(struct firn_os *os)
     return 4242;
 }
 
+static uint64_t
+boot_id(struct firn_os *os)
+{
+    return machine(os)->epoch + 1;
+}
+
 static uint32_t
 user_id(struct firn_os *os)
 {
@@ -203,6 +209,7 @@ static const struct firn_os_ops ops = {
     .random = random_bytes,
     .cpu_count = cpu_count,
     .process_id = process_id,
+    .boot_id = boot_id,
     .user_id = user_id,
 };
 

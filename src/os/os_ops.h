@@ -121,6 +121,7 @@ struct firn_os_ops {
     int (*random)(struct firn_os *os, void *out, size_t size);
     unsigned (*cpu_count)(struct firn_os *os);
     uint64_t (*process_id)(struct firn_os *os);
+    uint64_t (*boot_id)(struct firn_os *os);
     uint32_t (*user_id)(struct firn_os *os);
 };
 

@@ -17,7 +17,9 @@
  */
 #include "os/os_posix.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,6 +93,30 @@ process_id(struct firn_os *os)
     return (uint64_t)getpid();
 }
 
+/* The first 64 bits of the number that the kernel draws when it starts. */
+static uint64_t
+boot_id(struct firn_os *os)
+{
+    (void)os;
+    char text[40] = "";
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    uint64_t id = 0;
+    unsigned digits = 0;
+    for (ssize_t i = 0; i < size && digits < 16; i++) {
+        static const char hex[] = "0123456789abcdef";
+        const char *digit = memchr(hex, text[i], 16);
+        if (digit != NULL) {
+            id = id << 4 | (uint64_t)(digit - hex);
+            digits++;
+        }
+    }
+    return digits == 16 ? id : 0;
+}
+
 static uint32_t
 user_id(struct firn_os *os)
 {
@@ -146,6 +172,7 @@ static const struct firn_os_ops ops = {
     .random = random_bytes,
     .cpu_count = cpu_count,
     .process_id = process_id,
+    .boot_id = boot_id,
     .user_id = user_id,
 };
 

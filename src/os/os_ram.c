@@ -106,6 +106,13 @@ process_id(struct firn_os *os)
     return firn_os_process_id(firn_os_default());
 }
 
+static uint64_t
+boot_id(struct firn_os *os)
+{
+    (void)os;
+    return firn_os_boot_id(firn_os_default());
+}
+
 static uint32_t
 user_id(struct firn_os *os)
 {
@@ -306,6 +313,7 @@ static const struct firn_os_ops ops = {
     .random = random_bytes,
     .cpu_count = cpu_count,
     .process_id = process_id,
+    .boot_id = boot_id,
     .user_id = user_id,
 };
 

@@ -66,6 +66,16 @@ firn_ws_scan_known_share(struct firn_ws_scan_node *node, firn_error *err)
     return firn_ws_stat_memo_prepare(&node->memo) == FIRN_OK ? FIRN_OK : no_memory(err);
 }
 
+/* Whether what the memo has noted of a state that looks like this can be relied on. */
+static bool
+is_reliable(const struct firn_ws_scan *scan, const struct firn_ws_stat_memo *memo,
+            const struct firn_os_stat *stat)
+{
+    uint64_t boot_id = firn_ws_stat_boot_id(scan->options->stat);
+    return (boot_id != 0 && memo->boot_id == boot_id) ||
+           firn_ws_stat_print_survives(stat, memo->noted_ns);
+}
+
 static bool
 is_settled(const struct firn_ws_scan *scan, const struct firn_os_stat *stat)
 {
@@ -90,7 +100,9 @@ firn_ws_scan_known_see_self(struct firn_ws_scan_worker *worker, struct firn_ws_s
 {
     const struct firn_ws_stat_memo *memo = &node->memo;
     firn_ws_scan_known_see(worker->scan, "", &node->stat, &node->self);
-    bool is_known = !firn_ws_stat_memo_is_empty(memo) && !firn_ws_stat_print_is_zero(&node->self) &&
+    bool is_known = !firn_ws_stat_memo_is_empty(memo) &&
+                    is_reliable(worker->scan, memo, &node->stat) &&
+                    !firn_ws_stat_print_is_zero(&node->self) &&
                     memcmp(memo->self.bytes, node->self.bytes, sizeof memo->self.bytes) == 0;
     *out_has_xattrs = !is_known || memo->has_xattrs;
 }
@@ -126,6 +138,7 @@ firn_ws_scan_known_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     if (firn_ws_stat_memo_find(&node->memo, &print, *guess, &known, out_is_known) != FIRN_OK) {
         return no_memory(err);
     }
+    *out_is_known = *out_is_known && is_reliable(worker->scan, &node->memo, &stat);
     if (!*out_is_known) {
         return FIRN_OK;
     }
@@ -231,10 +244,13 @@ firn_ws_scan_known_note(struct firn_ws_scan_worker *worker, const struct firn_ws
                                     .self = node->self,
                                     .has_xattrs = node->xattrs.size > 0,
                                     .noted_ns = scan->start_ns,
+                                    .boot_id = firn_ws_stat_boot_id(scan->options->stat),
                                     .count = entries->prints.size / FIRN_WS_STAT_PRINT_SIZE,
                                     .prints = entries->prints.data};
     bool has_entries = is_same || are_entries_as_noted(&now, before);
-    if (has_entries && is_self_as_noted(&now, before)) {
+    /* After a start of the machine what has been read because of that counts from now on. */
+    bool is_of_this_boot = is_same || now.boot_id == before->boot_id;
+    if (has_entries && is_of_this_boot && is_self_as_noted(&now, before)) {
         return FIRN_OK;
     }
     if (firn_ws_scan_node_path(node, "", &worker->path) != FIRN_OK) {

@@ -62,6 +62,7 @@ firn_ws_stat_open(struct firn_db *db, const struct firn_ws_stat_options *options
     stat->objects = options->objects;
     stat->workspace = options->workspace;
     stat->is_blind = options->is_blind || !firn_ws_objects_are_present(options->objects);
+    stat->boot_id = firn_os_boot_id(firn_db_os(db));
     stat->seed = firn_load_le64(firn_db_id(db));
     int rc = open_keyspace(stat, err);
     if (rc != FIRN_OK) {
@@ -96,6 +97,12 @@ uint64_t
 firn_ws_stat_seed(const struct firn_ws_stat *stat)
 {
     return stat->seed;
+}
+
+uint64_t
+firn_ws_stat_boot_id(const struct firn_ws_stat *stat)
+{
+    return stat->boot_id;
 }
 
 bool

@@ -40,6 +40,9 @@ void firn_ws_stat_print_of_look(uint64_t seed, firn_slice name, const struct fir
 /* Of a subdirectory, from its encoded entry. */
 void firn_ws_stat_print_of_entry(uint64_t seed, firn_slice encoded, struct firn_ws_stat_print *out);
 bool firn_ws_stat_print_is_zero(const struct firn_ws_stat_print *print);
+/* Whether the state that a look showed is one that a machine which has started anew since noted_ns
+ * must still have: what was written long before had reached the disk. */
+bool firn_ws_stat_print_survives(const struct firn_os_stat *stat, int64_t noted_ns);
 /* Whether every change made after looked_ns shows in the times of a file that looked like that
  * before. */
 bool firn_ws_stat_print_is_settled(const struct firn_os_stat *stat, int64_t looked_ns);
@@ -52,6 +55,7 @@ struct firn_ws_stat_memo {
     struct firn_ws_stat_print self; /* of the directory itself */
     bool has_xattrs;                /* the directory itself */
     int64_t noted_ns;               /* when the scan began that found it so */
+    uint64_t boot_id;               /* of the machine at that time */
     size_t count;
     const uint8_t *prints; /* count × FIRN_WS_STAT_PRINT_SIZE, in one of the next two */
     struct firn_buf value; /* as it is stored; empty where nothing is remembered */
@@ -119,6 +123,8 @@ FIRN_MUST_CHECK int firn_ws_stat_open(struct firn_db *db,
 void firn_ws_stat_close(struct firn_ws_stat *stat);
 /* For prints of this store. */
 uint64_t firn_ws_stat_seed(const struct firn_ws_stat *stat);
+/* Of the machine as it runs now. */
+uint64_t firn_ws_stat_boot_id(const struct firn_ws_stat *stat);
 /* Whether what is noted is kept for a commit. */
 bool firn_ws_stat_is_writable(const struct firn_ws_stat *stat);
 /* Whether a memo, or an object that one names, could not be read or made no sense: what a scan

@@ -29,6 +29,7 @@ struct firn_ws_stat {
     uint32_t workspace;
     bool is_blind;
     uint64_t seed;
+    uint64_t boot_id;
     struct firn_ws_stat_notes *notes;
     /* Set by lanes, read when they are closed: relaxed. */
     atomic_bool is_broken;

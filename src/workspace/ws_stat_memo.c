@@ -137,6 +137,7 @@ firn_ws_stat_memo_decode(struct firn_ws_stat_memo *memo, size_t *out_part_count,
     }
     memo->has_xattrs = (at[1] & WS_STAT_FLAG_XATTRS) != 0;
     memo->noted_ns = (int64_t)firn_load_le64(at + WS_STAT_NOTED_AT);
+    memo->boot_id = firn_load_le64(at + WS_STAT_BOOT_AT);
     memcpy(memo->tree.bytes, at + WS_STAT_TREE_AT, sizeof memo->tree.bytes);
     memcpy(memo->self.bytes, at + WS_STAT_SELF_AT, sizeof memo->self.bytes);
     memo->prints = at + WS_STAT_HEADER_SIZE;
@@ -189,6 +190,7 @@ append_header(const struct firn_ws_stat_memo *memo, size_t part_count, struct fi
     header[0] = WS_STAT_FORMAT;
     header[1] = memo->has_xattrs ? WS_STAT_FLAG_XATTRS : 0;
     firn_store_le64(header + WS_STAT_NOTED_AT, (uint64_t)memo->noted_ns);
+    firn_store_le64(header + WS_STAT_BOOT_AT, memo->boot_id);
     memcpy(header + WS_STAT_TREE_AT, memo->tree.bytes, sizeof memo->tree.bytes);
     memcpy(header + WS_STAT_SELF_AT, memo->self.bytes, sizeof memo->self.bytes);
     firn_store_le32(header + WS_STAT_PART_COUNT_AT, (uint32_t)part_count);

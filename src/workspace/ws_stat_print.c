@@ -7,13 +7,17 @@
  * links, size, mode, owner, and the times of the last modification and of the last change. The last
  * of these decides: no program can set it, and the kernel moves it with every write, truncation,
  * chmod, chown, link, rename of the inode and setting of an attribute (I1). So equal prints mean an
- * entry that was left alone, but for three cases:
+ * entry that was left alone, but for four cases:
  *
  * - A change that falls into the same tick of the kernel's clock as the change before it leaves
  *   the time as it is. So a print is only kept of what had been left alone for a tick when it was
  *   read (firn_ws_stat_print_is_settled); a file system that keeps whole seconds is known by times
  *   that are whole, and given two seconds. A time that lies in the future is never settled: the
  *   clock will come by there once more.
+ * - A machine that loses its power may come back with the times of a file and without what was
+ *   written then: kernels write attributes and contents to the disk each in their own time, the
+ *   latter within half a minute. So after another start of the machine a print counts only of what
+ *   had been left alone for two minutes when it was noted (firn_ws_stat_print_survives).
  * - Stores through a shared writable mapping move the times when a clean page is first touched,
  *   and then not until it has been written back. Such a file may change later under the old
  *   times. Nobody can see that but by reading: `save --full`.
@@ -40,6 +44,10 @@ enum {
 
 /* FAT keeps modification times of even seconds. */
 static const int64_t WHOLE_SECONDS_NS = INT64_C(2) * SECOND_NS;
+
+/* A kernel writes back what has been dirty for half a minute; twice that and more, for slow
+ * disks. */
+static const int64_t WRITTEN_BACK_NS = INT64_C(120) * SECOND_NS;
 
 static uint8_t *
 put64(uint8_t *at, uint64_t value)
@@ -89,6 +97,12 @@ bool
 firn_ws_stat_print_is_zero(const struct firn_ws_stat_print *print)
 {
     return (firn_load_le64(print->bytes) | firn_load_le64(print->bytes + 8)) == 0;
+}
+
+bool
+firn_ws_stat_print_survives(const struct firn_os_stat *stat, int64_t noted_ns)
+{
+    return stat->ctime_ns <= noted_ns - WRITTEN_BACK_NS;
 }
 
 bool

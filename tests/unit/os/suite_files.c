@@ -451,6 +451,7 @@ clocks_run_and_randomness_differs(void **state)
     TEST_OK(firn_os_random(os, NULL, 0, &err), &err);
     assert_true(firn_os_cpu_count(os) >= 1);
     assert_true(firn_os_process_id(os) > 0);
+    assert_true(firn_os_boot_id(os) == firn_os_boot_id(os));
     (void)firn_os_user_id(os);
 }
 

@@ -331,6 +331,7 @@ the_rest_is_the_inner_machines(void **state)
     firn_error err;
     assert_int_equal(firn_os_cpu_count(machine.os), firn_os_cpu_count(machine.memory));
     assert_int_equal(firn_os_process_id(machine.os), firn_os_process_id(machine.memory));
+    assert_int_equal(firn_os_boot_id(machine.os), firn_os_boot_id(machine.memory));
     firn_os_memory_set_user(machine.memory, 77);
     assert_int_equal(firn_os_user_id(machine.os), 77);
     firn_os_memory_set_user(machine.memory, 0);

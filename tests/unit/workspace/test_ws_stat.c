@@ -113,7 +113,7 @@ fill_prints(struct firn_buf *out, size_t count, uint64_t seed)
 static struct firn_ws_stat_memo
 memo_of(const struct firn_buf *prints)
 {
-    struct firn_ws_stat_memo memo = {.has_xattrs = true, .noted_ns = 12345};
+    struct firn_ws_stat_memo memo = {.has_xattrs = true, .noted_ns = 12345, .boot_id = 77};
     memset(memo.tree.bytes, 7, sizeof memo.tree.bytes);
     memset(memo.self.bytes, 9, sizeof memo.self.bytes);
     memo.count = prints->size / FIRN_WS_STAT_PRINT_SIZE;
@@ -137,6 +137,7 @@ a_memo_comes_back_from_its_bytes_and_from_no_others(void **state)
     assert_int_equal(read.count, 3);
     assert_true(read.has_xattrs);
     assert_int_equal(read.noted_ns, 12345);
+    assert_int_equal(read.boot_id, 77);
     assert_memory_equal(&read.tree, &memo.tree, sizeof memo.tree);
     assert_memory_equal(&read.self, &memo.self, sizeof memo.self);
     assert_memory_equal(read.prints, prints.data, prints.size);
