@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/workspace: a workspace against a model. The model is the text of the tree at each
- * checkpoint. Random trees are edited, saved, restored, undone, compared, listed and checked in a
- * random order, with the power cut in between; after each step the tree and every count must be
- * what the model says.
+ * checkpoint. Random trees are edited, saved, restored, undone, compared, listed, checked and moved
+ * in a random order, checkpoints are deleted and their space is collected, with the power cut in
+ * between and every way out of a restore that it interrupts; after each step the tree and every
+ * count must be what the model says.
  *
- * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs many steps over trees of full size.
+ * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs 5,000 steps for each of eight.
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -24,7 +25,7 @@
 #include "ws_support.h"
 
 struct checkpoint {
-    char *dump;
+    char *dump;          /* NULL: it was deleted */
     uint64_t root_files; /* as the save said */
 };
 
@@ -33,6 +34,7 @@ struct model {
     struct test_random random;
     struct checkpoint *checkpoints; /* [i] has number i + 1 */
     size_t count;
+    size_t live;       /* of them were not deleted; at least one */
     char *safety;      /* what undo brings back; NULL: nothing */
     char *safety_part; /* of it only this path (escaped); NULL: all */
 };
@@ -69,6 +71,28 @@ reference_of(size_t index, char *out, size_t size)
     snprintf(out, size, "%zu", index + 1);
 }
 
+/* One that was not deleted. */
+static size_t
+pick(struct model *model)
+{
+    size_t index;
+    do {
+        index = below(model, model->count);
+    } while (model->checkpoints[index].dump == NULL);
+    return index;
+}
+
+/* The newest that was not deleted; its number is one more. */
+static size_t
+latest(const struct model *model)
+{
+    size_t index = model->count - 1;
+    while (model->checkpoints[index].dump == NULL) {
+        index--;
+    }
+    return index;
+}
+
 /* ---- steps ---- */
 
 static void
@@ -86,7 +110,7 @@ save(struct model *model)
     firn_save_result result = ws_save(&model->world);
     assert_int_equal(result.checkpoint.number, model->count + 1);
     assert_int_equal(result.checkpoint.skipped, 0);
-    const char *previous = model->count == 0 ? "" : model->checkpoints[model->count - 1].dump;
+    const char *previous = model->count == 0 ? "" : model->checkpoints[latest(model)].dump;
     struct ws_edit_counts counts = ws_edit_compare(previous, dump);
     assert_int_equal(result.added, counts.added);
     assert_int_equal(result.changed, counts.changed);
@@ -98,6 +122,69 @@ save(struct model *model)
     assert_non_null(model->checkpoints);
     model->checkpoints[model->count++] =
         (struct checkpoint){.dump = dump, .root_files = result.checkpoint.files};
+    model->live++;
+}
+
+/* Deletes one checkpoint, but never the last. */
+static void
+delete_one(struct model *model)
+{
+    if (model->live < 2) {
+        return;
+    }
+    char text[32];
+    const char *reference = text;
+    size_t index = pick(model);
+    reference_of(index, text, sizeof text);
+    const firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    struct firn_ws *ws = model->world.ws;
+    char *before = ws_dump(&model->world);
+    must(model, firn_ws_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err));
+    free(model->checkpoints[index].dump);
+    model->checkpoints[index].dump = NULL;
+    model->live--;
+    firn_checkpoint found;
+    assert_int_equal(firn_ws_find(ws, reference, &found, &model->world.err), FIRN_NOT_FOUND);
+    ws_assert_dump(&model->world, before);
+    free(before);
+}
+
+/* Collects what nobody needs: the tree stays as it is, and all checkpoints stay whole. */
+static void
+collect(struct model *model)
+{
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result result;
+    options.full = below(model, 2) == 0;
+    char *before = ws_dump(&model->world);
+    must(model, firn_ws_gc(model->world.ws, &options, &result, &model->world.err));
+    assert_int_equal(result.damaged, 0);
+    ws_assert_dump(&model->world, before);
+    ws_assert_check_clean(&model->world);
+    free(before);
+}
+
+/* Renames the root; its history comes along when it is adopted. */
+static void
+move(struct model *model)
+{
+    struct ws_world *world = &model->world;
+    struct firn_os_dir *top;
+    char to[32];
+    snprintf(to, sizeof to, "/w%u", (unsigned)below(model, 1000));
+    if (strcmp(to, world->root_path) == 0) {
+        return;
+    }
+    must(model, firn_os_dir_open_path(world->tree.os, "/", &top, &world->err));
+    must(model, firn_os_rename(top, world->root_path + 1, top, to + 1, FIRN_OS_RENAME_NO_REPLACE,
+                               &world->err));
+    firn_os_dir_close(top);
+    free(world->root_path);
+    world->root_path = strdup(to);
+    ws_world_reopen(world);
+    assert_int_equal(ws_try_save(world, NULL), FIRN_CONFLICT);
+    must(model, firn_ws_adopt(world->ws, NULL, &world->err));
+    ws_world_reopen(world);
 }
 
 static void
@@ -140,7 +227,7 @@ static void
 restore(struct model *model)
 {
     char reference[32];
-    size_t index = below(model, model->count);
+    size_t index = pick(model);
     const char *wanted = model->checkpoints[index].dump;
     reference_of(index, reference, sizeof reference);
     char *before = ws_dump(&model->world);
@@ -262,7 +349,7 @@ restore_part(struct model *model)
     const char *path = list.items[below(model, list.count)].path;
     char *escaped = ws_edit_escape(path);
     char reference[32];
-    size_t index = below(model, model->count);
+    size_t index = pick(model);
     const char *wanted = model->checkpoints[index].dump;
     reference_of(index, reference, sizeof reference);
     firn_slice slice = firn_str(path);
@@ -298,7 +385,7 @@ restore_elsewhere(struct model *model)
 {
     char reference[32];
     char target[1200];
-    size_t index = below(model, model->count);
+    size_t index = pick(model);
     reference_of(index, reference, sizeof reference);
     snprintf(target, sizeof target, "%s.elsewhere", model->world.root_path);
     char *before = ws_dump(&model->world);
@@ -316,7 +403,7 @@ restore_elsewhere(struct model *model)
     if (is_in_memory(model)) {
         firn_os_dir_close(other.root);
         must(model, firn_os_dir_open_path(other.os, "/", &other.root, &model->world.err));
-        scan_remove_tree(&other, "w.elsewhere");
+        scan_remove_tree(&other, target + 1);
         firn_os_dir_close(other.root);
     } else {
         other.temp_path = strdup(target);
@@ -332,7 +419,7 @@ static void
 status(struct model *model)
 {
     char reference[32];
-    size_t index = below(model, model->count);
+    size_t index = pick(model);
     reference_of(index, reference, sizeof reference);
     char *now = ws_dump(&model->world);
     firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
@@ -350,12 +437,20 @@ status(struct model *model)
     free(now);
 }
 
+struct listing {
+    const struct model *model;
+    size_t next; /* no number above it is to come */
+};
+
 static int
 count_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
 {
-    uint64_t *next = ctx;
-    assert_int_equal(checkpoint->number, *next);
-    (*next)--;
+    struct listing *listing = ctx;
+    while (listing->next > 0 && listing->model->checkpoints[listing->next - 1].dump == NULL) {
+        listing->next--;
+    }
+    assert_int_equal(checkpoint->number, listing->next);
+    listing->next--;
     return FIRN_OK;
 }
 
@@ -401,19 +496,21 @@ look(struct model *model)
 {
     uint64_t calls_before = calls(model);
     firn_list_options options = FIRN_LIST_OPTIONS_INIT;
-    uint64_t next = model->count;
+    struct listing listing = {.model = model, .next = model->count};
     must(model,
-         firn_ws_list(model->world.ws, &options, count_checkpoint, &next, &model->world.err));
-    assert_int_equal(next, 0);
+         firn_ws_list(model->world.ws, &options, count_checkpoint, &listing, &model->world.err));
+    while (listing.next > 0) {
+        assert_null(model->checkpoints[--listing.next].dump);
+    }
     char reference[32];
-    size_t index = below(model, model->count);
+    size_t index = pick(model);
     reference_of(index, reference, sizeof reference);
     firn_checkpoint found;
     must(model, firn_ws_find(model->world.ws, reference, &found, &model->world.err));
     assert_int_equal(found.number, index + 1);
     assert_int_equal(found.files, model->checkpoints[index].root_files);
     must(model, firn_ws_find(model->world.ws, "latest", &found, &model->world.err));
-    assert_int_equal(found.number, model->count);
+    assert_int_equal(found.number, latest(model) + 1);
 
     char *text = NULL;
     size_t size;
@@ -430,13 +527,67 @@ look(struct model *model)
 
 /* ---- power ---- */
 
+enum way_out { AGAIN, RESUME, UNDO, SAVE, WAYS_OUT };
+
+static void
+assert_is_either(struct ws_world *world, const char *a, const char *b)
+{
+    static const char *const loose[] = {"mtime="};
+    const char *const wanted[] = {a, b};
+    char *dump = ws_dump(world);
+    char *now = ws_edit_without(dump, loose, 1);
+    bool is_found = false;
+    for (size_t i = 0; i < 2 && !is_found; i++) {
+        char *text = ws_edit_without(wanted[i], loose, 1);
+        is_found = strcmp(now, text) == 0;
+        free(text);
+    }
+    assert_true(is_found);
+    free(now);
+    free(dump);
+}
+
+/* What is done with a restore of `wanted` over `before` that the power ended, if it was begun. */
+static void
+find_way_out(struct model *other, const char *reference, const char *before, const char *wanted)
+{
+    struct ws_world *world = &other->world;
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    firn_pending_restore pending;
+    bool is_edited = below(other, 3) == 0;
+    enum way_out way = (enum way_out)below(other, WAYS_OUT);
+    options.threads = world->threads;
+    must(other, firn_ws_restore_pending(world->ws, &pending, &world->err));
+    if (is_edited) {
+        edit(other);
+    }
+    if (way == AGAIN || !pending.is_pending) {
+        ws_restore(world, reference);
+        ws_assert_dump(world, wanted);
+        return;
+    }
+    if (way == RESUME) {
+        must(other, firn_ws_restore_resume(world->ws, &options, &result, &world->err));
+    } else if (way == UNDO) {
+        must(other, ws_try_undo(world, NULL));
+    } else {
+        ws_save(world);
+    }
+    must(other, firn_ws_restore_pending(world->ws, &pending, &world->err));
+    assert_false(pending.is_pending);
+    if (!is_edited) {
+        assert_is_either(world, way == RESUME ? wanted : before, way == UNDO ? before : wanted);
+    }
+}
+
 /* On a machine of its own: a save or a restore with the power gone at a random call. */
 static void
 cut(struct model *model)
 {
     struct model other = {.random = model->random};
     char reference[32];
-    size_t index = below(model, model->count);
+    size_t index = pick(model);
     bool is_save = below(model, 2) == 0;
     reference_of(index, reference, sizeof reference);
     must(model, firn_os_dir_sync_filesystem(model->world.tree.root, &model->world.err));
@@ -457,13 +608,14 @@ cut(struct model *model)
     const char *wanted = model->checkpoints[index].dump;
     if (is_save) {
         assert_string_equal(now, before);
-        firn_checkpoint latest;
-        must(&other, firn_ws_find(other.world.ws, "latest", &latest, &other.world.err));
-        assert_true(latest.number == model->count + 1 ||
-                    (rc != FIRN_OK && latest.number == model->count));
+        firn_checkpoint newest;
+        must(&other, firn_ws_find(other.world.ws, "latest", &newest, &other.world.err));
+        assert_true(newest.number == model->count + 1 ||
+                    (rc != FIRN_OK && newest.number == latest(model) + 1));
     } else {
         assert_true(rc != FIRN_OK || strcmp(now, wanted) == 0);
         assert_true(ws_edit_is_mix(now, before, wanted));
+        find_way_out(&other, reference, before, wanted);
     }
     ws_restore(&other.world, reference);
     ws_assert_dump(&other.world, wanted);
@@ -479,7 +631,7 @@ cut(struct model *model)
 static void
 step(struct model *model)
 {
-    switch (below(model, 16)) {
+    switch (below(model, 20)) {
     case 0:
     case 1:
         save(model);
@@ -517,6 +669,17 @@ step(struct model *model)
             cut(model);
         }
         break;
+    case 13:
+        delete_one(model);
+        break;
+    case 14:
+        collect(model);
+        break;
+    case 15:
+        if (is_in_memory(model)) {
+            move(model);
+        }
+        break;
     default:
         edit(model);
         break;
@@ -534,6 +697,9 @@ run_model(struct model *model, size_t entries, unsigned steps)
     ws_assert_check_clean(&model->world);
     for (size_t i = 0; i < model->count; i++) {
         char reference[32];
+        if (model->checkpoints[i].dump == NULL) {
+            continue;
+        }
         reference_of(i, reference, sizeof reference);
         ws_restore(&model->world, reference);
         ws_assert_dump(&model->world, model->checkpoints[i].dump);
@@ -560,8 +726,8 @@ a_workspace_in_memory_is_what_the_model_says(void **state)
         struct model model = {0};
         test_random_init(&model.random, "ws_model, in memory", seed);
         ws_world_open_memory(&model.world, seed);
-        uint64_t entries = is_long() ? 200 + below(&model, 1801) : 20 + below(&model, 60);
-        run_model(&model, entries, is_long() ? 500 : 60);
+        uint64_t entries = is_long() ? 100 + below(&model, 301) : 20 + below(&model, 60);
+        run_model(&model, entries, is_long() ? 5000 : 80);
     }
 }
 
@@ -573,7 +739,7 @@ a_workspace_on_disk_is_what_the_model_says(void **state)
     test_random_init(&model.random, "ws_model, on disk", 101);
     ws_world_open_disk(&model.world);
     model.world.threads = 4;
-    run_model(&model, is_long() ? 600 : 60, is_long() ? 200 : 30);
+    run_model(&model, is_long() ? 2000 : 60, is_long() ? 500 : 30);
 }
 
 int

@@ -67,9 +67,10 @@ ws_world_clone(const struct ws_world *from, struct ws_world *out)
 {
     *out = (struct ws_world){.threads = from->threads};
     check(firn_os_memory_clone(from->tree.os, &out->tree.os, &out->err), &out->err);
-    check(firn_os_dir_open_path(out->tree.os, "/w", &out->tree.root, &out->err), &out->err);
-    out->root_path = strdup("/w");
-    out->store_path = strdup("/s");
+    out->root_path = strdup(from->root_path);
+    out->store_path = strdup(from->store_path);
+    check(firn_os_dir_open_path(out->tree.os, out->root_path, &out->tree.root, &out->err),
+          &out->err);
     open_handle(out);
 }
 
