@@ -21,15 +21,15 @@
 enum { ID_LETTERS_MIN = 4, ID_LETTERS_MAX = FIRN_CHECKPOINT_ID_SIZE - 1, DIGITS_MAX = 18 };
 
 static bool
-is_digit(char letter)
+is_digit(uint8_t byte)
 {
-    return letter >= '0' && letter <= '9';
+    return byte >= '0' && byte <= '9';
 }
 
-static char
-to_lower(char letter)
+static uint8_t
+to_lower(uint8_t byte)
 {
-    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+    return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
 }
 
 static bool
@@ -40,7 +40,7 @@ read_number(firn_slice text, uint64_t *out)
         return false;
     }
     for (size_t i = 0; i < text.size; i++) {
-        if (!is_digit((char)text.data[i])) {
+        if (!is_digit(text.data[i])) {
             return false;
         }
         number = number * 10 + (uint64_t)(text.data[i] - '0');
@@ -54,7 +54,7 @@ static bool
 is_of_id_letters(firn_slice text)
 {
     for (size_t i = 0; i < text.size; i++) {
-        char letter = to_lower((char)text.data[i]);
+        uint8_t letter = to_lower(text.data[i]);
         if (letter < 'k' || letter > 'z') {
             return false;
         }
@@ -69,7 +69,7 @@ read_id(firn_slice text, struct firn_ws_reference *out)
         return false;
     }
     for (size_t i = 0; i < text.size; i++) {
-        out->id[i] = to_lower((char)text.data[i]);
+        out->id[i] = (char)to_lower(text.data[i]);
     }
     out->id[text.size] = '\0';
     out->id_size = text.size;
@@ -83,7 +83,7 @@ is_word(firn_slice name, const char *word)
         return false;
     }
     for (size_t i = 0; i < name.size; i++) {
-        if (to_lower((char)name.data[i]) != word[i]) {
+        if (to_lower(name.data[i]) != (uint8_t)word[i]) {
             return false;
         }
     }
@@ -97,7 +97,7 @@ firn_ws_reference_is_tag(firn_slice name)
         return false;
     }
     for (size_t i = 0; i < name.size; i++) {
-        char letter = (char)name.data[i];
+        uint8_t letter = name.data[i];
         bool is_letter = to_lower(letter) >= 'a' && to_lower(letter) <= 'z';
         bool is_other = is_digit(letter) || (letter != '\0' && strchr("._-+/", letter) != NULL);
         if (!is_letter && (i == 0 || !is_other)) {

@@ -147,7 +147,7 @@ static const struct unit units[] = {
     {{"minutes", "minute", "mins", "min", "m"}, MINUTE_SECONDS, 0},
     {{"hours", "hour", "hrs", "hr", "h"}, HOUR_SECONDS, 0},
     {{"days", "day", "d"}, DAY_SECONDS, 0},
-    {{"weeks", "week", "w"}, 7 * DAY_SECONDS, 0},
+    {{"weeks", "week", "w"}, (int64_t)7 * DAY_SECONDS, 0},
     {{"months", "month"}, 0, 1},
     {{"years", "year"}, 0, MONTHS_A_YEAR},
 };

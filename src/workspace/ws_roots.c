@@ -196,11 +196,8 @@ bool
 firn_ws_roots_is_same(const struct firn_ws_catalog_workspace *workspace,
                       const struct firn_os_stat *stat)
 {
-    if (workspace->inode != stat->inode) {
-        return false;
-    }
-    bool is_born = workspace->btime_ns != 0 && stat->btime_ns != 0;
-    return is_born ? workspace->btime_ns == stat->btime_ns : workspace->device == stat->device;
+    return workspace->inode == stat->inode && workspace->btime_ns != 0 &&
+           workspace->btime_ns == stat->btime_ns;
 }
 
 /* Whether the directory that the catalog means is at its path no more. */

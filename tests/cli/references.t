@@ -130,3 +130,14 @@ Times: the newest checkpoint that is not younger. The second that a list prints 
   ! firn: '2040-02-30' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a tag, a time, or 'latest'
   ! hint: firn list shows the checkpoints
   [2]
+
+Twenty saves in a row: each short id, as the list prints it, is one checkpoint, in every command.
+
+  $ mkdir ../many && cd ../many && for i in $(seq 20); do echo $i >f; firn save -q >/dev/null; done
+  $ firn list | while read number id rest; do
+  >     [ "$(firn show $id | head -n 1)" = "checkpoint  $number" ] || echo "show $id"
+  >     firn restore $id -q && [ "$(cat f)" = $number ] || echo "restore $id"
+  >     [ "$(firn cat $(echo $id | tr k-z K-Z) f)" = $number ] || echo "cat $id"
+  > done
+  $ firn list | while read number id rest; do firn delete -q $id >/dev/null || echo "delete $id"; done; firn list
+  no checkpoints

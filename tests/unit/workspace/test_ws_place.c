@@ -17,6 +17,7 @@
 #include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
+#include "workspace/ws_internal.h"
 #include "workspace/ws_place.h"
 #include "ws_support.h"
 
@@ -341,6 +342,56 @@ a_reference_may_count_back_from_any_base(void **state)
     ws_world_close(&world);
 }
 
+/* Commits a checkpoint of the tree of the newest one with an id of these letters and then k. */
+static void
+plant(struct ws_world *world, const char *letters)
+{
+    struct firn_ws_opened opened;
+    struct firn_ws_record record;
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, &world->err), FIRN_OK);
+    assert_int_equal(firn_ws_find_record(world->ws, &opened, "latest", &record, &world->err),
+                     FIRN_OK);
+    memset(record.id, 0, sizeof record.id);
+    for (size_t i = 0; letters[i] != '\0'; i++) {
+        unsigned half = (unsigned)(letters[i] - 'k');
+        record.id[i / 2] = (uint8_t)(record.id[i / 2] | half << (i % 2 == 0 ? 4 : 0));
+    }
+    record.order = opened.workspace.next_order;
+    record.number = opened.workspace.next_number;
+    assert_int_equal(firn_ws_catalog_commit(opened.catalog, firn_str("/w"), &opened.workspace,
+                                            &record, false, NULL, &world->err),
+                     FIRN_OK);
+    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
+}
+
+static void
+an_ambiguous_prefix_names_candidates_that_can_be_told_apart(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_checkpoint found;
+    prepare(&world, 12);
+    plant(&world, "zyxwvut"); /* 2 */
+    plant(&world, "zyxwvus"); /* 3 */
+    plant(&world, "zyxz");    /* 4 */
+    static const char *const ambiguous[] = {"zyxw", "ZYXW", "zyxwv", "zyxwvu", "zyxwvu~1"};
+    for (size_t i = 0; i < sizeof ambiguous / sizeof ambiguous[0]; i++) {
+        assert_int_equal(firn_ws_find(world.ws, ambiguous[i], &found, &world.err), FIRN_CONFLICT);
+        assert_non_null(strstr(world.err.text, "zyxwvut"));
+        assert_non_null(strstr(world.err.text, "zyxwvus"));
+    }
+    static const struct {
+        const char *reference;
+        uint64_t number;
+    } good[] = {{"zyxwvut", 2}, {"ZyxWvus", 3}, {"zyxz", 4}, {"zyxwvus~1", 2}, {"zyxzkkkk", 4}};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(firn_ws_find(world.ws, good[i].reference, &found, &world.err), FIRN_OK);
+        assert_int_equal(found.number, good[i].number);
+    }
+    assert_int_equal(firn_ws_find(world.ws, "zyxwvux", &found, &world.err), FIRN_NOT_FOUND);
+    ws_world_close(&world);
+}
+
 /* ---- failures ---- */
 
 enum operation { OPEN, ADOPT, INIT_INNER, TAG, UNTAG, OPERATIONS };
@@ -546,6 +597,7 @@ main(void)
         cmocka_unit_test(a_store_inside_is_found_unless_it_is_somebody_elses),
         cmocka_unit_test(tags_name_checkpoints),
         cmocka_unit_test(a_reference_may_count_back_from_any_base),
+        cmocka_unit_test(an_ambiguous_prefix_names_candidates_that_can_be_told_apart),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_power_may_go_at_any_call),
