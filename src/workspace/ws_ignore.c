@@ -351,10 +351,12 @@ firn_ws_ignore_enter(struct firn_ws_ignore *ignore, const struct firn_ws_ignore_
     firn_os_mutex_lock(&ignore->mutex);
     bool fits = count_files_locked(ignore, path, &today);
     firn_os_mutex_unlock(&ignore->mutex);
-    int rc = fits ? build_scope(&entering, files, &today, err)
-                  : firn_error_set(err, FIRN_LIMIT,
-                                   "the rule files of the workspace have more than %d bytes in all",
-                                   FIRN_IGNORE_RULES_FILES_SIZE_MAX);
+    int rc = fits
+                 ? build_scope(&entering, files, &today, err)
+                 : firn_error_set(err, FIRN_LIMIT,
+                                  "the rule files of the workspace have more than %d bytes in all: "
+                                  "shorten them, or save without those of git",
+                                  FIRN_IGNORE_RULES_FILES_SIZE_MAX);
     firn_ws_ignore_files_deinit(files);
     if (rc == FIRN_OK) {
         publish(&entering);

@@ -113,8 +113,11 @@ firn_ws_scan_rules_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     }
     const struct firn_ws_ignore_scope *above =
         node->parent != NULL ? node->parent->rules : firn_ws_ignore_outermost(ignore);
-    FIRN_TRY(firn_ws_ignore_enter(ignore, above, firn_buf_slice(&worker->judged), &files,
-                                  &node->rules, err));
+    rc = firn_ws_ignore_enter(ignore, above, firn_buf_slice(&worker->judged), &files, &node->rules,
+                              err);
+    if (rc != FIRN_OK) { /* no matter of this directory alone, so it ends the scan */
+        rc = firn_ws_scan_report_failure(worker->scan, rc, err);
+    }
 out:
     firn_ws_ignore_files_deinit(&files);
     return rc;

@@ -17,6 +17,7 @@
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "workspace/ignore_file.h"
+#include "workspace/ignore_rules.h"
 #include "ws_support.h"
 
 /* ---- what was saved ---- */
@@ -221,6 +222,33 @@ a_rule_file_that_cannot_be_used_is_told(void **state)
     assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_BAD_RULE, "c/.firnignore"));
     assert_int_equal(result.checkpoint.skipped, 0);
     assert_true(is_saved(&world, "a/x") && is_saved(&world, "c/x") && !is_saved(&world, "d/x"));
+    ws_world_close(&world);
+}
+
+static void
+all_rule_files_together_have_a_limit(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    char path[32];
+    ws_world_open_memory(&world, 413);
+    uint8_t *large = malloc(FIRN_IGNORE_FILE_SIZE_MAX);
+    assert_non_null(large);
+    memset(large, '\n', FIRN_IGNORE_FILE_SIZE_MAX);
+    int fit = FIRN_IGNORE_RULES_FILES_SIZE_MAX / FIRN_IGNORE_FILE_SIZE_MAX - 1;
+    for (int i = 0; i < fit; i++) {
+        (void)snprintf(path, sizeof path, "d%d/.firnignore", i);
+        scan_put_file(&world.tree, path, large, FIRN_IGNORE_FILE_SIZE_MAX);
+    }
+    ws_save(&world);
+    scan_put_file(&world.tree, ".firnignore", large, FIRN_IGNORE_FILE_SIZE_MAX);
+    assert_int_equal(ws_try_save(&world, NULL), FIRN_LIMIT);
+    assert_non_null(strstr(world.err.text, "rule files"));
+    scan_put_text(&world.tree, ".firnignore", "a\n");
+    ws_save(&world);
+    ws_restore(&world, "1");
+    ws_assert_check_clean(&world);
+    free(large);
     ws_world_close(&world);
 }
 
@@ -509,6 +537,7 @@ main(void)
         cmocka_unit_test(a_bad_line_is_told_and_the_others_count),
         cmocka_unit_test(the_notices_about_one_file_are_limited),
         cmocka_unit_test(a_rule_file_that_cannot_be_used_is_told),
+        cmocka_unit_test(all_rule_files_together_have_a_limit),
         cmocka_unit_test(kinds_of_rule_files_outrank_each_other),
         cmocka_unit_test(the_default_exclusions_are_the_lowest_rules),
         cmocka_unit_test(a_restore_leaves_alone_what_rules_exclude),
