@@ -179,7 +179,7 @@ void firn_lsm_work_discard(struct firn_lsm_work *work);
 void firn_lsm_collect(struct firn_lsm *lsm);
 /* Whether the last reader of a file that is in no version any more has gone: worth a collection.
  * Any thread, cheap. */
-bool firn_lsm_has_unused(const struct firn_lsm *lsm);
+bool firn_lsm_collect_is_due(const struct firn_lsm *lsm);
 
 /* ---- looking ---- */
 

@@ -129,7 +129,7 @@ firn_lsm_collect(struct firn_lsm *lsm)
 }
 
 bool
-firn_lsm_has_unused(const struct firn_lsm *lsm)
+firn_lsm_collect_is_due(const struct firn_lsm *lsm)
 {
     return atomic_load_explicit(&lsm->files.unused, memory_order_relaxed) != NULL;
 }

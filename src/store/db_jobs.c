@@ -226,7 +226,7 @@ firn_db_jobs_wake_compactions(struct firn_db *db)
 void
 firn_db_jobs_wake_collection(struct firn_db *db)
 {
-    if (!db->is_read_only && firn_lsm_has_unused(firn_db_image(db)->lsm)) {
+    if (!db->is_read_only && firn_lsm_collect_is_due(firn_db_image(db)->lsm)) {
         firn_db_jobs_wake_compactions(db);
     }
 }
