@@ -146,10 +146,12 @@ count(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
 
 /* ---- deciding ---- */
 
+/* A pack of many tiny objects is as large as one may be. */
 static bool
-is_small(const struct firn_ws_gc_pack *pack)
+is_small(const struct firn_ws_gc *gc, const struct firn_ws_gc_pack *pack)
 {
-    return pack->is_present && pack->size_bytes < SMALL_PACK_BYTES;
+    return pack->is_present && pack->size_bytes < SMALL_PACK_BYTES &&
+           pack->object_count < gc->limits->pack_objects / 2;
 }
 
 static enum firn_ws_gc_fate
@@ -173,14 +175,14 @@ merge_small_packs(struct firn_ws_gc *gc)
     size_t small = 0;
     for (size_t i = 0; i < gc->pack_count; i++) {
         const struct firn_ws_gc_pack *pack = &gc->packs[i];
-        small +=
-            pack->fate == FIRN_WS_GC_REWRITE || (pack->fate == FIRN_WS_GC_KEEP && is_small(pack))
-                ? 1
-                : 0;
+        small += pack->fate == FIRN_WS_GC_REWRITE ||
+                         (pack->fate == FIRN_WS_GC_KEEP && is_small(gc, pack))
+                     ? 1
+                     : 0;
     }
     for (size_t i = 0; small > 1 && i < gc->pack_count; i++) {
         struct firn_ws_gc_pack *pack = &gc->packs[i];
-        if (pack->fate == FIRN_WS_GC_KEEP && is_small(pack)) {
+        if (pack->fate == FIRN_WS_GC_KEEP && is_small(gc, pack)) {
             pack->fate = FIRN_WS_GC_REWRITE;
         }
     }

@@ -20,8 +20,7 @@
 struct sweep {
     struct firn_ws_objects *objects;
     struct firn_buf names; /* to remove, each with its NUL */
-    uint64_t next;         /* number that a crash may have left a pack with */
-    uint32_t lost;         /* number of a pack that the list has lost; 0: none */
+    struct firn_buf lost;  /* of uint32_t: numbers of packs that the list does not have */
 };
 
 /* "00000042.pack", or that with ".tmp" behind it. */
@@ -38,6 +37,13 @@ is_ours(const char *name, uint32_t *out_number, bool *out_is_temporary)
     return i >= 8 && number <= UINT32_MAX && (*out_is_temporary || strcmp(name + i, ".pack") == 0);
 }
 
+static bool
+is_listed(struct firn_ws_objects *objects, uint32_t number)
+{
+    return firn_ws_objects_pack_of(objects, number) != NULL ||
+           firn_ws_objects_retire_has(objects, number);
+}
+
 static int
 visit(void *ctx, const struct firn_os_dirent *entry)
 {
@@ -45,35 +51,66 @@ visit(void *ctx, const struct firn_os_dirent *entry)
     uint32_t number;
     bool is_temporary;
     if (!is_ours(entry->name, &number, &is_temporary) ||
-        (!is_temporary && (firn_ws_objects_pack_of(sweep->objects, number) != NULL ||
-                           firn_ws_objects_retire_has(sweep->objects, number)))) {
+        (!is_temporary && is_listed(sweep->objects, number))) {
         return FIRN_OK;
     }
-    if (!is_temporary && number != sweep->next) {
-        sweep->lost = number;
-        return FIRN_OK;
+    if (!is_temporary && number != firn_ws_objects_retire_next(sweep->objects)) {
+        return firn_buf_append(&sweep->lost, &number, sizeof number);
     }
     return firn_buf_append(&sweep->names, entry->name, entry->name_size + 1);
 }
 
-/* Collects what is nobody's. */
+/* Collects what is nobody's, and what the list should have. */
 static int
 look(struct sweep *sweep, firn_error *err)
 {
-    struct firn_ws_objects *objects = sweep->objects;
-    sweep->next = firn_ws_objects_retire_next(objects);
-    int rc = firn_os_dir_list(objects->dir, visit, sweep, err);
-    if (rc == FIRN_NO_MEMORY) {
-        rc = firn_error_no_memory(err, "a list of left-over packs");
+    int rc = firn_os_dir_list(sweep->objects->dir, visit, sweep, err);
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a list of left-over packs") : rc;
+}
+
+static void
+sweep_deinit(struct sweep *sweep)
+{
+    firn_buf_deinit(&sweep->names);
+    firn_buf_deinit(&sweep->lost);
+}
+
+/* FIRN_CORRUPT for the first pack that was seen and that this list has lost. */
+static int
+judge(const struct sweep *sweep, struct firn_ws_objects *objects, firn_error *err)
+{
+    const uint32_t *numbers = (const void *)sweep->lost.data;
+    for (size_t i = 0; i < sweep->lost.size / sizeof *numbers; i++) {
+        if (!is_listed(objects, numbers[i]) && numbers[i] != firn_ws_objects_retire_next(objects)) {
+            return firn_error_set(
+                err, FIRN_CORRUPT,
+                "the store does not know '%s/%08u.pack', which was made by it: its log "
+                "was damaged or cut short; nothing was changed, keep a copy of the store",
+                firn_os_dir_path(objects->dir), numbers[i]);
+        }
     }
-    if (rc == FIRN_OK && sweep->lost != 0) {
-        rc = firn_error_set(
-            err, FIRN_CORRUPT,
-            "the store does not know '%s/%08u.pack', which was made by it: its log "
-            "was damaged or cut short; nothing was changed, keep a copy of the store",
-            firn_os_dir_path(objects->dir), sweep->lost);
+    return FIRN_OK;
+}
+
+/* The folder was looked at after the list was read, and somebody may have saved in between: what a
+ * list that is read now does not have either was lost. */
+static int
+judge_by_newest(const struct sweep *sweep, firn_error *err)
+{
+    enum { MEMORY_BYTES = 8 << 20 };
+    const struct firn_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
+    struct firn_ws_objects *newest = NULL;
+    struct firn_db *db;
+    int rc = firn_db_open(firn_db_dir(sweep->objects->db), &options, &db, err);
+    if (rc != FIRN_OK) {
+        return rc;
     }
-    return rc;
+    FIRN_TRY(firn_ws_objects_open(db, &newest, err));
+    FIRN_TRY(judge(sweep, newest, err));
+out:
+    firn_ws_objects_close(newest);
+    int close_rc = firn_db_close(db, rc == FIRN_OK ? err : NULL);
+    return rc != FIRN_OK ? rc : close_rc;
 }
 
 int
@@ -84,7 +121,10 @@ firn_ws_objects_sweep_check(struct firn_ws_objects *objects, firn_error *err)
     }
     struct sweep sweep = {.objects = objects};
     int rc = look(&sweep, err);
-    firn_buf_deinit(&sweep.names);
+    if (rc == FIRN_OK && sweep.lost.size > 0) {
+        rc = judge_by_newest(&sweep, err);
+    }
+    sweep_deinit(&sweep);
     return rc;
 }
 
@@ -111,9 +151,10 @@ firn_ws_objects_sweep(struct firn_ws_objects *objects, firn_error *err)
     struct firn_ws_objects_retire_result collected;
     int rc;
     FIRN_TRY(look(&sweep, err));
+    FIRN_TRY(judge(&sweep, objects, err));
     FIRN_TRY(remove_all(&sweep, err));
     FIRN_TRY(firn_ws_objects_retire_collect(objects, &collected, err));
 out:
-    firn_buf_deinit(&sweep.names);
+    sweep_deinit(&sweep);
     return rc;
 }

@@ -150,6 +150,18 @@ read_copy(struct reader *reader, struct firn_ws *ws)
     return rc;
 }
 
+/* Whatever is made and removed meanwhile, nothing looks damaged. */
+static int
+check_store(struct reader *reader, struct firn_ws *ws)
+{
+    firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
+    firn_workspace_check_result result;
+    firn_error err;
+    options.read_data = true;
+    int rc = firn_ws_check(ws, &options, &result, &err);
+    return rc == FIRN_OK && result.checkpoints > 0 ? FIRN_OK : wrong(reader, "check", rc, &err);
+}
+
 static void *
 read_on(void *ctx)
 {
@@ -168,6 +180,7 @@ read_on(void *ctx)
         rc = rc == FIRN_OK ? read_entries(reader, ws) : rc;
         rc = rc == FIRN_OK ? read_file(reader, ws) : rc;
         rc = rc == FIRN_OK ? read_copy(reader, ws) : rc;
+        rc = rc == FIRN_OK ? check_store(reader, ws) : rc;
         reader->rounds++;
     }
     firn_ws_close(ws);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: what a collection costs in memory: a little for each object of the store, and
+ * nothing for how much of them goes.
+ *
+ * FIRN_TEST_LONG=1 takes two million objects.
+ */
+#include <malloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "gc_support.h"
+#include "workspace/ws_internal.h"
+
+static atomic_size_t bytes_now;
+static atomic_size_t bytes_peak;
+
+static void *
+measuring_resize(void *ctx, void *memory, size_t size)
+{
+    (void)ctx;
+    size_t before = memory == NULL ? 0 : malloc_usable_size(memory);
+    void *result = realloc(memory, size);
+    if (result != NULL) {
+        size_t after = malloc_usable_size(result);
+        size_t now = atomic_fetch_add(&bytes_now, after - before) + after - before;
+        size_t peak = atomic_load(&bytes_peak);
+        while (now > peak && !atomic_compare_exchange_weak(&bytes_peak, &peak, now)) {
+        }
+    }
+    return result;
+}
+
+static void
+measuring_release(void *ctx, void *memory)
+{
+    (void)ctx;
+    if (memory != NULL) {
+        atomic_fetch_sub(&bytes_now, malloc_usable_size(memory));
+    }
+    free(memory);
+}
+
+static void
+must(int rc, const firn_error *err)
+{
+    if (rc != FIRN_OK) {
+        fail_msg("%s: %s", firn_code_name(rc), err->text);
+    }
+}
+
+/* ---- a store of many small objects ---- */
+
+enum { FILES_A_DIRECTORY = 200 };
+
+static int
+put_tree(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
+{
+    bool is_new;
+    return firn_ws_session_lane_add(ctx, FIRN_PACKFILE_TREE, hash, object, &is_new, err);
+}
+
+static void
+append_entry(struct firn_buf *entries, const char *name, enum firn_tree_kind kind, uint64_t size,
+             const firn_hash *hash)
+{
+    struct firn_tree_entry entry = {
+        .name = firn_str(name), .kind = kind, .mode = 0644, .size = size, .hash = *hash};
+    assert_int_equal(firn_tree_encode_entry(entries, &entry), FIRN_OK);
+}
+
+static void
+put_directory(struct firn_ws_session_lane *lane, unsigned number, firn_hash *out)
+{
+    struct firn_buf entries = {0};
+    firn_error err;
+    for (unsigned i = 0; i < FILES_A_DIRECTORY; i++) {
+        char name[32];
+        char content[48];
+        bool is_new;
+        firn_hash hash;
+        int size = snprintf(content, sizeof content, "file %u of directory %u", i, number);
+        snprintf(name, sizeof name, "file%06u", i);
+        firn_blake3_hash_of(content, (size_t)size, &hash);
+        must(firn_ws_session_lane_add(lane, FIRN_PACKFILE_BLOB, &hash,
+                                      firn_bytes(content, (size_t)size), &is_new, &err),
+             &err);
+        append_entry(&entries, name, FIRN_TREE_FILE, (uint64_t)size, &hash);
+    }
+    must(firn_tree_build(firn_buf_slice(&entries), put_tree, lane, out, &err), &err);
+    firn_buf_deinit(&entries);
+}
+
+/* Saves a checkpoint of directories from `first` on. */
+static void
+put_checkpoint(struct ws_world *world, unsigned first, unsigned count)
+{
+    struct firn_ws_opened opened;
+    struct firn_ws_session *session;
+    struct firn_ws_session_lane *lane;
+    struct firn_buf entries = {0};
+    firn_error err;
+    uint64_t added;
+    must(firn_ws_opened_open(world->ws, FIRN_WS_CREATE, &opened, &err), &err);
+    must(firn_ws_session_begin(opened.objects, 1, &session, &err), &err);
+    must(firn_ws_session_lane_open(session, &lane, &err), &err);
+    struct firn_ws_record record = {.order = opened.workspace.next_order,
+                                    .number = opened.workspace.next_number,
+                                    .created_ns = 1,
+                                    .workspace_path = firn_str(world->root_path),
+                                    .root = {.kind = FIRN_TREE_DIR, .mode = 0755}};
+    memset(record.id, (int)record.number, sizeof record.id);
+    for (unsigned i = first; i < first + count; i++) {
+        char name[32];
+        firn_hash hash;
+        snprintf(name, sizeof name, "dir%06u", i);
+        put_directory(lane, i, &hash);
+        append_entry(&entries, name, FIRN_TREE_DIR, 0, &hash);
+    }
+    must(firn_tree_build(firn_buf_slice(&entries), put_tree, lane, &record.root.hash, &err), &err);
+    must(firn_ws_session_lane_close(lane, true, &err), &err);
+    must(firn_ws_session_commit(session, &added, &err), &err);
+    firn_ws_session_end(session);
+    must(firn_ws_catalog_commit(opened.catalog, firn_str(world->root_path), &opened.workspace,
+                                &record, false, NULL, &err),
+         &err);
+    must(firn_ws_opened_close(world->ws, &opened, false, &err), &err);
+    firn_buf_deinit(&entries);
+}
+
+static void
+two_million_objects_are_collected_in_little_memory(void **state)
+{
+    (void)state;
+    static const struct firn_allocator measuring = {measuring_resize, measuring_release, NULL};
+    unsigned directories = getenv("FIRN_TEST_LONG") != NULL ? 10000 : 300;
+    struct ws_world world;
+    firn_mem_set_allocator(&measuring);
+    ws_world_open_disk(&world);
+    put_checkpoint(&world, 0, directories);
+    put_checkpoint(&world, directories / 2 + directories / 8, directories / 2);
+    struct gc_facts before = gc_look(&world);
+    gc_delete(&world, "1");
+    atomic_store(&bytes_peak, atomic_load(&bytes_now));
+    size_t start = atomic_load(&bytes_now);
+    int64_t began = firn_os_monotonic_ns(world.tree.os);
+    firn_gc_result result = gc_run(&world);
+    size_t peak = atomic_load(&bytes_peak) - start;
+    print_message("%llu objects, %llu of them dead: %.1f MiB, %.2f s\n",
+                  (unsigned long long)before.entries, (unsigned long long)result.objects_dead,
+                  (double)peak / (1 << 20),
+                  (double)(firn_os_monotonic_ns(world.tree.os) - began) / 1e9);
+    assert_true(result.objects_dead > before.entries / 3);
+    assert_true(peak <= (38 << 20) + 11 * before.entries);
+    ws_assert_check_clean(&world);
+    gc_assert_exact(&world);
+    ws_world_close(&world);
+    assert_int_equal(atomic_load(&bytes_now), 0);
+    firn_mem_set_allocator(NULL);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_million_objects_are_collected_in_little_memory),
+    };
+    return cmocka_run_group_tests_name("ws_gc_memory", tests, NULL, NULL);
+}
