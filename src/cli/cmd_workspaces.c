@@ -204,6 +204,8 @@ run_remove(struct firn_cli *cli)
     int exit_code = FIRN_EXIT_FAILED;
     if (firn_command_has(cli, "yes") || is_confirmed(root)) {
         exit_code = remove_history(cli, root);
+    } else {
+        firn_report_line("nothing was removed");
     }
     free(root);
     return exit_code;

@@ -171,3 +171,50 @@ A workspace inside of a workspace is left out, and told.
   
   out/own:
   b
+
+On a terminal the question is put, and no is the answer unless somebody says yes.
+
+  $ cat >../ask.py <<'END'
+  > # ask.py ANSWER COMMAND...: runs a command on a terminal and types the answer; prints what came there.
+  > import os, pty, subprocess, sys, termios
+  > ours, theirs = pty.openpty()
+  > mode = termios.tcgetattr(theirs)
+  > mode[3] &= ~termios.ECHO
+  > termios.tcsetattr(theirs, termios.TCSANOW, mode)
+  > process = subprocess.Popen(sys.argv[2:], stdin=theirs, stdout=theirs, stderr=theirs)
+  > os.close(theirs)
+  > os.write(ours, (sys.argv[1] + "\n").encode())
+  > text = b""
+  > while True:
+  >     try:
+  >         part = os.read(ours, 4096)
+  >     except OSError:
+  >         break
+  >     if not part:
+  >         break
+  >     text += part
+  > print(text.decode().replace("\r\n", "\n"), end="")
+  > print(process.wait())
+  > END
+  $ mkdir q && touch q/f && firn -C q save -q && mv q r
+  1
+  $ python3 ../ask.py no firn -C r list
+  firn: <T>/w/r is the directory that was saved as <T>/w/q
+  go on with its checkpoints here? [y/N] firn: '<T>/w/r' is the directory that was saved as '<T>/w/q': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
+  4
+  $ python3 ../ask.py y firn -C r list -q
+  firn: <T>/w/r is the directory that was saved as <T>/w/q
+  go on with its checkpoints here? [y/N] 1
+  0
+  $ firn -C r list -q
+  1
+  $ python3 ../ask.py n firn workspaces remove r
+  firn: <T>/w/r: all of its checkpoints will be gone
+  remove them? [y/N] firn: nothing was removed
+  1
+  $ firn -C r list -q
+  1
+  $ python3 ../ask.py y firn workspaces remove r
+  firn: <T>/w/r: all of its checkpoints will be gone
+  remove them? [y/N] removed the checkpoints of <T>/w/r; the directory is as it was
+  0
