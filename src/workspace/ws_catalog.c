@@ -101,6 +101,19 @@ out:
     return rc;
 }
 
+int
+firn_ws_catalog_get(struct firn_ws_catalog *catalog, uint32_t workspace, uint64_t order,
+                    struct firn_buf *out, struct firn_ws_record *record, firn_error *err)
+{
+    uint8_t key[CHECKPOINT_KEY_SIZE];
+    if (catalog->checkpoints == NULL) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
+    }
+    checkpoint_key(workspace, order, key);
+    int rc = firn_db_get(catalog->checkpoints, firn_bytes(key, sizeof key), out, err);
+    return rc == FIRN_OK ? firn_ws_record_decode(firn_buf_slice(out), record, err) : rc;
+}
+
 /* Keeps the first record of a walk that a test accepts. */
 struct newest {
     bool is_safety;

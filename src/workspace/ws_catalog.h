@@ -45,6 +45,10 @@ FIRN_MUST_CHECK int firn_ws_catalog_list(struct firn_ws_catalog *catalog, uint32
                                                       firn_error *err),
                                          void *ctx, firn_error *err);
 
+/* The record of an order; FIRN_NOT_FOUND. As for the next. */
+FIRN_MUST_CHECK int firn_ws_catalog_get(struct firn_ws_catalog *catalog, uint32_t workspace,
+                                        uint64_t order, struct firn_buf *out,
+                                        struct firn_ws_record *record, firn_error *err);
 /* The record of a reference (ws_reference.h) in a workspace: its bytes replace the contents of out,
  * the record borrows from them. */
 FIRN_MUST_CHECK int firn_ws_catalog_resolve(struct firn_ws_catalog *catalog, uint32_t workspace,

@@ -4,7 +4,7 @@
  * every command uses it.
  *
  * ws_reference.c says what kind of reference a text is. Here the checkpoint is looked up: first the
- * one that the base names, then, for "~N", as many further back. Both are walks from the newest
+ * one that the base names, then, for "~N", as many further back. But for tags both are walks from the newest
  * record to older ones; a walk ends as soon as the answer is known, and only an id needs all of it,
  * because another one may begin with the same letters. An ambiguous prefix names candidates with
  * enough letters to tell them apart.
@@ -25,7 +25,6 @@ enum { ENOUGH = 1, ID_LETTERS = FIRN_CHECKPOINT_ID_SIZE - 1 };
 
 struct wanted {
     const struct firn_ws_reference *reference;
-    const uint8_t *tagged_id; /* of a tag */
     struct firn_buf *out;
     size_t found;
     char first_id[FIRN_CHECKPOINT_ID_SIZE]; /* of the first two found */
@@ -43,10 +42,10 @@ matches(const struct wanted *wanted, const struct firn_ws_record *record, const 
         return memcmp(id, reference->id, reference->id_size) == 0;
     case FIRN_WS_REFERENCE_LATEST:
         return !record->is_safety;
-    case FIRN_WS_REFERENCE_TAG:
-        return memcmp(record->id, wanted->tagged_id, sizeof record->id) == 0;
     case FIRN_WS_REFERENCE_TIME:
         return !record->is_safety && record->created_ns <= reference->time_ns;
+    case FIRN_WS_REFERENCE_TAG:
+        break; /* is followed without a walk */
     }
     return false;
 }
@@ -103,7 +102,6 @@ none(const struct firn_ws_reference *reference, const char *text, firn_error *er
     case FIRN_WS_REFERENCE_TIME:
         return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint as old as '%s'", text);
     case FIRN_WS_REFERENCE_TAG:
-        return firn_error_set(err, FIRN_NOT_FOUND, "the checkpoint of the tag '%s' is gone", text);
     case FIRN_WS_REFERENCE_NUMBER:
     case FIRN_WS_REFERENCE_ID:
         break;
@@ -121,7 +119,7 @@ find_base(struct firn_ws_catalog *catalog, uint32_t workspace, const char *text,
     int rc;
     if (reference->kind == FIRN_WS_REFERENCE_TAG) {
         FIRN_TRY(firn_ws_catalog_tags_find(catalog, workspace, reference->tag, &tag, err));
-        wanted.tagged_id = tag.id;
+        return firn_ws_catalog_tags_follow(catalog, workspace, &tag, out, record, err);
     }
     rc = firn_ws_catalog_list(catalog, workspace, visit_base, &wanted, err);
     if (rc != FIRN_OK && rc != ENOUGH) {

@@ -2,8 +2,8 @@
  *
  * workspace/ws_catalog_tags.c: the tags of a workspace, in a keyspace of their own.
  *
- * A tag names a checkpoint by its identity, not by its number: were a catalog ever built again from
- * packs, identities are what stays. Which names a tag may have is ws_reference.c's to say and
+ * A tag names a checkpoint by its identity; its order says where the record stands, so that a tag
+ * costs one look-up however many checkpoints there are. Which names a tag may have is ws_reference.c's to say and
  * ws_tag.c's to demand; a name that stands in the catalog is not judged again here, so that a later
  * version may allow more.
  *
@@ -57,7 +57,8 @@ decode(firn_slice value, struct firn_ws_catalog_tags_tag *out, firn_error *err)
                                   format, TAG_FORMAT);
         }
         if (firn_reader_copy(&reader, out->id, sizeof out->id) &&
-            firn_reader_le64(&reader, &created) && firn_reader_left(&reader) == 0) {
+            firn_reader_le64(&reader, &out->order) && firn_reader_le64(&reader, &created) &&
+            firn_reader_left(&reader) == 0) {
             out->created_ns = (int64_t)created;
             return FIRN_OK;
         }
@@ -99,15 +100,29 @@ out:
 }
 
 int
+firn_ws_catalog_tags_follow(struct firn_ws_catalog *catalog, uint32_t workspace,
+                            const struct firn_ws_catalog_tags_tag *tag, struct firn_buf *out,
+                            struct firn_ws_record *record, firn_error *err)
+{
+    int rc = firn_ws_catalog_get(catalog, workspace, tag->order, out, record, err);
+    if (rc == FIRN_OK && memcmp(record->id, tag->id, sizeof tag->id) != 0) {
+        rc = FIRN_NOT_FOUND;
+    }
+    return rc == FIRN_NOT_FOUND ? firn_error_set(err, rc, "the checkpoint that was tagged is gone")
+                                : rc;
+}
+
+int
 firn_ws_catalog_tags_put(struct firn_ws_catalog *catalog, uint32_t workspace, firn_slice name,
                          const struct firn_ws_catalog_tags_tag *tag, firn_error *err)
 {
-    uint8_t value[1 + FIRN_WS_RECORD_ID_SIZE + 8] = {TAG_FORMAT};
+    uint8_t value[1 + FIRN_WS_RECORD_ID_SIZE + 16] = {TAG_FORMAT};
     struct firn_db_keyspace *tags;
     struct firn_buf key = {0};
     int rc;
     memcpy(value + 1, tag->id, sizeof tag->id);
-    firn_store_le64(value + 1 + sizeof tag->id, (uint64_t)tag->created_ns);
+    firn_store_le64(value + 1 + sizeof tag->id, tag->order);
+    firn_store_le64(value + 1 + sizeof tag->id + 8, (uint64_t)tag->created_ns);
     FIRN_TRY(make_key(workspace, name, &key, err));
     FIRN_TRY(open_tags(catalog, &tags, err));
     rc = firn_db_put(tags, firn_buf_slice(&key), firn_bytes(value, sizeof value),

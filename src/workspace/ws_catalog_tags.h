@@ -3,7 +3,7 @@
  * workspace/ws_catalog_tags.h: names that people give to checkpoints.
  *
  *   "firn.tags":   be32 workspace | name → u8 format (1) | 16 id of the checkpoint |
- *                                          le64 time of tagging in ns
+ *                                          le64 its order | le64 time of tagging in ns
  */
 #ifndef FIRN_WORKSPACE_WS_CATALOG_TAGS_H
 #define FIRN_WORKSPACE_WS_CATALOG_TAGS_H
@@ -12,6 +12,7 @@
 
 struct firn_ws_catalog_tags_tag {
     uint8_t id[FIRN_WS_RECORD_ID_SIZE];
+    uint64_t order; /* of the checkpoint */
     int64_t created_ns;
 };
 
@@ -19,6 +20,12 @@ struct firn_ws_catalog_tags_tag {
 FIRN_MUST_CHECK int firn_ws_catalog_tags_find(struct firn_ws_catalog *catalog, uint32_t workspace,
                                               firn_slice name, struct firn_ws_catalog_tags_tag *out,
                                               firn_error *err);
+/* The record of the checkpoint that a tag names, as firn_ws_catalog_resolve. FIRN_NOT_FOUND if it
+ * is gone. */
+FIRN_MUST_CHECK int firn_ws_catalog_tags_follow(struct firn_ws_catalog *catalog, uint32_t workspace,
+                                                const struct firn_ws_catalog_tags_tag *tag,
+                                                struct firn_buf *out, struct firn_ws_record *record,
+                                                firn_error *err);
 /* One durable commit; a tag of that name is replaced. */
 FIRN_MUST_CHECK int firn_ws_catalog_tags_put(struct firn_ws_catalog *catalog, uint32_t workspace,
                                              firn_slice name,

@@ -47,6 +47,7 @@ put(struct firn_ws *ws, struct firn_ws_opened *opened, const char *name,
         }
     }
     memcpy(tag.id, record->id, sizeof tag.id);
+    tag.order = record->order;
     tag.created_ns = firn_os_now_ns(ws->os);
     return firn_ws_catalog_tags_put(opened->catalog, number, firn_str(name), &tag, err);
 }
@@ -102,8 +103,9 @@ list_one(void *ctx, firn_slice name, const struct firn_ws_catalog_tags_tag *tag,
     firn_tag told = {.name = name, .created_ns = tag->created_ns};
     struct firn_ws_record record;
     firn_ws_record_id_text(tag->id, told.id);
-    int rc = firn_ws_catalog_resolve(listing->opened->catalog, listing->opened->workspace.number,
-                                     told.id, &listing->record, &record, err);
+    int rc =
+        firn_ws_catalog_tags_follow(listing->opened->catalog, listing->opened->workspace.number,
+                                    tag, &listing->record, &record, err);
     if (rc == FIRN_OK) {
         told.number = record.number;
     } else if (rc != FIRN_NOT_FOUND) {
