@@ -24,6 +24,7 @@
 #include <stdio.h>
 
 #include "base/slice.h"
+#include "workspace/ws_refresh.h"
 #include "workspace/ws_restore_internal.h"
 #include "workspace/ws_restore_unsaved.h"
 #include "workspace/ws_rules.h"
@@ -235,6 +236,8 @@ apply_tree(struct in_place *in_place, firn_error *err)
     if (changes_something(in_place->apply)) {
         FIRN_TRY(commit_safety(in_place, err));
         FIRN_TRY(change_tree(in_place, err));
+        /* Only to spare the next save some reading. */
+        FIRN_IGNORE(firn_ws_refresh(opened, &in_place->request, &before_side, &after_side, NULL));
     } else {
         FIRN_TRY(close_pending(in_place, err));
     }

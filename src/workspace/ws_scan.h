@@ -32,6 +32,17 @@ struct firn_ws_sink {
     void *ctx;
 };
 
+/* The directories that a scan visits beside the root; what is called comes from its threads. */
+struct firn_ws_scan_confines {
+    bool (*is_inside)(void *ctx, firn_slice path);
+    /* The entry of a directory that is not inside, borrowed until the next call; *out is NULL where
+     * it is to be visited all the same. */
+    int (*entry)(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_error *err);
+    /* Whether a directory object is in the store: of others the stat cache learns nothing. */
+    int (*is_stored)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
+    void *ctx;
+};
+
 struct firn_ws_scan_options {
     bool include_deps;
     bool gitignore; /* .gitignore files count as well */
@@ -46,6 +57,7 @@ struct firn_ws_scan_options {
     const struct firn_ws_nested *nested; /* roots of other workspaces, left out; may be NULL */
     firn_callbacks callbacks;
     struct firn_ws_stat *stat; /* what earlier scans saw; NULL: everything is read */
+    const struct firn_ws_scan_confines *confines; /* NULL: the whole tree */
 };
 
 struct firn_ws_scan_result {

@@ -336,6 +336,13 @@ int
 firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *parent,
                        uint32_t index, firn_error *err)
 {
+    bool is_passed = false;
+    if (parent != NULL && worker->scan->options->confines != NULL) {
+        int pass_rc = firn_ws_scan_confined_pass(worker, parent, index, &is_passed, err);
+        if (pass_rc != FIRN_OK || is_passed) {
+            return pass_rc;
+        }
+    }
     struct firn_ws_scan_node *node = firn_ws_scan_node_create(worker->scan, parent, index);
     if (node == NULL) {
         return firn_error_no_memory(err, "a directory");

@@ -319,6 +319,12 @@ FIRN_MUST_CHECK int firn_ws_scan_dir_open(struct firn_ws_scan_worker *worker,
                                           const struct firn_ws_scan_node *node,
                                           struct firn_os_dir **out, firn_error *err);
 
+/* ws_scan_confined.c. Where a subdirectory of parent is outside of the scan's confines, settles it
+ * without a visit (*out_is_passed). */
+FIRN_MUST_CHECK int firn_ws_scan_confined_pass(struct firn_ws_scan_worker *worker,
+                                               struct firn_ws_scan_node *parent, uint32_t index,
+                                               bool *out_is_passed, firn_error *err);
+
 /* ws_scan_entries.c. Works through one segment of a directory that is open, and settles that. */
 FIRN_MUST_CHECK int firn_ws_scan_entries_work(struct firn_ws_scan_worker *worker,
                                               struct firn_ws_scan_node *node,

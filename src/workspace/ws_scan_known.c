@@ -253,6 +253,14 @@ firn_ws_scan_known_note(struct firn_ws_scan_worker *worker, const struct firn_ws
     if (has_entries && is_of_this_boot && is_self_as_noted(&now, before)) {
         return FIRN_OK;
     }
+    const struct firn_ws_scan_confines *confines = scan->options->confines;
+    bool is_stored = true;
+    int rc = confines == NULL || is_same
+                 ? FIRN_OK
+                 : confines->is_stored(confines->ctx, hash, &is_stored, err);
+    if (rc != FIRN_OK || !is_stored) {
+        return rc;
+    }
     if (firn_ws_scan_node_path(node, "", &worker->path) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }

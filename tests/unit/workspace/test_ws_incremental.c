@@ -181,6 +181,37 @@ status_and_the_safety_of_a_restore_read_what_has_changed(void **state)
 }
 
 static void
+a_save_after_a_restore_reads_no_file(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct opened opened;
+    open_counted(&world);
+    scan_remove_file(&world.tree, "f/same.txt"); /* an inode of two names is read again */
+    scan_set_mtime(&world.tree, "d/e/c.txt", 978307200 * SECOND + 123456789);
+    ws_save(&world);
+    scan_put_text(&world.tree, "d/e/c.txt", "edited");
+    scan_remove_tree(&world.tree, "f");
+    scan_put_text(&world.tree, "f", "a file");
+    scan_put_text(&world.tree, "extra/x.txt", "x");
+    ws_restore(&world, "1");
+    start_counting(&world, &opened);
+    firn_save_result result = ws_save(&world);
+    assert_int_equal(opened.count, 0);
+    assert_true(result.is_unchanged);
+    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    must(&world, ws_try_undo(&world, NULL));
+    start_counting(&world, &opened);
+    result = save_and_compare(&world);
+    assert_int_equal(opened.count, 0);
+    assert_int_equal(result.changed, 1);
+    assert_int_equal(result.added, 2);
+    assert_int_equal(result.removed, 2);
+    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    ws_world_close(&world);
+}
+
+static void
 status_against_an_older_checkpoint_finds_the_directories_of_between(void **state)
 {
     (void)state;
@@ -698,6 +729,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_read_once_until_it_changes),
         cmocka_unit_test(status_and_the_safety_of_a_restore_read_what_has_changed),
+        cmocka_unit_test(a_save_after_a_restore_reads_no_file),
         cmocka_unit_test(status_against_an_older_checkpoint_finds_the_directories_of_between),
         cmocka_unit_test(a_full_save_reads_everything),
         cmocka_unit_test(a_file_that_keeps_whole_seconds_is_read_until_two_have_passed),

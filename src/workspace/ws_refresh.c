@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_refresh.c: what a restore has changed, made known to the stat cache.
+ *
+ * A restore leaves files that no save has seen: the next one would read them all. So at its end the
+ * directories that differ between the tree before and the one restored are scanned once more, and
+ * only they (ws_scan_confined.c): their new files are read, from the system's memory still, and
+ * what is seen of them is noted like by a save.
+ *
+ * Reading is what makes it true: what stands on the disk is hashed, not what was meant to be
+ * written, so somebody's edit of the last moment is never taken for the restored state (I1).
+ *
+ * Where more has changed than is read in a moment nothing is done, and the next save reads it.
+ */
+#include "workspace/ws_refresh.h"
+
+#include "base/sort.h"
+#include "codec/xxh3.h"
+#include "workspace/tree_lookup.h"
+#include "workspace/ws_stat.h"
+
+enum { FILES_MAX = 2000, BYTES_MAX = 64 << 20 };
+
+struct refresh {
+    struct firn_ws_opened *opened;
+    struct firn_buf inside; /* of uint64_t: hashes of paths; one more by accident does no harm */
+    uint64_t files;
+    uint64_t bytes;
+    struct firn_tree_lookup lookup; /* in the tree restored */
+};
+
+static uint64_t
+hash_of(firn_slice path)
+{
+    return firn_xxh3(path.data, path.size, 0);
+}
+
+/* ---- which directories ---- */
+
+static int
+note_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct refresh *refresh = ctx;
+    bool is_new = change->kind == FIRN_WS_DIFF_ADDED || (change->what & FIRN_WS_DIFF_TYPE) != 0;
+    if (change->after == NULL) {
+        return FIRN_OK;
+    }
+    if (change->after->kind != FIRN_TREE_DIR) {
+        refresh->files++;
+        refresh->bytes += change->after->size;
+        return FIRN_OK;
+    }
+    if (!is_new && !change->is_entered) {
+        return FIRN_OK;
+    }
+    uint64_t hash = hash_of(change->path);
+    return firn_buf_append(&refresh->inside, &hash, sizeof hash) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of directories");
+}
+
+static int
+compare_hashes(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right ? 1 : 0;
+}
+
+static bool
+is_inside(void *ctx, firn_slice path)
+{
+    const struct refresh *refresh = ctx;
+    const uint64_t *hashes = (const void *)refresh->inside.data;
+    uint64_t wanted = hash_of(path);
+    size_t low = 0;
+    for (size_t high = refresh->inside.size / sizeof *hashes; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (hashes[middle] == wanted) {
+            return true;
+        }
+        low = hashes[middle] < wanted ? middle + 1 : low;
+        high = hashes[middle] < wanted ? high : middle;
+    }
+    return false;
+}
+
+static int
+entry_of(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_error *err)
+{
+    struct refresh *refresh = ctx;
+    return firn_tree_lookup_find(&refresh->lookup, path, out, err);
+}
+
+static int
+is_stored(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
+{
+    const struct refresh *refresh = ctx;
+    return firn_ws_objects_contains(refresh->opened->objects, tree, out, err);
+}
+
+/* ---- the scan ---- */
+
+static int
+scan(struct refresh *refresh, const struct firn_ws_save_request *request, firn_error *err)
+{
+    struct firn_ws_opened *opened = refresh->opened;
+    const struct firn_callbacks silent = {0};
+    const struct firn_ws_scan_confines confines = {
+        .is_inside = is_inside, .entry = entry_of, .is_stored = is_stored, .ctx = refresh};
+    struct firn_ws_stat_options stat_options = {.objects = opened->objects,
+                                                .workspace = opened->workspace.number};
+    struct firn_ws_scan_options options =
+        firn_ws_scan_options_of(opened, request->include_deps, false, 1, &silent);
+    struct firn_ws_treesink *treesink = NULL;
+    struct firn_ws_scan_result result = {0};
+    int rc;
+    options.gitignore = request->gitignore;
+    options.stored_rules = request->stored_rules;
+    options.confines = &confines;
+    FIRN_TRY(firn_ws_stat_open(opened->db, &stat_options, &options.stat, err));
+    FIRN_TRY(firn_ws_treesink_create(firn_db_os(opened->db), &treesink, err));
+    struct firn_ws_sink sink = firn_ws_treesink_sink(treesink);
+    FIRN_TRY(firn_ws_scan(opened->root, &options, &sink, &result, err));
+    FIRN_TRY(firn_ws_stat_commit(options.stat, err));
+out:
+    firn_ws_scan_result_deinit(&result);
+    firn_ws_treesink_destroy(treesink);
+    firn_ws_stat_close(options.stat);
+    return rc;
+}
+
+int
+firn_ws_refresh(struct firn_ws_opened *opened, const struct firn_ws_save_request *request,
+                const struct firn_ws_diff_side *before, const struct firn_ws_diff_side *after,
+                firn_error *err)
+{
+    struct refresh refresh = {.opened = opened};
+    const struct firn_ws_diff_options options = {0};
+    int rc;
+    firn_tree_lookup_init(&refresh.lookup, after->source, &after->root->hash);
+    FIRN_TRY(firn_ws_diff(before, after, &options, note_change, &refresh, err));
+    if (refresh.files > FILES_MAX || refresh.bytes > BYTES_MAX) {
+        goto out;
+    }
+    firn_sort(refresh.inside.data, refresh.inside.size / sizeof(uint64_t), sizeof(uint64_t),
+              compare_hashes);
+    FIRN_TRY(scan(&refresh, request, err));
+out:
+    firn_tree_lookup_deinit(&refresh.lookup);
+    firn_buf_deinit(&refresh.inside);
+    return rc;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_refresh.h: what a restore has changed, made known to the stat cache, so that the
+ * next save need not read it.
+ */
+#ifndef FIRN_WORKSPACE_WS_REFRESH_H
+#define FIRN_WORKSPACE_WS_REFRESH_H
+
+#include "workspace/ws_diff.h"
+#include "workspace/ws_internal.h"
+
+/* Looks at the directories in which the two trees differ, reads what is not known of their files,
+ * and remembers it where that makes `after`. Does nothing where much differs. request says by which
+ * rules the tree was scanned. A failure leaves the cache as it was, or less: not as wrong. */
+FIRN_MUST_CHECK int firn_ws_refresh(struct firn_ws_opened *opened,
+                                    const struct firn_ws_save_request *request,
+                                    const struct firn_ws_diff_side *before,
+                                    const struct firn_ws_diff_side *after, firn_error *err);
+
+#endif

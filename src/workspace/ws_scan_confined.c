@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_scan_confined.c: a scan of some directories of a tree, where the others are known.
+ *
+ * A directory outside of the confines is not visited: its entry is the one that the caller gives,
+ * and its parent is built with that. Nothing is claimed about what lies on the disk there: the next
+ * scan compares the entry with what it finds, as always.
+ *
+ * So what a confined scan builds may be a tree that never was, if the disk is not as the caller
+ * believes. Therefore it remembers a directory only if its object is in the store already (I1).
+ */
+#include "base/error.h"
+#include "base/mem.h"
+#include "workspace/ws_scan_internal.h"
+
+/* Writes the record of a subdirectory that nobody visits. */
+static int
+take_over(struct firn_ws_scan_subdir *subdir, const struct firn_tree_entry *entry)
+{
+    uint8_t *xattrs = NULL;
+    if (entry->xattrs.size > 0) {
+        xattrs = firn_memdup(entry->xattrs.data, entry->xattrs.size);
+        if (xattrs == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+    }
+    *subdir = (struct firn_ws_scan_subdir){.name = subdir->name,
+                                           .state = FIRN_WS_SCAN_SUBDIR_SAVED,
+                                           .mode = entry->mode,
+                                           .uid = entry->uid,
+                                           .gid = entry->gid,
+                                           .mtime_ns = entry->mtime_ns,
+                                           .hash = entry->hash,
+                                           .xattrs = xattrs,
+                                           .xattrs_size = entry->xattrs.size};
+    return FIRN_OK;
+}
+
+int
+firn_ws_scan_confined_pass(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *parent,
+                           uint32_t index, bool *out_is_passed, firn_error *err)
+{
+    const struct firn_ws_scan_confines *confines = worker->scan->options->confines;
+    struct firn_ws_scan_subdir *subdir = &parent->subdirs[index];
+    const struct firn_tree_entry *entry = NULL;
+    int rc;
+    *out_is_passed = false;
+    if (firn_ws_scan_node_path(parent, subdir->name, &worker->path) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    firn_slice path = firn_buf_slice(&worker->path);
+    if (confines->is_inside(confines->ctx, path)) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(confines->entry(confines->ctx, path, &entry, err));
+    if (entry == NULL || entry->kind != FIRN_TREE_DIR) {
+        goto out;
+    }
+    if (take_over(subdir, entry) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a directory");
+        goto out;
+    }
+    *out_is_passed = true;
+    FIRN_TRY(firn_ws_scan_build_settle(worker, parent, err));
+out:
+    return rc;
+}
