@@ -2,6 +2,9 @@
  *
  * cli/cmd_list.c: firn list.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "cli/cli_pending.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
@@ -11,13 +14,102 @@
 #include "cli/report.h"
 #include "cli/text.h"
 
+/* A tag, and the checkpoint that it names. */
+struct tag {
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    char *name;
+};
+
 struct listing {
     const struct firn_cli *cli;
     uint64_t count;
+    struct tag *tags; /* by id */
+    size_t tag_count;
+    size_t tag_capacity;
 };
 
+/* ---- tags ---- */
+
+static int
+keep_tag(void *ctx, const firn_tag *tag)
+{
+    struct listing *listing = ctx;
+    if (listing->tag_count == listing->tag_capacity) {
+        size_t capacity = listing->tag_capacity == 0 ? 16 : 2 * listing->tag_capacity;
+        struct tag *tags = realloc(listing->tags, capacity * sizeof(*tags));
+        if (tags == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        listing->tags = tags;
+        listing->tag_capacity = capacity;
+    }
+    struct tag *kept = &listing->tags[listing->tag_count];
+    kept->name = strndup((const char *)tag->name.data, tag->name.size);
+    if (kept->name == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    memcpy(kept->id, tag->id, sizeof(kept->id));
+    listing->tag_count++;
+    return FIRN_OK;
+}
+
+static int
+compare_tags(const void *a, const void *b)
+{
+    const struct tag *left = a;
+    const struct tag *right = b;
+    int order = strcmp(left->id, right->id);
+    return order != 0 ? order : strcmp(left->name, right->name);
+}
+
+static int
+read_tags(struct listing *listing, firn_workspace *workspace, firn_error *err)
+{
+    int code = firn_workspace_tag_list(workspace, keep_tag, listing, err);
+    if (code == FIRN_OK && listing->tag_count > 0) {
+        qsort(listing->tags, listing->tag_count, sizeof(*listing->tags), compare_tags);
+    }
+    return code;
+}
+
 static void
-print_row(const firn_checkpoint *checkpoint)
+free_tags(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->tag_count; i++) {
+        free(listing->tags[i].name);
+    }
+    free(listing->tags);
+}
+
+/* "  [v1.0, before]" */
+static void
+print_tags(const struct listing *listing, const char *id)
+{
+    size_t low = 0;
+    size_t high = listing->tag_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(listing->tags[middle].id, id) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    const char *before = "  [";
+    for (; low < listing->tag_count && strcmp(listing->tags[low].id, id) == 0; low++) {
+        firn_out_text(before);
+        firn_text_escape(firn_str(listing->tags[low].name), firn_out_write);
+        before = ", ";
+    }
+    if (before[0] == ',') {
+        firn_out_text("]");
+    }
+}
+
+/* ---- rows ---- */
+
+static void
+print_row(const struct listing *listing, const firn_checkpoint *checkpoint)
 {
     char name[FIRN_TEXT_NUMBER_SIZE] = "-";
     char time[FIRN_TEXT_TIME_SIZE];
@@ -31,6 +123,7 @@ print_row(const firn_checkpoint *checkpoint)
                     firn_text_number(checkpoint->files, files),
                     firn_text_plural(checkpoint->files, "file ", "files"),
                     firn_text_size(checkpoint->bytes, bytes));
+    print_tags(listing, checkpoint->id);
     if (checkpoint->message.size > 0) {
         firn_out_text("  ");
         firn_text_escape(checkpoint->message, firn_out_write);
@@ -49,7 +142,7 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     } else if (listing->cli->quiet) {
         firn_out_format("%s\n", firn_cli_workspace_name(checkpoint, name));
     } else {
-        print_row(checkpoint);
+        print_row(listing, checkpoint);
     }
     return firn_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
@@ -59,7 +152,7 @@ run(struct firn_cli *cli)
 {
     firn_error err;
     firn_workspace *workspace = NULL;
-    struct listing listing = {cli, 0};
+    struct listing listing = {.cli = cli};
     firn_list_options options = FIRN_LIST_OPTIONS_INIT;
     const char *limit = firn_command_value(cli, "limit");
     options.include_safety = firn_command_has(cli, "all");
@@ -73,7 +166,11 @@ run(struct firn_cli *cli)
     if (cli->json) {
         firn_json_out_array("checkpoints");
     }
-    if (firn_workspace_list(workspace, &options, visit, &listing, &err) != FIRN_OK) {
+    int code = cli->json || cli->quiet ? FIRN_OK : read_tags(&listing, workspace, &err);
+    if (code == FIRN_OK) {
+        code = firn_workspace_list(workspace, &options, visit, &listing, &err);
+    }
+    if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, NULL);
     } else {
         if (cli->json) {
@@ -83,6 +180,7 @@ run(struct firn_cli *cli)
         }
         exit_code = firn_cli_pending_tell(cli, workspace);
     }
+    free_tags(&listing);
     firn_workspace_close(workspace);
     return exit_code;
 }
@@ -104,8 +202,9 @@ const struct firn_command firn_cmd_list = {
     .arguments = "",
     .options = options,
     .help = "One row a checkpoint: its number, the beginning of its id, when it was made\n"
-            "(UTC), how many files and bytes it holds, and its message. With --quiet only\n"
-            "numbers. A safety checkpoint, listed by --all, has no number; it is named by its\n"
+            "(UTC), how many files and bytes it holds, its tags in [] and its message. With\n"
+            "--quiet only numbers. A safety checkpoint, listed by --all, has no number; it is "
+            "named by its\n"
             "id.\n"
             "\n"
             "This command creates nothing, also where nothing was ever saved.",

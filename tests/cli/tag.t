@@ -24,6 +24,11 @@ Names for checkpoints.
   $ firn tag -q
   before-the-agent
   v1.0
+  $ firn tag also 1 -q && firn list
+     3  <id>  <time>          1 file        2 B  [before-the-agent]
+     2  <id>  <time>          1 file        2 B
+     1  <id>  <time>          1 file        2 B  [also, v1.0]
+  $ firn tag -d also -q
   $ firn restore v1.0 -q && cat f
   1
 
