@@ -203,9 +203,8 @@ const struct firn_command firn_cmd_list = {
     .options = options,
     .help = "One row a checkpoint: its number, the beginning of its id, when it was made\n"
             "(UTC), how many files and bytes it holds, its tags in [] and its message. With\n"
-            "--quiet only numbers. A safety checkpoint, listed by --all, has no number; it is "
-            "named by its\n"
-            "id.\n"
+            "--quiet only numbers. A safety checkpoint, listed by --all, has no number; it is\n"
+            "named by its id.\n"
             "\n"
             "This command creates nothing, also where nothing was ever saved.",
     .examples = examples,
