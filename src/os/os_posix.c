@@ -108,7 +108,7 @@ boot_id(struct firn_os *os)
     unsigned digits = 0;
     for (ssize_t i = 0; i < size && digits < 16; i++) {
         static const char hex[] = "0123456789abcdef";
-        const char *digit = memchr(hex, text[i], 16);
+        const char *digit = text[i] != '\0' ? strchr(hex, text[i]) : NULL;
         if (digit != NULL) {
             id = id << 4 | (uint64_t)(digit - hex);
             digits++;

@@ -207,7 +207,7 @@ append_known(struct assembly *assembly, const struct firn_ws_scan_late *late, fi
 {
     const struct firn_ws_stat_memo *memo = &assembly->node->memo;
     for (size_t i = 0; i < late->count; i++) {
-        const struct firn_tree_entry *old;
+        const struct firn_tree_entry *old = NULL;
         int rc = take_known(assembly, late->known + i, &old, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -302,7 +302,7 @@ firn_ws_scan_assemble(struct firn_ws_scan_worker *worker, const struct firn_ws_s
     const struct firn_ws_scan_part *part = &node->part;
     struct assembly assembly = {
         .worker = worker, .node = node, .has_prints = firn_ws_scan_known_applies(worker->scan)};
-    const struct firn_tree_entry *ignored;
+    const struct firn_tree_entry *ignored = NULL;
     int rc = FIRN_OK;
     out->encoded = firn_buf_slice(&part->encoded);
     out->prints = firn_buf_slice(&part->prints);

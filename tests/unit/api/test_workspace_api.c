@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -248,12 +249,54 @@ a_caller_that_knows_no_gitignore_does_not_set_it(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* A caller that was compiled before the fields existed has not set them, whatever lies behind. */
+static void
+what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/firn-api-XXXXXX";
+    char tree[64];
+    char store[64];
+    char command[80];
+    firn_error err;
+    firn_workspace *workspace;
+    firn_save_result result;
+    assert_non_null(mkdtemp(folder));
+    snprintf(tree, sizeof tree, "%s/tree", folder);
+    snprintf(store, sizeof store, "%s/store", folder);
+    assert_int_equal(mkdir(tree, 0755), 0);
+    put_text(tree, "a", "1");
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = store;
+    assert_int_equal(firn_workspace_open(tree, &options, &workspace, &err), FIRN_OK);
+    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
+    assert_false(save.full);
+    assert_false(save.if_changed);
+    save.if_changed = true;
+    assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
+    assert_true(result.is_made);
+    assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
+    assert_false(result.is_made);
+    assert_int_equal(result.checkpoint.number, 1);
+    save.full = true;
+    assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
+    assert_false(result.is_made);
+    save.size = offsetof(firn_save_options, full);
+    assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
+    assert_true(result.is_made);
+    assert_int_equal(result.checkpoint.number, 2);
+    firn_workspace_close(workspace);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tags_and_lists_of_workspaces_check_their_arguments),
         cmocka_unit_test(arguments_are_checked),
+        cmocka_unit_test(what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for),
         cmocka_unit_test(callers_of_other_versions_are_served_or_refused),
         cmocka_unit_test(a_caller_that_knows_no_gitignore_does_not_set_it),
     };
