@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """tests/crash/program_faults.py FIRN: the real program on a real file system while its system calls fail.
 
-Saves, restores and undoes a small tree again and again; each time strace makes one system call fail (EIO, ENOSPC) or kills
-the process in it: each call of every kind that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all).
+Saves, restores and undoes a small tree, deletes checkpoints and collects garbage, again and again; each time strace makes one
+system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind that touches files, or a sample of them in
+the normal run (FIRN_TEST_LONG=1: all).
 After each fault, without further faults:
   - check --data finds nothing;
   - the first checkpoint is restored to another directory as it was saved, and at the end the second one;
-  - the same command succeeds (after a fault in undo: a restore of what undo would have brought back), and its result is
+  - the same command succeeds (after a fault in undo: a restore of what undo would have brought back; after one in delete: a
+    gc), and its result is
     that of a run without faults; no temporary name is left in the tree.
 Prints "count: N faults ..." or "SKIPPED: why".
 """
@@ -165,6 +167,15 @@ def main():
             met += rounds(rig, restore, restore, rig.first)
             rig.must(*restore)
             met += rounds(rig, ["undo", "-q"], ["restore", "2", "-q"], rig.second)
+            rig.must("restore", "2", "-q")
+            collect = ["gc", "--full", "-q"]
+            rig.must("save", "-q", "-m", "the same once more")
+            met += rounds(rig, ["delete", "3", "-q"], collect, rig.second)
+            write(os.path.join(rig.tree, "sub", "garbage"), "only in what is deleted\n" * 1000)
+            rig.must("save", "-q", "-m", "to be deleted")
+            rig.must("restore", "2", "-q")
+            rig.must("delete", "4", "-q")
+            met += rounds(rig, collect, collect, rig.second)
         except Broken as broken:
             print(f"FAILED: {broken}")
             return 1
