@@ -34,7 +34,8 @@ struct firn_ws_apply_options {
     unsigned threads;                    /* 0: one for each processor */
     firn_callbacks callbacks;
     int (*visit)(void *ctx, const firn_change *change); /* may be NULL */
-    /* Whether `before` lacks something of an entry, which must not be changed then; may be NULL. */
+    /* Whether `before` lacks an entry, or something of it, although no rule says so: then it must
+     * not be changed; may be NULL. */
     bool (*is_unsaved)(void *ctx, firn_slice path);
     void *unsaved; /* its ctx */
 };

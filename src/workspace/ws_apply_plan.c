@@ -24,6 +24,14 @@ is_in_the_way(firn_slice path, firn_error *err)
                           (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 
+/* Whether something of what stands at a path is in no checkpoint, although no rule says so. */
+static bool
+is_unsaved(const struct firn_ws_apply *apply, firn_slice path)
+{
+    const struct firn_ws_apply_options *options = &apply->options;
+    return options->is_unsaved != NULL && options->is_unsaved(options->unsaved, path);
+}
+
 static int
 is_not_saved(firn_slice path, firn_error *err)
 {
@@ -81,7 +89,9 @@ check_is_free(struct firn_ws_apply *apply, const struct firn_ws_diff_change *cha
     if (rc == FIRN_OK) {
         struct firn_ws_apply_look look = {
             .dir = dir, .name = place.name, .stat = &stat, .buf = &apply->path};
-        FIRN_TRY(may_stay(&look, change->after, out_is_there, err));
+        if (!is_unsaved(apply, change->path)) {
+            FIRN_TRY(may_stay(&look, change->after, out_is_there, err));
+        }
         rc = *out_is_there ? firn_ws_apply_add_there(apply, change->path, err)
                            : is_in_the_way(change->path, err);
     } else if (rc == FIRN_NOT_FOUND) {
@@ -245,8 +255,7 @@ plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
         }
     }
     if (change->before != NULL && change->kind != FIRN_WS_DIFF_SAME &&
-        plan->apply->options.is_unsaved != NULL &&
-        plan->apply->options.is_unsaved(plan->apply->options.unsaved, change->path)) {
+        is_unsaved(plan->apply, change->path)) {
         return is_not_saved(change->path, err);
     }
     count_file(plan->apply, change);

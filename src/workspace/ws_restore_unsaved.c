@@ -5,8 +5,9 @@
  * A save goes on where an attribute cannot be read, and tells it: the rest is worth having. For a
  * restore that is not enough: what it displaces must be whole in the safety checkpoint, or the
  * attribute is lost. So it listens to the scan and remembers the paths, and its plan refuses to
- * change one of them. Entries that were left out altogether need no memory: they are not in the
- * tree, and so are left alone, or are in the way.
+ * change one of them. Of entries that were left out altogether it remembers those that no rule
+ * excludes: nobody knows what is in them, so they are in the way wherever something has to go there,
+ * be it their equal by the looks.
  *
  * The scan tells one notice at a time, so nothing is locked here.
  */
@@ -28,12 +29,19 @@ path_equal(const void *record, const void *key)
     return firn_slice_equal(*(const firn_slice *)record, *(const firn_slice *)key);
 }
 
+static bool
+tells_a_loss(firn_notice_kind kind)
+{
+    return kind == FIRN_NOTICE_METADATA || kind == FIRN_NOTICE_UNREADABLE ||
+           kind == FIRN_NOTICE_CHANGING || kind == FIRN_NOTICE_VANISHED;
+}
+
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     struct firn_ws_restore_unsaved *unsaved = ctx;
     firn_slice path = notice->path;
-    if (notice->kind == FIRN_NOTICE_METADATA && !firn_ws_restore_unsaved_has(unsaved, path)) {
+    if (tells_a_loss(notice->kind) && !firn_ws_restore_unsaved_has(unsaved, path)) {
         path.data = firn_arena_copy(&unsaved->arena, path.data, path.size);
         if (path.data == NULL ||
             firn_hash_map_insert(&unsaved->paths, path_hash(&path), &path) == NULL) {

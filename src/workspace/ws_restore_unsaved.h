@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_restore_unsaved.h: which entries a safety checkpoint has without some of their
- * attributes, because those could not be read.
+ * workspace/ws_restore_unsaved.h: which entries a safety checkpoint lacks, or has without
+ * some of their attributes, because they could not be read.
  */
 #ifndef FIRN_WORKSPACE_WS_RESTORE_UNSAVED_H
 #define FIRN_WORKSPACE_WS_RESTORE_UNSAVED_H

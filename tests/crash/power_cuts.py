@@ -5,9 +5,11 @@
 A file system in a loop-mounted file (ext4, and xfs where its tools are) is shut down by ioctl at a random moment while
 commit_writer commits into a store on it: what was not yet written to its device is gone, as after a power cut. It is mounted
 again, which replays its journal, and commit_writer compares all of the store with what it must hold. With FIRN, workspaces
-are saved in the same way: every checkpoint whose save ended must restore as it was saved, and check --data find nothing.
+are saved in the same way: every checkpoint whose save ended must restore as it was saved, and check --data find nothing. And a
+tree on that file system is restored to and fro: after a cut every file is the old or the new one, whole; then, by turns, a
+restore, restore --resume, undo or save must bring the tree that it promises, with no temporary name left.
 
-Needs root and loop devices; else it prints SKIPPED. Normal run: 50 cuts a file system; FIRN_TEST_LONG=1: as many as fit into
+Needs root and loop devices; else it prints SKIPPED. Normal run: 60 cuts a file system; FIRN_TEST_LONG=1: as many as fit into
 FIRN_TEST_SECONDS (600). FIRN_TEST_SEED repeats a run's moments. Prints "count: N power cuts of ...".
 """
 import fcntl
@@ -24,7 +26,7 @@ import time
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN
 NO_LOG_FLUSH = 2       # the journal is not written out first
 LONG = os.environ.get("FIRN_TEST_LONG") == "1"
-CUTS = 50
+CUTS = 60
 ROUNDS_A_STORE = 10
 
 
@@ -157,6 +159,86 @@ class Workspace:
             raise RuntimeError(f"{disk.kind}: {' '.join(arguments)}: {done.stderr.strip()}")
 
 
+class Restores:
+    """A tree and its store on the disk: two states of the tree, restored to and fro."""
+
+    def __init__(self, firn, disk, number):
+        self.disk = disk
+        self.place = os.path.join(disk.root, f"restores{number}")
+        self.tree = os.path.join(self.place, "tree")
+        self.command = [firn, "--store", os.path.join(self.place, "store")]
+        os.makedirs(os.path.join(self.tree, "sub", "deep"))
+        for i in range(60):
+            self.write(f"file{i}", f"first {i} " * (i * 20 + 1))
+        self.write("sub/deep/same", "same")
+        os.symlink("file1", os.path.join(self.tree, "link"))
+        self.write("flips", "a file")
+        self.must("save", "-q")
+        for i in range(0, 60, 2):
+            self.write(f"file{i}", f"second {i} " * (i * 30 + 1))
+        for i in range(1, 60, 10):
+            os.remove(os.path.join(self.tree, f"file{i}"))
+        os.makedirs(os.path.join(self.tree, "new", "deep"))
+        for i in range(10):
+            self.write(f"new/deep/file{i}", f"second {i}")
+        os.remove(os.path.join(self.tree, "flips"))
+        os.mkdir(os.path.join(self.tree, "flips"))
+        self.write("flips/inside", "a directory")
+        self.must("save", "-q")
+        self.must("restore", "1", "-q")
+        first = self.contents()
+        self.must("restore", "2", "-q")
+        self.states = {"1": first, "2": self.contents()}
+        os.sync()
+
+    def write(self, name, text):
+        with open(os.path.join(self.tree, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def run(self, *arguments):
+        return subprocess.run(self.command + list(arguments), check=False, capture_output=True, text=True, cwd=self.tree)
+
+    def must(self, *arguments):
+        done = self.run(*arguments)
+        if done.returncode != 0:
+            raise RuntimeError(f"{self.disk.kind}: {' '.join(arguments)}: {done.stderr.strip()}")
+
+    def contents(self):
+        found = {}
+        for directory, names, files in os.walk(self.tree):
+            for name in names + files:
+                path = os.path.join(directory, name)
+                content = None
+                if os.path.islink(path):
+                    content = os.readlink(path)
+                elif os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        content = file.read()
+                found[os.path.relpath(path, self.tree)] = content
+        return found
+
+    def cut(self, chance):
+        now = self.contents()
+        old = "1" if now == self.states["1"] else "2"
+        new = "2" if old == "1" else "1"
+        cut_while(self.disk, self.command + ["restore", new, "-q"], chance.uniform(0, 0.06), cwd=self.tree)
+        self.disk.come_back()
+        for name, content in self.contents().items():
+            states = [state[name] for state in self.states.values() if name in state]
+            if not os.path.basename(name).startswith(".firn-") and states and content not in states and content is not None:
+                raise RuntimeError(f"{self.disk.kind}: '{name}' is neither old nor new")
+        way = chance.choice([["restore", new], ["restore", "--resume"], ["undo"], ["save"]])
+        done = self.run(*way, "-q")
+        if done.returncode != 0 and not (done.returncode == 3 and way[-1] in ("--resume", "undo")):
+            raise RuntimeError(f"{self.disk.kind}: {' '.join(way)}: {done.stderr.strip()}")
+        found = self.contents()
+        allowed = [self.states[new]] if way == ["restore", new] else list(self.states.values())
+        if found not in allowed:
+            raise RuntimeError(f"{self.disk.kind}: after {' '.join(way)} the tree is neither the old nor the new one")
+        self.must("check", "--data", "-q")
+        os.sync()
+
+
 def cuts_of(disk, chance, writer, firn, place):
     """How many cuts the store and the workspaces lived through."""
     end = time.monotonic() + int(os.environ.get("FIRN_TEST_SECONDS", "600")) / 2
@@ -174,6 +256,11 @@ def cuts_of(disk, chance, writer, firn, place):
                 workspace.cut(disk, chance, number)
                 cuts += 1
             shutil.rmtree(workspace.command[2], ignore_errors=True)
+            restores = Restores(firn, disk, cuts)
+            for _ in range(10):
+                restores.cut(chance)
+                cuts += 1
+            shutil.rmtree(restores.place)
     return cuts
 
 

@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """tests/crash/program_faults.py FIRN: the real program on a real file system while its system calls fail.
 
-Saves, restores and undoes a small tree, deletes checkpoints and collects garbage, again and again; each time strace makes one
-system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind that touches files, or a sample of them in
-the normal run (FIRN_TEST_LONG=1: all).
-After each fault, without further faults:
+Saves, restores and undoes a small tree, deals with restores that were interrupted, deletes checkpoints and collects garbage,
+again and again; each time strace makes one system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind
+that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all). After each fault, without further faults:
   - check --data finds nothing;
   - the first checkpoint is restored to another directory as it was saved, and at the end the second one;
   - the same command succeeds (after a fault in undo: a restore of what undo would have brought back; after one in delete: a
-    gc), and its result is
-    that of a run without faults; no temporary name is left in the tree.
+    gc), and its result is that of a run without faults; no temporary name is left in the tree.
+After a fault in a restore or an undo also, by turns, restore, restore --resume, undo and save: before, every file is the old or
+the new one, whole; somebody writes a file; and afterwards the tree is what the command promises, with no temporary name left,
+and what was written meanwhile is there or in a checkpoint.
 Prints "count: N faults ..." or "SKIPPED: why".
 """
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +26,9 @@ CALLS = ["openat", "openat2", "pread64", "pwrite64", "fdatasync", "fsync", "sync
 FAULTS = ["error=EIO", "error=ENOSPC", "signal=KILL"]
 # A call of which there are many is tried at these places in the normal run; the long one tries all.
 SAMPLE = {1, 2, 3, 5, 8, 13, 21, 34}
+# Where a restore moves things, and where it says so.
+MOVING = ["openat", "pwrite64", "fdatasync", "fsync", "syncfs", "renameat2", "unlinkat", "fchmod", "utimensat"]
+PRECIOUS = "the only copy of this\n"
 LONG = os.environ.get("FIRN_TEST_LONG") == "1"
 
 
@@ -117,34 +122,106 @@ class Rig:
         self.compare("1", self.first)
         self.must(*repeat)
         self.compare("latest", self.second)
+        self.expect(expected)
+
+    def expect(self, *allowed):
         found = tree_of(self.tree)
-        if found != expected:
+        found.pop("precious", None)
+        for name in found:
+            if ".firn-" in name:
+                raise Broken(f"{name} is left")
+        if found not in allowed:
+            expected = allowed[0]
             differing = sorted(name for name in set(found) | set(expected) if found.get(name) != expected.get(name))
-            raise Broken(f"the tree differs afterwards at {differing[:5]}")
+            raise Broken(f"the tree differs afterwards at {differing[:5]}: {str(found.get(differing[0]))[:80]}, expected "
+                         f"{str(expected.get(differing[0]))[:80]}")
+
+    def expect_whole_files(self):
+        """Every name holds what one of the two states has there, or is a temporary one."""
+        for name, (_, content) in tree_of(self.tree).items():
+            states = [state[name][1] for state in (self.first, self.second) if name in state]
+            if states and content not in states:
+                raise Broken(f"{name} is neither old nor new")
+
+    def write_precious(self):
+        write(os.path.join(self.tree, "precious"), PRECIOUS)
+
+    def expect_precious(self):
+        path = os.path.join(self.tree, "precious")
+        if os.path.exists(path):
+            return
+        listed = json.loads(self.must("list", "--all", "--json").stdout)
+        for checkpoint in listed["checkpoints"]:
+            done = self.run("cat", checkpoint["id"], "precious")
+            if done.returncode == 0 and done.stdout == PRECIOUS:
+                return
+        raise Broken("what was written meanwhile is lost")
+
+    def judge_way(self, way, is_undo):
+        """After a fault in a restore of 1 over the second state, or in the undo of one."""
+        self.must("check", "--data", "-q")
+        self.expect_whole_files()
+        self.write_precious()
+        old, new = (self.first, self.second) if is_undo else (self.second, self.first)
+        done = self.run(*way, "-q")
+        if done.returncode not in ((0, 3) if way[0] == "undo" or "--resume" in way else (0,)):
+            raise Broken(f"{' '.join(way)}: exit {done.returncode}: {done.stderr.strip()}")
+        if done.returncode == 3 or way[0] == "save" or (way[0] == "undo" and is_undo):
+            self.expect(old, new)
+        else:
+            self.expect({"undo": old, "restore": new}[way[0]])
+        self.expect_precious()
+        self.compare("1", self.first)
+        self.must("restore", "1", "-q")
+        self.expect(self.first)
 
 
-def rounds(rig, arguments, repeat, expected):
-    """Every fault in every call of one command; how many were met. `repeat` is what is run after each."""
+def each_fault(rig, calls, arguments, judge):
+    """Every fault in every call of one command; how many were met. judge is what is looked at after each."""
     rig.keep()
     met = 0
-    for call in CALLS:
+    for call in calls:
         for fault in FAULTS:
             when = 1
-            while True:
+            while LONG or when <= max(SAMPLE):
                 if LONG or when in SAMPLE:
                     hit = rig.fault(call, fault, when, arguments)
                     if not hit:
                         break
                     met += 1
                     try:
-                        rig.judge(repeat, expected)
+                        judge(met)
                     except Broken as broken:
                         raise Broken(f"{' '.join(arguments)}, {call} {fault} at call {when}: {broken}") from broken
                     rig.bring_back()
                 when += 1
-                if when > max(SAMPLE) and not LONG:
-                    break
             rig.bring_back()
+    return met
+
+
+def rounds(rig, arguments, repeat, expected):
+    return each_fault(rig, CALLS, arguments, lambda met: rig.judge(repeat, expected))
+
+
+def ways_out(rig, arguments, is_undo):
+    """As above, and by turns each way to deal with what the fault left."""
+    ways = [["restore", "2" if is_undo else "1"], ["restore", "--resume"], ["undo"], ["save"]]
+    return each_fault(rig, MOVING, arguments, lambda met: rig.judge_way(ways[met % len(ways)], is_undo))
+
+
+def interrupted(rig):
+    """Faults in each command that meets an interrupted restore."""
+    rig.fault("renameat2", "signal=KILL", 3, ["restore", "1", "-q"])
+    met = 0
+    for way in (["save", "-q"], ["restore", "--resume", "-q"], ["undo", "-q"]):
+        def judge(_):
+            rig.expect_whole_files()
+            rig.write_precious()
+            rig.must("restore", "1", "-q")
+            rig.expect(rig.first)
+            rig.expect_precious()
+            rig.must("check", "--data", "-q")
+        met += each_fault(rig, MOVING, way, judge)
     return met
 
 
@@ -165,8 +242,12 @@ def main():
             rig.must(*save)
             restore = ["restore", "1", "-q"]
             met += rounds(rig, restore, restore, rig.first)
+            met += ways_out(rig, restore, False)
+            met += interrupted(rig)
+            rig.bring_back()
             rig.must(*restore)
             met += rounds(rig, ["undo", "-q"], ["restore", "2", "-q"], rig.second)
+            met += ways_out(rig, ["undo", "-q"], True)
             rig.must("restore", "2", "-q")
             collect = ["gc", "--full", "-q"]
             rig.must("save", "-q", "-m", "the same once more")

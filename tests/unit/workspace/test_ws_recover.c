@@ -264,10 +264,10 @@ struct trial {
     const struct prepared *prepared;
     struct ws_world world;
     enum way way;
-    bool is_edited; /* somebody wrote something before the way out */
-    bool is_loose; /* something could not be read, and so was left alone */
+    bool is_edited;           /* somebody wrote something before the way out */
+    bool is_loose;            /* something could not be read, and so was left alone */
     bool undo_may_bring_more; /* an undo brings what a second restore found */
-    char what[200]; /* for messages */
+    char what[200];           /* for messages */
 };
 
 static bool
@@ -325,6 +325,9 @@ take_way(struct trial *trial)
         assert_tree(trial, now, before);
     } else if (trial->way == SAVE && !(pending.is_pending && pending.has_begun)) {
         /* Dropped, or not there: the tree is as it was, with what was edited since. */
+        if (pending.is_pending && !trial->is_edited && !is_same_tree(now, edited, true)) {
+            assert_tree(trial, now, edited); /* nothing had moved */
+        }
         if (!trial->is_edited && !trial->is_loose && !is_same_tree(now, first, true) &&
             !is_same_tree(now, edited, true)) {
             assert_tree(trial, now, edited);

@@ -190,6 +190,224 @@ interrupt(struct ws_world *world, char **out_edited)
     assert_true(pending.safety_id[0] != '\0');
 }
 
+/* The first temporary name in the root; "" if there is none. */
+struct temporary {
+    char name[64];
+};
+
+static int
+find_temporary(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct temporary *temporary = ctx;
+    if (strncmp(entry->name, ".firn-", 6) == 0 && entry->name_size < sizeof temporary->name) {
+        memcpy(temporary->name, entry->name, entry->name_size + 1);
+    }
+    return FIRN_OK;
+}
+
+static struct temporary
+temporary_of(struct ws_world *world)
+{
+    struct temporary temporary = {{0}};
+    must(world, firn_os_dir_list(world->tree.root, find_temporary, &temporary, &world->err));
+    return temporary;
+}
+
+static int
+try_resume(struct ws_world *world)
+{
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    options.threads = world->threads;
+    return firn_ws_restore_resume(world->ws, &options, &result, &world->err);
+}
+
+struct search {
+    const char *text;
+    struct ws_world *world;
+    bool is_found;
+};
+
+static int
+search_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
+{
+    struct search *search = ctx;
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    char path[64];
+    snprintf(path, sizeof path, "/out-%s", checkpoint->id);
+    options.to_dir = path;
+    must(search->world, firn_ws_restore(search->world->ws, checkpoint->id, &options, &result,
+                                        &search->world->err));
+    struct scan_world out = {.os = search->world->tree.os};
+    must(search->world, firn_os_dir_open_path(out.os, path, &out.root, &search->world->err));
+    char *dump = scan_dump_real(&out, true);
+    search->is_found = search->is_found || strstr(dump, search->text) != NULL;
+    free(dump);
+    firn_os_dir_close(out.root);
+    return FIRN_OK;
+}
+
+/* Whether a text of a dump's line is in the tree or in a checkpoint. */
+static bool
+is_kept(struct ws_world *world, const char *text)
+{
+    char *now = ws_dump(world);
+    struct search search = {.text = text, .world = world};
+    search.is_found = strstr(now, text) != NULL;
+    free(now);
+    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    options.include_safety = true;
+    struct firn_ws *other = NULL;
+    firn_workspace_options workspace = FIRN_WORKSPACE_OPTIONS_INIT;
+    workspace.store_path = world->store_path;
+    must(world, firn_ws_open(world->tree.os, world->root_path, &workspace, &other, &world->err));
+    must(world, firn_ws_list(other, &options, search_checkpoint, &search, &world->err));
+    firn_ws_close(other);
+    return search.is_found;
+}
+
+/* Somebody held a file open while it was displaced, and wrote it later. */
+static void
+what_was_written_under_a_temporary_name_is_kept(void **state)
+{
+    (void)state;
+    unsigned tried = 0;
+    struct ws_world whole;
+    ws_world_open_memory(&whole, 85);
+    scan_put_text(&whole.tree, "file", "first");
+    scan_put_text(&whole.tree, "gone", "first");
+    scan_put_text(&whole.tree, "flips/in", "first");
+    ws_save(&whole);
+    scan_put_text(&whole.tree, "file", "second");
+    scan_remove_file(&whole.tree, "gone");
+    scan_remove_tree(&whole.tree, "flips");
+    scan_put_text(&whole.tree, "flips", "second");
+    scan_put_text(&whole.tree, "goes", "second");
+    bool was_off = true;
+    for (uint64_t call = 1; was_off; call++) {
+        for (int way = 0; way < 4; way++) {
+            struct ws_world world;
+            ws_world_clone(&whole, &world);
+            struct firn_os *os = world.tree.os;
+            firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + call);
+            FIRN_IGNORE(ws_try_restore(&world, "1", NULL));
+            was_off = firn_os_memory_is_off(os);
+            firn_os_memory_power_cut(os, 1);
+            firn_os_memory_set_cut_at(os, 0);
+            ws_world_reopen(&world);
+            firn_pending_restore pending;
+            must(&world, firn_ws_restore_pending(world.ws, &pending, &world.err));
+            struct temporary temporary = temporary_of(&world);
+            struct firn_os_stat stat = {.kind = FIRN_OS_DIR};
+            if (temporary.name[0] != '\0') {
+                must(&world, firn_os_stat(world.tree.root, temporary.name, &stat, &world.err));
+            }
+            if (pending.has_begun && stat.kind == FIRN_OS_FILE) {
+                scan_put_text(&world.tree, temporary.name, "precious edit");
+                int rc = way == 0   ? ws_try_restore(&world, "1", NULL)
+                         : way == 1 ? ws_try_undo(&world, NULL)
+                         : way == 2 ? ws_try_save(&world, NULL)
+                                    : try_resume(&world);
+                must(&world, rc);
+                assert_string_equal(temporary_of(&world).name, "");
+                if (!is_kept(&world, " size=13 ")) {
+                    fail_msg("cut at call %llu, way %d: lost", (unsigned long long)call, way);
+                }
+                tried++;
+            }
+            ws_world_close(&world);
+        }
+    }
+    printf("%u edits under temporary names\n", tried);
+    assert_true(tried > 8);
+    ws_world_close(&whole);
+}
+
+/* What recovery puts to rest must not come back when the power goes once more. */
+static void
+what_was_put_to_rest_stays_at_rest(void **state)
+{
+    (void)state;
+    struct ws_world whole;
+    char *edited;
+    interrupt(&whole, &edited);
+    bool was_off = true;
+    for (uint64_t call = 1; was_off; call++) {
+        for (uint64_t seed = 0; seed < 4; seed++) {
+            struct ws_world world;
+            ws_world_clone(&whole, &world);
+            struct firn_os *os = world.tree.os;
+            firn_os_memory_set_writeback(os, 0);
+            firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + call);
+            FIRN_IGNORE(try_resume(&world));
+            was_off = firn_os_memory_is_off(os);
+            firn_os_memory_power_cut(os, seed == 3 ? call + 100 : seed);
+            firn_os_memory_set_cut_at(os, 0);
+            ws_world_reopen(&world);
+            ws_save(&world);
+            assert_string_equal(temporary_of(&world).name, "");
+            ws_world_close(&world);
+        }
+    }
+    free(edited);
+    ws_world_close(&whole);
+}
+
+/* ---- a write that does not show ---- */
+
+struct hidden_write {
+    struct ws_world *world;
+    bool is_done;
+};
+
+/* At the first rename: the checks are over. */
+static void
+write_unseen(void *ctx, const struct firn_os_fault_call *call)
+{
+    struct hidden_write *hidden = ctx;
+    if (hidden->is_done || strcmp(call->operation, "rename") != 0) {
+        return;
+    }
+    struct firn_os_stat stat;
+    struct scan_world *tree = &hidden->world->tree;
+    assert_int_equal(firn_os_stat(tree->root, "file39", &stat, NULL), FIRN_OK);
+    scan_put_text(tree, "file39", "SECOND");
+    scan_set_mtime(tree, "file39", stat.mtime_ns);
+    hidden->is_done = true;
+}
+
+static void
+among_many_changes_too_a_write_within_a_tick_of_the_clock_is_seen(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 86);
+    char path[16];
+    for (int i = 0; i < 40; i++) {
+        snprintf(path, sizeof path, "file%d", i);
+        scan_put_text(&world.tree, path, "first");
+    }
+    ws_save(&world);
+    for (int i = 0; i < 40; i++) {
+        snprintf(path, sizeof path, "file%d", i);
+        scan_put_text(&world.tree, path, "second");
+    }
+    scan_world_wrap(&world.tree);
+    ws_world_reopen(&world);
+    struct hidden_write hidden = {.world = &world};
+    firn_os_fault_set_hook(world.tree.outer, write_unseen, &hidden);
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_CONFLICT);
+    firn_os_fault_set_hook(world.tree.outer, NULL, NULL);
+    assert_true(hidden.is_done);
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_KEPT, "file39"));
+    struct firn_os_stat stat;
+    must(&world, firn_os_stat(world.tree.root, "file39", &stat, &world.err));
+    assert_int_equal(stat.size_bytes, 6);
+    ws_restore(&world, "1");
+    ws_world_close(&world);
+}
+
 static void
 what_an_interrupted_restore_needs_is_not_deleted(void **state)
 {
@@ -348,6 +566,9 @@ main(void)
         cmocka_unit_test(what_is_missing_in_an_excluded_directory_is_added),
         cmocka_unit_test(what_is_excluded_and_differs_is_a_conflict_before_anything_changes),
         cmocka_unit_test(a_path_whose_directory_became_a_file_is_a_conflict),
+        cmocka_unit_test(what_was_written_under_a_temporary_name_is_kept),
+        cmocka_unit_test(what_was_put_to_rest_stays_at_rest),
+        cmocka_unit_test(among_many_changes_too_a_write_within_a_tick_of_the_clock_is_seen),
         cmocka_unit_test(what_an_interrupted_restore_needs_is_not_deleted),
         cmocka_unit_test(a_save_says_that_it_finished_an_interrupted_restore),
         cmocka_unit_test(an_interrupted_restore_that_cannot_be_finished_does_not_block_saves),
