@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: files of settings: what is read, what is refused, and changes while calls and
+ * allocations fail and the power goes.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "support/test_alloc.h"
+#include "workspace/ws_config.h"
+#include "workspace/ws_config_text.h"
+#include "ws_support.h"
+
+static int
+read_text(const char *text, struct firn_ws_config_text *out, firn_error *err)
+{
+    return firn_ws_config_text_read(firn_str(text), "file", out, err);
+}
+
+static void
+settings_are_read_as_they_stand(void **state)
+{
+    (void)state;
+    struct firn_ws_config_text config;
+    firn_error err;
+    assert_int_equal(read_text("", &config, &err), FIRN_OK);
+    for (unsigned i = 0; i < FIRN_WS_CONFIG_KEYS; i++) {
+        assert_false(config.is_set[i]);
+    }
+    assert_int_equal(
+        read_text("# x\r\n\n \t\nwait=0\n\tsave.strict\t= \ttrue \r\nsave.gitignore=false", &config,
+                  &err),
+        FIRN_OK);
+    assert_true(config.is_set[FIRN_WS_CONFIG_WAIT]);
+    assert_int_equal(config.values[FIRN_WS_CONFIG_WAIT], 0);
+    assert_int_equal(config.values[FIRN_WS_CONFIG_SAVE_STRICT], 1);
+    assert_true(config.is_set[FIRN_WS_CONFIG_SAVE_GITIGNORE]);
+    assert_int_equal(config.values[FIRN_WS_CONFIG_SAVE_GITIGNORE], 0);
+    assert_false(config.is_set[FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS]);
+    assert_int_equal(read_text("wait = 2147483647", &config, &err), FIRN_OK);
+    assert_int_equal(config.values[FIRN_WS_CONFIG_WAIT], INT32_MAX);
+}
+
+static void
+what_is_wrong_is_refused_with_its_line(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"x",
+                                        "=",
+                                        "wait",
+                                        "wait =",
+                                        "= 1",
+                                        "wait = -1",
+                                        "wait = 1 2",
+                                        "wait = 2147483648",
+                                        "wait = 99999999999999999999999",
+                                        "WAIT = 1",
+                                        "save = true",
+                                        "save.strict = True",
+                                        "save.strict = 1",
+                                        "save.strict = true # why",
+                                        "wait = 1\nwait = 1",
+                                        "wait == 1",
+                                        "\rwait = 1"};
+    struct firn_ws_config_text config;
+    firn_error err;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char text[200];
+        (void)snprintf(text, sizeof text, "# first\n\n%s\nsave.gitignore = true\n", wrong[i]);
+        assert_int_equal(read_text(text, &config, &err), FIRN_INVALID);
+        bool is_twice = strchr(wrong[i], '\n') != NULL;
+        assert_non_null(strstr(err.text, is_twice ? "line 4" : "line 3"));
+    }
+    static char large[FIRN_WS_CONFIG_TEXT_SIZE_MAX + 1];
+    memset(large, '\n', sizeof large);
+    assert_int_equal(
+        firn_ws_config_text_read(firn_bytes(large, sizeof large - 1), "file", &config, &err),
+        FIRN_OK);
+    assert_int_equal(
+        firn_ws_config_text_read(firn_bytes(large, sizeof large), "file", &config, &err),
+        FIRN_LIMIT);
+}
+
+static void
+assert_change(const char *before, const char *value, const char *after)
+{
+    struct firn_buf out = {0};
+    assert_int_equal(firn_ws_config_text_change(firn_str(before), FIRN_WS_CONFIG_WAIT, value, &out),
+                     FIRN_OK);
+    assert_true(firn_slice_equal(firn_buf_slice(&out), firn_str(after)));
+    firn_buf_deinit(&out);
+}
+
+static void
+a_change_leaves_all_other_lines(void **state)
+{
+    (void)state;
+    assert_change("", "5", "wait = 5\n");
+    assert_change("", NULL, "");
+    assert_change("# x", "5", "# x\nwait = 5\n");
+    assert_change("#wait = 1\r\n wait=1\r\n#y", "5", "#wait = 1\r\nwait = 5\n#y");
+    assert_change("#wait = 1\r\n wait=1\r\n#y", NULL, "#wait = 1\r\n#y");
+    assert_change("wait = 1\n\n  save.strict=true", NULL, "\n  save.strict=true");
+}
+
+/* ---- on a disk that fails ---- */
+
+static int
+keep_wait(void *ctx, const firn_setting *setting)
+{
+    if (strcmp(setting->key, "wait") == 0) {
+        (void)snprintf(ctx, FIRN_WS_CONFIG_TEXT_VALUE_SIZE, "%s", setting->value);
+    }
+    return FIRN_OK;
+}
+
+/* The value that is set, read from the store of a world. */
+static void
+read_wait(struct ws_world *world, char *out)
+{
+    assert_int_equal(firn_ws_config_list(world->tree.os, "/s", keep_wait, out, &world->err),
+                     FIRN_OK);
+}
+
+static void
+assert_old_or_new(struct ws_world *world, int rc)
+{
+    char wait[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
+    read_wait(world, wait);
+    assert_true(strcmp(wait, "2") == 0 || (strcmp(wait, "1") == 0 && rc != FIRN_OK));
+    assert_int_equal(firn_ws_config_set(world->tree.os, "/s", "wait", "3", &world->err), FIRN_OK);
+    read_wait(world, wait);
+    assert_string_equal(wait, "3");
+    ws_assert_check_clean(world);
+}
+
+static void
+prepare(struct ws_world *world, uint64_t seed)
+{
+    char wait[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
+    ws_world_open_memory(world, seed);
+    assert_int_equal(firn_ws_config_set(world->tree.os, "/s", "wait", "1", &world->err),
+                     FIRN_NOT_FOUND);
+    ws_save(world);
+    read_wait(world, wait);
+    assert_string_equal(wait, "60");
+    assert_int_equal(firn_ws_config_set(world->tree.os, "/s", "wait", "1", &world->err), FIRN_OK);
+    assert_int_equal(firn_ws_config_set(world->tree.os, "/s", "wait", "x", &world->err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
+}
+
+static void
+any_call_may_fail(void **state)
+{
+    (void)state;
+    struct ws_world prepared;
+    prepare(&prepared, 31);
+    bool was_hit = true;
+    for (uint64_t n = 1; was_hit; n++) {
+        struct ws_world world;
+        ws_world_clone(&prepared, &world);
+        scan_world_wrap(&world.tree);
+        struct firn_os_fault_plan plan = {
+            .call = n, .classes = FIRN_OS_FAULT_ALL, .error_number = ENOSPC};
+        firn_os_fault_set_plan(world.tree.outer, &plan);
+        int rc = firn_ws_config_set(world.tree.outer, "/s", "wait", "2", &world.err);
+        was_hit = firn_os_fault_hits(world.tree.outer) > 0;
+        firn_os_fault_set_plan(world.tree.outer, NULL);
+        assert_true(was_hit || rc == FIRN_OK);
+        assert_old_or_new(&world, rc);
+        ws_world_close(&world);
+    }
+    ws_world_close(&prepared);
+}
+
+static void
+any_allocation_may_fail(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct ws_world prepared;
+    prepare(&prepared, 32);
+    int rc = FIRN_NO_MEMORY;
+    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        struct ws_world world;
+        ws_world_clone(&prepared, &world);
+        test_alloc_fail_at(n, false);
+        rc = firn_ws_config_set(world.tree.os, "/s", "wait", "2", &world.err);
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        assert_old_or_new(&world, rc);
+        ws_world_close(&world);
+    }
+    ws_world_close(&prepared);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
+the_power_may_go_at_any_call(void **state)
+{
+    (void)state;
+    struct ws_world prepared;
+    prepare(&prepared, 33);
+    bool was_off = true;
+    for (uint64_t k = 1; was_off; k++) {
+        for (uint64_t seed = 0; seed < 10; seed++) {
+            struct ws_world world;
+            ws_world_clone(&prepared, &world);
+            firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
+            int rc = firn_ws_config_set(world.tree.os, "/s", "wait", "2", &world.err);
+            was_off = firn_os_memory_is_off(world.tree.os);
+            firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
+            firn_os_memory_set_cut_at(world.tree.os, 0);
+            ws_world_reopen(&world);
+            assert_old_or_new(&world, rc);
+            ws_world_close(&world);
+        }
+    }
+    ws_world_close(&prepared);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settings_are_read_as_they_stand),
+        cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
+        cmocka_unit_test(a_change_leaves_all_other_lines),
+        cmocka_unit_test(any_call_may_fail),
+        cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(the_power_may_go_at_any_call),
+    };
+    return cmocka_run_group_tests_name("ws_config", tests, NULL, NULL);
+}
