@@ -726,7 +726,7 @@ a_workspace_in_memory_is_what_the_model_says(void **state)
         struct model model = {0};
         test_random_init(&model.random, "ws_model, in memory", seed);
         ws_world_open_memory(&model.world, seed);
-        uint64_t entries = is_long() ? 100 + below(&model, 301) : 20 + below(&model, 60);
+        uint64_t entries = is_long() ? 40 + below(&model, 161) : 20 + below(&model, 60);
         run_model(&model, entries, is_long() ? 5000 : 80);
     }
 }
