@@ -208,10 +208,10 @@ choose(struct firn_ws_restoring *restoring, const struct request *request, firn_
         return firn_ws_find_record(restoring->ws, restoring->opened, request->reference,
                                    &restoring->record, err);
     case RESUME:
-        return firn_ws_restore_choose_pending(restoring, true, err);
+        return firn_ws_restore_pending_choose(restoring, true, err);
     default:
         return is_pending
-                   ? firn_ws_restore_choose_pending(restoring, restoring->journal.is_undo, err)
+                   ? firn_ws_restore_pending_choose(restoring, restoring->journal.is_undo, err)
                    : choose_undo(restoring, err);
     }
 }
@@ -234,7 +234,7 @@ run(struct firn_ws_restoring *restoring, const struct request *request, firn_err
         goto out;
     }
     if (firn_ws_journal_is_pending(&restoring->journal)) {
-        FIRN_TRY(firn_ws_restore_rest(restoring, err));
+        FIRN_TRY(firn_ws_restore_pending_rest(restoring, err));
     }
     FIRN_TRY(firn_ws_restore_in_place(restoring, err));
 out:
@@ -263,7 +263,7 @@ restore(struct firn_ws *ws, const struct request *request, const firn_restore_op
     /* Some paths only, while a restore of others is pending: that one is finished first. */
     if (!only_reads && request->operation == RESTORE && options->path_count > 0) {
         rc =
-            firn_ws_restore_finish_pending(ws, &opened, options->threads, &options->callbacks, err);
+            firn_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
     }
     if (rc == FIRN_OK) {
         rc = run(&restoring, request, err);

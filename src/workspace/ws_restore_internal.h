@@ -45,15 +45,16 @@ FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring
 
 /* Chooses what is to be restored to finish the pending restore of the journal (resume) or to take
  * it back; paths are those of the journal. */
-FIRN_MUST_CHECK int firn_ws_restore_choose_pending(struct firn_ws_restoring *restoring, bool resume,
+FIRN_MUST_CHECK int firn_ws_restore_pending_choose(struct firn_ws_restoring *restoring, bool resume,
                                                    firn_error *err);
 /* Puts a pending restore to rest: with nothing moved yet, the journal is as it was before it. */
-FIRN_MUST_CHECK int firn_ws_restore_rest(struct firn_ws_restoring *restoring, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore_pending_rest(struct firn_ws_restoring *restoring,
+                                                 firn_error *err);
 
 /* If a restore of an opened workspace is pending: finishes it. One of which nothing had moved yet is
  * dropped instead; one that cannot be finished, now or later, is put to rest, and the tree stays as
  * it is. Each is told (FIRN_NOTICE_RESUMED). */
-FIRN_MUST_CHECK int firn_ws_restore_finish_pending(struct firn_ws *ws,
+FIRN_MUST_CHECK int firn_ws_restore_pending_finish(struct firn_ws *ws,
                                                    struct firn_ws_opened *opened, unsigned threads,
                                                    const firn_callbacks *callbacks,
                                                    firn_error *err);

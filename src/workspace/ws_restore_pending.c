@@ -27,7 +27,7 @@
 #include "workspace/ws_restore_internal.h"
 
 int
-firn_ws_restore_choose_pending(struct firn_ws_restoring *restoring, bool resume, firn_error *err)
+firn_ws_restore_pending_choose(struct firn_ws_restoring *restoring, bool resume, firn_error *err)
 {
     const struct firn_ws_journal *journal = &restoring->journal;
     if (!firn_ws_journal_is_pending(journal)) {
@@ -50,7 +50,7 @@ firn_ws_restore_choose_pending(struct firn_ws_restoring *restoring, bool resume,
 }
 
 int
-firn_ws_restore_rest(struct firn_ws_restoring *restoring, firn_error *err)
+firn_ws_restore_pending_rest(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_journal *journal = &restoring->journal;
     return firn_ws_recover_rest(restoring->opened, journal, &restoring->options->callbacks, err);
@@ -82,7 +82,7 @@ static int
 drop(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_opened *opened = restoring->opened;
-    int rc = firn_ws_restore_rest(restoring, err);
+    int rc = firn_ws_restore_pending_rest(restoring, err);
     if (rc == FIRN_OK) {
         rc = firn_ws_journal_write_bytes(opened->db, opened->workspace.number,
                                          restoring->journal.previous, err);
@@ -117,7 +117,7 @@ set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_err
         tell(&restoring->options->callbacks, cause->text);
         goto out;
     }
-    FIRN_TRY(firn_ws_restore_rest(restoring, err));
+    FIRN_TRY(firn_ws_restore_pending_rest(restoring, err));
     restoring->journal.state = FIRN_WS_JOURNAL_DONE;
     restoring->journal.previous = firn_bytes(NULL, 0);
     FIRN_TRY(firn_ws_journal_write(opened->db, opened->workspace.number, &restoring->journal, err));
@@ -135,8 +135,8 @@ finish(struct firn_ws_restoring *restoring, firn_error *err)
 {
     firn_error cause;
     int rc;
-    FIRN_TRY(firn_ws_restore_rest(restoring, err));
-    rc = firn_ws_restore_choose_pending(restoring, true, &cause);
+    FIRN_TRY(firn_ws_restore_pending_rest(restoring, err));
+    rc = firn_ws_restore_pending_choose(restoring, true, &cause);
     if (rc == FIRN_OK) {
         rc = firn_ws_restore_init_filter(restoring, &cause);
     }
@@ -160,7 +160,7 @@ out:
 }
 
 int
-firn_ws_restore_finish_pending(struct firn_ws *ws, struct firn_ws_opened *opened, unsigned threads,
+firn_ws_restore_pending_finish(struct firn_ws *ws, struct firn_ws_opened *opened, unsigned threads,
                                const firn_callbacks *callbacks, firn_error *err)
 {
     const firn_restore_options options = {.threads = threads, .callbacks = *callbacks};

@@ -253,7 +253,7 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_ws_restore_finish_pending(ws, &opened, options->threads, &options->callbacks, err);
+    rc = firn_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
     if (rc == FIRN_OK) {
         rc = save_opened(&saving, err);
     }
