@@ -17,6 +17,7 @@
 #include "base/reader.h"
 #include "base/slice.h"
 #include "workspace/tree_lookup.h"
+#include "workspace/tree_references.h"
 #include "workspace/ws_diff.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_record.h"
@@ -160,6 +161,26 @@ read_index(firn_slice bytes)
     }
 }
 
+static int
+count_reference(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err)
+{
+    (void)hash;
+    (void)is_tree;
+    (void)err;
+    ++*(size_t *)ctx;
+    return FIRN_OK;
+}
+
+/* No object names more than fits into it. */
+static void
+read_references(firn_slice bytes)
+{
+    size_t count = 0;
+    if (firn_tree_references(bytes, count_reference, &count, NULL) == FIRN_OK) {
+        CHECK(count * sizeof(firn_hash) <= bytes.size);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -173,6 +194,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 1:
         walk_objects(rest);
+        read_references(rest);
         break;
     case 2:
         read_record(rest);
