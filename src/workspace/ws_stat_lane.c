@@ -9,7 +9,8 @@
  *
  * The prints of a directory of many entries are cut into parts, at entries that their names choose,
  * as directory objects are: one edit changes one part, or few. The parts that a new memo shares
- * with the one before stay as they are; those that it no longer names are deleted (I2).
+ * with the one before stay as they are; those that it no longer names are deleted (I2). Where the
+ * memo before was not looked at, or is no good, all parts that may be there are deleted first.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -159,6 +160,22 @@ write_note(struct firn_ws_stat_lane *lane, enum firn_ws_stat_note_kind kind, fir
            firn_error *err)
 {
     int rc = firn_ws_stat_note_write(lane->notes, kind, firn_buf_slice(&lane->key), value);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the stat cache");
+}
+
+/* Deletes all keys that go on from lane->key with a byte from `begin` up to, without it, `end`. */
+static int
+note_range(struct firn_ws_stat_lane *lane, uint8_t begin, uint8_t end, firn_error *err)
+{
+    size_t path_end = lane->key.size;
+    int rc;
+    FIRN_TRY(firn_buf_append_u8(&lane->key, begin));
+    FIRN_TRY(firn_buf_assign(&lane->value, firn_buf_slice(&lane->key)));
+    lane->value.data[path_end] = end;
+    FIRN_TRY(firn_ws_stat_note_write(lane->notes, FIRN_WS_STAT_NOTE_DELETE_RANGE,
+                                     firn_buf_slice(&lane->key), firn_buf_slice(&lane->value)));
+out:
+    lane->key.size = path_end;
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the stat cache");
 }
 
@@ -315,6 +332,9 @@ firn_ws_stat_lane_note(struct firn_ws_stat_lane *lane, firn_slice path,
     }
     const struct firn_ws_stat_part *now = (const void *)parts.data;
     size_t now_count = parts.size / sizeof *now;
+    if (now_count > 0 && firn_ws_stat_memo_is_empty(before)) {
+        FIRN_TRY(note_range(lane, 0, 1, err));
+    }
     if (now_count + old.count > 0) {
         FIRN_TRY(note_parts(lane, memo, now, now_count, &old, err));
     }
@@ -348,23 +368,17 @@ firn_ws_stat_lane_note_self(struct firn_ws_stat_lane *lane, firn_slice path,
 int
 firn_ws_stat_lane_forget(struct firn_ws_stat_lane *lane, firn_slice path, firn_error *err)
 {
-    struct firn_buf *upper = &lane->value;
     bool fits;
     int rc;
-    FIRN_TRY(firn_ws_stat_key(lane->stat, path, &lane->key, &fits));
-    if (!fits) {
-        goto out;
+    if (firn_ws_stat_key(lane->stat, path, &lane->key, &fits) != FIRN_OK) {
+        return firn_error_no_memory(err, "the stat cache");
     }
-    /* The directory itself, and its parts behind a NUL. */
-    FIRN_TRY(firn_buf_assign(upper, firn_buf_slice(&lane->key)));
-    FIRN_TRY(firn_buf_append_u8(upper, 1));
-    FIRN_TRY(firn_ws_stat_note_write(lane->notes, FIRN_WS_STAT_NOTE_DELETE_RANGE,
-                                     firn_buf_slice(&lane->key), firn_buf_slice(upper)));
-    /* All below it. */
-    FIRN_TRY(firn_buf_append_u8(&lane->key, '/'));
-    upper->data[upper->size - 1] = '/' + 1;
-    FIRN_TRY(firn_ws_stat_note_write(lane->notes, FIRN_WS_STAT_NOTE_DELETE_RANGE,
-                                     firn_buf_slice(&lane->key), firn_buf_slice(upper)));
+    if (!fits) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(write_note(lane, FIRN_WS_STAT_NOTE_DELETE, firn_bytes(NULL, 0), err));
+    FIRN_TRY(note_range(lane, 0, 1, err));         /* its parts */
+    FIRN_TRY(note_range(lane, '/', '/' + 1, err)); /* all below it */
 out:
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the stat cache");
+    return rc;
 }

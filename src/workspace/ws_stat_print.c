@@ -7,7 +7,7 @@
  * links, size, mode, owner, and the times of the last modification and of the last change. The last
  * of these decides: no program can set it, and the kernel moves it with every write, truncation,
  * chmod, chown, link, rename of the inode and setting of an attribute (I1). So equal prints mean an
- * entry that was left alone, but for four cases:
+ * entry that was left alone, but for five cases:
  *
  * - A change that falls into the same tick of the kernel's clock as the change before it leaves
  *   the time as it is. So a print is only kept of what had been left alone for a tick when it was
@@ -23,6 +23,9 @@
  *   times. Nobody can see that but by reading: `save --full`.
  * - A file system without a time of change of its own (FAT gives the time of modification twice)
  *   shows an edit that keeps size and time no more than the file itself does.
+ * - Times on a network file system come from the clock of another machine. If that is behind this
+ *   one's, a file may look older than it is, and a second change within one tick be missed; and a
+ *   look shows what this machine knows, which may be a minute old.
  *
  * XXH3 does not withstand an adversary who may choose all that is hashed; here the seed is a secret
  * of the store and the time of change is the kernel's.

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_workspaces.c: the workspaces of all stores: listing them, and giving up the history of
- * one.
+ * workspace/ws_workspaces.c: the workspaces of all stores: listing them, and giving up the history
+ * of one.
  *
  * A store that cannot be read is listed with the reason, so that it is not forgotten.
  *
  * Giving up a history takes the workspace's checkpoints and tags out of the catalog, in one durable
- * commit (I1); the directory tree itself is not looked at. Where other workspaces use the store, the
- * next gc gives the space back. A store in the usual place that holds nothing any more is removed
- * whole: under its lock it is renamed to a name that no workspace leads to, and then deleted, file by
- * file. A crash leaves such a rest; the next removal deletes it (I2).
+ * commit (I1), and before that what the stat cache has of it, which may be lost at any time; the
+ * directory tree itself is not looked at. Where other workspaces use the store, the next gc gives
+ * the space back. A store in the usual place that holds nothing any more is removed whole: under
+ * its lock it is renamed to a name that no workspace leads to, and then deleted, file by file. A
+ * crash leaves such a rest; the next removal deletes it (I2).
  */
 #include "workspace/ws_workspaces.h"
 
@@ -20,6 +21,7 @@
 #include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_roots.h"
+#include "workspace/ws_stat.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20, DEPTH_MAX = 4, TAIL_BYTES = 4 };
 
@@ -242,6 +244,7 @@ remove_from_catalog(struct firn_db *db, const char *catalog_root, size_t *out_le
     FIRN_TRY(firn_ws_catalog_open(db, &catalog, err));
     FIRN_TRY(firn_ws_catalog_workspaces_find(catalog, firn_str(catalog_root), &workspace, err));
     if (workspace.number != 0) {
+        FIRN_TRY(firn_ws_stat_sweep_workspace(db, workspace.number, err));
         FIRN_TRY(firn_ws_catalog_workspaces_remove(catalog, workspace.number, err));
     }
     FIRN_TRY(firn_ws_catalog_workspaces_list(catalog, count_root, out_left, err));

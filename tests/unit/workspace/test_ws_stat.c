@@ -403,6 +403,33 @@ one_change_in_a_wide_directory_writes_little(void **state)
 }
 
 static void
+parts_that_nobody_looked_at_do_not_stay(void **state)
+{
+    (void)state;
+    struct world world;
+    struct firn_buf prints = {0};
+    struct firn_buf entries = {0};
+    const struct firn_ws_stat_memo nothing = {0};
+    open_world(&world);
+    encode_entries(&entries, 3000);
+    uint64_t keys = 0;
+    for (uint64_t seed = 1; seed < 4; seed++) {
+        fill_prints(&prints, 3000, seed);
+        struct firn_ws_stat_memo memo = memo_of(&prints);
+        must(&world, firn_ws_stat_lane_note(world.lane, firn_str("d"), &memo, &nothing,
+                                            firn_buf_slice(&entries), &world.err));
+        commit(&world);
+        assert_prints(&world, "d", &prints);
+        uint64_t now = look(&world, NULL, NULL).keys;
+        assert_true(seed == 1 || now == keys);
+        keys = now;
+    }
+    firn_buf_deinit(&prints);
+    firn_buf_deinit(&entries);
+    close_world(&world);
+}
+
+static void
 parts_of_nothing_but_zeros_are_kept(void **state)
 {
     (void)state;
@@ -593,6 +620,7 @@ main(void)
         cmocka_unit_test(a_print_is_found_wherever_it_is_and_zeros_never),
         cmocka_unit_test(directories_of_every_size_are_remembered),
         cmocka_unit_test(one_change_in_a_wide_directory_writes_little),
+        cmocka_unit_test(parts_that_nobody_looked_at_do_not_stay),
         cmocka_unit_test(parts_of_nothing_but_zeros_are_kept),
         cmocka_unit_test(a_missing_or_wrong_part_is_a_missing_memo),
         cmocka_unit_test(a_memo_from_the_future_is_not_believed),
