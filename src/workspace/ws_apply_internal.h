@@ -164,6 +164,26 @@ FIRN_MUST_CHECK int firn_ws_apply_progress(struct firn_ws_apply *apply, uint64_t
 void firn_ws_apply_notice(struct firn_ws_apply *apply, firn_notice_kind kind, firn_slice path,
                           const char *text);
 
+/* ---- what is displaced: ws_apply_displaced.c ---- */
+
+/* Whether it looks like what was saved, by all but its content. */
+bool firn_ws_apply_displaced_is_as_before(const struct firn_os_stat *stat,
+                                          const struct firn_tree_entry *before);
+/* Whether what was displaced, and stands under `name` in dir now, is what was saved; its content is
+ * read where only that can tell. */
+FIRN_MUST_CHECK int firn_ws_apply_displaced_look(struct firn_ws_apply *apply,
+                                                 struct firn_os_dir *dir, const char *name,
+                                                 const struct firn_tree_entry *before,
+                                                 bool *out_is_same, firn_error *err);
+/* Tells and counts something that somebody else changed too late for the restore to be given up. */
+void firn_ws_apply_displaced_keep(struct firn_ws_apply *apply, firn_slice path);
+/* The same of what has to get a name that can be seen, because its own is taken. */
+FIRN_MUST_CHECK int firn_ws_apply_displaced_keep_beside(struct firn_ws_apply *apply,
+                                                        struct firn_os_dir *dir, const char *name,
+                                                        firn_slice path, firn_error *err);
+/* The last component of a path. */
+firn_slice firn_ws_apply_displaced_name_of(firn_slice path);
+
 /* ---- the passes ---- */
 
 FIRN_MUST_CHECK int firn_ws_apply_stage(struct firn_ws_apply *apply, firn_error *err);

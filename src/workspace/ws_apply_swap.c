@@ -10,26 +10,13 @@
  * renamed aside first and looked at there. What was kept so is told and counted; it has its own
  * name, or, where that is taken, one beside it that can be seen (I2). Then, in the order of the
  * walk, staged things are renamed to their final names. Where a type changes, the new and the old
- * thing change places (RENAME_EXCHANGE, or two renames where the file system cannot), so the old
+ * thing change places (RENAME_EXCHANGE, or three renames where the file system cannot), so the old
  * one then stands under the temporary name until the deletions, which come last. At the very end
  * directories get their metadata, deepest first, because every change inside one moves its time.
  */
-#include <stdio.h>
-
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_apply_internal.h"
-#include "workspace/ws_apply_keep.h"
-#include "workspace/ws_apply_look.h"
-
-/* A clock may not have ticked for so long; one of a file system that keeps whole seconds for so
- * long. */
-#define TICK_NS INT64_C(20000000)
-#define SECOND_TICK_NS INT64_C(2000000000)
-#define NS_A_SECOND INT64_C(1000000000)
-
-/* Among few changes a file up to this size is read again before it goes. */
-#define READ_AGAIN_SIZE_MAX (UINT64_C(1) << 20)
 
 struct swapping {
     struct firn_ws_apply_place staged;
@@ -37,7 +24,6 @@ struct swapping {
     struct firn_os_dir *dir;
     struct firn_buf dir_path;
     struct firn_buf vanishing; /* path of the directory that became something else, if inside one */
-    struct firn_buf buf;       /* working memory of looks */
 };
 
 static bool
@@ -59,23 +45,6 @@ open_final(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
 }
 
 /* ---- nothing was touched meanwhile ---- */
-
-static bool
-is_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *before)
-{
-    switch (before->kind) {
-    case FIRN_TREE_DIR:
-        return stat->kind == FIRN_OS_DIR;
-    case FIRN_TREE_SYMLINK:
-        return stat->kind == FIRN_OS_SYMLINK && stat->mtime_ns == before->mtime_ns;
-    case FIRN_TREE_FILE:
-        return stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size &&
-               stat->mtime_ns == before->mtime_ns && stat->mode == before->mode &&
-               stat->uid == before->uid && stat->gid == before->gid;
-    default:
-        return false;
-    }
-}
 
 static int
 is_touched(firn_slice path, firn_error *err)
@@ -122,93 +91,11 @@ check_untouched(void *ctx, const struct firn_ws_diff_change *change, firn_error 
     if (rc == FIRN_OK) {
         rc = firn_os_stat(apply->swapping->dir, apply->swapping->final.name, &stat, err);
     }
-    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !is_as_before(&stat, change->before))) {
+    if (rc == FIRN_NOT_FOUND ||
+        (rc == FIRN_OK && !firn_ws_apply_displaced_is_as_before(&stat, change->before))) {
         return is_touched(change->path, err);
     }
     return rc;
-}
-
-/* The same while renames are under way. The metadata of a file with several names may be that
- * which one of the others got already. */
-static bool
-is_still_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry *before)
-{
-    if (before->kind == FIRN_TREE_DIR || stat->nlink < 2) {
-        return is_as_before(stat, before);
-    }
-    return before->kind == FIRN_TREE_SYMLINK
-               ? stat->kind == FIRN_OS_SYMLINK
-               : stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size;
-}
-
-/* The last component of a path. */
-static firn_slice
-name_of(firn_slice path)
-{
-    size_t at = path.size;
-    while (at > 0 && path.data[at - 1] != '/') {
-        at--;
-    }
-    return firn_bytes(path.data + at, path.size - at);
-}
-
-/* Gives something that is kept, and whose own name is taken, a name that can be seen. */
-static int
-keep_beside(struct firn_ws_apply *apply, struct firn_os_dir *dir, const char *name, firn_slice path,
-            firn_error *err)
-{
-    char kept[FIRN_TREE_NAME_SIZE_MAX + 1];
-    int rc = firn_ws_apply_keep_beside(dir, name, name_of(path), apply->options.tag, kept, err);
-    if (rc == FIRN_OK) {
-        char text[FIRN_TREE_NAME_SIZE_MAX + 128];
-        (void)snprintf(text, sizeof text,
-                       "kept beside as '%s': it was changed by somebody else during the restore",
-                       kept);
-        firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, path, text);
-        apply->counts.kept++;
-    }
-    return rc;
-}
-
-/* Whether a write after the scan's look may have left size and time as they were. */
-static bool
-may_hide_a_write(const struct firn_ws_apply *apply, const struct firn_os_stat *stat)
-{
-    if (apply->syncs_each && stat->size_bytes <= READ_AGAIN_SIZE_MAX) {
-        return true;
-    }
-    int64_t tick = stat->mtime_ns % NS_A_SECOND == 0 ? SECOND_TICK_NS : TICK_NS;
-    return stat->mtime_ns >= apply->options.scanned_ns - tick;
-}
-
-/* Whether what was displaced, and stands under `name` now, is what was saved. */
-static int
-look_at_displaced(struct firn_ws_apply *apply, const struct firn_tree_entry *before,
-                  const char *name, bool *out_is_same, firn_error *err)
-{
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(apply->swapping->dir, name, &stat, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    *out_is_same = is_still_as_before(&stat, before);
-    bool is_file = before->kind == FIRN_TREE_FILE && stat.size_bytes > 0;
-    if (!*out_is_same || (is_file && !may_hide_a_write(apply, &stat)) ||
-        before->kind == FIRN_TREE_DIR) {
-        return FIRN_OK;
-    }
-    struct firn_ws_apply_look look = {
-        .dir = apply->swapping->dir, .name = name, .stat = &stat, .buf = &apply->swapping->buf};
-    return firn_ws_apply_look_equal(&look, before, out_is_same, err);
-}
-
-/* Tells of something that somebody else changed too late for the restore to be given up. */
-static void
-keep(struct firn_ws_apply *apply, firn_slice path)
-{
-    apply->counts.kept++;
-    firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, path,
-                         "kept: it was changed by somebody else during the restore");
 }
 
 /* ---- renames ---- */
@@ -227,10 +114,11 @@ replace(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, f
                               FIRN_OS_RENAME_NO_REPLACE, err);
     }
     if (rc == FIRN_OK) {
-        rc = look_at_displaced(apply, change->before, staged, &is_same, err);
+        rc = firn_ws_apply_displaced_look(apply, apply->swapping->dir, staged, change->before,
+                                          &is_same, err);
     }
     if (rc == FIRN_OK && !is_same) {
-        keep(apply, change->path);
+        firn_ws_apply_displaced_keep(apply, change->path);
         rc = firn_ws_apply_exchange(swapping->dir, staged, final, err);
     }
     return rc == FIRN_OK ? firn_os_remove_file(swapping->dir, staged, err) : rc;
@@ -255,7 +143,7 @@ put_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *chan
         rc = firn_os_rename(swapping->dir, swapping->staged.name, swapping->dir,
                             swapping->final.name, FIRN_OS_RENAME_NO_REPLACE, err);
         if (rc == FIRN_EXISTS && change->after->kind != FIRN_TREE_DIR) {
-            keep(apply, change->path);
+            firn_ws_apply_displaced_keep(apply, change->path);
             rc = firn_os_remove_file(swapping->dir, swapping->staged.name, err);
         }
     }
@@ -365,7 +253,8 @@ remove_displaced(struct firn_ws_apply *apply, const struct firn_ws_diff_change *
                  const char *name, bool *out_keep, firn_error *err)
 {
     bool is_same = false;
-    int rc = look_at_displaced(apply, change->before, name, &is_same, err);
+    int rc = firn_ws_apply_displaced_look(apply, apply->swapping->dir, name, change->before,
+                                          &is_same, err);
     *out_keep = rc == FIRN_OK && !is_same;
     if (*out_keep) {
         return FIRN_OK;
@@ -389,9 +278,9 @@ remove_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *c
     if (is_kept) {
         rc = firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err);
         if (rc == FIRN_OK) {
-            keep(apply, change->path);
+            firn_ws_apply_displaced_keep(apply, change->path);
         } else if (rc == FIRN_EXISTS) {
-            rc = keep_beside(apply, dir, aside, change->path, err);
+            rc = firn_ws_apply_displaced_keep_beside(apply, dir, aside, change->path, err);
         }
     }
 out:
@@ -421,10 +310,10 @@ remove_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     if (is_type_change || is_in_vanishing(apply, change->path)) {
         FIRN_TRY(remove_displaced(apply, change, apply->swapping->final.name, &is_kept, err));
         if (is_kept && is_type_change) {
-            rc = keep_beside(apply, apply->swapping->dir, apply->swapping->final.name, change->path,
-                             err);
+            rc = firn_ws_apply_displaced_keep_beside(
+                apply, apply->swapping->dir, apply->swapping->final.name, change->path, err);
         } else if (is_kept) { /* and with it the directory that it is in */
-            keep(apply, change->path);
+            firn_ws_apply_displaced_keep(apply, change->path);
         }
     } else {
         FIRN_TRY(remove_in_place(apply, change, err));
@@ -460,9 +349,10 @@ remove_dirs(struct firn_ws_apply *apply, firn_error *err)
             break;
         }
         rc = firn_os_remove_dir(dir, name, err);
-        bool is_displaced = !firn_slice_equal(firn_str(name), name_of(firn_str(path)));
+        bool is_displaced =
+            !firn_slice_equal(firn_str(name), firn_ws_apply_displaced_name_of(firn_str(path)));
         if (rc == FIRN_EXISTS && is_displaced) {
-            rc = keep_beside(apply, dir, name, firn_str(path), err);
+            rc = firn_ws_apply_displaced_keep_beside(apply, dir, name, firn_str(path), err);
         }
         firn_os_dir_close(dir);
         if (rc == FIRN_EXISTS) {
@@ -526,7 +416,6 @@ out:
     firn_buf_deinit(&swapping->staged.dir);
     firn_buf_deinit(&swapping->final.dir);
     firn_buf_deinit(&swapping->vanishing);
-    firn_buf_deinit(&swapping->buf);
     firn_free(swapping);
     apply->swapping = NULL;
     return rc;
