@@ -412,11 +412,11 @@ loosen(struct firn_ws_apply *apply, struct firn_os_dir *dir, const char *path, f
     if (loosened == NULL || loosened->path == NULL) {
         rc = firn_error_no_memory(err, "a list of directories");
     } else {
-        rc = firn_os_set_mode((struct firn_os_node){.dir = dir}, stat.mode | MAY_CHANGE_NAMES, err);
         apply->loosened = loosened;
     }
     firn_os_mutex_unlock(&apply->mutex);
-    return rc;
+    const struct firn_os_node node = {.dir = dir};
+    return rc == FIRN_OK ? firn_os_set_mode(node, stat.mode | MAY_CHANGE_NAMES, err) : rc;
 }
 
 int

@@ -198,15 +198,35 @@ choose_undo(struct firn_ws_restoring *restoring, firn_error *err)
                                 "the last restore was deleted");
 }
 
+/* Asking again for what an interrupted restore was to bring is going on with it: an undo brings back
+ * what was there before the first try. */
+static void
+go_on_with_pending(struct firn_ws_restoring *restoring)
+{
+    const struct firn_ws_journal *journal = &restoring->journal;
+    if (firn_ws_journal_is_pending(journal) && restoring->path_count == 0 &&
+        journal->path_count == 0 &&
+        memcmp(journal->target, restoring->record.id, sizeof journal->target) == 0) {
+        restoring->is_undo = journal->is_undo;
+        restoring->has_undo_to = true;
+        memcpy(restoring->undo_to, journal->safety, sizeof restoring->undo_to);
+    }
+}
+
 static int
 choose(struct firn_ws_restoring *restoring, const struct request *request, firn_error *err)
 {
     bool is_pending = firn_ws_journal_is_pending(&restoring->journal);
+    int rc;
     take_paths(restoring, restoring->options->paths, restoring->options->path_count);
     switch (request->operation) {
     case RESTORE:
-        return firn_ws_find_record(restoring->ws, restoring->opened, request->reference,
-                                   &restoring->record, err);
+        rc = firn_ws_find_record(restoring->ws, restoring->opened, request->reference,
+                                 &restoring->record, err);
+        if (rc == FIRN_OK) {
+            go_on_with_pending(restoring);
+        }
+        return rc;
     case RESUME:
         return firn_ws_restore_pending_choose(restoring, true, err);
     default:

@@ -11,7 +11,8 @@
  *   resume, save                           the target
  *   undo of a restore                      what was there before it; then undo brings the target
  *   undo of an undo                        its target: the same command again finishes it
- *   a restore of a whole checkpoint        that checkpoint, from what is there
+ *   the same restore again                 the target; it goes on
+ *   a restore of another whole checkpoint  that checkpoint, from what is there, which undo brings back
  *
  * A restore of which nothing had moved yet left the tree as it was. A save drops it (I2): who saves
  * after a crash wants the tree as it is. Only who asks for it again gets it.

@@ -65,6 +65,9 @@ arguments_are_checked(void **state)
     assert_int_equal(firn_workspace_restore(NULL, "1", NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_restore(NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_undo(NULL, NULL, NULL, &err), FIRN_INVALID);
+    firn_pending_restore pending;
+    assert_int_equal(firn_workspace_resume(NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_pending(NULL, &pending, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_check(NULL, NULL, NULL, &err), FIRN_INVALID);
     const char *const references[] = {"1"};
     assert_int_equal(firn_workspace_delete(NULL, references, 1, NULL, NULL, NULL, &err),
