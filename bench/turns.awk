@@ -23,9 +23,9 @@ function row(title, kind,   k, a) {
 
 END {
     print_machine()
-    printf "The tree: %d entries, %s. The bare walk takes %.3f s. At the end the store has %s in %d files, after gc %s in %d.\n\n",
+    printf "The tree: %d entries, %s. The bare walk, between the turns, takes %.3f s (CPU %.3f). At the end the store has %s in %d files, after gc %s in %d.\n\n",
         median("entries" SUBSEP "tree" SUBSEP "value"), bytes(median("bytes" SUBSEP "tree" SUBSEP "value")),
-        median("walk" SUBSEP "walk" SUBSEP "wall"), bytes(median("size" SUBSEP "firn" SUBSEP "value")),
+        median("walk" SUBSEP "walk" SUBSEP "wall"), median("walk" SUBSEP "walk" SUBSEP "cpu"), bytes(median("size" SUBSEP "firn" SUBSEP "value")),
         median("store_files" SUBSEP "firn" SUBSEP "value"), bytes(median("gc_size" SUBSEP "firn" SUBSEP "value")),
         median("gc_files" SUBSEP "firn" SUBSEP "value")
     print "| seconds | times | median | 90 % within | longest | CPU, median | added, median (most) |\n|---|---|---|---|---|---|---|"
