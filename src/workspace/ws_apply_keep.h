@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "os/os.h"
-#include "workspace/tree.h"
+#include "tree/tree.h"
 
 /* Renames `name` in dir to "<wanted>.firn-kept-<8 hex digits of tag>", with a number behind it if
  * that is taken; wanted is cut where the whole would be too long. out gets the name. */

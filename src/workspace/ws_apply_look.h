@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "os/os.h"
-#include "workspace/tree.h"
+#include "tree/tree.h"
 
 /* What `name` in dir is compared with. buf is working memory. */
 struct firn_ws_apply_look {

@@ -11,7 +11,7 @@
  * tree: a link is never made to whatever happens to have that name (I2).
  */
 #include "base/slice.h"
-#include "workspace/tree_lookup.h"
+#include "tree/tree_lookup.h"
 #include "workspace/ws_apply_internal.h"
 #include "workspace/ws_apply_look.h"
 

@@ -10,7 +10,7 @@
  * Damage behind the first piece is found when that piece has gone out already: the call then fails,
  * and what the caller got is right as far as it goes.
  */
-#include "workspace/tree_lookup.h"
+#include "tree/tree_lookup.h"
 #include "workspace/ws_filter.h"
 #include "workspace/ws_internal.h"
 

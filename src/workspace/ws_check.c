@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/hex.h"
-#include "workspace/tree_lookup.h"
+#include "tree/tree_lookup.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_objects_internal.h"
 #include "workspace/ws_rules.h"

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "firn/workspace.h"
-#include "workspace/tree.h"
+#include "tree/tree.h"
 #include "workspace/ws_filter.h"
 
 /* What differs, as bits: the public ones. */

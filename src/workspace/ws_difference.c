@@ -16,7 +16,7 @@
  * The time of a directory is not told as a difference: it moves with every change inside, which is
  * told by itself.
  */
-#include "workspace/tree_lookup.h"
+#include "tree/tree_lookup.h"
 #include "workspace/ws_compare.h"
 #include "workspace/ws_difference_lines.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
-#include "workspace/tree.h"
+#include "tree/tree.h"
 
 static bool
 is_below(firn_slice path, firn_slice ancestor)

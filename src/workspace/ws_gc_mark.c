@@ -26,7 +26,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "workspace/tree_references.h"
+#include "tree/tree_references.h"
 #include "workspace/ws_gc_internal.h"
 
 struct marking {

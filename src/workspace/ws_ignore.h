@@ -9,9 +9,9 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "ignore/ignore_file.h"
+#include "ignore/ignore_rules.h"
 #include "os/os.h"
-#include "workspace/ignore_file.h"
-#include "workspace/ignore_rules.h"
 
 /* The rules of one walk. */
 struct firn_ws_ignore;

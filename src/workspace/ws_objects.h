@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "pack/packfile.h"
 #include "store/db.h"
-#include "workspace/tree.h"
+#include "tree/tree.h"
 
 struct firn_ws_objects;
 

@@ -21,7 +21,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "firn/workspace.h"
-#include "workspace/tree.h"
+#include "tree/tree.h"
 
 enum {
     FIRN_WS_RECORD_ID_SIZE = 16,

@@ -16,7 +16,7 @@
 
 #include "base/sort.h"
 #include "codec/xxh3.h"
-#include "workspace/tree_lookup.h"
+#include "tree/tree_lookup.h"
 #include "workspace/ws_stat.h"
 
 enum { FILES_MAX = 2000, BYTES_MAX = 64 << 20 };

@@ -5,7 +5,7 @@
 #ifndef FIRN_WORKSPACE_WS_RULES_H
 #define FIRN_WORKSPACE_WS_RULES_H
 
-#include "workspace/ignore_rules.h"
+#include "ignore/ignore_rules.h"
 #include "workspace/ws_objects.h"
 #include "workspace/ws_record.h"
 

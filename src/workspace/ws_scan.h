@@ -12,10 +12,10 @@
 
 #include "base/error.h"
 #include "firn/workspace.h"
+#include "ignore/ignore_rules.h"
 #include "os/os.h"
 #include "pack/packfile.h"
-#include "workspace/ignore_rules.h"
-#include "workspace/tree.h"
+#include "tree/tree.h"
 
 struct firn_ws_stat;
 

@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "os/os.h"
 #include "store/db.h"
-#include "workspace/tree.h"
+#include "tree/tree.h"
 #include "workspace/ws_objects.h"
 
 #define FIRN_WS_STAT_KEYSPACE "firn.stat"

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "os/os.h"
-#include "workspace/tree.h"
+#include "tree/tree.h"
 #include "workspace/ws_objects.h"
 
 /* One thread's. A zeroed struct with objects set, then init. */

@@ -19,7 +19,7 @@
 #include "codec/blake3_hash.h"
 #include "os/os_memory.h"
 #include "support/test_file.h"
-#include "workspace/tree_format.h"
+#include "tree/tree_format.h"
 #include "workspace/ws_internal.h"
 #include "ws_edit.h"
 #include "ws_support.h"

@@ -13,11 +13,11 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "ignore/ignore_file.h"
+#include "ignore/ignore_rules.h"
 #include "ignore_table.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
-#include "workspace/ignore_file.h"
-#include "workspace/ignore_rules.h"
 #include "ws_support.h"
 
 /* ---- what was saved ---- */

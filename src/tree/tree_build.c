@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree_build.c: from the entries of a directory to its objects.
+ * tree/tree_build.c: from the entries of a directory to its objects.
  *
  * A directory whose entries fit in 64 KiB is one object of level 0. A larger one is cut into parts
  * of 8 to 64 KiB, and an object of level 1 lists the parts; if that list is itself too long it is
@@ -16,8 +16,8 @@
 #include "base/reader.h"
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
-#include "workspace/tree.h"
-#include "workspace/tree_format.h"
+#include "tree/tree.h"
+#include "tree/tree_format.h"
 
 struct builder {
     int (*put)(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err);

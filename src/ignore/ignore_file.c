@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ignore_file.c: from the bytes of a rule file to its patterns.
+ * ignore/ignore_file.c: from the bytes of a rule file to its patterns.
  *
  * Lines end in LF or CR LF; the last one needs neither. A byte order mark of UTF-8 at the very
  * beginning is skipped. Whatever else stands there is a pattern, a comment or a bad line
@@ -16,7 +16,7 @@
  * look at two bytes: the ninety rules of the Linux source cost each entry less than half a
  * microsecond.
  */
-#include "workspace/ignore_file.h"
+#include "ignore/ignore_file.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree_lookup.h: the entry of a path in a tree, and whether what an entry says about another
+ * tree/tree_lookup.h: the entry of a path in a tree, and whether what an entry says about another
  * one is true.
  */
-#ifndef FIRN_WORKSPACE_TREE_LOOKUP_H
-#define FIRN_WORKSPACE_TREE_LOOKUP_H
+#ifndef FIRN_TREE_TREE_LOOKUP_H
+#define FIRN_TREE_TREE_LOOKUP_H
 
-#include "workspace/tree.h"
+#include "tree/tree.h"
 
 /* One tree, one thread. Remembers where it looked last. */
 struct firn_tree_lookup {

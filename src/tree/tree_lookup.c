@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree_lookup.c: following paths through a tree, and checking what its hard links say.
+ * tree/tree_lookup.c: following paths through a tree, and checking what its hard links say.
  *
  * A further name of a file repeats all fields of the first name and gives its path
  * (docs/formats/tree.md). The format of one entry cannot say whether that is true, and whoever
@@ -13,7 +13,7 @@
  * behind it (I2): a directory full of links into another one is checked in one pass over both.
  * Memory is that iterator and one path.
  */
-#include "workspace/tree_lookup.h"
+#include "tree/tree_lookup.h"
 
 #include "base/slice.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ignore_pattern.h: one line of a rule file as a pattern, and whether it matches an
+ * ignore/ignore_pattern.h: one line of a rule file as a pattern, and whether it matches an
  * entry. Pure functions: any thread, no memory, no failure.
  */
-#ifndef FIRN_WORKSPACE_IGNORE_PATTERN_H
-#define FIRN_WORKSPACE_IGNORE_PATTERN_H
+#ifndef FIRN_IGNORE_IGNORE_PATTERN_H
+#define FIRN_IGNORE_IGNORE_PATTERN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree.h: directory objects (docs/formats/tree.md). A directory is the sorted list of its
+ * tree/tree.h: directory objects (docs/formats/tree.md). A directory is the sorted list of its
  * entries; its object is canonical: the same entries give the same bytes, so equal directories have
  * equal hashes, whoever wrote them.
  *
  * A directory whose entries encode to more than 64 KiB is split at entry boundaries that its names
  * choose, so that one edit in a huge directory changes one part and the index above it.
  */
-#ifndef FIRN_WORKSPACE_TREE_H
-#define FIRN_WORKSPACE_TREE_H
+#ifndef FIRN_TREE_TREE_H
+#define FIRN_TREE_TREE_H
 
 #include <stdbool.h>
 #include <stdint.h>

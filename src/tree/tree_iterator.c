@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree_iterator.c: walking the entries of one directory, whose objects may have been made
+ * tree/tree_iterator.c: walking the entries of one directory, whose objects may have been made
  * by anybody.
  *
  * The iterator holds one object a level: the path from the directory's own object down to the part
@@ -14,8 +14,8 @@
 #include "base/reader.h"
 #include "base/slice.h"
 #include "codec/hex.h"
-#include "workspace/tree.h"
-#include "workspace/tree_format.h"
+#include "tree/tree.h"
+#include "tree/tree_format.h"
 
 struct level {
     struct firn_buf object;

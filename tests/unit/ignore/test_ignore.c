@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: globs, lines, rule files and the rules object, each by itself.
+ * unit/ignore: globs, lines, rule files and the rules object, each by itself.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,11 +14,11 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "ignore/ignore_file.h"
+#include "ignore/ignore_glob.h"
+#include "ignore/ignore_rules.h"
 #include "os/os.h"
 #include "support/test_alloc.h"
-#include "workspace/ignore_file.h"
-#include "workspace/ignore_glob.h"
-#include "workspace/ignore_rules.h"
 
 /* ---- globs ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ignore_pattern.c: what a line of a rule file means, in the language of gitignore(5).
+ * ignore/ignore_pattern.c: what a line of a rule file means, in the language of gitignore(5).
  *
  *   # ...      at the line's beginning: a comment
  *   !p         what p matches is kept again
@@ -26,10 +26,10 @@
  * Most patterns are a plain name, or a star and an ending: these are compared without the glob
  * matcher, and by their size and last byte first.
  */
-#include "workspace/ignore_pattern.h"
+#include "ignore/ignore_pattern.h"
 
 #include "base/slice.h"
-#include "workspace/ignore_glob.h"
+#include "ignore/ignore_glob.h"
 
 static firn_slice
 without_front(firn_slice text, size_t size)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ignore_glob.h: shell patterns as gitignore means them. Pure functions over bytes: any
+ * ignore/ignore_glob.h: shell patterns as gitignore means them. Pure functions over bytes: any
  * thread, no memory, no failure.
  */
-#ifndef FIRN_WORKSPACE_IGNORE_GLOB_H
-#define FIRN_WORKSPACE_IGNORE_GLOB_H
+#ifndef FIRN_IGNORE_IGNORE_GLOB_H
+#define FIRN_IGNORE_IGNORE_GLOB_H
 
 #include <stdbool.h>
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree_references.c: the names of objects in one directory object.
+ * tree/tree_references.c: the names of objects in one directory object.
  *
  * For who wants to know what is reachable, and sees each object once: a walk over whole directories
  * would read every part of a large one again for each of its versions, though all but one are the
  * same. What only a whole directory can show (names that ascend over all its parts, levels that
  * fit) is not looked at here; the iterator does that for who believes the entries.
  */
-#include "workspace/tree_references.h"
+#include "tree/tree_references.h"
 
 #include "base/reader.h"
-#include "workspace/tree.h"
-#include "workspace/tree_format.h"
+#include "tree/tree.h"
+#include "tree/tree_format.h"
 
 struct references {
     int (*visit)(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree.c: encoding and decoding of directory entries.
+ * tree/tree.c: encoding and decoding of directory entries.
  *
  * The encoding is canonical (I1): for every entry there is one sequence of bytes, and decode
  * accepts no other. Numbers are varints in their shortest form, tags ascend, an empty field has no
@@ -14,12 +14,12 @@
  * A tag that this version does not know is refused with FIRN_NEWER: leaving a field out silently
  * would break the promise that a restored tree is the saved one.
  */
-#include "workspace/tree.h"
+#include "tree/tree.h"
 
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "workspace/tree_format.h"
+#include "tree/tree_format.h"
 
 bool
 firn_tree_name_is_valid(firn_slice name)

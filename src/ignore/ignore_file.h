@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ignore_file.h: the patterns of one rule file.
+ * ignore/ignore_file.h: the patterns of one rule file.
  */
-#ifndef FIRN_WORKSPACE_IGNORE_FILE_H
-#define FIRN_WORKSPACE_IGNORE_FILE_H
+#ifndef FIRN_IGNORE_IGNORE_FILE_H
+#define FIRN_IGNORE_IGNORE_FILE_H
 
 #include "base/error.h"
-#include "workspace/ignore_pattern.h"
+#include "ignore/ignore_pattern.h"
 
 enum {
     FIRN_IGNORE_FILE_SIZE_MAX = 1 << 20,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree_format.h: the bytes of directory objects (prose: docs/formats/tree.md).
+ * tree/tree_format.h: the bytes of directory objects (prose: docs/formats/tree.md).
  *
  *   object := u8 format (1) | u8 level | body
  *   level 0, body := entry*                      entries in ascending byte order of names
@@ -14,8 +14,8 @@
  *   tags  := 1 extended attributes: { sized name | sized value }*, ascending
  *            2 hard link: path from the root of the first name of the group
  */
-#ifndef FIRN_WORKSPACE_TREE_FORMAT_H
-#define FIRN_WORKSPACE_TREE_FORMAT_H
+#ifndef FIRN_TREE_TREE_FORMAT_H
+#define FIRN_TREE_TREE_FORMAT_H
 
 enum {
     TREE_FORMAT = 1,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ignore_rules.c: one encoding for the rules of a checkpoint.
+ * ignore/ignore_rules.c: one encoding for the rules of a checkpoint.
  *
  * What a save leaves out follows from its options and from every rule file that it met on its way;
  * together these are a *set*. A normal checkpoint has one set. The safety checkpoint of a restore
@@ -15,15 +15,15 @@
  * the size of each file and the shape of its directory's path. A set that is read was checked to
  * its last byte.
  */
-#include "workspace/ignore_rules.h"
+#include "ignore/ignore_rules.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "workspace/ignore_file.h"
-#include "workspace/tree.h"
+#include "ignore/ignore_file.h"
+#include "tree/tree.h"
 
 enum { RULES_FORMAT = 1, FLAG_INCLUDE_DEPS = 1, FLAG_GITIGNORE = 2, FLAGS_ALL = 3 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ignore_glob.c: matching shell patterns in bounded time.
+ * ignore/ignore_glob.c: matching shell patterns in bounded time.
  *
  *   ?            one byte
  *   *            any bytes; in a path none of them is '/'
@@ -30,7 +30,7 @@
  * A glob with a defect matches nothing (I3): all of a glob has to be used up, so the defect would
  * be met on every way.
  */
-#include "workspace/ignore_glob.h"
+#include "ignore/ignore_glob.h"
 
 #include "base/slice.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/tree_references.h: which objects a directory object names.
+ * tree/tree_references.h: which objects a directory object names.
  */
-#ifndef FIRN_WORKSPACE_TREE_REFERENCES_H
-#define FIRN_WORKSPACE_TREE_REFERENCES_H
+#ifndef FIRN_TREE_TREE_REFERENCES_H
+#define FIRN_TREE_TREE_REFERENCES_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: directory objects: one encoding for one directory, no second reading of any
+ * unit/tree: directory objects: one encoding for one directory, no second reading of any
  * bytes, splitting.
  */
 #include <setjmp.h>
@@ -19,7 +19,7 @@
 #include "codec/hex.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
-#include "workspace/tree.h"
+#include "tree/tree.h"
 
 /* ---- a store of objects in memory ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ignore_rules.h: the rules by which a save left things out, as one object
+ * ignore/ignore_rules.h: the rules by which a save left things out, as one object
  * (docs/formats/rules.md). A checkpoint's record names it, so that a restore knows what was none of
  * the checkpoint's business.
  *
@@ -8,8 +8,8 @@
  *   set   := u8 flags (1 include_deps, 2 gitignore) | varint count | file*
  *   file  := sized directory | u8 kind | sized content   ascending by directory, then kind
  */
-#ifndef FIRN_WORKSPACE_IGNORE_RULES_H
-#define FIRN_WORKSPACE_IGNORE_RULES_H
+#ifndef FIRN_IGNORE_IGNORE_RULES_H
+#define FIRN_IGNORE_IGNORE_RULES_H
 
 #include <stdbool.h>
 
