@@ -319,8 +319,6 @@ FIRN_MUST_CHECK int firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn
 /* From now on only what a version of the MANIFEST uses, and newer ones. */
 FIRN_MUST_CHECK int firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version,
                                                 firn_error *err);
-/* The writer's question. Any thread. */
-bool firn_db_reader_none_below(void *db, uint64_t version);
 
 /* ---- db_log.c ---- */
 
