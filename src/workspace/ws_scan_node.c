@@ -156,10 +156,10 @@ firn_ws_scan_node_add_late(struct firn_ws_scan_part *part, const struct firn_ws_
 {
     int rc = reserve_lates(part, 1);
     if (rc == FIRN_OK) {
-        struct firn_ws_scan_late *added = &part->lates[part->late_count++];
-        *added = *late;
-        added->offset = part->encoded.size;
-        added->print = part->prints.size;
+        struct firn_ws_scan_late added = *late;
+        added.offset = part->encoded.size;
+        added.print = part->prints.size;
+        part->lates[part->late_count++] = added;
     }
     return rc;
 }
