@@ -137,7 +137,7 @@ static int
 reserve_lates(struct firn_ws_scan_part *part, size_t more)
 {
     size_t needed = part->late_count + more;
-    if (needed <= part->late_capacity) {
+    if (more == 0 || (part->lates != NULL && needed <= part->late_capacity)) {
         return FIRN_OK;
     }
     size_t capacity = part->late_capacity + part->late_capacity / 2;
