@@ -69,16 +69,18 @@ an_identity_that_is_newer_or_damaged_is_named_so(void **state)
              FIRN_CORRUPT, "'s/FIRN' has 63 bytes");
     DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_CORRUPT,
              "version 1 and 65 bytes");
-    bytes[8] = 2;
-    seal(bytes);
-    DB_OK(firn_db_format_get_identity(whole, "s/FIRN", &back, &err));
-    assert_int_equal(back.version, 2);
-    bytes[8] = 3;
+    for (uint8_t version = 2; version <= 3; version++) {
+        bytes[8] = version;
+        seal(bytes);
+        DB_OK(firn_db_format_get_identity(whole, "s/FIRN", &back, &err));
+        assert_int_equal(back.version, version);
+    }
+    bytes[8] = 4;
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "offset 60");
     seal(bytes);
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
-             "'s/FIRN' has format version 3; this firn reads versions up to 2");
-    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 3");
+             "'s/FIRN' has format version 4; this firn reads versions up to 3");
+    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 4");
     bytes[8] = 0;
     seal(bytes);
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "version 0");
@@ -318,8 +320,8 @@ sizes_beyond_the_limits_are_refused_in_records_too(void **state)
 
 /* ---- golden stores ---- */
 
-/* What the stores of version 2 in tests/formats/store hold; FIRN_TEST_WRITE_GOLDEN=1 makes them
- * anew. Those of version 1 were made by a firn that wrote version 1. */
+/* What the stores of versions 2 and 3 in tests/formats/store hold; FIRN_TEST_WRITE_GOLDEN=1 makes
+ * those of today's version. The others were made by a firn that wrote theirs. */
 static void
 write_golden(const char *path, bool is_closed)
 {
@@ -361,10 +363,9 @@ struct golden {
 };
 
 static const struct golden goldens[] = {
-    {GOLDEN "v1-closed", 1, true, 5},
-    {GOLDEN "v1-crashed", 1, false, 5},
-    {GOLDEN "v2-closed", 2, true, 0},
-    {GOLDEN "v2-crashed", 2, false, 2},
+    {GOLDEN "v1-closed", 1, true, 5}, {GOLDEN "v1-crashed", 1, false, 5},
+    {GOLDEN "v2-closed", 2, true, 0}, {GOLDEN "v2-crashed", 2, false, 2},
+    {GOLDEN "v3-closed", 3, true, 0}, {GOLDEN "v3-crashed", 3, false, 2},
 };
 
 static void
@@ -476,7 +477,7 @@ golden_stores_open_for_ever(void **state)
         const struct golden *golden = &goldens[i];
         struct firn_os_dir *dir;
         struct firn_db *db;
-        if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL && golden->version > 1) {
+        if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL && golden->version == FIRN_DB_FORMAT_VERSION) {
             write_golden(golden->path, golden->is_closed);
         }
         DB_OK(firn_os_dir_open_path(firn_os_default(), golden->path, &dir, &err));
