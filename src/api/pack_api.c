@@ -201,7 +201,7 @@ list_one(void *ctx, const firn_hash *hash, const struct firn_packfile_location *
 {
     struct public_list *list = ctx;
     uint64_t size = at->size;
-    if (at->kind == FIRN_PACKFILE_PIECES) {
+    if (firn_packfile_kind_is_named(at->kind)) {
         int rc = firn_packfile_stream_size(list->pack, list->scratch, hash, &size, err);
         if (rc != FIRN_OK) {
             return rc;

@@ -2,7 +2,7 @@
  *
  * codec/compress.c: one call, one frame: zstd and LZ4 over whole blocks.
  *
- * A context holds zstd's two working states and LZ4's table. Each is made when first needed and
+ * A context holds zstd's working states and LZ4's table. Each is made when first needed and
  * then reused, because making one costs more than compressing a small block.
  *
  * Decoding is where bytes from outside meet C code, so its bounds come from the caller alone:
@@ -20,7 +20,7 @@
  * Limits: LZ4 counts in int, so it takes less than 2 GiB (FIRN_LIMIT beyond); callers keep blocks
  * far below.
  */
-#include "codec/compress.h"
+#include "codec/compress_internal.h"
 
 #include <limits.h>
 #include <lz4.h>
@@ -28,13 +28,6 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "codec/zstd_memory.h"
-
-struct firn_compress {
-    ZSTD_CCtx *zstd_encoder;
-    ZSTD_DCtx *zstd_decoder;
-    void *lz4_table;
-};
 
 /* Where a slice or buffer of no bytes points. */
 static uint8_t nothing[1];
@@ -53,9 +46,28 @@ firn_compress_destroy(struct firn_compress *context)
         return;
     }
     (void)ZSTD_freeCCtx(context->zstd_encoder);
+    (void)ZSTD_freeCCtx(context->delta_encoder);
     (void)ZSTD_freeDCtx(context->zstd_decoder);
     firn_free(context->lz4_table);
     firn_free(context);
+}
+
+int
+firn_compress_internal_encoder(ZSTD_CCtx **encoder, firn_error *err)
+{
+    if (*encoder == NULL) {
+        *encoder = ZSTD_createCCtx_advanced(firn_zstd_memory());
+    }
+    return *encoder != NULL ? FIRN_OK : firn_error_no_memory(err, "a zstd context");
+}
+
+int
+firn_compress_internal_decoder(struct firn_compress *context, firn_error *err)
+{
+    if (context->zstd_decoder == NULL) {
+        context->zstd_decoder = ZSTD_createDCtx_advanced(firn_zstd_memory());
+    }
+    return context->zstd_decoder != NULL ? FIRN_OK : firn_error_no_memory(err, "a zstd context");
 }
 
 /* ---- encoding ---- */
@@ -64,11 +76,9 @@ static int
 encode_zstd(struct firn_compress *context, int level, firn_slice input, struct firn_buf *out,
             firn_error *err)
 {
-    if (context->zstd_encoder == NULL) {
-        context->zstd_encoder = ZSTD_createCCtx_advanced(firn_zstd_memory());
-        if (context->zstd_encoder == NULL) {
-            return firn_error_no_memory(err, "a zstd context");
-        }
+    int rc = firn_compress_internal_encoder(&context->zstd_encoder, err);
+    if (rc != FIRN_OK) {
+        return rc;
     }
     ZSTD_CCtx *encoder = context->zstd_encoder;
     size_t result = ZSTD_CCtx_reset(encoder, ZSTD_reset_session_only);
@@ -142,26 +152,27 @@ firn_compress_encode(struct firn_compress *context, enum firn_codec codec, int l
 
 /* ---- decoding ---- */
 
-/* Whether the input is one zstd frame from its first to its last byte (I3). */
-static bool
-is_one_frame(firn_slice input)
+/* (I3) */
+int
+firn_compress_internal_one_frame(firn_slice input, firn_error *err)
 {
-    return input.size >= 4 && firn_load_le32(input.data) == ZSTD_MAGICNUMBER &&
-           ZSTD_findFrameCompressedSize(input.data, input.size) == input.size;
+    bool is_one = input.size >= 4 && firn_load_le32(input.data) == ZSTD_MAGICNUMBER &&
+                  ZSTD_findFrameCompressedSize(input.data, input.size) == input.size;
+    return is_one
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not one zstd frame", input.size);
 }
 
 static int
 decode_zstd(struct firn_compress *context, firn_slice input, void *out, size_t raw_size,
             firn_error *err)
 {
-    if (!is_one_frame(input)) {
-        return firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not one zstd frame", input.size);
+    int rc = firn_compress_internal_one_frame(input, err);
+    if (rc == FIRN_OK) {
+        rc = firn_compress_internal_decoder(context, err);
     }
-    if (context->zstd_decoder == NULL) {
-        context->zstd_decoder = ZSTD_createDCtx_advanced(firn_zstd_memory());
-        if (context->zstd_decoder == NULL) {
-            return firn_error_no_memory(err, "a zstd context");
-        }
+    if (rc != FIRN_OK) {
+        return rc;
     }
     size_t result =
         ZSTD_decompressDCtx(context->zstd_decoder, out, raw_size, input.data, input.size);

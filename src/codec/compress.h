@@ -8,6 +8,7 @@
 #ifndef FIRN_CODEC_COMPRESS_H
 #define FIRN_CODEC_COMPRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,22 @@ FIRN_MUST_CHECK int firn_compress_encode(struct firn_compress *context, enum fir
 FIRN_MUST_CHECK int firn_compress_decode(struct firn_compress *context, enum firn_codec codec,
                                          firn_slice input, void *out, size_t raw_size,
                                          firn_error *err);
+
+/* ---- compress_delta.c: content against a base that both sides have ---- */
+
+/* Replaces the contents of out by a zstd frame that says how content is made from base (not empty),
+ * unless that takes more than size_max bytes: then *out_fits is false. Small if most of content
+ * stands in base. Both at most FIRN_COMPRESS_DELTA_SIZE_MAX. */
+#define FIRN_COMPRESS_DELTA_SIZE_MAX ((size_t)16 << 20)
+FIRN_MUST_CHECK int firn_compress_delta_encode(struct firn_compress *context, firn_slice base,
+                                               firn_slice content, size_t size_max,
+                                               struct firn_buf *out, bool *out_fits,
+                                               firn_error *err);
+/* Makes raw_size bytes at out from such a frame and the same base. As firn_compress_decode; with
+ * another base the bytes are others, or FIRN_CORRUPT. */
+FIRN_MUST_CHECK int firn_compress_delta_decode(struct firn_compress *context, firn_slice base,
+                                               firn_slice frame, void *out, size_t raw_size,
+                                               firn_error *err);
 
 /* A zstd stream in pieces, for frames that need not carry their content size. sink gets the
  * decoded bytes in order; FIRN_LIMIT as soon as more than raw_size_max bytes would come out. */

@@ -12,8 +12,8 @@
  * read: the frame from the scratch, or one pread and one decompression; then the object's bytes are
  * hashed and compared with its name, every time: the checksum of a frame says that it is what was
  * written, the name that it is what was asked for. So a location from outside (a catalog) can be
- * wrong, and the answer is FIRN_CORRUPT, never other bytes. A list of pieces is not named by its
- * own bytes; the frame's list carries its name, and that is compared.
+ * wrong, and the answer is FIRN_CORRUPT, never other bytes. A list of pieces and a delta are not
+ * named by their own bytes; the frame's list carries their names, and those are compared.
  *
  * Nothing from the file is believed before it was compared with the file's size and the format's
  * limits: the counts in the two sections must fit the sections' sizes exactly, frames must be
@@ -111,6 +111,13 @@ uint64_t
 firn_packfile_count(const struct firn_packfile *pack)
 {
     return pack->object_count;
+}
+
+struct firn_packfile_frame_size
+firn_packfile_frame_size_of(const struct firn_packfile *pack, uint32_t number)
+{
+    const struct firn_block_ref *frame = &pack->frames[number];
+    return (struct firn_packfile_frame_size){frame->stored_size, frame->raw_size};
 }
 
 uint64_t
@@ -328,7 +335,7 @@ firn_packfile_list_has(const struct firn_packfile_format_frame *frame, const fir
     struct firn_packfile_format_items items = firn_packfile_format_items_of(frame);
     while (firn_packfile_format_next_item(&items, &item)) {
         found |= item.offset == at->offset && item.size == at->size && item.kind == at->kind &&
-                 (item.kind != FIRN_PACKFILE_PIECES || firn_hash_equal(&item.name, hash));
+                 (!firn_packfile_kind_is_named(item.kind) || firn_hash_equal(&item.name, hash));
     }
     return found && firn_packfile_format_items_ended(&items);
 }
@@ -436,16 +443,17 @@ firn_packfile_read(struct firn_packfile *pack, struct firn_packfile_scratch *scr
         return object_corrupt(pack, hash, at, "that is outside the frame", err);
     }
     firn_slice content = firn_bytes(frame.contents.data + at->offset, at->size);
-    if (at->kind != FIRN_PACKFILE_PIECES) {
+    if (!firn_packfile_kind_is_named(at->kind)) {
         if (!matches(content, hash)) {
             return object_corrupt(pack, hash, at, "its bytes do not match its name", err);
         }
-    } else {
-        uint64_t total;
-        if (!firn_packfile_list_has(&frame, hash, at) ||
-            firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) != FIRN_OK) {
-            return object_corrupt(pack, hash, at, "it is not a list of pieces of that name", err);
-        }
+    } else if (!firn_packfile_list_has(&frame, hash, at) ||
+               !firn_packfile_format_has_form(at->kind, content)) {
+        return object_corrupt(pack, hash, at,
+                              at->kind == FIRN_PACKFILE_DELTA
+                                  ? "it is not a delta of that name"
+                                  : "it is not a list of pieces of that name",
+                              err);
     }
     *out = content;
     return FIRN_OK;

@@ -21,15 +21,24 @@
 #include "firn/types.h"
 #include "os/os.h"
 
-/* On disk. All but PIECES are read as they are; a PIECES object is a list of other objects and
- * holes whose bytes, one after the other, have the hash that names it. Which of the others an
- * object is, is a hint for rebuilding a catalog. */
+/* On disk. BLOB, TREE and RECORD are stored whole and read as they are; which of them an object is,
+ * is a hint for rebuilding a catalog. A PIECES object is a list of other objects and holes whose
+ * bytes, one after the other, have the hash that names it; a DELTA object says what to change in
+ * another one to get the bytes that it is named by (packfile_delta.h). */
 enum firn_packfile_kind {
     FIRN_PACKFILE_BLOB = 1,
     FIRN_PACKFILE_PIECES = 2,
     FIRN_PACKFILE_TREE = 3,
-    FIRN_PACKFILE_RECORD = 4
+    FIRN_PACKFILE_RECORD = 4,
+    FIRN_PACKFILE_DELTA = 5
 };
+
+/* Whether an object of that kind is not named by its stored bytes; its frame gives the name. */
+static inline bool
+firn_packfile_kind_is_named(enum firn_packfile_kind kind)
+{
+    return kind == FIRN_PACKFILE_PIECES || kind == FIRN_PACKFILE_DELTA;
+}
 
 enum {
     /* The largest object that is stored in one piece; longer content becomes pieces. */
@@ -45,7 +54,7 @@ enum {
 struct firn_packfile_location {
     uint32_t frame;  /* number of the frame in the pack */
     uint32_t offset; /* of the object in the frame's contents (which follow its list) */
-    uint32_t size;   /* of the object's stored bytes (for PIECES: of the list) */
+    uint32_t size;   /* of the stored bytes: of the list of PIECES, of the DELTA itself */
     enum firn_packfile_kind kind;
 };
 
@@ -165,8 +174,8 @@ FIRN_MUST_CHECK int firn_packfile_find(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        struct firn_packfile_location *out, firn_error *err);
 /* The stored bytes of an object at a place that find, list or a catalog gave; borrowed from scratch
- * until its next use. The bytes are compared with hash (but for PIECES, where the frame's list must
- * give the name, and the form is checked). Nothing of `at` is believed. FIRN_CORRUPT names pack,
+ * until its next use. The bytes are compared with hash (but for PIECES and DELTA, where the frame's
+ * list must give the name, and the form is checked). Nothing of `at` is believed. FIRN_CORRUPT names pack,
  * frame offset and object. */
 FIRN_MUST_CHECK int firn_packfile_read(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
@@ -180,7 +189,7 @@ firn_packfile_list(struct firn_packfile *pack, struct firn_packfile_scratch *scr
                                 const struct firn_packfile_location *at, firn_error *err),
                    void *ctx, firn_error *err);
 /* Reads and verifies every byte: body, tables, each object's hash, the table against the frames'
- * own lists, and the whole of each content whose pieces are all in this pack. on_damage (may be
+ * own lists, and the whole of each content whose pieces, or base, are all in this pack. on_damage (may be
  * NULL) is told each damaged part (hash is NULL) and each object that cannot be read (hash is its
  * name), read errors of the disk included. Then returned is the code of the first: FIRN_CORRUPT,
  * FIRN_NEWER or FIRN_IO. Want of memory ends the verification. */
@@ -188,6 +197,15 @@ FIRN_MUST_CHECK int
 firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
                      void (*on_damage)(void *ctx, const firn_hash *hash, const char *text),
                      void *ctx, firn_error *err);
+
+/* How many bytes a frame has as it is stored, and decoded: what one of its objects takes, about. */
+struct firn_packfile_frame_size {
+    uint32_t stored;
+    uint32_t raw;
+};
+/* number < firn_packfile_walk_count. */
+struct firn_packfile_frame_size firn_packfile_frame_size_of(const struct firn_packfile *pack,
+                                                            uint32_t number);
 
 /* ---- walking (packfile_walk.c) ---- */
 
@@ -199,7 +217,7 @@ typedef int firn_packfile_walk_visit(void *ctx, const firn_hash *hash,
                                      const struct firn_packfile_location *at, firn_slice content,
                                      firn_error *err);
 /* Every object of one frame, in the order in which they lie there. The names are computed from the
- * contents (for PIECES: given by the frame). FIRN_CORRUPT, before visit is called at all, if the
+ * contents (for PIECES and DELTA: given by the frame). FIRN_CORRUPT, before visit is called at all, if the
  * frame is damaged. number < firn_packfile_walk_count. */
 FIRN_MUST_CHECK int firn_packfile_walk_frame(struct firn_packfile *pack,
                                              struct firn_packfile_scratch *scratch, uint32_t number,
@@ -209,8 +227,8 @@ FIRN_MUST_CHECK int firn_packfile_walk_frame(struct firn_packfile *pack,
 /* ---- salvage (packfile_salvage.c) ---- */
 
 /* Lists every object that can still be read from a pack whose object table, table of contents or
- * footer is damaged, in the order of frames in the file: hash is computed from content. For PIECES,
- * content is the list, checked for form, and hash the name that its frame gives. Another return of
+ * footer is damaged, in the order of frames in the file: hash is computed from content. For PIECES
+ * and DELTA content is what is stored, checked for form, and hash the name that its frame gives. Another return of
  * visit than FIRN_OK ends the walk and is returned. Otherwise as firn_block_salvage. */
 FIRN_MUST_CHECK int firn_packfile_salvage(struct firn_os_dir *dir, const char *name,
                                           int (*visit)(void *ctx, const firn_hash *hash,

@@ -11,13 +11,14 @@
 
 #include "base/check.h"
 #include "base/checked.h"
+#include "pack/packfile_delta.h"
 
 static const uint8_t frame_magic[4] = {0xf1, 'f', 'r', 'm'};
 
 static bool
 kind_is_known(uint32_t kind)
 {
-    return kind >= FIRN_PACKFILE_BLOB && kind <= FIRN_PACKFILE_RECORD;
+    return kind >= FIRN_PACKFILE_BLOB && kind <= FIRN_PACKFILE_DELTA;
 }
 
 /* ---- frames ---- */
@@ -35,7 +36,7 @@ size_t
 firn_packfile_format_encode_item(enum firn_packfile_kind kind, uint32_t size, const firn_hash *name,
                                  uint8_t out[FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX])
 {
-    DCHECK((kind == FIRN_PACKFILE_PIECES) == (name != NULL));
+    DCHECK(firn_packfile_kind_is_named(kind) == (name != NULL));
     size_t at = 0;
     out[at++] = (uint8_t)kind;
     while (size >= 0x80) {
@@ -91,10 +92,11 @@ firn_packfile_format_next_item(struct firn_packfile_format_items *items,
         return false;
     }
     memset(&out->name, 0, sizeof out->name);
-    if (kind == FIRN_PACKFILE_PIECES && !firn_reader_copy(&reader, &out->name, sizeof out->name)) {
+    out->kind = (enum firn_packfile_kind)kind;
+    if (firn_packfile_kind_is_named(out->kind) &&
+        !firn_reader_copy(&reader, &out->name, sizeof out->name)) {
         return false;
     }
-    out->kind = (enum firn_packfile_kind)kind;
     out->offset = (uint32_t)items->offset;
     out->size = (uint32_t)size;
     items->reader = reader;
@@ -108,6 +110,24 @@ firn_packfile_format_items_ended(const struct firn_packfile_format_items *items)
 {
     return items->left == 0 && firn_reader_left(&items->reader) == 0 &&
            items->offset == items->contents_size;
+}
+
+bool
+firn_packfile_format_has_form(enum firn_packfile_kind kind, firn_slice stored)
+{
+    uint64_t total;
+    struct firn_packfile_delta delta;
+    switch (kind) {
+    case FIRN_PACKFILE_PIECES:
+        return firn_packfile_decode_pieces(stored, &total, NULL, NULL, NULL) == FIRN_OK;
+    case FIRN_PACKFILE_DELTA:
+        return firn_packfile_delta_decode(stored, &delta, NULL) == FIRN_OK;
+    case FIRN_PACKFILE_BLOB:
+    case FIRN_PACKFILE_TREE:
+    case FIRN_PACKFILE_RECORD:
+        break;
+    }
+    return true;
 }
 
 /* ---- pages ---- */

@@ -4,7 +4,7 @@
  * docs/formats/pack.md; around them lies the sealed block file (docs/formats/block.md).
  *
  *   frame (decoded)    magic (4) | list size (4) | object count (4) | list | contents
- *   list               for each object: kind (1) | varint size | name (32, only for PIECES)
+ *   list               for each object: kind (1) | varint size | name (32, only for PIECES and DELTA)
  *   page               entries in ascending order of hashes:
  *                      hash (32) | frame (4) | offset (4) | size (4) | kind (1)
  *   section FRAMES     count (4) | zero (4) |
@@ -47,7 +47,7 @@ struct firn_packfile_format_item {
     enum firn_packfile_kind kind;
     uint32_t offset; /* in the contents */
     uint32_t size;
-    firn_hash name; /* only for PIECES: what the list of pieces stands for */
+    firn_hash name; /* only for PIECES and DELTA: of what they stand for */
 };
 
 /* A decoded frame taken apart; slices of it. Start with .list_reader from _open_frame, then
@@ -72,13 +72,15 @@ struct firn_packfile_format_entry {
 /* Writes the head of a frame. */
 void firn_packfile_format_encode_frame_head(uint32_t list_size, uint32_t count,
                                             uint8_t out[FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE]);
-/* Writes one item of a list, name NULL but for PIECES; returns its size. */
+/* Writes one item of a list, name NULL but for PIECES and DELTA; returns its size. */
 size_t firn_packfile_format_encode_item(enum firn_packfile_kind kind, uint32_t size,
                                         const firn_hash *name,
                                         uint8_t out[FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX]);
 /* Whether raw is a frame; looks at its head and at lengths, not at the list. */
 FIRN_MUST_CHECK bool firn_packfile_format_open_frame(firn_slice raw,
                                                      struct firn_packfile_format_frame *out);
+/* Whether stored bytes have the form of their kind: a list of pieces, or a delta; true of others. */
+FIRN_MUST_CHECK bool firn_packfile_format_has_form(enum firn_packfile_kind kind, firn_slice stored);
 struct firn_packfile_format_items
 firn_packfile_format_items_of(const struct firn_packfile_format_frame *frame);
 /* The next item; false where there is none, or what is there is not one. */

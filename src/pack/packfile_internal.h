@@ -40,7 +40,7 @@ FIRN_MUST_CHECK int firn_packfile_read_frame(struct firn_packfile *pack, uint32_
                                              struct firn_buf *out_raw,
                                              struct firn_packfile_format_frame *out,
                                              firn_error *err);
-/* Whether the frame's own list has an object of this place, kind and, for PIECES, name; also that
+/* Whether the frame's own list has an object of this place, kind and, where it gives one, name; also that
  * the list is sound. */
 FIRN_MUST_CHECK bool firn_packfile_list_has(const struct firn_packfile_format_frame *frame,
                                             const firn_hash *hash,
@@ -55,6 +55,13 @@ FIRN_MUST_CHECK int firn_packfile_scratch_frame(struct firn_packfile_scratch *sc
                                                 struct firn_packfile *pack, uint32_t frame,
                                                 struct firn_packfile_format_frame *out,
                                                 firn_error *err);
+/* Buffers for packfile_delta.c: a delta as it is stored, and the object that was made of it last. */
+struct firn_packfile_scratch_delta {
+    struct firn_buf stored;
+    struct firn_buf content;
+};
+struct firn_packfile_scratch_delta *
+firn_packfile_scratch_delta(struct firn_packfile_scratch *scratch);
 struct firn_compress *firn_packfile_scratch_compress(struct firn_packfile_scratch *scratch);
 /* The link of scratches in a pack's pool. */
 struct firn_packfile_scratch **firn_packfile_scratch_link(struct firn_packfile_scratch *scratch);

@@ -156,7 +156,7 @@ firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err)
 static const firn_hash *
 name_in_list(enum firn_packfile_kind kind, const firn_hash *hash)
 {
-    return kind == FIRN_PACKFILE_PIECES ? hash : NULL;
+    return firn_packfile_kind_is_named(kind) ? hash : NULL;
 }
 
 static int
@@ -220,10 +220,8 @@ static void
 check_name(enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content)
 {
 #ifdef FIRN_DEBUG
-    if (kind == FIRN_PACKFILE_PIECES) {
-        uint64_t total;
-        CHECK(firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) == FIRN_OK);
-    } else {
+    CHECK(firn_packfile_format_has_form(kind, content));
+    if (!firn_packfile_kind_is_named(kind)) {
         firn_hash found;
         firn_blake3_hash_of(content.data, content.size, &found);
         CHECK(firn_hash_equal(&found, hash));
@@ -245,7 +243,7 @@ firn_packfile_lane_add(struct firn_packfile_lane *lane, enum firn_packfile_kind 
                               "an object of %zu bytes is larger than the %d allowed in one piece",
                               content.size, FIRN_PACKFILE_OBJECT_SIZE_MAX);
     }
-    CHECK(kind >= FIRN_PACKFILE_BLOB && kind <= FIRN_PACKFILE_RECORD);
+    CHECK(kind >= FIRN_PACKFILE_BLOB && kind <= FIRN_PACKFILE_DELTA);
     check_name(kind, hash, content);
     firn_error local;
     if (err == NULL) {

@@ -4,9 +4,9 @@
  *
  * Every frame begins with the list of what it holds, so a frame that survived can be read without
  * anything else of the file: block/ finds the blocks, this decodes those that are frames and takes
- * them apart. Names are computed, not believed. A list of pieces is the exception: its name is that
- * of the content it stands for, and the frame gives it; who restores from it compares the whole, as
- * always.
+ * them apart. Names are computed, not believed. Lists of pieces and deltas are the exception: their
+ * names are those of the contents they stand for, and the frame gives them; who restores from them
+ * compares the whole, as always.
  *
  * Pages and sections are blocks too, and no frames; they are passed over. So is a frame whose list
  * is malformed.
@@ -41,12 +41,10 @@ visit_item(struct salvaging *salvaging, const struct firn_packfile_format_frame 
 {
     firn_hash name = item->name;
     firn_slice content = firn_bytes(frame->contents.data + item->offset, item->size);
-    if (item->kind == FIRN_PACKFILE_PIECES) {
-        uint64_t total;
-        if (firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) != FIRN_OK) {
-            return FIRN_OK;
-        }
-    } else {
+    if (!firn_packfile_format_has_form(item->kind, content)) {
+        return FIRN_OK;
+    }
+    if (!firn_packfile_kind_is_named(item->kind)) {
         firn_blake3_hash_of(content.data, content.size, &name);
     }
     return salvaging->visit(salvaging->ctx, &name, item->kind, content, err);

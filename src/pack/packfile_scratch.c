@@ -13,8 +13,8 @@
  *      again, so a failed read leaves no entry behind.
  *
  * Memory: frame_count_max decoded frames, each with its stored bytes behind (1.5 MiB together in a
- * usual pack, at most 33 MiB), and 8 pages. A buffer that grew for an unusually large frame is
- * given back when another frame takes its place.
+ * usual pack, at most 33 MiB), 8 pages, and the last object that was made from its base. A buffer
+ * that grew for an unusually large frame or object is given back when another takes its place.
  */
 #include <string.h>
 
@@ -35,6 +35,7 @@ struct entry {
 struct firn_packfile_scratch {
     struct firn_packfile_scratch *next; /* in a pack's pool */
     struct firn_compress *compress;
+    struct firn_packfile_scratch_delta delta;
     uint64_t clock;
     unsigned frame_count;
     struct entry pages[PAGE_COUNT];
@@ -74,8 +75,26 @@ firn_packfile_scratch_destroy(struct firn_packfile_scratch *scratch)
     for (size_t i = 0; i < scratch->frame_count; i++) {
         firn_buf_deinit(&scratch->frames[i].bytes);
     }
+    firn_buf_deinit(&scratch->delta.stored);
+    firn_buf_deinit(&scratch->delta.content);
     firn_compress_destroy(scratch->compress);
     firn_free(scratch);
+}
+
+static void
+shrink(struct firn_buf *buf)
+{
+    if (buf->capacity > KEPT_SIZE_MAX) {
+        firn_buf_deinit(buf);
+    }
+}
+
+struct firn_packfile_scratch_delta *
+firn_packfile_scratch_delta(struct firn_packfile_scratch *scratch)
+{
+    shrink(&scratch->delta.stored);
+    shrink(&scratch->delta.content);
+    return &scratch->delta;
 }
 
 struct firn_compress *
@@ -141,9 +160,7 @@ firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_p
         CHECK(is_frame);
         return FIRN_OK;
     }
-    if (entry->bytes.capacity > KEPT_SIZE_MAX) {
-        firn_buf_deinit(&entry->bytes);
-    }
+    shrink(&entry->bytes);
     int rc = firn_packfile_read_frame(pack, frame, scratch->compress, &entry->bytes, out, err);
     entry->is_valid = rc == FIRN_OK;
     return rc;

@@ -7,9 +7,8 @@
  * PIECES object comes last, so that it never stands in a pack without its pieces. Pieces that the
  * pack has are not stored again.
  *
- * Reading looks each piece up in the pack's own table. Pieces must not be PIECES themselves: a list
- * is one level deep, so nothing here recurses, and the work is bounded by the sizes that the list
- * declares. A hole is given as zeros.
+ * Reading looks each piece up in the pack's own table, and the base of each delta. A piece that is a
+ * list itself is read as one; depth and length of such lists have limits. A hole is given as zeros.
  *
  * Memory: 16 MiB while adding content that turns out to be large, else twice the content; the list,
  * 35 bytes a MiB.
@@ -22,6 +21,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
+#include "pack/packfile_delta.h"
 
 enum {
     WHOLE_MAX = FIRN_PACKFILE_STREAM_WHOLE_MAX,
@@ -227,7 +227,7 @@ struct reading {
     void *ctx;
     unsigned depth;
     uint64_t size;     /* of what the list at hand stands for */
-    bool is_elsewhere; /* a piece is not in this pack */
+    bool is_elsewhere; /* a piece, or a base, is not in this pack */
 };
 
 static int read_list(struct reading *reading, firn_slice borrowed, uint64_t size, firn_error *err);
@@ -262,6 +262,36 @@ piece_corrupt(const struct reading *reading, const firn_hash *hash, const char *
     firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
     return firn_error_set(err, FIRN_CORRUPT, "'%s': piece %s %s", firn_packfile_path(reading->pack),
                           hex, what);
+}
+
+static int
+read_base(void *ctx, struct firn_packfile_scratch *scratch, const firn_hash *base,
+          enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+{
+    struct reading *reading = ctx;
+    struct firn_packfile_location at;
+    int rc = firn_packfile_find(reading->pack, scratch, base, &at, err);
+    if (rc == FIRN_NOT_FOUND) {
+        reading->is_elsewhere = true;
+        return piece_corrupt(reading, base,
+                             "is not in the pack, and another object is a change of it", err);
+    }
+    *out_kind = rc == FIRN_OK ? at.kind : FIRN_PACKFILE_BLOB;
+    return rc == FIRN_OK ? firn_packfile_read(reading->pack, scratch, base, &at, out, err) : rc;
+}
+
+/* The bytes of an object, or its list of pieces: *out_kind tells. */
+static int
+read_stored(struct reading *reading, const firn_hash *hash, const struct firn_packfile_location *at,
+            enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+{
+    *out_kind = at->kind;
+    int rc = firn_packfile_read(reading->pack, reading->scratch, hash, at, out, err);
+    if (rc != FIRN_OK || at->kind != FIRN_PACKFILE_DELTA) {
+        return rc;
+    }
+    return firn_packfile_delta_read(reading->scratch, hash, *out, read_base, reading, out_kind, out,
+                                    err);
 }
 
 /* A piece that is a list itself: the same bytes were stored so before. */
@@ -299,16 +329,18 @@ deliver_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piec
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (at.kind != FIRN_PACKFILE_PIECES && at.size != piece->size) {
-        return piece_corrupt(reading, &piece->hash, "has another size than its list says", err);
-    }
+    enum firn_packfile_kind kind;
     firn_slice data;
-    rc = firn_packfile_read(reading->pack, reading->scratch, &piece->hash, &at, &data, err);
+    rc = read_stored(reading, &piece->hash, &at, &kind, &data, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return at.kind == FIRN_PACKFILE_PIECES ? read_inner(reading, piece, data, err)
-                                           : deliver(reading, data, err);
+    if (kind == FIRN_PACKFILE_PIECES) {
+        return read_inner(reading, piece, data, err);
+    }
+    return data.size == piece->size
+               ? deliver(reading, data, err)
+               : piece_corrupt(reading, &piece->hash, "has another size than its list says", err);
 }
 
 /* The list is borrowed from the scratch that reading the pieces will use, so it is copied first. */
@@ -366,28 +398,35 @@ firn_packfile_stream_size(struct firn_packfile *pack, struct firn_packfile_scrat
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (at.kind != FIRN_PACKFILE_PIECES) {
+    if (!firn_packfile_kind_is_named(at.kind)) {
         *out = at.size;
         return FIRN_OK;
     }
-    firn_slice list;
-    rc = firn_packfile_read(pack, scratch, hash, &at, &list, err);
-    return rc == FIRN_OK ? firn_packfile_decode_pieces(list, out, NULL, NULL, err) : rc;
+    firn_slice stored;
+    rc = firn_packfile_read(pack, scratch, hash, &at, &stored, err);
+    if (rc == FIRN_OK && at.kind == FIRN_PACKFILE_DELTA) {
+        struct firn_packfile_delta delta;
+        rc = firn_packfile_delta_decode(stored, &delta, err);
+        *out = rc == FIRN_OK ? delta.size : 0;
+        return rc;
+    }
+    return rc == FIRN_OK ? firn_packfile_decode_pieces(stored, out, NULL, NULL, err) : rc;
 }
 
 static int
 read_object(struct reading *reading, const firn_hash *hash, firn_error *err)
 {
     struct firn_packfile_location at;
+    enum firn_packfile_kind kind;
     firn_slice stored;
     int rc = firn_packfile_find(reading->pack, reading->scratch, hash, &at, err);
     if (rc == FIRN_OK) {
-        rc = firn_packfile_read(reading->pack, reading->scratch, hash, &at, &stored, err);
+        rc = read_stored(reading, hash, &at, &kind, &stored, err);
     }
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (at.kind == FIRN_PACKFILE_PIECES) {
+    if (kind == FIRN_PACKFILE_PIECES) {
         return read_pieces(reading, hash, stored, err);
     }
     return reading->sink == NULL || stored.size == 0 ? FIRN_OK

@@ -4,8 +4,8 @@
  * MiB it is one object; above it is cut into pieces of 1 MiB and a PIECES object that names them,
  * all in the same pack. That is no part of its name, which is the BLAKE3 of the whole.
  *
- * (A store spreads the pieces of a file over packs; that is workspace/'s to read. Here everything
- * is in one pack.)
+ * (A store spreads pieces, and deltas with their bases, over packs; that is workspace/'s to read.
+ * Here everything is in one pack.)
  */
 #ifndef FIRN_PACK_PACKFILE_STREAM_H
 #define FIRN_PACK_PACKFILE_STREAM_H
@@ -50,7 +50,8 @@ FIRN_MUST_CHECK int firn_packfile_stream_size(struct firn_packfile *pack,
 FIRN_MUST_CHECK int firn_packfile_stream_read(
     struct firn_packfile *pack, struct firn_packfile_scratch *scratch, const firn_hash *hash,
     int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err);
-/* The same without a sink. *out_is_elsewhere if it failed because a piece is not in this pack. */
+/* The same without a sink. *out_is_elsewhere if it failed because a piece, or the base of a delta,
+ * is not in this pack. */
 FIRN_MUST_CHECK int firn_packfile_stream_verify(struct firn_packfile *pack,
                                                 struct firn_packfile_scratch *scratch,
                                                 const firn_hash *hash, bool *out_is_elsewhere,

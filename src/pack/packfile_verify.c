@@ -15,7 +15,8 @@
  *
  * What is lost. A last pass over the table names every object in a damaged or disagreeing frame
  * that cannot be read, and reads through the pieces of each content whose pieces are all in this
- * pack. (A store may keep pieces in earlier packs; those contents are the store's to verify.)
+ * pack, and through each delta whose base is. (A store may keep those in earlier packs; such
+ * contents are the store's to verify.)
  *
  * Damage does not end the verification; what the machine cannot do (memory) does. A read error of
  * the disk is reported as damage is, and FIRN_IO returned if it came first.
@@ -150,12 +151,12 @@ verify_page(struct verifying *verifying, uint32_t number, firn_error *err)
     return FIRN_OK;
 }
 
-/* The name of an object in a frame: given for PIECES, else computed. */
+/* The name of an object in a frame: given for PIECES and DELTA, else computed. */
 static void
 name_item(const struct firn_packfile_format_frame *frame,
           const struct firn_packfile_format_item *item, firn_hash *out)
 {
-    if (item->kind == FIRN_PACKFILE_PIECES) {
+    if (firn_packfile_kind_is_named(item->kind)) {
         *out = item->name;
     } else {
         firn_blake3_hash_of(frame->contents.data + item->offset, item->size, out);
@@ -341,6 +342,16 @@ verify_pieces(struct verifying *verifying, const firn_hash *hash,
     return rc;
 }
 
+/* What its base makes of it, if that is in this pack. */
+static int
+verify_delta(struct verifying *verifying, const firn_hash *hash, firn_error *err)
+{
+    bool is_elsewhere;
+    int rc =
+        firn_packfile_stream_verify(verifying->pack, verifying->scratch, hash, &is_elsewhere, err);
+    return is_elsewhere ? FIRN_OK : rc;
+}
+
 static int
 verify_object(struct verifying *verifying, const struct firn_packfile_format_entry *entry)
 {
@@ -348,6 +359,8 @@ verify_object(struct verifying *verifying, const struct firn_packfile_format_ent
     int rc = FIRN_OK;
     if (entry->at.kind == FIRN_PACKFILE_PIECES) {
         rc = verify_pieces(verifying, &entry->hash, &entry->at, &err);
+    } else if (entry->at.kind == FIRN_PACKFILE_DELTA) {
+        rc = verify_delta(verifying, &entry->hash, &err);
     } else if (verifying->is_frame_damaged[entry->at.frame]) {
         firn_slice content;
         rc = firn_packfile_read(verifying->pack, verifying->scratch, &entry->hash, &entry->at,

@@ -6,8 +6,8 @@
  * by side is seen side by side, so that it compresses in its new place as it did in the old one. A
  * walk in the order of hashes would decode a frame anew for nearly every object.
  *
- * Names are computed, as everywhere, and never believed; a list of pieces has the name that its
- * frame gives it, and its form is checked. A frame whose list does not fit its contents to the last
+ * Names are computed, as everywhere, and never believed; a list of pieces and a delta have the
+ * names that their frame gives them, and their form is checked. A frame whose list does not fit its contents to the last
  * byte is damaged as a whole (I1): without the list nobody knows where one object ends and the next
  * begins.
  *
@@ -31,17 +31,15 @@ frame_corrupt(const struct firn_packfile *pack, uint32_t number, firn_error *err
                           (unsigned long long)pack->frames[number].offset);
 }
 
-/* Whether the list is whole and every list of pieces has its form (I1). */
+/* Whether the list is whole and every object has its kind's form (I1). */
 static bool
 is_sound(const struct firn_packfile_format_frame *frame)
 {
     struct firn_packfile_format_item item;
     struct firn_packfile_format_items items = firn_packfile_format_items_of(frame);
     while (firn_packfile_format_next_item(&items, &item)) {
-        uint64_t total;
         firn_slice content = firn_bytes(frame->contents.data + item.offset, item.size);
-        if (item.kind == FIRN_PACKFILE_PIECES &&
-            firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) != FIRN_OK) {
+        if (!firn_packfile_format_has_form(item.kind, content)) {
             return false;
         }
     }
@@ -68,7 +66,7 @@ firn_packfile_walk_frame(struct firn_packfile *pack, struct firn_packfile_scratc
             .frame = number, .offset = item.offset, .size = item.size, .kind = item.kind};
         firn_slice content = firn_bytes(frame.contents.data + item.offset, item.size);
         firn_hash name = item.name;
-        if (item.kind != FIRN_PACKFILE_PIECES) {
+        if (!firn_packfile_kind_is_named(item.kind)) {
             firn_blake3_hash_of(content.data, content.size, &name);
         }
         rc = visit(ctx, &name, &at, content, err);

@@ -206,7 +206,7 @@ struct piece_check {
     const char *why;
     uint64_t size;  /* of all pieces */
     uint32_t pack;  /* of the list of pieces */
-    bool is_spread; /* over packs: no one of them could verify the whole */
+    bool is_spread; /* over packs, as far as is known: no one of them could verify the whole */
     bool has_lists; /* pieces that are lists themselves: likewise, and they are not looked into */
 };
 
@@ -223,9 +223,26 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
     int rc = look_for(check->checking, &piece->hash, &check->why, err);
     if (rc == FIRN_OK && check->why == NULL) {
         rc = firn_ws_objects_find(check->checking->opened->objects, &piece->hash, &place, err);
-        check->is_spread = check->is_spread || (rc == FIRN_OK && place.pack != check->pack);
+        check->is_spread =
+            check->is_spread ||
+            (rc == FIRN_OK && (place.pack != check->pack || place.at.kind == FIRN_PACKFILE_DELTA));
         check->has_lists =
             check->has_lists || (rc == FIRN_OK && place.at.kind == FIRN_PACKFILE_PIECES);
+    }
+    return rc;
+}
+
+/* A new version that is stored as a change of another: that one has to be there as well. */
+static int
+check_delta(struct piece_check *check, const firn_hash *hash, firn_error *err)
+{
+    struct firn_packfile_delta delta;
+    int rc = firn_ws_objects_delta(check->checking->opened->objects, check->checking->scratch, hash,
+                                   &delta, err);
+    if (rc == FIRN_OK) {
+        check->size = delta.size;
+        check->is_spread = true;
+        rc = look_for(check->checking, &delta.base, &check->why, err);
     }
     return rc;
 }
@@ -243,6 +260,8 @@ check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn
         check->pack = place.pack;
         FIRN_TRY(firn_ws_objects_pieces(objects, check->checking->scratch, &entry->hash,
                                         check_piece, check, err));
+    } else if (place.at.kind == FIRN_PACKFILE_DELTA) {
+        FIRN_TRY(check_delta(check, &entry->hash, err));
     } else {
         check->size = place.at.size;
     }

@@ -4,7 +4,8 @@
  *
  * Alive is what a checkpoint of any workspace of the store names: the object of its root directory,
  * and whatever that names, through parts of directories, subdirectories, contents and pieces of
- * contents; the object with its rules; and the copy of its record that stands in a pack.
+ * contents; the object with its rules; and the copy of its record that stands in a pack. And the
+ * base of each living object that is stored as a delta; what a base names is not alive for that.
  *
  * Each object is looked into once, however many checkpoints share it: a mark says that what it
  * names has been marked, or waits to be. An object's kind in the index is what it was when it was
@@ -17,13 +18,19 @@
  * collection before anything was removed (I2). A missing pack hides nothing as long as only
  * contents lie in it, and is left alone by the plan.
  *
+ * Bases are looked for at the end, in the order in which the deltas lie in their packs: so each
+ * frame is decoded once (I3).
+ *
  * Nothing here recurses: what is to be looked into waits on two stacks, directories and lists of
  * pieces.
  *
  * Memory: one directory object, and 32 bytes for each directory that waits, which are at most those
- * beside one path from a root down, and for each list of pieces in one directory.
+ * beside one path from a root down, and for each list of pieces in one directory; 72 for each
+ * delta.
  */
+#include "base/mem.h"
 #include "base/slice.h"
+#include "base/sort.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "tree/tree_references.h"
@@ -33,6 +40,7 @@ struct marking {
     struct firn_ws_gc *gc;
     struct firn_buf directories; /* hashes of directory objects to look into */
     struct firn_buf lists;       /* the same of lists of pieces */
+    struct firn_buf deltas;      /* the same of what is alive and stored as a change of another */
     struct firn_buf object;      /* the directory that is looked into */
     uint64_t live;
 };
@@ -48,20 +56,25 @@ find(struct marking *marking, const firn_hash *hash, size_t *out, firn_error *er
     return firn_error_set(err, FIRN_CORRUPT, "object %s is not in the index", hex);
 }
 
-static void
-mark_live(struct marking *marking, size_t number)
-{
-    if (!firn_ws_gc_table_mark(marking->gc->table, number, FIRN_WS_GC_MARK_LIVE)) {
-        marking->live++;
-    }
-}
-
 static int
 push(struct firn_buf *stack, const firn_hash *hash, firn_error *err)
 {
     return firn_buf_append(stack, hash, sizeof *hash) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(err, "a list of objects to look into");
+}
+
+static int
+mark_live(struct marking *marking, const firn_hash *hash, size_t number, firn_error *err)
+{
+    struct firn_ws_gc_table *table = marking->gc->table;
+    if (firn_ws_gc_table_mark(table, number, FIRN_WS_GC_MARK_LIVE)) {
+        return FIRN_OK;
+    }
+    marking->live++;
+    return firn_ws_gc_table_kind(table, number) == FIRN_PACKFILE_DELTA
+               ? push(&marking->deltas, hash, err)
+               : FIRN_OK;
 }
 
 static bool
@@ -82,10 +95,12 @@ mark_content(struct marking *marking, const firn_hash *hash, firn_error *err)
     struct firn_ws_gc_table *table = marking->gc->table;
     size_t number;
     int rc = find(marking, hash, &number, err);
+    if (rc == FIRN_OK) {
+        rc = mark_live(marking, hash, number, err);
+    }
     if (rc != FIRN_OK) {
         return rc;
     }
-    mark_live(marking, number);
     if (firn_ws_gc_table_kind(table, number) != FIRN_PACKFILE_PIECES ||
         firn_ws_gc_table_mark(table, number, FIRN_WS_GC_MARK_PIECES_WALKED)) {
         return FIRN_OK;
@@ -99,10 +114,12 @@ mark_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
     struct firn_ws_gc_table *table = marking->gc->table;
     size_t number;
     int rc = find(marking, hash, &number, err);
+    if (rc == FIRN_OK) {
+        rc = mark_live(marking, hash, number, err);
+    }
     if (rc != FIRN_OK) {
         return rc;
     }
-    mark_live(marking, number);
     if (firn_ws_gc_table_mark(table, number, FIRN_WS_GC_MARK_TREE_WALKED)) {
         return FIRN_OK;
     }
@@ -162,15 +179,15 @@ look_into_all(struct marking *marking, firn_error *err)
 }
 
 /* A record that stands in no pack yet has no object. */
-static void
-mark_record(struct marking *marking, firn_slice bytes)
+static int
+mark_record(struct marking *marking, firn_slice bytes, firn_error *err)
 {
     firn_hash hash;
     size_t number;
     firn_blake3_hash_of(bytes.data, bytes.size, &hash);
-    if (firn_ws_gc_table_find(marking->gc->table, &hash, &number)) {
-        mark_live(marking, number);
-    }
+    return firn_ws_gc_table_find(marking->gc->table, &hash, &number)
+               ? mark_live(marking, &hash, number, err)
+               : FIRN_OK;
 }
 
 static bool
@@ -193,7 +210,7 @@ mark_checkpoint(void *ctx, firn_slice bytes, const struct firn_ws_record *record
     if (has_expired(marking->gc, record)) {
         return FIRN_OK;
     }
-    mark_record(marking, bytes);
+    FIRN_TRY(mark_record(marking, bytes, &found));
     if (record->has_rules) {
         FIRN_TRY(mark_content(marking, &record->rules, &found));
     }
@@ -212,15 +229,88 @@ out:
     return rc;
 }
 
+/* ---- bases ---- */
+
+/* Where a living delta lies. */
+struct delta_place {
+    firn_hash hash;
+    uint32_t pack;
+    uint32_t frame;
+};
+
+static int
+compare_places(const void *a, const void *b)
+{
+    const struct delta_place *left = a;
+    const struct delta_place *right = b;
+    if (left->pack != right->pack) {
+        return left->pack < right->pack ? -1 : 1;
+    }
+    return (left->frame > right->frame) - (left->frame < right->frame);
+}
+
+static int
+mark_base(struct marking *marking, const firn_hash *delta, firn_error *err)
+{
+    struct firn_ws_gc *gc = marking->gc;
+    struct firn_packfile_delta found;
+    size_t number;
+    int rc;
+    FIRN_TRY(firn_ws_objects_delta(gc->opened->objects, gc->scratch, delta, &found, err));
+    FIRN_TRY(find(marking, &found.base, &number, err));
+    if (firn_packfile_kind_is_named(firn_ws_gc_table_kind(gc->table, number))) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "an object is a change of one that is not whole");
+        goto out;
+    }
+    FIRN_TRY(mark_live(marking, &found.base, number, err));
+    FIRN_TRY(firn_ws_gc_progress(gc, "mark", marking->live, err));
+out:
+    return rc;
+}
+
+/* (I3) */
+static int
+mark_bases(struct marking *marking, firn_error *err)
+{
+    struct firn_ws_objects *objects = marking->gc->opened->objects;
+    size_t count = marking->deltas.size / sizeof(firn_hash);
+    struct delta_place *deltas = firn_alloc_array(count, sizeof *deltas);
+    int rc = FIRN_OK;
+    if (count > 0 && deltas == NULL) {
+        return firn_error_no_memory(err, "a list of objects to look into");
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct firn_ws_objects_place place;
+        (void)pop(&marking->deltas, &deltas[i].hash);
+        FIRN_TRY(firn_ws_objects_find(objects, &deltas[i].hash, &place, err));
+        deltas[i].pack = place.pack;
+        deltas[i].frame = place.at.frame;
+    }
+    firn_sort(deltas, count, sizeof *deltas, compare_places);
+    for (size_t i = 0; i < count; i++) {
+        FIRN_TRY(mark_base(marking, &deltas[i].hash, err));
+    }
+out:
+    firn_free(deltas);
+    if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
+        (void)firn_error_prefix(err, "a version of a file cannot be read, nothing was removed");
+    }
+    return rc;
+}
+
 int
 firn_ws_gc_mark(struct firn_ws_gc *gc, firn_error *err)
 {
     struct marking marking = {.gc = gc};
     int rc = firn_ws_catalog_list(gc->opened->catalog, 0, mark_checkpoint, &marking, err);
+    if (rc == FIRN_OK) {
+        rc = mark_bases(&marking, err);
+    }
     gc->result->objects_live = marking.live;
     gc->result->objects_dead = firn_ws_gc_table_count(gc->table) - marking.live;
     firn_buf_deinit(&marking.directories);
     firn_buf_deinit(&marking.lists);
+    firn_buf_deinit(&marking.deltas);
     firn_buf_deinit(&marking.object);
     return rc;
 }

@@ -60,8 +60,7 @@ firn_ws_index_decode_place(firn_slice bytes, struct firn_ws_objects_place *out, 
         !firn_reader_varint_max(&reader, UINT32_MAX, &frame) ||
         !firn_reader_varint_max(&reader, UINT32_MAX, &offset) ||
         !firn_reader_varint_max(&reader, UINT32_MAX, &size) || !firn_reader_u8(&reader, &kind) ||
-        firn_reader_left(&reader) != 0 || kind < FIRN_PACKFILE_BLOB ||
-        kind > FIRN_PACKFILE_RECORD) {
+        firn_reader_left(&reader) != 0 || kind < FIRN_PACKFILE_BLOB || kind > FIRN_PACKFILE_DELTA) {
         return firn_error_set(err, FIRN_CORRUPT, "an entry of the object index is malformed");
     }
     out->pack = (uint32_t)pack;

@@ -312,9 +312,9 @@ firn_ws_objects_contains(struct firn_ws_objects *objects, const firn_hash *hash,
 }
 
 int
-firn_ws_objects_read_stored(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
-                            const firn_hash *hash, enum firn_packfile_kind *out_kind,
-                            firn_slice *out, firn_error *err)
+firn_ws_objects_read_raw(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                         const firn_hash *hash, enum firn_packfile_kind *out_kind, firn_slice *out,
+                         firn_error *err)
 {
     struct firn_ws_objects_place place;
     int rc = firn_ws_objects_find(objects, hash, &place, err);
@@ -336,6 +336,38 @@ firn_ws_objects_read_stored(struct firn_ws_objects *objects, struct firn_packfil
     firn_ws_objects_release(objects, place.pack);
     *out_kind = place.at.kind;
     return rc;
+}
+
+static int
+read_base(void *ctx, struct firn_packfile_scratch *scratch, const firn_hash *base,
+          enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+{
+    return firn_ws_objects_read_raw(ctx, scratch, base, out_kind, out, err);
+}
+
+int
+firn_ws_objects_read_stored(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                            const firn_hash *hash, enum firn_packfile_kind *out_kind,
+                            firn_slice *out, firn_error *err)
+{
+    int rc = firn_ws_objects_read_raw(objects, scratch, hash, out_kind, out, err);
+    if (rc != FIRN_OK || *out_kind != FIRN_PACKFILE_DELTA) {
+        return rc;
+    }
+    return firn_packfile_delta_read(scratch, hash, *out, read_base, objects, out_kind, out, err);
+}
+
+int
+firn_ws_objects_delta(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                      const firn_hash *hash, struct firn_packfile_delta *out, firn_error *err)
+{
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    int rc = firn_ws_objects_read_raw(objects, scratch, hash, &kind, &stored, err);
+    if (rc == FIRN_OK && kind != FIRN_PACKFILE_DELTA) {
+        return firn_error_set(err, FIRN_CORRUPT, "an object is not the delta that it was before");
+    }
+    return rc == FIRN_OK ? firn_packfile_delta_decode(stored, out, err) : rc;
 }
 
 int

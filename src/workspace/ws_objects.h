@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "pack/packfile.h"
+#include "pack/packfile_delta.h"
 #include "store/db.h"
 #include "tree/tree.h"
 
@@ -71,6 +71,12 @@ firn_ws_objects_pieces(struct firn_ws_objects *objects, struct firn_packfile_scr
                                     const struct firn_packfile_piece *piece, firn_error *err),
                        void *ctx, firn_error *err);
 
+/* What an object that the index has as a delta says of itself; frame is borrowed from scratch. */
+FIRN_MUST_CHECK int firn_ws_objects_delta(struct firn_ws_objects *objects,
+                                          struct firn_packfile_scratch *scratch,
+                                          const firn_hash *hash, struct firn_packfile_delta *out,
+                                          firn_error *err);
+
 /* A source of tree objects for the tree iterator. One thread. */
 struct firn_ws_objects_source {
     struct firn_tree_source source;
@@ -83,6 +89,16 @@ void firn_ws_objects_source_init(struct firn_ws_objects_source *out,
                                  struct firn_packfile_scratch *scratch);
 
 /* ---- adding: one session, one new pack (none if nothing is new) ---- */
+
+/* An object to be added. */
+struct firn_ws_object {
+    enum firn_packfile_kind kind;
+    firn_hash hash;
+    firn_slice content;
+    /* What it may be a new version of, by name: a store that has that may store a delta. NULL: of
+     * nothing. */
+    const firn_hash *base;
+};
 
 struct firn_ws_session;
 struct firn_ws_session_lane;
@@ -100,9 +116,10 @@ FIRN_MUST_CHECK int firn_ws_session_contains(struct firn_ws_session *session, co
                                              bool *out, firn_error *err);
 /* Adds an object unless the store or the session has it (*out_is_new). */
 FIRN_MUST_CHECK int firn_ws_session_lane_add(struct firn_ws_session_lane *lane,
-                                             enum firn_packfile_kind kind, const firn_hash *hash,
-                                             firn_slice content, bool *out_is_new, firn_error *err);
-/* Adds an object that the store has in another pack, which then is its place no more. */
+                                             const struct firn_ws_object *object, bool *out_is_new,
+                                             firn_error *err);
+/* Adds an object that the store has in another pack, which then is its place no more, as it is
+ * stored there. */
 FIRN_MUST_CHECK int firn_ws_session_lane_move(struct firn_ws_session_lane *lane,
                                               enum firn_packfile_kind kind, const firn_hash *hash,
                                               firn_slice content, firn_error *err);

@@ -42,13 +42,20 @@ FIRN_MUST_CHECK int firn_ws_objects_acquire(struct firn_ws_objects *objects, uin
                                             struct firn_packfile **out, firn_error *err);
 void firn_ws_objects_release(struct firn_ws_objects *objects, uint32_t number);
 
-/* Finds an object and reads its stored bytes, borrowed from scratch. A missing one is
- * FIRN_CORRUPT. */
+/* Finds an object and reads its bytes, or its list of pieces, borrowed from scratch until its next
+ * use. A missing one is FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_ws_objects_read_stored(struct firn_ws_objects *objects,
                                                 struct firn_packfile_scratch *scratch,
                                                 const firn_hash *hash,
                                                 enum firn_packfile_kind *out_kind, firn_slice *out,
                                                 firn_error *err);
+
+/* The same as it lies in its pack: a delta is not made into the object that it stands for. */
+FIRN_MUST_CHECK int firn_ws_objects_read_raw(struct firn_ws_objects *objects,
+                                             struct firn_packfile_scratch *scratch,
+                                             const firn_hash *hash,
+                                             enum firn_packfile_kind *out_kind, firn_slice *out,
+                                             firn_error *err);
 
 /* ---- ws_objects_retire.c ---- */
 

@@ -81,13 +81,15 @@ firn_ws_rules_add(struct firn_ws_session *session, firn_slice bytes, firn_hash *
                   firn_error *err)
 {
     struct firn_ws_session_lane *lane;
+    struct firn_ws_object object = {.kind = FIRN_PACKFILE_BLOB, .content = bytes};
     bool is_new;
-    firn_blake3_hash_of(bytes.data, bytes.size, out_hash);
+    firn_blake3_hash_of(bytes.data, bytes.size, &object.hash);
+    *out_hash = object.hash;
     int rc = firn_ws_session_lane_open(session, &lane, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_ws_session_lane_add(lane, FIRN_PACKFILE_BLOB, out_hash, bytes, &is_new, err);
+    rc = firn_ws_session_lane_add(lane, &object, &is_new, err);
     int close_rc = firn_ws_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);
     return rc == FIRN_OK ? close_rc : rc;
 }

@@ -66,13 +66,13 @@ sink_contains(void *ctx, const firn_hash *hash, bool *out, firn_error *err)
 }
 
 static int
-sink_add(void *opened, enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content,
-         bool *out_is_new, firn_error *err)
+sink_add(void *opened, const struct firn_ws_object *object, bool *out_is_new, firn_error *err)
 {
     struct lane *lane = opened;
-    int rc = firn_ws_session_lane_add(lane->packed, kind, hash, content, out_is_new, err);
-    if (rc == FIRN_OK && *out_is_new && kind == FIRN_PACKFILE_TREE && lane->tree->fresh != NULL) {
-        rc = firn_ws_treesink_keep(lane->tree->fresh, hash, content, err);
+    int rc = firn_ws_session_lane_add(lane->packed, object, out_is_new, err);
+    if (rc == FIRN_OK && *out_is_new && object->kind == FIRN_PACKFILE_TREE &&
+        lane->tree->fresh != NULL) {
+        rc = firn_ws_treesink_keep(lane->tree->fresh, &object->hash, object->content, err);
     }
     return rc;
 }
@@ -193,10 +193,10 @@ firn_ws_save_tree_is_stored(const struct firn_ws_save_tree *tree)
 static int
 pack_record(void *ctx, firn_slice bytes, firn_error *err)
 {
-    firn_hash hash;
-    firn_blake3_hash_of(bytes.data, bytes.size, &hash);
+    struct firn_ws_object record = {.kind = FIRN_PACKFILE_RECORD, .content = bytes};
     bool is_new;
-    return firn_ws_session_lane_add(ctx, FIRN_PACKFILE_RECORD, &hash, bytes, &is_new, err);
+    firn_blake3_hash_of(bytes.data, bytes.size, &record.hash);
+    return firn_ws_session_lane_add(ctx, &record, &is_new, err);
 }
 
 /* Records of earlier checkpoints that stand in no pack yet join this one, if there is going to

@@ -143,8 +143,8 @@ give_back(struct firn_ws_scan *scan)
 /* ---- workers ---- */
 
 int
-firn_ws_scan_add(struct firn_ws_scan_worker *worker, enum firn_packfile_kind kind,
-                 const firn_hash *hash, firn_slice content, bool *out_is_new, firn_error *err)
+firn_ws_scan_add(struct firn_ws_scan_worker *worker, const struct firn_ws_object *object,
+                 bool *out_is_new, firn_error *err)
 {
     const struct firn_ws_sink *sink = worker->scan->sink;
     int rc;
@@ -152,7 +152,7 @@ firn_ws_scan_add(struct firn_ws_scan_worker *worker, enum firn_packfile_kind kin
         FIRN_TRY(sink->lane_open(sink->ctx, &worker->lane, err));
         worker->lane_is_open = true;
     }
-    FIRN_TRY(sink->add(worker->lane, kind, hash, content, out_is_new, err));
+    FIRN_TRY(sink->add(worker->lane, object, out_is_new, err));
     return FIRN_OK;
 out:
     return firn_ws_scan_report_failure(worker->scan, rc, err);
@@ -216,6 +216,7 @@ deinit_worker(struct firn_ws_scan_worker *worker)
     firn_ws_scan_listing_deinit(&worker->listing);
     firn_ws_scan_listing_deinit(&worker->attributes);
     firn_ws_scan_node_part_deinit(&worker->part);
+    firn_ws_scan_version_deinit(worker);
     firn_ws_stat_lane_close(worker->stat_lane, false);
     firn_buf_deinit(&worker->path);
     firn_buf_deinit(&worker->judged);

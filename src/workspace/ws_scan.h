@@ -17,6 +17,7 @@
 #include "pack/packfile.h"
 #include "tree/tree.h"
 
+struct firn_ws_object;
 struct firn_ws_stat;
 
 /* Where objects go. A lane is one thread's. */
@@ -26,8 +27,7 @@ struct firn_ws_sink {
     int (*lane_close)(void *ctx, void *lane, bool keep, firn_error *err);
     /* Whether add of this object would do nothing: lets a scan skip work. Any thread. */
     int (*contains)(void *ctx, const firn_hash *hash, bool *out, firn_error *err);
-    int (*add)(void *lane, enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content,
-               bool *out_is_new, firn_error *err);
+    int (*add)(void *lane, const struct firn_ws_object *object, bool *out_is_new, firn_error *err);
     bool wants_content; /* false: file contents are hashed, add is called for directories only */
     void *ctx;
 };

@@ -17,11 +17,19 @@
 #include "base/error.h"
 #include "workspace/ws_scan_internal.h"
 
+struct putting {
+    struct firn_ws_scan_worker *worker;
+    const firn_hash *before; /* the directory's object when it was last scanned, or NULL */
+};
+
 static int
-put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
+put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
 {
+    struct putting *putting = ctx;
+    struct firn_ws_object object = {
+        .kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = bytes, .base = putting->before};
     bool is_new;
-    return firn_ws_scan_add(ctx, FIRN_PACKFILE_TREE, hash, object, &is_new, err);
+    return firn_ws_scan_add(putting->worker, &object, &is_new, err);
 }
 
 /* Hands what the tree is to know of the directory up: to the parent, or to the scan itself. */
@@ -60,13 +68,15 @@ static int
 build(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_error *err)
 {
     struct firn_ws_scan_entries entries = {{NULL, 0}, {NULL, 0}};
+    struct putting putting = {worker,
+                              firn_ws_stat_memo_is_empty(&node->memo) ? NULL : &node->memo.tree};
     firn_hash hash = node->memo.tree;
     bool is_same;
     int rc;
     FIRN_TRY(firn_ws_scan_known_is_same(worker, node, &is_same, err));
     if (!is_same) {
         FIRN_TRY(firn_ws_scan_assemble(worker, node, &entries, err));
-        FIRN_TRY(firn_tree_build(entries.encoded, put_object, worker, &hash, err));
+        FIRN_TRY(firn_tree_build(entries.encoded, put_object, &putting, &hash, err));
     }
     FIRN_TRY(firn_ws_scan_known_note(worker, node, is_same, &hash, &entries, err));
     report(worker, node, &hash);

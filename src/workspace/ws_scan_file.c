@@ -152,20 +152,40 @@ join_group(struct firn_ws_scan_worker *worker, const struct firn_os_stat *stat,
     return rc;
 }
 
+/* Hands on what is in worker->content. */
+static int
+add_content(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+            const char *name, const struct firn_ws_object *object, firn_error *err)
+{
+    struct firn_ws_object versioned = *object;
+    firn_hash before;
+    bool has_before = false;
+    bool is_new = false;
+    int rc = FIRN_OK;
+    if (object->kind == FIRN_PACKFILE_BLOB) {
+        FIRN_TRY(firn_ws_scan_version_find(worker, node, name, &before, &has_before, err));
+    }
+    versioned.base = has_before ? &before : NULL;
+    FIRN_TRY(firn_ws_scan_add(worker, &versioned, &is_new, err));
+    worker->new_objects += is_new ? 1 : 0;
+out:
+    return rc;
+}
+
 /* Adds what one attempt has read, and counts it. */
 static int
-keep(struct firn_ws_scan_worker *worker, const struct attempt *attempt,
-     struct firn_ws_scan_found *out, firn_error *err)
+keep(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, const char *name,
+     const struct attempt *attempt, struct firn_ws_scan_found *out, firn_error *err)
 {
     int rc = FIRN_OK;
     if (attempt->missing_attributes == 0) {
         out->print = attempt->print;
     }
     if (worker->scan->sink->wants_content) {
-        bool is_new = false;
-        FIRN_TRY(firn_ws_scan_add(worker, attempt->content_kind, &out->entry.hash,
-                                  firn_buf_slice(&worker->content), &is_new, err));
-        worker->new_objects += is_new ? 1 : 0;
+        struct firn_ws_object object = {.kind = attempt->content_kind,
+                                        .hash = out->entry.hash,
+                                        .content = firn_buf_slice(&worker->content)};
+        FIRN_TRY(add_content(worker, node, name, &object, err));
     }
     if (attempt->stat.nlink > 1) {
         FIRN_TRY(join_group(worker, &attempt->stat, out, err));
@@ -200,7 +220,7 @@ save_once(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
         if (attempt.missing_attributes > 0) {
             FIRN_TRY(firn_ws_scan_report_incomplete(worker, node, name, err));
         }
-        FIRN_TRY(keep(worker, &attempt, out, err));
+        FIRN_TRY(keep(worker, node, name, &attempt, out, err));
     }
 out:
     *out_is_stable = attempt.is_stable;

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/hash_map.h"
 #include "os/os_thread.h"
+#include "tree/tree_lookup.h"
 #include "workspace/ws_ignore.h"
 #include "workspace/ws_scan.h"
 #include "workspace/ws_stat.h"
@@ -251,6 +252,7 @@ struct firn_ws_scan_worker {
     struct firn_buf prints;              /* theirs */
     struct firn_buf entry;               /* of one subdirectory */
     struct firn_ws_stat_lane *stat_lane; /* NULL until it is needed */
+    struct firn_tree_lookup versions;    /* the directory of an earlier scan: ws_scan_version.c */
     uint64_t work_since_report;
     /* counts, added up at the end */
     uint64_t files;
@@ -306,8 +308,8 @@ firn_ws_scan_is_stopped(const struct firn_ws_scan *scan)
 void firn_ws_scan_push_locked(struct firn_ws_scan *scan, struct firn_ws_scan_node *node);
 /* Adds an object through the worker's lane. A failure here stops the scan at once. */
 FIRN_MUST_CHECK int firn_ws_scan_add(struct firn_ws_scan_worker *worker,
-                                     enum firn_packfile_kind kind, const firn_hash *hash,
-                                     firn_slice content, bool *out_is_new, firn_error *err);
+                                     const struct firn_ws_object *object, bool *out_is_new,
+                                     firn_error *err);
 
 /* ws_scan_dir.c. Opens, lists and publishes a subdirectory (parent NULL: the root), and works
  * through its first segment. */
@@ -344,6 +346,10 @@ firn_ws_scan_known_applies(const struct firn_ws_scan *scan)
 /* Finds the memo of a directory whose path is in worker->path. */
 FIRN_MUST_CHECK int firn_ws_scan_known_find(struct firn_ws_scan_worker *worker,
                                             struct firn_ws_scan_node *node, firn_error *err);
+/* Opens the worker's own way into the stat cache, if it has none: it may work on what another has
+ * visited. */
+FIRN_MUST_CHECK int firn_ws_scan_known_open_lane(struct firn_ws_scan_worker *worker,
+                                                 firn_error *err);
 /* Makes the memo of a directory ready for several workers at once. */
 FIRN_MUST_CHECK int firn_ws_scan_known_share(struct firn_ws_scan_node *node, firn_error *err);
 /* Sets the print of the directory itself; *out_has_xattrs is false where it is known to have no
@@ -389,6 +395,14 @@ FIRN_MUST_CHECK int firn_ws_scan_assemble(struct firn_ws_scan_worker *worker,
 /* Appends the entry of a subdirectory, unless it is left out. */
 FIRN_MUST_CHECK int firn_ws_scan_assemble_subdir(const struct firn_ws_scan_subdir *subdir,
                                                  struct firn_buf *out);
+
+/* ws_scan_version.c. The name of the content that a file had when its directory was last scanned;
+ * *out_has is false where nothing is known of one. A failure here stops the scan. */
+FIRN_MUST_CHECK int firn_ws_scan_version_find(struct firn_ws_scan_worker *worker,
+                                              const struct firn_ws_scan_node *node,
+                                              const char *name, firn_hash *out, bool *out_has,
+                                              firn_error *err);
+void firn_ws_scan_version_deinit(struct firn_ws_scan_worker *worker);
 
 /* ws_scan_build.c. One thing that the directory waited for has come: builds it if that was the
  * last, and what then is complete above it. */

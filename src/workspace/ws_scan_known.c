@@ -35,9 +35,8 @@ no_memory(firn_error *err)
 
 /* ---- a directory's visit ---- */
 
-/* A worker may build what another has visited. */
-static int
-open_lane(struct firn_ws_scan_worker *worker, firn_error *err)
+int
+firn_ws_scan_known_open_lane(struct firn_ws_scan_worker *worker, firn_error *err)
 {
     return worker->stat_lane != NULL
                ? FIRN_OK
@@ -53,7 +52,7 @@ firn_ws_scan_known_find(struct firn_ws_scan_worker *worker, struct firn_ws_scan_
     if (!firn_ws_scan_known_applies(scan)) {
         goto out;
     }
-    FIRN_TRY(open_lane(worker, err));
+    FIRN_TRY(firn_ws_scan_known_open_lane(worker, err));
     FIRN_TRY(firn_ws_stat_lane_find(worker->stat_lane, firn_buf_slice(&worker->path),
                                     scan->start_ns, &node->memo, err));
 out:
@@ -187,7 +186,7 @@ firn_ws_scan_known_is_same(struct firn_ws_scan_worker *worker, const struct firn
     if (!firn_ws_scan_known_applies(worker->scan)) {
         return FIRN_OK;
     }
-    int rc = open_lane(worker, err);
+    int rc = firn_ws_scan_known_open_lane(worker, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -156,10 +156,12 @@ add_piece(struct stream *stream, size_t size, firn_hash *out_hash, firn_error *e
     if (!worker->scan->sink->wants_content) {
         return FIRN_OK;
     }
+    struct firn_ws_object piece = {.kind = FIRN_PACKFILE_BLOB,
+                                   .content = firn_bytes(worker->content.data, size)};
     bool is_new;
-    firn_blake3_hash_of(worker->content.data, size, out_hash);
-    return firn_ws_scan_add(worker, FIRN_PACKFILE_BLOB, out_hash,
-                            firn_bytes(worker->content.data, size), &is_new, err);
+    firn_blake3_hash_of(worker->content.data, size, &piece.hash);
+    *out_hash = piece.hash;
+    return firn_ws_scan_add(worker, &piece, &is_new, err);
 }
 
 static int

@@ -119,10 +119,12 @@ firn_ws_scan_window_work(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     struct firn_ws_scan *scan = worker->scan;
     int rc = FIRN_OK;
     if (!firn_ws_scan_is_stopped(scan)) {
+        struct firn_ws_object piece = {.kind = FIRN_PACKFILE_BLOB,
+                                       .content = firn_bytes(slot->data, slot->size)};
         bool is_new;
-        firn_blake3_hash_of(slot->data, slot->size, &slot->hash);
-        rc = firn_ws_scan_add(worker, FIRN_PACKFILE_BLOB, &slot->hash,
-                              firn_bytes(slot->data, slot->size), &is_new, err);
+        firn_blake3_hash_of(slot->data, slot->size, &piece.hash);
+        slot->hash = piece.hash;
+        rc = firn_ws_scan_add(worker, &piece, &is_new, err);
     }
     firn_os_mutex_lock(&scan->mutex);
     slot->state = FIRN_WS_SCAN_SLOT_DONE;

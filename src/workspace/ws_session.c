@@ -15,6 +15,10 @@
  * Directories lie in frames of their own, apart from contents: to walk a tree, few frames have to
  * be decoded, and the contents of files compress better side by side.
  *
+ * A new version of something may be stored as a delta (ws_session_delta.c), which needs its base to
+ * be stored whole. What the store has is never stored again, so what is whole stays whole, with one
+ * exception: where a pack is missing its objects are. Then nothing is stored as a delta (I4).
+ *
  * Threads: lanes are one thread's each; begin, commit and end are for one thread while no lane is
  * open.
  */
@@ -22,12 +26,14 @@
 #include "base/mem.h"
 #include "workspace/ws_objects.h"
 #include "workspace/ws_objects_internal.h"
+#include "workspace/ws_session_delta.h"
 
 enum { INDEX_BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 1 };
 
 struct firn_ws_session {
     struct firn_ws_objects *objects;
     struct firn_packfile_writer *writer;
+    bool may_lean; /* on what the store has: new versions may be stored as deltas */
     uint32_t number;
     char name[FIRN_WS_INDEX_PACK_NAME_SIZE];
 };
@@ -36,6 +42,7 @@ struct firn_ws_session_lane {
     struct firn_ws_session *session;
     struct firn_packfile_lane *contents;
     struct firn_packfile_lane *trees; /* and records */
+    struct firn_ws_session_delta *delta;
 };
 
 /* The folder of packs, made at the first save. */
@@ -68,6 +75,7 @@ firn_ws_session_begin(struct firn_ws_objects *objects, int level, struct firn_ws
         return firn_error_no_memory(err, "a save");
     }
     session->objects = objects;
+    session->may_lean = firn_ws_objects_are_present(objects); /* (I4) */
     uint64_t number = firn_ws_objects_retire_next(objects);
     session->number = (uint32_t)number;
     firn_ws_index_pack_name(session->number, session->name);
@@ -107,6 +115,7 @@ firn_ws_session_lane_open(struct firn_ws_session *session, struct firn_ws_sessio
     int rc;
     FIRN_TRY(firn_packfile_lane_create(session->writer, &lane->contents, err));
     FIRN_TRY(firn_packfile_lane_create(session->writer, &lane->trees, err));
+    FIRN_TRY(firn_ws_session_delta_create(session->objects, &lane->delta, err));
     *out = lane;
     return FIRN_OK;
 out:
@@ -128,6 +137,7 @@ firn_ws_session_lane_close(struct firn_ws_session_lane *lane, bool keep, firn_er
 out:
     firn_packfile_lane_destroy(lane->contents);
     firn_packfile_lane_destroy(lane->trees);
+    firn_ws_session_delta_destroy(lane->delta);
     firn_free(lane);
     return rc;
 }
@@ -140,6 +150,7 @@ firn_ws_session_contains(struct firn_ws_session *session, const firn_hash *hash,
     return *out ? FIRN_OK : firn_ws_objects_contains(session->objects, hash, out, err);
 }
 
+/* Which frames an object of a kind belongs to. */
 static struct firn_packfile_lane *
 lane_of(struct firn_ws_session_lane *lane, enum firn_packfile_kind kind)
 {
@@ -148,17 +159,29 @@ lane_of(struct firn_ws_session_lane *lane, enum firn_packfile_kind kind)
 }
 
 int
-firn_ws_session_lane_add(struct firn_ws_session_lane *lane, enum firn_packfile_kind kind,
-                         const firn_hash *hash, firn_slice content, bool *out_is_new,
-                         firn_error *err)
+firn_ws_session_lane_add(struct firn_ws_session_lane *lane, const struct firn_ws_object *object,
+                         bool *out_is_new, firn_error *err)
 {
-    *out_is_new = false;
+    struct firn_ws_session *session = lane->session;
+    struct firn_packfile_lane *into = lane_of(lane, object->kind);
     bool is_stored;
-    int rc = firn_ws_objects_contains(lane->session->objects, hash, &is_stored, err);
+    firn_slice delta = {NULL, 0};
+    *out_is_new = false;
+    int rc = firn_ws_objects_contains(session->objects, &object->hash, &is_stored, err);
     if (rc != FIRN_OK || is_stored) {
         return rc;
     }
-    return firn_packfile_lane_add(lane_of(lane, kind), kind, hash, content, out_is_new, err);
+    if (session->may_lean && object->base != NULL &&
+        !firn_packfile_writer_contains(session->writer, &object->hash)) {
+        rc = firn_ws_session_delta_make(lane->delta, object, &delta, err);
+    }
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return delta.size > 0 ? firn_packfile_lane_add(into, FIRN_PACKFILE_DELTA, &object->hash, delta,
+                                                   out_is_new, err)
+                          : firn_packfile_lane_add(into, object->kind, &object->hash,
+                                                   object->content, out_is_new, err);
 }
 
 int
@@ -166,7 +189,16 @@ firn_ws_session_lane_move(struct firn_ws_session_lane *lane, enum firn_packfile_
                           const firn_hash *hash, firn_slice content, firn_error *err)
 {
     bool is_new;
-    return firn_packfile_lane_add(lane_of(lane, kind), kind, hash, content, &is_new, err);
+    enum firn_packfile_kind own = kind;
+    if (kind == FIRN_PACKFILE_DELTA) {
+        struct firn_packfile_delta delta;
+        int rc = firn_packfile_delta_decode(content, &delta, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        own = delta.kind;
+    }
+    return firn_packfile_lane_add(lane_of(lane, own), kind, hash, content, &is_new, err);
 }
 
 uint64_t

@@ -21,6 +21,7 @@
 #include "base/slice.h"
 #include "codec/hex.h"
 #include "os/os_thread.h"
+#include "workspace/ws_objects.h"
 #include "workspace/ws_scan.h"
 
 enum { ARENA_CHUNK_SIZE = 256 << 10 };
@@ -148,11 +149,12 @@ keep(struct firn_ws_treesink *sink, const firn_hash *hash, firn_slice content, b
 }
 
 static int
-add(void *lane, enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content,
-    bool *out_is_new, firn_error *err)
+add(void *lane, const struct firn_ws_object *object, bool *out_is_new, firn_error *err)
 {
     *out_is_new = false;
-    return kind == FIRN_PACKFILE_TREE ? keep(lane, hash, content, out_is_new, err) : FIRN_OK;
+    return object->kind == FIRN_PACKFILE_TREE
+               ? keep(lane, &object->hash, object->content, out_is_new, err)
+               : FIRN_OK;
 }
 
 int

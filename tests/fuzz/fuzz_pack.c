@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "os/os_memory.h"
+#include "pack/packfile_delta.h"
 #include "pack/packfile_stream.h"
 #include "support/test_seal.h"
 
@@ -101,8 +102,8 @@ look(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at, 
         CHECK(firn_hash_equal(&name, hash) && whole.size == size);
     } else {
         CHECK(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
-        /* Pieces may be elsewhere: that is no damage of this pack. */
-        looking->is_readable &= at->kind == FIRN_PACKFILE_PIECES;
+        /* Pieces and bases may be elsewhere: that is no damage of this pack. */
+        looking->is_readable &= firn_packfile_kind_is_named(at->kind);
     }
     return FIRN_OK;
 }
@@ -114,9 +115,12 @@ salvage(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_sli
     (void)err;
     firn_hash name;
     uint64_t total;
+    struct firn_packfile_delta delta;
     ++*(size_t *)ctx;
     if (kind == FIRN_PACKFILE_PIECES) {
         CHECK(firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) == FIRN_OK);
+    } else if (kind == FIRN_PACKFILE_DELTA) {
+        CHECK(firn_packfile_delta_decode(content, &delta, NULL) == FIRN_OK);
     } else {
         firn_blake3_hash_of(content.data, content.size, &name);
         CHECK(firn_hash_equal(&name, hash));

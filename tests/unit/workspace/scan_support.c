@@ -19,6 +19,7 @@
 #include "os/os_memory.h"
 #include "scan_support.h"
 #include "support/test_random.h"
+#include "workspace/ws_objects.h"
 
 enum { BUCKETS = 1024 };
 
@@ -389,10 +390,12 @@ contains(void *ctx, const firn_hash *hash, bool *out, firn_error *err)
 }
 
 static int
-add(void *lane, enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content,
-    bool *out_is_new, firn_error *err)
+add(void *lane, const struct firn_ws_object *added, bool *out_is_new, firn_error *err)
 {
     struct scan_sink *sink = lane;
+    const enum firn_packfile_kind kind = added->kind;
+    const firn_hash *hash = &added->hash;
+    const firn_slice content = added->content;
     if (sink->before_add != NULL) {
         sink->before_add(sink->ctx, kind, content);
     }

@@ -67,8 +67,9 @@ enum { FILES_A_DIRECTORY = 200 };
 static int
 put_tree(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
 {
+    struct firn_ws_object tree = {.kind = FIRN_PACKFILE_TREE, .hash = *hash, .content = object};
     bool is_new;
-    return firn_ws_session_lane_add(ctx, FIRN_PACKFILE_TREE, hash, object, &is_new, err);
+    return firn_ws_session_lane_add(ctx, &tree, &is_new, err);
 }
 
 static void
@@ -93,9 +94,9 @@ put_directory(struct firn_ws_session_lane *lane, unsigned number, firn_hash *out
         int size = snprintf(content, sizeof content, "file %u of directory %u", i, number);
         snprintf(name, sizeof name, "file%06u", i);
         firn_blake3_hash_of(content, (size_t)size, &hash);
-        must(firn_ws_session_lane_add(lane, FIRN_PACKFILE_BLOB, &hash,
-                                      firn_bytes(content, (size_t)size), &is_new, &err),
-             &err);
+        struct firn_ws_object blob = {
+            .kind = FIRN_PACKFILE_BLOB, .hash = hash, .content = firn_bytes(content, (size_t)size)};
+        must(firn_ws_session_lane_add(lane, &blob, &is_new, &err), &err);
         append_entry(&entries, name, FIRN_TREE_FILE, (uint64_t)size, &hash);
     }
     must(firn_tree_build(firn_buf_slice(&entries), put_tree, lane, out, &err), &err);

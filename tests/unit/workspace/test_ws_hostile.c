@@ -84,9 +84,8 @@ plant_end(struct planting *planting, const firn_hash *root)
 static firn_hash
 put_as(struct planting *planting, enum firn_packfile_kind kind, firn_slice bytes, firn_hash hash)
 {
-    bool is_new;
-    must(planting, firn_ws_session_lane_add(planting->lane, kind, &hash, bytes, &is_new,
-                                            &planting->world.err));
+    must(planting,
+         firn_ws_session_lane_move(planting->lane, kind, &hash, bytes, &planting->world.err));
     return hash;
 }
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_delta.c: objects stored as changes of others.
+ *
+ * A new version of a file has nearly all of its bytes from the old one. A DELTA object holds the
+ * name of the old one, its base, and a zstd frame that leans on the base's bytes
+ * (codec/compress_delta.c): often a hundredth of what the object would take by itself.
+ *
+ * One step only (I1): a base is stored whole. So reading an object needs at most one other, a
+ * damaged frame takes along only what directly leans on it, and nothing here recurses. Whoever adds
+ * a new version of something that is a DELTA itself takes that one's base.
+ *
+ * The name of a DELTA object is that of the content it makes, as for a list of pieces; the frame's
+ * list gives it, and what comes out is compared with it each time (I2). So a wrong base, or a
+ * damaged one, yields an error and never other bytes.
+ *
+ * Where the base lies is not said: in the same pack or, in a store, in any other. Reading asks the
+ * caller for it.
+ *
+ * Memory: three objects of at most 16 MiB while reading: the stored bytes, which are copied because
+ * reading the base uses the scratch that they were borrowed from, the base's frame, the result.
+ */
+#include "pack/packfile_delta.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/reader.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
+#include "pack/packfile_internal.h"
+
+static bool
+kind_is_possible(uint32_t kind)
+{
+    return kind == FIRN_PACKFILE_BLOB || kind == FIRN_PACKFILE_TREE;
+}
+
+int
+firn_packfile_delta_decode(firn_slice encoded, struct firn_packfile_delta *out, firn_error *err)
+{
+    uint8_t kind;
+    uint64_t size;
+    struct firn_reader reader = firn_reader_of(encoded);
+    if (!firn_reader_u8(&reader, &kind) || !kind_is_possible(kind) ||
+        !firn_reader_copy(&reader, &out->base, sizeof out->base) ||
+        !firn_reader_varint_max(&reader, FIRN_PACKFILE_OBJECT_SIZE_MAX, &size) || size == 0) {
+        return firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not a delta", encoded.size);
+    }
+    out->kind = (enum firn_packfile_kind)kind;
+    out->size = (uint32_t)size;
+    out->frame = firn_bytes(reader.at, firn_reader_left(&reader));
+    return FIRN_OK;
+}
+
+int
+firn_packfile_delta_encode(struct firn_compress *compress,
+                           const struct firn_packfile_delta_base *base,
+                           enum firn_packfile_kind kind, firn_slice content, size_t size_max,
+                           struct firn_buf *out, bool *out_fits, firn_error *err)
+{
+    struct firn_buf frame = {0};
+    int rc;
+    CHECK(kind_is_possible(kind) && content.size > 0);
+    firn_buf_clear(out);
+    *out_fits = false;
+    if (firn_buf_append_u8(out, (uint8_t)kind) != FIRN_OK ||
+        firn_buf_append(out, base->hash.bytes, sizeof base->hash.bytes) != FIRN_OK ||
+        firn_buf_append_varint(out, content.size) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a delta"));
+    }
+    if (size_max <= out->size) {
+        rc = FIRN_OK;
+        goto out;
+    }
+    FIRN_TRY(firn_compress_delta_encode(compress, base->content, content, size_max - out->size,
+                                        &frame, out_fits, err));
+    if (*out_fits && firn_buf_append_slice(out, firn_buf_slice(&frame)) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a delta"));
+    }
+out:
+    firn_buf_deinit(&frame);
+    return rc;
+}
+
+static int
+delta_corrupt(const firn_hash *hash, const char *what, const firn_hash *base, firn_error *err)
+{
+    char hex[FIRN_HASH_HEX_SIZE];
+    char base_hex[FIRN_HASH_HEX_SIZE];
+    firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+    firn_hex_encode(base->bytes, sizeof base->bytes, base_hex);
+    return firn_error_set(err, FIRN_CORRUPT, "object %s, a change of %s: %s", hex, base_hex, what);
+}
+
+/* Makes the object from its base; the result is in *out. */
+static int
+apply(struct firn_packfile_scratch *scratch, const firn_hash *hash,
+      const struct firn_packfile_delta *delta, firn_slice base, struct firn_buf *out,
+      firn_error *err)
+{
+    firn_hash found;
+    if (base.size == 0) {
+        return delta_corrupt(hash, "its base is empty", &delta->base, err);
+    }
+    if (firn_buf_set_size(out, delta->size) != FIRN_OK) {
+        return firn_error_no_memory(err, "an object");
+    }
+    int rc = firn_compress_delta_decode(firn_packfile_scratch_compress(scratch), base, delta->frame,
+                                        out->data, out->size, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_CORRUPT
+                   ? delta_corrupt(hash, "it cannot be decompressed", &delta->base, err)
+                   : rc;
+    }
+    firn_blake3_hash_of(out->data, out->size, &found);
+    if (!firn_hash_equal(&found, hash)) { /* (I2) */
+        return delta_corrupt(hash, "its bytes do not match its name", &delta->base, err);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_packfile_delta_read(struct firn_packfile_scratch *scratch, const firn_hash *hash,
+                         firn_slice stored, firn_packfile_delta_read_base *read_base, void *ctx,
+                         enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+{
+    struct firn_packfile_scratch_delta *buffers = firn_packfile_scratch_delta(scratch);
+    struct firn_packfile_delta delta;
+    enum firn_packfile_kind kind;
+    firn_slice base;
+    int rc;
+    *out = firn_bytes(NULL, 0);
+    firn_buf_clear(&buffers->stored);
+    if (firn_buf_append_slice(&buffers->stored, stored) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a delta"));
+    }
+    FIRN_TRY(firn_packfile_delta_decode(firn_buf_slice(&buffers->stored), &delta, err));
+    FIRN_TRY(read_base(ctx, scratch, &delta.base, &kind, &base, err));
+    if (firn_packfile_kind_is_named(kind)) { /* (I1) */
+        rc = delta_corrupt(hash, "its base is not stored whole", &delta.base, err);
+        goto out;
+    }
+    FIRN_TRY(apply(scratch, hash, &delta, base, &buffers->content, err));
+    *out_kind = delta.kind;
+    *out = firn_buf_slice(&buffers->content);
+out:
+    return rc;
+}

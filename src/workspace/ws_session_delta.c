@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_session_delta.c: new versions of files and directories as changes of old ones.
+ *
+ * The scan says what an object may be a new version of: what stood at the same path before. If the
+ * store has that whole, it is the base; if it has that as a delta, then that one's base is (one
+ * step only, packfile_delta.c). So the versions of a file lean on one whole version, until one
+ * differs so much that its delta does not pay; it is stored whole, and later ones lean on it.
+ *
+ * A delta pays if it takes at most half of what the object would take in a frame, beside others.
+ * Nobody knows that before the frame is full; but the base was compressed in the same way, and its
+ * frame's sizes tell how well such bytes compress (I1). So nothing is compressed twice. What is
+ * small, or would give back less than a few dozen bytes, is left alone: it is not worth another
+ * object's frame at each reading.
+ *
+ * A base that cannot be read is none: that the store is damaged is for those to say who need what is
+ * lost, and the new version is stored whole.
+ *
+ * Memory: two frames, the zstd state (1.5 to 7 MiB) and the delta.
+ */
+#include "workspace/ws_session_delta.h"
+
+#include "base/mem.h"
+#include "workspace/ws_objects_internal.h"
+
+enum { CONTENT_SIZE_MIN = 256, SAVING_MIN = 64, SCRATCH_FRAMES = 2, GAIN = 2 };
+
+struct firn_ws_session_delta {
+    struct firn_ws_objects *objects;
+    struct firn_packfile_scratch *scratch; /* NULL until it is needed, with compress */
+    struct firn_compress *compress;
+    struct firn_buf bytes;
+};
+
+int
+firn_ws_session_delta_create(struct firn_ws_objects *objects, struct firn_ws_session_delta **out,
+                             firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    if (*out == NULL) {
+        return firn_error_no_memory(err, "a save");
+    }
+    (*out)->objects = objects;
+    return FIRN_OK;
+}
+
+void
+firn_ws_session_delta_destroy(struct firn_ws_session_delta *delta)
+{
+    if (delta != NULL) {
+        firn_packfile_scratch_destroy(delta->scratch);
+        firn_compress_destroy(delta->compress);
+        firn_buf_deinit(&delta->bytes);
+        firn_free(delta);
+    }
+}
+
+static int
+prepare(struct firn_ws_session_delta *delta, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (delta->compress == NULL) {
+        FIRN_TRY(firn_compress_create(&delta->compress, err));
+    }
+    if (delta->scratch == NULL) {
+        FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &delta->scratch, err));
+    }
+out:
+    return rc;
+}
+
+/* Finds the whole object that a name leads to, itself or in one step. */
+static int
+find_base(struct firn_ws_session_delta *delta, const firn_hash *name, firn_hash *out_hash,
+          struct firn_ws_objects_place *out, firn_error *err)
+{
+    *out_hash = *name;
+    int rc = firn_ws_objects_find(delta->objects, name, out, err);
+    if (rc != FIRN_OK || out->at.kind != FIRN_PACKFILE_DELTA) {
+        return rc;
+    }
+    struct firn_packfile_delta other;
+    rc = firn_ws_objects_delta(delta->objects, delta->scratch, name, &other, err);
+    if (rc == FIRN_OK) {
+        *out_hash = other.base;
+        rc = firn_ws_objects_find(delta->objects, &other.base, out, err);
+    }
+    return rc;
+}
+
+/* The size that a delta may have at most, by how well its base was compressed (I1). */
+static int
+size_max_of(struct firn_ws_session_delta *delta, const struct firn_ws_objects_place *base,
+            size_t content_size, size_t *out, firn_error *err)
+{
+    struct firn_packfile *file;
+    *out = 0;
+    int rc = firn_ws_objects_acquire(delta->objects, base->pack, &file, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (base->at.frame < firn_packfile_walk_count(file)) {
+        struct firn_packfile_frame_size frame = firn_packfile_frame_size_of(file, base->at.frame);
+        uint64_t whole = frame.raw > 0 ? (uint64_t)content_size * frame.stored / frame.raw : 0;
+        uint64_t size_max = whole / GAIN;
+        *out = whole - size_max >= SAVING_MIN ? (size_t)size_max : 0;
+    }
+    firn_ws_objects_release(delta->objects, base->pack);
+    return FIRN_OK;
+}
+
+static int
+make(struct firn_ws_session_delta *delta, const struct firn_ws_object *object, bool *out_made,
+     firn_error *err)
+{
+    struct firn_ws_objects_place place;
+    struct firn_packfile_delta_base base;
+    enum firn_packfile_kind kind;
+    size_t size_max;
+    int rc;
+    *out_made = false;
+    FIRN_TRY(prepare(delta, err));
+    FIRN_TRY(find_base(delta, object->base, &base.hash, &place, err));
+    if (firn_packfile_kind_is_named(place.at.kind)) {
+        goto out;
+    }
+    FIRN_TRY(size_max_of(delta, &place, object->content.size, &size_max, err));
+    if (size_max == 0) {
+        goto out;
+    }
+    FIRN_TRY(firn_ws_objects_read_raw(delta->objects, delta->scratch, &base.hash, &kind,
+                                      &base.content, err));
+    if (base.content.size > 0) {
+        FIRN_TRY(firn_packfile_delta_encode(delta->compress, &base, object->kind, object->content,
+                                            size_max, &delta->bytes, out_made, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_ws_session_delta_make(struct firn_ws_session_delta *delta, const struct firn_ws_object *object,
+                           firn_slice *out, firn_error *err)
+{
+    bool is_made = false;
+    *out = firn_bytes(NULL, 0);
+    if (object->content.size < CONTENT_SIZE_MIN ||
+        (object->kind != FIRN_PACKFILE_BLOB && object->kind != FIRN_PACKFILE_TREE)) {
+        return FIRN_OK;
+    }
+    firn_error found;
+    int rc = make(delta, object, &is_made, &found);
+    if (rc == FIRN_NO_MEMORY) {
+        if (err != NULL) {
+            *err = found;
+        }
+        return rc;
+    }
+    if (rc == FIRN_OK && is_made) {
+        *out = firn_buf_slice(&delta->bytes);
+    }
+    return FIRN_OK;
+}
