@@ -417,6 +417,17 @@ object_corrupt(const struct firn_packfile *pack, const firn_hash *hash,
         firn_packfile_path(pack), hex, at->size, at->offset, at->frame, offset, what);
 }
 
+int
+firn_packfile_object_failed(const firn_hash *hash, int rc, firn_error *err)
+{
+    if (rc != FIRN_NO_MEMORY) {
+        char hex[FIRN_HASH_HEX_SIZE];
+        firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
+        (void)firn_error_prefix(err, "object %s", hex);
+    }
+    return rc;
+}
+
 static bool
 matches(firn_slice content, const firn_hash *hash)
 {
@@ -437,7 +448,7 @@ firn_packfile_read(struct firn_packfile *pack, struct firn_packfile_scratch *scr
     struct firn_packfile_format_frame frame;
     int rc = firn_packfile_scratch_frame(scratch, pack, at->frame, &frame, err);
     if (rc != FIRN_OK) {
-        return rc;
+        return firn_packfile_object_failed(hash, rc, err);
     }
     if (!firn_range_inside(at->offset, at->size, frame.contents.size)) {
         return object_corrupt(pack, hash, at, "that is outside the frame", err);

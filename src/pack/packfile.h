@@ -181,6 +181,8 @@ FIRN_MUST_CHECK int firn_packfile_read(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        const struct firn_packfile_location *at, firn_slice *out,
                                        firn_error *err);
+/* Says in *err for which object something was read that failed with rc. Returns rc. */
+int firn_packfile_object_failed(const firn_hash *hash, int rc, firn_error *err);
 /* Every object, in the order of hashes. Another return of visit than FIRN_OK ends the walk and is
  * returned. visit may use scratch. */
 FIRN_MUST_CHECK int

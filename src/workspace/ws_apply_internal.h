@@ -17,6 +17,7 @@
 struct batch;
 struct staging;
 struct swapping;
+struct verifying;
 
 /* Up to so many changes, each thing is made durable by itself; above, the whole file system. */
 enum { FIRN_WS_APPLY_FEW = 32 };
@@ -58,6 +59,7 @@ struct firn_ws_apply {
     struct batch *batch;
     struct staging *staging;
     struct swapping *swapping;
+    struct verifying *verifying;
     struct firn_ws_write *writers; /* one a thread */
     unsigned writer_count;
     firn_progress progress;

@@ -329,7 +329,7 @@ firn_ws_objects_read_raw(struct firn_ws_objects *objects, struct firn_packfile_s
     struct firn_packfile *file;
     rc = firn_ws_objects_acquire(objects, place.pack, &file, err);
     if (rc != FIRN_OK) {
-        return rc;
+        return firn_packfile_object_failed(hash, rc, err);
     }
     /* What is read is borrowed from scratch, not from the file. */
     rc = firn_packfile_read(file, scratch, hash, &place.at, out, err);

@@ -260,6 +260,46 @@ a_missing_file_never_costs_a_pack(void **state)
     prepared_deinit(&prepared);
 }
 
+/* Each in a frame of its own. */
+static void
+a_restore_tells_of_every_file_that_damage_costs(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct scan_world store;
+    struct firn_os_dir *packs;
+    struct firn_buf bytes = {0};
+    firn_error err;
+    enum { FILE_SIZE = 600 << 10 };
+    ws_world_open_memory(&world, 42);
+    world.threads = 1;
+    scan_put_random(&world.tree, "a", 1, FILE_SIZE);
+    scan_put_random(&world.tree, "b", 2, FILE_SIZE);
+    scan_put_random(&world.tree, "c", 3, FILE_SIZE);
+    ws_save(&world);
+    scan_remove_file(&world.tree, "a");
+    scan_remove_file(&world.tree, "b");
+    scan_remove_file(&world.tree, "c");
+    open_store(&world, &store);
+    assert_int_equal(firn_os_dir_open_beneath(store.root, "packs", &packs, &err), FIRN_OK);
+    test_file_read(packs, "00000001.pack", &bytes);
+    bytes.data[1000] ^= 1;
+    bytes.data[1000 + FILE_SIZE] ^= 1;
+    test_file_write(packs, "00000001.pack", bytes.data, bytes.size);
+    world.threads = 2;
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_CORRUPT);
+    assert_non_null(
+        strstr(world.err.text, "2 files cannot be restored, the first is: 'a': object "));
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_DAMAGED], 2);
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_DAMAGED, "a"));
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_DAMAGED, "b"));
+    assert_int_equal(test_file_count(world.tree.root), 0);
+    firn_buf_deinit(&bytes);
+    firn_os_dir_close(packs);
+    firn_os_dir_close(store.root);
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
@@ -267,6 +307,7 @@ main(void)
         cmocka_unit_test(a_flipped_bit_is_found_or_does_no_harm),
         cmocka_unit_test(a_file_cut_short_is_found),
         cmocka_unit_test(a_missing_file_never_costs_a_pack),
+        cmocka_unit_test(a_restore_tells_of_every_file_that_damage_costs),
     };
     return cmocka_run_group_tests_name("ws_damage", tests, NULL, NULL);
 }
