@@ -327,6 +327,8 @@ firn_ws_objects_read_raw(struct firn_ws_objects *objects, struct firn_packfile_s
         return rc;
     }
     struct firn_packfile *file;
+    *out_kind = place.at.kind;
+    *out = firn_bytes(NULL, 0);
     rc = firn_ws_objects_acquire(objects, place.pack, &file, err);
     if (rc != FIRN_OK) {
         return firn_packfile_object_failed(hash, rc, err);
@@ -334,7 +336,6 @@ firn_ws_objects_read_raw(struct firn_ws_objects *objects, struct firn_packfile_s
     /* What is read is borrowed from scratch, not from the file. */
     rc = firn_packfile_read(file, scratch, hash, &place.at, out, err);
     firn_ws_objects_release(objects, place.pack);
-    *out_kind = place.at.kind;
     return rc;
 }
 
