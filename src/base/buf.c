@@ -90,14 +90,6 @@ firn_buf_append_u8(struct firn_buf *buf, uint8_t value)
 }
 
 int
-firn_buf_append_le16(struct firn_buf *buf, uint16_t value)
-{
-    uint8_t bytes[2];
-    firn_store_le16(bytes, value);
-    return firn_buf_append(buf, bytes, sizeof bytes);
-}
-
-int
 firn_buf_append_le32(struct firn_buf *buf, uint32_t value)
 {
     uint8_t bytes[4];

@@ -55,7 +55,6 @@ FIRN_MUST_CHECK int firn_buf_append(struct firn_buf *buf, const void *data, size
 FIRN_MUST_CHECK int firn_buf_append_slice(struct firn_buf *buf, firn_slice slice);
 FIRN_MUST_CHECK int firn_buf_append_str(struct firn_buf *buf, const char *text);
 FIRN_MUST_CHECK int firn_buf_append_u8(struct firn_buf *buf, uint8_t value);
-FIRN_MUST_CHECK int firn_buf_append_le16(struct firn_buf *buf, uint16_t value);
 FIRN_MUST_CHECK int firn_buf_append_le32(struct firn_buf *buf, uint32_t value);
 FIRN_MUST_CHECK int firn_buf_append_le64(struct firn_buf *buf, uint64_t value);
 /* LEB128, at most ten bytes: seven bits a byte, lowest first. */

@@ -119,8 +119,9 @@ firn_cli_bytes_from_stdin(struct firn_cli *cli, size_t size_max, struct firn_cli
     }
 }
 
-void
-firn_cli_bytes_print(firn_slice bytes, bool is_hex)
+/* Escaped, or as hexadecimal digits. */
+static void
+print_bytes(firn_slice bytes, bool is_hex)
 {
     static const char hex[] = "0123456789abcdef";
     if (!is_hex) {
@@ -141,7 +142,7 @@ firn_cli_bytes_print_value(const struct firn_cli *cli, firn_slice key, firn_slic
         firn_json_out_bytes("key", key);
         firn_json_out_bytes("value", value);
     } else if (is_hex) {
-        firn_cli_bytes_print(value, true);
+        print_bytes(value, true);
         firn_out_text("\n");
     } else {
         firn_out_write(value.data, value.size);
@@ -161,10 +162,10 @@ firn_cli_bytes_print_entry(const struct firn_cli *cli, firn_slice key, firn_slic
         firn_json_out_end();
         return;
     }
-    firn_cli_bytes_print(key, look->is_hex);
+    print_bytes(key, look->is_hex);
     if (!look->keys_only) {
         firn_out_text("\t");
-        firn_cli_bytes_print(value, look->is_hex);
+        print_bytes(value, look->is_hex);
     }
     firn_out_text("\n");
 }

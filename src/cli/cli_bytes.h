@@ -30,9 +30,6 @@ int firn_cli_bytes_from_argument(struct firn_cli *cli, const char *name, const c
 /* All of standard input, at most size_max bytes. Returns an exit code. */
 int firn_cli_bytes_from_stdin(struct firn_cli *cli, size_t size_max, struct firn_cli_bytes *out);
 
-/* Prints bytes escaped, or as hexadecimal digits. */
-void firn_cli_bytes_print(firn_slice bytes, bool is_hex);
-
 /* Prints a value, and nothing else, as it is or as digits; with --json both. */
 void firn_cli_bytes_print_value(const struct firn_cli *cli, firn_slice key, firn_slice value,
                                 bool is_hex);

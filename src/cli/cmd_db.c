@@ -169,9 +169,11 @@ scan_deinit(struct scan *scan)
     firn_cli_bytes_deinit(&scan->prefix);
 }
 
-int
-firn_cmd_db_read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *bytes,
-                       const void **out, size_t *out_size)
+/* Reads the value of an option, "--from", if it was given; *out stays as it is if not. It is
+ * borrowed from bytes. Returns an exit code. */
+static int
+read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *bytes, const void **out,
+           size_t *out_size)
 {
     const char *text = firn_command_value(cli, option + strlen("--"));
     if (text == NULL) {
@@ -199,15 +201,15 @@ scan_init(struct firn_cli *cli, struct scan *scan)
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
         return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);
     }
-    int exit_code = firn_cmd_db_read_bound(cli, "--from", &scan->from, &scan->cursor.lower,
-                                           &scan->cursor.lower_size);
+    int exit_code =
+        read_bound(cli, "--from", &scan->from, &scan->cursor.lower, &scan->cursor.lower_size);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cmd_db_read_bound(cli, "--to", &scan->to, &scan->cursor.upper,
-                                           &scan->cursor.upper_size);
+        exit_code =
+            read_bound(cli, "--to", &scan->to, &scan->cursor.upper, &scan->cursor.upper_size);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cmd_db_read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix,
-                                           &scan->cursor.prefix_size);
+        exit_code = read_bound(cli, "--prefix", &scan->prefix, &scan->cursor.prefix,
+                               &scan->cursor.prefix_size);
     }
     return exit_code;
 }

@@ -22,10 +22,6 @@ extern const struct firn_command firn_cmd_db_stats;
  * an exit code. */
 int firn_cmd_db_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make,
                               firn_keyspace **out);
-/* Reads the value of an option, "--from", if it was given; *out stays as it is if not. It is
- * borrowed from bytes. Returns an exit code. */
-int firn_cmd_db_read_bound(struct firn_cli *cli, const char *option, struct firn_cli_bytes *bytes,
-                           const void **out, size_t *out_size);
 /* Whether the command was asked to stop, or its output goes nowhere: FIRN_CANCELLED, with the
  * error filled in. */
 int firn_cmd_db_go_on(firn_error *err);

@@ -46,8 +46,8 @@ firn_completion_print(const char *shell)
     return true;
 }
 
-enum firn_completion_kind
-firn_completion_kind_of(const char *name, size_t size)
+static enum firn_completion_kind
+kind_of(const char *name, size_t size)
 {
     static const struct {
         const char *name;
@@ -69,7 +69,7 @@ firn_completion_kind_of(const char *name, size_t size)
 enum firn_completion_kind
 firn_completion_value_kind(const struct firn_command_option *option)
 {
-    return firn_completion_kind_of(option->value, strlen(option->value));
+    return kind_of(option->value, strlen(option->value));
 }
 
 void
@@ -82,8 +82,7 @@ firn_completion_each_argument(const struct firn_command *command,
         size_t size = strcspn(at, " ");
         const char *name = at + strspn(at, "[");
         size_t name_size = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-        visit(place, firn_completion_kind_of(name, name_size), name, name_size,
-              memchr(at, '.', size) != NULL);
+        visit(place, kind_of(name, name_size), name, name_size, memchr(at, '.', size) != NULL);
         at += size;
         at += strspn(at, " ");
     }

@@ -21,7 +21,6 @@ enum firn_completion_kind {
     FIRN_COMPLETION_DIRECTORY, /* DIR, STORE, FOLDER */
     FIRN_COMPLETION_COMMAND    /* COMMAND */
 };
-enum firn_completion_kind firn_completion_kind_of(const char *name, size_t size);
 /* That of an option's value; the option must have one. */
 enum firn_completion_kind firn_completion_value_kind(const struct firn_command_option *option);
 

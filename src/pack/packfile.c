@@ -326,9 +326,11 @@ firn_packfile_read_frame(struct firn_packfile *pack, uint32_t frame, struct firn
     return rc;
 }
 
-bool
-firn_packfile_list_has(const struct firn_packfile_format_frame *frame, const firn_hash *hash,
-                       const struct firn_packfile_location *at)
+/* Whether the frame's own list has an object of this place, kind and, for PIECES, name; also that
+ * the list is sound. */
+static bool
+list_has(const struct firn_packfile_format_frame *frame, const firn_hash *hash,
+         const struct firn_packfile_location *at)
 {
     bool found = false;
     struct firn_packfile_format_item item;
@@ -458,8 +460,7 @@ firn_packfile_read(struct firn_packfile *pack, struct firn_packfile_scratch *scr
         if (!matches(content, hash)) {
             return object_corrupt(pack, hash, at, "its bytes do not match its name", err);
         }
-    } else if (!firn_packfile_list_has(&frame, hash, at) ||
-               !firn_packfile_format_has_form(at->kind, content)) {
+    } else if (!list_has(&frame, hash, at) || !firn_packfile_format_has_form(at->kind, content)) {
         return object_corrupt(pack, hash, at,
                               at->kind == FIRN_PACKFILE_DELTA
                                   ? "it is not a delta of that name"

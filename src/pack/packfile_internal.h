@@ -40,11 +40,6 @@ FIRN_MUST_CHECK int firn_packfile_read_frame(struct firn_packfile *pack, uint32_
                                              struct firn_buf *out_raw,
                                              struct firn_packfile_format_frame *out,
                                              firn_error *err);
-/* Whether the frame's own list has an object of this place, kind and, where it gives one, name; also that
- * the list is sound. */
-FIRN_MUST_CHECK bool firn_packfile_list_has(const struct firn_packfile_format_frame *frame,
-                                            const firn_hash *hash,
-                                            const struct firn_packfile_location *at);
 
 /* The same two through the caches of a scratch; borrowed until its next use.
  * (packfile_scratch.c) */

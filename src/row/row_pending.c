@@ -56,13 +56,6 @@ key_of(const struct firn_row_pending *pending, size_t i)
 }
 
 firn_slice
-firn_row_pending_first_key(const struct firn_row_pending *pending)
-{
-    DCHECK(pending->sums.count > 0);
-    return key_of(pending, 0);
-}
-
-firn_slice
 firn_row_pending_last_key(const struct firn_row_pending *pending)
 {
     DCHECK(pending->sums.count > 0);

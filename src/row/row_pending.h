@@ -36,8 +36,7 @@ void firn_row_pending_deinit(struct firn_row_pending *pending);
 /* Forgets the entries, keeps the memory. */
 void firn_row_pending_clear(struct firn_row_pending *pending);
 
-/* The first and the last key; not empty. Borrowed until the next add or clear. */
-firn_slice firn_row_pending_first_key(const struct firn_row_pending *pending);
+/* Of a pending that is not empty. Borrowed until the next add or clear. */
 firn_slice firn_row_pending_last_key(const struct firn_row_pending *pending);
 
 /* The sums with one more entry. */

@@ -100,7 +100,6 @@ const char *firn_db_keyspace_name(const struct firn_db_keyspace *keyspace);
 FIRN_MUST_CHECK int firn_db_view_open(struct firn_db *db, struct firn_db_view **out,
                                       firn_error *err);
 void firn_db_view_close(struct firn_db_view *view);
-struct firn_db *firn_db_view_db(const struct firn_db_view *view);
 FIRN_MUST_CHECK int firn_db_view_keyspace_list(struct firn_db_view *view,
                                                int (*visit)(void *ctx, const char *name), void *ctx,
                                                firn_error *err);

@@ -404,8 +404,6 @@ FIRN_MUST_CHECK int firn_db_get_seen(struct firn_db_tree *tree, uint64_t sequenc
 FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
                                      const struct firn_db_image *image, uint64_t sequence,
                                      struct firn_db_tree **out, firn_error *err);
-/* FIRN_MISUSE for a keyspace that was dropped. */
-int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err);
 
 /* ---- db_keyspace.c ---- */
 

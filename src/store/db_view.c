@@ -223,12 +223,6 @@ firn_db_view_close(struct firn_db_view *view)
     }
 }
 
-struct firn_db *
-firn_db_view_db(const struct firn_db_view *view)
-{
-    return view->db;
-}
-
 int
 firn_db_view_keyspace_list(struct firn_db_view *view, int (*visit)(void *ctx, const char *name),
                            void *ctx, firn_error *err)
