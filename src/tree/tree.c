@@ -40,9 +40,8 @@ target_is_valid(firn_slice target)
            memchr(target.data, '\0', target.size) == NULL;
 }
 
-/* A path of valid names between single slashes. */
-static bool
-path_is_valid(firn_slice path)
+bool
+firn_tree_path_is_valid(firn_slice path)
 {
     if (path.size > FIRN_TREE_PATH_SIZE_MAX) {
         return false;
@@ -88,12 +87,12 @@ entry_is_valid(const struct firn_tree_entry *entry)
     switch (entry->kind) {
     case FIRN_TREE_FILE:
         return entry->target.size == 0 &&
-               (entry->hard_link.size == 0 || path_is_valid(entry->hard_link));
+               (entry->hard_link.size == 0 || firn_tree_path_is_valid(entry->hard_link));
     case FIRN_TREE_DIR:
         return entry->target.size == 0 && entry->hard_link.size == 0;
     case FIRN_TREE_SYMLINK:
         return target_is_valid(entry->target) &&
-               (entry->hard_link.size == 0 || path_is_valid(entry->hard_link));
+               (entry->hard_link.size == 0 || firn_tree_path_is_valid(entry->hard_link));
     default:
         return false;
     }

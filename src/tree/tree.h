@@ -54,6 +54,8 @@ FIRN_MUST_CHECK int firn_tree_decode_entry(firn_slice *encoded, struct firn_tree
                                            firn_error *err);
 /* Whether a name may stand in a tree. */
 bool firn_tree_name_is_valid(firn_slice name);
+/* Whether a path is one of such names, with single slashes between them. */
+bool firn_tree_path_is_valid(firn_slice path);
 
 /* Extended attributes: appended in ascending order of names, each once. */
 FIRN_MUST_CHECK int firn_tree_xattrs_append(struct firn_buf *out, firn_slice name,

@@ -125,6 +125,15 @@ firn_ws_default_paths(const struct firn_ws *ws, const firn_slice **paths, size_t
     }
 }
 
+void
+firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text)
+{
+    if (callbacks->on_notice != NULL) {
+        firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
+        callbacks->on_notice(callbacks->ctx, &notice);
+    }
+}
+
 static int
 open_root(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
 {

@@ -42,8 +42,9 @@ struct diff {
     struct firn_buf path;
 };
 
-unsigned
-firn_ws_diff_compare(const struct firn_tree_entry *before, const struct firn_tree_entry *after)
+/* Which bits differ between two entries of one name. */
+static unsigned
+compare(const struct firn_tree_entry *before, const struct firn_tree_entry *after)
 {
     unsigned what = 0;
     if (before->kind != after->kind) {
@@ -158,7 +159,7 @@ compare_entry(struct diff *diff, const struct firn_tree_entry *before,
     } else if (after == NULL) {
         change.kind = FIRN_WS_DIFF_REMOVED;
     } else {
-        change.what = firn_ws_diff_compare(before, after);
+        change.what = compare(before, after);
         change.kind = change.what != 0 ? FIRN_WS_DIFF_CHANGED : FIRN_WS_DIFF_SAME;
         change.is_entered = both_dirs && !firn_hash_equal(&before->hash, &after->hash);
     }

@@ -25,6 +25,7 @@ enum firn_ws_diff_what {
 };
 
 enum firn_ws_diff_kind {
+    FIRN_WS_DIFF_NOTHING = 0, /* never the kind of a change */
     FIRN_WS_DIFF_ADDED = 1,
     FIRN_WS_DIFF_REMOVED,
     FIRN_WS_DIFF_CHANGED, /* `what` is not 0 */
@@ -39,6 +40,27 @@ struct firn_ws_diff_change {
     const struct firn_tree_entry *after;  /* NULL for REMOVED */
     bool is_entered; /* a directory on both sides whose objects differ: changes below it follow */
 };
+
+/* What a change does to files, directories not counted: ADDED, REMOVED (a type may change to or
+ * from a directory), CHANGED, SAME or NOTHING. */
+static inline enum firn_ws_diff_kind
+firn_ws_diff_of_file(const struct firn_ws_diff_change *change)
+{
+    bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
+    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
+    if (was_file && is_file) {
+        return change->kind;
+    }
+    return is_file ? FIRN_WS_DIFF_ADDED : was_file ? FIRN_WS_DIFF_REMOVED : FIRN_WS_DIFF_NOTHING;
+}
+
+/* Whether only the time of a directory is another: it moves with every change inside. */
+static inline bool
+firn_ws_diff_is_dir_time(const struct firn_ws_diff_change *change)
+{
+    return change->kind == FIRN_WS_DIFF_CHANGED && change->what == FIRN_WS_DIFF_MTIME &&
+           change->after->kind == FIRN_TREE_DIR;
+}
 
 struct firn_ws_diff_side {
     const struct firn_tree_source *source;
@@ -60,10 +82,6 @@ firn_ws_diff(const struct firn_ws_diff_side *before, const struct firn_ws_diff_s
              const struct firn_ws_diff_options *options,
              int (*visit)(void *ctx, const struct firn_ws_diff_change *change, firn_error *err),
              void *ctx, firn_error *err);
-
-/* Which bits differ between two entries of one name. */
-unsigned firn_ws_diff_compare(const struct firn_tree_entry *before,
-                              const struct firn_tree_entry *after);
 
 /* The public face of a change that is not SAME; *out points into the two others. */
 void firn_ws_diff_to_change(const struct firn_ws_diff_change *change, firn_entry_info *before,

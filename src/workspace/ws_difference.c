@@ -59,15 +59,10 @@ progress(struct difference *difference, firn_error *err)
 static void
 count(firn_diff_result *result, const struct firn_ws_diff_change *change)
 {
-    bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
-    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
-    if (was_file && is_file) {
-        result->changed++;
-    } else if (is_file) {
-        result->added++;
-    } else if (was_file) {
-        result->removed++;
-    }
+    enum firn_ws_diff_kind kind = firn_ws_diff_of_file(change);
+    result->added += kind == FIRN_WS_DIFF_ADDED;
+    result->changed += kind == FIRN_WS_DIFF_CHANGED;
+    result->removed += kind == FIRN_WS_DIFF_REMOVED;
 }
 
 static int
@@ -75,9 +70,8 @@ tell_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
 {
     struct difference *difference = ctx;
     firn_diff_result *result = difference->result;
-    bool is_dir_time = change->kind == FIRN_WS_DIFF_CHANGED && change->what == FIRN_WS_DIFF_MTIME &&
-                       change->after->kind == FIRN_TREE_DIR;
-    if (change->kind == FIRN_WS_DIFF_SAME || is_dir_time || change->path.size == 0) {
+    if (change->kind == FIRN_WS_DIFF_SAME || firn_ws_diff_is_dir_time(change) ||
+        change->path.size == 0) {
         return FIRN_OK;
     }
     firn_difference told = {.lines = FIRN_LINES_NONE};

@@ -18,22 +18,6 @@ is_below(firn_slice path, firn_slice ancestor)
            path.data[ancestor.size] == '/';
 }
 
-static bool
-is_clean(firn_slice path)
-{
-    for (;;) {
-        const uint8_t *slash = memchr(path.data, '/', path.size);
-        size_t size = slash == NULL ? path.size : (size_t)(slash - path.data);
-        if (!firn_tree_name_is_valid(firn_bytes(path.data, size))) {
-            return false;
-        }
-        if (slash == NULL) {
-            return true;
-        }
-        path = firn_bytes(slash + 1, path.size - size - 1);
-    }
-}
-
 int
 firn_ws_filter_init(struct firn_ws_filter *filter, const firn_slice *paths, size_t count,
                     firn_error *err)
@@ -57,7 +41,7 @@ firn_ws_filter_init(struct firn_ws_filter *filter, const firn_slice *paths, size
             firn_ws_filter_deinit(filter);
             return FIRN_OK;
         }
-        if (path.size == 0 || !is_clean(path)) {
+        if (path.size == 0 || !firn_tree_path_is_valid(path)) {
             firn_ws_filter_deinit(filter);
             return firn_error_set(err, FIRN_INVALID,
                                   "'%.*s' is not a path inside the workspace: give it relative to "

@@ -58,12 +58,8 @@ firn_ws_gc_progress(struct firn_ws_gc *gc, const char *phase, uint64_t objects_d
 void
 firn_ws_gc_tell(struct firn_ws_gc *gc, const char *text)
 {
-    const firn_callbacks *callbacks = &gc->options->callbacks;
     gc->result->damaged++;
-    if (callbacks->on_notice != NULL) {
-        firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
-        callbacks->on_notice(callbacks->ctx, &notice);
-    }
+    firn_ws_tell_damage(&gc->options->callbacks, text);
 }
 
 /* ---- expire ---- */

@@ -67,7 +67,6 @@ FIRN_MUST_CHECK int firn_ws_gc_mark(struct firn_ws_gc *gc, firn_error *err);
 
 /* Counts what lies where and decides what becomes of each pack. ws_gc_plan.c. */
 FIRN_MUST_CHECK int firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err);
-struct firn_ws_gc_pack *firn_ws_gc_plan_find(struct firn_ws_gc *gc, uint32_t number);
 bool firn_ws_gc_plan_needs_frame(const struct firn_ws_gc_pack *pack, uint32_t frame);
 void firn_ws_gc_plan_release(struct firn_ws_gc *gc);
 /* Deletes the entries of the index that lead to dead objects in packs that are going. */

@@ -51,8 +51,8 @@ list_packs(struct firn_ws_gc *gc, firn_error *err)
     return FIRN_OK;
 }
 
-struct firn_ws_gc_pack *
-firn_ws_gc_plan_find(struct firn_ws_gc *gc, uint32_t number)
+static struct firn_ws_gc_pack *
+find_pack(struct firn_ws_gc *gc, uint32_t number)
 {
     size_t low = 0;
     size_t high = gc->pack_count;
@@ -130,7 +130,7 @@ count(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
 {
     (void)ctx;
     (void)key;
-    struct firn_ws_gc_pack *pack = firn_ws_gc_plan_find(gc, place->pack);
+    struct firn_ws_gc_pack *pack = find_pack(gc, place->pack);
     if (pack != NULL && firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE)) {
         pack->live_count++;
         pack->live_bytes += place->at.size;
@@ -230,7 +230,7 @@ forget(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
        const struct firn_ws_objects_place *place, firn_error *err)
 {
     struct firn_db_batch *batch = ctx;
-    const struct firn_ws_gc_pack *pack = firn_ws_gc_plan_find(gc, place->pack);
+    const struct firn_ws_gc_pack *pack = find_pack(gc, place->pack);
     if (firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE) ||
         (pack != NULL && pack->fate == FIRN_WS_GC_KEEP)) {
         return FIRN_OK;

@@ -65,6 +65,8 @@ FIRN_MUST_CHECK int firn_ws_relocate(struct firn_ws *ws, firn_error *err);
  * sub-path of the handle, in room; none, which means all, where one is empty. */
 void firn_ws_default_paths(const struct firn_ws *ws, const firn_slice **paths, size_t *count,
                            firn_slice *room);
+/* A notice of damage for whoever listens; text is borrowed for the call. */
+void firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
 
 /* One save, normal or safety, of an opened workspace. message is borrowed. */
 struct firn_ws_save_request {

@@ -192,9 +192,12 @@ firn_ws_roots_find(const struct firn_ws_roots *roots, const char *real_path)
     return NULL;
 }
 
-bool
-firn_ws_roots_is_same(const struct firn_ws_catalog_workspace *workspace,
-                      const struct firn_os_stat *stat)
+/* Whether a workspace of the catalog was saved from the directory that has this stat. A directory
+ * keeps its inode and the time at which it was made when it is renamed. The number of its device
+ * may change when the machine starts again and does not count. Where that time is not known nothing
+ * is recognised: inodes are given again, and a wrong guess would stop people at their work. */
+static bool
+is_same(const struct firn_ws_catalog_workspace *workspace, const struct firn_os_stat *stat)
 {
     return workspace->inode == stat->inode && workspace->btime_ns != 0 &&
            workspace->btime_ns == stat->btime_ns;
@@ -214,7 +217,7 @@ check_gone(const struct firn_ws_roots *roots, const struct firn_ws_roots_root *r
     }
     rc = firn_os_dir_stat(dir, &stat, err);
     firn_os_dir_close(dir);
-    *out = rc == FIRN_OK && !firn_ws_roots_is_same(&root->workspace, &stat);
+    *out = rc == FIRN_OK && !is_same(&root->workspace, &stat);
     return rc;
 }
 
@@ -226,7 +229,7 @@ firn_ws_roots_find_moved(const struct firn_ws_roots *roots, const struct firn_os
     for (size_t i = 0; i < roots->count && *out == NULL; i++) {
         const struct firn_ws_roots_root *root = &roots->items[i];
         bool is_gone;
-        if (!firn_ws_roots_is_same(&root->workspace, stat)) {
+        if (!is_same(&root->workspace, stat)) {
             continue;
         }
         int rc = check_gone(roots, root, &is_gone, err);

@@ -48,12 +48,6 @@ void firn_ws_roots_deinit(struct firn_ws_roots *roots);
 const struct firn_ws_roots_root *firn_ws_roots_find(const struct firn_ws_roots *roots,
                                                     const char *real_path);
 
-/* Whether a workspace of the catalog was saved from the directory that has this stat. A directory
- * keeps its inode and the time at which it was made when it is renamed. The number of its device
- * may change when the machine starts again and does not count. Where that time is not known nothing
- * is recognised: inodes are given again, and a wrong guess would stop people at their work. */
-bool firn_ws_roots_is_same(const struct firn_ws_catalog_workspace *workspace,
-                           const struct firn_os_stat *stat);
 /* The root of that directory, if it is not at its path any more; else NULL. */
 FIRN_MUST_CHECK int firn_ws_roots_find_moved(const struct firn_ws_roots *roots,
                                              const struct firn_os_stat *stat,

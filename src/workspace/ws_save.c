@@ -84,14 +84,11 @@ count_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *er
 {
     (void)err;
     firn_save_result *result = ctx;
-    bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
-    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
-    result->changed += was_file && is_file ? 1 : 0;
-    result->added += !was_file && is_file ? 1 : 0;
-    result->removed += was_file && !is_file ? 1 : 0;
-    bool only_time =
-        change->kind == FIRN_WS_DIFF_CHANGED && change->what == FIRN_WS_DIFF_MTIME && !is_file;
-    if (change->kind != FIRN_WS_DIFF_SAME && !only_time) {
+    enum firn_ws_diff_kind kind = firn_ws_diff_of_file(change);
+    result->added += kind == FIRN_WS_DIFF_ADDED;
+    result->changed += kind == FIRN_WS_DIFF_CHANGED;
+    result->removed += kind == FIRN_WS_DIFF_REMOVED;
+    if (change->kind != FIRN_WS_DIFF_SAME && !firn_ws_diff_is_dir_time(change)) {
         result->is_unchanged = false;
     }
     return FIRN_OK;
@@ -115,15 +112,6 @@ compare_with_previous(struct firn_ws_opened *opened, const struct firn_ws_record
 out:
     firn_packfile_scratch_destroy(scratch);
     return rc;
-}
-
-static void
-tell_damage(const firn_callbacks *callbacks, const firn_error *err)
-{
-    if (callbacks->on_notice != NULL) {
-        firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = err->text};
-        callbacks->on_notice(callbacks->ctx, &notice);
-    }
 }
 
 /* Keeps the message in ws->result, where there is room for it, so that the public result may
@@ -172,7 +160,7 @@ compare(struct saving *saving)
     if (compare_with_previous(saving->opened, &saving->previous, &saving->tree, result, &damage) !=
         FIRN_OK) {
         result->is_unchanged = false;
-        tell_damage(&saving->request.callbacks, &damage);
+        firn_ws_tell_damage(&saving->request.callbacks, damage.text);
     }
 }
 

@@ -59,13 +59,6 @@ sink_lane_close(void *ctx, void *opened, bool keep, firn_error *err)
 }
 
 static int
-sink_contains(void *ctx, const firn_hash *hash, bool *out, firn_error *err)
-{
-    struct firn_ws_save_tree *tree = ctx;
-    return firn_ws_session_contains(tree->session, hash, out, err);
-}
-
-static int
 sink_add(void *opened, const struct firn_ws_object *object, bool *out_is_new, firn_error *err)
 {
     struct lane *lane = opened;
@@ -104,7 +97,6 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
         opened, request->include_deps, request->strict, request->threads, &request->callbacks);
     struct firn_ws_sink sink = {.lane_open = sink_lane_open,
                                 .lane_close = sink_lane_close,
-                                .contains = sink_contains,
                                 .add = sink_add,
                                 .wants_content = true,
                                 .ctx = tree};
@@ -137,15 +129,6 @@ out:
     return rc;
 }
 
-static void
-tell_damage(const firn_callbacks *callbacks, const firn_error *err)
-{
-    if (callbacks->on_notice != NULL) {
-        firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = err->text};
-        callbacks->on_notice(callbacks->ctx, &notice);
-    }
-}
-
 int
 firn_ws_save_tree_scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request,
                        struct firn_ws_save_tree *out, firn_error *err)
@@ -156,7 +139,7 @@ firn_ws_save_tree_scan(struct firn_ws_opened *opened, const struct firn_ws_save_
     bool is_usable;
     int rc = scan(opened, request, request->is_full, out, &is_usable, err);
     if (rc != FIRN_OK && !is_usable && !request->is_full) {
-        tell_damage(&request->callbacks, err);
+        firn_ws_tell_damage(&request->callbacks, err->text);
         firn_ws_save_tree_deinit(out);
         rc = scan(opened, request, true, out, &is_usable, err);
     }

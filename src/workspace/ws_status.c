@@ -17,17 +17,11 @@ struct status {
 static void
 count(firn_status_result *result, const struct firn_ws_diff_change *change)
 {
-    bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
-    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
-    if (change->kind == FIRN_WS_DIFF_SAME) {
-        result->unchanged += is_file ? 1 : 0;
-    } else if (was_file && is_file) {
-        result->changed++;
-    } else if (is_file) {
-        result->added++;
-    } else if (was_file) {
-        result->removed++;
-    }
+    enum firn_ws_diff_kind kind = firn_ws_diff_of_file(change);
+    result->unchanged += kind == FIRN_WS_DIFF_SAME;
+    result->added += kind == FIRN_WS_DIFF_ADDED;
+    result->changed += kind == FIRN_WS_DIFF_CHANGED;
+    result->removed += kind == FIRN_WS_DIFF_REMOVED;
 }
 
 static int
@@ -35,10 +29,8 @@ tell_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
 {
     struct status *status = ctx;
     count(status->result, change);
-    bool is_dir_time = change->kind == FIRN_WS_DIFF_CHANGED && change->what == FIRN_WS_DIFF_MTIME &&
-                       change->after->kind == FIRN_TREE_DIR;
-    if (status->visit == NULL || change->kind == FIRN_WS_DIFF_SAME || is_dir_time ||
-        change->path.size == 0) {
+    if (status->visit == NULL || change->kind == FIRN_WS_DIFF_SAME ||
+        firn_ws_diff_is_dir_time(change) || change->path.size == 0) {
         return FIRN_OK;
     }
     firn_change told;

@@ -111,17 +111,6 @@ find_locked(const struct firn_ws_treesink *sink, const firn_hash *hash)
 }
 
 static int
-contains(void *ctx, const firn_hash *hash, bool *out, firn_error *err)
-{
-    (void)err;
-    struct firn_ws_treesink *sink = ctx;
-    firn_os_mutex_lock(&sink->mutex);
-    *out = find_locked(sink, hash) != NULL;
-    firn_os_mutex_unlock(&sink->mutex);
-    return FIRN_OK;
-}
-
-static int
 insert_locked(struct firn_ws_treesink *sink, const firn_hash *hash, firn_slice content,
               firn_error *err)
 {
@@ -171,7 +160,6 @@ firn_ws_treesink_sink(struct firn_ws_treesink *sink)
     return (struct firn_ws_sink){
         .lane_open = open_lane,
         .lane_close = close_lane,
-        .contains = contains,
         .add = add,
         .wants_content = false,
         .ctx = sink,
