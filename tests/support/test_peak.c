@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,8 @@
 #include "base/mem.h"
 
 enum { FRONT = 16 };
-static size_t in_use;
-static size_t peak;
+static atomic_size_t in_use;
+static atomic_size_t peak;
 
 static void *
 resize(void *ctx, void *memory, size_t size)
@@ -32,8 +33,10 @@ resize(void *ctx, void *memory, size_t size)
         return NULL;
     }
     memcpy(block, &size, sizeof size);
-    in_use = in_use - old + size;
-    peak = in_use > peak ? in_use : peak;
+    size_t now = atomic_fetch_add(&in_use, size - old) + (size - old);
+    size_t most = atomic_load(&peak);
+    while (now > most && !atomic_compare_exchange_weak(&peak, &most, now)) {
+    }
     return block + FRONT;
 }
 
@@ -44,7 +47,7 @@ release(void *ctx, void *memory)
     size_t size;
     uint8_t *block = (uint8_t *)memory - FRONT;
     memcpy(&size, block, sizeof size);
-    in_use -= size;
+    atomic_fetch_sub(&in_use, size);
     free(block);
 }
 
@@ -52,22 +55,26 @@ void
 test_peak_install(void)
 {
     static const struct firn_allocator counting = {resize, release, NULL};
-    in_use = 0;
-    peak = 0;
+    atomic_store(&in_use, 0);
+    atomic_store(&peak, 0);
     firn_mem_set_allocator(&counting);
 }
 
 void
 test_peak_uninstall(void)
 {
-    assert_int_equal(in_use, 0);
+    assert_int_equal(test_peak_in_use(), 0);
     firn_mem_set_allocator(NULL);
 }
 
 size_t
 test_peak_take(void)
 {
-    size_t taken = peak;
-    peak = in_use;
-    return taken;
+    return atomic_exchange(&peak, atomic_load(&in_use));
+}
+
+size_t
+test_peak_in_use(void)
+{
+    return atomic_load(&in_use);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_peak.h: an allocator that knows how much memory was in use at most. One thread. The
- * test links folder base.
+ * support/test_peak.h: an allocator that knows how much memory is in use and was at most. Any
+ * thread may allocate; the functions below are for a moment at which one alone does. The test links
+ * folder base.
  */
 #ifndef FIRN_TEST_PEAK_H
 #define FIRN_TEST_PEAK_H
@@ -14,5 +15,7 @@ void test_peak_install(void);
 void test_peak_uninstall(void);
 /* The most bytes in use at once since the last call, or since the installation. */
 size_t test_peak_take(void);
+/* The bytes in use now. */
+size_t test_peak_in_use(void);
 
 #endif

@@ -5,10 +5,8 @@
  *
  * FIRN_TEST_LONG=1 takes two million objects.
  */
-#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,40 +15,11 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
+#include "support/test_peak.h"
 #include "workspace/ws_internal.h"
-
-static atomic_size_t bytes_now;
-static atomic_size_t bytes_peak;
-
-static void *
-measuring_resize(void *ctx, void *memory, size_t size)
-{
-    (void)ctx;
-    size_t before = memory == NULL ? 0 : malloc_usable_size(memory);
-    void *result = realloc(memory, size);
-    if (result != NULL) {
-        size_t after = malloc_usable_size(result);
-        size_t now = atomic_fetch_add(&bytes_now, after - before) + after - before;
-        size_t peak = atomic_load(&bytes_peak);
-        while (now > peak && !atomic_compare_exchange_weak(&bytes_peak, &peak, now)) {
-        }
-    }
-    return result;
-}
-
-static void
-measuring_release(void *ctx, void *memory)
-{
-    (void)ctx;
-    if (memory != NULL) {
-        atomic_fetch_sub(&bytes_now, malloc_usable_size(memory));
-    }
-    free(memory);
-}
 
 static void
 must(int rc, const firn_error *err)
@@ -144,20 +113,19 @@ static void
 two_million_objects_are_collected_in_little_memory(void **state)
 {
     (void)state;
-    static const struct firn_allocator measuring = {measuring_resize, measuring_release, NULL};
     unsigned directories = getenv("FIRN_TEST_LONG") != NULL ? 10000 : 300;
     struct ws_world world;
-    firn_mem_set_allocator(&measuring);
+    test_peak_install();
     ws_world_open_disk(&world);
     put_checkpoint(&world, 0, directories);
     put_checkpoint(&world, directories / 2 + directories / 8, directories / 2);
     struct gc_facts before = gc_look(&world);
     gc_delete(&world, "1");
-    atomic_store(&bytes_peak, atomic_load(&bytes_now));
-    size_t start = atomic_load(&bytes_now);
+    size_t start = test_peak_in_use();
+    (void)test_peak_take();
     int64_t began = firn_os_monotonic_ns(world.tree.os);
     firn_gc_result result = gc_run(&world);
-    size_t peak = atomic_load(&bytes_peak) - start;
+    size_t peak = test_peak_take() - start;
     print_message("%llu objects, %llu of them dead: %.1f MiB, %.2f s\n",
                   (unsigned long long)before.entries, (unsigned long long)result.objects_dead,
                   (double)peak / (1 << 20),
@@ -167,8 +135,7 @@ two_million_objects_are_collected_in_little_memory(void **state)
     ws_assert_check_clean(&world);
     gc_assert_exact(&world);
     ws_world_close(&world);
-    assert_int_equal(atomic_load(&bytes_now), 0);
-    firn_mem_set_allocator(NULL);
+    test_peak_uninstall();
 }
 
 int

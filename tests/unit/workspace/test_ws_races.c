@@ -15,9 +15,6 @@
 
 #include <cmocka.h>
 
-#include "base/slice.h"
-#include "codec/blake3_hash.h"
-#include "codec/hex.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "support/test_file.h"
@@ -217,57 +214,6 @@ intrude(void *ctx, const struct firn_os_fault_call *call)
 
 /* ---- what must hold ---- */
 
-struct search {
-    firn_hash hash;
-    bool is_found;
-};
-
-static int
-search_entry(void *ctx, const firn_entry_info *entry)
-{
-    struct search *search = ctx;
-    search->is_found =
-        search->is_found || memcmp(&entry->hash, &search->hash, sizeof entry->hash) == 0;
-    return FIRN_OK;
-}
-
-struct all {
-    char ids[8][FIRN_CHECKPOINT_ID_SIZE];
-    size_t count;
-};
-
-static int
-keep_id(void *ctx, const firn_checkpoint *checkpoint)
-{
-    struct all *all = ctx;
-    if (all->count < 8) {
-        memcpy(all->ids[all->count++], checkpoint->id, FIRN_CHECKPOINT_ID_SIZE);
-    }
-    return FIRN_OK;
-}
-
-/* Whether the precious content is in the tree or in a checkpoint. */
-static bool
-is_kept(struct ws_world *world, const char *now)
-{
-    struct search search = {0};
-    char hex[FIRN_HASH_HEX_SIZE];
-    firn_blake3_hash_of(PRECIOUS, sizeof PRECIOUS - 1, &search.hash);
-    firn_hex_encode(search.hash.bytes, sizeof search.hash.bytes, hex);
-    if (strstr(now, hex) != NULL) {
-        return true;
-    }
-    struct all all = {0};
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
-    options.include_safety = true;
-    assert_int_equal(firn_ws_list(world->ws, &options, keep_id, &all, &world->err), FIRN_OK);
-    for (size_t i = 0; i < all.count; i++) {
-        assert_int_equal(firn_ws_entries(world->ws, all.ids[i], search_entry, &search, &world->err),
-                         FIRN_OK);
-    }
-    return search.is_found;
-}
-
 static char *
 dump_outside(struct ws_world *world)
 {
@@ -314,7 +260,7 @@ try_once(struct prepared *prepared, const struct kind *kind, uint64_t n, struct 
     tally->conflicts += rc == FIRN_CONFLICT ? 1 : 0;
 
     char *now = ws_dump(&world);
-    if (intruder.acted && kind->has_content && !is_kept(&world, now)) {
+    if (intruder.acted && kind->has_content && !ws_is_kept(&world, now, PRECIOUS)) {
         fail_msg("%s before call %llu (%s of '%s'): lost; the restore gave %s: %s", kind->name,
                  (unsigned long long)n, intruder.operation, intruder.name, firn_code_name(rc),
                  message);

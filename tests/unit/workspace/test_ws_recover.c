@@ -208,56 +208,6 @@ put_precious(struct ws_world *world, unsigned where)
     scan_put_text(&world->tree, path, PRECIOUS);
 }
 
-struct search {
-    firn_hash hash;
-    bool is_found;
-};
-
-static int
-search_entry(void *ctx, const firn_entry_info *entry)
-{
-    struct search *search = ctx;
-    search->is_found =
-        search->is_found || memcmp(&entry->hash, &search->hash, sizeof entry->hash) == 0;
-    return FIRN_OK;
-}
-
-struct all {
-    char ids[16][FIRN_CHECKPOINT_ID_SIZE];
-    size_t count;
-};
-
-static int
-keep_id(void *ctx, const firn_checkpoint *checkpoint)
-{
-    struct all *all = ctx;
-    if (all->count < 16) {
-        memcpy(all->ids[all->count++], checkpoint->id, FIRN_CHECKPOINT_ID_SIZE);
-    }
-    return FIRN_OK;
-}
-
-static bool
-is_kept(struct ws_world *world, const char *now)
-{
-    struct search search = {0};
-    char hex[FIRN_HASH_HEX_SIZE];
-    firn_blake3_hash_of(PRECIOUS, sizeof PRECIOUS - 1, &search.hash);
-    firn_hex_encode(search.hash.bytes, sizeof search.hash.bytes, hex);
-    if (strstr(now, hex) != NULL) {
-        return true;
-    }
-    struct all all = {0};
-    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
-    options.include_safety = true;
-    assert_int_equal(firn_ws_list(world->ws, &options, keep_id, &all, &world->err), FIRN_OK);
-    for (size_t i = 0; i < all.count; i++) {
-        assert_int_equal(firn_ws_entries(world->ws, all.ids[i], search_entry, &search, &world->err),
-                         FIRN_OK);
-    }
-    return search.is_found;
-}
-
 /* ---- judging ---- */
 
 struct trial {
@@ -315,7 +265,7 @@ take_way(struct trial *trial)
         fail_msg("%s: a temporary name is left: %.200s", trial->what,
                  temporary - now > 40 ? temporary - 40 : now);
     }
-    if (trial->is_edited && !is_kept(world, now)) {
+    if (trial->is_edited && !ws_is_kept(world, now, PRECIOUS)) {
         fail_msg("%s: an edit is lost", trial->what);
     }
     bool goes_back = trial->way == UNDO || (pending.is_undo && trial->way != AGAIN);

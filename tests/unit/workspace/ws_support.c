@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "codec/blake3_hash.h"
+#include "codec/hex.h"
 #include "os/os_memory.h"
 #include "ws_support.h"
 
@@ -189,4 +191,56 @@ ws_assert_check_clean(struct ws_world *world)
     firn_workspace_check_result result;
     check(ws_try_check(world, &result), &world->err);
     assert_int_equal(result.damaged, 0);
+}
+
+struct search {
+    firn_hash hash;
+    bool is_found;
+};
+
+static int
+search_entry(void *ctx, const firn_entry_info *entry)
+{
+    struct search *search = ctx;
+    search->is_found =
+        search->is_found || memcmp(&entry->hash, &search->hash, sizeof entry->hash) == 0;
+    return FIRN_OK;
+}
+
+enum { IDS_MAX = 16 };
+
+struct all {
+    char ids[IDS_MAX][FIRN_CHECKPOINT_ID_SIZE];
+    size_t count;
+};
+
+static int
+keep_id(void *ctx, const firn_checkpoint *checkpoint)
+{
+    struct all *all = ctx;
+    if (all->count < IDS_MAX) {
+        memcpy(all->ids[all->count++], checkpoint->id, FIRN_CHECKPOINT_ID_SIZE);
+    }
+    return FIRN_OK;
+}
+
+bool
+ws_is_kept(struct ws_world *world, const char *now, const char *content)
+{
+    struct search search = {0};
+    char hex[FIRN_HASH_HEX_SIZE];
+    firn_blake3_hash_of(content, strlen(content), &search.hash);
+    firn_hex_encode(search.hash.bytes, sizeof search.hash.bytes, hex);
+    if (strstr(now, hex) != NULL) {
+        return true;
+    }
+    struct all all = {0};
+    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    options.include_safety = true;
+    check(firn_ws_list(world->ws, &options, keep_id, &all, &world->err), &world->err);
+    for (size_t i = 0; i < all.count; i++) {
+        check(firn_ws_entries(world->ws, all.ids[i], search_entry, &search, &world->err),
+              &world->err);
+    }
+    return search.is_found;
 }

@@ -44,5 +44,8 @@ char *ws_dump(struct ws_world *world);
 void ws_assert_dump(struct ws_world *world, const char *expected);
 /* The store is clean, every byte of it. */
 void ws_assert_check_clean(struct ws_world *world);
+/* Whether a file of the tree, whose dump is `now`, or of one of the 16 newest checkpoints has this
+ * content. */
+bool ws_is_kept(struct ws_world *world, const char *now, const char *content);
 
 #endif
