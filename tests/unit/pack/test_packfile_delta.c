@@ -126,6 +126,33 @@ a_new_version_is_read_by_its_own_name(void **state)
     pack_fixture_deinit(&fixture);
 }
 
+/* What is read goes through a scratch that has room for one frame. */
+static void
+a_base_may_be_in_another_frame(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct pack_fixture fixture;
+    struct firn_packfile *pack;
+    struct firn_packfile_scratch *scratch;
+    bool is_elsewhere;
+    pack_fixture_init(&fixture);
+    (void)pack_fixture_add_text(&fixture, 1, SIZE);
+    (void)add_version(&fixture, 0, 3000);
+    assert_int_equal(pack_fixture_write(&fixture, "p", 1, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_walk_count(pack), 2);
+    assert_int_equal(firn_packfile_scratch_create(1, &scratch, &err), FIRN_OK);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(firn_packfile_stream_verify(pack, scratch, &fixture.objects[1].hash,
+                                                     &is_elsewhere, &err),
+                         FIRN_OK);
+    }
+    firn_packfile_scratch_destroy(scratch);
+    firn_packfile_close(pack);
+    pack_fixture_deinit(&fixture);
+}
+
 static void
 a_version_may_be_a_piece_of_larger_content(void **state)
 {
@@ -434,6 +461,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_version_is_read_by_its_own_name),
+        cmocka_unit_test(a_base_may_be_in_another_frame),
         cmocka_unit_test(a_version_may_be_a_piece_of_larger_content),
         cmocka_unit_test(a_base_may_be_elsewhere),
         cmocka_unit_test(lies_are_found),
