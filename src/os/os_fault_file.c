@@ -66,6 +66,42 @@ firn_os_fault_file_write(struct firn_os_file *file, uint64_t offset, const void 
     return verdict.error_number != 0 ? verdict.error_number : error_number;
 }
 
+int
+firn_os_fault_file_map(struct firn_os_file *file, uint64_t offset, size_t size, uint8_t **out)
+{
+    int (*map)(struct firn_os_file *, uint64_t, size_t, uint8_t **) =
+        firn_os_fault_inner_ops(file->os)->file_map;
+    int error_number = firn_os_fault_before(file->os, FIRN_OS_FAULT_WRITES, "file_map", file->name);
+    if (error_number != 0 || map == NULL) {
+        return error_number != 0 ? error_number : EOPNOTSUPP;
+    }
+    return map(firn_os_fault_inner_file(file), offset, size, out);
+}
+
+void
+firn_os_fault_file_unmap(struct firn_os_file *file, uint8_t *data, size_t size)
+{
+    firn_os_fault_inner_ops(file->os)->file_unmap(firn_os_fault_inner_file(file), data, size);
+}
+
+/* A commit moves all or fails: where it is to be short only, it is not. */
+int
+firn_os_fault_file_commit(struct firn_os_file *file, uint64_t offset, const uint8_t *data,
+                          size_t size)
+{
+    int (*commit)(struct firn_os_file *, uint64_t, const uint8_t *, size_t) =
+        firn_os_fault_inner_ops(file->os)->file_commit;
+    struct firn_os_fault_verdict verdict =
+        firn_os_fault_judge(file->os, FIRN_OS_FAULT_WRITES, "file_commit", file->name);
+    bool is_torn = verdict.half && verdict.error_number != 0;
+    if (commit == NULL || (verdict.error_number != 0 && !is_torn)) {
+        return verdict.error_number;
+    }
+    int error_number =
+        commit(firn_os_fault_inner_file(file), offset, data, is_torn ? half_of(size) : size);
+    return verdict.error_number != 0 ? verdict.error_number : error_number;
+}
+
 /* A sync of one file, by the inner function given. */
 static int
 sync_by(struct firn_os_file *file, const char *operation, int (*sync)(struct firn_os_file *file))

@@ -93,6 +93,10 @@ void firn_os_fault_file_start_writeback(struct firn_os_file *file, uint64_t offs
 void firn_os_fault_file_unlock(struct firn_os_file *file);
 int firn_os_fault_file_stat(struct firn_os_file *file, struct firn_os_stat *out);
 int firn_os_fault_file_truncate(struct firn_os_file *file, uint64_t size);
+int firn_os_fault_file_map(struct firn_os_file *file, uint64_t offset, size_t size, uint8_t **out);
+void firn_os_fault_file_unmap(struct firn_os_file *file, uint8_t *data, size_t size);
+int firn_os_fault_file_commit(struct firn_os_file *file, uint64_t offset, const uint8_t *data,
+                              size_t size);
 int firn_os_fault_file_allocate(struct firn_os_file *file, uint64_t size);
 int firn_os_fault_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
                                  uint64_t *out_end);

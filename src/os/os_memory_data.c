@@ -326,6 +326,24 @@ firn_os_memory_data_allocate(struct firn_os_memory_inode *file, uint64_t size)
     return error_number;
 }
 
+bool
+firn_os_memory_data_is_written(const struct firn_os_memory_inode *file, uint64_t offset,
+                               uint64_t size)
+{
+    const struct firn_os_memory_contents *contents = &file->contents;
+    if (offset > contents->cache_size || size > contents->cache_size - offset) {
+        return false;
+    }
+    uint64_t end = offset + size;
+    for (uint64_t i = offset / FIRN_OS_MEMORY_BLOCK_SIZE; i * FIRN_OS_MEMORY_BLOCK_SIZE < end;
+         i++) {
+        if (i >= contents->slot_count || !has_contents(contents->slots[i].cache)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 firn_os_memory_data_next(const struct firn_os_memory_inode *file, uint64_t offset,
                          uint64_t *out_start, uint64_t *out_end)

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/mem.h"
 #include "os/os_memory_fs.h"
 
 static unsigned
@@ -187,6 +188,56 @@ firn_os_memory_file_allocate(struct firn_os_file *file, uint64_t size)
     struct firn_os_memory_inode *inode;
     int error_number = begin(file, FIRN_OS_MEMORY_CHANGES, FIRN_OS_WRITE, &inode);
     return error_number != 0 ? error_number : firn_os_memory_data_allocate(inode, size);
+}
+
+/* The memory of a window is a copy: what is stored there is lost with the power, unless it was
+ * committed. */
+int
+firn_os_memory_file_map(struct firn_os_file *file, uint64_t offset, size_t size, uint8_t **out)
+{
+    struct firn_os_memory_inode *inode;
+    int error_number = begin(file, FIRN_OS_MEMORY_ASKS, FIRN_OS_WRITE, &inode);
+    if (error_number != 0) {
+        return error_number;
+    }
+    if (!firn_os_memory_data_is_written(inode, offset, size)) {
+        return EINVAL; /* a store could find the disk full */
+    }
+    *out = firn_alloc(size);
+    if (*out == NULL) {
+        return ENOMEM;
+    }
+    (void)firn_os_memory_data_read(inode, offset, *out, size);
+    return 0;
+}
+
+void
+firn_os_memory_file_unmap(struct firn_os_file *file, uint8_t *data, size_t size)
+{
+    (void)file;
+    (void)size;
+    firn_free(data);
+}
+
+int
+firn_os_memory_file_commit(struct firn_os_file *file, uint64_t offset, const uint8_t *data,
+                           size_t size)
+{
+    struct firn_os_memory_inode *inode;
+    int error_number = begin(file, FIRN_OS_MEMORY_CHANGES, FIRN_OS_WRITE, &inode);
+    if (error_number != 0) {
+        return error_number;
+    }
+    if (!firn_os_memory_data_is_written(inode, offset, size)) {
+        return EFAULT; /* the file was shortened: on a real machine the process would be no more */
+    }
+    size_t done;
+    error_number = firn_os_memory_data_write(inode, offset, data, size, &done);
+    if (firn_os_memory_writes_back_now(inode->fs)) {
+        firn_os_memory_data_flush_some(inode, &inode->fs->prng,
+                                       (struct firn_os_memory_share){1, 2});
+    }
+    return error_number == 0 && done < size ? ENOMEM : error_number;
 }
 
 int

@@ -223,6 +223,9 @@ int firn_os_memory_data_write(struct firn_os_memory_inode *file, uint64_t offset
                               const uint8_t *data, size_t size, size_t *out_size);
 int firn_os_memory_data_truncate(struct firn_os_memory_inode *file, uint64_t size);
 int firn_os_memory_data_allocate(struct firn_os_memory_inode *file, uint64_t size);
+/* Whether all these bytes lie in the file and none in a hole or in space merely reserved. */
+bool firn_os_memory_data_is_written(const struct firn_os_memory_inode *file, uint64_t offset,
+                                    uint64_t size);
 void firn_os_memory_data_next(const struct firn_os_memory_inode *file, uint64_t offset,
                               uint64_t *out_start, uint64_t *out_end);
 /* How much of what differs a partial flush takes: of `of` parts `keep`. */
@@ -298,6 +301,10 @@ int firn_os_memory_file_write(struct firn_os_file *file, uint64_t offset, const 
 int firn_os_memory_file_stat(struct firn_os_file *file, struct firn_os_stat *out);
 int firn_os_memory_file_truncate(struct firn_os_file *file, uint64_t size);
 int firn_os_memory_file_allocate(struct firn_os_file *file, uint64_t size);
+int firn_os_memory_file_map(struct firn_os_file *file, uint64_t offset, size_t size, uint8_t **out);
+void firn_os_memory_file_unmap(struct firn_os_file *file, uint8_t *data, size_t size);
+int firn_os_memory_file_commit(struct firn_os_file *file, uint64_t offset, const uint8_t *data,
+                               size_t size);
 int firn_os_memory_file_sync(struct firn_os_file *file);
 int firn_os_memory_file_sync_all(struct firn_os_file *file);
 void firn_os_memory_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size);

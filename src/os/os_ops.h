@@ -92,6 +92,13 @@ struct firn_os_ops {
     void (*file_start_writeback)(struct firn_os_file *file, uint64_t offset, uint64_t size);
     int (*file_next_data)(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
                           uint64_t *out_end);
+    /* Windows (os_window.h); NULL where there are none. EOPNOTSUPP where this file can have none. */
+    int (*file_map)(struct firn_os_file *file, uint64_t offset, size_t size, uint8_t **out);
+    void (*file_unmap)(struct firn_os_file *file, uint8_t *data, size_t size);
+    /* Makes the bytes of a window the file's, which the range has already; NULL where a store
+     * does that by itself. */
+    int (*file_commit)(struct firn_os_file *file, uint64_t offset, const uint8_t *data,
+                       size_t size);
     /* EAGAIN if another handle holds it. */
     int (*file_lock)(struct firn_os_file *file, enum firn_os_lock_kind kind);
     void (*file_unlock)(struct firn_os_file *file);

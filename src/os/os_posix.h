@@ -99,6 +99,11 @@ void firn_os_posix_file_unlock_range(struct firn_os_file *file, uint64_t offset,
 int firn_os_posix_file_is_range_locked(struct firn_os_file *file, uint64_t offset, uint64_t size,
                                        bool *out);
 
+/* os_posix_window.c */
+int firn_os_posix_window_map(struct firn_os_file *file, uint64_t offset, size_t size,
+                             uint8_t **out);
+void firn_os_posix_window_unmap(struct firn_os_file *file, uint8_t *data, size_t size);
+
 /* os_posix_node.c */
 int firn_os_posix_node_set_mode(struct firn_os_node node, uint32_t mode);
 int firn_os_posix_node_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid);

@@ -5,6 +5,7 @@
 #include "suite.h"
 
 #include "base/mem.h"
+#include "os/os_window.h"
 #include "support/test_random.h"
 
 static void
@@ -282,6 +283,63 @@ holes_are_found(void **state)
 }
 
 static void
+a_window_is_the_file(void **state)
+{
+    const struct suite *suite = *state;
+    enum { HALF = FIRN_OS_WINDOW_ALIGNMENT, SIZE = 2 * HALF };
+    firn_error err;
+    struct firn_os_file *file = suite_open(suite->dir, "f");
+    uint8_t *data = firn_alloc_zeroed(SIZE);
+    assert_non_null(data);
+    TEST_OK(firn_os_file_write(file, 0, data, SIZE, &err), &err);
+    struct firn_os_window window;
+    int rc = firn_os_window_open(file, HALF, HALF, &window, &err);
+    if (rc == FIRN_UNSUPPORTED) {
+        firn_os_file_close(file);
+        firn_free(data);
+        skip(); /* this file system has none */
+    }
+    TEST_OK(rc, &err);
+    assert_null(firn_os_window_at(&window, HALF - 1, 1));
+    assert_null(firn_os_window_at(&window, SIZE - 1, 2));
+    assert_null(firn_os_window_at(&window, SIZE + 1, 0));
+    uint8_t *at = firn_os_window_at(&window, SIZE - 5, 5);
+    memcpy(at, "hello", 5);
+    TEST_OK(firn_os_window_commit(&window, SIZE - 5, 5, &err), &err);
+    TEST_OK(firn_os_file_sync(file, &err), &err);
+    memcpy(firn_os_window_at(&window, HALF, 3), "abc", 3);
+    TEST_OK(firn_os_window_commit(&window, HALF, 3, &err), &err);
+    TEST_OK(firn_os_file_read_exact(file, 0, data, SIZE, &err), &err);
+    assert_memory_equal(data + HALF - 1, "\0abc\0", 5);
+    assert_memory_equal(data + SIZE - 6, "\0hello", 6);
+    firn_os_window_close(&window);
+    assert_null(firn_os_window_at(&window, HALF, 3));
+    firn_os_window_close(&window);
+    TEST_OK(firn_os_file_read_exact(file, SIZE - 5, data, 5, &err), &err);
+    assert_memory_equal(data, "hello", 5);
+    firn_os_file_close(file);
+    firn_free(data);
+}
+
+static void
+a_window_lies_inside_its_file(void **state)
+{
+    const struct suite *suite = *state;
+    enum { STEP = FIRN_OS_WINDOW_ALIGNMENT };
+    firn_error err;
+    struct firn_os_window window;
+    struct firn_os_file *file = suite_open(suite->dir, "f");
+    TEST_OK(firn_os_file_write(file, STEP + 99, "x", 1, &err), &err);
+    assert_int_equal(firn_os_window_open(file, 0, STEP + 101, &window, &err), FIRN_INVALID);
+    assert_int_equal(firn_os_window_open(file, 100, 1, &window, &err), FIRN_INVALID);
+    assert_int_equal(firn_os_window_open(file, STEP, 0, &window, &err), FIRN_INVALID);
+    assert_int_equal(firn_os_window_open(file, UINT64_MAX / STEP * STEP, STEP, &window, &err),
+                     FIRN_INVALID);
+    assert_null(window.data);
+    firn_os_file_close(file);
+}
+
+static void
 syncs_of_files_succeed(void **state)
 {
     const struct suite *suite = *state;
@@ -468,6 +526,8 @@ suite_files_run(const char *implementation, CMFixtureFunction setup, CMFixtureFu
         SUITE_TEST(a_size_can_shrink_and_grow_back_as_zeros),
         SUITE_TEST(reserved_space_changes_nothing_that_is_read),
         SUITE_TEST(holes_are_found),
+        SUITE_TEST(a_window_is_the_file),
+        SUITE_TEST(a_window_lies_inside_its_file),
         SUITE_TEST(syncs_of_files_succeed),
         SUITE_TEST(locks_exclude_other_handles),
         SUITE_TEST(locks_of_ranges_exclude_other_handles_where_they_overlap),

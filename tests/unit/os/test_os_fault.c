@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
+#include "os/os_window.h"
 #include "support/test_alloc.h"
 #include "support/test_os.h"
 
@@ -93,6 +94,7 @@ do_everything(firn_error *err)
     struct firn_os_dir *dir = NULL;
     struct firn_os_dir *again = NULL;
     struct firn_os_file *file = NULL;
+    struct firn_os_window window = {0};
     struct firn_buf buf = {0};
     struct firn_os_stat stat;
     uint64_t start;
@@ -114,6 +116,8 @@ do_everything(firn_error *err)
     STEP(firn_os_file_stat(file, &stat, err));
     STEP(firn_os_file_truncate(file, 3, err));
     STEP(firn_os_file_allocate(file, 100, err));
+    STEP(firn_os_window_open(file, 0, 3, &window, err));
+    STEP(firn_os_window_commit(&window, 1, 2, err));
     STEP(firn_os_file_next_data(file, 0, &start, &end, err));
     STEP(firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, err));
     firn_os_file_unlock(file);
@@ -150,6 +154,7 @@ do_everything(firn_error *err)
     STEP(firn_os_random(machine.os, bytes, sizeof bytes, err));
 out:
     firn_buf_deinit(&buf);
+    firn_os_window_close(&window);
     firn_os_file_close(file);
     firn_os_dir_close(again);
     firn_os_dir_close(dir);
@@ -164,7 +169,7 @@ each_call_can_fail_and_is_the_only_one(void **state)
     firn_os_fault_set_plan(machine.os, NULL);
     TEST_OK(do_everything(&err), &err);
     uint64_t calls = firn_os_fault_calls(machine.os);
-    assert_int_equal(calls, 41);
+    assert_int_equal(calls, 44);
     assert_int_equal(firn_os_fault_hits(machine.os), 0);
     for (uint64_t n = 1; n <= calls; n++) {
         plan(n, FIRN_OS_FAULT_ALL, FIRN_OS_FAULT_FAILS, EROFS);
@@ -189,13 +194,13 @@ classes_choose_what_is_counted(void **state)
         unsigned classes;
         uint64_t calls;
     } expected[] = {{FIRN_OS_FAULT_OPENS, 4},
-                    {FIRN_OS_FAULT_READS, 11},
-                    {FIRN_OS_FAULT_WRITES, 3},
+                    {FIRN_OS_FAULT_READS, 12},
+                    {FIRN_OS_FAULT_WRITES, 5},
                     {FIRN_OS_FAULT_SYNCS, 4},
                     {FIRN_OS_FAULT_METADATA, 18},
                     {FIRN_OS_FAULT_RANDOM, 1},
                     {0, 0},
-                    {FIRN_OS_FAULT_READS | FIRN_OS_FAULT_SYNCS, 15}};
+                    {FIRN_OS_FAULT_READS | FIRN_OS_FAULT_SYNCS, 16}};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         plan(0, expected[i].classes, FIRN_OS_FAULT_FAILS, EIO);
         TEST_OK(do_everything(&err), &err);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "machine.h"
 #include "os/os_fault.h"
+#include "os/os_window.h"
 #include "support/test_os.h"
 
 enum { CUTS = 200 };
@@ -572,6 +573,43 @@ a_failed_sync_loses_what_a_later_one_will_not_write(void **state)
     assert_true(readable > 20); /* some of what is lost could still be read for a while */
 }
 
+static void
+what_was_stored_to_a_window_needs_commit_and_sync(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_os *os = machine_create_lazy();
+    struct firn_os_dir *root = test_os_root(os);
+    machine_put_synced(root, "f", "---------");
+    TEST_OK(firn_os_dir_sync(root, &err), &err);
+    struct firn_os_file *file = machine_open_rw(root, "f");
+    struct firn_os_window window;
+    TEST_OK(firn_os_window_open(file, 0, 9, &window, &err), &err);
+    memcpy(window.data, "abcdefghi", 9);
+    TEST_OK(firn_os_window_commit(&window, 0, 3, &err), &err);
+    TEST_OK(firn_os_file_sync(file, &err), &err);
+    TEST_OK(firn_os_window_commit(&window, 3, 3, &err), &err);
+    static const char *const expected[] = {"abc------", "abcdef---"};
+    for (uint64_t keeps_all = 0; keeps_all < 2; keeps_all++) {
+        struct firn_os *cut = machine_clone_and_cut(os, keeps_all);
+        struct firn_os_dir *after = test_os_root(cut);
+        assert_true(machine_has_text(after, "f", expected[keeps_all]));
+        firn_os_dir_close(after);
+        firn_os_memory_destroy(cut);
+    }
+    /* A file that is shortened takes the window's bytes with it. */
+    TEST_OK(firn_os_file_truncate(file, 4, &err), &err);
+    assert_int_equal(firn_os_window_commit(&window, 0, 9, &err), FIRN_IO);
+    firn_os_window_close(&window);
+    /* Space that is only reserved may turn out to be missing. */
+    TEST_OK(firn_os_file_truncate(file, 9000, &err), &err);
+    TEST_OK(firn_os_file_allocate(file, 9000, &err), &err);
+    assert_int_equal(firn_os_window_open(file, 0, 9000, &window, &err), FIRN_INVALID);
+    firn_os_file_close(file);
+    firn_os_dir_close(root);
+    firn_os_memory_destroy(os);
+}
+
 int
 main(void)
 {
@@ -588,6 +626,7 @@ main(void)
         cmocka_unit_test(a_truncation_that_is_not_seen_hides_what_came_after),
         cmocka_unit_test(attributes_need_the_sync_that_promises_them),
         cmocka_unit_test(kernels_write_back_in_their_own_time),
+        cmocka_unit_test(what_was_stored_to_a_window_needs_commit_and_sync),
         cmocka_unit_test(a_failed_sync_loses_what_a_later_one_will_not_write),
     };
     return cmocka_run_group_tests_name("os_memory_cut", tests, NULL, NULL);
