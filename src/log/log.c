@@ -14,7 +14,7 @@
  *      log anew.
  * (I5) A segment gets a successor only when it is durable up to its end; the successor names that
  *      end. Only when the successor is durable, name included, is NEXT written at the end of the
- *      old one, so NEXT without a successor is damage.
+ *      old one, so NEXT without a successor is damage. How the turn is made: log_rotate.c.
  * (I6) END is written when everything before it is durable.
  * (I7) Nothing is appended behind a cut: after one the log goes on in a new segment that names the
  *      offset where the old one ends. What the cut left behind that offset can therefore never come
@@ -29,8 +29,8 @@
  * mutex guards what both look at: end, durable, failed, the newest segment. Syncing itself is done
  * by one thread at a time, outside the mutex: whoever finds `is_syncing` set waits, because two
  * syncs of one file at once may share one error report, and then the second would believe that it
- * had succeeded. Rotation counts as syncing: the file is swapped by the thread that holds this
- * token, so a running sync never loses its file.
+ * had succeeded. A turn to the next segment counts as syncing, both halves of it: the file is
+ * swapped by the thread that holds this token, so a running sync never loses its file.
  *
  * Failure. An append that lacks memory, or is asked for too much, fails before anything is written
  * and leaves the log as it was. One that finds no space cuts off what it wrote and does so too: the
@@ -45,44 +45,15 @@
 
 #include <inttypes.h>
 
-#include "base/buf.h"
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "log/log_format.h"
+#include "log/log_internal.h"
 #include "log/log_recover.h"
 #include "log/log_segment.h"
-#include "log/log_writer.h"
-#include "os/os_thread.h"
 
 #define SEGMENT_SIZE_DEFAULT (UINT64_C(64) << 20)
 #define SEGMENT_SIZE_MAX (UINT64_C(16) << 30)
-
-struct firn_log {
-    struct firn_os_dir *dir;
-    const char *prefix;
-    uint64_t segment_size_bytes;
-    bool is_read_only;
-
-    /* Guarded by the mutex. */
-    struct firn_os_mutex mutex;
-    struct firn_os_cond sync_ended;
-    struct firn_os_file
-        *file; /* the newest segment's; also read by whoever holds the token, and by the appender */
-    struct firn_log_format_segment segment;
-    uint64_t end;
-    uint64_t durable;
-    uint64_t older_size_bytes;
-    bool is_syncing; /* the token */
-    bool has_failed;
-
-    /* Of the appender alone. */
-    struct firn_log_writer writer;
-    struct firn_buf
-        older_ends;         /* 8 bytes for each segment from segment.oldest to the newest but one */
-    uint64_t oldest_wanted; /* ≥ segment.oldest: what the next segment's header will say */
-    bool has_end_record;    /* END is the last record */
-};
+#define READY_AFTER_DEFAULT (UINT64_C(64) << 10)
 
 /* ---- the latch and the token ---- */
 
@@ -93,8 +64,8 @@ refuse_failed(const struct firn_log *log, firn_error *err)
                           log->prefix);
 }
 
-static void
-latch(struct firn_log *log)
+void
+firn_log_latch(struct firn_log *log)
 {
     firn_os_mutex_lock(&log->mutex);
     log->has_failed = true;
@@ -111,8 +82,8 @@ firn_log_has_failed(struct firn_log *log)
     return has_failed;
 }
 
-static int
-check_writable(struct firn_log *log, firn_error *err)
+int
+firn_log_check_writable(struct firn_log *log, firn_error *err)
 {
     if (log->is_read_only) {
         return firn_error_set(err, FIRN_READ_ONLY, "the log '%s' was opened read-only",
@@ -121,8 +92,8 @@ check_writable(struct firn_log *log, firn_error *err)
     return firn_log_has_failed(log) ? refuse_failed(log, err) : FIRN_OK;
 }
 
-static void
-take_token(struct firn_log *log)
+void
+firn_log_take_token(struct firn_log *log)
 {
     firn_os_mutex_lock(&log->mutex);
     while (log->is_syncing) {
@@ -132,11 +103,13 @@ take_token(struct firn_log *log)
     firn_os_mutex_unlock(&log->mutex);
 }
 
-static void
-give_token_locked(struct firn_log *log)
+void
+firn_log_give_token(struct firn_log *log)
 {
+    firn_os_mutex_lock(&log->mutex);
     log->is_syncing = false;
     firn_os_cond_broadcast(&log->sync_ended);
+    firn_os_mutex_unlock(&log->mutex);
 }
 
 /* ---- appending ---- */
@@ -146,7 +119,7 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
                 struct firn_log_position *out, firn_error *err)
 {
     int rc = FIRN_OK;
-    FIRN_TRY(check_writable(log, err));
+    FIRN_TRY(firn_log_check_writable(log, err));
     if (type < FIRN_LOG_TYPE_USER) {
         rc = firn_error_set(err, FIRN_INVALID, "log records of type %u are the log's own", type);
         goto out;
@@ -164,10 +137,10 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
     uint64_t end;
     rc = firn_log_writer_write(&log->writer, &place, &end, err);
     if (rc != FIRN_OK) {
-        bool is_undone =
-            rc == FIRN_NO_SPACE && firn_os_file_truncate(place.file, place.offset, NULL) == FIRN_OK;
+        bool is_undone = rc == FIRN_NO_SPACE && firn_log_writer_trim(&log->writer, place.file,
+                                                                     place.offset, NULL) == FIRN_OK;
         if (!is_undone) {
-            latch(log);
+            firn_log_latch(log);
         }
         goto out;
     }
@@ -184,18 +157,21 @@ out:
 
 /* ---- syncing ---- */
 
-/* Syncs the newest segment. The caller holds the token. */
-static int
-sync_with_token(struct firn_log *log, firn_error *err)
+int
+firn_log_sync_with_token(struct firn_log *log, firn_error *err)
 {
+    int rc = firn_log_rotate_finish_with_token(log, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     firn_os_mutex_lock(&log->mutex);
     uint64_t end = log->end;
     struct firn_os_file *file = log->file;
     bool is_needed = log->durable < end;
     firn_os_mutex_unlock(&log->mutex);
-    int rc = is_needed ? firn_os_file_sync(file, err) : FIRN_OK;
+    rc = is_needed ? firn_os_file_sync(file, err) : FIRN_OK;
     if (rc != FIRN_OK) {
-        latch(log);
+        firn_log_latch(log);
         return rc;
     }
     firn_os_mutex_lock(&log->mutex);
@@ -204,31 +180,34 @@ sync_with_token(struct firn_log *log, firn_error *err)
     return FIRN_OK;
 }
 
+/* Whether everything up to target in the segment is durable. One that is no longer the newest was
+ * synced before it got its successor (I5), and its own turn finished before that (I11). */
+static bool
+is_durable_locked(const struct firn_log *log, struct firn_log_position target)
+{
+    return log->segment.number != target.segment ||
+           (log->durable >= target.offset && log->old_file == NULL);
+}
+
 int
 firn_log_sync(struct firn_log *log, firn_error *err)
 {
-    int rc = check_writable(log, err);
+    int rc = firn_log_check_writable(log, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     firn_os_mutex_lock(&log->mutex);
-    uint64_t number = log->segment.number;
-    uint64_t target = log->end;
-    /* A segment that is no longer the newest was synced before it got its successor (I5). */
-    while (log->is_syncing && !log->has_failed && log->segment.number == number &&
-           log->durable < target) {
+    struct firn_log_position target = {log->segment.number, log->end};
+    while (log->is_syncing && !log->has_failed && !is_durable_locked(log, target)) {
         firn_os_cond_wait(&log->sync_ended, &log->mutex);
     }
     bool has_failed = log->has_failed;
-    bool is_durable = log->segment.number != number || log->durable >= target;
-    bool is_mine = !has_failed && !is_durable;
+    bool is_mine = !has_failed && !is_durable_locked(log, target);
     log->is_syncing = log->is_syncing || is_mine;
     firn_os_mutex_unlock(&log->mutex);
     if (is_mine) {
-        rc = sync_with_token(log, err);
-        firn_os_mutex_lock(&log->mutex);
-        give_token_locked(log);
-        firn_os_mutex_unlock(&log->mutex);
+        rc = firn_log_sync_with_token(log, err);
+        firn_log_give_token(log);
         return rc;
     }
     return has_failed ? refuse_failed(log, err) : FIRN_OK;
@@ -236,97 +215,10 @@ firn_log_sync(struct firn_log *log, firn_error *err)
 
 /* ---- segments ---- */
 
-/* Removes the files of the segments that the newest header has excluded (I9). */
-static int
-remove_excluded(struct firn_log *log, uint64_t oldest_before, firn_error *err)
-{
-    int rc = FIRN_OK;
-    uint64_t removed_bytes = 0;
-    size_t count = (size_t)(log->segment.oldest - oldest_before);
-    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        removed_bytes += firn_load_le64(log->older_ends.data + 8 * i);
-        rc = firn_log_segment_remove(log->dir, log->prefix, oldest_before + i, err);
-    }
-    memmove(log->older_ends.data, log->older_ends.data + 8 * count,
-            log->older_ends.size - 8 * count);
-    log->older_ends.size -= 8 * count;
-    firn_os_mutex_lock(&log->mutex);
-    log->older_size_bytes -= removed_bytes;
-    firn_os_mutex_unlock(&log->mutex);
-    return rc;
-}
-
-/* Makes the next segment the newest. Everything in the present one is durable; the caller holds
- * the token. *out_is_harmless tells of a failure whether it left everything as it was. */
-static int
-begin_segment(struct firn_log *log, bool *out_is_harmless, firn_error *err)
-{
-    int rc = FIRN_OK;
-    struct firn_log_format_segment segment = {
-        .number = log->segment.number + 1,
-        .previous_salt = log->segment.salt,
-        .previous_end = log->end,
-        .oldest = log->oldest_wanted,
-    };
-    CHECK(log->durable == log->end);
-    struct firn_os_file *file = NULL;
-    *out_is_harmless = true;
-    if (firn_buf_reserve(&log->older_ends, 8) != FIRN_OK) {
-        return firn_error_no_memory(err, "a log's segments");
-    }
-    FIRN_TRY(firn_log_segment_create(log->dir, log->prefix, &segment, &file, out_is_harmless, err));
-    *out_is_harmless = false;
-    FIRN_TRY(firn_log_writer_seal(&log->writer, log->file, log->segment.salt, log->end,
-                                  FIRN_LOG_FORMAT_NEXT, err));
-    FIRN_TRY(firn_buf_append_le64(&log->older_ends, log->end));
-    uint64_t oldest_before = log->segment.oldest;
-    firn_os_mutex_lock(&log->mutex);
-    struct firn_os_file *old_file = log->file;
-    log->file = file;
-    log->segment = segment;
-    log->older_size_bytes += log->end;
-    log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
-    log->durable = log->end;
-    firn_os_mutex_unlock(&log->mutex);
-    log->has_end_record = false;
-    file = NULL;
-    firn_os_file_close(old_file);
-    FIRN_TRY(remove_excluded(log, oldest_before, err));
-out:
-    firn_os_file_close(file);
-    return rc;
-}
-
-int
-firn_log_rotate(struct firn_log *log, firn_error *err)
-{
-    int rc = check_writable(log, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    take_token(log);
-    /* A sync that this waited for may have failed. */
-    rc = check_writable(log, err);
-    if (rc == FIRN_OK) {
-        rc = sync_with_token(log, err);
-    }
-    if (rc == FIRN_OK) {
-        bool is_harmless;
-        rc = begin_segment(log, &is_harmless, err);
-        if (rc != FIRN_OK && !is_harmless) {
-            latch(log);
-        }
-    }
-    firn_os_mutex_lock(&log->mutex);
-    give_token_locked(log);
-    firn_os_mutex_unlock(&log->mutex);
-    return rc;
-}
-
 int
 firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error *err)
 {
-    int rc = check_writable(log, err);
+    int rc = firn_log_check_writable(log, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -363,6 +255,15 @@ firn_log_oldest(struct firn_log *log)
 }
 
 uint64_t
+firn_log_unsynced_bytes(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    uint64_t bytes = log->end - log->durable;
+    firn_os_mutex_unlock(&log->mutex);
+    return bytes;
+}
+
+uint64_t
 firn_log_size_bytes(struct firn_log *log)
 {
     firn_os_mutex_lock(&log->mutex);
@@ -393,6 +294,8 @@ allocate(struct firn_os_dir *dir, const struct firn_log_options *options)
         log->prefix = options->prefix;
         log->segment_size_bytes =
             options->segment_size_bytes != 0 ? options->segment_size_bytes : SEGMENT_SIZE_DEFAULT;
+        log->writer.ready_after =
+            options->ready_after_bytes != 0 ? options->ready_after_bytes : READY_AFTER_DEFAULT;
         log->is_read_only = options->read_only;
         firn_os_mutex_init(firn_os_dir_os(dir), &log->mutex, FIRN_LOCK_LOG);
         firn_os_cond_init(firn_os_dir_os(dir), &log->sync_ended);
@@ -406,8 +309,9 @@ firn_log_abandon(struct firn_log *log)
     if (log == NULL) {
         return;
     }
-    firn_os_file_close(log->file);
     firn_log_writer_deinit(&log->writer);
+    firn_os_file_close(log->old_file);
+    firn_os_file_close(log->file);
     firn_buf_deinit(&log->older_ends);
     firn_os_cond_deinit(&log->sync_ended);
     firn_os_mutex_deinit(&log->mutex);
@@ -436,11 +340,13 @@ firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
     }
     log->segment = (struct firn_log_format_segment){.number = 1, .oldest = 1};
     log->oldest_wanted = 1;
+    log->first_file = 1;
     log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
     log->durable = log->end;
     bool is_harmless;
     FIRN_TRY(firn_log_segment_create(dir, options->prefix, &log->segment, &log->file, &is_harmless,
                                      err));
+    FIRN_TRY(firn_os_dir_sync(dir, err));
     *out = log;
     log = NULL;
 out:
@@ -453,16 +359,17 @@ static int
 settle(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
 {
     int rc = FIRN_OK;
-    if (log->end == FIRN_LOG_FORMAT_SEGMENT_SIZE) {
-        /* A segment without records: whoever made it may have died before its name was durable. */
-        FIRN_TRY(firn_os_dir_sync(log->dir, err));
-        log->durable = log->end;
-    } else if (!was_closed_cleanly) {
+    if (was_closed_cleanly) {
+        return FIRN_OK;
+    }
+    /* Whoever made the segment may have died before its name was durable (I11). */
+    FIRN_TRY(firn_os_dir_sync(log->dir, err));
+    if (log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE) {
         uint64_t start = log->durable > FIRN_LOG_FORMAT_SEGMENT_SIZE ? log->durable
                                                                      : FIRN_LOG_FORMAT_SEGMENT_SIZE;
         FIRN_TRY(firn_log_writer_settle(&log->writer, log->file, start, log->end, err));
-        log->durable = log->end;
     }
+    log->durable = log->end;
 out:
     return rc;
 }
@@ -480,7 +387,9 @@ prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered
     log->has_end_record = recovered->found.was_closed_cleanly;
     if (recovered->needs_new_segment) {
         bool is_harmless;
-        FIRN_TRY(begin_segment(log, &is_harmless, err));
+        FIRN_TRY(firn_log_rotate_now(log, &is_harmless, err));
+    } else {
+        firn_log_writer_enter(&log->writer, recovered->file_size_bytes);
     }
 out:
     return rc;
@@ -505,6 +414,7 @@ firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
     }
     log->segment = recovered.last;
     log->oldest_wanted = recovered.last.oldest;
+    log->first_file = recovered.last.oldest;
     log->end = recovered.end;
     log->durable = recovered.durable;
     log->older_size_bytes = recovered.older_size_bytes;
@@ -535,13 +445,21 @@ forgive_no_space(struct firn_log *log, int rc)
 static int
 write_end(struct firn_log *log, firn_error *err)
 {
-    int rc = firn_log_writer_seal(&log->writer, log->file, log->segment.salt, log->end,
-                                  FIRN_LOG_FORMAT_END, err);
+    int rc = firn_log_writer_seal(log->file, log->segment.salt, log->end, FIRN_LOG_FORMAT_END, err);
     if (rc == FIRN_NO_SPACE) {
-        FIRN_IGNORE(firn_os_file_truncate(log->file, log->end, NULL));
+        FIRN_IGNORE(firn_log_writer_trim(&log->writer, log->file, log->end, NULL));
         rc = FIRN_OK;
     }
     return rc;
+}
+
+/* What was got ready for records that did not come goes; where it stays it is only long. */
+static void
+trim(struct firn_log *log)
+{
+    if (log->writer.ready_end > log->end) {
+        FIRN_IGNORE(firn_log_writer_trim(&log->writer, log->file, log->end, NULL));
+    }
 }
 
 /* Writes the closing record, unless nothing was written since the last one. */
@@ -549,13 +467,14 @@ static int
 finish(struct firn_log *log, firn_error *err)
 {
     int rc = FIRN_OK;
-    FIRN_TRY(check_writable(log, err));
+    FIRN_TRY(firn_log_check_writable(log, err));
     if (log->oldest_wanted > log->segment.oldest) {
         FIRN_TRY(forgive_no_space(log, firn_log_rotate(log, err)));
         FIRN_TRY(firn_os_dir_sync(log->dir, err));
     }
     if (!log->has_end_record) {
         FIRN_TRY(firn_log_sync(log, err));
+        trim(log);
         FIRN_TRY(write_end(log, err));
     }
 out:
@@ -568,6 +487,7 @@ firn_log_close(struct firn_log *log, firn_error *err)
     int rc = FIRN_OK;
     if (log != NULL && !log->is_read_only) {
         rc = finish(log, err);
+        firn_log_rotate_drop_spare(log);
     }
     firn_log_abandon(log);
     return rc;

@@ -8,8 +8,8 @@
  * Damage and a torn tail are told apart by the rule in docs/formats/log.md.
  *
  * Threads: append, rotate and remove_before from one thread at a time (the caller serializes);
- * sync, end, oldest and size_bytes from any thread beside them. The directory handle is borrowed and must
- * outlive the log.
+ * sync, rotate_prepare, end, oldest and size_bytes from any thread beside them. The directory
+ * handle is borrowed and must outlive the log.
  */
 #ifndef FIRN_LOG_LOG_H
 #define FIRN_LOG_LOG_H
@@ -36,6 +36,8 @@ struct firn_log_position {
 struct firn_log_options {
     const char *prefix;          /* "wal"; borrowed for the life of the log */
     uint64_t segment_size_bytes; /* a new segment begins when this is passed; 0 means 64 MiB */
+    uint64_t ready_after_bytes;  /* appended through one handle, before space is got ready for
+                                    more; 0 means 64 KiB, UINT64_MAX never */
     bool read_only; /* recover without writing anything; the log returned cannot append */
 };
 
@@ -78,6 +80,8 @@ FIRN_MUST_CHECK int firn_log_sync(struct firn_log *log, firn_error *err);
 struct firn_log_position firn_log_end(struct firn_log *log);
 /* The number of the oldest segment that belongs to the log. */
 uint64_t firn_log_oldest(struct firn_log *log);
+/* Bytes of the newest segment that no sync has covered. */
+uint64_t firn_log_unsynced_bytes(struct firn_log *log);
 /* Bytes in all segments. */
 uint64_t firn_log_size_bytes(struct firn_log *log);
 
@@ -87,6 +91,12 @@ bool firn_log_has_failed(struct firn_log *log);
 /* Begins a new segment, after syncing the old one; positions appended later lie in it. A failure
  * latches the log unless it has changed nothing (firn_log_has_failed tells). */
 FIRN_MUST_CHECK int firn_log_rotate(struct firn_log *log, firn_error *err);
+/* The same, and what else it takes is left to the next firn_log_sync, of any thread. Quick, if the
+ * log was prepared and synced a moment ago. */
+FIRN_MUST_CHECK int firn_log_rotate_begin(struct firn_log *log, firn_error *err);
+/* Gets a file ready for the next segment, if there is none. Any thread beside the others. Where it
+ * fails, the next rotation just takes longer. */
+void firn_log_rotate_prepare(struct firn_log *log);
 /* Gives up the segments whose number is smaller than first_segment. They go, durably, with the
  * next rotate or close; a crash before that brings them all back. A file that a power cut brings
  * back later is ignored. The newest segment's number plus one gives up all that is there now, and
@@ -94,8 +104,8 @@ FIRN_MUST_CHECK int firn_log_rotate(struct firn_log *log, firn_error *err);
 FIRN_MUST_CHECK int firn_log_remove_before(struct firn_log *log, uint64_t first_segment,
                                            firn_error *err);
 
-/* Syncs, writes the end record (unless there is no space for it), and syncs again what that changed.
- * The handle is gone afterwards, whatever is returned. NULL is fine. */
+/* Syncs, writes the end record (unless there is no space for it), and syncs again what that
+ * changed. The handle is gone afterwards, whatever is returned. NULL is fine. */
 FIRN_MUST_CHECK int firn_log_close(struct firn_log *log, firn_error *err);
 /* Drops the handle without writing anything: as a crash would. NULL is fine. */
 void firn_log_abandon(struct firn_log *log);

@@ -71,6 +71,20 @@ firn_log_reader_refresh(struct firn_log_reader *reader, firn_error *err)
     return rc;
 }
 
+int
+firn_log_reader_is_current(struct firn_log_reader *reader, bool *out, firn_error *err)
+{
+    uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
+    struct firn_log_format_segment segment;
+    size_t got;
+    firn_error ignored;
+    int rc = firn_os_file_read(reader->file, 0, bytes, sizeof bytes, &got, err);
+    *out = rc == FIRN_OK && got == sizeof bytes &&
+           firn_log_format_get_segment(bytes, "", &segment, &ignored) == FIRN_OK &&
+           segment.salt == reader->segment.salt;
+    return rc;
+}
+
 /* Makes the window hold [offset, offset + size), which lies inside the file, and hands out those
  * bytes. The slice is shorter where the file has become shorter since its size was asked. */
 static int

@@ -29,6 +29,11 @@ void firn_log_reader_close(struct firn_log_reader *reader);
 /* Forgets what was read and asks for the file's size again: another process may be appending. */
 FIRN_MUST_CHECK int firn_log_reader_refresh(struct firn_log_reader *reader, firn_error *err);
 
+/* Whether the file is still that segment: another process may have given the segment up and be
+ * using its file for a later one. */
+FIRN_MUST_CHECK int firn_log_reader_is_current(struct firn_log_reader *reader, bool *out,
+                                               firn_error *err);
+
 struct firn_log_reader_record {
     struct firn_log_format_record header;
     firn_slice payload; /* borrowed until the next call on the reader */

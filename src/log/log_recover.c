@@ -13,11 +13,11 @@
  * In the newest segment records are read until there is no whole one. That place, `end`, is one of
  * three:
  *
- *   damage    a record of this segment, before or behind it, says that a higher offset was durable when it was written.
- *             A closing record always says so of everything before it.
- *   a cut     not so, but something was written there: bytes of a torn record, or whole records further behind (pages
- *             reach a disk in any order). What lies behind `end` was not durable, so nobody was told that it was; it is
- *             given up.
+ *   damage    a record of this segment, before or behind it, says that a higher offset was durable
+ *             when it was written. A closing record always says so of everything before it.
+ *   a cut     not so, but something was written there: bytes of a torn record, or whole records
+ *             further behind (pages reach a disk in any order). What lies behind `end` was not
+ *             durable, so nobody was told that it was; it is given up.
  *   the end   nothing was written there.
  *
  * (I3) What is shown to visit is a prefix of what was appended, and holds everything that was
@@ -33,7 +33,9 @@
  * judged it is read again; a mark that made it look like damage was found after that record had
  * been written whole, so the second look is certain. Segments may be added (the walk goes on into
  * them) and removed (the walk starts again if it has shown nothing yet, else the caller is told to
- * try again: FIRN_BUSY).
+ * try again: FIRN_BUSY). The file of a removed segment may become that of a later one while it is
+ * open here; then its header has another salt before any of its bytes change, so a bad place counts
+ * only if the header is still the one that was read.
  */
 #include "log/log_recover.h"
 
@@ -56,6 +58,19 @@ struct walk {
 };
 
 /* ---- records ---- */
+
+/* A bad place in a file that has become another segment's meanwhile is no damage. */
+static int
+check_current(struct firn_log_reader *reader, firn_error *err)
+{
+    bool is_current;
+    int rc = firn_log_reader_is_current(reader, &is_current, err);
+    if (rc == FIRN_OK && !is_current) {
+        return firn_error_set(err, FIRN_BUSY, "%s was given up while the log was read",
+                              firn_os_file_path(reader->file));
+    }
+    return rc;
+}
 
 static int
 damage(const struct firn_log_reader *reader, uint64_t offset, const char *what, firn_error *err)
@@ -119,6 +134,7 @@ read_closed_segment(struct walk *walk, uint64_t end, firn_error *err)
         bool is_valid;
         FIRN_TRY(firn_log_reader_read(&walk->reader, offset, &record, &is_valid, err));
         if (!is_valid) {
+            FIRN_TRY(check_current(&walk->reader, err));
             rc = damage(&walk->reader, offset, "bad bytes where a durable record stood", err);
             goto out;
         }
@@ -166,6 +182,7 @@ judge_end(struct walk *walk, uint64_t end, const struct firn_log_reader_tail *ta
                               firn_os_file_path(walk->reader.file), end, durable);
     }
     out->end = end;
+    out->file_size_bytes = walk->reader.size_bytes;
     /* After a crash in a recycled segment pages of a torn record may lie among old bytes:
      * nothing goes over those. */
     out->needs_new_segment = !tail->is_blank && !out->found.was_closed_cleanly;
@@ -196,6 +213,7 @@ read_newest_segment(struct walk *walk, bool *out_goes_on, uint64_t *out_end, fir
         bool is_valid;
         FIRN_TRY(read_with_second_look(walk, offset, &record, &is_valid, &tail, err));
         if (!is_valid) {
+            FIRN_TRY(check_current(&walk->reader, err));
             rc = judge_end(walk, offset, &tail, err);
             goto out;
         }

@@ -14,6 +14,7 @@ struct firn_log_recover {
     uint64_t end;                        /* of the log, in the newest segment */
     uint64_t durable;           /* what the newest segment's own records say is durable, in bytes */
     uint64_t older_size_bytes;  /* up to their ends, of the segments before the newest */
+    uint64_t file_size_bytes;   /* of the newest segment */
     struct firn_buf older_ends; /* the end of each of those, 8 bytes, from the oldest on */
     bool needs_new_segment;     /* the newest one must not be appended to */
     struct firn_log_recovery found;

@@ -27,6 +27,7 @@ enum { NUMBER_DIGITS_MIN = 6 };
 
 static const char suffix[] = ".log";
 static const char temporary_suffix[] = ".log.tmp";
+static const char spare_suffix[] = "-spare.tmp";
 
 /* ---- names ---- */
 
@@ -113,7 +114,10 @@ visit_stale(void *ctx, const struct firn_os_dirent *entry)
     uint64_t number = parse_name(entry->name, scan->prefix, suffix);
     bool is_removed = number != 0 && number < scan->oldest;
     bool is_unfinished = parse_name(entry->name, scan->prefix, temporary_suffix) != 0;
-    if (!is_removed && !is_unfinished) {
+    size_t prefix_size = strlen(scan->prefix);
+    bool is_spare = strncmp(entry->name, scan->prefix, prefix_size) == 0 &&
+                    strcmp(entry->name + prefix_size, spare_suffix) == 0;
+    if (!is_removed && !is_unfinished && !is_spare) {
         return FIRN_OK;
     }
     memcpy(scan->stale, entry->name, entry->name_size + 1);
@@ -161,7 +165,33 @@ firn_log_segment_remove(struct firn_os_dir *dir, const char *prefix, uint64_t nu
     return remove_if_there(dir, name, err);
 }
 
-/* ---- opening and creating ---- */
+/* ---- opening one ---- */
+
+static int
+read_header(struct firn_os_file *file, uint64_t number, struct firn_log_format_segment *out,
+            firn_error *err)
+{
+    int rc;
+    uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
+    FIRN_TRY(firn_os_file_read_exact(file, 0, bytes, sizeof bytes, err));
+    FIRN_TRY(firn_log_format_get_segment(bytes, firn_os_file_path(file), out, err));
+    if (out->number != number) {
+        rc = firn_error_set(err, FIRN_CORRUPT,
+                            "%s: offset 16: this is segment %" PRIu64 " under another's name",
+                            firn_os_file_path(file), out->number);
+    }
+out:
+    return rc;
+}
+
+/* A file that was opened a moment ago has lost its name: then it may have any header (I12 of
+ * log_rotate.c). */
+static bool
+is_gone(struct firn_os_dir *dir, const char *name)
+{
+    struct firn_os_stat stat;
+    return firn_os_stat(dir, name, &stat, NULL) == FIRN_NOT_FOUND;
+}
 
 int
 firn_log_segment_open(struct firn_os_dir *dir, const char *prefix, uint64_t number, unsigned flags,
@@ -174,15 +204,11 @@ firn_log_segment_open(struct firn_os_dir *dir, const char *prefix, uint64_t numb
     struct firn_os_file *file = NULL;
     int rc = FIRN_OK;
     FIRN_TRY(firn_os_file_open(dir, name, flags, 0, &file, err));
-    uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
-    FIRN_TRY(firn_os_file_read_exact(file, 0, bytes, sizeof bytes, err));
-    FIRN_TRY(firn_log_format_get_segment(bytes, firn_os_file_path(file), out, err));
-    if (out->number != number) {
-        rc = firn_error_set(err, FIRN_CORRUPT,
-                            "%s: offset 16: this is segment %" PRIu64 " under another's name",
-                            firn_os_file_path(file), out->number);
-        goto out;
+    rc = read_header(file, number, out, err);
+    if (rc == FIRN_CORRUPT && is_gone(dir, name)) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "%s was given up", firn_os_file_path(file));
     }
+    FIRN_TRY(rc);
     *out_file = file;
     file = NULL;
 out:
@@ -190,23 +216,45 @@ out:
     return rc;
 }
 
-/* *out_is_harmless as for firn_log_segment_create. */
+/* ---- making one ---- */
+
+/* Writes the header of a segment into a file that has no part in the log yet. *out_is_harmless as
+ * for firn_log_segment_create. */
 static int
-write_header(struct firn_os_dir *dir, const char *name,
+write_header(struct firn_os_dir *dir, const char *name, unsigned flags,
              const struct firn_log_format_segment *segment, bool *out_is_harmless, firn_error *err)
 {
     uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
     firn_log_format_put_segment(segment, bytes);
     struct firn_os_file *file = NULL;
     int rc = FIRN_OK;
-    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600,
-                               &file, err));
+    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_WRITE | flags, 0600, &file, err));
     FIRN_TRY(firn_os_file_write(file, 0, bytes, sizeof bytes, err));
     *out_is_harmless = false;
     FIRN_TRY(firn_os_file_sync(file, err));
     *out_is_harmless = true;
 out:
     firn_os_file_close(file);
+    return rc;
+}
+
+/* Gives a file the header and the name of a segment. */
+static int
+turn_into_segment(struct firn_os_dir *dir, const char *prefix, const char *temporary,
+                  unsigned flags, struct firn_log_format_segment *segment,
+                  struct firn_os_file **out, bool *out_is_harmless, firn_error *err)
+{
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    firn_log_segment_name(prefix, segment->number, name);
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_os_random(firn_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
+    FIRN_TRY(write_header(dir, temporary, flags, segment, out_is_harmless, err));
+    rc = firn_os_rename(dir, temporary, dir, name, FIRN_OS_RENAME_NO_REPLACE, err);
+    /* A rename that failed otherwise may have been done. */
+    *out_is_harmless = rc == FIRN_NO_SPACE;
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, out, err));
+out:
     return rc;
 }
 
@@ -217,25 +265,86 @@ firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
 {
     *out = NULL;
     *out_is_harmless = true;
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     char temporary[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name(prefix, segment->number, name);
     name_with_suffix(prefix, segment->number, temporary_suffix, temporary);
-    int rc = FIRN_OK;
-    FIRN_TRY(firn_os_random(firn_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
-    FIRN_TRY(remove_if_there(dir, temporary, err));
-    rc = write_header(dir, temporary, segment, out_is_harmless, err);
-    if (rc == FIRN_OK) {
-        rc = firn_os_rename(dir, temporary, dir, name, FIRN_OS_RENAME_NO_REPLACE, err);
-        /* A rename that failed otherwise may have been done. */
-        *out_is_harmless = rc == FIRN_NO_SPACE;
+    int rc = remove_if_there(dir, temporary, err);
+    if (rc != FIRN_OK) {
+        return rc;
     }
-    if (*out_is_harmless) {
+    rc = turn_into_segment(dir, prefix, temporary, FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, segment, out,
+                           out_is_harmless, err);
+    if (rc != FIRN_OK && *out_is_harmless) {
         (void)remove_if_there(dir, temporary, NULL);
     }
-    FIRN_TRY(rc);
-    FIRN_TRY(firn_os_dir_sync(dir, err));
-    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, out, err));
-out:
     return rc;
+}
+
+/* ---- the spare ---- */
+
+static void
+name_of_spare(const char *prefix, char *out)
+{
+    int size = snprintf(out, FIRN_LOG_SEGMENT_NAME_SIZE, "%s%s", prefix, spare_suffix);
+    CHECK(size > 0 && size < FIRN_LOG_SEGMENT_NAME_SIZE);
+}
+
+void
+firn_log_segment_remove_spare(struct firn_os_dir *dir, const char *prefix)
+{
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    name_of_spare(prefix, name);
+    FIRN_IGNORE(remove_if_there(dir, name, NULL));
+}
+
+static int
+write_zeros(struct firn_os_dir *dir, const char *name, size_t size_bytes)
+{
+    static const uint8_t zeros[64 << 10];
+    struct firn_os_file *file = NULL;
+    int rc;
+    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600,
+                               &file, NULL));
+    for (size_t at = 0; at < size_bytes; at += sizeof zeros) {
+        size_t piece = size_bytes - at < sizeof zeros ? size_bytes - at : sizeof zeros;
+        FIRN_TRY(firn_os_file_write(file, at, zeros, piece, NULL));
+    }
+    FIRN_TRY(firn_os_file_sync(file, NULL));
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+int
+firn_log_segment_make_spare(struct firn_os_dir *dir, const char *prefix, size_t size_bytes)
+{
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    name_of_spare(prefix, name);
+    int rc = remove_if_there(dir, name, NULL);
+    rc = rc == FIRN_OK ? write_zeros(dir, name, size_bytes) : rc;
+    if (rc != FIRN_OK) {
+        firn_log_segment_remove_spare(dir, prefix);
+    }
+    return rc;
+}
+
+int
+firn_log_segment_recycle(struct firn_os_dir *dir, const char *prefix, uint64_t number)
+{
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    char spare[FIRN_LOG_SEGMENT_NAME_SIZE];
+    firn_log_segment_name(prefix, number, name);
+    name_of_spare(prefix, spare);
+    return firn_os_rename(dir, name, dir, spare, FIRN_OS_RENAME_REPLACE, NULL);
+}
+
+int
+firn_log_segment_use_spare(struct firn_os_dir *dir, const char *prefix,
+                           struct firn_log_format_segment *segment, struct firn_os_file **out,
+                           bool *out_is_harmless, firn_error *err)
+{
+    *out = NULL;
+    *out_is_harmless = true;
+    char spare[FIRN_LOG_SEGMENT_NAME_SIZE];
+    name_of_spare(prefix, spare);
+    return turn_into_segment(dir, prefix, spare, 0, segment, out, out_is_harmless, err);
 }

@@ -38,7 +38,7 @@ FIRN_MUST_CHECK int firn_log_segment_open(struct firn_os_dir *dir, const char *p
                                           uint64_t number, unsigned flags,
                                           struct firn_os_file **out_file,
                                           struct firn_log_format_segment *out, firn_error *err);
-/* Makes a segment without records, durable with its name when this returns, and opens it for
+/* Makes a segment without records, durable but for its name when this returns, and opens it for
  * reading and writing. The salt of *segment is chosen here. FIRN_EXISTS if the name is taken.
  * *out_is_harmless tells of a failure whether it left everything as it was: no sync failed, and
  * no segment of that name can be there. */
@@ -46,5 +46,21 @@ FIRN_MUST_CHECK int firn_log_segment_create(struct firn_os_dir *dir, const char 
                                             struct firn_log_format_segment *segment,
                                             struct firn_os_file **out, bool *out_is_harmless,
                                             firn_error *err);
+
+/* ---- the spare: a file for a segment to come ---- */
+
+/* Makes one that holds zeros, durably. Nothing is left of it where that fails. */
+FIRN_MUST_CHECK int firn_log_segment_make_spare(struct firn_os_dir *dir, const char *prefix,
+                                                size_t size_bytes);
+/* Makes one of a segment that was given up. */
+FIRN_MUST_CHECK int firn_log_segment_recycle(struct firn_os_dir *dir, const char *prefix,
+                                             uint64_t number);
+/* As firn_log_segment_create, out of the spare; but the name is not durable when this returns. */
+FIRN_MUST_CHECK int firn_log_segment_use_spare(struct firn_os_dir *dir, const char *prefix,
+                                               struct firn_log_format_segment *segment,
+                                               struct firn_os_file **out, bool *out_is_harmless,
+                                               firn_error *err);
+/* It is gone, or stays until the log is opened again. */
+void firn_log_segment_remove_spare(struct firn_os_dir *dir, const char *prefix);
 
 #endif

@@ -2,9 +2,25 @@
  *
  * log/log_writer.c: bytes on their way into a segment.
  *
- * A record is put together in one buffer and handed over with one write, so that a process that
- * dies leaves it whole or absent except where the kernel itself is cut short. The buffer is reused;
- * one that a large record made big is given back.
+ * A log that gets few records has each of them put together in one buffer and handed over with one
+ * write, so that a process that dies leaves it whole or absent except where the kernel itself is
+ * cut short. The buffer is reused; one that a large record made big is given back.
+ *
+ * A write costs more than all else that a small record needs. So when a handle has appended
+ * ready_after bytes, a stretch behind the log's end is got ready: filled with zeros, 256 KiB at a
+ * time, and, where the file system makes that safe (os_window.h), seen through a window. Records
+ * are then put together where they are to stand. Syncs gain too: the space is there already, so
+ * there is no size and no block to be recorded. A clean close cuts off what was not used.
+ *
+ * In a window a record comes into being piece by piece: its payload first, its header last. A
+ * process that dies in between leaves a torn record, as a power cut does; a reader beside the
+ * writer looks twice (log_recover.c). Zeros behind the end are no record and no trace of one.
+ *
+ * Nothing of this can fail an append. Where no space is left for zeros, or no window can be had,
+ * the record is written as in a small log, and after some more load the attempt is made again.
+ *
+ * (I10) The window lies below ready_end, and the file is never shortened to less than that while a
+ *       window is open: trim closes it first.
  *
  * Settling. When a log is opened after a crash, the records above the highest durable mark were
  * read, but only from the kernel's cache: nobody knows whether they are on the disk. A sync alone
@@ -18,13 +34,112 @@
 #include "base/checked.h"
 #include "log/log.h"
 
-enum { KEPT_BUFFER_SIZE_MAX = 1 << 20, SETTLE_PIECE_SIZE = 1 << 20 };
+enum {
+    KEPT_BUFFER_SIZE_MAX = 1 << 20,
+    SETTLE_PIECE_SIZE = 1 << 20,
+    READY_STEP_MIN = FIRN_OS_WINDOW_ALIGNMENT,
+    READY_STEP_MAX = 256 << 10,
+    WINDOW_SIZE_MAX = 1 << 20,
+    ZEROS_SIZE = 64 << 10
+};
 
 void
 firn_log_writer_deinit(struct firn_log_writer *writer)
 {
-    firn_buf_deinit(&writer->record);
+    firn_os_window_close(&writer->window);
+    firn_buf_deinit(&writer->buffer);
 }
+
+void
+firn_log_writer_leave(struct firn_log_writer *writer)
+{
+    firn_os_window_close(&writer->window);
+    writer->ready_end = 0;
+    writer->has_no_windows = false;
+}
+
+void
+firn_log_writer_enter(struct firn_log_writer *writer, uint64_t ready_end)
+{
+    firn_log_writer_leave(writer);
+    writer->ready_end = ready_end;
+}
+
+int
+firn_log_writer_trim(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t end,
+                     firn_error *err)
+{
+    firn_log_writer_leave(writer);
+    return firn_os_file_truncate(file, end, err);
+}
+
+/* ---- getting ready ---- */
+
+uint64_t
+firn_log_writer_ready_step(const struct firn_log_writer *writer)
+{
+    if (writer->ready_after >= READY_STEP_MAX / 4) {
+        return READY_STEP_MAX;
+    }
+    return writer->ready_after * 4 > READY_STEP_MIN ? writer->ready_after * 4 : READY_STEP_MIN;
+}
+
+/* Writes zeros from `from` to the multiple of a step at or behind `to`. */
+static int
+write_zeros(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t from, uint64_t to)
+{
+    static const uint8_t zeros[ZEROS_SIZE];
+    uint64_t step = firn_log_writer_ready_step(writer);
+    uint64_t end = (to + step - 1) / step * step;
+    int rc = FIRN_OK;
+    for (uint64_t at = from; at < end && rc == FIRN_OK; at += sizeof zeros) {
+        size_t piece = end - at < sizeof zeros ? (size_t)(end - at) : sizeof zeros;
+        rc = firn_os_file_write(file, at, zeros, piece, NULL);
+    }
+    if (rc == FIRN_OK) {
+        writer->ready_end = end;
+    } else {
+        /* What was written of them means nothing, and is in nobody's way if it stays. */
+        FIRN_IGNORE(firn_os_file_truncate(file, from, NULL));
+    }
+    return rc;
+}
+
+static void
+open_window(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t offset)
+{
+    uint64_t start = offset / FIRN_OS_WINDOW_ALIGNMENT * FIRN_OS_WINDOW_ALIGNMENT;
+    uint64_t size = writer->ready_end - start;
+    firn_os_window_close(&writer->window);
+    int rc =
+        firn_os_window_open(file, start, size < WINDOW_SIZE_MAX ? (size_t)size : WINDOW_SIZE_MAX,
+                            &writer->window, NULL);
+    writer->has_no_windows = rc != FIRN_OK;
+}
+
+/* Sees to it that the record finds its place in the window, where that pays and can be done. */
+static void
+get_ready(struct firn_log_writer *writer, const struct firn_log_writer_place *place, uint64_t room)
+{
+    uint64_t end = place->offset + room;
+    writer->load_bytes += room;
+    if (writer->load_bytes < writer->ready_after || room > READY_STEP_MAX ||
+        writer->has_no_windows || end >= FIRN_LOG_FORMAT_OFFSET_MAX) {
+        return;
+    }
+    if (writer->ready_end < end) {
+        uint64_t from = writer->ready_end > place->offset ? writer->ready_end : place->offset;
+        if (write_zeros(writer, place->file, from, end) != FIRN_OK) {
+            writer->load_bytes = 0;
+            return;
+        }
+    }
+    if (firn_os_window_at(&writer->window, place->offset, (size_t)room) == NULL) {
+        open_window(writer, place->file, place->offset);
+    }
+}
+
+/* ---- one record ---- */
 
 static int
 total_size(const firn_slice *parts, size_t part_count, size_t *out, firn_error *err)
@@ -41,6 +156,23 @@ total_size(const firn_slice *parts, size_t part_count, size_t *out, firn_error *
     return FIRN_OK;
 }
 
+/* Finds memory for a record of so many bytes: its place in the window, else the buffer. */
+static int
+find_memory(struct firn_log_writer *writer, uint64_t offset, size_t size, firn_error *err)
+{
+    writer->record_size = size;
+    writer->record = firn_os_window_at(&writer->window, offset, size);
+    if (writer->record != NULL) {
+        return FIRN_OK;
+    }
+    firn_buf_clear(&writer->buffer);
+    if (firn_buf_set_size(&writer->buffer, size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a log record");
+    }
+    writer->record = writer->buffer.data;
+    return FIRN_OK;
+}
+
 int
 firn_log_writer_prepare(struct firn_log_writer *writer, const struct firn_log_writer_place *place,
                         uint8_t type, const firn_slice *parts, size_t part_count, firn_error *err)
@@ -50,12 +182,13 @@ firn_log_writer_prepare(struct firn_log_writer *writer, const struct firn_log_wr
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_buf_clear(&writer->record);
-    if (firn_buf_set_size(&writer->record, (size_t)firn_log_format_record_room(length)) !=
-        FIRN_OK) {
-        return firn_error_no_memory(err, "a log record");
+    uint64_t room = firn_log_format_record_room(length);
+    get_ready(writer, place, room);
+    rc = find_memory(writer, place->offset, (size_t)room, err);
+    if (rc != FIRN_OK) {
+        return rc;
     }
-    uint8_t *at = writer->record.data + FIRN_LOG_FORMAT_RECORD_SIZE;
+    uint8_t *at = writer->record + FIRN_LOG_FORMAT_RECORD_SIZE;
     for (size_t i = 0; i < part_count; i++) {
         if (parts[i].size > 0) {
             memcpy(at, parts[i].data, parts[i].size);
@@ -64,7 +197,7 @@ firn_log_writer_prepare(struct firn_log_writer *writer, const struct firn_log_wr
     }
     struct firn_log_format_record record = {
         .length = (uint32_t)length, .durable = place->durable, .type = type};
-    firn_log_format_put_record(&record, place->salt, place->offset, writer->record.data);
+    firn_log_format_put_record(&record, place->salt, place->offset, writer->record);
     return FIRN_OK;
 }
 
@@ -72,26 +205,26 @@ int
 firn_log_writer_write(struct firn_log_writer *writer, const struct firn_log_writer_place *place,
                       uint64_t *out_end, firn_error *err)
 {
-    struct firn_buf *record = &writer->record;
-    int rc = firn_os_file_write(place->file, place->offset, record->data, record->size, err);
-    *out_end = place->offset + record->size;
-    if (record->capacity > KEPT_BUFFER_SIZE_MAX) {
-        firn_buf_deinit(record);
+    struct firn_buf *buffer = &writer->buffer;
+    *out_end = place->offset + writer->record_size;
+    if (writer->record != buffer->data) {
+        return firn_os_window_commit(&writer->window, place->offset, writer->record_size, err);
+    }
+    int rc = firn_os_file_write(place->file, place->offset, buffer->data, buffer->size, err);
+    if (buffer->capacity > KEPT_BUFFER_SIZE_MAX) {
+        firn_buf_deinit(buffer);
     }
     return rc;
 }
 
 int
-firn_log_writer_seal(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t salt,
-                     uint64_t offset, uint8_t type, firn_error *err)
+firn_log_writer_seal(struct firn_os_file *file, uint64_t salt, uint64_t offset, uint8_t type,
+                     firn_error *err)
 {
-    struct firn_log_writer_place place = {
-        .file = file, .salt = salt, .offset = offset, .durable = offset};
-    uint64_t end;
-    int rc = firn_log_writer_prepare(writer, &place, type, NULL, 0, err);
-    if (rc == FIRN_OK) {
-        rc = firn_log_writer_write(writer, &place, &end, err);
-    }
+    uint8_t bytes[FIRN_LOG_FORMAT_RECORD_SIZE];
+    const struct firn_log_format_record record = {.durable = offset, .type = type};
+    firn_log_format_put_record(&record, salt, offset, bytes);
+    int rc = firn_os_file_write(file, offset, bytes, sizeof bytes, err);
     return rc == FIRN_OK ? firn_os_file_sync(file, err) : rc;
 }
 
@@ -100,7 +233,7 @@ firn_log_writer_settle(struct firn_log_writer *writer, struct firn_os_file *file
                        uint64_t end, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_buf *piece = &writer->record;
+    struct firn_buf *piece = &writer->buffer;
     while (start < end) {
         uint64_t left = end - start;
         firn_buf_clear(piece);

@@ -88,7 +88,8 @@ read_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position
 static int
 read_log(struct reading *reading, bool read_only, struct firn_log **out, firn_error *err)
 {
-    struct firn_log_options options = {.prefix = PREFIX, .read_only = read_only};
+    struct firn_log_options options = {
+        .prefix = PREFIX, .ready_after_bytes = UINT64_MAX, .read_only = read_only};
     firn_manifest_state_deinit(reading->state);
     return firn_log_open(reading->dir, &options, read_record, reading, out, NULL, err);
 }
@@ -120,7 +121,7 @@ firn_manifest_create(struct firn_os_dir *dir, struct firn_manifest **out, firn_e
 {
     int rc = FIRN_OK;
     struct firn_manifest *manifest = NULL;
-    struct firn_log_options options = {.prefix = PREFIX};
+    struct firn_log_options options = {.prefix = PREFIX, .ready_after_bytes = UINT64_MAX};
     *out = NULL;
     FIRN_TRY(make(&manifest, err));
     FIRN_TRY(firn_log_create(dir, &options, &manifest->log, err));

@@ -385,6 +385,167 @@ a_visitor_can_stop_the_recovery(void **state)
     assert_int_equal(seen.count, 4);
 }
 
+static uint64_t
+size_of_first_segment(struct fixture *fixture)
+{
+    firn_error err;
+    struct firn_os_stat stat;
+    assert_int_equal(firn_os_stat(fixture->dir, "wal-000001.log", &stat, &err), FIRN_OK);
+    return stat.size_bytes;
+}
+
+/* Long enough for several windows. */
+static void
+a_log_under_load_gets_space_ready_and_gives_it_back(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    struct firn_log *log = create(fixture, &wal);
+    append_range(log, 0, 20);
+    assert_int_equal(size_of_first_segment(fixture), firn_log_end(log).offset);
+    append_range(log, 20, 3000);
+    assert_true(firn_log_end(log).offset > 300 << 10);
+    assert_true(size_of_first_segment(fixture) > firn_log_end(log).offset);
+    assert_int_equal(firn_log_size_bytes(log), firn_log_end(log).offset);
+    firn_log_abandon(open_expecting(fixture, &wal_read_only, 0, 3020, NULL));
+    assert_int_equal(firn_log_sync(log, &err), FIRN_OK);
+    append_range(log, 3020, 10);
+    firn_log_abandon(log);
+    struct firn_log_recovery recovery;
+    log = open_expecting(fixture, &wal, 0, 3030, &recovery);
+    assert_false(recovery.was_cut);
+    assert_int_equal(firn_log_end(log).segment, 1);
+    append_range(log, 3030, 500);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    log = open_expecting(fixture, &wal, 0, 3530, &recovery);
+    assert_true(recovery.was_closed_cleanly);
+    assert_int_equal(size_of_first_segment(fixture), firn_log_end(log).offset);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+}
+
+/* Records that fit into no window, between others that do. */
+static void
+long_records_and_short_ones_follow_each_other_under_load(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    static const struct firn_log_options loaded = {.prefix = "wal", .ready_after_bytes = 1};
+    static uint8_t bytes[300 << 10];
+    struct firn_log *log = create(fixture, &loaded);
+    struct firn_log_position position;
+    static const size_t sizes[] = {200 << 10, 10,  300 << 10, 70 << 10,
+                                   256 << 10, 100, 0,         250 << 10};
+    enum { COUNT = sizeof sizes / sizeof sizes[0] };
+    uint64_t expected = 128;
+    for (size_t i = 0; i < (size_t)3 * COUNT; i++) {
+        firn_slice part = firn_bytes(bytes, sizes[i % COUNT]);
+        memset(bytes, (int)i + 1, part.size);
+        assert_int_equal(firn_log_append(log, 16, &part, 1, &position, &err), FIRN_OK);
+        assert_int_equal(position.offset, expected);
+        expected = firn_log_end(log).offset;
+    }
+    firn_log_abandon(log);
+    struct firn_buf file = {0};
+    log_support_get_file(fixture->dir, "wal-000001.log", &file);
+    size_t at = 128;
+    for (size_t i = 0; i < (size_t)3 * COUNT; i++) {
+        size_t size = sizes[i % COUNT];
+        for (size_t j = 0; j < size; j++) {
+            assert_int_equal(file.data[at + 16 + j], i + 1);
+        }
+        at += (16 + size + 7) & ~(size_t)7;
+    }
+    assert_int_equal(at, expected);
+    firn_buf_deinit(&file);
+}
+
+/* The writer's part of the next test. */
+struct beside {
+    struct firn_log *log;
+    uint64_t count;
+};
+
+/* Gives all segments up but the newest, and goes on until the first one's file is in use again. */
+static void
+use_the_first_file_again(struct firn_log *log)
+{
+    firn_error err;
+    uint64_t newest = firn_log_end(log).segment;
+    assert_int_equal(firn_log_remove_before(log, newest, &err), FIRN_OK);
+    assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
+    assert_int_equal(firn_log_rotate(log, &err), FIRN_OK);
+    append_range(log, 0, 5000);
+}
+
+static int
+visit_beside(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+             firn_error *err)
+{
+    (void)type;
+    (void)record;
+    (void)position;
+    (void)err;
+    struct beside *beside = ctx;
+    if (beside->count++ == 0) {
+        use_the_first_file_again(beside->log);
+    }
+    return FIRN_OK;
+}
+
+static void
+a_reader_notices_that_a_file_was_used_again(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    static const struct firn_log_options loaded = {.prefix = "wal", .ready_after_bytes = 1};
+    struct beside beside = {.log = create(fixture, &loaded)};
+    append_range(beside.log, 0, 5000);
+    assert_true(firn_log_end(beside.log).offset > 512 << 10); /* more than is read at once */
+    assert_int_equal(firn_log_rotate(beside.log, &err), FIRN_OK);
+    struct firn_log *reader = NULL;
+    int rc =
+        firn_log_open(fixture->dir, &wal_read_only, visit_beside, &beside, &reader, NULL, &err);
+    assert_int_equal(rc, FIRN_BUSY);
+    assert_true(beside.count > 1 && beside.count < 5000);
+    assert_false(log_support_has_file(fixture->dir, "wal-000001.log"));
+    assert_false(log_support_has_file(fixture->dir, "wal-spare.tmp"));
+    /* Bytes of its first life lie behind the end, and are no damage. */
+    struct firn_log_position end = firn_log_end(beside.log);
+    firn_log_abandon(beside.log);
+    struct firn_log_recovery recovery;
+    beside.log = open_expecting(fixture, &wal, 0, 5000, &recovery);
+    assert_false(recovery.was_cut);
+    assert_int_equal(firn_log_end(beside.log).segment, end.segment + 1);
+    assert_int_equal(firn_log_close(beside.log, &err), FIRN_OK);
+    firn_log_abandon(open_expecting(fixture, &wal, 0, 5000, NULL));
+}
+
+/* What a crash left of getting ready goes with the next opening; a clean close leaves nothing. */
+static void
+a_spare_does_not_outlive_its_log(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    struct firn_log *log = create(fixture, &wal);
+    append_range(log, 0, 10);
+    firn_log_rotate_prepare(log);
+    firn_log_rotate_prepare(log);
+    assert_true(log_support_has_file(fixture->dir, "wal-spare.tmp"));
+    firn_log_abandon(log);
+    log = open_expecting(fixture, &wal, 0, 10, NULL);
+    assert_false(log_support_has_file(fixture->dir, "wal-spare.tmp"));
+    firn_log_rotate_prepare(log);
+    assert_int_equal(firn_log_rotate_begin(log, &err), FIRN_OK);
+    assert_false(log_support_has_file(fixture->dir, "wal-spare.tmp"));
+    append_range(log, 10, 10);
+    firn_log_rotate_prepare(log);
+    assert_int_equal(firn_log_close(log, &err), FIRN_OK);
+    assert_false(log_support_has_file(fixture->dir, "wal-spare.tmp"));
+    struct firn_log_recovery recovery;
+    firn_log_abandon(open_expecting(fixture, &wal, 0, 20, &recovery));
+    assert_true(recovery.was_closed_cleanly);
+}
+
 static void
 a_read_only_open_writes_nothing(void **state)
 {
@@ -431,6 +592,13 @@ main(void)
         cmocka_unit_test_setup_teardown(wrong_calls_are_refused_and_change_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_visitor_can_stop_the_recovery, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_log_under_load_gets_space_ready_and_gives_it_back, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(long_records_and_short_ones_follow_each_other_under_load,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reader_notices_that_a_file_was_used_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_spare_does_not_outlive_its_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_read_only_open_writes_nothing, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,12 @@
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
 
-static const struct firn_log_options wal = {.prefix = "wal", .segment_size_bytes = 1200};
+/* A small log, whose records are written, and one that was under load, whose records go through
+ * windows. */
+static const struct firn_log_options small = {.prefix = "wal", .segment_size_bytes = 1200};
+static const struct firn_log_options loaded = {
+    .prefix = "wal", .segment_size_bytes = 1200, .ready_after_bytes = 1};
+static const struct firn_log_options *wal = &small;
 static const struct firn_log_options read_only = {.prefix = "wal", .read_only = true};
 
 /* A machine whose calls can fail, and what a history has achieved on it. */
@@ -127,7 +132,7 @@ open_log(struct world *world)
 {
     firn_error err;
     struct log_support_seen seen = {.is_first_unknown = true};
-    return firn_log_open(world->dir, &wal, log_support_visit, &seen, &world->log, NULL, &err);
+    return firn_log_open(world->dir, wal, log_support_visit, &seen, &world->log, NULL, &err);
 }
 
 /* Runs until something fails; returns what. Touches every function of the log, with enough data
@@ -136,7 +141,7 @@ static int
 run_history(struct world *world)
 {
     firn_error err;
-    int rc = firn_log_create(world->dir, &wal, &world->log, &err);
+    int rc = firn_log_create(world->dir, wal, &world->log, &err);
     rc = rc == FIRN_OK ? append(world, 4) : rc;
     rc = rc == FIRN_OK ? sync_log(world) : rc;
     rc = rc == FIRN_OK ? append(world, 12) : rc;
@@ -170,7 +175,7 @@ check_what_is_left(struct world *world)
     struct firn_os_dir *dir = log_support_root(world->memory);
     struct log_support_seen seen = {.is_first_unknown = true};
     struct firn_log *log = NULL;
-    int rc = firn_log_open(dir, &wal, log_support_visit, &seen, &log, NULL, &err);
+    int rc = firn_log_open(dir, wal, log_support_visit, &seen, &log, NULL, &err);
     if (rc != FIRN_OK) {
         assert_int_equal(rc, FIRN_NOT_FOUND);
         assert_int_equal(world->appended, 0);
@@ -303,7 +308,7 @@ an_append_without_space_can_be_repeated(void **state)
         struct world world;
         firn_error err;
         make_world(&world);
-        assert_int_equal(firn_log_create(world.dir, &wal, &world.log, &err), FIRN_OK);
+        assert_int_equal(firn_log_create(world.dir, wal, &world.log, &err), FIRN_OK);
         unsigned refusals = 0;
         for (uint64_t i = 0; i < 30; i++) {
             struct firn_os_fault_plan full = {.call = 1,
@@ -346,7 +351,7 @@ an_append_without_memory_can_be_repeated(void **state)
     struct world world;
     make_world(&world);
     firn_error err;
-    assert_int_equal(firn_log_create(world.dir, &wal, &world.log, &err), FIRN_OK);
+    assert_int_equal(firn_log_create(world.dir, wal, &world.log, &err), FIRN_OK);
     uint8_t bytes[600] = {0};
     firn_slice part = firn_bytes(bytes, sizeof bytes);
     test_alloc_fail_at(1, true);
@@ -402,6 +407,28 @@ a_mark_covers_what_was_written_when_the_sync_began(void **state)
     drop_world(&world);
 }
 
+/* The disk has room for records, and none for getting more ready. */
+static void
+zeros_for_which_there_is_no_space_refuse_nothing(void **state)
+{
+    (void)state;
+    struct world world;
+    make_world(&world);
+    firn_error err;
+    static const struct firn_log_options one_segment = {.prefix = "wal", .ready_after_bytes = 1};
+    assert_int_equal(firn_log_create(world.dir, &one_segment, &world.log, &err), FIRN_OK);
+    firn_os_memory_set_space(world.memory, 40 << 10);
+    assert_int_equal(append(&world, 100), FIRN_OK);
+    assert_ends_clean(&world);
+    firn_os_memory_set_space(world.memory, UINT64_MAX);
+    assert_int_equal(append(&world, 100), FIRN_OK);
+    assert_int_equal(sync_log(&world), FIRN_OK);
+    firn_log_abandon(world.log);
+    world.log = NULL;
+    check_what_is_left(&world);
+    drop_world(&world);
+}
+
 int
 main(void)
 {
@@ -410,8 +437,14 @@ main(void)
         cmocka_unit_test(short_reads_and_writes_are_continued),
         cmocka_unit_test(every_allocation_that_fails_leaves_what_was_durable),
         cmocka_unit_test(an_append_without_memory_can_be_repeated),
-        cmocka_unit_test(an_append_without_space_can_be_repeated),
         cmocka_unit_test(a_mark_covers_what_was_written_when_the_sync_began),
+        cmocka_unit_test(zeros_for_which_there_is_no_space_refuse_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest small_tests[] = {
+        cmocka_unit_test(an_append_without_space_can_be_repeated),
+    };
+    int failed = cmocka_run_group_tests_name("a small log", tests, NULL, NULL) +
+                 cmocka_run_group_tests_name("a small log, disk full", small_tests, NULL, NULL);
+    wal = &loaded;
+    return failed + cmocka_run_group_tests_name("a log under load", tests, NULL, NULL);
 }

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log/log_rotate.c: the turn from one segment to the next, in two halves, and the file that is kept
+ * ready for it.
+ *
+ * The first half (begin) is all that those who append must wait for:
+ *   1. what was not synced yet of the present segment is,
+ *   2. the next segment gets its header, is synced, and gets its name,
+ *   3. from now on it is the newest.
+ * The second (finish) is done by whoever has time, at the latest by the next sync:
+ *   4. the directory is synced, so that the name is durable,
+ *   5. NEXT is written to the segment before, and synced,
+ *   6. files that the new header has excluded go.
+ *
+ * Step 1 is short if somebody has synced the log a moment ago. Step 2 is short if there is a spare:
+ * a file that has blocks already, so that its sync changes nothing but contents and does not wait
+ * for the file system's journal. A spare is a segment that was given up (its bytes stay, and the
+ * header says so: they mean nothing under the new salt), or, before there is one of those, a file
+ * of zeros that was made ahead (prepare).
+ *
+ * Invariants, with those of log.c:
+ * (I11) Between the halves the new segment's name may be lost by a power cut, and all that was
+ *       appended to it. So nothing of it counts as durable before step 4: a sync finishes the turn
+ *       first. What lay before the turn is durable (I5), and the log ends there.
+ * (I12) A segment's file becomes a spare only after a newer header has excluded it, durably (I9),
+ *       and loses its name before its header is changed. So where a power cut gives it the old name
+ *       back, that name is one that the log passes over; and whoever finds a foreign header under a
+ *       segment's name, or an end where none should be, can tell by asking again (log_recover.c).
+ * (I13) The name of the spare is used by one thread at a time: is_making_spare guards it while
+ *       there is none, the token when there is one.
+ *
+ * Failure. A spare that cannot be made is none. In the first half, what fails before the header is
+ * synced leaves the log as it was, and so does a full disk at the rename; all else latches. In the
+ * second half every failure latches.
+ */
+#include "base/bytes.h"
+#include "base/check.h"
+#include "log/log_internal.h"
+#include "log/log_segment.h"
+
+enum { RECYCLED_SIZE_MAX = 256 << 20 };
+
+/* ---- the spare ---- */
+
+/* Whether the caller shall make one. */
+static bool
+begin_spare(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    bool is_wanted = log->spare == FIRN_LOG_NO_SPARE && !log->is_making_spare && !log->has_failed;
+    log->is_making_spare = log->is_making_spare || is_wanted;
+    firn_os_mutex_unlock(&log->mutex);
+    return is_wanted;
+}
+
+static void
+end_spare(struct firn_log *log, enum firn_log_spare spare)
+{
+    firn_os_mutex_lock(&log->mutex);
+    log->spare = spare;
+    log->is_making_spare = false;
+    firn_os_mutex_unlock(&log->mutex);
+}
+
+static enum firn_log_spare
+spare_of(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    enum firn_log_spare spare = log->spare;
+    firn_os_mutex_unlock(&log->mutex);
+    return spare;
+}
+
+void
+firn_log_rotate_prepare(struct firn_log *log)
+{
+    if (!log->is_read_only && begin_spare(log)) {
+        int rc = firn_log_segment_make_spare(log->dir, log->prefix,
+                                             (size_t)firn_log_writer_ready_step(&log->writer));
+        end_spare(log, rc == FIRN_OK ? FIRN_LOG_FRESH_SPARE : FIRN_LOG_NO_SPARE);
+    }
+}
+
+void
+firn_log_rotate_drop_spare(struct firn_log *log)
+{
+    if (spare_of(log) != FIRN_LOG_NO_SPARE) {
+        firn_log_segment_remove_spare(log->dir, log->prefix);
+    }
+}
+
+/* Makes the segment's file the spare, if one is wanted and this one will do: not that of a log that
+ * is hardly written to, and not so large that it would hold on to space. */
+static bool
+recycle(struct firn_log *log, uint64_t number, uint64_t size_bytes)
+{
+    bool will_do = size_bytes / 4 >= log->writer.ready_after && size_bytes <= RECYCLED_SIZE_MAX;
+    if (!will_do || !begin_spare(log)) {
+        return false;
+    }
+    int rc = firn_log_segment_recycle(log->dir, log->prefix, number);
+    end_spare(log, rc == FIRN_OK ? FIRN_LOG_RECYCLED_SPARE : FIRN_LOG_NO_SPARE);
+    return rc == FIRN_OK;
+}
+
+/* ---- the first half ---- */
+
+/* Makes the file of the next segment: out of the spare, else anew. */
+static int
+make_file(struct firn_log *log, struct firn_log_format_segment *segment, struct firn_os_file **out,
+          bool *out_is_harmless, firn_error *err)
+{
+    enum firn_log_spare spare = spare_of(log);
+    if (spare != FIRN_LOG_NO_SPARE) {
+        segment->flags = spare == FIRN_LOG_RECYCLED_SPARE ? FIRN_LOG_FORMAT_RECYCLED : 0;
+        int rc =
+            firn_log_segment_use_spare(log->dir, log->prefix, segment, out, out_is_harmless, err);
+        end_spare(log, FIRN_LOG_NO_SPARE);
+        if (rc == FIRN_OK || !*out_is_harmless) {
+            return rc;
+        }
+        firn_log_segment_remove_spare(log->dir, log->prefix);
+    }
+    segment->flags = 0;
+    return firn_log_segment_create(log->dir, log->prefix, segment, out, out_is_harmless, err);
+}
+
+static int
+begin_turn(struct firn_log *log, bool *out_is_harmless, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_log_format_segment segment = {
+        .number = log->segment.number + 1,
+        .previous_salt = log->segment.salt,
+        .previous_end = log->end,
+        .oldest = log->oldest_wanted,
+    };
+    CHECK(log->durable == log->end && log->old_file == NULL);
+    struct firn_os_file *file = NULL;
+    struct firn_os_stat stat;
+    *out_is_harmless = true;
+    if (firn_buf_reserve(&log->older_ends, 8) != FIRN_OK) {
+        return firn_error_no_memory(err, "a log's segments");
+    }
+    FIRN_TRY(make_file(log, &segment, &file, out_is_harmless, err));
+    *out_is_harmless = false;
+    FIRN_TRY(firn_os_file_stat(file, &stat, err));
+    FIRN_TRY(firn_buf_append_le64(&log->older_ends, log->end));
+    firn_log_writer_leave(&log->writer);
+    firn_log_writer_enter(&log->writer, stat.size_bytes);
+    log->old_salt = log->segment.salt;
+    log->old_end = log->end;
+    firn_os_mutex_lock(&log->mutex);
+    log->old_file = log->file;
+    log->file = file;
+    log->segment = segment;
+    log->older_size_bytes += log->end;
+    log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
+    log->durable = log->end;
+    firn_os_mutex_unlock(&log->mutex);
+    log->has_end_record = false;
+    file = NULL;
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
+int
+firn_log_rotate_begin(struct firn_log *log, firn_error *err)
+{
+    int rc = firn_log_check_writable(log, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_log_take_token(log);
+    /* A sync that this waited for may have failed. */
+    rc = firn_log_check_writable(log, err);
+    if (rc == FIRN_OK) {
+        rc = firn_log_sync_with_token(log, err);
+    }
+    if (rc == FIRN_OK) {
+        bool is_harmless;
+        rc = begin_turn(log, &is_harmless, err);
+        if (rc != FIRN_OK && !is_harmless) {
+            firn_log_latch(log);
+        }
+    }
+    firn_log_give_token(log);
+    return rc;
+}
+
+/* ---- the second half ---- */
+
+/* The files of the segments that the newest header has excluded (I9). */
+static int
+remove_excluded(struct firn_log *log, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t removed_bytes = 0;
+    size_t count = (size_t)(log->segment.oldest - log->first_file);
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        uint64_t size_bytes = firn_load_le64(log->older_ends.data + 8 * i);
+        uint64_t number = log->first_file + i;
+        removed_bytes += size_bytes;
+        if (!recycle(log, number, size_bytes)) {
+            rc = firn_log_segment_remove(log->dir, log->prefix, number, err);
+        }
+    }
+    memmove(log->older_ends.data, log->older_ends.data + 8 * count,
+            log->older_ends.size - 8 * count);
+    log->older_ends.size -= 8 * count;
+    log->first_file += count;
+    firn_os_mutex_lock(&log->mutex);
+    log->older_size_bytes -= removed_bytes;
+    firn_os_mutex_unlock(&log->mutex);
+    return rc;
+}
+
+int
+firn_log_rotate_finish_with_token(struct firn_log *log, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (log->old_file == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_os_dir_sync(log->dir, err));
+    FIRN_TRY(firn_log_writer_seal(log->old_file, log->old_salt, log->old_end, FIRN_LOG_FORMAT_NEXT,
+                                  err));
+    firn_os_mutex_lock(&log->mutex);
+    struct firn_os_file *old_file = log->old_file;
+    log->old_file = NULL;
+    firn_os_mutex_unlock(&log->mutex);
+    firn_os_file_close(old_file);
+    FIRN_TRY(remove_excluded(log, err));
+out:
+    if (rc != FIRN_OK) {
+        firn_log_latch(log);
+    }
+    return rc;
+}
+
+int
+firn_log_rotate_now(struct firn_log *log, bool *out_is_harmless, firn_error *err)
+{
+    int rc = begin_turn(log, out_is_harmless, err);
+    if (rc == FIRN_OK) {
+        *out_is_harmless = false;
+        rc = firn_log_rotate_finish_with_token(log, err);
+    }
+    return rc;
+}
+
+int
+firn_log_rotate(struct firn_log *log, firn_error *err)
+{
+    int rc = firn_log_rotate_begin(log, err);
+    return rc == FIRN_OK ? firn_log_sync(log, err) : rc;
+}
