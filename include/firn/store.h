@@ -25,6 +25,9 @@
  *   while a large batch is taken over, which latches like a failed write.
  * - A store, its keyspaces, its views and all functions that take them may be used by several
  *   threads at once. A batch or a cursor belongs to one thread at a time.
+ * - The files belong to firn. Under load the end of the log is written through memory (on ext4, on
+ *   xfs without reflinks, on tmpfs): who shortens that file while the store is open for writing ends
+ *   the process that has it open.
  * - Close cursors and views before the store: firn_store_close with open ones fails with
  *   FIRN_MISUSE and changes nothing. Keyspace handles are owned by the store and go with it.
  * - A view or a cursor that is open for long keeps what it sees: values that were overwritten, and

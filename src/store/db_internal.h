@@ -137,6 +137,7 @@ struct firn_db_jobs {
     struct firn_os_cond changed;
     struct firn_os_jobs *flush_pool;
     struct firn_os_jobs *compaction_pool;
+    struct firn_os_jobs *log_pool;
     unsigned compaction_threads;
     bool is_flushing;      /* a job is submitted or runs */
     unsigned compacting;   /* so many */
@@ -211,7 +212,8 @@ struct firn_db {
     /* The leader's. */
     uint64_t log_floor; /* the log was asked to give up what is older */
     int64_t slowdown_debt_ns;
-    uint64_t dropped_count; /* trees that were dropped and are not removed */
+    atomic_int rotate_phase; /* see db_rotate.c */
+    uint64_t dropped_count;  /* trees that were dropped and are not removed */
 
     struct firn_os_mutex state_mutex; /* rank DB_STATE */
     struct firn_os_cond list_changed;
@@ -490,11 +492,22 @@ void firn_db_jobs_wake_collection(struct firn_db *db);
 /* The failure that no commit was told of, if there is one; err must not be NULL. */
 FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *err);
 void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);
+/* Has a function run that works on the log; false where that cannot be. */
+bool firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg));
 /* Waits until background work has got on; false if there is none. */
 bool firn_db_jobs_wait(struct firn_db *db);
 /* Does works in this thread, and waits for those of others, until none is left. */
 FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db, const struct firn_lsm_work_wish *wish,
                                         firn_error *err);
+
+/* ---- db_rotate.c ---- */
+
+/* Whether the log should be turned to its next segment now; else that is got ready. The leader's. */
+bool firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent);
+/* Turns it. */
+FIRN_MUST_CHECK int firn_db_rotate_begin(struct firn_db *db, firn_error *err);
+/* Has the turn finished in the background. */
+void firn_db_rotate_end(struct firn_db *db);
 
 /* ---- db_space.c ---- */
 

@@ -2,8 +2,9 @@
  *
  * store/db_jobs.c: background work: flushes and compactions as jobs.
  *
- * Two pools, so that a long compaction never keeps a memtable in memory: one thread for flushes,
- * the others (at least one) for compactions. A job does work after work until there is none that
+ * Pools, so that a long compaction never keeps a memtable in memory: one thread for flushes, the
+ * others (at least one) for compactions, and one that only waits for syncs of the log (db_rotate.c).
+ * A job does work after work until there is none that
  * lsm/ would hand out. It is submitted when somebody wishes for work and none runs; who wishes
  * while one runs makes it look once more before it ends:
  *
@@ -246,6 +247,16 @@ firn_db_jobs_wake(struct firn_db *db)
 }
 
 bool
+firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg))
+{
+    struct firn_db_jobs *jobs = &db->jobs;
+    firn_os_mutex_lock(&jobs->mutex);
+    bool is_closing = jobs->is_closing;
+    firn_os_mutex_unlock(&jobs->mutex);
+    return !is_closing && firn_os_jobs_submit(jobs->log_pool, run, db, NULL) == FIRN_OK;
+}
+
+bool
 firn_db_jobs_wait(struct firn_db *db)
 {
     struct firn_db_jobs *jobs = &db->jobs;
@@ -301,6 +312,7 @@ firn_db_jobs_open(struct firn_db *db, firn_error *err)
     jobs->compaction_threads = db->threads > 1 ? db->threads - 1 : 1;
     FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->flush_pool, err));
     FIRN_TRY(firn_os_jobs_create(db->os, jobs->compaction_threads, &jobs->compaction_pool, err));
+    FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->log_pool, err));
     firn_lsm_pressure(firn_db_image(db)->lsm, &frozen, &level0);
     if (level0 >= LEVEL0_BUSY) {
         firn_db_jobs_wake_compactions(db);
@@ -322,6 +334,9 @@ firn_db_jobs_stop(struct firn_db *db)
     if (jobs->compaction_pool != NULL) {
         firn_os_jobs_wait(jobs->compaction_pool);
     }
+    if (jobs->log_pool != NULL) {
+        firn_os_jobs_wait(jobs->log_pool);
+    }
 }
 
 void
@@ -331,5 +346,7 @@ firn_db_jobs_close(struct firn_db *db)
     firn_os_jobs_destroy(db->jobs.flush_pool);
     firn_os_jobs_destroy(db->jobs.compaction_pool);
     db->jobs.flush_pool = NULL;
+    firn_os_jobs_destroy(db->jobs.log_pool);
     db->jobs.compaction_pool = NULL;
+    db->jobs.log_pool = NULL;
 }

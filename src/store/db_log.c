@@ -19,12 +19,16 @@
 
 enum { ATTEMPTS_MAX = 10, PAUSE_NS = 5000000 };
 
+/* Segments end when memtables are frozen (db_pace.c), long before this. */
+#define SEGMENT_SIZE (UINT64_C(1) << 30)
+
 static const char prefix[] = "wal";
 
 struct firn_log_options
 firn_db_log_options(bool read_only)
 {
-    return (struct firn_log_options){.prefix = prefix, .read_only = read_only};
+    return (struct firn_log_options){
+        .prefix = prefix, .segment_size_bytes = SEGMENT_SIZE, .read_only = read_only};
 }
 
 bool

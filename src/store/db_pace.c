@@ -229,7 +229,7 @@ begin_segment(struct firn_db *db, firn_error *err)
     bool has_more;
     int rc = firn_db_pace_trim(db, &has_more, err);
     if (rc == FIRN_OK) {
-        rc = firn_log_rotate(db->log, err);
+        rc = firn_db_rotate_begin(db, err);
     }
     if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log)) {
         /* The present segment goes on. */
@@ -240,6 +240,37 @@ begin_segment(struct firn_db *db, firn_error *err)
 }
 
 /* ---- after ---- */
+
+/* Why something should be done. */
+struct need {
+    bool is_there;
+    bool is_urgent; /* a quarter beyond the limit */
+};
+
+static void
+add_need(struct need *need, uint64_t bytes, uint64_t limit)
+{
+    need->is_there = need->is_there || bytes > limit;
+    need->is_urgent = need->is_urgent || bytes > limit + limit / 4;
+}
+
+static struct need
+find_need(struct firn_db *db, const struct firn_db_tree *touched)
+{
+    struct need need = {0};
+    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    unsigned frozen;
+    unsigned level0;
+    for (const struct firn_db_tree *tree = touched; tree != NULL; tree = tree->next_touched) {
+        add_need(&need, firn_lsm_tree_active_bytes(tree->lsm_tree) + 1, db->limits.memtable);
+    }
+    firn_lsm_pressure(lsm, &frozen, &level0);
+    if (frozen == 0) {
+        add_need(&need, firn_lsm_memtable_bytes(lsm), db->limits.memtables);
+    }
+    add_need(&need, firn_log_size_bytes(db->log), db->limits.log);
+    return need;
+}
 
 /* Where all together are too large, and nothing is on its way out of memory. */
 static int
@@ -267,13 +298,20 @@ settle(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
 {
     bool has_frozen = false;
     bool has_more = false;
-    int rc;
+    struct need need = find_need(db, touched);
+    int rc = FIRN_OK;
+    if (!need.is_there || !firn_db_rotate_may_begin(db, need.is_urgent)) {
+        return FIRN_OK;
+    }
     FIRN_TRY(freeze_grown(db, touched, &has_frozen, err));
     FIRN_TRY(freeze_early(db, &has_frozen, err));
     if (!has_frozen && firn_log_size_bytes(db->log) > db->limits.log) {
         FIRN_TRY(firn_db_pace_trim(db, &has_more, err));
     }
-    FIRN_TRY(has_frozen || has_more ? begin_segment(db, err) : FIRN_OK);
+    if (has_frozen || has_more) {
+        FIRN_TRY(begin_segment(db, err));
+        firn_db_rotate_end(db);
+    }
 out:
     if (has_frozen) {
         firn_db_jobs_wake(db);
