@@ -27,7 +27,17 @@ struct firn_view {
 struct firn_view_list {
     const struct firn_view *views;
     size_t count;
+    /* Tombstones from this sequence on stay, also where they hide nothing: an open transaction asks
+     * which keys were written since it began. 0: none need to. */
+    uint64_t tombstones_kept_from;
 };
+
+/* Whether a tombstone must stay for the sake of open transactions. */
+static inline bool
+firn_view_list_keeps_tombstone(uint64_t tombstones_kept_from, uint64_t sequence)
+{
+    return tombstones_kept_from != 0 && sequence >= tombstones_kept_from;
+}
 
 static inline bool
 firn_view_sees(const struct firn_view *view, uint64_t sequence)

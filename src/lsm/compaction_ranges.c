@@ -17,7 +17,7 @@
  *
  * At the bottom of the tree a range delete is needed only for keys of which something older is
  * kept. There a piece is written from the first to the last key that was marked as such, and not at
- * all if none was. The bounds of what lies elsewhere in the tree (`older`) are bounds of the sweep
+ * all if none was - but as a whole where it is kept for open transactions. The bounds of what lies elsewhere in the tree (`older`) are bounds of the sweep
  * too, so that a piece is at the bottom as a whole or not at all.
  *
  * Invariants.
@@ -56,6 +56,7 @@ struct piece {
 
 struct firn_compaction_ranges {
     struct firn_compaction_rule *rule;
+    uint64_t tombstones_kept_from;
     const struct firn_range **starts; /* all, by lower bound */
     size_t count;
     size_t started;
@@ -149,7 +150,8 @@ static int
 close_piece(struct firn_compaction_ranges *ranges, const struct piece *piece, firn_slice end)
 {
     struct firn_range range = {piece->begin, end, piece->sequence};
-    if (!ranges->is_in_older) {
+    if (!ranges->is_in_older &&
+        !firn_view_list_keeps_tombstone(ranges->tombstones_kept_from, piece->sequence)) {
         if (!piece->is_marked) {
             return FIRN_OK;
         }
@@ -566,6 +568,7 @@ firn_compaction_ranges_create(const struct firn_compaction_stream_options *optio
         return firn_error_no_memory(err, "range deletes of a compaction");
     }
     ranges->rule = options->rule;
+    ranges->tombstones_kept_from = options->tombstones_kept_from;
     int rc = collect_ranges(ranges, options, err);
     if (rc == FIRN_OK &&
         (collect_older(ranges, options) != FIRN_OK || make_heaps(ranges) != FIRN_OK)) {

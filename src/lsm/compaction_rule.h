@@ -5,7 +5,8 @@
  *   A version of a key may go when every live view that sees it also sees a newer version of that
  *   key; at the bottom of the tree (nothing older of the key elsewhere) a tombstone that is the
  *   oldest version kept may go, again and again. Range deletes are versions, tombstones, of the
- *   keys that they cover.
+ *   keys that they cover. Tombstones that are younger than an open transaction stay: without them
+ *   it could not tell that their keys were written since it began.
  *
  * Most users want lsm/compaction_stream.h, which applies it to a merge. One thread.
  */

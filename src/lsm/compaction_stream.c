@@ -11,7 +11,8 @@
  * tombstone that the rule needs is held back until an older put is kept, then given before it; at
  * the end of the key what is held back is dropped. Likewise a range delete that the rule needs is
  * marked in the sweep when something older is kept. Held back are sequences alone, one for each
- * segment of the rule at most: the key is that of the versions that follow.
+ * segment of the rule at most: the key is that of the versions that follow. Tombstones that are kept
+ * for open transactions are given like puts; none that is held back is newer.
  *
  * A mark is set when the entry that it is for has been used: the entry may be where the output is
  * cut, and then the mark belongs behind the cut.
@@ -45,6 +46,7 @@ struct firn_compaction_stream {
     enum state state;
     struct firn_entry entry; /* that was given last */
     uint64_t dropped;
+    uint64_t tombstones_kept_from;
     /* Of the current key. */
     struct firn_buf key;
     bool has_key;
@@ -107,7 +109,8 @@ decide(struct firn_compaction_stream *stream, const struct firn_entry *entry)
         stream->dropped++;
         return false;
     }
-    if (stream->is_bottom && entry->kind == FIRN_ENTRY_DELETE) {
+    if (stream->is_bottom && entry->kind == FIRN_ENTRY_DELETE &&
+        !firn_view_list_keeps_tombstone(stream->tombstones_kept_from, entry->sequence)) {
         push(&stream->held, entry->sequence);
         return false;
     }
@@ -268,6 +271,7 @@ firn_compaction_stream_create(const struct firn_compaction_stream_options *optio
     }
     stream->merge = options->merge;
     stream->rule = options->rule;
+    stream->tombstones_kept_from = options->tombstones_kept_from;
     stream->held.sequences = firn_alloc_array(segments, sizeof(uint64_t));
     stream->covering.sequences = firn_alloc_array(segments, sizeof(uint64_t));
     stream->marks.sequences = firn_alloc_array(segments, sizeof(uint64_t));

@@ -40,6 +40,7 @@ struct firn_compaction_stream_options {
      * bytes are borrowed. All other keys are at the bottom. */
     const struct firn_compaction_span *older;
     size_t older_count;
+    uint64_t tombstones_kept_from; /* as in struct firn_view_list */
 };
 
 FIRN_MUST_CHECK int

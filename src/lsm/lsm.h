@@ -127,6 +127,24 @@ FIRN_MUST_CHECK int firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key
                                       const struct firn_view *view, struct firn_buf *out,
                                       firn_error *err);
 
+/* The keys k with lower <= k < *upper; NULL: no upper bound. */
+struct firn_lsm_bounds {
+    firn_slice lower;
+    const firn_slice *upper;
+};
+/* Whether key was written (put, deleted, or covered by a range delete) by a commit with a sequence
+ * of the interval, which must not be empty; certain only where that reaches from an open
+ * transaction's beginning to the newest commit. Any thread. */
+FIRN_MUST_CHECK int firn_lsm_tree_newer_key(struct firn_lsm_tree *tree, firn_slice key,
+                                            const struct firn_view_interval *written, bool *out,
+                                            firn_error *err);
+/* Whether any key of the range was; *out_key (NULL: not wanted) gets one, or the beginning of what
+ * a range delete took. Goes over all that memory has of the range. */
+FIRN_MUST_CHECK int firn_lsm_tree_newer_range(struct firn_lsm_tree *tree,
+                                              const struct firn_lsm_bounds *bounds,
+                                              const struct firn_view_interval *written,
+                                              struct firn_buf *out_key, bool *out, firn_error *err);
+
 /* ---- cursors ---- */
 
 /* Walks the keys that a view sees, over [lower, upper), as they were when it was created. */

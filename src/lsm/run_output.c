@@ -229,6 +229,7 @@ firn_run_output_write(const struct firn_run_output_options *options, struct firn
     struct firn_compaction_stream_options stream = options->stream;
     FIRN_TRY(firn_compaction_rule_create(options->views, &rule, err));
     stream.rule = rule;
+    stream.tombstones_kept_from = options->views->tombstones_kept_from;
     FIRN_TRY(firn_compaction_stream_create(&stream, &writing.stream, err));
     FIRN_TRY(write_all(&writing, err));
 out:

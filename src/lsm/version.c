@@ -86,6 +86,9 @@ put_run(struct firn_version_level *level, struct firn_lsm_file *file)
     };
     level->with_ranges += file->info.range_count > 0;
     level->bytes += file->info.file_bytes;
+    if (file->info.sequence_max > level->sequence_max) {
+        level->sequence_max = file->info.sequence_max;
+    }
 }
 
 static void

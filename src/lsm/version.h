@@ -19,8 +19,9 @@ struct firn_version_level {
     struct firn_merge_level_run *runs; /* each one's `run` is its struct firn_lsm_file */
     uint64_t *heads;                   /* the first bytes of the lower bounds, as numbers */
     size_t count;
-    size_t with_ranges; /* of the runs: those with range deletes */
-    uint64_t bytes;     /* of files */
+    size_t with_ranges;    /* of the runs: those with range deletes */
+    uint64_t bytes;        /* of files */
+    uint64_t sequence_max; /* of all runs */
 };
 
 /* Any thread. All versions of a key in a level are newer than those in deeper levels, and in level

@@ -11,6 +11,9 @@
  * Only what a view sees of the run's own sequences counts. A new reader of now sees all of them, as
  * now does: the marks of existing runs stay the same under a stream of short readers.
  *
+ * A run that may hold tombstones for the sake of open transactions alone has another mark than one
+ * without, so that they go when the transactions have gone.
+ *
  * Each view becomes a hash of its intervals, cut to the run's; the hashes are sorted, so that
  * neither order nor number of equal ones matters.
  *
@@ -95,6 +98,9 @@ firn_view_mark_of(const struct firn_view_list *views, uint64_t first, uint64_t l
         }
     }
     firn_free(hashes);
+    if (firn_view_list_keeps_tombstone(views->tombstones_kept_from, last)) {
+        mark = mix(mark + mix(views->tombstones_kept_from));
+    }
     *out = mark == 0 ? 1 : mark;
     return FIRN_OK;
 }
