@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/firn.h: the whole public API. Reading order: error.h, types.h, store.h, workspace.h, pack.h,
- * chkp.h, alxs.h.
+ * firn/firn.h: the whole public API. Reading order: error.h, types.h, store.h, txn.h, workspace.h,
+ * pack.h, chkp.h, alxs.h.
  */
 #ifndef FIRN_FIRN_H
 #define FIRN_FIRN_H
@@ -11,6 +11,7 @@
 #include "error.h"
 #include "pack.h"
 #include "store.h"
+#include "txn.h"
 #include "types.h"
 #include "workspace.h"
 

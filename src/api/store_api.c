@@ -8,23 +8,11 @@
  */
 #include "api/api_check.h"
 #include "api/api_options.h"
+#include "api/api_store.h"
 #include "base/buf.h"
 #include "firn/store.h"
 #include "os/os.h"
 #include "store/db.h"
-
-static bool
-is_slice(firn_slice slice)
-{
-    return slice.size == 0 || slice.data != NULL;
-}
-
-static bool
-is_durability(firn_durability durability)
-{
-    return durability == FIRN_DURABILITY_DEFAULT || durability == FIRN_DURABILITY_FULL ||
-           durability == FIRN_DURABILITY_OS;
-}
 
 static bool
 is_system(const char *name)
@@ -51,7 +39,8 @@ read_store_options(const firn_store_options *options, struct firn_db_options *ou
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_REQUIRE(is_durability(given.durability), err, "the durability is none of firn_durability");
+    API_REQUIRE(api_store_is_durability(given.durability), err,
+                "the durability is none of firn_durability");
     API_REQUIRE(given.lock_timeout_ms >= 0, err, "lock_timeout_ms must not be negative");
     API_REQUIRE(given.memory_bytes == 0 || given.memory_bytes >= FIRN_STORE_MEMORY_MIN, err,
                 "memory_bytes must be at least FIRN_STORE_MEMORY_MIN");
@@ -271,27 +260,14 @@ firn_view_keyspace_open(firn_view *view, const char *name, firn_keyspace **out, 
 
 /* ---- single commits and reads ---- */
 
-static int
-read_write_options(const firn_write_options *options, firn_durability *out, firn_error *err)
-{
-    firn_write_options given = FIRN_WRITE_OPTIONS_INIT;
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    API_REQUIRE(is_durability(given.durability), err, "the durability is none of firn_durability");
-    *out = given.durability;
-    return FIRN_OK;
-}
-
 int
 firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
          const firn_write_options *options, firn_error *err)
 {
     firn_durability durability;
-    API_REQUIRE(keyspace != NULL && is_slice(key) && is_slice(value), err,
+    API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
                 "keyspace, key and value must not be NULL");
-    int rc = read_write_options(options, &durability, err);
+    int rc = api_store_read_write_options(options, &durability, err);
     return rc != FIRN_OK ? rc : firn_db_put(keyspace, key, value, durability, err);
 }
 
@@ -300,8 +276,9 @@ firn_delete(firn_keyspace *keyspace, firn_slice key, const firn_write_options *o
             firn_error *err)
 {
     firn_durability durability;
-    API_REQUIRE(keyspace != NULL && is_slice(key), err, "keyspace and key must not be NULL");
-    int rc = read_write_options(options, &durability, err);
+    API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
+                "keyspace and key must not be NULL");
+    int rc = api_store_read_write_options(options, &durability, err);
     return rc != FIRN_OK ? rc : firn_db_delete(keyspace, key, durability, err);
 }
 
@@ -310,9 +287,9 @@ firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
                   const firn_write_options *options, firn_error *err)
 {
     firn_durability durability;
-    API_REQUIRE(keyspace != NULL && is_slice(lower) && is_slice(upper), err,
+    API_REQUIRE(keyspace != NULL && api_store_is_slice(lower) && api_store_is_slice(upper), err,
                 "keyspace, lower and upper must not be NULL");
-    int rc = read_write_options(options, &durability, err);
+    int rc = api_store_read_write_options(options, &durability, err);
     return rc != FIRN_OK ? rc : firn_db_delete_range(keyspace, lower, upper, durability, err);
 }
 
@@ -322,17 +299,7 @@ get(firn_keyspace *keyspace, firn_view *view, firn_slice key, uint8_t **out, siz
 {
     struct firn_buf value = {0};
     int rc = firn_db_get_at(keyspace, view, key, &value, err);
-    /* An empty value has an address too. */
-    if (rc == FIRN_OK && value.data == NULL && firn_buf_reserve(&value, 1) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a value");
-    }
-    if (rc != FIRN_OK) {
-        firn_buf_deinit(&value);
-        return rc;
-    }
-    *out = value.data;
-    *out_size = value.size;
-    return FIRN_OK;
+    return api_store_give_value(rc, &value, out, out_size, err);
 }
 
 int
@@ -341,7 +308,8 @@ firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_siz
     API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
     *out = NULL;
     *out_size = 0;
-    API_REQUIRE(keyspace != NULL && is_slice(key), err, "keyspace and key must not be NULL");
+    API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
+                "keyspace and key must not be NULL");
     return get(keyspace, NULL, key, out, out_size, err);
 }
 
@@ -352,7 +320,7 @@ firn_get_at(firn_keyspace *keyspace, firn_view *view, firn_slice key, uint8_t **
     API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
     *out = NULL;
     *out_size = 0;
-    API_REQUIRE(keyspace != NULL && view != NULL && is_slice(key), err,
+    API_REQUIRE(keyspace != NULL && view != NULL && api_store_is_slice(key), err,
                 "keyspace, view and key must not be NULL");
     return get(keyspace, view, key, out, out_size, err);
 }
@@ -390,15 +358,16 @@ int
 firn_batch_put(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_slice value,
                firn_error *err)
 {
-    API_REQUIRE(batch != NULL && keyspace != NULL && is_slice(key) && is_slice(value), err,
-                "batch, keyspace, key and value must not be NULL");
+    API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
+                    api_store_is_slice(value),
+                err, "batch, keyspace, key and value must not be NULL");
     return firn_db_batch_put(batch, keyspace, key, value, err);
 }
 
 int
 firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_error *err)
 {
-    API_REQUIRE(batch != NULL && keyspace != NULL && is_slice(key), err,
+    API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key), err,
                 "batch, keyspace and key must not be NULL");
     return firn_db_batch_delete(batch, keyspace, key, err);
 }
@@ -407,8 +376,9 @@ int
 firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace, firn_slice lower,
                         firn_slice upper, firn_error *err)
 {
-    API_REQUIRE(batch != NULL && keyspace != NULL && is_slice(lower) && is_slice(upper), err,
-                "batch, keyspace, lower and upper must not be NULL");
+    API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(lower) &&
+                    api_store_is_slice(upper),
+                err, "batch, keyspace, lower and upper must not be NULL");
     return firn_db_batch_delete_range(batch, keyspace, lower, upper, err);
 }
 
@@ -418,7 +388,7 @@ firn_write(firn_store *store, const firn_batch *batch, const firn_write_options 
 {
     firn_durability durability;
     API_REQUIRE(store != NULL && batch != NULL, err, "store and batch must not be NULL");
-    int rc = read_write_options(options, &durability, err);
+    int rc = api_store_read_write_options(options, &durability, err);
     return rc != FIRN_OK ? rc : firn_db_write(store, batch, durability, err);
 }
 
@@ -428,24 +398,12 @@ int
 firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, firn_cursor **out,
                  firn_error *err)
 {
-    firn_cursor_options given = FIRN_CURSOR_OPTIONS_INIT;
+    struct api_store_cursor_options inner;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    const firn_slice lower = firn_bytes(given.lower, given.lower_size);
-    const firn_slice upper = firn_bytes(given.upper, given.upper_size);
-    const firn_slice prefix = firn_bytes(given.prefix, given.prefix_size);
-    API_REQUIRE(is_slice(lower) && is_slice(upper) && is_slice(prefix), err,
-                "a bound of a cursor is NULL and has a size");
-    const struct firn_db_cursor_options inner = {.lower = lower.data == NULL ? NULL : &lower,
-                                                 .upper = upper.data == NULL ? NULL : &upper,
-                                                 .prefix = prefix.data == NULL ? NULL : &prefix,
-                                                 .view = given.view};
-    return firn_db_cursor_open(keyspace, &inner, out, err);
+    int rc = api_store_read_cursor_options(options, &inner, err);
+    return rc != FIRN_OK ? rc : firn_db_cursor_open(keyspace, &inner.options, out, err);
 }
 
 void
@@ -471,14 +429,14 @@ firn_cursor_last(firn_cursor *cursor, firn_error *err)
 int
 firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err)
 {
-    API_REQUIRE(cursor != NULL && is_slice(key), err, "cursor and key must not be NULL");
+    API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
     return firn_db_cursor_seek(cursor, key, err);
 }
 
 int
 firn_cursor_seek_before(firn_cursor *cursor, firn_slice key, firn_error *err)
 {
-    API_REQUIRE(cursor != NULL && is_slice(key), err, "cursor and key must not be NULL");
+    API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
     return firn_db_cursor_seek_before(cursor, key, err);
 }
 

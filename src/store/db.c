@@ -254,11 +254,11 @@ refuse_open_views(struct firn_db *db, firn_error *err)
     firn_os_mutex_lock(&db->state_mutex);
     uint64_t count = db->view_count;
     firn_os_mutex_unlock(&db->state_mutex);
-    return count == 0
-               ? FIRN_OK
-               : firn_error_set(err, FIRN_MISUSE,
-                                "'%s' cannot be closed: %" PRIu64 " cursors or views are open",
-                                firn_os_dir_path(db->dir), count);
+    return count == 0 ? FIRN_OK
+                      : firn_error_set(err, FIRN_MISUSE,
+                                       "'%s' cannot be closed: %" PRIu64
+                                       " cursors, views or transactions are open",
+                                       firn_os_dir_path(db->dir), count);
 }
 
 /* What is not durable cannot be made so any more. */

@@ -46,6 +46,7 @@ apply_all(const struct firn_db_apply *commit, firn_error *err)
         if (rc != FIRN_OK && !(rc == FIRN_EXISTS && i < commit->count)) {
             return rc;
         }
+        atomic_store_explicit(&tree->written_at, commit->sequence, memory_order_relaxed);
         if (tree->first_segment == 0) {
             tree->first_segment = commit->segment;
         }

@@ -151,6 +151,65 @@ firn_db_batch_delete_range(struct firn_db_batch *batch, struct firn_db_keyspace 
     return append(batch, keyspace->db, keyspace->tree, &op, err);
 }
 
+/* ---- going back ---- */
+
+struct firn_db_batch_mark
+firn_db_batch_mark(const struct firn_db_batch *batch)
+{
+    return (struct firn_db_batch_mark){firn_db_batch_op_count(batch), batch->body.size,
+                                       batch->has_puts};
+}
+
+static bool
+has_range_from(const struct firn_db_batch *batch, size_t begin)
+{
+    for (size_t i = begin; i < firn_db_batch_op_count(batch); i++) {
+        if (firn_db_batch_op(batch, i)->kind == FIRN_ENTRY_RANGE_DELETE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The range deletes among the first operations, in sets of their own: sets do not shrink. */
+static int
+collect_ranges(const struct firn_db_batch *batch, size_t count, struct firn_db_ranges *out,
+               firn_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct firn_db_op *op = firn_db_batch_op(batch, i);
+        if (op->kind != FIRN_ENTRY_RANGE_DELETE) {
+            continue;
+        }
+        int rc = firn_db_ranges_add(out, op->tree, firn_db_batch_key(batch, op),
+                                    firn_db_batch_value(batch, op), i, err);
+        if (rc != FIRN_OK) {
+            firn_db_ranges_deinit(out);
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_db_batch_rewind(struct firn_db_batch *batch, const struct firn_db_batch_mark *mark,
+                     firn_error *err)
+{
+    if (has_range_from(batch, mark->op_count)) {
+        struct firn_db_ranges ranges = {0};
+        int rc = collect_ranges(batch, mark->op_count, &ranges, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        firn_db_ranges_deinit(&batch->ranges);
+        batch->ranges = ranges;
+    }
+    batch->ops.size = mark->op_count * sizeof(struct firn_db_op);
+    batch->body.size = mark->body_size;
+    batch->has_puts = mark->has_puts;
+    return FIRN_OK;
+}
+
 int
 firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db, firn_slice name,
                    const uint64_t *id, firn_error *err)

@@ -11,6 +11,9 @@
  * its last byte increased; a prefix of nothing but 0xff has none. Lower is the larger of the lower
  * bounds, upper the smaller of the upper ones; where upper is not above lower the range is empty.
  *
+ * A cursor of a transaction also shows what that has written: there every move and every look is the
+ * overlay's (db_txn_cursor.c).
+ *
  * (I1) `inner` is NULL where there is nothing to walk: an empty range, or a keyspace that the view
  *      does not have. Such a cursor is never valid.
  */
@@ -18,10 +21,13 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
+#include "store/db_txn_cursor.h"
+#include "store/db_txn_internal.h"
 
 struct firn_db_cursor {
     struct firn_db *db;
-    struct firn_lsm_cursor *inner; /* (I1) */
+    struct firn_lsm_cursor *inner;      /* (I1) */
+    struct firn_db_txn_cursor *overlay; /* of a transaction: it moves inner; else NULL */
     struct firn_db_view_node node;
     struct firn_view_interval interval;
     struct firn_view view;
@@ -92,6 +98,7 @@ static void
 destroy(struct firn_db_view_node *node)
 {
     struct firn_db_cursor *cursor = (void *)((char *)node - offsetof(struct firn_db_cursor, node));
+    firn_db_txn_cursor_destroy(cursor->overlay);
     firn_lsm_cursor_destroy(cursor->inner);
     firn_buf_deinit(&cursor->lower);
     firn_buf_deinit(&cursor->upper);
@@ -169,6 +176,31 @@ out:
 }
 
 int
+firn_db_cursor_open_txn(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                        const struct firn_db_cursor_options *options, struct firn_db_cursor **out,
+                        firn_error *err)
+{
+    struct firn_db_cursor_options at =
+        options != NULL ? *options : (struct firn_db_cursor_options){0};
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    *out = NULL;
+    at.view = &txn->view;
+    FIRN_TRY(firn_db_cursor_open(keyspace, &at, &cursor, err));
+    const firn_slice upper = firn_buf_slice(&cursor->upper);
+    const struct firn_db_txn_cursor_base base = {.keyspace = keyspace,
+                                                 .inner = cursor->inner,
+                                                 .lower = firn_buf_slice(&cursor->lower),
+                                                 .upper = cursor->has_upper ? &upper : NULL};
+    FIRN_TRY(firn_db_txn_cursor_create(txn, &base, &cursor->overlay, err));
+    *out = cursor;
+    cursor = NULL;
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+int
 firn_db_cursor_open_list(struct firn_db *db, const struct firn_db_cursor_options *options,
                          struct firn_db_cursor **out, firn_error *err)
 {
@@ -191,6 +223,8 @@ firn_db_cursor_close(struct firn_db_cursor *cursor)
     if (cursor == NULL) {
         return;
     }
+    firn_db_txn_cursor_destroy(cursor->overlay);
+    cursor->overlay = NULL;
     firn_lsm_cursor_destroy(cursor->inner);
     cursor->inner = NULL;
     struct firn_db *db = cursor->db;
@@ -204,24 +238,36 @@ firn_db_cursor_close(struct firn_db_cursor *cursor)
 int
 firn_db_cursor_seek(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
 {
+    if (cursor->overlay != NULL) {
+        return firn_db_txn_cursor_seek(cursor->overlay, key, err);
+    }
     return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_seek(cursor->inner, key, err);
 }
 
 int
 firn_db_cursor_seek_before(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
 {
+    if (cursor->overlay != NULL) {
+        return firn_db_txn_cursor_seek_before(cursor->overlay, key, err);
+    }
     return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_seek_before(cursor->inner, key, err);
 }
 
 int
 firn_db_cursor_first(struct firn_db_cursor *cursor, firn_error *err)
 {
+    if (cursor->overlay != NULL) {
+        return firn_db_txn_cursor_first(cursor->overlay, err);
+    }
     return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_first(cursor->inner, err);
 }
 
 int
 firn_db_cursor_last(struct firn_db_cursor *cursor, firn_error *err)
 {
+    if (cursor->overlay != NULL) {
+        return firn_db_txn_cursor_last(cursor->overlay, err);
+    }
     return cursor->inner == NULL ? FIRN_OK : firn_lsm_cursor_last(cursor->inner, err);
 }
 
@@ -234,6 +280,9 @@ refuse_invalid(firn_error *err)
 int
 firn_db_cursor_next(struct firn_db_cursor *cursor, firn_error *err)
 {
+    if (cursor->overlay != NULL) {
+        return firn_db_txn_cursor_next(cursor->overlay, err);
+    }
     return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_next(cursor->inner, err)
                                         : refuse_invalid(err);
 }
@@ -241,6 +290,9 @@ firn_db_cursor_next(struct firn_db_cursor *cursor, firn_error *err)
 int
 firn_db_cursor_prev(struct firn_db_cursor *cursor, firn_error *err)
 {
+    if (cursor->overlay != NULL) {
+        return firn_db_txn_cursor_prev(cursor->overlay, err);
+    }
     return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_prev(cursor->inner, err)
                                         : refuse_invalid(err);
 }
@@ -248,12 +300,18 @@ firn_db_cursor_prev(struct firn_db_cursor *cursor, firn_error *err)
 bool
 firn_db_cursor_valid(const struct firn_db_cursor *cursor)
 {
+    if (cursor->overlay != NULL) {
+        return firn_db_txn_cursor_valid(cursor->overlay);
+    }
     return cursor->inner != NULL && firn_lsm_cursor_valid(cursor->inner);
 }
 
 firn_slice
 firn_db_cursor_key(const struct firn_db_cursor *cursor)
 {
+    if (cursor->overlay != NULL) {
+        return firn_db_txn_cursor_key(cursor->overlay);
+    }
     return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_entry(cursor->inner)->key
                                         : firn_bytes(NULL, 0);
 }
@@ -261,6 +319,9 @@ firn_db_cursor_key(const struct firn_db_cursor *cursor)
 firn_slice
 firn_db_cursor_value(const struct firn_db_cursor *cursor)
 {
+    if (cursor->overlay != NULL) {
+        return firn_db_txn_cursor_value(cursor->overlay);
+    }
     return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_entry(cursor->inner)->value
                                         : firn_bytes(NULL, 0);
 }

@@ -58,14 +58,14 @@ firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree, firn_slice key
     return get_registered(db, tree, key, out, err);
 }
 
-static int
-refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err)
+int
+firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err)
 {
     return firn_error_set(err, FIRN_MISUSE, "the keyspace '%s' was dropped", keyspace->name);
 }
 
-static int
-refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err)
+int
+firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err)
 {
     return firn_error_set(err, FIRN_NOT_FOUND, "there is no such key in keyspace '%s'",
                           keyspace->name);
@@ -84,11 +84,11 @@ firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_i
     }
     if (tree == NULL) {
         /* Of an image that is older than the keyspace, or younger than its end. */
-        return keyspace->id >= image->next_id ? FIRN_OK : refuse_dropped(keyspace, err);
+        return keyspace->id >= image->next_id ? FIRN_OK : firn_db_get_refuse_dropped(keyspace, err);
     }
     uint64_t dropped_at = atomic_load_explicit(&tree->dropped_at, memory_order_acquire);
     if (dropped_at != 0 && dropped_at <= sequence) {
-        return refuse_dropped(keyspace, err);
+        return firn_db_get_refuse_dropped(keyspace, err);
     }
     *out = tree;
     return FIRN_OK;
@@ -115,7 +115,7 @@ get_now(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *out,
     if (!db->is_read_only) {
         struct firn_db_tree *tree = keyspace->tree;
         return atomic_load_explicit(&tree->dropped_at, memory_order_acquire) != 0
-                   ? refuse_dropped(keyspace, err)
+                   ? firn_db_get_refuse_dropped(keyspace, err)
                    : firn_db_get_newest(db, tree, key, out, err);
     }
     size_t slot = firn_epoch_enter(&db->epoch);
@@ -131,7 +131,7 @@ firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *
 {
     firn_buf_clear(out);
     int rc = get_now(keyspace, key, out, err);
-    return rc == FIRN_NOT_FOUND ? refuse_missing(keyspace, err) : rc;
+    return rc == FIRN_NOT_FOUND ? firn_db_get_refuse_missing(keyspace, err) : rc;
 }
 
 int
@@ -147,5 +147,5 @@ firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, fir
     firn_buf_clear(out);
     const struct firn_db_view_node *node = &view->node;
     int rc = get_from_image(keyspace, node->image, node->sequence, key, out, err);
-    return rc == FIRN_NOT_FOUND ? refuse_missing(keyspace, err) : rc;
+    return rc == FIRN_NOT_FOUND ? firn_db_get_refuse_missing(keyspace, err) : rc;
 }

@@ -29,6 +29,10 @@ struct firn_db_tree {
     bool is_system;              /* outside views */
     _Atomic uint64_t dropped_at; /* by the commit of that sequence; 0: it lives */
 
+    /* The newest commit through this handle that wrote into it; the leader's to write. Relaxed: who
+     * has seen a sequence published sees it here too. */
+    _Atomic uint64_t written_at;
+
     /* Of the leader of commits alone. */
     bool is_dropping;       /* its drop is in the log */
     bool is_removed;        /* from the MANIFEST */
@@ -79,6 +83,7 @@ struct firn_db_view_node {
     struct firn_db_image *image;
     uint64_t sequence;               /* it sees 1 to this */
     const struct firn_db_tree *tree; /* it reads nothing else; NULL: all but system trees */
+    bool keeps_tombstones;           /* a transaction that may write: see db_txn_check.c */
     void (*destroy)(struct firn_db_view_node *node); /* for giving up the store */
 };
 
@@ -172,6 +177,8 @@ struct firn_db_counters {
 
 /* A waiting commit: see db_write.c. */
 struct firn_db_write;
+/* A transaction: see db_txn.h. */
+struct firn_db_txn;
 
 struct firn_db {
     struct firn_os *os;
@@ -214,6 +221,7 @@ struct firn_db {
     int64_t slowdown_debt_ns;
     atomic_int rotate_phase; /* see db_rotate.c */
     uint64_t dropped_count;  /* trees that were dropped and are not removed */
+    uint64_t restored_at;    /* the newest commit that counts as a write to every key; 0: none */
 
     struct firn_os_mutex state_mutex; /* rank DB_STATE */
     struct firn_os_cond list_changed;
@@ -265,6 +273,19 @@ static inline struct firn_db_op *
 firn_db_batch_op(const struct firn_db_batch *batch, size_t i)
 {
     return (struct firn_db_op *)(void *)batch->ops.data + i;
+}
+
+/* Borrowed until the batch changes. */
+static inline firn_slice
+firn_db_batch_key(const struct firn_db_batch *batch, const struct firn_db_op *op)
+{
+    return firn_bytes(batch->body.data + op->key_offset, op->key_size);
+}
+
+static inline firn_slice
+firn_db_batch_value(const struct firn_db_batch *batch, const struct firn_db_op *op)
+{
+    return firn_bytes(batch->body.data + op->value_offset, op->value_size);
 }
 
 /* ---- db.c ---- */
@@ -387,6 +408,10 @@ FIRN_MUST_CHECK int firn_db_ranges_add(struct firn_db_ranges *ranges, struct fir
                                        firn_slice lower, firn_slice upper, size_t index,
                                        firn_error *err);
 void firn_db_ranges_deinit(struct firn_db_ranges *ranges);
+/* The range deletes of one tree, with the number of their operation plus one as sequence; NULL where
+ * there are none. */
+const struct firn_range_set *firn_db_ranges_of(const struct firn_db_ranges *ranges,
+                                               const struct firn_db_tree *tree);
 /* Between begin and end firn_db_ranges_covers may be asked. The leader's. */
 void firn_db_ranges_begin(const struct firn_db_ranges *ranges);
 void firn_db_ranges_end(const struct firn_db_ranges *ranges);
@@ -406,6 +431,10 @@ FIRN_MUST_CHECK int firn_db_get_seen(struct firn_db_tree *tree, uint64_t sequenc
 FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
                                      const struct firn_db_image *image, uint64_t sequence,
                                      struct firn_db_tree **out, firn_error *err);
+/* FIRN_NOT_FOUND. */
+int firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err);
+/* FIRN_MISUSE for a keyspace that was dropped. */
+int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err);
 
 /* ---- db_keyspace.c ---- */
 
@@ -419,6 +448,8 @@ int firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_e
 FIRN_MUST_CHECK int firn_db_keyspace_decode(struct firn_db *db, firn_slice value, uint64_t *out,
                                             firn_error *err);
 bool firn_db_keyspace_is_system(firn_slice name);
+/* The name of a keyspace that a handle was made for; lives as long as the store. */
+const char *firn_db_keyspace_name_of(struct firn_db *db, uint32_t id);
 void firn_db_keyspace_init(struct firn_db *db);
 void firn_db_keyspace_destroy_all(struct firn_db *db);
 /* Takes and gives back the right to change the list of keyspaces. */
@@ -444,10 +475,26 @@ FIRN_MUST_CHECK int firn_db_cursor_open_list(struct firn_db *db,
                                              const struct firn_db_cursor_options *options,
                                              struct firn_db_cursor **out, firn_error *err);
 
+/* A cursor over what a transaction sees; options->view counts for nothing. */
+FIRN_MUST_CHECK int firn_db_cursor_open_txn(struct firn_db_txn *txn,
+                                            struct firn_db_keyspace *keyspace,
+                                            const struct firn_db_cursor_options *options,
+                                            struct firn_db_cursor **out, firn_error *err);
+
 /* ---- db_batch.c ---- */
 
 /* For a batch in the caller's memory (zeroed is empty). */
 void firn_db_batch_deinit(struct firn_db_batch *batch);
+/* How far a batch has got. */
+struct firn_db_batch_mark {
+    size_t op_count;
+    size_t body_size;
+    bool has_puts;
+};
+struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
+/* Takes back what came behind the mark. FIRN_NO_MEMORY: nothing is taken back. */
+FIRN_MUST_CHECK int firn_db_batch_rewind(struct firn_db_batch *batch,
+                                         const struct firn_db_batch_mark *mark, firn_error *err);
 /* A write into the list of keyspaces. */
 FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db,
                                        firn_slice name, const uint64_t *id, firn_error *err);
@@ -457,6 +504,9 @@ FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_
 /* As firn_db_write; drops, if not NULL, is the tree that is dropped by it. */
 FIRN_MUST_CHECK int firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
                                        struct firn_db_tree *drops, firn_error *err);
+/* As firn_db_write, of what a transaction wrote; FIRN_CONFLICT, which names a key. */
+FIRN_MUST_CHECK int firn_db_write_txn(struct firn_db *db, const struct firn_db_txn *txn,
+                                      firn_durability durability, firn_error *err);
 int firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err);
 /* FIRN_FAILED if the handle is latched. */
 FIRN_MUST_CHECK int firn_db_write_refuse_failed(struct firn_db *db, firn_error *err);

@@ -65,6 +65,16 @@ firn_db_keyspace_destroy_all(struct firn_db *db)
     firn_hash_map_deinit(&db->keyspaces);
 }
 
+const char *
+firn_db_keyspace_name_of(struct firn_db *db, uint32_t id)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &id);
+    const char *name = found != NULL ? (*found)->name : "";
+    firn_os_mutex_unlock(&db->state_mutex);
+    return name;
+}
+
 bool
 firn_db_keyspace_is_system(firn_slice name)
 {

@@ -13,7 +13,11 @@ static int
 freeze(struct firn_db *db, firn_error *err)
 {
     firn_db_write_begin_exclusive(db);
-    int rc = firn_db_pace_freeze_all(db, err);
+    /* A commit may have failed since the caller looked, and left memtables that must not be kept. */
+    int rc = firn_db_write_refuse_failed(db, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_pace_freeze_all(db, err);
+    }
     if (rc == FIRN_OK) {
         rc = firn_db_drop_reap(db, err);
     }

@@ -73,6 +73,17 @@ firn_db_ranges_deinit(struct firn_db_ranges *ranges)
     firn_buf_deinit(&ranges->sets);
 }
 
+const struct firn_range_set *
+firn_db_ranges_of(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree)
+{
+    for (size_t i = 0; i < set_count(ranges); i++) {
+        if (set_at(ranges, i)->tree == tree) {
+            return &set_at(ranges, i)->set;
+        }
+    }
+    return NULL;
+}
+
 void
 firn_db_ranges_begin(const struct firn_db_ranges *ranges)
 {

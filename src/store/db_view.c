@@ -11,6 +11,9 @@
  *      published, before the work asked. So a view is in the list that a work got, or it sees at
  *      least all that the work may drop something for.
  * (I2) A cursor at a public view takes the sequence of that view, which is in the list.
+ * (I3) What a work drops for want of a reader is no younger than any transaction that begins later,
+ *      for the same reason; so each transaction that looks for what was written since it began
+ *      finds all of it.
  *
  * System trees are outside views: of them only cursors and readings of that very tree count. A
  * cursor counts for its own tree alone, so that one that is open for long costs no other keyspace
@@ -143,6 +146,19 @@ gather_locked(const struct firn_db *db, uint32_t tree_id, bool is_system,
     return kept;
 }
 
+/* The oldest transaction that may still write looks for what was written since it began. */
+static uint64_t
+tombstones_kept_from_locked(const struct firn_db *db)
+{
+    uint64_t from = 0;
+    for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
+        if (node->keeps_tombstones && (from == 0 || node->sequence < from - 1)) {
+            from = node->sequence + 1;
+        }
+    }
+    return from;
+}
+
 /* Views and their intervals in one piece of memory. */
 struct taken {
     struct firn_view *views;
@@ -175,12 +191,14 @@ firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_
         firn_os_mutex_unlock(&db->state_mutex);
         return firn_error_no_memory(err, "the list of views");
     }
-    size_t count = gather_locked(db, tree_id, tree != NULL && tree->is_system, taken.intervals);
+    bool is_system = tree != NULL && tree->is_system;
+    size_t count = gather_locked(db, tree_id, is_system, taken.intervals);
+    uint64_t kept_from = is_system ? 0 : tombstones_kept_from_locked(db);
     firn_os_mutex_unlock(&db->state_mutex);
     for (size_t i = 0; i < count; i++) {
         taken.views[i] = (struct firn_view){&taken.intervals[i], 1};
     }
-    *out = (struct firn_view_list){taken.views, count};
+    *out = (struct firn_view_list){taken.views, count, kept_from};
     return FIRN_OK;
 }
 
@@ -189,7 +207,7 @@ firn_db_view_release(void *ctx, struct firn_view_list *views)
 {
     (void)ctx;
     firn_free((void *)(uintptr_t)views->views);
-    *views = (struct firn_view_list){NULL, 0};
+    *views = (struct firn_view_list){0};
 }
 
 /* ---- public views ---- */

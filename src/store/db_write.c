@@ -7,9 +7,10 @@
  * holding a mutex, it
  *   1. waits until the trees can take so much (db_pace.c), or is told why not,
  *   2. reserves memory for the group's entries in the memtables,
- *   3. gives each commit the next sequence and appends it to the log,
+ *   3. asks of each commit of a transaction whether it conflicts (db_txn_check.c), gives each commit
+ *      the next sequence, appends it to the log and applies it to the trees,
  *   4. syncs the log, if any of the group wants that,
- *   5. applies each commit to the trees and then publishes its sequence, in order,
+ *   5. publishes the sequences of the commits, in order,
  *   6. freezes memtables that have grown too large (db_pace.c).
  * Then it takes the mutex, hands out the results in order, and wakes the next head.
  *
@@ -35,6 +36,8 @@
  * (I4) Sequences used by failed commits are below everything a later handle gives out only if their
  *      records survive; otherwise they are given out again. Either way no sequence stands for two
  *      commits in one log.
+ *      What was applied and never published lies in active memtables, and those of a handle that
+ *      is latched are never frozen (db_maintain.c).
  * (I5) A commit into a keyspace that an earlier commit, of the same group even, has dropped is
  *      refused before it is logged: a replay would not know what to do with it.
  *
@@ -45,12 +48,15 @@
 #include "store/db_internal.h"
 
 #include "base/check.h"
+#include "store/db_txn_check.h"
+#include "store/db_txn_internal.h"
 
 enum { GROUP_BYTES_MAX = 1 << 20 };
 
 struct firn_db_write {
     const struct firn_db_batch *batch;
-    struct firn_db_tree *drops; /* the tree that it drops, or NULL */
+    const struct firn_db_txn *txn; /* whose commit it is, or NULL */
+    struct firn_db_tree *drops;    /* the tree that it drops, or NULL */
     bool wants_sync;
     struct firn_db_write *next;
     uint64_t sequence;
@@ -244,16 +250,38 @@ refuse_from(const struct group *group, struct firn_db_write *commit, int rc, con
     }
 }
 
-/* Steps 3 and 4. A commit that is refused alone has sequence 0; after another failure nothing of
- * the group counts. */
 static int
-log_group(struct firn_db *db, const struct group *group, firn_error *err)
+apply(const struct firn_db_write *commit, firn_error *err)
+{
+    const struct firn_db_batch *batch = commit->batch;
+    const struct firn_db_apply what = {.ops = firn_db_batch_op(batch, 0),
+                                       .count = firn_db_batch_op_count(batch),
+                                       .body = batch->body.data,
+                                       .ranges = &batch->ranges,
+                                       .sequence = commit->sequence,
+                                       .segment = commit->segment};
+    return firn_db_apply(&what, err);
+}
+
+/* Whether the commit may be: what came before it in its group has been applied. */
+static int
+check(struct firn_db *db, const struct firn_db_write *commit, firn_error *err)
+{
+    int rc = check_trees(commit, err);
+    return rc == FIRN_OK && commit->txn != NULL ? firn_db_txn_check_leading(db, commit->txn, err)
+                                                : rc;
+}
+
+/* Step 3. A commit that is refused alone has sequence 0; after another failure nothing of the group
+ * counts. */
+static int
+take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
     uint64_t sequence = db->last_sequence;
     for (struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         commit->sequence = sequence + 1;
-        int rc = check_trees(commit, err);
+        int rc = check(db, commit, err);
         rc = rc == FIRN_OK ? append_if_there_is_space(db, commit, err) : rc;
         if (rc != FIRN_OK && firn_log_has_failed(db->log)) {
             return rc;
@@ -266,52 +294,40 @@ log_group(struct firn_db *db, const struct group *group, firn_error *err)
         if (commit->drops != NULL) {
             commit->drops->is_dropping = true;
         }
+        rc = apply(commit, err);
+        if (rc != FIRN_OK) {
+            return rc; /* (I2) */
+        }
     }
-    return group->wants_sync ? firn_log_sync(db->log, err) : FIRN_OK;
+    return FIRN_OK;
 }
 
-static int
-apply(struct firn_db *db, const struct firn_db_write *commit, firn_error *err)
+static void
+publish(struct firn_db *db, struct firn_db_write *commit)
 {
-    const struct firn_db_batch *batch = commit->batch;
-    const struct firn_db_apply what = {.ops = firn_db_batch_op(batch, 0),
-                                       .count = firn_db_batch_op_count(batch),
-                                       .body = batch->body.data,
-                                       .ranges = &batch->ranges,
-                                       .sequence = commit->sequence,
-                                       .segment = commit->segment};
-    int rc = firn_db_apply(&what, err);
-    if (rc == FIRN_OK && commit->drops != NULL) {
+    if (commit->drops != NULL) {
         /* Who reads at this commit or later finds the keyspace gone. */
         atomic_store_explicit(&commit->drops->dropped_at, commit->sequence, memory_order_release);
         db->dropped_count++;
     }
-    return rc;
+    commit->rc = FIRN_OK;
+    firn_db_count(&db->counters.commits, 1);
+    firn_db_count(&db->counters.commit_bytes, commit->batch->body.size);
+    /* Pairs with the acquire load in firn_db_published: who sees it finds the entries. */
+    atomic_store_explicit(&db->published, commit->sequence, memory_order_release);
 }
 
 /* Step 5. Returns the newest sequence that is in. */
 static uint64_t
-apply_group(struct firn_db *db, const struct group *group, int *out_rc, firn_error *err)
+publish_group(struct firn_db *db, const struct group *group)
 {
     uint64_t last = db->last_sequence;
-    *out_rc = FIRN_OK;
     for (struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
-        if (commit->sequence == 0) {
-            continue;
+        if (commit->sequence != 0) {
+            publish(db, commit);
+            last = commit->sequence;
         }
-        int rc = apply(db, commit, err);
-        if (rc != FIRN_OK) {
-            refuse_from(group, commit, rc, err);
-            *out_rc = rc;
-            break;
-        }
-        commit->rc = FIRN_OK;
-        last = commit->sequence;
-        firn_db_count(&db->counters.commits, 1);
-        firn_db_count(&db->counters.commit_bytes, commit->batch->body.size);
-        /* Pairs with the acquire load in firn_db_published: who sees it finds the entries. */
-        atomic_store_explicit(&db->published, commit->sequence, memory_order_release);
     }
     return last;
 }
@@ -330,17 +346,17 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
         refuse_from(group, group->first, rc, err);
         return db->last_sequence;
     }
-    rc = log_group(db, group, err);
+    rc = take_in(db, group, err);
+    if (rc == FIRN_OK && group->wants_sync) {
+        rc = firn_log_sync(db->log, err);
+    }
     if (rc != FIRN_OK) {
         *out_latched = true;
         refuse_from(group, group->first, rc, err);
         return db->last_sequence;
     }
-    uint64_t last = apply_group(db, group, &rc, err);
-    *out_latched = rc != FIRN_OK;
-    if (rc == FIRN_OK) {
-        firn_db_pace_settle(db, group->touched);
-    }
+    uint64_t last = publish_group(db, group);
+    firn_db_pace_settle(db, group->touched);
     return last;
 }
 
@@ -501,6 +517,19 @@ firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durabi
     firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
     struct firn_db_write commit = {
         .batch = batch, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
+    commit_one(db, &commit);
+    return commit.rc;
+}
+
+int
+firn_db_write_txn(struct firn_db *db, const struct firn_db_txn *txn, firn_durability durability,
+                  firn_error *err)
+{
+    firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
+    struct firn_db_write commit = {.batch = &txn->writes.batch,
+                                   .txn = txn,
+                                   .wants_sync = wanted == FIRN_DURABILITY_FULL,
+                                   .err = err};
     commit_one(db, &commit);
     return commit.rc;
 }

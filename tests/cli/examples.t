@@ -15,6 +15,14 @@ The programs of examples/ do what they say.
   $ example_store_basic /dev/null/x
   ! open: could not open directory '/dev/null': Not a directory (FIRN_NOT_FOUND)
   [1]
+  $ example_transactions bank.firn
+  70 from ada to grace: done
+  70 from ada to grace: refused
+  ada has 30
+  grace has 70
+  grace stays: key "ada" of keyspace 'on call', which the transaction has read, was written by another commit since it began
+  $ firn db scan bank.firn 'on call'
+  grace	yes
   $ mkdir d && echo one >d/a && example_workspace_undo d 'echo two >d/a; echo new >d/b'
   saved 1 files as checkpoint 1
   the command ended with 0
@@ -34,7 +42,7 @@ The programs of examples/ do what they say.
   ! create: './letters.pack' exists (FIRN_EXISTS)
   [1]
 
-The first is C++, too.
+The first two are C++, too.
 
   $ if command -v clang >/dev/null; then
   >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/store_basic.c -o cpp.o &&
@@ -45,3 +53,10 @@ The first is C++, too.
   ada was born in 1815
   edsger was born in 1930
   grace was born in 1906
+  $ if command -v clang >/dev/null; then
+  >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/transactions.c -o txn.o &&
+  >         clang txn.o $LINK -o txn
+  > else
+  >     cp $(command -v example_transactions) txn
+  > fi && ./txn txn.firn | head -n 1
+  70 from ada to grace: done

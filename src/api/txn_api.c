@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/txn_api.c: the public face of transactions: arguments are checked here, everything else is
+ * store/'s.
+ */
+#include "api/api_check.h"
+#include "api/api_options.h"
+#include "api/api_store.h"
+#include "firn/txn.h"
+#include "store/db_txn.h"
+
+enum { ATTEMPTS_DEFAULT = 100 };
+
+static bool
+is_isolation(firn_isolation isolation)
+{
+    return isolation == FIRN_ISOLATION_DEFAULT || isolation == FIRN_ISOLATION_SNAPSHOT ||
+           isolation == FIRN_ISOLATION_SERIALIZABLE;
+}
+
+/* ---- beginning and ending ---- */
+
+int
+firn_txn_begin(firn_store *store, const firn_txn_options *options, firn_txn **out, firn_error *err)
+{
+    firn_txn_options given = FIRN_TXN_OPTIONS_INIT;
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(store != NULL, err, "store must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(is_isolation(given.isolation), err, "the isolation is none of firn_isolation");
+    const struct firn_db_txn_options inner = {.is_serializable =
+                                                  given.isolation == FIRN_ISOLATION_SERIALIZABLE,
+                                              .is_read_only = given.read_only};
+    return firn_db_txn_begin(store, &inner, out, err);
+}
+
+int
+firn_txn_commit(firn_txn *txn, const firn_write_options *options, firn_error *err)
+{
+    firn_durability durability;
+    API_REQUIRE(txn != NULL, err, "txn must not be NULL");
+    int rc = api_store_read_write_options(options, &durability, err);
+    return rc != FIRN_OK ? rc : firn_db_txn_commit(txn, durability, err);
+}
+
+int
+firn_txn_rollback(firn_txn *txn, firn_error *err)
+{
+    API_REQUIRE(txn != NULL, err, "txn must not be NULL");
+    return firn_db_txn_rollback(txn, err);
+}
+
+void
+firn_txn_close(firn_txn *txn)
+{
+    firn_db_txn_close(txn);
+}
+
+/* ---- reading and writing ---- */
+
+int
+firn_txn_get(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, uint8_t **out,
+             size_t *out_size, firn_error *err)
+{
+    struct firn_buf value = {0};
+    API_REQUIRE(out != NULL && out_size != NULL, err, "out and out_size must not be NULL");
+    *out = NULL;
+    *out_size = 0;
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key), err,
+                "txn, keyspace and key must not be NULL");
+    int rc = firn_db_txn_get(txn, keyspace, key, &value, err);
+    return api_store_give_value(rc, &value, out, out_size, err);
+}
+
+int
+firn_txn_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice value,
+             firn_error *err)
+{
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
+                    api_store_is_slice(value),
+                err, "txn, keyspace, key and value must not be NULL");
+    return firn_db_txn_put(txn, keyspace, key, value, err);
+}
+
+int
+firn_txn_delete(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_error *err)
+{
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key), err,
+                "txn, keyspace and key must not be NULL");
+    return firn_db_txn_delete(txn, keyspace, key, err);
+}
+
+int
+firn_txn_delete_range(firn_txn *txn, firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
+                      firn_error *err)
+{
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(lower) &&
+                    api_store_is_slice(upper),
+                err, "txn, keyspace, lower and upper must not be NULL");
+    return firn_db_txn_delete_range(txn, keyspace, lower, upper, err);
+}
+
+int
+firn_txn_cursor_open(firn_txn *txn, firn_keyspace *keyspace, const firn_cursor_options *options,
+                     firn_cursor **out, firn_error *err)
+{
+    struct api_store_cursor_options inner;
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(txn != NULL && keyspace != NULL, err, "txn and keyspace must not be NULL");
+    int rc = api_store_read_cursor_options(options, &inner, err);
+    return rc != FIRN_OK ? rc : firn_db_txn_cursor_open(txn, keyspace, &inner.options, out, err);
+}
+
+/* ---- savepoints ---- */
+
+int
+firn_txn_savepoint(firn_txn *txn, uint64_t *out, firn_error *err)
+{
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = 0;
+    API_REQUIRE(txn != NULL, err, "txn must not be NULL");
+    return firn_db_txn_savepoint(txn, out, err);
+}
+
+int
+firn_txn_rollback_to(firn_txn *txn, uint64_t savepoint, firn_error *err)
+{
+    API_REQUIRE(txn != NULL, err, "txn must not be NULL");
+    return firn_db_txn_rollback_to(txn, savepoint, err);
+}
+
+int
+firn_txn_release(firn_txn *txn, uint64_t savepoint, firn_error *err)
+{
+    API_REQUIRE(txn != NULL, err, "txn must not be NULL");
+    return firn_db_txn_release(txn, savepoint, err);
+}
+
+/* ---- doing it again ---- */
+
+int
+firn_txn_run(firn_store *store, const firn_txn_run_options *options,
+             int (*work)(firn_txn *txn, void *ctx, firn_error *err), void *ctx, firn_error *err)
+{
+    firn_txn_run_options given = FIRN_TXN_RUN_OPTIONS_INIT;
+    API_REQUIRE(store != NULL && work != NULL, err, "store and work must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(is_isolation(given.isolation), err, "the isolation is none of firn_isolation");
+    API_REQUIRE(api_store_is_durability(given.durability), err,
+                "the durability is none of firn_durability");
+    const struct firn_db_txn_run run = {
+        .options = {.is_serializable = given.isolation == FIRN_ISOLATION_SERIALIZABLE},
+        .durability = given.durability,
+        .attempts_max = given.attempts_max == 0 ? ATTEMPTS_DEFAULT : given.attempts_max,
+        .work = work,
+        .ctx = ctx};
+    return firn_db_txn_run(store, &run, err);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_txn_check.h: whether what others have committed keeps a transaction from committing.
+ */
+#ifndef FIRN_STORE_DB_TXN_CHECK_H
+#define FIRN_STORE_DB_TXN_CHECK_H
+
+#include "store/db_internal.h"
+
+/* FIRN_CONFLICT, which names keyspace and key, if a commit that is published conflicts. Moves
+ * txn->checked on, so that the leader has less to look at. The thread of the transaction. */
+FIRN_MUST_CHECK int firn_db_txn_check(struct firn_db_txn *txn, firn_error *err);
+/* The rest, before the commit gets its place in the order: everything that was applied. The
+ * leader's. */
+FIRN_MUST_CHECK int firn_db_txn_check_leading(struct firn_db *db, const struct firn_db_txn *txn,
+                                              firn_error *err);
+/* The commit of that sequence counts as a write to every key that is not a system keyspace's. The
+ * leader's. */
+void firn_db_txn_check_note_restore(struct firn_db *db, uint64_t sequence);
+
+#endif

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: transactions, one after the other and in one thread: what they see, savepoints, limits,
+ * doing it again, and every use that is not allowed.
+ */
+#include "base/bytes.h"
+#include "txn_support.h"
+
+/* ---- what is seen ---- */
+
+static void
+a_transaction_sees_the_state_of_its_beginning(void **state)
+{
+    (void)state;
+    db_support_put(scene.k, "a", "1");
+    db_support_put(scene.k, "b", "1");
+    struct firn_db_txn *txn = begin(&snapshot);
+    db_support_put(scene.k, "a", "2");
+    db_support_put(scene.k, "c", "2");
+    assert_true(equal(get(txn, "a"), "1"));
+    assert_null(get(txn, "c"));
+    assert_string_equal(walk(txn, false), "a=1 b=1 ");
+    assert_string_equal(walk(txn, true), "b=1 a=1 ");
+    settle(2);
+    assert_string_equal(walk(txn, false), "a=1 b=1 ");
+    commit(txn);
+}
+
+/* S-C13 */
+static void
+own_writes_are_seen_and_others_see_them_after_the_commit(void **state)
+{
+    (void)state;
+    db_support_put(scene.k, "a", "1");
+    db_support_put(scene.k, "d", "1");
+    struct firn_db_txn *txn = begin(&snapshot);
+    put(txn, "b", "2");
+    delete_key(txn, "a");
+    assert_null(get(txn, "a"));
+    assert_true(equal(get(txn, "b"), "2"));
+    assert_string_equal(walk(txn, false), "b=2 d=1 ");
+    assert_string_equal(walk(txn, true), "d=1 b=2 ");
+    assert_string_equal(db_support_keys(scene.k, NULL, false), "a d ");
+    struct firn_db_txn *other = begin(&snapshot);
+    commit(txn);
+    assert_string_equal(db_support_keys(scene.k, NULL, false), "b d ");
+    assert_string_equal(walk(other, false), "a=1 d=1 ");
+    commit(other);
+}
+
+static void
+own_range_deletes_hide_what_came_before_them(void **state)
+{
+    (void)state;
+    for (char c = 'a'; c <= 'h'; c++) {
+        db_support_put(scene.k, (char[]){c, 0}, "1");
+    }
+    struct firn_db_txn *txn = begin(&snapshot);
+    put(txn, "c", "2");
+    delete_range(txn, "b", "g");
+    put(txn, "d", "3");
+    put(txn, "dd", "3");
+    assert_null(get(txn, "c"));
+    assert_null(get(txn, "f"));
+    assert_true(equal(get(txn, "d"), "3"));
+    assert_string_equal(walk(txn, false), "a=1 d=3 dd=3 g=1 h=1 ");
+    assert_string_equal(walk(txn, true), "h=1 g=1 dd=3 d=3 a=1 ");
+    delete_range(txn, "h", "a"); /* nothing */
+    delete_range(txn, "d", "e");
+    assert_string_equal(walk(txn, false), "a=1 g=1 h=1 ");
+    put(txn, "c", "4");
+    commit(txn);
+    assert_string_equal(db_support_keys(scene.k, NULL, false), "a c g h ");
+    assert_value("c", "4");
+}
+
+static void
+cursors_turn_seek_and_keep_their_bounds_over_own_writes(void **state)
+{
+    (void)state;
+    firn_error err;
+    db_support_put(scene.k, "b", "1");
+    db_support_put(scene.k, "d", "1");
+    db_support_put(scene.k, "f", "1");
+    struct firn_db_txn *txn = begin(&snapshot);
+    put(txn, "a", "2");
+    put(txn, "c", "2");
+    put(txn, "d", "2");
+    put(txn, "e", "2");
+    put(txn, "g", "2");
+    const firn_slice lower = firn_str("b");
+    const firn_slice upper = firn_str("f");
+    struct firn_db_cursor *cursor =
+        open_cursor(txn, &(struct firn_db_cursor_options){.lower = &lower, .upper = &upper});
+    static const char steps[] = "FnnNppLppPSnTp";
+    static const char *const at[] = {"b", "c", "d", "e", "d", "c", "e",
+                                     "d", "c", "b", "c", "d", "d", "c"};
+    for (size_t i = 0; steps[i] != '\0'; i++) {
+        switch (steps[i]) {
+        case 'F':
+            DB_OK(firn_db_cursor_first(cursor, &err));
+            break;
+        case 'L':
+            DB_OK(firn_db_cursor_last(cursor, &err));
+            break;
+        case 'S':
+            DB_OK(firn_db_cursor_seek(cursor, firn_str("bb"), &err));
+            break;
+        case 'T':
+            DB_OK(firn_db_cursor_seek_before(cursor, firn_str("e"), &err));
+            break;
+        case 'p':
+        case 'P':
+            DB_OK(firn_db_cursor_prev(cursor, &err));
+            break;
+        default:
+            DB_OK(firn_db_cursor_next(cursor, &err));
+            break;
+        }
+        assert_true(firn_db_cursor_valid(cursor));
+        assert_int_equal(firn_db_cursor_key(cursor).data[0], at[i][0]);
+    }
+    DB_OK(firn_db_cursor_seek(cursor, firn_str("f"), &err));
+    assert_false(firn_db_cursor_valid(cursor));
+    assert_int_equal(firn_db_cursor_key(cursor).size, 0);
+    assert_int_equal(firn_db_cursor_value(cursor).size, 0);
+    DB_OK(firn_db_cursor_seek_before(cursor, firn_str("b"), &err));
+    assert_false(firn_db_cursor_valid(cursor));
+    DB_FAILS(firn_db_cursor_next(cursor, &err), FIRN_MISUSE, "stands on no entry");
+    /* A key that the cursor gave may say where it goes. */
+    DB_OK(firn_db_cursor_seek(cursor, firn_str("e"), &err));
+    DB_OK(firn_db_cursor_seek_before(cursor, firn_db_cursor_key(cursor), &err));
+    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'd');
+    firn_db_cursor_close(cursor);
+    const firn_slice nothing = firn_str("a");
+    cursor = open_cursor(txn, &(struct firn_db_cursor_options){.lower = &lower, .upper = &nothing});
+    DB_OK(firn_db_cursor_first(cursor, &err));
+    assert_false(firn_db_cursor_valid(cursor));
+    DB_OK(firn_db_cursor_last(cursor, &err));
+    assert_false(firn_db_cursor_valid(cursor));
+    firn_db_cursor_close(cursor);
+    const firn_slice prefix = firn_str("g");
+    cursor = open_cursor(txn, &(struct firn_db_cursor_options){.prefix = &prefix});
+    DB_OK(firn_db_cursor_last(cursor, &err));
+    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'g');
+    firn_db_cursor_close(cursor);
+    rolls_back(txn);
+}
+
+static void
+a_cursor_follows_what_is_written_while_it_is_open(void **state)
+{
+    (void)state;
+    firn_error err;
+    db_support_put(scene.k, "a", "1");
+    db_support_put(scene.k, "c", "1");
+    db_support_put(scene.k, "e", "1");
+    struct firn_db_txn *txn = begin(&snapshot);
+    uint64_t savepoint;
+    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+    struct firn_db_cursor *cursor = open_cursor(txn, NULL);
+    DB_OK(firn_db_cursor_first(cursor, &err));
+    put(txn, "b", "2");
+    delete_key(txn, "c");
+    DB_OK(firn_db_cursor_next(cursor, &err));
+    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'b');
+    put(txn, "b", "another value that needs other memory");
+    assert_int_equal(firn_db_cursor_value(cursor).data[0], '2');
+    DB_OK(firn_db_cursor_next(cursor, &err));
+    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'e');
+    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
+    DB_OK(firn_db_cursor_prev(cursor, &err));
+    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'c');
+    DB_OK(firn_db_cursor_prev(cursor, &err));
+    assert_int_equal(firn_db_cursor_key(cursor).data[0], 'a');
+    firn_db_cursor_close(cursor);
+    rolls_back(txn);
+}
+
+static void
+a_transaction_writes_into_several_keyspaces_at_once(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_db_keyspace *later = db_support_keyspace(scene.db, "later");
+    struct firn_buf out = {0};
+    put(txn, "a", "1");
+    DB_FAILS(firn_db_txn_get(txn, later, firn_str("a"), &out, &err), FIRN_NOT_FOUND, "later");
+    DB_OK(firn_db_txn_put(txn, later, firn_str("a"), firn_str("2"), &err));
+    DB_OK(firn_db_txn_get(txn, later, firn_str("a"), &out, &err));
+    assert_int_equal(out.data[0], '2');
+    firn_buf_deinit(&out);
+    assert_string_equal(walk(txn, false), "a=1 ");
+    commit(txn);
+    assert_value("a", "1");
+    assert_string_equal(db_support_get(later, "a"), "2");
+}
+
+/* ---- savepoints ---- */
+
+static void
+a_savepoint_takes_back_what_came_after_it(void **state)
+{
+    (void)state;
+    firn_error err;
+    uint64_t outer;
+    uint64_t inner;
+    uint64_t last;
+    db_support_put(scene.k, "a", "0");
+    db_support_put(scene.k, "r", "0");
+    struct firn_db_txn *txn = begin(&snapshot);
+    put(txn, "a", "1");
+    DB_OK(firn_db_txn_savepoint(txn, &outer, &err));
+    put(txn, "a", "2");
+    put(txn, "b", "2");
+    DB_OK(firn_db_txn_savepoint(txn, &inner, &err));
+    delete_key(txn, "a");
+    delete_range(txn, "b", "z");
+    put(txn, "c", "3");
+    DB_OK(firn_db_txn_savepoint(txn, &last, &err));
+    assert_string_equal(walk(txn, false), "c=3 ");
+    DB_OK(firn_db_txn_rollback_to(txn, inner, &err));
+    assert_string_equal(walk(txn, false), "a=2 b=2 r=0 ");
+    DB_FAILS(firn_db_txn_rollback_to(txn, last, &err), FIRN_NOT_FOUND, "has no savepoint 3");
+    put(txn, "d", "4");
+    DB_OK(firn_db_txn_rollback_to(txn, inner, &err)); /* it is still set */
+    DB_OK(firn_db_txn_release(txn, inner, &err));
+    DB_FAILS(firn_db_txn_release(txn, inner, &err), FIRN_NOT_FOUND, "has no savepoint 2");
+    put(txn, "e", "5");
+    assert_string_equal(walk(txn, false), "a=2 b=2 e=5 r=0 ");
+    DB_OK(firn_db_txn_rollback_to(txn, outer, &err));
+    assert_string_equal(walk(txn, false), "a=1 r=0 ");
+    commit(txn);
+    assert_string_equal(db_support_keys(scene.k, NULL, false), "a r ");
+    assert_value("a", "1");
+}
+
+static void
+what_was_taken_back_is_no_write_and_read_all_the_same(void **state)
+{
+    (void)state;
+    firn_error err;
+    uint64_t savepoint;
+    struct firn_db_txn *txn = begin(&serializable);
+    put(txn, "a", "1");
+    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+    put(txn, "b", "1");
+    delete_range(txn, "c", "d");
+    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
+    db_support_put(scene.k, "b", "2");
+    db_support_put(scene.k, "cc", "2");
+    commit(txn);
+    assert_value("b", "2");
+    txn = begin(&serializable);
+    put(txn, "a", "1");
+    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+    assert_true(equal(get(txn, "b"), "2"));
+    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
+    db_support_put(scene.k, "b", "3");
+    conflicts(txn, "\"b\"");
+}
+
+/* ---- limits ---- */
+
+static void
+a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on(void **state)
+{
+    (void)state;
+    enum { VALUE = 64 << 10 };
+    static uint8_t value[VALUE];
+    firn_error err;
+    struct firn_db_txn *txn = begin(&snapshot);
+    unsigned count = 0;
+    int rc;
+    for (;; count++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "%u", count);
+        rc = firn_db_txn_put(txn, scene.k, firn_str(key), firn_bytes(value, VALUE), &err);
+        if (rc != FIRN_OK) {
+            break;
+        }
+    }
+    DB_FAILS(rc, FIRN_LIMIT, "would take more than 4194304 bytes");
+    assert_in_range(count, 60, 63);
+    put(txn, "small", "1");
+    assert_true(equal(get(txn, "small"), "1"));
+    uint64_t savepoint = 0;
+    do {
+        rc = firn_db_txn_savepoint(txn, &savepoint, &err);
+    } while (rc == FIRN_OK);
+    DB_FAILS(rc, FIRN_LIMIT, "would take more");
+    commit(txn);
+    assert_value("small", "1");
+    static uint8_t long_key[FIRN_KEY_SIZE_MAX + 1];
+    txn = begin(&snapshot);
+    DB_FAILS(
+        firn_db_txn_put(txn, scene.k, firn_bytes(long_key, sizeof long_key), firn_str(""), &err),
+        FIRN_LIMIT, "key of 65536 bytes");
+    DB_OK(firn_db_txn_delete(txn, scene.k, firn_bytes(long_key, FIRN_KEY_SIZE_MAX), &err));
+    commit(txn);
+}
+
+/* ---- ends and misuse ---- */
+
+/* S-C14 */
+static void
+what_has_ended_refuses_everything(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"it was committed", "it was rolled back",
+                                        "ended with a commit that failed"};
+    for (int way = 0; way < 3; way++) {
+        firn_error err;
+        struct firn_buf out = {0};
+        uint64_t savepoint;
+        struct firn_db_cursor *none;
+        struct firn_db_txn *txn = begin(&serializable);
+        struct firn_db_cursor *cursor = open_cursor(txn, NULL);
+        put(txn, "a", "1");
+        DB_OK(firn_db_cursor_first(cursor, &err));
+        if (way == 0) {
+            DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+        } else if (way == 1) {
+            DB_OK(firn_db_txn_rollback(txn, &err));
+        } else {
+            db_support_put(scene.k, "a", "2");
+            DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, "");
+        }
+        const char *text = texts[way];
+        DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, text);
+        DB_FAILS(firn_db_txn_rollback(txn, &err), FIRN_MISUSE, text);
+        DB_FAILS(firn_db_txn_get(txn, scene.k, firn_str("a"), &out, &err), FIRN_MISUSE, text);
+        DB_FAILS(firn_db_txn_put(txn, scene.k, firn_str("a"), firn_str(""), &err), FIRN_MISUSE,
+                 text);
+        DB_FAILS(firn_db_txn_delete(txn, scene.k, firn_str("a"), &err), FIRN_MISUSE, text);
+        DB_FAILS(firn_db_txn_delete_range(txn, scene.k, firn_str("a"), firn_str("b"), &err),
+                 FIRN_MISUSE, text);
+        DB_FAILS(firn_db_txn_cursor_open(txn, scene.k, NULL, &none, &err), FIRN_MISUSE, text);
+        assert_null(none);
+        DB_FAILS(firn_db_txn_savepoint(txn, &savepoint, &err), FIRN_MISUSE, text);
+        DB_FAILS(firn_db_txn_rollback_to(txn, 1, &err), FIRN_MISUSE, text);
+        DB_FAILS(firn_db_txn_release(txn, 1, &err), FIRN_MISUSE, text);
+        assert_false(firn_db_cursor_valid(cursor));
+        assert_int_equal(firn_db_cursor_key(cursor).size, 0);
+        DB_FAILS(firn_db_cursor_next(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
+        DB_FAILS(firn_db_cursor_prev(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
+        DB_FAILS(firn_db_cursor_first(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
+        DB_FAILS(firn_db_cursor_last(cursor, &err), FIRN_MISUSE, "the transaction of the cursor");
+        DB_FAILS(firn_db_cursor_seek(cursor, firn_str("a"), &err), FIRN_MISUSE, "the transaction");
+        DB_FAILS(firn_db_cursor_seek_before(cursor, firn_str("a"), &err), FIRN_MISUSE, "the tr");
+        firn_db_txn_close(txn);
+        firn_db_cursor_close(cursor);
+    }
+}
+
+static void
+a_store_with_open_transactions_does_not_close(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db_txn *open = begin(&snapshot);
+    struct firn_db_txn *ended = begin(&snapshot);
+    DB_OK(firn_db_txn_rollback(ended, &err));
+    DB_FAILS(firn_db_close(scene.db, &err), FIRN_MISUSE,
+             "1 cursors, views or transactions are open");
+    put(open, "a", "1");
+    commit(open);
+    DB_OK(firn_db_close(scene.db, &err));
+    /* What has ended needs the store no more. */
+    DB_FAILS(firn_db_txn_commit(ended, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, "rolled back");
+    firn_db_txn_close(ended);
+    scene.db = db_support_open(scene.support.dir);
+    scene.k = db_support_keyspace(scene.db, "k");
+    assert_value("a", "1");
+    /* Giving up the store takes transactions and cursors with it, in any order. */
+    struct firn_db_txn *gone = begin(&serializable);
+    (void)open_cursor(gone, NULL);
+    put(begin(&snapshot), "a", "2");
+    (void)open_cursor(gone, NULL);
+    firn_db_abandon(scene.db);
+    scene.db = db_support_open(scene.support.dir);
+    scene.k = db_support_keyspace(scene.db, "k");
+    assert_value("a", "1");
+}
+
+/* S-C12 */
+static void
+a_transaction_for_reading_refuses_writes_and_commits(void **state)
+{
+    (void)state;
+    firn_error err;
+    db_support_put(scene.k, "a", "1");
+    struct firn_db_txn *txn = begin(&reading);
+    DB_FAILS(firn_db_txn_put(txn, scene.k, firn_str("a"), firn_str("2"), &err), FIRN_READ_ONLY,
+             "begun for reading only");
+    DB_FAILS(firn_db_txn_delete(txn, scene.k, firn_str("a"), &err), FIRN_READ_ONLY, "reading only");
+    DB_FAILS(firn_db_txn_delete_range(txn, scene.k, firn_str("a"), firn_str("b"), &err),
+             FIRN_READ_ONLY, "reading only");
+    assert_true(equal(get(txn, "a"), "1"));
+    db_support_put(scene.k, "a", "2");
+    assert_true(equal(get(txn, "a"), "1"));
+    commit(txn);
+    /* On a store that is open for reading every transaction is one. */
+    struct firn_db *own = scene.db;
+    struct firn_db_keyspace *k = scene.k;
+    DB_OK(firn_db_open(scene.support.dir, &db_support_read_only, &scene.db, &err));
+    scene.k = db_support_keyspace(scene.db, "k");
+    txn = begin(&serializable);
+    assert_true(equal(get(txn, "a"), "2"));
+    assert_string_equal(walk(txn, false), "a=2 ");
+    assert_string_equal(walk(txn, true), "a=2 ");
+    DB_FAILS(firn_db_txn_put(txn, scene.k, firn_str("a"), firn_str("3"), &err), FIRN_READ_ONLY,
+             "open for reading only");
+    DB_FAILS(firn_db_txn_put(txn, k, firn_str("a"), firn_str("3"), &err), FIRN_INVALID,
+             "of another store");
+    commit(txn);
+    DB_OK(firn_db_close(scene.db, &err));
+    scene.db = own;
+    scene.k = k;
+}
+
+static void
+keyspaces_that_were_dropped_or_are_firns_own_are_refused(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_buf out = {0};
+    struct firn_db_keyspace *doomed = db_support_keyspace(scene.db, "doomed");
+    struct firn_db_keyspace *system = db_support_keyspace(scene.db, "firn.own");
+    struct firn_db_view *view;
+    db_support_put(doomed, "a", "1");
+    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_db_txn *reader = begin(&serializable);
+    DB_FAILS(firn_db_txn_put(txn, system, firn_str("a"), firn_str("1"), &err), FIRN_INVALID,
+             "firn's own");
+    DB_OK(firn_db_view_open(scene.db, &view, &err));
+    struct firn_db_cursor *none;
+    DB_FAILS(firn_db_txn_cursor_open(txn, scene.k, &(struct firn_db_cursor_options){.view = view},
+                                     &none, &err),
+             FIRN_INVALID, "cannot be at another view");
+    firn_db_view_close(view);
+    DB_OK(firn_db_txn_put(txn, doomed, firn_str("b"), firn_str("1"), &err));
+    DB_OK(firn_db_txn_get(reader, doomed, firn_str("a"), &out, &err));
+    put(reader, "x", "1");
+    DB_OK(firn_db_drop_keyspace(scene.db, "doomed", &err));
+    DB_OK(firn_db_txn_get(txn, doomed, firn_str("a"), &out, &err));
+    DB_FAILS(firn_db_txn_put(txn, doomed, firn_str("c"), firn_str("1"), &err), FIRN_MISUSE,
+             "'doomed' was dropped");
+    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_MISUSE, "was dropped");
+    firn_db_txn_close(txn);
+    conflicts(reader, "'doomed', which the transaction has read, was dropped");
+    firn_buf_deinit(&out);
+}
+
+/* ---- again ---- */
+
+struct increment {
+    unsigned attempts;
+    unsigned interrupted; /* so many attempts meet another commit */
+    int result;
+};
+
+static int
+increment(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    struct increment *increment = ctx;
+    uint8_t value[8];
+    struct firn_buf out = {0};
+    int rc = firn_db_txn_get(txn, scene.k, firn_str("n"), &out, err);
+    uint64_t number = rc == FIRN_OK ? firn_load_le64(out.data) : 0;
+    firn_buf_deinit(&out);
+    if (increment->attempts++ < increment->interrupted) {
+        firn_store_le64(value, number + 100);
+        assert_int_equal(
+            firn_db_put(scene.k, firn_str("n"), firn_bytes(value, 8), FIRN_DURABILITY_DEFAULT, err),
+            FIRN_OK);
+    }
+    firn_store_le64(value, number + 1);
+    assert_int_equal(firn_db_txn_put(txn, scene.k, firn_str("n"), firn_bytes(value, 8), err),
+                     FIRN_OK);
+    return increment->result == FIRN_OK
+               ? FIRN_OK
+               : firn_error_set(err, increment->result, "the work gave up");
+}
+
+static uint64_t
+number_now(void)
+{
+    firn_error err;
+    struct firn_buf out = {0};
+    DB_OK(firn_db_get(scene.k, firn_str("n"), &out, &err));
+    uint64_t number = firn_load_le64(out.data);
+    firn_buf_deinit(&out);
+    return number;
+}
+
+static void
+running_a_transaction_tries_again_after_conflicts(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct increment work = {.interrupted = 5};
+    struct firn_db_txn_run run = {.attempts_max = 10, .work = increment, .ctx = &work};
+    DB_OK(firn_db_txn_run(scene.db, &run, &err));
+    assert_int_equal(work.attempts, 6);
+    assert_int_equal(number_now(), 501);
+    work = (struct increment){.interrupted = 100};
+    DB_FAILS(firn_db_txn_run(scene.db, &run, &err), FIRN_CONFLICT, "key \"n\"");
+    assert_int_equal(work.attempts, 10);
+    assert_int_equal(number_now(), 1501);
+    work = (struct increment){.result = FIRN_CANCELLED};
+    DB_FAILS(firn_db_txn_run(scene.db, &run, &err), FIRN_CANCELLED, "the work gave up");
+    assert_int_equal(work.attempts, 1);
+    work = (struct increment){.result = FIRN_CONFLICT};
+    DB_FAILS(firn_db_txn_run(scene.db, &run, &err), FIRN_CONFLICT, "the work gave up");
+    assert_int_equal(work.attempts, 10);
+    assert_int_equal(number_now(), 1501);
+}
+
+static int
+end_inside(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    assert_int_equal(firn_db_txn_put(txn, scene.k, firn_str("z"), firn_str("1"), err), FIRN_OK);
+    return *(bool *)ctx ? firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err)
+                        : firn_db_txn_rollback(txn, err);
+}
+
+static void
+work_may_end_its_transaction_itself(void **state)
+{
+    (void)state;
+    firn_error err;
+    bool commits = false;
+    struct firn_db_txn_run run = {.attempts_max = 1, .work = end_inside, .ctx = &commits};
+    DB_OK(firn_db_txn_run(scene.db, &run, &err));
+    assert_value("z", NULL);
+    commits = true;
+    DB_OK(firn_db_txn_run(scene.db, &run, &err));
+    assert_value("z", "1");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TXN_TEST(a_transaction_sees_the_state_of_its_beginning),
+        TXN_TEST(own_writes_are_seen_and_others_see_them_after_the_commit),
+        TXN_TEST(own_range_deletes_hide_what_came_before_them),
+        TXN_TEST(cursors_turn_seek_and_keep_their_bounds_over_own_writes),
+        TXN_TEST(a_cursor_follows_what_is_written_while_it_is_open),
+        TXN_TEST(a_transaction_writes_into_several_keyspaces_at_once),
+        TXN_TEST(a_savepoint_takes_back_what_came_after_it),
+        TXN_TEST(what_was_taken_back_is_no_write_and_read_all_the_same),
+        TXN_TEST(a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on),
+        TXN_TEST(what_has_ended_refuses_everything),
+        TXN_TEST(a_store_with_open_transactions_does_not_close),
+        TXN_TEST(a_transaction_for_reading_refuses_writes_and_commits),
+        TXN_TEST(keyspaces_that_were_dropped_or_are_firns_own_are_refused),
+        TXN_TEST(running_a_transaction_tries_again_after_conflicts),
+        TXN_TEST(work_may_end_its_transaction_itself),
+    };
+    return cmocka_run_group_tests_name("db_txn", tests, NULL, NULL);
+}
