@@ -21,7 +21,7 @@
  *
  * (I1) While at is not AT_NOTHING: walking forwards, the candidates are at or behind the shown key,
  *      and the first such; the shown one is the smaller. Walking back, the same mirrored.
- * (I2) The span holds the shown key and all that was shown since it was begun.
+ * (I2) The span holds the shown key and all that was shown since the cursor was placed.
  *
  * After an error the cursor stands nowhere and may be placed again.
  */
@@ -30,17 +30,11 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "store/db_txn_internal.h"
+#include "store/db_txn_span.h"
 
 enum direction { FORWARDS, BACKWARDS };
 
 enum at { AT_NOTHING, AT_VIEW, AT_OWN };
-
-struct span {
-    bool is_begun;
-    bool has_upper;
-    struct firn_buf lower;
-    struct firn_buf upper;
-};
 
 struct firn_db_txn_cursor {
     struct firn_db_txn *txn; /* NULL: it has ended */
@@ -58,7 +52,7 @@ struct firn_db_txn_cursor {
     struct firn_buf key; /* the shown key; copied where at is AT_OWN */
     struct firn_buf value;
     struct firn_buf target; /* where it is placed: the caller's key may be the shown one */
-    struct span span;
+    struct firn_db_txn_span span;
 };
 
 /* ---- life ---- */
@@ -90,7 +84,7 @@ firn_db_txn_cursor_create(struct firn_db_txn *txn, const struct firn_db_txn_curs
 static void
 end_span(struct firn_db_txn *txn, struct firn_db_txn_cursor *cursor)
 {
-    const struct span *span = &cursor->span;
+    const struct firn_db_txn_span *span = &cursor->span;
     if (span->is_begun) {
         const struct firn_db_txn_reads_range range = {.keyspace = cursor->keyspace,
                                                       .lower = firn_buf_slice(&span->lower),
@@ -137,8 +131,7 @@ firn_db_txn_cursor_destroy(struct firn_db_txn_cursor *cursor)
     firn_buf_deinit(&cursor->key);
     firn_buf_deinit(&cursor->value);
     firn_buf_deinit(&cursor->target);
-    firn_buf_deinit(&cursor->span.lower);
-    firn_buf_deinit(&cursor->span.upper);
+    firn_db_txn_span_deinit(&cursor->span);
     firn_free(cursor);
 }
 
@@ -295,75 +288,26 @@ out:
 
 /* ---- what was walked over ---- */
 
+/* To the shown key, that included, or to the end in the direction of the walk. */
 static int
-set_lower(struct firn_db_txn_cursor *cursor, firn_slice key)
+extend_span(struct firn_db_txn_cursor *cursor)
 {
-    return firn_buf_assign(&cursor->span.lower, key);
-}
-
-static int
-set_upper(struct firn_db_txn_cursor *cursor, firn_slice key)
-{
-    cursor->span.has_upper = true;
-    return firn_buf_assign(&cursor->span.upper, key);
-}
-
-/* The span reaches to the bound of the cursor, or of the keyspace. */
-static int
-set_upper_to_end(struct firn_db_txn_cursor *cursor)
-{
-    if (cursor->has_upper) {
-        return set_upper(cursor, cursor->upper);
+    firn_slice key = firn_db_txn_cursor_key(cursor);
+    if (cursor->direction == BACKWARDS) {
+        return firn_db_txn_span_reach_down(&cursor->span,
+                                           cursor->at == AT_NOTHING ? cursor->lower : key);
     }
-    cursor->span.has_upper = false;
-    firn_buf_clear(&cursor->span.upper);
-    return FIRN_OK;
-}
-
-/* Up to the shown key, that included, or to the end. */
-static int
-extend_upper(struct firn_db_txn_cursor *cursor)
-{
-    if (cursor->at == AT_NOTHING) {
-        return set_upper_to_end(cursor);
-    }
-    int rc = set_upper(cursor, firn_db_txn_cursor_key(cursor));
-    return rc == FIRN_OK ? firn_buf_append_u8(&cursor->span.upper, 0) : rc;
-}
-
-static int
-extend_lower(struct firn_db_txn_cursor *cursor)
-{
-    return set_lower(cursor,
-                     cursor->at == AT_NOTHING ? cursor->lower : firn_db_txn_cursor_key(cursor));
-}
-
-/* After a move from `from` (forwards), or up to `*from` (back; NULL: from the end). */
-static int
-begin_span(struct firn_db_txn_cursor *cursor, const firn_slice *from)
-{
-    int rc;
-    bool is_forwards = cursor->direction == FORWARDS;
-    if (from == NULL) {
-        FIRN_TRY(set_upper_to_end(cursor));
-    } else {
-        FIRN_TRY(is_forwards ? set_lower(cursor, *from) : set_upper(cursor, *from));
-    }
-    FIRN_TRY(is_forwards ? extend_upper(cursor) : extend_lower(cursor));
-    cursor->span.is_begun = true;
-out:
-    return rc;
+    return cursor->at == AT_NOTHING ? firn_db_txn_span_reach_bound(
+                                          &cursor->span, cursor->has_upper ? &cursor->upper : NULL)
+                                    : firn_db_txn_span_reach_up(&cursor->span, key);
 }
 
 /* A move that came out with rc has ended. */
 static int
 end_move(struct firn_db_txn_cursor *cursor, int rc, firn_error *err)
 {
-    if (rc == FIRN_OK && cursor->txn->notes_reads && cursor->span.is_begun) {
-        rc = cursor->direction == FORWARDS ? extend_upper(cursor) : extend_lower(cursor);
-        if (rc != FIRN_OK) {
-            rc = firn_error_no_memory(err, "what a transaction has read");
-        }
+    if (rc == FIRN_OK && cursor->txn->notes_reads && extend_span(cursor) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "what a transaction has read");
     }
     if (rc != FIRN_OK) {
         cursor->at = AT_NOTHING;
@@ -371,16 +315,15 @@ end_move(struct firn_db_txn_cursor *cursor, int rc, firn_error *err)
     return rc;
 }
 
+/* The same of one that began at `from` (NULL: at the end) and not where the cursor stood. */
 static int
 end_placing(struct firn_db_txn_cursor *cursor, int rc, const firn_slice *from, firn_error *err)
 {
-    if (rc == FIRN_OK && cursor->txn->notes_reads && begin_span(cursor, from) != FIRN_OK) {
+    if (rc == FIRN_OK && cursor->txn->notes_reads &&
+        firn_db_txn_span_begin(&cursor->span, from) != FIRN_OK) {
         rc = firn_error_no_memory(err, "what a transaction has read");
     }
-    if (rc != FIRN_OK) {
-        cursor->at = AT_NOTHING;
-    }
-    return rc;
+    return end_move(cursor, rc, err);
 }
 
 /* ---- placing ---- */
