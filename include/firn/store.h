@@ -30,10 +30,21 @@
  *   the process that has it open.
  * - Close cursors and views before the store: firn_store_close with open ones fails with
  *   FIRN_MISUSE and changes nothing. Keyspace handles are owned by the store and go with it.
+ * - A merge (firn_merge) changes a value without reading it: adds to a number, appends bytes. Reading
+ *   pays for it, a little, until background work has put the operands and the value together. It
+ *   cannot fail for what it meets: upon no value, and upon one that is no number where it is about
+ *   numbers, the operand itself becomes the value. What is appended to a value until it is longer
+ *   than a value may be makes reading the key return FIRN_LIMIT, until it is put or deleted.
+ * - A value with a time to live is gone when its time is over, by the system's clock, as if it had
+ *   been deleted: for views and cursors, when it was over before they were opened. It does not give
+ *   what it hid back. A merge does not carry the time on: what was merged upon a value since it was
+ *   put stays, alone, when the value has gone. Where the clock is set back, what was gone may come
+ *   back.
  * - A view or a cursor that is open for long keeps what it sees: values that were overwritten, and
  *   keyspaces that were dropped, take up space until it is closed.
  *
- * Limits: a key is 0 to 65,535 bytes, a value at most 256 MiB, a batch at most 512 MiB in all;
+ * Limits: a key is 0 to 65,535 bytes, a value at most 256 MiB (8 bytes less with a time to live, 1
+ * less to be merged), a batch at most 512 MiB in all;
  * names of keyspaces are 1 to 255 bytes of UTF-8 and do not begin with "firn." (kept for firn
  * itself). Beyond: FIRN_LIMIT or FIRN_INVALID, and nothing is changed. An empty value is a value.
  */
@@ -100,11 +111,42 @@ typedef struct firn_store_options {
 typedef struct firn_write_options {
     size_t size; /* sizeof(firn_write_options) */
     firn_durability durability;
+    uint64_t ttl_ms; /* of firn_put alone: the value is gone after so long; 0: it stays */
 } firn_write_options;
-#define FIRN_WRITE_OPTIONS_INIT                             \
-    {                                                       \
-        sizeof(firn_write_options), FIRN_DURABILITY_DEFAULT \
+#define FIRN_WRITE_OPTIONS_INIT                                \
+    {                                                          \
+        sizeof(firn_write_options), FIRN_DURABILITY_DEFAULT, 0 \
     }
+
+/* What a merge does to a value. Numbers are 8 bytes, the lowest first, in two's complement
+ * (firn_number makes and firn_number_of reads them). */
+typedef enum firn_merge_operator {
+    FIRN_MERGE_ADD = 1,    /* adds a number; beyond the largest it goes on at the smallest */
+    FIRN_MERGE_APPEND = 2, /* puts the operand behind the value */
+    FIRN_MERGE_MIN = 3,    /* the smaller of two numbers */
+    FIRN_MERGE_MAX = 4     /* the larger */
+} firn_merge_operator;
+
+static inline void
+firn_number(int64_t number, uint8_t out[8])
+{
+    int i;
+    for (i = 0; i < 8; i++) {
+        out[i] = (uint8_t)((uint64_t)number >> (8 * i));
+    }
+}
+
+/* The number that a value is; 0 for one that is none. */
+static inline int64_t
+firn_number_of(const void *value, size_t size)
+{
+    uint64_t bits = 0;
+    size_t i;
+    for (i = 0; i < 8 && size == 8; i++) {
+        bits |= (uint64_t)((const uint8_t *)value)[i] << (8 * i);
+    }
+    return bits <= INT64_MAX ? (int64_t)bits : -(int64_t)(UINT64_MAX - bits) - 1;
+}
 
 /* Opens the store in the directory `path`, creating it (0700) if it is missing and that is
  * allowed. FIRN_BUSY names the process that writes; FIRN_CORRUPT names file and offset;
@@ -212,9 +254,13 @@ FIRN_API FIRN_MUST_CHECK int firn_keyspace_list(firn_store *store,
                                                 int (*visit)(void *ctx, const char *name),
                                                 void *ctx, firn_error *err);
 
-/* One commit each; options may be NULL. Deleting what is not there succeeds. */
+/* One commit each; options may be NULL. Deleting what is not there succeeds. FIRN_INVALID for an
+ * operand that is none of its operator's. */
 FIRN_API FIRN_MUST_CHECK int firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
                                       const firn_write_options *options, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_merge(firn_keyspace *keyspace, firn_slice key,
+                                        firn_merge_operator operation, firn_slice operand,
+                                        const firn_write_options *options, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_delete(firn_keyspace *keyspace, firn_slice key,
                                          const firn_write_options *options, firn_error *err);
 /* Deletes all keys from lower on, upper excluded: one commit of a few bytes, whatever the range
@@ -253,6 +299,15 @@ FIRN_API size_t firn_batch_count(const firn_batch *batch);
 /* Copy key and value. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_put(firn_batch *batch, firn_keyspace *keyspace,
                                             firn_slice key, firn_slice value, firn_error *err);
+/* With a time to live, counted from this call. */
+FIRN_API FIRN_MUST_CHECK int firn_batch_put_ttl(firn_batch *batch, firn_keyspace *keyspace,
+                                                firn_slice key, firn_slice value, uint64_t ttl_ms,
+                                                firn_error *err);
+/* Adds to what the batch did to the key before. FIRN_INVALID where that was a merge with another
+ * operator, or a put with a time to live. */
+FIRN_API FIRN_MUST_CHECK int firn_batch_merge(firn_batch *batch, firn_keyspace *keyspace,
+                                              firn_slice key, firn_merge_operator operation,
+                                              firn_slice operand, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace,
                                                firn_slice key, firn_error *err);
 /* Collects nothing where lower is not below upper. */

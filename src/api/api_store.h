@@ -26,16 +26,31 @@ api_store_is_durability(firn_durability durability)
 }
 
 static inline int
-api_store_read_write_options(const firn_write_options *options, firn_durability *out,
-                             firn_error *err)
+api_store_read_put_options(const firn_write_options *options, firn_write_options *out,
+                           firn_error *err)
 {
-    firn_write_options given = FIRN_WRITE_OPTIONS_INIT;
-    int rc = api_options_read(&given, sizeof given, options, err);
+    const firn_write_options defaults = FIRN_WRITE_OPTIONS_INIT;
+    *out = defaults;
+    int rc = api_options_read(out, sizeof *out, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_REQUIRE(api_store_is_durability(given.durability), err,
+    API_REQUIRE(api_store_is_durability(out->durability), err,
                 "the durability is none of firn_durability");
+    return FIRN_OK;
+}
+
+/* Of everything but a put. */
+static inline int
+api_store_read_write_options(const firn_write_options *options, firn_durability *out,
+                             firn_error *err)
+{
+    firn_write_options given;
+    int rc = api_store_read_put_options(options, &given, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.ttl_ms == 0, err, "ttl_ms is of firn_put alone");
     *out = given.durability;
     return FIRN_OK;
 }

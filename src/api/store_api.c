@@ -264,11 +264,27 @@ int
 firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
          const firn_write_options *options, firn_error *err)
 {
-    firn_durability durability;
+    firn_write_options given;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
                 "keyspace, key and value must not be NULL");
+    int rc = api_store_read_put_options(options, &given, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return given.ttl_ms == 0
+               ? firn_db_put(keyspace, key, value, given.durability, err)
+               : firn_db_put_ttl(keyspace, key, value, given.ttl_ms, given.durability, err);
+}
+
+int
+firn_merge(firn_keyspace *keyspace, firn_slice key, firn_merge_operator operation,
+           firn_slice operand, const firn_write_options *options, firn_error *err)
+{
+    firn_durability durability;
+    API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(operand), err,
+                "keyspace, key and operand must not be NULL");
     int rc = api_store_read_write_options(options, &durability, err);
-    return rc != FIRN_OK ? rc : firn_db_put(keyspace, key, value, durability, err);
+    return rc != FIRN_OK ? rc : firn_db_merge(keyspace, key, operation, operand, durability, err);
 }
 
 int
@@ -362,6 +378,26 @@ firn_batch_put(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_
                     api_store_is_slice(value),
                 err, "batch, keyspace, key and value must not be NULL");
     return firn_db_batch_put(batch, keyspace, key, value, err);
+}
+
+int
+firn_batch_put_ttl(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_slice value,
+                   uint64_t ttl_ms, firn_error *err)
+{
+    API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
+                    api_store_is_slice(value),
+                err, "batch, keyspace, key and value must not be NULL");
+    return firn_db_batch_put_ttl(batch, keyspace, key, value, ttl_ms, err);
+}
+
+int
+firn_batch_merge(firn_batch *batch, firn_keyspace *keyspace, firn_slice key,
+                 firn_merge_operator operation, firn_slice operand, firn_error *err)
+{
+    API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
+                    api_store_is_slice(operand),
+                err, "batch, keyspace, key and operand must not be NULL");
+    return firn_db_batch_merge(batch, keyspace, key, operation, operand, err);
 }
 
 int

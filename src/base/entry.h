@@ -5,8 +5,10 @@
 #ifndef FIRN_BASE_ENTRY_H
 #define FIRN_BASE_ENTRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/slice.h"
 #include "firn/types.h"
 
@@ -16,8 +18,17 @@ enum firn_entry_kind {
     FIRN_ENTRY_DELETE = 2,
     /* Covers the versions of the keys in [key, value) whose sequences are smaller than its own. It
      * lies beside the versions of keys, never among them. */
-    FIRN_ENTRY_RANGE_DELETE = 3
+    FIRN_ENTRY_RANGE_DELETE = 3,
+    /* Changes the value beneath it. Its value is a byte that says how, one of
+     * firn_merge_operator, and the operand: see lsm/fold.h. */
+    FIRN_ENTRY_MERGE = 4,
+    /* A put until some moment, and from then on a delete. Its value begins with that moment,
+     * milliseconds since 1970 in 8 bytes, the lowest first. */
+    FIRN_ENTRY_EXPIRING = 5
 };
+
+/* What stands before the value of a user in those two kinds. */
+enum { FIRN_ENTRY_MERGE_HEAD_SIZE = 1, FIRN_ENTRY_EXPIRING_HEAD_SIZE = 8 };
 
 struct firn_entry {
     firn_slice key;
@@ -25,6 +36,27 @@ struct firn_entry {
     uint64_t sequence;
     enum firn_entry_kind kind;
 };
+
+static inline size_t
+firn_entry_head_size(enum firn_entry_kind kind)
+{
+    return kind == FIRN_ENTRY_MERGE      ? FIRN_ENTRY_MERGE_HEAD_SIZE
+           : kind == FIRN_ENTRY_EXPIRING ? FIRN_ENTRY_EXPIRING_HEAD_SIZE
+                                         : 0;
+}
+
+/* Of the value of a FIRN_ENTRY_EXPIRING: from when on it is gone, and what it is until then. */
+static inline uint64_t
+firn_entry_expires_ms(firn_slice value)
+{
+    return firn_load_le64(value.data);
+}
+static inline firn_slice
+firn_entry_expiring_value(firn_slice value)
+{
+    return firn_bytes(value.data + FIRN_ENTRY_EXPIRING_HEAD_SIZE,
+                      value.size - FIRN_ENTRY_EXPIRING_HEAD_SIZE);
+}
 
 /* The order of entries everywhere: by key in byte order, then by sequence with the newest first. */
 static inline int

@@ -30,6 +30,9 @@ struct firn_view_list {
     /* Tombstones from this sequence on stay, also where they hide nothing: an open transaction asks
      * which keys were written since it began. 0: none need to. */
     uint64_t tombstones_kept_from;
+    /* Of each, when it reads: milliseconds since 1970. What expires then or before is gone for it.
+     * NULL: nothing is gone for anybody. */
+    const uint64_t *times_ms;
 };
 
 /* Whether a tombstone must stay for the sake of open transactions. */

@@ -42,6 +42,7 @@ struct firn_run_summary {
     uint64_t file_bytes;
     uint64_t entry_count;     /* all kinds but ranges */
     uint64_t tombstone_count; /* of these, FIRN_ENTRY_DELETE */
+    bool has_heads;           /* some are neither that nor FIRN_ENTRY_PUT; not in MANIFEST */
     uint64_t range_count;
     uint64_t content_bytes; /* of keys and values */
     uint64_t sequence_min; /* of entries and ranges; 0 and 0 in an empty run, which is never kept */

@@ -56,17 +56,36 @@ firn_cmd_db_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make
     return code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, NULL);
 }
 
+/* Returns an exit code. */
+static int
+read_ttl(struct firn_cli *cli, uint64_t *out_ms)
+{
+    enum { SECOND_MS = 1000 };
+    const char *text = firn_command_value(cli, "ttl");
+    uint64_t seconds = 0;
+    if (text != NULL &&
+        (!firn_command_number(text, UINT64_MAX / SECOND_MS, &seconds) || seconds == 0)) {
+        return firn_command_misused(cli, "--ttl takes a number of seconds, at least 1");
+    }
+    *out_ms = seconds * SECOND_MS;
+    return FIRN_EXIT_OK;
+}
+
 static int
 run_put(struct firn_cli *cli)
 {
     firn_error err;
+    firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
     struct firn_cli_bytes key = {NULL, 0, 0};
     struct firn_cli_bytes value = {NULL, 0, 0};
     bool is_hex = firn_command_has(cli, "hex");
     const char *text = cli->arguments[3];
-    int exit_code = firn_cli_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    int exit_code = read_ttl(cli, &options.ttl_ms);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cli_bytes_from_argument(cli, "KEY", cli->arguments[2], is_hex, &key);
+    }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = strcmp(text, "-") == 0
                         ? firn_cli_bytes_from_stdin(cli, FIRN_VALUE_SIZE_MAX, &value)
@@ -80,8 +99,8 @@ run_put(struct firn_cli *cli)
         exit_code = firn_cmd_db_open_keyspace(cli, store, true, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK &&
-        firn_put(keyspace, firn_cli_bytes_slice(&key), firn_cli_bytes_slice(&value), NULL, &err) !=
-            FIRN_OK) {
+        firn_put(keyspace, firn_cli_bytes_slice(&key), firn_cli_bytes_slice(&value), &options,
+                 &err) != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, NULL);
     }
     exit_code = firn_cli_store_close(cli, store, exit_code);
@@ -356,7 +375,12 @@ static const struct firn_command put = {
     .name = "put",
     .summary = "Write a value under a key",
     .arguments = "STORE KEYSPACE KEY VALUE",
-    .options = hex_options,
+    .options =
+        (const struct firn_command_option[]){
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"ttl", 't', "SECONDS", "the value is gone after so many seconds"},
+            {NULL, 0, NULL, NULL},
+        },
     .help = "One commit, on disk when the command returns. A VALUE of - is read from standard\n"
             "input, always as it is. The store and the keyspace are made where they are\n"
             "missing. Write -- before a word that begins with a dash.",
@@ -364,6 +388,7 @@ static const struct firn_command put = {
         (const struct firn_command_example[]){
             {"firn db put app.firn users ada 1815", "users: ada is 1815"},
             {"firn db put app.firn images logo - <logo.png", "a file's bytes"},
+            {"firn db put --ttl 3600 app.firn sessions k2 ada", "gone in an hour"},
             {NULL, NULL},
         },
     .uses = FIRN_COMMAND_USES_LOCK,

@@ -21,6 +21,10 @@
  * The first version of a key is needed if anybody sees it, which is one lookup; the table of the
  * unserved is only made for the second one in another segment.
  *
+ * Merge operands ask without serving anybody. Of time, all that matters of a segment is the earliest
+ * time of the views that see it: before that, nothing in it has expired for all of them. It is the
+ * least of each family's members from `from` on.
+ *
  * Memory: 4 bytes a segment and family. Time to make: that, and sorting the views. Views that see
  * nothing, and equal ones, count for nothing.
  */
@@ -43,9 +47,10 @@ struct firn_compaction_rule {
     uint64_t *bounds; /* segment i is [bounds[i], bounds[i + 1]); the last has no end */
     size_t segment_count;
     size_t family_count;
-    uint32_t *from; /* of segment i and family f: from[i * family_count + f] */
-    bool *is_seen;  /* of each segment: whether any view sees it */
-    size_t segment; /* where the last lookup ended */
+    uint32_t *from;     /* of segment i and family f: from[i * family_count + f] */
+    bool *is_seen;      /* of each segment: whether any view sees it */
+    uint64_t *times_ms; /* of each segment: the earliest of the views that see it */
+    size_t segment;     /* where the last lookup ended */
     /* Of the current key. */
     enum state state;
     size_t last_served;
@@ -135,6 +140,35 @@ firn_compaction_rule_needs(struct firn_compaction_rule *rule, uint64_t sequence)
     return serve(rule, segment);
 }
 
+/* Whether some view sees the segment and is unserved. */
+static bool
+has_unserved(const struct firn_compaction_rule *rule, size_t segment)
+{
+    const uint32_t *from = from_of(rule, segment);
+    const uint32_t *unserved =
+        rule->state == SOME_SERVED ? rule->unserved : from_of(rule, rule->last_served);
+    for (size_t i = 0; i < rule->family_count; i++) {
+        if (from[i] < unserved[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+firn_compaction_rule_needs_operand(struct firn_compaction_rule *rule, uint64_t sequence)
+{
+    size_t segment = firn_compaction_rule_segment(rule, sequence);
+    rule->segment = segment;
+    return rule->is_seen[segment] && (rule->state == NOTHING_SERVED || has_unserved(rule, segment));
+}
+
+uint64_t
+firn_compaction_rule_time_ms(const struct firn_compaction_rule *rule, uint64_t sequence)
+{
+    return rule->times_ms[firn_compaction_rule_segment(rule, sequence)];
+}
+
 /* ---- making: families ---- */
 
 static struct firn_view_interval
@@ -163,18 +197,24 @@ compare_families(const struct firn_view *a, const struct firn_view *b)
     return order;
 }
 
+/* A view and when it reads. */
+struct timed {
+    struct firn_view view;
+    uint64_t time_ms;
+};
+
 static int
 compare_views(const void *a, const void *b)
 {
-    const struct firn_view *left = a;
-    const struct firn_view *right = b;
+    const struct firn_view *left = &((const struct timed *)a)->view;
+    const struct firn_view *right = &((const struct timed *)b)->view;
     int order = compare_families(left, right);
     return order != 0 ? order : compare_numbers(last_of(left).last, last_of(right).last);
 }
 
 /* What making a rule works with. */
 struct work {
-    struct firn_view *views; /* sorted, none empty, no two equal */
+    struct timed *views; /* sorted, none empty, no two equal */
     size_t view_count;
     struct family *families;
     size_t family_count;
@@ -201,18 +241,19 @@ sort_views(struct work *work, const struct firn_view_list *views)
     size_t count = 0;
     for (size_t i = 0; i < views->count; i++) {
         if (views->views[i].count > 0) {
-            work->views[count++] = views->views[i];
+            uint64_t time_ms = views->times_ms == NULL ? 0 : views->times_ms[i];
+            work->views[count++] = (struct timed){views->views[i], time_ms};
         }
     }
     firn_sort(work->views, count, sizeof *work->views, compare_views);
     for (size_t i = 0; i < count; i++) {
-        struct firn_view view = work->views[i];
-        const struct firn_view *before =
-            work->view_count > 0 ? &work->views[work->view_count - 1] : NULL;
+        struct timed view = work->views[i];
+        struct timed *before = work->view_count > 0 ? &work->views[work->view_count - 1] : NULL;
         if (before != NULL && compare_views(before, &view) == 0) {
+            before->time_ms = view.time_ms < before->time_ms ? view.time_ms : before->time_ms;
             continue;
         }
-        if (before == NULL || compare_families(before, &view) != 0) {
+        if (before == NULL || compare_families(&before->view, &view.view) != 0) {
             work->families[work->family_count++] = (struct family){.first = work->view_count};
         }
         work->families[work->family_count - 1].count++;
@@ -260,7 +301,7 @@ count_bounds(const struct work *work, size_t *out)
     for (size_t i = 0; i < work->family_count; i++) {
         const struct family *family = &work->families[i];
         size_t bounds;
-        if (!firn_mul_size(2, work->views[family->first].count + family->count, &bounds) ||
+        if (!firn_mul_size(2, work->views[family->first].view.count + family->count, &bounds) ||
             !firn_add_size(count, bounds, &count)) {
             return false;
         }
@@ -284,12 +325,12 @@ find_segments(struct work *work)
     work->bounds[work->bound_count++] = 0;
     for (size_t i = 0; i < work->family_count; i++) {
         const struct family *family = &work->families[i];
-        const struct firn_view *view = &work->views[family->first];
-        for (size_t j = 0; j + 1 < view->count; j++) {
-            add_interval(work, filter, &view->intervals[j]);
+        const struct timed *views = &work->views[family->first];
+        for (size_t j = 0; j + 1 < views->view.count; j++) {
+            add_interval(work, filter, &views->view.intervals[j]);
         }
         for (size_t j = 0; j < family->count; j++) {
-            struct firn_view_interval last = last_of(&view[j]);
+            struct firn_view_interval last = last_of(&views[j].view);
             add_interval(work, filter, &last);
         }
     }
@@ -307,15 +348,18 @@ find_segments(struct work *work)
 
 /* ---- making: who sees what ---- */
 
-/* In one family the sequences of an interval are seen by the members from `from` on. */
+/* In one family the sequences of an interval are seen by the members from `from` on, the earliest of
+ * which reads at a time. */
 static void
 set_from(struct firn_compaction_rule *rule, size_t family,
-         const struct firn_view_interval *interval, uint32_t from)
+         const struct firn_view_interval *interval, uint32_t from, uint64_t time_ms)
 {
     size_t segment = find_segment(rule, interval->first);
     while (segment < rule->segment_count && rule->bounds[segment] <= interval->last) {
         rule->from[segment * rule->family_count + family] = from;
         rule->is_seen[segment] = true;
+        rule->times_ms[segment] =
+            time_ms < rule->times_ms[segment] ? time_ms : rule->times_ms[segment];
         segment++;
     }
 }
@@ -324,17 +368,23 @@ static void
 set_family(struct firn_compaction_rule *rule, const struct work *work, size_t at)
 {
     const struct family *family = &work->families[at];
-    const struct firn_view *views = &work->views[family->first];
+    struct timed *views = &work->views[family->first];
     for (size_t i = 0; i < rule->segment_count; i++) {
         rule->from[i * rule->family_count + at] = (uint32_t)family->count;
     }
-    for (size_t i = 0; i + 1 < views->count; i++) {
-        set_from(rule, at, &views->intervals[i], 0);
+    /* Of each member, from here on: the earliest of it and those behind it. */
+    for (size_t i = family->count - 1; i > 0; i--) {
+        if (views[i].time_ms < views[i - 1].time_ms) {
+            views[i - 1].time_ms = views[i].time_ms;
+        }
     }
-    struct firn_view_interval rest = last_of(&views[0]);
+    for (size_t i = 0; i + 1 < views->view.count; i++) {
+        set_from(rule, at, &views->view.intervals[i], 0, views->time_ms);
+    }
+    struct firn_view_interval rest = last_of(&views[0].view);
     for (size_t i = 0; i < family->count; i++) {
-        rest.last = last_of(&views[i]).last;
-        set_from(rule, at, &rest, (uint32_t)i);
+        rest.last = last_of(&views[i].view).last;
+        set_from(rule, at, &rest, (uint32_t)i, views[i].time_ms);
         rest.first = rest.last + 1; /* of the next member, whose end is above this one's */
     }
 }
@@ -352,10 +402,13 @@ fill(struct firn_compaction_rule *rule, struct work *work)
     }
     rule->from = firn_alloc_array(cells, sizeof *rule->from);
     rule->is_seen = firn_alloc_zeroed(rule->segment_count * sizeof *rule->is_seen);
+    rule->times_ms = firn_alloc_array(rule->segment_count, sizeof *rule->times_ms);
     rule->unserved = firn_alloc_array(rule->family_count, sizeof *rule->unserved);
-    if (rule->from == NULL || rule->is_seen == NULL || rule->unserved == NULL) {
+    if (rule->from == NULL || rule->is_seen == NULL || rule->times_ms == NULL ||
+        rule->unserved == NULL) {
         return FIRN_NO_MEMORY;
     }
+    memset(rule->times_ms, 0xff, rule->segment_count * sizeof *rule->times_ms);
     for (size_t i = 0; i < work->family_count; i++) {
         set_family(rule, work, i);
     }
@@ -392,6 +445,7 @@ firn_compaction_rule_destroy(struct firn_compaction_rule *rule)
         firn_free(rule->bounds);
         firn_free(rule->from);
         firn_free(rule->is_seen);
+        firn_free(rule->times_ms);
         firn_free(rule->unserved);
         firn_free(rule);
     }

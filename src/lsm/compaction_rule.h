@@ -5,8 +5,10 @@
  *   A version of a key may go when every live view that sees it also sees a newer version of that
  *   key; at the bottom of the tree (nothing older of the key elsewhere) a tombstone that is the
  *   oldest version kept may go, again and again. Range deletes are versions, tombstones, of the
- *   keys that they cover. Tombstones that are younger than an open transaction stay: without them
- *   it could not tell that their keys were written since it began.
+ *   keys that they cover. So are expiring puts that have expired for every view that sees them. A
+ *   merge operand needs what is older: who sees it does not thereby see "a newer version".
+ *   Tombstones that are younger than an open transaction stay: without them it could not tell that
+ *   their keys were written since it began.
  *
  * Most users want lsm/compaction_stream.h, which applies it to a merge. One thread.
  */
@@ -30,11 +32,15 @@ void firn_compaction_rule_destroy(struct firn_compaction_rule *rule);
 /* Sequences that no view tells apart form a segment. Segments are numbered from the oldest. */
 size_t firn_compaction_rule_segment_count(const struct firn_compaction_rule *rule);
 size_t firn_compaction_rule_segment(const struct firn_compaction_rule *rule, uint64_t sequence);
+/* The earliest time of the views that see the sequence; UINT64_MAX if none does. */
+uint64_t firn_compaction_rule_time_ms(const struct firn_compaction_rule *rule, uint64_t sequence);
 
 /* What follows is about one key: its versions, range deletes among them, come newest first. */
 void firn_compaction_rule_begin_key(struct firn_compaction_rule *rule);
 /* Whether the version that comes next must be kept as far as newer versions go: some view sees it
  * and none of those that came before. */
 bool firn_compaction_rule_needs(struct firn_compaction_rule *rule, uint64_t sequence);
+/* The same of a merge operand, which leaves needed what is older. */
+bool firn_compaction_rule_needs_operand(struct firn_compaction_rule *rule, uint64_t sequence);
 
 #endif

@@ -14,6 +14,17 @@
  * segment of the rule at most: the key is that of the versions that follow. Tombstones that are kept
  * for open transactions are given like puts; none that is held back is newer.
  *
+ * Merge operands fold with what lies right beneath them, as long as that is seen by the same views:
+ * lies in the same segment of the rule. Operands of one operation become one; upon a put they become
+ * a put, and upon a tombstone, a range delete, or nothing at the bottom, the put of what they are
+ * alone. What comes of it has the sequence of the newest of them, which the same views see.
+ * (I1) No view's reading changes: each sees all that is folded, or nothing of it, and what is newer
+ *      or older lies outside of it for all of them alike.
+ * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces; readings join
+ * them.
+ *
+ * An expiring put that has expired for every view that sees it is a tombstone, and is written as one.
+ *
  * A mark is set when the entry that it is for has been used: the entry may be where the output is
  * cut, and then the mark belongs behind the cut.
  */
@@ -24,12 +35,15 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "lsm/compaction_ranges.h"
+#include "lsm/fold.h"
+
+enum { FOLD_BYTES_MAX = 1 << 20 };
 
 enum state {
     BEFORE_BEGIN,
     IN_VERSIONS, /* the merge stands on what has not been looked at */
-    IN_HELD,     /* the merge stands on a put that is kept; what is held goes first */
-    GIVEN,       /* the merge stands on what was given last */
+    IN_HELD,     /* a version is kept; what is held goes first */
+    GIVEN,       /* what was given last was kept */
     AT_END
 };
 
@@ -45,8 +59,12 @@ struct firn_compaction_stream {
     struct firn_compaction_ranges *ranges;
     enum state state;
     struct firn_entry entry; /* that was given last */
+    struct firn_entry kept;  /* in states IN_HELD and GIVEN */
+    bool is_ahead;           /* the merge stands behind what is kept, else on it */
     uint64_t dropped;
     uint64_t tombstones_kept_from;
+    struct firn_fold fold;
+    struct firn_buf folded; /* its value */
     /* Of the current key. */
     struct firn_buf key;
     bool has_key;
@@ -100,6 +118,16 @@ show_ranges(struct firn_compaction_stream *stream, uint64_t sequence)
     }
 }
 
+/* Whether a version deletes its key for all views that see it. */
+static bool
+is_tombstone(const struct firn_compaction_stream *stream, const struct firn_entry *entry)
+{
+    return entry->kind == FIRN_ENTRY_DELETE ||
+           (entry->kind == FIRN_ENTRY_EXPIRING &&
+            firn_entry_expires_ms(entry->value) <=
+                firn_compaction_rule_time_ms(stream->rule, entry->sequence));
+}
+
 /* Whether the version that the merge stands on is to be given; else it is dropped or held. */
 static bool
 decide(struct firn_compaction_stream *stream, const struct firn_entry *entry)
@@ -109,7 +137,7 @@ decide(struct firn_compaction_stream *stream, const struct firn_entry *entry)
         stream->dropped++;
         return false;
     }
-    if (stream->is_bottom && entry->kind == FIRN_ENTRY_DELETE &&
+    if (stream->is_bottom && is_tombstone(stream, entry) &&
         !firn_view_list_keeps_tombstone(stream->tombstones_kept_from, entry->sequence)) {
         push(&stream->held, entry->sequence);
         return false;
@@ -131,7 +159,7 @@ give(struct firn_compaction_stream *stream, const struct firn_entry *entry)
 static void
 give_next_held(struct firn_compaction_stream *stream)
 {
-    struct firn_entry entry = *firn_merge_entry(stream->merge);
+    struct firn_entry entry = stream->kept;
     stream->state = IN_HELD;
     if (stream->held_given == stream->held.count) {
         stream->held.count = 0;
@@ -145,8 +173,10 @@ give_next_held(struct firn_compaction_stream *stream)
 }
 
 static void
-give_kept(struct firn_compaction_stream *stream)
+give_kept(struct firn_compaction_stream *stream, const struct firn_entry *kept, bool is_ahead)
 {
+    stream->kept = *kept;
+    stream->is_ahead = is_ahead;
     if (stream->is_bottom) {
         for (size_t i = 0; i < stream->covering.count; i++) {
             push(&stream->marks, stream->covering.sequences[i]);
@@ -179,6 +209,149 @@ end(struct firn_compaction_stream *stream, firn_error *err)
     return firn_compaction_ranges_advance(stream->ranges, NULL, err);
 }
 
+/* The version that the merge stands on. */
+static void
+give_version(struct firn_compaction_stream *stream)
+{
+    struct firn_entry entry = *firn_merge_entry(stream->merge);
+    if (entry.kind == FIRN_ENTRY_EXPIRING && is_tombstone(stream, &entry)) {
+        entry.kind = FIRN_ENTRY_DELETE;
+        entry.value = firn_bytes(NULL, 0);
+    }
+    give_kept(stream, &entry, false);
+}
+
+/* ---- merge operands ---- */
+
+enum beneath {
+    BENEATH_NOTHING, /* the operands stand upon no value */
+    BENEATH_OPERAND, /* the merge stands on one that joins them */
+    BENEATH_VALUE,   /* likewise a put */
+    BENEATH_TOMBSTONE,
+    BENEATH_OTHERS /* what other views see, or what is not folded */
+};
+
+static bool
+is_same_segment(const struct firn_compaction_stream *stream, uint64_t a, uint64_t b)
+{
+    return firn_compaction_rule_segment(stream->rule, a) ==
+           firn_compaction_rule_segment(stream->rule, b);
+}
+
+/* The newest range delete that the rule has not been shown: older than the operands. 0: none. */
+static uint64_t
+next_range(const struct firn_compaction_stream *stream)
+{
+    size_t count;
+    const uint64_t *ranges = firn_compaction_ranges_sequences(stream->ranges, &count);
+    return stream->ranges_shown < count ? ranges[stream->ranges_shown] : 0;
+}
+
+/* What the operands so far, the newest of that sequence, stand upon. */
+static enum beneath
+look_beneath(const struct firn_compaction_stream *stream, uint64_t newest)
+{
+    const struct firn_entry *entry = firn_merge_entry(stream->merge);
+    bool is_over = entry == NULL || !firn_slice_equal(entry->key, firn_buf_slice(&stream->key));
+    uint64_t range = next_range(stream);
+    if (range != 0 && (is_over || range > entry->sequence)) {
+        bool is_hidden = is_same_segment(stream, newest, range) || (is_over && stream->is_bottom);
+        return is_hidden ? BENEATH_NOTHING : BENEATH_OTHERS;
+    }
+    if (is_over) {
+        return stream->is_bottom ? BENEATH_NOTHING : BENEATH_OTHERS;
+    }
+    if (!is_same_segment(stream, newest, entry->sequence)) {
+        return BENEATH_OTHERS;
+    }
+    if (is_tombstone(stream, entry)) {
+        return BENEATH_TOMBSTONE;
+    }
+    if (entry->kind == FIRN_ENTRY_MERGE) {
+        return firn_fold_joins(&stream->fold, entry->value, FOLD_BYTES_MAX) ? BENEATH_OPERAND
+                                                                            : BENEATH_OTHERS;
+    }
+    bool is_small = entry->value.size <= FOLD_BYTES_MAX &&
+                    firn_fold_size_bytes(&stream->fold) <= FOLD_BYTES_MAX - entry->value.size;
+    return entry->kind == FIRN_ENTRY_PUT && is_small ? BENEATH_VALUE : BENEATH_OTHERS;
+}
+
+/* Gathers operands from the one that the merge stands on; leaves it on what lies beneath them. */
+static int
+gather(struct firn_compaction_stream *stream, uint64_t newest, enum beneath *out, firn_error *err)
+{
+    int rc;
+    firn_fold_clear(&stream->fold);
+    do {
+        FIRN_TRY(firn_fold_push(&stream->fold, firn_merge_entry(stream->merge)->value, err));
+        FIRN_TRY(firn_merge_next(stream->merge, err));
+        *out = look_beneath(stream, newest);
+        stream->dropped += *out == BENEATH_OPERAND;
+    } while (*out == BENEATH_OPERAND);
+out:
+    return rc;
+}
+
+/* Gives what becomes of an operand that is needed, with what lies beneath it. */
+static int
+give_operands(struct firn_compaction_stream *stream, firn_error *err)
+{
+    int rc;
+    enum beneath beneath;
+    struct firn_entry kept = *firn_merge_entry(stream->merge);
+    kept.key = firn_buf_slice(&stream->key);
+    FIRN_TRY(gather(stream, kept.sequence, &beneath, err));
+    if (beneath == BENEATH_OTHERS) {
+        FIRN_TRY(firn_fold_operand(&stream->fold, &stream->folded, err));
+    } else {
+        const firn_slice *base =
+            beneath == BENEATH_VALUE ? &firn_merge_entry(stream->merge)->value : NULL;
+        kept.kind = FIRN_ENTRY_PUT;
+        FIRN_TRY(firn_fold_apply(&stream->fold, base, &stream->folded, err));
+        /* It hides what is older, as any put. */
+        (void)firn_compaction_rule_needs(stream->rule, kept.sequence);
+    }
+    if (beneath == BENEATH_VALUE || beneath == BENEATH_TOMBSTONE) {
+        stream->dropped++;
+        FIRN_TRY(firn_merge_next(stream->merge, err));
+    }
+    kept.value = firn_buf_slice(&stream->folded);
+    give_kept(stream, &kept, true);
+out:
+    return rc;
+}
+
+/* The same of an operand that may not be needed; *out_is_given is false where it was dropped. */
+static int
+take_operand(struct firn_compaction_stream *stream, bool *out_is_given, firn_error *err)
+{
+    uint64_t sequence = firn_merge_entry(stream->merge)->sequence;
+    show_ranges(stream, sequence);
+    *out_is_given = firn_compaction_rule_needs_operand(stream->rule, sequence);
+    if (*out_is_given) {
+        return give_operands(stream, err);
+    }
+    stream->dropped++;
+    return FIRN_OK;
+}
+
+/* ---- the walk ---- */
+
+/* Looks at the version that the merge stands on. */
+static int
+take_version(struct firn_compaction_stream *stream, bool *out_is_given, firn_error *err)
+{
+    const struct firn_entry *entry = firn_merge_entry(stream->merge);
+    if (entry->kind == FIRN_ENTRY_MERGE) {
+        return take_operand(stream, out_is_given, err);
+    }
+    *out_is_given = decide(stream, entry);
+    if (*out_is_given) {
+        give_version(stream);
+    }
+    return FIRN_OK;
+}
+
 /* Looks at versions until one is given, or at the end. */
 static int
 find_kept(struct firn_compaction_stream *stream, firn_error *err)
@@ -191,11 +364,12 @@ find_kept(struct firn_compaction_stream *stream, firn_error *err)
                 return rc;
             }
         }
-        if (decide(stream, entry)) {
-            give_kept(stream);
-            return FIRN_OK;
+        bool is_given;
+        int rc = take_version(stream, &is_given, err);
+        if (rc != FIRN_OK || is_given) {
+            return rc;
         }
-        int rc = firn_merge_next(stream->merge, err);
+        rc = firn_merge_next(stream->merge, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -220,7 +394,7 @@ firn_compaction_stream_next(struct firn_compaction_stream *stream, const struct 
         give_next_held(stream);
         break;
     case GIVEN:
-        FIRN_TRY(firn_merge_next(stream->merge, err));
+        FIRN_TRY(stream->is_ahead ? FIRN_OK : firn_merge_next(stream->merge, err));
         stream->state = IN_VERSIONS;
         FIRN_TRY(find_kept(stream, err));
         break;
@@ -294,6 +468,8 @@ firn_compaction_stream_destroy(struct firn_compaction_stream *stream)
     if (stream != NULL) {
         firn_compaction_ranges_destroy(stream->ranges);
         firn_buf_deinit(&stream->key);
+        firn_buf_deinit(&stream->folded);
+        firn_fold_deinit(&stream->fold);
         firn_free(stream->held.sequences);
         firn_free(stream->covering.sequences);
         firn_free(stream->marks.sequences);

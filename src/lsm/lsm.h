@@ -121,11 +121,19 @@ size_t firn_lsm_memtable_bytes(const struct firn_lsm *lsm);
  * to an empty one. Between commits only. */
 FIRN_MUST_CHECK int firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err);
 
-/* The newest value of key that view sees, in place of out's contents (NULL: not wanted);
+/* The time of a reading, in milliseconds since 1970: puts that expire then or before are gone. Now
+ * is when the clock says so while it is being read. */
+#define FIRN_LSM_TIME_NOW UINT64_MAX
+
+/* The newest value of key that view sees now, in place of out's contents (NULL: not wanted);
  * FIRN_NOT_FOUND, without a text, if there is none. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key,
                                       const struct firn_view *view, struct firn_buf *out,
                                       firn_error *err);
+/* The same at a time. */
+FIRN_MUST_CHECK int firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key,
+                                         const struct firn_view *view, uint64_t time_ms,
+                                         struct firn_buf *out, firn_error *err);
 
 /* The keys k with lower <= k < *upper; NULL: no upper bound. */
 struct firn_lsm_bounds {
@@ -153,6 +161,7 @@ struct firn_lsm_cursor_options {
     const struct firn_view *view; /* borrowed */
     const firn_slice *lower;      /* NULL: no bound; copied */
     const firn_slice *upper;
+    uint64_t time_ms; /* of the reading; FIRN_LSM_TIME_NOW: when the cursor is created */
 };
 FIRN_MUST_CHECK int firn_lsm_cursor_create(struct firn_lsm_tree *tree,
                                            const struct firn_lsm_cursor_options *options,

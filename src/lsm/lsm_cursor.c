@@ -194,13 +194,16 @@ allocate(const struct firn_tree_state *state)
 }
 
 static int
-make_resolve(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_error *err)
+make_resolve(struct firn_lsm_cursor *cursor, const struct firn_lsm_cursor_options *given,
+             struct firn_os *os, firn_error *err)
 {
     struct firn_resolve_options options = {
         .merge = cursor->merge,
         .ranges = cursor->ranges,
         .range_set_count = cursor->range_set_count,
-        .view = view,
+        .view = given->view,
+        .time_ms = given->time_ms == FIRN_LSM_TIME_NOW ? (uint64_t)(firn_os_now_ns(os) / 1000000)
+                                                       : given->time_ms,
         .lower = cursor->lower_bound,
         .upper = cursor->upper_bound,
     };
@@ -226,7 +229,7 @@ firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_
     FIRN_TRY(firn_merge_create(&cursor->merge, err));
     FIRN_TRY(add_memtables(cursor, err));
     FIRN_TRY(add_version(cursor, err));
-    FIRN_TRY(make_resolve(cursor, options->view, err));
+    FIRN_TRY(make_resolve(cursor, options, tree->lsm->os, err));
     *out = cursor;
     cursor = NULL;
 out:

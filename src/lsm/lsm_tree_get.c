@@ -11,25 +11,39 @@
  * takes no lock and counts no reference. Reading a run may go to the disk meanwhile: that only
  * delays the release of what was replaced.
  *
+ * Merge operands. Where the newest version is one, all that lies beneath it is wanted, down to a
+ * version that ends it. The reading begins anew and goes through the sources once, each time with
+ * the view cut below the operand that was found last: of a memtable by a cursor, since a counter may
+ * have thousands of operands there; of runs by gets, since a run has few of a key, folded as far as
+ * views allow when it was written.
+ *
+ * Time. An expiring put is judged by the time of the view. Where that is now, the clock is asked
+ * when the first such entry is met, which spares everybody else the asking.
+ *
  * Failure: a run that may hold the key and cannot be read ends the search with its error. Runs
  * whose bounds leave the key out are not touched, so damage elsewhere does no harm.
  */
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/slice.h"
+#include "lsm/fold.h"
 #include "lsm/lsm_internal.h"
 
 /* What a source says of a key. */
 enum answer {
     ANSWER_NOTHING, /* look further */
     ANSWER_DELETED,
-    ANSWER_VALUE
+    ANSWER_VALUE,
+    ANSWER_EXPIRING, /* a value with its head, from the source alone */
+    ANSWER_OPERAND   /* likewise, and there may be more beneath */
 };
 
 struct query {
     firn_slice key;
     const struct firn_view *view;
-    struct firn_buf *out; /* NULL: not wanted */
+    struct firn_buf *out;
     firn_error *err;
+    uint64_t sequence; /* of the version that was found last */
 };
 
 /* From a version (sequence 0: none) and the newest range delete above it, which both the view
@@ -40,7 +54,29 @@ judge(enum firn_entry_kind kind, uint64_t sequence, uint64_t covered_by)
     if (sequence == 0 && covered_by == 0) {
         return ANSWER_NOTHING;
     }
-    return sequence < covered_by || kind != FIRN_ENTRY_PUT ? ANSWER_DELETED : ANSWER_VALUE;
+    if (sequence < covered_by) {
+        return ANSWER_DELETED;
+    }
+    switch (kind) {
+    case FIRN_ENTRY_PUT:
+        return ANSWER_VALUE;
+    case FIRN_ENTRY_EXPIRING:
+        return ANSWER_EXPIRING;
+    case FIRN_ENTRY_MERGE:
+        return ANSWER_OPERAND;
+    case FIRN_ENTRY_DELETE:
+    case FIRN_ENTRY_RANGE_DELETE:
+        break;
+    }
+    return ANSWER_DELETED;
+}
+
+static int
+take_value(const struct query *query, firn_slice value)
+{
+    return firn_buf_assign(query->out, value) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(query->err, "a value");
 }
 
 static uint64_t
@@ -59,17 +95,11 @@ ask_memtable(const struct query *query, const struct firn_memtable *table, enum 
     uint64_t sequence = is_found ? entry.sequence : 0;
     uint64_t covered = covered_by(query, firn_memtable_ranges(table), sequence);
     *out = judge(is_found ? entry.kind : FIRN_ENTRY_DELETE, sequence, covered);
-    if (*out == ANSWER_VALUE && query->out != NULL) {
-        firn_buf_clear(query->out);
-        if (firn_buf_append_slice(query->out, entry.value) != FIRN_OK) {
-            return firn_error_no_memory(query->err, "a value");
-        }
-    }
-    return FIRN_OK;
+    return *out > ANSWER_DELETED ? take_value(query, entry.value) : FIRN_OK;
 }
 
 static int
-ask_file(const struct query *query, struct firn_lsm_file *file, enum answer *out)
+ask_file(struct query *query, struct firn_lsm_file *file, enum answer *out)
 {
     struct firn_run *run;
     struct firn_run_hit hit = {.kind = FIRN_ENTRY_DELETE};
@@ -83,6 +113,7 @@ ask_file(const struct query *query, struct firn_lsm_file *file, enum answer *out
     uint64_t sequence = rc == FIRN_OK ? hit.sequence : 0;
     uint64_t covered =
         file->info.range_count == 0 ? 0 : covered_by(query, run->kind->ranges(run), sequence);
+    query->sequence = sequence;
     *out = judge(hit.kind, sequence, covered);
     return FIRN_OK;
 }
@@ -143,7 +174,7 @@ prefetch(const struct candidates *candidates, firn_slice key)
 }
 
 static int
-ask_version(const struct query *query, const struct firn_version *version, enum answer *out)
+ask_version(struct query *query, const struct firn_version *version, enum answer *out)
 {
     int rc = FIRN_OK;
     struct candidates candidates;
@@ -163,7 +194,7 @@ out:
 }
 
 static int
-ask_state(const struct query *query, const struct firn_tree_state *state, enum answer *out)
+ask_state(struct query *query, const struct firn_tree_state *state, enum answer *out)
 {
     int rc = FIRN_OK;
     *out = ANSWER_NOTHING;
@@ -177,19 +208,169 @@ out:
     return rc;
 }
 
-int
-firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
-                  struct firn_buf *out, firn_error *err)
+/* ---- merge operands ---- */
+
+/* Operands of a key, and the view without what has been gathered. */
+struct folding {
+    struct query query; /* its view is below */
+    struct firn_view below;
+    struct firn_view_interval *intervals; /* of below, the last of which gets shorter */
+    struct firn_fold operands;
+};
+
+static int
+open_folding(const struct query *query, struct folding *folding)
 {
-    struct firn_epoch *epoch = &tree->lsm->epoch;
-    struct query query = {key, view, out, err};
+    const struct firn_view *view = query->view;
+    folding->intervals = firn_alloc_array(view->count, sizeof *folding->intervals);
+    if (folding->intervals == NULL) {
+        return firn_error_no_memory(query->err, "merge operands");
+    }
+    memcpy(folding->intervals, view->intervals, view->count * sizeof *folding->intervals);
+    folding->below = (struct firn_view){folding->intervals, view->count};
+    folding->query = *query;
+    folding->query.view = &folding->below;
+    return FIRN_OK;
+}
+
+/* Adds an operand; only what is older is looked for from here on. */
+static int
+gather(struct folding *folding, firn_slice operand, uint64_t sequence)
+{
+    struct firn_view *below = &folding->below;
+    int rc = firn_fold_push(&folding->operands, operand, folding->query.err);
+    while (below->count > 0 && folding->intervals[below->count - 1].first >= sequence) {
+        below->count--;
+    }
+    if (below->count > 0 && folding->intervals[below->count - 1].last >= sequence) {
+        folding->intervals[below->count - 1].last = sequence - 1;
+    }
+    return rc;
+}
+
+/* All of the key that a memtable has. *out is never ANSWER_OPERAND. */
+static int
+gather_memtable(struct folding *folding, const struct firn_memtable *table, enum answer *out)
+{
+    const struct query *query = &folding->query;
+    const struct firn_range_set *ranges = firn_memtable_ranges(table);
+    struct firn_memtable_cursor cursor;
+    int rc = FIRN_OK;
+    firn_memtable_cursor_init(&cursor, table);
+    firn_memtable_cursor_seek(&cursor, query->key, UINT64_MAX);
+    while (rc == FIRN_OK && cursor.is_valid && firn_slice_equal(cursor.entry.key, query->key)) {
+        const struct firn_entry *entry = &cursor.entry;
+        if (firn_view_sees(query->view, entry->sequence)) {
+            *out = judge(entry->kind, entry->sequence, covered_by(query, ranges, entry->sequence));
+            if (*out != ANSWER_OPERAND) {
+                return *out > ANSWER_DELETED ? take_value(query, entry->value) : FIRN_OK;
+            }
+            rc = gather(folding, entry->value, entry->sequence);
+        }
+        firn_memtable_cursor_next(&cursor);
+    }
+    *out = covered_by(query, ranges, 0) != 0 ? ANSWER_DELETED : ANSWER_NOTHING;
+    return rc;
+}
+
+/* From the newest version down to what ends the operands. */
+static int
+gather_state(struct folding *folding, const struct firn_tree_state *state, enum answer *out)
+{
+    int rc = FIRN_OK;
+    struct query *query = &folding->query;
+    *out = ANSWER_NOTHING;
+    for (size_t i = 0; i < state->memtable_count && *out == ANSWER_NOTHING; i++) {
+        FIRN_TRY(gather_memtable(folding, state->memtables[i]->table, out));
+    }
+    while (*out == ANSWER_NOTHING && folding->below.count > 0) {
+        FIRN_TRY(ask_version(query, state->version, out));
+        if (*out != ANSWER_OPERAND) {
+            break;
+        }
+        FIRN_TRY(gather(folding, firn_buf_slice(query->out), query->sequence));
+        *out = ANSWER_NOTHING;
+    }
+out:
+    return rc;
+}
+
+/* ---- the value ---- */
+
+/* Takes the head off a value that has not expired; else there is none. */
+static void
+judge_expiring(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
+               enum answer *answer)
+{
+    struct firn_buf *out = query->out;
+    if (*answer != ANSWER_EXPIRING) {
+        return;
+    }
+    if (time_ms == FIRN_LSM_TIME_NOW) {
+        time_ms = (uint64_t)(firn_os_now_ns(lsm->os) / 1000000);
+    }
+    *answer = ANSWER_DELETED;
+    if (firn_entry_expires_ms(firn_buf_slice(out)) > time_ms) {
+        firn_slice value = firn_entry_expiring_value(firn_buf_slice(out));
+        memmove(out->data, value.data, value.size);
+        out->size = value.size;
+        *answer = ANSWER_VALUE;
+    }
+}
+
+/* The newest version is an operand: what it and those beneath it make. */
+static int
+fold(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
+     const struct firn_tree_state *state)
+{
+    struct folding folding = {.intervals = NULL};
+    struct firn_buf base = {0};
+    firn_slice value;
     enum answer answer;
-    size_t slot = firn_epoch_enter(epoch);
+    int rc;
+    FIRN_TRY(open_folding(query, &folding));
+    folding.query.out = &base;
+    FIRN_TRY(gather_state(&folding, state, &answer));
+    judge_expiring(lsm, time_ms, &folding.query, &answer);
+    value = firn_buf_slice(&base);
+    FIRN_TRY(firn_fold_apply(&folding.operands, answer == ANSWER_VALUE ? &value : NULL, query->out,
+                             query->err));
+out:
+    firn_fold_deinit(&folding.operands);
+    firn_free(folding.intervals);
+    firn_buf_deinit(&base);
+    return rc;
+}
+
+int
+firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
+                     uint64_t time_ms, struct firn_buf *out, firn_error *err)
+{
+    struct firn_lsm *lsm = tree->lsm;
+    struct firn_buf unwanted = {0};
+    struct query query = {key, view, out != NULL ? out : &unwanted, err, 0};
+    enum answer answer;
+    size_t slot = firn_epoch_enter(&lsm->epoch);
     /* Pairs with the stores in publish_locked (lsm_install.c) and put_in_front_locked
      * (lsm_tree.c). */
     const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
     int rc = ask_state(&query, state, &answer);
-    firn_epoch_leave(epoch, slot);
+    if (rc == FIRN_OK && answer == ANSWER_OPERAND) {
+        rc = fold(lsm, time_ms, &query, state);
+        answer = ANSWER_VALUE;
+    }
+    firn_epoch_leave(&lsm->epoch, slot);
+    if (rc == FIRN_OK) {
+        judge_expiring(lsm, time_ms, &query, &answer);
+    }
+    firn_buf_deinit(&unwanted);
     /* Without a text: asking for what is not there is common, and formatting is dear. */
     return rc == FIRN_OK && answer != ANSWER_VALUE ? FIRN_NOT_FOUND : rc;
+}
+
+int
+firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
+                  struct firn_buf *out, firn_error *err)
+{
+    return firn_lsm_tree_get_at(tree, key, view, FIRN_LSM_TIME_NOW, out, err);
 }

@@ -10,6 +10,12 @@
  * but when that is known, the merge stands on another key already. So what is seen is copied, and
  * shown from the copy: the merge stands before the key.
  *
+ * Merge operands. An operand that is the newest version is followed down to what ends it: a put, a
+ * tombstone, a range delete that covers what is older, or the end of the key. What they make (fold.h)
+ * is shown from a copy, and the merge stands wherever that led. Going backwards, operands are found
+ * oldest first and may be any number; so when the newest version turns out to be one, the merge is
+ * placed on it, follows it down in the same way, and goes before the key again.
+ *
  * Range deletes. The answer about a key usually holds for its neighbours, so it is kept: a stretch
  * in which everything older than some sequence is deleted, and one in which nothing newer than some
  * sequence deletes anything. Only an entry outside of both asks the range sets.
@@ -20,8 +26,11 @@
  * because what they hold may be newer. The stretch joins ranges that touch, so a million small range
  * deletes side by side are one jump. Single tombstones are stepped over one by one.
  *
- * Invariant: while an entry is shown, the merge stands on it if is_backward is false, else before
- * all versions of its key, or nowhere if there is nothing before.
+ * Invariant: while an entry is shown, the merge stands
+ * - going backwards: before all versions of its key, or nowhere if there is nothing before;
+ * - forwards, and is_folded: behind the version that is shown, on one of the same key, which is kept,
+ *   or of another, or nowhere;
+ * - forwards otherwise: on what is shown.
  */
 #include "lsm/resolve.h"
 
@@ -29,6 +38,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "lsm/fold.h"
 
 /* Steps in vain before a seek is tried instead: a seek costs about as much. */
 enum { STEPS_MAX = 8 };
@@ -36,10 +46,12 @@ enum { STEPS_MAX = 8 };
 struct firn_resolve {
     struct firn_resolve_options options;
     const struct firn_entry *shown; /* NULL: not valid */
-    struct firn_entry entry;        /* that is shown going backwards */
+    struct firn_entry entry;        /* that is shown where it is not the merge's */
     bool is_backward;
+    bool is_folded;
     struct firn_buf key;   /* of the versions that are looked at */
-    struct firn_buf value; /* going backwards */
+    struct firn_buf value; /* going backwards, and of what is folded */
+    struct firn_fold fold;
     /* What is known of range deletes; see above. */
     bool has_ranges;
     bool has_covered;
@@ -216,7 +228,99 @@ pass_unseen(struct firn_resolve *resolve, firn_error *err)
                        : firn_merge_seek(merge, firn_buf_slice(&resolve->key), newest, err);
 }
 
+/* ---- values ---- */
+
+static bool
+is_expired(const struct firn_resolve *resolve, firn_slice value)
+{
+    return firn_entry_expires_ms(value) <= resolve->options.time_ms;
+}
+
+/* Whether a version that no range delete covers has a value. */
+static bool
+has_value(const struct firn_resolve *resolve, const struct firn_entry *entry)
+{
+    return entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_MERGE ||
+           (entry->kind == FIRN_ENTRY_EXPIRING && !is_expired(resolve, entry->value));
+}
+
+/* Goes on from an operand to the next older version that is seen; NULL where there is none, or none
+ * that counts because a range delete covers it. */
+static const struct firn_entry *
+find_beneath(struct firn_resolve *resolve, int *out_rc, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    const struct firn_entry *entry;
+    *out_rc = firn_merge_next(merge, err);
+    while (*out_rc == FIRN_OK && has_kept_key(resolve, entry = firn_merge_entry(merge))) {
+        if (is_seen(resolve, entry)) {
+            return is_covered(resolve, entry->key, entry->sequence) ? NULL : entry;
+        }
+        *out_rc = pass_unseen(resolve, err);
+    }
+    return NULL;
+}
+
+/* What the operands that were gathered make of the version beneath them (NULL: of none). */
+static int
+fold_upon(struct firn_resolve *resolve, const struct firn_entry *beneath, firn_error *err)
+{
+    firn_slice base = firn_bytes(NULL, 0);
+    bool has_base = beneath != NULL && has_value(resolve, beneath);
+    if (has_base) {
+        base = beneath->kind == FIRN_ENTRY_EXPIRING ? firn_entry_expiring_value(beneath->value)
+                                                    : beneath->value;
+    }
+    return firn_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
+}
+
+/* The merge stands on an operand that is the newest version seen of its key: makes the value that is
+ * to be shown. */
+static int
+fold_key(struct firn_resolve *resolve, firn_error *err)
+{
+    int rc;
+    const struct firn_entry *entry = firn_merge_entry(resolve->options.merge);
+    uint64_t sequence = entry->sequence;
+    firn_fold_clear(&resolve->fold);
+    FIRN_TRY(keep_key(resolve, entry->key, err));
+    while (entry != NULL && entry->kind == FIRN_ENTRY_MERGE) {
+        FIRN_TRY(firn_fold_push(&resolve->fold, entry->value, err));
+        entry = find_beneath(resolve, &rc, err);
+        FIRN_TRY(rc);
+    }
+    FIRN_TRY(fold_upon(resolve, entry, err));
+    resolve->entry = (struct firn_entry){.key = firn_buf_slice(&resolve->key),
+                                         .value = firn_buf_slice(&resolve->value),
+                                         .sequence = sequence,
+                                         .kind = FIRN_ENTRY_PUT};
+out:
+    return rc;
+}
+
 /* ---- forwards ---- */
+
+/* Shows the version that the merge stands on, which has a value. */
+static int
+show(struct firn_resolve *resolve, const struct firn_entry *entry, firn_error *err)
+{
+    int rc = FIRN_OK;
+    resolve->shown = entry;
+    if (entry->kind == FIRN_ENTRY_PUT) {
+        return FIRN_OK;
+    }
+    resolve->shown = &resolve->entry;
+    if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        resolve->entry = *entry;
+        resolve->entry.kind = FIRN_ENTRY_PUT;
+        resolve->entry.value = firn_entry_expiring_value(entry->value);
+        return FIRN_OK;
+    }
+    resolve->is_folded = true;
+    rc = fold_key(resolve, err);
+    resolve->shown = rc == FIRN_OK ? resolve->shown : NULL;
+    return rc;
+}
 
 static bool
 is_before_end(const struct firn_resolve *resolve, const struct firn_entry *entry)
@@ -233,15 +337,15 @@ find_forward(struct firn_resolve *resolve, firn_error *err)
     const struct firn_entry *entry;
     int rc = FIRN_OK;
     resolve->is_backward = false;
+    resolve->is_folded = false;
     resolve->covered_steps = 0;
     while (rc == FIRN_OK && is_before_end(resolve, entry = firn_merge_entry(merge))) {
         if (!is_seen(resolve, entry)) {
             rc = pass_unseen(resolve, err);
             continue;
         }
-        if (entry->kind == FIRN_ENTRY_PUT && !is_covered(resolve, entry->key, entry->sequence)) {
-            resolve->shown = entry;
-            return FIRN_OK;
+        if (has_value(resolve, entry) && !is_covered(resolve, entry->key, entry->sequence)) {
+            return show(resolve, entry, err);
         }
         rc = pass_key(resolve, err);
         if (rc == FIRN_OK) {
@@ -323,6 +427,36 @@ out:
     return rc;
 }
 
+/* What is kept is an operand: follows it down, and goes before the key again. */
+static int
+fold_back(struct firn_resolve *resolve, firn_error *err)
+{
+    struct firn_merge *merge = resolve->options.merge;
+    firn_slice key = firn_buf_slice(&resolve->key);
+    int rc;
+    FIRN_TRY(firn_merge_seek(merge, key, resolve->entry.sequence, err));
+    FIRN_TRY(fold_key(resolve, err));
+    FIRN_TRY(firn_merge_seek_before(merge, firn_buf_slice(&resolve->key), UINT64_MAX, err));
+out:
+    return rc;
+}
+
+/* Shows what is kept, which has a value. */
+static int
+show_kept(struct firn_resolve *resolve, firn_error *err)
+{
+    struct firn_entry *entry = &resolve->entry;
+    int rc = FIRN_OK;
+    if (entry->kind == FIRN_ENTRY_MERGE) {
+        rc = fold_back(resolve, err);
+    } else if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        entry->value = firn_entry_expiring_value(entry->value);
+        entry->kind = FIRN_ENTRY_PUT;
+    }
+    resolve->shown = rc == FIRN_OK ? entry : NULL;
+    return rc;
+}
+
 /* From where the merge stands, behind all versions of a key. */
 static int
 find_backward(struct firn_resolve *resolve, firn_error *err)
@@ -339,10 +473,9 @@ find_backward(struct firn_resolve *resolve, firn_error *err)
         }
         resolve->entry.key = firn_buf_slice(&resolve->key);
         resolve->entry.value = firn_buf_slice(&resolve->value);
-        if (has_seen && resolve->entry.kind == FIRN_ENTRY_PUT &&
+        if (has_seen && has_value(resolve, &resolve->entry) &&
             !is_covered(resolve, resolve->entry.key, resolve->entry.sequence)) {
-            resolve->shown = &resolve->entry;
-            return FIRN_OK;
+            return show_kept(resolve, err);
         }
         rc = skip_covered(resolve, err);
     }
@@ -412,12 +545,21 @@ firn_resolve_seek_before(struct firn_resolve *resolve, firn_slice key, firn_erro
         resolve, firn_merge_seek_before(resolve->options.merge, key, UINT64_MAX, err), err);
 }
 
+/* Forwards, from a shown entry to the first version of another key. */
+static int
+leave_key(struct firn_resolve *resolve, firn_error *err)
+{
+    bool is_left =
+        resolve->is_folded && !has_kept_key(resolve, firn_merge_entry(resolve->options.merge));
+    return is_left ? FIRN_OK : pass_key(resolve, err);
+}
+
 int
 firn_resolve_next(struct firn_resolve *resolve, firn_error *err)
 {
     DCHECK(resolve->shown != NULL);
     resolve->shown = NULL;
-    int rc = resolve->is_backward ? seek_behind_key(resolve, err) : pass_key(resolve, err);
+    int rc = resolve->is_backward ? seek_behind_key(resolve, err) : leave_key(resolve, err);
     return rc == FIRN_OK ? find_forward(resolve, err) : rc;
 }
 
@@ -459,6 +601,7 @@ firn_resolve_destroy(struct firn_resolve *resolve)
     if (resolve != NULL) {
         firn_buf_deinit(&resolve->key);
         firn_buf_deinit(&resolve->value);
+        firn_fold_deinit(&resolve->fold);
         firn_free(resolve);
     }
 }

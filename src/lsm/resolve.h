@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lsm/resolve.h: from all versions to those that a view sees: the newest of each key, where that is
- * a put and no newer range delete covers it.
+ * a put and no newer range delete covers it. What merge operands make of a value is shown as a put.
  *
  * One thread. After an error it is nowhere and may be placed again.
  */
@@ -22,6 +22,7 @@ struct firn_resolve_options {
     const struct firn_view *view;
     const firn_slice *lower; /* NULL: no bound */
     const firn_slice *upper;
+    uint64_t time_ms; /* puts that expire then or before are gone */
 };
 
 /* The options are copied, what they name is not. */
@@ -41,7 +42,7 @@ FIRN_MUST_CHECK int firn_resolve_seek_before(struct firn_resolve *resolve, firn_
 FIRN_MUST_CHECK int firn_resolve_next(struct firn_resolve *resolve, firn_error *err);
 FIRN_MUST_CHECK int firn_resolve_prev(struct firn_resolve *resolve, firn_error *err);
 
-/* NULL where it is not valid. Borrowed until the next move. */
+/* A FIRN_ENTRY_PUT; NULL where it is not valid. Borrowed until the next move. */
 const struct firn_entry *firn_resolve_entry(const struct firn_resolve *resolve);
 
 #endif

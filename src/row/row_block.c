@@ -22,7 +22,7 @@
  *      exactly, in this order; each entry's fields lie inside it; what is unused is zero.
  * (I2) Keys have at most FIRN_ROW_KEY_SIZE_MAX bytes; entries ascend strictly in the order of
  *      base/entry.h; no sequence wraps around.
- * (I3) A tombstone has no value. A locator has as many pieces as its size asks for, and its offsets
+ * (I3) A tombstone has no value, and a merge operand or an expiring put at least its head. A locator has as many pieces as its size asks for, and its offsets
  *      do not wrap around.
  * Whether the tags belong to the keys is not asked here, because it costs a hash an entry at each
  * fill: a builder writes no others, a checksum that depends on file and place guards them, and
@@ -53,7 +53,7 @@ refuse(const char *what, firn_error *err)
 }
 
 static int
-check_locator(firn_slice locator, firn_error *err)
+check_locator(enum firn_entry_kind kind, firn_slice locator, firn_error *err)
 {
     struct firn_row_locator fields;
     if (locator.size < FIRN_ROW_FORMAT_LOCATOR_SIZE) {
@@ -61,6 +61,7 @@ check_locator(firn_slice locator, firn_error *err)
     }
     firn_row_block_locator(locator, &fields);
     if (fields.value_size == 0 || fields.value_size > FIRN_ROW_VALUE_SIZE_MAX ||
+        fields.value_size < firn_entry_head_size(kind) ||
         locator.size - FIRN_ROW_FORMAT_LOCATOR_SIZE !=
             4 * firn_row_format_piece_count(fields.value_size)) {
         return refuse("the locator of a value does not fit its size", err);
@@ -73,13 +74,15 @@ check_locator(firn_slice locator, firn_error *err)
 static int
 check_kind(const struct firn_row_slot *slot, firn_error *err)
 {
-    if (slot->kind != FIRN_ENTRY_PUT && slot->kind != FIRN_ENTRY_DELETE) {
-        return refuse("an entry is of no known kind", err);
-    }
     if (slot->kind == FIRN_ENTRY_DELETE && (slot->value.size != 0 || slot->is_elsewhere)) {
         return refuse("a tombstone has a value", err);
     }
-    return slot->is_elsewhere ? check_locator(slot->value, err) : FIRN_OK;
+    if (slot->is_elsewhere) {
+        return check_locator(slot->kind, slot->value, err);
+    }
+    return slot->value.size >= firn_entry_head_size(slot->kind)
+               ? FIRN_OK
+               : refuse("the value of an entry is too short for its kind", err);
 }
 
 /* Reads an entry from its own bytes alone. */
@@ -103,7 +106,7 @@ check_entry(const struct firn_row_block *block, firn_slice bytes, struct firn_ro
         return refuse("the key of an entry is too long", err);
     }
     out->value = firn_bytes(reader.at, firn_reader_left(&reader));
-    out->kind = (enum firn_entry_kind)(word & (FIRN_ROW_FORMAT_KIND_ELSEWHERE - 1));
+    out->kind = firn_row_format_kind((uint32_t)word);
     out->is_elsewhere = (word & FIRN_ROW_FORMAT_KIND_ELSEWHERE) != 0;
     return check_kind(out, err);
 }

@@ -92,7 +92,7 @@ firn_row_block_slot(const struct firn_row_block *block, size_t i, struct firn_ro
     out->sequence = block->first_sequence + delta;
     out->rest = firn_bytes(data + at, rest_size);
     out->value = firn_bytes(data + at + rest_size, end - at - rest_size);
-    out->kind = (enum firn_entry_kind)(word & (FIRN_ROW_FORMAT_KIND_ELSEWHERE - 1));
+    out->kind = firn_row_format_kind(word);
     out->is_elsewhere = (word & FIRN_ROW_FORMAT_KIND_ELSEWHERE) != 0;
 }
 

@@ -138,7 +138,9 @@ check_entry(const struct firn_entry *entry, firn_error *err)
                               FIRN_ROW_VALUE_SIZE_MAX);
     }
     bool is_sound = entry->kind == FIRN_ENTRY_PUT ||
-                    (entry->kind == FIRN_ENTRY_DELETE && entry->value.size == 0);
+                    (entry->kind == FIRN_ENTRY_DELETE && entry->value.size == 0) ||
+                    ((entry->kind == FIRN_ENTRY_MERGE || entry->kind == FIRN_ENTRY_EXPIRING) &&
+                     entry->value.size >= firn_entry_head_size(entry->kind));
     return is_sound && entry->sequence < UINT64_MAX
                ? FIRN_OK
                : firn_error_set(err, FIRN_INVALID,
@@ -327,6 +329,7 @@ add_entry(struct builder *builder, const struct firn_entry *entry, bool is_new_k
     builder->last_sequence = entry->sequence;
     summary->entry_count++;
     summary->tombstone_count += entry->kind == FIRN_ENTRY_DELETE;
+    summary->has_heads |= firn_entry_head_size(entry->kind) > 0;
     summary->content_bytes += entry->key.size + entry->value.size;
 out:
     return rc;

@@ -135,6 +135,7 @@ count_entry(struct checking *checking, const struct firn_row_slot *slot)
     }
     found->entry_count++;
     found->tombstone_count += slot->kind == FIRN_ENTRY_DELETE;
+    found->has_heads |= firn_entry_head_size(slot->kind) > 0;
     found->content_bytes += checking->key.size + value_size;
 }
 
@@ -412,7 +413,8 @@ agree(const struct firn_run_summary *a, const struct firn_run_summary *b)
 {
     return a->entry_count == b->entry_count && a->tombstone_count == b->tombstone_count &&
            a->range_count == b->range_count && a->content_bytes == b->content_bytes &&
-           a->sequence_min == b->sequence_min && a->sequence_max == b->sequence_max &&
+           a->has_heads == b->has_heads && a->sequence_min == b->sequence_min &&
+           a->sequence_max == b->sequence_max &&
            firn_slice_equal(firn_buf_slice(&a->lower), firn_buf_slice(&b->lower)) &&
            firn_slice_equal(firn_buf_slice(&a->upper), firn_buf_slice(&b->upper));
 }

@@ -33,17 +33,21 @@
  *   0         4       8         16           24       32        40         48        56     60
  *   +---------+-------+---------+------------+--------+---------+----------+---------+------+------
  *   | version | flags | entries | tombstones | ranges | content | smallest | largest | size | size
- *   | 1       | 0     |         |            |        | bytes   | sequence | sequ.   | lower| upper
+ *   | 1 or 2  | 0     |         |            |        | bytes   | sequence | sequ.   | lower| upper
  *   +---------+-------+---------+------------+--------+---------+----------+---------+------+------
  *                                                            behind them, from 64: lower | upper
  */
 #ifndef FIRN_ROW_ROW_FORMAT_H
 #define FIRN_ROW_ROW_FORMAT_H
 
+#include "base/entry.h"
 #include "block/block_cache.h"
 #include "row/row.h"
 
-enum { FIRN_ROW_FORMAT_VERSION = 1 };
+enum {
+    FIRN_ROW_FORMAT_VERSION_PLAIN = 1, /* puts and deletes alone */
+    FIRN_ROW_FORMAT_VERSION = 2        /* merge operands and expiring puts among them */
+};
 
 /* Sections of the file. */
 enum firn_row_format_section {
@@ -66,6 +70,10 @@ enum {
     /* Entries. */
     FIRN_ROW_FORMAT_KIND_BITS = 3,
     FIRN_ROW_FORMAT_KIND_MASK = 7,
+    FIRN_ROW_FORMAT_KIND_EXPIRING = 0,
+    FIRN_ROW_FORMAT_KIND_PUT = 1,
+    FIRN_ROW_FORMAT_KIND_DELETE = 2,
+    FIRN_ROW_FORMAT_KIND_MERGE = 3,
     FIRN_ROW_FORMAT_KIND_ELSEWHERE = 4, /* flag: the value is a locator of pieces */
 
     /* Values that lie in pieces, each a block of the file: size 8, offset of the first 8, then the
@@ -90,6 +98,28 @@ enum {
 
 /* The largest number of pieces of one value. */
 enum { FIRN_ROW_FORMAT_PIECES_MAX = FIRN_ROW_VALUE_SIZE_MAX / FIRN_ROW_FORMAT_PIECE_SIZE };
+
+/* The kind of an entry from its first word. */
+static inline enum firn_entry_kind
+firn_row_format_kind(uint32_t word)
+{
+    static const uint8_t kinds[FIRN_ROW_FORMAT_KIND_ELSEWHERE] = {
+        [FIRN_ROW_FORMAT_KIND_EXPIRING] = FIRN_ENTRY_EXPIRING,
+        [FIRN_ROW_FORMAT_KIND_PUT] = FIRN_ENTRY_PUT,
+        [FIRN_ROW_FORMAT_KIND_DELETE] = FIRN_ENTRY_DELETE,
+        [FIRN_ROW_FORMAT_KIND_MERGE] = FIRN_ENTRY_MERGE,
+    };
+    return (enum firn_entry_kind)kinds[word & (FIRN_ROW_FORMAT_KIND_ELSEWHERE - 1)];
+}
+
+/* And back; an entry of a run is of one of these four kinds. */
+static inline uint8_t
+firn_row_format_kind_bits(enum firn_entry_kind kind)
+{
+    return kind == FIRN_ENTRY_MERGE      ? FIRN_ROW_FORMAT_KIND_MERGE
+           : kind == FIRN_ENTRY_EXPIRING ? FIRN_ROW_FORMAT_KIND_EXPIRING
+                                         : (uint8_t)kind;
+}
 
 /* Bytes of the tags of n entries. */
 static inline size_t

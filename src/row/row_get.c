@@ -75,7 +75,7 @@ take(const struct search *search, const struct firn_row_slot *slot, firn_error *
 {
     search->out->kind = slot->kind;
     search->out->sequence = slot->sequence;
-    if (search->value == NULL || slot->kind != FIRN_ENTRY_PUT) {
+    if (search->value == NULL || slot->kind == FIRN_ENTRY_DELETE) {
         return FIRN_OK;
     }
     if (slot->is_elsewhere) {

@@ -184,8 +184,8 @@ firn_row_pending_add(struct firn_row_pending *pending, const struct firn_entry *
         .key_size = entry->key.size,
         .value_size = entry->value.size,
         .sequence = entry->sequence,
-        .word_low =
-            (uint8_t)((unsigned)entry->kind | (is_elsewhere ? FIRN_ROW_FORMAT_KIND_ELSEWHERE : 0U)),
+        .word_low = (uint8_t)(firn_row_format_kind_bits(entry->kind) |
+                              (is_elsewhere ? FIRN_ROW_FORMAT_KIND_ELSEWHERE : 0U)),
         .tag = tag};
     bytes->size += entry->key.size + entry->value.size;
     pending->sums = *sums_with;

@@ -28,7 +28,8 @@ int
 firn_row_summary_encode(const struct firn_run_summary *summary, struct firn_buf *out)
 {
     int rc;
-    FIRN_TRY(firn_buf_append_le32(out, FIRN_ROW_FORMAT_VERSION));
+    FIRN_TRY(firn_buf_append_le32(out, summary->has_heads ? FIRN_ROW_FORMAT_VERSION
+                                                          : FIRN_ROW_FORMAT_VERSION_PLAIN));
     FIRN_TRY(firn_buf_append_le32(out, 0));
     FIRN_TRY(firn_buf_append_le64(out, summary->entry_count));
     FIRN_TRY(firn_buf_append_le64(out, summary->tombstone_count));
@@ -73,11 +74,12 @@ firn_row_summary_decode(firn_slice raw, struct firn_run_summary *out, firn_error
         return firn_error_set(err, FIRN_CORRUPT, "the summary of a run is too short");
     }
     uint32_t version = firn_load_le32(raw.data);
-    if (version != FIRN_ROW_FORMAT_VERSION || firn_load_le32(raw.data + 4) != 0) {
+    if (version == 0 || version > FIRN_ROW_FORMAT_VERSION || firn_load_le32(raw.data + 4) != 0) {
         return firn_error_set(err, version == 0 ? FIRN_CORRUPT : FIRN_NEWER,
                               "the summary says row format %u, flags %08x; this version reads %d",
                               version, firn_load_le32(raw.data + 4), FIRN_ROW_FORMAT_VERSION);
     }
+    out->has_heads = version == FIRN_ROW_FORMAT_VERSION;
     firn_slice lower;
     firn_slice upper;
     struct firn_reader reader = firn_reader_of(raw);

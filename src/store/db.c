@@ -352,6 +352,32 @@ out:
 }
 
 int
+firn_db_put_ttl(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
+                uint64_t ttl_ms, firn_durability durability, firn_error *err)
+{
+    struct firn_db_batch batch = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_put_ttl(&batch, keyspace, key, value, ttl_ms, err));
+    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
+out:
+    firn_db_batch_deinit(&batch);
+    return rc;
+}
+
+int
+firn_db_merge(struct firn_db_keyspace *keyspace, firn_slice key, firn_merge_operator operation,
+              firn_slice operand, firn_durability durability, firn_error *err)
+{
+    struct firn_db_batch batch = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_merge(&batch, keyspace, key, operation, operand, err));
+    FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
+out:
+    firn_db_batch_deinit(&batch);
+    return rc;
+}
+
+int
 firn_db_delete(struct firn_db_keyspace *keyspace, firn_slice key, firn_durability durability,
                firn_error *err)
 {

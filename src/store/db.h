@@ -115,6 +115,12 @@ FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct fir
 /* One commit each. */
 FIRN_MUST_CHECK int firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
                                 firn_durability durability, firn_error *err);
+FIRN_MUST_CHECK int firn_db_put_ttl(struct firn_db_keyspace *keyspace, firn_slice key,
+                                    firn_slice value, uint64_t ttl_ms, firn_durability durability,
+                                    firn_error *err);
+FIRN_MUST_CHECK int firn_db_merge(struct firn_db_keyspace *keyspace, firn_slice key,
+                                  firn_merge_operator operation, firn_slice operand,
+                                  firn_durability durability, firn_error *err);
 FIRN_MUST_CHECK int firn_db_delete(struct firn_db_keyspace *keyspace, firn_slice key,
                                    firn_durability durability, firn_error *err);
 FIRN_MUST_CHECK int firn_db_delete_range(struct firn_db_keyspace *keyspace, firn_slice lower,
@@ -129,6 +135,14 @@ size_t firn_db_batch_size_bytes(const struct firn_db_batch *batch);
 FIRN_MUST_CHECK int firn_db_batch_put(struct firn_db_batch *batch,
                                       struct firn_db_keyspace *keyspace, firn_slice key,
                                       firn_slice value, firn_error *err);
+/* The value is gone ttl_ms after this call, by the system's clock. */
+FIRN_MUST_CHECK int firn_db_batch_put_ttl(struct firn_db_batch *batch,
+                                          struct firn_db_keyspace *keyspace, firn_slice key,
+                                          firn_slice value, uint64_t ttl_ms, firn_error *err);
+FIRN_MUST_CHECK int firn_db_batch_merge(struct firn_db_batch *batch,
+                                        struct firn_db_keyspace *keyspace, firn_slice key,
+                                        firn_merge_operator operation, firn_slice operand,
+                                        firn_error *err);
 FIRN_MUST_CHECK int firn_db_batch_delete(struct firn_db_batch *batch,
                                          struct firn_db_keyspace *keyspace, firn_slice key,
                                          firn_error *err);

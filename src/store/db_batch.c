@@ -6,13 +6,16 @@
  * without touching them; an array beside it remembers where keys and values lie, for the memtables.
  * A batch belongs to the store of its first write. Nothing is looked up here: of several writes to
  * one key the last one wins when the commit is applied (db_apply.c). Only range deletes are kept
- * ready for that moment (db_ranges.c), so that applying them needs no memory.
+ * ready for that moment (db_ranges.c), so that applying them needs no memory. A merge adds to what
+ * the batch did to its key before, so it does look (db_batch_merge.c).
  */
 #include "store/db_internal.h"
 
 #include <inttypes.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "base/slice.h"
 
@@ -29,6 +32,7 @@ firn_db_batch_deinit(struct firn_db_batch *batch)
     firn_buf_deinit(&batch->body);
     firn_buf_deinit(&batch->ops);
     firn_db_ranges_deinit(&batch->ranges);
+    firn_db_batch_merge_forget(batch);
     batch->has_puts = false;
     batch->db = NULL;
 }
@@ -48,6 +52,7 @@ firn_db_batch_clear(struct firn_db_batch *batch)
     firn_buf_clear(&batch->body);
     firn_buf_clear(&batch->ops);
     firn_db_ranges_deinit(&batch->ranges);
+    firn_db_batch_merge_forget(batch);
     batch->has_puts = false;
     batch->db = NULL;
 }
@@ -94,9 +99,9 @@ check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
     return FIRN_OK;
 }
 
-static int
-append(struct firn_db_batch *batch, struct firn_db *db, struct firn_db_tree *tree,
-       const struct firn_db_format_op *format, firn_error *err)
+int
+firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct firn_db_tree *tree,
+                     const struct firn_db_format_op *format, firn_error *err)
 {
     struct firn_db_op op = {.tree = tree,
                             .value_size = (uint32_t)format->value.size,
@@ -118,7 +123,7 @@ append(struct firn_db_batch *batch, struct firn_db *db, struct firn_db_tree *tre
     op.key_offset = (uint32_t)place.key_offset;
     op.value_offset = (uint32_t)place.value_offset;
     CHECK(firn_buf_append(&batch->ops, &op, sizeof op) == FIRN_OK);
-    batch->has_puts |= format->kind == FIRN_ENTRY_PUT;
+    batch->has_puts |= format->kind != FIRN_ENTRY_DELETE && format->kind != FIRN_ENTRY_RANGE_DELETE;
     batch->db = db;
 out:
     return rc;
@@ -129,7 +134,36 @@ firn_db_batch_put(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace
                   firn_slice value, firn_error *err)
 {
     const struct firn_db_format_op op = {keyspace->id, FIRN_ENTRY_PUT, key, value};
-    return append(batch, keyspace->db, keyspace->tree, &op, err);
+    return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
+}
+
+int
+firn_db_batch_put_ttl(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
+                      firn_slice key, firn_slice value, uint64_t ttl_ms, firn_error *err)
+{
+    uint8_t head[FIRN_ENTRY_EXPIRING_HEAD_SIZE];
+    struct firn_buf stored = {0};
+    uint64_t expires_ms;
+    int rc;
+    if (!firn_add_u64(firn_db_get_time_ms(keyspace->db), ttl_ms, &expires_ms)) {
+        expires_ms = UINT64_MAX;
+    }
+    firn_store_le64(head, expires_ms);
+    if (value.size > FIRN_VALUE_SIZE_MAX - sizeof head) {
+        return refuse_size("value that expires", value.size, FIRN_VALUE_SIZE_MAX - sizeof head,
+                           err);
+    }
+    if (firn_buf_append(&stored, head, sizeof head) != FIRN_OK ||
+        firn_buf_append_slice(&stored, value) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a batch");
+        goto out;
+    }
+    const struct firn_db_format_op op = {keyspace->id, FIRN_ENTRY_EXPIRING, key,
+                                         firn_buf_slice(&stored)};
+    FIRN_TRY(firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err));
+out:
+    firn_buf_deinit(&stored);
+    return rc;
 }
 
 int
@@ -137,7 +171,7 @@ firn_db_batch_delete(struct firn_db_batch *batch, struct firn_db_keyspace *keysp
                      firn_error *err)
 {
     const struct firn_db_format_op op = {keyspace->id, FIRN_ENTRY_DELETE, key, firn_bytes(NULL, 0)};
-    return append(batch, keyspace->db, keyspace->tree, &op, err);
+    return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
 }
 
 int
@@ -148,7 +182,7 @@ firn_db_batch_delete_range(struct firn_db_batch *batch, struct firn_db_keyspace 
     if (firn_slice_compare(lower, upper) >= 0) {
         return check_limits(batch, keyspace->db, &op, err);
     }
-    return append(batch, keyspace->db, keyspace->tree, &op, err);
+    return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
 }
 
 /* ---- going back ---- */
@@ -207,6 +241,7 @@ firn_db_batch_rewind(struct firn_db_batch *batch, const struct firn_db_batch_mar
     batch->ops.size = mark->op_count * sizeof(struct firn_db_op);
     batch->body.size = mark->body_size;
     batch->has_puts = mark->has_puts;
+    firn_db_batch_merge_forget(batch);
     return FIRN_OK;
 }
 
@@ -221,7 +256,7 @@ firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db, firn_slice n
     const struct firn_db_format_op op = {FIRN_DB_KEYSPACE_LIST,
                                          id != NULL ? FIRN_ENTRY_PUT : FIRN_ENTRY_DELETE, name,
                                          firn_buf_slice(&value)};
-    int rc = append(batch, db, firn_db_image(db)->list, &op, err);
+    int rc = firn_db_batch_append(batch, db, firn_db_image(db)->list, &op, err);
     firn_buf_deinit(&value);
     return rc;
 }

@@ -143,6 +143,7 @@ open_inner(struct firn_db_cursor *cursor, struct firn_db_tree *tree, firn_error 
         .view = &cursor->view,
         .lower = lower.size > 0 ? &lower : NULL,
         .upper = cursor->has_upper ? &upper : NULL,
+        .time_ms = cursor->node.time_ms,
     };
     return firn_lsm_cursor_create(tree->lsm_tree, &options, &cursor->inner, err);
 }

@@ -19,6 +19,7 @@
 #include "base/slice.h"
 #include "codec/crc32c.h"
 #include "firn/store.h"
+#include "lsm/fold.h"
 
 enum { MAGIC_SIZE = 8, VERSION_AT = 8, FLAGS_AT = 12, ID_AT = 16, CREATED_AT = 32, CRC_AT = 60 };
 
@@ -183,6 +184,9 @@ find_fault(const struct firn_db_format_op *op)
         (op->value.size > FIRN_KEY_SIZE_MAX || firn_slice_compare(op->key, op->value) >= 0)) {
         return "is a commit with a range delete whose bounds are no range";
     }
+    if (op->value.size < firn_entry_head_size(op->kind)) {
+        return "is a commit with a value that is too short for its kind";
+    }
     return NULL;
 }
 
@@ -196,7 +200,7 @@ firn_db_format_get_op(struct firn_db_format_commit *commit, struct firn_db_forma
     if (!firn_reader_varint(reader, &out->keyspace) || !firn_reader_u8(reader, &kind)) {
         return corrupt(what, "is a commit that ends within an operation");
     }
-    if (kind < FIRN_ENTRY_PUT || kind > FIRN_ENTRY_RANGE_DELETE) {
+    if (kind < FIRN_ENTRY_PUT || kind > FIRN_ENTRY_EXPIRING) {
         return newer(what, "is a commit with a kind of operation that this firn does not know");
     }
     out->kind = (enum firn_entry_kind)kind;
@@ -207,6 +211,13 @@ firn_db_format_get_op(struct firn_db_format_commit *commit, struct firn_db_forma
     const char *fault = find_fault(out);
     if (fault != NULL) {
         return corrupt(what, fault);
+    }
+    if (out->kind == FIRN_ENTRY_MERGE) {
+        int rc = firn_fold_check_entry(out->value, NULL);
+        if (rc != FIRN_OK) {
+            *what = "is a commit with a merge that this firn does not know";
+            return rc;
+        }
     }
     commit->count--;
     if (commit->count == 0 && firn_reader_left(reader) > 0) {

@@ -19,7 +19,8 @@
  *     8  1  flags, 0
  *     9  …  varint: count of operations, at least 1
  *           the operations, and nothing behind them; each: varint keyspace, byte kind (1 put,
- *           2 delete, 3 range delete), varint key size, key, varint value size, value
+ *           2 delete, 3 range delete, 4 merge, 5 expiring put), varint key size, key, varint value
+ *           size, value
  */
 #ifndef FIRN_STORE_DB_FORMAT_H
 #define FIRN_STORE_DB_FORMAT_H

@@ -24,13 +24,26 @@
  */
 #include "store/db_internal.h"
 
+uint64_t
+firn_db_get_time_ms(struct firn_db *db)
+{
+    return (uint64_t)(firn_os_now_ns(db->os) / 1000000);
+}
+
+static int
+get_at(struct firn_db_tree *tree, uint64_t sequence, uint64_t time_ms, firn_slice key,
+       struct firn_buf *out, firn_error *err)
+{
+    const struct firn_view_interval interval = firn_db_interval(sequence);
+    const struct firn_view view = {&interval, 1};
+    return firn_lsm_tree_get_at(tree->lsm_tree, key, &view, time_ms, out, err);
+}
+
 int
 firn_db_get_seen(struct firn_db_tree *tree, uint64_t sequence, firn_slice key, struct firn_buf *out,
                  firn_error *err)
 {
-    const struct firn_view_interval interval = firn_db_interval(sequence);
-    const struct firn_view view = {&interval, 1};
-    return firn_lsm_tree_get(tree->lsm_tree, key, &view, out, err);
+    return get_at(tree, sequence, FIRN_LSM_TIME_NOW, key, out, err);
 }
 
 /* With a view that is registered. */
@@ -94,16 +107,24 @@ firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_i
     return FIRN_OK;
 }
 
+/* The image of a reading, how far it sees, and when. */
+struct moment {
+    const struct firn_db_image *image;
+    uint64_t sequence;
+    uint64_t time_ms;
+};
+
 static int
-get_from_image(struct firn_db_keyspace *keyspace, const struct firn_db_image *image,
-               uint64_t sequence, firn_slice key, struct firn_buf *out, firn_error *err)
+get_from_image(struct firn_db_keyspace *keyspace, const struct moment *moment, firn_slice key,
+               struct firn_buf *out, firn_error *err)
 {
     struct firn_db_tree *tree;
-    int rc = firn_db_get_tree(keyspace, image, sequence, &tree, err);
+    int rc = firn_db_get_tree(keyspace, moment->image, moment->sequence, &tree, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return tree == NULL ? FIRN_NOT_FOUND : firn_db_get_seen(tree, sequence, key, out, err);
+    return tree == NULL ? FIRN_NOT_FOUND
+                        : get_at(tree, moment->sequence, moment->time_ms, key, out, err);
 }
 
 /* ---- readings ---- */
@@ -120,7 +141,8 @@ get_now(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *out,
     }
     size_t slot = firn_epoch_enter(&db->epoch);
     const struct firn_db_image *image = firn_db_image(db);
-    int rc = get_from_image(keyspace, image, image->last_sequence, key, out, err);
+    const struct moment moment = {image, image->last_sequence, FIRN_LSM_TIME_NOW};
+    int rc = get_from_image(keyspace, &moment, key, out, err);
     firn_epoch_leave(&db->epoch, slot);
     return rc;
 }
@@ -145,7 +167,7 @@ firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, fir
         return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
     }
     firn_buf_clear(out);
-    const struct firn_db_view_node *node = &view->node;
-    int rc = get_from_image(keyspace, node->image, node->sequence, key, out, err);
+    const struct moment moment = {view->node.image, view->node.sequence, view->node.time_ms};
+    int rc = get_from_image(keyspace, &moment, key, out, err);
     return rc == FIRN_NOT_FOUND ? firn_db_get_refuse_missing(keyspace, err) : rc;
 }

@@ -140,7 +140,7 @@ read_list(struct firn_db_image *image, firn_error *err)
 {
     static const struct firn_view_interval everything = {1, UINT64_MAX};
     static const struct firn_view all = {&everything, 1};
-    const struct firn_lsm_cursor_options options = {.view = &all};
+    const struct firn_lsm_cursor_options options = {.view = &all}; /* nothing in it expires */
     struct firn_lsm_cursor *cursor = NULL;
     int rc;
     image->next_id = 1;

@@ -82,6 +82,7 @@ struct firn_db_view_node {
     struct firn_db_view_node *previous;
     struct firn_db_image *image;
     uint64_t sequence;               /* it sees 1 to this */
+    uint64_t time_ms;                /* what expires then or before is gone for it */
     const struct firn_db_tree *tree; /* it reads nothing else; NULL: all but system trees */
     bool keeps_tombstones;           /* a transaction that may write: see db_txn_check.c */
     void (*destroy)(struct firn_db_view_node *node); /* for giving up the store */
@@ -112,7 +113,9 @@ struct firn_db_batch {
     struct firn_buf body; /* encoded as in a commit record, behind its header */
     struct firn_buf ops;  /* of struct firn_db_op */
     struct firn_db_ranges ranges;
-    bool has_puts;
+    bool has_puts;               /* anything that needs space for good */
+    struct firn_hash_map newest; /* see db_batch_merge.c; not initialised before the first merge */
+    size_t newest_count;         /* of the operations, so many are in it */
 };
 
 /* A commit on its way into the trees. */
@@ -417,6 +420,9 @@ void firn_db_ranges_begin(const struct firn_db_ranges *ranges);
 void firn_db_ranges_end(const struct firn_db_ranges *ranges);
 /* Whether an operation behind number `index` deletes a range that holds the key. */
 bool firn_db_ranges_covers(const struct firn_db_tree *tree, firn_slice key, size_t index);
+/* Whether an operation from number `index` on deletes such a range of the tree. The owner's. */
+bool firn_db_ranges_deletes(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree,
+                            firn_slice key, size_t index);
 
 /* ---- db_get.c ---- */
 
@@ -426,6 +432,8 @@ FIRN_MUST_CHECK int firn_db_get_newest(struct firn_db *db, struct firn_db_tree *
 /* What a view sees, which must be registered. */
 FIRN_MUST_CHECK int firn_db_get_seen(struct firn_db_tree *tree, uint64_t sequence, firn_slice key,
                                      struct firn_buf *out, firn_error *err);
+/* Milliseconds since 1970. */
+uint64_t firn_db_get_time_ms(struct firn_db *db);
 /* The tree of a keyspace in an image, for who reads up to a sequence. *out is NULL where the image
  * is older than the keyspace; FIRN_MISUSE where it was dropped. */
 FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
@@ -492,12 +500,22 @@ struct firn_db_batch_mark {
     bool has_puts;
 };
 struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
-/* Takes back what came behind the mark. FIRN_NO_MEMORY: nothing is taken back. */
+/* Takes back what came behind the mark, among which there is no merge: those may have changed what
+ * stands before it. FIRN_NO_MEMORY: nothing is taken back. */
 FIRN_MUST_CHECK int firn_db_batch_rewind(struct firn_db_batch *batch,
                                          const struct firn_db_batch_mark *mark, firn_error *err);
+/* A write of any kind. The batch is as it was on failure. */
+FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db,
+                                         struct firn_db_tree *tree,
+                                         const struct firn_db_format_op *format, firn_error *err);
 /* A write into the list of keyspaces. */
 FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db,
                                        firn_slice name, const uint64_t *id, firn_error *err);
+
+/* ---- db_batch_merge.c ---- */
+
+/* The operations of the batch are going. */
+void firn_db_batch_merge_forget(struct firn_db_batch *batch);
 
 /* ---- db_write.c ---- */
 

@@ -100,11 +100,29 @@ firn_db_ranges_end(const struct firn_db_ranges *ranges)
     }
 }
 
-bool
-firn_db_ranges_covers(const struct firn_db_tree *tree, firn_slice key, size_t index)
+/* Whether a range delete with a number above one covers the key. */
+static bool
+covers_above(const struct firn_range_set *set, firn_slice key, uint64_t number)
 {
     static const struct firn_view_interval everything = {1, UINT64_MAX};
     static const struct firn_view all = {&everything, 1};
-    return tree->later != NULL &&
-           firn_range_set_covering(tree->later, key, &all, (uint64_t)index + 1) != 0;
+    return firn_range_set_covering(set, key, &all, number) != 0;
+}
+
+bool
+firn_db_ranges_covers(const struct firn_db_tree *tree, firn_slice key, size_t index)
+{
+    return tree->later != NULL && covers_above(tree->later, key, (uint64_t)index + 1);
+}
+
+bool
+firn_db_ranges_deletes(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree,
+                       firn_slice key, size_t index)
+{
+    for (size_t i = 0; i < set_count(ranges); i++) {
+        if (set_at(ranges, i)->tree == tree) {
+            return covers_above(&set_at(ranges, i)->set, key, (uint64_t)index);
+        }
+    }
+    return false;
 }

@@ -150,7 +150,7 @@ change_list(struct replay *replay, const struct firn_db_format_op *op, const uin
     if (op->kind == FIRN_ENTRY_PUT) {
         return create_keyspace(replay, op, body, what, err);
     }
-    *what = "deletes a range of the list of keyspaces";
+    *what = "writes into the list of keyspaces what does not belong there";
     return FIRN_CORRUPT;
 }
 

@@ -241,6 +241,9 @@ add_to_batch(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspac
         return firn_db_batch_delete(batch, keyspace, entry->key, err);
     case FIRN_ENTRY_RANGE_DELETE:
         return firn_db_batch_delete_range(batch, keyspace, entry->key, entry->value, err);
+    case FIRN_ENTRY_MERGE:
+    case FIRN_ENTRY_EXPIRING:
+        break;
     }
     return firn_error_set(err, FIRN_INTERNAL, "a transaction cannot write such an entry");
 }

@@ -19,6 +19,12 @@
  * cursor counts for its own tree alone, so that one that is open for long costs no other keyspace
  * anything.
  *
+ * Time. A view's time is that of its opening, and puts that expire by then are gone for it, later
+ * ones stay, however long it is open. So a work is told when each view reads; of "now" that is the
+ * moment of asking, since whoever reads later reads at a later time: the clock is asked with the
+ * mutex held. (Where the system's clock is set back that is not so: what had expired may be seen
+ * again, or not.)
+ *
  * A node also counts as a user of the image of a read-only handle, which is closed when it has been
  * replaced and its last user leaves (db_refresh.c).
  *
@@ -62,6 +68,7 @@ firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
                       const struct firn_db_tree *tree)
 {
     firn_os_mutex_lock(&db->state_mutex);
+    node->time_ms = firn_db_get_time_ms(db);
     node->image = firn_db_image(db);
     node->sequence = db->is_read_only ? node->image->last_sequence : firn_db_published(db);
     node->tree = tree;
@@ -76,6 +83,7 @@ firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
     firn_os_mutex_lock(&db->state_mutex);
     node->image = view->image;
     node->sequence = view->sequence;
+    node->time_ms = view->time_ms;
     node->tree = tree;
     link_locked(db, node);
     firn_os_mutex_unlock(&db->state_mutex);
@@ -115,32 +123,41 @@ counts_for(const struct firn_db_view_node *node, uint32_t tree_id, bool is_syste
     return node->tree != NULL ? node->tree->id == tree_id : !is_system;
 }
 
+/* One interval, and when it is read. */
+struct reading {
+    struct firn_view_interval interval;
+    uint64_t time_ms;
+};
+
 static int
-compare_sequences(const void *a, const void *b)
+compare_readings(const void *a, const void *b)
 {
-    uint64_t x = ((const struct firn_view_interval *)a)->last;
-    uint64_t y = ((const struct firn_view_interval *)b)->last;
-    return x < y ? -1 : x > y;
+    const struct reading *x = a;
+    const struct reading *y = b;
+    if (x->interval.last != y->interval.last) {
+        return x->interval.last < y->interval.last ? -1 : 1;
+    }
+    return (x->time_ms > y->time_ms) - (x->time_ms < y->time_ms);
 }
 
-/* Fills the intervals and returns how many differ. */
+/* Fills the readings and returns how many differ in what they see; of those that do not, the
+ * earliest stands for all. */
 static size_t
-gather_locked(const struct firn_db *db, uint32_t tree_id, bool is_system,
-              struct firn_view_interval *intervals)
+gather_locked(struct firn_db *db, uint32_t tree_id, bool is_system, struct reading *readings)
 {
     size_t count = 0;
     for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
         /* A view of an empty store sees nothing. */
         if (counts_for(node, tree_id, is_system) && node->sequence > 0) {
-            intervals[count++] = (struct firn_view_interval){1, node->sequence};
+            readings[count++] = (struct reading){{1, node->sequence}, node->time_ms};
         }
     }
-    intervals[count++] = (struct firn_view_interval){1, UINT64_MAX};
-    firn_sort(intervals, count, sizeof *intervals, compare_sequences);
+    readings[count++] = (struct reading){{1, UINT64_MAX}, firn_db_get_time_ms(db)};
+    firn_sort(readings, count, sizeof *readings, compare_readings);
     size_t kept = 1;
     for (size_t i = 1; i < count; i++) {
-        if (intervals[i].last != intervals[kept - 1].last) {
-            intervals[kept++] = intervals[i];
+        if (readings[i].interval.last != readings[kept - 1].interval.last) {
+            readings[kept++] = readings[i];
         }
     }
     return kept;
@@ -159,20 +176,23 @@ tombstones_kept_from_locked(const struct firn_db *db)
     return from;
 }
 
-/* Views and their intervals in one piece of memory. */
+/* Views, what they see, and their times, in one piece of memory. */
 struct taken {
     struct firn_view *views;
-    struct firn_view_interval *intervals;
+    struct reading *readings;
+    uint64_t *times_ms;
 };
 
 static bool
 allocate(size_t count, struct taken *out)
 {
-    out->views = firn_alloc_array(count, sizeof(struct firn_view) + sizeof *out->intervals);
+    out->views =
+        firn_alloc_array(count, sizeof *out->views + sizeof *out->readings + sizeof *out->times_ms);
     if (out->views == NULL) {
         return false;
     }
-    out->intervals = (struct firn_view_interval *)(void *)(out->views + count);
+    out->readings = (struct reading *)(void *)(out->views + count);
+    out->times_ms = (uint64_t *)(void *)(out->readings + count);
     return true;
 }
 
@@ -192,13 +212,14 @@ firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_
         return firn_error_no_memory(err, "the list of views");
     }
     bool is_system = tree != NULL && tree->is_system;
-    size_t count = gather_locked(db, tree_id, is_system, taken.intervals);
+    size_t count = gather_locked(db, tree_id, is_system, taken.readings);
     uint64_t kept_from = is_system ? 0 : tombstones_kept_from_locked(db);
     firn_os_mutex_unlock(&db->state_mutex);
     for (size_t i = 0; i < count; i++) {
-        taken.views[i] = (struct firn_view){&taken.intervals[i], 1};
+        taken.views[i] = (struct firn_view){&taken.readings[i].interval, 1};
+        taken.times_ms[i] = taken.readings[i].time_ms;
     }
-    *out = (struct firn_view_list){taken.views, count, kept_from};
+    *out = (struct firn_view_list){taken.views, count, kept_from, taken.times_ms};
     return FIRN_OK;
 }
 

@@ -74,6 +74,21 @@ An empty value is a value; an empty key is a key.
   0000000  \t  \n
   0000002
 
+A value for a while.
+
+  $ firn db put --ttl 3600 app.firn sessions k2 ada && firn db put -t 1 app.firn sessions k3 grace
+  $ firn db get app.firn sessions k2
+  ada<no newline>
+  $ sleep 1.1; firn db scan app.firn sessions
+  k2	ada
+  $ firn db put --ttl soon app.firn sessions k2 ada
+  ! firn: db put: --ttl takes a number of seconds, at least 1
+  ! usage: firn db put [options] STORE KEYSPACE KEY VALUE
+  ! help: firn help db put
+  [2]
+  $ firn db put --ttl 0 app.firn sessions k2 ada 2>/dev/null
+  [2]
+
 Bytes.
 
   $ printf 'a\0b\377\n' | firn db put app.firn bytes raw -
@@ -214,5 +229,5 @@ JSON.
   {"error":{"code":"FIRN_NOT_FOUND","message":"app.firn has no keyspace 'nobody'","exit":3}}
   [3]
   $ firn db check app.firn --json
-  {"damage":[],"keyspaces":3,"entries":8,"log_records":21,"damaged":0}
+  {"damage":[],"keyspaces":4,"entries":9,"log_records":24,"damaged":0}
   $ firn db check app.firn --quiet

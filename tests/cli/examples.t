@@ -23,6 +23,10 @@ The programs of examples/ do what they say.
   grace stays: key "ada" of keyspace 'on call', which the transaction has read, was written by another commit since it began
   $ firn db scan bank.firn 'on call'
   grace	yes
+  $ example_store_values app.firn
+  2 visits
+  of /index /news
+  a session, for an hour
   $ mkdir d && echo one >d/a && example_workspace_undo d 'echo two >d/a; echo new >d/b'
   saved 1 files as checkpoint 1
   the command ended with 0

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -61,6 +62,53 @@ open_keyspace(firn_store *store, const char *name)
     firn_keyspace *keyspace;
     OK(firn_keyspace_open(store, name, NULL, &keyspace, &err));
     return keyspace;
+}
+
+static void
+numbers_are_what_merges_make_them(void **state)
+{
+    (void)state;
+    struct place place;
+    place_init(&place);
+    firn_store *store;
+    firn_batch *batch;
+    uint8_t bytes[8];
+    uint8_t *value;
+    size_t size;
+    static const int64_t numbers[] = {0, 1, -1, 1815, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        firn_number(numbers[i], bytes);
+        assert_true(firn_number_of(bytes, 8) == numbers[i]);
+        assert_true(firn_number_of(bytes, 7) == 0);
+    }
+    OK(firn_store_open(place.store, NULL, &store, &err));
+    firn_keyspace *keyspace = open_keyspace(store, "k");
+    firn_number(-2, bytes);
+    OK(firn_merge(keyspace, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8), NULL, &err));
+    firn_number(7, bytes);
+    OK(firn_merge(keyspace, firn_str("n"), FIRN_MERGE_MAX, firn_bytes(bytes, 8), NULL, &err));
+    OK(firn_batch_create(&batch, &err));
+    OK(firn_batch_merge(batch, keyspace, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8),
+                        &err));
+    OK(firn_batch_put_ttl(batch, keyspace, firn_str("short"), firn_str("1"), 1, &err));
+    OK(firn_batch_put_ttl(batch, keyspace, firn_str("long"), firn_str("1"), 3600 * 1000, &err));
+    OK(firn_write(store, batch, NULL, &err));
+    firn_batch_destroy(batch);
+    OK(firn_get(keyspace, firn_str("n"), &value, &size, &err));
+    assert_true(firn_number_of(value, size) == 14);
+    firn_release(value);
+    const struct timespec while_passes = {0, 5 * 1000000};
+    assert_int_equal(nanosleep(&while_passes, NULL), 0);
+    assert_int_equal(firn_get(keyspace, firn_str("short"), &value, &size, &err), FIRN_NOT_FOUND);
+    OK(firn_get(keyspace, firn_str("long"), &value, &size, &err));
+    firn_release(value);
+    firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
+    options.ttl_ms = 1;
+    OK(firn_put(keyspace, firn_str("long"), firn_str("2"), &options, &err));
+    assert_int_equal(nanosleep(&while_passes, NULL), 0);
+    assert_int_equal(firn_get(keyspace, firn_str("long"), &value, &size, &err), FIRN_NOT_FOUND);
+    OK(firn_store_close(store, &err));
+    place_deinit(&place);
 }
 
 static void
@@ -261,6 +309,16 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     assert_int_equal(firn_put(keyspace, hole, key, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_put(keyspace, key, hole, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_put(keyspace, key, key, &write, &err), FIRN_INVALID);
+    assert_int_equal(firn_merge(NULL, key, FIRN_MERGE_APPEND, key, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_merge(keyspace, hole, FIRN_MERGE_APPEND, key, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_merge(keyspace, key, FIRN_MERGE_APPEND, hole, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_merge(keyspace, key, FIRN_MERGE_ADD, key, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_merge(keyspace, key, (firn_merge_operator)0, key, NULL, &err),
+                     FIRN_INVALID);
+    firn_write_options ttl = FIRN_WRITE_OPTIONS_INIT;
+    ttl.ttl_ms = 1;
+    assert_int_equal(firn_merge(keyspace, key, FIRN_MERGE_APPEND, key, &ttl, &err), FIRN_INVALID);
+    assert_int_equal(firn_delete(keyspace, key, &ttl, &err), FIRN_INVALID);
     assert_int_equal(firn_delete(NULL, key, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_delete(keyspace, hole, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_delete(keyspace, key, &write, &err), FIRN_INVALID);
@@ -275,6 +333,16 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     assert_int_equal(firn_batch_put(batch, NULL, key, key, &err), FIRN_INVALID);
     assert_int_equal(firn_batch_put(batch, keyspace, hole, key, &err), FIRN_INVALID);
     assert_int_equal(firn_batch_put(batch, keyspace, key, hole, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_put_ttl(NULL, keyspace, key, key, 1, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_put_ttl(batch, NULL, key, key, 1, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_put_ttl(batch, keyspace, hole, key, 1, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_merge(NULL, keyspace, key, FIRN_MERGE_APPEND, key, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_batch_merge(batch, NULL, key, FIRN_MERGE_APPEND, key, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_batch_merge(batch, keyspace, key, FIRN_MERGE_APPEND, hole, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_write(store, batch, &ttl, &err), FIRN_INVALID);
     assert_int_equal(firn_batch_delete(batch, keyspace, hole, &err), FIRN_INVALID);
     assert_int_equal(firn_batch_delete(batch, NULL, key, &err), FIRN_INVALID);
     assert_int_equal(firn_batch_delete(NULL, keyspace, key, &err), FIRN_INVALID);
@@ -542,6 +610,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_application_stores_and_finds),
+        cmocka_unit_test(numbers_are_what_merges_make_them),
         cmocka_unit_test(names_of_firn_itself_are_refused),
         cmocka_unit_test(structures_of_other_versions_are_understood),
         cmocka_unit_test(arguments_that_cannot_be_meant_are_refused),

@@ -32,7 +32,7 @@ host_take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_er
     for (size_t i = 0; i < fixture->view_count; i++) {
         fixture->view_array[i] = fixture_view_of(fixture, i);
     }
-    *out = (struct firn_view_list){fixture->view_array, fixture->view_count, 0};
+    *out = (struct firn_view_list){fixture->view_array, fixture->view_count, 0, NULL};
     fixture->views_taken++;
     return FIRN_OK;
 }

@@ -355,7 +355,7 @@ mark_of(const struct firn_view *views, size_t count, uint64_t first, uint64_t la
 {
     firn_error err;
     uint64_t mark;
-    struct firn_view_list list = {views, count, 0};
+    struct firn_view_list list = {views, count, 0, NULL};
     TEST_OK(firn_view_mark_of(&list, first, last, &mark, &err), &err);
     assert_int_not_equal(mark, 0);
     return mark;
@@ -380,9 +380,9 @@ a_mark_tells_only_what_matters_to_the_run(void **state)
     assert_int_equal(mark_of(views + 2, 2, 10, 20), alone);
     assert_int_not_equal(mark_of(views + 4, 1, 10, 20), alone);
     assert_int_not_equal(mark_of(views + 3, 1, 10, 20), alone);
-    struct firn_view_list list = {views, 5, 0};
+    struct firn_view_list list = {views, 5, 0, NULL};
     assert_true(firn_view_mark_sees_all(&list, 10, 20));
-    list = (struct firn_view_list){views + 3, 2, 0};
+    list = (struct firn_view_list){views + 3, 2, 0, NULL};
     assert_false(firn_view_mark_sees_all(&list, 10, 20));
     assert_true(firn_view_mark_sees_all(&list, 18, 20));
 }
@@ -394,7 +394,7 @@ a_mark_tells_which_tombstones_had_to_stay(void **state)
     firn_error err;
     const struct firn_view_interval now = {1, UINT64_MAX};
     const struct firn_view view = {&now, 1};
-    struct firn_view_list list = {&view, 1, 0};
+    struct firn_view_list list = {&view, 1, 0, NULL};
     uint64_t mark;
     uint64_t alone = mark_of(&view, 1, 10, 20);
     list.tombstones_kept_from = 20;

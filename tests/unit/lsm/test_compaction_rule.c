@@ -443,8 +443,8 @@ set_up(struct history *history, const struct inputs *inputs, const struct job *j
     for (size_t i = 0; i < history->view_count; i++) {
         views[i] = (struct firn_view){history->views[i].intervals, history->views[i].count};
     }
-    FIRN_TRY(firn_compaction_rule_create(&(struct firn_view_list){views, history->view_count, 0},
-                                         rule, NULL));
+    FIRN_TRY(firn_compaction_rule_create(
+        &(struct firn_view_list){views, history->view_count, 0, NULL}, rule, NULL));
     FIRN_TRY(firn_merge_create(merge, NULL));
     if (inputs->table != NULL) {
         FIRN_TRY(firn_merge_source_create_memtable(inputs->table, UINT64_MAX, &source, NULL));

@@ -43,7 +43,8 @@ struct some_views {
 static void
 make_views(struct test_random *random, struct some_views *out)
 {
-    out->list = (struct firn_view_list){out->views, test_random_below(random, VIEWS_MAX + 1), 0};
+    out->list =
+        (struct firn_view_list){out->views, test_random_below(random, VIEWS_MAX + 1), 0, NULL};
     for (size_t i = 0; i < out->list.count; i++) {
         struct firn_view_interval *intervals = out->intervals[i];
         size_t count = 0;
@@ -167,7 +168,7 @@ thousands_of_checkpoints_cost_what_one_does(void **state)
             (struct firn_view_interval){1, at + 1 == CHECKPOINTS ? UINT64_MAX : 10 * (at + 1)};
         views[i] = (struct firn_view){&intervals[i], 1};
     }
-    ask_rule("20,000 checkpoints", &(struct firn_view_list){views, CHECKPOINTS, 0},
+    ask_rule("20,000 checkpoints", &(struct firn_view_list){views, CHECKPOINTS, 0, NULL},
              (uint64_t)10 * CHECKPOINTS, 0.5, 5e-6);
     free(intervals);
     free(views);
@@ -189,7 +190,7 @@ a_thousand_restores_stay_cheap(void **state)
         mine[i].last = 100 * i + 80;
         views[i] = (struct firn_view){mine, i + 1};
     }
-    ask_rule("1,000 restores", &(struct firn_view_list){views, RESTORES, 0},
+    ask_rule("1,000 restores", &(struct firn_view_list){views, RESTORES, 0, NULL},
              (uint64_t)100 * RESTORES - 50, 5, 50e-6);
     free(intervals);
 }
@@ -289,7 +290,7 @@ a_key_with_a_million_versions_streams(void **state)
                                      .fails_at = fails_at};
         test_alloc_fail_at(0, false);
         assert_int_equal(
-            firn_compaction_rule_create(&(struct firn_view_list){views, 3, 0}, &rule, NULL),
+            firn_compaction_rule_create(&(struct firn_view_list){views, 3, 0, NULL}, &rule, NULL),
             FIRN_OK);
         assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
         assert_int_equal(firn_merge_add(merge, &source.source, NULL), FIRN_OK);
@@ -402,7 +403,7 @@ many_range_deletes_of_any_shape_stay_cheap(void **state)
             add_shaped(run, shape, i);
         }
         double begin = seconds();
-        uint64_t written = compact_ranges(run, &(struct firn_view_list){views, 3, 0});
+        uint64_t written = compact_ranges(run, &(struct firn_view_list){views, 3, 0, NULL});
         double took = seconds() - begin;
         (void)printf("%s: %.0f ns a range, %llu of %d written\n", names[shape], took / RANGES * 1e9,
                      (unsigned long long)written, RANGES);
@@ -480,7 +481,7 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
         int rc;
         do {
             test_alloc_fail_at(++n, for_ever == 1);
-            rc = compact_all(run, &(struct firn_view_list){views, 4, 0});
+            rc = compact_all(run, &(struct firn_view_list){views, 4, 0, NULL});
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
             test_alloc_fail_at(0, false);
             assert_int_equal(test_alloc_alive(), alive);

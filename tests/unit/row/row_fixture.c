@@ -191,6 +191,7 @@ void
 row_model_compare_summary(const struct row_model *model, const struct firn_run_summary *summary)
 {
     uint64_t tombstones = 0;
+    bool has_heads = false;
     uint64_t content = 0;
     uint64_t sequence_min = UINT64_MAX;
     uint64_t sequence_max = 0;
@@ -204,6 +205,7 @@ row_model_compare_summary(const struct row_model *model, const struct firn_run_s
     for (size_t i = 0; i < model->count; i++) {
         const struct firn_entry *entry = &model->entries[i];
         tombstones += entry->kind == FIRN_ENTRY_DELETE;
+        has_heads |= entry->kind == FIRN_ENTRY_MERGE || entry->kind == FIRN_ENTRY_EXPIRING;
         content += entry->key.size + entry->value.size;
         sequence_min = entry->sequence < sequence_min ? entry->sequence : sequence_min;
         sequence_max = entry->sequence > sequence_max ? entry->sequence : sequence_max;
@@ -222,6 +224,7 @@ row_model_compare_summary(const struct row_model *model, const struct firn_run_s
     }
     assert_int_equal(summary->entry_count, model->count);
     assert_int_equal(summary->tombstone_count, tombstones);
+    assert_int_equal(summary->has_heads, has_heads);
     assert_int_equal(summary->range_count, model->range_count);
     assert_int_equal(summary->content_bytes, content);
     assert_int_equal(summary->sequence_min, sequence_min);
@@ -331,7 +334,7 @@ row_model_compare_get(const struct row_model *model, struct firn_run *run, firn_
         const struct firn_entry *entry = &model->entries[i];
         assert_int_equal(hit.kind, entry->kind);
         assert_int_equal(hit.sequence, entry->sequence);
-        if (entry->kind == FIRN_ENTRY_PUT) {
+        if (entry->kind != FIRN_ENTRY_DELETE) {
             assert_slices_equal(entry->value, firn_buf_slice(&value));
         }
         assert_int_equal(firn_row_kind.get(run, key, view, &hit, NULL, NULL), FIRN_OK);

@@ -48,6 +48,22 @@ fill_packed(struct row_model *model)
     row_model_sort(model);
 }
 
+/* All kinds of entries. */
+static void
+fill_values(struct row_model *model)
+{
+    static const uint8_t add[] = {1, 5, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t expiring[] = {1, 2, 3, 4, 5, 6, 7, 8, 'v'};
+    *model = (struct row_model){0};
+    row_model_add(model, firn_str("a"), 5, FIRN_ENTRY_MERGE, firn_bytes(add, sizeof add));
+    row_model_add(model, firn_str("a"), 4, FIRN_ENTRY_EXPIRING,
+                  firn_bytes(expiring, sizeof expiring));
+    row_model_add(model, firn_str("a"), 3, FIRN_ENTRY_MERGE, firn_bytes("\2", 1));
+    row_model_add(model, firn_str("a"), 2, FIRN_ENTRY_DELETE, firn_str(""));
+    row_model_add(model, firn_str("a"), 1, FIRN_ENTRY_PUT, firn_str("v"));
+    row_model_sort(model);
+}
+
 /* The file of the model, as it is always made. */
 static void
 make_file(const struct row_model *model, enum firn_codec codec, struct firn_buf *out)
@@ -107,6 +123,20 @@ the_builder_makes_the_plain_golden_run(void **state)
     fill_plain(&model);
     make_file(&model, FIRN_CODEC_NONE, &bytes);
     test_file_compare_golden("tests/formats/row/plain.row", firn_buf_slice(&bytes));
+    compare_file(&model, firn_buf_slice(&bytes));
+    firn_buf_deinit(&bytes);
+    row_model_deinit(&model);
+}
+
+static void
+the_builder_makes_the_golden_run_of_all_kinds(void **state)
+{
+    (void)state;
+    struct row_model model;
+    struct firn_buf bytes = {0};
+    fill_values(&model);
+    make_file(&model, FIRN_CODEC_NONE, &bytes);
+    test_file_compare_golden("tests/formats/row/values.row", firn_buf_slice(&bytes));
     compare_file(&model, firn_buf_slice(&bytes));
     firn_buf_deinit(&bytes);
     row_model_deinit(&model);
@@ -281,8 +311,8 @@ blocks_that_lie_are_refused(void **state)
         {"a key of another length", 46, 1, 2 << 3 | 1, FIRN_CORRUPT},
         {"a key too long", 53, 2, 0x7fff, FIRN_CORRUPT},
         {"an endless varint", 53, 4, UINT32_MAX, FIRN_CORRUPT},
-        {"no kind", 46, 1, 1 << 3, FIRN_CORRUPT},
-        {"a range delete among entries", 46, 1, 1 << 3 | 3, FIRN_CORRUPT},
+        {"an expiring put that does not say when", 46, 1, 1 << 3, FIRN_CORRUPT},
+        {"a merge that does not say how", 50, 1, 1 << 3 | 3, FIRN_CORRUPT},
         {"a tombstone with a value", 46, 1, 1 << 3 | 2, FIRN_CORRUPT},
         {"a tombstone elsewhere", 50, 1, 1 << 3 | 6, FIRN_CORRUPT},
         {"a locator that is none", 46, 1, 1 << 3 | 5, FIRN_CORRUPT},
@@ -377,7 +407,7 @@ summaries_that_lie_are_refused(void **state)
     assert_int_equal(firn_row_summary_encode(&summary, &raw), FIRN_OK);
     const struct lie lies[] = {
         {"version 0", 0, 4, 0, FIRN_CORRUPT},
-        {"a newer version", 0, 4, 2, FIRN_NEWER},
+        {"a newer version", 0, 4, 3, FIRN_NEWER},
         {"flags", 4, 4, 1, FIRN_NEWER},
         {"nothing", 8, 8, 0, FIRN_CORRUPT},
         {"more tombstones than entries", 16, 8, 6, FIRN_CORRUPT},
@@ -687,6 +717,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_builder_makes_the_plain_golden_run),
+        cmocka_unit_test(the_builder_makes_the_golden_run_of_all_kinds),
         cmocka_unit_test(the_packed_golden_run_is_read_for_ever),
         cmocka_unit_test(every_field_of_the_plain_golden_run_has_its_place),
         cmocka_unit_test(blocks_that_lie_are_refused),

@@ -96,7 +96,9 @@ the_longest_keys_and_values_around_every_edge_come_back(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char key[16];
         (void)snprintf(key, sizeof key, "value-%zu", i);
-        row_model_add(&model, firn_str(key), 5 + i, FIRN_ENTRY_PUT, firn_bytes(bytes, sizes[i]));
+        row_model_add(&model, firn_str(key), 5 + i,
+                      i % 2 == 0 ? FIRN_ENTRY_PUT : FIRN_ENTRY_EXPIRING,
+                      firn_bytes(bytes, sizes[i]));
         row_model_add(&model, firn_str(key), 4, FIRN_ENTRY_PUT, firn_str("older"));
         row_model_add(&model, firn_bytes(bytes, i < 3 ? sizes[i] : FIRN_ROW_KEY_SIZE_MAX), i + 1,
                       FIRN_ENTRY_PUT, firn_bytes(bytes + i, sizes[i % 4]));
@@ -213,6 +215,12 @@ what_a_run_cannot_hold_is_refused_and_changes_nothing(void **state)
         {"a newer version", {firn_str("m"), firn_str("1"), 10, FIRN_ENTRY_PUT}, FIRN_INVALID},
         {"a range", {firn_str("n"), firn_str("o"), 1, FIRN_ENTRY_RANGE_DELETE}, FIRN_INVALID},
         {"no kind", {firn_str("n"), firn_str(""), 1, (enum firn_entry_kind)0}, FIRN_INVALID},
+        {"a merge without an operator",
+         {firn_str("n"), firn_str(""), 1, FIRN_ENTRY_MERGE},
+         FIRN_INVALID},
+        {"an expiring put without a time",
+         {firn_str("n"), firn_str("1234567"), 1, FIRN_ENTRY_EXPIRING},
+         FIRN_INVALID},
         {"a tombstone's value", {firn_str("n"), firn_str("1"), 1, FIRN_ENTRY_DELETE}, FIRN_INVALID},
         {"no sequence", {firn_str("n"), firn_str(""), UINT64_MAX, FIRN_ENTRY_PUT}, FIRN_INVALID},
         {"a long key",

@@ -52,19 +52,22 @@ static void
 fill_model(struct row_model *model, struct test_random *random, enum shape shape, size_t count)
 {
     static uint8_t key[2048];
-    static uint8_t value[8192];
+    static uint8_t value[8192 + FIRN_ENTRY_EXPIRING_HEAD_SIZE];
     for (size_t i = 0; i < count; i++) {
         size_t value_size = test_random_below(random, 60);
         if (test_random_below(random, 100) == 0) {
-            value_size = test_random_below(random, sizeof value);
+            value_size = test_random_below(random, 8192);
         }
         test_random_fill(random, value, value_size / 2);
         memset(value + value_size / 2, 0, value_size - value_size / 2);
-        bool is_delete = test_random_below(random, 5) == 0;
+        static const enum firn_entry_kind kinds[] = {FIRN_ENTRY_PUT, FIRN_ENTRY_DELETE,
+                                                     FIRN_ENTRY_MERGE, FIRN_ENTRY_EXPIRING};
+        uint64_t dice = test_random_below(random, 10);
+        enum firn_entry_kind kind = kinds[dice < 4 ? dice : 0];
+        value_size = kind == FIRN_ENTRY_DELETE ? 0 : value_size + firn_entry_head_size(kind);
         row_model_add(model, random_key(random, shape, key),
-                      1 + test_random_below(random, 5 * count),
-                      is_delete ? FIRN_ENTRY_DELETE : FIRN_ENTRY_PUT,
-                      firn_bytes(value, is_delete ? 0 : value_size));
+                      1 + test_random_below(random, 5 * count), kind,
+                      firn_bytes(value, value_size));
     }
     row_model_sort(model);
 }

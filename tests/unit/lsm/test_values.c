@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: merge operands and expiring puts among all other versions, in runs of all ages, against a model that keeps
+ * every operation and does them one after the other. Views see sets of intervals and read at times of their own;
+ * compactions of some neighbouring runs change no view's reading, and in the end leave no more than now reads.
+ *
+ * FIRN_TEST_LONG=1 tries 20 times as many histories.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/slice.h"
+#include "fake_run.h"
+#include "firn/store.h"
+#include "lsm/compaction_stream.h"
+#include "lsm/resolve.h"
+#include "support/test_alloc.h"
+#include "support/test_random.h"
+
+enum {
+    KEYS = 5,
+    OPS_MAX = 70,
+    RUNS_MAX = 8,
+    VIEWS_MAX = 6,
+    INTERVALS_MAX = 4,
+    VALUE_MAX = 8 * OPS_MAX,
+    TIMES = 40
+};
+
+/* An operation on the key `lower`, or on the keys [lower, upper). */
+struct op {
+    enum firn_entry_kind kind;
+    unsigned lower;
+    unsigned upper;
+    uint64_t sequence;
+    uint8_t value[24]; /* as an entry has it */
+    size_t size;
+};
+
+struct some_view {
+    struct firn_view_interval intervals[INTERVALS_MAX];
+    size_t count;
+    uint64_t time_ms;
+};
+
+struct history {
+    struct test_random random;
+    uint64_t fail_at; /* the allocation that fails from now on; 0: none */
+    struct op ops[OPS_MAX];
+    size_t op_count;
+    struct fake_run *runs[RUNS_MAX]; /* the oldest first */
+    size_t run_count;
+    struct some_view views[VIEWS_MAX]; /* the first is now */
+    size_t view_count;
+};
+
+static uint64_t
+below(struct history *history, uint64_t limit)
+{
+    return test_random_below(&history->random, limit);
+}
+
+static firn_slice
+key_of(unsigned number)
+{
+    static const char names[KEYS + 1][2] = {"a", "b", "c", "d", "e", "f"};
+    return firn_bytes(names[number], 1);
+}
+
+/* ---- the model ---- */
+
+struct value {
+    bool is_there;
+    uint8_t bytes[VALUE_MAX];
+    size_t size;
+};
+
+static void
+set(struct value *value, const uint8_t *bytes, size_t size)
+{
+    value->is_there = true;
+    value->size = size;
+    memcpy(value->bytes, bytes, size);
+}
+
+static void
+merge_number(struct value *value, int operation, const uint8_t *operand)
+{
+    if (!value->is_there || value->size != 8) {
+        set(value, operand, 8);
+        return;
+    }
+    uint64_t old_bits = firn_load_le64(value->bytes);
+    uint64_t new_bits = firn_load_le64(operand);
+    int64_t old_number;
+    int64_t new_number;
+    memcpy(&old_number, &old_bits, 8);
+    memcpy(&new_number, &new_bits, 8);
+    if (operation == FIRN_MERGE_ADD) {
+        firn_store_le64(value->bytes, old_bits + new_bits);
+    } else if ((operation == FIRN_MERGE_MIN && new_number < old_number) ||
+               (operation == FIRN_MERGE_MAX && new_number > old_number)) {
+        set(value, operand, 8);
+    }
+}
+
+static void
+merge(struct value *value, const struct op *op)
+{
+    int operation = op->value[0];
+    if (operation != FIRN_MERGE_APPEND) {
+        merge_number(value, operation, op->value + 1);
+        return;
+    }
+    value->size = value->is_there ? value->size : 0;
+    value->is_there = true;
+    memcpy(value->bytes + value->size, op->value + 1, op->size - 1);
+    value->size += op->size - 1;
+}
+
+/* Operations come in the order of their sequences; of one sequence, ranges first. */
+static void
+read_model(const struct history *history, const struct some_view *view, unsigned key,
+           struct value *out)
+{
+    struct firn_view seen = {view->intervals, view->count};
+    *out = (struct value){.is_there = false};
+    for (size_t i = 0; i < history->op_count; i++) {
+        const struct op *op = &history->ops[i];
+        if (op->lower > key || op->upper <= key || !firn_view_sees(&seen, op->sequence)) {
+            continue;
+        }
+        switch (op->kind) {
+        case FIRN_ENTRY_PUT:
+            set(out, op->value, op->size);
+            break;
+        case FIRN_ENTRY_EXPIRING:
+            set(out, op->value + 8, op->size - 8);
+            out->is_there = firn_load_le64(op->value) > view->time_ms;
+            break;
+        case FIRN_ENTRY_MERGE:
+            merge(out, op);
+            break;
+        case FIRN_ENTRY_DELETE:
+        case FIRN_ENTRY_RANGE_DELETE:
+            out->is_there = false;
+            break;
+        }
+    }
+}
+
+/* ---- histories ---- */
+
+static void
+make_value(struct history *history, struct op *op)
+{
+    uint64_t number = below(history, 3) == 0 ? UINT64_MAX - below(history, 9) : below(history, 99);
+    op->size = 8;
+    firn_store_le64(op->value, number);
+    if (below(history, 3) == 0) {
+        op->size = below(history, 7); /* no number */
+    }
+}
+
+static void
+make_op(struct history *history, uint64_t sequence)
+{
+    struct op *op = &history->ops[history->op_count++];
+    uint64_t dice = below(history, 20);
+    *op = (struct op){.lower = (unsigned)below(history, KEYS), .sequence = sequence};
+    op->upper = op->lower + 1;
+    if (dice < 4) {
+        op->kind = FIRN_ENTRY_PUT;
+        make_value(history, op);
+    } else if (dice < 6) {
+        op->kind = FIRN_ENTRY_DELETE;
+    } else if (dice < 9) {
+        op->kind = FIRN_ENTRY_EXPIRING;
+        make_value(history, op);
+        memmove(op->value + 8, op->value, op->size);
+        firn_store_le64(op->value, below(history, TIMES));
+        op->size += 8;
+    } else if (dice < 10) {
+        op->kind = FIRN_ENTRY_RANGE_DELETE;
+        op->upper += (unsigned)below(history, KEYS - op->lower);
+    } else {
+        op->kind = FIRN_ENTRY_MERGE;
+        make_value(history, op);
+        memmove(op->value + 1, op->value, 8);
+        op->value[0] = (uint8_t)(dice < 15 ? FIRN_MERGE_ADD : 2 + below(history, 3));
+        op->size = op->value[0] == FIRN_MERGE_APPEND ? 1 + op->size : 9;
+    }
+}
+
+static int
+compare_ops(const void *a, const void *b)
+{
+    const struct op *left = a;
+    const struct op *right = b;
+    if (left->lower != right->lower) {
+        return left->lower < right->lower ? -1 : 1;
+    }
+    return (left->sequence < right->sequence) - (left->sequence > right->sequence);
+}
+
+/* A run of all operations of some sequences. */
+static void
+make_run(struct history *history, uint64_t first, uint64_t last)
+{
+    struct op sorted[OPS_MAX];
+    struct fake_run *run = fake_run_create();
+    history->runs[history->run_count++] = run;
+    memcpy(sorted, history->ops, sizeof sorted);
+    qsort(sorted, history->op_count, sizeof *sorted, compare_ops);
+    for (size_t i = 0; i < history->op_count; i++) {
+        const struct op *op = &sorted[i];
+        if (op->sequence < first || op->sequence > last) {
+            continue;
+        }
+        if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+            const struct firn_range range = {key_of(op->lower), key_of(op->upper), op->sequence};
+            fake_run_add_range(run, &range);
+        } else {
+            const struct firn_entry entry = {key_of(op->lower), firn_bytes(op->value, op->size),
+                                             op->sequence, op->kind};
+            fake_run_add(run, &entry);
+        }
+    }
+}
+
+static void
+make_view(struct history *history, struct some_view *out)
+{
+    uint64_t at = 1;
+    out->time_ms = below(history, TIMES);
+    out->count = 0;
+    while (out->count < INTERVALS_MAX && (out->count == 0 || below(history, 2) == 0)) {
+        uint64_t first = at + below(history, history->op_count / 3 + 1);
+        at = first + below(history, history->op_count);
+        out->intervals[out->count++] = (struct firn_view_interval){first, at};
+        at += 2;
+    }
+}
+
+static void
+history_init(struct history *history, struct test_random *random)
+{
+    *history = (struct history){.random = {test_random_next(random)}};
+    uint64_t count = 2 + below(history, OPS_MAX - 2);
+    for (uint64_t i = 1; i <= count; i++) {
+        make_op(history, i);
+    }
+    uint64_t runs = 1 + below(history, RUNS_MAX);
+    for (uint64_t i = 0; i < runs; i++) {
+        make_run(history, 1 + count * i / runs, count * (i + 1) / runs);
+    }
+    history->view_count = 1 + below(history, VIEWS_MAX);
+    history->views[0] = (struct some_view){{{1, UINT64_MAX}}, 1, below(history, TIMES)};
+    for (size_t i = 1; i < history->view_count; i++) {
+        make_view(history, &history->views[i]);
+    }
+}
+
+static void
+history_deinit(struct history *history)
+{
+    for (size_t i = 0; i < history->run_count; i++) {
+        fake_run_destroy(history->runs[i]);
+    }
+}
+
+/* ---- reading ---- */
+
+static int
+add_runs(struct history *history, size_t first, size_t last, struct firn_merge *merge,
+         const struct firn_range_set **ranges)
+{
+    const struct firn_run_cursor_options options = {.is_sequential = false};
+    int rc = FIRN_OK;
+    for (size_t i = first; i <= last; i++) {
+        struct firn_merge_source *source;
+        FIRN_TRY(
+            firn_merge_source_create_run(&history->runs[i]->run, "a run", &options, &source, NULL));
+        FIRN_TRY(firn_merge_add(merge, source, NULL));
+        ranges[i - first] = &history->runs[i]->ranges;
+    }
+out:
+    return rc;
+}
+
+static void
+check_entry(const struct history *history, const struct some_view *view, unsigned key,
+            const struct firn_entry *entry)
+{
+    struct value expected;
+    read_model(history, view, key, &expected);
+    assert_true(expected.is_there);
+    assert_int_equal(entry->kind, FIRN_ENTRY_PUT);
+    assert_int_equal(entry->value.size, expected.size);
+    assert_memory_equal(entry->value.data, expected.bytes, expected.size);
+}
+
+static bool
+is_there(const struct history *history, const struct some_view *view, unsigned key)
+{
+    struct value value;
+    read_model(history, view, key, &value);
+    return value.is_there;
+}
+
+/* Random moves; each must lead to the next key that the model has. */
+static int
+walk(struct history *history, const struct some_view *view, struct firn_resolve *resolve)
+{
+    int rc = FIRN_OK;
+    for (unsigned round = 0; round < 6; round++) {
+        bool is_back = below(history, 2) == 0;
+        unsigned at = is_back ? KEYS : 0;
+        FIRN_TRY(is_back ? firn_resolve_last(resolve, NULL) : firn_resolve_first(resolve, NULL));
+        for (unsigned steps = 0; steps < 2 * KEYS; steps++) {
+            const struct firn_entry *entry = firn_resolve_entry(resolve);
+            unsigned key = at;
+            while (!is_back && key < KEYS && !is_there(history, view, key)) {
+                key++;
+            }
+            while (is_back && key > 0 && !is_there(history, view, key - 1)) {
+                key--;
+            }
+            if (is_back ? key == 0 : key == KEYS) {
+                assert_null(entry);
+                break;
+            }
+            assert_non_null(entry);
+            key -= is_back;
+            assert_true(firn_slice_equal(entry->key, key_of(key)));
+            check_entry(history, view, key, entry);
+            is_back ^= below(history, 4) == 0;
+            at = is_back ? key : key + 1;
+            FIRN_TRY(is_back ? firn_resolve_prev(resolve, NULL) : firn_resolve_next(resolve, NULL));
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+read_view(struct history *history, const struct some_view *view)
+{
+    const struct firn_range_set *ranges[RUNS_MAX];
+    const struct firn_view seen = {view->intervals, view->count};
+    struct firn_merge *merge = NULL;
+    struct firn_resolve *resolve = NULL;
+    int rc;
+    FIRN_TRY(firn_merge_create(&merge, NULL));
+    FIRN_TRY(add_runs(history, 0, history->run_count - 1, merge, ranges));
+    const struct firn_resolve_options options = {.merge = merge,
+                                                 .ranges = ranges,
+                                                 .range_set_count = history->run_count,
+                                                 .view = &seen,
+                                                 .time_ms = view->time_ms};
+    FIRN_TRY(firn_resolve_create(&options, &resolve, NULL));
+    FIRN_TRY(walk(history, view, resolve));
+out:
+    firn_resolve_destroy(resolve);
+    firn_merge_destroy(merge);
+    return rc;
+}
+
+static void
+check_all(struct history *history)
+{
+    for (size_t i = 0; i < history->view_count; i++) {
+        assert_int_equal(read_view(history, &history->views[i]), FIRN_OK);
+    }
+}
+
+/* ---- compactions ---- */
+
+struct output {
+    struct history *history;
+    struct fake_run *run;
+};
+
+/* An output takes memory that does not fail. */
+static void
+pause_failing(struct history *history)
+{
+    uint64_t calls = test_alloc_calls();
+    history->fail_at = history->fail_at > calls ? history->fail_at - calls : 0;
+    test_alloc_fail_at(0, false);
+}
+
+static void
+go_on_failing(const struct history *history)
+{
+    test_alloc_fail_at(history->fail_at, false);
+}
+
+static int
+output_range(void *ctx, const struct firn_range *range, firn_error *err)
+{
+    struct output *output = ctx;
+    (void)err;
+    pause_failing(output->history);
+    fake_run_add_range(output->run, range);
+    go_on_failing(output->history);
+    return FIRN_OK;
+}
+
+static void
+output_entry(struct output *output, const struct firn_entry *entry)
+{
+    pause_failing(output->history);
+    fake_run_add(output->run, entry);
+    go_on_failing(output->history);
+}
+
+static int
+write_output(struct history *history, struct firn_compaction_stream *stream, struct fake_run *out)
+{
+    struct output output = {history, out};
+    const struct firn_entry *entry;
+    int rc;
+    for (;;) {
+        FIRN_TRY(firn_compaction_stream_next(stream, &entry, NULL));
+        if (entry == NULL) {
+            break;
+        }
+        if (firn_compaction_stream_may_cut(stream) && below(history, 3) == 0) {
+            FIRN_TRY(firn_compaction_stream_cut(stream, output_range, &output, NULL));
+        }
+        output_entry(&output, entry);
+    }
+    FIRN_TRY(firn_compaction_stream_cut(stream, output_range, &output, NULL));
+out:
+    return rc;
+}
+
+static int
+compact_into(struct history *history, size_t first, size_t last, struct fake_run *out)
+{
+    const struct firn_range_set *ranges[RUNS_MAX];
+    struct firn_view views[VIEWS_MAX];
+    uint64_t times[VIEWS_MAX];
+    struct firn_compaction_span older[RUNS_MAX];
+    struct firn_compaction_rule *rule = NULL;
+    struct firn_merge *merge = NULL;
+    struct firn_compaction_stream *stream = NULL;
+    int rc;
+    for (size_t i = 0; i < history->view_count; i++) {
+        views[i] = (struct firn_view){history->views[i].intervals, history->views[i].count};
+        times[i] = history->views[i].time_ms;
+    }
+    for (size_t i = 0; i < first; i++) {
+        older[i] = (struct firn_compaction_span){firn_buf_slice(&history->runs[i]->summary.lower),
+                                                 firn_buf_slice(&history->runs[i]->summary.upper)};
+    }
+    const struct firn_view_list list = {views, history->view_count, 0, times};
+    FIRN_TRY(firn_compaction_rule_create(&list, &rule, NULL));
+    FIRN_TRY(firn_merge_create(&merge, NULL));
+    FIRN_TRY(add_runs(history, first, last, merge, ranges));
+    const struct firn_compaction_stream_options options = {.merge = merge,
+                                                           .ranges = ranges,
+                                                           .range_set_count = last - first + 1,
+                                                           .rule = rule,
+                                                           .older = older,
+                                                           .older_count = first};
+    FIRN_TRY(firn_compaction_stream_create(&options, &stream, NULL));
+    FIRN_TRY(write_output(history, stream, out));
+out:
+    firn_compaction_stream_destroy(stream);
+    firn_merge_destroy(merge);
+    firn_compaction_rule_destroy(rule);
+    return rc;
+}
+
+/* Runs first to last become one. */
+static void
+compact(struct history *history, size_t first, size_t last)
+{
+    struct fake_run *out = fake_run_create();
+    assert_int_equal(compact_into(history, first, last, out), FIRN_OK);
+    for (size_t i = first; i <= last; i++) {
+        fake_run_destroy(history->runs[i]);
+    }
+    history->runs[first] = out;
+    memmove(history->runs + first + 1, history->runs + last + 1,
+            (history->run_count - last - 1) * sizeof(struct fake_run *));
+    history->run_count -= last - first;
+}
+
+/* Time goes on for now, and some views go. */
+static void
+age(struct history *history)
+{
+    history->views[0].time_ms += below(history, 6);
+    if (history->view_count > 1 && below(history, 3) == 0) {
+        history->view_count--;
+    }
+}
+
+/* Of each key what now reads, and no more: a value, or one that has not expired and what was merged upon it. */
+static void
+check_least(const struct history *history)
+{
+    const struct fake_run *run = history->runs[0];
+    for (size_t i = 0; i < run->count; i++) {
+        const struct firn_entry *entry = fake_run_entry(run, i);
+        const struct firn_entry *next = i + 1 < run->count ? fake_run_entry(run, i + 1) : NULL;
+        bool is_last = next == NULL || !firn_slice_equal(next->key, entry->key);
+        if (entry->kind == FIRN_ENTRY_MERGE) {
+            assert_false(is_last);
+            assert_true(next->kind == FIRN_ENTRY_EXPIRING || next->kind == FIRN_ENTRY_MERGE ||
+                        next->kind == FIRN_ENTRY_PUT);
+            /* A put is beneath an operand only where that is of another operation than what it was made of. */
+            assert_true(next->kind != FIRN_ENTRY_MERGE ||
+                        next->value.data[0] != entry->value.data[0]);
+        } else {
+            assert_true(is_last);
+            assert_int_not_equal(entry->kind, FIRN_ENTRY_DELETE);
+            assert_true(entry->kind != FIRN_ENTRY_EXPIRING ||
+                        firn_entry_expires_ms(entry->value) > history->views[0].time_ms);
+        }
+    }
+}
+
+static uint64_t
+rounds(void)
+{
+    return getenv("FIRN_TEST_LONG") != NULL ? 20 : 1;
+}
+
+static void
+compactions_change_no_reading(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "values", 71);
+    for (uint64_t n = 0; n < 1500 * rounds(); n++) {
+        static struct history history;
+        history_init(&history, &random);
+        check_all(&history);
+        while (history.run_count > 1) {
+            size_t first = below(&history, history.run_count);
+            size_t last = first + below(&history, history.run_count - first);
+            age(&history);
+            compact(&history, first, last);
+            check_all(&history);
+        }
+        for (unsigned i = 0; i < 6;
+             i++) { /* what is made of one operator may be folded with the next */
+            history.view_count = 1;
+            compact(&history, 0, 0);
+            check_all(&history);
+        }
+        check_least(&history);
+        history_deinit(&history);
+    }
+}
+
+static void
+memory_that_runs_out_changes_nothing(void **state)
+{
+    (void)state;
+    static struct history history;
+    struct test_random random;
+    test_random_init(&random, "values without memory", 72);
+    test_alloc_install();
+    for (unsigned round = 0; round < 3; round++) {
+        history_init(&history, &random);
+        size_t last = history.run_count - 1;
+        bool is_done = false;
+        for (uint64_t n = 1; !is_done; n++) {
+            struct fake_run *out = fake_run_create();
+            history.fail_at = n;
+            go_on_failing(&history);
+            int rc = compact_into(&history, 0, last, out);
+            pause_failing(&history);
+            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+            fake_run_destroy(out);
+            is_done = rc == FIRN_OK;
+            check_all(&history);
+        }
+        history_deinit(&history);
+    }
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(compactions_change_no_reading),
+        cmocka_unit_test(memory_that_runs_out_changes_nothing),
+    };
+    return cmocka_run_group_tests_name("values", tests, NULL, NULL);
+}
