@@ -521,14 +521,32 @@ firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pic
 
 /* ---- garbage in the last level ---- */
 
+/* What time has made garbage of: as much as is certain. */
+static uint64_t
+expired_of(const struct firn_manifest_run *info, uint64_t time_ms)
+{
+    return info->expires_last_ms <= time_ms ? info->expiring_count : 0;
+}
+
 /* Without a hurry any garbage counts, else only where it is half of the run. */
 static bool
-has_enough_garbage(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode)
+has_enough_garbage(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode,
+                   uint64_t time_ms)
 {
-    uint64_t garbage = garbage_of(info);
+    uint64_t garbage = garbage_of(info) + expired_of(info, time_ms);
     return mode != FIRN_COMPACTION_PICK_DEMANDED
                ? garbage > 0
                : garbage >= DENSE_COUNT_MIN && 2 * garbage >= info->entry_count + info->range_count;
+}
+
+/* Whether a rewriting frees something by time alone, under the same views. */
+static bool
+expires_enough(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode,
+               uint64_t time_ms)
+{
+    return mode != FIRN_COMPACTION_PICK_DEMANDED
+               ? info->expiring_count > 0 && info->expires_first_ms <= time_ms
+               : expired_of(info, time_ms) > 0 && has_enough_garbage(info, mode, time_ms);
 }
 
 bool
@@ -542,7 +560,7 @@ firn_compaction_pick_has_garbage_locked(const struct firn_lsm_tree *tree,
         return level->count > 0;
     }
     for (size_t i = 0; i < level->count; i++) {
-        if (has_enough_garbage(&firn_version_file(level, i)->info, mode)) {
+        if (has_enough_garbage(&firn_version_file(level, i)->info, mode, UINT64_MAX)) {
             return true;
         }
     }
@@ -562,7 +580,10 @@ firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree, enum firn_compac
     for (size_t i = 0; i < level->count && !*out_found; i++) {
         const struct firn_manifest_run *info = &firn_version_file(level, i)->info;
         bool is_seen = firn_view_mark_sees_all(views, info->sequence_min, info->sequence_max);
-        if (!has_enough_garbage(info, mode) && (is_seen || mode == FIRN_COMPACTION_PICK_DEMANDED)) {
+        uint64_t time_ms = firn_view_mark_time_ms(views, info->sequence_min, info->sequence_max);
+        bool has_expired = expires_enough(info, mode, time_ms);
+        if (!has_enough_garbage(info, mode, time_ms) && !has_expired &&
+            (is_seen || mode == FIRN_COMPACTION_PICK_DEMANDED)) {
             continue;
         }
         uint64_t mark;
@@ -571,7 +592,7 @@ firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree, enum firn_compac
             return rc;
         }
         plan_from(version, LEVEL_LAST, i, i + 1, LEVEL_LAST, out);
-        *out_found = mark != info->views && !is_blocked(tree, out) &&
+        *out_found = (mark != info->views || has_expired) && !is_blocked(tree, out) &&
                      (mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(version, out));
     }
     return FIRN_OK;

@@ -24,6 +24,7 @@
 enum {
     TREE_DROPPED = 1,
     TREE_SIZE_MIN = 5, /* id, flags, flushed, two counts */
+    RUN_EXPIRES = 128, /* added to the kind */
     RUN_SIZE_MIN = 21  /* number, level, kind, eight varints, views, two lengths */
 };
 
@@ -42,11 +43,17 @@ put_run(const struct firn_manifest_run *run, struct firn_buf *out)
                                 run->sequence_min,    run->sequence_max - run->sequence_min};
     FIRN_TRY(firn_buf_append_varint(out, run->number));
     FIRN_TRY(firn_buf_append_u8(out, run->level));
-    FIRN_TRY(firn_buf_append_u8(out, run->kind));
+    FIRN_TRY(firn_buf_append_u8(
+        out, (uint8_t)(run->kind | (run->expiring_count > 0 ? RUN_EXPIRES : 0))));
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         FIRN_TRY(firn_buf_append_varint(out, numbers[i]));
     }
     FIRN_TRY(firn_buf_append_le64(out, run->views));
+    if (run->expiring_count > 0) {
+        FIRN_TRY(firn_buf_append_varint(out, run->expiring_count));
+        FIRN_TRY(firn_buf_append_varint(out, run->expires_first_ms));
+        FIRN_TRY(firn_buf_append_varint(out, run->expires_last_ms - run->expires_first_ms));
+    }
     FIRN_TRY(firn_buf_append_varint(out, run->lower.size));
     FIRN_TRY(firn_buf_append_slice(out, run->lower));
     FIRN_TRY(firn_buf_append_varint(out, run->upper.size));
@@ -129,6 +136,27 @@ refuse_memory(struct decoder *decoder)
     return firn_error_no_memory(decoder->err, "an edit of MANIFEST");
 }
 
+/* What is said of expiring puts; the kind says whether there are any. */
+static bool
+get_run_expiry(struct firn_reader *reader, struct firn_manifest_run *run)
+{
+    uint64_t spread;
+    run->expiring_count = 0;
+    run->expires_first_ms = 0;
+    run->expires_last_ms = 0;
+    if ((run->kind & RUN_EXPIRES) == 0) {
+        return true;
+    }
+    run->kind &= RUN_EXPIRES - 1;
+    if (!firn_reader_varint(reader, &run->expiring_count) ||
+        !firn_reader_varint(reader, &run->expires_first_ms) ||
+        !firn_reader_varint_max(reader, UINT64_MAX - run->expires_first_ms, &spread)) {
+        return false;
+    }
+    run->expires_last_ms = run->expires_first_ms + spread;
+    return run->expiring_count > 0 && run->expiring_count <= run->entry_count;
+}
+
 static bool
 get_run_numbers(struct firn_reader *reader, struct firn_manifest_run *run)
 {
@@ -173,6 +201,7 @@ get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
     }
     for (size_t i = 0; i < tree->added_count; i++) {
         if (!get_run_numbers(&decoder->reader, &runs[i]) ||
+            !get_run_expiry(&decoder->reader, &runs[i]) ||
             !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].lower) ||
             !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].upper) ||
             !run_makes_sense(decoder->edit, &runs[i]) ||

@@ -22,7 +22,9 @@
  *   run
  *     varint number; level, 1 byte; kind, 1 byte; varints: size of the file, entries, tombstones of
  *     these, ranges, older versions among the entries, bytes of content, smallest sequence,
- *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized upper
+ *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized upper.
+ *     Where 128 is added to the kind, also varints before lower: expiring puts among the entries, at
+ *     least 1, when the first of them expires, how much later the last does
  */
 #ifndef FIRN_LSM_MANIFEST_EDIT_H
 #define FIRN_LSM_MANIFEST_EDIT_H
@@ -59,7 +61,10 @@ struct firn_manifest_run {
     uint64_t content_bytes;
     uint64_t sequence_min;
     uint64_t sequence_max;
-    uint64_t views; /* which views it was made for: see view_mark.h; 0: not known */
+    uint64_t views;            /* which views it was made for: see view_mark.h; 0: not known */
+    uint64_t expiring_count;   /* of the entries, FIRN_ENTRY_EXPIRING */
+    uint64_t expires_first_ms; /* the earliest moment of these */
+    uint64_t expires_last_ms;
     firn_slice lower;
     firn_slice upper; /* > lower */
 };

@@ -14,6 +14,9 @@
  * A run that may hold tombstones for the sake of open transactions alone has another mark than one
  * without, so that they go when the transactions have gone.
  *
+ * Time alone frees something too: what expires. That is no matter of the mark, but of the earliest
+ * time of the views that see any of the run.
+ *
  * Each view becomes a hash of its intervals, cut to the run's; the hashes are sorted, so that
  * neither order nor number of equal ones matters.
  *
@@ -69,6 +72,19 @@ hash_view(const struct firn_view *view, uint64_t first, uint64_t last)
         }
     }
     return hash;
+}
+
+uint64_t
+firn_view_mark_time_ms(const struct firn_view_list *views, uint64_t first, uint64_t last)
+{
+    uint64_t time_ms = UINT64_MAX;
+    for (size_t i = 0; i < views->count; i++) {
+        uint64_t of_view = views->times_ms == NULL ? 0 : views->times_ms[i];
+        if (of_view < time_ms && hash_view(&views->views[i], first, last) != 0) {
+            time_ms = of_view;
+        }
+    }
+    return time_ms;
 }
 
 static int

@@ -21,5 +21,7 @@ FIRN_MUST_CHECK int firn_view_mark_of(const struct firn_view_list *views, uint64
 
 /* Whether one of the views sees all of [first, last]. */
 bool firn_view_mark_sees_all(const struct firn_view_list *views, uint64_t first, uint64_t last);
+/* The earliest time of the views that see any of these sequences; UINT64_MAX if none does. */
+uint64_t firn_view_mark_time_ms(const struct firn_view_list *views, uint64_t first, uint64_t last);
 
 #endif

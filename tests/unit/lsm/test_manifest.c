@@ -101,6 +101,19 @@ golden_records_are_read_and_written(void **state)
                                       &decoded, &err),
             &err);
     assert_same_edit(&snapshot, &decoded);
+    added[1].expiring_count = 40;
+    added[1].expires_first_ms = 1000000;
+    added[1].expires_last_ms = 1000300;
+    assert_int_equal(firn_manifest_edit_encode(&edit, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/expiring.record", firn_buf_slice(&bytes));
+    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
+                                      &err),
+            &err);
+    assert_same_edit(&edit, &decoded);
+    assert_int_equal(decoded.trees[0].added[0].expiring_count, 0);
+    assert_int_equal(decoded.trees[0].added[1].kind, 1);
+    assert_int_equal(decoded.trees[0].added[1].expiring_count, 40);
+    assert_int_equal(decoded.trees[0].added[1].expires_last_ms, 1000300);
     firn_arena_deinit(&arena);
     firn_buf_deinit(&bytes);
 }
@@ -177,6 +190,9 @@ numbers_out_of_range_or_order_are_damage(void **state)
     REFUSED(sample.added[1].number = 7);
     REFUSED(sample.added[0].level = FIRN_LSM_LEVELS);
     REFUSED(sample.added[0].kind = 0);
+    REFUSED(sample.added[0].expiring_count = 101);
+    REFUSED((sample.added[0].expiring_count = 1, sample.added[0].expires_last_ms = UINT64_MAX - 3,
+             sample.added[0].expires_first_ms = UINT64_MAX));
     REFUSED(sample.added[0].file_bytes = 0);
     REFUSED(sample.added[0].file_bytes = UINT64_C(1) << 48);
     REFUSED(sample.added[0].entry_count = 6);

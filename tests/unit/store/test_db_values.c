@@ -310,24 +310,82 @@ merges_upon_a_value_that_has_gone_stand_alone(void **state)
     }
 }
 
+static uint64_t
+count_entries(struct scene *scene)
+{
+    firn_error err;
+    firn_store_statistics stats = {.size = sizeof stats};
+    uint64_t entries = 0;
+    DB_OK(firn_db_stats(scene->db, &stats, &err));
+    for (unsigned i = 0; i < FIRN_STORE_LEVELS; i++) {
+        entries += stats.levels[i].entries;
+    }
+    return entries;
+}
+
+/* Thousands of values, all of one time: the next flush finds them gone. */
+static void
+runs_of_values_that_are_all_gone_are_rewritten_unasked(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct scene scene;
+    scene_init(&scene, 96);
+    for (unsigned i = 0; i < 3000; i++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "%u", i);
+        DB_OK(firn_db_put_ttl(scene.keyspace, firn_str(key), firn_str("1"),
+                              10 * (uint64_t)SECOND_MS, FIRN_DURABILITY_OS, &err));
+    }
+    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    assert_int_equal(count_entries(&scene), 3001);
+    struct firn_db_options options = db_support_create;
+    options.memory_bytes = FIRN_STORE_MEMORY_MIN;
+    DB_OK(firn_db_close(scene.db, &err));
+    DB_OK(firn_db_open(scene.support.dir, &options, &scene.db, &err));
+    scene.keyspace = db_support_keyspace(scene.db, "k");
+    static const char large[2000];
+    for (uint64_t second = 1005; second <= 1011; second += 6) {
+        set_second(&scene, second);
+        for (unsigned i = 0; i < 1000; i++) {
+            DB_OK(firn_db_put(scene.keyspace, firn_str("y"), firn_bytes(large, sizeof large),
+                              FIRN_DURABILITY_OS, &err));
+        }
+        assert_true((count_entries(&scene) >= 3001) == (second == 1005));
+    }
+    scene_deinit(&scene);
+}
+
 static void
 what_expired_takes_no_space_when_it_is_merged_away(void **state)
 {
     (void)state;
     firn_error err;
     struct scene scene;
-    firn_store_statistics stats = {.size = sizeof stats};
     scene_init(&scene, 95);
     put_ttl(&scene, "a", "1", 10);
     put_ttl(&scene, "b", "1", 30);
-    set_second(&scene, 1011);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
-    DB_OK(firn_db_stats(scene.db, &stats, &err));
-    uint64_t entries = 0;
-    for (unsigned i = 0; i < FIRN_STORE_LEVELS; i++) {
-        entries += stats.levels[i].entries;
+    db_support_put(scene.keyspace, "c", "1");
+    static const struct {
+        uint64_t second;
+        uint64_t entries; /* the keyspace's name among them */
+    } moments[] = {{1005, 4}, {1011, 3}, {1012, 3}, {1031, 2}, {1032, 2}};
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        struct firn_db_view *view;
+        /* A view of the moment before keeps what it sees; then it is gone. */
+        DB_OK(firn_db_view_open(scene.db, &view, &err));
+        uint64_t before = i == 0 ? 4 : moments[i - 1].entries;
+        set_second(&scene, moments[i].second);
+        DB_OK(firn_db_maintain_compact(scene.db, &err));
+        assert_int_equal(count_entries(&scene), before);
+        firn_db_view_close(view);
+        DB_OK(firn_db_maintain_compact(scene.db, &err));
+        assert_int_equal(count_entries(&scene), moments[i].entries);
+        if (i == 2) {
+            DB_OK(firn_db_close(scene.db, &err));
+            open_scene(&scene);
+        }
     }
-    assert_int_equal(entries, 2); /* b, and the keyspace's name */
     scene_deinit(&scene);
 }
 
@@ -790,6 +848,7 @@ main(void)
         cmocka_unit_test(a_view_reads_at_the_time_of_its_opening),
         cmocka_unit_test(merges_upon_a_value_that_has_gone_stand_alone),
         cmocka_unit_test(what_expired_takes_no_space_when_it_is_merged_away),
+        cmocka_unit_test(runs_of_values_that_are_all_gone_are_rewritten_unasked),
         cmocka_unit_test(limits_of_values_with_heads),
         cmocka_unit_test(a_reader_merges_nothing),
         cmocka_unit_test(a_batch_adds_up_what_it_does_to_a_key),
