@@ -319,6 +319,28 @@ FIRN_API FIRN_MUST_CHECK int firn_batch_delete_range(firn_batch *batch, firn_key
 FIRN_API FIRN_MUST_CHECK int firn_write(firn_store *store, const firn_batch *batch,
                                         const firn_write_options *options, firn_error *err);
 
+/* A load: many entries with ascending keys as one commit that is written once, straight to where it
+ * will stay; several times as fast as batches where the keys lie apart from those that are there
+ * already, and never slower. Caveats: one load of a store at a time (FIRN_BUSY), open while other
+ * commits go on; they come before it, and win over nothing of it. Between open and commit nothing of
+ * it is seen; after commit all of it is, durable. A load belongs to one thread at a time, and is to
+ * be closed before the store. */
+typedef struct firn_db_bulk firn_bulk;
+/* reserved must be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_bulk_open(firn_keyspace *keyspace, const void *reserved,
+                                            firn_bulk **out, firn_error *err);
+/* FIRN_INVALID for a key that is not above the one before, FIRN_LIMIT for what is too long: nothing
+ * is taken then, and the load goes on. After any other failure only closing is left. */
+FIRN_API FIRN_MUST_CHECK int firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value,
+                                           firn_error *err);
+/* How many entries were taken. */
+FIRN_API uint64_t firn_bulk_count(const firn_bulk *bulk);
+/* Commits; other commits wait for it. Once: then only closing is left. FIRN_CONFLICT where more than
+ * 200 million commits came since it was opened. */
+FIRN_API FIRN_MUST_CHECK int firn_bulk_commit(firn_bulk *bulk, firn_error *err);
+/* Forgets what was not committed. NULL is fine. */
+FIRN_API void firn_bulk_close(firn_bulk *bulk);
+
 /* A cursor walks the keys of one keyspace in byte order, at the view of the moment it was
  * opened, over [lower, upper). It starts nowhere: call first, last or seek. Keys and values are
  * borrowed until the cursor moves or closes. */

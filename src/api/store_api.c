@@ -428,6 +428,45 @@ firn_write(firn_store *store, const firn_batch *batch, const firn_write_options 
     return rc != FIRN_OK ? rc : firn_db_write(store, batch, durability, err);
 }
 
+/* ---- loads ---- */
+
+int
+firn_bulk_open(firn_keyspace *keyspace, const void *reserved, firn_bulk **out, firn_error *err)
+{
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
+    API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
+    return firn_db_bulk_open(keyspace, out, err);
+}
+
+int
+firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
+{
+    API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
+                "bulk, key and value must not be NULL");
+    return firn_db_bulk_put(bulk, key, value, err);
+}
+
+uint64_t
+firn_bulk_count(const firn_bulk *bulk)
+{
+    return bulk == NULL ? 0 : firn_db_bulk_count(bulk);
+}
+
+int
+firn_bulk_commit(firn_bulk *bulk, firn_error *err)
+{
+    API_REQUIRE(bulk != NULL, err, "bulk must not be NULL");
+    return firn_db_bulk_commit(bulk, err);
+}
+
+void
+firn_bulk_close(firn_bulk *bulk)
+{
+    firn_db_bulk_close(bulk);
+}
+
 /* ---- cursors ---- */
 
 int

@@ -4,7 +4,7 @@
  *
  * Entries are gathered in batches of at most a few MiB, each one commit that is handed to the
  * kernel; one sync at the end makes them durable. If loading is ended in between, the first entries
- * are there; loading again does no harm.
+ * are there; loading again does no harm. Or they come sorted, and are one commit.
  */
 #include "cli/cli_loader.h"
 
@@ -35,9 +35,20 @@ firn_cli_loader_begin(struct firn_cli_loader *loader, firn_store *store, firn_ke
 }
 
 int
+firn_cli_loader_begin_bulk(struct firn_cli_loader *loader, firn_store *store,
+                           firn_keyspace *keyspace, firn_error *err)
+{
+    *loader = (struct firn_cli_loader){.store = store, .keyspace = keyspace};
+    return firn_bulk_open(keyspace, NULL, &loader->bulk, err);
+}
+
+int
 firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
                     firn_error *err)
 {
+    if (loader->bulk != NULL) {
+        return firn_bulk_put(loader->bulk, key, value, err);
+    }
     size_t size = key.size + value.size;
     size_t count = firn_batch_count(loader->batch);
     int code = FIRN_OK;
@@ -54,7 +65,13 @@ firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice v
 int
 firn_cli_loader_finish(struct firn_cli_loader *loader, firn_error *err)
 {
-    int code = write_batch(loader, err);
+    int code;
+    if (loader->bulk != NULL) {
+        code = firn_bulk_commit(loader->bulk, err);
+        loader->written = code == FIRN_OK ? firn_bulk_count(loader->bulk) : 0;
+        return code;
+    }
+    code = write_batch(loader, err);
     return code == FIRN_OK ? firn_store_sync(loader->store, err) : code;
 }
 
@@ -62,13 +79,18 @@ void
 firn_cli_loader_end(struct firn_cli_loader *loader)
 {
     firn_batch_destroy(loader->batch);
+    firn_bulk_close(loader->bulk);
     loader->batch = NULL;
+    loader->bulk = NULL;
 }
 
 int
 firn_cli_loader_report(struct firn_cli *cli, const struct firn_cli_loader *loader,
                        const firn_error *err)
 {
-    return firn_report_failure(cli, err,
-                               loader->written > 0 ? "a part was loaded; run this again" : NULL);
+    const char *hint = loader->written > 0 ? "a part was loaded; run this again" : NULL;
+    if (loader->bulk != NULL && err->code == FIRN_INVALID) {
+        hint = "nothing was loaded; without --bulk rows may come in any order";
+    }
+    return firn_report_failure(cli, err, hint);
 }

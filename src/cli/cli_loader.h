@@ -11,7 +11,8 @@
 struct firn_cli_loader {
     firn_store *store;
     firn_keyspace *keyspace;
-    firn_batch *batch;
+    firn_batch *batch; /* NULL where there is a load */
+    firn_bulk *bulk;   /* NULL where there are batches */
     size_t batch_size; /* of its keys and values */
     uint64_t written;  /* entries in commits */
 };
@@ -19,6 +20,9 @@ struct firn_cli_loader {
 /* These return codes of the library. */
 int firn_cli_loader_begin(struct firn_cli_loader *loader, firn_store *store,
                           firn_keyspace *keyspace, firn_error *err);
+/* All as one commit; keys have to ascend. */
+int firn_cli_loader_begin_bulk(struct firn_cli_loader *loader, firn_store *store,
+                               firn_keyspace *keyspace, firn_error *err);
 int firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
                         firn_error *err);
 /* Writes what is left and makes all durable. */

@@ -75,7 +75,9 @@ run_load(struct firn_cli *cli)
         exit_code = firn_cmd_db_open_keyspace(cli, store, true, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cli_loader_begin(&loader, store, keyspace, &err) == FIRN_OK
+        exit_code = (firn_command_has(cli, "bulk")
+                         ? firn_cli_loader_begin_bulk(&loader, store, keyspace, &err)
+                         : firn_cli_loader_begin(&loader, store, keyspace, &err)) == FIRN_OK
                         ? load_rows(cli, &loader, &rows)
                         : firn_report_failure(cli, &err, NULL);
     }
@@ -180,11 +182,18 @@ static const struct firn_command_option form_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
+static const struct firn_command_option load_options[] = {
+    {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+    {"binary", 'b', NULL, "rows are binary"},
+    {"bulk", 's', NULL, "rows are sorted by key: one commit, written once"},
+    {NULL, 0, NULL, NULL},
+};
+
 const struct firn_command firn_cmd_db_load = {
     .name = "load",
     .summary = "Write rows into a keyspace",
     .arguments = "STORE KEYSPACE [FILE]",
-    .options = form_options,
+    .options = load_options,
     .help = "FILE has a line a row, key and value with a tab between them, escaped as firn db\n"
             "scan and dump print them; without FILE, or with -, standard input is read. With\n"
             "--binary a row is the size of the key and that of the value, four bytes each,\n"
@@ -192,7 +201,10 @@ const struct firn_command firn_cmd_db_load = {
             "\n"
             "Many commits, all on disk when the command returns. The store and the keyspace\n"
             "are made where they are missing. Keys that are there already get new values. If\n"
-            "it is ended before, the first rows may be there; running it again does no harm.",
+            "it is ended before, the first rows may be there; running it again does no harm.\n"
+            "\n"
+            "With --bulk the rows have to come in the order of their keys, as in a dump. They\n"
+            "are one commit, all of them or none, and are written once, where they will stay.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db load app.firn users users.tsv", "a file of rows, into users"},

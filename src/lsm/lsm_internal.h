@@ -50,6 +50,7 @@ struct firn_lsm_tree {
     /* Guarded by the mutex of lsm; the holder of the edit token may read is_named. */
     bool is_named;    /* MANIFEST has it */
     bool is_dropping; /* no new works */
+    bool is_held;     /* likewise, for a while: see lsm_bulk.c */
     bool is_flushing;
     unsigned overwritten; /* of 1,000 entries that last came to the last level: replaced others */
     struct firn_lsm_work *works;

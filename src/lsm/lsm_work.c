@@ -26,7 +26,7 @@ enum { FLUSH_MEMTABLES_MAX = 8 };
 static bool
 is_wanted_locked(const struct firn_lsm_tree *tree, const struct firn_lsm_work_wish *wish)
 {
-    return !tree->is_dropping && (wish->tree == NULL || wish->tree == tree);
+    return !tree->is_dropping && !tree->is_held && (wish->tree == NULL || wish->tree == tree);
 }
 
 static struct firn_lsm_work *

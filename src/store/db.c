@@ -117,6 +117,7 @@ firn_db_abandon(struct firn_db *db)
         return;
     }
     firn_db_jobs_close(db);
+    firn_db_bulk_close(db->bulk);
     firn_db_view_destroy_all(db);
     firn_db_image_abandon(firn_db_image(db));
     firn_log_abandon(db->log);
@@ -253,7 +254,12 @@ refuse_open_views(struct firn_db *db, firn_error *err)
 {
     firn_os_mutex_lock(&db->state_mutex);
     uint64_t count = db->view_count;
+    bool has_bulk = db->bulk != NULL;
     firn_os_mutex_unlock(&db->state_mutex);
+    if (has_bulk) {
+        return firn_error_set(err, FIRN_MISUSE, "'%s' cannot be closed: a load is open",
+                              firn_os_dir_path(db->dir));
+    }
     return count == 0 ? FIRN_OK
                       : firn_error_set(err, FIRN_MISUSE,
                                        "'%s' cannot be closed: %" PRIu64

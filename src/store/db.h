@@ -152,6 +152,16 @@ FIRN_MUST_CHECK int firn_db_batch_delete_range(struct firn_db_batch *batch,
 FIRN_MUST_CHECK int firn_db_write(struct firn_db *db, const struct firn_db_batch *batch,
                                   firn_durability durability, firn_error *err);
 
+/* Many sorted entries as one commit: see firn_bulk_open. */
+struct firn_db_bulk;
+FIRN_MUST_CHECK int firn_db_bulk_open(struct firn_db_keyspace *keyspace, struct firn_db_bulk **out,
+                                      firn_error *err);
+FIRN_MUST_CHECK int firn_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value,
+                                     firn_error *err);
+uint64_t firn_db_bulk_count(const struct firn_db_bulk *bulk);
+FIRN_MUST_CHECK int firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err);
+void firn_db_bulk_close(struct firn_db_bulk *bulk);
+
 struct firn_db_cursor_options {
     const firn_slice *lower;   /* NULL is no bound */
     const firn_slice *upper;   /* exclusive */

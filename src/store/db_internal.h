@@ -230,6 +230,7 @@ struct firn_db {
     struct firn_os_cond list_changed;
     bool is_changing_list;           /* some thread commits a new keyspace, or drops one */
     struct firn_hash_map keyspaces;  /* of struct firn_db_keyspace *, by id */
+    struct firn_db_bulk *bulk;       /* the load that is open, or NULL */
     struct firn_db_view_node *views; /* open ones */
     uint64_t view_count;
 

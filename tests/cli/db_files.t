@@ -163,3 +163,24 @@ A damaged file is named, with what cannot be read; the rest can.
   [5]
   $ firn db get app.firn letters d; echo
   1
+
+Sorted rows, as one commit.
+
+  $ printf 'ada\t1815\nalan\t1912\ngrace\t1906\n' >sorted.tsv
+  $ firn db load --bulk bulk.firn users sorted.tsv
+  3 entries
+  $ firn db scan bulk.firn users
+  ada	1815
+  alan	1912
+  grace	1906
+  $ firn db dump -b bulk.firn users | firn db load -sb bulk.firn copy --json
+  {"count":3}
+  $ firn db dump bulk.firn copy | cmp - sorted.tsv
+  $ printf 'b\t1\na\t2\n' | firn db load --bulk bulk.firn users
+  ! firn: the keys of a load do not ascend: number 2 is not above the one before
+  ! hint: nothing was loaded; without --bulk rows may come in any order
+  [2]
+  $ firn db get bulk.firn users b
+  ! firn: keyspace 'users' has no key 'b'
+  [3]
+  $ firn db check bulk.firn -q

@@ -112,6 +112,36 @@ numbers_are_what_merges_make_them(void **state)
 }
 
 static void
+a_load_brings_many_entries_at_once(void **state)
+{
+    (void)state;
+    struct place place;
+    place_init(&place);
+    firn_store *store;
+    firn_bulk *bulk;
+    uint8_t *value;
+    size_t size;
+    OK(firn_store_open(place.store, NULL, &store, &err));
+    firn_keyspace *keyspace = open_keyspace(store, "k");
+    OK(firn_bulk_open(keyspace, NULL, &bulk, &err));
+    for (unsigned i = 0; i < 1000; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "%06u", i);
+        OK(firn_bulk_put(bulk, firn_str(key), firn_str(key), &err));
+    }
+    assert_int_equal(firn_bulk_put(bulk, firn_str("000999"), firn_str(""), &err), FIRN_INVALID);
+    assert_int_equal(firn_bulk_count(bulk), 1000);
+    assert_int_equal(firn_get(keyspace, firn_str("000999"), &value, &size, &err), FIRN_NOT_FOUND);
+    OK(firn_bulk_commit(bulk, &err));
+    firn_bulk_close(bulk);
+    OK(firn_get(keyspace, firn_str("000999"), &value, &size, &err));
+    assert_int_equal(size, 6);
+    firn_release(value);
+    OK(firn_store_close(store, &err));
+    place_deinit(&place);
+}
+
+static void
 an_application_stores_and_finds(void **state)
 {
     (void)state;
@@ -353,6 +383,21 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     firn_batch_destroy(NULL);
     assert_int_equal(firn_batch_count(NULL), 0);
     firn_batch_destroy(batch);
+
+    firn_bulk *bulk;
+    assert_int_equal(firn_bulk_open(NULL, NULL, &bulk, &err), FIRN_INVALID);
+    assert_int_equal(firn_bulk_open(keyspace, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_bulk_open(keyspace, "x", &bulk, &err), FIRN_INVALID);
+    assert_null(bulk);
+    OK(firn_bulk_open(keyspace, NULL, &bulk, &err));
+    assert_int_equal(firn_bulk_put(NULL, key, key, &err), FIRN_INVALID);
+    assert_int_equal(firn_bulk_put(bulk, hole, key, &err), FIRN_INVALID);
+    assert_int_equal(firn_bulk_put(bulk, key, hole, &err), FIRN_INVALID);
+    assert_int_equal(firn_bulk_commit(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_bulk_count(NULL), 0);
+    assert_int_equal(firn_store_close(store, &err), FIRN_MISUSE);
+    firn_bulk_close(bulk);
+    firn_bulk_close(NULL);
 
     firn_cursor_options bounds = FIRN_CURSOR_OPTIONS_INIT;
     assert_int_equal(firn_cursor_open(NULL, NULL, &cursor, &err), FIRN_INVALID);
@@ -610,6 +655,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_application_stores_and_finds),
+        cmocka_unit_test(a_load_brings_many_entries_at_once),
         cmocka_unit_test(numbers_are_what_merges_make_them),
         cmocka_unit_test(names_of_firn_itself_are_refused),
         cmocka_unit_test(structures_of_other_versions_are_understood),

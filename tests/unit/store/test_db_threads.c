@@ -383,6 +383,117 @@ a_failure_in_the_background_refuses_one_commit(void **state)
     db_support_disk_deinit(&disk);
 }
 
+/* ---- merges and loads ---- */
+
+enum { COUNTERS = 2, COUNTS = 600, LOADS = 12, LOADED = 200 };
+
+struct counting {
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspace;
+    atomic_uint running;
+};
+
+static void *
+count_up(void *arg)
+{
+    struct counting *counting = arg;
+    firn_error err;
+    uint8_t one[8];
+    firn_number(1, one);
+    for (unsigned i = 0; i < COUNTS; i++) {
+        DB_OK(firn_db_merge(counting->keyspace, firn_str("count"), FIRN_MERGE_ADD,
+                            firn_bytes(one, sizeof one), FIRN_DURABILITY_OS, &err));
+    }
+    atomic_fetch_sub(&counting->running, 1);
+    return NULL;
+}
+
+/* The same keys again and again, each time all with the number of the load. */
+static void *
+load_numbers(void *arg)
+{
+    struct counting *counting = arg;
+    firn_error err;
+    for (uint64_t number = 1; number <= LOADS; number++) {
+        struct firn_db_bulk *bulk;
+        DB_OK(firn_db_bulk_open(counting->keyspace, &bulk, &err));
+        for (uint64_t i = 0; i < LOADED; i++) {
+            uint8_t key[8];
+            uint8_t value[8];
+            firn_store_le64(value, number);
+            DB_OK(firn_db_bulk_put(bulk, number_key(i, key), firn_bytes(value, 8), &err));
+        }
+        DB_OK(firn_db_bulk_commit(bulk, &err));
+        firn_db_bulk_close(bulk);
+    }
+    atomic_fetch_sub(&counting->running, 1);
+    return NULL;
+}
+
+/* A walk sees one load, whole, and the counter never goes back. */
+static void *
+watch(void *arg)
+{
+    struct counting *counting = arg;
+    firn_error err;
+    uint64_t last_load = 0;
+    int64_t last_count = 0;
+    while (atomic_load(&counting->running) > 0) {
+        struct firn_db_cursor *cursor;
+        uint64_t load = 0;
+        uint64_t seen = 0;
+        DB_OK(firn_db_cursor_open(counting->keyspace, NULL, &cursor, &err));
+        DB_OK(firn_db_cursor_first(cursor, &err));
+        for (; firn_db_cursor_valid(cursor); seen++) {
+            firn_slice value = firn_db_cursor_value(cursor);
+            if (firn_slice_equal(firn_db_cursor_key(cursor), firn_str("count"))) {
+                int64_t count = firn_number_of(value.data, value.size);
+                assert_true(count >= last_count);
+                last_count = count;
+                seen--;
+            } else {
+                assert_true(seen == 0 || load == firn_load_le64(value.data));
+                load = firn_load_le64(value.data);
+            }
+            DB_OK(firn_db_cursor_next(cursor, &err));
+        }
+        assert_true(seen == (load == 0 ? 0 : LOADED));
+        assert_true(load >= last_load);
+        last_load = load;
+        firn_db_cursor_close(cursor);
+    }
+    return NULL;
+}
+
+static void
+loads_and_merges_go_on_beside_readers(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support_disk disk;
+    struct counting counting = {.running = COUNTERS + 1};
+    pthread_t threads[COUNTERS + 3];
+    struct firn_buf out = {0};
+    db_support_disk_init(&disk);
+    counting.db = db_support_open(disk.dir);
+    counting.keyspace = db_support_keyspace(counting.db, "k");
+    for (unsigned i = 0; i < COUNTERS + 3; i++) {
+        void *(*what)(void *) = i < COUNTERS ? count_up : i == COUNTERS ? load_numbers : watch;
+        assert_int_equal(pthread_create(&threads[i], NULL, what, &counting), 0);
+    }
+    for (unsigned i = 0; i < COUNTERS + 3; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    DB_OK(firn_db_get(counting.keyspace, firn_str("count"), &out, &err));
+    assert_true(firn_number_of(out.data, out.size) == (int64_t)COUNTERS * COUNTS);
+    DB_OK(firn_db_maintain_compact(counting.db, &err));
+    DB_OK(firn_db_get(counting.keyspace, firn_str("count"), &out, &err));
+    assert_true(firn_number_of(out.data, out.size) == (int64_t)COUNTERS * COUNTS);
+    firn_buf_deinit(&out);
+    DB_OK(firn_db_close(counting.db, &err));
+    db_support_disk_deinit(&disk);
+}
+
 int
 main(void)
 {
@@ -391,6 +502,7 @@ main(void)
         cmocka_unit_test(waiting_commits_share_a_sync),
         cmocka_unit_test(a_failed_sync_refuses_the_whole_group_and_all_after_it),
         cmocka_unit_test(a_failure_in_the_background_refuses_one_commit),
+        cmocka_unit_test(loads_and_merges_go_on_beside_readers),
     };
     return cmocka_run_group_tests_name("db_threads", tests, NULL, NULL);
 }

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_bulk.c: sorted entries of one commit straight into runs.
+ *
+ * What goes through log and memtable is written twice before it lies in a run, and again for each
+ * level that it passes. Entries that come sorted can be written once, where they will stay: their
+ * runs do not overlap, so each may go to the deepest level above which nothing reaches into its
+ * keys. Where keys are there already that is above the runs that have them, in level 0 at worst.
+ *
+ * (I1) All versions of a key in a level are newer than those in deeper ones (version.h). The
+ *      entries have a sequence above all that the tree has. So above their level nothing may lie
+ *      at their keys, neither runs nor memtables: the caller has emptied these, and holds works
+ *      back, so that no compaction brings anything there.
+ * (I2) Works stay held back until the commit is published: else one could drop a version that is
+ *      replaced by this commit, for whom reads of now do not see it yet (store/db_get.c).
+ *
+ * Files are made durable one by one as they are filled. Nobody knows them before MANIFEST does;
+ * what a crash leaves of them the next open removes. All runs become known by one edit, so all
+ * entries come at once or not at all.
+ *
+ * Failure: what was written is removed, unless MANIFEST cannot tell whether it names it; then the
+ * next open finds out.
+ */
+#include "lsm/lsm_bulk.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "lsm/lsm_internal.h"
+
+struct firn_lsm_bulk {
+    struct firn_lsm_tree *tree;
+    struct firn_run_builder *builder; /* NULL: no run is open */
+    uint64_t number;                  /* of its file */
+    struct firn_version_added *runs;  /* finished, each with a reference */
+    size_t count;
+    size_t capacity;
+    bool is_installed; /* or it is not known: the files stay */
+};
+
+/* ---- filling ---- */
+
+int
+firn_lsm_bulk_create(struct firn_lsm_tree *tree, struct firn_lsm_bulk **out, firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    if (*out == NULL) {
+        return firn_error_no_memory(err, "a load");
+    }
+    (*out)->tree = tree;
+    return FIRN_OK;
+}
+
+static int
+begin_run(struct firn_lsm_bulk *bulk, firn_error *err)
+{
+    struct firn_lsm *lsm = bulk->tree->lsm;
+    const struct firn_run_kind *kind = lsm->options.kind;
+    const struct firn_run_builder_options options = {.codec = lsm->options.codec_bottom};
+    char name[FIRN_LSM_FILE_NAME_SIZE];
+    bulk->number = firn_lsm_take_number(lsm);
+    firn_lsm_file_name(bulk->number, kind, name);
+    return kind->builder_create(&lsm->files.env, name, &options, &bulk->builder, err);
+}
+
+static int
+reserve_run(struct firn_lsm_bulk *bulk, firn_error *err)
+{
+    if (bulk->count < bulk->capacity) {
+        return FIRN_OK;
+    }
+    size_t capacity = bulk->capacity == 0 ? 8 : 2 * bulk->capacity;
+    struct firn_version_added *runs = firn_resize_array(bulk->runs, capacity, sizeof *runs);
+    if (runs == NULL) {
+        return firn_error_no_memory(err, "the runs of a load");
+    }
+    bulk->runs = runs;
+    bulk->capacity = capacity;
+    return FIRN_OK;
+}
+
+/* Makes the finished run known here. */
+static int
+take_run(struct firn_lsm_bulk *bulk, const struct firn_run_summary *summary, firn_error *err)
+{
+    struct firn_lsm *lsm = bulk->tree->lsm;
+    const struct firn_manifest_run info = {
+        .number = bulk->number,
+        .kind = (uint8_t)lsm->options.kind->file_kind,
+        .file_bytes = summary->file_bytes,
+        .entry_count = summary->entry_count,
+        .content_bytes = summary->content_bytes,
+        .sequence_min = summary->sequence_min,
+        .sequence_max = summary->sequence_max,
+        .lower = firn_buf_slice(&summary->lower),
+        .upper = firn_buf_slice(&summary->upper),
+    };
+    struct firn_lsm_file *file = firn_lsm_file_create(&lsm->files, lsm->options.kind, &info);
+    if (file == NULL) {
+        return firn_error_no_memory(err, "a run");
+    }
+    bulk->runs[bulk->count++] = (struct firn_version_added){file, 0};
+    return FIRN_OK;
+}
+
+static int
+end_run(struct firn_lsm_bulk *bulk, firn_error *err)
+{
+    struct firn_lsm *lsm = bulk->tree->lsm;
+    struct firn_run_summary summary = {0};
+    int rc;
+    FIRN_TRY(reserve_run(bulk, err));
+    FIRN_TRY(bulk->builder->kind->builder_finish(bulk->builder, &summary, err));
+    bulk->builder->kind->builder_destroy(bulk->builder);
+    bulk->builder = NULL;
+    rc = take_run(bulk, &summary, err);
+    if (rc != FIRN_OK) {
+        char name[FIRN_LSM_FILE_NAME_SIZE];
+        firn_lsm_file_name(bulk->number, lsm->options.kind, name);
+        FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
+    }
+out:
+    firn_run_summary_deinit(&summary);
+    return rc;
+}
+
+int
+firn_lsm_bulk_add(struct firn_lsm_bulk *bulk, const struct firn_entry *entry, firn_error *err)
+{
+    const struct firn_run_kind *kind = bulk->tree->lsm->options.kind;
+    int rc = FIRN_OK;
+    if (bulk->builder != NULL &&
+        kind->builder_size_bytes(bulk->builder) >= bulk->tree->lsm->options.run_bytes_target) {
+        FIRN_TRY(end_run(bulk, err));
+    }
+    if (bulk->builder == NULL) {
+        FIRN_TRY(begin_run(bulk, err));
+    }
+    FIRN_TRY(kind->builder_add(bulk->builder, entry, err));
+out:
+    return rc;
+}
+
+int
+firn_lsm_bulk_finish(struct firn_lsm_bulk *bulk, firn_error *err)
+{
+    return bulk->builder == NULL ? FIRN_OK : end_run(bulk, err);
+}
+
+/* ---- installing ---- */
+
+void
+firn_lsm_bulk_hold(struct firn_lsm_bulk *bulk)
+{
+    struct firn_lsm *lsm = bulk->tree->lsm;
+    firn_os_mutex_lock(&lsm->mutex);
+    bulk->tree->is_held = true;
+    while (bulk->tree->works != NULL) {
+        firn_os_cond_wait(&lsm->changed, &lsm->mutex);
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+}
+
+void
+firn_lsm_bulk_release(struct firn_lsm_bulk *bulk)
+{
+    firn_os_mutex_lock(&bulk->tree->lsm->mutex);
+    bulk->tree->is_held = false;
+    firn_os_mutex_unlock(&bulk->tree->lsm->mutex);
+}
+
+bool
+firn_lsm_bulk_is_clear(const struct firn_lsm_bulk *bulk)
+{
+    struct firn_tree_state *state = firn_lsm_state_of(bulk->tree);
+    bool is_clear = true;
+    for (size_t i = 0; i < state->memtable_count; i++) {
+        const struct firn_memtable *table = state->memtables[i]->table;
+        is_clear = is_clear && firn_memtable_entry_count(table) == 0 &&
+                   firn_range_set_is_empty(firn_memtable_ranges(table));
+    }
+    firn_tree_state_unref(state);
+    return is_clear;
+}
+
+static bool
+overlaps_level(const struct firn_version_level *level, unsigned number, const firn_slice *lower,
+               const firn_slice *upper)
+{
+    size_t begin = 0;
+    size_t end = 0;
+    if (number > 0) {
+        firn_version_overlap(level, lower, upper, &begin, &end);
+        return begin < end;
+    }
+    for (size_t i = 0; i < level->count; i++) {
+        if (firn_version_run_overlaps(&level->runs[i], lower, upper)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* (I1) The deepest level above which, and in which, nothing reaches into the run's keys. */
+static unsigned
+level_of(const struct firn_version *version, const struct firn_manifest_run *info)
+{
+    unsigned level = 0;
+    while (level < FIRN_LSM_LEVELS &&
+           !overlaps_level(&version->levels[level], level, &info->lower, &info->upper)) {
+        level++;
+    }
+    return level == 0 ? 0 : level - 1;
+}
+
+int
+firn_lsm_bulk_install(struct firn_lsm_bulk *bulk, firn_error *err)
+{
+    struct firn_tree_state *state = firn_lsm_state_of(bulk->tree);
+    CHECK(bulk->tree->is_held && bulk->builder == NULL);
+    for (size_t i = 0; i < bulk->count; i++) {
+        bulk->runs[i].level = level_of(state->version, &bulk->runs[i].file->info);
+    }
+    firn_tree_state_unref(state);
+    const struct firn_lsm_install_change change = {
+        .tree = bulk->tree, .added = bulk->runs, .added_count = bulk->count};
+    bool is_certain;
+    int rc = firn_lsm_install(bulk->tree->lsm, &change, &is_certain, err);
+    bulk->is_installed = rc == FIRN_OK || !is_certain;
+    return rc;
+}
+
+void
+firn_lsm_bulk_destroy(struct firn_lsm_bulk *bulk)
+{
+    if (bulk == NULL) {
+        return;
+    }
+    if (bulk->builder != NULL) {
+        bulk->builder->kind->builder_destroy(bulk->builder);
+    }
+    for (size_t i = 0; i < bulk->count; i++) {
+        bulk->runs[i].file->is_gone |= !bulk->is_installed;
+        firn_lsm_file_unref(bulk->runs[i].file);
+    }
+    if (!bulk->is_installed) {
+        firn_lsm_collect(bulk->tree->lsm);
+    }
+    firn_free(bulk->runs);
+    firn_free(bulk);
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: loads of sorted entries: that they are one commit, whatever is there already and whatever else is
+ * committed; what is refused; power cuts, calls and allocations that fail anywhere.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/slice.h"
+#include "db_support.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "store/db_txn.h"
+#include "support/test_alloc.h"
+#include "support/test_random.h"
+
+static firn_slice
+key_of(unsigned number, char out[16])
+{
+    (void)snprintf(out, 16, "key-%05u", number);
+    return firn_str(out);
+}
+
+static void
+put_number(struct firn_db_keyspace *keyspace, unsigned number, const char *value)
+{
+    firn_error err;
+    char key[16];
+    DB_OK(
+        firn_db_put(keyspace, key_of(number, key), firn_str(value), FIRN_DURABILITY_DEFAULT, &err));
+}
+
+static int
+load(struct firn_db_bulk *bulk, unsigned first, unsigned last, unsigned step, const char *value,
+     firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (unsigned i = first; i < last && rc == FIRN_OK; i += step) {
+        char key[16];
+        rc = firn_db_bulk_put(bulk, key_of(i, key), firn_str(value), err);
+    }
+    return rc;
+}
+
+static const char *
+get_number(struct firn_db_keyspace *keyspace, unsigned number)
+{
+    char key[16];
+    return db_support_get(keyspace, (const char *)key_of(number, key).data);
+}
+
+static uint64_t
+count_keys(struct firn_db_keyspace *keyspace, struct firn_db_view *view)
+{
+    firn_error err;
+    const struct firn_db_cursor_options options = {.view = view};
+    struct firn_db_cursor *cursor;
+    uint64_t count = 0;
+    DB_OK(firn_db_cursor_open(keyspace, &options, &cursor, &err));
+    DB_OK(firn_db_cursor_first(cursor, &err));
+    while (firn_db_cursor_valid(cursor)) {
+        count++;
+        DB_OK(firn_db_cursor_next(cursor, &err));
+    }
+    firn_db_cursor_close(cursor);
+    return count;
+}
+
+static uint64_t
+runs_in(struct firn_db *db, unsigned level)
+{
+    firn_error err;
+    firn_store_statistics stats = {.size = sizeof stats};
+    DB_OK(firn_db_stats(db, &stats, &err));
+    return stats.levels[level].files;
+}
+
+static void
+a_load_is_one_commit_written_to_the_last_level(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db_bulk *bulk;
+    struct firn_db_view *before;
+    firn_store_statistics stats = {.size = sizeof stats};
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+    DB_OK(load(bulk, 0, 5000, 1, "loaded", &err));
+    assert_int_equal(firn_db_bulk_count(bulk), 5000);
+    assert_int_equal(count_keys(keyspace, NULL), 0);
+    DB_OK(firn_db_view_open(db, &before, &err));
+    DB_OK(firn_db_bulk_commit(bulk, &err));
+    firn_db_bulk_close(bulk);
+    assert_int_equal(count_keys(keyspace, NULL), 5000);
+    assert_int_equal(count_keys(keyspace, before), 0);
+    firn_db_view_close(before);
+    DB_OK(firn_db_stats(db, &stats, &err));
+    assert_int_equal(stats.levels[FIRN_STORE_LEVELS - 1].entries, 5000);
+    /* What comes later is newer. */
+    put_number(keyspace, 7, "later");
+    assert_string_equal(get_number(keyspace, 7), "later");
+    for (unsigned way = 0; way < 3; way++) {
+        if (way == 0) {
+            firn_db_abandon(db);
+            db_support_cut(&support, 0);
+        } else if (way == 1) {
+            DB_OK(firn_db_maintain_compact(db, &err));
+            DB_OK(firn_db_close(db, &err));
+        } else {
+            DB_OK(firn_db_close(db, &err));
+        }
+        db = db_support_open(support.dir);
+        keyspace = db_support_keyspace(db, "k");
+        assert_string_equal(get_number(keyspace, 7), "later");
+        assert_string_equal(get_number(keyspace, 8), "loaded");
+        assert_int_equal(count_keys(keyspace, NULL), 5000);
+    }
+    DB_OK(firn_db_check(db, NULL, NULL, &(firn_check_report){.size = sizeof(firn_check_report)},
+                        &err));
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static void
+a_load_wins_over_what_is_there_and_over_what_comes_meanwhile(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned way = 0; way < 4; way++) {
+        struct db_support support;
+        struct firn_db_bulk *bulk;
+        db_support_init(&support, 10 + way);
+        struct firn_db *db = db_support_open(support.dir);
+        struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+        for (unsigned i = 0; i < 100; i += 2) {
+            put_number(keyspace, i, "old");
+        }
+        if (way == 1) {
+            DB_OK(firn_db_maintain_flush(db, &err));
+        } else if (way >= 2) {
+            DB_OK(firn_db_maintain_compact(db, &err));
+        }
+        DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+        DB_OK(load(bulk, 10, 50, 1, "loaded", &err));
+        put_number(keyspace, 20, "meanwhile");
+        put_number(keyspace, 90, "meanwhile");
+        if (way == 3) {
+            char lower[16];
+            char upper[16];
+            DB_OK(firn_db_delete_range(keyspace, key_of(40, lower), key_of(95, upper),
+                                       FIRN_DURABILITY_DEFAULT, &err));
+        }
+        DB_OK(load(bulk, 50, 60, 1, "loaded", &err));
+        DB_OK(firn_db_bulk_commit(bulk, &err));
+        firn_db_bulk_close(bulk);
+        put_number(keyspace, 30, "later");
+        for (unsigned round = 0; round < 3; round++) {
+            assert_string_equal(get_number(keyspace, 8), "old");
+            assert_string_equal(get_number(keyspace, 10), "loaded");
+            assert_string_equal(get_number(keyspace, 20), "loaded");
+            assert_string_equal(get_number(keyspace, 30), "later");
+            assert_string_equal(get_number(keyspace, 59), "loaded");
+            assert_null(get_number(keyspace, 61));
+            if (way == 3) {
+                assert_null(get_number(keyspace, 90));
+                assert_int_equal(count_keys(keyspace, NULL), 5 + 50 + 2);
+            } else {
+                assert_string_equal(get_number(keyspace, 90), "meanwhile");
+                assert_int_equal(count_keys(keyspace, NULL), 5 + 50 + 20);
+            }
+            if (round == 0) {
+                firn_db_abandon(db);
+                db_support_cut(&support, 0);
+                db = db_support_open(support.dir);
+                keyspace = db_support_keyspace(db, "k");
+            } else {
+                DB_OK(firn_db_maintain_compact(db, &err));
+            }
+        }
+        DB_OK(firn_db_close(db, &err));
+        db_support_deinit(&support);
+    }
+}
+
+static void
+loads_side_by_side_lie_side_by_side(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    db_support_init(&support, 20);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    for (unsigned i = 0; i < 6; i++) {
+        struct firn_db_bulk *bulk;
+        DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+        DB_OK(load(bulk, i * 100, i * 100 + 100, 1, "x", &err));
+        DB_OK(firn_db_bulk_commit(bulk, &err));
+        firn_db_bulk_close(bulk);
+    }
+    assert_int_equal(runs_in(db, FIRN_STORE_LEVELS - 1), 6);
+    struct firn_db_bulk *bulk;
+    DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+    DB_OK(load(bulk, 150, 250, 1, "y", &err));
+    DB_OK(firn_db_bulk_commit(bulk, &err));
+    firn_db_bulk_close(bulk);
+    assert_int_equal(count_keys(keyspace, NULL), 600);
+    assert_string_equal(get_number(keyspace, 149), "x");
+    assert_string_equal(get_number(keyspace, 150), "y");
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static void
+what_does_not_ascend_is_refused_and_the_load_goes_on(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db_bulk *bulk;
+    struct firn_db_bulk *other;
+    static uint8_t large[FIRN_KEY_SIZE_MAX + 1];
+    db_support_init(&support, 21);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+    DB_FAILS(firn_db_bulk_open(keyspace, &other, &err), FIRN_BUSY, "another load");
+    DB_OK(firn_db_bulk_put(bulk, firn_bytes(NULL, 0), firn_str("empty"), &err));
+    DB_OK(firn_db_bulk_put(bulk, firn_str("b"), firn_str("1"), &err));
+    DB_FAILS(firn_db_bulk_put(bulk, firn_str("b"), firn_str("2"), &err), FIRN_INVALID,
+             "number 3 is not above");
+    DB_FAILS(firn_db_bulk_put(bulk, firn_str("a"), firn_str("2"), &err), FIRN_INVALID, "not above");
+    DB_FAILS(firn_db_bulk_put(bulk, firn_bytes(large, sizeof large), firn_str("2"), &err),
+             FIRN_LIMIT, "key");
+    DB_OK(firn_db_bulk_put(bulk, firn_str("c"), firn_str("3"), &err));
+    DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE, "a load is open");
+    DB_OK(firn_db_bulk_commit(bulk, &err));
+    DB_FAILS(firn_db_bulk_commit(bulk, &err), FIRN_MISUSE, "over");
+    DB_FAILS(firn_db_bulk_put(bulk, firn_str("d"), firn_str("3"), &err), FIRN_MISUSE, "over");
+    firn_db_bulk_close(bulk);
+    assert_string_equal(db_support_keys(keyspace, NULL, false), " b c ");
+    /* One that is given up, and an empty one. */
+    DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+    DB_OK(load(bulk, 0, 100, 1, "x", &err));
+    firn_db_bulk_close(bulk);
+    DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+    DB_OK(firn_db_bulk_commit(bulk, &err));
+    firn_db_bulk_close(bulk);
+    firn_db_bulk_close(NULL);
+    assert_string_equal(db_support_keys(keyspace, NULL, false), " b c ");
+    /* A keyspace that is dropped meanwhile. */
+    DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+    DB_OK(load(bulk, 0, 100, 1, "x", &err));
+    DB_OK(firn_db_drop_keyspace(db, "k", &err));
+    DB_FAILS(firn_db_bulk_commit(bulk, &err), FIRN_MISUSE, "was dropped");
+    firn_db_bulk_close(bulk);
+    DB_OK(firn_db_close(db, &err));
+    DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static void
+a_load_counts_as_a_write_of_its_keys(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned key = 0; key < 3; key++) {
+        struct db_support support;
+        struct firn_db_bulk *bulk;
+        struct firn_db_txn *txn;
+        const struct firn_db_txn_options plain = {0};
+        char bytes[16];
+        db_support_init(&support, 25);
+        struct firn_db *db = db_support_open(support.dir);
+        struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+        put_number(keyspace, 1, "old");
+        DB_OK(firn_db_txn_begin(db, &plain, &txn, &err));
+        DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+        DB_OK(load(bulk, 1, 3, 1, "loaded", &err));
+        DB_OK(firn_db_bulk_commit(bulk, &err));
+        firn_db_bulk_close(bulk);
+        DB_OK(firn_db_txn_put(txn, keyspace, key_of(key, bytes), firn_str("mine"), &err));
+        int rc = firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err);
+        assert_int_equal(rc, key == 0 ? FIRN_OK : FIRN_CONFLICT);
+        firn_db_txn_close(txn);
+        assert_string_equal(get_number(keyspace, 2), "loaded");
+        DB_OK(firn_db_close(db, &err));
+        db_support_deinit(&support);
+    }
+}
+
+/* ---- faults ---- */
+
+/* Some of everything, then a load of keys 0 to 39. *out_is_certain: it returned FIRN_OK. */
+static int
+run_program(struct firn_os_dir *dir, bool *out_is_certain)
+{
+    firn_error err;
+    struct firn_db *db = NULL;
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_bulk *bulk = NULL;
+    char key[16];
+    int rc;
+    *out_is_certain = false;
+    FIRN_TRY(firn_db_open(dir, &db_support_create, &db, &err));
+    FIRN_TRY(firn_db_keyspace_open(db, "k", &keyspace, &err));
+    for (unsigned i = 0; i < 60; i += 5) {
+        FIRN_TRY(firn_db_put(keyspace, key_of(i, key), firn_str("old"), FIRN_DURABILITY_OS, &err));
+    }
+    FIRN_TRY(firn_db_bulk_open(keyspace, &bulk, &err));
+    FIRN_TRY(load(bulk, 0, 40, 1, "loaded", &err));
+    FIRN_TRY(
+        firn_db_put(keyspace, key_of(50, key), firn_str("meanwhile"), FIRN_DURABILITY_OS, &err));
+    FIRN_TRY(firn_db_bulk_commit(bulk, &err));
+    *out_is_certain = true;
+    FIRN_TRY(firn_db_put(keyspace, key_of(3, key), firn_str("later"), FIRN_DURABILITY_OS, &err));
+out:
+    firn_db_bulk_close(bulk);
+    firn_db_abandon(db);
+    return rc;
+}
+
+/* All of the load or nothing of it; what came before it if it is there. */
+static void
+check_state(struct firn_os_dir *dir, bool is_certain)
+{
+    firn_error err;
+    struct firn_db *db = db_support_open(dir);
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    bool has_load = get_number(keyspace, 39) != NULL;
+    assert_true(has_load || !is_certain);
+    for (unsigned i = 0; i < 40; i++) {
+        const char *value = get_number(keyspace, i);
+        bool is_old = value == NULL || strcmp(value, "old") == 0;
+        bool is_later = i == 3 && value != NULL && strcmp(value, "later") == 0;
+        assert_true(has_load ? (is_later || (value != NULL && strcmp(value, "loaded") == 0))
+                             : is_old);
+    }
+    if (has_load) {
+        assert_string_equal(get_number(keyspace, 45), "old");
+        assert_string_equal(get_number(keyspace, 50), "meanwhile");
+    }
+    DB_OK(firn_db_check(db, NULL, NULL, &(firn_check_report){.size = sizeof(firn_check_report)},
+                        &err));
+    put_number(keyspace, 3, "again");
+    DB_OK(firn_db_maintain_compact(db, &err));
+    assert_string_equal(get_number(keyspace, 3), "again");
+    DB_OK(firn_db_close(db, &err));
+}
+
+static void
+a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing(void **state)
+{
+    (void)state;
+    bool is_over = false;
+    for (uint64_t call = 1; !is_over; call++) {
+        for (uint64_t seed = 0; seed < 3; seed++) {
+            struct db_support support;
+            bool is_certain;
+            db_support_init(&support, call * 3 + seed);
+            firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + call);
+            (void)run_program(support.dir, &is_certain);
+            is_over = !firn_os_memory_is_off(support.os);
+            firn_os_memory_set_cut_at(support.os, 0);
+            db_support_cut(&support, seed);
+            check_state(support.dir, is_certain);
+            db_support_deinit(&support);
+        }
+    }
+}
+
+static void
+a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (int for_ever = 0; for_ever <= 1; for_ever++) {
+        bool was_hit = true;
+        for (uint64_t call = 1; was_hit; call++) {
+            struct db_support support;
+            struct firn_os *faulty;
+            struct firn_os_dir *dir;
+            bool is_certain;
+            db_support_init(&support, call);
+            DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+            DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+            const struct firn_os_fault_plan plan = {
+                .call = call,
+                .for_ever = for_ever == 1,
+                .classes = FIRN_OS_FAULT_WRITES | FIRN_OS_FAULT_SYNCS | FIRN_OS_FAULT_METADATA,
+                .error_number = call % 2 == 0 ? EIO : ENOSPC};
+            firn_os_fault_set_plan(faulty, &plan);
+            (void)run_program(dir, &is_certain);
+            was_hit = firn_os_fault_hits(faulty) > 0;
+            firn_os_fault_set_plan(faulty, NULL);
+            firn_os_dir_close(dir);
+            firn_os_fault_destroy(faulty);
+            db_support_cut(&support, call % 3);
+            check_state(support.dir, is_certain);
+            db_support_deinit(&support);
+        }
+    }
+}
+
+static void
+memory_that_runs_out_leaves_all_of_a_load_or_nothing(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    int rc = FIRN_NO_MEMORY;
+    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        struct db_support support;
+        bool is_certain;
+        db_support_init(&support, 1000 + n);
+        test_alloc_fail_at(n, false);
+        rc = run_program(support.dir, &is_certain);
+        test_alloc_fail_at(0, false);
+        check_state(support.dir, is_certain);
+        db_support_deinit(&support);
+    }
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_load_is_one_commit_written_to_the_last_level),
+        cmocka_unit_test(a_load_wins_over_what_is_there_and_over_what_comes_meanwhile),
+        cmocka_unit_test(loads_side_by_side_lie_side_by_side),
+        cmocka_unit_test(what_does_not_ascend_is_refused_and_the_load_goes_on),
+        cmocka_unit_test(a_load_counts_as_a_write_of_its_keys),
+        cmocka_unit_test(a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing),
+        cmocka_unit_test(a_call_that_fails_leaves_all_of_a_load_or_nothing),
+        cmocka_unit_test(memory_that_runs_out_leaves_all_of_a_load_or_nothing),
+    };
+    return cmocka_run_group_tests_name("db_bulk", tests, NULL, NULL);
+}
