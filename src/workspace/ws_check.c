@@ -204,11 +204,29 @@ look_for(struct checking *checking, const firn_hash *hash, const char **out_why,
 struct piece_check {
     struct checking *checking;
     const char *why;
-    uint64_t size;  /* of all pieces */
-    uint32_t pack;  /* of the list of pieces */
+    uint64_t size;  /* of all pieces of the list at hand */
+    uint32_t pack;  /* of the first list of pieces */
     bool is_spread; /* over packs, as far as is known: no one of them could verify the whole */
-    bool has_lists; /* pieces that are lists themselves: likewise, and they are not looked into */
+    struct firn_buf lists; /* of struct list: pieces that are lists themselves */
 };
+
+/* A list of pieces, and the size of what it has to stand for. */
+struct list {
+    firn_hash hash;
+    uint64_t size;
+};
+
+/* More lists within lists than any file has: lists that lead in a circle end here. */
+enum { LISTS_MAX = 1 << 20 };
+
+static int
+note_list(struct piece_check *check, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    struct list list = {.hash = piece->hash, .size = piece->size};
+    return firn_buf_append(&check->lists, &list, sizeof list) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of pieces");
+}
 
 static int
 check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
@@ -220,15 +238,42 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
         return FIRN_OK;
     }
     struct firn_ws_objects_place place;
-    int rc = look_for(check->checking, &piece->hash, &check->why, err);
-    if (rc == FIRN_OK && check->why == NULL) {
-        rc = firn_ws_objects_find(check->checking->opened->objects, &piece->hash, &place, err);
-        check->is_spread =
-            check->is_spread ||
-            (rc == FIRN_OK && (place.pack != check->pack || place.at.kind == FIRN_PACKFILE_DELTA));
-        check->has_lists =
-            check->has_lists || (rc == FIRN_OK && place.at.kind == FIRN_PACKFILE_PIECES);
+    int rc;
+    FIRN_TRY(look_for(check->checking, &piece->hash, &check->why, err));
+    if (check->why != NULL) {
+        goto out;
     }
+    FIRN_TRY(firn_ws_objects_find(check->checking->opened->objects, &piece->hash, &place, err));
+    check->is_spread =
+        check->is_spread || place.pack != check->pack || place.at.kind == FIRN_PACKFILE_DELTA;
+    if (place.at.kind == FIRN_PACKFILE_PIECES) {
+        FIRN_TRY(note_list(check, piece, err));
+    }
+out:
+    return rc;
+}
+
+/* All pieces of a list, and of the lists among them. */
+static int
+check_lists(struct piece_check *check, const struct list *first, firn_error *err)
+{
+    struct checking *checking = check->checking;
+    struct list list = *first;
+    int rc = FIRN_OK;
+    for (size_t done = 0; check->why == NULL; done++) {
+        check->size = 0;
+        FIRN_TRY(firn_ws_objects_pieces(checking->opened->objects, checking->scratch, &list.hash,
+                                        check_piece, check, err));
+        if (check->why == NULL && check->size != list.size) {
+            check->why = "its content has another size than its entry says";
+        }
+        if (check->lists.size == 0 || done == LISTS_MAX) {
+            break;
+        }
+        check->lists.size -= sizeof list;
+        memcpy(&list, check->lists.data + check->lists.size, sizeof list);
+    }
+out:
     return rc;
 }
 
@@ -257,20 +302,19 @@ check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn
     int rc;
     FIRN_TRY(firn_ws_objects_find(objects, &entry->hash, &place, err));
     if (place.at.kind == FIRN_PACKFILE_PIECES) {
+        const struct list whole = {.hash = entry->hash, .size = entry->size};
         check->pack = place.pack;
-        FIRN_TRY(firn_ws_objects_pieces(objects, check->checking->scratch, &entry->hash,
-                                        check_piece, check, err));
-    } else if (place.at.kind == FIRN_PACKFILE_DELTA) {
-        FIRN_TRY(check_delta(check, &entry->hash, err));
+        FIRN_TRY(check_lists(check, &whole, err));
     } else {
         check->size = place.at.size;
+        if (place.at.kind == FIRN_PACKFILE_DELTA) {
+            FIRN_TRY(check_delta(check, &entry->hash, err));
+        }
+        if (check->why == NULL && check->size != entry->size) {
+            check->why = "its content has another size than its entry says";
+        }
     }
-    if (check->why == NULL && check->size != entry->size) {
-        check->why = "its content has another size than its entry says";
-    }
-    bool needs_reading =
-        check->has_lists || (check->is_spread && check->checking->options->read_data);
-    if (check->why == NULL && needs_reading) {
+    if (check->why == NULL && check->is_spread && check->checking->options->read_data) {
         FIRN_TRY(firn_ws_objects_stream(objects, check->checking->scratch, &entry->hash,
                                         entry->size, NULL, NULL, err));
     }
@@ -287,6 +331,7 @@ check_content(struct checking *checking, firn_slice path, const struct firn_tree
     int rc = look_for(checking, &entry->hash, &check.why, &found);
     if (rc == FIRN_OK && check.why == NULL) {
         rc = check_whole(&check, entry, &found);
+        firn_buf_deinit(&check.lists);
     }
     if (is_finding(rc)) {
         tell_lost(checking, path, found.text);

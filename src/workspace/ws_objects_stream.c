@@ -15,14 +15,19 @@
  * Every piece is verified by its own name before sink sees it, a whole that is made of pieces after
  * the last.
  *
- * Memory: a copy of the list of each level, because reading pieces uses the scratch that it was
- * borrowed from.
+ * Small pieces are gathered until there are 256 KiB: sink is called less often, and the hash of the
+ * whole is fast over long stretches that begin at multiples of their length only.
+ *
+ * Memory: these, and a copy of the list of each level, because reading pieces uses the scratch that
+ * it was borrowed from.
  */
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "pack/packfile_stream.h"
 #include "workspace/ws_objects_internal.h"
+
+enum { GATHERED_SIZE = 256 << 10 };
 
 struct streaming {
     struct firn_ws_objects *objects;
@@ -31,12 +36,13 @@ struct streaming {
     int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err);
     void *ctx;
     unsigned depth;
-    uint64_t start; /* of the list that is streamed, in the whole */
-    uint64_t size;  /* of what that list stands for */
+    uint64_t size; /* of what the list at hand stands for */
+    struct firn_buf gathered;
+    uint64_t gathered_at; /* where in the whole it begins */
 };
 
-static int stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t start,
-                       uint64_t size, firn_error *err);
+static int stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size,
+                       firn_error *err);
 
 static int
 not_its_content(const firn_hash *hash, const char *what, firn_error *err)
@@ -46,53 +52,87 @@ not_its_content(const firn_hash *hash, const char *what, firn_error *err)
     return firn_error_set(err, FIRN_CORRUPT, "the pieces of object %s %s", hex, what);
 }
 
+/* ---- handing on ---- */
+
+/* Hands on what has been gathered. */
 static int
-deliver(struct streaming *stream, uint64_t offset, firn_slice data, firn_error *err)
+flush(struct streaming *stream, firn_error *err)
 {
-    return stream->sink == NULL ? FIRN_OK : stream->sink(stream->ctx, offset, data, err);
+    firn_slice data = firn_buf_slice(&stream->gathered);
+    uint64_t offset = stream->gathered_at;
+    if (data.size == 0) {
+        return FIRN_OK;
+    }
+    firn_blake3_hash_update(&stream->whole, data.data, data.size);
+    int rc = stream->sink == NULL ? FIRN_OK : stream->sink(stream->ctx, offset, data, err);
+    stream->gathered_at += data.size;
+    stream->gathered.size = 0;
+    return rc;
 }
 
 static int
-stream_hole(struct streaming *stream, uint64_t offset, uint64_t size, firn_error *err)
+stream_data(struct streaming *stream, firn_slice data, firn_error *err)
+{
+    while (data.size > 0) {
+        size_t room = GATHERED_SIZE - stream->gathered.size;
+        size_t part = data.size < room ? data.size : room;
+        if (firn_buf_append(&stream->gathered, data.data, part) != FIRN_OK) {
+            return firn_error_no_memory(err, "the content of a file");
+        }
+        data = firn_bytes(data.data + part, data.size - part);
+        int rc = part == room ? flush(stream, err) : FIRN_OK;
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+stream_hole(struct streaming *stream, uint64_t size, firn_error *err)
 {
     static const uint8_t zeros[16 << 10];
-    for (uint64_t left = size; left > 0;) {
+    int rc = flush(stream, err);
+    for (uint64_t left = size; left > 0 && rc == FIRN_OK;) {
         size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
         firn_blake3_hash_update(&stream->whole, zeros, part);
         left -= part;
     }
-    return deliver(stream, offset, (firn_slice){NULL, (size_t)size}, err);
+    if (rc == FIRN_OK && stream->sink != NULL) {
+        rc = stream->sink(stream->ctx, stream->gathered_at, (firn_slice){NULL, (size_t)size}, err);
+    }
+    stream->gathered_at += size;
+    return rc;
 }
+
+/* ---- lists ---- */
 
 /* A piece that is a list. */
 static int
-stream_inner(struct streaming *stream, uint64_t offset, const struct firn_packfile_piece *piece,
-             firn_slice list, firn_error *err)
+stream_inner(struct streaming *stream, const struct firn_packfile_piece *piece, firn_slice list,
+             firn_error *err)
 {
     if (stream->depth == FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX ||
         list.size > FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= stream->size) {
         return not_its_content(&piece->hash, "lie too deep or are too many", err);
     }
-    uint64_t start = stream->start;
     uint64_t size = stream->size;
     stream->depth++;
-    int rc = stream_list(stream, list, offset, piece->size, err);
+    int rc = stream_list(stream, list, piece->size, err);
     stream->depth--;
-    stream->start = start;
     stream->size = size;
     return rc;
 }
 
 static int
-stream_piece(void *ctx, uint64_t offset_in_list, const struct firn_packfile_piece *piece,
-             firn_error *err)
+stream_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
 {
     struct streaming *stream = ctx;
-    uint64_t offset = stream->start + offset_in_list;
+    (void)offset; /* pieces follow one another without a gap */
     enum firn_packfile_kind kind;
     firn_slice data;
     if (piece->is_hole) {
-        return stream_hole(stream, offset, piece->size, err);
+        return stream_hole(stream, piece->size, err);
     }
     int rc = firn_ws_objects_read_stored(stream->objects, stream->scratch, &piece->hash, &kind,
                                          &data, err);
@@ -100,19 +140,17 @@ stream_piece(void *ctx, uint64_t offset_in_list, const struct firn_packfile_piec
         return rc;
     }
     if (kind == FIRN_PACKFILE_PIECES) {
-        return stream_inner(stream, offset, piece, data, err);
+        return stream_inner(stream, piece, data, err);
     }
     if (data.size != piece->size) {
         return firn_error_set(err, FIRN_CORRUPT, "a piece has %zu bytes where its list says %llu",
                               data.size, (unsigned long long)piece->size);
     }
-    firn_blake3_hash_update(&stream->whole, data.data, data.size);
-    return deliver(stream, offset, data, err);
+    return stream_data(stream, data, err);
 }
 
 static int
-stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t start, uint64_t size,
-            firn_error *err)
+stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size, firn_error *err)
 {
     struct firn_buf list = {0};
     uint64_t total;
@@ -121,7 +159,6 @@ stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t start, 
         rc = firn_error_no_memory(err, "a list of pieces");
         goto out;
     }
-    stream->start = start;
     stream->size = size;
     FIRN_TRY(firn_packfile_decode_pieces(firn_buf_slice(&list), &total, NULL, NULL, err));
     if (total != size) {
@@ -143,7 +180,11 @@ stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *ha
 {
     firn_hash found;
     firn_blake3_hash_init(&stream->whole);
-    int rc = stream_list(stream, list, 0, size, err);
+    int rc = stream_list(stream, list, size, err);
+    if (rc == FIRN_OK) {
+        rc = flush(stream, err);
+    }
+    firn_buf_deinit(&stream->gathered);
     if (rc != FIRN_OK) {
         return rc;
     }

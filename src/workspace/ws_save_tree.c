@@ -59,6 +59,13 @@ sink_lane_close(void *ctx, void *opened, bool keep, firn_error *err)
 }
 
 static int
+sink_contains(void *ctx, const firn_hash *hash, bool *out, firn_error *err)
+{
+    struct firn_ws_save_tree *tree = ctx;
+    return firn_ws_session_contains(tree->session, hash, out, err);
+}
+
+static int
 sink_add(void *opened, const struct firn_ws_object *object, bool *out_is_new, firn_error *err)
 {
     struct lane *lane = opened;
@@ -97,6 +104,7 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
         opened, request->include_deps, request->strict, request->threads, &request->callbacks);
     struct firn_ws_sink sink = {.lane_open = sink_lane_open,
                                 .lane_close = sink_lane_close,
+                                .contains = sink_contains,
                                 .add = sink_add,
                                 .wants_content = true,
                                 .ctx = tree};

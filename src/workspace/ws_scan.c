@@ -158,6 +158,15 @@ out:
     return firn_ws_scan_report_failure(worker->scan, rc, err);
 }
 
+int
+firn_ws_scan_contains(struct firn_ws_scan_worker *worker, const firn_hash *hash, bool *out,
+                      firn_error *err)
+{
+    const struct firn_ws_sink *sink = worker->scan->sink;
+    int rc = sink->contains(sink->ctx, hash, out, err);
+    return rc == FIRN_OK ? FIRN_OK : firn_ws_scan_report_failure(worker->scan, rc, err);
+}
+
 static int
 take_up(struct firn_ws_scan_worker *worker, const struct claim *claim, firn_error *err)
 {
@@ -221,6 +230,7 @@ deinit_worker(struct firn_ws_scan_worker *worker)
     firn_buf_deinit(&worker->path);
     firn_buf_deinit(&worker->judged);
     firn_buf_deinit(&worker->content);
+    firn_buf_deinit(&worker->list);
     firn_buf_deinit(&worker->xattrs);
     firn_buf_deinit(&worker->attribute_names);
     firn_buf_deinit(&worker->target);

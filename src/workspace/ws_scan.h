@@ -25,6 +25,9 @@ struct firn_ws_sink {
     int (*lane_open)(void *ctx, void **out_lane, firn_error *err);
     /* Called for every lane at the end; flushes it when `keep`. */
     int (*lane_close)(void *ctx, void *lane, bool keep, firn_error *err);
+    /* Whether add of this object would do nothing: saves work. Any thread. Needed by sinks that want
+     * content. */
+    int (*contains)(void *ctx, const firn_hash *hash, bool *out, firn_error *err);
     int (*add)(void *lane, const struct firn_ws_object *object, bool *out_is_new, firn_error *err);
     bool wants_content; /* false: file contents are hashed, add is called for directories only */
     void *ctx;

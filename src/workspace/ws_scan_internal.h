@@ -3,8 +3,8 @@
  * workspace/ws_scan_internal.h: what the files of one scan share. Only ws_scan*.c include it.
  *
  * In reading order: ws_scan.c (the workers and what they take up next), ws_scan_dir.c (one
- * directory), ws_scan_file.c (one file), ws_scan_large.c and ws_scan_window.c (a file in pieces,
- * shared by workers), ws_scan_links.c (hard links), ws_scan_node.c (what is remembered of a
+ * directory), ws_scan_file.c (one file), ws_scan_large.c, ws_scan_group.c and ws_scan_window.c (a file in
+ * pieces, shared by workers), ws_scan_links.c (hard links), ws_scan_node.c (what is remembered of a
  * directory), ws_scan_build.c (its object), ws_scan_rules.c (what is left out), ws_scan_listing.c,
  * ws_scan_xattrs.c, ws_scan_report.c.
  */
@@ -22,9 +22,11 @@
 #include "workspace/ws_stat.h"
 
 enum {
-    FIRN_WS_SCAN_SEGMENT_ENTRIES = 256, /* of a directory, worked through by one thread */
-    FIRN_WS_SCAN_LARGE_SIZE = 8 << 20,  /* files above it are cut into pieces */
-    FIRN_WS_SCAN_PIECE_SIZE = 1 << 20,
+    FIRN_WS_SCAN_SEGMENT_ENTRIES = 256,      /* of a directory, worked through by one thread */
+    FIRN_WS_SCAN_LARGE_SIZE = 8 << 20,       /* files above it are cut into pieces */
+    FIRN_WS_SCAN_PIECE_SIZE = 1 << 20,       /* at most */
+    FIRN_WS_SCAN_GROUP_SIZE_MIN = 256 << 10, /* unless the data end before */
+    FIRN_WS_SCAN_GROUP_CHUNKS_MAX = 256,
     FIRN_WS_SCAN_READ_TRIES = 3, /* of a file that changes meanwhile */
     FIRN_WS_SCAN_CLOCK_TICK_NS =
         10000000, /* file times do not tell apart what lies closer together */
@@ -217,8 +219,10 @@ enum firn_ws_scan_slot_state {
 };
 
 struct firn_ws_scan_slot {
-    uint8_t *data;
+    uint8_t *data; /* FIRN_WS_SCAN_PIECE_SIZE bytes */
     size_t size;
+    uint32_t chunk_sizes[FIRN_WS_SCAN_GROUP_CHUNKS_MAX]; /* they add up to size */
+    size_t chunk_count;
     size_t piece; /* which piece of the file it is */
     firn_hash hash;
     enum firn_ws_scan_slot_state state;
@@ -245,6 +249,7 @@ struct firn_ws_scan_worker {
     struct firn_buf path;
     struct firn_buf judged;  /* path of an entry while it is held against the rules */
     struct firn_buf content; /* of a small file; one piece; a list of pieces */
+    struct firn_buf list;    /* of the pieces of a group */
     struct firn_buf xattrs;
     struct firn_buf attribute_names;
     struct firn_buf target;
@@ -310,6 +315,10 @@ void firn_ws_scan_push_locked(struct firn_ws_scan *scan, struct firn_ws_scan_nod
 FIRN_MUST_CHECK int firn_ws_scan_add(struct firn_ws_scan_worker *worker,
                                      const struct firn_ws_object *object, bool *out_is_new,
                                      firn_error *err);
+
+/* Whether the sink has an object. A failure here stops the scan at once. */
+FIRN_MUST_CHECK int firn_ws_scan_contains(struct firn_ws_scan_worker *worker, const firn_hash *hash,
+                                          bool *out, firn_error *err);
 
 /* ws_scan_dir.c. Opens, lists and publishes a subdirectory (parent NULL: the root), and works
  * through its first segment. */
@@ -448,6 +457,15 @@ FIRN_MUST_CHECK int firn_ws_scan_large_read(struct firn_ws_scan_worker *worker,
                                             bool *out_is_stable, firn_error *err);
 /* Whether two looks at a file show the same state of it. */
 bool firn_ws_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_stat *b);
+
+/* ws_scan_group.c. Cuts what is new of the first `filled` bytes of a slot into chunks; is_end says
+ * that the data end there. True when the group is complete: its size is slot->size, and what lies
+ * behind that belongs to the next one. The slot begins with size and chunk_count 0. */
+FIRN_MUST_CHECK bool firn_ws_scan_group_cut(struct firn_ws_scan_slot *slot, size_t filled,
+                                            bool is_end);
+/* Names a complete group, and adds it unless it is there. */
+FIRN_MUST_CHECK int firn_ws_scan_group_add(struct firn_ws_scan_worker *worker,
+                                           struct firn_ws_scan_slot *slot, firn_error *err);
 
 /* ws_scan_window.c */
 void firn_ws_scan_window_init(struct firn_ws_scan *scan);

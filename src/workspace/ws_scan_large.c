@@ -2,17 +2,19 @@
  *
  * workspace/ws_scan_large.c: a file in pieces: one that is long, or one with holes.
  *
- * A file is named by the hash of its whole content, zeros of holes included, however it is cut.
- * Pieces end at multiples of the piece size and at the ends of runs of data; each is an object of
- * its own, and a list of pieces and holes is the object under the name of the whole
- * (pack/packfile.h). So memory does not grow with the file but for the list, 48 bytes a piece.
+ * A file is named by the hash of its whole content, zeros of holes included, however it is cut. A
+ * list of pieces and holes is the object under that name (pack/packfile.h); a piece is a group of
+ * chunks, cut by content (ws_scan_group.c). Pieces end at the ends of runs of data, too. So memory
+ * does not grow with the file but for the list, 48 bytes a piece of about half a MiB.
  *
- * The piece size is 1 MiB, and larger for files beyond 128 GiB, so that the list stays within the
+ * Files beyond 128 GiB are cut every 2 MiB or more instead, so that the list stays within the
  * largest object; for the same reason holes of less than 1/131,072 of the file are stored as the
- * zeros they read as. A dense file of more than 4 TiB is beyond the limit.
+ * zeros they read as. A dense file of more than 4 TiB is beyond the limit. Nor does a scan that
+ * stores nothing look for boundaries.
  *
  * The thread that reads computes the hash of the whole, in order, from the same bytes that are
- * stored (I1): reading twice could name one state and store another. Hashing and compressing the
+ * stored (I1): reading twice could name one state and store another. It also looks for boundaries,
+ * and carries what it has read behind a group over to the next one. Hashing and compressing the
  * pieces, the greater part of the work, is shared through a window (ws_scan_window.c) as soon as
  * another worker is idle; while all are busy with other files, this one does everything itself,
  * piece by piece in one buffer.
@@ -20,15 +22,19 @@
  * A file that is written to meanwhile is noticed by a look every 64 pieces, so that the pieces of a
  * vain attempt do not fill the disk.
  */
+#include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
+#include "codec/chunk_cut.h"
 #include "workspace/ws_scan_internal.h"
 
 enum {
     RUNS_MAX = 1 << 17,  /* of holes, and of pieces in an unbroken file */
     PIECES_MAX = 400000, /* an encoding of 40 bytes each fits into one object */
-    PIECES_BETWEEN_LOOKS = 64
+    PIECES_BETWEEN_LOOKS = 64,
+    READ_STEP = 256 << 10,
+    CARRY_MAX = READ_STEP + FIRN_CHUNK_CUT_SIZE_MAX
 };
 
 static const uint8_t ZEROS[16 << 10];
@@ -41,8 +47,12 @@ struct stream {
     uint64_t hole_size_min;
     bool is_sparse;
     bool is_stable;
+    bool has_groups; /* else pieces of one size */
     bool has_window;
-    size_t since_look; /* pieces */
+    size_t since_look;            /* pieces */
+    struct firn_ws_scan_slot own; /* where there is no window; its data are the worker's */
+    uint8_t *carry;               /* of CARRY_MAX bytes: what was read behind a group */
+    size_t carried;
     struct firn_packfile_piece *pieces;
     size_t count;
     size_t capacity;
@@ -133,20 +143,97 @@ out:
     return rc;
 }
 
-/* Where the next piece is to be read to: a slot of the window, or (*out NULL) the worker's own
- * buffer. */
+/* ---- data in groups ---- */
+
+/* Where the next group is to be read to: a slot of the window, or the stream's own. */
 static int
 choose_slot(struct stream *stream, struct firn_ws_scan_slot **out, firn_error *err)
 {
-    struct firn_ws_scan *scan = stream->worker->scan;
-    *out = NULL;
-    bool may_share = scan->sink->wants_content && stream->piece_size == FIRN_WS_SCAN_PIECE_SIZE;
-    if (!stream->has_window && may_share) {
-        stream->has_window = firn_ws_scan_window_take(scan);
+    if (!stream->has_window) {
+        stream->has_window = firn_ws_scan_window_take(stream->worker->scan);
     }
-    return stream->has_window ? firn_ws_scan_window_slot(stream->worker, stream->pieces, out, err)
-                              : FIRN_OK;
+    *out = &stream->own;
+    int rc = stream->has_window ? firn_ws_scan_window_slot(stream->worker, stream->pieces, out, err)
+                                : FIRN_OK;
+    if (rc == FIRN_OK) {
+        (*out)->size = 0;
+        (*out)->chunk_count = 0;
+    }
+    return rc;
 }
+
+/* Reads until the slot holds a complete group; *filled is how much of it is read, at least the
+ * group. The run of data goes on for `left` bytes from the slot's beginning. */
+static int
+fill_slot(struct stream *stream, struct firn_ws_scan_slot *slot, uint64_t offset, uint64_t left,
+          size_t *filled, firn_error *err)
+{
+    size_t size = stream->carried;
+    if (size > 0) {
+        memcpy(slot->data, stream->carry, size);
+    }
+    while (!firn_ws_scan_group_cut(slot, size, size == left)) {
+        size_t room = FIRN_WS_SCAN_PIECE_SIZE - size;
+        size_t step = room < READ_STEP ? room : READ_STEP;
+        step = left - size < step ? (size_t)(left - size) : step;
+        size_t got;
+        int rc = firn_os_file_read(stream->file, offset + size, slot->data + size, step, &got, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        stream->is_stable = got == step;
+        if (!stream->is_stable) {
+            break;
+        }
+        size += step;
+    }
+    *filled = size;
+    return FIRN_OK;
+}
+
+/* What was read behind the group waits for the next one. */
+static void
+carry_over(struct stream *stream, const struct firn_ws_scan_slot *slot, size_t filled)
+{
+    stream->carried = filled - slot->size;
+    DCHECK(stream->carried <= CARRY_MAX);
+    if (stream->carried > 0) {
+        memcpy(stream->carry, slot->data + slot->size, stream->carried);
+    }
+}
+
+/* One group, from a run of data that goes on for `left` bytes; *out_size is the group's. */
+static int
+put_group(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
+{
+    struct firn_ws_scan_worker *worker = stream->worker;
+    struct firn_ws_scan_slot *slot;
+    size_t filled;
+    int rc;
+    *out_size = 0;
+    FIRN_TRY(reserve_piece(stream, err));
+    FIRN_TRY(choose_slot(stream, &slot, err));
+    FIRN_TRY(fill_slot(stream, slot, offset, left, &filled, err));
+    if (!stream->is_stable) {
+        goto out;
+    }
+    carry_over(stream, slot, filled);
+    firn_blake3_hash_update(&stream->whole, slot->data, slot->size);
+    *out_size = slot->size;
+    size_t number = stream->count++;
+    stream->pieces[number] = (struct firn_packfile_piece){.size = slot->size};
+    if (slot != &stream->own) {
+        slot->piece = number;
+        firn_ws_scan_window_offer(worker->scan, slot);
+    } else {
+        FIRN_TRY(firn_ws_scan_group_add(worker, slot, err));
+        stream->pieces[number].hash = slot->hash;
+    }
+out:
+    return rc;
+}
+
+/* ---- data in pieces of one size ---- */
 
 /* Names and adds a piece that lies in the worker's own buffer. */
 static int
@@ -165,31 +252,37 @@ add_piece(struct stream *stream, size_t size, firn_hash *out_hash, firn_error *e
 }
 
 static int
-put_data(struct stream *stream, uint64_t offset, size_t size, firn_error *err)
+put_piece(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
 {
     struct firn_ws_scan_worker *worker = stream->worker;
-    struct firn_ws_scan_slot *slot;
+    uint64_t room = stream->piece_size - offset % stream->piece_size;
+    size_t size = (size_t)(left < room ? left : room);
     size_t got;
     int rc;
+    *out_size = size;
     FIRN_TRY(reserve_piece(stream, err));
-    FIRN_TRY(choose_slot(stream, &slot, err));
-    uint8_t *data = slot != NULL ? slot->data : worker->content.data;
-    FIRN_TRY(firn_os_file_read(stream->file, offset, data, size, &got, err));
+    FIRN_TRY(firn_os_file_read(stream->file, offset, worker->content.data, size, &got, err));
     if (got < size) {
         stream->is_stable = false;
         goto out;
     }
-    firn_blake3_hash_update(&stream->whole, data, size);
+    firn_blake3_hash_update(&stream->whole, worker->content.data, size);
     size_t number = stream->count++;
     stream->pieces[number] = (struct firn_packfile_piece){.size = size};
-    if (slot != NULL) {
-        slot->size = size;
-        slot->piece = number;
-        firn_ws_scan_window_offer(worker->scan, slot);
-    } else {
-        FIRN_TRY(add_piece(stream, size, &stream->pieces[number].hash, err));
-    }
-    FIRN_TRY(firn_ws_scan_report_work(worker, 0, size, err));
+    FIRN_TRY(add_piece(stream, size, &stream->pieces[number].hash, err));
+out:
+    return rc;
+}
+
+/* The next piece of a run of data that goes on for `left` bytes. */
+static int
+put_data(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(check_stopped(stream, err));
+    FIRN_TRY(stream->has_groups ? put_group(stream, offset, left, out_size, err)
+                                : put_piece(stream, offset, left, out_size, err));
+    FIRN_TRY(firn_ws_scan_report_work(stream->worker, 0, *out_size, err));
     FIRN_TRY(look(stream, err));
 out:
     return rc;
@@ -232,10 +325,8 @@ put_all(struct stream *stream, firn_error *err)
             FIRN_TRY(put_hole(stream, start - offset, err));
         }
         for (offset = start; offset < end && stream->is_stable;) {
-            FIRN_TRY(check_stopped(stream, err));
-            uint64_t room = stream->piece_size - offset % stream->piece_size;
-            size_t size = (size_t)(end - offset < room ? end - offset : room);
-            FIRN_TRY(put_data(stream, offset, size, err));
+            size_t size;
+            FIRN_TRY(put_data(stream, offset, end - offset, &size, err));
             offset += size;
         }
     }
@@ -252,6 +343,20 @@ choose_sizes(struct stream *stream, uint64_t size)
         stream->piece_size *= 2;
     }
     stream->hole_size_min = size / RUNS_MAX + 1;
+    stream->has_groups =
+        stream->piece_size == FIRN_WS_SCAN_PIECE_SIZE && stream->worker->scan->sink->wants_content;
+}
+
+/* The buffers that groups need: the stream's own slot is the worker's. */
+static int
+reserve_groups(struct stream *stream, firn_error *err)
+{
+    if (!stream->has_groups) {
+        return FIRN_OK;
+    }
+    stream->own.data = stream->worker->content.data;
+    stream->carry = firn_alloc(CARRY_MAX);
+    return stream->carry != NULL ? FIRN_OK : firn_error_no_memory(err, "a piece of a file");
 }
 
 /* Makes the worker's content the list of pieces. */
@@ -291,7 +396,10 @@ firn_ws_scan_large_read(struct firn_ws_scan_worker *worker, struct firn_os_file 
     if (firn_buf_set_size(&worker->content, (size_t)stream.piece_size) != FIRN_OK) {
         return firn_error_no_memory(err, "a piece of a file");
     }
-    rc = put_all(&stream, err);
+    rc = reserve_groups(&stream, err);
+    if (rc == FIRN_OK) {
+        rc = put_all(&stream, err);
+    }
     if (stream.has_window) {
         firn_error later;
         int released =
@@ -304,5 +412,6 @@ firn_ws_scan_large_read(struct firn_ws_scan_worker *worker, struct firn_os_file 
     }
     *out_is_stable = rc == FIRN_OK && stream.is_stable;
     firn_free(stream.pieces);
+    firn_free(stream.carry);
     return rc;
 }

@@ -24,7 +24,6 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "codec/blake3_hash.h"
 #include "workspace/ws_scan_internal.h"
 
 enum { SLOTS_MAX = 16 };
@@ -119,12 +118,7 @@ firn_ws_scan_window_work(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     struct firn_ws_scan *scan = worker->scan;
     int rc = FIRN_OK;
     if (!firn_ws_scan_is_stopped(scan)) {
-        struct firn_ws_object piece = {.kind = FIRN_PACKFILE_BLOB,
-                                       .content = firn_bytes(slot->data, slot->size)};
-        bool is_new;
-        firn_blake3_hash_of(slot->data, slot->size, &piece.hash);
-        slot->hash = piece.hash;
-        rc = firn_ws_scan_add(worker, &piece, &is_new, err);
+        rc = firn_ws_scan_group_add(worker, slot, err);
     }
     firn_os_mutex_lock(&scan->mutex);
     slot->state = FIRN_WS_SCAN_SLOT_DONE;

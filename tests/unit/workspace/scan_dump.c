@@ -81,7 +81,24 @@ struct content {
     struct scan_sink *sink;
     struct firn_blake3_hash whole;
     uint64_t size;
+    uint64_t start; /* of the list that is read, in the whole */
 };
+
+static int add_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
+                     firn_error *err);
+
+/* A piece that is a list itself. */
+static void
+add_list(struct content *content, firn_slice list, uint64_t size)
+{
+    uint64_t start = content->start;
+    uint64_t total;
+    firn_error err;
+    content->start = content->size;
+    check(firn_packfile_decode_pieces(list, &total, add_piece, content, &err), &err);
+    assert_int_equal(total, size);
+    content->start = start;
+}
 
 static int
 add_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
@@ -89,17 +106,22 @@ add_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, f
     (void)err;
     struct content *content = ctx;
     static const uint8_t zeros[65536];
-    assert_int_equal(offset, content->size);
-    content->size += piece->size;
+    assert_int_equal(content->start + offset, content->size);
     if (!piece->is_hole) {
         enum firn_packfile_kind kind;
         firn_slice bytes;
         assert_true(scan_sink_find(content->sink, &piece->hash, &kind, &bytes));
+        if (kind == FIRN_PACKFILE_PIECES) {
+            add_list(content, bytes, piece->size);
+            return FIRN_OK;
+        }
+        content->size += piece->size;
         assert_int_equal(kind, FIRN_PACKFILE_BLOB);
         assert_int_equal(bytes.size, piece->size);
         firn_blake3_hash_update(&content->whole, bytes.data, bytes.size);
         return FIRN_OK;
     }
+    content->size += piece->size;
     for (uint64_t left = piece->size; left > 0;) {
         size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
         firn_blake3_hash_update(&content->whole, zeros, part);

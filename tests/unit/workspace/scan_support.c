@@ -379,6 +379,17 @@ close_lane(void *ctx, void *lane, bool keep, firn_error *err)
 }
 
 static int
+contains(void *ctx, const firn_hash *hash, bool *out, firn_error *err)
+{
+    struct scan_sink *sink = ctx;
+    (void)err;
+    pthread_mutex_lock(&sink->mutex);
+    *out = find_object(sink, hash) != NULL;
+    pthread_mutex_unlock(&sink->mutex);
+    return FIRN_OK;
+}
+
+static int
 add(void *lane, const struct firn_ws_object *added, bool *out_is_new, firn_error *err)
 {
     struct scan_sink *sink = lane;
@@ -418,6 +429,7 @@ scan_sink_of(struct scan_sink *sink)
     return (struct firn_ws_sink){
         .lane_open = open_lane,
         .lane_close = close_lane,
+        .contains = contains,
         .add = add,
         .wants_content = sink->wants_content,
         .ctx = sink,

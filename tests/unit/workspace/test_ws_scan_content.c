@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "scan_support.h"
+#include "support/test_random.h"
 
 enum { MIB = 1 << 20 };
 
@@ -110,20 +111,157 @@ check_sizes(struct scan_world *world)
         snprintf(path, sizeof path, "size%zu", sizes[i]);
         scan_put_random(world, path, i, sizes[i]);
     }
-    scan_put_random(world, "over", 99, 8 * MIB + 1);
-    static const struct cut cuts[] = {
-        {"size1048577 ", "blob"},
-        {"size8388608 ", "blob"},
-        {"over ", "1048576 1048576 1048576 1048576 1048576 1048576 1048576 1048576 1 "}};
-    check_cuts(world, cuts, 3);
+    static const struct cut cuts[] = {{"size1048577 ", "blob"}, {"size8388608 ", "blob"}};
+    check_cuts(world, cuts, 2);
 }
 
 static void
-files_above_eight_mib_are_cut_into_pieces(void **state)
+files_of_up_to_eight_mib_are_whole(void **state)
 {
     (void)state;
     in_both_worlds(check_sizes);
 }
+
+/* ---- groups ---- */
+
+struct groups {
+    struct scan_sink *sink;
+    size_t count;
+    size_t whole; /* groups that are one chunk */
+    size_t chunks;
+    uint64_t smallest;
+    uint64_t largest;
+    uint64_t largest_chunk;
+};
+
+static int
+see_chunk(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    (void)offset;
+    (void)err;
+    struct groups *groups = ctx;
+    enum firn_packfile_kind kind;
+    firn_slice bytes;
+    assert_false(piece->is_hole);
+    assert_true(scan_sink_find(groups->sink, &piece->hash, &kind, &bytes));
+    assert_int_equal(kind, FIRN_PACKFILE_BLOB);
+    groups->chunks++;
+    groups->largest_chunk =
+        piece->size > groups->largest_chunk ? piece->size : groups->largest_chunk;
+    return FIRN_OK;
+}
+
+static int
+see_group(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
+{
+    (void)offset;
+    struct groups *groups = ctx;
+    enum firn_packfile_kind kind;
+    firn_slice bytes;
+    uint64_t total;
+    assert_true(scan_sink_find(groups->sink, &piece->hash, &kind, &bytes));
+    groups->count++;
+    groups->smallest = piece->size < groups->smallest ? piece->size : groups->smallest;
+    groups->largest = piece->size > groups->largest ? piece->size : groups->largest;
+    if (kind == FIRN_PACKFILE_BLOB) {
+        groups->whole++;
+        return FIRN_OK;
+    }
+    assert_int_equal(kind, FIRN_PACKFILE_PIECES);
+    return firn_packfile_decode_pieces(bytes, &total, see_chunk, groups, err);
+}
+
+static void
+check_groups(struct scan_world *world)
+{
+    struct scan_sink sink;
+    struct firn_ws_scan_result result;
+    enum firn_packfile_kind kind;
+    firn_slice bytes;
+    uint64_t total;
+    firn_error err;
+    scan_put_random(world, "over", 99, 24 * MIB + 1);
+    (void)scan_check_equal(world);
+    scan_sink_init(&sink);
+    scan_run(world, &sink, NULL, 2, &result);
+    firn_hash hash = hash_of(&sink, &result.root.hash, "over ");
+    struct groups groups = {.sink = &sink, .smallest = UINT64_MAX};
+    assert_true(scan_sink_find(&sink, &hash, &kind, &bytes));
+    assert_int_equal(kind, FIRN_PACKFILE_PIECES);
+    assert_int_equal(firn_packfile_decode_pieces(bytes, &total, see_group, &groups, &err), FIRN_OK);
+    assert_in_range(groups.count, 24, 96);
+    assert_true(groups.largest <= MIB);
+    assert_true(groups.whole <= 1); /* the last one, if any */
+    assert_in_range(groups.chunks, 24 * MIB / 22000, 24 * MIB / 13000);
+    assert_true(groups.largest_chunk <= 64 << 10);
+    firn_ws_scan_result_deinit(&result);
+    scan_sink_deinit(&sink);
+}
+
+static void
+larger_files_are_groups_of_chunks(void **state)
+{
+    (void)state;
+    in_both_worlds(check_groups);
+}
+
+/* Bytes put in near the beginning move all the rest. */
+static void
+a_change_in_a_large_file_makes_little_new(void **state)
+{
+    (void)state;
+    enum { SIZE = 20 * MIB };
+    struct scan_world world;
+    struct scan_sink sink;
+    struct firn_ws_scan_result result;
+    struct test_random random = {.state = 5};
+    uint8_t *bytes = malloc(SIZE + 7);
+    assert_non_null(bytes);
+    test_random_fill(&random, bytes, SIZE);
+    scan_world_open_memory(&world, 1);
+    scan_put_file(&world, "f", bytes, SIZE);
+    scan_sink_init(&sink);
+    scan_run(&world, &sink, NULL, 2, &result);
+    firn_ws_scan_result_deinit(&result);
+    uint64_t blobs = scan_sink_count(&sink, FIRN_PACKFILE_BLOB);
+    uint64_t lists = scan_sink_count(&sink, FIRN_PACKFILE_PIECES);
+    memmove(bytes + MIB + 7, bytes + MIB, SIZE - MIB);
+    memcpy(bytes + MIB, "7 bytes", 7);
+    scan_put_file(&world, "f", bytes, SIZE + 7);
+    scan_run(&world, &sink, NULL, 2, &result);
+    assert_true(scan_sink_count(&sink, FIRN_PACKFILE_BLOB) - blobs < 8);
+    assert_true(scan_sink_count(&sink, FIRN_PACKFILE_PIECES) - lists < 5);
+    firn_ws_scan_result_deinit(&result);
+    scan_sink_deinit(&sink);
+    scan_world_close(&world);
+    free(bytes);
+}
+
+static void
+content_is_cut_alike_by_any_number_of_threads(void **state)
+{
+    (void)state;
+    struct scan_world world;
+    uint64_t counts[2] = {0};
+    scan_world_open_disk(&world);
+    scan_put_random(&world, "f", 1, 20 * MIB + 12345);
+    scan_put_random(&world, "g", 2, 9 * MIB);
+    for (unsigned threads = 1; threads <= 8; threads *= 2) {
+        struct scan_sink sink;
+        struct firn_ws_scan_result result;
+        scan_sink_init(&sink);
+        scan_run(&world, &sink, NULL, threads, &result);
+        uint64_t now[] = {scan_sink_count(&sink, FIRN_PACKFILE_BLOB),
+                          scan_sink_count(&sink, FIRN_PACKFILE_PIECES)};
+        assert_true(threads == 1 || memcmp(now, counts, sizeof now) == 0);
+        memcpy(counts, now, sizeof now);
+        firn_ws_scan_result_deinit(&result);
+        scan_sink_deinit(&sink);
+    }
+    scan_world_close(&world);
+}
+
+/* ---- holes ---- */
 
 static void
 check_sparse(struct scan_world *world)
@@ -230,7 +368,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_above_eight_mib_are_cut_into_pieces),
+        cmocka_unit_test(files_of_up_to_eight_mib_are_whole),
+        cmocka_unit_test(larger_files_are_groups_of_chunks),
+        cmocka_unit_test(a_change_in_a_large_file_makes_little_new),
+        cmocka_unit_test(content_is_cut_alike_by_any_number_of_threads),
         cmocka_unit_test(holes_are_kept_in_files_of_any_size),
         cmocka_unit_test(a_hole_and_zeros_are_the_same_content),
         cmocka_unit_test(several_large_files_are_saved_side_by_side),

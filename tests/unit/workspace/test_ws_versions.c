@@ -443,6 +443,43 @@ without_a_pack_nothing_leans(void **state)
     ws_world_close(&world);
 }
 
+/* Every group of a large file is new, most of their chunks are not. */
+static void
+a_check_looks_into_lists_of_lists(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_workspace_check_result result;
+    enum { SIZE = 9 << 20 };
+    struct test_random random = {.state = 12};
+    uint8_t *bytes = malloc(SIZE);
+    firn_error err;
+    assert_non_null(bytes);
+    test_random_fill(&random, bytes, SIZE);
+    ws_world_open_memory(&world, 11);
+    scan_put_file(&world.tree, "f", bytes, SIZE);
+    ws_save(&world);
+    for (size_t at = 100000; at < SIZE; at += 200000) {
+        bytes[at] ^= 1;
+    }
+    scan_put_file(&world.tree, "f", bytes, SIZE);
+    assert_true(added_by_save(&world) < 2 << 20);
+    char *dump = ws_dump(&world);
+    gc_delete(&world, "1");
+    ws_assert_check_clean(&world);
+    scan_remove_file(&world.tree, "f");
+    ws_restore(&world, "2");
+    ws_assert_dump(&world, dump);
+    struct firn_os_dir *packs = open_packs(&world);
+    assert_int_equal(firn_os_remove_file(packs, "00000001.pack", &err), FIRN_OK);
+    firn_os_dir_close(packs);
+    (void)ws_try_check(&world, &result);
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_DAMAGED, "f"));
+    free(dump);
+    free(bytes);
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
@@ -457,6 +494,7 @@ main(void)
         cmocka_unit_test(versions_move_with_their_packs),
         cmocka_unit_test(a_damaged_base_takes_along_what_leans_on_it),
         cmocka_unit_test(without_a_pack_nothing_leans),
+        cmocka_unit_test(a_check_looks_into_lists_of_lists),
     };
     return cmocka_run_group_tests_name("ws_versions", tests, NULL, NULL);
 }
