@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/firn.h: the whole public API. Reading order: error.h, types.h, store.h, txn.h, workspace.h,
- * pack.h, chkp.h, alxs.h.
+ * firn/firn.h: the whole public API. Reading order: error.h, types.h, store.h, txn.h,
+ * checkpoint.h, workspace.h, pack.h, chkp.h, alxs.h.
  */
 #ifndef FIRN_FIRN_H
 #define FIRN_FIRN_H
 
 #include "alxs.h"
+#include "checkpoint.h"
 #include "chkp.h"
 #include "error.h"
 #include "pack.h"

@@ -26,15 +26,16 @@
  * - A store, its keyspaces, its views and all functions that take them may be used by several
  *   threads at once. A batch or a cursor belongs to one thread at a time.
  * - The files belong to firn. Under load the end of the log is written through memory (on ext4, on
- *   xfs without reflinks, on tmpfs): who shortens that file while the store is open for writing ends
- *   the process that has it open.
+ *   xfs without reflinks, on tmpfs): who shortens that file while the store is open for writing
+ *   ends the process that has it open.
  * - Close cursors and views before the store: firn_store_close with open ones fails with
  *   FIRN_MISUSE and changes nothing. Keyspace handles are owned by the store and go with it.
- * - A merge (firn_merge) changes a value without reading it: adds to a number, appends bytes. Reading
- *   pays for it, a little, until background work has put the operands and the value together. It
- *   cannot fail for what it meets: upon no value, and upon one that is no number where it is about
- *   numbers, the operand itself becomes the value. What is appended to a value until it is longer
- *   than a value may be makes reading the key return FIRN_LIMIT, until it is put or deleted.
+ * - A merge (firn_merge) changes a value without reading it: adds to a number, appends bytes.
+ *   Reading pays for it, a little, until background work has put the operands and the value
+ *   together. It cannot fail for what it meets: upon no value, and upon one that is no number where
+ *   it is about numbers, the operand itself becomes the value. What is appended to a value until it
+ *   is longer than a value may be makes reading the key return FIRN_LIMIT, until it is put or
+ *   deleted.
  * - A value with a time to live is gone when its time is over, by the system's clock, as if it had
  *   been deleted: for views and cursors, when it was over before they were opened. It does not give
  *   what it hid back. A merge does not carry the time on: what was merged upon a value since it was
@@ -165,6 +166,13 @@ FIRN_API FIRN_MUST_CHECK int firn_store_close(firn_store *store, firn_error *err
 /* Makes every commit that returned before this call durable. */
 FIRN_API FIRN_MUST_CHECK int firn_store_sync(firn_store *store, firn_error *err);
 
+/* Makes another store in the directory `path` (made, 0700, if it is missing) that has all of this
+ * one: data, checkpoints, saved workspaces. Files that never change are shared by hard links, or
+ * copied where there can be none; neither store notices the other afterwards. Commits wait while
+ * the new one is made. FIRN_EXISTS if there is a store already, FIRN_INVALID where the directory
+ * holds something else. reserved must be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_store_clone(firn_store *store, const char *path,
+                                              const void *reserved, firn_error *err);
 /* Moves a read-only handle to the newest state; cursors and views that are open keep theirs. Where
  * it fails the handle stays where it was. Does nothing for a handle that writes. */
 FIRN_API FIRN_MUST_CHECK int firn_store_refresh(firn_store *store, firn_error *err);
@@ -273,9 +281,17 @@ FIRN_API FIRN_MUST_CHECK int firn_delete_range(firn_keyspace *keyspace, firn_sli
 FIRN_API FIRN_MUST_CHECK int firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out,
                                       size_t *out_size, firn_error *err);
 
-/* A view: the data of the store as it is now, to be read for as long as it is open, whatever is
- * committed meanwhile. reserved must be NULL. */
-FIRN_API FIRN_MUST_CHECK int firn_view_open(firn_store *store, const void *reserved,
+/* A view: the data of the store as it is now, or as a checkpoint has it, to be read for as long as
+ * it is open, whatever is committed meanwhile. options may be NULL. */
+typedef struct firn_view_options {
+    size_t size;            /* sizeof(firn_view_options) */
+    const char *checkpoint; /* a reference (firn/checkpoint.h); NULL: as it is now */
+} firn_view_options;
+#define FIRN_VIEW_OPTIONS_INIT          \
+    {                                   \
+        sizeof(firn_view_options), NULL \
+    }
+FIRN_API FIRN_MUST_CHECK int firn_view_open(firn_store *store, const firn_view_options *options,
                                             firn_view **out, firn_error *err);
 /* NULL is fine. */
 FIRN_API void firn_view_close(firn_view *view);
@@ -322,9 +338,9 @@ FIRN_API FIRN_MUST_CHECK int firn_write(firn_store *store, const firn_batch *bat
 /* A load: many entries with ascending keys as one commit that is written once, straight to where it
  * will stay; several times as fast as batches where the keys lie apart from those that are there
  * already, and never slower. Caveats: one load of a store at a time (FIRN_BUSY), open while other
- * commits go on; they come before it, and win over nothing of it. Between open and commit nothing of
- * it is seen; after commit all of it is, durable. A load belongs to one thread at a time, and is to
- * be closed before the store. */
+ * commits go on; they come before it, and win over nothing of it. Between open and commit nothing
+ * of it is seen; after commit all of it is, durable. A load belongs to one thread at a time, and is
+ * to be closed before the store. */
 typedef struct firn_db_bulk firn_bulk;
 /* reserved must be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_open(firn_keyspace *keyspace, const void *reserved,
@@ -335,8 +351,8 @@ FIRN_API FIRN_MUST_CHECK int firn_bulk_put(firn_bulk *bulk, firn_slice key, firn
                                            firn_error *err);
 /* How many entries were taken. */
 FIRN_API uint64_t firn_bulk_count(const firn_bulk *bulk);
-/* Commits; other commits wait for it. Once: then only closing is left. FIRN_CONFLICT where more than
- * 200 million commits came since it was opened. */
+/* Commits; other commits wait for it. Once: then only closing is left. FIRN_CONFLICT where more
+ * than 200 million commits came since it was opened. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_commit(firn_bulk *bulk, firn_error *err);
 /* Forgets what was not committed. NULL is fine. */
 FIRN_API void firn_bulk_close(firn_bulk *bulk);

@@ -13,6 +13,8 @@
 #include "firn/store.h"
 #include "os/os.h"
 #include "store/db.h"
+#include "store/db_checkpoint.h"
+#include "store/db_clone.h"
 
 static bool
 is_system(const char *name)
@@ -97,6 +99,15 @@ firn_store_sync(firn_store *store, firn_error *err)
 {
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     return firn_db_sync(store, err);
+}
+
+int
+firn_store_clone(firn_store *store, const char *path, const void *reserved, firn_error *err)
+{
+    API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
+    API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
+    API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
+    return firn_db_clone_path(store, firn_os_default(), path, err);
 }
 
 int
@@ -225,13 +236,19 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
 /* ---- views ---- */
 
 int
-firn_view_open(firn_store *store, const void *reserved, firn_view **out, firn_error *err)
+firn_view_open(firn_store *store, const firn_view_options *options, firn_view **out,
+               firn_error *err)
 {
+    firn_view_options given = FIRN_VIEW_OPTIONS_INIT;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
-    API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
-    return firn_db_view_open(store, out, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return given.checkpoint == NULL ? firn_db_view_open(store, out, err)
+                                    : firn_db_checkpoint_view(store, given.checkpoint, out, err);
 }
 
 void

@@ -53,7 +53,7 @@ sight_of(const struct firn_view *view, const struct firn_range_node *node)
     size_t high = view->count;
     while (low < high) { /* for the first interval that does not end before them */
         size_t middle = low + (high - low) / 2;
-        if (view->intervals[middle].last < node->sequence_min) {
+        if (firn_view_at(view, middle).last < node->sequence_min) {
             low = middle + 1;
         } else {
             high = middle;
@@ -62,10 +62,9 @@ sight_of(const struct firn_view *view, const struct firn_range_node *node)
     if (low == view->count || view->intervals[low].first > node->sequence_max) {
         return SEES_NONE;
     }
-    const struct firn_view_interval *interval = &view->intervals[low];
-    return interval->first <= node->sequence_min && interval->last >= node->sequence_max
-               ? SEES_ALL
-               : SEES_SOME;
+    struct firn_view_interval interval = firn_view_at(view, low);
+    return interval.first <= node->sequence_min && interval.last >= node->sequence_max ? SEES_ALL
+                                                                                       : SEES_SOME;
 }
 
 /* ---- lookups ---- */

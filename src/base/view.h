@@ -20,6 +20,9 @@ struct firn_view_interval {
 struct firn_view {
     const struct firn_view_interval *intervals;
     size_t count;
+    /* Where the newest interval ends, in place of its own end; 0: there. So that readings of one
+     * history at different moments share their intervals. */
+    uint64_t last;
 };
 
 /* The views of all that may still read: checkpoints, cursors, transactions, readers, and now. In no
@@ -42,20 +45,55 @@ firn_view_list_keeps_tombstone(uint64_t tombstones_kept_from, uint64_t sequence)
     return tombstones_kept_from != 0 && sequence >= tombstones_kept_from;
 }
 
+/* Interval number i, i < count. */
+static inline struct firn_view_interval
+firn_view_at(const struct firn_view *view, size_t i)
+{
+    struct firn_view_interval interval = view->intervals[i];
+    if (view->last != 0 && i + 1 == view->count) {
+        interval.last = view->last;
+    }
+    return interval;
+}
+
+/* How many intervals begin at or below a sequence. */
+static inline size_t
+firn_view_count_from(const struct firn_view *view, uint64_t sequence)
+{
+    size_t low = 0;
+    size_t high = view->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (view->intervals[middle].first <= sequence) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 static inline bool
 firn_view_sees(const struct firn_view *view, uint64_t sequence)
 {
-    /* From the newest: nearly every question is about the last interval. */
-    for (size_t i = view->count; i > 0; i--) {
-        const struct firn_view_interval *interval = &view->intervals[i - 1];
-        if (sequence > interval->last) {
-            return false;
-        }
-        if (sequence >= interval->first) {
-            return true;
-        }
+    /* Nearly every question is about the newest interval. */
+    if (view->count == 0) {
+        return false;
     }
-    return false;
+    struct firn_view_interval interval = firn_view_at(view, view->count - 1);
+    if (sequence >= interval.first) {
+        return sequence <= interval.last;
+    }
+    size_t from = firn_view_count_from(view, sequence);
+    return from > 0 && sequence <= view->intervals[from - 1].last;
+}
+
+/* Whether it sees one of [first, last]. */
+static inline bool
+firn_view_sees_any(const struct firn_view *view, uint64_t first, uint64_t last)
+{
+    size_t from = firn_view_count_from(view, last);
+    return from > 0 && firn_view_at(view, from - 1).last >= first;
 }
 
 #endif

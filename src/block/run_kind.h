@@ -75,6 +75,9 @@ enum { FIRN_RUN_CURSOR_STEPS = 3 };
 
 struct firn_run_cursor_options {
     bool is_sequential; /* a merge or a scan: read ahead, and leave no trace in the cache */
+    /* Versions that this view does not see may be left out by first and next, where that saves
+     * reading; NULL: none. Borrowed as long as the cursor. */
+    const struct firn_view *only;
 };
 
 struct firn_run_builder_options {

@@ -71,6 +71,37 @@ read_ttl(struct firn_cli *cli, uint64_t *out_ms)
     return FIRN_EXIT_OK;
 }
 
+int
+firn_cmd_db_open_view(struct firn_cli *cli, firn_store *store, firn_view **out)
+{
+    firn_error err;
+    firn_view_options options = FIRN_VIEW_OPTIONS_INIT;
+    options.checkpoint = firn_command_value(cli, "at");
+    if (options.checkpoint == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    return firn_view_open(store, &options, out, &err) == FIRN_OK
+               ? FIRN_EXIT_OK
+               : firn_report_failure(cli, &err, NULL);
+}
+
+int
+firn_cmd_db_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_view *view,
+                             firn_keyspace **out)
+{
+    firn_error err;
+    if (view == NULL) {
+        return firn_cmd_db_open_keyspace(cli, store, false, out);
+    }
+    int code = firn_view_keyspace_open(view, cli->arguments[1], out, &err);
+    if (code == FIRN_NOT_FOUND) {
+        return firn_report_error(cli, code, NULL, "%s has no keyspace '%s' at %s",
+                                 cli->arguments[0], cli->arguments[1],
+                                 firn_command_value(cli, "at"));
+    }
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, NULL);
+}
+
 static int
 run_put(struct firn_cli *cli)
 {
@@ -120,6 +151,7 @@ run_get(struct firn_cli *cli)
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
     struct firn_cli_bytes key = {NULL, 0, 0};
+    firn_view *view = NULL;
     uint8_t *value = NULL;
     size_t size = 0;
     bool is_hex = firn_command_has(cli, "hex");
@@ -128,10 +160,15 @@ run_get(struct firn_cli *cli)
         exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cmd_db_open_keyspace(cli, store, false, &keyspace);
+        exit_code = firn_cmd_db_open_view(cli, store, &view);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        int code = firn_get(keyspace, firn_cli_bytes_slice(&key), &value, &size, &err);
+        exit_code = firn_cmd_db_open_keyspace_at(cli, store, view, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_slice wanted = firn_cli_bytes_slice(&key);
+        int code = view == NULL ? firn_get(keyspace, wanted, &value, &size, &err)
+                                : firn_get_at(keyspace, view, wanted, &value, &size, &err);
         if (code == FIRN_NOT_FOUND) {
             exit_code = firn_report_error(cli, code, NULL, "keyspace '%s' has no key '%s'",
                                           cli->arguments[1], cli->arguments[2]);
@@ -143,6 +180,7 @@ run_get(struct firn_cli *cli)
         }
     }
     firn_release(value);
+    firn_view_close(view);
     firn_cli_bytes_deinit(&key);
     return firn_cli_store_close(cli, store, exit_code);
 }
@@ -279,7 +317,10 @@ run_scan(struct firn_cli *cli)
         exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cmd_db_open_keyspace(cli, store, false, &keyspace);
+        exit_code = firn_cmd_db_open_view(cli, store, &scan.cursor.view);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cmd_db_open_keyspace_at(cli, store, scan.cursor.view, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_cursor_open(keyspace, &scan.cursor, &cursor, &err);
@@ -298,6 +339,7 @@ run_scan(struct firn_cli *cli)
         }
     }
     firn_cursor_close(cursor);
+    firn_view_close(scan.cursor.view);
     scan_deinit(&scan);
     return firn_cli_store_close(cli, store, exit_code);
 }
@@ -399,7 +441,12 @@ static const struct firn_command get = {
     .name = "get",
     .summary = "Print the value of a key",
     .arguments = "STORE KEYSPACE KEY",
-    .options = hex_options,
+    .options =
+        (const struct firn_command_option[]){
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"at", 0, "REF", "as the checkpoint has it"},
+            {NULL, 0, NULL, NULL},
+        },
     .help = "The value's bytes, exactly; with --hex its digits and a newline. Where there is\n"
             "no such key, keyspace or store the exit code is 3.",
     .examples =
@@ -438,6 +485,7 @@ static const struct firn_command scan_command = {
             {"reverse", 'r', NULL, "the last one first"},
             {"limit", 0, "N", "at most N"},
             {"keys", 'k', NULL, "no values"},
+            {"at", 0, "REF", "as the checkpoint has it"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {NULL, 0, NULL, NULL},
         },
@@ -474,6 +522,12 @@ static const struct firn_command *const members[] = {&put,
                                                      &firn_cmd_db_keyspaces_delrange,
                                                      &firn_cmd_db_keyspaces,
                                                      &firn_cmd_db_keyspaces_drop,
+                                                     &firn_cmd_db_checkpoint,
+                                                     &firn_cmd_db_checkpoint_list,
+                                                     &firn_cmd_db_diff,
+                                                     &firn_cmd_db_checkpoint_restore,
+                                                     &firn_cmd_db_checkpoint_undo,
+                                                     &firn_cmd_db_clone,
                                                      &firn_cmd_db_stats_flush,
                                                      &firn_cmd_db_stats_compact,
                                                      &firn_cmd_db_stats,

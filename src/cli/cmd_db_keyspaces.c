@@ -35,20 +35,26 @@ run_keyspaces(struct firn_cli *cli)
 {
     firn_error err;
     firn_store *store = NULL;
+    firn_view *view = NULL;
     int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cmd_db_open_view(cli, store, &view);
+    }
     if (exit_code != FIRN_EXIT_OK) {
-        return exit_code;
+        return firn_cli_store_close(cli, store, exit_code);
     }
     if (cli->json) {
         firn_json_out_array("keyspaces");
     }
-    int code = firn_keyspace_list(store, print_name, cli, &err);
+    int code = view == NULL ? firn_keyspace_list(store, print_name, cli, &err)
+                            : firn_view_keyspace_list(view, print_name, cli, &err);
     if (cli->json) {
         firn_json_out_unwind();
     }
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, NULL);
     }
+    firn_view_close(view);
     return firn_cli_store_close(cli, store, exit_code);
 }
 
@@ -206,6 +212,11 @@ const struct firn_command firn_cmd_db_keyspaces = {
     .name = "keyspaces",
     .summary = "Print the names of a store's keyspaces",
     .arguments = "STORE",
+    .options =
+        (const struct firn_command_option[]){
+            {"at", 0, "REF", "as the checkpoint has them"},
+            {NULL, 0, NULL, NULL},
+        },
     .help = "One a line, in the order of their bytes, escaped as firn db scan escapes. Those\n"
             "that firn keeps for itself are not among them.",
     .run = run_keyspaces,
@@ -215,7 +226,8 @@ const struct firn_command firn_cmd_db_keyspaces_drop = {
     .name = "drop",
     .summary = "Remove a keyspace and all that is in it",
     .arguments = "STORE KEYSPACE",
-    .help = "One commit, on disk when the command returns; it cannot be taken back.",
+    .help = "One commit, on disk when the command returns. A checkpoint that was made before\n"
+            "still has the keyspace; without one it cannot be taken back.",
     .uses = FIRN_COMMAND_USES_LOCK,
     .run = run_drop,
 };

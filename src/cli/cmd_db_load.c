@@ -145,6 +145,7 @@ run_dump(struct firn_cli *cli)
     firn_store *store = NULL;
     firn_keyspace *keyspace = NULL;
     firn_cursor *cursor = NULL;
+    firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     uint64_t count = 0;
     int exit_code = read_form(cli, &form);
     if (exit_code == FIRN_EXIT_OK && cli->json && form == FIRN_CLI_ROWS_BINARY) {
@@ -154,10 +155,13 @@ run_dump(struct firn_cli *cli)
         exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cmd_db_open_keyspace(cli, store, false, &keyspace);
+        exit_code = firn_cmd_db_open_view(cli, store, &options.view);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        int code = firn_cursor_open(keyspace, NULL, &cursor, &err);
+        exit_code = firn_cmd_db_open_keyspace_at(cli, store, options.view, &keyspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        int code = firn_cursor_open(keyspace, &options, &cursor, &err);
         if (cli->json) {
             firn_json_out_array("entries");
         }
@@ -171,16 +175,11 @@ run_dump(struct firn_cli *cli)
         }
     }
     firn_cursor_close(cursor);
+    firn_view_close(options.view);
     return firn_cli_store_close(cli, store, exit_code);
 }
 
 /* ---- descriptions ---- */
-
-static const struct firn_command_option form_options[] = {
-    {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
-    {"binary", 'b', NULL, "rows are binary"},
-    {NULL, 0, NULL, NULL},
-};
 
 static const struct firn_command_option load_options[] = {
     {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
@@ -220,7 +219,13 @@ const struct firn_command firn_cmd_db_load_dump = {
     .name = "dump",
     .summary = "Print a whole keyspace as rows that firn db load reads",
     .arguments = "STORE KEYSPACE",
-    .options = form_options,
+    .options =
+        (const struct firn_command_option[]){
+            {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
+            {"binary", 'b', NULL, "rows are binary"},
+            {"at", 0, "REF", "as the checkpoint has it"},
+            {NULL, 0, NULL, NULL},
+        },
     .help = "The entries of the moment at which the command began, in the order of their\n"
             "keys, as firn db scan prints them, or in another form that firn db load knows.",
     .examples =

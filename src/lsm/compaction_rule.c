@@ -21,9 +21,9 @@
  * The first version of a key is needed if anybody sees it, which is one lookup; the table of the
  * unserved is only made for the second one in another segment.
  *
- * Merge operands ask without serving anybody. Of time, all that matters of a segment is the earliest
- * time of the views that see it: before that, nothing in it has expired for all of them. It is the
- * least of each family's members from `from` on.
+ * Merge operands ask without serving anybody. Of time, all that matters of a segment is the
+ * earliest time of the views that see it: before that, nothing in it has expired for all of them.
+ * It is the least of each family's members from `from` on.
  *
  * Memory: 4 bytes a segment and family. Time to make: that, and sorting the views. Views that see
  * nothing, and equal ones, count for nothing.
@@ -174,7 +174,7 @@ firn_compaction_rule_time_ms(const struct firn_compaction_rule *rule, uint64_t s
 static struct firn_view_interval
 last_of(const struct firn_view *view)
 {
-    return view->intervals[view->count - 1];
+    return firn_view_at(view, view->count - 1);
 }
 
 static int
@@ -348,8 +348,8 @@ find_segments(struct work *work)
 
 /* ---- making: who sees what ---- */
 
-/* In one family the sequences of an interval are seen by the members from `from` on, the earliest of
- * which reads at a time. */
+/* In one family the sequences of an interval are seen by the members from `from` on, the earliest
+ * of which reads at a time. */
 static void
 set_from(struct firn_compaction_rule *rule, size_t family,
          const struct firn_view_interval *interval, uint32_t from, uint64_t time_ms)

@@ -29,7 +29,8 @@ struct firn_file_source_runs {
     unsigned level;
     size_t begin;
     size_t end;
-    bool is_sequential; /* read from the first to the last */
+    bool is_sequential;           /* read from the first to the last */
+    const struct firn_view *only; /* as in block/run_kind.h */
 };
 FIRN_MUST_CHECK int firn_file_source_add(struct firn_file_source *state,
                                          const struct firn_file_source_runs *runs,

@@ -47,8 +47,6 @@
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_tree.h"
 
-static const char RUNS[] = "runs";
-
 enum { OPEN_RUNS_MAX = 512 };
 
 /* ---- names ---- */
@@ -66,7 +64,7 @@ bool
 firn_lsm_is_name(const char *name)
 {
     static const char PREFIX[] = "manifest-";
-    if (strcmp(name, RUNS) == 0) {
+    if (strcmp(name, FIRN_LSM_RUNS) == 0) {
         return true;
     }
     if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) {
@@ -162,6 +160,7 @@ destroy(struct firn_lsm *lsm)
     firn_lsm_collect_memory(lsm);
     firn_lsm_file_deinit_all(&lsm->files);
     firn_free(lsm->strays);
+    firn_buf_deinit(&lsm->history);
     firn_os_dir_close(lsm->runs_dir);
     firn_os_cond_deinit(&lsm->changed);
     firn_os_mutex_deinit(&lsm->mutex);
@@ -198,14 +197,14 @@ check_no_runs(struct firn_lsm *lsm, firn_error *err)
 static int
 open_runs_dir(struct firn_lsm *lsm, firn_error *err)
 {
-    int rc = firn_os_dir_open(lsm->dir, RUNS, &lsm->runs_dir, err);
+    int rc = firn_os_dir_open(lsm->dir, FIRN_LSM_RUNS, &lsm->runs_dir, err);
     if (rc == FIRN_NOT_FOUND && lsm->options.is_read_only) {
         return FIRN_OK;
     }
     if (rc == FIRN_NOT_FOUND) {
-        FIRN_TRY(firn_os_make_dir(lsm->dir, RUNS, 0700, err));
+        FIRN_TRY(firn_os_make_dir(lsm->dir, FIRN_LSM_RUNS, 0700, err));
         FIRN_TRY(firn_os_dir_sync(lsm->dir, err));
-        FIRN_TRY(firn_os_dir_open(lsm->dir, RUNS, &lsm->runs_dir, err));
+        FIRN_TRY(firn_os_dir_open(lsm->dir, FIRN_LSM_RUNS, &lsm->runs_dir, err));
     }
     lsm->files.env.dir = lsm->runs_dir;
 out:
@@ -291,6 +290,9 @@ add_named_trees(struct firn_lsm *lsm, const struct firn_manifest_state *state, f
     }
     atomic_store_explicit(&lsm->version, state->version, memory_order_relaxed);
     atomic_store_explicit(&lsm->sequence, state->sequence, memory_order_relaxed);
+    if (firn_buf_assign(&lsm->history, firn_buf_slice(&state->history)) != FIRN_OK) {
+        return firn_error_no_memory(err, "the history of a store");
+    }
     lsm->next_number = state->next_number > 0 ? state->next_number : 1;
     firn_os_mutex_lock(&lsm->mutex);
     firn_lsm_measure_locked(lsm);
@@ -458,6 +460,12 @@ uint64_t
 firn_lsm_sequence(const struct firn_lsm *lsm)
 {
     return atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
+}
+
+firn_slice
+firn_lsm_history(const struct firn_lsm *lsm)
+{
+    return firn_buf_slice(&lsm->history);
 }
 
 uint64_t

@@ -82,6 +82,13 @@ uint64_t firn_lsm_sequence(const struct firn_lsm *lsm);
 /* Grows by one with every installed change; in the MANIFEST, so the same for all processes. It has
  * been written there before no_reader_below is asked about it. */
 uint64_t firn_lsm_version(struct firn_lsm *lsm);
+/* What the store keeps in MANIFEST beside the trees, in a format of its own: as the last save, of
+ * this process or one before, left it; empty: nothing. Borrowed until the next save. */
+firn_slice firn_lsm_history(const struct firn_lsm *lsm);
+/* Replaces it, durably, and names a sequence. A failure is as one of a work. Any thread, one at a
+ * time. */
+FIRN_MUST_CHECK int firn_lsm_install_history(struct firn_lsm *lsm, firn_slice history,
+                                             uint64_t sequence, firn_error *err);
 /* The oldest segment of the log that holds something no run has; all older ones may go. UINT64_MAX
  * if the memtables are empty. */
 uint64_t firn_lsm_log_floor(struct firn_lsm *lsm);
@@ -158,8 +165,13 @@ FIRN_MUST_CHECK int firn_lsm_tree_newer_range(struct firn_lsm_tree *tree,
 /* Walks the keys that a view sees, over [lower, upper), as they were when it was created. */
 struct firn_lsm_cursor;
 struct firn_lsm_cursor_options {
-    const struct firn_view *view; /* borrowed */
-    const firn_slice *lower;      /* NULL: no bound; copied */
+    /* Borrowed; NULL: every version there is, whatever covers it, the newest of a key first. Only
+     * first, seek and next are allowed then. */
+    const struct firn_view *view;
+    /* Without a view: versions that this one does not see may be left out by first and next, where
+     * that saves reading. Borrowed; NULL: none. */
+    const struct firn_view *only;
+    const firn_slice *lower; /* NULL: no bound; copied */
     const firn_slice *upper;
     uint64_t time_ms; /* of the reading; FIRN_LSM_TIME_NOW: when the cursor is created */
 };
@@ -180,6 +192,47 @@ FIRN_MUST_CHECK int firn_lsm_cursor_prev(struct firn_lsm_cursor *cursor, firn_er
 bool firn_lsm_cursor_valid(const struct firn_lsm_cursor *cursor);
 /* Borrowed until the cursor moves. */
 const struct firn_entry *firn_lsm_cursor_entry(const struct firn_lsm_cursor *cursor);
+
+/* ---- clones ---- */
+
+/* What a clone gets beside the runs. */
+struct firn_lsm_clone {
+    struct firn_os_dir *dir; /* of the new store, without trees */
+    firn_slice history;
+    uint64_t sequence; /* to be named */
+};
+/* Puts what runs have into another directory, durably: the same files under names there, or copies,
+ * and a MANIFEST. The caller keeps commits out. What a failure leaves is for the caller to
+ * remove. */
+FIRN_MUST_CHECK int firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_clone *clone,
+                                   firn_error *err);
+
+/* ---- differences ---- */
+
+/* Walks the keys of which two views see something else, in order. The first view reads one tree,
+ * the second one another, or the same; NULL is a tree without anything. Where they are the same,
+ * only what the views see differently is visited. One thread. */
+struct firn_lsm_diff;
+struct firn_lsm_diff_side {
+    struct firn_lsm_tree *tree;
+    const struct firn_view *view; /* borrowed */
+    uint64_t time_ms;             /* as of a cursor; the same for both */
+};
+struct firn_lsm_difference {
+    firn_slice key;
+    bool is_before; /* the first view sees something */
+    bool is_after;
+    firn_slice before; /* the values, if so */
+    firn_slice after;
+};
+FIRN_MUST_CHECK int firn_lsm_diff_create(const struct firn_lsm_diff_side *before,
+                                         const struct firn_lsm_diff_side *after,
+                                         struct firn_lsm_diff **out, firn_error *err);
+/* NULL is fine. */
+void firn_lsm_diff_destroy(struct firn_lsm_diff *diff);
+/* The next one; false at the end. Borrowed until the next call. */
+FIRN_MUST_CHECK int firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_lsm_difference *out,
+                                       bool *out_found, firn_error *err);
 
 /* ---- works ---- */
 

@@ -18,6 +18,8 @@
  * never applied by halves, such a run stays refused for the cursor's life, even if it could be read
  * later.
  *
+ * A cursor without a view shows the merge itself: every version.
+ *
  * One thread; the view is borrowed.
  */
 #include "lsm/file_source.h"
@@ -26,13 +28,15 @@
 #include "lsm/resolve.h"
 
 #include "base/mem.h"
+#include "base/slice.h"
 
 struct firn_lsm_cursor {
     struct firn_tree_state *state;
     struct firn_merge *merge;
     struct firn_resolve *resolve;
     const struct firn_entry *entry;
-    struct firn_buf lower; /* copies of the bounds */
+    const struct firn_view *only; /* of a cursor over versions: others may be left out; or NULL */
+    struct firn_buf lower;        /* copies of the bounds */
     struct firn_buf upper;
     firn_slice lower_slice;
     firn_slice upper_slice;
@@ -130,7 +134,8 @@ add_runs(struct firn_lsm_cursor *cursor, unsigned level, size_t begin, size_t en
             FIRN_TRY(add_ranges(cursor, file, err));
         }
     }
-    struct firn_file_source_runs runs = {version, level, begin, end, false};
+    const struct firn_file_source_runs runs = {
+        .version = version, .level = level, .begin = begin, .end = end, .only = cursor->only};
     struct firn_file_source *source = &cursor->sources[cursor->source_count++];
     source->refused = &cursor->refused;
     FIRN_TRY(firn_file_source_add(source, &runs, cursor->merge, err));
@@ -225,11 +230,14 @@ firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_
         return firn_error_no_memory(err, "a cursor");
     }
     cursor->state = state;
+    cursor->only = options->only;
     FIRN_TRY(copy_bounds(cursor, options, err));
     FIRN_TRY(firn_merge_create(&cursor->merge, err));
     FIRN_TRY(add_memtables(cursor, err));
     FIRN_TRY(add_version(cursor, err));
-    FIRN_TRY(make_resolve(cursor, options, tree->lsm->os, err));
+    if (options->view != NULL) {
+        FIRN_TRY(make_resolve(cursor, options, tree->lsm->os, err));
+    }
     *out = cursor;
     cursor = NULL;
 out:
@@ -263,10 +271,40 @@ settle(struct firn_lsm_cursor *cursor, int rc)
     return rc;
 }
 
+/* The same of a cursor over all versions. */
+static int
+settle_version(struct firn_lsm_cursor *cursor, int rc)
+{
+    const struct firn_entry *entry = rc == FIRN_OK ? firn_merge_entry(cursor->merge) : NULL;
+    bool is_inside = entry != NULL && (cursor->upper_bound == NULL ||
+                                       firn_slice_compare(entry->key, *cursor->upper_bound) < 0);
+    cursor->entry = is_inside ? entry : NULL;
+    return rc;
+}
+
+static int
+first_version(struct firn_lsm_cursor *cursor, firn_error *err)
+{
+    return settle_version(
+        cursor, cursor->lower_bound == NULL
+                    ? firn_merge_first(cursor->merge, err)
+                    : firn_merge_seek(cursor->merge, *cursor->lower_bound, UINT64_MAX, err));
+}
+
+static int
+seek_version(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
+{
+    if (cursor->lower_bound != NULL && firn_slice_compare(key, *cursor->lower_bound) < 0) {
+        key = *cursor->lower_bound;
+    }
+    return settle_version(cursor, firn_merge_seek(cursor->merge, key, UINT64_MAX, err));
+}
+
 int
 firn_lsm_cursor_first(struct firn_lsm_cursor *cursor, firn_error *err)
 {
-    return settle(cursor, firn_resolve_first(cursor->resolve, err));
+    return cursor->resolve != NULL ? settle(cursor, firn_resolve_first(cursor->resolve, err))
+                                   : first_version(cursor, err);
 }
 
 int
@@ -278,7 +316,8 @@ firn_lsm_cursor_last(struct firn_lsm_cursor *cursor, firn_error *err)
 int
 firn_lsm_cursor_seek(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
 {
-    return settle(cursor, firn_resolve_seek(cursor->resolve, key, err));
+    return cursor->resolve != NULL ? settle(cursor, firn_resolve_seek(cursor->resolve, key, err))
+                                   : seek_version(cursor, key, err);
 }
 
 int
@@ -290,7 +329,8 @@ firn_lsm_cursor_seek_before(struct firn_lsm_cursor *cursor, firn_slice key, firn
 int
 firn_lsm_cursor_next(struct firn_lsm_cursor *cursor, firn_error *err)
 {
-    return settle(cursor, firn_resolve_next(cursor->resolve, err));
+    return cursor->resolve != NULL ? settle(cursor, firn_resolve_next(cursor->resolve, err))
+                                   : settle_version(cursor, firn_merge_next(cursor->merge, err));
 }
 
 int

@@ -318,6 +318,7 @@ list_trees(struct firn_lsm *lsm, struct firn_arena *arena, struct firn_manifest_
         .sequence = atomic_load_explicit(&lsm->sequence, memory_order_relaxed),
         .trees = trees,
         .tree_count = count,
+        .history = firn_buf_slice(&lsm->history),
     };
 out:
     firn_os_mutex_unlock(&lsm->mutex);
@@ -333,6 +334,58 @@ write_snapshot(struct firn_lsm *lsm)
         FIRN_IGNORE(firn_manifest_snapshot(lsm->manifest, &snapshot, NULL));
     }
     firn_arena_deinit(&arena);
+}
+
+/* ---- the store's history ---- */
+
+/* The version counts up, as with every edit: who locks it has read the history too. */
+static int
+write_history(struct firn_lsm *lsm, firn_slice history, uint64_t sequence, firn_error *err)
+{
+    uint64_t known = atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
+    uint64_t version = atomic_load_explicit(&lsm->version, memory_order_relaxed) + 1;
+    firn_os_mutex_lock(&lsm->mutex);
+    uint64_t next_number = lsm->next_number;
+    firn_os_mutex_unlock(&lsm->mutex);
+    struct firn_manifest_edit record = {
+        .version = version,
+        .next_number = next_number,
+        .sequence = sequence > known ? sequence : known,
+        .history = history,
+    };
+    int rc = firn_manifest_append(lsm->manifest, &record, err);
+    if (rc == FIRN_OK) {
+        atomic_store_explicit(&lsm->sequence, record.sequence, memory_order_relaxed);
+        /* Pairs with the acquire in firn_lsm_version. */
+        atomic_store_explicit(&lsm->version, version, memory_order_release);
+    }
+    return rc;
+}
+
+int
+firn_lsm_install_history(struct firn_lsm *lsm, firn_slice history, uint64_t sequence,
+                         firn_error *err)
+{
+    int rc = take_token(lsm, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_buf copy = {0};
+    if (firn_buf_assign(&copy, history) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the history of a store");
+        goto out;
+    }
+    FIRN_TRY(write_history(lsm, history, sequence, err));
+    firn_buf_deinit(&lsm->history);
+    lsm->history = copy;
+    copy = (struct firn_buf){0};
+    if (firn_manifest_wants_snapshot(lsm->manifest)) {
+        write_snapshot(lsm);
+    }
+out:
+    give_token(lsm);
+    firn_buf_deinit(&copy);
+    return rc;
 }
 
 /* ---- all of it ---- */

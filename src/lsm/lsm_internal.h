@@ -13,6 +13,9 @@
 #include "lsm/tree_state.h"
 #include "os/os_thread.h"
 
+/* The directory of runs in that of the store. */
+#define FIRN_LSM_RUNS "runs"
+
 /* Of level l of a version, from <= l <= to, the runs [begin[l], end[l]) go to level `to`. */
 struct firn_compaction_plan {
     unsigned from;
@@ -82,6 +85,7 @@ struct firn_lsm {
     bool is_editing;
     struct firn_manifest *manifest; /* NULL: read-only */
     bool has_failed;                /* MANIFEST is latched */
+    struct firn_buf history;        /* that MANIFEST has; the holder of the token writes it */
     uint64_t next_number;
     struct firn_lsm_tree **trees; /* by ascending id */
     size_t tree_count;

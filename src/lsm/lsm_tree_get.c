@@ -226,8 +226,10 @@ open_folding(const struct query *query, struct folding *folding)
     if (folding->intervals == NULL) {
         return firn_error_no_memory(query->err, "merge operands");
     }
-    memcpy(folding->intervals, view->intervals, view->count * sizeof *folding->intervals);
-    folding->below = (struct firn_view){folding->intervals, view->count};
+    for (size_t i = 0; i < view->count; i++) {
+        folding->intervals[i] = firn_view_at(view, i);
+    }
+    folding->below = (struct firn_view){folding->intervals, view->count, 0};
     folding->query = *query;
     folding->query.view = &folding->below;
     return FIRN_OK;

@@ -8,7 +8,8 @@
  * manifest_state.c and version.c.
  *
  * A canonical encoding: what was decoded encodes to the same bytes (shortest varints, ascending
- * order, nothing behind the end).
+ * order, nothing behind the end). Records without a history have format version 1, so that a store
+ * without checkpoints has a MANIFEST that older programs read.
  *
  * Limits: counts are held against the bytes that are left before anything is allocated for them, so
  * memory stays within a small multiple of the record.
@@ -86,7 +87,9 @@ firn_manifest_edit_encode(const struct firn_manifest_edit *edit, struct firn_buf
 {
     int rc = FIRN_OK;
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_append_le32(out, FIRN_MANIFEST_FORMAT_VERSION));
+    FIRN_TRY(firn_buf_append_le32(out, edit->history.size > 0
+                                           ? FIRN_MANIFEST_FORMAT_VERSION
+                                           : FIRN_MANIFEST_FORMAT_VERSION_TREES));
     FIRN_TRY(firn_buf_append_le32(out, 0));
     FIRN_TRY(firn_buf_append_le64(out, edit->version));
     FIRN_TRY(firn_buf_append_le64(out, edit->next_number));
@@ -94,6 +97,10 @@ firn_manifest_edit_encode(const struct firn_manifest_edit *edit, struct firn_buf
     FIRN_TRY(firn_buf_append_varint(out, edit->tree_count));
     for (size_t i = 0; i < edit->tree_count; i++) {
         FIRN_TRY(put_tree(&edit->trees[i], out));
+    }
+    if (edit->history.size > 0) {
+        FIRN_TRY(firn_buf_append_varint(out, edit->history.size));
+        FIRN_TRY(firn_buf_append_slice(out, edit->history));
     }
 out:
     return rc;
@@ -309,6 +316,11 @@ firn_manifest_edit_decode(uint8_t type, firn_slice record, struct firn_arena *ar
         return refuse(&decoder, "header");
     }
     FIRN_TRY(get_trees(&decoder));
+    if (format_version == FIRN_MANIFEST_FORMAT_VERSION &&
+        (!firn_reader_sized(&decoder.reader, record.size, &out->history) ||
+         out->history.size == 0)) {
+        return refuse(&decoder, "history");
+    }
     if (firn_reader_left(&decoder.reader) > 0) {
         rc = refuse(&decoder, "length");
     }

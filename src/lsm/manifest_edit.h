@@ -7,12 +7,13 @@
  * as many bytes.
  *
  *   record
- *     0  4  format version, 1
+ *     0  4  format version, 1 or 2
  *     4  4  zero
  *     8  8  version: of an edit, the one that it makes; of a snapshot, the one that it shows
  *    16  8  number that no file had so far
  *    24  8  largest sequence that any run or edit has named
- *    32  …  varint count of trees, then the trees, by ascending id
+ *    32  …  varint count of trees, then the trees, by ascending id; of format version 2 also: sized
+ *           history, not empty; format version 1 where it stays as it was
  *
  *   tree
  *     varint id; flags, 1 byte: bit 0, dropped; varint flushed sequence;
@@ -22,9 +23,9 @@
  *   run
  *     varint number; level, 1 byte; kind, 1 byte; varints: size of the file, entries, tombstones of
  *     these, ranges, older versions among the entries, bytes of content, smallest sequence,
- *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized upper.
- *     Where 128 is added to the kind, also varints before lower: expiring puts among the entries, at
- *     least 1, when the first of them expires, how much later the last does
+ *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized
+ *     upper. Where 128 is added to the kind, also varints before lower: expiring puts among the
+ *     entries, at least 1, when the first of them expires, how much later the last does
  */
 #ifndef FIRN_LSM_MANIFEST_EDIT_H
 #define FIRN_LSM_MANIFEST_EDIT_H
@@ -40,7 +41,7 @@
 /* Types of records in the log "manifest". */
 enum { FIRN_MANIFEST_SNAPSHOT = 16, FIRN_MANIFEST_EDIT = 17 };
 
-enum { FIRN_MANIFEST_FORMAT_VERSION = 1 };
+enum { FIRN_MANIFEST_FORMAT_VERSION_TREES = 1, FIRN_MANIFEST_FORMAT_VERSION = 2 };
 
 /* A key of the largest size with a zero byte behind it. */
 enum { FIRN_MANIFEST_BOUND_SIZE_MAX = 65536 };
@@ -87,6 +88,8 @@ struct firn_manifest_edit {
     uint64_t sequence;
     const struct firn_manifest_tree *trees; /* by ascending id */
     size_t tree_count;
+    /* What the store keeps here, in its own format; empty: as it was, in a snapshot: nothing. */
+    firn_slice history;
 };
 
 /* Replaces the contents of out. FIRN_NO_MEMORY. */

@@ -53,6 +53,7 @@ firn_manifest_state_deinit(struct firn_manifest_state *state)
 {
     clear(state);
     firn_free(state->trees);
+    firn_buf_deinit(&state->history);
     *state = (struct firn_manifest_state){0};
 }
 
@@ -244,6 +245,10 @@ firn_manifest_state_apply(struct firn_manifest_state *state, const struct firn_m
     }
     if (edit->is_snapshot) {
         clear(state);
+        firn_buf_clear(&state->history);
+    }
+    if (edit->history.size > 0 && firn_buf_assign(&state->history, edit->history) != FIRN_OK) {
+        return firn_error_no_memory(err, "the history that MANIFEST keeps");
     }
     state->version = edit->version;
     state->next_number = edit->next_number;

@@ -27,6 +27,7 @@ struct firn_manifest_state {
     struct firn_manifest_state_tree *trees; /* by ascending id */
     size_t tree_count;
     size_t tree_capacity;
+    struct firn_buf history;
 };
 
 void firn_manifest_state_deinit(struct firn_manifest_state *state);

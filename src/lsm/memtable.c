@@ -690,8 +690,8 @@ firn_memtable_get(const struct firn_memtable *table, firn_slice key, const struc
 {
     size_t i = view->count;
     while (i > 0) {
-        const struct firn_view_interval *interval = &view->intervals[i - 1];
-        struct firn_memtable_probe probe = {.key = key, .sequence = interval->last};
+        uint64_t newest = firn_view_at(view, i - 1).last;
+        struct firn_memtable_probe probe = {.key = key, .sequence = newest};
         struct firn_memtable_position position;
         firn_memtable_seek(table, &probe, &position);
         if (position.entry == NULL) {
@@ -704,10 +704,10 @@ firn_memtable_get(const struct firn_memtable *table, firn_slice key, const struc
         }
         /* The newest version that is not above this interval: in it, or a matter of older
          * intervals. */
-        while (i > 0 && entry.sequence < view->intervals[i - 1].first) {
-            i--;
+        if (entry.sequence < view->intervals[i - 1].first) {
+            i = firn_view_count_from(view, entry.sequence);
         }
-        if (i > 0 && entry.sequence <= view->intervals[i - 1].last) {
+        if (i > 0 && entry.sequence <= firn_view_at(view, i - 1).last) {
             *out = entry;
             return true;
         }

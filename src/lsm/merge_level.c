@@ -61,12 +61,25 @@ enter(struct level_source *level, size_t at, firn_error *err)
     return FIRN_OK;
 }
 
+/* From a run on the first one that may hold what is wanted. */
+static size_t
+skip_unwanted(const struct level_source *level, size_t at)
+{
+    const struct firn_view *only = level->options.cursor.only;
+    const struct firn_merge_level_run *runs = level->options.runs;
+    while (only != NULL && at < level->options.count &&
+           !firn_view_sees_any(only, runs[at].sequence_min, runs[at].sequence_max)) {
+        at++;
+    }
+    return at;
+}
+
 /* Shows the cursor's entry, or the first one of the runs behind it. rc is that of the move. */
 static int
 settle(struct level_source *level, int rc, firn_error *err)
 {
     while (rc == FIRN_OK && !level->cursor->is_valid) {
-        size_t next = level->at + 1;
+        size_t next = skip_unwanted(level, level->at + 1);
         leave(level);
         if (next >= level->options.count) {
             return FIRN_OK;
@@ -163,7 +176,8 @@ static int
 level_first(struct firn_merge_source *source, firn_error *err)
 {
     struct level_source *level = (struct level_source *)source;
-    return level->options.count == 0 ? FIRN_OK : enter_first(level, 0, err);
+    size_t first = skip_unwanted(level, 0);
+    return first == level->options.count ? FIRN_OK : enter_first(level, first, err);
 }
 
 static int

@@ -13,6 +13,7 @@
 struct firn_merge_level_run {
     firn_slice lower;
     firn_slice upper;
+    uint64_t sequence_min;
     uint64_t sequence_max;
     void *run; /* the caller's: for open */
 };
@@ -26,6 +27,7 @@ struct firn_merge_level_options {
                 firn_error *err);
     void (*release)(void *ctx, const struct firn_merge_level_run *run, struct firn_run *opened);
     void *ctx;
+    /* Runs without anything that cursor.only sees are left out, as there. */
     struct firn_run_cursor_options cursor;
     const char *name; /* for messages; borrowed */
 };

@@ -11,10 +11,10 @@
  * shown from the copy: the merge stands before the key.
  *
  * Merge operands. An operand that is the newest version is followed down to what ends it: a put, a
- * tombstone, a range delete that covers what is older, or the end of the key. What they make (fold.h)
- * is shown from a copy, and the merge stands wherever that led. Going backwards, operands are found
- * oldest first and may be any number; so when the newest version turns out to be one, the merge is
- * placed on it, follows it down in the same way, and goes before the key again.
+ * tombstone, a range delete that covers what is older, or the end of the key. What they make
+ * (fold.h) is shown from a copy, and the merge stands wherever that led. Going backwards, operands
+ * are found oldest first and may be any number; so when the newest version turns out to be one, the
+ * merge is placed on it, follows it down in the same way, and goes before the key again.
  *
  * Range deletes. The answer about a key usually holds for its neighbours, so it is kept: a stretch
  * in which everything older than some sequence is deleted, and one in which nothing newer than some
@@ -23,13 +23,13 @@
  * Skipping. A few versions are stepped over, more are jumped by a seek: the rest of a key, versions
  * that are too new for the view, and what a range delete covers. In a covered stretch, the sources
  * that hold nothing newer than what covers it go to its end at once (merge.h); the others step,
- * because what they hold may be newer. The stretch joins ranges that touch, so a million small range
- * deletes side by side are one jump. Single tombstones are stepped over one by one.
+ * because what they hold may be newer. The stretch joins ranges that touch, so a million small
+ * range deletes side by side are one jump. Single tombstones are stepped over one by one.
  *
  * Invariant: while an entry is shown, the merge stands
  * - going backwards: before all versions of its key, or nowhere if there is nothing before;
- * - forwards, and is_folded: behind the version that is shown, on one of the same key, which is kept,
- *   or of another, or nowhere;
+ * - forwards, and is_folded: behind the version that is shown, on one of the same key, which is
+ *   kept, or of another, or nowhere;
  * - forwards otherwise: on what is shown.
  */
 #include "lsm/resolve.h"
@@ -170,13 +170,12 @@ is_seen(const struct firn_resolve *resolve, const struct firn_entry *entry)
 static uint64_t
 newest_seen(const struct firn_view *view, uint64_t limit)
 {
-    for (size_t i = view->count; i > 0; i--) {
-        const struct firn_view_interval *interval = &view->intervals[i - 1];
-        if (interval->first <= limit) {
-            return interval->last < limit ? interval->last : limit;
-        }
+    size_t from = firn_view_count_from(view, limit);
+    if (from == 0) {
+        return 0;
     }
-    return 0;
+    uint64_t last = firn_view_at(view, from - 1).last;
+    return last < limit ? last : limit;
 }
 
 /* Behind all versions of the kept key. */
@@ -274,8 +273,8 @@ fold_upon(struct firn_resolve *resolve, const struct firn_entry *beneath, firn_e
     return firn_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
 }
 
-/* The merge stands on an operand that is the newest version seen of its key: makes the value that is
- * to be shown. */
+/* The merge stands on an operand that is the newest version seen of its key: makes the value that
+ * is to be shown. */
 static int
 fold_key(struct firn_resolve *resolve, firn_error *err)
 {

@@ -81,6 +81,7 @@ put_run(struct firn_version_level *level, struct firn_lsm_file *file)
     level->runs[level->count++] = (struct firn_merge_level_run){
         .lower = file->info.lower,
         .upper = file->info.upper,
+        .sequence_min = file->info.sequence_min,
         .sequence_max = file->info.sequence_max,
         .run = file,
     };

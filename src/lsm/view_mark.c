@@ -39,12 +39,8 @@ mix(uint64_t value)
 static bool
 sees_all(const struct firn_view *view, uint64_t first, uint64_t last)
 {
-    for (size_t i = 0; i < view->count; i++) {
-        if (view->intervals[i].first <= first && view->intervals[i].last >= last) {
-            return true;
-        }
-    }
-    return false;
+    size_t from = firn_view_count_from(view, first);
+    return from > 0 && firn_view_at(view, from - 1).last >= last;
 }
 
 bool
@@ -63,11 +59,13 @@ static uint64_t
 hash_view(const struct firn_view *view, uint64_t first, uint64_t last)
 {
     uint64_t hash = 0;
-    for (size_t i = 0; i < view->count; i++) {
-        const struct firn_view_interval *interval = &view->intervals[i];
-        if (interval->last >= first && interval->first <= last) {
-            uint64_t from = interval->first > first ? interval->first : first;
-            uint64_t to = interval->last < last ? interval->last : last;
+    size_t begin = firn_view_count_from(view, first);
+    size_t end = firn_view_count_from(view, last);
+    for (size_t i = begin > 0 ? begin - 1 : 0; i < end; i++) {
+        struct firn_view_interval interval = firn_view_at(view, i);
+        if (interval.last >= first) {
+            uint64_t from = interval.first > first ? interval.first : first;
+            uint64_t to = interval.last < last ? interval.last : last;
             hash = mix(mix(hash + UINT64_C(0x9e3779b97f4a7c15) + from) + to);
         }
     }

@@ -7,9 +7,10 @@
  * Steps stay in the block until it ends. The block is held meanwhile: pinned in the cache, or, for
  * a sequential cursor that did not find it there, in its own window (row_window.c).
  *
- * A seek waits for slow memory up to three times: for the index, for the block, for the entry. Where
- * the run keeps its pins, each of these can be asked for beforehand (prepare), for many cursors at
- * once; what the index said is remembered for the seek that follows, and the block is held already.
+ * A seek waits for slow memory up to three times: for the index, for the block, for the entry.
+ * Where the run keeps its pins, each of these can be asked for beforehand (prepare), for many
+ * cursors at once; what the index said is remembered for the seek that follows, and the block is
+ * held already.
  *
  * An entry's key is put together in a buffer: the block's prefix lies there as long as the block is
  * held, and each step copies only the rest. Values are borrowed from the block; a large one is read
@@ -40,6 +41,7 @@ struct cursor {
     struct firn_run_cursor base; /* first */
     struct firn_row *run;
     bool is_sequential;
+    const struct firn_view *only; /* NULL: everything */
     bool has_block;
     bool has_prefix; /* key begins with the prefix of the block */
     size_t block_at; /* in the index */
@@ -76,6 +78,7 @@ firn_row_cursor_create(struct firn_run *run, const struct firn_run_cursor_option
     cursor->key_capacity = KEY_ROOM;
     cursor->run = firn_row_read_run(run);
     cursor->is_sequential = options != NULL && options->is_sequential;
+    cursor->only = options != NULL ? options->only : NULL;
     *out = &cursor->base;
     return FIRN_OK;
 }
@@ -240,10 +243,26 @@ show(struct cursor *cursor, size_t slot_at, firn_error *err)
     return rc;
 }
 
+/* From the i-th block on the first one that may hold what is wanted. */
+static size_t
+skip_unwanted(const struct cursor *cursor, const struct firn_row_index *index, size_t i)
+{
+    while (cursor->only != NULL && i < index->block_count) {
+        struct firn_row_index_block block;
+        firn_row_index_block(index, i, &block);
+        if (firn_view_sees_any(cursor->only, block.sequence_min, block.sequence_max)) {
+            break;
+        }
+        i++;
+    }
+    return i;
+}
+
 /* Shows the first entry of the i-th block; nothing behind the last. */
 static int
 show_first_of(struct cursor *cursor, const struct firn_row_index *index, size_t i, firn_error *err)
 {
+    i = skip_unwanted(cursor, index, i);
     if (i >= index->block_count) {
         drop_block(cursor);
         return FIRN_OK;

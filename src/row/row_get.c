@@ -29,8 +29,8 @@ struct search {
     const struct firn_row_index *index;
     firn_slice key;
     uint64_t hash;
-    const struct firn_view_interval *intervals;
-    size_t left; /* of the intervals */
+    const struct firn_view *view;
+    size_t left; /* of its intervals */
     uint64_t at; /* (I1) */
     struct firn_run_hit *out;
     struct firn_buf *value;
@@ -40,13 +40,13 @@ struct search {
 static bool
 go_below(struct search *search, uint64_t sequence)
 {
-    while (search->left > 0 && search->intervals[search->left - 1].first > sequence) {
-        search->left--;
+    if (search->left > 0 && search->view->intervals[search->left - 1].first > sequence) {
+        search->left = firn_view_count_from(search->view, sequence);
     }
     if (search->left == 0) {
         return false;
     }
-    uint64_t last = search->intervals[search->left - 1].last;
+    uint64_t last = firn_view_at(search->view, search->left - 1).last;
     search->at = sequence < last ? sequence : last;
     return true;
 }
@@ -58,16 +58,10 @@ sees_any(const struct search *search, uint64_t sequence_min, uint64_t sequence_m
     if (sequence_max > search->at) {
         sequence_max = search->at;
     }
-    for (size_t i = search->left; i > 0; i--) {
-        const struct firn_view_interval *interval = &search->intervals[i - 1];
-        if (interval->last < sequence_min) {
-            return false;
-        }
-        if (interval->first <= sequence_max) {
-            return sequence_min <= sequence_max;
-        }
-    }
-    return false;
+    size_t from = firn_view_count_from(search->view, sequence_max);
+    from = from < search->left ? from : search->left;
+    return from > 0 && sequence_min <= sequence_max &&
+           firn_view_at(search->view, from - 1).last >= sequence_min;
 }
 
 static int
@@ -186,7 +180,7 @@ firn_row_get(struct firn_run *run, firn_slice key, const struct firn_view *view,
 {
     struct search search = {.run = firn_row_read_run(run),
                             .key = firn_row_read_key(key),
-                            .intervals = view->intervals,
+                            .view = view,
                             .left = view->count,
                             .out = out,
                             .value = value};

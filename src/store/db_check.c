@@ -20,6 +20,7 @@
 #include <inttypes.h>
 
 #include "log/log_segment.h"
+#include "store/db_history_format.h"
 
 struct check {
     struct firn_db *db;
@@ -65,29 +66,45 @@ restart(void *ctx, firn_error *err)
     return FIRN_OK;
 }
 
+/* Sequences grow from record to record, of whatever type. */
+static int
+pass_sequence(struct check *check, uint64_t sequence, const char **what)
+{
+    if (sequence > check->last_sequence) {
+        /* Committed after the check began, or by a commit that failed. */
+        check->is_complete = true;
+        return FIRN_OK;
+    }
+    if (sequence <= check->read_sequence) {
+        *what = "is a commit whose sequence is not larger than that of the one before";
+        return FIRN_CORRUPT;
+    }
+    check->read_sequence = sequence;
+    check->read_count++;
+    return FIRN_OK;
+}
+
 static int
 read_commit(struct check *check, firn_slice record, const char **what)
 {
     struct firn_db_format_commit commit;
     int rc = firn_db_format_get_header(record, &commit, what);
-    if (rc == FIRN_OK && commit.sequence > check->last_sequence) {
-        /* Committed after the check began, or by a commit that failed. */
-        check->is_complete = true;
-        return FIRN_OK;
+    if (rc == FIRN_OK) {
+        rc = pass_sequence(check, commit.sequence, what);
     }
-    if (rc == FIRN_OK && commit.sequence <= check->read_sequence) {
-        *what = "is a commit whose sequence is not larger than that of the one before";
-        rc = FIRN_CORRUPT;
-    }
-    while (rc == FIRN_OK && commit.count > 0) {
+    while (rc == FIRN_OK && !check->is_complete && commit.count > 0) {
         struct firn_db_format_op op;
         rc = firn_db_format_get_op(&commit, &op, what);
     }
-    if (rc == FIRN_OK) {
-        check->read_sequence = commit.sequence;
-        check->read_count++;
-    }
     return rc;
+}
+
+static int
+read_history(struct check *check, firn_slice record, const char **what)
+{
+    struct firn_db_history_record change;
+    int rc = firn_db_history_format_get_record(record, &change, what);
+    return rc == FIRN_OK ? pass_sequence(check, change.sequence, what) : rc;
 }
 
 static size_t
@@ -123,7 +140,12 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
 {
     struct check *check = ctx;
     const char *what = "has a type that this firn does not know";
-    int rc = type == FIRN_LOG_TYPE_USER ? read_commit(check, record, &what) : FIRN_NEWER;
+    int rc = FIRN_NEWER;
+    if (type == FIRN_LOG_TYPE_USER) {
+        rc = read_commit(check, record, &what);
+    } else if (type == FIRN_DB_HISTORY_FORMAT_TYPE) {
+        rc = read_history(check, record, &what);
+    }
     if (rc != FIRN_OK) {
         return firn_db_log_error(err, rc, check->db->dir, position, what);
     }
@@ -373,7 +395,7 @@ firn_db_check(struct firn_db *db, void (*on_damage)(void *ctx, const char *text)
     report->keyspaces = 0;
     report->entries = 0;
     /* So the image stays, and what it sees. */
-    firn_db_view_register(db, &node, NULL);
+    firn_db_view_register(db, &node, NULL, false);
     check.image = node.image;
     int rc = check_all(&check, &damage, report, err);
     firn_db_view_unregister(db, &node);

@@ -30,7 +30,8 @@
 static bool
 is_data(const char *name)
 {
-    return firn_db_log_is_name(name) || firn_lsm_is_name(name);
+    return firn_db_log_is_name(name) || firn_lsm_is_name(name) ||
+           strcmp(name, FIRN_DB_FORMAT_PACKS_NAME) == 0;
 }
 
 static bool
@@ -125,6 +126,39 @@ find_leftover(void *ctx, const struct firn_os_dirent *entry)
 }
 
 static int
+find_file(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct leftover *leftover = ctx;
+    if (entry->name_size < sizeof leftover->name) {
+        memcpy(leftover->name, entry->name, entry->name_size + 1);
+        return FIRN_CANCELLED;
+    }
+    return FIRN_OK;
+}
+
+/* A directory of runs or packs, as a clone that was not finished leaves it, with what is in it. */
+static int
+remove_dir(struct firn_os_dir *parent, const char *name, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    int rc = firn_os_dir_open(parent, name, &dir, err);
+    bool is_empty = rc != FIRN_OK;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    while (rc == FIRN_OK && !is_empty) {
+        struct leftover leftover = {.name = ""};
+        rc = firn_os_dir_list(dir, find_file, &leftover, err);
+        is_empty = leftover.name[0] == '\0';
+        if (!is_empty) {
+            rc = firn_os_remove_file(dir, leftover.name, err);
+        }
+    }
+    firn_os_dir_close(dir);
+    return rc == FIRN_OK ? firn_os_remove_dir(parent, name, err) : rc;
+}
+
+static int
 remove_any(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
     struct firn_os_stat stat;
@@ -132,7 +166,7 @@ remove_any(struct firn_os_dir *dir, const char *name, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
-    return stat.kind == FIRN_OS_DIR ? firn_os_remove_dir(dir, name, err)
+    return stat.kind == FIRN_OS_DIR ? remove_dir(dir, name, err)
                                     : firn_os_remove_file(dir, name, err);
 }
 
@@ -177,13 +211,27 @@ out:
 }
 
 int
+firn_db_create_begin(struct firn_os_dir *dir, struct firn_db_format_identity *out, firn_error *err)
+{
+    int rc = clear_leftovers(dir, err);
+    return rc == FIRN_OK ? write_identity(dir, out, err) : rc;
+}
+
+int
+firn_db_create_end(struct firn_os_dir *dir, firn_error *err)
+{
+    int rc = firn_os_rename(dir, FIRN_DB_FORMAT_IDENTITY_TMP_NAME, dir,
+                            FIRN_DB_FORMAT_IDENTITY_NAME, FIRN_OS_RENAME_REPLACE, err);
+    return rc == FIRN_OK ? firn_os_dir_sync(dir, err) : rc;
+}
+
+int
 firn_db_create_store(struct firn_db *db, firn_error *err)
 {
     struct firn_log_options options = firn_db_log_options(false);
     struct firn_db_image *image = NULL;
     int rc;
-    FIRN_TRY(clear_leftovers(db->dir, err));
-    FIRN_TRY(write_identity(db->dir, &db->identity, err));
+    FIRN_TRY(firn_db_create_begin(db->dir, &db->identity, err));
     FIRN_TRY(firn_log_create(db->dir, &options, &db->log, err));
     /* There is no MANIFEST that could be missing. */
     db->identity.version = FIRN_DB_FORMAT_VERSION_LOG;
@@ -191,9 +239,7 @@ firn_db_create_store(struct firn_db *db, firn_error *err)
     db->identity.version = FIRN_DB_FORMAT_VERSION;
     FIRN_TRY(rc);
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
-    FIRN_TRY(firn_os_rename(db->dir, FIRN_DB_FORMAT_IDENTITY_TMP_NAME, db->dir,
-                            FIRN_DB_FORMAT_IDENTITY_NAME, FIRN_OS_RENAME_REPLACE, err));
-    FIRN_TRY(firn_os_dir_sync(db->dir, err));
+    FIRN_TRY(firn_db_create_end(db->dir, err));
 out:
     return rc;
 }

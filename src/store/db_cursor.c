@@ -11,8 +11,8 @@
  * its last byte increased; a prefix of nothing but 0xff has none. Lower is the larger of the lower
  * bounds, upper the smaller of the upper ones; where upper is not above lower the range is empty.
  *
- * A cursor of a transaction also shows what that has written: there every move and every look is the
- * overlay's (db_txn_cursor.c).
+ * A cursor of a transaction also shows what that has written: there every move and every look is
+ * the overlay's (db_txn_cursor.c).
  *
  * (I1) `inner` is NULL where there is nothing to walk: an empty range, or a keyspace that the view
  *      does not have. Such a cursor is never valid.
@@ -29,8 +29,6 @@ struct firn_db_cursor {
     struct firn_lsm_cursor *inner;      /* (I1) */
     struct firn_db_txn_cursor *overlay; /* of a transaction: it moves inner; else NULL */
     struct firn_db_view_node node;
-    struct firn_view_interval interval;
-    struct firn_view view;
     bool has_upper;
     struct firn_buf lower;
     struct firn_buf upper;
@@ -107,7 +105,7 @@ destroy(struct firn_db_view_node *node)
 
 /* A cursor without anything inside; its view is registered. */
 static int
-create(struct firn_db *db, const struct firn_db_tree *tree,
+create(struct firn_db *db, const struct firn_db_tree *tree, bool is_outside,
        const struct firn_db_cursor_options *options, struct firn_db_cursor **out, firn_error *err)
 {
     struct firn_db_cursor *cursor = firn_alloc_zeroed(sizeof *cursor);
@@ -121,12 +119,10 @@ create(struct firn_db *db, const struct firn_db_tree *tree,
         return firn_error_no_memory(err, "a cursor");
     }
     if (options != NULL && options->view != NULL) {
-        firn_db_view_register_at(db, &cursor->node, tree, &options->view->node);
+        firn_db_view_register_at(db, &cursor->node, tree, &options->view->node, is_outside);
     } else {
-        firn_db_view_register(db, &cursor->node, tree);
+        firn_db_view_register(db, &cursor->node, tree, is_outside);
     }
-    cursor->interval = firn_db_interval(cursor->node.sequence);
-    cursor->view = (struct firn_view){&cursor->interval, 1};
     *out = cursor;
     return FIRN_OK;
 }
@@ -140,12 +136,25 @@ open_inner(struct firn_db_cursor *cursor, struct firn_db_tree *tree, firn_error 
     const firn_slice lower = firn_buf_slice(&cursor->lower);
     const firn_slice upper = firn_buf_slice(&cursor->upper);
     const struct firn_lsm_cursor_options options = {
-        .view = &cursor->view,
+        .view = &cursor->node.view,
         .lower = lower.size > 0 ? &lower : NULL,
         .upper = cursor->has_upper ? &upper : NULL,
         .time_ms = cursor->node.time_ms,
     };
     return firn_lsm_cursor_create(tree->lsm_tree, &options, &cursor->inner, err);
+}
+
+/* A keyspace that now does not have, of a cursor of now: also one that now never had, because it
+ * was made after the checkpoint that was restored. */
+static int
+refuse_out(const struct firn_db_keyspace *keyspace, const struct firn_db_cursor_options *options,
+           firn_error *err)
+{
+    bool is_now = options == NULL || options->view == NULL;
+    return is_now && keyspace->tree != NULL &&
+                   atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)
+               ? firn_db_get_refuse_dropped(keyspace, err)
+               : FIRN_OK;
 }
 
 int
@@ -166,8 +175,9 @@ firn_db_cursor_open(struct firn_db_keyspace *keyspace, const struct firn_db_curs
         now.view = NULL;
         options = &now;
     }
-    FIRN_TRY(create(db, keyspace->tree, options, &cursor, err));
-    FIRN_TRY(firn_db_get_tree(keyspace, cursor->node.image, cursor->node.sequence, &tree, err));
+    FIRN_TRY(create(db, keyspace->tree, keyspace->is_system, options, &cursor, err));
+    FIRN_TRY(refuse_out(keyspace, options, err));
+    FIRN_TRY(firn_db_get_tree(keyspace, cursor->node.image, &cursor->node.view, &tree, err));
     FIRN_TRY(open_inner(cursor, tree, err));
     *out = cursor;
     cursor = NULL;
@@ -202,14 +212,15 @@ out:
 }
 
 int
-firn_db_cursor_open_list(struct firn_db *db, const struct firn_db_cursor_options *options,
-                         struct firn_db_cursor **out, firn_error *err)
+firn_db_cursor_open_list(struct firn_db *db, bool is_outside,
+                         const struct firn_db_cursor_options *options, struct firn_db_cursor **out,
+                         firn_error *err)
 {
     struct firn_db_cursor *cursor = NULL;
     const struct firn_db_tree *tree = db->is_read_only ? NULL : firn_db_image(db)->list;
     int rc;
     *out = NULL;
-    FIRN_TRY(create(db, tree, options, &cursor, err));
+    FIRN_TRY(create(db, tree, is_outside, options, &cursor, err));
     FIRN_TRY(open_inner(cursor, cursor->node.image->list, err));
     *out = cursor;
     cursor = NULL;

@@ -7,22 +7,25 @@
  * names. From its sequence on the keyspace is gone: the leader refuses commits into it, readings of
  * now say so, and views and cursors that were opened before go on reading.
  *
- * The tree goes later, when nobody reads it: no view or cursor is open from before the drop; and
- * when the drop is on the disk, whatever durability was asked for: a power cut that took the commit
+ * The tree goes later, when nobody can read it: no checkpoint has the keyspace, and no view or
+ * cursor is open that does (a restore may bring the keyspace back until then); and when the drop is
+ * on the disk, whatever durability was asked for: a power cut that took the commit
  * back would leave a keyspace without its runs. That is looked at when a keyspace is dropped,
- * flushed and compacted, and at closing. What is left by a crash goes at the next opening, where no
- * views are open: a tree whose number no name leads to.
+ * flushed and compacted, when checkpoints are deleted, and at closing. What is left by a crash goes
+ * at the next opening, where no views are open. A restore, too, may leave keyspaces that nothing
+ * but its safety checkpoint has.
  */
 #include "store/db_internal.h"
 
 #include "base/check.h"
 
 static bool
-is_read_locked(const struct firn_db *db, const struct firn_db_tree *tree, uint64_t dropped_at)
+is_read_locked(const struct firn_db *db, const struct firn_db_tree *tree)
 {
     for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
-        bool may_read = node->tree != NULL ? node->tree == tree
-                                           : !tree->is_system && node->sequence < dropped_at;
+        bool may_read = node->tree != NULL
+                            ? node->tree == tree
+                            : !tree->is_system && firn_db_visible_in(tree, &node->view);
         if (may_read) {
             return true;
         }
@@ -39,8 +42,8 @@ find_reapable(struct firn_db *db)
     const struct firn_db_image *image = firn_db_image(db);
     for (size_t i = 0; i < firn_db_image_tree_count(image) && found == NULL; i++) {
         struct firn_db_tree *tree = firn_db_image_tree(image, i);
-        uint64_t dropped_at = atomic_load_explicit(&tree->dropped_at, memory_order_acquire);
-        if (dropped_at != 0 && !tree->is_removed && !is_read_locked(db, tree, dropped_at)) {
+        if (!tree->is_removed && !firn_db_visible_is_kept(image, tree) &&
+            !is_read_locked(db, tree)) {
             found = tree;
         }
     }
@@ -51,16 +54,17 @@ find_reapable(struct firn_db *db)
 int
 firn_db_drop_reap(struct firn_db *db, firn_error *err)
 {
-    if (db->dropped_count == 0) {
+    struct firn_db_tree *tree = db->out_count > 0 ? find_reapable(db) : NULL;
+    int rc = FIRN_OK;
+    if (tree == NULL) {
         return FIRN_OK;
     }
-    int rc;
     FIRN_TRY(firn_db_sync(db, err));
-    for (struct firn_db_tree *tree = find_reapable(db); tree != NULL; tree = find_reapable(db)) {
+    for (; tree != NULL; tree = find_reapable(db)) {
         FIRN_TRY(firn_lsm_tree_drop(tree->lsm_tree, err));
         tree->is_removed = true;
         tree->first_segment = 0;
-        db->dropped_count--;
+        db->out_count--;
         firn_db_space_settle(db);
     }
 out:
@@ -72,15 +76,20 @@ commit_drop(struct firn_db *db, const char *name, uint64_t id, firn_error *err)
 {
     struct firn_db_image *image = firn_db_image(db);
     struct firn_db_batch batch = {0};
+    struct firn_db_write_change change = {.end = firn_db_visible_make_end(image)};
     int rc;
+    if (change.end == NULL) {
+        return firn_error_no_memory(err, "dropping a keyspace");
+    }
     firn_os_mutex_lock(&db->state_mutex);
     struct firn_db_tree *tree = firn_db_image_find(image, id);
     uint64_t next_id = image->next_id;
     firn_os_mutex_unlock(&db->state_mutex);
     CHECK(tree != NULL);
+    change.drops = tree;
     FIRN_TRY(firn_db_batch_list(&batch, db, firn_str(name), NULL, err));
     FIRN_TRY(firn_db_batch_list(&batch, db, firn_bytes(NULL, 0), &next_id, err));
-    FIRN_TRY(firn_db_write_list(db, &batch, tree, err));
+    FIRN_TRY(firn_db_write_list(db, &batch, &change, err));
 out:
     firn_db_batch_deinit(&batch);
     return rc;

@@ -38,6 +38,7 @@
 #define FIRN_DB_FORMAT_IDENTITY_TMP_NAME "FIRN.tmp"
 #define FIRN_DB_FORMAT_LOCK_NAME "LOCK"
 #define FIRN_DB_FORMAT_RESERVE_NAME "RESERVE"
+#define FIRN_DB_FORMAT_PACKS_NAME "packs"
 
 enum {
     FIRN_DB_FORMAT_VERSION_LOG = 1, /* the log has all; there is no MANIFEST */

@@ -18,9 +18,9 @@
  * A read-only handle has no works. There the image is what may go, by a refresh: readings are
  * inside the epoch while they use it.
  *
- * A keyspace that was dropped is told by dropped_at: a reading of now looks before it reads, a
- * reading at a view compares sequences. A reading that has looked just before the drop may still
- * find everything, or nothing, as if the drop came in between.
+ * Whether now has a keyspace is told by is_out: a reading of now looks before it reads, a reading
+ * at a view looks at what came later under the name. A reading that has looked just before a drop
+ * or a restore may still find everything, or nothing, as if that came in between.
  */
 #include "store/db_internal.h"
 
@@ -30,51 +30,38 @@ firn_db_get_time_ms(struct firn_db *db)
     return (uint64_t)(firn_os_now_ns(db->os) / 1000000);
 }
 
-static int
-get_at(struct firn_db_tree *tree, uint64_t sequence, uint64_t time_ms, firn_slice key,
-       struct firn_buf *out, firn_error *err)
-{
-    const struct firn_view_interval interval = firn_db_interval(sequence);
-    const struct firn_view view = {&interval, 1};
-    return firn_lsm_tree_get_at(tree->lsm_tree, key, &view, time_ms, out, err);
-}
-
-int
-firn_db_get_seen(struct firn_db_tree *tree, uint64_t sequence, firn_slice key, struct firn_buf *out,
-                 firn_error *err)
-{
-    return get_at(tree, sequence, FIRN_LSM_TIME_NOW, key, out, err);
-}
-
 /* With a view that is registered. */
 static int
-get_registered(struct firn_db *db, struct firn_db_tree *tree, firn_slice key, struct firn_buf *out,
-               firn_error *err)
+get_registered(struct firn_db *db, struct firn_db_tree *tree, bool is_outside, firn_slice key,
+               struct firn_buf *out, firn_error *err)
 {
     struct firn_db_view_node node;
-    firn_db_view_register(db, &node, tree);
-    int rc = firn_db_get_seen(tree, node.sequence, key, out, err);
+    firn_db_view_register(db, &node, tree, is_outside);
+    int rc = firn_lsm_tree_get(tree->lsm_tree, key, &node.view, out, err);
     firn_db_view_unregister(db, &node);
     return rc;
 }
 
 int
-firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree, firn_slice key,
+firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree, bool is_outside, firn_slice key,
                    struct firn_buf *out, firn_error *err)
 {
     uint64_t before = atomic_load_explicit(&db->views_taken, memory_order_acquire);
-    int rc = firn_db_get_seen(tree, firn_db_published(db), key, out, err);
+    const struct firn_view now = firn_db_view_now(db, firn_db_image(db), is_outside);
+    int rc = firn_lsm_tree_get(tree->lsm_tree, key, &now, out, err);
     atomic_thread_fence(memory_order_acquire);
     if (atomic_load_explicit(&db->views_taken, memory_order_relaxed) == before) {
         return rc;
     }
-    return get_registered(db, tree, key, out, err);
+    return get_registered(db, tree, is_outside, key, out, err);
 }
 
 int
 firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err)
 {
-    return firn_error_set(err, FIRN_MISUSE, "the keyspace '%s' was dropped", keyspace->name);
+    return firn_error_set(err, FIRN_MISUSE,
+                          "the keyspace '%s' was dropped, or a checkpoint without it was restored",
+                          keyspace->name);
 }
 
 int
@@ -88,7 +75,7 @@ firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *
 
 int
 firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_image *image,
-                 uint64_t sequence, struct firn_db_tree **out, firn_error *err)
+                 const struct firn_view *view, struct firn_db_tree **out, firn_error *err)
 {
     struct firn_db_tree *tree = keyspace->tree;
     *out = NULL;
@@ -99,18 +86,17 @@ firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_i
         /* Of an image that is older than the keyspace, or younger than its end. */
         return keyspace->id >= image->next_id ? FIRN_OK : firn_db_get_refuse_dropped(keyspace, err);
     }
-    uint64_t dropped_at = atomic_load_explicit(&tree->dropped_at, memory_order_acquire);
-    if (dropped_at != 0 && dropped_at <= sequence) {
+    if (firn_db_visible_is_ended(tree, view)) {
         return firn_db_get_refuse_dropped(keyspace, err);
     }
     *out = tree;
     return FIRN_OK;
 }
 
-/* The image of a reading, how far it sees, and when. */
+/* The image of a reading, what it sees, and when. */
 struct moment {
     const struct firn_db_image *image;
-    uint64_t sequence;
+    struct firn_view view;
     uint64_t time_ms;
 };
 
@@ -119,12 +105,13 @@ get_from_image(struct firn_db_keyspace *keyspace, const struct moment *moment, f
                struct firn_buf *out, firn_error *err)
 {
     struct firn_db_tree *tree;
-    int rc = firn_db_get_tree(keyspace, moment->image, moment->sequence, &tree, err);
+    int rc = firn_db_get_tree(keyspace, moment->image, &moment->view, &tree, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     return tree == NULL ? FIRN_NOT_FOUND
-                        : get_at(tree, moment->sequence, moment->time_ms, key, out, err);
+                        : firn_lsm_tree_get_at(tree->lsm_tree, key, &moment->view, moment->time_ms,
+                                               out, err);
 }
 
 /* ---- readings ---- */
@@ -135,13 +122,14 @@ get_now(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *out,
     struct firn_db *db = keyspace->db;
     if (!db->is_read_only) {
         struct firn_db_tree *tree = keyspace->tree;
-        return atomic_load_explicit(&tree->dropped_at, memory_order_acquire) != 0
+        return atomic_load_explicit(&tree->is_out, memory_order_acquire)
                    ? firn_db_get_refuse_dropped(keyspace, err)
-                   : firn_db_get_newest(db, tree, key, out, err);
+                   : firn_db_get_newest(db, tree, keyspace->is_system, key, out, err);
     }
     size_t slot = firn_epoch_enter(&db->epoch);
     const struct firn_db_image *image = firn_db_image(db);
-    const struct moment moment = {image, image->last_sequence, FIRN_LSM_TIME_NOW};
+    const struct moment moment = {image, firn_db_view_now(db, image, keyspace->is_system),
+                                  FIRN_LSM_TIME_NOW};
     int rc = get_from_image(keyspace, &moment, key, out, err);
     firn_epoch_leave(&db->epoch, slot);
     return rc;
@@ -167,7 +155,7 @@ firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view, fir
         return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
     }
     firn_buf_clear(out);
-    const struct moment moment = {view->node.image, view->node.sequence, view->node.time_ms};
+    const struct moment moment = {view->node.image, view->node.view, view->node.time_ms};
     int rc = get_from_image(keyspace, &moment, key, out, err);
     return rc == FIRN_NOT_FOUND ? firn_db_get_refuse_missing(keyspace, err) : rc;
 }

@@ -2,8 +2,9 @@
  *
  * store/db_image.c: the trees of a store as one opening found them.
  *
- * An image is opened from the MANIFEST: the trees of all keyspaces that the list names as far as
- * runs have it. Then the log is replayed into it (db_replay.c), which may add and drop keyspaces.
+ * An image is opened from the MANIFEST: the history that it keeps, and the trees of all keyspaces
+ * that any version of the list names as far as runs have it. Then the log is replayed into it
+ * (db_replay.c), which may add and drop keyspaces, and change the history.
  * A handle that writes has one image, which it keeps up to date; a read-only handle has one that
  * does not change, and gets another with each refresh.
  *
@@ -20,6 +21,9 @@
 #include "base/mem.h"
 #include "base/sort.h"
 #include "row/row.h"
+#include "store/db_history_format.h"
+
+enum { ENDS_CHUNK_SIZE = 1024 };
 
 size_t
 firn_db_image_tree_count(const struct firn_db_image *image)
@@ -66,7 +70,8 @@ add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tr
     }
     tree->id = id;
     tree->is_system = firn_db_keyspace_is_system(name);
-    atomic_init(&tree->dropped_at, 0);
+    atomic_init(&tree->is_out, false);
+    atomic_init(&tree->ends, NULL);
     int rc = firn_lsm_tree_open(image->lsm, id, &tree->lsm_tree, err);
     if (rc != FIRN_OK) {
         firn_free(tree);
@@ -103,21 +108,12 @@ compare_trees(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int
-read_name(struct firn_db_image *image, const struct firn_entry *entry, firn_error *err)
+int
+firn_db_image_name(struct firn_db_image *image, uint32_t id, const struct firn_entry *entry,
+                   struct firn_db_tree **out, firn_error *err)
 {
-    struct firn_db_tree *tree;
-    uint64_t id;
-    int rc = firn_db_keyspace_decode(image->db, entry->value, &id, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    uint64_t next = entry->key.size == 0 ? id : id + 1;
-    image->next_id = next > image->next_id ? next : image->next_id;
-    if (entry->key.size == 0) {
-        return FIRN_OK;
-    }
-    return add(image, (uint32_t)id, entry->key, &tree, err);
+    *out = image->is_listed ? firn_db_image_find(image, id) : NULL;
+    return *out != NULL ? FIRN_OK : add(image, id, entry->key, out, err);
 }
 
 /* No number may stand behind two names, and none behind the list's own. */
@@ -135,27 +131,19 @@ check_numbers(const struct firn_db_image *image, firn_error *err)
     return FIRN_OK;
 }
 
+/* Trees come in the order of names, and are sorted then. */
 static int
 read_list(struct firn_db_image *image, firn_error *err)
 {
-    static const struct firn_view_interval everything = {1, UINT64_MAX};
-    static const struct firn_view all = {&everything, 1};
-    const struct firn_lsm_cursor_options options = {.view = &all}; /* nothing in it expires */
-    struct firn_lsm_cursor *cursor = NULL;
     int rc;
     image->next_id = 1;
     FIRN_TRY(add(image, FIRN_DB_KEYSPACE_LIST, firn_bytes(NULL, 0), &image->list, err));
-    FIRN_TRY(firn_lsm_cursor_create(image->list->lsm_tree, &options, &cursor, err));
-    FIRN_TRY(firn_lsm_cursor_first(cursor, err));
-    while (firn_lsm_cursor_valid(cursor)) {
-        FIRN_TRY(read_name(image, firn_lsm_cursor_entry(cursor), err));
-        FIRN_TRY(firn_lsm_cursor_next(cursor, err));
-    }
+    FIRN_TRY(firn_db_visible_read(image, err));
     firn_sort(image->trees.data, firn_db_image_tree_count(image), sizeof(struct firn_db_tree *),
               compare_trees);
     FIRN_TRY(check_numbers(image, err));
+    image->is_listed = true;
 out:
-    firn_lsm_cursor_destroy(cursor);
     return rc;
 }
 
@@ -236,6 +224,21 @@ open_read_only(struct firn_db_image *image, firn_error *err)
                : rc;
 }
 
+/* As MANIFEST has it. */
+static int
+read_history(struct firn_db_image *image, firn_error *err)
+{
+    firn_slice history = firn_lsm_history(image->lsm);
+    if (history.size == 0) {
+        return firn_db_history_init(&image->history, err);
+    }
+    int rc = firn_db_history_format_get(history, &image->history, err);
+    if (rc != FIRN_OK) {
+        firn_error_prefix(err, "MANIFEST of '%s'", firn_os_dir_path(image->db->dir));
+    }
+    return rc;
+}
+
 int
 firn_db_image_open(struct firn_db *db, struct firn_db_image **out, firn_error *err)
 {
@@ -246,7 +249,9 @@ firn_db_image_open(struct firn_db *db, struct firn_db_image **out, firn_error *e
         return firn_error_no_memory(err, "a store");
     }
     image->db = db;
+    image->ends.chunk_size = ENDS_CHUNK_SIZE;
     FIRN_TRY(db->is_read_only ? open_read_only(image, err) : open_lsm(db, &image->lsm, err));
+    FIRN_TRY(read_history(image, err));
     FIRN_TRY(read_list(image, err));
     image->last_sequence = firn_lsm_sequence(image->lsm);
     *out = image;
@@ -265,6 +270,8 @@ destroy(struct firn_db_image *image)
     }
     firn_buf_deinit(&image->trees);
     firn_buf_deinit(&image->segments);
+    firn_arena_deinit(&image->ends);
+    firn_db_history_deinit(&image->history);
     firn_os_file_close(image->reader_lock);
     firn_free(image);
 }
@@ -312,19 +319,20 @@ remove_stray(struct firn_db_image *image, uint32_t id, firn_error *err)
     return rc == FIRN_OK ? firn_lsm_tree_drop(tree, err) : rc;
 }
 
-/* Trees whose keyspaces the log has dropped. */
+/* Trees that neither now nor a checkpoint has. */
 static int
-remove_replayed(struct firn_db_image *image, firn_error *err)
+remove_unseen(struct firn_db_image *image, firn_error *err)
 {
     for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
         struct firn_db_tree *tree = firn_db_image_tree(image, i);
-        if (atomic_load_explicit(&tree->dropped_at, memory_order_relaxed) != 0) {
+        if (!firn_db_visible_is_kept(image, tree)) {
             int rc = firn_lsm_tree_drop(tree->lsm_tree, err);
             if (rc != FIRN_OK) {
                 return rc;
             }
             tree->is_removed = true;
             tree->first_segment = 0;
+            image->db->out_count--;
         }
     }
     return FIRN_OK;
@@ -335,7 +343,7 @@ firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err)
 {
     struct strays strays = {.image = image};
     int rc;
-    FIRN_TRY(remove_replayed(image, err));
+    FIRN_TRY(remove_unseen(image, err));
     FIRN_TRY(firn_lsm_tree_list(image->lsm, note_stray, &strays, err));
     for (size_t i = 0; i < strays.ids.size / sizeof(uint32_t); i++) {
         uint32_t id;

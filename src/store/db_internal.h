@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/epoch.h"
 #include "base/hash_map.h"
@@ -17,24 +18,33 @@
 #include "os/os_thread.h"
 #include "store/db.h"
 #include "store/db_format.h"
+#include "store/db_history.h"
 
 /* Keyspace 0 holds the names of the others: name -> id as a varint. The empty name, which no
  * keyspace has, leads to the next id to be given. */
 enum { FIRN_DB_KEYSPACE_LIST = 0 };
 
+/* What came later under the name of a keyspace: see db_visible.c. */
+struct firn_db_name_end {
+    uint64_t sequence;
+    _Atomic(struct firn_db_name_end *) newer;
+};
+
 /* A keyspace's data in one image. */
 struct firn_db_tree {
     struct firn_lsm_tree *lsm_tree;
     uint32_t id;
-    bool is_system;              /* outside views */
-    _Atomic uint64_t dropped_at; /* by the commit of that sequence; 0: it lives */
+    bool is_system;      /* outside views */
+    _Atomic bool is_out; /* now does not have the keyspace */
+    _Atomic(struct firn_db_name_end *) ends;
 
     /* The newest commit through this handle that wrote into it; the leader's to write. Relaxed: who
      * has seen a sequence published sees it here too. */
     _Atomic uint64_t written_at;
 
     /* Of the leader of commits alone. */
-    bool is_dropping;       /* its drop is in the log */
+    uint64_t created_at;    /* by the commit of that sequence; 0: by none so far */
+    bool is_dropping;       /* its drop is in the log, or it is out */
     bool is_removed;        /* from the MANIFEST */
     uint64_t first_segment; /* of the log, of what the active memtable holds; 0: nothing */
     struct firn_db_tree *next_touched;
@@ -58,7 +68,10 @@ struct firn_db_image {
     struct firn_lsm *lsm;
     struct firn_os_file *reader_lock; /* of a reader: see db_reader.c */
     struct firn_buf trees;            /* of struct firn_db_tree *, ids ascending */
+    struct firn_arena ends;           /* of names; the leader's */
+    struct firn_db_history history;   /* the state mutex guards it: see db_history.h */
     struct firn_db_tree *list;        /* number 0 */
+    bool is_listed;                   /* the trees are in order */
     uint64_t next_id;                 /* of the next keyspace */
     uint64_t last_sequence;           /* when it was opened */
     uint64_t log_bytes;               /* likewise; of a reader */
@@ -81,7 +94,9 @@ struct firn_db_view_node {
     struct firn_db_view_node *next;
     struct firn_db_view_node *previous;
     struct firn_db_image *image;
-    uint64_t sequence;               /* it sees 1 to this */
+    struct firn_db_line *line;       /* that it lies on; NULL: outside of views */
+    uint64_t sequence;               /* it sees its line up to this */
+    struct firn_view view;           /* that is what it sees */
     uint64_t time_ms;                /* what expires then or before is gone for it */
     const struct firn_db_tree *tree; /* it reads nothing else; NULL: all but system trees */
     bool keeps_tombstones;           /* a transaction that may write: see db_txn_check.c */
@@ -223,8 +238,9 @@ struct firn_db {
     uint64_t log_floor; /* the log was asked to give up what is older */
     int64_t slowdown_debt_ns;
     atomic_int rotate_phase; /* see db_rotate.c */
-    uint64_t dropped_count;  /* trees that were dropped and are not removed */
     uint64_t restored_at;    /* the newest commit that counts as a write to every key; 0: none */
+    uint64_t out_count;      /* trees that now does not have and that are not removed */
+    struct firn_db_image *replayed; /* while the log is replayed, what it is replayed into */
 
     struct firn_os_mutex state_mutex; /* rank DB_STATE */
     struct firn_os_cond list_changed;
@@ -250,15 +266,6 @@ static inline struct firn_db_image *
 firn_db_image(struct firn_db *db)
 {
     return atomic_load_explicit(&db->image, memory_order_seq_cst);
-}
-
-/* What a view of that sequence sees: 1 to it, or, of a store without commits, a sequence that no
- * commit gets. */
-static inline struct firn_view_interval
-firn_db_interval(uint64_t sequence)
-{
-    return sequence > 0 ? (struct firn_view_interval){1, sequence}
-                        : (struct firn_view_interval){UINT64_MAX, UINT64_MAX};
 }
 
 static inline void
@@ -328,10 +335,21 @@ FIRN_MUST_CHECK int firn_db_create_allowed(struct firn_os_dir *dir,
 FIRN_MUST_CHECK int firn_db_create_read_identity(struct firn_os_dir *dir,
                                                  struct firn_db_format_identity *out,
                                                  firn_error *err);
+/* The two ends of making a store in a directory whose lock is held: clears what an attempt before
+ * left, and writes an identity under its temporary name; gives it its name, durably. */
+FIRN_MUST_CHECK int firn_db_create_begin(struct firn_os_dir *dir,
+                                         struct firn_db_format_identity *out, firn_error *err);
+FIRN_MUST_CHECK int firn_db_create_end(struct firn_os_dir *dir, firn_error *err);
 /* Makes a store in db->dir, whose lock is held: identity, log and image. */
 FIRN_MUST_CHECK int firn_db_create_store(struct firn_db *db, firn_error *err);
 /* Makes a store of an older version one of this one; nothing has been opened. */
 FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error *err);
+
+/* ---- db_path.c ---- */
+
+/* Opens the directory that a user's path names, making its last component (0700) if need be. */
+FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
+                                      struct firn_os_dir **out, firn_error *err);
 
 /* ---- db_lock.c ---- */
 
@@ -386,8 +404,12 @@ FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice na
                                       struct firn_db_tree **out, firn_error *err);
 size_t firn_db_image_tree_count(const struct firn_db_image *image);
 struct firn_db_tree *firn_db_image_tree(const struct firn_db_image *image, size_t i);
-/* Forgets, durably, the trees of keyspaces that are in no list any more. Nobody else knows the
- * image. */
+/* The tree of a number that an entry of the list gives to a name. */
+FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image, uint32_t id,
+                                       const struct firn_entry *entry, struct firn_db_tree **out,
+                                       firn_error *err);
+/* Forgets, durably, the trees of keyspaces that neither now nor a checkpoint has. Nobody else knows
+ * the image. */
 FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err);
 /* Counting commits by segments, guarded by the commit mutex. Room is made for two segments more:
  * a group of commits touches no more; then noting them cannot fail. */
@@ -412,8 +434,8 @@ FIRN_MUST_CHECK int firn_db_ranges_add(struct firn_db_ranges *ranges, struct fir
                                        firn_slice lower, firn_slice upper, size_t index,
                                        firn_error *err);
 void firn_db_ranges_deinit(struct firn_db_ranges *ranges);
-/* The range deletes of one tree, with the number of their operation plus one as sequence; NULL where
- * there are none. */
+/* The range deletes of one tree, with the number of their operation plus one as sequence; NULL
+ * where there are none. */
 const struct firn_range_set *firn_db_ranges_of(const struct firn_db_ranges *ranges,
                                                const struct firn_db_tree *tree);
 /* Between begin and end firn_db_ranges_covers may be asked. The leader's. */
@@ -427,22 +449,22 @@ bool firn_db_ranges_deletes(const struct firn_db_ranges *ranges, const struct fi
 
 /* ---- db_get.c ---- */
 
-/* The newest value of a key of a tree that is published; see firn_db_get. */
+/* The newest value of a key of a tree that is published; see firn_db_get. is_outside: the key is
+ * outside of views. */
 FIRN_MUST_CHECK int firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree,
-                                       firn_slice key, struct firn_buf *out, firn_error *err);
-/* What a view sees, which must be registered. */
-FIRN_MUST_CHECK int firn_db_get_seen(struct firn_db_tree *tree, uint64_t sequence, firn_slice key,
-                                     struct firn_buf *out, firn_error *err);
+                                       bool is_outside, firn_slice key, struct firn_buf *out,
+                                       firn_error *err);
 /* Milliseconds since 1970. */
 uint64_t firn_db_get_time_ms(struct firn_db *db);
-/* The tree of a keyspace in an image, for who reads up to a sequence. *out is NULL where the image
- * is older than the keyspace; FIRN_MISUSE where it was dropped. */
+/* The tree of a keyspace in an image, for who reads by a view. *out is NULL where the image is
+ * older than the keyspace; FIRN_MISUSE where the view does not have it any more. */
 FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
-                                     const struct firn_db_image *image, uint64_t sequence,
-                                     struct firn_db_tree **out, firn_error *err);
+                                     const struct firn_db_image *image,
+                                     const struct firn_view *view, struct firn_db_tree **out,
+                                     firn_error *err);
 /* FIRN_NOT_FOUND. */
 int firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err);
-/* FIRN_MISUSE for a keyspace that was dropped. */
+/* FIRN_MISUSE for a keyspace that now does not have. */
 int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err);
 
 /* ---- db_keyspace.c ---- */
@@ -480,7 +502,7 @@ FIRN_MUST_CHECK int firn_db_drop_reap(struct firn_db *db, firn_error *err);
 /* ---- db_cursor.c ---- */
 
 /* A cursor over the list of keyspaces. */
-FIRN_MUST_CHECK int firn_db_cursor_open_list(struct firn_db *db,
+FIRN_MUST_CHECK int firn_db_cursor_open_list(struct firn_db *db, bool is_outside,
                                              const struct firn_db_cursor_options *options,
                                              struct firn_db_cursor **out, firn_error *err);
 
@@ -518,11 +540,37 @@ FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_
 /* The operations of the batch are going. */
 void firn_db_batch_merge_forget(struct firn_db_batch *batch);
 
+/* ---- db_visible.c ---- */
+
+/* Whether a view sees that the keyspace ended. Any thread. */
+bool firn_db_visible_is_ended(const struct firn_db_tree *tree, const struct firn_view *view);
+/* Whether a view has the keyspace. The leader's. */
+bool firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view *view);
+/* Notes that a commit ended the keyspace. The leader's. */
+void firn_db_visible_end(struct firn_db_tree *tree, struct firn_db_name_end *end,
+                         uint64_t sequence);
+/* Memory for that, gone with the image. NULL: memory is out. For whom the right to change the list
+ * is taken, or who knows the image alone. */
+struct firn_db_name_end *firn_db_visible_make_end(struct firn_db_image *image)
+    __attribute__((warn_unused_result));
+/* Finds out of all trees whether now has their keyspaces. The leader's. */
+void firn_db_visible_update(struct firn_db *db, struct firn_db_image *image);
+/* Whether now or a checkpoint has the keyspace. The leader's. */
+bool firn_db_visible_is_kept(const struct firn_db_image *image, const struct firn_db_tree *tree);
+/* Reads all of the list. Nobody else knows the image. */
+FIRN_MUST_CHECK int firn_db_visible_read(struct firn_db_image *image, firn_error *err);
+
 /* ---- db_write.c ---- */
 
-/* As firn_db_write; drops, if not NULL, is the tree that is dropped by it. */
+/* Beside what a batch writes into the list of keyspaces. */
+struct firn_db_write_change {
+    struct firn_db_tree *creates; /* or NULL */
+    struct firn_db_tree *drops;   /* or NULL; then end is what is noted there */
+    struct firn_db_name_end *end;
+};
+/* As firn_db_write, of a batch that names, or drops, a tree. */
 FIRN_MUST_CHECK int firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
-                                       struct firn_db_tree *drops, firn_error *err);
+                                       const struct firn_db_write_change *change, firn_error *err);
 /* As firn_db_write, of what a transaction wrote; FIRN_CONFLICT, which names a key. */
 FIRN_MUST_CHECK int firn_db_write_txn(struct firn_db *db, const struct firn_db_txn *txn,
                                       firn_durability durability, firn_error *err);
@@ -571,7 +619,8 @@ FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db, const struct firn_ls
 
 /* ---- db_rotate.c ---- */
 
-/* Whether the log should be turned to its next segment now; else that is got ready. The leader's. */
+/* Whether the log should be turned to its next segment now; else that is got ready. The leader's.
+ * */
 bool firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent);
 /* Turns it. */
 FIRN_MUST_CHECK int firn_db_rotate_begin(struct firn_db *db, firn_error *err);
@@ -600,13 +649,29 @@ void firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image);
 
 /* ---- db_view.c ---- */
 
+/* What now is, up to what is published; of an image of a read-only handle, its end. is_outside: of
+ * what is outside of views. Not counted as a view: see db_get.c. Any thread. */
+struct firn_view firn_db_view_now(struct firn_db *db, const struct firn_db_image *image,
+                                  bool is_outside);
+/* What now is in an image up to a sequence. The leader's, or who knows the image alone. */
+struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
 /* Opens a view of what is published now. node is the caller's memory. */
 void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
-                           const struct firn_db_tree *tree);
-/* Another one of a view that stays open during the call. */
+                           const struct firn_db_tree *tree, bool is_outside);
+/* Another one of a view that stays open during the call; is_outside: of what is outside of views,
+ * in the same image. */
 void firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
-                              const struct firn_db_tree *tree,
-                              const struct firn_db_view_node *view);
+                              const struct firn_db_tree *tree, const struct firn_db_view_node *view,
+                              bool is_outside);
+/* One at a checkpoint; FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_db_view_register_checkpoint(struct firn_db *db,
+                                                     struct firn_db_view_node *node,
+                                                     const uint8_t id[FIRN_DB_HISTORY_ID_SIZE],
+                                                     firn_error *err);
+/* As firn_db_view_open, at a checkpoint. */
+FIRN_MUST_CHECK int firn_db_view_open_checkpoint(struct firn_db *db,
+                                                 const uint8_t id[FIRN_DB_HISTORY_ID_SIZE],
+                                                 struct firn_db_view **out, firn_error *err);
 void firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node);
 void firn_db_view_destroy_all(struct firn_db *db);
 /* For struct firn_lsm_host. */

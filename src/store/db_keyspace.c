@@ -161,9 +161,11 @@ find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint6
         firn_error *err)
 {
     struct firn_buf value = {0};
+    bool is_outside = firn_db_keyspace_is_system(firn_str(name));
+    const struct firn_view now = firn_db_view_now(db, image, is_outside);
     int rc = db->is_read_only
-                 ? firn_db_get_seen(image->list, image->last_sequence, firn_str(name), &value, err)
-                 : firn_db_get_newest(db, image->list, firn_str(name), &value, err);
+                 ? firn_lsm_tree_get(image->list->lsm_tree, firn_str(name), &now, &value, err)
+                 : firn_db_get_newest(db, image->list, is_outside, firn_str(name), &value, err);
     if (rc == FIRN_OK) {
         rc = firn_db_keyspace_decode(db, firn_buf_slice(&value), out, err);
     }
@@ -182,7 +184,7 @@ int
 firn_db_keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_error *err)
 {
     struct firn_db_view_node node;
-    firn_db_view_register(db, &node, list_of(db));
+    firn_db_view_register(db, &node, list_of(db), false);
     int rc = find_in(db, node.image, name, out, err);
     firn_db_view_unregister(db, &node);
     return rc;
@@ -196,7 +198,7 @@ open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **ou
 {
     struct firn_db_view_node node;
     uint64_t id;
-    firn_db_view_register(db, &node, list_of(db));
+    firn_db_view_register(db, &node, list_of(db), false);
     int rc = find_in(db, node.image, name, &id, err);
     if (rc == FIRN_OK) {
         firn_os_mutex_lock(&db->state_mutex);
@@ -242,7 +244,8 @@ create(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn
     FIRN_TRY(rc);
     const uint64_t id = tree->id;
     FIRN_TRY(firn_db_batch_list(&batch, db, firn_str(name), &id, err));
-    FIRN_TRY(firn_db_write_list(db, &batch, NULL, err));
+    const struct firn_db_write_change change = {.creates = tree};
+    FIRN_TRY(firn_db_write_list(db, &batch, &change, err));
     firn_os_mutex_lock(&db->state_mutex);
     image->next_id++;
     rc = firn_db_keyspace_handle_locked(db, image, id, name, &keyspace, err);
@@ -287,14 +290,25 @@ visit_name(firn_slice key, int (*visit)(void *ctx, const char *name), void *ctx)
     return visit(ctx, name);
 }
 
-int
-firn_db_keyspace_list_at(struct firn_db *db, struct firn_db_view *view,
-                         int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
+/* A part of the list; is_outside: the names are outside of views. */
+struct part {
+    firn_slice lower;
+    firn_slice upper;
+    bool is_outside;
+};
+
+static int
+list_part(struct firn_db *db, struct firn_db_view *view, const struct part *part,
+          int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
 {
-    const struct firn_db_cursor_options options = {.view = view};
+    const struct firn_db_cursor_options options = {
+        .lower = &part->lower,
+        .upper = part->upper.size > 0 ? &part->upper : NULL,
+        .view = view,
+    };
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_cursor_open_list(db, &options, &cursor, err));
+    FIRN_TRY(firn_db_cursor_open_list(db, part->is_outside, &options, &cursor, err));
     FIRN_TRY(firn_db_cursor_first(cursor, err));
     while (firn_db_cursor_valid(cursor)) {
         firn_slice key = firn_db_cursor_key(cursor);
@@ -309,10 +323,34 @@ out:
 }
 
 int
+firn_db_keyspace_list_at(struct firn_db *db, struct firn_db_view *view,
+                         int (*visit)(void *ctx, const char *name), void *ctx, firn_error *err)
+{
+    /* The byte behind the last one of the prefix makes the end of all names that begin so. */
+    static const char behind[] = "firn/";
+    const struct part parts[] = {
+        {firn_str(""), firn_str(FIRN_DB_SYSTEM_PREFIX), false},
+        {firn_str(FIRN_DB_SYSTEM_PREFIX), firn_str(behind), true},
+        {firn_str(behind), firn_str(""), false},
+    };
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && rc == FIRN_OK; i++) {
+        rc = list_part(db, view, &parts[i], visit, ctx, err);
+    }
+    return rc;
+}
+
+int
 firn_db_keyspace_list(struct firn_db *db, int (*visit)(void *ctx, const char *name), void *ctx,
                       firn_error *err)
 {
-    return firn_db_keyspace_list_at(db, NULL, visit, ctx, err);
+    struct firn_db_view *view;
+    int rc = firn_db_view_open(db, &view, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_keyspace_list_at(db, view, visit, ctx, err);
+        firn_db_view_close(view);
+    }
+    return rc;
 }
 
 struct firn_db *

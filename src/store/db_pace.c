@@ -24,6 +24,7 @@
  *
  * All of it is the leader's, so one thread at a time.
  */
+#include "store/db_checkpoint.h"
 #include "store/db_internal.h"
 
 #include "log/log_format.h"
@@ -199,6 +200,11 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     struct firn_lsm *lsm = firn_db_image(db)->lsm;
     struct firn_log_position end = firn_log_end(db->log);
     uint64_t floor = firn_lsm_log_floor(lsm);
+    *out_has_more = false;
+    int rc = firn_db_checkpoint_save_before(db, floor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     /* Asked for after the floor: it is one at which that floor held. */
     uint64_t version = firn_lsm_version(lsm);
     if (floor > end.segment) {
@@ -207,11 +213,10 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
             end.offset == FIRN_LOG_FORMAT_SEGMENT_SIZE && firn_log_oldest(db->log) == end.segment;
         floor = is_empty ? end.segment : end.segment + 1;
     }
-    *out_has_more = false;
     if (floor <= db->log_floor || !firn_db_reader_none_below(db, version)) {
         return FIRN_OK;
     }
-    int rc = firn_log_remove_before(db->log, floor, err);
+    rc = firn_log_remove_before(db->log, floor, err);
     if (rc == FIRN_OK) {
         db->log_floor = floor;
         *out_has_more = true;

@@ -68,18 +68,26 @@ out:
 }
 
 int
+firn_db_path_make(struct firn_os *os, const char *path, struct firn_os_dir **out, firn_error *err)
+{
+    int rc = firn_os_dir_open_path(os, path, out, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = make_dir(os, path, err);
+        rc = rc == FIRN_OK ? firn_os_dir_open_path(os, path, out, err) : rc;
+    }
+    return rc;
+}
+
+int
 firn_db_path_open(struct firn_os *os, const char *path, const struct firn_db_options *options,
                   struct firn_db **out, firn_error *err)
 {
     struct firn_os_dir *dir = NULL;
     int rc;
     *out = NULL;
-    rc = firn_os_dir_open_path(os, path, &dir, err);
-    if (rc == FIRN_NOT_FOUND && options->create_if_missing && !options->read_only) {
-        FIRN_TRY(make_dir(os, path, err));
-        rc = firn_os_dir_open_path(os, path, &dir, err);
-    }
-    FIRN_TRY(rc);
+    bool may_make = options->create_if_missing && !options->read_only;
+    FIRN_TRY(may_make ? firn_db_path_make(os, path, &dir, err)
+                      : firn_os_dir_open_path(os, path, &dir, err));
     rc = firn_db_open_owned(dir, options, out, err);
 out:
     return rc;

@@ -16,6 +16,11 @@
  * (I3) Otherwise keyspaces are created with the next number each, under names that are not taken;
  *      dropped under names that are there; and a record writes only into keyspaces that an earlier
  *      record, or the list in runs, has.
+ * (I4) Changes of the history are made in the order of the records, but for those that MANIFEST
+ *      has. Up to the last one of these it is not known which line was now when a record was
+ *      written, so
+ *      (I3) is held against all that now has only behind it; what was written before on a line that
+ *      is gone is seen by nobody.
  *
  * Memory. What is not in runs fits into memory, because it did when it was written; but the store
  * may be opened with a smaller budget now. Flushing in the middle of a replay is not allowed as
@@ -30,6 +35,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/utf8.h"
+#include "store/db_history_format.h"
 
 struct replay {
     struct firn_db *db;
@@ -74,12 +80,28 @@ is_just_created(const struct replay *replay, firn_slice name, const uint8_t *bod
     return false;
 }
 
+/* Whether what now is at the record is known (I4). */
+static bool
+is_now_known(const struct replay *replay)
+{
+    return replay->sequence > replay->image->history.saved_sequence;
+}
+
+/* What the records before this one left, and what was read of this one. */
+static struct firn_view
+view_so_far(const struct replay *replay, bool is_outside)
+{
+    return is_outside ? firn_db_history_view(NULL, replay->sequence)
+                      : firn_db_view_now_in(replay->image, replay->sequence);
+}
+
 /* The number behind a name as the records before this one left it; FIRN_NOT_FOUND. */
 static int
 look_up(struct replay *replay, firn_slice name, uint64_t *out, firn_error *err)
 {
     struct firn_buf value = {0};
-    int rc = firn_db_get_seen(replay->image->list, FIRN_DB_FORMAT_SEQUENCE_MAX, name, &value, err);
+    const struct firn_view view = view_so_far(replay, firn_db_keyspace_is_system(name));
+    int rc = firn_lsm_tree_get(replay->image->list->lsm_tree, name, &view, &value, err);
     if (rc == FIRN_OK) {
         rc = firn_db_keyspace_decode(replay->db, firn_buf_slice(&value), out, err);
     }
@@ -98,8 +120,12 @@ create_keyspace(struct replay *replay, const struct firn_db_format_op *op, const
         *what = "creates a keyspace with an impossible name or number";
         return FIRN_CORRUPT;
     }
-    int rc =
-        is_just_created(replay, op->key, body) ? FIRN_OK : look_up(replay, op->key, &taken, err);
+    int rc = FIRN_NOT_FOUND;
+    if (is_just_created(replay, op->key, body)) {
+        rc = FIRN_OK;
+    } else if (is_now_known(replay)) {
+        rc = look_up(replay, op->key, &taken, err);
+    }
     if (rc == FIRN_OK) {
         *what = "creates a keyspace that is there already";
         return FIRN_CORRUPT;
@@ -108,14 +134,19 @@ create_keyspace(struct replay *replay, const struct firn_db_format_op *op, const
         return rc;
     }
     rc = firn_db_image_add(image, op->key, &tree, err);
-    image->next_id += rc == FIRN_OK ? 1 : 0;
+    if (rc == FIRN_OK) {
+        tree->created_at = replay->sequence;
+        image->next_id++;
+    }
     return rc;
 }
 
+/* Whether what now is at the record has the keyspace, as far as that is known. */
 static bool
-is_dropped(const struct firn_db_tree *tree)
+is_there(const struct replay *replay, const struct firn_db_tree *tree)
 {
-    return atomic_load_explicit(&tree->dropped_at, memory_order_relaxed) != 0;
+    const struct firn_view view = view_so_far(replay, tree->is_system);
+    return !is_now_known(replay) || firn_db_visible_in(tree, &view);
 }
 
 static int
@@ -123,16 +154,24 @@ drop_keyspace(struct replay *replay, const struct firn_db_format_op *op, const c
               firn_error *err)
 {
     uint64_t id;
+    if (is_name(op->key) && !is_now_known(replay)) {
+        return FIRN_OK;
+    }
     int rc = is_name(op->key) ? look_up(replay, op->key, &id, err) : FIRN_NOT_FOUND;
     struct firn_db_tree *tree = rc == FIRN_OK ? firn_db_image_find(replay->image, id) : NULL;
-    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && (tree == NULL || is_dropped(tree)))) {
+    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && (tree == NULL || !is_there(replay, tree)))) {
         *what = "drops a keyspace that is not there";
         return FIRN_CORRUPT;
     }
-    if (rc == FIRN_OK) {
-        atomic_store_explicit(&tree->dropped_at, replay->sequence, memory_order_relaxed);
+    if (rc != FIRN_OK) {
+        return rc;
     }
-    return rc;
+    struct firn_db_name_end *end = firn_db_visible_make_end(replay->image);
+    if (end == NULL) {
+        return firn_error_no_memory(err, "the list of keyspaces");
+    }
+    firn_db_visible_end(tree, end, replay->sequence);
+    return FIRN_OK;
 }
 
 /* What an operation on the list asks for (I3). */
@@ -166,7 +205,7 @@ find_tree(struct replay *replay, const struct firn_db_format_op *op, struct firn
     if (tree == NULL && op->keyspace < replay->first_created) {
         return FIRN_OK;
     }
-    if (tree == NULL || op->keyspace >= replay->first_created || is_dropped(tree)) {
+    if (tree == NULL || op->keyspace >= replay->first_created || !is_there(replay, tree)) {
         *what = "writes into a keyspace that does not exist";
         return FIRN_CORRUPT;
     }
@@ -278,6 +317,59 @@ make_room(struct replay *replay, firn_error *err)
     return flush_all(replay->image, err);
 }
 
+/* ---- changes of the history ---- */
+
+/* What MANIFEST has already is passed over. *what is set where the record is at fault. */
+static int
+change_history(struct replay *replay, firn_slice bytes, const char **what, firn_error *err)
+{
+    struct firn_db_history *history = &replay->image->history;
+    struct firn_db_history_record record;
+    struct firn_db_history_change change;
+    int rc = firn_db_history_format_get_record(bytes, &record, what);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (record.sequence <= replay->sequence) {
+        *what =
+            "is a change of checkpoints whose sequence is not larger than that of what is before";
+        return FIRN_CORRUPT;
+    }
+    replay->sequence = record.sequence;
+    if (!is_now_known(replay)) {
+        return FIRN_OK;
+    }
+    rc = firn_db_history_prepare(history, &record, &change, err);
+    if (rc == FIRN_OK) {
+        firn_db_history_apply(history, &change);
+    } else if (rc != FIRN_NO_MEMORY) {
+        *what = "changes checkpoints that are not as it says";
+        rc = FIRN_CORRUPT;
+    }
+    return rc;
+}
+
+static int
+visit_history(struct replay *replay, firn_slice record, struct firn_log_position position,
+              firn_error *err)
+{
+    const char *what = NULL;
+    struct firn_db_image *image = replay->image;
+    int rc = firn_db_image_make_room(image, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = change_history(replay, record, &what, err);
+    if (rc != FIRN_OK) {
+        return what == NULL ? rc : firn_db_log_error(err, rc, replay->db->dir, position, what);
+    }
+    if (is_now_known(replay) && image->history.first_segment == 0) {
+        image->history.first_segment = position.segment;
+    }
+    firn_db_image_note_commit(image, position.segment);
+    return FIRN_OK;
+}
+
 /* ---- the log ---- */
 
 static int
@@ -288,6 +380,9 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
     struct firn_db *db = replay->db;
     const char *what = NULL;
     int rc;
+    if (type == FIRN_DB_HISTORY_FORMAT_TYPE) {
+        return visit_history(replay, record, position, err);
+    }
     if (type != FIRN_LOG_TYPE_USER) {
         return firn_db_log_error(err, FIRN_NEWER, db->dir, position,
                                  "has a type that this firn does not know");
@@ -329,10 +424,16 @@ static int
 restart(void *ctx, firn_error *err)
 {
     struct replay *replay = ctx;
+    struct firn_db *db = replay->db;
+    db->replayed = NULL;
     firn_db_image_abandon(replay->image);
     replay->image = NULL;
     replay->sequence = 0;
-    return firn_db_image_open(replay->db, &replay->image, err);
+    int rc = firn_db_image_open(db, &replay->image, err);
+    if (!db->is_read_only) {
+        db->replayed = replay->image;
+    }
+    return rc;
 }
 
 /* Where memory is short: the log is settled first, then read beside its handle. */
@@ -374,13 +475,18 @@ firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
                             firn_os_dir_path(db->dir));
     }
     if (rc == FIRN_OK) {
+        rc = firn_db_visible_read(replay.image, err);
+    }
+    if (rc == FIRN_OK) {
         struct firn_db_image *image = replay.image;
+        firn_db_visible_update(db, image);
         uint64_t known = image->last_sequence;
         image->last_sequence = replay.sequence > known ? replay.sequence : known;
         image->log_bytes = replay.log_bytes;
         replay.image = NULL;
         *out = image;
     }
+    db->replayed = NULL;
     firn_db_image_abandon(replay.image);
     firn_buf_deinit(&replay.ops);
     firn_db_ranges_deinit(&replay.ranges);

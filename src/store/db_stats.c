@@ -89,7 +89,7 @@ gather_keyspaces(struct firn_db *db, const struct firn_db_image *image, firn_sto
     for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
         const struct firn_db_tree *tree = firn_db_image_tree(image, i);
         bool is_there = tree->id != FIRN_DB_KEYSPACE_LIST && tree->id < image->next_id &&
-                        atomic_load_explicit(&tree->dropped_at, memory_order_relaxed) == 0;
+                        !atomic_load_explicit(&tree->is_out, memory_order_relaxed);
         out->keyspaces += is_there ? 1 : 0;
     }
     out->views = db->view_count;

@@ -4,8 +4,8 @@
  *
  * A transaction reads the view of its beginning, with its own writes over it, and keeps its writes
  * to itself until it commits. Nothing is locked and nobody waits for it; whether it may commit is
- * decided then (db_txn_check.c), so a conflict costs the work that was done and is answered by doing
- * it again (db_txn_run.c).
+ * decided then (db_txn_check.c), so a conflict costs the work that was done and is answered by
+ * doing it again (db_txn_run.c).
  *
  * Its parts: what it wrote, a batch that is handed on as it is (db_txn_writes.c); what it read, if
  * it is serializable and may write (db_txn_reads.c); its cursors (db_txn_cursor.c).
@@ -16,8 +16,8 @@
  *
  * (I1) While it is open its view is registered: with keeps_tombstones if it may write. Ending takes
  *      the view away and detaches the cursors; the handle stays, for the caller to close, and
- *      refuses everything else. Closing it touches the store only if it is open, so an ended one may
- *      outlive the store.
+ *      refuses everything else. Closing it touches the store only if it is open, so an ended one
+ *      may outlive the store.
  * (I2) Savepoints are marks in the batch, the oldest first, with ascending numbers.
  *
  * Locking: none of its own; a transaction belongs to one thread at a time.
@@ -87,7 +87,7 @@ firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
     txn->view.db = db;
     txn->view.node.destroy = destroy;
     txn->view.node.keeps_tombstones = !txn->is_read_only;
-    firn_db_view_register(db, &txn->view.node, NULL);
+    firn_db_view_register(db, &txn->view.node, NULL, false);
     txn->checked = txn->view.node.sequence;
     return FIRN_OK;
 }
@@ -255,7 +255,7 @@ check_write(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspa
     if (txn->is_read_only) {
         return firn_error_set(err, FIRN_READ_ONLY, "the transaction was begun for reading only");
     }
-    if (atomic_load_explicit(&keyspace->tree->dropped_at, memory_order_acquire) != 0) {
+    if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
         return firn_db_get_refuse_dropped(keyspace, err);
     }
     return check_room(txn, content_bytes + WRITE_FRAME_MAX, err);

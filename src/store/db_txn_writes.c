@@ -12,9 +12,9 @@
  * the number of an operation stands for its age.
  *
  * The list lies in one array of numbers: of a node its operation plus one, its height, and as many
- * links; a link is where a node begins in the array. The head is the node at 0, where no link leads.
- * A node's height follows from its place, so it costs no randomness and comes out the same each
- * time; one of four nodes reaches one level higher.
+ * links; a link is where a node begins in the array. The head is the node at 0, where no link
+ * leads. A node's height follows from its place, so it costs no randomness and comes out the same
+ * each time; one of four nodes reaches one level higher.
  *
  * (I1) Nodes stand in the array in the order in which their keys were first written. So the node
  *      that goes with an operation that is taken back is always the last one.
@@ -34,7 +34,7 @@ enum { NODE_WORDS_MAX = NODE_LINKS + HEIGHT_MAX };
 enum { RANGE_BYTES = 256 };
 
 static const struct firn_view_interval everything = {1, UINT64_MAX};
-static const struct firn_view all = {&everything, 1};
+static const struct firn_view all = {&everything, 1, 0};
 
 /* Where a key stands: the node before it on each level. */
 struct path {

@@ -7,8 +7,8 @@
  * holding a mutex, it
  *   1. waits until the trees can take so much (db_pace.c), or is told why not,
  *   2. reserves memory for the group's entries in the memtables,
- *   3. asks of each commit of a transaction whether it conflicts (db_txn_check.c), gives each commit
- *      the next sequence, appends it to the log and applies it to the trees,
+ *   3. asks of each commit of a transaction whether it conflicts (db_txn_check.c), gives each
+ *      commit the next sequence, appends it to the log and applies it to the trees,
  *   4. syncs the log, if any of the group wants that,
  *   5. publishes the sequences of the commits, in order,
  *   6. freezes memtables that have grown too large (db_pace.c).
@@ -56,7 +56,7 @@ enum { GROUP_BYTES_MAX = 1 << 20 };
 struct firn_db_write {
     const struct firn_db_batch *batch;
     const struct firn_db_txn *txn; /* whose commit it is, or NULL */
-    struct firn_db_tree *drops;    /* the tree that it drops, or NULL */
+    struct firn_db_write_change change;
     bool wants_sync;
     struct firn_db_write *next;
     uint64_t sequence;
@@ -205,7 +205,7 @@ append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
 static int
 append_if_there_is_space(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
 {
-    bool has_puts = commit->batch->has_puts && commit->drops == NULL;
+    bool has_puts = commit->batch->has_puts && commit->change.drops == NULL;
     int rc = firn_db_space_admit(db, has_puts, commit->batch->body.size, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -291,8 +291,8 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
             continue;
         }
         sequence++;
-        if (commit->drops != NULL) {
-            commit->drops->is_dropping = true;
+        if (commit->change.drops != NULL) {
+            commit->change.drops->is_dropping = true;
         }
         rc = apply(commit, err);
         if (rc != FIRN_OK) {
@@ -305,10 +305,15 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
 static void
 publish(struct firn_db *db, struct firn_db_write *commit)
 {
-    if (commit->drops != NULL) {
+    const struct firn_db_write_change *change = &commit->change;
+    if (change->creates != NULL) {
+        change->creates->created_at = commit->sequence;
+    }
+    if (change->drops != NULL) {
         /* Who reads at this commit or later finds the keyspace gone. */
-        atomic_store_explicit(&commit->drops->dropped_at, commit->sequence, memory_order_release);
-        db->dropped_count++;
+        firn_db_visible_end(change->drops, change->end, commit->sequence);
+        atomic_store_explicit(&change->drops->is_out, true, memory_order_release);
+        db->out_count++;
     }
     commit->rc = FIRN_OK;
     firn_db_count(&db->counters.commits, 1);
@@ -536,10 +541,10 @@ firn_db_write_txn(struct firn_db *db, const struct firn_db_txn *txn, firn_durabi
 
 int
 firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
-                   struct firn_db_tree *drops, firn_error *err)
+                   const struct firn_db_write_change *change, firn_error *err)
 {
     struct firn_db_write commit = {.batch = batch,
-                                   .drops = drops,
+                                   .change = *change,
                                    .wants_sync = db->durability == FIRN_DURABILITY_FULL,
                                    .err = err};
     commit_one(db, &commit);

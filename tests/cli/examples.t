@@ -27,6 +27,15 @@ The programs of examples/ do what they say.
   2 visits
   of /index /news
   a session, for an hour
+  $ example_checkpoints app.firn
+  before the sale: tea is 3.20
+  in the sale: tea is 2.50
+  restored: tea is 3.20
+  undone: tea is 2.50
+  checkpoint 1: before-sale
+  $ example_checkpoints app.firn
+  ! checkpoint: there is a checkpoint 'before-sale' already (FIRN_EXISTS)
+  [1]
   $ mkdir d && echo one >d/a && example_workspace_undo d 'echo two >d/a; echo new >d/b'
   saved 1 files as checkpoint 1
   the command ended with 0
@@ -46,7 +55,7 @@ The programs of examples/ do what they say.
   ! create: './letters.pack' exists (FIRN_EXISTS)
   [1]
 
-The first two are C++, too.
+The first three are C++, too.
 
   $ if command -v clang >/dev/null; then
   >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/store_basic.c -o cpp.o &&
@@ -64,3 +73,14 @@ The first two are C++, too.
   >     cp $(command -v example_transactions) txn
   > fi && ./txn txn.firn | head -n 1
   70 from ada to grace: done
+  $ if command -v clang >/dev/null; then
+  >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/checkpoints.c -o cpp.o &&
+  >         clang cpp.o $LINK -o cpp
+  > else
+  >     cp $(command -v example_checkpoints) cpp
+  > fi && ./cpp cpp2.firn
+  before the sale: tea is 3.20
+  in the sale: tea is 2.50
+  restored: tea is 3.20
+  undone: tea is 2.50
+  checkpoint 1: before-sale

@@ -91,6 +91,12 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   db delrange
   db keyspaces
   db drop
+  db checkpoint
+  db checkpoints
+  db diff
+  db restore
+  db undo
+  db clone
   db flush
   db compact
   db stats
@@ -190,19 +196,25 @@ Options before the command count too; help wins over mistakes behind it.
   bytes.
   
   Commands:
-    put       Write a value under a key
-    get       Print the value of a key
-    del       Delete a key
-    scan      Print the entries of a keyspace in the order of their keys
-    load      Write rows into a keyspace
-    dump      Print a whole keyspace as rows that firn db load reads
-    delrange  Delete all keys in a range
-    keyspaces Print the names of a store's keyspaces
-    drop      Remove a keyspace and all that is in it
-    flush     Move everything from a store's log to sorted files
-    compact   Merge a store's files until what was deleted takes up no space
-    stats     Show the files of a store: levels, sizes, entries
-    check     Read all of a store again and verify it
+    put         Write a value under a key
+    get         Print the value of a key
+    del         Delete a key
+    scan        Print the entries of a keyspace in the order of their keys
+    load        Write rows into a keyspace
+    dump        Print a whole keyspace as rows that firn db load reads
+    delrange    Delete all keys in a range
+    keyspaces   Print the names of a store's keyspaces
+    drop        Remove a keyspace and all that is in it
+    checkpoint  Keep the present state of a store's data
+    checkpoints List the checkpoints of a store's data, the newest first
+    diff        Show what two checkpoints have differently
+    restore     Bring a store's data back to a checkpoint
+    undo        Take back the last restore of a store's data
+    clone       Make another store that has all of this one
+    flush       Move everything from a store's log to sorted files
+    compact     Merge a store's files until what was deleted takes up no space
+    stats       Show the files of a store: levels, sizes, entries
+    check       Read all of a store again and verify it
   
   More about a command: firn help db COMMAND
   $ firn help nothing

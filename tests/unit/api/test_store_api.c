@@ -590,6 +590,10 @@ arguments_of_the_engine_are_checked(void **state)
     assert_int_equal(firn_store_flush(NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_store_compact(NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_store_refresh(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_clone(NULL, "/tmp/x", NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_clone(store, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_clone(store, "", NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_clone(store, "/tmp/x", store, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_drop(NULL, "k", &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_drop(store, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_drop(store, "firn.objects", &err), FIRN_INVALID);
@@ -604,7 +608,7 @@ arguments_of_the_engine_are_checked(void **state)
     firn_view *none;
     assert_int_equal(firn_view_open(NULL, NULL, &none, &err), FIRN_INVALID);
     assert_null(none);
-    assert_int_equal(firn_view_open(store, "x", &none, &err), FIRN_INVALID);
+    assert_int_equal(firn_view_open(store, &(firn_view_options){0}, &none, &err), FIRN_INVALID);
     assert_int_equal(firn_view_open(store, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_view_keyspace_list(NULL, count_name, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_view_keyspace_list(view, NULL, NULL, &err), FIRN_INVALID);

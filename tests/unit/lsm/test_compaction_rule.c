@@ -82,7 +82,7 @@ number_of(firn_slice key)
 static bool
 sees(const struct some_view *view, uint64_t sequence)
 {
-    struct firn_view all = {view->intervals, view->count};
+    struct firn_view all = {view->intervals, view->count, 0};
     return firn_view_sees(&all, sequence);
 }
 
@@ -441,7 +441,7 @@ set_up(struct history *history, const struct inputs *inputs, const struct job *j
     struct firn_merge_source *source;
     int rc = FIRN_OK;
     for (size_t i = 0; i < history->view_count; i++) {
-        views[i] = (struct firn_view){history->views[i].intervals, history->views[i].count};
+        views[i] = (struct firn_view){history->views[i].intervals, history->views[i].count, 0};
     }
     FIRN_TRY(firn_compaction_rule_create(
         &(struct firn_view_list){views, history->view_count, 0, NULL}, rule, NULL));

@@ -238,11 +238,11 @@ every_truncation_and_what_is_newer_is_refused(void **state)
     bytes.size--;
     assert_int_equal(firn_manifest_edit_decode(18, firn_buf_slice(&bytes), &arena, &decoded, &err),
                      FIRN_NEWER);
-    bytes.data[0] = 2;
+    bytes.data[0] = 3;
     assert_int_equal(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena,
                                                &decoded, &err),
                      FIRN_NEWER);
-    assert_non_null(strstr(err.text, "format version 2"));
+    assert_non_null(strstr(err.text, "format version 3"));
     firn_arena_deinit(&arena);
     firn_buf_deinit(&bytes);
 }

@@ -172,7 +172,8 @@ make_level(struct scene *scene, struct level *level, struct firn_merge_source **
     }
     for (size_t i = 0; i < LEVEL_RUNS; i++) {
         level->bounds[i] = (struct firn_merge_level_run){
-            bounds[i], bounds[i + 1], level->runs[i]->summary.sequence_max, level->runs[i]};
+            bounds[i], bounds[i + 1], level->runs[i]->summary.sequence_min,
+            level->runs[i]->summary.sequence_max, level->runs[i]};
     }
     struct firn_merge_level_options options = {.runs = level->bounds,
                                                .count = LEVEL_RUNS,

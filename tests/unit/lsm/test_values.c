@@ -131,7 +131,7 @@ static void
 read_model(const struct history *history, const struct some_view *view, unsigned key,
            struct value *out)
 {
-    struct firn_view seen = {view->intervals, view->count};
+    struct firn_view seen = {view->intervals, view->count, 0};
     *out = (struct value){.is_there = false};
     for (size_t i = 0; i < history->op_count; i++) {
         const struct op *op = &history->ops[i];
@@ -355,7 +355,7 @@ static int
 read_view(struct history *history, const struct some_view *view)
 {
     const struct firn_range_set *ranges[RUNS_MAX];
-    const struct firn_view seen = {view->intervals, view->count};
+    const struct firn_view seen = {view->intervals, view->count, 0};
     struct firn_merge *merge = NULL;
     struct firn_resolve *resolve = NULL;
     int rc;
@@ -456,7 +456,7 @@ compact_into(struct history *history, size_t first, size_t last, struct fake_run
     struct firn_compaction_stream *stream = NULL;
     int rc;
     for (size_t i = 0; i < history->view_count; i++) {
-        views[i] = (struct firn_view){history->views[i].intervals, history->views[i].count};
+        views[i] = (struct firn_view){history->views[i].intervals, history->views[i].count, 0};
         times[i] = history->views[i].time_ms;
     }
     for (size_t i = 0; i < first; i++) {

@@ -14,6 +14,7 @@
 #include "db_support.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
+#include "store/db_checkpoint.h"
 #include "support/test_alloc.h"
 
 enum { COMMITS = 14, BIG = 70000 };
@@ -180,6 +181,39 @@ note(struct life *life, int rc, const firn_error *err)
     }
 }
 
+static int
+ignore_checkpoint(void *ctx, const struct firn_db_checkpoint_info *info)
+{
+    (void)ctx;
+    (void)info;
+    return FIRN_OK;
+}
+
+/* What is restored is what is there. */
+static void
+use_checkpoints(struct life *life, struct firn_db *db)
+{
+    firn_error err;
+    struct firn_db_checkpoint_info made;
+    struct firn_db_checkpoint_info safety;
+    struct firn_db_view *view;
+    const char *const names[] = {"latest"};
+    const struct firn_db_checkpoint_visitor visitor = {true, ignore_checkpoint, NULL};
+    note(life, firn_db_checkpoint_list(db, &visitor, &err), &err);
+    int rc = firn_db_checkpoint_create(db, "", &made, &err);
+    note(life, rc, &err);
+    if (rc != FIRN_OK) {
+        return;
+    }
+    rc = firn_db_checkpoint_view(db, names[0], &view, &err);
+    note(life, rc, &err);
+    if (rc == FIRN_OK) {
+        firn_db_view_close(view);
+    }
+    note(life, firn_db_checkpoint_restore(db, names[0], &made, &safety, &err), &err);
+    note(life, firn_db_checkpoint_delete(db, names, 1, &err), &err);
+}
+
 /* Everything that leaves the commits alone. */
 static void
 use_more(struct life *life, struct firn_db *db)
@@ -206,6 +240,7 @@ use_more(struct life *life, struct firn_db *db)
         firn_db_view_close(view);
     }
     note(life, firn_db_stats(db, &stats, &err), &err);
+    use_checkpoints(life, db);
 }
 
 static void

@@ -275,7 +275,7 @@ records_that_break_the_rules_are_refused(void **state)
         assert_non_null(strstr(err.text, cases[i].piece));
     }
     firn_error err;
-    DB_FAILS(open_with_record(17, RECORD(SEQUENCE_3 "\0\1\1\1\1k\1v"), &err), FIRN_NEWER, "type");
+    DB_FAILS(open_with_record(99, RECORD(SEQUENCE_3 "\0\1\1\1\1k\1v"), &err), FIRN_NEWER, "type");
 }
 
 static void

@@ -3,8 +3,9 @@
  * unit/store: random histories against a model. Keys come from a small universe, so the model of a
  * keyspace is an array.
  *
- * Range deletes, drops, flushes and compactions are among the steps; views, and a handle that only
- * reads, stay open over many of them and must show what they showed at first.
+ * Range deletes, drops, flushes, compactions, checkpoints and restores are among the steps; views,
+ * and a handle that only reads, stay open over many of them and must show what they showed at
+ * first; so must checkpoints, as long as they are there.
  *
  * Commits since the last moment at which all was known to be durable are kept in a journal. After a
  * crash the store must hold the state after some prefix of them that has at least all that had to
@@ -21,16 +22,38 @@
 #include "base/slice.h"
 #include "db_support.h"
 #include "os/os_memory.h"
+#include "store/db_checkpoint.h"
 #include "support/test_random.h"
 
-enum { KEYSPACES = 3, KEYS = 60, OPS_MAX = 25, JOURNAL_MAX = 400, VALUE_MAX = 3000, VIEWS = 3 };
-
-/* 0 is absent; every other number stands for a value of its own. */
-struct model {
-    uint64_t values[KEYSPACES][KEYS];
+enum {
+    KEYSPACES = 3,
+    KEYS = 60,
+    OPS_MAX = 25,
+    JOURNAL_MAX = 400,
+    VALUE_MAX = 3000,
+    VIEWS = 3,
+    CHECKPOINTS = 4
 };
 
+/* 0 is absent; every other number stands for a value of its own. */
+struct model_values {
+    uint64_t of[KEYSPACES][KEYS];
+};
+struct model_checkpoint {
+    bool is_there;
+    struct model_values values;
+};
+struct model {
+    struct model_values now;
+    struct model_checkpoint checkpoints[CHECKPOINTS]; /* called c0, c1, … */
+    struct model_checkpoint undo;
+    unsigned restores; /* each has taken a safety checkpoint; none gets old enough to go */
+};
+
+enum model_kind { WRITES, CREATE, RESTORE, DELETE, UNDO };
 struct model_commit {
+    enum model_kind kind;
+    unsigned slot; /* of a checkpoint */
     size_t count;
     struct {
         unsigned keyspace;
@@ -75,12 +98,32 @@ below(struct world *world, uint64_t limit)
 }
 
 static void
+apply_checkpoint(struct model *model, const struct model_commit *commit)
+{
+    struct model_checkpoint *slot = &model->checkpoints[commit->slot];
+    const struct model_checkpoint now = {true, model->now};
+    if (commit->kind == CREATE) {
+        *slot = now;
+    } else if (commit->kind == DELETE) {
+        slot->is_there = false;
+    } else {
+        model->now = commit->kind == RESTORE ? slot->values : model->undo.values;
+        model->undo = now;
+        model->restores++;
+    }
+}
+
+static void
 apply(struct model *model, const struct model_commit *commit)
 {
+    if (commit->kind != WRITES) {
+        apply_checkpoint(model, commit);
+        return;
+    }
     for (size_t i = 0; i < commit->count; i++) {
         unsigned end = commit->ops[i].end != 0 ? commit->ops[i].end : commit->ops[i].key + 1;
         for (unsigned key = commit->ops[i].key; key < end; key++) {
-            model->values[commit->ops[i].keyspace][key] = commit->ops[i].value;
+            model->now.of[commit->ops[i].keyspace][key] = commit->ops[i].value;
         }
     }
 }
@@ -160,20 +203,65 @@ holds(struct world *world, struct firn_db_keyspace *keyspace, struct firn_db_vie
 
 static bool
 holds_at(struct world *world, struct firn_db_keyspace **keyspaces, struct firn_db_view *view,
-         const struct model *model)
+         const struct model_values *values)
 {
     for (unsigned k = 0; k < KEYSPACES; k++) {
-        if (!holds(world, keyspaces[k], view, model->values[k])) {
+        if (!holds(world, keyspaces[k], view, values->of[k])) {
             return false;
         }
     }
     return true;
 }
 
+/* Whether a checkpoint is there, or not, and shows what it should. */
+static bool
+holds_checkpoint(struct world *world, struct firn_db *db, unsigned slot,
+                 const struct model_checkpoint *checkpoint)
+{
+    firn_error err;
+    char name[] = {'c', (char)('0' + slot), 0};
+    struct firn_db_keyspace *keyspaces[KEYSPACES];
+    struct firn_db_view *view;
+    int rc = firn_db_checkpoint_view(db, name, &view, &err);
+    if (rc == FIRN_NOT_FOUND || !checkpoint->is_there) {
+        firn_db_view_close(view);
+        return (rc == FIRN_NOT_FOUND) == !checkpoint->is_there;
+    }
+    DB_OK(rc);
+    for (unsigned k = 0; k < KEYSPACES; k++) {
+        char keyspace[] = {'k', (char)('0' + k), 0};
+        DB_OK(firn_db_view_keyspace_open(view, keyspace, &keyspaces[k], &err));
+    }
+    bool is_held = holds_at(world, keyspaces, view, &checkpoint->values);
+    firn_db_view_close(view);
+    return is_held;
+}
+
+static int
+count_safety(void *ctx, const struct firn_db_checkpoint_info *info)
+{
+    *(unsigned *)ctx += info->is_safety;
+    return FIRN_OK;
+}
+
+static bool
+holds_checkpoints(struct world *world, struct firn_db *db, const struct model *model)
+{
+    firn_error err;
+    unsigned restores = 0;
+    const struct firn_db_checkpoint_visitor visitor = {true, count_safety, &restores};
+    DB_OK(firn_db_checkpoint_list(db, &visitor, &err));
+    bool is_held = restores == model->restores;
+    for (unsigned i = 0; i < CHECKPOINTS && is_held; i++) {
+        is_held = holds_checkpoint(world, db, i, &model->checkpoints[i]);
+    }
+    return is_held;
+}
+
 static bool
 holds_all(struct world *world, struct firn_db_keyspace **keyspaces, const struct model *model)
 {
-    return holds_at(world, keyspaces, NULL, model);
+    return holds_at(world, keyspaces, NULL, &model->now);
 }
 
 /* Walks a random range in one direction, or turns about at random, beside the model. */
@@ -183,7 +271,7 @@ compare_walk(struct world *world, struct firn_db_keyspace **keyspaces, struct fi
 {
     firn_error err;
     unsigned k = (unsigned)below(world, KEYSPACES);
-    const uint64_t *values = model->values[k];
+    const uint64_t *values = model->now.of[k];
     firn_slice lower = world->keys[below(world, KEYS)];
     firn_slice upper = world->keys[below(world, KEYS)];
     firn_slice prefix = world->keys[below(world, KEYS)];
@@ -326,7 +414,8 @@ resolve(struct world *world, size_t durable)
         if (i > 0) {
             apply(&state, &world->journal[i - 1]);
         }
-        if (i >= durable && holds_all(world, world->keyspaces, &state)) {
+        if (i >= durable && holds_all(world, world->keyspaces, &state) &&
+            holds_checkpoints(world, world->db, &state)) {
             held = i;
             world->now = state;
         }
@@ -393,6 +482,7 @@ new_commit(struct world *world)
         }
     }
     struct model_commit *commit = &world->journal[world->journal_count++];
+    commit->kind = WRITES;
     commit->count = 0;
     return commit;
 }
@@ -552,6 +642,7 @@ step_read_only(struct world *world)
         DB_OK(firn_db_keyspace_open(other->reader, name, &other->keyspaces[k], &err));
     }
     assert_true(holds_all(world, other->keyspaces, &other->model));
+    assert_true(holds_checkpoints(world, other->reader, &other->model));
     compare_walk(world, other->keyspaces, NULL, &other->model);
 }
 
@@ -568,7 +659,7 @@ step_view(struct world *world)
         firn_db_view_close(view->view);
         view->view = NULL;
     } else if (below(world, 2) == 0) {
-        assert_true(holds_at(world, view->keyspaces, view->view, &view->model));
+        assert_true(holds_at(world, view->keyspaces, view->view, &view->model.now));
     } else {
         compare_walk(world, view->keyspaces, view->view, &view->model);
     }
@@ -608,6 +699,134 @@ step_drop(struct world *world)
     }
 }
 
+/* ---- differences ---- */
+
+/* The keys that a comparison should tell of, in order, and how far it has come. */
+struct expected_diff {
+    struct world *world;
+    const struct model_values *before;
+    const struct model_values *after;
+    unsigned keyspace;
+    size_t key;
+};
+
+static bool
+is_same_value(uint64_t a, uint64_t b)
+{
+    uint8_t bytes[VALUE_MAX];
+    return a == b || (a != 0 && b != 0 && is_value(a, value_bytes(b, bytes)));
+}
+
+/* To the next key that differs; false at the end. */
+static bool
+go_to_difference(struct expected_diff *diff)
+{
+    for (; diff->keyspace < KEYSPACES; diff->keyspace++, diff->key = 0) {
+        for (; diff->key < KEYS; diff->key++) {
+            if (!is_same_value(diff->before->of[diff->keyspace][diff->key],
+                               diff->after->of[diff->keyspace][diff->key])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int
+compare_difference(void *ctx, const char *keyspace, const struct firn_db_diff_key *found)
+{
+    struct expected_diff *diff = ctx;
+    assert_true(go_to_difference(diff));
+    uint64_t before = diff->before->of[diff->keyspace][diff->key];
+    uint64_t after = diff->after->of[diff->keyspace][diff->key];
+    assert_int_equal(keyspace[1] - '0', diff->keyspace);
+    assert_true(firn_slice_equal(found->key, diff->world->keys[diff->key]));
+    assert_int_equal(found->is_before, before != 0);
+    assert_int_equal(found->is_after, after != 0);
+    assert_true(before == 0 || is_value(before, found->before));
+    assert_true(after == 0 || is_value(after, found->after));
+    diff->key++;
+    return FIRN_OK;
+}
+
+/* A checkpoint that is there, or now. */
+static const struct model_values *
+choose_state(struct world *world, char name[3], const char **out_reference)
+{
+    unsigned slot = (unsigned)below(world, CHECKPOINTS);
+    *out_reference = NULL;
+    if (!world->now.checkpoints[slot].is_there) {
+        return &world->now.now;
+    }
+    name[0] = 'c';
+    name[1] = (char)('0' + slot);
+    name[2] = '\0';
+    *out_reference = name;
+    return &world->now.checkpoints[slot].values;
+}
+
+static void
+step_diff(struct world *world)
+{
+    firn_error err;
+    char names[2][3];
+    const char *before;
+    const char *after;
+    struct expected_diff diff = {.world = world};
+    diff.before = choose_state(world, names[0], &before);
+    diff.after = choose_state(world, names[1], &after);
+    const struct firn_db_diff_visitor visitor = {.visit = compare_difference, .ctx = &diff};
+    DB_OK(firn_db_diff(world->db, before, after, &visitor, &err));
+    assert_false(go_to_difference(&diff));
+}
+
+/* The store does to its checkpoints what a commit of the model says. */
+static int
+change_checkpoints(struct world *world, const struct model_commit *commit, firn_error *err)
+{
+    char name[] = {'c', (char)('0' + commit->slot), 0};
+    const char *const names[] = {name};
+    struct firn_db_checkpoint_info restored;
+    struct firn_db_checkpoint_info safety;
+    switch (commit->kind) {
+    case CREATE:
+        return firn_db_checkpoint_create(world->db, name, NULL, err);
+    case DELETE:
+        return firn_db_checkpoint_delete(world->db, names, 1, err);
+    case RESTORE:
+        return firn_db_checkpoint_restore(world->db, name, &restored, &safety, err);
+    case UNDO:
+    case WRITES:
+    default:
+        return firn_db_checkpoint_undo(world->db, &restored, &safety, err);
+    }
+}
+
+static void
+step_checkpoint(struct world *world)
+{
+    firn_error err;
+    struct model_commit *commit = new_commit(world);
+    commit->slot = (unsigned)below(world, CHECKPOINTS);
+    uint64_t dice = below(world, 5);
+    if (dice == 0 && world->now.undo.is_there) {
+        commit->kind = UNDO;
+    } else if (!world->now.checkpoints[commit->slot].is_there) {
+        commit->kind = CREATE;
+    } else {
+        commit->kind = dice < 4 ? RESTORE : DELETE;
+    }
+    int rc = change_checkpoints(world, commit, &err);
+    if (rc == FIRN_OK) {
+        apply(&world->now, commit);
+        world->journal_durable = world->journal_count;
+        rc = open_keyspaces(world, &err);
+    }
+    if (rc != FIRN_OK) {
+        survive(world, rc, &err);
+    }
+}
+
 static void
 step_check(struct world *world)
 {
@@ -621,7 +840,7 @@ step_check(struct world *world)
     uint64_t entries = 0;
     for (unsigned k = 0; k < KEYSPACES; k++) {
         for (size_t i = 0; i < KEYS; i++) {
-            entries += world->now.values[k][i] != 0;
+            entries += world->now.now.of[k][i] != 0;
         }
     }
     assert_int_equal(report.entries, entries);
@@ -632,7 +851,7 @@ step_check(struct world *world)
 static void
 step(struct world *world)
 {
-    uint64_t dice = below(world, 240);
+    uint64_t dice = below(world, 262);
     if (firn_os_memory_is_off(world->support.os)) {
         /* It failed while something was done in the background. */
         crash(world);
@@ -658,6 +877,10 @@ step(struct world *world)
         step_drop(world);
     } else if (dice < 226) {
         step_view(world);
+    } else if (dice < 238) {
+        step_checkpoint(world);
+    } else if (dice < 248) {
+        step_diff(world);
     } else if (!world->is_armed) {
         arm(world, 60);
     }
@@ -681,6 +904,7 @@ run_store(struct test_random *random, unsigned steps)
         crash(world);
     }
     assert_true(holds_all(world, world->keyspaces, &world->now));
+    assert_true(holds_checkpoints(world, world->db, &world->now));
     forget_views(world);
     firn_db_abandon(world->db);
     db_support_deinit(&world->support);

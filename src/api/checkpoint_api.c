@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/checkpoint_api.c: the public face of the checkpoints of a store's data: arguments are checked
+ * here, everything else is store/'s.
+ *
+ * Structures that are filled in begin with the size that the caller knows; what is beyond it is not
+ * written (api_options.h).
+ */
+#include "api/api_check.h"
+#include "api/api_options.h"
+#include "firn/checkpoint.h"
+#include "store/db_checkpoint.h"
+
+static void
+describe(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out)
+{
+    *out = (firn_store_checkpoint){.size = sizeof *out,
+                                   .number = info->number,
+                                   .created_ns = info->created_ns,
+                                   .sequence = info->sequence,
+                                   .is_safety = info->is_safety};
+    firn_db_checkpoint_name_of_id(info->id, out->id);
+    memcpy(out->name, info->name, sizeof out->name);
+    if (info->is_safety) {
+        firn_db_checkpoint_name_of_id(info->restored, out->restored);
+    }
+}
+
+/* To a structure of the caller's, whose size is good. */
+static void
+hand_over(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out)
+{
+    firn_store_checkpoint full;
+    describe(info, &full);
+    api_options_write(out, &full, sizeof full);
+}
+
+int
+firn_checkpoint_create(firn_store *store, const char *name, const void *reserved,
+                       firn_store_checkpoint *out, firn_error *err)
+{
+    struct firn_db_checkpoint_info info;
+    API_REQUIRE(store != NULL, err, "store must not be NULL");
+    API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
+    API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
+                "the size of out must be set to sizeof(firn_store_checkpoint)");
+    int rc = firn_db_checkpoint_create(store, name != NULL ? name : "", &info, err);
+    if (rc == FIRN_OK && out != NULL) {
+        hand_over(&info, out);
+    }
+    return rc;
+}
+
+struct listing {
+    int (*visit)(void *ctx, const firn_store_checkpoint *checkpoint);
+    void *ctx;
+};
+
+static int
+visit_one(void *ctx, const struct firn_db_checkpoint_info *info)
+{
+    const struct listing *listing = ctx;
+    firn_store_checkpoint checkpoint;
+    describe(info, &checkpoint);
+    return listing->visit(listing->ctx, &checkpoint);
+}
+
+int
+firn_checkpoint_list(firn_store *store, const firn_checkpoint_list_options *options,
+                     int (*visit)(void *ctx, const firn_store_checkpoint *checkpoint), void *ctx,
+                     firn_error *err)
+{
+    firn_checkpoint_list_options given = FIRN_CHECKPOINT_LIST_OPTIONS_INIT;
+    API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct listing listing = {visit, ctx};
+    const struct firn_db_checkpoint_visitor visitor = {given.include_safety, visit_one, &listing};
+    return firn_db_checkpoint_list(store, &visitor, err);
+}
+
+int
+firn_checkpoint_find(firn_store *store, const char *reference, firn_store_checkpoint *out,
+                     firn_error *err)
+{
+    struct firn_db_checkpoint_info info;
+    API_REQUIRE(store != NULL && reference != NULL && out != NULL, err,
+                "store, reference and out must not be NULL");
+    API_REQUIRE(api_options_is_size(out->size), err,
+                "the size of out must be set to sizeof(firn_store_checkpoint)");
+    int rc = firn_db_checkpoint_find(store, reference, &info, err);
+    if (rc == FIRN_OK) {
+        hand_over(&info, out);
+    }
+    return rc;
+}
+
+int
+firn_checkpoint_delete(firn_store *store, const char *const *references, size_t count,
+                       firn_error *err)
+{
+    API_REQUIRE(store != NULL && (count == 0 || references != NULL), err,
+                "store and references must not be NULL");
+    for (size_t i = 0; i < count; i++) {
+        API_REQUIRE(references[i] != NULL, err, "a reference must not be NULL");
+    }
+    return firn_db_checkpoint_delete(store, references, count, err);
+}
+
+/* ---- restores ---- */
+
+static void
+report(const struct firn_db_checkpoint_info *restored, const struct firn_db_checkpoint_info *safety,
+       firn_checkpoint_report *out)
+{
+    firn_checkpoint_report full = {.size = sizeof full};
+    describe(restored, &full.restored);
+    describe(safety, &full.safety);
+    if (out != NULL) {
+        api_options_write(out, &full, sizeof full);
+    }
+}
+
+static int
+check_report(const firn_checkpoint_report *out, firn_error *err)
+{
+    API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
+                "the size of out must be set to sizeof(firn_checkpoint_report)");
+    return FIRN_OK;
+}
+
+int
+firn_checkpoint_restore(firn_store *store, const char *reference, firn_checkpoint_report *out,
+                        firn_error *err)
+{
+    struct firn_db_checkpoint_info restored;
+    struct firn_db_checkpoint_info safety;
+    API_REQUIRE(store != NULL && reference != NULL, err, "store and reference must not be NULL");
+    int rc = check_report(out, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_checkpoint_restore(store, reference, &restored, &safety, err);
+    }
+    if (rc == FIRN_OK) {
+        report(&restored, &safety, out);
+    }
+    return rc;
+}
+
+int
+firn_checkpoint_undo(firn_store *store, firn_checkpoint_report *out, firn_error *err)
+{
+    struct firn_db_checkpoint_info restored;
+    struct firn_db_checkpoint_info safety;
+    API_REQUIRE(store != NULL, err, "store must not be NULL");
+    int rc = check_report(out, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_checkpoint_undo(store, &restored, &safety, err);
+    }
+    if (rc == FIRN_OK) {
+        report(&restored, &safety, out);
+    }
+    return rc;
+}
+
+/* ---- differences ---- */
+
+struct diffing {
+    int (*visit)(void *ctx, const firn_checkpoint_difference *difference);
+    void *ctx;
+};
+
+static int
+visit_keyspace(void *ctx, const char *name, bool is_added)
+{
+    const struct diffing *diffing = ctx;
+    const firn_checkpoint_difference difference = {
+        .size = sizeof difference,
+        .kind = is_added ? FIRN_CHECKPOINT_DIFFERENCE_KEYSPACE_ADDED
+                         : FIRN_CHECKPOINT_DIFFERENCE_KEYSPACE_REMOVED,
+        .keyspace = name};
+    return diffing->visit(diffing->ctx, &difference);
+}
+
+static int
+visit_difference(void *ctx, const char *keyspace, const struct firn_db_diff_key *found)
+{
+    const struct diffing *diffing = ctx;
+    firn_checkpoint_difference difference = {.size = sizeof difference,
+                                             .kind = FIRN_CHECKPOINT_DIFFERENCE_CHANGED,
+                                             .keyspace = keyspace,
+                                             .key = found->key,
+                                             .before = found->before,
+                                             .after = found->after};
+    if (!found->is_before) {
+        difference.kind = FIRN_CHECKPOINT_DIFFERENCE_ADDED;
+    } else if (!found->is_after) {
+        difference.kind = FIRN_CHECKPOINT_DIFFERENCE_REMOVED;
+    }
+    return diffing->visit(diffing->ctx, &difference);
+}
+
+int
+firn_checkpoint_diff(firn_store *store, const char *before, const char *after,
+                     const firn_checkpoint_diff_options *options,
+                     int (*visit)(void *ctx, const firn_checkpoint_difference *difference),
+                     void *ctx, firn_error *err)
+{
+    firn_checkpoint_diff_options given = FIRN_CHECKPOINT_DIFF_OPTIONS_INIT;
+    API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct diffing diffing = {visit, ctx};
+    const struct firn_db_diff_visitor visitor = {.keyspace = given.keyspace,
+                                                 .visit_keyspace = visit_keyspace,
+                                                 .visit = visit_difference,
+                                                 .ctx = &diffing};
+    return firn_db_diff(store, before, after, &visitor, err);
+}

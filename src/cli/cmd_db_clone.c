@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_db_clone.c: firn db clone: a second store that has all that one has.
+ */
+#include "cli/cli_store.h"
+#include "cli/cmd_db.h"
+#include "cli/exit_code.h"
+#include "cli/report.h"
+
+static int
+run_clone(struct firn_cli *cli)
+{
+    firn_error err;
+    firn_store *store = NULL;
+    int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE, &store);
+    if (exit_code == FIRN_EXIT_OK &&
+        firn_store_clone(store, cli->arguments[1], NULL, &err) != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, NULL);
+    }
+    return firn_cli_store_close(cli, store, exit_code);
+}
+
+const struct firn_command firn_cmd_db_clone = {
+    .name = "clone",
+    .summary = "Make another store that has all of this one",
+    .arguments = "STORE NEW",
+    .help = "Data, checkpoints and saved workspaces. The files are shared by hard links where\n"
+            "that can be, so it takes no time and no space; what is done to one of the stores\n"
+            "is not seen in the other. NEW is a directory that is empty or not there.",
+    .examples =
+        (const struct firn_command_example[]){
+            {"firn db clone app.firn trial.firn", "try something on a store of its own"},
+            {NULL, NULL},
+        },
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_clone,
+};

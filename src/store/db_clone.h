@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_clone.h: a second store that has all that one has. Any thread; commits wait for the
+ * second half of it.
+ */
+#ifndef FIRN_STORE_DB_CLONE_H
+#define FIRN_STORE_DB_CLONE_H
+
+#include "store/db.h"
+
+/* Makes the directory, which is empty or what an earlier attempt left, a store; durable when this
+ * returns. FIRN_EXISTS where there is a store already. */
+FIRN_MUST_CHECK int firn_db_clone(struct firn_db *db, struct firn_os_dir *to, firn_error *err);
+/* The same in the directory that a user's path names; its last component is made if need be. */
+FIRN_MUST_CHECK int firn_db_clone_path(struct firn_db *db, struct firn_os *os, const char *path,
+                                       firn_error *err);
+
+#endif

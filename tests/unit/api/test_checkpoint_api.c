@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/api: the checkpoints of a store's data through the public interface: what an application
+ * does, callers of other versions, and every argument that cannot be meant.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "firn/firn.h"
+
+static firn_error err;
+
+#define OK(expression) assert_int_equal((expression), FIRN_OK)
+
+static firn_store *store;
+static firn_keyspace *keyspace;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
+    OK(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
+    OK(firn_put(keyspace, firn_str("a"), firn_str("1"), NULL, &err));
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    OK(firn_store_close(store, &err));
+    return 0;
+}
+
+static void
+assert_now(const char *expected)
+{
+    uint8_t *value;
+    size_t size;
+    OK(firn_get(keyspace, firn_str("a"), &value, &size, &err));
+    assert_int_equal(size, strlen(expected));
+    assert_memory_equal(value, expected, size);
+    firn_release(value);
+}
+
+static int
+count(void *ctx, const firn_store_checkpoint *checkpoint)
+{
+    assert_int_equal(checkpoint->size, sizeof *checkpoint);
+    assert_int_equal(strlen(checkpoint->id), 32);
+    ++*(int *)ctx;
+    return *(int *)ctx == 9 ? FIRN_CANCELLED : FIRN_OK;
+}
+
+static void
+an_application_goes_back_and_forth(void **state)
+{
+    (void)state;
+    firn_store_checkpoint made = {.size = sizeof made};
+    firn_store_checkpoint found = {.size = sizeof found};
+    firn_checkpoint_report report = {.size = sizeof report};
+    OK(firn_checkpoint_create(store, "one", NULL, &made, &err));
+    assert_int_equal(made.number, 1);
+    assert_string_equal(made.name, "one");
+    assert_string_equal(made.restored, "");
+    assert_false(made.is_safety);
+    OK(firn_put(keyspace, firn_str("a"), firn_str("2"), NULL, &err));
+    OK(firn_checkpoint_create(store, NULL, NULL, NULL, &err));
+    OK(firn_checkpoint_restore(store, "one", &report, &err));
+    assert_now("1");
+    assert_string_equal(report.restored.id, made.id);
+    assert_string_equal(report.safety.restored, made.id);
+    assert_true(report.safety.is_safety && report.safety.number == 0);
+    OK(firn_checkpoint_undo(store, NULL, &err));
+    assert_now("2");
+    OK(firn_checkpoint_restore(store, made.id, NULL, &err));
+    assert_now("1");
+    OK(firn_checkpoint_find(store, "latest", &found, &err));
+    assert_int_equal(found.number, 2);
+    assert_string_equal(found.name, "");
+    OK(firn_checkpoint_find(store, report.safety.id, &found, &err));
+    assert_true(found.is_safety && found.sequence == report.safety.sequence);
+    int seen = 0;
+    firn_checkpoint_list_options options = FIRN_CHECKPOINT_LIST_OPTIONS_INIT;
+    OK(firn_checkpoint_list(store, NULL, count, &seen, &err));
+    assert_int_equal(seen, 2);
+    options.include_safety = true;
+    OK(firn_checkpoint_list(store, &options, count, &seen, &err));
+    assert_int_equal(seen, 7);
+    const char *const all[] = {"one", "2", "1"};
+    OK(firn_checkpoint_delete(store, all, 3, &err));
+    OK(firn_checkpoint_delete(store, NULL, 0, &err));
+    seen = 0;
+    OK(firn_checkpoint_list(store, NULL, count, &seen, &err));
+    assert_int_equal(seen, 0);
+}
+
+static void
+a_visitor_ends_the_listing(void **state)
+{
+    (void)state;
+    int seen = 7;
+    for (int i = 0; i < 3; i++) {
+        OK(firn_checkpoint_create(store, "", NULL, NULL, &err));
+    }
+    assert_int_equal(firn_checkpoint_list(store, NULL, count, &seen, &err), FIRN_CANCELLED);
+    assert_int_equal(seen, 9);
+}
+
+static void
+views_are_opened_at_checkpoints(void **state)
+{
+    (void)state;
+    firn_view *view;
+    firn_view_options options = FIRN_VIEW_OPTIONS_INIT;
+    uint8_t *value;
+    size_t size;
+    OK(firn_checkpoint_create(store, "one", NULL, NULL, &err));
+    OK(firn_put(keyspace, firn_str("a"), firn_str("2"), NULL, &err));
+    OK(firn_view_open(store, &options, &view, &err));
+    firn_view_close(view);
+    options.checkpoint = "one";
+    OK(firn_view_open(store, &options, &view, &err));
+    /* It stays when the checkpoint goes. */
+    OK(firn_checkpoint_delete(store, &options.checkpoint, 1, &err));
+    OK(firn_store_compact(store, &err));
+    OK(firn_get_at(keyspace, view, firn_str("a"), &value, &size, &err));
+    assert_int_equal(value[0], '1');
+    firn_release(value);
+    firn_view_close(view);
+    assert_int_equal(firn_view_open(store, &options, &view, &err), FIRN_NOT_FOUND);
+    assert_null(view);
+    options.checkpoint = "";
+    assert_int_equal(firn_view_open(store, &options, &view, &err), FIRN_INVALID);
+    options.size = 1;
+    assert_int_equal(firn_view_open(store, &options, &view, &err), FIRN_INVALID);
+}
+
+struct told {
+    char text[256];
+    int code;
+};
+
+static int
+tell(void *ctx, const firn_checkpoint_difference *difference)
+{
+    static const char signs[] = " +-~kd";
+    struct told *told = ctx;
+    size_t size = strlen(told->text);
+    assert_int_equal(difference->size, sizeof *difference);
+    (void)snprintf(told->text + size, sizeof told->text - size, "%c%s:%.*s=%.*s>%.*s ",
+                   signs[difference->kind], difference->keyspace, (int)difference->key.size,
+                   (const char *)difference->key.data, (int)difference->before.size,
+                   (const char *)difference->before.data, (int)difference->after.size,
+                   (const char *)difference->after.data);
+    return told->code;
+}
+
+static void
+two_states_are_compared(void **state)
+{
+    (void)state;
+    struct told told = {.code = FIRN_OK};
+    firn_keyspace *other;
+    firn_checkpoint_diff_options options = FIRN_CHECKPOINT_DIFF_OPTIONS_INIT;
+    OK(firn_put(keyspace, firn_str("b"), firn_str("1"), NULL, &err));
+    OK(firn_checkpoint_create(store, "one", NULL, NULL, &err));
+    OK(firn_put(keyspace, firn_str("a"), firn_str("2"), NULL, &err));
+    OK(firn_delete(keyspace, firn_str("b"), NULL, &err));
+    OK(firn_keyspace_open(store, "other", NULL, &other, &err));
+    OK(firn_put(other, firn_str("x"), firn_str("y"), NULL, &err));
+    OK(firn_checkpoint_diff(store, "one", NULL, NULL, tell, &told, &err));
+    assert_string_equal(told.text, "~k:a=1>2 -k:b=1> kother:=> +other:x=>y ");
+    told.text[0] = '\0';
+    OK(firn_checkpoint_diff(store, NULL, "one", NULL, tell, &told, &err));
+    assert_string_equal(told.text, "~k:a=2>1 +k:b=>1 dother:=> -other:x=y> ");
+    told.text[0] = '\0';
+    options.keyspace = "other";
+    told.code = FIRN_CANCELLED;
+    assert_int_equal(firn_checkpoint_diff(store, "one", NULL, &options, tell, &told, &err),
+                     FIRN_CANCELLED);
+    assert_string_equal(told.text, "kother:=> ");
+    options.size = 0;
+    assert_int_equal(firn_checkpoint_diff(store, "one", NULL, &options, tell, &told, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_checkpoint_diff(NULL, "one", NULL, NULL, tell, &told, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_checkpoint_diff(store, "one", NULL, NULL, NULL, &told, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_checkpoint_diff(store, "two", NULL, NULL, tell, &told, &err),
+                     FIRN_NOT_FOUND);
+}
+
+static void
+structures_of_other_versions_are_understood(void **state)
+{
+    (void)state;
+    /* A caller that knows the number alone, and one that knows more than this version. */
+    struct {
+        firn_store_checkpoint known;
+        uint8_t more[8];
+    } longer = {.known.size = sizeof longer, .more = {1, 2, 3, 4, 5, 6, 7, 8}};
+    firn_store_checkpoint shorter = {.size = offsetof(firn_store_checkpoint, id), .name = "same"};
+    OK(firn_checkpoint_create(store, "one", NULL, &shorter, &err));
+    assert_int_equal(shorter.number, 1);
+    assert_string_equal(shorter.name, "same");
+    OK(firn_checkpoint_find(store, "one", &longer.known, &err));
+    assert_string_equal(longer.known.name, "one");
+    for (size_t i = 0; i < sizeof longer.more; i++) {
+        assert_int_equal(longer.more[i], 0);
+    }
+}
+
+static void
+arguments_that_cannot_be_meant_are_refused(void **state)
+{
+    (void)state;
+    firn_store_checkpoint out = {.size = sizeof out};
+    firn_store_checkpoint unset = {0};
+    firn_checkpoint_report bad = {0};
+    const char *const hole[] = {NULL};
+    firn_checkpoint_list_options options = {0};
+    int seen = 0;
+#define REFUSED(expression) assert_int_equal((expression), FIRN_INVALID)
+    REFUSED(firn_checkpoint_create(NULL, "a", NULL, NULL, &err));
+    REFUSED(firn_checkpoint_create(store, "a", &out, NULL, &err));
+    REFUSED(firn_checkpoint_create(store, "a", NULL, &unset, &err));
+    REFUSED(firn_checkpoint_create(store, "not a name", NULL, NULL, &err));
+    REFUSED(firn_checkpoint_list(NULL, NULL, count, &seen, &err));
+    REFUSED(firn_checkpoint_list(store, NULL, NULL, NULL, &err));
+    REFUSED(firn_checkpoint_list(store, &options, count, &seen, &err));
+    REFUSED(firn_checkpoint_find(NULL, "1", &out, &err));
+    REFUSED(firn_checkpoint_find(store, NULL, &out, &err));
+    REFUSED(firn_checkpoint_find(store, "1", NULL, &err));
+    REFUSED(firn_checkpoint_find(store, "1", &unset, &err));
+    REFUSED(firn_checkpoint_find(store, "", &out, &err));
+    REFUSED(firn_checkpoint_delete(NULL, hole, 0, &err));
+    REFUSED(firn_checkpoint_delete(store, NULL, 1, &err));
+    REFUSED(firn_checkpoint_delete(store, hole, 1, &err));
+    REFUSED(firn_checkpoint_restore(NULL, "1", NULL, &err));
+    REFUSED(firn_checkpoint_restore(store, NULL, NULL, &err));
+    REFUSED(firn_checkpoint_restore(store, "1", &bad, &err));
+    REFUSED(firn_checkpoint_undo(NULL, NULL, &err));
+    REFUSED(firn_checkpoint_undo(store, &bad, &err));
+    assert_int_equal(firn_checkpoint_find(store, "1", &out, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_checkpoint_undo(store, NULL, &err), FIRN_NOT_FOUND);
+    assert_now("1");
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(an_application_goes_back_and_forth),
+        TEST(a_visitor_ends_the_listing),
+        TEST(views_are_opened_at_checkpoints),
+        TEST(two_states_are_compared),
+        TEST(structures_of_other_versions_are_understood),
+        TEST(arguments_that_cannot_be_meant_are_refused),
+    };
+    return cmocka_run_group_tests_name("checkpoint_api", tests, NULL, NULL);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: clones: they have everything, are stores of their own, and are whole or not there.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "db_support.h"
+#include "os/os_memory.h"
+#include "store/db_checkpoint.h"
+#include "store/db_clone.h"
+#include "support/test_alloc.h"
+
+static const struct firn_db_options small = {.create_if_missing = true, .memory_bytes = 1 << 20};
+
+/* A store with something of everything: runs, a log, a checkpoint, a dropped keyspace. */
+static struct firn_db *
+make_source(struct firn_os_dir *dir)
+{
+    firn_error err;
+    struct firn_db *db;
+    struct firn_os_dir *packs;
+    struct firn_os_file *pack;
+    DB_OK(firn_db_open(dir, &small, &db, &err));
+    db_support_put(db_support_keyspace(db, "k"), "a", "1");
+    db_support_put(db_support_keyspace(db, "gone"), "x", "1");
+    DB_OK(firn_db_checkpoint_create(db, "before", NULL, &err));
+    DB_OK(firn_db_drop_keyspace(db, "gone", &err));
+    DB_OK(firn_db_maintain_flush(db, &err));
+    db_support_put(db_support_keyspace(db, "k"), "a", "2");
+    db_support_put(db_support_keyspace(db, "k"), "b", "2");
+    db_support_put(db_support_keyspace(db, "firn.own"), "s", "3");
+    if (firn_os_dir_open(dir, "packs", &packs, &err) == FIRN_NOT_FOUND) {
+        DB_OK(firn_os_make_dir(dir, "packs", 0700, &err));
+        DB_OK(firn_os_dir_open(dir, "packs", &packs, &err));
+    }
+    DB_OK(firn_os_file_open(packs, "1.pack", FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE, 0600,
+                            &pack, &err));
+    DB_OK(firn_os_file_write(pack, 0, "pack", 4, &err));
+    DB_OK(firn_os_file_sync(pack, &err));
+    firn_os_file_close(pack);
+    DB_OK(firn_os_dir_sync(packs, &err));
+    DB_OK(firn_os_dir_sync(dir, &err));
+    firn_os_dir_close(packs);
+    return db;
+}
+
+static void
+assert_source(struct firn_db *db)
+{
+    firn_error err;
+    struct firn_db_view *view;
+    struct firn_db_keyspace *keyspace;
+    struct firn_buf value = {0};
+    firn_check_report report;
+    struct firn_db_keyspace *k = db_support_keyspace(db, "k");
+    assert_string_equal(db_support_keys(k, NULL, false), "a b ");
+    assert_string_equal(db_support_get(k, "a"), "2");
+    assert_string_equal(db_support_get(db_support_keyspace(db, "firn.own"), "s"), "3");
+    DB_OK(firn_db_checkpoint_view(db, "before", &view, &err));
+    DB_OK(firn_db_view_keyspace_open(view, "gone", &keyspace, &err));
+    DB_OK(firn_db_get_at(keyspace, view, firn_str("x"), &value, &err));
+    assert_memory_equal(value.data, "1", 1);
+    DB_OK(firn_db_get_at(k, view, firn_str("a"), &value, &err));
+    assert_memory_equal(value.data, "1", 1);
+    firn_db_view_close(view);
+    firn_buf_deinit(&value);
+    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+}
+
+static void
+assert_pack(struct firn_os_dir *dir)
+{
+    firn_error err;
+    struct firn_os_dir *packs;
+    struct firn_os_file *pack;
+    char bytes[4];
+    DB_OK(firn_os_dir_open(dir, "packs", &packs, &err));
+    DB_OK(firn_os_file_open(packs, "1.pack", FIRN_OS_READ, 0, &pack, &err));
+    DB_OK(firn_os_file_read_exact(pack, 0, bytes, sizeof bytes, &err));
+    assert_memory_equal(bytes, "pack", sizeof bytes);
+    firn_os_file_close(pack);
+    firn_os_dir_close(packs);
+}
+
+static struct firn_os_dir *
+open_target(struct firn_os *os)
+{
+    firn_error err;
+    struct firn_os_dir *root;
+    struct firn_os_dir *target;
+    DB_OK(firn_os_dir_open_path(os, "/", &root, &err));
+    int rc = firn_os_make_dir(root, "clone", 0700, &err);
+    assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
+    DB_OK(firn_os_dir_sync(root, &err));
+    DB_OK(firn_os_dir_open(root, "clone", &target, &err));
+    firn_os_dir_close(root);
+    return target;
+}
+
+static void
+a_clone_has_everything_and_is_a_store_of_its_own(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db *clone;
+    struct firn_db_checkpoint_info a;
+    struct firn_db_checkpoint_info b;
+    db_support_init(&support, 1);
+    struct firn_db *db = make_source(support.dir);
+    struct firn_os_dir *target = open_target(support.os);
+    DB_OK(firn_db_clone(db, target, &err));
+    DB_OK(firn_db_open(target, &db_support_existing, &clone, &err));
+    assert_source(clone);
+    assert_pack(target);
+    assert_memory_not_equal(firn_db_id(db), firn_db_id(clone), 16);
+    /* What is done to one is not seen in the other. */
+    db_support_put(db_support_keyspace(clone, "k"), "c", "4");
+    DB_OK(firn_db_checkpoint_restore(clone, "before", &a, &b, &err));
+    DB_OK(firn_db_maintain_compact(clone, &err));
+    db_support_put(db_support_keyspace(db, "k"), "d", "5");
+    DB_OK(firn_db_maintain_compact(db, &err));
+    assert_string_equal(db_support_keys(db_support_keyspace(db, "k"), NULL, false), "a b d ");
+    assert_string_equal(db_support_keys(db_support_keyspace(clone, "k"), NULL, false), "a ");
+    assert_string_equal(db_support_get(db_support_keyspace(clone, "gone"), "x"), "1");
+    DB_OK(firn_db_checkpoint_undo(clone, &a, &b, &err));
+    assert_string_equal(db_support_keys(db_support_keyspace(clone, "k"), NULL, false), "a b c ");
+    DB_FAILS(firn_db_clone(db, target, &err), FIRN_EXISTS, "already");
+    DB_FAILS(firn_db_clone(clone, support.dir, &err), FIRN_EXISTS, "already");
+    DB_OK(firn_db_close(clone, &err));
+    DB_OK(firn_db_open(target, &db_support_read_only, &clone, &err));
+    DB_FAILS(firn_db_clone(clone, target, &err), FIRN_READ_ONLY, "reading");
+    DB_OK(firn_db_close(clone, &err));
+    DB_OK(firn_db_close(db, &err));
+    firn_os_dir_close(target);
+    db_support_deinit(&support);
+}
+
+static void
+directories_that_hold_something_are_refused(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    db_support_init(&support, 1);
+    struct firn_db *db = make_source(support.dir);
+    struct firn_os_dir *target = open_target(support.os);
+    DB_OK(firn_os_make_dir(target, "photos", 0700, &err));
+    DB_FAILS(firn_db_clone(db, target, &err), FIRN_INVALID, "photos");
+    firn_os_dir_close(target);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+/* From one outside world into another there are no links: everything is copied. */
+static void
+without_links_files_are_copied(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct db_support_disk disk;
+    struct firn_db *clone;
+    db_support_init(&support, 1);
+    db_support_disk_init(&disk);
+    struct firn_db *db = make_source(support.dir);
+    DB_OK(firn_db_clone(db, disk.dir, &err));
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+    DB_OK(firn_db_open(disk.dir, &db_support_existing, &clone, &err));
+    assert_source(clone);
+    assert_pack(disk.dir);
+    DB_OK(firn_db_close(clone, &err));
+    db_support_disk_deinit(&disk);
+}
+
+/* Whatever happens the source is well, and the target is a whole clone or may be made one. */
+static void
+assert_whole_or_not_there(struct db_support *support)
+{
+    firn_error err;
+    struct firn_db *db;
+    struct firn_db *clone;
+    DB_OK(firn_db_open(support->dir, &db_support_existing, &db, &err));
+    assert_source(db);
+    struct firn_os_dir *target = open_target(support->os);
+    int rc = firn_db_open(target, &db_support_existing, &clone, &err);
+    if (rc == FIRN_NOT_FOUND) {
+        DB_OK(firn_db_clone(db, target, &err));
+        DB_OK(firn_db_open(target, &db_support_existing, &clone, &err));
+    } else {
+        DB_OK(rc);
+    }
+    assert_source(clone);
+    assert_pack(target);
+    DB_OK(firn_db_close(clone, &err));
+    DB_OK(firn_db_close(db, &err));
+    firn_os_dir_close(target);
+}
+
+static void
+every_power_cut_leaves_a_clone_or_none(void **state)
+{
+    (void)state;
+    bool is_done = false;
+    uint64_t calls = 1;
+    for (; !is_done; calls++) {
+        firn_error err;
+        struct db_support support;
+        db_support_init(&support, calls);
+        struct firn_db *db = make_source(support.dir);
+        DB_OK(firn_db_sync(db, &err));
+        struct firn_os_dir *target = open_target(support.os);
+        firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + calls);
+        is_done = firn_db_clone(db, target, &err) == FIRN_OK;
+        firn_os_memory_set_cut_at(support.os, 0);
+        firn_db_abandon(db);
+        firn_os_dir_close(target);
+        db_support_cut(&support, calls);
+        assert_whole_or_not_there(&support);
+        db_support_deinit(&support);
+    }
+    (void)printf("%llu calls\n", (unsigned long long)calls);
+    assert_true(calls > 20);
+}
+
+static void
+every_failed_allocation_leaves_a_clone_or_none(void **state)
+{
+    (void)state;
+    bool is_done = false;
+    for (uint64_t n = 1; !is_done; n++) {
+        firn_error err;
+        struct db_support support;
+        test_alloc_install();
+        db_support_init(&support, n);
+        struct firn_db *db = make_source(support.dir);
+        struct firn_os_dir *target = open_target(support.os);
+        test_alloc_fail_at(n, false);
+        (void)(firn_db_clone(db, target, &err) == FIRN_OK);
+        is_done = test_alloc_calls() < n;
+        test_alloc_fail_at(0, false);
+        firn_db_abandon(db); /* it may be latched */
+        firn_os_dir_close(target);
+        assert_whole_or_not_there(&support);
+        db_support_deinit(&support);
+        assert_int_equal(test_alloc_alive(), 0);
+        test_alloc_uninstall();
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clone_has_everything_and_is_a_store_of_its_own),
+        cmocka_unit_test(directories_that_hold_something_are_refused),
+        cmocka_unit_test(without_links_files_are_copied),
+        cmocka_unit_test(every_power_cut_leaves_a_clone_or_none),
+        cmocka_unit_test(every_failed_allocation_leaves_a_clone_or_none),
+    };
+    return cmocka_run_group_tests_name("db_clone", tests, NULL, NULL);
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: lines of history: random checkpoints, restores and deletions against sets of
+ * sequences kept one by one; the same through their bytes; and bytes that nobody wrote.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/slice.h"
+#include "db_support.h"
+#include "store/db_history_format.h"
+#include "support/test_random.h"
+
+enum { SEQUENCES = 300, CHECKPOINTS = 60 };
+
+/* What each sees, sequence by sequence. */
+struct seen {
+    bool of[SEQUENCES + 1];
+};
+struct model_checkpoint {
+    bool is_there;
+    uint8_t id[FIRN_DB_HISTORY_ID_SIZE];
+    uint64_t sequence;
+    struct seen seen;
+};
+struct model {
+    uint64_t sequence; /* of the last commit or change */
+    struct seen now;
+    struct model_checkpoint checkpoints[CHECKPOINTS];
+    size_t count;
+};
+
+static void
+make_id(uint64_t number, uint8_t out[FIRN_DB_HISTORY_ID_SIZE])
+{
+    memset(out, 0, FIRN_DB_HISTORY_ID_SIZE);
+    out[3] = (uint8_t)(number >> 8);
+    out[7] = (uint8_t)number;
+}
+
+static void
+add_checkpoint(struct model *model, const struct seen *seen, uint64_t sequence)
+{
+    struct model_checkpoint *added = &model->checkpoints[model->count];
+    added->is_there = true;
+    added->sequence = sequence;
+    added->seen = *seen;
+    make_id(model->count++, added->id);
+}
+
+static void
+make_change(struct firn_db_history *history, const struct firn_db_history_record *record)
+{
+    firn_error err;
+    struct firn_buf bytes = {0};
+    struct firn_db_history_record read;
+    struct firn_db_history_change change;
+    const char *what = NULL;
+    /* As the log would bring it. */
+    assert_int_equal(firn_db_history_format_put_record(record, &bytes), FIRN_OK);
+    assert_int_equal(firn_db_history_format_get_record(firn_buf_slice(&bytes), &read, &what),
+                     FIRN_OK);
+    DB_OK(firn_db_history_prepare(history, &read, &change, &err));
+    firn_db_history_discard(&change);
+    DB_OK(firn_db_history_prepare(history, &read, &change, &err));
+    firn_db_history_apply(history, &change);
+    firn_buf_deinit(&bytes);
+}
+
+static void
+change_both(struct test_random *random, struct firn_db_history *history, struct model *model)
+{
+    struct firn_db_history_record record = {.sequence = ++model->sequence, .created_ns = -5};
+    size_t at = model->count == 0 ? 0 : test_random_below(random, model->count);
+    const struct model_checkpoint *chosen = &model->checkpoints[at];
+    model->now.of[model->sequence] = true;
+    unsigned dice = (unsigned)test_random_below(random, 10);
+    if (dice < 4 || model->count == 0 || !chosen->is_there) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "n%zu", model->count);
+        record.kind = FIRN_DB_HISTORY_CREATE;
+        record.name = dice == 0 ? firn_str("") : firn_str(name);
+        make_id(model->count, record.id);
+        add_checkpoint(model, &model->now, model->sequence);
+        make_change(history, &record);
+    } else if (dice < 8) {
+        struct seen before = model->now;
+        before.of[model->sequence] = false;
+        record.kind = FIRN_DB_HISTORY_RESTORE;
+        memcpy(record.id, chosen->id, sizeof record.id);
+        make_id(model->count, record.safety);
+        model->now = chosen->seen;
+        model->now.of[model->sequence] = true;
+        add_checkpoint(model, &before, model->sequence - 1);
+        make_change(history, &record);
+    } else {
+        record.kind = FIRN_DB_HISTORY_DELETE;
+        record.deleted = chosen->id;
+        record.deleted_count = 1;
+        model->checkpoints[at].is_there = false;
+        make_change(history, &record);
+    }
+}
+
+static void
+assert_sees(const struct firn_view *view, const struct seen *seen, uint64_t sequence_max)
+{
+    for (size_t i = 0; i < view->count; i++) {
+        struct firn_view_interval interval = firn_view_at(view, i);
+        assert_true(interval.first <= interval.last);
+        assert_true(i == 0 || interval.first > firn_view_at(view, i - 1).last + 1);
+    }
+    for (uint64_t i = 1; i <= sequence_max; i++) {
+        assert_int_equal(firn_view_sees(view, i), seen->of[i]);
+    }
+}
+
+static void
+assert_same(const struct firn_db_history *history, const struct model *model)
+{
+    struct firn_view now = firn_db_history_view(
+        atomic_load_explicit(&history->now, memory_order_relaxed), model->sequence);
+    assert_sees(&now, &model->now, SEQUENCES);
+    size_t count = 0;
+    for (size_t i = 0; i < model->count; i++) {
+        const struct model_checkpoint *expected = &model->checkpoints[i];
+        const struct firn_db_checkpoint *found = firn_db_history_find(history, expected->id);
+        assert_int_equal(found != NULL, expected->is_there);
+        if (found != NULL) {
+            assert_int_equal(found->sequence, expected->sequence);
+            assert_int_equal(found->created_ns, -5);
+            struct firn_view view = firn_db_history_view(found->line, found->sequence);
+            assert_sees(&view, &expected->seen, SEQUENCES);
+            count++;
+        }
+    }
+    assert_int_equal(firn_db_history_count(history), count);
+}
+
+static void
+assert_bytes_tell_all(const struct firn_db_history *history, const struct model *model)
+{
+    firn_error err;
+    struct firn_buf bytes = {0};
+    struct firn_buf again = {0};
+    struct firn_db_history read = {0};
+    assert_int_equal(firn_db_history_format_put(history, &bytes), FIRN_OK);
+    DB_OK(firn_db_history_format_get(firn_buf_slice(&bytes), &read, &err));
+    assert_same(&read, model);
+    assert_int_equal(read.next_number, history->next_number);
+    assert_int_equal(read.has_undo, history->has_undo);
+    assert_memory_equal(read.undo, history->undo, sizeof read.undo);
+    assert_int_equal(read.saved_sequence, history->sequence);
+    assert_int_equal(firn_db_history_format_put(&read, &again), FIRN_OK);
+    assert_true(firn_slice_equal(firn_buf_slice(&bytes), firn_buf_slice(&again)));
+    firn_db_history_deinit(&read);
+    firn_buf_deinit(&bytes);
+    firn_buf_deinit(&again);
+}
+
+static void
+random_histories_see_what_they_should(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "db_history", 1);
+    for (int round = 0; round < 60; round++) {
+        firn_error err;
+        struct firn_db_history history;
+        struct model *model = calloc(1, sizeof *model);
+        assert_non_null(model);
+        DB_OK(firn_db_history_init(&history, &err));
+        while (model->count < CHECKPOINTS && model->sequence < SEQUENCES) {
+            if (test_random_below(&random, 2) == 0) {
+                model->now.of[++model->sequence] = true; /* a commit */
+            } else {
+                change_both(&random, &history, model);
+            }
+            if (test_random_below(&random, 4) == 0) {
+                assert_same(&history, model);
+                assert_bytes_tell_all(&history, model);
+            }
+        }
+        firn_db_history_deinit(&history);
+        free(model);
+    }
+}
+
+/* n restores, each of something that was made after the one before. */
+static void
+make_chain(struct firn_db_history *history, uint64_t n)
+{
+    firn_error err;
+    uint64_t sequence = 0;
+    DB_OK(firn_db_history_init(history, &err));
+    for (uint64_t i = 0; i < n; i++) {
+        struct firn_db_history_record record = {.kind = FIRN_DB_HISTORY_CREATE};
+        sequence += 3;
+        record.sequence = ++sequence;
+        make_id(2 * i, record.id);
+        make_change(history, &record);
+        sequence += 5;
+        record.kind = FIRN_DB_HISTORY_RESTORE;
+        record.sequence = ++sequence;
+        make_id(2 * i + 1, record.safety);
+        make_change(history, &record);
+    }
+}
+
+static void
+a_thousand_restores_take_a_few_bytes_each(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db_history history;
+    struct firn_db_history read = {0};
+    struct firn_buf bytes = {0};
+    make_chain(&history, 1000);
+    struct firn_db_line *now = atomic_load_explicit(&history.now, memory_order_relaxed);
+    assert_int_equal(now->count, 1001);
+    assert_int_equal(firn_db_history_format_put(&history, &bytes), FIRN_OK);
+    assert_true(bytes.size < 2000 * 80);
+    DB_OK(firn_db_history_format_get(firn_buf_slice(&bytes), &read, &err));
+    now = atomic_load_explicit(&read.now, memory_order_relaxed);
+    assert_int_equal(now->count, 1001);
+    assert_memory_equal(now->intervals,
+                        atomic_load_explicit(&history.now, memory_order_relaxed)->intervals,
+                        now->count * sizeof now->intervals[0]);
+    firn_db_history_deinit(&read);
+    firn_db_history_deinit(&history);
+    firn_buf_deinit(&bytes);
+}
+
+static void
+bytes_that_nobody_wrote_are_refused(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db_history history;
+    struct firn_buf bytes = {0};
+    struct firn_buf again = {0};
+    make_chain(&history, 3);
+    assert_int_equal(firn_db_history_format_put(&history, &bytes), FIRN_OK);
+    for (size_t size = 0; size < bytes.size; size++) {
+        struct firn_db_history read = {0};
+        assert_int_equal(firn_db_history_format_get(firn_bytes(bytes.data, size), &read, &err),
+                         FIRN_CORRUPT);
+        firn_db_history_deinit(&read);
+    }
+    size_t accepted = 0;
+    for (size_t bit = 0; bit < 8 * bytes.size; bit++) {
+        struct firn_db_history read = {0};
+        bytes.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        int rc = firn_db_history_format_get(firn_buf_slice(&bytes), &read, &err);
+        assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+        if (rc == FIRN_OK) {
+            /* An id, a time, a number: whatever it tells of is told again. */
+            assert_int_equal(firn_db_history_format_put(&read, &again), FIRN_OK);
+            accepted++;
+        }
+        firn_db_history_deinit(&read);
+        bytes.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
+    assert_true(accepted > 0 && accepted < 8 * bytes.size * 9 / 10);
+    firn_buf_deinit(&bytes);
+    firn_buf_deinit(&again);
+    firn_db_history_deinit(&history);
+}
+
+#define ID "0123456789abcdef"
+#define OTHER "fedcba9876543210"
+#define TIME "\1\2\3\4\5\6\7\10"
+#define SEQUENCE "\11\0\0\0\0\0\0\0"
+
+static void
+a_change_has_its_bytes(void **state)
+{
+    (void)state;
+    static const char expected[] = SEQUENCE "\0\2" ID OTHER TIME "\1" ID;
+    struct firn_buf bytes = {0};
+    struct firn_db_history_record record = {.sequence = 9,
+                                            .kind = FIRN_DB_HISTORY_RESTORE,
+                                            .created_ns = INT64_C(0x0807060504030201),
+                                            .deleted = (const uint8_t *)ID,
+                                            .deleted_count = 1};
+    memcpy(record.id, ID, sizeof record.id);
+    memcpy(record.safety, OTHER, sizeof record.safety);
+    assert_int_equal(firn_db_history_format_put_record(&record, &bytes), FIRN_OK);
+    assert_int_equal(bytes.size, sizeof expected - 1);
+    assert_memory_equal(bytes.data, expected, bytes.size);
+    firn_buf_deinit(&bytes);
+}
+
+static void
+changes_that_break_the_rules_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+        int code;
+    } cases[] = {
+#define CASE(text, code) {(text), sizeof(text) - 1, (code)}
+        CASE(SEQUENCE "\0\1" ID TIME "\0", FIRN_OK),
+        CASE(SEQUENCE "\0\1" ID TIME "\4name", FIRN_OK),
+        CASE(SEQUENCE "\0\2" ID OTHER TIME "\0", FIRN_OK),
+        CASE(SEQUENCE "\0\3\2" ID OTHER, FIRN_OK),
+        CASE("", FIRN_CORRUPT),
+        CASE(SEQUENCE "\0", FIRN_CORRUPT),
+        CASE("\0\0\0\0\0\0\0\0\0\1" ID TIME "\0", FIRN_CORRUPT),
+        CASE("\377\377\377\377\377\377\377\377\0\1" ID TIME "\0", FIRN_CORRUPT),
+        CASE(SEQUENCE "\1\1" ID TIME "\0", FIRN_NEWER),
+        CASE(SEQUENCE "\0\0" ID TIME "\0", FIRN_NEWER),
+        CASE(SEQUENCE "\0\4" ID TIME "\0", FIRN_NEWER),
+        CASE(SEQUENCE "\0\1" ID TIME, FIRN_CORRUPT),
+        CASE(SEQUENCE "\0\1" ID TIME "\5name", FIRN_CORRUPT),
+        CASE(SEQUENCE "\0\1" ID TIME "\4name!", FIRN_CORRUPT),
+        CASE(SEQUENCE "\0\1" ID TIME "\4na\0e", FIRN_CORRUPT),
+        CASE(SEQUENCE "\0\1" ID TIME "\1\377", FIRN_CORRUPT),
+        CASE(SEQUENCE "\0\2" ID OTHER TIME, FIRN_CORRUPT),
+        CASE(SEQUENCE "\0\2" ID OTHER TIME "\1", FIRN_CORRUPT),
+        CASE(SEQUENCE "\0\3\0", FIRN_CORRUPT),
+        CASE(SEQUENCE "\0\3\2" ID, FIRN_CORRUPT),
+        CASE(SEQUENCE "\0\3\1" ID OTHER, FIRN_CORRUPT),
+#undef CASE
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct firn_db_history_record record;
+        const char *what = NULL;
+        int rc = firn_db_history_format_get_record(firn_bytes(cases[i].bytes, cases[i].size),
+                                                   &record, &what);
+        if (rc != cases[i].code) {
+            (void)fprintf(stderr, "case %zu\n", i);
+        }
+        assert_int_equal(rc, cases[i].code);
+        assert_int_equal(what != NULL, rc != FIRN_OK);
+    }
+}
+
+static void
+changes_that_do_not_fit_change_nothing(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db_history history;
+    struct firn_db_history_change change;
+    struct firn_db_history_record record = {
+        .kind = FIRN_DB_HISTORY_CREATE, .sequence = 2, .name = firn_str("n")};
+    DB_OK(firn_db_history_init(&history, &err));
+    make_change(&history, &record);
+    record.sequence = 3;
+    DB_FAILS(firn_db_history_prepare(&history, &record, &change, &err), FIRN_EXISTS, "id");
+    record.id[0] = 1;
+    DB_FAILS(firn_db_history_prepare(&history, &record, &change, &err), FIRN_EXISTS, "'n'");
+    record.kind = FIRN_DB_HISTORY_RESTORE;
+    DB_FAILS(firn_db_history_prepare(&history, &record, &change, &err), FIRN_NOT_FOUND, "no such");
+    record.id[0] = 0;
+    DB_FAILS(firn_db_history_prepare(&history, &record, &change, &err), FIRN_EXISTS, "id");
+    static const uint8_t twice[2 * FIRN_DB_HISTORY_ID_SIZE] = {0};
+    record.kind = FIRN_DB_HISTORY_DELETE;
+    record.deleted = twice;
+    record.deleted_count = 2;
+    DB_FAILS(firn_db_history_prepare(&history, &record, &change, &err), FIRN_INVALID, "twice");
+    assert_int_equal(firn_db_history_count(&history), 1);
+    assert_int_equal(history.sequence, 2);
+    firn_db_history_deinit(&history);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_histories_see_what_they_should),
+        cmocka_unit_test(a_thousand_restores_take_a_few_bytes_each),
+        cmocka_unit_test(bytes_that_nobody_wrote_are_refused),
+        cmocka_unit_test(a_change_has_its_bytes),
+        cmocka_unit_test(changes_that_break_the_rules_are_refused),
+        cmocka_unit_test(changes_that_do_not_fit_change_nothing),
+    };
+    return cmocka_run_group_tests_name("db_history", tests, NULL, NULL);
+}
