@@ -222,8 +222,9 @@ typedef struct firn_store_statistics {
     uint64_t background_failures;
     int background_code; /* of the last one; FIRN_OK if there was none */
     char background_error[256];
-    bool is_full;   /* the disk: see the caveats */
-    uint64_t views; /* open ones; cursors included */
+    bool is_full;       /* the disk: see the caveats */
+    uint64_t views;     /* open ones; cursors and transactions included */
+    uint64_t conflicts; /* commits of transactions that were refused with FIRN_CONFLICT */
 } firn_store_statistics;
 FIRN_API FIRN_MUST_CHECK int firn_store_stats(firn_store *store, firn_store_statistics *out,
                                               firn_error *err);

@@ -191,6 +191,7 @@ struct firn_db_counters {
     _Atomic uint64_t slowdown_ns;
     _Atomic uint64_t stalls;
     _Atomic uint64_t stall_ns;
+    _Atomic uint64_t conflicts;
 };
 
 /* A waiting commit: see db_write.c. */

@@ -80,6 +80,7 @@ gather_counters(const struct firn_db *db, firn_store_statistics *out)
     out->slowdown_ns = read_counter(&counters->slowdown_ns);
     out->stalls = read_counter(&counters->stalls);
     out->stall_ns = read_counter(&counters->stall_ns);
+    out->conflicts = read_counter(&counters->conflicts);
 }
 
 static void
@@ -187,6 +188,7 @@ append_numbers(const firn_store_statistics *stats, struct firn_buf *out)
         {"stall_ns", stats->stall_ns},
         {"background_failures", stats->background_failures},
         {"views", stats->views},
+        {"conflicts", stats->conflicts},
     };
     int rc = FIRN_OK;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && rc == FIRN_OK; i++) {

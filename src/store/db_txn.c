@@ -135,6 +135,7 @@ firn_db_txn_commit(struct firn_db_txn *txn, firn_durability durability, firn_err
     }
     firn_db_txn_cursor_detach_all(txn);
     int rc = commit(txn, durability, err);
+    firn_db_count(&txn->db->counters.conflicts, rc == FIRN_CONFLICT);
     end(txn, rc == FIRN_OK ? FIRN_DB_TXN_COMMITTED : FIRN_DB_TXN_FAILED);
     return rc;
 }

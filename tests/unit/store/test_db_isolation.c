@@ -532,6 +532,107 @@ commits_of_one_group_are_isolated(void **state)
     db_support_disk_deinit(&disk);
 }
 
+/* ---- whole commits ---- */
+
+enum { WHOLE_KEYS = 64 };
+
+struct whole {
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspace;
+    atomic_bool is_over;
+    atomic_uint_fast64_t looks;
+};
+
+/* All keys hold one number, forwards and backwards, however often they are looked at. */
+static uint64_t
+look_through(struct whole *whole, struct firn_db_txn *txn, bool is_back)
+{
+    firn_error err;
+    struct firn_db_cursor *cursor;
+    uint64_t number = 0;
+    unsigned count = 0;
+    DB_OK(firn_db_txn_cursor_open(txn, whole->keyspace, NULL, &cursor, &err));
+    DB_OK(is_back ? firn_db_cursor_last(cursor, &err) : firn_db_cursor_first(cursor, &err));
+    while (firn_db_cursor_valid(cursor)) {
+        uint64_t found = firn_load_le64(firn_db_cursor_value(cursor).data);
+        assert_true(count == 0 || found == number);
+        number = found;
+        count++;
+        DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
+    }
+    firn_db_cursor_close(cursor);
+    assert_int_equal(count, number == 0 ? 0 : WHOLE_KEYS);
+    return number;
+}
+
+static void *
+look_again_and_again(void *arg)
+{
+    struct whole *whole = arg;
+    firn_error err;
+    const struct firn_db_txn_options options = {.is_read_only = true};
+    while (!atomic_load(&whole->is_over)) {
+        struct firn_db_txn *txn;
+        DB_OK(firn_db_txn_begin(whole->db, &options, &txn, &err));
+        uint64_t number = look_through(whole, txn, false);
+        assert_int_equal(look_through(whole, txn, true), number);
+        DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+        firn_db_txn_close(txn);
+        atomic_fetch_add(&whole->looks, 1);
+    }
+    return NULL;
+}
+
+static void
+write_whole(struct whole *whole, uint64_t number)
+{
+    firn_error err;
+    const struct firn_db_txn_options options = {0};
+    struct firn_db_txn *txn;
+    uint8_t value[8];
+    firn_store_le64(value, number);
+    DB_OK(firn_db_txn_begin(whole->db, &options, &txn, &err));
+    for (uint64_t i = 0; i < WHOLE_KEYS; i++) {
+        uint8_t key[8];
+        firn_store_be64(key, i * 7 % WHOLE_KEYS);
+        DB_OK(
+            firn_db_txn_put(txn, whole->keyspace, firn_bytes(key, 8), firn_bytes(value, 8), &err));
+    }
+    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err));
+    firn_db_txn_close(txn);
+}
+
+/* S-C2 */
+static void
+readers_see_whole_commits_and_the_same_ones_again(void **state)
+{
+    (void)state;
+    enum { READERS = 3 };
+    firn_error err;
+    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 1 << 20};
+    struct whole whole = {.looks = 0};
+    pthread_t threads[READERS];
+    int64_t duration_ms = getenv("FIRN_TEST_LONG") != NULL ? 4000 : 500;
+    DB_OK(firn_db_memory_open(64 << 20, &options, &whole.db, &err));
+    whole.keyspace = db_support_keyspace(whole.db, "k");
+    for (unsigned i = 0; i < READERS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, look_again_and_again, &whole), 0);
+    }
+    int64_t end_ns = firn_os_monotonic_ns(firn_os_default()) + duration_ms * 1000000;
+    uint64_t number = 0;
+    while (firn_os_monotonic_ns(firn_os_default()) < end_ns) {
+        write_whole(&whole, ++number);
+    }
+    atomic_store(&whole.is_over, true);
+    for (unsigned i = 0; i < READERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    (void)printf("%llu commits, %llu looks\n", (unsigned long long)number,
+                 (unsigned long long)atomic_load(&whole.looks));
+    assert_true(atomic_load(&whole.looks) > 0);
+    DB_OK(firn_db_close(whole.db, &err));
+}
+
 /* ---- counting ---- */
 
 struct counting {
@@ -600,6 +701,7 @@ main(void)
         cmocka_unit_test(wrong_ways_are_found_out),
         cmocka_unit_test(threads_are_isolated),
         cmocka_unit_test(commits_of_one_group_are_isolated),
+        cmocka_unit_test(readers_see_whole_commits_and_the_same_ones_again),
         cmocka_unit_test(a_counter_has_as_many_steps_as_commits),
     };
     return cmocka_run_group_tests_name("db_isolation", tests, NULL, NULL);

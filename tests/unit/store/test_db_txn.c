@@ -421,6 +421,68 @@ a_transaction_for_reading_refuses_writes_and_commits(void **state)
 }
 
 static void
+a_reader_that_moves_on_leaves_its_transactions_where_they_are(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db *own = scene.db;
+    struct firn_db_keyspace *k = scene.k;
+    db_support_put(k, "a", "1");
+    DB_OK(firn_db_open(scene.support.dir, &db_support_read_only, &scene.db, &err));
+    scene.k = db_support_keyspace(scene.db, "k");
+    struct firn_db_txn *before = begin(&snapshot);
+    db_support_put(k, "a", "2");
+    DB_OK(firn_db_maintain_compact(own, &err));
+    DB_OK(firn_db_refresh(scene.db, &err));
+    struct firn_db_txn *after = begin(&snapshot);
+    assert_true(equal(get(before, "a"), "1"));
+    assert_string_equal(walk(before, true), "a=1 ");
+    assert_true(equal(get(after, "a"), "2"));
+    commit(before);
+    commit(after);
+    DB_OK(firn_db_close(scene.db, &err));
+    scene.db = own;
+    scene.k = k;
+}
+
+/* S-C11, where the disk is full. */
+static void
+a_commit_without_space_leaves_no_trace_and_can_be_tried_again(void **state)
+{
+    (void)state;
+    enum { VALUE = 1 << 20, LIMIT = 6 << 20 };
+    firn_error err;
+    struct firn_db *db;
+    struct firn_db *own = scene.db;
+    struct firn_db_keyspace *k = scene.k;
+    const struct firn_db_options options = {.create_if_missing = true, .memory_bytes = 64 << 20};
+    uint8_t *value = calloc(1, VALUE);
+    assert_non_null(value);
+    DB_OK(firn_db_memory_open(LIMIT, &options, &db, &err));
+    scene.db = db;
+    scene.k = db_support_keyspace(db, "k");
+    struct firn_db_txn *txn = begin(&snapshot);
+    put(txn, "small", "1");
+    for (unsigned i = 0; i < 8; i++) {
+        DB_OK(firn_db_txn_put(txn, scene.k, firn_bytes(&i, sizeof i), firn_bytes(value, VALUE),
+                              &err));
+    }
+    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err), FIRN_NO_SPACE, "");
+    DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_OS, &err), FIRN_MISUSE, "commit that failed");
+    firn_db_txn_close(txn);
+    assert_string_equal(db_support_keys(scene.k, NULL, false), "");
+    txn = begin(&snapshot);
+    assert_null(get(txn, "small"));
+    put(txn, "small", "2");
+    commit(txn);
+    assert_string_equal(db_support_keys(scene.k, NULL, false), "small ");
+    DB_OK(firn_db_close(db, &err));
+    free(value);
+    scene.db = own;
+    scene.k = k;
+}
+
+static void
 keyspaces_that_were_dropped_or_are_firns_own_are_refused(void **state)
 {
     (void)state;
@@ -556,6 +618,8 @@ main(void)
         TXN_TEST(what_has_ended_refuses_everything),
         TXN_TEST(a_store_with_open_transactions_does_not_close),
         TXN_TEST(a_transaction_for_reading_refuses_writes_and_commits),
+        TXN_TEST(a_reader_that_moves_on_leaves_its_transactions_where_they_are),
+        TXN_TEST(a_commit_without_space_leaves_no_trace_and_can_be_tried_again),
         TXN_TEST(keyspaces_that_were_dropped_or_are_firns_own_are_refused),
         TXN_TEST(running_a_transaction_tries_again_after_conflicts),
         TXN_TEST(work_may_end_its_transaction_itself),

@@ -28,6 +28,9 @@ the_first_of_two_that_write_a_key_wins(void **state)
         put(second, "b", "2");
         commit(first);
         settle(round);
+        firn_store_statistics stats;
+        DB_OK(firn_db_stats(scene.db, &stats, &err));
+        assert_int_equal(stats.conflicts, round);
         conflicts(second,
                   "key \"a\" of keyspace 'k', which the transaction has written, was written");
         assert_value("a", "1");
