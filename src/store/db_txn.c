@@ -12,6 +12,7 @@
  *
  * Memory. What a transaction writes lies in memory until it commits, so it is bounded by a quarter
  * of the store's budget; a write that goes beyond is refused and leaves the transaction as it was.
+ * What was written over counts until the write set is tidied, which happens for want of room.
  * What it reads takes at most some 64ths of that and loses precision beyond.
  *
  * (I1) While it is open its view is registered: with keeps_tombstones if it may write. Ending takes
@@ -31,6 +32,9 @@
 #include "store/db_txn_check.h"
 #include "store/db_txn_internal.h"
 
+/* Of so many operations one must have been written over before they are tidied for room. */
+enum { UNTIDY_PART = 8 };
+
 enum { WRITES_PART = 4, READS_PART = 64, READS_BYTES_MIN = 64 << 10, READS_BYTES_MAX = 16 << 20 };
 
 /* How much a write takes beside its key and value, at most. */
@@ -41,7 +45,7 @@ struct firn_db_txn_savepoint {
     struct firn_db_batch_mark mark;
 };
 
-/* ---- beginning and ending ---- */
+/* ---- beginning ---- */
 
 static void
 release(struct firn_db_txn *txn)
@@ -110,58 +114,6 @@ refuse_ended(const struct firn_db_txn *txn, firn_error *err)
     return firn_error_set(err, FIRN_MISUSE, "the transaction has ended: it %s", texts[txn->state]);
 }
 
-static int
-commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
-{
-    int rc;
-    if (firn_db_txn_writes_is_empty(&txn->writes)) {
-        return FIRN_OK;
-    }
-    if (txn->reads.is_incomplete) {
-        return firn_error_no_memory(err, "what a transaction has read");
-    }
-    firn_db_txn_reads_tidy(&txn->reads);
-    FIRN_TRY(firn_db_txn_check(txn, err));
-    FIRN_TRY(firn_db_write_txn(txn->db, txn, durability, err));
-out:
-    return rc;
-}
-
-int
-firn_db_txn_commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
-{
-    if (txn->state != FIRN_DB_TXN_OPEN) {
-        return refuse_ended(txn, err);
-    }
-    firn_db_txn_cursor_detach_all(txn);
-    int rc = commit(txn, durability, err);
-    firn_db_count(&txn->db->counters.conflicts, rc == FIRN_CONFLICT);
-    end(txn, rc == FIRN_OK ? FIRN_DB_TXN_COMMITTED : FIRN_DB_TXN_FAILED);
-    return rc;
-}
-
-int
-firn_db_txn_rollback(struct firn_db_txn *txn, firn_error *err)
-{
-    if (txn->state != FIRN_DB_TXN_OPEN) {
-        return refuse_ended(txn, err);
-    }
-    end(txn, FIRN_DB_TXN_ROLLED_BACK);
-    return FIRN_OK;
-}
-
-void
-firn_db_txn_close(struct firn_db_txn *txn)
-{
-    if (txn == NULL) {
-        return;
-    }
-    if (txn->state == FIRN_DB_TXN_OPEN) {
-        end(txn, FIRN_DB_TXN_ROLLED_BACK);
-    }
-    firn_free(txn);
-}
-
 /* ---- reading ---- */
 
 /* Whether anything may be done with the keyspace in the transaction. */
@@ -228,23 +180,71 @@ firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
 
 /* ---- writing ---- */
 
-static int
-check_room(const struct firn_db_txn *txn, size_t more_bytes, firn_error *err)
+static size_t
+savepoint_count(const struct firn_db_txn *txn)
 {
-    uint64_t limit = txn->db->limits.memory / WRITES_PART;
-    uint64_t used = firn_db_txn_writes_size_bytes(&txn->writes) + txn->savepoints.size;
-    if (used + more_bytes > limit) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "what a transaction writes would take more than %" PRIu64
-                              " bytes, a quarter of the store's memory",
-                              limit);
+    return txn->savepoints.size / sizeof(struct firn_db_txn_savepoint);
+}
+
+static struct firn_db_txn_savepoint *
+savepoint_at(const struct firn_db_txn *txn, size_t i)
+{
+    return (struct firn_db_txn_savepoint *)(void *)txn->savepoints.data + i;
+}
+
+/* Leaves out what was written over. */
+static int
+tidy(struct firn_db_txn *txn, firn_error *err)
+{
+    size_t count = savepoint_count(txn);
+    struct firn_db_batch_mark **marks =
+        firn_alloc_array(count, sizeof(struct firn_db_batch_mark *));
+    if (marks == NULL) {
+        return firn_error_no_memory(err, "a transaction");
     }
-    return FIRN_OK;
+    for (size_t i = 0; i < count; i++) {
+        marks[i] = &savepoint_at(txn, i)->mark;
+    }
+    int rc = firn_db_txn_writes_tidy(&txn->writes, marks, count, err);
+    firn_free(marks);
+    return rc;
+}
+
+/* Whether tidying is worth going over all that was written: one of `part` operations must be
+ * pointless. */
+static bool
+is_untidy(const struct firn_db_txn *txn, size_t part)
+{
+    return txn->writes.overwritten_count > firn_db_batch_op_count(&txn->writes.batch) / part;
+}
+
+static uint64_t
+used_bytes(const struct firn_db_txn *txn)
+{
+    return firn_db_txn_writes_size_bytes(&txn->writes) + txn->savepoints.size;
 }
 
 static int
-check_write(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace,
-            size_t content_bytes, firn_error *err)
+check_room(struct firn_db_txn *txn, size_t more_bytes, firn_error *err)
+{
+    uint64_t limit = txn->db->limits.memory / WRITES_PART;
+    if (used_bytes(txn) + more_bytes > limit && is_untidy(txn, UNTIDY_PART)) {
+        int rc = tidy(txn, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return used_bytes(txn) + more_bytes <= limit
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_LIMIT,
+                                "what a transaction writes would take more than %" PRIu64
+                                " bytes, a quarter of the store's memory",
+                                limit);
+}
+
+static int
+check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, size_t content_bytes,
+            firn_error *err)
 {
     int rc = check_use(txn, keyspace, err);
     if (rc != FIRN_OK) {
@@ -295,18 +295,6 @@ firn_db_txn_delete_range(struct firn_db_txn *txn, struct firn_db_keyspace *keysp
 }
 
 /* ---- savepoints ---- */
-
-static size_t
-savepoint_count(const struct firn_db_txn *txn)
-{
-    return txn->savepoints.size / sizeof(struct firn_db_txn_savepoint);
-}
-
-static const struct firn_db_txn_savepoint *
-savepoint_at(const struct firn_db_txn *txn, size_t i)
-{
-    return (const struct firn_db_txn_savepoint *)(const void *)txn->savepoints.data + i;
-}
 
 int
 firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
@@ -372,4 +360,63 @@ firn_db_txn_release(struct firn_db_txn *txn, uint64_t savepoint, firn_error *err
         keep_savepoints(txn, at);
     }
     return rc;
+}
+
+/* ---- ends ---- */
+
+static int
+commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
+{
+    int rc;
+    if (firn_db_txn_writes_is_empty(&txn->writes)) {
+        return FIRN_OK;
+    }
+    if (txn->reads.is_incomplete) {
+        return firn_error_no_memory(err, "what a transaction has read");
+    }
+    firn_db_txn_reads_tidy(&txn->reads);
+    if (is_untidy(txn, 2)) {
+        /* The log need not have what nobody will read; without memory it has. */
+        txn->savepoints.size = 0;
+        FIRN_IGNORE(tidy(txn, NULL));
+    }
+    FIRN_TRY(firn_db_txn_check(txn, err));
+    FIRN_TRY(firn_db_write_txn(txn->db, txn, durability, err));
+out:
+    return rc;
+}
+
+int
+firn_db_txn_commit(struct firn_db_txn *txn, firn_durability durability, firn_error *err)
+{
+    if (txn->state != FIRN_DB_TXN_OPEN) {
+        return refuse_ended(txn, err);
+    }
+    firn_db_txn_cursor_detach_all(txn);
+    int rc = commit(txn, durability, err);
+    firn_db_count(&txn->db->counters.conflicts, rc == FIRN_CONFLICT);
+    end(txn, rc == FIRN_OK ? FIRN_DB_TXN_COMMITTED : FIRN_DB_TXN_FAILED);
+    return rc;
+}
+
+int
+firn_db_txn_rollback(struct firn_db_txn *txn, firn_error *err)
+{
+    if (txn->state != FIRN_DB_TXN_OPEN) {
+        return refuse_ended(txn, err);
+    }
+    end(txn, FIRN_DB_TXN_ROLLED_BACK);
+    return FIRN_OK;
+}
+
+void
+firn_db_txn_close(struct firn_db_txn *txn)
+{
+    if (txn == NULL) {
+        return;
+    }
+    if (txn->state == FIRN_DB_TXN_OPEN) {
+        end(txn, FIRN_DB_TXN_ROLLED_BACK);
+    }
+    firn_free(txn);
 }

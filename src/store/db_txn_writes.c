@@ -16,6 +16,10 @@
  * leads. A node's height follows from its place, so it costs no randomness and comes out the same
  * each time; one of four nodes reaches one level higher.
  *
+ * What is written over stays in the batch until it is tidied: a transaction that sets one counter a
+ * million times would be as large as one that sets a million. Tidying copies what is needed, for the
+ * commit or for going back to a savepoint, into another write set.
+ *
  * (I1) Nodes stand in the array in the order in which their keys were first written. So the node
  *      that goes with an operation that is taken back is always the last one.
  * (I2) Memory is taken before anything changes: a write that fails leaves no trace.
@@ -25,6 +29,7 @@
 #include "store/db_txn_writes.h"
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "base/slice.h"
 
 enum { HEIGHT_MAX = 12, NODE_OP = 0, NODE_HEIGHT = 1, NODE_LINKS = 2 };
@@ -182,6 +187,7 @@ link_op(struct firn_db_txn_writes *writes, size_t i)
     }
     *older_of(writes, i) = node_at(writes, at)[NODE_OP];
     node_at(writes, at)[NODE_OP] = (uint32_t)i + 1;
+    writes->overwritten_count++;
 }
 
 /* The opposite, of the last operation that is linked. */
@@ -199,6 +205,7 @@ unlink_op(struct firn_db_txn_writes *writes, size_t i)
     uint32_t *node = node_at(writes, at);
     node[NODE_OP] = *older_of(writes, i);
     if (node[NODE_OP] != 0) {
+        writes->overwritten_count--;
         return;
     }
     uint32_t height = node[NODE_HEIGHT];
@@ -285,6 +292,90 @@ firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes, const struct firn_d
     writes->older.size = mark->op_count * sizeof(uint32_t);
     writes->changes++;
     return FIRN_OK;
+}
+
+/* ---- tidying ---- */
+
+/* Whether each operation is written over before the next mark: then neither the commit nor going
+ * back to a mark needs it. */
+static int
+find_pointless(const struct firn_db_txn_writes *writes, struct firn_db_batch_mark *const *marks,
+               size_t mark_count, struct firn_buf *out)
+{
+    size_t count = firn_db_batch_op_count(&writes->batch);
+    if (firn_buf_set_size(out, count) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
+    }
+    if (count > 0) {
+        memset(out->data, 0, count);
+    }
+    for (size_t i = count; i > 0; i--) {
+        while (mark_count > 0 && marks[mark_count - 1]->op_count >= i) {
+            mark_count--;
+        }
+        size_t begin = mark_count > 0 ? marks[mark_count - 1]->op_count : 0;
+        uint32_t older = *older_of(writes, i - 1);
+        if (older > begin) {
+            out->data[older - 1] = 1;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* The operations that are not pointless, in another write set; at each mark, where that has got
+ * to. */
+static int
+copy_needed(const struct firn_db_txn_writes *writes, const uint8_t *is_pointless,
+            struct firn_db_batch_mark *const *marks, struct firn_db_batch_mark *moved,
+            size_t mark_count, struct firn_db_txn_writes *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    const struct firn_db_batch *batch = &writes->batch;
+    size_t count = firn_db_batch_op_count(batch);
+    size_t mark = 0;
+    for (size_t i = 0; i <= count; i++) {
+        for (; mark < mark_count && marks[mark]->op_count == i; mark++) {
+            moved[mark] = firn_db_txn_writes_mark(out);
+        }
+        if (i == count || is_pointless[i]) {
+            continue;
+        }
+        const struct firn_db_op *op = firn_db_batch_op(batch, i);
+        struct firn_db_keyspace keyspace = {.db = batch->db, .tree = op->tree, .id = op->tree->id};
+        const struct firn_entry entry = {.key = firn_db_batch_key(batch, op),
+                                         .value = firn_db_batch_value(batch, op),
+                                         .kind = (enum firn_entry_kind)op->kind};
+        FIRN_TRY(firn_db_txn_writes_add(out, &keyspace, &entry, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_db_txn_writes_tidy(struct firn_db_txn_writes *writes, struct firn_db_batch_mark *const *marks,
+                        size_t mark_count, firn_error *err)
+{
+    int rc;
+    struct firn_buf is_pointless = {0};
+    struct firn_db_txn_writes tidy = {0};
+    struct firn_db_batch_mark *moved = firn_alloc_array(mark_count, sizeof *moved);
+    if (moved == NULL || find_pointless(writes, marks, mark_count, &is_pointless) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a transaction");
+        goto out;
+    }
+    FIRN_TRY(copy_needed(writes, is_pointless.data, marks, moved, mark_count, &tidy, err));
+    for (size_t i = 0; i < mark_count; i++) {
+        *marks[i] = moved[i];
+    }
+    tidy.changes = writes->changes + 1;
+    firn_db_txn_writes_deinit(writes);
+    *writes = tidy;
+    tidy = (struct firn_db_txn_writes){0};
+out:
+    firn_db_txn_writes_deinit(&tidy);
+    firn_buf_deinit(&is_pointless);
+    firn_free(moved);
+    return rc;
 }
 
 /* ---- reading ---- */

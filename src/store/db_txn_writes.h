@@ -16,7 +16,8 @@ struct firn_db_txn_writes {
         older; /* of each operation, as uint32_t: the one before it on its key, plus 1 */
     struct firn_buf nodes; /* a skip list, as uint32_t: see db_txn_writes.c */
     size_t range_count;
-    uint64_t changes; /* grows with each */
+    size_t overwritten_count; /* operations that a later one on their key makes pointless */
+    uint64_t changes;         /* grows with each */
 };
 
 /* A key that was written; 0 is none. Valid until a change. */
@@ -56,6 +57,12 @@ firn_db_txn_writes_mark(const struct firn_db_txn_writes *writes)
 FIRN_MUST_CHECK int firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes,
                                               const struct firn_db_batch_mark *mark,
                                               firn_error *err);
+
+/* Leaves out what was written over, but for what going back to one of the marks (ascending) would
+ * bring back; the marks are moved along. FIRN_NO_MEMORY: nothing has changed. */
+FIRN_MUST_CHECK int firn_db_txn_writes_tidy(struct firn_db_txn_writes *writes,
+                                            struct firn_db_batch_mark *const *marks,
+                                            size_t mark_count, firn_error *err);
 
 /* ---- in the order of keys ---- */
 

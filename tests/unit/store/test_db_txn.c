@@ -301,6 +301,38 @@ a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on(void **stat
     commit(txn);
 }
 
+static void
+what_is_written_over_takes_no_room_for_long(void **state)
+{
+    (void)state;
+    enum { WRITES = 60000 }; /* three times as much as there is room for */
+    firn_error err;
+    uint64_t savepoint;
+    struct firn_db_txn *txn = begin(&snapshot);
+    struct firn_db_cursor *cursor = open_cursor(txn, NULL);
+    char value[160];
+    for (unsigned i = 0; i < WRITES; i++) {
+        (void)snprintf(value, sizeof value, "%0140u", i);
+        put(txn, i % 2 == 0 ? "a" : "b", value);
+        if (i == WRITES / 2) {
+            DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+            DB_OK(firn_db_cursor_first(cursor, &err));
+        }
+    }
+    DB_OK(firn_db_cursor_next(cursor, &err));
+    firn_slice found = firn_db_cursor_value(cursor);
+    assert_memory_equal(found.data + found.size - 5, "59999", 5);
+    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
+    firn_db_cursor_close(cursor);
+    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    firn_db_txn_close(txn);
+    assert_string_equal(db_support_get(scene.k, "a") + 135, "30000");
+    assert_string_equal(db_support_get(scene.k, "b") + 135, "29999");
+    firn_store_statistics stats;
+    DB_OK(firn_db_stats(scene.db, &stats, &err));
+    assert_true(stats.commit_bytes < 1000);
+}
+
 /* ---- ends and misuse ---- */
 
 /* S-C14 */
@@ -615,6 +647,7 @@ main(void)
         TXN_TEST(a_savepoint_takes_back_what_came_after_it),
         TXN_TEST(what_was_taken_back_is_no_write_and_read_all_the_same),
         TXN_TEST(a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on),
+        TXN_TEST(what_is_written_over_takes_no_room_for_long),
         TXN_TEST(what_has_ended_refuses_everything),
         TXN_TEST(a_store_with_open_transactions_does_not_close),
         TXN_TEST(a_transaction_for_reading_refuses_writes_and_commits),
