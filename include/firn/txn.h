@@ -77,6 +77,16 @@ FIRN_API FIRN_MUST_CHECK int firn_txn_get(firn_txn *txn, firn_keyspace *keyspace
                                           uint8_t **out, size_t *out_size, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_txn_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                                           firn_slice value, firn_error *err);
+/* With a time to live, counted from this call. */
+FIRN_API FIRN_MUST_CHECK int firn_txn_put_ttl(firn_txn *txn, firn_keyspace *keyspace,
+                                              firn_slice key, firn_slice value, uint64_t ttl_ms,
+                                              firn_error *err);
+/* As firn_merge; for conflicts a write like any other, and no reading. Adds to what the transaction
+ * did to the key before: FIRN_INVALID where that was a merge with another operator, or a put with a
+ * time to live. */
+FIRN_API FIRN_MUST_CHECK int firn_txn_merge(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
+                                            firn_merge_operator operation, firn_slice operand,
+                                            firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_txn_delete(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                                              firn_error *err);
 /* Counts as a write to every key of the range, those included that are not there. */

@@ -87,6 +87,26 @@ firn_txn_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice 
 }
 
 int
+firn_txn_put_ttl(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice value,
+                 uint64_t ttl_ms, firn_error *err)
+{
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
+                    api_store_is_slice(value),
+                err, "txn, keyspace, key and value must not be NULL");
+    return firn_db_txn_put_ttl(txn, keyspace, key, value, ttl_ms, err);
+}
+
+int
+firn_txn_merge(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
+               firn_merge_operator operation, firn_slice operand, firn_error *err)
+{
+    API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
+                    api_store_is_slice(operand),
+                err, "txn, keyspace, key and operand must not be NULL");
+    return firn_db_txn_merge(txn, keyspace, key, operation, operand, err);
+}
+
+int
 firn_txn_delete(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_error *err)
 {
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key), err,

@@ -138,14 +138,12 @@ firn_db_batch_put(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace
 }
 
 int
-firn_db_batch_put_ttl(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
-                      firn_slice key, firn_slice value, uint64_t ttl_ms, firn_error *err)
+firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value, uint64_t ttl_ms,
+                              struct firn_buf *out, firn_error *err)
 {
     uint8_t head[FIRN_ENTRY_EXPIRING_HEAD_SIZE];
-    struct firn_buf stored = {0};
     uint64_t expires_ms;
-    int rc;
-    if (!firn_add_u64(firn_db_get_time_ms(keyspace->db), ttl_ms, &expires_ms)) {
+    if (!firn_add_u64(firn_db_get_time_ms(db), ttl_ms, &expires_ms)) {
         expires_ms = UINT64_MAX;
     }
     firn_store_le64(head, expires_ms);
@@ -153,11 +151,20 @@ firn_db_batch_put_ttl(struct firn_db_batch *batch, struct firn_db_keyspace *keys
         return refuse_size("value that expires", value.size, FIRN_VALUE_SIZE_MAX - sizeof head,
                            err);
     }
-    if (firn_buf_append(&stored, head, sizeof head) != FIRN_OK ||
-        firn_buf_append_slice(&stored, value) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a batch");
-        goto out;
-    }
+    firn_buf_clear(out);
+    return firn_buf_append(out, head, sizeof head) == FIRN_OK &&
+                   firn_buf_append_slice(out, value) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a batch");
+}
+
+int
+firn_db_batch_put_ttl(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
+                      firn_slice key, firn_slice value, uint64_t ttl_ms, firn_error *err)
+{
+    struct firn_buf stored = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_encode_expiring(keyspace->db, value, ttl_ms, &stored, err));
     const struct firn_db_format_op op = {keyspace->id, FIRN_ENTRY_EXPIRING, key,
                                          firn_buf_slice(&stored)};
     FIRN_TRY(firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err));

@@ -517,6 +517,10 @@ FIRN_MUST_CHECK int firn_db_cursor_open_txn(struct firn_db_txn *txn,
 
 /* For a batch in the caller's memory (zeroed is empty). */
 void firn_db_batch_deinit(struct firn_db_batch *batch);
+/* What is stored of a value that is gone ttl_ms from now, in place of out's contents. */
+FIRN_MUST_CHECK int firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value,
+                                                  uint64_t ttl_ms, struct firn_buf *out,
+                                                  firn_error *err);
 /* How far a batch has got. */
 struct firn_db_batch_mark {
     size_t op_count;

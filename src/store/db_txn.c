@@ -29,8 +29,10 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "lsm/fold.h"
 #include "store/db_txn_check.h"
 #include "store/db_txn_internal.h"
+#include "store/db_txn_merge.h"
 
 /* Of so many operations one must have been written over before they are tidied for room. */
 enum { UNTIDY_PART = 8 };
@@ -137,6 +139,33 @@ get_own(firn_slice value, struct firn_buf *out, firn_error *err)
     return firn_buf_assign(out, value) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a value");
 }
 
+/* What the view has. */
+static int
+get_seen(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+         struct firn_buf *out, firn_error *err)
+{
+    int rc = firn_db_get_at(keyspace, &txn->view, key, out, err);
+    if (txn->notes_reads && (rc == FIRN_OK || rc == FIRN_NOT_FOUND)) {
+        firn_db_txn_reads_add_key(&txn->reads, keyspace, key);
+    }
+    return rc;
+}
+
+/* What a merge of the transaction makes of that. */
+static int
+get_merged(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+           firn_slice merge, struct firn_buf *out, firn_error *err)
+{
+    struct firn_buf seen = {0};
+    int rc = get_seen(txn, keyspace, key, &seen, err);
+    if (rc == FIRN_OK || rc == FIRN_NOT_FOUND) {
+        const firn_slice value = firn_buf_slice(&seen);
+        rc = firn_db_txn_merge_into(merge, rc == FIRN_OK ? &value : NULL, out, err);
+    }
+    firn_buf_deinit(&seen);
+    return rc;
+}
+
 int
 firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
                 struct firn_buf *out, firn_error *err)
@@ -151,14 +180,12 @@ firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn
         return get_own(value, out, err);
     case FIRN_DB_TXN_WRITES_DELETED:
         return firn_db_get_refuse_missing(keyspace, err);
+    case FIRN_DB_TXN_WRITES_MERGED:
+        return get_merged(txn, keyspace, key, value, out, err);
     case FIRN_DB_TXN_WRITES_NOTHING:
         break;
     }
-    rc = firn_db_get_at(keyspace, &txn->view, key, out, err);
-    if (txn->notes_reads && (rc == FIRN_OK || rc == FIRN_NOT_FOUND)) {
-        firn_db_txn_reads_add_key(&txn->reads, keyspace, key);
-    }
-    return rc;
+    return get_seen(txn, keyspace, key, out, err);
 }
 
 int
@@ -292,6 +319,40 @@ firn_db_txn_delete_range(struct firn_db_txn *txn, struct firn_db_keyspace *keysp
 {
     const struct firn_entry entry = {.key = lower, .value = upper, .kind = FIRN_ENTRY_RANGE_DELETE};
     return write_entry(txn, keyspace, &entry, err);
+}
+
+int
+firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                    firn_slice value, uint64_t ttl_ms, firn_error *err)
+{
+    struct firn_buf stored = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_encode_expiring(txn->db, value, ttl_ms, &stored, err));
+    const struct firn_entry entry = {
+        .key = key, .value = firn_buf_slice(&stored), .kind = FIRN_ENTRY_EXPIRING};
+    FIRN_TRY(write_entry(txn, keyspace, &entry, err));
+out:
+    firn_buf_deinit(&stored);
+    return rc;
+}
+
+int
+firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
+                  firn_merge_operator operation, firn_slice operand, firn_error *err)
+{
+    struct firn_buf merge = {0};
+    int rc;
+    FIRN_TRY(check_write(txn, keyspace, key.size + operand.size, err));
+    FIRN_TRY(firn_fold_check(operation, operand, err));
+    if (firn_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||
+        firn_buf_append_slice(&merge, operand) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a merge");
+        goto out;
+    }
+    FIRN_TRY(firn_db_txn_merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), err));
+out:
+    firn_buf_deinit(&merge);
+    return rc;
 }
 
 /* ---- savepoints ---- */

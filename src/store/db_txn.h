@@ -32,6 +32,12 @@ FIRN_MUST_CHECK int firn_db_txn_get(struct firn_db_txn *txn, struct firn_db_keys
                                     firn_slice key, struct firn_buf *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_txn_put(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                     firn_slice key, firn_slice value, firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                                        firn_slice key, firn_slice value, uint64_t ttl_ms,
+                                        firn_error *err);
+FIRN_MUST_CHECK int firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
+                                      firn_slice key, firn_merge_operator operation,
+                                      firn_slice operand, firn_error *err);
 FIRN_MUST_CHECK int firn_db_txn_delete(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                        firn_slice key, firn_error *err);
 FIRN_MUST_CHECK int firn_db_txn_delete_range(struct firn_db_txn *txn,

@@ -5,8 +5,8 @@
  *
  * Two walks are merged: the cursor beneath, over the view, and the places of the write set. Each
  * stands on a candidate, the next one in the direction of the walk; the nearer candidate is shown,
- * the own one where both have the same key. Of the own ones only puts are shown; deletes, and range
- * deletes, hide what the view has. Over what a range delete hides the cursor beneath is moved by
+ * the own one where both have the same key, and a merge with what it makes of both. Of the own ones
+ * deletes are not shown; they, and range deletes, hide what the view has. Over what a range delete hides the cursor beneath is moved by
  * seeking, so that a deleted million costs nothing.
  *
  * The write set may change between two moves, and a savepoint may bring back what was hidden: then,
@@ -30,6 +30,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "store/db_txn_internal.h"
+#include "store/db_txn_merge.h"
 #include "store/db_txn_span.h"
 
 enum direction { FORWARDS, BACKWARDS };
@@ -229,11 +230,23 @@ leave_stretch(struct firn_db_txn_cursor *cursor, const struct firn_range_stretch
                : firn_lsm_cursor_seek_before(cursor->inner, stretch->lower, err);
 }
 
+/* The own candidate, which has that value; a merge (operand) goes into what the view has. */
 static int
-show_own(struct firn_db_txn_cursor *cursor, firn_slice value, firn_error *err)
+show_own(struct firn_db_txn_cursor *cursor, enum firn_db_txn_writes_answer answer, firn_slice value,
+         bool is_in_view, firn_error *err)
 {
-    if (firn_buf_assign(&cursor->key, own_key(cursor)) != FIRN_OK ||
-        firn_buf_assign(&cursor->value, value) != FIRN_OK) {
+    int rc;
+    if (answer == FIRN_DB_TXN_WRITES_MERGED) {
+        const struct firn_entry *entry = is_in_view ? firn_lsm_cursor_entry(cursor->inner) : NULL;
+        rc = firn_db_txn_merge_into(value, entry != NULL ? &entry->value : NULL, &cursor->value,
+                                    err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    } else if (firn_buf_assign(&cursor->value, value) != FIRN_OK) {
+        return firn_error_no_memory(err, "an entry of a cursor");
+    }
+    if (firn_buf_assign(&cursor->key, own_key(cursor)) != FIRN_OK) {
         return firn_error_no_memory(err, "an entry of a cursor");
     }
     cursor->at = AT_OWN;
@@ -274,8 +287,9 @@ settle(struct firn_db_txn_cursor *cursor, firn_error *err)
             FIRN_TRY(leave_stretch(cursor, &hidden, err));
             continue;
         }
-        if (firn_db_txn_writes_at(writes, cursor->own, &value) == FIRN_DB_TXN_WRITES_PUT) {
-            return show_own(cursor, value, err);
+        enum firn_db_txn_writes_answer answer = firn_db_txn_writes_at(writes, cursor->own, &value);
+        if (answer != FIRN_DB_TXN_WRITES_DELETED) {
+            return show_own(cursor, answer, value, order == 0, err);
         }
         if (order == 0) {
             FIRN_TRY(advance_view(cursor, err));

@@ -241,18 +241,10 @@ add_to_batch(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspac
              const struct firn_entry *entry, firn_error *err)
 {
     struct firn_db_batch *batch = &writes->batch;
-    switch (entry->kind) {
-    case FIRN_ENTRY_PUT:
-        return firn_db_batch_put(batch, keyspace, entry->key, entry->value, err);
-    case FIRN_ENTRY_DELETE:
-        return firn_db_batch_delete(batch, keyspace, entry->key, err);
-    case FIRN_ENTRY_RANGE_DELETE:
-        return firn_db_batch_delete_range(batch, keyspace, entry->key, entry->value, err);
-    case FIRN_ENTRY_MERGE:
-    case FIRN_ENTRY_EXPIRING:
-        break;
-    }
-    return firn_error_set(err, FIRN_INTERNAL, "a transaction cannot write such an entry");
+    const struct firn_db_format_op op = {keyspace->id, entry->kind, entry->key, entry->value};
+    return entry->kind == FIRN_ENTRY_RANGE_DELETE
+               ? firn_db_batch_delete_range(batch, keyspace, entry->key, entry->value, err)
+               : firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
 }
 
 int
@@ -481,10 +473,18 @@ firn_db_txn_writes_at(const struct firn_db_txn_writes *writes, firn_db_txn_write
     const struct firn_db_op *op = firn_db_txn_writes_op(writes, place);
     firn_slice key = firn_db_batch_key(&writes->batch, op);
     *out_value = firn_db_batch_value(&writes->batch, op);
-    return op->kind == FIRN_ENTRY_PUT &&
-                   !is_covered(writes, op->tree, key, op_index(writes, place) + 1)
-               ? FIRN_DB_TXN_WRITES_PUT
-               : FIRN_DB_TXN_WRITES_DELETED;
+    if (op->kind == FIRN_ENTRY_DELETE ||
+        is_covered(writes, op->tree, key, op_index(writes, place) + 1)) {
+        return FIRN_DB_TXN_WRITES_DELETED;
+    }
+    if (op->kind == FIRN_ENTRY_MERGE) {
+        return FIRN_DB_TXN_WRITES_MERGED;
+    }
+    if (op->kind == FIRN_ENTRY_EXPIRING) {
+        /* The view of the transaction is older: for it the time is not over. */
+        *out_value = firn_entry_expiring_value(*out_value);
+    }
+    return FIRN_DB_TXN_WRITES_PUT;
 }
 
 enum firn_db_txn_writes_answer

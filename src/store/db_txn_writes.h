@@ -26,7 +26,8 @@ typedef uint32_t firn_db_txn_writes_place;
 enum firn_db_txn_writes_answer {
     FIRN_DB_TXN_WRITES_NOTHING, /* the transaction has not touched it */
     FIRN_DB_TXN_WRITES_DELETED,
-    FIRN_DB_TXN_WRITES_PUT
+    FIRN_DB_TXN_WRITES_PUT,
+    FIRN_DB_TXN_WRITES_MERGED /* into what the store has */
 };
 
 void firn_db_txn_writes_deinit(struct firn_db_txn_writes *writes);
@@ -38,12 +39,13 @@ firn_db_txn_writes_is_empty(const struct firn_db_txn_writes *writes)
     return firn_db_batch_op_count(&writes->batch) == 0;
 }
 
-/* Fails as firn_db_batch_put does, and changes nothing then; key and value are copied. Of a range
- * delete value is the upper bound. */
+/* Fails as firn_db_batch_put does, and changes nothing then; key and value are copied. The value is
+ * what is stored (base/entry.h); of a range delete the upper bound. */
 FIRN_MUST_CHECK int firn_db_txn_writes_add(struct firn_db_txn_writes *writes,
                                            struct firn_db_keyspace *keyspace,
                                            const struct firn_entry *entry, firn_error *err);
-/* *out_value is borrowed until the next change; only of PUT. */
+/* *out_value is borrowed until the next change; only of PUT, and of MERGED, where it is the operand
+ * as it is stored. */
 enum firn_db_txn_writes_answer firn_db_txn_writes_get(const struct firn_db_txn_writes *writes,
                                                       const struct firn_db_tree *tree,
                                                       firn_slice key, firn_slice *out_value);
@@ -88,7 +90,7 @@ const struct firn_db_op *firn_db_txn_writes_op(const struct firn_db_txn_writes *
                                                firn_db_txn_writes_place place);
 firn_slice firn_db_txn_writes_key(const struct firn_db_txn_writes *writes,
                                   firn_db_txn_writes_place place);
-/* PUT or DELETED; *out_value as above. */
+/* PUT, MERGED or DELETED; *out_value as above. */
 enum firn_db_txn_writes_answer firn_db_txn_writes_at(const struct firn_db_txn_writes *writes,
                                                      firn_db_txn_writes_place place,
                                                      firn_slice *out_value);

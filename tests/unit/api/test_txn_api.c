@@ -72,6 +72,10 @@ an_application_changes_several_keys_at_once(void **state)
     FAILS(firn_store_close(store, &err), FIRN_MISUSE);
     OK(firn_txn_put(txn, k, firn_str("b"), firn_str(""), &err));
     OK(firn_txn_delete(txn, k, firn_str("a"), &err));
+    OK(firn_txn_put_ttl(txn, k, firn_str("c"), firn_str("1"), 60000, &err));
+    OK(firn_txn_merge(txn, k, firn_str("d"), FIRN_MERGE_APPEND, firn_str("1"), &err));
+    assert_value(txn, "c", "1");
+    assert_value(txn, "d", "1");
     OK(firn_txn_savepoint(txn, &savepoint, &err));
     OK(firn_txn_delete_range(txn, k, firn_str("a"), firn_str("z"), &err));
     FAILS(firn_txn_get(txn, k, firn_str("b"), &value, &size, &err), FIRN_NOT_FOUND);
@@ -99,10 +103,10 @@ an_application_changes_several_keys_at_once(void **state)
     FAILS(firn_get(k, firn_str("a"), &value, &size, &err), FIRN_NOT_FOUND);
     firn_txn_close(NULL);
     OK(firn_txn_begin(store, NULL, &txn, &err));
-    OK(firn_txn_put(txn, k, firn_str("c"), firn_str("1"), &err));
+    OK(firn_txn_put(txn, k, firn_str("e"), firn_str("1"), &err));
     firn_txn_close(txn); /* rolls back */
     OK(firn_txn_begin(store, NULL, &txn, &err));
-    FAILS(firn_txn_get(txn, k, firn_str("c"), &value, &size, &err), FIRN_NOT_FOUND);
+    FAILS(firn_txn_get(txn, k, firn_str("e"), &value, &size, &err), FIRN_NOT_FOUND);
     OK(firn_txn_rollback(txn, &err));
     firn_txn_close(txn);
 }
@@ -193,6 +197,15 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     FAILS(firn_txn_put(txn, NULL, a, a, &err), FIRN_INVALID);
     FAILS(firn_txn_put(txn, k, bad, a, &err), FIRN_INVALID);
     FAILS(firn_txn_put(txn, k, a, bad, &err), FIRN_INVALID);
+    FAILS(firn_txn_put_ttl(NULL, k, a, a, 1, &err), FIRN_INVALID);
+    FAILS(firn_txn_put_ttl(txn, NULL, a, a, 1, &err), FIRN_INVALID);
+    FAILS(firn_txn_put_ttl(txn, k, bad, a, 1, &err), FIRN_INVALID);
+    FAILS(firn_txn_put_ttl(txn, k, a, bad, 1, &err), FIRN_INVALID);
+    FAILS(firn_txn_merge(NULL, k, a, FIRN_MERGE_APPEND, a, &err), FIRN_INVALID);
+    FAILS(firn_txn_merge(txn, NULL, a, FIRN_MERGE_APPEND, a, &err), FIRN_INVALID);
+    FAILS(firn_txn_merge(txn, k, bad, FIRN_MERGE_APPEND, a, &err), FIRN_INVALID);
+    FAILS(firn_txn_merge(txn, k, a, FIRN_MERGE_APPEND, bad, &err), FIRN_INVALID);
+    FAILS(firn_txn_merge(txn, k, a, (firn_merge_operator)0, a, &err), FIRN_INVALID);
     FAILS(firn_txn_delete(NULL, k, a, &err), FIRN_INVALID);
     FAILS(firn_txn_delete(txn, NULL, a, &err), FIRN_INVALID);
     FAILS(firn_txn_delete(txn, k, bad, &err), FIRN_INVALID);

@@ -37,6 +37,7 @@ struct work {
     char prefix[24]; /* of the keys of this history */
     enum way way;
     bool has_registers;
+    bool has_merges; /* appends without reading */
     firn_durability durability;
     atomic_uint_fast64_t clock;
     atomic_uint_fast32_t last_value;
@@ -130,8 +131,32 @@ do_read(struct client *client, unsigned key)
 }
 
 static void
+do_merge(struct client *client, unsigned key)
+{
+    firn_error err;
+    char text[32];
+    uint8_t bytes[4];
+    struct work *work = client->work;
+    uint32_t value = (uint32_t)atomic_fetch_add(&work->last_value, 1) + 1;
+    firn_slice name = key_of(work, key, text);
+    firn_store_le32(bytes, value);
+    elle_append(client->history, key, value);
+    if (uses_store(client, true)) {
+        DB_OK(firn_db_merge(work->keyspace, name, FIRN_MERGE_APPEND, firn_bytes(bytes, 4),
+                            work->durability, &err));
+    } else {
+        DB_OK(firn_db_txn_merge(client->txn, work->keyspace, name, FIRN_MERGE_APPEND,
+                                firn_bytes(bytes, 4), &err));
+    }
+}
+
+static void
 do_write(struct client *client, unsigned key)
 {
+    if (client->work->has_merges && test_random_below(&client->random, 2) == 0) {
+        do_merge(client, key);
+        return;
+    }
     uint32_t list[LIST_MAX];
     size_t count = read_list(client, key, list);
     uint32_t value = (uint32_t)atomic_fetch_add(&client->work->last_value, 1) + 1;
@@ -313,6 +338,7 @@ simulate(struct simulation *simulation, enum way way, unsigned txns)
                         .way = way,
                         .has_registers = test_random_below(&random, 3) == 0,
                         .durability = FIRN_DURABILITY_OS};
+    work.has_merges = !work.has_registers && test_random_below(&random, 2) == 0;
     (void)snprintf(work.prefix, sizeof work.prefix, "%u/", simulation->histories++);
     for (unsigned i = 0; i < count; i++) {
         init_client(&clients[i], &work, test_random_next(&random));
@@ -487,6 +513,7 @@ threads_are_isolated(void **state)
     for (uint64_t seed = 1; seed <= many(24); seed++) {
         work.way = seed % 2 == 0 ? SNAPSHOT : SERIALIZABLE;
         work.has_registers = seed % 3 == 0;
+        work.has_merges = seed % 3 == 1;
         found |= run_threads(&work, 4, 240, seed);
     }
     atomic_store(&maintaining.last_value, UINT32_MAX);

@@ -261,6 +261,122 @@ what_was_taken_back_is_no_write_and_read_all_the_same(void **state)
     conflicts(txn, "\"b\"");
 }
 
+/* ---- merges and times to live ---- */
+
+static void
+add(struct firn_db_txn *txn, int64_t number)
+{
+    firn_error err;
+    uint8_t bytes[8];
+    firn_number(number, bytes);
+    DB_OK(
+        firn_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8), &err));
+}
+
+/* What get and a cursor show of "n". */
+static int64_t
+number_in(struct firn_db_txn *txn, bool is_back)
+{
+    firn_error err;
+    struct firn_buf out = {0};
+    DB_OK(firn_db_txn_get(txn, scene.k, firn_str("n"), &out, &err));
+    assert_int_equal(out.size, 8);
+    int64_t number = firn_number_of(out.data, out.size);
+    firn_buf_deinit(&out);
+    struct firn_db_cursor *cursor = open_cursor(txn, NULL);
+    DB_OK(is_back ? firn_db_cursor_seek_before(cursor, firn_str("o"), &err)
+                  : firn_db_cursor_seek(cursor, firn_str("n"), &err));
+    assert_int_equal(firn_number_of(firn_db_cursor_value(cursor).data, 8), number);
+    firn_db_cursor_close(cursor);
+    return number;
+}
+
+static void
+put_number(struct firn_db_txn *txn, int64_t number)
+{
+    firn_error err;
+    uint8_t bytes[8];
+    firn_number(number, bytes);
+    DB_OK(firn_db_txn_put(txn, scene.k, firn_str("n"), firn_bytes(bytes, 8), &err));
+}
+
+static void
+merges_add_to_the_view_and_to_own_writes(void **state)
+{
+    (void)state;
+    firn_error err;
+    uint64_t savepoint;
+    uint8_t bytes[8];
+    firn_number(1, bytes);
+    struct firn_db_txn *txn = begin(&serializable);
+    put_number(txn, 10);
+    commit(txn);
+    txn = begin(&serializable);
+    add(txn, 5);
+    assert_int_equal(number_in(txn, false), 15);
+    DB_OK(firn_db_txn_savepoint(txn, &savepoint, &err));
+    add(txn, -2);
+    assert_int_equal(number_in(txn, true), 13);
+    DB_FAILS(
+        firn_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_MIN, firn_bytes(bytes, 8), &err),
+        FIRN_INVALID, "merged otherwise");
+    DB_FAILS(
+        firn_db_txn_merge(txn, scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 7), &err),
+        FIRN_INVALID, "");
+    delete_key(txn, "n");
+    add(txn, 1);
+    assert_int_equal(number_in(txn, false), 1);
+    put_number(txn, 100);
+    add(txn, 1);
+    assert_int_equal(number_in(txn, true), 101);
+    delete_range(txn, "m", "o");
+    add(txn, 3);
+    assert_int_equal(number_in(txn, false), 3);
+    DB_OK(firn_db_txn_rollback_to(txn, savepoint, &err));
+    assert_int_equal(number_in(txn, true), 15);
+    add(txn, 1);
+    DB_OK(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err));
+    firn_db_txn_close(txn);
+    txn = begin(&snapshot);
+    assert_int_equal(number_in(txn, false), 16);
+    /* A merge is a write, on either side. */
+    add(txn, 1);
+    DB_OK(firn_db_merge(scene.k, firn_str("n"), FIRN_MERGE_ADD, firn_bytes(bytes, 8),
+                        FIRN_DURABILITY_DEFAULT, &err));
+    conflicts(txn, "\"n\"");
+    /* Upon nothing. */
+    txn = begin(&snapshot);
+    DB_OK(
+        firn_db_txn_merge(txn, scene.k, firn_str("new"), FIRN_MERGE_APPEND, firn_str("ab"), &err));
+    DB_OK(
+        firn_db_txn_merge(txn, scene.k, firn_str("new"), FIRN_MERGE_APPEND, firn_str("cd"), &err));
+    assert_true(equal(get(txn, "new"), "abcd"));
+    commit(txn);
+    assert_value("new", "abcd");
+}
+
+static void
+what_is_put_for_a_time_is_there_for_the_transaction(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db_txn *txn = begin(&snapshot);
+    DB_OK(firn_db_txn_put_ttl(txn, scene.k, firn_str("s"), firn_str("session"), 50, &err));
+    assert_true(equal(get(txn, "s"), "session"));
+    assert_string_equal(walk(txn, false), "s=session ");
+    DB_FAILS(firn_db_txn_merge(txn, scene.k, firn_str("s"), FIRN_MERGE_APPEND, firn_str("x"), &err),
+             FIRN_INVALID, "put with an expiry");
+    commit(txn);
+    txn = begin(&snapshot);
+    assert_value("s", "session");
+    firn_os_sleep_ns(scene.support.os, 60000000);
+    assert_value("s", NULL);
+    assert_true(equal(get(txn, "s"), "session"));
+    put(txn, "s", "again");
+    commit(txn);
+    assert_value("s", "again");
+}
+
 /* ---- limits ---- */
 
 static void
@@ -646,6 +762,8 @@ main(void)
         TXN_TEST(a_transaction_writes_into_several_keyspaces_at_once),
         TXN_TEST(a_savepoint_takes_back_what_came_after_it),
         TXN_TEST(what_was_taken_back_is_no_write_and_read_all_the_same),
+        TXN_TEST(merges_add_to_the_view_and_to_own_writes),
+        TXN_TEST(what_is_put_for_a_time_is_there_for_the_transaction),
         TXN_TEST(a_write_set_beyond_the_budget_is_refused_and_the_transaction_goes_on),
         TXN_TEST(what_is_written_over_takes_no_room_for_long),
         TXN_TEST(what_has_ended_refuses_everything),

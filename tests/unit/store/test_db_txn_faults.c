@@ -82,6 +82,9 @@ write_and_take_back(struct firn_db_txn *txn, const struct place *place, firn_err
     int rc;
     FIRN_TRY(firn_db_txn_savepoint(txn, &savepoint, err));
     FIRN_TRY(firn_db_txn_put(txn, place->a, firn_str("junk"), firn_str("1"), err));
+    FIRN_TRY(firn_db_txn_put_ttl(txn, place->a, firn_str("junk"), firn_str("1"), 1000, err));
+    FIRN_TRY(
+        firn_db_txn_merge(txn, place->b, firn_str("k00"), FIRN_MERGE_APPEND, firn_str("x"), err));
     FIRN_TRY(firn_db_txn_delete_range(txn, place->b, firn_str("k"), firn_str("l"), err));
     rc = firn_db_txn_rollback_to(txn, savepoint, err);
     if (rc != FIRN_OK) {
