@@ -135,7 +135,10 @@ change_history(struct firn_db *db, struct firn_db_history_record *record, firn_e
     }
     FIRN_TRY(firn_db_write_refuse_failed(db, err));
     FIRN_TRY(make_room(db, err));
-    FIRN_TRY(firn_db_history_prepare(history, record, &change, err));
+    firn_os_mutex_lock(&db->state_mutex);
+    rc = firn_db_history_prepare(history, record, &change, err);
+    firn_os_mutex_unlock(&db->state_mutex);
+    FIRN_TRY(rc);
     FIRN_TRY(write_record(db, record, &position, err));
     publish(db, &change, position);
     firn_db_pace_settle(db, NULL);
@@ -155,6 +158,15 @@ commit_change(struct firn_db *db, struct firn_db_history_record *record, firn_er
 }
 
 int
+firn_db_checkpoint_write_all(struct firn_db *db, struct firn_buf *out, firn_error *err)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    int rc = firn_db_history_format_put(&firn_db_image(db)->history, out);
+    firn_os_mutex_unlock(&db->state_mutex);
+    return rc == FIRN_OK ? rc : firn_error_no_memory(err, "the history of a store");
+}
+
+int
 firn_db_checkpoint_save_before(struct firn_db *db, uint64_t segment, firn_error *err)
 {
     struct firn_db_image *image = firn_db_image(db);
@@ -164,10 +176,7 @@ firn_db_checkpoint_save_before(struct firn_db *db, uint64_t segment, firn_error 
     if (history->first_segment == 0 || history->first_segment >= segment) {
         return FIRN_OK;
     }
-    if (firn_db_history_format_put(history, &bytes) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "the history of a store");
-        goto out;
-    }
+    FIRN_TRY(firn_db_checkpoint_write_all(db, &bytes, err));
     FIRN_TRY(firn_lsm_install_history(image->lsm, firn_buf_slice(&bytes), history->sequence, err));
     history->saved_sequence = history->sequence;
     history->first_segment = 0;

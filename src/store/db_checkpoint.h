@@ -77,6 +77,9 @@ FIRN_MUST_CHECK int firn_db_diff(struct firn_db *db, const char *before, const c
 
 /* ---- for the files of store/ ---- */
 
+/* All of the history, in place of out's contents. */
+FIRN_MUST_CHECK int firn_db_checkpoint_write_all(struct firn_db *db, struct firn_buf *out,
+                                                 firn_error *err);
 /* Has MANIFEST keep the history, if the log before a segment has changes that it lacks. The
  * leader's. */
 FIRN_MUST_CHECK int firn_db_checkpoint_save_before(struct firn_db *db, uint64_t segment,

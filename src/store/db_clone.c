@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "os/os_clone.h"
-#include "store/db_history_format.h"
+#include "store/db_checkpoint.h"
 #include "store/db_internal.h"
 
 /* ---- packs ---- */
@@ -92,10 +92,7 @@ clone_trees(struct firn_db *db, struct firn_os_dir *to, firn_error *err)
     struct firn_db_image *image = firn_db_image(db);
     struct firn_buf history = {0};
     int rc;
-    if (firn_db_history_format_put(&image->history, &history) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a clone");
-        goto out;
-    }
+    FIRN_TRY(firn_db_checkpoint_write_all(db, &history, err));
     const struct firn_lsm_clone clone = {
         .dir = to, .history = firn_buf_slice(&history), .sequence = db->last_sequence};
     FIRN_TRY(firn_lsm_clone(image->lsm, &clone, err));

@@ -7,7 +7,8 @@
  * sequence.
  *
  * Who changes a history leads the commits (or knows it alone) and holds the state mutex; who reads
- * it does either.
+ * its checkpoints does either. Lines also come and go with views, so everything about them needs the
+ * mutex.
  */
 #ifndef FIRN_STORE_DB_HISTORY_H
 #define FIRN_STORE_DB_HISTORY_H

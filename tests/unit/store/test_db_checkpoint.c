@@ -611,6 +611,94 @@ without_its_safety_checkpoint_a_restore_cannot_be_undone(void **state)
     assert_string_equal(get(scene, "a"), "1");
 }
 
+static void
+a_value_is_in_a_checkpoint_that_was_made_before_it_expired(void **state)
+{
+    struct scene *scene = *state;
+    firn_error err;
+    DB_OK(firn_db_put_ttl(keyspace_of(scene), firn_str("a"), firn_str("1"), 5000,
+                          FIRN_DURABILITY_OS, &err));
+    checkpoint(scene, "before");
+    firn_os_sleep_ns(scene->support.os, INT64_C(10) * 1000000000);
+    checkpoint(scene, "after");
+    for (int round = 0; round < ROUNDS; round++) {
+        settle(scene, round);
+        assert_null(get(scene, "a"));
+        assert_string_equal(get_at(scene, "before", "a"), "1");
+        assert_null(get_at(scene, "after", "a"));
+    }
+    restore(scene, "before");
+    assert_null(get(scene, "a"));
+    delete (scene, "before");
+    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    assert_null(get(scene, "a"));
+}
+
+/* ---- very many ---- */
+
+static void
+ten_thousand_checkpoints_are_all_there(void **state)
+{
+    struct scene *scene = *state;
+    firn_error err;
+    enum { MANY = 10000 };
+    char name[16];
+    char value[16];
+    struct firn_db_keyspace *keyspace = keyspace_of(scene);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(value, sizeof value, "%d", i);
+        (void)snprintf(name, sizeof name, "n%d", i);
+        DB_OK(firn_db_put(keyspace, firn_str("a"), firn_str(value), FIRN_DURABILITY_OS, &err));
+        checkpoint(scene, name);
+    }
+    reopen(scene);
+    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    reopen(scene);
+    for (int i = 0; i < MANY; i += 77) {
+        (void)snprintf(value, sizeof value, "%d", i);
+        (void)snprintf(name, sizeof name, "n%d", i);
+        assert_string_equal(get_at(scene, name, "a"), value);
+        (void)snprintf(name, sizeof name, "%d", i + 1);
+        assert_string_equal(get_at(scene, name, "a"), value);
+    }
+    assert_string_equal(get(scene, "a"), "9999");
+}
+
+static void
+a_thousand_restores_behind_each_other_lose_nothing(void **state)
+{
+    struct scene *scene = *state;
+    firn_error err;
+    enum { MANY = 1000 };
+    char name[16];
+    char key[16];
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(key, sizeof key, "k%d", i % 50);
+        (void)snprintf(name, sizeof name, "n%d", i);
+        put(scene, key, name);
+        checkpoint(scene, name);
+        put(scene, key, "thrown away");
+        restore(scene, name);
+        if (i % 200 == 100) {
+            DB_OK(firn_db_maintain_flush(scene->db, &err));
+        }
+    }
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 50; i++) {
+            (void)snprintf(key, sizeof key, "k%d", i);
+            (void)snprintf(name, sizeof name, "n%d", MANY - 50 + i);
+            assert_string_equal(get(scene, key), name);
+            (void)snprintf(name, sizeof name, "n%d", i);
+            assert_string_equal(get_at(scene, name, key), name);
+        }
+        undo(scene);
+        assert_string_equal(get(scene, "k49"), "thrown away");
+        undo(scene);
+        DB_OK(firn_db_maintain_compact(scene->db, &err));
+        reopen(scene);
+    }
+}
+
 /* ---- readers, power cuts ---- */
 
 static void
@@ -680,6 +768,9 @@ main(void)
         TEST(deleting_the_last_checkpoint_that_sees_something_frees_it),
         TEST(dropped_keyspaces_go_with_the_last_checkpoint),
         TEST(safety_checkpoints_expire_by_number_and_age),
+        TEST(a_value_is_in_a_checkpoint_that_was_made_before_it_expired),
+        TEST(ten_thousand_checkpoints_are_all_there),
+        TEST(a_thousand_restores_behind_each_other_lose_nothing),
         TEST(what_cannot_be_done_changes_nothing),
         TEST(without_its_safety_checkpoint_a_restore_cannot_be_undone),
         TEST(readers_see_checkpoints_and_follow_restores),
