@@ -8,7 +8,7 @@
  *
  * Whatever is read polls first, so that a signal ends the wait (signals.c).
  */
-#include "cli/cli_rows.h"
+#include "cli/cli_rows_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,11 +84,9 @@ fill(struct firn_cli_rows *rows)
     return FIRN_EXIT_OK;
 }
 
-enum { END = -1 };
-
-/* The next byte, or END. Returns an exit code. */
-static int
-take(struct firn_cli_rows *rows, int *out)
+/* The next byte, or FIRN_CLI_ROWS_END. Returns an exit code. */
+int
+firn_cli_rows_take(struct firn_cli_rows *rows, int *out)
 {
     if (rows->at == rows->size && !rows->is_over) {
         int exit_code = fill(rows);
@@ -96,46 +94,40 @@ take(struct firn_cli_rows *rows, int *out)
             return exit_code;
         }
     }
-    *out = rows->is_over ? END : rows->input[rows->at++];
+    *out = rows->is_over ? FIRN_CLI_ROWS_END : rows->input[rows->at++];
     return FIRN_EXIT_OK;
 }
 
-static int
-wrong(const struct firn_cli_rows *rows, const char *what)
+int
+firn_cli_rows_wrong(const struct firn_cli_rows *rows, const char *what)
 {
     return firn_report_error(rows->cli, FIRN_INVALID, NULL, "row %llu of '%s': %s",
                              (unsigned long long)rows->number, rows->name, what);
 }
 
-/* Which of the two a byte belongs to, and its limit. */
-struct field {
-    struct firn_cli_bytes *bytes;
-    size_t size_max;
-    const char *name;
-};
-
-static struct field
-key_of(struct firn_cli_rows *rows)
+struct firn_cli_rows_field
+firn_cli_rows_key_of(struct firn_cli_rows *rows)
 {
-    return (struct field){&rows->key, rows->key_size_max, "key"};
+    return (struct firn_cli_rows_field){&rows->key, rows->key_size_max, "key"};
 }
 
-static struct field
-value_of(struct firn_cli_rows *rows)
+struct firn_cli_rows_field
+firn_cli_rows_value_of(struct firn_cli_rows *rows)
 {
-    return (struct field){&rows->value, rows->value_size_max, "value"};
+    return (struct firn_cli_rows_field){&rows->value, rows->value_size_max, "value"};
 }
 
 static int
-too_large(const struct firn_cli_rows *rows, const struct field *field)
+too_large(const struct firn_cli_rows *rows, const struct firn_cli_rows_field *field)
 {
     return firn_report_error(
         rows->cli, FIRN_LIMIT, NULL, "row %llu of '%s': the %s has more than %zu bytes",
         (unsigned long long)rows->number, rows->name, field->name, field->size_max);
 }
 
-static int
-append(struct firn_cli_rows *rows, const struct field *field, const uint8_t *data, size_t size)
+int
+firn_cli_rows_append(struct firn_cli_rows *rows, const struct firn_cli_rows_field *field,
+                     const uint8_t *data, size_t size)
 {
     if (size > field->size_max - field->bytes->size) {
         return too_large(rows, field);
@@ -156,8 +148,8 @@ unescape(struct firn_cli_rows *rows, uint8_t *out)
 {
     static const char letters[] = "\\abtnvfr";
     static const uint8_t meanings[] = "\\\a\b\t\n\v\f\r";
-    int first = END;
-    int exit_code = take(rows, &first);
+    int first = FIRN_CLI_ROWS_END;
+    int exit_code = firn_cli_rows_take(rows, &first);
     const char *letter = first > 0 ? strchr(letters, first) : NULL;
     if (exit_code != FIRN_EXIT_OK || letter != NULL) {
         *out = letter != NULL ? meanings[letter - letters] : 0;
@@ -167,14 +159,14 @@ unescape(struct firn_cli_rows *rows, uint8_t *out)
     int digit = first;
     for (int i = 0; i < 3; i++) {
         if (i > 0) {
-            exit_code = take(rows, &digit);
+            exit_code = firn_cli_rows_take(rows, &digit);
         }
         if (exit_code != FIRN_EXIT_OK) {
             return exit_code;
         }
         if (digit < '0' || digit > (i == 0 ? '3' : '7')) {
-            return wrong(rows,
-                         "behind a backslash stands another, one of abtnvfr or three octal digits");
+            return firn_cli_rows_wrong(
+                rows, "behind a backslash stands another, one of abtnvfr or three octal digits");
         }
         number = number * 8 + (digit - '0');
     }
@@ -190,15 +182,15 @@ decode(struct firn_cli_rows *rows, int first, uint8_t *out)
         *out = (uint8_t)first;
         return first == '\\' ? unescape(rows, out) : FIRN_EXIT_OK;
     }
-    int second = END;
-    int exit_code = take(rows, &second);
+    int second = FIRN_CLI_ROWS_END;
+    int exit_code = firn_cli_rows_take(rows, &second);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
     int high = firn_cli_bytes_digit((char)first);
-    int low = second == END ? -1 : firn_cli_bytes_digit((char)second);
+    int low = second == FIRN_CLI_ROWS_END ? -1 : firn_cli_bytes_digit((char)second);
     if (high < 0 || low < 0) {
-        return wrong(rows, "key and value are even numbers of hexadecimal digits");
+        return firn_cli_rows_wrong(rows, "key and value are even numbers of hexadecimal digits");
     }
     *out = (uint8_t)(high << 4 | low);
     return FIRN_EXIT_OK;
@@ -206,7 +198,7 @@ decode(struct firn_cli_rows *rows, int first, uint8_t *out)
 
 /* Appends what stands for itself, up to what does not. Returns an exit code. */
 static int
-append_plain(struct firn_cli_rows *rows, const struct field *field)
+append_plain(struct firn_cli_rows *rows, const struct firn_cli_rows_field *field)
 {
     size_t end = rows->at;
     while (rows->form == FIRN_CLI_ROWS_TEXT && end < rows->size && rows->input[end] != '\\' &&
@@ -215,49 +207,50 @@ append_plain(struct firn_cli_rows *rows, const struct field *field)
     }
     size_t begin = rows->at;
     rows->at = end;
-    return append(rows, field, rows->input + begin, end - begin);
+    return firn_cli_rows_append(rows, field, rows->input + begin, end - begin);
 }
 
 static int
 next_line(struct firn_cli_rows *rows, int first)
 {
-    struct field field = key_of(rows);
+    struct firn_cli_rows_field field = firn_cli_rows_key_of(rows);
     bool has_tab = false;
     int byte = first;
-    while (byte != END && byte != '\n') {
+    while (byte != FIRN_CLI_ROWS_END && byte != '\n') {
         int exit_code = FIRN_EXIT_OK;
         if (byte == '\t') {
             if (has_tab) {
-                return wrong(rows,
-                             "there is a second tab: one in a key or value has to be escaped");
+                return firn_cli_rows_wrong(
+                    rows, "there is a second tab: one in a key or value has to be escaped");
             }
             has_tab = true;
-            field = value_of(rows);
+            field = firn_cli_rows_value_of(rows);
         } else {
             uint8_t decoded = 0;
             exit_code = decode(rows, byte, &decoded);
             if (exit_code == FIRN_EXIT_OK) {
-                exit_code = append(rows, &field, &decoded, 1);
+                exit_code = firn_cli_rows_append(rows, &field, &decoded, 1);
             }
         }
         if (exit_code == FIRN_EXIT_OK) {
             exit_code = append_plain(rows, &field);
         }
         if (exit_code == FIRN_EXIT_OK) {
-            exit_code = take(rows, &byte);
+            exit_code = firn_cli_rows_take(rows, &byte);
         }
         if (exit_code != FIRN_EXIT_OK) {
             return exit_code;
         }
     }
-    return has_tab ? FIRN_EXIT_OK : wrong(rows, "there is no tab between key and value");
+    return has_tab ? FIRN_EXIT_OK
+                   : firn_cli_rows_wrong(rows, "there is no tab between key and value");
 }
 
 /* ---- binary ---- */
 
 /* Reads `size` bytes, and lets them grow as they come. Returns an exit code. */
 static int
-read_field(struct firn_cli_rows *rows, const struct field *field, size_t size)
+read_field(struct firn_cli_rows *rows, const struct firn_cli_rows_field *field, size_t size)
 {
     if (size > field->size_max) {
         return too_large(rows, field);
@@ -268,12 +261,12 @@ read_field(struct firn_cli_rows *rows, const struct field *field, size_t size)
             exit_code = fill(rows);
         }
         if (exit_code == FIRN_EXIT_OK && rows->is_over) {
-            exit_code = wrong(rows, "it ends before its key and value do");
+            exit_code = firn_cli_rows_wrong(rows, "it ends before its key and value do");
         }
         size_t left = size - field->bytes->size;
         size_t part = rows->size - rows->at < left ? rows->size - rows->at : left;
         if (exit_code == FIRN_EXIT_OK) {
-            exit_code = append(rows, field, rows->input + rows->at, part);
+            exit_code = firn_cli_rows_append(rows, field, rows->input + rows->at, part);
         }
         if (exit_code != FIRN_EXIT_OK) {
             return exit_code;
@@ -288,18 +281,18 @@ next_binary(struct firn_cli_rows *rows, int first)
 {
     size_t sizes[2] = {(size_t)first, 0};
     for (unsigned i = 1; i < BINARY_HEAD_SIZE; i++) {
-        int byte = END;
-        int exit_code = take(rows, &byte);
-        if (exit_code == FIRN_EXIT_OK && byte == END) {
-            exit_code = wrong(rows, "it ends before its sizes do");
+        int byte = FIRN_CLI_ROWS_END;
+        int exit_code = firn_cli_rows_take(rows, &byte);
+        if (exit_code == FIRN_EXIT_OK && byte == FIRN_CLI_ROWS_END) {
+            exit_code = firn_cli_rows_wrong(rows, "it ends before its sizes do");
         }
         if (exit_code != FIRN_EXIT_OK) {
             return exit_code;
         }
         sizes[i / 4] |= (size_t)byte << i % 4 * 8;
     }
-    struct field key = key_of(rows);
-    struct field value = value_of(rows);
+    struct firn_cli_rows_field key = firn_cli_rows_key_of(rows);
+    struct firn_cli_rows_field value = firn_cli_rows_value_of(rows);
     int exit_code = read_field(rows, &key, sizes[0]);
     return exit_code == FIRN_EXIT_OK ? read_field(rows, &value, sizes[1]) : exit_code;
 }
@@ -309,14 +302,17 @@ next_binary(struct firn_cli_rows *rows, int first)
 int
 firn_cli_rows_next(struct firn_cli_rows *rows, bool *out_end)
 {
-    int first = END;
+    int first = FIRN_CLI_ROWS_END;
     rows->key.size = 0;
     rows->value.size = 0;
-    int exit_code = take(rows, &first);
-    *out_end = exit_code == FIRN_EXIT_OK && first == END;
+    int exit_code = firn_cli_rows_take(rows, &first);
+    *out_end = exit_code == FIRN_EXIT_OK && first == FIRN_CLI_ROWS_END;
     if (exit_code != FIRN_EXIT_OK || *out_end) {
         return exit_code;
     }
     rows->number++;
+    if (rows->form == FIRN_CLI_ROWS_JSON) {
+        return firn_cli_rows_json_next(rows, first);
+    }
     return rows->form == FIRN_CLI_ROWS_BINARY ? next_binary(rows, first) : next_line(rows, first);
 }

@@ -14,7 +14,10 @@ enum firn_cli_rows_form {
     /* The same with hexadecimal digits. */
     FIRN_CLI_ROWS_HEX,
     /* Size of the key and size of the value, four bytes each, the lowest first; key; value. */
-    FIRN_CLI_ROWS_BINARY
+    FIRN_CLI_ROWS_BINARY,
+    /* A line a row: a JSON object with the members key and value, and key_hex and value_hex as
+     * docs/json.md says. */
+    FIRN_CLI_ROWS_JSON
 };
 
 struct firn_cli_rows {

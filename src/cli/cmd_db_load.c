@@ -20,11 +20,19 @@ read_form(struct firn_cli *cli, enum firn_cli_rows_form *out)
 {
     bool is_hex = firn_command_has(cli, "hex");
     bool is_binary = firn_command_has(cli, "binary");
+    bool is_lines = firn_command_has(cli, "json-lines");
     *out = FIRN_CLI_ROWS_TEXT;
     if (is_hex && is_binary) {
         return firn_command_misused(cli, "--hex and --binary are two forms: take one");
     }
-    *out = is_hex ? FIRN_CLI_ROWS_HEX : is_binary ? FIRN_CLI_ROWS_BINARY : FIRN_CLI_ROWS_TEXT;
+    if (is_lines && (is_hex || is_binary)) {
+        return firn_command_misused(cli, "--json-lines and --%s are two forms: take one",
+                                    is_hex ? "hex" : "binary");
+    }
+    *out = is_hex      ? FIRN_CLI_ROWS_HEX
+           : is_binary ? FIRN_CLI_ROWS_BINARY
+           : is_lines  ? FIRN_CLI_ROWS_JSON
+                       : FIRN_CLI_ROWS_TEXT;
     return FIRN_EXIT_OK;
 }
 
@@ -115,6 +123,15 @@ print_binary(firn_slice key, firn_slice value)
     firn_out_write(value.data, value.size);
 }
 
+static void
+print_json_line(firn_slice key, firn_slice value)
+{
+    firn_json_out_begin();
+    firn_json_out_bytes("key", key);
+    firn_json_out_bytes("value", value);
+    firn_json_out_finish();
+}
+
 /* Returns a code of the library. */
 static int
 dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_cli_rows_form form, uint64_t *count,
@@ -127,6 +144,8 @@ dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_cli_rows_form form, ui
         firn_slice value = firn_cursor_value(cursor);
         if (form == FIRN_CLI_ROWS_BINARY) {
             print_binary(key, value);
+        } else if (form == FIRN_CLI_ROWS_JSON) {
+            print_json_line(key, value);
         } else {
             firn_cli_bytes_print_entry(cli, key, value, &look);
         }
@@ -148,8 +167,10 @@ run_dump(struct firn_cli *cli)
     firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
     uint64_t count = 0;
     int exit_code = read_form(cli, &form);
-    if (exit_code == FIRN_EXIT_OK && cli->json && form == FIRN_CLI_ROWS_BINARY) {
-        exit_code = firn_command_misused(cli, "--json and --binary are two forms: take one");
+    if (exit_code == FIRN_EXIT_OK && cli->json &&
+        (form == FIRN_CLI_ROWS_BINARY || form == FIRN_CLI_ROWS_JSON)) {
+        exit_code = firn_command_misused(cli, "--json and --%s are two forms: take one",
+                                         form == FIRN_CLI_ROWS_JSON ? "json-lines" : "binary");
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_READ, &store);
@@ -184,6 +205,7 @@ run_dump(struct firn_cli *cli)
 static const struct firn_command_option load_options[] = {
     {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
     {"binary", 'b', NULL, "rows are binary"},
+    {"json-lines", 'j', NULL, "rows are JSON objects, one a line"},
     {"bulk", 's', NULL, "rows are sorted by key: one commit, written once"},
     {NULL, 0, NULL, NULL},
 };
@@ -196,7 +218,8 @@ const struct firn_command firn_cmd_db_load = {
     .help = "FILE has a line a row, key and value with a tab between them, escaped as firn db\n"
             "scan and dump print them; without FILE, or with -, standard input is read. With\n"
             "--binary a row is the size of the key and that of the value, four bytes each,\n"
-            "the lowest first, and then the key and the value.\n"
+            "the lowest first, and then the key and the value. With --json-lines it is a JSON\n"
+            "object with the members key and value, as docs/json.md has them.\n"
             "\n"
             "Many commits, all on disk when the command returns. The store and the keyspace\n"
             "are made where they are missing. Keys that are there already get new values. If\n"
@@ -223,6 +246,7 @@ const struct firn_command firn_cmd_db_load_dump = {
         (const struct firn_command_option[]){
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"binary", 'b', NULL, "rows are binary"},
+            {"json-lines", 'j', NULL, "rows are JSON objects, one a line"},
             {"at", 0, "REF", "as the checkpoint has it"},
             {NULL, 0, NULL, NULL},
         },

@@ -184,3 +184,22 @@ Sorted rows, as one commit.
   ! firn: keyspace 'users' has no key 'b'
   [3]
   $ firn db check bulk.firn -q
+
+JSON objects, one a line.
+
+  $ printf 'plain\t"1"\\n\nbytes\\377\t\\000a\n' | firn db load lines.firn k
+  2 entries
+  $ firn db dump --json-lines lines.firn k
+  {"key":"bytes�","key_hex":"6279746573ff","value":"\u0000a"}
+  {"key":"plain","value":"\"1\"\n"}
+  $ firn db dump -j lines.firn k | firn db load -js lines.firn copy
+  2 entries
+  $ firn db dump lines.firn k >a; firn db dump lines.firn copy | cmp - a
+  $ printf '{"key":"a","value":1}\n' | firn db load -j lines.firn k
+  ! firn: row 1 of 'standard input': a member is no string
+  [2]
+  $ firn db dump -j -b lines.firn k 2>/dev/null
+  [2]
+  $ firn db dump -j --json lines.firn k 2>/dev/null
+  {"error":{"code":"FIRN_INVALID","message":"db dump: --json and --json-lines are two forms: take one","exit":2}}
+  [2]

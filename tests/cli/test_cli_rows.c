@@ -70,9 +70,44 @@ put_size(size_t size)
     put(bytes, sizeof bytes);
 }
 
+/* As firn prints it, or as others may: every byte of a string as an escape, digits where there need
+ * not be any. */
+static void
+put_json(firn_slice key, firn_slice value)
+{
+    static unsigned rounds;
+    const firn_slice fields[] = {key, value};
+    static const char *const names[] = {"key", "value"};
+    unsigned round = rounds++;
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned which = (i + round) % 2;
+        firn_slice bytes = fields[which];
+        bool is_utf8 = firn_text_is_utf8(bytes) && round % 3 != 0;
+        assert_true(fprintf(file, "%s\"%s%s\"%s\"", i == 0 ? "{ " : "\t,", names[which],
+                            is_utf8 ? "" : "_hex", round % 5 == 0 ? " : " : ":") > 0);
+        for (size_t at = 0; at < bytes.size; at++) {
+            uint8_t byte = bytes.data[at];
+            bool is_plain = byte >= 0x20 && byte != '"' && byte != '\\' && byte != '/';
+            if (!is_utf8) {
+                assert_int_equal(fprintf(file, "%02x", byte), 2);
+            } else if (is_plain || byte >= 0x80) {
+                put(&byte, 1);
+            } else {
+                assert_int_equal(fprintf(file, "\\u%04X", byte), 6);
+            }
+        }
+        put("\"", 1);
+    }
+    put(round % 4 == 0 ? " }\r\n" : "}\n", round % 4 == 0 ? 4 : 2);
+}
+
 static void
 put_row(firn_slice key, firn_slice value, enum firn_cli_rows_form form, bool is_last)
 {
+    if (form == FIRN_CLI_ROWS_JSON) {
+        put_json(key, value);
+        return;
+    }
     if (form == FIRN_CLI_ROWS_BINARY) {
         put_size(key.size);
         put_size(value.size);
@@ -161,6 +196,103 @@ binary_rows_are_read_as_they_were_written(void **state)
 }
 
 static void
+json_rows_are_read_as_they_were_written(void **state)
+{
+    (void)state;
+    round_trip(FIRN_CLI_ROWS_JSON, 65);
+}
+
+/* Reads one line; returns the exit code. */
+static int
+read_line(const char *line, struct firn_cli_rows *rows)
+{
+    bool is_end;
+    assert_non_null(file = freopen(path, "w", file));
+    put(line, strlen(line));
+    assert_int_equal(fflush(file), 0);
+    assert_int_equal(firn_cli_rows_open(&cli, path, FIRN_CLI_ROWS_JSON, rows), FIRN_EXIT_OK);
+    return firn_cli_rows_next(rows, &is_end);
+}
+
+static void
+json_rows_mean_what_json_means(void **state)
+{
+    (void)state;
+    struct firn_cli_rows rows;
+    static const struct {
+        const char *line;
+        const char *value; /* NULL: it is refused */
+    } lines[] = {
+        {"{\"key\":\"k\",\"value\":\"\"}", ""},
+        {" \t{ \"value\" : \"a\\\"\\\\\\/\\b\\f\\n\\r\\t\" , \"key\":\"k\" } \n",
+         "a\"\\/\b\f\n\r\t"},
+        {"{\"key\":\"k\",\"value\":\"\\u00e4\\u20AC\\ud83d\\uDE00\\u007f\"}",
+         "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\x7f"},
+        {"{\"key\":\"k\",\"value\":\"\xc3\xa4\"}", "\xc3\xa4"},
+        {"{\"key\":\"k\",\"value\":\"?\",\"value_hex\":\"61ff\"}", "a\xff"},
+        {"{\"key\":\"k\",\"value_hex\":\"61fF\",\"value\":\"what\"}", "a\xff"},
+        {"{\"key_hex\":\"6b\",\"value_hex\":\"\"}", ""},
+        {"{}", NULL},
+        {"[]", NULL},
+        {"{\"key\":\"k\"}", NULL},
+        {"{\"value\":\"v\"}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\"", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\"},", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\"}x", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",\"value\":\"v\"}", NULL},
+        {"{\"key\":\"k\",\"value_hex\":\"61\",\"value_hex\":\"61\"}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",\"more\":\"x\"}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",\"a very long name indeed\":\"x\"}", NULL},
+        {"{\"key\":\"k\",\"value\":1815}", NULL},
+        {"{\"key\":\"k\",\"value\":null}", NULL},
+        {"{\"key\" \"k\",\"value\":\"v\"}", NULL},
+        {"{key:\"k\",\"value\":\"v\"}", NULL},
+        {"{\"key\":\"k\",\"value\":\"a\nb\"}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v", NULL},
+        {"{\"key\":\"k\",\"value\":\"\\x\"}", NULL},
+        {"{\"key\":\"k\",\"value\":\"\\u12g4\"}", NULL},
+        {"{\"key\":\"k\",\"value\":\"\\ud83d\"}", NULL},
+        {"{\"key\":\"k\",\"value\":\"\\ud83d\\u0041\"}", NULL},
+        {"{\"key\":\"k\",\"value\":\"\\ude00\"}", NULL},
+        {"{\"key\":\"k\",\"value_hex\":\"6\"}", NULL},
+        {"{\"key\":\"k\",\"value_hex\":\"6x\"}", NULL},
+    };
+    int saved = dup(STDERR_FILENO);
+    assert_non_null(freopen("/dev/null", "w", stderr));
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        int exit_code = read_line(lines[i].line, &rows);
+        assert_int_equal(exit_code, lines[i].value != NULL ? FIRN_EXIT_OK : FIRN_EXIT_USAGE);
+        if (lines[i].value != NULL) {
+            expect_equal(&rows.key, firn_str("k"));
+            expect_equal(&rows.value, firn_str(lines[i].value));
+        }
+        firn_cli_rows_close(&rows);
+    }
+    /* Text may be too long where it is only there to be read by people. */
+    for (size_t size_max = 2; size_max <= 4; size_max++) {
+        static const char *const both[] = {
+            "{\"key\":\"k\",\"value\":\"\xef\xbf\xbd\",\"value_hex\":\"ff\"}",
+            "{\"key\":\"k\",\"value_hex\":\"ff\",\"value\":\"\xef\xbf\xbd\"}",
+            "{\"key\":\"k\",\"value\":\"\xef\xbf\xbd\"}"};
+        for (size_t i = 0; i < 3; i++) {
+            bool is_end;
+            (void)read_line(both[i], &rows);
+            firn_cli_rows_close(&rows);
+            assert_int_equal(firn_cli_rows_open(&cli, path, FIRN_CLI_ROWS_JSON, &rows),
+                             FIRN_EXIT_OK);
+            rows.value_size_max = size_max;
+            assert_int_equal(firn_cli_rows_next(&rows, &is_end),
+                             i < 2 || size_max >= 3 ? FIRN_EXIT_OK : FIRN_EXIT_FAILED);
+            firn_cli_rows_close(&rows);
+        }
+    }
+    assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    assert_int_equal(close(saved), 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
 large_rows_are_read_across_the_input(void **state)
 {
     (void)state;
@@ -198,7 +330,7 @@ static void
 anything_else_is_an_error_or_rows(void **state)
 {
     (void)state;
-    static const char alphabet[] = "\\\\\t\t\n\nabt0137f\001\377";
+    static const char alphabet[] = "\\\\\t\t\n\nabt0137f\001\377{\"\":,}";
     struct test_random random;
     struct firn_cli_rows rows;
     test_random_init(&random, "cli_rows_garbage", 64);
@@ -214,7 +346,7 @@ anything_else_is_an_error_or_rows(void **state)
                 fputc(alphabet[test_random_below(&random, sizeof alphabet - 1)], file), EOF);
         }
         assert_int_equal(fflush(file), 0);
-        enum firn_cli_rows_form form = (enum firn_cli_rows_form)(round % 3);
+        enum firn_cli_rows_form form = (enum firn_cli_rows_form)(round % 4);
         assert_int_equal(firn_cli_rows_open(&cli, path, form, &rows), FIRN_EXIT_OK);
         bool is_end = false;
         int exit_code = FIRN_EXIT_OK;
@@ -230,7 +362,7 @@ anything_else_is_an_error_or_rows(void **state)
     assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
     assert_int_equal(close(saved), 0);
     assert_int_equal(fclose(file), 0);
-    assert_in_range(wrong, 1000, 2990);
+    assert_in_range(wrong, 1000, 2995);
 }
 
 int
@@ -241,6 +373,8 @@ main(void)
         TEST(text_is_read_as_it_was_printed),
         TEST(digits_are_read_as_they_were_printed),
         TEST(binary_rows_are_read_as_they_were_written),
+        TEST(json_rows_are_read_as_they_were_written),
+        TEST(json_rows_mean_what_json_means),
         TEST(large_rows_are_read_across_the_input),
         TEST(anything_else_is_an_error_or_rows),
     };
