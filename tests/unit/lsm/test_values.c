@@ -266,6 +266,11 @@ history_init(struct history *history, struct test_random *random)
     history->views[0] = (struct some_view){{{1, UINT64_MAX}}, 1, below(history, TIMES)};
     for (size_t i = 1; i < history->view_count; i++) {
         make_view(history, &history->views[i]);
+        if (below(history, 3) == 0) { /* the same at another time */
+            uint64_t time_ms = history->views[i].time_ms;
+            history->views[i] = history->views[i - 1];
+            history->views[i].time_ms = time_ms;
+        }
     }
 }
 

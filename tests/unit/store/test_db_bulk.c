@@ -265,6 +265,55 @@ what_does_not_ascend_is_refused_and_the_load_goes_on(void **state)
     db_support_deinit(&support);
 }
 
+/* Another commit, while what is in memory is being flushed for a load. */
+struct meanwhile {
+    struct firn_db_keyspace *keyspace;
+    bool is_done;
+};
+
+static void
+put_meanwhile(void *ctx, const struct firn_os_fault_call *call)
+{
+    struct meanwhile *meanwhile = ctx;
+    if (!meanwhile->is_done && call->name != NULL && strncmp(call->name, "manifest", 8) == 0) {
+        meanwhile->is_done = true;
+        put_number(meanwhile->keyspace, 20, "meanwhile");
+    }
+}
+
+static void
+a_commit_that_comes_while_a_load_is_committed_lies_beneath_it(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_os *faulty;
+    struct firn_os_dir *dir;
+    struct firn_db *db;
+    struct firn_db_bulk *bulk;
+    struct meanwhile meanwhile = {NULL, false};
+    db_support_init(&support, 26);
+    DB_OK(firn_os_fault_create(support.os, &faulty, &err));
+    DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+    DB_OK(firn_db_open(dir, &db_support_create, &db, &err));
+    meanwhile.keyspace = db_support_keyspace(db, "k");
+    put_number(meanwhile.keyspace, 20, "old");
+    DB_OK(firn_db_bulk_open(meanwhile.keyspace, &bulk, &err));
+    DB_OK(load(bulk, 10, 30, 1, "loaded", &err));
+    firn_os_fault_set_hook(faulty, put_meanwhile, &meanwhile);
+    DB_OK(firn_db_bulk_commit(bulk, &err));
+    firn_os_fault_set_hook(faulty, NULL, NULL);
+    assert_true(meanwhile.is_done);
+    firn_db_bulk_close(bulk);
+    assert_string_equal(get_number(meanwhile.keyspace, 20), "loaded");
+    DB_OK(firn_db_maintain_compact(db, &err));
+    assert_string_equal(get_number(meanwhile.keyspace, 20), "loaded");
+    DB_OK(firn_db_close(db, &err));
+    firn_os_dir_close(dir);
+    firn_os_fault_destroy(faulty);
+    db_support_deinit(&support);
+}
+
 static void
 a_load_counts_as_a_write_of_its_keys(void **state)
 {
@@ -436,6 +485,7 @@ main(void)
         cmocka_unit_test(a_load_wins_over_what_is_there_and_over_what_comes_meanwhile),
         cmocka_unit_test(loads_side_by_side_lie_side_by_side),
         cmocka_unit_test(what_does_not_ascend_is_refused_and_the_load_goes_on),
+        cmocka_unit_test(a_commit_that_comes_while_a_load_is_committed_lies_beneath_it),
         cmocka_unit_test(a_load_counts_as_a_write_of_its_keys),
         cmocka_unit_test(a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing),
         cmocka_unit_test(a_call_that_fails_leaves_all_of_a_load_or_nothing),

@@ -323,37 +323,48 @@ count_entries(struct scene *scene)
     return entries;
 }
 
-/* Thousands of values, all of one time: the next flush finds them gone. */
+/* Thousands of values that are gone after ten seconds, or a third of them alone. The next flush finds that. */
+static void
+fill_for_ten_seconds(struct scene *scene, bool is_third)
+{
+    firn_error err;
+    for (unsigned i = 0; i < 3000; i++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "%u", i);
+        uint64_t seconds = is_third && key[0] > '1' ? 1000 : 10;
+        DB_OK(firn_db_put_ttl(scene->keyspace, firn_str(key), firn_str("1"), seconds * SECOND_MS,
+                              FIRN_DURABILITY_OS, &err));
+    }
+    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    assert_int_equal(count_entries(scene), 3001);
+}
+
 static void
 runs_of_values_that_are_all_gone_are_rewritten_unasked(void **state)
 {
     (void)state;
     firn_error err;
-    struct scene scene;
-    scene_init(&scene, 96);
-    for (unsigned i = 0; i < 3000; i++) {
-        char key[8];
-        (void)snprintf(key, sizeof key, "%u", i);
-        DB_OK(firn_db_put_ttl(scene.keyspace, firn_str(key), firn_str("1"),
-                              10 * (uint64_t)SECOND_MS, FIRN_DURABILITY_OS, &err));
-    }
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
-    assert_int_equal(count_entries(&scene), 3001);
-    struct firn_db_options options = db_support_create;
-    options.memory_bytes = FIRN_STORE_MEMORY_MIN;
-    DB_OK(firn_db_close(scene.db, &err));
-    DB_OK(firn_db_open(scene.support.dir, &options, &scene.db, &err));
-    scene.keyspace = db_support_keyspace(scene.db, "k");
-    static const char large[2000];
-    for (uint64_t second = 1005; second <= 1011; second += 6) {
-        set_second(&scene, second);
-        for (unsigned i = 0; i < 1000; i++) {
-            DB_OK(firn_db_put(scene.keyspace, firn_str("y"), firn_bytes(large, sizeof large),
-                              FIRN_DURABILITY_OS, &err));
+    for (int is_third = 0; is_third <= 1; is_third++) {
+        struct scene scene;
+        struct firn_db_options options = db_support_create;
+        scene_init(&scene, 96);
+        fill_for_ten_seconds(&scene, is_third == 1);
+        options.memory_bytes = FIRN_STORE_MEMORY_MIN;
+        DB_OK(firn_db_close(scene.db, &err));
+        DB_OK(firn_db_open(scene.support.dir, &options, &scene.db, &err));
+        scene.keyspace = db_support_keyspace(scene.db, "k");
+        static const char large[2000];
+        for (uint64_t second = 1005; second <= 1011; second += 6) {
+            set_second(&scene, second);
+            for (unsigned i = 0; i < 1000; i++) {
+                DB_OK(firn_db_put(scene.keyspace, firn_str("y"), firn_bytes(large, sizeof large),
+                                  FIRN_DURABILITY_OS, &err));
+            }
+            bool is_kept = count_entries(&scene) >= 3001;
+            assert_true(is_kept == (second == 1005 || is_third == 1));
         }
-        assert_true((count_entries(&scene) >= 3001) == (second == 1005));
+        scene_deinit(&scene);
     }
-    scene_deinit(&scene);
 }
 
 static void
@@ -724,17 +735,89 @@ step_op(struct world *world, struct firn_db_batch *batch)
     }
 }
 
-static void
-step_commit(struct world *world)
+/* Some operations as one commit. */
+static int
+step_batch(struct world *world, firn_error *err)
 {
-    firn_error err;
     struct firn_db_batch *batch;
-    DB_OK(firn_db_batch_create(&batch, &err));
+    int rc = firn_db_batch_create(&batch, err);
+    assert_int_equal(rc, FIRN_OK);
     for (uint64_t count = 1 + (below(world, 3) == 0 ? below(world, 12) : 0); count > 0; count--) {
         step_op(world, batch);
     }
-    DB_OK(firn_db_write(world->scene.db, batch, FIRN_DURABILITY_FULL, &err));
+    rc = firn_db_write(world->scene.db, batch, FIRN_DURABILITY_FULL, err);
     firn_db_batch_destroy(batch);
+    return rc;
+}
+
+/* Some keys, sorted, as one commit. */
+static int
+step_load(struct world *world, firn_error *err)
+{
+    struct firn_db_bulk *bulk;
+    int rc = firn_db_bulk_open(world->scene.keyspace, &bulk, err);
+    for (size_t i = 0; i < KEYS && rc == FIRN_OK; i++) {
+        uint8_t bytes[64];
+        firn_slice value = some_bytes(world, bytes);
+        if (below(world, 2) == 0) {
+            rc = firn_db_bulk_put(bulk, key_of(i), value, err);
+            world->model.keys[i] = (struct model_key){.until = 0};
+            set_value(&world->model.keys[i].now, value);
+        }
+    }
+    rc = rc == FIRN_OK ? firn_db_bulk_commit(bulk, err) : rc;
+    firn_db_bulk_close(bulk);
+    return rc;
+}
+
+static int
+step_commit(struct world *world, firn_error *err)
+{
+    return below(world, 8) == 0 ? step_load(world, err) : step_batch(world, err);
+}
+
+static bool
+is_model(struct world *world, const struct model *model)
+{
+    struct firn_buf out = {0};
+    bool is_equal = true;
+    for (size_t i = 0; i < KEYS; i++) {
+        firn_error err;
+        const struct value *value = value_of(model, i, world->scene.second);
+        int rc = firn_db_get(world->scene.keyspace, key_of(i), &out, &err);
+        is_equal = is_equal && rc == (value->is_there ? FIRN_OK : FIRN_NOT_FOUND) &&
+                   (rc != FIRN_OK ||
+                    firn_slice_equal(firn_buf_slice(&out), firn_bytes(value->bytes, value->size)));
+    }
+    firn_buf_deinit(&out);
+    return is_equal;
+}
+
+/* The power fails while something is committed, or while it is flushed: what was acknowledged is there, and what was
+ * not is there whole or not at all. */
+static void
+step_cut(struct world *world)
+{
+    firn_error err;
+    static struct model before;
+    struct firn_os *os = world->scene.support.os;
+    before = world->model;
+    firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + 1 + below(world, 40));
+    int rc = step_commit(world, &err);
+    if (rc == FIRN_OK) {
+        int flush_rc = below(world, 2) == 0 ? firn_db_maintain_flush(world->scene.db, &err)
+                                            : firn_db_maintain_compact(world->scene.db, &err);
+        assert_true(flush_rc == FIRN_OK || firn_os_memory_is_off(os));
+    }
+    assert_true(rc == FIRN_OK || firn_os_memory_is_off(os));
+    firn_os_memory_set_cut_at(os, 0);
+    firn_db_abandon(world->scene.db);
+    db_support_cut(&world->scene.support, below(world, 9));
+    open_scene(&world->scene);
+    if (rc != FIRN_OK && !is_model(world, &world->model)) {
+        world->model = before;
+    }
+    assert_true(is_model(world, &world->model));
 }
 
 static void
@@ -798,7 +881,8 @@ step(struct world *world)
 {
     uint64_t dice = below(world, 40);
     if (dice < 24) {
-        step_commit(world);
+        firn_error err;
+        DB_OK(step_commit(world, &err));
     } else if (dice < 28) {
         step_view(world);
     } else if (dice < 31) {
@@ -807,7 +891,7 @@ step(struct world *world)
         go_a_way(&world->scene, 1 + (dice == 37));
     } else if (dice < 39) {
         close_views(world);
-        go_a_way(&world->scene, 3);
+        step_cut(world);
     }
     assert_shows(world, NULL, &world->model, world->scene.second);
     for (size_t i = 0; i < VIEWS; i++) {
