@@ -216,6 +216,53 @@ loads_side_by_side_lie_side_by_side(void **state)
     db_support_deinit(&support);
 }
 
+static int
+count_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)entry;
+    ++*(unsigned *)ctx;
+    return FIRN_OK;
+}
+
+static unsigned
+count_run_files(struct firn_os_dir *store)
+{
+    firn_error err;
+    struct firn_os_dir *dir;
+    unsigned count = 0;
+    DB_OK(firn_os_dir_open(store, "runs", &dir, &err));
+    DB_OK(firn_os_dir_list(dir, count_name, &count, &err));
+    firn_os_dir_close(dir);
+    return count;
+}
+
+/* Larger than one run, so that some are finished. */
+static void
+a_load_that_is_given_up_leaves_nothing(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db_bulk *bulk;
+    static char value[1 << 20];
+    db_support_init(&support, 22);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+    for (unsigned i = 0; i < 80; i++) {
+        char key[16];
+        struct test_random random = {i};
+        test_random_fill(&random, value, sizeof value);
+        DB_OK(firn_db_bulk_put(bulk, key_of(i, key), firn_bytes(value, sizeof value), &err));
+    }
+    assert_true(count_run_files(support.dir) >= 3);
+    firn_db_bulk_close(bulk);
+    assert_int_equal(count_run_files(support.dir), 0);
+    assert_string_equal(db_support_keys(keyspace, NULL, false), "");
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
 static void
 what_does_not_ascend_is_refused_and_the_load_goes_on(void **state)
 {
@@ -484,6 +531,7 @@ main(void)
         cmocka_unit_test(a_load_is_one_commit_written_to_the_last_level),
         cmocka_unit_test(a_load_wins_over_what_is_there_and_over_what_comes_meanwhile),
         cmocka_unit_test(loads_side_by_side_lie_side_by_side),
+        cmocka_unit_test(a_load_that_is_given_up_leaves_nothing),
         cmocka_unit_test(what_does_not_ascend_is_refused_and_the_load_goes_on),
         cmocka_unit_test(a_commit_that_comes_while_a_load_is_committed_lies_beneath_it),
         cmocka_unit_test(a_load_counts_as_a_write_of_its_keys),
