@@ -173,7 +173,8 @@ prefetch(const struct candidates *candidates, firn_slice key)
     }
 }
 
-static int
+/* Of the two that ask, gets are the ones that have to be quick. */
+static inline int
 ask_version(struct query *query, const struct firn_version *version, enum answer *out)
 {
     int rc = FIRN_OK;
@@ -276,7 +277,7 @@ gather_memtable(struct folding *folding, const struct firn_memtable *table, enum
 }
 
 /* From the newest version down to what ends the operands. */
-static int
+__attribute__((noinline)) static int
 gather_state(struct folding *folding, const struct firn_tree_state *state, enum answer *out)
 {
     int rc = FIRN_OK;
@@ -344,28 +345,49 @@ out:
     return rc;
 }
 
+/* What the newest version says is not yet the value. Few gets come here. */
+__attribute__((noinline)) static int
+settle(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
+       const struct firn_tree_state *state, enum answer *answer)
+{
+    if (*answer == ANSWER_OPERAND) {
+        *answer = ANSWER_VALUE;
+        return fold(lsm, time_ms, query, state);
+    }
+    judge_expiring(lsm, time_ms, query, answer);
+    return FIRN_OK;
+}
+
+/* For who only wants to know whether there is a value. */
+__attribute__((noinline)) static int
+get_unwanted(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
+             uint64_t time_ms, firn_error *err)
+{
+    struct firn_buf unwanted = {0};
+    int rc = firn_lsm_tree_get_at(tree, key, view, time_ms, &unwanted, err);
+    firn_buf_deinit(&unwanted);
+    return rc;
+}
+
 int
 firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct firn_view *view,
                      uint64_t time_ms, struct firn_buf *out, firn_error *err)
 {
     struct firn_lsm *lsm = tree->lsm;
-    struct firn_buf unwanted = {0};
-    struct query query = {key, view, out != NULL ? out : &unwanted, err, 0};
+    struct query query = {.key = key, .view = view, .out = out, .err = err};
     enum answer answer;
+    if (out == NULL) {
+        return get_unwanted(tree, key, view, time_ms, err);
+    }
     size_t slot = firn_epoch_enter(&lsm->epoch);
     /* Pairs with the stores in publish_locked (lsm_install.c) and put_in_front_locked
      * (lsm_tree.c). */
     const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
     int rc = ask_state(&query, state, &answer);
-    if (rc == FIRN_OK && answer == ANSWER_OPERAND) {
-        rc = fold(lsm, time_ms, &query, state);
-        answer = ANSWER_VALUE;
+    if (rc == FIRN_OK && answer > ANSWER_VALUE) {
+        rc = settle(lsm, time_ms, &query, state, &answer);
     }
     firn_epoch_leave(&lsm->epoch, slot);
-    if (rc == FIRN_OK) {
-        judge_expiring(lsm, time_ms, &query, &answer);
-    }
-    firn_buf_deinit(&unwanted);
     /* Without a text: asking for what is not there is common, and formatting is dear. */
     return rc == FIRN_OK && answer != ANSWER_VALUE ? FIRN_NOT_FOUND : rc;
 }
