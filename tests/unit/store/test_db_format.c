@@ -12,6 +12,7 @@
 #include "codec/crc32c.h"
 #include "db_support.h"
 #include "log/log.h"
+#include "os/os_memory.h"
 #include "store/db_format.h"
 #include "support/test_file.h"
 
@@ -497,6 +498,109 @@ golden_stores_open_for_ever(void **state)
     }
 }
 
+/* ---- a golden store of all kinds of entries ---- */
+
+static void
+merge_golden(struct firn_db_keyspace *keyspace, const char *key, firn_merge_operator operation,
+             int64_t number)
+{
+    firn_error err;
+    uint8_t operand[8];
+    firn_number(number, operand);
+    DB_OK(firn_db_merge(keyspace, firn_str(key), operation, firn_bytes(operand, 8),
+                        FIRN_DURABILITY_DEFAULT, &err));
+}
+
+/* In runs of a load, of a compaction and of a flush, and in the log. */
+static void
+write_golden_values(const char *path)
+{
+    firn_error err;
+    struct firn_db *db;
+    struct firn_db_bulk *bulk;
+    DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_create, &db, &err));
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "values");
+    DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+    DB_OK(firn_db_bulk_put(bulk, firn_str("loaded"), firn_str("1"), &err));
+    DB_OK(firn_db_bulk_put(bulk, firn_str("text"), firn_str("a"), &err));
+    DB_OK(firn_db_bulk_commit(bulk, &err));
+    firn_db_bulk_close(bulk);
+    for (unsigned round = 0; round < 3; round++) {
+        merge_golden(keyspace, "sum", FIRN_MERGE_ADD, 14);
+        merge_golden(keyspace, "least", FIRN_MERGE_MIN, -(int64_t)round);
+        merge_golden(keyspace, "most", FIRN_MERGE_MAX, (int64_t)round);
+        DB_OK(firn_db_merge(keyspace, firn_str("text"), FIRN_MERGE_APPEND, firn_str("b"),
+                            FIRN_DURABILITY_DEFAULT, &err));
+        static const char *const keys[3][2] = {
+            {"ever0", "gone0"}, {"ever1", "gone1"}, {"ever2", "gone2"}};
+        DB_OK(firn_db_put_ttl(keyspace, firn_str(keys[round][0]), firn_str("x"), UINT64_MAX,
+                              FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(firn_db_put_ttl(keyspace, firn_str(keys[round][1]), firn_str("x"), 1000,
+                              FIRN_DURABILITY_DEFAULT, &err));
+        if (round == 0) {
+            DB_OK(firn_db_maintain_compact(db, &err));
+        } else if (round == 1) {
+            DB_OK(firn_db_maintain_flush(db, &err));
+        }
+    }
+    firn_db_abandon(db);
+}
+
+static int64_t
+golden_number(struct firn_db_keyspace *keyspace, const char *key)
+{
+    firn_error err;
+    struct firn_buf out = {0};
+    DB_OK(firn_db_get(keyspace, firn_str(key), &out, &err));
+    int64_t number = firn_number_of(out.data, out.size);
+    firn_buf_deinit(&out);
+    return number;
+}
+
+static void
+assert_golden_values(struct firn_db *db)
+{
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "values");
+    assert_string_equal(db_support_keys(keyspace, NULL, false),
+                        "ever0 ever1 ever2 least loaded most sum text ");
+    assert_string_equal(db_support_get(keyspace, "text"), "abbb");
+    assert_string_equal(db_support_get(keyspace, "ever1"), "x");
+    assert_true(golden_number(keyspace, "sum") == 42);
+    assert_true(golden_number(keyspace, "least") == -2);
+    assert_true(golden_number(keyspace, "most") == 2);
+}
+
+static void
+a_golden_store_of_all_kinds_of_entries_opens_for_ever(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_os_dir *dir;
+    struct firn_db *db;
+    struct db_support support;
+    static const char path[] = GOLDEN "v3-values";
+    if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
+        write_golden_values(path);
+        firn_os_sleep_ns(firn_os_default(), 1100000000);
+    }
+    DB_OK(firn_os_dir_open_path(firn_os_default(), path, &dir, &err));
+    DB_OK(firn_db_open(dir, &db_support_read_only, &db, &err));
+    assert_golden_values(db);
+    firn_db_abandon(db);
+    db_support_init(&support, 1);
+    firn_os_memory_set_time(support.os, INT64_C(4102444800) * 1000000000); /* the year 2100 */
+    db_support_copy(dir, support.dir);
+    firn_os_dir_close(dir);
+    DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
+    assert_golden_values(db);
+    DB_OK(firn_db_maintain_compact(db, &err));
+    assert_golden_values(db);
+    firn_check_report report = {.size = sizeof report};
+    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
 int
 main(void)
 {
@@ -509,6 +613,7 @@ main(void)
         cmocka_unit_test(the_last_sequence_leaves_no_further_commit),
         cmocka_unit_test(sizes_beyond_the_limits_are_refused_in_records_too),
         cmocka_unit_test(golden_stores_open_for_ever),
+        cmocka_unit_test(a_golden_store_of_all_kinds_of_entries_opens_for_ever),
     };
     return cmocka_run_group_tests_name("db_format", tests, NULL, NULL);
 }
