@@ -350,6 +350,9 @@ FIRN_API FIRN_MUST_CHECK int firn_bulk_open(firn_keyspace *keyspace, const void 
  * is taken then, and the load goes on. After any other failure only closing is left. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value,
                                            firn_error *err);
+/* With a time to live, counted from this call. */
+FIRN_API FIRN_MUST_CHECK int firn_bulk_put_ttl(firn_bulk *bulk, firn_slice key, firn_slice value,
+                                               uint64_t ttl_ms, firn_error *err);
 /* How many entries were taken. */
 FIRN_API uint64_t firn_bulk_count(const firn_bulk *bulk);
 /* Commits; other commits wait for it. Once: then only closing is left. FIRN_CONFLICT where more
@@ -393,6 +396,9 @@ FIRN_API bool firn_cursor_valid(const firn_cursor *cursor);
 /* Only while valid; an empty slice otherwise. */
 FIRN_API firn_slice firn_cursor_key(const firn_cursor *cursor);
 FIRN_API firn_slice firn_cursor_value(const firn_cursor *cursor);
+/* When the value that the cursor stands on, or what was merged into one with a time to live, ends:
+ * milliseconds since 1970, 0 for never. */
+FIRN_API uint64_t firn_cursor_expires_ms(const firn_cursor *cursor);
 
 #ifdef __cplusplus
 }

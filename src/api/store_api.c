@@ -465,6 +465,15 @@ firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value, firn_error *err
     return firn_db_bulk_put(bulk, key, value, err);
 }
 
+int
+firn_bulk_put_ttl(firn_bulk *bulk, firn_slice key, firn_slice value, uint64_t ttl_ms,
+                  firn_error *err)
+{
+    API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
+                "bulk, key and value must not be NULL");
+    return firn_db_bulk_put_ttl(bulk, key, value, ttl_ms, err);
+}
+
 uint64_t
 firn_bulk_count(const firn_bulk *bulk)
 {
@@ -562,4 +571,10 @@ firn_slice
 firn_cursor_value(const firn_cursor *cursor)
 {
     return cursor == NULL ? firn_bytes(NULL, 0) : firn_db_cursor_value(cursor);
+}
+
+uint64_t
+firn_cursor_expires_ms(const firn_cursor *cursor)
+{
+    return cursor == NULL ? 0 : firn_db_cursor_expires_ms(cursor);
 }

@@ -8,6 +8,8 @@
  */
 #include "cli/cli_loader.h"
 
+#include <time.h>
+
 #include "cli/report.h"
 
 enum { BATCH_COUNT = 10000, BATCH_SIZE = 4 << 20 };
@@ -42,13 +44,20 @@ firn_cli_loader_begin_bulk(struct firn_cli_loader *loader, firn_store *store,
     return firn_bulk_open(keyspace, NULL, &loader->bulk, err);
 }
 
-int
-firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
-                    firn_error *err)
+/* How long it is until then; 0 where it is past. */
+static uint64_t
+left_until(uint64_t expires_ms)
 {
-    if (loader->bulk != NULL) {
-        return firn_bulk_put(loader->bulk, key, value, err);
-    }
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return expires_ms > now_ms ? expires_ms - now_ms : 0;
+}
+
+static int
+put_into_batch(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
+               uint64_t expires_ms, firn_error *err)
+{
     size_t size = key.size + value.size;
     size_t count = firn_batch_count(loader->batch);
     int code = FIRN_OK;
@@ -56,10 +65,31 @@ firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice v
         code = write_batch(loader, err);
     }
     if (code == FIRN_OK) {
-        code = firn_batch_put(loader->batch, loader->keyspace, key, value, err);
+        code = expires_ms == 0 ? firn_batch_put(loader->batch, loader->keyspace, key, value, err)
+                               : firn_batch_put_ttl(loader->batch, loader->keyspace, key, value,
+                                                    left_until(expires_ms), err);
         loader->batch_size += size;
     }
     return code;
+}
+
+int
+firn_cli_loader_put_until(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
+                          uint64_t expires_ms, firn_error *err)
+{
+    if (loader->bulk == NULL) {
+        return put_into_batch(loader, key, value, expires_ms, err);
+    }
+    return expires_ms == 0
+               ? firn_bulk_put(loader->bulk, key, value, err)
+               : firn_bulk_put_ttl(loader->bulk, key, value, left_until(expires_ms), err);
+}
+
+int
+firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
+                    firn_error *err)
+{
+    return firn_cli_loader_put_until(loader, key, value, 0, err);
 }
 
 int

@@ -25,6 +25,9 @@ int firn_cli_loader_begin_bulk(struct firn_cli_loader *loader, firn_store *store
                                firn_keyspace *keyspace, firn_error *err);
 int firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
                         firn_error *err);
+/* The same until some moment; 0: for ever. */
+int firn_cli_loader_put_until(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
+                              uint64_t expires_ms, firn_error *err);
 /* Writes what is left and makes all durable. */
 int firn_cli_loader_finish(struct firn_cli_loader *loader, firn_error *err);
 void firn_cli_loader_end(struct firn_cli_loader *loader);

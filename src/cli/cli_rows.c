@@ -305,6 +305,7 @@ firn_cli_rows_next(struct firn_cli_rows *rows, bool *out_end)
     int first = FIRN_CLI_ROWS_END;
     rows->key.size = 0;
     rows->value.size = 0;
+    rows->expires_ms = 0;
     int exit_code = firn_cli_rows_take(rows, &first);
     *out_end = exit_code == FIRN_EXIT_OK && first == FIRN_CLI_ROWS_END;
     if (exit_code != FIRN_EXIT_OK || *out_end) {

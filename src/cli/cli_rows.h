@@ -16,7 +16,7 @@ enum firn_cli_rows_form {
     /* Size of the key and size of the value, four bytes each, the lowest first; key; value. */
     FIRN_CLI_ROWS_BINARY,
     /* A line a row: a JSON object with the members key and value, and key_hex and value_hex as
-     * docs/json.md says. */
+     * docs/json.md says; perhaps expires_ms, a number. */
     FIRN_CLI_ROWS_JSON
 };
 
@@ -28,6 +28,7 @@ struct firn_cli_rows {
     uint64_t number;             /* of the row last read, from 1 */
     struct firn_cli_bytes key;   /* of that row */
     struct firn_cli_bytes value; /* of that row */
+    uint64_t expires_ms;         /* of that row: since 1970; 0: never */
     const char *name;            /* for messages */
     int fd;
     bool is_over;

@@ -3,6 +3,7 @@
  * cli/cli_rows_json.c: rows that are JSON objects, one a line.
  *
  *   {"key":"ada","value":"1815"}
+ *   {"key":"k2","value":"ada","expires_ms":1795161600000}
  *
  * Bytes that are not UTF-8 come as docs/json.md has it: with a second member, key_hex or value_hex,
  * that has all of them in hexadecimal and counts alone. Members come in any order, each once; others
@@ -17,9 +18,10 @@
 
 #include "cli/cli_rows_internal.h"
 
+#include "cli/command.h"
 #include "cli/exit_code.h"
 
-enum { NAME_SIZE_MAX = 16 };
+enum { NAME_SIZE_MAX = 16, NUMBER_SIZE_MAX = 24 };
 
 /* What was met in an object: a key or a value, each as text or in hexadecimal. */
 struct met {
@@ -235,7 +237,8 @@ take_name(struct firn_cli_rows *rows, char out[NAME_SIZE_MAX])
             break;
         }
         if (byte == FIRN_CLI_ROWS_END || size + 1 == NAME_SIZE_MAX) {
-            return firn_cli_rows_wrong(rows, "its members are key and value, or those with _hex");
+            return firn_cli_rows_wrong(
+                rows, "its members are key, value, those with _hex, and expires_ms");
         }
         out[size++] = (char)byte;
     }
@@ -280,6 +283,30 @@ take_digits(struct firn_cli_rows *rows, struct met *met)
     return take_hex(rows, &met->field);
 }
 
+/* A whole number, from 1 on. */
+static int
+take_expiry(struct firn_cli_rows *rows)
+{
+    char digits[NUMBER_SIZE_MAX];
+    size_t size = 0;
+    int byte = FIRN_CLI_ROWS_END;
+    int exit_code = rows->expires_ms != 0 ? refuse_twice(rows) : take_visible(rows, &byte);
+    while (exit_code == FIRN_EXIT_OK && byte >= '0' && byte <= '9' && size + 1 < NUMBER_SIZE_MAX) {
+        digits[size++] = (char)byte;
+        exit_code = firn_cli_rows_take(rows, &byte);
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    digits[size] = '\0';
+    if (!firn_command_number(digits, UINT64_MAX, &rows->expires_ms) || rows->expires_ms == 0) {
+        return firn_cli_rows_wrong(rows, "expires_ms is no number of milliseconds since 1970");
+    }
+    /* What came behind it is the next to be read. */
+    rows->at -= byte != FIRN_CLI_ROWS_END;
+    return FIRN_EXIT_OK;
+}
+
 static int
 take_member(struct firn_cli_rows *rows, struct met *key, struct met *value)
 {
@@ -287,6 +314,9 @@ take_member(struct firn_cli_rows *rows, struct met *key, struct met *value)
     int exit_code = take_name(rows, name);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = expect(rows, ':', "behind the name of a member stands a colon");
+    }
+    if (exit_code == FIRN_EXIT_OK && strcmp(name, "expires_ms") == 0) {
+        return take_expiry(rows);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = expect(rows, '"', "a member is no string");
@@ -306,7 +336,7 @@ take_member(struct firn_cli_rows *rows, struct met *key, struct met *value)
     if (strcmp(name, "value_hex") == 0) {
         return take_digits(rows, value);
     }
-    return firn_cli_rows_wrong(rows, "its members are key and value, or those with _hex");
+    return firn_cli_rows_wrong(rows, "its members are key, value, those with _hex, and expires_ms");
 }
 
 /* Whether a key or value was there, and no longer than it may be. */

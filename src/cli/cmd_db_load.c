@@ -54,8 +54,9 @@ load_rows(struct firn_cli *cli, struct firn_cli_loader *loader, struct firn_cli_
             code = firn_cli_loader_finish(loader, &err);
             break;
         }
-        code = firn_cli_loader_put(loader, firn_cli_bytes_slice(&rows->key),
-                                   firn_cli_bytes_slice(&rows->value), &err);
+        code =
+            firn_cli_loader_put_until(loader, firn_cli_bytes_slice(&rows->key),
+                                      firn_cli_bytes_slice(&rows->value), rows->expires_ms, &err);
         code = code == FIRN_OK ? firn_cmd_db_go_on(&err) : code;
     }
     return code == FIRN_OK ? FIRN_EXIT_OK : firn_cli_loader_report(cli, loader, &err);
@@ -124,11 +125,14 @@ print_binary(firn_slice key, firn_slice value)
 }
 
 static void
-print_json_line(firn_slice key, firn_slice value)
+print_json_line(firn_slice key, firn_slice value, uint64_t expires_ms)
 {
     firn_json_out_begin();
     firn_json_out_bytes("key", key);
     firn_json_out_bytes("value", value);
+    if (expires_ms != 0) {
+        firn_json_out_u64("expires_ms", expires_ms);
+    }
     firn_json_out_finish();
 }
 
@@ -145,7 +149,7 @@ dump(struct firn_cli *cli, firn_cursor *cursor, enum firn_cli_rows_form form, ui
         if (form == FIRN_CLI_ROWS_BINARY) {
             print_binary(key, value);
         } else if (form == FIRN_CLI_ROWS_JSON) {
-            print_json_line(key, value);
+            print_json_line(key, value, firn_cursor_expires_ms(cursor));
         } else {
             firn_cli_bytes_print_entry(cli, key, value, &look);
         }
@@ -251,7 +255,8 @@ const struct firn_command firn_cmd_db_load_dump = {
             {NULL, 0, NULL, NULL},
         },
     .help = "The entries of the moment at which the command began, in the order of their\n"
-            "keys, as firn db scan prints them, or in another form that firn db load knows.",
+            "keys, as firn db scan prints them, or in another form that firn db load knows.\n"
+            "Values with a time to live keep it with --json-lines alone.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db dump app.firn users >users.tsv", "a line for each of the users"},

@@ -192,6 +192,8 @@ FIRN_MUST_CHECK int firn_lsm_cursor_prev(struct firn_lsm_cursor *cursor, firn_er
 bool firn_lsm_cursor_valid(const struct firn_lsm_cursor *cursor);
 /* Borrowed until the cursor moves. */
 const struct firn_entry *firn_lsm_cursor_entry(const struct firn_lsm_cursor *cursor);
+/* As firn_resolve_expires_ms. */
+uint64_t firn_lsm_cursor_expires_ms(const struct firn_lsm_cursor *cursor);
 
 /* ---- clones ---- */
 

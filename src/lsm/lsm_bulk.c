@@ -31,6 +31,7 @@ struct firn_lsm_bulk {
     struct firn_lsm_tree *tree;
     struct firn_run_builder *builder; /* NULL: no run is open */
     uint64_t number;                  /* of its file */
+    struct firn_manifest_run expiry;  /* of its expiring puts, and nothing else */
     struct firn_version_added *runs;  /* finished, each with a reference */
     size_t count;
     size_t capacity;
@@ -58,6 +59,7 @@ begin_run(struct firn_lsm_bulk *bulk, firn_error *err)
     const struct firn_run_builder_options options = {.codec = lsm->options.codec_bottom};
     char name[FIRN_LSM_FILE_NAME_SIZE];
     bulk->number = firn_lsm_take_number(lsm);
+    bulk->expiry = (struct firn_manifest_run){0};
     firn_lsm_file_name(bulk->number, kind, name);
     return kind->builder_create(&lsm->files.env, name, &options, &bulk->builder, err);
 }
@@ -91,6 +93,9 @@ take_run(struct firn_lsm_bulk *bulk, const struct firn_run_summary *summary, fir
         .content_bytes = summary->content_bytes,
         .sequence_min = summary->sequence_min,
         .sequence_max = summary->sequence_max,
+        .expiring_count = bulk->expiry.expiring_count,
+        .expires_first_ms = bulk->expiry.expires_first_ms,
+        .expires_last_ms = bulk->expiry.expires_last_ms,
         .lower = firn_buf_slice(&summary->lower),
         .upper = firn_buf_slice(&summary->upper),
     };
@@ -136,6 +141,9 @@ firn_lsm_bulk_add(struct firn_lsm_bulk *bulk, const struct firn_entry *entry, fi
         FIRN_TRY(begin_run(bulk, err));
     }
     FIRN_TRY(kind->builder_add(bulk->builder, entry, err));
+    if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        firn_manifest_run_note_expiry(&bulk->expiry, firn_entry_expires_ms(entry->value));
+    }
 out:
     return rc;
 }

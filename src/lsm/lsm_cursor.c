@@ -350,3 +350,9 @@ firn_lsm_cursor_entry(const struct firn_lsm_cursor *cursor)
 {
     return cursor->entry;
 }
+
+uint64_t
+firn_lsm_cursor_expires_ms(const struct firn_lsm_cursor *cursor)
+{
+    return cursor->entry == NULL ? 0 : firn_resolve_expires_ms(cursor->resolve);
+}

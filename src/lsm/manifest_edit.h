@@ -70,6 +70,20 @@ struct firn_manifest_run {
     firn_slice upper; /* > lower */
 };
 
+/* Counts an expiring put among the run's entries. */
+static inline void
+firn_manifest_run_note_expiry(struct firn_manifest_run *run, uint64_t expires_ms)
+{
+    bool is_first = run->expiring_count == 0;
+    if (is_first || expires_ms < run->expires_first_ms) {
+        run->expires_first_ms = expires_ms;
+    }
+    if (is_first || expires_ms > run->expires_last_ms) {
+        run->expires_last_ms = expires_ms;
+    }
+    run->expiring_count++;
+}
+
 /* What changes in one tree; in a snapshot, all of it. */
 struct firn_manifest_tree {
     uint32_t id;

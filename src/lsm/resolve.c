@@ -52,6 +52,7 @@ struct firn_resolve {
     struct firn_buf key;   /* of the versions that are looked at */
     struct firn_buf value; /* going backwards, and of what is folded */
     struct firn_fold fold;
+    uint64_t expires_ms; /* of what is shown, or what it was folded upon; 0: never */
     /* What is known of range deletes; see above. */
     bool has_ranges;
     bool has_covered;
@@ -266,9 +267,11 @@ fold_upon(struct firn_resolve *resolve, const struct firn_entry *beneath, firn_e
 {
     firn_slice base = firn_bytes(NULL, 0);
     bool has_base = beneath != NULL && has_value(resolve, beneath);
-    if (has_base) {
-        base = beneath->kind == FIRN_ENTRY_EXPIRING ? firn_entry_expiring_value(beneath->value)
-                                                    : beneath->value;
+    if (has_base && beneath->kind == FIRN_ENTRY_EXPIRING) {
+        base = firn_entry_expiring_value(beneath->value);
+        resolve->expires_ms = firn_entry_expires_ms(beneath->value);
+    } else if (has_base) {
+        base = beneath->value;
     }
     return firn_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
 }
@@ -305,11 +308,13 @@ show(struct firn_resolve *resolve, const struct firn_entry *entry, firn_error *e
 {
     int rc = FIRN_OK;
     resolve->shown = entry;
+    resolve->expires_ms = 0;
     if (entry->kind == FIRN_ENTRY_PUT) {
         return FIRN_OK;
     }
     resolve->shown = &resolve->entry;
     if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        resolve->expires_ms = firn_entry_expires_ms(entry->value);
         resolve->entry = *entry;
         resolve->entry.kind = FIRN_ENTRY_PUT;
         resolve->entry.value = firn_entry_expiring_value(entry->value);
@@ -446,9 +451,11 @@ show_kept(struct firn_resolve *resolve, firn_error *err)
 {
     struct firn_entry *entry = &resolve->entry;
     int rc = FIRN_OK;
+    resolve->expires_ms = 0;
     if (entry->kind == FIRN_ENTRY_MERGE) {
         rc = fold_back(resolve, err);
     } else if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        resolve->expires_ms = firn_entry_expires_ms(entry->value);
         entry->value = firn_entry_expiring_value(entry->value);
         entry->kind = FIRN_ENTRY_PUT;
     }
@@ -579,6 +586,12 @@ const struct firn_entry *
 firn_resolve_entry(const struct firn_resolve *resolve)
 {
     return resolve->shown;
+}
+
+uint64_t
+firn_resolve_expires_ms(const struct firn_resolve *resolve)
+{
+    return resolve->shown == NULL ? 0 : resolve->expires_ms;
 }
 
 int

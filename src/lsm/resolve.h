@@ -44,5 +44,7 @@ FIRN_MUST_CHECK int firn_resolve_prev(struct firn_resolve *resolve, firn_error *
 
 /* A FIRN_ENTRY_PUT; NULL where it is not valid. Borrowed until the next move. */
 const struct firn_entry *firn_resolve_entry(const struct firn_resolve *resolve);
+/* When the value that is shown, or the one that operands were folded upon, expires; 0: never. */
+uint64_t firn_resolve_expires_ms(const struct firn_resolve *resolve);
 
 #endif

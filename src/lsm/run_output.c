@@ -33,9 +33,7 @@ struct writing {
     uint64_t number;                  /* of the open run's file */
     uint64_t entry_count;             /* in the open run */
     uint64_t older_count;             /* likewise: of versions behind a newer one */
-    uint64_t expiring_count;          /* likewise: of expiring puts */
-    uint64_t expires_first_ms;
-    uint64_t expires_last_ms;
+    struct firn_manifest_run expiry;  /* likewise: of expiring puts, and nothing else */
     /* In the level behind: the first run that does not lie before the last key, and how many bytes
      * of it the open run overlaps with. */
     size_t next_run;
@@ -58,7 +56,7 @@ begin_run(struct writing *writing, firn_error *err)
     writing->number = firn_lsm_take_number(lsm);
     writing->entry_count = 0;
     writing->older_count = 0;
-    writing->expiring_count = 0;
+    writing->expiry = (struct firn_manifest_run){0};
     writing->next_bytes = 0;
     firn_lsm_file_name(writing->number, kind, name);
     return kind->builder_create(&lsm->files.env, name, &options, &writing->builder, err);
@@ -99,9 +97,9 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
         .content_bytes = summary->content_bytes,
         .sequence_min = summary->sequence_min,
         .sequence_max = summary->sequence_max,
-        .expiring_count = writing->expiring_count,
-        .expires_first_ms = writing->expires_first_ms,
-        .expires_last_ms = writing->expires_last_ms,
+        .expiring_count = writing->expiry.expiring_count,
+        .expires_first_ms = writing->expiry.expires_first_ms,
+        .expires_last_ms = writing->expiry.expires_last_ms,
         .lower = firn_buf_slice(&summary->lower),
         .upper = firn_buf_slice(&summary->upper),
     };
@@ -117,19 +115,6 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
     out->runs[out->count++] = (struct firn_version_added){file, options->level};
     out->bytes += info.file_bytes;
     return FIRN_OK;
-}
-
-static void
-note_expiry(struct writing *writing, uint64_t expires_ms)
-{
-    bool is_first = writing->expiring_count == 0;
-    if (is_first || expires_ms < writing->expires_first_ms) {
-        writing->expires_first_ms = expires_ms;
-    }
-    if (is_first || expires_ms > writing->expires_last_ms) {
-        writing->expires_last_ms = expires_ms;
-    }
-    writing->expiring_count++;
 }
 
 static void
@@ -220,7 +205,7 @@ add_entry(struct writing *writing, const struct firn_entry *entry, firn_error *e
     writing->older_count += writing->entry_count > 0 && !is_new_key ? 1 : 0;
     writing->entry_count++;
     if (entry->kind == FIRN_ENTRY_EXPIRING) {
-        note_expiry(writing, firn_entry_expires_ms(entry->value));
+        firn_manifest_run_note_expiry(&writing->expiry, firn_entry_expires_ms(entry->value));
     }
 out:
     return rc;

@@ -158,6 +158,8 @@ FIRN_MUST_CHECK int firn_db_bulk_open(struct firn_db_keyspace *keyspace, struct 
                                       firn_error *err);
 FIRN_MUST_CHECK int firn_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value,
                                      firn_error *err);
+FIRN_MUST_CHECK int firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key,
+                                         firn_slice value, uint64_t ttl_ms, firn_error *err);
 uint64_t firn_db_bulk_count(const struct firn_db_bulk *bulk);
 FIRN_MUST_CHECK int firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err);
 void firn_db_bulk_close(struct firn_db_bulk *bulk);
@@ -183,5 +185,6 @@ FIRN_MUST_CHECK int firn_db_cursor_prev(struct firn_db_cursor *cursor, firn_erro
 bool firn_db_cursor_valid(const struct firn_db_cursor *cursor);
 firn_slice firn_db_cursor_key(const struct firn_db_cursor *cursor);
 firn_slice firn_db_cursor_value(const struct firn_db_cursor *cursor);
+uint64_t firn_db_cursor_expires_ms(const struct firn_db_cursor *cursor);
 
 #endif

@@ -43,7 +43,8 @@ struct firn_db_bulk {
     uint64_t sequence;
     uint64_t count;
     struct firn_buf last_key;
-    bool is_over; /* committed, or failed: only closing is left */
+    struct firn_buf expiring; /* a value with its head */
+    bool is_over;             /* committed, or failed: only closing is left */
 };
 
 /* ---- opening and closing ---- */
@@ -107,6 +108,7 @@ firn_db_bulk_close(struct firn_db_bulk *bulk)
         firn_lsm_bulk_destroy(bulk->inner);
         give_place(bulk->db, bulk);
         firn_buf_deinit(&bulk->last_key);
+        firn_buf_deinit(&bulk->expiring);
         firn_free(bulk);
     }
 }
@@ -141,23 +143,37 @@ check_put(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, fir
     return FIRN_OK;
 }
 
-int
-firn_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
+static int
+add(struct firn_db_bulk *bulk, enum firn_entry_kind kind, firn_slice key, firn_slice value,
+    firn_error *err)
 {
     const struct firn_entry entry = {
-        .key = key, .value = value, .sequence = bulk->sequence, .kind = FIRN_ENTRY_PUT};
-    int rc = check_put(bulk, key, value, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    if (firn_buf_assign(&bulk->last_key, key) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a load");
-    } else {
-        rc = firn_lsm_bulk_add(bulk->inner, &entry, err);
-    }
+        .key = key, .value = value, .sequence = bulk->sequence, .kind = kind};
+    int rc = firn_buf_assign(&bulk->last_key, key) == FIRN_OK
+                 ? firn_lsm_bulk_add(bulk->inner, &entry, err)
+                 : firn_error_no_memory(err, "a load");
     bulk->is_over = rc != FIRN_OK;
     bulk->count += rc == FIRN_OK;
     return rc;
+}
+
+int
+firn_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
+{
+    int rc = check_put(bulk, key, value, err);
+    return rc == FIRN_OK ? add(bulk, FIRN_ENTRY_PUT, key, value, err) : rc;
+}
+
+int
+firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, uint64_t ttl_ms,
+                     firn_error *err)
+{
+    int rc = check_put(bulk, key, value, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_batch_encode_expiring(bulk->db, value, ttl_ms, &bulk->expiring, err);
+    }
+    return rc == FIRN_OK ? add(bulk, FIRN_ENTRY_EXPIRING, key, firn_buf_slice(&bulk->expiring), err)
+                         : rc;
 }
 
 uint64_t

@@ -337,3 +337,9 @@ firn_db_cursor_value(const struct firn_db_cursor *cursor)
     return firn_db_cursor_valid(cursor) ? firn_lsm_cursor_entry(cursor->inner)->value
                                         : firn_bytes(NULL, 0);
 }
+
+uint64_t
+firn_db_cursor_expires_ms(const struct firn_db_cursor *cursor)
+{
+    return cursor->inner == NULL ? 0 : firn_lsm_cursor_expires_ms(cursor->inner);
+}

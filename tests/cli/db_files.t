@@ -203,3 +203,19 @@ JSON objects, one a line.
   $ firn db dump -j --json lines.firn k 2>/dev/null
   {"error":{"code":"FIRN_INVALID","message":"db dump: --json and --json-lines are two forms: take one","exit":2}}
   [2]
+  $ firn db put -t 3000000000 lines.firn until a 1 && firn db put lines.firn until b 2
+  $ firn db dump -j lines.firn until | sed 's/[0-9]\{10,\}/then/'
+  {"key":"a","value":"1","expires_ms":then}
+  {"key":"b","value":"2"}
+  $ for options in -j -js; do
+  >     rm -rf until.firn; firn db dump -j lines.firn until | firn db load $options until.firn k
+  >     firn db dump -j until.firn k | grep -c expires_ms
+  > done
+  2 entries
+  1
+  2 entries
+  1
+  $ printf '{"key":"a","value":"1","expires_ms":1}\n' | firn db load -j until.firn k
+  1 entry
+  $ firn db dump until.firn k
+  b	2

@@ -244,6 +244,16 @@ json_rows_mean_what_json_means(void **state)
         {"{\"key\":\"k\",\"value_hex\":\"61\",\"value_hex\":\"61\"}", NULL},
         {"{\"key\":\"k\",\"value\":\"v\",\"more\":\"x\"}", NULL},
         {"{\"key\":\"k\",\"value\":\"v\",\"a very long name indeed\":\"x\"}", NULL},
+        {"{\"key\":\"k\",\"expires_ms\": 77 , \"value\":\"v\"}", "v"},
+        {"{\"expires_ms\":18446744073709551615,\"key\":\"k\",\"value\":\"v\"}", "v"},
+        {"{\"key\":\"k\",\"value\":\"v\",\"expires_ms\":0}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",\"expires_ms\":}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",\"expires_ms\":\"7\"}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",\"expires_ms\":7.5}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",\"expires_ms\":-7}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",\"expires_ms\":18446744073709551616}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",\"expires_ms\":7,\"expires_ms\":7}", NULL},
+        {"{\"key\":\"k\",\"value\":\"v\",\"expires_ms\":7", NULL},
         {"{\"key\":\"k\",\"value\":1815}", NULL},
         {"{\"key\":\"k\",\"value\":null}", NULL},
         {"{\"key\" \"k\",\"value\":\"v\"}", NULL},
@@ -266,6 +276,8 @@ json_rows_mean_what_json_means(void **state)
         if (lines[i].value != NULL) {
             expect_equal(&rows.key, firn_str("k"));
             expect_equal(&rows.value, firn_str(lines[i].value));
+            bool expires = strstr(lines[i].line, "expires") != NULL;
+            assert_true(expires == (rows.expires_ms == 77 || rows.expires_ms == UINT64_MAX));
         }
         firn_cli_rows_close(&rows);
     }

@@ -395,6 +395,9 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     assert_int_equal(firn_bulk_put(bulk, key, hole, &err), FIRN_INVALID);
     assert_int_equal(firn_bulk_commit(NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_bulk_count(NULL), 0);
+    assert_int_equal(firn_bulk_put_ttl(NULL, key, key, 1, &err), FIRN_INVALID);
+    assert_int_equal(firn_bulk_put_ttl(bulk, key, hole, 1, &err), FIRN_INVALID);
+    assert_int_equal(firn_cursor_expires_ms(NULL), 0);
     assert_int_equal(firn_store_close(store, &err), FIRN_MISUSE);
     firn_bulk_close(bulk);
     firn_bulk_close(NULL);

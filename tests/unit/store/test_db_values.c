@@ -843,6 +843,14 @@ step_view(struct world *world)
     }
 }
 
+/* When a model's value ends; the model knows the second. */
+static bool
+ends_as(const struct model_key *key, uint64_t second, uint64_t expires_ms)
+{
+    return key->until == 0 || second >= key->until ? expires_ms == 0
+                                                   : expires_ms / SECOND_MS + 1 == key->until;
+}
+
 static void
 assert_shows(struct world *world, struct firn_db_view *view, const struct model *model,
              uint64_t second)
@@ -868,10 +876,12 @@ assert_shows(struct world *world, struct firn_db_view *view, const struct model 
             assert_true(firn_slice_equal(firn_db_cursor_key(cursor), key_of(key)));
             assert_true(firn_slice_equal(firn_db_cursor_value(cursor),
                                          firn_bytes(value->bytes, value->size)));
+            assert_true(ends_as(&model->keys[key], second, firn_db_cursor_expires_ms(cursor)));
             DB_OK(is_back ? firn_db_cursor_prev(cursor, &err) : firn_db_cursor_next(cursor, &err));
         }
     }
     assert_false(firn_db_cursor_valid(cursor));
+    assert_int_equal(firn_db_cursor_expires_ms(cursor), 0);
     firn_db_cursor_close(cursor);
     firn_buf_deinit(&out);
 }
