@@ -12,6 +12,7 @@
 #include "db_support.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
+#include "store/db_checkpoint.h"
 #include "store/db_txn.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
@@ -312,6 +313,65 @@ what_does_not_ascend_is_refused_and_the_load_goes_on(void **state)
     db_support_deinit(&support);
 }
 
+static void
+loads_are_in_checkpoints_and_go_with_restores(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned way = 0; way < 4; way++) {
+        struct db_support support;
+        struct firn_db_checkpoint_info info;
+        struct firn_db_checkpoint_info safety;
+        struct firn_db_bulk *bulk;
+        struct firn_db_view *view;
+        db_support_init(&support, 30 + way);
+        struct firn_db *db = db_support_open(support.dir);
+        struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+        put_number(keyspace, 1, "old");
+        DB_OK(firn_db_checkpoint_create(db, "old", &info, &err));
+        DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+        DB_OK(load(bulk, 0, 10, 1, "first", &err));
+        DB_OK(firn_db_bulk_commit(bulk, &err));
+        firn_db_bulk_close(bulk);
+        DB_OK(firn_db_checkpoint_create(db, "loaded", &info, &err));
+        /* One that is open while the store goes back. */
+        DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+        DB_OK(load(bulk, 5, 8, 1, "second", &err));
+        DB_OK(firn_db_checkpoint_restore(db, "old", &info, &safety, &err));
+        assert_int_equal(count_keys(keyspace, NULL), 1);
+        assert_string_equal(get_number(keyspace, 1), "old");
+        DB_OK(firn_db_bulk_commit(bulk, &err));
+        firn_db_bulk_close(bulk);
+        for (unsigned round = 0; round < 2; round++) {
+            assert_int_equal(count_keys(keyspace, NULL), 4);
+            assert_string_equal(get_number(keyspace, 1), "old");
+            assert_string_equal(get_number(keyspace, 5), "second");
+            DB_OK(firn_db_checkpoint_view(db, "loaded", &view, &err));
+            assert_int_equal(count_keys(keyspace, view), 10);
+            firn_db_view_close(view);
+            DB_OK(firn_db_checkpoint_view(db, "old", &view, &err));
+            assert_int_equal(count_keys(keyspace, view), 1);
+            firn_db_view_close(view);
+            if (way % 2 == 0) {
+                DB_OK(firn_db_maintain_compact(db, &err));
+            }
+            if (way < 2) {
+                firn_db_abandon(db);
+                db_support_cut(&support, 0);
+            } else {
+                DB_OK(firn_db_close(db, &err));
+            }
+            db = db_support_open(support.dir);
+            keyspace = db_support_keyspace(db, "k");
+        }
+        DB_OK(firn_db_checkpoint_restore(db, "loaded", &info, &safety, &err));
+        assert_int_equal(count_keys(keyspace, NULL), 10);
+        assert_string_equal(get_number(keyspace, 5), "first");
+        DB_OK(firn_db_close(db, &err));
+        db_support_deinit(&support);
+    }
+}
+
 /* Another commit, while what is in memory is being flushed for a load. */
 struct meanwhile {
     struct firn_db_keyspace *keyspace;
@@ -533,6 +593,7 @@ main(void)
         cmocka_unit_test(loads_side_by_side_lie_side_by_side),
         cmocka_unit_test(a_load_that_is_given_up_leaves_nothing),
         cmocka_unit_test(what_does_not_ascend_is_refused_and_the_load_goes_on),
+        cmocka_unit_test(loads_are_in_checkpoints_and_go_with_restores),
         cmocka_unit_test(a_commit_that_comes_while_a_load_is_committed_lies_beneath_it),
         cmocka_unit_test(a_load_counts_as_a_write_of_its_keys),
         cmocka_unit_test(a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing),

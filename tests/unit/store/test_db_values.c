@@ -14,6 +14,7 @@
 #include "base/slice.h"
 #include "db_support.h"
 #include "os/os_memory.h"
+#include "store/db_checkpoint.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -446,6 +447,102 @@ a_reader_merges_nothing(void **state)
     scene_deinit(&scene);
 }
 
+/* ---- checkpoints ---- */
+
+static void
+checkpoint(struct scene *scene, const char *name)
+{
+    firn_error err;
+    struct firn_db_checkpoint_info info;
+    DB_OK(firn_db_checkpoint_create(scene->db, name, &info, &err));
+}
+
+static void
+restore(struct scene *scene, const char *name)
+{
+    firn_error err;
+    struct firn_db_checkpoint_info restored;
+    struct firn_db_checkpoint_info safety;
+    DB_OK(firn_db_checkpoint_restore(scene->db, name, &restored, &safety, &err));
+}
+
+static int64_t
+number_of_checkpoint(struct scene *scene, const char *name, const char *key)
+{
+    firn_error err;
+    struct firn_db_view *view;
+    DB_OK(firn_db_checkpoint_view(scene->db, name, &view, &err));
+    int64_t number = number_at(scene, view, key);
+    firn_db_view_close(view);
+    return number;
+}
+
+static void
+merges_go_on_from_what_was_restored(void **state)
+{
+    (void)state;
+    for (unsigned first = 0; first < WAYS; first++) {
+        for (unsigned second = 0; second < WAYS; second++) {
+            struct scene scene;
+            scene_init(&scene, 200 + first * WAYS + second);
+            add(&scene, "n", 2);
+            add(&scene, "n", 3);
+            checkpoint(&scene, "five");
+            go_a_way(&scene, first);
+            add(&scene, "n", 3);
+            checkpoint(&scene, "eight");
+            go_a_way(&scene, second);
+            restore(&scene, "five");
+            assert_int_equal(number_at(&scene, NULL, "n"), 5);
+            go_a_way(&scene, first);
+            add(&scene, "n", 1);
+            add(&scene, "n", 1);
+            go_a_way(&scene, second);
+            assert_int_equal(number_at(&scene, NULL, "n"), 7);
+            assert_string_equal(db_support_keys(scene.keyspace, NULL, true), "n ");
+            assert_int_equal(number_of_checkpoint(&scene, "five", "n"), 5);
+            assert_int_equal(number_of_checkpoint(&scene, "eight", "n"), 8);
+            restore(&scene, "eight");
+            go_a_way(&scene, second);
+            add(&scene, "n", -8);
+            assert_int_equal(number_at(&scene, NULL, "n"), 0);
+            assert_int_equal(number_of_checkpoint(&scene, "five", "n"), 5);
+            scene_deinit(&scene);
+        }
+    }
+}
+
+static void
+a_checkpoint_shows_what_was_there_when_it_was_made(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (unsigned way = 0; way < WAYS; way++) {
+        struct scene scene;
+        struct firn_db_view *view;
+        struct firn_buf out = {0};
+        scene_init(&scene, 220 + way);
+        put_ttl(&scene, "a", "1", 10);
+        checkpoint(&scene, "c");
+        go_a_way(&scene, way);
+        set_second(&scene, 1011);
+        go_a_way(&scene, way);
+        assert_null(db_support_get(scene.keyspace, "a"));
+        DB_OK(firn_db_checkpoint_view(scene.db, "c", &view, &err));
+        DB_OK(firn_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
+        firn_db_view_close(view);
+        /* Restored, it is a value whose time is over. */
+        restore(&scene, "c");
+        go_a_way(&scene, way);
+        assert_null(db_support_get(scene.keyspace, "a"));
+        DB_OK(firn_db_checkpoint_view(scene.db, "c", &view, &err));
+        DB_OK(firn_db_get_at(scene.keyspace, view, firn_str("a"), &out, &err));
+        firn_db_view_close(view);
+        firn_buf_deinit(&out);
+        scene_deinit(&scene);
+    }
+}
+
 /* ---- batches ---- */
 
 static void
@@ -621,11 +718,18 @@ struct model_view {
     struct model model;
 };
 
+struct model_checkpoint {
+    bool is_made;
+    uint64_t second;
+    struct model model;
+};
+
 struct world {
     struct scene scene;
     struct test_random random;
     struct model model;
     struct model_view views[VIEWS];
+    struct model_checkpoint checkpoints[VIEWS];
 };
 
 static uint64_t
@@ -886,11 +990,39 @@ assert_shows(struct world *world, struct firn_db_view *view, const struct model 
     firn_buf_deinit(&out);
 }
 
+/* Makes a checkpoint, goes back to one, or looks at it. */
+static void
+step_checkpoint(struct world *world)
+{
+    static const char *const names[VIEWS] = {"x", "y", "z"};
+    firn_error err;
+    struct firn_db_view *view;
+    size_t i = below(world, VIEWS);
+    struct model_checkpoint *made = &world->checkpoints[i];
+    if (!made->is_made) {
+        *made = (struct model_checkpoint){true, world->scene.second, world->model};
+        checkpoint(&world->scene, names[i]);
+        return;
+    }
+    DB_OK(firn_db_checkpoint_view(world->scene.db, names[i], &view, &err));
+    assert_shows(world, view, &made->model, made->second);
+    firn_db_view_close(view);
+    if (below(world, 2) == 0) {
+        restore(&world->scene, names[i]);
+        world->model = made->model;
+    } else {
+        DB_OK(firn_db_checkpoint_delete(world->scene.db, &names[i], 1, &err));
+        made->is_made = false;
+    }
+}
+
 static void
 step(struct world *world)
 {
-    uint64_t dice = below(world, 40);
-    if (dice < 24) {
+    uint64_t dice = below(world, 44);
+    if (dice >= 40) {
+        step_checkpoint(world);
+    } else if (dice < 24) {
         firn_error err;
         DB_OK(step_commit(world, &err));
     } else if (dice < 28) {
@@ -945,6 +1077,8 @@ main(void)
         cmocka_unit_test(runs_of_values_that_are_all_gone_are_rewritten_unasked),
         cmocka_unit_test(limits_of_values_with_heads),
         cmocka_unit_test(a_reader_merges_nothing),
+        cmocka_unit_test(merges_go_on_from_what_was_restored),
+        cmocka_unit_test(a_checkpoint_shows_what_was_there_when_it_was_made),
         cmocka_unit_test(a_batch_adds_up_what_it_does_to_a_key),
         cmocka_unit_test(what_one_version_cannot_say_is_refused),
         cmocka_unit_test(one_number_merged_again_and_again_does_not_make_a_batch_grow),
