@@ -337,17 +337,18 @@ FIRN_API FIRN_MUST_CHECK int firn_write(firn_store *store, const firn_batch *bat
                                         const firn_write_options *options, firn_error *err);
 
 /* A load: many entries with ascending keys as one commit that is written once, straight to where it
- * will stay; several times as fast as batches where the keys lie apart from those that are there
- * already, and never slower. Caveats: one load of a store at a time (FIRN_BUSY), open while other
- * commits go on; they come before it, and win over nothing of it. Between open and commit nothing
- * of it is seen; after commit all of it is, durable. A load belongs to one thread at a time, and is
- * to be closed before the store. */
+ * will stay: half the work of batches, or less, where the keys lie apart from those that are there
+ * already. Nothing of it is seen before its commit, and all of it afterwards, durably. Other
+ * commits go on while it is open; they count as earlier, so where they wrote the same keys the load
+ * is newer. One load of a store is open at a time (FIRN_BUSY). It belongs to one thread at a time,
+ * and is to be closed before the store. */
 typedef struct firn_db_bulk firn_bulk;
 /* reserved must be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_open(firn_keyspace *keyspace, const void *reserved,
                                             firn_bulk **out, firn_error *err);
-/* FIRN_INVALID for a key that is not above the one before, FIRN_LIMIT for what is too long: nothing
- * is taken then, and the load goes on. After any other failure only closing is left. */
+/* Copies key and value. FIRN_INVALID for a key that is not above the one before, FIRN_LIMIT for what
+ * is too long: nothing is taken then, and the load goes on. After any other failure only closing is
+ * left. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value,
                                            firn_error *err);
 /* With a time to live, counted from this call. */
