@@ -26,7 +26,9 @@ firn_slice_compare(firn_slice a, firn_slice b)
 static inline bool
 firn_slice_equal(firn_slice a, firn_slice b)
 {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    /* Neighbours in an order differ at the end. */
+    return a.size == b.size && (a.size == 0 || (a.data[a.size - 1] == b.data[a.size - 1] &&
+                                                memcmp(a.data, b.data, a.size) == 0));
 }
 
 static inline bool

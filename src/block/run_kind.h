@@ -72,6 +72,8 @@ struct firn_run_builder {
 
 /* Steps of cursor_prepare. */
 enum { FIRN_RUN_CURSOR_STEPS = 3 };
+/* Steps of get_prefetch. */
+enum { FIRN_RUN_GET_STEPS = 4 };
 
 struct firn_run_cursor_options {
     bool is_sequential; /* a merge or a scan: read ahead, and leave no trace in the cache */
@@ -110,10 +112,11 @@ struct firn_run_kind {
      * where damage hides what may be there. */
     int (*get)(struct firn_run *run, firn_slice key, const struct firn_view *view,
                struct firn_run_hit *out, struct firn_buf *value, firn_error *err);
-    /* Begins to bring near the processor what a get of key will look at first; called for all runs
-     * that may be asked, before the first of them is. Changes nothing and waits for nothing. NULL:
-     * nothing can be done. */
-    void (*get_prefetch)(const struct firn_run *run, firn_slice key);
+    /* Begins to bring near the processor what a get of key will look at first (step 0), and what it
+     * will look at then (up to FIRN_RUN_GET_STEPS - 1); called for all runs and keys that may be
+     * asked, before the first of them is. A step looks at what the one before has asked for, and
+     * waits for nothing else. Changes nothing. NULL: nothing can be done. */
+    void (*get_prefetch)(const struct firn_run *run, firn_slice key, unsigned step);
     /* Reads every block and verifies order, counts and summary; calls on_damage (never NULL) for
      * each bad place with a text that names file, offset and the range of keys lost, and goes on
      * behind it. FIRN_CORRUPT if there was any. */

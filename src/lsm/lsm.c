@@ -127,6 +127,7 @@ make_handle(struct firn_os_dir *dir, const struct firn_lsm_options *options)
         lsm->dir = dir;
         set_options(lsm, options);
         firn_epoch_init(&lsm->epoch);
+        firn_memtable_pool_init(&lsm->memtable_pool, lsm->os);
         firn_lsm_file_init_all(&lsm->files, lsm->os);
         lsm->files.epoch = &lsm->epoch;
         lsm->files.open_max = OPEN_RUNS_MAX;
@@ -157,6 +158,7 @@ destroy(struct firn_lsm *lsm)
     firn_free(lsm->trees);
     firn_free(lsm->dropped);
     firn_epoch_deinit(&lsm->epoch);
+    firn_memtable_pool_deinit(&lsm->memtable_pool);
     firn_lsm_collect_memory(lsm);
     firn_lsm_file_deinit_all(&lsm->files);
     firn_free(lsm->strays);

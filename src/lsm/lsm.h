@@ -120,7 +120,7 @@ FIRN_MUST_CHECK int firn_lsm_tree_reserve_ranges(struct firn_lsm_tree *tree, siz
  * log_segment is where the log has it. */
 FIRN_MUST_CHECK int firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
                                         uint64_t log_segment, firn_error *err);
-/* Bytes of the memtable that takes writes now. Any thread. */
+/* Bytes of the memtable that takes writes now. For who writes. */
 size_t firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree);
 /* The same of all memtables of all trees, frozen ones included. Any thread. */
 size_t firn_lsm_memtable_bytes(const struct firn_lsm *lsm);
@@ -141,6 +141,9 @@ FIRN_MUST_CHECK int firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key
 FIRN_MUST_CHECK int firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key,
                                          const struct firn_view *view, uint64_t time_ms,
                                          struct firn_buf *out, firn_error *err);
+/* Brings near the processor what gets of these keys will look at; so many at most. */
+enum { FIRN_LSM_PREFETCH_MAX = 16 };
+void firn_lsm_tree_get_prefetch(struct firn_lsm_tree *tree, const firn_slice *keys, size_t count);
 
 /* The keys k with lower <= k < *upper; NULL: no upper bound. */
 struct firn_lsm_bounds {

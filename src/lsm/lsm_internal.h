@@ -10,6 +10,7 @@
 #include "lsm/lsm.h"
 #include "lsm/lsm_file.h"
 #include "lsm/manifest.h"
+#include "lsm/memtable_pool.h"
 #include "lsm/tree_state.h"
 #include "os/os_thread.h"
 
@@ -71,6 +72,7 @@ struct firn_lsm {
     struct firn_lsm_options options; /* zeros replaced by defaults */
     struct firn_epoch epoch;
     struct firn_lsm_files files;
+    struct firn_memtable_pool memtable_pool;
     _Atomic size_t memtable_bytes;
     _Atomic uint64_t version;  /* of MANIFEST; the holder of the token writes it */
     _Atomic uint64_t sequence; /* likewise: the largest that MANIFEST names */

@@ -60,6 +60,7 @@ make_tree(struct firn_lsm *lsm, uint32_t id, struct firn_version *version,
         FIRN_TRY(firn_version_create(&(struct firn_version_change){0}, &empty, err));
     }
     FIRN_TRY(firn_tree_state_create_memtable(&lsm->memtable_bytes, &memtable, err));
+    firn_memtable_use_pool(memtable->table, &lsm->memtable_pool);
     firn_tree_state_add_memtable(state, memtable);
     firn_tree_state_set_version(state, version != NULL ? version : empty);
     tree->lsm = lsm;
@@ -235,15 +236,9 @@ firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
 size_t
 firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree)
 {
-    struct firn_epoch *epoch = &tree->lsm->epoch;
-    size_t slot = firn_epoch_enter(epoch);
-    const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
-    size_t bytes =
-        state->memtable_count == 0
-            ? 0
-            : atomic_load_explicit(&state->memtables[0]->counted_bytes, memory_order_relaxed);
-    firn_epoch_leave(epoch, slot);
-    return bytes;
+    return tree->active == NULL
+               ? 0
+               : atomic_load_explicit(&tree->active->counted_bytes, memory_order_relaxed);
 }
 
 /* ---- freezing ---- */
@@ -308,6 +303,7 @@ firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
+    firn_memtable_use_pool(memtable->table, &lsm->memtable_pool);
     firn_os_mutex_lock(&lsm->mutex);
     rc = put_in_front_locked(tree, memtable, &old, err);
     firn_os_mutex_unlock(&lsm->mutex);

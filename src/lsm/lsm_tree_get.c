@@ -13,9 +13,9 @@
  *
  * Merge operands. Where the newest version is one, all that lies beneath it is wanted, down to a
  * version that ends it. The reading begins anew and goes through the sources once, each time with
- * the view cut below the operand that was found last: of a memtable by a cursor, since a counter may
- * have thousands of operands there; of runs by gets, since a run has few of a key, folded as far as
- * views allow when it was written.
+ * the view cut below the operand that was found last: of a memtable by a cursor, since a counter
+ * may have thousands of operands there; of runs by gets, since a run has few of a key, folded as
+ * far as views allow when it was written.
  *
  * Time. An expiring put is judged by the time of the view. Where that is now, the clock is asked
  * when the first such entry is met, which spares everybody else the asking.
@@ -24,6 +24,7 @@
  * whose bounds leave the key out are not touched, so damage elsewhere does no harm.
  */
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "lsm/fold.h"
@@ -124,8 +125,8 @@ may_hold(const struct firn_merge_level_run *run, firn_slice key)
     return firn_slice_compare(run->lower, key) <= 0 && firn_slice_compare(key, run->upper) < 0;
 }
 
-/* The runs that may hold the key: of level 0 those whose bounds do not leave it out, and one of each
- * deeper level. */
+/* The runs that may hold the key: of level 0 those whose bounds do not leave it out, and one of
+ * each deeper level. */
 struct candidates {
     const struct firn_version_level *newest;
     struct firn_lsm_file *deeper[FIRN_LSM_LEVELS]; /* count of them, the newest first */
@@ -146,30 +147,27 @@ find_candidates(const struct firn_version *version, firn_slice key, struct candi
 }
 
 static void
-prefetch_file(const struct firn_lsm_file *file, firn_slice key)
+prefetch_file(const struct firn_lsm_file *file, firn_slice key, unsigned step)
 {
     const struct firn_run *run = firn_lsm_file_peek(file);
     if (run != NULL && run->kind->get_prefetch != NULL) {
-        run->kind->get_prefetch(run, key);
+        run->kind->get_prefetch(run, key, step);
     }
 }
 
-/* What the first asking of each run waits for comes from slow memory: better all of it at once than
- * one after the other. */
+/* What the asking of each run waits for comes from slow memory: better all of it at once than one
+ * after the other. */
 static void
-prefetch(const struct candidates *candidates, firn_slice key)
+prefetch(const struct candidates *candidates, firn_slice key, unsigned step)
 {
     const struct firn_version_level *newest = candidates->newest;
-    if (newest->count + candidates->count < 2) {
-        return;
-    }
     for (size_t i = 0; i < newest->count; i++) {
         if (may_hold(&newest->runs[i], key)) {
-            prefetch_file(firn_version_file(newest, i), key);
+            prefetch_file(firn_version_file(newest, i), key, step);
         }
     }
     for (size_t i = 0; i < candidates->count; i++) {
-        prefetch_file(candidates->deeper[i], key);
+        prefetch_file(candidates->deeper[i], key, step);
     }
 }
 
@@ -180,8 +178,10 @@ ask_version(struct query *query, const struct firn_version *version, enum answer
     int rc = FIRN_OK;
     struct candidates candidates;
     find_candidates(version, query->key, &candidates);
-    prefetch(&candidates, query->key);
     const struct firn_version_level *newest = candidates.newest;
+    if (newest->count + candidates.count >= 2) {
+        prefetch(&candidates, query->key, 0);
+    }
     for (size_t i = 0; i < newest->count && *out == ANSWER_NOTHING; i++) {
         if (may_hold(&newest->runs[i], query->key)) {
             FIRN_TRY(ask_file(query, firn_version_file(newest, i), out));
@@ -397,4 +397,24 @@ firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key, const struct firn_
                   struct firn_buf *out, firn_error *err)
 {
     return firn_lsm_tree_get_at(tree, key, view, FIRN_LSM_TIME_NOW, out, err);
+}
+
+void
+firn_lsm_tree_get_prefetch(struct firn_lsm_tree *tree, const firn_slice *keys, size_t count)
+{
+    struct candidates candidates[FIRN_LSM_PREFETCH_MAX];
+    CHECK(count <= FIRN_LSM_PREFETCH_MAX);
+    struct firn_epoch *epoch = &tree->lsm->epoch;
+    size_t slot = firn_epoch_enter(epoch);
+    /* As in firn_lsm_tree_get. */
+    const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
+    for (size_t i = 0; i < count; i++) {
+        find_candidates(state->version, keys[i], &candidates[i]);
+    }
+    for (unsigned step = 0; step < FIRN_RUN_GET_STEPS; step++) {
+        for (size_t i = 0; i < count; i++) {
+            prefetch(&candidates[i], keys[i], step);
+        }
+    }
+    firn_epoch_leave(epoch, slot);
 }

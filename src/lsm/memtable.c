@@ -235,11 +235,17 @@ firn_memtable_create(struct firn_memtable **out, firn_error *err)
 }
 
 void
+firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_pool *pool)
+{
+    table->pool = pool;
+}
+
+void
 firn_memtable_destroy(struct firn_memtable *table)
 {
     if (table != NULL) {
         firn_range_set_deinit(&table->ranges);
-        firn_arena_deinit(&table->blocks);
+        firn_memtable_memory_deinit(table);
         firn_free(table);
     }
 }
@@ -264,6 +270,17 @@ root_of(const struct firn_memtable *table)
     return atomic_load_explicit(&table->root, memory_order_relaxed);
 }
 
+/* A leaf's entries will be shifted. */
+static void
+prefetch_for_insertion(const struct firn_memtable_node *node, bool is_leaf)
+{
+    const char *at = (const char *)node;
+    size_t size = is_leaf ? sizeof *node : CACHE_LINE + sizeof node->heads;
+    for (size_t line = 0; line < size; line += CACHE_LINE) {
+        __builtin_prefetch(at + line, 1);
+    }
+}
+
 static void
 find_path(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
           struct path *out)
@@ -283,7 +300,7 @@ find_path(const struct firn_memtable *table, const struct firn_memtable_probe *p
         struct step below = {.node = firn_memtable_node_child(node, step.slot),
                              .lower = step.lower,
                              .upper = step.upper};
-        firn_memtable_prefetch(below.node);
+        prefetch_for_insertion(below.node, node->level == 1);
         if (step.slot > 0) {
             below.lower = firn_memtable_node_entry(node, step.slot - 1);
         }

@@ -21,12 +21,15 @@
 #include "firn/types.h"
 
 struct firn_memtable;
+struct firn_memtable_pool;
 
 enum { FIRN_MEMTABLE_KEY_SIZE_MAX = 65535 };
 #define FIRN_MEMTABLE_VALUE_SIZE_MAX UINT32_MAX
 
 FIRN_MUST_CHECK int firn_memtable_create(struct firn_memtable **out, firn_error *err);
 void firn_memtable_destroy(struct firn_memtable *table);
+/* From now on memory comes from the pool, which outlives the table, once the table is large. */
+void firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_pool *pool);
 
 /* Copies key and value; their sizes must not exceed the limits above. FIRN_EXISTS if (key,
  * sequence) is there already; then, and on FIRN_NO_MEMORY, the table is unchanged. A

@@ -3,7 +3,9 @@
  * lsm/memtable_memory.c: blocks for entries and slabs of nodes.
  *
  * Both grow with the table, so that a small table is small: blocks from 4 KiB to 1 MiB, slabs from
- * one node to 64. Nothing is given back before the table goes (I1 in memtable.c).
+ * one node to 64. Nothing is given back before the table goes (I1 in memtable.c). A table that has
+ * grown to CHUNKS_FROM takes the memory for both from chunks in large pages, where it has a pool
+ * (memtable_pool.c); what is too large for that still comes by itself.
  *
  * Entries are cut from a room; when it is too small for the next one, the larger of what is left of
  * it and of the room before is kept, so that a large entry does not cost a fresh block its rest.
@@ -16,21 +18,73 @@
 
 #include "base/check.h"
 
-enum { CACHE_LINE = 64, BLOCK_SIZE_MIN = 4 << 10, BLOCK_SIZE_MAX = 1 << 20, SLAB_NODES_MAX = 64 };
-
-void
-firn_memtable_memory_publish_size(struct firn_memtable *table)
-{
-    atomic_store_explicit(&table->size_bytes,
-                          sizeof *table + table->blocks.total_bytes +
-                              firn_range_set_size_bytes(&table->ranges),
-                          memory_order_relaxed);
-}
+enum {
+    CACHE_LINE = 64,
+    BLOCK_SIZE_MIN = 4 << 10,
+    BLOCK_SIZE_MAX = 1 << 20,
+    SLAB_NODES_MAX = 64,
+    CHUNKS_FROM = 8 << 20,
+    IN_CHUNKS_MAX = 64 << 10 /* so little of a chunk is lost where the next piece does not fit */
+};
 
 static size_t
 room_left(const struct firn_memtable_room *room)
 {
     return (size_t)(room->end - room->at);
+}
+
+/* What is left of a chunk does not count: it holds nothing yet, and a table should not seem to grow
+ * in such steps. */
+void
+firn_memtable_memory_publish_size(struct firn_memtable *table)
+{
+    atomic_store_explicit(&table->size_bytes,
+                          sizeof *table + table->blocks.total_bytes + table->chunk_bytes -
+                              room_left(&table->rest) + firn_range_set_size_bytes(&table->ranges),
+                          memory_order_relaxed);
+}
+
+static bool
+add_chunk(struct firn_memtable *table)
+{
+    struct firn_memtable_chunk *chunk = firn_memtable_pool_take(table->pool);
+    if (chunk == NULL) {
+        return false;
+    }
+    chunk->next = table->chunks;
+    table->chunks = chunk;
+    table->chunk_bytes += FIRN_MEMTABLE_POOL_CHUNK_SIZE;
+    uint8_t *memory = (uint8_t *)chunk;
+    size_t head = (sizeof *chunk + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    table->rest =
+        (struct firn_memtable_room){memory + head, memory + FIRN_MEMTABLE_POOL_CHUNK_SIZE};
+    return true;
+}
+
+/* Memory that begins a cache line. */
+static uint8_t *
+allocate(struct firn_memtable *table, size_t size)
+{
+    size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    if (table->pool == NULL || size > IN_CHUNKS_MAX || table->blocks.total_bytes < CHUNKS_FROM) {
+        uint8_t *memory = firn_arena_alloc(&table->blocks, size + CACHE_LINE);
+        return memory == NULL ? NULL : memory + (-(uintptr_t)memory & (CACHE_LINE - 1));
+    }
+    if (room_left(&table->rest) < size && !add_chunk(table)) {
+        return NULL;
+    }
+    uint8_t *memory = table->rest.at;
+    table->rest.at += size;
+    return memory;
+}
+
+void
+firn_memtable_memory_deinit(struct firn_memtable *table)
+{
+    if (table->chunks != NULL) {
+        firn_memtable_pool_give(table->pool, table->chunks);
+    }
+    firn_arena_deinit(&table->blocks);
 }
 
 static void
@@ -56,8 +110,11 @@ firn_memtable_memory_reserve_room(struct firn_memtable *table, size_t size)
     size_t block = table->blocks.total_bytes / 4;
     block = block < BLOCK_SIZE_MIN ? BLOCK_SIZE_MIN : block;
     block = block > BLOCK_SIZE_MAX ? BLOCK_SIZE_MAX : block;
+    if (table->pool != NULL && table->blocks.total_bytes >= CHUNKS_FROM) {
+        block = IN_CHUNKS_MAX;
+    }
     block = block < size ? size : block;
-    uint8_t *memory = firn_arena_alloc(&table->blocks, block);
+    uint8_t *memory = allocate(table, block);
     if (memory == NULL) {
         return FIRN_NO_MEMORY;
     }
@@ -96,11 +153,10 @@ firn_memtable_memory_reserve_nodes(struct firn_memtable *table, bool is_leaf, si
     wanted = wanted > SLAB_NODES_MAX ? SLAB_NODES_MAX : wanted;
     wanted = wanted < count - *spares ? count - *spares : wanted;
     size_t size = node_size(is_leaf);
-    uint8_t *slab = firn_arena_alloc(&table->blocks, wanted * size + CACHE_LINE);
+    uint8_t *slab = allocate(table, wanted * size);
     if (slab == NULL) {
         return FIRN_NO_MEMORY;
     }
-    slab += -(uintptr_t)slab & (CACHE_LINE - 1);
     memset(slab, 0, wanted * size);
     for (size_t i = 0; i < wanted; i++) {
         push_spare(table, (struct firn_memtable_node *)(void *)(slab + i * size), is_leaf);

@@ -6,10 +6,13 @@
 #define FIRN_LSM_MEMTABLE_MEMORY_H
 
 #include "lsm/memtable_node.h"
+#include "lsm/memtable_pool.h"
 
 /* last_slot of a node that no insertion went to since it was made. */
 #define FIRN_MEMTABLE_MEMORY_NO_SLOT UINT32_MAX
 
+/* Gives all of it back. */
+void firn_memtable_memory_deinit(struct firn_memtable *table);
 /* Makes what the table holds known to firn_memtable_size_bytes; the other functions do so too. */
 void firn_memtable_memory_publish_size(struct firn_memtable *table);
 /* Makes table->room hold at least size bytes; FIRN_OK or FIRN_NO_MEMORY. */

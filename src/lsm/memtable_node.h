@@ -58,6 +58,10 @@ struct firn_memtable {
     struct firn_range_set ranges;
     /* From here on the writer's. */
     struct firn_arena blocks;
+    struct firn_memtable_pool *pool; /* NULL: all comes from blocks */
+    struct firn_memtable_chunk *chunks;
+    size_t chunk_bytes;             /* of all chunks */
+    struct firn_memtable_room rest; /* of the newest chunk */
     struct firn_memtable_room room;
     struct firn_memtable_room other_room;
     struct firn_memtable_node *spare_leaves; /* linked by next */

@@ -73,12 +73,15 @@ head_of(firn_slice key)
     return firn_load_be64(padded);
 }
 
+/* One that is at its end has the head that loses against all but the like. */
 static void
-refresh(struct player *player)
+refresh(const struct firn_merge *merge, struct player *player)
 {
     player->entry = player->source->entry;
     if (player->entry != NULL) {
         player->head = head_of(player->entry->key);
+    } else {
+        player->head = merge->is_backward ? 0 : UINT64_MAX;
     }
 }
 
@@ -88,6 +91,9 @@ wins_by_entry(struct firn_merge *merge, size_t a, size_t b)
 {
     const struct firn_entry *left = merge->players[a].entry;
     const struct firn_entry *right = merge->players[b].entry;
+    if (left == NULL || right == NULL) {
+        return left != NULL;
+    }
     int order = firn_entry_compare(left->key, left->sequence, right->key, right->sequence);
     if (order == 0) {
         merge->has_twins = true;
@@ -100,15 +106,12 @@ wins_by_entry(struct firn_merge *merge, size_t a, size_t b)
 static bool
 wins(struct firn_merge *merge, size_t a, size_t b)
 {
-    const struct player *left = &merge->players[a];
-    const struct player *right = &merge->players[b];
-    if (left->entry == NULL || right->entry == NULL) {
-        return left->entry != NULL;
+    uint64_t left = merge->players[a].head;
+    uint64_t right = merge->players[b].head;
+    if (__builtin_expect(left == right, false)) {
+        return wins_by_entry(merge, a, b);
     }
-    if (left->head != right->head) {
-        return (left->head < right->head) != merge->is_backward;
-    }
-    return wins_by_entry(merge, a, b);
+    return (left < right) != merge->is_backward;
 }
 
 /* The winner below a node of the tree whose games have all to be played. Depth: log2(count). */
@@ -125,17 +128,16 @@ play_all(struct firn_merge *merge, size_t node)
     return a_wins ? a : b;
 }
 
-/* After the winner has moved. */
+/* After the winner has moved. Who wins cannot be predicted, so it is not branched on. */
 static void
 play_again(struct firn_merge *merge)
 {
     size_t winner = merge->winner;
     for (size_t node = (merge->count + winner) / 2; node > 0; node /= 2) {
         size_t other = merge->losers[node];
-        if (wins(merge, other, winner)) {
-            merge->losers[node] = winner;
-            winner = other;
-        }
+        size_t change = (other ^ winner) & -(size_t)wins(merge, other, winner);
+        merge->losers[node] = other ^ change;
+        winner ^= change;
     }
     merge->winner = winner;
 }
@@ -186,7 +188,7 @@ start(struct firn_merge *merge, firn_error *err)
         return FIRN_OK;
     }
     for (size_t i = 0; i < merge->count; i++) {
-        refresh(&merge->players[i]);
+        refresh(merge, &merge->players[i]);
     }
     merge->winner = play_all(merge, 1);
     return show_winner(merge, err);
@@ -199,7 +201,7 @@ go_on(struct firn_merge *merge, int rc, firn_error *err)
     if (rc != FIRN_OK) {
         return fail(merge, rc);
     }
-    refresh(&merge->players[merge->winner]);
+    refresh(merge, &merge->players[merge->winner]);
     play_again(merge);
     return show_winner(merge, err);
 }

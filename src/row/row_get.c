@@ -205,7 +205,29 @@ firn_row_get(struct firn_run *run, firn_slice key, const struct firn_view *view,
 }
 
 void
-firn_row_get_prefetch(const struct firn_run *base, firn_slice key)
+firn_row_get_prefetch(const struct firn_run *base, firn_slice key, unsigned step)
 {
-    firn_row_read_prefetch((const struct firn_row *)base, firn_row_read_key(key));
+    const struct firn_row *run = (const struct firn_row *)base;
+    key = firn_row_read_key(key);
+    if (step == 0) {
+        firn_row_read_prefetch(run, key);
+        return;
+    }
+    if (!run->keeps_pins || run->index.block_count == 0 ||
+        (run->filter_pin.data != NULL &&
+         !firn_row_filter_may_contain(firn_bytes(run->filter_pin.data, run->filter_pin.size),
+                                      firn_row_filter_hash(key)))) {
+        return;
+    }
+    if (step == 1) {
+        firn_row_index_prefetch(&run->index, key);
+        return;
+    }
+    size_t count = firn_row_index_find(&run->index, key, UINT64_MAX);
+    size_t i = count == 0 ? 0 : count - 1;
+    if (step == 2) {
+        __builtin_prefetch(&run->guides[i]);
+    } else {
+        firn_row_read_prefetch_block(run, i);
+    }
 }

@@ -9,6 +9,6 @@
 
 FIRN_MUST_CHECK int firn_row_get(struct firn_run *run, firn_slice key, const struct firn_view *view,
                                  struct firn_run_hit *out, struct firn_buf *value, firn_error *err);
-void firn_row_get_prefetch(const struct firn_run *run, firn_slice key);
+void firn_row_get_prefetch(const struct firn_run *run, firn_slice key, unsigned step);
 
 #endif

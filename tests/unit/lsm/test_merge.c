@@ -413,6 +413,58 @@ a_skip_does_not_step_and_does_not_open_runs(void **state)
     scene_deinit(&scene);
 }
 
+/* Keys whose first bytes are the smallest or the largest that there are, among sources that have come
+ * to their end. */
+static void
+keys_at_the_ends_of_the_order_are_not_lost(void **state)
+{
+    (void)state;
+    enum { SOURCES = 5, COUNT = 20 };
+    struct fake_run *runs[SOURCES];
+    struct firn_merge *merge;
+    assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
+    for (size_t i = 0; i < SOURCES; i++) {
+        struct firn_merge_source *source;
+        struct firn_run_cursor_options options = {0};
+        runs[i] = fake_run_create();
+        /* Of zeros and of 0xff, 1 to 10 bytes each: source i has every fourth, the last one none. */
+        for (size_t n = i; n < COUNT && i + 1 < SOURCES; n += SOURCES - 1) {
+            uint8_t bytes[10];
+            memset(bytes, n < COUNT / 2 ? 0 : 0xff, sizeof bytes);
+            struct firn_entry entry = {firn_bytes(bytes, 1 + n % (COUNT / 2)), firn_str(""), n + 1,
+                                       FIRN_ENTRY_PUT};
+            fake_run_add(runs[i], &entry);
+        }
+        assert_int_equal(firn_merge_source_create_run(&runs[i]->run, "r", &options, &source, NULL),
+                         FIRN_OK);
+        assert_int_equal(firn_merge_add(merge, source, NULL), FIRN_OK);
+    }
+    for (int is_back = 0; is_back <= 1; is_back++) {
+        size_t count = 0;
+        uint8_t last[10];
+        size_t last_size = 0;
+        uint64_t last_sequence = 0;
+        int rc = is_back ? firn_merge_last(merge, NULL) : firn_merge_first(merge, NULL);
+        for (; rc == FIRN_OK && firn_merge_entry(merge) != NULL; count++) {
+            const struct firn_entry *entry = firn_merge_entry(merge);
+            int order = count == 0 ? -1
+                                   : firn_entry_compare(firn_bytes(last, last_size), last_sequence,
+                                                        entry->key, entry->sequence);
+            assert_true(is_back && count > 0 ? order > 0 : order < 0);
+            last_size = entry->key.size;
+            last_sequence = entry->sequence;
+            memcpy(last, entry->key.data, last_size);
+            rc = is_back ? firn_merge_prev(merge, NULL) : firn_merge_next(merge, NULL);
+        }
+        assert_int_equal(rc, FIRN_OK);
+        assert_int_equal(count, COUNT);
+    }
+    firn_merge_destroy(merge);
+    for (size_t i = 0; i < SOURCES; i++) {
+        fake_run_destroy(runs[i]);
+    }
+}
+
 /* ---- damage and faults ---- */
 
 static void
@@ -556,6 +608,7 @@ main(void)
         cmocka_unit_test(agrees_with_a_sorted_array),
         cmocka_unit_test(a_skip_leaves_out_only_what_it_may),
         cmocka_unit_test(a_skip_does_not_step_and_does_not_open_runs),
+        cmocka_unit_test(keys_at_the_ends_of_the_order_are_not_lost),
         cmocka_unit_test(the_same_version_in_two_sources_is_damage),
         cmocka_unit_test(an_error_of_a_source_leaves_the_merge_nowhere),
         cmocka_unit_test(memory_that_runs_out_is_reported_and_leaks_nothing),

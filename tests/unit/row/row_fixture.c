@@ -327,7 +327,9 @@ row_model_compare_get(const struct row_model *model, struct firn_run *run, firn_
         i++;
     }
     bool is_there = i < model->count && firn_slice_equal(model->entries[i].key, key);
-    firn_row_kind.get_prefetch(run, key);
+    for (unsigned step = 0; step < FIRN_RUN_GET_STEPS; step++) {
+        firn_row_kind.get_prefetch(run, key, step);
+    }
     int rc = firn_row_kind.get(run, key, view, &hit, &value, &err);
     assert_int_equal(rc, is_there ? FIRN_OK : FIRN_NOT_FOUND);
     if (is_there) {

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: memtables that take their memory from a pool, one after the other.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "lsm/memtable.h"
+#include "lsm/memtable_pool.h"
+#include "os/os_memory.h"
+#include "support/test_alloc.h"
+
+enum { VALUE_SIZE = 200 };
+
+struct scene {
+    struct firn_os *os;
+    struct firn_memtable_pool pool;
+};
+
+static void
+make_scene(struct scene *scene)
+{
+    test_alloc_install();
+    assert_int_equal(firn_os_memory_create(1, &scene->os, NULL), FIRN_OK);
+    firn_memtable_pool_init(&scene->pool, scene->os);
+}
+
+static void
+drop_scene(struct scene *scene)
+{
+    firn_memtable_pool_deinit(&scene->pool);
+    firn_os_memory_destroy(scene->os);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+/* Entry i has a key that scatters, and a value of bytes that follow from both. */
+static void
+describe(uint64_t i, uint64_t salt, uint8_t *key, uint8_t *value)
+{
+    firn_store_be64(key, i * UINT64_C(0x9e3779b97f4a7c15));
+    memset(value, (int)(i * 7 + salt), VALUE_SIZE);
+    firn_store_be64(value, i ^ salt);
+}
+
+static int
+add(struct firn_memtable *table, uint64_t i, uint64_t salt)
+{
+    uint8_t key[8];
+    uint8_t value[VALUE_SIZE];
+    describe(i, salt, key, value);
+    struct firn_entry entry = {.key = firn_bytes(key, sizeof key),
+                               .value = firn_bytes(value, sizeof value),
+                               .sequence = i + 1,
+                               .kind = FIRN_ENTRY_PUT};
+    firn_error err;
+    return firn_memtable_add(table, &entry, &err);
+}
+
+static struct firn_memtable *
+make_table(struct scene *scene)
+{
+    struct firn_memtable *table;
+    assert_int_equal(firn_memtable_create(&table, NULL), FIRN_OK);
+    firn_memtable_use_pool(table, &scene->pool);
+    return table;
+}
+
+static struct firn_memtable *
+fill_table(struct scene *scene, uint64_t count, uint64_t salt)
+{
+    struct firn_memtable *table = make_table(scene);
+    for (uint64_t i = 0; i < count; i++) {
+        assert_int_equal(add(table, i, salt), FIRN_OK);
+    }
+    return table;
+}
+
+static void
+expect_all(const struct firn_memtable *table, uint64_t count, uint64_t salt)
+{
+    const struct firn_view_interval interval = {1, count};
+    const struct firn_view view = {&interval, 1, count};
+    for (uint64_t i = 0; i < count; i++) {
+        uint8_t key[8];
+        uint8_t value[VALUE_SIZE];
+        struct firn_entry found;
+        describe(i, salt, key, value);
+        assert_true(firn_memtable_get(table, firn_bytes(key, sizeof key), &view, &found));
+        assert_int_equal(found.value.size, VALUE_SIZE);
+        assert_memory_equal(found.value.data, value, VALUE_SIZE);
+    }
+}
+
+static void
+a_large_table_gives_its_memory_to_the_next(void **state)
+{
+    (void)state;
+    struct scene scene;
+    make_scene(&scene);
+    struct firn_memtable *small = fill_table(&scene, 1000, 1);
+    assert_null(scene.pool.free);
+    struct firn_memtable *first = fill_table(&scene, 60000, 2);
+    expect_all(first, 60000, 2);
+    size_t size_bytes = firn_memtable_size_bytes(first);
+    assert_true(size_bytes > 12 << 20 && size_bytes < 18 << 20);
+    firn_memtable_destroy(first);
+    size_t chunks = scene.pool.free_count;
+    assert_true(chunks >= 1 && chunks <= 4);
+
+    struct firn_memtable *second = fill_table(&scene, 60000, 3);
+    assert_int_equal(scene.pool.free_count, 0);
+    struct firn_memtable *third = fill_table(&scene, 50000, 4);
+    expect_all(second, 60000, 3);
+    expect_all(third, 50000, 4);
+    expect_all(small, 1000, 1);
+    /* No more is kept than one table had. */
+    firn_memtable_destroy(third);
+    firn_memtable_destroy(second);
+    assert_int_equal(scene.pool.free_count, chunks);
+    firn_memtable_destroy(small);
+    assert_int_equal(scene.pool.free_count, chunks);
+    drop_scene(&scene);
+}
+
+static void
+a_chunk_that_cannot_be_had_refuses_an_entry(void **state)
+{
+    (void)state;
+    struct scene scene;
+    make_scene(&scene);
+    struct firn_memtable *table = make_table(&scene);
+    uint64_t count = 0;
+    unsigned refusals = 0;
+    while (refusals < 3) {
+        test_alloc_fail_at(firn_memtable_size_bytes(table) < 9 << 20 ? 0 : 1, true);
+        int rc = add(table, count, 9);
+        test_alloc_fail_at(0, false);
+        if (rc != FIRN_OK) {
+            assert_int_equal(rc, FIRN_NO_MEMORY);
+            assert_int_equal(firn_memtable_entry_count(table), count);
+            refusals++;
+            assert_int_equal(add(table, count, 9), FIRN_OK);
+        }
+        count++;
+    }
+    expect_all(table, count, 9);
+    firn_memtable_destroy(table);
+    drop_scene(&scene);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_large_table_gives_its_memory_to_the_next),
+        cmocka_unit_test(a_chunk_that_cannot_be_had_refuses_an_entry),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
