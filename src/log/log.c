@@ -26,11 +26,12 @@
  *      a log with a removal outstanding begins one when it is closed.
  *
  * Locking. One thread at a time appends, rotates and removes; any thread may sync beside it. The
- * mutex guards what both look at: end, durable, failed, the newest segment. Syncing itself is done
- * by one thread at a time, outside the mutex: whoever finds `is_syncing` set waits, because two
- * syncs of one file at once may share one error report, and then the second would believe that it
- * had succeeded. A turn to the next segment counts as syncing, both halves of it: the file is
- * swapped by the thread that holds this token, so a running sync never loses its file.
+ * mutex guards what both look at: which segment is the newest, and how far it is durable. An append
+ * takes no lock: the segment changes in its own thread only, and the end is an atomic. Syncing
+ * itself is done by one thread at a time, outside the mutex: whoever finds `is_syncing` set waits,
+ * because two syncs of one file at once may share one error report, and then the second would
+ * believe that it had succeeded. A turn to the next segment counts as syncing, both halves of it:
+ * the file is swapped by the thread that holds this token, so a running sync never loses its file.
  *
  * Failure. An append that lacks memory, or is asked for too much, fails before anything is written
  * and leaves the log as it was. One that finds no space cuts off what it wrote and does so too: the
@@ -76,10 +77,7 @@ firn_log_latch(struct firn_log *log)
 bool
 firn_log_has_failed(struct firn_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
-    bool has_failed = log->has_failed;
-    firn_os_mutex_unlock(&log->mutex);
-    return has_failed;
+    return atomic_load(&log->has_failed);
 }
 
 int
@@ -129,10 +127,9 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
     if (is_full || log->oldest_wanted > log->segment.number) {
         FIRN_TRY(firn_log_rotate(log, err));
     }
-    firn_os_mutex_lock(&log->mutex);
+    /* The newest segment changes in this thread only. */
     struct firn_log_writer_place place = {
         .file = log->file, .salt = log->segment.salt, .offset = log->end, .durable = log->durable};
-    firn_os_mutex_unlock(&log->mutex);
     FIRN_TRY(firn_log_writer_prepare(&log->writer, &place, type, parts, part_count, err));
     uint64_t end;
     rc = firn_log_writer_write(&log->writer, &place, &end, err);
@@ -145,9 +142,8 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
         goto out;
     }
     log->has_end_record = false;
-    firn_os_mutex_lock(&log->mutex);
-    log->end = end;
-    firn_os_mutex_unlock(&log->mutex);
+    /* Pairs with the load of who syncs: the bytes are in the file. */
+    atomic_store_explicit(&log->end, end, memory_order_release);
     if (out != NULL) {
         *out = (struct firn_log_position){log->segment.number, place.offset};
     }
@@ -266,10 +262,7 @@ firn_log_unsynced_bytes(struct firn_log *log)
 uint64_t
 firn_log_size_bytes(struct firn_log *log)
 {
-    firn_os_mutex_lock(&log->mutex);
-    uint64_t size_bytes = log->older_size_bytes + log->end;
-    firn_os_mutex_unlock(&log->mutex);
-    return size_bytes;
+    return log->older_size_bytes + log->end;
 }
 
 /* ---- opening and closing ---- */

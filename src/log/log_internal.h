@@ -5,6 +5,8 @@
 #ifndef FIRN_LOG_LOG_INTERNAL_H
 #define FIRN_LOG_LOG_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "log/log.h"
 #include "log/log_format.h"
 #include "log/log_writer.h"
@@ -29,15 +31,17 @@ struct firn_log {
     struct firn_os_file
         *file; /* the newest segment's; also read by whoever holds the token, and by the appender */
     struct firn_log_format_segment segment;
-    uint64_t end;
-    uint64_t durable;
-    uint64_t older_size_bytes;
-    bool is_syncing; /* the token */
-    bool has_failed;
+    bool is_syncing;               /* the token */
     struct firn_os_file *old_file; /* of the segment before, until the turn to the newest one is
                                       finished; then NULL */
     enum firn_log_spare spare;
     bool is_making_spare;
+
+    /* Read by any thread. end is written by the appender, the others with the mutex held. */
+    _Atomic uint64_t end;
+    _Atomic uint64_t durable;
+    _Atomic uint64_t older_size_bytes;
+    atomic_bool has_failed;
 
     /* Of whoever holds the token. */
     struct firn_buf older_ends; /* 8 bytes for each segment from first_file to the newest but one */

@@ -16,11 +16,13 @@
 #include "os/os.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "os/os_path.h"
+#include "os/os_thread.h"
 
 int
 firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
@@ -329,6 +331,12 @@ firn_os_sleep_ns(struct firn_os *os, int64_t duration_ns)
     if (duration_ns > 0) {
         os->ops->sleep_ns(os, duration_ns);
     }
+}
+
+bool
+firn_os_yield(struct firn_os *os)
+{
+    return os->scheduler == NULL && sched_yield() == 0;
 }
 
 int

@@ -53,6 +53,9 @@ void firn_os_cond_wait(struct firn_os_cond *cond, struct firn_os_mutex *mutex);
 void firn_os_cond_signal(struct firn_os_cond *cond);
 void firn_os_cond_broadcast(struct firn_os_cond *cond);
 
+/* Lets other threads go first; false in simulation, where there are none. */
+bool firn_os_yield(struct firn_os *os);
+
 struct firn_os_jobs;
 
 /* A pool of `threads` ≥ 1 threads (started on demand; none in simulation). */

@@ -348,12 +348,23 @@ int
 firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
             firn_durability durability, firn_error *err)
 {
+    enum { SMALL = 512 };
+    uint8_t body[SMALL + FIRN_DB_FORMAT_OP_FRAME_MAX];
+    struct firn_db_op op;
     struct firn_db_batch batch = {0};
+    /* A small entry needs no memory: what a batch asks for on its behalf is there already. */
+    bool is_small = key.size <= SMALL && value.size <= SMALL - key.size;
     int rc;
+    if (is_small) {
+        batch.body = (struct firn_buf){.data = body, .capacity = sizeof body};
+        batch.ops = (struct firn_buf){.data = (uint8_t *)&op, .capacity = sizeof op};
+    }
     FIRN_TRY(firn_db_batch_put(&batch, keyspace, key, value, err));
     FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
 out:
-    firn_db_batch_deinit(&batch);
+    if (!is_small) {
+        firn_db_batch_deinit(&batch);
+    }
     return rc;
 }
 

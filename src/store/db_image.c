@@ -369,6 +369,12 @@ segment_at(const struct firn_db_image *image, size_t i)
     return (struct firn_db_segment *)(void *)image->segments.data + i;
 }
 
+bool
+firn_db_image_has_room(const struct firn_db_image *image)
+{
+    return image->segments.capacity - image->segments.size >= 2 * sizeof(struct firn_db_segment);
+}
+
 int
 firn_db_image_make_room(struct firn_db_image *image, firn_error *err)
 {

@@ -167,7 +167,7 @@ struct firn_db_jobs {
     uint64_t flush_wishes; /* grow with each; a job that sees a new one begins again */
     uint64_t compaction_wishes;
     bool is_closing;
-    bool has_failure; /* that no commit was told of */
+    atomic_bool has_failure; /* that no commit was told of; looked at without the mutex */
     firn_error failure;
     uint64_t failure_count;
     int last_code;
@@ -192,6 +192,12 @@ struct firn_db_counters {
     _Atomic uint64_t stalls;
     _Atomic uint64_t stall_ns;
     _Atomic uint64_t conflicts;
+};
+
+/* How many commits are led together: see db_gather.c. Guarded by commit_mutex. */
+struct firn_db_gather {
+    unsigned queued;   /* commits in the queue */
+    unsigned expected; /* worth waiting for; 0: unknown */
 };
 
 /* A waiting commit: see db_write.c. */
@@ -229,6 +235,7 @@ struct firn_db {
     struct firn_os_cond lead_ended;
     struct firn_db_write *queue_head;
     struct firn_db_write *queue_tail;
+    struct firn_db_gather gather;
     unsigned exclusive_waiting; /* threads that want the leader's place without a commit */
     bool is_leading;
     bool has_failed;
@@ -414,6 +421,7 @@ FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image, uint32_t id,
 FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err);
 /* Counting commits by segments, guarded by the commit mutex. Room is made for two segments more:
  * a group of commits touches no more; then noting them cannot fail. */
+bool firn_db_image_has_room(const struct firn_db_image *image);
 FIRN_MUST_CHECK int firn_db_image_make_room(struct firn_db_image *image, firn_error *err);
 void firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment);
 void firn_db_image_forget_segments(struct firn_db_image *image, uint64_t before);
@@ -622,10 +630,17 @@ bool firn_db_jobs_wait(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db, const struct firn_lsm_work_wish *wish,
                                         firn_error *err);
 
+/* ---- db_gather.c ---- */
+
+/* Before a group is taken: waits for commits that are likely to come at once. */
+void firn_db_gather_wait_locked(struct firn_db *db);
+/* After a group of so many commits. */
+void firn_db_gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced);
+
 /* ---- db_rotate.c ---- */
 
-/* Whether the log should be turned to its next segment now; else that is got ready. The leader's.
- * */
+/* Whether the log should be turned to its next segment now; else that is got ready. The
+ * leader's. */
 bool firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent);
 /* Turns it. */
 FIRN_MUST_CHECK int firn_db_rotate_begin(struct firn_db *db, firn_error *err);

@@ -3,8 +3,8 @@
  * store/db_jobs.c: background work: flushes and compactions as jobs.
  *
  * Pools, so that a long compaction never keeps a memtable in memory: one thread for flushes, the
- * others (at least one) for compactions, and one that only waits for syncs of the log (db_rotate.c).
- * A job does work after work until there is none that
+ * others (at least one) for compactions, and one that only waits for syncs of the log
+ * (db_rotate.c). A job does work after work until there is none that
  * lsm/ would hand out. It is submitted when somebody wishes for work and none runs; who wishes
  * while one runs makes it look once more before it ends:
  *
@@ -74,6 +74,9 @@ firn_db_jobs_take_failure(struct firn_db *db, firn_error *err)
 {
     struct firn_db_jobs *jobs = &db->jobs;
     int rc = FIRN_OK;
+    if (!atomic_load(&jobs->has_failure)) {
+        return FIRN_OK;
+    }
     firn_os_mutex_lock(&jobs->mutex);
     if (jobs->has_failure) {
         jobs->has_failure = false;

@@ -28,8 +28,10 @@
  */
 #include "store/db_internal.h"
 
-/* So much is synced in a few milliseconds. */
-enum { QUICK_BYTES_MAX = 1 << 20 };
+/* So much is synced in a few milliseconds. What was written while the job synced for the last time
+ * may be more; but where it is much more, the log was ready long ago, for a turn that did not
+ * come. */
+enum { QUICK_BYTES_MAX = 1 << 20, READY_BYTES_MAX = 8 << 20 };
 
 enum phase { PHASE_IDLE, PHASE_READYING, PHASE_READY };
 
@@ -62,11 +64,12 @@ bool
 firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent)
 {
     int phase = atomic_load(&db->rotate_phase);
-    if (is_urgent || phase == PHASE_READY ||
-        (phase == PHASE_IDLE && firn_log_unsynced_bytes(db->log) <= QUICK_BYTES_MAX)) {
+    uint64_t unsynced = firn_log_unsynced_bytes(db->log);
+    if (is_urgent || unsynced <= QUICK_BYTES_MAX ||
+        (phase == PHASE_READY && unsynced <= READY_BYTES_MAX)) {
         return true;
     }
-    if (phase == PHASE_IDLE) {
+    if (phase != PHASE_READYING) {
         atomic_store(&db->rotate_phase, PHASE_READYING);
         if (!firn_db_jobs_submit_log(db, run_ready)) {
             atomic_store(&db->rotate_phase, PHASE_READY);

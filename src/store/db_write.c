@@ -73,6 +73,7 @@ struct group {
     struct firn_db_write *first;
     struct firn_db_write *last;
     size_t bytes;
+    unsigned count;
     bool wants_sync;
     struct firn_db_tree *touched; /* by next_touched */
 };
@@ -92,6 +93,7 @@ enqueue(struct firn_db *db, struct firn_db_write *commit)
         db->queue_tail->next = commit;
     }
     db->queue_tail = commit;
+    db->gather.queued++;
 }
 
 static void
@@ -103,8 +105,10 @@ take_group(struct firn_db *db, struct group *out)
         out->bytes += commit->batch->body.size;
         out->wants_sync |= commit->wants_sync;
         out->last = commit;
+        out->count++;
         commit = commit->next;
     } while (commit != NULL && out->bytes + commit->batch->body.size <= GROUP_BYTES_MAX);
+    db->gather.queued -= out->count;
     db->queue_head = commit;
     if (commit == NULL) {
         db->queue_tail = NULL;
@@ -161,12 +165,23 @@ reserve_tree(struct firn_db_tree *tree, firn_error *err)
     return rc;
 }
 
+/* Only leaders change what this looks at. */
 static int
-reserve(struct firn_db *db, struct group *group, firn_error *err)
+make_room(struct firn_db *db, firn_error *err)
 {
+    if (firn_db_image_has_room(firn_db_image(db))) {
+        return FIRN_OK;
+    }
     firn_os_mutex_lock(&db->commit_mutex);
     int rc = firn_db_image_make_room(firn_db_image(db), err);
     firn_os_mutex_unlock(&db->commit_mutex);
+    return rc;
+}
+
+static int
+reserve(struct firn_db *db, struct group *group, firn_error *err)
+{
+    int rc = make_room(db, err);
     group->touched = count_pending(group);
     for (struct firn_db_tree *tree = group->touched; tree != NULL; tree = tree->next_touched) {
         /* Of a tree that is gone by now nothing is asked: its commits are refused. */
@@ -424,8 +439,9 @@ lead_locked(struct firn_db *db)
     struct group group;
     bool is_latched = false;
     firn_error err;
-    take_group(db, &group);
     db->is_leading = true;
+    firn_db_gather_wait_locked(db);
+    take_group(db, &group);
     if (db->has_failed) {
         int rc = refuse_failed_locked(db, &err);
         refuse_from(&group, group.first, rc, &err);
@@ -439,6 +455,7 @@ lead_locked(struct firn_db *db)
     if (is_latched) {
         latch_locked(db, &err);
     }
+    firn_db_gather_note_locked(db, group.count, group.wants_sync);
     struct firn_db_write *commit = group.first;
     while (commit != NULL) {
         /* A commit that is done may be gone as soon as the mutex is free. */
