@@ -88,6 +88,20 @@ use(firn_store *store)
     if (code != FIRN_NOT_FOUND) {
         return complain("get nobody", &err);
     }
+
+    /* Many keys at once, all of the same state. */
+    const firn_slice names[] = {firn_str("grace"), firn_str("nobody"), firn_str("tony")};
+    firn_got got[3];
+    if (firn_get_many(users, NULL, names, 3, got, &err) != FIRN_OK) {
+        return complain("get many", &err);
+    }
+    for (int i = 0; i < 3; i++) {
+        failed |= (got[i].value != NULL) != (i != 1);
+        firn_release(got[i].value);
+    }
+    if (failed) {
+        return failed;
+    }
     return print_years(users);
 }
 

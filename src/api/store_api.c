@@ -358,6 +358,40 @@ firn_get_at(firn_keyspace *keyspace, firn_view *view, firn_slice key, uint8_t **
     return get(keyspace, view, key, out, out_size, err);
 }
 
+static int
+take_value(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
+{
+    firn_got *out = ctx;
+    if (value == NULL) {
+        return FIRN_OK;
+    }
+    struct firn_buf taken = *value;
+    *value = (struct firn_buf){0};
+    return api_store_give_value(FIRN_OK, &taken, &out[i].value, &out[i].size, err);
+}
+
+int
+firn_get_many(firn_keyspace *keyspace, firn_view *view, const firn_slice *keys, size_t count,
+              firn_got *out, firn_error *err)
+{
+    API_REQUIRE(count == 0 || out != NULL, err, "out must not be NULL");
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (firn_got){0};
+    }
+    API_REQUIRE(keyspace != NULL && (count == 0 || keys != NULL), err,
+                "keyspace and keys must not be NULL");
+    for (size_t i = 0; i < count; i++) {
+        API_REQUIRE(api_store_is_slice(keys[i]), err, "a key must not be NULL");
+    }
+    const struct firn_db_get_many what = {view, keys, count, take_value, out};
+    int rc = firn_db_get_many(keyspace, &what, err);
+    for (size_t i = 0; i < count && rc != FIRN_OK; i++) {
+        firn_release(out[i].value);
+        out[i] = (firn_got){0};
+    }
+    return rc;
+}
+
 /* ---- batches ---- */
 
 int

@@ -112,6 +112,19 @@ FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice ke
 FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
                                    firn_slice key, struct firn_buf *out, firn_error *err);
 
+/* Many keys at one view, NULL meaning now. visit gets each with its number, in order, and the value,
+ * which it may take the memory of; NULL where the key is missing. What it returns other than
+ * FIRN_OK ends the call and is returned. */
+struct firn_db_get_many {
+    struct firn_db_view *view;
+    const firn_slice *keys;
+    size_t count;
+    int (*visit)(void *ctx, size_t i, struct firn_buf *value, firn_error *err);
+    void *ctx;
+};
+FIRN_MUST_CHECK int firn_db_get_many(struct firn_db_keyspace *keyspace,
+                                     const struct firn_db_get_many *what, firn_error *err);
+
 /* One commit each. */
 FIRN_MUST_CHECK int firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
                                 firn_durability durability, firn_error *err);

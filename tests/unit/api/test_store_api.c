@@ -444,6 +444,37 @@ assert_value(firn_keyspace *keyspace, firn_view *view, const char *key, const ch
     firn_release(value);
 }
 
+/* Of now only c is there, of the view a and b. */
+static void
+use_get_many(firn_keyspace *keyspace, firn_view *view)
+{
+    const firn_slice keys[] = {firn_str("c"), firn_str("a"), firn_str("c"), firn_str("b")};
+    const firn_slice holes[] = {firn_str("c"), {NULL, 3}};
+    firn_got got[4];
+    OK(firn_get_many(keyspace, NULL, keys, 4, got, &err));
+    assert_true(got[0].size == 1 && got[0].value[0] == '2' && got[2].value[0] == '2');
+    assert_true(got[0].value != got[2].value && got[1].value == NULL && got[3].value == NULL);
+    firn_release(got[0].value);
+    firn_release(got[2].value);
+    OK(firn_get_many(keyspace, view, keys, 4, got, &err));
+    assert_true(got[0].value == NULL && got[1].value[0] == '1' && got[3].value[0] == '1');
+    firn_release(got[1].value);
+    firn_release(got[3].value);
+    OK(firn_put(keyspace, firn_str("empty"), firn_bytes("", 0), NULL, &err));
+    const firn_slice empty = firn_str("empty");
+    OK(firn_get_many(keyspace, NULL, &empty, 1, got, &err));
+    assert_true(got[0].value != NULL && got[0].size == 0);
+    firn_release(got[0].value);
+    OK(firn_delete(keyspace, empty, NULL, &err));
+    OK(firn_get_many(keyspace, NULL, NULL, 0, NULL, &err));
+    got[1].size = 9;
+    assert_int_equal(firn_get_many(NULL, NULL, keys, 4, got, &err), FIRN_INVALID);
+    assert_true(got[1].value == NULL && got[1].size == 0);
+    assert_int_equal(firn_get_many(keyspace, NULL, NULL, 4, got, &err), FIRN_INVALID);
+    assert_int_equal(firn_get_many(keyspace, NULL, keys, 4, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_get_many(keyspace, NULL, holes, 2, got, &err), FIRN_INVALID);
+}
+
 static void
 use_engine(firn_store *store)
 {
@@ -469,6 +500,7 @@ use_engine(firn_store *store)
     assert_value(keyspace, NULL, "c", "2");
     assert_value(keyspace, view, "a", "1");
     assert_value(keyspace, view, "c", NULL);
+    use_get_many(keyspace, view);
     OK(firn_keyspace_drop(store, "k", &err));
     OK(firn_keyspace_list(store, count_name, &count, &err));
     assert_int_equal(count, 0);
