@@ -96,6 +96,49 @@ a_write_that_was_taken_back_is_still_a_write(void **state)
 }
 
 static void
+a_write_that_has_expired_is_still_a_write(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct firn_db_txn *txn = begin(&snapshot);
+        DB_OK(firn_db_put_ttl(scene.k, firn_str("n"), firn_str("1"), 10, FIRN_DURABILITY_DEFAULT,
+                              &err));
+        firn_os_sleep_ns(scene.support.os, 20000000);
+        assert_value("n", NULL);
+        settle(round);
+        settle(round);
+        put(txn, "n", "2");
+        conflicts(txn, "\"n\"");
+        assert_value("n", NULL);
+    }
+}
+
+static void
+a_load_is_a_write_of_its_keys(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db_bulk *bulk;
+    struct firn_db_txn *writer = begin(&snapshot);
+    struct firn_db_txn *reader = begin(&serializable);
+    struct firn_db_txn *other = begin(&serializable);
+    put(writer, "b", "1");
+    assert_null(get(reader, "b"));
+    assert_null(get(other, "c"));
+    put(reader, "x", "1");
+    put(other, "y", "1");
+    DB_OK(firn_db_bulk_open(scene.k, &bulk, &err));
+    DB_OK(firn_db_bulk_put(bulk, firn_str("b"), firn_str("2"), &err));
+    DB_OK(firn_db_bulk_commit(bulk, &err));
+    firn_db_bulk_close(bulk);
+    conflicts(writer, "which the transaction has written");
+    conflicts(reader, "which the transaction has read");
+    commit(other);
+    assert_value("b", "2");
+}
+
+static void
 readers_and_later_transactions_keep_no_tombstones(void **state)
 {
     (void)state;
@@ -344,6 +387,8 @@ main(void)
         TXN_TEST(the_first_of_two_that_write_a_key_wins),
         TXN_TEST(a_delete_is_a_write),
         TXN_TEST(a_write_that_was_taken_back_is_still_a_write),
+        TXN_TEST(a_write_that_has_expired_is_still_a_write),
+        TXN_TEST(a_load_is_a_write_of_its_keys),
         TXN_TEST(readers_and_later_transactions_keep_no_tombstones),
         TXN_TEST(a_deleted_range_conflicts_with_writes_into_it),
         TXN_TEST(transactions_that_write_different_keys_all_commit),
