@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/store: random transactions against a model, in a simulated machine: a handful of them open
- * at once, interleaved with single commits, flushes and compactions, in an order that the seed
- * gives. The model says what each get and each move of a cursor shows, and of each commit whether
+ * at once, interleaved with single commits, flushes, compactions, checkpoints and restores, in an
+ * order that the seed gives. The model says what each get and each move of a cursor shows, and of each commit whether
  * it must be refused: neither a conflict too few nor one too many.
  *
  * Keys come from a small universe, and all bounds of ranges too; so ranges that overlap share a key
@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "db_support.h"
+#include "store/db_checkpoint.h"
 #include "store/db_txn.h"
 #include "support/test_random.h"
 
+enum { CHECKPOINTS = 4 };
 enum { KEYSPACES = 2, KEYS = 24, TXNS = 5, SAVEPOINTS = 6, CURSORS = 2, KEY_MAX = 12 };
 
 enum own { UNTOUCHED, DELETED, PUT };
@@ -48,6 +50,11 @@ struct model_txn {
     struct model_cursor cursors[CURSORS];
 };
 
+struct model_checkpoint {
+    unsigned number; /* of its name; 0: there is none */
+    uint64_t values[KEYSPACES][KEYS];
+};
+
 struct world {
     struct test_random random;
     struct db_support support;
@@ -59,6 +66,9 @@ struct world {
     uint64_t last_value;
     uint64_t now[KEYSPACES][KEYS];     /* 0: there is none */
     uint64_t written[KEYSPACES][KEYS]; /* by which commit */
+    uint64_t restored; /* the commits that there were at the last restore, that included */
+    struct model_checkpoint checkpoints[CHECKPOINTS];
+    unsigned last_checkpoint;
     struct model_txn txns[TXNS];
     unsigned conflicts;
     unsigned successes;
@@ -150,7 +160,7 @@ must_conflict(const struct world *world, const struct model_txn *txn)
             is_hit |= (is_own || is_read) && world->written[k][key] > txn->began;
         }
     }
-    return has_written && is_hit;
+    return has_written && (is_hit || world->restored > txn->began);
 }
 
 /* ---- steps of a transaction ---- */
@@ -410,7 +420,7 @@ step_end(struct world *world, struct model_txn *txn)
         DB_OK(firn_db_txn_rollback(txn->txn, &err));
     } else if (must_conflict(world, txn)) {
         DB_FAILS(firn_db_txn_commit(txn->txn, FIRN_DURABILITY_OS, &err), FIRN_CONFLICT,
-                 "by another commit");
+                 "the transaction");
         world->conflicts++;
     } else {
         DB_OK(firn_db_txn_commit(txn->txn, FIRN_DURABILITY_OS, &err));
@@ -481,6 +491,39 @@ step_other(struct world *world)
 }
 
 static void
+step_checkpoint(struct world *world)
+{
+    firn_error err;
+    char name[16];
+    const char *names[] = {name};
+    struct model_checkpoint *checkpoint = &world->checkpoints[below(world, CHECKPOINTS)];
+    if (checkpoint->number != 0) {
+        (void)snprintf(name, sizeof name, "c%u", checkpoint->number);
+        DB_OK(firn_db_checkpoint_delete(world->db, names, 1, &err));
+    }
+    checkpoint->number = ++world->last_checkpoint;
+    memcpy(checkpoint->values, world->now, sizeof world->now);
+    (void)snprintf(name, sizeof name, "c%u", checkpoint->number);
+    DB_OK(firn_db_checkpoint_create(world->db, name, NULL, &err));
+}
+
+static void
+step_restore(struct world *world)
+{
+    firn_error err;
+    char name[16];
+    struct firn_db_checkpoint_info restored;
+    struct firn_db_checkpoint_info safety;
+    const struct model_checkpoint *checkpoint = &world->checkpoints[below(world, CHECKPOINTS)];
+    if (checkpoint->number != 0) {
+        (void)snprintf(name, sizeof name, "c%u", checkpoint->number);
+        DB_OK(firn_db_checkpoint_restore(world->db, name, &restored, &safety, &err));
+        memcpy(world->now, checkpoint->values, sizeof world->now);
+        world->restored = ++world->commits;
+    }
+}
+
+static void
 open_store(struct world *world)
 {
     world->db = db_support_open(world->support.dir);
@@ -542,7 +585,11 @@ step(struct world *world)
         DB_OK(firn_db_maintain_flush(world->db, &err));
     } else if (dice < 996) {
         DB_OK(firn_db_maintain_compact(world->db, &err));
+    } else if (dice < 997) {
+        step_checkpoint(world);
     } else if (dice < 998) {
+        step_restore(world);
+    } else if (dice < 999) {
         compare_now(world);
     } else {
         forget_all(world);
