@@ -153,7 +153,7 @@ keep_ranges_of_run(struct firn_lsm_diff *diff, struct firn_lsm_file *file, firn_
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (firn_buf_append(&diff->pins, &pin, sizeof(pin)) != FIRN_OK) {
+    if (firn_buf_append(&diff->pins, &pin, sizeof(struct firn_lsm_handle *)) != FIRN_OK) {
         firn_lsm_file_unpin(pin);
         return firn_error_no_memory(err, "a comparison");
     }

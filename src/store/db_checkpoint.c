@@ -126,7 +126,7 @@ change_history(struct firn_db *db, struct firn_db_history_record *record, firn_e
 {
     struct firn_db_history *history = &firn_db_image(db)->history;
     struct firn_db_history_change change = {0};
-    struct firn_log_position position;
+    struct firn_log_position position = {0};
     int rc;
     record->sequence = db->last_sequence + 1;
     if (record->sequence > FIRN_DB_FORMAT_SEQUENCE_MAX) {

@@ -30,7 +30,11 @@ static const char latest[] = "latest";
 static char
 lower_of(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
+    if (c < 'A' || c > 'Z') {
+        return c;
+    }
+    return lower[c - 'A'];
 }
 
 static bool

@@ -197,7 +197,8 @@ firn_db_history_init(struct firn_db_history *history, firn_error *err)
     struct firn_db_line *line = create_line(1, 1);
     *history = (struct firn_db_history){.next_number = 1};
     atomic_init(&history->now, line);
-    if (line == NULL || firn_buf_append(&history->lines, &line, sizeof(line)) != FIRN_OK) {
+    if (line == NULL ||
+        firn_buf_append(&history->lines, &line, sizeof(struct firn_db_line *)) != FIRN_OK) {
         firn_free(line);
         atomic_init(&history->now, NULL);
         return firn_error_no_memory(err, "the history of a store");
@@ -386,7 +387,8 @@ add_checkpoint(struct firn_db_history *history, struct firn_db_checkpoint *added
     added->line = now;
     added->sequence = sequence;
     now->checkpoints++;
-    CHECK(firn_buf_append(&history->checkpoints, &added, sizeof(added)) == FIRN_OK);
+    CHECK(firn_buf_append(&history->checkpoints, &added, sizeof(struct firn_db_checkpoint *)) ==
+          FIRN_OK);
 }
 
 void
@@ -398,7 +400,8 @@ firn_db_history_apply(struct firn_db_history *history, struct firn_db_history_ch
         add_checkpoint(history, change->added, record->sequence);
     } else if (record->kind == FIRN_DB_HISTORY_RESTORE) {
         add_checkpoint(history, change->added, record->sequence - 1);
-        CHECK(firn_buf_append(&history->lines, &change->line, sizeof(change->line)) == FIRN_OK);
+        CHECK(firn_buf_append(&history->lines, &change->line, sizeof(struct firn_db_line *)) ==
+              FIRN_OK);
         change->line->was_now = true;
         history->has_undo = true;
         memcpy(history->undo, record->safety, FIRN_DB_HISTORY_ID_SIZE);

@@ -337,7 +337,8 @@ get_line(struct decoder *decoder)
     }
     size_t count = (size_t)(common + others);
     struct firn_db_line *line = firn_alloc_zeroed(sizeof *line + count * sizeof line->intervals[0]);
-    if (line == NULL || firn_buf_append(&history->lines, &line, sizeof(line)) != FIRN_OK) {
+    if (line == NULL ||
+        firn_buf_append(&history->lines, &line, sizeof(struct firn_db_line *)) != FIRN_OK) {
         firn_free(line);
         return refuse_memory(decoder);
     }
@@ -401,8 +402,8 @@ get_checkpoint(struct decoder *decoder, uint64_t sequence_min)
         return refuse(decoder, "sequence of a checkpoint");
     }
     struct firn_db_checkpoint *checkpoint = firn_alloc_zeroed(sizeof *checkpoint + name.size + 1);
-    if (checkpoint == NULL ||
-        firn_buf_append(&history->checkpoints, &checkpoint, sizeof(checkpoint)) != FIRN_OK) {
+    if (checkpoint == NULL || firn_buf_append(&history->checkpoints, &checkpoint,
+                                              sizeof(struct firn_db_checkpoint *)) != FIRN_OK) {
         firn_free(checkpoint);
         return refuse_memory(decoder);
     }

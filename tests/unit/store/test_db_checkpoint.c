@@ -466,6 +466,73 @@ system_keyspaces_are_outside(void **state)
     }
 }
 
+/* ---- comparing ---- */
+
+struct told {
+    char text[256];
+};
+
+static int
+tell(void *ctx, const char *keyspace, const struct firn_db_diff_key *found)
+{
+    struct told *told = ctx;
+    size_t size = strlen(told->text);
+    assert_string_equal(keyspace, "k");
+    (void)snprintf(told->text + size, sizeof told->text - size, "%.*s:%.*s>%.*s ",
+                   (int)found->key.size, (const char *)found->key.data,
+                   found->is_before ? (int)found->before.size : 1,
+                   found->is_before ? (const char *)found->before.data : "-",
+                   found->is_after ? (int)found->after.size : 1,
+                   found->is_after ? (const char *)found->after.data : "-");
+    return FIRN_OK;
+}
+
+static const char *
+diff(struct scene *scene, const char *before, const char *after)
+{
+    static struct told told;
+    firn_error err;
+    const struct firn_db_diff_visitor visitor = {.keyspace = "k", .visit = tell, .ctx = &told};
+    told.text[0] = '\0';
+    DB_OK(firn_db_diff(scene->db, before, after, &visitor, &err));
+    return told.text;
+}
+
+static void
+only_what_reads_differently_is_a_difference(void **state)
+{
+    struct scene *scene = *state;
+    firn_error err;
+    for (int round = 0; round < ROUNDS; round++) {
+        char name[] = {'c', (char)('0' + round), 0};
+        char end[] = {'e', (char)('0' + round), 0};
+        struct firn_db_keyspace *keyspace = keyspace_of(scene);
+        for (char c = 'a'; c <= 'f'; c++) {
+            db_support_put(keyspace, (char[]){c, 0}, "1");
+        }
+        checkpoint(scene, name);
+        settle(scene, round);
+        keyspace = keyspace_of(scene);
+        db_support_put(keyspace, "a", "1"); /* written again */
+        DB_OK(
+            firn_db_delete_range(keyspace, firn_str("b"), firn_str("e"), FIRN_DURABILITY_OS, &err));
+        db_support_put(keyspace, "c", "1"); /* deleted and written again */
+        db_support_put(keyspace, "d", "2");
+        DB_OK(firn_db_delete(keyspace, firn_str("nothing"), FIRN_DURABILITY_OS, &err));
+        db_support_put(keyspace, "g", "2");
+        settle(scene, round);
+        assert_string_equal(diff(scene, name, NULL), "b:1>- d:1>2 g:->2 ");
+        assert_string_equal(diff(scene, NULL, name), "b:->1 d:2>1 g:2>- ");
+        assert_string_equal(diff(scene, name, name), "");
+        checkpoint(scene, end);
+        restore(scene, name);
+        settle(scene, round);
+        assert_string_equal(diff(scene, name, NULL), "");
+        assert_string_equal(diff(scene, end, NULL), "b:->1 d:2>1 g:2>- ");
+        DB_OK(firn_db_delete(keyspace_of(scene), firn_str("g"), FIRN_DURABILITY_OS, &err));
+    }
+}
+
 /* ---- what is kept ---- */
 
 static uint64_t
@@ -765,6 +832,7 @@ main(void)
         TEST(open_views_and_cursors_keep_what_they_see),
         TEST(a_restore_brings_dropped_keyspaces_back_and_takes_new_ones_away),
         TEST(system_keyspaces_are_outside),
+        TEST(only_what_reads_differently_is_a_difference),
         TEST(deleting_the_last_checkpoint_that_sees_something_frees_it),
         TEST(dropped_keyspaces_go_with_the_last_checkpoint),
         TEST(safety_checkpoints_expire_by_number_and_age),

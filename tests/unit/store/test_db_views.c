@@ -509,6 +509,27 @@ numbers_of_keyspaces_are_never_given_again(void **state)
 }
 
 static void
+a_handle_of_a_dropped_keyspace_never_shows_its_successor(void **state)
+{
+    struct scene *scene = *state;
+    firn_error err;
+    struct firn_db *reader;
+    struct firn_db_keyspace *old;
+    struct firn_buf value = {0};
+    db_support_put(db_support_keyspace(scene->db, "k"), "a", "1");
+    DB_OK(firn_db_open(scene->support.dir, &db_support_read_only, &reader, &err));
+    DB_OK(firn_db_keyspace_open(reader, "k", &old, &err));
+    DB_OK(firn_db_drop_keyspace(scene->db, "k", &err));
+    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    reopen(scene);
+    db_support_put(db_support_keyspace(scene->db, "k"), "a", "2");
+    DB_OK(firn_db_refresh(reader, &err));
+    DB_FAILS(firn_db_get(old, firn_str("a"), &value, &err), FIRN_MISUSE, "dropped");
+    DB_OK(firn_db_close(reader, &err));
+    firn_buf_deinit(&value);
+}
+
+static void
 a_batch_that_was_begun_before_the_drop_is_refused_whole(void **state)
 {
     struct scene *scene = *state;
@@ -544,6 +565,7 @@ main(void)
         TEST(the_space_of_a_dropped_keyspace_comes_back),
         cmocka_unit_test(a_power_cut_takes_a_drop_whole_or_not_at_all),
         TEST(numbers_of_keyspaces_are_never_given_again),
+        TEST(a_handle_of_a_dropped_keyspace_never_shows_its_successor),
         TEST(a_batch_that_was_begun_before_the_drop_is_refused_whole),
     };
     return cmocka_run_group_tests_name("db_views", tests, NULL, NULL);
