@@ -414,7 +414,7 @@ simulate_many(const char *name, enum way way, unsigned histories, unsigned txns)
 static unsigned
 many(unsigned histories)
 {
-    return getenv("FIRN_TEST_LONG") != NULL ? 50 * histories : histories;
+    return getenv("FIRN_TEST_LONG") != NULL ? 10 * histories : histories;
 }
 
 static void

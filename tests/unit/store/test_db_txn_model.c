@@ -614,7 +614,7 @@ random_transactions_agree_with_the_model(void **state)
         db_support_init(&world->support, test_random_next(&world->random));
         make_keys(world);
         open_store(world);
-        for (unsigned i = 0; i < (is_long ? 1000000 : 25000); i++) {
+        for (unsigned i = 0; i < (is_long ? 200000 : 25000); i++) {
             step(world);
         }
         compare_now(world);
