@@ -309,6 +309,8 @@ judge_expiring(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query
     if (*answer != ANSWER_EXPIRING) {
         return;
     }
+    /* Runs are checked and batches make sure that it has a head. */
+    CHECK(out->data != NULL && out->size >= FIRN_ENTRY_EXPIRING_HEAD_SIZE);
     if (time_ms == FIRN_LSM_TIME_NOW) {
         time_ms = (uint64_t)(firn_os_now_ns(lsm->os) / 1000000);
     }
