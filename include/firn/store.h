@@ -27,7 +27,8 @@
  *   threads at once. A batch or a cursor belongs to one thread at a time.
  * - The files belong to firn. Under load the end of the log is written through memory (on ext4, on
  *   xfs without reflinks, on tmpfs): who shortens that file while the store is open for writing
- *   ends the process that has it open.
+ *   ends the process that has it open (SIGBUS), and so does a file system that gives up after an
+ *   error of its disk. What was acknowledged is there at the next opening, as after any crash.
  * - Close cursors and views before the store: firn_store_close with open ones fails with
  *   FIRN_MISUSE and changes nothing. Keyspace handles are owned by the store and go with it.
  * - A merge (firn_merge) changes a value without reading it: adds to a number, appends bytes.

@@ -15,8 +15,9 @@
  * All others get no window: those that never write in place (btrfs, zfs, bcachefs, f2fs), those at
  * the other end of a wire, those that stand before another (overlayfs, fuse).
  *
- * What is left is the page that has to be read from the disk first and cannot be; the pages of a
- * window were written a moment ago.
+ * What is left is a page that has to be read from the disk first and cannot be, though the pages of
+ * a window were written a moment ago; and a file system that has given up after an error (ext4 then
+ * refuses to make a page writable). Both end the process, which is a crash like another.
  */
 #include "os/os_posix.h"
 
