@@ -77,7 +77,7 @@ change_both(struct test_random *random, struct firn_db_history *history, struct 
     model->now.of[model->sequence] = true;
     unsigned dice = (unsigned)test_random_below(random, 10);
     if (dice < 4 || model->count == 0 || !chosen->is_there) {
-        char name[8];
+        char name[24];
         (void)snprintf(name, sizeof name, "n%zu", model->count);
         record.kind = FIRN_DB_HISTORY_CREATE;
         record.name = dice == 0 ? firn_str("") : firn_str(name);
