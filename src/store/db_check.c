@@ -391,7 +391,7 @@ firn_db_check(struct firn_db *db, void (*on_damage)(void *ctx, const char *text)
 {
     struct check check = {.db = db};
     struct damage damage = {.on_damage = on_damage, .ctx = ctx};
-    struct firn_db_view_node node;
+    struct firn_db_view_node node = {0};
     report->keyspaces = 0;
     report->entries = 0;
     /* So the image stays, and what it sees. */

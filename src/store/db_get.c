@@ -35,7 +35,7 @@ static int
 get_registered(struct firn_db *db, struct firn_db_tree *tree, bool is_outside, firn_slice key,
                struct firn_buf *out, firn_error *err)
 {
-    struct firn_db_view_node node;
+    struct firn_db_view_node node = {0};
     firn_db_view_register(db, &node, tree, is_outside);
     int rc = firn_lsm_tree_get(tree->lsm_tree, key, &node.view, out, err);
     firn_db_view_unregister(db, &node);

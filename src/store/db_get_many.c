@@ -83,7 +83,7 @@ firn_db_get_many(struct firn_db_keyspace *keyspace, const struct firn_db_get_man
     if (what->view != NULL && !keyspace->is_system) {
         return get_all(keyspace, &what->view->node, what, err);
     }
-    struct firn_db_view_node node;
+    struct firn_db_view_node node = {0};
     firn_db_view_register(db, &node, keyspace->tree, keyspace->is_system);
     int rc = get_all(keyspace, &node, what, err);
     firn_db_view_unregister(db, &node);

@@ -675,7 +675,8 @@ struct firn_view firn_db_view_now(struct firn_db *db, const struct firn_db_image
                                   bool is_outside);
 /* What now is in an image up to a sequence. The leader's, or who knows the image alone. */
 struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
-/* Opens a view of what is published now. node is the caller's memory. */
+/* Opens a view of what is published now. node is the caller's memory, zeroed but for what the
+ * caller says about it. */
 void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
                            const struct firn_db_tree *tree, bool is_outside);
 /* Another one of a view that stays open during the call; is_outside: of what is outside of views,

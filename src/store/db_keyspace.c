@@ -183,7 +183,7 @@ list_of(struct firn_db *db)
 int
 firn_db_keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_error *err)
 {
-    struct firn_db_view_node node;
+    struct firn_db_view_node node = {0};
     firn_db_view_register(db, &node, list_of(db), false);
     int rc = find_in(db, node.image, name, out, err);
     firn_db_view_unregister(db, &node);
@@ -196,7 +196,7 @@ firn_db_keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_
 static int
 open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
 {
-    struct firn_db_view_node node;
+    struct firn_db_view_node node = {0};
     uint64_t id;
     firn_db_view_register(db, &node, list_of(db), false);
     int rc = find_in(db, node.image, name, &id, err);
