@@ -194,17 +194,19 @@ estimate(struct firn_ws_gc *gc)
     result->packs_after += result->packs_rewritten > 0 ? 1 : 0;
 }
 
-static void
-measure(struct firn_ws_gc *gc)
+static int
+measure(struct firn_ws_gc *gc, firn_error *err)
 {
-    const struct firn_ws_objects *objects = gc->opened->objects;
+    struct firn_ws_objects *objects = gc->opened->objects;
     gc->result->packs_after = objects->pack_count;
     gc->result->bytes_after = gc->result->bytes_waiting;
-    for (size_t i = 0; i < objects->pack_count; i++) {
-        if (objects->packs[i].is_present) {
-            gc->result->bytes_after += objects->packs[i].entry.size_bytes;
-        }
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < objects->pack_count; i++) {
+        bool is_present;
+        rc = firn_ws_objects_is_present(objects, &objects->packs[i], &is_present, err);
+        gc->result->bytes_after += is_present ? objects->packs[i].entry.size_bytes : 0;
     }
+    return rc;
 }
 
 static int
@@ -226,7 +228,7 @@ run(struct firn_ws_gc *gc, firn_error *err)
         FIRN_TRY(firn_ws_gc_move(gc, err));
     }
     FIRN_TRY(collect(gc, err));
-    measure(gc);
+    FIRN_TRY(measure(gc, err));
 out:
     return rc;
 }

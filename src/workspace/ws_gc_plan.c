@@ -29,19 +29,24 @@ enum { SMALL_PACK_BYTES = 16 << 20, BATCH_SIZE = 1 << 20 };
 static int
 list_packs(struct firn_ws_gc *gc, firn_error *err)
 {
-    const struct firn_ws_objects *objects = gc->opened->objects;
+    struct firn_ws_objects *objects = gc->opened->objects;
     gc->packs = firn_alloc_array(objects->pack_count, sizeof *gc->packs);
     if (gc->packs == NULL) {
         return firn_error_no_memory(err, "the list of packs");
     }
-    gc->pack_count = objects->pack_count;
-    for (size_t i = 0; i < gc->pack_count; i++) {
-        const struct firn_ws_objects_pack *pack = &objects->packs[i];
-        gc->packs[i] = (struct firn_ws_gc_pack){.number = pack->entry.number,
-                                                .is_present = pack->is_present,
-                                                .size_bytes = pack->entry.size_bytes,
-                                                .object_count = pack->entry.object_count};
-        gc->result->bytes_before += pack->is_present ? pack->entry.size_bytes : 0;
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        struct firn_ws_objects_pack *pack = &objects->packs[i];
+        bool is_present;
+        int rc = firn_ws_objects_is_present(objects, pack, &is_present, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        gc->packs[gc->pack_count++] =
+            (struct firn_ws_gc_pack){.number = pack->entry.number,
+                                     .is_present = is_present,
+                                     .size_bytes = pack->entry.size_bytes,
+                                     .object_count = pack->entry.object_count};
+        gc->result->bytes_before += is_present ? pack->entry.size_bytes : 0;
     }
     for (size_t i = 0; i < objects->retired_count; i++) {
         bool has_file = objects->retired[i].state == FIRN_WS_INDEX_PACK_RETIRED;

@@ -12,9 +12,10 @@
  * guards the table, not the I/O: a file is opened outside it, and if two threads open the same one,
  * the second closes its own.
  *
- * At open every pack of the list is looked at by stat. What is missing or has another size is
- * remembered as absent: reading from it is FIRN_CORRUPT, and to a save its objects do not exist, so
- * that they are stored again.
+ * A pack whose file is missing or has another size is absent: reading from it is FIRN_CORRUPT, and
+ * to a save its objects do not exist, so that they are stored again. Each pack is looked at by stat
+ * when that is first asked for, and what was found holds for as long as the store is open: opening
+ * one of ten thousand packs to read from a few costs as much as opening one of a few.
  */
 #include "workspace/ws_objects.h"
 
@@ -44,24 +45,6 @@ open_dir(struct firn_ws_objects *objects, firn_error *err)
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Whether the file of a pack is there with the size that the list gives. */
-static int
-look_at_pack(struct firn_ws_objects *objects, struct firn_ws_objects_pack *pack, firn_error *err)
-{
-    if (objects->dir == NULL) {
-        return FIRN_OK;
-    }
-    char name[FIRN_WS_INDEX_PACK_NAME_SIZE];
-    firn_ws_index_pack_name(pack->entry.number, name);
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(objects->dir, name, &stat, err);
-    if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK;
-    }
-    pack->is_present = rc == FIRN_OK && stat.size_bytes == pack->entry.size_bytes;
-    return rc;
-}
-
 static int
 add_pack(struct firn_ws_objects *objects, const struct firn_ws_index_pack *entry, firn_error *err)
 {
@@ -71,12 +54,8 @@ add_pack(struct firn_ws_objects *objects, const struct firn_ws_index_pack *entry
         return firn_error_no_memory(err, "the list of packs");
     }
     objects->packs = packs;
-    packs[objects->pack_count] = (struct firn_ws_objects_pack){.entry = *entry};
-    int rc = look_at_pack(objects, &packs[objects->pack_count], err);
-    if (rc == FIRN_OK) {
-        objects->pack_count++;
-    }
-    return rc;
+    packs[objects->pack_count++] = (struct firn_ws_objects_pack){.entry = *entry};
+    return FIRN_OK;
 }
 
 static int
@@ -217,15 +196,56 @@ open_file(struct firn_ws_objects *objects, const struct firn_ws_objects_pack *pa
     return FIRN_OK;
 }
 
-bool
-firn_ws_objects_are_present(const struct firn_ws_objects *objects)
+/* Whether the file of a pack is there with the size that the list gives. */
+static int
+look_at_pack(struct firn_ws_objects *objects, const struct firn_ws_objects_pack *pack, bool *out,
+             firn_error *err)
 {
-    for (size_t i = 0; i < objects->pack_count; i++) {
-        if (!objects->packs[i].is_present) {
-            return false;
+    *out = false;
+    if (objects->dir == NULL) {
+        return FIRN_OK;
+    }
+    char name[FIRN_WS_INDEX_PACK_NAME_SIZE];
+    firn_ws_index_pack_name(pack->entry.number, name);
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(objects->dir, name, &stat, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    *out = rc == FIRN_OK && stat.size_bytes == pack->entry.size_bytes;
+    return rc;
+}
+
+int
+firn_ws_objects_is_present(struct firn_ws_objects *objects, struct firn_ws_objects_pack *pack,
+                           bool *out, firn_error *err)
+{
+    int known = atomic_load_explicit(&pack->presence, memory_order_relaxed);
+    *out = known == FIRN_WS_OBJECTS_PRESENT;
+    if (known != FIRN_WS_OBJECTS_NOT_LOOKED_FOR) {
+        return FIRN_OK;
+    }
+    int rc = look_at_pack(objects, pack, out, err);
+    if (rc == FIRN_OK) {
+        /* Of threads that looked at once the first has said what holds. */
+        int found = *out ? FIRN_WS_OBJECTS_PRESENT : FIRN_WS_OBJECTS_ABSENT;
+        if (!atomic_compare_exchange_strong_explicit(&pack->presence, &known, found,
+                                                     memory_order_relaxed, memory_order_relaxed)) {
+            *out = known == FIRN_WS_OBJECTS_PRESENT;
         }
     }
-    return true;
+    return rc;
+}
+
+int
+firn_ws_objects_are_present(struct firn_ws_objects *objects, bool *out, firn_error *err)
+{
+    *out = true;
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && *out && i < objects->pack_count; i++) {
+        rc = firn_ws_objects_is_present(objects, &objects->packs[i], out, err);
+    }
+    return rc;
 }
 
 int
@@ -305,8 +325,8 @@ firn_ws_objects_contains(struct firn_ws_objects *objects, const firn_hash *hash,
         return FIRN_OK;
     }
     if (rc == FIRN_OK) {
-        const struct firn_ws_objects_pack *pack = firn_ws_objects_pack_of(objects, place.pack);
-        *out = pack != NULL && pack->is_present;
+        struct firn_ws_objects_pack *pack = firn_ws_objects_pack_of(objects, place.pack);
+        rc = pack != NULL ? firn_ws_objects_is_present(objects, pack, out, err) : FIRN_OK;
     }
     return rc;
 }

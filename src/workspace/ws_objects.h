@@ -26,7 +26,8 @@ FIRN_MUST_CHECK int firn_ws_objects_open(struct firn_db *db, struct firn_ws_obje
 void firn_ws_objects_close(struct firn_ws_objects *objects);
 
 /* Whether the file of every pack of the list is there, with the right size. */
-bool firn_ws_objects_are_present(const struct firn_ws_objects *objects);
+FIRN_MUST_CHECK int firn_ws_objects_are_present(struct firn_ws_objects *objects, bool *out,
+                                                firn_error *err);
 
 /* Where an object is, by the index alone. FIRN_NOT_FOUND. */
 struct firn_ws_objects_place {

@@ -5,13 +5,22 @@
 #ifndef FIRN_WORKSPACE_WS_OBJECTS_INTERNAL_H
 #define FIRN_WORKSPACE_WS_OBJECTS_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "os/os_thread.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_objects.h"
 
+/* Of a pack's file. */
+enum firn_ws_objects_presence {
+    FIRN_WS_OBJECTS_NOT_LOOKED_FOR,
+    FIRN_WS_OBJECTS_PRESENT,
+    FIRN_WS_OBJECTS_ABSENT
+};
+
 struct firn_ws_objects_pack {
     struct firn_ws_index_pack entry;
-    bool is_present;            /* its file was there, with the right size, at open */
+    atomic_int presence;        /* enum firn_ws_objects_presence */
     struct firn_packfile *file; /* NULL while closed; under mutex */
     unsigned users;             /* readers inside a call; under mutex */
     uint64_t last_use;          /* under mutex */
@@ -37,6 +46,10 @@ struct firn_ws_objects {
 /* The pack of a number, or NULL. */
 struct firn_ws_objects_pack *firn_ws_objects_pack_of(struct firn_ws_objects *objects,
                                                      uint32_t number);
+/* Whether the pack's file was there, with the right size, when it was first asked for. Any thread. */
+FIRN_MUST_CHECK int firn_ws_objects_is_present(struct firn_ws_objects *objects,
+                                               struct firn_ws_objects_pack *pack, bool *out,
+                                               firn_error *err);
 /* Opens (or finds open) a pack's file and keeps it open until release. */
 FIRN_MUST_CHECK int firn_ws_objects_acquire(struct firn_ws_objects *objects, uint32_t number,
                                             struct firn_packfile **out, firn_error *err);

@@ -75,13 +75,15 @@ firn_ws_session_begin(struct firn_ws_objects *objects, int level, struct firn_ws
         return firn_error_no_memory(err, "a save");
     }
     session->objects = objects;
-    session->may_lean = firn_ws_objects_are_present(objects); /* (I4) */
     uint64_t number = firn_ws_objects_retire_next(objects);
     session->number = (uint32_t)number;
     firn_ws_index_pack_name(session->number, session->name);
     int rc = number > UINT32_MAX
                  ? firn_error_set(err, FIRN_LIMIT, "the store has no number left for a pack")
                  : make_dir(objects, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_objects_are_present(objects, &session->may_lean, err); /* (I4) */
+    }
     if (rc == FIRN_OK) {
         rc = firn_packfile_writer_create(objects->dir, session->name, level, &session->writer, err);
     }
@@ -312,7 +314,7 @@ firn_ws_session_commit(struct firn_ws_session *session, uint64_t *out_added_byte
                                        .object_count = firn_packfile_count(file)};
     FIRN_TRY(index_pack(&indexing, file, &entry, err));
     objects->packs[objects->pack_count++] =
-        (struct firn_ws_objects_pack){.entry = entry, .is_present = true};
+        (struct firn_ws_objects_pack){.entry = entry, .presence = FIRN_WS_OBJECTS_PRESENT};
     *out_added_bytes = entry.size_bytes;
 out:
     firn_packfile_close(file);

@@ -61,10 +61,14 @@ firn_ws_stat_open(struct firn_db *db, const struct firn_ws_stat_options *options
     stat->db = db;
     stat->objects = options->objects;
     stat->workspace = options->workspace;
-    stat->is_blind = options->is_blind || !firn_ws_objects_are_present(options->objects);
     stat->boot_id = firn_os_boot_id(firn_db_os(db));
     stat->seed = firn_load_le64(firn_db_id(db));
-    int rc = open_keyspace(stat, err);
+    bool are_present = false;
+    int rc = firn_ws_objects_are_present(options->objects, &are_present, err);
+    stat->is_blind = options->is_blind || !are_present;
+    if (rc == FIRN_OK) {
+        rc = open_keyspace(stat, err);
+    }
     if (rc != FIRN_OK) {
         firn_ws_stat_close(stat);
         return rc;
