@@ -15,11 +15,17 @@ const char firn_command_table_about[] =
     "key-value store.";
 
 const struct firn_command *const firn_command_table[] = {
-    &firn_cmd_save, &firn_cmd_list,    &firn_cmd_show, &firn_cmd_status,     &firn_cmd_diff,
-    &firn_cmd_cat,  &firn_cmd_restore, &firn_cmd_undo, &firn_cmd_delete,     &firn_cmd_gc,
-    &firn_cmd_tag,  &firn_cmd_check,   &firn_cmd_init, &firn_cmd_workspaces, &firn_cmd_config,
-    &firn_cmd_db,   &firn_cmd_chkp,    &firn_cmd_alxs, &firn_cmd_help,       &firn_cmd_version,
-    NULL,
+    &firn_cmd_save,       &firn_cmd_list,
+    &firn_cmd_show,       &firn_cmd_status,
+    &firn_cmd_diff,       &firn_cmd_cat,
+    &firn_cmd_restore,    &firn_cmd_undo,
+    &firn_cmd_delete,     &firn_cmd_gc,
+    &firn_cmd_tag,        &firn_cmd_check,
+    &firn_cmd_init,       &firn_cmd_workspaces,
+    &firn_cmd_config,     &firn_cmd_db,
+    &firn_cmd_chkp,       &firn_cmd_alxs,
+    &firn_cmd_completion, &firn_cmd_help,
+    &firn_cmd_version,    NULL,
 };
 
 const struct firn_command_table_global firn_command_table_globals[] = {

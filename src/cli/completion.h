@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/completion.h: completions for shells, from the command table. For the build, not for the
- * program.
+ * cli/completion.h: completions for shells, from the command table.
  */
 #ifndef FIRN_CLI_COMPLETION_H
 #define FIRN_CLI_COMPLETION_H

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/pages_main.c: firn_pages, a program of the build: prints what the command table makes besides
- * --help.
+ * cli/pages_main.c: firn_pages, a program of the build: manual pages from the command table.
  *
- *     firn_pages man PAGE            scdoc source of firn(1), firn-save(1), ...
- *     firn_pages man                 the names of all pages
- *     firn_pages completion SHELL    completions for bash, zsh or fish
+ *     firn_pages man PAGE    scdoc source of firn(1), firn-save(1), ...
+ *     firn_pages man         the names of all pages
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/command_man.h"
 #include "cli/command_table.h"
-#include "cli/completion.h"
 #include "cli/exit_code.h"
 #include "cli/out.h"
 
@@ -34,8 +31,6 @@ main(int argc, char **argv)
         is_done = true;
     } else if (argc == 3 && strcmp(argv[1], "man") == 0) {
         is_done = firn_command_man_print(argv[2]);
-    } else if (argc == 3 && strcmp(argv[1], "completion") == 0) {
-        is_done = firn_completion_print(argv[2]);
     }
     firn_out_flush();
     return is_done && firn_out_error() == 0 ? FIRN_EXIT_OK : FIRN_EXIT_USAGE;

@@ -15,7 +15,7 @@ Completions and manual pages are made from the same table as the help.
   $ mkdir dir && touch file && firn save -q
   1
   $ bash complete firn ''
-  save list show status diff cat restore undo delete gc tag check init workspaces config db chkp alxs help version
+  save list show status diff cat restore undo delete gc tag check init workspaces config db chkp alxs completion help version
   $ bash complete firn s
   save show status
   $ bash complete firn db ''
@@ -72,6 +72,23 @@ Completions and manual pages are made from the same table as the help.
   latest
   --include-deps
   dir/
+
+The program prints them too, for where it was copied on its own.
+
+  $ firn completion bash | cmp - $PAGES/completion/firn
+  $ firn completion zsh | cmp - $PAGES/completion/_firn
+  $ firn completion fish | cmp - $PAGES/completion/firn.fish
+  $ firn completion csh
+  ! firn: completion: 'csh' is not bash, zsh or fish
+  ! usage: firn completion SHELL
+  ! help: firn help completion
+  [2]
+  $ firn completion
+  ! firn: completion: missing SHELL
+  ! hint: one of bash, zsh, fish
+  ! usage: firn completion SHELL
+  ! help: firn help completion
+  [2]
 
 Every command has a page, and the pages are valid.
 

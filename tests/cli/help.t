@@ -26,6 +26,7 @@ The program explains itself, and every command does.
     db         Read and write key-value data in a store
     chkp       Read and write packs of chkpt
     alxs       Read and write sorted tables of Alopex
+    completion Print completions for a shell
     help       Explain the program or a command
     version    Print the version
   
@@ -65,7 +66,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status diff cat restore undo delete gc tag check init config help version; do
+  $ for command in save list show status diff cat restore undo delete gc tag check init config completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
