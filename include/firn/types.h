@@ -48,6 +48,15 @@ firn_str(const char *text)
     return firn_bytes(text, strlen(text));
 }
 
+/* Lines of one text (before) in whose place lines of another (after) stand; one of the counts may
+ * be 0. Lines are counted from 0. */
+typedef struct firn_hunk {
+    uint32_t before_at;
+    uint32_t before_count;
+    uint32_t after_at;
+    uint32_t after_count;
+} firn_hunk;
+
 /* The BLAKE3-256 of some bytes. */
 typedef struct firn_hash {
     uint8_t bytes[32];

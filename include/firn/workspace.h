@@ -364,7 +364,7 @@ typedef struct firn_diff_options {
     const char *after;       /* a reference; NULL is the disk as it is now */
     const firn_slice *paths; /* only these and what is below them */
     size_t path_count;       /* 0: everything */
-    bool with_lines;         /* compare the contents of files line by line, and count */
+    bool with_lines;         /* compare the contents of files line by line */
     unsigned threads;        /* 0: one for each processor */
     firn_callbacks callbacks;
 } firn_diff_options;
@@ -393,6 +393,14 @@ typedef struct firn_difference {
     bool lines_are_minimal;
     uint64_t lines_added;
     uint64_t lines_removed;
+    /* Where lines were counted: both contents, and the hunks in which they differ, ascending; before,
+     * between and behind them the lines are equal. A line ends behind '\n'; a last one without it is
+     * another line than the same with one. A side that is no file is empty. Borrowed until visit
+     * returns. */
+    const firn_hunk *hunks;
+    size_t hunk_count;
+    firn_slice content_before;
+    firn_slice content_after;
 } firn_difference;
 
 typedef struct firn_diff_result {

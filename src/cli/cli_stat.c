@@ -20,16 +20,14 @@
 #include "cli/cli_stat.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cli/cli_change.h"
+#include "cli/cli_remark.h"
 #include "cli/out.h"
-#include "cli/text.h"
 
 enum { WIDTH_DEFAULT = 80, BAR_MIN = 6, NAME_MIN = 8, AROUND = 5 /* " " " | " " " */ };
 
@@ -41,158 +39,6 @@ struct firn_cli_stat_row {
     uint64_t added;
     uint64_t removed;
 };
-
-/* ---- text that grows: firn_text_escape has no context ---- */
-
-struct growing {
-    char *text;
-    size_t size;
-    size_t capacity;
-    bool is_out_of_memory;
-};
-
-static struct growing growing;
-
-static void
-grow(const void *data, size_t size)
-{
-    if (growing.size + size + 1 > growing.capacity) {
-        size_t capacity = 2 * (growing.size + size + 1);
-        char *text = realloc(growing.text, capacity);
-        if (text == NULL) {
-            growing.is_out_of_memory = true;
-            return;
-        }
-        growing.text = text;
-        growing.capacity = capacity;
-    }
-    memcpy(growing.text + growing.size, data, size);
-    growing.size += size;
-    growing.text[growing.size] = '\0';
-}
-
-static void
-grow_text(const char *text)
-{
-    grow(text, strlen(text));
-}
-
-static void grow_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void
-grow_format(const char *format, ...)
-{
-    char text[128];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    grow_text(text);
-}
-
-/* The text so far, on the heap; NULL when memory was out. The next one is begun. */
-static char *
-take_grown(void)
-{
-    struct growing taken = growing;
-    memset(&growing, 0, sizeof(growing));
-    if (taken.is_out_of_memory) {
-        free(taken.text);
-        return NULL;
-    }
-    return taken.text;
-}
-
-/* ---- what a row says beside its lines ---- */
-
-/* A comma, if something was said before. */
-static void
-remark(const char *text)
-{
-    if (growing.size > 0) {
-        grow_text(", ");
-    }
-    grow_text(text);
-}
-
-static void
-remark_content(const firn_difference *difference)
-{
-    const firn_change *change = &difference->change;
-    switch (difference->lines) {
-    case FIRN_LINES_BINARY:
-        remark("binary");
-        break;
-    case FIRN_LINES_TOO_LARGE:
-        remark("too large to count lines");
-        break;
-    case FIRN_LINES_UNREADABLE:
-        remark("could not be read");
-        break;
-    case FIRN_LINES_NONE:
-    case FIRN_LINES_COUNTED:
-        return;
-    }
-    bool was_file = change->before != NULL && change->before->type == FIRN_TYPE_FILE;
-    bool is_file = change->after != NULL && change->after->type == FIRN_TYPE_FILE;
-    if (was_file && is_file) {
-        grow_format(", %" PRIu64 " -> %" PRIu64 " bytes", change->before->size,
-                    change->after->size);
-    } else {
-        grow_format(", %" PRIu64 " bytes", is_file ? change->after->size : change->before->size);
-    }
-}
-
-static void
-remark_came_or_went(const firn_change *change)
-{
-    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
-    const char *what = change->after != NULL ? "added" : "removed";
-    if (entry->type == FIRN_TYPE_FILE) {
-        remark(what);
-    } else {
-        remark(entry->type == FIRN_TYPE_DIRECTORY ? "directory " : "link ");
-        grow_text(what);
-    }
-}
-
-static void
-remark_change(const firn_change *change)
-{
-    const firn_entry_info *before = change->before;
-    const firn_entry_info *after = change->after;
-    unsigned what = change->what;
-    if ((what & FIRN_CHANGED_TYPE) != 0) {
-        remark(firn_cli_change_type_name(before->type));
-        grow_format(" -> %s", firn_cli_change_type_name(after->type));
-    }
-    if ((what & FIRN_CHANGED_CONTENT) != 0 && after->type == FIRN_TYPE_SYMLINK) {
-        remark("link to ");
-        firn_text_escape(before->link_target, grow);
-        grow_text(" -> ");
-        firn_text_escape(after->link_target, grow);
-    }
-    if ((what & FIRN_CHANGED_MODE) != 0) {
-        remark("mode ");
-        grow_format("%04o -> %04o", (unsigned)before->mode, (unsigned)after->mode);
-    }
-    if ((what & FIRN_CHANGED_OWNER) != 0) {
-        remark("owner ");
-        grow_format("%u:%u -> %u:%u", (unsigned)before->uid, (unsigned)before->gid,
-                    (unsigned)after->uid, (unsigned)after->gid);
-    }
-    if ((what & FIRN_CHANGED_XATTRS) != 0) {
-        remark("attributes");
-    }
-    if ((what & FIRN_CHANGED_LINKS) != 0) {
-        remark("hard links");
-    }
-    if (what == FIRN_CHANGED_MTIME) { /* a new content has a new time: not worth saying */
-        remark("time");
-    }
-}
-
-/* ---- rows ---- */
 
 static size_t
 width_of(const char *text)
@@ -207,20 +53,9 @@ width_of(const char *text)
 static bool
 make_row(struct firn_cli_stat_row *row, const firn_difference *difference)
 {
-    const firn_change *change = &difference->change;
-    const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
     memset(row, 0, sizeof(*row));
-    firn_text_escape(entry->path, grow);
-    grow_text(entry->type == FIRN_TYPE_DIRECTORY ? "/" : "");
-    row->name = take_grown();
-    grow_text("");
-    remark_content(difference);
-    if (change->before == NULL || change->after == NULL) {
-        remark_came_or_went(change);
-    } else {
-        remark_change(change);
-    }
-    row->remark = take_grown();
+    row->name = firn_cli_remark_name(&difference->change);
+    row->remark = firn_cli_remark(difference);
     if (row->name == NULL || row->remark == NULL) {
         return false;
     }

@@ -4,9 +4,10 @@
  *
  * References come before "--", paths behind it: a word like "src" could be either, and a command
  * that guesses would guess wrong some day. Rows with line counts are collected, because their
- * columns are known at the end; all others are printed as they come.
+ * columns are known at the end; all else is printed as it comes.
  */
 #include "cli/cli_change.h"
+#include "cli/cli_patch.h"
 #include "cli/cli_stat.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
@@ -18,9 +19,12 @@
 #include "cli/report.h"
 #include "cli/text.h"
 
+enum form { NAMES, STAT, PATCH };
+
 struct shown {
     const struct firn_cli *cli;
-    bool with_lines;
+    enum form form;
+    struct firn_cli_patch patch;
     bool is_out_of_memory;
     struct firn_cli_stat stat;
 };
@@ -44,17 +48,20 @@ lines_name(firn_lines_kind kind)
 }
 
 static void
-show_json(const firn_difference *difference, bool with_lines)
+show_json(const firn_difference *difference, enum form form)
 {
     firn_json_out_object(NULL);
     firn_cli_change_json_members(&difference->change);
-    if (with_lines) {
+    if (form != NAMES) {
         firn_json_out_object("lines");
         firn_json_out_string("kind", lines_name(difference->lines));
         if (difference->lines == FIRN_LINES_COUNTED) {
             firn_json_out_u64("added", difference->lines_added);
             firn_json_out_u64("removed", difference->lines_removed);
             firn_json_out_bool("minimal", difference->lines_are_minimal);
+            if (form == PATCH) {
+                firn_cli_patch_json(difference);
+            }
         }
         firn_json_out_end();
     }
@@ -66,9 +73,12 @@ visit(void *ctx, const firn_difference *difference)
 {
     struct shown *shown = ctx;
     if (shown->cli->json) {
-        show_json(difference, shown->with_lines);
-    } else if (shown->with_lines) {
+        show_json(difference, shown->form);
+    } else if (shown->form == STAT) {
         shown->is_out_of_memory = !firn_cli_stat_add(&shown->stat, difference);
+    } else if (shown->form == PATCH) {
+        firn_meter_clear();
+        shown->is_out_of_memory = !firn_cli_patch_print(&shown->patch, difference);
     } else {
         firn_meter_clear();
         firn_cli_change_print(&difference->change);
@@ -109,8 +119,8 @@ show_result(const struct shown *shown, const firn_diff_result *result,
 {
     if (!shown->cli->json) {
         firn_cli_stat_print(&shown->stat, firn_cli_stat_width());
-        if (!shown->cli->quiet) {
-            print_summary(result, shown->with_lines);
+        if (!shown->cli->quiet && shown->form != PATCH) {
+            print_summary(result, shown->form == STAT);
         }
         return;
     }
@@ -125,7 +135,7 @@ show_result(const struct shown *shown, const firn_diff_result *result,
     firn_json_out_u64("changed", result->changed);
     firn_json_out_u64("removed", result->removed);
     firn_json_out_u64("skipped", result->skipped);
-    if (shown->with_lines) {
+    if (shown->form != NAMES) {
         firn_json_out_u64("lines_added", result->lines_added);
         firn_json_out_u64("lines_removed", result->lines_removed);
     }
@@ -153,34 +163,57 @@ report(struct firn_cli *cli, firn_workspace *workspace, const firn_diff_options 
 }
 
 static int
-compare(struct firn_cli *cli, firn_workspace *workspace, firn_diff_options *options)
+compare(struct firn_cli *cli, firn_workspace *workspace, firn_diff_options *options,
+        struct shown *shown)
 {
     firn_error err;
     firn_diff_result result;
     struct firn_notices notices;
-    struct shown shown = {.cli = cli, .with_lines = options->with_lines};
     int exit_code;
     firn_notices_init(&notices, cli);
     options->callbacks = firn_notices_callbacks(&notices);
     if (cli->json) {
         firn_json_out_array("changes");
     }
-    int code = firn_workspace_diff(workspace, options, visit, &shown, &result, &err);
+    int code = firn_workspace_diff(workspace, options, visit, shown, &result, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        exit_code = report(cli, workspace, options, &shown, &err);
+        exit_code = report(cli, workspace, options, shown, &err);
     } else {
-        show_result(&shown, &result, &notices);
+        show_result(shown, &result, &notices);
         exit_code = firn_notices_exit(&notices);
     }
-    firn_cli_stat_deinit(&shown.stat);
+    firn_cli_stat_deinit(&shown->stat);
     firn_notices_deinit(&notices);
     return exit_code;
+}
+
+/* What the options ask for; returns the exit code. */
+static int
+read_options(struct firn_cli *cli, struct shown *out)
+{
+    const char *context = firn_command_value(cli, "unified");
+    bool is_patch = firn_command_has(cli, "patch") || context != NULL;
+    bool is_stat = firn_command_has(cli, "stat");
+    uint64_t lines = FIRN_CLI_PATCH_CONTEXT_DEFAULT;
+    if (is_patch + is_stat + firn_command_has(cli, "names") > 1) {
+        return firn_command_misused(cli, "--names, --stat and --patch exclude each other");
+    }
+    if (!firn_cli_patch_init(&out->patch, firn_command_value(cli, "color"))) {
+        return firn_command_misused(cli, "--color is always, never or auto");
+    }
+    if (context != NULL && !firn_command_number(context, INT32_MAX, &lines)) {
+        return firn_command_misused(cli, "'%s' is no number of lines", context);
+    }
+    out->patch.context = (uint32_t)lines;
+    out->form = is_patch ? PATCH : is_stat ? STAT : NAMES;
+    return FIRN_EXIT_OK;
 }
 
 static int
 run(struct firn_cli *cli)
 {
+    struct shown shown = {.cli = cli};
     firn_workspace *workspace = NULL;
     struct firn_cli_workspace_paths paths = {NULL, 0};
     firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
@@ -189,20 +222,21 @@ run(struct firn_cli *cli)
         return firn_command_misused(cli, "more than two checkpoints before the paths: write -- "
                                          "between them");
     }
-    options.with_lines = firn_command_has(cli, "stat");
-    if (options.with_lines && firn_command_has(cli, "names")) {
-        return firn_command_misused(cli, "--stat and --names exclude each other");
+    int exit_code = read_options(cli, &shown);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
     }
+    options.with_lines = shown.form != NAMES;
     options.before = references > 0 ? cli->arguments[0] : NULL;
     options.after = references > 1 ? cli->arguments[1] : NULL;
-    int exit_code = firn_cli_workspace_open(cli, &workspace);
+    exit_code = firn_cli_workspace_open(cli, &workspace);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cli_workspace_paths_init(cli, workspace, references, &paths);
     }
     if (exit_code == FIRN_EXIT_OK) {
         options.paths = paths.slices;
         options.path_count = paths.count;
-        exit_code = compare(cli, workspace, &options);
+        exit_code = compare(cli, workspace, &options, &shown);
     }
     firn_cli_workspace_paths_deinit(&paths);
     firn_workspace_close(workspace);
@@ -212,6 +246,9 @@ run(struct firn_cli *cli)
 static const struct firn_command_option options[] = {
     {"names", 0, NULL, "one row a difference, without contents; the default"},
     {"stat", 0, NULL, "count the lines that differ, with a bar for each file"},
+    {"patch", 'p', NULL, "show the lines that differ, as git diff does"},
+    {"unified", 'U', "N", "as --patch, with N lines around each difference, not 3"},
+    {"color", 0, "WHEN", "color a patch: always, never or auto, on a terminal"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -219,6 +256,7 @@ static const struct firn_command_example examples[] = {
     {"firn diff", "what changed since the newest checkpoint"},
     {"firn diff 12 --stat", "what changed since checkpoint 12, with line counts"},
     {"firn diff 11 12 -- src", "what checkpoint 12 changed in src since 11"},
+    {"firn diff 11 12 -p | git apply", "make the same changes in another directory"},
     {NULL, NULL},
 };
 
@@ -240,6 +278,11 @@ const struct firn_command firn_cmd_diff = {
             "are counted in it, nor in files of more than 32 MiB or 1,048,576 lines. The\n"
             "counts are those of the shortest difference; for very large files that were\n"
             "changed all over they may be higher.\n"
+            "\n"
+            "With --patch a unified diff of each file is printed, without a summary: git\n"
+            "apply and patch -p1 can read it. What a patch cannot say, of directories,\n"
+            "owners, times and files that are no text, stands in lines that begin with #.\n"
+            "On a terminal control characters are shown as escapes.\n"
             "\n"
             "Nothing is written anywhere.",
     .examples = examples,

@@ -134,14 +134,13 @@ out:
 /* Reads the marks in step, calling on each hunk; checks that the rest is equal (I1). Returns how
  * many hunks there are; out may be NULL. */
 static size_t
-read_hunks(const struct firn_line_intern *lines, const struct marks *marks,
-           struct firn_line_diff_hunk *out)
+read_hunks(const struct firn_line_intern *lines, const struct marks *marks, firn_hunk *out)
 {
     size_t count = 0;
     uint32_t i = 0;
     uint32_t j = 0;
     while (i < lines->before_count || j < lines->after_count) {
-        struct firn_line_diff_hunk hunk = {.before_at = i, .after_at = j};
+        firn_hunk hunk = {.before_at = i, .after_at = j};
         while (i < lines->before_count && marks->before[i]) {
             i++;
         }

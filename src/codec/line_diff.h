@@ -18,17 +18,9 @@ enum { FIRN_LINE_DIFF_TEXT_SIZE_MAX = 32 << 20, FIRN_LINE_DIFF_LINES_MAX = 1 << 
 /* Steps of the search for the shortest difference, a fifth of a second or so. */
 #define FIRN_LINE_DIFF_WORK_DEFAULT ((uint64_t)1 << 27)
 
-/* Lines of `before` in whose place lines of `after` stand; one of the counts may be 0. Lines are
- * counted from 0. Before, between and behind the hunks the lines are equal. */
-struct firn_line_diff_hunk {
-    uint32_t before_at;
-    uint32_t before_count;
-    uint32_t after_at;
-    uint32_t after_count;
-};
-
+/* Before, between and behind the hunks the lines are equal. */
 struct firn_line_diff {
-    struct firn_line_diff_hunk *hunks; /* ascending; at least one equal line between two */
+    firn_hunk *hunks; /* ascending; at least one equal line between two */
     size_t hunk_count;
     uint64_t removed; /* the sum of all before_count */
     uint64_t added;   /* the sum of all after_count */

@@ -6,7 +6,7 @@
  * differ and reads nothing else, so it costs what the difference is worth, not what the trees weigh.
  * The disk has to be scanned first (ws_compare.c); its tree then stands on the second side.
  *
- * Lines are counted on the way, one file after the other (ws_difference_lines.c), so memory does
+ * Lines are compared on the way, one file after the other (ws_difference_lines.c), so memory does
  * not grow with the number of differences.
  *
  * A path that is asked for may be without a difference, and then the walk does not meet it. Those
@@ -82,7 +82,7 @@ tell_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
     count(result, change);
     difference->files_done++;
     if (difference->options->with_lines) {
-        FIRN_TRY(firn_ws_difference_lines_count(&difference->lines, change, &told, err));
+        FIRN_TRY(firn_ws_difference_lines_compare(&difference->lines, change, &told, err));
         result->lines_added += told.lines_added;
         result->lines_removed += told.lines_removed;
     }

@@ -16,7 +16,6 @@
 
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
-#include "codec/line_diff.h"
 
 enum { SCRATCH_FRAMES = 4, LOOK_SIZE = 8000 };
 
@@ -36,6 +35,7 @@ firn_ws_difference_lines_deinit(struct firn_ws_difference_lines *lines)
     firn_packfile_scratch_destroy(lines->scratch);
     firn_buf_deinit(&lines->before);
     firn_buf_deinit(&lines->after);
+    firn_line_diff_deinit(&lines->diff);
     *lines = (struct firn_ws_difference_lines){0};
 }
 
@@ -196,8 +196,9 @@ load(struct firn_ws_difference_lines *lines, firn_slice path, const struct firn_
 static int
 compare(struct firn_ws_difference_lines *lines, firn_difference *out, firn_error *err)
 {
-    struct firn_line_diff diff;
-    int rc = firn_line_diff_init(&diff, firn_buf_slice(&lines->before),
+    struct firn_line_diff *diff = &lines->diff;
+    firn_line_diff_deinit(diff);
+    int rc = firn_line_diff_init(diff, firn_buf_slice(&lines->before),
                                  firn_buf_slice(&lines->after), FIRN_LINE_DIFF_WORK_DEFAULT, err);
     if (rc == FIRN_LIMIT) {
         out->lines = FIRN_LINES_TOO_LARGE;
@@ -207,17 +208,20 @@ compare(struct firn_ws_difference_lines *lines, firn_difference *out, firn_error
         return rc;
     }
     out->lines = FIRN_LINES_COUNTED;
-    out->lines_are_minimal = diff.is_minimal;
-    out->lines_added = diff.added;
-    out->lines_removed = diff.removed;
-    firn_line_diff_deinit(&diff);
+    out->lines_are_minimal = diff->is_minimal;
+    out->lines_added = diff->added;
+    out->lines_removed = diff->removed;
+    out->hunks = diff->hunks;
+    out->hunk_count = diff->hunk_count;
+    out->content_before = firn_buf_slice(&lines->before);
+    out->content_after = firn_buf_slice(&lines->after);
     return FIRN_OK;
 }
 
 int
-firn_ws_difference_lines_count(struct firn_ws_difference_lines *lines,
-                               const struct firn_ws_diff_change *change, firn_difference *out,
-                               firn_error *err)
+firn_ws_difference_lines_compare(struct firn_ws_difference_lines *lines,
+                                 const struct firn_ws_diff_change *change, firn_difference *out,
+                                 firn_error *err)
 {
     const unsigned about_content = FIRN_WS_DIFF_TYPE | FIRN_WS_DIFF_CONTENT;
     firn_lines_kind kind = FIRN_LINES_NONE;

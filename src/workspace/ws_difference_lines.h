@@ -5,6 +5,7 @@
 #ifndef FIRN_WORKSPACE_WS_DIFFERENCE_LINES_H
 #define FIRN_WORKSPACE_WS_DIFFERENCE_LINES_H
 
+#include "codec/line_diff.h"
 #include "workspace/ws_internal.h"
 
 struct firn_ws_difference_lines {
@@ -14,6 +15,7 @@ struct firn_ws_difference_lines {
     firn_callbacks callbacks;
     struct firn_buf before;
     struct firn_buf after;
+    struct firn_line_diff diff;
 };
 
 /* objects and disk are borrowed. */
@@ -24,11 +26,11 @@ FIRN_MUST_CHECK int firn_ws_difference_lines_init(struct firn_ws_difference_line
 /* A zeroed struct is fine. */
 void firn_ws_difference_lines_deinit(struct firn_ws_difference_lines *lines);
 
-/* Fills the fields of *out that are about lines. A file of the disk that is not what the change
+/* Fills the fields of *out that are about lines, borrowed until the next call. A file of the disk that is not what the change
  * says any more, or that cannot be read, is told by a notice. FIRN_CORRUPT for damage of what is
  * stored. */
-FIRN_MUST_CHECK int firn_ws_difference_lines_count(struct firn_ws_difference_lines *lines,
-                                                   const struct firn_ws_diff_change *change,
-                                                   firn_difference *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_difference_lines_compare(struct firn_ws_difference_lines *lines,
+                                                     const struct firn_ws_diff_change *change,
+                                                     firn_difference *out, firn_error *err);
 
 #endif

@@ -172,7 +172,7 @@ Mistakes.
   ! help: firn help diff
   [2]
   $ firn diff --stat --names
-  ! firn: diff: --stat and --names exclude each other
+  ! firn: diff: --names, --stat and --patch exclude each other
   ! usage: firn diff [options] [REF] [REF] [PATH...]
   ! help: firn help diff
   [2]

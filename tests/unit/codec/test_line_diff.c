@@ -79,7 +79,7 @@ assert_is_difference(const struct firn_line_diff *diff, const firn_slice *a, siz
         if (is_end) {
             break;
         }
-        const struct firn_line_diff_hunk *hunk = &diff->hunks[h];
+        const firn_hunk *hunk = &diff->hunks[h];
         assert_int_equal(hunk->after_at, j);
         assert_true(hunk->before_count + hunk->after_count > 0);
         i += hunk->before_count;
