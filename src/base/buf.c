@@ -108,14 +108,8 @@ firn_buf_append_le64(struct firn_buf *buf, uint64_t value)
 int
 firn_buf_append_varint(struct firn_buf *buf, uint64_t value)
 {
-    uint8_t bytes[10];
-    size_t size = 0;
-    while (value >= 0x80) {
-        bytes[size++] = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    bytes[size++] = (uint8_t)value;
-    return firn_buf_append(buf, bytes, size);
+    uint8_t bytes[FIRN_VARINT_SIZE_MAX];
+    return firn_buf_append(buf, bytes, firn_store_varint(bytes, value));
 }
 
 int

@@ -6,6 +6,7 @@
 #ifndef FIRN_BASE_BYTES_H
 #define FIRN_BASE_BYTES_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -78,6 +79,31 @@ static inline void
 firn_store_be64(uint8_t *bytes, uint64_t value)
 {
     firn_store_le64(bytes, __builtin_bswap64(value));
+}
+
+/* A varint is LEB128: seven bits a byte, the low ones first, 0x80 on all but the last. Read by
+ * base/reader.h. */
+enum { FIRN_VARINT_SIZE_MAX = 10 };
+
+static inline size_t
+firn_varint_size(uint64_t value)
+{
+    /* A seventh of the bits, rounded up; 9/64 is close enough up to 64 bits. */
+    size_t bits = 64 - (size_t)__builtin_clzll(value | 1);
+    return (bits * 9 + 64) / 64;
+}
+
+/* Writes firn_varint_size(value) bytes; returns how many that were. */
+static inline size_t
+firn_store_varint(uint8_t *bytes, uint64_t value)
+{
+    size_t size = 0;
+    while (value >= 0x80) {
+        bytes[size++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    bytes[size++] = (uint8_t)value;
+    return size;
 }
 
 #endif

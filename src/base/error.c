@@ -19,6 +19,7 @@
 
 /* The header's macros of these names are for callers. */
 #undef firn_error_set
+#undef firn_error_set_named
 #undef firn_error_set_errno
 #undef firn_error_no_memory
 
@@ -143,6 +144,37 @@ firn_error_set(firn_error *err, int code, const char *format, ...)
     err->os_errno = 0;
     (void)append(err, 0, format, args);
     va_end(args);
+    return code;
+}
+
+/* As append, of a text as it is. */
+static size_t
+append_plain(firn_error *err, size_t used, const char *text)
+{
+    size_t size = strlen(text);
+    if (size >= sizeof err->text - used) {
+        size = sizeof err->text - used - 1;
+        memcpy(err->text + used, text, size);
+        memcpy(err->text + sizeof err->text - 4, "...", 4);
+        return used + size;
+    }
+    memcpy(err->text + used, text, size + 1);
+    return used + size;
+}
+
+int
+firn_error_set_named(firn_error *err, int code, const char *before, const char *name,
+                     const char *after)
+{
+    CHECK(code != FIRN_OK);
+    if (err == NULL) {
+        return code;
+    }
+    err->code = code;
+    err->os_errno = 0;
+    size_t used = append_plain(err, 0, before);
+    used = append_plain(err, used, name);
+    (void)append_plain(err, used, after);
     return code;
 }
 

@@ -13,6 +13,11 @@
 int firn_error_set(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The text is before, name and after, one behind the other, without any formatting: for what is an
+ * answer as often as a failure. */
+int firn_error_set_named(firn_error *err, int code, const char *before, const char *name,
+                         const char *after);
+
 /* As above for a failed system call: the code follows from error_number, and ": <what the system
  * says>" is appended. */
 int firn_error_set_errno(firn_error *err, int error_number, const char *format, ...)
@@ -38,6 +43,7 @@ firn_error_never_ok(int code)
     return code;
 }
 #define firn_error_set(...) firn_error_never_ok(firn_error_set(__VA_ARGS__))
+#define firn_error_set_named(...) firn_error_never_ok(firn_error_set_named(__VA_ARGS__))
 #define firn_error_set_errno(...) firn_error_never_ok(firn_error_set_errno(__VA_ARGS__))
 #define firn_error_no_memory(...) firn_error_never_ok(firn_error_no_memory(__VA_ARGS__))
 

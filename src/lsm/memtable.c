@@ -41,6 +41,7 @@
  */
 #include "lsm/memtable.h"
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
@@ -145,28 +146,6 @@ set_prefix_size(struct firn_memtable_node *node, size_t size)
 
 /* ---- entries ---- */
 
-static uint8_t *
-write_varint(uint8_t *at, uint64_t value)
-{
-    while (value >= 0x80) {
-        *at++ = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    *at++ = (uint8_t)value;
-    return at;
-}
-
-static size_t
-varint_size(uint64_t value)
-{
-    size_t size = 1;
-    while (value >= 0x80) {
-        value >>= 7;
-        size++;
-    }
-    return size;
-}
-
 static uint64_t
 tag_of(const struct firn_entry *entry)
 {
@@ -176,16 +155,16 @@ tag_of(const struct firn_entry *entry)
 static size_t
 encoded_size(const struct firn_entry *entry)
 {
-    return varint_size(entry->key.size) + varint_size(tag_of(entry)) +
-           varint_size(entry->sequence) + entry->key.size + entry->value.size;
+    return firn_varint_size(entry->key.size) + firn_varint_size(tag_of(entry)) +
+           firn_varint_size(entry->sequence) + entry->key.size + entry->value.size;
 }
 
 static void
 encode(uint8_t *at, const struct firn_entry *entry)
 {
-    at = write_varint(at, entry->key.size);
-    at = write_varint(at, tag_of(entry));
-    at = write_varint(at, entry->sequence);
+    at += firn_store_varint(at, entry->key.size);
+    at += firn_store_varint(at, tag_of(entry));
+    at += firn_store_varint(at, entry->sequence);
     if (entry->key.size > 0) {
         memcpy(at, entry->key.data, entry->key.size);
     }

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/checked.h"
 #include "pack/packfile_delta.h"
@@ -39,11 +40,7 @@ firn_packfile_format_encode_item(enum firn_packfile_kind kind, uint32_t size, co
     DCHECK(firn_packfile_kind_is_named(kind) == (name != NULL));
     size_t at = 0;
     out[at++] = (uint8_t)kind;
-    while (size >= 0x80) {
-        out[at++] = (uint8_t)(size | 0x80);
-        size >>= 7;
-    }
-    out[at++] = (uint8_t)size;
+    at += firn_store_varint(out + at, size);
     if (name != NULL) {
         memcpy(out + at, name->bytes, sizeof name->bytes);
         at += sizeof name->bytes;

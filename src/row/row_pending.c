@@ -204,10 +204,7 @@ encode_entry(const struct firn_row_pending *pending, const struct firn_row_pendi
     uint32_t word = ((uint32_t)rest_size << FIRN_ROW_FORMAT_KIND_BITS) | item->word_low;
     memcpy(at, &delta, sequence_bytes);
     at += sequence_bytes;
-    for (; word >= 0x80; word >>= 7) {
-        *at++ = (uint8_t)(word | 0x80);
-    }
-    *at++ = (uint8_t)word;
+    at += firn_store_varint(at, word);
     size_t size = rest_size + item->value_size;
     if (size > 0) {
         memcpy(at, pending->bytes.data + item->at + sums->shared_size, size);

@@ -26,6 +26,7 @@
  */
 #include "store/db_internal.h"
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/xxh3.h"
@@ -179,17 +180,6 @@ overwrites(struct firn_db_batch *batch, const struct firn_db_op *before, enum fi
     return true;
 }
 
-static size_t
-varint_size(uint64_t value)
-{
-    size_t size = 1;
-    while (value >= 0x80) {
-        value >>= 7;
-        size++;
-    }
-    return size;
-}
-
 /* An operation in the place of the last one, which has the same key. */
 static int
 replace_last(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
@@ -199,7 +189,7 @@ replace_last(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
     size_t body_size = batch->body.size;
     size_t ops_size = batch->ops.size;
     batch->body.size =
-        last->key_offset - varint_size(last->key_size) - 1 - varint_size(keyspace->id);
+        last->key_offset - firn_varint_size(last->key_size) - 1 - firn_varint_size(keyspace->id);
     batch->ops.size -= sizeof *last;
     int rc = firn_db_batch_append(batch, keyspace->db, keyspace->tree, op, err);
     if (rc != FIRN_OK) {

@@ -15,6 +15,7 @@
 
 #include <inttypes.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/crc32c.h"
@@ -82,24 +83,12 @@ firn_db_format_get_identity(firn_slice bytes, const char *path, struct firn_db_f
     return FIRN_OK;
 }
 
-static size_t
-put_varint(uint8_t *at, uint64_t value)
-{
-    size_t size = 0;
-    while (value >= 0x80) {
-        at[size++] = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    at[size++] = (uint8_t)value;
-    return size;
-}
-
 size_t
 firn_db_format_put_header(uint64_t sequence, uint64_t count, uint8_t out[FIRN_DB_FORMAT_HEADER_MAX])
 {
     firn_store_le64(out, sequence);
     out[8] = 0;
-    return 9 + put_varint(out + 9, count);
+    return 9 + firn_store_varint(out + 9, count);
 }
 
 static size_t
@@ -121,12 +110,12 @@ firn_db_format_append_op(struct firn_buf *out, const struct firn_db_format_op *o
     }
     uint8_t *bytes = out->data;
     size_t at = out->size;
-    at += put_varint(bytes + at, op->keyspace);
+    at += firn_store_varint(bytes + at, op->keyspace);
     bytes[at++] = (uint8_t)op->kind;
-    at += put_varint(bytes + at, op->key.size);
+    at += firn_store_varint(bytes + at, op->key.size);
     place->key_offset = at;
     at += put_slice(bytes + at, op->key);
-    at += put_varint(bytes + at, op->value.size);
+    at += firn_store_varint(bytes + at, op->value.size);
     place->value_offset = at;
     at += put_slice(bytes + at, op->value);
     DCHECK(at <= out->size + room);

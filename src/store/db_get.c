@@ -67,8 +67,8 @@ firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *
 int
 firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "there is no such key in keyspace '%s'",
-                          keyspace->name);
+    return firn_error_set_named(err, FIRN_NOT_FOUND, "there is no such key in keyspace '",
+                                keyspace->name, "'");
 }
 
 /* ---- the tree that a handle stands for ---- */

@@ -14,25 +14,13 @@
 
 enum { PACK_USED_SIZE = 32 };
 
-static size_t
-put_varint(uint8_t *out, uint64_t value)
-{
-    size_t size = 0;
-    while (value >= 0x80) {
-        out[size++] = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    out[size++] = (uint8_t)value;
-    return size;
-}
-
 size_t
 firn_ws_index_encode_place(const struct firn_ws_objects_place *place, uint8_t *out)
 {
-    size_t size = put_varint(out, place->pack);
-    size += put_varint(out + size, place->at.frame);
-    size += put_varint(out + size, place->at.offset);
-    size += put_varint(out + size, place->at.size);
+    size_t size = firn_store_varint(out, place->pack);
+    size += firn_store_varint(out + size, place->at.frame);
+    size += firn_store_varint(out + size, place->at.offset);
+    size += firn_store_varint(out + size, place->at.size);
     out[size++] = (uint8_t)place->at.kind;
     return size;
 }

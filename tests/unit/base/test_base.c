@@ -43,6 +43,19 @@ error_text_is_cut_visibly_and_codes_follow_errno(void **state)
     assert_int_equal(firn_error_prefix(&err, "save"), FIRN_NO_SPACE);
     assert_int_equal(strncmp(err.text, "save: could not", 15), 0);
     assert_int_equal(firn_error_set(NULL, FIRN_IO, "nobody asks"), FIRN_IO);
+    assert_int_equal(firn_error_set_named(&err, FIRN_NOT_FOUND, "no '", "%s", "' here"),
+                     FIRN_NOT_FOUND);
+    assert_string_equal(err.text, "no '%s' here");
+    assert_int_equal(err.os_errno, 0);
+    longer[FIRN_ERROR_TEXT_SIZE - 3] = '\0';
+    assert_int_equal(firn_error_set_named(&err, FIRN_EXISTS, "a", longer, ""), FIRN_EXISTS);
+    assert_string_equal(err.text + 1, longer);
+    assert_int_equal(firn_error_set_named(&err, FIRN_EXISTS, "a", longer, "b"), FIRN_EXISTS);
+    assert_string_equal(err.text + FIRN_ERROR_TEXT_SIZE - 4, "xxb"); /* it just fits */
+    assert_int_equal(firn_error_set_named(&err, FIRN_EXISTS, "ab", longer, "b"), FIRN_EXISTS);
+    assert_int_equal(strlen(err.text), FIRN_ERROR_TEXT_SIZE - 1);
+    assert_string_equal(err.text + FIRN_ERROR_TEXT_SIZE - 4, "...");
+    assert_int_equal(firn_error_set_named(NULL, FIRN_IO, "a", "b", "c"), FIRN_IO);
     assert_string_equal(firn_code_name(FIRN_NEWER), "FIRN_NEWER");
     assert_string_equal(firn_code_text(-999), "unknown error");
 }
@@ -124,6 +137,7 @@ varints_round_trip_and_have_one_form(void **state)
             uint64_t value = (UINT64_C(1) << bit) + delta - 1;
             firn_buf_clear(&buf);
             assert_int_equal(firn_buf_append_varint(&buf, value), FIRN_OK);
+            assert_int_equal(firn_varint_size(value), buf.size);
             struct firn_reader reader = firn_reader_of(firn_buf_slice(&buf));
             uint64_t back = ~value;
             assert_true(firn_reader_varint(&reader, &back));
@@ -133,6 +147,7 @@ varints_round_trip_and_have_one_form(void **state)
             assert_false(firn_reader_varint(&reader, &back));
         }
     }
+    assert_int_equal(firn_varint_size(UINT64_MAX), FIRN_VARINT_SIZE_MAX);
     uint64_t value;
     struct firn_reader longer = firn_reader_of(firn_bytes("\x80\x00", 2));
     assert_false(firn_reader_varint(&longer, &value));
