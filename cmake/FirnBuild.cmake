@@ -31,12 +31,27 @@ if(FIRN_FUZZ)
   add_compile_options($<$<COMPILE_LANGUAGE:C>:-fsanitize=fuzzer-no-link>)
 endif()
 
+# Across files: gcc's optimized builds look at the whole of libfirn.so, and of the program, when these are linked
+# (firn_optimize_whole). Objects have ordinary code beside what that takes, and all else, tests and examples, is linked from
+# it; so is whoever takes the archive, from which the installation removes the rest (cmake/FirnInstall.cmake).
+set(FIRN_LTO_FLAGS "")
+if(FIRN_LTO AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NOT FIRN_SANITIZE)
+  set(FIRN_LTO_FLAGS -flto=auto -ffat-lto-objects)
+  add_link_options($<IF:$<BOOL:$<TARGET_PROPERTY:FIRN_WHOLE>>,-flto=auto,-fno-lto>)
+endif()
+
+# firn_optimize_whole(TARGET): a library or program whose files are optimized together.
+function(firn_optimize_whole target)
+  set_target_properties(${target} PROPERTIES FIRN_WHOLE ON)
+endfunction()
+
 # firn_folder(NAME SOURCES... [LINK targets...]): one OBJECT library for a folder of src/. It becomes a part of libfirn,
 # except for the folders that stand on the library instead.
 function(firn_folder name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_library(firn_${name} OBJECT ${ARG_SOURCES})
   target_compile_definitions(firn_${name} PRIVATE FIRN_BUILDING_LIBRARY=1)
+  target_compile_options(firn_${name} PRIVATE "$<$<COMPILE_LANGUAGE:C>:${FIRN_LTO_FLAGS}>")
   target_link_libraries(firn_${name} PRIVATE firn_flags ${ARG_LINK})
   if(NOT name MATCHES "^(mcp|sql|cli)$")
     set_property(GLOBAL APPEND PROPERTY FIRN_LIBRARY_FOLDERS ${name})

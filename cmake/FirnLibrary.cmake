@@ -23,6 +23,7 @@ if(NOT FIRN_SANITIZE)
   target_link_options(firn PRIVATE LINKER:--no-undefined)
 endif()
 target_link_libraries(firn PRIVATE firn_thirdparty)
+firn_optimize_whole(firn)
 
 # The archive carries no libraries; who links it links those that it stands on, by the names that an installed package uses.
 add_library(firn_static STATIC ${objects})
