@@ -4,7 +4,7 @@
  *
  * The sources are the leaves of a tournament; an inner node keeps who lost there, and the winner of
  * all is the current entry. After the winner has moved, its way to the root is played again: one
- * comparison a level, whoever wins. Of each source's key the first eight bytes are kept beside the
+ * comparison a level, whoever wins. Of each source's key the first 16 bytes are kept beside the
  * tree as a number, so that most games touch no key; a source that has come to its end loses
  * against all.
  *
@@ -34,7 +34,7 @@
 #include "base/slice.h"
 
 struct player {
-    uint64_t head;                  /* of entry's key */
+    struct firn_merge_head head;    /* of entry's key */
     const struct firn_entry *entry; /* the source's; NULL: at its end */
     struct firn_merge_source *source;
 };
@@ -60,17 +60,18 @@ struct firn_merge {
 
 /* ---- the tournament ---- */
 
-static uint64_t
+static struct firn_merge_head
 head_of(firn_slice key)
 {
-    if (key.size >= 8) {
-        return firn_load_be64(key.data);
+    uint8_t padded[FIRN_MERGE_HEAD_SIZE] = {0};
+    const uint8_t *bytes = key.data;
+    if (key.size < FIRN_MERGE_HEAD_SIZE) {
+        if (key.size > 0) {
+            memcpy(padded, key.data, key.size);
+        }
+        bytes = padded;
     }
-    uint8_t padded[8] = {0};
-    if (key.size > 0) {
-        memcpy(padded, key.data, key.size);
-    }
-    return firn_load_be64(padded);
+    return (struct firn_merge_head){firn_load_be64(bytes), firn_load_be64(bytes + 8)};
 }
 
 /* One that is at its end has the head that loses against all but the like. */
@@ -81,7 +82,8 @@ refresh(const struct firn_merge *merge, struct player *player)
     if (player->entry != NULL) {
         player->head = head_of(player->entry->key);
     } else {
-        player->head = merge->is_backward ? 0 : UINT64_MAX;
+        uint64_t last = merge->is_backward ? 0 : UINT64_MAX;
+        player->head = (struct firn_merge_head){last, last};
     }
 }
 
@@ -103,15 +105,22 @@ wins_by_entry(struct firn_merge *merge, size_t a, size_t b)
     return merge->is_backward ? order > 0 : order < 0;
 }
 
-static bool
+/* Nobody can predict it, so there is no branch. */
+static inline bool
+is_less(struct firn_merge_head a, struct firn_merge_head b)
+{
+    return ((a.high < b.high) | ((a.high == b.high) & (a.low < b.low))) != 0;
+}
+
+static inline bool
 wins(struct firn_merge *merge, size_t a, size_t b)
 {
-    uint64_t left = merge->players[a].head;
-    uint64_t right = merge->players[b].head;
-    if (__builtin_expect(left == right, false)) {
+    struct firn_merge_head left = merge->players[a].head;
+    struct firn_merge_head right = merge->players[b].head;
+    if (__builtin_expect(firn_merge_head_equal(left, right), false)) {
         return wins_by_entry(merge, a, b);
     }
-    return (left < right) != merge->is_backward;
+    return is_less(left, right) != merge->is_backward;
 }
 
 /* The winner below a node of the tree whose games have all to be played. Depth: log2(count). */
@@ -371,6 +380,13 @@ const struct firn_entry *
 firn_merge_entry(const struct firn_merge *merge)
 {
     return merge->entry;
+}
+
+struct firn_merge_head
+firn_merge_head(const struct firn_merge *merge)
+{
+    DCHECK(merge->entry != NULL);
+    return merge->players[merge->winner].head;
 }
 
 /* ---- making ---- */

@@ -47,4 +47,19 @@ FIRN_MUST_CHECK int firn_merge_skip_back(struct firn_merge *merge, firn_slice ke
 /* The current version; NULL where there is none. Borrowed until the merge moves. */
 const struct firn_entry *firn_merge_entry(const struct firn_merge *merge);
 
+/* The first bytes of a key as a number of the same order, filled up with zeros: keys with different
+ * heads are different, and of two that are not longer the heads and the sizes are all there is. */
+enum { FIRN_MERGE_HEAD_SIZE = 16 };
+struct firn_merge_head {
+    uint64_t high;
+    uint64_t low;
+};
+static inline bool
+firn_merge_head_equal(struct firn_merge_head a, struct firn_merge_head b)
+{
+    return a.high == b.high && a.low == b.low;
+}
+/* Of the current version's key. Only while there is one. */
+struct firn_merge_head firn_merge_head(const struct firn_merge *merge);
+
 #endif

@@ -196,14 +196,26 @@ static int
 pass_key(struct firn_resolve *resolve, firn_error *err)
 {
     struct firn_merge *merge = resolve->options.merge;
-    int rc = keep_key(resolve, firn_merge_entry(merge)->key, err);
-    for (unsigned steps = 0; rc == FIRN_OK && steps < STEPS_MAX; steps++) {
-        rc = firn_merge_next(merge, err);
-        if (rc == FIRN_OK && !has_kept_key(resolve, firn_merge_entry(merge))) {
+    struct firn_merge_head head = firn_merge_head(merge);
+    const struct firn_entry *entry = firn_merge_entry(merge);
+    size_t size = entry->key.size;
+    int rc = FIRN_OK;
+    if (size > FIRN_MERGE_HEAD_SIZE) {
+        FIRN_TRY(keep_key(resolve, entry->key, err));
+    }
+    for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
+        FIRN_TRY(firn_merge_next(merge, err));
+        entry = firn_merge_entry(merge);
+        if (entry == NULL || !firn_merge_head_equal(head, firn_merge_head(merge)) ||
+            entry->key.size != size ||
+            (size > FIRN_MERGE_HEAD_SIZE && !has_kept_key(resolve, entry))) {
             return FIRN_OK;
         }
     }
-    return rc == FIRN_OK ? seek_behind_key(resolve, err) : rc;
+    FIRN_TRY(keep_key(resolve, entry->key, err));
+    rc = seek_behind_key(resolve, err);
+out:
+    return rc;
 }
 
 /* From a version that the view does not see to one that it does, or to another key. */

@@ -21,7 +21,13 @@
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
-enum { KEY_SIZE = 12, VERSIONS_MAX = 600, SOURCES_MAX = 9, LEVEL_RUNS = 5 };
+enum {
+    HEAD_SIZE = FIRN_MERGE_HEAD_SIZE,
+    KEY_SIZE = HEAD_SIZE + 1,
+    VERSIONS_MAX = 600,
+    SOURCES_MAX = 9,
+    LEVEL_RUNS = 5
+};
 
 /* ---- all versions in one sorted array, and the same versions in sources ---- */
 
@@ -50,21 +56,25 @@ struct scene {
     struct firn_merge *merge;
 };
 
-/* Keys have equal heads in groups, and two lengths. */
+/* Keys have equal heads in groups of four: one that is the head, and three that go on behind it, of
+ * which one looks like it where it is filled up with zeros. */
 static firn_slice
 make_key(uint64_t number, uint8_t out[KEY_SIZE])
 {
+    static const size_t sizes[] = {HEAD_SIZE - 1, HEAD_SIZE, HEAD_SIZE + 1, HEAD_SIZE + 1};
     memset(out, 'k', KEY_SIZE);
-    firn_store_be32(out + 7, (uint32_t)(number / 2));
-    out[11] = 0;
-    return firn_bytes(out, 11 + number % 2);
+    firn_store_be32(out + HEAD_SIZE - 5, (uint32_t)(number / 4));
+    out[HEAD_SIZE - 1] = 0;
+    out[HEAD_SIZE] = number % 4 == 3;
+    return firn_bytes(out, sizes[number % 4]);
 }
 
 static uint64_t
 number_of(firn_slice key)
 {
-    assert_true(key.size == 11 || key.size == 12);
-    return (uint64_t)firn_load_be32(key.data + 7) * 2 + key.size - 11;
+    assert_in_range(key.size, HEAD_SIZE - 1, HEAD_SIZE + 1);
+    return (uint64_t)firn_load_be32(key.data + HEAD_SIZE - 5) * 4 + key.size - (HEAD_SIZE - 1) +
+           (key.size > HEAD_SIZE && key.data[HEAD_SIZE] == 1);
 }
 
 static int
