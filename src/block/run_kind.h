@@ -71,7 +71,7 @@ struct firn_run_builder {
 };
 
 /* Steps of cursor_prepare. */
-enum { FIRN_RUN_CURSOR_STEPS = 3 };
+enum { FIRN_RUN_CURSOR_STEPS = 4 };
 /* Steps of get_prefetch. */
 enum { FIRN_RUN_GET_STEPS = 4 };
 

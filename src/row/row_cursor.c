@@ -7,7 +7,8 @@
  * Steps stay in the block until it ends. The block is held meanwhile: pinned in the cache, or, for
  * a sequential cursor that did not find it there, in its own window (row_window.c).
  *
- * A seek waits for slow memory up to three times: for the index, for the block, for the entry.
+ * A seek waits for slow memory up to four times: for the index, for the guide to the block, for the
+ * block, for the entry.
  * Where the run keeps its pins, each of these can be asked for beforehand (prepare), for many
  * cursors at once; what the index said is remembered for the seek that follows, and the block is
  * held already.
@@ -268,6 +269,9 @@ show_first_of(struct cursor *cursor, const struct firn_row_index *index, size_t 
         return FIRN_OK;
     }
     int rc = load(cursor, index, i, false, err);
+    if (!cursor->is_sequential && i + 1 < index->block_count) {
+        firn_row_read_prefetch_block(cursor->run, i + 1);
+    }
     return rc != FIRN_OK ? rc : show(cursor, 0, err);
 }
 
@@ -330,6 +334,9 @@ firn_row_cursor_prepare(struct firn_run_cursor *base, firn_slice key, uint64_t s
     case 1:
         cursor->prepared_count = firn_row_index_find(&run->index, key, sequence);
         cursor->is_prepared = true;
+        __builtin_prefetch(&run->guides[prepared_block(cursor)]);
+        break;
+    case 2:
         firn_row_read_prefetch_block(run, prepared_block(cursor));
         break;
     default:
