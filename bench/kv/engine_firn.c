@@ -192,6 +192,39 @@ flush_store(struct kv_store *store)
     check(firn_store_flush(store->handle, &err), &err);
 }
 
+static void
+checkpoint(struct kv_store *store, const char *name)
+{
+    firn_error err = {0};
+    check(firn_checkpoint_create(store->handle, name, NULL, NULL, &err), &err);
+}
+
+static void
+restore(struct kv_store *store, const char *name)
+{
+    firn_error err = {0};
+    check(firn_checkpoint_restore(store->handle, name, NULL, &err), &err);
+}
+
+static int
+count_difference(void *ctx, const firn_checkpoint_difference *difference)
+{
+    uint64_t *count = ctx;
+    (void)difference;
+    ++*count;
+    return FIRN_OK;
+}
+
+static uint64_t
+difference(struct kv_store *store, const char *before, const char *after)
+{
+    firn_error err = {0};
+    uint64_t count = 0;
+    check(firn_checkpoint_diff(store->handle, before, after, NULL, count_difference, &count, &err),
+          &err);
+    return count;
+}
+
 const struct kv_engine kv_engine = {
     .name = "firn",
     .has_budget = true,
@@ -209,4 +242,7 @@ const struct kv_engine kv_engine = {
     .cursor_end = cursor_end,
     .sync = sync_store,
     .flush = flush_store,
+    .checkpoint = checkpoint,
+    .restore = restore,
+    .difference = difference,
 };

@@ -59,6 +59,14 @@ struct kv_engine {
 
     void (*sync)(struct kv_store *store);  /* NULL: the engine has no such call */
     void (*flush)(struct kv_store *store); /* from memory and log into its tables; NULL likewise */
+
+    /* A named state of the whole store, on disk when the call returns, that is kept whatever is
+     * written later. NULL, like the others, where the engine has no such thing. */
+    void (*checkpoint)(struct kv_store *store, const char *name);
+    /* Makes the store what it was then; it stays open, and on disk it is so as well. */
+    void (*restore)(struct kv_store *store, const char *name);
+    /* How many keys have other values in the second state than in the first. */
+    uint64_t (*difference)(struct kv_store *store, const char *before, const char *after);
 };
 
 extern const struct kv_engine kv_engine;

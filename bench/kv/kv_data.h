@@ -29,6 +29,12 @@ kv_number_added(uint64_t entry)
 {
     return entry * 4 + 1;
 }
+/* Likewise, by YCSB D. */
+static inline uint64_t
+kv_number_young(uint64_t entry)
+{
+    return entry * 4 + 3;
+}
 void kv_key_write(uint8_t out[KV_KEY_SIZE], uint64_t number);
 /* False if it is no key of ours. */
 bool kv_key_read(const void *key, size_t size, uint64_t *out_number);

@@ -21,34 +21,38 @@
 #include "kv_run.h"
 
 const struct kv_workload kv_workloads[] = {
-    {"check", kv_check_adapter, false, false, false},
-    {"put", kv_write_random, false, true, false},
-    {"get", kv_read_get, false, true, false},
-    {"missing", kv_read_missing, false, true, false},
-    {"seek", kv_read_seek, false, true, false},
-    {"scan", kv_read_scan, false, true, false},
-    {"get-small", kv_read_get, false, true, true},
-    {"missing-small", kv_read_missing, false, true, true},
-    {"seek-small", kv_read_seek, false, true, true},
-    {"scan-small", kv_read_scan, false, true, true},
-    {"open", kv_life_open, false, false, false},
-    {"overwrite", kv_write_again, false, true, false},
-    {"readwrite", kv_threads_reader_writer, false, true, false},
-    {"ycsb-c", kv_mixed_c, false, true, false},
-    {"ycsb-b", kv_mixed_b, false, true, false},
-    {"ycsb-a", kv_mixed_a, false, true, false},
-    {"ycsb-e", kv_mixed_e, false, true, false},
-    {"memory", kv_life_memory, false, false, true},
-    {"sequential", kv_write_sequential, false, true, false},
-    {"batch", kv_write_batches, false, true, false},
-    {"batch-random", kv_write_batches_random, false, true, false},
-    {"sync-1", kv_threads_sync_1, true, true, false},
-    {"sync-8", kv_threads_sync_8, true, true, false},
-    {"large-put", kv_write_large, false, true, false},
-    {"large-get", kv_read_large, false, true, false},
-    {"crash", kv_life_crash, false, true, false},
-    {"open-crashed", kv_life_open_crashed, false, false, false},
-    {"control", kv_life_control, false, false, false},
+    {"check", kv_check_adapter, 0},
+    {"put", kv_write_random, KV_OPENED},
+    {"get", kv_read_get, KV_OPENED},
+    {"missing", kv_read_missing, KV_OPENED},
+    {"seek", kv_read_seek, KV_OPENED},
+    {"scan", kv_read_scan, KV_OPENED},
+    {"get-small", kv_read_get, KV_OPENED | KV_NEEDS_BUDGET},
+    {"missing-small", kv_read_missing, KV_OPENED | KV_NEEDS_BUDGET},
+    {"seek-small", kv_read_seek, KV_OPENED | KV_NEEDS_BUDGET},
+    {"scan-small", kv_read_scan, KV_OPENED | KV_NEEDS_BUDGET},
+    {"open", kv_life_open, 0},
+    {"overwrite", kv_write_again, KV_OPENED},
+    {"readwrite", kv_threads_reader_writer, KV_OPENED},
+    {"ycsb-c", kv_mixed_c, KV_OPENED},
+    {"ycsb-b", kv_mixed_b, KV_OPENED},
+    {"ycsb-a", kv_mixed_a, KV_OPENED},
+    {"ycsb-f", kv_mixed_f, KV_OPENED},
+    {"ycsb-d", kv_mixed_d, KV_OPENED},
+    {"ycsb-e", kv_mixed_e, KV_OPENED},
+    {"memory", kv_life_memory, KV_NEEDS_BUDGET},
+    {"checkpoint", kv_checkpoint_times, KV_OPENED | KV_NEEDS_CHECKPOINTS},
+    {"sequential", kv_write_sequential, KV_OPENED},
+    {"batch", kv_write_batches, KV_OPENED},
+    {"batch-random", kv_write_batches_random, KV_OPENED},
+    {"sync-1", kv_threads_sync_1, KV_SYNCED | KV_OPENED},
+    {"sync-8", kv_threads_sync_8, KV_SYNCED | KV_OPENED},
+    {"large-put", kv_write_large, KV_OPENED},
+    {"large-get", kv_read_large, KV_OPENED},
+    {"crash", kv_life_crash, KV_OPENED},
+    {"open-crashed", kv_life_open_crashed, 0},
+    {"history", kv_checkpoint_history, KV_NEEDS_RESTORES},
+    {"control", kv_life_control, 0},
 };
 const size_t kv_workloads_count = sizeof(kv_workloads) / sizeof(kv_workloads[0]);
 
@@ -200,6 +204,22 @@ find(const char *name)
     return NULL;
 }
 
+/* What the engine lacks for the workload; NULL: nothing. */
+static const char *
+why_not(const struct kv_workload *workload)
+{
+    if ((workload->flags & KV_NEEDS_BUDGET) != 0 && !kv_engine.has_budget) {
+        return "its memory cannot be set";
+    }
+    if ((workload->flags & KV_NEEDS_CHECKPOINTS) != 0 && kv_engine.checkpoint == NULL) {
+        return "it has no checkpoints";
+    }
+    if ((workload->flags & KV_NEEDS_RESTORES) != 0 && kv_engine.restore == NULL) {
+        return "it cannot go back to a checkpoint";
+    }
+    return NULL;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -214,21 +234,21 @@ main(int argc, char **argv)
     }
     run.row = workload->name;
     run.setup.directory = argv[2];
-    run.setup.synced = workload->synced;
+    run.setup.synced = (workload->flags & KV_SYNCED) != 0;
     if (!read_options(&run, argc - 2, argv + 2)) {
         return usage();
     }
     doing = workload->name;
-    if (workload->needs_budget && !kv_engine.has_budget) {
-        (void)fprintf(stderr, "%s: %s: left out: its memory cannot be set\n", kv_engine.name,
-                      doing);
+    const char *reason = why_not(workload);
+    if (reason != NULL) {
+        (void)fprintf(stderr, "%s: %s: left out: %s\n", kv_engine.name, doing, reason);
         return 77;
     }
-    if (workload->opened) {
+    if ((workload->flags & KV_OPENED) != 0) {
         kv_run_open(&run);
     }
     workload->run(&run);
-    if (workload->opened) {
+    if ((workload->flags & KV_OPENED) != 0) {
         kv_run_close(&run);
     }
     return fflush(stdout) != 0;

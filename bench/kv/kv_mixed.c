@@ -1,21 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kv_mixed.c: the core workloads A, B, C and E of YCSB (Cooper et al., "Benchmarking cloud serving
- * systems with YCSB", SoCC 2010), in one thread, on entries of the benchmark's own size.
+ * kv_mixed.c: the core workloads A to F of YCSB (Cooper et al., "Benchmarking cloud serving systems
+ * with YCSB", SoCC 2010), in one thread, on entries of the benchmark's own size.
  *
- * Which entry is asked for goes by Zipf's law; the popular ones lie anywhere in the order of keys.
- * An update writes the whole entry. A scan of E starts at such an entry and takes 1 to 100; the
- * entries that E adds lie between the others.
+ * Which entry is asked for goes by Zipf's law; the popular ones lie anywhere in the order of keys,
+ * in D the youngest are. An update writes the whole entry; F gets it first. A scan of E starts at
+ * such an entry and takes 1 to 100; the entries that D and E add lie between the others.
  */
 #include "kv_run.h"
 
+struct mixed {
+    struct kv_run *run;
+    struct kv_random random;
+    struct kv_zipf zipf;
+    struct kv_order popular;
+    struct kv_order added;
+    uint64_t additions;
+};
+
+typedef void (*operation)(struct mixed *mixed, uint64_t i);
+
 struct mix {
-    unsigned reads_percent; /* the rest updates, in E additions */
-    bool scans;             /* the reads are scans */
+    unsigned percent; /* of the operations are the first one */
+    operation first;
+    operation second;
 };
 
 /* Versions of updates, unlike those of overwriting. */
 static const uint64_t updated = UINT64_C(1) << 40;
+
+static uint64_t
+popular_entry(struct mixed *mixed)
+{
+    return kv_order_at(&mixed->popular, kv_zipf_next(&mixed->zipf, &mixed->random));
+}
+
+static void
+read_entry(struct mixed *mixed, uint64_t i)
+{
+    (void)i;
+    (void)kv_run_get(mixed->run->worker, kv_number_of(popular_entry(mixed)));
+}
+
+static void
+update(struct mixed *mixed, uint64_t i)
+{
+    kv_run_put(mixed->run->worker, kv_number_of(popular_entry(mixed)), updated + i);
+}
+
+static void
+modify(struct mixed *mixed, uint64_t i)
+{
+    uint64_t number = kv_number_of(popular_entry(mixed));
+    (void)kv_run_get(mixed->run->worker, number);
+    kv_run_put(mixed->run->worker, number, updated + i);
+}
+
+/* What D added is younger than all else. */
+static void
+read_young(struct mixed *mixed, uint64_t i)
+{
+    uint64_t rank = kv_zipf_next(&mixed->zipf, &mixed->random);
+    uint64_t additions = mixed->additions;
+    (void)i;
+    (void)kv_run_get(mixed->run->worker,
+                     rank < additions
+                         ? kv_number_young(kv_order_at(&mixed->added, additions - 1 - rank))
+                         : kv_number_of(kv_order_at(&mixed->popular, rank - additions)));
+}
+
+static void
+add_young(struct mixed *mixed, uint64_t i)
+{
+    (void)i;
+    kv_run_put(mixed->run->worker, kv_number_young(kv_order_at(&mixed->added, mixed->additions++)),
+               updated);
+}
+
+static void
+add(struct mixed *mixed, uint64_t i)
+{
+    (void)i;
+    kv_run_put(mixed->run->worker, kv_number_added(kv_order_at(&mixed->added, mixed->additions++)),
+               updated);
+}
 
 static void
 scan(struct kv_run *run, uint64_t entry, uint64_t length)
@@ -37,30 +105,29 @@ scan(struct kv_run *run, uint64_t entry, uint64_t length)
 }
 
 static void
+scan_some(struct mixed *mixed, uint64_t i)
+{
+    uint64_t entry = popular_entry(mixed);
+    (void)i;
+    scan(mixed->run, entry, 1 + kv_random_below(&mixed->random, 100));
+}
+
+static void
 run_mix(struct kv_run *run, const struct mix *mix, uint64_t count)
 {
-    struct kv_random random = {run->seed};
-    struct kv_zipf zipf = kv_zipf_make(run->entries);
-    struct kv_order order = kv_order_make(run->entries, 7);
-    struct kv_order added = kv_order_make(run->entries, run->seed);
-    uint64_t additions = 0;
+    struct mixed mixed = {.run = run,
+                          .random = {run->seed},
+                          .zipf = kv_zipf_make(run->entries),
+                          .popular = kv_order_make(run->entries, 7),
+                          .added = kv_order_make(run->entries, run->seed)};
     for (uint64_t i = 0; i < run->entries; i += 8) {
         (void)kv_run_get(run->worker, kv_number_of(i));
     }
     kv_wait_quiet((uint64_t)(run->seconds * 1e9 / 25));
     struct kv_span begun = kv_span_begin();
     for (uint64_t i = 0; i < count; i++) {
-        bool is_read = kv_random_below(&random, 100) < mix->reads_percent;
-        uint64_t entry = kv_order_at(&order, kv_zipf_next(&zipf, &random));
-        if (is_read && mix->scans) {
-            scan(run, entry, 1 + kv_random_below(&random, 100));
-        } else if (is_read) {
-            (void)kv_run_get(run->worker, kv_number_of(entry));
-        } else if (mix->scans) {
-            kv_run_put(run->worker, kv_number_added(kv_order_at(&added, additions++)), updated);
-        } else {
-            kv_run_put(run->worker, kv_number_of(entry), updated + i);
-        }
+        bool is_first = kv_random_below(&mixed.random, 100) < mix->percent;
+        (is_first ? mix->first : mix->second)(&mixed, i);
     }
     struct kv_span spent = kv_span_since(begun);
     kv_print(run->row, "", &spent, (double)count / spent.wall);
@@ -69,23 +136,35 @@ run_mix(struct kv_run *run, const struct mix *mix, uint64_t count)
 void
 kv_mixed_a(struct kv_run *run)
 {
-    run_mix(run, &(struct mix){50, false}, run->entries / 6);
+    run_mix(run, &(struct mix){50, read_entry, update}, run->entries / 6);
 }
 
 void
 kv_mixed_b(struct kv_run *run)
 {
-    run_mix(run, &(struct mix){95, false}, run->entries / 6);
+    run_mix(run, &(struct mix){95, read_entry, update}, run->entries / 6);
 }
 
 void
 kv_mixed_c(struct kv_run *run)
 {
-    run_mix(run, &(struct mix){100, false}, run->entries / 6);
+    run_mix(run, &(struct mix){100, read_entry, update}, run->entries / 6);
+}
+
+void
+kv_mixed_d(struct kv_run *run)
+{
+    run_mix(run, &(struct mix){95, read_young, add_young}, run->entries / 6);
 }
 
 void
 kv_mixed_e(struct kv_run *run)
 {
-    run_mix(run, &(struct mix){95, true}, run->entries / 30);
+    run_mix(run, &(struct mix){95, scan_some, add}, run->entries / 30);
+}
+
+void
+kv_mixed_f(struct kv_run *run)
+{
+    run_mix(run, &(struct mix){50, read_entry, modify}, run->entries / 6);
 }

@@ -19,12 +19,20 @@ struct kv_run {
     struct kv_worker *worker;
 };
 
+/* What a workload is: finds the store open, with one worker, and leaves it so; and what it needs of
+ * an engine, for which it is left out otherwise. */
+enum {
+    KV_SYNCED = 1,
+    KV_OPENED = 2,
+    KV_NEEDS_BUDGET = 4,
+    KV_NEEDS_CHECKPOINTS = 8,
+    KV_NEEDS_RESTORES = 16
+};
+
 struct kv_workload {
     const char *name;
     void (*run)(struct kv_run *run);
-    bool synced;
-    bool opened;       /* finds the store open, with one worker, and leaves it so */
-    bool needs_budget; /* left out for engines without one */
+    unsigned flags;
 };
 
 extern const struct kv_workload kv_workloads[];
@@ -60,7 +68,9 @@ void kv_read_large(struct kv_run *run);
 void kv_mixed_a(struct kv_run *run);
 void kv_mixed_b(struct kv_run *run);
 void kv_mixed_c(struct kv_run *run);
+void kv_mixed_d(struct kv_run *run);
 void kv_mixed_e(struct kv_run *run);
+void kv_mixed_f(struct kv_run *run);
 /* kv_threads.c */
 void kv_threads_sync_1(struct kv_run *run);
 void kv_threads_sync_8(struct kv_run *run);
@@ -71,6 +81,9 @@ void kv_life_crash(struct kv_run *run);
 void kv_life_open_crashed(struct kv_run *run);
 void kv_life_memory(struct kv_run *run);
 void kv_life_control(struct kv_run *run);
+/* kv_checkpoint.c */
+void kv_checkpoint_times(struct kv_run *run);
+void kv_checkpoint_history(struct kv_run *run);
 /* kv_check.c */
 void kv_check_adapter(struct kv_run *run);
 

@@ -74,7 +74,7 @@ END {
         "rate=batch=batches of 100, sequential;rate=batch-random=batches of 100, random;rate=sync-1=synced put, 1 thread;rate=sync-8=synced put, 8 threads;" \
         "rate=get=get, warm;rate=missing=get of a missing key;rate=seek=seek + 10 next;rate=scan=scan all, entries;" \
         "rate=readwrite_reads=one reader beside one writer: reads;rate=readwrite_writes=one reader beside one writer: writes;" \
-        "rate=ycsb-a=YCSB A;rate=ycsb-b=YCSB B;rate=ycsb-c=YCSB C;rate=ycsb-e=YCSB E;" \
+        "rate=ycsb-a=YCSB A;rate=ycsb-b=YCSB B;rate=ycsb-c=YCSB C;rate=ycsb-d=YCSB D;rate=ycsb-e=YCSB E;rate=ycsb-f=YCSB F;" \
         "rate=large-put=64 KiB values, put;rate=large-get=64 KiB values, get"
     small = "rate=get-small=get;rate=missing-small=get of a missing key;rate=seek-small=seek + 10 next;" \
         "rate=scan-small=scan all, entries"
@@ -90,6 +90,12 @@ END {
     table("the same, data four times the memory", small)
     table("latencies: median (least)", times)
     table("amplification: median (least)", sizes)
+    checkpoints = "time=checkpoint_create_ms=making one, ms;time=checkpoint_create_longest_ms=making one, the longest of 100, ms;" \
+        "time=checkpoint_restore_ms=going back to one, ms;time=checkpoint_restore_longest_ms=going back, the longest of 50, ms;" \
+        "time=checkpoint_difference_percent=comparing two, 0.1 % apart, % of a scan;" \
+        "factor=history_get=get of now after 1,000, by the same store without;factor=history_scan=scan of now after 1,000, likewise;" \
+        "factor=history_restored_get=get of now after 1,000 restores, likewise;factor=history_restored_scan=scan of now after 1,000 restores, likewise"
+    table("checkpoints: median (least)", checkpoints)
     table("memory", "percent=memory_percent=peak beyond the budget;rss=put=peak of random put, MiB;rss=get=peak of get, MiB")
     if ("firn" in known) {
         ratios("firn by peer, more is better", rates)
