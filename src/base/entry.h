@@ -30,11 +30,17 @@ enum firn_entry_kind {
 /* What stands before the value of a user in those two kinds. */
 enum { FIRN_ENTRY_MERGE_HEAD_SIZE = 1, FIRN_ENTRY_EXPIRING_HEAD_SIZE = 8 };
 
+/* Where references lead: see block/run_kind.h. */
+struct firn_run_values;
+
 struct firn_entry {
     firn_slice key;
     firn_slice value; /* empty for FIRN_ENTRY_DELETE */
     uint64_t sequence;
     enum firn_entry_kind kind;
+    /* NULL; or what a reference leads into that stands in the place of the value's bytes, behind
+     * its head: of a put or an expiring one (block/value_file.h). Lives as long as the run. */
+    const struct firn_run_values *values;
 };
 
 static inline size_t

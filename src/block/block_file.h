@@ -25,7 +25,8 @@ enum firn_block_file_kind {
     FIRN_BLOCK_FILE_COLUMN = 2,
     FIRN_BLOCK_FILE_VECTOR = 3,
     FIRN_BLOCK_FILE_PACK = 4,
-    FIRN_BLOCK_FILE_STAT_CACHE = 5
+    FIRN_BLOCK_FILE_STAT_CACHE = 5,
+    FIRN_BLOCK_FILE_VALUES = 6
 };
 
 /* 128 random bits made when the file is written; its identity wherever it is linked or copied. */

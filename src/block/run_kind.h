@@ -26,11 +26,22 @@
 #include "os/os.h"
 
 struct firn_run_kind;
+struct firn_run;
+
+/* How a run comes to the files that its large values lie in (block/value_file.h). Any thread. */
+struct firn_run_values {
+    void *ctx;
+    /* The file with that number, to be read until unpin; FIRN_CORRUPT where the run may not refer to
+     * it, or it cannot be opened. */
+    int (*pin)(void *ctx, uint64_t number, struct firn_run **out, void **out_pin, firn_error *err);
+    void (*unpin)(void *pin);
+};
 
 /* Borrowed by runs, cursors and builders. */
 struct firn_run_env {
     struct firn_os_dir *dir;
     struct firn_block_cache *cache;
+    const struct firn_run_values *values; /* NULL: there are none */
 };
 
 /* What a run holds, as its builder counted it. In MANIFEST and in the run itself, so that each can
@@ -43,6 +54,8 @@ struct firn_run_summary {
     uint64_t entry_count;     /* all kinds but ranges */
     uint64_t tombstone_count; /* of these, FIRN_ENTRY_DELETE */
     bool has_heads;           /* some are neither that nor FIRN_ENTRY_PUT; not in MANIFEST */
+    bool has_references;      /* to value files; has_heads counts them too; not in MANIFEST */
+    uint64_t identity;        /* of a value file: the beginning of its file's; else 0 */
     uint64_t range_count;
     uint64_t content_bytes; /* of keys and values */
     uint64_t sequence_min; /* of entries and ranges; 0 and 0 in an empty run, which is never kept */
@@ -80,6 +93,8 @@ struct firn_run_cursor_options {
     /* Versions that this view does not see may be left out by first and next, where that saves
      * reading; NULL: none. Borrowed as long as the cursor. */
     const struct firn_view *only;
+    /* Values that lie in value files are shown as references (firn_entry.values), not read. */
+    bool keeps_references;
 };
 
 struct firn_run_builder_options {
@@ -151,7 +166,7 @@ struct firn_run_kind {
     int (*builder_create)(const struct firn_run_env *env, const char *name,
                           const struct firn_run_builder_options *options,
                           struct firn_run_builder **out, firn_error *err);
-    /* Entries in order, none twice; key and value are copied. */
+    /* Entries in order, none twice; key and value are copied. One with `values` has a reference. */
     int (*builder_add)(struct firn_run_builder *builder, const struct firn_entry *entry,
                        firn_error *err);
     /* Ranges in any order. */

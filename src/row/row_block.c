@@ -22,8 +22,8 @@
  *      exactly, in this order; each entry's fields lie inside it; what is unused is zero.
  * (I2) Keys have at most FIRN_ROW_KEY_SIZE_MAX bytes; entries ascend strictly in the order of
  *      base/entry.h; no sequence wraps around.
- * (I3) A tombstone has no value, and a merge operand or an expiring put at least its head. A locator has as many pieces as its size asks for, and its offsets
- *      do not wrap around.
+ * (I3) A tombstone has no value, and a merge operand or an expiring put at least its head. A locator
+ *      or a reference has as many pieces as its size asks for, and its offsets do not wrap around.
  * Whether the tags belong to the keys is not asked here, because it costs a hash an entry at each
  * fill: a builder writes no others, a checksum that depends on file and place guards them, and
  * row_check.c compares them.
@@ -36,6 +36,7 @@
 #include "base/reader.h"
 #include "base/slice.h"
 #include "row/row_heads.h"
+#include "row/row_reference.h"
 #include "row/row_tags.h"
 
 static inline bool
@@ -74,7 +75,12 @@ check_locator(enum firn_entry_kind kind, firn_slice locator, firn_error *err)
 static int
 check_kind(const struct firn_row_slot *slot, firn_error *err)
 {
-    if (slot->kind == FIRN_ENTRY_DELETE && (slot->value.size != 0 || slot->is_elsewhere)) {
+    if (firn_row_reference_is_one(slot)) {
+        return firn_row_reference_is_sound(slot->value)
+                   ? FIRN_OK
+                   : refuse("the reference of a value does not fit its kind or size", err);
+    }
+    if (slot->kind == FIRN_ENTRY_DELETE && slot->value.size != 0) {
         return refuse("a tombstone has a value", err);
     }
     if (slot->is_elsewhere) {

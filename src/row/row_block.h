@@ -29,10 +29,10 @@ struct firn_row_block {
 /* One entry. */
 struct firn_row_slot {
     firn_slice rest;  /* the key behind the block's prefix */
-    firn_slice value; /* or its locator */
+    firn_slice value; /* or its locator, or a reference: see row_reference.h */
     uint64_t sequence;
     enum firn_entry_kind kind;
-    bool is_elsewhere; /* value is a locator */
+    bool is_elsewhere; /* value is one of the two */
 };
 
 /* What may be believed of bytes whose checksum is right: nothing, before this has returned FIRN_OK.

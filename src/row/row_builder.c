@@ -36,6 +36,7 @@
 #include "row/row_index.h"
 #include "row/row_pending.h"
 #include "row/row_read.h"
+#include "row/row_reference.h"
 #include "row/row_summary.h"
 #include "row/row_value.h"
 
@@ -127,6 +128,16 @@ check_usable(const struct builder *builder, firn_error *err)
                                : FIRN_OK;
 }
 
+/* Whether the value is one that the kind may have. */
+static bool
+is_whole(const struct firn_entry *entry)
+{
+    return entry->kind == FIRN_ENTRY_PUT ||
+           (entry->kind == FIRN_ENTRY_DELETE && entry->value.size == 0) ||
+           ((entry->kind == FIRN_ENTRY_MERGE || entry->kind == FIRN_ENTRY_EXPIRING) &&
+            entry->value.size >= firn_entry_head_size(entry->kind));
+}
+
 static int
 check_entry(const struct firn_entry *entry, firn_error *err)
 {
@@ -137,10 +148,7 @@ check_entry(const struct firn_entry *entry, firn_error *err)
                               entry->key.size, entry->value.size, FIRN_ROW_KEY_SIZE_MAX,
                               FIRN_ROW_VALUE_SIZE_MAX);
     }
-    bool is_sound = entry->kind == FIRN_ENTRY_PUT ||
-                    (entry->kind == FIRN_ENTRY_DELETE && entry->value.size == 0) ||
-                    ((entry->kind == FIRN_ENTRY_MERGE || entry->kind == FIRN_ENTRY_EXPIRING) &&
-                     entry->value.size >= firn_entry_head_size(entry->kind));
+    bool is_sound = entry->values != NULL ? firn_row_reference_fits(entry) : is_whole(entry);
     return is_sound && entry->sequence < UINT64_MAX
                ? FIRN_OK
                : firn_error_set(err, FIRN_INVALID,
@@ -316,8 +324,17 @@ add_entry(struct builder *builder, const struct firn_entry *entry, bool is_new_k
     int rc;
     struct firn_run_summary *summary = &builder->summary;
     struct firn_entry stored = *entry;
-    bool is_elsewhere = entry->value.size > FIRN_ROW_FORMAT_INLINE_MAX;
-    if (is_elsewhere) {
+    bool is_reference = entry->values != NULL;
+    bool is_elsewhere = is_reference || entry->value.size > FIRN_ROW_FORMAT_INLINE_MAX;
+    uint64_t value_size = entry->value.size;
+    if (is_reference) {
+        if (firn_row_reference_encode(entry, &builder->locator) != FIRN_OK) {
+            return firn_error_no_memory(err, "the reference to a value");
+        }
+        value_size = firn_row_reference_value_size(entry->kind, entry->value);
+        stored.value = firn_buf_slice(&builder->locator);
+        stored.kind = FIRN_ENTRY_DELETE;
+    } else if (is_elsewhere) {
         FIRN_TRY(firn_row_value_write(&builder->emit, entry->value, &builder->locator, err));
         stored.value = firn_buf_slice(&builder->locator);
     }
@@ -329,8 +346,9 @@ add_entry(struct builder *builder, const struct firn_entry *entry, bool is_new_k
     builder->last_sequence = entry->sequence;
     summary->entry_count++;
     summary->tombstone_count += entry->kind == FIRN_ENTRY_DELETE;
-    summary->has_heads |= firn_entry_head_size(entry->kind) > 0;
-    summary->content_bytes += entry->key.size + entry->value.size;
+    summary->has_heads |= is_reference || firn_entry_head_size(entry->kind) > 0;
+    summary->has_references |= is_reference;
+    summary->content_bytes += entry->key.size + value_size;
 out:
     return rc;
 }

@@ -25,6 +25,7 @@
 #include "base/slice.h"
 #include "row/row_filter.h"
 #include "row/row_read.h"
+#include "row/row_reference.h"
 #include "row/row_summary.h"
 #include "row/row_value.h"
 
@@ -129,27 +130,38 @@ count_entry(struct checking *checking, const struct firn_row_slot *slot)
     struct firn_run_summary *found = &checking->found;
     struct firn_row_locator locator;
     uint64_t value_size = slot->value.size;
-    if (slot->is_elsewhere) {
+    enum firn_entry_kind kind = slot->kind;
+    bool is_reference = firn_row_reference_is_one(slot);
+    if (is_reference) {
+        kind = firn_row_reference_kind(slot);
+        value_size = firn_row_reference_value_size(kind, firn_row_reference_value(slot));
+    } else if (slot->is_elsewhere) {
         firn_row_block_locator(slot->value, &locator);
         value_size = locator.value_size;
     }
     found->entry_count++;
-    found->tombstone_count += slot->kind == FIRN_ENTRY_DELETE;
-    found->has_heads |= firn_entry_head_size(slot->kind) > 0;
+    found->tombstone_count += kind == FIRN_ENTRY_DELETE;
+    found->has_heads |= is_reference || firn_entry_head_size(kind) > 0;
+    found->has_references |= is_reference;
     found->content_bytes += checking->key.size + value_size;
 }
 
-/* Reads the pieces of the value of the last entry. */
+/* Reads the value of the last entry, which lies elsewhere. */
 static int
-check_value(struct checking *checking, firn_slice locator, firn_error *err)
+check_value(struct checking *checking, const struct firn_row_slot *slot, firn_error *err)
 {
-    struct firn_row_locator fields;
-    int rc = firn_row_value_check(checking->run->reader, locator, err);
+    struct firn_row_locator fields = {0}; /* of a reference: nothing of this file */
+    bool is_reference = firn_row_reference_is_one(slot);
+    int rc = is_reference ? firn_row_reference_read(checking->run->values, slot,
+                                                    FIRN_BLOCK_CACHE_SCAN, NULL, err)
+                          : firn_row_value_check(checking->run->reader, slot->value, err);
     if (rc == FIRN_OK) {
         return rc;
     }
     char text[FIRN_ROW_READ_TEXT_SIZE];
-    firn_row_block_locator(locator, &fields);
+    if (!is_reference) {
+        firn_row_block_locator(slot->value, &fields);
+    }
     (void)firn_error_prefix(err, "the value of '%s' cannot be read",
                             firn_row_read_key_text(firn_buf_slice(&checking->last_key), text));
     return report(checking, fields.first_offset, fields.value_size, err);
@@ -174,7 +186,7 @@ check_slot(struct checking *checking, const struct firn_row_block *block, size_t
     checking->key = key;
     checking->last_sequence = slot.sequence;
     checking->has_last = true;
-    rc = slot.is_elsewhere ? check_value(checking, slot.value, err) : FIRN_OK;
+    rc = slot.is_elsewhere ? check_value(checking, &slot, err) : FIRN_OK;
 out:
     return rc;
 }
@@ -413,8 +425,8 @@ agree(const struct firn_run_summary *a, const struct firn_run_summary *b)
 {
     return a->entry_count == b->entry_count && a->tombstone_count == b->tombstone_count &&
            a->range_count == b->range_count && a->content_bytes == b->content_bytes &&
-           a->has_heads == b->has_heads && a->sequence_min == b->sequence_min &&
-           a->sequence_max == b->sequence_max &&
+           a->has_heads == b->has_heads && a->has_references == b->has_references &&
+           a->sequence_min == b->sequence_min && a->sequence_max == b->sequence_max &&
            firn_slice_equal(firn_buf_slice(&a->lower), firn_buf_slice(&b->lower)) &&
            firn_slice_equal(firn_buf_slice(&a->upper), firn_buf_slice(&b->upper));
 }

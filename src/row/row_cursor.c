@@ -30,6 +30,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "row/row_reference.h"
 #include "row/row_value.h"
 #include "row/row_window.h"
 
@@ -42,6 +43,7 @@ struct cursor {
     struct firn_run_cursor base; /* first */
     struct firn_row *run;
     bool is_sequential;
+    bool keeps_references;
     const struct firn_view *only; /* NULL: everything */
     bool has_block;
     bool has_prefix; /* key begins with the prefix of the block */
@@ -79,6 +81,7 @@ firn_row_cursor_create(struct firn_run *run, const struct firn_run_cursor_option
     cursor->key_capacity = KEY_ROOM;
     cursor->run = firn_row_read_run(run);
     cursor->is_sequential = options != NULL && options->is_sequential;
+    cursor->keeps_references = options != NULL && options->keeps_references;
     cursor->only = options != NULL ? options->only : NULL;
     *out = &cursor->base;
     return FIRN_OK;
@@ -168,10 +171,22 @@ load(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool i
 static int
 show_large(struct cursor *cursor, const struct firn_row_slot *slot, firn_error *err)
 {
-    int rc = firn_row_value_read(cursor->run->reader, slot->value, &cursor->value, err);
+    bool is_reference = firn_row_reference_is_one(slot);
+    if (is_reference) {
+        cursor->base.entry.kind = firn_row_reference_kind(slot);
+        if (cursor->keeps_references) {
+            cursor->base.entry.value = firn_row_reference_value(slot);
+            cursor->base.entry.values = cursor->run->values;
+            return FIRN_OK;
+        }
+    }
+    int rc = is_reference
+                 ? firn_row_reference_read(cursor->run->values, slot, FIRN_BLOCK_CACHE_SCAN,
+                                           &cursor->value, err)
+                 : firn_row_value_read(cursor->run->reader, slot->value, &cursor->value, err);
     if (rc != FIRN_OK) {
         char text[FIRN_ROW_READ_TEXT_SIZE];
-        if (rc != FIRN_NO_MEMORY) {
+        if (rc != FIRN_NO_MEMORY && err != NULL) {
             (void)firn_error_prefix(err, "the value of '%s' cannot be read",
                                     firn_row_read_key_text(cursor->base.entry.key, text));
         }

@@ -33,7 +33,7 @@
  *   0         4       8         16           24       32        40         48        56     60
  *   +---------+-------+---------+------------+--------+---------+----------+---------+------+------
  *   | version | flags | entries | tombstones | ranges | content | smallest | largest | size | size
- *   | 1 or 2  | 0     |         |            |        | bytes   | sequence | sequ.   | lower| upper
+ *   | 1 to 3  | 0     |         |            |        | bytes   | sequence | sequ.   | lower| upper
  *   +---------+-------+---------+------------+--------+---------+----------+---------+------+------
  *                                                            behind them, from 64: lower | upper
  */
@@ -46,7 +46,8 @@
 
 enum {
     FIRN_ROW_FORMAT_VERSION_PLAIN = 1, /* puts and deletes alone */
-    FIRN_ROW_FORMAT_VERSION = 2        /* merge operands and expiring puts among them */
+    FIRN_ROW_FORMAT_VERSION_HEADS = 2, /* merge operands and expiring puts among them */
+    FIRN_ROW_FORMAT_VERSION = 3        /* references to value files among these */
 };
 
 /* Sections of the file. */
@@ -74,7 +75,8 @@ enum {
     FIRN_ROW_FORMAT_KIND_PUT = 1,
     FIRN_ROW_FORMAT_KIND_DELETE = 2,
     FIRN_ROW_FORMAT_KIND_MERGE = 3,
-    FIRN_ROW_FORMAT_KIND_ELSEWHERE = 4, /* flag: the value is a locator of pieces */
+    FIRN_ROW_FORMAT_KIND_ELSEWHERE = 4, /* flag: the value is a locator of pieces; of a delete: a
+                                           put or an expiring one that refers to a value file */
 
     /* Values that lie in pieces, each a block of the file: size 8, offset of the first 8, then the
      * stored size of each, 4. All pieces but the last have PIECE_SIZE bytes. */

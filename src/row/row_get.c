@@ -22,6 +22,7 @@
 #include "row/row_get.h"
 
 #include "row/row_filter.h"
+#include "row/row_reference.h"
 #include "row/row_value.h"
 
 struct search {
@@ -64,22 +65,39 @@ sees_any(const struct search *search, uint64_t sequence_min, uint64_t sequence_m
            firn_view_at(search->view, from - 1).last >= sequence_min;
 }
 
+/* A value in pieces, or in a value file. */
+static int
+take_elsewhere(const struct search *search, const struct firn_row_slot *slot, firn_error *err)
+{
+    bool is_reference = firn_row_reference_is_one(slot);
+    if (is_reference) {
+        search->out->kind = firn_row_reference_kind(slot);
+    }
+    if (search->value == NULL) {
+        return FIRN_OK;
+    }
+    int rc = is_reference
+                 ? firn_row_reference_read(search->run->values, slot, FIRN_BLOCK_CACHE_DATA,
+                                           search->value, err)
+                 : firn_row_value_read(search->run->reader, slot->value, search->value, err);
+    if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
+        char text[FIRN_ROW_READ_TEXT_SIZE];
+        (void)firn_error_prefix(err, "the value of '%s' cannot be read",
+                                firn_row_read_key_text(search->key, text));
+    }
+    return rc;
+}
+
 static int
 take(const struct search *search, const struct firn_row_slot *slot, firn_error *err)
 {
     search->out->kind = slot->kind;
     search->out->sequence = slot->sequence;
+    if (slot->is_elsewhere) {
+        return take_elsewhere(search, slot, err);
+    }
     if (search->value == NULL || slot->kind == FIRN_ENTRY_DELETE) {
         return FIRN_OK;
-    }
-    if (slot->is_elsewhere) {
-        int rc = firn_row_value_read(search->run->reader, slot->value, search->value, err);
-        if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) {
-            char text[FIRN_ROW_READ_TEXT_SIZE];
-            (void)firn_error_prefix(err, "the value of '%s' cannot be read",
-                                    firn_row_read_key_text(search->key, text));
-        }
-        return rc;
     }
     firn_buf_clear(search->value);
     return firn_buf_append_slice(search->value, slot->value) == FIRN_OK

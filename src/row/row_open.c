@@ -214,7 +214,9 @@ firn_row_open(const struct firn_run_env *env, const char *name, struct firn_run 
         return firn_error_no_memory(err, "a run");
     }
     run->base.kind = &firn_row_kind;
+    static const struct firn_run_values none = {0};
     run->cache = env->cache;
+    run->values = env->values != NULL ? env->values : &none;
     run->file = firn_block_cache_add_file(env->cache);
     run->file_of_sections = firn_block_cache_add_file(env->cache);
     struct opening opening = {.run = run};

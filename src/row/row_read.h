@@ -13,6 +13,7 @@
 struct firn_row {
     struct firn_run base; /* first */
     struct firn_block_cache *cache;
+    const struct firn_run_values *values; /* where references lead; never NULL */
     /* Its numbers in the cache: blocks of entries have one of their own, so that a file which names
      * its index as one of them meets the check of blocks all the same. */
     uint64_t file;

@@ -28,8 +28,9 @@ int
 firn_row_summary_encode(const struct firn_run_summary *summary, struct firn_buf *out)
 {
     int rc;
-    FIRN_TRY(firn_buf_append_le32(out, summary->has_heads ? FIRN_ROW_FORMAT_VERSION
-                                                          : FIRN_ROW_FORMAT_VERSION_PLAIN));
+    FIRN_TRY(firn_buf_append_le32(out, summary->has_references ? FIRN_ROW_FORMAT_VERSION
+                                       : summary->has_heads    ? FIRN_ROW_FORMAT_VERSION_HEADS
+                                                               : FIRN_ROW_FORMAT_VERSION_PLAIN));
     FIRN_TRY(firn_buf_append_le32(out, 0));
     FIRN_TRY(firn_buf_append_le64(out, summary->entry_count));
     FIRN_TRY(firn_buf_append_le64(out, summary->tombstone_count));
@@ -79,7 +80,8 @@ firn_row_summary_decode(firn_slice raw, struct firn_run_summary *out, firn_error
                               "the summary says row format %u, flags %08x; this version reads %d",
                               version, firn_load_le32(raw.data + 4), FIRN_ROW_FORMAT_VERSION);
     }
-    out->has_heads = version == FIRN_ROW_FORMAT_VERSION;
+    out->has_heads = version >= FIRN_ROW_FORMAT_VERSION_HEADS;
+    out->has_references = version == FIRN_ROW_FORMAT_VERSION;
     firn_slice lower;
     firn_slice upper;
     struct firn_reader reader = firn_reader_of(raw);

@@ -653,7 +653,7 @@ compact(struct history *history)
 static void
 apply(struct history *history, enum firn_entry_kind kind, unsigned lower, unsigned upper)
 {
-    struct firn_entry entry = {key_of(lower), firn_bytes(NULL, 0), history->sequence, kind};
+    struct firn_entry entry = {key_of(lower), firn_bytes(NULL, 0), history->sequence, kind, NULL};
     if (kind != FIRN_ENTRY_DELETE) {
         entry.value = key_of(upper);
     }

@@ -230,7 +230,7 @@ make_run(struct history *history, uint64_t first, uint64_t last)
             fake_run_add_range(run, &range);
         } else {
             const struct firn_entry entry = {key_of(op->lower), firn_bytes(op->value, op->size),
-                                             op->sequence, op->kind};
+                                             op->sequence, op->kind, NULL};
             fake_run_add(run, &entry);
         }
     }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/value_file.h: large values beside runs, in sealed files that any number of runs refer to
+ * (docs/formats/value.md).
+ *
+ * A run has a reference in such a value's place, so merging runs does not write it again. All
+ * numbers are little-endian:
+ *
+ *   0       8       16       24
+ *   +-------+-------+--------+-------------------------+
+ *   | file: | size  | offset | stored size of each     |
+ *   | number| of the| of its | piece, 4 bytes          |
+ *   |       | value | pieces |                         |
+ *   +-------+-------+--------+-------------------------+
+ *
+ * A piece is a block of the file (block/block_file.h) with FIRN_VALUE_FILE_PIECE_SIZE bytes of the
+ * value, the last one with the rest; the pieces of a value lie directly one behind the other.
+ */
+#ifndef FIRN_BLOCK_VALUE_FILE_H
+#define FIRN_BLOCK_VALUE_FILE_H
+
+#include "block/run_kind.h"
+
+enum {
+    FIRN_VALUE_FILE_REFERENCE_SIZE = 24, /* without the stored sizes */
+    FIRN_VALUE_FILE_PIECE_SIZE = 1 << 20,
+    FIRN_VALUE_FILE_VALUE_SIZE_MAX = 256 << 20,
+    FIRN_VALUE_FILE_PIECES_MAX = FIRN_VALUE_FILE_VALUE_SIZE_MAX / FIRN_VALUE_FILE_PIECE_SIZE
+};
+
+/* What a value file is to an LSM tree: a file with a number that can be opened and closed. It holds
+ * no entries: of the table only name, kind, open, close and summary are there. */
+extern const struct firn_run_kind firn_value_file_kind;
+
+/* A reference, taken apart. */
+struct firn_value_file_reference {
+    uint64_t file;
+    uint64_t value_size;
+    uint64_t offset;
+    const uint8_t *stored_sizes; /* borrowed from the bytes */
+    size_t piece_count;
+};
+/* False where the bytes are no reference. What they name is judged as it is read. */
+bool firn_value_file_decode(firn_slice bytes, struct firn_value_file_reference *out);
+/* Bytes that the value takes up in its file. Of a reference that decode has passed. */
+uint64_t firn_value_file_span(const struct firn_value_file_reference *reference);
+
+/* Appends the value to out (NULL: it is verified, and not wanted). `file` is the open file that the
+ * reference names. Values of up to 64 KiB go through the cache as `use` says, larger ones past it. FIRN_CORRUPT names file and offset. out is as it was on failure. Any thread. */
+FIRN_MUST_CHECK int firn_value_file_read(struct firn_run *file,
+                                         const struct firn_value_file_reference *reference,
+                                         enum firn_block_cache_use use, struct firn_buf *out,
+                                         firn_error *err);
+/* The same of the bytes of a reference, by what the run that has it knows. */
+FIRN_MUST_CHECK int firn_value_file_resolve(const struct firn_run_values *values,
+                                            firn_slice reference, enum firn_block_cache_use use,
+                                            struct firn_buf *out, firn_error *err);
+
+#endif

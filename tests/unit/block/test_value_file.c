@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/block: value files: what was put comes back, whatever its size; references that lie, damaged
+ * bytes, memory that runs out, calls that fail.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "block/value_writer.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "support/test_alloc.h"
+#include "support/test_file.h"
+#include "support/test_random.h"
+
+enum { VALUES_MAX = 16, NUMBER = 7 };
+
+struct world {
+    struct firn_os *memory;
+    struct firn_os *os;
+    struct firn_run_env env;
+    struct firn_run *file; /* NULL: not open */
+    struct firn_buf values[VALUES_MAX];
+    struct firn_buf references[VALUES_MAX];
+    size_t count;
+    uint64_t content_bytes;
+    uint64_t identity;
+};
+static struct world world;
+
+static int
+open_machine(firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_os_fault_create(world.memory, &world.os, err));
+    FIRN_TRY(firn_os_dir_open_path(world.os, "/", &world.env.dir, err));
+    FIRN_TRY(firn_block_cache_create(world.os, 4 << 20, &world.env.cache, err));
+out:
+    return rc;
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    world = (struct world){0};
+    return firn_os_memory_create(5, &world.memory, NULL) == FIRN_OK && open_machine(NULL) == FIRN_OK
+               ? 0
+               : -1;
+}
+
+static void
+close_file(void)
+{
+    if (world.file != NULL) {
+        firn_value_file_kind.close(world.file);
+        world.file = NULL;
+    }
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    close_file();
+    for (size_t i = 0; i < VALUES_MAX; i++) {
+        firn_buf_deinit(&world.values[i]);
+        firn_buf_deinit(&world.references[i]);
+    }
+    firn_block_cache_destroy(world.env.cache);
+    firn_os_dir_close(world.env.dir);
+    firn_os_fault_destroy(world.os);
+    firn_os_memory_destroy(world.memory);
+    return 0;
+}
+
+/* Half of it can be compressed. */
+static void
+add_value(size_t size)
+{
+    struct test_random random = {size + 1};
+    struct firn_buf *value = &world.values[world.count++];
+    assert_int_equal(firn_buf_set_size(value, size), FIRN_OK);
+    memset(value->data, 'v', size);
+    test_random_fill(&random, value->data, size / 2);
+}
+
+static int
+write_file(enum firn_codec codec, firn_error *err)
+{
+    int rc;
+    struct firn_value_writer *writer = NULL;
+    uint64_t file_bytes;
+    const struct firn_value_writer_options options = {.number = NUMBER, .codec = codec};
+    FIRN_TRY(firn_value_writer_create(&world.env, "v", &options, &writer, err));
+    for (size_t i = 0; i < world.count; i++) {
+        firn_buf_clear(&world.references[i]);
+        FIRN_TRY(firn_value_writer_add(writer, firn_buf_slice(&world.values[i]),
+                                       &world.references[i], err));
+    }
+    FIRN_TRY(firn_value_writer_finish(writer, &file_bytes, err));
+    world.content_bytes = firn_value_writer_content_bytes(writer);
+    world.identity = firn_value_writer_identity(writer);
+    assert_true(file_bytes > world.content_bytes);
+out:
+    firn_value_writer_destroy(writer);
+    return rc;
+}
+
+static int
+open_file(firn_error *err)
+{
+    close_file();
+    return firn_value_file_kind.open(&world.env, "v", &world.file, err);
+}
+
+/* Reads all values in one way; what comes is right. */
+static int
+read_all(enum firn_block_cache_use use, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_buf out = {0};
+    for (size_t i = 0; i < world.count; i++) {
+        struct firn_value_file_reference reference;
+        firn_buf_clear(&out);
+        FIRN_TRY(firn_buf_append(&out, "head", 4));
+        assert_true(firn_value_file_decode(firn_buf_slice(&world.references[i]), &reference));
+        assert_int_equal(reference.file, NUMBER);
+        rc = firn_value_file_read(world.file, &reference, use, &out, err);
+        assert_memory_equal(out.data, "head", 4);
+        if (rc != FIRN_OK) {
+            assert_int_equal(out.size, 4);
+            break;
+        }
+        assert_int_equal(out.size - 4, world.values[i].size);
+        assert_memory_equal(out.data + 4, world.values[i].data, out.size - 4);
+        FIRN_TRY(firn_value_file_read(world.file, &reference, use, NULL, err));
+    }
+out:
+    firn_buf_deinit(&out);
+    return rc;
+}
+
+static void
+fill(void)
+{
+    static const size_t sizes[] = {1,     7,         4096,    65535,         65536,
+                                   65537, (1 << 20), 1000000, (1 << 20) + 1, 3 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        add_value(sizes[i]);
+    }
+}
+
+static void
+values_of_all_sizes_come_back(void **state)
+{
+    (void)state;
+    firn_error err;
+    fill();
+    for (enum firn_codec codec = FIRN_CODEC_NONE; codec <= FIRN_CODEC_ZSTD; codec++) {
+        assert_int_equal(write_file(codec, &err), FIRN_OK);
+        assert_int_equal(open_file(&err), FIRN_OK);
+        const struct firn_run_summary *summary = firn_value_file_kind.summary(world.file);
+        assert_true(summary->content_bytes == world.content_bytes);
+        assert_true(summary->identity == world.identity);
+        uint64_t spans = 0;
+        for (size_t i = 0; i < world.count; i++) {
+            struct firn_value_file_reference reference;
+            assert_true(firn_value_file_decode(firn_buf_slice(&world.references[i]), &reference));
+            spans += firn_value_file_span(&reference);
+        }
+        assert_true(spans == world.content_bytes);
+        for (unsigned round = 0; round < 2; round++) {
+            assert_int_equal(read_all(FIRN_BLOCK_CACHE_DATA, &err), FIRN_OK);
+            assert_int_equal(read_all(FIRN_BLOCK_CACHE_SCAN, &err), FIRN_OK);
+        }
+        close_file();
+        assert_int_equal(firn_os_remove_file(world.env.dir, "v", &err), FIRN_OK);
+    }
+}
+
+static void
+small_values_stay_in_the_cache_and_large_ones_do_not(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_block_cache_stats stats;
+    add_value(65536);
+    add_value(65537);
+    assert_int_equal(write_file(FIRN_CODEC_NONE, &err), FIRN_OK);
+    assert_int_equal(open_file(&err), FIRN_OK);
+    assert_int_equal(read_all(FIRN_BLOCK_CACHE_SCAN, &err), FIRN_OK);
+    firn_block_cache_stats(world.env.cache, &stats);
+    assert_int_equal(stats.blocks, 0);
+    assert_int_equal(read_all(FIRN_BLOCK_CACHE_DATA, &err), FIRN_OK);
+    firn_block_cache_stats(world.env.cache, &stats);
+    assert_int_equal(stats.blocks, 1);
+    assert_int_equal(read_all(FIRN_BLOCK_CACHE_DATA, &err), FIRN_OK);
+    firn_block_cache_stats(world.env.cache, &stats);
+    assert_true(stats.hits > 0);
+    close_file();
+    firn_block_cache_stats(world.env.cache, &stats);
+    assert_int_equal(stats.blocks, 0);
+}
+
+static void
+references_that_lie_are_refused(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_value_file_reference reference;
+    struct firn_buf out = {0};
+    add_value(3 << 20);
+    add_value(5000);
+    assert_int_equal(write_file(FIRN_CODEC_LZ4, &err), FIRN_OK);
+    assert_int_equal(open_file(&err), FIRN_OK);
+    struct firn_buf *bytes = &world.references[0];
+    firn_slice whole = firn_buf_slice(bytes);
+    for (size_t size = 0; size < whole.size; size++) {
+        assert_false(firn_value_file_decode(firn_bytes(whole.data, size), &reference));
+    }
+    assert_int_equal(firn_buf_append_u8(bytes, 0), FIRN_OK);
+    assert_false(firn_value_file_decode(firn_buf_slice(bytes), &reference));
+    bytes->size--;
+    /* One bit at a time: refused at once, or when it is read. */
+    for (size_t i = 0; i < 8 * bytes->size; i++) {
+        bytes->data[i / 8] ^= (uint8_t)(1 << i % 8);
+        bool is_number = i < 64;
+        if (!is_number && firn_value_file_decode(firn_buf_slice(bytes), &reference)) {
+            assert_true(reference.value_size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX);
+            assert_int_equal(
+                firn_value_file_read(world.file, &reference, FIRN_BLOCK_CACHE_SCAN, &out, &err),
+                FIRN_CORRUPT);
+            assert_non_null(strstr(err.text, "/v'"));
+            assert_int_equal(out.size, 0);
+        }
+        bytes->data[i / 8] ^= (uint8_t)(1 << i % 8);
+    }
+    static const struct {
+        size_t at;
+        uint64_t value;
+    } lies[] = {{0, 0},
+                {8, 0},
+                {8, FIRN_VALUE_FILE_VALUE_SIZE_MAX + 1},
+                {8, UINT64_MAX},
+                {16, (uint64_t)INT64_MAX + 1},
+                {16, UINT64_MAX}};
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        uint64_t before = firn_load_le64(bytes->data + lies[i].at);
+        firn_store_le64(bytes->data + lies[i].at, lies[i].value);
+        assert_false(firn_value_file_decode(firn_buf_slice(bytes), &reference));
+        firn_store_le64(bytes->data + lies[i].at, before);
+    }
+    /* Memory for a value is taken when its place has been found to lie in the file. */
+    struct firn_buf large = {0};
+    assert_int_equal(
+        firn_buf_set_size(&large, FIRN_VALUE_FILE_REFERENCE_SIZE + 4 * FIRN_VALUE_FILE_PIECES_MAX),
+        FIRN_OK);
+    memset(large.data, 0xff, large.size);
+    firn_store_le64(large.data, NUMBER);
+    firn_store_le64(large.data + 8, FIRN_VALUE_FILE_VALUE_SIZE_MAX);
+    firn_store_le64(large.data + 16, FIRN_BLOCK_BODY_START);
+    assert_true(firn_value_file_decode(firn_buf_slice(&large), &reference));
+    assert_int_equal(
+        firn_value_file_read(world.file, &reference, FIRN_BLOCK_CACHE_SCAN, &out, &err),
+        FIRN_CORRUPT);
+    assert_true(out.capacity < 8 << 20);
+    /* One byte more, and a piece for it. */
+    firn_store_le64(large.data + 8, FIRN_VALUE_FILE_VALUE_SIZE_MAX + 1);
+    assert_int_equal(firn_buf_append(&large, "\0\0\0\1", 4), FIRN_OK);
+    assert_false(firn_value_file_decode(firn_buf_slice(&large), &reference));
+    firn_buf_deinit(&large);
+    firn_buf_deinit(&out);
+}
+
+static void
+without_files_nothing_is_resolved(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_buf out = {0};
+    static const struct firn_run_values none = {0};
+    add_value(5000);
+    assert_int_equal(write_file(FIRN_CODEC_NONE, &err), FIRN_OK);
+    firn_slice reference = firn_buf_slice(&world.references[0]);
+    assert_int_equal(firn_value_file_resolve(NULL, reference, FIRN_BLOCK_CACHE_SCAN, &out, &err),
+                     FIRN_CORRUPT);
+    assert_int_equal(firn_value_file_resolve(&none, reference, FIRN_BLOCK_CACHE_SCAN, &out, &err),
+                     FIRN_CORRUPT);
+    assert_int_equal(firn_value_file_resolve(&none, firn_bytes(reference.data, 3),
+                                             FIRN_BLOCK_CACHE_SCAN, &out, &err),
+                     FIRN_CORRUPT);
+    firn_buf_deinit(&out);
+}
+
+static void
+no_damaged_byte_is_believed(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_buf bytes = {0};
+    add_value(300);
+    add_value(4096);
+    assert_int_equal(write_file(FIRN_CODEC_LZ4, &err), FIRN_OK);
+    test_file_read(world.env.dir, "v", &bytes);
+    unsigned refused = 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        bytes.data[i] ^= 0x40;
+        test_file_write(world.env.dir, "v", bytes.data, bytes.size);
+        int rc = open_file(&err);
+        rc = rc == FIRN_OK ? read_all(FIRN_BLOCK_CACHE_DATA, &err) : rc;
+        assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+        assert_true(rc == FIRN_OK || strstr(err.text, "/v'") != NULL);
+        refused += rc != FIRN_OK;
+        bytes.data[i] ^= 0x40;
+    }
+    /* All of it is covered by some checksum. */
+    assert_int_equal(refused, bytes.size);
+    for (size_t size = 0; size < bytes.size; size += 97) {
+        test_file_write(world.env.dir, "v", bytes.data, size);
+        assert_int_equal(open_file(&err), FIRN_CORRUPT);
+    }
+    firn_buf_deinit(&bytes);
+}
+
+static void
+without_memory_it_fails_cleanly(void **state)
+{
+    (void)state;
+    firn_error err;
+    add_value(5000);
+    add_value((1 << 20) + 5);
+    int rc = FIRN_NO_MEMORY;
+    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        assert_true(n < 1000);
+        test_alloc_fail_at(n, false);
+        rc = write_file(FIRN_CODEC_LZ4, &err);
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        assert_true(rc == FIRN_OK || test_file_count(world.env.dir) == 0);
+    }
+    rc = FIRN_NO_MEMORY;
+    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        assert_true(n < 1000);
+        test_alloc_fail_at(n, false);
+        rc = open_file(&err);
+        rc = rc == FIRN_OK ? read_all(FIRN_BLOCK_CACHE_DATA, &err) : rc;
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+    }
+}
+
+static void
+a_call_that_fails_leaves_no_file_and_no_wrong_value(void **state)
+{
+    (void)state;
+    firn_error err;
+    add_value(5000);
+    add_value(3 << 20);
+    bool has_passed = false;
+    for (uint64_t n = 1; !has_passed; n++) {
+        const struct firn_os_fault_plan plan = {.call = n,
+                                                .classes = FIRN_OS_FAULT_ALL,
+                                                .kind = FIRN_OS_FAULT_FAILS,
+                                                .error_number = EIO};
+        firn_os_fault_set_plan(world.os, &plan);
+        int rc = write_file(FIRN_CODEC_NONE, &err);
+        has_passed = firn_os_fault_hits(world.os) == 0;
+        firn_os_fault_set_plan(world.os, NULL);
+        assert_true(rc == FIRN_OK || rc == FIRN_IO);
+        assert_int_equal(test_file_exists(world.env.dir, "v"), rc == FIRN_OK);
+        if (rc == FIRN_OK) {
+            assert_int_equal(open_file(&err), FIRN_OK);
+            assert_int_equal(read_all(FIRN_BLOCK_CACHE_DATA, &err), FIRN_OK);
+            close_file();
+            assert_int_equal(firn_os_remove_file(world.env.dir, "v", &err), FIRN_OK);
+        }
+    }
+    assert_int_equal(write_file(FIRN_CODEC_NONE, &err), FIRN_OK);
+    unsigned failures = 0;
+    has_passed = false;
+    for (uint64_t n = 1; !has_passed; n++) {
+        const struct firn_os_fault_plan plan = {.call = n,
+                                                .classes = FIRN_OS_FAULT_ALL,
+                                                .kind = FIRN_OS_FAULT_FAILS,
+                                                .error_number = EIO};
+        close_file();
+        firn_os_fault_set_plan(world.os, &plan);
+        int rc = open_file(&err);
+        rc = rc == FIRN_OK ? read_all(FIRN_BLOCK_CACHE_DATA, &err) : rc;
+        has_passed = firn_os_fault_hits(world.os) == 0;
+        firn_os_fault_set_plan(world.os, NULL);
+        assert_true(rc == FIRN_IO || (rc == FIRN_OK && has_passed));
+        failures += rc != FIRN_OK;
+    }
+    assert_true(failures > 5);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(values_of_all_sizes_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(small_values_stay_in_the_cache_and_large_ones_do_not, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(references_that_lie_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_files_nothing_is_resolved, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_damaged_byte_is_believed, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_memory_it_fails_cleanly, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_call_that_fails_leaves_no_file_and_no_wrong_value, setup,
+                                        teardown),
+    };
+    test_alloc_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
