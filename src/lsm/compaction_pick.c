@@ -597,3 +597,17 @@ firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree, enum firn_compac
     }
     return FIRN_OK;
 }
+
+/* ---- values ---- */
+
+bool
+firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
+                                    enum firn_compaction_pick_mode mode, unsigned level, size_t i,
+                                    struct firn_compaction_plan *out)
+{
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    plan_from(version, level, i, i + 1, level, out);
+    return !is_blocked(tree, out) &&
+           (mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(version, out));
+}

@@ -34,6 +34,12 @@ enum firn_compaction_pick_mode {
 void firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                                  struct firn_compaction_pick *pick);
 
+/* A plan that writes a run of a level other than 0 again, in its place; false where that cannot run
+ * beside the tree's works. The mutex is held. */
+bool firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
+                                         enum firn_compaction_pick_mode mode, unsigned level,
+                                         size_t i, struct firn_compaction_plan *out);
+
 /* Whether rewriting some run of the last level can free anything, as far as can be told without
  * knowing the views. The mutex is held. */
 bool firn_compaction_pick_has_garbage_locked(const struct firn_lsm_tree *tree,

@@ -20,8 +20,8 @@
  * alone. What comes of it has the sequence of the newest of them, which the same views see.
  * (I1) No view's reading changes: each sees all that is folded, or nothing of it, and what is newer
  *      or older lies outside of it for all of them alike.
- * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces; readings join
- * them.
+ * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces, and so does one
+ * that lies in a value file, which is not read for this; readings join them.
  *
  * An expiring put that has expired for every view that sees it is a tombstone, and is written as one.
  *
@@ -167,6 +167,7 @@ give_next_held(struct firn_compaction_stream *stream)
     } else {
         entry.kind = FIRN_ENTRY_DELETE;
         entry.value = firn_bytes(NULL, 0);
+        entry.values = NULL;
         entry.sequence = stream->held.sequences[stream->held_given++];
     }
     give(stream, &entry);
@@ -217,6 +218,7 @@ give_version(struct firn_compaction_stream *stream)
     if (entry.kind == FIRN_ENTRY_EXPIRING && is_tombstone(stream, &entry)) {
         entry.kind = FIRN_ENTRY_DELETE;
         entry.value = firn_bytes(NULL, 0);
+        entry.values = NULL;
     }
     give_kept(stream, &entry, false);
 }
@@ -273,7 +275,8 @@ look_beneath(const struct firn_compaction_stream *stream, uint64_t newest)
     }
     bool is_small = entry->value.size <= FOLD_BYTES_MAX &&
                     firn_fold_size_bytes(&stream->fold) <= FOLD_BYTES_MAX - entry->value.size;
-    return entry->kind == FIRN_ENTRY_PUT && is_small ? BENEATH_VALUE : BENEATH_OTHERS;
+    bool is_here = entry->kind == FIRN_ENTRY_PUT && entry->values == NULL;
+    return is_here && is_small ? BENEATH_VALUE : BENEATH_OTHERS;
 }
 
 /* Gathers operands from the one that the merge stands on; leaves it on what lies beneath them. */

@@ -64,7 +64,9 @@ firn_file_source_add(struct firn_file_source *state, const struct firn_file_sour
         .open = open_run,
         .release = release_run,
         .ctx = state,
-        .cursor = {.is_sequential = runs->is_sequential, .only = runs->only},
+        .cursor = {.is_sequential = runs->is_sequential,
+                   .only = runs->only,
+                   .keeps_references = true},
         .name = level_names[runs->level],
     };
     int rc = firn_merge_level_create(&options, &source, err);

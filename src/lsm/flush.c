@@ -98,6 +98,7 @@ write_run(struct firn_lsm_work *work, const struct firn_version *version,
                    .older_count = inputs.older_count},
         .views = views,
         .level = 0,
+        .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
     };
     FIRN_TRY(firn_run_output_write(&options, output, err));
 out:

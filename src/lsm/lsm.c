@@ -44,8 +44,11 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
+#include "block/value_file.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_tree.h"
+#include "lsm/value_live.h"
+#include "lsm/value_names.h"
 
 enum { OPEN_RUNS_MAX = 512 };
 
@@ -115,6 +118,15 @@ set_options(struct firn_lsm *lsm, const struct firn_lsm_options *options)
     }
     if (options->level0_runs_target == 0) {
         lsm->options.level0_runs_target = 4;
+    }
+    if (options->value_size_min == 0) {
+        lsm->options.value_size_min = 4 << 10;
+    }
+    if (options->value_file_bytes_target == 0) {
+        lsm->options.value_file_bytes_target = UINT64_C(64) << 20;
+    }
+    if (options->value_file_bytes_small == 0) {
+        lsm->options.value_file_bytes_small = lsm->options.value_file_bytes_target / 64;
     }
 }
 
@@ -235,7 +247,7 @@ out:
 
 static int
 make_version(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
-             struct firn_version **out, firn_error *err)
+             struct firn_value_names *values, struct firn_version **out, firn_error *err)
 {
     int rc = FIRN_OK;
     size_t count = 0;
@@ -243,7 +255,7 @@ make_version(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
     if (added == NULL) {
         return firn_error_no_memory(err, "the runs of a tree");
     }
-    for (; count < named->run_count; count++) {
+    while (count < named->run_count) {
         const struct firn_manifest_run *info = named->runs[count];
         if (info->kind != lsm->options.kind->file_kind) {
             rc = firn_error_set(err, FIRN_NEWER,
@@ -257,6 +269,7 @@ make_version(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
             rc = firn_error_no_memory(err, "a run of a tree");
             goto out;
         }
+        FIRN_TRY(firn_value_names_link(values, added[count++].file, err));
     }
     struct firn_version_change change = {.added = added, .added_count = count};
     FIRN_TRY(firn_version_create(&change, out, err));
@@ -268,14 +281,28 @@ out:
     return rc;
 }
 
+static void
+count_values(struct firn_lsm_tree *tree, const struct firn_version *version)
+{
+    firn_os_mutex_lock(&tree->lsm->mutex);
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+        for (size_t i = 0; i < version->levels[number].count; i++) {
+            firn_value_live_add_locked(tree, firn_version_file(&version->levels[number], i));
+        }
+    }
+    firn_os_mutex_unlock(&tree->lsm->mutex);
+}
+
 static int
-add_named_tree(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named, firn_error *err)
+add_named_tree(struct firn_lsm *lsm, const struct firn_manifest_state_tree *named,
+               struct firn_value_names *values, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_version *version = NULL;
     struct firn_lsm_tree *tree = NULL;
-    FIRN_TRY(make_version(lsm, named, &version, err));
+    FIRN_TRY(make_version(lsm, named, values, &version, err));
     FIRN_TRY(firn_lsm_tree_create(lsm, named->id, version, &tree, err));
+    count_values(tree, version);
     tree->is_named = true;
     atomic_store_explicit(&tree->flushed, named->flushed, memory_order_relaxed);
 out:
@@ -287,9 +314,13 @@ static int
 add_named_trees(struct firn_lsm *lsm, const struct firn_manifest_state *state, firn_error *err)
 {
     int rc = FIRN_OK;
-    for (size_t i = 0; i < state->tree_count; i++) {
-        FIRN_TRY(add_named_tree(lsm, &state->trees[i], err));
+    struct firn_value_names values;
+    firn_value_names_init(&values, &lsm->files);
+    for (size_t i = 0; i < state->tree_count && rc == FIRN_OK; i++) {
+        rc = add_named_tree(lsm, &state->trees[i], &values, err);
     }
+    firn_value_names_deinit(&values);
+    FIRN_TRY(rc);
     atomic_store_explicit(&lsm->version, state->version, memory_order_relaxed);
     atomic_store_explicit(&lsm->sequence, state->sequence, memory_order_relaxed);
     if (firn_buf_assign(&lsm->history, firn_buf_slice(&state->history)) != FIRN_OK) {
@@ -307,40 +338,52 @@ out:
 
 struct stray_search {
     struct firn_lsm *lsm;
-    uint64_t *named; /* ascending */
-    size_t named_count;
-    struct firn_buf found; /* of struct firn_lsm_stray */
+    struct firn_buf named;  /* numbers of runs, ascending */
+    struct firn_buf values; /* the same of value files, where one may stand more than once */
+    struct firn_buf found;  /* of struct firn_lsm_stray */
     uint64_t number_max;
 };
 
 static bool
-is_named(const struct stray_search *search, uint64_t number)
+has_number(const struct firn_buf *ascending, uint64_t number)
 {
+    const uint64_t *numbers = (const uint64_t *)(const void *)ascending->data;
+    size_t count = ascending->size / sizeof *numbers;
     size_t low = 0;
-    size_t high = search->named_count;
+    size_t high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (search->named[middle] < number) {
+        if (numbers[middle] < number) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low < search->named_count && search->named[low] == number;
+    return low < count && numbers[low] == number;
+}
+
+static bool
+is_named(const struct stray_search *search, const char *name, uint64_t number)
+{
+    char own[FIRN_LSM_FILE_NAME_SIZE];
+    firn_lsm_file_name(number, search->lsm->options.kind, own);
+    if (strcmp(name, own) == 0) {
+        return has_number(&search->named, number);
+    }
+    firn_lsm_file_name(number, &firn_value_file_kind, own);
+    return strcmp(name, own) == 0 && has_number(&search->values, number);
 }
 
 static int
 visit_run(void *ctx, const struct firn_os_dirent *entry)
 {
     struct stray_search *search = ctx;
-    char own[FIRN_LSM_FILE_NAME_SIZE];
     uint64_t number = number_in_name(entry->name);
     if (number == 0) {
         return FIRN_OK;
     }
     search->number_max = number > search->number_max ? number : search->number_max;
-    firn_lsm_file_name(number, search->lsm->options.kind, own);
-    if (is_named(search, number) && strcmp(entry->name, own) == 0) {
+    if (is_named(search, entry->name, number)) {
         return FIRN_OK;
     }
     struct firn_lsm_stray stray = {{0}};
@@ -357,22 +400,30 @@ compare_numbers(const void *a, const void *b)
 }
 
 static int
+list_run(struct stray_search *search, const struct firn_manifest_run *run)
+{
+    int rc = firn_buf_append(&search->named, &run->number, sizeof run->number);
+    for (size_t i = 0; i < run->reference_count && rc == FIRN_OK; i++) {
+        rc = firn_buf_append(&search->values, &run->references[i].number,
+                             sizeof run->references[i].number);
+    }
+    return rc;
+}
+
+static int
 list_named(struct stray_search *search, const struct firn_manifest_state *state, firn_error *err)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < state->tree_count; i++) {
-        count += state->trees[i].run_count;
-    }
-    search->named = firn_alloc_array(count, sizeof *search->named);
-    if (search->named == NULL) {
-        return firn_error_no_memory(err, "the numbers of runs");
-    }
     for (size_t i = 0; i < state->tree_count; i++) {
         for (size_t j = 0; j < state->trees[i].run_count; j++) {
-            search->named[search->named_count++] = state->trees[i].runs[j]->number;
+            if (list_run(search, state->trees[i].runs[j]) != FIRN_OK) {
+                return firn_error_no_memory(err, "the numbers of runs");
+            }
         }
     }
-    firn_sort(search->named, count, sizeof *search->named, compare_numbers);
+    firn_sort(search->named.data, search->named.size / sizeof(uint64_t), sizeof(uint64_t),
+              compare_numbers);
+    firn_sort(search->values.data, search->values.size / sizeof(uint64_t), sizeof(uint64_t),
+              compare_numbers);
     return FIRN_OK;
 }
 
@@ -398,7 +449,8 @@ find_strays(struct firn_lsm *lsm, const struct firn_manifest_state *state, firn_
     }
 out:
     firn_buf_deinit(&search.found);
-    firn_free(search.named);
+    firn_buf_deinit(&search.named);
+    firn_buf_deinit(&search.values);
     return rc;
 }
 

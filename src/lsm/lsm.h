@@ -58,6 +58,10 @@ struct firn_lsm_options {
     uint64_t level0_bytes_target; /* likewise; less where writes replace others; 0: 256 MiB */
     enum firn_codec codec;        /* of new runs */
     enum firn_codec codec_bottom; /* of new runs in the last level */
+    /* Of trees that separate values: */
+    size_t value_size_min;            /* values from so many bytes on; 0: 4 KiB */
+    uint64_t value_file_bytes_target; /* a new value file begins beyond it; 0: 64 MiB */
+    uint64_t value_file_bytes_small;  /* smaller ones are merged; 0: a 64th of the target */
 };
 
 /* Whether a file or directory of that name in the store's directory belongs to the trees. */
@@ -99,6 +103,9 @@ uint64_t firn_lsm_log_floor(struct firn_lsm *lsm);
  * time. */
 FIRN_MUST_CHECK int firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id,
                                        struct firn_lsm_tree **out, firn_error *err);
+/* Whether flushes, loads and compactions from now on put large values into value files of their own,
+ * which runs refer to. At first they do not. Any thread. */
+void firn_lsm_tree_separate_values(struct firn_lsm_tree *tree, bool separates);
 /* Forgets the tree and its runs, durably. No cursor may be open on it, no work may run on it (it
  * waits for those). Gets may run beside it: the handle stays until lsm is closed, and they find
  * nothing afterwards. */
@@ -169,7 +176,8 @@ FIRN_MUST_CHECK int firn_lsm_tree_newer_range(struct firn_lsm_tree *tree,
 struct firn_lsm_cursor;
 struct firn_lsm_cursor_options {
     /* Borrowed; NULL: every version there is, whatever covers it, the newest of a key first. Only
-     * first, seek and next are allowed then. */
+     * first, seek and next are allowed then, and values in value files are not read: the entry has
+     * the reference. */
     const struct firn_view *view;
     /* Without a view: versions that this one does not see may be left out by first and next, where
      * that saves reading. Borrowed; NULL: none. */
@@ -177,6 +185,8 @@ struct firn_lsm_cursor_options {
     const firn_slice *lower; /* NULL: no bound; copied */
     const firn_slice *upper;
     uint64_t time_ms; /* of the reading; FIRN_LSM_TIME_NOW: when the cursor is created */
+    bool
+        keys_only; /* what entries have as values means nothing; those in value files are not read */
 };
 FIRN_MUST_CHECK int firn_lsm_cursor_create(struct firn_lsm_tree *tree,
                                            const struct firn_lsm_cursor_options *options,
@@ -274,8 +284,14 @@ struct firn_lsm_level_stats {
     uint64_t entries;
     uint64_t tombstones; /* ranges included */
 };
+struct firn_lsm_value_stats {
+    uint64_t files;
+    uint64_t bytes;      /* of values in them */
+    uint64_t live_bytes; /* of those that runs refer to */
+};
 struct firn_lsm_stats {
     struct firn_lsm_level_stats levels[FIRN_LSM_LEVELS];
+    struct firn_lsm_value_stats values;
     uint64_t memtables;
     uint64_t memtable_bytes;
     uint64_t frozen_memtables;

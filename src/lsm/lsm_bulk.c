@@ -26,13 +26,15 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "lsm/lsm_internal.h"
+#include "lsm/value_output.h"
 
 struct firn_lsm_bulk {
     struct firn_lsm_tree *tree;
     struct firn_run_builder *builder; /* NULL: no run is open */
     uint64_t number;                  /* of its file */
     struct firn_manifest_run expiry;  /* of its expiring puts, and nothing else */
-    struct firn_version_added *runs;  /* finished, each with a reference */
+    struct firn_value_output values;
+    struct firn_version_added *runs; /* finished, each with a reference */
     size_t count;
     size_t capacity;
     bool is_installed; /* or it is not known: the files stay */
@@ -48,6 +50,11 @@ firn_lsm_bulk_create(struct firn_lsm_tree *tree, struct firn_lsm_bulk **out, fir
         return firn_error_no_memory(err, "a load");
     }
     (*out)->tree = tree;
+    const struct firn_value_output_options values = {
+        .lsm = tree->lsm,
+        .separates = atomic_load_explicit(&tree->separates, memory_order_relaxed),
+        .codec = tree->lsm->options.codec_bottom};
+    firn_value_output_begin(&(*out)->values, &values);
     return FIRN_OK;
 }
 
@@ -85,7 +92,7 @@ static int
 take_run(struct firn_lsm_bulk *bulk, const struct firn_run_summary *summary, firn_error *err)
 {
     struct firn_lsm *lsm = bulk->tree->lsm;
-    const struct firn_manifest_run info = {
+    struct firn_manifest_run info = {
         .number = bulk->number,
         .kind = (uint8_t)lsm->options.kind->file_kind,
         .file_bytes = summary->file_bytes,
@@ -99,10 +106,15 @@ take_run(struct firn_lsm_bulk *bulk, const struct firn_run_summary *summary, fir
         .lower = firn_buf_slice(&summary->lower),
         .upper = firn_buf_slice(&summary->upper),
     };
+    int rc = firn_value_output_list(&bulk->values, &info, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     struct firn_lsm_file *file = firn_lsm_file_create(&lsm->files, lsm->options.kind, &info);
     if (file == NULL) {
         return firn_error_no_memory(err, "a run");
     }
+    firn_value_output_hold(&bulk->values, file);
     bulk->runs[bulk->count++] = (struct firn_version_added){file, 0};
     return FIRN_OK;
 }
@@ -140,7 +152,9 @@ firn_lsm_bulk_add(struct firn_lsm_bulk *bulk, const struct firn_entry *entry, fi
     if (bulk->builder == NULL) {
         FIRN_TRY(begin_run(bulk, err));
     }
-    FIRN_TRY(kind->builder_add(bulk->builder, entry, err));
+    struct firn_entry placed;
+    FIRN_TRY(firn_value_output_place(&bulk->values, entry, &placed, err));
+    FIRN_TRY(kind->builder_add(bulk->builder, &placed, err));
     if (entry->kind == FIRN_ENTRY_EXPIRING) {
         firn_manifest_run_note_expiry(&bulk->expiry, firn_entry_expires_ms(entry->value));
     }
@@ -151,7 +165,9 @@ out:
 int
 firn_lsm_bulk_finish(struct firn_lsm_bulk *bulk, firn_error *err)
 {
-    return bulk->builder == NULL ? FIRN_OK : end_run(bulk, err);
+    int rc = bulk->builder == NULL ? FIRN_OK : end_run(bulk, err);
+    return rc == FIRN_OK ? firn_value_output_finish(&bulk->values, bulk->runs, bulk->count, err)
+                         : rc;
 }
 
 /* ---- installing ---- */
@@ -250,6 +266,7 @@ firn_lsm_bulk_destroy(struct firn_lsm_bulk *bulk)
         bulk->runs[i].file->is_gone |= !bulk->is_installed;
         firn_lsm_file_unref(bulk->runs[i].file);
     }
+    firn_value_output_end(&bulk->values);
     if (!bulk->is_installed) {
         firn_lsm_collect(bulk->tree->lsm);
     }

@@ -59,6 +59,26 @@ add_tree(void *ctx, uint32_t id, firn_error *err)
     return FIRN_OK;
 }
 
+static int
+clone_file(const struct cloning *cloning, const struct firn_lsm_file *file, firn_error *err)
+{
+    char name[FIRN_LSM_FILE_NAME_SIZE];
+    firn_lsm_file_name(file->info.number, file->kind, name);
+    return firn_os_clone_file(cloning->lsm->runs_dir, cloning->runs_dir, name, err);
+}
+
+/* Several runs may refer to one value file: it is there then, since the directory was empty. */
+static int
+clone_values(const struct cloning *cloning, const struct firn_lsm_file *run, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < run->info.reference_count && rc == FIRN_OK; i++) {
+        rc = clone_file(cloning, run->value_files[i], err);
+        rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
+    }
+    return rc;
+}
+
 /* Lists the runs of a tree, by ascending number, and clones their files. */
 static int
 clone_tree(struct cloning *cloning, size_t i, firn_error *err)
@@ -73,10 +93,9 @@ clone_tree(struct cloning *cloning, size_t i, firn_error *err)
     for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
         const struct firn_version_level *level = &version->levels[number];
         for (size_t j = 0; j < level->count; j++) {
-            char name[FIRN_LSM_FILE_NAME_SIZE];
             const struct firn_lsm_file *file = firn_version_file(level, j);
-            firn_lsm_file_name(file->info.number, file->kind, name);
-            int rc = firn_os_clone_file(cloning->lsm->runs_dir, cloning->runs_dir, name, err);
+            int rc = clone_file(cloning, file, err);
+            rc = rc == FIRN_OK ? clone_values(cloning, file, err) : rc;
             if (rc != FIRN_OK) {
                 return rc;
             }

@@ -8,6 +8,9 @@
  * in the directory at open and belong to nothing are treated alike, as if they had gone with the
  * version that was read then: an older reader may have them.
  *
+ * A value file goes with the last run that refers to it: that run has waited for all readers, so
+ * nobody is left who could follow a reference there.
+ *
  * One thread at a time collects; who comes meanwhile leaves it to that one. Asking the host and
  * removing is input and output, and happens without the mutex.
  *
@@ -119,8 +122,13 @@ firn_lsm_collect(struct firn_lsm *lsm)
     }
     struct readers readers = {.lsm = lsm, .held_below = UINT64_MAX};
     uint64_t left;
+    uint64_t left_values;
     struct firn_lsm_file *files = join(firn_lsm_file_take_unused(&lsm->files), lsm->waiting);
     lsm->waiting = remove_files(&readers, files, &left);
+    /* Value files that these runs were the last ones to refer to. */
+    files = remove_files(&readers, firn_lsm_file_take_unused(&lsm->files), &left_values);
+    lsm->waiting = join(files, lsm->waiting);
+    left += left_values;
     remove_strays(&readers);
     firn_os_mutex_lock(&lsm->mutex);
     lsm->waiting_count = left;
@@ -142,6 +150,7 @@ firn_lsm_collect_memory(struct firn_lsm *lsm)
     while (file != NULL) {
         struct firn_lsm_file *next = file->next_unused;
         firn_lsm_file_destroy(file);
-        file = next;
+        /* Runs let go of value files. */
+        file = next != NULL ? next : firn_lsm_file_take_unused(&lsm->files);
     }
 }

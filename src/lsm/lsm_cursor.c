@@ -211,6 +211,7 @@ make_resolve(struct firn_lsm_cursor *cursor, const struct firn_lsm_cursor_option
                                                        : given->time_ms,
         .lower = cursor->lower_bound,
         .upper = cursor->upper_bound,
+        .keys_only = given->keys_only,
     };
     return firn_resolve_create(&options, &cursor->resolve, err);
 }

@@ -20,6 +20,11 @@
  * cursors pin more than the bound allows, more are open; the next opening or collection closes
  * them.
  *
+ * Value files (block/value_file.h) are files of the same sort, which runs refer to instead of
+ * versions: each run counts as one reference to each of its value files, from when it is made until
+ * it is destroyed. So a value file is unused when the last run is gone that refers to it. Whether it
+ * may be removed then follows from the runs: not if one of them stays, as far as is known.
+ *
  * Two threads that open the same run at once both read it; one handle is hung, the other closed.
  *
  * Locking: the mutex guards the ring. Opening and closing are input and output and happen outside
@@ -37,6 +42,11 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "block/value_file.h"
+
+static int pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin,
+                      firn_error *err);
+static void unpin_values(void *pin);
 
 void
 firn_lsm_file_init_all(struct firn_lsm_files *files, struct firn_os *os)
@@ -64,21 +74,42 @@ firn_lsm_file_name(uint64_t number, const struct firn_run_kind *kind,
 
 /* ---- life ---- */
 
+/* The references of a file, which lie behind it. */
+static struct firn_manifest_reference *
+references_of(struct firn_lsm_file *file)
+{
+    return (struct firn_manifest_reference *)(file + 1);
+}
+
+static void
+copy_bytes(uint8_t *to, firn_slice from)
+{
+    if (from.size > 0) {
+        memcpy(to, from.data, from.size);
+    }
+}
+
 struct firn_lsm_file *
 firn_lsm_file_create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
                      const struct firn_manifest_run *info)
 {
-    struct firn_lsm_file *file =
-        firn_alloc_zeroed(sizeof *file + info->lower.size + info->upper.size);
+    size_t count = info->reference_count;
+    size_t references_size = count * sizeof *info->references;
+    size_t files_size = count * sizeof(struct firn_lsm_file *);
+    struct firn_lsm_file *file = firn_alloc_zeroed(sizeof *file + references_size + files_size +
+                                                   info->lower.size + info->upper.size);
     if (file == NULL) {
         return NULL;
     }
-    uint8_t *bytes = (uint8_t *)(file + 1);
-    if (info->lower.size > 0) {
-        memcpy(bytes, info->lower.data, info->lower.size);
-    }
-    memcpy(bytes + info->lower.size, info->upper.data, info->upper.size);
+    uint8_t *bytes = (uint8_t *)(file + 1) + references_size + files_size;
+    copy_bytes(bytes, info->lower);
+    copy_bytes(bytes + info->lower.size, info->upper);
     file->info = *info;
+    if (count > 0) {
+        file->info.references = memcpy(references_of(file), info->references, references_size);
+        file->value_files = (struct firn_lsm_file **)(void *)(references_of(file) + count);
+    }
+    file->values = (struct firn_run_values){file, pin_values, unpin_values};
     file->info.lower = firn_bytes(bytes, info->lower.size);
     file->info.upper = firn_bytes(bytes + info->lower.size, info->upper.size);
     file->kind = kind;
@@ -115,6 +146,97 @@ struct firn_lsm_file *
 firn_lsm_file_take_unused(struct firn_lsm_files *files)
 {
     return atomic_exchange_explicit(&files->unused, NULL, memory_order_acquire);
+}
+
+/* ---- value files ---- */
+
+struct firn_lsm_file *
+firn_lsm_file_create_values(struct firn_lsm_files *files,
+                            const struct firn_manifest_reference *reference)
+{
+    const struct firn_manifest_run info = {.number = reference->number,
+                                           .kind = FIRN_BLOCK_FILE_VALUES,
+                                           .content_bytes = reference->total_bytes,
+                                           .identity = reference->identity};
+    struct firn_lsm_file *file = firn_lsm_file_create(files, &firn_value_file_kind, &info);
+    if (file != NULL) {
+        file->is_gone = true;
+    }
+    return file;
+}
+
+struct firn_lsm_file *
+firn_lsm_file_find_values(const struct firn_lsm_file *file, uint64_t number)
+{
+    size_t low = 0;
+    size_t high = file->info.reference_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (file->info.references[middle].number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool is_there = low < file->info.reference_count && file->info.references[low].number == number;
+    return is_there ? file->value_files[low] : NULL;
+}
+
+void
+firn_lsm_file_set_values(struct firn_lsm_file *file, size_t i, struct firn_lsm_file *values)
+{
+    CHECK(file->value_files[i] == NULL && values->info.number == file->info.references[i].number);
+    firn_lsm_file_ref(values);
+    file->value_files[i] = values;
+}
+
+void
+firn_lsm_file_settle_values(struct firn_lsm_file *file)
+{
+    struct firn_manifest_reference *references = references_of(file);
+    for (size_t i = 0; i < file->info.reference_count; i++) {
+        references[i].total_bytes = file->value_files[i]->info.content_bytes;
+    }
+}
+
+/* For struct firn_run_values: of the run's own ones, so that a reference which leads elsewhere is
+ * refused. */
+static int
+pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin, firn_error *err)
+{
+    const struct firn_lsm_file *file = ctx;
+    struct firn_lsm_file *values = firn_lsm_file_find_values(file, number);
+    struct firn_lsm_handle *pin;
+    if (values == NULL) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "run %" PRIu64 " may not refer to the value file %" PRIu64,
+                              file->info.number, number);
+    }
+    int rc = firn_lsm_file_pin(values, &pin, err);
+    if (rc == FIRN_OK) {
+        *out = pin->run;
+        *out_pin = pin;
+    }
+    return rc;
+}
+
+static void
+unpin_values(void *pin)
+{
+    firn_lsm_file_unpin(pin);
+}
+
+/* A run lets go of its value files. One that stays, as far as is known, keeps them. */
+static void
+drop_values(struct firn_lsm_file *file)
+{
+    for (size_t i = 0; i < file->info.reference_count; i++) {
+        struct firn_lsm_file *values = file->value_files[i];
+        if (values != NULL) {
+            values->is_gone = values->is_gone && file->is_gone;
+            firn_lsm_file_unref(values);
+        }
+    }
 }
 
 static void
@@ -164,6 +286,7 @@ firn_lsm_file_destroy(struct firn_lsm_file *file)
     firn_os_mutex_unlock(&files->mutex);
     /* No version names the file, so nobody can come to the handle through it. */
     firn_lsm_file_unpin(handle);
+    drop_values(file);
     firn_free(file);
 }
 
@@ -264,21 +387,31 @@ key_text(firn_slice key, char *out, size_t out_size)
     }
 }
 
+static const char *
+dir_of(const struct firn_lsm_file *file)
+{
+    return file->files->env.dir == NULL ? "runs" : firn_os_dir_path(file->files->env.dir);
+}
+
 /* Turns a failure into one that says what cannot be read. A file that should be there and is not is
  * damage. */
 static int
 explain(const struct firn_lsm_file *file, const char *name, int rc, firn_error *err)
 {
+    if (file->info.kind == FIRN_BLOCK_FILE_VALUES) {
+        return rc != FIRN_NOT_FOUND
+                   ? rc
+                   : firn_error_set(err, FIRN_CORRUPT, "'%s/%s', with large values, is missing",
+                                    dir_of(file), name);
+    }
     char lower[160] = "";
     char upper[160] = "";
     key_text(file->info.lower, lower, sizeof lower);
     key_text(file->info.upper, upper, sizeof upper);
     if (rc == FIRN_NOT_FOUND) {
-        const char *dir =
-            file->files->env.dir == NULL ? "runs" : firn_os_dir_path(file->files->env.dir);
         return firn_error_set(err, FIRN_CORRUPT,
                               "'%s/%s' is missing: cannot read keys from '%s' up to before '%s'",
-                              dir, name, lower, upper);
+                              dir_of(file), name, lower, upper);
     }
     if (err != NULL) {
         firn_error_prefix(err, "keys from '%s' up to before '%s' cannot be read", lower, upper);
@@ -290,6 +423,9 @@ explain(const struct firn_lsm_file *file, const char *name, int rc, firn_error *
 static bool
 is_as_named(const struct firn_manifest_run *info, const struct firn_run_summary *summary)
 {
+    if (info->kind == FIRN_BLOCK_FILE_VALUES) {
+        return summary->content_bytes == info->content_bytes && summary->identity == info->identity;
+    }
     return summary->file_bytes == info->file_bytes && summary->entry_count == info->entry_count &&
            summary->tombstone_count == info->tombstone_count &&
            summary->range_count == info->range_count &&
@@ -306,17 +442,19 @@ open_run(struct firn_lsm_file *file, struct firn_run **out, firn_error *err)
     char name[FIRN_LSM_FILE_NAME_SIZE];
     firn_error local;
     struct firn_run *run = NULL;
+    struct firn_run_env env = file->files->env;
+    env.values = &file->values;
     firn_lsm_file_name(file->info.number, file->kind, name);
     firn_error *filled = err != NULL ? err : &local;
-    int rc = file->files->env.dir == NULL ? FIRN_NOT_FOUND
-                                          : file->kind->open(&file->files->env, name, &run, filled);
+    int rc = env.dir == NULL ? FIRN_NOT_FOUND : file->kind->open(&env, name, &run, filled);
     if (rc != FIRN_OK) {
         return explain(file, name, rc, filled);
     }
     if (!is_as_named(&file->info, file->kind->summary(run))) {
         file->kind->close(run);
-        rc = firn_error_set(filled, FIRN_CORRUPT, "'%s/%s' is not the run that MANIFEST names",
-                            firn_os_dir_path(file->files->env.dir), name);
+        rc = firn_error_set(filled, FIRN_CORRUPT, "'%s/%s' is not the %s that MANIFEST names",
+                            firn_os_dir_path(env.dir), name,
+                            file->info.kind == FIRN_BLOCK_FILE_VALUES ? "file of values" : "run");
         return explain(file, name, rc, filled);
     }
     *out = run;

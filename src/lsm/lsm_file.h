@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_file.h: the run files that versions name: opened when first read, closed when too many
- * are open, given back when no version names them any more.
+ * lsm/lsm_file.h: the run files that versions name, and the value files that runs refer to: opened
+ * when first read, closed when too many are open, given back when nobody names them any more.
  *
  * Any thread.
  */
@@ -36,12 +36,21 @@ struct firn_lsm_file {
     _Atomic bool was_used;   /* since the clock's hand passed */
     _Atomic bool is_damaged; /* a compaction could not read it */
 
+    /* Of a run: the value files that info.references names, each counted, and how its references
+     * are followed to them. */
+    struct firn_lsm_file **value_files;
+    struct firn_run_values values;
+    /* Of a value file, under the mutex of lsm: what runs of the newest version refer to. */
+    uint64_t live_bytes;
+    size_t live_runs;
+
     /* Guarded by the mutex of files: a ring of those that are open. */
     struct firn_lsm_file *ring_next;
     struct firn_lsm_file *ring_prev;
 
     /* Set before the last version lets go of it. */
-    bool is_gone;          /* the newest version does not name it: the file may be removed */
+    bool is_gone;          /* the newest version does not name it: the file may be removed. Of a
+                              value file: no run that stays refers to it */
     uint64_t gone_version; /* since that version */
     struct firn_lsm_file *next_unused;
 };
@@ -73,6 +82,17 @@ struct firn_lsm_file *firn_lsm_file_create(struct firn_lsm_files *files,
                                            const struct firn_run_kind *kind,
                                            const struct firn_manifest_run *info)
     __attribute__((warn_unused_result));
+/* A value file, durable or about to be, which the caller has the only reference to; counts as gone
+ * until a run refers to it. NULL: memory is out. */
+struct firn_lsm_file *firn_lsm_file_create_values(struct firn_lsm_files *files,
+                                                  const struct firn_manifest_reference *reference)
+    __attribute__((warn_unused_result));
+/* The value file with that number among those that the run refers to; NULL: it does not. */
+struct firn_lsm_file *firn_lsm_file_find_values(const struct firn_lsm_file *file, uint64_t number);
+/* Sets the i-th of them, once, and counts that. */
+void firn_lsm_file_set_values(struct firn_lsm_file *file, size_t i, struct firn_lsm_file *values);
+/* Of a run that nobody knows yet: what is in its value files is known by now. */
+void firn_lsm_file_settle_values(struct firn_lsm_file *file);
 void firn_lsm_file_ref(struct firn_lsm_file *file);
 /* With the last reference the file goes to files->unused. */
 void firn_lsm_file_unref(struct firn_lsm_file *file);

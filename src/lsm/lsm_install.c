@@ -28,6 +28,7 @@
 #include "base/mem.h"
 #include "base/sort.h"
 #include "lsm/lsm_internal.h"
+#include "lsm/value_live.h"
 
 /* ---- the token ---- */
 
@@ -235,6 +236,18 @@ mark_gone_locked(const struct firn_lsm_install_change *change, uint64_t version)
     }
 }
 
+/* Added before removed: what moves to another level keeps its value files alive throughout. */
+static void
+count_values_locked(const struct firn_lsm_install_change *change)
+{
+    for (size_t i = 0; i < change->added_count; i++) {
+        firn_value_live_add_locked(change->tree, change->added[i].file);
+    }
+    for (size_t i = 0; i < change->removed_count; i++) {
+        firn_value_live_remove_locked(change->tree, change->removed[i]);
+    }
+}
+
 static struct firn_tree_state *
 publish_locked(struct firn_lsm_tree *tree, const struct edit *edit)
 {
@@ -251,6 +264,7 @@ publish_locked(struct firn_lsm_tree *tree, const struct edit *edit)
     uint64_t version =
         atomic_load_explicit(&lsm->version, memory_order_relaxed) + (edit->is_written ? 1 : 0);
     mark_gone_locked(edit->change, version);
+    count_values_locked(edit->change);
     atomic_store_explicit(&tree->flushed, edit->flushed, memory_order_relaxed);
     tree->is_named = !edit->change->drops_tree;
     atomic_store_explicit(&lsm->sequence, edit->sequence, memory_order_relaxed);

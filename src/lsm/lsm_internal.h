@@ -25,7 +25,8 @@ struct firn_compaction_plan {
     size_t end[FIRN_LSM_LEVELS];
     firn_slice lower; /* of all of them; the bytes belong to their files */
     firn_slice upper;
-    bool is_move; /* nothing needs to be written */
+    bool is_move;     /* nothing needs to be written */
+    bool is_thorough; /* values leave every value file that has garbage: see value_live.c */
 };
 
 /* A flush or a compaction that has been picked. */
@@ -49,6 +50,7 @@ struct firn_lsm_tree {
     uint32_t id;
     _Atomic(struct firn_tree_state *) state;
     _Atomic uint64_t flushed;
+    _Atomic bool separates;            /* large values go to value files */
     struct firn_tree_memtable *active; /* the first of the state's; the writer's */
 
     /* Guarded by the mutex of lsm; the holder of the edit token may read is_named. */
@@ -57,6 +59,8 @@ struct firn_lsm_tree {
     bool is_held;     /* likewise, for a while: see lsm_bulk.c */
     bool is_flushing;
     unsigned overwritten; /* of 1,000 entries that last came to the last level: replaced others */
+    struct firn_lsm_value_stats values; /* of the newest version */
+    bool may_have_sparse;               /* some value file may be worth giving up */
     struct firn_lsm_work *works;
     struct firn_tree_state *spare; /* room for the state that an edit will install */
 };

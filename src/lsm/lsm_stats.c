@@ -28,6 +28,9 @@ add_tree(const struct firn_lsm_tree *tree, struct firn_lsm_stats *out)
 {
     const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
     add_version(state->version, out);
+    out->values.files += tree->values.files;
+    out->values.bytes += tree->values.bytes;
+    out->values.live_bytes += tree->values.live_bytes;
     out->memtables += state->memtable_count;
     out->frozen_memtables += state->memtable_count > 0 ? state->memtable_count - 1 : 0;
     for (size_t i = 0; i < state->memtable_count; i++) {

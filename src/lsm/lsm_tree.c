@@ -68,6 +68,8 @@ make_tree(struct firn_lsm *lsm, uint32_t id, struct firn_version *version,
     tree->active = memtable;
     atomic_init(&tree->state, state);
     atomic_init(&tree->flushed, 0);
+    atomic_init(&tree->separates, false);
+    tree->may_have_sparse = true;
     *out = tree;
     tree = NULL;
     state = NULL;
@@ -186,6 +188,13 @@ out:
 }
 
 /* ---- writing ---- */
+
+void
+firn_lsm_tree_separate_values(struct firn_lsm_tree *tree, bool separates)
+{
+    /* Relaxed: a work that begins with the old answer does nothing wrong. */
+    atomic_store_explicit(&tree->separates, separates, memory_order_relaxed);
+}
 
 uint64_t
 firn_lsm_tree_flushed(const struct firn_lsm_tree *tree)

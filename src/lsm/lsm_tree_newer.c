@@ -210,7 +210,8 @@ walk_run(struct question *question, struct firn_run_cursor *cursor)
 static int
 ask_file_for_range(struct question *question, struct firn_lsm_file *file)
 {
-    static const struct firn_run_cursor_options options = {.is_sequential = true};
+    static const struct firn_run_cursor_options options = {.is_sequential = true,
+                                                           .keeps_references = true};
     struct firn_lsm_handle *pin = NULL;
     struct firn_run_cursor *cursor = NULL;
     int rc;

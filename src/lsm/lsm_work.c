@@ -19,6 +19,7 @@
 #include "lsm/compaction_pick.h"
 #include "lsm/flush.h"
 #include "lsm/lsm_internal.h"
+#include "lsm/value_live.h"
 
 /* More frozen memtables than this wait for the next flush. */
 enum { FLUSH_MEMTABLES_MAX = 8 };
@@ -203,6 +204,27 @@ out:
     return rc;
 }
 
+/* What frees space in value files. */
+static int
+pick_values(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
+            enum firn_compaction_pick_mode mode, struct firn_lsm_work **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_compaction_pick pick = {0};
+    firn_os_mutex_lock(&lsm->mutex);
+    for (size_t i = 0; i < lsm->tree_count && pick.tree == NULL; i++) {
+        struct firn_lsm_tree *tree = lsm->trees[i];
+        if (is_wanted_locked(tree, wish) && firn_value_live_pick_locked(tree, mode, &pick.plan)) {
+            pick.tree = tree;
+        }
+    }
+    if (pick.tree != NULL) {
+        rc = make_compaction_locked(&pick, out, err);
+    }
+    firn_os_mutex_unlock(&lsm->mutex);
+    return rc;
+}
+
 int
 firn_lsm_work_pick(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
                    struct firn_lsm_work **out, firn_error *err)
@@ -225,6 +247,9 @@ firn_lsm_work_pick(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
         rc = pick_compaction(lsm, wish, mode, out, err);
         if (rc == FIRN_OK && *out == NULL) {
             rc = pick_garbage(lsm, wish, mode, out, err);
+        }
+        if (rc == FIRN_OK && *out == NULL) {
+            rc = pick_values(lsm, wish, mode, out, err);
         }
     }
     return rc;

@@ -26,13 +26,33 @@ enum {
     TREE_DROPPED = 1,
     TREE_SIZE_MIN = 5, /* id, flags, flushed, two counts */
     RUN_EXPIRES = 128, /* added to the kind */
-    RUN_SIZE_MIN = 21  /* number, level, kind, eight varints, views, two lengths */
+    RUN_REFERS = 64,   /* likewise */
+    RUN_SIZE_MIN = 21, /* number, level, kind, eight varints, views, two lengths */
+    REFERENCE_SIZE_MIN = 11
 };
 
 /* Sizes and counts of one run stay below this, so that those of many can be added up. */
 #define COUNT_MAX (UINT64_C(1) << 48)
 
 /* ---- to bytes ---- */
+
+static int
+put_references(const struct firn_manifest_run *run, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    if (run->reference_count > 0) {
+        FIRN_TRY(firn_buf_append_varint(out, run->reference_count));
+    }
+    for (size_t i = 0; i < run->reference_count; i++) {
+        const struct firn_manifest_reference *reference = &run->references[i];
+        FIRN_TRY(firn_buf_append_varint(out, reference->number));
+        FIRN_TRY(firn_buf_append_le64(out, reference->identity));
+        FIRN_TRY(firn_buf_append_varint(out, reference->total_bytes));
+        FIRN_TRY(firn_buf_append_varint(out, reference->bytes));
+    }
+out:
+    return rc;
+}
 
 static int
 put_run(const struct firn_manifest_run *run, struct firn_buf *out)
@@ -44,8 +64,9 @@ put_run(const struct firn_manifest_run *run, struct firn_buf *out)
                                 run->sequence_min,    run->sequence_max - run->sequence_min};
     FIRN_TRY(firn_buf_append_varint(out, run->number));
     FIRN_TRY(firn_buf_append_u8(out, run->level));
-    FIRN_TRY(firn_buf_append_u8(
-        out, (uint8_t)(run->kind | (run->expiring_count > 0 ? RUN_EXPIRES : 0))));
+    FIRN_TRY(
+        firn_buf_append_u8(out, (uint8_t)(run->kind | (run->expiring_count > 0 ? RUN_EXPIRES : 0) |
+                                          (run->reference_count > 0 ? RUN_REFERS : 0))));
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         FIRN_TRY(firn_buf_append_varint(out, numbers[i]));
     }
@@ -55,6 +76,7 @@ put_run(const struct firn_manifest_run *run, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_varint(out, run->expires_first_ms));
         FIRN_TRY(firn_buf_append_varint(out, run->expires_last_ms - run->expires_first_ms));
     }
+    FIRN_TRY(put_references(run, out));
     FIRN_TRY(firn_buf_append_varint(out, run->lower.size));
     FIRN_TRY(firn_buf_append_slice(out, run->lower));
     FIRN_TRY(firn_buf_append_varint(out, run->upper.size));
@@ -165,6 +187,49 @@ get_run_expiry(struct firn_reader *reader, struct firn_manifest_run *run)
 }
 
 static bool
+is_sound(const struct firn_manifest_edit *edit, const struct firn_manifest_reference *reference)
+{
+    return reference->number > 0 && reference->number < edit->next_number &&
+           reference->total_bytes < COUNT_MAX && reference->bytes > 0 &&
+           reference->bytes <= reference->total_bytes;
+}
+
+/* What is said of value files; the kind says whether there are any. */
+static int
+get_references(struct decoder *decoder, struct firn_manifest_run *run)
+{
+    int rc = FIRN_OK;
+    struct firn_reader *reader = &decoder->reader;
+    run->references = NULL;
+    run->reference_count = 0;
+    run->identity = 0;
+    if ((run->kind & RUN_REFERS) == 0) {
+        return FIRN_OK;
+    }
+    run->kind &= RUN_REFERS - 1;
+    FIRN_TRY(get_count(decoder, REFERENCE_SIZE_MIN, "count of references", &run->reference_count));
+    struct firn_manifest_reference *references =
+        firn_arena_alloc(decoder->arena, run->reference_count * sizeof *references);
+    if (references == NULL) {
+        return refuse_memory(decoder);
+    }
+    for (size_t i = 0; i < run->reference_count; i++) {
+        if (!firn_reader_varint(reader, &references[i].number) ||
+            !firn_reader_le64(reader, &references[i].identity) ||
+            !firn_reader_varint(reader, &references[i].total_bytes) ||
+            !firn_reader_varint(reader, &references[i].bytes) ||
+            !is_sound(decoder->edit, &references[i]) ||
+            (i > 0 && references[i].number <= references[i - 1].number)) {
+            return refuse(decoder, "reference to a value file");
+        }
+    }
+    run->references = references;
+    rc = run->reference_count > 0 ? FIRN_OK : refuse(decoder, "count of references");
+out:
+    return rc;
+}
+
+static bool
 get_run_numbers(struct firn_reader *reader, struct firn_manifest_run *run)
 {
     uint64_t spread;
@@ -208,8 +273,11 @@ get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
     }
     for (size_t i = 0; i < tree->added_count; i++) {
         if (!get_run_numbers(&decoder->reader, &runs[i]) ||
-            !get_run_expiry(&decoder->reader, &runs[i]) ||
-            !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].lower) ||
+            !get_run_expiry(&decoder->reader, &runs[i])) {
+            return refuse(decoder, "run");
+        }
+        FIRN_TRY(get_references(decoder, &runs[i]));
+        if (!firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].lower) ||
             !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].upper) ||
             !run_makes_sense(decoder->edit, &runs[i]) ||
             (i > 0 && runs[i].number <= runs[i - 1].number)) {

@@ -25,7 +25,12 @@
  *     these, ranges, older versions among the entries, bytes of content, smallest sequence,
  *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized
  *     upper. Where 128 is added to the kind, also varints before lower: expiring puts among the
- *     entries, at least 1, when the first of them expires, how much later the last does
+ *     entries, at least 1, when the first of them expires, how much later the last does. Where 64 is
+ *     added, behind these: varint count, at least 1, then as many references, by ascending number
+ *
+ *   reference to a value file
+ *     varint number; 8 bytes, beginning of the file's identity; varints: bytes of values in the file,
+ *     bytes of those that the run refers to
  */
 #ifndef FIRN_LSM_MANIFEST_EDIT_H
 #define FIRN_LSM_MANIFEST_EDIT_H
@@ -48,6 +53,14 @@ enum { FIRN_MANIFEST_BOUND_SIZE_MAX = 65536 };
 /* Versions and numbers of files stay below this, so that adding to them never overflows. */
 #define FIRN_MANIFEST_NUMBER_MAX (UINT64_C(1) << 62)
 
+/* What a run refers to in one value file. Bytes are those that values take up there. */
+struct firn_manifest_reference {
+    uint64_t number;
+    uint64_t identity;    /* as in struct firn_run_summary */
+    uint64_t total_bytes; /* of all values in the file; the same wherever the file is named */
+    uint64_t bytes;       /* of those that the run refers to */
+};
+
 /* A run as MANIFEST names it: what its builder counted (block/run_kind.h), and what the tree
  * knows beyond that. */
 struct firn_manifest_run {
@@ -66,6 +79,9 @@ struct firn_manifest_run {
     uint64_t expiring_count;   /* of the entries, FIRN_ENTRY_EXPIRING */
     uint64_t expires_first_ms; /* the earliest moment of these */
     uint64_t expires_last_ms;
+    const struct firn_manifest_reference *references; /* to value files, by ascending number */
+    size_t reference_count;
+    uint64_t identity; /* of a value file itself, which MANIFEST does not name as a run; else 0 */
     firn_slice lower;
     firn_slice upper; /* > lower */
 };

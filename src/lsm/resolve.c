@@ -16,6 +16,10 @@
  * are found oldest first and may be any number; so when the newest version turns out to be one, the
  * merge is placed on it, follows it down in the same way, and goes before the key again.
  *
+ * Value files. Of a large value the merge gives a reference. It is followed when the version is shown,
+ * or operands stand upon it, and the value shown from a copy: versions that are passed over cost no
+ * reading.
+ *
  * Range deletes. The answer about a key usually holds for its neighbours, so it is kept: a stretch
  * in which everything older than some sequence is deleted, and one in which nothing newer than some
  * sequence deletes anything. Only an entry outside of both asks the range sets.
@@ -38,10 +42,11 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "block/value_file.h"
 #include "lsm/fold.h"
 
 /* Steps in vain before a seek is tried instead: a seek costs about as much. */
-enum { STEPS_MAX = 8 };
+enum { STEPS_MAX = 8, LOADED_KEPT_MAX = 4 << 20 };
 
 struct firn_resolve {
     struct firn_resolve_options options;
@@ -49,8 +54,9 @@ struct firn_resolve {
     struct firn_entry entry;        /* that is shown where it is not the merge's */
     bool is_backward;
     bool is_folded;
-    struct firn_buf key;   /* of the versions that are looked at */
-    struct firn_buf value; /* going backwards, and of what is folded */
+    struct firn_buf key;    /* of the versions that are looked at */
+    struct firn_buf value;  /* going backwards, and of what is folded */
+    struct firn_buf loaded; /* of a value file */
     struct firn_fold fold;
     uint64_t expires_ms; /* of what is shown, or what it was folded upon; 0: never */
     /* What is known of range deletes; see above. */
@@ -248,6 +254,31 @@ is_expired(const struct firn_resolve *resolve, firn_slice value)
     return firn_entry_expires_ms(value) <= resolve->options.time_ms;
 }
 
+/* The value of a put or an expiring one behind its head. A reference is followed here and nowhere
+ * else: of what is passed over no value is read. */
+static int
+load_value(struct firn_resolve *resolve, const struct firn_entry *entry, firn_slice *out,
+           firn_error *err)
+{
+    size_t head = firn_entry_head_size(entry->kind);
+    *out = firn_bytes(entry->value.data + head, entry->value.size - head);
+    if (entry->values == NULL) {
+        return FIRN_OK;
+    }
+    if (resolve->options.keys_only) {
+        *out = firn_bytes(NULL, 0);
+        return FIRN_OK;
+    }
+    firn_buf_clear(&resolve->loaded);
+    if (resolve->loaded.capacity > LOADED_KEPT_MAX) {
+        firn_buf_deinit(&resolve->loaded);
+    }
+    int rc =
+        firn_value_file_resolve(entry->values, *out, FIRN_BLOCK_CACHE_SCAN, &resolve->loaded, err);
+    *out = firn_buf_slice(&resolve->loaded);
+    return rc;
+}
+
 /* Whether a version that no range delete covers has a value. */
 static bool
 has_value(const struct firn_resolve *resolve, const struct firn_entry *entry)
@@ -280,10 +311,11 @@ fold_upon(struct firn_resolve *resolve, const struct firn_entry *beneath, firn_e
     firn_slice base = firn_bytes(NULL, 0);
     bool has_base = beneath != NULL && has_value(resolve, beneath);
     if (has_base && beneath->kind == FIRN_ENTRY_EXPIRING) {
-        base = firn_entry_expiring_value(beneath->value);
         resolve->expires_ms = firn_entry_expires_ms(beneath->value);
-    } else if (has_base) {
-        base = beneath->value;
+    }
+    int rc = has_base ? load_value(resolve, beneath, &base, err) : FIRN_OK;
+    if (rc != FIRN_OK) {
+        return rc;
     }
     return firn_fold_apply(&resolve->fold, has_base ? &base : NULL, &resolve->value, err);
 }
@@ -314,6 +346,25 @@ out:
 
 /* ---- forwards ---- */
 
+/* Makes a plain put of a value with a head, or of one that lies in a value file. */
+static int
+show_copy(struct firn_resolve *resolve, const struct firn_entry *entry, firn_error *err)
+{
+    firn_slice value;
+    int rc = load_value(resolve, entry, &value, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        resolve->expires_ms = firn_entry_expires_ms(entry->value);
+    }
+    resolve->entry = *entry;
+    resolve->entry.kind = FIRN_ENTRY_PUT;
+    resolve->entry.value = value;
+    resolve->entry.values = NULL;
+    return FIRN_OK;
+}
+
 /* Shows the version that the merge stands on, which has a value. */
 static int
 show(struct firn_resolve *resolve, const struct firn_entry *entry, firn_error *err)
@@ -321,20 +372,16 @@ show(struct firn_resolve *resolve, const struct firn_entry *entry, firn_error *e
     int rc = FIRN_OK;
     resolve->shown = entry;
     resolve->expires_ms = 0;
-    if (entry->kind == FIRN_ENTRY_PUT) {
+    if (entry->kind == FIRN_ENTRY_PUT && entry->values == NULL) {
         return FIRN_OK;
     }
-    resolve->shown = &resolve->entry;
-    if (entry->kind == FIRN_ENTRY_EXPIRING) {
-        resolve->expires_ms = firn_entry_expires_ms(entry->value);
-        resolve->entry = *entry;
-        resolve->entry.kind = FIRN_ENTRY_PUT;
-        resolve->entry.value = firn_entry_expiring_value(entry->value);
-        return FIRN_OK;
+    if (entry->kind == FIRN_ENTRY_MERGE) {
+        resolve->is_folded = true;
+        rc = fold_key(resolve, err);
+    } else {
+        rc = show_copy(resolve, entry, err);
     }
-    resolve->is_folded = true;
-    rc = fold_key(resolve, err);
-    resolve->shown = rc == FIRN_OK ? resolve->shown : NULL;
+    resolve->shown = rc == FIRN_OK ? &resolve->entry : NULL;
     return rc;
 }
 
@@ -466,10 +513,8 @@ show_kept(struct firn_resolve *resolve, firn_error *err)
     resolve->expires_ms = 0;
     if (entry->kind == FIRN_ENTRY_MERGE) {
         rc = fold_back(resolve, err);
-    } else if (entry->kind == FIRN_ENTRY_EXPIRING) {
-        resolve->expires_ms = firn_entry_expires_ms(entry->value);
-        entry->value = firn_entry_expiring_value(entry->value);
-        entry->kind = FIRN_ENTRY_PUT;
+    } else if (entry->kind == FIRN_ENTRY_EXPIRING || entry->values != NULL) {
+        rc = show_copy(resolve, entry, err);
     }
     resolve->shown = rc == FIRN_OK ? entry : NULL;
     return rc;
@@ -625,6 +670,7 @@ firn_resolve_destroy(struct firn_resolve *resolve)
     if (resolve != NULL) {
         firn_buf_deinit(&resolve->key);
         firn_buf_deinit(&resolve->value);
+        firn_buf_deinit(&resolve->loaded);
         firn_fold_deinit(&resolve->fold);
         firn_free(resolve);
     }

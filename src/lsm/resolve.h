@@ -23,6 +23,7 @@ struct firn_resolve_options {
     const firn_slice *lower; /* NULL: no bound */
     const firn_slice *upper;
     uint64_t time_ms; /* puts that expire then or before are gone */
+    bool keys_only;   /* values in value files are not read, and taken for empty */
 };
 
 /* The options are copied, what they name is not. */

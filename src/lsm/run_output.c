@@ -9,6 +9,8 @@
  * A run is also ended when it overlaps with many times its target in the level behind: else the
  * compaction that will take it down there one day would have to read and write all of that at once.
  *
+ * Large values go to files of their own (value_output.c), which are finished after the last run.
+ *
  * The builder has made a run durable when it finishes it. Nobody knows the run until MANIFEST names
  * it; a crash before that leaves a file which the next open removes.
  *
@@ -20,6 +22,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "lsm/value_output.h"
 #include "lsm/view_mark.h"
 
 /* How many times its target size a run may overlap with in the level behind. */
@@ -38,18 +41,25 @@ struct writing {
      * of it the open run overlaps with. */
     size_t next_run;
     uint64_t next_bytes;
+    struct firn_value_output values;
 };
 
 /* ---- runs ---- */
+
+static enum firn_codec
+codec_of(const struct firn_run_output_options *options)
+{
+    const struct firn_lsm_options *lsm = &options->lsm->options;
+    return options->level == FIRN_LSM_LEVELS - 1 ? lsm->codec_bottom : lsm->codec;
+}
 
 static int
 begin_run(struct writing *writing, firn_error *err)
 {
     struct firn_lsm *lsm = writing->options->lsm;
     const struct firn_run_kind *kind = lsm->options.kind;
-    bool is_last = writing->options->level == FIRN_LSM_LEVELS - 1;
     struct firn_run_builder_options options = {
-        .codec = is_last ? lsm->options.codec_bottom : lsm->options.codec,
+        .codec = codec_of(writing->options),
         .without_filter = writing->options->without_filter,
     };
     char name[FIRN_LSM_FILE_NAME_SIZE];
@@ -105,6 +115,9 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
     };
     int rc =
         firn_view_mark_of(options->views, info.sequence_min, info.sequence_max, &info.views, err);
+    if (rc == FIRN_OK) {
+        rc = firn_value_output_list(&writing->values, &info, err);
+    }
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -112,6 +125,7 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
     if (file == NULL) {
         return firn_error_no_memory(err, "a run");
     }
+    firn_value_output_hold(&writing->values, file);
     out->runs[out->count++] = (struct firn_version_added){file, options->level};
     out->bytes += info.file_bytes;
     return FIRN_OK;
@@ -201,7 +215,9 @@ add_entry(struct writing *writing, const struct firn_entry *entry, firn_error *e
     if (writing->builder == NULL) {
         FIRN_TRY(begin_run(writing, err));
     }
-    FIRN_TRY(writing->builder->kind->builder_add(writing->builder, entry, err));
+    struct firn_entry placed;
+    FIRN_TRY(firn_value_output_place(&writing->values, entry, &placed, err));
+    FIRN_TRY(writing->builder->kind->builder_add(writing->builder, &placed, err));
     writing->older_count += writing->entry_count > 0 && !is_new_key ? 1 : 0;
     writing->entry_count++;
     if (entry->kind == FIRN_ENTRY_EXPIRING) {
@@ -222,6 +238,9 @@ write_all(struct writing *writing, firn_error *err)
         FIRN_TRY(firn_compaction_stream_next(writing->stream, &entry, err));
     }
     FIRN_TRY(end_run(writing, err));
+    FIRN_TRY(
+        firn_value_output_finish(&writing->values, writing->out->runs, writing->out->count, err));
+    writing->out->bytes += writing->values.bytes;
     writing->out->versions_dropped = firn_compaction_stream_dropped(writing->stream);
 out:
     return rc;
@@ -233,6 +252,11 @@ firn_run_output_write(const struct firn_run_output_options *options, struct firn
 {
     int rc = FIRN_OK;
     struct writing writing = {.options = options, .out = out};
+    const struct firn_value_output_options values = {.lsm = options->lsm,
+                                                     .separates = options->separates,
+                                                     .is_thorough = options->is_thorough,
+                                                     .codec = codec_of(options)};
+    firn_value_output_begin(&writing.values, &values);
     struct firn_compaction_rule *rule = NULL;
     struct firn_compaction_stream_options stream = options->stream;
     FIRN_TRY(firn_compaction_rule_create(options->views, &rule, err));
@@ -244,6 +268,7 @@ out:
     if (writing.builder != NULL) {
         writing.builder->kind->builder_destroy(writing.builder);
     }
+    firn_value_output_end(&writing.values);
     firn_compaction_stream_destroy(writing.stream);
     firn_compaction_rule_destroy(rule);
     if (rc != FIRN_OK) {

@@ -15,6 +15,8 @@ struct firn_run_output_options {
     const struct firn_view_list *views;
     unsigned level; /* where the runs will be */
     bool without_filter;
+    bool separates;            /* large values go to value files */
+    bool is_thorough;          /* as in struct firn_compaction_plan */
     uint64_t run_bytes_target; /* a new run begins beyond it; 0: there is one run */
     /* The level behind that of the output: a run ends before it overlaps with too much there. NULL:
      * none. */

@@ -75,6 +75,9 @@ fixture_init(struct fixture *fixture, struct firn_os *os)
         .level_bytes_base = 6 << 10,
         .level_factor = 2,
         .level0_runs_target = 3,
+        .value_size_min = 100,
+        .value_file_bytes_target = 4 << 10,
+        .value_file_bytes_small = 300,
     };
     fixture->views[0].intervals[0] = (struct firn_view_interval){1, UINT64_MAX};
     fixture->views[0].count = 1;
@@ -163,6 +166,7 @@ fixture_open(struct fixture *fixture, firn_error *err)
     }
     for (unsigned i = 0; i < FIXTURE_TREES; i++) {
         FIRN_TRY(firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[i], &fixture->trees[i], err));
+        firn_lsm_tree_separate_values(fixture->trees[i], fixture->separates);
     }
     FIRN_TRY(replay(fixture, err));
 out:

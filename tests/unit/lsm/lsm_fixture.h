@@ -73,6 +73,7 @@ struct fixture {
 
     uint64_t reader_version; /* of a reader in another process; UINT64_MAX: none */
     bool sync_fails;
+    bool separates; /* trees put values from 100 bytes on into value files */
 };
 
 /* Options for small runs and many levels. */

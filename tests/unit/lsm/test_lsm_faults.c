@@ -27,6 +27,7 @@ world_init(struct world *world)
     TEST_OK(firn_os_memory_create(3, &world->memory, &err), &err);
     TEST_OK(firn_os_fault_create(world->memory, &world->os, &err), &err);
     fixture_init(&world->fixture, world->os);
+    world->fixture.separates = true;
     TEST_OK(fixture_open(&world->fixture, &err), &err);
 }
 
@@ -196,21 +197,22 @@ is_expected(int rc)
     return rc == FIRN_OK || rc == FIRN_IO || rc == FIRN_NO_SPACE || rc == FIRN_FAILED;
 }
 
-/* The files of runs are those that are in use. */
+/* The files of runs and of values are those that are in use. */
 static void
 assert_no_other_files(struct fixture *fixture)
 {
     firn_error err;
     struct firn_lsm_stats stats;
     struct firn_os_dir *dir;
-    uint64_t runs = 0;
+    uint64_t files;
     firn_lsm_collect(fixture->lsm);
     firn_lsm_stats(fixture->lsm, NULL, &stats);
+    files = stats.values.files;
     for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
-        runs += stats.levels[level].runs;
+        files += stats.levels[level].runs;
     }
     TEST_OK(firn_os_dir_open(fixture->dir, "runs", &dir, &err), &err);
-    assert_int_equal(test_os_count(dir), runs);
+    assert_int_equal(test_os_count(dir), files);
     firn_os_dir_close(dir);
 }
 

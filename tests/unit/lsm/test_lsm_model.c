@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/lsm: trees against a model that keeps every version, under random commits, checkpoints,
- * restores, flushes, compactions beside each other, dropped trees, reopenings and power cuts.
+ * restores, flushes, compactions beside each other, dropped trees, reopenings and power cuts; with
+ * large values in value files and without.
  *
  * FIRN_TEST_SEED sets the first seed, FIRN_TEST_SEEDS how many there are, FIRN_TEST_STEPS how many
  * steps each has.
@@ -203,6 +204,7 @@ settle_dropped(struct run *run)
         TEST_OK(firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[run->uncertain_tree],
                                    &fixture->trees[run->uncertain_tree], &err),
                 &err);
+        firn_lsm_tree_separate_values(fixture->trees[run->uncertain_tree], fixture->separates);
     }
 }
 
@@ -286,7 +288,11 @@ drop_tree(struct run *run, firn_error *err)
         return rc;
     }
     fixture->tree_ids[tree] = fixture->next_tree_id++;
-    return firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[tree], &fixture->trees[tree], err);
+    rc = firn_lsm_tree_open(fixture->lsm, fixture->tree_ids[tree], &fixture->trees[tree], err);
+    if (rc == FIRN_OK) {
+        firn_lsm_tree_separate_values(fixture->trees[tree], fixture->separates);
+    }
+    return rc;
 }
 
 static void
@@ -363,6 +369,7 @@ run_init(struct run *run, uint64_t seed)
     run->random.state = seed;
     TEST_OK(firn_os_memory_create(seed, &os, &err), &err);
     fixture_init(&run->fixture, os);
+    run->fixture.separates = seed % 3 != 0;
     TEST_OK(fixture_open(&run->fixture, &err), &err);
 }
 
@@ -374,6 +381,27 @@ run_deinit(struct run *run)
     discard_works(run);
     fixture_deinit(&run->fixture);
     firn_os_memory_destroy(os);
+}
+
+/* When all has been rewritten that is worth it, value files hold what runs refer to, and no file is
+ * there that nobody refers to. */
+static void
+assert_no_dead_values(struct fixture *fixture)
+{
+    firn_error err;
+    struct firn_os_dir *runs;
+    struct firn_lsm_stats stats;
+    firn_lsm_collect(fixture->lsm);
+    firn_lsm_stats(fixture->lsm, NULL, &stats);
+    assert_int_equal(stats.values.live_bytes, stats.values.bytes);
+    assert_true(fixture->separates == (stats.values.files > 0));
+    uint64_t files = stats.values.files;
+    for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
+        files += stats.levels[level].runs;
+    }
+    TEST_OK(firn_os_dir_open(fixture->dir, "runs", &runs, &err), &err);
+    assert_int_equal(test_os_count(runs), files);
+    firn_os_dir_close(runs);
 }
 
 static void
@@ -402,10 +430,16 @@ trees_read_as_the_model_does(void **state)
         for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
             print_message(" %llu", (unsigned long long)stats.levels[level].runs);
         }
-        print_message("\n");
+        print_message("; %llu value files, %llu of %llu bytes alive\n",
+                      (unsigned long long)stats.values.files,
+                      (unsigned long long)stats.values.live_bytes,
+                      (unsigned long long)stats.values.bytes);
         discard_works(&run);
         TEST_OK(fixture_work(&run.fixture, true, &err), &err);
         fixture_compare_all(&run.fixture);
+        drop_cursors(&run);
+        run.fixture.reader_version = UINT64_MAX;
+        assert_no_dead_values(&run.fixture);
         TEST_OK(restart(&run, &err), &err);
         assert_true(run.works_run > steps / 50);
         run_deinit(&run);

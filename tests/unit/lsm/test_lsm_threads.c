@@ -318,12 +318,16 @@ open_world(struct world *world)
         .run_bytes_target = 4 << 10,
         .level_bytes_base = 8 << 10,
         .level_factor = 2,
+        .value_size_min = 100,
+        .value_file_bytes_target = 3 << 10,
+        .value_file_bytes_small = 500,
     };
     TEST_OK(firn_lsm_open(world->dir, &options, true, &world->lsm, &err), &err);
     /* Few enough that runs are closed beneath readers all the time. */
     world->lsm->files.open_max = 4;
     for (uint32_t i = 0; i < TREES; i++) {
         TEST_OK(firn_lsm_tree_open(world->lsm, i + 1, &world->trees[i], &err), &err);
+        firn_lsm_tree_separate_values(world->trees[i], i % 2 == 0);
     }
 }
 

@@ -114,6 +114,24 @@ golden_records_are_read_and_written(void **state)
     assert_int_equal(decoded.trees[0].added[1].kind, 1);
     assert_int_equal(decoded.trees[0].added[1].expiring_count, 40);
     assert_int_equal(decoded.trees[0].added[1].expires_last_ms, 1000300);
+    const struct firn_manifest_reference references[] = {
+        {2, UINT64_C(0xfedcba9876543210), 100000, 70000}, {4, 1, 300, 300}};
+    added[0].references = references;
+    added[0].reference_count = 1;
+    added[1].references = references;
+    added[1].reference_count = 2;
+    assert_int_equal(firn_manifest_edit_encode(&edit, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/values.record", firn_buf_slice(&bytes));
+    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
+                                      &err),
+            &err);
+    assert_same_edit(&edit, &decoded);
+    assert_int_equal(decoded.trees[0].added[0].kind, 1);
+    assert_int_equal(decoded.trees[0].added[0].reference_count, 1);
+    assert_int_equal(decoded.trees[0].added[1].kind, 1);
+    assert_int_equal(decoded.trees[0].added[1].expiring_count, 40);
+    assert_int_equal(decoded.trees[0].added[1].reference_count, 2);
+    assert_memory_equal(decoded.trees[0].added[1].references, references, sizeof references);
     firn_arena_deinit(&arena);
     firn_buf_deinit(&bytes);
 }
@@ -138,6 +156,7 @@ decode(const struct firn_manifest_edit *edit, firn_error *err)
 /* An edit of one tree with one run, into which a test puts one mistake. */
 struct sample {
     uint64_t removed[2];
+    struct firn_manifest_reference references[2];
     struct firn_manifest_run added[2];
     struct firn_manifest_tree trees[2];
     struct firn_manifest_edit edit;
@@ -149,6 +168,10 @@ make_sample(struct sample *sample)
     *sample = (struct sample){.removed = {3, 4}};
     sample->added[0] = run_of(5, 0, "a", "b");
     sample->added[1] = run_of(6, 1, "c", "d");
+    sample->references[0] = (struct firn_manifest_reference){2, 5, 100, 40};
+    sample->references[1] = (struct firn_manifest_reference){4, 6, 100, 100};
+    sample->added[1].references = sample->references;
+    sample->added[1].reference_count = 2;
     for (unsigned i = 0; i < 2; i++) {
         sample->trees[i] = (struct firn_manifest_tree){.id = 1 + i, .flushed = 9};
     }
@@ -193,6 +216,12 @@ numbers_out_of_range_or_order_are_damage(void **state)
     REFUSED(sample.added[0].expiring_count = 101);
     REFUSED((sample.added[0].expiring_count = 1, sample.added[0].expires_last_ms = UINT64_MAX - 3,
              sample.added[0].expires_first_ms = UINT64_MAX));
+    REFUSED(sample.references[0].number = 0);
+    REFUSED(sample.references[0].number = 4);
+    REFUSED(sample.references[1].number = 7);
+    REFUSED(sample.references[0].bytes = 0);
+    REFUSED(sample.references[0].bytes = 101);
+    REFUSED(sample.references[0].total_bytes = UINT64_C(1) << 48);
     REFUSED(sample.added[0].file_bytes = 0);
     REFUSED(sample.added[0].file_bytes = UINT64_C(1) << 48);
     REFUSED(sample.added[0].entry_count = 6);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/value_live.c: the garbage of value files.
+ *
+ * What is alive of a value file is what the runs of the newest version refer to: MANIFEST keeps the
+ * bytes for each run, so nothing has to be counted from the data, and a number cannot go wrong by
+ * itself. It falls when a compaction drops a version, and with it the reference.
+ *
+ * A file of which more than half is dead is to go: the runs that refer to it are written again, one
+ * after the other, each in its place; their live values move into a new file (value_output.c), and
+ * with the last of them nobody refers to the old one any more. So values take up at most about twice
+ * their size, and a byte is moved at most once for each byte that died beside it. Other compactions
+ * do the same with what they come across.
+ *
+ * Runs of level 0 are left alone: their values are as young as they, and the compaction into the
+ * next level comes anyway.
+ *
+ * The search goes over all runs of a tree, so it is made only where some file has become worth it
+ * since the last search found nothing (may_have_sparse).
+ */
+#include "lsm/value_live.h"
+
+#include "base/check.h"
+
+void
+firn_value_live_add_locked(struct firn_lsm_tree *tree, const struct firn_lsm_file *run)
+{
+    struct firn_lsm_value_stats *stats = &tree->values;
+    for (size_t i = 0; i < run->info.reference_count; i++) {
+        struct firn_lsm_file *values = run->value_files[i];
+        if (values->live_runs++ == 0) {
+            stats->files++;
+            stats->bytes += values->info.content_bytes;
+        }
+        values->live_bytes += run->info.references[i].bytes;
+        stats->live_bytes += run->info.references[i].bytes;
+    }
+}
+
+void
+firn_value_live_remove_locked(struct firn_lsm_tree *tree, const struct firn_lsm_file *run)
+{
+    struct firn_lsm_value_stats *stats = &tree->values;
+    for (size_t i = 0; i < run->info.reference_count; i++) {
+        struct firn_lsm_file *values = run->value_files[i];
+        CHECK(values->live_runs > 0 && values->live_bytes >= run->info.references[i].bytes);
+        values->live_bytes -= run->info.references[i].bytes;
+        stats->live_bytes -= run->info.references[i].bytes;
+        if (--values->live_runs == 0) {
+            stats->files--;
+            stats->bytes -= values->info.content_bytes;
+        }
+    }
+    tree->may_have_sparse |= run->info.reference_count > 0;
+}
+
+bool
+firn_value_live_is_worth_moving_locked(const struct firn_lsm_file *values, bool is_thorough)
+{
+    uint64_t total = values->info.content_bytes;
+    return is_thorough ? values->live_bytes < total : values->live_bytes < total - total / 2;
+}
+
+static bool
+refers_to_sparse(const struct firn_lsm_file *run, bool is_thorough)
+{
+    for (size_t i = 0; i < run->info.reference_count; i++) {
+        if (firn_value_live_is_worth_moving_locked(run->value_files[i], is_thorough)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+firn_value_live_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
+                            struct firn_compaction_plan *out)
+{
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    bool is_thorough = mode != FIRN_COMPACTION_PICK_DEMANDED;
+    bool is_any = false;
+    if (!atomic_load_explicit(&tree->separates, memory_order_relaxed) ||
+        (!tree->may_have_sparse && !is_thorough)) {
+        return false;
+    }
+    for (unsigned level = 1; level < FIRN_LSM_LEVELS; level++) {
+        for (size_t i = 0; i < version->levels[level].count; i++) {
+            if (!refers_to_sparse(firn_version_file(&version->levels[level], i), is_thorough)) {
+                continue;
+            }
+            is_any = true;
+            if (firn_compaction_pick_rewrite_locked(tree, mode, level, i, out)) {
+                out->is_thorough = is_thorough;
+                return true;
+            }
+        }
+    }
+    tree->may_have_sparse = tree->may_have_sparse && is_any;
+    return false;
+}

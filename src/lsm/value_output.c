@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/value_output.c: large values on their way out of memtables and old value files.
+ *
+ * A value from value_size_min bytes on, of a put or an expiring one, goes to a value file when a
+ * flush, a load or a compaction first writes it into a run; the run gets a reference. From then on
+ * compactions take the reference along and leave the value where it lies, with its sequence, until
+ * its file is worth giving up: when more than half of it is dead (value_live.c), or when it is small.
+ * Small files come of flushes with few large values; merging them keeps the number of files within
+ * bounds. What moves is written once more, in the order of keys.
+ *
+ * Each output, a flush, a load or one compaction, has value files of its own, begun when the first
+ * value comes and ended beyond a target size. What a run refers to is summed up by file, while its
+ * entries pass.
+ *
+ * (I1) All value files are durable before MANIFEST names a run that refers to them: finish comes
+ *      before the runs are installed.
+ * (I2) A file that an input refers to stays as long as the input, which the work holds; a new one is
+ *      held here until a run holds it. So following a reference needs no lock.
+ * (I3) Whether a file is worth giving up is decided once an output, when it is first met: its live
+ *      bytes change beside this.
+ *
+ * Failure: what was written counts as gone, since no run of MANIFEST refers to it, and the next
+ * collection removes it.
+ */
+#include "lsm/value_output.h"
+
+#include "base/check.h"
+#include "base/sort.h"
+#include "lsm/value_live.h"
+
+/* What the open run refers to in a file; also of files that it does not refer to, with 0 bytes. */
+struct tally {
+    struct firn_lsm_file *file;
+    uint64_t bytes;
+    bool is_left; /* its values move to a new file */
+};
+
+/* ---- tallies ---- */
+
+static uint64_t
+hash_of_number(uint64_t number)
+{
+    return number * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static uint64_t
+hash_of(const void *record)
+{
+    return hash_of_number(((const struct tally *)record)->file->info.number);
+}
+
+static bool
+is_equal(const void *record, const void *key)
+{
+    return ((const struct tally *)record)->file->info.number == *(const uint64_t *)key;
+}
+
+static struct tally *
+find_tally(const struct firn_value_output *output, uint64_t number)
+{
+    return firn_hash_map_find(&output->tallies, hash_of_number(number), &number);
+}
+
+static struct tally *
+add_tally(struct firn_value_output *output, struct firn_lsm_file *file, bool is_left)
+{
+    const struct tally tally = {file, 0, is_left};
+    return firn_hash_map_insert(&output->tallies, hash_of_number(file->info.number), &tally);
+}
+
+/* (I3) */
+static bool
+is_to_be_left(const struct firn_value_output *output, const struct firn_lsm_file *file)
+{
+    struct firn_lsm *lsm = output->options.lsm;
+    if (!output->options.separates) {
+        return false;
+    }
+    firn_os_mutex_lock(&lsm->mutex);
+    bool is_left = firn_value_live_is_worth_moving_locked(file, output->options.is_thorough);
+    firn_os_mutex_unlock(&lsm->mutex);
+    return is_left || file->info.content_bytes < lsm->options.value_file_bytes_small;
+}
+
+/* The file that an input's reference leads to. The run that has it lies behind `values`. */
+static int
+find_file(struct firn_value_output *output, const struct firn_entry *entry, uint64_t number,
+          struct tally **out, firn_error *err)
+{
+    *out = find_tally(output, number);
+    if (*out != NULL) {
+        return FIRN_OK;
+    }
+    const struct firn_lsm_file *run = entry->values->ctx;
+    struct firn_lsm_file *file = firn_lsm_file_find_values(run, number);
+    if (file == NULL) {
+        return firn_error_set(err, FIRN_CORRUPT, "run %llu may not refer to the value file %llu",
+                              (unsigned long long)run->info.number, (unsigned long long)number);
+    }
+    *out = add_tally(output, file, is_to_be_left(output, file));
+    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "the value files of a run");
+}
+
+/* ---- new files ---- */
+
+static int
+end_file(struct firn_value_output *output, firn_error *err)
+{
+    uint64_t file_bytes;
+    if (output->writer == NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_value_writer_finish(output->writer, &file_bytes, err);
+    if (rc == FIRN_OK) {
+        output->file->info.content_bytes = firn_value_writer_content_bytes(output->writer);
+        output->bytes += file_bytes;
+        firn_value_writer_destroy(output->writer);
+        output->writer = NULL;
+    }
+    return rc;
+}
+
+/* Makes the file that the writer writes known here. */
+static int
+note_file(struct firn_value_output *output, uint64_t number, firn_error *err)
+{
+    const struct firn_manifest_reference reference = {
+        .number = number, .identity = firn_value_writer_identity(output->writer)};
+    struct firn_lsm_file *file =
+        firn_lsm_file_create_values(&output->options.lsm->files, &reference);
+    if (file == NULL) {
+        return firn_error_no_memory(err, "a value file");
+    }
+    if (firn_buf_append(&output->written, &file, sizeof(struct firn_lsm_file *)) != FIRN_OK) {
+        firn_lsm_file_unref(file);
+        return firn_error_no_memory(err, "a value file");
+    }
+    output->file = file;
+    return add_tally(output, file, false) != NULL ? FIRN_OK
+                                                  : firn_error_no_memory(err, "a value file");
+}
+
+static int
+begin_file(struct firn_value_output *output, firn_error *err)
+{
+    struct firn_lsm *lsm = output->options.lsm;
+    char name[FIRN_LSM_FILE_NAME_SIZE];
+    const struct firn_value_writer_options options = {.number = firn_lsm_take_number(lsm),
+                                                      .codec = output->options.codec};
+    firn_lsm_file_name(options.number, &firn_value_file_kind, name);
+    int rc = firn_value_writer_create(&lsm->files.env, name, &options, &output->writer, err);
+    if (rc == FIRN_OK) {
+        rc = note_file(output, options.number, err);
+    }
+    return rc;
+}
+
+/* Writes a value and appends its reference to stored. */
+static int
+write_value(struct firn_value_output *output, firn_slice value, firn_error *err)
+{
+    int rc = FIRN_OK;
+    uint64_t target = output->options.lsm->options.value_file_bytes_target;
+    if (output->writer != NULL && firn_value_writer_content_bytes(output->writer) >= target) {
+        FIRN_TRY(end_file(output, err));
+    }
+    if (output->writer == NULL) {
+        FIRN_TRY(begin_file(output, err));
+    }
+    uint64_t before = firn_value_writer_content_bytes(output->writer);
+    FIRN_TRY(firn_value_writer_add(output->writer, value, &output->stored, err));
+    struct tally *tally = find_tally(output, output->file->info.number);
+    tally->bytes += firn_value_writer_content_bytes(output->writer) - before;
+out:
+    return rc;
+}
+
+/* ---- entries ---- */
+
+/* The same entry with a new reference behind its head. */
+static int
+refer(struct firn_value_output *output, const struct firn_entry *entry, firn_slice value,
+      struct firn_entry *out, firn_error *err)
+{
+    static const struct firn_run_values in_new_file = {0};
+    firn_buf_clear(&output->stored);
+    if (firn_buf_append(&output->stored, entry->value.data, firn_entry_head_size(entry->kind)) !=
+        FIRN_OK) {
+        return firn_error_no_memory(err, "the reference to a value");
+    }
+    int rc = write_value(output, value, err);
+    *out = *entry;
+    out->value = firn_buf_slice(&output->stored);
+    out->values = &in_new_file;
+    return rc;
+}
+
+/* An entry that has a reference: its value stays where it is, or moves. */
+static int
+place_reference(struct firn_value_output *output, const struct firn_entry *entry, firn_slice bytes,
+                struct firn_entry *out, firn_error *err)
+{
+    struct firn_value_file_reference reference;
+    struct tally *tally;
+    int rc;
+    /* What a run gives has been checked. */
+    CHECK(firn_value_file_decode(bytes, &reference));
+    FIRN_TRY(find_file(output, entry, reference.file, &tally, err));
+    if (!tally->is_left) {
+        tally->bytes += firn_value_file_span(&reference);
+        return FIRN_OK;
+    }
+    firn_buf_clear(&output->moved);
+    FIRN_TRY(
+        firn_value_file_resolve(entry->values, bytes, FIRN_BLOCK_CACHE_SCAN, &output->moved, err));
+    FIRN_TRY(refer(output, entry, firn_buf_slice(&output->moved), out, err));
+out:
+    return rc;
+}
+
+int
+firn_value_output_place(struct firn_value_output *output, const struct firn_entry *entry,
+                        struct firn_entry *out, firn_error *err)
+{
+    *out = *entry;
+    if (entry->kind != FIRN_ENTRY_PUT && entry->kind != FIRN_ENTRY_EXPIRING) {
+        return FIRN_OK;
+    }
+    size_t head = firn_entry_head_size(entry->kind);
+    firn_slice rest = firn_bytes(entry->value.data + head, entry->value.size - head);
+    if (entry->values != NULL) {
+        return place_reference(output, entry, rest, out, err);
+    }
+    bool is_large = rest.size >= output->options.lsm->options.value_size_min;
+    return output->options.separates && is_large ? refer(output, entry, rest, out, err) : FIRN_OK;
+}
+
+/* ---- runs ---- */
+
+static int
+compare_references(const void *a, const void *b)
+{
+    const struct firn_manifest_reference *x = a;
+    const struct firn_manifest_reference *y = b;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+int
+firn_value_output_list(struct firn_value_output *output, struct firn_manifest_run *info,
+                       firn_error *err)
+{
+    struct firn_buf *references = &output->references;
+    firn_buf_clear(references);
+    for (size_t i = 0; i < output->tallies.count; i++) {
+        const struct tally *tally = firn_hash_map_at(&output->tallies, i);
+        const struct firn_manifest_reference reference = {
+            .number = tally->file->info.number,
+            .identity = tally->file->info.identity,
+            .total_bytes = tally->file->info.content_bytes,
+            .bytes = tally->bytes,
+        };
+        if (tally->bytes > 0 &&
+            firn_buf_append(references, &reference, sizeof reference) != FIRN_OK) {
+            return firn_error_no_memory(err, "the references of a run");
+        }
+    }
+    info->reference_count = references->size / sizeof(struct firn_manifest_reference);
+    info->references = (const struct firn_manifest_reference *)(const void *)references->data;
+    firn_sort(references->data, info->reference_count, sizeof(struct firn_manifest_reference),
+              compare_references);
+    return FIRN_OK;
+}
+
+void
+firn_value_output_hold(struct firn_value_output *output, struct firn_lsm_file *run)
+{
+    for (size_t i = 0; i < run->info.reference_count; i++) {
+        struct tally *tally = find_tally(output, run->info.references[i].number);
+        firn_lsm_file_set_values(run, i, tally->file);
+        tally->bytes = 0;
+    }
+}
+
+int
+firn_value_output_finish(struct firn_value_output *output, const struct firn_version_added *runs,
+                         size_t count, firn_error *err)
+{
+    int rc = end_file(output, err);
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        firn_lsm_file_settle_values(runs[i].file);
+    }
+    return rc;
+}
+
+/* ---- the ends ---- */
+
+void
+firn_value_output_begin(struct firn_value_output *output,
+                        const struct firn_value_output_options *options)
+{
+    *output = (struct firn_value_output){.options = *options};
+    firn_hash_map_init(&output->tallies, sizeof(struct tally), hash_of, is_equal);
+}
+
+void
+firn_value_output_end(struct firn_value_output *output)
+{
+    firn_value_writer_destroy(output->writer);
+    for (size_t i = 0; i < output->written.size / sizeof(struct firn_lsm_file *); i++) {
+        firn_lsm_file_unref(((struct firn_lsm_file **)(void *)output->written.data)[i]);
+    }
+    firn_hash_map_deinit(&output->tallies);
+    firn_buf_deinit(&output->written);
+    firn_buf_deinit(&output->references);
+    firn_buf_deinit(&output->stored);
+    firn_buf_deinit(&output->moved);
+}
