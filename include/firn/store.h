@@ -199,7 +199,7 @@ typedef struct firn_store_statistics {
     uint64_t commit_bytes; /* handed in, as encoded */
     uint64_t log_bytes;    /* files of the log now */
     uint64_t log_written_bytes;
-    uint64_t file_bytes;    /* of levels, now */
+    uint64_t file_bytes;    /* of levels and values, now */
     uint64_t waiting_files; /* to be removed when nobody uses them any more */
     uint64_t flushes;
     uint64_t flush_bytes;
@@ -223,9 +223,12 @@ typedef struct firn_store_statistics {
     uint64_t background_failures;
     int background_code; /* of the last one; FIRN_OK if there was none */
     char background_error[256];
-    bool is_full;       /* the disk: see the caveats */
-    uint64_t views;     /* open ones; cursors and transactions included */
-    uint64_t conflicts; /* commits of transactions that were refused with FIRN_CONFLICT */
+    bool is_full;              /* the disk: see the caveats */
+    uint64_t views;            /* open ones; cursors and transactions included */
+    uint64_t conflicts;        /* commits of transactions that were refused with FIRN_CONFLICT */
+    uint64_t value_files;      /* with large values */
+    uint64_t value_bytes;      /* of values in them */
+    uint64_t value_live_bytes; /* of these, what keys still have; the rest is freed by and by */
 } firn_store_statistics;
 FIRN_API FIRN_MUST_CHECK int firn_store_stats(firn_store *store, firn_store_statistics *out,
                                               firn_error *err);
@@ -388,10 +391,11 @@ typedef struct firn_cursor_options {
     const void *prefix; /* if not NULL: only keys that begin so, in addition to the bounds */
     size_t prefix_size;
     firn_view *view; /* NULL: that of the moment; may be closed before the cursor */
+    bool keys_only;  /* values are not read, and shown as empty */
 } firn_cursor_options;
-#define FIRN_CURSOR_OPTIONS_INIT                                     \
-    {                                                                \
-        sizeof(firn_cursor_options), NULL, 0, NULL, 0, NULL, 0, NULL \
+#define FIRN_CURSOR_OPTIONS_INIT                                            \
+    {                                                                       \
+        sizeof(firn_cursor_options), NULL, 0, NULL, 0, NULL, 0, NULL, false \
     }
 FIRN_API FIRN_MUST_CHECK int firn_cursor_open(firn_keyspace *keyspace,
                                               const firn_cursor_options *options, firn_cursor **out,

@@ -82,7 +82,8 @@ api_store_read_cursor_options(const firn_cursor_options *options,
         (struct firn_db_cursor_options){.lower = out->lower.data == NULL ? NULL : &out->lower,
                                         .upper = out->upper.data == NULL ? NULL : &out->upper,
                                         .prefix = out->prefix.data == NULL ? NULL : &out->prefix,
-                                        .view = given.view};
+                                        .view = given.view,
+                                        .keys_only = given.keys_only};
     return FIRN_OK;
 }
 

@@ -254,6 +254,7 @@ scan_init(struct firn_cli *cli, struct scan *scan)
     scan->limit = UINT64_MAX;
     scan->is_reverse = firn_command_has(cli, "reverse");
     scan->look.keys_only = firn_command_has(cli, "keys");
+    scan->cursor.keys_only = scan->look.keys_only;
     scan->look.is_hex = firn_command_has(cli, "hex");
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &scan->limit)) {
         return firn_command_misused(cli, "--limit takes a whole number from 0 on, not '%s'", limit);

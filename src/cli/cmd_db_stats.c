@@ -54,6 +54,9 @@ show_json(const firn_store_statistics *stats)
     firn_json_out_end();
     firn_json_out_u64("keyspaces", stats->keyspaces);
     firn_json_out_u64("file_bytes", stats->file_bytes);
+    firn_json_out_u64("value_files", stats->value_files);
+    firn_json_out_u64("value_bytes", stats->value_bytes);
+    firn_json_out_u64("value_live_bytes", stats->value_live_bytes);
     firn_json_out_u64("log_bytes", stats->log_bytes);
     firn_json_out_u64("memtable_bytes", stats->memtable_bytes);
 }
@@ -76,6 +79,18 @@ show_level(size_t number, const firn_store_level *level)
 }
 
 static void
+show_values(const firn_store_statistics *stats)
+{
+    char count[FIRN_TEXT_NUMBER_SIZE];
+    char size[FIRN_TEXT_SIZE_SIZE];
+    char live[FIRN_TEXT_SIZE_SIZE];
+    firn_out_format(
+        "values   %s %s, %s, %s of them in use\n", firn_text_number(stats->value_files, count),
+        firn_text_plural(stats->value_files, "file", "files"),
+        firn_text_size(stats->value_bytes, size), firn_text_size(stats->value_live_bytes, live));
+}
+
+static void
 show_text(const firn_store_statistics *stats)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
@@ -84,6 +99,9 @@ show_text(const firn_store_statistics *stats)
         if (stats->levels[i].files > 0) {
             show_level(i, &stats->levels[i]);
         }
+    }
+    if (stats->value_files > 0) {
+        show_values(stats);
     }
     firn_out_format("log      %s\n", firn_text_size(stats->log_bytes, size));
     firn_out_format("%s %s, firn's own included\n", firn_text_number(stats->keyspaces, number),

@@ -182,6 +182,7 @@ struct firn_db_cursor_options {
     const firn_slice *upper;   /* exclusive */
     const firn_slice *prefix;  /* NULL is none */
     struct firn_db_view *view; /* NULL: of now; only looked at while the cursor is opened */
+    bool keys_only;            /* values are not read, and shown as empty */
 };
 FIRN_MUST_CHECK int firn_db_cursor_open(struct firn_db_keyspace *keyspace,
                                         const struct firn_db_cursor_options *options,

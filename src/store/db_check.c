@@ -298,7 +298,7 @@ note(struct damage *damage, int rc, const firn_error *found, firn_error *err)
 static int
 count_keyspace(struct counting *counting, const char *name, firn_error *err)
 {
-    const struct firn_db_cursor_options options = {.view = counting->view};
+    const struct firn_db_cursor_options options = {.view = counting->view, .keys_only = true};
     struct firn_db_keyspace *keyspace;
     struct firn_db_cursor *cursor = NULL;
     int rc;

@@ -30,6 +30,7 @@ struct firn_db_cursor {
     struct firn_db_txn_cursor *overlay; /* of a transaction: it moves inner; else NULL */
     struct firn_db_view_node node;
     bool has_upper;
+    bool keys_only;
     struct firn_buf lower;
     struct firn_buf upper;
 };
@@ -113,6 +114,7 @@ create(struct firn_db *db, const struct firn_db_tree *tree, bool is_outside,
         return firn_error_no_memory(err, "a cursor");
     }
     cursor->db = db;
+    cursor->keys_only = options != NULL && options->keys_only;
     cursor->node.destroy = destroy;
     if (options != NULL && set_bounds(cursor, options) != FIRN_OK) {
         destroy(&cursor->node);
@@ -140,6 +142,7 @@ open_inner(struct firn_db_cursor *cursor, struct firn_db_tree *tree, firn_error 
         .lower = lower.size > 0 ? &lower : NULL,
         .upper = cursor->has_upper ? &upper : NULL,
         .time_ms = cursor->node.time_ms,
+        .keys_only = cursor->keys_only,
     };
     return firn_lsm_cursor_create(tree->lsm_tree, &options, &cursor->inner, err);
 }
@@ -331,6 +334,9 @@ firn_db_cursor_key(const struct firn_db_cursor *cursor)
 firn_slice
 firn_db_cursor_value(const struct firn_db_cursor *cursor)
 {
+    if (cursor->keys_only) {
+        return firn_bytes(NULL, 0);
+    }
     if (cursor->overlay != NULL) {
         return firn_db_txn_cursor_value(cursor->overlay);
     }

@@ -59,6 +59,15 @@ firn_db_image_find(const struct firn_db_image *image, uint64_t id)
 
 /* ---- adding trees ---- */
 
+/* firn's own keyspaces have small files, and few: their values stay in them. */
+static void
+set_system(struct firn_db_tree *tree, firn_slice name)
+{
+    tree->is_system = firn_db_keyspace_is_system(name);
+    bool is_own = tree->is_system || tree->id == FIRN_DB_KEYSPACE_LIST;
+    firn_lsm_tree_separate_values(tree->lsm_tree, !is_own);
+}
+
 static int
 add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tree **out,
     firn_error *err)
@@ -69,7 +78,6 @@ add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tr
         return firn_error_no_memory(err, "a keyspace");
     }
     tree->id = id;
-    tree->is_system = firn_db_keyspace_is_system(name);
     atomic_init(&tree->is_out, false);
     atomic_init(&tree->ends, NULL);
     int rc = firn_lsm_tree_open(image->lsm, id, &tree->lsm_tree, err);
@@ -77,6 +85,7 @@ add(struct firn_db_image *image, uint32_t id, firn_slice name, struct firn_db_tr
         firn_free(tree);
         return rc;
     }
+    set_system(tree, name);
     CHECK(firn_buf_append(&image->trees, &tree, sizeof(struct firn_db_tree *)) == FIRN_OK);
     *out = tree;
     return FIRN_OK;
@@ -88,7 +97,7 @@ firn_db_image_add(struct firn_db_image *image, firn_slice name, struct firn_db_t
 {
     *out = firn_db_image_find(image, image->next_id);
     if (*out != NULL) {
-        (*out)->is_system = firn_db_keyspace_is_system(name);
+        set_system(*out, name);
         return FIRN_OK;
     }
     if (image->next_id > UINT32_MAX) {
@@ -202,7 +211,7 @@ static int
 open_lsm(struct firn_db *db, struct firn_lsm **out, firn_error *err)
 {
     const struct firn_lsm_options options = lsm_options(db);
-    bool may_lack = db->identity.version < FIRN_DB_FORMAT_VERSION;
+    bool may_lack = db->identity.version == FIRN_DB_FORMAT_VERSION_LOG;
     int rc = firn_lsm_open(db->dir, &options, may_lack, out, err);
     if (rc == FIRN_NOT_FOUND) {
         return firn_error_set(err, FIRN_CORRUPT, "the MANIFEST of the store '%s' is missing",

@@ -5,8 +5,8 @@
  * The numbers are gathered one after the other while work goes on, so they fit together as well as
  * numbers of a running store can. Amplifications are computed in the JSON from the numbers beside
  * them: bytes written to log and runs for each byte committed; runs that a reading may have to
- * look at; bytes of runs for each byte of the level that holds most, which is what overwritten
- * data costs.
+ * look at; bytes of runs and value files for each byte of the level that holds most and of live
+ * values, which is what overwritten data costs.
  */
 #include "store/db_internal.h"
 
@@ -33,6 +33,10 @@ gather_trees(struct firn_lsm *lsm, firn_store_statistics *out)
                                             .tombstones = stats.levels[i].tombstones};
         out->file_bytes += stats.levels[i].bytes;
     }
+    out->value_files = stats.values.files;
+    out->value_bytes = stats.values.bytes;
+    out->value_live_bytes = stats.values.live_bytes;
+    out->file_bytes += stats.values.bytes;
     out->waiting_files = stats.waiting_files;
     out->flushes = stats.flushes;
     out->flush_bytes = stats.flush_bytes;
@@ -189,6 +193,9 @@ append_numbers(const firn_store_statistics *stats, struct firn_buf *out)
         {"background_failures", stats->background_failures},
         {"views", stats->views},
         {"conflicts", stats->conflicts},
+        {"value_files", stats->value_files},
+        {"value_bytes", stats->value_bytes},
+        {"value_live_bytes", stats->value_live_bytes},
     };
     int rc = FIRN_OK;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && rc == FIRN_OK; i++) {
@@ -225,7 +232,8 @@ append_amplifications(const firn_store_statistics *stats, struct firn_buf *out)
                              stats->log_written_bytes + stats->flush_bytes +
                                  stats->compaction_write_bytes,
                              stats->commit_bytes);
-    rc = rc == FIRN_OK ? append_quotient(out, "space_amplification", stats->file_bytes, largest)
+    rc = rc == FIRN_OK ? append_quotient(out, "space_amplification", stats->file_bytes,
+                                         largest + stats->value_live_bytes)
                        : rc;
     return rc == FIRN_OK ? firn_buf_append_format(out, ",\"read_amplification\":%" PRIu64, sorted)
                          : rc;

@@ -140,7 +140,32 @@ Files.
   log      <size>
   4 keyspaces, firn's own included
   $ firn db stats app.firn --json
-  {"levels":[{"files":0,"bytes":0,"entries":0,"tombstones":0},<any>],"keyspaces":4,"file_bytes":<n>,"log_bytes":<n>,"memtable_bytes":<n>}
+  {"levels":[{"files":0,"bytes":0,"entries":0,"tombstones":0},<any>],"keyspaces":4,"file_bytes":<n>,"value_files":0,"value_bytes":0,"value_live_bytes":0,"log_bytes":<n>,"memtable_bytes":<n>}
+
+Large values lie in files of their own.
+
+  $ for k in x y z; do head -c 50000 /dev/urandom >$k; firn db put app.firn large $k - <$k; done
+  $ firn db flush app.firn
+  $ firn db stats app.firn | grep values
+  values   <n> file, <size>, <size> of them in use
+  $ firn db get app.firn large y | cmp - y
+  $ firn db put app.firn large y 1
+  $ firn db flush app.firn
+  $ firn db compact app.firn
+  $ firn db stats app.firn --json | grep -c '"value_files":1,'
+  1
+  $ firn db get app.firn large z | cmp - z
+  $ firn db check app.firn
+  5 keyspaces, 10 entries, 0 log records: no damage
+  $ values=$(ls app.firn/runs | grep values)
+  $ printf 'xxxxxxxxxxxxxxxx' | dd of=app.firn/runs/$values bs=1 seek=70000 conv=notrunc status=none
+  $ firn db get app.firn large x | cmp - x
+  $ firn db get app.firn large z
+  ! firn: the value of 'z' cannot be read: 'app.firn/runs/<any>.values': block at <n>: its bytes do not match their checksum
+  [5]
+  $ firn db check app.firn 2>&1 | head -n 1
+  firn: the value of 'z' cannot be read: 'app.firn/runs/<any>.values': block at <n>: its bytes do not match their checksum
+  $ firn db drop app.firn large
   $ firn db scan app.firn letters
   d	1
   $ firn db flush nowhere

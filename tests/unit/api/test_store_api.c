@@ -513,6 +513,17 @@ use_engine(firn_store *store)
     firn_view_close(view);
     OK(firn_cursor_last(cursor, &err));
     assert_true(firn_cursor_key(cursor).size == 1 && firn_cursor_key(cursor).data[0] == 'b');
+    assert_true(firn_cursor_value(cursor).size > 0);
+    firn_cursor_close(cursor);
+    options.view = NULL;
+    options.keys_only = true;
+    OK(firn_keyspace_open(store, "keys", NULL, &seen, &err));
+    OK(firn_put(seen, firn_str("a"), firn_str("1"), NULL, &err));
+    OK(firn_cursor_open(seen, &options, &cursor, &err));
+    OK(firn_cursor_first(cursor, &err));
+    assert_true(firn_cursor_valid(cursor));
+    assert_true(firn_cursor_key(cursor).size == 1);
+    assert_true(firn_cursor_value(cursor).size == 0);
     firn_cursor_close(cursor);
 }
 

@@ -70,18 +70,18 @@ an_identity_that_is_newer_or_damaged_is_named_so(void **state)
              FIRN_CORRUPT, "'s/FIRN' has 63 bytes");
     DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_CORRUPT,
              "version 1 and 65 bytes");
-    for (uint8_t version = 2; version <= 3; version++) {
+    for (uint8_t version = 2; version <= 4; version++) {
         bytes[8] = version;
         seal(bytes);
         DB_OK(firn_db_format_get_identity(whole, "s/FIRN", &back, &err));
         assert_int_equal(back.version, version);
     }
-    bytes[8] = 4;
+    bytes[8] = 5;
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "offset 60");
     seal(bytes);
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
-             "'s/FIRN' has format version 4; this firn reads versions up to 3");
-    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 4");
+             "'s/FIRN' has format version 5; this firn reads versions up to 4");
+    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 5");
     bytes[8] = 0;
     seal(bytes);
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "version 0");
@@ -328,7 +328,7 @@ sizes_beyond_the_limits_are_refused_in_records_too(void **state)
 
 /* ---- golden stores ---- */
 
-/* What the stores of versions 2 and 3 in tests/formats/store hold; FIRN_TEST_WRITE_GOLDEN=1 makes
+/* What the stores of versions 2 to 4 in tests/formats/store hold; FIRN_TEST_WRITE_GOLDEN=1 makes
  * those of today's version. The others were made by a firn that wrote theirs. */
 static void
 write_golden(const char *path, bool is_closed)
@@ -374,6 +374,7 @@ static const struct golden goldens[] = {
     {GOLDEN "v1-closed", 1, true, 5}, {GOLDEN "v1-crashed", 1, false, 5},
     {GOLDEN "v2-closed", 2, true, 0}, {GOLDEN "v2-crashed", 2, false, 2},
     {GOLDEN "v3-closed", 3, true, 0}, {GOLDEN "v3-crashed", 3, false, 2},
+    {GOLDEN "v4-closed", 4, true, 0}, {GOLDEN "v4-crashed", 4, false, 2},
 };
 
 static void
@@ -498,6 +499,29 @@ golden_stores_open_for_ever(void **state)
     }
 }
 
+/* Of version 1 alone a store may lack it. */
+static void
+a_store_without_its_manifest_is_damaged_whatever_its_version(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (size_t i = 2; i < sizeof goldens / sizeof *goldens; i++) {
+        struct db_support support;
+        struct firn_os_dir *dir;
+        struct firn_db *db;
+        db_support_init(&support, 1);
+        DB_OK(firn_os_dir_open_path(firn_os_default(), goldens[i].path, &dir, &err));
+        db_support_copy(dir, support.dir);
+        firn_os_dir_close(dir);
+        DB_OK(firn_os_remove_file(support.dir, "manifest-000001.log", &err));
+        DB_FAILS(firn_db_open(support.dir, &db_support_read_only, &db, &err), FIRN_CORRUPT,
+                 "MANIFEST");
+        DB_FAILS(firn_db_open(support.dir, &db_support_existing, &db, &err), FIRN_CORRUPT,
+                 "MANIFEST");
+        db_support_deinit(&support);
+    }
+}
+
 /* ---- a golden store of all kinds of entries ---- */
 
 static void
@@ -511,7 +535,17 @@ merge_golden(struct firn_db_keyspace *keyspace, const char *key, firn_merge_oper
                         FIRN_DURABILITY_DEFAULT, &err));
 }
 
-/* In runs of a load, of a compaction and of a flush, and in the log. */
+static firn_slice
+golden_large(unsigned round)
+{
+    static uint8_t bytes[5000];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * i + round);
+    }
+    return firn_bytes(bytes, sizeof bytes);
+}
+
+/* In runs and value files of a load, of a compaction and of a flush, and in the log. */
 static void
 write_golden_values(const char *path)
 {
@@ -526,6 +560,11 @@ write_golden_values(const char *path)
     DB_OK(firn_db_bulk_commit(bulk, &err));
     firn_db_bulk_close(bulk);
     for (unsigned round = 0; round < 3; round++) {
+        static const char *const large[] = {"large0", "large1", "large2"};
+        DB_OK(firn_db_put(keyspace, firn_str(large[round]), golden_large(round),
+                          FIRN_DURABILITY_DEFAULT, &err));
+        DB_OK(firn_db_put_ttl(keyspace, firn_str("large"), golden_large(round), UINT64_MAX,
+                              FIRN_DURABILITY_DEFAULT, &err));
         merge_golden(keyspace, "sum", FIRN_MERGE_ADD, 14);
         merge_golden(keyspace, "least", FIRN_MERGE_MIN, -(int64_t)round);
         merge_golden(keyspace, "most", FIRN_MERGE_MAX, (int64_t)round);
@@ -558,11 +597,31 @@ golden_number(struct firn_db_keyspace *keyspace, const char *key)
 }
 
 static void
-assert_golden_values(struct firn_db *db)
+assert_golden_large(struct firn_db_keyspace *keyspace, const char *key, unsigned round)
+{
+    firn_error err;
+    struct firn_buf out = {0};
+    DB_OK(firn_db_get(keyspace, firn_str(key), &out, &err));
+    assert_true(firn_slice_equal(firn_buf_slice(&out), golden_large(round)));
+    firn_buf_deinit(&out);
+}
+
+/* Version 3 has no large values. */
+static void
+assert_golden_values(struct firn_db *db, uint32_t version)
 {
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "values");
     assert_string_equal(db_support_keys(keyspace, NULL, false),
-                        "ever0 ever1 ever2 least loaded most sum text ");
+                        version == 3
+                            ? "ever0 ever1 ever2 least loaded most sum text "
+                            : "ever0 ever1 ever2 large large0 large1 large2 least loaded most sum "
+                              "text ");
+    if (version > 3) {
+        assert_golden_large(keyspace, "large", 2);
+        assert_golden_large(keyspace, "large0", 0);
+        assert_golden_large(keyspace, "large1", 1);
+        assert_golden_large(keyspace, "large2", 2);
+    }
     assert_string_equal(db_support_get(keyspace, "text"), "abbb");
     assert_string_equal(db_support_get(keyspace, "ever1"), "x");
     assert_true(golden_number(keyspace, "sum") == 42);
@@ -571,34 +630,43 @@ assert_golden_values(struct firn_db *db)
 }
 
 static void
-a_golden_store_of_all_kinds_of_entries_opens_for_ever(void **state)
+use_golden_values(const char *path, uint32_t version)
 {
-    (void)state;
     firn_error err;
     struct firn_os_dir *dir;
     struct firn_db *db;
     struct db_support support;
-    static const char path[] = GOLDEN "v3-values";
-    if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
-        write_golden_values(path);
-        firn_os_sleep_ns(firn_os_default(), 1100000000);
-    }
     DB_OK(firn_os_dir_open_path(firn_os_default(), path, &dir, &err));
     DB_OK(firn_db_open(dir, &db_support_read_only, &db, &err));
-    assert_golden_values(db);
+    assert_golden_values(db, version);
     firn_db_abandon(db);
     db_support_init(&support, 1);
     firn_os_memory_set_time(support.os, INT64_C(4102444800) * 1000000000); /* the year 2100 */
     db_support_copy(dir, support.dir);
     firn_os_dir_close(dir);
     DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
-    assert_golden_values(db);
+    assert_golden_values(db, version);
     DB_OK(firn_db_maintain_compact(db, &err));
-    assert_golden_values(db);
+    assert_golden_values(db, version);
     firn_check_report report = {.size = sizeof report};
     DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    firn_store_statistics stats = {.size = sizeof stats};
+    DB_OK(firn_db_stats(db, &stats, &err));
+    assert_int_equal(stats.value_files > 0, version > 3);
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
+}
+
+static void
+golden_stores_of_all_kinds_of_entries_open_for_ever(void **state)
+{
+    (void)state;
+    if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
+        write_golden_values(GOLDEN "v4-values");
+        firn_os_sleep_ns(firn_os_default(), 1100000000);
+    }
+    use_golden_values(GOLDEN "v3-values", 3);
+    use_golden_values(GOLDEN "v4-values", 4);
 }
 
 int
@@ -613,7 +681,8 @@ main(void)
         cmocka_unit_test(the_last_sequence_leaves_no_further_commit),
         cmocka_unit_test(sizes_beyond_the_limits_are_refused_in_records_too),
         cmocka_unit_test(golden_stores_open_for_ever),
-        cmocka_unit_test(a_golden_store_of_all_kinds_of_entries_opens_for_ever),
+        cmocka_unit_test(a_store_without_its_manifest_is_damaged_whatever_its_version),
+        cmocka_unit_test(golden_stores_of_all_kinds_of_entries_open_for_ever),
     };
     return cmocka_run_group_tests_name("db_format", tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ enum {
     KEYS = 60,
     OPS_MAX = 25,
     JOURNAL_MAX = 400,
-    VALUE_MAX = 3000,
+    VALUE_MAX = 70000,
     VIEWS = 3,
     CHECKPOINTS = 4
 };
@@ -128,10 +128,21 @@ apply(struct model *model, const struct model_commit *commit)
     }
 }
 
+/* Some are about as large as what goes to value files, a few larger than what blocks hold. */
+static size_t
+value_size(uint64_t number)
+{
+    static const size_t sizes[] = {2900, 4095, 4096, 4097, 5000, 12000};
+    if (number % 701 == 0) {
+        return VALUE_MAX - number % 5000;
+    }
+    return number % 30 == 0 ? sizes[number / 30 % 6] : number * 7919 % 70;
+}
+
 static firn_slice
 value_bytes(uint64_t number, uint8_t out[VALUE_MAX])
 {
-    size_t size = number % 50 == 0 ? VALUE_MAX - number % 100 : number * 7919 % 70;
+    size_t size = value_size(number);
     for (size_t i = 0; i < size; i++) {
         out[i] = (uint8_t)(number + i * i);
     }
