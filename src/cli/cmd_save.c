@@ -175,8 +175,8 @@ const struct firn_command firn_cmd_save = {
             "named, and a restore does not touch it. A line that is no rule is named and not\n"
             "used.\n"
             "\n"
-            "A file that cannot be read is named and left out, and the exit code is 6. With\n"
-            "--strict nothing is saved then, and the exit code is 1.",
+            "A file that cannot be read is named and left out, too, and the exit code is 6.\n"
+            "With --strict nothing is saved then, and the exit code is 1.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,

@@ -96,6 +96,7 @@ firn_ws_ignore_destroy(struct firn_ws_ignore *ignore)
         firn_free(scope);
     }
     firn_free(ignore->outermost);
+    firn_buf_deinit(&ignore->left_out);
     firn_os_mutex_deinit(&ignore->mutex);
     firn_free(ignore);
 }
@@ -422,6 +423,9 @@ firn_ws_ignore_encode(struct firn_ws_ignore *ignore, struct firn_buf *out, firn_
     int rc = collect_today(ignore, &rules);
     if (rc == FIRN_OK) {
         rc = collect_stored(ignore->options.stored, &rules);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_ws_ignore_left_out_collect(ignore, &rules);
     }
     if (rc != FIRN_OK) {
         rc = firn_error_no_memory(err, "rules");

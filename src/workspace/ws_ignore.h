@@ -98,9 +98,14 @@ enum { FIRN_WS_IGNORE_TEXT_SIZE = 256 };
 void firn_ws_ignore_judge_text(const struct firn_ws_ignore_reason *reason,
                                char out[FIRN_WS_IGNORE_TEXT_SIZE]);
 
+/* Notes that an entry was left out for another reason than a rule: a restore of what is saved now
+ * must not touch it. Any thread. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_ws_ignore_left_out_note(struct firn_ws_ignore *ignore, firn_slice path,
+                                                 firn_error *err);
+
 /* ---- afterwards ---- */
 
-/* Replaces out by the rules object of everything that counted; by nothing if these are plain
+/* Replaces out by the rules object of everything that counted or was left out; by nothing if these are plain
  * (firn_ignore_rules_are_plain). No other call at the same time. */
 FIRN_MUST_CHECK int firn_ws_ignore_encode(struct firn_ws_ignore *ignore, struct firn_buf *out,
                                           firn_error *err);

@@ -45,7 +45,13 @@ struct firn_ws_ignore {
     struct firn_ws_ignore_scope *scopes;
     size_t files_size; /* of the rule files on disk, and their directories' paths */
     size_t file_count;
+    struct firn_buf left_out; /* patterns, one a line (ws_ignore_left_out.c) */
+    size_t left_out_count;
 };
+
+/* Adds a set that excludes what was left out, if anything was; it borrows from ignore. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_ws_ignore_left_out_collect(struct firn_ws_ignore *ignore,
+                                                    struct firn_ignore_rules *rules);
 
 /* Of a view from 1. */
 static inline const struct firn_ignore_rules_set *

@@ -96,7 +96,15 @@ firn_ws_scan_report_left_out(struct firn_ws_scan_worker *worker,
         return code;
     }
     worker->skipped++;
-    return tell(worker, notice_of(code), node, name, err->text, err);
+    firn_notice_kind kind = notice_of(code);
+    int rc = FIRN_OK;
+    if (kind != FIRN_NOTICE_VANISHED) {
+        rc = firn_ws_scan_node_path(node, name, &worker->path) == FIRN_OK
+                 ? firn_ws_ignore_left_out_note(worker->scan->ignore, firn_buf_slice(&worker->path),
+                                                err)
+                 : firn_error_no_memory(err, "a path");
+    }
+    return rc == FIRN_OK ? tell(worker, kind, node, name, err->text, err) : rc;
 }
 
 int

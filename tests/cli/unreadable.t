@@ -48,6 +48,29 @@ A restore that would have to change what it could not save first does nothing.
   $ as chmod 600 secret; as firn restore latest -q; cat a
   changed
 
+What could not be read is no business of the checkpoint: a restore of it, or an undo of a restore that met it, leaves it alone.
+
+  $ as bash -c 'mkdir "od[d" && echo 1 >"od[d/a b*
+  > c" && echo 1 >"od[d/a bx" && chmod 0 "od[d/a b*
+  > c" secret && firn save -q 2>/dev/null; echo 2 >a; chmod 600 "od[d/a b*
+  > c" secret; echo 2 >new'
+  5
+  $ as firn restore 5; ls -Q . od*
+  restored 5: 1 changed, 0 added, 1 removed; take this back with: firn undo
+  ".":
+  "a"
+  "locked"
+  "od[d"
+  "other"
+  "secret"
+  
+  "od[d":
+  "a b*\nc"
+  "a bx"
+  $ as bash -c 'chmod 0 secret; echo 3 >a; rm od*/*; firn restore 5 -q; chmod 600 secret; echo 4 >a; firn undo -q'; cat a secret; ls -Q od*
+  3
+  secret
+
 Places that cannot be written.
 
   $ as bash -c 'mkdir ro && chmod 500 ro && firn --store ro/store save'

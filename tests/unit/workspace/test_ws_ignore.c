@@ -16,8 +16,10 @@
 #include "ignore/ignore_file.h"
 #include "ignore/ignore_rules.h"
 #include "ignore_table.h"
+#include "os/os_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
+#include "workspace/ws_ignore.h"
 #include "ws_support.h"
 
 /* ---- what was saved ---- */
@@ -528,6 +530,81 @@ any_allocation_under_rules_may_fail(void **state)
     test_alloc_uninstall();
 }
 
+/* ---- what no rule left out ---- */
+
+static void
+what_could_not_be_read_becomes_a_set_of_its_own(void **state)
+{
+    (void)state;
+    struct firn_os *os;
+    struct firn_ws_ignore *ignore;
+    const struct firn_ws_ignore_options options = {0};
+    struct firn_buf first = {0};
+    struct firn_buf second = {0};
+    assert_int_equal(firn_os_memory_create(1, &os, NULL), FIRN_OK);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(firn_ws_ignore_create(os, &options, &ignore, NULL), FIRN_OK);
+        for (int i = 0; i < 3; i++) {
+            static const char *const names[] = {"b/x y", "a*[?\\", "a\nb"};
+            const char *name = names[round == 0 ? i : 2 - i];
+            assert_int_equal(firn_ws_ignore_left_out_note(ignore, firn_str(name), NULL), FIRN_OK);
+        }
+        assert_int_equal(firn_ws_ignore_encode(ignore, round == 0 ? &first : &second, NULL),
+                         FIRN_OK);
+        firn_ws_ignore_destroy(ignore);
+    }
+    assert_int_equal(first.size, second.size);
+    assert_memory_equal(first.data, second.data, first.size);
+
+    struct firn_ignore_rules rules = {0};
+    assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&first), &rules, NULL), FIRN_OK);
+    assert_int_equal(rules.set_count, 2);
+    size_t i = rules.sets[0].file_count == 0 ? 1 : 0;
+    assert_int_equal(rules.sets[i].file_count, 1);
+    assert_true(rules.sets[i].include_deps);
+    firn_slice content = rules.sets[i].files[0].content;
+    static const char expected[] = "/a?b\n/a\\*\\[\\?\\\\\n/b/x\\ y\n";
+    assert_int_equal(content.size, strlen(expected));
+    assert_memory_equal(content.data, expected, content.size);
+    firn_ignore_rules_deinit(&rules);
+    firn_buf_deinit(&first);
+    firn_buf_deinit(&second);
+    firn_os_memory_destroy(os);
+}
+
+static void
+what_could_not_be_read_has_a_limit(void **state)
+{
+    (void)state;
+    struct firn_os *os;
+    struct firn_ws_ignore *ignore;
+    const struct firn_ws_ignore_options options = {0};
+    struct firn_buf bytes = {0};
+    struct firn_ignore_rules rules = {0};
+    char name[5000];
+    assert_int_equal(firn_os_memory_create(1, &os, NULL), FIRN_OK);
+    assert_int_equal(firn_ws_ignore_create(os, &options, &ignore, NULL), FIRN_OK);
+    memset(name, '*', sizeof name);
+    assert_int_equal(firn_ws_ignore_left_out_note(ignore, firn_bytes(name, 4000), NULL), FIRN_OK);
+    for (int i = 0; i < 2000; i++) {
+        snprintf(name, sizeof name, "f%d", i);
+        assert_int_equal(firn_ws_ignore_left_out_note(ignore, firn_str(name), NULL), FIRN_OK);
+    }
+    assert_int_equal(firn_ws_ignore_encode(ignore, &bytes, NULL), FIRN_OK);
+    assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&bytes), &rules, NULL), FIRN_OK);
+    firn_slice content = rules.sets[rules.sets[0].file_count == 0 ? 1 : 0].files[0].content;
+    size_t lines = 0;
+    for (size_t i = 0; i < content.size; i++) {
+        lines += content.data[i] == '\n' ? 1 : 0;
+    }
+    assert_int_equal(lines, 1024);
+    assert_memory_equal(content.data, "/f0\n", 4);
+    firn_ignore_rules_deinit(&rules);
+    firn_buf_deinit(&bytes);
+    firn_ws_ignore_destroy(ignore);
+    firn_os_memory_destroy(os);
+}
+
 int
 main(void)
 {
@@ -546,6 +623,8 @@ main(void)
         cmocka_unit_test(rules_are_stored_once_and_only_where_there_are_some),
         cmocka_unit_test(threads_make_no_difference),
         cmocka_unit_test(any_allocation_under_rules_may_fail),
+        cmocka_unit_test(what_could_not_be_read_becomes_a_set_of_its_own),
+        cmocka_unit_test(what_could_not_be_read_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
