@@ -12,6 +12,7 @@
 #include "compat/alxsv1.h"
 #include "firn/alxs.h"
 #include "os/os.h"
+#include "os/os_user_path.h"
 
 static bool
 is_slice(firn_slice slice)
@@ -37,13 +38,13 @@ firn_alxs_writer_create(const char *path, const firn_alxs_writer_options *option
     *out = NULL;
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
     int rc = FIRN_OK;
-    struct firn_alxsv1_path place = {0};
+    struct firn_os_user_path place = {0};
     firn_alxs_writer_options complete = FIRN_ALXS_WRITER_OPTIONS_INIT;
     FIRN_TRY(api_options_read(&complete, sizeof complete, options, err));
-    FIRN_TRY(firn_alxsv1_path_init(&place, firn_os_default(), path, err));
+    FIRN_TRY(firn_os_user_path_init(&place, firn_os_default(), path, err));
     FIRN_TRY(firn_alxsv1_writer_create(place.dir, place.name, &complete, out, err));
 out:
-    firn_alxsv1_path_deinit(&place);
+    firn_os_user_path_deinit(&place);
     return rc;
 }
 
@@ -86,13 +87,13 @@ firn_alxs_open(const char *path, const firn_alxs_options *options, firn_alxs **o
     *out = NULL;
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
     int rc = FIRN_OK;
-    struct firn_alxsv1_path place = {0};
+    struct firn_os_user_path place = {0};
     firn_alxs_options complete;
     FIRN_TRY(complete_options(options, &complete, err));
-    FIRN_TRY(firn_alxsv1_path_init_followed(&place, firn_os_default(), path, err));
+    FIRN_TRY(firn_os_user_path_init_followed(&place, firn_os_default(), path, err));
     FIRN_TRY(firn_alxsv1_open(place.dir, place.name, &complete, out, err));
 out:
-    firn_alxsv1_path_deinit(&place);
+    firn_os_user_path_deinit(&place);
     return rc;
 }
 
@@ -151,17 +152,17 @@ firn_alxs_verify(const char *path, const firn_alxs_options *options,
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of the table is not given");
     API_REQUIRE(info == NULL || is_info(info), err, "the size of the info is not set");
     int rc = FIRN_OK;
-    struct firn_alxsv1_path place = {0};
+    struct firn_os_user_path place = {0};
     firn_alxs_options complete;
     firn_alxs_info found = {.size = sizeof found};
     FIRN_TRY(complete_options(options, &complete, err));
-    FIRN_TRY(firn_alxsv1_path_init_followed(&place, firn_os_default(), path, err));
+    FIRN_TRY(firn_os_user_path_init_followed(&place, firn_os_default(), path, err));
     FIRN_TRY(firn_alxsv1_verify(place.dir, place.name, &complete, on_damage, ctx, &found, err));
 out:
     if (info != NULL) {
         api_options_write(info, &found, sizeof found);
     }
-    firn_alxsv1_path_deinit(&place);
+    firn_os_user_path_deinit(&place);
     return rc;
 }
 

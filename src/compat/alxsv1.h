@@ -186,23 +186,4 @@ FIRN_MUST_CHECK int firn_alxsv1_writer_finish(struct firn_alxsv1_writer *writer,
                                               uint32_t *out_checksum, firn_error *err);
 void firn_alxsv1_writer_destroy(struct firn_alxsv1_writer *writer);
 
-/* ---- path (alxsv1_path.c): a user's path, taken apart ---- */
-
-/* A name in an open directory. A zeroed struct is empty. */
-struct firn_alxsv1_path {
-    struct firn_os_dir *dir; /* owned */
-    char *text;              /* owned */
-    const char *name;        /* the last component; points into text */
-};
-
-/* Where a new file of this path goes: its last component is not looked at. */
-FIRN_MUST_CHECK int firn_alxsv1_path_init(struct firn_alxsv1_path *path, struct firn_os *os,
-                                          const char *text, firn_error *err);
-/* Where the file of this path is, or would be: if the last component is a symbolic link, where that
- * leads. */
-FIRN_MUST_CHECK int firn_alxsv1_path_init_followed(struct firn_alxsv1_path *path,
-                                                   struct firn_os *os, const char *text,
-                                                   firn_error *err);
-void firn_alxsv1_path_deinit(struct firn_alxsv1_path *path);
-
 #endif

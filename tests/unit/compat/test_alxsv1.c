@@ -19,6 +19,7 @@
 #include "compat/alxs_fixture.h"
 #include "compat/alxsv1_format.h"
 #include "os/os_memory.h"
+#include "os/os_user_path.h"
 #include "support/test_file.h"
 #include "support/test_peak.h"
 
@@ -377,7 +378,7 @@ static void
 paths_lead_where_they_say(void **state)
 {
     (void)state;
-    struct firn_alxsv1_path path;
+    struct firn_os_user_path path;
     expect_rc(firn_os_make_dir(dir, "d", 0700, &err), FIRN_OK, &err);
     struct firn_os_dir *inner;
     expect_rc(firn_os_dir_open(dir, "d", &inner, &err), FIRN_OK, &err);
@@ -388,27 +389,27 @@ paths_lead_where_they_say(void **state)
     expect_rc(firn_os_make_symlink(dir, "nowhere", "d/nothing", &err), FIRN_OK, &err);
     static const char *const texts[] = {"/d/t", "/absolute", "/d/relative"};
     for (size_t i = 0; i < 3; i++) {
-        expect_rc(firn_alxsv1_path_init_followed(&path, os, texts[i], &err), FIRN_OK, &err);
+        expect_rc(firn_os_user_path_init_followed(&path, os, texts[i], &err), FIRN_OK, &err);
         assert_string_equal(path.name, "t");
         struct firn_alxsv1 *table = alxs_fixture_open(path.dir, path.name);
         alxs_fixture_expect_all(table, vector, 2);
         firn_alxsv1_close(table);
-        firn_alxsv1_path_deinit(&path);
+        firn_os_user_path_deinit(&path);
     }
-    expect_rc(firn_alxsv1_path_init_followed(&path, os, "/round", &err), FIRN_INVALID, &err);
-    expect_rc(firn_alxsv1_path_init_followed(&path, os, "/nowhere", &err), FIRN_OK, &err);
+    expect_rc(firn_os_user_path_init_followed(&path, os, "/round", &err), FIRN_INVALID, &err);
+    expect_rc(firn_os_user_path_init_followed(&path, os, "/nowhere", &err), FIRN_OK, &err);
     assert_string_equal(path.name, "nothing");
-    firn_alxsv1_path_deinit(&path);
-    expect_rc(firn_alxsv1_path_init_followed(&path, os, "/d/", &err), FIRN_INVALID, &err);
-    expect_rc(firn_alxsv1_path_init(&path, os, "/nothing/t", &err), FIRN_NOT_FOUND, &err);
+    firn_os_user_path_deinit(&path);
+    expect_rc(firn_os_user_path_init_followed(&path, os, "/d/", &err), FIRN_INVALID, &err);
+    expect_rc(firn_os_user_path_init(&path, os, "/nothing/t", &err), FIRN_NOT_FOUND, &err);
     /* A writer does not follow: the link is the name. */
-    expect_rc(firn_alxsv1_path_init(&path, os, "/absolute", &err), FIRN_OK, &err);
+    expect_rc(firn_os_user_path_init(&path, os, "/absolute", &err), FIRN_OK, &err);
     assert_string_equal(path.name, "absolute");
     struct firn_alxsv1_writer *writer;
     expect_rc(firn_alxsv1_writer_create(path.dir, path.name, &alxs_fixture_writer_defaults, &writer,
                                         &err),
               FIRN_EXISTS, &err);
-    firn_alxsv1_path_deinit(&path);
+    firn_os_user_path_deinit(&path);
     firn_os_dir_close(inner);
 }
 

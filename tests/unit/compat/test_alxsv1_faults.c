@@ -17,6 +17,7 @@
 #include "compat/alxs_fixture.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
+#include "os/os_user_path.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 
@@ -105,15 +106,15 @@ do_everything(struct firn_os_dir *dir, firn_error *err)
     int rc = FIRN_OK;
     firn_alxs_info info;
     firn_alxs_writer_options options = alxs_fixture_writer_defaults;
-    struct firn_alxsv1_path path = {0};
+    struct firn_os_user_path path = {0};
     options.replace_existing = true;
     FIRN_TRY(alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, err));
     FIRN_TRY(read_table(dir, err));
     FIRN_TRY(firn_alxsv1_verify(dir, "t", &alxs_fixture_defaults, NULL, NULL, &info, err));
     FIRN_TRY(alxs_fixture_try_write(dir, "t", &options, pairs, COUNT, err));
-    FIRN_TRY(firn_alxsv1_path_init_followed(&path, firn_os_dir_os(dir), "/link", err));
+    FIRN_TRY(firn_os_user_path_init_followed(&path, firn_os_dir_os(dir), "/link", err));
 out:
-    firn_alxsv1_path_deinit(&path);
+    firn_os_user_path_deinit(&path);
     return rc;
 }
 

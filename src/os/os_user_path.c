@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compat/alxsv1_path.c: "some/where/x.alxs" is the name x.alxs in the directory some/where;
- * "x.alxs" is in "."; "/x" is in "/".
+ * os/os_user_path.c: "some/where/x.alxs" is the name x.alxs in the directory some/where; "x.alxs"
+ * is in "."; "/x" is in "/".
  *
  * Operations on a name follow no link (os.h); on a directory's path they do. People link data files
  * too, so a reader follows the last component here: its target takes its place, and a relative one
  * begins where the link lies. A writer does not: it makes a new file, and a link is a name that is
  * taken.
  */
-#include "compat/alxsv1.h"
+#include "os/os_user_path.h"
 
 #include <string.h>
 
@@ -18,20 +18,20 @@
 enum { LINKS_MAX = 40 };
 
 void
-firn_alxsv1_path_deinit(struct firn_alxsv1_path *path)
+firn_os_user_path_deinit(struct firn_os_user_path *path)
 {
     firn_os_dir_close(path->dir);
     firn_free(path->text);
-    *path = (struct firn_alxsv1_path){0};
+    *path = (struct firn_os_user_path){0};
 }
 
 int
-firn_alxsv1_path_init(struct firn_alxsv1_path *path, struct firn_os *os, const char *text,
-                      firn_error *err)
+firn_os_user_path_init(struct firn_os_user_path *path, struct firn_os *os, const char *text,
+                       firn_error *err)
 {
     int rc = FIRN_OK;
     const char *parent = ".";
-    *path = (struct firn_alxsv1_path){.text = firn_strdup(text)};
+    *path = (struct firn_os_user_path){.text = firn_strdup(text)};
     if (path->text == NULL) {
         FIRN_TRY(firn_error_no_memory(err, "a path"));
     }
@@ -46,14 +46,14 @@ firn_alxsv1_path_init(struct firn_alxsv1_path *path, struct firn_os *os, const c
     FIRN_TRY(firn_os_dir_open_path(os, parent, &path->dir, err));
 out:
     if (rc != FIRN_OK) {
-        firn_alxsv1_path_deinit(path);
+        firn_os_user_path_deinit(path);
     }
     return rc;
 }
 
 /* Appends where the link leads to `out`, as a path of the user's. */
 static int
-read_link(const struct firn_alxsv1_path *path, struct firn_buf *out, firn_error *err)
+read_link(const struct firn_os_user_path *path, struct firn_buf *out, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_buf target = {0};
@@ -71,7 +71,7 @@ out:
 
 /* Puts where the link leads in place of the path. */
 static int
-follow(struct firn_alxsv1_path *path, struct firn_os *os, firn_error *err)
+follow(struct firn_os_user_path *path, struct firn_os *os, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_buf buffer = {0};
@@ -80,20 +80,20 @@ follow(struct firn_alxsv1_path *path, struct firn_os *os, firn_error *err)
     if (text == NULL) {
         FIRN_TRY(firn_error_no_memory(err, "a path"));
     }
-    firn_alxsv1_path_deinit(path);
-    FIRN_TRY(firn_alxsv1_path_init(path, os, text, err));
+    firn_os_user_path_deinit(path);
+    FIRN_TRY(firn_os_user_path_init(path, os, text, err));
 out:
     firn_buf_deinit(&buffer);
     return rc;
 }
 
 int
-firn_alxsv1_path_init_followed(struct firn_alxsv1_path *path, struct firn_os *os, const char *text,
-                               firn_error *err)
+firn_os_user_path_init_followed(struct firn_os_user_path *path, struct firn_os *os,
+                                const char *text, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_os_stat stat;
-    FIRN_TRY(firn_alxsv1_path_init(path, os, text, err));
+    FIRN_TRY(firn_os_user_path_init(path, os, text, err));
     for (int links = 0;; links++) {
         firn_error problem;
         rc = firn_os_stat(path->dir, path->name, &stat, &problem);
@@ -114,7 +114,7 @@ firn_alxsv1_path_init_followed(struct firn_alxsv1_path *path, struct firn_os *os
     }
 out:
     if (rc != FIRN_OK) {
-        firn_alxsv1_path_deinit(path);
+        firn_os_user_path_deinit(path);
     }
     return rc;
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_user_path.h: the file that a user's path names: a name in an open directory.
+ */
+#ifndef FIRN_OS_OS_USER_PATH_H
+#define FIRN_OS_OS_USER_PATH_H
+
+#include "os/os.h"
+
+/* A zeroed struct is empty. */
+struct firn_os_user_path {
+    struct firn_os_dir *dir; /* owned */
+    char *text;              /* owned */
+    const char *name;        /* the last component; points into text */
+};
+
+/* Where a new file of this path goes: its last component is not looked at. */
+FIRN_MUST_CHECK int firn_os_user_path_init(struct firn_os_user_path *path, struct firn_os *os,
+                                           const char *text, firn_error *err);
+/* Where the file of this path is, or would be: if the last component is a symbolic link, where that
+ * leads. */
+FIRN_MUST_CHECK int firn_os_user_path_init_followed(struct firn_os_user_path *path,
+                                                    struct firn_os *os, const char *text,
+                                                    firn_error *err);
+void firn_os_user_path_deinit(struct firn_os_user_path *path);
+
+#endif
