@@ -139,6 +139,55 @@ firn_checkpoint_diff(firn_store *store, const char *before, const char *after,
                      int (*visit)(void *ctx, const firn_checkpoint_difference *difference),
                      void *ctx, firn_error *err);
 
+/* ---- one checkpoint in a single file ---- */
+
+typedef struct firn_checkpoint_export_options {
+    size_t size;           /* sizeof(firn_checkpoint_export_options) */
+    bool replace_existing; /* a file of that name may be replaced; else FIRN_EXISTS */
+    /* Called a few times a second, if it is not NULL; another return than FIRN_OK ends the work,
+     * which then fails with FIRN_CANCELLED. */
+    int (*on_progress)(void *ctx, const firn_progress *progress);
+    void *ctx;
+} firn_checkpoint_export_options;
+#define FIRN_CHECKPOINT_EXPORT_OPTIONS_INIT                       \
+    {                                                             \
+        sizeof(firn_checkpoint_export_options), false, NULL, NULL \
+    }
+/* Writes what the checkpoint sees, NULL for the present state, into the one file `path`, whose
+ * directory is there: all keyspaces of the user's, and the checkpoint, under the references that it
+ * has. Nothing else of the store is in it. The file is there, whole and on disk, when this returns
+ * FIRN_OK; after an error whatever was there before still is. While it is made it and a store that
+ * it is made from lie in a directory .firn-export-*.tmp beside it, and take up space as if the data
+ * were written once more; one that a crash left is removed by the next export to that place. Commits
+ * go on meanwhile. options may be NULL.
+ *
+ * firn_store_open, with read_only, opens the file where it lies, as fast as a store: what is there
+ * can be read, compared, exported and checked, never changed (FIRN_READ_ONLY). Time stands still
+ * in it: values with a time to live are there as long as they are in the checkpoint. FIRN_CORRUPT,
+ * naming file and offset, where it is damaged or was cut off. */
+FIRN_API FIRN_MUST_CHECK int firn_checkpoint_export(firn_store *store, const char *reference,
+                                                    const char *path,
+                                                    const firn_checkpoint_export_options *options,
+                                                    firn_error *err);
+
+typedef struct firn_checkpoint_import_options {
+    size_t size; /* sizeof(firn_checkpoint_import_options) */
+    /* As above. */
+    int (*on_progress)(void *ctx, const firn_progress *progress);
+    void *ctx;
+} firn_checkpoint_import_options;
+#define FIRN_CHECKPOINT_IMPORT_OPTIONS_INIT                \
+    {                                                      \
+        sizeof(firn_checkpoint_import_options), NULL, NULL \
+    }
+/* Makes a store in the directory `path` (made, 0700, if it is missing) of an exported file: its
+ * data, as they are now, and its checkpoint. Every byte of the file is verified. FIRN_EXISTS if
+ * there is a store already, FIRN_INVALID where the directory holds something else, or where the file
+ * is none that was exported. options and out, the checkpoint, may be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_checkpoint_import(const char *file, const char *path,
+                                                    const firn_checkpoint_import_options *options,
+                                                    firn_store_checkpoint *out, firn_error *err);
+
 #ifdef __cplusplus
 }
 #endif

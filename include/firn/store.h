@@ -151,7 +151,8 @@ firn_number_of(const void *value, size_t size)
 }
 
 /* Opens the store in the directory `path`, creating it (0700) if it is missing and that is
- * allowed. FIRN_BUSY names the process that writes; FIRN_CORRUPT names file and offset;
+ * allowed; with read_only also a file that was exported (firn/checkpoint.h), FIRN_READ_ONLY without.
+ * FIRN_BUSY names the process that writes; FIRN_CORRUPT names file and offset;
  * FIRN_NEWER the version found. */
 FIRN_API FIRN_MUST_CHECK int firn_store_open(const char *path, const firn_store_options *options,
                                              firn_store **out, firn_error *err);

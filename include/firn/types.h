@@ -69,6 +69,15 @@ FIRN_API void firn_hash_to_hex(const firn_hash *hash, char *out);
 /* Reads exactly 64 hex digits of any case; FIRN_INVALID otherwise. */
 FIRN_API FIRN_MUST_CHECK int firn_hash_from_hex(firn_slice hex, firn_hash *out);
 
+/* How far long work has come. */
+typedef struct firn_progress {
+    const char *phase; /* "scan", "read", "write", "sync", "check", "mark", "count", "move" */
+    uint64_t files_done;
+    uint64_t files_total; /* 0 while unknown */
+    uint64_t bytes_done;
+    uint64_t bytes_total; /* 0 while unknown */
+} firn_progress;
+
 /* Releases memory that a firn function gave to its caller. NULL is fine. */
 FIRN_API void firn_release(void *memory);
 

@@ -149,14 +149,6 @@ typedef struct firn_notice {
     const char *text; /* one line */
 } firn_notice;
 
-typedef struct firn_progress {
-    const char *phase; /* "scan", "write", "sync", "check", "mark", "count", "move" */
-    uint64_t files_done;
-    uint64_t files_total; /* 0 while unknown */
-    uint64_t bytes_done;
-    uint64_t bytes_total; /* 0 while unknown */
-} firn_progress;
-
 /* All may be NULL. on_progress is called a few times a second; another return than FIRN_OK
  * cancels the operation, which then fails with FIRN_CANCELLED. */
 typedef struct firn_callbacks {

@@ -10,6 +10,7 @@
 #include "api/api_options.h"
 #include "firn/checkpoint.h"
 #include "store/db_checkpoint.h"
+#include "store/db_export.h"
 
 static void
 describe(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out)
@@ -219,4 +220,50 @@ firn_checkpoint_diff(firn_store *store, const char *before, const char *after,
                                                  .visit = visit_difference,
                                                  .ctx = &diffing};
     return firn_db_diff(store, before, after, &visitor, err);
+}
+
+/* ---- one checkpoint in a single file ---- */
+
+int
+firn_checkpoint_export(firn_store *store, const char *reference, const char *path,
+                       const firn_checkpoint_export_options *options, firn_error *err)
+{
+    firn_checkpoint_export_options given = FIRN_CHECKPOINT_EXPORT_OPTIONS_INIT;
+    struct firn_os *os = firn_os_default();
+    API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
+    API_REQUIRE(path[0] != '\0', err, "the path of a file must not be empty");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_db_export_target target = {
+        .os = os, .path = path, .replace_existing = given.replace_existing};
+    struct firn_db_progress progress = {
+        .on_progress = given.on_progress, .ctx = given.ctx, .os = os};
+    return firn_db_export(store, reference, &target, &progress, err);
+}
+
+int
+firn_checkpoint_import(const char *file, const char *path,
+                       const firn_checkpoint_import_options *options, firn_store_checkpoint *out,
+                       firn_error *err)
+{
+    firn_checkpoint_import_options given = FIRN_CHECKPOINT_IMPORT_OPTIONS_INIT;
+    struct firn_os *os = firn_os_default();
+    struct firn_db_checkpoint_info info;
+    API_REQUIRE(file != NULL && path != NULL, err, "file and path must not be NULL");
+    API_REQUIRE(file[0] != '\0' && path[0] != '\0', err, "a path must not be empty");
+    API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
+                "the size of out must be set to sizeof(firn_store_checkpoint)");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_db_progress progress = {
+        .on_progress = given.on_progress, .ctx = given.ctx, .os = os};
+    rc = firn_db_import(os, file, path, &progress, &info, err);
+    if (rc == FIRN_OK && out != NULL) {
+        hand_over(&info, out);
+    }
+    return rc;
 }

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/db_archive.h"
 
 /* A log that is longer than this is flushed when the store is closed. */
 enum { CLOSE_LOG_BYTES_MAX = 512 << 10 };
@@ -106,7 +107,9 @@ destroy(struct firn_db *db)
     firn_os_cond_deinit(&db->lead_ended);
     firn_os_mutex_deinit(&db->commit_mutex);
     struct firn_os *owned_os = db->owned_os;
+    struct firn_db_archive *archive = db->archive;
     firn_free(db);
+    firn_db_archive_close(archive);
     firn_db_memory_close(owned_os);
 }
 

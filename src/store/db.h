@@ -173,6 +173,9 @@ FIRN_MUST_CHECK int firn_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, 
                                      firn_error *err);
 FIRN_MUST_CHECK int firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key,
                                          firn_slice value, uint64_t ttl_ms, firn_error *err);
+/* A value that ends as it is stored: its moment, and the value (base/entry.h). */
+FIRN_MUST_CHECK int firn_db_bulk_put_expiring(struct firn_db_bulk *bulk, firn_slice key,
+                                              firn_slice stored, firn_error *err);
 uint64_t firn_db_bulk_count(const struct firn_db_bulk *bulk);
 FIRN_MUST_CHECK int firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err);
 void firn_db_bulk_close(struct firn_db_bulk *bulk);

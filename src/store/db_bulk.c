@@ -176,6 +176,14 @@ firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key, firn_slice value
                          : rc;
 }
 
+int
+firn_db_bulk_put_expiring(struct firn_db_bulk *bulk, firn_slice key, firn_slice stored,
+                          firn_error *err)
+{
+    int rc = check_put(bulk, key, stored, err);
+    return rc == FIRN_OK ? add(bulk, FIRN_ENTRY_EXPIRING, key, stored, err) : rc;
+}
+
 uint64_t
 firn_db_bulk_count(const struct firn_db_bulk *bulk)
 {

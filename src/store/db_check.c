@@ -9,6 +9,8 @@
  * sound by itself and is found here. Segments that are given up while the check runs are not
  * missed; commits made while it runs are left to the next one.
  *
+ * Of a store in a single file everything between and around its files is compared too.
+ *
  * A read-only handle compares what it counted when it was opened, in the segments that the newest
  * one says belong to the log when all has been read.
  *
@@ -20,6 +22,7 @@
 #include <inttypes.h>
 
 #include "log/log_segment.h"
+#include "store/db_archive.h"
 #include "store/db_history_format.h"
 
 struct check {
@@ -363,6 +366,19 @@ check_trees(struct check *check, struct damage *damage, firn_error *err)
     return note(damage, rc, &found, err);
 }
 
+/* The file around a store that was exported. What the store's own checksums have found already is
+ * not told again. */
+static int
+check_archive(struct firn_db *db, struct damage *damage, firn_error *err)
+{
+    firn_error found;
+    if (db->archive == NULL || damage->count > 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_db_archive_check(db->archive, on_run_damage, damage, &found);
+    return rc == FIRN_CORRUPT ? FIRN_OK : note(damage, rc, &found, err);
+}
+
 static int
 check_all(struct check *check, struct damage *damage, firn_check_report *report, firn_error *err)
 {
@@ -373,6 +389,7 @@ check_all(struct check *check, struct damage *damage, firn_check_report *report,
     FIRN_TRY(note(damage, check_log(check, &found), &found, err));
     FIRN_TRY(check_trees(check, damage, err));
     FIRN_TRY(count_entries(check->db, report, damage, err));
+    FIRN_TRY(check_archive(check->db, damage, err));
     report->log_records = check->read_count;
     report->damaged_count = damage->count;
     if (damage->count > 0) {

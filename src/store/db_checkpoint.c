@@ -308,6 +308,27 @@ out:
 }
 
 int
+firn_db_checkpoint_adopt(struct firn_db *db, const struct firn_db_checkpoint_info *info,
+                         firn_error *err)
+{
+    struct firn_db_history_record record = {.kind = FIRN_DB_HISTORY_CREATE,
+                                            .name = firn_str(info->name),
+                                            .created_ns = info->created_ns};
+    int rc;
+    memcpy(record.id, info->id, sizeof record.id);
+    firn_db_write_begin_exclusive(db);
+    if (info->number > 0) {
+        firn_db_image(db)->history.next_number = info->number;
+    }
+    FIRN_TRY(change_history(db, &record, err));
+    /* The log does not say which number it got: a replay would count anew. */
+    FIRN_TRY(firn_db_checkpoint_save_before(db, UINT64_MAX, err));
+out:
+    firn_db_write_end_exclusive(db);
+    return rc;
+}
+
+int
 firn_db_checkpoint_delete(struct firn_db *db, const char *const *references, size_t count,
                           firn_error *err)
 {

@@ -27,6 +27,12 @@ struct firn_db_checkpoint_info {
 /* name may be "": none. *out (NULL: not wanted) is what was made. */
 FIRN_MUST_CHECK int firn_db_checkpoint_create(struct firn_db *db, const char *name,
                                               struct firn_db_checkpoint_info *out, firn_error *err);
+/* Makes one with the id, number, name and time of one that another store has, a safety checkpoint
+ * as an ordinary one, in a store that has none and that nobody else uses; MANIFEST has it when this
+ * returns. */
+FIRN_MUST_CHECK int firn_db_checkpoint_adopt(struct firn_db *db,
+                                             const struct firn_db_checkpoint_info *info,
+                                             firn_error *err);
 /* All of them or none. */
 FIRN_MUST_CHECK int firn_db_checkpoint_delete(struct firn_db *db, const char *const *references,
                                               size_t count, firn_error *err);

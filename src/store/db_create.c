@@ -27,8 +27,8 @@
 
 #include <string.h>
 
-static bool
-is_data(const char *name)
+bool
+firn_db_create_is_data(const char *name)
 {
     return firn_db_log_is_name(name) || firn_lsm_is_name(name) ||
            strcmp(name, FIRN_DB_FORMAT_PACKS_NAME) == 0;
@@ -49,7 +49,7 @@ survey_entry(void *ctx, const struct firn_os_dirent *entry)
         survey->has_identity = true;
     } else if (strcmp(entry->name, FIRN_DB_FORMAT_IDENTITY_TMP_NAME) == 0) {
         survey->is_unfinished = true;
-    } else if (is_data(entry->name)) {
+    } else if (firn_db_create_is_data(entry->name)) {
         survey->has_data = true;
     } else if (!is_ours(entry->name) && survey->other[0] == '\0') {
         size_t size = entry->name_size < sizeof survey->other - 1 ? entry->name_size
@@ -118,7 +118,7 @@ static int
 find_leftover(void *ctx, const struct firn_os_dirent *entry)
 {
     struct leftover *leftover = ctx;
-    if (is_data(entry->name) && entry->name_size < sizeof leftover->name) {
+    if (firn_db_create_is_data(entry->name) && entry->name_size < sizeof leftover->name) {
         memcpy(leftover->name, entry->name, entry->name_size + 1);
         return FIRN_CANCELLED;
     }
@@ -172,8 +172,8 @@ remove_any(struct firn_os_dir *dir, const char *name, firn_error *err)
 
 /* Removes what an unfinished creation left. The directory is listed anew after each removal: what a
  * listing shows of names removed meanwhile is not told. */
-static int
-clear_leftovers(struct firn_os_dir *dir, firn_error *err)
+int
+firn_db_create_clear(struct firn_os_dir *dir, firn_error *err)
 {
     for (;;) {
         struct leftover leftover = {.name = ""};
@@ -213,7 +213,7 @@ out:
 int
 firn_db_create_begin(struct firn_os_dir *dir, struct firn_db_format_identity *out, firn_error *err)
 {
-    int rc = clear_leftovers(dir, err);
+    int rc = firn_db_create_clear(dir, err);
     return rc == FIRN_OK ? write_identity(dir, out, err) : rc;
 }
 

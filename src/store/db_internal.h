@@ -207,7 +207,8 @@ struct firn_db_txn;
 
 struct firn_db {
     struct firn_os *os;
-    struct firn_os *owned_os; /* of a store in memory */
+    struct firn_os *owned_os;        /* of a store in memory */
+    struct firn_db_archive *archive; /* of a store in a single file: see db_archive.h */
     struct firn_os_dir *dir;
     struct firn_os_dir *owned_dir;  /* closed with the handle; NULL where the caller lent it */
     struct firn_os_file *lock;      /* NULL where read-only */
@@ -339,6 +340,8 @@ FIRN_MUST_CHECK int firn_db_create_look(struct firn_os_dir *dir, struct firn_db_
 FIRN_MUST_CHECK int firn_db_create_allowed(struct firn_os_dir *dir,
                                            const struct firn_db_create_survey *survey,
                                            firn_error *err);
+/* Whether a name in a store's directory is that of its data, a file or a directory of files. */
+bool firn_db_create_is_data(const char *name);
 /* Reads the file FIRN; FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int firn_db_create_read_identity(struct firn_os_dir *dir,
                                                  struct firn_db_format_identity *out,
@@ -348,6 +351,8 @@ FIRN_MUST_CHECK int firn_db_create_read_identity(struct firn_os_dir *dir,
 FIRN_MUST_CHECK int firn_db_create_begin(struct firn_os_dir *dir,
                                          struct firn_db_format_identity *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_create_end(struct firn_os_dir *dir, firn_error *err);
+/* Removes the data of a store that has no identity yet; its lock is held. */
+FIRN_MUST_CHECK int firn_db_create_clear(struct firn_os_dir *dir, firn_error *err);
 /* Makes a store in db->dir, whose lock is held: identity, log and image. */
 FIRN_MUST_CHECK int firn_db_create_store(struct firn_db *db, firn_error *err);
 /* Makes a store of an older version one of this one; nothing has been opened. */

@@ -5,12 +5,15 @@
  * Of a path only the last component is ever created, with mode 0700: a store is private to its
  * user. The new name is made durable in its parent before the store is made inside, so that no
  * commit can be acknowledged in a directory that a power cut takes away whole.
+ *
+ * A path may also lead to a file: a store that was exported (db_archive.h), which is only read.
  */
 #include "store/db_internal.h"
 
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/db_archive.h"
 
 /* Cuts "a/b/c///" into "a/b/" and "c"; false where there is no last component that could be
  * created. Both point into text, which is changed. */
@@ -78,17 +81,52 @@ firn_db_path_make(struct firn_os *os, const char *path, struct firn_os_dir **out
     return rc;
 }
 
+static int
+refuse_writing(const char *path, firn_error *err)
+{
+    return firn_error_set(err, FIRN_READ_ONLY,
+                          "'%s' is an exported checkpoint, which cannot be changed; a store into "
+                          "which it is imported can",
+                          path);
+}
+
+static int
+open_archive(struct firn_os *os, const char *path, const struct firn_db_options *options,
+             struct firn_db **out, firn_error *err)
+{
+    struct firn_db_archive *archive = NULL;
+    struct firn_os_dir *dir = NULL;
+    int rc;
+    FIRN_TRY(firn_db_archive_open(os, path, &archive, err));
+    FIRN_TRY(options->read_only ? FIRN_OK : refuse_writing(path, err));
+    FIRN_TRY(firn_os_dir_open_path(archive->os, path, &dir, err));
+    FIRN_TRY(firn_db_open_owned(dir, options, out, err));
+    (*out)->archive = archive;
+    archive = NULL;
+out:
+    firn_db_archive_close(archive);
+    return rc;
+}
+
 int
 firn_db_path_open(struct firn_os *os, const char *path, const struct firn_db_options *options,
                   struct firn_db **out, firn_error *err)
 {
     struct firn_os_dir *dir = NULL;
+    firn_error found;
     int rc;
     *out = NULL;
     bool may_make = options->create_if_missing && !options->read_only;
-    FIRN_TRY(may_make ? firn_db_path_make(os, path, &dir, err)
-                      : firn_os_dir_open_path(os, path, &dir, err));
-    rc = firn_db_open_owned(dir, options, out, err);
-out:
+    rc = may_make ? firn_db_path_make(os, path, &dir, &found)
+                  : firn_os_dir_open_path(os, path, &dir, &found);
+    if (rc == FIRN_OK) {
+        return firn_db_open_owned(dir, options, out, err);
+    }
+    if (firn_db_archive_is_file(os, path)) {
+        return open_archive(os, path, options, out, err);
+    }
+    if (err != NULL) {
+        *err = found;
+    }
     return rc;
 }

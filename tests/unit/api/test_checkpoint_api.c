@@ -3,12 +3,15 @@
  * unit/api: the checkpoints of a store's data through the public interface: what an application
  * does, callers of other versions, and every argument that cannot be meant.
  */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -249,9 +252,91 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     REFUSED(firn_checkpoint_restore(store, "1", &bad, &err));
     REFUSED(firn_checkpoint_undo(NULL, NULL, &err));
     REFUSED(firn_checkpoint_undo(store, &bad, &err));
+    firn_checkpoint_export_options small = {.size = 1};
+    firn_checkpoint_import_options little = {.size = 1};
+    REFUSED(firn_checkpoint_export(NULL, "1", "x", NULL, &err));
+    REFUSED(firn_checkpoint_export(store, "1", NULL, NULL, &err));
+    REFUSED(firn_checkpoint_export(store, "1", "", NULL, &err));
+    REFUSED(firn_checkpoint_export(store, "1", "x", &small, &err));
+    REFUSED(firn_checkpoint_import(NULL, "x", NULL, NULL, &err));
+    REFUSED(firn_checkpoint_import("x", NULL, NULL, NULL, &err));
+    REFUSED(firn_checkpoint_import("", "x", NULL, NULL, &err));
+    REFUSED(firn_checkpoint_import("x", "", NULL, NULL, &err));
+    REFUSED(firn_checkpoint_import("x", "y", &little, NULL, &err));
+    REFUSED(firn_checkpoint_import("x", "y", NULL, &unset, &err));
     assert_int_equal(firn_checkpoint_find(store, "1", &out, &err), FIRN_NOT_FOUND);
     assert_int_equal(firn_checkpoint_undo(store, NULL, &err), FIRN_NOT_FOUND);
     assert_now("1");
+}
+
+static int
+count_calls(void *ctx, const firn_progress *progress)
+{
+    assert_non_null(progress->phase);
+    ++*(int *)ctx;
+    return FIRN_OK;
+}
+
+static void
+remove_store(const char *path)
+{
+    static const char *const globs[] = {"/runs/*", "/*"};
+    char pattern[128];
+    for (size_t i = 0; i < sizeof globs / sizeof *globs; i++) {
+        glob_t found;
+        (void)snprintf(pattern, sizeof pattern, "%s%s", path, globs[i]);
+        if (glob(pattern, 0, NULL, &found) == 0) {
+            for (size_t j = 0; j < found.gl_pathc; j++) {
+                (void)remove(found.gl_pathv[j]);
+            }
+        }
+        globfree(&found);
+    }
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void
+a_checkpoint_goes_into_a_file_and_back(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/firn-test-XXXXXX";
+    char file[64];
+    char copy[64];
+    int calls = 0;
+    firn_store *other;
+    firn_keyspace *read;
+    firn_store_options read_only = FIRN_STORE_OPTIONS_INIT;
+    firn_checkpoint_export_options options = FIRN_CHECKPOINT_EXPORT_OPTIONS_INIT;
+    firn_store_checkpoint found = {.size = sizeof found};
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(file, sizeof file, "%s/file", dir);
+    (void)snprintf(copy, sizeof copy, "%s/copy", dir);
+    OK(firn_checkpoint_create(store, "one", NULL, NULL, &err));
+    options.on_progress = count_calls;
+    options.ctx = &calls;
+    OK(firn_checkpoint_export(store, "one", file, &options, &err));
+    assert_true(calls >= 2);
+    assert_int_equal(firn_checkpoint_export(store, NULL, file, NULL, &err), FIRN_EXISTS);
+    options.replace_existing = true;
+    OK(firn_checkpoint_export(store, "1", file, &options, &err));
+    read_only.read_only = true;
+    OK(firn_store_open(file, &read_only, &other, &err));
+    OK(firn_keyspace_open(other, "k", NULL, &read, &err));
+    assert_int_equal(firn_put(read, firn_str("a"), firn_str("2"), NULL, &err), FIRN_READ_ONLY);
+    assert_int_equal(firn_store_clone(other, copy, NULL, &err), FIRN_READ_ONLY);
+    OK(firn_store_close(other, &err));
+    assert_int_equal(firn_store_open(file, NULL, &other, &err), FIRN_READ_ONLY);
+    OK(firn_checkpoint_import(file, copy, NULL, &found, &err));
+    assert_string_equal(found.name, "one");
+    assert_int_equal(found.number, 1);
+    OK(firn_store_open(copy, NULL, &other, &err));
+    OK(firn_keyspace_open(other, "k", NULL, &read, &err));
+    OK(firn_put(read, firn_str("a"), firn_str("2"), NULL, &err));
+    OK(firn_checkpoint_restore(other, "one", NULL, &err));
+    OK(firn_store_close(other, &err));
+    assert_int_equal(unlink(file), 0);
+    remove_store(copy);
+    assert_int_equal(rmdir(dir), 0);
 }
 
 int
@@ -263,6 +348,7 @@ main(void)
         TEST(a_visitor_ends_the_listing),
         TEST(views_are_opened_at_checkpoints),
         TEST(two_states_are_compared),
+        TEST(a_checkpoint_goes_into_a_file_and_back),
         TEST(structures_of_other_versions_are_understood),
         TEST(arguments_that_cannot_be_meant_are_refused),
     };

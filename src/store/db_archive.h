@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_archive.h: a store in a single file, which is read where it lies. Made by db_export.h.
+ */
+#ifndef FIRN_STORE_DB_ARCHIVE_H
+#define FIRN_STORE_DB_ARCHIVE_H
+
+#include "os/os.h"
+#include "store/db_archive_format.h"
+#include "store/db_progress.h"
+
+/* Immutable; any thread. */
+struct firn_db_archive {
+    char *path; /* as it was given; for messages */
+    struct firn_os_file *file;
+    struct firn_os *os; /* in which the store is the root directory */
+    struct firn_db_archive_format_toc toc;
+    struct firn_os_within_entry *entries; /* beside the files of the table */
+};
+
+/* Whether a user's path leads to a regular file. */
+bool firn_db_archive_is_file(struct firn_os *os, const char *path);
+/* Opens the file that a user's path names, through links. FIRN_INVALID where it is no archive,
+ * FIRN_CORRUPT, FIRN_NEWER. */
+FIRN_MUST_CHECK int firn_db_archive_open(struct firn_os *os, const char *path,
+                                         struct firn_db_archive **out, firn_error *err);
+/* What was opened in its os is closed. NULL is fine. */
+void firn_db_archive_close(struct firn_db_archive *archive);
+/* Reads all of the file and compares it with the table of contents; on_damage (may be NULL) is
+ * called for each part that is not what was written. FIRN_CORRUPT if there was any. */
+FIRN_MUST_CHECK int firn_db_archive_check(struct firn_db_archive *archive,
+                                          void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                          firn_error *err);
+/* The same of a part of it: what comes before the first file; file i of the table, with what comes
+ * behind it. */
+FIRN_MUST_CHECK int firn_db_archive_check_begin(struct firn_db_archive *archive, firn_error *err);
+FIRN_MUST_CHECK int firn_db_archive_check_file(struct firn_db_archive *archive, size_t i,
+                                               firn_error *err);
+/* Copies file i into a new file, which gets the last part of its path as its name, syncs that, and
+ * checks it on the way. */
+FIRN_MUST_CHECK int firn_db_archive_copy_out(struct firn_db_archive *archive, size_t i,
+                                             struct firn_os_dir *to,
+                                             struct firn_db_progress *progress, firn_error *err);
+
+#endif

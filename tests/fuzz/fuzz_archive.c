@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz/archive: a store in a single file, made of hostile bytes. Byte 0 odd: the rest is the whole
+ * file. Byte 0 even: two bytes say how many pages lie before the table of contents, the rest is that
+ * table, in a file whose header and footer are good.
+ *
+ * A table that can be read is written again with the same bytes. What opens can be listed, read,
+ * checked and imported, or says what is wrong; nothing comes to lie outside.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+#include "os/os_memory.h"
+#include "store/db_archive.h"
+#include "store/db_export.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { PAGE = FIRN_DB_ARCHIVE_FORMAT_ALIGNMENT, PAGES_MAX = 64, TOC_ID_SIZE = 16 };
+
+static void
+append_zeros(struct firn_buf *out, size_t size)
+{
+    size_t before = out->size;
+    CHECK(firn_buf_set_size(out, before + size) == FIRN_OK);
+    memset(out->data + before, 0, size);
+}
+
+/* A file around a table, which is read and written again on the way. */
+static void
+wrap(firn_slice input, struct firn_buf *out)
+{
+    struct firn_db_archive_format_header header = {{0}};
+    struct firn_db_archive_format_toc toc;
+    struct firn_buf again = {0};
+    firn_error err;
+    size_t pages = input.size < 2 ? 1 : 1 + (input.data[0] + 256u * input.data[1]) % PAGES_MAX;
+    firn_slice bytes = input.size < 2 ? input : firn_bytes(input.data + 2, input.size - 2);
+    memcpy(header.id, bytes.data, bytes.size < TOC_ID_SIZE ? bytes.size : TOC_ID_SIZE);
+    append_zeros(out, pages * PAGE);
+    firn_db_archive_format_put_header(&header, out->data);
+    struct firn_db_archive_format_footer footer = {.toc_offset = out->size,
+                                                   .toc_size = bytes.size,
+                                                   .file_size = out->size + bytes.size +
+                                                                FIRN_DB_ARCHIVE_FORMAT_FOOTER_SIZE};
+    firn_blake3_hash_of(bytes.data, bytes.size, &footer.toc_hash);
+    int rc = firn_db_archive_format_get_toc(bytes, &header, &footer, "f", &toc, &err);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
+    if (rc == FIRN_OK) {
+        CHECK(firn_db_archive_format_put_toc(&toc, &again) == FIRN_OK);
+        CHECK(firn_slice_equal(firn_buf_slice(&again), bytes));
+    }
+    firn_buf_deinit(&again);
+    firn_db_archive_format_deinit(&toc);
+    uint8_t end[FIRN_DB_ARCHIVE_FORMAT_FOOTER_SIZE];
+    firn_db_archive_format_put_footer(&footer, end);
+    CHECK(firn_buf_append_slice(out, bytes) == FIRN_OK);
+    CHECK(firn_buf_append(out, end, sizeof end) == FIRN_OK);
+}
+
+static void
+put_file(struct firn_os_dir *root, firn_slice bytes)
+{
+    struct firn_os_file *file;
+    CHECK(firn_os_file_open(root, "f", FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, NULL) ==
+          FIRN_OK);
+    CHECK(bytes.size == 0 || firn_os_file_write(file, 0, bytes.data, bytes.size, NULL) == FIRN_OK);
+    firn_os_file_close(file);
+}
+
+static int
+count(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)entry;
+    ++*(unsigned *)ctx;
+    return FIRN_OK;
+}
+
+static void
+use(struct firn_os *os, struct firn_os_dir *root)
+{
+    const struct firn_db_options options = {.read_only = true, .memory_bytes = 1 << 20};
+    struct firn_db_progress progress = {0};
+    struct firn_db_checkpoint_info info;
+    firn_check_report report;
+    struct firn_db *db;
+    unsigned names = 0;
+    firn_error err;
+    int rc = firn_db_path_open(os, "/f", &options, &db, &err);
+    CHECK(rc == FIRN_OK || err.text[0] != '\0');
+    if (rc == FIRN_OK) {
+        rc = firn_db_check(db, NULL, NULL, &report, &err);
+        CHECK(rc == FIRN_OK || err.text[0] != '\0');
+        firn_db_abandon(db);
+    }
+    int import_rc = firn_db_import(os, "/f", "/copy", &progress, &info, &err);
+    CHECK(import_rc == FIRN_OK || err.text[0] != '\0');
+    CHECK(firn_os_dir_list(root, count, &names, NULL) == FIRN_OK);
+    CHECK(names <= 2);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct firn_os *os;
+    struct firn_os_dir *root;
+    struct firn_buf file = {0};
+    if (size == 0) {
+        return 0;
+    }
+    firn_slice input = firn_bytes(data + 1, size - 1);
+    if (data[0] % 2 == 0) {
+        wrap(input, &file);
+        input = firn_buf_slice(&file);
+    }
+    CHECK(firn_os_memory_create(1, &os, NULL) == FIRN_OK);
+    CHECK(firn_os_dir_open_path(os, "/", &root, NULL) == FIRN_OK);
+    put_file(root, input);
+    use(os, root);
+    firn_os_dir_close(root);
+    firn_os_memory_destroy(os);
+    firn_buf_deinit(&file);
+    return 0;
+}
