@@ -529,6 +529,8 @@ static const struct firn_command *const members[] = {&put,
                                                      &firn_cmd_db_checkpoint_restore,
                                                      &firn_cmd_db_checkpoint_undo,
                                                      &firn_cmd_db_clone,
+                                                     &firn_cmd_db_export,
+                                                     &firn_cmd_db_export_import,
                                                      &firn_cmd_db_stats_flush,
                                                      &firn_cmd_db_stats_compact,
                                                      &firn_cmd_db_stats,
@@ -540,6 +542,6 @@ const struct firn_command firn_cmd_db = {
     .summary = "Read and write key-value data in a store",
     .arguments = "",
     .help = "STORE is a directory. In it are keyspaces, each an ordered map from bytes to\n"
-            "bytes.",
+            "bytes. Commands that only read also take a file that firn db export has written.",
     .members = members,
 };

@@ -21,6 +21,8 @@ extern const struct firn_command firn_cmd_db_stats;
 extern const struct firn_command firn_cmd_db_checkpoint;
 extern const struct firn_command firn_cmd_db_checkpoint_list;
 extern const struct firn_command firn_cmd_db_clone;
+extern const struct firn_command firn_cmd_db_export;
+extern const struct firn_command firn_cmd_db_export_import;
 extern const struct firn_command firn_cmd_db_diff;
 extern const struct firn_command firn_cmd_db_checkpoint_restore;
 extern const struct firn_command firn_cmd_db_checkpoint_undo;
@@ -34,6 +36,9 @@ int firn_cmd_db_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_v
  * an exit code. */
 int firn_cmd_db_open_keyspace(struct firn_cli *cli, firn_store *store, bool may_make,
                               firn_keyspace **out);
+/* A checkpoint as a row, and as the members of an object. */
+void firn_cmd_db_checkpoint_print(const firn_store_checkpoint *checkpoint);
+void firn_cmd_db_checkpoint_print_json(const firn_store_checkpoint *checkpoint);
 /* Whether the command was asked to stop, or its output goes nowhere: FIRN_CANCELLED, with the
  * error filled in. */
 int firn_cmd_db_go_on(firn_error *err);

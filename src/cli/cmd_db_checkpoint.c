@@ -28,8 +28,8 @@ short_name(const firn_store_checkpoint *checkpoint, char out[NAME_SIZE])
     return firn_text_number(checkpoint->number, out);
 }
 
-static void
-print_json(const firn_store_checkpoint *checkpoint)
+void
+firn_cmd_db_checkpoint_print_json(const firn_store_checkpoint *checkpoint)
 {
     if (checkpoint->is_safety) {
         firn_json_out_null("number");
@@ -55,12 +55,12 @@ static void
 print_json_as(const char *key, const firn_store_checkpoint *checkpoint)
 {
     firn_json_out_object(key);
-    print_json(checkpoint);
+    firn_cmd_db_checkpoint_print_json(checkpoint);
     firn_json_out_end();
 }
 
-static void
-print_row(const firn_store_checkpoint *checkpoint)
+void
+firn_cmd_db_checkpoint_print(const firn_store_checkpoint *checkpoint)
 {
     char number[FIRN_TEXT_NUMBER_SIZE] = "-";
     char time[FIRN_TEXT_TIME_SIZE];
@@ -87,9 +87,9 @@ make(struct firn_cli *cli, firn_store *store, firn_error *err)
     const char *name = cli->argument_count > 1 ? cli->arguments[1] : NULL;
     int code = firn_checkpoint_create(store, name, NULL, &made, err);
     if (code == FIRN_OK && cli->json) {
-        print_json(&made);
+        firn_cmd_db_checkpoint_print_json(&made);
     } else if (code == FIRN_OK && !cli->quiet) {
-        print_row(&made);
+        firn_cmd_db_checkpoint_print(&made);
     }
     return code;
 }
@@ -121,7 +121,7 @@ visit(void *ctx, const firn_store_checkpoint *checkpoint)
     if (cli->json) {
         print_json_as(NULL, checkpoint);
     } else {
-        print_row(checkpoint);
+        firn_cmd_db_checkpoint_print(checkpoint);
     }
     return FIRN_OK;
 }

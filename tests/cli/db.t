@@ -201,9 +201,8 @@ A directory that is no store, and a file.
   $ ls full
   file
   $ firn db get full/file users k
-  ! firn: could not open directory 'full/file': Not a directory
-  ! hint: firn db put makes a store and a keyspace
-  [3]
+  ! firn: 'full/file' is a file, and not one that firn has exported
+  [2]
   $ firn db put missing/deeper users k v
   ! firn: could not open directory 'missing': No such file or directory
   [3]

@@ -36,6 +36,13 @@ The programs of examples/ do what they say.
   $ example_checkpoints app.firn
   ! checkpoint: there is a checkpoint 'before-sale' already (FIRN_EXISTS)
   [1]
+  $ example_checkpoint_file app.firn app.firnx copy.firn
+  ! export: there is a checkpoint 'before-sale' already (FIRN_EXISTS)
+  [1]
+  $ example_checkpoint_file shop.firn shop.firnx copy.firn
+  shop.firn: tea is 2.50
+  shop.firnx: tea is 3.20
+  copy.firn: tea is 3.20
   $ mkdir d && echo one >d/a && example_workspace_undo d 'echo two >d/a; echo new >d/b'
   saved 1 files as checkpoint 1
   the command ended with 0
@@ -55,7 +62,7 @@ The programs of examples/ do what they say.
   ! create: './letters.pack' exists (FIRN_EXISTS)
   [1]
 
-The first three are C++, too.
+These are C++, too.
 
   $ if command -v clang >/dev/null; then
   >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/store_basic.c -o cpp.o &&
@@ -84,3 +91,12 @@ The first three are C++, too.
   restored: tea is 3.20
   undone: tea is 2.50
   checkpoint 1: before-sale
+  $ if command -v clang >/dev/null; then
+  >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/checkpoint_file.c -o cpp.o &&
+  >         clang cpp.o $LINK -o cpp
+  > else
+  >     cp $(command -v example_checkpoint_file) cpp
+  > fi && ./cpp shop2.firn shop2.firnx copy2.firn
+  shop2.firn: tea is 2.50
+  shop2.firnx: tea is 3.20
+  copy2.firn: tea is 3.20

@@ -98,6 +98,8 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   db restore
   db undo
   db clone
+  db export
+  db import
   db flush
   db compact
   db stats
@@ -194,7 +196,7 @@ Options before the command count too; help wins over mistakes behind it.
   usage: firn db COMMAND [options] [arguments]
   
   STORE is a directory. In it are keyspaces, each an ordered map from bytes to
-  bytes.
+  bytes. Commands that only read also take a file that firn db export has written.
   
   Commands:
     put         Write a value under a key
@@ -212,6 +214,8 @@ Options before the command count too; help wins over mistakes behind it.
     restore     Bring a store's data back to a checkpoint
     undo        Take back the last restore of a store's data
     clone       Make another store that has all of this one
+    export      Write one checkpoint of a store's data into a single file
+    import      Make a store of a file that firn db export has written
     flush       Move everything from a store's log to sorted files
     compact     Merge a store's files until what was deleted takes up no space
     stats       Show the files of a store: levels, sizes, entries

@@ -105,6 +105,11 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   > db scan s.firn k --limit 1
   > db scan f k
   > db check s.firn
+  > db export s.firn -o s.firnx
+  > db export s.firn -o s.firnx
+  > db import s.firnx t.firn
+  > db import s.firnx t.firn
+  > db scan s.firnx k
   > db check f
   > chkp list .
   > chkp list nothing
@@ -170,9 +175,14 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 db del s.firn k a 
   3 db del s.firn nothing a error
   0 db scan s.firn k --limit 1 entries count
-  3 db scan f k error
+  2 db scan f k error
   0 db check s.firn damage keyspaces entries log_records damaged
-  3 db check f error
+  0 db export s.firn -o s.firnx 
+  1 db export s.firn -o s.firnx error
+  0 db import s.firnx t.firn checkpoint
+  1 db import s.firnx t.firn error
+  0 db scan s.firnx k entries count
+  2 db check f error
   0 chkp list . damage objects packs count
   3 chkp list nothing damage error
   0 chkp pack . f objects pack count
