@@ -31,6 +31,10 @@
  *   error of its disk. What was acknowledged is there at the next opening, as after any crash.
  * - Close cursors and views before the store: firn_store_close with open ones fails with
  *   FIRN_MISUSE and changes nothing. Keyspace handles are owned by the store and go with it.
+ * - A handle that was closed is gone, like memory that was freed. In debug builds of the library
+ *   (-DCMAKE_BUILD_TYPE=Debug) a closed handle of this header or of txn.h gives FIRN_MISUSE, and so
+ *   does one that another thread is inside of where it belongs to one thread at a time; closing it
+ *   again does nothing.
  * - A merge (firn_merge) changes a value without reading it: adds to a number, appends bytes.
  *   Reading pays for it, a little, until background work has put the operands and the value
  *   together. It cannot fail for what it meets: upon no value, and upon one that is no number where

@@ -63,7 +63,7 @@ FIRN_API FIRN_MUST_CHECK int firn_txn_begin(firn_store *store, const firn_txn_op
                                             firn_txn **out, firn_error *err);
 /* Makes all writes of the transaction visible at once, and durable as options (may be NULL) say;
  * FIRN_CONFLICT where others came first. A transaction that wrote nothing always succeeds. It has
- * ended afterwards, whatever is returned. */
+ * ended afterwards, whatever is returned but FIRN_INVALID, for options that cannot be meant. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_commit(firn_txn *txn, const firn_write_options *options,
                                              firn_error *err);
 /* Forgets all that the transaction wrote. It has ended afterwards. */
@@ -122,8 +122,9 @@ typedef struct firn_txn_run_options {
  * returns FIRN_CONFLICT does all of it again, after a short random wait that grows, until
  * attempts_max is reached, which returns the last conflict. So work may run many times: it must
  * have no effects but those of the transaction, and begin from nothing each time. Anything else
- * that work returns but FIRN_OK rolls back and is returned. The transaction is not to be closed by
- * work; it may be rolled back or committed there. options may be NULL. */
+ * that work returns but FIRN_OK rolls back and is returned. Work may commit the
+ * transaction or roll it back, which is also all that closing it does there; it must not close the
+ * store. options may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_run(firn_store *store, const firn_txn_run_options *options,
                                           int (*work)(firn_txn *txn, void *ctx, firn_error *err),
                                           void *ctx, firn_error *err);

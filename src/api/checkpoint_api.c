@@ -7,6 +7,7 @@
  * written (api_options.h).
  */
 #include "api/api_check.h"
+#include "api/api_handle.h"
 #include "api/api_options.h"
 #include "firn/checkpoint.h"
 #include "store/db_checkpoint.h"
@@ -45,6 +46,7 @@ firn_checkpoint_create(firn_store *store, const char *name, const void *reserved
     API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
     API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
+    API_OPEN(store, STORE, err);
     int rc = firn_db_checkpoint_create(store, name != NULL ? name : "", &info, err);
     if (rc == FIRN_OK && out != NULL) {
         hand_over(&info, out);
@@ -73,6 +75,7 @@ firn_checkpoint_list(firn_store *store, const firn_checkpoint_list_options *opti
 {
     firn_checkpoint_list_options given = FIRN_CHECKPOINT_LIST_OPTIONS_INIT;
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
+    API_OPEN(store, STORE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -91,6 +94,7 @@ firn_checkpoint_find(firn_store *store, const char *reference, firn_store_checkp
                 "store, reference and out must not be NULL");
     API_REQUIRE(api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
+    API_OPEN(store, STORE, err);
     int rc = firn_db_checkpoint_find(store, reference, &info, err);
     if (rc == FIRN_OK) {
         hand_over(&info, out);
@@ -107,6 +111,7 @@ firn_checkpoint_delete(firn_store *store, const char *const *references, size_t 
     for (size_t i = 0; i < count; i++) {
         API_REQUIRE(references[i] != NULL, err, "a reference must not be NULL");
     }
+    API_OPEN(store, STORE, err);
     return firn_db_checkpoint_delete(store, references, count, err);
 }
 
@@ -139,6 +144,7 @@ firn_checkpoint_restore(firn_store *store, const char *reference, firn_checkpoin
     struct firn_db_checkpoint_info restored;
     struct firn_db_checkpoint_info safety;
     API_REQUIRE(store != NULL && reference != NULL, err, "store and reference must not be NULL");
+    API_OPEN(store, STORE, err);
     int rc = check_report(out, err);
     if (rc == FIRN_OK) {
         rc = firn_db_checkpoint_restore(store, reference, &restored, &safety, err);
@@ -155,6 +161,7 @@ firn_checkpoint_undo(firn_store *store, firn_checkpoint_report *out, firn_error 
     struct firn_db_checkpoint_info restored;
     struct firn_db_checkpoint_info safety;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
+    API_OPEN(store, STORE, err);
     int rc = check_report(out, err);
     if (rc == FIRN_OK) {
         rc = firn_db_checkpoint_undo(store, &restored, &safety, err);
@@ -210,6 +217,7 @@ firn_checkpoint_diff(firn_store *store, const char *before, const char *after,
 {
     firn_checkpoint_diff_options given = FIRN_CHECKPOINT_DIFF_OPTIONS_INIT;
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
+    API_OPEN(store, STORE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -232,6 +240,7 @@ firn_checkpoint_export(firn_store *store, const char *reference, const char *pat
     struct firn_os *os = firn_os_default();
     API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
     API_REQUIRE(path[0] != '\0', err, "the path of a file must not be empty");
+    API_OPEN(store, STORE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;

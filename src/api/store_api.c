@@ -7,6 +7,7 @@
  * listed.
  */
 #include "api/api_check.h"
+#include "api/api_handle.h"
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "base/buf.h"
@@ -69,7 +70,8 @@ firn_store_open(const char *path, const firn_store_options *options, firn_store 
     *out = NULL;
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
     int rc = read_store_options(options, &inner, err);
-    return rc == FIRN_OK ? firn_db_path_open(firn_os_default(), path, &inner, out, err) : rc;
+    rc = rc == FIRN_OK ? firn_db_path_open(firn_os_default(), path, &inner, out, err) : rc;
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_STORE, NULL);
 }
 
 int
@@ -85,19 +87,32 @@ firn_store_open_memory(uint64_t limit_bytes, const firn_store_options *options, 
     }
     API_REQUIRE(!inner.read_only && inner.create_if_missing, err,
                 "a store in memory is always made, and never read-only");
-    return firn_db_memory_open(limit_bytes, &inner, out, err);
+    rc = firn_db_memory_open(limit_bytes, &inner, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_STORE, NULL);
 }
 
 int
 firn_store_close(firn_store *store, firn_error *err)
 {
-    return firn_db_close(store, err);
+    if (store == NULL) {
+        return FIRN_OK;
+    }
+    API_OPEN(store, STORE, err);
+    firn_api_handle_closing(store);
+    int rc = firn_db_close(store, err);
+    if (rc == FIRN_MISUSE) {
+        firn_api_handle_stays(store);
+    } else {
+        firn_api_handle_closed(store);
+    }
+    return rc;
 }
 
 int
 firn_store_sync(firn_store *store, firn_error *err)
 {
     API_REQUIRE(store != NULL, err, "store must not be NULL");
+    API_OPEN(store, STORE, err);
     return firn_db_sync(store, err);
 }
 
@@ -107,6 +122,7 @@ firn_store_clone(firn_store *store, const char *path, const void *reserved, firn
     API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
     API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
+    API_OPEN(store, STORE, err);
     return firn_db_clone_path(store, firn_os_default(), path, err);
 }
 
@@ -114,6 +130,7 @@ int
 firn_store_refresh(firn_store *store, firn_error *err)
 {
     API_REQUIRE(store != NULL, err, "store must not be NULL");
+    API_OPEN(store, STORE, err);
     return firn_db_refresh(store, err);
 }
 
@@ -121,6 +138,7 @@ int
 firn_store_flush(firn_store *store, firn_error *err)
 {
     API_REQUIRE(store != NULL, err, "store must not be NULL");
+    API_OPEN(store, STORE, err);
     return firn_db_maintain_flush(store, err);
 }
 
@@ -128,6 +146,7 @@ int
 firn_store_compact(firn_store *store, firn_error *err)
 {
     API_REQUIRE(store != NULL, err, "store must not be NULL");
+    API_OPEN(store, STORE, err);
     return firn_db_maintain_compact(store, err);
 }
 
@@ -138,6 +157,7 @@ firn_store_stats(firn_store *store, firn_store_statistics *out, firn_error *err)
     API_REQUIRE(store != NULL && out != NULL, err, "store and out must not be NULL");
     API_REQUIRE(api_options_is_size(out->size), err,
                 "out->size must be set to sizeof(firn_store_statistics)");
+    API_OPEN(store, STORE, err);
     int rc = firn_db_stats(store, &found, err);
     if (rc == FIRN_OK) {
         api_options_write(out, &found, sizeof found);
@@ -154,6 +174,7 @@ firn_store_stats_json(firn_store *store, char **out, firn_error *err)
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
+    API_OPEN(store, STORE, err);
     FIRN_TRY(firn_db_stats(store, &found, err));
     FIRN_TRY(firn_db_stats_json(&found, &text, err));
     rc =
@@ -174,6 +195,7 @@ firn_store_check(firn_store *store, void (*on_damage)(void *ctx, const char *tex
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_REQUIRE(report == NULL || api_options_is_size(report->size), err,
                 "report.size must be set to sizeof(firn_check_report)");
+    API_OPEN(store, STORE, err);
     int rc = firn_db_check(store, on_damage, ctx, &found, err);
     if (report != NULL) {
         api_options_write(report, &found, sizeof found);
@@ -199,16 +221,19 @@ firn_keyspace_open(firn_store *store, const char *name, const void *reserved, fi
                 "store, name and out must not be NULL");
     *out = NULL;
     API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
+    API_OPEN(store, STORE, err);
     if (is_system(name)) {
         return refuse_system(err);
     }
-    return firn_db_keyspace_open(store, name, out, err);
+    int rc = firn_db_keyspace_open(store, name, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE, store);
 }
 
 int
 firn_keyspace_drop(firn_store *store, const char *name, firn_error *err)
 {
     API_REQUIRE(store != NULL && name != NULL, err, "store and name must not be NULL");
+    API_OPEN(store, STORE, err);
     return is_system(name) ? refuse_system(err) : firn_db_drop_keyspace(store, name, err);
 }
 
@@ -229,6 +254,7 @@ firn_keyspace_list(firn_store *store, int (*visit)(void *ctx, const char *name),
                    firn_error *err)
 {
     API_REQUIRE(store != NULL && visit != NULL, err, "store and visit must not be NULL");
+    API_OPEN(store, STORE, err);
     struct listing listing = {visit, ctx};
     return firn_db_keyspace_list(store, visit_public, &listing, err);
 }
@@ -243,18 +269,24 @@ firn_view_open(firn_store *store, const firn_view_options *options, firn_view **
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
+    API_OPEN(store, STORE, err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return given.checkpoint == NULL ? firn_db_view_open(store, out, err)
-                                    : firn_db_checkpoint_view(store, given.checkpoint, out, err);
+    rc = given.checkpoint == NULL ? firn_db_view_open(store, out, err)
+                                  : firn_db_checkpoint_view(store, given.checkpoint, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_VIEW, NULL);
 }
 
 void
 firn_view_close(firn_view *view)
 {
-    firn_db_view_close(view);
+    if (firn_api_handle_check(view, FIRN_API_HANDLE_VIEW, NULL) == FIRN_OK) {
+        firn_api_handle_closing(view);
+        firn_db_view_close(view);
+        firn_api_handle_closed(view);
+    }
 }
 
 int
@@ -262,6 +294,7 @@ firn_view_keyspace_list(firn_view *view, int (*visit)(void *ctx, const char *nam
                         firn_error *err)
 {
     API_REQUIRE(view != NULL && visit != NULL, err, "view and visit must not be NULL");
+    API_OPEN(view, VIEW, err);
     struct listing listing = {visit, ctx};
     return firn_db_view_keyspace_list(view, visit_public, &listing, err);
 }
@@ -272,7 +305,11 @@ firn_view_keyspace_open(firn_view *view, const char *name, firn_keyspace **out, 
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(view != NULL && name != NULL, err, "view and name must not be NULL");
-    return is_system(name) ? refuse_system(err) : firn_db_view_keyspace_open(view, name, out, err);
+    API_OPEN(view, VIEW, err);
+    int rc =
+        is_system(name) ? refuse_system(err) : firn_db_view_keyspace_open(view, name, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_KEYSPACE,
+                                     rc == FIRN_OK ? firn_db_keyspace_db(*out) : NULL);
 }
 
 /* ---- single commits and reads ---- */
@@ -284,6 +321,7 @@ firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
     firn_write_options given;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
                 "keyspace, key and value must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_put_options(options, &given, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -300,6 +338,7 @@ firn_merge(firn_keyspace *keyspace, firn_slice key, firn_merge_operator operatio
     firn_durability durability;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(key) && api_store_is_slice(operand), err,
                 "keyspace, key and operand must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
     return rc != FIRN_OK ? rc : firn_db_merge(keyspace, key, operation, operand, durability, err);
 }
@@ -311,6 +350,7 @@ firn_delete(firn_keyspace *keyspace, firn_slice key, const firn_write_options *o
     firn_durability durability;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
                 "keyspace and key must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
     return rc != FIRN_OK ? rc : firn_db_delete(keyspace, key, durability, err);
 }
@@ -322,6 +362,7 @@ firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
     firn_durability durability;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(lower) && api_store_is_slice(upper), err,
                 "keyspace, lower and upper must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
     return rc != FIRN_OK ? rc : firn_db_delete_range(keyspace, lower, upper, durability, err);
 }
@@ -343,6 +384,7 @@ firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out, size_t *out_siz
     *out_size = 0;
     API_REQUIRE(keyspace != NULL && api_store_is_slice(key), err,
                 "keyspace and key must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
     return get(keyspace, NULL, key, out, out_size, err);
 }
 
@@ -355,6 +397,8 @@ firn_get_at(firn_keyspace *keyspace, firn_view *view, firn_slice key, uint8_t **
     *out_size = 0;
     API_REQUIRE(keyspace != NULL && view != NULL && api_store_is_slice(key), err,
                 "keyspace, view and key must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_OPEN(view, VIEW, err);
     return get(keyspace, view, key, out, out_size, err);
 }
 
@@ -383,6 +427,10 @@ firn_get_many(firn_keyspace *keyspace, firn_view *view, const firn_slice *keys, 
     for (size_t i = 0; i < count; i++) {
         API_REQUIRE(api_store_is_slice(keys[i]), err, "a key must not be NULL");
     }
+    API_OPEN(keyspace, KEYSPACE, err);
+    if (view != NULL) {
+        API_OPEN(view, VIEW, err);
+    }
     const struct firn_db_get_many what = {view, keys, count, take_value, out};
     int rc = firn_db_get_many(keyspace, &what, err);
     for (size_t i = 0; i < count && rc != FIRN_OK; i++) {
@@ -398,27 +446,35 @@ int
 firn_batch_create(firn_batch **out, firn_error *err)
 {
     API_REQUIRE(out != NULL, err, "out must not be NULL");
-    return firn_db_batch_create(out, err);
+    int rc = firn_db_batch_create(out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BATCH, NULL);
 }
 
 void
 firn_batch_destroy(firn_batch *batch)
 {
-    firn_db_batch_destroy(batch);
+    if (firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK) {
+        firn_api_handle_closing(batch);
+        firn_db_batch_destroy(batch);
+        firn_api_handle_closed(batch);
+    }
 }
 
 void
 firn_batch_clear(firn_batch *batch)
 {
-    if (batch != NULL) {
+    if (batch != NULL && firn_api_handle_enter(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK) {
         firn_db_batch_clear(batch);
+        firn_api_handle_leave(batch);
     }
 }
 
 size_t
 firn_batch_count(const firn_batch *batch)
 {
-    return batch == NULL ? 0 : firn_db_batch_count(batch);
+    bool is_open =
+        batch != NULL && firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK;
+    return is_open ? firn_db_batch_count(batch) : 0;
 }
 
 int
@@ -428,7 +484,11 @@ firn_batch_put(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, firn_
     API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(value),
                 err, "batch, keyspace, key and value must not be NULL");
-    return firn_db_batch_put(batch, keyspace, key, value, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(batch, BATCH, err);
+    int inner_rc = firn_db_batch_put(batch, keyspace, key, value, err);
+    firn_api_handle_leave(batch);
+    return inner_rc;
 }
 
 int
@@ -438,7 +498,11 @@ firn_batch_put_ttl(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, f
     API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(value),
                 err, "batch, keyspace, key and value must not be NULL");
-    return firn_db_batch_put_ttl(batch, keyspace, key, value, ttl_ms, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(batch, BATCH, err);
+    int inner_rc = firn_db_batch_put_ttl(batch, keyspace, key, value, ttl_ms, err);
+    firn_api_handle_leave(batch);
+    return inner_rc;
 }
 
 int
@@ -448,7 +512,11 @@ firn_batch_merge(firn_batch *batch, firn_keyspace *keyspace, firn_slice key,
     API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(operand),
                 err, "batch, keyspace, key and operand must not be NULL");
-    return firn_db_batch_merge(batch, keyspace, key, operation, operand, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(batch, BATCH, err);
+    int inner_rc = firn_db_batch_merge(batch, keyspace, key, operation, operand, err);
+    firn_api_handle_leave(batch);
+    return inner_rc;
 }
 
 int
@@ -456,7 +524,11 @@ firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace, firn_slice key, fi
 {
     API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(key), err,
                 "batch, keyspace and key must not be NULL");
-    return firn_db_batch_delete(batch, keyspace, key, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(batch, BATCH, err);
+    int inner_rc = firn_db_batch_delete(batch, keyspace, key, err);
+    firn_api_handle_leave(batch);
+    return inner_rc;
 }
 
 int
@@ -466,7 +538,11 @@ firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace, firn_slice l
     API_REQUIRE(batch != NULL && keyspace != NULL && api_store_is_slice(lower) &&
                     api_store_is_slice(upper),
                 err, "batch, keyspace, lower and upper must not be NULL");
-    return firn_db_batch_delete_range(batch, keyspace, lower, upper, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(batch, BATCH, err);
+    int inner_rc = firn_db_batch_delete_range(batch, keyspace, lower, upper, err);
+    firn_api_handle_leave(batch);
+    return inner_rc;
 }
 
 int
@@ -476,7 +552,14 @@ firn_write(firn_store *store, const firn_batch *batch, const firn_write_options 
     firn_durability durability;
     API_REQUIRE(store != NULL && batch != NULL, err, "store and batch must not be NULL");
     int rc = api_store_read_write_options(options, &durability, err);
-    return rc != FIRN_OK ? rc : firn_db_write(store, batch, durability, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_OPEN(store, STORE, err);
+    API_ENTER(batch, BATCH, err);
+    rc = firn_db_write(store, batch, durability, err);
+    firn_api_handle_leave(batch);
+    return rc;
 }
 
 /* ---- loads ---- */
@@ -488,7 +571,9 @@ firn_bulk_open(firn_keyspace *keyspace, const void *reserved, firn_bulk **out, f
     *out = NULL;
     API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
     API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
-    return firn_db_bulk_open(keyspace, out, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    int rc = firn_db_bulk_open(keyspace, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BULK, NULL);
 }
 
 int
@@ -496,7 +581,10 @@ firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value, firn_error *err
 {
     API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
                 "bulk, key and value must not be NULL");
-    return firn_db_bulk_put(bulk, key, value, err);
+    API_ENTER(bulk, BULK, err);
+    int inner_rc = firn_db_bulk_put(bulk, key, value, err);
+    firn_api_handle_leave(bulk);
+    return inner_rc;
 }
 
 int
@@ -505,26 +593,38 @@ firn_bulk_put_ttl(firn_bulk *bulk, firn_slice key, firn_slice value, uint64_t tt
 {
     API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
                 "bulk, key and value must not be NULL");
-    return firn_db_bulk_put_ttl(bulk, key, value, ttl_ms, err);
+    API_ENTER(bulk, BULK, err);
+    int inner_rc = firn_db_bulk_put_ttl(bulk, key, value, ttl_ms, err);
+    firn_api_handle_leave(bulk);
+    return inner_rc;
 }
 
 uint64_t
 firn_bulk_count(const firn_bulk *bulk)
 {
-    return bulk == NULL ? 0 : firn_db_bulk_count(bulk);
+    bool is_open =
+        bulk != NULL && firn_api_handle_check(bulk, FIRN_API_HANDLE_BULK, NULL) == FIRN_OK;
+    return is_open ? firn_db_bulk_count(bulk) : 0;
 }
 
 int
 firn_bulk_commit(firn_bulk *bulk, firn_error *err)
 {
     API_REQUIRE(bulk != NULL, err, "bulk must not be NULL");
-    return firn_db_bulk_commit(bulk, err);
+    API_ENTER(bulk, BULK, err);
+    int inner_rc = firn_db_bulk_commit(bulk, err);
+    firn_api_handle_leave(bulk);
+    return inner_rc;
 }
 
 void
 firn_bulk_close(firn_bulk *bulk)
 {
-    firn_db_bulk_close(bulk);
+    if (firn_api_handle_check(bulk, FIRN_API_HANDLE_BULK, NULL) == FIRN_OK) {
+        firn_api_handle_closing(bulk);
+        firn_db_bulk_close(bulk);
+        firn_api_handle_closed(bulk);
+    }
 }
 
 /* ---- cursors ---- */
@@ -537,78 +637,132 @@ firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, fi
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_cursor_options(options, &inner, err);
-    return rc != FIRN_OK ? rc : firn_db_cursor_open(keyspace, &inner.options, out, err);
+    if (rc == FIRN_OK && inner.options.view != NULL) {
+        API_OPEN(inner.options.view, VIEW, err);
+    }
+    rc = rc == FIRN_OK ? firn_db_cursor_open(keyspace, &inner.options, out, err) : rc;
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_CURSOR, NULL);
 }
 
 void
 firn_cursor_close(firn_cursor *cursor)
 {
-    firn_db_cursor_close(cursor);
+    if (firn_api_handle_check(cursor, FIRN_API_HANDLE_CURSOR, NULL) == FIRN_OK) {
+        firn_api_handle_closing(cursor);
+        firn_db_cursor_close(cursor);
+        firn_api_handle_closed(cursor);
+    }
 }
 
 int
 firn_cursor_first(firn_cursor *cursor, firn_error *err)
 {
     API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
-    return firn_db_cursor_first(cursor, err);
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_first(cursor, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
 }
 
 int
 firn_cursor_last(firn_cursor *cursor, firn_error *err)
 {
     API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
-    return firn_db_cursor_last(cursor, err);
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_last(cursor, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
 }
 
 int
 firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err)
 {
     API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
-    return firn_db_cursor_seek(cursor, key, err);
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_seek(cursor, key, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
 }
 
 int
 firn_cursor_seek_before(firn_cursor *cursor, firn_slice key, firn_error *err)
 {
     API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
-    return firn_db_cursor_seek_before(cursor, key, err);
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_seek_before(cursor, key, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
 }
 
 int
 firn_cursor_next(firn_cursor *cursor, firn_error *err)
 {
     API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
-    return firn_db_cursor_next(cursor, err);
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_next(cursor, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
 }
 
 int
 firn_cursor_prev(firn_cursor *cursor, firn_error *err)
 {
     API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
-    return firn_db_cursor_prev(cursor, err);
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_prev(cursor, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
+}
+
+/* Whether one may look at it; to be left then. */
+static bool
+may_look(const firn_cursor *cursor)
+{
+    return cursor != NULL && firn_api_handle_enter(cursor, FIRN_API_HANDLE_CURSOR, NULL) == FIRN_OK;
 }
 
 bool
 firn_cursor_valid(const firn_cursor *cursor)
 {
-    return cursor != NULL && firn_db_cursor_valid(cursor);
+    bool is_valid = false;
+    if (may_look(cursor)) {
+        is_valid = firn_db_cursor_valid(cursor);
+        firn_api_handle_leave(cursor);
+    }
+    return is_valid;
 }
 
 firn_slice
 firn_cursor_key(const firn_cursor *cursor)
 {
-    return cursor == NULL ? firn_bytes(NULL, 0) : firn_db_cursor_key(cursor);
+    firn_slice key = firn_bytes(NULL, 0);
+    if (may_look(cursor)) {
+        key = firn_db_cursor_key(cursor);
+        firn_api_handle_leave(cursor);
+    }
+    return key;
 }
 
 firn_slice
 firn_cursor_value(const firn_cursor *cursor)
 {
-    return cursor == NULL ? firn_bytes(NULL, 0) : firn_db_cursor_value(cursor);
+    firn_slice value = firn_bytes(NULL, 0);
+    if (may_look(cursor)) {
+        value = firn_db_cursor_value(cursor);
+        firn_api_handle_leave(cursor);
+    }
+    return value;
 }
 
 uint64_t
 firn_cursor_expires_ms(const firn_cursor *cursor)
 {
-    return cursor == NULL ? 0 : firn_db_cursor_expires_ms(cursor);
+    uint64_t expires_ms = 0;
+    if (may_look(cursor)) {
+        expires_ms = firn_db_cursor_expires_ms(cursor);
+        firn_api_handle_leave(cursor);
+    }
+    return expires_ms;
 }

@@ -4,6 +4,7 @@
  * store/'s.
  */
 #include "api/api_check.h"
+#include "api/api_handle.h"
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "firn/txn.h"
@@ -32,10 +33,12 @@ firn_txn_begin(firn_store *store, const firn_txn_options *options, firn_txn **ou
         return rc;
     }
     API_REQUIRE(is_isolation(given.isolation), err, "the isolation is none of firn_isolation");
+    API_OPEN(store, STORE, err);
     const struct firn_db_txn_options inner = {.is_serializable =
                                                   given.isolation == FIRN_ISOLATION_SERIALIZABLE,
                                               .is_read_only = given.read_only};
-    return firn_db_txn_begin(store, &inner, out, err);
+    rc = firn_db_txn_begin(store, &inner, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_TXN, NULL);
 }
 
 int
@@ -44,20 +47,33 @@ firn_txn_commit(firn_txn *txn, const firn_write_options *options, firn_error *er
     firn_durability durability;
     API_REQUIRE(txn != NULL, err, "txn must not be NULL");
     int rc = api_store_read_write_options(options, &durability, err);
-    return rc != FIRN_OK ? rc : firn_db_txn_commit(txn, durability, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_ENTER(txn, TXN, err);
+    rc = firn_db_txn_commit(txn, durability, err);
+    firn_api_handle_leave(txn);
+    return rc;
 }
 
 int
 firn_txn_rollback(firn_txn *txn, firn_error *err)
 {
     API_REQUIRE(txn != NULL, err, "txn must not be NULL");
-    return firn_db_txn_rollback(txn, err);
+    API_ENTER(txn, TXN, err);
+    int inner_rc = firn_db_txn_rollback(txn, err);
+    firn_api_handle_leave(txn);
+    return inner_rc;
 }
 
 void
 firn_txn_close(firn_txn *txn)
 {
-    firn_db_txn_close(txn);
+    if (firn_api_handle_check(txn, FIRN_API_HANDLE_TXN, NULL) == FIRN_OK) {
+        firn_api_handle_closing(txn);
+        firn_db_txn_close(txn);
+        firn_api_handle_closed(txn);
+    }
 }
 
 /* ---- reading and writing ---- */
@@ -72,7 +88,10 @@ firn_txn_get(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, uint8_t **o
     *out_size = 0;
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key), err,
                 "txn, keyspace and key must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(txn, TXN, err);
     int rc = firn_db_txn_get(txn, keyspace, key, &value, err);
+    firn_api_handle_leave(txn);
     return api_store_give_value(rc, &value, out, out_size, err);
 }
 
@@ -83,7 +102,11 @@ firn_txn_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_slice 
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(value),
                 err, "txn, keyspace, key and value must not be NULL");
-    return firn_db_txn_put(txn, keyspace, key, value, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(txn, TXN, err);
+    int inner_rc = firn_db_txn_put(txn, keyspace, key, value, err);
+    firn_api_handle_leave(txn);
+    return inner_rc;
 }
 
 int
@@ -93,7 +116,11 @@ firn_txn_put_ttl(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_sl
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(value),
                 err, "txn, keyspace, key and value must not be NULL");
-    return firn_db_txn_put_ttl(txn, keyspace, key, value, ttl_ms, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(txn, TXN, err);
+    int inner_rc = firn_db_txn_put_ttl(txn, keyspace, key, value, ttl_ms, err);
+    firn_api_handle_leave(txn);
+    return inner_rc;
 }
 
 int
@@ -103,7 +130,11 @@ firn_txn_merge(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key) &&
                     api_store_is_slice(operand),
                 err, "txn, keyspace, key and operand must not be NULL");
-    return firn_db_txn_merge(txn, keyspace, key, operation, operand, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(txn, TXN, err);
+    int inner_rc = firn_db_txn_merge(txn, keyspace, key, operation, operand, err);
+    firn_api_handle_leave(txn);
+    return inner_rc;
 }
 
 int
@@ -111,7 +142,11 @@ firn_txn_delete(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, firn_err
 {
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(key), err,
                 "txn, keyspace and key must not be NULL");
-    return firn_db_txn_delete(txn, keyspace, key, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(txn, TXN, err);
+    int inner_rc = firn_db_txn_delete(txn, keyspace, key, err);
+    firn_api_handle_leave(txn);
+    return inner_rc;
 }
 
 int
@@ -121,7 +156,11 @@ firn_txn_delete_range(firn_txn *txn, firn_keyspace *keyspace, firn_slice lower, 
     API_REQUIRE(txn != NULL && keyspace != NULL && api_store_is_slice(lower) &&
                     api_store_is_slice(upper),
                 err, "txn, keyspace, lower and upper must not be NULL");
-    return firn_db_txn_delete_range(txn, keyspace, lower, upper, err);
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(txn, TXN, err);
+    int inner_rc = firn_db_txn_delete_range(txn, keyspace, lower, upper, err);
+    firn_api_handle_leave(txn);
+    return inner_rc;
 }
 
 int
@@ -133,7 +172,14 @@ firn_txn_cursor_open(firn_txn *txn, firn_keyspace *keyspace, const firn_cursor_o
     *out = NULL;
     API_REQUIRE(txn != NULL && keyspace != NULL, err, "txn and keyspace must not be NULL");
     int rc = api_store_read_cursor_options(options, &inner, err);
-    return rc != FIRN_OK ? rc : firn_db_txn_cursor_open(txn, keyspace, &inner.options, out, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_OPEN(keyspace, KEYSPACE, err);
+    API_ENTER(txn, TXN, err);
+    rc = firn_db_txn_cursor_open(txn, keyspace, &inner.options, out, err);
+    firn_api_handle_leave(txn);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_CURSOR, txn);
 }
 
 /* ---- savepoints ---- */
@@ -144,24 +190,50 @@ firn_txn_savepoint(firn_txn *txn, uint64_t *out, firn_error *err)
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = 0;
     API_REQUIRE(txn != NULL, err, "txn must not be NULL");
-    return firn_db_txn_savepoint(txn, out, err);
+    API_ENTER(txn, TXN, err);
+    int inner_rc = firn_db_txn_savepoint(txn, out, err);
+    firn_api_handle_leave(txn);
+    return inner_rc;
 }
 
 int
 firn_txn_rollback_to(firn_txn *txn, uint64_t savepoint, firn_error *err)
 {
     API_REQUIRE(txn != NULL, err, "txn must not be NULL");
-    return firn_db_txn_rollback_to(txn, savepoint, err);
+    API_ENTER(txn, TXN, err);
+    int inner_rc = firn_db_txn_rollback_to(txn, savepoint, err);
+    firn_api_handle_leave(txn);
+    return inner_rc;
 }
 
 int
 firn_txn_release(firn_txn *txn, uint64_t savepoint, firn_error *err)
 {
     API_REQUIRE(txn != NULL, err, "txn must not be NULL");
-    return firn_db_txn_release(txn, savepoint, err);
+    API_ENTER(txn, TXN, err);
+    int inner_rc = firn_db_txn_release(txn, savepoint, err);
+    firn_api_handle_leave(txn);
+    return inner_rc;
 }
 
 /* ---- doing it again ---- */
+
+/* The caller's work. */
+struct running {
+    int (*work)(firn_txn *txn, void *ctx, firn_error *err);
+    void *ctx;
+};
+
+static int
+work_once(firn_txn *txn, void *ctx, firn_error *err)
+{
+    const struct running *running = ctx;
+    firn_api_handle_opened(txn, FIRN_API_HANDLE_TXN, NULL);
+    int rc = running->work(txn, running->ctx, err);
+    firn_api_handle_closing(txn);
+    firn_api_handle_closed(txn);
+    return rc;
+}
 
 int
 firn_txn_run(firn_store *store, const firn_txn_run_options *options,
@@ -176,11 +248,13 @@ firn_txn_run(firn_store *store, const firn_txn_run_options *options,
     API_REQUIRE(is_isolation(given.isolation), err, "the isolation is none of firn_isolation");
     API_REQUIRE(api_store_is_durability(given.durability), err,
                 "the durability is none of firn_durability");
+    API_OPEN(store, STORE, err);
+    struct running running = {work, ctx};
     const struct firn_db_txn_run run = {
         .options = {.is_serializable = given.isolation == FIRN_ISOLATION_SERIALIZABLE},
         .durability = given.durability,
         .attempts_max = given.attempts_max == 0 ? ATTEMPTS_DEFAULT : given.attempts_max,
-        .work = work,
-        .ctx = ctx};
+        .work = work_once,
+        .ctx = &running};
     return firn_db_txn_run(store, &run, err);
 }

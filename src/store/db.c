@@ -69,6 +69,8 @@ choose_threads(struct firn_os *os, unsigned wanted)
 static void
 init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *options)
 {
+    static _Atomic uint64_t serials;
+    db->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
     db->os = firn_os_dir_os(dir);
     db->dir = dir;
     db->is_read_only = options->read_only;

@@ -76,14 +76,24 @@ refuse_size(const char *what, size_t size, size_t limit, firn_error *err)
                           what, size, limit);
 }
 
+int
+firn_db_batch_check_store(const struct firn_db_batch *batch, const struct firn_db *db,
+                          firn_error *err)
+{
+    return firn_db_batch_is_of(batch, db)
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_INVALID, "a batch cannot write into two stores");
+}
+
 static int
 check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
              const struct firn_db_format_op *op, firn_error *err)
 {
     bool is_range = op->kind == FIRN_ENTRY_RANGE_DELETE;
     size_t value_max = is_range ? FIRN_KEY_SIZE_MAX : FIRN_VALUE_SIZE_MAX;
-    if (batch->db != NULL && batch->db != db) {
-        return firn_error_set(err, FIRN_INVALID, "a batch cannot write into two stores");
+    int rc = firn_db_batch_check_store(batch, db, err);
+    if (rc != FIRN_OK) {
+        return rc;
     }
     if (op->key.size > FIRN_KEY_SIZE_MAX) {
         return refuse_size("key", op->key.size, FIRN_KEY_SIZE_MAX, err);
@@ -125,6 +135,7 @@ firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct fir
     CHECK(firn_buf_append(&batch->ops, &op, sizeof op) == FIRN_OK);
     batch->has_puts |= format->kind != FIRN_ENTRY_DELETE && format->kind != FIRN_ENTRY_RANGE_DELETE;
     batch->db = db;
+    batch->db_serial = db->serial;
 out:
     return rc;
 }

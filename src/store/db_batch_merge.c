@@ -210,6 +210,7 @@ firn_db_batch_merge(struct firn_db_batch *batch, struct firn_db_keyspace *keyspa
     enum firn_entry_kind kind;
     bool is_deleted;
     int rc;
+    FIRN_TRY(firn_db_batch_check_store(batch, keyspace->db, err));
     FIRN_TRY(firn_fold_check(operation, operand, err));
     if (look_through(batch) != FIRN_OK ||
         firn_buf_append_u8(&merge, (uint8_t)operation) != FIRN_OK ||

@@ -87,9 +87,11 @@ out:
 static int
 check_path(struct firn_db_archive *archive, const char *path, firn_error *err)
 {
-    char name[FIRN_DB_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1] = "";
+    char name[FIRN_DB_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1];
     const char *slash = strchr(path, '/');
-    memcpy(name, path, slash != NULL ? (size_t)(slash - path) : strlen(path));
+    size_t size = slash != NULL ? (size_t)(slash - path) : strlen(path);
+    memcpy(name, path, size);
+    name[size] = '\0';
     return firn_db_create_is_data(name)
                ? FIRN_OK
                : firn_error_set(err, FIRN_CORRUPT,

@@ -125,6 +125,7 @@ struct firn_db_ranges {
 
 struct firn_db_batch {
     struct firn_db *db;   /* of the first write; NULL while empty */
+    uint64_t db_serial;   /* likewise: a batch may outlive the store */
     struct firn_buf body; /* encoded as in a commit record, behind its header */
     struct firn_buf ops;  /* of struct firn_db_op */
     struct firn_db_ranges ranges;
@@ -206,6 +207,7 @@ struct firn_db_write;
 struct firn_db_txn;
 
 struct firn_db {
+    uint64_t serial; /* no other handle of this process had it */
     struct firn_os *os;
     struct firn_os *owned_os;        /* of a store in memory */
     struct firn_db_archive *archive; /* of a store in a single file: see db_archive.h */
@@ -281,6 +283,14 @@ static inline void
 firn_db_count(_Atomic uint64_t *counter, uint64_t by)
 {
     atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+/* Whether all that the batch writes, if it writes anything, belongs to the store: another one may
+ * lie where an earlier one lay. */
+static inline bool
+firn_db_batch_is_of(const struct firn_db_batch *batch, const struct firn_db *db)
+{
+    return batch->db == NULL || (batch->db == db && batch->db_serial == db->serial);
 }
 
 static inline size_t
@@ -530,6 +540,9 @@ FIRN_MUST_CHECK int firn_db_cursor_open_txn(struct firn_db_txn *txn,
 
 /* For a batch in the caller's memory (zeroed is empty). */
 void firn_db_batch_deinit(struct firn_db_batch *batch);
+/* FIRN_INVALID unless firn_db_batch_is_of. */
+FIRN_MUST_CHECK int firn_db_batch_check_store(const struct firn_db_batch *batch,
+                                              const struct firn_db *db, firn_error *err);
 /* What is stored of a value that is gone ttl_ms from now, in place of out's contents. */
 FIRN_MUST_CHECK int firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value,
                                                   uint64_t ttl_ms, struct firn_buf *out,

@@ -327,6 +327,7 @@ firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, 
 {
     struct firn_buf stored = {0};
     int rc;
+    FIRN_TRY(check_use(txn, keyspace, err));
     FIRN_TRY(firn_db_batch_encode_expiring(txn->db, value, ttl_ms, &stored, err));
     const struct firn_entry entry = {
         .key = key, .value = firn_buf_slice(&stored), .kind = FIRN_ENTRY_EXPIRING};
@@ -479,5 +480,7 @@ firn_db_txn_close(struct firn_db_txn *txn)
     if (txn->state == FIRN_DB_TXN_OPEN) {
         end(txn, FIRN_DB_TXN_ROLLED_BACK);
     }
-    firn_free(txn);
+    if (!txn->is_lent) {
+        firn_free(txn);
+    }
 }

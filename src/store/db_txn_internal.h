@@ -22,6 +22,7 @@ struct firn_db_txn {
     enum firn_db_txn_state state;
     bool is_read_only;
     bool notes_reads;
+    bool is_lent;     /* to the work of db_txn_run.c, whose is not to free it */
     uint64_t checked; /* nothing up to this sequence conflicts with it */
     struct firn_db_txn_writes writes;
     struct firn_db_txn_reads reads;

@@ -8,7 +8,8 @@
  * so that those that met once do not meet in step. The first two attempts wait for nothing: most
  * conflicts are gone at once.
  *
- * What the work returns other than FIRN_CONFLICT ends it: an error rolls back.
+ * What the work returns other than FIRN_CONFLICT ends it: an error rolls back. The handle is lent to
+ * the work, which may end the transaction; were it to close the handle, that only rolls back.
  */
 #include "store/db_txn_internal.h"
 
@@ -20,7 +21,10 @@ attempt(struct firn_db *db, const struct firn_db_txn_run *run, firn_error *err)
     struct firn_db_txn *txn = NULL;
     int rc;
     FIRN_TRY(firn_db_txn_begin(db, &run->options, &txn, err));
-    FIRN_TRY(run->work(txn, run->ctx, err));
+    txn->is_lent = true;
+    rc = run->work(txn, run->ctx, err);
+    txn->is_lent = false;
+    FIRN_TRY(rc);
     /* The work may have ended it already. */
     if (txn->state == FIRN_DB_TXN_OPEN) {
         FIRN_TRY(firn_db_txn_commit(txn, run->durability, err));

@@ -533,7 +533,7 @@ firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durabi
     if (firn_db_batch_op_count(batch) == 0) {
         return FIRN_OK;
     }
-    if (batch->db != db) {
+    if (!firn_db_batch_is_of(batch, db)) {
         return firn_error_set(err, FIRN_INVALID, "the batch was made for another store");
     }
     firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/api_handle.c: a table of the handles that are open, in debug builds.
+ *
+ * A closed handle is freed memory, so nothing in it could be asked. The table is asked instead, by
+ * the address alone: an address that is not in it is no open handle, and one that is may have been
+ * given out anew since, which nobody can tell. For handles that belong to one thread at a time it
+ * also says whether a thread is inside; a cursor of a transaction shares that with it.
+ *
+ * The table has a fixed size and takes no memory of the allocator, so that a debug build fails where
+ * others do. When it is full, what does not fit is not watched, and from then on what is not found
+ * passes.
+ *
+ * Locking: one flag that is spun on; what is done under it is short.
+ */
+#include "api/api_handle.h"
+
+#ifdef FIRN_DEBUG
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SLOTS = 8192, BUCKETS = 1024 };
+
+struct slot {
+    const void *handle; /* NULL: free */
+    const void *owner;
+    enum firn_api_handle_kind kind;
+    bool is_busy;
+    bool is_closing;
+    struct slot *next; /* in its bucket, or among the free */
+};
+
+static struct {
+    atomic_flag lock;
+    struct slot slots[SLOTS];
+    struct slot *buckets[BUCKETS];
+    struct slot *free;
+    size_t used; /* slots that were ever taken */
+    bool has_overflown;
+} table = {.lock = ATOMIC_FLAG_INIT};
+
+static void
+lock(void)
+{
+    while (atomic_flag_test_and_set_explicit(&table.lock, memory_order_acquire)) {
+    }
+}
+
+static void
+unlock(void)
+{
+    atomic_flag_clear_explicit(&table.lock, memory_order_release);
+}
+
+static struct slot **
+bucket_of(const void *handle)
+{
+    uint64_t hash = (uint64_t)(uintptr_t)handle * UINT64_C(0x9e3779b97f4a7c15);
+    return &table.buckets[hash >> 54 & (BUCKETS - 1)];
+}
+
+/* One that is being closed is found only where that is asked for. */
+static struct slot *
+find_locked(const void *handle, bool is_closing)
+{
+    struct slot *slot = *bucket_of(handle);
+    while (slot != NULL && (slot->handle != handle || slot->is_closing != is_closing)) {
+        slot = slot->next;
+    }
+    return slot;
+}
+
+static struct slot *
+take_locked(void)
+{
+    struct slot *slot = table.free;
+    if (slot != NULL) {
+        table.free = slot->next;
+        return slot;
+    }
+    return table.used < SLOTS ? &table.slots[table.used++] : NULL;
+}
+
+static void
+remove_locked(struct slot *slot)
+{
+    struct slot **link = bucket_of(slot->handle);
+    while (*link != slot) {
+        link = &(*link)->next;
+    }
+    *link = slot->next;
+    *slot = (struct slot){.next = table.free};
+    table.free = slot;
+}
+
+void
+firn_api_handle_opened(const void *handle, enum firn_api_handle_kind kind, const void *owner)
+{
+    if (handle == NULL) {
+        return;
+    }
+    lock();
+    struct slot *slot = find_locked(handle, false) == NULL ? take_locked() : NULL;
+    if (slot != NULL) {
+        struct slot **bucket = bucket_of(handle);
+        *slot = (struct slot){.handle = handle, .owner = owner, .kind = kind, .next = *bucket};
+        *bucket = slot;
+    } else {
+        table.has_overflown |= find_locked(handle, false) == NULL;
+    }
+    unlock();
+}
+
+int
+firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind kind,
+                          const void *owner)
+{
+    if (rc == FIRN_OK) {
+        firn_api_handle_opened(handle, kind, owner);
+    }
+    return rc;
+}
+
+/* ---- questions ---- */
+
+static int
+refuse(enum firn_api_handle_kind kind, const char *what, firn_error *err)
+{
+    static const char *const names[] = {"store",       "keyspace", "view", "cursor",
+                                        "transaction", "batch",    "load"};
+    return firn_error_set(err, FIRN_MISUSE, "the handle of a %s %s", names[kind], what);
+}
+
+static int
+refuse_closed(enum firn_api_handle_kind kind, firn_error *err)
+{
+    return refuse(kind, "is not open: it was closed, or never was one", err);
+}
+
+int
+firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
+{
+    lock();
+    const struct slot *slot = find_locked(handle, false);
+    bool is_open = slot != NULL ? slot->kind == kind : table.has_overflown;
+    unlock();
+    return is_open ? FIRN_OK : refuse_closed(kind, err);
+}
+
+/* What is busy while a thread is inside a handle: the transaction of a cursor, for one. */
+static struct slot *
+guard_of_locked(struct slot *slot)
+{
+    struct slot *owner = slot->kind == FIRN_API_HANDLE_CURSOR && slot->owner != NULL
+                             ? find_locked(slot->owner, false)
+                             : NULL;
+    return owner != NULL ? owner : slot;
+}
+
+int
+firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
+{
+    bool is_busy = false;
+    lock();
+    struct slot *slot = find_locked(handle, false);
+    bool is_open = slot != NULL ? slot->kind == kind : table.has_overflown;
+    if (slot != NULL && is_open) {
+        struct slot *guard = guard_of_locked(slot);
+        is_busy = guard->is_busy;
+        guard->is_busy = true;
+    }
+    unlock();
+    if (!is_open) {
+        return refuse_closed(kind, err);
+    }
+    return is_busy ? refuse(kind, "is in use by another thread", err) : FIRN_OK;
+}
+
+void
+firn_api_handle_leave(const void *handle)
+{
+    lock();
+    struct slot *slot = find_locked(handle, false);
+    if (slot != NULL) {
+        guard_of_locked(slot)->is_busy = false;
+    }
+    unlock();
+}
+
+/* ---- closing ---- */
+
+/* The handle, and the keyspaces that go with it. */
+static bool
+goes_with(const struct slot *slot, const void *handle)
+{
+    return slot->handle != NULL &&
+           (slot->handle == handle ||
+            (slot->owner == handle && slot->kind == FIRN_API_HANDLE_KEYSPACE));
+}
+
+static void
+set_closing(const void *handle, bool is_closing)
+{
+    lock();
+    for (size_t i = 0; i < table.used && handle != NULL; i++) {
+        if (goes_with(&table.slots[i], handle)) {
+            table.slots[i].is_closing = is_closing;
+        }
+    }
+    unlock();
+}
+
+void
+firn_api_handle_closing(const void *handle)
+{
+    set_closing(handle, true);
+}
+
+void
+firn_api_handle_closed(const void *handle)
+{
+    lock();
+    for (size_t i = 0; i < table.used && handle != NULL; i++) {
+        struct slot *slot = &table.slots[i];
+        if (goes_with(slot, handle) && slot->is_closing) {
+            remove_locked(slot);
+        } else if (slot->handle != NULL && slot->owner == handle &&
+                   slot->kind == FIRN_API_HANDLE_CURSOR) {
+            slot->owner = NULL; /* it outlives its transaction */
+        }
+    }
+    unlock();
+}
+
+void
+firn_api_handle_stays(const void *handle)
+{
+    set_closing(handle, false);
+}
+
+#else
+
+typedef int firn_api_handle_is_for_debug_builds;
+
+#endif

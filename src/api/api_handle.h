@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/api_handle.h: handles that are used after they were closed, or by two threads at once where
+ * that is not allowed: found in debug builds, and answered with FIRN_MISUSE. In other builds nothing
+ * of this is there.
+ *
+ * A public function that gets a handle asks first: API_OPEN, of handles that any threads may use;
+ * API_ENTER, of those that belong to one thread at a time, which it leaves before it returns.
+ */
+#ifndef FIRN_API_API_HANDLE_H
+#define FIRN_API_API_HANDLE_H
+
+#include "base/error.h"
+
+enum firn_api_handle_kind {
+    FIRN_API_HANDLE_STORE,
+    FIRN_API_HANDLE_KEYSPACE,
+    FIRN_API_HANDLE_VIEW,
+    FIRN_API_HANDLE_CURSOR,
+    FIRN_API_HANDLE_TXN,
+    FIRN_API_HANDLE_BATCH,
+    FIRN_API_HANDLE_BULK
+};
+
+#ifdef FIRN_DEBUG
+
+/* A handle that was given out; NULL is fine. Of a keyspace, which may be given out more than once,
+ * owner is the store that it goes with; of a cursor, the transaction whose thread it belongs to. */
+void firn_api_handle_opened(const void *handle, enum firn_api_handle_kind kind, const void *owner);
+/* The same if rc, which is returned, is FIRN_OK. */
+int firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind kind,
+                              const void *owner);
+/* FIRN_MISUSE for what is no open handle of that kind. */
+FIRN_MUST_CHECK int firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind,
+                                          firn_error *err);
+/* The same, and where another thread is inside the handle, or the transaction of a cursor. */
+FIRN_MUST_CHECK int firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind,
+                                          firn_error *err);
+void firn_api_handle_leave(const void *handle);
+/* Around what closes a handle, so that another thread may be given the same address meanwhile. */
+void firn_api_handle_closing(const void *handle);
+void firn_api_handle_closed(const void *handle);
+/* It was not closed after all. */
+void firn_api_handle_stays(const void *handle);
+
+#else
+
+static inline void
+firn_api_handle_opened(const void *handle, enum firn_api_handle_kind kind, const void *owner)
+{
+    (void)handle;
+    (void)kind;
+    (void)owner;
+}
+
+static inline int
+firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind kind,
+                          const void *owner)
+{
+    firn_api_handle_opened(handle, kind, owner);
+    return rc;
+}
+
+FIRN_MUST_CHECK static inline int
+firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
+{
+    (void)handle;
+    (void)kind;
+    (void)err;
+    return FIRN_OK;
+}
+
+FIRN_MUST_CHECK static inline int
+firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
+{
+    return firn_api_handle_check(handle, kind, err);
+}
+
+static inline void
+firn_api_handle_leave(const void *handle)
+{
+    (void)handle;
+}
+
+static inline void
+firn_api_handle_closing(const void *handle)
+{
+    (void)handle;
+}
+
+static inline void
+firn_api_handle_closed(const void *handle)
+{
+    (void)handle;
+}
+
+static inline void
+firn_api_handle_stays(const void *handle)
+{
+    (void)handle;
+}
+
+#endif
+
+/* Returns FIRN_MISUSE from the function around it. */
+#define API_OPEN(handle, kind, err)                                                       \
+    do {                                                                                  \
+        int api_open_rc = firn_api_handle_check((handle), FIRN_API_HANDLE_##kind, (err)); \
+        if (api_open_rc != FIRN_OK) {                                                     \
+            return api_open_rc;                                                           \
+        }                                                                                 \
+    } while (0)
+#define API_ENTER(handle, kind, err)                                                       \
+    do {                                                                                   \
+        int api_enter_rc = firn_api_handle_enter((handle), FIRN_API_HANDLE_##kind, (err)); \
+        if (api_enter_rc != FIRN_OK) {                                                     \
+            return api_enter_rc;                                                           \
+        }                                                                                  \
+    } while (0)
+
+#endif
