@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tests/crash/power_cuts.py COMMIT_WRITER [FIRN]: real file systems that lose their power.
+"""tests/crash/power_cuts.py COMMIT_WRITER HISTORY_WRITER [FIRN]: real file systems that lose their power.
 
 A file system in a loop-mounted file (ext4, and xfs where its tools are) is shut down by ioctl at a random moment while
 commit_writer commits into a store on it: what was not yet written to its device is gone, as after a power cut. It is mounted
-again, which replays its journal, and commit_writer compares all of the store with what it must hold. With FIRN, workspaces
+again, which replays its journal, and commit_writer compares all of the store with what it must hold. history_writer does the
+same with transactions, loads, checkpoints, restores, exports and clones. With FIRN, workspaces
 are saved in the same way: every checkpoint whose save ended must restore as it was saved, and check --data find nothing. And a
 tree on that file system is restored to and fro: after a cut every file is the old or the new one, whole; then, by turns, a
 restore, restore --resume, undo or save must bring the tree that it promises, with no temporary name left.
@@ -26,7 +27,7 @@ import time
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN
 NO_LOG_FLUSH = 2       # the journal is not written out first
 LONG = os.environ.get("FIRN_TEST_LONG") == "1"
-CUTS = 60
+CUTS = 70
 ROUNDS_A_STORE = 10
 
 
@@ -109,6 +110,19 @@ def cut_store(disk, chance, writer, store, acknowledged):
     if done.returncode != 0:
         raise RuntimeError(f"{disk.kind}, {acknowledged} acknowledged: {done.stderr.strip()}")
     return int(done.stdout)
+
+
+def cut_history(disk, chance, writer, place, at, acknowledged):
+    """Where the store is then, a step and a part, and the last step that was acknowledged."""
+    output = cut_while(disk, [writer, "write", place] + at, chance.uniform(0.02, 0.3))
+    acknowledged = max(acknowledged, last_line(output) or 0)
+    disk.come_back()
+    if not os.path.exists(place) and not acknowledged:
+        os.mkdir(place)
+    done = quiet(writer, "verify", place, *at, str(acknowledged))
+    if done.returncode != 0:
+        raise RuntimeError(f"{disk.kind}, begun at {at}, {acknowledged} acknowledged: {done.stderr.strip()}")
+    return done.stdout.split(), acknowledged
 
 
 class Workspace:
@@ -239,7 +253,7 @@ class Restores:
         os.sync()
 
 
-def cuts_of(disk, chance, writer, firn, place):
+def cuts_of(disk, chance, writers, firn, place):
     """How many cuts the store and the workspaces lived through."""
     end = time.monotonic() + int(os.environ.get("FIRN_TEST_SECONDS", "600")) / 2
     cuts = 0
@@ -247,9 +261,16 @@ def cuts_of(disk, chance, writer, firn, place):
         store = os.path.join(disk.root, f"store{cuts}")
         acknowledged = 0
         for _ in range(ROUNDS_A_STORE):
-            acknowledged = cut_store(disk, chance, writer, store, acknowledged)
+            acknowledged = cut_store(disk, chance, writers[0], store, acknowledged)
             cuts += 1
         shutil.rmtree(store)
+        history = os.path.join(disk.root, f"history{cuts}")
+        os.mkdir(history)
+        at, acknowledged = ["0", "0"], 0
+        for _ in range(ROUNDS_A_STORE):
+            at, acknowledged = cut_history(disk, chance, writers[1], history, at, acknowledged)
+            cuts += 1
+        shutil.rmtree(history)
         if firn:
             workspace = Workspace(firn, place, os.path.join(disk.root, f"saves{cuts}"))
             for number in range(5):
@@ -265,8 +286,8 @@ def cuts_of(disk, chance, writer, firn, place):
 
 
 def main():
-    writer = os.path.abspath(sys.argv[1])
-    firn = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
+    writers = [os.path.abspath(path) for path in sys.argv[1:3]]
+    firn = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else None
     if os.geteuid() != 0:
         print("SKIPPED: power cuts of real file systems: not root")
         return 0
@@ -280,7 +301,7 @@ def main():
                 print(f"SKIPPED: power cuts of {kind}: {disk.error}")
                 continue
             try:
-                print(f"count: {cuts_of(disk, random.Random(seed), writer, firn, place)} power cuts of {kind}")
+                print(f"count: {cuts_of(disk, random.Random(seed), writers, firn, place)} power cuts of {kind}")
             except RuntimeError as error:
                 print(f"FAILED: {error}")
                 failed = 1

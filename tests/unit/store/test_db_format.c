@@ -13,6 +13,7 @@
 #include "db_support.h"
 #include "log/log.h"
 #include "os/os_memory.h"
+#include "store/db_checkpoint.h"
 #include "store/db_format.h"
 #include "support/test_file.h"
 
@@ -669,6 +670,123 @@ golden_stores_of_all_kinds_of_entries_open_for_ever(void **state)
     use_golden_values(GOLDEN "v4-values", 4);
 }
 
+/* ---- golden stores with checkpoints ---- */
+
+/* MANIFEST has the history up to "second", the log the rest. */
+static void
+write_golden_checkpoints(const char *path)
+{
+    firn_error err;
+    struct firn_db *db;
+    struct firn_db_checkpoint_info restored;
+    struct firn_db_checkpoint_info safety;
+    static const char *const deleted = "deleted";
+    DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_create, &db, &err));
+    struct firn_db_keyspace *users = db_support_keyspace(db, "users");
+    db_support_put(users, "ada", "1815");
+    db_support_put(db_support_keyspace(db, "gone"), "x", "1");
+    DB_OK(firn_db_checkpoint_create(db, "first", NULL, &err));
+    DB_OK(firn_db_drop_keyspace(db, "gone", &err));
+    db_support_put(users, "ada", "1900");
+    DB_OK(firn_db_checkpoint_create(db, deleted, NULL, &err));
+    db_support_put(users, "grace", "1906");
+    DB_OK(firn_db_checkpoint_create(db, "second", NULL, &err));
+    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(firn_db_checkpoint_restore(db, "first", &restored, &safety, &err));
+    db_support_put(users, "alan", "1912");
+    DB_OK(firn_db_checkpoint_create(db, "", NULL, &err));
+    DB_OK(firn_db_checkpoint_delete(db, &deleted, 1, &err));
+    db_support_put(users, "alan", "?");
+    firn_db_abandon(db);
+}
+
+static void
+assert_at(struct firn_db *db, const char *reference, const char *key, const char *expected)
+{
+    firn_error err;
+    struct firn_db_view *view;
+    struct firn_db_keyspace *users;
+    struct firn_buf value = {0};
+    DB_OK(firn_db_checkpoint_view(db, reference, &view, &err));
+    DB_OK(firn_db_view_keyspace_open(view, "users", &users, &err));
+    int rc = firn_db_get_at(users, view, firn_str(key), &value, &err);
+    assert_int_equal(rc, expected != NULL ? FIRN_OK : FIRN_NOT_FOUND);
+    if (expected != NULL) {
+        assert_int_equal(value.size, strlen(expected));
+        assert_memory_equal(value.data, expected, value.size);
+    }
+    firn_buf_deinit(&value);
+    firn_db_view_close(view);
+}
+
+static int
+count_checkpoint(void *ctx, const struct firn_db_checkpoint_info *info)
+{
+    *(unsigned *)ctx += info->is_safety ? 100 : 1;
+    return FIRN_OK;
+}
+
+static void
+assert_golden_checkpoints(struct firn_db *db)
+{
+    firn_error err;
+    unsigned count = 0;
+    const struct firn_db_checkpoint_visitor visitor = {true, count_checkpoint, &count};
+    DB_OK(firn_db_checkpoint_list(db, &visitor, &err));
+    assert_int_equal(count, 103); /* a safety checkpoint */
+    assert_at(db, "first", "ada", "1815");
+    assert_at(db, "first", "grace", NULL);
+    assert_at(db, "second", "ada", "1900");
+    assert_at(db, "3", "grace", "1906");
+    assert_at(db, "latest", "alan", "1912");
+    assert_at(db, "4", "ada", "1815");
+    struct firn_db_keyspace *users = db_support_keyspace(db, "users");
+    assert_string_equal(db_support_keys(users, NULL, false), "ada alan ");
+    assert_string_equal(db_support_get(users, "ada"), "1815");
+    assert_string_equal(db_support_get(db_support_keyspace(db, "gone"), "x"), "1");
+}
+
+static void
+use_golden_checkpoints(const char *path)
+{
+    firn_error err;
+    struct firn_os_dir *dir;
+    struct firn_db *db;
+    struct db_support support;
+    struct firn_db_checkpoint_info restored;
+    struct firn_db_checkpoint_info safety;
+    firn_check_report report = {.size = sizeof report};
+    DB_OK(firn_os_dir_open_path(firn_os_default(), path, &dir, &err));
+    DB_OK(firn_db_open(dir, &db_support_read_only, &db, &err));
+    assert_golden_checkpoints(db);
+    firn_db_abandon(db);
+    db_support_init(&support, 1);
+    db_support_copy(dir, support.dir);
+    firn_os_dir_close(dir);
+    DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
+    assert_golden_checkpoints(db);
+    db_support_put(db_support_keyspace(db, "users"), "alan", "1912");
+    DB_OK(firn_db_maintain_compact(db, &err));
+    assert_golden_checkpoints(db);
+    DB_OK(firn_db_checkpoint_undo(db, &restored, &safety, &err));
+    assert_string_equal(db_support_keys(db_support_keyspace(db, "users"), NULL, false),
+                        "ada grace ");
+    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static void
+golden_stores_with_checkpoints_open_for_ever(void **state)
+{
+    (void)state;
+    if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
+        write_golden_checkpoints(GOLDEN "v4-checkpoints");
+    }
+    use_golden_checkpoints(GOLDEN "v3-checkpoints");
+    use_golden_checkpoints(GOLDEN "v4-checkpoints");
+}
+
 int
 main(void)
 {
@@ -683,6 +801,7 @@ main(void)
         cmocka_unit_test(golden_stores_open_for_ever),
         cmocka_unit_test(a_store_without_its_manifest_is_damaged_whatever_its_version),
         cmocka_unit_test(golden_stores_of_all_kinds_of_entries_open_for_ever),
+        cmocka_unit_test(golden_stores_with_checkpoints_open_for_ever),
     };
     return cmocka_run_group_tests_name("db_format", tests, NULL, NULL);
 }
