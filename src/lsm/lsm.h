@@ -123,6 +123,8 @@ FIRN_MUST_CHECK int firn_lsm_tree_reserve(struct firn_lsm_tree *tree, size_t ent
 /* The same for range deletes. */
 FIRN_MUST_CHECK int firn_lsm_tree_reserve_ranges(struct firn_lsm_tree *tree, size_t range_count,
                                                  size_t content_bytes, firn_error *err);
+/* Before a version of that key is applied, as firn_memtable_prepare. For who writes. */
+void firn_lsm_tree_prepare(struct firn_lsm_tree *tree, firn_slice key, uint64_t sequence);
 /* Adds a version or, with FIRN_ENTRY_RANGE_DELETE, a range; FIRN_EXISTS as firn_memtable_add.
  * log_segment is where the log has it. */
 FIRN_MUST_CHECK int firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,

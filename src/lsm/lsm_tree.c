@@ -222,6 +222,14 @@ firn_lsm_tree_reserve_ranges(struct firn_lsm_tree *tree, size_t range_count, siz
     return rc;
 }
 
+void
+firn_lsm_tree_prepare(struct firn_lsm_tree *tree, firn_slice key, uint64_t sequence)
+{
+    if (tree->active != NULL) {
+        firn_memtable_prepare(tree->active->table, key, sequence);
+    }
+}
+
 int
 firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
                     uint64_t log_segment, firn_error *err)

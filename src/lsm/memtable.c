@@ -46,33 +46,16 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "lsm/memtable_memory.h"
+#include "lsm/memtable_path.h"
 #include "lsm/memtable_search.h"
 
 enum {
     FANOUT = FIRN_MEMTABLE_FANOUT,
-    HEIGHT_MAX = FIRN_MEMTABLE_HEIGHT_MAX,
-    CACHE_LINE = 64,
     /* Arena chunks are never shared: each block and slab is larger than a quarter of this. */
     ARENA_CHUNK_SIZE = 2048,
     /* Sizes as in memtable.h: three varints of at most 3, 5 and 10 bytes. */
     ENTRY_HEADER_MAX = 18,
     RESERVE_LEAVES_MIN = 16
-};
-
-_Static_assert(offsetof(struct firn_memtable_node, heads) == CACHE_LINE, "heads begin a line");
-
-/* A node on the way down, where the way went on, and the separators that bound it (NULL at the
- * edges). */
-struct step {
-    struct firn_memtable_node *node;
-    size_t slot;
-    const uint8_t *lower;
-    const uint8_t *upper;
-};
-
-struct path {
-    size_t height; /* steps; the last one is the leaf's */
-    struct step steps[HEIGHT_MAX];
 };
 
 /* What is put into a node: an entry, or a separator and the child behind it. */
@@ -241,55 +224,6 @@ firn_memtable_size_bytes(const struct firn_memtable *table)
     return atomic_load_explicit(&table->size_bytes, memory_order_relaxed);
 }
 
-/* ---- the writer's way down ---- */
-
-static struct firn_memtable_node *
-root_of(const struct firn_memtable *table)
-{
-    return atomic_load_explicit(&table->root, memory_order_relaxed);
-}
-
-/* A leaf's entries will be shifted. */
-static void
-prefetch_for_insertion(const struct firn_memtable_node *node, bool is_leaf)
-{
-    const char *at = (const char *)node;
-    size_t size = is_leaf ? sizeof *node : CACHE_LINE + sizeof node->heads;
-    for (size_t line = 0; line < size; line += CACHE_LINE) {
-        __builtin_prefetch(at + line, 1);
-    }
-}
-
-static void
-find_path(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
-          struct path *out)
-{
-    struct step step = {.node = root_of(table)};
-    out->height = 0;
-    for (;;) {
-        struct firn_memtable_node *node = step.node;
-        CHECK(out->height < HEIGHT_MAX);
-        if (node->level == 0) {
-            step.slot = firn_memtable_slot_of(node, probe);
-            out->steps[out->height++] = step;
-            return;
-        }
-        step.slot = firn_memtable_child_of(node, probe);
-        out->steps[out->height++] = step;
-        struct step below = {.node = firn_memtable_node_child(node, step.slot),
-                             .lower = step.lower,
-                             .upper = step.upper};
-        prefetch_for_insertion(below.node, node->level == 1);
-        if (step.slot > 0) {
-            below.lower = firn_memtable_node_entry(node, step.slot - 1);
-        }
-        if (step.slot < firn_memtable_node_count(node)) {
-            below.upper = firn_memtable_node_entry(node, step.slot);
-        }
-        step = below;
-    }
-}
-
 /* ---- what all keys share ---- */
 
 static size_t
@@ -332,7 +266,7 @@ shrink_prefix(struct firn_memtable *table, firn_slice key)
 {
     const uint8_t *prefix = atomic_load_explicit(&table->prefix, memory_order_relaxed);
     size_t size = shared_size(firn_bytes(prefix, table_prefix_size(table)), key);
-    struct firn_memtable_node *root = root_of(table);
+    struct firn_memtable_node *root = firn_memtable_path_root(table);
     change_begin(root);
     atomic_store_explicit(&table->prefix_size, (uint32_t)size, memory_order_relaxed);
     change_prefix_size(root, size);
@@ -343,7 +277,7 @@ shrink_prefix(struct firn_memtable *table, firn_slice key)
 static void
 add_first(struct firn_memtable *table, const uint8_t *entry)
 {
-    struct firn_memtable_node *root = root_of(table);
+    struct firn_memtable_node *root = firn_memtable_path_root(table);
     firn_slice key = key_of(entry);
     change_begin(root);
     /* Pairs with the acquire load in firn_memtable_side_of. */
@@ -359,7 +293,7 @@ add_first(struct firn_memtable *table, const uint8_t *entry)
 /* ---- insertion ---- */
 
 static void
-insert_with_room(const struct step *step, const struct insertion *new)
+insert_with_room(const struct firn_memtable_step *step, const struct insertion *new)
 {
     struct firn_memtable_node *node = step->node;
     size_t count = firn_memtable_node_count(node);
@@ -380,7 +314,7 @@ insert_with_room(const struct step *step, const struct insertion *new)
 }
 
 static void
-stage(const struct step *step, const struct insertion *new, struct staging *out)
+stage(const struct firn_memtable_step *step, const struct insertion *new, struct staging *out)
 {
     const struct firn_memtable_node *node = step->node;
     size_t slot = step->slot;
@@ -433,7 +367,7 @@ prefix_between(const struct firn_memtable *table, const uint8_t *lower, const ui
 }
 
 static bool
-continues_run(const struct step *step)
+continues_run(const struct firn_memtable_step *step)
 {
     size_t last = step->node->last_slot;
     return last != FIRN_MEMTABLE_MEMORY_NO_SLOT && (step->slot == last || step->slot == last + 1);
@@ -441,7 +375,7 @@ continues_run(const struct step *step)
 
 /* How many of the FANOUT + 1 staged entries of a leaf stay in it. */
 static size_t
-leaf_cut(const struct step *step)
+leaf_cut(const struct firn_memtable_step *step)
 {
     if (!continues_run(step)) {
         return (FANOUT + 1) / 2;
@@ -451,7 +385,7 @@ leaf_cut(const struct step *step)
 
 /* The staged separator of an inner node that goes up; at least one stays on either side. */
 static size_t
-inner_cut(const struct step *step)
+inner_cut(const struct firn_memtable_step *step)
 {
     if (!continues_run(step)) {
         return FANOUT / 2;
@@ -476,10 +410,11 @@ link_leaf(struct firn_memtable_node *left, struct firn_memtable_node *right)
 /* Cuts the full node of a step in two with the insertion in place. *out is what has to go into
  * the node above. */
 static void
-split(struct firn_memtable *table, const struct step *step, const struct insertion *new,
-      struct insertion *out)
+split(struct firn_memtable *table, const struct firn_memtable_step *step,
+      const struct insertion *new, struct insertion *out)
 {
     struct staging staging;
+    table->split_count++;
     struct firn_memtable_node *left = step->node;
     struct firn_memtable_node *right = firn_memtable_memory_take_node(table, left->level);
     bool is_leaf = left->level == 0;
@@ -518,7 +453,7 @@ grow_root(struct firn_memtable *table, struct firn_memtable_node *left,
 
 /* The highest step that the insertion changes. */
 static size_t
-top_of_change(const struct path *path)
+top_of_change(const struct firn_memtable_path *path)
 {
     size_t top = path->height - 1;
     while (top > 0 && firn_memtable_node_count(path->steps[top].node) == FANOUT) {
@@ -528,7 +463,7 @@ top_of_change(const struct path *path)
 }
 
 static void
-insert(struct firn_memtable *table, const struct path *path, const uint8_t *entry)
+insert(struct firn_memtable *table, const struct firn_memtable_path *path, const uint8_t *entry)
 {
     size_t top = top_of_change(path);
     struct firn_memtable_node *leaf = path->steps[path->height - 1].node;
@@ -547,7 +482,7 @@ insert(struct firn_memtable *table, const struct path *path, const uint8_t *entr
     size_t depth = path->height;
     bool is_done = false;
     while (!is_done && depth > top) {
-        const struct step *step = &path->steps[--depth];
+        const struct firn_memtable_step *step = &path->steps[--depth];
         if (firn_memtable_node_count(step->node) < FANOUT) {
             insert_with_room(step, &new);
             is_done = true;
@@ -569,7 +504,7 @@ insert(struct firn_memtable *table, const struct path *path, const uint8_t *entr
 
 /* The nodes that the insertion will take. */
 static int
-reserve_for_path(struct firn_memtable *table, const struct path *path)
+reserve_for_path(struct firn_memtable *table, const struct firn_memtable_path *path)
 {
     size_t top = top_of_change(path);
     const struct firn_memtable_node *top_node = path->steps[top].node;
@@ -598,8 +533,8 @@ firn_memtable_reserve(struct firn_memtable *table, size_t entry_count, size_t co
         size_t leaves = RESERVE_LEAVES_MIN + entry_count / RESERVE_LEAVES_MIN;
         leaves = leaves < entry_count ? leaves : entry_count;
         FIRN_TRY(firn_memtable_memory_reserve_nodes(table, true, leaves));
-        FIRN_TRY(firn_memtable_memory_reserve_nodes(table, false,
-                                                    root_of(table)->level + 1 + leaves / 8));
+        FIRN_TRY(firn_memtable_memory_reserve_nodes(
+            table, false, firn_memtable_path_root(table)->level + 1 + leaves / 8));
     }
 out:
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "entries of a memtable");
@@ -631,7 +566,7 @@ add_range(struct firn_memtable *table, const struct firn_entry *entry, firn_erro
 
 /* Heads are asked first: the entry itself is seldom in the cache. */
 static bool
-is_there(const struct step *leaf, const struct firn_memtable_probe *probe)
+is_there(const struct firn_memtable_step *leaf, const struct firn_memtable_probe *probe)
 {
     return leaf->slot < firn_memtable_node_count(leaf->node) &&
            firn_memtable_node_head(leaf->node, leaf->slot) ==
@@ -653,13 +588,13 @@ firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, f
     }
     size_t count = firn_memtable_entry_count(table);
     uint8_t *memory = table->room.at;
-    struct path path;
+    struct firn_memtable_path path;
     if (count > 0) {
         if (firn_memtable_side_of(table, entry->key) != 0) {
             shrink_prefix(table, entry->key);
         }
         struct firn_memtable_probe probe = {.key = entry->key, .sequence = entry->sequence};
-        find_path(table, &probe, &path);
+        firn_memtable_path_find(table, &probe, &path);
         if (is_there(&path.steps[path.height - 1], &probe)) {
             return firn_error_set(err, FIRN_EXISTS, "a key was given twice with one sequence");
         }

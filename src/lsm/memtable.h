@@ -57,6 +57,11 @@ const struct firn_range_set *firn_memtable_ranges(const struct firn_memtable *ta
 bool firn_memtable_get(const struct firn_memtable *table, firn_slice key,
                        const struct firn_view *view, struct firn_entry *out);
 
+/* Begins to bring near the processor the place of an entry that will be added, while something else
+ * is done before that; the last two that were prepared count. Changes nothing that others see, and
+ * adding needs no preparation. */
+void firn_memtable_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence);
+
 size_t firn_memtable_entry_count(const struct firn_memtable *table);
 /* All memory that the table holds, ranges included. */
 size_t firn_memtable_size_bytes(const struct firn_memtable *table);

@@ -18,7 +18,10 @@
 enum {
     FIRN_MEMTABLE_FANOUT = 48,
     /* An inner node has two children at least, so this height is beyond any memory. */
-    FIRN_MEMTABLE_HEIGHT_MAX = 48
+    FIRN_MEMTABLE_HEIGHT_MAX = 48,
+    FIRN_MEMTABLE_PREPARED = 2,
+    FIRN_MEMTABLE_PREPARED_KEY_MAX = 64,
+    FIRN_MEMTABLE_PREPARED_HEIGHT_MAX = 8
 };
 
 /* A leaf's entries, or the separators of an inner node: separator i is the first entry that
@@ -40,6 +43,30 @@ struct firn_memtable_node {
 struct firn_memtable_inner {
     struct firn_memtable_node node;
     _Atomic(struct firn_memtable_node *) children[FIRN_MEMTABLE_FANOUT + 1];
+};
+
+/* A node on the way down, where the way went on, and the separators that bound it (NULL at the
+ * edges). */
+struct firn_memtable_step {
+    struct firn_memtable_node *node;
+    size_t slot;
+    const uint8_t *lower;
+    const uint8_t *upper;
+};
+
+struct firn_memtable_path {
+    size_t height; /* steps; the last one is the leaf's */
+    struct firn_memtable_step steps[FIRN_MEMTABLE_HEIGHT_MAX];
+};
+
+/* A way that was found beforehand, but for the slot in the leaf (memtable_path.c). */
+struct firn_memtable_prepared {
+    uint64_t sequence;
+    uint64_t split_count;
+    size_t key_size;
+    uint8_t key[FIRN_MEMTABLE_PREPARED_KEY_MAX];
+    size_t height; /* of the way; 0: none was found */
+    struct firn_memtable_step steps[FIRN_MEMTABLE_PREPARED_HEIGHT_MAX];
 };
 
 /* A stretch of memory that entries are cut from. */
@@ -69,6 +96,11 @@ struct firn_memtable {
     size_t spare_leaf_count;
     size_t spare_inner_count;
     size_t node_count;
+    uint64_t split_count; /* of nodes, so far */
+    struct firn_memtable_prepared prepared[FIRN_MEMTABLE_PREPARED];
+    size_t prepared_next;                       /* which of them is made anew next */
+    const struct firn_memtable_node *last_leaf; /* that a way led to */
+    bool stays_in_leaf;                         /* and so did the one before */
 };
 
 /* ---- entries: varint key size, varint (value size * 8 + kind), varint sequence, key, value

@@ -10,6 +10,9 @@
  *      What stands in the commit before it and lies in its range is left out (db_ranges.c).
  * (I3) In a replay, what a tree has in runs already is left out: trees are flushed one by one, and
  *      the log is kept until the last one is.
+ *
+ * The place of each entry is asked for before the one before it is put in, of the first one while
+ * the commit is written to the log: memtables are larger than the processor's caches.
  */
 #include "store/db_internal.h"
 
@@ -33,12 +36,23 @@ is_left_out(const struct firn_db_apply *commit, size_t i, const struct firn_entr
     return entry->kind != FIRN_ENTRY_RANGE_DELETE && firn_db_ranges_covers(tree, entry->key, i);
 }
 
+static void
+prepare(const struct firn_db_apply *commit, const struct firn_db_op *op)
+{
+    if (op->kind != FIRN_ENTRY_RANGE_DELETE) {
+        firn_lsm_tree_prepare(op->tree->lsm_tree, entry_of(op, commit).key, commit->sequence);
+    }
+}
+
 static int
 apply_all(const struct firn_db_apply *commit, firn_error *err)
 {
     for (size_t i = commit->count; i > 0; i--) {
         struct firn_db_tree *tree = commit->ops[i - 1].tree;
         struct firn_entry entry = entry_of(&commit->ops[i - 1], commit);
+        if (i > 1) {
+            prepare(commit, &commit->ops[i - 2]);
+        }
         if (is_left_out(commit, i - 1, &entry)) {
             continue;
         }
@@ -52,6 +66,12 @@ apply_all(const struct firn_db_apply *commit, firn_error *err)
         }
     }
     return FIRN_OK;
+}
+
+void
+firn_db_apply_prepare(const struct firn_db_apply *commit)
+{
+    prepare(commit, &commit->ops[commit->count - 1]);
 }
 
 int

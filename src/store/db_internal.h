@@ -448,6 +448,8 @@ FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, struct firn_db_image **ou
 
 /* ---- db_apply.c ---- */
 
+/* Before a commit is applied, by who writes: what its first operation will look at is asked for. */
+void firn_db_apply_prepare(const struct firn_db_apply *commit);
 /* Puts the operations of one commit into the trees. Only FIRN_NO_MEMORY can fail. */
 FIRN_MUST_CHECK int firn_db_apply(const struct firn_db_apply *commit, firn_error *err);
 

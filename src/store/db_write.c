@@ -265,17 +265,16 @@ refuse_from(const struct group *group, struct firn_db_write *commit, int rc, con
     }
 }
 
-static int
-apply(const struct firn_db_write *commit, firn_error *err)
+static struct firn_db_apply
+what_to_apply(const struct firn_db_write *commit)
 {
     const struct firn_db_batch *batch = commit->batch;
-    const struct firn_db_apply what = {.ops = firn_db_batch_op(batch, 0),
-                                       .count = firn_db_batch_op_count(batch),
-                                       .body = batch->body.data,
-                                       .ranges = &batch->ranges,
-                                       .sequence = commit->sequence,
-                                       .segment = commit->segment};
-    return firn_db_apply(&what, err);
+    return (struct firn_db_apply){.ops = firn_db_batch_op(batch, 0),
+                                  .count = firn_db_batch_op_count(batch),
+                                  .body = batch->body.data,
+                                  .ranges = &batch->ranges,
+                                  .sequence = commit->sequence,
+                                  .segment = commit->segment};
 }
 
 /* Whether the commit may be: what came before it in its group has been applied. */
@@ -297,7 +296,11 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
          commit = next_of(group, commit)) {
         commit->sequence = sequence + 1;
         int rc = check(db, commit, err);
-        rc = rc == FIRN_OK ? append_if_there_is_space(db, commit, err) : rc;
+        if (rc == FIRN_OK) {
+            const struct firn_db_apply what = what_to_apply(commit);
+            firn_db_apply_prepare(&what);
+            rc = append_if_there_is_space(db, commit, err);
+        }
         if (rc != FIRN_OK && firn_log_has_failed(db->log)) {
             return rc;
         }
@@ -309,7 +312,8 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
         if (commit->change.drops != NULL) {
             commit->change.drops->is_dropping = true;
         }
-        rc = apply(commit, err);
+        const struct firn_db_apply what = what_to_apply(commit);
+        rc = firn_db_apply(&what, err);
         if (rc != FIRN_OK) {
             return rc; /* (I2) */
         }

@@ -414,6 +414,47 @@ the_same_key_and_sequence_twice_is_refused(void **state)
     free(model.versions);
 }
 
+/* Batches whose entries have one sequence, as the store adds them: the next one is prepared before
+ * the current one is added; or something that never comes, or nothing. */
+static void
+ways_prepared_beforehand_lead_to_the_same_places(void **state)
+{
+    (void)state;
+    enum { BATCH = 12, BATCHES = 500 };
+    for (enum shape shape = 0; shape < SHAPES; shape++) {
+        struct test_random random;
+        test_random_init(&random, "prepared", 60 + (uint64_t)shape);
+        struct firn_memtable *table;
+        assert_int_equal(firn_memtable_create(&table, NULL), FIRN_OK);
+        struct model model = {0};
+        struct version batch[BATCH + 1];
+        for (uint64_t sequence = 1; sequence <= BATCHES; sequence++) {
+            uint64_t count = 1 + test_random_below(&random, BATCH);
+            for (uint64_t i = 0; i <= count; i++) {
+                batch[i] =
+                    (struct version){.sequence = sequence, .kind = FIRN_ENTRY_PUT, .value = i};
+                make_key(&random, shape, sequence * BATCH + i, &batch[i]);
+            }
+            firn_memtable_prepare(table, version_key(&batch[0]), sequence);
+            for (uint64_t i = 0; i < count; i++) {
+                if (test_random_below(&random, 4) > 0) {
+                    firn_memtable_prepare(table, version_key(&batch[i + 1]),
+                                          sequence + test_random_below(&random, 10) / 9);
+                }
+                size_t at = model_below(&model, version_key(&batch[i]), sequence);
+                if (at == model.count ||
+                    compare_place(&model.versions[at], version_key(&batch[i]), sequence) != 0) {
+                    add(table, &batch[i]);
+                    model_add(&model, &batch[i]);
+                }
+            }
+        }
+        assert_scans(table, &model);
+        firn_memtable_destroy(table);
+        free(model.versions);
+    }
+}
+
 static void
 a_failed_allocation_leaves_the_table_as_it_was(void **state)
 {
@@ -646,6 +687,7 @@ readers_miss_nothing_beside_a_writer(void **state)
                                        .value = firn_bytes(&number, sizeof number),
                                        .sequence = number + 1,
                                        .kind = FIRN_ENTRY_PUT};
+            firn_memtable_prepare(shared.table, entry.key, entry.sequence);
             assert_int_equal(firn_memtable_add(shared.table, &entry, NULL), FIRN_OK);
             atomic_store(&shared.published, number + 1);
         }
@@ -667,6 +709,7 @@ main(void)
         cmocka_unit_test(memory_an_entry_stays_small),
         cmocka_unit_test(a_small_table_is_small),
         cmocka_unit_test(the_same_key_and_sequence_twice_is_refused),
+        cmocka_unit_test(ways_prepared_beforehand_lead_to_the_same_places),
         cmocka_unit_test(a_failed_allocation_leaves_the_table_as_it_was),
         cmocka_unit_test(reserved_batches_need_no_memory),
         cmocka_unit_test(range_deletes_lie_beside_the_entries),

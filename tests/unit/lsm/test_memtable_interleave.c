@@ -12,6 +12,7 @@ static void interleave(void);
 
 #include "../../../src/lsm/memtable.c"
 #include "../../../src/lsm/memtable_cursor.c"
+#include "../../../src/lsm/memtable_path.c"
 #include "../../../src/lsm/memtable_seek.c"
 
 #include <setjmp.h>
