@@ -36,7 +36,8 @@
 
 enum {
     VALUE_KEPT_MAX = 4 << 20, /* memory for large values that a cursor keeps for the next one */
-    KEY_ROOM = 112            /* keys of this size need no memory beside the cursor's */
+    KEY_ROOM = 112,           /* keys of this size need no memory beside the cursor's */
+    COPIED = 16               /* bytes of a key at once */
 };
 
 struct cursor {
@@ -230,7 +231,14 @@ set_key(struct cursor *cursor, firn_slice rest, firn_slice *out, firn_error *err
         memcpy(cursor->key, prefix.data, prefix.size);
         cursor->has_prefix = true;
     }
-    memcpy(cursor->key + prefix.size, rest.data, rest.size);
+    uint8_t *at = cursor->key + prefix.size;
+    const uint8_t *end = cursor->block.raw.data + cursor->block.raw.size;
+    if (rest.size <= COPIED && (size_t)(end - rest.data) >= COPIED &&
+        size + COPIED <= cursor->key_capacity) {
+        memcpy(at, rest.data, COPIED); /* more than needed, and no call */
+    } else {
+        memcpy(at, rest.data, rest.size);
+    }
     *out = firn_bytes(cursor->key, size);
     return FIRN_OK;
 }
