@@ -574,6 +574,12 @@ is_there(const struct firn_memtable_step *leaf, const struct firn_memtable_probe
            firn_memtable_compare(firn_memtable_node_entry(leaf->node, leaf->slot), probe) == 0;
 }
 
+void
+firn_memtable_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
+{
+    firn_memtable_path_prepare(table, key, sequence);
+}
+
 int
 firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, firn_error *err)
 {

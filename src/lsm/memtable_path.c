@@ -19,7 +19,6 @@
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "lsm/memtable.h"
 
 enum { CACHE_LINE = 64 };
 
@@ -65,7 +64,7 @@ find_leaf(const struct firn_memtable *table, const struct firn_memtable_probe *p
 }
 
 void
-firn_memtable_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
+firn_memtable_path_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
 {
     size_t height = (size_t)firn_memtable_path_root(table)->level + 1;
     if (table->stays_in_leaf || height == 1 || height > FIRN_MEMTABLE_PREPARED_HEIGHT_MAX ||

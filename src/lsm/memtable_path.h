@@ -19,4 +19,7 @@ firn_memtable_path_root(const struct firn_memtable *table)
 void firn_memtable_path_find(struct firn_memtable *table, const struct firn_memtable_probe *probe,
                              struct firn_memtable_path *out);
 
+/* firn_memtable_prepare. */
+void firn_memtable_path_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence);
+
 #endif
