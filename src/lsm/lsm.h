@@ -207,6 +207,10 @@ FIRN_MUST_CHECK int firn_lsm_cursor_prev(struct firn_lsm_cursor *cursor, firn_er
 bool firn_lsm_cursor_valid(const struct firn_lsm_cursor *cursor);
 /* Borrowed until the cursor moves. */
 const struct firn_entry *firn_lsm_cursor_entry(const struct firn_lsm_cursor *cursor);
+/* Of a cursor without a view: replaces the contents of out with the whole value of the entry, what
+ * lies in a value file included. Only while valid. */
+FIRN_MUST_CHECK int firn_lsm_cursor_read_value(const struct firn_lsm_cursor *cursor,
+                                               struct firn_buf *out, firn_error *err);
 /* As firn_resolve_expires_ms. */
 uint64_t firn_lsm_cursor_expires_ms(const struct firn_lsm_cursor *cursor);
 

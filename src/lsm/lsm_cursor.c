@@ -22,6 +22,7 @@
  *
  * One thread; the view is borrowed.
  */
+#include "block/value_file.h"
 #include "lsm/file_source.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/merge.h"
@@ -350,6 +351,23 @@ const struct firn_entry *
 firn_lsm_cursor_entry(const struct firn_lsm_cursor *cursor)
 {
     return cursor->entry;
+}
+
+int
+firn_lsm_cursor_read_value(const struct firn_lsm_cursor *cursor, struct firn_buf *out,
+                           firn_error *err)
+{
+    const struct firn_entry *entry = cursor->entry;
+    firn_slice value = entry->value;
+    size_t here = entry->values == NULL ? value.size : firn_entry_head_size(entry->kind);
+    if (firn_buf_assign(out, firn_bytes(value.data, here)) != FIRN_OK) {
+        return firn_error_no_memory(err, "a value");
+    }
+    return entry->values == NULL
+               ? FIRN_OK
+               : firn_value_file_resolve(entry->values,
+                                         firn_bytes(value.data + here, value.size - here),
+                                         FIRN_BLOCK_CACHE_SCAN, out, err);
 }
 
 uint64_t

@@ -70,7 +70,7 @@ take_version(struct keyspace_copy *one, const struct firn_entry *entry, bool *ou
         FIRN_TRY(firn_fold_check_entry(entry->value, err));
         rc = keep_operand(one, entry->value);
     } else if (entry->kind == FIRN_ENTRY_EXPIRING) {
-        rc = firn_buf_assign(&one->base, entry->value);
+        FIRN_TRY(firn_lsm_cursor_read_value(one->versions, &one->base, err));
         *out_done = true;
     } else {
         return firn_error_set(err, FIRN_INTERNAL, "a value that expires has none beneath it");

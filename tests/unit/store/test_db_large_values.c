@@ -14,6 +14,7 @@
 #include "os/os_memory.h"
 #include "store/db_checkpoint.h"
 #include "store/db_clone.h"
+#include "store/db_export.h"
 #include "store/db_txn.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
@@ -547,6 +548,45 @@ keys_are_walked_without_their_values(void **state)
     scene_deinit(&scene);
 }
 
+/* Of values that end, what lies beneath operands is copied as it is. */
+static void
+exports_have_them(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct scene scene;
+    struct firn_db *file;
+    struct firn_buf out = {0};
+    scene_init(&scene);
+    for (unsigned key = 0; key < SIZES; key++) {
+        DB_OK(firn_db_put_ttl(scene.keyspace, key_of(key), value_of(key, 1), 1000000,
+                              FIRN_DURABILITY_DEFAULT, &err));
+    }
+    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    const struct firn_db_export_target first = {.os = scene.support.os, .path = "/first"};
+    struct firn_db_progress progress = {.os = scene.support.os};
+    DB_OK(firn_db_export(scene.db, NULL, &first, &progress, &err));
+    DB_OK(firn_db_path_open(scene.support.os, "/first", &db_support_read_only, &file, &err));
+    assert_all(db_support_keyspace(file, "k"), NULL, 1);
+    assert_clean(file);
+    DB_OK(firn_db_close(file, &err));
+    DB_OK(firn_db_merge(scene.keyspace, key_of(5), FIRN_MERGE_APPEND, firn_str("+"),
+                        FIRN_DURABILITY_DEFAULT, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    const struct firn_db_export_target second = {.os = scene.support.os, .path = "/second"};
+    DB_OK(firn_db_export(scene.db, NULL, &second, &progress, &err));
+    DB_OK(firn_db_path_open(scene.support.os, "/second", &db_support_read_only, &file, &err));
+    DB_OK(firn_db_get(db_support_keyspace(file, "k"), key_of(5), &out, &err));
+    assert_int_equal(out.size, sizes[5] + 1);
+    assert_int_equal(out.data[out.size - 1], '+');
+    out.size--;
+    assert_value(firn_buf_slice(&out), 5, 1);
+    assert_clean(file);
+    DB_OK(firn_db_close(file, &err));
+    firn_buf_deinit(&out);
+    scene_deinit(&scene);
+}
+
 int
 main(void)
 {
@@ -562,6 +602,7 @@ main(void)
         cmocka_unit_test(readers_keep_the_files_that_they_read),
         cmocka_unit_test(differences_compare_what_references_lead_to),
         cmocka_unit_test(keys_are_walked_without_their_values),
+        cmocka_unit_test(exports_have_them),
     };
     return cmocka_run_group_tests_name("db_large_values", tests, NULL, NULL);
 }
