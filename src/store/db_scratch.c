@@ -4,8 +4,13 @@
  *
  * It is named .firn-export-<16 hex digits>.tmp, and a file LOCK in it is locked for as long as its
  * process works (db_lock.c). Whoever makes another one in the same place first removes those whose
- * lock he gets: nobody works in them any more. Between making a directory and locking it somebody
- * else may take it for such a one; then another one is made.
+ * lock he gets: nobody works in them any more.
+ *
+ * (I1) Who holds the lock of the file that has the name LOCK in a directory has the directory to
+ *      himself: removing it begins with the lock, and takes the name away while it is held.
+ * Between making a directory and locking it somebody else may take it for an abandoned one. Then
+ * the lock is not to be had, or, when he is done already, the file that was locked has lost its name:
+ * so that is looked at once more, and another directory is made.
  *
  * Removing is best effort: what cannot be removed now is removed by the next one.
  */
@@ -136,6 +141,23 @@ draw_name(struct firn_db_scratch *scratch, firn_error *err)
     return rc;
 }
 
+/* (I1); FIRN_NOT_FOUND and FIRN_BUSY. */
+static int
+check_lock(const struct firn_db_scratch *scratch, firn_error *err)
+{
+    struct firn_os_stat held;
+    struct firn_os_stat named;
+    int rc;
+    FIRN_TRY(firn_os_file_stat(scratch->lock, &held, err));
+    FIRN_TRY(firn_os_stat(scratch->dir, FIRN_DB_FORMAT_LOCK_NAME, &named, err));
+    if (held.inode != named.inode) {
+        rc = firn_error_set(err, FIRN_BUSY, "'%s' is locked by another process",
+                            firn_os_dir_path(scratch->dir));
+    }
+out:
+    return rc;
+}
+
 /* FIRN_BUSY and FIRN_NOT_FOUND where somebody took it for an abandoned one. */
 static int
 make(struct firn_db_scratch *scratch, firn_error *err)
@@ -149,6 +171,7 @@ make(struct firn_db_scratch *scratch, firn_error *err)
     memcpy(scratch->name, name, sizeof name);
     FIRN_TRY(firn_os_dir_open(scratch->parent, name, &scratch->dir, err));
     FIRN_TRY(firn_db_lock_acquire(scratch->dir, 0, &scratch->lock, err));
+    FIRN_TRY(check_lock(scratch, err));
 out:
     return rc;
 }

@@ -501,6 +501,78 @@ what_a_dead_process_left_is_removed(void **state)
     db_support_deinit(&support);
 }
 
+/* Somebody who takes the directory of an export for an abandoned one at any moment before it is
+ * locked, and is done with it at once. */
+struct remover {
+    struct firn_os *os;
+    uint64_t at; /* which call */
+    unsigned removed;
+};
+
+static int
+find_scratch(void *ctx, const struct firn_os_dirent *entry)
+{
+    if (strncmp(entry->name, ".firn-export-", 13) == 0) {
+        memcpy(ctx, entry->name, entry->name_size + 1);
+    }
+    return FIRN_OK;
+}
+
+static void
+remove_scratch(void *ctx, const struct firn_os_fault_call *call)
+{
+    struct remover *remover = ctx;
+    firn_error err;
+    char name[256] = "";
+    struct firn_os_dir *dir;
+    struct firn_os_file *lock;
+    if (call->number != remover->at) {
+        return;
+    }
+    struct firn_os_dir *root = open_root(remover->os);
+    DB_OK(firn_os_dir_list(root, find_scratch, name, &err));
+    if (name[0] != '\0' && firn_os_dir_open(root, name, &dir, &err) == FIRN_OK) {
+        DB_OK(firn_os_file_open(dir, "LOCK", FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE, 0600,
+                                &lock, &err));
+        if (firn_os_file_lock(lock, FIRN_OS_LOCK_EXCLUSIVE, &err) == FIRN_OK) {
+            DB_OK(firn_os_remove_file(dir, "LOCK", &err));
+            DB_OK(firn_os_remove_dir(root, name, &err));
+            remover->removed++;
+        }
+        firn_os_file_close(lock);
+        firn_os_dir_close(dir);
+    }
+    firn_os_dir_close(root);
+}
+
+static void
+an_export_lives_through_being_taken_for_an_abandoned_one(void **state)
+{
+    (void)state;
+    enum { CALLS = 40 };
+    struct remover remover = {.removed = 0};
+    for (uint64_t at = 1; at < CALLS; at++) {
+        firn_error err;
+        struct db_support support;
+        struct firn_os *fault;
+        struct firn_db *db;
+        db_support_init(&support, at);
+        DB_OK(firn_db_close(make_source(support.os, support.dir), &err));
+        db = open_path(support.os, "/store", &read_only);
+        DB_OK(firn_os_fault_create(support.os, &fault, &err));
+        remover.os = support.os;
+        remover.at = at;
+        firn_os_fault_set_hook(fault, remove_scratch, &remover);
+        DB_OK(export_to(db, fault, "it", "/it.firnx", &err));
+        firn_os_fault_set_hook(fault, NULL, NULL);
+        assert_clean(support.os, "it.firnx");
+        firn_os_fault_destroy(fault);
+        DB_OK(firn_db_close(db, &err));
+        db_support_deinit(&support);
+    }
+    assert_true(remover.removed >= 3);
+}
+
 /* ---- crashes and failures ---- */
 
 /* The source is well; the file is whole, or not there and can be made. */
@@ -871,6 +943,7 @@ main(void)
         cmocka_unit_test(nothing_is_written_into_a_file),
         cmocka_unit_test(progress_is_told_and_can_cancel),
         cmocka_unit_test(what_a_dead_process_left_is_removed),
+        cmocka_unit_test(an_export_lives_through_being_taken_for_an_abandoned_one),
         cmocka_unit_test(every_power_cut_leaves_a_file_or_none),
         cmocka_unit_test(every_failed_allocation_leaves_a_file_or_none),
         cmocka_unit_test(every_call_that_fails_leaves_all_or_nothing),
