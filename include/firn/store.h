@@ -204,7 +204,7 @@ typedef struct firn_store_statistics {
     uint64_t commit_bytes; /* handed in, as encoded */
     uint64_t log_bytes;    /* files of the log now */
     uint64_t log_written_bytes;
-    uint64_t file_bytes;    /* of levels and values, now */
+    uint64_t file_bytes;    /* of levels, history and values, now */
     uint64_t waiting_files; /* to be removed when nobody uses them any more */
     uint64_t flushes;
     uint64_t flush_bytes;
@@ -234,6 +234,7 @@ typedef struct firn_store_statistics {
     uint64_t value_files;      /* with large values */
     uint64_t value_bytes;      /* of values in them */
     uint64_t value_live_bytes; /* of these, what keys still have; the rest is freed by and by */
+    firn_store_level history;  /* beside the levels: what views and checkpoints alone still see */
 } firn_store_statistics;
 FIRN_API FIRN_MUST_CHECK int firn_store_stats(firn_store *store, firn_store_statistics *out,
                                               firn_error *err);

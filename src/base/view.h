@@ -36,6 +36,9 @@ struct firn_view_list {
     /* Of each, when it reads: milliseconds since 1970. What expires then or before is gone for it.
      * NULL: nothing is gone for anybody. */
     const uint64_t *times_ms;
+    /* Of the views, the one that reads what is written from here on, without an end; the versions
+     * that it does not read are kept apart. NULL: no version is. */
+    const struct firn_view *now;
 };
 
 /* Whether a tombstone must stay for the sake of open transactions. */
@@ -56,21 +59,22 @@ firn_view_at(const struct firn_view *view, size_t i)
     return interval;
 }
 
-/* How many intervals begin at or below a sequence. */
+/* How many intervals begin at or below a sequence. Without branches that could be guessed wrong:
+ * after many restores this is asked of every version. */
 static inline size_t
 firn_view_count_from(const struct firn_view *view, uint64_t sequence)
 {
-    size_t low = 0;
-    size_t high = view->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (view->intervals[middle].first <= sequence) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    const struct firn_view_interval *at = view->intervals;
+    size_t count = view->count;
+    if (count == 0) {
+        return 0;
     }
-    return low;
+    while (count > 1) {
+        size_t half = count / 2;
+        at += (at[half].first <= sequence) * half;
+        count -= half;
+    }
+    return (size_t)(at - view->intervals) + (at->first <= sequence);
 }
 
 static inline bool
@@ -94,6 +98,14 @@ firn_view_sees_any(const struct firn_view *view, uint64_t first, uint64_t last)
 {
     size_t from = firn_view_count_from(view, last);
     return from > 0 && firn_view_at(view, from - 1).last >= first;
+}
+
+/* Whether it sees all of [first, last]. */
+static inline bool
+firn_view_sees_all(const struct firn_view *view, uint64_t first, uint64_t last)
+{
+    size_t from = firn_view_count_from(view, first);
+    return from > 0 && firn_view_at(view, from - 1).last >= last;
 }
 
 #endif

@@ -40,18 +40,25 @@ run_compact(struct firn_cli *cli)
 /* ---- stats ---- */
 
 static void
+show_level_json(const char *name, const firn_store_level *level)
+{
+    firn_json_out_object(name);
+    firn_json_out_u64("files", level->files);
+    firn_json_out_u64("bytes", level->bytes);
+    firn_json_out_u64("entries", level->entries);
+    firn_json_out_u64("tombstones", level->tombstones);
+    firn_json_out_end();
+}
+
+static void
 show_json(const firn_store_statistics *stats)
 {
     firn_json_out_array("levels");
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
-        firn_json_out_object(NULL);
-        firn_json_out_u64("files", stats->levels[i].files);
-        firn_json_out_u64("bytes", stats->levels[i].bytes);
-        firn_json_out_u64("entries", stats->levels[i].entries);
-        firn_json_out_u64("tombstones", stats->levels[i].tombstones);
-        firn_json_out_end();
+        show_level_json(NULL, &stats->levels[i]);
     }
     firn_json_out_end();
+    show_level_json("history", &stats->history);
     firn_json_out_u64("keyspaces", stats->keyspaces);
     firn_json_out_u64("file_bytes", stats->file_bytes);
     firn_json_out_u64("value_files", stats->value_files);
@@ -61,12 +68,13 @@ show_json(const firn_store_statistics *stats)
     firn_json_out_u64("memtable_bytes", stats->memtable_bytes);
 }
 
+/* Behind the name of the level. */
 static void
-show_level(size_t number, const firn_store_level *level)
+show_level(const firn_store_level *level)
 {
     char count[FIRN_TEXT_NUMBER_SIZE];
     char size[FIRN_TEXT_SIZE_SIZE];
-    firn_out_format("level %zu  %s %s, %s, ", number, firn_text_number(level->files, count),
+    firn_out_format("%s %s, %s, ", firn_text_number(level->files, count),
                     firn_text_plural(level->files, "file", "files"),
                     firn_text_size(level->bytes, size));
     firn_out_format("%s %s", firn_text_number(level->entries, count),
@@ -97,8 +105,13 @@ show_text(const firn_store_statistics *stats)
     char size[FIRN_TEXT_SIZE_SIZE];
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
         if (stats->levels[i].files > 0) {
-            show_level(i, &stats->levels[i]);
+            firn_out_format("level %zu  ", i);
+            show_level(&stats->levels[i]);
         }
+    }
+    if (stats->history.files > 0) {
+        firn_out_text("history  ");
+        show_level(&stats->history);
     }
     if (stats->value_files > 0) {
         show_values(stats);

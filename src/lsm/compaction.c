@@ -9,6 +9,15 @@
  * by them in one edit. The inputs' files are removed later, when nobody reads by them
  * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
  *
+ * What now does not read goes to history runs beside the output (history.h). What is in history
+ * counts as lying beneath: tombstones stay that hide something there.
+ *
+ * Other compactions read history (compaction_history.c): merges of history runs, which keep all that
+ * some view reads, and write what they read to history again; and such as bring back to the last
+ * level what now reads after a restore. None folds operands where a run of history may have something
+ * between. Runs that nobody reads are taken out
+ * by an edit alone.
+ *
  * What may lie beneath the output at the same keys is judged by the version for which the
  * compaction was picked. Works beside it do not change that to our harm: what they write goes to
  * places where runs were, or above us (compaction_pick.c, I2).
@@ -21,6 +30,7 @@
 
 #include "base/mem.h"
 #include "lsm/file_source.h"
+#include "lsm/history.h"
 #include "lsm/merge.h"
 #include "lsm/run_output.h"
 
@@ -39,6 +49,9 @@ struct inputs {
     size_t range_set_count;
     struct firn_compaction_span *older;
     size_t older_count;
+    struct firn_compaction_between *between;
+    size_t between_count;
+    struct firn_lsm_file **history; /* the last of files, which are history runs */
 };
 
 static void
@@ -53,13 +66,15 @@ deinit_inputs(struct inputs *inputs)
     firn_free(inputs->pins);
     firn_free(inputs->ranges);
     firn_free(inputs->older);
+    firn_free(inputs->between);
 }
 
 static int
 list_files(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *err)
 {
     const struct firn_compaction_plan *plan = &work->plan;
-    size_t count = 0;
+    const struct firn_version_level *history = &work->version->levels[FIRN_LSM_HISTORY];
+    size_t count = plan->history_count;
     for (unsigned level = plan->from; level <= plan->to; level++) {
         count += plan->end[level] - plan->begin[level];
     }
@@ -78,6 +93,12 @@ list_files(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *
             inputs->bytes += file->info.file_bytes;
             inputs->entries_above += level < plan->to ? file->info.entry_count : 0;
         }
+    }
+    inputs->history = inputs->files + inputs->file_count;
+    for (unsigned i = 0; i < plan->history_count; i++) {
+        struct firn_lsm_file *file = firn_version_file(history, plan->history[i]);
+        inputs->files[inputs->file_count++] = file;
+        inputs->bytes += file->info.file_bytes;
     }
     return FIRN_OK;
 }
@@ -100,6 +121,31 @@ add_ranges(struct inputs *inputs, firn_error *err)
     return FIRN_OK;
 }
 
+static int
+add_source(const struct firn_file_source_runs *runs, struct inputs *inputs, firn_error *err)
+{
+    struct firn_file_source *state = &inputs->sources[inputs->source_count++];
+    *state = (struct firn_file_source){0};
+    return firn_file_source_add(state, runs, inputs->merge, err);
+}
+
+static int
+add_history(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < work->plan.history_count && rc == FIRN_OK; i++) {
+        const struct firn_file_source_runs runs = {
+            .version = work->version,
+            .level = FIRN_LSM_HISTORY,
+            .begin = work->plan.history[i],
+            .end = work->plan.history[i] + 1,
+            .is_sequential = true,
+        };
+        rc = add_source(&runs, inputs, err);
+    }
+    return rc;
+}
+
 /* Runs of level 0 overlap: each is a source of its own. */
 static int
 add_level(const struct firn_lsm_work *work, unsigned level, struct inputs *inputs, firn_error *err)
@@ -107,7 +153,6 @@ add_level(const struct firn_lsm_work *work, unsigned level, struct inputs *input
     const struct firn_compaction_plan *plan = &work->plan;
     size_t begin = plan->begin[level];
     while (begin < plan->end[level]) {
-        struct firn_file_source *state = &inputs->sources[inputs->source_count++];
         struct firn_file_source_runs runs = {
             .version = work->version,
             .level = level,
@@ -115,8 +160,7 @@ add_level(const struct firn_lsm_work *work, unsigned level, struct inputs *input
             .end = level == 0 ? begin + 1 : plan->end[level],
             .is_sequential = true,
         };
-        *state = (struct firn_file_source){0};
-        int rc = firn_file_source_add(state, &runs, inputs->merge, err);
+        int rc = add_source(&runs, inputs, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -125,15 +169,49 @@ add_level(const struct firn_lsm_work *work, unsigned level, struct inputs *input
     return FIRN_OK;
 }
 
-/* What lies beneath the output. */
-static int
-add_older(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *err)
+/* What lies in history beside the output, or may: of an output into history, anything. It counts as
+ * lying beneath. Runs that no view reads count for nothing, as they are about to go. */
+static void
+add_between_locked(const struct firn_lsm_work *work, const struct firn_view_list *views,
+                   struct inputs *inputs)
 {
     const struct firn_compaction_plan *plan = &work->plan;
-    inputs->older = firn_alloc_array(work->version->run_count, sizeof *inputs->older);
-    if (inputs->older == NULL) {
+    const struct firn_version_level *history = &work->version->levels[FIRN_LSM_HISTORY];
+    unsigned at = 0;
+    if (plan->to == FIRN_LSM_HISTORY) {
+        inputs->between[inputs->between_count++] =
+            (struct firn_compaction_between){{plan->lower, plan->upper}, UINT64_MAX};
+    }
+    for (size_t i = 0; i < history->count && plan->to < FIRN_LSM_HISTORY; i++) {
+        const struct firn_merge_level_run *run = &history->runs[i];
+        if (at < plan->history_count && plan->history[at] == i) {
+            at++;
+        } else if (firn_version_run_overlaps(run, &plan->lower, &plan->upper) &&
+                   firn_history_is_needed_locked(run->run, views)) {
+            inputs->between[inputs->between_count++] =
+                (struct firn_compaction_between){{run->lower, run->upper}, run->sequence_max};
+        }
+    }
+    for (size_t i = 0; i < inputs->between_count; i++) {
+        inputs->older[inputs->older_count++] = inputs->between[i].span;
+    }
+}
+
+/* What lies beneath the output. */
+static int
+add_older(const struct firn_lsm_work *work, const struct firn_view_list *views,
+          struct inputs *inputs, firn_error *err)
+{
+    const struct firn_compaction_plan *plan = &work->plan;
+    inputs->older = firn_alloc_array(work->version->run_count + 1, sizeof *inputs->older);
+    inputs->between = firn_alloc_array(work->version->levels[FIRN_LSM_HISTORY].count + 1,
+                                       sizeof *inputs->between);
+    if (inputs->older == NULL || inputs->between == NULL) {
         return firn_error_no_memory(err, "the inputs of a compaction");
     }
+    firn_os_mutex_lock(&work->lsm->mutex);
+    add_between_locked(work, views, inputs);
+    firn_os_mutex_unlock(&work->lsm->mutex);
     for (unsigned number = plan->to + 1; number < FIRN_LSM_LEVELS; number++) {
         const struct firn_version_level *level = &work->version->levels[number];
         size_t begin;
@@ -148,16 +226,18 @@ add_older(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *e
 }
 
 static int
-open_inputs(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *err)
+open_inputs(const struct firn_lsm_work *work, const struct firn_view_list *views,
+            struct inputs *inputs, firn_error *err)
 {
     int rc = FIRN_OK;
     FIRN_TRY(list_files(work, inputs, err));
     FIRN_TRY(add_ranges(inputs, err));
-    FIRN_TRY(add_older(work, inputs, err));
+    FIRN_TRY(add_older(work, views, inputs, err));
     FIRN_TRY(firn_merge_create(&inputs->merge, err));
     for (unsigned level = work->plan.from; level <= work->plan.to; level++) {
         FIRN_TRY(add_level(work, level, inputs, err));
     }
+    rc = add_history(work, inputs, err);
 out:
     return rc;
 }
@@ -191,13 +271,18 @@ write_runs(const struct firn_lsm_work *work, const struct inputs *inputs,
                    .ranges = inputs->ranges,
                    .range_set_count = inputs->range_set_count,
                    .older = inputs->older,
-                   .older_count = inputs->older_count},
+                   .older_count = inputs->older_count,
+                   .between = inputs->between,
+                   .between_count = inputs->between_count},
         .views = views,
         .level = to,
         .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
         .is_thorough = work->plan.is_thorough,
+        .history = inputs->history,
+        .history_count = work->plan.history_count,
         .without_filter = is_filter_too_dear(work),
-        .run_bytes_target = work->lsm->options.run_bytes_target,
+        /* What a merge of small history runs makes is not small. */
+        .run_bytes_target = work->lsm->options.run_bytes_target * (to == FIRN_LSM_HISTORY ? 2 : 1),
         .next_level = to + 1 < FIRN_LSM_LEVELS ? &work->version->levels[to + 1] : NULL,
     };
     return firn_run_output_write(&options, output, err);
@@ -239,7 +324,8 @@ static void
 learn_locked(const struct firn_lsm_work *work, const struct inputs *inputs,
              const struct firn_run_output *output)
 {
-    if (work->plan.to != FIRN_LSM_LEVELS - 1 || inputs->entries_above == 0) {
+    if (work->plan.to != FIRN_LSM_LEVELS - 1 || inputs->entries_above == 0 ||
+        work->plan.history_count > 0) {
         return;
     }
     uint64_t replaced = output->versions_dropped < inputs->entries_above ? output->versions_dropped
@@ -267,8 +353,13 @@ run_merge(struct firn_lsm_work *work, const struct firn_view_list *views, firn_e
     int rc = FIRN_OK;
     struct inputs inputs = {0};
     struct firn_run_output output = {0};
-    FIRN_TRY(open_inputs(work, &inputs, err));
-    FIRN_TRY(write_runs(work, &inputs, views, &output, err));
+    if (work->plan.is_removal) {
+        FIRN_TRY(list_files(work, &inputs, err));
+        inputs.bytes = 0;
+    } else {
+        FIRN_TRY(open_inputs(work, views, &inputs, err));
+        FIRN_TRY(write_runs(work, &inputs, views, &output, err));
+    }
     struct firn_lsm_install_change change = {
         .tree = work->tree,
         .removed = inputs.files,
@@ -326,6 +417,16 @@ out:
     return rc;
 }
 
+static void
+note_gaps(struct firn_lsm_tree *tree, const struct firn_view_list *views)
+{
+    if (views->now != NULL && views->now->count > 1) {
+        firn_os_mutex_lock(&tree->lsm->mutex);
+        tree->has_gaps = true;
+        firn_os_mutex_unlock(&tree->lsm->mutex);
+    }
+}
+
 int
 firn_compaction_run(struct firn_lsm_work *work, firn_error *err)
 {
@@ -336,6 +437,7 @@ firn_compaction_run(struct firn_lsm_work *work, firn_error *err)
     struct firn_view_list views = {0};
     int rc = host->take_views(host->ctx, work->tree->id, &views, err);
     if (rc == FIRN_OK) {
+        note_gaps(work->tree, &views);
         rc = run_merge(work, &views, err);
         host->release_views(host->ctx, &views);
     }

@@ -47,7 +47,6 @@
 #include "lsm/compaction_pick.h"
 
 #include "base/slice.h"
-#include "lsm/view_mark.h"
 
 enum {
     LEVEL_LAST = FIRN_LSM_LEVELS - 1,
@@ -103,8 +102,9 @@ static bool
 is_blocked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *plan)
 {
     for (const struct firn_lsm_work *work = tree->works; work != NULL; work = work->next) {
-        if (work->kind == FIRN_LSM_WORK_COMPACTION && work->plan.from <= plan->to &&
-            plan->from <= work->plan.to && keys_meet(&work->plan, plan)) {
+        bool levels_meet = (work->plan.from <= plan->to && plan->from <= work->plan.to) ||
+                           (work->plan.history_count > 0 && plan->history_count > 0);
+        if (work->kind == FIRN_LSM_WORK_COMPACTION && levels_meet && keys_meet(&work->plan, plan)) {
             return true;
         }
     }
@@ -113,12 +113,22 @@ is_blocked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *
 
 /* Runs that could not be read: a compaction would fail once more. */
 static bool
+is_damaged(const struct firn_version_level *level, size_t i)
+{
+    return atomic_load_explicit(&firn_version_file(level, i)->is_damaged, memory_order_relaxed);
+}
+
+static bool
 has_damaged(const struct firn_version *version, const struct firn_compaction_plan *plan)
 {
+    for (unsigned i = 0; i < plan->history_count && !plan->is_removal; i++) {
+        if (is_damaged(&version->levels[FIRN_LSM_HISTORY], plan->history[i])) {
+            return true;
+        }
+    }
     for (unsigned level = plan->from; level <= plan->to; level++) {
         for (size_t i = plan->begin[level]; i < plan->end[level]; i++) {
-            const struct firn_lsm_file *file = firn_version_file(&version->levels[level], i);
-            if (atomic_load_explicit(&file->is_damaged, memory_order_relaxed)) {
+            if (is_damaged(&version->levels[level], i)) {
                 return true;
             }
         }
@@ -126,8 +136,19 @@ has_damaged(const struct firn_version *version, const struct firn_compaction_pla
     return false;
 }
 
-static void
-extend(struct firn_compaction_plan *plan, const struct firn_merge_level_run *run)
+bool
+firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
+                                    const struct firn_version *version,
+                                    enum firn_compaction_pick_mode mode,
+                                    const struct firn_compaction_plan *plan)
+{
+    return !is_blocked(tree, plan) &&
+           (mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(version, plan));
+}
+
+void
+firn_compaction_pick_extend(struct firn_compaction_plan *plan,
+                            const struct firn_merge_level_run *run)
 {
     bool is_first = plan->upper.size == 0;
     if (is_first || firn_slice_compare(run->lower, plan->lower) < 0) {
@@ -148,22 +169,21 @@ bytes_of(const struct firn_version_level *level, size_t begin, size_t end)
     return bytes;
 }
 
-/* Takes [begin, end) of level `from`, and what (I1) asks for of the levels down to `to`. */
-static void
-plan_from(const struct firn_version *version, unsigned from, size_t begin, size_t end, unsigned to,
-          struct firn_compaction_plan *out)
+void
+firn_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
+                          size_t end, unsigned to, struct firn_compaction_plan *out)
 {
     *out = (struct firn_compaction_plan){.from = from, .to = to};
     out->begin[from] = begin;
     out->end[from] = end;
     for (size_t i = begin; i < end; i++) {
-        extend(out, &version->levels[from].runs[i]);
+        firn_compaction_pick_extend(out, &version->levels[from].runs[i]);
     }
     for (unsigned level = from + 1; level <= to; level++) {
         const struct firn_version_level *below = &version->levels[level];
         firn_version_overlap(below, &out->lower, &out->upper, &out->begin[level], &out->end[level]);
         for (size_t i = out->begin[level]; i < out->end[level]; i++) {
-            extend(out, &below->runs[i]);
+            firn_compaction_pick_extend(out, &below->runs[i]);
         }
     }
 }
@@ -194,12 +214,6 @@ has_older(const struct firn_version *version, const struct firn_compaction_plan 
     return false;
 }
 
-static uint64_t
-garbage_of(const struct firn_manifest_run *info)
-{
-    return info->tombstone_count + info->range_count + info->older_count;
-}
-
 /* Runs of level 0 may overlap with each other. */
 static bool
 overlap_each_other(const struct firn_version_level *level, size_t begin, size_t end)
@@ -224,7 +238,7 @@ may_run_move(const struct firn_version *version, const struct firn_lsm_options *
     size_t begin = 0;
     size_t end = 0;
     if (info->file_bytes < options->run_bytes_target / 4 ||
-        (garbage_of(info) > 0 && !has_older(version, plan))) {
+        (firn_compaction_pick_garbage_of(info) > 0 && !has_older(version, plan))) {
         return false;
     }
     if (plan->to == LEVEL_LAST) {
@@ -267,8 +281,7 @@ struct search {
 static bool
 may_run(const struct search *search, const struct firn_compaction_plan *plan)
 {
-    return !is_blocked(search->tree, plan) &&
-           (search->mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(search->version, plan));
+    return firn_compaction_pick_may_run_locked(search->tree, search->version, search->mode, plan);
 }
 
 /* True if the plan was taken. */
@@ -294,7 +307,7 @@ offer_level0(struct search *search, uint64_t urgency)
     if (count == 0) {
         return false;
     }
-    plan_from(search->version, 0, begin, count, search->targets.base, &plan);
+    firn_compaction_pick_plan(search->version, 0, begin, count, search->targets.base, &plan);
     return offer(search, urgency, &plan);
 }
 
@@ -321,7 +334,8 @@ widen(const struct search *search, struct firn_compaction_plan *plan)
         struct firn_compaction_plan wider;
         size_t end = plan->end[plan->from] + 1;
         bytes += bytes_of(level, end - 1, end);
-        plan_from(search->version, plan->from, plan->begin[plan->from], end, plan->to, &wider);
+        firn_compaction_pick_plan(search->version, plan->from, plan->begin[plan->from], end,
+                                  plan->to, &wider);
         if (bytes > bytes_max || wider.begin[plan->to] != plan->begin[plan->to] ||
             wider.end[plan->to] != plan->end[plan->to] || !may_run(search, &wider)) {
             return;
@@ -341,7 +355,7 @@ offer_level(struct search *search, unsigned number, uint64_t urgency)
     bool has_best = false;
     for (size_t i = 0; i < level->count; i++) {
         struct firn_compaction_plan plan;
-        plan_from(search->version, number, i, i + 1, number + 1, &plan);
+        firn_compaction_pick_plan(search->version, number, i, i + 1, number + 1, &plan);
         uint64_t cost = cost_of(&firn_version_file(level, i)->info,
                                 bytes_of(below, plan.begin[number + 1], plan.end[number + 1]));
         if ((!has_best || cost < cost_min) && may_run(search, &plan)) {
@@ -473,7 +487,7 @@ search_by_tombstones(struct search *search)
                 (void)offer_level0(search, TOMBSTONES);
                 break;
             }
-            plan_from(search->version, number, i, i + 1, number + 1, &plan);
+            firn_compaction_pick_plan(search->version, number, i, i + 1, number + 1, &plan);
             if (offer(search, TOMBSTONES, &plan)) {
                 return;
             }
@@ -492,7 +506,7 @@ search_unhurried(struct search *search)
     for (unsigned number = 1; number < LEVEL_LAST; number++) {
         for (size_t i = 0; i < search->version->levels[number].count; i++) {
             struct firn_compaction_plan plan;
-            plan_from(search->version, number, i, i + 1, LEVEL_LAST, &plan);
+            firn_compaction_pick_plan(search->version, number, i, i + 1, LEVEL_LAST, &plan);
             if (offer(search, UNHURRIED, &plan)) {
                 return;
             }
@@ -519,85 +533,6 @@ firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pic
     }
 }
 
-/* ---- garbage in the last level ---- */
-
-/* What time has made garbage of: as much as is certain. */
-static uint64_t
-expired_of(const struct firn_manifest_run *info, uint64_t time_ms)
-{
-    return info->expires_last_ms <= time_ms ? info->expiring_count : 0;
-}
-
-/* Without a hurry any garbage counts, else only where it is half of the run. */
-static bool
-has_enough_garbage(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode,
-                   uint64_t time_ms)
-{
-    uint64_t garbage = garbage_of(info) + expired_of(info, time_ms);
-    return mode != FIRN_COMPACTION_PICK_DEMANDED
-               ? garbage > 0
-               : garbage >= DENSE_COUNT_MIN && 2 * garbage >= info->entry_count + info->range_count;
-}
-
-/* Whether a rewriting frees something by time alone, under the same views. */
-static bool
-expires_enough(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode,
-               uint64_t time_ms)
-{
-    return mode != FIRN_COMPACTION_PICK_DEMANDED
-               ? info->expiring_count > 0 && info->expires_first_ms <= time_ms
-               : expired_of(info, time_ms) > 0 && has_enough_garbage(info, mode, time_ms);
-}
-
-bool
-firn_compaction_pick_has_garbage_locked(const struct firn_lsm_tree *tree,
-                                        enum firn_compaction_pick_mode mode)
-{
-    const struct firn_version_level *level =
-        &atomic_load_explicit(&tree->state, memory_order_relaxed)->version->levels[LEVEL_LAST];
-    if (mode != FIRN_COMPACTION_PICK_DEMANDED) {
-        /* What no view sees any more need not look like garbage. */
-        return level->count > 0;
-    }
-    for (size_t i = 0; i < level->count; i++) {
-        if (has_enough_garbage(&firn_version_file(level, i)->info, mode, UINT64_MAX)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-int
-firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                                    const struct firn_view_list *views,
-                                    struct firn_compaction_plan *out, bool *out_found,
-                                    firn_error *err)
-{
-    const struct firn_version *version =
-        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    const struct firn_version_level *level = &version->levels[LEVEL_LAST];
-    *out_found = false;
-    for (size_t i = 0; i < level->count && !*out_found; i++) {
-        const struct firn_manifest_run *info = &firn_version_file(level, i)->info;
-        bool is_seen = firn_view_mark_sees_all(views, info->sequence_min, info->sequence_max);
-        uint64_t time_ms = firn_view_mark_time_ms(views, info->sequence_min, info->sequence_max);
-        bool has_expired = expires_enough(info, mode, time_ms);
-        if (!has_enough_garbage(info, mode, time_ms) && !has_expired &&
-            (is_seen || mode == FIRN_COMPACTION_PICK_DEMANDED)) {
-            continue;
-        }
-        uint64_t mark;
-        int rc = firn_view_mark_of(views, info->sequence_min, info->sequence_max, &mark, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        plan_from(version, LEVEL_LAST, i, i + 1, LEVEL_LAST, out);
-        *out_found = (mark != info->views || has_expired) && !is_blocked(tree, out) &&
-                     (mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(version, out));
-    }
-    return FIRN_OK;
-}
-
 /* ---- values ---- */
 
 bool
@@ -607,7 +542,12 @@ firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
 {
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    plan_from(version, level, i, i + 1, level, out);
-    return !is_blocked(tree, out) &&
-           (mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(version, out));
+    if (level == FIRN_LSM_HISTORY) {
+        *out = (struct firn_compaction_plan){
+            .from = level, .to = level, .history = {(uint32_t)i}, .history_count = 1};
+        firn_compaction_pick_extend(out, &version->levels[level].runs[i]);
+    } else {
+        firn_compaction_pick_plan(version, level, i, i + 1, level, out);
+    }
+    return firn_compaction_pick_may_run_locked(tree, version, mode, out);
 }

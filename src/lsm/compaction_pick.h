@@ -40,16 +40,24 @@ bool firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
                                          enum firn_compaction_pick_mode mode, unsigned level,
                                          size_t i, struct firn_compaction_plan *out);
 
-/* Whether rewriting some run of the last level can free anything, as far as can be told without
- * knowing the views. The mutex is held. */
-bool firn_compaction_pick_has_garbage_locked(const struct firn_lsm_tree *tree,
-                                             enum firn_compaction_pick_mode mode);
-/* The first run of the last level whose rewriting can free something under these views, and may run
- * beside the tree's works. *out_found tells whether there is one. The mutex is held. */
-FIRN_MUST_CHECK int firn_compaction_pick_garbage_locked(struct firn_lsm_tree *tree,
-                                                        enum firn_compaction_pick_mode mode,
-                                                        const struct firn_view_list *views,
-                                                        struct firn_compaction_plan *out,
-                                                        bool *out_found, firn_error *err);
+/* Whether the plan can run beside the tree's works, and reads no run that could not be read before
+ * unless the mode asks for those. The mutex is held. */
+bool firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
+                                         const struct firn_version *version,
+                                         enum firn_compaction_pick_mode mode,
+                                         const struct firn_compaction_plan *plan);
+/* Makes the plan's bounds reach over a run. */
+void firn_compaction_pick_extend(struct firn_compaction_plan *plan,
+                                 const struct firn_merge_level_run *run);
+
+/* Takes [begin, end) of level `from`, and all that must go along of the levels down to `to`. */
+void firn_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
+                               size_t end, unsigned to, struct firn_compaction_plan *out);
+/* What a rewriting at the bottom may drop: tombstones, and versions behind newer ones. */
+static inline uint64_t
+firn_compaction_pick_garbage_of(const struct firn_manifest_run *info)
+{
+    return info->tombstone_count + info->range_count + info->older_count;
+}
 
 #endif

@@ -20,6 +20,10 @@
  * all if none was - but as a whole where it is kept for open transactions. The bounds of what lies elsewhere in the tree (`older`) are bounds of the sweep
  * too, so that a piece is at the bottom as a whole or not at all.
  *
+ * Of what is needed, now reads the newest range that it sees; the others belong to history
+ * (compaction_stream.c). A piece is all of one place: where that changes, one ends and another
+ * begins.
+ *
  * Invariants.
  * (I1) Outside of process, pieces are the needed ranges at `place`, newest first, each with the key
  *      from which on it is one; no bound lies between place and the key that was advanced to.
@@ -48,10 +52,17 @@ struct heap {
 
 struct piece {
     uint64_t sequence;
+    struct firn_compaction_place place;
     firn_slice begin;
     firn_slice first; /* marked; only while is_marked */
     struct firn_buf last;
     bool is_marked;
+};
+
+/* What waits to be written. */
+struct done {
+    struct firn_range range;
+    struct firn_compaction_place place;
 };
 
 struct firn_compaction_ranges {
@@ -70,13 +81,14 @@ struct firn_compaction_ranges {
     size_t live_count;
     /* The newest range of each piece in its segment: it ends the piece. */
     const struct firn_range **tops;
-    uint64_t *sequences; /* of pieces */
+    uint64_t *sequences;                  /* of pieces */
+    struct firn_compaction_place *places; /* likewise */
     struct piece *pieces;
     struct piece *pieces_before; /* while they are being replaced */
     size_t piece_count;
     bool is_dirty; /* a top may have changed */
     /* What waits to be written. */
-    struct firn_range *done;
+    struct done *done;
     size_t done_count;
     size_t done_capacity;
     struct firn_arena arena;        /* bounds in done and in pieces */
@@ -122,18 +134,19 @@ heap_pop(struct heap *heap)
 /* ---- what waits to be written ---- */
 
 static int
-push_done(struct firn_compaction_ranges *ranges, const struct firn_range *range)
+push_done(struct firn_compaction_ranges *ranges, const struct firn_range *range,
+          struct firn_compaction_place place)
 {
     if (ranges->done_count == ranges->done_capacity) {
         size_t capacity = ranges->done_capacity == 0 ? 16 : ranges->done_capacity * 2;
-        struct firn_range *done = firn_resize_array(ranges->done, capacity, sizeof *done);
+        struct done *done = firn_resize_array(ranges->done, capacity, sizeof *done);
         if (done == NULL) {
             return FIRN_NO_MEMORY;
         }
         ranges->done = done;
         ranges->done_capacity = capacity;
     }
-    ranges->done[ranges->done_count++] = *range;
+    ranges->done[ranges->done_count++] = (struct done){*range, place};
     return FIRN_OK;
 }
 
@@ -161,13 +174,17 @@ close_piece(struct firn_compaction_ranges *ranges, const struct piece *piece, fi
             return rc;
         }
     }
-    return firn_slice_compare(range.lower, range.upper) < 0 ? push_done(ranges, &range) : FIRN_OK;
+    return firn_slice_compare(range.lower, range.upper) < 0
+               ? push_done(ranges, &range, piece->place)
+               : FIRN_OK;
 }
 
 static void
-open_piece(struct piece *piece, uint64_t sequence, firn_slice begin)
+open_piece(struct piece *piece, uint64_t sequence, struct firn_compaction_place place,
+           firn_slice begin)
 {
     piece->sequence = sequence;
+    piece->place = place;
     piece->begin = begin;
     piece->is_marked = false;
 }
@@ -178,7 +195,7 @@ close_pieces(struct firn_compaction_ranges *ranges, firn_slice end)
     int rc = FIRN_OK;
     for (size_t i = 0; i < ranges->piece_count && rc == FIRN_OK; i++) {
         rc = close_piece(ranges, &ranges->pieces[i], end);
-        open_piece(&ranges->pieces[i], ranges->pieces[i].sequence, end);
+        open_piece(&ranges->pieces[i], ranges->pieces[i].sequence, ranges->pieces[i].place, end);
     }
     return rc;
 }
@@ -200,6 +217,7 @@ find_needed(struct firn_compaction_ranges *ranges, firn_slice place)
 {
     size_t live = 0;
     size_t needed = 0;
+    uint64_t hidden_by = 0; /* the oldest range so far that now sees */
     firn_compaction_rule_begin_key(ranges->rule);
     for (size_t i = 0; i < ranges->live_count; i++) {
         struct heap *heap = &ranges->heaps[ranges->live[i]];
@@ -211,13 +229,23 @@ find_needed(struct firn_compaction_ranges *ranges, firn_slice place)
         }
         ranges->live[live++] = ranges->live[i];
         uint64_t sequence = heap->ranges[0]->sequence;
+        bool is_now = firn_compaction_rule_now_sees(ranges->rule, sequence);
         if (firn_compaction_rule_needs(ranges->rule, sequence)) {
             ranges->tops[needed] = heap->ranges[0];
+            ranges->places[needed] =
+                (struct firn_compaction_place){!is_now || hidden_by != 0, is_now ? hidden_by : 0};
             ranges->sequences[needed++] = sequence;
         }
+        hidden_by = is_now ? sequence : hidden_by;
     }
     ranges->live_count = live;
     return needed;
+}
+
+static bool
+is_same_place(struct firn_compaction_place a, struct firn_compaction_place b)
+{
+    return a.is_history == b.is_history && a.newer == b.newer;
 }
 
 /* Makes pieces of what is needed from place on; those that were already go on. */
@@ -238,10 +266,11 @@ renew_pieces(struct firn_compaction_ranges *ranges, firn_slice place)
                 return rc;
             }
         }
-        if (old < before_count && before[old].sequence == sequence) {
+        if (old < before_count && before[old].sequence == sequence &&
+            is_same_place(before[old].place, ranges->places[new])) {
             swap_pieces(&ranges->pieces[new], &before[old++]);
         } else {
-            open_piece(&ranges->pieces[new], sequence, place);
+            open_piece(&ranges->pieces[new], sequence, ranges->places[new], place);
         }
     }
     for (; old < before_count; old++) {
@@ -431,7 +460,7 @@ firn_compaction_ranges_cut(struct firn_compaction_ranges *ranges, const firn_sli
         return firn_error_no_memory(err, "range deletes of a compaction");
     }
     for (size_t i = 0; i < ranges->done_count; i++) {
-        int rc = add(ctx, &ranges->done[i], err);
+        int rc = add(ctx, &ranges->done[i].range, ranges->done[i].place, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -538,11 +567,12 @@ make_heaps(struct firn_compaction_ranges *ranges)
     ranges->live = firn_alloc_array(tops, sizeof *ranges->live);
     ranges->tops = firn_alloc_array(tops, sizeof(const struct firn_range *));
     ranges->sequences = firn_alloc_array(tops, sizeof *ranges->sequences);
+    ranges->places = firn_alloc_array(tops, sizeof *ranges->places);
     ranges->pieces = firn_alloc_zeroed(tops * sizeof *ranges->pieces);
     ranges->pieces_before = firn_alloc_zeroed(tops * sizeof *ranges->pieces);
     if (ranges->heaps == NULL || ranges->heap_room == NULL || ranges->live == NULL ||
-        ranges->tops == NULL || ranges->sequences == NULL || ranges->pieces == NULL ||
-        ranges->pieces_before == NULL) {
+        ranges->tops == NULL || ranges->sequences == NULL || ranges->places == NULL ||
+        ranges->pieces == NULL || ranges->pieces_before == NULL) {
         return FIRN_NO_MEMORY;
     }
     for (size_t i = 0; i < ranges->count; i++) {
@@ -608,6 +638,7 @@ firn_compaction_ranges_destroy(struct firn_compaction_ranges *ranges)
     firn_free(ranges->live);
     firn_free(ranges->tops);
     firn_free(ranges->sequences);
+    firn_free(ranges->places);
     firn_free(ranges->done);
     firn_arena_deinit(&ranges->arena);
     firn_arena_deinit(&ranges->arena_before);

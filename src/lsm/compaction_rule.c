@@ -49,6 +49,7 @@ struct firn_compaction_rule {
     size_t family_count;
     uint32_t *from;     /* of segment i and family f: from[i * family_count + f] */
     bool *is_seen;      /* of each segment: whether any view sees it */
+    bool *is_now;       /* of each segment: whether now sees it; NULL: there is no now */
     uint64_t *times_ms; /* of each segment: the earliest of the views that see it */
     size_t segment;     /* where the last lookup ended */
     /* Of the current key. */
@@ -167,6 +168,12 @@ uint64_t
 firn_compaction_rule_time_ms(const struct firn_compaction_rule *rule, uint64_t sequence)
 {
     return rule->times_ms[firn_compaction_rule_segment(rule, sequence)];
+}
+
+bool
+firn_compaction_rule_now_sees(const struct firn_compaction_rule *rule, uint64_t sequence)
+{
+    return rule->is_now == NULL || rule->is_now[firn_compaction_rule_segment(rule, sequence)];
 }
 
 /* ---- making: families ---- */
@@ -415,6 +422,20 @@ fill(struct firn_compaction_rule *rule, struct work *work)
     return FIRN_OK;
 }
 
+/* Now is one of the views, so it sees all of a segment or nothing. */
+static int
+fill_now(struct firn_compaction_rule *rule, const struct firn_view *now)
+{
+    if (now == NULL) {
+        return FIRN_OK;
+    }
+    rule->is_now = firn_alloc_array(rule->segment_count, sizeof *rule->is_now);
+    for (size_t i = 0; rule->is_now != NULL && i < rule->segment_count; i++) {
+        rule->is_now[i] = firn_view_sees(now, rule->bounds[i]);
+    }
+    return rule->is_now != NULL ? FIRN_OK : FIRN_NO_MEMORY;
+}
+
 int
 firn_compaction_rule_create(const struct firn_view_list *views, struct firn_compaction_rule **out,
                             firn_error *err)
@@ -430,6 +451,7 @@ firn_compaction_rule_create(const struct firn_view_list *views, struct firn_comp
     FIRN_TRY(sort_views(&work, views));
     FIRN_TRY(find_segments(&work));
     FIRN_TRY(fill(rule, &work));
+    FIRN_TRY(fill_now(rule, views->now));
     *out = rule;
     rule = NULL;
 out:
@@ -445,6 +467,7 @@ firn_compaction_rule_destroy(struct firn_compaction_rule *rule)
         firn_free(rule->bounds);
         firn_free(rule->from);
         firn_free(rule->is_seen);
+        firn_free(rule->is_now);
         firn_free(rule->times_ms);
         firn_free(rule->unserved);
         firn_free(rule);

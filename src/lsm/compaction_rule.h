@@ -35,6 +35,9 @@ size_t firn_compaction_rule_segment(const struct firn_compaction_rule *rule, uin
 /* The earliest time of the views that see the sequence; UINT64_MAX if none does. */
 uint64_t firn_compaction_rule_time_ms(const struct firn_compaction_rule *rule, uint64_t sequence);
 
+/* Whether now reads what is written with that sequence; all is, where the views have no now. */
+bool firn_compaction_rule_now_sees(const struct firn_compaction_rule *rule, uint64_t sequence);
+
 /* What follows is about one key: its versions, range deletes among them, come newest first. */
 void firn_compaction_rule_begin_key(struct firn_compaction_rule *rule);
 /* Whether the version that comes next must be kept as far as newer versions go: some view sees it

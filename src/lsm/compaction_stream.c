@@ -23,6 +23,14 @@
  * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces, and so does one
  * that lies in a value file, which is not read for this; readings join them.
  *
+ * History. What is given is given with its place (history.h). Now reads the newest version that it
+ * sees; below operands, all down to the first that is none. A version that now does not see, and one
+ * beneath a newer one that it sees and that is no operand, belong to history. Which version is the
+ * newer one need not be kept: who sees it sees what was kept in its place.
+ *
+ * Operands are folded only onto what lies right beneath them in the whole tree. Where history runs
+ * that are no inputs may have something between, they are left as they are.
+ *
  * An expiring put that has expired for every view that sees it is a tombstone, and is written as one.
  *
  * A mark is set when the entry that it is for has been used: the entry may be where the output is
@@ -53,14 +61,27 @@ struct list {
     size_t count;
 };
 
+/* The same of tombstones, with their places. */
+struct held_list {
+    struct held {
+        uint64_t sequence;
+        struct firn_compaction_place place;
+    } * items;
+    size_t count;
+};
+
 struct firn_compaction_stream {
     struct firn_merge *merge;
     struct firn_compaction_rule *rule;
     struct firn_compaction_ranges *ranges;
     enum state state;
-    struct firn_entry entry; /* that was given last */
-    struct firn_entry kept;  /* in states IN_HELD and GIVEN */
-    bool is_ahead;           /* the merge stands behind what is kept, else on it */
+    struct firn_entry entry;                 /* that was given last */
+    struct firn_entry kept;                  /* in states IN_HELD and GIVEN */
+    struct firn_compaction_place place;      /* of entry */
+    struct firn_compaction_place kept_place; /* of kept */
+    const struct firn_compaction_between *between;
+    size_t between_count;
+    bool is_ahead; /* the merge stands behind what is kept, else on it */
     uint64_t dropped;
     uint64_t tombstones_kept_from;
     struct firn_fold fold;
@@ -71,7 +92,8 @@ struct firn_compaction_stream {
     bool is_bottom;
     bool has_given; /* an entry of it before the last one */
     bool may_cut;
-    struct list held;     /* tombstones */
+    uint64_t hidden_by; /* the oldest version so far that now sees, no operand; 0: none */
+    struct held_list held;
     size_t held_given;    /* of these */
     size_t ranges_shown;  /* to the rule */
     struct list covering; /* range deletes that the rule needs, and that are not marked yet */
@@ -96,12 +118,31 @@ begin_key(struct firn_compaction_stream *stream, firn_slice key, firn_error *err
     stream->held.count = 0;
     stream->covering.count = 0;
     stream->ranges_shown = 0;
+    stream->hidden_by = 0;
     stream->has_key = true;
     stream->has_given = false;
     int rc = firn_compaction_ranges_advance(stream->ranges, &key, err);
     stream->is_bottom = firn_compaction_ranges_is_bottom(stream->ranges);
     firn_compaction_rule_begin_key(stream->rule);
     return rc;
+}
+
+/* Of a version that comes next. */
+static struct firn_compaction_place
+place_of(const struct firn_compaction_stream *stream, uint64_t sequence)
+{
+    bool is_seen = firn_compaction_rule_now_sees(stream->rule, sequence);
+    return (struct firn_compaction_place){!is_seen || stream->hidden_by != 0,
+                                          is_seen ? stream->hidden_by : 0};
+}
+
+/* That version hides what is older from who sees it. */
+static void
+note_hiding(struct firn_compaction_stream *stream, uint64_t sequence)
+{
+    if (firn_compaction_rule_now_sees(stream->rule, sequence)) {
+        stream->hidden_by = sequence;
+    }
 }
 
 /* Shows the rule the range deletes that are newer than a version. */
@@ -112,6 +153,7 @@ show_ranges(struct firn_compaction_stream *stream, uint64_t sequence)
     const uint64_t *ranges = firn_compaction_ranges_sequences(stream->ranges, &count);
     while (stream->ranges_shown < count && ranges[stream->ranges_shown] > sequence) {
         uint64_t range = ranges[stream->ranges_shown++];
+        note_hiding(stream, range);
         if (firn_compaction_rule_needs(stream->rule, range)) {
             push(&stream->covering, range);
         }
@@ -133,13 +175,16 @@ static bool
 decide(struct firn_compaction_stream *stream, const struct firn_entry *entry)
 {
     show_ranges(stream, entry->sequence);
+    stream->kept_place = place_of(stream, entry->sequence);
+    note_hiding(stream, entry->sequence);
     if (!firn_compaction_rule_needs(stream->rule, entry->sequence)) {
         stream->dropped++;
         return false;
     }
     if (stream->is_bottom && is_tombstone(stream, entry) &&
         !firn_view_list_keeps_tombstone(stream->tombstones_kept_from, entry->sequence)) {
-        push(&stream->held, entry->sequence);
+        stream->held.items[stream->held.count++] =
+            (struct held){entry->sequence, stream->kept_place};
         return false;
     }
     return true;
@@ -148,9 +193,11 @@ decide(struct firn_compaction_stream *stream, const struct firn_entry *entry)
 /* ---- giving ---- */
 
 static void
-give(struct firn_compaction_stream *stream, const struct firn_entry *entry)
+give(struct firn_compaction_stream *stream, const struct firn_entry *entry,
+     struct firn_compaction_place place)
 {
     stream->entry = *entry;
+    stream->place = place;
     stream->may_cut = !stream->has_given;
     stream->has_given = true;
 }
@@ -160,6 +207,7 @@ static void
 give_next_held(struct firn_compaction_stream *stream)
 {
     struct firn_entry entry = stream->kept;
+    struct firn_compaction_place place = stream->kept_place;
     stream->state = IN_HELD;
     if (stream->held_given == stream->held.count) {
         stream->held.count = 0;
@@ -168,9 +216,10 @@ give_next_held(struct firn_compaction_stream *stream)
         entry.kind = FIRN_ENTRY_DELETE;
         entry.value = firn_bytes(NULL, 0);
         entry.values = NULL;
-        entry.sequence = stream->held.sequences[stream->held_given++];
+        entry.sequence = stream->held.items[stream->held_given].sequence;
+        place = stream->held.items[stream->held_given++].place;
     }
-    give(stream, &entry);
+    give(stream, &entry, place);
 }
 
 static void
@@ -249,6 +298,21 @@ next_range(const struct firn_compaction_stream *stream)
     return stream->ranges_shown < count ? ranges[stream->ranges_shown] : 0;
 }
 
+/* Whether nothing outside of the inputs lies at the key that is newer than a version. */
+static bool
+is_right_beneath(const struct firn_compaction_stream *stream, uint64_t sequence)
+{
+    for (size_t i = 0; i < stream->between_count; i++) {
+        const struct firn_compaction_between *between = &stream->between[i];
+        if (between->sequence_max > sequence &&
+            firn_slice_compare(between->span.lower, firn_buf_slice(&stream->key)) <= 0 &&
+            firn_slice_compare(firn_buf_slice(&stream->key), between->span.upper) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What the operands so far, the newest of that sequence, stand upon. */
 static enum beneath
 look_beneath(const struct firn_compaction_stream *stream, uint64_t newest)
@@ -257,13 +321,16 @@ look_beneath(const struct firn_compaction_stream *stream, uint64_t newest)
     bool is_over = entry == NULL || !firn_slice_equal(entry->key, firn_buf_slice(&stream->key));
     uint64_t range = next_range(stream);
     if (range != 0 && (is_over || range > entry->sequence)) {
-        bool is_hidden = is_same_segment(stream, newest, range) || (is_over && stream->is_bottom);
+        bool is_hidden =
+            (is_same_segment(stream, newest, range) && is_right_beneath(stream, range)) ||
+            (is_over && stream->is_bottom);
         return is_hidden ? BENEATH_NOTHING : BENEATH_OTHERS;
     }
     if (is_over) {
         return stream->is_bottom ? BENEATH_NOTHING : BENEATH_OTHERS;
     }
-    if (!is_same_segment(stream, newest, entry->sequence)) {
+    if (!is_same_segment(stream, newest, entry->sequence) ||
+        !is_right_beneath(stream, entry->sequence)) {
         return BENEATH_OTHERS;
     }
     if (is_tombstone(stream, entry)) {
@@ -313,6 +380,7 @@ give_operands(struct firn_compaction_stream *stream, firn_error *err)
         FIRN_TRY(firn_fold_apply(&stream->fold, base, &stream->folded, err));
         /* It hides what is older, as any put. */
         (void)firn_compaction_rule_needs(stream->rule, kept.sequence);
+        note_hiding(stream, kept.sequence);
     }
     if (beneath == BENEATH_VALUE || beneath == BENEATH_TOMBSTONE) {
         stream->dropped++;
@@ -330,6 +398,7 @@ take_operand(struct firn_compaction_stream *stream, bool *out_is_given, firn_err
 {
     uint64_t sequence = firn_merge_entry(stream->merge)->sequence;
     show_ranges(stream, sequence);
+    stream->kept_place = place_of(stream, sequence);
     *out_is_given = firn_compaction_rule_needs_operand(stream->rule, sequence);
     if (*out_is_given) {
         return give_operands(stream, err);
@@ -410,6 +479,12 @@ out:
     return rc;
 }
 
+struct firn_compaction_place
+firn_compaction_stream_place(const struct firn_compaction_stream *stream)
+{
+    return stream->place;
+}
+
 bool
 firn_compaction_stream_may_cut(const struct firn_compaction_stream *stream)
 {
@@ -448,11 +523,13 @@ firn_compaction_stream_create(const struct firn_compaction_stream_options *optio
     }
     stream->merge = options->merge;
     stream->rule = options->rule;
+    stream->between = options->between;
+    stream->between_count = options->between_count;
     stream->tombstones_kept_from = options->tombstones_kept_from;
-    stream->held.sequences = firn_alloc_array(segments, sizeof(uint64_t));
+    stream->held.items = firn_alloc_array(segments, sizeof *stream->held.items);
     stream->covering.sequences = firn_alloc_array(segments, sizeof(uint64_t));
     stream->marks.sequences = firn_alloc_array(segments, sizeof(uint64_t));
-    if (stream->held.sequences == NULL || stream->covering.sequences == NULL ||
+    if (stream->held.items == NULL || stream->covering.sequences == NULL ||
         stream->marks.sequences == NULL) {
         rc = firn_error_no_memory(err, "a compaction");
         goto out;
@@ -473,7 +550,7 @@ firn_compaction_stream_destroy(struct firn_compaction_stream *stream)
         firn_buf_deinit(&stream->key);
         firn_buf_deinit(&stream->folded);
         firn_fold_deinit(&stream->fold);
-        firn_free(stream->held.sequences);
+        firn_free(stream->held.items);
         firn_free(stream->covering.sequences);
         firn_free(stream->marks.sequences);
         firn_free(stream);

@@ -29,6 +29,17 @@ struct firn_compaction_span {
     firn_slice upper;
 };
 
+/* Where something belongs that is kept: with what now reads, or with history (history.h). */
+struct firn_compaction_place {
+    bool is_history;
+    uint64_t newer; /* of history: a version of the key that now sees, or 0: now does not see it */
+};
+
+struct firn_compaction_between {
+    struct firn_compaction_span span;
+    uint64_t sequence_max;
+};
+
 struct firn_compaction_stream_options {
     struct firn_merge *merge; /* over the inputs; borrowed */
     /* Of the inputs, each of which may have none; borrowed. */
@@ -40,6 +51,10 @@ struct firn_compaction_stream_options {
      * bytes are borrowed. All other keys are at the bottom. */
     const struct firn_compaction_span *older;
     size_t older_count;
+    /* Where versions may lie outside of the inputs that are newer than some of these, and how new
+     * they may be: operands are not folded onto what is not newer. As older in all else. */
+    const struct firn_compaction_between *between;
+    size_t between_count;
     uint64_t tombstones_kept_from; /* as in struct firn_view_list */
 };
 
@@ -55,10 +70,13 @@ FIRN_MUST_CHECK int firn_compaction_stream_next(struct firn_compaction_stream *s
 /* Whether the output may be cut before the entry that next gave: its key is not that of the one
  * before. */
 bool firn_compaction_stream_may_cut(const struct firn_compaction_stream *stream);
+/* Of the entry that next gave. */
+struct firn_compaction_place
+firn_compaction_stream_place(const struct firn_compaction_stream *stream);
 /* Gives the range deletes that belong to the output before the entry that next gave, and after the
  * last cut. After next has given NULL: the last ones. The bounds live until the next cut. */
 typedef int (*firn_compaction_stream_add)(void *ctx, const struct firn_range *range,
-                                          firn_error *err);
+                                          struct firn_compaction_place place, firn_error *err);
 FIRN_MUST_CHECK int firn_compaction_stream_cut(struct firn_compaction_stream *stream,
                                                firn_compaction_stream_add add, void *ctx,
                                                firn_error *err);

@@ -5,15 +5,15 @@
  * merge_level.c walks through runs and asks for each when it comes to it; here the answer is a pin
  * of the file (lsm_file.c). A level source stands in one run at a time, so one handle is enough.
  *
- * Runs of level 0 overlap, so each of them is a source of its own; it is opened late all the same,
+ * Runs of level 0 and of history overlap, so each of them is a source of its own; it is opened late all the same,
  * so that a merge beside a damaged run gets along without it.
  */
 #include "lsm/file_source.h"
 
 #include "base/check.h"
 
-static const char *const level_names[FIRN_LSM_LEVELS] = {
-    "level 0", "level 1", "level 2", "level 3", "level 4", "level 5", "level 6",
+static const char *const level_names[FIRN_LSM_LEVELS_ALL] = {
+    "level 0", "level 1", "level 2", "level 3", "level 4", "level 5", "level 6", "history",
 };
 
 static bool

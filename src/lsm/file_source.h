@@ -22,7 +22,7 @@ struct firn_file_source {
     const struct firn_file_source_refused *refused; /* NULL: none */
 };
 
-/* Adds the runs [begin, end) of a level to merge: of level 0 one run at a time. state is where the
+/* Adds the runs [begin, end) of a level to merge: of level 0 and of history one run at a time. state is where the
  * source keeps what it needs. */
 struct firn_file_source_runs {
     const struct firn_version *version;

@@ -13,6 +13,9 @@
  *   3. MANIFEST names it, together with the tree's new flushed sequence (lsm_install.c)
  *   4. readers see the run in place of the memtables
  *
+ * What now does not read, because a newer version or a restore hides it, goes to a history run beside
+ * (history.h): it is never merged with what now reads.
+ *
  * What is at the bottom is judged by the runs that the tree has when the flush begins. Compactions
  * beside it only ever make less of them, so the judgement stays on the safe side.
  *
@@ -71,7 +74,7 @@ add_older(const struct firn_version *version, struct inputs *inputs, firn_error 
     if (inputs->older == NULL) {
         return firn_error_no_memory(err, "a flush");
     }
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             inputs->older[inputs->older_count++] =

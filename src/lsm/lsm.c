@@ -16,9 +16,10 @@
  *
  * Rules that hold all of this together:
  * (I1) For each key, versions in a newer memtable are newer than those in an older one, those in
- *      memtables newer than those in runs, and in runs as version.h says. A range delete counts as
+ *      memtables newer than those in runs, and in levels as version.h says. A range delete counts as
  *      a version of every key that it covers. So a reading may stop at the first version that it
- *      sees, or at the first range delete above it.
+ *      sees, or at the first range delete above it; but for history runs, where a view has to look
+ *      into them (history.c).
  * (I2) A memtable leaves the state together with the arrival of the run that has its content, in
  *      one replacement; and MANIFEST named that run durably before.
  * (I3) The log is durable through all of a memtable before MANIFEST names the memtable's run
@@ -115,6 +116,9 @@ set_options(struct firn_lsm *lsm, const struct firn_lsm_options *options)
     }
     if (options->level_factor == 0) {
         lsm->options.level_factor = 10;
+    }
+    if (options->history_runs_target == 0) {
+        lsm->options.history_runs_target = 8;
     }
     if (options->level0_runs_target == 0) {
         lsm->options.level0_runs_target = 4;
@@ -285,7 +289,7 @@ static void
 count_values(struct firn_lsm_tree *tree, const struct firn_version *version)
 {
     firn_os_mutex_lock(&tree->lsm->mutex);
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
             firn_value_live_add_locked(tree, firn_version_file(&version->levels[number], i));
         }

@@ -37,14 +37,16 @@ struct firn_lsm_host {
     /* Makes the log durable through everything that was applied before the call. */
     int (*sync_log)(void *ctx, firn_error *err);
     /* All views that may still read the tree, now ([1, UINT64_MAX]) included. They stay valid until
-     * release_views. A view that is opened later must see no less than "now" saw. */
+     * release_views. A view that is opened later must see no less than "now" saw. Views whose newest
+     * intervals begin at the same sequence have the same older intervals. */
     int (*take_views)(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err);
     void (*release_views)(void *ctx, struct firn_view_list *views);
     /* Whether no other process reads by a MANIFEST version below this one. */
     bool (*no_reader_below)(void *ctx, uint64_t version);
 };
 
-enum { FIRN_LSM_LEVELS = 7 };
+/* Level 0 to 6, and behind them history: versions that now does not read (history.h). */
+enum { FIRN_LSM_LEVELS = 7, FIRN_LSM_HISTORY = FIRN_LSM_LEVELS, FIRN_LSM_LEVELS_ALL };
 
 struct firn_lsm_options {
     const struct firn_run_kind *kind; /* of new runs */
@@ -56,6 +58,7 @@ struct firn_lsm_options {
     unsigned level_factor;        /* 0: 10 */
     unsigned level0_runs_target;  /* as many runs in level 0 ask for a compaction; 0: 4 */
     uint64_t level0_bytes_target; /* likewise; less where writes replace others; 0: 256 MiB */
+    unsigned history_runs_target; /* as many small history runs ask for a merge; 0: 8 */
     enum firn_codec codec;        /* of new runs */
     enum firn_codec codec_bottom; /* of new runs in the last level */
     /* Of trees that separate values: */
@@ -296,7 +299,7 @@ struct firn_lsm_value_stats {
     uint64_t live_bytes; /* of those that runs refer to */
 };
 struct firn_lsm_stats {
-    struct firn_lsm_level_stats levels[FIRN_LSM_LEVELS];
+    struct firn_lsm_level_stats levels[FIRN_LSM_LEVELS_ALL];
     struct firn_lsm_value_stats values;
     uint64_t memtables;
     uint64_t memtable_bytes;

@@ -149,7 +149,7 @@ check_tree(struct checking *checking, struct firn_lsm_tree *tree, firn_error *er
 {
     int rc = FIRN_OK;
     struct firn_tree_state *state = firn_lsm_state_of(tree);
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &state->version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             FIRN_TRY(check_file(checking, firn_version_file(level, i), err));

@@ -7,7 +7,8 @@
  * merge (merge.c), and resolve.c keeps what the view sees of them. This file only puts these
  * together.
  *
- * Runs that lie outside the bounds are no sources. The others are opened when the walk comes to
+ * Runs that lie outside the bounds are no sources, nor are history runs in which the view has nothing
+ * to look for (history.c). The others are opened when the walk comes to
  * them (file_source.c) - but for runs with range deletes, which may cover entries anywhere within
  * their bounds and are pinned as long as the cursor lives.
  *
@@ -24,6 +25,7 @@
  */
 #include "block/value_file.h"
 #include "lsm/file_source.h"
+#include "lsm/history.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/merge.h"
 #include "lsm/resolve.h"
@@ -144,8 +146,39 @@ out:
     return rc;
 }
 
+static bool
+is_skipped(const struct firn_lsm_cursor *cursor, const struct firn_view *view,
+           struct firn_lsm_file *file)
+{
+    if (view != NULL) {
+        return firn_history_is_file_skipped(file, view);
+    }
+    return cursor->only != NULL &&
+           !firn_view_sees_any(cursor->only, file->info.sequence_min, file->info.sequence_max);
+}
+
 static int
-add_version(struct firn_lsm_cursor *cursor, firn_error *err)
+add_history(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_version *version = cursor->state->version;
+    const struct firn_version_level *history = &version->levels[FIRN_LSM_HISTORY];
+    if (view != NULL && firn_history_is_all_skipped(version, view)) {
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < history->count; i++) {
+        if (firn_version_run_overlaps(&history->runs[i], cursor->lower_bound,
+                                      cursor->upper_bound) &&
+            !is_skipped(cursor, view, firn_version_file(history, i))) {
+            FIRN_TRY(add_runs(cursor, FIRN_LSM_HISTORY, i, i + 1, err));
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+add_version(struct firn_lsm_cursor *cursor, const struct firn_view *view, firn_error *err)
 {
     int rc = FIRN_OK;
     const struct firn_version *version = cursor->state->version;
@@ -164,6 +197,7 @@ add_version(struct firn_lsm_cursor *cursor, firn_error *err)
             FIRN_TRY(add_runs(cursor, level, begin, end, err));
         }
     }
+    rc = add_history(cursor, view, err);
 out:
     return rc;
 }
@@ -173,7 +207,7 @@ static size_t
 count_with_ranges(const struct firn_version *version)
 {
     size_t count = 0;
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
         count += version->levels[number].with_ranges;
     }
     return count;
@@ -184,7 +218,8 @@ static struct firn_lsm_cursor *
 allocate(const struct firn_tree_state *state)
 {
     /* Runs and memtables are in memory themselves, so this does not overflow. */
-    size_t sources = state->version->levels[0].count + FIRN_LSM_LEVELS;
+    const struct firn_version_level *levels = state->version->levels;
+    size_t sources = levels[0].count + FIRN_LSM_LEVELS + levels[FIRN_LSM_HISTORY].count;
     size_t with_ranges = count_with_ranges(state->version);
     size_t sets = state->memtable_count + with_ranges;
     size_t pointers = sets + 2 * with_ranges;
@@ -236,7 +271,7 @@ firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_
     FIRN_TRY(copy_bounds(cursor, options, err));
     FIRN_TRY(firn_merge_create(&cursor->merge, err));
     FIRN_TRY(add_memtables(cursor, err));
-    FIRN_TRY(add_version(cursor, err));
+    FIRN_TRY(add_version(cursor, options->view, err));
     if (options->view != NULL) {
         FIRN_TRY(make_resolve(cursor, options, tree->lsm->os, err));
     }

@@ -89,22 +89,40 @@ copy_bytes(uint8_t *to, firn_slice from)
     }
 }
 
+/* The newest sequence that a history run says anything about. */
+static uint64_t
+history_last_of(const struct firn_manifest_run *info)
+{
+    uint64_t last = info->sequence_max;
+    for (size_t i = 0; i < info->group_count; i++) {
+        last = info->groups[i].last > last ? info->groups[i].last : last;
+        last = info->groups[i].newer_last > last ? info->groups[i].newer_last : last;
+    }
+    return last;
+}
+
 struct firn_lsm_file *
 firn_lsm_file_create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
                      const struct firn_manifest_run *info)
 {
     size_t count = info->reference_count;
     size_t references_size = count * sizeof *info->references;
+    size_t groups_size = info->group_count * sizeof *info->groups;
     size_t files_size = count * sizeof(struct firn_lsm_file *);
-    struct firn_lsm_file *file = firn_alloc_zeroed(sizeof *file + references_size + files_size +
-                                                   info->lower.size + info->upper.size);
+    struct firn_lsm_file *file =
+        firn_alloc_zeroed(sizeof *file + references_size + groups_size + files_size +
+                          info->lower.size + info->upper.size);
     if (file == NULL) {
         return NULL;
     }
-    uint8_t *bytes = (uint8_t *)(file + 1) + references_size + files_size;
+    uint8_t *bytes = (uint8_t *)(file + 1) + references_size + files_size + groups_size;
     copy_bytes(bytes, info->lower);
     copy_bytes(bytes + info->lower.size, info->upper);
     file->info = *info;
+    file->history_last = history_last_of(info);
+    if (info->group_count > 0) {
+        file->info.groups = memcpy(bytes - groups_size, info->groups, groups_size);
+    }
     if (count > 0) {
         file->info.references = memcpy(references_of(file), info->references, references_size);
         file->value_files = (struct firn_lsm_file **)(void *)(references_of(file) + count);
@@ -118,6 +136,7 @@ firn_lsm_file_create(struct firn_lsm_files *files, const struct firn_run_kind *k
     atomic_init(&file->handle, NULL);
     atomic_init(&file->was_used, false);
     atomic_init(&file->is_damaged, false);
+    atomic_init(&file->skipped_by, 0);
     return file;
 }
 

@@ -29,12 +29,18 @@ struct firn_lsm_handle {
 
 struct firn_lsm_file {
     struct firn_manifest_run info; /* never changes; its level is where the run was made */
+    uint64_t history_last; /* of a history run: the newest sequence that its groups speak of */
     const struct firn_run_kind *kind;
     struct firn_lsm_files *files;
     _Atomic size_t refs; /* versions that name it */
     _Atomic(struct firn_lsm_handle *) handle;
-    _Atomic bool was_used;   /* since the clock's hand passed */
-    _Atomic bool is_damaged; /* a compaction could not read it */
+    _Atomic bool was_used;       /* since the clock's hand passed */
+    _Atomic bool is_damaged;     /* a compaction could not read it */
+    _Atomic uint64_t skipped_by; /* of a history run: see history.c */
+    /* Guarded by lsm's mutex: of a history run, which live view was found to need it; of one in the
+     * last level, the beginning of the line of now for which writing it again has no use. */
+    size_t needed_by;
+    uint64_t settled_for;
 
     /* Of a run: the value files that info.references names, each counted, and how its references
      * are followed to them. */

@@ -288,7 +288,7 @@ list_version(const struct firn_version *version, struct firn_arena *arena,
         return FIRN_NO_MEMORY;
     }
     size_t count = 0;
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
         const struct firn_version_level *level = &version->levels[number];
         for (size_t i = 0; i < level->count; i++) {
             runs[count] = firn_version_file(level, i)->info;

@@ -17,12 +17,19 @@
 /* The directory of runs in that of the store. */
 #define FIRN_LSM_RUNS "runs"
 
-/* Of level l of a version, from <= l <= to, the runs [begin[l], end[l]) go to level `to`. */
+/* So many history runs go into one compaction at most. */
+enum { FIRN_COMPACTION_HISTORY_MAX = 64 };
+
+/* Of level l of a version, from <= l <= to, the runs [begin[l], end[l]) go to level `to`; and some
+ * history runs, where `to` is the last level or history. */
 struct firn_compaction_plan {
     unsigned from;
     unsigned to;
-    size_t begin[FIRN_LSM_LEVELS];
-    size_t end[FIRN_LSM_LEVELS];
+    size_t begin[FIRN_LSM_LEVELS_ALL];
+    size_t end[FIRN_LSM_LEVELS_ALL];
+    uint32_t history[FIRN_COMPACTION_HISTORY_MAX]; /* places in the level, ascending */
+    unsigned history_count;
+    bool is_removal;  /* of history runs that no view reads: nothing needs to be written */
     firn_slice lower; /* of all of them; the bytes belong to their files */
     firn_slice upper;
     bool is_move;     /* nothing needs to be written */
@@ -58,6 +65,7 @@ struct firn_lsm_tree {
     bool is_dropping; /* no new works */
     bool is_held;     /* likewise, for a while: see lsm_bulk.c */
     bool is_flushing;
+    bool has_gaps;        /* a work has met a now of more than one interval: after a restore */
     unsigned overwritten; /* of 1,000 entries that last came to the last level: replaced others */
     struct firn_lsm_value_stats values; /* of the newest version */
     bool may_have_sparse;               /* some value file may be worth giving up */

@@ -7,6 +7,9 @@
  * sees, and a range delete that it sees makes an end too: whatever older sources hold of the key is
  * older than the range. Within one source both must be compared.
  *
+ * History runs are asked only where the view may have something to look for there, which those of
+ * now have not (history.c); then of what they and the levels hold the newest counts.
+ *
  * The reading is inside the epoch from the loading of the state to the copying of the value; it
  * takes no lock and counts no reference. Reading a run may go to the disk meanwhile: that only
  * delays the release of what was replaced.
@@ -28,6 +31,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "lsm/fold.h"
+#include "lsm/history.h"
 #include "lsm/lsm_internal.h"
 
 /* What a source says of a key. */
@@ -42,6 +46,7 @@ enum answer {
 struct query {
     firn_slice key;
     const struct firn_view *view;
+    const struct firn_view *live; /* the whole of it: while operands are gathered, view is a part */
     struct firn_buf *out;
     firn_error *err;
     uint64_t sequence; /* of the version that was found last */
@@ -171,9 +176,81 @@ prefetch(const struct candidates *candidates, firn_slice key, unsigned step)
     }
 }
 
+/* ---- history ---- */
+
+/* The newest version and the newest range delete so far; 0: none. */
+struct newest {
+    struct firn_run_hit hit;
+    uint64_t covered;
+    struct firn_buf value; /* of what was found last, not of the newest */
+};
+
+static int
+look_into(const struct query *query, struct firn_lsm_file *file, struct newest *newest)
+{
+    struct firn_run *run;
+    struct firn_run_hit hit;
+    int rc = firn_lsm_file_open(file, &run, query->err);
+    if (rc == FIRN_OK) {
+        rc = run->kind->get(run, query->key, query->view, &hit, &newest->value, query->err);
+    }
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    if (rc == FIRN_OK && hit.sequence > newest->hit.sequence) {
+        struct firn_buf value = *query->out;
+        *query->out = newest->value;
+        newest->value = value;
+        newest->hit = hit;
+    }
+    uint64_t covered =
+        file->info.range_count == 0 ? 0 : covered_by(query, run->kind->ranges(run), 0);
+    newest->covered = covered > newest->covered ? covered : newest->covered;
+    return FIRN_OK;
+}
+
+static bool
+has_any(const struct newest *newest)
+{
+    return newest->hit.sequence > 0 || newest->covered > 0;
+}
+
+/* The newest of the levels, then of history. Few gets come here. */
+__attribute__((noinline)) static int
+ask_history_too(struct query *query, const struct firn_version *version,
+                const struct candidates *candidates, enum answer *out)
+{
+    const struct firn_version_level *level0 = candidates->newest;
+    const struct firn_version_level *history = &version->levels[FIRN_LSM_HISTORY];
+    struct newest newest = {.hit = {.kind = FIRN_ENTRY_DELETE}};
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < level0->count && !has_any(&newest); i++) {
+        if (may_hold(&level0->runs[i], query->key)) {
+            FIRN_TRY(look_into(query, firn_version_file(level0, i), &newest));
+        }
+    }
+    for (size_t i = 0; i < candidates->count && !has_any(&newest); i++) {
+        FIRN_TRY(look_into(query, candidates->deeper[i], &newest));
+    }
+    for (size_t i = 0; i < history->count; i++) {
+        struct firn_lsm_file *file = firn_version_file(history, i);
+        if (may_hold(&history->runs[i], query->key) &&
+            !firn_history_is_file_skipped(file, query->live)) {
+            FIRN_TRY(look_into(query, file, &newest));
+        }
+    }
+    query->sequence = newest.hit.sequence;
+    *out = judge(newest.hit.kind, newest.hit.sequence, newest.covered);
+out:
+    firn_buf_deinit(&newest.value);
+    return rc;
+}
+
+/* ---- runs ---- */
+
 /* Of the two that ask, gets are the ones that have to be quick. */
 static inline int
-ask_version(struct query *query, const struct firn_version *version, enum answer *out)
+ask_version(struct query *query, struct firn_version *version, enum answer *out)
 {
     int rc = FIRN_OK;
     struct candidates candidates;
@@ -181,6 +258,10 @@ ask_version(struct query *query, const struct firn_version *version, enum answer
     const struct firn_version_level *newest = candidates.newest;
     if (newest->count + candidates.count >= 2) {
         prefetch(&candidates, query->key, 0);
+    }
+    if (version->levels[FIRN_LSM_HISTORY].count > 0 &&
+        !firn_history_is_all_skipped(version, query->live)) {
+        return ask_history_too(query, version, &candidates, out);
     }
     for (size_t i = 0; i < newest->count && *out == ANSWER_NOTHING; i++) {
         if (may_hold(&newest->runs[i], query->key)) {
@@ -376,7 +457,7 @@ firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct fi
                      uint64_t time_ms, struct firn_buf *out, firn_error *err)
 {
     struct firn_lsm *lsm = tree->lsm;
-    struct query query = {.key = key, .view = view, .out = out, .err = err};
+    struct query query = {.key = key, .view = view, .live = view, .out = out, .err = err};
     enum answer answer;
     if (out == NULL) {
         return get_unwanted(tree, key, view, time_ms, err);

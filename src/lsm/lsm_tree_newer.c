@@ -85,7 +85,7 @@ ask_file_for_key(struct question *question, struct firn_lsm_file *file)
 }
 
 static int
-ask_level_0_for_key(struct question *question, const struct firn_version_level *level)
+ask_overlapping_for_key(struct question *question, const struct firn_version_level *level)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < level->count && rc == FIRN_OK && !question->is_found; i++) {
@@ -103,14 +103,14 @@ static int
 ask_version_for_key(struct question *question, const struct firn_version *version)
 {
     int rc = FIRN_OK;
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS && rc == FIRN_OK && !question->is_found;
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL && rc == FIRN_OK && !question->is_found;
          number++) {
         const struct firn_version_level *level = &version->levels[number];
         if (level->sequence_max <= before(question)) {
             continue;
         }
-        if (number == 0) {
-            rc = ask_level_0_for_key(question, level);
+        if (number == 0 || number == FIRN_LSM_HISTORY) {
+            rc = ask_overlapping_for_key(question, level);
             continue;
         }
         struct firn_lsm_file *file = firn_version_find(level, question->lower);
@@ -248,7 +248,7 @@ ask_state_for_range(struct question *question, const struct firn_tree_state *sta
     for (size_t i = 0; i < state->memtable_count && rc == FIRN_OK && !question->is_found; i++) {
         rc = ask_memtable_for_range(question, state->memtables[i]);
     }
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS && rc == FIRN_OK && !question->is_found;
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL && rc == FIRN_OK && !question->is_found;
          number++) {
         const struct firn_version_level *level = &state->version->levels[number];
         if (level->sequence_max > before(question)) {

@@ -16,7 +16,7 @@
  */
 #include "base/mem.h"
 #include "lsm/compaction.h"
-#include "lsm/compaction_pick.h"
+#include "lsm/compaction_garbage.h"
 #include "lsm/flush.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/value_live.h"
@@ -141,7 +141,7 @@ pick_suspect(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
     for (size_t i = 0; i < lsm->tree_count && *out == NULL && rc == FIRN_OK; i++) {
         struct firn_lsm_tree *tree = lsm->trees[i];
         if (tree->id < *id || !is_wanted_locked(tree, wish) ||
-            !firn_compaction_pick_has_garbage_locked(tree, mode)) {
+            !firn_compaction_garbage_is_likely_locked(tree, mode)) {
             continue;
         }
         *id = (uint64_t)tree->id + 1;
@@ -169,7 +169,7 @@ plan_suspect(struct firn_lsm_work *work, enum firn_compaction_pick_mode mode, bo
         return rc;
     }
     firn_os_mutex_lock(&lsm->mutex);
-    rc = firn_compaction_pick_garbage_locked(work->tree, mode, &views, &plan, out_found, err);
+    rc = firn_compaction_garbage_pick_locked(work->tree, mode, &views, &plan, out_found, err);
     if (rc == FIRN_OK && *out_found) {
         work->plan = plan;
         work->version = atomic_load_explicit(&work->tree->state, memory_order_relaxed)->version;

@@ -8,8 +8,8 @@
  * manifest_state.c and version.c.
  *
  * A canonical encoding: what was decoded encodes to the same bytes (shortest varints, ascending
- * order, nothing behind the end). Records without a history have format version 1, so that a store
- * without checkpoints has a MANIFEST that older programs read.
+ * order, nothing behind the end). Records without a history have format version 1 and those without
+ * history runs at most 2, so that a store that has neither has a MANIFEST that older programs read.
  *
  * Limits: counts are held against the bytes that are left before anything is allocated for them, so
  * memory stays within a small multiple of the record.
@@ -28,7 +28,8 @@ enum {
     RUN_EXPIRES = 128, /* added to the kind */
     RUN_REFERS = 64,   /* likewise */
     RUN_SIZE_MIN = 21, /* number, level, kind, eight varints, views, two lengths */
-    REFERENCE_SIZE_MIN = 11
+    REFERENCE_SIZE_MIN = 11,
+    GROUP_SIZE_MIN = 3 /* as many varints */
 };
 
 /* Sizes and counts of one run stay below this, so that those of many can be added up. */
@@ -49,6 +50,26 @@ put_references(const struct firn_manifest_run *run, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_le64(out, reference->identity));
         FIRN_TRY(firn_buf_append_varint(out, reference->total_bytes));
         FIRN_TRY(firn_buf_append_varint(out, reference->bytes));
+    }
+out:
+    return rc;
+}
+
+static int
+put_groups(const struct firn_manifest_run *run, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    FIRN_TRY(firn_buf_append_varint(out, run->group_count));
+    for (size_t i = 0; i < run->group_count; i++) {
+        const struct firn_manifest_group *group = &run->groups[i];
+        bool is_superseded = group->newer_first > 0;
+        FIRN_TRY(firn_buf_append_varint(out, group->first));
+        FIRN_TRY(firn_buf_append_varint(out, group->last - group->first));
+        FIRN_TRY(
+            firn_buf_append_varint(out, is_superseded ? group->newer_first - group->first : 0));
+        if (is_superseded) {
+            FIRN_TRY(firn_buf_append_varint(out, group->newer_last - group->newer_first));
+        }
     }
 out:
     return rc;
@@ -77,6 +98,9 @@ put_run(const struct firn_manifest_run *run, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_varint(out, run->expires_last_ms - run->expires_first_ms));
     }
     FIRN_TRY(put_references(run, out));
+    if (run->level == FIRN_LSM_HISTORY) {
+        FIRN_TRY(put_groups(run, out));
+    }
     FIRN_TRY(firn_buf_append_varint(out, run->lower.size));
     FIRN_TRY(firn_buf_append_slice(out, run->lower));
     FIRN_TRY(firn_buf_append_varint(out, run->upper.size));
@@ -104,14 +128,28 @@ out:
     return rc;
 }
 
+/* The lowest version that can say it. */
+static uint32_t
+version_of(const struct firn_manifest_edit *edit)
+{
+    for (size_t i = 0; i < edit->tree_count; i++) {
+        for (size_t j = 0; j < edit->trees[i].added_count; j++) {
+            if (edit->trees[i].added[j].level == FIRN_LSM_HISTORY) {
+                return FIRN_MANIFEST_FORMAT_VERSION;
+            }
+        }
+    }
+    return edit->history.size > 0 ? FIRN_MANIFEST_FORMAT_VERSION_HISTORY
+                                  : FIRN_MANIFEST_FORMAT_VERSION_TREES;
+}
+
 int
 firn_manifest_edit_encode(const struct firn_manifest_edit *edit, struct firn_buf *out)
 {
     int rc = FIRN_OK;
+    uint32_t format_version = version_of(edit);
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_append_le32(out, edit->history.size > 0
-                                           ? FIRN_MANIFEST_FORMAT_VERSION
-                                           : FIRN_MANIFEST_FORMAT_VERSION_TREES));
+    FIRN_TRY(firn_buf_append_le32(out, format_version));
     FIRN_TRY(firn_buf_append_le32(out, 0));
     FIRN_TRY(firn_buf_append_le64(out, edit->version));
     FIRN_TRY(firn_buf_append_le64(out, edit->next_number));
@@ -120,7 +158,7 @@ firn_manifest_edit_encode(const struct firn_manifest_edit *edit, struct firn_buf
     for (size_t i = 0; i < edit->tree_count; i++) {
         FIRN_TRY(put_tree(&edit->trees[i], out));
     }
-    if (edit->history.size > 0) {
+    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION_HISTORY) {
         FIRN_TRY(firn_buf_append_varint(out, edit->history.size));
         FIRN_TRY(firn_buf_append_slice(out, edit->history));
     }
@@ -249,10 +287,75 @@ get_run_numbers(struct firn_reader *reader, struct firn_manifest_run *run)
     return true;
 }
 
+/* Sequences up to the record's largest, each number held against those before it. */
+static bool
+get_group(struct decoder *decoder, struct firn_manifest_group *group)
+{
+    struct firn_reader *reader = &decoder->reader;
+    uint64_t most = decoder->edit->sequence;
+    uint64_t spread;
+    uint64_t above;
+    if (!firn_reader_varint_max(reader, most, &group->first) || group->first == 0 ||
+        !firn_reader_varint_max(reader, most - group->first, &spread) ||
+        !firn_reader_varint_max(reader, most - group->first, &above)) {
+        return false;
+    }
+    group->last = group->first + spread;
+    group->newer_first = 0;
+    group->newer_last = 0;
+    if (above > 0) {
+        group->newer_first = group->first + above;
+        if (!firn_reader_varint_max(reader, most - group->newer_first, &spread)) {
+            return false;
+        }
+        group->newer_last = group->newer_first + spread;
+    }
+    return group->newer_first == 0 || group->newer_last > group->last;
+}
+
+/* Of a history run, what it says of its sequences. */
+static int
+get_groups(struct decoder *decoder, struct firn_manifest_run *run)
+{
+    int rc = FIRN_OK;
+    size_t count;
+    run->groups = NULL;
+    run->group_count = 0;
+    if (run->level != FIRN_LSM_HISTORY) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(get_count(decoder, GROUP_SIZE_MIN, "count of groups", &count));
+    struct firn_manifest_group *groups = firn_arena_alloc(decoder->arena, count * sizeof *groups);
+    if (groups == NULL) {
+        return refuse_memory(decoder);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!get_group(decoder, &groups[i]) || (i > 0 && groups[i].first < groups[i - 1].first)) {
+            return refuse(decoder, "group of a run");
+        }
+    }
+    run->groups = groups;
+    run->group_count = count;
+out:
+    return rc;
+}
+
+static bool
+groups_make_sense(const struct firn_manifest_run *run)
+{
+    uint64_t last = 0;
+    for (size_t i = 0; i < run->group_count; i++) {
+        last = run->groups[i].last > last ? run->groups[i].last : last;
+    }
+    return run->level != FIRN_LSM_HISTORY ||
+           (run->group_count > 0 && run->groups[0].first <= run->sequence_min &&
+            last >= run->sequence_max);
+}
+
 static bool
 run_makes_sense(const struct firn_manifest_edit *edit, const struct firn_manifest_run *run)
 {
-    return run->number > 0 && run->number < edit->next_number && run->level < FIRN_LSM_LEVELS &&
+    return run->number > 0 && run->number < edit->next_number && run->level <= FIRN_LSM_HISTORY &&
            run->kind > 0 && run->file_bytes > 0 && run->file_bytes < COUNT_MAX &&
            run->entry_count < COUNT_MAX && run->range_count < COUNT_MAX &&
            run->entry_count + run->range_count > 0 && run->tombstone_count <= run->entry_count &&
@@ -277,9 +380,10 @@ get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
             return refuse(decoder, "run");
         }
         FIRN_TRY(get_references(decoder, &runs[i]));
+        FIRN_TRY(get_groups(decoder, &runs[i]));
         if (!firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].lower) ||
             !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].upper) ||
-            !run_makes_sense(decoder->edit, &runs[i]) ||
+            !run_makes_sense(decoder->edit, &runs[i]) || !groups_make_sense(&runs[i]) ||
             (i > 0 && runs[i].number <= runs[i - 1].number)) {
             return refuse(decoder, "run");
         }
@@ -384,10 +488,12 @@ firn_manifest_edit_decode(uint8_t type, firn_slice record, struct firn_arena *ar
         return refuse(&decoder, "header");
     }
     FIRN_TRY(get_trees(&decoder));
-    if (format_version == FIRN_MANIFEST_FORMAT_VERSION &&
-        (!firn_reader_sized(&decoder.reader, record.size, &out->history) ||
-         out->history.size == 0)) {
+    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION_HISTORY &&
+        !firn_reader_sized(&decoder.reader, record.size, &out->history)) {
         return refuse(&decoder, "history");
+    }
+    if (format_version != version_of(out)) {
+        return refuse(&decoder, "format version");
     }
     if (firn_reader_left(&decoder.reader) > 0) {
         rc = refuse(&decoder, "length");

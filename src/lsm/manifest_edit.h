@@ -7,13 +7,14 @@
  * as many bytes.
  *
  *   record
- *     0  4  format version, 1 or 2
+ *     0  4  format version, 1, 2 or 3
  *     4  4  zero
  *     8  8  version: of an edit, the one that it makes; of a snapshot, the one that it shows
  *    16  8  number that no file had so far
  *    24  8  largest sequence that any run or edit has named
  *    32  …  varint count of trees, then the trees, by ascending id; of format version 2 also: sized
- *           history, not empty; format version 1 where it stays as it was
+ *           history, not empty; format version 1 where it stays as it was; of format version 3,
+ *           where runs of level 7 are named, also: sized history, empty where it stays as it was
  *
  *   tree
  *     varint id; flags, 1 byte: bit 0, dropped; varint flushed sequence;
@@ -26,7 +27,10 @@
  *     how far the largest is above it; 8 bytes, the views it was made for; sized lower; sized
  *     upper. Where 128 is added to the kind, also varints before lower: expiring puts among the
  *     entries, at least 1, when the first of them expires, how much later the last does. Where 64 is
- *     added, behind these: varint count, at least 1, then as many references, by ascending number
+ *     added, behind these: varint count, at least 1, then as many references, by ascending number. In level 7
+ *     also varints before lower: count of groups, at least 1; of each: its first sequence, how far
+ *     the last is above it, 0 or how far the first of the newer ones is above the group's first,
+ *     and only behind that how far their last is above it
  *
  *   reference to a value file
  *     varint number; 8 bytes, beginning of the file's identity; varints: bytes of values in the file,
@@ -46,7 +50,11 @@
 /* Types of records in the log "manifest". */
 enum { FIRN_MANIFEST_SNAPSHOT = 16, FIRN_MANIFEST_EDIT = 17 };
 
-enum { FIRN_MANIFEST_FORMAT_VERSION_TREES = 1, FIRN_MANIFEST_FORMAT_VERSION = 2 };
+enum {
+    FIRN_MANIFEST_FORMAT_VERSION_TREES = 1,
+    FIRN_MANIFEST_FORMAT_VERSION_HISTORY = 2,
+    FIRN_MANIFEST_FORMAT_VERSION = 3
+};
 
 /* A key of the largest size with a zero byte behind it. */
 enum { FIRN_MANIFEST_BOUND_SIZE_MAX = 65536 };
@@ -59,6 +67,16 @@ struct firn_manifest_reference {
     uint64_t identity;    /* as in struct firn_run_summary */
     uint64_t total_bytes; /* of all values in the file; the same wherever the file is named */
     uint64_t bytes;       /* of those that the run refers to */
+};
+
+/* What a history run holds (history.h): versions and range deletes with sequences in [first, last].
+ * Of each of them the tree has had a newer version with a sequence in [newer_first, newer_last], put
+ * or deleted; newer_first is 0 where nothing is said of that. */
+struct firn_manifest_group {
+    uint64_t first;
+    uint64_t last;
+    uint64_t newer_first;
+    uint64_t newer_last;
 };
 
 /* A run as MANIFEST names it: what its builder counted (block/run_kind.h), and what the tree
@@ -82,6 +100,9 @@ struct firn_manifest_run {
     const struct firn_manifest_reference *references; /* to value files, by ascending number */
     size_t reference_count;
     uint64_t identity; /* of a value file itself, which MANIFEST does not name as a run; else 0 */
+    /* In level 7, by ascending first; else none. Together they hold all of the run. */
+    const struct firn_manifest_group *groups;
+    size_t group_count;
     firn_slice lower;
     firn_slice upper; /* > lower */
 };

@@ -82,16 +82,20 @@ has_run_at(const struct firn_manifest_state_tree *tree, size_t place, uint64_t n
     return place < tree->run_count && tree->runs[place]->number == number;
 }
 
-/* One block: the run, its references, then the bytes of its bounds. */
+/* One block: the run, its references, its groups, then the bytes of its bounds. */
 static struct firn_manifest_run *
 copy_run(const struct firn_manifest_run *run)
 {
     size_t references_size = run->reference_count * sizeof *run->references;
-    struct firn_manifest_run *copy =
-        firn_alloc(sizeof *copy + references_size + run->lower.size + run->upper.size);
+    size_t groups_size = run->group_count * sizeof *run->groups;
+    struct firn_manifest_run *copy = firn_alloc(sizeof *copy + references_size + groups_size +
+                                                run->lower.size + run->upper.size);
     if (copy != NULL) {
-        uint8_t *bytes = (uint8_t *)(copy + 1) + references_size;
+        uint8_t *bytes = (uint8_t *)(copy + 1) + references_size + groups_size;
         *copy = *run;
+        if (groups_size > 0) {
+            copy->groups = memcpy(bytes - groups_size, run->groups, groups_size);
+        }
         if (references_size > 0) {
             copy->references = memcpy(copy + 1, run->references, references_size);
         }

@@ -6,6 +6,9 @@
  * entry begins a new key, the run is finished with the range deletes that belong to it, and a new
  * one begins. So all versions of a key are in one run, and runs do not overlap.
  *
+ * What goes to history is written beside, by a second builder, into runs whose bounds may overlap:
+ * they are cut by size alone, and get the range deletes that come while they are open.
+ *
  * A run is also ended when it overlaps with many times its target in the level behind: else the
  * compaction that will take it down there one day would have to read and write all of that at once.
  *
@@ -22,19 +25,25 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "lsm/history.h"
 #include "lsm/value_output.h"
 #include "lsm/view_mark.h"
 
 /* How many times its target size a run may overlap with in the level behind. */
 enum { OVERLAP_FACTOR = 10 };
 
+/* Runs of one level. */
 struct writing {
+    unsigned level;
+    struct writing *history;           /* where that goes apart; NULL: nowhere */
+    struct firn_history_groups groups; /* of the open run, where it is one of history */
     const struct firn_run_output_options *options;
     struct firn_run_output *out;
     struct firn_compaction_stream *stream;
     struct firn_run_builder *builder; /* NULL: no run is open */
     uint64_t number;                  /* of the open run's file */
     uint64_t entry_count;             /* in the open run */
+    bool has_key;                     /* there is an entry of the stream's key in it */
     uint64_t older_count;             /* likewise: of versions behind a newer one */
     struct firn_manifest_run expiry;  /* likewise: of expiring puts, and nothing else */
     /* In the level behind: the first run that does not lie before the last key, and how many bytes
@@ -60,7 +69,7 @@ begin_run(struct writing *writing, firn_error *err)
     const struct firn_run_kind *kind = lsm->options.kind;
     struct firn_run_builder_options options = {
         .codec = codec_of(writing->options),
-        .without_filter = writing->options->without_filter,
+        .without_filter = writing->options->without_filter && writing->level < FIRN_LSM_HISTORY,
     };
     char name[FIRN_LSM_FILE_NAME_SIZE];
     writing->number = firn_lsm_take_number(lsm);
@@ -68,6 +77,10 @@ begin_run(struct writing *writing, firn_error *err)
     writing->older_count = 0;
     writing->expiry = (struct firn_manifest_run){0};
     writing->next_bytes = 0;
+    writing->has_key = false;
+    if (writing->level == FIRN_LSM_HISTORY) {
+        firn_history_groups_clear(&writing->groups);
+    }
     firn_lsm_file_name(writing->number, kind, name);
     return kind->builder_create(&lsm->files.env, name, &options, &writing->builder, err);
 }
@@ -88,6 +101,54 @@ reserve_result(struct firn_run_output *out, firn_error *err)
     return FIRN_OK;
 }
 
+/* What a history run says of its sequences: that of the runs from which it comes, or what was noted
+ * with its entries. */
+static int
+list_groups(struct writing *writing, struct firn_manifest_run *info, firn_error *err)
+{
+    const struct firn_run_output_options *options = writing->options;
+    for (size_t i = 0; i < options->history_count && options->level == FIRN_LSM_HISTORY; i++) {
+        int rc = firn_history_groups_add_run(&writing->groups, &options->history[i]->info, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return firn_history_groups_list(&writing->groups, info, err);
+}
+
+/* Whether history lies where the run does, or may come to lie there. */
+static bool
+is_beside_history(const struct writing *writing, const struct firn_manifest_run *info)
+{
+    const struct firn_compaction_stream_options *stream = &writing->options->stream;
+    const struct firn_run_output *out = writing->out;
+    bool is_beside = writing->history != NULL && writing->history->builder != NULL;
+    for (size_t i = 0; i < out->count && !is_beside; i++) {
+        is_beside = out->runs[i].level == FIRN_LSM_HISTORY &&
+                    firn_slice_compare(out->runs[i].file->info.lower, info->upper) < 0 &&
+                    firn_slice_compare(info->lower, out->runs[i].file->info.upper) < 0;
+    }
+    for (size_t i = 0; i < stream->between_count && !is_beside; i++) {
+        is_beside = firn_slice_compare(stream->between[i].span.lower, info->upper) < 0 &&
+                    firn_slice_compare(info->lower, stream->between[i].span.upper) < 0;
+    }
+    return is_beside;
+}
+
+/* What the tree knows of the finished run beyond what its builder counted. */
+static int
+describe(struct writing *writing, struct firn_manifest_run *info, firn_error *err)
+{
+    int rc = firn_view_mark_of(writing->options->views, info->sequence_min, info->sequence_max,
+                               &info->views, err);
+    if (rc == FIRN_OK && writing->level == FIRN_LSM_HISTORY) {
+        rc = list_groups(writing, info, err);
+    } else if (writing->level == FIRN_LSM_LEVELS - 1 && is_beside_history(writing, info)) {
+        info->views = firn_view_mark_beside_history(info->views);
+    }
+    return rc;
+}
+
 /* Makes the finished run known here. */
 static int
 take_run(struct writing *writing, const struct firn_run_summary *summary, firn_error *err)
@@ -97,7 +158,7 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
     struct firn_run_output *out = writing->out;
     struct firn_manifest_run info = {
         .number = writing->number,
-        .level = (uint8_t)options->level,
+        .level = (uint8_t)writing->level,
         .kind = (uint8_t)lsm->options.kind->file_kind,
         .file_bytes = summary->file_bytes,
         .entry_count = summary->entry_count,
@@ -113,8 +174,7 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
         .lower = firn_buf_slice(&summary->lower),
         .upper = firn_buf_slice(&summary->upper),
     };
-    int rc =
-        firn_view_mark_of(options->views, info.sequence_min, info.sequence_max, &info.views, err);
+    int rc = describe(writing, &info, err);
     if (rc == FIRN_OK) {
         rc = firn_value_output_list(&writing->values, &info, err);
     }
@@ -126,7 +186,7 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
         return firn_error_no_memory(err, "a run");
     }
     firn_value_output_hold(&writing->values, file);
-    out->runs[out->count++] = (struct firn_version_added){file, options->level};
+    out->runs[out->count++] = (struct firn_version_added){file, writing->level};
     out->bytes += info.file_bytes;
     return FIRN_OK;
 }
@@ -139,28 +199,43 @@ remove_run(struct firn_lsm *lsm, uint64_t number)
     FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
 }
 
-static int
-add_range(void *ctx, const struct firn_range *range, firn_error *err)
+/* Where something of that place goes. */
+static struct writing *
+target_of(struct writing *writing, struct firn_compaction_place place)
 {
-    struct writing *writing = ctx;
+    return place.is_history && writing->history != NULL ? writing->history : writing;
+}
+
+static void
+note_place(struct writing *writing, uint64_t sequence, struct firn_compaction_place place)
+{
+    if (writing->level == FIRN_LSM_HISTORY && writing->options->level != FIRN_LSM_HISTORY) {
+        firn_history_groups_add(&writing->groups, sequence, place.newer);
+    }
+}
+
+static int
+add_range(void *ctx, const struct firn_range *range, struct firn_compaction_place place,
+          firn_error *err)
+{
+    struct writing *writing = target_of(ctx, place);
     int rc = FIRN_OK;
     if (writing->builder == NULL) {
         FIRN_TRY(begin_run(writing, err));
     }
     FIRN_TRY(writing->builder->kind->builder_add_range(writing->builder, range, err));
+    note_place(writing, range->sequence, place);
 out:
     return rc;
 }
 
-/* Ends the open run before the entry that the stream has just given, or at the end of all. */
 static int
-end_run(struct writing *writing, firn_error *err)
+finish_run(struct writing *writing, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_run_summary summary = {0};
-    FIRN_TRY(firn_compaction_stream_cut(writing->stream, add_range, writing, err));
     if (writing->builder == NULL) {
-        goto out;
+        return FIRN_OK;
     }
     FIRN_TRY(reserve_result(writing->out, err));
     FIRN_TRY(writing->builder->kind->builder_finish(writing->builder, &summary, err));
@@ -173,6 +248,14 @@ end_run(struct writing *writing, firn_error *err)
 out:
     firn_run_summary_deinit(&summary);
     return rc;
+}
+
+/* Ends the open run before the entry that the stream has just given, or at the end of all. */
+static int
+end_run(struct writing *writing, firn_error *err)
+{
+    int rc = firn_compaction_stream_cut(writing->stream, add_range, writing, err);
+    return rc == FIRN_OK ? finish_run(writing, err) : rc;
 }
 
 /* ---- where to cut ---- */
@@ -195,34 +278,81 @@ static bool
 is_large_enough(const struct writing *writing)
 {
     uint64_t target = writing->options->run_bytes_target;
-    return target > 0 && (writing->next_bytes > OVERLAP_FACTOR * target ||
-                          writing->builder->kind->builder_size_bytes(writing->builder) >= target);
+    return target > 0 && writing->builder != NULL &&
+           (writing->next_bytes > OVERLAP_FACTOR * target ||
+            writing->builder->kind->builder_size_bytes(writing->builder) >= target);
 }
 
 /* ---- all of it ---- */
 
+/* The entry that comes has another key than those before. */
 static int
-add_entry(struct writing *writing, const struct firn_entry *entry, firn_error *err)
+begin_key(struct writing *writing, firn_slice key, firn_error *err)
+{
+    struct writing *history = writing->history;
+    int rc = FIRN_OK;
+    advance_next_level(writing, key);
+    if (is_large_enough(writing)) {
+        FIRN_TRY(end_run(writing, err));
+    }
+    if (history != NULL && is_large_enough(history)) {
+        FIRN_TRY(finish_run(history, err));
+    }
+    writing->has_key = false;
+    if (history != NULL) {
+        history->has_key = false;
+    }
+out:
+    return rc;
+}
+
+static int
+add_to(struct writing *writing, const struct firn_entry *entry, firn_error *err)
 {
     int rc = FIRN_OK;
-    bool is_new_key = firn_compaction_stream_may_cut(writing->stream);
-    if (is_new_key) {
-        advance_next_level(writing, entry->key);
-        if (writing->builder != NULL && is_large_enough(writing)) {
-            FIRN_TRY(end_run(writing, err));
-        }
-    }
     if (writing->builder == NULL) {
         FIRN_TRY(begin_run(writing, err));
     }
     struct firn_entry placed;
     FIRN_TRY(firn_value_output_place(&writing->values, entry, &placed, err));
     FIRN_TRY(writing->builder->kind->builder_add(writing->builder, &placed, err));
-    writing->older_count += writing->entry_count > 0 && !is_new_key ? 1 : 0;
+    writing->older_count += writing->has_key ? 1 : 0;
+    writing->has_key = true;
     writing->entry_count++;
     if (entry->kind == FIRN_ENTRY_EXPIRING) {
         firn_manifest_run_note_expiry(&writing->expiry, firn_entry_expires_ms(entry->value));
     }
+out:
+    return rc;
+}
+
+static int
+add_entry(struct writing *writing, const struct firn_entry *entry, firn_error *err)
+{
+    const struct firn_compaction_place place = firn_compaction_stream_place(writing->stream);
+    struct writing *target = target_of(writing, place);
+    int rc = FIRN_OK;
+    if (firn_compaction_stream_may_cut(writing->stream)) {
+        FIRN_TRY(begin_key(writing, entry->key, err));
+    }
+    FIRN_TRY(add_to(target, entry, err));
+    note_place(target, entry->sequence, place);
+out:
+    return rc;
+}
+
+/* Values of history lie apart too: they go with it. */
+static int
+finish_values(struct writing *writing, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (writing->history != NULL) {
+        FIRN_TRY(firn_value_output_finish(&writing->history->values, NULL, 0, err));
+        writing->out->bytes += writing->history->values.bytes;
+    }
+    FIRN_TRY(
+        firn_value_output_finish(&writing->values, writing->out->runs, writing->out->count, err));
+    writing->out->bytes += writing->values.bytes;
 out:
     return rc;
 }
@@ -238,12 +368,37 @@ write_all(struct writing *writing, firn_error *err)
         FIRN_TRY(firn_compaction_stream_next(writing->stream, &entry, err));
     }
     FIRN_TRY(end_run(writing, err));
-    FIRN_TRY(
-        firn_value_output_finish(&writing->values, writing->out->runs, writing->out->count, err));
-    writing->out->bytes += writing->values.bytes;
+    FIRN_TRY(writing->history == NULL ? FIRN_OK : finish_run(writing->history, err));
+    FIRN_TRY(finish_values(writing, err));
     writing->out->versions_dropped = firn_compaction_stream_dropped(writing->stream);
 out:
     return rc;
+}
+
+/* The output, and history beside it where there is to be one. */
+static int
+begin_all(struct writing *writing, struct writing *history, firn_error *err)
+{
+    const struct firn_run_output_options *options = writing->options;
+    const struct firn_view *now = options->views->now;
+    if (options->level == FIRN_LSM_HISTORY) {
+        return firn_history_groups_init(&writing->groups, now, err);
+    }
+    if (now == NULL) {
+        return FIRN_OK;
+    }
+    writing->history = history;
+    history->stream = writing->stream;
+    return firn_history_groups_init(&history->groups, now, err);
+}
+
+static void
+end_writing(struct writing *writing)
+{
+    if (writing->builder != NULL) {
+        writing->builder->kind->builder_destroy(writing->builder);
+    }
+    firn_history_groups_deinit(&writing->groups);
 }
 
 int
@@ -251,24 +406,27 @@ firn_run_output_write(const struct firn_run_output_options *options, struct firn
                       firn_error *err)
 {
     int rc = FIRN_OK;
-    struct writing writing = {.options = options, .out = out};
+    struct writing writing = {.level = options->level, .options = options, .out = out};
+    struct writing history = {.level = FIRN_LSM_HISTORY, .options = options, .out = out};
     const struct firn_value_output_options values = {.lsm = options->lsm,
                                                      .separates = options->separates,
                                                      .is_thorough = options->is_thorough,
                                                      .codec = codec_of(options)};
     firn_value_output_begin(&writing.values, &values);
+    firn_value_output_begin(&history.values, &values);
     struct firn_compaction_rule *rule = NULL;
     struct firn_compaction_stream_options stream = options->stream;
     FIRN_TRY(firn_compaction_rule_create(options->views, &rule, err));
     stream.rule = rule;
     stream.tombstones_kept_from = options->views->tombstones_kept_from;
     FIRN_TRY(firn_compaction_stream_create(&stream, &writing.stream, err));
+    FIRN_TRY(begin_all(&writing, &history, err));
     FIRN_TRY(write_all(&writing, err));
 out:
-    if (writing.builder != NULL) {
-        writing.builder->kind->builder_destroy(writing.builder);
-    }
+    end_writing(&writing);
+    end_writing(&history);
     firn_value_output_end(&writing.values);
+    firn_value_output_end(&history.values);
     firn_compaction_stream_destroy(writing.stream);
     firn_compaction_rule_destroy(rule);
     if (rc != FIRN_OK) {

@@ -13,7 +13,11 @@ struct firn_run_output_options {
     /* What goes into the runs: the stream's options, but for the rule, which follows from views. */
     struct firn_compaction_stream_options stream;
     const struct firn_view_list *views;
-    unsigned level; /* where the runs will be */
+    /* Where the runs will be; but for what now does not read, which goes to history. In history:
+     * together they are what `history` was. */
+    unsigned level;
+    struct firn_lsm_file *const *history;
+    size_t history_count;
     bool without_filter;
     bool separates;            /* large values go to value files */
     bool is_thorough;          /* as in struct firn_compaction_plan */

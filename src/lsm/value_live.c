@@ -84,7 +84,7 @@ firn_value_live_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pic
         (!tree->may_have_sparse && !is_thorough)) {
         return false;
     }
-    for (unsigned level = 1; level < FIRN_LSM_LEVELS; level++) {
+    for (unsigned level = 1; level < FIRN_LSM_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
             if (!refers_to_sparse(firn_version_file(&version->levels[level], i), is_thorough)) {
                 continue;

@@ -7,10 +7,11 @@
  * the runs as merges want them (merge_level.h), then the heads. Runs are kept once for all versions
  * (lsm_file.h); a version counts as one reference to each.
  *
- * (I1) In levels other than 0, each upper bound is at most the next lower bound. Held when a
+ * (I1) In levels from 1 to 6, each upper bound is at most the next lower bound. Held when a
  *      version is made, also from what MANIFEST says.
  * (I2) Level 0 is ordered by the largest sequence, the newest first. Runs of level 0 come from
- *      flushes, whose sequences do not overlap.
+ *      flushes, whose sequences do not overlap. History is ordered likewise, for merges of runs of
+ *      one time; no reading depends on it.
  *
  * Finding a key in a level compares its first eight bytes, as a number, with those of the lower
  * bounds, which lie side by side; whole bounds are compared only where these are equal.
@@ -50,7 +51,7 @@ compare_keys(const void *a, const void *b)
     return firn_slice_compare(x->lower, y->lower);
 }
 
-/* (I2); runs with the same sequences, which nothing here makes, by their numbers. */
+/* (I2); runs with the same largest sequence by their numbers. */
 static int
 compare_ages(const void *a, const void *b)
 {
@@ -135,6 +136,7 @@ allocate(size_t run_count)
         sizeof *version + run_count * (sizeof(struct firn_merge_level_run) + sizeof(uint64_t)));
     if (version != NULL) {
         atomic_init(&version->refs, 1);
+        atomic_init(&version->skipped_by, 0);
     }
     return version;
 }
@@ -151,14 +153,15 @@ firn_version_create(const struct firn_version_change *change, struct firn_versio
     }
     struct firn_merge_level_run *runs = (struct firn_merge_level_run *)(version + 1);
     uint64_t *heads = (uint64_t *)(runs + run_count);
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
         struct firn_version_level *level = &version->levels[number];
         level->runs = runs;
         level->heads = heads;
         fill_level(change, number, level);
+        bool may_overlap = number == 0 || number == FIRN_LSM_HISTORY;
         firn_sort(level->runs, level->count, sizeof *level->runs,
-                  number == 0 ? compare_ages : compare_keys);
-        int rc = number == 0 ? FIRN_OK : check_level(level, number, err);
+                  may_overlap ? compare_ages : compare_keys);
+        int rc = may_overlap ? FIRN_OK : check_level(level, number, err);
         if (rc != FIRN_OK) {
             firn_free(version);
             return rc;
@@ -170,9 +173,13 @@ firn_version_create(const struct firn_version_change *change, struct firn_versio
         heads += level->count;
         version->run_count += level->count;
     }
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
-            firn_lsm_file_ref(firn_version_file(&version->levels[number], i));
+            struct firn_lsm_file *file = firn_version_file(&version->levels[number], i);
+            firn_lsm_file_ref(file);
+            if (number == FIRN_LSM_HISTORY && file->history_last > version->history_last) {
+                version->history_last = file->history_last;
+            }
         }
     }
     *out = version;
@@ -193,7 +200,7 @@ firn_version_unref(struct firn_version *version)
         atomic_fetch_sub_explicit(&version->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    for (unsigned number = 0; number < FIRN_LSM_LEVELS; number++) {
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
             firn_lsm_file_unref(firn_version_file(&version->levels[number], i));
         }

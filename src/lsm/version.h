@@ -14,7 +14,7 @@
 #include "lsm/lsm_file.h"
 #include "lsm/merge_level.h"
 
-/* Level 0: runs that may overlap, the newest first. All others: by lower bound, without overlap. */
+/* Level 0 and history: runs that may overlap, the newest first. All others: by lower bound, without overlap. */
 struct firn_version_level {
     struct firn_merge_level_run *runs; /* each one's `run` is its struct firn_lsm_file */
     uint64_t *heads;                   /* the first bytes of the lower bounds, as numbers */
@@ -25,11 +25,14 @@ struct firn_version_level {
 };
 
 /* Any thread. All versions of a key in a level are newer than those in deeper levels, and in level
- * 0 newer than those in the runs behind; range deletes count as versions of what they cover. */
+ * 0 newer than those in the runs behind; range deletes count as versions of what they cover. Only
+ * history has no order, neither between its runs nor to the levels. */
 struct firn_version {
     _Atomic size_t refs;
-    struct firn_version_level levels[FIRN_LSM_LEVELS];
+    struct firn_version_level levels[FIRN_LSM_LEVELS_ALL];
     size_t run_count;
+    uint64_t history_last;       /* of all history runs (lsm_file.h) */
+    _Atomic uint64_t skipped_by; /* see history.c */
 };
 
 static inline struct firn_lsm_file *

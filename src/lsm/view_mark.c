@@ -11,8 +11,13 @@
  * Only what a view sees of the run's own sequences counts. A new reader of now sees all of them, as
  * now does: the marks of existing runs stay the same under a stream of short readers.
  *
+ * What now sees of them counts once more: it decides what lies in the last level and what in
+ * history.
+ *
  * A run that may hold tombstones for the sake of open transactions alone has another mark than one
  * without, so that they go when the transactions have gone.
+ *
+ * Likewise a run of the last level that lies beside history keeps tombstones which would go without.
  *
  * Time alone frees something too: what expires. That is no matter of the mark, but of the earliest
  * time of the views that see any of the run.
@@ -36,18 +41,11 @@ mix(uint64_t value)
     return value ^ (value >> 31);
 }
 
-static bool
-sees_all(const struct firn_view *view, uint64_t first, uint64_t last)
-{
-    size_t from = firn_view_count_from(view, first);
-    return from > 0 && firn_view_at(view, from - 1).last >= last;
-}
-
 bool
 firn_view_mark_sees_all(const struct firn_view_list *views, uint64_t first, uint64_t last)
 {
     for (size_t i = 0; i < views->count; i++) {
-        if (sees_all(&views->views[i], first, last)) {
+        if (firn_view_sees_all(&views->views[i], first, last)) {
             return true;
         }
     }
@@ -93,6 +91,13 @@ compare_hashes(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+uint64_t
+firn_view_mark_beside_history(uint64_t mark)
+{
+    mark = mix(mark + 1);
+    return mark == 0 ? 1 : mark;
+}
+
 int
 firn_view_mark_of(const struct firn_view_list *views, uint64_t first, uint64_t last, uint64_t *out,
                   firn_error *err)
@@ -112,6 +117,9 @@ firn_view_mark_of(const struct firn_view_list *views, uint64_t first, uint64_t l
         }
     }
     firn_free(hashes);
+    if (views->now != NULL) {
+        mark = mix(mark + hash_view(views->now, first, last));
+    }
     if (firn_view_list_keeps_tombstone(views->tombstones_kept_from, last)) {
         mark = mix(mark + mix(views->tombstones_kept_from));
     }

@@ -19,6 +19,9 @@
 FIRN_MUST_CHECK int firn_view_mark_of(const struct firn_view_list *views, uint64_t first,
                                       uint64_t last, uint64_t *out, firn_error *err);
 
+/* The mark of a run that has history beside it: tombstones in it have something to hide. */
+uint64_t firn_view_mark_beside_history(uint64_t mark);
+
 /* Whether one of the views sees all of [first, last]. */
 bool firn_view_mark_sees_all(const struct firn_view_list *views, uint64_t first, uint64_t last);
 /* The earliest time of the views that see any of these sequences; UINT64_MAX if none does. */

@@ -21,18 +21,26 @@ read_counter(const _Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+static firn_store_level
+level_of(const struct firn_lsm_level_stats *stats)
+{
+    return (firn_store_level){.files = stats->runs,
+                              .bytes = stats->bytes,
+                              .entries = stats->entries,
+                              .tombstones = stats->tombstones};
+}
+
 static void
 gather_trees(struct firn_lsm *lsm, firn_store_statistics *out)
 {
     struct firn_lsm_stats stats;
     firn_lsm_stats(lsm, NULL, &stats);
     for (size_t i = 0; i < FIRN_LSM_LEVELS; i++) {
-        out->levels[i] = (firn_store_level){.files = stats.levels[i].runs,
-                                            .bytes = stats.levels[i].bytes,
-                                            .entries = stats.levels[i].entries,
-                                            .tombstones = stats.levels[i].tombstones};
+        out->levels[i] = level_of(&stats.levels[i]);
         out->file_bytes += stats.levels[i].bytes;
     }
+    out->history = level_of(&stats.levels[FIRN_LSM_HISTORY]);
+    out->file_bytes += stats.levels[FIRN_LSM_HISTORY].bytes;
     out->value_files = stats.values.files;
     out->value_bytes = stats.values.bytes;
     out->value_live_bytes = stats.values.live_bytes;
@@ -141,18 +149,26 @@ append_text(struct firn_buf *out, const char *text)
 }
 
 static int
+append_level(const firn_store_level *level, struct firn_buf *out)
+{
+    return firn_buf_append_format(out,
+                                  "{\"files\":%" PRIu64 ",\"bytes\":%" PRIu64
+                                  ",\"entries\":%" PRIu64 ",\"tombstones\":%" PRIu64 "}",
+                                  level->files, level->bytes, level->entries, level->tombstones);
+}
+
+static int
 append_levels(const firn_store_statistics *stats, struct firn_buf *out)
 {
-    int rc = firn_buf_append_str(out, "{\"levels\":[");
-    for (size_t i = 0; i < FIRN_STORE_LEVELS && rc == FIRN_OK; i++) {
-        const firn_store_level *level = &stats->levels[i];
-        rc = firn_buf_append_format(out,
-                                    "%s{\"files\":%" PRIu64 ",\"bytes\":%" PRIu64
-                                    ",\"entries\":%" PRIu64 ",\"tombstones\":%" PRIu64 "}",
-                                    i == 0 ? "" : ",", level->files, level->bytes, level->entries,
-                                    level->tombstones);
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
+        FIRN_TRY(firn_buf_append_str(out, i == 0 ? "{\"levels\":[" : ","));
+        FIRN_TRY(append_level(&stats->levels[i], out));
     }
-    return rc == FIRN_OK ? firn_buf_append_str(out, "]") : rc;
+    FIRN_TRY(firn_buf_append_str(out, "],\"history\":"));
+    rc = append_level(&stats->history, out);
+out:
+    return rc;
 }
 
 struct number {

@@ -305,7 +305,10 @@ firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_
     if (!has_room) {
         return firn_error_no_memory(err, "the list of views");
     }
-    *out = (struct firn_view_list){taken.views, taken.count, kept_from, taken.times_ms};
+    /* The last one that was gathered; in the list of keyspaces there are two. */
+    const struct firn_view *now =
+        tree_id == FIRN_DB_KEYSPACE_LIST ? NULL : &taken.views[taken.count - 1];
+    *out = (struct firn_view_list){taken.views, taken.count, kept_from, taken.times_ms, now};
     return FIRN_OK;
 }
 

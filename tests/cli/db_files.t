@@ -140,7 +140,7 @@ Files.
   log      <size>
   4 keyspaces, firn's own included
   $ firn db stats app.firn --json
-  {"levels":[{"files":0,"bytes":0,"entries":0,"tombstones":0},<any>],"keyspaces":4,"file_bytes":<n>,"value_files":0,"value_bytes":0,"value_live_bytes":0,"log_bytes":<n>,"memtable_bytes":<n>}
+  {"levels":[{"files":0,"bytes":0,"entries":0,"tombstones":0},<any>],"history":{"files":0,"bytes":0,"entries":0,"tombstones":0},"keyspaces":4,"file_bytes":<n>,"value_files":0,"value_bytes":0,"value_live_bytes":0,"log_bytes":<n>,"memtable_bytes":<n>}
 
 Large values lie in files of their own.
 

@@ -32,7 +32,8 @@ host_take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_er
     for (size_t i = 0; i < fixture->view_count; i++) {
         fixture->view_array[i] = fixture_view_of(fixture, i);
     }
-    *out = (struct firn_view_list){fixture->view_array, fixture->view_count, 0, NULL};
+    *out = (struct firn_view_list){fixture->view_array, fixture->view_count, 0, NULL,
+                                   fixture->view_array};
     fixture->views_taken++;
     return FIRN_OK;
 }
@@ -78,6 +79,7 @@ fixture_init(struct fixture *fixture, struct firn_os *os)
         .value_size_min = 100,
         .value_file_bytes_target = 4 << 10,
         .value_file_bytes_small = 300,
+        .history_runs_target = 3,
     };
     fixture->views[0].intervals[0] = (struct firn_view_interval){1, UINT64_MAX};
     fixture->views[0].count = 1;
@@ -357,12 +359,12 @@ fixture_restore(struct fixture *fixture, size_t i)
 {
     struct fixture_view *now = &fixture->views[0];
     *now = fixture->views[i];
-    struct firn_view_interval rest = {fixture->sequence + 1, UINT64_MAX};
     if (now->count > 0 && now->intervals[now->count - 1].last == fixture->sequence) {
         now->intervals[now->count - 1].last = UINT64_MAX;
     } else {
         assert_true(now->count < FIXTURE_INTERVALS_MAX);
-        now->intervals[now->count++] = rest;
+        /* A restore has a sequence: so no two lines begin alike. */
+        now->intervals[now->count++] = (struct firn_view_interval){++fixture->sequence, UINT64_MAX};
     }
 }
 

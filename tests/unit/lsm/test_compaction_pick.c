@@ -309,7 +309,8 @@ a_view_that_goes_frees_what_was_kept_for_it(void **state)
     }
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 80);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 40);
+    assert_int_equal(stats.levels[FIRN_LSM_HISTORY].entries, 40);
     /* Under the same views there is nothing to do, also after reopening, also with a new reader. */
     fixture_close(&fixture);
     open_fixture();
@@ -320,6 +321,7 @@ a_view_that_goes_frees_what_was_kept_for_it(void **state)
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
     assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 40);
+    assert_int_equal(stats.levels[FIRN_LSM_HISTORY].runs, 0);
     fixture_compare_all(&fixture);
 }
 
@@ -340,11 +342,13 @@ what_no_view_sees_after_a_restore_goes(void **state)
     TEST_OK(fixture_flush(&fixture, &err), &err);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
-    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 31);
+    assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 1);
+    assert_int_equal(stats.levels[FIRN_LSM_HISTORY].entries, 30);
     fixture_remove_view(&fixture, safety);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
     get_stats(&stats);
     assert_int_equal(stats.levels[FIRN_LSM_LEVELS - 1].entries, 1);
+    assert_int_equal(stats.levels[FIRN_LSM_HISTORY].runs, 0);
     fixture_compare_all(&fixture);
 }
 
@@ -355,7 +359,7 @@ mark_of(const struct firn_view *views, size_t count, uint64_t first, uint64_t la
 {
     firn_error err;
     uint64_t mark;
-    struct firn_view_list list = {views, count, 0, NULL};
+    struct firn_view_list list = {views, count, 0, NULL, NULL};
     TEST_OK(firn_view_mark_of(&list, first, last, &mark, &err), &err);
     assert_int_not_equal(mark, 0);
     return mark;
@@ -381,9 +385,9 @@ a_mark_tells_only_what_matters_to_the_run(void **state)
     assert_int_equal(mark_of(views + 2, 2, 10, 20), alone);
     assert_int_not_equal(mark_of(views + 4, 1, 10, 20), alone);
     assert_int_not_equal(mark_of(views + 3, 1, 10, 20), alone);
-    struct firn_view_list list = {views, 5, 0, NULL};
+    struct firn_view_list list = {views, 5, 0, NULL, NULL};
     assert_true(firn_view_mark_sees_all(&list, 10, 20));
-    list = (struct firn_view_list){views + 3, 2, 0, NULL};
+    list = (struct firn_view_list){views + 3, 2, 0, NULL, NULL};
     assert_false(firn_view_mark_sees_all(&list, 10, 20));
     assert_true(firn_view_mark_sees_all(&list, 18, 20));
 }
@@ -395,7 +399,7 @@ a_mark_tells_which_tombstones_had_to_stay(void **state)
     firn_error err;
     const struct firn_view_interval now = {1, UINT64_MAX};
     const struct firn_view view = {&now, 1, 0};
-    struct firn_view_list list = {&view, 1, 0, NULL};
+    struct firn_view_list list = {&view, 1, 0, NULL, NULL};
     uint64_t mark;
     uint64_t alone = mark_of(&view, 1, 10, 20);
     list.tombstones_kept_from = 20;
@@ -404,6 +408,24 @@ a_mark_tells_which_tombstones_had_to_stay(void **state)
     list.tombstones_kept_from = 21;
     TEST_OK(firn_view_mark_of(&list, 10, 20, &mark, &err), &err);
     assert_int_equal(mark, alone);
+}
+
+/* The same views, and another of them is now: after a restore. */
+static void
+a_mark_tells_what_now_sees(void **state)
+{
+    (void)state;
+    firn_error err;
+    const struct firn_view_interval all = {1, UINT64_MAX};
+    const struct firn_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
+    const struct firn_view views[] = {{&all, 1, 0}, {split, 2, 0}};
+    uint64_t marks[2];
+    for (unsigned i = 0; i < 2; i++) {
+        const struct firn_view_list list = {views, 2, 0, NULL, &views[i]};
+        TEST_OK(firn_view_mark_of(&list, 10, 20, &marks[i], &err), &err);
+    }
+    assert_int_not_equal(marks[0], marks[1]);
+    assert_int_not_equal(firn_view_mark_beside_history(marks[0]), marks[0]);
 }
 
 /* ---- space ---- */
@@ -494,6 +516,7 @@ main(void)
         cmocka_unit_test_setup_teardown(what_no_view_sees_after_a_restore_goes, setup, teardown),
         cmocka_unit_test(a_mark_tells_only_what_matters_to_the_run),
         cmocka_unit_test(a_mark_tells_which_tombstones_had_to_stay),
+        cmocka_unit_test(a_mark_tells_what_now_sees),
         cmocka_unit_test_setup_teardown(
             the_last_level_has_filters_where_the_cache_has_room_for_them, setup, teardown),
         cmocka_unit_test_setup_teardown(few_keys_overwritten_for_ever_take_little_space, setup,

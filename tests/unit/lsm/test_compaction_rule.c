@@ -381,8 +381,10 @@ output_run(struct output *output)
 }
 
 static int
-output_range(void *ctx, const struct firn_range *range, firn_error *err)
+output_range(void *ctx, const struct firn_range *range, struct firn_compaction_place place,
+             firn_error *err)
 {
+    (void)place;
     (void)err;
     fake_run_add_range(output_run(ctx), range);
     return FIRN_OK;
@@ -444,7 +446,7 @@ set_up(struct history *history, const struct inputs *inputs, const struct job *j
         views[i] = (struct firn_view){history->views[i].intervals, history->views[i].count, 0};
     }
     FIRN_TRY(firn_compaction_rule_create(
-        &(struct firn_view_list){views, history->view_count, 0, NULL}, rule, NULL));
+        &(struct firn_view_list){views, history->view_count, 0, NULL, NULL}, rule, NULL));
     FIRN_TRY(firn_merge_create(merge, NULL));
     if (inputs->table != NULL) {
         FIRN_TRY(firn_merge_source_create_memtable(inputs->table, UINT64_MAX, &source, NULL));

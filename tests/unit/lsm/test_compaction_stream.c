@@ -43,8 +43,8 @@ struct some_views {
 static void
 make_views(struct test_random *random, struct some_views *out)
 {
-    out->list =
-        (struct firn_view_list){out->views, test_random_below(random, VIEWS_MAX + 1), 0, NULL};
+    out->list = (struct firn_view_list){out->views, test_random_below(random, VIEWS_MAX + 1), 0,
+                                        NULL, NULL};
     for (size_t i = 0; i < out->list.count; i++) {
         struct firn_view_interval *intervals = out->intervals[i];
         size_t count = 0;
@@ -168,7 +168,7 @@ thousands_of_checkpoints_cost_what_one_does(void **state)
             (struct firn_view_interval){1, at + 1 == CHECKPOINTS ? UINT64_MAX : 10 * (at + 1)};
         views[i] = (struct firn_view){&intervals[i], 1, 0};
     }
-    ask_rule("20,000 checkpoints", &(struct firn_view_list){views, CHECKPOINTS, 0, NULL},
+    ask_rule("20,000 checkpoints", &(struct firn_view_list){views, CHECKPOINTS, 0, NULL, NULL},
              (uint64_t)10 * CHECKPOINTS, 0.5, 5e-6);
     free(intervals);
     free(views);
@@ -190,7 +190,7 @@ a_thousand_restores_stay_cheap(void **state)
         mine[i].last = 100 * i + 80;
         views[i] = (struct firn_view){mine, i + 1, 0};
     }
-    ask_rule("1,000 restores", &(struct firn_view_list){views, RESTORES, 0, NULL},
+    ask_rule("1,000 restores", &(struct firn_view_list){views, RESTORES, 0, NULL, NULL},
              (uint64_t)100 * RESTORES - 50, 5, 50e-6);
     free(intervals);
 }
@@ -246,8 +246,10 @@ static const struct firn_merge_source_ops long_ops = {
     .first = long_first, .next = long_next, .destroy = long_destroy};
 
 static int
-count_range(void *ctx, const struct firn_range *range, firn_error *err)
+count_range(void *ctx, const struct firn_range *range, struct firn_compaction_place place,
+            firn_error *err)
 {
+    (void)place;
     (void)range;
     (void)err;
     *(uint64_t *)ctx += 1;
@@ -290,9 +292,9 @@ a_key_with_a_million_versions_streams(void **state)
         struct long_source source = {.source = {.ops = &long_ops, .name = "a source"},
                                      .fails_at = fails_at};
         test_alloc_fail_at(0, false);
-        assert_int_equal(
-            firn_compaction_rule_create(&(struct firn_view_list){views, 3, 0, NULL}, &rule, NULL),
-            FIRN_OK);
+        assert_int_equal(firn_compaction_rule_create(
+                             &(struct firn_view_list){views, 3, 0, NULL, NULL}, &rule, NULL),
+                         FIRN_OK);
         assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
         assert_int_equal(firn_merge_add(merge, &source.source, NULL), FIRN_OK);
         struct firn_compaction_stream_options options = {.merge = merge, .rule = rule};
@@ -405,7 +407,7 @@ many_range_deletes_of_any_shape_stay_cheap(void **state)
             add_shaped(run, shape, i);
         }
         double begin = seconds();
-        uint64_t written = compact_ranges(run, &(struct firn_view_list){views, 3, 0, NULL});
+        uint64_t written = compact_ranges(run, &(struct firn_view_list){views, 3, 0, NULL, NULL});
         double took = seconds() - begin;
         (void)printf("%s: %.0f ns a range, %llu of %d written\n", names[shape], took / RANGES * 1e9,
                      (unsigned long long)written, RANGES);
@@ -483,7 +485,7 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
         int rc;
         do {
             test_alloc_fail_at(++n, for_ever == 1);
-            rc = compact_all(run, &(struct firn_view_list){views, 4, 0, NULL});
+            rc = compact_all(run, &(struct firn_view_list){views, 4, 0, NULL, NULL});
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
             test_alloc_fail_at(0, false);
             assert_int_equal(test_alloc_alive(), alive);

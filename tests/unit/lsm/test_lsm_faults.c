@@ -39,7 +39,8 @@ world_deinit(struct world *world)
     firn_os_memory_destroy(world->memory);
 }
 
-/* Some runs in several levels, a checkpoint, and full memtables. */
+/* Some runs in several levels, a checkpoint that was restored, and full memtables: so there is history, and what must
+ * come back of it. */
 static void
 fill(struct fixture *fixture)
 {
@@ -57,6 +58,8 @@ fill(struct fixture *fixture)
             TEST_OK(fixture_work(fixture, false, &err), &err);
         }
     }
+    (void)fixture_checkpoint(fixture);
+    fixture_restore(fixture, 1);
     for (unsigned i = 0; i < 80; i++) {
         assert_int_equal(fixture_commit_random(fixture, &random), FIRN_OK);
     }
@@ -65,12 +68,12 @@ fill(struct fixture *fixture)
     }
 }
 
-/* Reads everything of one tree, both ways and by gets; damage is none. */
+/* Reads all that a view sees of one tree, both ways and by gets; damage is none. */
 static int
-read_all(struct fixture *fixture, firn_error *err)
+read_view(struct fixture *fixture, size_t number, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct firn_view view = fixture_view_of(fixture, 0);
+    struct firn_view view = fixture_view_of(fixture, number);
     struct firn_lsm_cursor_options options = {.view = &view};
     struct firn_lsm_cursor *cursor = NULL;
     struct firn_buf value = {0};
@@ -94,6 +97,17 @@ read_all(struct fixture *fixture, firn_error *err)
 out:
     firn_lsm_cursor_destroy(cursor);
     firn_buf_deinit(&value);
+    return rc;
+}
+
+/* Now, and a checkpoint. */
+static int
+read_all(struct fixture *fixture, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < 2 && rc == FIRN_OK; i++) {
+        rc = read_view(fixture, i, err);
+    }
     return rc;
 }
 
@@ -208,7 +222,7 @@ assert_no_other_files(struct fixture *fixture)
     firn_lsm_collect(fixture->lsm);
     firn_lsm_stats(fixture->lsm, NULL, &stats);
     files = stats.values.files;
-    for (unsigned level = 0; level < FIRN_LSM_LEVELS; level++) {
+    for (unsigned level = 0; level < FIRN_LSM_LEVELS_ALL; level++) {
         files += stats.levels[level].runs;
     }
     TEST_OK(firn_os_dir_open(fixture->dir, "runs", &dir, &err), &err);

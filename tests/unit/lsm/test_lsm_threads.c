@@ -126,7 +126,7 @@ take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *
         }
     }
     require(pthread_mutex_unlock(&world->mutex) == 0, "mutex", "unlock");
-    *out = (struct firn_view_list){views, count, 0, NULL};
+    *out = (struct firn_view_list){views, count, 0, NULL, views + count - 1}; /* now */
     return FIRN_OK;
 }
 

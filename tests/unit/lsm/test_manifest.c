@@ -122,6 +122,12 @@ golden_records_are_read_and_written(void **state)
     added[1].reference_count = 2;
     assert_int_equal(firn_manifest_edit_encode(&edit, &bytes), FIRN_OK);
     test_file_compare_golden("tests/formats/manifest/values.record", firn_buf_slice(&bytes));
+    const struct firn_manifest_group groups[] = {{58, 61, 70, 90}, {60, 75, 0, 0}};
+    added[1].level = FIRN_LSM_HISTORY;
+    added[1].groups = groups;
+    added[1].group_count = 2;
+    assert_int_equal(firn_manifest_edit_encode(&edit, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/history.record", firn_buf_slice(&bytes));
     TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
                                       &err),
             &err);
@@ -132,6 +138,9 @@ golden_records_are_read_and_written(void **state)
     assert_int_equal(decoded.trees[0].added[1].expiring_count, 40);
     assert_int_equal(decoded.trees[0].added[1].reference_count, 2);
     assert_memory_equal(decoded.trees[0].added[1].references, references, sizeof references);
+    assert_int_equal(decoded.trees[0].added[0].group_count, 0);
+    assert_int_equal(decoded.trees[0].added[1].group_count, 2);
+    assert_memory_equal(decoded.trees[0].added[1].groups, groups, sizeof groups);
     firn_arena_deinit(&arena);
     firn_buf_deinit(&bytes);
 }
@@ -153,11 +162,12 @@ decode(const struct firn_manifest_edit *edit, firn_error *err)
     return rc;
 }
 
-/* An edit of one tree with one run, into which a test puts one mistake. */
+/* An edit of two trees with two runs, the second of history, into which a test puts one mistake. */
 struct sample {
     uint64_t removed[2];
     struct firn_manifest_reference references[2];
     struct firn_manifest_run added[2];
+    struct firn_manifest_group groups[2];
     struct firn_manifest_tree trees[2];
     struct firn_manifest_edit edit;
 };
@@ -167,11 +177,15 @@ make_sample(struct sample *sample)
 {
     *sample = (struct sample){.removed = {3, 4}};
     sample->added[0] = run_of(5, 0, "a", "b");
-    sample->added[1] = run_of(6, 1, "c", "d");
+    sample->added[1] = run_of(6, FIRN_LSM_HISTORY, "c", "d");
     sample->references[0] = (struct firn_manifest_reference){2, 5, 100, 40};
     sample->references[1] = (struct firn_manifest_reference){4, 6, 100, 100};
     sample->added[1].references = sample->references;
     sample->added[1].reference_count = 2;
+    sample->groups[0] = (struct firn_manifest_group){60, 64, 65, 69};
+    sample->groups[1] = (struct firn_manifest_group){62, 69, 0, 0};
+    sample->added[1].groups = sample->groups;
+    sample->added[1].group_count = 2;
     for (unsigned i = 0; i < 2; i++) {
         sample->trees[i] = (struct firn_manifest_tree){.id = 1 + i, .flushed = 9};
     }
@@ -211,7 +225,17 @@ numbers_out_of_range_or_order_are_damage(void **state)
     REFUSED(sample.added[0].number = 0);
     REFUSED(sample.added[0].number = 6);
     REFUSED(sample.added[1].number = 7);
-    REFUSED(sample.added[0].level = FIRN_LSM_LEVELS);
+    REFUSED(sample.added[0].level = FIRN_LSM_HISTORY + 1);
+    REFUSED(sample.added[0].level = FIRN_LSM_HISTORY);
+    REFUSED(sample.added[1].group_count = 0);
+    REFUSED(sample.groups[0].first = 0);
+    REFUSED(sample.groups[0].first = 61);
+    REFUSED(sample.groups[1].first = 59);
+    REFUSED(sample.groups[1].last = 68);
+    REFUSED(sample.groups[1].last = 70);
+    REFUSED(sample.groups[0].newer_last = 70);
+    REFUSED(sample.groups[0].newer_first = 70);
+    REFUSED(sample.groups[0].last = 69);
     REFUSED(sample.added[0].kind = 0);
     REFUSED(sample.added[0].expiring_count = 101);
     REFUSED((sample.added[0].expiring_count = 1, sample.added[0].expires_last_ms = UINT64_MAX - 3,
@@ -267,11 +291,11 @@ every_truncation_and_what_is_newer_is_refused(void **state)
     bytes.size--;
     assert_int_equal(firn_manifest_edit_decode(18, firn_buf_slice(&bytes), &arena, &decoded, &err),
                      FIRN_NEWER);
-    bytes.data[0] = 3;
+    bytes.data[0] = 4;
     assert_int_equal(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena,
                                                &decoded, &err),
                      FIRN_NEWER);
-    assert_non_null(strstr(err.text, "format version 3"));
+    assert_non_null(strstr(err.text, "format version 4"));
     firn_arena_deinit(&arena);
     firn_buf_deinit(&bytes);
 }

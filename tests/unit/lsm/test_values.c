@@ -2,7 +2,8 @@
  *
  * unit/lsm: merge operands and expiring puts among all other versions, in runs of all ages, against a model that keeps
  * every operation and does them one after the other. Views see sets of intervals and read at times of their own;
- * compactions of some neighbouring runs change no view's reading, and in the end leave no more than now reads.
+ * compactions of any runs, which put aside what now does not read, and merges of what was put aside, change no view's
+ * reading, nor do restores need any; and in the end no more is left than now reads.
  *
  * FIRN_TEST_LONG=1 tries 20 times as many histories.
  */
@@ -21,6 +22,7 @@
 #include "fake_run.h"
 #include "firn/store.h"
 #include "lsm/compaction_stream.h"
+#include "lsm/history.h"
 #include "lsm/resolve.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
@@ -28,7 +30,8 @@
 enum {
     KEYS = 5,
     OPS_MAX = 70,
-    RUNS_MAX = 8,
+    RUNS_FIRST_MAX = 8,
+    RUNS_MAX = 14,
     VIEWS_MAX = 6,
     INTERVALS_MAX = 4,
     VALUE_MAX = 8 * OPS_MAX,
@@ -56,7 +59,10 @@ struct history {
     uint64_t fail_at; /* the allocation that fails from now on; 0: none */
     struct op ops[OPS_MAX];
     size_t op_count;
-    struct fake_run *runs[RUNS_MAX]; /* the oldest first */
+    struct fake_run *runs[RUNS_MAX];
+    /* Of those that are history; else none. */
+    struct firn_manifest_group *groups[RUNS_MAX];
+    size_t group_counts[RUNS_MAX];
     size_t run_count;
     struct some_view views[VIEWS_MAX]; /* the first is now */
     size_t view_count;
@@ -258,7 +264,7 @@ history_init(struct history *history, struct test_random *random)
     for (uint64_t i = 1; i <= count; i++) {
         make_op(history, i);
     }
-    uint64_t runs = 1 + below(history, RUNS_MAX);
+    uint64_t runs = 1 + below(history, RUNS_FIRST_MAX);
     for (uint64_t i = 0; i < runs; i++) {
         make_run(history, 1 + count * i / runs, count * (i + 1) / runs);
     }
@@ -279,26 +285,52 @@ history_deinit(struct history *history)
 {
     for (size_t i = 0; i < history->run_count; i++) {
         fake_run_destroy(history->runs[i]);
+        free(history->groups[i]);
     }
 }
 
 /* ---- reading ---- */
 
+/* A set of runs: bit i for runs[i]. */
+static bool
+has_run(unsigned set, size_t i)
+{
+    return (set >> i & 1) != 0;
+}
+
 static int
-add_runs(struct history *history, size_t first, size_t last, struct firn_merge *merge,
-         const struct firn_range_set **ranges)
+add_runs(struct history *history, unsigned set, struct firn_merge *merge,
+         const struct firn_range_set **ranges, size_t *out_count)
 {
     const struct firn_run_cursor_options options = {.is_sequential = false};
     int rc = FIRN_OK;
-    for (size_t i = first; i <= last; i++) {
+    *out_count = 0;
+    for (size_t i = 0; i < history->run_count; i++) {
         struct firn_merge_source *source;
+        if (!has_run(set, i)) {
+            continue;
+        }
         FIRN_TRY(
             firn_merge_source_create_run(&history->runs[i]->run, "a run", &options, &source, NULL));
         FIRN_TRY(firn_merge_add(merge, source, NULL));
-        ranges[i - first] = &history->runs[i]->ranges;
+        ranges[(*out_count)++] = &history->runs[i]->ranges;
     }
 out:
     return rc;
+}
+
+/* What the view must look into: all but the history runs that say it need not. */
+static unsigned
+runs_of(const struct history *history, const struct firn_view *view)
+{
+    unsigned set = 0;
+    for (size_t i = 0; i < history->run_count; i++) {
+        const struct firn_manifest_run info = {.groups = history->groups[i],
+                                               .group_count = history->group_counts[i]};
+        bool is_skipped = info.group_count > 0 && firn_history_is_skipped(&info, view);
+        set |= is_skipped ? 0 : 1U << i;
+    }
+    return set;
 }
 
 static void
@@ -363,12 +395,13 @@ read_view(struct history *history, const struct some_view *view)
     const struct firn_view seen = {view->intervals, view->count, 0};
     struct firn_merge *merge = NULL;
     struct firn_resolve *resolve = NULL;
+    size_t range_set_count;
     int rc;
     FIRN_TRY(firn_merge_create(&merge, NULL));
-    FIRN_TRY(add_runs(history, 0, history->run_count - 1, merge, ranges));
+    FIRN_TRY(add_runs(history, runs_of(history, &seen), merge, ranges, &range_set_count));
     const struct firn_resolve_options options = {.merge = merge,
                                                  .ranges = ranges,
-                                                 .range_set_count = history->run_count,
+                                                 .range_set_count = range_set_count,
                                                  .view = &seen,
                                                  .time_ms = view->time_ms};
     FIRN_TRY(firn_resolve_create(&options, &resolve, NULL));
@@ -389,9 +422,14 @@ check_all(struct history *history)
 
 /* ---- compactions ---- */
 
+/* What now reads, and history beside it. */
 struct output {
     struct history *history;
     struct fake_run *run;
+    struct fake_run *past;
+    struct firn_view now;
+    struct firn_history_groups groups;
+    bool has_past; /* past has something in it */
 };
 
 /* An output takes memory that does not fail. */
@@ -409,29 +447,41 @@ go_on_failing(const struct history *history)
     test_alloc_fail_at(history->fail_at, false);
 }
 
+static struct fake_run *
+run_of(struct output *output, uint64_t sequence, struct firn_compaction_place place)
+{
+    if (!place.is_history || output->past == NULL) {
+        return output->run;
+    }
+    firn_history_groups_add(&output->groups, sequence, place.newer);
+    output->has_past = true;
+    return output->past;
+}
+
 static int
-output_range(void *ctx, const struct firn_range *range, firn_error *err)
+output_range(void *ctx, const struct firn_range *range, struct firn_compaction_place place,
+             firn_error *err)
 {
     struct output *output = ctx;
     (void)err;
     pause_failing(output->history);
-    fake_run_add_range(output->run, range);
+    fake_run_add_range(run_of(output, range->sequence, place), range);
     go_on_failing(output->history);
     return FIRN_OK;
 }
 
 static void
-output_entry(struct output *output, const struct firn_entry *entry)
+output_entry(struct output *output, const struct firn_entry *entry,
+             struct firn_compaction_place place)
 {
     pause_failing(output->history);
-    fake_run_add(output->run, entry);
+    fake_run_add(run_of(output, entry->sequence, place), entry);
     go_on_failing(output->history);
 }
 
 static int
-write_output(struct history *history, struct firn_compaction_stream *stream, struct fake_run *out)
+write_output(struct output *output, struct firn_compaction_stream *stream)
 {
-    struct output output = {history, out};
     const struct firn_entry *entry;
     int rc;
     for (;;) {
@@ -439,47 +489,72 @@ write_output(struct history *history, struct firn_compaction_stream *stream, str
         if (entry == NULL) {
             break;
         }
-        if (firn_compaction_stream_may_cut(stream) && below(history, 3) == 0) {
-            FIRN_TRY(firn_compaction_stream_cut(stream, output_range, &output, NULL));
+        if (firn_compaction_stream_may_cut(stream) && below(output->history, 3) == 0) {
+            FIRN_TRY(firn_compaction_stream_cut(stream, output_range, output, NULL));
         }
-        output_entry(&output, entry);
+        output_entry(output, entry, firn_compaction_stream_place(stream));
     }
-    FIRN_TRY(firn_compaction_stream_cut(stream, output_range, &output, NULL));
+    FIRN_TRY(firn_compaction_stream_cut(stream, output_range, output, NULL));
 out:
     return rc;
 }
 
+/* The runs that are no inputs: they may hold anything. */
+struct others {
+    struct firn_compaction_span older[RUNS_MAX];
+    struct firn_compaction_between between[RUNS_MAX];
+    size_t count;
+};
+
+static void
+list_others(const struct history *history, unsigned set, struct others *out)
+{
+    out->count = 0;
+    for (size_t i = 0; i < history->run_count; i++) {
+        const struct firn_run_summary *summary = &history->runs[i]->summary;
+        struct firn_compaction_span span = {firn_buf_slice(&summary->lower),
+                                            firn_buf_slice(&summary->upper)};
+        if (!has_run(set, i)) {
+            out->older[out->count] = span;
+            out->between[out->count++] =
+                (struct firn_compaction_between){span, summary->sequence_max};
+        }
+    }
+}
+
 static int
-compact_into(struct history *history, size_t first, size_t last, struct fake_run *out)
+compact_into(struct history *history, unsigned set, struct output *output)
 {
     const struct firn_range_set *ranges[RUNS_MAX];
     struct firn_view views[VIEWS_MAX];
     uint64_t times[VIEWS_MAX];
-    struct firn_compaction_span older[RUNS_MAX];
+    struct others others;
     struct firn_compaction_rule *rule = NULL;
     struct firn_merge *merge = NULL;
     struct firn_compaction_stream *stream = NULL;
+    size_t range_set_count;
     int rc;
     for (size_t i = 0; i < history->view_count; i++) {
         views[i] = (struct firn_view){history->views[i].intervals, history->views[i].count, 0};
         times[i] = history->views[i].time_ms;
     }
-    for (size_t i = 0; i < first; i++) {
-        older[i] = (struct firn_compaction_span){firn_buf_slice(&history->runs[i]->summary.lower),
-                                                 firn_buf_slice(&history->runs[i]->summary.upper)};
-    }
-    const struct firn_view_list list = {views, history->view_count, 0, times};
+    list_others(history, set, &others);
+    const struct firn_view_list list = {views, history->view_count, 0, times, views};
     FIRN_TRY(firn_compaction_rule_create(&list, &rule, NULL));
     FIRN_TRY(firn_merge_create(&merge, NULL));
-    FIRN_TRY(add_runs(history, first, last, merge, ranges));
+    FIRN_TRY(add_runs(history, set, merge, ranges, &range_set_count));
     const struct firn_compaction_stream_options options = {.merge = merge,
                                                            .ranges = ranges,
-                                                           .range_set_count = last - first + 1,
+                                                           .range_set_count = range_set_count,
                                                            .rule = rule,
-                                                           .older = older,
-                                                           .older_count = first};
+                                                           .older = others.older,
+                                                           .older_count = others.count,
+                                                           .between = others.between,
+                                                           .between_count = others.count};
     FIRN_TRY(firn_compaction_stream_create(&options, &stream, NULL));
-    FIRN_TRY(write_output(history, stream, out));
+    output->now = views[0];
+    FIRN_TRY(firn_history_groups_init(&output->groups, &output->now, NULL));
+    FIRN_TRY(write_output(output, stream));
 out:
     firn_compaction_stream_destroy(stream);
     firn_merge_destroy(merge);
@@ -487,28 +562,130 @@ out:
     return rc;
 }
 
-/* Runs first to last become one. */
 static void
-compact(struct history *history, size_t first, size_t last)
+remove_runs(struct history *history, unsigned set)
 {
-    struct fake_run *out = fake_run_create();
-    assert_int_equal(compact_into(history, first, last, out), FIRN_OK);
-    for (size_t i = first; i <= last; i++) {
-        fake_run_destroy(history->runs[i]);
+    size_t kept = 0;
+    for (size_t i = 0; i < history->run_count; i++) {
+        if (has_run(set, i)) {
+            fake_run_destroy(history->runs[i]);
+            free(history->groups[i]);
+        } else {
+            history->runs[kept] = history->runs[i];
+            history->groups[kept] = history->groups[i];
+            history->group_counts[kept++] = history->group_counts[i];
+        }
     }
-    history->runs[first] = out;
-    memmove(history->runs + first + 1, history->runs + last + 1,
-            (history->run_count - last - 1) * sizeof(struct fake_run *));
-    history->run_count -= last - first;
+    history->run_count = kept;
 }
 
-/* Time goes on for now, and some views go. */
+static void
+add_run(struct history *history, struct fake_run *run, const struct firn_manifest_run *info)
+{
+    size_t at = history->run_count++;
+    history->runs[at] = run;
+    history->group_counts[at] = info->group_count;
+    history->groups[at] = NULL;
+    if (info->group_count > 0) {
+        history->groups[at] = malloc(info->group_count * sizeof *info->groups);
+        assert_non_null(history->groups[at]);
+        memcpy(history->groups[at], info->groups, info->group_count * sizeof *info->groups);
+    }
+}
+
+/* Now skips what was put aside, by the definition too: each version that it sees there has a newer
+ * one that it sees. */
+static void
+check_past(const struct history *history, const struct firn_manifest_run *info)
+{
+    const struct some_view *now = &history->views[0];
+    assert_true(firn_history_is_skipped(info, &(struct firn_view){now->intervals, now->count, 0}));
+}
+
+/* The runs of the set become one, and one of history where there is something for it and room; or
+ * history alone, which says what they said. */
+static void
+compact(struct history *history, unsigned set, bool has_history)
+{
+    struct output output = {.history = history, .run = fake_run_create()};
+    const struct firn_manifest_run none = {.group_count = 0};
+    struct firn_manifest_run info = {.group_count = 0};
+    output.past = has_history ? fake_run_create() : NULL;
+    assert_int_equal(compact_into(history, set, &output), FIRN_OK);
+    if (output.has_past) {
+        assert_int_equal(firn_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
+        check_past(history, &info);
+    }
+    remove_runs(history, set);
+    add_run(history, output.run, &none);
+    if (output.has_past) {
+        add_run(history, output.past, &info);
+    } else if (output.past != NULL) {
+        fake_run_destroy(output.past);
+    }
+    firn_history_groups_deinit(&output.groups);
+}
+
+/* Runs of history become one, that says what they said. */
+static void
+merge_history(struct history *history)
+{
+    struct output output = {.history = history, .run = fake_run_create()};
+    struct firn_manifest_run info = {.group_count = 0};
+    unsigned set = 0;
+    for (size_t i = 0; i < history->run_count; i++) {
+        set |= history->group_counts[i] > 0 && below(history, 3) > 0 ? 1U << i : 0;
+    }
+    assert_int_equal(compact_into(history, set, &output), FIRN_OK);
+    for (size_t i = 0; i < history->run_count; i++) {
+        const struct firn_manifest_run from = {.groups = history->groups[i],
+                                               .group_count = history->group_counts[i]};
+        if (has_run(set, i)) {
+            assert_int_equal(firn_history_groups_add_run(&output.groups, &from, NULL), FIRN_OK);
+        }
+    }
+    assert_int_equal(firn_history_groups_list(&output.groups, &info, NULL), FIRN_OK);
+    remove_runs(history, set);
+    if (set != 0) {
+        add_run(history, output.run, &info);
+    } else {
+        fake_run_destroy(output.run);
+    }
+    firn_history_groups_deinit(&output.groups);
+}
+
+/* Now becomes what another view sees, and is kept as a view where there is room. */
+static void
+restore(struct history *history)
+{
+    const struct some_view before = history->views[0];
+    struct some_view *now = &history->views[0];
+    *now = history->views[below(history, history->view_count)];
+    now->time_ms = before.time_ms > now->time_ms ? before.time_ms : now->time_ms; /* later */
+    if (now->intervals[now->count - 1].last >= history->op_count) {
+        now->intervals[now->count - 1].last = UINT64_MAX;
+    } else if (now->count < INTERVALS_MAX) {
+        now->intervals[now->count++] =
+            (struct firn_view_interval){history->op_count + 1, UINT64_MAX};
+    } else {
+        *now = before;
+        return;
+    }
+    if (history->view_count < VIEWS_MAX) {
+        history->views[history->view_count++] = before;
+    }
+}
+
+/* Time goes on for now, some views go, and sometimes one is restored. */
 static void
 age(struct history *history)
 {
     history->views[0].time_ms += below(history, 6);
     if (history->view_count > 1 && below(history, 3) == 0) {
         history->view_count--;
+    }
+    if (below(history, 4) == 0) {
+        restore(history);
     }
 }
 
@@ -537,6 +714,35 @@ check_least(const struct history *history)
     }
 }
 
+/* Runs of history that no view looks into. */
+static void
+remove_history(struct history *history)
+{
+    unsigned needed = 0;
+    for (size_t i = 0; i < history->view_count; i++) {
+        const struct some_view *view = &history->views[i];
+        needed |= runs_of(history, &(struct firn_view){view->intervals, view->count, 0});
+    }
+    remove_runs(history, ~needed & ((1U << history->run_count) - 1));
+}
+
+static void
+change_runs(struct history *history)
+{
+    uint64_t choice = below(history, 10);
+    if (history->run_count == 0) {
+        return;
+    }
+    if (choice < 7) {
+        unsigned set = 1 + (unsigned)below(history, (1U << history->run_count) - 1);
+        compact(history, set, history->run_count + 1 < RUNS_MAX && below(history, 5) > 0);
+    } else if (choice < 9) {
+        merge_history(history);
+    } else {
+        remove_history(history);
+    }
+}
+
 static uint64_t
 rounds(void)
 {
@@ -553,20 +759,23 @@ compactions_change_no_reading(void **state)
         static struct history history;
         history_init(&history, &random);
         check_all(&history);
-        while (history.run_count > 1) {
-            size_t first = below(&history, history.run_count);
-            size_t last = first + below(&history, history.run_count - first);
+        for (uint64_t steps = 4 + below(&history, 10); steps > 0; steps--) {
             age(&history);
-            compact(&history, first, last);
+            change_runs(&history);
             check_all(&history);
         }
+        history.view_count = 1;
+        compact(&history, (1U << history.run_count) - 1, false);
+        assert_int_equal(history.run_count, 1);
         for (unsigned i = 0; i < 6;
              i++) { /* what is made of one operator may be folded with the next */
             history.view_count = 1;
-            compact(&history, 0, 0);
+            compact(&history, 1, false);
             check_all(&history);
         }
-        check_least(&history);
+        if (history.views[0].count == 1) { /* else operands on both sides of a restore stay apart */
+            check_least(&history);
+        }
         history_deinit(&history);
     }
 }
@@ -581,16 +790,23 @@ memory_that_runs_out_changes_nothing(void **state)
     test_alloc_install();
     for (unsigned round = 0; round < 3; round++) {
         history_init(&history, &random);
-        size_t last = history.run_count - 1;
+        unsigned all = (1U << history.run_count) - 1;
         bool is_done = false;
         for (uint64_t n = 1; !is_done; n++) {
-            struct fake_run *out = fake_run_create();
+            struct output output = {
+                .history = &history, .run = fake_run_create(), .past = fake_run_create()};
+            struct firn_manifest_run info;
             history.fail_at = n;
             go_on_failing(&history);
-            int rc = compact_into(&history, 0, last, out);
+            int rc = compact_into(&history, all, &output);
+            if (rc == FIRN_OK) {
+                rc = firn_history_groups_list(&output.groups, &info, NULL);
+            }
             pause_failing(&history);
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-            fake_run_destroy(out);
+            firn_history_groups_deinit(&output.groups);
+            fake_run_destroy(output.run);
+            fake_run_destroy(output.past);
             is_done = rc == FIRN_OK;
             check_all(&history);
         }

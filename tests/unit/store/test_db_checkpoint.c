@@ -546,7 +546,7 @@ entries_in_files(struct scene *scene)
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
         entries += stats.levels[i].entries;
     }
-    return entries;
+    return entries + stats.history.entries;
 }
 
 static void

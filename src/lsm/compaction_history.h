@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/compaction_history.h: what is to be done with history runs next.
+ */
+#ifndef FIRN_LSM_COMPACTION_HISTORY_H
+#define FIRN_LSM_COMPACTION_HISTORY_H
+
+#include "lsm/compaction_pick.h"
+
+/* The first of: to take out runs that no view reads; to bring back to the last level what now reads;
+ * to merge small runs; and where nobody is in a hurry, to write a run again from which something can
+ * be freed. It may run beside the tree's works. The mutex is held. */
+FIRN_MUST_CHECK int firn_compaction_history_pick_locked(struct firn_lsm_tree *tree,
+                                                        enum firn_compaction_pick_mode mode,
+                                                        const struct firn_view_list *views,
+                                                        struct firn_compaction_plan *out,
+                                                        bool *out_found, firn_error *err);
+
+/* Whether a history run reaches into the bounds of that run. */
+bool firn_compaction_history_is_beside(const struct firn_version *version,
+                                       const struct firn_manifest_run *info);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: history runs: what they say of their sequences, and which views skip them; what compactions put aside and
+ * bring back; when runs of history go, are merged, and stay; reading now, with a thousand checkpoints or restores,
+ * touches none of them.
+ */
+#include "lsm_fixture.h"
+
+#include "lsm/history.h"
+#include "lsm/lsm_internal.h"
+#include "os/os_memory.h"
+#include "support/test_file.h"
+#include "support/test_os.h"
+
+static struct fixture fixture;
+
+static int
+set_up(void **state)
+{
+    struct firn_os *os;
+    firn_error err;
+    (void)state;
+    TEST_OK(firn_os_memory_create(1, &os, &err), &err);
+    fixture_init(&fixture, os);
+    TEST_OK(fixture_open(&fixture, &err), &err);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct firn_os *os = fixture.os;
+    (void)state;
+    fixture_deinit(&fixture);
+    firn_os_memory_destroy(os);
+    return 0;
+}
+
+/* ---- what a run says ---- */
+
+enum { SEQUENCES = 40, INTERVALS = 5, VERSIONS = 12 };
+
+static struct firn_view
+random_view(struct test_random *random, struct firn_view_interval *intervals)
+{
+    size_t count = 0;
+    uint64_t at = 1;
+    while (count < INTERVALS && (count == 0 || test_random_below(random, 3) > 0)) {
+        uint64_t first = at + test_random_below(random, 6);
+        at = first + test_random_below(random, 12);
+        intervals[count++] = (struct firn_view_interval){first, at};
+        at += 2;
+    }
+    if (test_random_below(random, 2) == 0) {
+        intervals[count - 1].last = UINT64_MAX;
+    }
+    return (struct firn_view){intervals, count, 0};
+}
+
+/* A run made under one now, merged under another; any view that skips it reads none of its versions. */
+static void
+who_skips_a_run_reads_nothing_of_it(void **state)
+{
+    (void)state;
+    struct test_random random;
+    unsigned skipped = 0;
+    unsigned read = 0;
+    test_random_init(&random, "groups", 1);
+    for (unsigned round = 0; round < 5000; round++) {
+        struct firn_view_interval intervals[3][INTERVALS];
+        struct firn_view now = random_view(&random, intervals[0]);
+        struct firn_view later = random_view(&random, intervals[1]);
+        struct firn_view view = random_view(&random, intervals[2]);
+        struct firn_history_groups groups;
+        struct firn_history_groups merged;
+        struct firn_manifest_run info = {.group_count = 0};
+        struct firn_manifest_run merged_info = {.group_count = 0};
+        uint64_t newer[VERSIONS];
+        uint64_t versions[VERSIONS];
+        size_t count = 1 + (size_t)test_random_below(&random, VERSIONS);
+        assert_int_equal(firn_history_groups_init(&groups, &now, NULL), FIRN_OK);
+        assert_int_equal(firn_history_groups_init(&merged, &later, NULL), FIRN_OK);
+        for (size_t i = 0; i < count; i++) {
+            do {
+                versions[i] = 1 + test_random_below(&random, SEQUENCES);
+                newer[i] = versions[i] + 1 + test_random_below(&random, 10);
+            } while (firn_view_sees(&now, versions[i]) && !firn_view_sees(&now, newer[i]));
+            newer[i] = firn_view_sees(&now, versions[i]) ? newer[i] : 0;
+            firn_history_groups_add(&groups, versions[i], newer[i]);
+        }
+        assert_int_equal(firn_history_groups_list(&groups, &info, NULL), FIRN_OK);
+        assert_true(info.group_count <= 2 * now.count + 1);
+        assert_true(firn_history_is_skipped(&info, &now));
+        assert_int_equal(firn_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
+        assert_int_equal(firn_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
+        assert_int_equal(firn_history_groups_list(&merged, &merged_info, NULL), FIRN_OK);
+        assert_int_equal(firn_history_is_skipped(&info, &later),
+                         firn_history_is_skipped(&merged_info, &later));
+        for (size_t i = 1; i < merged_info.group_count; i++) {
+            assert_true(merged_info.groups[i - 1].first <= merged_info.groups[i].first);
+        }
+        bool reads = false;
+        for (size_t i = 0; i < count; i++) {
+            reads |= firn_view_sees(&view, versions[i]) &&
+                     (newer[i] == 0 || !firn_view_sees(&view, newer[i]));
+        }
+        assert_false(reads && firn_history_is_skipped(&info, &view));
+        assert_false(reads && firn_history_is_skipped(&merged_info, &view));
+        skipped += firn_history_is_skipped(&info, &view);
+        read += reads;
+        firn_history_groups_deinit(&groups);
+        firn_history_groups_deinit(&merged);
+    }
+    assert_true(skipped > 200 && read > 200);
+}
+
+/* ---- trees ---- */
+
+static struct firn_lsm_stats
+stats_of(void)
+{
+    struct firn_lsm_stats stats;
+    firn_lsm_stats(fixture.lsm, fixture.trees[0], &stats);
+    return stats;
+}
+
+static const struct firn_lsm_level_stats *
+last_and_history(struct firn_lsm_stats *stats)
+{
+    *stats = stats_of();
+    return &stats->levels[FIRN_LSM_LEVELS - 1];
+}
+
+static void
+put_all(unsigned first, unsigned end)
+{
+    for (unsigned key = first; key < end; key++) {
+        assert_int_equal(fixture_put(&fixture, 0, key, 60), FIRN_OK);
+    }
+}
+
+static void
+settle(bool is_unhurried)
+{
+    firn_error err;
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    TEST_OK(fixture_work(&fixture, is_unhurried, &err), &err);
+    fixture_compare_all(&fixture);
+}
+
+static bool
+now_skips_all(void)
+{
+    struct firn_view now = fixture_view_of(&fixture, 0);
+    struct firn_version *version = atomic_load(&fixture.trees[0]->state)->version;
+    return firn_history_is_all_skipped(version, &now) &&
+           firn_history_is_all_skipped(version, &now); /* as it remembers, too */
+}
+
+static void
+what_only_checkpoints_read_lies_apart(void **state)
+{
+    (void)state;
+    struct firn_lsm_stats stats;
+    for (unsigned round = 0; round < 4; round++) {
+        put_all(0, 100);
+        (void)fixture_checkpoint(&fixture);
+    }
+    put_all(0, 100);
+    settle(true);
+    const struct firn_lsm_level_stats *last = last_and_history(&stats);
+    assert_int_equal(last[0].entries, 100);
+    assert_int_equal(last[1].entries, 400);
+    assert_true(now_skips_all());
+    fixture_check(&fixture);
+    /* As they go, the oldest first or from amid the others, so does what only they read. */
+    fixture_remove_view(&fixture, 1);
+    settle(true);
+    last = last_and_history(&stats);
+    assert_int_equal(last[0].entries, 100);
+    assert_int_equal(last[1].entries, 300);
+    while (fixture.view_count > 1) {
+        fixture_remove_view(&fixture, 1);
+    }
+    settle(false);
+    last = last_and_history(&stats);
+    assert_int_equal(last[0].entries, 100);
+    assert_int_equal(last[1].runs, 0);
+}
+
+static void
+a_thousand_checkpoints_or_restores_leave_the_last_level_as_large(void **state)
+{
+    (void)state;
+    struct firn_lsm_stats stats;
+    put_all(0, 100);
+    settle(true);
+    for (unsigned round = 0; round < 60; round++) {
+        size_t view = fixture_checkpoint(&fixture);
+        put_all(round % 10 * 10, round % 10 * 10 + 10);
+        if (round % 3 == 2 && fixture.views[0].count + 2 < FIXTURE_INTERVALS_MAX) {
+            fixture_restore(&fixture, view);
+        }
+        settle(false);
+        if (view + 1 == FIXTURE_VIEWS_MAX) {
+            fixture_remove_view(&fixture, 1 + round % (FIXTURE_VIEWS_MAX - 1));
+        }
+    }
+    settle(true);
+    assert_int_equal(last_and_history(&stats)->entries, 100);
+    assert_true(now_skips_all());
+}
+
+static void
+a_restore_needs_no_rewriting_and_history_comes_back(void **state)
+{
+    (void)state;
+    struct firn_lsm_stats stats;
+    firn_error err;
+    put_all(0, 100);
+    size_t old = fixture_checkpoint(&fixture);
+    put_all(0, 50);
+    assert_int_equal(fixture_delete_range(&fixture, 0, 50, 80), FIRN_OK);
+    assert_int_equal(fixture_delete(&fixture, 0, 90), FIRN_OK);
+    (void)fixture_checkpoint(&fixture); /* as the store does */
+    settle(true);
+    const struct firn_lsm_level_stats *last = last_and_history(&stats);
+    assert_true(last[1].entries >= 81);
+    assert_true(now_skips_all());
+    fixture_restore(&fixture, old);
+    assert_false(now_skips_all());
+    fixture_compare_all(&fixture);
+    TEST_OK(fixture_work(&fixture, false, &err), &err);
+    assert_true(now_skips_all());
+    last = last_and_history(&stats);
+    assert_int_equal(last[0].entries, 100);
+    assert_int_equal(last[0].tombstones, 0);
+    fixture_compare_all(&fixture);
+    /* And forth again. */
+    fixture_restore(&fixture, old + 1);
+    fixture_compare_all(&fixture);
+    settle(false);
+    assert_true(now_skips_all());
+    fixture_close(&fixture);
+    TEST_OK(fixture_open(&fixture, &err), &err);
+    fixture_compare_all(&fixture);
+    fixture_check(&fixture);
+}
+
+/* Keys that came after a checkpoint, and are not seen since it was restored. */
+static void
+what_now_does_not_see_leaves_the_last_level(void **state)
+{
+    (void)state;
+    struct firn_lsm_stats stats;
+    put_all(0, 10);
+    size_t old = fixture_checkpoint(&fixture);
+    put_all(10, 150);
+    settle(true);
+    (void)fixture_checkpoint(&fixture);
+    fixture_restore(&fixture, old);
+    put_all(5, 6);
+    settle(true);
+    const struct firn_lsm_level_stats *last = last_and_history(&stats);
+    assert_int_equal(last[0].entries, 10);
+    assert_int_equal(last[1].entries, 141);
+    assert_true(now_skips_all());
+}
+
+/* A tombstone stays as long as history has something that it hides, and no longer. */
+static void
+tombstones_hide_what_lies_in_history(void **state)
+{
+    (void)state;
+    struct firn_lsm_stats stats;
+    firn_error err;
+    put_all(0, 20);
+    size_t old = fixture_checkpoint(&fixture);
+    put_all(0, 20);
+    settle(true);
+    for (unsigned key = 0; key < 20; key++) {
+        assert_int_equal(fixture_delete(&fixture, 0, key), FIRN_OK);
+    }
+    size_t empty = fixture_checkpoint(&fixture);
+    settle(true);
+    const struct firn_lsm_level_stats *last = last_and_history(&stats);
+    assert_int_equal(last[0].tombstones, 20);
+    fixture_compare(&fixture, 0, empty);
+    fixture_remove_view(&fixture, old);
+    TEST_OK(fixture_work(&fixture, true, &err), &err);
+    last = last_and_history(&stats);
+    assert_int_equal(last[0].entries + last[1].entries, 0);
+    fixture_compare_all(&fixture);
+}
+
+static void
+small_runs_become_few(void **state)
+{
+    (void)state;
+    struct firn_lsm_stats stats;
+    fixture.lsm->options.run_bytes_target = 256 << 10;
+    fixture.lsm->options.history_runs_target = 4;
+    put_all(0, 40);
+    (void)fixture_checkpoint(&fixture);
+    for (unsigned round = 0; round < 40; round++) {
+        if (fixture.view_count == FIXTURE_VIEWS_MAX) {
+            fixture_remove_view(&fixture, 2);
+        }
+        put_all(0, 40);
+        (void)fixture_checkpoint(&fixture);
+        settle(true);
+        assert_true(last_and_history(&stats)[1].runs <= 12);
+    }
+    assert_true(now_skips_all());
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_skips_a_run_reads_nothing_of_it),
+        cmocka_unit_test_setup_teardown(what_only_checkpoints_read_lies_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_thousand_checkpoints_or_restores_leave_the_last_level_as_large, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_restore_needs_no_rewriting_and_history_comes_back, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_now_does_not_see_leaves_the_last_level, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(tombstones_hide_what_lies_in_history, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(small_runs_become_few, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("history", tests, NULL, NULL);
+}
