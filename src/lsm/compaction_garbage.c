@@ -96,13 +96,13 @@ is_unseen(const struct firn_manifest_run *info, enum firn_compaction_pick_mode m
 
 /* Of a run whose rewriting may be worth it, whether it is. */
 static int
-find_use(const struct firn_version *version, struct firn_lsm_file *file, bool has_expired,
-         const struct firn_view_list *views, bool *out, firn_error *err)
+find_use_locked(const struct firn_version *version, struct firn_lsm_file *file, bool has_expired,
+                const struct firn_view_list *views, bool *out, firn_error *err)
 {
     const struct firn_manifest_run *info = &file->info;
     uint64_t mark;
     int rc = firn_view_mark_of(views, info->sequence_min, info->sequence_max, &mark, err);
-    if (firn_compaction_history_is_beside(version, info)) {
+    if (firn_compaction_history_is_beside_locked(version, info, views)) {
         mark = firn_view_mark_beside_history(mark);
     }
     *out = rc == FIRN_OK && (mark != info->views || has_expired);
@@ -121,9 +121,9 @@ is_suspect(const struct firn_lsm_file *file, enum firn_compaction_pick_mode mode
 }
 
 static int
-judge_run(const struct firn_version *version, struct firn_lsm_file *file,
-          enum firn_compaction_pick_mode mode, const struct firn_view_list *views, bool *out,
-          firn_error *err)
+judge_run_locked(const struct firn_version *version, struct firn_lsm_file *file,
+                 enum firn_compaction_pick_mode mode, const struct firn_view_list *views, bool *out,
+                 firn_error *err)
 {
     const struct firn_manifest_run *info = &file->info;
     *out = false;
@@ -138,7 +138,7 @@ judge_run(const struct firn_version *version, struct firn_lsm_file *file,
         (is_seen || mode == FIRN_COMPACTION_PICK_DEMANDED)) {
         return FIRN_OK;
     }
-    int rc = find_use(version, file, has_expired, views, out, err);
+    int rc = find_use_locked(version, file, has_expired, views, out, err);
     if (rc == FIRN_OK && !*out && may_leave) {
         file->settled_for = firn_view_at(views->now, views->now->count - 1).first;
     }
@@ -156,7 +156,8 @@ firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree, enum firn_compac
     const struct firn_version_level *level = &version->levels[LEVEL_LAST];
     *out_found = false;
     for (size_t i = 0; i < level->count && !*out_found; i++) {
-        int rc = judge_run(version, firn_version_file(level, i), mode, views, out_found, err);
+        int rc =
+            judge_run_locked(version, firn_version_file(level, i), mode, views, out_found, err);
         if (rc != FIRN_OK) {
             return rc;
         }

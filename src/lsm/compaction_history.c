@@ -275,12 +275,14 @@ firn_compaction_history_pick_locked(struct firn_lsm_tree *tree, enum firn_compac
 }
 
 bool
-firn_compaction_history_is_beside(const struct firn_version *version,
-                                  const struct firn_manifest_run *info)
+firn_compaction_history_is_beside_locked(const struct firn_version *version,
+                                         const struct firn_manifest_run *info,
+                                         const struct firn_view_list *views)
 {
     const struct firn_version_level *history = &version->levels[FIRN_LSM_HISTORY];
     for (size_t i = 0; i < history->count; i++) {
-        if (firn_version_run_overlaps(&history->runs[i], &info->lower, &info->upper)) {
+        if (firn_version_run_overlaps(&history->runs[i], &info->lower, &info->upper) &&
+            firn_history_is_needed_locked(firn_version_file(history, i), views)) {
             return true;
         }
     }
