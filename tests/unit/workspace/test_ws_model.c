@@ -24,6 +24,9 @@
 #include "ws_edit.h"
 #include "ws_support.h"
 
+/* More checkpoints would make the checks of a long run slow, and show nothing else. */
+enum { LIVE_MAX = 24 };
+
 struct checkpoint {
     char *dump;          /* NULL: it was deleted */
     uint64_t root_files; /* as the save said */
@@ -149,13 +152,19 @@ delete_one(struct model *model)
     free(before);
 }
 
-/* Collects what nobody needs: the tree stays as it is, and all checkpoints stay whole. */
+/* Collects what nobody needs, by turns after a week in which safety checkpoints grew too old: the
+ * tree stays as it is, and all checkpoints stay whole. */
 static void
 collect(struct model *model)
 {
+    const int64_t week_and_more_ns = INT64_C(8) * 24 * 3600 * 1000 * 1000 * 1000;
     firn_gc_options options = FIRN_GC_OPTIONS_INIT;
     firn_gc_result result;
+    struct firn_os *os = model->world.tree.os;
     options.full = below(model, 2) == 0;
+    if (is_in_memory(model) && below(model, 2) == 0) {
+        firn_os_memory_set_time(os, firn_os_now_ns(os) + week_and_more_ns);
+    }
     char *before = ws_dump(&model->world);
     must(model, firn_ws_gc(model->world.ws, &options, &result, &model->world.err));
     assert_int_equal(result.damaged, 0);
@@ -683,6 +692,9 @@ step(struct model *model)
     default:
         edit(model);
         break;
+    }
+    while (model->live > LIVE_MAX) {
+        delete_one(model);
     }
 }
 
