@@ -31,16 +31,16 @@ if(FIRN_FUZZ)
   add_compile_options($<$<COMPILE_LANGUAGE:C>:-fsanitize=fuzzer-no-link>)
 endif()
 
-# Across files: gcc's optimized builds look at the whole of libfirn.so, and of the program, when these are linked
-# (firn_optimize_whole). Objects have ordinary code beside what that takes, and all else, tests and examples, is linked from
-# it; so is whoever takes the archive, from which the installation removes the rest (cmake/FirnInstall.cmake).
+# Across files: gcc's optimized builds look at the whole of libfirn.so when it is linked (firn_optimize_whole). Objects have
+# ordinary code beside what that takes, and all else, the program, tests and examples, is linked from it; so is whoever takes
+# the archive, which has nothing else (cmake/FirnLibrary.cmake).
 set(FIRN_LTO_FLAGS "")
 if(FIRN_LTO AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NOT FIRN_SANITIZE)
   set(FIRN_LTO_FLAGS -flto=auto -ffat-lto-objects)
   add_link_options($<IF:$<BOOL:$<TARGET_PROPERTY:FIRN_WHOLE>>,-flto=auto,-fno-lto>)
 endif()
 
-# firn_optimize_whole(TARGET): a library or program whose files are optimized together.
+# firn_optimize_whole(TARGET): a library whose files are optimized together.
 function(firn_optimize_whole target)
   set_target_properties(${target} PROPERTIES FIRN_WHOLE ON)
 endfunction()

@@ -6,13 +6,6 @@ include(CMakePackageConfigHelpers)
 install(TARGETS firn firn_static EXPORT firnTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-if(FIRN_LTO_FLAGS)
-  # What another version of the compiler could not read.
-  set(firn_installed_archive
-      "\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:firn_static>")
-  install(CODE "execute_process(COMMAND \"${CMAKE_OBJCOPY}\" -R .gnu.lto_* -R .gnu.debuglto_* -N __gnu_lto_slim
-                                        \"${firn_installed_archive}\" COMMAND_ERROR_IS_FATAL ANY)")
-endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/firn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
 file(RELATIVE_PATH firn_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)

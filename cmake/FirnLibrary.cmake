@@ -35,6 +35,14 @@ else()
   set(firn_blake3_library blake3)
 endif()
 target_link_libraries(firn_static INTERFACE zstd lz4 ${firn_blake3_library} Threads::Threads)
+if(FIRN_LTO_FLAGS)
+  # Ordinary code only: the rest another version of the compiler could not read, and other flags would make anew.
+  add_custom_command(
+    TARGET firn_static
+    POST_BUILD
+    COMMAND ${CMAKE_OBJCOPY} -R .gnu.lto_* -R .gnu.debuglto_* -N __gnu_lto_slim $<TARGET_FILE:firn_static>
+    VERBATIM)
+endif()
 
 foreach(library firn firn_static)
   target_include_directories(

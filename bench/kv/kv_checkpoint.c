@@ -51,9 +51,10 @@ static void
 print_times(const char *row, const char *what, uint64_t *times, size_t count)
 {
     char suffix[64];
+    size_t middle = count / 2;
     qsort(times, count, sizeof(*times), compare_times);
     (void)snprintf(suffix, sizeof(suffix), "_%s_ms", what);
-    kv_print(row, suffix, NULL, (double)times[count / 2] * 1e-6);
+    kv_print(row, suffix, NULL, (double)times[middle] * 1e-6);
     (void)snprintf(suffix, sizeof(suffix), "_%s_longest_ms", what);
     kv_print(row, suffix, NULL, (double)times[count - 1] * 1e-6);
 }
