@@ -42,6 +42,7 @@ struct inputs {
     struct firn_lsm_file **files;
     size_t file_count;
     uint64_t bytes;
+    uint64_t entries;       /* of levels, history left out */
     uint64_t entries_above; /* of levels above the output's */
     /* Pins of the runs with range deletes, and those. */
     struct firn_lsm_handle **pins;
@@ -91,6 +92,7 @@ list_files(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *
             struct firn_lsm_file *file = firn_version_file(&work->version->levels[level], i);
             inputs->files[inputs->file_count++] = file;
             inputs->bytes += file->info.file_bytes;
+            inputs->entries += file->info.entry_count;
             inputs->entries_above += level < plan->to ? file->info.entry_count : 0;
         }
     }
@@ -319,17 +321,21 @@ mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
 /* ---- both kinds ---- */
 
 /* What compaction_pick.c goes by: how many of the entries that came from above took the place of
- * another. */
+ * another, which is gone or history now. */
 static void
 learn_locked(const struct firn_lsm_work *work, const struct inputs *inputs,
              const struct firn_run_output *output)
 {
+    uint64_t left = 0;
     if (work->plan.to != FIRN_LSM_LEVELS - 1 || inputs->entries_above == 0 ||
         work->plan.history_count > 0) {
         return;
     }
-    uint64_t replaced = output->versions_dropped < inputs->entries_above ? output->versions_dropped
-                                                                         : inputs->entries_above;
+    for (size_t i = 0; i < output->count; i++) {
+        left += output->runs[i].level == work->plan.to ? output->runs[i].file->info.entry_count : 0;
+    }
+    uint64_t replaced = inputs->entries > left ? inputs->entries - left : 0;
+    replaced = replaced < inputs->entries_above ? replaced : inputs->entries_above;
     work->tree->overwritten = (unsigned)(replaced * 1000 / inputs->entries_above);
 }
 

@@ -58,6 +58,7 @@ enum {
     TOMBSTONES = DEMANDED - 1,
     UNHURRIED = 1,
     LEVEL0_SHARE = 300,    /* of the last level, in thousandths, where all writes replace others */
+    LEVEL0_LEAST_PART = 8, /* but at least this part of a run */
     DENSE_COUNT_MIN = 1024 /* fewer tombstones are not worth a compaction of their own */
 };
 
@@ -405,7 +406,7 @@ level0_bytes_target(const struct search *search)
 {
     uint64_t most = search->options->level0_bytes_target;
     uint64_t share = search->version->levels[LEVEL_LAST].bytes / 1000 * LEVEL0_SHARE;
-    uint64_t least = search->options->run_bytes_target;
+    uint64_t least = search->options->run_bytes_target / LEVEL0_LEAST_PART;
     share = share > least ? share : least;
     return share >= most ? most : most - (most - share) / 1000 * search->tree->overwritten;
 }

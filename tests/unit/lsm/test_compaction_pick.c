@@ -149,18 +149,21 @@ flush_keys(unsigned count)
     TEST_OK(fixture_flush(&fixture, &err), &err);
 }
 
+/* With a checkpoint what is replaced does not go; it becomes history. */
 static void
-level0_is_kept_small_where_writes_replace_others(void **state)
+replace_others(size_t run_bytes_target, bool has_checkpoint)
 {
-    (void)state;
     firn_error err;
-    fixture.options.run_bytes_target = 1 << 10;
+    fixture.options.run_bytes_target = run_bytes_target;
     fixture.options.level_bytes_base = 1 << 20;
     fixture.options.level0_bytes_target = 1 << 20;
     fixture.options.level0_runs_target = 100;
     open_fixture();
     flush_keys(60);
     TEST_OK(fixture_work(&fixture, true, &err), &err);
+    if (has_checkpoint) {
+        (void)fixture_checkpoint(&fixture);
+    }
     /* So far all writes only added. */
     flush_keys(60);
     assert_null(pick(false));
@@ -174,6 +177,27 @@ level0_is_kept_small_where_writes_replace_others(void **state)
     assert_int_equal(work->plan.from, 0);
     firn_lsm_work_discard(work);
     fixture_compare_all(&fixture);
+}
+
+static void
+level0_is_kept_small_where_writes_replace_others(void **state)
+{
+    (void)state;
+    replace_others(1 << 10, false);
+}
+
+static void
+level0_is_kept_small_where_writes_make_history_of_others(void **state)
+{
+    (void)state;
+    replace_others(1 << 10, true);
+}
+
+static void
+level0_is_kept_small_in_a_tree_of_less_than_a_run(void **state)
+{
+    (void)state;
+    replace_others(16 << 10, false);
 }
 
 static void
@@ -502,6 +526,10 @@ main(void)
         cmocka_unit_test_setup_teardown(level0_is_compacted_from_its_target_number_on, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(level0_is_kept_small_where_writes_replace_others, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(level0_is_kept_small_where_writes_make_history_of_others,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(level0_is_kept_small_in_a_tree_of_less_than_a_run, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(
             flushes_come_first_and_the_longest_waiting_tree_before_others, setup, teardown),
