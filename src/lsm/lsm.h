@@ -52,11 +52,13 @@ struct firn_lsm_options {
     const struct firn_run_kind *kind; /* of new runs */
     struct firn_block_cache *cache;   /* borrowed */
     struct firn_lsm_host host;
-    bool is_read_only;            /* nothing is written; no works */
-    size_t run_bytes_target;      /* a compaction begins a new run beyond it; 0: 32 MiB */
-    uint64_t level_bytes_base;    /* of the first level that is not empty; 0: 256 MiB */
-    unsigned level_factor;        /* 0: 10 */
-    unsigned level0_runs_target;  /* as many runs in level 0 ask for a compaction; 0: 4 */
+    bool is_read_only;           /* nothing is written; no works */
+    size_t run_bytes_target;     /* a compaction begins a new run beyond it; 0: 32 MiB */
+    uint64_t level_bytes_base;   /* of the first level that is not empty; 0: 256 MiB */
+    unsigned level_factor;       /* 0: 10 */
+    unsigned level0_runs_target; /* as many runs in level 0 ask for a compaction; 0: 4 */
+    size_t
+        memtable_bytes_target; /* the caller freezes a memtable that is larger; 0: nobody knows */
     uint64_t level0_bytes_target; /* likewise; less where writes replace others; 0: 256 MiB */
     unsigned history_runs_target; /* as many small history runs ask for a merge; 0: 8 */
     enum firn_codec codec;        /* of new runs */

@@ -61,6 +61,7 @@ make_tree(struct firn_lsm *lsm, uint32_t id, struct firn_version *version,
     }
     FIRN_TRY(firn_tree_state_create_memtable(&lsm->memtable_bytes, &memtable, err));
     firn_memtable_use_pool(memtable->table, &lsm->memtable_pool);
+    firn_memtable_expect(memtable->table, lsm->options.memtable_bytes_target);
     firn_tree_state_add_memtable(state, memtable);
     firn_tree_state_set_version(state, version != NULL ? version : empty);
     tree->lsm = lsm;
@@ -321,6 +322,7 @@ firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
         return rc;
     }
     firn_memtable_use_pool(memtable->table, &lsm->memtable_pool);
+    firn_memtable_expect(memtable->table, lsm->options.memtable_bytes_target);
     firn_os_mutex_lock(&lsm->mutex);
     rc = put_in_front_locked(tree, memtable, &old, err);
     firn_os_mutex_unlock(&lsm->mutex);

@@ -28,6 +28,9 @@
  * one place (ascending or descending keys, or versions of one key): there the cut is at that place
  * and the new entry goes to the smaller side, so that loading in order leaves full nodes.
  *
+ * A large table has a filter of its keys beside it (memtable_filter.c), so that most gets of what is
+ * not there are spared the tree.
+ *
  * Range deletes are no entries: they lie beside the tree in a range set, which has readers without
  * locks as well.
  *
@@ -45,6 +48,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "lsm/memtable_filter.h"
 #include "lsm/memtable_memory.h"
 #include "lsm/memtable_path.h"
 #include "lsm/memtable_search.h"
@@ -203,10 +207,17 @@ firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_pool *p
 }
 
 void
+firn_memtable_expect(struct firn_memtable *table, size_t bytes_max)
+{
+    firn_memtable_filter_expect(table, bytes_max);
+}
+
+void
 firn_memtable_destroy(struct firn_memtable *table)
 {
     if (table != NULL) {
         firn_range_set_deinit(&table->ranges);
+        firn_memtable_filter_deinit(table);
         firn_memtable_memory_deinit(table);
         firn_free(table);
     }
@@ -608,6 +619,7 @@ firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, f
             return firn_error_no_memory(err, "an entry of a memtable");
         }
     }
+    firn_memtable_filter_add(table, entry->key);
     encode(memory, entry);
     table->room.at += size;
     if (count > 0) {
@@ -625,7 +637,7 @@ bool
 firn_memtable_get(const struct firn_memtable *table, firn_slice key, const struct firn_view *view,
                   struct firn_entry *out)
 {
-    size_t i = view->count;
+    size_t i = firn_memtable_filter_may_hold(table, key) ? view->count : 0;
     while (i > 0) {
         uint64_t newest = firn_view_at(view, i - 1).last;
         struct firn_memtable_probe probe = {.key = key, .sequence = newest};

@@ -17,6 +17,7 @@
 #include "lsm/memtable_memory.h"
 
 #include "base/check.h"
+#include "lsm/memtable_filter.h"
 
 enum {
     CACHE_LINE = 64,
@@ -40,7 +41,8 @@ firn_memtable_memory_publish_size(struct firn_memtable *table)
 {
     atomic_store_explicit(&table->size_bytes,
                           sizeof *table + table->blocks.total_bytes + table->chunk_bytes -
-                              room_left(&table->rest) + firn_range_set_size_bytes(&table->ranges),
+                              room_left(&table->rest) + firn_range_set_size_bytes(&table->ranges) +
+                              firn_memtable_filter_size_bytes(table),
                           memory_order_relaxed);
 }
 

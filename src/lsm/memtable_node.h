@@ -83,7 +83,9 @@ struct firn_memtable {
     _Atomic size_t entry_count;
     _Atomic size_t size_bytes;
     struct firn_range_set ranges;
+    _Atomic(struct firn_memtable_filter *) filter; /* NULL: none */
     /* From here on the writer's. */
+    size_t filter_table_bytes; /* by which a filter is to be made; 0: none, or it was */
     struct firn_arena blocks;
     struct firn_memtable_pool *pool; /* NULL: all comes from blocks */
     struct firn_memtable_chunk *chunks;

@@ -198,6 +198,7 @@ lsm_options(struct firn_db *db)
                  .release_views = firn_db_view_release,
                  .no_reader_below = firn_db_reader_none_below},
         .is_read_only = db->is_read_only,
+        .memtable_bytes_target = memtable,
         .run_bytes_target = clamp(memtable, (size_t)1 << 20, (size_t)32 << 20),
         .level_bytes_base = clamp(32 * memtable, (size_t)16 << 20, (size_t)1 << 30),
         .level0_bytes_target = clamp(8 * memtable, (size_t)4 << 20, (size_t)256 << 20),
