@@ -259,6 +259,15 @@ firn_log_unsynced_bytes(struct firn_log *log)
     return bytes;
 }
 
+bool
+firn_log_is_syncing(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    bool is_syncing = log->is_syncing;
+    firn_os_mutex_unlock(&log->mutex);
+    return is_syncing;
+}
+
 uint64_t
 firn_log_size_bytes(struct firn_log *log)
 {

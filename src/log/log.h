@@ -82,6 +82,8 @@ struct firn_log_position firn_log_end(struct firn_log *log);
 uint64_t firn_log_oldest(struct firn_log *log);
 /* Bytes of the newest segment that no sync has covered. */
 uint64_t firn_log_unsynced_bytes(struct firn_log *log);
+/* Whether a sync or a turn of segments is on its way, which another would have to wait for. */
+bool firn_log_is_syncing(struct firn_log *log);
 /* Bytes in all segments. */
 uint64_t firn_log_size_bytes(struct firn_log *log);
 

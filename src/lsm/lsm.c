@@ -566,6 +566,18 @@ firn_lsm_memtable_bytes(const struct firn_lsm *lsm)
     return atomic_load_explicit(&lsm->memtable_bytes, memory_order_relaxed);
 }
 
+bool
+firn_lsm_wants_memory(const struct firn_lsm *lsm)
+{
+    return firn_memtable_pool_is_low(&lsm->memtable_pool);
+}
+
+void
+firn_lsm_prepare_memory(struct firn_lsm *lsm)
+{
+    firn_memtable_pool_fill(&lsm->memtable_pool);
+}
+
 /* ---- pressure ---- */
 
 void

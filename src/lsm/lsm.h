@@ -138,6 +138,10 @@ FIRN_MUST_CHECK int firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct
 size_t firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree);
 /* The same of all memtables of all trees, frozen ones included. Any thread. */
 size_t firn_lsm_memtable_bytes(const struct firn_lsm *lsm);
+/* Whether memtables took memory of which little is left ready, and getting more of it ready, which may
+ * take milliseconds: for who has time. Any thread; prepare one at a time. */
+bool firn_lsm_wants_memory(const struct firn_lsm *lsm);
+void firn_lsm_prepare_memory(struct firn_lsm *lsm);
 /* Closes the active memtable, which then waits to be flushed, and begins a new one. Nothing happens
  * to an empty one. Between commits only. */
 FIRN_MUST_CHECK int firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err);

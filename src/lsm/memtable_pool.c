@@ -8,7 +8,11 @@
  * of a page costs more than all that is then done there. A table that was flushed gives its chunks
  * to this pool, and the next one takes them from it.
  *
- * What the pool keeps is bounded by what the largest table of late has had: tables in use and the
+ * Where there is none, a chunk comes from the system, which clears it when it is touched: half a
+ * millisecond, and far more where the machine itself has to get the memory. So a few are got ahead by
+ * whoever has time (fill), as long as tables ask for more than come back.
+ *
+ * But for these, what the pool keeps is bounded by what the largest table of late has had: tables in use and the
  * pool together never have more than the tables had at the moment of the most.
  *
  * A small table does not come here (memtable_memory.c).
@@ -16,6 +20,8 @@
  * Locking: the mutex guards the list; the system is asked without it.
  */
 #include "lsm/memtable_pool.h"
+
+enum { PAGE_SIZE = 4096 /* or more; then some are touched more than once */ };
 
 void
 firn_memtable_pool_init(struct firn_memtable_pool *pool, struct firn_os *os)
@@ -52,7 +58,23 @@ take_free(struct firn_memtable_pool *pool)
         pool->free = chunk->next;
         pool->free_count--;
     }
+    if (pool->free_count < FIRN_MEMTABLE_POOL_AHEAD) {
+        atomic_store_explicit(&pool->is_low, true, memory_order_relaxed);
+    }
     firn_os_mutex_unlock(&pool->mutex);
+    return chunk;
+}
+
+static struct firn_memtable_chunk *
+make(struct firn_memtable_pool *pool)
+{
+    struct firn_os_pages pages;
+    if (firn_os_pages_map(pool->os, FIRN_MEMTABLE_POOL_CHUNK_SIZE, &pages, NULL) != FIRN_OK) {
+        return NULL;
+    }
+    (void)firn_os_pages_prefer_large(&pages);
+    struct firn_memtable_chunk *chunk = (struct firn_memtable_chunk *)(void *)pages.data;
+    chunk->pages = pages;
     return chunk;
 }
 
@@ -60,17 +82,35 @@ struct firn_memtable_chunk *
 firn_memtable_pool_take(struct firn_memtable_pool *pool)
 {
     struct firn_memtable_chunk *chunk = take_free(pool);
-    struct firn_os_pages pages;
-    if (chunk != NULL) {
-        return chunk;
+    return chunk != NULL ? chunk : make(pool);
+}
+
+/* Whether there are fewer than there should be. */
+static bool
+is_wanting(struct firn_memtable_pool *pool)
+{
+    firn_os_mutex_lock(&pool->mutex);
+    bool is_low = pool->free_count < FIRN_MEMTABLE_POOL_AHEAD;
+    atomic_store_explicit(&pool->is_low, false, memory_order_relaxed);
+    firn_os_mutex_unlock(&pool->mutex);
+    return is_low;
+}
+
+void
+firn_memtable_pool_fill(struct firn_memtable_pool *pool)
+{
+    struct firn_memtable_chunk *chunk;
+    while (is_wanting(pool) && (chunk = make(pool)) != NULL) {
+        volatile uint8_t *memory = (uint8_t *)chunk;
+        for (size_t at = sizeof *chunk; at < FIRN_MEMTABLE_POOL_CHUNK_SIZE; at += PAGE_SIZE) {
+            memory[at] = 0;
+        }
+        firn_os_mutex_lock(&pool->mutex);
+        chunk->next = pool->free;
+        pool->free = chunk;
+        pool->free_count++;
+        firn_os_mutex_unlock(&pool->mutex);
     }
-    if (firn_os_pages_map(pool->os, FIRN_MEMTABLE_POOL_CHUNK_SIZE, &pages, NULL) != FIRN_OK) {
-        return NULL;
-    }
-    (void)firn_os_pages_prefer_large(&pages);
-    chunk = (struct firn_memtable_chunk *)(void *)pages.data;
-    chunk->pages = pages;
-    return chunk;
 }
 
 void

@@ -5,6 +5,8 @@
 #ifndef FIRN_LSM_MEMTABLE_POOL_H
 #define FIRN_LSM_MEMTABLE_POOL_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -18,9 +20,13 @@ struct firn_memtable_pool {
     struct firn_memtable_chunk *free; /* linked by next */
     size_t free_count;
     size_t free_max; /* chunks that the largest table given back had */
+    atomic_bool is_low;
 };
 
-enum { FIRN_MEMTABLE_POOL_CHUNK_SIZE = FIRN_OS_PAGES_LARGE_SIZE };
+enum {
+    FIRN_MEMTABLE_POOL_CHUNK_SIZE = FIRN_OS_PAGES_LARGE_SIZE,
+    FIRN_MEMTABLE_POOL_AHEAD = 2 /* chunks that are to be there before they are needed */
+};
 
 /* At the beginning of its own memory. */
 struct firn_memtable_chunk {
@@ -35,6 +41,15 @@ void firn_memtable_pool_deinit(struct firn_memtable_pool *pool);
  * it; NULL when memory is out. */
 FIRN_MUST_CHECK struct firn_memtable_chunk *
 firn_memtable_pool_take(struct firn_memtable_pool *pool);
+/* Whether chunks were taken and few are left: time for somebody to fill the pool. */
+static inline bool
+firn_memtable_pool_is_low(const struct firn_memtable_pool *pool)
+{
+    return atomic_load_explicit(&pool->is_low, memory_order_relaxed);
+}
+/* Gets chunks ahead, with pages that were touched, so that who takes them need not wait for the
+ * system to clear them. Without memory it does what it can. */
+void firn_memtable_pool_fill(struct firn_memtable_pool *pool);
 /* All chunks of a table, linked by next. */
 void firn_memtable_pool_give(struct firn_memtable_pool *pool, struct firn_memtable_chunk *chunks);
 

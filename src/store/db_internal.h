@@ -248,9 +248,10 @@ struct firn_db {
     /* The leader's. */
     uint64_t log_floor; /* the log was asked to give up what is older */
     int64_t slowdown_debt_ns;
-    atomic_int rotate_phase; /* see db_rotate.c */
-    uint64_t restored_at;    /* the newest commit that counts as a write to every key; 0: none */
-    uint64_t out_count;      /* trees that now does not have and that are not removed */
+    atomic_int rotate_phase;         /* see db_rotate.c */
+    atomic_bool is_preparing_memory; /* a job will, or does */
+    uint64_t restored_at; /* the newest commit that counts as a write to every key; 0: none */
+    uint64_t out_count;   /* trees that now does not have and that are not removed */
     struct firn_db_image *replayed; /* while the log is replayed, what it is replayed into */
 
     struct firn_os_mutex state_mutex; /* rank DB_STATE */

@@ -6,7 +6,8 @@
  * After a group of commits:
  *   a memtable that has its share of memory is frozen;
  *   if all together have more than theirs, and none waits to be flushed yet, the largest is;
- *   if the log has more than its share, and nothing waits, all that hold its oldest segment are.
+ *   if the log has more than its share, and nothing waits, all that hold its oldest segment are;
+ *   if memtables have taken memory from their pool, a job gets more ready.
  * With each freezing the log begins a new segment, so that a segment holds what one round of
  * flushes makes superfluous, and the oldest segments are given up as far as runs have them and no
  * reader needs them.
@@ -324,9 +325,31 @@ out:
     return rc;
 }
 
+/* ---- memory ---- */
+
+static void
+run_prepare_memory(void *arg)
+{
+    struct firn_db *db = arg;
+    firn_lsm_prepare_memory(firn_db_image(db)->lsm);
+    atomic_store(&db->is_preparing_memory, false);
+}
+
+/* So that the next commits need not wait for the system to clear pages. */
+static void
+prepare_memory(struct firn_db *db)
+{
+    if (firn_lsm_wants_memory(firn_db_image(db)->lsm) &&
+        !atomic_exchange(&db->is_preparing_memory, true) &&
+        !firn_db_jobs_submit_log(db, run_prepare_memory)) {
+        atomic_store(&db->is_preparing_memory, false);
+    }
+}
+
 void
 firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched)
 {
+    prepare_memory(db);
     firn_error err;
     if (settle(db, touched, &err) != FIRN_OK) {
         firn_db_jobs_note_failure(db, &err);

@@ -11,10 +11,12 @@
  *             goes on at once. Else it asks for a job and leaves things as they are: commits go on
  *             into the same memtable and the same segment.
  *   readying  the job gets a spare file for the next segment (log_rotate.c) and syncs the log; then
- *             once more, since commits have gone on meanwhile.
+ *             again, since commits have gone on meanwhile, until little is left to be synced. No turn
+ *             begins while it does: the leader would wait for that sync to end.
  *   ready     the next leader freezes and turns: what is left to be synced is little.
  *
- * What a turn leaves to be finished is left to a job as well.
+ * What a turn leaves to be finished is left to a job as well. While anybody syncs the log (a flush does
+ * before its runs are installed) no turn begins either.
  *
  * (I1) Nothing waits for the job but what it is for: a memtable that has grown a quarter beyond its
  *      size, or a log that has, is frozen all the same, and the leader does what there is to do. So
@@ -28,10 +30,11 @@
  */
 #include "store/db_internal.h"
 
-/* So much is synced in a few milliseconds. What was written while the job synced for the last time
- * may be more; but where it is much more, the log was ready long ago, for a turn that did not
- * come. */
-enum { QUICK_BYTES_MAX = 1 << 20, READY_BYTES_MAX = 8 << 20 };
+/* QUICK_BYTES_MAX is synced in a few milliseconds. What was written while the job synced for the last
+ * time may be more; but where it is much more, the log was ready long ago, for a turn that did not
+ * come. Each sync is of what came during the one before, so a few make it little, or the disk is
+ * slower than the commits. */
+enum { QUICK_BYTES_MAX = 1 << 20, READY_BYTES_MAX = 8 << 20, READY_SYNCS_MAX = 6 };
 
 enum phase { PHASE_IDLE, PHASE_READYING, PHASE_READY };
 
@@ -40,9 +43,13 @@ run_ready(void *arg)
 {
     struct firn_db *db = arg;
     firn_error err;
+    int rc;
+    unsigned syncs = 0;
     firn_log_rotate_prepare(db->log);
-    int rc = firn_log_sync(db->log, &err);
-    rc = rc == FIRN_OK ? firn_log_sync(db->log, &err) : rc;
+    do {
+        rc = firn_log_sync(db->log, &err);
+    } while (rc == FIRN_OK && ++syncs < READY_SYNCS_MAX &&
+             firn_log_unsynced_bytes(db->log) > QUICK_BYTES_MAX);
     if (rc != FIRN_OK) {
         firn_db_jobs_note_failure(db, &err);
     }
@@ -65,7 +72,10 @@ firn_db_rotate_may_begin(struct firn_db *db, bool is_urgent)
 {
     int phase = atomic_load(&db->rotate_phase);
     uint64_t unsynced = firn_log_unsynced_bytes(db->log);
-    if (is_urgent || unsynced <= QUICK_BYTES_MAX ||
+    if (!is_urgent && firn_log_is_syncing(db->log)) {
+        return false;
+    }
+    if (is_urgent || (phase == PHASE_IDLE && unsynced <= QUICK_BYTES_MAX) ||
         (phase == PHASE_READY && unsynced <= READY_BYTES_MAX)) {
         return true;
     }

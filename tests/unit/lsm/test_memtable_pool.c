@@ -130,6 +130,48 @@ a_large_table_gives_its_memory_to_the_next(void **state)
 }
 
 static void
+chunks_are_got_ahead_while_tables_take_them(void **state)
+{
+    (void)state;
+    struct scene scene;
+    make_scene(&scene);
+    /* Nobody took any. */
+    assert_false(firn_memtable_pool_is_low(&scene.pool));
+    struct firn_memtable *small = fill_table(&scene, 1000, 1);
+    assert_false(firn_memtable_pool_is_low(&scene.pool));
+    struct firn_memtable *table = fill_table(&scene, 60000, 2);
+    assert_true(firn_memtable_pool_is_low(&scene.pool));
+    assert_int_equal(scene.pool.free_count, 0);
+    firn_memtable_pool_fill(&scene.pool);
+    assert_false(firn_memtable_pool_is_low(&scene.pool));
+    assert_int_equal(scene.pool.free_count, FIRN_MEMTABLE_POOL_AHEAD);
+    /* There is enough; and a table uses these. */
+    firn_memtable_pool_fill(&scene.pool);
+    assert_int_equal(scene.pool.free_count, FIRN_MEMTABLE_POOL_AHEAD);
+    int64_t alive = test_alloc_alive();
+    struct firn_memtable *next = fill_table(&scene, 40000, 3);
+    assert_true(scene.pool.free_count < FIRN_MEMTABLE_POOL_AHEAD);
+    assert_true(firn_memtable_pool_is_low(&scene.pool));
+    expect_all(next, 40000, 3);
+    expect_all(table, 60000, 2);
+    firn_memtable_destroy(next);
+    assert_true(test_alloc_alive() <= alive);
+    /* Without memory there are none. */
+    while (scene.pool.free != NULL) {
+        struct firn_memtable_chunk *chunk = firn_memtable_pool_take(&scene.pool);
+        struct firn_os_pages pages = chunk->pages;
+        firn_os_pages_unmap(&pages);
+    }
+    test_alloc_fail_at(1, true);
+    firn_memtable_pool_fill(&scene.pool);
+    test_alloc_fail_at(0, false);
+    assert_int_equal(scene.pool.free_count, 0);
+    firn_memtable_destroy(table);
+    firn_memtable_destroy(small);
+    drop_scene(&scene);
+}
+
+static void
 a_chunk_that_cannot_be_had_refuses_an_entry(void **state)
 {
     (void)state;
@@ -160,6 +202,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_table_gives_its_memory_to_the_next),
+        cmocka_unit_test(chunks_are_got_ahead_while_tables_take_them),
         cmocka_unit_test(a_chunk_that_cannot_be_had_refuses_an_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
