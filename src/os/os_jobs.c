@@ -42,6 +42,14 @@ firn_os_jobs_create(struct firn_os *os, unsigned threads, struct firn_os_jobs **
 }
 
 void
+firn_os_jobs_step_back(struct firn_os_jobs *jobs)
+{
+    if (jobs->pool != NULL) {
+        firn_os_pool_step_back(jobs->pool);
+    }
+}
+
+void
 firn_os_jobs_destroy(struct firn_os_jobs *jobs)
 {
     if (jobs == NULL) {

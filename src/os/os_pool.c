@@ -19,6 +19,11 @@
  * Threads of a library must not take the signals of the program that embeds it: all but those that
  * a fault of the thread itself raises are blocked in them.
  *
+ * Stepping back. What works for somebody who waits should not lose its processor to work that nobody
+ * waits for: with more threads than processors a commit would stop for the length of a time slice.
+ * The threads of such a pool run at nice STEP_BACK, a third of the usual share; less would let a busy
+ * machine starve them. Linux alone has a priority for each thread.
+ *
  * Failure. Only submitting can fail: for want of room in the ring, or of a first thread. With one
  * thread running, that another cannot be started just means less parallelism.
  */
@@ -26,9 +31,16 @@
 
 #include <errno.h>
 #include <signal.h>
+#ifdef __linux__
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "base/check.h"
 #include "base/mem.h"
+
+enum { STEP_BACK = 5 };
 
 struct job {
     void (*run)(void *arg);
@@ -55,6 +67,7 @@ struct firn_os_pool {
     unsigned idle;
     unsigned waiters;
     bool stopping;
+    bool steps_back;
     struct worker workers[];
 };
 
@@ -71,6 +84,27 @@ firn_os_pool_create(struct firn_os *os, unsigned threads)
     pool->next_sequence = 1;
     pool->threads = threads;
     return pool;
+}
+
+void
+firn_os_pool_step_back(struct firn_os_pool *pool)
+{
+    firn_os_mutex_lock(&pool->mutex);
+    pool->steps_back = true;
+    firn_os_mutex_unlock(&pool->mutex);
+}
+
+/* The calling thread. A refusal is no harm; a lower priority than this, inherited, stays. */
+static void
+step_back(void)
+{
+#ifdef __linux__
+    id_t thread = (id_t)syscall(SYS_gettid);
+    int priority = getpriority(PRIO_PROCESS, thread);
+    if (priority < STEP_BACK) {
+        (void)setpriority(PRIO_PROCESS, thread, STEP_BACK);
+    }
+#endif
 }
 
 void
@@ -119,6 +153,9 @@ worker_main(void *arg)
     struct firn_os_pool *pool = worker->pool;
     struct job job;
     firn_os_mutex_lock(&pool->mutex);
+    if (pool->steps_back) {
+        step_back();
+    }
     while (take_job_locked(worker, &job)) {
         firn_os_mutex_unlock(&pool->mutex);
         job.run(job.arg);

@@ -12,6 +12,8 @@ struct firn_os_pool;
 /* Starts no thread yet. NULL when memory is out. */
 struct firn_os_pool *firn_os_pool_create(struct firn_os *os, unsigned threads)
     __attribute__((warn_unused_result));
+/* Threads that start from now on run at a lower priority, where the system knows one for threads. */
+void firn_os_pool_step_back(struct firn_os_pool *pool);
 /* Runs what was submitted, then ends the threads. */
 void firn_os_pool_destroy(struct firn_os_pool *pool);
 /* 0, ENOMEM, or the errno of a first thread that could not be started; then the job was not

@@ -61,6 +61,8 @@ struct firn_os_jobs;
 /* A pool of `threads` ≥ 1 threads (started on demand; none in simulation). */
 FIRN_MUST_CHECK int firn_os_jobs_create(struct firn_os *os, unsigned threads,
                                         struct firn_os_jobs **out, firn_error *err);
+/* The pool's threads get less of a busy processor than others. Before the first job is submitted. */
+void firn_os_jobs_step_back(struct firn_os_jobs *jobs);
 /* Runs everything that was submitted, then ends the threads. NULL is fine. */
 void firn_os_jobs_destroy(struct firn_os_jobs *jobs);
 /* run(arg) will be called once, on a thread of the pool. Fails only for want of memory or of a

@@ -316,6 +316,7 @@ firn_db_jobs_open(struct firn_db *db, firn_error *err)
     FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->flush_pool, err));
     FIRN_TRY(firn_os_jobs_create(db->os, jobs->compaction_threads, &jobs->compaction_pool, err));
     FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->log_pool, err));
+    firn_os_jobs_step_back(jobs->compaction_pool);
     firn_lsm_pressure(firn_db_image(db)->lsm, &frozen, &level0);
     if (level0 >= LEVEL0_BUSY) {
         firn_db_jobs_wake_compactions(db);

@@ -30,7 +30,7 @@ make_table(size_t expected_bytes)
 static firn_slice
 key_of(uint64_t number, uint8_t key[KEY_SIZE])
 {
-    memcpy(key, "key:", 4);
+    firn_store_be32(key, UINT32_C(0x6b65793a));
     firn_store_be64(key + 4, number * UINT64_C(0x9e3779b97f4a7c15));
     return firn_bytes(key, KEY_SIZE);
 }

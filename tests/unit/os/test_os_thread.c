@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -216,6 +217,43 @@ jobs_may_submit_jobs_and_destroy_runs_them_all(void **state)
     (void)state;
     with_each_os(check_jobs_may_submit_jobs_and_destroy_runs_them_all);
 }
+
+#ifdef __linux__
+/* The priority of the calling thread: the kernel takes the thread for a process. */
+static void
+note_priority(void *arg)
+{
+    int *out = arg;
+    *out = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid));
+}
+
+static int
+priority_of_jobs(bool steps_back)
+{
+    struct firn_os_jobs *jobs;
+    int priority = -1000;
+    assert_int_equal(firn_os_jobs_create(firn_os_default(), 2, &jobs, NULL), FIRN_OK);
+    if (steps_back) {
+        firn_os_jobs_step_back(jobs);
+    }
+    assert_int_equal(firn_os_jobs_submit(jobs, note_priority, &priority, NULL), FIRN_OK);
+    firn_os_jobs_destroy(jobs);
+    return priority;
+}
+
+static void
+jobs_that_step_back_have_a_lower_priority_than_others(void **state)
+{
+    (void)state;
+    int before;
+    int after;
+    note_priority(&before);
+    assert_int_equal(priority_of_jobs(false), before);
+    assert_int_equal(priority_of_jobs(true), before < 5 ? 5 : before);
+    note_priority(&after);
+    assert_int_equal(after, before);
+}
+#endif
 
 /* A channel of one place between jobs and the caller. */
 struct channel {
@@ -596,6 +634,9 @@ main(void)
         cmocka_unit_test(one_thread_runs_jobs_in_order),
         cmocka_unit_test(the_seed_decides_the_order_within_what_threads_could_do),
         cmocka_unit_test(jobs_may_submit_jobs_and_destroy_runs_them_all),
+#ifdef __linux__
+        cmocka_unit_test(jobs_that_step_back_have_a_lower_priority_than_others),
+#endif
         cmocka_unit_test(conditions_carry_values_between_jobs),
         cmocka_unit_test(conditions_carry_values_in_simulation),
         cmocka_unit_test(a_deadlock_in_simulation_is_reported),
