@@ -11,28 +11,22 @@
 #include <inttypes.h>
 
 static uint64_t
-hash_of_number(uint64_t number)
+number_of(const void *record)
 {
-    return number * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static uint64_t
-hash_of(const void *record)
-{
-    return hash_of_number((*(struct firn_lsm_file *const *)record)->info.number);
+    return (*(struct firn_lsm_file *const *)record)->info.number;
 }
 
 static bool
 is_equal(const void *record, const void *key)
 {
-    return (*(struct firn_lsm_file *const *)record)->info.number == *(const uint64_t *)key;
+    return number_of(record) == *(const uint64_t *)key;
 }
 
 void
 firn_value_names_init(struct firn_value_names *names, struct firn_lsm_files *files)
 {
     names->files = files;
-    firn_hash_map_init(&names->map, sizeof(struct firn_lsm_file *), hash_of, is_equal);
+    firn_hash_map_init(&names->map, sizeof(struct firn_lsm_file *), number_of, is_equal);
 }
 
 void
@@ -49,14 +43,14 @@ static int
 find(struct firn_value_names *names, const struct firn_manifest_reference *reference,
      struct firn_lsm_file **out, firn_error *err)
 {
-    uint64_t hash = hash_of_number(reference->number);
-    struct firn_lsm_file **known = firn_hash_map_find(&names->map, hash, &reference->number);
+    struct firn_lsm_file **known =
+        firn_hash_map_find(&names->map, reference->number, &reference->number);
     if (known != NULL) {
         *out = *known;
         return FIRN_OK;
     }
     *out = firn_lsm_file_create_values(names->files, reference);
-    if (*out == NULL || firn_hash_map_insert(&names->map, hash, out) == NULL) {
+    if (*out == NULL || firn_hash_map_insert(&names->map, reference->number, out) == NULL) {
         if (*out != NULL) {
             firn_lsm_file_unref(*out);
         }

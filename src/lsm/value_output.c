@@ -39,34 +39,28 @@ struct tally {
 /* ---- tallies ---- */
 
 static uint64_t
-hash_of_number(uint64_t number)
+number_of(const void *record)
 {
-    return number * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static uint64_t
-hash_of(const void *record)
-{
-    return hash_of_number(((const struct tally *)record)->file->info.number);
+    return ((const struct tally *)record)->file->info.number;
 }
 
 static bool
 is_equal(const void *record, const void *key)
 {
-    return ((const struct tally *)record)->file->info.number == *(const uint64_t *)key;
+    return number_of(record) == *(const uint64_t *)key;
 }
 
 static struct tally *
 find_tally(const struct firn_value_output *output, uint64_t number)
 {
-    return firn_hash_map_find(&output->tallies, hash_of_number(number), &number);
+    return firn_hash_map_find(&output->tallies, number, &number);
 }
 
 static struct tally *
 add_tally(struct firn_value_output *output, struct firn_lsm_file *file, bool is_left)
 {
     const struct tally tally = {file, 0, is_left};
-    return firn_hash_map_insert(&output->tallies, hash_of_number(file->info.number), &tally);
+    return firn_hash_map_insert(&output->tallies, file->info.number, &tally);
 }
 
 /* (I3) */
@@ -300,7 +294,7 @@ firn_value_output_begin(struct firn_value_output *output,
                         const struct firn_value_output_options *options)
 {
     *output = (struct firn_value_output){.options = *options};
-    firn_hash_map_init(&output->tallies, sizeof(struct tally), hash_of, is_equal);
+    firn_hash_map_init(&output->tallies, sizeof(struct tally), number_of, is_equal);
 }
 
 void
