@@ -212,6 +212,7 @@ struct request {
     uint64_t file;
     struct firn_block_reader *reader;
     const struct firn_block_ref *ref;
+    const uint8_t *stored; /* what the file has there; NULL: to be read */
     enum firn_block_cache_use use;
     firn_block_cache_check check;
 };
@@ -301,13 +302,17 @@ read_block(const struct request *request, struct firn_block_cache_scratch *scrat
         *out = firn_buf_slice(&scratch->raw);
         return rc;
     }
-    if (firn_buf_set_size(&scratch->stored, (size_t)span) != FIRN_OK) {
-        return firn_error_no_memory(err, "a block");
+    const uint8_t *stored = request->stored;
+    if (stored == NULL) {
+        if (firn_buf_set_size(&scratch->stored, (size_t)span) != FIRN_OK) {
+            return firn_error_no_memory(err, "a block");
+        }
+        FIRN_TRY(firn_block_reader_read_span(request->reader, ref->offset, (size_t)span,
+                                             scratch->stored.data, err));
+        stored = scratch->stored.data;
     }
-    FIRN_TRY(firn_block_reader_read_span(request->reader, ref->offset, (size_t)span,
-                                         scratch->stored.data, err));
-    rc = firn_block_reader_decode(request->reader, ref, scratch->stored.data, scratch->compress,
-                                  &scratch->raw, out, err);
+    rc = firn_block_reader_decode(request->reader, ref, stored, scratch->compress, &scratch->raw,
+                                  out, err);
 out:
     return rc;
 }
@@ -346,7 +351,17 @@ firn_block_cache_read(struct firn_block_cache *cache, uint64_t file,
                       enum firn_block_cache_use use, firn_block_cache_check check,
                       struct firn_block_pin *out, firn_error *err)
 {
-    const struct request request = {file, reader, ref, use, check};
+    return firn_block_cache_read_from(cache, file, reader, ref, NULL, use, check, out, err);
+}
+
+int
+firn_block_cache_read_from(struct firn_block_cache *cache, uint64_t file,
+                           struct firn_block_reader *reader, const struct firn_block_ref *ref,
+                           const uint8_t *stored, enum firn_block_cache_use use,
+                           firn_block_cache_check check, struct firn_block_pin *out,
+                           firn_error *err)
+{
+    const struct request request = {file, reader, ref, stored, use, check};
     *out = (struct firn_block_pin){.data = NULL};
     if (cache->shard_count == 0) {
         return read_and_keep(cache, &request, out, err);

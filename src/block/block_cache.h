@@ -66,6 +66,14 @@ FIRN_MUST_CHECK int firn_block_cache_read(struct firn_block_cache *cache, uint64
                                           enum firn_block_cache_use use,
                                           firn_block_cache_check check, struct firn_block_pin *out,
                                           firn_error *err);
+/* The same, where the stored bytes of the block (firn_block_reader_read_span) were read already if
+ * stored is not NULL; they are believed no more than others. */
+FIRN_MUST_CHECK int firn_block_cache_read_from(struct firn_block_cache *cache, uint64_t file,
+                                               struct firn_block_reader *reader,
+                                               const struct firn_block_ref *ref,
+                                               const uint8_t *stored, enum firn_block_cache_use use,
+                                               firn_block_cache_check check,
+                                               struct firn_block_pin *out, firn_error *err);
 /* Whether it is there, without reading. */
 bool firn_block_cache_find(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
                            enum firn_block_cache_use use, struct firn_block_pin *out);

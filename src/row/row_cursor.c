@@ -5,7 +5,8 @@
  * A place is a data block and a slot in it. A seek asks the index for the block and halves in it;
  * where the block has nothing at or behind the wanted place, the first entry of the next block is.
  * Steps stay in the block until it ends. The block is held meanwhile: pinned in the cache, or, for
- * a sequential cursor that did not find it there, in its own window (row_window.c).
+ * a sequential cursor that did not find it there, in its own window (row_window.c). Other cursors
+ * read ahead when they turn out to walk (row_ahead.c).
  *
  * A seek waits for slow memory up to four times: for the index, for the guide to the block, for the
  * block, for the entry.
@@ -30,9 +31,9 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "row/row_ahead.h"
 #include "row/row_reference.h"
 #include "row/row_value.h"
-#include "row/row_window.h"
 
 enum {
     VALUE_KEPT_MAX = 4 << 20, /* memory for large values that a cursor keeps for the next one */
@@ -55,7 +56,7 @@ struct cursor {
     size_t prepared_count;
     struct firn_row_block block;
     struct firn_block_pin pin; /* empty where the window holds the block */
-    struct firn_row_window window;
+    struct firn_row_ahead ahead;
     uint8_t *key; /* of the entry that is shown: key_room, or memory of its own */
     size_t key_capacity;
     struct firn_buf value;
@@ -112,7 +113,7 @@ firn_row_cursor_destroy(struct firn_run_cursor *base)
     }
     struct cursor *cursor = cursor_of(base);
     drop_block(cursor);
-    firn_row_window_deinit(&cursor->window);
+    firn_row_ahead_deinit(&cursor->ahead);
     free_key(cursor);
     firn_buf_deinit(&cursor->value);
     firn_free(cursor);
@@ -130,10 +131,12 @@ fetch(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool 
     firn_row_index_block(index, i, &block);
     int rc = FIRN_OK;
     if (!cursor->is_sequential) {
-        rc = firn_row_read_block(run, index, i, &cursor->pin, err);
+        if (!firn_row_read_find(run, index, i, &cursor->pin)) {
+            rc = firn_row_ahead_read(&cursor->ahead, run, index, i, is_backward, &cursor->pin, err);
+        }
     } else if (!firn_block_cache_find(run->cache, run->file, block.ref.offset,
                                       FIRN_BLOCK_CACHE_SCAN, &cursor->pin)) {
-        return firn_row_window_read(&cursor->window, run, index, i, is_backward, out, err);
+        return firn_row_window_read(&cursor->ahead.window, run, index, i, is_backward, out, err);
     }
     *out = firn_bytes(cursor->pin.data, cursor->pin.size);
     return rc;

@@ -107,26 +107,70 @@ firn_row_read_filter(struct firn_row *run, uint64_t key_hash, bool *out, firn_er
     return rc;
 }
 
+/* Pins the i-th block if it is where its guide says. */
+static inline bool
+follow_guide(struct firn_row *run, const struct firn_row_index *index, size_t i,
+             struct firn_row_index_block *out_block, struct firn_block_pin *out)
+{
+    const struct firn_block_guide *guide = run->keeps_pins ? &run->guides[i] : NULL;
+    if (guide != NULL) {
+        firn_block_cache_guide_prefetch(run->cache, guide);
+    }
+    firn_row_index_block(index, i, out_block);
+    return guide != NULL &&
+           firn_block_cache_guide_follow(run->cache, guide, run->file, &out_block->ref,
+                                         FIRN_BLOCK_CACHE_DATA, out);
+}
+
+static void
+note_guide(struct firn_row *run, size_t i, const struct firn_block_pin *pin)
+{
+    if (run->keeps_pins) {
+        firn_block_cache_guide_note(run->cache, pin, &run->guides[i]);
+    }
+}
+
 int
 firn_row_read_block(struct firn_row *run, const struct firn_row_index *index, size_t i,
                     struct firn_block_pin *out, firn_error *err)
 {
     struct firn_row_index_block block;
-    struct firn_block_guide *guide = run->keeps_pins ? &run->guides[i] : NULL;
-    if (guide != NULL) {
-        firn_block_cache_guide_prefetch(run->cache, guide);
+    return follow_guide(run, index, i, &block, out)
+               ? FIRN_OK
+               : firn_row_read_missing(run, index, i, NULL, out, err);
+}
+
+bool
+firn_row_read_find(struct firn_row *run, const struct firn_row_index *index, size_t i,
+                   struct firn_block_pin *out)
+{
+    struct firn_row_index_block block;
+    if (follow_guide(run, index, i, &block, out)) {
+        return true;
     }
+    if (!firn_block_cache_find(run->cache, run->file, block.ref.offset, FIRN_BLOCK_CACHE_DATA,
+                               out)) {
+        return false;
+    }
+    if (out->size != block.ref.raw_size) { /* an index that lies; reading the block refuses it */
+        firn_block_cache_unpin(run->cache, out);
+        return false;
+    }
+    note_guide(run, i, out);
+    return true;
+}
+
+int
+firn_row_read_missing(struct firn_row *run, const struct firn_row_index *index, size_t i,
+                      const uint8_t *stored, struct firn_block_pin *out, firn_error *err)
+{
+    struct firn_row_index_block block;
     firn_row_index_block(index, i, &block);
-    if (guide != NULL && firn_block_cache_guide_follow(run->cache, guide, run->file, &block.ref,
-                                                       FIRN_BLOCK_CACHE_DATA, out)) {
-        return FIRN_OK;
-    }
-    int rc = firn_block_cache_read(run->cache, run->file, run->reader, &block.ref,
-                                   FIRN_BLOCK_CACHE_DATA, firn_row_block_check, out, err);
-    if (rc == FIRN_OK && guide != NULL) {
-        firn_block_cache_guide_note(run->cache, out, guide);
-    }
-    if (rc != FIRN_OK && err != NULL) {
+    int rc = firn_block_cache_read_from(run->cache, run->file, run->reader, &block.ref, stored,
+                                        FIRN_BLOCK_CACHE_DATA, firn_row_block_check, out, err);
+    if (rc == FIRN_OK) {
+        note_guide(run, i, out);
+    } else if (err != NULL) {
         rc = firn_row_read_explain(run, index, i, err);
     }
     return rc;

@@ -78,9 +78,16 @@ firn_row_read_prefetch_block(const struct firn_row *run, size_t i)
     }
 }
 
-/* Pins the i-th data block. */
+/* Pins the i-th data block if the cache has it. */
+bool firn_row_read_find(struct firn_row *run, const struct firn_row_index *index, size_t i,
+                        struct firn_block_pin *out);
+/* Pins the i-th data block. The second takes its stored bytes from memory where stored is not
+ * NULL. */
 FIRN_MUST_CHECK int firn_row_read_block(struct firn_row *run, const struct firn_row_index *index,
                                         size_t i, struct firn_block_pin *out, firn_error *err);
+FIRN_MUST_CHECK int firn_row_read_missing(struct firn_row *run, const struct firn_row_index *index,
+                                          size_t i, const uint8_t *stored,
+                                          struct firn_block_pin *out, firn_error *err);
 
 /* Puts file and offset of a block before the text of a failure (of damage, or to read), unless it
  * begins with them. Returns err->code. */

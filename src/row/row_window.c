@@ -4,7 +4,7 @@
  *
  * Data blocks lie in the file in the order of their keys, side by side but for the pieces of large
  * values between them. A window is the longest stretch of them from the wanted block on (or up to
- * it, for a cursor that walks backwards) that fits into SIZE bytes and has nothing else in between;
+ * it, for a cursor that walks backwards) that fits into its room and has nothing else in between;
  * where it goes follows from the index. It is read with one call, and each block is verified and
  * decoded as it is asked for. So a merge of many runs costs the system one call for 256 KiB of
  * each, keeps no trace in the cache, and uses uncompressed blocks where they were read, without a
@@ -13,13 +13,11 @@
  * A stretch that cannot be read may have one bad sector in it: then the wanted block is read alone,
  * and only what is really lost is reported.
  *
- * Memory: SIZE bytes, and a decoded block. A block that is larger than SIZE is a window of its own.
+ * Memory: the room, and a decoded block. A block that is larger than the room is read alone.
  */
 #include "row/row_window.h"
 
 #include "base/mem.h"
-
-enum { SIZE = 256 << 10 };
 
 void
 firn_row_window_deinit(struct firn_row_window *window)
@@ -30,23 +28,30 @@ firn_row_window_deinit(struct firn_row_window *window)
     *window = (struct firn_row_window){0};
 }
 
-static int
-prepare(struct firn_row_window *window, firn_error *err)
+void
+firn_row_window_set_room(struct firn_row_window *window, size_t room)
 {
-    if (window->compress == NULL) {
-        int rc = firn_compress_create(&window->compress, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-    }
-    if (window->bytes == NULL) {
-        window->bytes = firn_alloc(SIZE);
-    }
-    return window->bytes != NULL ? FIRN_OK : firn_error_no_memory(err, "a window of a run");
+    firn_free(window->bytes);
+    window->bytes = NULL;
+    window->size = 0;
+    window->room = room;
 }
 
+/* Takes the memory for stretches of the file. */
 static bool
-holds(const struct firn_row_window *window, const struct firn_block_ref *ref)
+take_room(struct firn_row_window *window)
+{
+    if (window->room == 0) {
+        window->room = FIRN_ROW_WINDOW_SIZE_MAX;
+    }
+    if (window->bytes == NULL) {
+        window->bytes = firn_alloc(window->room);
+    }
+    return window->bytes != NULL;
+}
+
+bool
+firn_row_window_holds(const struct firn_row_window *window, const struct firn_block_ref *ref)
 {
     uint64_t span = firn_block_reader_span(ref);
     return ref->offset >= window->offset && ref->offset - window->offset <= window->size &&
@@ -66,12 +71,12 @@ extend(struct firn_row_window *window, const struct firn_row_index *index, size_
         firn_row_index_block(index, i, &block);
         uint64_t block_end = block.ref.offset + firn_block_reader_span(&block.ref);
         if (is_backward) {
-            if (block_end != window->offset || end - block.ref.offset > SIZE) {
+            if (block_end != window->offset || end - block.ref.offset > window->room) {
                 break;
             }
             window->offset = block.ref.offset;
         } else {
-            if (block.ref.offset != end || block_end - window->offset > SIZE) {
+            if (block.ref.offset != end || block_end - window->offset > window->room) {
                 break;
             }
             end = block_end;
@@ -86,11 +91,28 @@ fill(struct firn_row_window *window, struct firn_row *run, const struct firn_row
      size_t i, bool is_backward)
 {
     extend(window, index, i, is_backward);
-    if (window->size > SIZE ||
+    if (window->size > window->room ||
         firn_block_reader_read_span(run->reader, window->offset, window->size, window->bytes,
                                     NULL) != FIRN_OK) {
         window->size = 0;
     }
+}
+
+const uint8_t *
+firn_row_window_stored(struct firn_row_window *window, struct firn_row *run,
+                       const struct firn_row_index *index, size_t i, bool is_backward)
+{
+    struct firn_row_index_block block;
+    firn_row_index_block(index, i, &block);
+    if (!firn_row_window_holds(window, &block.ref)) {
+        if (!take_room(window)) {
+            return NULL;
+        }
+        fill(window, run, index, i, is_backward);
+    }
+    return firn_row_window_holds(window, &block.ref)
+               ? window->bytes + (block.ref.offset - window->offset)
+               : NULL;
 }
 
 int
@@ -100,17 +122,17 @@ firn_row_window_read(struct firn_row_window *window, struct firn_row *run,
 {
     struct firn_row_index_block block;
     firn_row_index_block(index, i, &block);
-    int rc = prepare(window, err);
+    int rc = FIRN_OK;
+    if (window->compress == NULL) {
+        rc = firn_compress_create(&window->compress, err);
+    }
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (!holds(window, &block.ref)) {
-        fill(window, run, index, i, is_backward);
-    }
-    if (holds(window, &block.ref)) {
-        rc = firn_block_reader_decode(run->reader, &block.ref,
-                                      window->bytes + (block.ref.offset - window->offset),
-                                      window->compress, &window->raw, out, err);
+    const uint8_t *stored = firn_row_window_stored(window, run, index, i, is_backward);
+    if (stored != NULL) {
+        rc = firn_block_reader_decode(run->reader, &block.ref, stored, window->compress,
+                                      &window->raw, out, err);
     } else {
         rc = firn_block_reader_read(run->reader, &block.ref, window->compress, &window->raw, err);
         *out = firn_buf_slice(&window->raw);

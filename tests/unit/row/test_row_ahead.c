@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/row: how often the file is read by cursors that walk, and by cursors that jump.
+ */
+#include "unit/row/row_fixture.h"
+
+#include "os/os_fault.h"
+#include "row/row_window.h"
+#include "support/test_alloc.h"
+
+enum { COUNT = 20000, MIB = 1 << 20 };
+
+static struct firn_view_interval all_interval = {1, UINT64_MAX};
+static const struct firn_view all = {&all_interval, 1, 0};
+static const struct firn_os_fault_plan reads = {.classes = FIRN_OS_FAULT_READS};
+
+/* A machine in memory whose reads are counted. */
+struct world {
+    struct row_fixture fixture;
+    struct firn_os *os;
+    struct firn_run_env env;
+    struct row_model model;
+    struct firn_run_summary summary;
+    struct firn_run *run;
+};
+
+static void
+add_entries(struct row_model *model, size_t count)
+{
+    struct test_random random = {9};
+    *model = (struct row_model){0};
+    for (size_t i = 0; i < count; i++) {
+        char key[32];
+        uint8_t value[100];
+        test_random_fill(&random, value, sizeof value);
+        (void)snprintf(key, sizeof key, "key/%08zu", i);
+        row_model_add(model, firn_str(key), 1 + i, FIRN_ENTRY_PUT, firn_bytes(value, sizeof value));
+    }
+}
+
+static void
+build(struct world *world, const struct firn_run_builder_options *options)
+{
+    firn_error err;
+    assert_int_equal(
+        row_model_build(&world->model, &world->env, "run", options, &world->summary, &err),
+        FIRN_OK);
+}
+
+static void
+open_run(struct world *world)
+{
+    firn_error err;
+    assert_int_equal(firn_row_kind.open(&world->env, "run", &world->run, &err), FIRN_OK);
+    firn_os_fault_set_plan(world->os, &reads);
+}
+
+static void
+world_init(struct world *world, size_t cache_bytes, size_t count)
+{
+    *world = (struct world){0};
+    row_fixture_init(&world->fixture, cache_bytes);
+    assert_int_equal(firn_os_fault_create(world->fixture.os, &world->os, NULL), FIRN_OK);
+    world->env.cache = world->fixture.cache;
+    assert_int_equal(firn_os_dir_open_path(world->os, "/", &world->env.dir, NULL), FIRN_OK);
+    add_entries(&world->model, count);
+}
+
+static void
+world_deinit(struct world *world)
+{
+    if (world->run != NULL) {
+        firn_row_kind.close(world->run);
+    }
+    firn_run_summary_deinit(&world->summary);
+    row_model_deinit(&world->model);
+    firn_os_dir_close(world->env.dir);
+    firn_os_fault_destroy(world->os);
+    row_fixture_deinit(&world->fixture);
+}
+
+static struct firn_block_cache_stats
+stats_of(const struct world *world)
+{
+    struct firn_block_cache_stats stats;
+    firn_block_cache_stats(world->fixture.cache, &stats);
+    return stats;
+}
+
+/* ---- walking ---- */
+
+static const enum firn_codec codecs[] = {FIRN_CODEC_NONE, FIRN_CODEC_LZ4, FIRN_CODEC_ZSTD};
+
+/* All entries, from one end to the other; how many reads that took. */
+static uint64_t
+walk(struct world *world, bool is_backward)
+{
+    firn_error err;
+    struct firn_run_cursor *cursor;
+    size_t count = world->model.count;
+    firn_os_fault_set_plan(world->os, &reads);
+    assert_int_equal(firn_row_kind.cursor_create(world->run, NULL, &cursor, &err), FIRN_OK);
+    assert_int_equal(is_backward ? firn_row_kind.cursor_last(cursor, &err)
+                                 : firn_row_kind.cursor_first(cursor, &err),
+                     FIRN_OK);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(cursor->is_valid);
+        row_model_compare_entry(&world->model.entries[is_backward ? count - 1 - i : i],
+                                &cursor->entry);
+        assert_int_equal(is_backward ? firn_row_kind.cursor_prev(cursor, &err)
+                                     : firn_row_kind.cursor_next(cursor, &err),
+                         FIRN_OK);
+    }
+    assert_false(cursor->is_valid);
+    firn_row_kind.cursor_destroy(cursor);
+    return firn_os_fault_calls(world->os);
+}
+
+static void
+a_walk_reads_many_blocks_at_once_and_keeps_them(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        struct world world;
+        struct firn_run_builder_options options = {.codec = codecs[i / 2], .codec_level = 1};
+        world_init(&world, 8 * MIB, COUNT);
+        build(&world, &options);
+        open_run(&world);
+        uint64_t blocks_before = stats_of(&world).blocks;
+        uint64_t misses_before = stats_of(&world).misses;
+        uint64_t blocks = world.summary.content_bytes / 4096;
+        uint64_t calls = walk(&world, i % 2 != 0);
+        /* Alone, 32, 64, 128 KiB, and all else. */
+        assert_true(calls >= 5 &&
+                    calls <= 2 + 3 + 2 + world.summary.file_bytes / FIRN_ROW_WINDOW_SIZE_MAX);
+        assert_true(stats_of(&world).blocks - blocks_before >= blocks);
+        assert_int_equal(stats_of(&world).misses - misses_before,
+                         stats_of(&world).blocks - blocks_before);
+        assert_int_equal(walk(&world, i % 2 == 0), 0); /* it is all there now */
+        world_deinit(&world);
+    }
+}
+
+static void
+a_walk_beyond_the_cache_reads_no_byte_twice(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct world world;
+        struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+        world_init(&world, i < 2 ? 0 : 300 << 10, COUNT);
+        build(&world, &options);
+        open_run(&world);
+        uint64_t once = walk(&world, i % 2 != 0);
+        uint64_t blocks = world.summary.content_bytes / 4096;
+        if (i >= 2) { /* the index is read again and again where nothing is kept */
+            assert_true(once < blocks / 4);
+        }
+        world_deinit(&world);
+    }
+}
+
+static void
+blocks_of_the_cache_may_lie_between(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct world world;
+        struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+        world_init(&world, 8 * MIB, COUNT);
+        build(&world, &options);
+        open_run(&world);
+        for (size_t at = 0; at < COUNT; at += COUNT / 50) {
+            row_model_compare_get(&world.model, world.run, world.model.entries[at].key, &all);
+        }
+        uint64_t calls = walk(&world, i == 1);
+        assert_true(calls >= 5 && calls < stats_of(&world).blocks / 20);
+        world_deinit(&world);
+    }
+}
+
+static void
+a_cursor_that_jumps_reads_one_block_at_a_time(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world;
+    struct firn_run_cursor *cursor;
+    struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+    world_init(&world, 8 * MIB, COUNT);
+    build(&world, &options);
+    open_run(&world);
+    assert_int_equal(firn_row_kind.cursor_create(world.run, NULL, &cursor, &err), FIRN_OK);
+    for (size_t i = 0; i < 100; i++) {
+        size_t at = i * 7919 % COUNT;
+        const struct firn_entry *entry = &world.model.entries[at];
+        uint64_t misses = stats_of(&world).misses;
+        firn_os_fault_set_plan(world.os, &reads);
+        assert_int_equal(firn_row_kind.cursor_seek(cursor, entry->key, UINT64_MAX, &err), FIRN_OK);
+        for (size_t step = 0; step < 25 && cursor->is_valid; step++) { /* into the next block */
+            row_model_compare_entry(&world.model.entries[at + step], &cursor->entry);
+            assert_int_equal(firn_row_kind.cursor_next(cursor, &err), FIRN_OK);
+        }
+        assert_int_equal(firn_os_fault_calls(world.os), stats_of(&world).misses - misses);
+        assert_true(firn_os_fault_calls(world.os) <= 2);
+    }
+    firn_row_kind.cursor_destroy(cursor);
+    world_deinit(&world);
+}
+
+static void
+memory_for_reading_ahead_goes_when_the_cursor_jumps(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world;
+    struct firn_run_cursor *cursor;
+    struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+    test_alloc_install();
+    world_init(&world, 0, COUNT);
+    build(&world, &options);
+    open_run(&world);
+    assert_int_equal(firn_row_kind.cursor_create(world.run, NULL, &cursor, &err), FIRN_OK);
+    assert_int_equal(firn_row_kind.cursor_first(cursor, &err), FIRN_OK);
+    int64_t at_first = test_alloc_alive();
+    for (size_t i = 0; i < 1000; i++) {
+        assert_int_equal(firn_row_kind.cursor_next(cursor, &err), FIRN_OK);
+    }
+    assert_int_equal(test_alloc_alive(), at_first + 1);
+    assert_int_equal(firn_row_kind.cursor_last(cursor, &err), FIRN_OK);
+    assert_int_equal(test_alloc_alive(), at_first);
+    firn_row_kind.cursor_destroy(cursor);
+    world_deinit(&world);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+/* Whatever fails: what is shown is right, and a walk that says nothing has shown all. */
+static int
+walk_as_far_as_it_goes(struct world *world, firn_error *err)
+{
+    struct firn_run_cursor *cursor;
+    int rc = firn_row_kind.cursor_create(world->run, NULL, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    size_t i = 0;
+    rc = firn_row_kind.cursor_first(cursor, err);
+    while (rc == FIRN_OK && cursor->is_valid) {
+        row_model_compare_entry(&world->model.entries[i++], &cursor->entry);
+        rc = firn_row_kind.cursor_next(cursor, err);
+    }
+    assert_true(rc != FIRN_OK || i == world->model.count);
+    firn_row_kind.cursor_destroy(cursor);
+    return rc;
+}
+
+static void
+a_read_ahead_that_fails_is_done_without(void **state)
+{
+    (void)state;
+    struct world world;
+    struct firn_run_builder_options options = {.codec = FIRN_CODEC_LZ4};
+    world_init(&world, 8 * MIB, 2000);
+    build(&world, &options);
+    firn_run_summary_deinit(&world.summary);
+    world.summary = (struct firn_run_summary){0};
+    open_run(&world);
+    firn_row_kind.close(world.run);
+    for (uint64_t n = 1;; n++) {
+        firn_error err;
+        assert_int_equal(firn_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
+        struct firn_os_fault_plan plan = reads;
+        plan.call = n;
+        plan.error_number = 5;
+        firn_os_fault_set_plan(world.os, &plan);
+        int rc = walk_as_far_as_it_goes(&world, &err);
+        assert_int_equal(rc, n <= 2 ? FIRN_IO : FIRN_OK); /* two blocks are read alone */
+        bool was_hit = firn_os_fault_hits(world.os) > 0;
+        plan.for_ever = true;
+        plan.call = 1;
+        firn_os_fault_set_plan(world.os, NULL);
+        assert_int_equal(walk_as_far_as_it_goes(&world, &err), FIRN_OK);
+        firn_row_kind.close(world.run);
+        if (!was_hit) {
+            assert_true(n > 4);
+            break;
+        }
+    }
+    world.run = NULL;
+    world_deinit(&world);
+}
+
+static void
+memory_that_is_out_ends_a_walk_with_an_error_at_most(void **state)
+{
+    (void)state;
+    struct world world;
+    struct firn_run_builder_options options = {.codec = FIRN_CODEC_LZ4};
+    test_alloc_install();
+    world_init(&world, 8 * MIB, 2000);
+    build(&world, &options);
+    for (uint64_t n = 1;; n++) {
+        firn_error err;
+        assert_int_equal(firn_row_kind.open(&world.env, "run", &world.run, &err), FIRN_OK);
+        test_alloc_fail_at(n, n % 2 == 0);
+        int rc = walk_as_far_as_it_goes(&world, &err);
+        bool was_hit = test_alloc_calls() >= n;
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || (was_hit && rc == FIRN_NO_MEMORY));
+        assert_int_equal(walk_as_far_as_it_goes(&world, &err), FIRN_OK);
+        firn_row_kind.close(world.run);
+        if (!was_hit) {
+            break;
+        }
+    }
+    world.run = NULL;
+    world_deinit(&world);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_walk_reads_many_blocks_at_once_and_keeps_them),
+        cmocka_unit_test(a_walk_beyond_the_cache_reads_no_byte_twice),
+        cmocka_unit_test(blocks_of_the_cache_may_lie_between),
+        cmocka_unit_test(a_cursor_that_jumps_reads_one_block_at_a_time),
+        cmocka_unit_test(memory_for_reading_ahead_goes_when_the_cursor_jumps),
+        cmocka_unit_test(a_read_ahead_that_fails_is_done_without),
+        cmocka_unit_test(memory_that_is_out_ends_a_walk_with_an_error_at_most),
+    };
+    return cmocka_run_group_tests_name("row_ahead", tests, NULL, NULL);
+}
