@@ -15,6 +15,9 @@
  * What is not kept (scans, blocks that find no room, a budget of nothing) is copied into memory
  * that goes with its pin.
  *
+ * A block may also be there before its file is read for the first time: who writes it hands over
+ * what it has in memory, under the number by which the file is going to be read.
+ *
  * Files in reading order: block_cache_frame.h (the states of a frame), block_cache_internal.h (the
  * structures, and finding), this one, block_cache_table.c (publishing and taking out),
  * block_cache_memory.c (the clock and the budget), block_cache_pool.c (what blocks are read with),
@@ -205,6 +208,14 @@ firn_block_cache_find(struct firn_block_cache *cache, uint64_t file, uint64_t of
     return true;
 }
 
+bool
+firn_block_cache_was_found(const struct firn_block_pin *pin)
+{
+    const struct firn_block_cache_frame *frame = pin->frame;
+    /* This pin is one of the hits. */
+    return frame != NULL && atomic_load_explicit(&frame->hits, memory_order_relaxed) > 1;
+}
+
 /* ---- misses ---- */
 
 /* A block, where it comes from, and how it is wanted. */
@@ -345,6 +356,20 @@ out:
     return rc;
 }
 
+void
+firn_block_cache_add(struct firn_block_cache *cache, uint64_t file, uint64_t offset, firn_slice raw)
+{
+    const struct firn_block_ref ref = {.offset = offset};
+    const struct request request = {.file = file, .ref = &ref, .use = FIRN_BLOCK_CACHE_DATA};
+    if (cache->shard_count == 0) {
+        return;
+    }
+    struct firn_block_cache_frame *frame = keep(cache, &request, raw);
+    if (frame != NULL) {
+        firn_block_cache_frame_unpin(frame);
+    }
+}
+
 int
 firn_block_cache_read(struct firn_block_cache *cache, uint64_t file,
                       struct firn_block_reader *reader, const struct firn_block_ref *ref,
@@ -428,6 +453,9 @@ firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file)
 {
     uint32_t first;
     uint32_t end = 0;
+    if (file == 0) {
+        return;
+    }
     while (firn_block_cache_memory_next_frames(cache, &first, &end)) {
         for (uint32_t i = first; i < end; i++) {
             /* Relaxed: whoever filled a block of this file handed the file on to the caller. */

@@ -36,7 +36,7 @@ size_t firn_block_cache_budget_bytes(const struct firn_block_cache *cache);
  * offset. */
 uint64_t firn_block_cache_add_file(struct firn_block_cache *cache);
 /* Drops the blocks of a file that is going to be closed. Nobody may be reading blocks of it; what
- * is pinned still stays where it is until its unpin. */
+ * is pinned still stays where it is until its unpin. 0 is no file, and fine. */
 void firn_block_cache_drop_file(struct firn_block_cache *cache, uint64_t file);
 
 /* Bytes that stay where they are until unpin. In the caller's memory. */
@@ -77,6 +77,13 @@ FIRN_MUST_CHECK int firn_block_cache_read_from(struct firn_block_cache *cache, u
 /* Whether it is there, without reading. */
 bool firn_block_cache_find(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
                            enum firn_block_cache_use use, struct firn_block_pin *out);
+/* Whether a pinned block was found before, by another pin, since it came into the cache: it is not
+ * only there, but used. */
+bool firn_block_cache_was_found(const struct firn_block_pin *pin);
+/* Hands over what was just written to a file, as it would be read from there: a copy is kept as
+ * FIRN_BLOCK_CACHE_DATA, if it finds room. */
+void firn_block_cache_add(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
+                          firn_slice raw);
 /* The pin is empty afterwards; an empty pin is fine. */
 void firn_block_cache_unpin(struct firn_block_cache *cache, struct firn_block_pin *pin);
 

@@ -42,6 +42,8 @@ struct firn_run_env {
     struct firn_os_dir *dir;
     struct firn_block_cache *cache;
     const struct firn_run_values *values; /* NULL: there are none */
+    /* For open: what the builder's summary of that run said, the first time; else 0. */
+    uint64_t cache_file;
 };
 
 /* What a run holds, as its builder counted it. In MANIFEST and in the run itself, so that each can
@@ -58,6 +60,8 @@ struct firn_run_summary {
     uint64_t identity;        /* of a value file: the beginning of its file's; else 0 */
     uint64_t range_count;
     uint64_t content_bytes; /* of keys and values */
+    uint64_t cache_file;    /* from a builder: blocks are in the cache by this number, which is the
+                               caller's to open the run with, or to drop; 0: none. Nowhere else */
     uint64_t sequence_min; /* of entries and ranges; 0 and 0 in an empty run, which is never kept */
     uint64_t sequence_max;
 };
@@ -95,12 +99,19 @@ struct firn_run_cursor_options {
     const struct firn_view *only;
     /* Values that lie in value files are shown as references (firn_entry.values), not read. */
     bool keeps_references;
+    /* Of a sequential one: counts the blocks that it finds in the cache, where somebody has found them
+     * before; NULL: nobody does. Borrowed as long as the cursor. */
+    uint64_t *found;
 };
 
 struct firn_run_builder_options {
     enum firn_codec codec;
     int codec_level;     /* zstd's; ignored by the others */
     bool without_filter; /* no Bloom filter: for the last level, where nearly every get ends */
+    /* What the cursors of the run's sources count up. While it is not 0, a block is handed to the
+     * cache, and it becomes 1 at most: so these are never more blocks than were found, and those
+     * which lie where they lay. NULL: no source is a run. Borrowed as long as the builder. */
+    uint64_t *found;
 };
 
 /* Found by get. */

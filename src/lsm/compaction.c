@@ -18,6 +18,12 @@
  * between. Runs that nobody reads are taken out
  * by an edit alone.
  *
+ * Blocks of the inputs that are in the cache go when the inputs are closed. Where readers have found
+ * them there, as many of the output, from the same places, are handed to the cache as they are
+ * written, so that readers go on finding what they look for. A block that is handed over and that
+ * nobody looks at until the next compaction is not handed over again: doing so costs as much as
+ * reading it.
+ *
  * What may lie beneath the output at the same keys is judged by the version for which the
  * compaction was picked. Works beside it do not change that to our harm: what they write goes to
  * places where runs were, or above us (compaction_pick.c, I2).
@@ -44,6 +50,7 @@ struct inputs {
     uint64_t bytes;
     uint64_t entries;       /* of levels, history left out */
     uint64_t entries_above; /* of levels above the output's */
+    uint64_t found;         /* what readers are looking for: see struct firn_run_builder_options */
     /* Pins of the runs with range deletes, and those. */
     struct firn_lsm_handle **pins;
     const struct firn_range_set **ranges;
@@ -142,6 +149,7 @@ add_history(const struct firn_lsm_work *work, struct inputs *inputs, firn_error 
             .begin = work->plan.history[i],
             .end = work->plan.history[i] + 1,
             .is_sequential = true,
+            .found = &inputs->found,
         };
         rc = add_source(&runs, inputs, err);
     }
@@ -161,6 +169,7 @@ add_level(const struct firn_lsm_work *work, unsigned level, struct inputs *input
             .begin = begin,
             .end = level == 0 ? begin + 1 : plan->end[level],
             .is_sequential = true,
+            .found = &inputs->found,
         };
         int rc = add_source(&runs, inputs, err);
         if (rc != FIRN_OK) {
@@ -263,7 +272,7 @@ is_filter_too_dear(const struct firn_lsm_work *work)
 }
 
 static int
-write_runs(const struct firn_lsm_work *work, const struct inputs *inputs,
+write_runs(const struct firn_lsm_work *work, struct inputs *inputs,
            const struct firn_view_list *views, struct firn_run_output *output, firn_error *err)
 {
     unsigned to = work->plan.to;
@@ -283,6 +292,7 @@ write_runs(const struct firn_lsm_work *work, const struct inputs *inputs,
         .history = inputs->history,
         .history_count = work->plan.history_count,
         .without_filter = is_filter_too_dear(work),
+        .found = &inputs->found,
         /* What a merge of small history runs makes is not small. */
         .run_bytes_target = work->lsm->options.run_bytes_target * (to == FIRN_LSM_HISTORY ? 2 : 1),
         .next_level = to + 1 < FIRN_LSM_LEVELS ? &work->version->levels[to + 1] : NULL,

@@ -66,6 +66,7 @@ firn_file_source_add(struct firn_file_source *state, const struct firn_file_sour
         .ctx = state,
         .cursor = {.is_sequential = runs->is_sequential,
                    .only = runs->only,
+                   .found = runs->found,
                    .keeps_references = true},
         .name = level_names[runs->level],
     };

@@ -30,7 +30,8 @@ struct firn_file_source_runs {
     size_t begin;
     size_t end;
     bool is_sequential;           /* read from the first to the last */
-    const struct firn_view *only; /* as in block/run_kind.h */
+    const struct firn_view *only; /* as in block/run_kind.h, and the next */
+    uint64_t *found;
 };
 FIRN_MUST_CHECK int firn_file_source_add(struct firn_file_source *state,
                                          const struct firn_file_source_runs *runs,

@@ -137,7 +137,22 @@ firn_lsm_file_create(struct firn_lsm_files *files, const struct firn_run_kind *k
     atomic_init(&file->was_used, false);
     atomic_init(&file->is_damaged, false);
     atomic_init(&file->skipped_by, 0);
+    atomic_init(&file->cache_file, 0);
     return file;
+}
+
+void
+firn_lsm_file_set_cache_file(struct firn_lsm_file *file, uint64_t cache_file)
+{
+    /* Relaxed: who opens the run learnt of it from who publishes the file after this. */
+    atomic_store_explicit(&file->cache_file, cache_file, memory_order_relaxed);
+}
+
+/* The number is the caller's; there is none for the next one. */
+static uint64_t
+take_cache_file(struct firn_lsm_file *file)
+{
+    return atomic_exchange_explicit(&file->cache_file, 0, memory_order_relaxed);
 }
 
 void
@@ -305,6 +320,7 @@ firn_lsm_file_destroy(struct firn_lsm_file *file)
     firn_os_mutex_unlock(&files->mutex);
     /* No version names the file, so nobody can come to the handle through it. */
     firn_lsm_file_unpin(handle);
+    firn_block_cache_drop_file(files->env.cache, take_cache_file(file));
     drop_values(file);
     firn_free(file);
 }
@@ -463,6 +479,7 @@ open_run(struct firn_lsm_file *file, struct firn_run **out, firn_error *err)
     struct firn_run *run = NULL;
     struct firn_run_env env = file->files->env;
     env.values = &file->values;
+    env.cache_file = take_cache_file(file);
     firn_lsm_file_name(file->info.number, file->kind, name);
     firn_error *filled = err != NULL ? err : &local;
     int rc = env.dir == NULL ? FIRN_NOT_FOUND : file->kind->open(&env, name, &run, filled);

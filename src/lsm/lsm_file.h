@@ -34,8 +34,10 @@ struct firn_lsm_file {
     struct firn_lsm_files *files;
     _Atomic size_t refs; /* versions that name it */
     _Atomic(struct firn_lsm_handle *) handle;
-    _Atomic bool was_used;       /* since the clock's hand passed */
-    _Atomic bool is_damaged;     /* a compaction could not read it */
+    _Atomic bool was_used;   /* since the clock's hand passed */
+    _Atomic bool is_damaged; /* a compaction could not read it */
+    /* Until it is opened for the first time: by which number blocks of it are in the cache; or 0. */
+    _Atomic uint64_t cache_file;
     _Atomic uint64_t skipped_by; /* of a history run: see history.c */
     /* Guarded by lsm's mutex: of a history run, which live view was found to need it; of one in the
      * last level, the beginning of the line of now for which writing it again has no use. */
@@ -88,6 +90,8 @@ struct firn_lsm_file *firn_lsm_file_create(struct firn_lsm_files *files,
                                            const struct firn_run_kind *kind,
                                            const struct firn_manifest_run *info)
     __attribute__((warn_unused_result));
+/* Of a run that was just built: its builder handed blocks over to the cache; 0: none. */
+void firn_lsm_file_set_cache_file(struct firn_lsm_file *file, uint64_t cache_file);
 /* A value file, durable or about to be, which the caller has the only reference to; counts as gone
  * until a run refers to it. NULL: memory is out. */
 struct firn_lsm_file *firn_lsm_file_create_values(struct firn_lsm_files *files,

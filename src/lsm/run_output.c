@@ -70,6 +70,8 @@ begin_run(struct writing *writing, firn_error *err)
     struct firn_run_builder_options options = {
         .codec = codec_of(writing->options),
         .without_filter = writing->options->without_filter && writing->level < FIRN_LSM_HISTORY,
+        /* What now does not read is not waited for. */
+        .found = writing->level < FIRN_LSM_HISTORY ? writing->options->found : NULL,
     };
     char name[FIRN_LSM_FILE_NAME_SIZE];
     writing->number = firn_lsm_take_number(lsm);
@@ -185,6 +187,7 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
     if (file == NULL) {
         return firn_error_no_memory(err, "a run");
     }
+    firn_lsm_file_set_cache_file(file, summary->cache_file);
     firn_value_output_hold(&writing->values, file);
     out->runs[out->count++] = (struct firn_version_added){file, writing->level};
     out->bytes += info.file_bytes;
@@ -192,9 +195,10 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
 }
 
 static void
-remove_run(struct firn_lsm *lsm, uint64_t number)
+remove_run(struct firn_lsm *lsm, uint64_t number, uint64_t cache_file)
 {
     char name[FIRN_LSM_FILE_NAME_SIZE];
+    firn_block_cache_drop_file(lsm->options.cache, cache_file);
     firn_lsm_file_name(number, lsm->options.kind, name);
     FIRN_IGNORE(firn_os_remove_file(lsm->runs_dir, name, NULL));
 }
@@ -243,7 +247,7 @@ finish_run(struct writing *writing, firn_error *err)
     writing->builder = NULL;
     rc = take_run(writing, &summary, err);
     if (rc != FIRN_OK) {
-        remove_run(writing->options->lsm, writing->number);
+        remove_run(writing->options->lsm, writing->number, summary.cache_file);
     }
 out:
     firn_run_summary_deinit(&summary);

@@ -19,6 +19,7 @@ struct firn_run_output_options {
     struct firn_lsm_file *const *history;
     size_t history_count;
     bool without_filter;
+    uint64_t *found;           /* as in struct firn_run_builder_options */
     bool separates;            /* large values go to value files */
     bool is_thorough;          /* as in struct firn_compaction_plan */
     uint64_t run_bytes_target; /* a new run begins beyond it; 0: there is one run */

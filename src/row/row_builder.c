@@ -21,6 +21,11 @@
  * (I2) What was refused (FIRN_INVALID, FIRN_LIMIT) has changed nothing. After any other failure the
  *      file may lack something, so nothing goes on.
  *
+ * A block that readers are likely to ask for is handed to the cache when it was written, under a
+ * number which the run is opened with; else reading would find nothing there, after a compaction,
+ * of what it found before. Which ones are, follows from how many blocks of the sources were found
+ * there while this one filled up.
+ *
  * Memory: one block twice, a chunk of the block writer, 8 bytes a key for the filter, the index
  * (about 60 bytes a block), the ranges.
  *
@@ -44,6 +49,8 @@ struct builder {
     struct firn_run_builder base; /* first */
     struct firn_row_emit emit;
     struct firn_row_pending pending;
+    struct firn_block_cache *cache;
+    uint64_t *found; /* NULL: nothing is */
     uint64_t last_sequence;
     uint64_t last_hash;
     bool without_filter;
@@ -82,6 +89,8 @@ firn_row_builder_create(const struct firn_run_env *env, const char *name,
     builder->emit.codec = options->codec;
     builder->emit.level = options->codec_level;
     builder->without_filter = options->without_filter;
+    builder->cache = env->cache;
+    builder->found = options->found;
     int rc = firn_compress_create(&builder->emit.compress, err);
     if (rc == FIRN_OK) {
         rc = firn_block_writer_create(env->dir, name, FIRN_BLOCK_FILE_ROW, &builder->emit.writer,
@@ -102,6 +111,7 @@ firn_row_builder_destroy(struct firn_run_builder *base)
         return;
     }
     struct builder *builder = builder_of(base);
+    firn_block_cache_drop_file(builder->cache, builder->summary.cache_file);
     firn_block_writer_destroy(builder->emit.writer);
     firn_compress_destroy(builder->emit.compress);
     firn_row_emit_deinit(&builder->emit);
@@ -211,6 +221,22 @@ must_close(const struct builder *builder, const struct firn_row_pending_sums *su
     return wanted <= FIRN_ROW_FORMAT_BLOCK_SIZE || wanted <= size;
 }
 
+/* Hands the pending block, as it was written, to the cache, if some of what it was made from was
+ * there: what is read now and then has only moved. */
+static void
+hand_over(struct builder *builder, const struct firn_block_ref *ref)
+{
+    if (builder->found == NULL || *builder->found == 0) {
+        return;
+    }
+    *builder->found = *builder->found > 1; /* where one block begins another may end */
+    if (builder->summary.cache_file == 0) {
+        builder->summary.cache_file = firn_block_cache_add_file(builder->cache);
+    }
+    firn_block_cache_add(builder->cache, builder->summary.cache_file, ref->offset,
+                         firn_buf_slice(&builder->raw));
+}
+
 /* Lays out the pending block and adds it to file and index. */
 static int
 close_block(struct builder *builder, firn_error *err)
@@ -228,6 +254,7 @@ close_block(struct builder *builder, firn_error *err)
     }
     int rc = firn_row_emit_block(&builder->emit, firn_buf_slice(&builder->raw), &block.ref, err);
     if (rc == FIRN_OK) {
+        hand_over(builder, &block.ref);
         rc = firn_row_index_builder_add(&builder->index, &block, &separator, err);
     }
     firn_row_pending_clear(&builder->pending);

@@ -47,6 +47,7 @@ struct cursor {
     bool is_sequential;
     bool keeps_references;
     const struct firn_view *only; /* NULL: everything */
+    uint64_t *found;              /* NULL: nobody counts */
     bool has_block;
     bool has_prefix; /* key begins with the prefix of the block */
     size_t block_at; /* in the index */
@@ -85,6 +86,7 @@ firn_row_cursor_create(struct firn_run *run, const struct firn_run_cursor_option
     cursor->is_sequential = options != NULL && options->is_sequential;
     cursor->keeps_references = options != NULL && options->keeps_references;
     cursor->only = options != NULL ? options->only : NULL;
+    cursor->found = options != NULL ? options->found : NULL;
     *out = &cursor->base;
     return FIRN_OK;
 }
@@ -137,6 +139,8 @@ fetch(struct cursor *cursor, const struct firn_row_index *index, size_t i, bool 
     } else if (!firn_block_cache_find(run->cache, run->file, block.ref.offset,
                                       FIRN_BLOCK_CACHE_SCAN, &cursor->pin)) {
         return firn_row_window_read(&cursor->ahead.window, run, index, i, is_backward, out, err);
+    } else if (cursor->found != NULL && firn_block_cache_was_found(&cursor->pin)) {
+        ++*cursor->found;
     }
     *out = firn_bytes(cursor->pin.data, cursor->pin.size);
     return rc;

@@ -12,6 +12,9 @@
  * so much (firn_block_cache_hold) and has room for it. Others pin them for each operation, and the
  * cache may drop them between.
  *
+ * Blocks that the builder handed to the cache are there under a number that comes along; it is the
+ * run's from here on, also where opening fails.
+ *
  * (I1) Sections: one summary, one index, at most one filter, ranges in any number, each in a place
  *      of its own; kinds that are not known were written by a later version.
  *
@@ -211,13 +214,14 @@ firn_row_open(const struct firn_run_env *env, const char *name, struct firn_run 
     *out = NULL;
     struct firn_row *run = firn_alloc_zeroed(sizeof *run);
     if (run == NULL) {
+        firn_block_cache_drop_file(env->cache, env->cache_file);
         return firn_error_no_memory(err, "a run");
     }
     run->base.kind = &firn_row_kind;
     static const struct firn_run_values none = {0};
     run->cache = env->cache;
     run->values = env->values != NULL ? env->values : &none;
-    run->file = firn_block_cache_add_file(env->cache);
+    run->file = env->cache_file != 0 ? env->cache_file : firn_block_cache_add_file(env->cache);
     run->file_of_sections = firn_block_cache_add_file(env->cache);
     struct opening opening = {.run = run};
     int rc = firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_ROW, &run->reader, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/row: how often the file is read by cursors that walk, and by cursors that jump.
+ * unit/row: how often the file is read: by cursors that walk, by cursors that jump, and where a
+ * builder has handed its blocks to the cache.
  */
 #include "unit/row/row_fixture.h"
 
@@ -51,6 +52,7 @@ static void
 open_run(struct world *world)
 {
     firn_error err;
+    world->env.cache_file = world->summary.cache_file;
     assert_int_equal(firn_row_kind.open(&world->env, "run", &world->run, &err), FIRN_OK);
     firn_os_fault_set_plan(world->os, &reads);
 }
@@ -320,6 +322,192 @@ memory_that_is_out_ends_a_walk_with_an_error_at_most(void **state)
     test_alloc_uninstall();
 }
 
+/* ---- what a builder hands over ---- */
+
+/* Gets all keys; how many reads that took. */
+static uint64_t
+get_all(struct world *world)
+{
+    firn_os_fault_set_plan(world->os, &reads);
+    for (size_t i = 0; i < world->model.count; i++) {
+        row_model_compare_get(&world->model, world->run, world->model.entries[i].key, &all);
+    }
+    return firn_os_fault_calls(world->os);
+}
+
+/* Builds the run as if a block of its sources had been found in the cache for each entry from the
+ * begin-th to before the end-th that is the first of `every`. */
+static void
+build_found(struct world *world, enum firn_codec codec, size_t begin, size_t end, size_t every)
+{
+    firn_error err;
+    uint64_t found = 0;
+    struct firn_run_builder *builder;
+    struct firn_run_builder_options options = {.codec = codec, .codec_level = 1, .found = &found};
+    assert_int_equal(firn_row_kind.builder_create(&world->env, "run", &options, &builder, &err),
+                     FIRN_OK);
+    for (size_t i = 0; i < world->model.count; i++) {
+        found += i >= begin && i < end && (i - begin) % every == 0;
+        assert_int_equal(firn_row_kind.builder_add(builder, &world->model.entries[i], &err),
+                         FIRN_OK);
+    }
+    assert_int_equal(firn_row_kind.builder_finish(builder, &world->summary, &err), FIRN_OK);
+    firn_row_kind.builder_destroy(builder);
+}
+
+static void
+a_run_whose_blocks_were_handed_over_is_not_read(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct world world;
+        world_init(&world, 8 * MIB, COUNT);
+        build_found(&world, codecs[i], 0, COUNT, 10);
+        assert_true(world.summary.cache_file != 0);
+        assert_true(stats_of(&world).blocks >= world.summary.content_bytes / 4096);
+        open_run(&world);
+        assert_int_equal(get_all(&world), 0);
+        assert_int_equal(walk(&world, false), 0);
+        row_model_check_is_clean(world.run); /* it is on the disk, too */
+        firn_row_kind.close(world.run);
+        world.run = NULL;
+        assert_int_equal(stats_of(&world).blocks, 0);
+        world_deinit(&world);
+    }
+}
+
+static void
+blocks_that_were_found_are_handed_over_and_others_not(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 8 * MIB, COUNT);
+    build_found(&world, FIRN_CODEC_LZ4, COUNT / 2, COUNT, 10);
+    uint64_t blocks = world.summary.content_bytes / 4096;
+    uint64_t handed = stats_of(&world).blocks;
+    assert_true(handed >= blocks / 2 - 2 && handed <= blocks / 2 + 2);
+    open_run(&world);
+    for (size_t i = COUNT / 2 + 100; i < COUNT; i++) {
+        row_model_compare_get(&world.model, world.run, world.model.entries[i].key, &all);
+    }
+    assert_int_equal(firn_os_fault_calls(world.os), 0);
+    row_model_compare_get(&world.model, world.run, world.model.entries[100].key, &all);
+    assert_int_equal(firn_os_fault_calls(world.os), 1);
+    world_deinit(&world);
+}
+
+static void
+no_more_blocks_are_handed_over_than_were_found(void **state)
+{
+    (void)state;
+    for (size_t every = 100; every <= 1000; every += 300) {
+        struct world world;
+        world_init(&world, 8 * MIB, COUNT);
+        build_found(&world, FIRN_CODEC_NONE, 0, COUNT, every);
+        assert_int_equal(stats_of(&world).blocks, (COUNT + every - 1) / every);
+        world_deinit(&world);
+    }
+}
+
+static void
+what_was_found_in_one_place_counts_for_two_blocks_at_most(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 8 * MIB, COUNT);
+    build_found(&world, FIRN_CODEC_NONE, 1000, 1020, 1);
+    assert_true(stats_of(&world).blocks == 2 || stats_of(&world).blocks == 3); /* or in two */
+    world_deinit(&world);
+}
+
+/* What a sequential walk over all of the run counts. */
+static uint64_t
+count_found(struct world *world)
+{
+    firn_error err;
+    uint64_t found = 0;
+    struct firn_run_cursor *cursor;
+    struct firn_run_cursor_options options = {.is_sequential = true, .found = &found};
+    assert_int_equal(firn_row_kind.cursor_create(world->run, &options, &cursor, &err), FIRN_OK);
+    assert_int_equal(firn_row_kind.cursor_first(cursor, &err), FIRN_OK);
+    while (cursor->is_valid) {
+        assert_int_equal(firn_row_kind.cursor_next(cursor, &err), FIRN_OK);
+    }
+    firn_row_kind.cursor_destroy(cursor);
+    return found;
+}
+
+static void
+a_merge_counts_what_readers_have_found(void **state)
+{
+    (void)state;
+    struct world world;
+    struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE};
+    world_init(&world, 8 * MIB, COUNT);
+    build(&world, &options);
+    open_run(&world);
+    assert_int_equal(count_found(&world), 0); /* not there */
+    for (size_t i = 0; i < COUNT / 2; i += COUNT / 10) {
+        row_model_compare_get(&world.model, world.run, world.model.entries[i].key, &all);
+    }
+    assert_int_equal(count_found(&world), 5); /* each was asked for twice */
+    struct firn_run_hit hit;
+    assert_int_equal(
+        firn_row_kind.get(world.run, world.model.entries[COUNT - 1].key, &all, &hit, NULL, NULL),
+        FIRN_OK);
+    assert_int_equal(count_found(&world), 5); /* the sixth once */
+    world_deinit(&world);
+}
+
+static void
+a_builder_that_is_given_up_leaves_nothing_in_the_cache(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world;
+    struct firn_run_builder *builder;
+    uint64_t found;
+    struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE, .found = &found};
+    world_init(&world, 8 * MIB, 1000);
+    assert_int_equal(firn_row_kind.builder_create(&world.env, "run", &options, &builder, &err),
+                     FIRN_OK);
+    for (size_t i = 0; i < 1000; i++) {
+        found = 1;
+        assert_int_equal(firn_row_kind.builder_add(builder, &world.model.entries[i], &err),
+                         FIRN_OK);
+    }
+    assert_true(stats_of(&world).blocks > 10);
+    firn_row_kind.builder_destroy(builder);
+    assert_int_equal(stats_of(&world).blocks, 0);
+    world_deinit(&world);
+}
+
+static void
+a_run_that_cannot_be_opened_leaves_nothing_in_the_cache(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world;
+    test_alloc_install();
+    for (uint64_t n = 1;; n++) {
+        world_init(&world, 8 * MIB, 300);
+        build_found(&world, FIRN_CODEC_NONE, 0, 300, 1);
+        assert_true(stats_of(&world).blocks > 5);
+        world.env.cache_file = world.summary.cache_file;
+        test_alloc_fail_at(n, true);
+        int rc = firn_row_kind.open(&world.env, "run", &world.run, &err);
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || stats_of(&world).blocks == 0);
+        world_deinit(&world);
+        if (rc == FIRN_OK) {
+            break;
+        }
+        assert_int_equal(rc, FIRN_NO_MEMORY);
+    }
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
 int
 main(void)
 {
@@ -331,6 +519,13 @@ main(void)
         cmocka_unit_test(memory_for_reading_ahead_goes_when_the_cursor_jumps),
         cmocka_unit_test(a_read_ahead_that_fails_is_done_without),
         cmocka_unit_test(memory_that_is_out_ends_a_walk_with_an_error_at_most),
+        cmocka_unit_test(a_run_whose_blocks_were_handed_over_is_not_read),
+        cmocka_unit_test(blocks_that_were_found_are_handed_over_and_others_not),
+        cmocka_unit_test(no_more_blocks_are_handed_over_than_were_found),
+        cmocka_unit_test(what_was_found_in_one_place_counts_for_two_blocks_at_most),
+        cmocka_unit_test(a_merge_counts_what_readers_have_found),
+        cmocka_unit_test(a_builder_that_is_given_up_leaves_nothing_in_the_cache),
+        cmocka_unit_test(a_run_that_cannot_be_opened_leaves_nothing_in_the_cache),
     };
     return cmocka_run_group_tests_name("row_ahead", tests, NULL, NULL);
 }
