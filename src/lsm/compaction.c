@@ -9,8 +9,9 @@
  * by them in one edit. The inputs' files are removed later, when nobody reads by them
  * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
  *
- * What now does not read goes to history runs beside the output (history.h). What is in history
- * counts as lying beneath: tombstones stay that hide something there.
+ * What now does not read goes to history runs beside the output (history.h), with the tombstones that
+ * hide nothing else. What is in history already counts as lying beneath: tombstones stay that hide
+ * something there.
  *
  * Other compactions read history (compaction_history.c): merges of history runs, which keep all that
  * some view reads, and write what they read to history again; and such as bring back to the last

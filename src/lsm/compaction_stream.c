@@ -13,6 +13,8 @@
  * marked in the sweep when something older is kept. Held back are sequences alone, one for each
  * segment of the rule at most: the key is that of the versions that follow. Tombstones that are kept
  * for open transactions are given like puts; none that is held back is newer.
+ * What they hide now does not read, and they hide nothing else: both go to history together, and
+ * reads of now do not step over them.
  *
  * Merge operands fold with what lies right beneath them, as long as that is seen by the same views:
  * lies in the same segment of the rule. Operands of one operation become one; upon a put they become
@@ -202,6 +204,15 @@ give(struct firn_compaction_stream *stream, const struct firn_entry *entry,
     stream->has_given = true;
 }
 
+/* Where a tombstone goes that hides nothing but what goes to history with it: there, hidden by
+ * itself. */
+static struct firn_compaction_place
+hiding_place(const struct held *held)
+{
+    return held->place.is_history ? held->place
+                                  : (struct firn_compaction_place){true, held->sequence};
+}
+
 /* Of a kept version and what is held before it, the next to be given. */
 static void
 give_next_held(struct firn_compaction_stream *stream)
@@ -217,7 +228,7 @@ give_next_held(struct firn_compaction_stream *stream)
         entry.value = firn_bytes(NULL, 0);
         entry.values = NULL;
         entry.sequence = stream->held.items[stream->held_given].sequence;
-        place = stream->held.items[stream->held_given++].place;
+        place = hiding_place(&stream->held.items[stream->held_given++]);
     }
     give(stream, &entry, place);
 }

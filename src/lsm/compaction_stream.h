@@ -32,7 +32,8 @@ struct firn_compaction_span {
 /* Where something belongs that is kept: with what now reads, or with history (history.h). */
 struct firn_compaction_place {
     bool is_history;
-    uint64_t newer; /* of history: a version of the key that now sees, or 0: now does not see it */
+    uint64_t newer; /* of history: a version of the key that now sees, itself for a tombstone that
+                       only hides what goes along; or 0: now does not see it */
 };
 
 struct firn_compaction_between {

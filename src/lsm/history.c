@@ -20,6 +20,10 @@
  *   what the view reads in place of it: the rule of compactions takes w away only where the view
  *   sees something newer, or where w is a tombstone with nothing older beneath; history counts as
  *   beneath (compaction.c). So v is not what the view reads, nor what operands fold upon.
+ * - A tombstone that now sees and that hides nothing but older versions of the run itself is in the
+ *   run too, and its group names its own sequence among the newer ones. A view that reads any of
+ *   the older versions reads the run, and so finds the tombstone; one that skips the run finds
+ *   nothing in its place, as nothing older lies elsewhere (compaction_stream.c).
  * The view must be live, or be opened from one that is (lsm.h: host.take_views): then the same holds
  * for it. That is decided when a reading begins, so a restore rewrites nothing: now may have to
  * read history afterwards, until compactions have sorted it anew (compaction_history.c).
@@ -180,7 +184,9 @@ slot_of(struct firn_history_groups *groups, const struct firn_manifest_group *gr
 void
 firn_history_groups_add(struct firn_history_groups *groups, uint64_t sequence, uint64_t newer)
 {
-    const struct firn_manifest_group group = {sequence, sequence, newer, newer};
+    /* A group begins below the newer ones, also that of a tombstone that names itself. */
+    const struct firn_manifest_group group = {sequence - (sequence == newer), sequence, newer,
+                                              newer};
     struct firn_manifest_group *slot = slot_of(groups, &group);
     CHECK(slot != NULL);
     widen(slot, &group);

@@ -40,7 +40,8 @@ FIRN_MUST_CHECK int firn_history_groups_init(struct firn_history_groups *groups,
 /* Zeroed is fine. */
 void firn_history_groups_deinit(struct firn_history_groups *groups);
 void firn_history_groups_clear(struct firn_history_groups *groups);
-/* A version that now does not see (newer is 0), or a newer one of its key that now sees. */
+/* A version that now does not see (newer is 0), or with a newer one of its key that now sees; that
+ * is itself for a tombstone which hides nothing but what is older in the run. */
 void firn_history_groups_add(struct firn_history_groups *groups, uint64_t sequence, uint64_t newer);
 /* All that another run says. */
 FIRN_MUST_CHECK int firn_history_groups_add_run(struct firn_history_groups *groups,

@@ -310,7 +310,7 @@ get_group(struct decoder *decoder, struct firn_manifest_group *group)
         }
         group->newer_last = group->newer_first + spread;
     }
-    return group->newer_first == 0 || group->newer_last > group->last;
+    return group->newer_first == 0 || group->newer_last >= group->last;
 }
 
 /* Of a history run, what it says of its sequences. */

@@ -71,7 +71,8 @@ struct firn_manifest_reference {
 
 /* What a history run holds (history.h): versions and range deletes with sequences in [first, last].
  * Of each of them the tree has had a newer version with a sequence in [newer_first, newer_last], put
- * or deleted; newer_first is 0 where nothing is said of that. */
+ * or deleted, or it is a tombstone itself that hides nothing but what is older in the run;
+ * newer_first is 0 where nothing is said of that. */
 struct firn_manifest_group {
     uint64_t first;
     uint64_t last;

@@ -86,6 +86,10 @@ who_skips_a_run_reads_nothing_of_it(void **state)
                 newer[i] = versions[i] + 1 + test_random_below(&random, 10);
             } while (firn_view_sees(&now, versions[i]) && !firn_view_sees(&now, newer[i]));
             newer[i] = firn_view_sees(&now, versions[i]) ? newer[i] : 0;
+            /* A tombstone that hides the version before alone names itself. */
+            bool is_itself = i > 0 && versions[i] > versions[i - 1] && newer[i] > 0 &&
+                             (newer[i - 1] == 0 || newer[i - 1] == versions[i]);
+            newer[i] = is_itself && test_random_below(&random, 2) == 0 ? versions[i] : newer[i];
             firn_history_groups_add(&groups, versions[i], newer[i]);
         }
         assert_int_equal(firn_history_groups_list(&groups, &info, NULL), FIRN_OK);
@@ -101,7 +105,8 @@ who_skips_a_run_reads_nothing_of_it(void **state)
         }
         bool reads = false;
         for (size_t i = 0; i < count; i++) {
-            reads |= firn_view_sees(&view, versions[i]) &&
+            bool is_tombstone = newer[i] == versions[i];
+            reads |= firn_view_sees(&view, versions[i]) && !is_tombstone &&
                      (newer[i] == 0 || !firn_view_sees(&view, newer[i]));
         }
         assert_false(reads && firn_history_is_skipped(&info, &view));
@@ -267,6 +272,48 @@ what_now_does_not_see_leaves_the_last_level(void **state)
     assert_true(now_skips_all());
 }
 
+/* What a tombstone alone hides goes to history, and the tombstone with it: now walks over nothing. Views before it, behind
+ * it, and since a restore that passes it by read what they should. */
+static void
+tombstones_go_to_history_with_what_they_hide(void **state)
+{
+    (void)state;
+    struct firn_lsm_stats stats;
+    firn_error err;
+    put_all(0, 40);
+    size_t full = fixture_checkpoint(&fixture);
+    for (unsigned key = 0; key < 40; key += 1 + key % 3) {
+        assert_int_equal(fixture_delete(&fixture, 0, key), FIRN_OK);
+    }
+    size_t partly = fixture_checkpoint(&fixture);
+    put_all(10, 20);
+    (void)fixture_checkpoint(&fixture);
+    settle(true);
+    const struct firn_lsm_level_stats *last = last_and_history(&stats);
+    assert_int_equal(last[0].tombstones, 0);
+    assert_true(last[1].tombstones > 5);
+    assert_true(now_skips_all());
+    fixture_restore(&fixture, full);
+    put_all(30, 35);
+    settle(true);
+    assert_true(now_skips_all());
+    fixture_restore(&fixture, partly);
+    fixture_compare_all(&fixture);
+    settle(true);
+    fixture_close(&fixture);
+    TEST_OK(fixture_open(&fixture, &err), &err);
+    fixture_compare_all(&fixture);
+    fixture_remove_view(&fixture, full);
+    settle(true);
+    fixture_check(&fixture);
+    while (fixture.view_count > 1) {
+        fixture_remove_view(&fixture, 1);
+    }
+    settle(true);
+    last = last_and_history(&stats);
+    assert_int_equal(last[0].tombstones + last[1].entries, 0);
+}
+
 /* A tombstone stays as long as history has something that it hides, and no longer. */
 static void
 tombstones_hide_what_lies_in_history(void **state)
@@ -325,6 +372,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_restore_needs_no_rewriting_and_history_comes_back, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_now_does_not_see_leaves_the_last_level, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(tombstones_go_to_history_with_what_they_hide, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(tombstones_hide_what_lies_in_history, set_up, tear_down),
         cmocka_unit_test_setup_teardown(small_runs_become_few, set_up, tear_down),
