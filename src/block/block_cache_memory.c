@@ -15,7 +15,8 @@
  *
  * Larger blocks have a clock of their own. The two kinds give way to each other: frames take from
  * larger blocks what those hold beyond half of the budget, larger blocks take whole slabs from the
- * frames while they hold less than a quarter.
+ * frames while they hold less than a quarter, beside what stays for open files (block_cache_hold.c):
+ * that may be half, and cannot give way.
  *
  * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is asked for, and uncharged
  *      after it was released.
@@ -404,7 +405,8 @@ begin_large(struct firn_block_cache *cache, uint32_t size, bool *out_few)
     size_t charge = charge_of(size);
     struct firn_block_cache_frame *frame = NULL;
     firn_os_mutex_lock(&cache->memory.mutex);
-    *out_few = cache->memory.large_bytes + charge <= cache->budget_bytes / 4;
+    size_t held = atomic_load_explicit(&cache->held_bytes, memory_order_relaxed);
+    *out_few = cache->memory.large_bytes + charge <= cache->budget_bytes / 4 + held;
     if (charge_locked(cache, charge)) {
         frame = pop_free_large_locked(cache);
         if (frame != NULL) {

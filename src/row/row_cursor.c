@@ -22,8 +22,9 @@
  *      block is held.
  * (I2) After a failure the cursor is not valid and holds no block: the next seek begins anew.
  *
- * Between operations the index is not held, unless the run keeps it: a move to another block asks
- * for it again.
+ * The index is held while the cursor walks from block to block, for where the cache has no room for
+ * it each asking reads all of it again. A cursor that was only placed by a seek does not hold it,
+ * nor does one that has left the run.
  *
  * Threads: one.
  */
@@ -48,6 +49,8 @@ struct cursor {
     bool keeps_references;
     const struct firn_view *only; /* NULL: everything */
     uint64_t *found;              /* NULL: nobody counts */
+    bool has_index;
+    struct firn_row_read_index index; /* while it walks */
     bool has_block;
     bool has_prefix; /* key begins with the prefix of the block */
     size_t block_at; /* in the index */
@@ -107,6 +110,23 @@ drop_block(struct cursor *cursor)
     firn_block_cache_unpin(cursor->run->cache, &cursor->pin);
 }
 
+static int
+take_index(struct cursor *cursor, firn_error *err)
+{
+    int rc = cursor->has_index ? FIRN_OK : firn_row_read_index(cursor->run, &cursor->index, err);
+    cursor->has_index = rc == FIRN_OK;
+    return rc;
+}
+
+static void
+drop_index(struct cursor *cursor)
+{
+    if (cursor->has_index) {
+        firn_row_read_index_release(cursor->run, &cursor->index);
+        cursor->has_index = false;
+    }
+}
+
 void
 firn_row_cursor_destroy(struct firn_run_cursor *base)
 {
@@ -115,6 +135,7 @@ firn_row_cursor_destroy(struct firn_run_cursor *base)
     }
     struct cursor *cursor = cursor_of(base);
     drop_block(cursor);
+    drop_index(cursor);
     firn_row_ahead_deinit(&cursor->ahead);
     free_key(cursor);
     firn_buf_deinit(&cursor->value);
@@ -409,12 +430,11 @@ seek_with_index(struct cursor *cursor, const struct firn_row_index *index,
 static int
 seek(struct cursor *cursor, const struct place *place, firn_error *err)
 {
-    struct firn_row_read_index index;
     cursor->base.is_valid = false;
-    int rc = firn_row_read_index(cursor->run, &index, err);
+    int rc = take_index(cursor, err);
     if (rc == FIRN_OK) {
-        rc = seek_with_index(cursor, &index.index, place, err);
-        firn_row_read_index_release(cursor->run, &index);
+        rc = seek_with_index(cursor, &cursor->index.index, place, err);
+        drop_index(cursor);
     }
     cursor->is_prepared = false;
     if (rc != FIRN_OK) {
@@ -448,16 +468,18 @@ typedef int (*show_at)(struct cursor *cursor, const struct firn_row_index *index
 static int
 go_to_block(struct cursor *cursor, show_at show_there, size_t i, firn_error *err)
 {
-    struct firn_row_read_index index;
     cursor->base.is_valid = false;
     cursor->is_prepared = false;
-    int rc = firn_row_read_index(cursor->run, &index, err);
+    int rc = take_index(cursor, err);
     if (rc == FIRN_OK) {
-        rc = show_there(cursor, &index.index, i == SIZE_MAX ? index.index.block_count : i, err);
-        firn_row_read_index_release(cursor->run, &index);
+        const struct firn_row_index *index = &cursor->index.index;
+        rc = show_there(cursor, index, i == SIZE_MAX ? index->block_count : i, err);
     }
     if (rc != FIRN_OK) {
         drop_block(cursor); /* (I2) */
+    }
+    if (!cursor->has_block) {
+        drop_index(cursor);
     }
     return rc;
 }

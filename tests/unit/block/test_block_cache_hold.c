@@ -134,6 +134,39 @@ what_was_held_is_room_again(void **state)
     world_deinit(&world);
 }
 
+/* What was held before there were blocks, and what is held when they fill the cache. */
+static void
+what_is_held_finds_room_up_to_half_of_the_budget(void **state)
+{
+    (void)state;
+    enum { LARGE = 30000, PINS = 32 };
+    struct world world;
+    static struct cache_file large;
+    struct firn_block_pin pins[PINS];
+    firn_error err;
+    world_init(&world, 2 * MIB, CACHE_FIXTURE_BLOCKS_MAX, 4096);
+    cache_file_create(world.dir, "large", 2, PINS, LARGE, LARGE, &large);
+    large.id = firn_block_cache_add_file(world.cache);
+    for (size_t i = 0; i < world.file.count; i++) {
+        cache_file_visit(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA);
+    }
+    assert_true(used_bytes(&world) > MIB);
+    for (size_t i = 0; i < PINS; i++) {
+        assert_true(firn_block_cache_hold(world.cache, LARGE));
+        assert_int_equal(
+            cache_file_read(world.cache, &large, i, FIRN_BLOCK_CACHE_INDEX, &pins[i], &err),
+            FIRN_OK);
+    }
+    (void)used_bytes(&world);
+    for (size_t i = 0; i < PINS; i++) {
+        assert_true(cache_file_has(world.cache, &large, i));
+        firn_block_cache_unpin(world.cache, &pins[i]);
+        firn_block_cache_hold_release(world.cache, LARGE);
+    }
+    cache_file_close(&large);
+    world_deinit(&world);
+}
+
 static void
 without_a_budget_nothing_can_be_held(void **state)
 {
@@ -336,6 +369,7 @@ main(void)
         cmocka_unit_test(half_of_the_budget_can_be_held_and_no_more),
         cmocka_unit_test(memory_that_is_held_stays_while_blocks_come_and_go),
         cmocka_unit_test(what_was_held_is_room_again),
+        cmocka_unit_test(what_is_held_finds_room_up_to_half_of_the_budget),
         cmocka_unit_test(without_a_budget_nothing_can_be_held),
         cmocka_unit_test(a_guide_leads_to_its_block_and_to_no_other),
         cmocka_unit_test(guides_never_lead_to_what_has_taken_the_place),

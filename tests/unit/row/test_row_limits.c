@@ -5,6 +5,8 @@
  */
 #include "unit/row/row_fixture.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "row/row_format.h"
 #include "row/row_pending.h"
@@ -379,7 +381,7 @@ a_cursor_may_seek_to_the_key_that_it_shows(void **state)
     struct row_fixture fixture;
     struct row_model model = {0};
     row_fixture_init(&fixture, 1 << 20);
-    for (unsigned i = 0; i < 2000; i++) {
+    for (unsigned i = 0; i < 20000; i++) {
         char key[32];
         (void)snprintf(key, sizeof key, "%04u-some-key", i);
         row_model_add(&model, firn_str(key), 5, FIRN_ENTRY_PUT, firn_str("value"));
@@ -410,10 +412,64 @@ a_cursor_may_seek_to_the_key_that_it_shows(void **state)
     row_fixture_deinit(&fixture);
 }
 
+static uint64_t
+misses_of(const struct row_fixture *fixture)
+{
+    struct firn_block_cache_stats stats;
+    firn_block_cache_stats(fixture->cache, &stats);
+    return stats.misses;
+}
+
+/* Where the cache has no room for the index, it is not read again for each block. */
+static void
+a_walk_reads_the_index_once(void **state)
+{
+    (void)state;
+    struct row_fixture fixture;
+    struct row_model model = {0};
+    static uint8_t value[300];
+    row_fixture_init(&fixture, 128 << 10);
+    for (unsigned i = 0; i < 20000; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "%08u", i);
+        row_model_add(&model, firn_str(key), 1 + i, FIRN_ENTRY_PUT,
+                      firn_bytes(value, sizeof value));
+    }
+    row_model_sort(&model);
+    struct firn_run *run = open_model(&model, &fixture, FIRN_CODEC_NONE);
+    uint64_t blocks = firn_row_kind.summary(run)->file_bytes / 4096;
+    for (int way = 0; way < 4; way++) {
+        const struct firn_run_cursor_options options = {.is_sequential = way >= 2};
+        bool is_back = way % 2 == 1;
+        struct firn_run_cursor *cursor;
+        size_t count = 0;
+        uint64_t misses = misses_of(&fixture);
+        assert_int_equal(firn_row_kind.cursor_create(run, &options, &cursor, NULL), FIRN_OK);
+        assert_int_equal(
+            (is_back ? firn_row_kind.cursor_last : firn_row_kind.cursor_first)(cursor, NULL),
+            FIRN_OK);
+        for (; cursor->is_valid; count++) {
+            assert_int_equal(
+                (is_back ? firn_row_kind.cursor_prev : firn_row_kind.cursor_next)(cursor, NULL),
+                FIRN_OK);
+        }
+        firn_row_kind.cursor_destroy(cursor);
+        assert_int_equal(count, model.count);
+        misses = misses_of(&fixture) - misses;
+        assert_true(misses < blocks + blocks / 4);
+        assert_true(misses <= 2 ||
+                    !options.is_sequential); /* whose blocks are no matter of the cache */
+    }
+    firn_row_kind.close(run);
+    row_model_deinit(&model);
+    row_fixture_deinit(&fixture);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_walk_reads_the_index_once),
         cmocka_unit_test(the_empty_key_is_a_key_and_the_empty_value_a_value),
         cmocka_unit_test(the_longest_keys_and_values_around_every_edge_come_back),
         cmocka_unit_test(long_keys_that_differ_late_do_not_blow_up_the_index),
