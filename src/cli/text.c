@@ -25,10 +25,42 @@
 
 enum { NS_A_SECOND = 1000000000 };
 
+/* Eight bytes at once: what is asked of each is answered by its highest bit. A byte of which it is
+ * true may make the next one's answer wrong, so all that is certain is whether it is true of any. */
+static const uint64_t every_byte = UINT64_C(0x0101010101010101);
+static const uint64_t high_bits = UINT64_C(0x8080808080808080);
+
+static uint64_t
+load_eight(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static uint64_t
+has_zero(uint64_t word)
+{
+    return (word - every_byte) & ~word & high_bits;
+}
+
+/* Whether all of them are plain: visible ASCII, but for a quote and a backslash. */
+static bool
+are_plain(uint64_t word)
+{
+    uint64_t below_space = (word - every_byte * 0x20) & ~word & high_bits;
+    uint64_t special = has_zero(word ^ every_byte * 0x7F) | has_zero(word ^ every_byte * '\\') |
+                       has_zero(word ^ every_byte * '"');
+    return ((word & high_bits) | below_space | special) == 0;
+}
+
 size_t
 firn_text_plain(firn_slice bytes)
 {
     size_t size = 0;
+    while (bytes.size - size >= sizeof(uint64_t) && are_plain(load_eight(bytes.data + size))) {
+        size += sizeof(uint64_t);
+    }
     while (size < bytes.size && bytes.data[size] >= 0x20 && bytes.data[size] < 0x7F &&
            bytes.data[size] != '\\' && bytes.data[size] != '"') {
         size++;
@@ -103,6 +135,10 @@ firn_text_is_utf8(firn_slice bytes)
     size_t at = 0;
     while (at < bytes.size) {
         uint32_t point;
+        if (bytes.size - at >= sizeof(uint64_t) && (load_eight(bytes.data + at) & high_bits) == 0) {
+            at += sizeof(uint64_t);
+            continue;
+        }
         size_t size = firn_text_decode(firn_bytes(bytes.data + at, bytes.size - at), &point);
         if (size == 0) {
             return false;

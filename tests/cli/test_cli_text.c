@@ -117,6 +117,40 @@ escaping_can_be_undone_and_hides_nothing(void **state)
     }
 }
 
+static bool
+is_plain(uint8_t byte)
+{
+    return byte >= 0x20 && byte < 0x7F && byte != '\\' && byte != '"';
+}
+
+/* At every place, as what is looked at many bytes at a time must not depend on it. */
+static void
+what_is_plain_or_text_is_told_at_every_place(void **state)
+{
+    (void)state;
+    enum { SIZE = 27 };
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < SIZE; at++) {
+            for (size_t before = 0x20; before < 0x7F; before += 0x5E) {
+                uint8_t bytes[SIZE];
+                memset(bytes, (int)before, SIZE);
+                bytes[at] = (uint8_t)byte;
+                assert_int_equal(firn_text_plain(firn_bytes(bytes, SIZE)),
+                                 is_plain((uint8_t)byte) ? SIZE : at);
+                assert_int_equal(firn_text_is_utf8(firn_bytes(bytes, SIZE)), byte < 0x80);
+                bytes[at] = 'a';
+                if (at + 1 < SIZE) {
+                    bytes[at] = 0xC3;
+                    bytes[at + 1] = (uint8_t)byte;
+                    assert_int_equal(firn_text_is_utf8(firn_bytes(bytes, SIZE)),
+                                     (byte & 0xC0) == 0x80);
+                    assert_int_equal(firn_text_plain(firn_bytes(bytes, SIZE)), at);
+                }
+            }
+        }
+    }
+}
+
 static void
 numbers_have_commas(void **state)
 {
@@ -211,6 +245,7 @@ main(void)
         cmocka_unit_test(printable_text_stays_as_it_is),
         cmocka_unit_test(control_characters_and_broken_utf8_are_escaped),
         cmocka_unit_test(escaping_can_be_undone_and_hides_nothing),
+        cmocka_unit_test(what_is_plain_or_text_is_told_at_every_place),
         cmocka_unit_test(numbers_have_commas),
         cmocka_unit_test(sizes_keep_three_places_at_most_and_never_show_1000),
         cmocka_unit_test(times_are_utc_back_to_before_the_epoch),
