@@ -359,19 +359,33 @@ FIRN_API FIRN_MUST_CHECK int firn_batch_delete_range(firn_batch *batch, firn_key
 FIRN_API FIRN_MUST_CHECK int firn_write(firn_store *store, const firn_batch *batch,
                                         const firn_write_options *options, firn_error *err);
 
-/* A load: many entries with ascending keys as one commit that is written once, straight to where it
- * will stay: half the work of batches, or less, where the keys lie apart from those that are there
- * already. Nothing of it is seen before its commit, and all of it afterwards, durably. Other
- * commits go on while it is open; they count as earlier, so where they wrote the same keys the load
- * is newer. One load of a store is open at a time (FIRN_BUSY). It belongs to one thread at a time,
- * and is to be closed before the store. */
+/* A load: many entries as one commit that does not pass through the log and is written once, straight
+ * to where it will stay: half the work of batches, or less, where the keys lie apart from those that
+ * are there already. Where they come in any order, say so (unsorted): they are written twice, and take
+ * up to a quarter of memory_bytes more meanwhile. Nothing of a load is seen before its commit, and
+ * all of it afterwards, durably. Other commits go on while it is open; they count as earlier, so
+ * where they wrote the same keys the load is newer. One load of a store is open at a time
+ * (FIRN_BUSY). It belongs to one thread at a time, and is to be closed before the store. */
 typedef struct firn_db_bulk firn_bulk;
-/* reserved must be NULL. */
-FIRN_API FIRN_MUST_CHECK int firn_bulk_open(firn_keyspace *keyspace, const void *reserved,
-                                            firn_bulk **out, firn_error *err);
-/* Copies key and value. FIRN_INVALID for a key that is not above the one before, FIRN_LIMIT for what
- * is too long: nothing is taken then, and the load goes on. After any other failure only closing is
- * left. */
+typedef struct firn_bulk_options {
+    size_t size;   /* sizeof(firn_bulk_options) */
+    bool unsorted; /* keys in any order; of one key the last entry counts. Else they ascend */
+    /* Called a few times a second while firn_bulk_commit writes what was not sorted, if it is not
+     * NULL; another return than FIRN_OK ends the commit, which then fails with FIRN_CANCELLED. */
+    int (*on_progress)(void *ctx, const firn_progress *progress);
+    void *ctx;
+} firn_bulk_options;
+#define FIRN_BULK_OPTIONS_INIT                       \
+    {                                                \
+        sizeof(firn_bulk_options), false, NULL, NULL \
+    }
+/* options may be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_bulk_open(firn_keyspace *keyspace,
+                                            const firn_bulk_options *options, firn_bulk **out,
+                                            firn_error *err);
+/* Copies key and value. FIRN_INVALID for a key that is not above the one before, where they have to
+ * ascend, FIRN_LIMIT for what is too long: nothing is taken then, and the load goes on. After any
+ * other failure only closing is left. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value,
                                            firn_error *err);
 /* With a time to live, counted from this call. */

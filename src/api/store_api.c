@@ -16,6 +16,7 @@
 #include "store/db.h"
 #include "store/db_checkpoint.h"
 #include "store/db_clone.h"
+#include "store/db_progress.h"
 
 static bool
 is_system(const char *name)
@@ -565,14 +566,22 @@ firn_write(firn_store *store, const firn_batch *batch, const firn_write_options 
 /* ---- loads ---- */
 
 int
-firn_bulk_open(firn_keyspace *keyspace, const void *reserved, firn_bulk **out, firn_error *err)
+firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_bulk **out,
+               firn_error *err)
 {
+    firn_bulk_options given = FIRN_BULK_OPTIONS_INIT;
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
-    API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
     API_OPEN(keyspace, KEYSPACE, err);
-    int rc = firn_db_bulk_open(keyspace, out, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_db_progress progress = {
+        .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
+    rc = given.unsorted ? firn_db_bulk_open_unsorted(keyspace, &progress, out, err)
+                        : firn_db_bulk_open(keyspace, out, err);
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BULK, NULL);
 }
 

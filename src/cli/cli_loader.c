@@ -2,46 +2,33 @@
  *
  * cli/cli_loader.c: many entries into one keyspace.
  *
- * Entries are gathered in batches of at most a few MiB, each one commit that is handed to the
- * kernel; one sync at the end makes them durable. If loading is ended in between, the first entries
- * are there; loading again does no harm. Or they come sorted, and are one commit.
+ * They are one commit, which the library sorts unless they come sorted. If loading is ended before,
+ * nothing is there.
  */
 #include "cli/cli_loader.h"
 
 #include <time.h>
 
 #include "cli/report.h"
-
-enum { BATCH_COUNT = 10000, BATCH_SIZE = 4 << 20 };
+#include "cli/signals.h"
 
 static int
-write_batch(struct firn_cli_loader *loader, firn_error *err)
+go_on(void *ctx, const firn_progress *progress)
 {
-    firn_write_options options = FIRN_WRITE_OPTIONS_INIT;
-    options.durability = FIRN_DURABILITY_OS;
-    int code = firn_write(loader->store, loader->batch, &options, err);
-    if (code == FIRN_OK) {
-        loader->written += firn_batch_count(loader->batch);
-        firn_batch_clear(loader->batch);
-        loader->batch_size = 0;
-    }
-    return code;
+    (void)ctx;
+    (void)progress;
+    return firn_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 int
-firn_cli_loader_begin(struct firn_cli_loader *loader, firn_store *store, firn_keyspace *keyspace,
+firn_cli_loader_begin(struct firn_cli_loader *loader, firn_keyspace *keyspace, bool is_sorted,
                       firn_error *err)
 {
-    *loader = (struct firn_cli_loader){.store = store, .keyspace = keyspace};
-    return firn_batch_create(&loader->batch, err);
-}
-
-int
-firn_cli_loader_begin_bulk(struct firn_cli_loader *loader, firn_store *store,
-                           firn_keyspace *keyspace, firn_error *err)
-{
-    *loader = (struct firn_cli_loader){.store = store, .keyspace = keyspace};
-    return firn_bulk_open(keyspace, NULL, &loader->bulk, err);
+    firn_bulk_options options = FIRN_BULK_OPTIONS_INIT;
+    options.unsorted = !is_sorted;
+    options.on_progress = go_on;
+    *loader = (struct firn_cli_loader){.is_sorted = is_sorted};
+    return firn_bulk_open(keyspace, &options, &loader->bulk, err);
 }
 
 /* How long it is until then; 0 where it is past. */
@@ -54,32 +41,10 @@ left_until(uint64_t expires_ms)
     return expires_ms > now_ms ? expires_ms - now_ms : 0;
 }
 
-static int
-put_into_batch(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
-               uint64_t expires_ms, firn_error *err)
-{
-    size_t size = key.size + value.size;
-    size_t count = firn_batch_count(loader->batch);
-    int code = FIRN_OK;
-    if (count >= BATCH_COUNT || (count > 0 && loader->batch_size + size > BATCH_SIZE)) {
-        code = write_batch(loader, err);
-    }
-    if (code == FIRN_OK) {
-        code = expires_ms == 0 ? firn_batch_put(loader->batch, loader->keyspace, key, value, err)
-                               : firn_batch_put_ttl(loader->batch, loader->keyspace, key, value,
-                                                    left_until(expires_ms), err);
-        loader->batch_size += size;
-    }
-    return code;
-}
-
 int
 firn_cli_loader_put_until(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
                           uint64_t expires_ms, firn_error *err)
 {
-    if (loader->bulk == NULL) {
-        return put_into_batch(loader, key, value, expires_ms, err);
-    }
     return expires_ms == 0
                ? firn_bulk_put(loader->bulk, key, value, err)
                : firn_bulk_put_ttl(loader->bulk, key, value, left_until(expires_ms), err);
@@ -95,22 +60,15 @@ firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice v
 int
 firn_cli_loader_finish(struct firn_cli_loader *loader, firn_error *err)
 {
-    int code;
-    if (loader->bulk != NULL) {
-        code = firn_bulk_commit(loader->bulk, err);
-        loader->written = code == FIRN_OK ? firn_bulk_count(loader->bulk) : 0;
-        return code;
-    }
-    code = write_batch(loader, err);
-    return code == FIRN_OK ? firn_store_sync(loader->store, err) : code;
+    int code = firn_bulk_commit(loader->bulk, err);
+    loader->written = code == FIRN_OK ? firn_bulk_count(loader->bulk) : 0;
+    return code;
 }
 
 void
 firn_cli_loader_end(struct firn_cli_loader *loader)
 {
-    firn_batch_destroy(loader->batch);
     firn_bulk_close(loader->bulk);
-    loader->batch = NULL;
     loader->bulk = NULL;
 }
 
@@ -118,9 +76,8 @@ int
 firn_cli_loader_report(struct firn_cli *cli, const struct firn_cli_loader *loader,
                        const firn_error *err)
 {
-    const char *hint = loader->written > 0 ? "a part was loaded; run this again" : NULL;
-    if (loader->bulk != NULL && err->code == FIRN_INVALID) {
-        hint = "nothing was loaded; without --bulk rows may come in any order";
-    }
+    const char *hint = loader->is_sorted && err->code == FIRN_INVALID
+                           ? "nothing was loaded; without --bulk rows may come in any order"
+                           : NULL;
     return firn_report_failure(cli, err, hint);
 }

@@ -7,32 +7,26 @@
 
 #include "cli/command.h"
 
-/* A zeroed struct is one that has not begun. store and keyspace are borrowed. */
+/* A zeroed struct is one that has not begun. */
 struct firn_cli_loader {
-    firn_store *store;
-    firn_keyspace *keyspace;
-    firn_batch *batch; /* NULL where there is a load */
-    firn_bulk *bulk;   /* NULL where there are batches */
-    size_t batch_size; /* of its keys and values */
-    uint64_t written;  /* entries in commits */
+    firn_bulk *bulk;
+    bool is_sorted;
+    uint64_t written; /* entries, once they are committed */
 };
 
-/* These return codes of the library. */
-int firn_cli_loader_begin(struct firn_cli_loader *loader, firn_store *store,
-                          firn_keyspace *keyspace, firn_error *err);
-/* All as one commit; keys have to ascend. */
-int firn_cli_loader_begin_bulk(struct firn_cli_loader *loader, firn_store *store,
-                               firn_keyspace *keyspace, firn_error *err);
+/* These return codes of the library. With is_sorted keys have to ascend. */
+int firn_cli_loader_begin(struct firn_cli_loader *loader, firn_keyspace *keyspace, bool is_sorted,
+                          firn_error *err);
 int firn_cli_loader_put(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
                         firn_error *err);
 /* The same until some moment; 0: for ever. */
 int firn_cli_loader_put_until(struct firn_cli_loader *loader, firn_slice key, firn_slice value,
                               uint64_t expires_ms, firn_error *err);
-/* Writes what is left and makes all durable. */
+/* Commits all of it, durably. */
 int firn_cli_loader_finish(struct firn_cli_loader *loader, firn_error *err);
 void firn_cli_loader_end(struct firn_cli_loader *loader);
 
-/* Reports a failure, and whether a part was loaded. Returns an exit code. */
+/* Reports a failure. Returns an exit code. */
 int firn_cli_loader_report(struct firn_cli *cli, const struct firn_cli_loader *loader,
                            const firn_error *err);
 

@@ -12,7 +12,7 @@
 #include "cli/patience.h"
 #include "cli/report.h"
 
-/* One command needs no more. */
+/* One command needs no more, unless it loads. */
 #define MEMORY_BYTES (UINT64_C(64) << 20)
 
 static const char missing_store_hint[] = "firn db put makes a store and a keyspace";
@@ -40,13 +40,14 @@ firn_cli_store_open(struct firn_cli *cli, const char *path, enum firn_cli_store_
         return firn_command_misused(cli, "STORE is empty");
     }
     attempt.options.read_only = access == FIRN_CLI_STORE_READ;
-    attempt.options.create_if_missing = access == FIRN_CLI_STORE_WRITE_OR_MAKE;
-    attempt.options.memory_bytes = MEMORY_BYTES;
+    bool may_make = access >= FIRN_CLI_STORE_WRITE_OR_MAKE;
+    attempt.options.create_if_missing = may_make;
+    attempt.options.memory_bytes = access == FIRN_CLI_STORE_LOAD ? 0 : MEMORY_BYTES;
     attempt.options.lock_timeout_ms = firn_patience_slice_ms(cli);
     int code = firn_patience_run(cli, attempt_open, &attempt, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        bool is_missing = code == FIRN_NOT_FOUND && access != FIRN_CLI_STORE_WRITE_OR_MAKE;
+        bool is_missing = code == FIRN_NOT_FOUND && !may_make;
         return firn_report_failure(cli, &err, is_missing ? missing_store_hint : NULL);
     }
     *out = attempt.store;

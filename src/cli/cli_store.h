@@ -10,7 +10,8 @@
 enum firn_cli_store_access {
     FIRN_CLI_STORE_READ,
     FIRN_CLI_STORE_WRITE,
-    FIRN_CLI_STORE_WRITE_OR_MAKE
+    FIRN_CLI_STORE_WRITE_OR_MAKE,
+    FIRN_CLI_STORE_LOAD /* the same, with as much memory as the library takes by itself */
 };
 
 /* Opens the store at `path`, and waits for another writer as long as --wait says. Returns an exit

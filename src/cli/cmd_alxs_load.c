@@ -84,16 +84,15 @@ run(struct firn_cli *cli)
     firn_alxs_info info = {.size = sizeof(info)};
     firn_store *store = NULL;
     firn_keyspace *keyspace;
-    struct firn_cli_loader loader = {.store = NULL};
+    struct firn_cli_loader loader = {.bulk = NULL};
     int exit_code = open_table(cli, &table, &info);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            firn_cli_store_open(cli, cli->arguments[1], FIRN_CLI_STORE_WRITE_OR_MAKE, &store);
+        exit_code = firn_cli_store_open(cli, cli->arguments[1], FIRN_CLI_STORE_LOAD, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_keyspace_open(store, cli->arguments[2], NULL, &keyspace, &err);
         if (code == FIRN_OK) {
-            code = firn_cli_loader_begin(&loader, store, keyspace, &err);
+            code = firn_cli_loader_begin(&loader, keyspace, false, &err);
         }
         if (code == FIRN_OK) {
             code = load(&loader, table, &err);

@@ -70,23 +70,21 @@ run_load(struct firn_cli *cli)
     struct firn_cli_rows rows = {.fd = -1};
     firn_store *store = NULL;
     firn_keyspace *keyspace;
-    struct firn_cli_loader loader = {.store = NULL};
+    struct firn_cli_loader loader = {.bulk = NULL};
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
     int exit_code = read_form(cli, &form);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cli_rows_open(cli, path, form, &rows);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE_OR_MAKE, &store);
+        exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_LOAD, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cmd_db_open_keyspace(cli, store, true, &keyspace);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = (firn_command_has(cli, "bulk")
-                         ? firn_cli_loader_begin_bulk(&loader, store, keyspace, &err)
-                         : firn_cli_loader_begin(&loader, store, keyspace, &err)) == FIRN_OK
+        bool is_sorted = firn_command_has(cli, "bulk");
+        exit_code = firn_cli_loader_begin(&loader, keyspace, is_sorted, &err) == FIRN_OK
                         ? load_rows(cli, &loader, &rows)
                         : firn_report_failure(cli, &err, NULL);
     }
@@ -210,7 +208,7 @@ static const struct firn_command_option load_options[] = {
     {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
     {"binary", 'b', NULL, "rows are binary"},
     {"json-lines", 'j', NULL, "rows are JSON objects, one a line"},
-    {"bulk", 's', NULL, "rows are sorted by key: one commit, written once"},
+    {"bulk", 's', NULL, "rows are sorted by key already: written once"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -225,12 +223,12 @@ const struct firn_command firn_cmd_db_load = {
             "the lowest first, and then the key and the value. With --json-lines it is a JSON\n"
             "object with the members key and value, as docs/json.md has them.\n"
             "\n"
-            "Many commits, all on disk when the command returns. The store and the keyspace\n"
-            "are made where they are missing. Keys that are there already get new values. If\n"
-            "it is ended before, the first rows may be there; running it again does no harm.\n"
+            "The rows are one commit, all of them or none, on disk when the command returns.\n"
+            "Of one key the last row counts; keys that are there already get new values. The\n"
+            "store and the keyspace are made where they are missing.\n"
             "\n"
-            "With --bulk the rows have to come in the order of their keys, as in a dump. They\n"
-            "are one commit, all of them or none, and are written once, where they will stay.",
+            "Many rows are sorted first, in files of the store. With --bulk they have to come\n"
+            "in the order of their keys, as in a dump, and are written once, where they stay.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db load app.firn users users.tsv", "a file of rows, into users"},

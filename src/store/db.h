@@ -165,10 +165,15 @@ FIRN_MUST_CHECK int firn_db_batch_delete_range(struct firn_db_batch *batch,
 FIRN_MUST_CHECK int firn_db_write(struct firn_db *db, const struct firn_db_batch *batch,
                                   firn_durability durability, firn_error *err);
 
-/* Many sorted entries as one commit: see firn_bulk_open. */
+/* Many entries as one commit: see firn_bulk_open. */
 struct firn_db_bulk;
+struct firn_db_progress;
 FIRN_MUST_CHECK int firn_db_bulk_open(struct firn_db_keyspace *keyspace, struct firn_db_bulk **out,
                                       firn_error *err);
+/* For entries in any order; progress tells of the commit. */
+FIRN_MUST_CHECK int firn_db_bulk_open_unsorted(struct firn_db_keyspace *keyspace,
+                                               const struct firn_db_progress *progress,
+                                               struct firn_db_bulk **out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_bulk_put(struct firn_db_bulk *bulk, firn_slice key, firn_slice value,
                                      firn_error *err);
 FIRN_MUST_CHECK int firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key,

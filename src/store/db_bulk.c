@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_bulk.c: many sorted entries as one commit that does not pass through the log.
+ * store/db_bulk.c: many entries as one commit that does not pass through the log.
  *
- * The entries go to runs while they come (lsm/lsm_bulk.c); MANIFEST, not the log, has the commit. It
+ * Sorted entries go to runs while they come (lsm/lsm_bulk.c), others once all of them are there and
+ * sorted (lsm/lsm_sort.c); MANIFEST, not the log, has the commit. It
  * is one commit like any other all the same: with a sequence of its own, whole or not there at all,
  * durable when it returns, and no reading that began before sees any of it.
  *
@@ -12,12 +13,14 @@
  * gaps are allowed. Should others have come that far meanwhile, the load is refused. One load at a
  * time is open, so that no two want the same one.
  *
- * Committing takes the leader's place, and in it
+ * Committing writes what had to be sorted, takes the leader's place, and in it
  *   1. empties the tree's memtables into runs, because what is newer must not lie beneath (lsm_bulk.c,
  *      I1). Most of that has been done just before, beside other commits,
  *   2. makes the log durable through all that came before, so that a crash leaves a prefix,
  *   3. lets MANIFEST name the files: from here on the commit is there,
  *   4. publishes its sequence.
+ *
+ * A small load that had to be sorted is a batch like any other.
  *
  * (I1) Replays leave this commit alone, as they do not know it, and it does not move up to where the
  *      tree counts as flushed: what the log has of the tree was flushed by step 1 and is left out,
@@ -32,14 +35,27 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "lsm/lsm_bulk.h"
+#include "lsm/lsm_sort.h"
+#include "store/db_progress.h"
 
 /* So many commits beside a load that is open. */
 #define SEQUENCE_STEP (UINT64_C(1) << 28)
+
+/* Of the memory of a store, what sorting takes beside it. */
+enum { SORT_SHARE = 4 };
+
+/* What goes through the log, if it had to be sorted: runs of their own are not worth it. At most half
+ * of a memtable. */
+enum { SMALL_BYTES = 4 << 20, ENTRY_BYTES = 32 };
 
 struct firn_db_bulk {
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
     struct firn_lsm_bulk *inner;
+    struct firn_lsm_sort *sort;  /* NULL: the entries come sorted */
+    struct firn_db_batch *batch; /* of a small load, while it is committed */
+    struct firn_db_progress progress;
+    uint64_t taken_bytes; /* of keys and values, to be sorted */
     uint64_t sequence;
     uint64_t count;
     struct firn_buf last_key;
@@ -70,8 +86,9 @@ give_place(struct firn_db *db, const struct firn_db_bulk *bulk)
     firn_os_mutex_unlock(&db->state_mutex);
 }
 
-int
-firn_db_bulk_open(struct firn_db_keyspace *keyspace, struct firn_db_bulk **out, firn_error *err)
+static int
+open_bulk(struct firn_db_keyspace *keyspace, const struct firn_db_progress *sorts,
+          struct firn_db_bulk **out, firn_error *err)
 {
     struct firn_db *db = keyspace->db;
     int rc;
@@ -94,6 +111,11 @@ firn_db_bulk_open(struct firn_db_keyspace *keyspace, struct firn_db_bulk **out, 
         goto out;
     }
     FIRN_TRY(firn_lsm_bulk_create(keyspace->tree->lsm_tree, &bulk->inner, err));
+    if (sorts != NULL) {
+        bulk->progress = *sorts;
+        FIRN_TRY(firn_lsm_sort_create(firn_db_image(db)->lsm,
+                                      (size_t)db->limits.memory / SORT_SHARE, &bulk->sort, err));
+    }
     *out = bulk;
     bulk = NULL;
 out:
@@ -101,10 +123,25 @@ out:
     return rc;
 }
 
+int
+firn_db_bulk_open(struct firn_db_keyspace *keyspace, struct firn_db_bulk **out, firn_error *err)
+{
+    return open_bulk(keyspace, NULL, out, err);
+}
+
+int
+firn_db_bulk_open_unsorted(struct firn_db_keyspace *keyspace,
+                           const struct firn_db_progress *progress, struct firn_db_bulk **out,
+                           firn_error *err)
+{
+    return open_bulk(keyspace, progress, out, err);
+}
+
 void
 firn_db_bulk_close(struct firn_db_bulk *bulk)
 {
     if (bulk != NULL) {
+        firn_lsm_sort_destroy(bulk->sort);
         firn_lsm_bulk_destroy(bulk->inner);
         give_place(bulk->db, bulk);
         firn_buf_deinit(&bulk->last_key);
@@ -134,7 +171,8 @@ check_put(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, fir
     if (value.size > FIRN_VALUE_SIZE_MAX) {
         return refuse_size("value", value.size, FIRN_VALUE_SIZE_MAX, err);
     }
-    if (bulk->count > 0 && firn_slice_compare(key, firn_buf_slice(&bulk->last_key)) <= 0) {
+    if (bulk->sort == NULL && bulk->count > 0 &&
+        firn_slice_compare(key, firn_buf_slice(&bulk->last_key)) <= 0) {
         return firn_error_set(err, FIRN_INVALID,
                               "the keys of a load do not ascend: number %llu is not above the one "
                               "before",
@@ -144,14 +182,22 @@ check_put(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, fir
 }
 
 static int
+add_sorted(struct firn_db_bulk *bulk, const struct firn_entry *entry, firn_error *err)
+{
+    return firn_buf_assign(&bulk->last_key, entry->key) == FIRN_OK
+               ? firn_lsm_bulk_add(bulk->inner, entry, err)
+               : firn_error_no_memory(err, "a load");
+}
+
+static int
 add(struct firn_db_bulk *bulk, enum firn_entry_kind kind, firn_slice key, firn_slice value,
     firn_error *err)
 {
     const struct firn_entry entry = {
         .key = key, .value = value, .sequence = bulk->sequence, .kind = kind};
-    int rc = firn_buf_assign(&bulk->last_key, key) == FIRN_OK
-                 ? firn_lsm_bulk_add(bulk->inner, &entry, err)
-                 : firn_error_no_memory(err, "a load");
+    int rc = bulk->sort == NULL ? add_sorted(bulk, &entry, err)
+                                : firn_lsm_sort_add(bulk->sort, &entry, err);
+    bulk->taken_bytes += key.size + value.size;
     bulk->is_over = rc != FIRN_OK;
     bulk->count += rc == FIRN_OK;
     return rc;
@@ -191,6 +237,57 @@ firn_db_bulk_count(const struct firn_db_bulk *bulk)
 }
 
 /* ---- committing ---- */
+
+static int
+give_entry(void *ctx, const struct firn_entry *sorted, firn_error *err)
+{
+    struct firn_db_bulk *bulk = ctx;
+    struct firn_entry entry = *sorted;
+    entry.sequence = bulk->sequence;
+    int rc = firn_lsm_bulk_add(bulk->inner, &entry, err);
+    return rc == FIRN_OK
+               ? firn_db_progress_step(&bulk->progress, 0, entry.key.size + entry.value.size, err)
+               : rc;
+}
+
+static bool
+is_small(const struct firn_db_bulk *bulk)
+{
+    uint64_t half = bulk->db->limits.memtable / 2;
+    uint64_t bytes = bulk->taken_bytes + bulk->count * ENTRY_BYTES;
+    return bulk->sort != NULL && bytes <= (half < SMALL_BYTES ? half : SMALL_BYTES);
+}
+
+static int
+give_to_batch(void *ctx, const struct firn_entry *entry, firn_error *err)
+{
+    struct firn_db_batch *batch = ((struct firn_db_bulk *)ctx)->batch;
+    struct firn_db_keyspace *keyspace = ((struct firn_db_bulk *)ctx)->keyspace;
+    const struct firn_db_format_op op = {keyspace->id, entry->kind, entry->key, entry->value};
+    return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
+}
+
+/* A load is newer than the commits that came while it was open; so is a batch of now. */
+static int
+commit_as_batch(struct firn_db_bulk *bulk, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&bulk->batch, err));
+    FIRN_TRY(firn_lsm_sort_finish(bulk->sort, give_to_batch, bulk, err));
+    rc = firn_db_write(bulk->db, bulk->batch, FIRN_DURABILITY_FULL, err);
+out:
+    firn_db_batch_destroy(bulk->batch);
+    bulk->batch = NULL;
+    return rc;
+}
+
+/* What had to be sorted goes to runs. */
+static int
+write_sorted(struct firn_db_bulk *bulk, firn_error *err)
+{
+    int rc = firn_db_progress_begin(&bulk->progress, "write", 0, bulk->taken_bytes, err);
+    return rc == FIRN_OK ? firn_lsm_sort_finish(bulk->sort, give_entry, bulk, err) : rc;
+}
 
 /* Writes the tree's memtables to runs, whatever else goes on. */
 static int
@@ -266,6 +363,7 @@ commit(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     int rc;
+    FIRN_TRY(bulk->sort == NULL ? FIRN_OK : write_sorted(bulk, err));
     FIRN_TRY(firn_lsm_bulk_finish(bulk->inner, err));
     FIRN_TRY(flush_beside(bulk, err));
     firn_db_write_begin_exclusive(db);
@@ -293,7 +391,7 @@ firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err)
     if (bulk->count == 0) {
         return FIRN_OK;
     }
-    int rc = commit(bulk, &found);
+    int rc = is_small(bulk) ? commit_as_batch(bulk, &found) : commit(bulk, &found);
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }

@@ -94,6 +94,11 @@ who_skips_a_run_reads_nothing_of_it(void **state)
         }
         assert_int_equal(firn_history_groups_list(&groups, &info, NULL), FIRN_OK);
         assert_true(info.group_count <= 2 * now.count + 1);
+        for (size_t i = 0; i < info.group_count; i++) { /* as MANIFEST can say it */
+            const struct firn_manifest_group *group = &info.groups[i];
+            assert_true(group->newer_first == 0 || group->newer_first > group->first);
+            assert_true(group->newer_first == 0 || group->newer_last >= group->last);
+        }
         assert_true(firn_history_is_skipped(&info, &now));
         assert_int_equal(firn_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
         assert_int_equal(firn_history_groups_add_run(&merged, &info, NULL), FIRN_OK);
