@@ -17,7 +17,9 @@
  * Merge. Many small runs cost files and sources for who reads checkpoints. As soon as there are
  * history_runs_target of one size, within a factor of eight, or smaller, they become one; up to half
  * of run_bytes_target, so a version is written again a few times at most. Large ones stay as they
- * are. Only runs that now skips are merged, and what comes of them it skips too (history.c).
+ * are. Only runs that now skips are merged, and what comes of them it skips too (history.c). None that
+ * nobody reads is among them, as those have been removed before: compactions have left such a run out
+ * of account, and merged with others it would say less, so that views would read in it again.
  *
  * Rewriting. A checkpoint that goes may leave runs of which others read only a part. Who is not in a
  * hurry writes each run once more whose mark has changed (view_mark.h).

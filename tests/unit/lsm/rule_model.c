@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/lsm: the definition of the compaction rule, as slow as it can be.
+ */
+#include "rule_model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "firn/store.h"
+
+firn_slice
+rule_model_key(unsigned number)
+{
+    static const char names[RULE_MODEL_KEYS + 1][2] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    return firn_bytes(names[number], 1);
+}
+
+unsigned
+rule_model_number(firn_slice key)
+{
+    assert_true(key.size == 1 && key.data[0] >= 'a' && key.data[0] <= 'a' + RULE_MODEL_KEYS);
+    return (unsigned)key.data[0] - 'a';
+}
+
+bool
+rule_model_sees(const struct rule_view *view, uint64_t sequence)
+{
+    const struct firn_view seen = {view->intervals, view->count, 0};
+    return firn_view_sees(&seen, sequence);
+}
+
+/* ---- entries ---- */
+
+struct rule_op
+rule_model_op_of(const struct firn_entry *entry)
+{
+    struct rule_op op = {
+        .kind = entry->kind, .lower = rule_model_number(entry->key), .sequence = entry->sequence};
+    const uint8_t *bytes = entry->value.data;
+    op.upper = op.lower + 1;
+    if (entry->kind == FIRN_ENTRY_PUT) {
+        assert_int_equal(entry->value.size, 8);
+        op.number = firn_load_le64(bytes);
+    } else if (entry->kind == FIRN_ENTRY_MERGE) {
+        assert_true(entry->value.size == 9 && bytes[0] == FIRN_MERGE_ADD);
+        op.number = firn_load_le64(bytes + 1);
+    } else if (entry->kind == FIRN_ENTRY_EXPIRING) {
+        assert_int_equal(entry->value.size, 16);
+        op.expires_ms = firn_load_le64(bytes);
+        op.number = firn_load_le64(bytes + 8);
+    } else {
+        assert_int_equal(entry->kind, FIRN_ENTRY_DELETE);
+    }
+    return op;
+}
+
+struct firn_entry
+rule_model_entry_of(const struct rule_op *op, uint8_t bytes[RULE_MODEL_VALUE_SIZE])
+{
+    size_t size = 0;
+    if (op->kind == FIRN_ENTRY_MERGE) {
+        bytes[size++] = FIRN_MERGE_ADD;
+    } else if (op->kind == FIRN_ENTRY_EXPIRING) {
+        firn_store_le64(bytes, op->expires_ms);
+        size += 8;
+    }
+    if (op->kind != FIRN_ENTRY_DELETE) {
+        firn_store_le64(bytes + size, op->number);
+        size += 8;
+    }
+    firn_slice value =
+        op->kind == FIRN_ENTRY_RANGE_DELETE ? rule_model_key(op->upper) : firn_bytes(bytes, size);
+    return (struct firn_entry){rule_model_key(op->lower), value, op->sequence, op->kind, NULL};
+}
+
+void
+rule_model_add(struct rule_versions *versions, const struct rule_op *op)
+{
+    assert_true(versions->count < RULE_MODEL_VERSIONS_MAX);
+    versions->all[versions->count++] = *op;
+}
+
+static int
+compare_ops(const void *a, const void *b)
+{
+    const struct rule_op *left = a;
+    const struct rule_op *right = b;
+    if (left->sequence != right->sequence) {
+        return left->sequence > right->sequence ? -1 : 1;
+    }
+    /* Of one commit: a range covers only what is older, so the version of a key is newer. */
+    return (left->kind == FIRN_ENTRY_RANGE_DELETE) - (right->kind == FIRN_ENTRY_RANGE_DELETE);
+}
+
+/* Those of one key, newest first. */
+static void
+versions_of(const struct rule_op *ops, size_t count, unsigned key, bool with_points,
+            struct rule_versions *out)
+{
+    out->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (ops[i].lower <= key && key < ops[i].upper &&
+            (with_points || ops[i].kind == FIRN_ENTRY_RANGE_DELETE)) {
+            rule_model_add(out, &ops[i]);
+        }
+    }
+    qsort(out->all, out->count, sizeof *out->all, compare_ops);
+}
+
+/* ---- reading ---- */
+
+struct rule_value
+rule_model_read(const struct rule_op *ops, size_t count, const struct rule_view *view, unsigned key)
+{
+    struct rule_versions mine;
+    struct rule_value value = {.is_there = false};
+    versions_of(ops, count, key, true, &mine);
+    for (size_t i = 0; i < mine.count; i++) {
+        const struct rule_op *op = &mine.all[i];
+        if (!rule_model_sees(view, op->sequence)) {
+            continue;
+        }
+        if (op->kind == FIRN_ENTRY_MERGE || op->kind == FIRN_ENTRY_PUT ||
+            (op->kind == FIRN_ENTRY_EXPIRING && op->expires_ms > view->time_ms)) {
+            value.is_there = true;
+            value.number += op->number;
+        }
+        if (op->kind != FIRN_ENTRY_MERGE) {
+            break;
+        }
+    }
+    return value;
+}
+
+/* ---- keeping ---- */
+
+/* Some view sees it, and nothing newer but operands. */
+static bool
+is_needed(const struct rule_question *question, const struct rule_versions *mine, size_t at)
+{
+    for (size_t v = 0; v < question->view_count; v++) {
+        const struct rule_view *view = &question->views[v];
+        bool is_served = !rule_model_sees(view, mine->all[at].sequence);
+        for (size_t i = 0; i < at; i++) {
+            is_served |= mine->all[i].kind != FIRN_ENTRY_MERGE &&
+                         rule_model_sees(view, mine->all[i].sequence);
+        }
+        if (!is_served) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* For all that see it. */
+static bool
+has_expired(const struct rule_question *question, const struct rule_op *op)
+{
+    for (size_t v = 0; v < question->view_count; v++) {
+        if (rule_model_sees(&question->views[v], op->sequence) &&
+            op->expires_ms > question->views[v].time_ms) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* No view tells apart what is written from the one on to the other. */
+static bool
+is_same_to_all(const struct rule_question *question, uint64_t newer, uint64_t older)
+{
+    for (size_t v = 0; v < question->view_count; v++) {
+        for (uint64_t sequence = older; sequence < newer; sequence++) {
+            if (rule_model_sees(&question->views[v], sequence) !=
+                rule_model_sees(&question->views[v], newer)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool
+has_older_point(const struct rule_versions *mine, uint64_t sequence)
+{
+    for (size_t i = 0; i < mine->count; i++) {
+        if (mine->all[i].kind != FIRN_ENTRY_RANGE_DELETE && mine->all[i].sequence < sequence) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Folds the operand at kept[at] with those behind it; returns how many of these it took. */
+static size_t
+fold(const struct rule_question *question, const struct rule_versions *mine,
+     struct rule_versions *kept, size_t at)
+{
+    struct rule_op *operand = &kept->all[at];
+    uint64_t lowest = operand->sequence;
+    for (size_t taken = 0;; taken++) {
+        const struct rule_op *next = at + taken + 1 < kept->count ? operand + taken + 1 : NULL;
+        bool is_over = question->is_bottom && !has_older_point(mine, lowest);
+        bool joins = next != NULL && is_same_to_all(question, operand->sequence, next->sequence) &&
+                     next->sequence >= question->between_sequence;
+        if (is_over && (next == NULL || !joins)) {
+            operand->kind = FIRN_ENTRY_PUT;
+            return taken;
+        }
+        if (!joins || next->kind == FIRN_ENTRY_EXPIRING) {
+            return taken;
+        }
+        lowest = next->sequence;
+        if (next->kind == FIRN_ENTRY_MERGE || next->kind == FIRN_ENTRY_PUT) {
+            operand->number += next->number;
+        }
+        if (next->kind != FIRN_ENTRY_MERGE) {
+            operand->kind = FIRN_ENTRY_PUT;
+            return taken + 1;
+        }
+    }
+}
+
+static void
+fold_all(const struct rule_question *question, const struct rule_versions *mine,
+         struct rule_versions *kept)
+{
+    for (size_t i = 0; i < kept->count; i++) {
+        if (kept->all[i].kind == FIRN_ENTRY_MERGE) {
+            size_t taken = fold(question, mine, kept, i);
+            kept->count -= taken;
+            memmove(&kept->all[i + 1], &kept->all[i + 1 + taken],
+                    (kept->count - i - 1) * sizeof kept->all[0]);
+        }
+    }
+}
+
+static bool
+is_tombstone(const struct rule_op *op)
+{
+    return op->kind == FIRN_ENTRY_DELETE || op->kind == FIRN_ENTRY_RANGE_DELETE;
+}
+
+void
+rule_model_keep(const struct rule_question *question, const struct rule_versions *all,
+                bool with_points, struct rule_versions *out)
+{
+    struct rule_versions mine;
+    versions_of(all->all, all->count, question->key, with_points, &mine);
+    out->count = 0;
+    for (size_t i = 0; i < mine.count; i++) {
+        if (is_needed(question, &mine, i)) {
+            struct rule_op op = mine.all[i];
+            if (op.kind == FIRN_ENTRY_EXPIRING && has_expired(question, &op)) {
+                op.kind = FIRN_ENTRY_DELETE;
+                op.number = 0;
+            }
+            rule_model_add(out, &op);
+        }
+    }
+    fold_all(question, &mine, out);
+    while (with_points && question->is_bottom && out->count > 0 &&
+           is_tombstone(&out->all[out->count - 1])) {
+        out->count--;
+    }
+}
+
+bool
+rule_model_is_history(const struct rule_question *question, const struct rule_versions *all,
+                      const struct rule_op *kept)
+{
+    struct rule_versions mine;
+    const struct rule_view *now = &question->views[0];
+    bool is_hidden = false;
+    versions_of(all->all, all->count, question->key, true, &mine);
+    for (size_t i = 0; i < mine.count && compare_ops(&mine.all[i], kept) < 0; i++) {
+        is_hidden |=
+            mine.all[i].kind != FIRN_ENTRY_MERGE && rule_model_sees(now, mine.all[i].sequence);
+    }
+    /* A tombstone that is kept at the bottom hides what is kept for others, and nothing else. */
+    return is_hidden || !rule_model_sees(now, kept->sequence) ||
+           (question->is_bottom && kept->kind == FIRN_ENTRY_DELETE);
+}
