@@ -126,7 +126,7 @@ get_all(struct bench *bench)
     firn_error err;
     struct firn_buf value = {0};
     struct firn_view_interval all = {1, UINT64_MAX};
-    struct firn_view view = {&all, 1, 0};
+    struct firn_view view = {&all, 1, 0, NULL};
     struct firn_run_hit hit;
     for (size_t i = 0; i < bench->count; i++) {
         firn_slice key = key_at(bench, bench->shuffle[i]);
@@ -141,7 +141,7 @@ get_missing(struct bench *bench)
 {
     struct firn_buf value = {0};
     struct firn_view_interval all = {1, UINT64_MAX};
-    struct firn_view view = {&all, 1, 0};
+    struct firn_view view = {&all, 1, 0, NULL};
     struct firn_run_hit hit;
     uint64_t state = 99;
     for (size_t i = 0; i < bench->count; i++) {

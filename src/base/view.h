@@ -15,14 +15,24 @@ struct firn_view_interval {
     uint64_t last;  /* inclusive, ≥ first */
 };
 
-/* Ascending, disjoint, not adjacent; immutable once shared. The intervals are borrowed from the
- * view's owner. */
+/* Leads to an interval without a search among all of them: sequences from the first one's beginning
+ * on fall into slots of equal width, a power of two. */
+struct firn_view_guide {
+    uint64_t first;  /* where the first interval begins */
+    uint32_t slots;  /* the last of which has no end */
+    uint32_t shift;  /* a slot is this power of two wide */
+    uint32_t from[]; /* of each slot, and behind the last: how many intervals begin before it */
+};
+
+/* Ascending, disjoint, not adjacent; immutable once shared. The intervals and the guide are borrowed
+ * from the view's owner. */
 struct firn_view {
     const struct firn_view_interval *intervals;
     size_t count;
     /* Where the newest interval ends, in place of its own end; 0: there. So that readings of one
      * history at different moments share their intervals. */
     uint64_t last;
+    const struct firn_view_guide *guide; /* NULL: there is none */
 };
 
 /* The views of all that may still read: checkpoints, cursors, transactions, readers, and now. In no
@@ -64,11 +74,22 @@ firn_view_at(const struct firn_view *view, size_t i)
 static inline size_t
 firn_view_count_from(const struct firn_view *view, uint64_t sequence)
 {
-    const struct firn_view_interval *at = view->intervals;
+    size_t low = 0;
     size_t count = view->count;
-    if (count == 0) {
-        return 0;
+    const struct firn_view_guide *guide = view->guide;
+    if (guide != NULL) {
+        if (sequence < guide->first) {
+            return 0;
+        }
+        uint64_t slot = (sequence - guide->first) >> guide->shift;
+        slot = slot < guide->slots ? slot : guide->slots - 1;
+        low = guide->from[slot];
+        count = guide->from[slot + 1] - low;
     }
+    if (count == 0) {
+        return low;
+    }
+    const struct firn_view_interval *at = view->intervals + low;
     while (count > 1) {
         size_t half = count / 2;
         at += (at[half].first <= sequence) * half;
@@ -76,6 +97,12 @@ firn_view_count_from(const struct firn_view *view, uint64_t sequence)
     }
     return (size_t)(at - view->intervals) + (at->first <= sequence);
 }
+
+/* What a guide to so many intervals takes; 0 where they are so few that none is made. */
+size_t firn_view_guide_size_bytes(size_t count);
+/* Fills it, for intervals[0] to intervals[count - 1]. */
+void firn_view_guide_init(struct firn_view_guide *guide, const struct firn_view_interval *intervals,
+                          size_t count);
 
 static inline bool
 firn_view_sees(const struct firn_view *view, uint64_t sequence)

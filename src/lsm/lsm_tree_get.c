@@ -311,7 +311,7 @@ open_folding(const struct query *query, struct folding *folding)
     for (size_t i = 0; i < view->count; i++) {
         folding->intervals[i] = firn_view_at(view, i);
     }
-    folding->below = (struct firn_view){folding->intervals, view->count, 0};
+    folding->below = (struct firn_view){folding->intervals, view->count, 0, NULL};
     folding->query = *query;
     folding->query.view = &folding->below;
     return FIRN_OK;

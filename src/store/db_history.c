@@ -23,7 +23,7 @@
  * cannot fail. Between them the change goes to the log.
  *
  * Limits: a line has at most 65,536 intervals, as after so many restores of what came after the
- * restore before; 2^20 checkpoints. Memory: 16 bytes an interval of a line, about 100 bytes a
+ * restore before; 2^20 checkpoints. Memory: 16 bytes an interval of a line, and half as much for its guide, about 100 bytes a
  * checkpoint. Finding a checkpoint walks over all of them.
  */
 #include "store/db_history.h"
@@ -86,23 +86,29 @@ firn_db_history_view(const struct firn_db_line *line, uint64_t sequence)
     static const struct firn_view_interval nothing = {UINT64_MAX, UINT64_MAX};
     if (line != NULL && (sequence > 0 || line->begin > 1)) {
         uint64_t last = sequence > line->begin ? sequence : line->begin;
-        return (struct firn_view){line->intervals, line->count, last};
+        return (struct firn_view){line->intervals, line->count, last, line->guide};
     }
-    return sequence > 0 ? (struct firn_view){&everything, 1, sequence}
-                        : (struct firn_view){&nothing, 1, 0};
+    return sequence > 0 ? (struct firn_view){&everything, 1, sequence, NULL}
+                        : (struct firn_view){&nothing, 1, 0, NULL};
 }
 
 /* ---- lines ---- */
 
-static struct firn_db_line *
-create_line(uint64_t begin, size_t interval_count)
+struct firn_db_line *
+firn_db_history_create_line(size_t intervals_max)
 {
-    struct firn_db_line *line =
-        firn_alloc_zeroed(sizeof *line + interval_count * sizeof line->intervals[0]);
-    if (line != NULL) {
-        line->begin = begin;
+    return firn_alloc_zeroed(sizeof(struct firn_db_line) +
+                             intervals_max * sizeof(struct firn_view_interval) +
+                             firn_view_guide_size_bytes(intervals_max));
+}
+
+void
+firn_db_history_guide_line(struct firn_db_line *line)
+{
+    if (firn_view_guide_size_bytes(line->count) > 0) {
+        line->guide = (void *)(line->intervals + line->count);
+        firn_view_guide_init(line->guide, line->intervals, line->count);
     }
-    return line;
 }
 
 /* What a checkpoint sees and all from begin on (I1). */
@@ -110,16 +116,18 @@ static struct firn_db_line *
 continue_line(const struct firn_db_checkpoint *checkpoint, uint64_t begin)
 {
     const struct firn_db_line *old = checkpoint->line;
-    struct firn_db_line *line = create_line(begin, old->count + 1);
+    struct firn_db_line *line = firn_db_history_create_line(old->count + 1);
     if (line == NULL) {
         return NULL;
     }
+    line->begin = begin;
     memcpy(line->intervals, old->intervals, old->count * sizeof line->intervals[0]);
     line->count = old->count;
     if (checkpoint->sequence + 1 < begin) {
         line->intervals[line->count - 1].last = checkpoint->sequence;
         line->intervals[line->count++] = (struct firn_view_interval){begin, UINT64_MAX};
     }
+    firn_db_history_guide_line(line);
     return line;
 }
 
@@ -194,7 +202,7 @@ firn_db_history_unref(struct firn_db_history *history, struct firn_db_line *line
 int
 firn_db_history_init(struct firn_db_history *history, firn_error *err)
 {
-    struct firn_db_line *line = create_line(1, 1);
+    struct firn_db_line *line = firn_db_history_create_line(1);
     *history = (struct firn_db_history){.next_number = 1};
     atomic_init(&history->now, line);
     if (line == NULL ||
@@ -203,6 +211,7 @@ firn_db_history_init(struct firn_db_history *history, firn_error *err)
         atomic_init(&history->now, NULL);
         return firn_error_no_memory(err, "the history of a store");
     }
+    line->begin = 1;
     line->intervals[0] = (struct firn_view_interval){1, UINT64_MAX};
     line->count = 1;
     line->was_now = true;

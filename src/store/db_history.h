@@ -36,10 +36,15 @@ struct firn_db_line {
     uint64_t views;       /* that are open on it */
     bool was_now;         /* readers may know it without being counted */
     uint64_t index;       /* among those that are written (db_history_format.c) */
+    struct firn_view_guide *guide; /* behind the intervals; NULL: there is none */
     size_t count;
     /* The last one has no end: UINT64_MAX. */
     struct firn_view_interval intervals[];
 };
+/* Zeroed, with room for so many intervals; NULL: no memory. To be freed with firn_free. */
+struct firn_db_line *firn_db_history_create_line(size_t intervals_max);
+/* When its intervals are there. */
+void firn_db_history_guide_line(struct firn_db_line *line);
 
 struct firn_db_checkpoint {
     uint8_t id[FIRN_DB_HISTORY_ID_SIZE];

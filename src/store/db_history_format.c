@@ -336,7 +336,7 @@ get_line(struct decoder *decoder)
         return refuse(decoder, "count of intervals");
     }
     size_t count = (size_t)(common + others);
-    struct firn_db_line *line = firn_alloc_zeroed(sizeof *line + count * sizeof line->intervals[0]);
+    struct firn_db_line *line = firn_db_history_create_line(count);
     if (line == NULL ||
         firn_buf_append(&history->lines, &line, sizeof(struct firn_db_line *)) != FIRN_OK) {
         firn_free(line);
@@ -349,7 +349,11 @@ get_line(struct decoder *decoder)
     }
     bool is_good =
         get_intervals(reader, line, (size_t)common) && line->intervals[count - 1].first <= begin;
-    return is_good ? FIRN_OK : refuse(decoder, "line");
+    if (!is_good) {
+        return refuse(decoder, "line");
+    }
+    firn_db_history_guide_line(line);
+    return FIRN_OK;
 }
 
 static int

@@ -105,7 +105,7 @@ static bool
 covers_above(const struct firn_range_set *set, firn_slice key, uint64_t number)
 {
     static const struct firn_view_interval everything = {1, UINT64_MAX};
-    static const struct firn_view all = {&everything, 1, 0};
+    static const struct firn_view all = {&everything, 1, 0, NULL};
     return firn_range_set_covering(set, key, &all, number) != 0;
 }
 

@@ -39,7 +39,7 @@ enum { NODE_WORDS_MAX = NODE_LINKS + HEIGHT_MAX };
 enum { RANGE_BYTES = 256 };
 
 static const struct firn_view_interval everything = {1, UINT64_MAX};
-static const struct firn_view all = {&everything, 1, 0};
+static const struct firn_view all = {&everything, 1, 0, NULL};
 
 /* Where a key stands: the node before it on each level. */
 struct path {

@@ -157,7 +157,7 @@ get_one(struct firn_run *run, firn_slice key, uint64_t sequence)
 {
     struct firn_buf value = {0};
     struct firn_view_interval intervals[] = {{0, sequence / 2}, {sequence, sequence}};
-    struct firn_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0};
+    struct firn_view view = {intervals + (sequence < 3), sequence < 3 ? 1U : 2U, 0, NULL};
     struct firn_run_hit hit;
     int rc = firn_row_kind.get(run, key, &view, &hit, &value, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || is_refusal(rc));

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
+#include "base/view.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
@@ -264,6 +265,46 @@ slices_order_by_bytes_then_length(void **state)
     assert_false(firn_slice_has_prefix(firn_str("ab"), firn_str("abc")));
 }
 
+/* Intervals of like lengths, and such that begin far apart: with a guide they are found as without. */
+static void
+guides_lead_to_the_right_interval(void **state)
+{
+    (void)state;
+    enum { COUNT_MAX = 300 };
+    struct test_random random;
+    static struct firn_view_interval intervals[COUNT_MAX];
+    test_random_init(&random, "guides", 1);
+    for (unsigned round = 0; round < 400; round++) {
+        size_t count = 4 + (size_t)test_random_below(&random, COUNT_MAX - 4);
+        uint64_t at = test_random_below(&random, 3) == 0 ? UINT64_C(1) << 40 : 1;
+        for (size_t i = 0; i < count; i++) {
+            bool is_far = round % 2 == 1 && test_random_below(&random, 20) == 0;
+            at += 2 + test_random_below(&random, is_far ? UINT64_C(1) << 40 : 20);
+            intervals[i].first = at;
+            at += test_random_below(&random, 20);
+            intervals[i].last = at;
+        }
+        intervals[count - 1].last = round % 3 == 0 ? UINT64_MAX : at;
+        struct firn_view_guide *guide = malloc(firn_view_guide_size_bytes(count));
+        assert_non_null(guide);
+        firn_view_guide_init(guide, intervals, count);
+        const struct firn_view plain = {intervals, count, 0, NULL};
+        const struct firn_view guided = {intervals, count, 0, guide};
+        for (unsigned ask = 0; ask < 2000; ask++) {
+            const struct firn_view_interval *near = &intervals[test_random_below(&random, count)];
+            uint64_t sequence = ask == 0   ? 0
+                                : ask == 1 ? UINT64_MAX
+                                           : (ask % 2 == 0 ? near->first : near->last) - 2 +
+                                                 test_random_below(&random, 5);
+            assert_int_equal(firn_view_count_from(&guided, sequence),
+                             firn_view_count_from(&plain, sequence));
+            assert_int_equal(firn_view_sees(&guided, sequence), firn_view_sees(&plain, sequence));
+        }
+        free(guide);
+    }
+    assert_int_equal(firn_view_guide_size_bytes(1), 0);
+}
+
 int
 main(void)
 {
@@ -277,6 +318,7 @@ main(void)
         cmocka_unit_test(hash_map_finds_what_was_inserted),
         cmocka_unit_test(checked_arithmetic_refuses_what_does_not_fit),
         cmocka_unit_test(slices_order_by_bytes_then_length),
+        cmocka_unit_test(guides_lead_to_the_right_interval),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -92,7 +92,7 @@ struct some_view {
 static void
 make_view(struct test_random *random, uint64_t newest, struct some_view *out)
 {
-    out->view = (struct firn_view){out->intervals, 0, 0};
+    out->view = (struct firn_view){out->intervals, 0, 0, NULL};
     uint64_t at = 1 + test_random_below(random, 2) * test_random_below(random, newest + 1);
     while (out->view.count < 4 && at <= newest) {
         uint64_t last = at + test_random_below(random, newest - at + 3);
@@ -283,7 +283,7 @@ bounds_may_be_empty_or_long_and_are_copied(void **state)
     (void)state;
     struct firn_range_set set = {0};
     struct firn_view_interval now = {1, UINT64_MAX};
-    struct firn_view view = {&now, 1, 0};
+    struct firn_view view = {&now, 1, 0, NULL};
     enum { LONG = 65536 };
     uint8_t *bytes = malloc(LONG);
     assert_non_null(bytes);
@@ -307,7 +307,7 @@ ranges_that_touch_are_one_stretch(void **state)
     (void)state;
     struct firn_range_set set = {0};
     struct firn_view_interval now = {1, UINT64_MAX};
-    struct firn_view view = {&now, 1, 0};
+    struct firn_view view = {&now, 1, 0, NULL};
     for (uint64_t i = 0; i < 1024; i++) {
         assert_int_equal(add(&set, &(struct model_range){i, i + 1, i + 1}), FIRN_OK);
     }
@@ -412,9 +412,9 @@ no_shape_of_many_ranges_is_slow(void **state)
             assert_int_equal(firn_range_set_seal(&set, NULL), FIRN_OK);
         }
         double added = seconds() - begin;
-        double asked = ask_many(&random, &set, &(struct firn_view){&now, 1, 0});
-        asked += ask_many(&random, &set, &(struct firn_view){&middle, 1, 0});
-        asked += ask_many(&random, &set, &(struct firn_view){gaps, 3, 0});
+        double asked = ask_many(&random, &set, &(struct firn_view){&now, 1, 0, NULL});
+        asked += ask_many(&random, &set, &(struct firn_view){&middle, 1, 0, NULL});
+        asked += ask_many(&random, &set, &(struct firn_view){gaps, 3, 0, NULL});
         (void)printf("%s%s: add %.0f ns, three lookups %.1f us, %.0f bytes a range\n", names[shape],
                      is_unordered ? ", sealed" : "", added / MANY * 1e9, asked / 3 * 1e6,
                      (double)firn_range_set_size_bytes(&set) / MANY);
@@ -537,7 +537,7 @@ static void
 check_shared(struct shared *shared, struct test_random *random, uint64_t published)
 {
     struct firn_view_interval interval = {1, published};
-    struct firn_view view = {&interval, 1, 0};
+    struct firn_view view = {&interval, 1, 0, NULL};
     uint64_t key = test_random_below(random, published + 20);
     uint8_t bytes[KEY_SIZE];
     uint64_t newest = key < published ? key : published - 1;

@@ -329,7 +329,7 @@ out:
 struct firn_view
 fixture_view_of(struct fixture *fixture, size_t i)
 {
-    return (struct firn_view){fixture->views[i].intervals, fixture->views[i].count, 0};
+    return (struct firn_view){fixture->views[i].intervals, fixture->views[i].count, 0, NULL};
 }
 
 size_t

@@ -31,7 +31,7 @@ rule_model_number(firn_slice key)
 bool
 rule_model_sees(const struct rule_view *view, uint64_t sequence)
 {
-    const struct firn_view seen = {view->intervals, view->count, 0};
+    const struct firn_view seen = {view->intervals, view->count, 0, NULL};
     return firn_view_sees(&seen, sequence);
 }
 

@@ -31,7 +31,7 @@ rule_tree_below(struct rule_tree *tree, uint64_t limit)
 static struct firn_view
 view_of(const struct rule_view *view)
 {
-    return (struct firn_view){view->intervals, view->count, 0};
+    return (struct firn_view){view->intervals, view->count, 0, NULL};
 }
 
 static bool

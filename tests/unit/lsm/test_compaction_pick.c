@@ -398,8 +398,11 @@ a_mark_tells_only_what_matters_to_the_run(void **state)
     const struct firn_view_interval newer = {1, 40};
     const struct firn_view_interval older = {1, 5};
     const struct firn_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
-    const struct firn_view views[] = {
-        {&now, 1, 0}, {&old, 1, 0}, {&newer, 1, 0}, {&older, 1, 0}, {split, 2, 0}};
+    const struct firn_view views[] = {{&now, 1, 0, NULL},
+                                      {&old, 1, 0, NULL},
+                                      {&newer, 1, 0, NULL},
+                                      {&older, 1, 0, NULL},
+                                      {split, 2, 0, NULL}};
     uint64_t alone = mark_of(views, 1, 10, 20);
     /* One inside tells the run's sequences apart. */
     assert_int_not_equal(mark_of(views, 2, 10, 20), alone);
@@ -422,7 +425,7 @@ a_mark_tells_which_tombstones_had_to_stay(void **state)
     (void)state;
     firn_error err;
     const struct firn_view_interval now = {1, UINT64_MAX};
-    const struct firn_view view = {&now, 1, 0};
+    const struct firn_view view = {&now, 1, 0, NULL};
     struct firn_view_list list = {&view, 1, 0, NULL, NULL};
     uint64_t mark;
     uint64_t alone = mark_of(&view, 1, 10, 20);
@@ -442,7 +445,7 @@ a_mark_tells_what_now_sees(void **state)
     firn_error err;
     const struct firn_view_interval all = {1, UINT64_MAX};
     const struct firn_view_interval split[] = {{1, 12}, {18, UINT64_MAX}};
-    const struct firn_view views[] = {{&all, 1, 0}, {split, 2, 0}};
+    const struct firn_view views[] = {{&all, 1, 0, NULL}, {split, 2, 0, NULL}};
     uint64_t marks[2];
     for (unsigned i = 0; i < 2; i++) {
         const struct firn_view_list list = {views, 2, 0, NULL, &views[i]};

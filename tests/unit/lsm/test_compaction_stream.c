@@ -68,7 +68,7 @@ make_views(struct test_random *random, struct some_views *out)
         if (count > 0 && intervals[count - 1].last >= UINT64_MAX - 20) {
             intervals[count - 1].last = UINT64_MAX;
         }
-        out->views[i] = (struct firn_view){intervals, count, 0};
+        out->views[i] = (struct firn_view){intervals, count, 0, NULL};
     }
 }
 
@@ -166,7 +166,7 @@ thousands_of_checkpoints_cost_what_one_does(void **state)
         size_t at = i * 7919 % CHECKPOINTS; /* in no order */
         intervals[i] =
             (struct firn_view_interval){1, at + 1 == CHECKPOINTS ? UINT64_MAX : 10 * (at + 1)};
-        views[i] = (struct firn_view){&intervals[i], 1, 0};
+        views[i] = (struct firn_view){&intervals[i], 1, 0, NULL};
     }
     ask_rule("20,000 checkpoints", &(struct firn_view_list){views, CHECKPOINTS, 0, NULL, NULL},
              (uint64_t)10 * CHECKPOINTS, 0.5, 5e-6);
@@ -188,7 +188,7 @@ a_thousand_restores_stay_cheap(void **state)
             mine[j] = (struct firn_view_interval){100 * j + 1, 100 * j + 50};
         }
         mine[i].last = 100 * i + 80;
-        views[i] = (struct firn_view){mine, i + 1, 0};
+        views[i] = (struct firn_view){mine, i + 1, 0, NULL};
     }
     ask_rule("1,000 restores", &(struct firn_view_list){views, RESTORES, 0, NULL, NULL},
              (uint64_t)100 * RESTORES - 50, 5, 50e-6);
@@ -284,7 +284,7 @@ a_key_with_a_million_versions_streams(void **state)
     test_alloc_install();
     struct firn_view_interval intervals[3] = {{1, 5}, {1, 7}, {1, UINT64_MAX}};
     struct firn_view views[3] = {
-        {&intervals[0], 1, 0}, {&intervals[1], 1, 0}, {&intervals[2], 1, 0}};
+        {&intervals[0], 1, 0, NULL}, {&intervals[1], 1, 0, NULL}, {&intervals[2], 1, 0, NULL}};
     struct firn_compaction_rule *rule;
     struct firn_merge *merge;
     struct firn_compaction_stream *stream;
@@ -400,7 +400,7 @@ many_range_deletes_of_any_shape_stay_cheap(void **state)
     struct firn_view_interval intervals[3] = {
         {1, RANGES / 3}, {1, 2 * (RANGES / 3)}, {1, UINT64_MAX}};
     struct firn_view views[3] = {
-        {&intervals[0], 1, 0}, {&intervals[1], 1, 0}, {&intervals[2], 1, 0}};
+        {&intervals[0], 1, 0, NULL}, {&intervals[1], 1, 0, NULL}, {&intervals[2], 1, 0, NULL}};
     for (enum shape shape = 0; shape < SHAPES; shape++) {
         struct fake_run *run = fake_run_create();
         for (uint64_t i = 0; i < RANGES; i++) {
@@ -477,7 +477,7 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
     struct firn_view_interval intervals[4] = {{1, 20}, {1, 34}, {1, 45}, {30, UINT64_MAX}};
     struct firn_view views[4];
     for (size_t i = 0; i < 4; i++) {
-        views[i] = (struct firn_view){&intervals[i], 1, 0};
+        views[i] = (struct firn_view){&intervals[i], 1, 0, NULL};
     }
     int64_t alive = test_alloc_alive();
     for (int for_ever = 0; for_ever <= 1; for_ever++) {

@@ -54,7 +54,7 @@ random_view(struct test_random *random, struct firn_view_interval *intervals)
     if (test_random_below(random, 2) == 0) {
         intervals[count - 1].last = UINT64_MAX;
     }
-    return (struct firn_view){intervals, count, 0};
+    return (struct firn_view){intervals, count, 0, NULL};
 }
 
 /* A run made under one now, merged under another; any view that skips it reads none of its versions. */

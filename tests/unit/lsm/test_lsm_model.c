@@ -78,7 +78,7 @@ hold_cursor(struct run *run, firn_error *err)
     size_t view = fixture->view_count < FIXTURE_VIEWS_MAX ? fixture_checkpoint(fixture)
                                                           : fixture->view_count - 1;
     held->view = fixture->views[view];
-    held->borrowed = (struct firn_view){held->view.intervals, held->view.count, 0};
+    held->borrowed = (struct firn_view){held->view.intervals, held->view.count, 0, NULL};
     fixture_model(fixture, fixture->tree_ids[tree], &held->borrowed, held->model);
     for (unsigned key = 0; key < FIXTURE_KEYS; key++) {
         if (held->model[key] != NULL) {

@@ -121,7 +121,7 @@ take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *
     for (size_t i = 0; i < VIEWS_MAX; i++) {
         if (world->views[i].is_used) {
             intervals[count] = world->views[i].interval;
-            views[count] = (struct firn_view){&intervals[count], 1, 0};
+            views[count] = (struct firn_view){&intervals[count], 1, 0, NULL};
             count++;
         }
     }
@@ -226,7 +226,7 @@ read_all_the_time(void *arg)
     while (!atomic_load(&world->is_done)) {
         uint64_t n = open_view(world, reader->slot);
         struct firn_view_interval interval = {1, n};
-        struct firn_view view = {&interval, n > 0, 0};
+        struct firn_view view = {&interval, n > 0, 0, NULL};
         for (unsigned i = 0; i < 4; i++) {
             check_gets(world, n, &view, &reader->random);
             check_cursor(world, n, &view, (unsigned)test_random_below(&reader->random, TREES),

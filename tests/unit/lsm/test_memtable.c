@@ -203,7 +203,7 @@ compare_lookups(struct test_random *random, const struct firn_memtable *table,
                 const struct model *model, firn_slice key, uint64_t newest)
 {
     struct firn_view_interval intervals[3];
-    struct firn_view view = {intervals, 0, 0};
+    struct firn_view view = {intervals, 0, 0, NULL};
     uint64_t at = test_random_below(random, 3);
     while (view.count < 3 && at < newest) {
         uint64_t last = at + test_random_below(random, newest - at + 1);
@@ -562,7 +562,7 @@ range_deletes_lie_beside_the_entries(void **state)
     entry = (struct firn_entry){firn_str("c"), firn_str("v"), 5, FIRN_ENTRY_PUT, NULL};
     assert_int_equal(firn_memtable_add(table, &entry, NULL), FIRN_OK);
     struct firn_view_interval now = {1, UINT64_MAX};
-    struct firn_view view = {&now, 1, 0};
+    struct firn_view view = {&now, 1, 0, NULL};
     assert_int_equal(firn_range_set_covering(firn_memtable_ranges(table), firn_str("c"), &view, 5),
                      7);
     assert_int_equal(firn_memtable_entry_count(table), 1);
@@ -618,7 +618,7 @@ check_gets(const struct shared *shared, struct test_random *random, uint64_t pub
         struct firn_view_interval now = {1, published};
         struct firn_entry entry;
         assert_true(firn_memtable_get(shared->table, firn_bytes(key, sizeof key),
-                                      &(struct firn_view){&now, 1, 0}, &entry));
+                                      &(struct firn_view){&now, 1, 0, NULL}, &entry));
         assert_int_equal(firn_load_le64(entry.value.data), number);
         assert_int_equal(entry.sequence, number + 1);
     }

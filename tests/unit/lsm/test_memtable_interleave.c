@@ -170,7 +170,7 @@ look_up(size_t i)
     struct firn_entry entry;
     uint8_t bytes[KEY_SIZE];
     firn_slice key = number_key(old_number(i), bytes);
-    assert_true(firn_memtable_get(scene.table, key, &(struct firn_view){&old, 1, 0}, &entry));
+    assert_true(firn_memtable_get(scene.table, key, &(struct firn_view){&old, 1, 0, NULL}, &entry));
     assert_true(firn_slice_equal(entry.key, key));
     assert_true(entry.sequence <= scene.old);
 }

@@ -86,7 +86,7 @@ static void
 expect_all(const struct firn_memtable *table, uint64_t count, uint64_t salt)
 {
     const struct firn_view_interval interval = {1, count};
-    const struct firn_view view = {&interval, 1, count};
+    const struct firn_view view = {&interval, 1, count, NULL};
     for (uint64_t i = 0; i < count; i++) {
         uint8_t key[8];
         uint8_t value[VALUE_SIZE];

@@ -187,7 +187,7 @@ static void
 make_view(struct scene *scene, struct test_random *random)
 {
     uint64_t at = 1;
-    scene->view = (struct firn_view){scene->intervals, 0, 0};
+    scene->view = (struct firn_view){scene->intervals, 0, 0, NULL};
     if (test_random_below(random, 4) == 0) {
         scene->intervals[0] = (struct firn_view_interval){1, UINT64_MAX};
         scene->view.count = 1;
@@ -387,7 +387,7 @@ static void
 open_up_to(struct scene *scene, uint64_t newest)
 {
     scene->intervals[0] = (struct firn_view_interval){1, newest};
-    scene->view = (struct firn_view){scene->intervals, 1, 0};
+    scene->view = (struct firn_view){scene->intervals, 1, 0, NULL};
     assert_int_equal(open_resolve(scene), FIRN_OK);
     scene->runs[0]->moves = 0;
 }
@@ -526,7 +526,7 @@ make_faulty_scene(struct scene *scene, struct test_random *random)
     scene->ops[scene->count++] = (struct op){20, 40, 100, FIRN_ENTRY_RANGE_DELETE};
     distribute(scene, random);
     scene->intervals[0] = (struct firn_view_interval){1, 250};
-    scene->view = (struct firn_view){scene->intervals, 1, 0};
+    scene->view = (struct firn_view){scene->intervals, 1, 0, NULL};
 }
 
 static void

@@ -300,7 +300,7 @@ value_files_wait_for_cursors_and_for_readers_elsewhere(void **state)
     flush();
     struct names names = value_files();
     struct firn_view_interval interval = {1, fixture.sequence};
-    const struct firn_view before = {&interval, 1, 0};
+    const struct firn_view before = {&interval, 1, 0, NULL};
     struct firn_lsm_cursor *cursor;
     struct firn_lsm_cursor_options options = {.view = &before};
     TEST_OK(firn_lsm_cursor_create(fixture.trees[0], &options, &cursor, &err), &err);

@@ -137,7 +137,7 @@ static void
 read_model(const struct history *history, const struct some_view *view, unsigned key,
            struct value *out)
 {
-    struct firn_view seen = {view->intervals, view->count, 0};
+    struct firn_view seen = {view->intervals, view->count, 0, NULL};
     *out = (struct value){.is_there = false};
     for (size_t i = 0; i < history->op_count; i++) {
         const struct op *op = &history->ops[i];
@@ -392,7 +392,7 @@ static int
 read_view(struct history *history, const struct some_view *view)
 {
     const struct firn_range_set *ranges[RUNS_MAX];
-    const struct firn_view seen = {view->intervals, view->count, 0};
+    const struct firn_view seen = {view->intervals, view->count, 0, NULL};
     struct firn_merge *merge = NULL;
     struct firn_resolve *resolve = NULL;
     size_t range_set_count;
@@ -535,7 +535,8 @@ compact_into(struct history *history, unsigned set, struct output *output)
     size_t range_set_count;
     int rc;
     for (size_t i = 0; i < history->view_count; i++) {
-        views[i] = (struct firn_view){history->views[i].intervals, history->views[i].count, 0};
+        views[i] =
+            (struct firn_view){history->views[i].intervals, history->views[i].count, 0, NULL};
         times[i] = history->views[i].time_ms;
     }
     list_others(history, set, &others);
@@ -599,7 +600,8 @@ static void
 check_past(const struct history *history, const struct firn_manifest_run *info)
 {
     const struct some_view *now = &history->views[0];
-    assert_true(firn_history_is_skipped(info, &(struct firn_view){now->intervals, now->count, 0}));
+    assert_true(
+        firn_history_is_skipped(info, &(struct firn_view){now->intervals, now->count, 0, NULL}));
 }
 
 /* The runs of the set become one, and one of history where there is something for it and room; or
@@ -721,7 +723,7 @@ remove_history(struct history *history)
     unsigned needed = 0;
     for (size_t i = 0; i < history->view_count; i++) {
         const struct some_view *view = &history->views[i];
-        needed |= runs_of(history, &(struct firn_view){view->intervals, view->count, 0});
+        needed |= runs_of(history, &(struct firn_view){view->intervals, view->count, 0, NULL});
     }
     remove_runs(history, ~needed & ((1U << history->run_count) - 1));
 }

@@ -12,7 +12,7 @@
 #include "support/test_seal.h"
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
-static const struct firn_view all = {&all_interval, 1, 0};
+static const struct firn_view all = {&all_interval, 1, 0, NULL};
 
 /* A run as a model and as bytes. */
 struct damage {
@@ -115,7 +115,7 @@ check_gets(const struct damage *damage, struct firn_run *run)
     for (size_t i = 0; i < damage->model.count; i++) {
         const struct firn_entry *entry = &damage->model.entries[i];
         struct firn_view_interval only = {entry->sequence, entry->sequence};
-        struct firn_view view = {&only, 1, 0};
+        struct firn_view view = {&only, 1, 0, NULL};
         struct firn_run_hit hit;
         int rc = firn_row_kind.get(run, entry->key, &view, &hit, &value, &err);
         if (rc != FIRN_OK) {
@@ -368,7 +368,7 @@ a_bad_block_is_no_matter_to_views_that_do_not_see_it(void **state)
     damage.bad.data[block_ref(&damage, 10).offset + 2000] ^= 1;
     assert_int_equal(damage_open(&damage, damage.bad.size, &run, &err), FIRN_OK);
     struct firn_view_interval early = {1, 20};
-    struct firn_view view = {&early, 1, 0};
+    struct firn_view view = {&early, 1, 0, NULL};
     for (size_t i = 0; i < damage.model.count; i++) {
         row_model_compare_get(&damage.model, run, damage.model.entries[i].key, &view);
     }

@@ -12,7 +12,7 @@
 #include "support/test_alloc.h"
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
-static const struct firn_view all = {&all_interval, 1, 0};
+static const struct firn_view all = {&all_interval, 1, 0, NULL};
 
 /* Some blocks, a large value, versions, ranges. */
 static void
@@ -81,7 +81,7 @@ read_run(const struct row_model *model, struct firn_os_dir *dir, struct firn_blo
         struct firn_run_hit hit;
         const struct firn_entry *entry = &model->entries[i];
         struct firn_view_interval only = {entry->sequence, entry->sequence};
-        struct firn_view view = {&only, 1, 0};
+        struct firn_view view = {&only, 1, 0, NULL};
         rc = firn_row_kind.get(run, entry->key, &view, &hit, &value, err);
         assert_true(rc != FIRN_OK || (hit.sequence == entry->sequence &&
                                       (hit.kind != FIRN_ENTRY_PUT ||

@@ -105,7 +105,7 @@ compare_file(const struct row_model *model, firn_slice bytes)
     row_model_compare_summary(model, firn_row_kind.summary(run));
     row_model_compare_scan(model, run, false);
     struct firn_view_interval interval = {1, UINT64_MAX};
-    struct firn_view view = {&interval, 1, 0};
+    struct firn_view view = {&interval, 1, 0, NULL};
     for (size_t i = 0; i < model->count; i++) {
         row_model_compare_get(model, run, model->entries[i].key, &view);
     }
@@ -666,7 +666,7 @@ a_section_that_is_named_as_a_block_meets_the_check_of_blocks(void **state)
     struct firn_run_env env = row_fixture_env(&fixture);
     assert_int_equal(firn_row_kind.open(&env, "bad", &run, &err), FIRN_OK);
     struct firn_view_interval interval = {1, UINT64_MAX};
-    struct firn_view view = {&interval, 1, 0};
+    struct firn_view view = {&interval, 1, 0, NULL};
     struct firn_run_hit hit;
     assert_int_equal(firn_row_kind.get(run, firn_str("b"), &view, &hit, NULL, &err), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "malformed"));

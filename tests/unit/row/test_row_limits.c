@@ -13,7 +13,7 @@
 #include "row/row_read.h"
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
-static const struct firn_view all = {&all_interval, 1, 0};
+static const struct firn_view all = {&all_interval, 1, 0, NULL};
 
 /* Builds and opens a run of the model. */
 static struct firn_run *
@@ -179,7 +179,7 @@ versions_of_a_long_key_fill_blocks_with_wide_offsets(void **state)
     assert_true(row->index_ref.raw_size < firn_row_kind.summary(run)->file_bytes / 6);
     for (uint64_t i = 0; i < 1502; i += 11) {
         struct firn_view_interval interval = {i, i + i % 3};
-        struct firn_view view = {&interval, 1, 0};
+        struct firn_view view = {&interval, 1, 0, NULL};
         row_model_compare_get(&model, run, model.entries[0].key, &view);
     }
     row_model_compare_scan(&model, run, false);

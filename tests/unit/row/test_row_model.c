@@ -144,7 +144,7 @@ compare_gets(const struct row_model *model, struct firn_run *run, struct test_ra
         struct firn_view view = random_view(random, sequence_max, intervals);
         row_model_compare_get(model, run, model->entries[i].key, &view);
         intervals[0] = (struct firn_view_interval){1, UINT64_MAX};
-        view = (struct firn_view){intervals, 1, 0};
+        view = (struct firn_view){intervals, 1, 0, NULL};
         row_model_compare_get(model, run, model->entries[i].key, &view);
         row_model_compare_get(model, run, random_key(random, shape, buffer), &view);
         uint64_t only = model->entries[i].sequence;
@@ -249,14 +249,14 @@ versions_of_one_key_that_fill_many_blocks_are_found_by_sequence(void **state)
     for (int i = 0; i < 2000; i++) {
         uint64_t at = test_random_below(&random, 3 * VERSIONS + 20);
         struct firn_view_interval intervals[2] = {{1, 11}, {at + 13, at + 13 + at % 5}};
-        struct firn_view view = {intervals, 2, 0};
+        struct firn_view view = {intervals, 2, 0, NULL};
         row_model_compare_get(&model, run, firn_str("key"), &view);
-        view = (struct firn_view){intervals, 1, 0};
+        view = (struct firn_view){intervals, 1, 0, NULL};
         row_model_compare_get(&model, run, firn_str("key"), &view);
         row_model_compare_seek(&model, cursor, firn_str("key"), at);
     }
     struct firn_view_interval all = {1, UINT64_MAX};
-    struct firn_view view = {&all, 1, 0};
+    struct firn_view view = {&all, 1, 0, NULL};
     row_model_compare_get(&model, run, firn_str("key"), &view);
     row_model_compare_get(&model, run, firn_str("key\001"), &view);
     row_model_compare_get(&model, run, firn_str("kez"), &view);
@@ -265,7 +265,7 @@ versions_of_one_key_that_fill_many_blocks_are_found_by_sequence(void **state)
     struct firn_block_cache_stats after;
     firn_block_cache_stats(fixture.cache, &before);
     struct firn_view_interval old = {10, 10};
-    view = (struct firn_view){&old, 1, 0};
+    view = (struct firn_view){&old, 1, 0, NULL};
     row_model_compare_get(&model, run, firn_str("key"), &view);
     firn_block_cache_stats(fixture.cache, &after);
     assert_true(after.hits + after.misses <= before.hits + before.misses + 12);
@@ -324,7 +324,7 @@ check_ranges(const struct row_model *model)
     assert_int_equal(seen.count, model->range_count);
     row_model_compare_scan(model, run, true);
     struct firn_view_interval all = {1, UINT64_MAX};
-    struct firn_view view = {&all, 1, 0};
+    struct firn_view view = {&all, 1, 0, NULL};
     row_model_compare_get(model, run, firn_str("m"), &view);
     row_model_check_is_clean(run);
     firn_row_kind.close(run);

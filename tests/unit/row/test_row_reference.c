@@ -15,7 +15,7 @@
 enum { NUMBER = 9, ENTRIES = 60 };
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
-static const struct firn_view all = {&all_interval, 1, 0};
+static const struct firn_view all = {&all_interval, 1, 0, NULL};
 
 struct world {
     struct row_fixture fixture;
@@ -175,7 +175,7 @@ a_run_with_references_reads_as_one_without(void **state)
             row_model_compare_get(&world.model, world.run, firn_str(key), &all);
             for (uint64_t until = 99; until < 100 + ENTRIES; until += 7) {
                 struct firn_view_interval interval = {1, until};
-                const struct firn_view view = {&interval, 1, 0};
+                const struct firn_view view = {&interval, 1, 0, NULL};
                 row_model_compare_get(&world.model, world.run, firn_str(key), &view);
             }
         }
@@ -197,7 +197,7 @@ a_get_without_a_value_reads_none(void **state)
     for (size_t i = 0; i < world.model.count; i++) {
         const struct firn_entry *entry = &world.model.entries[i];
         struct firn_view_interval interval = {1, entry->sequence};
-        const struct firn_view view = {&interval, 1, 0};
+        const struct firn_view view = {&interval, 1, 0, NULL};
         assert_int_equal(firn_row_kind.get(world.run, entry->key, &view, &hit, NULL, &err),
                          FIRN_OK);
         assert_int_equal(hit.kind, entry->kind);
@@ -256,7 +256,7 @@ values_that_cannot_be_read_name_their_keys_and_no_others(void **state)
     for (size_t i = 0; i < world.model.count; i++) {
         const struct firn_entry *entry = &world.model.entries[i];
         struct firn_view_interval interval = {1, entry->sequence};
-        const struct firn_view view = {&interval, 1, 0};
+        const struct firn_view view = {&interval, 1, 0, NULL};
         int rc = firn_row_kind.get(world.run, entry->key, &view, &hit, &value, &err);
         assert_int_equal(rc, is_separated(entry) ? FIRN_CORRUPT : FIRN_OK);
         assert_true(rc == FIRN_OK || strstr(err.text, "the value of 'key/0") != NULL);

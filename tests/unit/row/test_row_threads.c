@@ -47,7 +47,7 @@ get_one(struct reader *reader, struct firn_buf *value)
     const struct firn_entry *entry =
         &shared->model->entries[test_random_below(&reader->random, shared->model->count)];
     struct firn_view_interval interval = {1, entry->sequence};
-    struct firn_view view = {&interval, 1, 0};
+    struct firn_view view = {&interval, 1, 0, NULL};
     struct firn_run_hit hit;
     int rc = firn_row_kind.get(shared->run, entry->key, &view, &hit, value, NULL);
     expect(shared,

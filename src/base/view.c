@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/view.c: guides to the intervals of a view.
+ *
+ * After many restores that follow each other now has as many intervals, and a scan asks of every
+ * version in which of them it lies. Halving takes ten steps for a thousand, each waiting for the one
+ * before. A guide divides the sequences from the first interval's beginning to the last one's into at
+ * least as many slots as there are intervals. Where these are about as long as each other, one or two
+ * begin in a slot, and the search is over with the first step. Where they are not, as when a load has
+ * taken a sequence far ahead, a slot may hold many, and halving goes on within it.
+ */
+#include "base/view.h"
+
+/* Fewer are found as fast without. */
+enum { GUIDED_MIN = 4 };
+
+static size_t
+slots_for(size_t count)
+{
+    size_t slots = 1;
+    while (slots < count) {
+        slots *= 2;
+    }
+    return slots;
+}
+
+size_t
+firn_view_guide_size_bytes(size_t count)
+{
+    return count < GUIDED_MIN
+               ? 0
+               : sizeof(struct firn_view_guide) + (slots_for(count) + 1) * sizeof(uint32_t);
+}
+
+void
+firn_view_guide_init(struct firn_view_guide *guide, const struct firn_view_interval *intervals,
+                     size_t count)
+{
+    uint64_t spread = intervals[count - 1].first - intervals[0].first;
+    size_t at = 0;
+    guide->first = intervals[0].first;
+    guide->slots = (uint32_t)slots_for(count);
+    guide->shift = 0;
+    while (spread >> guide->shift >= guide->slots) {
+        guide->shift++;
+    }
+    for (uint32_t slot = 0; slot < guide->slots; slot++) {
+        uint64_t begin = (uint64_t)slot << guide->shift;
+        while (at < count && intervals[at].first - guide->first < begin) {
+            at++;
+        }
+        guide->from[slot] = (uint32_t)at;
+    }
+    guide->from[guide->slots] = (uint32_t)count;
+}
