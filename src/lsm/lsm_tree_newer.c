@@ -126,7 +126,7 @@ firn_lsm_tree_newer_key(struct firn_lsm_tree *tree, firn_slice key,
                         const struct firn_view_interval *written, bool *out, firn_error *err)
 {
     struct question question = {
-        .lower = key, .written = written, .view = {written, 1, 0}, .err = err};
+        .lower = key, .written = written, .view = {written, 1, 0, NULL}, .err = err};
     struct firn_epoch *epoch = &tree->lsm->epoch;
     size_t slot = firn_epoch_enter(epoch);
     /* Pairs as in firn_lsm_tree_get. */
@@ -266,7 +266,7 @@ firn_lsm_tree_newer_range(struct firn_lsm_tree *tree, const struct firn_lsm_boun
     struct question question = {.lower = bounds->lower,
                                 .upper = bounds->upper,
                                 .written = written,
-                                .view = {written, 1, 0},
+                                .view = {written, 1, 0, NULL},
                                 .key = out_key,
                                 .err = err};
     *out = false;
