@@ -120,22 +120,47 @@ fold(uint32_t sum)
     return (uint16_t)(sum ^ sum >> 16);
 }
 
+/* All of a header but its crc; returns the sum that goes on with byte 14. */
+static uint32_t
+put_fields(const struct firn_log_format_record *record, uint64_t salt, uint64_t offset,
+           uint8_t *out)
+{
+    CHECK(record->type != 0 && offset % 8 == 0 && record->durable % 8 == 0);
+    CHECK(record->durable <= offset && offset < FIRN_LOG_FORMAT_OFFSET_MAX);
+    firn_store_le32(out + 4, record->length);
+    firn_store_le32(out + 8, (uint32_t)(record->durable / 8));
+    out[12] = record->type;
+    out[13] = 0;
+    uint32_t sum = header_sum(out, salt, offset);
+    firn_store_le16(out + 14, fold(sum));
+    return sum;
+}
+
 void
 firn_log_format_put_record(const struct firn_log_format_record *record, uint64_t salt,
                            uint64_t offset, uint8_t *bytes)
 {
     uint64_t room = firn_log_format_record_room(record->length);
-    CHECK(record->type != 0 && offset % 8 == 0 && record->durable % 8 == 0);
-    CHECK(record->durable <= offset && offset < FIRN_LOG_FORMAT_OFFSET_MAX);
-    firn_store_le32(bytes + 4, record->length);
-    firn_store_le32(bytes + 8, (uint32_t)(record->durable / 8));
-    bytes[12] = record->type;
-    bytes[13] = 0;
-    uint32_t sum = header_sum(bytes, salt, offset);
-    firn_store_le16(bytes + 14, fold(sum));
+    uint32_t sum = put_fields(record, salt, offset, bytes);
     size_t end = FIRN_LOG_FORMAT_RECORD_SIZE + (size_t)record->length;
     memset(bytes + end, 0, (size_t)room - end);
     firn_store_le32(bytes, firn_crc32c(sum, bytes + 14, (size_t)room - 14));
+}
+
+void
+firn_log_format_put_header(const struct firn_log_format_record *record, uint64_t salt,
+                           uint64_t offset, const firn_slice *parts, size_t part_count,
+                           uint8_t *out)
+{
+    static const uint8_t zeros[8];
+    uint64_t room = firn_log_format_record_room(record->length);
+    uint32_t sum = put_fields(record, salt, offset, out);
+    sum = firn_crc32c(sum, out + 14, 2);
+    for (size_t i = 0; i < part_count; i++) {
+        sum = parts[i].size > 0 ? firn_crc32c(sum, parts[i].data, parts[i].size) : sum;
+    }
+    size_t end = FIRN_LOG_FORMAT_RECORD_SIZE + (size_t)record->length;
+    firn_store_le32(out, firn_crc32c(sum, zeros, (size_t)room - end));
 }
 
 bool

@@ -88,6 +88,10 @@ FIRN_MUST_CHECK int firn_log_format_get_segment(const uint8_t *bytes, const char
  * firn_log_format_record_room(record->length) bytes in all. */
 void firn_log_format_put_record(const struct firn_log_format_record *record, uint64_t salt,
                                 uint64_t offset, uint8_t *bytes);
+/* Fills the header alone, 16 bytes, of a record whose payload these parts make up. */
+void firn_log_format_put_header(const struct firn_log_format_record *record, uint64_t salt,
+                                uint64_t offset, const firn_slice *parts, size_t part_count,
+                                uint8_t *out);
 /* Reads the 16 bytes of a header. False where they cannot begin a record of this segment: wrong
  * check, no type, a byte that is not zero where it must be, a mark behind the record. */
 bool firn_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,

@@ -4,7 +4,7 @@
  *
  * A log that gets few records has each of them put together in one buffer and handed over with one
  * write, so that a process that dies leaves it whole or absent except where the kernel itself is
- * cut short. The buffer is reused; one that a large record made big is given back.
+ * cut short. The buffer is reused.
  *
  * A write costs more than all else that a small record needs. So when a handle has appended
  * ready_after bytes, a stretch behind the log's end is got ready: filled with zeros, 256 KiB at a
@@ -15,6 +15,8 @@
  * In a window a record comes into being piece by piece: its payload first, its header last. A
  * process that dies in between leaves a torn record, as a power cut does; a reader beside the
  * writer looks twice (log_recover.c). Zeros behind the end are no record and no trace of one.
+ *
+ * Large records are neither put together nor got ready for: log_direct.c.
  *
  * Nothing of this can fail an append. Where no space is left for zeros, or no window can be had,
  * the record is written as in a small log, and after some more load the attempt is made again.
@@ -33,9 +35,9 @@
 
 #include "base/checked.h"
 #include "log/log.h"
+#include "log/log_direct.h"
 
 enum {
-    KEPT_BUFFER_SIZE_MAX = 1 << 20,
     SETTLE_PIECE_SIZE = 1 << 20,
     READY_STEP_MIN = FIRN_OS_WINDOW_ALIGNMENT,
     READY_STEP_MAX = 256 << 10,
@@ -123,8 +125,8 @@ get_ready(struct firn_log_writer *writer, const struct firn_log_writer_place *pl
 {
     uint64_t end = place->offset + room;
     writer->load_bytes += room;
-    if (writer->load_bytes < writer->ready_after || room > READY_STEP_MAX ||
-        writer->has_no_windows || end >= FIRN_LOG_FORMAT_OFFSET_MAX) {
+    if (writer->load_bytes < writer->ready_after || writer->has_no_windows ||
+        end >= FIRN_LOG_FORMAT_OFFSET_MAX) {
         return;
     }
     if (writer->ready_end < end) {
@@ -183,6 +185,16 @@ firn_log_writer_prepare(struct firn_log_writer *writer, const struct firn_log_wr
         return rc;
     }
     uint64_t room = firn_log_format_record_room(length);
+    struct firn_log_format_record record = {
+        .length = (uint32_t)length, .durable = place->durable, .type = type};
+    writer->direct_parts = NULL;
+    if (room >= FIRN_LOG_DIRECT_ROOM_MIN) {
+        writer->load_bytes += room;
+        writer->direct_parts = parts;
+        writer->direct_part_count = part_count;
+        writer->direct_record = record;
+        return FIRN_OK;
+    }
     get_ready(writer, place, room);
     rc = find_memory(writer, place->offset, (size_t)room, err);
     if (rc != FIRN_OK) {
@@ -195,8 +207,6 @@ firn_log_writer_prepare(struct firn_log_writer *writer, const struct firn_log_wr
             at += parts[i].size;
         }
     }
-    struct firn_log_format_record record = {
-        .length = (uint32_t)length, .durable = place->durable, .type = type};
     firn_log_format_put_record(&record, place->salt, place->offset, writer->record);
     return FIRN_OK;
 }
@@ -206,15 +216,16 @@ firn_log_writer_write(struct firn_log_writer *writer, const struct firn_log_writ
                       uint64_t *out_end, firn_error *err)
 {
     struct firn_buf *buffer = &writer->buffer;
+    if (writer->direct_parts != NULL) {
+        *out_end = place->offset + firn_log_format_record_room(writer->direct_record.length);
+        return firn_log_direct_write(place, &writer->direct_record, writer->direct_parts,
+                                     writer->direct_part_count, err);
+    }
     *out_end = place->offset + writer->record_size;
     if (writer->record != buffer->data) {
         return firn_os_window_commit(&writer->window, place->offset, writer->record_size, err);
     }
-    int rc = firn_os_file_write(place->file, place->offset, buffer->data, buffer->size, err);
-    if (buffer->capacity > KEPT_BUFFER_SIZE_MAX) {
-        firn_buf_deinit(buffer);
-    }
-    return rc;
+    return firn_os_file_write(place->file, place->offset, buffer->data, buffer->size, err);
 }
 
 int

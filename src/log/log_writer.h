@@ -17,6 +17,11 @@ struct firn_log_writer {
     struct firn_buf buffer; /* for records that no window takes; reused */
     uint8_t *record;        /* the record being put together: in the window or in the buffer */
     size_t record_size;
+    /* A large record instead, written from where its parts are (log_direct.c): these are borrowed
+     * until that; NULL: it is none. */
+    const firn_slice *direct_parts;
+    size_t direct_part_count;
+    struct firn_log_format_record direct_record;
     struct firn_os_window window; /* onto a part of what is ready */
     uint64_t ready_end;   /* behind the log's end the file has bytes that mean nothing, up to here;
                              not so where this is below that end */
@@ -37,8 +42,8 @@ struct firn_log_writer_place {
 /* Space is got ready in steps of so many bytes: four times ready_after, 64 KiB to 256 KiB. */
 uint64_t firn_log_writer_ready_step(const struct firn_log_writer *writer);
 
-/* Puts a record together, where it is to stand if a window is there, else in memory. FIRN_LIMIT,
- * FIRN_NO_MEMORY: nothing has happened. */
+/* Puts a record together, where it is to stand if a window is there, else in memory; of a large one
+ * the parts are borrowed until it is written. FIRN_LIMIT, FIRN_NO_MEMORY: nothing has happened. */
 FIRN_MUST_CHECK int firn_log_writer_prepare(struct firn_log_writer *writer,
                                             const struct firn_log_writer_place *place, uint8_t type,
                                             const firn_slice *parts, size_t part_count,

@@ -459,6 +459,63 @@ long_records_and_short_ones_follow_each_other_under_load(void **state)
     firn_buf_deinit(&file);
 }
 
+struct large_parts {
+    firn_slice parts[3];
+    bool is_seen;
+};
+
+static int
+compare_large_parts(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+                    firn_error *err)
+{
+    struct large_parts *expected = ctx;
+    size_t at = 0;
+    (void)position;
+    (void)err;
+    assert_int_equal(type, 33);
+    assert_false(expected->is_seen);
+    expected->is_seen = true;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(record.size - at >= expected->parts[i].size);
+        assert_memory_equal(record.data + at, expected->parts[i].data, expected->parts[i].size);
+        at += expected->parts[i].size;
+    }
+    assert_int_equal(record.size, at);
+    return FIRN_OK;
+}
+
+/* They are written piece by piece. */
+static void
+large_records_of_any_parts_come_back(void **state)
+{
+    struct fixture *fixture = *state;
+    firn_error err;
+    static uint8_t bytes[100 << 10];
+    static const size_t sizes[][3] = {{10, 40000, 0}, {0, 40001, 0},  {40002, 3, 0},
+                                      {48, 40003, 7}, {49, 40004, 1}, {33000, 33000, 33000},
+                                      {1, 1, 40006},  {0, 0, 32752},  {0, 0, 32744}};
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(1 + i * i % 255);
+    }
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct large_parts expected = {.is_seen = false};
+        struct firn_log *log = create(fixture, &wal);
+        size_t at = 0;
+        for (size_t j = 0; j < 3; j++) {
+            expected.parts[j] = firn_bytes(bytes + at, sizes[i][j]);
+            at += sizes[i][j];
+        }
+        assert_int_equal(firn_log_append(log, 33, expected.parts, 3, NULL, &err), FIRN_OK);
+        firn_log_abandon(log);
+        assert_int_equal(
+            firn_log_open(fixture->dir, &wal, compare_large_parts, &expected, &log, NULL, &err),
+            FIRN_OK);
+        assert_true(expected.is_seen);
+        firn_log_abandon(log);
+        assert_int_equal(firn_os_remove_file(fixture->dir, "wal-000001.log", &err), FIRN_OK);
+    }
+}
+
 /* The writer's part of the next test. */
 struct beside {
     struct firn_log *log;
@@ -596,6 +653,7 @@ main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(long_records_and_short_ones_follow_each_other_under_load,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(large_records_of_any_parts_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reader_notices_that_a_file_was_used_again, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_spare_does_not_outlive_its_log, set_up, tear_down),
