@@ -417,6 +417,7 @@ firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
     log->segment = recovered.last;
     log->oldest_wanted = recovered.last.oldest;
     log->first_file = recovered.last.oldest;
+    log->lent_last = recovered.last.number - 1;
     log->end = recovered.end;
     log->durable = recovered.durable;
     log->older_size_bytes = recovered.older_size_bytes;

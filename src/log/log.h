@@ -8,7 +8,7 @@
  * Damage and a torn tail are told apart by the rule in docs/formats/log.md.
  *
  * Threads: append, rotate and remove_before from one thread at a time (the caller serializes);
- * sync, rotate_prepare, end, oldest and size_bytes from any thread beside them. The directory
+ * sync, rotate_prepare, lend, end, oldest and sizes from any thread beside them. The directory
  * handle is borrowed and must outlive the log.
  */
 #ifndef FIRN_LOG_LOG_H
@@ -25,6 +25,8 @@ struct firn_log;
 
 /* Types below 16 belong to log/ itself; callers use 16 to 255. */
 enum { FIRN_LOG_TYPE_USER = 16 };
+/* A record's bytes stand so far behind the place where it begins. */
+enum { FIRN_LOG_RECORD_HEAD_SIZE = 16 };
 /* The longest record: 1 GiB - 64 KiB. Longer ones are refused with FIRN_LIMIT. */
 enum { FIRN_LOG_RECORD_SIZE_MAX = (1 << 30) - (64 << 10) };
 
@@ -105,6 +107,17 @@ void firn_log_rotate_prepare(struct firn_log *log);
  * the next append begins a new one; FIRN_INVALID for a larger number. */
 FIRN_MUST_CHECK int firn_log_remove_before(struct firn_log *log, uint64_t first_segment,
                                            firn_error *err);
+
+/* Bytes of records in a segment to which no more will be added; 0 where the newest is meant, or one
+ * whose file was removed. Any thread. */
+uint64_t firn_log_lend_bytes(struct firn_log *log, uint64_t segment);
+/* Gives the file of such a segment a second name, under which somebody may keep it: the log never
+ * uses it again then, whatever becomes of the segment. The file's records are durable when this
+ * returns, the name is not. FIRN_NOT_FOUND where firn_log_lend_bytes would say 0; FIRN_EXISTS,
+ * and what a file system says that knows no such names; a failure leaves everything as it was,
+ * unless the log is latched. Any thread beside the others. */
+FIRN_MUST_CHECK int firn_log_lend(struct firn_log *log, uint64_t segment,
+                                  struct firn_os_dir *to_dir, const char *to, firn_error *err);
 
 /* Syncs, writes the end record (unless there is no space for it), and syncs again what that
  * changed. The handle is gone afterwards, whatever is returned. NULL is fine. */

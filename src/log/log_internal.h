@@ -46,7 +46,8 @@ struct firn_log {
     /* Of whoever holds the token. */
     struct firn_buf older_ends; /* 8 bytes for each segment from first_file to the newest but one */
     uint64_t first_file;        /* the oldest segment whose file was not removed */
-    uint64_t old_salt;          /* of old_file */
+    uint64_t lent_last; /* files of segments up to this number may have other names: no spares */
+    uint64_t old_salt;  /* of old_file */
     uint64_t old_end;
 
     /* Of the appender alone. */

@@ -28,6 +28,10 @@
  *       segment's name, or an end where none should be, can tell by asking again (log_recover.c).
  * (I13) The name of the spare is used by one thread at a time: is_making_spare guards it while
  *       there is none, the token when there is one.
+ * (I14) A file that was lent, so that somebody may keep it under a name of his own, is never written
+ *       again: it is of a segment with a successor that is durable, name and NEXT included, and it
+ *       becomes no spare. Who lent what is forgotten with the handle, so no file that a handle finds
+ *       becomes one, but for that of the newest segment: it cannot have been lent.
  *
  * Failure. A spare that cannot be made is none. In the first half, what fails before the header is
  * synced leaves the log as it was, and so does a full disk at the rename; all else latches. In the
@@ -94,7 +98,8 @@ firn_log_rotate_drop_spare(struct firn_log *log)
 static bool
 recycle(struct firn_log *log, uint64_t number, uint64_t size_bytes)
 {
-    bool will_do = size_bytes / 4 >= log->writer.ready_after && size_bytes <= RECYCLED_SIZE_MAX;
+    bool will_do = size_bytes / 4 >= log->writer.ready_after && size_bytes <= RECYCLED_SIZE_MAX &&
+                   number > log->lent_last; /* (I14) */
     if (!will_do || !begin_spare(log)) {
         return false;
     }

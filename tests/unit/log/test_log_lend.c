@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/log: segments whose files somebody keeps: which can be lent, that their bytes stay whatever
+ * the log does afterwards, in this handle and in later ones, and that nothing else changes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "log/log_format.h"
+#include "log_support.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "support/test_alloc.h"
+
+enum { PER_SEGMENT = 400 }; /* records: so many bytes that the file is used again */
+
+static const struct firn_log_options wal = {.prefix = "wal", .ready_after_bytes = 4096};
+
+struct machine {
+    struct firn_os *memory;
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_log *log;
+    uint64_t count; /* of records */
+};
+
+static void
+open_machine(struct machine *machine)
+{
+    firn_error err;
+    *machine = (struct machine){0};
+    assert_int_equal(firn_os_memory_create(1, &machine->memory, &err), FIRN_OK);
+    assert_int_equal(firn_os_fault_create(machine->memory, &machine->os, &err), FIRN_OK);
+    machine->dir = log_support_root(machine->os);
+    assert_int_equal(firn_log_create(machine->dir, &wal, &machine->log, &err), FIRN_OK);
+}
+
+static void
+close_machine(struct machine *machine)
+{
+    firn_log_abandon(machine->log);
+    firn_os_dir_close(machine->dir);
+    firn_os_fault_destroy(machine->os);
+    firn_os_memory_destroy(machine->memory);
+}
+
+static void
+fill(struct machine *machine)
+{
+    firn_error err;
+    for (unsigned i = 0; i < PER_SEGMENT; i++) {
+        assert_int_equal(log_support_append(machine->log, machine->count++, NULL, &err), FIRN_OK);
+    }
+}
+
+static void
+turn(struct machine *machine, uint64_t oldest)
+{
+    firn_error err;
+    assert_int_equal(firn_log_remove_before(machine->log, oldest, &err), FIRN_OK);
+    assert_int_equal(firn_log_rotate(machine->log, &err), FIRN_OK);
+}
+
+/* Opens the log again; it must have all records from `first` on. */
+static void
+reopen(struct machine *machine, uint64_t first)
+{
+    firn_error err;
+    struct log_support_seen seen = {.first = first};
+    firn_log_abandon(machine->log);
+    machine->log = NULL;
+    assert_int_equal(
+        firn_log_open(machine->dir, &wal, log_support_visit, &seen, &machine->log, NULL, &err),
+        FIRN_OK);
+    assert_false(seen.is_wrong);
+    assert_int_equal(first + seen.count, machine->count);
+}
+
+static bool
+has_bytes(struct machine *machine, const char *name, const struct firn_buf *expected)
+{
+    struct firn_buf bytes = {0};
+    log_support_get_file(machine->dir, name, &bytes);
+    bool is_equal = firn_slice_equal(firn_buf_slice(&bytes), firn_buf_slice(expected));
+    firn_buf_deinit(&bytes);
+    return is_equal;
+}
+
+static void
+only_whole_segments_are_lent(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct machine machine;
+    struct firn_buf bytes = {0};
+    open_machine(&machine);
+    fill(&machine);
+    uint64_t end = firn_log_end(machine.log).offset;
+    assert_int_equal(firn_log_lend_bytes(machine.log, 0), 0);
+    assert_int_equal(firn_log_lend_bytes(machine.log, 1), 0);
+    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_log_rotate_begin(machine.log, &err), FIRN_OK);
+    assert_int_equal(firn_log_lend_bytes(machine.log, 1), end - FIRN_LOG_FORMAT_SEGMENT_SIZE);
+    assert_int_equal(firn_log_lend_bytes(machine.log, 2), 0);
+    assert_int_equal(firn_log_lend_bytes(machine.log, 3), 0);
+    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_OK);
+    /* What was got ready behind the end is cut off; NEXT is there, though the turn was only begun. */
+    log_support_get_file(machine.dir, "kept", &bytes);
+    assert_int_equal(bytes.size, end + FIRN_LOG_FORMAT_RECORD_SIZE);
+    assert_int_equal(bytes.data[end + 12], FIRN_LOG_FORMAT_NEXT);
+    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_EXISTS);
+    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept too", &err), FIRN_OK);
+    assert_true(has_bytes(&machine, "kept too", &bytes));
+    assert_true(has_bytes(&machine, "wal-000001.log", &bytes));
+    turn(&machine, 2);
+    assert_int_equal(firn_log_lend_bytes(machine.log, 1), 0);
+    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "late", &err), FIRN_NOT_FOUND);
+    assert_false(log_support_has_file(machine.dir, "late"));
+    assert_false(log_support_has_file(machine.dir, "wal-000001.log"));
+    assert_true(has_bytes(&machine, "kept", &bytes));
+    firn_buf_deinit(&bytes);
+    close_machine(&machine);
+}
+
+/* Whether the file of a segment that is given up becomes the next but one. */
+static void
+a_lent_file_is_no_spare(void **state)
+{
+    (void)state;
+    firn_error err;
+    for (int is_lent = 0; is_lent <= 1; is_lent++) {
+        struct machine machine;
+        struct firn_buf bytes = {0};
+        open_machine(&machine);
+        fill(&machine);
+        turn(&machine, 1);
+        if (is_lent) {
+            assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_OK);
+            log_support_get_file(machine.dir, "kept", &bytes);
+        }
+        fill(&machine);
+        turn(&machine, 2);
+        assert_int_equal(log_support_has_file(machine.dir, "wal-spare.tmp"), !is_lent);
+        fill(&machine);
+        turn(&machine, 3);
+        fill(&machine);
+        assert_true(!is_lent || has_bytes(&machine, "kept", &bytes));
+        assert_true(log_support_has_file(machine.dir, "wal-spare.tmp"));
+        reopen(&machine, 2 * PER_SEGMENT);
+        firn_buf_deinit(&bytes);
+        close_machine(&machine);
+    }
+}
+
+/* Who opens the log does not know which were lent. */
+static void
+a_lent_file_is_no_spare_of_a_later_handle(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct machine machine;
+    struct firn_buf first = {0};
+    struct firn_buf second = {0};
+    open_machine(&machine);
+    fill(&machine);
+    turn(&machine, 1);
+    fill(&machine);
+    turn(&machine, 1);
+    fill(&machine);
+    assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "first", &err), FIRN_OK);
+    assert_int_equal(firn_log_lend(machine.log, 2, machine.dir, "second", &err), FIRN_OK);
+    log_support_get_file(machine.dir, "first", &first);
+    log_support_get_file(machine.dir, "second", &second);
+    reopen(&machine, 0);
+    for (uint64_t oldest = 2; oldest < 7; oldest++) {
+        fill(&machine);
+        turn(&machine, oldest);
+        assert_true(has_bytes(&machine, "first", &first));
+        assert_true(has_bytes(&machine, "second", &second));
+    }
+    /* The newest one that was found, and later ones, are. */
+    assert_true(log_support_has_file(machine.dir, "wal-spare.tmp"));
+    firn_buf_deinit(&first);
+    firn_buf_deinit(&second);
+    close_machine(&machine);
+}
+
+/* Every call that fails, once: nothing is lent, or all is as it should be. */
+static void
+a_call_that_fails_leaves_the_log_whole(void **state)
+{
+    (void)state;
+    firn_error err;
+    bool has_passed = false;
+    unsigned failures = 0;
+    for (uint64_t call = 1; !has_passed; call++) {
+        const struct firn_os_fault_plan plan = {.call = call,
+                                                .classes = FIRN_OS_FAULT_ALL,
+                                                .kind = FIRN_OS_FAULT_FAILS,
+                                                .error_number = 5};
+        struct machine machine;
+        struct firn_buf bytes = {0};
+        open_machine(&machine);
+        fill(&machine);
+        assert_int_equal(firn_log_rotate_begin(machine.log, &err), FIRN_OK);
+        firn_os_fault_set_plan(machine.os, &plan);
+        int rc = firn_log_lend(machine.log, 1, machine.dir, "kept", &err);
+        has_passed = firn_os_fault_hits(machine.os) == 0;
+        firn_os_fault_set_plan(machine.os, NULL);
+        assert_int_equal(rc == FIRN_OK, has_passed);
+        failures += rc != FIRN_OK;
+        reopen(&machine, 0);
+        fill(&machine);
+        turn(&machine, 2);
+        fill(&machine);
+        if (rc == FIRN_OK) {
+            log_support_get_file(machine.dir, "kept", &bytes);
+            assert_true(bytes.size > FIRN_LOG_FORMAT_SEGMENT_SIZE);
+        }
+        reopen(&machine, PER_SEGMENT);
+        firn_buf_deinit(&bytes);
+        close_machine(&machine);
+    }
+    assert_true(failures > 3);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_whole_segments_are_lent),
+        cmocka_unit_test(a_lent_file_is_no_spare),
+        cmocka_unit_test(a_lent_file_is_no_spare_of_a_later_handle),
+        cmocka_unit_test(a_call_that_fails_leaves_the_log_whole),
+    };
+    return cmocka_run_group_tests_name("log_lend", tests, NULL, NULL);
+}
