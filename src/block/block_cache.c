@@ -409,6 +409,24 @@ firn_block_cache_read_from(struct firn_block_cache *cache, uint64_t file,
 }
 
 void
+firn_block_cache_keep(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
+                      firn_slice raw, enum firn_block_cache_use use)
+{
+    const struct firn_block_ref ref = {.offset = offset, .raw_size = (uint32_t)raw.size};
+    const struct request request = {.file = file, .ref = &ref, .use = use};
+    if (cache->shard_count == 0) {
+        return;
+    }
+    struct firn_block_cache_frame *frame = find_under_mutex(cache, &request);
+    if (frame == NULL) {
+        frame = keep(cache, &request, raw);
+    }
+    if (frame != NULL) {
+        firn_block_cache_frame_unpin(frame);
+    }
+}
+
+void
 firn_block_cache_unpin(struct firn_block_cache *cache, struct firn_block_pin *pin)
 {
     struct firn_block_cache_frame *frame = pin->frame;

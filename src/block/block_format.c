@@ -113,6 +113,12 @@ decode_edge(const uint8_t bytes[EDGE_SIZE], const uint8_t magic[8], const char *
     return FIRN_OK;
 }
 
+bool
+firn_block_format_is_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE])
+{
+    return memcmp(bytes, header_magic, sizeof header_magic) == 0;
+}
+
 void
 firn_block_format_encode_header(enum firn_block_file_kind kind, const struct firn_block_file_id *id,
                                 uint8_t out[FIRN_BLOCK_FORMAT_HEADER_SIZE])

@@ -58,6 +58,7 @@ struct firn_run_summary {
     bool has_heads;           /* some are neither that nor FIRN_ENTRY_PUT; not in MANIFEST */
     bool has_references;      /* to value files; has_heads counts them too; not in MANIFEST */
     uint64_t identity;        /* of a value file: the beginning of its file's; else 0 */
+    bool is_bare;             /* a value file that may be longer than content_bytes say */
     uint64_t range_count;
     uint64_t content_bytes; /* of keys and values */
     uint64_t cache_file;    /* from a builder: blocks are in the cache by this number, which is the

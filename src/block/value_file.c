@@ -17,6 +17,9 @@
  * The file's size, the bytes of its body and its identity are held against MANIFEST's when it is
  * opened (lsm_file.c), so that another file under the same name is not taken for it.
  *
+ * A file that does not begin as a sealed one is a bare one (value_bare.c). Only references of its
+ * sort lead into either.
+ *
  * Threads: any number at once; nothing changes after opening.
  */
 #include "block/value_file.h"
@@ -24,13 +27,18 @@
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "block/value_bare.h"
+#include "codec/xxh3.h"
 
 enum { PIECE_SIZE = FIRN_VALUE_FILE_PIECE_SIZE, CACHED_MAX = 64 << 10 };
+/* Of an offset in a reference. */
+#define BARE_FLAG (UINT64_C(1) << 63)
 
 struct value_file {
     struct firn_run base; /* first */
     struct firn_block_cache *cache;
-    uint64_t file; /* its number in the cache */
+    uint64_t file;                /* its number in the cache */
+    struct firn_value_bare *bare; /* NULL: it is sealed, and has a reader */
     struct firn_block_reader *reader;
     struct firn_run_summary summary;
 };
@@ -44,8 +52,23 @@ close_file(struct firn_run *base)
     if (file != NULL) {
         firn_block_cache_drop_file(file->cache, file->file);
         firn_block_reader_close(file->reader);
+        firn_value_bare_close(file->bare);
         firn_free(file);
     }
+}
+
+static int
+open_sealed(struct value_file *file, const struct firn_run_env *env, const char *name,
+            firn_error *err)
+{
+    int rc = firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_VALUES, &file->reader, err);
+    if (rc == FIRN_OK) {
+        file->summary.file_bytes = firn_block_reader_size_bytes(file->reader);
+        file->summary.content_bytes =
+            firn_block_reader_body_end(file->reader) - FIRN_BLOCK_BODY_START;
+        file->summary.identity = firn_load_le64(firn_block_reader_id(file->reader)->bytes);
+    }
+    return rc;
 }
 
 static int
@@ -59,14 +82,20 @@ open_file(const struct firn_run_env *env, const char *name, struct firn_run **ou
     file->base.kind = &firn_value_file_kind;
     file->cache = env->cache;
     file->file = firn_block_cache_add_file(env->cache);
-    int rc = firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_VALUES, &file->reader, err);
+    int rc = firn_value_bare_open(env, name, &file->bare, err);
+    if (rc == FIRN_OK && file->bare == NULL) {
+        rc = open_sealed(file, env, name, err);
+    }
     if (rc != FIRN_OK) {
         close_file(&file->base);
         return rc;
     }
-    file->summary.file_bytes = firn_block_reader_size_bytes(file->reader);
-    file->summary.content_bytes = firn_block_reader_body_end(file->reader) - FIRN_BLOCK_BODY_START;
-    file->summary.identity = firn_load_le64(firn_block_reader_id(file->reader)->bytes);
+    if (file->bare != NULL) {
+        file->summary.file_bytes = firn_value_bare_size_bytes(file->bare);
+        file->summary.content_bytes = file->summary.file_bytes - FIRN_VALUE_FILE_HEAD_SIZE;
+        file->summary.identity = firn_value_bare_identity(file->bare);
+        file->summary.is_bare = true;
+    }
     *out = &file->base;
     return FIRN_OK;
 }
@@ -90,19 +119,42 @@ const struct firn_run_kind firn_value_file_kind = {
 bool
 firn_value_file_decode(firn_slice bytes, struct firn_value_file_reference *out)
 {
+    *out = (struct firn_value_file_reference){0};
     if (bytes.size < FIRN_VALUE_FILE_REFERENCE_SIZE) {
         return false;
     }
+    uint64_t offset = firn_load_le64(bytes.data + 16);
     out->file = firn_load_le64(bytes.data);
     out->value_size = firn_load_le64(bytes.data + 8);
-    out->offset = firn_load_le64(bytes.data + 16);
-    out->stored_sizes = bytes.data + FIRN_VALUE_FILE_REFERENCE_SIZE;
+    out->offset = offset & ~BARE_FLAG;
+    out->is_bare = (offset & BARE_FLAG) != 0;
     if (out->file == 0 || out->value_size == 0 ||
-        out->value_size > FIRN_VALUE_FILE_VALUE_SIZE_MAX || out->offset > INT64_MAX) {
+        out->value_size > FIRN_VALUE_FILE_VALUE_SIZE_MAX) {
         return false;
     }
+    if (out->is_bare) {
+        bool is_whole = bytes.size == FIRN_VALUE_FILE_BARE_REFERENCE_SIZE;
+        out->checksum = is_whole ? firn_load_le64(bytes.data + 24) : 0;
+        return is_whole;
+    }
+    out->stored_sizes = bytes.data + FIRN_VALUE_FILE_REFERENCE_SIZE;
     out->piece_count = (size_t)((out->value_size + PIECE_SIZE - 1) / PIECE_SIZE);
     return bytes.size == FIRN_VALUE_FILE_REFERENCE_SIZE + 4 * out->piece_count;
+}
+
+void
+firn_value_file_encode_bare(const struct firn_value_file_reference *reference, uint8_t *out)
+{
+    firn_store_le64(out, reference->file);
+    firn_store_le64(out + 8, reference->value_size);
+    firn_store_le64(out + 16, reference->offset | BARE_FLAG);
+    firn_store_le64(out + 24, reference->checksum);
+}
+
+uint64_t
+firn_value_file_checksum(firn_slice value, uint64_t offset)
+{
+    return firn_xxh3(value.data, value.size, offset);
 }
 
 /* The i-th piece, but for its offset. */
@@ -119,7 +171,7 @@ piece_of(const struct firn_value_file_reference *reference, size_t i)
 uint64_t
 firn_value_file_span(const struct firn_value_file_reference *reference)
 {
-    uint64_t span = 0;
+    uint64_t span = reference->is_bare ? reference->value_size : 0;
     for (size_t i = 0; i < reference->piece_count; i++) {
         const struct firn_block_ref piece = piece_of(reference, i);
         span += firn_block_reader_span(&piece);
@@ -171,13 +223,10 @@ out:
     return rc;
 }
 
-int
-firn_value_file_read(struct firn_run *base, const struct firn_value_file_reference *reference,
-                     enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+static int
+read_sealed(struct value_file *file, const struct firn_value_file_reference *reference,
+            enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
 {
-    struct value_file *file = (struct value_file *)base;
-    size_t before = out == NULL ? 0 : out->size;
-    int rc;
     if (!firn_range_inside(reference->offset, firn_value_file_span(reference),
                            firn_block_reader_body_end(file->reader))) {
         return firn_error_set(err, FIRN_CORRUPT, "'%s': a value at %llu lies outside the body",
@@ -190,10 +239,26 @@ firn_value_file_read(struct firn_run *base, const struct firn_value_file_referen
     if (out != NULL && reference->value_size <= CACHED_MAX) {
         struct firn_block_ref piece = piece_of(reference, 0);
         piece.offset = reference->offset;
-        rc = read_cached(file, &piece, use, out, err);
-    } else {
-        rc = read_pieces(file, reference, out, err);
+        return read_cached(file, &piece, use, out, err);
     }
+    return read_pieces(file, reference, out, err);
+}
+
+int
+firn_value_file_read(struct firn_run *base, const struct firn_value_file_reference *reference,
+                     enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
+{
+    struct value_file *file = (struct value_file *)base;
+    size_t before = out == NULL ? 0 : out->size;
+    int rc;
+    if (reference->is_bare != (file->bare != NULL)) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': the reference to a value is of another sort",
+                              file->bare != NULL ? firn_value_bare_path(file->bare)
+                                                 : firn_block_reader_path(file->reader));
+    }
+    rc = reference->is_bare ? firn_value_bare_read(file->bare, reference, use, out, err)
+                            : read_sealed(file, reference, use, out, err);
     if (rc != FIRN_OK && out != NULL) {
         out->size = before;
     }

@@ -15,6 +15,20 @@
  *
  * A piece is a block of the file (block/block_file.h) with FIRN_VALUE_FILE_PIECE_SIZE bytes of the
  * value, the last one with the rest; the pieces of a value lie directly one behind the other.
+ *
+ * A bare file has values as they are, among bytes that mean nothing here: a segment of the log that
+ * has become a value file. Its first FIRN_VALUE_FILE_HEAD_SIZE bytes, which differ from those of all
+ * other files, are its identity. The reference to a value in one:
+ *
+ *   0       8       16                    24
+ *   +-------+-------+---------------------+----------+
+ *   | file: | size  | offset of the value | checksum |
+ *   | number| of the| + 2^63              |          |
+ *   |       | value |                     |          |
+ *   +-------+-------+---------------------+----------+
+ *
+ *   checksum = XXH3-64(value; seed: its offset) xor the file's identity
+ *   identity = XXH3-64(the first 128 bytes of the file; seed 0)
  */
 #ifndef FIRN_BLOCK_VALUE_FILE_H
 #define FIRN_BLOCK_VALUE_FILE_H
@@ -22,7 +36,9 @@
 #include "block/run_kind.h"
 
 enum {
-    FIRN_VALUE_FILE_REFERENCE_SIZE = 24, /* without the stored sizes */
+    FIRN_VALUE_FILE_REFERENCE_SIZE = 24, /* without the stored sizes, or the checksum */
+    FIRN_VALUE_FILE_BARE_REFERENCE_SIZE = 32,
+    FIRN_VALUE_FILE_HEAD_SIZE = 128,
     FIRN_VALUE_FILE_PIECE_SIZE = 1 << 20,
     FIRN_VALUE_FILE_VALUE_SIZE_MAX = 256 << 20,
     FIRN_VALUE_FILE_PIECES_MAX = FIRN_VALUE_FILE_VALUE_SIZE_MAX / FIRN_VALUE_FILE_PIECE_SIZE
@@ -37,16 +53,24 @@ struct firn_value_file_reference {
     uint64_t file;
     uint64_t value_size;
     uint64_t offset;
-    const uint8_t *stored_sizes; /* borrowed from the bytes */
+    bool is_bare;
+    uint64_t checksum;           /* of a value in a bare file */
+    const uint8_t *stored_sizes; /* else; borrowed from the bytes */
     size_t piece_count;
 };
 /* False where the bytes are no reference. What they name is judged as it is read. */
 bool firn_value_file_decode(firn_slice bytes, struct firn_value_file_reference *out);
+/* Writes the reference to a value in a bare file, FIRN_VALUE_FILE_BARE_REFERENCE_SIZE bytes: of
+ * *reference number, sizes, offset and checksum. */
+void firn_value_file_encode_bare(const struct firn_value_file_reference *reference, uint8_t *out);
+/* What the checksum of such a value is, but for the identity of its file. */
+uint64_t firn_value_file_checksum(firn_slice value, uint64_t offset);
 /* Bytes that the value takes up in its file. Of a reference that decode has passed. */
 uint64_t firn_value_file_span(const struct firn_value_file_reference *reference);
 
 /* Appends the value to out (NULL: it is verified, and not wanted). `file` is the open file that the
- * reference names. Values of up to 64 KiB go through the cache as `use` says, larger ones past it. FIRN_CORRUPT names file and offset. out is as it was on failure. Any thread. */
+ * reference names. Values of up to 64 KiB go through the cache as `use` says, larger ones past it. FIRN_CORRUPT names file
+ * and offset. out is as it was on failure. Any thread. */
 FIRN_MUST_CHECK int firn_value_file_read(struct firn_run *file,
                                          const struct firn_value_file_reference *reference,
                                          enum firn_block_cache_use use, struct firn_buf *out,

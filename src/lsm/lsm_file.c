@@ -459,7 +459,9 @@ static bool
 is_as_named(const struct firn_manifest_run *info, const struct firn_run_summary *summary)
 {
     if (info->kind == FIRN_BLOCK_FILE_VALUES) {
-        return summary->content_bytes == info->content_bytes && summary->identity == info->identity;
+        bool is_size = summary->is_bare ? summary->content_bytes >= info->content_bytes
+                                        : summary->content_bytes == info->content_bytes;
+        return is_size && summary->identity == info->identity;
     }
     return summary->file_bytes == info->file_bytes && summary->entry_count == info->entry_count &&
            summary->tombstone_count == info->tombstone_count &&

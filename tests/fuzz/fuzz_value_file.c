@@ -2,7 +2,7 @@
  *
  * fuzz/fuzz_value_file.c: value files and references that anybody may have made.
  *
- * Input: one byte, 1 where checksums of the file are made right first; one byte, how many bytes of a
+ * Input: one byte, 1 where checksums are made right first, of the file or, if that is a bare one, in the reference; one byte, how many bytes of a
  * reference follow; those; the file.
  *
  * Held: everything ends, within bounds. What is read has the size that the reference says, however it
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/checked.h"
 #include "base/slice.h"
 #include "block/value_file.h"
 #include "os/os_memory.h"
@@ -70,6 +71,20 @@ read_value(struct firn_run *file, const struct firn_value_file_reference *refere
     firn_buf_deinit(&again);
 }
 
+static void
+seal_reference(struct firn_run *file, bool is_wanted, const uint8_t *bytes,
+               struct firn_value_file_reference *reference)
+{
+    const struct firn_run_summary *summary = firn_value_file_kind.summary(file);
+    if (is_wanted && summary->is_bare && reference->is_bare &&
+        firn_range_inside(reference->offset, reference->value_size, summary->file_bytes)) {
+        firn_slice value = firn_bytes(bytes + reference->offset, (size_t)reference->value_size);
+        reference->checksum =
+            firn_value_file_checksum(value, reference->offset) ^ summary->identity;
+        CHECK(firn_value_file_read(file, reference, FIRN_BLOCK_CACHE_DATA, NULL, NULL) == FIRN_OK);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -97,6 +112,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (rc == FIRN_OK) {
         CHECK(firn_value_file_kind.summary(run)->file_bytes == file_size);
         if (is_reference) {
+            seal_reference(run, data[0] == 1, file, &reference);
             read_value(run, &reference);
         }
         firn_value_file_kind.close(run);
