@@ -29,6 +29,7 @@ enum firn_entry_kind {
 
 /* What stands before the value of a user in those two kinds. */
 enum { FIRN_ENTRY_MERGE_HEAD_SIZE = 1, FIRN_ENTRY_EXPIRING_HEAD_SIZE = 8 };
+enum { FIRN_ENTRY_LOGGED_SIZE = 24 };
 
 /* Where references lead: see block/run_kind.h. */
 struct firn_run_values;
@@ -41,6 +42,10 @@ struct firn_entry {
     /* NULL; or what a reference leads into that stands in the place of the value's bytes, behind
      * its head: of a put or an expiring one (block/value_file.h). Lives as long as the run. */
     const struct firn_run_values *values;
+    /* NULL; or, of a put or an expiring one that lies in a memtable, FIRN_ENTRY_LOGGED_SIZE bytes
+     * that say where the log has its value (lsm/logged_value.h). They stand right behind the value,
+     * so who has replaced the value can be told by that. */
+    const uint8_t *logged;
 };
 
 static inline size_t

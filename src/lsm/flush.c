@@ -9,7 +9,8 @@
  *   1. the log is synced through everything that was applied. A commit may have entries in several
  *      trees: if only one of them is flushed and the log loses its tail in a crash, that tree would
  *      show a part of a commit whose rest is nowhere (I3 of lsm.c)
- *   2. the run is written and durable
+ *   2. the run is written and durable. Large values that the log has need not be written again:
+ *      value_adopt.c
  *   3. MANIFEST names it, together with the tree's new flushed sequence (lsm_install.c)
  *   4. readers see the run in place of the memtables
  *
@@ -29,6 +30,7 @@
 #include "base/mem.h"
 #include "lsm/merge.h"
 #include "lsm/run_output.h"
+#include "lsm/value_adopt.h"
 
 /* What a flush reads. */
 struct inputs {
@@ -90,8 +92,10 @@ write_run(struct firn_lsm_work *work, const struct firn_version *version,
 {
     int rc = FIRN_OK;
     struct inputs inputs = {0};
+    struct firn_value_adopt adopt = {.count = 0};
     FIRN_TRY(add_memtables(work, &inputs, err));
     FIRN_TRY(add_older(version, &inputs, err));
+    firn_value_adopt_begin(work, &adopt);
     struct firn_run_output_options options = {
         .lsm = work->lsm,
         .stream = {.merge = inputs.merge,
@@ -102,9 +106,11 @@ write_run(struct firn_lsm_work *work, const struct firn_version *version,
         .views = views,
         .level = 0,
         .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
+        .adopt = &adopt,
     };
     FIRN_TRY(firn_run_output_write(&options, output, err));
 out:
+    firn_value_adopt_end(&adopt);
     deinit_inputs(&inputs);
     return rc;
 }

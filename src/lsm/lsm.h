@@ -43,6 +43,12 @@ struct firn_lsm_host {
     void (*release_views)(void *ctx, struct firn_view_list *views);
     /* Whether no other process reads by a MANIFEST version below this one. */
     bool (*no_reader_below)(void *ctx, uint64_t version);
+    /* Bytes of a segment of the log to which no more will be added, else 0. May be NULL, as the next
+     * one then is. */
+    uint64_t (*log_segment_bytes)(void *ctx, uint64_t segment);
+    /* Gives such a segment's file a second name: firn_log_lend. */
+    int (*lend_log_segment)(void *ctx, uint64_t segment, struct firn_os_dir *to_dir, const char *to,
+                            firn_error *err);
 };
 
 /* Level 0 to 6, and behind them history: versions that now does not read (history.h). */
@@ -130,10 +136,14 @@ FIRN_MUST_CHECK int firn_lsm_tree_reserve_ranges(struct firn_lsm_tree *tree, siz
                                                  size_t content_bytes, firn_error *err);
 /* Before a version of that key is applied, as firn_memtable_prepare. For who writes. */
 void firn_lsm_tree_prepare(struct firn_lsm_tree *tree, firn_slice key, uint64_t sequence);
-/* Adds a version or, with FIRN_ENTRY_RANGE_DELETE, a range; FIRN_EXISTS as firn_memtable_add.
- * log_segment is where the log has it. */
+/* Where the log has an entry. */
+struct firn_lsm_place {
+    uint64_t segment;
+    uint64_t value_offset; /* in the segment's file; 0: not told, and it has the value nowhere */
+};
+/* Adds a version or, with FIRN_ENTRY_RANGE_DELETE, a range; FIRN_EXISTS as firn_memtable_add. */
 FIRN_MUST_CHECK int firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
-                                        uint64_t log_segment, firn_error *err);
+                                        const struct firn_lsm_place *place, firn_error *err);
 /* Bytes of the memtable that takes writes now. For who writes. */
 size_t firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree);
 /* The same of all memtables of all trees, frozen ones included. Any thread. */

@@ -24,6 +24,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "block/value_file.h"
+#include "lsm/logged_value.h"
 
 /* ---- making ---- */
 
@@ -208,7 +210,11 @@ firn_lsm_tree_reserve(struct firn_lsm_tree *tree, size_t entry_count, size_t con
                       firn_error *err)
 {
     struct firn_tree_memtable *memtable = tree->active;
-    int rc = firn_memtable_reserve(memtable->table, entry_count, content_bytes, err);
+    /* As many of them may have a note behind their values. */
+    size_t large_max = content_bytes / tree->lsm->options.value_size_min;
+    large_max = large_max < entry_count ? large_max : entry_count;
+    int rc = firn_memtable_reserve(memtable->table, entry_count,
+                                   content_bytes + large_max * FIRN_ENTRY_LOGGED_SIZE, err);
     firn_tree_state_count_memtable(memtable);
     return rc;
 }
@@ -231,24 +237,68 @@ firn_lsm_tree_prepare(struct firn_lsm_tree *tree, firn_slice key, uint64_t seque
     }
 }
 
+/* A large value is found again in the log: see value_adopt.c. Returns its size, or 0. */
+static size_t
+note_logged(const struct firn_lsm_tree *tree, const struct firn_entry *entry,
+            const struct firn_lsm_place *place, uint8_t *out)
+{
+    bool is_value = entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING;
+    if (!is_value || place->value_offset == 0 ||
+        entry->value.size < tree->lsm->options.value_size_min ||
+        !atomic_load_explicit(&tree->separates, memory_order_relaxed)) {
+        return 0;
+    }
+    size_t head = firn_entry_head_size(entry->kind);
+    firn_slice value = firn_bytes(entry->value.data + head, entry->value.size - head);
+    if (value.size < tree->lsm->options.value_size_min) {
+        return 0;
+    }
+    uint64_t offset = place->value_offset + head;
+    const struct firn_logged_value logged = {
+        .segment = place->segment,
+        .offset = offset,
+        .checksum = firn_value_file_checksum(value, offset),
+    };
+    firn_logged_value_encode(&logged, out);
+    return value.size;
+}
+
+/* Only the thread that writes changes these; others read them for numbers alone. */
+static void
+note_applied(struct firn_tree_memtable *memtable, uint64_t sequence, uint64_t segment,
+             size_t logged_bytes)
+{
+    if (atomic_load_explicit(&memtable->log_segment, memory_order_relaxed) == 0) {
+        atomic_store_explicit(&memtable->log_segment, segment, memory_order_relaxed);
+    }
+    if (sequence > atomic_load_explicit(&memtable->sequence_max, memory_order_relaxed)) {
+        atomic_store_explicit(&memtable->sequence_max, sequence, memory_order_relaxed);
+    }
+    if (logged_bytes > 0) {
+        size_t before = atomic_load_explicit(&memtable->logged_bytes, memory_order_relaxed);
+        atomic_store_explicit(&memtable->logged_bytes, before + logged_bytes, memory_order_relaxed);
+    }
+}
+
 int
 firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
-                    uint64_t log_segment, firn_error *err)
+                    const struct firn_lsm_place *place, firn_error *err)
 {
     struct firn_tree_memtable *memtable = tree->active;
+    uint8_t logged[FIRN_ENTRY_LOGGED_SIZE];
+    struct firn_entry noted;
+    size_t logged_bytes = note_logged(tree, entry, place, logged);
+    if (logged_bytes > 0) {
+        noted = *entry;
+        noted.logged = logged;
+        entry = &noted;
+    }
     int rc = firn_memtable_add(memtable->table, entry, err);
     firn_tree_state_count_memtable(memtable);
-    if (rc != FIRN_OK) {
-        return rc;
+    if (rc == FIRN_OK) {
+        note_applied(memtable, entry->sequence, place->segment, logged_bytes);
     }
-    /* Only this thread writes these; others read them for numbers alone. */
-    if (atomic_load_explicit(&memtable->log_segment, memory_order_relaxed) == 0) {
-        atomic_store_explicit(&memtable->log_segment, log_segment, memory_order_relaxed);
-    }
-    if (entry->sequence > atomic_load_explicit(&memtable->sequence_max, memory_order_relaxed)) {
-        atomic_store_explicit(&memtable->sequence_max, entry->sequence, memory_order_relaxed);
-    }
-    return FIRN_OK;
+    return rc;
 }
 
 size_t

@@ -136,14 +136,21 @@ set_prefix_size(struct firn_memtable_node *node, size_t size)
 static uint64_t
 tag_of(const struct firn_entry *entry)
 {
-    return (uint64_t)entry->value.size << 3 | (uint64_t)entry->kind;
+    uint64_t kind = (uint64_t)entry->kind;
+    if (entry->logged != NULL) {
+        DCHECK(entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING);
+        kind = entry->kind == FIRN_ENTRY_PUT ? FIRN_MEMTABLE_LOGGED_PUT
+                                             : FIRN_MEMTABLE_LOGGED_EXPIRING;
+    }
+    return (uint64_t)entry->value.size << 3 | kind;
 }
 
 static size_t
 encoded_size(const struct firn_entry *entry)
 {
     return firn_varint_size(entry->key.size) + firn_varint_size(tag_of(entry)) +
-           firn_varint_size(entry->sequence) + entry->key.size + entry->value.size;
+           firn_varint_size(entry->sequence) + entry->key.size + entry->value.size +
+           (entry->logged != NULL ? FIRN_ENTRY_LOGGED_SIZE : 0);
 }
 
 static void
@@ -157,6 +164,9 @@ encode(uint8_t *at, const struct firn_entry *entry)
     }
     if (entry->value.size > 0) {
         memcpy(at + entry->key.size, entry->value.data, entry->value.size);
+    }
+    if (entry->logged != NULL) {
+        memcpy(at + entry->key.size + entry->value.size, entry->logged, FIRN_ENTRY_LOGGED_SIZE);
     }
 }
 

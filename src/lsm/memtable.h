@@ -35,7 +35,7 @@ void firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_po
  * the first entry; without it there is no filter. */
 void firn_memtable_expect(struct firn_memtable *table, size_t bytes_max);
 
-/* Copies key and value; their sizes must not exceed the limits above. FIRN_EXISTS if (key,
+/* Copies key, value and `logged`; sizes must not exceed the limits above. FIRN_EXISTS if (key,
  * sequence) is there already; then, and on FIRN_NO_MEMORY, the table is unchanged. A
  * FIRN_ENTRY_RANGE_DELETE goes to the table's ranges: it is no entry for get, count and cursors,
  * and may be there twice. */

@@ -25,7 +25,8 @@ enum {
     BLOCK_SIZE_MAX = 1 << 20,
     SLAB_NODES_MAX = 64,
     CHUNKS_FROM = 8 << 20,
-    IN_CHUNKS_MAX = 64 << 10 /* so little of a chunk is lost where the next piece does not fit */
+    BLOCK_IN_CHUNKS = 64 << 10,
+    IN_CHUNKS_MAX = 256 << 10 /* so little of a chunk is lost where the next piece does not fit */
 };
 
 static size_t
@@ -113,7 +114,7 @@ firn_memtable_memory_reserve_room(struct firn_memtable *table, size_t size)
     block = block < BLOCK_SIZE_MIN ? BLOCK_SIZE_MIN : block;
     block = block > BLOCK_SIZE_MAX ? BLOCK_SIZE_MAX : block;
     if (table->pool != NULL && table->blocks.total_bytes >= CHUNKS_FROM) {
-        block = IN_CHUNKS_MAX;
+        block = BLOCK_IN_CHUNKS;
     }
     block = block < size ? size : block;
     uint8_t *memory = allocate(table, block);

@@ -24,6 +24,9 @@ enum {
     FIRN_MEMTABLE_PREPARED_HEIGHT_MAX = 8
 };
 
+/* Kinds of encoded entries beyond those of enum firn_entry_kind: with `logged` behind the value. */
+enum { FIRN_MEMTABLE_LOGGED_PUT = 6, FIRN_MEMTABLE_LOGGED_EXPIRING = 7 };
+
 /* A leaf's entries, or the separators of an inner node: separator i is the first entry that
  * child i + 1 may hold. Everything but level and last_slot is read under the version counter
  * (I2). Nodes are aligned to cache lines. */
@@ -137,7 +140,12 @@ firn_memtable_decode(const uint8_t *at, struct firn_entry *out)
     at = firn_memtable_read_varint(at, &out->sequence);
     out->key = firn_bytes(at, (size_t)key_size);
     out->value = firn_bytes(at + key_size, (size_t)(tag >> 3));
+    out->logged = NULL;
     out->kind = (enum firn_entry_kind)(tag & 7);
+    if ((tag & 7) >= FIRN_MEMTABLE_LOGGED_PUT) {
+        out->kind = (tag & 7) == FIRN_MEMTABLE_LOGGED_PUT ? FIRN_ENTRY_PUT : FIRN_ENTRY_EXPIRING;
+        out->logged = out->value.data + out->value.size;
+    }
 }
 
 /* The eight bytes of key behind offset as a number; what is missing counts as zero. */

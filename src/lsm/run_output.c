@@ -415,6 +415,7 @@ firn_run_output_write(const struct firn_run_output_options *options, struct firn
     const struct firn_value_output_options values = {.lsm = options->lsm,
                                                      .separates = options->separates,
                                                      .is_thorough = options->is_thorough,
+                                                     .adopt = options->adopt,
                                                      .codec = codec_of(options)};
     firn_value_output_begin(&writing.values, &values);
     firn_value_output_begin(&history.values, &values);

@@ -7,6 +7,7 @@
 
 #include "lsm/compaction_stream.h"
 #include "lsm/lsm_internal.h"
+#include "lsm/value_adopt.h"
 
 struct firn_run_output_options {
     struct firn_lsm *lsm;
@@ -19,10 +20,11 @@ struct firn_run_output_options {
     struct firn_lsm_file *const *history;
     size_t history_count;
     bool without_filter;
-    uint64_t *found;           /* as in struct firn_run_builder_options */
-    bool separates;            /* large values go to value files */
-    bool is_thorough;          /* as in struct firn_compaction_plan */
-    uint64_t run_bytes_target; /* a new run begins beyond it; 0: there is one run */
+    uint64_t *found;                      /* as in struct firn_run_builder_options */
+    bool separates;                       /* large values go to value files */
+    const struct firn_value_adopt *adopt; /* where they lie already; may be NULL */
+    bool is_thorough;                     /* as in struct firn_compaction_plan */
+    uint64_t run_bytes_target;            /* a new run begins beyond it; 0: there is one run */
     /* The level behind that of the output: a run ends before it overlaps with too much there. NULL:
      * none. */
     const struct firn_version_level *next_level;

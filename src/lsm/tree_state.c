@@ -37,6 +37,7 @@ firn_tree_state_create_memtable(_Atomic size_t *total_bytes, struct firn_tree_me
     atomic_init(&memtable->refs, 1);
     atomic_init(&memtable->log_segment, 0);
     atomic_init(&memtable->sequence_max, 0);
+    atomic_init(&memtable->logged_bytes, 0);
     atomic_init(&memtable->counted_bytes, 0);
     memtable->total_bytes = total_bytes;
     firn_tree_state_count_memtable(memtable);

@@ -20,6 +20,7 @@ struct firn_tree_memtable {
     _Atomic size_t refs;
     _Atomic uint64_t log_segment; /* the oldest that has one of its entries; 0: it is empty */
     _Atomic uint64_t sequence_max;
+    _Atomic size_t logged_bytes;  /* of values of which it is known where in the log they lie */
     _Atomic size_t counted_bytes; /* that total_bytes has of it */
     _Atomic size_t *total_bytes;  /* of all memtables of the lsm */
     uint64_t freeze_number;       /* in the order of freezing; guarded by the lsm's mutex */

@@ -13,6 +13,9 @@
  * value comes and ended beyond a target size. What a run refers to is summed up by file, while its
  * entries pass.
  *
+ * A flush may find that a value lies in a file already, which was a segment of the log until now
+ * (value_adopt.c): then the run gets a reference, and nothing is written.
+ *
  * (I1) All value files are durable before MANIFEST names a run that refers to them: finish comes
  *      before the runs are installed.
  * (I2) A file that an input refers to stays as long as the input, which the work holds; a new one is
@@ -24,6 +27,8 @@
  * collection removes it.
  */
 #include "lsm/value_output.h"
+
+#include <string.h>
 
 #include "base/check.h"
 #include "base/sort.h"
@@ -172,21 +177,30 @@ out:
 
 /* ---- entries ---- */
 
+/* *out is the entry with what output->stored holds in the place of its value. */
+static void
+take_reference(struct firn_value_output *output, const struct firn_entry *entry,
+               struct firn_entry *out)
+{
+    static const struct firn_run_values in_new_file = {0};
+    *out = *entry;
+    out->value = firn_buf_slice(&output->stored);
+    out->values = &in_new_file;
+    out->logged = NULL;
+}
+
 /* The same entry with a new reference behind its head. */
 static int
 refer(struct firn_value_output *output, const struct firn_entry *entry, firn_slice value,
       struct firn_entry *out, firn_error *err)
 {
-    static const struct firn_run_values in_new_file = {0};
     firn_buf_clear(&output->stored);
     if (firn_buf_append(&output->stored, entry->value.data, firn_entry_head_size(entry->kind)) !=
         FIRN_OK) {
         return firn_error_no_memory(err, "the reference to a value");
     }
     int rc = write_value(output, value, err);
-    *out = *entry;
-    out->value = firn_buf_slice(&output->stored);
-    out->values = &in_new_file;
+    take_reference(output, entry, out);
     return rc;
 }
 
@@ -213,6 +227,40 @@ out:
     return rc;
 }
 
+/* A value that lies in an adopted file, or in none: *out_is_there. */
+static int
+place_logged(struct firn_value_output *output, const struct firn_entry *entry, size_t size,
+             struct firn_entry *out, bool *out_is_there, firn_error *err)
+{
+    struct firn_logged_value logged;
+    bool may_refer = output->options.adopt != NULL && firn_logged_value_decode(entry, &logged);
+    struct firn_lsm_file *file =
+        may_refer ? firn_value_adopt_find(output->options.adopt, &logged) : NULL;
+    *out_is_there = file != NULL;
+    if (file == NULL) {
+        return FIRN_OK;
+    }
+    struct tally *tally = find_tally(output, file->info.number);
+    tally = tally != NULL ? tally : add_tally(output, file, false);
+    size_t head = firn_entry_head_size(entry->kind);
+    if (tally == NULL ||
+        firn_buf_set_size(&output->stored, head + FIRN_VALUE_FILE_BARE_REFERENCE_SIZE) != FIRN_OK) {
+        return firn_error_no_memory(err, "the reference to a value");
+    }
+    const struct firn_value_file_reference reference = {.file = file->info.number,
+                                                        .value_size = size,
+                                                        .offset = logged.offset,
+                                                        .checksum =
+                                                            logged.checksum ^ file->info.identity};
+    if (head > 0) {
+        memcpy(output->stored.data, entry->value.data, head);
+    }
+    firn_value_file_encode_bare(&reference, output->stored.data + head);
+    tally->bytes += size;
+    take_reference(output, entry, out);
+    return FIRN_OK;
+}
+
 int
 firn_value_output_place(struct firn_value_output *output, const struct firn_entry *entry,
                         struct firn_entry *out, firn_error *err)
@@ -226,8 +274,12 @@ firn_value_output_place(struct firn_value_output *output, const struct firn_entr
     if (entry->values != NULL) {
         return place_reference(output, entry, rest, out, err);
     }
-    bool is_large = rest.size >= output->options.lsm->options.value_size_min;
-    return output->options.separates && is_large ? refer(output, entry, rest, out, err) : FIRN_OK;
+    bool is_there = false;
+    if (!output->options.separates || rest.size < output->options.lsm->options.value_size_min) {
+        return FIRN_OK;
+    }
+    int rc = place_logged(output, entry, rest.size, out, &is_there, err);
+    return rc != FIRN_OK || is_there ? rc : refer(output, entry, rest, out, err);
 }
 
 /* ---- runs ---- */

@@ -12,12 +12,14 @@
 #include "base/hash_map.h"
 #include "block/value_writer.h"
 #include "lsm/lsm_internal.h"
+#include "lsm/value_adopt.h"
 
 struct firn_value_output_options {
     struct firn_lsm *lsm;
     bool separates;   /* large values go to value files */
     bool is_thorough; /* what is alive leaves every file with garbage */
     enum firn_codec codec;
+    const struct firn_value_adopt *adopt; /* of a flush; may be NULL */
 };
 
 /* In the caller's memory. */

@@ -56,7 +56,9 @@ apply_all(const struct firn_db_apply *commit, firn_error *err)
         if (is_left_out(commit, i - 1, &entry)) {
             continue;
         }
-        int rc = firn_lsm_tree_apply(tree->lsm_tree, &entry, commit->segment, err);
+        const struct firn_lsm_place place = {commit->segment,
+                                             commit->body_offset + commit->ops[i - 1].value_offset};
+        int rc = firn_lsm_tree_apply(tree->lsm_tree, &entry, &place, err);
         if (rc != FIRN_OK && !(rc == FIRN_EXISTS && i < commit->count)) {
             return rc;
         }

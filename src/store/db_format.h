@@ -42,7 +42,7 @@
 
 enum {
     FIRN_DB_FORMAT_VERSION_LOG = 1, /* the log has all; there is no MANIFEST */
-    FIRN_DB_FORMAT_VERSION = 4,
+    FIRN_DB_FORMAT_VERSION = 5,
     FIRN_DB_FORMAT_IDENTITY_SIZE = 64,
     FIRN_DB_FORMAT_ID_SIZE = 16,
     FIRN_DB_FORMAT_HEADER_MAX = 19,   /* of a commit */

@@ -164,6 +164,22 @@ sync_log(void *ctx, firn_error *err)
     return firn_db_sync(ctx, err);
 }
 
+/* Flushes follow the opening: the log is there. */
+static uint64_t
+log_segment_bytes(void *ctx, uint64_t segment)
+{
+    const struct firn_db *db = ctx;
+    return db->log == NULL ? 0 : firn_log_lend_bytes(db->log, segment);
+}
+
+static int
+lend_log_segment(void *ctx, uint64_t segment, struct firn_os_dir *to_dir, const char *to,
+                 firn_error *err)
+{
+    const struct firn_db *db = ctx;
+    return firn_log_lend(db->log, segment, to_dir, to, err);
+}
+
 static enum firn_codec
 codec_of(firn_compression compression, bool is_bottom)
 {
@@ -196,6 +212,8 @@ lsm_options(struct firn_db *db)
                  .sync_log = sync_log,
                  .take_views = firn_db_view_take,
                  .release_views = firn_db_view_release,
+                 .log_segment_bytes = log_segment_bytes,
+                 .lend_log_segment = lend_log_segment,
                  .no_reader_below = firn_db_reader_none_below},
         .is_read_only = db->is_read_only,
         .memtable_bytes_target = memtable,

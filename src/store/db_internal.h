@@ -141,8 +141,9 @@ struct firn_db_apply {
     const uint8_t *body;
     const struct firn_db_ranges *ranges;
     uint64_t sequence;
-    uint64_t segment; /* of the log, where it stands */
-    bool is_replay;   /* leave out what runs have */
+    uint64_t segment;     /* of the log, where it stands */
+    uint64_t body_offset; /* in the segment's file */
+    bool is_replay;       /* leave out what runs have */
 };
 
 /* How the budget of memory is divided, and what else follows from it. */

@@ -399,6 +399,7 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
         .ranges = &replay->ranges,
         .sequence = replay->sequence,
         .segment = position.segment,
+        .body_offset = position.offset + FIRN_LOG_RECORD_HEAD_SIZE,
         .is_replay = true};
     FIRN_TRY(firn_db_image_make_room(replay->image, err));
     FIRN_TRY(firn_db_apply(&commit, err));

@@ -60,8 +60,9 @@ struct firn_db_write {
     bool wants_sync;
     struct firn_db_write *next;
     uint64_t sequence;
-    uint64_t segment; /* of the log */
-    bool is_waiting;  /* woken is initialised */
+    uint64_t segment;     /* of the log */
+    uint64_t body_offset; /* of the batch's body in the segment's file */
+    bool is_waiting;      /* woken is initialised */
     bool is_done;
     int rc;
     firn_error *err; /* the caller's */
@@ -211,6 +212,7 @@ append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
     int rc = firn_log_append(db->log, FIRN_LOG_TYPE_USER, parts, 2, &position, err);
     if (rc == FIRN_OK) {
         commit->segment = position.segment;
+        commit->body_offset = position.offset + FIRN_LOG_RECORD_HEAD_SIZE + size;
         firn_db_count(&db->counters.log_bytes, size + commit->batch->body.size);
     }
     return rc;
@@ -274,7 +276,8 @@ what_to_apply(const struct firn_db_write *commit)
                                   .body = batch->body.data,
                                   .ranges = &batch->ranges,
                                   .sequence = commit->sequence,
-                                  .segment = commit->segment};
+                                  .segment = commit->segment,
+                                  .body_offset = commit->body_offset};
 }
 
 /* Whether the commit may be: what came before it in its group has been applied. */

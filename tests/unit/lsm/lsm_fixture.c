@@ -120,7 +120,8 @@ apply(struct fixture *fixture, struct firn_lsm_tree *tree, const struct fixture_
     } else if (record->kind == FIRN_ENTRY_RANGE_DELETE) {
         entry.value = fixture_key(record->upper, upper);
     }
-    int rc = firn_lsm_tree_apply(tree, &entry, segment_of(record), err);
+    const struct firn_lsm_place place = {.segment = segment_of(record)};
+    int rc = firn_lsm_tree_apply(tree, &entry, &place, err);
     firn_buf_deinit(&value);
     return rc;
 }

@@ -427,8 +427,12 @@ static void
 add_put(struct fake_run *run, uint64_t key, uint64_t sequence)
 {
     uint8_t bytes[KEY_SIZE];
-    struct firn_entry entry = {make_key(key, bytes), firn_str("value"), sequence,
-                               sequence % 3 == 0 ? FIRN_ENTRY_DELETE : FIRN_ENTRY_PUT, NULL};
+    struct firn_entry entry = {make_key(key, bytes),
+                               firn_str("value"),
+                               sequence,
+                               sequence % 3 == 0 ? FIRN_ENTRY_DELETE : FIRN_ENTRY_PUT,
+                               NULL,
+                               NULL};
     fake_run_add(run, &entry);
 }
 

@@ -278,7 +278,8 @@ write_commit(struct world *world, uint64_t s)
         entry.kind = FIRN_ENTRY_RANGE_DELETE;
         entry.value = key_bytes(key + RANGE_SIZE, upper);
     }
-    int rc = firn_lsm_tree_apply(world->trees[s % TREES], &entry, 1, &err);
+    const struct firn_lsm_place place = {.segment = 1};
+    int rc = firn_lsm_tree_apply(world->trees[s % TREES], &entry, &place, &err);
     require(rc == FIRN_OK, "apply", err.text);
     atomic_store(&world->published, s);
 }
@@ -314,7 +315,11 @@ open_world(struct world *world)
     struct firn_lsm_options options = {
         .kind = &firn_row_kind,
         .cache = world->cache,
-        .host = {world, sync_log, take_views, release_views, no_reader_below},
+        .host = {.ctx = world,
+                 .sync_log = sync_log,
+                 .take_views = take_views,
+                 .release_views = release_views,
+                 .no_reader_below = no_reader_below},
         .run_bytes_target = 4 << 10,
         .level_bytes_base = 8 << 10,
         .level_factor = 2,

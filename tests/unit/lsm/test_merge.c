@@ -94,7 +94,10 @@ put(struct scene *scene, size_t source, const struct version *version)
     uint8_t bytes[KEY_SIZE];
     struct firn_entry entry = {make_key(version->key, bytes),
                                firn_bytes(&version->sequence, sizeof version->sequence),
-                               version->sequence, FIRN_ENTRY_PUT, NULL};
+                               version->sequence,
+                               FIRN_ENTRY_PUT,
+                               NULL,
+                               NULL};
     if (source % 3 == 0) {
         assert_int_equal(firn_memtable_add(scene->tables[source], &entry, NULL), FIRN_OK);
     } else if (source % 3 == 1) {
@@ -441,8 +444,12 @@ keys_at_the_ends_of_the_order_are_not_lost(void **state)
         for (size_t n = i; n < COUNT && i + 1 < SOURCES; n += SOURCES - 1) {
             uint8_t bytes[10];
             memset(bytes, n < COUNT / 2 ? 0 : 0xff, sizeof bytes);
-            struct firn_entry entry = {firn_bytes(bytes, 1 + n % (COUNT / 2)), firn_str(""), n + 1,
-                                       FIRN_ENTRY_PUT, NULL};
+            struct firn_entry entry = {firn_bytes(bytes, 1 + n % (COUNT / 2)),
+                                       firn_str(""),
+                                       n + 1,
+                                       FIRN_ENTRY_PUT,
+                                       NULL,
+                                       NULL};
             fake_run_add(runs[i], &entry);
         }
         assert_int_equal(firn_merge_source_create_run(&runs[i]->run, "r", &options, &source, NULL),
@@ -492,7 +499,7 @@ the_same_version_in_two_sources_is_damage(void **state)
         struct fake_run *run = fake_run_create();
         uint8_t bytes[KEY_SIZE];
         struct firn_entry entry = {make_key(twin.key, bytes), firn_str(""), twin.sequence,
-                                   FIRN_ENTRY_DELETE, NULL};
+                                   FIRN_ENTRY_DELETE,         NULL,         NULL};
         fake_run_add(run, &entry);
         assert_int_equal(
             firn_memtable_add(scene.tables[3 * test_random_below(&random, tables)], &entry, NULL),

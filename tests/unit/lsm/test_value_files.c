@@ -369,7 +369,8 @@ apply(enum firn_entry_kind kind, firn_slice value)
     firn_error err;
     const struct firn_entry entry = {
         .key = firn_str("key"), .value = value, .sequence = ++fixture.sequence, .kind = kind};
-    TEST_OK(firn_lsm_tree_apply(fixture.trees[0], &entry, 1, &err), &err);
+    const struct firn_lsm_place place = {.segment = 1};
+    TEST_OK(firn_lsm_tree_apply(fixture.trees[0], &entry, &place, &err), &err);
     TEST_OK(fixture_flush(&fixture, &err), &err);
 }
 

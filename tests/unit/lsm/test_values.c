@@ -235,8 +235,12 @@ make_run(struct history *history, uint64_t first, uint64_t last)
             const struct firn_range range = {key_of(op->lower), key_of(op->upper), op->sequence};
             fake_run_add_range(run, &range);
         } else {
-            const struct firn_entry entry = {key_of(op->lower), firn_bytes(op->value, op->size),
-                                             op->sequence, op->kind, NULL};
+            const struct firn_entry entry = {key_of(op->lower),
+                                             firn_bytes(op->value, op->size),
+                                             op->sequence,
+                                             op->kind,
+                                             NULL,
+                                             NULL};
             fake_run_add(run, &entry);
         }
     }

@@ -307,8 +307,8 @@ references_that_break_the_rules_are_not_built(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char key[8];
         (void)snprintf(key, sizeof key, "k%zu", i);
-        const struct firn_entry entry = {firn_str(key), cases[i].value, 1, cases[i].kind,
-                                         &world.values};
+        const struct firn_entry entry = {firn_str(key), cases[i].value, 1,
+                                         cases[i].kind, &world.values,  NULL};
         assert_int_equal(firn_row_kind.builder_add(builder, &entry, &err), cases[i].rc);
     }
     firn_row_kind.builder_destroy(builder);

@@ -249,7 +249,10 @@ live(struct life *life, struct firn_os_dir *dir)
     for (unsigned opening = 0; opening < 2; opening++) {
         firn_error err;
         struct firn_db *db;
-        int rc = firn_db_open(dir, &db_support_create, &db, &err);
+        /* Later without, so that a segment of the log becomes a value file. */
+        struct firn_db_options options = db_support_create;
+        options.compression = opening == 0 ? FIRN_COMPRESSION_DEFAULT : FIRN_COMPRESSION_NONE;
+        int rc = firn_db_open(dir, &options, &db, &err);
         if (rc != FIRN_OK) {
             assert_null(db);
             check_failure(life, rc, &err);

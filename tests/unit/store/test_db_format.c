@@ -71,18 +71,18 @@ an_identity_that_is_newer_or_damaged_is_named_so(void **state)
              FIRN_CORRUPT, "'s/FIRN' has 63 bytes");
     DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_CORRUPT,
              "version 1 and 65 bytes");
-    for (uint8_t version = 2; version <= 4; version++) {
+    for (uint8_t version = 2; version <= 5; version++) {
         bytes[8] = version;
         seal(bytes);
         DB_OK(firn_db_format_get_identity(whole, "s/FIRN", &back, &err));
         assert_int_equal(back.version, version);
     }
-    bytes[8] = 5;
+    bytes[8] = 6;
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "offset 60");
     seal(bytes);
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_NEWER,
-             "'s/FIRN' has format version 5; this firn reads versions up to 4");
-    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 5");
+             "'s/FIRN' has format version 6; this firn reads versions up to 5");
+    DB_FAILS(firn_db_format_get_identity(longer, "s/FIRN", &back, &err), FIRN_NEWER, "version 6");
     bytes[8] = 0;
     seal(bytes);
     DB_FAILS(firn_db_format_get_identity(whole, "s/FIRN", &back, &err), FIRN_CORRUPT, "version 0");
@@ -329,7 +329,7 @@ sizes_beyond_the_limits_are_refused_in_records_too(void **state)
 
 /* ---- golden stores ---- */
 
-/* What the stores of versions 2 to 4 in tests/formats/store hold; FIRN_TEST_WRITE_GOLDEN=1 makes
+/* What the stores of versions 2 to 5 in tests/formats/store hold; FIRN_TEST_WRITE_GOLDEN=1 makes
  * those of today's version. The others were made by a firn that wrote theirs. */
 static void
 write_golden(const char *path, bool is_closed)
@@ -376,6 +376,7 @@ static const struct golden goldens[] = {
     {GOLDEN "v2-closed", 2, true, 0}, {GOLDEN "v2-crashed", 2, false, 2},
     {GOLDEN "v3-closed", 3, true, 0}, {GOLDEN "v3-crashed", 3, false, 2},
     {GOLDEN "v4-closed", 4, true, 0}, {GOLDEN "v4-crashed", 4, false, 2},
+    {GOLDEN "v5-closed", 5, true, 0}, {GOLDEN "v5-crashed", 5, false, 2},
 };
 
 static void
@@ -546,14 +547,17 @@ golden_large(unsigned round)
     return firn_bytes(bytes, sizeof bytes);
 }
 
-/* In runs and value files of a load, of a compaction and of a flush, and in the log. */
+/* In runs and value files of a load, of a compaction and of a flush, where a segment of the log has
+ * become one, and in the log. */
 static void
 write_golden_values(const char *path)
 {
     firn_error err;
     struct firn_db *db;
     struct firn_db_bulk *bulk;
-    DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_create, &db, &err));
+    struct firn_db_options options = db_support_create;
+    options.compression = FIRN_COMPRESSION_NONE;
+    DB_OK(firn_db_path_open(firn_os_default(), path, &options, &db, &err));
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "values");
     DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
     DB_OK(firn_db_bulk_put(bulk, firn_str("loaded"), firn_str("1"), &err));
@@ -663,11 +667,12 @@ golden_stores_of_all_kinds_of_entries_open_for_ever(void **state)
 {
     (void)state;
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
-        write_golden_values(GOLDEN "v4-values");
+        write_golden_values(GOLDEN "v5-values");
         firn_os_sleep_ns(firn_os_default(), 1100000000);
     }
     use_golden_values(GOLDEN "v3-values", 3);
     use_golden_values(GOLDEN "v4-values", 4);
+    use_golden_values(GOLDEN "v5-values", 5);
 }
 
 /* ---- golden stores with checkpoints ---- */
@@ -781,10 +786,11 @@ golden_stores_with_checkpoints_open_for_ever(void **state)
 {
     (void)state;
     if (getenv("FIRN_TEST_WRITE_GOLDEN") != NULL) {
-        write_golden_checkpoints(GOLDEN "v4-checkpoints");
+        write_golden_checkpoints(GOLDEN "v5-checkpoints");
     }
     use_golden_checkpoints(GOLDEN "v3-checkpoints");
     use_golden_checkpoints(GOLDEN "v4-checkpoints");
+    use_golden_checkpoints(GOLDEN "v5-checkpoints");
 }
 
 int
