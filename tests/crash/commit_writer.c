@@ -9,6 +9,9 @@
  * computed: `verify` asks the store how many it has, demands that none that was acknowledged is
  * missing, and compares every key of every keyspace with that computation. It prints n.
  *
+ * Of 256 commits 64 in a row have large values only, and every other process does not compress: so
+ * values lie in value files, and in segments of the log that have become some.
+ *
  * Three of four commits are only handed to the kernel; the fourth is durable, and with it all before
  * it (a power cut may lose the others, but only from the end).
  */
@@ -20,7 +23,7 @@
 
 #include <firn/firn.h>
 
-enum { KEYS = 3000, VALUE_MAX = 3000, OPS_MAX = 6 };
+enum { KEYS = 3000, VALUE_MAX = 3000, LARGE_MIN = 4096, LARGE_MAX = 12000, OPS_MAX = 6 };
 
 struct store {
     firn_store *handle;
@@ -91,6 +94,9 @@ op_value(uint64_t n, uint32_t op, uint8_t *out)
 {
     uint64_t word = mix(n, op + 300);
     size_t size = word % 16 == 0 ? word % VALUE_MAX : word % 200;
+    if (n / 64 % 4 == 3) {
+        size = LARGE_MIN + word % (LARGE_MAX - LARGE_MIN);
+    }
     for (size_t i = 0; i < size; i++) {
         out[i] = (uint8_t)(word >> (i % 8 * 8)) ^ (uint8_t)(i / 8);
     }
@@ -110,6 +116,7 @@ open_store(const char *path, struct store *out)
     firn_error err;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     options.memory_bytes = FIRN_STORE_MEMORY_MIN; /* so that flushes and compactions are many */
+    options.compression = getpid() % 2 == 0 ? FIRN_COMPRESSION_NONE : FIRN_COMPRESSION_DEFAULT;
     if (firn_store_open(path, &options, &out->handle, &err) != FIRN_OK ||
         firn_keyspace_open(out->handle, "data", NULL, &out->data, &err) != FIRN_OK ||
         firn_keyspace_open(out->handle, "state", NULL, &out->state, &err) != FIRN_OK) {
@@ -142,7 +149,7 @@ commit(const struct store *store, firn_batch *batch, uint64_t n)
     firn_error err;
     char name[16];
     char last[24];
-    uint8_t value[VALUE_MAX];
+    uint8_t value[LARGE_MAX];
     int rc = FIRN_OK;
     uint32_t first;
     uint32_t end;
@@ -212,7 +219,7 @@ compare(const struct store *store, uint64_t last, const struct expected *expecte
     firn_error err;
     firn_cursor *cursor = NULL;
     char name[16];
-    uint8_t value[VALUE_MAX];
+    uint8_t value[LARGE_MAX];
     if (firn_cursor_open(store->data, NULL, &cursor, &err) != FIRN_OK ||
         firn_cursor_first(cursor, &err) != FIRN_OK) {
         die("cursor", &err);
