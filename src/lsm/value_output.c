@@ -270,6 +270,9 @@ firn_value_output_place(struct firn_value_output *output, const struct firn_entr
         return FIRN_OK;
     }
     size_t head = firn_entry_head_size(entry->kind);
+    if (entry->value.size == head) {
+        return FIRN_OK; /* nothing that could lie elsewhere */
+    }
     firn_slice rest = firn_bytes(entry->value.data + head, entry->value.size - head);
     if (entry->values != NULL) {
         return place_reference(output, entry, rest, out, err);

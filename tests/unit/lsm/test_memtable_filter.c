@@ -53,7 +53,8 @@ is_found(const struct firn_memtable *table, uint64_t number)
     uint8_t key[KEY_SIZE];
     struct firn_view_interval all = {1, UINT64_MAX - 1};
     struct firn_entry entry;
-    return firn_memtable_get(table, key_of(number, key), &(struct firn_view){&all, 1, 0}, &entry);
+    return firn_memtable_get(table, key_of(number, key), &(struct firn_view){&all, 1, 0, NULL},
+                             &entry);
 }
 
 static bool

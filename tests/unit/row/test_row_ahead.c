@@ -12,7 +12,7 @@
 enum { COUNT = 20000, MIB = 1 << 20 };
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
-static const struct firn_view all = {&all_interval, 1, 0};
+static const struct firn_view all = {&all_interval, 1, 0, NULL};
 static const struct firn_os_fault_plan reads = {.classes = FIRN_OS_FAULT_READS};
 
 /* A machine in memory whose reads are counted. */
