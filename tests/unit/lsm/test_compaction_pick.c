@@ -276,15 +276,14 @@ runs_with_garbage_are_written_anew_at_the_bottom(void **state)
             assert_int_equal(fixture_put(&fixture, 0, 20 + 30 * i + key, 100), FIRN_OK);
         }
         size_t view = fixture_checkpoint(&fixture);
-        for (unsigned key = 0; key < 10; key++) {
-            assert_int_equal(fixture_delete(&fixture, 0, 20 + 30 * i + key), FIRN_OK);
-        }
+        /* Deletes of single keys would go to history with what they hide. */
+        assert_int_equal(fixture_delete_range(&fixture, 0, 20 + 30 * i, 30 + 30 * i), FIRN_OK);
         TEST_OK(fixture_flush(&fixture, &err), &err);
         fixture_remove_view(&fixture, view);
     }
     struct firn_lsm_stats stats;
     get_stats(&stats);
-    assert_int_equal(stats.levels[0].tombstones, 30);
+    assert_int_equal(stats.levels[0].tombstones, 3);
     TEST_OK(fixture_work(&fixture, false, &err), &err);
     get_stats(&stats);
     assert_int_equal(stats.moves, 0);
