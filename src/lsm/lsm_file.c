@@ -18,7 +18,9 @@
  * hand goes round. It passes over files that were used since it came by the last time, and over
  * pinned ones, which would stay open anyway and be opened twice. So while
  * cursors pin more than the bound allows, more are open; the next opening or collection closes
- * them.
+ * them. (I4) So many handles at most have been unhung and wait for readers to leave the epoch, too:
+ * while a reader is kept waiting inside of it, handles stay where they are, or the same files would be
+ * opened again and again, each time with another descriptor.
  *
  * Value files (block/value_file.h) are files of the same sort, which runs refer to instead of
  * versions: each run counts as one reference to each of its value files, from when it is made until
@@ -53,6 +55,7 @@ firn_lsm_file_init_all(struct firn_lsm_files *files, struct firn_os *os)
 {
     firn_os_mutex_init(os, &files->mutex, FIRN_LOCK_LSM_FILES);
     atomic_init(&files->unused, NULL);
+    atomic_init(&files->leaving, 0);
     files->hand = NULL;
     files->open_count = 0;
 }
@@ -343,7 +346,9 @@ static void
 release_handle(struct firn_epoch_node *node)
 {
     /* The node is the handle's first member. */
-    firn_lsm_file_unpin((struct firn_lsm_handle *)(void *)node);
+    struct firn_lsm_handle *handle = (struct firn_lsm_handle *)(void *)node;
+    atomic_fetch_sub_explicit(&handle->files->leaving, 1, memory_order_relaxed);
+    firn_lsm_file_unpin(handle);
 }
 
 /* Unhangs a handle; false if none can be, after two rounds. */
@@ -361,6 +366,7 @@ close_one_locked(struct firn_lsm_files *files)
         leave_ring_locked(files, file);
         /* (I1). */
         atomic_store_explicit(&file->handle, NULL, memory_order_seq_cst);
+        atomic_fetch_add_explicit(&files->leaving, 1, memory_order_relaxed);
         firn_epoch_retire(files->epoch, &handle->node, release_handle);
         return true;
     }
@@ -371,16 +377,26 @@ close_one_locked(struct firn_lsm_files *files)
 static void
 shrink_locked(struct firn_lsm_files *files, size_t count)
 {
-    while (files->open_count > count && close_one_locked(files)) {
+    /* (I4) */
+    while (files->open_count > count &&
+           atomic_load_explicit(&files->leaving, memory_order_relaxed) < files->open_max &&
+           close_one_locked(files)) {
     }
 }
 
 void
 firn_lsm_file_shrink(struct firn_lsm_files *files)
 {
-    firn_os_mutex_lock(&files->mutex);
-    shrink_locked(files, files->open_max);
-    firn_os_mutex_unlock(&files->mutex);
+    size_t before;
+    size_t after;
+    do {
+        firn_epoch_reclaim(files->epoch);
+        firn_os_mutex_lock(&files->mutex);
+        before = files->open_count;
+        shrink_locked(files, files->open_max);
+        after = files->open_count;
+        firn_os_mutex_unlock(&files->mutex);
+    } while (after < before && after > files->open_max);
 }
 
 /* Hangs it on the file, unless another thread has been faster. */
@@ -513,10 +529,14 @@ make_handle(struct firn_lsm_file *file, struct firn_lsm_handle **out, firn_error
         return rc;
     }
     atomic_init(&handle->refs, 1);
+    handle->files = file->files;
     if (!hang(file, handle)) {
         firn_lsm_file_unpin(handle);
         handle = NULL;
     }
+    /* What was unhung for it, or before, is closed as soon as nobody can see it, and not when
+     * somebody writes. */
+    firn_epoch_reclaim(file->files->epoch);
     *out = handle;
     return FIRN_OK;
 }

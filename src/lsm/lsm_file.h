@@ -24,6 +24,7 @@ enum { FIRN_LSM_FILE_NAME_SIZE = 64 };
 struct firn_lsm_handle {
     struct firn_epoch_node node;
     struct firn_run *run;
+    struct firn_lsm_files *files;
     _Atomic size_t refs; /* one for the file that it hangs on, one for each pin */
 };
 
@@ -68,6 +69,7 @@ struct firn_lsm_files {
     struct firn_run_env env; /* dir is NULL where there is none */
     struct firn_epoch *epoch;
     size_t open_max;                        /* at least 1 */
+    _Atomic size_t leaving;                 /* handles that were unhung and that readers may have */
     _Atomic(struct firn_lsm_file *) unused; /* no version names them */
     struct firn_os_mutex mutex;
     struct firn_lsm_file *hand; /* the clock's; NULL: none is open */

@@ -225,7 +225,35 @@ no_more_runs_are_open_than_allowed(void **state)
         TEST_OK(firn_lsm_tree_get(fixture.trees[0], fixture_key(20 + i, key), &now, NULL, &err),
                 &err);
         assert_int_equal(fixture.lsm->files.open_count, 3);
+        /* The one that made room for this one, at most: nobody has to write for it to be closed. */
+        assert_true(fixture.lsm->files.leaving <= 1);
     }
+}
+
+/* Another thread's reading takes long. */
+static void
+a_reader_that_is_kept_waiting_does_not_let_files_be_opened_without_end(void **state)
+{
+    (void)state;
+    firn_error err;
+    fixture.options.level0_runs_target = 100;
+    reopen();
+    for (unsigned i = 0; i < 12; i++) {
+        assert_int_equal(fixture_put(&fixture, 0, 20 + i, 10), FIRN_OK);
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+    }
+    fixture.lsm->files.open_max = 3;
+    size_t slot = firn_epoch_enter(&fixture.lsm->epoch);
+    for (unsigned round = 0; round < 10; round++) {
+        fixture_compare_all(&fixture);
+        assert_true(fixture.lsm->files.leaving <= 3);
+        assert_true(fixture.lsm->files.open_count <= 12);
+    }
+    firn_epoch_leave(&fixture.lsm->epoch, slot);
+    fixture_compare_all(&fixture);
+    firn_lsm_collect(fixture.lsm);
+    assert_int_equal(fixture.lsm->files.leaving, 0);
+    assert_int_equal(fixture.lsm->files.open_count, 3);
 }
 
 static size_t
@@ -278,6 +306,9 @@ main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_tree_is_gone_with_its_files, setup, teardown),
         cmocka_unit_test_setup_teardown(no_more_runs_are_open_than_allowed, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_reader_that_is_kept_waiting_does_not_let_files_be_opened_without_end, setup,
+            teardown),
         cmocka_unit_test_setup_teardown(manifest_stays_small_however_much_is_changed, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(files_wait_for_cursors_and_for_readers_elsewhere, setup,
