@@ -270,6 +270,15 @@ keep(struct firn_block_cache *cache, const struct request *request, firn_slice r
     return visible;
 }
 
+static void
+keep_unpinned(struct firn_block_cache *cache, const struct request *request, firn_slice raw)
+{
+    struct firn_block_cache_frame *frame = keep(cache, request, raw);
+    if (frame != NULL) {
+        firn_block_cache_frame_unpin(frame);
+    }
+}
+
 /* What lies before the data of a pin beyond the budget. */
 static size_t
 beyond_size(size_t size)
@@ -361,12 +370,8 @@ firn_block_cache_add(struct firn_block_cache *cache, uint64_t file, uint64_t off
 {
     const struct firn_block_ref ref = {.offset = offset};
     const struct request request = {.file = file, .ref = &ref, .use = FIRN_BLOCK_CACHE_DATA};
-    if (cache->shard_count == 0) {
-        return;
-    }
-    struct firn_block_cache_frame *frame = keep(cache, &request, raw);
-    if (frame != NULL) {
-        firn_block_cache_frame_unpin(frame);
+    if (cache->shard_count > 0) {
+        keep_unpinned(cache, &request, raw);
     }
 }
 
@@ -412,16 +417,15 @@ void
 firn_block_cache_keep(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
                       firn_slice raw, enum firn_block_cache_use use)
 {
-    const struct firn_block_ref ref = {.offset = offset, .raw_size = (uint32_t)raw.size};
+    const struct firn_block_ref ref = {.offset = offset};
     const struct request request = {.file = file, .ref = &ref, .use = use};
     if (cache->shard_count == 0) {
         return;
     }
     struct firn_block_cache_frame *frame = find_under_mutex(cache, &request);
     if (frame == NULL) {
-        frame = keep(cache, &request, raw);
-    }
-    if (frame != NULL) {
+        keep_unpinned(cache, &request, raw);
+    } else {
         firn_block_cache_frame_unpin(frame);
     }
 }

@@ -84,8 +84,8 @@ bool firn_block_cache_was_found(const struct firn_block_pin *pin);
  * FIRN_BLOCK_CACHE_DATA, if it finds room. */
 void firn_block_cache_add(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
                           firn_slice raw);
-/* Keeps bytes that the caller has read and verified itself, where find did not find them, as a block
- * of that file; where there is no room, or they are of a scan, they are not kept. */
+/* Keeps bytes that the caller has read and verified itself, where find did not find them, as a block of
+ * that file, and counts a miss; where there is no room, or they are of a scan, they are not kept. */
 void firn_block_cache_keep(struct firn_block_cache *cache, uint64_t file, uint64_t offset,
                            firn_slice raw, enum firn_block_cache_use use);
 /* The pin is empty afterwards; an empty pin is fine. */

@@ -12,7 +12,7 @@
  * other segment. It is held against MANIFEST's when the file is opened, its size too: the file may
  * be longer, because what lies behind the log's end in it need not be there.
  *
- * Values of up to CACHED_MAX bytes are kept in the cache, as those of sealed files are.
+ * Values of up to FIRN_VALUE_FILE_CACHED_MAX bytes are kept in the cache, as those of sealed files are.
  *
  * Threads: any number at once; nothing changes after opening.
  */
@@ -24,7 +24,7 @@
 #include "block/block_format.h"
 #include "codec/xxh3.h"
 
-enum { HEAD_SIZE = FIRN_VALUE_FILE_HEAD_SIZE, CACHED_MAX = 64 << 10 };
+enum { HEAD_SIZE = FIRN_VALUE_FILE_HEAD_SIZE };
 
 struct firn_value_bare {
     struct firn_os_file *file;
@@ -154,7 +154,7 @@ firn_value_bare_read(struct firn_value_bare *bare,
                      enum firn_block_cache_use use, struct firn_buf *out, firn_error *err)
 {
     struct firn_buf own = {0};
-    bool is_cached = out != NULL && reference->value_size <= CACHED_MAX;
+    bool is_cached = out != NULL && reference->value_size <= FIRN_VALUE_FILE_CACHED_MAX;
     bool is_there = false;
     firn_slice value;
     int rc;

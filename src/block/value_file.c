@@ -30,7 +30,7 @@
 #include "block/value_bare.h"
 #include "codec/xxh3.h"
 
-enum { PIECE_SIZE = FIRN_VALUE_FILE_PIECE_SIZE, CACHED_MAX = 64 << 10 };
+enum { PIECE_SIZE = FIRN_VALUE_FILE_PIECE_SIZE, CACHED_MAX = FIRN_VALUE_FILE_CACHED_MAX };
 /* Of an offset in a reference. */
 #define BARE_FLAG (UINT64_C(1) << 63)
 

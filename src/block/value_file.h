@@ -40,6 +40,7 @@ enum {
     FIRN_VALUE_FILE_BARE_REFERENCE_SIZE = 32,
     FIRN_VALUE_FILE_HEAD_SIZE = 128,
     FIRN_VALUE_FILE_PIECE_SIZE = 1 << 20,
+    FIRN_VALUE_FILE_CACHED_MAX = 64 << 10,
     FIRN_VALUE_FILE_VALUE_SIZE_MAX = 256 << 20,
     FIRN_VALUE_FILE_PIECES_MAX = FIRN_VALUE_FILE_VALUE_SIZE_MAX / FIRN_VALUE_FILE_PIECE_SIZE
 };
@@ -69,8 +70,9 @@ uint64_t firn_value_file_checksum(firn_slice value, uint64_t offset);
 uint64_t firn_value_file_span(const struct firn_value_file_reference *reference);
 
 /* Appends the value to out (NULL: it is verified, and not wanted). `file` is the open file that the
- * reference names. Values of up to 64 KiB go through the cache as `use` says, larger ones past it. FIRN_CORRUPT names file
- * and offset. out is as it was on failure. Any thread. */
+ * reference names. Values of up to FIRN_VALUE_FILE_CACHED_MAX bytes go through the cache as `use` says,
+ * larger ones past it. FIRN_CORRUPT names file and offset. out is as it was on failure. Any
+ * thread. */
 FIRN_MUST_CHECK int firn_value_file_read(struct firn_run *file,
                                          const struct firn_value_file_reference *reference,
                                          enum firn_block_cache_use use, struct firn_buf *out,

@@ -109,7 +109,6 @@ void
 firn_lsm_collect(struct firn_lsm *lsm)
 {
     firn_lsm_file_shrink(&lsm->files);
-    firn_epoch_reclaim(&lsm->epoch);
     if (lsm->options.is_read_only) {
         return;
     }

@@ -16,11 +16,12 @@
  *
  * The number of handles that hang is bounded: the files that have one form a ring, and a clock's
  * hand goes round. It passes over files that were used since it came by the last time, and over
- * pinned ones, which would stay open anyway and be opened twice. So while
- * cursors pin more than the bound allows, more are open; the next opening or collection closes
- * them. (I4) So many handles at most have been unhung and wait for readers to leave the epoch, too:
- * while a reader is kept waiting inside of it, handles stay where they are, or the same files would be
- * opened again and again, each time with another descriptor.
+ * pinned ones, which would stay open anyway and be opened twice. So while cursors pin more than the
+ * bound allows, more are open; the next opening or collection closes them.
+ *
+ * (I4) So many handles at most have been unhung and wait for readers to leave the epoch, too. While a
+ *      reader is kept waiting inside of it, handles stay where they are; else the same files would be
+ *      opened again and again, each time with another descriptor.
  *
  * Value files (block/value_file.h) are files of the same sort, which runs refer to instead of
  * versions: each run counts as one reference to each of its value files, from when it is made until
@@ -396,7 +397,7 @@ firn_lsm_file_shrink(struct firn_lsm_files *files)
         shrink_locked(files, files->open_max);
         after = files->open_count;
         firn_os_mutex_unlock(&files->mutex);
-    } while (after < before && after > files->open_max);
+    } while (after < before);
 }
 
 /* Hangs it on the file, unless another thread has been faster. */

@@ -80,7 +80,7 @@ void firn_lsm_file_init_all(struct firn_lsm_files *files, struct firn_os *os);
 /* No file may be left. */
 void firn_lsm_file_deinit_all(struct firn_lsm_files *files);
 
-/* Closes runs beyond the number that may be open. */
+/* Closes runs beyond the number that may be open; the epoch is reclaimed for that. */
 void firn_lsm_file_shrink(struct firn_lsm_files *files);
 
 /* "<number>.<name of the kind>". */

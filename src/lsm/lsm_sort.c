@@ -270,9 +270,7 @@ firn_lsm_sort_destroy(struct firn_lsm_sort *sort)
 {
     if (sort != NULL) {
         remove_files(sort, 0);
-        if (sort->table != NULL) {
-            firn_memtable_destroy(sort->table);
-        }
+        firn_memtable_destroy(sort->table);
         firn_free(sort);
     }
 }

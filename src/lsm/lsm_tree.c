@@ -29,6 +29,17 @@
 
 /* ---- making ---- */
 
+static int
+create_memtable(struct firn_lsm *lsm, struct firn_tree_memtable **out, firn_error *err)
+{
+    int rc = firn_tree_state_create_memtable(&lsm->memtable_bytes, out, err);
+    if (rc == FIRN_OK) {
+        firn_memtable_use_pool((*out)->table, &lsm->memtable_pool);
+        firn_memtable_expect((*out)->table, lsm->options.memtable_bytes_target);
+    }
+    return rc;
+}
+
 static size_t
 place_of_locked(const struct firn_lsm *lsm, uint32_t id)
 {
@@ -61,9 +72,7 @@ make_tree(struct firn_lsm *lsm, uint32_t id, struct firn_version *version,
     if (version == NULL) {
         FIRN_TRY(firn_version_create(&(struct firn_version_change){0}, &empty, err));
     }
-    FIRN_TRY(firn_tree_state_create_memtable(&lsm->memtable_bytes, &memtable, err));
-    firn_memtable_use_pool(memtable->table, &lsm->memtable_pool);
-    firn_memtable_expect(memtable->table, lsm->options.memtable_bytes_target);
+    FIRN_TRY(create_memtable(lsm, &memtable, err));
     firn_tree_state_add_memtable(state, memtable);
     firn_tree_state_set_version(state, version != NULL ? version : empty);
     tree->lsm = lsm;
@@ -367,12 +376,10 @@ firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err)
     if (atomic_load_explicit(&tree->active->sequence_max, memory_order_relaxed) == 0) {
         return FIRN_OK;
     }
-    int rc = firn_tree_state_create_memtable(&lsm->memtable_bytes, &memtable, err);
+    int rc = create_memtable(lsm, &memtable, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    firn_memtable_use_pool(memtable->table, &lsm->memtable_pool);
-    firn_memtable_expect(memtable->table, lsm->options.memtable_bytes_target);
     firn_os_mutex_lock(&lsm->mutex);
     rc = put_in_front_locked(tree, memtable, &old, err);
     firn_os_mutex_unlock(&lsm->mutex);

@@ -219,7 +219,7 @@ firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_pool *p
 void
 firn_memtable_expect(struct firn_memtable *table, size_t bytes_max)
 {
-    firn_memtable_filter_expect(table, bytes_max);
+    table->filter_table_bytes = bytes_max;
 }
 
 void

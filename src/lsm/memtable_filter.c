@@ -32,12 +32,6 @@ enum {
 _Static_assert(FIRN_MEMTABLE_FILTER_LINE_WORDS * 8 == LINE_SIZE, "a line is one of the caches'");
 
 void
-firn_memtable_filter_expect(struct firn_memtable *table, size_t table_bytes)
-{
-    table->filter_table_bytes = table_bytes;
-}
-
-void
 firn_memtable_filter_deinit(struct firn_memtable *table)
 {
     firn_free(atomic_load_explicit(&table->filter, memory_order_relaxed));

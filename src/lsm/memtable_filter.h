@@ -16,9 +16,6 @@ struct firn_memtable_filter {
     _Atomic uint64_t *words; /* at a cache line */
 };
 
-/* So many bytes the table is to have at most; 0, as at first: it gets no filter. For the writer,
- * before the first entry. */
-void firn_memtable_filter_expect(struct firn_memtable *table, size_t table_bytes);
 /* Before the entry is added: the writer's. Never fails: without memory there is no filter. */
 void firn_memtable_filter_add(struct firn_memtable *table, firn_slice key);
 /* With the table. */
@@ -55,7 +52,7 @@ firn_memtable_filter_bit(uint64_t hash, size_t i, uint64_t *out_bit)
 static inline bool
 firn_memtable_filter_may_hold(const struct firn_memtable *table, firn_slice key)
 {
-    /* Pairs with the store in firn_memtable_filter_add. */
+    /* Pairs with the store in begin (memtable_filter.c). */
     const struct firn_memtable_filter *filter =
         atomic_load_explicit(&table->filter, memory_order_acquire);
     if (filter == NULL) {

@@ -12,8 +12,8 @@
  * millisecond, and far more where the machine itself has to get the memory. So a few are got ahead by
  * whoever has time (fill), as long as tables ask for more than come back.
  *
- * But for these, what the pool keeps is bounded by what the largest table of late has had: tables in use and the
- * pool together never have more than the tables had at the moment of the most.
+ * But for these, what the pool keeps is bounded by what the largest table of late has had: tables in
+ * use and the pool together never have more than the tables had at the moment of the most.
  *
  * A small table does not come here (memtable_memory.c).
  *

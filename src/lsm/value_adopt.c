@@ -20,8 +20,9 @@
  * Worth it is a segment when at least three quarters of its bytes are values of which these
  * memtables have no newer version: what is adopted is kept for as long as one of them is needed, and
  * the rest of the segment with it. It counts as garbage of the file (value_live.c), so where more
- * dies, the living are moved. Values that are to be compressed, and can be, are written anew: whether they can
- * is judged by the beginnings of some, and by how much a value file would ask for (value_writer.c).
+ * dies, the living are moved. Values that are to be compressed, and can be, are written anew: whether
+ * they can is judged by the beginnings of some, and by how much a value file would ask for
+ * (value_writer.c).
  *
  * Failure: there is none. Whatever cannot be adopted, for whatever reason, is written to value files
  * out of the memtable, as if this were not here.

@@ -3,9 +3,9 @@
  * store/db_bulk.c: many entries as one commit that does not pass through the log.
  *
  * Sorted entries go to runs while they come (lsm/lsm_bulk.c), others once all of them are there and
- * sorted (lsm/lsm_sort.c); MANIFEST, not the log, has the commit. It
- * is one commit like any other all the same: with a sequence of its own, whole or not there at all,
- * durable when it returns, and no reading that began before sees any of it.
+ * sorted (lsm/lsm_sort.c); MANIFEST, not the log, has the commit. It is one commit like any other all
+ * the same: with a sequence of its own, whole or not there at all, durable when it returns, and no
+ * reading that began before sees any of it.
  *
  * The sequence. It stands in every entry, so it is needed when the first one is written, while other
  * commits go on until the last one is and take the sequences behind the newest. So a load takes one

@@ -23,8 +23,8 @@
  * cannot fail. Between them the change goes to the log.
  *
  * Limits: a line has at most 65,536 intervals, as after so many restores of what came after the
- * restore before; 2^20 checkpoints. Memory: 16 bytes an interval of a line, and half as much for its guide, about 100 bytes a
- * checkpoint. Finding a checkpoint walks over all of them.
+ * restore before; 2^20 checkpoints. Memory: 16 bytes an interval of a line, up to half as much for its
+ * guide, about 100 bytes a checkpoint. Finding a checkpoint walks over all of them.
  */
 #include "store/db_history.h"
 

@@ -349,8 +349,8 @@ prepare_memory(struct firn_db *db)
 void
 firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched)
 {
-    prepare_memory(db);
     firn_error err;
+    prepare_memory(db);
     if (settle(db, touched, &err) != FIRN_OK) {
         firn_db_jobs_note_failure(db, &err);
     }

@@ -204,10 +204,10 @@ files_wait_for_cursors_and_for_readers_elsewhere(void **state)
     fixture_compare_all(&fixture);
 }
 
+/* Twelve runs, of which three may be open. */
 static void
-no_more_runs_are_open_than_allowed(void **state)
+make_more_runs_than_may_be_open(void)
 {
-    (void)state;
     firn_error err;
     fixture.options.level0_runs_target = 100;
     reopen();
@@ -216,6 +216,14 @@ no_more_runs_are_open_than_allowed(void **state)
         TEST_OK(fixture_flush(&fixture, &err), &err);
     }
     fixture.lsm->files.open_max = 3;
+}
+
+static void
+no_more_runs_are_open_than_allowed(void **state)
+{
+    (void)state;
+    firn_error err;
+    make_more_runs_than_may_be_open();
     fixture_compare_all(&fixture);
     firn_lsm_collect(fixture.lsm);
     assert_int_equal(fixture.lsm->files.open_count, 3);
@@ -235,14 +243,7 @@ static void
 a_reader_that_is_kept_waiting_does_not_let_files_be_opened_without_end(void **state)
 {
     (void)state;
-    firn_error err;
-    fixture.options.level0_runs_target = 100;
-    reopen();
-    for (unsigned i = 0; i < 12; i++) {
-        assert_int_equal(fixture_put(&fixture, 0, 20 + i, 10), FIRN_OK);
-        TEST_OK(fixture_flush(&fixture, &err), &err);
-    }
-    fixture.lsm->files.open_max = 3;
+    make_more_runs_than_may_be_open();
     size_t slot = firn_epoch_enter(&fixture.lsm->epoch);
     for (unsigned round = 0; round < 10; round++) {
         fixture_compare_all(&fixture);

@@ -4,16 +4,13 @@
  * files or to so many that these are merged on the way; small ones, and ones that are given up; power cuts, calls and
  * allocations that fail anywhere.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "db_support.h"
+#include "db_program.h"
 #include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "store/db_progress.h"
-#include "support/test_alloc.h"
 #include "support/test_random.h"
 
 /* So little memory that a few entries go to a file. */
@@ -309,75 +306,28 @@ check_state(struct firn_os_dir *dir, bool is_certain)
     DB_OK(firn_db_close(db, &err));
 }
 
+static const struct db_program program = {.run = run_program, .check = check_state};
+
 static void
 a_power_cut_at_any_call_leaves_all_of_a_load_or_nothing(void **state)
 {
     (void)state;
-    bool is_over = false;
-    for (uint64_t call = 1; !is_over; call++) {
-        struct db_support support;
-        bool is_certain;
-        db_support_init(&support, call);
-        firn_os_memory_set_cut_at(support.os, firn_os_memory_calls(support.os) + call);
-        (void)run_program(support.dir, &is_certain);
-        is_over = !firn_os_memory_is_off(support.os);
-        firn_os_memory_set_cut_at(support.os, 0);
-        db_support_cut(&support, call % 3);
-        check_state(support.dir, is_certain);
-        db_support_deinit(&support);
-    }
+    db_program_cut_everywhere(&program);
 }
 
 static void
 a_call_that_fails_leaves_all_of_a_load_or_nothing(void **state)
 {
     (void)state;
-    firn_error err;
-    bool was_hit = true;
-    for (uint64_t call = 1; was_hit; call++) {
-        struct db_support support;
-        struct firn_os *faulty;
-        struct firn_os_dir *dir;
-        bool is_certain;
-        db_support_init(&support, call);
-        DB_OK(firn_os_fault_create(support.os, &faulty, &err));
-        DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
-        const struct firn_os_fault_plan plan = {.call = call,
-                                                .for_ever = call % 2 == 1,
-                                                .classes =
-                                                    FIRN_OS_FAULT_READS | FIRN_OS_FAULT_WRITES |
-                                                    FIRN_OS_FAULT_SYNCS | FIRN_OS_FAULT_METADATA,
-                                                .error_number = call % 3 == 0 ? EIO : ENOSPC};
-        firn_os_fault_set_plan(faulty, &plan);
-        (void)run_program(dir, &is_certain);
-        was_hit = firn_os_fault_hits(faulty) > 0;
-        firn_os_fault_set_plan(faulty, NULL);
-        firn_os_dir_close(dir);
-        firn_os_fault_destroy(faulty);
-        db_support_cut(&support, call % 3);
-        check_state(support.dir, is_certain);
-        db_support_deinit(&support);
-    }
+    db_program_fail_calls(&program, FIRN_OS_FAULT_READS | FIRN_OS_FAULT_WRITES |
+                                        FIRN_OS_FAULT_SYNCS | FIRN_OS_FAULT_METADATA);
 }
 
 static void
 memory_that_runs_out_leaves_all_of_a_load_or_nothing(void **state)
 {
     (void)state;
-    test_alloc_install();
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1; rc != FIRN_OK; n++) {
-        struct db_support support;
-        bool is_certain;
-        db_support_init(&support, 1000 + n);
-        test_alloc_fail_at(n, false);
-        rc = run_program(support.dir, &is_certain);
-        test_alloc_fail_at(0, false);
-        check_state(support.dir, is_certain);
-        db_support_deinit(&support);
-    }
-    assert_int_equal(test_alloc_alive(), 0);
-    test_alloc_uninstall();
+    db_program_fail_allocations(&program);
 }
 
 int
