@@ -123,10 +123,13 @@ typedef struct firn_checkpoint_difference {
 typedef struct firn_checkpoint_diff_options {
     size_t size;          /* sizeof(firn_checkpoint_diff_options) */
     const char *keyspace; /* only this one; NULL: all */
+    /* As in firn_maintenance_options: for a walk that may find little for long. */
+    int (*on_progress)(void *ctx, const firn_progress *progress);
+    void *progress_ctx;
 } firn_checkpoint_diff_options;
-#define FIRN_CHECKPOINT_DIFF_OPTIONS_INIT          \
-    {                                              \
-        sizeof(firn_checkpoint_diff_options), NULL \
+#define FIRN_CHECKPOINT_DIFF_OPTIONS_INIT                      \
+    {                                                          \
+        sizeof(firn_checkpoint_diff_options), NULL, NULL, NULL \
     }
 /* Compares two states, given by references, NULL for the present one: calls visit with each key
  * whose value is not the same, keyspaces and keys in the order of their bytes. Values that

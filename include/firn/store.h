@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * firn/store.h: ordered key-value pairs in named keyspaces, written atomically, read at a fixed
- * view.
+ * view. Walking them is in firn/cursor.h, transactions are in firn/txn.h, loads in firn/bulk.h.
  *
  * Caveats first.
  * - One process writes at a time: a second firn_store_open for writing fails with FIRN_BUSY.
@@ -24,7 +24,7 @@
  *   FIRN_NO_MEMORY) leave no trace and latch nothing; the one exception is memory that runs out
  *   while a large batch is taken over, which latches like a failed write.
  * - A store, its keyspaces, its views and all functions that take them may be used by several
- *   threads at once. A batch or a cursor belongs to one thread at a time.
+ *   threads at once. A batch belongs to one thread at a time.
  * - The files belong to firn. Under load the end of the log is written through memory (on ext4, on
  *   xfs without reflinks, on tmpfs): who shortens that file while the store is open for writing
  *   ends the process that has it open (SIGBUS), and so does a file system that gives up after an
@@ -32,9 +32,9 @@
  * - Close cursors and views before the store: firn_store_close with open ones fails with
  *   FIRN_MISUSE and changes nothing. Keyspace handles are owned by the store and go with it.
  * - A handle that was closed is gone, like memory that was freed. In debug builds of the library
- *   (-DCMAKE_BUILD_TYPE=Debug) a closed handle of this header or of txn.h gives FIRN_MISUSE, and so
- *   does one that another thread is inside of where it belongs to one thread at a time; closing it
- *   again does nothing.
+ *   (-DCMAKE_BUILD_TYPE=Debug) a closed handle of this header, of cursor.h, bulk.h or txn.h gives
+ *   FIRN_MISUSE, and so does one that another thread is inside of where it belongs to one thread at a
+ *   time; closing it again does nothing.
  * - A merge (firn_merge) changes a value without reading it: adds to a number, appends bytes.
  *   Reading pays for it, a little, until background work has put the operands and the value
  *   together. It cannot fail for what it meets: upon no value, and upon one that is no number where
@@ -78,7 +78,6 @@ enum { FIRN_STORE_MEMORY_MIN = 1 << 20, FIRN_STORE_MEMORY_DEFAULT = 256 << 20 };
 typedef struct firn_db firn_store;
 typedef struct firn_db_keyspace firn_keyspace;
 typedef struct firn_db_batch firn_batch;
-typedef struct firn_db_cursor firn_cursor;
 typedef struct firn_db_view firn_view;
 
 typedef enum firn_durability {
@@ -172,21 +171,38 @@ FIRN_API FIRN_MUST_CHECK int firn_store_close(firn_store *store, firn_error *err
 /* Makes every commit that returned before this call durable. */
 FIRN_API FIRN_MUST_CHECK int firn_store_sync(firn_store *store, firn_error *err);
 
+/* Of work that may take long. */
+typedef struct firn_maintenance_options {
+    size_t size; /* sizeof(firn_maintenance_options) */
+    /* Called a few times a second in the calling thread, if it is not NULL; another return than
+     * FIRN_OK ends the work, which then fails with FIRN_CANCELLED. It must not call functions of the
+     * store. */
+    int (*on_progress)(void *ctx, const firn_progress *progress);
+    void *ctx;
+} firn_maintenance_options;
+#define FIRN_MAINTENANCE_OPTIONS_INIT                \
+    {                                                \
+        sizeof(firn_maintenance_options), NULL, NULL \
+    }
 /* Makes another store in the directory `path` (made, 0700, if it is missing) that has all of this
  * one: data, checkpoints, saved workspaces. Files that never change are shared by hard links, or
  * copied where there can be none; neither store notices the other afterwards. Commits wait while
  * the new one is made. FIRN_EXISTS if there is a store already, FIRN_INVALID where the directory
- * holds something else. reserved must be NULL. */
+ * holds something else. What a failure leaves in the directory is no store; the next clone into it
+ * clears that away. options may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_store_clone(firn_store *store, const char *path,
-                                              const void *reserved, firn_error *err);
+                                              const firn_maintenance_options *options,
+                                              firn_error *err);
 /* Moves a read-only handle to the newest state; cursors and views that are open keep theirs. Where
  * it fails the handle stays where it was. Does nothing for a handle that writes. */
 FIRN_API FIRN_MUST_CHECK int firn_store_refresh(firn_store *store, firn_error *err);
 /* Writes everything that is in memory to files. Commits are durable without it. */
 FIRN_API FIRN_MUST_CHECK int firn_store_flush(firn_store *store, firn_error *err);
 /* The same, and merges all files until what was overwritten or deleted takes up no space, but for
- * what views and cursors see. May take long; commits and reads go on beside it. */
-FIRN_API FIRN_MUST_CHECK int firn_store_compact(firn_store *store, firn_error *err);
+ * what views and cursors see. May take long; commits and reads go on beside it. Cancelled, it leaves
+ * what it has done by then, and nothing is lost. options may be NULL. */
+FIRN_API FIRN_MUST_CHECK int
+firn_store_compact(firn_store *store, const firn_maintenance_options *options, firn_error *err);
 
 enum { FIRN_STORE_LEVELS = 7 };
 typedef struct firn_store_level {
@@ -248,12 +264,22 @@ typedef struct firn_check_report {
     uint64_t log_records;   /* read again from disk and verified */
     uint64_t damaged_count; /* things reported through on_damage */
 } firn_check_report;
-/* Reads every file of the store again and verifies all of it. on_damage (may be NULL) is called
- * for each damaged thing with a text that names file and offset. FIRN_CORRUPT if there was any. */
-FIRN_API FIRN_MUST_CHECK int firn_store_check(firn_store *store,
-                                              void (*on_damage)(void *ctx, const char *text),
-                                              void *ctx, firn_check_report *report,
-                                              firn_error *err);
+typedef struct firn_check_options {
+    size_t size; /* sizeof(firn_check_options) */
+    /* Called for each damaged thing with a text that names file and offset, if it is not NULL. */
+    void (*on_damage)(void *ctx, const char *text);
+    /* As in firn_maintenance_options. */
+    int (*on_progress)(void *ctx, const firn_progress *progress);
+    void *ctx; /* of both */
+} firn_check_options;
+#define FIRN_CHECK_OPTIONS_INIT                      \
+    {                                                \
+        sizeof(firn_check_options), NULL, NULL, NULL \
+    }
+/* Reads every file of the store again and verifies all of it. FIRN_CORRUPT if anything is damaged.
+ * options and report may be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_store_check(firn_store *store, const firn_check_options *options,
+                                              firn_check_report *report, firn_error *err);
 
 /* Opens a keyspace by name, creating it (one commit) if it is missing and the store is writable;
  * FIRN_NOT_FOUND if it is missing and the store is read-only. The handle is owned by the store;
@@ -358,86 +384,6 @@ FIRN_API FIRN_MUST_CHECK int firn_batch_delete_range(firn_batch *batch, firn_key
  * succeeds. */
 FIRN_API FIRN_MUST_CHECK int firn_write(firn_store *store, const firn_batch *batch,
                                         const firn_write_options *options, firn_error *err);
-
-/* A load: many entries as one commit that does not pass through the log and is written once, straight
- * to where it will stay: half the work of batches, or less, where the keys lie apart from those that
- * are there already. Where they come in any order, say so (unsorted): they are written twice, and take
- * up to a quarter of memory_bytes more meanwhile. Nothing of a load is seen before its commit, and
- * all of it afterwards, durably. Other commits go on while it is open; they count as earlier, so
- * where they wrote the same keys the load is newer. One load of a store is open at a time
- * (FIRN_BUSY). It belongs to one thread at a time, and is to be closed before the store. */
-typedef struct firn_db_bulk firn_bulk;
-typedef struct firn_bulk_options {
-    size_t size;   /* sizeof(firn_bulk_options) */
-    bool unsorted; /* keys in any order; of one key the last entry counts. Else they ascend */
-    /* Called a few times a second while firn_bulk_commit writes what was not sorted, if it is not
-     * NULL; another return than FIRN_OK ends the commit, which then fails with FIRN_CANCELLED. */
-    int (*on_progress)(void *ctx, const firn_progress *progress);
-    void *ctx;
-} firn_bulk_options;
-#define FIRN_BULK_OPTIONS_INIT                       \
-    {                                                \
-        sizeof(firn_bulk_options), false, NULL, NULL \
-    }
-/* options may be NULL. */
-FIRN_API FIRN_MUST_CHECK int firn_bulk_open(firn_keyspace *keyspace,
-                                            const firn_bulk_options *options, firn_bulk **out,
-                                            firn_error *err);
-/* Copies key and value. FIRN_INVALID for a key that is not above the one before, where they have to
- * ascend, FIRN_LIMIT for what is too long: nothing is taken then, and the load goes on. After any
- * other failure only closing is left. */
-FIRN_API FIRN_MUST_CHECK int firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value,
-                                           firn_error *err);
-/* With a time to live, counted from this call. */
-FIRN_API FIRN_MUST_CHECK int firn_bulk_put_ttl(firn_bulk *bulk, firn_slice key, firn_slice value,
-                                               uint64_t ttl_ms, firn_error *err);
-/* How many entries were taken. */
-FIRN_API uint64_t firn_bulk_count(const firn_bulk *bulk);
-/* Commits; other commits wait for it. Once: then only closing is left. FIRN_CONFLICT where more
- * than 200 million commits came since it was opened. */
-FIRN_API FIRN_MUST_CHECK int firn_bulk_commit(firn_bulk *bulk, firn_error *err);
-/* Forgets what was not committed. NULL is fine. */
-FIRN_API void firn_bulk_close(firn_bulk *bulk);
-
-/* A cursor walks the keys of one keyspace in byte order, at the view of the moment it was
- * opened, over [lower, upper). It starts nowhere: call first, last or seek. Keys and values are
- * borrowed until the cursor moves or closes. */
-typedef struct firn_cursor_options {
-    size_t size;       /* sizeof(firn_cursor_options) */
-    const void *lower; /* first key included; NULL is no bound */
-    size_t lower_size;
-    const void *upper; /* first key excluded; NULL is no bound */
-    size_t upper_size;
-    const void *prefix; /* if not NULL: only keys that begin so, in addition to the bounds */
-    size_t prefix_size;
-    firn_view *view; /* NULL: that of the moment; may be closed before the cursor */
-    bool keys_only;  /* values are not read, and shown as empty */
-} firn_cursor_options;
-#define FIRN_CURSOR_OPTIONS_INIT                                            \
-    {                                                                       \
-        sizeof(firn_cursor_options), NULL, 0, NULL, 0, NULL, 0, NULL, false \
-    }
-FIRN_API FIRN_MUST_CHECK int firn_cursor_open(firn_keyspace *keyspace,
-                                              const firn_cursor_options *options, firn_cursor **out,
-                                              firn_error *err);
-FIRN_API void firn_cursor_close(firn_cursor *cursor);
-/* Each returns FIRN_OK also where there is no such entry: ask firn_cursor_valid. */
-FIRN_API FIRN_MUST_CHECK int firn_cursor_first(firn_cursor *cursor, firn_error *err);
-FIRN_API FIRN_MUST_CHECK int firn_cursor_last(firn_cursor *cursor, firn_error *err);
-/* To the first key ≥ key, or (seek_before) the last key < key, within the bounds. */
-FIRN_API FIRN_MUST_CHECK int firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err);
-FIRN_API FIRN_MUST_CHECK int firn_cursor_seek_before(firn_cursor *cursor, firn_slice key,
-                                                     firn_error *err);
-/* Past either end the cursor becomes invalid. FIRN_MISUSE on a cursor that is not valid. */
-FIRN_API FIRN_MUST_CHECK int firn_cursor_next(firn_cursor *cursor, firn_error *err);
-FIRN_API FIRN_MUST_CHECK int firn_cursor_prev(firn_cursor *cursor, firn_error *err);
-FIRN_API bool firn_cursor_valid(const firn_cursor *cursor);
-/* Only while valid; an empty slice otherwise. */
-FIRN_API firn_slice firn_cursor_key(const firn_cursor *cursor);
-FIRN_API firn_slice firn_cursor_value(const firn_cursor *cursor);
-/* When the value that the cursor stands on, or what was merged into one with a time to live, ends:
- * milliseconds since 1970, 0 for never. */
-FIRN_API uint64_t firn_cursor_expires_ms(const firn_cursor *cursor);
 
 #ifdef __cplusplus
 }

@@ -33,6 +33,7 @@
 #ifndef FIRN_TXN_H
 #define FIRN_TXN_H
 
+#include "cursor.h"
 #include "store.h"
 
 #ifdef __cplusplus

@@ -71,7 +71,8 @@ FIRN_API FIRN_MUST_CHECK int firn_hash_from_hex(firn_slice hex, firn_hash *out);
 
 /* How far long work has come. */
 typedef struct firn_progress {
-    const char *phase; /* "scan", "read", "write", "sync", "check", "mark", "count", "move" */
+    const char *phase; /* "scan", "read", "write", "sync", "check", "mark", "count", "move",
+                          * "merge" */
     uint64_t files_done;
     uint64_t files_total; /* 0 while unknown */
     uint64_t bytes_done;

@@ -9,6 +9,7 @@
 #include "api/api_check.h"
 #include "api/api_options.h"
 #include "base/buf.h"
+#include "firn/cursor.h"
 #include "firn/store.h"
 #include "store/db.h"
 

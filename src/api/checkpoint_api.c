@@ -223,10 +223,13 @@ firn_checkpoint_diff(firn_store *store, const char *before, const char *after,
         return rc;
     }
     struct diffing diffing = {visit, ctx};
+    struct firn_db_progress progress = {
+        .on_progress = given.on_progress, .ctx = given.progress_ctx, .os = firn_os_default()};
     const struct firn_db_diff_visitor visitor = {.keyspace = given.keyspace,
                                                  .visit_keyspace = visit_keyspace,
                                                  .visit = visit_difference,
-                                                 .ctx = &diffing};
+                                                 .ctx = &diffing,
+                                                 .progress = &progress};
     return firn_db_diff(store, before, after, &visitor, err);
 }
 

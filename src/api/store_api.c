@@ -117,14 +117,28 @@ firn_store_sync(firn_store *store, firn_error *err)
     return firn_db_sync(store, err);
 }
 
-int
-firn_store_clone(firn_store *store, const char *path, const void *reserved, firn_error *err)
+/* Of work on a store, in the caller's memory. */
+static int
+read_maintenance_options(const firn_maintenance_options *options, struct firn_db_progress *out,
+                         firn_error *err)
 {
+    firn_maintenance_options given = FIRN_MAINTENANCE_OPTIONS_INIT;
+    int rc = api_options_read(&given, sizeof given, options, err);
+    *out = (struct firn_db_progress){
+        .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
+    return rc;
+}
+
+int
+firn_store_clone(firn_store *store, const char *path, const firn_maintenance_options *options,
+                 firn_error *err)
+{
+    struct firn_db_progress progress;
     API_REQUIRE(store != NULL && path != NULL, err, "store and path must not be NULL");
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
-    API_REQUIRE(reserved == NULL, err, "reserved must be NULL");
     API_OPEN(store, STORE, err);
-    return firn_db_clone_path(store, firn_os_default(), path, err);
+    int rc = read_maintenance_options(options, &progress, err);
+    return rc == FIRN_OK ? firn_db_clone_path(store, firn_os_default(), path, &progress, err) : rc;
 }
 
 int
@@ -144,11 +158,13 @@ firn_store_flush(firn_store *store, firn_error *err)
 }
 
 int
-firn_store_compact(firn_store *store, firn_error *err)
+firn_store_compact(firn_store *store, const firn_maintenance_options *options, firn_error *err)
 {
+    struct firn_db_progress progress;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_OPEN(store, STORE, err);
-    return firn_db_maintain_compact(store, err);
+    int rc = read_maintenance_options(options, &progress, err);
+    return rc == FIRN_OK ? firn_db_maintain_compact(store, &progress, err) : rc;
 }
 
 int
@@ -189,15 +205,24 @@ out:
 }
 
 int
-firn_store_check(firn_store *store, void (*on_damage)(void *ctx, const char *text), void *ctx,
-                 firn_check_report *report, firn_error *err)
+firn_store_check(firn_store *store, const firn_check_options *options, firn_check_report *report,
+                 firn_error *err)
 {
+    firn_check_options given = FIRN_CHECK_OPTIONS_INIT;
     firn_check_report found = {.size = sizeof found};
     API_REQUIRE(store != NULL, err, "store must not be NULL");
     API_REQUIRE(report == NULL || api_options_is_size(report->size), err,
                 "report.size must be set to sizeof(firn_check_report)");
     API_OPEN(store, STORE, err);
-    int rc = firn_db_check(store, on_damage, ctx, &found, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_db_progress progress = {
+        .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
+    const struct firn_db_check_options inner = {
+        .on_damage = given.on_damage, .ctx = given.ctx, .progress = &progress};
+    rc = firn_db_check(store, &inner, &found, err);
     if (report != NULL) {
         api_options_write(report, &found, sizeof found);
     }
@@ -561,217 +586,4 @@ firn_write(firn_store *store, const firn_batch *batch, const firn_write_options 
     rc = firn_db_write(store, batch, durability, err);
     firn_api_handle_leave(batch);
     return rc;
-}
-
-/* ---- loads ---- */
-
-int
-firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_bulk **out,
-               firn_error *err)
-{
-    firn_bulk_options given = FIRN_BULK_OPTIONS_INIT;
-    API_REQUIRE(out != NULL, err, "out must not be NULL");
-    *out = NULL;
-    API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
-    API_OPEN(keyspace, KEYSPACE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    struct firn_db_progress progress = {
-        .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
-    rc = given.unsorted ? firn_db_bulk_open_unsorted(keyspace, &progress, out, err)
-                        : firn_db_bulk_open(keyspace, out, err);
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BULK, NULL);
-}
-
-int
-firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
-{
-    API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
-                "bulk, key and value must not be NULL");
-    API_ENTER(bulk, BULK, err);
-    int inner_rc = firn_db_bulk_put(bulk, key, value, err);
-    firn_api_handle_leave(bulk);
-    return inner_rc;
-}
-
-int
-firn_bulk_put_ttl(firn_bulk *bulk, firn_slice key, firn_slice value, uint64_t ttl_ms,
-                  firn_error *err)
-{
-    API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
-                "bulk, key and value must not be NULL");
-    API_ENTER(bulk, BULK, err);
-    int inner_rc = firn_db_bulk_put_ttl(bulk, key, value, ttl_ms, err);
-    firn_api_handle_leave(bulk);
-    return inner_rc;
-}
-
-uint64_t
-firn_bulk_count(const firn_bulk *bulk)
-{
-    bool is_open =
-        bulk != NULL && firn_api_handle_check(bulk, FIRN_API_HANDLE_BULK, NULL) == FIRN_OK;
-    return is_open ? firn_db_bulk_count(bulk) : 0;
-}
-
-int
-firn_bulk_commit(firn_bulk *bulk, firn_error *err)
-{
-    API_REQUIRE(bulk != NULL, err, "bulk must not be NULL");
-    API_ENTER(bulk, BULK, err);
-    int inner_rc = firn_db_bulk_commit(bulk, err);
-    firn_api_handle_leave(bulk);
-    return inner_rc;
-}
-
-void
-firn_bulk_close(firn_bulk *bulk)
-{
-    if (firn_api_handle_check(bulk, FIRN_API_HANDLE_BULK, NULL) == FIRN_OK) {
-        firn_api_handle_closing(bulk);
-        firn_db_bulk_close(bulk);
-        firn_api_handle_closed(bulk);
-    }
-}
-
-/* ---- cursors ---- */
-
-int
-firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, firn_cursor **out,
-                 firn_error *err)
-{
-    struct api_store_cursor_options inner;
-    API_REQUIRE(out != NULL, err, "out must not be NULL");
-    *out = NULL;
-    API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
-    API_OPEN(keyspace, KEYSPACE, err);
-    int rc = api_store_read_cursor_options(options, &inner, err);
-    if (rc == FIRN_OK && inner.options.view != NULL) {
-        API_OPEN(inner.options.view, VIEW, err);
-    }
-    rc = rc == FIRN_OK ? firn_db_cursor_open(keyspace, &inner.options, out, err) : rc;
-    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_CURSOR, NULL);
-}
-
-void
-firn_cursor_close(firn_cursor *cursor)
-{
-    if (firn_api_handle_check(cursor, FIRN_API_HANDLE_CURSOR, NULL) == FIRN_OK) {
-        firn_api_handle_closing(cursor);
-        firn_db_cursor_close(cursor);
-        firn_api_handle_closed(cursor);
-    }
-}
-
-int
-firn_cursor_first(firn_cursor *cursor, firn_error *err)
-{
-    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
-    API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_first(cursor, err);
-    firn_api_handle_leave(cursor);
-    return inner_rc;
-}
-
-int
-firn_cursor_last(firn_cursor *cursor, firn_error *err)
-{
-    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
-    API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_last(cursor, err);
-    firn_api_handle_leave(cursor);
-    return inner_rc;
-}
-
-int
-firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err)
-{
-    API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
-    API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_seek(cursor, key, err);
-    firn_api_handle_leave(cursor);
-    return inner_rc;
-}
-
-int
-firn_cursor_seek_before(firn_cursor *cursor, firn_slice key, firn_error *err)
-{
-    API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
-    API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_seek_before(cursor, key, err);
-    firn_api_handle_leave(cursor);
-    return inner_rc;
-}
-
-int
-firn_cursor_next(firn_cursor *cursor, firn_error *err)
-{
-    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
-    API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_next(cursor, err);
-    firn_api_handle_leave(cursor);
-    return inner_rc;
-}
-
-int
-firn_cursor_prev(firn_cursor *cursor, firn_error *err)
-{
-    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
-    API_ENTER(cursor, CURSOR, err);
-    int inner_rc = firn_db_cursor_prev(cursor, err);
-    firn_api_handle_leave(cursor);
-    return inner_rc;
-}
-
-/* Whether one may look at it; to be left then. */
-static bool
-may_look(const firn_cursor *cursor)
-{
-    return cursor != NULL && firn_api_handle_enter(cursor, FIRN_API_HANDLE_CURSOR, NULL) == FIRN_OK;
-}
-
-bool
-firn_cursor_valid(const firn_cursor *cursor)
-{
-    bool is_valid = false;
-    if (may_look(cursor)) {
-        is_valid = firn_db_cursor_valid(cursor);
-        firn_api_handle_leave(cursor);
-    }
-    return is_valid;
-}
-
-firn_slice
-firn_cursor_key(const firn_cursor *cursor)
-{
-    firn_slice key = firn_bytes(NULL, 0);
-    if (may_look(cursor)) {
-        key = firn_db_cursor_key(cursor);
-        firn_api_handle_leave(cursor);
-    }
-    return key;
-}
-
-firn_slice
-firn_cursor_value(const firn_cursor *cursor)
-{
-    firn_slice value = firn_bytes(NULL, 0);
-    if (may_look(cursor)) {
-        value = firn_db_cursor_value(cursor);
-        firn_api_handle_leave(cursor);
-    }
-    return value;
-}
-
-uint64_t
-firn_cursor_expires_ms(const firn_cursor *cursor)
-{
-    uint64_t expires_ms = 0;
-    if (may_look(cursor)) {
-        expires_ms = firn_db_cursor_expires_ms(cursor);
-        firn_api_handle_leave(cursor);
-    }
-    return expires_ms;
 }

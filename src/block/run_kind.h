@@ -19,6 +19,7 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/range_set.h"
+#include "base/step.h"
 #include "base/view.h"
 #include "block/block_cache.h"
 #include "block/block_file.h"
@@ -146,9 +147,10 @@ struct firn_run_kind {
     void (*get_prefetch)(const struct firn_run *run, firn_slice key, unsigned step);
     /* Reads every block and verifies order, counts and summary; calls on_damage (never NULL) for
      * each bad place with a text that names file, offset and the range of keys lost, and goes on
-     * behind it. FIRN_CORRUPT if there was any. */
+     * behind it. FIRN_CORRUPT if there was any. step (may be NULL) is told of the bytes that were
+     * read, those of values in other files included, and of the run at its end. */
     int (*check)(struct firn_run *run, void (*on_damage)(void *ctx, const char *text), void *ctx,
-                 firn_error *err);
+                 const struct firn_step *step, firn_error *err);
 
     /* A cursor over all versions; the run must outlive it. It starts nowhere. */
     int (*cursor_create)(struct firn_run *run, const struct firn_run_cursor_options *options,

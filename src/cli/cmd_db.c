@@ -18,6 +18,8 @@
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
 #include "cli/out.h"
 #include "cli/report.h"
 #include "cli/signals.h"
@@ -348,13 +350,29 @@ run_scan(struct firn_cli *cli)
 static void
 on_damage(void *ctx, const char *text)
 {
-    const struct firn_cli *cli = ctx;
-    if (cli->json) {
+    const struct firn_notices *notices = ctx;
+    if (notices->cli->json) {
         firn_json_out_object(NULL);
         firn_json_out_bytes("text", firn_str(text));
         firn_json_out_end();
     }
     firn_report_line("%s", text);
+}
+
+/* The callbacks have one context between them: that of the notices. Returns a code of the library. */
+static int
+check_store(struct firn_cli *cli, firn_store *store, firn_check_report *report, firn_error *err)
+{
+    struct firn_notices notices;
+    firn_check_options options = FIRN_CHECK_OPTIONS_INIT;
+    firn_notices_init(&notices, cli);
+    options.on_damage = on_damage;
+    options.on_progress = firn_notices_callbacks(&notices).on_progress;
+    options.ctx = firn_notices_callbacks(&notices).ctx;
+    int code = firn_store_check(store, &options, report, err);
+    firn_meter_clear();
+    firn_notices_deinit(&notices);
+    return code;
 }
 
 static void
@@ -396,7 +414,7 @@ run_check(struct firn_cli *cli)
     if (cli->json) {
         firn_json_out_array("damage");
     }
-    int code = firn_store_check(store, on_damage, cli, &report, &err);
+    int code = check_store(cli, store, &report, &err);
     if (cli->json) {
         firn_json_out_unwind();
     }

@@ -5,7 +5,24 @@
 #include "cli/cli_store.h"
 #include "cli/cmd_db.h"
 #include "cli/exit_code.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
 #include "cli/report.h"
+
+/* Returns a code of the library. */
+static int
+clone_to(struct firn_cli *cli, firn_store *store, firn_error *err)
+{
+    struct firn_notices notices;
+    firn_maintenance_options options = FIRN_MAINTENANCE_OPTIONS_INIT;
+    firn_notices_init(&notices, cli);
+    options.on_progress = firn_notices_callbacks(&notices).on_progress;
+    options.ctx = firn_notices_callbacks(&notices).ctx;
+    int code = firn_store_clone(store, cli->arguments[1], &options, err);
+    firn_meter_clear();
+    firn_notices_deinit(&notices);
+    return code;
+}
 
 static int
 run_clone(struct firn_cli *cli)
@@ -13,8 +30,7 @@ run_clone(struct firn_cli *cli)
     firn_error err;
     firn_store *store = NULL;
     int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE, &store);
-    if (exit_code == FIRN_EXIT_OK &&
-        firn_store_clone(store, cli->arguments[1], NULL, &err) != FIRN_OK) {
+    if (exit_code == FIRN_EXIT_OK && clone_to(cli, store, &err) != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, NULL);
     }
     return firn_cli_store_close(cli, store, exit_code);

@@ -11,6 +11,8 @@
 #include "cli/cmd_db.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
 #include "cli/out.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -137,11 +139,17 @@ print_counts(const struct printing *printing)
 static int
 compare(struct firn_cli *cli, firn_store *store, struct printing *printing, firn_error *err)
 {
+    struct firn_notices notices;
     firn_checkpoint_diff_options options = FIRN_CHECKPOINT_DIFF_OPTIONS_INIT;
     const char *after = cli->argument_count > 2 ? cli->arguments[2] : NULL;
+    firn_notices_init(&notices, cli);
     options.keyspace = firn_command_value(cli, "keyspace");
+    options.on_progress = firn_notices_callbacks(&notices).on_progress;
+    options.progress_ctx = firn_notices_callbacks(&notices).ctx;
     int code =
         firn_checkpoint_diff(store, cli->arguments[1], after, &options, visit, printing, err);
+    firn_meter_clear();
+    firn_notices_deinit(&notices);
     if (code == FIRN_CANCELLED) {
         (void)firn_cmd_db_go_on(err);
     }

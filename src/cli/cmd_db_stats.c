@@ -9,32 +9,49 @@
 #include "cli/cmd_db.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
 #include "cli/out.h"
 #include "cli/report.h"
 #include "cli/text.h"
 
 static int
-maintain(struct firn_cli *cli, int (*action)(firn_store *store, firn_error *err))
+run_flush(struct firn_cli *cli)
 {
     firn_error err;
     firn_store *store = NULL;
     int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE, &store);
-    if (exit_code == FIRN_EXIT_OK && action(store, &err) != FIRN_OK) {
+    if (exit_code == FIRN_EXIT_OK && firn_store_flush(store, &err) != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, NULL);
     }
     return firn_cli_store_close(cli, store, exit_code);
 }
 
+/* Returns a code of the library. */
 static int
-run_flush(struct firn_cli *cli)
+compact(struct firn_cli *cli, firn_store *store, firn_error *err)
 {
-    return maintain(cli, firn_store_flush);
+    struct firn_notices notices;
+    firn_maintenance_options options = FIRN_MAINTENANCE_OPTIONS_INIT;
+    firn_notices_init(&notices, cli);
+    options.on_progress = firn_notices_callbacks(&notices).on_progress;
+    options.ctx = firn_notices_callbacks(&notices).ctx;
+    int code = firn_store_compact(store, &options, err);
+    firn_meter_clear();
+    firn_notices_deinit(&notices);
+    return code;
 }
 
 static int
 run_compact(struct firn_cli *cli)
 {
-    return maintain(cli, firn_store_compact);
+    firn_error err;
+    firn_store *store = NULL;
+    int exit_code = firn_cli_store_open(cli, cli->arguments[0], FIRN_CLI_STORE_WRITE, &store);
+    if (exit_code == FIRN_EXIT_OK && compact(cli, store, &err) != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, NULL);
+    }
+    return firn_cli_store_close(cli, store, exit_code);
 }
 
 /* ---- stats ---- */

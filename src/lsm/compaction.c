@@ -29,7 +29,8 @@
  * compaction was picked. Works beside it do not change that to our harm: what they write goes to
  * places where runs were, or above us (compaction_pick.c, I2).
  *
- * Failure: new files are removed, the inputs stay, and the same compaction may be picked again.
+ * Failure, which being cancelled is too: new files are removed, the inputs stay, and the same
+ * compaction may be picked again.
  * Where an input is damaged, it is marked: its error has been returned, and no compaction is picked
  * with it but by who is not in a hurry. What is in it does not go, nor does what depends on it.
  */
@@ -285,7 +286,8 @@ write_runs(const struct firn_lsm_work *work, struct inputs *inputs,
                    .older = inputs->older,
                    .older_count = inputs->older_count,
                    .between = inputs->between,
-                   .between_count = inputs->between_count},
+                   .between_count = inputs->between_count,
+                   .step = work->step},
         .views = views,
         .level = to,
         .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
@@ -319,7 +321,7 @@ mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
         struct firn_lsm_handle *pin = NULL;
         int rc = firn_lsm_file_pin(file, &pin, NULL);
         if (rc == FIRN_OK) {
-            rc = pin->run->kind->check(pin->run, ignore_damage, NULL, NULL);
+            rc = pin->run->kind->check(pin->run, ignore_damage, NULL, NULL, NULL);
         }
         firn_lsm_file_unpin(pin);
         atomic_store_explicit(&file->is_damaged, rc == FIRN_CORRUPT, memory_order_relaxed);

@@ -74,6 +74,7 @@ struct held_list {
 
 struct firn_compaction_stream {
     struct firn_merge *merge;
+    const struct firn_step *step;
     struct firn_compaction_rule *rule;
     struct firn_compaction_ranges *ranges;
     enum state state;
@@ -441,14 +442,16 @@ find_kept(struct firn_compaction_stream *stream, firn_error *err)
 {
     const struct firn_entry *entry;
     while ((entry = firn_merge_entry(stream->merge)) != NULL) {
-        if (!stream->has_key || !firn_slice_equal(entry->key, firn_buf_slice(&stream->key))) {
-            int rc = begin_key(stream, entry->key, err);
-            if (rc != FIRN_OK) {
-                return rc;
-            }
+        int rc = firn_step_tell(stream->step, 0, entry->key.size + entry->value.size, err);
+        if (rc == FIRN_OK &&
+            (!stream->has_key || !firn_slice_equal(entry->key, firn_buf_slice(&stream->key)))) {
+            rc = begin_key(stream, entry->key, err);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
         }
         bool is_given;
-        int rc = take_version(stream, &is_given, err);
+        rc = take_version(stream, &is_given, err);
         if (rc != FIRN_OK || is_given) {
             return rc;
         }
@@ -533,6 +536,7 @@ firn_compaction_stream_create(const struct firn_compaction_stream_options *optio
         return firn_error_no_memory(err, "a compaction");
     }
     stream->merge = options->merge;
+    stream->step = options->step;
     stream->rule = options->rule;
     stream->between = options->between;
     stream->between_count = options->between_count;

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 #include "base/range_set.h"
+#include "base/step.h"
 #include "lsm/compaction_rule.h"
 #include "lsm/merge.h"
 
@@ -57,6 +58,7 @@ struct firn_compaction_stream_options {
     const struct firn_compaction_between *between;
     size_t between_count;
     uint64_t tombstones_kept_from; /* as in struct firn_view_list */
+    const struct firn_step *step;  /* told of each version that is looked at; may be NULL */
 };
 
 FIRN_MUST_CHECK int

@@ -24,6 +24,7 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/range_set.h"
+#include "base/step.h"
 #include "base/view.h"
 #include "block/run_kind.h"
 #include "os/os.h"
@@ -239,7 +240,8 @@ uint64_t firn_lsm_cursor_expires_ms(const struct firn_lsm_cursor *cursor);
 struct firn_lsm_clone {
     struct firn_os_dir *dir; /* of the new store, without trees */
     firn_slice history;
-    uint64_t sequence; /* to be named */
+    uint64_t sequence;            /* to be named */
+    const struct firn_step *step; /* told of each file; may be NULL */
 };
 /* Puts what runs have into another directory, durably: the same files under names there, or copies,
  * and a MANIFEST. The caller keeps commits out. What a failure leaves is for the caller to
@@ -265,9 +267,11 @@ struct firn_lsm_difference {
     firn_slice before; /* the values, if so */
     firn_slice after;
 };
+/* step (may be NULL) is told of each key that is looked at; borrowed. */
 FIRN_MUST_CHECK int firn_lsm_diff_create(const struct firn_lsm_diff_side *before,
                                          const struct firn_lsm_diff_side *after,
-                                         struct firn_lsm_diff **out, firn_error *err);
+                                         const struct firn_step *step, struct firn_lsm_diff **out,
+                                         firn_error *err);
 /* NULL is fine. */
 void firn_lsm_diff_destroy(struct firn_lsm_diff *diff);
 /* The next one; false at the end. Borrowed until the next call. */
@@ -285,6 +289,9 @@ struct firn_lsm_work_wish {
     bool compactions;  /* likewise */
     bool is_unhurried; /* compactions that nothing demands too: down to the last level */
     const struct firn_lsm_tree *tree; /* NULL: any */
+    /* Told of what a compaction reads while it runs, which ends where it says so; NULL: nobody. A
+     * flush tells nobody. Borrowed until the work is gone. */
+    const struct firn_step *step;
 };
 /* *out is NULL if there is nothing to do, or nothing beside the works that are handed out.
  * Flushes come first, the oldest memtable first. */
@@ -336,10 +343,10 @@ void firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree,
  * pacing of commits looks at. Level 0 of a tree in which a compaction has found damage does not
  * count: waiting would not make it smaller. Any thread, cheap. */
 void firn_lsm_pressure(struct firn_lsm *lsm, unsigned *out_frozen, unsigned *out_level0_runs);
-/* Reads all runs of all trees and the MANIFEST again and verifies them; on_damage as in
+/* Reads all runs of all trees and the MANIFEST again and verifies them; on_damage and step as in
  * run_kind.h. */
 FIRN_MUST_CHECK int firn_lsm_check(struct firn_lsm *lsm,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
-                                   firn_error *err);
+                                   const struct firn_step *step, firn_error *err);
 
 #endif

@@ -24,6 +24,7 @@ struct checking {
     struct firn_lsm *lsm;
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
+    const struct firn_step *step;
     bool is_damaged;
 };
 
@@ -132,7 +133,8 @@ check_file(struct checking *checking, struct firn_lsm_file *file, firn_error *er
     if (rc != FIRN_OK) {
         return note(checking, rc, &local, err);
     }
-    rc = pin->run->kind->check(pin->run, checking->on_damage, checking->ctx, &local);
+    rc =
+        pin->run->kind->check(pin->run, checking->on_damage, checking->ctx, checking->step, &local);
     if (rc == FIRN_CORRUPT) {
         /* The kind has reported it. */
         checking->is_damaged = true;
@@ -170,10 +172,10 @@ check_tree_of(void *ctx, uint32_t id, firn_error *err)
 
 int
 firn_lsm_check(struct firn_lsm *lsm, void (*on_damage)(void *ctx, const char *text), void *ctx,
-               firn_error *err)
+               const struct firn_step *step, firn_error *err)
 {
     int rc = FIRN_OK;
-    struct checking checking = {.lsm = lsm, .on_damage = on_damage, .ctx = ctx};
+    struct checking checking = {.lsm = lsm, .on_damage = on_damage, .ctx = ctx, .step = step};
     FIRN_TRY(check_manifest(&checking, err));
     FIRN_TRY(firn_lsm_tree_list(lsm, check_tree_of, &checking, err));
     if (checking.is_damaged) {

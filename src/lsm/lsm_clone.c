@@ -21,6 +21,7 @@
 struct cloning {
     struct firn_lsm *lsm;
     struct firn_os_dir *runs_dir; /* the clone's */
+    const struct firn_step *step;
     struct firn_manifest_tree *trees;
     struct firn_tree_state **states;
     size_t count;
@@ -64,7 +65,8 @@ clone_file(const struct cloning *cloning, const struct firn_lsm_file *file, firn
 {
     char name[FIRN_LSM_FILE_NAME_SIZE];
     firn_lsm_file_name(file->info.number, file->kind, name);
-    return firn_os_clone_file(cloning->lsm->runs_dir, cloning->runs_dir, name, err);
+    int rc = firn_os_clone_file(cloning->lsm->runs_dir, cloning->runs_dir, name, err);
+    return rc == FIRN_OK ? firn_step_tell(cloning->step, 1, file->info.file_bytes, err) : rc;
 }
 
 /* Several runs may refer to one value file: it is there then, since the directory was empty. */
@@ -140,7 +142,7 @@ out:
 int
 firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_clone *clone, firn_error *err)
 {
-    struct cloning cloning = {.lsm = lsm};
+    struct cloning cloning = {.lsm = lsm, .step = clone->step};
     int rc;
     FIRN_TRY(firn_lsm_tree_list(lsm, add_tree, &cloning, err));
     FIRN_TRY(firn_os_make_dir(clone->dir, FIRN_LSM_RUNS, 0700, err));

@@ -46,6 +46,7 @@ struct side {
 struct firn_lsm_diff {
     struct side before;
     struct side after;
+    const struct firn_step *step;
     struct firn_lsm_cursor *changes; /* over versions in the set; NULL between two trees */
     struct firn_view set;
     struct firn_view_interval *intervals;
@@ -256,8 +257,8 @@ open_different(struct firn_lsm_diff *diff, firn_error *err)
 
 int
 firn_lsm_diff_create(const struct firn_lsm_diff_side *before,
-                     const struct firn_lsm_diff_side *after, struct firn_lsm_diff **out,
-                     firn_error *err)
+                     const struct firn_lsm_diff_side *after, const struct firn_step *step,
+                     struct firn_lsm_diff **out, firn_error *err)
 {
     int rc;
     struct firn_lsm_diff *diff = firn_alloc_zeroed(sizeof *diff);
@@ -265,6 +266,7 @@ firn_lsm_diff_create(const struct firn_lsm_diff_side *before,
     if (diff == NULL) {
         return firn_error_no_memory(err, "a comparison");
     }
+    diff->step = step;
     FIRN_TRY(open_side(before, &diff->before, err));
     FIRN_TRY(open_side(after, &diff->after, err));
     FIRN_TRY(before->tree == after->tree && before->tree != NULL
@@ -460,6 +462,7 @@ firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_lsm_difference *out, 
     *out_found = false;
     while (!*out_found) {
         const struct firn_entry *change;
+        FIRN_TRY(firn_step_tell(diff->step, 0, diff->from.size, err));
         FIRN_TRY(find_change(diff, &change, err));
         const struct stretch *stretch = find_stretch(diff);
         if (stretch != NULL &&

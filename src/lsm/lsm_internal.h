@@ -50,6 +50,7 @@ struct firn_lsm_work {
     /* A compaction: what to do with which version; the work has a reference to it. */
     struct firn_version *version;
     struct firn_compaction_plan plan;
+    const struct firn_step *step; /* the wish's */
 };
 
 struct firn_lsm_tree {

@@ -252,6 +252,9 @@ firn_lsm_work_pick(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
             rc = pick_values(lsm, wish, mode, out, err);
         }
     }
+    if (*out != NULL) {
+        (*out)->step = wish->step;
+    }
     return rc;
 }
 

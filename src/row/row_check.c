@@ -14,7 +14,7 @@
  * none. A chunk in which something was reported already is not reported again.
  *
  * A disk that cannot read (FIRN_IO) is treated like damage, and is what is returned if that was
- * all. Only want of memory ends a check early.
+ * all. Only want of memory, and who is told of its steps, end a check early.
  *
  * Memory: index and filter of the run, one block or piece of a value, a byte a MiB of the file.
  */
@@ -35,6 +35,8 @@ struct checking {
     struct firn_row *run;
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
+    const struct firn_step *step;
+    uint64_t untold_bytes; /* of values, since a block was told */
     struct firn_compress *compress;
     bool *is_reported; /* a chunk */
     int worst;         /* FIRN_OK, FIRN_IO, FIRN_CORRUPT */
@@ -144,6 +146,7 @@ count_entry(struct checking *checking, const struct firn_row_slot *slot)
     found->has_heads |= is_reference || firn_entry_head_size(kind) > 0;
     found->has_references |= is_reference;
     found->content_bytes += checking->key.size + value_size;
+    checking->untold_bytes += slot->is_elsewhere ? value_size : 0;
 }
 
 /* Reads the value of the last entry, which lies elsewhere. */
@@ -278,12 +281,24 @@ out:
 }
 
 static int
+tell_block(struct checking *checking, const struct firn_row_index_block *record, firn_error *err)
+{
+    uint64_t bytes = firn_block_reader_span(&record->ref) + checking->untold_bytes;
+    checking->untold_bytes = 0;
+    return firn_step_tell(checking->step, 0, bytes, err);
+}
+
+static int
 check_blocks(struct checking *checking, firn_error *err)
 {
     for (size_t i = 0; i < checking->index.block_count; i++) {
         struct firn_row_index_block record;
         firn_row_index_block(&checking->index, i, &record);
-        int rc = check_block(checking, i, &record, err);
+        int rc = tell_block(checking, &record, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        rc = check_block(checking, i, &record, err);
         if (rc == FIRN_OK) {
             continue;
         }
@@ -489,17 +504,19 @@ check_parts(struct checking *checking, firn_error *err)
     FIRN_TRY(check_blocks(checking, err));
     FIRN_TRY(check_summary(checking, err));
     FIRN_TRY(check_chunks(checking, err));
+    FIRN_TRY(firn_step_tell(checking->step, 1, checking->untold_bytes, err));
 out:
     return rc;
 }
 
 int
 firn_row_check(struct firn_run *run, void (*on_damage)(void *ctx, const char *text), void *ctx,
-               firn_error *err)
+               const struct firn_step *step, firn_error *err)
 {
     firn_error local;
     err = err == NULL ? &local : err;
-    struct checking checking = {.run = firn_row_read_run(run), .on_damage = on_damage, .ctx = ctx};
+    struct checking checking = {
+        .run = firn_row_read_run(run), .on_damage = on_damage, .ctx = ctx, .step = step};
     struct firn_block_reader *reader = checking.run->reader;
     size_t chunk_count = (size_t)firn_block_reader_chunk_count(reader);
     checking.is_reported = firn_alloc_zeroed(chunk_count * sizeof checking.is_reported[0]);

@@ -9,6 +9,6 @@
 
 FIRN_MUST_CHECK int firn_row_check(struct firn_run *run,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
-                                   firn_error *err);
+                                   const struct firn_step *step, firn_error *err);
 
 #endif

@@ -226,15 +226,14 @@ void
 firn_row_get_prefetch(const struct firn_run *base, firn_slice key, unsigned step)
 {
     const struct firn_row *run = (const struct firn_row *)base;
+    firn_slice filter = firn_row_read_known_filter(run);
     key = firn_row_read_key(key);
     if (step == 0) {
         firn_row_read_prefetch(run, key);
         return;
     }
     if (!run->keeps_pins || run->index.block_count == 0 ||
-        (run->filter_pin.data != NULL &&
-         !firn_row_filter_may_contain(firn_bytes(run->filter_pin.data, run->filter_pin.size),
-                                      firn_row_filter_hash(key)))) {
+        (filter.data != NULL && !firn_row_filter_may_contain(filter, firn_row_filter_hash(key)))) {
         return;
     }
     if (step == 1) {

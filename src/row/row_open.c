@@ -5,12 +5,12 @@
  * Opened are the block file (header, footer, table of contents), then the summary and the ranges,
  * which are decoded, then the index, through the cache and its check: a run whose index cannot be
  * read has nothing to offer. What the summary and the others say of the same thing must agree. The
- * filter is not missed before the first get, and a damaged one is done without.
+ * filter is not missed before the first get (row_read_filter.c).
  *
- * Pins. A run keeps index and filter pinned until it is closed, and beside them tables that lead to
- * its blocks without a visit to those of the cache (row_read.c), as long as the cache agrees to hold
- * so much (firn_block_cache_hold) and has room for it. Others pin them for each operation, and the
- * cache may drop them between.
+ * Pins. A run keeps its index pinned until it is closed, its filter once it is asked for, and beside
+ * them tables that lead to its blocks without a visit to those of the cache (row_read.c), as long as
+ * the cache agrees to hold so much (firn_block_cache_hold) and has room for it. Others pin them for
+ * each operation, and the cache may drop them between.
  *
  * Blocks that the builder handed to the cache are there under a number that comes along; it is the
  * run's from here on, also where opening fails.
@@ -23,7 +23,6 @@
 #include "row/row_open.h"
 
 #include "base/mem.h"
-#include "row/row_filter.h"
 #include "row/row_summary.h"
 
 /* What is used only while opening. */
@@ -130,12 +129,12 @@ read_sections(struct opening *opening, firn_error *err)
                         err);
 }
 
-/* Whether the cache has room for a block that is pinned now, or keeps it beyond its budget. */
+/* Whether the cache has room for the index, which is pinned now, or keeps it beyond its budget. */
 static bool
-has_room(struct firn_row *run, const struct firn_block_ref *ref)
+has_room(struct firn_row *run)
 {
     struct firn_block_pin pin;
-    bool is_there = firn_block_cache_find(run->cache, run->file_of_sections, ref->offset,
+    bool is_there = firn_block_cache_find(run->cache, run->file_of_sections, run->index_ref.offset,
                                           FIRN_BLOCK_CACHE_INDEX, &pin);
     firn_block_cache_unpin(run->cache, &pin);
     return is_there;
@@ -153,29 +152,18 @@ drop_pins(struct firn_row *run)
     run->keeps_pins = false;
 }
 
-/* Whether the filter is pinned, or there is none. */
-static bool
-pin_filter(struct firn_row *run)
-{
-    return run->filter_ref.stored_size == 0 ||
-           (firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->filter_ref,
-                                  FIRN_BLOCK_CACHE_INDEX, firn_row_filter_check, &run->filter_pin,
-                                  NULL) == FIRN_OK &&
-            has_room(run, &run->filter_ref));
-}
-
-/* Keeps index and filter pinned, with tables beside them, where the cache holds so much. With a
- * filter that cannot be read, each get tries again, or does without. */
+/* Keeps the index pinned, and the filter from the first get on, with tables beside them, where the
+ * cache holds so much. */
 static void
 keep_pins(struct firn_row *run, struct firn_row_read_index *index)
 {
     size_t memory_size = firn_row_read_memory_size(index->index.block_count);
     size_t size = (size_t)run->index_ref.raw_size + run->filter_ref.raw_size + memory_size;
-    if (!has_room(run, &run->index_ref) || !firn_block_cache_hold(run->cache, size)) {
+    if (!has_room(run) || !firn_block_cache_hold(run->cache, size)) {
         return;
     }
     run->held_bytes = size;
-    if (!pin_filter(run) || !firn_block_cache_hold_take(run->cache, memory_size, &run->memory)) {
+    if (!firn_block_cache_hold_take(run->cache, memory_size, &run->memory)) {
         drop_pins(run);
         return;
     }

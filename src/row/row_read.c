@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row_read.c: fetches index, filter and data blocks of a run from the cache.
+ * row/row_read.c: fetches index and data blocks of a run from the cache.
  *
- * A run that is allowed to (row_open.c) keeps index and filter pinned from open to close, and beside
- * them tables of its own: tops of the index (row_index.c) and a guide to each data block
- * (block_cache.h), so that an operation visits none of the cache's tables. Others pin index and
- * filter for the time of an operation, and may find them evicted.
+ * A run that is allowed to (row_open.c) keeps its index pinned from open to close, and beside it
+ * tables of its own: tops of the index (row_index.c) and a guide to each data block
+ * (block_cache.h), so that an operation visits none of the cache's tables. Others pin the index for
+ * the time of an operation, and may find it evicted.
  *
  * Failure: what the block reader reports names file and offset. Here the range of keys is put
  * before it, from the separators of the index: whoever reads the message learns what cannot be
- * read, and that the rest can. A damaged filter is no failure: without it lookups only cost more,
- * and check reports it.
+ * read, and that the rest can.
  */
 #include "row/row_read.h"
 
@@ -67,9 +66,9 @@ firn_row_read_set_memory(struct firn_row *run)
 void
 firn_row_read_prefetch(const struct firn_row *run, firn_slice key)
 {
-    if (run->filter_pin.data != NULL) {
-        firn_row_filter_prefetch(firn_bytes(run->filter_pin.data, run->filter_pin.size),
-                                 firn_row_filter_hash(key));
+    firn_slice filter = firn_row_read_known_filter(run);
+    if (filter.data != NULL) {
+        firn_row_filter_prefetch(filter, firn_row_filter_hash(key));
     } else if (run->keeps_pins) {
         firn_row_index_prefetch(&run->index, key);
     }
@@ -79,32 +78,6 @@ void
 firn_row_read_index_release(struct firn_row *run, struct firn_row_read_index *index)
 {
     firn_block_cache_unpin(run->cache, &index->pin);
-}
-
-int
-firn_row_read_filter(struct firn_row *run, uint64_t key_hash, bool *out, firn_error *err)
-{
-    *out = true;
-    if (run->filter_pin.data != NULL) {
-        *out = firn_row_filter_may_contain(firn_bytes(run->filter_pin.data, run->filter_pin.size),
-                                           key_hash);
-    }
-    if (run->keeps_pins || run->filter_ref.stored_size == 0) {
-        return FIRN_OK;
-    }
-    struct firn_block_pin pin = {0};
-    firn_error local;
-    int rc = firn_block_cache_read(run->cache, run->file_of_sections, run->reader, &run->filter_ref,
-                                   FIRN_BLOCK_CACHE_INDEX, firn_row_filter_check, &pin, &local);
-    if (rc == FIRN_OK) {
-        *out = firn_row_filter_may_contain(firn_bytes(pin.data, pin.size), key_hash);
-        firn_block_cache_unpin(run->cache, &pin);
-    } else if (rc == FIRN_CORRUPT) {
-        rc = FIRN_OK;
-    } else if (err != NULL) {
-        *err = local;
-    }
-    return rc;
 }
 
 /* Pins the i-th block if it is where its guide says. */

@@ -27,7 +27,10 @@ struct firn_row {
     bool keeps_pins;
     size_t held_bytes; /* as the cache counts them */
     struct firn_block_pin index_pin;
-    struct firn_block_pin filter_pin;
+    /* From the first get on: row_read_filter.c. */
+    _Atomic(const uint8_t *) filter; /* of filter_ref.raw_size bytes; NULL: not yet, or never */
+    _Atomic unsigned filter_state;
+    struct firn_block_pin filter_pin; /* of who pins it, and of who closes the run */
     struct firn_block_memory memory;
     struct firn_row_index index;
     struct firn_block_guide *guides; /* in memory: one for each data block */
@@ -60,6 +63,13 @@ FIRN_MUST_CHECK int firn_row_read_index(struct firn_row *run, struct firn_row_re
                                         firn_error *err);
 void firn_row_read_index_release(struct firn_row *run, struct firn_row_read_index *index);
 
+/* The filter where the run keeps it and has read it, for who can do without; else no bytes. */
+static inline firn_slice
+firn_row_read_known_filter(const struct firn_row *run)
+{
+    const uint8_t *data = atomic_load_explicit(&run->filter, memory_order_acquire);
+    return firn_bytes(data, data != NULL ? run->filter_ref.raw_size : 0);
+}
 /* Whether the run can hold a key with this hash. true too where the filter is damaged: it only
  * saves work. */
 FIRN_MUST_CHECK int firn_row_read_filter(struct firn_row *run, uint64_t key_hash, bool *out,

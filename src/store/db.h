@@ -21,6 +21,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "firn/cursor.h"
 #include "firn/store.h"
 #include "os/os.h"
 
@@ -63,12 +64,20 @@ FIRN_MUST_CHECK int firn_db_close(struct firn_db *db, firn_error *err);
  * tests and for giving up. */
 void firn_db_abandon(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_sync(struct firn_db *db, firn_error *err);
-FIRN_MUST_CHECK int firn_db_check(struct firn_db *db,
-                                  void (*on_damage)(void *ctx, const char *text), void *ctx,
+struct firn_db_progress;
+struct firn_db_check_options {
+    void (*on_damage)(void *ctx, const char *text); /* NULL: damage is only counted */
+    void *ctx;
+    struct firn_db_progress *progress; /* NULL: nobody is told */
+};
+/* options may be NULL. */
+FIRN_MUST_CHECK int firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
                                   firn_check_report *report, firn_error *err);
 FIRN_MUST_CHECK int firn_db_refresh(struct firn_db *db, firn_error *err);
 FIRN_MUST_CHECK int firn_db_maintain_flush(struct firn_db *db, firn_error *err);
-FIRN_MUST_CHECK int firn_db_maintain_compact(struct firn_db *db, firn_error *err);
+/* progress may be NULL. Cancelled, what was merged by then stays merged. */
+FIRN_MUST_CHECK int firn_db_maintain_compact(struct firn_db *db, struct firn_db_progress *progress,
+                                             firn_error *err);
 FIRN_MUST_CHECK int firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err);
 /* Appends one JSON object. */
 FIRN_MUST_CHECK int firn_db_stats_json(const firn_store_statistics *stats, struct firn_buf *out,
@@ -167,7 +176,6 @@ FIRN_MUST_CHECK int firn_db_write(struct firn_db *db, const struct firn_db_batch
 
 /* Many entries as one commit: see firn_bulk_open. */
 struct firn_db_bulk;
-struct firn_db_progress;
 FIRN_MUST_CHECK int firn_db_bulk_open(struct firn_db_keyspace *keyspace, struct firn_db_bulk **out,
                                       firn_error *err);
 /* For entries in any order; progress tells of the commit. */

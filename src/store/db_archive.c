@@ -249,17 +249,28 @@ firn_db_archive_check_file(struct firn_db_archive *archive, size_t i, firn_error
                    : refuse_file(archive, i, err);
 }
 
+/* What comes before the first file, and then each file. */
+static int
+check_part(struct firn_db_archive *archive, size_t i, const struct firn_step *step, firn_error *err)
+{
+    if (i == 0) {
+        return firn_db_archive_check_begin(archive, err);
+    }
+    int rc = firn_step_tell(step, 1, firn_db_archive_format_at(&archive->toc, i - 1)->size, err);
+    return rc == FIRN_OK ? firn_db_archive_check_file(archive, i - 1, err) : rc;
+}
+
 int
 firn_db_archive_check(struct firn_db_archive *archive,
-                      void (*on_damage)(void *ctx, const char *text), void *ctx, firn_error *err)
+                      void (*on_damage)(void *ctx, const char *text), void *ctx,
+                      const struct firn_step *step, firn_error *err)
 {
     size_t count = firn_db_archive_format_count(&archive->toc);
     firn_error first;
     int worst = FIRN_OK;
     for (size_t i = 0; i <= count; i++) {
         firn_error found;
-        int rc = i == 0 ? firn_db_archive_check_begin(archive, &found)
-                        : firn_db_archive_check_file(archive, i - 1, &found);
+        int rc = check_part(archive, i, step, &found);
         if (rc != FIRN_OK && worst == FIRN_OK) {
             first = found;
             worst = rc;

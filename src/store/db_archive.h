@@ -27,10 +27,11 @@ FIRN_MUST_CHECK int firn_db_archive_open(struct firn_os *os, const char *path,
 /* What was opened in its os is closed. NULL is fine. */
 void firn_db_archive_close(struct firn_db_archive *archive);
 /* Reads all of the file and compares it with the table of contents; on_damage (may be NULL) is
- * called for each part that is not what was written. FIRN_CORRUPT if there was any. */
+ * called for each part that is not what was written, step (may be NULL) for each file that was read.
+ * FIRN_CORRUPT if there was any damage. */
 FIRN_MUST_CHECK int firn_db_archive_check(struct firn_db_archive *archive,
                                           void (*on_damage)(void *ctx, const char *text), void *ctx,
-                                          firn_error *err);
+                                          const struct firn_step *step, firn_error *err);
 /* The same of a part of it: what comes before the first file; file i of the table, with what comes
  * behind it. */
 FIRN_MUST_CHECK int firn_db_archive_check_begin(struct firn_db_archive *archive, firn_error *err);

@@ -24,9 +24,12 @@
 #include "log/log_segment.h"
 #include "store/db_archive.h"
 #include "store/db_history_format.h"
+#include "store/db_progress.h"
 
 struct check {
     struct firn_db *db;
+    struct firn_db_progress *progress; /* may be NULL */
+    const struct firn_step *step;      /* of the phase; likewise */
     struct firn_db_image *image;
     uint64_t last_sequence;  /* when the check began */
     struct firn_buf counted; /* of struct firn_db_segment, as the handle has them; likewise */
@@ -152,7 +155,11 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
     if (rc != FIRN_OK) {
         return firn_db_log_error(err, rc, check->db->dir, position, what);
     }
-    return check->is_complete ? FIRN_CANCELLED : note_found(check, position.segment, err);
+    if (check->is_complete) {
+        return FIRN_CANCELLED;
+    }
+    rc = firn_step_tell(check->step, 0, record.size, err);
+    return rc == FIRN_OK ? note_found(check, position.segment, err) : rc;
 }
 
 static uint64_t
@@ -235,7 +242,8 @@ static int
 check_log(struct check *check, firn_error *err)
 {
     const struct firn_db_log_visitor visitor = {restart, visit_record, check, NULL};
-    int rc = firn_db_log_read(check->db->dir, &visitor, err);
+    int rc = firn_db_progress_begin_steps(check->progress, "read", 0, 0, &check->step, err);
+    rc = rc == FIRN_OK ? firn_db_log_read(check->db->dir, &visitor, err) : rc;
     if (rc == FIRN_CANCELLED && check->is_complete) {
         rc = FIRN_OK;
     }
@@ -277,7 +285,7 @@ check_identity(struct firn_db *db, firn_error *err)
 }
 
 struct counting {
-    struct firn_db *db;
+    const struct firn_step *step; /* may be NULL */
     struct firn_db_view *view;
     firn_check_report *report;
     struct damage *damage;
@@ -310,6 +318,7 @@ count_keyspace(struct counting *counting, const char *name, firn_error *err)
     FIRN_TRY(firn_db_cursor_first(cursor, err));
     while (firn_db_cursor_valid(cursor)) {
         counting->report->entries++;
+        FIRN_TRY(firn_step_tell(counting->step, 0, firn_db_cursor_key(cursor).size, err));
         FIRN_TRY(firn_db_cursor_next(cursor, err));
     }
     counting->report->keyspaces++;
@@ -333,13 +342,15 @@ visit_name(void *ctx, const char *name)
 }
 
 static int
-count_entries(struct firn_db *db, firn_check_report *report, struct damage *damage, firn_error *err)
+count_entries(struct check *check, firn_check_report *report, struct damage *damage,
+              firn_error *err)
 {
-    struct counting counting = {.db = db, .report = report, .damage = damage, .err = err};
-    int rc = firn_db_view_open(db, &counting.view, err);
-    if (rc == FIRN_OK) {
-        rc = firn_db_view_keyspace_list(counting.view, visit_name, &counting, err);
-    }
+    struct counting counting = {.report = report, .damage = damage, .err = err};
+    int rc;
+    FIRN_TRY(firn_db_progress_begin_steps(check->progress, "count", 0, 0, &counting.step, err));
+    FIRN_TRY(firn_db_view_open(check->db, &counting.view, err));
+    FIRN_TRY(firn_db_view_keyspace_list(counting.view, visit_name, &counting, err));
+out:
     firn_db_view_close(counting.view);
     return rc;
 }
@@ -353,12 +364,30 @@ on_run_damage(void *ctx, const char *text)
     report_damage(damage, &found);
 }
 
+/* How many runs there are and what they hold, values in other files included. */
+static int
+begin_trees(struct check *check, firn_error *err)
+{
+    struct firn_lsm_stats stats;
+    uint64_t files = 0;
+    firn_lsm_stats(check->image->lsm, NULL, &stats);
+    uint64_t bytes = stats.values.live_bytes;
+    for (unsigned level = 0; level < FIRN_LSM_LEVELS_ALL; level++) {
+        files += stats.levels[level].runs;
+        bytes += stats.levels[level].bytes;
+    }
+    return firn_db_progress_begin_steps(check->progress, "check", files, bytes, &check->step, err);
+}
+
 static int
 check_trees(struct check *check, struct damage *damage, firn_error *err)
 {
     uint64_t before = damage->count;
     firn_error found;
-    int rc = firn_lsm_check(check->image->lsm, on_run_damage, damage, &found);
+    int rc = begin_trees(check, &found);
+    if (rc == FIRN_OK) {
+        rc = firn_lsm_check(check->image->lsm, on_run_damage, damage, check->step, &found);
+    }
     /* What was reported in pieces is not reported again as a whole. */
     if (rc == FIRN_CORRUPT && damage->count > before) {
         return FIRN_OK;
@@ -369,13 +398,17 @@ check_trees(struct check *check, struct damage *damage, firn_error *err)
 /* The file around a store that was exported. What the store's own checksums have found already is
  * not told again. */
 static int
-check_archive(struct firn_db *db, struct damage *damage, firn_error *err)
+check_archive(struct check *check, struct damage *damage, firn_error *err)
 {
+    struct firn_db_archive *archive = check->db->archive;
     firn_error found;
-    if (db->archive == NULL || damage->count > 0) {
+    if (archive == NULL || damage->count > 0) {
         return FIRN_OK;
     }
-    int rc = firn_db_archive_check(db->archive, on_run_damage, damage, &found);
+    int rc = firn_db_progress_begin_steps(check->progress, "check", 0, 0, &check->step, &found);
+    if (rc == FIRN_OK) {
+        rc = firn_db_archive_check(archive, on_run_damage, damage, check->step, &found);
+    }
     return rc == FIRN_CORRUPT ? FIRN_OK : note(damage, rc, &found, err);
 }
 
@@ -388,8 +421,8 @@ check_all(struct check *check, struct damage *damage, firn_check_report *report,
     FIRN_TRY(note(damage, check_identity(check->db, &found), &found, err));
     FIRN_TRY(note(damage, check_log(check, &found), &found, err));
     FIRN_TRY(check_trees(check, damage, err));
-    FIRN_TRY(count_entries(check->db, report, damage, err));
-    FIRN_TRY(check_archive(check->db, damage, err));
+    FIRN_TRY(count_entries(check, report, damage, err));
+    FIRN_TRY(check_archive(check, damage, err));
     report->log_records = check->read_count;
     report->damaged_count = damage->count;
     if (damage->count > 0) {
@@ -403,11 +436,13 @@ out:
 }
 
 int
-firn_db_check(struct firn_db *db, void (*on_damage)(void *ctx, const char *text), void *ctx,
+firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
               firn_check_report *report, firn_error *err)
 {
-    struct check check = {.db = db};
-    struct damage damage = {.on_damage = on_damage, .ctx = ctx};
+    static const struct firn_db_check_options none = {0};
+    options = options != NULL ? options : &none;
+    struct check check = {.db = db, .progress = options->progress};
+    struct damage damage = {.on_damage = options->on_damage, .ctx = options->ctx};
     struct firn_db_view_node node = {0};
     report->keyspaces = 0;
     report->entries = 0;

@@ -76,6 +76,7 @@ struct firn_db_diff_visitor {
      * is returned. */
     int (*visit)(void *ctx, const char *keyspace, const struct firn_db_diff_key *key);
     void *ctx;
+    struct firn_db_progress *progress; /* NULL: nobody is told */
 };
 /* References, NULL for now. Any thread. */
 FIRN_MUST_CHECK int firn_db_diff(struct firn_db *db, const char *before, const char *after,

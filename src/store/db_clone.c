@@ -10,8 +10,8 @@
  * its log is empty.
  *
  * The new directory is made a store like any other (db_create.c): FIRN.tmp, files, FIRN. It has an
- * identity of its own. Where something fails or the power does, what was begun is not a store, and
- * the next attempt clears it away.
+ * identity of its own. Where something fails, is cancelled, or the power goes, what was begun is not
+ * a store, and the next attempt clears it away.
  *
  * Packs of workspaces go along as they lie in the directory at that moment: all that the committed
  * catalog names are there, because packs are durable before they are named, and go after.
@@ -23,6 +23,7 @@
 #include "os/os_clone.h"
 #include "store/db_checkpoint.h"
 #include "store/db_internal.h"
+#include "store/db_progress.h"
 
 /* ---- packs ---- */
 
@@ -44,13 +45,15 @@ keep_name(void *ctx, const struct firn_os_dirent *entry)
 
 static int
 clone_names(const struct packs *packs, struct firn_os_dir *from, struct firn_os_dir *to,
-            firn_error *err)
+            const struct firn_step *step, firn_error *err)
 {
     for (size_t at = 0; at < packs->names.size;) {
         const char *name = (const char *)packs->names.data + at;
         int rc = firn_os_clone_file(from, to, name, err);
         /* One that nobody needs may have been collected meanwhile. */
-        if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+        rc = rc == FIRN_OK ? firn_step_tell(step, 1, 0, err) : rc;
+        if (rc != FIRN_OK) {
             return rc;
         }
         at += strlen(name) + 1;
@@ -59,7 +62,8 @@ clone_names(const struct packs *packs, struct firn_os_dir *from, struct firn_os_
 }
 
 static int
-clone_packs(struct firn_db *db, struct firn_os_dir *to, firn_error *err)
+clone_packs(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step,
+            firn_error *err)
 {
     struct packs packs = {{0}};
     struct firn_os_dir *from_packs = NULL;
@@ -76,7 +80,7 @@ clone_packs(struct firn_db *db, struct firn_os_dir *to, firn_error *err)
     FIRN_TRY(rc);
     FIRN_TRY(firn_os_make_dir(to, FIRN_DB_FORMAT_PACKS_NAME, 0700, err));
     FIRN_TRY(firn_os_dir_open(to, FIRN_DB_FORMAT_PACKS_NAME, &to_packs, err));
-    FIRN_TRY(clone_names(&packs, from_packs, to_packs, err));
+    FIRN_TRY(clone_names(&packs, from_packs, to_packs, step, err));
 out:
     firn_buf_deinit(&packs.names);
     firn_os_dir_close(from_packs);
@@ -87,14 +91,17 @@ out:
 /* ---- the trees ---- */
 
 static int
-clone_trees(struct firn_db *db, struct firn_os_dir *to, firn_error *err)
+clone_trees(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step,
+            firn_error *err)
 {
     struct firn_db_image *image = firn_db_image(db);
     struct firn_buf history = {0};
     int rc;
     FIRN_TRY(firn_db_checkpoint_write_all(db, &history, err));
-    const struct firn_lsm_clone clone = {
-        .dir = to, .history = firn_buf_slice(&history), .sequence = db->last_sequence};
+    const struct firn_lsm_clone clone = {.dir = to,
+                                         .history = firn_buf_slice(&history),
+                                         .sequence = db->last_sequence,
+                                         .step = step};
     FIRN_TRY(firn_lsm_clone(image->lsm, &clone, err));
 out:
     firn_buf_deinit(&history);
@@ -126,15 +133,15 @@ out:
 }
 
 static int
-fill(struct firn_db *db, struct firn_os_dir *to, firn_error *err)
+fill(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *step, firn_error *err)
 {
     struct firn_db_format_identity identity;
     int rc;
     FIRN_TRY(flush_rest(db, err));
     FIRN_TRY(firn_db_create_begin(to, &identity, err));
     FIRN_TRY(make_log(to, err));
-    FIRN_TRY(clone_packs(db, to, err));
-    FIRN_TRY(clone_trees(db, to, err));
+    FIRN_TRY(clone_packs(db, to, step, err));
+    FIRN_TRY(clone_trees(db, to, step, err));
     FIRN_TRY(firn_db_create_end(to, err));
 out:
     return rc;
@@ -154,9 +161,11 @@ check_target(struct firn_os_dir *to, firn_error *err)
 }
 
 int
-firn_db_clone(struct firn_db *db, struct firn_os_dir *to, firn_error *err)
+firn_db_clone(struct firn_db *db, struct firn_os_dir *to, struct firn_db_progress *progress,
+              firn_error *err)
 {
     struct firn_os_file *lock = NULL;
+    const struct firn_step *step;
     int rc;
     if (db->is_read_only) {
         return firn_db_write_refuse_read_only(db, err);
@@ -165,8 +174,9 @@ firn_db_clone(struct firn_db *db, struct firn_os_dir *to, firn_error *err)
     FIRN_TRY(firn_db_lock_acquire(to, 0, &lock, err));
     FIRN_TRY(check_target(to, err));
     FIRN_TRY(firn_db_maintain_flush(db, err));
+    FIRN_TRY(firn_db_progress_begin_steps(progress, "write", 0, 0, &step, err));
     firn_db_write_begin_exclusive(db);
-    rc = fill(db, to, err);
+    rc = fill(db, to, step, err);
     firn_db_write_end_exclusive(db);
 out:
     firn_os_file_close(lock);
@@ -174,7 +184,8 @@ out:
 }
 
 int
-firn_db_clone_path(struct firn_db *db, struct firn_os *os, const char *path, firn_error *err)
+firn_db_clone_path(struct firn_db *db, struct firn_os *os, const char *path,
+                   struct firn_db_progress *progress, firn_error *err)
 {
     struct firn_os_dir *to;
     if (db->is_read_only) {
@@ -182,7 +193,7 @@ firn_db_clone_path(struct firn_db *db, struct firn_os *os, const char *path, fir
     }
     int rc = firn_db_path_make(os, path, &to, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_clone(db, to, err);
+        rc = firn_db_clone(db, to, progress, err);
         firn_os_dir_close(to);
     }
     return rc;

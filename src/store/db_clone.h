@@ -9,10 +9,11 @@
 #include "store/db.h"
 
 /* Makes the directory, which is empty or what an earlier attempt left, a store; durable when this
- * returns. FIRN_EXISTS where there is a store already. */
-FIRN_MUST_CHECK int firn_db_clone(struct firn_db *db, struct firn_os_dir *to, firn_error *err);
+ * returns. FIRN_EXISTS where there is a store already. progress (may be NULL) is told of files. */
+FIRN_MUST_CHECK int firn_db_clone(struct firn_db *db, struct firn_os_dir *to,
+                                  struct firn_db_progress *progress, firn_error *err);
 /* The same in the directory that a user's path names; its last component is made if need be. */
 FIRN_MUST_CHECK int firn_db_clone_path(struct firn_db *db, struct firn_os *os, const char *path,
-                                       firn_error *err);
+                                       struct firn_db_progress *progress, firn_error *err);
 
 #endif

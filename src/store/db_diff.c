@@ -21,6 +21,7 @@
 #include "store/db_internal.h"
 
 #include "base/slice.h"
+#include "store/db_progress.h"
 
 struct side {
     struct firn_db_view *view;
@@ -32,6 +33,7 @@ struct comparison {
     struct side before;
     struct side after;
     const struct firn_db_diff_visitor *visitor;
+    const struct firn_step *step; /* may be NULL */
 };
 
 /* ---- names ---- */
@@ -94,7 +96,7 @@ compare_keyspace(const struct comparison *comparison, const char *name, firn_err
     int rc;
     FIRN_TRY(find_side(comparison, &comparison->before, name, &before, err));
     FIRN_TRY(find_side(comparison, &comparison->after, name, &after, err));
-    FIRN_TRY(firn_lsm_diff_create(&before, &after, &diff, err));
+    FIRN_TRY(firn_lsm_diff_create(&before, &after, comparison->step, &diff, err));
     FIRN_TRY(firn_lsm_diff_next(diff, &found, &is_found, err));
     while (is_found) {
         const struct firn_db_diff_key key = {.key = found.key,
@@ -170,6 +172,7 @@ firn_db_diff(struct firn_db *db, const char *before, const char *after,
     int rc;
     FIRN_TRY(open_side(db, before, &comparison.before, err));
     FIRN_TRY(open_side(db, after, &comparison.after, err));
+    FIRN_TRY(firn_db_progress_begin_steps(visitor->progress, "read", 0, 0, &comparison.step, err));
     FIRN_TRY(compare_all(&comparison, err));
 out:
     close_side(&comparison.before);

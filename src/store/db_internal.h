@@ -648,7 +648,8 @@ void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);
 bool firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg));
 /* Waits until background work has got on; false if there is none. */
 bool firn_db_jobs_wait(struct firn_db *db);
-/* Does works in this thread, and waits for those of others, until none is left. */
+/* Does works in this thread, and waits for those of others, until none is left, or wish->step ends
+ * it. */
 FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db, const struct firn_lsm_work_wish *wish,
                                         firn_error *err);
 

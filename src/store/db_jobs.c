@@ -298,6 +298,7 @@ firn_db_jobs_finish(struct firn_db *db, const struct firn_lsm_work_wish *wish, f
             /* What others work on may be followed by more. */
             did = firn_db_jobs_wait(db);
             rc = own_failure(db, err);
+            rc = rc == FIRN_OK ? firn_step_tell(wish->step, 0, 0, err) : rc;
         }
     }
     return rc;

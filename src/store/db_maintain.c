@@ -5,9 +5,11 @@
  * Freezing takes the leader's place for a moment; the works themselves are done in the calling
  * thread, beside commits and background work. Compacting is flushing, and then every compaction
  * that lsm/ can think of, until it can think of none. What is committed meanwhile may be included
- * or not.
+ * or not. Being cancelled ends the compaction that runs, whose inputs stay; those before it have
+ * been installed.
  */
 #include "store/db_internal.h"
+#include "store/db_progress.h"
 
 static int
 freeze(struct firn_db *db, firn_error *err)
@@ -70,30 +72,37 @@ check_writable(struct firn_db *db, firn_error *err)
 }
 
 static int
-flush(struct firn_db *db, firn_error *err)
+flush(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
 {
+    (void)progress;
     int rc = firn_db_maintain_flush_memtables(db, err);
     return rc == FIRN_OK ? trim(db, err) : rc;
 }
 
 static int
-compact(struct firn_db *db, firn_error *err)
+compact(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
 {
-    const struct firn_lsm_work_wish wish = {.compactions = true, .is_unhurried = true};
-    int rc = firn_db_maintain_flush_memtables(db, err);
-    rc = rc == FIRN_OK ? firn_db_jobs_finish(db, &wish, err) : rc;
-    return rc == FIRN_OK ? trim(db, err) : rc;
+    struct firn_lsm_work_wish wish = {.compactions = true, .is_unhurried = true};
+    int rc;
+    FIRN_TRY(firn_db_maintain_flush_memtables(db, err));
+    FIRN_TRY(firn_db_progress_begin_steps(progress, "merge", 0, 0, &wish.step, err));
+    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+    FIRN_TRY(trim(db, err));
+out:
+    return rc;
 }
 
 static int
-run(struct firn_db *db, int (*action)(struct firn_db *db, firn_error *err), firn_error *err)
+run(struct firn_db *db,
+    int (*action)(struct firn_db *db, struct firn_db_progress *progress, firn_error *err),
+    struct firn_db_progress *progress, firn_error *err)
 {
     firn_error found;
     int rc = check_writable(db, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = latch_with_log(db, action(db, &found), &found);
+    rc = latch_with_log(db, action(db, progress, &found), &found);
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }
@@ -103,11 +112,11 @@ run(struct firn_db *db, int (*action)(struct firn_db *db, firn_error *err), firn
 int
 firn_db_maintain_flush(struct firn_db *db, firn_error *err)
 {
-    return run(db, flush, err);
+    return run(db, flush, NULL, err);
 }
 
 int
-firn_db_maintain_compact(struct firn_db *db, firn_error *err)
+firn_db_maintain_compact(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
 {
-    return run(db, compact, err);
+    return run(db, compact, progress, err);
 }

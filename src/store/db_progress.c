@@ -44,3 +44,23 @@ firn_db_progress_step(struct firn_db_progress *progress, uint64_t files, uint64_
     int64_t now_ns = firn_os_monotonic_ns(progress->os);
     return now_ns >= progress->due_ns ? tell(progress, now_ns, err) : FIRN_OK;
 }
+
+static int
+told(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
+{
+    return firn_db_progress_step(ctx, files, bytes, err);
+}
+
+int
+firn_db_progress_begin_steps(struct firn_db_progress *progress, const char *phase,
+                             uint64_t files_total, uint64_t bytes_total,
+                             const struct firn_step **out, firn_error *err)
+{
+    *out = NULL;
+    if (progress == NULL) {
+        return FIRN_OK;
+    }
+    progress->step = (struct firn_step){told, progress};
+    *out = &progress->step;
+    return firn_db_progress_begin(progress, phase, files_total, bytes_total, err);
+}

@@ -7,6 +7,7 @@
 #define FIRN_STORE_DB_PROGRESS_H
 
 #include "base/error.h"
+#include "base/step.h"
 #include "firn/types.h"
 #include "os/os.h"
 
@@ -18,6 +19,7 @@ struct firn_db_progress {
     firn_progress now;
     uint64_t untold_bytes; /* since the clock was asked */
     int64_t due_ns;
+    struct firn_step step;
 };
 
 /* Begins a phase, with nothing done, and tells of it. A total of 0 is unknown. Here as below
@@ -28,5 +30,11 @@ FIRN_MUST_CHECK int firn_db_progress_begin(struct firn_db_progress *progress, co
 /* So much more is done. */
 FIRN_MUST_CHECK int firn_db_progress_step(struct firn_db_progress *progress, uint64_t files,
                                           uint64_t bytes, firn_error *err);
+/* Begins a phase of work that tells its steps to *out, which lives as long as progress. NULL for
+ * both is nobody. */
+FIRN_MUST_CHECK int firn_db_progress_begin_steps(struct firn_db_progress *progress,
+                                                 const char *phase, uint64_t files_total,
+                                                 uint64_t bytes_total, const struct firn_step **out,
+                                                 firn_error *err);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/hex.h"
+#include "store/db_progress.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_objects_internal.h"
@@ -104,8 +105,13 @@ on_store_damage(void *ctx, const char *text)
 static int
 check_store(struct checking *checking, firn_error *err)
 {
+    const firn_callbacks *callbacks = &checking->options->callbacks;
     firn_check_report report = {.size = sizeof report};
-    int rc = firn_db_check(checking->opened->db, on_store_damage, checking, &report, err);
+    struct firn_db_progress progress = {
+        .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = checking->ws->os};
+    const struct firn_db_check_options options = {
+        .on_damage = on_store_damage, .ctx = checking, .progress = &progress};
+    int rc = firn_db_check(checking->opened->db, &options, &report, err);
     return rc == FIRN_CORRUPT ? FIRN_OK : rc;
 }
 

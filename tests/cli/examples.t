@@ -61,42 +61,49 @@ The programs of examples/ do what they say.
   $ example_pack_basic letters.pack
   ! create: './letters.pack' exists (FIRN_EXISTS)
   [1]
+  $ example_cursors tides.firn
+  brest, one day
+    brest/2026-11-19T06:10  6.1 m
+    brest/2026-11-19T18:33  5.9 m
+  newest of brest/
+    brest/2026-11-20T07:01  6.3 m
+  calais, in the view
+    calais/2026-11-19T02:12  6.0 m
+    calais/2026-11-19T14:37  6.2 m
+  calais, now
+  $ example_bulk_load app.firn
+  9e3779b1 is entry 1
+  told how far it was
+  $ firn db scan app.firn entries | wc -l
+  200000
 
-These are C++, too.
+They are C++, too.
 
-  $ if command -v clang >/dev/null; then
-  >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/store_basic.c -o cpp.o &&
-  >         clang cpp.o $LINK -o cpp
-  > else
-  >     cp $(command -v example_store_basic) cpp
-  > fi && ./cpp cpp.firn
+  $ for name in store_basic store_values cursors transactions checkpoints checkpoint_file bulk_load workspace_undo pack_basic; do
+  >     if command -v clang >/dev/null; then
+  >         clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/$name.c -o $name.o &&
+  >             clang $name.o $LINK -o cpp_$name
+  >     else
+  >         cp $(command -v example_$name) cpp_$name
+  >     fi || echo "$name is not C++"
+  > done
+  $ ./cpp_store_basic cpp.firn
   ada was born in 1815
   edsger was born in 1930
   grace was born in 1906
-  $ if command -v clang >/dev/null; then
-  >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/transactions.c -o txn.o &&
-  >         clang txn.o $LINK -o txn
-  > else
-  >     cp $(command -v example_transactions) txn
-  > fi && ./txn txn.firn | head -n 1
+  $ ./cpp_transactions txn.firn | head -n 1
   70 from ada to grace: done
-  $ if command -v clang >/dev/null; then
-  >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/checkpoints.c -o cpp.o &&
-  >         clang cpp.o $LINK -o cpp
-  > else
-  >     cp $(command -v example_checkpoints) cpp
-  > fi && ./cpp cpp2.firn
+  $ ./cpp_checkpoints cpp2.firn
   before the sale: tea is 3.20
   in the sale: tea is 2.50
   restored: tea is 3.20
   undone: tea is 2.50
   checkpoint 1: before-sale
-  $ if command -v clang >/dev/null; then
-  >     clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I$SOURCE/include -c $SOURCE/examples/checkpoint_file.c -o cpp.o &&
-  >         clang cpp.o $LINK -o cpp
-  > else
-  >     cp $(command -v example_checkpoint_file) cpp
-  > fi && ./cpp shop2.firn shop2.firnx copy2.firn
+  $ ./cpp_checkpoint_file shop2.firn shop2.firnx copy2.firn
   shop2.firn: tea is 2.50
   shop2.firnx: tea is 3.20
   copy2.firn: tea is 3.20
+  $ ./cpp_cursors tides2.firn | tail -n 1
+  calais, now
+  $ ./cpp_bulk_load cpp2.firn | head -n 1
+  9e3779b1 is entry 1

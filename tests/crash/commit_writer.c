@@ -267,7 +267,7 @@ verify(const char *path, uint64_t acknowledged)
     }
     compute(last, expected);
     compare(&store, last, expected);
-    if (firn_store_check(store.handle, NULL, NULL, &report, &err) != FIRN_OK) {
+    if (firn_store_check(store.handle, NULL, &report, &err) != FIRN_OK) {
         die("check", &err);
     }
     if (firn_store_close(store.handle, &err) != FIRN_OK) {

@@ -370,7 +370,7 @@ run_part(const struct store *store, const struct model *model, const char *dir, 
     case FLUSH:
         return firn_store_flush(store->handle, err);
     case COMPACT:
-        return firn_store_compact(store->handle, err);
+        return firn_store_compact(store->handle, NULL, err);
     case EXPORT:
         return run_export(store, dir, err);
     default:
@@ -555,7 +555,7 @@ open_copy(const char *path, struct store *out)
     if (rc == FIRN_NOT_FOUND) {
         return;
     }
-    if (rc != FIRN_OK || firn_store_check(out->handle, NULL, NULL, &report, &err) != FIRN_OK) {
+    if (rc != FIRN_OK || firn_store_check(out->handle, NULL, &report, &err) != FIRN_OK) {
         die(path, &err);
     }
     open_keyspaces(out);
@@ -668,7 +668,7 @@ verify(const char *dir, uint64_t step, unsigned part, uint64_t acknowledged)
                       acknowledged);
         return 1;
     }
-    if (firn_store_check(store.handle, NULL, NULL, &report, &err) != FIRN_OK) {
+    if (firn_store_check(store.handle, NULL, &report, &err) != FIRN_OK) {
         die("check", &err);
     }
     if (firn_store_close(store.handle, &err) != FIRN_OK) {

@@ -94,7 +94,7 @@ use(struct firn_os *os, struct firn_os_dir *root)
     int rc = firn_db_path_open(os, "/f", &options, &db, &err);
     CHECK(rc == FIRN_OK || err.text[0] != '\0');
     if (rc == FIRN_OK) {
-        rc = firn_db_check(db, NULL, NULL, &report, &err);
+        rc = firn_db_check(db, NULL, &report, &err);
         CHECK(rc == FIRN_OK || err.text[0] != '\0');
         firn_db_abandon(db);
     }

@@ -221,7 +221,7 @@ read_file(const uint8_t *data, size_t size, bool seals)
     }
     get_one(run, firn_bytes(NULL, 0), 7);
     size_t count = 0;
-    rc = firn_row_kind.check(run, count_damage, &count, NULL);
+    rc = firn_row_kind.check(run, count_damage, &count, NULL, NULL);
     CHECK(rc == FIRN_OK ? count == 0 : rc == FIRN_CORRUPT && count > 0);
     firn_row_kind.close(run);
 }

@@ -134,7 +134,7 @@ open_and_walk(struct firn_os_dir *dir, bool read_only, firn_check_report *report
         CHECK(db == NULL && err.code == rc && (rc == FIRN_CORRUPT || rc == FIRN_NEWER));
         return rc;
     }
-    CHECK(firn_db_check(db, NULL, NULL, report, NULL) == FIRN_OK);
+    CHECK(firn_db_check(db, NULL, report, NULL) == FIRN_OK);
     CHECK(firn_db_keyspace_list(db, walk_keyspace, db, NULL) == FIRN_OK);
     if (!read_only) {
         struct firn_db_keyspace *keyspace = NULL;

@@ -133,7 +133,7 @@ views_are_opened_at_checkpoints(void **state)
     OK(firn_view_open(store, &options, &view, &err));
     /* It stays when the checkpoint goes. */
     OK(firn_checkpoint_delete(store, &options.checkpoint, 1, &err));
-    OK(firn_store_compact(store, &err));
+    OK(firn_store_compact(store, NULL, &err));
     OK(firn_get_at(keyspace, view, firn_str("a"), &value, &size, &err));
     assert_int_equal(value[0], '1');
     firn_release(value);

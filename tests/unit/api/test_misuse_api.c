@@ -341,10 +341,10 @@ assert_store_refuses(firn_store *store)
     MISUSED(firn_store_clone(store, "/nowhere/x", NULL, &err));
     MISUSED(firn_store_refresh(store, &err));
     MISUSED(firn_store_flush(store, &err));
-    MISUSED(firn_store_compact(store, &err));
+    MISUSED(firn_store_compact(store, NULL, &err));
     MISUSED(firn_store_stats(store, &stats, &err));
     MISUSED(firn_store_stats_json(store, &json, &err));
-    MISUSED(firn_store_check(store, NULL, NULL, NULL, &err));
+    MISUSED(firn_store_check(store, NULL, NULL, &err));
     MISUSED(firn_keyspace_open(store, "k", NULL, &keyspace, &err));
     MISUSED(firn_keyspace_drop(store, "k", &err));
     MISUSED(firn_keyspace_list(store, visit_name, NULL, &err));

@@ -223,11 +223,11 @@ an_application_stores_and_finds(void **state)
     firn_cursor_close(cursor);
 
     firn_check_report report = {.size = sizeof report};
-    OK(firn_store_check(store, NULL, NULL, &report, &err));
+    OK(firn_store_check(store, NULL, &report, &err));
     assert_int_equal(report.entries, 3);
     assert_int_equal(report.keyspaces, 1);
     assert_int_equal(report.log_records, 6);
-    OK(firn_store_check(store, NULL, NULL, NULL, &err));
+    OK(firn_store_check(store, NULL, NULL, &err));
     OK(firn_store_close(store, &err));
     OK(firn_store_close(NULL, &err));
     place_deinit(&place);
@@ -290,11 +290,11 @@ structures_of_other_versions_are_understood(void **state)
         firn_check_report known;
         uint64_t more;
     } report = {.known = {.size = sizeof report}, .more = 99};
-    OK(firn_store_check(store, NULL, NULL, &report.known, &err));
+    OK(firn_store_check(store, NULL, &report.known, &err));
     assert_int_equal(report.more, 0);
     assert_int_equal(report.known.size, sizeof report);
     firn_check_report part = {.size = offsetof(firn_check_report, log_records), .log_records = 99};
-    OK(firn_store_check(store, NULL, NULL, &part, &err));
+    OK(firn_store_check(store, NULL, &part, &err));
     assert_int_equal(part.log_records, 99);
     OK(firn_store_close(store, &err));
     newer.more = 1;
@@ -334,9 +334,9 @@ arguments_that_cannot_be_meant_are_refused(void **state)
     OK(firn_store_open(place.store, NULL, &store, &err));
 
     assert_int_equal(firn_store_sync(NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_store_check(NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_check(NULL, NULL, NULL, &err), FIRN_INVALID);
     firn_check_report report = {0};
-    assert_int_equal(firn_store_check(store, NULL, NULL, &report, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_check(store, NULL, &report, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_open(NULL, "k", NULL, &keyspace, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_open(store, NULL, NULL, &keyspace, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_open(store, "k", NULL, NULL, &err), FIRN_INVALID);
@@ -507,7 +507,7 @@ use_engine(firn_store *store)
     OK(firn_write(store, batch, NULL, &err));
     firn_batch_destroy(batch);
     OK(firn_store_flush(store, &err));
-    OK(firn_store_compact(store, &err));
+    OK(firn_store_compact(store, NULL, &err));
     OK(firn_store_refresh(store, &err));
     assert_value(keyspace, NULL, "a", NULL);
     assert_value(keyspace, NULL, "c", "2");
@@ -647,12 +647,16 @@ arguments_of_the_engine_are_checked(void **state)
     assert_int_equal(firn_store_stats_json(NULL, &text, &err), FIRN_INVALID);
     assert_int_equal(firn_store_stats_json(store, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_store_flush(NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_store_compact(NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_compact(NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_store_refresh(NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_store_clone(NULL, "/tmp/x", NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_store_clone(store, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_store_clone(store, "", NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_store_clone(store, "/tmp/x", store, &err), FIRN_INVALID);
+    const firn_maintenance_options unset = {0};
+    assert_int_equal(firn_store_clone(store, "/tmp/x", &unset, &err), FIRN_INVALID);
+    assert_int_equal(firn_store_compact(store, &unset, &err), FIRN_INVALID);
+    const firn_check_options unset_check = {0};
+    assert_int_equal(firn_store_check(store, &unset_check, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_drop(NULL, "k", &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_drop(store, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_keyspace_drop(store, "firn.objects", &err), FIRN_INVALID);

@@ -538,5 +538,5 @@ void
 fixture_check(struct fixture *fixture)
 {
     firn_error err;
-    TEST_OK(firn_lsm_check(fixture->lsm, print_damage, NULL, &err), &err);
+    TEST_OK(firn_lsm_check(fixture->lsm, print_damage, NULL, NULL, &err), &err);
 }

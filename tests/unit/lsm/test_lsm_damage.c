@@ -183,7 +183,7 @@ a_missing_run_hides_its_keys_and_no_others(void **state)
         assert_true(unreadable > 0 && unreadable < FIXTURE_KEYS - 20);
         unsigned walked = count_walked();
         assert_true(walked > 20 && walked < FIXTURE_KEYS);
-        assert_int_equal(firn_lsm_check(world.fixture.lsm, note_damage, &damages, &err),
+        assert_int_equal(firn_lsm_check(world.fixture.lsm, note_damage, &damages, NULL, &err),
                          FIRN_CORRUPT);
         assert_int_equal(damages.count, 1);
         assert_non_null(strstr(damages.text, name));
@@ -331,7 +331,7 @@ a_run_whose_index_is_damaged_hides_the_keys_that_manifest_names(void **state)
         assert_int_equal(count_unreadable("up to before '"), unreadable);
         unsigned walked = count_walked();
         assert_true(walked > 20 && walked < FIXTURE_KEYS);
-        assert_int_equal(firn_lsm_check(world.fixture.lsm, note_damage, &damages, &err),
+        assert_int_equal(firn_lsm_check(world.fixture.lsm, note_damage, &damages, NULL, &err),
                          FIRN_CORRUPT);
         assert_int_equal(damages.count, 1);
         assert_non_null(strstr(damages.text, name));
@@ -420,7 +420,7 @@ readers_see_what_the_writer_left_and_change_nothing(void **state)
     world.fixture.trees[0] = tree;
     assert_int_equal(count_unreadable("nothing"), 0);
     struct damages damages = {0};
-    TEST_OK(firn_lsm_check(lsm, note_damage, &damages, &err), &err);
+    TEST_OK(firn_lsm_check(lsm, note_damage, &damages, NULL, &err), &err);
     assert_int_equal(damages.count, 0);
     fixture_close(&world.fixture);
     assert_int_equal(firn_os_memory_calls(world.os), calls);
@@ -430,7 +430,7 @@ readers_see_what_the_writer_left_and_change_nothing(void **state)
     TEST_OK(firn_os_dir_open(world.fixture.dir, "empty", &empty, &err), &err);
     assert_int_equal(firn_lsm_open(empty, &options, false, &lsm, &err), FIRN_NOT_FOUND);
     TEST_OK(firn_lsm_open(empty, &options, true, &lsm, &err), &err);
-    TEST_OK(firn_lsm_check(lsm, note_damage, &damages, &err), &err);
+    TEST_OK(firn_lsm_check(lsm, note_damage, &damages, NULL, &err), &err);
     TEST_OK(firn_lsm_close(lsm, &err), &err);
     assert_int_equal(test_os_count(empty), 0);
     firn_os_dir_close(empty);

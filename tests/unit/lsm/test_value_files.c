@@ -463,7 +463,7 @@ assert_unreadable(const char *text)
                      FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "key-000020"));
     assert_non_null(strstr(err.text, text));
-    assert_int_equal(firn_lsm_check(fixture.lsm, note_damage, &damages, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_lsm_check(fixture.lsm, note_damage, &damages, NULL, &err), FIRN_CORRUPT);
     assert_true(damages > 0);
     assert_int_equal(fixture_put(&fixture, 0, 61, 10), FIRN_OK);
     TEST_OK(fixture_flush(&fixture, &err), &err);

@@ -364,7 +364,7 @@ void
 row_model_check_is_clean(struct firn_run *run)
 {
     firn_error err;
-    int rc = firn_row_kind.check(run, row_fixture_fail_on_damage, NULL, &err);
+    int rc = firn_row_kind.check(run, row_fixture_fail_on_damage, NULL, NULL, &err);
     if (rc != FIRN_OK) {
         fail_msg("%s", err.text);
     }

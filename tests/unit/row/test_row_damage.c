@@ -194,7 +194,7 @@ check_bad_copy(struct damage *damage, size_t size)
     check_walk(damage, run, false);
     check_walk(damage, run, true);
     struct reports reports = {0};
-    rc = firn_row_kind.check(run, take_report, &reports, &err);
+    rc = firn_row_kind.check(run, take_report, &reports, NULL, &err);
     assert_int_equal(rc == FIRN_OK, reports.count == 0);
     if (rc != FIRN_OK) {
         assert_is_damage(rc, &err);
@@ -264,7 +264,7 @@ changed_bytes_behind_right_checksums_do_no_harm(void **state)
             continue;
         }
         struct reports reports = {0};
-        (void)firn_row_kind.check(run, take_report, &reports, &err);
+        (void)firn_row_kind.check(run, take_report, &reports, NULL, &err);
         for (size_t i = 0; i < damage.model.count; i += 5) {
             struct firn_run_hit hit;
             (void)firn_row_kind.get(run, damage.model.entries[i].key, &all, &hit, &value, &err);
@@ -331,7 +331,7 @@ a_bad_block_takes_its_own_keys_away_and_no_others(void **state)
     check_walk(&damage, run, false);
     check_walk(&damage, run, true);
     struct reports reports = {0};
-    assert_int_equal(firn_row_kind.check(run, take_report, &reports, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_row_kind.check(run, take_report, &reports, NULL, &err), FIRN_CORRUPT);
     assert_int_equal(reports.count, 1);
     assert_non_null(strstr(reports.text, place));
     assert_non_null(strstr(reports.text, "keys from"));
@@ -351,7 +351,7 @@ two_bad_blocks_are_both_reported(void **state)
     damage.bad.data[block_ref(&damage, 40).offset + 3000] ^= 1;
     assert_int_equal(damage_open(&damage, damage.bad.size, &run, &err), FIRN_OK);
     struct reports reports = {0};
-    assert_int_equal(firn_row_kind.check(run, take_report, &reports, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_row_kind.check(run, take_report, &reports, NULL, &err), FIRN_CORRUPT);
     assert_int_equal(reports.count, 2);
     firn_row_kind.close(run);
     damage_deinit(&damage);
@@ -394,7 +394,7 @@ a_bad_filter_costs_time_but_no_answer(void **state)
         row_model_compare_get(&damage.model, run, firn_str("key\n000"), &all);
     }
     struct reports reports = {0};
-    assert_int_equal(firn_row_kind.check(run, take_report, &reports, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_row_kind.check(run, take_report, &reports, NULL, &err), FIRN_CORRUPT);
     assert_int_equal(reports.count, 1);
     assert_non_null(strstr(reports.text, "no key is lost"));
     firn_row_kind.close(run);
@@ -426,7 +426,7 @@ a_bad_index_takes_all_keys_away_and_none_is_not_found(void **state)
     assert_false(cursor->is_valid);
     firn_row_kind.cursor_destroy(cursor);
     struct reports reports = {0};
-    assert_int_equal(firn_row_kind.check(run, take_report, &reports, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_row_kind.check(run, take_report, &reports, NULL, &err), FIRN_CORRUPT);
     assert_int_equal(reports.count, 1);
     firn_row_kind.close(run);
     assert_is_damage(damage_open(&damage, damage.bad.size, &run, &err), &err);

@@ -96,7 +96,7 @@ read_run(const struct row_model *model, struct firn_os_dir *dir, struct firn_blo
     rc = rc == FIRN_OK ? walk(model, run, true, err) : rc;
     if (rc == FIRN_OK) {
         size_t reports = 0;
-        rc = firn_row_kind.check(run, row_fixture_count_damage, &reports, err);
+        rc = firn_row_kind.check(run, row_fixture_count_damage, &reports, NULL, err);
         assert_true(rc != FIRN_OK || reports == 0);
         assert_int_not_equal(rc, FIRN_CORRUPT);
     }

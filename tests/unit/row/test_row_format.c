@@ -623,7 +623,7 @@ parts_that_contradict_each_other_are_found(void **state)
         assert_int_equal(rc, cases[i].opened);
         if (rc == FIRN_OK) {
             size_t count = 0;
-            rc = firn_row_kind.check(run, row_fixture_count_damage, &count, &err);
+            rc = firn_row_kind.check(run, row_fixture_count_damage, &count, NULL, &err);
             if (rc != FIRN_CORRUPT || count == 0) {
                 fail_msg("%s: not found", cases[i].what);
             }
@@ -637,7 +637,7 @@ parts_that_contradict_each_other_are_found(void **state)
     struct firn_run_env env = row_fixture_env(&fixture);
     assert_int_equal(firn_row_kind.open(&env, "bad", &run, &err), FIRN_OK);
     size_t count = 0;
-    assert_int_equal(firn_row_kind.check(run, row_fixture_count_damage, &count, &err),
+    assert_int_equal(firn_row_kind.check(run, row_fixture_count_damage, &count, NULL, &err),
                      FIRN_CORRUPT);
     assert_int_equal(count, 1);
     firn_row_kind.close(run);

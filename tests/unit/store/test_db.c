@@ -210,7 +210,7 @@ a_reader_sees_its_moment_and_changes_nothing(void **state)
              FIRN_READ_ONLY, "reading only");
     DB_OK(firn_db_sync(reader, &err));
     firn_check_report report;
-    DB_OK(firn_db_check(reader, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(reader, NULL, &report, &err));
     assert_int_equal(report.log_records, 2);
     DB_OK(firn_db_close(reader, &err));
     assert_int_equal(firn_os_memory_calls(support.os), calls);
@@ -450,7 +450,7 @@ a_batch_is_one_commit_and_its_last_word_counts(void **state)
         assert_string_equal(db_support_get(a, "y"), "3");
         assert_string_equal(db_support_get(a, "z"), "5");
         firn_check_report report;
-        DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+        DB_OK(firn_db_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, 3);
         assert_int_equal(report.keyspaces, 2);
         assert_int_equal(report.log_records, 5);

@@ -137,7 +137,7 @@ assert_all(struct scene *scene)
     for (unsigned key = 0; key < KEYS; key++) {
         assert_key(scene, key);
     }
-    DB_OK(firn_db_check(scene->db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(scene->db, NULL, &report, &err));
 }
 
 /* ---- the files ---- */
@@ -337,7 +337,7 @@ its_garbage_is_given_back(void **state)
     struct scene scene;
     scene_init(&scene, 1);
     DB_OK(put_some(&scene, 0, 60, LARGE, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     uint64_t before = stats_of(scene.db).value_bytes;
     assert_true(before >= UINT64_C(60) * LARGE);
     for (unsigned key = 0; key < 60; key++) {
@@ -346,7 +346,7 @@ its_garbage_is_given_back(void **state)
             scene.sizes[key] = 0;
         }
     }
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     assert_int_equal(stats_of(scene.db).value_bytes, stats_of(scene.db).value_live_bytes);
     assert_int_equal(files_of(&scene).adopted, 0);
     assert_all(&scene);
@@ -431,7 +431,7 @@ live(struct scene *scene)
     FIRN_TRY(put_some(scene, 8, 3, 100, &err));
     FIRN_TRY(firn_db_maintain_flush(scene->db, &err));
     FIRN_TRY(put_some(scene, 0, 6, LARGE, &err));
-    FIRN_TRY(firn_db_maintain_compact(scene->db, &err));
+    FIRN_TRY(firn_db_maintain_compact(scene->db, NULL, &err));
     FIRN_TRY(put_some(scene, 20, 4, LARGE_MAX, &err));
     FIRN_TRY(firn_db_maintain_flush(scene->db, &err));
     FIRN_TRY(put_some(scene, 24, 4, LARGE, &err));

@@ -133,10 +133,10 @@ maintain(void *arg)
     for (unsigned round = 0; atomic_load(&shared->running) > 0; round++) {
         firn_error err;
         firn_check_report report = {.size = sizeof report};
-        DB_OK(round % 3 == 2 ? firn_db_maintain_compact(shared->db, &err)
+        DB_OK(round % 3 == 2 ? firn_db_maintain_compact(shared->db, NULL, &err)
                              : firn_db_maintain_flush(shared->db, &err));
         if (round % 4 == 3) {
-            DB_OK(firn_db_check(shared->db, NULL, NULL, &report, &err));
+            DB_OK(firn_db_check(shared->db, NULL, &report, &err));
         }
     }
     return NULL;

@@ -107,7 +107,7 @@ a_load_is_one_commit_written_to_the_last_level(void **state)
             firn_db_abandon(db);
             db_support_cut(&support, 0);
         } else if (way == 1) {
-            DB_OK(firn_db_maintain_compact(db, &err));
+            DB_OK(firn_db_maintain_compact(db, NULL, &err));
             DB_OK(firn_db_close(db, &err));
         } else {
             DB_OK(firn_db_close(db, &err));
@@ -118,8 +118,7 @@ a_load_is_one_commit_written_to_the_last_level(void **state)
         assert_string_equal(get_number(keyspace, 8), "loaded");
         assert_int_equal(count_keys(keyspace, NULL), 5000);
     }
-    DB_OK(firn_db_check(db, NULL, NULL, &(firn_check_report){.size = sizeof(firn_check_report)},
-                        &err));
+    DB_OK(firn_db_check(db, NULL, &(firn_check_report){.size = sizeof(firn_check_report)}, &err));
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
 }
@@ -141,7 +140,7 @@ a_load_wins_over_what_is_there_and_over_what_comes_meanwhile(void **state)
         if (way == 1) {
             DB_OK(firn_db_maintain_flush(db, &err));
         } else if (way >= 2) {
-            DB_OK(firn_db_maintain_compact(db, &err));
+            DB_OK(firn_db_maintain_compact(db, NULL, &err));
         }
         DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
         DB_OK(load(bulk, 10, 50, 1, "loaded", &err));
@@ -177,7 +176,7 @@ a_load_wins_over_what_is_there_and_over_what_comes_meanwhile(void **state)
                 db = db_support_open(support.dir);
                 keyspace = db_support_keyspace(db, "k");
             } else {
-                DB_OK(firn_db_maintain_compact(db, &err));
+                DB_OK(firn_db_maintain_compact(db, NULL, &err));
             }
         }
         DB_OK(firn_db_close(db, &err));
@@ -350,7 +349,7 @@ loads_are_in_checkpoints_and_go_with_restores(void **state)
             assert_int_equal(count_keys(keyspace, view), 1);
             firn_db_view_close(view);
             if (way % 2 == 0) {
-                DB_OK(firn_db_maintain_compact(db, &err));
+                DB_OK(firn_db_maintain_compact(db, NULL, &err));
             }
             if (way < 2) {
                 firn_db_abandon(db);
@@ -410,7 +409,7 @@ a_commit_that_comes_while_a_load_is_committed_lies_beneath_it(void **state)
     assert_true(meanwhile.is_done);
     firn_db_bulk_close(bulk);
     assert_string_equal(get_number(meanwhile.keyspace, 20), "loaded");
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_string_equal(get_number(meanwhile.keyspace, 20), "loaded");
     DB_OK(firn_db_close(db, &err));
     firn_os_dir_close(dir);
@@ -499,10 +498,9 @@ check_state(struct firn_os_dir *dir, bool is_certain)
         assert_string_equal(get_number(keyspace, 45), "old");
         assert_string_equal(get_number(keyspace, 50), "meanwhile");
     }
-    DB_OK(firn_db_check(db, NULL, NULL, &(firn_check_report){.size = sizeof(firn_check_report)},
-                        &err));
+    DB_OK(firn_db_check(db, NULL, &(firn_check_report){.size = sizeof(firn_check_report)}, &err));
     put_number(keyspace, 3, "again");
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_string_equal(get_number(keyspace, 3), "again");
     DB_OK(firn_db_close(db, &err));
 }

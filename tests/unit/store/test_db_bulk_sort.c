@@ -139,7 +139,7 @@ of_each_key_the_last_entry_counts(void **state)
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
         load_some(&model, keyspace, entries[i]);
     }
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     check(&model, keyspace);
     DB_OK(firn_db_close(db, &err));
     db = open_little(support.dir);
@@ -298,10 +298,9 @@ check_state(struct firn_os_dir *dir, bool is_certain)
             assert_true(i % 9 == 0 && strcmp(value, "o") == 0);
         }
     }
-    DB_OK(firn_db_check(db, NULL, NULL, &(firn_check_report){.size = sizeof(firn_check_report)},
-                        &err));
+    DB_OK(firn_db_check(db, NULL, &(firn_check_report){.size = sizeof(firn_check_report)}, &err));
     db_support_put(keyspace, "key-00003", "again");
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_string_equal(db_support_get(keyspace, "key-00003"), "again");
     DB_OK(firn_db_close(db, &err));
 }

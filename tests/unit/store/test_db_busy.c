@@ -220,10 +220,10 @@ maintain(void *arg)
         DB_OK(firn_db_maintain_flush(db, &err));
         DB_OK(firn_db_stats(db, &stats, &err));
         if (worker->rounds % 4 == 0) {
-            DB_OK(firn_db_maintain_compact(db, &err));
+            DB_OK(firn_db_maintain_compact(db, NULL, &err));
         }
         if (worker->rounds % 8 == 0) {
-            DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+            DB_OK(firn_db_check(db, NULL, &report, &err));
         }
         assert_int_equal(stats.background_failures, 0);
         worker->rounds++;
@@ -311,7 +311,7 @@ everything_at_once_agrees(void **state)
         check_walk(db_support_keyspace(shared.db, name), NULL, number, true);
     }
     firn_check_report report;
-    DB_OK(firn_db_check(shared.db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(shared.db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, WRITERS);
     DB_OK(firn_db_close(shared.db, &err));
     db_support_disk_deinit(&shared.disk);

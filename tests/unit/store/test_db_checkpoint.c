@@ -56,13 +56,13 @@ settle(struct scene *scene, int round)
     if (round == 1) {
         DB_OK(firn_db_maintain_flush(scene->db, &err));
     } else if (round == 2) {
-        DB_OK(firn_db_maintain_compact(scene->db, &err));
+        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     } else if (round == 3) {
         reopen(scene);
     } else if (round == 4) {
         DB_OK(firn_db_maintain_flush(scene->db, &err));
         reopen(scene);
-        DB_OK(firn_db_maintain_compact(scene->db, &err));
+        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
         reopen(scene);
     }
 }
@@ -215,7 +215,7 @@ an_empty_store_can_be_checked_in_and_brought_back(void **state)
     assert_null(get(scene, "a"));
     undo(scene);
     assert_string_equal(get(scene, "a"), "1");
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     reopen(scene);
     assert_string_equal(get(scene, "a"), "1");
 }
@@ -387,7 +387,7 @@ open_views_and_cursors_keep_what_they_see(void **state)
     restore(scene, "c");
     put(scene, "b", "3");
     delete (scene, "c");
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     DB_OK(firn_db_cursor_last(cursor, &err));
     assert_memory_equal(firn_db_cursor_key(cursor).data, "b", 1);
     assert_memory_equal(firn_db_cursor_value(cursor).data, "2", 1);
@@ -461,7 +461,7 @@ system_keyspaces_are_outside(void **state)
         settle(scene, round);
         assert_string_equal(db_support_get(db_support_keyspace(scene->db, system), "a"), "2");
         firn_check_report report = {.size = sizeof report};
-        DB_OK(firn_db_check(scene->db, NULL, NULL, &report, &err));
+        DB_OK(firn_db_check(scene->db, NULL, &report, &err));
         assert_true(report.keyspaces >= (uint64_t)round + 1);
     }
 }
@@ -541,7 +541,7 @@ entries_in_files(struct scene *scene)
     firn_error err;
     firn_store_statistics stats = {.size = sizeof stats};
     uint64_t entries = 0;
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     DB_OK(firn_db_stats(scene->db, &stats, &err));
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
         entries += stats.levels[i].entries;
@@ -697,7 +697,7 @@ a_value_is_in_a_checkpoint_that_was_made_before_it_expired(void **state)
     restore(scene, "before");
     assert_null(get(scene, "a"));
     delete (scene, "before");
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     assert_null(get(scene, "a"));
 }
 
@@ -719,7 +719,7 @@ ten_thousand_checkpoints_are_all_there(void **state)
         checkpoint(scene, name);
     }
     reopen(scene);
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     reopen(scene);
     for (int i = 0; i < MANY; i += 77) {
         (void)snprintf(value, sizeof value, "%d", i);
@@ -761,7 +761,7 @@ a_thousand_restores_behind_each_other_lose_nothing(void **state)
         undo(scene);
         assert_string_equal(get(scene, "k49"), "thrown away");
         undo(scene);
-        DB_OK(firn_db_maintain_compact(scene->db, &err));
+        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
         reopen(scene);
     }
 }
@@ -782,7 +782,7 @@ readers_see_checkpoints_and_follow_restores(void **state)
     assert_string_equal(get_at(&other, "c", "a"), "1");
     assert_string_equal(get(&other, "a"), "2");
     restore(scene, "c");
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     assert_string_equal(get(&other, "a"), "2");
     DB_OK(firn_db_refresh(reader, &err));
     assert_string_equal(get(&other, "a"), "1");

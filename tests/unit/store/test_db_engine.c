@@ -148,7 +148,7 @@ overwrite(struct firn_os_dir *dir, const struct firn_db_options *options, uint64
     DB_OK(firn_db_stats(db, &stats, &err));
     assert_true(stats.flushes > 0);
     assert_true(stats.log_bytes <= stats.memory_bytes * 3 / 2);
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_true(measure(dir).runs <= UINT64_C(4) * KEYS * VALUE);
     DB_OK(firn_db_close(db, &err));
     assert_true(measure(dir).others < 64U << 20);
@@ -226,7 +226,7 @@ many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
     for (uint64_t i = 0; i < keys; i++) {
         put_number(keyspace, (i * 7919) % keys, VALUE, 1);
     }
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     struct sizes sizes = measure(support.dir);
     assert_true(sizes.runs <= keys * (VALUE + 16 + 12) * 115 / 100);
     DB_OK(firn_db_close(db, &err));
@@ -240,7 +240,7 @@ many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
     assert_true(firn_slice_equal(firn_db_cursor_key(cursor), firn_str(last)));
     firn_db_cursor_close(cursor);
     firn_check_report report;
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, keys);
     assert_int_equal(report.log_records, 0);
     DB_OK(firn_db_close(db, &err));
@@ -273,7 +273,7 @@ sizes_at_the_limits_come_back_from_runs(void **state) /* S-B13 */
                 DB_OK(firn_db_put(keyspace, key, value, FIRN_DURABILITY_OS, &err));
                 if (round > 0) {
                     DB_OK(round == 1 ? firn_db_maintain_flush(db, &err)
-                                     : firn_db_maintain_compact(db, &err));
+                                     : firn_db_maintain_compact(db, NULL, &err));
                 }
                 DB_OK(firn_db_get(keyspace, key, &out, &err));
                 assert_true(firn_slice_equal(firn_buf_slice(&out), value));
@@ -311,7 +311,7 @@ a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
     for (uint64_t i = 0; i < KEYS; i++) {
         put_number(keyspace, i, VALUE, 1);
     }
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     struct sizes sizes = measure(support.dir);
     DB_OK(firn_db_close(db, &err));
     struct firn_buf bytes = {0};
@@ -356,7 +356,8 @@ a_damaged_block_costs_its_keys_and_no_others(void **state) /* S-B14 */
     firn_db_cursor_close(cursor);
     firn_check_report report;
     unsigned count = 0;
-    DB_FAILS(firn_db_check(db, count_damage, &count, &report, &err), FIRN_CORRUPT, sizes.largest);
+    const struct firn_db_check_options options = {.on_damage = count_damage, .ctx = &count};
+    DB_FAILS(firn_db_check(db, &options, &report, &err), FIRN_CORRUPT, sizes.largest);
     assert_int_equal(count, report.damaged_count);
     assert_true(count > 0);
     /* Writing goes on. */
@@ -397,7 +398,7 @@ a_missing_run_costs_its_keys_and_no_others(void **state)
                  sizes.largest);
         firn_buf_deinit(&out);
         firn_check_report report;
-        DB_FAILS(firn_db_check(db, NULL, NULL, &report, &err), FIRN_CORRUPT, sizes.largest);
+        DB_FAILS(firn_db_check(db, NULL, &report, &err), FIRN_CORRUPT, sizes.largest);
         DB_OK(firn_db_close(db, &err));
     }
     db_support_deinit(&support);
@@ -426,12 +427,12 @@ a_store_in_a_read_only_directory_is_read_and_not_changed(void **state) /* S-B21 
     assert_int_equal(scan(keyspace), 3001);
     assert_number(keyspace, 17, 200, 1);
     firn_check_report report;
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 3001);
     DB_OK(firn_db_refresh(db, &err));
     assert_number(keyspace, 3000, 200, 1);
     DB_FAILS(firn_db_maintain_flush(db, &err), FIRN_READ_ONLY, "reading only");
-    DB_FAILS(firn_db_maintain_compact(db, &err), FIRN_READ_ONLY, "reading only");
+    DB_FAILS(firn_db_maintain_compact(db, NULL, &err), FIRN_READ_ONLY, "reading only");
     DB_FAILS(firn_db_drop_keyspace(db, "k", &err), FIRN_READ_ONLY, "reading only");
     DB_FAILS(firn_db_delete_range(keyspace, firn_str("a"), firn_str("b"), FIRN_DURABILITY_OS, &err),
              FIRN_READ_ONLY, "reading only");
@@ -478,7 +479,7 @@ a_long_log_is_emptied_at_closing(void **state)
     assert_true(sizes.others < 300000); /* the reserve, for the most part */
     firn_check_report report;
     db = db_support_open(support.dir);
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.log_records, 0);
     assert_int_equal(report.entries, 1000);
     assert_number(db_support_keyspace(db, "k"), 999, 1000, 1);
@@ -556,7 +557,7 @@ a_log_that_is_larger_than_memory_is_replayed(void **state)
             assert_number(i % 5 == 0 ? other : keyspace, i, 500, 1);
         }
         firn_check_report report;
-        DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+        DB_OK(firn_db_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, 6000);
         DB_OK(firn_db_close(db, &err));
         db_support_deinit(&support);
@@ -615,13 +616,13 @@ a_flush_that_fails_is_told_and_done_later(void **state)
     }
     assert_true(refused > 10 && taken >= 2000);
     firn_check_report report;
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, taken);
     DB_OK(firn_db_close(db, &err));
     firn_os_dir_close(dir);
     firn_os_fault_destroy(faulty);
     db = db_support_open(support.dir);
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, taken);
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);

@@ -274,7 +274,7 @@ a_file_has_what_the_checkpoint_has(void **state)
     db = open_path(support.os, "/it.firnx", &read_only);
     assert_data(db);
     assert_times(db);
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 9);
     struct firn_db_checkpoint_info found = only_checkpoint(db);
     assert_memory_equal(found.id, source.id, sizeof found.id);
@@ -317,7 +317,7 @@ an_import_is_a_store_like_any_other(void **state)
     firn_os_memory_set_time(support.os, BEGIN_NS + 1000 * SECOND_NS);
     assert_rest(db);
     db_support_put(db_support_keyspace(db, "k"), "c", "newer");
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     DB_OK(firn_db_checkpoint_create(db, "next", &info, &err));
     assert_int_equal(info.number, 3);
     DB_OK(firn_db_checkpoint_restore(db, "it", &info, &safety, &err));
@@ -806,7 +806,7 @@ use_all(struct firn_os *os, const char *path, firn_error *err)
     firn_check_report report;
     int rc = firn_db_path_open(os, path, &read_only, &db, err);
     if (rc == FIRN_OK) {
-        rc = firn_db_check(db, NULL, NULL, &report, err);
+        rc = firn_db_check(db, NULL, &report, err);
         if (rc == FIRN_OK) {
             assert_data(db);
             assert_times(db);

@@ -106,7 +106,7 @@ step(struct world *world)
     } else if (what < 98) {
         DB_OK(firn_db_maintain_flush(world->db, &err));
     } else {
-        DB_OK(firn_db_maintain_compact(world->db, &err));
+        DB_OK(firn_db_maintain_compact(world->db, NULL, &err));
     }
 }
 
@@ -182,7 +182,7 @@ judge(struct world *world, const char *reference)
         world->now_ns += SECOND_NS * (int64_t)(1 + below(world, 12));
         firn_os_memory_set_time(world->support.os, world->now_ns);
         if (i == 4) {
-            DB_OK(firn_db_maintain_compact(copy, &err));
+            DB_OK(firn_db_maintain_compact(copy, NULL, &err));
         }
     }
     DB_OK(firn_db_close(copy, &err));

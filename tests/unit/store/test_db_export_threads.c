@@ -120,7 +120,7 @@ exports_go_on_beside_everything_else(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, export_again_and_again, &exporters[i]),
                          0);
     }
-    DB_OK(firn_db_maintain_compact(shared.db, &err));
+    DB_OK(firn_db_maintain_compact(shared.db, NULL, &err));
     for (unsigned i = 0; i < EXPORTERS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }

@@ -265,10 +265,10 @@ live(struct life *life, struct firn_os_dir *dir)
         use_more(life, db);
         note(life, firn_db_sync(db, &err), &err);
         if (opening == 1) {
-            note(life, firn_db_maintain_compact(db, &err), &err);
+            note(life, firn_db_maintain_compact(db, NULL, &err), &err);
         }
         firn_check_report report;
-        note(life, firn_db_check(db, NULL, NULL, &report, &err), &err);
+        note(life, firn_db_check(db, NULL, &report, &err), &err);
         note(life, firn_db_keyspace_list(db, ignore_name, NULL, &err), &err);
         read_all(life, db, from);
         if (opening == 0) {
@@ -307,7 +307,7 @@ verify(const struct life *life, struct firn_os_dir *dir, bool was_cut)
     }
     firn_buf_deinit(&out);
     firn_check_report report;
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     db_support_put(a, "after", "1");
     DB_OK(firn_db_close(db, &err));
 }
@@ -508,7 +508,7 @@ memory_that_ends_while_a_batch_is_applied_latches(void **state)
         is_seen_after_all = is_latched && is_there;
         assert_true(is_latched || is_there);
         firn_check_report report;
-        DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+        DB_OK(firn_db_check(db, NULL, &report, &err));
         assert_int_equal(report.entries, is_there ? LOADED + SCATTERED : LOADED);
         DB_OK(firn_db_close(db, &err));
         db_support_deinit(&support);

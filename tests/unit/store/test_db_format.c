@@ -393,7 +393,7 @@ assert_golden(struct firn_db *db, const struct golden *golden)
     assert_int_equal(out.size, 0);
     firn_buf_deinit(&out);
     firn_check_report report;
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, 2);
     assert_int_equal(report.entries, 3);
     assert_int_equal(report.log_records, golden->log_records);
@@ -472,7 +472,7 @@ use_copy(struct firn_os_dir *dir, const struct golden *golden)
     db = db_support_open(support.dir);
     assert_string_equal(db_support_get(db_support_keyspace(db, "more"), "a"), "1");
     assert_string_equal(db_support_get(db_support_keyspace(db, "users"), "alan"), "1912");
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_string_equal(db_support_keys(db_support_keyspace(db, "users"), NULL, true),
                         "grace alan ");
     DB_OK(firn_db_close(db, &err));
@@ -582,7 +582,7 @@ write_golden_values(const char *path)
         DB_OK(firn_db_put_ttl(keyspace, firn_str(keys[round][1]), firn_str("x"), 1000,
                               FIRN_DURABILITY_DEFAULT, &err));
         if (round == 0) {
-            DB_OK(firn_db_maintain_compact(db, &err));
+            DB_OK(firn_db_maintain_compact(db, NULL, &err));
         } else if (round == 1) {
             DB_OK(firn_db_maintain_flush(db, &err));
         }
@@ -651,10 +651,10 @@ use_golden_values(const char *path, uint32_t version)
     firn_os_dir_close(dir);
     DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
     assert_golden_values(db, version);
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_golden_values(db, version);
     firn_check_report report = {.size = sizeof report};
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     firn_store_statistics stats = {.size = sizeof stats};
     DB_OK(firn_db_stats(db, &stats, &err));
     assert_int_equal(stats.value_files > 0, version > 3);
@@ -771,12 +771,12 @@ use_golden_checkpoints(const char *path)
     DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
     assert_golden_checkpoints(db);
     db_support_put(db_support_keyspace(db, "users"), "alan", "1912");
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_golden_checkpoints(db);
     DB_OK(firn_db_checkpoint_undo(db, &restored, &safety, &err));
     assert_string_equal(db_support_keys(db_support_keyspace(db, "users"), NULL, false),
                         "ada grace ");
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
 }

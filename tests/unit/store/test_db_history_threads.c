@@ -101,7 +101,7 @@ maintain(void *arg)
     struct shared *shared = arg;
     for (unsigned round = 0; !atomic_load(&shared->is_over); round++) {
         firn_error err;
-        DB_OK(round % 4 == 3 ? firn_db_maintain_compact(shared->db, &err)
+        DB_OK(round % 4 == 3 ? firn_db_maintain_compact(shared->db, NULL, &err)
                              : firn_db_maintain_flush(shared->db, &err));
     }
     return NULL;
@@ -163,7 +163,7 @@ every_reading_is_of_one_state(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     firn_check_report report;
-    DB_OK(firn_db_check(shared.db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(shared.db, NULL, &report, &err));
     DB_OK(firn_db_close(shared.db, &err));
     db_support_disk_deinit(&disk);
 }

@@ -354,7 +354,7 @@ simulate(struct simulation *simulation, enum way way, unsigned txns)
         if (dice == 0) {
             DB_OK(firn_db_maintain_flush(simulation->db, &err));
         } else if (dice == 1) {
-            DB_OK(firn_db_maintain_compact(simulation->db, &err));
+            DB_OK(firn_db_maintain_compact(simulation->db, NULL, &err));
         }
     }
     for (unsigned i = 1; i < count; i++) {
@@ -490,7 +490,7 @@ maintain(void *arg)
     while (atomic_load(&work->last_value) != UINT32_MAX) {
         DB_OK(firn_db_maintain_flush(work->db, &err));
         firn_os_sleep_ns(firn_os_default(), 2000000);
-        DB_OK(firn_db_maintain_compact(work->db, &err));
+        DB_OK(firn_db_maintain_compact(work->db, NULL, &err));
         firn_os_sleep_ns(firn_os_default(), 2000000);
     }
     return NULL;

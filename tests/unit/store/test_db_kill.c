@@ -56,7 +56,7 @@ live_until_killed(const struct db_support_disk *disk, uint64_t first, int pipe_e
         /* Beside the background's own: death comes in the middle of these too. */
         if (n % 16 == 15) {
             firn_error err;
-            DB_OK(n % 64 == 63 ? firn_db_maintain_compact(db, &err)
+            DB_OK(n % 64 == 63 ? firn_db_maintain_compact(db, NULL, &err)
                                : firn_db_maintain_flush(db, &err));
         }
         if (write(pipe_end, &n, sizeof n) != sizeof n) {
@@ -125,7 +125,7 @@ run_round(struct db_support_disk *disk, uint64_t first, useconds_t delay)
     /* The last one may have been made and not told. */
     assert_true(there == acknowledged || there == acknowledged + 1);
     firn_check_report report;
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     firn_db_abandon(db);
     return there;
 }

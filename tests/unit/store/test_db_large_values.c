@@ -68,7 +68,7 @@ go_a_way(struct scene *scene, unsigned way)
     if (way == 1) {
         DB_OK(firn_db_maintain_flush(scene->db, &err));
     } else if (way == 2) {
-        DB_OK(firn_db_maintain_compact(scene->db, &err));
+        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     } else if (way == 3) {
         firn_db_abandon(scene->db);
         db_support_cut(&scene->support, 0);
@@ -207,7 +207,7 @@ assert_clean(struct firn_db *db)
 {
     firn_error err;
     firn_check_report report = {.size = sizeof report};
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
 }
 
 static firn_store_statistics
@@ -256,7 +256,7 @@ views_and_checkpoints_keep_theirs(void **state)
         DB_OK(firn_db_view_open(scene.db, &view, &err));
         for (unsigned round = 2; round < 6; round++) {
             put_all(&scene, round);
-            DB_OK(firn_db_maintain_compact(scene.db, &err));
+            DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
         }
         assert_all(scene.keyspace, view, 1);
         assert_all(scene.keyspace, NULL, 5);
@@ -266,7 +266,7 @@ views_and_checkpoints_keep_theirs(void **state)
         firn_db_view_close(view);
         DB_OK(firn_db_checkpoint_restore(scene.db, "c", &restored, &safety, &err));
         assert_all(scene.keyspace, NULL, 1);
-        DB_OK(firn_db_maintain_compact(scene.db, &err));
+        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
         assert_all(scene.keyspace, NULL, 1);
         assert_clean(scene.db);
         scene_deinit(&scene);
@@ -286,14 +286,14 @@ overwritten_and_deleted_values_give_their_space_back(void **state)
     }
     firn_store_statistics before = stats_of(scene.db);
     assert_true(before.value_files > 3);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     firn_store_statistics after = stats_of(scene.db);
     assert_true(after.value_bytes < before.value_bytes / 3);
     assert_true(after.value_live_bytes == after.value_bytes);
     assert_true(after.file_bytes >= after.value_bytes);
     DB_OK(firn_db_delete_range(scene.keyspace, firn_str("a"), firn_str("z"),
                                FIRN_DURABILITY_DEFAULT, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     after = stats_of(scene.db);
     assert_int_equal(after.value_files, 0);
     assert_int_equal(after.value_bytes, 0);
@@ -309,10 +309,10 @@ own_keyspaces_keep_their_values_in_runs(void **state)
     scene_init(&scene);
     struct firn_db_keyspace *own = db_support_keyspace(scene.db, "firn.own");
     DB_OK(firn_db_put(own, firn_str("x"), value_of(5, 1), FIRN_DURABILITY_DEFAULT, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     assert_int_equal(stats_of(scene.db).value_files, 0);
     put_all(&scene, 1);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     assert_int_equal(stats_of(scene.db).value_files, 1);
     scene_deinit(&scene);
 }
@@ -385,10 +385,10 @@ large_values_expire(void **state)
             assert_value(firn_db_cursor_value(cursor), 7, 1);
             assert_true(firn_db_cursor_expires_ms(cursor) == 1050000);
             firn_db_cursor_close(cursor);
-            DB_OK(firn_db_maintain_compact(scene.db, &err));
+            DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
         }
         firn_os_memory_set_time(scene.support.os, INT64_C(2000) * 1000000000);
-        DB_OK(firn_db_maintain_compact(scene.db, &err));
+        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
         assert_int_equal(stats_of(scene.db).value_files, 0);
         scene_deinit(&scene);
     }
@@ -406,7 +406,7 @@ transactions_read_and_write_them(void **state)
     const struct firn_db_txn_options options = {0};
     scene_init(&scene);
     put_all(&scene, 1);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     DB_OK(firn_db_txn_begin(scene.db, &options, &txn, &err));
     DB_OK(firn_db_txn_get(txn, scene.keyspace, key_of(7), &out, &err));
     assert_value(firn_buf_slice(&out), 7, 1);
@@ -415,7 +415,7 @@ transactions_read_and_write_them(void **state)
     assert_value(firn_buf_slice(&out), 7, 2);
     /* Meanwhile the same key gets another value, and moves. */
     put_all(&scene, 3);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     DB_OK(firn_db_txn_get(txn, scene.keyspace, key_of(5), &out, &err));
     assert_value(firn_buf_slice(&out), 5, 1);
     DB_FAILS(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, &err), FIRN_CONFLICT, "key-007");
@@ -448,9 +448,9 @@ loads_and_clones_have_them(void **state)
     DB_OK(firn_os_make_dir(root, "clone", 0700, &err));
     DB_OK(firn_os_dir_sync(root, &err));
     DB_OK(firn_os_dir_open(root, "clone", &target, &err));
-    DB_OK(firn_db_clone(scene.db, target, &err));
+    DB_OK(firn_db_clone(scene.db, target, NULL, &err));
     put_all(&scene, 5);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     DB_OK(firn_db_open(target, &db_support_existing, &clone, &err));
     assert_all(db_support_keyspace(clone, "k"), NULL, 4);
     assert_clean(clone);
@@ -475,16 +475,16 @@ readers_keep_the_files_that_they_read(void **state)
     DB_OK(firn_db_open(scene.support.dir, &db_support_read_only, &reader, &err));
     DB_OK(firn_db_keyspace_open(reader, "k", &keyspace, &err));
     put_all(&scene, 2);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     put_all(&scene, 3);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     assert_all(keyspace, NULL, 1);
     assert_clean(reader);
     DB_OK(firn_db_refresh(reader, &err));
     assert_all(keyspace, NULL, 3);
     DB_OK(firn_db_close(reader, &err));
     put_all(&scene, 4);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     assert_int_equal(stats_of(scene.db).waiting_files, 0);
     scene_deinit(&scene);
 }
@@ -512,12 +512,12 @@ differences_compare_what_references_lead_to(void **state)
     scene_init(&scene);
     put_all(&scene, 1);
     DB_OK(firn_db_checkpoint_create(scene.db, "a", NULL, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     /* The same again, and one that differs. */
     put_all(&scene, 1);
     DB_OK(firn_db_put(scene.keyspace, key_of(6), value_of(6, 2), FIRN_DURABILITY_DEFAULT, &err));
     DB_OK(firn_db_checkpoint_create(scene.db, "b", NULL, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     const struct firn_db_diff_visitor visitor = {.visit = take_difference, .ctx = &count};
     DB_OK(firn_db_diff(scene.db, "a", "b", &visitor, &err));
     assert_int_equal(count, 1);
@@ -536,7 +536,7 @@ keys_are_walked_without_their_values(void **state)
     scene_init(&scene);
     put_all(&scene, 1);
     assert_keys(scene.keyspace);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     for (unsigned key = 0; key < SIZES; key++) {
         DB_OK(firn_db_merge(scene.keyspace, key_of(key), FIRN_MERGE_APPEND, firn_str("+"),
                             FIRN_DURABILITY_DEFAULT, &err));
@@ -569,7 +569,7 @@ exports_have_them(void **state)
         DB_OK(firn_db_put_ttl(scene.keyspace, key_of(key), value_of(key, 1), 1000000,
                               FIRN_DURABILITY_DEFAULT, &err));
     }
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     const struct firn_db_export_target first = {.os = scene.support.os, .path = "/first"};
     struct firn_db_progress progress = {.os = scene.support.os};
     DB_OK(firn_db_export(scene.db, NULL, &first, &progress, &err));
@@ -579,7 +579,7 @@ exports_have_them(void **state)
     DB_OK(firn_db_close(file, &err));
     DB_OK(firn_db_merge(scene.keyspace, key_of(5), FIRN_MERGE_APPEND, firn_str("+"),
                         FIRN_DURABILITY_DEFAULT, &err));
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     const struct firn_db_export_target second = {.os = scene.support.os, .path = "/second"};
     DB_OK(firn_db_export(scene.db, NULL, &second, &progress, &err));
     DB_OK(firn_db_path_open(scene.support.os, "/second", &db_support_read_only, &file, &err));

@@ -684,7 +684,7 @@ static void
 step_maintain(struct world *world)
 {
     firn_error err;
-    int rc = below(world, 3) == 0 ? firn_db_maintain_compact(world->db, &err)
+    int rc = below(world, 3) == 0 ? firn_db_maintain_compact(world->db, NULL, &err)
                                   : firn_db_maintain_flush(world->db, &err);
     if (rc != FIRN_OK) {
         survive(world, rc, &err);
@@ -847,7 +847,7 @@ step_check(struct world *world)
 {
     firn_error err;
     firn_check_report report;
-    int rc = firn_db_check(world->db, NULL, NULL, &report, &err);
+    int rc = firn_db_check(world->db, NULL, &report, &err);
     if (rc != FIRN_OK) {
         survive(world, rc, &err);
         return;

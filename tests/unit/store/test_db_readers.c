@@ -151,7 +151,7 @@ files_wait_for_readers(void **state)
     struct firn_db_keyspace *seen = db_support_keyspace(reader, "k");
     for (unsigned round = 3; round < 6; round++) {
         put_round(db, &keyspace, 1, round);
-        DB_OK(firn_db_maintain_compact(db, &err));
+        DB_OK(firn_db_maintain_compact(db, NULL, &err));
         /* Its runs have not been opened yet. */
         assert_int_equal(scan_round(seen, round % 2 == 0), 2);
         assert_true(waiting_files(db) > 0);
@@ -160,7 +160,7 @@ files_wait_for_readers(void **state)
     DB_OK(firn_db_refresh(reader, &err));
     assert_int_equal(scan_round(seen, false), 5);
     put_round(db, &keyspace, 1, 6);
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     /* The cursor holds the first state still. */
     DB_OK(firn_db_cursor_first(cursor, &err));
     assert_int_equal(strtoul((const char *)firn_db_cursor_value(cursor).data, NULL, 10), 2);
@@ -168,7 +168,7 @@ files_wait_for_readers(void **state)
     firn_db_cursor_close(cursor);
     DB_OK(firn_db_close(reader, &err));
     put_round(db, &keyspace, 1, 7);
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_int_equal(waiting_files(db), 0);
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
@@ -206,10 +206,10 @@ files_go_with_the_cursor_that_held_them(void **state)
     DB_OK(firn_db_open(support.dir, &tiny, &db, &err));
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     put_round(db, &keyspace, 1, 1);
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     DB_OK(firn_db_cursor_open(keyspace, NULL, &cursor, &err));
     put_round(db, &keyspace, 1, 2);
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     unsigned held = run_files(&support);
     DB_OK(firn_db_cursor_first(cursor, &err));
     assert_int_equal(strtoul((const char *)firn_db_cursor_value(cursor).data, NULL, 10), 1);
@@ -239,7 +239,7 @@ what_a_reader_uses_survives_the_writers_end(void **state)
     struct firn_db_keyspace *seen = db_support_keyspace(reader, "k");
     for (unsigned round = 2; round < 5; round++) {
         put_round(db, &keyspace, 1, round);
-        DB_OK(firn_db_maintain_compact(db, &err));
+        DB_OK(firn_db_maintain_compact(db, NULL, &err));
         DB_OK(firn_db_close(db, &err));
         DB_OK(firn_db_open(support.dir, &tiny, &db, &err));
         keyspace = db_support_keyspace(db, "k");
@@ -293,7 +293,7 @@ read_for_ever(const char *path, int progress)
             DB_OK(firn_db_refresh(reader, &err));
         }
         firn_check_report report;
-        DB_OK(firn_db_check(reader, NULL, NULL, &report, &err));
+        DB_OK(firn_db_check(reader, NULL, &report, &err));
         DB_OK(firn_db_close(reader, &err));
         if (write(progress, "x", 1) != 1) {
             _exit(2);
@@ -350,7 +350,7 @@ a_second_process_reads_while_the_first_writes(void **state)
         put_round(db, keyspaces, 2, round);
         if (round % 50 == 0) {
             (void)db_support_keyspace(db, "passing");
-            DB_OK(firn_db_maintain_compact(db, &err));
+            DB_OK(firn_db_maintain_compact(db, NULL, &err));
             DB_OK(firn_db_drop_keyspace(db, "passing", &err));
         } else if (round % 10 == 0) {
             DB_OK(firn_db_maintain_flush(db, &err));
@@ -375,7 +375,7 @@ a_second_process_reads_while_the_first_writes(void **state)
     assert_true(looks > 3);
     /* Killed readers hold nothing. */
     put_round(db, keyspaces, 2, rounds);
-    DB_OK(firn_db_maintain_compact(db, &err));
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
     assert_int_equal(waiting_files(db), 0);
     DB_OK(firn_db_close(db, &err));
     db_support_disk_deinit(&disk);

@@ -131,7 +131,7 @@ use_full_disk(struct world *world, unsigned round)
         break;
     }
     case 1: {
-        int rc = firn_db_maintain_compact(world->db, &err);
+        int rc = firn_db_maintain_compact(world->db, NULL, &err);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_SPACE);
         break;
     }
@@ -183,7 +183,7 @@ everything_goes_on_when_there_is_space_again(void **state)
     (void)printf("%u refusals in %u rounds\n", world.refused, resumed);
     assert_true(resumed > rounds / 4);
     firn_check_report report;
-    DB_OK(firn_db_check(world.db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(world.db, NULL, &report, &err));
     DB_OK(firn_db_close(world.db, &err));
     db_support_deinit(&world.support);
 }
@@ -225,7 +225,7 @@ deleting_makes_space_on_a_full_disk(void **state)
     DB_OK(firn_db_delete(world.keyspace, firn_str("5"), FIRN_DURABILITY_FULL, &err));
     DB_OK(firn_db_delete_range(world.keyspace, firn_str("1"), firn_str("9"), FIRN_DURABILITY_FULL,
                                &err));
-    DB_OK(firn_db_maintain_compact(world.db, &err));
+    DB_OK(firn_db_maintain_compact(world.db, NULL, &err));
     assert_true(free_bytes(&world) > 200000);
     DB_OK(put(&world, 1, 9, &err));
     DB_OK(firn_db_stats(world.db, &stats, &err));

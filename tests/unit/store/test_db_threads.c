@@ -143,7 +143,7 @@ read_numbers(void *arg)
             look_through_own_handle(shared, round % WRITERS);
             firn_error err;
             firn_check_report report;
-            DB_OK(firn_db_check(shared->db, NULL, NULL, &report, &err));
+            DB_OK(firn_db_check(shared->db, NULL, &report, &err));
         }
         (void)sched_yield();
     }
@@ -198,7 +198,7 @@ readers_see_whole_commits_beside_writers(void **state)
         look_through_cursor(&shared, i, true);
     }
     firn_check_report report;
-    DB_OK(firn_db_check(shared.db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(shared.db, NULL, &report, &err));
     assert_int_equal(report.log_records, WRITERS * COMMITS + WRITERS + 3);
     DB_OK(firn_db_close(shared.db, &err));
     db_support_disk_deinit(&disk);
@@ -375,7 +375,7 @@ a_failure_in_the_background_refuses_one_commit(void **state)
     assert_int_equal(stats.background_failures, 1);
     DB_OK(firn_db_maintain_flush(db, &err));
     firn_check_report report;
-    DB_OK(firn_db_check(db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, 999);
     DB_OK(firn_db_close(db, &err));
     firn_os_dir_close(dir);
@@ -486,7 +486,7 @@ loads_and_merges_go_on_beside_readers(void **state)
     }
     DB_OK(firn_db_get(counting.keyspace, firn_str("count"), &out, &err));
     assert_true(firn_number_of(out.data, out.size) == (int64_t)COUNTERS * COUNTS);
-    DB_OK(firn_db_maintain_compact(counting.db, &err));
+    DB_OK(firn_db_maintain_compact(counting.db, NULL, &err));
     DB_OK(firn_db_get(counting.keyspace, firn_str("count"), &out, &err));
     assert_true(firn_number_of(out.data, out.size) == (int64_t)COUNTERS * COUNTS);
     firn_buf_deinit(&out);

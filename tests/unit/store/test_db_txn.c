@@ -580,7 +580,7 @@ a_reader_that_moves_on_leaves_its_transactions_where_they_are(void **state)
     scene.k = db_support_keyspace(scene.db, "k");
     struct firn_db_txn *before = begin(&snapshot);
     db_support_put(k, "a", "2");
-    DB_OK(firn_db_maintain_compact(own, &err));
+    DB_OK(firn_db_maintain_compact(own, NULL, &err));
     DB_OK(firn_db_refresh(scene.db, &err));
     struct firn_db_txn *after = begin(&snapshot);
     assert_true(equal(get(before, "a"), "1"));

@@ -59,7 +59,7 @@ a_delete_is_a_write(void **state)
         put(first, "k", "1");
         conflicts(first, "\"k\"");
         assert_value("k", NULL);
-        DB_OK(firn_db_maintain_compact(scene.db, &err));
+        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     }
 }
 
@@ -84,7 +84,7 @@ a_write_that_was_taken_back_is_still_a_write(void **state)
         conflicts(txn, "\"n\"");
         assert_value("n", NULL);
         /* It goes when nobody may look for it any more. */
-        DB_OK(firn_db_maintain_compact(scene.db, &err));
+        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
         firn_store_statistics stats;
         DB_OK(firn_db_stats(scene.db, &stats, &err));
         uint64_t tombstones = 0;
@@ -147,7 +147,7 @@ readers_and_later_transactions_keep_no_tombstones(void **state)
     db_support_put(scene.k, "n", "1");
     DB_OK(firn_db_delete(scene.k, firn_str("n"), FIRN_DURABILITY_DEFAULT, &err));
     struct firn_db_txn *later = begin(&snapshot);
-    DB_OK(firn_db_maintain_compact(scene.db, &err));
+    DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     firn_store_statistics stats;
     DB_OK(firn_db_stats(scene.db, &stats, &err));
     for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {

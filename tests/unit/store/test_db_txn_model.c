@@ -584,7 +584,7 @@ step(struct world *world)
     } else if (dice < 989) {
         DB_OK(firn_db_maintain_flush(world->db, &err));
     } else if (dice < 996) {
-        DB_OK(firn_db_maintain_compact(world->db, &err));
+        DB_OK(firn_db_maintain_compact(world->db, NULL, &err));
     } else if (dice < 997) {
         step_checkpoint(world);
     } else if (dice < 998) {

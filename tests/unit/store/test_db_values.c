@@ -66,7 +66,7 @@ go_a_way(struct scene *scene, unsigned way)
     if (way == 1) {
         DB_OK(firn_db_maintain_flush(scene->db, &err));
     } else if (way == 2) {
-        DB_OK(firn_db_maintain_compact(scene->db, &err));
+        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     } else if (way == 3) {
         firn_db_abandon(scene->db);
         db_support_cut(&scene->support, 0);
@@ -336,7 +336,7 @@ fill_for_ten_seconds(struct scene *scene, bool is_third)
         DB_OK(firn_db_put_ttl(scene->keyspace, firn_str(key), firn_str("1"), seconds * SECOND_MS,
                               FIRN_DURABILITY_OS, &err));
     }
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     assert_int_equal(count_entries(scene), 3001);
 }
 
@@ -388,10 +388,10 @@ what_expired_takes_no_space_when_it_is_merged_away(void **state)
         DB_OK(firn_db_view_open(scene.db, &view, &err));
         uint64_t before = i == 0 ? 4 : moments[i - 1].entries;
         set_second(&scene, moments[i].second);
-        DB_OK(firn_db_maintain_compact(scene.db, &err));
+        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
         assert_int_equal(count_entries(&scene), before);
         firn_db_view_close(view);
-        DB_OK(firn_db_maintain_compact(scene.db, &err));
+        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
         assert_int_equal(count_entries(&scene), moments[i].entries);
         if (i == 2) {
             DB_OK(firn_db_close(scene.db, &err));
@@ -910,7 +910,7 @@ step_cut(struct world *world)
     int rc = step_commit(world, &err);
     if (rc == FIRN_OK) {
         int flush_rc = below(world, 2) == 0 ? firn_db_maintain_flush(world->scene.db, &err)
-                                            : firn_db_maintain_compact(world->scene.db, &err);
+                                            : firn_db_maintain_compact(world->scene.db, NULL, &err);
         assert_true(flush_rc == FIRN_OK || firn_os_memory_is_off(os));
     }
     assert_true(rc == FIRN_OK || firn_os_memory_is_off(os));

@@ -88,7 +88,7 @@ settle(struct scene *scene, int round)
     if (round == 1) {
         DB_OK(firn_db_maintain_flush(scene->db, &err));
     } else if (round == 2) {
-        DB_OK(firn_db_maintain_compact(scene->db, &err));
+        DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     }
 }
 
@@ -240,7 +240,7 @@ a_view_keeps_what_it_saw(void **state)
         assert_null(db_support_get(keyspace, "a"));
     }
     firn_db_view_close(views[1]);
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     DB_OK(firn_db_cursor_last(cursor, &err));
     assert_true(firn_slice_equal(firn_db_cursor_key(cursor), firn_str("odd")));
     assert_true(firn_slice_equal(firn_db_cursor_value(cursor), firn_str("1")));
@@ -252,7 +252,7 @@ a_view_keeps_what_it_saw(void **state)
     firn_db_view_close(views[2]);
     firn_db_view_close(views[3]);
     /* Now nobody needs any of it. */
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     firn_store_statistics stats;
     DB_OK(firn_db_stats(scene->db, &stats, &err));
     assert_int_equal(stats.views, 0);
@@ -271,7 +271,7 @@ a_view_of_an_empty_store_sees_nothing(void **state)
     db_support_put(keyspace, "a", "1");
     assert_null(get_at(keyspace, view, "a"));
     assert_string_equal(keys_at(keyspace, view), "");
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     assert_null(get_at(keyspace, view, "a"));
     assert_string_equal(keys_at(keyspace, view), "");
     DB_FAILS(firn_db_view_keyspace_open(view, "k", &keyspace, &err), FIRN_NOT_FOUND, "'k'");
@@ -291,7 +291,7 @@ system_keyspaces_are_outside_views(void **state)
     db_support_put(catalog, "b", "2");
     assert_string_equal(get_at(catalog, view, "a"), "2");
     assert_string_equal(keys_at(catalog, view), "a b ");
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     assert_string_equal(keys_at(catalog, view), "a b ");
     firn_db_view_close(view);
 }
@@ -504,7 +504,7 @@ numbers_of_keyspaces_are_never_given_again(void **state)
         }
     }
     firn_check_report report;
-    DB_OK(firn_db_check(scene->db, NULL, NULL, &report, &err));
+    DB_OK(firn_db_check(scene->db, NULL, &report, &err));
     assert_int_equal(report.keyspaces, 0);
 }
 
@@ -520,7 +520,7 @@ a_handle_of_a_dropped_keyspace_never_shows_its_successor(void **state)
     DB_OK(firn_db_open(scene->support.dir, &db_support_read_only, &reader, &err));
     DB_OK(firn_db_keyspace_open(reader, "k", &old, &err));
     DB_OK(firn_db_drop_keyspace(scene->db, "k", &err));
-    DB_OK(firn_db_maintain_compact(scene->db, &err));
+    DB_OK(firn_db_maintain_compact(scene->db, NULL, &err));
     reopen(scene);
     db_support_put(db_support_keyspace(scene->db, "k"), "a", "2");
     DB_OK(firn_db_refresh(reader, &err));

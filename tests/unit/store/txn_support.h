@@ -179,7 +179,7 @@ settle(int round)
     if (round == 1) {
         DB_OK(firn_db_maintain_flush(scene.db, &err));
     } else if (round == 2) {
-        DB_OK(firn_db_maintain_compact(scene.db, &err));
+        DB_OK(firn_db_maintain_compact(scene.db, NULL, &err));
     }
 }
 

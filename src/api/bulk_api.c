@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/bulk_api.c: the public face of loads.
+ */
+#include "api/api_check.h"
+#include "api/api_handle.h"
+#include "api/api_options.h"
+#include "api/api_store.h"
+#include "firn/bulk.h"
+#include "os/os.h"
+#include "store/db.h"
+#include "store/db_progress.h"
+
+int
+firn_bulk_open(firn_keyspace *keyspace, const firn_bulk_options *options, firn_bulk **out,
+               firn_error *err)
+{
+    firn_bulk_options given = FIRN_BULK_OPTIONS_INIT;
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_db_progress progress = {
+        .on_progress = given.on_progress, .ctx = given.ctx, .os = firn_os_default()};
+    rc = given.unsorted ? firn_db_bulk_open_unsorted(keyspace, &progress, out, err)
+                        : firn_db_bulk_open(keyspace, out, err);
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_BULK, NULL);
+}
+
+int
+firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
+{
+    API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
+                "bulk, key and value must not be NULL");
+    API_ENTER(bulk, BULK, err);
+    int inner_rc = firn_db_bulk_put(bulk, key, value, err);
+    firn_api_handle_leave(bulk);
+    return inner_rc;
+}
+
+int
+firn_bulk_put_ttl(firn_bulk *bulk, firn_slice key, firn_slice value, uint64_t ttl_ms,
+                  firn_error *err)
+{
+    API_REQUIRE(bulk != NULL && api_store_is_slice(key) && api_store_is_slice(value), err,
+                "bulk, key and value must not be NULL");
+    API_ENTER(bulk, BULK, err);
+    int inner_rc = firn_db_bulk_put_ttl(bulk, key, value, ttl_ms, err);
+    firn_api_handle_leave(bulk);
+    return inner_rc;
+}
+
+uint64_t
+firn_bulk_count(const firn_bulk *bulk)
+{
+    bool is_open =
+        bulk != NULL && firn_api_handle_check(bulk, FIRN_API_HANDLE_BULK, NULL) == FIRN_OK;
+    return is_open ? firn_db_bulk_count(bulk) : 0;
+}
+
+int
+firn_bulk_commit(firn_bulk *bulk, firn_error *err)
+{
+    API_REQUIRE(bulk != NULL, err, "bulk must not be NULL");
+    API_ENTER(bulk, BULK, err);
+    int inner_rc = firn_db_bulk_commit(bulk, err);
+    firn_api_handle_leave(bulk);
+    return inner_rc;
+}
+
+void
+firn_bulk_close(firn_bulk *bulk)
+{
+    if (firn_api_handle_check(bulk, FIRN_API_HANDLE_BULK, NULL) == FIRN_OK) {
+        firn_api_handle_closing(bulk);
+        firn_db_bulk_close(bulk);
+        firn_api_handle_closed(bulk);
+    }
+}

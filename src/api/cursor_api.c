@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/cursor_api.c: the public face of cursors, those of transactions included once they are open.
+ */
+#include "api/api_check.h"
+#include "api/api_handle.h"
+#include "api/api_store.h"
+#include "firn/cursor.h"
+#include "store/db.h"
+
+int
+firn_cursor_open(firn_keyspace *keyspace, const firn_cursor_options *options, firn_cursor **out,
+                 firn_error *err)
+{
+    struct api_store_cursor_options inner;
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    API_REQUIRE(keyspace != NULL, err, "keyspace must not be NULL");
+    API_OPEN(keyspace, KEYSPACE, err);
+    int rc = api_store_read_cursor_options(options, &inner, err);
+    if (rc == FIRN_OK && inner.options.view != NULL) {
+        API_OPEN(inner.options.view, VIEW, err);
+    }
+    rc = rc == FIRN_OK ? firn_db_cursor_open(keyspace, &inner.options, out, err) : rc;
+    return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_CURSOR, NULL);
+}
+
+void
+firn_cursor_close(firn_cursor *cursor)
+{
+    if (firn_api_handle_check(cursor, FIRN_API_HANDLE_CURSOR, NULL) == FIRN_OK) {
+        firn_api_handle_closing(cursor);
+        firn_db_cursor_close(cursor);
+        firn_api_handle_closed(cursor);
+    }
+}
+
+int
+firn_cursor_first(firn_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_first(cursor, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
+}
+
+int
+firn_cursor_last(firn_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_last(cursor, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
+}
+
+int
+firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_seek(cursor, key, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
+}
+
+int
+firn_cursor_seek_before(firn_cursor *cursor, firn_slice key, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL && api_store_is_slice(key), err, "cursor and key must not be NULL");
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_seek_before(cursor, key, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
+}
+
+int
+firn_cursor_next(firn_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_next(cursor, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
+}
+
+int
+firn_cursor_prev(firn_cursor *cursor, firn_error *err)
+{
+    API_REQUIRE(cursor != NULL, err, "cursor must not be NULL");
+    API_ENTER(cursor, CURSOR, err);
+    int inner_rc = firn_db_cursor_prev(cursor, err);
+    firn_api_handle_leave(cursor);
+    return inner_rc;
+}
+
+/* Whether one may look at it; to be left then. */
+static bool
+may_look(const firn_cursor *cursor)
+{
+    return cursor != NULL && firn_api_handle_enter(cursor, FIRN_API_HANDLE_CURSOR, NULL) == FIRN_OK;
+}
+
+bool
+firn_cursor_valid(const firn_cursor *cursor)
+{
+    bool is_valid = false;
+    if (may_look(cursor)) {
+        is_valid = firn_db_cursor_valid(cursor);
+        firn_api_handle_leave(cursor);
+    }
+    return is_valid;
+}
+
+firn_slice
+firn_cursor_key(const firn_cursor *cursor)
+{
+    firn_slice key = firn_bytes(NULL, 0);
+    if (may_look(cursor)) {
+        key = firn_db_cursor_key(cursor);
+        firn_api_handle_leave(cursor);
+    }
+    return key;
+}
+
+firn_slice
+firn_cursor_value(const firn_cursor *cursor)
+{
+    firn_slice value = firn_bytes(NULL, 0);
+    if (may_look(cursor)) {
+        value = firn_db_cursor_value(cursor);
+        firn_api_handle_leave(cursor);
+    }
+    return value;
+}
+
+uint64_t
+firn_cursor_expires_ms(const firn_cursor *cursor)
+{
+    uint64_t expires_ms = 0;
+    if (may_look(cursor)) {
+        expires_ms = firn_db_cursor_expires_ms(cursor);
+        firn_api_handle_leave(cursor);
+    }
+    return expires_ms;
+}
