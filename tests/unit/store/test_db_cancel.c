@@ -272,11 +272,19 @@ a_clone_that_was_cancelled_is_no_store(void **state)
     db_support_init(&support, 1);
     struct firn_db *db = make(support.dir, &small);
     struct firn_os_dir *target = make_target(support.os);
-    DB_FAILS(firn_db_clone(db, target, begin(&watcher, support.os, 1), &err), FIRN_CANCELLED,
-             "cancelled");
-    assert_string_equal(watcher.phases, "w");
-    assert_int_equal(firn_db_open(target, &db_support_existing, &clone, &err), FIRN_NOT_FOUND);
-    DB_OK(firn_db_clone(db, target, begin(&watcher, support.os, 0), &err));
+    int rc = FIRN_CANCELLED;
+    unsigned cancelled = 0;
+    for (unsigned at = 1; rc != FIRN_OK; at++) {
+        rc = firn_db_clone(db, target, begin(&watcher, support.os, at), &err);
+        assert_string_equal(watcher.phases, "w");
+        if (rc != FIRN_OK) {
+            DB_FAILS(rc, FIRN_CANCELLED, "cancelled");
+            assert_int_equal(firn_db_open(target, &db_support_existing, &clone, &err),
+                             FIRN_NOT_FOUND);
+            cancelled++;
+        }
+    }
+    assert_true(cancelled > 1);
     DB_OK(firn_db_open(target, &db_support_existing, &clone, &err));
     assert_there(clone);
     DB_OK(firn_db_close(clone, &err));
