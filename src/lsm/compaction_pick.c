@@ -9,6 +9,9 @@
  * the tree, and old versions elsewhere can take no more than about a tenth. The idea is that of the
  * dynamic level sizes in "Optimizing Space Amplification in RocksDB" (Dong et al., CIDR 2017).
  *
+ * A tree that is small in all is kept in one run: what a flush adds is merged with the rest at once.
+ * That costs nothing against the flush, and a store of many small trees has few files.
+ *
  * How urgent a compaction is, in thousandths: of level 0 its runs against their target number, or
  * its bytes against level0_bytes_target; of other levels their bytes against their target. From 1,000
  * on a compaction is demanded. What running works already take away is not counted. A level above
@@ -59,6 +62,7 @@ enum {
     UNHURRIED = 1,
     LEVEL0_SHARE = 300,    /* of the last level, in thousandths, where all writes replace others */
     LEVEL0_LEAST_PART = 8, /* but at least this part of a run */
+    SMALL_PART = 64,       /* a tree of at most this part of a run is kept in one run */
     DENSE_COUNT_MIN = 1024 /* fewer tombstones are not worth a compaction of their own */
 };
 
@@ -298,6 +302,17 @@ offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan
     return true;
 }
 
+/* Whether all of the tree is so small that it should be one run, and is not. */
+static bool
+is_scattered(const struct search *search)
+{
+    const struct firn_version_level *first = &search->version->levels[0];
+    const struct firn_version_level *last = &search->version->levels[LEVEL_LAST];
+    return search->targets.base == LEVEL_LAST && first->count > 0 &&
+           first->count + last->count > 1 &&
+           first->bytes + last->bytes <= search->options->run_bytes_target / SMALL_PART;
+}
+
 /* The oldest runs of level 0 that no work has. Newer ones have come since a work began. */
 static bool
 offer_level0(struct search *search, uint64_t urgency)
@@ -309,6 +324,14 @@ offer_level0(struct search *search, uint64_t urgency)
         return false;
     }
     firn_compaction_pick_plan(search->version, 0, begin, count, search->targets.base, &plan);
+    if (is_scattered(search)) {
+        const struct firn_version_level *last = &search->version->levels[LEVEL_LAST];
+        plan.begin[LEVEL_LAST] = 0;
+        plan.end[LEVEL_LAST] = last->count;
+        for (size_t i = 0; i < last->count; i++) {
+            firn_compaction_pick_extend(&plan, &last->runs[i]);
+        }
+    }
     return offer(search, urgency, &plan);
 }
 
@@ -420,7 +443,8 @@ urgency_of(const struct search *search, unsigned number)
     if (number == 0) {
         uint64_t by_runs = thousandths(runs, search->options->level0_runs_target);
         uint64_t by_bytes = thousandths(bytes, level0_bytes_target(search));
-        return by_runs > by_bytes ? by_runs : by_bytes;
+        uint64_t urgency = by_runs > by_bytes ? by_runs : by_bytes;
+        return urgency < DEMANDED && runs > 0 && is_scattered(search) ? DEMANDED : urgency;
     }
     if (search->targets.bytes[number] == 0) {
         return bytes > 0 ? DRAINING : 0;

@@ -91,6 +91,9 @@ bool firn_db_is_read_only(const struct firn_db *db);
  * when there is none below v. Any thread. */
 uint64_t firn_db_reader_version(struct firn_db *db);
 bool firn_db_reader_none_below(void *db, uint64_t version);
+/* Makes the version grow, durably, and changes nothing else: handles that are opened from now on can
+ * be told from earlier ones. */
+FIRN_MUST_CHECK int firn_db_reader_advance(struct firn_db *db, firn_error *err);
 /* 128 random bits made at creation. */
 const uint8_t *firn_db_id(const struct firn_db *db);
 

@@ -30,8 +30,9 @@
 
 #include <string.h>
 
-/* So many runs in level 0 at opening are worth starting a thread at once. */
-enum { LEVEL0_BUSY = 4 };
+/* So many runs in level 0 at opening are worth a look, and a thread for it: a program that ends soon
+ * after it has written leaves its compactions to the next one. */
+enum { LEVEL0_BUSY = 2 };
 
 static const struct firn_lsm_work_wish flush_wish = {.flushes = true};
 static const struct firn_lsm_work_wish compaction_wish = {.compactions = true};

@@ -80,3 +80,17 @@ firn_db_reader_none_below(void *ctx, uint64_t version)
                                           &is_locked, NULL);
     return rc == FIRN_OK && !is_locked;
 }
+
+int
+firn_db_reader_advance(struct firn_db *db, firn_error *err)
+{
+    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    /* One at a time with those who save a history that is new. */
+    firn_db_write_begin_exclusive(db);
+    int rc = firn_db_write_refuse_failed(db, err);
+    if (rc == FIRN_OK) {
+        rc = firn_lsm_install_history(lsm, firn_lsm_history(lsm), firn_lsm_sequence(lsm), err);
+    }
+    firn_db_write_end_exclusive(db);
+    return rc;
+}

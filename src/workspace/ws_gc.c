@@ -21,8 +21,8 @@
  * before that commit is left (ws_objects_retire.c). So behind every single write the store is
  * whole, and whoever collects next finishes what is left.
  *
- * After packs were retired the store is flushed: that makes a new version of the MANIFEST, by which
- * readers that come from now on are told from those that may still need the files.
+ * After packs were retired the MANIFEST gets a new version, by which readers that come from now on
+ * are told from those that may still need the files.
  *
  * Memory: 9 bytes an object of the store (a quarter more while they are read in), one directory
  * object and 32 bytes for each directory that waits, what a writer of packs needs for 131,072
@@ -128,7 +128,7 @@ firn_ws_gc_retire(struct firn_ws_gc *gc, const uint32_t *numbers, size_t count, 
 {
     int rc;
     FIRN_TRY(firn_ws_objects_retire(gc->opened->objects, numbers, count, err));
-    FIRN_TRY(firn_db_maintain_flush(gc->opened->db, err));
+    FIRN_TRY(firn_db_reader_advance(gc->opened->db, err));
     FIRN_TRY(collect(gc, err));
 out:
     return rc;

@@ -43,8 +43,8 @@ struct firn_ws_gc {
     const struct firn_ws_gc_limits *limits;
     firn_gc_result *result;
     struct firn_packfile_scratch *scratch;
-    struct firn_ws_gc_table *table;
-    struct firn_ws_gc_pack *packs; /* ascending by number */
+    struct firn_ws_gc_table *table; /* NULL: what is alive is not known */
+    struct firn_ws_gc_pack *packs;  /* ascending by number */
     size_t pack_count;
     struct firn_buf expired; /* of a dry run: ids of checkpoints that would have gone */
     int64_t progress_due_ns;

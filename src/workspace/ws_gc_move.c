@@ -3,8 +3,8 @@
  * workspace/ws_gc_move.c: what is alive in packs that go, into new packs.
  *
  * The packs are read in the order of their numbers, each frame by frame, but for frames without
- * anything alive; every living object that has its place there is added to a new pack, next to those that it lay beside. A new pack is
- * finished, durable and in the index before the next one is begun (I1), so a crash leaves at most
+ * anything alive; every living object that has its place there is added to a new pack, next to those
+ * that it lay beside. A new pack is finished, durable and in the index before the next one is begun (I1), so a crash leaves at most
  * one file that no list names, as a save does. It is finished when it is full, or when what was
  * moved is enough to give space back: then the old packs that are done with are retired and
  * collected before more is moved. So a collection needs room for a part of the store, not for all
@@ -16,6 +16,10 @@
  * (I2) A pack is retired only if as many objects were moved out of it as the index had in it alive.
  *      Where something in it cannot be read, it stays, with all that is in it; what was moved
  *      already has its place in the new pack. That is told, and the collection goes on.
+ *
+ * Without a table (ws_join.c) everything counts as alive that the index has in the packs.
+ * (I3) Then a pack is retired only if all objects that it has were met, and the index leads to none of
+ *      them in it but at its place.
  *
  * Memory: what a writer of packs needs for the names in one pack (57 bytes each), two frames being
  * filled and one being read.
@@ -32,7 +36,9 @@ struct moving {
 
     struct firn_ws_gc_pack *from; /* being read */
     uint64_t moved;               /* out of it */
-    bool is_target_failing;       /* what went wrong was no fault of the pack's */
+    uint64_t walked;              /* all objects that were met in it */
+    uint64_t strayed; /* of these, such that the index has in this pack, but not at their place */
+    bool is_target_failing; /* what went wrong was no fault of the pack's */
 
     uint32_t *done; /* numbers of packs that were left empty */
     size_t done_count;
@@ -92,6 +98,14 @@ is_full(const struct moving *moving)
 
 /* ---- the old packs ---- */
 
+static bool
+may_be_alive(const struct firn_ws_gc *gc, const firn_hash *hash)
+{
+    size_t number;
+    return gc->table == NULL || (firn_ws_gc_table_find(gc->table, hash, &number) &&
+                                 firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE));
+}
+
 /* Whether the index has an object alive at just this place; the next entry for the same hash may
  * lead to another pack. */
 static int
@@ -100,19 +114,18 @@ is_wanted(struct moving *moving, const firn_hash *hash, const struct firn_packfi
 {
     struct firn_ws_gc *gc = moving->gc;
     struct firn_ws_objects_place place;
-    size_t number;
     *out = false;
-    if (!firn_ws_gc_table_find(gc->table, hash, &number) ||
-        !firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE)) {
+    if (!may_be_alive(gc, hash)) {
         return FIRN_OK;
     }
     int rc = firn_ws_objects_find(gc->opened->objects, hash, &place, err);
-    if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK;
+    if (rc != FIRN_OK || place.pack != moving->from->number) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    *out = rc == FIRN_OK && place.pack == moving->from->number && place.at.frame == at->frame &&
-           place.at.offset == at->offset && place.at.size == at->size && place.at.kind == at->kind;
-    return rc;
+    *out = place.at.frame == at->frame && place.at.offset == at->offset &&
+           place.at.size == at->size && place.at.kind == at->kind;
+    moving->strayed += *out ? 0 : 1;
+    return FIRN_OK;
 }
 
 static int
@@ -121,6 +134,7 @@ move_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
 {
     struct moving *moving = ctx;
     bool wants;
+    moving->walked++;
     int rc = is_wanted(moving, hash, at, &wants, err);
     if (rc == FIRN_OK && wants) {
         rc = begin(moving, err);
@@ -139,7 +153,7 @@ move_frames(struct moving *moving, struct firn_packfile *file, firn_error *err)
     uint32_t count = firn_packfile_walk_count(file);
     int rc = FIRN_OK;
     for (uint32_t i = 0; rc == FIRN_OK && i < count; i++) {
-        if (!firn_ws_gc_plan_needs_frame(moving->from, i)) {
+        if (moving->gc->table != NULL && !firn_ws_gc_plan_needs_frame(moving->from, i)) {
             continue;
         }
         rc = firn_packfile_walk_frame(file, moving->gc->scratch, i, move_object, moving, err);
@@ -162,6 +176,25 @@ is_finding(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
 }
 
+/* (I2), (I3) */
+static int
+check_complete(const struct moving *moving, firn_error *err)
+{
+    const struct firn_ws_gc_pack *from = moving->from;
+    bool has_all = moving->gc->table != NULL
+                       ? moving->moved == from->live_count
+                       : moving->walked == from->object_count && moving->strayed == 0;
+    if (has_all) {
+        return FIRN_OK;
+    }
+    uint64_t wanted = moving->gc->table != NULL ? from->live_count : from->object_count;
+    return firn_error_set(err, FIRN_CORRUPT,
+                          "pack %u: the index has %llu objects in it that are needed, %llu of "
+                          "them are there",
+                          from->number, (unsigned long long)wanted,
+                          (unsigned long long)moving->moved);
+}
+
 static int
 move_pack(struct moving *moving, struct firn_ws_gc_pack *from, firn_error *err)
 {
@@ -170,18 +203,16 @@ move_pack(struct moving *moving, struct firn_ws_gc_pack *from, firn_error *err)
     firn_error found;
     moving->from = from;
     moving->moved = 0;
+    moving->walked = 0;
+    moving->strayed = 0;
     moving->is_target_failing = false;
     int rc = firn_ws_objects_acquire(objects, from->number, &file, &found);
     if (rc == FIRN_OK) {
         rc = move_frames(moving, file, &found);
         firn_ws_objects_release(objects, from->number);
     }
-    if (rc == FIRN_OK && moving->moved != from->live_count) {
-        rc = firn_error_set(&found, FIRN_CORRUPT,
-                            "pack %u: the index has %llu objects in it that are needed, %llu of "
-                            "them are there",
-                            from->number, (unsigned long long)from->live_count,
-                            (unsigned long long)moving->moved);
+    if (rc == FIRN_OK) {
+        rc = check_complete(moving, &found);
     }
     if (rc == FIRN_OK) {
         moving->done[moving->done_count++] = from->number;

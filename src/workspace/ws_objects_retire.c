@@ -8,8 +8,9 @@
  * it. Its file is removed when no reader is left that was opened before.
  *
  * Which readers those are is known from the store: a reader holds a lock on the version of the
- * MANIFEST that it was opened at (db_reader.c), and versions grow with every flush. Let w be the
- * version right after the retiring commit.
+ * MANIFEST that it was opened at (db_reader.c), and versions grow with every flush, or because
+ * somebody asks for it (firn_db_reader_advance). Let w be the version right after the retiring
+ * commit.
  * (I1) A reader at a version above w read the MANIFEST, and then the log, after that commit: it
  *      does not know the pack. So the file may go when there is no reader at w or below.
  * The retiring commit cannot hold w. It is noted by whoever looks next: what it finds is w or

@@ -8,6 +8,7 @@
  *   seal     the pack is durable, the index and the stat cache learn of it
  *   commit   one commit with full durability names the tree: from here on the checkpoint exists
  *            (ws_catalog.c)
+ *   join     packs of many small saves become few (ws_join.c); if that fails, they stay
  *
  * The two halves, tree and record, are functions of their own, because a restore takes its safety
  * checkpoint in the same way but looks at the tree before it decides whether a record is worth
@@ -23,6 +24,7 @@
  */
 #include "base/check.h"
 #include "workspace/ws_internal.h"
+#include "workspace/ws_join.h"
 #include "workspace/ws_restore_internal.h"
 
 enum { SCRATCH_FRAMES = 4 };
@@ -244,6 +246,9 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
     rc = firn_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
     if (rc == FIRN_OK) {
         rc = save_opened(&saving, err);
+    }
+    if (rc == FIRN_OK && out->is_made) {
+        FIRN_IGNORE(firn_ws_join(ws, &opened, &options->callbacks, NULL));
     }
     /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next
      * open. */

@@ -138,6 +138,32 @@ level0_is_compacted_from_its_target_number_on(void **state)
     fixture_compare_all(&fixture);
 }
 
+/* Whatever was flushed how often; until it has grown. */
+static void
+a_small_tree_is_kept_in_one_run(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_lsm_stats stats;
+    fixture.options.run_bytes_target = 64 * 4000;
+    fixture.options.level0_runs_target = 100;
+    open_fixture();
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(fixture_put(&fixture, 0, 20 + i, 30), FIRN_OK);
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+        TEST_OK(fixture_work(&fixture, false, &err), &err);
+        get_stats(&stats);
+        assert_int_equal(stats.levels[0].runs + stats.levels[FIRN_LSM_LEVELS - 1].runs, 1);
+        fixture_compare_all(&fixture);
+    }
+    for (unsigned key = 0; key < 60; key++) {
+        assert_int_equal(fixture_put(&fixture, 0, 40 + key, 200), FIRN_OK);
+    }
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    assert_null(pick(false));
+    fixture_compare_all(&fixture);
+}
+
 /* A run of `count` keys in level 0. */
 static void
 flush_keys(unsigned count)
@@ -527,6 +553,7 @@ main(void)
         cmocka_unit_test(targets_follow_from_the_last_level),
         cmocka_unit_test_setup_teardown(level0_is_compacted_from_its_target_number_on, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_small_tree_is_kept_in_one_run, setup, teardown),
         cmocka_unit_test_setup_teardown(level0_is_kept_small_where_writes_replace_others, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(level0_is_kept_small_where_writes_make_history_of_others,

@@ -381,6 +381,40 @@ a_second_process_reads_while_the_first_writes(void **state)
     db_support_disk_deinit(&disk);
 }
 
+static void
+the_version_can_be_made_to_grow(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support support;
+    struct firn_db *reader;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    db_support_put(db_support_keyspace(db, "k"), "a", "1");
+    DB_OK(firn_db_maintain_flush(db, &err));
+    db_support_put(db_support_keyspace(db, "k"), "a", "2");
+    DB_OK(firn_db_open(support.dir, &db_support_read_only, &reader, &err));
+    uint64_t version = firn_db_reader_version(db);
+    assert_true(firn_db_reader_none_below(db, version));
+    assert_false(firn_db_reader_none_below(db, version + 1));
+    DB_OK(firn_db_reader_advance(db, &err));
+    assert_int_equal(firn_db_reader_version(db), version + 1);
+    assert_int_equal(firn_db_reader_version(reader), version);
+    assert_false(firn_db_reader_none_below(db, version + 1));
+    DB_OK(firn_db_refresh(reader, &err));
+    assert_true(firn_db_reader_none_below(db, version + 1));
+    assert_string_equal(db_support_get(db_support_keyspace(reader, "k"), "a"), "2");
+    DB_OK(firn_db_close(reader, &err));
+    /* It is durable: no later process uses the number for something else. */
+    firn_db_abandon(db);
+    db_support_cut(&support, 1);
+    DB_OK(firn_db_open(support.dir, &db_support_read_only, &db, &err));
+    assert_int_equal(firn_db_reader_version(db), version + 1);
+    assert_string_equal(db_support_get(db_support_keyspace(db, "k"), "a"), "2");
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
 int
 main(void)
 {
@@ -390,6 +424,7 @@ main(void)
         cmocka_unit_test(files_wait_for_readers),
         cmocka_unit_test(files_go_with_the_cursor_that_held_them),
         cmocka_unit_test(what_a_reader_uses_survives_the_writers_end),
+        cmocka_unit_test(the_version_can_be_made_to_grow),
     };
     return cmocka_run_group_tests_name("db_readers", tests, NULL, NULL);
 }

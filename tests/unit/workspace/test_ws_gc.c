@@ -80,9 +80,9 @@ small_packs_become_one(void **state)
 {
     (void)state;
     struct ws_world world;
-    char *dumps[20];
+    char *dumps[22];
     ws_world_open_memory(&world, 8);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 22; i++) {
         char name[16];
         snprintf(name, sizeof name, "dir%u/f", i % 5);
         scan_put_random(&world.tree, name, i, 2000);
@@ -90,9 +90,9 @@ small_packs_become_one(void **state)
         dumps[i] = ws_dump(&world);
     }
     struct gc_facts before = gc_look(&world);
-    assert_int_equal(before.packs, 20);
+    assert_true(before.packs > 1); /* a save joins some by itself */
     firn_gc_result result = gc_run(&world);
-    assert_int_equal(result.packs_rewritten, 20);
+    assert_int_equal(result.packs_rewritten, before.packs);
     assert_int_equal(result.packs_after, 1);
     struct gc_facts after = gc_look(&world);
     assert_int_equal(after.packs, 1);
@@ -100,7 +100,7 @@ small_packs_become_one(void **state)
     assert_int_equal(after.entries, before.entries);
     assert_true(after.last > before.last);
     ws_assert_check_clean(&world);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 22; i++) {
         char reference[8];
         snprintf(reference, sizeof reference, "%u", i + 1);
         ws_restore(&world, reference);

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: small packs become few after a save, whatever fails meanwhile, and whoever reads.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gc_support.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "support/test_alloc.h"
+#include "support/test_random.h"
+#include "workspace/ws_index.h"
+#include "workspace/ws_join.h"
+
+/* ---- which ones ---- */
+
+static int
+compare_sizes(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Whether each is at least twice as large as the one before it. */
+static bool
+are_apart(const uint64_t *sizes, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (sizes[i] / 2 < sizes[i - 1]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+what_is_left_is_few_and_apart(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "ws_join", 1);
+    enum { MOST = 40 };
+    uint64_t sizes[MOST];
+    for (unsigned round = 0; round < 100000; round++) {
+        size_t count = test_random_below(&random, MOST);
+        for (size_t i = 0; i < count; i++) {
+            sizes[i] =
+                1 + test_random_below(&random, UINT64_C(1) << test_random_below(&random, 30));
+        }
+        qsort(sizes, count, sizeof sizes[0], compare_sizes);
+        size_t chosen = firn_ws_join_choose(sizes, count);
+        if (count < FIRN_WS_JOIN_PACKS) {
+            assert_int_equal(chosen, 0);
+            continue;
+        }
+        assert_true(chosen >= 2 && chosen <= count);
+        assert_true(count - chosen + 1 < FIRN_WS_JOIN_PACKS);
+        uint64_t joined = 0;
+        for (size_t i = 0; i < chosen; i++) {
+            joined += sizes[i];
+        }
+        sizes[chosen - 1] = joined;
+        assert_true(are_apart(sizes + chosen - 1, count - chosen + 1));
+    }
+}
+
+/* A thousand saves of about the same size: few packs, and few bytes that are written again. */
+static void
+bytes_are_rewritten_seldom(void **state)
+{
+    (void)state;
+    enum { SAVES = 1000, SIZE = 2000 };
+    uint64_t sizes[FIRN_WS_JOIN_PACKS + 1];
+    size_t count = 0;
+    uint64_t written = 0;
+    for (unsigned i = 0; i < SAVES; i++) {
+        sizes[count++] = SIZE;
+        qsort(sizes, count, sizeof sizes[0], compare_sizes);
+        size_t chosen = firn_ws_join_choose(sizes, count);
+        if (chosen > 0) {
+            uint64_t joined = 0;
+            for (size_t j = 0; j < chosen; j++) {
+                joined += sizes[j];
+            }
+            written += joined;
+            sizes[chosen - 1] = joined;
+            memmove(sizes, sizes + chosen - 1, (count - chosen + 1) * sizeof sizes[0]);
+            count -= chosen - 1;
+        }
+        assert_true(count < FIRN_WS_JOIN_PACKS);
+    }
+    assert_true(written < (uint64_t)12 * SAVES * SIZE);
+}
+
+/* ---- in a store ---- */
+
+enum { SAVES = 40 };
+
+/* A tree that changes from save to save, so that each makes a pack, some with deltas. */
+static void
+change(struct scan_world *tree, unsigned i)
+{
+    char name[16];
+    char text[32];
+    snprintf(name, sizeof name, "dir%u/f", i % 5);
+    snprintf(text, sizeof text, "text %u", i);
+    scan_put_random(tree, name, i, 2000);
+    scan_put_text(tree, "notes", text);
+}
+
+static void
+assert_comes_back(struct ws_world *world, unsigned number, const char *dump)
+{
+    char reference[8];
+    snprintf(reference, sizeof reference, "%u", number);
+    ws_restore(world, reference);
+    ws_assert_dump(world, dump);
+}
+
+static void
+many_saves_leave_few_packs(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    char *dumps[SAVES];
+    ws_world_open_memory(&world, 1);
+    for (unsigned i = 0; i < SAVES; i++) {
+        change(&world.tree, i);
+        ws_save(&world);
+        dumps[i] = ws_dump(&world);
+        struct gc_facts facts = gc_look(&world);
+        assert_true(facts.packs < FIRN_WS_JOIN_PACKS);
+        assert_int_equal(facts.files, facts.packs);
+        assert_int_equal(facts.stray, 0);
+    }
+    ws_assert_check_clean(&world);
+    for (unsigned i = 0; i < SAVES; i++) {
+        assert_comes_back(&world, i + 1, dumps[i]);
+        free(dumps[i]);
+    }
+    gc_assert_exact(&world);
+    ws_world_close(&world);
+}
+
+static void
+large_packs_stay_where_they_are(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 2);
+    for (unsigned i = 0; i < FIRN_WS_JOIN_PACKS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "large%u", i);
+        scan_put_random(&world.tree, name, i, 5 << 20);
+        ws_save(&world);
+    }
+    assert_int_equal(gc_look(&world).packs, FIRN_WS_JOIN_PACKS);
+    ws_world_close(&world);
+}
+
+static void
+a_reader_of_before_finds_what_it_knew(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct firn_os_dir *store;
+    struct firn_db *db;
+    const struct firn_db_options options = {.read_only = true};
+    unsigned number = 0;
+    ws_world_open_memory(&world, 3);
+    for (; number < FIRN_WS_JOIN_PACKS - 1; number++) {
+        change(&world.tree, number);
+        ws_save(&world);
+    }
+    assert_int_equal(gc_look(&world).packs, FIRN_WS_JOIN_PACKS - 1);
+    assert_int_equal(firn_os_dir_open_path(world.tree.os, world.store_path, &store, &world.err),
+                     FIRN_OK);
+    assert_int_equal(firn_db_open(store, &options, &db, &world.err), FIRN_OK);
+    change(&world.tree, number);
+    ws_save(&world);
+    struct gc_facts facts = gc_look(&world);
+    assert_int_equal(facts.packs, 1);
+    assert_int_equal(facts.retired, FIRN_WS_JOIN_PACKS);
+    assert_int_equal(facts.files, FIRN_WS_JOIN_PACKS + 1);
+    assert_int_equal(firn_db_close(db, &world.err), FIRN_OK);
+    /* Nobody reads any more: the next one who writes takes them away. */
+    change(&world.tree, number + 1);
+    ws_save(&world);
+    facts = gc_look(&world);
+    assert_int_equal(facts.retired, 0);
+    assert_int_equal(facts.files, facts.packs);
+    firn_os_dir_close(store);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+what_is_damaged_stays_and_is_told(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct firn_os_dir *store;
+    struct firn_os_dir *packs;
+    struct firn_os_file *file;
+    char name[FIRN_WS_INDEX_PACK_NAME_SIZE];
+    uint8_t byte;
+    ws_world_open_memory(&world, 4);
+    for (unsigned i = 0; i < FIRN_WS_JOIN_PACKS - 1; i++) {
+        change(&world.tree, i);
+        ws_save(&world);
+    }
+    firn_ws_index_pack_name(2, name);
+    assert_int_equal(firn_os_dir_open_path(world.tree.os, world.store_path, &store, &world.err),
+                     FIRN_OK);
+    assert_int_equal(firn_os_dir_open(store, FIRN_WS_INDEX_PACKS_DIR, &packs, &world.err), FIRN_OK);
+    assert_int_equal(
+        firn_os_file_open(packs, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &world.err),
+        FIRN_OK);
+    assert_int_equal(firn_os_file_read_exact(file, 300, &byte, 1, &world.err), FIRN_OK);
+    byte ^= 1;
+    assert_int_equal(firn_os_file_write(file, 300, &byte, 1, &world.err), FIRN_OK);
+    firn_os_file_close(file);
+    firn_os_dir_close(packs);
+    firn_os_dir_close(store);
+    change(&world.tree, 20);
+    char *dump = ws_dump(&world);
+    ws_save(&world);
+    struct gc_facts facts = gc_look(&world);
+    assert_int_equal(facts.packs, 2); /* the bad one, and what became of the others */
+    assert_int_equal(facts.stray, 0);
+    assert_int_equal(ws_try_check(&world, NULL), FIRN_CORRUPT);
+    assert_comes_back(&world, FIRN_WS_JOIN_PACKS, dump);
+    free(dump);
+    ws_world_close(&world);
+}
+
+/* ---- failures: of a save that joins ---- */
+
+struct prepared {
+    struct ws_world world;
+    char *dumps[FIRN_WS_JOIN_PACKS];
+};
+
+static void
+prepare(struct prepared *prepared, uint64_t seed)
+{
+    ws_world_open_memory(&prepared->world, seed);
+    for (unsigned i = 0; i < FIRN_WS_JOIN_PACKS; i++) {
+        change(&prepared->world.tree, i);
+        prepared->dumps[i] = ws_dump(&prepared->world);
+        if (i < FIRN_WS_JOIN_PACKS - 1) {
+            ws_save(&prepared->world);
+        }
+    }
+    assert_int_equal(firn_os_dir_sync_filesystem(prepared->world.tree.root, &prepared->world.err),
+                     FIRN_OK);
+    assert_int_equal(gc_look(&prepared->world).packs, FIRN_WS_JOIN_PACKS - 1);
+}
+
+static void
+prepared_deinit(struct prepared *prepared)
+{
+    for (unsigned i = 0; i < FIRN_WS_JOIN_PACKS; i++) {
+        free(prepared->dumps[i]);
+    }
+    ws_world_close(&prepared->world);
+}
+
+static void
+assert_all_is_well(struct ws_world *world, const struct prepared *prepared, bool is_saved)
+{
+    ws_assert_check_clean(world);
+    for (unsigned i = 0; i < FIRN_WS_JOIN_PACKS - 1; i += 2) {
+        assert_comes_back(world, i + 1, prepared->dumps[i]);
+    }
+    if (is_saved) {
+        assert_comes_back(world, FIRN_WS_JOIN_PACKS, prepared->dumps[FIRN_WS_JOIN_PACKS - 1]);
+    }
+    change(&world->tree, 30);
+    ws_save(world);
+    struct gc_facts facts = gc_look(world);
+    assert_true(facts.packs < FIRN_WS_JOIN_PACKS);
+    assert_int_equal(facts.files, facts.packs);
+    assert_int_equal(facts.stray, 0);
+    gc_assert_exact(world);
+    ws_assert_check_clean(world);
+}
+
+static uint64_t
+step(uint64_t short_step)
+{
+    return getenv("FIRN_TEST_LONG") != NULL ? 1 : short_step;
+}
+
+static void
+fail_calls(bool for_ever, int error_number)
+{
+    struct prepared prepared;
+    prepare(&prepared, 5);
+    bool was_hit = true;
+    unsigned joined = 0;
+    for (uint64_t n = 1; was_hit; n += step(5)) {
+        struct ws_world world;
+        ws_world_clone(&prepared.world, &world);
+        scan_world_wrap(&world.tree);
+        ws_world_reopen(&world);
+        struct firn_os_fault_plan plan = {.call = n,
+                                          .for_ever = for_ever,
+                                          .classes = FIRN_OS_FAULT_ALL,
+                                          .error_number = error_number};
+        firn_os_fault_set_plan(world.tree.outer, &plan);
+        firn_save_result result;
+        int rc = ws_try_save(&world, &result);
+        was_hit = firn_os_fault_hits(world.tree.outer) > 0;
+        firn_os_fault_set_plan(world.tree.outer, NULL);
+        assert_true(was_hit || rc == FIRN_OK);
+        bool is_whole = rc == FIRN_OK && result.checkpoint.skipped == 0;
+        joined += is_whole && was_hit ? 1 : 0;
+        assert_all_is_well(&world, &prepared, is_whole);
+        ws_world_close(&world);
+    }
+    assert_true(joined > 1); /* a save does not fail because a join does */
+    prepared_deinit(&prepared);
+}
+
+static void
+any_call_may_fail(void **state)
+{
+    (void)state;
+    fail_calls(false, EIO);
+    fail_calls(true, ENOSPC);
+}
+
+static void
+any_allocation_may_fail(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct prepared prepared;
+    prepare(&prepared, 6);
+    uint64_t calls = UINT64_MAX;
+    for (uint64_t n = 1; n <= calls; n += step(23)) {
+        struct ws_world world;
+        ws_world_clone(&prepared.world, &world);
+        test_alloc_fail_at(n, n % 2 == 0);
+        int rc = ws_try_save(&world, NULL);
+        calls = test_alloc_calls();
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        assert_all_is_well(&world, &prepared, rc == FIRN_OK);
+        ws_world_close(&world);
+    }
+    prepared_deinit(&prepared);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
+the_power_may_go_at_any_call(void **state)
+{
+    (void)state;
+    struct prepared prepared;
+    prepare(&prepared, 7);
+    uint64_t cuts = 0;
+    bool was_off = true;
+    for (uint64_t k = 1; was_off; k += step(2)) {
+        struct ws_world world;
+        ws_world_clone(&prepared.world, &world);
+        firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
+        int rc = ws_try_save(&world, NULL);
+        was_off = firn_os_memory_is_off(world.tree.os);
+        firn_os_memory_power_cut(world.tree.os, k % 2 == 0 ? 0 : k);
+        firn_os_memory_set_cut_at(world.tree.os, 0);
+        ws_world_reopen(&world);
+        assert_all_is_well(&world, &prepared, rc == FIRN_OK);
+        ws_world_close(&world);
+        cuts++;
+    }
+    printf("count: %llu simulated power cuts\n", (unsigned long long)cuts);
+    prepared_deinit(&prepared);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_left_is_few_and_apart),
+        cmocka_unit_test(bytes_are_rewritten_seldom),
+        cmocka_unit_test(many_saves_leave_few_packs),
+        cmocka_unit_test(large_packs_stay_where_they_are),
+        cmocka_unit_test(a_reader_of_before_finds_what_it_knew),
+        cmocka_unit_test(what_is_damaged_stays_and_is_told),
+        cmocka_unit_test(any_call_may_fail),
+        cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(the_power_may_go_at_any_call),
+    };
+    return cmocka_run_group_tests_name("ws_join", tests, NULL, NULL);
+}
