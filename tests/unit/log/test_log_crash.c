@@ -119,6 +119,7 @@ open_log(struct world *world)
             return false;
         }
     }
+    world->first_turn = world->first_min; /* what an earlier handle began is forgotten */
     world->end_max = world->end;
     world->durable = world->end;
     uint64_t segment = firn_log_end(world->log).segment;
