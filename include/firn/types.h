@@ -57,6 +57,16 @@ typedef struct firn_hunk {
     uint32_t after_count;
 } firn_hunk;
 
+/* Lines of a text (base), and what two others have in their place. Lines are counted from 0. */
+typedef struct firn_merge_region {
+    uint32_t base_at;
+    uint32_t base_count;
+    uint32_t ours_at;
+    uint32_t ours_count;
+    uint32_t theirs_at;
+    uint32_t theirs_count;
+} firn_merge_region;
+
 /* The BLAKE3-256 of some bytes. */
 typedef struct firn_hash {
     uint8_t bytes[32];
