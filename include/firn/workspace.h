@@ -164,7 +164,7 @@ enum { FIRN_CHECKPOINT_ID_SIZE = 33, FIRN_CHECKPOINT_ID_SHORT = 8 };
 typedef struct firn_checkpoint {
     uint64_t number;                  /* from 1, never reused; 0 for a safety checkpoint */
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* 32 letters k–z; any unique prefix ≥ 4 names it */
-    bool is_safety;                   /* taken by a restore, of what it was about to change */
+    bool is_safety; /* taken by a restore, of what it was about to change, or made by a revert */
     bool include_deps;
     int64_t created_ns;   /* since the epoch, UTC */
     firn_slice message;   /* borrowed for as long as the structure's source says */
@@ -495,6 +495,83 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_pending(firn_workspace *workspace,
 FIRN_API FIRN_MUST_CHECK int firn_workspace_resume(firn_workspace *workspace,
                                                    const firn_restore_options *options,
                                                    firn_restore_result *out, firn_error *err);
+
+/* ---- taking back one change ---- */
+
+/* Why a path could not be merged. What is taken back is what the checkpoint had made of it; "since"
+ * is what came after. */
+typedef enum firn_revert_conflict_kind {
+    FIRN_REVERT_LINES = 1, /* the same lines, or lines without one between, changed since */
+    FIRN_REVERT_CONTENT =
+        2, /* content that is not text, too large, or a link's target, changed since */
+    FIRN_REVERT_REMOVED = 3,    /* it would be changed back, and was removed since */
+    FIRN_REVERT_CHANGED = 4,    /* it would be removed, and was changed since */
+    FIRN_REVERT_ADDED = 5,      /* it would come back, and something else has its name since */
+    FIRN_REVERT_KIND = 6,       /* file, directory or link: became something else on one side */
+    FIRN_REVERT_ATTRIBUTES = 7, /* mode, owner or extended attributes changed since too */
+    FIRN_REVERT_HARD_LINKS = 8  /* names of one file would come to differ */
+} firn_revert_conflict_kind;
+
+typedef struct firn_revert_conflict {
+    firn_revert_conflict_kind kind;
+    firn_slice path;              /* all is borrowed until the visit returns */
+    unsigned what;                /* of firn_change_what: the attributes of ATTRIBUTES */
+    const firn_entry_info *after; /* in the checkpoint that is taken back; NULL: it had none */
+    const firn_entry_info *now;   /* on the disk */
+    const firn_entry_info *before;
+    /* LINES: base is the checkpoint that is taken back, ours the disk, theirs the one before. */
+    const firn_merge_region *regions;
+    size_t region_count;
+} firn_revert_conflict;
+
+typedef struct firn_revert_options {
+    size_t size;             /* sizeof(firn_revert_options) */
+    const char *after;       /* a reference: the checkpoint to be taken back; NULL is "latest" */
+    const char *before;      /* an older one; NULL: the one before it */
+    const firn_slice *paths; /* only these and what is below them */
+    size_t path_count;       /* 0: everything */
+    bool dry_run;            /* report, change nothing */
+    unsigned threads;
+    firn_callbacks callbacks;
+    /* May be NULL; ctx is that of callbacks. Conflicts are told before anything else; each change
+     * before it is made. */
+    int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict);
+    int (*visit)(void *ctx, const firn_change *change);
+} firn_revert_options;
+#define FIRN_REVERT_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(firn_revert_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, NULL, NULL \
+    }
+typedef struct firn_revert_result {
+    firn_checkpoint after; /* taken back; messages are borrowed from the workspace until its next */
+    firn_checkpoint before;                  /* call */
+    char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* of what was there; empty if nothing changed */
+    uint64_t added;                          /* files; directories are not counted */
+    uint64_t changed;
+    uint64_t removed;
+    uint64_t merged;     /* of those changed: line by line */
+    uint64_t left_alone; /* entries that would differ, but are left out by rules now */
+    uint64_t conflicts;
+    uint64_t incomplete; /* as of a restore */
+} firn_revert_result;
+
+/* Takes back what one checkpoint (after) changed against the one before it, or against an older one
+ * (before), and keeps what came later: what is on the disk is merged with what before had, entry by
+ * entry, and text files line by line.
+ * - Where nothing came later, a path is as before had it, exactly.
+ * - Attributes are merged one by one. Times are never in conflict: a file that is merged line by line
+ *   gets the time of the call.
+ * - Line by line are merged files of at most 8 MiB without a NUL among their first 8,000 bytes.
+ * - What the rules of either checkpoint exclude, or those of today, is not touched.
+ *
+ * FIRN_CONFLICT, with out->conflicts, if what came later does not allow it: each is told, and
+ * nothing is changed, not even in the store. Otherwise it goes on like firn_workspace_restore, with
+ * all that is said there: firn_workspace_undo takes it back. A pending restore is finished first.
+ * FIRN_NOT_FOUND if there is no checkpoint before; FIRN_INVALID if before is not the older one. Needs
+ * up to 64 MiB of memory beside, for files of the largest size. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_revert(firn_workspace *workspace,
+                                                   const firn_revert_options *options,
+                                                   firn_revert_result *out, firn_error *err);
 
 /* ---- giving back space ---- */
 

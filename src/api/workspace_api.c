@@ -283,6 +283,21 @@ firn_workspace_resume(firn_workspace *workspace, const firn_restore_options *opt
 }
 
 int
+firn_workspace_revert(firn_workspace *workspace, const firn_revert_options *options,
+                      firn_revert_result *out, firn_error *err)
+{
+    firn_revert_options given = FIRN_REVERT_OPTIONS_INIT;
+    firn_revert_result ignored;
+    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
+    return firn_ws_revert(workspace, &given, out == NULL ? &ignored : out, err);
+}
+
+int
 firn_workspace_pending(firn_workspace *workspace, firn_pending_restore *out, firn_error *err)
 {
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");

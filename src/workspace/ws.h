@@ -60,6 +60,8 @@ FIRN_MUST_CHECK int firn_ws_restore_undo(struct firn_ws *ws, const firn_restore_
                                          firn_restore_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_restore_resume(struct firn_ws *ws, const firn_restore_options *options,
                                            firn_restore_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_revert(struct firn_ws *ws, const firn_revert_options *options,
+                                   firn_revert_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_restore_pending(struct firn_ws *ws, firn_pending_restore *out,
                                             firn_error *err);
 FIRN_MUST_CHECK int firn_ws_delete(struct firn_ws *ws, const char *const *references, size_t count,

@@ -38,6 +38,10 @@ struct firn_ws_apply_options {
      * not be changed; may be NULL. */
     bool (*is_unsaved)(void *ctx, firn_slice path);
     void *unsaved; /* its ctx */
+    /* Content that is not in the store and need not be verified: of a dry run whose target was not
+     * made. May be NULL; any thread. */
+    bool (*is_at_hand)(void *ctx, const firn_hash *content);
+    void *at_hand; /* its ctx */
 };
 
 /* Files, not directories. */

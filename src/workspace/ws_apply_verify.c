@@ -49,12 +49,14 @@ verify_one(struct firn_ws_apply_worker *worker, firn_slice path,
            const struct firn_tree_entry *entry, firn_error *err)
 {
     struct firn_ws_apply *apply = worker->apply;
+    const struct firn_ws_apply_options *options = &apply->options;
     firn_error found;
     bool is_told;
-    if (entry->kind != FIRN_TREE_FILE || entry->hard_link.size > 0) {
+    if (entry->kind != FIRN_TREE_FILE || entry->hard_link.size > 0 ||
+        (options->is_at_hand != NULL && options->is_at_hand(options->at_hand, &entry->hash))) {
         return FIRN_OK;
     }
-    int rc = firn_ws_objects_stream(apply->options.objects, worker->write->scratch, &entry->hash,
+    int rc = firn_ws_objects_stream(options->objects, worker->write->scratch, &entry->hash,
                                     entry->size, NULL, NULL, &found);
     if (!is_finding(rc)) {
         *err = rc == FIRN_OK ? *err : found;

@@ -240,6 +240,12 @@ firn_ws_catalog_commit(struct firn_ws_catalog *catalog, firn_slice root,
         FIRN_TRY(batch_forget_unpacked(catalog, batch, err));
     }
     FIRN_TRY(batch_put_record(catalog, batch, workspace->number, record, err));
+    if (joint != NULL && joint->also != NULL) {
+        CHECK(joint->also->is_safety && joint->also->number == 0);
+        joint->also->order = after.next_order++;
+        memcpy(joint->also->parent, record->parent, sizeof record->parent);
+        FIRN_TRY(batch_put_record(catalog, batch, workspace->number, joint->also, err));
+    }
     FIRN_TRY(firn_ws_catalog_workspaces_put(catalog, batch, root, &after, err));
     if (joint != NULL) {
         FIRN_TRY(joint->join(joint->ctx, batch, record, err));

@@ -70,6 +70,8 @@ struct firn_ws_catalog_joint {
     int (*join)(void *ctx, struct firn_db_batch *batch, const struct firn_ws_record *record,
                 firn_error *err);
     void *ctx;
+    /* Another safety checkpoint, entered behind the record: gets its order and its parent. NULL: none. */
+    struct firn_ws_record *also;
 };
 
 /* One commit with full durability: enters the record (its order and number given by the caller

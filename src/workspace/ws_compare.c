@@ -82,11 +82,15 @@ firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws, struct fir
 int
 firn_ws_compare_init_for_restore(struct firn_ws_compare *out, struct firn_ws *ws,
                                  struct firn_ws_opened *opened, const struct firn_ws_record *record,
-                                 unsigned threads, const firn_callbacks *callbacks, firn_error *err)
+                                 const struct firn_ws_record *second, unsigned threads,
+                                 const firn_callbacks *callbacks, firn_error *err)
 {
     const struct request request = {ws, opened, record, threads, callbacks};
     *out = (struct firn_ws_compare){0};
     int rc = firn_ws_rules_load(opened->objects, record, &out->rules, err);
+    if (rc == FIRN_OK && second != NULL) {
+        rc = firn_ws_rules_load_more(opened->objects, record, second, &out->rules, err);
+    }
     return rc == FIRN_OK ? fill(out, &request, &out->rules.sets, err) : rc;
 }
 

@@ -27,12 +27,13 @@ FIRN_MUST_CHECK int firn_ws_compare_init(struct firn_ws_compare *out, struct fir
                                          struct firn_ws_opened *opened,
                                          const struct firn_ws_record *record, unsigned threads,
                                          const firn_callbacks *callbacks, firn_error *err);
-/* The same as a restore would: what the checkpoint's rules exclude is missing too. */
+/* The same as a restore would: what the checkpoint's rules exclude is missing too; and what those of
+ * a second one do, which may be NULL. */
 FIRN_MUST_CHECK int
 firn_ws_compare_init_for_restore(struct firn_ws_compare *out, struct firn_ws *ws,
                                  struct firn_ws_opened *opened, const struct firn_ws_record *record,
-                                 unsigned threads, const firn_callbacks *callbacks,
-                                 firn_error *err);
+                                 const struct firn_ws_record *second, unsigned threads,
+                                 const firn_callbacks *callbacks, firn_error *err);
 void firn_ws_compare_deinit(struct firn_ws_compare *compare);
 
 #endif

@@ -42,9 +42,8 @@ struct diff {
     struct firn_buf path;
 };
 
-/* Which bits differ between two entries of one name. */
-static unsigned
-compare(const struct firn_tree_entry *before, const struct firn_tree_entry *after)
+unsigned
+firn_ws_diff_what(const struct firn_tree_entry *before, const struct firn_tree_entry *after)
 {
     unsigned what = 0;
     if (before->kind != after->kind) {
@@ -159,7 +158,7 @@ compare_entry(struct diff *diff, const struct firn_tree_entry *before,
     } else if (after == NULL) {
         change.kind = FIRN_WS_DIFF_REMOVED;
     } else {
-        change.what = compare(before, after);
+        change.what = firn_ws_diff_what(before, after);
         change.kind = change.what != 0 ? FIRN_WS_DIFF_CHANGED : FIRN_WS_DIFF_SAME;
         change.is_entered = both_dirs && !firn_hash_equal(&before->hash, &after->hash);
     }

@@ -41,6 +41,10 @@ struct firn_ws_diff_change {
     bool is_entered; /* a directory on both sides whose objects differ: changes below it follow */
 };
 
+/* Which bits differ between two entries of one name. What lies in two directories is not compared. */
+unsigned firn_ws_diff_what(const struct firn_tree_entry *before,
+                           const struct firn_tree_entry *after);
+
 /* What a change does to files, directories not counted: ADDED, REMOVED (a type may change to or
  * from a directory), CHANGED, SAME or NOTHING. */
 static inline enum firn_ws_diff_kind

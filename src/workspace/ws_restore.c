@@ -76,7 +76,7 @@ dry_run(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_ws_apply *apply = NULL;
     int rc;
     FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
-                                              &restoring->record, restoring->options->threads,
+                                              &restoring->record, NULL, restoring->options->threads,
                                               &restoring->options->callbacks, err));
     struct firn_ws_apply_options options = firn_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);

@@ -11,6 +11,10 @@
  *   finish    everything in its place, durable
  *   commit    the journal: DONE, with the safety checkpoint for an undo
  *
+ * What is restored may be made from the present state (a target: ws_revert.c). Then it is looked,
+ * between scan and seal, whether that can be done, and the tree that was made is entered as a safety
+ * checkpoint too, in the first commit: recovery knows no difference.
+ *
  * So whenever the power goes, the journal says what may be under way (I1), and whatever is
  * displaced is in a checkpoint before (I2). A restore that would change nothing takes no safety
  * checkpoint and leaves the journal alone. One that fails before anything has moved puts the
@@ -136,10 +140,12 @@ commit_safety(struct in_place *in_place, firn_error *err)
 {
     struct firn_ws_restoring *restoring = in_place->restoring;
     char name[24];
+    const struct firn_ws_restore_target *target = restoring->target;
     name_of(&restoring->record, name);
-    (void)snprintf(in_place->safety_message, sizeof in_place->safety_message, "before restoring %s",
-                   name);
-    const struct firn_ws_catalog_joint joint = {.join = join, .ctx = in_place};
+    (void)snprintf(in_place->safety_message, sizeof in_place->safety_message, "before %s%s",
+                   target != NULL ? target->doing : "restoring ", target != NULL ? "" : name);
+    const struct firn_ws_catalog_joint joint = {
+        .join = join, .ctx = in_place, .also = target != NULL ? &restoring->record : NULL};
     in_place->request.message = firn_str(in_place->safety_message);
     in_place->request.joint = &joint;
     struct firn_buf kept = {0};
@@ -250,6 +256,31 @@ out:
     return rc;
 }
 
+/* The present state into the store; and what is to be restored, if that is made from it. A target
+ * that cannot be made leaves no trace there. */
+static int
+save_present(struct in_place *in_place, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = in_place->restoring;
+    const struct firn_ws_restore_target *target = restoring->target;
+    struct firn_ws_save_tree *tree = &in_place->tree;
+    if (target == NULL) {
+        return firn_ws_save_tree(restoring->opened, &in_place->request, tree, err);
+    }
+    in_place->request.is_to_be_compared = true;
+    int rc = firn_ws_save_tree_scan(restoring->opened, &in_place->request, tree, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = target->check(target->ctx, tree, err);
+    if (rc != FIRN_OK) {
+        firn_ws_save_tree_deinit(tree);
+        return rc;
+    }
+    rc = firn_ws_save_tree_seal(restoring->opened, tree, err);
+    return rc == FIRN_OK ? target->make(target->ctx, tree, &restoring->record, err) : rc;
+}
+
 int
 firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
 {
@@ -263,9 +294,13 @@ firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_ws_rules rules;
     int rc;
     FIRN_TRY(firn_ws_rules_load(restoring->opened->objects, &restoring->record, &rules, err));
+    if (restoring->target != NULL) {
+        FIRN_TRY(firn_ws_rules_load_more(restoring->opened->objects, &restoring->record,
+                                         restoring->target->also_rules, &rules, err));
+    }
     in_place.request.gitignore = rules.gitignore;
     in_place.request.stored_rules = &rules.sets;
-    FIRN_TRY(firn_ws_save_tree(restoring->opened, &in_place.request, &in_place.tree, err));
+    FIRN_TRY(save_present(&in_place, err));
     FIRN_TRY(firn_ws_restore_unsaved_check(&in_place.unsaved, err));
     FIRN_TRY(apply_tree(&in_place, err));
 out:

@@ -13,13 +13,30 @@
 
 enum { FIRN_WS_RESTORE_SCRATCH_FRAMES = 4 };
 
+/* A tree that is restored in place and is made for that, from what lies on the disk. */
+struct firn_ws_restore_target {
+    const struct firn_ws_record *also_rules; /* whose rules count too */
+    const char *doing;                       /* "reverting 12" */
+    /* Looks whether it can be made, before anything is written; firn_ws_save_tree_source reads the
+     * tree. */
+    int (*check)(void *ctx, struct firn_ws_save_tree *tree, firn_error *err);
+    /* Puts it into the store, where all of *tree is now; *out is a safety checkpoint of it that is
+     * entered together with that of the present state. What it borrows lives as long as ctx. */
+    int (*make)(void *ctx, const struct firn_ws_save_tree *tree, struct firn_ws_record *out,
+                firn_error *err);
+    void *ctx;
+};
+
 struct firn_ws_restoring {
     struct firn_ws *ws;
     struct firn_ws_opened *opened;
     const firn_restore_options *options;
     struct firn_ws_journal journal; /* as it was found */
-    struct firn_ws_record record;   /* to be restored; its bytes live in ws->result */
-    const firn_slice *paths;        /* only these */
+    /* To be restored; its bytes live in ws->result. With a target the one whose rules count, until
+     * the target is made. */
+    struct firn_ws_record record;
+    const struct firn_ws_restore_target *target; /* NULL: a checkpoint */
+    const firn_slice *paths;                     /* only these */
     size_t path_count;
     bool is_undo;
     /* What an undo of this restore brings back, where that is not what is there now. */

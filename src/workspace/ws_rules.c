@@ -17,6 +17,7 @@
  */
 #include "workspace/ws_rules.h"
 
+#include "base/slice.h"
 #include "codec/blake3_hash.h"
 
 enum { SCRATCH_FRAMES = 1 };
@@ -45,17 +46,17 @@ make_plain(const struct firn_ws_record *record, struct firn_ws_rules *out, firn_
     return FIRN_OK;
 }
 
-int
-firn_ws_rules_load(struct firn_ws_objects *objects, const struct firn_ws_record *record,
-                   struct firn_ws_rules *out, firn_error *err)
+/* Adds the sets of a checkpoint; bytes is empty. */
+static int
+load(struct firn_ws_objects *objects, const struct firn_ws_record *record, struct firn_buf *bytes,
+     struct firn_ws_rules *out, firn_error *err)
 {
-    *out = (struct firn_ws_rules){0};
     if (!record->has_rules) {
         return make_plain(record, out, err);
     }
-    int rc = read_object(objects, &record->rules, &out->bytes, err);
+    int rc = read_object(objects, &record->rules, bytes, err);
     if (rc == FIRN_OK) {
-        rc = firn_ignore_rules_decode(firn_buf_slice(&out->bytes), &out->sets, err);
+        rc = firn_ignore_rules_decode(firn_buf_slice(bytes), &out->sets, err);
     }
     if (rc != FIRN_OK) {
         char id[FIRN_CHECKPOINT_ID_SIZE];
@@ -68,11 +69,31 @@ firn_ws_rules_load(struct firn_ws_objects *objects, const struct firn_ws_record 
     return FIRN_OK;
 }
 
+int
+firn_ws_rules_load(struct firn_ws_objects *objects, const struct firn_ws_record *record,
+                   struct firn_ws_rules *out, firn_error *err)
+{
+    *out = (struct firn_ws_rules){0};
+    return load(objects, record, &out->bytes, out, err);
+}
+
+int
+firn_ws_rules_load_more(struct firn_ws_objects *objects, const struct firn_ws_record *first,
+                        const struct firn_ws_record *second, struct firn_ws_rules *rules,
+                        firn_error *err)
+{
+    bool is_same = first->has_rules == second->has_rules &&
+                   (first->has_rules ? firn_hash_equal(&first->rules, &second->rules)
+                                     : first->include_deps == second->include_deps);
+    return is_same ? FIRN_OK : load(objects, second, &rules->more, rules, err);
+}
+
 void
 firn_ws_rules_deinit(struct firn_ws_rules *rules)
 {
     firn_ignore_rules_deinit(&rules->sets);
     firn_buf_deinit(&rules->bytes);
+    firn_buf_deinit(&rules->more);
     *rules = (struct firn_ws_rules){0};
 }
 

@@ -12,6 +12,7 @@
 /* A zeroed struct is empty. */
 struct firn_ws_rules {
     struct firn_buf bytes; /* the object; sets borrow from it */
+    struct firn_buf more;  /* that of a second checkpoint */
     struct firn_ignore_rules sets;
     bool gitignore; /* in any of them */
 };
@@ -21,6 +22,11 @@ struct firn_ws_rules {
 FIRN_MUST_CHECK int firn_ws_rules_load(struct firn_ws_objects *objects,
                                        const struct firn_ws_record *record,
                                        struct firn_ws_rules *out, firn_error *err);
+/* Adds those of a second checkpoint, unless they are the same as those of the first. */
+FIRN_MUST_CHECK int firn_ws_rules_load_more(struct firn_ws_objects *objects,
+                                            const struct firn_ws_record *first,
+                                            const struct firn_ws_record *second,
+                                            struct firn_ws_rules *rules, firn_error *err);
 void firn_ws_rules_deinit(struct firn_ws_rules *rules);
 
 /* Adds the rules object of a scan to a session. */

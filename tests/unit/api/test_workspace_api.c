@@ -67,6 +67,7 @@ arguments_are_checked(void **state)
     assert_int_equal(firn_workspace_undo(NULL, NULL, NULL, &err), FIRN_INVALID);
     firn_pending_restore pending;
     assert_int_equal(firn_workspace_resume(NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_revert(NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_pending(NULL, &pending, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_check(NULL, NULL, NULL, &err), FIRN_INVALID);
     const char *const references[] = {"1"};

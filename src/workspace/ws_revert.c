@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_revert.c: taking back what one checkpoint changed, and keeping what came after.
+ *
+ * It is a three-way merge with the roles that "git revert" gives them: the base is the checkpoint
+ * that is taken back, ours is what lies on the disk, theirs is the checkpoint before. What theirs
+ * differs in from the base is the change, turned round; what ours differs in is what came after.
+ *
+ * The disk is scanned as a restore does it, under the rules of both checkpoints and of today; what
+ * any of them excludes is in none of the business. The merged tree (ws_revert_merge.c) is restored
+ * as if it were a checkpoint (ws_restore_in_place.c): so a crash, an undo and somebody's edit
+ * meanwhile are met with what is there for restores (I1).
+ *
+ * Paths that are asked for are a matter of the merge: what they leave out is as it is on the disk in
+ * the tree that is restored, which is restored whole.
+ *
+ * A range is one change: everything between two checkpoints. The older one may be any; what a
+ * checkpoint changed "itself" is taken against the one before it that is still there.
+ */
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "base/slice.h"
+#include "workspace/ws_expire.h"
+#include "workspace/ws_revert_internal.h"
+
+enum { NAME_SIZE = 24 };
+
+static uint64_t
+content_hash(const void *record)
+{
+    return firn_load_le64(((const firn_hash *)record)->bytes);
+}
+
+static bool
+content_equal(const void *record, const void *key)
+{
+    return firn_hash_equal(record, key);
+}
+
+/* ---- what it is about ---- */
+
+/* Finds a checkpoint whose record borrows from bytes of its own. */
+static int
+find(struct firn_ws_revert *revert, const char *reference, struct firn_buf *bytes,
+     struct firn_ws_record *out, firn_error *err)
+{
+    struct firn_ws *ws = revert->restoring.ws;
+    int rc = firn_ws_find_record(ws, revert->restoring.opened, reference, out, err);
+    firn_buf_deinit(bytes);
+    *bytes = ws->result;
+    ws->result = (struct firn_buf){0};
+    return rc;
+}
+
+static void
+name_of(const struct firn_ws_record *record, char out[NAME_SIZE])
+{
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_ws_record_id_text(record->id, id);
+    if (record->is_safety) {
+        (void)snprintf(out, NAME_SIZE, "%.*s", FIRN_CHECKPOINT_ID_SHORT, id);
+    } else {
+        (void)snprintf(out, NAME_SIZE, "%llu", (unsigned long long)record->number);
+    }
+}
+
+/* The checkpoint before the one that is taken back. */
+static int
+find_one_before(struct firn_ws_revert *revert, struct firn_buf *bytes, firn_error *err)
+{
+    char reference[FIRN_CHECKPOINT_ID_SIZE + 2];
+    char name[NAME_SIZE];
+    firn_ws_record_id_text(revert->after.id, reference);
+    memcpy(reference + FIRN_CHECKPOINT_ID_SIZE - 1, "~1", sizeof "~1");
+    int rc = find(revert, reference, bytes, &revert->before, err);
+    if (rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    name_of(&revert->after, name);
+    return firn_error_set(err, FIRN_NOT_FOUND,
+                          "there is no checkpoint before %s, so what it changed is not known",
+                          name);
+}
+
+static int
+find_both(struct firn_ws_revert *revert, struct firn_buf *after_bytes,
+          struct firn_buf *before_bytes, firn_error *err)
+{
+    const firn_revert_options *options = revert->options;
+    char after[NAME_SIZE];
+    char before[NAME_SIZE];
+    int rc;
+    FIRN_TRY(find(revert, options->after == NULL ? "latest" : options->after, after_bytes,
+                  &revert->after, err));
+    FIRN_TRY(options->before == NULL
+                 ? find_one_before(revert, before_bytes, err)
+                 : find(revert, options->before, before_bytes, &revert->before, err));
+    name_of(&revert->after, after);
+    name_of(&revert->before, before);
+    if (revert->before.order >= revert->after.order) {
+        return firn_error_set(err, FIRN_INVALID, "checkpoint %s is not older than %s", before,
+                              after);
+    }
+    if (options->before == NULL) {
+        (void)snprintf(revert->doing, sizeof revert->doing, "reverting %s", after);
+    } else {
+        (void)snprintf(revert->doing, sizeof revert->doing, "reverting %s..%s", before, after);
+    }
+    firn_ws_record_to_checkpoint(&revert->after, &revert->result->after);
+    firn_ws_record_to_checkpoint(&revert->before, &revert->result->before);
+out:
+    return rc;
+}
+
+/* Puts both messages where the workspace's results live. */
+static int
+keep_messages(struct firn_ws_revert *revert, firn_error *err)
+{
+    struct firn_buf *room = &revert->restoring.ws->result;
+    firn_slice after = revert->after.message;
+    firn_slice before = revert->before.message;
+    firn_buf_clear(room);
+    if (firn_buf_reserve(room, after.size + before.size + 1) != FIRN_OK ||
+        firn_buf_append_slice(room, after) != FIRN_OK ||
+        firn_buf_append_slice(room, before) != FIRN_OK) {
+        return firn_error_no_memory(err, "the message of a checkpoint");
+    }
+    revert->result->after.message = firn_bytes(room->data, after.size);
+    revert->result->before.message = firn_bytes(room->data + after.size, before.size);
+    return FIRN_OK;
+}
+
+static int
+open_sources(struct firn_ws_revert *revert, firn_error *err)
+{
+    struct firn_ws_objects *objects = revert->restoring.opened->objects;
+    for (size_t i = 0; i < 3; i++) {
+        int rc = firn_packfile_scratch_create(FIRN_WS_RESTORE_SCRATCH_FRAMES, &revert->scratches[i],
+                                              err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        firn_ws_objects_source_init(&revert->sources[i], objects, revert->scratches[i]);
+    }
+    return FIRN_OK;
+}
+
+/* ---- the whole ---- */
+
+static void
+report(struct firn_ws_revert *revert)
+{
+    const firn_restore_result *restored = revert->restoring.result;
+    firn_revert_result *result = revert->result;
+    memcpy(result->safety_id, restored->safety_id, sizeof result->safety_id);
+    result->added = restored->added;
+    result->changed = restored->changed;
+    result->removed = restored->removed;
+    result->incomplete = restored->incomplete;
+}
+
+static int
+run(struct firn_ws_revert *revert, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = &revert->restoring;
+    struct firn_ws_opened *opened = restoring->opened;
+    struct firn_buf after_bytes = {0};
+    struct firn_buf before_bytes = {0};
+    const firn_slice *paths = revert->options->paths;
+    size_t path_count = revert->options->path_count;
+    firn_slice room;
+    int rc;
+    firn_hash_map_init(&revert->made, sizeof(firn_hash), content_hash, content_equal);
+    FIRN_TRY(find_both(revert, &after_bytes, &before_bytes, err));
+    firn_ws_default_paths(restoring->ws, &paths, &path_count, &room);
+    FIRN_TRY(firn_ws_filter_init(&revert->filter, paths, path_count, err));
+    FIRN_TRY(open_sources(revert, err));
+    FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
+    FIRN_TRY(firn_ws_revert_merge(revert, err));
+    report(revert);
+    rc = keep_messages(revert, err);
+out:
+    firn_ws_journal_deinit(&restoring->journal);
+    for (size_t i = 0; i < 3; i++) {
+        firn_packfile_scratch_destroy(revert->scratches[i]);
+    }
+    firn_ws_treesink_destroy(revert->merged);
+    firn_hash_map_deinit(&revert->made);
+    firn_ws_filter_deinit(&revert->filter);
+    firn_buf_deinit(&after_bytes);
+    firn_buf_deinit(&before_bytes);
+    return rc;
+}
+
+static int
+revert_opened(struct firn_ws_revert *revert, firn_error *err)
+{
+    const firn_revert_options *options = revert->options;
+    struct firn_ws_restoring *restoring = &revert->restoring;
+    int rc = FIRN_OK;
+    if (!options->dry_run) {
+        rc = firn_ws_restore_pending_finish(restoring->ws, restoring->opened, options->threads,
+                                            &options->callbacks, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = run(revert, err);
+    }
+    if (rc == FIRN_OK && !options->dry_run) {
+        /* Housekeeping: what could not be deleted now expires again at the next restore. */
+        uint64_t expired;
+        FIRN_IGNORE(firn_ws_expire(restoring->opened, restoring->opened->workspace.number,
+                                   revert->now_ns, &expired, NULL));
+    }
+    return rc;
+}
+
+int
+firn_ws_revert(struct firn_ws *ws, const firn_revert_options *options, firn_revert_result *out,
+               firn_error *err)
+{
+    *out = (firn_revert_result){0};
+    struct firn_ws_opened opened;
+    firn_restore_result restored = {0};
+    const firn_restore_options restore_options = {.dry_run = options->dry_run,
+                                                  .threads = options->threads,
+                                                  .callbacks = options->callbacks,
+                                                  .visit = options->visit};
+    struct firn_ws_revert revert = {.options = options,
+                                    .result = out,
+                                    .restoring = {.ws = ws,
+                                                  .opened = &opened,
+                                                  .options = &restore_options,
+                                                  .result = &restored,
+                                                  .begun_ns = firn_os_monotonic_ns(ws->os)},
+                                    .now_ns = firn_os_now_ns(ws->os)};
+    enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
+    int rc = firn_ws_opened_open(ws, mode, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = revert_opened(&revert, err);
+    if (rc != FIRN_OK) { /* what it names is gone; how much stood in the way is told */
+        *out = (firn_revert_result){.conflicts = out->conflicts};
+    }
+    /* What was restored is durable: a store that cannot be closed properly is recovered by the
+     * next open. */
+    FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc != FIRN_OK, NULL));
+    return rc;
+}
