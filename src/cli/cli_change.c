@@ -72,8 +72,8 @@ firn_cli_change_print_short(const firn_change *change)
     print_path(entry_of(change));
 }
 
-static void
-what_json(unsigned what)
+void
+firn_cli_change_json_what(unsigned what)
 {
     static const struct {
         firn_change_what bit;
@@ -99,7 +99,7 @@ firn_cli_change_json_members(const firn_change *change)
     firn_json_out_string("change", name_of(change->kind));
     firn_json_out_bytes("path", entry_of(change)->path);
     if (change->before != NULL && change->after != NULL) {
-        what_json(change->what);
+        firn_cli_change_json_what(change->what);
     }
     if (change->before != NULL) {
         firn_cli_workspace_entry_json("before", change->before);

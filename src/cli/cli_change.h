@@ -17,6 +17,9 @@ void firn_cli_change_json(const firn_change *change);
 /* The members of that object, for an object that has more. */
 void firn_cli_change_json_members(const firn_change *change);
 
+/* The member "what": names of bits of firn_change_what. */
+void firn_cli_change_json_what(unsigned what);
+
 /* "file", "directory" or "symlink". */
 const char *firn_cli_change_type_name(firn_entry_type type);
 

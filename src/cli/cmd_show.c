@@ -101,7 +101,7 @@ print_checkpoint(const firn_checkpoint *checkpoint)
     char root[FIRN_HASH_HEX_SIZE];
     firn_hash_to_hex(&checkpoint->root, root);
     if (checkpoint->is_safety) {
-        firn_out_text("checkpoint  taken for safety by a restore\n");
+        firn_out_text("checkpoint  taken by a restore or a revert\n");
     } else {
         firn_out_format("checkpoint  %llu\n", (unsigned long long)checkpoint->number);
     }

@@ -16,6 +16,7 @@ The program explains itself, and every command does.
     cat        Print a file as it is in a checkpoint
     restore    Bring the workspace back to a checkpoint
     undo       Take back the last restore
+    revert     Take back what one checkpoint changed and keep what came after
     delete     Delete checkpoints
     gc         Give back the space of what no checkpoint needs
     tag        Give a checkpoint a name, take one away, or list them
@@ -66,7 +67,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status diff cat restore undo delete gc tag check init config completion help version; do
+  $ for command in save list show status diff cat restore undo revert delete gc tag check init config completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"

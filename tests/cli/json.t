@@ -78,6 +78,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   > cat 1 nothing
   > restore 1
   > restore 1 -n
+  > revert 1
+  > revert 2 -n
   > restore non~sense
   > tag a-tag 1
   > tag
@@ -150,6 +152,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 cat 1 nothing error
   0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
   0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
+  3 revert 1 conflicts error
+  0 revert 2 -n conflicts changes before after dry_run safety added changed removed merged left_alone incomplete notices
   2 restore non~sense changes error
   0 tag a-tag 1 tag checkpoint
   0 tag tags

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_revert.c: firn revert.
+ *
+ * The first word is a checkpoint, or two with ".." between them, the older one first; all others are
+ * paths. Names of tags may hold two dots, but here they always stand between two checkpoints.
+ * Conflicts come first and are all that comes, if there are any.
+ */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli_change.h"
+#include "cli/cli_conflict.h"
+#include "cli/cli_workspace.h"
+#include "cli/cmd.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
+#include "cli/out.h"
+#include "cli/patience.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+struct request {
+    firn_workspace *workspace;
+    firn_revert_options options;
+    firn_revert_result result;
+    bool has_changes; /* with --json: the array of conflicts is over, that of changes begun */
+};
+
+/* The callbacks are given the address of the notices, which is that of the whole. */
+struct shown {
+    struct firn_notices notices;
+    struct request *request;
+};
+_Static_assert(offsetof(struct shown, notices) == 0, "see above");
+
+static int
+attempt(void *ctx, firn_error *err)
+{
+    struct request *request = ctx;
+    return firn_workspace_revert(request->workspace, &request->options, &request->result, err);
+}
+
+static int
+on_conflict(void *ctx, const firn_revert_conflict *conflict)
+{
+    const struct firn_notices *notices = ctx;
+    firn_meter_clear();
+    if (notices->cli->json) {
+        firn_cli_conflict_json(conflict);
+    } else {
+        firn_cli_conflict_report(conflict);
+    }
+    return FIRN_OK;
+}
+
+static void
+begin_changes(struct request *request)
+{
+    if (!request->has_changes) {
+        firn_json_out_end();
+        firn_json_out_array("changes");
+        request->has_changes = true;
+    }
+}
+
+static int
+visit(void *ctx, const firn_change *change)
+{
+    struct shown *shown = ctx;
+    firn_meter_clear();
+    if (shown->notices.cli->json) {
+        begin_changes(shown->request);
+        firn_cli_change_json(change);
+    } else {
+        firn_cli_change_print(change);
+    }
+    return FIRN_OK;
+}
+
+static void
+print_count(uint64_t count, const char *text)
+{
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    firn_out_format("%s %s", firn_text_number(count, number), text);
+}
+
+static void
+print_result(const struct request *request)
+{
+    const firn_revert_result *result = &request->result;
+    char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
+    firn_out_format("%s ", request->options.dry_run ? "would revert" : "reverted");
+    if (request->options.before != NULL) {
+        firn_out_format("%s..", firn_cli_workspace_name(&result->before, name));
+    }
+    firn_out_format("%s: ", firn_cli_workspace_name(&result->after, name));
+    print_count(result->changed, "changed, ");
+    print_count(result->added, "added, ");
+    print_count(result->removed, "removed");
+    if (result->merged > 0) {
+        firn_out_text("; ");
+        print_count(result->merged, "merged with what came after");
+    }
+    if (result->left_alone > 0) {
+        firn_out_text("; ");
+        print_count(result->left_alone, "left alone by rule");
+    }
+    if (result->safety_id[0] != '\0') {
+        firn_out_text("; take this back with: firn undo");
+    }
+    firn_out_text("\n");
+}
+
+static void
+show_json(struct request *request, const struct firn_notices *notices)
+{
+    const firn_revert_result *result = &request->result;
+    begin_changes(request);
+    firn_json_out_end();
+    firn_cli_workspace_checkpoint_json("before", &result->before);
+    firn_cli_workspace_checkpoint_json("after", &result->after);
+    firn_json_out_bool("dry_run", request->options.dry_run);
+    if (result->safety_id[0] != '\0') {
+        firn_json_out_string("safety", result->safety_id);
+    } else {
+        firn_json_out_null("safety");
+    }
+    firn_json_out_u64("added", result->added);
+    firn_json_out_u64("changed", result->changed);
+    firn_json_out_u64("removed", result->removed);
+    firn_json_out_u64("merged", result->merged);
+    firn_json_out_u64("left_alone", result->left_alone);
+    firn_json_out_u64("incomplete", result->incomplete);
+    firn_notices_json(notices);
+}
+
+/* What to do next after a failure. */
+static const char *
+hint_of(const struct request *request, int code)
+{
+    const firn_revert_options *options = &request->options;
+    if (code == FIRN_CONFLICT && request->result.conflicts > 0) {
+        return "revert only some paths (firn revert REF PATH...), or bring back what was there "
+               "before with firn cat or firn restore";
+    }
+    const char *hint = firn_cli_workspace_hint(request->workspace, options->after, code);
+    if (hint == NULL && options->before != NULL) {
+        hint = firn_cli_workspace_hint(request->workspace, options->before, code);
+    }
+    return hint;
+}
+
+static int
+perform(struct firn_cli *cli, struct request *request)
+{
+    firn_error err;
+    struct shown shown = {.request = request};
+    int exit_code;
+    firn_notices_init(&shown.notices, cli);
+    request->options.callbacks = firn_notices_callbacks(&shown.notices);
+    request->options.on_conflict = on_conflict;
+    if (cli->json || request->options.dry_run) {
+        request->options.visit = visit;
+    }
+    if (cli->json) {
+        firn_json_out_array("conflicts");
+    }
+    int code = firn_patience_run(cli, attempt, request, &err);
+    firn_meter_clear();
+    if (code != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, hint_of(request, code));
+    } else {
+        if (cli->json) {
+            show_json(request, &shown.notices);
+        } else if (!cli->quiet) {
+            print_result(request);
+        }
+        exit_code = firn_notices_exit(&shown.notices);
+    }
+    firn_notices_deinit(&shown.notices);
+    return exit_code;
+}
+
+/* Reads "REF" or "REF..REF"; *out_copy, on the heap, is what the options borrow. */
+static int
+read_references(struct firn_cli *cli, firn_revert_options *options, char **out_copy)
+{
+    if (cli->arguments_before_dashes == 0) {
+        return firn_command_misused(cli, cli->argument_count == 0 ? "missing REF"
+                                                                  : "missing REF before --");
+    }
+    *out_copy = strdup(cli->arguments[0]);
+    if (*out_copy == NULL) {
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    char *dots = strstr(*out_copy, "..");
+    options->after = *out_copy;
+    if (dots != NULL) {
+        *dots = '\0';
+        options->before = *out_copy;
+        options->after = dots + 2;
+    }
+    if (options->after[0] == '\0' || (dots != NULL && options->before[0] == '\0')) {
+        return firn_command_misused(cli, "'%s' needs a checkpoint on both sides of the dots",
+                                    cli->arguments[0]);
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    struct request request = {.options = FIRN_REVERT_OPTIONS_INIT};
+    struct firn_cli_workspace_paths paths = {NULL, 0};
+    char *references = NULL;
+    request.options.dry_run = firn_command_has(cli, "dry-run");
+    int exit_code = read_references(cli, &request.options, &references);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cli_workspace_open(cli, &request.workspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cli_workspace_paths_init(cli, request.workspace, 1, &paths);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        request.options.paths = paths.slices;
+        request.options.path_count = paths.count;
+        exit_code = perform(cli, &request);
+    }
+    firn_cli_workspace_paths_deinit(&paths);
+    firn_workspace_close(request.workspace);
+    free(references);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"dry-run", 'n', NULL, "show what would change, or conflict; change nothing"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn revert 12", "take back what checkpoint 12 changed, keep what came after"},
+    {"firn revert 12 -n", "what would that change, and can it be done?"},
+    {"firn revert 10..12 src", "what changed in src since checkpoint 10, up to 12"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_cmd_revert = {
+    .name = "revert",
+    .summary = "Take back what one checkpoint changed and keep what came after",
+    .arguments = "REF [PATH...]",
+    .options = options,
+    .help = "REF names a checkpoint, as for firn restore. What it changed against the one\n"
+            "before it is turned round and merged into the workspace as it is now; A..B takes\n"
+            "back all that changed since A, up to B. All further words are paths; with them\n"
+            "only they, and what is below them, are changed.\n"
+            "\n"
+            "A path that was not changed since is then as it was before. One that was changed\n"
+            "since is merged: names and attributes one by one, text line by line. Where both\n"
+            "changed the same, or lines without an unchanged one between them, that is a\n"
+            "conflict; so is a change of what is no text or has more than 8 MiB, and of what\n"
+            "was removed since. Conflicts are listed, nothing is changed, and the exit code\n"
+            "is 4. What rules leave out, those of the checkpoints or those of today, is not\n"
+            "touched.\n"
+            "\n"
+            "What is written is written as by firn restore: all that is needed is verified, a\n"
+            "safety checkpoint is taken, and firn undo takes it back.",
+    .examples = examples,
+    .missing_hint = firn_cli_workspace_choose_hint,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run,
+};
