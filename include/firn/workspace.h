@@ -298,8 +298,9 @@ firn_workspace_entries(firn_workspace *workspace, const char *reference,
 typedef enum firn_change_kind {
     FIRN_CHANGE_ADDED = 1,
     FIRN_CHANGE_REMOVED = 2,
-    FIRN_CHANGE_CONTENT = 3, /* content, target or type differs */
-    FIRN_CHANGE_METADATA = 4 /* only mode, owner, time or attributes differ */
+    FIRN_CHANGE_CONTENT = 3,  /* content, target or type differs */
+    FIRN_CHANGE_METADATA = 4, /* only mode, owner, time or attributes differ */
+    FIRN_CHANGE_RENAMED = 5   /* the same content under another path: before has the old one */
 } firn_change_kind;
 
 /* What differs between two entries of one path, as bits. */
@@ -359,13 +360,13 @@ typedef struct firn_diff_options {
     bool with_lines;         /* compare the contents of files line by line */
     unsigned threads;        /* 0: one for each processor */
     firn_callbacks callbacks;
+    /* Tell a file that went and one that came with the same content, not an empty one, as one
+     * change, RENAMED. With more than 131,072 files that went or came none is found. */
+    bool find_renames;
 } firn_diff_options;
-#define FIRN_DIFF_OPTIONS_INIT                                    \
-    {                                                             \
-        sizeof(firn_diff_options), NULL, NULL, NULL, 0, false, 0, \
-        {                                                         \
-            NULL, NULL, NULL                                      \
-        }                                                         \
+#define FIRN_DIFF_OPTIONS_INIT                                                              \
+    {                                                                                       \
+        sizeof(firn_diff_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, false \
     }
 
 typedef enum firn_lines_kind {
@@ -405,6 +406,7 @@ typedef struct firn_diff_result {
     uint64_t skipped;     /* of the disk: entries that could not be read */
     uint64_t lines_added; /* in all, where they were counted */
     uint64_t lines_removed;
+    uint64_t renamed; /* neither in added nor in removed */
 } firn_diff_result;
 /* What differs between two checkpoints, or a checkpoint and the disk: only directories that differ
  * are looked into. visit may be NULL; names come in byte order, a directory before what is in it.

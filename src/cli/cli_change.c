@@ -31,6 +31,8 @@ name_of(firn_change_kind kind)
         return "changed";
     case FIRN_CHANGE_METADATA:
         return "metadata";
+    case FIRN_CHANGE_RENAMED:
+        return "renamed";
     }
     return "other";
 }
@@ -47,29 +49,35 @@ letter_of(const firn_change *change)
         return (change->what & FIRN_CHANGED_TYPE) != 0 ? 'T' : 'M';
     case FIRN_CHANGE_METADATA:
         return 'm';
+    case FIRN_CHANGE_RENAMED:
+        return 'R';
     }
     return '?';
 }
 
 static void
-print_path(const firn_entry_info *entry)
+print_paths(const firn_change *change)
 {
-    firn_text_escape(entry->path, firn_out_write);
-    firn_out_text(entry->type == FIRN_TYPE_DIRECTORY ? "/\n" : "\n");
+    if (change->kind == FIRN_CHANGE_RENAMED) {
+        firn_text_escape(change->before->path, firn_out_write);
+        firn_out_text(" -> ");
+    }
+    firn_text_escape(entry_of(change)->path, firn_out_write);
+    firn_out_text(entry_of(change)->type == FIRN_TYPE_DIRECTORY ? "/\n" : "\n");
 }
 
 void
 firn_cli_change_print(const firn_change *change)
 {
     firn_out_format("%-8s  ", name_of(change->kind));
-    print_path(entry_of(change));
+    print_paths(change);
 }
 
 void
 firn_cli_change_print_short(const firn_change *change)
 {
     firn_out_format("%c ", letter_of(change));
-    print_path(entry_of(change));
+    print_paths(change);
 }
 
 void

@@ -7,7 +7,7 @@
 
 #include "firn/firn.h"
 
-/* "changed   src/main.c". */
+/* "changed   src/main.c"; "renamed   old.c -> src/new.c". */
 void firn_cli_change_print(const firn_change *change);
 /* "M src/main.c": A added, D removed, M changed, T type changed, m metadata only. */
 void firn_cli_change_print_short(const firn_change *change);

@@ -14,6 +14,8 @@
  * or becomes a file, is one removed and one added. What it cannot say, of directories, owners, times and what is no
  * text, stands in lines that begin with #, which both programs pass over.
  *
+ * A renamed file is said as git says it. Its content is the same; only its mode may be another.
+ *
  * Hunks of the comparison that lie closer together than twice the context become one, as equal
  * lines must not be shown twice. Lines are found by walking along each text once: nothing is kept
  * but how far one is.
@@ -180,19 +182,20 @@ look_at_escaped(const void *data, size_t size)
     escaped_size += size;
 }
 
-/* "a/path", quoted where git would. */
+/* "a/path", or "path" where there is no side, quoted where git would. */
 static void
 print_name(const char *side, firn_slice path)
 {
+    const char *between = side[0] != '\0' ? "/" : "";
     needs_quotes = false;
     escaped_size = 0;
     firn_text_escape(path, look_at_escaped);
     if (!needs_quotes && escaped_size == path.size) {
-        firn_out_format("%s/", side);
+        firn_out_format("%s%s", side, between);
         firn_out_write(path.data, path.size);
         return;
     }
-    firn_out_format("\"%s/", side);
+    firn_out_format("\"%s%s", side, between);
     firn_text_escape(path, put_quoted);
     firn_out_text("\"");
 }
@@ -302,12 +305,11 @@ static void
 print_head(const struct firn_cli_patch *patch, const firn_entry_info *before,
            const firn_entry_info *after)
 {
-    firn_slice path = (after != NULL ? after : before)->path;
     paint(patch, head_colour);
     firn_out_text("diff --git ");
-    print_name("a", path);
+    print_name("a", (before != NULL ? before : after)->path);
     firn_out_text(" ");
-    print_name("b", path);
+    print_name("b", (after != NULL ? after : before)->path);
     unpaint(patch);
     firn_out_text("\n");
     if (before == NULL) {
@@ -353,6 +355,28 @@ print_link(const struct firn_cli_patch *patch, const firn_entry_info *before,
     print_line(patch, before != NULL ? '-' : '+', (before != NULL ? before : after)->link_target);
 }
 
+static void
+print_rename_line(const struct firn_cli_patch *patch, const char *what, firn_slice path)
+{
+    paint(patch, head_colour);
+    firn_out_format("rename %s ", what);
+    print_name("", path);
+    unpaint(patch);
+    firn_out_text("\n");
+}
+
+static void
+print_rename(const struct firn_cli_patch *patch, const firn_change *change)
+{
+    print_head(patch, change->before, change->after);
+    paint(patch, head_colour);
+    firn_out_text("similarity index 100%");
+    unpaint(patch);
+    firn_out_text("\n");
+    print_rename_line(patch, "from", change->before->path);
+    print_rename_line(patch, "to", change->after->path);
+}
+
 /* ---- a difference ---- */
 
 static const firn_entry_info *
@@ -391,8 +415,9 @@ is_sayable(const firn_difference *difference)
     bool is_unread =
         difference->lines != FIRN_LINES_NONE && difference->lines != FIRN_LINES_COUNTED;
     bool is_there_still = change->before != NULL && change->after != NULL;
-    bool has_more =
-        is_there_still && ((change->what & unsaid) != 0 || (change->what & sayable) == 0);
+    bool is_renamed = change->kind == FIRN_CHANGE_RENAMED;
+    bool has_more = is_there_still && ((change->what & unsaid) != 0 ||
+                                       ((change->what & sayable) == 0 && !is_renamed));
     return !has_dir && !is_unread && !has_more;
 }
 
@@ -405,6 +430,10 @@ firn_cli_patch_print(const struct firn_cli_patch *patch, const firn_difference *
     const firn_entry_info *old_link = of_type(change->before, FIRN_TYPE_SYMLINK);
     const firn_entry_info *new_link = of_type(change->after, FIRN_TYPE_SYMLINK);
     bool is_complete = is_sayable(difference) || print_remark(patch, difference);
+    if (change->kind == FIRN_CHANGE_RENAMED) {
+        print_rename(patch, change);
+        return is_complete;
+    }
     if (difference->lines != FIRN_LINES_NONE && difference->lines != FIRN_LINES_COUNTED) {
         old_file = NULL;
         new_file = NULL;

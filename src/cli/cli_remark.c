@@ -162,9 +162,41 @@ remark_change(const firn_change *change)
     }
 }
 
+/* "src/{old.c => new.c}": what both paths begin and end with, up to a slash, stands once. */
+static void
+grow_rename(firn_slice before, firn_slice after)
+{
+    size_t shorter = before.size < after.size ? before.size : after.size;
+    size_t start = 0;
+    size_t end = 0;
+    for (size_t i = 0; i < shorter && before.data[i] == after.data[i]; i++) {
+        start = before.data[i] == '/' ? i + 1 : start;
+    }
+    /* The slash at the end of the start may be the one that the end begins with. */
+    for (size_t i = 1; i <= shorter - start + (start > 0) &&
+                       before.data[before.size - i] == after.data[after.size - i];
+         i++) {
+        end = before.data[before.size - i] == '/' ? i : end;
+    }
+    bool has_braces = start + end > 0;
+    size_t before_middle = before.size > start + end ? before.size - start - end : 0;
+    size_t after_middle = after.size > start + end ? after.size - start - end : 0;
+    firn_text_escape(firn_bytes(before.data, start), grow);
+    grow_text(has_braces ? "{" : "");
+    firn_text_escape(firn_bytes(before.data + start, before_middle), grow);
+    grow_text(" => ");
+    firn_text_escape(firn_bytes(after.data + start, after_middle), grow);
+    grow_text(has_braces ? "}" : "");
+    firn_text_escape(firn_bytes(after.data + after.size - end, end), grow);
+}
+
 char *
 firn_cli_remark_name(const firn_change *change)
 {
+    if (change->kind == FIRN_CHANGE_RENAMED) {
+        grow_rename(change->before->path, change->after->path);
+        return take_grown();
+    }
     const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
     firn_text_escape(entry->path, grow);
     grow_text(entry->type == FIRN_TYPE_DIRECTORY ? "/" : "");
@@ -177,6 +209,9 @@ firn_cli_remark(const firn_difference *difference)
     const firn_change *change = &difference->change;
     grow_text("");
     remark_content(difference);
+    if (change->kind == FIRN_CHANGE_RENAMED) {
+        remark("renamed");
+    }
     if (change->before == NULL) {
         remark_came_or_went(change->after, "added");
     } else if (change->after == NULL) {

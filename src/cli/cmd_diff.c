@@ -104,6 +104,10 @@ print_summary(const firn_diff_result *result, bool with_lines)
     print_count(result->changed, "changed, ");
     print_count(result->added, "added, ");
     print_count(result->removed, "removed");
+    if (result->renamed > 0) {
+        firn_out_text(", ");
+        print_count(result->renamed, "renamed");
+    }
     if (with_lines) {
         firn_out_text("; ");
         print_count(result->lines_added,
@@ -134,6 +138,7 @@ show_result(const struct shown *shown, const firn_diff_result *result,
     firn_json_out_u64("added", result->added);
     firn_json_out_u64("changed", result->changed);
     firn_json_out_u64("removed", result->removed);
+    firn_json_out_u64("renamed", result->renamed);
     firn_json_out_u64("skipped", result->skipped);
     if (shown->form != NAMES) {
         firn_json_out_u64("lines_added", result->lines_added);
@@ -227,6 +232,7 @@ run(struct firn_cli *cli)
         return exit_code;
     }
     options.with_lines = shown.form != NAMES;
+    options.find_renames = !firn_command_has(cli, "no-renames");
     options.before = references > 0 ? cli->arguments[0] : NULL;
     options.after = references > 1 ? cli->arguments[1] : NULL;
     exit_code = firn_cli_workspace_open(cli, &workspace);
@@ -248,6 +254,7 @@ static const struct firn_command_option options[] = {
     {"stat", 0, NULL, "count the lines that differ, with a bar for each file"},
     {"patch", 'p', NULL, "show the lines that differ, as git diff does"},
     {"unified", 'U', "N", "as --patch, with N lines around each difference, not 3"},
+    {"no-renames", 0, NULL, "show a renamed file as one removed and one added"},
     {"color", 0, "WHEN", "color a patch: always, never or auto, on a terminal"},
     {NULL, 0, NULL, NULL},
 };
@@ -268,9 +275,12 @@ const struct firn_command firn_cmd_diff = {
     .help = "Compares the first checkpoint (latest, if none is named) with the second, or\n"
             "with the workspace as it is on disk, and prints one row for each difference:\n"
             "added, changed (content, link target or kind), metadata (only mode, owner, time\n"
-            "or attributes), removed. Times of directories do not count. The exit code is 0,\n"
-            "with differences or without. PATHs stand behind --; with them only they, and\n"
-            "what is below them, are compared.\n"
+            "or attributes), removed, renamed. Times of directories do not count. The exit\n"
+            "code is 0, with differences or without. PATHs stand behind --; with them only\n"
+            "they, and what is below them, are compared.\n"
+            "\n"
+            "A file that went and one that came with exactly the same content, not an empty\n"
+            "one, are one file, renamed: both paths are shown.\n"
             "\n"
             "With --stat a row shows how many lines were added and removed, and a bar of +\n"
             "and - signs that is shortened where it does not fit; what a bar cannot say\n"

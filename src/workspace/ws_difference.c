@@ -9,6 +9,10 @@
  * Lines are compared on the way, one file after the other (ws_difference_lines.c), so memory does
  * not grow with the number of differences.
  *
+ * A rename is two changes, and which belong together is known when all have been seen: where renames
+ * are asked for the trees are walked twice (ws_difference_renames.c). It is told where the new name
+ * stands.
+ *
  * A path that is asked for may be without a difference, and then the walk does not meet it. Those
  * are looked up in both trees afterwards, so that a path that neither has is an error (I1) and one
  * without a difference is not.
@@ -19,6 +23,7 @@
 #include "tree/tree_lookup.h"
 #include "workspace/ws_compare.h"
 #include "workspace/ws_difference_lines.h"
+#include "workspace/ws_difference_renames.h"
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
@@ -35,6 +40,7 @@ struct difference {
     int (*visit)(void *ctx, const firn_difference *difference);
     void *ctx;
     struct firn_ws_difference_lines lines;
+    struct firn_ws_difference_renames renames;
     int64_t progress_due_ns;
     uint64_t files_done;
 };
@@ -65,6 +71,43 @@ count(firn_diff_result *result, const struct firn_ws_diff_change *change)
     result->removed += kind == FIRN_WS_DIFF_REMOVED;
 }
 
+/* Tells a change that is half of a rename, at the path that came: *out_is_told, also of the other
+ * half, which is not told by itself. */
+static int
+tell_rename(struct difference *difference, const struct firn_ws_diff_change *change,
+            bool *out_is_told, firn_error *err)
+{
+    const struct firn_tree_entry *gone;
+    firn_slice path;
+    *out_is_told = firn_ws_difference_renames_find(&difference->renames, change, &gone, &path);
+    if (!*out_is_told || change->kind == FIRN_WS_DIFF_REMOVED) {
+        return FIRN_OK;
+    }
+    firn_entry_info before;
+    firn_entry_info after;
+    firn_ws_diff_to_info(path, gone, &before);
+    firn_ws_diff_to_info(change->path, change->after, &after);
+    const firn_difference told = {.change = {.kind = FIRN_CHANGE_RENAMED,
+                                             .before = &before,
+                                             .after = &after,
+                                             .what = firn_ws_diff_what(gone, change->after)}};
+    difference->result->renamed++;
+    difference->files_done++;
+    if (difference->visit == NULL) {
+        return FIRN_OK;
+    }
+    int rc = difference->visit(difference->ctx, &told);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+}
+
+static int
+collect_rename(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct difference *difference = ctx;
+    int rc = progress(difference, err);
+    return rc == FIRN_OK ? firn_ws_difference_renames_add(&difference->renames, change, err) : rc;
+}
+
 static int
 tell_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
@@ -78,7 +121,12 @@ tell_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
     firn_entry_info before;
     firn_entry_info after;
     int rc;
+    bool is_told;
     FIRN_TRY(progress(difference, err));
+    FIRN_TRY(tell_rename(difference, change, &is_told, err));
+    if (is_told) {
+        goto out;
+    }
     count(result, change);
     difference->files_done++;
     if (difference->options->with_lines) {
@@ -156,6 +204,10 @@ compare(struct difference *difference, struct firn_ws_opened *opened,
                                                err));
     }
     struct firn_ws_diff_options diff_options = {.filter = filter.count > 0 ? &filter : NULL};
+    if (options->find_renames) {
+        FIRN_TRY(firn_ws_diff(before, after, &diff_options, collect_rename, difference, err));
+        FIRN_TRY(firn_ws_difference_renames_match(&difference->renames, err));
+    }
     FIRN_TRY(firn_ws_diff(before, after, &diff_options, tell_change, difference, err));
     rc = check_paths(&filter, before, after, is_disk, err);
 out:
@@ -283,7 +335,9 @@ firn_ws_difference(struct firn_ws *ws, const firn_diff_options *options,
     if (rc != FIRN_OK) {
         return rc;
     }
+    firn_ws_difference_renames_init(&difference.renames);
     rc = run(&difference, &opened, err);
+    firn_ws_difference_renames_deinit(&difference.renames);
     int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
     return rc != FIRN_OK ? rc : close_rc;
 }

@@ -307,3 +307,11 @@ Whatever the texts are, whatever the context.
   $ for context in 1 2 3 10 1000; do
   >     rm -rf ../old && firn restore 3 --to ../old -q && firn diff 3 4 -U $context >../patch && (cd ../old && git apply --whitespace=nowarn -p1 ../patch) && diff -r ../old .
   > done
+
+Renames too.
+
+  $ rm -rf * ../old && mkdir a && seq 1 9 >a/f && echo g >g && firn save -q && mv a/f 'new "f' && chmod 755 'new "f' && mv g a/g && firn save -q
+  5
+  6
+  $ firn restore 5 --to ../old -q && firn diff 5 6 -p >../patch && (cd ../old && git apply -p1 ../patch) && diff -r ../old . && stat -c %a '../old/new "f'
+  755

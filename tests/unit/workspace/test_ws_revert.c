@@ -293,12 +293,15 @@ a_file_that_was_only_touched_may_go(void **state)
     scan_put_text(tree, "a", "a");
     ws_save(&world);
     scan_put_text(tree, "new", "new");
+    scan_put_text(tree, "dir/new", "new");
     scan_put_text(tree, "a", "b");
     ws_save(&world);
     scan_set_mtime(tree, "new", 7);
+    scan_set_mtime(tree, "dir/new", 7);
     scan_set_mtime(tree, "a", 7);
     ws_revert(&world, "2");
     assert_false(has(&world, "new"));
+    assert_false(has(&world, "dir"));
     assert_text(&world, "a", "a");
     ws_world_close(&world);
 }
