@@ -363,10 +363,13 @@ typedef struct firn_diff_options {
     /* Tell a file that went and one that came with the same content, not an empty one, as one
      * change, RENAMED. With more than 131,072 files that went or came none is found. */
     bool find_renames;
+    /* Compare with the checkpoint before `after`, which is then "latest" if it is NULL; with nothing,
+     * if that is the first: all is added. before must be NULL. */
+    bool against_previous;
 } firn_diff_options;
-#define FIRN_DIFF_OPTIONS_INIT                                                              \
-    {                                                                                       \
-        sizeof(firn_diff_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, false \
+#define FIRN_DIFF_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(firn_diff_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, false, false \
     }
 
 typedef enum firn_lines_kind {
@@ -397,7 +400,8 @@ typedef struct firn_difference {
 } firn_difference;
 
 typedef struct firn_diff_result {
-    firn_checkpoint before; /* messages are borrowed from the workspace until its next call */
+    /* Messages are borrowed from the workspace until its next call. */
+    firn_checkpoint before; /* zeroed where it is nothing */
     firn_checkpoint after;  /* zeroed where it is the disk */
     bool after_is_disk;
     uint64_t added; /* files that before does not have, … */

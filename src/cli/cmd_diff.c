@@ -3,12 +3,9 @@
  * cli/cmd_diff.c: firn diff.
  *
  * References come before "--", paths behind it: a word like "src" could be either, and a command
- * that guesses would guess wrong some day. Rows with line counts are collected, because their
- * columns are known at the end; all else is printed as it comes.
+ * that guesses would guess wrong some day.
  */
-#include "cli/cli_change.h"
-#include "cli/cli_patch.h"
-#include "cli/cli_stat.h"
+#include "cli/cli_difference.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -19,112 +16,26 @@
 #include "cli/report.h"
 #include "cli/text.h"
 
-enum form { NAMES, STAT, PATCH };
-
-struct shown {
-    const struct firn_cli *cli;
-    enum form form;
-    struct firn_cli_patch patch;
-    bool is_out_of_memory;
-    struct firn_cli_stat stat;
-};
-
-static const char *
-lines_name(firn_lines_kind kind)
-{
-    switch (kind) {
-    case FIRN_LINES_NONE:
-        return "none";
-    case FIRN_LINES_COUNTED:
-        return "counted";
-    case FIRN_LINES_BINARY:
-        return "binary";
-    case FIRN_LINES_TOO_LARGE:
-        return "too_large";
-    case FIRN_LINES_UNREADABLE:
-        return "unreadable";
-    }
-    return "other";
-}
-
 static void
-show_json(const firn_difference *difference, enum form form)
-{
-    firn_json_out_object(NULL);
-    firn_cli_change_json_members(&difference->change);
-    if (form != NAMES) {
-        firn_json_out_object("lines");
-        firn_json_out_string("kind", lines_name(difference->lines));
-        if (difference->lines == FIRN_LINES_COUNTED) {
-            firn_json_out_u64("added", difference->lines_added);
-            firn_json_out_u64("removed", difference->lines_removed);
-            firn_json_out_bool("minimal", difference->lines_are_minimal);
-            if (form == PATCH) {
-                firn_cli_patch_json(difference);
-            }
-        }
-        firn_json_out_end();
-    }
-    firn_json_out_end();
-}
-
-static int
-visit(void *ctx, const firn_difference *difference)
-{
-    struct shown *shown = ctx;
-    if (shown->cli->json) {
-        show_json(difference, shown->form);
-    } else if (shown->form == STAT) {
-        shown->is_out_of_memory = !firn_cli_stat_add(&shown->stat, difference);
-    } else if (shown->form == PATCH) {
-        firn_meter_clear();
-        shown->is_out_of_memory = !firn_cli_patch_print(&shown->patch, difference);
-    } else {
-        firn_meter_clear();
-        firn_cli_change_print(&difference->change);
-    }
-    return firn_out_error() == 0 && !shown->is_out_of_memory ? FIRN_OK : FIRN_CANCELLED;
-}
-
-static void
-print_count(uint64_t count, const char *text)
-{
-    char number[FIRN_TEXT_NUMBER_SIZE];
-    firn_out_format("%s %s", firn_text_number(count, number), text);
-}
-
-static void
-print_summary(const firn_diff_result *result, bool with_lines)
+print_summary(const firn_diff_result *result, enum firn_cli_difference_form form)
 {
     char before[FIRN_CLI_WORKSPACE_NAME_SIZE];
     char after[FIRN_CLI_WORKSPACE_NAME_SIZE];
     firn_out_format("from %s to %s: ", firn_cli_workspace_name(&result->before, before),
                     result->after_is_disk ? "the disk"
                                           : firn_cli_workspace_name(&result->after, after));
-    print_count(result->changed, "changed, ");
-    print_count(result->added, "added, ");
-    print_count(result->removed, "removed");
-    if (result->renamed > 0) {
-        firn_out_text(", ");
-        print_count(result->renamed, "renamed");
-    }
-    if (with_lines) {
-        firn_out_text("; ");
-        print_count(result->lines_added,
-                    firn_text_plural(result->lines_added, "line added, ", "lines added, "));
-        print_count(result->lines_removed, "removed");
-    }
+    firn_cli_difference_print_counts(result, form);
     firn_out_text("\n");
 }
 
 static void
-show_result(const struct shown *shown, const firn_diff_result *result,
+show_result(const struct firn_cli_difference *shown, const firn_diff_result *result,
             const struct firn_notices *notices)
 {
     if (!shown->cli->json) {
-        firn_cli_stat_print(&shown->stat, firn_cli_stat_width());
-        if (!shown->cli->quiet && shown->form != PATCH) {
-            print_summary(result, shown->form == STAT);
+        firn_cli_difference_finish(shown);
+        if (!shown->cli->quiet && shown->form != FIRN_CLI_DIFFERENCE_PATCH) {
+            print_summary(result, shown->form);
         }
         return;
     }
@@ -135,22 +46,14 @@ show_result(const struct shown *shown, const firn_diff_result *result,
     } else {
         firn_cli_workspace_checkpoint_json("after", &result->after);
     }
-    firn_json_out_u64("added", result->added);
-    firn_json_out_u64("changed", result->changed);
-    firn_json_out_u64("removed", result->removed);
-    firn_json_out_u64("renamed", result->renamed);
-    firn_json_out_u64("skipped", result->skipped);
-    if (shown->form != NAMES) {
-        firn_json_out_u64("lines_added", result->lines_added);
-        firn_json_out_u64("lines_removed", result->lines_removed);
-    }
+    firn_cli_difference_json_counts(result, shown->form);
     firn_notices_json(notices);
 }
 
 /* Says what is wrong, and which of the two references it is about. */
 static int
 report(struct firn_cli *cli, firn_workspace *workspace, const firn_diff_options *options,
-       const struct shown *shown, const firn_error *err)
+       const struct firn_cli_difference *shown, const firn_error *err)
 {
     if (shown->is_out_of_memory) {
         return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
@@ -169,7 +72,7 @@ report(struct firn_cli *cli, firn_workspace *workspace, const firn_diff_options 
 
 static int
 compare(struct firn_cli *cli, firn_workspace *workspace, firn_diff_options *options,
-        struct shown *shown)
+        struct firn_cli_difference *shown)
 {
     firn_error err;
     firn_diff_result result;
@@ -180,7 +83,8 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_diff_options *opti
     if (cli->json) {
         firn_json_out_array("changes");
     }
-    int code = firn_workspace_diff(workspace, options, visit, shown, &result, &err);
+    int code =
+        firn_workspace_diff(workspace, options, firn_cli_difference_visit, shown, &result, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
         exit_code = report(cli, workspace, options, shown, &err);
@@ -188,37 +92,14 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_diff_options *opti
         show_result(shown, &result, &notices);
         exit_code = firn_notices_exit(&notices);
     }
-    firn_cli_stat_deinit(&shown->stat);
     firn_notices_deinit(&notices);
     return exit_code;
-}
-
-/* What the options ask for; returns the exit code. */
-static int
-read_options(struct firn_cli *cli, struct shown *out)
-{
-    const char *context = firn_command_value(cli, "unified");
-    bool is_patch = firn_command_has(cli, "patch") || context != NULL;
-    bool is_stat = firn_command_has(cli, "stat");
-    uint64_t lines = FIRN_CLI_PATCH_CONTEXT_DEFAULT;
-    if (is_patch + is_stat + firn_command_has(cli, "names") > 1) {
-        return firn_command_misused(cli, "--names, --stat and --patch exclude each other");
-    }
-    if (!firn_cli_patch_init(&out->patch, firn_command_value(cli, "color"))) {
-        return firn_command_misused(cli, "--color is always, never or auto");
-    }
-    if (context != NULL && !firn_command_number(context, INT32_MAX, &lines)) {
-        return firn_command_misused(cli, "'%s' is no number of lines", context);
-    }
-    out->patch.context = (uint32_t)lines;
-    out->form = is_patch ? PATCH : is_stat ? STAT : NAMES;
-    return FIRN_EXIT_OK;
 }
 
 static int
 run(struct firn_cli *cli)
 {
-    struct shown shown = {.cli = cli};
+    struct firn_cli_difference shown;
     firn_workspace *workspace = NULL;
     struct firn_cli_workspace_paths paths = {NULL, 0};
     firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
@@ -227,12 +108,10 @@ run(struct firn_cli *cli)
         return firn_command_misused(cli, "more than two checkpoints before the paths: write -- "
                                          "between them");
     }
-    int exit_code = read_options(cli, &shown);
+    int exit_code = firn_cli_difference_init(&shown, cli, FIRN_CLI_DIFFERENCE_NAMES, &options);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    options.with_lines = shown.form != NAMES;
-    options.find_renames = !firn_command_has(cli, "no-renames");
     options.before = references > 0 ? cli->arguments[0] : NULL;
     options.after = references > 1 ? cli->arguments[1] : NULL;
     exit_code = firn_cli_workspace_open(cli, &workspace);
@@ -244,18 +123,14 @@ run(struct firn_cli *cli)
         options.path_count = paths.count;
         exit_code = compare(cli, workspace, &options, &shown);
     }
+    firn_cli_difference_deinit(&shown);
     firn_cli_workspace_paths_deinit(&paths);
     firn_workspace_close(workspace);
     return exit_code;
 }
 
 static const struct firn_command_option options[] = {
-    {"names", 0, NULL, "one row a difference, without contents; the default"},
-    {"stat", 0, NULL, "count the lines that differ, with a bar for each file"},
-    {"patch", 'p', NULL, "show the lines that differ, as git diff does"},
-    {"unified", 'U', "N", "as --patch, with N lines around each difference, not 3"},
-    {"no-renames", 0, NULL, "show a renamed file as one removed and one added"},
-    {"color", 0, "WHEN", "color a patch: always, never or auto, on a terminal"},
+    FIRN_CLI_DIFFERENCE_OPTIONS("one row a difference, without contents; the default"),
     {NULL, 0, NULL, NULL},
 };
 

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cli/cmd_show.c: firn show.
+ *
+ * What a checkpoint changed is what differs between it and the one before it that is still there;
+ * the first one is compared with nothing. How much that is is found out before anything is printed
+ * of it, by a comparison of its own: it costs little, and stands where one looks for it.
  */
+#include "cli/cli_difference.h"
 #include "cli/cli_pending.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
 #include "cli/out.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -124,23 +131,161 @@ print_checkpoint(const firn_checkpoint *checkpoint)
     firn_out_format("tree        %s\n", root);
 }
 
+/* ---- tags ---- */
+
+enum { TAG_SIZE_MAX = 100 }; /* as the library has it */
+
+struct tags {
+    const struct firn_cli *cli;
+    const char *id;
+    const char *before; /* the next one */
+};
+
 static int
-run(struct firn_cli *cli)
+show_tag(void *ctx, const firn_tag *tag)
+{
+    struct tags *tags = ctx;
+    char name[TAG_SIZE_MAX + 1];
+    if (strcmp(tag->id, tags->id) != 0 || tag->name.size >= sizeof(name)) {
+        return FIRN_OK;
+    }
+    if (tags->cli->json) {
+        memcpy(name, tag->name.data, tag->name.size);
+        name[tag->name.size] = '\0';
+        firn_json_out_string(NULL, name);
+        return FIRN_OK;
+    }
+    firn_out_text(tags->before);
+    firn_text_escape(tag->name, firn_out_write);
+    tags->before = ", ";
+    return FIRN_OK;
+}
+
+static int
+show_tags(struct firn_cli *cli, firn_workspace *workspace, const char *id)
 {
     firn_error err;
-    firn_workspace *workspace = NULL;
+    struct tags tags = {cli, id, "tags        "};
+    if (cli->json) {
+        firn_json_out_array("tags");
+    }
+    if (firn_workspace_tag_list(workspace, show_tag, &tags, &err) != FIRN_OK) {
+        return firn_report_failure(cli, &err, NULL);
+    }
+    if (cli->json) {
+        firn_json_out_end();
+    } else if (tags.before[0] == ',') {
+        firn_out_text("\n");
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* ---- what it changed ---- */
+
+static void
+show_counts(const struct firn_cli *cli, const firn_diff_result *result)
+{
+    char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
+    bool has_previous = result->before.id[0] != '\0';
+    if (cli->json) {
+        if (has_previous) {
+            firn_cli_workspace_checkpoint_json("previous", &result->before);
+        } else {
+            firn_json_out_null("previous");
+        }
+        return;
+    }
+    firn_out_text("changes     ");
+    firn_cli_difference_print_counts(result, FIRN_CLI_DIFFERENCE_COUNTS);
+    if (has_previous) {
+        firn_out_format(" since %s\n", firn_cli_workspace_name(&result->before, name));
+    } else {
+        firn_out_text("; it is the first\n");
+    }
+}
+
+/* Counts what the checkpoint changed, and shows it in the form that was asked for. */
+static int
+show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
+                struct firn_cli_difference *shown, firn_diff_options *options)
+{
+    const firn_slice all = firn_str("");
+    firn_diff_options counting = FIRN_DIFF_OPTIONS_INIT;
+    firn_diff_result result;
+    firn_error err;
+    options->after = id;
+    options->against_previous = true;
+    options->paths = &all;
+    options->path_count = 1;
+    counting.after = id;
+    counting.against_previous = true;
+    counting.find_renames = options->find_renames;
+    counting.paths = &all;
+    counting.path_count = 1;
+    counting.callbacks = options->callbacks;
+    if (firn_workspace_diff(workspace, &counting, NULL, NULL, &result, &err) != FIRN_OK) {
+        return firn_report_failure(cli, &err, NULL);
+    }
+    firn_meter_clear();
+    show_counts(cli, &result);
+    if (shown->form == FIRN_CLI_DIFFERENCE_COUNTS) {
+        if (cli->json) {
+            firn_cli_difference_json_counts(&result, shown->form);
+        }
+        return FIRN_EXIT_OK;
+    }
+    if (cli->json) {
+        firn_json_out_array("changes");
+    } else {
+        firn_out_text("\n");
+    }
+    int code =
+        firn_workspace_diff(workspace, options, firn_cli_difference_visit, shown, &result, &err);
+    firn_meter_clear();
+    if (shown->is_out_of_memory) {
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    if (code != FIRN_OK) {
+        return firn_report_failure(cli, &err, NULL);
+    }
+    if (cli->json) {
+        firn_json_out_end();
+        firn_cli_difference_json_counts(&result, shown->form);
+    } else {
+        firn_cli_difference_finish(shown);
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* ---- the whole ---- */
+
+static int
+show_files(struct firn_cli *cli, firn_workspace *workspace, const char *id)
+{
+    firn_error err;
+    if (cli->json) {
+        firn_json_out_array("entries");
+    }
+    if (firn_workspace_entries(workspace, id, visit, cli, &err) != FIRN_OK) {
+        return firn_report_failure(cli, &err, NULL);
+    }
+    if (cli->json) {
+        firn_json_out_end();
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+show(struct firn_cli *cli, firn_workspace *workspace, struct firn_cli_difference *shown,
+     firn_diff_options *options)
+{
+    firn_error err;
     firn_checkpoint checkpoint;
     const char *reference = cli->arguments[0];
     bool with_files = firn_command_has(cli, "files");
-    int exit_code = firn_cli_workspace_open(cli, &workspace);
-    if (exit_code != FIRN_EXIT_OK) {
-        return exit_code;
-    }
     int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
     if (code != FIRN_OK) {
-        exit_code =
-            firn_report_failure(cli, &err, firn_cli_workspace_hint(workspace, reference, code));
-        goto out;
+        return firn_report_failure(cli, &err, firn_cli_workspace_hint(workspace, reference, code));
     }
     char id[FIRN_CHECKPOINT_ID_SIZE];
     memcpy(id, checkpoint.id, sizeof(id)); /* a newer one may become "latest" meanwhile */
@@ -150,30 +295,53 @@ run(struct firn_cli *cli)
         print_checkpoint(&checkpoint);
     }
     if (with_files) {
-        if (cli->json) {
-            firn_json_out_array("entries");
-        }
-        if (firn_workspace_entries(workspace, id, visit, cli, &err) != FIRN_OK) {
-            exit_code = firn_report_failure(cli, &err, NULL);
-        } else if (cli->json) {
-            firn_json_out_end();
-        }
+        return show_files(cli, workspace, id);
+    }
+    int exit_code = show_tags(cli, workspace, id);
+    return exit_code == FIRN_EXIT_OK ? show_difference(cli, workspace, id, shown, options)
+                                     : exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_workspace *workspace = NULL;
+    struct firn_notices notices;
+    struct firn_cli_difference shown;
+    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
+    int exit_code = firn_cli_difference_init(&shown, cli, FIRN_CLI_DIFFERENCE_COUNTS, &options);
+    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "files") &&
+        shown.form != FIRN_CLI_DIFFERENCE_COUNTS) {
+        exit_code = firn_command_misused(cli, "--files and what shows changes exclude each other");
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_notices_init(&notices, cli);
+    options.callbacks = firn_notices_callbacks(&notices);
+    exit_code = firn_cli_workspace_open(cli, &workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = show(cli, workspace, &shown, &options);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cli_pending_tell(cli, workspace);
     }
-out:
     firn_workspace_close(workspace);
+    firn_notices_deinit(&notices);
+    firn_cli_difference_deinit(&shown);
     return exit_code;
 }
 
 static const struct firn_command_option options[] = {
     {"files", 'f', NULL, "list what is in it instead"},
+    FIRN_CLI_DIFFERENCE_OPTIONS("and one row for each thing that it changed"),
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
     {"firn show latest", "the newest checkpoint"},
+    {"firn show 12 --stat", "and what it changed, with line counts"},
+    {"firn show 12 -p", "and the lines that it changed"},
     {"firn show 12 --files", "every file, directory and link in checkpoint 12"},
     {NULL, NULL},
 };
@@ -186,6 +354,9 @@ const struct firn_command firn_cmd_show = {
     .help = "REF names a checkpoint: its number, its id or at least four letters from its\n"
             "start (in any case), latest, a tag, one so many before another (latest~2), or\n"
             "a time (\"10 minutes ago\").\n"
+            "\n"
+            "What it changed is counted against the checkpoint before it; the first is all\n"
+            "new. --names, --stat and --patch show that as firn diff does.\n"
             "\n"
             "With --files one row for each entry: mode, owner, group, size, time of\n"
             "modification (UTC), and the path; behind -> the target of a symbolic link,\n"

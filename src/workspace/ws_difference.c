@@ -148,6 +148,10 @@ out:
 static int
 find_in(const struct firn_ws_diff_side *side, firn_slice path, bool *out, firn_error *err)
 {
+    if (side->root == NULL) {
+        *out = false;
+        return FIRN_OK;
+    }
     struct firn_tree_lookup lookup;
     const struct firn_tree_entry *entry;
     firn_tree_lookup_init(&lookup, side->source, &side->root->hash);
@@ -191,7 +195,7 @@ compare(struct difference *difference, struct firn_ws_opened *opened,
 {
     const firn_diff_options *options = difference->options;
     struct firn_ws_filter filter = {0};
-    bool is_disk = options->after == NULL;
+    bool is_disk = options->after == NULL && !options->against_previous;
     int rc;
     const firn_slice *paths = options->paths;
     size_t path_count = options->path_count;
@@ -252,24 +256,12 @@ compare_stored(struct difference *difference, struct firn_ws_opened *opened,
     FIRN_TRY(stored_side_init(&sides[0], opened, err));
     FIRN_TRY(stored_side_init(&sides[1], opened, err));
     struct firn_ws_diff_side before_side = {.source = &sides[0].source.source,
-                                            .root = &before->root};
+                                            .root = before != NULL ? &before->root : NULL};
     struct firn_ws_diff_side after_side = {.source = &sides[1].source.source, .root = &after->root};
     rc = compare(difference, opened, &before_side, &after_side, err);
 out:
     firn_packfile_scratch_destroy(sides[0].scratch);
     firn_packfile_scratch_destroy(sides[1].scratch);
-    return rc;
-}
-
-/* Finds a checkpoint whose record borrows from bytes of its own. */
-static int
-find(struct firn_ws *ws, struct firn_ws_opened *opened, const char *reference,
-     struct firn_buf *bytes, struct firn_ws_record *out, firn_error *err)
-{
-    int rc = firn_ws_find_record(ws, opened, reference, out, err);
-    firn_buf_deinit(bytes);
-    *bytes = ws->result;
-    ws->result = (struct firn_buf){0};
     return rc;
 }
 
@@ -290,6 +282,40 @@ keep_messages(struct firn_ws *ws, firn_diff_result *result, firn_error *err)
     return FIRN_OK;
 }
 
+/* Of a checkpoint against the one before it, or against nothing. */
+static int
+run_against_previous(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
+{
+    struct firn_ws *ws = difference->ws;
+    const firn_diff_options *options = difference->options;
+    firn_diff_result *result = difference->result;
+    struct firn_buf before_bytes = {0};
+    struct firn_buf after_bytes = {0};
+    struct firn_ws_record before;
+    struct firn_ws_record after;
+    int rc;
+    FIRN_TRY(firn_ws_find_own(ws, opened, options->after == NULL ? "latest" : options->after,
+                              &after_bytes, &after, err));
+    rc = firn_ws_find_previous(ws, opened, &after, &before_bytes, &before, err);
+    bool has_before = rc == FIRN_OK;
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        goto out;
+    }
+    firn_ws_record_to_checkpoint(&after, &result->after);
+    if (has_before) {
+        firn_ws_record_to_checkpoint(&before, &result->before);
+    }
+    FIRN_TRY(compare_stored(difference, opened, has_before ? &before : NULL, &after, err));
+    rc = keep_messages(ws, result, err);
+out:
+    if (rc != FIRN_OK) {
+        *result = (firn_diff_result){0};
+    }
+    firn_buf_deinit(&before_bytes);
+    firn_buf_deinit(&after_bytes);
+    return rc;
+}
+
 static int
 run(struct difference *difference, struct firn_ws_opened *opened, firn_error *err)
 {
@@ -301,14 +327,14 @@ run(struct difference *difference, struct firn_ws_opened *opened, firn_error *er
     struct firn_ws_record before;
     struct firn_ws_record after;
     int rc;
-    FIRN_TRY(find(ws, opened, options->before == NULL ? "latest" : options->before, &before_bytes,
-                  &before, err));
+    FIRN_TRY(firn_ws_find_own(ws, opened, options->before == NULL ? "latest" : options->before,
+                              &before_bytes, &before, err));
     firn_ws_record_to_checkpoint(&before, &result->before);
     result->after_is_disk = options->after == NULL;
     if (result->after_is_disk) {
         FIRN_TRY(compare_with_disk(difference, opened, &before, err));
     } else {
-        FIRN_TRY(find(ws, opened, options->after, &after_bytes, &after, err));
+        FIRN_TRY(firn_ws_find_own(ws, opened, options->after, &after_bytes, &after, err));
         firn_ws_record_to_checkpoint(&after, &result->after);
         FIRN_TRY(compare_stored(difference, opened, &before, &after, err));
     }
@@ -336,7 +362,8 @@ firn_ws_difference(struct firn_ws *ws, const firn_diff_options *options,
         return rc;
     }
     firn_ws_difference_renames_init(&difference.renames);
-    rc = run(&difference, &opened, err);
+    rc = options->against_previous ? run_against_previous(&difference, &opened, err)
+                                   : run(&difference, &opened, err);
     firn_ws_difference_renames_deinit(&difference.renames);
     int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
     return rc != FIRN_OK ? rc : close_rc;

@@ -17,6 +17,28 @@ firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opened *opened, const cha
 }
 
 int
+firn_ws_find_own(struct firn_ws *ws, struct firn_ws_opened *opened, const char *reference,
+                 struct firn_buf *bytes, struct firn_ws_record *out, firn_error *err)
+{
+    int rc = firn_ws_find_record(ws, opened, reference, out, err);
+    firn_buf_deinit(bytes);
+    *bytes = ws->result;
+    ws->result = (struct firn_buf){0};
+    return rc;
+}
+
+int
+firn_ws_find_previous(struct firn_ws *ws, struct firn_ws_opened *opened,
+                      const struct firn_ws_record *record, struct firn_buf *bytes,
+                      struct firn_ws_record *out, firn_error *err)
+{
+    char reference[FIRN_CHECKPOINT_ID_SIZE + 2];
+    firn_ws_record_id_text(record->id, reference);
+    memcpy(reference + FIRN_CHECKPOINT_ID_SIZE - 1, "~1", sizeof "~1");
+    return firn_ws_find_own(ws, opened, reference, bytes, out, err);
+}
+
+int
 firn_ws_find(struct firn_ws *ws, const char *reference, firn_checkpoint *out, firn_error *err)
 {
     struct firn_ws_opened opened;

@@ -59,6 +59,17 @@ FIRN_MUST_CHECK int firn_ws_find_record(struct firn_ws *ws, struct firn_ws_opene
                                         const char *reference, struct firn_ws_record *out,
                                         firn_error *err);
 
+/* The same, but its bytes live in *bytes. */
+FIRN_MUST_CHECK int firn_ws_find_own(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                     const char *reference, struct firn_buf *bytes,
+                                     struct firn_ws_record *out, firn_error *err);
+/* The checkpoint before another one that is still there, safety checkpoints not counted; its bytes
+ * live in *bytes. FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_ws_find_previous(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                          const struct firn_ws_record *record,
+                                          struct firn_buf *bytes, struct firn_ws_record *out,
+                                          firn_error *err);
+
 /* Finds out anew where the workspace and its store are. */
 FIRN_MUST_CHECK int firn_ws_relocate(struct firn_ws *ws, firn_error *err);
 /* Turns the paths that an operation was given into those that it acts on: where there are none the

@@ -40,19 +40,6 @@ content_equal(const void *record, const void *key)
 
 /* ---- what it is about ---- */
 
-/* Finds a checkpoint whose record borrows from bytes of its own. */
-static int
-find(struct firn_ws_revert *revert, const char *reference, struct firn_buf *bytes,
-     struct firn_ws_record *out, firn_error *err)
-{
-    struct firn_ws *ws = revert->restoring.ws;
-    int rc = firn_ws_find_record(ws, revert->restoring.opened, reference, out, err);
-    firn_buf_deinit(bytes);
-    *bytes = ws->result;
-    ws->result = (struct firn_buf){0};
-    return rc;
-}
-
 static void
 name_of(const struct firn_ws_record *record, char out[NAME_SIZE])
 {
@@ -69,11 +56,9 @@ name_of(const struct firn_ws_record *record, char out[NAME_SIZE])
 static int
 find_one_before(struct firn_ws_revert *revert, struct firn_buf *bytes, firn_error *err)
 {
-    char reference[FIRN_CHECKPOINT_ID_SIZE + 2];
     char name[NAME_SIZE];
-    firn_ws_record_id_text(revert->after.id, reference);
-    memcpy(reference + FIRN_CHECKPOINT_ID_SIZE - 1, "~1", sizeof "~1");
-    int rc = find(revert, reference, bytes, &revert->before, err);
+    int rc = firn_ws_find_previous(revert->restoring.ws, revert->restoring.opened, &revert->after,
+                                   bytes, &revert->before, err);
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
@@ -91,11 +76,13 @@ find_both(struct firn_ws_revert *revert, struct firn_buf *after_bytes,
     char after[NAME_SIZE];
     char before[NAME_SIZE];
     int rc;
-    FIRN_TRY(find(revert, options->after == NULL ? "latest" : options->after, after_bytes,
-                  &revert->after, err));
-    FIRN_TRY(options->before == NULL
-                 ? find_one_before(revert, before_bytes, err)
-                 : find(revert, options->before, before_bytes, &revert->before, err));
+    struct firn_ws *ws = revert->restoring.ws;
+    struct firn_ws_opened *opened = revert->restoring.opened;
+    FIRN_TRY(firn_ws_find_own(ws, opened, options->after == NULL ? "latest" : options->after,
+                              after_bytes, &revert->after, err));
+    FIRN_TRY(options->before == NULL ? find_one_before(revert, before_bytes, err)
+                                     : firn_ws_find_own(ws, opened, options->before, before_bytes,
+                                                        &revert->before, err));
     name_of(&revert->after, after);
     name_of(&revert->before, before);
     if (revert->before.order >= revert->after.order) {

@@ -33,6 +33,7 @@ Listing and showing.
   stored SIZE
   left out    0 by rule, 0 that could not be saved
   tree        <hex>
+  changes     1 changed, 3 added, 0 removed since 3
   $ firn show 4 --files | awk '{ $2 = "uid"; $3 = "gid"; print }' | sed '/ f$/!s/20..-..-.. ..:..:../TIME/'
   drwxr-xr-x uid gid 0 TIME UTC dir/
   drwxrwxrwt uid gid 0 TIME UTC dir/empty/

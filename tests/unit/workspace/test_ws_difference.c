@@ -613,6 +613,42 @@ random_trees_differ_as_their_texts_do(void **state)
     }
 }
 
+/* ---- against the checkpoint before ---- */
+
+static void
+a_checkpoint_is_compared_with_the_one_before_it(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
+    firn_diff_result result;
+    const firn_slice nowhere = firn_str("nowhere");
+    ws_world_open_memory(&world, 62);
+    put_before(&world.tree);
+    ws_save(&world);
+    put_after(&world.tree);
+    ws_save(&world);
+    options.against_previous = true;
+    options.with_lines = true;
+    assert_int_equal(firn_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
+                     FIRN_OK);
+    assert_int_equal(result.before.number, 1);
+    assert_int_equal(result.after.number, 2);
+    assert_false(result.after_is_disk);
+    assert_true(result.changed > 0);
+    options.after = "1";
+    assert_int_equal(firn_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
+                     FIRN_OK);
+    assert_int_equal(result.before.id[0], '\0');
+    assert_int_equal(result.added, result.after.files);
+    assert_int_equal(result.changed + result.removed, 0);
+    options.paths = &nowhere;
+    options.path_count = 1;
+    assert_int_equal(firn_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
+                     FIRN_NOT_FOUND);
+    ws_world_close(&world);
+}
+
 /* ---- failures ---- */
 
 static void
@@ -792,6 +828,7 @@ main(void)
         cmocka_unit_test(files_of_any_checkpoint_are_printed),
         cmocka_unit_test(a_large_file_is_printed_in_pieces),
         cmocka_unit_test(random_trees_differ_as_their_texts_do),
+        cmocka_unit_test(a_checkpoint_is_compared_with_the_one_before_it),
         cmocka_unit_test(allocations_that_fail_fail_clean),
         cmocka_unit_test(calls_that_fail_give_no_wrong_difference),
         cmocka_unit_test(damage_is_told_and_named),
