@@ -57,6 +57,12 @@ typedef struct firn_hunk {
     uint32_t after_count;
 } firn_hunk;
 
+/* How the lines of two texts are compared. */
+typedef enum firn_diff_algorithm {
+    FIRN_DIFF_MYERS = 0,   /* the shortest difference */
+    FIRN_DIFF_PATIENCE = 1 /* lines that stand once on each side keep their place */
+} firn_diff_algorithm;
+
 /* Lines of a text (base), and what two others have in their place. Lines are counted from 0. */
 typedef struct firn_merge_region {
     uint32_t base_at;

@@ -366,10 +366,12 @@ typedef struct firn_diff_options {
     /* Compare with the checkpoint before `after`, which is then "latest" if it is NULL; with nothing,
      * if that is the first: all is added. before must be NULL. */
     bool against_previous;
+    firn_diff_algorithm algorithm; /* with_lines */
 } firn_diff_options;
-#define FIRN_DIFF_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        sizeof(firn_diff_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, false, false \
+#define FIRN_DIFF_OPTIONS_INIT                                                               \
+    {                                                                                        \
+        sizeof(firn_diff_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, false, \
+            false, FIRN_DIFF_MYERS                                                           \
     }
 
 typedef enum firn_lines_kind {
@@ -385,7 +387,7 @@ typedef struct firn_difference {
     firn_lines_kind lines;
     /* True if no way from one content to the other needs fewer lines. False for large files that
      * were changed all over: the search for the shortest way has a limit, behind which a longer
-     * one is taken. */
+     * one is taken; and mostly with FIRN_DIFF_PATIENCE, which looks for another one. */
     bool lines_are_minimal;
     uint64_t lines_added;
     uint64_t lines_removed;

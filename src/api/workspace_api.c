@@ -215,6 +215,8 @@ firn_workspace_diff(firn_workspace *workspace, const firn_diff_options *options,
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     API_REQUIRE(given.before == NULL || !given.against_previous, err,
                 "before and against_previous exclude each other");
+    API_REQUIRE(given.algorithm == FIRN_DIFF_MYERS || given.algorithm == FIRN_DIFF_PATIENCE, err,
+                "algorithm must be one of firn_diff_algorithm");
     return firn_ws_difference(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
 }
 

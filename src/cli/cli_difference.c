@@ -7,6 +7,8 @@
  */
 #include "cli/cli_difference.h"
 
+#include <string.h>
+
 #include "cli/cli_change.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
@@ -128,6 +130,7 @@ firn_cli_difference_init(struct firn_cli_difference *out, struct firn_cli *cli,
 {
     *out = (struct firn_cli_difference){.cli = cli, .form = form};
     const char *context = firn_command_value(cli, "unified");
+    const char *algorithm = firn_command_value(cli, "diff-algorithm");
     bool is_patch = firn_command_has(cli, "patch") || context != NULL;
     bool is_stat = firn_command_has(cli, "stat");
     bool is_names = firn_command_has(cli, "names");
@@ -137,6 +140,11 @@ firn_cli_difference_init(struct firn_cli_difference *out, struct firn_cli *cli,
     }
     if (!firn_cli_patch_init(&out->patch, firn_command_value(cli, "color"))) {
         return firn_command_misused(cli, "--color is always, never or auto");
+    }
+    if (algorithm != NULL && strcmp(algorithm, "patience") == 0) {
+        options->algorithm = FIRN_DIFF_PATIENCE;
+    } else if (algorithm != NULL && strcmp(algorithm, "myers") != 0) {
+        return firn_command_misused(cli, "--diff-algorithm is myers or patience");
     }
     if (context != NULL && !firn_command_number(context, INT32_MAX, &lines)) {
         return firn_command_misused(cli, "'%s' is no number of lines", context);

@@ -10,6 +10,9 @@
  * 4. What remains is searched by Myers' algorithm (line_myers.c), which marks changes.
  * 5. The marks of both sides, read in step, are the hunks.
  *
+ * Or steps 2 to 4 are those of another algorithm, which finds a difference that is easier to read in
+ * places, and longer (line_patience.c).
+ *
  * (I1) The lines that are not marked are the same numbers in the same order on both sides. Step 5
  * checks it: a wrong difference is never returned, whatever the steps before did.
  *
@@ -23,6 +26,7 @@
 #include "base/mem.h"
 #include "codec/line_intern.h"
 #include "codec/line_myers.h"
+#include "codec/line_patience.h"
 
 _Static_assert((int)FIRN_LINE_DIFF_TEXT_SIZE_MAX == (int)FIRN_LINE_INTERN_TEXT_SIZE_MAX &&
                    (int)FIRN_LINE_DIFF_LINES_MAX == (int)FIRN_LINE_INTERN_LINES_MAX,
@@ -185,6 +189,13 @@ int
 firn_line_diff_init(struct firn_line_diff *out, firn_slice before, firn_slice after,
                     uint64_t work_max, firn_error *err)
 {
+    return firn_line_diff_init_by(out, before, after, FIRN_DIFF_MYERS, work_max, err);
+}
+
+int
+firn_line_diff_init_by(struct firn_line_diff *out, firn_slice before, firn_slice after,
+                       firn_diff_algorithm algorithm, uint64_t work_max, firn_error *err)
+{
     *out = (struct firn_line_diff){0};
     struct firn_line_intern lines;
     struct marks marks = {NULL, NULL};
@@ -199,7 +210,10 @@ firn_line_diff_init(struct firn_line_diff *out, firn_slice before, firn_slice af
         goto out;
     }
     struct range range = cut_ends(&lines);
-    FIRN_TRY(mark_changes(&lines, &range, &marks, work_max, &out->is_minimal, err));
+    FIRN_TRY(algorithm == FIRN_DIFF_PATIENCE
+                 ? firn_line_patience_mark(&lines, marks.before, marks.after, work_max,
+                                           &out->is_minimal, err)
+                 : mark_changes(&lines, &range, &marks, work_max, &out->is_minimal, err));
     rc = make_hunks(out, &lines, &marks, err);
 out:
     firn_free(marks.before);

@@ -33,6 +33,10 @@ struct firn_line_diff {
  * everywhere. */
 FIRN_MUST_CHECK int firn_line_diff_init(struct firn_line_diff *out, firn_slice before,
                                         firn_slice after, uint64_t work_max, firn_error *err);
+/* The same, by another algorithm: FIRN_DIFF_PATIENCE needs up to 32 MiB more. */
+FIRN_MUST_CHECK int firn_line_diff_init_by(struct firn_line_diff *out, firn_slice before,
+                                           firn_slice after, firn_diff_algorithm algorithm,
+                                           uint64_t work_max, firn_error *err);
 /* A zeroed struct is fine. */
 void firn_line_diff_deinit(struct firn_line_diff *diff);
 

@@ -206,6 +206,7 @@ compare(struct difference *difference, struct firn_ws_opened *opened,
         FIRN_TRY(firn_ws_difference_lines_init(&difference->lines, opened->objects,
                                                is_disk ? opened->root : NULL, &options->callbacks,
                                                err));
+        difference->lines.algorithm = options->algorithm;
     }
     struct firn_ws_diff_options diff_options = {.filter = filter.count > 0 ? &filter : NULL};
     if (options->find_renames) {

@@ -109,8 +109,9 @@ compare(struct firn_ws_difference_lines *lines, firn_difference *out, firn_error
 {
     struct firn_line_diff *diff = &lines->diff;
     firn_line_diff_deinit(diff);
-    int rc = firn_line_diff_init(diff, firn_buf_slice(&lines->before),
-                                 firn_buf_slice(&lines->after), FIRN_LINE_DIFF_WORK_DEFAULT, err);
+    int rc =
+        firn_line_diff_init_by(diff, firn_buf_slice(&lines->before), firn_buf_slice(&lines->after),
+                               lines->algorithm, FIRN_LINE_DIFF_WORK_DEFAULT, err);
     if (rc == FIRN_LIMIT) {
         out->lines = FIRN_LINES_TOO_LARGE;
         return FIRN_OK;

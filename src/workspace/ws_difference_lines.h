@@ -13,6 +13,7 @@ struct firn_ws_difference_lines {
     struct firn_os_dir *disk; /* the root that the second side lies in; NULL: it is stored too */
     struct firn_packfile_scratch *scratch;
     firn_callbacks callbacks;
+    firn_diff_algorithm algorithm; /* FIRN_DIFF_MYERS at first */
     struct firn_buf before;
     struct firn_buf after;
     struct firn_line_diff diff;

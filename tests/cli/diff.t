@@ -183,3 +183,19 @@ Mistakes.
   ! firn: '<T>/empty' has no checkpoint yet: save it first
   ! hint: firn save makes a checkpoint
   [3]
+
+Lines that stand once on each side keep their place, if that is asked for.
+
+  $ mkdir ../algorithm && cd ../algorithm && printf 'u\nd\nd\nd\n' >f && firn save -q && printf 'd\nd\nd\nu\n' >f
+  1
+  $ firn diff --stat -q; firn diff --stat -q --diff-algorithm myers; firn diff --stat -q --diff-algorithm patience
+   f | 2 +-
+   f | 2 +-
+   f | 6 +++---
+  $ firn diff --stat --json --diff-algorithm patience | python3 -c 'import json,sys; print(json.load(sys.stdin)["changes"][0]["lines"])'
+  {'kind': 'counted', 'added': 3, 'removed': 3, 'minimal': False}
+  $ firn diff --diff-algorithm quick
+  ! firn: diff: --diff-algorithm is myers or patience
+  ! usage: firn diff [options] [REF] [REF] [PATH...]
+  ! help: firn help diff
+  [2]

@@ -3,7 +3,7 @@
  * fuzz/line_diff: two texts with a NUL between them, compared. Byte 0 says how much work the search
  * for the shortest difference may take: 255 is no limit.
  *
- * The hunks applied to the first text give the second; where the search was not given up they are
+ * By each algorithm the hunks applied to the first text give the second; where the search was not given up they are
  * the shortest, by the table of all common subsequences.
  */
 #include <stddef.h>
@@ -78,21 +78,14 @@ check_hunks(const struct firn_line_diff *diff, const struct lines *a, const stru
     CHECK(i == a->count && j == b->count);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void
+check_by(firn_diff_algorithm algorithm, firn_slice before, firn_slice after, uint64_t work)
 {
     static struct lines a;
     static struct lines b;
     struct firn_line_diff diff;
-    const uint8_t *middle = size == 0 ? NULL : memchr(data + 1, 0, size - 1);
-    if (middle == NULL) {
-        return 0;
-    }
-    firn_slice before = firn_bytes(data + 1, (size_t)(middle - data) - 1);
-    firn_slice after = firn_bytes(middle + 1, size - 1 - (size_t)(middle - data));
-    uint64_t work = data[0] == 255 ? UINT64_MAX : data[0];
-    CHECK(firn_line_diff_init(&diff, before, after, work, NULL) == FIRN_OK);
-    CHECK(diff.is_minimal || data[0] != 255);
+    CHECK(firn_line_diff_init_by(&diff, before, after, algorithm, work, NULL) == FIRN_OK);
+    CHECK(diff.is_minimal || work != UINT64_MAX || algorithm != FIRN_DIFF_MYERS);
     if (split(before, &a) && split(after, &b)) {
         check_hunks(&diff, &a, &b);
         size_t common = longest_common(&a, &b);
@@ -100,5 +93,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
               (diff.removed == a.count - common && diff.added == b.count - common));
     }
     firn_line_diff_deinit(&diff);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const uint8_t *middle = size == 0 ? NULL : memchr(data + 1, 0, size - 1);
+    if (middle == NULL) {
+        return 0;
+    }
+    firn_slice before = firn_bytes(data + 1, (size_t)(middle - data) - 1);
+    firn_slice after = firn_bytes(middle + 1, size - 1 - (size_t)(middle - data));
+    uint64_t work = data[0] == 255 ? UINT64_MAX : data[0];
+    check_by(FIRN_DIFF_MYERS, before, after, work);
+    check_by(FIRN_DIFF_PATIENCE, before, after, work);
     return 0;
 }

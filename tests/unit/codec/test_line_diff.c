@@ -103,10 +103,14 @@ check_pair(firn_slice before, firn_slice after)
     size_t b_count = split(after, b, LINES_MAX);
     size_t common = longest_common(a, a_count, b, b_count);
     static const uint64_t works[] = {FIRN_LINE_DIFF_WORK_DEFAULT, 0, 1, 20};
-    for (size_t w = 0; w < sizeof works / sizeof works[0]; w++) {
+    const size_t works_count = sizeof works / sizeof works[0];
+    for (size_t w = 0; w < 2 * works_count; w++) {
         struct firn_line_diff diff;
         firn_error err;
-        assert_int_equal(firn_line_diff_init(&diff, before, after, works[w], &err), FIRN_OK);
+        firn_diff_algorithm algorithm = w < works_count ? FIRN_DIFF_MYERS : FIRN_DIFF_PATIENCE;
+        assert_int_equal(
+            firn_line_diff_init_by(&diff, before, after, algorithm, works[w % works_count], &err),
+            FIRN_OK);
         assert_is_difference(&diff, a, a_count, b, b_count);
         assert_true(diff.is_minimal || w > 0);
         if (diff.is_minimal) {
@@ -416,17 +420,55 @@ a_comparison_without_memory_fails_clean(void **state)
     firn_slice after = firn_str("b\na\nd\nx\nc\n");
     test_alloc_install();
     test_alloc_fail_at(0, false);
-    assert_int_equal(firn_line_diff_init(&diff, before, after, 1000, &err), FIRN_OK);
-    uint64_t calls = test_alloc_calls();
-    firn_line_diff_deinit(&diff);
-    assert_true(calls > 5);
-    for (uint64_t n = 1; n <= calls; n++) {
-        test_alloc_fail_at(n, false);
-        assert_int_equal(firn_line_diff_init(&diff, before, after, 1000, &err), FIRN_NO_MEMORY);
-        assert_int_equal(err.code, FIRN_NO_MEMORY);
-        assert_int_equal(test_alloc_alive(), 0);
+    for (int i = 0; i < 2; i++) {
+        firn_diff_algorithm algorithm = i == 0 ? FIRN_DIFF_MYERS : FIRN_DIFF_PATIENCE;
+        test_alloc_fail_at(0, false);
+        assert_int_equal(firn_line_diff_init_by(&diff, before, after, algorithm, 1000, &err),
+                         FIRN_OK);
+        uint64_t calls = test_alloc_calls();
+        firn_line_diff_deinit(&diff);
+        assert_true(calls > 5);
+        for (uint64_t n = 1; n <= calls; n++) {
+            test_alloc_fail_at(n, false);
+            assert_int_equal(firn_line_diff_init_by(&diff, before, after, algorithm, 1000, &err),
+                             FIRN_NO_MEMORY);
+            assert_int_equal(err.code, FIRN_NO_MEMORY);
+            assert_int_equal(test_alloc_alive(), 0);
+        }
     }
     test_alloc_uninstall();
+}
+
+/* By patience. */
+static void
+assert_patience(const char *before, const char *after, uint64_t removed, uint64_t added,
+                bool is_minimal)
+{
+    struct firn_line_diff diff;
+    firn_error err;
+    assert_int_equal(firn_line_diff_init_by(&diff, firn_str(before), firn_str(after),
+                                            FIRN_DIFF_PATIENCE, FIRN_LINE_DIFF_WORK_DEFAULT, &err),
+                     FIRN_OK);
+    assert_int_equal(diff.removed, removed);
+    assert_int_equal(diff.added, added);
+    assert_int_equal(diff.is_minimal, is_minimal);
+    firn_line_diff_deinit(&diff);
+}
+
+static void
+patience_keeps_what_is_unique(void **state)
+{
+    (void)state;
+    /* The one line that stands once on each side, although three others could be kept. */
+    assert_patience("u\nd\nd\nd\n", "d\nd\nd\nu\n", 3, 3, false);
+    /* Of several that cross, the longest sequence. */
+    assert_patience("1\n2\n3\n4\n", "4\n1\n2\n3\n", 1, 1, false);
+    assert_patience("1\n2\n3\n4\n5\n", "5\n4\n1\n2\n3\n", 2, 2, false);
+    /* What is unique only between anchors. */
+    assert_patience("a\nx\nb\nx\nc\n", "p\na\nx\nq\nb\nx\nc\n", 0, 2, false);
+    /* Nothing is unique: the shortest way. */
+    assert_patience("a\na\nb\nb\n", "b\nb\na\na\n", 2, 2, true);
+    assert_patience("", "a\n", 0, 1, true);
 }
 
 int
@@ -443,6 +485,7 @@ main(void)
         cmocka_unit_test(marks_go_where_the_places_say),
         cmocka_unit_test(a_nul_near_the_start_makes_a_binary),
         cmocka_unit_test(a_comparison_without_memory_fails_clean),
+        cmocka_unit_test(patience_keeps_what_is_unique),
     };
     return cmocka_run_group_tests_name("line_diff", tests, NULL, NULL);
 }
