@@ -189,7 +189,7 @@ show_counts(const struct firn_cli *cli, const firn_diff_result *result)
     bool has_previous = result->before.id[0] != '\0';
     if (cli->json) {
         if (has_previous) {
-            firn_cli_workspace_checkpoint_json("previous", &result->before);
+            firn_json_out_u64("previous", result->before.number);
         } else {
             firn_json_out_null("previous");
         }
