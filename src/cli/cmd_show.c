@@ -207,23 +207,18 @@ show_counts(const struct firn_cli *cli, const firn_diff_result *result)
 /* Counts what the checkpoint changed, and shows it in the form that was asked for. */
 static int
 show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
-                struct firn_cli_difference *shown, firn_diff_options *options)
+                struct firn_cli_difference *shown, const firn_diff_options *options)
 {
     const firn_slice all = firn_str("");
-    firn_diff_options counting = FIRN_DIFF_OPTIONS_INIT;
+    firn_diff_options asked = *options;
     firn_diff_result result;
     firn_error err;
-    options->after = id;
-    options->against_previous = true;
-    options->paths = &all;
-    options->path_count = 1;
-    counting.after = id;
-    counting.against_previous = true;
-    counting.find_renames = options->find_renames;
-    counting.paths = &all;
-    counting.path_count = 1;
-    counting.callbacks = options->callbacks;
-    if (firn_workspace_diff(workspace, &counting, NULL, NULL, &result, &err) != FIRN_OK) {
+    asked.after = id;
+    asked.against_previous = true;
+    asked.paths = &all;
+    asked.path_count = 1;
+    asked.with_lines = false;
+    if (firn_workspace_diff(workspace, &asked, NULL, NULL, &result, &err) != FIRN_OK) {
         return firn_report_failure(cli, &err, NULL);
     }
     firn_meter_clear();
@@ -239,8 +234,9 @@ show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
     } else {
         firn_out_text("\n");
     }
+    asked.with_lines = options->with_lines;
     int code =
-        firn_workspace_diff(workspace, options, firn_cli_difference_visit, shown, &result, &err);
+        firn_workspace_diff(workspace, &asked, firn_cli_difference_visit, shown, &result, &err);
     firn_meter_clear();
     if (shown->is_out_of_memory) {
         return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
@@ -277,7 +273,7 @@ show_files(struct firn_cli *cli, firn_workspace *workspace, const char *id)
 
 static int
 show(struct firn_cli *cli, firn_workspace *workspace, struct firn_cli_difference *shown,
-     firn_diff_options *options)
+     const firn_diff_options *options)
 {
     firn_error err;
     firn_checkpoint checkpoint;

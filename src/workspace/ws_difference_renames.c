@@ -204,9 +204,10 @@ static void
 join_the_rest(const struct group *group)
 {
     struct firn_ws_difference_renames_file **files = group->files;
+    const size_t record_size = sizeof(struct firn_ws_difference_renames_file *);
     size_t j = group->middle;
-    firn_sort(files + group->from, group->middle - group->from, sizeof *files, compare_paths);
-    firn_sort(files + group->middle, group->to - group->middle, sizeof *files, compare_paths);
+    firn_sort(files + group->from, group->middle - group->from, record_size, compare_paths);
+    firn_sort(files + group->middle, group->to - group->middle, record_size, compare_paths);
     for (size_t i = group->from; i < group->middle; i++) {
         while (j < group->to && files[j]->partner != NULL) {
             j++;
