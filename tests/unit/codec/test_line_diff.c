@@ -461,6 +461,8 @@ patience_keeps_what_is_unique(void **state)
     (void)state;
     /* The one line that stands once on each side, although three others could be kept. */
     assert_patience("u\nd\nd\nd\n", "d\nd\nd\nu\n", 3, 3, false);
+    /* A line that stands twice on one side is no anchor, although it would make a longer sequence. */
+    assert_patience("d\nd\nv\nu\n", "u\nd\nv\n", 3, 2, false);
     /* Of several that cross, the longest sequence. */
     assert_patience("1\n2\n3\n4\n", "4\n1\n2\n3\n", 1, 1, false);
     assert_patience("1\n2\n3\n4\n5\n", "5\n4\n1\n2\n3\n", 2, 2, false);
