@@ -22,6 +22,7 @@ extern const struct firn_command firn_cmd_tag;
 extern const struct firn_command firn_cmd_check;
 extern const struct firn_command firn_cmd_init;
 extern const struct firn_command firn_cmd_config;
+extern const struct firn_command firn_cmd_mcp;
 extern const struct firn_command firn_cmd_completion;
 extern const struct firn_command firn_cmd_help;
 extern const struct firn_command firn_cmd_version;

@@ -22,6 +22,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -30,13 +31,14 @@
 
 #include "cli/exit_code.h"
 
-static volatile sig_atomic_t caught;
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler may use it");
+static atomic_int caught; /* relaxed: read by any thread, and says nothing else */
 static bool may_die_of_pipe;
 
 static void
 on_signal(int number)
 {
-    caught = number;
+    atomic_store_explicit(&caught, number, memory_order_relaxed);
 }
 
 static void
@@ -79,7 +81,7 @@ firn_signals_setup(void)
 int
 firn_signals_caught(void)
 {
-    return (int)caught;
+    return atomic_load_explicit(&caught, memory_order_relaxed);
 }
 
 void

@@ -24,6 +24,7 @@ The program explains itself, and every command does.
     init       Make the store of the workspace, and say where it is
     workspaces List workspaces, remove them, tell that they were moved
     config     Show or change what commands do where no option says so
+    mcp        Serve coding agents by the Model Context Protocol
     db         Read and write key-value data in a store
     chkp       Read and write packs of chkpt
     alxs       Read and write sorted tables of Alopex
@@ -67,7 +68,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status diff cat restore undo revert delete gc tag check init config completion help version; do
+  $ for command in save list show status diff cat restore undo revert delete gc tag check init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mcp/mcp_diff.c: checkpoint_diff.
+ *
+ * With patch every text file has its hunks, as long as they are not larger than a client wants to
+ * read; the head lines of a patch are left out, because the path and the kind of change stand
+ * beside.
+ */
+#include "mcp/mcp_patch.h"
+#include "mcp/mcp_tool.h"
+
+enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20 };
+
+static const char list_hint[] = "checkpoint_list shows the checkpoints, checkpoint_save makes one";
+
+struct attempt {
+    struct firn_mcp_call *call;
+    firn_diff_options options;
+    firn_diff_result result;
+};
+
+static const char *
+lines_name(firn_lines_kind kind)
+{
+    switch (kind) {
+    case FIRN_LINES_NONE:
+        return "none";
+    case FIRN_LINES_COUNTED:
+        return "counted";
+    case FIRN_LINES_BINARY:
+        return "binary";
+    case FIRN_LINES_TOO_LARGE:
+        return "too_large";
+    case FIRN_LINES_UNREADABLE:
+        return "unreadable";
+    }
+    return "none";
+}
+
+static void
+write_patch(struct firn_mcp_call *call, const firn_difference *difference)
+{
+    struct firn_mcp_json patch = {0};
+    bool has_room = call->result.size < PATCHES_SIZE_MAX;
+    if (has_room && firn_mcp_patch_write(&patch, difference, PATCH_SIZE_MAX)) {
+        firn_mcp_json_bytes(&call->result, "patch", firn_mcp_json_slice(&patch));
+    } else {
+        firn_mcp_json_bool(&call->result, "patch_too_large", true);
+    }
+    call->result.has_failed = call->result.has_failed || patch.has_failed;
+    firn_mcp_json_deinit(&patch);
+}
+
+static int
+visit(void *ctx, const firn_difference *difference)
+{
+    struct attempt *attempt = ctx;
+    struct firn_mcp_call *call = attempt->call;
+    if (!firn_mcp_call_has_room(call)) {
+        return FIRN_OK;
+    }
+    firn_mcp_call_begin_change(call, &difference->change);
+    if (attempt->options.with_lines) {
+        firn_mcp_json_string(&call->result, "lines", lines_name(difference->lines));
+    }
+    if (difference->lines == FIRN_LINES_COUNTED) {
+        firn_mcp_json_u64(&call->result, "lines_added", difference->lines_added);
+        firn_mcp_json_u64(&call->result, "lines_removed", difference->lines_removed);
+        if (firn_mcp_arguments_bool(call->arguments, "patch", false)) {
+            write_patch(call, difference);
+        }
+    }
+    firn_mcp_json_end(&call->result, '{');
+    return FIRN_OK;
+}
+
+static int
+attempt_diff(void *ctx, firn_error *err)
+{
+    struct attempt *attempt = ctx;
+    return firn_workspace_diff(attempt->call->workspace, &attempt->options, visit, attempt,
+                               &attempt->result, err);
+}
+
+static void
+write_result(struct firn_mcp_call *call, const firn_diff_result *result)
+{
+    firn_mcp_json_end(&call->result, '[');
+    firn_mcp_call_write_not_shown(call, "changes_not_shown");
+    firn_mcp_call_write_name(call, &result->before);
+    if (result->after_is_disk) {
+        firn_mcp_json_null(&call->result, "to_snapshot_id");
+    } else {
+        firn_mcp_json_string(&call->result, "to_snapshot_id", result->after.id);
+    }
+    firn_mcp_json_u64(&call->result, "files_added", result->added);
+    firn_mcp_json_u64(&call->result, "files_changed", result->changed);
+    firn_mcp_json_u64(&call->result, "files_removed", result->removed);
+    firn_mcp_json_u64(&call->result, "lines_added", result->lines_added);
+    firn_mcp_json_u64(&call->result, "lines_removed", result->lines_removed);
+    firn_mcp_call_write_notices(call);
+}
+
+static int
+run(struct firn_mcp_call *call)
+{
+    struct attempt attempt = {call, FIRN_DIFF_OPTIONS_INIT, {.added = 0}};
+    int code = firn_mcp_call_open(call);
+    if (code == FIRN_OK) {
+        code = firn_mcp_call_take_paths(call);
+    }
+    if (code != FIRN_OK) {
+        return code;
+    }
+    attempt.options.before = firn_mcp_arguments_string(call->arguments, "snapshot_id");
+    attempt.options.after = firn_mcp_arguments_string(call->arguments, "to_snapshot_id");
+    attempt.options.paths = call->paths;
+    attempt.options.path_count = call->path_count;
+    attempt.options.with_lines = true;
+    attempt.options.callbacks = firn_mcp_call_callbacks(call);
+    firn_mcp_json_begin(&call->result, "changes", '[');
+    code = firn_mcp_call_attempt(call, attempt_diff, &attempt);
+    if (code == FIRN_OK) {
+        write_result(call, &attempt.result);
+    } else {
+        call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
+    }
+    return code;
+}
+
+static const struct firn_mcp_arguments_param params[] = {
+    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+    {"snapshot_id", FIRN_MCP_ARGUMENTS_STRING, false,
+     "The older side, latest if there is none: " FIRN_MCP_TOOL_REFERENCE},
+    {"to_snapshot_id", FIRN_MCP_ARGUMENTS_STRING, false,
+     "The newer side, a checkpoint too; without it the files as they are now"},
+    FIRN_MCP_TOOL_PATHS_PARAM,
+    {"patch", FIRN_MCP_ARGUMENTS_BOOL, false,
+     "Also give the changed lines of each text file, as hunks of a unified patch"},
+    FIRN_MCP_TOOL_END_PARAM,
+};
+
+const struct firn_mcp_tool firn_mcp_diff_tool = {
+    .name = "checkpoint_diff",
+    .title = "Show what differs",
+    .text = "Tell what differs between a checkpoint and the files as they are now, or between two "
+            "checkpoints: which files, by how many lines, and with patch which lines. Changes "
+            "nothing.",
+    .params = params,
+    .output = FIRN_MCP_TOOL_NAME
+    "," FIRN_MCP_TOOL_STRING_OR_NULL("to_snapshot_id") "," FIRN_MCP_TOOL_COUNTS "," FIRN_MCP_TOOL_INTEGER("lines_added") "," FIRN_MCP_TOOL_INTEGER(
+        "lines"
+        "_remo"
+        "ved") "," FIRN_MCP_TOOL_OBJECTS("changes", FIRN_MCP_TOOL_CHANGE
+                                         "," FIRN_MCP_TOOL_STRING("lines") "," FIRN_MCP_TOOL_INTEGER(
+                                             "lines_"
+                                             "added") "," FIRN_MCP_TOOL_INTEGER("lines_removed") "," FIRN_MCP_TOOL_STRING("patch") "," FIRN_MCP_TOOL_BOOL("patch_too_large")) "," FIRN_MCP_TOOL_INTEGER("changes_not_shown") "," FIRN_MCP_TOOL_NOTICES,
+    .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\",\"changes\"]",
+    .is_read_only = true,
+    .is_idempotent = true,
+    .run = run,
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mcp/mcp_list.c: checkpoint_list.
+ *
+ * A structured result has to be an object; the text beside it is the array alone, which is what
+ * clients of chkpt read.
+ */
+#include "mcp/mcp_tool.h"
+
+static int
+visit(void *ctx, const firn_checkpoint *checkpoint)
+{
+    struct firn_mcp_call *call = ctx;
+    struct firn_mcp_json *json = &call->result;
+    if (json->size > FIRN_MCP_CALL_RESULT_SIZE_MAX) {
+        call->rows_not_shown++;
+        return FIRN_OK;
+    }
+    firn_mcp_json_begin(json, NULL, '{');
+    firn_mcp_json_string(json, "id", checkpoint->id);
+    if (checkpoint->is_safety) {
+        firn_mcp_json_null(json, "number");
+    } else {
+        firn_mcp_json_u64(json, "number", checkpoint->number);
+    }
+    firn_mcp_json_time(json, "created_at", checkpoint->created_ns);
+    if (checkpoint->message.size > 0) {
+        firn_mcp_json_bytes(json, "message", checkpoint->message);
+    } else {
+        firn_mcp_json_null(json, "message");
+    }
+    firn_mcp_call_write_stats(call, checkpoint);
+    firn_mcp_json_end(json, '{');
+    return FIRN_OK;
+}
+
+static int
+run(struct firn_mcp_call *call)
+{
+    static const char key[] = "\"checkpoints\":";
+    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    int code = firn_mcp_call_open(call);
+    if (code != FIRN_OK) {
+        return code;
+    }
+    options.limit = firn_mcp_arguments_count(call->arguments, "limit", options.limit);
+    options.include_safety = firn_mcp_arguments_bool(call->arguments, "include_safety", false);
+    firn_mcp_json_begin(&call->result, "checkpoints", '[');
+    code = firn_workspace_list(call->workspace, &options, visit, call, &call->error);
+    firn_mcp_json_end(&call->result, '[');
+    call->text_from = sizeof(key) - 1;
+    call->text_to = call->result.size;
+    firn_mcp_call_write_not_shown(call, "checkpoints_not_shown");
+    return code;
+}
+
+static const struct firn_mcp_arguments_param params[] = {
+    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+    {"limit", FIRN_MCP_ARGUMENTS_COUNT, false, "Only the newest so many"},
+    {"include_safety", FIRN_MCP_ARGUMENTS_BOOL, false,
+     "Also those that restores took of what they were about to change"},
+    FIRN_MCP_TOOL_END_PARAM,
+};
+
+const struct firn_mcp_tool firn_mcp_list_tool = {
+    .name = "checkpoint_list",
+    .title = "List checkpoints",
+    .text = "List the checkpoints of a workspace, newest first.",
+    .params = params,
+    .output = FIRN_MCP_TOOL_OBJECTS(
+        "checkpoints",
+        FIRN_MCP_TOOL_STRING("id") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number") "," FIRN_MCP_TOOL_STRING("created_at") "," FIRN_MCP_TOOL_STRING_OR_NULL(
+            "message") "," FIRN_MCP_TOOL_STATS) "," FIRN_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+    .required = "[\"checkpoints\"]",
+    .is_read_only = true,
+    .is_idempotent = true,
+    .run = run,
+};
