@@ -29,6 +29,7 @@ extern const struct firn_command firn_cmd_version;
 
 /* groups */
 extern const struct firn_command firn_cmd_workspaces;
+extern const struct firn_command firn_cmd_hook;
 extern const struct firn_command firn_cmd_db;
 extern const struct firn_command firn_cmd_chkp;
 extern const struct firn_command firn_cmd_alxs;

@@ -32,6 +32,7 @@ const struct firn_command *const firn_command_table[] = {
     &firn_cmd_workspaces,
     &firn_cmd_config,
     &firn_cmd_mcp,
+    &firn_cmd_hook,
     &firn_cmd_db,
     &firn_cmd_chkp,
     &firn_cmd_alxs,

@@ -164,24 +164,23 @@ make_paths(struct firn_mcp_call *call, size_t count, size_t text_size)
 int
 firn_mcp_call_take_paths(struct firn_mcp_call *call)
 {
-    const char *base = firn_workspace_subpath(call->workspace);
+    const firn_slice base = firn_str(firn_workspace_subpath(call->workspace));
     const json_t *given = json_object_get(call->arguments, "paths");
-    size_t base_size = strlen(base);
     size_t count = json_array_size(given);
-    size_t text_size = base_size + 1;
-    if (count == 0 && base_size == 0) {
+    size_t text_size = base.size + 1;
+    if (count == 0 && base.size == 0) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < count; i++) {
-        text_size += base_size + 1 + json_string_length(json_array_get(given, i));
+        text_size += base.size + 1 + json_string_length(json_array_get(given, i));
     }
     int code = make_paths(call, count == 0 ? 1 : count, text_size);
     char *at = call->path_text;
     bool is_all = false;
     for (size_t i = 0; code == FIRN_OK && i < (count == 0 ? 1 : count); i++) {
         const char *path = count == 0 ? "." : json_string_value(json_array_get(given, i));
-        size_t size = base_size;
-        memcpy(at, base, base_size);
+        size_t size = base.size;
+        memcpy(at, base.data, base.size);
         if (!append_path(path, at, &size)) {
             return firn_mcp_call_fail(
                 call, FIRN_INVALID, "'%s' is no path below %s: it has to be relative, without ..",

@@ -133,10 +133,23 @@ firn_mcp_message_read(const json_t *value, struct firn_mcp_message *out)
     }
 }
 
+static bool
+is_space(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
+static bool
+is_of_number(uint8_t byte)
+{
+    return (byte >= '0' && byte <= '9') || byte == '-' || byte == '+' || byte == '.' ||
+           byte == 'e' || byte == 'E';
+}
+
 static size_t
 skip_spaces(firn_slice line, size_t at)
 {
-    while (at < line.size && memchr(" \t\r", line.data[at], 3) != NULL) {
+    while (at < line.size && is_space(line.data[at])) {
         at++;
     }
     return at;
@@ -171,7 +184,7 @@ take_id(firn_slice line, size_t at, char *out)
     if (at < line.size && line.data[at] == '"') {
         end = skip_string(line, at);
     } else {
-        while (end < line.size && memchr("-+.eE0123456789", line.data[end], 15) != NULL) {
+        while (end < line.size && is_of_number(line.data[end])) {
             end++;
         }
     }

@@ -25,6 +25,7 @@ The program explains itself, and every command does.
     workspaces List workspaces, remove them, tell that they were moved
     config     Show or change what commands do where no option says so
     mcp        Serve coding agents by the Model Context Protocol
+    hook       Save before and after each turn of a coding agent
     db         Read and write key-value data in a store
     chkp       Read and write packs of chkpt
     alxs       Read and write sorted tables of Alopex
@@ -74,7 +75,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
   >     awk 'length > 80' a
   > done
-  $ for group in workspaces db chkp alxs; do
+  $ for group in workspaces hook db chkp alxs; do
   >     firn help $group >a && firn $group --help >b && cmp a b
   >     for command in $(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' a); do
   >         echo $group $command
@@ -85,6 +86,10 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   workspaces list
   workspaces remove
   workspaces relocate
+  hook install
+  hook print
+  hook remove
+  hook run
   db put
   db get
   db del

@@ -296,7 +296,7 @@ def test_show_and_diff(home):
     below = client.call("checkpoint_show", workspace_path=w + "/d", snapshot_id="1", paths=["deep/x"])
     assert [entry["path"] for entry in below["entries"]] == ["d/deep/x"]
     lines[2] = "changed\n"
-    lines[6] = "near\n"
+    lines[7] = "near\n"
     del lines[30]
     lines[-1] = "no end"
     write(w + "/text", "".join(lines))
@@ -313,7 +313,7 @@ def test_show_and_diff(home):
         subprocess.run(["patch", "-s", "-F0", "text"], cwd=w, input=patch.encode(), check=True)
         assert read(w + "/text") == read(home + "/old/text")
     heads = [line for line in patch.splitlines() if line.startswith("@@")]
-    assert heads == ["@@ -1,10 +1,10 @@", "@@ -28,7 +28,6 @@", "@@ -56,4 +55,4 @@"], heads
+    assert heads == ["@@ -1,11 +1,11 @@", "@@ -28,7 +28,6 @@", "@@ -56,4 +55,4 @@"], heads
     assert "\\ No newline at end of file" in patch
     client.call("checkpoint_restore", workspace_path=w, snapshot_id="1")
     between = client.call("checkpoint_diff", workspace_path=w, snapshot_id="1", to_snapshot_id="2", paths=["text"])

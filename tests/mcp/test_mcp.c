@@ -174,8 +174,10 @@ run_tool(const struct firn_mcp_tool *tool, struct firn_mcp_call *call)
     call->told_ms -= 10000;
     callbacks.on_notice(callbacks.ctx, &notice);
     int code = callbacks.on_progress(callbacks.ctx, &progress);
+    call->told_ms -= 10000; /* the same again is not told again */
+    code = code == FIRN_OK ? callbacks.on_progress(callbacks.ctx, &progress) : code;
     firn_mcp_json_string(&call->result, "snapshot_id", "kkkk");
-    firn_mcp_json_bytes(&call->result, "path", firn_str("x\xff\n\"\\\x7f"));
+    firn_mcp_json_bytes(&call->result, "path", firn_str("x\xff\n\"\\\x7f\x01"));
     firn_mcp_call_write_notices(call);
     return code;
 }
@@ -196,12 +198,15 @@ static const char *const messages[] = {
     "{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"ping\"}\n",
 };
 
+static int progress_told;
+
 static void
 count_answer(const json_t *answer, int answers[7], int *batch_failures)
 {
     const json_t *id = json_object_get(answer, "id");
     assert_string_equal(json_string_value(json_object_get(answer, "jsonrpc")), "2.0");
     if (json_object_get(answer, "method") != NULL) {
+        progress_told++;
         return;
     }
     bool is_result = json_object_get(answer, "result") != NULL;
@@ -220,6 +225,7 @@ check_answers(struct peer *peer)
 {
     int answers[7] = {0};
     int batch_failures = 0;
+    progress_told = 0;
     for (size_t i = 0; i < peer->count; i++) {
         json_t *value = json_loadb(peer->sent[i], peer->sizes[i], JSON_REJECT_DUPLICATES, NULL);
         assert_non_null(value);
@@ -233,6 +239,7 @@ check_answers(struct peer *peer)
         json_decref(value);
         free(peer->sent[i]);
     }
+    assert_true(progress_told <= 1);
     for (int id = 0; id < 7; id++) {
         bool is_in_batch = id == 4 || id == 5;
         assert_true(answers[id] == 1 || (is_in_batch && answers[id] == 0 && batch_failures >= 1));
@@ -286,6 +293,7 @@ every_request_is_answered_without_memory(void **state)
     serve_messages(&peer);
     long total = allocations;
     check_answers(&peer);
+    assert_int_equal(progress_told, 1);
     assert_true(total > 50);
     for (int onward = 0; onward < 2; onward++) {
         for (long at = 1; at <= total; at++) {

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_hook.c: firn hook: a coding agent's turns, each with a checkpoint before and after it.
+ *
+ * `install` puts two commands into the agent's settings; `run` is what they are. Exit code 2 would
+ * stop an agent's turn, so run ends with 0 or 1, whatever happened.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli_workspace.h"
+#include "cli/cmd.h"
+#include "cli/exit_code.h"
+#include "cli/hook_agent.h"
+#include "cli/hook_event.h"
+#include "cli/hook_file.h"
+#include "cli/hook_settings.h"
+#include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
+#include "cli/out.h"
+#include "cli/patience.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+enum { COMMAND_SIZE = 64, OPTIONS_SIZE = 4300 };
+
+/* What a command is to do with settings. */
+struct change {
+    const struct firn_hook_agent *agent;
+    char path[PATH_MAX];
+    char command[COMMAND_SIZE];
+    char options[OPTIONS_SIZE];
+};
+
+static const char agents_hint[] = "one of claude, gemini, cursor";
+
+static int
+find_agent(struct firn_cli *cli, const struct firn_hook_agent **out)
+{
+    *out = firn_hook_agent_find(cli->arguments[0]);
+    if (*out == NULL) {
+        return firn_command_misused(cli, "'%s' is none of claude, gemini, cursor",
+                                    cli->arguments[0]);
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* --store as a word of the shell, absolute, because hooks begin anywhere. */
+static bool
+write_options(const char *store, char out[OPTIONS_SIZE])
+{
+    char here[PATH_MAX] = "";
+    size_t size = 0;
+    out[0] = '\0';
+    if (store == NULL) {
+        return true;
+    }
+    if (store[0] != '/' && getcwd(here, sizeof(here) - 1) == NULL) {
+        return false;
+    }
+    if (here[0] != '\0') {
+        (void)strcat(here, "/");
+    }
+    size = (size_t)snprintf(out, OPTIONS_SIZE, " --store '%s", here);
+    for (const char *at = store; *at != '\0'; at++) {
+        if (*at == '\'' || size + 3 >= OPTIONS_SIZE) {
+            return false;
+        }
+        out[size++] = *at;
+    }
+    memcpy(out + size, "'", 2);
+    return strchr(here, '\'') == NULL;
+}
+
+static int
+make_change(struct firn_cli *cli, struct change *out)
+{
+    const char *file = firn_command_value(cli, "file");
+    bool is_user = firn_command_has(cli, "user");
+    const char *home = getenv("HOME");
+    const char *base = is_user ? home : cli->workspace_path;
+    int exit_code = find_agent(cli, &out->agent);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    if (is_user && (file != NULL || cli->workspace_path != NULL)) {
+        return firn_command_misused(cli, "--user and --file or --workspace exclude each other");
+    }
+    if (is_user && (home == NULL || home[0] == '\0')) {
+        return firn_report_error(cli, FIRN_NOT_FOUND, NULL, "HOME is not set");
+    }
+    bool is_below = base != NULL && (file == NULL || file[0] != '/');
+    int size = snprintf(out->path, sizeof(out->path), "%s%s%s", is_below ? base : "",
+                        is_below ? "/" : "", file != NULL ? file : out->agent->file);
+    if (size < 0 || (size_t)size >= sizeof(out->path)) {
+        return firn_report_error(cli, FIRN_LIMIT, NULL, "the path of the settings is too long");
+    }
+    (void)snprintf(out->command, sizeof(out->command), "firn hook run %s", out->agent->name);
+    if (!write_options(cli->store_path, out->options)) {
+        return firn_command_misused(cli, "the store's path is too long, or has a quotation mark");
+    }
+    return FIRN_EXIT_OK;
+}
+
+/* Says which file it is about. */
+static int
+name_file(firn_error *err, const char *path)
+{
+    char text[FIRN_ERROR_TEXT_SIZE];
+    (void)snprintf(text, sizeof(text), "%s", err->text);
+    (void)snprintf(err->text, sizeof(err->text), "'%.400s': %.500s", path, text);
+    return err->code;
+}
+
+/* The settings as they become; `installs` or takes out. *out_changed: whether they differ. */
+static int
+change_settings(const struct change *change, bool installs, char **out_text, bool *out_changed,
+                firn_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    json_t *settings = NULL;
+    json_t *before = NULL;
+    *out_text = NULL;
+    int code = firn_hook_file_read(change->path, &text, &size, err);
+    if (code == FIRN_OK) {
+        code = firn_hook_settings_read(firn_bytes(text, size), change->path, &settings, err);
+    }
+    if (code == FIRN_OK) {
+        before = json_deep_copy(settings);
+        code = installs ? firn_hook_settings_install(settings, change->agent, change->command,
+                                                     change->options, err)
+                        : firn_hook_settings_remove(settings, change->agent, err);
+        code = code != FIRN_OK ? name_file(err, change->path) : FIRN_OK;
+    }
+    if (code == FIRN_OK) {
+        *out_changed = before == NULL || !json_equal(before, settings);
+        *out_text = firn_hook_settings_write(settings);
+        if (before == NULL || *out_text == NULL) {
+            memset(err, 0, sizeof(*err));
+            code = err->code = FIRN_NO_MEMORY;
+        }
+    }
+    json_decref(before);
+    json_decref(settings);
+    free(text);
+    return code;
+}
+
+static void
+show_change(struct firn_cli *cli, const struct change *change, bool changed, const char *done,
+            const char *not_done)
+{
+    if (cli->json) {
+        firn_json_out_string("agent", change->agent->name);
+        firn_json_out_bytes("file", firn_str(change->path));
+        firn_json_out_bool("changed", changed);
+    } else if (!cli->quiet) {
+        firn_text_escape(firn_str(change->path), firn_out_write);
+        firn_out_format(": %s\n", changed ? done : not_done);
+    }
+}
+
+static int
+run_change(struct firn_cli *cli, bool installs, const char *done, const char *not_done)
+{
+    struct change change;
+    firn_error err;
+    char *text = NULL;
+    bool changed = false;
+    int exit_code = make_change(cli, &change);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    int code = change_settings(&change, installs, &text, &changed, &err);
+    if (code == FIRN_OK && changed) {
+        code = firn_hook_file_replace(change.path, text, &err);
+    }
+    free(text);
+    if (code != FIRN_OK) {
+        const char *hint = "put them in by hand: firn hook print shows what";
+        return firn_report_failure(cli, &err, installs && code == FIRN_INVALID ? hint : NULL);
+    }
+    show_change(cli, &change, changed, done, not_done);
+    return FIRN_EXIT_OK;
+}
+
+static int
+run_install(struct firn_cli *cli)
+{
+    return run_change(cli, true, "every turn is saved from now on", "has firn's hooks already");
+}
+
+static int
+run_remove(struct firn_cli *cli)
+{
+    return run_change(cli, false, "firn's hooks are out", "has no hooks of firn");
+}
+
+static int
+run_print(struct firn_cli *cli)
+{
+    struct change change;
+    firn_error err;
+    int exit_code = make_change(cli, &change);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    json_t *settings = json_object();
+    char *text = NULL;
+    int code =
+        firn_hook_settings_install(settings, change.agent, change.command, change.options, &err);
+    if (code == FIRN_OK) {
+        text = firn_hook_settings_write(settings);
+    }
+    json_decref(settings);
+    if (text == NULL) {
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    if (cli->json) {
+        firn_json_out_string("agent", change.agent->name);
+        firn_json_out_bytes("file", firn_str(change.path));
+        firn_json_out_string("settings", text);
+    } else {
+        firn_out_text(text);
+    }
+    free(text);
+    return FIRN_EXIT_OK;
+}
+
+/* ---- run ---- */
+
+struct saving {
+    firn_workspace *workspace;
+    firn_save_options options;
+    firn_save_result result;
+};
+
+static int
+attempt_save(void *ctx, firn_error *err)
+{
+    struct saving *saving = ctx;
+    return firn_workspace_save(saving->workspace, &saving->options, &saving->result, err);
+}
+
+static bool
+was_saved_before(firn_workspace *workspace)
+{
+    firn_checkpoint ignored;
+    return firn_workspace_find(workspace, "latest", &ignored, NULL) == FIRN_OK;
+}
+
+static int
+save(struct firn_cli *cli, struct saving *saving, const char *message)
+{
+    firn_error err;
+    struct firn_notices notices;
+    firn_notices_init(&notices, cli);
+    saving->options.message = firn_str(message);
+    saving->options.if_changed = true;
+    saving->options.include_deps = cli->settings.include_deps;
+    saving->options.gitignore = cli->settings.gitignore;
+    saving->options.strict = cli->settings.strict;
+    saving->options.callbacks = firn_notices_callbacks(&notices);
+    int code = firn_patience_run(cli, attempt_save, saving, &err);
+    firn_meter_clear();
+    firn_notices_deinit(&notices);
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, NULL);
+}
+
+static int
+save_turn(struct firn_cli *cli, const struct firn_hook_event *event)
+{
+    struct saving saving = {NULL, FIRN_SAVE_OPTIONS_INIT, {.previous = 0}};
+    if (cli->workspace_path == NULL && event->directory[0] != '\0') {
+        cli->workspace_path = event->directory;
+    }
+    cli->quiet = true;
+    int exit_code = firn_cli_workspace_open(cli, &saving.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    const char *root = firn_workspace_root(saving.workspace);
+    if (firn_hook_event_is_too_much(root) && !was_saved_before(saving.workspace)) {
+        firn_report_line(
+            "'%s' is not saved at every turn; if it should be, save it once: firn save", root);
+    } else {
+        exit_code = save(cli, &saving, event->message);
+    }
+    firn_workspace_close(saving.workspace);
+    return exit_code;
+}
+
+static int
+run_run(struct firn_cli *cli)
+{
+    static struct firn_hook_event event;
+    const struct firn_hook_agent *agent;
+    int exit_code = find_agent(cli, &agent);
+    if (exit_code != FIRN_EXIT_OK) {
+        return FIRN_EXIT_FAILED;
+    }
+    bool is_before = strcmp(cli->arguments[1], "before") == 0;
+    if ((!is_before && strcmp(cli->arguments[1], "after") != 0) || cli->json) {
+        (void)firn_command_misused(cli, cli->json ? "--json means nothing to this command"
+                                                  : "a turn has a before and an after");
+        return FIRN_EXIT_FAILED;
+    }
+    enum firn_hook_agent_when when = is_before ? FIRN_HOOK_AGENT_BEFORE : FIRN_HOOK_AGENT_AFTER;
+    firn_hook_event_read(agent, when, &event);
+    exit_code = save_turn(cli, &event);
+    firn_out_text(agent->answers[when]);
+    return exit_code == FIRN_EXIT_OK ? FIRN_EXIT_OK : FIRN_EXIT_FAILED;
+}
+
+/* ---- descriptions ---- */
+
+static const struct firn_command_option options[] = {
+    {"user", 0, NULL, "in the settings of your home: for all projects"},
+    {"file", 0, "FILE", "in this file instead"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example install_examples[] = {
+    {"firn hook install claude", "this project's turns in Claude Code"},
+    {"firn hook install gemini --user", "those of all projects in Gemini CLI"},
+    {"firn hook install claude --file .claude/settings.local.json", "not for the whole team"},
+    {NULL, NULL},
+};
+
+static const struct firn_command install_command = {
+    .name = "install",
+    .summary = "Save before and after each turn of a coding agent",
+    .arguments = "AGENT",
+    .options = options,
+    .help = "AGENT is claude (Claude Code), gemini (Gemini CLI) or cursor. Two hooks are put\n"
+            "into its settings in the current directory, or in --workspace: one saves before\n"
+            "each turn, one after it. Everything else in the file stays; what is no JSON\n"
+            "object, or has comments in it, is refused and left alone. Doing it again changes\n"
+            "nothing.\n"
+            "\n"
+            "The files are .claude/settings.json, .gemini/settings.json, .cursor/hooks.json.\n"
+            "A store given by --store or FIRN_STORE is written into the hooks.",
+    .examples = install_examples,
+    .missing_hint = agents_hint,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run_install,
+};
+
+static const struct firn_command_example print_examples[] = {
+    {"firn hook print cursor", "what would install put into the file?"},
+    {NULL, NULL},
+};
+
+static const struct firn_command print_command = {
+    .name = "print",
+    .summary = "Print the settings that install would make",
+    .arguments = "AGENT",
+    .options = options,
+    .help = "Prints what firn hook install puts into settings that are empty, to be looked at\n"
+            "or copied. Nothing is changed.",
+    .examples = print_examples,
+    .missing_hint = agents_hint,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run_print,
+};
+
+static const struct firn_command_example remove_examples[] = {
+    {"firn hook remove claude", "no more hooks in this project's settings"},
+    {NULL, NULL},
+};
+
+static const struct firn_command remove_command = {
+    .name = "remove",
+    .summary = "Take the hooks out of an agent's settings again",
+    .arguments = "AGENT",
+    .options = options,
+    .help = "Takes out what firn hook install has put in, and nothing else. Checkpoints stay.",
+    .examples = remove_examples,
+    .missing_hint = agents_hint,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run_remove,
+};
+
+static const struct firn_command_example run_examples[] = {
+    {"firn hook run claude before", "what Claude Code does at the beginning of a turn"},
+    {NULL, NULL},
+};
+
+static const struct firn_command run_command = {
+    .name = "run",
+    .summary = "What the hooks do: save, if something changed",
+    .arguments = "AGENT WHEN",
+    .help = "The agent runs this, WHEN being before or after, and tells on standard input\n"
+            "what happens. A checkpoint is made if something changed since the one before;\n"
+            "its message is the beginning of the prompt, where the agent tells it. The\n"
+            "directory is the one that the agent names, unless --workspace does. The home and\n"
+            "the root directory are saved only if somebody has saved them before.\n"
+            "\n"
+            "It answers in the agent's language that the turn may go on, and ends with 0, or\n"
+            "with 1 after a failure, which agents take as a warning.",
+    .examples = run_examples,
+    .missing_hint = agents_hint,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run_run,
+};
+
+static const struct firn_command *const members[] = {&install_command, &print_command,
+                                                     &remove_command, &run_command, NULL};
+
+const struct firn_command firn_cmd_hook = {
+    .name = "hook",
+    .summary = "Save before and after each turn of a coding agent",
+    .arguments = "",
+    .help = "Coding agents run commands at the beginning and the end of each of their turns.\n"
+            "These commands make firn one of them: every turn can be taken back.",
+    .members = members,
+};

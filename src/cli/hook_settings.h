@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/hook_settings.h: firn's hooks in an agent's settings, which are JSON that others wrote.
+ */
+#ifndef FIRN_CLI_HOOK_SETTINGS_H
+#define FIRN_CLI_HOOK_SETTINGS_H
+
+#include <jansson.h>
+
+#include "cli/hook_agent.h"
+#include "firn/firn.h"
+
+/* Reads settings; nothing but spaces is an empty object. FIRN_INVALID, with line and column, for
+ * what is no JSON object, and for one that could not be written again as it is. To be given back with
+ * json_decref. `name` is the file's, for the message. */
+FIRN_MUST_CHECK int firn_hook_settings_read(firn_slice text, const char *name, json_t **out,
+                                            firn_error *err);
+/* The text of settings, ending in a newline; NULL if there is no memory. To be freed. */
+char *firn_hook_settings_write(const json_t *settings);
+
+/* Puts firn's hooks into settings; the command of each is `command` with "before" or "after" behind
+ * it and then `options`. Those of firn that are there already give way. FIRN_INVALID, with nothing
+ * changed, where something else stands in the place of a list. */
+FIRN_MUST_CHECK int firn_hook_settings_install(json_t *settings,
+                                               const struct firn_hook_agent *agent,
+                                               const char *command, const char *options,
+                                               firn_error *err);
+/* Takes firn's hooks out, and the lists that only they were in. */
+FIRN_MUST_CHECK int firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent,
+                                              firn_error *err);
+
+#endif
