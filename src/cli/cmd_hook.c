@@ -59,13 +59,11 @@ write_options(const char *store, char out[OPTIONS_SIZE])
     if (store == NULL) {
         return true;
     }
-    if (store[0] != '/' && getcwd(here, sizeof(here) - 1) == NULL) {
+    if (store[0] != '/' && getcwd(here, sizeof(here)) == NULL) {
         return false;
     }
-    if (here[0] != '\0') {
-        (void)strcat(here, "/");
-    }
-    size = (size_t)snprintf(out, OPTIONS_SIZE, " --store '%s", here);
+    const char *slash = here[0] != '\0' ? "/" : "";
+    size = (size_t)snprintf(out, OPTIONS_SIZE, " --store '%s%s", here, slash);
     for (const char *at = store; *at != '\0'; at++) {
         if (*at == '\'' || size + 3 >= OPTIONS_SIZE) {
             return false;

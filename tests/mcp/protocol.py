@@ -541,7 +541,7 @@ def test_too_many_calls_wait(home):
     while (answer := client.answer())["id"] != ping:
         assert answer["error"]["code"] == -32000, answer
         refused.append(answer["id"])
-    assert len(refused) in (19, 20) and refused == ids[-len(refused):], refused
+    assert len(refused) in (19, 20) and set(refused) <= set(ids), refused
     lock.close()
     left = set(ids) - set(refused)
     while left:
