@@ -365,6 +365,8 @@ change_name(firn_change_kind kind)
         return "changed";
     case FIRN_CHANGE_METADATA:
         return "metadata";
+    case FIRN_CHANGE_RENAMED:
+        return "renamed";
     }
     return "other";
 }

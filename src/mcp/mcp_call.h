@@ -47,6 +47,7 @@ struct firn_mcp_call {
     firn_slice *paths; /* of the argument "paths" */
     char *path_text;   /* what they point into */
     size_t path_count;
+    char conflicts[700]; /* of a revert: the first ones */
 
     uint64_t rows; /* of the array that is being written, and not shown */
     uint64_t rows_not_shown;

@@ -24,9 +24,10 @@ VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"
 TOOLS = {"checkpoint_save": {"workspace_path"}, "checkpoint_list": {"workspace_path"},
          "checkpoint_show": {"workspace_path", "snapshot_id"}, "checkpoint_status": {"workspace_path"},
          "checkpoint_diff": {"workspace_path"}, "checkpoint_restore": {"workspace_path", "snapshot_id"},
-         "checkpoint_undo": {"workspace_path"}, "checkpoint_delete": {"workspace_path", "snapshot_id"}}
+         "checkpoint_undo": {"workspace_path"}, "checkpoint_revert": {"workspace_path", "snapshot_id"},
+         "checkpoint_delete": {"workspace_path", "snapshot_id"}}
 READ_ONLY = {"checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
-DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_delete"}
+DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_revert", "checkpoint_delete"}
 FIRN = os.path.abspath(sys.argv[1])
 messages_seen = 0
 
@@ -232,6 +233,37 @@ def test_tools_are_listed(home):
         assert tool["annotations"]["destructiveHint"] == (tool["name"] in DESTRUCTIVE)
     client.refused(-32602, {"jsonrpc": "2.0", "id": 5, "method": "tools/list", "params": {"cursor": "x"}}, 5)
     assert client.request("tools/list", cursor=None)["tools"] == tools
+    client.close()
+
+
+def test_reverting(home):
+    w = home + "/w"
+    client = Client(home)
+    write(w + "/a.txt", "one\ntwo\nthree\nfour\nfive\n")
+    client.call("checkpoint_save", workspace_path=w)
+    write(w + "/a.txt", "ONE\ntwo\nthree\nfour\nfive\n")
+    write(w + "/b.txt", "b\n")
+    wrong = client.call("checkpoint_save", workspace_path=w)
+    write(w + "/a.txt", "ONE\ntwo\nthree\nfour\nFIVE\n")
+    client.call("checkpoint_save", workspace_path=w)
+    dry = client.call("checkpoint_revert", workspace_path=w, snapshot_id="2", dry_run=True)
+    assert dry["dry_run"] and dry["safety_id"] is None and os.path.exists(w + "/b.txt")
+    done = client.call("checkpoint_revert", workspace_path=w, snapshot_id="2")
+    assert done["snapshot_id"] == wrong["snapshot_id"] and done["files_merged"] == 1 and done["files_removed"] == 1
+    with open(w + "/a.txt") as file:
+        assert file.read() == "one\ntwo\nthree\nfour\nFIVE\n"
+    assert not os.path.exists(w + "/b.txt")
+    client.call("checkpoint_undo", workspace_path=w)
+    assert os.path.exists(w + "/b.txt")
+    write(w + "/a.txt", "1\ntwo\nthree\nfour\nFIVE\n")
+    before = tree(w)
+    error = client.failed("FIRN_CONFLICT", "checkpoint_revert", workspace_path=w, snapshot_id="2")
+    assert "'a.txt'" in error["message"] and "nothing was changed" in error["hint"], error
+    assert tree(w) == before
+    client.call("checkpoint_revert", workspace_path=w, snapshot_id="2", paths=["b.txt"])
+    assert not os.path.exists(w + "/b.txt")
+    client.failed("FIRN_NOT_FOUND", "checkpoint_revert", workspace_path=w, snapshot_id="99")
+    client.failed("FIRN_NOT_FOUND", "checkpoint_revert", workspace_path=w, snapshot_id="1")
     client.close()
 
 
