@@ -19,7 +19,7 @@ assert.equal(client.getServerVersion().name, 'firn');
 assert.ok(client.getInstructions().includes('checkpoint_save'));
 assert.deepEqual(client.getServerCapabilities(), { tools: {} });
 const { tools } = await client.listTools();
-assert.equal(tools.length, 8);
+assert.equal(tools.length, 9);
 
 let calls = 0;
 async function call(name, args, options) {
@@ -43,6 +43,9 @@ await call('checkpoint_restore', { snapshot_id: first.snapshot_id });
 assert.equal(fs.readFileSync(`${workspace_path}/a.txt`, 'utf8'), 'one\n');
 await call('checkpoint_undo', {});
 assert.equal(fs.readFileSync(`${workspace_path}/a.txt`, 'utf8'), 'two\n');
+await call('checkpoint_save', { message: 'after' });
+const reverted = await call('checkpoint_revert', { snapshot_id: 'latest', dry_run: true });
+assert.deepEqual([reverted.files_added, reverted.files_changed, reverted.files_removed], [0, 1, 1]);
 assert.equal((await call('checkpoint_show', { snapshot_id: '1' })).entries.length, 1);
 
 // A tool that fails is a result; what the protocol does not allow is an error.
@@ -74,7 +77,7 @@ const abort = new AbortController();
 const cancelled = client.callTool({ name: 'checkpoint_status', arguments: { workspace_path } }, undefined, { signal: abort.signal });
 abort.abort('enough');
 await assert.rejects(cancelled);
-assert.equal((await call('checkpoint_list', {})).checkpoints.length, 2);
+assert.equal((await call('checkpoint_list', {})).checkpoints.length, 3);
 assert.equal((await call('checkpoint_delete', { snapshot_id: '1' })).deleted, true);
 await client.close();
 console.log(`count: ${calls} requests by the client of the MCP SDK`);
