@@ -14,8 +14,6 @@
  * Versions. They differ in nothing that this server has to do differently: members that an older
  * client does not know it skips, and batches, which only 2025-03-26 has, are understood always.
  *
- * The lock `queue` guards the queue, the running call and closing. Nothing is sent while it is held.
- *
  * Limits: a line (mcp_line.h), the messages of a batch, the calls that wait. Beyond them a request
  * is answered with an error, and costs nothing more.
  *
@@ -25,14 +23,13 @@
  */
 #include "mcp/mcp_server.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mcp/mcp_message.h"
 #include "mcp/mcp_output.h"
+#include "mcp/mcp_queue.h"
 #include "mcp/mcp_reply.h"
 
 static const char *const versions[] = {"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05",
@@ -45,28 +42,16 @@ static const char instructions[] =
     "state before it, so that checkpoint_undo takes the restore back. Every tool takes "
     "workspace_path, the directory.";
 
-struct job {
-    struct job *next;
-    struct firn_mcp_server *server;
-    const struct firn_mcp_tool *tool;
-    json_t *arguments;                   /* its own copy: a value is for one thread at a time */
-    struct firn_mcp_output_batch *batch; /* a share, or NULL */
-    atomic_bool is_cancelled;
-    char id[FIRN_MCP_MESSAGE_ID_SIZE];
-    char token[FIRN_MCP_MESSAGE_ID_SIZE]; /* of progress; empty: nobody wants it */
-    uint64_t told;                        /* the progress sent last */
-};
-
 struct firn_mcp_server {
     struct firn_mcp_server_options options;
-    pthread_mutex_t queue;
-    pthread_cond_t has_news;
-    struct job *first; /* all under queue */
-    struct job *last;
-    struct job *running;
-    size_t waiting;
-    bool is_closed;
+    struct firn_mcp_queue queue;
     struct firn_mcp_output output;
+};
+
+/* The call that is being done, and the server that does it. */
+struct work {
+    struct firn_mcp_server *server;
+    struct firn_mcp_queue_job *job;
 };
 
 struct firn_mcp_server *
@@ -77,52 +62,63 @@ firn_mcp_server_create(const struct firn_mcp_server_options *options)
         return NULL;
     }
     server->options = *options;
-    if (pthread_mutex_init(&server->queue, NULL) != 0) {
-        goto failed_queue;
-    }
     server->output.send = options->send;
     server->output.ctx = options->ctx;
     if (!firn_mcp_output_init(&server->output)) {
         goto failed_output;
     }
-    if (pthread_cond_init(&server->has_news, NULL) != 0) {
-        goto failed_news;
+    if (!firn_mcp_queue_init(&server->queue)) {
+        goto failed_queue;
     }
     return server;
-failed_news:
+failed_queue:
     firn_mcp_output_deinit(&server->output);
 failed_output:
-    (void)pthread_mutex_destroy(&server->queue);
-failed_queue:
     free(server);
     return NULL;
 }
 
-/* ---- work ---- */
-
+/* Forgets a job that is not answered. */
 static void
-job_destroy(struct job *job)
+drop_job(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
 {
     if (job != NULL) {
-        json_decref(job->arguments);
-        free(job);
+        firn_mcp_output_batch_unref(&server->output, job->batch);
+        firn_mcp_queue_job_destroy(job);
     }
 }
+
+void
+firn_mcp_server_destroy(struct firn_mcp_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    firn_mcp_queue_close(&server->queue);
+    struct firn_mcp_queue_job *job;
+    while ((job = firn_mcp_queue_next(&server->queue, false)) != NULL) {
+        drop_job(server, job);
+    }
+    firn_mcp_queue_deinit(&server->queue);
+    firn_mcp_output_deinit(&server->output);
+    free(server);
+}
+
+/* ---- work ---- */
 
 static bool
 is_cancelled(void *ctx)
 {
-    struct job *job = ctx;
-    const struct firn_mcp_server_options *options = &job->server->options;
-    /* Pairs with the store in cancel. */
-    return atomic_load_explicit(&job->is_cancelled, memory_order_acquire) ||
-           options->is_stopping(options->ctx);
+    const struct work *work = ctx;
+    const struct firn_mcp_server_options *options = &work->server->options;
+    return firn_mcp_queue_job_is_cancelled(work->job) || options->is_stopping(options->ctx);
 }
 
 static void
 on_progress(void *ctx, uint64_t done, const char *text)
 {
-    struct job *job = ctx;
+    const struct work *work = ctx;
+    struct firn_mcp_queue_job *job = work->job;
     struct firn_mcp_json json = {0};
     if (job->token[0] == '\0' || done <= job->told) {
         return;
@@ -137,13 +133,14 @@ on_progress(void *ctx, uint64_t done, const char *text)
     firn_mcp_json_string(&json, "message", text);
     firn_mcp_json_end(&json, '{');
     firn_mcp_json_end(&json, '{');
-    firn_mcp_output_send(&job->server->output, &json); /* for want of memory it is not sent */
+    firn_mcp_output_send(&work->server->output, &json); /* for want of memory it is not sent */
     firn_mcp_json_deinit(&json);
 }
 
 static void
-answer(struct job *job, const struct firn_mcp_call *call, int code)
+answer(const struct work *work, const struct firn_mcp_call *call, int code)
 {
+    const struct firn_mcp_queue_job *job = work->job;
     struct firn_mcp_json json = {0};
     firn_slice members = firn_mcp_json_slice(&call->result);
     if (code != FIRN_OK) {
@@ -156,107 +153,49 @@ answer(struct job *job, const struct firn_mcp_call *call, int code)
         firn_mcp_reply_result(&json, job->id, members, text);
         json.has_failed = json.has_failed || call->result.has_failed;
     }
-    firn_mcp_output_answer(&job->server->output, job->batch, job->id, &json);
+    firn_mcp_output_answer(&work->server->output, job->batch, job->id, &json);
     firn_mcp_json_deinit(&json);
 }
 
 static void
-perform(struct job *job)
+perform(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
 {
-    const struct firn_mcp_server_options *options = &job->server->options;
+    const struct firn_mcp_server_options *options = &server->options;
+    struct work work = {server, job};
     struct firn_mcp_call_host host = {options->store_path,
                                       options->base_path,
                                       options->wait_ms,
                                       options->has_wait,
                                       is_cancelled,
                                       on_progress,
-                                      job};
+                                      &work};
     struct firn_mcp_call call;
     firn_mcp_call_init(&call, &host, job->arguments);
     int code = options->run != NULL ? options->run(job->tool, &call) : job->tool->run(&call);
     if (code != FIRN_OK && call.error.code == FIRN_OK) {
         code = firn_mcp_call_fail(&call, code, "%s", firn_code_text(code));
     }
-    if (!atomic_load_explicit(&job->is_cancelled, memory_order_acquire)) {
-        answer(job, &call, code);
+    if (!firn_mcp_queue_job_is_cancelled(job)) {
+        answer(&work, &call, code);
     }
-    firn_mcp_output_batch_unref(&job->server->output, job->batch);
     firn_mcp_call_deinit(&call);
-}
-
-/* Takes the first job off the queue and makes it the running one; NULL if there is none. */
-static struct job *
-next_job(struct firn_mcp_server *server, bool until_closed)
-{
-    (void)pthread_mutex_lock(&server->queue);
-    while (server->first == NULL && until_closed && !server->is_closed) {
-        (void)pthread_cond_wait(&server->has_news, &server->queue);
-    }
-    struct job *job = server->first;
-    if (job != NULL) {
-        server->first = job->next;
-        server->last = server->first == NULL ? NULL : server->last;
-        server->waiting--;
-    }
-    server->running = job;
-    (void)pthread_mutex_unlock(&server->queue);
-    return job;
 }
 
 void
 firn_mcp_server_work(struct firn_mcp_server *server, bool until_closed)
 {
-    struct job *job;
-    while ((job = next_job(server, until_closed)) != NULL) {
-        perform(job);
-        (void)pthread_mutex_lock(&server->queue);
-        server->running = NULL;
-        (void)pthread_mutex_unlock(&server->queue);
-        job_destroy(job);
+    struct firn_mcp_queue_job *job;
+    while ((job = firn_mcp_queue_next(&server->queue, until_closed)) != NULL) {
+        perform(server, job);
+        firn_mcp_queue_done(&server->queue);
+        drop_job(server, job);
     }
 }
 
 void
 firn_mcp_server_close(struct firn_mcp_server *server)
 {
-    (void)pthread_mutex_lock(&server->queue);
-    server->is_closed = true;
-    (void)pthread_cond_broadcast(&server->has_news);
-    (void)pthread_mutex_unlock(&server->queue);
-}
-
-void
-firn_mcp_server_destroy(struct firn_mcp_server *server)
-{
-    if (server == NULL) {
-        return;
-    }
-    while (server->first != NULL) {
-        struct job *job = server->first;
-        server->first = job->next;
-        firn_mcp_output_batch_unref(&server->output, job->batch);
-        job_destroy(job);
-    }
-    (void)pthread_cond_destroy(&server->has_news);
-    firn_mcp_output_deinit(&server->output);
-    (void)pthread_mutex_destroy(&server->queue);
-    free(server);
-}
-
-/* False if too many wait already. */
-static bool
-enqueue(struct firn_mcp_server *server, struct job *job)
-{
-    (void)pthread_mutex_lock(&server->queue);
-    bool fits = server->waiting < FIRN_MCP_SERVER_WAITING_MAX;
-    if (fits) {
-        *(server->last != NULL ? &server->last->next : &server->first) = job;
-        server->last = job;
-        server->waiting++;
-        (void)pthread_cond_signal(&server->has_news);
-    }
-    (void)pthread_mutex_unlock(&server->queue);
-    return fits;
+    firn_mcp_queue_close(&server->queue);
 }
 
 /* ---- methods ---- */
@@ -381,53 +320,21 @@ tools_call(const struct request *request)
         refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
         return;
     }
-    struct job *job = calloc(1, sizeof(*job));
-    if (job == NULL || (job->arguments = json_deep_copy(arguments)) == NULL) {
+    struct firn_mcp_queue_job *job = firn_mcp_queue_job_create(tool, arguments);
+    if (job == NULL) {
         refuse_request(request, FIRN_MCP_INTERNAL_ERROR, "out of memory");
-        job_destroy(job);
         return;
     }
-    job->server = request->server;
-    job->tool = tool;
     job->batch = request->batch;
-    atomic_init(&job->is_cancelled, false);
     memcpy(job->id, request->message->id, sizeof(job->id));
     if (!firn_mcp_message_id(token, job->token)) {
         job->token[0] = '\0';
     }
     firn_mcp_output_batch_ref(&request->server->output, job->batch);
-    if (!enqueue(request->server, job)) {
+    if (!firn_mcp_queue_push(&request->server->queue, job)) {
         refuse_request(request, FIRN_MCP_TOO_MANY, "too many calls wait already");
-        firn_mcp_output_batch_unref(&request->server->output, job->batch);
-        job_destroy(job);
+        drop_job(request->server, job);
     }
-}
-
-/* Takes the job with this id off the queue, or marks it if it runs. */
-static struct job *
-take_job(struct firn_mcp_server *server, const char *id)
-{
-    struct job *before = NULL;
-    struct job *found = NULL;
-    (void)pthread_mutex_lock(&server->queue);
-    if (server->running != NULL && strcmp(server->running->id, id) == 0) {
-        /* Pairs with the loads in is_cancelled and perform. */
-        atomic_store_explicit(&server->running->is_cancelled, true, memory_order_release);
-    }
-    for (struct job *job = server->first; job != NULL && found == NULL; job = job->next) {
-        if (strcmp(job->id, id) == 0) {
-            found = job;
-        } else {
-            before = job;
-        }
-    }
-    if (found != NULL) {
-        *(before != NULL ? &before->next : &server->first) = found->next;
-        server->last = server->last == found ? before : server->last;
-        server->waiting--;
-    }
-    (void)pthread_mutex_unlock(&server->queue);
-    return found;
 }
 
 static void
@@ -435,11 +342,7 @@ cancel(struct firn_mcp_server *server, const json_t *params)
 {
     char id[FIRN_MCP_MESSAGE_ID_SIZE];
     if (firn_mcp_message_id(json_object_get(params, "requestId"), id)) {
-        struct job *job = take_job(server, id);
-        if (job != NULL) {
-            firn_mcp_output_batch_unref(&server->output, job->batch);
-            job_destroy(job);
-        }
+        drop_job(server, firn_mcp_queue_cancel(&server->queue, id));
     }
 }
 

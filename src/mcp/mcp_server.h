@@ -13,7 +13,7 @@
 #include "firn/firn.h"
 #include "mcp/mcp_tools.h"
 
-enum { FIRN_MCP_SERVER_WAITING_MAX = 100, FIRN_MCP_SERVER_BATCH_MAX = 100 };
+enum { FIRN_MCP_SERVER_BATCH_MAX = 100 };
 
 struct firn_mcp_server;
 
