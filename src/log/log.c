@@ -382,10 +382,11 @@ prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered
 {
     int rc = FIRN_OK;
     struct firn_log_format_segment segment;
-    FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, log->segment.oldest, err));
     FIRN_TRY(firn_log_segment_open(log->dir, log->prefix, log->segment.number,
                                    FIRN_OS_READ | FIRN_OS_WRITE, &log->file, &segment, err));
     FIRN_TRY(settle(log, recovered->found.was_closed_cleanly, err));
+    /* Not before: the header that excludes segments may have had no durable name yet (I9). */
+    FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, log->segment.oldest, err));
     log->has_end_record = recovered->found.was_closed_cleanly;
     if (recovered->needs_new_segment) {
         bool is_harmless;

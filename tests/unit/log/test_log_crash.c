@@ -497,6 +497,50 @@ a_segment_whose_name_is_not_durable_gets_it_before_records(void **state)
     drop_bench(&bench);
 }
 
+/* A process dies in the first half of a turn whose new segment says that the log begins later; the
+ * power goes while the next one opens the log. */
+static void
+what_an_open_removes_is_excluded_durably(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct bench bench;
+    make_bench(&bench, 5);
+    assert_int_equal(firn_log_rotate(bench.log, &err), FIRN_OK);
+    assert_int_equal(log_support_append(bench.log, bench.count++, NULL, &err), FIRN_OK);
+    assert_int_equal(firn_log_remove_before(bench.log, 2, &err), FIRN_OK);
+    assert_int_equal(firn_log_rotate_begin(bench.log, &err), FIRN_OK);
+    firn_log_abandon(bench.log);
+    bench.log = NULL;
+    uint64_t cuts = 0;
+    bool is_cut = true;
+    for (uint64_t call = 1; is_cut; call++) {
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            struct bench copy = {0};
+            struct log_support_seen seen = {.is_first_unknown = true};
+            assert_int_equal(firn_os_memory_clone(bench.os, &copy.os, &err), FIRN_OK);
+            copy.dir = log_support_root(copy.os);
+            firn_os_memory_set_cut_at(copy.os, firn_os_memory_calls(copy.os) + call);
+            is_cut = firn_log_open(copy.dir, &wal, log_support_visit, &seen, &copy.log, NULL,
+                                   &err) != FIRN_OK;
+            firn_log_abandon(copy.log);
+            copy.log = NULL;
+            firn_os_dir_close(copy.dir);
+            firn_os_memory_power_cut(copy.os, seed);
+            firn_os_memory_set_cut_at(copy.os, 0);
+            copy.dir = log_support_root(copy.os);
+            seen = (struct log_support_seen){.is_first_unknown = true};
+            assert_int_equal(log_support_read(copy.dir, &wal, &seen, NULL, &err), FIRN_OK);
+            assert_int_equal(seen.first + seen.count, bench.count);
+            assert_true(seen.first == 0 || seen.first == 5);
+            drop_bench(&copy);
+            cuts += is_cut;
+        }
+    }
+    assert_true(cuts >= 40);
+    drop_bench(&bench);
+}
+
 /* CASES S-B5: the log is cut at every byte of its last record. */
 static void
 a_log_cut_in_its_last_record_keeps_the_ones_before(void **state)
@@ -545,6 +589,7 @@ main(void)
         cmocka_unit_test(a_close_that_returned_is_durable_with_its_end_record),
         cmocka_unit_test(after_a_rotation_that_returned_the_next_segment_is_missed),
         cmocka_unit_test(a_segment_whose_name_is_not_durable_gets_it_before_records),
+        cmocka_unit_test(what_an_open_removes_is_excluded_durably),
         cmocka_unit_test(a_log_cut_in_its_last_record_keeps_the_ones_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
