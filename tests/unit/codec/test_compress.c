@@ -83,7 +83,7 @@ blocks_round_trip_in_a_reused_context(void **state)
     struct firn_compress *context = create();
     struct firn_buf stored = {0};
     static const size_t sizes[] = {0, 1, 15, 4096, 65535, 65536, 65537, 700000, 3};
-    static const int levels[] = {-5, 1, 3, 9};
+    static const int levels[] = {-5, FIRN_COMPRESS_LEVEL_QUICK, 1, 3, 9};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         uint8_t *raw = make_input(&random, sizes[s]);
         for (size_t c = 0; c < CODEC_COUNT; c++) {
@@ -116,6 +116,51 @@ blocks_round_trip_in_a_reused_context(void **state)
     firn_compress_destroy(NULL);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
+}
+
+/* What one level sets up does not stay for the next. */
+static void
+a_level_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    enum { SIZE = 400000 };
+    static const int levels[] = {FIRN_COMPRESS_LEVEL_QUICK, 1, 3, FIRN_COMPRESS_LEVEL_QUICK, 3, 1};
+    struct test_random random;
+    test_random_init(&random, "a_level_leaves_nothing_behind", 22);
+    struct firn_compress *reused = create();
+    struct firn_buf first = {0};
+    struct firn_buf second = {0};
+    size_t sizes[4] = {0};
+    uint8_t *raw = malloc(SIZE);
+    assert_non_null(raw);
+    for (size_t i = 0; i < SIZE; i++) { /* words of a small dictionary */
+        uint64_t word = test_random_below(&random, 1000) * 0x9e3779b97f4a7c15u;
+        size_t length = 3 + word % 7;
+        for (size_t k = 0; k < length && i < SIZE; k++) {
+            raw[i++] = (uint8_t)('a' + (word >> (5 * k)) % 26);
+        }
+        if (i < SIZE) {
+            raw[i] = ' ';
+        }
+    }
+    for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {
+        firn_error err;
+        firn_slice input = firn_bytes(raw, SIZE);
+        struct firn_compress *fresh = create();
+        assert_int_equal(
+            firn_compress_encode(reused, FIRN_CODEC_ZSTD, levels[l], input, &first, &err), FIRN_OK);
+        assert_int_equal(
+            firn_compress_encode(fresh, FIRN_CODEC_ZSTD, levels[l], input, &second, &err), FIRN_OK);
+        assert_int_equal(first.size, second.size);
+        assert_memory_equal(first.data, second.data, first.size);
+        sizes[levels[l]] = first.size;
+        firn_compress_destroy(fresh);
+    }
+    assert_true(sizes[FIRN_COMPRESS_LEVEL_QUICK] < sizes[1]);
+    free(raw);
+    firn_buf_deinit(&first);
+    firn_buf_deinit(&second);
+    firn_compress_destroy(reused);
 }
 
 static void
@@ -540,6 +585,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_round_trip_in_a_reused_context),
+        cmocka_unit_test(a_level_leaves_nothing_behind),
         cmocka_unit_test(frames_of_others_are_read),
         cmocka_unit_test(only_one_frame_is_one_frame),
         cmocka_unit_test(declared_sizes_are_not_believed),
