@@ -578,28 +578,42 @@ pieces_are_sound(firn_slice encoded, uint64_t *out_total)
 }
 
 int
+firn_packfile_open_pieces(firn_slice encoded, struct firn_reader *out, uint64_t *out_total_size,
+                          firn_error *err)
+{
+    *out_total_size = 0;
+    *out = firn_reader_of(encoded);
+    uint64_t total;
+    if (!pieces_are_sound(encoded, &total) || !firn_reader_varint(out, &total)) {
+        return firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not a list of pieces",
+                              encoded.size);
+    }
+    *out_total_size = total;
+    return FIRN_OK;
+}
+
+bool
+firn_packfile_next_piece(struct firn_reader *reader, struct firn_packfile_piece *out)
+{
+    return firn_reader_left(reader) > 0 && next_piece(reader, out);
+}
+
+int
 firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
                             int (*visit)(void *ctx, uint64_t offset,
                                          const struct firn_packfile_piece *piece, firn_error *err),
                             void *ctx, firn_error *err)
 {
-    *out_total_size = 0;
-    uint64_t total;
-    if (!pieces_are_sound(encoded, &total)) {
-        return firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not a list of pieces",
-                              encoded.size);
-    }
-    struct firn_reader reader = firn_reader_of(encoded);
-    bool more = visit != NULL && firn_reader_varint(&reader, &total);
-    uint64_t offset = 0;
+    struct firn_reader reader;
     struct firn_packfile_piece piece;
-    while (more && firn_reader_left(&reader) > 0 && next_piece(&reader, &piece)) {
-        int rc = visit(ctx, offset, &piece, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+    uint64_t offset = 0;
+    uint64_t total;
+    *out_total_size = 0;
+    int rc = firn_packfile_open_pieces(encoded, &reader, &total, err);
+    while (rc == FIRN_OK && visit != NULL && firn_packfile_next_piece(&reader, &piece)) {
+        rc = visit(ctx, offset, &piece, err);
         offset += piece.size;
     }
-    *out_total_size = total;
-    return FIRN_OK;
+    *out_total_size = rc == FIRN_OK ? total : 0;
+    return rc;
 }

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/reader.h"
 #include "block/block_file.h"
 #include "firn/types.h"
 #include "os/os.h"
@@ -78,6 +79,12 @@ firn_packfile_decode_pieces(firn_slice encoded, uint64_t *out_total_size,
                             int (*visit)(void *ctx, uint64_t offset,
                                          const struct firn_packfile_piece *piece, firn_error *err),
                             void *ctx, firn_error *err);
+/* The same for who takes the pieces one by one: checks all of the encoding, then next_piece on
+ * *out, which is borrowed from it, until it gives false. */
+FIRN_MUST_CHECK int firn_packfile_open_pieces(firn_slice encoded, struct firn_reader *out,
+                                              uint64_t *out_total_size, firn_error *err);
+FIRN_MUST_CHECK bool firn_packfile_next_piece(struct firn_reader *reader,
+                                              struct firn_packfile_piece *out);
 
 /* ---- writing (packfile_writer.c) ---- */
 

@@ -72,6 +72,33 @@ on_incomplete(void *ctx, firn_slice path, const char *text)
 }
 
 static int
+on_bytes(void *ctx, uint64_t bytes, firn_error *err)
+{
+    return firn_ws_apply_progress(ctx, 0, bytes, err);
+}
+
+/* What the writers do together. */
+static int
+create_spread(struct firn_ws_apply *apply, firn_error *err)
+{
+    struct firn_packfile_scratch **scratches =
+        firn_alloc_array(apply->writer_count, sizeof *scratches);
+    if (scratches == NULL) {
+        return firn_error_no_memory(err, "a restore");
+    }
+    for (unsigned i = 0; i < apply->writer_count; i++) {
+        scratches[i] = apply->writers[i].scratch;
+    }
+    apply->spread = (struct firn_ws_objects_spread){.objects = apply->options.objects,
+                                                    .jobs = apply->jobs,
+                                                    .scratches = scratches,
+                                                    .thread_count = apply->writer_count,
+                                                    .on_bytes = on_bytes,
+                                                    .ctx = apply};
+    return FIRN_OK;
+}
+
+static int
 create_writers(struct firn_ws_apply *apply, firn_error *err)
 {
     unsigned threads =
@@ -90,7 +117,8 @@ create_writers(struct firn_ws_apply *apply, firn_error *err)
         write->on_incomplete = on_incomplete;
         write->ctx = apply;
     }
-    return firn_os_jobs_create(apply->os, threads, &apply->jobs, err);
+    int rc = firn_os_jobs_create(apply->os, threads, &apply->jobs, err);
+    return rc == FIRN_OK ? create_spread(apply, err) : rc;
 }
 
 int
@@ -130,6 +158,7 @@ firn_ws_apply_destroy(struct firn_ws_apply *apply)
         firn_ws_write_deinit(&apply->writers[i]);
     }
     firn_free(apply->writers);
+    firn_free(apply->spread.scratches);
     firn_hash_map_deinit(&apply->new_roots);
     firn_hash_map_deinit(&apply->there);
     firn_buf_deinit(&apply->path);

@@ -9,6 +9,8 @@
  * side in a directory, so a worker seldom changes directories either. No worker waits for another
  * (so the passes run inline in a simulation too). The first error wins and the others stop at their
  * next run.
+ *
+ * Large files come last, one after the other: all threads work at each (ws_objects_spread.c).
  */
 #include <stdatomic.h>
 
@@ -61,6 +63,14 @@ fail(struct batch *batch, int rc, const firn_error *err)
     atomic_store_explicit(&batch->failed, true, memory_order_relaxed);
 }
 
+/* Whether it is worth all threads. */
+static bool
+is_large(const struct batch *batch, const struct item *item)
+{
+    return batch->apply->writer_count > 1 && item->entry.kind == FIRN_TREE_FILE &&
+           item->entry.hard_link.size == 0 && item->entry.size >= FIRN_WS_OBJECTS_SPREAD_SIZE_MIN;
+}
+
 struct job {
     struct batch *batch;
     struct firn_ws_apply_worker *worker;
@@ -77,15 +87,21 @@ run_worker(void *arg)
             return;
         }
         size_t end = first + RUN_CHANGES < batch->count ? first + RUN_CHANGES : batch->count;
+        uint64_t files = 0;
         uint64_t bytes = 0;
         firn_error err = {0};
         int rc = FIRN_OK;
         for (size_t i = first; i < end && rc == FIRN_OK; i++) {
-            rc = batch->work(job->worker, batch->items[i].path, &batch->items[i].entry, &err);
-            bytes += batch->items[i].entry.size;
+            const struct item *item = &batch->items[i];
+            if (is_large(batch, item)) {
+                continue;
+            }
+            rc = batch->work(job->worker, item->path, &item->entry, &err);
+            files++;
+            bytes += item->entry.size;
         }
         if (rc == FIRN_OK) {
-            rc = firn_ws_apply_progress(batch->apply, end - first, bytes, &err);
+            rc = firn_ws_apply_progress(batch->apply, files, bytes, &err);
         }
         if (rc != FIRN_OK) {
             fail(batch, rc, &err);
@@ -108,10 +124,9 @@ compare_places(const void *a, const void *b)
 }
 
 static int
-work_off(struct batch *batch, firn_error *err)
+work_off_small(struct batch *batch, firn_error *err)
 {
     struct firn_ws_apply *apply = batch->apply;
-    firn_sort(batch->items, batch->count, sizeof batch->items[0], compare_places);
     struct job *jobs = firn_alloc_array(apply->writer_count, sizeof *jobs);
     if (jobs == NULL) {
         return firn_error_no_memory(err, "a restore");
@@ -129,6 +144,35 @@ work_off(struct batch *batch, firn_error *err)
         if (err != NULL) {
             *err = batch->err;
         }
+    }
+    return rc;
+}
+
+/* The progress of their bytes is told on the way. */
+static int
+work_off_large(struct batch *batch, firn_error *err)
+{
+    struct firn_ws_apply_worker *worker = &batch->workers[0];
+    int rc = FIRN_OK;
+    worker->write->spread = &batch->apply->spread;
+    for (size_t i = 0; i < batch->count && rc == FIRN_OK; i++) {
+        const struct item *item = &batch->items[i];
+        if (is_large(batch, item)) {
+            rc = batch->work(worker, item->path, &item->entry, err);
+            rc = rc == FIRN_OK ? firn_ws_apply_progress(batch->apply, 1, 0, err) : rc;
+        }
+    }
+    worker->write->spread = NULL;
+    return rc;
+}
+
+static int
+work_off(struct batch *batch, firn_error *err)
+{
+    firn_sort(batch->items, batch->count, sizeof batch->items[0], compare_places);
+    int rc = work_off_small(batch, err);
+    if (rc == FIRN_OK) {
+        rc = work_off_large(batch, err);
     }
     firn_arena_deinit(&batch->arena);
     batch->count = 0;

@@ -62,6 +62,7 @@ struct firn_ws_apply {
     struct verifying *verifying;
     struct firn_ws_write *writers; /* one a thread */
     unsigned writer_count;
+    struct firn_ws_objects_spread spread; /* of all writers, for one large file */
     firn_progress progress;
     int64_t progress_due_ns;
 };

@@ -56,8 +56,12 @@ verify_one(struct firn_ws_apply_worker *worker, firn_slice path,
         (options->is_at_hand != NULL && options->is_at_hand(options->at_hand, &entry->hash))) {
         return FIRN_OK;
     }
-    int rc = firn_ws_objects_stream(options->objects, worker->write->scratch, &entry->hash,
-                                    entry->size, NULL, NULL, &found);
+    const struct firn_ws_write *write = worker->write;
+    int rc = write->spread != NULL
+                 ? firn_ws_objects_spread_read(write->spread, &entry->hash, entry->size, NULL, NULL,
+                                               &found)
+                 : firn_ws_objects_stream(options->objects, write->scratch, &entry->hash,
+                                          entry->size, NULL, NULL, &found);
     if (!is_finding(rc)) {
         *err = rc == FIRN_OK ? *err : found;
         return rc;

@@ -70,6 +70,15 @@ FIRN_MUST_CHECK int firn_ws_objects_read_raw(struct firn_ws_objects *objects,
                                              enum firn_packfile_kind *out_kind, firn_slice *out,
                                              firn_error *err);
 
+/* Appends the content of one piece of a list that stands for whole_size bytes; not for a hole. Each
+ * object is verified by its name; the list is for the caller to verify, by the name of the whole.
+ * ws_objects_stream.c. */
+FIRN_MUST_CHECK int firn_ws_objects_stream_piece(struct firn_ws_objects *objects,
+                                                 struct firn_packfile_scratch *scratch,
+                                                 const struct firn_packfile_piece *piece,
+                                                 uint64_t whole_size, struct firn_buf *out,
+                                                 firn_error *err);
+
 /* ---- ws_objects_retire.c ---- */
 
 /* Notes an entry of the pack list that is not in use, in the order of numbers. */

@@ -38,7 +38,8 @@ struct streaming {
     unsigned depth;
     uint64_t size; /* of what the list at hand stands for */
     struct firn_buf gathered;
-    uint64_t gathered_at; /* where in the whole it begins */
+    uint64_t gathered_at;  /* where in the whole it begins */
+    struct firn_buf *into; /* if not NULL, all of it goes there instead, and no whole is hashed */
 };
 
 static int stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size,
@@ -53,6 +54,24 @@ not_its_content(const firn_hash *hash, const char *what, firn_error *err)
 }
 
 /* ---- handing on ---- */
+
+/* Behind what *ctx, a buffer, has; data.data NULL are zeros. */
+static int
+append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    struct firn_buf *out = ctx;
+    size_t before = out->size;
+    (void)offset;
+    if (firn_buf_set_size(out, before + data.size) != FIRN_OK) {
+        return firn_error_no_memory(err, "an object");
+    }
+    if (data.data == NULL) {
+        memset(out->data + before, 0, data.size);
+    } else if (data.size > 0) {
+        memcpy(out->data + before, data.data, data.size);
+    }
+    return FIRN_OK;
+}
 
 /* Hands on what has been gathered. */
 static int
@@ -73,6 +92,9 @@ flush(struct streaming *stream, firn_error *err)
 static int
 stream_data(struct streaming *stream, firn_slice data, firn_error *err)
 {
+    if (stream->into != NULL) {
+        return append(stream->into, 0, data, err);
+    }
     while (data.size > 0) {
         size_t room = GATHERED_SIZE - stream->gathered.size;
         size_t part = data.size < room ? data.size : room;
@@ -92,6 +114,9 @@ static int
 stream_hole(struct streaming *stream, uint64_t size, firn_error *err)
 {
     static const uint8_t zeros[16 << 10];
+    if (stream->into != NULL) {
+        return append(stream->into, 0, (firn_slice){NULL, (size_t)size}, err);
+    }
     int rc = flush(stream, err);
     for (uint64_t left = size; left > 0 && rc == FIRN_OK;) {
         size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
@@ -222,21 +247,14 @@ firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scr
 
 /* ---- all at once ---- */
 
-static int
-append(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+int
+firn_ws_objects_stream_piece(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                             const struct firn_packfile_piece *piece, uint64_t whole_size,
+                             struct firn_buf *out, firn_error *err)
 {
-    struct firn_buf *out = ctx;
-    size_t before = out->size;
-    (void)offset;
-    if (firn_buf_set_size(out, before + data.size) != FIRN_OK) {
-        return firn_error_no_memory(err, "an object");
-    }
-    if (data.data == NULL) {
-        memset(out->data + before, 0, data.size);
-    } else if (data.size > 0) {
-        memcpy(out->data + before, data.data, data.size);
-    }
-    return FIRN_OK;
+    struct streaming stream = {
+        .objects = objects, .scratch = scratch, .size = whole_size, .into = out};
+    return stream_piece(&stream, 0, piece, err);
 }
 
 int

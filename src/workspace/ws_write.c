@@ -4,7 +4,8 @@
  *
  * A file is created under a name that was free, never opened where something was (I1), so neither a
  * link nor a hard link to something else can be written through. Content comes verified piece by
- * piece; if the whole does not verify, or anything else fails, the file goes again.
+ * piece; if the whole does not verify, or anything else fails, the file goes again. Of a large file
+ * the pieces may come from several threads, in any order.
  *
  * Order of metadata (I2): owner, because it clears set-id bits and capabilities; attributes, while
  * the mode still lets the owner write them, or is made to; mode; time last. Where the owner cannot be set (not the
@@ -19,7 +20,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-enum { SCRATCH_FRAMES = 4, SET_ID_BITS = 06000 };
+enum { SCRATCH_FRAMES = 8, SET_ID_BITS = 06000 };
 
 int
 firn_ws_write_init(struct firn_ws_write *write, struct firn_ws_objects *objects, firn_error *err)
@@ -203,28 +204,61 @@ write_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 }
 
 static int
+write_in_order(struct firn_ws_write *write, struct firn_os_file *file,
+               const struct firn_tree_entry *entry, firn_error *err)
+{
+    struct content content = {.file = file};
+    int rc = firn_ws_objects_stream(write->objects, write->scratch, &entry->hash, entry->size,
+                                    write_piece, &content, err);
+    return rc == FIRN_OK && content.end < entry->size
+               ? firn_os_file_truncate(file, entry->size, err)
+               : rc;
+}
+
+/* Any thread, any order. A large file's pages go to the disk while the rest is being made. */
+static int
+write_anywhere(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    struct firn_os_file *file = ctx;
+    if (data.data == NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_os_file_write(file, offset, data.data, data.size, err);
+    firn_os_file_start_writeback(file, offset, data.size);
+    return rc;
+}
+
+static int
+write_content(struct firn_ws_write *write, struct firn_os_file *file,
+              const struct firn_tree_entry *entry, firn_error *err)
+{
+    if (write->spread == NULL) {
+        return write_in_order(write, file, entry, err);
+    }
+    int rc = firn_ws_objects_spread_read(write->spread, &entry->hash, entry->size, write_anywhere,
+                                         file, err);
+    return rc == FIRN_OK ? firn_os_file_truncate(file, entry->size, err) : rc;
+}
+
+static int
 write_file(struct firn_ws_write *write, const struct firn_ws_write_target *target,
            const struct firn_tree_entry *entry, firn_error *err)
 {
-    struct content content = {0};
-    int rc = firn_os_file_open(target->dir, target->name,
-                               FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600,
-                               &content.file, err);
+    struct firn_os_file *file;
+    int rc =
+        firn_os_file_open(target->dir, target->name,
+                          FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600, &file, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_os_node node = {.file = content.file};
-    FIRN_TRY(firn_ws_objects_stream(write->objects, write->scratch, &entry->hash, entry->size,
-                                    write_piece, &content, err));
-    if (content.end < entry->size) {
-        FIRN_TRY(firn_os_file_truncate(content.file, entry->size, err));
-    }
+    struct firn_os_node node = {.file = file};
+    FIRN_TRY(write_content(write, file, entry, err));
     FIRN_TRY(set_all(write, node, target->path, entry, target->may_inherit, err));
     if (write->sync) {
-        FIRN_TRY(firn_os_file_sync_all(content.file, err));
+        FIRN_TRY(firn_os_file_sync_all(file, err));
     }
 out:
-    firn_os_file_close(content.file);
+    firn_os_file_close(file);
     if (rc != FIRN_OK) {
         FIRN_IGNORE(firn_os_remove_file(target->dir, target->name, NULL));
     }

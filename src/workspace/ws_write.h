@@ -12,12 +12,14 @@
 #include "base/error.h"
 #include "os/os.h"
 #include "tree/tree.h"
-#include "workspace/ws_objects.h"
+#include "workspace/ws_objects_spread.h"
 
 /* One thread's. A zeroed struct with objects set, then init. */
 struct firn_ws_write {
     struct firn_ws_objects *objects; /* borrowed */
     struct firn_packfile_scratch *scratch;
+    /* Not NULL: the content of files is read by all of its threads, and not by this one alone. */
+    const struct firn_ws_objects_spread *spread;
     struct firn_buf buf;
     bool sync; /* a file is durable, attributes too, when it is made; its name is not */
     /* What could not be set on an entry that was otherwise written; may be NULL. */

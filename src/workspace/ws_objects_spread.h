@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_objects_spread.h: the content of one large object, read by several threads.
+ */
+#ifndef FIRN_WORKSPACE_WS_OBJECTS_SPREAD_H
+#define FIRN_WORKSPACE_WS_OBJECTS_SPREAD_H
+
+#include "os/os_thread.h"
+#include "workspace/ws_objects.h"
+
+/* From here on a file is worth all threads. */
+enum { FIRN_WS_OBJECTS_SPREAD_SIZE_MIN = 16 << 20 };
+
+/* What reading is done with; all of it borrowed. The pool has nothing else to do meanwhile. */
+struct firn_ws_objects_spread {
+    struct firn_ws_objects *objects;
+    struct firn_os_jobs *jobs;
+    struct firn_packfile_scratch **scratches; /* one for each of thread_count threads */
+    unsigned thread_count;
+    /* Told of what was read and handed on since the last time, to show progress; not FIRN_OK ends
+     * the reading. Any thread. May be NULL. */
+    int (*on_bytes)(void *ctx, uint64_t bytes, firn_error *err);
+    void *ctx;
+};
+
+/* As firn_ws_objects_stream, but for the order: sink is called from several threads, with pieces of
+ * the content in any order, each verified by its own name; and the whole is verified when this
+ * returns FIRN_OK, not before. Not to be called from a job of the pool. */
+FIRN_MUST_CHECK int firn_ws_objects_spread_read(const struct firn_ws_objects_spread *spread,
+                                                const firn_hash *hash, uint64_t size,
+                                                int (*sink)(void *ctx, uint64_t offset,
+                                                            firn_slice data, firn_error *err),
+                                                void *ctx, firn_error *err);
+
+#endif
