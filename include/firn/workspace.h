@@ -607,14 +607,13 @@ typedef struct firn_gc_options {
     bool dry_run; /* report, change nothing */
     bool full;    /* rewrite each pack that holds anything dead, not only those that mostly do */
     firn_callbacks callbacks;
+    int recompress_level; /* rewrite each pack that was compressed at a lower level of zstd; 0: none */
 } firn_gc_options;
-#define FIRN_GC_OPTIONS_INIT                   \
-    {                                          \
-        sizeof(firn_gc_options), false, false, \
-        {                                      \
-            NULL, NULL, NULL                   \
-        }                                      \
+#define FIRN_GC_OPTIONS_INIT                                          \
+    {                                                                 \
+        sizeof(firn_gc_options), false, false, {NULL, NULL, NULL}, 0, \
     }
+enum { FIRN_GC_LEVEL_DEFAULT = 9, FIRN_GC_LEVEL_MIN = 2, FIRN_GC_LEVEL_MAX = 19 };
 typedef struct firn_gc_result {
     uint64_t safety_expired; /* safety checkpoints that had had their time */
     uint64_t objects_live;   /* needed by some checkpoint of some workspace of the store */
@@ -634,7 +633,10 @@ typedef struct firn_gc_result {
  * ones, are rewritten. Safety checkpoints beyond the last 10 of a workspace that are older than 7
  * days are deleted first. Readers in other processes are not disturbed. FIRN_CORRUPT, with nothing
  * removed, if a checkpoint is damaged in such a way that it cannot be known what it needs. Cancelled
- * or cut off at any moment, everything is still there; calling it again goes on. */
+ * or cut off at any moment, everything is still there; calling it again goes on. With a level to
+ * recompress at (FIRN_GC_LEVEL_MIN to _MAX, else FIRN_INVALID; FIRN_GC_LEVEL_DEFAULT is worth its
+ * time), what saves compressed quickly is compressed again, once: packs remember their level. That
+ * takes a processor, and room beside the store for what was rewritten last, at most about 1 GiB. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
                                                const firn_gc_options *options, firn_gc_result *out,
                                                firn_error *err);

@@ -338,6 +338,11 @@ firn_workspace_gc(firn_workspace *workspace, const firn_gc_options *options, fir
     if (rc != FIRN_OK) {
         return rc;
     }
+    if (given.recompress_level != 0 && (given.recompress_level < FIRN_GC_LEVEL_MIN ||
+                                        given.recompress_level > FIRN_GC_LEVEL_MAX)) {
+        return firn_error_set(err, FIRN_INVALID, "cannot recompress at level %d: %d to %d",
+                              given.recompress_level, FIRN_GC_LEVEL_MIN, FIRN_GC_LEVEL_MAX);
+    }
     return firn_ws_gc(workspace, &given, out == NULL ? &ignored : out, err);
 }
 

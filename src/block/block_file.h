@@ -117,6 +117,11 @@ FIRN_MUST_CHECK int firn_block_reader_read(struct firn_block_reader *reader,
                                            const struct firn_block_ref *ref,
                                            struct firn_compress *context, struct firn_buf *out,
                                            firn_error *err);
+/* The same, but for decoding: *out, the stored bytes, verified, is borrowed from buf. */
+FIRN_MUST_CHECK int firn_block_reader_read_stored(struct firn_block_reader *reader,
+                                                  const struct firn_block_ref *ref,
+                                                  struct firn_buf *buf, enum firn_codec *out_codec,
+                                                  firn_slice *out, firn_error *err);
 /* The same in two steps, for who reads blocks that lie side by side at once. First bytes of the
  * body as they are, believing nothing of them; then one block out of them: bytes are all the
  * span of ref. *out is borrowed from bytes where the block is not compressed, from buffer (whose

@@ -378,6 +378,28 @@ out:
 }
 
 int
+firn_block_reader_read_stored(struct firn_block_reader *reader, const struct firn_block_ref *ref,
+                              struct firn_buf *buf, enum firn_codec *out_codec, firn_slice *out,
+                              firn_error *err)
+{
+    int rc;
+    struct firn_block_format_prefix prefix;
+    if (!is_inside(reader, ref)) {
+        return block_corrupt(reader, ref->offset, "it lies outside the body", err);
+    }
+    size_t span = (size_t)firn_block_format_span(ref->stored_size);
+    if (firn_buf_set_size(buf, span) != FIRN_OK) {
+        return firn_error_no_memory(err, "a block");
+    }
+    FIRN_TRY(firn_os_file_read_exact(reader->file, ref->offset, buf->data, span, err));
+    FIRN_TRY(check_block(reader, ref, buf->data, &prefix, err));
+    *out_codec = (enum firn_codec)prefix.codec;
+    *out = firn_bytes(buf->data + PREFIX_SIZE, ref->stored_size);
+out:
+    return rc;
+}
+
+int
 firn_block_reader_read_span(struct firn_block_reader *reader, uint64_t offset, size_t size,
                             uint8_t *out, firn_error *err)
 {

@@ -87,13 +87,35 @@ attempt_gc(void *ctx, firn_error *err)
     return firn_workspace_gc(attempt->workspace, &attempt->options, &attempt->result, err);
 }
 
+/* *out stays 0 where nothing is to be compressed again. Returns an exit code. */
+static int
+read_level(struct firn_cli *cli, int *out)
+{
+    const char *text = firn_command_value(cli, "level");
+    uint64_t level = FIRN_GC_LEVEL_DEFAULT;
+    if (!firn_command_has(cli, "recompress")) {
+        return text == NULL ? FIRN_EXIT_OK
+                            : firn_command_misused(cli, "--level is for --recompress");
+    }
+    if (text != NULL &&
+        (!firn_command_number(text, FIRN_GC_LEVEL_MAX, &level) || level < FIRN_GC_LEVEL_MIN)) {
+        return firn_command_misused(cli, "--level takes a number from %d to %d, not '%s'",
+                                    FIRN_GC_LEVEL_MIN, FIRN_GC_LEVEL_MAX, text);
+    }
+    *out = (int)level;
+    return FIRN_EXIT_OK;
+}
+
 static int
 run(struct firn_cli *cli)
 {
     firn_error err;
     struct attempt attempt = {.options = FIRN_GC_OPTIONS_INIT};
     struct firn_notices notices;
-    int exit_code = firn_cli_workspace_open(cli, &attempt.workspace);
+    int exit_code = read_level(cli, &attempt.options.recompress_level);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_cli_workspace_open(cli, &attempt.workspace);
+    }
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
@@ -122,11 +144,14 @@ run(struct firn_cli *cli)
 static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would come back, change nothing"},
     {"full", 0, NULL, "rewrite every pack that holds anything not needed"},
+    {"recompress", 0, NULL, "compress again, better and slower than a save does"},
+    {"level", 0, "N", "zstd's, for --recompress: 2 to 19 (9)"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
     {"firn gc --dry-run", "is there much to give back?"},
+    {"firn gc --recompress", "make the store smaller while nobody works"},
     {NULL, NULL},
 };
 
@@ -139,6 +164,10 @@ const struct firn_command firn_cmd_gc = {
             "rewrites those that are small or mostly not needed. Safety checkpoints that are\n"
             "older than 7 days and not among the last 10 of their workspace go first. Nobody\n"
             "who reads is disturbed, and a gc that is cut short has lost nothing.\n"
+            "\n"
+            "With --recompress all else is rewritten too, once: what was compressed at that\n"
+            "level or a higher one stays as it is, and so does what cannot be made smaller.\n"
+            "It takes one processor for some ten seconds a gigabyte, at level 19 for minutes.\n"
             "\n"
             "A damaged pack stays and is named, and the exit code is 5. Where a checkpoint is\n"
             "so damaged that it cannot be known what it needs, nothing is removed.",

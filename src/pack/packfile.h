@@ -119,6 +119,16 @@ void firn_packfile_lane_destroy(struct firn_packfile_lane *lane);
 FIRN_MUST_CHECK int firn_packfile_lane_add(struct firn_packfile_lane *lane,
                                            enum firn_packfile_kind kind, const firn_hash *hash,
                                            firn_slice content, bool *out_is_new, firn_error *err);
+/* Adds a whole frame as it is stored in another pack (firn_packfile_walk_stored); objects are what
+ * it lists, in its order, and the pack must have none of them. */
+struct firn_packfile_frame_object {
+    firn_hash hash;
+    struct firn_packfile_location at; /* frame is not looked at */
+};
+FIRN_MUST_CHECK int firn_packfile_lane_copy(struct firn_packfile_lane *lane,
+                                            const struct firn_packfile_frame_object *objects,
+                                            size_t count, enum firn_codec codec, firn_slice stored,
+                                            uint32_t raw_size, firn_error *err);
 /* Writes the lane's open frame. To be called on every lane before finish. */
 FIRN_MUST_CHECK int firn_packfile_lane_flush(struct firn_packfile_lane *lane, firn_error *err);
 
@@ -232,6 +242,12 @@ FIRN_MUST_CHECK int firn_packfile_walk_frame(struct firn_packfile *pack,
                                              struct firn_packfile_scratch *scratch, uint32_t number,
                                              firn_packfile_walk_visit *visit, void *ctx,
                                              firn_error *err);
+/* A frame as it is stored, for firn_packfile_lane_copy; *out is borrowed from buf. What it decodes to
+ * is for walk_frame to verify. */
+FIRN_MUST_CHECK int firn_packfile_walk_stored(struct firn_packfile *pack, uint32_t number,
+                                              struct firn_buf *buf, enum firn_codec *out_codec,
+                                              firn_slice *out, uint32_t *out_raw_size,
+                                              firn_error *err);
 
 /* ---- salvage (packfile_salvage.c) ---- */
 

@@ -73,3 +73,13 @@ firn_packfile_walk_frame(struct firn_packfile *pack, struct firn_packfile_scratc
     }
     return rc;
 }
+
+int
+firn_packfile_walk_stored(struct firn_packfile *pack, uint32_t number, struct firn_buf *buf,
+                          enum firn_codec *out_codec, firn_slice *out, uint32_t *out_raw_size,
+                          firn_error *err)
+{
+    const struct firn_block_ref *ref = &pack->frames[number];
+    *out_raw_size = ref->raw_size;
+    return firn_block_reader_read_stored(pack->reader, ref, buf, out_codec, out, err);
+}

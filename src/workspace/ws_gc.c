@@ -41,8 +41,17 @@ firn_ws_gc_progress(struct firn_ws_gc *gc, const char *phase, uint64_t objects_d
                     firn_error *err)
 {
     enum { OBJECTS_A_LOOK = 256 };
+    return objects_done % OBJECTS_A_LOOK == 0
+               ? firn_ws_gc_progress_now(gc, phase, objects_done, err)
+               : FIRN_OK;
+}
+
+int
+firn_ws_gc_progress_now(struct firn_ws_gc *gc, const char *phase, uint64_t objects_done,
+                        firn_error *err)
+{
     const firn_callbacks *callbacks = &gc->options->callbacks;
-    if (callbacks->on_progress == NULL || objects_done % OBJECTS_A_LOOK != 0) {
+    if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }
     int64_t now = firn_os_monotonic_ns(gc->ws->os);

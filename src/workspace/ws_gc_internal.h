@@ -21,6 +21,8 @@ struct firn_ws_gc_pack {
     uint32_t number;
     bool is_present;
     enum firn_ws_gc_fate fate;
+    int level;  /* by which it was compressed */
+    int target; /* and is to be, if it is rewritten; not below that */
     uint64_t size_bytes;
     uint64_t object_count;
     uint64_t live_count; /* objects that the index has here, … */
@@ -58,6 +60,9 @@ FIRN_MUST_CHECK int firn_ws_gc_limited(struct firn_ws *ws, const firn_gc_options
 /* To be called often. FIRN_CANCELLED. */
 FIRN_MUST_CHECK int firn_ws_gc_progress(struct firn_ws_gc *gc, const char *phase,
                                         uint64_t objects_done, firn_error *err);
+/* The same, for who has done much since the last time. */
+FIRN_MUST_CHECK int firn_ws_gc_progress_now(struct firn_ws_gc *gc, const char *phase,
+                                            uint64_t objects_done, firn_error *err);
 /* Tells of damage that a collection goes on behind. */
 void firn_ws_gc_tell(struct firn_ws_gc *gc, const char *text);
 
@@ -67,6 +72,8 @@ FIRN_MUST_CHECK int firn_ws_gc_mark(struct firn_ws_gc *gc, firn_error *err);
 
 /* Counts what lies where and decides what becomes of each pack. ws_gc_plan.c. */
 FIRN_MUST_CHECK int firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err);
+/* The level by which a pack was compressed. */
+int firn_ws_gc_plan_level(const struct firn_ws_index_pack *entry);
 bool firn_ws_gc_plan_needs_frame(const struct firn_ws_gc_pack *pack, uint32_t frame);
 void firn_ws_gc_plan_release(struct firn_ws_gc *gc);
 /* Deletes the entries of the index that lead to dead objects in packs that are going. */

@@ -21,16 +21,30 @@
  * (I3) Then a pack is retired only if all objects that it has were met, and the index leads to none of
  *      them in it but at its place.
  *
+ * (I4) A frame all of which is alive, and that is as large as frames are made, is copied as it is
+ *      stored, after it was decoded and its objects were verified; unless it is to be compressed at a
+ *      higher level. One that the save could not make smaller never is: it would be in vain.
+ *
+ * Each level has new packs of its own (ws_gc_plan.c).
+ *
  * Memory: what a writer of packs needs for the names in one pack (57 bytes each), two frames being
  * filled and one being read.
  */
 #include "base/mem.h"
 #include "workspace/ws_gc_internal.h"
 
-enum { COMPRESSION_LEVEL = 1, SOURCES_MAX = 4096 };
+enum { SOURCES_MAX = 4096, FULL_FRAME_SIZE = 512 << 10 };
+
+/* An object of the frame that is being moved; content is borrowed from the scratch. */
+struct met {
+    struct firn_packfile_frame_object object;
+    firn_slice content;
+    bool is_wanted;
+};
 
 struct moving {
     struct firn_ws_gc *gc;
+    int level;                       /* of the new pack */
     struct firn_ws_session *session; /* NULL between new packs */
     struct firn_ws_session_lane *lane;
 
@@ -38,10 +52,14 @@ struct moving {
     uint64_t moved;               /* out of it */
     uint64_t walked;              /* all objects that were met in it */
     uint64_t strayed; /* of these, such that the index has in this pack, but not at their place */
-    bool is_target_failing; /* what went wrong was no fault of the pack's */
+    bool is_target_failing;  /* what went wrong was no fault of the pack's */
+    struct firn_buf met;     /* of struct met: the frame at hand */
+    struct firn_buf stored;  /* the same as it is stored */
+    struct firn_buf objects; /* the same, of struct firn_packfile_frame_object */
 
     uint32_t *done; /* numbers of packs that were left empty */
     size_t done_count;
+    uint64_t bytes; /* of packs that are done with and not retired */
     uint64_t moved_in_all;
 };
 
@@ -53,8 +71,8 @@ begin(struct moving *moving, firn_error *err)
     if (moving->session != NULL) {
         return FIRN_OK;
     }
-    int rc = firn_ws_session_begin(moving->gc->opened->objects, COMPRESSION_LEVEL, &moving->session,
-                                   err);
+    int rc =
+        firn_ws_session_begin(moving->gc->opened->objects, moving->level, &moving->session, err);
     return rc == FIRN_OK ? firn_ws_session_lane_open(moving->session, &moving->lane, err) : rc;
 }
 
@@ -129,40 +147,121 @@ is_wanted(struct moving *moving, const firn_hash *hash, const struct firn_packfi
 }
 
 static int
-move_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
             firn_slice content, firn_error *err)
 {
     struct moving *moving = ctx;
-    bool wants;
+    struct met met = {.object = {.hash = *hash, .at = *at}, .content = content};
     moving->walked++;
-    int rc = is_wanted(moving, hash, at, &wants, err);
-    if (rc == FIRN_OK && wants) {
-        rc = begin(moving, err);
-        rc = rc == FIRN_OK ? firn_ws_session_lane_move(moving->lane, at->kind, hash, content, err)
-                           : rc;
-        moving->moved++;
-        moving->moved_in_all++;
+    int rc = is_wanted(moving, hash, at, &met.is_wanted, err);
+    if (rc == FIRN_OK && firn_buf_append(&moving->met, &met, sizeof met) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "the objects of a frame");
     }
     moving->is_target_failing = rc != FIRN_OK;
     return rc;
 }
 
 static int
+move_objects(struct moving *moving, const struct met *met, size_t count, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        const struct firn_packfile_frame_object *object = &met[i].object;
+        if (met[i].is_wanted) {
+            rc = begin(moving, err);
+            rc = rc == FIRN_OK ? firn_ws_session_lane_move(moving->lane, object->at.kind,
+                                                           &object->hash, met[i].content, err)
+                               : rc;
+            moving->moved++;
+            moving->moved_in_all++;
+        }
+    }
+    moving->is_target_failing = rc != FIRN_OK;
+    return rc;
+}
+
+/* (I4) */
+static bool
+may_be_copied(const struct moving *moving, const struct met *met, size_t count, uint32_t frame,
+              const struct firn_packfile *file)
+{
+    struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, frame);
+    bool is_plain = size.stored == size.raw;
+    if (size.raw < FULL_FRAME_SIZE || (moving->from->level < moving->from->target && !is_plain)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!met[i].is_wanted ||
+            (moving->session != NULL &&
+             firn_ws_session_has_added(moving->session, &met[i].object.hash))) {
+            return false;
+        }
+    }
+    return count > 0;
+}
+
+static int
+copy_frame(struct moving *moving, const struct met *met, size_t count, uint32_t frame,
+           struct firn_packfile *file, firn_error *err)
+{
+    enum firn_codec codec;
+    firn_slice stored;
+    uint32_t raw_size;
+    int rc =
+        firn_packfile_walk_stored(file, frame, &moving->stored, &codec, &stored, &raw_size, err);
+    if (rc != FIRN_OK) {
+        return rc; /* the pack's fault */
+    }
+    firn_buf_clear(&moving->objects);
+    for (size_t i = 0; i < count; i++) {
+        if (firn_buf_append(&moving->objects, &met[i].object, sizeof met[i].object) != FIRN_OK) {
+            moving->is_target_failing = true;
+            return firn_error_no_memory(err, "the objects of a frame");
+        }
+    }
+    const struct firn_packfile_frame_object *objects = (const void *)moving->objects.data;
+    rc = begin(moving, err);
+    rc = rc == FIRN_OK
+             ? firn_ws_session_lane_copy(moving->lane, objects, count, codec, stored, raw_size, err)
+             : rc;
+    moving->moved += count;
+    moving->moved_in_all += count;
+    moving->is_target_failing = rc != FIRN_OK;
+    return rc;
+}
+
+static int
+move_frame(struct moving *moving, struct firn_packfile *file, uint32_t frame, firn_error *err)
+{
+    firn_buf_clear(&moving->met);
+    int rc = firn_packfile_walk_frame(file, moving->gc->scratch, frame, meet_object, moving, err);
+    const struct met *met = (const void *)moving->met.data;
+    size_t count = moving->met.size / sizeof *met;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return may_be_copied(moving, met, count, frame, file)
+               ? copy_frame(moving, met, count, frame, file, err)
+               : move_objects(moving, met, count, err);
+}
+
+static int
 move_frames(struct moving *moving, struct firn_packfile *file, firn_error *err)
 {
     uint32_t count = firn_packfile_walk_count(file);
+    const char *phase = moving->gc->options->recompress_level > 0 ? "recompress" : "move";
     int rc = FIRN_OK;
     for (uint32_t i = 0; rc == FIRN_OK && i < count; i++) {
         if (moving->gc->table != NULL && !firn_ws_gc_plan_needs_frame(moving->from, i)) {
             continue;
         }
-        rc = firn_packfile_walk_frame(file, moving->gc->scratch, i, move_object, moving, err);
+        rc = move_frame(moving, file, i, err);
         if (rc == FIRN_OK && is_full(moving)) {
             rc = finish(moving, err);
             moving->is_target_failing = rc != FIRN_OK;
         }
         if (rc == FIRN_OK) {
-            rc = firn_ws_gc_progress(moving->gc, "move", moving->moved_in_all, err);
+            rc = firn_ws_gc_progress_now(moving->gc, phase, moving->moved_in_all, err);
             moving->is_target_failing = rc != FIRN_OK;
         }
     }
@@ -240,32 +339,49 @@ give_back(struct moving *moving, firn_error *err)
     return rc;
 }
 
+/* The packs that are to be of one level. */
+static int
+move_level(struct moving *moving, int level, firn_error *err)
+{
+    struct firn_ws_gc *gc = moving->gc;
+    int rc = FIRN_OK;
+    moving->level = level;
+    for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
+        struct firn_ws_gc_pack *pack = &gc->packs[i];
+        if (pack->fate != FIRN_WS_GC_REWRITE || pack->target != level) {
+            continue;
+        }
+        moving->bytes += pack->size_bytes;
+        rc = move_pack(moving, pack, err);
+        if (rc == FIRN_OK &&
+            (moving->bytes >= gc->limits->give_back_bytes || moving->done_count == SOURCES_MAX)) {
+            rc = give_back(moving, err);
+            moving->bytes = 0;
+        }
+    }
+    return rc == FIRN_OK ? finish(moving, err) : rc;
+}
+
 int
 firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err)
 {
     struct moving moving = {.gc = gc};
-    uint64_t bytes = 0; /* of packs that are done with and not retired */
     int rc = FIRN_OK;
     moving.done = firn_alloc_array(SOURCES_MAX, sizeof *moving.done);
     if (moving.done == NULL) {
         return firn_error_no_memory(err, "a list of packs");
     }
-    for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
-        if (gc->packs[i].fate != FIRN_WS_GC_REWRITE) {
-            continue;
-        }
-        bytes += gc->packs[i].size_bytes;
-        rc = move_pack(&moving, &gc->packs[i], err);
-        if (rc == FIRN_OK &&
-            (bytes >= gc->limits->give_back_bytes || moving.done_count == SOURCES_MAX)) {
-            rc = give_back(&moving, err);
-            bytes = 0;
-        }
+    for (int level = FIRN_WS_SESSION_LEVEL; rc == FIRN_OK && level <= FIRN_WS_INDEX_LEVEL_MAX;
+         level++) {
+        rc = move_level(&moving, level, err);
     }
     if (rc == FIRN_OK) {
         rc = give_back(&moving, err);
     }
     drop(&moving);
+    firn_buf_deinit(&moving.met);
+    firn_buf_deinit(&moving.stored);
+    firn_buf_deinit(&moving.objects);
     firn_free(moving.done);
     return rc;
 }

@@ -8,10 +8,16 @@
  *   nothing alive                       the pack goes
  *   less than half of it alive          what is alive moves to a new pack
  *   small, and not the only one         likewise: many small packs become one
+ *   compressed at a lower level than    likewise, if that was asked for
+ *   was asked for
  *   its file is missing                 it is left alone while anything in it is alive: the file
  *                                       may come back
  *
  * With "full", every pack that holds anything dead is rewritten.
+ *
+ * The list of packs knows by which level of zstd a pack was compressed. What is rewritten is
+ * compressed at the level that was asked for, but never at a lower one than before: so a collection
+ * undoes no compression, and packs that become one are of one level.
  *
  * Before a pack goes, so must the entries of the index that lead into it (I3 of ws_session.c): to
  * its dead objects here, for all packs at once; its living ones are given new places when they
@@ -25,6 +31,12 @@
 enum { SMALL_PACK_BYTES = 16 << 20, BATCH_SIZE = 1 << 20 };
 
 /* ---- counting ---- */
+
+int
+firn_ws_gc_plan_level(const struct firn_ws_index_pack *entry)
+{
+    return entry->level > FIRN_WS_SESSION_LEVEL ? entry->level : FIRN_WS_SESSION_LEVEL;
+}
 
 static int
 list_packs(struct firn_ws_gc *gc, firn_error *err)
@@ -43,6 +55,7 @@ list_packs(struct firn_ws_gc *gc, firn_error *err)
         }
         gc->packs[gc->pack_count++] =
             (struct firn_ws_gc_pack){.number = pack->entry.number,
+                                     .level = firn_ws_gc_plan_level(&pack->entry),
                                      .is_present = is_present,
                                      .size_bytes = pack->entry.size_bytes,
                                      .object_count = pack->entry.object_count};
@@ -171,23 +184,24 @@ judge(const struct firn_ws_gc *gc, const struct firn_ws_gc_pack *pack)
     bool has_dead = pack->live_count < pack->object_count;
     bool is_mostly_dead =
         pack->live_bytes < pack->dead_bytes || pack->live_count < pack->object_count / 2;
-    return is_mostly_dead || (gc->options->full && has_dead) ? FIRN_WS_GC_REWRITE : FIRN_WS_GC_KEEP;
+    return is_mostly_dead || (gc->options->full && has_dead) || pack->level < pack->target
+               ? FIRN_WS_GC_REWRITE
+               : FIRN_WS_GC_KEEP;
 }
 
 static void
-merge_small_packs(struct firn_ws_gc *gc)
+merge_small_packs(struct firn_ws_gc *gc, int level)
 {
     size_t small = 0;
     for (size_t i = 0; i < gc->pack_count; i++) {
         const struct firn_ws_gc_pack *pack = &gc->packs[i];
-        small += pack->fate == FIRN_WS_GC_REWRITE ||
-                         (pack->fate == FIRN_WS_GC_KEEP && is_small(gc, pack))
-                     ? 1
-                     : 0;
+        bool counts = pack->fate == FIRN_WS_GC_REWRITE ||
+                      (pack->fate == FIRN_WS_GC_KEEP && is_small(gc, pack));
+        small += counts && pack->target == level ? 1 : 0;
     }
     for (size_t i = 0; small > 1 && i < gc->pack_count; i++) {
         struct firn_ws_gc_pack *pack = &gc->packs[i];
-        if (pack->fate == FIRN_WS_GC_KEEP && is_small(gc, pack)) {
+        if (pack->fate == FIRN_WS_GC_KEEP && pack->target == level && is_small(gc, pack)) {
             pack->fate = FIRN_WS_GC_REWRITE;
         }
     }
@@ -200,11 +214,15 @@ firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err)
     if (rc == FIRN_OK) {
         rc = walk_index(gc, count, NULL, err);
     }
+    const int asked = gc->options->recompress_level;
     for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
-        gc->packs[i].fate = judge(gc, &gc->packs[i]);
+        struct firn_ws_gc_pack *pack = &gc->packs[i];
+        pack->target = asked > pack->level ? asked : pack->level;
+        pack->fate = judge(gc, pack);
     }
-    if (rc == FIRN_OK) {
-        merge_small_packs(gc);
+    for (int level = FIRN_WS_SESSION_LEVEL; rc == FIRN_OK && level <= FIRN_WS_INDEX_LEVEL_MAX;
+         level++) {
+        merge_small_packs(gc, level);
     }
     return rc;
 }

@@ -12,7 +12,7 @@
 
 #include "base/reader.h"
 
-enum { PACK_USED_SIZE = 32 };
+enum { PACK_USED_SIZE = 32, PACK_LEVEL_SIZE = 33 };
 
 size_t
 firn_ws_index_encode_place(const struct firn_ws_objects_place *place, uint8_t *out)
@@ -68,7 +68,8 @@ firn_ws_index_encode_pack(const struct firn_ws_index_pack *pack, uint8_t *out_ke
     firn_store_le64(out_value + 16, pack->size_bytes);
     firn_store_le64(out_value + 24, pack->object_count);
     if (pack->state == FIRN_WS_INDEX_PACK_USED) {
-        return PACK_USED_SIZE;
+        out_value[32] = pack->level;
+        return pack->level == 0 ? PACK_USED_SIZE : PACK_LEVEL_SIZE;
     }
     out_value[32] = (uint8_t)pack->state;
     firn_store_le64(out_value + 33, pack->version);
@@ -78,10 +79,13 @@ firn_ws_index_encode_pack(const struct firn_ws_index_pack *pack, uint8_t *out_ke
 static bool
 decode_state(firn_slice value, struct firn_ws_index_pack *out)
 {
-    if (value.size == PACK_USED_SIZE) {
+    out->level = 0;
+    if (value.size == PACK_USED_SIZE || value.size == PACK_LEVEL_SIZE) {
+        out->level = value.size == PACK_LEVEL_SIZE ? value.data[32] : 0;
         out->state = FIRN_WS_INDEX_PACK_USED;
         out->version = 0;
-        return true;
+        return value.size == PACK_USED_SIZE ||
+               (out->level > 0 && out->level <= FIRN_WS_INDEX_LEVEL_MAX);
     }
     if (value.size != FIRN_WS_INDEX_PACK_SIZE_MAX ||
         (value.data[32] != FIRN_WS_INDEX_PACK_RETIRED &&

@@ -5,7 +5,8 @@
  *   "firn.objects":  32 bytes hash        → varint pack | varint frame | varint offset | varint size
  *                                        | u8 kind
  *   "firn.packs":    be32 number (from 1) → 16 bytes identity | le64 file size | le64 object count
- *                                        | unless it is in use: u8 state | le64 version
+ *                                        | in use, if compressed higher than by a save: u8 level
+ *                                        | not in use: u8 state | le64 version
  */
 #ifndef FIRN_WORKSPACE_WS_INDEX_H
 #define FIRN_WORKSPACE_WS_INDEX_H
@@ -23,6 +24,7 @@ enum {
     FIRN_WS_INDEX_PLACE_SIZE_MAX = 5 * 4 + 1,
     FIRN_WS_INDEX_PACK_KEY_SIZE = 4,
     FIRN_WS_INDEX_PACK_SIZE_MAX = 41,
+    FIRN_WS_INDEX_LEVEL_MAX = 22,
     FIRN_WS_INDEX_PACK_NAME_SIZE = 16
 };
 
@@ -38,6 +40,7 @@ struct firn_ws_index_pack {
     struct firn_block_file_id id;
     uint64_t size_bytes;
     uint64_t object_count;
+    uint8_t level; /* in use: zstd's, by which all of it was compressed; 0: by a save */
     enum firn_ws_index_pack_state state;
     uint64_t version; /* RETIRED: unless it is 0, readers from this MANIFEST on do not know it */
 };

@@ -13,7 +13,8 @@
  * What is alive is not asked: that takes a walk through all checkpoints, and is for gc. All that the
  * index has in the packs moves, in the way of ws_gc_move.c, whose order of steps makes it safe to
  * be cut short anywhere. Packs of PACK_BYTES_MAX or more stay for gc, so a save never moves more than
- * a few times that.
+ * a few times that; and those that were compressed at a higher level, because a save has no time for
+ * doing that again.
  *
  * The store's writing lock is held.
  */
@@ -79,7 +80,7 @@ list_small(struct firn_ws_gc *gc, firn_error *err)
         struct firn_ws_objects_pack *pack = &objects->packs[i];
         bool is_present;
         if (pack->entry.size_bytes >= PACK_BYTES_MAX ||
-            pack->entry.object_count >= PACK_OBJECTS_MAX) {
+            pack->entry.object_count >= PACK_OBJECTS_MAX || pack->entry.level > 0) {
             continue;
         }
         int rc = firn_ws_objects_is_present(objects, pack, &is_present, err);
@@ -92,6 +93,8 @@ list_small(struct firn_ws_gc *gc, firn_error *err)
                                          .is_present = true,
                                          .size_bytes = pack->entry.size_bytes,
                                          .object_count = pack->entry.object_count,
+                                         .level = FIRN_WS_SESSION_LEVEL,
+                                         .target = FIRN_WS_SESSION_LEVEL,
                                          .fate = FIRN_WS_GC_KEEP};
         }
     }

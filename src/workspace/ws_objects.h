@@ -104,6 +104,8 @@ struct firn_ws_object {
 struct firn_ws_session;
 struct firn_ws_session_lane;
 
+/* level is zstd's. The pack list remembers one above FIRN_WS_SESSION_LEVEL, that of a save. */
+enum { FIRN_WS_SESSION_LEVEL = 1 };
 FIRN_MUST_CHECK int firn_ws_session_begin(struct firn_ws_objects *objects, int level,
                                           struct firn_ws_session **out, firn_error *err);
 /* One a thread. */
@@ -115,6 +117,8 @@ FIRN_MUST_CHECK int firn_ws_session_lane_close(struct firn_ws_session_lane *lane
 /* Whether the store or this session has the object. Any thread. */
 FIRN_MUST_CHECK int firn_ws_session_contains(struct firn_ws_session *session, const firn_hash *hash,
                                              bool *out, firn_error *err);
+/* Whether this session has added the object. Any thread. */
+bool firn_ws_session_has_added(struct firn_ws_session *session, const firn_hash *hash);
 /* Adds an object unless the store or the session has it (*out_is_new). */
 FIRN_MUST_CHECK int firn_ws_session_lane_add(struct firn_ws_session_lane *lane,
                                              const struct firn_ws_object *object, bool *out_is_new,
@@ -124,6 +128,13 @@ FIRN_MUST_CHECK int firn_ws_session_lane_add(struct firn_ws_session_lane *lane,
 FIRN_MUST_CHECK int firn_ws_session_lane_move(struct firn_ws_session_lane *lane,
                                               enum firn_packfile_kind kind, const firn_hash *hash,
                                               firn_slice content, firn_error *err);
+/* Adds a whole frame of another pack, as lane_move does with each of its objects, without compressing
+ * it again. The session must have none of them. */
+FIRN_MUST_CHECK int firn_ws_session_lane_copy(struct firn_ws_session_lane *lane,
+                                              const struct firn_packfile_frame_object *objects,
+                                              size_t count, enum firn_codec codec,
+                                              firn_slice stored, uint32_t raw_size,
+                                              firn_error *err);
 /* Bytes in the pack's file so far. Any thread. */
 uint64_t firn_ws_session_size_bytes(const struct firn_ws_session *session);
 /* Objects added so far that were new. Any thread. */

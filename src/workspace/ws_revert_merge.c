@@ -24,8 +24,6 @@
 #include "workspace/ws_restore_internal.h"
 #include "workspace/ws_revert_internal.h"
 
-enum { COMPRESSION_LEVEL = 1 };
-
 /* ---- what the merge is told to do ---- */
 
 static int
@@ -251,8 +249,8 @@ make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_ws_record *out
     options.on_conflict = ignore_conflict;
     options.on_left_alone = ignore_left_alone;
     FIRN_TRY(firn_db_sync(restoring->opened->db, err)); /* (I3) */
-    FIRN_TRY(firn_ws_session_begin(restoring->opened->objects, COMPRESSION_LEVEL, &revert->session,
-                                   err));
+    FIRN_TRY(firn_ws_session_begin(restoring->opened->objects, FIRN_WS_SESSION_LEVEL,
+                                   &revert->session, err));
     FIRN_TRY(make_objects(revert, &options, &merged, err));
     if (!firn_hash_equal(&merged.root.hash, &revert->merge.root.hash)) {
         rc = firn_error_set(err, FIRN_CONFLICT, /* (I2) */

@@ -21,7 +21,7 @@
 #include "workspace/ws_rules.h"
 #include "workspace/ws_stat.h"
 
-enum { COMPRESSION_LEVEL = 1, SCRATCH_FRAMES = 4 };
+enum { SCRATCH_FRAMES = 4 };
 
 /* ---- the sink of a scan: a session, and memory for what cannot be read back from it yet ---- */
 
@@ -113,7 +113,7 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
     bool has_root = true;
     int rc;
     *out_is_usable = true;
-    FIRN_TRY(firn_ws_session_begin(opened->objects, COMPRESSION_LEVEL, &tree->session, err));
+    FIRN_TRY(firn_ws_session_begin(opened->objects, FIRN_WS_SESSION_LEVEL, &tree->session, err));
     FIRN_TRY(open_stat(opened, is_blind, tree, err));
     if (request->is_to_be_compared) {
         FIRN_TRY(firn_ws_treesink_create(firn_db_os(opened->db), &tree->fresh, err));

@@ -35,6 +35,7 @@ struct firn_ws_session {
     struct firn_packfile_writer *writer;
     bool may_lean; /* on what the store has: new versions may be stored as deltas */
     uint32_t number;
+    int level;
     char name[FIRN_WS_INDEX_PACK_NAME_SIZE];
 };
 
@@ -75,6 +76,7 @@ firn_ws_session_begin(struct firn_ws_objects *objects, int level, struct firn_ws
         return firn_error_no_memory(err, "a save");
     }
     session->objects = objects;
+    session->level = level;
     uint64_t number = firn_ws_objects_retire_next(objects);
     session->number = (uint32_t)number;
     firn_ws_index_pack_name(session->number, session->name);
@@ -152,6 +154,12 @@ firn_ws_session_contains(struct firn_ws_session *session, const firn_hash *hash,
     return *out ? FIRN_OK : firn_ws_objects_contains(session->objects, hash, out, err);
 }
 
+bool
+firn_ws_session_has_added(struct firn_ws_session *session, const firn_hash *hash)
+{
+    return firn_packfile_writer_contains(session->writer, hash);
+}
+
 /* Which frames an object of a kind belongs to. */
 static struct firn_packfile_lane *
 lane_of(struct firn_ws_session_lane *lane, enum firn_packfile_kind kind)
@@ -201,6 +209,15 @@ firn_ws_session_lane_move(struct firn_ws_session_lane *lane, enum firn_packfile_
         own = delta.kind;
     }
     return firn_packfile_lane_add(lane_of(lane, own), kind, hash, content, &is_new, err);
+}
+
+int
+firn_ws_session_lane_copy(struct firn_ws_session_lane *lane,
+                          const struct firn_packfile_frame_object *objects, size_t count,
+                          enum firn_codec codec, firn_slice stored, uint32_t raw_size,
+                          firn_error *err)
+{
+    return firn_packfile_lane_copy(lane->contents, objects, count, codec, stored, raw_size, err);
 }
 
 uint64_t
@@ -308,10 +325,12 @@ firn_ws_session_commit(struct firn_ws_session *session, uint64_t *out_added_byte
     FIRN_TRY(reserve_pack(objects, err));
     FIRN_TRY(firn_db_batch_create(&indexing.batch, err));
     FIRN_TRY(seal(session, &file, err));
-    struct firn_ws_index_pack entry = {.number = session->number,
-                                       .id = *firn_packfile_id(file),
-                                       .size_bytes = firn_packfile_size_bytes(file),
-                                       .object_count = firn_packfile_count(file)};
+    struct firn_ws_index_pack entry = {
+        .number = session->number,
+        .id = *firn_packfile_id(file),
+        .size_bytes = firn_packfile_size_bytes(file),
+        .level = session->level > FIRN_WS_SESSION_LEVEL ? (uint8_t)session->level : 0,
+        .object_count = firn_packfile_count(file)};
     FIRN_TRY(index_pack(&indexing, file, &entry, err));
     objects->packs[objects->pack_count++] =
         (struct firn_ws_objects_pack){.entry = entry, .presence = FIRN_WS_OBJECTS_PRESENT};

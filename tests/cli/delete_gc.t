@@ -57,6 +57,36 @@ What goes and what stays.
   $ firn -q gc && firn check
   2 checkpoints, 1 pack, <n> objects: no damage
 
+What saves compressed quickly is compressed again, and once only.
+
+  $ seq 400000 >numbers && firn -q save
+  4
+  $ firn gc --recompress --dry-run
+  0 packs removed, 2 rewritten: <size> before, about <size> would be left
+  $ firn gc --recompress --json >out.json
+  $ python3 -c 'import json; r = json.load(open("out.json")); print(r["packs_rewritten"] > 0, r["bytes_after"] < r["bytes_before"])'
+  True True
+  $ firn gc --recompress
+  nothing to give back: <size> in 1 pack
+  $ firn gc --recompress --level 19
+  0 packs removed, 1 rewritten: <size> before, <size> now
+  $ firn gc --recompress --level 12
+  nothing to give back: <size> in 1 pack
+  $ firn gc
+  nothing to give back: <size> in 1 pack
+  $ firn check --data
+  3 checkpoints, 1 pack, <n> objects, <size> read: no damage
+  $ rm numbers && firn -q restore 4 && seq 400000 | cmp - numbers
+  $ firn gc --level 3
+  ! firn: gc: --level is for --recompress
+  ! usage: firn gc [options]
+  ! help: firn help gc
+  [2]
+  $ firn gc --recompress --level 1 2>&1 | head -n 1
+  firn: gc: --level takes a number from 2 to 19, not '1'
+  $ firn gc --recompress --level=x 2>&1 | head -n 1
+  firn: gc: --level takes a number from 2 to 19, not 'x'
+
 Where nothing was saved there is nothing to do, and nothing is made.
 
   $ mkdir ../empty && cd ../empty && firn gc

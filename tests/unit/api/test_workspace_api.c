@@ -142,6 +142,10 @@ callers_of_other_versions_are_served_or_refused(void **state)
     assert_int_equal(firn_workspace_delete(workspace, references, 1, &delete, NULL, NULL, &err),
                      FIRN_INVALID);
     assert_int_equal(firn_workspace_gc(workspace, NULL, NULL, &err), FIRN_NOT_FOUND);
+    for (int level = -1; level <= 20; level += level == -1 ? 2 : 19) {
+        gc.recompress_level = level;
+        assert_int_equal(firn_workspace_gc(workspace, &gc, NULL, &err), FIRN_INVALID);
+    }
     gc.size = offsetof(firn_gc_options, full);
     gc.dry_run = true;
     assert_int_equal(firn_workspace_gc(workspace, &gc, &result, &err), FIRN_OK);

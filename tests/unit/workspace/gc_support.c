@@ -32,16 +32,38 @@ gc_try_delete(struct ws_world *world, const char *reference)
 }
 
 static int
-run(struct ws_world *world, bool full, bool dry_run, firn_gc_result *out)
+run_with(struct ws_world *world, firn_gc_options options, firn_gc_result *out)
 {
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
     firn_gc_result ignored;
-    options.full = full;
-    options.dry_run = dry_run;
     scan_notices_deinit(&world->notices);
     world->notices = (struct scan_notices){.cancel_at = world->notices.cancel_at};
     options.callbacks = scan_notices_callbacks(&world->notices);
     return firn_ws_gc(world->ws, &options, out == NULL ? &ignored : out, &world->err);
+}
+
+static int
+run(struct ws_world *world, bool full, bool dry_run, firn_gc_result *out)
+{
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    options.full = full;
+    options.dry_run = dry_run;
+    return run_with(world, options, out);
+}
+
+int
+gc_try_recompress(struct ws_world *world, int level, firn_gc_result *out)
+{
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    options.recompress_level = level;
+    return run_with(world, options, out);
+}
+
+firn_gc_result
+gc_recompress(struct ws_world *world, int level)
+{
+    firn_gc_result result;
+    check(gc_try_recompress(world, level, &result), &world->err);
+    return result;
 }
 
 int

@@ -11,6 +11,9 @@
 int gc_try_delete(struct ws_world *world, const char *reference);
 int gc_try(struct ws_world *world, bool full, firn_gc_result *out);
 
+/* Compresses again what was compressed at a lower level. */
+int gc_try_recompress(struct ws_world *world, int level, firn_gc_result *out);
+
 /* With limits so small that objects go into many packs, one after the other. */
 int gc_try_in_pieces(struct ws_world *world, firn_gc_result *out);
 
@@ -19,6 +22,7 @@ void gc_delete(struct ws_world *world, const char *reference);
 firn_gc_result gc_run(struct ws_world *world);
 firn_gc_result gc_run_full(struct ws_world *world);
 firn_gc_result gc_dry_run(struct ws_world *world);
+firn_gc_result gc_recompress(struct ws_world *world, int level);
 
 /* Another workspace at a path of its own (made if needed) in the same store of the same machine in
  * memory. Closed before world is. */

@@ -66,7 +66,7 @@ prepared_deinit(struct prepared *prepared)
     }
 }
 
-enum operation { DELETE, GC, GC_FULL, GC_IN_PIECES, DRY_RUN, OPERATIONS };
+enum operation { DELETE, GC, GC_FULL, RECOMPRESS, GC_IN_PIECES, DRY_RUN, OPERATIONS };
 
 /* Every moment is tried in a long run; in a short one some, other ones for each operation and each
  * way to fail. */
@@ -92,6 +92,8 @@ run(struct ws_world *world, enum operation operation)
     switch (operation) {
     case DELETE:
         return gc_try_delete(world, "5");
+    case RECOMPRESS:
+        return gc_try_recompress(world, 9, NULL);
     case GC_IN_PIECES:
         return gc_try_in_pieces(world, NULL);
     case DRY_RUN:

@@ -439,5 +439,5 @@ main(void)
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(a_large_file_comes_back),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("ws_objects_spread", tests, NULL, NULL);
 }

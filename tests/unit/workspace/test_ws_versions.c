@@ -411,6 +411,55 @@ a_damaged_base_takes_along_what_leans_on_it(void **state)
     ws_world_close(&world);
 }
 
+struct told {
+    unsigned objects;  /* notices without a path that name an object */
+    unsigned of[4][3]; /* for a path, those of each checkpoint */
+    char ids[3][FIRN_CHECKPOINT_ID_SIZE];
+};
+
+static void
+count_told(void *ctx, const firn_notice *notice)
+{
+    static const char *const paths[] = {"beside", "f", "sound", "new"};
+    struct told *told = ctx;
+    told->objects += notice->path.size == 0 && strstr(notice->text, "object ") != NULL ? 1 : 0;
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t j = 0; firn_slice_equal(notice->path, firn_str(paths[i])) && j < 3; j++) {
+            char prefix[32];
+            snprintf(prefix, sizeof prefix, "checkpoint %.8s", told->ids[j]);
+            told->of[i][j] += strncmp(notice->text, prefix, strlen(prefix)) == 0 ? 1 : 0;
+        }
+    }
+}
+
+static void
+a_check_names_all_that_a_bad_frame_takes_along(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct told told = {0};
+    firn_workspace_check_options options = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
+    firn_workspace_check_result result;
+    options.read_data = true;
+    options.callbacks = (firn_callbacks){.on_notice = count_told, .ctx = &told};
+    ws_world_open_memory(&world, 9);
+    put_lines(&world, "f", 1, 2000, 0, 0, NULL);
+    put_lines(&world, "beside", 2, 100, 0, 0, NULL);
+    memcpy(told.ids[0], ws_save(&world).checkpoint.id, FIRN_CHECKPOINT_ID_SIZE);
+    scan_put_text(&world.tree, "sound", "1");
+    put_lines(&world, "f", 1, 2000, 1000, 1, NULL); /* leans on the first */
+    memcpy(told.ids[1], ws_save(&world).checkpoint.id, FIRN_CHECKPOINT_ID_SIZE);
+    scan_remove_file(&world.tree, "beside");
+    put_lines(&world, "new", 3, 100, 0, 0, NULL);
+    memcpy(told.ids[2], ws_save(&world).checkpoint.id, FIRN_CHECKPOINT_ID_SIZE);
+    damage_pack(&world, "00000001.pack");
+    assert_int_equal(firn_ws_check(world.ws, &options, &result, &world.err), FIRN_CORRUPT);
+    const unsigned expected[4][3] = {{1, 1, 0}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}};
+    assert_memory_equal(told.of, expected, sizeof expected);
+    assert_int_equal(told.objects, 2);
+    ws_world_close(&world);
+}
+
 /* What is stored again may be what others lean on: it must be whole again. */
 static void
 without_a_pack_nothing_leans(void **state)
@@ -493,6 +542,7 @@ main(void)
         cmocka_unit_test(a_base_goes_with_the_last_that_leans_on_it),
         cmocka_unit_test(versions_move_with_their_packs),
         cmocka_unit_test(a_damaged_base_takes_along_what_leans_on_it),
+        cmocka_unit_test(a_check_names_all_that_a_bad_frame_takes_along),
         cmocka_unit_test(without_a_pack_nothing_leans),
         cmocka_unit_test(a_check_looks_into_lists_of_lists),
     };

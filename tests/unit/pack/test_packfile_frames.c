@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/pack: frames taken over from another pack as they are stored, and what is tried to make a
+ * frame smaller.
+ */
+#include "unit/pack/pack_fixture.h"
+
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+
+/* ---- taking frames over ---- */
+
+enum { OBJECTS_MAX = 64 };
+
+struct listed {
+    struct firn_packfile_frame_object objects[OBJECTS_MAX];
+    size_t count;
+};
+
+static int
+list_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+            firn_slice content, firn_error *err)
+{
+    struct listed *listed = ctx;
+    (void)content;
+    (void)err;
+    assert_true(listed->count < OBJECTS_MAX);
+    listed->objects[listed->count++] =
+        (struct firn_packfile_frame_object){.hash = *hash, .at = *at};
+    return FIRN_OK;
+}
+
+/* Frame by frame, in the order of numbers or the other one. */
+static void
+copy_pack(struct pack_fixture *fixture, const char *from, const char *to, bool is_backwards)
+{
+    firn_error err;
+    struct firn_packfile *pack;
+    struct firn_packfile_writer *writer;
+    struct firn_packfile_lane *lane;
+    struct firn_buf buf = {0};
+    assert_int_equal(firn_packfile_open(fixture->dir, from, &pack, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_writer_create(fixture->dir, to, 1, &writer, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_lane_create(writer, &lane, &err), FIRN_OK);
+    uint32_t count = firn_packfile_walk_count(pack);
+    for (uint32_t i = 0; i < count; i++) {
+        struct listed listed = {.count = 0};
+        enum firn_codec codec;
+        firn_slice stored;
+        uint32_t raw_size;
+        uint32_t frame = is_backwards ? count - 1 - i : i;
+        assert_int_equal(
+            firn_packfile_walk_frame(pack, fixture->scratch, frame, list_object, &listed, &err),
+            FIRN_OK);
+        assert_int_equal(
+            firn_packfile_walk_stored(pack, frame, &buf, &codec, &stored, &raw_size, &err),
+            FIRN_OK);
+        assert_int_equal(firn_packfile_lane_copy(lane, listed.objects, listed.count, codec, stored,
+                                                 raw_size, &err),
+                         FIRN_OK);
+    }
+    assert_int_equal(firn_packfile_writer_count(writer), firn_packfile_count(pack));
+    assert_int_equal(firn_packfile_lane_flush(lane, &err), FIRN_OK);
+    firn_packfile_lane_destroy(lane);
+    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+    firn_packfile_writer_destroy(writer);
+    firn_buf_deinit(&buf);
+    firn_packfile_close(pack);
+}
+
+static void
+frames_are_taken_over_as_they_are(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct pack_fixture fixture;
+    pack_fixture_init(&fixture);
+    pack_fixture_fill_small(&fixture);
+    for (uint64_t i = 0; i < 6; i++) {
+        (void)pack_fixture_add_text(&fixture, 10 + i, 200000);
+        (void)pack_fixture_add_noise(&fixture, 20 + i, 100000);
+    }
+    (void)pack_fixture_add_text(&fixture, 30, 3 << 20);
+    assert_int_equal(pack_fixture_write(&fixture, "p", 5, &err), FIRN_OK);
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "forwards" : "backwards";
+        copy_pack(&fixture, "p", name, i == 1);
+        assert_int_equal(pack_fixture_read(&fixture, name, &err), FIRN_OK);
+    }
+    pack_fixture_deinit(&fixture);
+}
+
+static void
+a_damaged_frame_is_not_taken_over(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct pack_fixture fixture;
+    struct firn_packfile *pack;
+    struct firn_buf buf = {0};
+    enum firn_codec codec;
+    firn_slice stored;
+    uint32_t raw_size;
+    uint8_t byte;
+    struct firn_os_file *file;
+    pack_fixture_init(&fixture);
+    (void)pack_fixture_add_text(&fixture, 1, 300000);
+    assert_int_equal(pack_fixture_write(&fixture, "p", 0, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(
+        firn_os_file_open(fixture.dir, "p", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err), FIRN_OK);
+    for (uint64_t at = FIRN_BLOCK_BODY_START; at < FIRN_BLOCK_BODY_START + 400; at += 7) {
+        assert_int_equal(firn_os_file_read_exact(file, at, &byte, 1, &err), FIRN_OK);
+        byte ^= 0x10;
+        assert_int_equal(firn_os_file_write(file, at, &byte, 1, &err), FIRN_OK);
+        assert_int_equal(firn_packfile_walk_stored(pack, 0, &buf, &codec, &stored, &raw_size, &err),
+                         FIRN_CORRUPT);
+        byte ^= 0x10;
+        assert_int_equal(firn_os_file_write(file, at, &byte, 1, &err), FIRN_OK);
+    }
+    assert_int_equal(firn_packfile_walk_stored(pack, 0, &buf, &codec, &stored, &raw_size, &err),
+                     FIRN_OK);
+    firn_os_file_close(file);
+    firn_buf_deinit(&buf);
+    firn_packfile_close(pack);
+    pack_fixture_deinit(&fixture);
+}
+
+/* ---- making them smaller ---- */
+
+/* Stored and raw size of the only frame of a pack written at a level. */
+static struct firn_packfile_frame_size
+write_at(struct pack_fixture *fixture, int level)
+{
+    firn_error err;
+    struct firn_packfile *pack;
+    struct firn_packfile_writer *writer;
+    struct firn_packfile_lane *lane;
+    const struct pack_object *object = &fixture->objects[0];
+    bool is_new;
+    char name[16];
+    snprintf(name, sizeof name, "level-%d", level);
+    assert_int_equal(firn_packfile_writer_create(fixture->dir, name, level, &writer, &err),
+                     FIRN_OK);
+    assert_int_equal(firn_packfile_lane_create(writer, &lane, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_lane_add(lane, object->kind, &object->hash,
+                                            firn_buf_slice(&object->content), &is_new, &err),
+                     FIRN_OK);
+    assert_int_equal(firn_packfile_lane_flush(lane, &err), FIRN_OK);
+    firn_packfile_lane_destroy(lane);
+    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+    firn_packfile_writer_destroy(writer);
+    assert_int_equal(pack_fixture_read(fixture, name, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_walk_count(pack), 1);
+    struct firn_packfile_frame_size size = firn_packfile_frame_size_of(pack, 0);
+    firn_packfile_close(pack);
+    return size;
+}
+
+static void
+a_higher_level_makes_text_smaller(void **state)
+{
+    (void)state;
+    struct pack_fixture fixture;
+    pack_fixture_init(&fixture);
+    (void)pack_fixture_add_text(&fixture, 1, 400000);
+    uint32_t size = UINT32_MAX;
+    for (int level = 1; level <= 19; level += 9) {
+        struct firn_packfile_frame_size found = write_at(&fixture, level);
+        assert_true(found.stored <= size && found.stored < found.raw);
+        size = found.stored;
+    }
+    pack_fixture_deinit(&fixture);
+}
+
+/* Noise in which short stretches come again, so few that the quick test passes over them, and
+ * enough for a high level to gain by them. */
+static void
+what_the_quick_test_finds_nothing_in_is_stored_plain(void **state)
+{
+    (void)state;
+    enum { SIZE = 400000, STRIDE = 700, STRETCH = 14 };
+    static uint8_t bytes[SIZE];
+    struct pack_fixture fixture;
+    struct firn_compress *compress;
+    struct firn_buf out = {0};
+    firn_error err;
+    pack_fixture_noise(7, bytes, sizeof bytes);
+    for (size_t at = STRIDE; at + STRIDE < SIZE; at += STRIDE) {
+        memcpy(bytes + at, bytes + at - STRIDE / 2, STRETCH);
+    }
+    assert_int_equal(firn_compress_create(&compress, &err), FIRN_OK);
+    assert_int_equal(
+        firn_compress_encode(compress, FIRN_CODEC_ZSTD, 19, firn_bytes(bytes, SIZE), &out, &err),
+        FIRN_OK);
+    printf("level 19 alone: %zu of %d\n", out.size, (int)SIZE);
+    assert_true(out.size < SIZE - SIZE / 64 - 100);
+    pack_fixture_init(&fixture);
+    (void)pack_fixture_add(&fixture, FIRN_PACKFILE_BLOB, bytes, SIZE);
+    for (int level = 1; level <= 19; level += 18) {
+        struct firn_packfile_frame_size size = write_at(&fixture, level);
+        assert_int_equal(size.stored, size.raw);
+    }
+    firn_buf_deinit(&out);
+    firn_compress_destroy(compress);
+    pack_fixture_deinit(&fixture);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frames_are_taken_over_as_they_are),
+        cmocka_unit_test(a_damaged_frame_is_not_taken_over),
+        cmocka_unit_test(a_higher_level_makes_text_smaller),
+        cmocka_unit_test(what_the_quick_test_finds_nothing_in_is_stored_plain),
+    };
+    return cmocka_run_group_tests_name("packfile_frames", tests, NULL, NULL);
+}
