@@ -439,9 +439,9 @@ matches(firn_slice content, const firn_hash *hash)
 }
 
 int
-firn_packfile_read(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
-                   const firn_hash *hash, const struct firn_packfile_location *at, firn_slice *out,
-                   firn_error *err)
+firn_packfile_read_piece(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                         const firn_hash *hash, const struct firn_packfile_location *at,
+                         firn_slice *out, firn_error *err)
 {
     *out = firn_bytes(NULL, 0);
     if (at->frame >= pack->frame_count) {
@@ -456,11 +456,8 @@ firn_packfile_read(struct firn_packfile *pack, struct firn_packfile_scratch *scr
         return object_corrupt(pack, hash, at, "that is outside the frame", err);
     }
     firn_slice content = firn_bytes(frame.contents.data + at->offset, at->size);
-    if (!firn_packfile_kind_is_named(at->kind)) {
-        if (!matches(content, hash)) {
-            return object_corrupt(pack, hash, at, "its bytes do not match its name", err);
-        }
-    } else if (!list_has(&frame, hash, at) || !firn_packfile_format_has_form(at->kind, content)) {
+    if (firn_packfile_kind_is_named(at->kind) &&
+        (!list_has(&frame, hash, at) || !firn_packfile_format_has_form(at->kind, content))) {
         return object_corrupt(pack, hash, at,
                               at->kind == FIRN_PACKFILE_DELTA
                                   ? "it is not a delta of that name"
@@ -469,6 +466,19 @@ firn_packfile_read(struct firn_packfile *pack, struct firn_packfile_scratch *scr
     }
     *out = content;
     return FIRN_OK;
+}
+
+int
+firn_packfile_read(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                   const firn_hash *hash, const struct firn_packfile_location *at, firn_slice *out,
+                   firn_error *err)
+{
+    int rc = firn_packfile_read_piece(pack, scratch, hash, at, out, err);
+    if (rc == FIRN_OK && !firn_packfile_kind_is_named(at->kind) && !matches(*out, hash)) {
+        *out = firn_bytes(NULL, 0);
+        return object_corrupt(pack, hash, at, "its bytes do not match its name", err);
+    }
+    return rc;
 }
 
 static int

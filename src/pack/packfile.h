@@ -198,6 +198,13 @@ FIRN_MUST_CHECK int firn_packfile_read(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        const struct firn_packfile_location *at, firn_slice *out,
                                        firn_error *err);
+/* The same, but the bytes are not compared with the name: for who reads the pieces of a whole, and
+ * compares that. Only what the blocks' checksums say is known of them until then. */
+FIRN_MUST_CHECK int firn_packfile_read_piece(struct firn_packfile *pack,
+                                             struct firn_packfile_scratch *scratch,
+                                             const firn_hash *hash,
+                                             const struct firn_packfile_location *at,
+                                             firn_slice *out, firn_error *err);
 /* Says in *err for which object something was read that failed with rc. Returns rc. */
 int firn_packfile_object_failed(const firn_hash *hash, int rc, firn_error *err);
 /* Every object, in the order of hashes. Another return of visit than FIRN_OK ends the walk and is

@@ -331,10 +331,15 @@ firn_ws_objects_contains(struct firn_ws_objects *objects, const firn_hash *hash,
     return rc;
 }
 
-int
-firn_ws_objects_read_raw(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
-                         const firn_hash *hash, enum firn_packfile_kind *out_kind, firn_slice *out,
-                         firn_error *err)
+/* One of the two ways to read from a pack. */
+typedef int read_from_pack(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                           const firn_hash *hash, const struct firn_packfile_location *at,
+                           firn_slice *out, firn_error *err);
+
+static int
+read_by(read_from_pack *read, struct firn_ws_objects *objects,
+        struct firn_packfile_scratch *scratch, const firn_hash *hash,
+        enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
 {
     struct firn_ws_objects_place place;
     int rc = firn_ws_objects_find(objects, hash, &place, err);
@@ -354,9 +359,17 @@ firn_ws_objects_read_raw(struct firn_ws_objects *objects, struct firn_packfile_s
         return firn_packfile_object_failed(hash, rc, err);
     }
     /* What is read is borrowed from scratch, not from the file. */
-    rc = firn_packfile_read(file, scratch, hash, &place.at, out, err);
+    rc = read(file, scratch, hash, &place.at, out, err);
     firn_ws_objects_release(objects, place.pack);
     return rc;
+}
+
+int
+firn_ws_objects_read_raw(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                         const firn_hash *hash, enum firn_packfile_kind *out_kind, firn_slice *out,
+                         firn_error *err)
+{
+    return read_by(firn_packfile_read, objects, scratch, hash, out_kind, out, err);
 }
 
 static int
@@ -366,16 +379,32 @@ read_base(void *ctx, struct firn_packfile_scratch *scratch, const firn_hash *bas
     return firn_ws_objects_read_raw(ctx, scratch, base, out_kind, out, err);
 }
 
+static int
+read_stored_by(read_from_pack *read, struct firn_ws_objects *objects,
+               struct firn_packfile_scratch *scratch, const firn_hash *hash,
+               enum firn_packfile_kind *out_kind, firn_slice *out, firn_error *err)
+{
+    int rc = read_by(read, objects, scratch, hash, out_kind, out, err);
+    if (rc != FIRN_OK || *out_kind != FIRN_PACKFILE_DELTA) {
+        return rc;
+    }
+    return firn_packfile_delta_read(scratch, hash, *out, read_base, objects, out_kind, out, err);
+}
+
 int
 firn_ws_objects_read_stored(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
                             const firn_hash *hash, enum firn_packfile_kind *out_kind,
                             firn_slice *out, firn_error *err)
 {
-    int rc = firn_ws_objects_read_raw(objects, scratch, hash, out_kind, out, err);
-    if (rc != FIRN_OK || *out_kind != FIRN_PACKFILE_DELTA) {
-        return rc;
-    }
-    return firn_packfile_delta_read(scratch, hash, *out, read_base, objects, out_kind, out, err);
+    return read_stored_by(firn_packfile_read, objects, scratch, hash, out_kind, out, err);
+}
+
+int
+firn_ws_objects_read_piece(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
+                           const firn_hash *hash, enum firn_packfile_kind *out_kind,
+                           firn_slice *out, firn_error *err)
+{
+    return read_stored_by(firn_packfile_read_piece, objects, scratch, hash, out_kind, out, err);
 }
 
 int

@@ -63,6 +63,14 @@ FIRN_MUST_CHECK int firn_ws_objects_read_stored(struct firn_ws_objects *objects,
                                                 enum firn_packfile_kind *out_kind, firn_slice *out,
                                                 firn_error *err);
 
+/* The same, for who compares the whole that the bytes are a piece of with its name: they are not
+ * compared with theirs. */
+FIRN_MUST_CHECK int firn_ws_objects_read_piece(struct firn_ws_objects *objects,
+                                               struct firn_packfile_scratch *scratch,
+                                               const firn_hash *hash,
+                                               enum firn_packfile_kind *out_kind, firn_slice *out,
+                                               firn_error *err);
+
 /* The same as it lies in its pack: a delta is not made into the object that it stands for. */
 FIRN_MUST_CHECK int firn_ws_objects_read_raw(struct firn_ws_objects *objects,
                                              struct firn_packfile_scratch *scratch,
@@ -70,9 +78,8 @@ FIRN_MUST_CHECK int firn_ws_objects_read_raw(struct firn_ws_objects *objects,
                                              enum firn_packfile_kind *out_kind, firn_slice *out,
                                              firn_error *err);
 
-/* Appends the content of one piece of a list that stands for whole_size bytes; not for a hole. Each
- * object is verified by its name; the list is for the caller to verify, by the name of the whole.
- * ws_objects_stream.c. */
+/* Appends the content of one piece of a list that stands for whole_size bytes; not for a hole. It is
+ * for the caller to verify, by the name of the whole. ws_objects_stream.c. */
 FIRN_MUST_CHECK int firn_ws_objects_stream_piece(struct firn_ws_objects *objects,
                                                  struct firn_packfile_scratch *scratch,
                                                  const struct firn_packfile_piece *piece,

@@ -3,12 +3,17 @@
  * workspace/ws_objects_spread.c: the content of one large object, read by several threads.
  *
  * Decoding and hashing a file of a GiB keeps one processor busy for a second. Its list of pieces is
- * therefore cut into runs of some MiB. A worker takes the next run and a slot, reads, decodes and
- * verifies the run's pieces into the slot, and hands each on to sink at once, while it is in the
+ * therefore cut into runs of some MiB. A worker takes the next run and a slot, reads and decodes
+ * the run's pieces into the slot, and hands each on to sink at once, while it is in the
  * processor's cache. The hash of the whole cannot be shared, it needs all bytes in order: whichever
  * worker finds the next run in order ready in its slot adds that one, and the slot is free.
  *
  *     FREE --a run taken--> BUSY --read, handed on--> READY --hashed, in order--> FREE
+ *
+ * Names are compared once, that of the whole (I3). Comparing those of all pieces as well would cost
+ * more than the rest of the hashing, because they are short. Damage of the disk is found by the
+ * checksum of its block before anything is decoded. Where the whole is wrong nevertheless, all of it
+ * is read once more in order, each piece compared, to say which one it is.
  *
  * Runs are long, because neighbours share frames: at each end of a run a frame or two are decoded
  * by two workers.
@@ -249,6 +254,7 @@ run_jobs(struct reading *reading, firn_error *err)
 
 /* ---- all of it ---- */
 
+/* (I3) */
 static int
 check_whole(const struct reading *reading, const firn_hash *hash, firn_error *err)
 {
@@ -257,9 +263,15 @@ check_whole(const struct reading *reading, const firn_hash *hash, firn_error *er
     if (firn_hash_equal(&found, hash)) {
         return FIRN_OK;
     }
+    const struct firn_ws_objects_spread *spread = reading->spread;
+    int rc = firn_ws_objects_stream(spread->objects, spread->scratches[0], hash, reading->size,
+                                    NULL, NULL, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     char hex[FIRN_HASH_HEX_SIZE];
     firn_hex_encode(hash->bytes, sizeof hash->bytes, hex);
-    return firn_error_set(err, FIRN_CORRUPT, "the pieces of object %s do not make its content",
+    return firn_error_set(err, FIRN_CORRUPT, "object %s was read as something else a moment ago",
                           hex);
 }
 

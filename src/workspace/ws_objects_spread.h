@@ -23,9 +23,10 @@ struct firn_ws_objects_spread {
     void *ctx;
 };
 
-/* As firn_ws_objects_stream, but for the order: sink is called from several threads, with pieces of
- * the content in any order, each verified by its own name; and the whole is verified when this
- * returns FIRN_OK, not before. Not to be called from a job of the pool. */
+/* As firn_ws_objects_stream, but sink is called from several threads, with pieces of the content in
+ * any order; and what it was given is verified, as a whole, when this returns FIRN_OK, not before:
+ * until then it must not come where anybody takes it for the content. Not to be called from a job
+ * of the pool. */
 FIRN_MUST_CHECK int firn_ws_objects_spread_read(const struct firn_ws_objects_spread *spread,
                                                 const firn_hash *hash, uint64_t size,
                                                 int (*sink)(void *ctx, uint64_t offset,

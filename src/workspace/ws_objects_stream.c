@@ -39,7 +39,7 @@ struct streaming {
     uint64_t size; /* of what the list at hand stands for */
     struct firn_buf gathered;
     uint64_t gathered_at;  /* where in the whole it begins */
-    struct firn_buf *into; /* if not NULL, all of it goes there instead, and no whole is hashed */
+    struct firn_buf *into; /* if not NULL, all of it goes there instead, and nothing is hashed */
 };
 
 static int stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size,
@@ -159,8 +159,10 @@ stream_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece
     if (piece->is_hole) {
         return stream_hole(stream, piece->size, err);
     }
-    int rc = firn_ws_objects_read_stored(stream->objects, stream->scratch, &piece->hash, &kind,
-                                         &data, err);
+    int rc = stream->into != NULL ? firn_ws_objects_read_piece(stream->objects, stream->scratch,
+                                                               &piece->hash, &kind, &data, err)
+                                  : firn_ws_objects_read_stored(stream->objects, stream->scratch,
+                                                                &piece->hash, &kind, &data, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -5,7 +5,8 @@
  * A file is created under a name that was free, never opened where something was (I1), so neither a
  * link nor a hard link to something else can be written through. Content comes verified piece by
  * piece; if the whole does not verify, or anything else fails, the file goes again. Of a large file
- * the pieces may come from several threads, in any order.
+ * the pieces come from several threads, in any order, and are verified as a whole: it stands under a
+ * temporary name then, or in a directory that was empty.
  *
  * Order of metadata (I2): owner, because it clears set-id bits and capabilities; attributes, while
  * the mode still lets the owner write them, or is made to; mode; time last. Where the owner cannot be set (not the

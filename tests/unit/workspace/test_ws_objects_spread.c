@@ -20,10 +20,18 @@
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "workspace/ws_internal.h"
+#include "workspace/ws_objects_internal.h"
 #include "workspace/ws_objects_spread.h"
 #include "ws_support.h"
 
-enum { PIECES = 400, PIECE_MAX = 5000, THREADS_MAX = 6, HOLE = 40000 };
+enum {
+    PIECES = 400,
+    PIECE_MAX = 5000,
+    THREADS_MAX = 6,
+    HOLE = 40000,
+    FIRST_OF_ONE_SIZE = 210,
+    SECOND_OF_ONE_SIZE = 211
+};
 
 /* A store with one list, and what the list stands for. */
 struct stored {
@@ -55,7 +63,8 @@ put(struct stored *stored, enum firn_packfile_kind kind, firn_slice bytes, const
 static firn_slice
 random_bytes(struct stored *stored, uint8_t *out)
 {
-    size_t size = 1 + (size_t)test_random_below(&stored->random, PIECE_MAX);
+    bool is_fixed = stored->count == FIRST_OF_ONE_SIZE || stored->count == SECOND_OF_ONE_SIZE;
+    size_t size = is_fixed ? 1000 : 1 + (size_t)test_random_below(&stored->random, PIECE_MAX);
     for (size_t i = 0; i < size; i++) {
         out[i] = (uint8_t)test_random_next(&stored->random);
     }
@@ -316,6 +325,39 @@ pieces_that_do_not_make_the_content_are_corrupt(void **state)
     stored_close(&stored);
 }
 
+/* The index leads from the first of two pieces to the second. */
+static void
+a_piece_that_is_another_one_is_named(void **state)
+{
+    (void)state;
+    struct stored stored;
+    stored_open(&stored, true, NULL, 0, true);
+    const firn_hash *name = &stored.pieces[FIRST_OF_ONE_SIZE].hash;
+    struct firn_ws_objects_place place;
+    uint8_t value[FIRN_WS_INDEX_PLACE_SIZE_MAX];
+    struct firn_db_batch *batch;
+    firn_error *err = &stored.world.err;
+    char hex[FIRN_HASH_HEX_SIZE];
+    must(&stored, firn_ws_objects_find(stored.opened.objects,
+                                       &stored.pieces[SECOND_OF_ONE_SIZE].hash, &place, err));
+    must(&stored, firn_db_batch_create(&batch, err));
+    must(&stored,
+         firn_db_batch_put(batch, stored.opened.objects->index, firn_bytes(name->bytes, 32),
+                           firn_bytes(value, firn_ws_index_encode_place(&place, value)), err));
+    must(&stored, firn_db_write(stored.opened.db, batch, FIRN_DURABILITY_OS, err));
+    firn_db_batch_destroy(batch);
+    firn_hex_encode(name->bytes, sizeof name->bytes, hex);
+    for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
+        struct taken taken;
+        taken_init(&taken, &stored);
+        assert_int_equal(read_by(&stored, threads, &stored.hash, taken.size, &taken, err),
+                         FIRN_CORRUPT);
+        assert_non_null(strstr(err->text, hex));
+        taken_deinit(&taken);
+    }
+    stored_close(&stored);
+}
+
 static void
 another_size_is_corrupt(void **state)
 {
@@ -433,6 +475,7 @@ main(void)
         cmocka_unit_test(each_byte_comes_once_whatever_the_number_of_threads),
         cmocka_unit_test(what_is_stored_whole_is_read_whole),
         cmocka_unit_test(pieces_that_do_not_make_the_content_are_corrupt),
+        cmocka_unit_test(a_piece_that_is_another_one_is_named),
         cmocka_unit_test(another_size_is_corrupt),
         cmocka_unit_test(of_pieces_that_are_missing_the_first_is_named),
         cmocka_unit_test(what_the_sink_or_the_caller_says_ends_it),
