@@ -27,7 +27,7 @@
  * Memory: 9 bytes an object of the store (a quarter more while they are read in), one directory
  * object and 32 bytes for each directory that waits, what a writer of packs needs for 131,072
  * objects (8 MB), four decoded frames, and the store's own budget: 57 MB were measured for two
- * million objects.
+ * million objects. Compressing again takes zstd's tables beside that: 20 MB at level 9, 50 at 19.
  */
 #include "base/mem.h"
 #include "workspace/ws_expire.h"
