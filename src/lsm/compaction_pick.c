@@ -62,8 +62,9 @@ enum {
     UNHURRIED = 1,
     LEVEL0_SHARE = 300,    /* of the last level, in thousandths, where all writes replace others */
     LEVEL0_LEAST_PART = 8, /* but at least this part of a run */
-    SMALL_PART = 64,       /* a tree of at most this part of a run is kept in one run */
-    DENSE_COUNT_MIN = 1024 /* fewer tombstones are not worth a compaction of their own */
+    SMALL_PART = 64,       /* a tree of at most this part of a run is kept in one run, … */
+    SMALL_PART_OF_MEMTABLE = 4, /* or of what is flushed at once, if that is known */
+    DENSE_COUNT_MIN = 1024      /* fewer tombstones are not worth a compaction of their own */
 };
 
 /* ---- sizes ---- */
@@ -302,6 +303,14 @@ offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan
     return true;
 }
 
+static uint64_t
+small_bytes_max(const struct firn_lsm_options *options)
+{
+    return options->memtable_bytes_target > 0
+               ? options->memtable_bytes_target / SMALL_PART_OF_MEMTABLE
+               : options->run_bytes_target / SMALL_PART;
+}
+
 /* Whether all of the tree is so small that it should be one run, and is not. */
 static bool
 is_scattered(const struct search *search)
@@ -310,7 +319,7 @@ is_scattered(const struct search *search)
     const struct firn_version_level *last = &search->version->levels[LEVEL_LAST];
     return search->targets.base == LEVEL_LAST && first->count > 0 &&
            first->count + last->count > 1 &&
-           first->bytes + last->bytes <= search->options->run_bytes_target / SMALL_PART;
+           first->bytes + last->bytes <= small_bytes_max(search->options);
 }
 
 /* The oldest runs of level 0 that no work has. Newer ones have come since a work began. */

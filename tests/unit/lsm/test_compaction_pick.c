@@ -140,12 +140,12 @@ level0_is_compacted_from_its_target_number_on(void **state)
 
 /* Whatever was flushed how often; until it has grown. */
 static void
-a_small_tree_is_kept_in_one_run(void **state)
+keep_small_tree(size_t run_bytes_target, size_t memtable_bytes_target)
 {
-    (void)state;
     firn_error err;
     struct firn_lsm_stats stats;
-    fixture.options.run_bytes_target = 64 * 4000;
+    fixture.options.run_bytes_target = run_bytes_target;
+    fixture.options.memtable_bytes_target = memtable_bytes_target;
     fixture.options.level0_runs_target = 100;
     open_fixture();
     for (unsigned i = 0; i < 5; i++) {
@@ -162,6 +162,20 @@ a_small_tree_is_kept_in_one_run(void **state)
     TEST_OK(fixture_flush(&fixture, &err), &err);
     assert_null(pick(false));
     fixture_compare_all(&fixture);
+}
+
+static void
+a_small_tree_is_kept_in_one_run(void **state)
+{
+    (void)state;
+    keep_small_tree(64 * 4000, 0);
+}
+
+static void
+small_is_what_is_little_against_a_memtable(void **state)
+{
+    (void)state;
+    keep_small_tree(4 * 4000, 4 * 4000);
 }
 
 /* A run of `count` keys in level 0. */
@@ -554,6 +568,8 @@ main(void)
         cmocka_unit_test_setup_teardown(level0_is_compacted_from_its_target_number_on, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_small_tree_is_kept_in_one_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(small_is_what_is_little_against_a_memtable, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(level0_is_kept_small_where_writes_replace_others, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(level0_is_kept_small_where_writes_make_history_of_others,
