@@ -80,6 +80,19 @@ flush(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
 }
 
 static int
+tidy(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
+{
+    const struct firn_lsm_work_wish wish = {.compactions = true};
+    int rc;
+    (void)progress;
+    FIRN_TRY(firn_db_maintain_flush_memtables(db, err));
+    FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+    FIRN_TRY(trim(db, err));
+out:
+    return rc;
+}
+
+static int
 compact(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
 {
     struct firn_lsm_work_wish wish = {.compactions = true, .is_unhurried = true};
@@ -113,6 +126,12 @@ int
 firn_db_maintain_flush(struct firn_db *db, firn_error *err)
 {
     return run(db, flush, NULL, err);
+}
+
+int
+firn_db_maintain_tidy(struct firn_db *db, firn_error *err)
+{
+    return run(db, tidy, NULL, err);
 }
 
 int

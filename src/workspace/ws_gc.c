@@ -10,6 +10,7 @@
  *   drop     packs without anything alive are retired
  *   move     the living objects of other packs that go get a new pack, then those are retired too
  *            (ws_gc_move.c)
+ *   tidy     the log and the small runs that all of this has left become one run each
  *
  * The store's writing lock is held throughout, so nothing becomes alive meanwhile. A dry run takes
  * no lock, ends behind the plan, and changes nothing.
@@ -237,6 +238,7 @@ run(struct firn_ws_gc *gc, firn_error *err)
         FIRN_TRY(firn_ws_gc_move(gc, err));
     }
     FIRN_TRY(collect(gc, err));
+    FIRN_TRY(firn_db_maintain_tidy(gc->opened->db, err)); /* the index gives back its room */
     FIRN_TRY(measure(gc, err));
 out:
     return rc;

@@ -79,7 +79,15 @@ void firn_ws_gc_plan_release(struct firn_ws_gc *gc);
 /* Deletes the entries of the index that lead to dead objects in packs that are going. */
 FIRN_MUST_CHECK int firn_ws_gc_plan_forget(struct firn_ws_gc *gc, firn_error *err);
 
-/* Moves what is alive out of packs that are to be rewritten, and retires them. ws_gc_move.c. */
+/* Whether the index has an object alive at just this place of a pack, and whether it has it in that
+ * pack at all; the next entry for the same hash may lead to another one. ws_gc_move.c. */
+FIRN_MUST_CHECK int firn_ws_gc_move_wants(struct firn_ws_gc *gc, uint32_t pack,
+                                          const firn_hash *hash,
+                                          const struct firn_packfile_location *at, bool *out,
+                                          bool *out_is_here, firn_error *err);
+/* Failures that lie in a pack and not in the machine. */
+bool firn_ws_gc_move_is_finding(int rc);
+/* Moves what is alive out of packs that are to be rewritten, and retires them. */
 FIRN_MUST_CHECK int firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err);
 
 /* Retires packs and removes what files can go by now. ws_gc.c. */

@@ -23,17 +23,22 @@
  *
  * (I4) A frame all of which is alive, and that is as large as frames are made, is copied as it is
  *      stored, after it was decoded and its objects were verified; unless it is to be compressed at a
- *      higher level. One that the save could not make smaller never is: it would be in vain.
+ *      higher level, or versions come to lie behind something in it (ws_gc_versions.c). One that the save could not make smaller never is: it would be in vain.
  *
  * Each level has new packs of its own (ws_gc_plan.c).
  *
  * Memory: what a writer of packs needs for the names in one pack (57 bytes each), two frames being
- * filled and one being read.
+ * filled and one being read, and what ws_gc_versions.c notes.
  */
 #include "base/mem.h"
-#include "workspace/ws_gc_internal.h"
+#include "workspace/ws_gc_versions.h"
 
-enum { SOURCES_MAX = 4096, FULL_FRAME_SIZE = 512 << 10 };
+enum {
+    LEVEL_OF_LITTLE = 6,
+    LITTLE_BYTES_MAX = 32 << 20,
+    SOURCES_MAX = 4096,
+    FULL_FRAME_SIZE = 512 << 10
+};
 
 /* An object of the frame that is being moved; content is borrowed from the scratch. */
 struct met {
@@ -44,7 +49,9 @@ struct met {
 
 struct moving {
     struct firn_ws_gc *gc;
-    int level;                       /* of the new pack */
+    struct firn_ws_gc_versions *versions;
+    int level;                       /* that the new pack is said to have */
+    int effort;                      /* the level by which it is compressed; not below that */
     struct firn_ws_session *session; /* NULL between new packs */
     struct firn_ws_session_lane *lane;
 
@@ -72,8 +79,12 @@ begin(struct moving *moving, firn_error *err)
         return FIRN_OK;
     }
     int rc =
-        firn_ws_session_begin(moving->gc->opened->objects, moving->level, &moving->session, err);
-    return rc == FIRN_OK ? firn_ws_session_lane_open(moving->session, &moving->lane, err) : rc;
+        firn_ws_session_begin(moving->gc->opened->objects, moving->effort, &moving->session, err);
+    if (rc == FIRN_OK) {
+        firn_ws_session_remember_level(moving->session, moving->level);
+        rc = firn_ws_session_lane_open(moving->session, &moving->lane, err);
+    }
+    return rc;
 }
 
 static void
@@ -124,25 +135,24 @@ may_be_alive(const struct firn_ws_gc *gc, const firn_hash *hash)
                                  firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE));
 }
 
-/* Whether the index has an object alive at just this place; the next entry for the same hash may
- * lead to another pack. */
-static int
-is_wanted(struct moving *moving, const firn_hash *hash, const struct firn_packfile_location *at,
-          bool *out, firn_error *err)
+int
+firn_ws_gc_move_wants(struct firn_ws_gc *gc, uint32_t pack, const firn_hash *hash,
+                      const struct firn_packfile_location *at, bool *out, bool *out_is_here,
+                      firn_error *err)
 {
-    struct firn_ws_gc *gc = moving->gc;
     struct firn_ws_objects_place place;
     *out = false;
+    *out_is_here = false;
     if (!may_be_alive(gc, hash)) {
         return FIRN_OK;
     }
     int rc = firn_ws_objects_find(gc->opened->objects, hash, &place, err);
-    if (rc != FIRN_OK || place.pack != moving->from->number) {
+    if (rc != FIRN_OK || place.pack != pack) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
+    *out_is_here = true;
     *out = place.at.frame == at->frame && place.at.offset == at->offset &&
            place.at.size == at->size && place.at.kind == at->kind;
-    moving->strayed += *out ? 0 : 1;
     return FIRN_OK;
 }
 
@@ -152,8 +162,11 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
 {
     struct moving *moving = ctx;
     struct met met = {.object = {.hash = *hash, .at = *at}, .content = content};
+    bool is_here;
     moving->walked++;
-    int rc = is_wanted(moving, hash, at, &met.is_wanted, err);
+    int rc = firn_ws_gc_move_wants(moving->gc, moving->from->number, hash, at, &met.is_wanted,
+                                   &is_here, err);
+    moving->strayed += is_here && !met.is_wanted ? 1 : 0;
     if (rc == FIRN_OK && firn_buf_append(&moving->met, &met, sizeof met) != FIRN_OK) {
         rc = firn_error_no_memory(err, "the objects of a frame");
     }
@@ -162,16 +175,28 @@ meet_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
 }
 
 static int
+move_object(struct moving *moving, const struct met *met, firn_error *err)
+{
+    const firn_hash *hash = &met->object.hash;
+    enum firn_packfile_kind kind = met->object.at.kind;
+    int rc = begin(moving, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_session_lane_move(moving->lane, kind, hash, met->content, err);
+    }
+    if (rc == FIRN_OK && !firn_packfile_kind_is_named(kind)) {
+        rc = firn_ws_gc_versions_place(moving->versions, hash, kind, met->content, moving->lane,
+                                       err);
+    }
+    return rc;
+}
+
+static int
 move_objects(struct moving *moving, const struct met *met, size_t count, firn_error *err)
 {
     int rc = FIRN_OK;
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        const struct firn_packfile_frame_object *object = &met[i].object;
         if (met[i].is_wanted) {
-            rc = begin(moving, err);
-            rc = rc == FIRN_OK ? firn_ws_session_lane_move(moving->lane, object->at.kind,
-                                                           &object->hash, met[i].content, err)
-                               : rc;
+            rc = move_object(moving, &met[i], err);
             moving->moved++;
             moving->moved_in_all++;
         }
@@ -187,11 +212,11 @@ may_be_copied(const struct moving *moving, const struct met *met, size_t count, 
 {
     struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, frame);
     bool is_plain = size.stored == size.raw;
-    if (size.raw < FULL_FRAME_SIZE || (moving->from->level < moving->from->target && !is_plain)) {
+    if (size.raw < FULL_FRAME_SIZE || (moving->from->level < moving->effort && !is_plain)) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!met[i].is_wanted ||
+        if (!met[i].is_wanted || firn_ws_gc_versions_has(moving->versions, &met[i].object.hash) ||
             (moving->session != NULL &&
              firn_ws_session_has_added(moving->session, &met[i].object.hash))) {
             return false;
@@ -268,9 +293,8 @@ move_frames(struct moving *moving, struct firn_packfile *file, firn_error *err)
     return rc;
 }
 
-/* Failures that lie in the pack and not in the machine. */
-static bool
-is_finding(int rc)
+bool
+firn_ws_gc_move_is_finding(int rc)
 {
     return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
 }
@@ -317,7 +341,7 @@ move_pack(struct moving *moving, struct firn_ws_gc_pack *from, firn_error *err)
         moving->done[moving->done_count++] = from->number;
         return FIRN_OK;
     }
-    if (is_finding(rc) && !moving->is_target_failing) {
+    if (firn_ws_gc_move_is_finding(rc) && !moving->is_target_failing) {
         firn_ws_gc_tell(moving->gc, found.text); /* (I2) */
         return FIRN_OK;
     }
@@ -339,6 +363,17 @@ give_back(struct moving *moving, firn_error *err)
     return rc;
 }
 
+/* What is little takes little time at a higher level, too. */
+static int
+effort_of(const struct firn_ws_gc *gc, int level)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        bytes += gc->packs[i].fate == FIRN_WS_GC_REWRITE ? gc->packs[i].size_bytes : 0;
+    }
+    return bytes <= LITTLE_BYTES_MAX && level < LEVEL_OF_LITTLE ? LEVEL_OF_LITTLE : level;
+}
+
 /* The packs that are to be of one level. */
 static int
 move_level(struct moving *moving, int level, firn_error *err)
@@ -346,6 +381,7 @@ move_level(struct moving *moving, int level, firn_error *err)
     struct firn_ws_gc *gc = moving->gc;
     int rc = FIRN_OK;
     moving->level = level;
+    moving->effort = effort_of(gc, level);
     for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
         struct firn_ws_gc_pack *pack = &gc->packs[i];
         if (pack->fate != FIRN_WS_GC_REWRITE || pack->target != level) {
@@ -371,6 +407,7 @@ firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err)
     if (moving.done == NULL) {
         return firn_error_no_memory(err, "a list of packs");
     }
+    rc = firn_ws_gc_versions_create(gc, &moving.versions, err);
     for (int level = FIRN_WS_SESSION_LEVEL; rc == FIRN_OK && level <= FIRN_WS_INDEX_LEVEL_MAX;
          level++) {
         rc = move_level(&moving, level, err);
@@ -382,6 +419,7 @@ firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err)
     firn_buf_deinit(&moving.met);
     firn_buf_deinit(&moving.stored);
     firn_buf_deinit(&moving.objects);
+    firn_ws_gc_versions_destroy(moving.versions);
     firn_free(moving.done);
     return rc;
 }

@@ -35,7 +35,7 @@ enum { SMALL_PACK_BYTES = 16 << 20, BATCH_SIZE = 1 << 20 };
 int
 firn_ws_gc_plan_level(const struct firn_ws_index_pack *entry)
 {
-    return entry->level > FIRN_WS_SESSION_LEVEL ? entry->level : FIRN_WS_SESSION_LEVEL;
+    return entry->level; /* 0, the level of saves, if the list does not say */
 }
 
 static int

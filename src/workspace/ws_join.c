@@ -10,6 +10,9 @@
  * that of geometric repacking (git 2.33, builtin/repack.c), of the logarithmic method before it
  * (Bentley and Saxe, 1980).
  *
+ * Versions of one thing come to lie side by side then, whole (ws_gc_versions.c): of a history of
+ * small changes that saves more room than it costs time.
+ *
  * What is alive is not asked: that takes a walk through all checkpoints, and is for gc. All that the
  * index has in the packs moves, in the way of ws_gc_move.c, whose order of steps makes it safe to
  * be cut short anywhere. Packs of PACK_BYTES_MAX or more stay for gc, so a save never moves more than

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "codec/compress.h"
 #include "pack/packfile_delta.h"
 #include "store/db.h"
 #include "tree/tree.h"
@@ -104,10 +105,13 @@ struct firn_ws_object {
 struct firn_ws_session;
 struct firn_ws_session_lane;
 
-/* level is zstd's. The pack list remembers one above FIRN_WS_SESSION_LEVEL, that of a save. */
-enum { FIRN_WS_SESSION_LEVEL = 1 };
+/* level is that of codec/compress.h; FIRN_WS_SESSION_LEVEL for a save. */
+enum { FIRN_WS_SESSION_LEVEL = FIRN_COMPRESS_LEVEL_QUICK };
 FIRN_MUST_CHECK int firn_ws_session_begin(struct firn_ws_objects *objects, int level,
                                           struct firn_ws_session **out, firn_error *err);
+/* The list of packs shall say that the new one was compressed at this level, which no collection then
+ * lowers. FIRN_WS_SESSION_LEVEL says nothing. */
+void firn_ws_session_remember_level(struct firn_ws_session *session, int level);
 /* One a thread. */
 FIRN_MUST_CHECK int firn_ws_session_lane_open(struct firn_ws_session *session,
                                               struct firn_ws_session_lane **out, firn_error *err);

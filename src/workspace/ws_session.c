@@ -35,7 +35,7 @@ struct firn_ws_session {
     struct firn_packfile_writer *writer;
     bool may_lean; /* on what the store has: new versions may be stored as deltas */
     uint32_t number;
-    int level;
+    int level; /* what the list of packs will say */
     char name[FIRN_WS_INDEX_PACK_NAME_SIZE];
 };
 
@@ -76,7 +76,7 @@ firn_ws_session_begin(struct firn_ws_objects *objects, int level, struct firn_ws
         return firn_error_no_memory(err, "a save");
     }
     session->objects = objects;
-    session->level = level;
+    session->level = FIRN_WS_SESSION_LEVEL;
     uint64_t number = firn_ws_objects_retire_next(objects);
     session->number = (uint32_t)number;
     firn_ws_index_pack_name(session->number, session->name);
@@ -152,6 +152,12 @@ firn_ws_session_contains(struct firn_ws_session *session, const firn_hash *hash,
 {
     *out = firn_packfile_writer_contains(session->writer, hash);
     return *out ? FIRN_OK : firn_ws_objects_contains(session->objects, hash, out, err);
+}
+
+void
+firn_ws_session_remember_level(struct firn_ws_session *session, int level)
+{
+    session->level = level;
 }
 
 bool

@@ -17,6 +17,7 @@
 #include "os/os_memory.h"
 #include "support/test_file.h"
 #include "workspace/ws_index.h"
+#include "workspace/ws_internal.h"
 
 /* ---- collecting ---- */
 
@@ -464,6 +465,29 @@ readers_that_come_and_go_do_not_keep_packs_for_ever(void **state)
     ws_world_close(&world);
 }
 
+/* What only says where objects were lies in no log any more. */
+static void
+the_catalog_is_tidy_afterwards(void **state)
+{
+    (void)state;
+    enum { LOG_HEAD_MAX = 512 };
+    struct ws_world world;
+    struct firn_ws_opened opened;
+    firn_store_statistics stats = {.size = sizeof stats};
+    ws_world_open_memory(&world, 50);
+    for (unsigned i = 0; i < 5; i++) {
+        scan_put_random(&world.tree, "f", i, 1000);
+        ws_save(&world);
+    }
+    gc_run(&world);
+    assert_int_equal(firn_ws_opened_open(world.ws, FIRN_WS_READ, &opened, &world.err), FIRN_OK);
+    assert_int_equal(firn_db_stats(opened.db, &stats, &world.err), FIRN_OK);
+    assert_true(stats.log_bytes <= LOG_HEAD_MAX);
+    assert_int_equal(firn_ws_opened_close(world.ws, &opened, false, &world.err), FIRN_OK);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
@@ -478,6 +502,7 @@ main(void)
         cmocka_unit_test(a_file_with_the_bytes_of_a_directory_does_not_hide_it),
         cmocka_unit_test(a_file_with_holes_may_be_a_piece_of_another),
         cmocka_unit_test(a_reader_keeps_the_packs_that_it_may_need),
+        cmocka_unit_test(the_catalog_is_tidy_afterwards),
         cmocka_unit_test(readers_that_come_and_go_do_not_keep_packs_for_ever),
     };
     return cmocka_run_group_tests_name("ws_gc", tests, NULL, NULL);

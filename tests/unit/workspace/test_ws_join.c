@@ -112,10 +112,16 @@ change(struct scan_world *tree, unsigned i)
 {
     char name[16];
     char text[32];
+    char lines[40 * 40];
     snprintf(name, sizeof name, "dir%u/f", i % 5);
     snprintf(text, sizeof text, "text %u", i);
     scan_put_random(tree, name, i, 2000);
     scan_put_text(tree, "notes", text);
+    for (unsigned j = 0; j < 40; j++) {
+        snprintf(lines + j * 39, 40, "%08x %08x %08x %08x   \n", j * 0x9e3779b9U, ~j * 0x85ebca6bU,
+                 j * j * 0xc2b2ae35U, j == i ? i : 0);
+    }
+    scan_put_text(tree, "lines", lines);
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "support/test_file.h"
 #include "support/test_random.h"
 #include "workspace/ws_internal.h"
+#include "workspace/ws_join.h"
 
 /* ---- contents ---- */
 
@@ -144,7 +145,8 @@ versions_lean_on_one_that_is_whole_until_that_does_not_pay(void **state)
             assert_true(firn_hash_equal(&base, &versions[wholes[whole_count - 1]]));
         }
     }
-    assert_true(whole_count > 1 && whole_count < 8);
+    /* Where packs are joined, what leans becomes whole. */
+    assert_true(whole_count > 1 && whole_count < 16);
     assert_int_equal(wholes[0], 0);
     ws_assert_check_clean(&world);
     for (unsigned i = 0; i < 24; i++) {
@@ -529,6 +531,55 @@ a_check_looks_into_lists_of_lists(void **state)
     ws_world_close(&world);
 }
 
+/* ---- in packs that are joined ---- */
+
+static void
+versions_come_together_whole_when_packs_are_joined(void **state)
+{
+    (void)state;
+    enum { COUNT = FIRN_WS_JOIN_PACKS, FEW = 200, MANY = 3000, FILLER = 200000 };
+    struct ws_world world;
+    firn_hash small[COUNT];
+    firn_hash large[COUNT];
+    char *dumps[COUNT];
+    ws_world_open_memory(&world, 20);
+    for (unsigned i = 0; i < COUNT; i++) {
+        put_lines(&world, "d/small", 1, FEW, i * 7, i, &small[i]);
+        put_lines(&world, "d/large", 2, MANY, i * 7, i, &large[i]);
+        scan_put_random(&world.tree, "filler", i, FILLER); /* packs of one size are joined */
+        ws_save(&world);
+        dumps[i] = ws_dump(&world);
+        /* As long as nothing is joined. */
+        if (i == COUNT - 2) {
+            assert_int_equal(kind_of(&world, &small[i], NULL), FIRN_PACKFILE_DELTA);
+        }
+    }
+    assert_int_equal(gc_look(&world).packs, 1);
+    for (unsigned i = 0; i < COUNT; i++) {
+        assert_int_equal(kind_of(&world, &small[i], NULL), FIRN_PACKFILE_BLOB);
+        assert_int_equal(kind_of(&world, &large[i], NULL),
+                         i == 0 ? FIRN_PACKFILE_BLOB : FIRN_PACKFILE_DELTA);
+    }
+    ws_assert_check_clean(&world);
+    for (unsigned i = 0; i < COUNT; i++) {
+        char reference[8];
+        snprintf(reference, sizeof reference, "%u", i + 1);
+        ws_restore(&world, reference);
+        ws_assert_dump(&world, dumps[i]);
+        free(dumps[i]);
+    }
+    /* They are bases of what comes. */
+    firn_hash next;
+    firn_hash base;
+    ws_restore(&world, "5");
+    put_lines(&world, "d/small", 1, FEW, 100, 100, &next);
+    ws_save(&world);
+    assert_int_equal(kind_of(&world, &next, &base), FIRN_PACKFILE_DELTA);
+    assert_true(firn_hash_equal(&base, &small[COUNT - 1]));
+    gc_assert_exact(&world);
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
@@ -544,6 +595,7 @@ main(void)
         cmocka_unit_test(a_damaged_base_takes_along_what_leans_on_it),
         cmocka_unit_test(a_check_names_all_that_a_bad_frame_takes_along),
         cmocka_unit_test(without_a_pack_nothing_leans),
+        cmocka_unit_test(versions_come_together_whole_when_packs_are_joined),
         cmocka_unit_test(a_check_looks_into_lists_of_lists),
     };
     return cmocka_run_group_tests_name("ws_versions", tests, NULL, NULL);
