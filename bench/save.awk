@@ -24,6 +24,16 @@ function ratio(title, row, field, peer, fieldname,   a, b, cpu) {
         minimum(row SUBSEP "firn" SUBSEP field) / minimum((peer == "walk" ? "walk" : row) SUBSEP peer SUBSEP field), cpu
 }
 
+function commits(what,   k) {
+    k = "history_" what "_commits" SUBSEP "tree" SUBSEP "value"
+    return (has(k) ? median(k) : "no") " commits"
+}
+function small(field, least,   a, b) {
+    a = "small_last" SUBSEP "firn" SUBSEP field
+    b = "small_10" SUBSEP "firn" SUBSEP field
+    return least ? minimum(a) / minimum(b) : median(a) / median(b)
+}
+
 END {
     print_machine()
     if (median("entries" SUBSEP "tree" SUBSEP "value") >= 0)
@@ -39,6 +49,15 @@ END {
     table("bytes on disk", "bytes=size=store after the cold save;count=store_files=files in the store;" \
         "bytes=unchanged_added=added, nothing changed;bytes=edited_added=added, 5 files edited;" \
         "bytes=big_added=added, large file with 1 % new")
+    table("histories, bytes on disk", "bytes=history_own_saved=" commits("own") " of firn's repository, saved in turn;" \
+        "bytes=history_own_collected=the same, after firn gc;" \
+        "bytes=history_releases_saved=" commits("releases") " of a repository of releases, saved in turn;" \
+        "bytes=history_releases_collected=the same, after firn gc")
+    table("a thousand small saves", "time=small_10=the tenth, seconds;time=small_last=the last, seconds;" \
+        "time=small_list=list of all, seconds;count=small_files=files in the store;bytes=small_size=bytes on disk")
+    if (median("small_last" SUBSEP "firn" SUBSEP "wall") > 0)
+        printf "The last of these saves takes %.2f times as long as the tenth (minimum %.2f; CPU %.2f).\n\n", \
+            small("wall", 0), small("wall", 1), small("cpu", 0)
     table("peak memory, MiB", "rss=cold=cold save;rss=restore=restore;rss=big_cold=large file, save;" \
         "rss=big_restore=large file, restore;rss=many_save=very many files, save;rss=many_restore=very many files, restore;" \
         "rss=large_save=very large file, save;rss=large_restore=very large file, restore")
@@ -54,5 +73,9 @@ END {
         ratio("store size", "size", "value", "borg")
         ratio("large file, cold save", "big_cold", "wall", "chkpt")
         ratio("large file, restore", "big_restore", "wall", "chkpt")
+        ratio("history of firn's repository", "history_own_saved", "value", "git")
+        ratio("the same, after firn gc", "history_own_collected", "value", "git")
+        ratio("history of releases", "history_releases_saved", "value", "git")
+        ratio("the same, after firn gc", "history_releases_collected", "value", "git")
     }
 }
