@@ -13,6 +13,7 @@ extern const struct firn_command firn_cmd_show;
 extern const struct firn_command firn_cmd_status;
 extern const struct firn_command firn_cmd_diff;
 extern const struct firn_command firn_cmd_cat;
+extern const struct firn_command firn_cmd_report;
 extern const struct firn_command firn_cmd_restore;
 extern const struct firn_command firn_cmd_undo;
 extern const struct firn_command firn_cmd_revert;

@@ -14,6 +14,7 @@ const char firn_command_table_about[] =
     "what changed since, and brings any checkpoint back exactly. It is also a\n"
     "key-value store.";
 
+/* clang-format off */
 const struct firn_command *const firn_command_table[] = {
     &firn_cmd_save,
     &firn_cmd_list,
@@ -21,6 +22,7 @@ const struct firn_command *const firn_command_table[] = {
     &firn_cmd_status,
     &firn_cmd_diff,
     &firn_cmd_cat,
+    &firn_cmd_report,
     &firn_cmd_restore,
     &firn_cmd_undo,
     &firn_cmd_revert,
@@ -41,6 +43,7 @@ const struct firn_command *const firn_command_table[] = {
     &firn_cmd_version,
     NULL,
 };
+/* clang-format on */
 
 const struct firn_command_table_global firn_command_table_globals[] = {
     {{"workspace", 'C', "DIR", "work on the directory DIR instead of the current one"},

@@ -14,6 +14,7 @@ The program explains itself, and every command does.
     status     Show what changed in the workspace since a checkpoint
     diff       Show what differs between two checkpoints, or one and the disk
     cat        Print a file as it is in a checkpoint
+    report     Write the history as one page of HTML
     restore    Bring the workspace back to a checkpoint
     undo       Take back the last restore
     revert     Take back what one checkpoint changed and keep what came after
@@ -69,7 +70,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status diff cat restore undo revert delete gc tag check init config mcp completion help version; do
+  $ for command in save list show status diff cat report restore undo revert delete gc tag check init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"

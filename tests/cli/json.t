@@ -76,6 +76,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   > diff 9
   > cat 1 f
   > cat 1 nothing
+  > report -o ../page.html
+  > report -o f
   > restore 1
   > restore 1 -n
   > revert 1
@@ -150,6 +152,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 diff 9 changes error
   0 cat 1 f entry content
   3 cat 1 nothing error
+  0 report -o ../page.html file checkpoints bytes cut notices pending
+  1 report -o f error
   0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
   0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
   3 revert 1 conflicts error
