@@ -116,7 +116,8 @@ typedef struct firn_setting {
 } firn_setting;
 
 /* What programs do where nobody says so: each key once, with what counts. The keys are
- * save.gitignore, save.include-deps, save.strict ("true" or "false") and wait (seconds). firn's own
+ * keep (a policy, firn_workspace_expire), save.gitignore, save.include-deps, save.strict ("true" or
+ * "false") and wait (seconds). firn's own
  * program follows them; no function of the library does. workspace NULL: only the user's.
  * FIRN_INVALID names the file and line that cannot be read. Another return of visit than FIRN_OK
  * ends the listing and is returned. */
@@ -188,11 +189,13 @@ typedef struct firn_save_options {
     bool full;       /* read every file, also what looks as it did when it was last saved */
     bool if_changed; /* make no checkpoint if the tree is that of the one before */
     bool gitignore;  /* .gitignore files count as well; those of firn come first */
+    const char
+        *keep; /* what the save keeps of older checkpoints (firn_workspace_expire); NULL: all */
 } firn_save_options;
 #define FIRN_SAVE_OPTIONS_INIT                                                                   \
     {                                                                                            \
         sizeof(firn_save_options), {NULL, 0}, false, false, 0, {NULL, NULL, NULL}, false, false, \
-            false                                                                                \
+            false, NULL                                                                          \
     }
 
 typedef struct firn_save_result {
@@ -204,6 +207,7 @@ typedef struct firn_save_result {
     uint64_t changed;
     uint64_t removed;
     bool is_made; /* false with if_changed and is_unchanged: checkpoint is then the one before */
+    uint64_t expired; /* checkpoints that `keep` did not keep */
 } firn_save_result;
 
 /* Saves the workspace's present state as a new checkpoint: it exists, durably, when this returns
@@ -581,7 +585,56 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_revert(firn_workspace *workspace,
                                                    const firn_revert_options *options,
                                                    firn_revert_result *out, firn_error *err);
 
-/* ---- giving back space ---- */
+/* ---- keeping and giving back space ---- */
+
+typedef struct firn_pin {
+    char id[FIRN_CHECKPOINT_ID_SIZE]; /* of the checkpoint */
+    uint64_t number;                  /* of that; 0 for a safety checkpoint */
+    int64_t created_ns;               /* when it was pinned */
+} firn_pin;
+
+/* Pins checkpoints, or takes their pins away: all of them or, after an error, none. What is pinned
+ * neither expires nor can be deleted. A checkpoint that is pinned already stays so; one that was not
+ * pinned may be unpinned. visit (may be NULL) is told of each afterwards, without its message; what
+ * another return of it than FIRN_OK ends is only the telling. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_pin_set(firn_workspace *workspace, const char *const *references, size_t count,
+                       bool is_pinned, int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
+                       void *ctx, firn_error *err);
+/* Newest checkpoint first. Another return of visit than FIRN_OK ends the listing and is returned. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_pin_list(firn_workspace *workspace,
+                                                     int (*visit)(void *ctx, const firn_pin *pin),
+                                                     void *ctx, firn_error *err);
+
+typedef struct firn_expire_options {
+    size_t size;      /* sizeof(firn_expire_options) */
+    const char *keep; /* NULL: only safety checkpoints may expire */
+    bool dry_run;     /* report, change nothing */
+} firn_expire_options;
+#define FIRN_EXPIRE_OPTIONS_INIT                 \
+    {                                            \
+        sizeof(firn_expire_options), NULL, false \
+    }
+/* Deletes the checkpoints of the workspace that a policy does not keep. Whatever it says, the newest
+ * stays, and what is younger than a day, pinned, tagged, needed by a restore that was interrupted, or
+ * what an undo would bring back. Safety checkpoints go when they are older than 7 days and not among
+ * the last 10.
+ *
+ * A policy is "forever", or rules with blanks between, like "all:1d hourly:7d daily:90d":
+ *   last:N        the newest N
+ *   all:SPAN      everything that is not older than SPAN
+ *   hourly:SPAN   of that the newest of each hour; likewise daily, weekly, monthly, yearly (UTC)
+ * A span is a number of hours, days, weeks or years (12h 7d 4w 1y; 365 days), or forever. A checkpoint
+ * stays if any rule keeps it. Ages are counted back from the newest checkpoint, and no pause counts:
+ * from one checkpoint to the next more than a week, or than two of the longest periods that the
+ * policy names. So neither an absence nor a clock that jumps ahead makes old what is there.
+ *
+ * FIRN_INVALID if keep is no policy. visit as for firn_workspace_delete. The library never expires
+ * what it was not given a policy for. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_expire(firn_workspace *workspace, const firn_expire_options *options,
+                      int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+                      firn_error *err);
 
 typedef struct firn_delete_options {
     size_t size;  /* sizeof(firn_delete_options) */
@@ -592,7 +645,8 @@ typedef struct firn_delete_options {
         sizeof(firn_delete_options), false \
     }
 /* Deletes checkpoints, all of them or, after an error, none: FIRN_NOT_FOUND, FIRN_INVALID or
- * FIRN_CONFLICT for a reference that names no single one. A checkpoint that is named twice is
+ * FIRN_CONFLICT for a reference that names no single one, one that is pinned, or one that an
+ * interrupted restore needs. A checkpoint that is named twice is
  * deleted once. visit (may be NULL) is told of each, afterwards; what another return of it than
  * FIRN_OK ends is only the telling. Their numbers are never given again, and their space comes back
  * with firn_workspace_gc. */
@@ -608,14 +662,16 @@ typedef struct firn_gc_options {
     bool full;    /* rewrite each pack that holds anything dead, not only those that mostly do */
     firn_callbacks callbacks;
     int recompress_level; /* rewrite each pack that was compressed at a lower level of zstd; 0: none */
+    const char *keep;     /* the policy for all workspaces of the store (firn_workspace_expire) */
 } firn_gc_options;
-#define FIRN_GC_OPTIONS_INIT                                          \
-    {                                                                 \
-        sizeof(firn_gc_options), false, false, {NULL, NULL, NULL}, 0, \
+#define FIRN_GC_OPTIONS_INIT                                               \
+    {                                                                      \
+        sizeof(firn_gc_options), false, false, {NULL, NULL, NULL}, 0, NULL \
     }
 enum { FIRN_GC_LEVEL_DEFAULT = 9, FIRN_GC_LEVEL_MIN = 2, FIRN_GC_LEVEL_MAX = 19 };
 typedef struct firn_gc_result {
     uint64_t safety_expired; /* safety checkpoints that had had their time */
+    uint64_t expired;        /* checkpoints that `keep` did not keep */
     uint64_t objects_live;   /* needed by some checkpoint of some workspace of the store */
     uint64_t objects_dead;   /* at the beginning */
     uint64_t packs_before;
@@ -630,8 +686,8 @@ typedef struct firn_gc_result {
 } firn_gc_result;
 /* Finds out what the checkpoints of all workspaces of the store need and gives back the space of
  * the rest. Packs without anything that is needed go; those that mostly hold what is not, and small
- * ones, are rewritten. Safety checkpoints beyond the last 10 of a workspace that are older than 7
- * days are deleted first. Readers in other processes are not disturbed. FIRN_CORRUPT, with nothing
+ * ones, are rewritten. Checkpoints that have expired are deleted first, safety checkpoints too.
+ * Readers in other processes are not disturbed. FIRN_CORRUPT, with nothing
  * removed, if a checkpoint is damaged in such a way that it cannot be known what it needs. Cancelled
  * or cut off at any moment, everything is still there; calling it again goes on. With a level to
  * recompress at (FIRN_GC_LEVEL_MIN to _MAX, else FIRN_INVALID; FIRN_GC_LEVEL_DEFAULT is worth its

@@ -308,6 +308,47 @@ firn_workspace_pending(firn_workspace *workspace, firn_pending_restore *out, fir
     return firn_ws_restore_pending(workspace, out, err);
 }
 
+static int
+require_references(const char *const *references, size_t count, firn_error *err)
+{
+    API_REQUIRE(references != NULL && count > 0, err, "at least one reference must be given");
+    for (size_t i = 0; i < count; i++) {
+        API_REQUIRE(references[i] != NULL, err, "a reference must not be NULL");
+    }
+    return FIRN_OK;
+}
+
+int
+firn_workspace_pin_set(firn_workspace *workspace, const char *const *references, size_t count,
+                       bool is_pinned, int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
+                       void *ctx, firn_error *err)
+{
+    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    int rc = require_references(references, count, err);
+    return rc != FIRN_OK
+               ? rc
+               : firn_ws_pin_set(workspace, references, count, is_pinned, visit, ctx, err);
+}
+
+int
+firn_workspace_pin_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_pin *pin),
+                        void *ctx, firn_error *err)
+{
+    API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
+    return firn_ws_pin_list(workspace, visit, ctx, err);
+}
+
+int
+firn_workspace_expire(firn_workspace *workspace, const firn_expire_options *options,
+                      int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
+                      firn_error *err)
+{
+    firn_expire_options given = FIRN_EXPIRE_OPTIONS_INIT;
+    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    return rc != FIRN_OK ? rc : firn_ws_expire_request(workspace, &given, visit, ctx, err);
+}
+
 int
 firn_workspace_delete(firn_workspace *workspace, const char *const *references, size_t count,
                       const firn_delete_options *options,
@@ -316,15 +357,12 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
 {
     firn_delete_options given = FIRN_DELETE_OPTIONS_INIT;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
-    API_REQUIRE(references != NULL && count > 0, err, "at least one reference must be given");
-    for (size_t i = 0; i < count; i++) {
-        API_REQUIRE(references[i] != NULL, err, "a reference must not be NULL");
+    int rc = require_references(references, count, err);
+    if (rc == FIRN_OK) {
+        rc = api_options_read(&given, sizeof given, options, err);
     }
-    int rc = api_options_read(&given, sizeof given, options, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return firn_ws_delete(workspace, references, count, &given, visit, ctx, err);
+    return rc != FIRN_OK ? rc
+                         : firn_ws_delete(workspace, references, count, &given, visit, ctx, err);
 }
 
 int

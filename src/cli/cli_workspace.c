@@ -103,13 +103,16 @@ take_setting(void *ctx, const firn_setting *setting)
     struct firn_cli *cli = ctx;
     bool is_true = strcmp(setting->value, "true") == 0;
     uint64_t seconds;
-    if (strcmp(setting->key, "save.gitignore") == 0) {
+    if (strcmp(setting->key, "keep") == 0) {
+        (void)snprintf(cli->settings.keep, sizeof(cli->settings.keep), "%s", setting->value);
+    } else if (strcmp(setting->key, "save.gitignore") == 0) {
         cli->settings.gitignore = is_true;
     } else if (strcmp(setting->key, "save.include-deps") == 0) {
         cli->settings.include_deps = is_true;
     } else if (strcmp(setting->key, "save.strict") == 0) {
         cli->settings.strict = is_true;
-    } else if (!cli->has_wait && firn_command_number(setting->value, INT32_MAX, &seconds)) {
+    } else if (strcmp(setting->key, "wait") == 0 && !cli->has_wait &&
+               firn_command_number(setting->value, INT32_MAX, &seconds)) {
         cli->wait_ms = (int64_t)seconds * 1000;
     }
     return FIRN_OK;

@@ -138,7 +138,8 @@ const struct firn_command firn_cmd_config = {
     .summary = "Show or change what commands do where no option says so",
     .arguments = "[KEY] [VALUE]",
     .options = options,
-    .help = "    save.gitignore     true: firn save as with --gitignore\n"
+    .help = "    keep               what stays of older checkpoints: see firn help delete\n"
+            "    save.gitignore     true: firn save as with --gitignore\n"
             "    save.include-deps  true: as with --include-deps\n"
             "    save.strict        true: as with --strict\n"
             "    wait               seconds to wait for another writer, as with --wait\n"

@@ -14,13 +14,15 @@
 struct deleting {
     struct firn_cli *cli;
     firn_workspace *workspace;
-    firn_delete_options options;
+    bool is_dry;
+    uint64_t count; /* told */
 };
 
 static int
 visit(void *ctx, const firn_checkpoint *checkpoint)
 {
-    const struct deleting *deleting = ctx;
+    struct deleting *deleting = ctx;
+    deleting->count++;
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
     (void)firn_cli_workspace_name(checkpoint, name);
     if (deleting->cli->json) {
@@ -28,7 +30,7 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     } else if (deleting->cli->quiet) {
         firn_out_format("%s\n", name);
     } else {
-        firn_out_format("%s %s  %.*s", deleting->options.dry_run ? "would delete" : "deleted", name,
+        firn_out_format("%s %s  %.*s", deleting->is_dry ? "would delete" : "deleted", name,
                         FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
         if (checkpoint->message.size > 0) {
             firn_out_text("  ");
@@ -44,6 +46,11 @@ static const char *
 hint(struct firn_cli *cli, firn_workspace *workspace, int code)
 {
     const char *text = NULL;
+    if (code == FIRN_CONFLICT && cli->argument_count > 0) {
+        return "firn pin lists what is pinned, firn unpin lets it go; firn status tells of a "
+               "restore "
+               "that was interrupted";
+    }
     for (int i = 0; i < cli->argument_count && text == NULL; i++) {
         text = firn_cli_workspace_hint(workspace, cli->arguments[i], code);
     }
@@ -55,16 +62,36 @@ attempt_delete(void *ctx, firn_error *err)
 {
     struct deleting *deleting = ctx;
     const struct firn_cli *cli = deleting->cli;
+    firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
+    options.dry_run = deleting->is_dry;
     return firn_workspace_delete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
-                                 &deleting->options, visit, deleting, err);
+                                 &options, visit, deleting, err);
+}
+
+static int
+attempt_expire(void *ctx, firn_error *err)
+{
+    struct deleting *deleting = ctx;
+    const struct firn_cli *cli = deleting->cli;
+    firn_expire_options options = FIRN_EXPIRE_OPTIONS_INIT;
+    const char *keep = firn_command_value(cli, "keep");
+    options.keep = keep != NULL ? keep : cli->settings.keep;
+    options.dry_run = deleting->is_dry;
+    return firn_workspace_expire(deleting->workspace, &options, visit, deleting, err);
 }
 
 static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    struct deleting deleting = {.cli = cli, .options = FIRN_DELETE_OPTIONS_INIT};
-    deleting.options.dry_run = firn_command_has(cli, "dry-run");
+    struct deleting deleting = {.cli = cli, .is_dry = firn_command_has(cli, "dry-run")};
+    bool expires = firn_command_has(cli, "expired");
+    if (expires ? cli->argument_count > 0 : cli->argument_count == 0) {
+        return firn_command_misused(cli, expires ? "--expired takes no REF" : "missing REF");
+    }
+    if (!expires && firn_command_value(cli, "keep") != NULL) {
+        return firn_command_misused(cli, "--keep is for --expired");
+    }
     int exit_code = firn_cli_workspace_open(cli, &deleting.workspace);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
@@ -72,12 +99,14 @@ run(struct firn_cli *cli)
     if (cli->json) {
         firn_json_out_array("deleted");
     }
-    int code = firn_patience_run(cli, attempt_delete, &deleting, &err);
+    int code = firn_patience_run(cli, expires ? attempt_expire : attempt_delete, &deleting, &err);
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, hint(cli, deleting.workspace, code));
     } else if (cli->json) {
         firn_json_out_end();
-    } else if (!cli->quiet && !deleting.options.dry_run) {
+    } else if (!cli->quiet && deleting.count == 0) {
+        firn_out_text("nothing has expired\n");
+    } else if (!cli->quiet && !deleting.is_dry) {
         firn_out_text("the space comes back with: firn gc\n");
     }
     firn_workspace_close(deleting.workspace);
@@ -86,22 +115,43 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would be deleted, delete nothing"},
+    {"expired", 0, NULL, "delete what has had its time"},
+    {"keep", 0, "POLICY", "what --expired keeps, not what firn config keep says"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
     {"firn delete 12 13", "forget two checkpoints"},
+    {"firn delete --expired -n", "what would a save or a gc let go?"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_cmd_delete = {
     .name = "delete",
     .summary = "Delete checkpoints",
-    .arguments = "REF...",
+    .arguments = "[REF...]",
     .options = options,
     .help = "Deletes the named checkpoints: all of them or, if one cannot be found, none.\n"
             "Their numbers are never given again. Other checkpoints keep everything that they\n"
-            "share with them. The space comes back with: firn gc",
+            "share with them. The space comes back with: firn gc\n"
+            "\n"
+            "With --expired those go that have had their time, as they do by themselves after\n"
+            "each save. POLICY, and the setting keep, say what stays: forever is everything;\n"
+            "otherwise rules, any of which keeps a checkpoint:\n"
+            "\n"
+            "    last:N        the newest N\n"
+            "    all:SPAN      everything of that time: 12h, 7d, 4w, 1y or forever\n"
+            "    hourly:SPAN   the newest of each hour of that time (UTC); likewise daily,\n"
+            "                  weekly, monthly, yearly\n"
+            "\n"
+            "The default is 'all:1d hourly:7d daily:90d'. Ages are counted back from the\n"
+            "newest checkpoint; a time of more than a week without any does not count (or of\n"
+            "two of the longest periods that POLICY names, if that is more). Whatever\n"
+            "the policy says, the newest stays, and what is younger than a day, pinned (firn\n"
+            "pin), tagged, or needed for an undo. Safety checkpoints go when they are older\n"
+            "than 7 days and not among the last 10.\n"
+            "\n"
+            "What is pinned cannot be deleted by name either.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,

@@ -26,6 +26,7 @@ print_json(const firn_gc_result *result)
     firn_json_out_u64("bytes_waiting", result->bytes_waiting);
     firn_json_out_u64("objects_live", result->objects_live);
     firn_json_out_u64("objects_dead", result->objects_dead);
+    firn_json_out_u64("expired", result->expired);
     firn_json_out_u64("safety_expired", result->safety_expired);
     firn_json_out_u64("damaged", result->damaged);
 }
@@ -38,6 +39,11 @@ print_result(const firn_gc_result *result, bool is_dry)
     char after[FIRN_TEXT_SIZE_SIZE];
     (void)firn_text_size(result->bytes_before, before);
     (void)firn_text_size(result->bytes_after, after);
+    if (result->expired > 0) {
+        firn_out_format("%s old %s %s\n", firn_text_number(result->expired, number),
+                        firn_text_plural(result->expired, "checkpoint", "checkpoints"),
+                        is_dry ? "would be deleted" : "deleted");
+    }
     if (result->safety_expired > 0) {
         firn_out_format("%s old safety %s %s\n", firn_text_number(result->safety_expired, number),
                         firn_text_plural(result->safety_expired, "checkpoint", "checkpoints"),
@@ -122,6 +128,7 @@ run(struct firn_cli *cli)
     firn_notices_init(&notices, cli);
     attempt.options.dry_run = firn_command_has(cli, "dry-run");
     attempt.options.full = firn_command_has(cli, "full");
+    attempt.options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
     attempt.options.callbacks = firn_notices_callbacks(&notices);
     int code = firn_patience_run(cli, attempt_gc, &attempt, &err);
     firn_meter_clear();
@@ -161,9 +168,9 @@ const struct firn_command firn_cmd_gc = {
     .arguments = "",
     .options = options,
     .help = "Removes packs that no checkpoint of any workspace of the store needs, and\n"
-            "rewrites those that are small or mostly not needed. Safety checkpoints that are\n"
-            "older than 7 days and not among the last 10 of their workspace go first. Nobody\n"
-            "who reads is disturbed, and a gc that is cut short has lost nothing.\n"
+            "rewrites those that are small or mostly not needed. Checkpoints that have had\n"
+            "their time go first, in all workspaces of the store: see firn help delete.\n"
+            "Nobody who reads is disturbed, and a gc that is cut short has lost nothing.\n"
             "\n"
             "With --recompress all else is rewritten too, once: what was compressed at that\n"
             "level or a higher one stays as it is, and so does what cannot be made smaller.\n"

@@ -53,6 +53,15 @@ keep_tag(void *ctx, const firn_tag *tag)
     return FIRN_OK;
 }
 
+/* Shown as a name that no tag can have. */
+static int
+keep_pin(void *ctx, const firn_pin *pin)
+{
+    firn_tag tag = {.name = firn_str("(pinned)")};
+    memcpy(tag.id, pin->id, sizeof(tag.id));
+    return keep_tag(ctx, &tag);
+}
+
 static int
 compare_tags(const void *a, const void *b)
 {
@@ -66,6 +75,9 @@ static int
 read_tags(struct listing *listing, firn_workspace *workspace, firn_error *err)
 {
     int code = firn_workspace_tag_list(workspace, keep_tag, listing, err);
+    if (code == FIRN_OK) {
+        code = firn_workspace_pin_list(workspace, keep_pin, listing, err);
+    }
     if (code == FIRN_OK && listing->tag_count > 0) {
         qsort(listing->tags, listing->tag_count, sizeof(*listing->tags), compare_tags);
     }
@@ -202,9 +214,9 @@ const struct firn_command firn_cmd_list = {
     .arguments = "",
     .options = options,
     .help = "One row a checkpoint: its number, the beginning of its id, when it was made\n"
-            "(UTC), how many files and bytes it holds, its tags in [] and its message. With\n"
-            "--quiet only numbers. A safety checkpoint, listed by --all, has no number; it is\n"
-            "named by its id.\n"
+            "(UTC), how many files and bytes it holds, its tags and whether it is pinned in\n"
+            "[], and its message. With --quiet only numbers. A safety checkpoint, listed by\n"
+            "--all, has no number; it is named by its id.\n"
             "\n"
             "This command creates nothing, also where nothing was ever saved.",
     .examples = examples,

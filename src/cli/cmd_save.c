@@ -65,6 +65,17 @@ print_result(const firn_save_result *result, double seconds)
 }
 
 static void
+print_expired(const firn_save_result *result)
+{
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    if (result->expired > 0) {
+        firn_out_format("%s old %s deleted, as firn config keep says; firn pin keeps one\n",
+                        firn_text_number(result->expired, number),
+                        firn_text_plural(result->expired, "checkpoint", "checkpoints"));
+    }
+}
+
+static void
 show_result(struct firn_cli *cli, const firn_save_result *result,
             const struct firn_notices *notices, double seconds)
 {
@@ -80,12 +91,14 @@ show_result(struct firn_cli *cli, const firn_save_result *result,
         firn_json_out_u64("added", result->added);
         firn_json_out_u64("changed", result->changed);
         firn_json_out_u64("removed", result->removed);
+        firn_json_out_u64("expired", result->expired);
         firn_notices_json(notices);
     } else if (cli->quiet) {
         firn_out_format("%llu\n", (unsigned long long)result->checkpoint.number);
     } else {
         print_result(result, seconds);
         firn_notices_print_excluded(notices);
+        print_expired(result);
     }
 }
 
@@ -101,10 +114,11 @@ run(struct firn_cli *cli)
     }
     firn_notices_init(&notices, cli);
     notices.tells_special = true;
-    struct firn_command_settings settings = {false, false, false};
+    struct firn_command_settings settings = {.keep = ""};
     if (!firn_command_has(cli, "no-config")) {
         settings = cli->settings;
     }
+    attempt.options.keep = settings.keep[0] != '\0' ? settings.keep : NULL;
     const char *message = firn_command_value(cli, "message");
     attempt.options.message = firn_str(message != NULL ? message : "");
     attempt.options.include_deps = firn_command_has(cli, "include-deps") || settings.include_deps;
@@ -176,7 +190,10 @@ const struct firn_command firn_cmd_save = {
             "used.\n"
             "\n"
             "A file that cannot be read is named and left out, too, and the exit code is 6.\n"
-            "With --strict nothing is saved then, and the exit code is 1.",
+            "With --strict nothing is saved then, and the exit code is 1.\n"
+            "\n"
+            "Older checkpoints that firn config keep does not keep are deleted then, and the\n"
+            "save says how many: see firn help delete. With --no-config all stay.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,

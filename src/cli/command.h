@@ -61,8 +61,11 @@ struct firn_command {
     const struct firn_command *alone;
 };
 
-/* What firn config says, for a command that writes; all false before the workspace is open. */
+enum { FIRN_COMMAND_KEEP_SIZE = 256 };
+
+/* What firn config says, for a command that writes; zeros before the workspace is open. */
 struct firn_command_settings {
+    char keep[FIRN_COMMAND_KEEP_SIZE]; /* a policy of what is kept */
     bool gitignore;
     bool include_deps;
     bool strict;

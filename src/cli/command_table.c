@@ -29,6 +29,8 @@ const struct firn_command *const firn_command_table[] = {
     &firn_cmd_delete,
     &firn_cmd_gc,
     &firn_cmd_tag,
+    &firn_cmd_pin,
+    &firn_cmd_pin_remove,
     &firn_cmd_check,
     &firn_cmd_init,
     &firn_cmd_workspaces,

@@ -81,7 +81,9 @@ take_setting(void *ctx, const firn_setting *setting)
 {
     struct firn_mcp_call *call = ctx;
     bool is_true = strcmp(setting->value, "true") == 0;
-    if (strcmp(setting->key, "save.gitignore") == 0) {
+    if (strcmp(setting->key, "keep") == 0) {
+        (void)snprintf(call->keep, sizeof(call->keep), "%s", setting->value);
+    } else if (strcmp(setting->key, "save.gitignore") == 0) {
         call->saves_gitignore = is_true;
     } else if (strcmp(setting->key, "save.include-deps") == 0) {
         call->saves_deps = is_true;

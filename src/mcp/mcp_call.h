@@ -41,7 +41,8 @@ struct firn_mcp_call {
     const char *hint; /* what to do next; may be NULL */
 
     int64_t wait_ms;
-    bool saves_gitignore; /* what firn config says */
+    char keep[256]; /* what firn config says */
+    bool saves_gitignore;
     bool saves_deps;
     bool saves_strictly;
     firn_slice *paths; /* of the argument "paths" */

@@ -38,6 +38,13 @@ FIRN_MUST_CHECK int firn_ws_tag_remove(struct firn_ws *ws, const char *name, fir
 FIRN_MUST_CHECK int firn_ws_tag_list(struct firn_ws *ws,
                                      int (*visit)(void *ctx, const firn_tag *tag), void *ctx,
                                      firn_error *err);
+FIRN_MUST_CHECK int firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count,
+                                    bool is_pinned,
+                                    int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
+                                    void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_pin_list(struct firn_ws *ws,
+                                     int (*visit)(void *ctx, const firn_pin *pin), void *ctx,
+                                     firn_error *err);
 FIRN_MUST_CHECK int firn_ws_find(struct firn_ws *ws, const char *reference, firn_checkpoint *out,
                                  firn_error *err);
 FIRN_MUST_CHECK int firn_ws_entries(struct firn_ws *ws, const char *reference,
@@ -68,6 +75,10 @@ FIRN_MUST_CHECK int firn_ws_delete(struct firn_ws *ws, const char *const *refere
                                    const firn_delete_options *options,
                                    int (*visit)(void *ctx, const firn_checkpoint *checkpoint),
                                    void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_expire_request(struct firn_ws *ws, const firn_expire_options *options,
+                                           int (*visit)(void *ctx,
+                                                        const firn_checkpoint *checkpoint),
+                                           void *ctx, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_gc(struct firn_ws *ws, const firn_gc_options *options,
                                firn_gc_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,

@@ -15,16 +15,20 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "workspace/ws_keep.h"
 
 enum { WAIT_MAX = INT32_MAX };
+_Static_assert((int)FIRN_WS_KEEP_TEXT_SIZE_MAX < (int)FIRN_WS_CONFIG_TEXT_VALUE_SIZE,
+               "a policy fits");
 
 struct key {
     const char *name;
     const char *unset; /* what stands where nothing is set */
-    uint64_t max;      /* 1: a switch */
+    uint64_t max;      /* 0: a policy of what is kept; 1: a switch */
 };
 
 static const struct key keys[FIRN_WS_CONFIG_KEYS] = {
+    [FIRN_WS_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", 0},
     [FIRN_WS_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1},
     [FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1},
     [FIRN_WS_CONFIG_SAVE_STRICT] = {"save.strict", "false", 1},
@@ -49,7 +53,7 @@ firn_ws_config_text_find(firn_slice name, enum firn_ws_config_key *out, firn_err
         }
     }
     return firn_error_set(err, FIRN_INVALID,
-                          "there is no setting '%.*s'; there are save.gitignore, "
+                          "there is no setting '%.*s'; there are keep, save.gitignore, "
                           "save.include-deps, save.strict and wait",
                           name.size < 80 ? (int)name.size : 80, (const char *)name.data);
 }
@@ -72,6 +76,14 @@ int
 firn_ws_config_text_value(enum firn_ws_config_key key, firn_slice value, uint64_t *out,
                           firn_error *err)
 {
+    if (value.size >= FIRN_WS_CONFIG_TEXT_VALUE_SIZE) {
+        return firn_error_set(err, FIRN_INVALID, "the value of %s is too long", keys[key].name);
+    }
+    if (keys[key].max == 0) {
+        struct firn_ws_keep keep;
+        *out = 0;
+        return firn_ws_keep_read(value, &keep, err);
+    }
     if (keys[key].max > 1) {
         if (read_number(value, keys[key].max, out)) {
             return FIRN_OK;
@@ -90,16 +102,8 @@ void
 firn_ws_config_text_show(const struct firn_ws_config_text *config, enum firn_ws_config_key key,
                          char out[FIRN_WS_CONFIG_TEXT_VALUE_SIZE])
 {
-    const char *text = keys[key].unset;
-    if (config->is_set[key]) {
-        text = config->values[key] != 0 ? "true" : "false";
-    }
-    if (config->is_set[key] && keys[key].max > 1) {
-        (void)snprintf(out, FIRN_WS_CONFIG_TEXT_VALUE_SIZE, "%llu",
-                       (unsigned long long)config->values[key]);
-    } else {
-        (void)snprintf(out, FIRN_WS_CONFIG_TEXT_VALUE_SIZE, "%s", text);
-    }
+    (void)snprintf(out, FIRN_WS_CONFIG_TEXT_VALUE_SIZE, "%s",
+                   config->is_set[key] ? config->texts[key] : keys[key].unset);
 }
 
 /* ---- lines ---- */
@@ -145,8 +149,8 @@ says_nothing(firn_slice said)
 }
 
 static int
-read_setting(firn_slice said, enum firn_ws_config_key *out_key, uint64_t *out_value,
-             firn_error *err)
+read_setting(firn_slice said, enum firn_ws_config_key *out_key, firn_slice *out_text,
+             uint64_t *out_value, firn_error *err)
 {
     const uint8_t *sign = memchr(said.data, '=', said.size);
     if (sign == NULL) {
@@ -155,6 +159,7 @@ read_setting(firn_slice said, enum firn_ws_config_key *out_key, uint64_t *out_va
     size_t size = (size_t)(sign - said.data);
     firn_slice value = trim(firn_bytes(sign + 1, said.size - size - 1));
     int rc = firn_ws_config_text_find(trim(firn_bytes(said.data, size)), out_key, err);
+    *out_text = value;
     return rc == FIRN_OK ? firn_ws_config_text_value(*out_key, value, out_value, err) : rc;
 }
 
@@ -170,13 +175,14 @@ firn_ws_config_text_read(firn_slice text, const char *path, struct firn_ws_confi
     for (unsigned number = 1; text.size > 0; number++) {
         firn_slice said;
         enum firn_ws_config_key key;
+        firn_slice written;
         uint64_t value;
         firn_error why;
         (void)take_line(&text, &said);
         if (says_nothing(said)) {
             continue;
         }
-        int rc = read_setting(said, &key, &value, &why);
+        int rc = read_setting(said, &key, &written, &value, &why);
         if (rc == FIRN_OK && out->is_set[key]) {
             rc = firn_error_set(&why, FIRN_INVALID, "%s is set twice", keys[key].name);
         }
@@ -185,6 +191,7 @@ firn_ws_config_text_read(firn_slice text, const char *path, struct firn_ws_confi
         }
         out->is_set[key] = true;
         out->values[key] = value;
+        memcpy(out->texts[key], written.data, written.size); /* smaller: the value was accepted */
     }
     return FIRN_OK;
 }
@@ -199,8 +206,10 @@ firn_ws_config_text_change(firn_slice text, enum firn_ws_config_key key, const c
         firn_slice said;
         firn_slice line = take_line(&text, &said);
         enum firn_ws_config_key found;
+        firn_slice written;
         uint64_t ignored;
-        bool is_it = !says_nothing(said) && read_setting(said, &found, &ignored, NULL) == FIRN_OK &&
+        bool is_it = !says_nothing(said) &&
+                     read_setting(said, &found, &written, &ignored, NULL) == FIRN_OK &&
                      found == key;
         if (!is_it) {
             FIRN_TRY(firn_buf_append_slice(out, line));

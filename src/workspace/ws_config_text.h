@@ -18,9 +18,10 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-enum { FIRN_WS_CONFIG_TEXT_SIZE_MAX = 64 << 10, FIRN_WS_CONFIG_TEXT_VALUE_SIZE = 16 };
+enum { FIRN_WS_CONFIG_TEXT_SIZE_MAX = 64 << 10, FIRN_WS_CONFIG_TEXT_VALUE_SIZE = 208 };
 
 enum firn_ws_config_key {
+    FIRN_WS_CONFIG_KEEP,
     FIRN_WS_CONFIG_SAVE_GITIGNORE,
     FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS,
     FIRN_WS_CONFIG_SAVE_STRICT,
@@ -30,7 +31,8 @@ enum firn_ws_config_key {
 
 struct firn_ws_config_text {
     bool is_set[FIRN_WS_CONFIG_KEYS];
-    uint64_t values[FIRN_WS_CONFIG_KEYS]; /* of a switch 0 or 1 */
+    uint64_t values[FIRN_WS_CONFIG_KEYS]; /* of a switch 0 or 1; of text 0 */
+    char texts[FIRN_WS_CONFIG_KEYS][FIRN_WS_CONFIG_TEXT_VALUE_SIZE]; /* as they stand */
 };
 
 /* FIRN_INVALID names the file (`path`) and the line. */

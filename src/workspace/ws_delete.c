@@ -4,8 +4,8 @@
  *
  * All references are resolved first, so that one that names nothing leaves everything as it was;
  * then one commit with full durability takes all of them, and their tags, out of the catalog (I1).
- * What a restore needs that was interrupted is not deleted: without it nobody could tell what is
- * in the tree and nowhere else. Their objects stay where they are until a collection of garbage finds that nothing else needs them, and their
+ * What is pinned is not deleted; nor is what a restore needs that was interrupted: without it nobody
+ * could tell what is in the tree and nowhere else. Their objects stay where they are until a collection of garbage finds that nothing else needs them, and their
  * numbers are never given again (ws_catalog.c).
  */
 #include "workspace/ws_delete.h"
@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "workspace/ws_catalog_pins.h"
 #include "workspace/ws_catalog_tags.h"
 #include "workspace/ws_journal.h"
 
@@ -51,6 +52,8 @@ firn_ws_delete_batch_add(struct firn_ws_delete_batch *batch, uint32_t workspace,
     FIRN_TRY(firn_db_batch_delete(batch->batch, batch->unpacked, key, err));
     FIRN_TRY(firn_ws_catalog_tags_batch_remove(batch->catalog, workspace, record->id, batch->batch,
                                                err));
+    FIRN_TRY(
+        firn_ws_catalog_pins_remove(batch->catalog, batch->batch, workspace, record->order, err));
 out:
     return rc;
 }
@@ -104,6 +107,19 @@ refuse_pending(struct deleting *deleting, const struct firn_ws_record *record,
 }
 
 static int
+refuse_pinned(struct deleting *deleting, const struct firn_ws_record *record, const char *reference,
+              firn_error *err)
+{
+    struct firn_ws_opened *opened = &deleting->opened;
+    bool is_pinned;
+    int rc = firn_ws_catalog_pins_has(opened->catalog, opened->workspace.number, record, &is_pinned,
+                                      err);
+    return rc != FIRN_OK || !is_pinned
+               ? rc
+               : firn_error_set(err, FIRN_CONFLICT, "checkpoint '%.80s' is pinned", reference);
+}
+
+static int
 resolve(struct deleting *deleting, const char *reference, firn_error *err)
 {
     struct firn_ws_record record;
@@ -111,17 +127,17 @@ resolve(struct deleting *deleting, const char *reference, firn_error *err)
     if (rc != FIRN_OK || is_listed(deleting, record.order)) {
         return rc;
     }
-    rc = refuse_pending(deleting, &record, reference, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    FIRN_TRY(refuse_pending(deleting, &record, reference, err));
+    FIRN_TRY(refuse_pinned(deleting, &record, reference, err));
     struct victim victim = {.order = record.order, .offset = deleting->bytes.size};
     rc = firn_ws_record_encode(&record, &deleting->bytes);
     victim.size = deleting->bytes.size - victim.offset;
     if (rc == FIRN_OK) {
         rc = firn_buf_append(&deleting->victims, &victim, sizeof victim);
     }
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a list of checkpoints");
+    rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a list of checkpoints");
+out:
+    return rc;
 }
 
 static size_t

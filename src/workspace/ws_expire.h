@@ -1,22 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workspace/ws_expire.h: safety checkpoints that have had their time.
+ * workspace/ws_expire.h: checkpoints that have had their time.
  */
 #ifndef FIRN_WORKSPACE_WS_EXPIRE_H
 #define FIRN_WORKSPACE_WS_EXPIRE_H
 
 #include "workspace/ws_internal.h"
+#include "workspace/ws_keep.h"
 
-/* Calls visit for each safety checkpoint of a workspace (0: of all) that is neither among the last
- * 10 of its workspace nor younger than 7 days, has no tag, and is not needed by the journal of the
- * last restore. */
+/* What may go, and when it is. */
+struct firn_ws_expire_rule {
+    uint32_t workspace; /* 0: of all */
+    int64_t now_ns;
+    const struct firn_ws_keep
+        *keep; /* of those that people made; NULL: only safety checkpoints go */
+};
+
+/* Calls visit for each checkpoint that has expired: safety checkpoints that are neither among the
+ * last 10 of their workspace nor younger than 7 days, and others that the policy does not keep and
+ * that are older than a day. None that has a tag or a pin, or is needed by the journal of the last
+ * restore. */
 FIRN_MUST_CHECK int
-firn_ws_expire_list(struct firn_ws_opened *opened, uint32_t workspace, int64_t now_ns,
+firn_ws_expire_list(struct firn_ws_opened *opened, const struct firn_ws_expire_rule *rule,
                     int (*visit)(void *ctx, uint32_t of_workspace,
                                  const struct firn_ws_record *record, firn_error *err),
                     void *ctx, firn_error *err);
+
+struct firn_ws_expire_counts {
+    uint64_t safety;
+    uint64_t checkpoints; /* all others */
+};
 /* Deletes them, in one commit that is not synced: one that comes back expires again. */
-FIRN_MUST_CHECK int firn_ws_expire(struct firn_ws_opened *opened, uint32_t workspace,
-                                   int64_t now_ns, uint64_t *out_count, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_expire(struct firn_ws_opened *opened,
+                                   const struct firn_ws_expire_rule *rule,
+                                   struct firn_ws_expire_counts *out, firn_error *err);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * workspace/ws_gc.c: giving back the space of what no checkpoint needs any more.
  *
- *   expire   safety checkpoints that have had their time go (ws_expire.c)
+ *   expire   checkpoints that have had their time go (ws_expire.c)
  *   mark     every object that any checkpoint of any workspace of the store needs (ws_gc_mark.c)
  *   plan     for each pack: keep, drop, or move what is alive (ws_gc_plan.c)
  *   forget   the stat cache loses directories that are not alive, then the index its entries for
@@ -31,6 +31,7 @@
  * million objects. Compressing again takes zstd's tables beside that: 20 MB at level 9, 50 at 19.
  */
 #include "base/mem.h"
+#include "base/slice.h"
 #include "workspace/ws_expire.h"
 #include "workspace/ws_gc_internal.h"
 #include "workspace/ws_stat.h"
@@ -79,6 +80,8 @@ note_expired(void *ctx, uint32_t of_workspace, const struct firn_ws_record *reco
 {
     struct firn_ws_gc *gc = ctx;
     (void)of_workspace;
+    gc->result->safety_expired += record->is_safety ? 1 : 0;
+    gc->result->expired += record->is_safety ? 0 : 1;
     return firn_buf_append(&gc->expired, record->id, sizeof record->id) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(err, "a list of checkpoints");
@@ -87,12 +90,22 @@ note_expired(void *ctx, uint32_t of_workspace, const struct firn_ws_record *reco
 static int
 expire(struct firn_ws_gc *gc, firn_error *err)
 {
-    int64_t now = firn_os_now_ns(gc->ws->os);
-    if (!gc->options->dry_run) {
-        return firn_ws_expire(gc->opened, 0, now, &gc->result->safety_expired, err);
+    struct firn_ws_keep keep;
+    struct firn_ws_expire_counts counts;
+    struct firn_ws_expire_rule rule = {.now_ns = firn_os_now_ns(gc->ws->os)};
+    int rc;
+    if (gc->options->keep != NULL) {
+        FIRN_TRY(firn_ws_keep_read(firn_str(gc->options->keep), &keep, err));
+        rule.keep = &keep;
     }
-    int rc = firn_ws_expire_list(gc->opened, 0, now, note_expired, gc, err);
-    gc->result->safety_expired = gc->expired.size / FIRN_WS_RECORD_ID_SIZE;
+    if (gc->options->dry_run) {
+        rc = firn_ws_expire_list(gc->opened, &rule, note_expired, gc, err);
+        goto out;
+    }
+    FIRN_TRY(firn_ws_expire(gc->opened, &rule, &counts, err));
+    gc->result->safety_expired = counts.safety;
+    gc->result->expired = counts.checkpoints;
+out:
     return rc;
 }
 

@@ -290,9 +290,10 @@ restore(struct firn_ws *ws, const struct request *request, const firn_restore_op
     }
     if (rc == FIRN_OK && !only_reads) {
         /* Housekeeping: what could not be deleted now expires again at the next restore. */
-        uint64_t expired;
-        FIRN_IGNORE(firn_ws_expire(&opened, opened.workspace.number, firn_os_now_ns(ws->os),
-                                   &expired, NULL));
+        struct firn_ws_expire_counts expired;
+        struct firn_ws_expire_rule rule = {.workspace = opened.workspace.number,
+                                           .now_ns = firn_os_now_ns(ws->os)};
+        FIRN_IGNORE(firn_ws_expire(&opened, &rule, &expired, NULL));
     }
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */

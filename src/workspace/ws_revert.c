@@ -195,9 +195,10 @@ revert_opened(struct firn_ws_revert *revert, firn_error *err)
     }
     if (rc == FIRN_OK && !options->dry_run) {
         /* Housekeeping: what could not be deleted now expires again at the next restore. */
-        uint64_t expired;
-        FIRN_IGNORE(firn_ws_expire(restoring->opened, restoring->opened->workspace.number,
-                                   revert->now_ns, &expired, NULL));
+        struct firn_ws_expire_counts expired;
+        struct firn_ws_expire_rule rule = {.workspace = restoring->opened->workspace.number,
+                                           .now_ns = revert->now_ns};
+        FIRN_IGNORE(firn_ws_expire(restoring->opened, &rule, &expired, NULL));
     }
     return rc;
 }

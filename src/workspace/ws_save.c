@@ -23,6 +23,8 @@
  * it names is in the store.
  */
 #include "base/check.h"
+#include "base/slice.h"
+#include "workspace/ws_expire.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_join.h"
 #include "workspace/ws_restore_internal.h"
@@ -218,6 +220,19 @@ out:
     return rc;
 }
 
+/* Housekeeping: what could not be deleted now expires again at the next save. */
+static void
+expire(struct firn_ws_opened *opened, const struct firn_ws_keep *keep, firn_save_result *out)
+{
+    struct firn_ws_expire_counts expired;
+    struct firn_ws_expire_rule rule = {.workspace = opened->workspace.number,
+                                       .now_ns = firn_os_now_ns(firn_db_os(opened->db)),
+                                       .keep = keep};
+    if (keep != NULL && firn_ws_expire(opened, &rule, &expired, NULL) == FIRN_OK) {
+        out->expired = expired.checkpoints;
+    }
+}
+
 int
 firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_result *out,
              firn_error *err)
@@ -239,7 +254,12 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
                                         .callbacks = options->callbacks},
                             .only_if_changed = options->if_changed,
                             .result = out};
-    int rc = firn_ws_opened_open(ws, FIRN_WS_CREATE, &opened, err);
+    struct firn_ws_keep keep;
+    int rc =
+        options->keep == NULL ? FIRN_OK : firn_ws_keep_read(firn_str(options->keep), &keep, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_opened_open(ws, FIRN_WS_CREATE, &opened, err);
+    }
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -248,6 +268,7 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
         rc = save_opened(&saving, err);
     }
     if (rc == FIRN_OK && out->is_made) {
+        expire(&opened, options->keep == NULL ? NULL : &keep, out);
         FIRN_IGNORE(firn_ws_join(ws, &opened, &options->callbacks, NULL));
     }
     /* The checkpoint is durable: a store that cannot be closed properly is recovered by the next

@@ -1,6 +1,7 @@
 Settings: of the user, and of a store.
 
   $ firn config
+  keep               = all:1d hourly:7d daily:90d # default
   save.gitignore     = false  # default
   save.include-deps  = false  # default
   save.strict        = false  # default
@@ -27,7 +28,7 @@ What a save takes from them.
   1
   .gitignore
   kept
-  $ firn config save.gitignore false && firn config | head -n 1
+  $ firn config save.gitignore false && firn config | sed -n 2p
   save.gitignore     = false  # store
   $ firn save -q && firn show 2 --files | wc -l
   2
@@ -42,8 +43,9 @@ What a save takes from them.
   5
   2
   $ firn config --json | python3 -c 'import json, sys; print([(s["key"], s["value"], s["source"]) for s in json.load(sys.stdin)["settings"]])'
-  [('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.strict', 'false', 'default'), ('wait', '60', 'default')]
+  [('keep', 'all:1d hourly:7d daily:90d', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.strict', 'false', 'default'), ('wait', '60', 'default')]
   $ firn config --unset save.gitignore && firn config -q --user
+  keep = all:1d hourly:7d daily:90d
   save.gitignore = true
   save.include-deps = false
   save.strict = false
@@ -68,9 +70,16 @@ A line that is wrong is an error for what would follow it, and nothing else.
 
   $ for line in nonsense 'save.git = true' 'wait = soon' 'wait = 99999999999' 'save.strict = yes' '= true' 'wait = 1
   > wait = 2'; do echo "$line" >~/.config/firn/config; firn save -q; echo $?; done
+  2
+  2
+  2
+  2
+  2
+  2
+  2
   ! firn: '<any>/.config/firn/config', line 1: a setting is written as key = value
   ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: there is no setting 'save.git'; there are save.gitignore, save.include-deps, save.strict and wait
+  ! firn: '<any>/.config/firn/config', line 1: there is no setting 'save.git'; there are keep, save.gitignore, save.include-deps, save.strict and wait
   ! hint: mend the line, or take it out
   ! firn: '<any>/.config/firn/config', line 1: wait takes a number of seconds from 0 to 2147483647
   ! hint: mend the line, or take it out
@@ -78,17 +87,10 @@ A line that is wrong is an error for what would follow it, and nothing else.
   ! hint: mend the line, or take it out
   ! firn: '<any>/.config/firn/config', line 1: save.strict takes true or false
   ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: there is no setting ''; there are save.gitignore, save.include-deps, save.strict and wait
+  ! firn: '<any>/.config/firn/config', line 1: there is no setting ''; there are keep, save.gitignore, save.include-deps, save.strict and wait
   ! hint: mend the line, or take it out
   ! firn: '<any>/.config/firn/config', line 2: wait is set twice
   ! hint: mend the line, or take it out
-  2
-  2
-  2
-  2
-  2
-  2
-  2
   $ firn list -q --limit 1
   5
   $ firn config --user wait 1
@@ -99,7 +101,7 @@ A line that is wrong is an error for what would follow it, and nothing else.
   ! hint: firn config lists the settings
   [2]
   $ firn config nothing true
-  ! firn: there is no setting 'nothing'; there are save.gitignore, save.include-deps, save.strict and wait
+  ! firn: there is no setting 'nothing'; there are keep, save.gitignore, save.include-deps, save.strict and wait
   [2]
   $ firn config --unset
   ! firn: config: --unset takes a KEY and no VALUE

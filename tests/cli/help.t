@@ -21,6 +21,8 @@ The program explains itself, and every command does.
     delete     Delete checkpoints
     gc         Give back the space of what no checkpoint needs
     tag        Give a checkpoint a name, take one away, or list them
+    pin        Keep checkpoints from being deleted, or list those that are
+    unpin      Take pins away
     check      Check that what was saved is there and whole
     init       Make the store of the workspace, and say where it is
     workspaces List workspaces, remove them, tell that they were moved
@@ -70,7 +72,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status diff cat report restore undo revert delete gc tag check init config mcp completion help version; do
+  $ for command in save list show status diff cat report restore undo revert delete gc tag pin unpin check init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"

@@ -83,6 +83,12 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   > revert 1
   > revert 2 -n
   > restore non~sense
+  > pin 1
+  > pin
+  > pin 9
+  > unpin 1
+  > delete --expired -n
+  > delete --expired --keep x
   > tag a-tag 1
   > tag
   > tag no~tag 1
@@ -140,8 +146,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 undo changes error
   0 check checkpoints packs objects bytes_read damaged notices
   0 init workspace store created adopted
-  0 save -m text checkpoint previous made unchanged added changed removed notices
-  0 save checkpoint previous made unchanged added changed removed notices
+  0 save -m text checkpoint previous made unchanged added changed removed expired notices
+  0 save checkpoint previous made unchanged added changed removed expired notices
   0 list checkpoints pending
   0 status changes checkpoint added changed removed unchanged skipped notices pending
   0 show latest checkpoint tags previous added changed removed renamed skipped pending
@@ -159,6 +165,12 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 revert 1 conflicts error
   0 revert 2 -n conflicts changes before after dry_run safety added changed removed merged left_alone incomplete notices
   2 restore non~sense changes error
+  0 pin 1 pinned
+  0 pin pins
+  3 pin 9 pinned error
+  0 unpin 1 unpinned
+  0 delete --expired -n deleted
+  2 delete --expired --keep x deleted error
   0 tag a-tag 1 tag checkpoint
   0 tag tags
   2 tag no~tag 1 error
@@ -171,8 +183,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 delete 1 9 deleted error
   0 delete 1 -n deleted
   0 delete 1 deleted
-  0 gc -n bytes_before bytes_after packs_before packs_after packs_removed packs_rewritten packs_waiting bytes_waiting objects_live objects_dead safety_expired damaged notices
-  0 gc bytes_before bytes_after packs_before packs_after packs_removed packs_rewritten packs_waiting bytes_waiting objects_live objects_dead safety_expired damaged notices
+  0 gc -n bytes_before bytes_after packs_before packs_after packs_removed packs_rewritten packs_waiting bytes_waiting objects_live objects_dead expired safety_expired damaged notices
+  0 gc bytes_before bytes_after packs_before packs_after packs_removed packs_rewritten packs_waiting bytes_waiting objects_live objects_dead expired safety_expired damaged notices
   2 list --limit x error
   2 nonsense error
   2 db error

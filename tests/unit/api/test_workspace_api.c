@@ -164,6 +164,14 @@ visit_tag(void *ctx, const firn_tag *tag)
 }
 
 static int
+visit_pin(void *ctx, const firn_pin *pin)
+{
+    (void)pin;
+    (*(int *)ctx)++;
+    return FIRN_OK;
+}
+
+static int
 visit_workspace(void *ctx, const firn_workspace_info *info)
 {
     (void)info;
@@ -203,6 +211,28 @@ tags_and_lists_of_workspaces_check_their_arguments(void **state)
     assert_int_equal(firn_workspace_tag_remove(workspace, "a", &err), FIRN_NOT_FOUND);
     assert_int_equal(firn_workspace_tag_list(workspace, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_tag_list(workspace, visit_tag, &seen, &err), FIRN_OK);
+
+    const char *const one[] = {"1"};
+    const char *const none[] = {NULL};
+    firn_expire_options expire = FIRN_EXPIRE_OPTIONS_INIT;
+    assert_int_equal(firn_workspace_pin_set(NULL, one, 1, true, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_pin_set(workspace, NULL, 1, true, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_pin_set(workspace, one, 0, true, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_pin_set(workspace, none, 1, true, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_pin_set(workspace, one, 1, true, NULL, NULL, &err),
+                     FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspace_pin_list(NULL, visit_pin, &seen, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_pin_list(workspace, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_pin_list(workspace, visit_pin, &seen, &err), FIRN_OK);
+    assert_int_equal(firn_workspace_expire(NULL, &expire, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_expire(workspace, NULL, NULL, NULL, &err), FIRN_NOT_FOUND);
+    expire.keep = "nonsense";
+    assert_int_equal(firn_workspace_expire(workspace, &expire, NULL, NULL, &err), FIRN_INVALID);
+    expire.size = 1;
+    assert_int_equal(firn_workspace_expire(workspace, &expire, NULL, NULL, &err), FIRN_INVALID);
 
     assert_int_equal(firn_workspaces_list(store, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspaces_list(store, visit_workspace, &seen, &err), FIRN_NOT_FOUND);

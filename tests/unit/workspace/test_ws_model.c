@@ -2,7 +2,7 @@
  *
  * unit/workspace: a workspace against a model. The model is the text of the tree at each
  * checkpoint. Random trees are edited, saved, restored, undone, compared, listed, checked and moved
- * in a random order, checkpoints are deleted and their space is collected, with the power cut in
+ * in a random order, checkpoints are pinned, deleted or let go by their age and their space is collected, with the power cut in
  * between and every way out of a restore that it interrupts; after each step the tree and every
  * count must be what the model says.
  *
@@ -30,6 +30,7 @@ enum { LIVE_MAX = 24 };
 struct checkpoint {
     char *dump;          /* NULL: it was deleted */
     uint64_t root_files; /* as the save said */
+    bool is_pinned;
 };
 
 struct model {
@@ -128,6 +129,72 @@ save(struct model *model)
     model->live++;
 }
 
+static void
+forget_dump(struct model *model, size_t index)
+{
+    free(model->checkpoints[index].dump);
+    model->checkpoints[index].dump = NULL;
+    model->live--;
+}
+
+static void
+set_pin(struct model *model, size_t index, bool is_pinned)
+{
+    char text[32];
+    const char *reference = text;
+    reference_of(index, text, sizeof text);
+    must(model,
+         firn_ws_pin_set(model->world.ws, &reference, 1, is_pinned, NULL, NULL, &model->world.err));
+    model->checkpoints[index].is_pinned = is_pinned;
+}
+
+struct expiring {
+    struct model *model;
+    size_t last; /* so many have to stay */
+};
+
+static int
+meet_expired(void *ctx, const firn_checkpoint *checkpoint)
+{
+    struct expiring *expiring = ctx;
+    struct model *model = expiring->model;
+    size_t newer = 0;
+    if (checkpoint->is_safety) {
+        return FIRN_OK;
+    }
+    size_t index = checkpoint->number - 1;
+    assert_true(index < model->count && model->checkpoints[index].dump != NULL);
+    assert_false(model->checkpoints[index].is_pinned);
+    assert_true(firn_os_now_ns(model->world.tree.os) - checkpoint->created_ns >
+                INT64_C(24) * 3600 * 1000000000);
+    for (size_t i = index + 1; i < model->count; i++) {
+        newer += model->checkpoints[i].dump != NULL ? 1 : 0;
+    }
+    assert_true(newer >= expiring->last);
+    forget_dump(model, index);
+    return FIRN_OK;
+}
+
+/* Pins one, lets one go, or all that is too old. They are told newest first, so that whoever is met
+ * has all that are newer and stay before him. */
+static void
+keep(struct model *model)
+{
+    struct expiring expiring = {.model = model, .last = 1 + below(model, 6)};
+    firn_expire_options options = FIRN_EXPIRE_OPTIONS_INIT;
+    char policy[32];
+    size_t index = pick(model);
+    if (below(model, 2) == 0) {
+        set_pin(model, index, !model->checkpoints[index].is_pinned);
+        return;
+    }
+    snprintf(policy, sizeof policy, "last:%zu", expiring.last);
+    options.keep = policy;
+    must(model, firn_ws_expire_request(model->world.ws, &options, meet_expired, &expiring,
+                                       &model->world.err));
+    ws_assert_check_clean(&model->world);
+}
+
 /* Deletes one checkpoint, but never the last. */
 static void
 delete_one(struct model *model)
@@ -142,10 +209,13 @@ delete_one(struct model *model)
     const firn_delete_options options = FIRN_DELETE_OPTIONS_INIT;
     struct firn_ws *ws = model->world.ws;
     char *before = ws_dump(&model->world);
+    if (model->checkpoints[index].is_pinned) {
+        assert_int_equal(firn_ws_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err),
+                         FIRN_CONFLICT);
+        set_pin(model, index, false);
+    }
     must(model, firn_ws_delete(ws, &reference, 1, &options, NULL, NULL, &model->world.err));
-    free(model->checkpoints[index].dump);
-    model->checkpoints[index].dump = NULL;
-    model->live--;
+    forget_dump(model, index);
     firn_checkpoint found;
     assert_int_equal(firn_ws_find(ws, reference, &found, &model->world.err), FIRN_NOT_FOUND);
     ws_assert_dump(&model->world, before);
@@ -688,6 +758,9 @@ step(struct model *model)
         if (is_in_memory(model)) {
             move(model);
         }
+        break;
+    case 16:
+        keep(model);
         break;
     default:
         edit(model);

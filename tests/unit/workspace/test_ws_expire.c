@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: checkpoints that expire by a policy, pins, and both while calls and allocations
+ * fail and the power goes.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gc_support.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "support/test_alloc.h"
+
+enum { NUMBERS_MAX = 400 };
+static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
+static const int64_t DAY_NS = INT64_C(24) * 3600 * 1000000000;
+static const int64_t START_NS = INT64_C(1800000000) / 86400 * 86400 * 1000000000;
+static const char the_default[] = "all:1d hourly:7d daily:90d";
+
+/* ---- what there is ---- */
+
+struct numbers {
+    size_t count;
+    uint64_t safety;
+    uint64_t numbers[NUMBERS_MAX]; /* newest first */
+};
+
+static int
+note(void *ctx, const firn_checkpoint *checkpoint)
+{
+    struct numbers *numbers = ctx;
+    assert_true(numbers->count < NUMBERS_MAX);
+    if (checkpoint->is_safety) {
+        numbers->safety++;
+    } else {
+        numbers->numbers[numbers->count++] = checkpoint->number;
+    }
+    return FIRN_OK;
+}
+
+static struct numbers
+list(struct ws_world *world)
+{
+    firn_list_options options = FIRN_LIST_OPTIONS_INIT;
+    struct numbers numbers = {.count = 0};
+    options.include_safety = true;
+    assert_int_equal(firn_ws_list(world->ws, &options, note, &numbers, &world->err), FIRN_OK);
+    return numbers;
+}
+
+static bool
+is_there(struct ws_world *world, uint64_t number)
+{
+    struct numbers numbers = list(world);
+    for (size_t i = 0; i < numbers.count; i++) {
+        if (numbers.numbers[i] == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+try_save_keeping(struct ws_world *world, const char *keep, firn_save_result *out)
+{
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result ignored;
+    options.keep = keep;
+    options.threads = 1;
+    return firn_ws_save(world->ws, &options, out != NULL ? out : &ignored, &world->err);
+}
+
+static firn_save_result
+save_keeping(struct ws_world *world, const char *keep)
+{
+    firn_save_result result;
+    assert_int_equal(try_save_keeping(world, keep, &result), FIRN_OK);
+    return result;
+}
+
+static int
+try_expire(struct ws_world *world, const char *keep, bool is_dry, struct numbers *out)
+{
+    firn_expire_options options = FIRN_EXPIRE_OPTIONS_INIT;
+    options.keep = keep;
+    options.dry_run = is_dry;
+    *out = (struct numbers){.count = 0};
+    return firn_ws_expire_request(world->ws, &options, note, out, &world->err);
+}
+
+static int
+try_pin(struct ws_world *world, const char *reference, bool is_pinned)
+{
+    return firn_ws_pin_set(world->ws, &reference, 1, is_pinned, NULL, NULL, &world->err);
+}
+
+static void
+set_time(struct ws_world *world, int64_t since_start_ns)
+{
+    firn_os_memory_set_time(world->tree.os, START_NS + since_start_ns);
+}
+
+/* One checkpoint an hour from the start on; number i + 1 was made in the hour i. */
+static void
+save_hourly(struct ws_world *world, unsigned hours)
+{
+    for (unsigned i = 0; i < hours; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%u", i);
+        scan_put_text(&world->tree, "file", text);
+        set_time(world, i * HOUR_NS);
+        ws_save(world);
+    }
+}
+
+/* ---- by a policy ---- */
+
+static void
+a_save_lets_go_what_the_policy_does_not_keep(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 41);
+    unsigned kept_daily = 0;
+    uint64_t expired = 0;
+    for (unsigned i = 0; i < 12 * 24; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%u", i / 2);
+        scan_put_text(&world.tree, "file", text);
+        set_time(&world, i * HOUR_NS);
+        expired += save_keeping(&world, the_default).expired;
+    }
+    struct numbers left = list(&world);
+    for (size_t i = 0; i < left.count; i++) {
+        uint64_t hour = left.numbers[i] - 1;
+        if (hour < 12 * 24 - 1 - 7 * 24) {
+            assert_int_equal(hour % 24, 23); /* the newest of its day */
+            kept_daily++;
+        }
+    }
+    assert_int_equal(kept_daily, 4);
+    assert_int_equal(left.count + expired, 12 * 24);
+    assert_true(left.count > 7 * 24 && left.count < 8 * 24 + 4);
+    ws_assert_check_clean(&world);
+    gc_assert_exact(&world);
+    ws_restore(&world, "24");
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+without_a_policy_nothing_goes(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct numbers gone;
+    ws_world_open_memory(&world, 42);
+    save_hourly(&world, 30);
+    set_time(&world, 900 * DAY_NS);
+    assert_int_equal(save_keeping(&world, NULL).expired, 0);
+    assert_int_equal(try_expire(&world, NULL, false, &gone), FIRN_OK);
+    assert_int_equal(gone.count, 0);
+    assert_int_equal(gc_run(&world).expired, 0);
+    assert_int_equal(save_keeping(&world, "forever").expired, 0);
+    assert_int_equal(list(&world).count, 32);
+    assert_int_equal(try_save_keeping(&world, "nonsense", NULL), FIRN_INVALID);
+    assert_int_equal(try_expire(&world, "nonsense", false, &gone), FIRN_INVALID);
+    assert_int_equal(list(&world).count, 32);
+    ws_world_close(&world);
+}
+
+static void
+pins_tags_and_what_an_undo_needs_stay(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct numbers gone;
+    struct numbers dry;
+    firn_checkpoint ignored;
+    ws_world_open_memory(&world, 43);
+    save_hourly(&world, 10);
+    assert_int_equal(try_pin(&world, "2", true), FIRN_OK);
+    assert_int_equal(firn_ws_tag_set(world.ws, "tagged", "3", false, &ignored, &world.err),
+                     FIRN_OK);
+    ws_restore(&world, "4");
+    set_time(&world, 3 * DAY_NS);
+    ws_save(&world);
+    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    assert_int_equal(try_expire(&world, "last:1", true, &dry), FIRN_OK);
+    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    assert_int_equal(list(&world).count, 11);
+    assert_int_equal(try_expire(&world, "last:1", false, &gone), FIRN_OK);
+    assert_memory_equal(&gone, &dry, sizeof gone);
+    struct numbers left = list(&world);
+    assert_int_equal(left.count, 3);
+    assert_true(is_there(&world, 2) && is_there(&world, 3) && is_there(&world, 11));
+    assert_int_equal(left.safety, 1);
+    assert_int_equal(ws_try_undo(&world, NULL), FIRN_OK);
+
+    assert_int_equal(gc_try_delete(&world, "2"), FIRN_CONFLICT);
+    assert_int_equal(try_pin(&world, "2", false), FIRN_OK);
+    gc_delete(&world, "2");
+    assert_int_equal(try_pin(&world, "2", true), FIRN_NOT_FOUND);
+    gc_assert_exact(&world);
+    ws_world_close(&world);
+}
+
+static void
+clocks_are_not_trusted(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct numbers gone;
+    ws_world_open_memory(&world, 44);
+    save_hourly(&world, 10);
+    /* Nothing that is younger than a day. */
+    assert_int_equal(try_expire(&world, "last:1", false, &gone), FIRN_OK);
+    assert_int_equal(gone.count, 0);
+    set_time(&world, DAY_NS + HOUR_NS / 2);
+    assert_int_equal(try_expire(&world, "last:1", true, &gone), FIRN_OK);
+    assert_int_equal(gone.count, 1);
+    /* Nothing from the future. */
+    set_time(&world, -900 * DAY_NS);
+    assert_int_equal(save_keeping(&world, "last:1").expired, 0);
+    /* A clock that is ahead makes nothing old. */
+    set_time(&world, 9000 * DAY_NS);
+    assert_int_equal(save_keeping(&world, the_default).expired, 0);
+    assert_int_equal(save_keeping(&world, the_default).expired, 0);
+    assert_int_equal(list(&world).count, 13);
+    ws_world_close(&world);
+}
+
+static void
+a_collection_lets_go_in_all_workspaces(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct ws_world neighbour;
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result dry;
+    firn_gc_result result;
+    ws_world_open_memory(&world, 45);
+    save_hourly(&world, 5);
+    gc_neighbour_open(&world, "/neighbour", &neighbour);
+    save_hourly(&neighbour, 7);
+    assert_int_equal(try_pin(&neighbour, "1", true), FIRN_OK);
+    set_time(&world, 3 * DAY_NS);
+    options.keep = "last:2";
+    options.dry_run = true;
+    assert_int_equal(firn_ws_gc(world.ws, &options, &dry, &world.err), FIRN_OK);
+    assert_int_equal(list(&world).count + list(&neighbour).count, 12);
+    options.dry_run = false;
+    assert_int_equal(firn_ws_gc(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(result.expired, 3 + 4);
+    assert_int_equal(dry.expired, result.expired);
+    assert_int_equal(dry.objects_live, result.objects_live);
+    assert_int_equal(list(&world).count, 2);
+    assert_int_equal(list(&neighbour).count, 3);
+    options.keep = "nonsense";
+    assert_int_equal(firn_ws_gc(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    gc_neighbour_close(&neighbour);
+    gc_assert_exact(&world);
+    ws_world_close(&world);
+}
+
+/* ---- pins ---- */
+
+static int
+note_pin(void *ctx, const firn_pin *pin)
+{
+    struct numbers *numbers = ctx;
+    assert_true(pin->created_ns >= START_NS);
+    numbers->numbers[numbers->count++] = pin->number;
+    return FIRN_OK;
+}
+
+static void
+pins_are_set_together_and_listed(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct numbers pins = {.count = 0};
+    struct numbers told = {.count = 0};
+    ws_world_open_memory(&world, 46);
+    assert_int_equal(firn_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
+    assert_int_equal(try_pin(&world, "1", true), FIRN_NOT_FOUND);
+    save_hourly(&world, 4);
+    const char *const wrong[] = {"1", "9"};
+    assert_int_equal(firn_ws_pin_set(world.ws, wrong, 2, true, note, &told, &world.err),
+                     FIRN_NOT_FOUND);
+    assert_int_equal(firn_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
+    assert_int_equal(pins.count + told.count, 0);
+    const char *const right[] = {"1", "latest", "1"};
+    assert_int_equal(firn_ws_pin_set(world.ws, right, 3, true, note, &told, &world.err), FIRN_OK);
+    assert_int_equal(told.count, 3);
+    assert_int_equal(firn_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
+    assert_int_equal(pins.count, 2);
+    assert_int_equal(pins.numbers[0], 4);
+    assert_int_equal(pins.numbers[1], 1);
+    assert_int_equal(try_pin(&world, "2", false), FIRN_OK);
+    assert_int_equal(try_pin(&world, "4", false), FIRN_OK);
+    pins.count = 0;
+    ws_world_reopen(&world);
+    assert_int_equal(firn_ws_pin_list(world.ws, note_pin, &pins, &world.err), FIRN_OK);
+    assert_int_equal(pins.count, 1);
+    ws_world_close(&world);
+}
+
+/* ---- faults ---- */
+
+enum operation { PIN, UNPIN, EXPIRE, SAVE, COLLECT, OPERATIONS };
+enum { CHECKPOINTS = 8 };
+
+static void
+prepare(struct ws_world *world, uint64_t seed)
+{
+    ws_world_open_memory(world, seed);
+    save_hourly(world, CHECKPOINTS);
+    assert_int_equal(try_pin(world, "3", true), FIRN_OK);
+    set_time(world, 3 * DAY_NS);
+    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
+}
+
+static int
+run(struct ws_world *world, enum operation operation)
+{
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result result;
+    struct numbers gone;
+    switch (operation) {
+    case PIN:
+        return try_pin(world, "4", true);
+    case UNPIN:
+        return try_pin(world, "3", false);
+    case EXPIRE:
+        return try_expire(world, "last:2", false, &gone);
+    case SAVE:
+        return try_save_keeping(world, "last:2", NULL);
+    default:
+        options.keep = "last:2";
+        return firn_ws_gc(world->ws, &options, &result, &world->err);
+    }
+}
+
+/* All of what was asked for, or nothing; what stays is whole, and asking again does it. */
+static void
+assert_all_or_nothing(struct ws_world *world, enum operation operation, int rc)
+{
+    struct numbers pins = {.count = 0};
+    struct numbers left = list(world);
+    assert_int_equal(firn_ws_pin_list(world->ws, note_pin, &pins, &world->err), FIRN_OK);
+    if (operation == PIN || operation == UNPIN) {
+        size_t done = operation == PIN ? 2 : 0;
+        assert_int_equal(left.count, CHECKPOINTS);
+        assert_true(pins.count == done || (rc != FIRN_OK && pins.count == 1));
+    } else {
+        size_t made = left.numbers[0] - CHECKPOINTS;
+        bool is_old = left.count == CHECKPOINTS + made;
+        assert_true(is_old || left.count == 3);
+        assert_true(operation != EXPIRE || rc != FIRN_OK || !is_old);
+        assert_true(is_there(world, 3) && is_there(world, CHECKPOINTS));
+    }
+    ws_assert_check_clean(world);
+    ws_restore(world, "3");
+    assert_int_equal(run(world, operation), FIRN_OK);
+    gc_assert_exact(world);
+}
+
+static void
+fail_calls(bool for_ever, int error_number)
+{
+    struct ws_world prepared;
+    prepare(&prepared, 51);
+    for (enum operation operation = PIN; operation < OPERATIONS; operation++) {
+        bool was_hit = true;
+        uint64_t step = getenv("FIRN_TEST_LONG") != NULL || operation < EXPIRE ? 1 : 5;
+        for (uint64_t n = 1 + (operation + (for_ever ? 2U : 0U)) % step; was_hit; n += step) {
+            struct ws_world world;
+            ws_world_clone(&prepared, &world);
+            scan_world_wrap(&world.tree);
+            ws_world_reopen(&world);
+            struct firn_os_fault_plan plan = {.call = n,
+                                              .for_ever = for_ever,
+                                              .classes = FIRN_OS_FAULT_ALL,
+                                              .error_number = error_number};
+            firn_os_fault_set_plan(world.tree.outer, &plan);
+            int rc = run(&world, operation);
+            was_hit = firn_os_fault_hits(world.tree.outer) > 0;
+            firn_os_fault_set_plan(world.tree.outer, NULL);
+            assert_true(was_hit || rc == FIRN_OK);
+            assert_true(rc == FIRN_OK || world.err.text[0] != '\0');
+            assert_all_or_nothing(&world, operation, rc);
+            ws_world_close(&world);
+        }
+    }
+    ws_world_close(&prepared);
+}
+
+static void
+any_call_may_fail(void **state)
+{
+    (void)state;
+    fail_calls(false, EIO);
+    fail_calls(true, ENOSPC);
+}
+
+static void
+any_allocation_may_fail(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct ws_world prepared;
+    prepare(&prepared, 52);
+    for (enum operation operation = PIN; operation < OPERATIONS; operation++) {
+        int rc = FIRN_NO_MEMORY;
+        uint64_t step = getenv("FIRN_TEST_LONG") != NULL ? 1 : 11;
+        for (uint64_t n = 1 + operation; rc != FIRN_OK || n < 4 * step; n += step) {
+            struct ws_world world;
+            ws_world_clone(&prepared, &world);
+            test_alloc_fail_at(n, n % 2 == 0);
+            rc = run(&world, operation);
+            bool was_hit = test_alloc_calls() >= n;
+            test_alloc_fail_at(0, false);
+            assert_true(rc == FIRN_OK || (was_hit && rc == FIRN_NO_MEMORY));
+            assert_all_or_nothing(&world, operation, rc);
+            ws_world_close(&world);
+        }
+    }
+    ws_world_close(&prepared);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+static void
+the_power_may_go_at_any_call(void **state)
+{
+    (void)state;
+    struct ws_world prepared;
+    uint64_t cuts = 0;
+    prepare(&prepared, 53);
+    for (enum operation operation = PIN; operation < OPERATIONS; operation++) {
+        bool was_off = true;
+        uint64_t step = getenv("FIRN_TEST_LONG") != NULL || operation < SAVE ? 1 : 3;
+        for (uint64_t k = 1; was_off; k += step) {
+            for (uint64_t seed = 0; seed < 3; seed++) {
+                struct ws_world world;
+                ws_world_clone(&prepared, &world);
+                firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
+                int rc = run(&world, operation);
+                was_off = firn_os_memory_is_off(world.tree.os);
+                assert_true(was_off || rc == FIRN_OK);
+                firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
+                firn_os_memory_set_cut_at(world.tree.os, 0);
+                ws_world_reopen(&world);
+                /* What a save or a collection let go may be there again: that was not synced. */
+                assert_all_or_nothing(&world, operation, rc);
+                ws_world_close(&world);
+                cuts++;
+            }
+        }
+    }
+    printf("count: %llu power cuts\n", (unsigned long long)cuts);
+    ws_world_close(&prepared);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_save_lets_go_what_the_policy_does_not_keep),
+        cmocka_unit_test(without_a_policy_nothing_goes),
+        cmocka_unit_test(pins_tags_and_what_an_undo_needs_stay),
+        cmocka_unit_test(clocks_are_not_trusted),
+        cmocka_unit_test(a_collection_lets_go_in_all_workspaces),
+        cmocka_unit_test(pins_are_set_together_and_listed),
+        cmocka_unit_test(any_call_may_fail),
+        cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(the_power_may_go_at_any_call),
+    };
+    return cmocka_run_group_tests_name("ws_expire", tests, NULL, NULL);
+}
