@@ -177,6 +177,7 @@ typedef struct firn_checkpoint {
     uint64_t added_bytes; /* by which the store's packs grew */
     uint64_t excluded;    /* entries left out by rules (a directory counts once) */
     uint64_t skipped;     /* entries that could not be saved, each reported then */
+    uint64_t forgotten;   /* paths that firn_workspace_forget has taken out */
 } firn_checkpoint;
 
 typedef struct firn_save_options {
@@ -655,6 +656,49 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
                       const firn_delete_options *options,
                       int (*visit)(void *ctx, const firn_checkpoint *checkpoint), void *ctx,
                       firn_error *err);
+
+typedef struct firn_forget_options {
+    size_t size; /* sizeof(firn_forget_options) */
+    const firn_slice *paths;
+    size_t path_count; /* at least one */
+    bool dry_run;      /* report, change nothing */
+    firn_callbacks callbacks;
+} firn_forget_options;
+#define FIRN_FORGET_OPTIONS_INIT                     \
+    {                                                \
+        sizeof(firn_forget_options), NULL, 0, false, \
+        {                                            \
+            NULL, NULL, NULL                         \
+        }                                            \
+    }
+/* A checkpoint that had something. */
+typedef struct firn_forgotten {
+    firn_checkpoint checkpoint; /* as it is now; borrowed until the visit returns */
+    uint64_t files;             /* that it had at the paths and below */
+    uint64_t directories;
+    uint64_t bytes;
+} firn_forgotten;
+typedef struct firn_forget_result {
+    uint64_t checkpoints; /* that had something, safety checkpoints included */
+} firn_forget_result;
+/* Takes paths, and what is below them, out of every checkpoint of the workspace, for good: all
+ * checkpoints or, after an error, none. Numbers, ids, times, messages, tags and pins stay; root hashes
+ * change. The contents leave the store with the next firn_workspace_gc, however they lie in it, unless
+ * another path or another workspace of the store has them too. The names of the paths stay in the
+ * checkpoints' records; what directories that led to them said of them may stay in packs until a full
+ * collection.
+ *
+ * What lies in the directory is not touched, and is saved again by the next save unless a rule leaves
+ * it out. A restore of such a checkpoint leaves the paths as they are. Paths with hard links elsewhere
+ * take nothing from those.
+ *
+ * FIRN_NOT_FOUND if no checkpoint has a path; FIRN_CONFLICT while a restore is pending; FIRN_LIMIT if
+ * a checkpoint has forgotten 256 paths already. visit (may be NULL) is told of each, newest first,
+ * afterwards; what another return of it than FIRN_OK ends is only the telling. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_forget(firn_workspace *workspace, const firn_forget_options *options,
+                      int (*visit)(void *ctx, const firn_forgotten *forgotten), void *ctx,
+                      firn_forget_result *out, firn_error *err);
 
 typedef struct firn_gc_options {
     size_t size;  /* sizeof(firn_gc_options) */

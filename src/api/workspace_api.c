@@ -366,6 +366,24 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
 }
 
 int
+firn_workspace_forget(firn_workspace *workspace, const firn_forget_options *options,
+                      int (*visit)(void *ctx, const firn_forgotten *forgotten), void *ctx,
+                      firn_forget_result *out, firn_error *err)
+{
+    firn_forget_options given = FIRN_FORGET_OPTIONS_INIT;
+    firn_forget_result ignored;
+    API_REQUIRE(workspace != NULL && options != NULL, err,
+                "workspace and options must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.paths != NULL && given.path_count > 0, err,
+                "at least one path must be given");
+    return firn_ws_forget(workspace, &given, visit, ctx, out == NULL ? &ignored : out, err);
+}
+
+int
 firn_workspace_gc(firn_workspace *workspace, const firn_gc_options *options, firn_gc_result *out,
                   firn_error *err)
 {

@@ -331,6 +331,7 @@ firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *check
     firn_json_out_u64("added_bytes", checkpoint->added_bytes);
     firn_json_out_u64("excluded", checkpoint->excluded);
     firn_json_out_u64("skipped", checkpoint->skipped);
+    firn_json_out_u64("forgotten", checkpoint->forgotten);
     firn_json_out_bool("include_deps", checkpoint->include_deps);
     firn_json_out_end();
 }

@@ -18,6 +18,7 @@ extern const struct firn_command firn_cmd_restore;
 extern const struct firn_command firn_cmd_undo;
 extern const struct firn_command firn_cmd_revert;
 extern const struct firn_command firn_cmd_delete;
+extern const struct firn_command firn_cmd_forget;
 extern const struct firn_command firn_cmd_gc;
 extern const struct firn_command firn_cmd_pin;
 extern const struct firn_command firn_cmd_tag;

@@ -128,6 +128,11 @@ print_checkpoint(const firn_checkpoint *checkpoint)
                     firn_text_number(checkpoint->excluded, number),
                     firn_text_number(checkpoint->skipped, other),
                     checkpoint->include_deps ? "; saved with --include-deps" : "");
+    if (checkpoint->forgotten > 0) {
+        firn_out_format("forgotten   %s %s taken out since\n",
+                        firn_text_number(checkpoint->forgotten, number),
+                        firn_text_plural(checkpoint->forgotten, "path", "paths"));
+    }
     firn_out_format("tree        %s\n", root);
 }
 

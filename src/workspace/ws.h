@@ -79,6 +79,9 @@ FIRN_MUST_CHECK int firn_ws_expire_request(struct firn_ws *ws, const firn_expire
                                            int (*visit)(void *ctx,
                                                         const firn_checkpoint *checkpoint),
                                            void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_forget(struct firn_ws *ws, const firn_forget_options *options,
+                                   int (*visit)(void *ctx, const firn_forgotten *forgotten),
+                                   void *ctx, firn_forget_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_gc(struct firn_ws *ws, const firn_gc_options *options,
                                firn_gc_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,

@@ -4,6 +4,7 @@
  *
  *   expire   checkpoints that have had their time go (ws_expire.c)
  *   mark     every object that any checkpoint of any workspace of the store needs (ws_gc_mark.c)
+ *   whole    what leans on something forgotten is stored anew, whole (ws_gc_purge.c)
  *   plan     for each pack: keep, drop, or move what is alive (ws_gc_plan.c)
  *   forget   the stat cache loses directories that are not alive, then the index its entries for
  *            dead objects in packs that go
@@ -24,6 +25,8 @@
  *
  * After packs were retired the MANIFEST gets a new version, by which readers that come from now on
  * are told from those that may still need the files.
+ *
+ * What was forgotten (ws_purge.c) is noted until the index does not have it any more.
  *
  * Memory: 9 bytes an object of the store (a quarter more while they are read in), one directory
  * object and 32 bytes for each directory that waits, what a writer of packs needs for 131,072
@@ -238,8 +241,12 @@ run(struct firn_ws_gc *gc, firn_error *err)
     int rc;
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
     FIRN_TRY(expire(gc, err));
+    FIRN_TRY(firn_ws_purge_load(gc->opened->db, &gc->forgotten, err));
     FIRN_TRY(firn_ws_gc_table_create(gc->opened->objects, &gc->table, err));
     FIRN_TRY(firn_ws_gc_mark(gc, err));
+    if (!gc->options->dry_run) {
+        FIRN_TRY(firn_ws_gc_purge_make_whole(gc, err));
+    }
     FIRN_TRY(firn_ws_gc_plan(gc, err));
     if (gc->options->dry_run) {
         estimate(gc);
@@ -249,6 +256,9 @@ run(struct firn_ws_gc *gc, firn_error *err)
         FIRN_TRY(forget(gc, err));
         FIRN_TRY(drop(gc, err));
         FIRN_TRY(firn_ws_gc_move(gc, err));
+    }
+    if (gc->forgotten.count > 0) {
+        FIRN_TRY(firn_ws_purge_settle(gc->opened->objects, gc->opened->db, &gc->forgotten, err));
     }
     FIRN_TRY(collect(gc, err));
     FIRN_TRY(firn_db_maintain_tidy(gc->opened->db, err)); /* the index gives back its room */
@@ -270,12 +280,15 @@ firn_ws_gc_limited(struct firn_ws *ws, const firn_gc_options *options,
     }
     struct firn_ws_gc gc = {
         .ws = ws, .opened = &opened, .options = options, .limits = limits, .result = out};
+    firn_ws_purge_init(&gc.forgotten);
     if (opened.db != NULL) {
         rc = run(&gc, err);
     }
     firn_ws_gc_table_destroy(gc.table);
     firn_packfile_scratch_destroy(gc.scratch);
     firn_ws_gc_plan_release(&gc);
+    firn_hash_map_deinit(&gc.forgotten);
+    firn_buf_deinit(&gc.leaning);
     firn_buf_deinit(&gc.expired);
     int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
     return rc != FIRN_OK ? rc : close_rc;

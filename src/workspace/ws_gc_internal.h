@@ -9,6 +9,7 @@
 #include "workspace/ws_gc_table.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_objects_internal.h"
+#include "workspace/ws_purge.h"
 
 enum firn_ws_gc_fate {
     FIRN_WS_GC_KEEP,
@@ -28,6 +29,8 @@ struct firn_ws_gc_pack {
     uint64_t live_count; /* objects that the index has here, … */
     uint64_t live_bytes; /* and their sizes before compression */
     uint64_t dead_bytes;
+    uint64_t dead_count;
+    bool has_forgotten;          /* something that is dead and forgotten (ws_purge.h) */
     struct firn_buf live_frames; /* a bit for each frame that holds something alive */
 };
 
@@ -36,6 +39,12 @@ struct firn_ws_gc_limits {
     uint64_t pack_objects;    /* a new pack is finished behind the frame that reaches it */
     uint64_t pack_bytes;      /* likewise */
     uint64_t give_back_bytes; /* of packs that were left empty: reason enough to retire them */
+};
+
+/* What is alive, and stored as a change of what is not to be kept. */
+struct firn_ws_gc_delta {
+    firn_hash hash;
+    firn_hash base;
 };
 
 struct firn_ws_gc {
@@ -48,7 +57,9 @@ struct firn_ws_gc {
     struct firn_ws_gc_table *table; /* NULL: what is alive is not known */
     struct firn_ws_gc_pack *packs;  /* ascending by number */
     size_t pack_count;
-    struct firn_buf expired; /* of a dry run: ids of checkpoints that would have gone */
+    struct firn_hash_map forgotten; /* what is to be purged (ws_purge.h) */
+    struct firn_buf leaning;        /* of struct firn_ws_gc_delta */
+    struct firn_buf expired;        /* of a dry run: ids of checkpoints that would have gone */
     int64_t progress_due_ns;
 };
 
@@ -69,6 +80,9 @@ void firn_ws_gc_tell(struct firn_ws_gc *gc, const char *text);
 /* Marks in gc->table whatever a checkpoint of any workspace needs. FIRN_CORRUPT and the like if
  * that cannot be known for sure. ws_gc_mark.c. */
 FIRN_MUST_CHECK int firn_ws_gc_mark(struct firn_ws_gc *gc, firn_error *err);
+
+/* Stores anew, whole, what leans on something forgotten. ws_gc_purge.c. */
+FIRN_MUST_CHECK int firn_ws_gc_purge_make_whole(struct firn_ws_gc *gc, firn_error *err);
 
 /* Counts what lies where and decides what becomes of each pack. ws_gc_plan.c. */
 FIRN_MUST_CHECK int firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err);

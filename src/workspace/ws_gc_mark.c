@@ -5,7 +5,8 @@
  * Alive is what a checkpoint of any workspace of the store names: the object of its root directory,
  * and whatever that names, through parts of directories, subdirectories, contents and pieces of
  * contents; the object with its rules; and the copy of its record that stands in a pack. And the
- * base of each living object that is stored as a delta; what a base names is not alive for that.
+ * base of each living object that is stored as a delta; what a base names is not alive for that. A base
+ * that was forgotten (ws_purge.c) is not alive for that either: the delta is noted instead.
  *
  * Each object is looked into once, however many checkpoints share it: a mark says that what it
  * names has been marked, or waits to be. An object's kind in the index is what it was when it was
@@ -260,6 +261,14 @@ mark_base(struct marking *marking, const firn_hash *delta, firn_error *err)
     FIRN_TRY(find(marking, &found.base, &number, err));
     if (firn_packfile_kind_is_named(firn_ws_gc_table_kind(gc->table, number))) {
         rc = firn_error_set(err, FIRN_CORRUPT, "an object is a change of one that is not whole");
+        goto out;
+    }
+    if (firn_ws_purge_has(&gc->forgotten, &found.base) &&
+        !firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE)) {
+        const struct firn_ws_gc_delta leaning = {.hash = *delta, .base = found.base};
+        rc = firn_buf_append(&gc->leaning, &leaning, sizeof leaning) == FIRN_OK
+                 ? FIRN_OK
+                 : firn_error_no_memory(err, "a list of objects to look into");
         goto out;
     }
     FIRN_TRY(mark_live(marking, &found.base, number, err));

@@ -7,6 +7,7 @@
  *
  *   nothing alive                       the pack goes
  *   less than half of it alive          what is alive moves to a new pack
+ *   something forgotten dead in it      likewise; also where the index does not say what lies in it
  *   small, and not the only one         likewise: many small packs become one
  *   compressed at a lower level than    likewise, if that was asked for
  *   was asked for
@@ -142,12 +143,22 @@ note_frame(struct firn_ws_gc_pack *pack, uint32_t frame, firn_error *err)
     return FIRN_OK;
 }
 
+static bool
+is_forgotten(const struct firn_ws_gc *gc, firn_slice key)
+{
+    firn_hash hash;
+    if (gc->forgotten.count == 0 || key.size != sizeof hash.bytes) {
+        return false;
+    }
+    memcpy(hash.bytes, key.data, key.size);
+    return firn_ws_purge_has(&gc->forgotten, &hash);
+}
+
 static int
 count(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
       const struct firn_ws_objects_place *place, firn_error *err)
 {
     (void)ctx;
-    (void)key;
     struct firn_ws_gc_pack *pack = find_pack(gc, place->pack);
     if (pack != NULL && firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE)) {
         pack->live_count++;
@@ -157,7 +168,9 @@ count(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
             return rc;
         }
     } else if (pack != NULL) {
+        pack->dead_count++;
         pack->dead_bytes += place->at.size;
+        pack->has_forgotten = pack->has_forgotten || is_forgotten(gc, key);
     }
     return firn_ws_gc_progress(gc, "count", number, err);
 }
@@ -182,6 +195,10 @@ judge(const struct firn_ws_gc *gc, const struct firn_ws_gc_pack *pack)
         return FIRN_WS_GC_KEEP;
     }
     bool has_dead = pack->live_count < pack->object_count;
+    bool has_strays = pack->live_count + pack->dead_count < pack->object_count;
+    if (pack->has_forgotten || (has_strays && gc->forgotten.count > 0)) {
+        return FIRN_WS_GC_REWRITE;
+    }
     bool is_mostly_dead =
         pack->live_bytes < pack->dead_bytes || pack->live_count < pack->object_count / 2;
     return is_mostly_dead || (gc->options->full && has_dead) || pack->level < pack->target

@@ -13,6 +13,8 @@
 #include "workspace/ws_record.h"
 
 #include "base/reader.h"
+#include "base/slice.h"
+#include "base/sort.h"
 
 enum {
     RECORD_FORMAT = 1,
@@ -21,6 +23,7 @@ enum {
     FLAG_INCLUDE_DEPS = 1,
     TAG_END = 0,
     TAG_RULES = 1,
+    TAG_FORGOTTEN = 2,
     FIELD_SIZE_MAX = 64 << 10
 };
 
@@ -52,6 +55,10 @@ encode_fields(const struct firn_ws_record *record, struct firn_buf *out)
     if (record->has_rules) {
         FIRN_TRY(firn_buf_append_varint(out, TAG_RULES));
         FIRN_TRY(append_sized(out, firn_bytes(record->rules.bytes, sizeof record->rules.bytes)));
+    }
+    if (record->forgotten.size > 0) {
+        FIRN_TRY(firn_buf_append_varint(out, TAG_FORGOTTEN));
+        FIRN_TRY(append_sized(out, record->forgotten));
     }
     FIRN_TRY(firn_buf_append_varint(out, TAG_END));
 out:
@@ -148,6 +155,67 @@ decode_rules(firn_slice field, struct firn_ws_record *record)
     return true;
 }
 
+bool
+firn_ws_record_path_covers(firn_slice path, firn_slice other)
+{
+    return firn_slice_has_prefix(other, path) &&
+           (other.size == path.size || other.data[path.size] == '/');
+}
+
+bool
+firn_ws_record_forgotten_next(firn_slice *forgotten, firn_slice *out)
+{
+    struct firn_reader reader = firn_reader_of(*forgotten);
+    if (!firn_reader_sized(&reader, FIELD_SIZE_MAX, out)) {
+        return false;
+    }
+    *forgotten = firn_bytes(out->data + out->size, firn_reader_left(&reader));
+    return true;
+}
+
+static bool
+decode_forgotten(firn_slice field, struct firn_ws_record *record)
+{
+    firn_slice left = field;
+    firn_slice path;
+    firn_slice last = {NULL, 0};
+    size_t count = 0;
+    record->forgotten = field;
+    for (; firn_ws_record_forgotten_next(&left, &path); count++) {
+        if (!firn_tree_path_is_valid(path) ||
+            (count > 0 &&
+             (firn_slice_compare(last, path) >= 0 || firn_ws_record_path_covers(last, path)))) {
+            return false;
+        }
+        last = path;
+    }
+    return left.size == 0 && count >= 1 && count <= FIRN_WS_RECORD_FORGOTTEN_MAX;
+}
+
+static int
+compare_paths(const void *a, const void *b)
+{
+    return firn_slice_compare(*(const firn_slice *)a, *(const firn_slice *)b);
+}
+
+int
+firn_ws_record_forgotten_encode(firn_slice *paths, size_t count, struct firn_buf *out,
+                                firn_error *err)
+{
+    firn_sort(paths, count, sizeof *paths, compare_paths);
+    firn_buf_clear(out);
+    for (size_t i = 0; i < count; i++) {
+        if (append_sized(out, paths[i]) != FIRN_OK) {
+            return firn_error_no_memory(err, "a checkpoint's record");
+        }
+    }
+    return out->size <= FIELD_SIZE_MAX && count <= FIRN_WS_RECORD_FORGOTTEN_MAX
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_LIMIT,
+                                "a checkpoint can forget at most %d paths of %d bytes in all",
+                                FIRN_WS_RECORD_FORGOTTEN_MAX, FIELD_SIZE_MAX);
+}
+
 /* Fields up to the end. */
 static int
 decode_fields(struct firn_reader *reader, struct firn_ws_record *record, firn_error *err)
@@ -162,14 +230,14 @@ decode_fields(struct firn_reader *reader, struct firn_ws_record *record, firn_er
         if (tag == TAG_END) {
             return FIRN_OK;
         }
-        if (tag > TAG_RULES) {
+        if (tag > TAG_FORGOTTEN) {
             return firn_error_set(err, FIRN_NEWER,
                                   "a checkpoint's record has a field of type %llu, which this "
                                   "version does not know",
                                   (unsigned long long)tag);
         }
         if (tag <= last || !firn_reader_sized(reader, FIELD_SIZE_MAX, &field) ||
-            !decode_rules(field, record)) {
+            !(tag == TAG_RULES ? decode_rules(field, record) : decode_forgotten(field, record))) {
             break;
         }
         last = tag;
@@ -231,5 +299,10 @@ firn_ws_record_to_checkpoint(const struct firn_ws_record *record, firn_checkpoin
                              .added_bytes = record->added_bytes,
                              .excluded = record->excluded,
                              .skipped = record->skipped};
+    firn_slice left = record->forgotten;
+    firn_slice path;
+    while (firn_ws_record_forgotten_next(&left, &path)) {
+        out->forgotten++;
+    }
     firn_ws_record_id_text(record->id, out->id);
 }

@@ -11,6 +11,7 @@
  *   skipped | fields | varint 0 (end)
  *   field := varint tag (not 0, ascending) | sized bytes; a tag of a later version is refused
  *   tag 1: 32 hash of the rules by which entries were left out
+ *   tag 2: sized path, each (1 to 256 in all): what was forgotten; ascending, none below another
  */
 #ifndef FIRN_WORKSPACE_WS_RECORD_H
 #define FIRN_WORKSPACE_WS_RECORD_H
@@ -24,6 +25,7 @@
 #include "tree/tree.h"
 
 enum {
+    FIRN_WS_RECORD_FORGOTTEN_MAX = 256,
     FIRN_WS_RECORD_ID_SIZE = 16,
     FIRN_WS_RECORD_MESSAGE_SIZE_MAX = 64 << 10,
     FIRN_WS_RECORD_PATH_SIZE_MAX = 64 << 10
@@ -49,8 +51,17 @@ struct firn_ws_record {
     uint64_t excluded;
     uint64_t skipped;
     bool has_rules;
-    firn_hash rules; /* the object that holds the rules of the save; zeros unless has_rules */
+    firn_hash rules;      /* the object that holds the rules of the save; zeros unless has_rules */
+    firn_slice forgotten; /* paths, encoded; firn_ws_record_forgotten_next */
 };
+
+/* Takes the next path off record->forgotten; false at the end. */
+bool firn_ws_record_forgotten_next(firn_slice *forgotten, firn_slice *out);
+/* Whether a path is another, or above it. */
+bool firn_ws_record_path_covers(firn_slice path, firn_slice other);
+/* Sorts paths, of which none covers another, and replaces out by what record->forgotten is. FIRN_LIMIT. */
+FIRN_MUST_CHECK int firn_ws_record_forgotten_encode(firn_slice *paths, size_t count,
+                                                    struct firn_buf *out, firn_error *err);
 
 FIRN_MUST_CHECK int firn_ws_record_encode(const struct firn_ws_record *record,
                                           struct firn_buf *out);

@@ -46,6 +46,48 @@ make_plain(const struct firn_ws_record *record, struct firn_ws_rules *out, firn_
     return FIRN_OK;
 }
 
+/* Appends the rule that excludes a path. */
+static int
+append_rule(struct firn_buf *out, firn_slice path)
+{
+    int rc = firn_buf_append_u8(out, '/');
+    for (size_t i = 0; rc == FIRN_OK && i < path.size; i++) {
+        uint8_t byte = path.data[i];
+        if (byte == '\n' || byte == '\r') {
+            byte = '?'; /* which a line cannot hold */
+        } else if (byte == '\\' || byte == '*' || byte == '?' || byte == '[' || byte == ' ' ||
+                   byte == '\t') {
+            rc = firn_buf_append_u8(out, '\\');
+        }
+        rc = rc == FIRN_OK ? firn_buf_append_u8(out, byte) : rc;
+    }
+    return rc == FIRN_OK ? firn_buf_append_u8(out, '\n') : rc;
+}
+
+/* What was forgotten is as if a rule had excluded it then: a set of its own, which no other rule can
+ * take back. */
+static int
+exclude_forgotten(const struct firn_ws_record *record, struct firn_buf *rules,
+                  struct firn_ws_rules *out, firn_error *err)
+{
+    firn_slice left = record->forgotten;
+    firn_slice path;
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK && firn_ws_record_forgotten_next(&left, &path)) {
+        rc = append_rule(rules, path);
+    }
+    if (rc == FIRN_OK && rules->size > 0) {
+        struct firn_ignore_rules_set *set = firn_ignore_rules_add(&out->sets, 1);
+        rc = set == NULL ? FIRN_NO_MEMORY : FIRN_OK;
+        if (set != NULL) {
+            set->include_deps = true; /* it says nothing of these */
+            set->files[0] = (struct firn_ignore_rules_file){.kind = FIRN_IGNORE_RULES_FIRNIGNORE,
+                                                            .content = firn_buf_slice(rules)};
+        }
+    }
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the rules of a checkpoint");
+}
+
 /* Adds the sets of a checkpoint; bytes is empty. */
 static int
 load(struct firn_ws_objects *objects, const struct firn_ws_record *record, struct firn_buf *bytes,
@@ -74,7 +116,8 @@ firn_ws_rules_load(struct firn_ws_objects *objects, const struct firn_ws_record 
                    struct firn_ws_rules *out, firn_error *err)
 {
     *out = (struct firn_ws_rules){0};
-    return load(objects, record, &out->bytes, out, err);
+    int rc = load(objects, record, &out->bytes, out, err);
+    return rc == FIRN_OK ? exclude_forgotten(record, &out->forgotten, out, err) : rc;
 }
 
 int
@@ -85,7 +128,10 @@ firn_ws_rules_load_more(struct firn_ws_objects *objects, const struct firn_ws_re
     bool is_same = first->has_rules == second->has_rules &&
                    (first->has_rules ? firn_hash_equal(&first->rules, &second->rules)
                                      : first->include_deps == second->include_deps);
-    return is_same ? FIRN_OK : load(objects, second, &rules->more, rules, err);
+    int rc = is_same ? FIRN_OK : load(objects, second, &rules->more, rules, err);
+    return rc == FIRN_OK && !firn_slice_equal(first->forgotten, second->forgotten)
+               ? exclude_forgotten(second, &rules->more_forgotten, rules, err)
+               : rc;
 }
 
 void
@@ -94,6 +140,8 @@ firn_ws_rules_deinit(struct firn_ws_rules *rules)
     firn_ignore_rules_deinit(&rules->sets);
     firn_buf_deinit(&rules->bytes);
     firn_buf_deinit(&rules->more);
+    firn_buf_deinit(&rules->forgotten);
+    firn_buf_deinit(&rules->more_forgotten);
     *rules = (struct firn_ws_rules){0};
 }
 

@@ -11,8 +11,10 @@
 
 /* A zeroed struct is empty. */
 struct firn_ws_rules {
-    struct firn_buf bytes; /* the object; sets borrow from it */
-    struct firn_buf more;  /* that of a second checkpoint */
+    struct firn_buf bytes;     /* the object; sets borrow from it */
+    struct firn_buf more;      /* that of a second checkpoint */
+    struct firn_buf forgotten; /* rules for what was taken out of the first; likewise */
+    struct firn_buf more_forgotten;
     struct firn_ignore_rules sets;
     bool gitignore; /* in any of them */
 };

@@ -19,6 +19,7 @@ The program explains itself, and every command does.
     undo       Take back the last restore
     revert     Take back what one checkpoint changed and keep what came after
     delete     Delete checkpoints
+    forget     Take a file or directory out of every checkpoint, for good
     gc         Give back the space of what no checkpoint needs
     tag        Give a checkpoint a name, take one away, or list them
     pin        Keep checkpoints from being deleted, or list those that are
@@ -72,7 +73,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status diff cat report restore undo revert delete gc tag pin unpin check init config mcp completion help version; do
+  $ for command in save list show status diff cat report restore undo revert delete forget gc tag pin unpin check init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"

@@ -89,6 +89,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   > unpin 1
   > delete --expired -n
   > delete --expired --keep x
+  > forget -n f
+  > forget -y nothing
   > tag a-tag 1
   > tag
   > tag no~tag 1
@@ -171,6 +173,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 unpin 1 unpinned
   0 delete --expired -n deleted
   2 delete --expired --keep x deleted error
+  0 forget -n f forgotten dry_run
+  3 forget -y nothing forgotten error
   0 tag a-tag 1 tag checkpoint
   0 tag tags
   2 tag no~tag 1 error

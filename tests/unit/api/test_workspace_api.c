@@ -229,6 +229,16 @@ tags_and_lists_of_workspaces_check_their_arguments(void **state)
     assert_int_equal(firn_workspace_pin_list(workspace, visit_pin, &seen, &err), FIRN_OK);
     assert_int_equal(firn_workspace_expire(NULL, &expire, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_expire(workspace, NULL, NULL, NULL, &err), FIRN_NOT_FOUND);
+    firn_forget_options forget = FIRN_FORGET_OPTIONS_INIT;
+    firn_slice forgotten = firn_str("a");
+    assert_int_equal(firn_workspace_forget(NULL, &forget, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_forget(workspace, NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_forget(workspace, &forget, NULL, NULL, NULL, &err),
+                     FIRN_INVALID);
+    forget.paths = &forgotten;
+    forget.path_count = 1;
+    assert_int_equal(firn_workspace_forget(workspace, &forget, NULL, NULL, NULL, &err),
+                     FIRN_NOT_FOUND);
     expire.keep = "nonsense";
     assert_int_equal(firn_workspace_expire(workspace, &expire, NULL, NULL, &err), FIRN_INVALID);
     expire.size = 1;

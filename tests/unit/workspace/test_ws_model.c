@@ -2,7 +2,7 @@
  *
  * unit/workspace: a workspace against a model. The model is the text of the tree at each
  * checkpoint. Random trees are edited, saved, restored, undone, compared, listed, checked and moved
- * in a random order, checkpoints are pinned, deleted or let go by their age and their space is collected, with the power cut in
+ * in a random order, checkpoints are pinned, deleted or let go by their age, paths are forgotten and their space is collected, with the power cut in
  * between and every way out of a restore that it interrupts; after each step the tree and every
  * count must be what the model says.
  *
@@ -705,6 +705,104 @@ cut(struct model *model)
     free(before);
 }
 
+/* ---- forgetting ---- */
+
+static bool
+is_not_in_part(void *ctx, const char *path, size_t size)
+{
+    const struct part *part = ctx;
+    size_t part_size = strlen(part->path);
+    return !(size >= part_size && memcmp(path, part->path, part_size) == 0 &&
+             (size == part_size || path[part_size] == '/'));
+}
+
+/* Every checkpoint is what it was, but for the path; hard links may have another first name. */
+static void
+assert_forgotten(struct model *other, const struct part *part)
+{
+    static const char *const loose[] = {"link="};
+    for (size_t i = 0; i < other->count; i++) {
+        char reference[32];
+        firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+        firn_restore_result result;
+        struct scan_world elsewhere = {.os = other->world.tree.os};
+        if (other->checkpoints[i].dump == NULL) {
+            continue;
+        }
+        reference_of(i, reference, sizeof reference);
+        options.to_dir = "/elsewhere";
+        must(other,
+             firn_ws_restore(other->world.ws, reference, &options, &result, &other->world.err));
+        must(other,
+             firn_os_dir_open_path(elsewhere.os, "/elsewhere", &elsewhere.root, &other->world.err));
+        char *dump = scan_dump_real(&elsewhere, true);
+        char *lines =
+            ws_edit_lines(other->checkpoints[i].dump, is_not_in_part, (void *)(uintptr_t)part);
+        char *wanted = ws_edit_without(lines, loose, 1);
+        char *found = ws_edit_without(dump, loose, 1);
+        assert_string_equal(found, wanted);
+        free(found);
+        free(wanted);
+        free(lines);
+        free(dump);
+        firn_os_dir_close(elsewhere.root);
+        must(other, firn_os_dir_open_path(elsewhere.os, "/", &elsewhere.root, &other->world.err));
+        scan_remove_tree(&elsewhere, "elsewhere");
+        firn_os_dir_close(elsewhere.root);
+    }
+}
+
+static int
+forget_path(struct model *other, const char *path)
+{
+    firn_forget_options options = FIRN_FORGET_OPTIONS_INIT;
+    firn_forget_result result;
+    firn_slice slice = firn_str(path);
+    options.paths = &slice;
+    options.path_count = 1;
+    return firn_ws_forget(other->world.ws, &options, NULL, NULL, &result, &other->world.err);
+}
+
+/* On a machine of its own, sometimes with the power gone in between: something is forgotten, and
+ * collected. */
+static void
+forget(struct model *model)
+{
+    struct model other = *model;
+    struct ws_edit_list list;
+    ws_edit_list_fill(&list, &model->world.tree);
+    if (list.count == 0) {
+        ws_edit_list_deinit(&list);
+        return;
+    }
+    const char *path = list.items[below(model, list.count)].path;
+    char *escaped = ws_edit_escape(path);
+    const struct part part = {.path = escaped};
+    must(model, firn_os_dir_sync_filesystem(model->world.tree.root, &model->world.err));
+    ws_world_clone(&model->world, &other.world);
+    struct firn_os *os = other.world.tree.os;
+    if (below(model, 2) == 0) {
+        firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + 1 + below(model, 40));
+    }
+    int rc = forget_path(&other, path);
+    assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND || firn_os_memory_is_off(os));
+    if (firn_os_memory_is_off(os)) {
+        firn_os_memory_power_cut(os, below(model, 1000));
+        firn_os_memory_set_cut_at(os, 0);
+        ws_world_reopen(&other.world);
+        ws_assert_check_clean(&other.world);
+        rc = rc == FIRN_OK ? FIRN_OK : forget_path(&other, path);
+    }
+    firn_os_memory_set_cut_at(os, 0);
+    assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
+    ws_assert_check_clean(&other.world);
+    collect(&other);
+    assert_forgotten(&other, &part);
+    ws_world_close(&other.world);
+    free(escaped);
+    ws_edit_list_deinit(&list);
+}
+
 /* ---- all of it ---- */
 
 static void
@@ -761,6 +859,11 @@ step(struct model *model)
         break;
     case 16:
         keep(model);
+        break;
+    case 17:
+        if (is_in_memory(model)) {
+            forget(model);
+        }
         break;
     default:
         edit(model);

@@ -100,7 +100,7 @@ static void
 a_field_of_a_later_version_is_refused_as_newer(void **state)
 {
     (void)state;
-    static const uint8_t unknown[] = {2, 1, 'x', 0};
+    static const uint8_t unknown[] = {3, 1, 'x', 0};
     static const uint8_t far[] = {0xff, 0x7f, 0, 0};
     assert_int_equal(decode_with_end(unknown, sizeof unknown), FIRN_NEWER);
     assert_int_equal(decode_with_end(far, sizeof far), FIRN_NEWER);
@@ -122,6 +122,49 @@ fields_have_one_order_and_their_own_size(void **state)
     assert_int_equal(decode_with_end(small, sizeof small), FIRN_CORRUPT);
 }
 
+static void
+forgotten_paths_are_in_order_and_apart(void **state)
+{
+    (void)state;
+    static const uint8_t right[] = {2, 9, 1, 'a', 2, 'a', 'b', 3, 'b', '/', 'c', 0};
+    static const uint8_t twice[] = {2, 4, 1, 'a', 1, 'a', 0};
+    static const uint8_t disorder[] = {2, 4, 1, 'b', 1, 'a', 0};
+    static const uint8_t below[] = {2, 6, 1, 'a', 3, 'a', '/', 'b', 0};
+    static const uint8_t none[] = {2, 0, 0};
+    static const uint8_t torn[] = {2, 3, 3, 'a', 'b', 0};
+    static const uint8_t absolute[] = {2, 3, 2, '/', 'b', 0};
+    static const uint8_t upward[] = {2, 3, 2, '.', '.', 0};
+    assert_int_equal(decode_with_end(right, sizeof right), FIRN_OK);
+    assert_int_equal(decode_with_end(twice, sizeof twice), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(disorder, sizeof disorder), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(below, sizeof below), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(none, sizeof none), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(torn, sizeof torn), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(absolute, sizeof absolute), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(upward, sizeof upward), FIRN_CORRUPT);
+
+    struct firn_buf bytes = {0};
+    struct firn_ws_record record = sample(true);
+    struct firn_ws_record read;
+    struct firn_buf whole = {0};
+    firn_error err;
+    firn_slice paths[] = {firn_str("b"), firn_str("a/x"), firn_str("a-b")};
+    assert_int_equal(firn_ws_record_forgotten_encode(paths, 3, &bytes, &err), FIRN_OK);
+    record.forgotten = firn_buf_slice(&bytes);
+    encode(&record, &whole);
+    assert_int_equal(firn_ws_record_decode(firn_buf_slice(&whole), &read, &err), FIRN_OK);
+    assert_true(firn_slice_equal(read.forgotten, record.forgotten));
+    firn_checkpoint checkpoint;
+    firn_ws_record_to_checkpoint(&read, &checkpoint);
+    assert_int_equal(checkpoint.forgotten, 3);
+    for (size_t size = 0; size < whole.size; size++) {
+        assert_int_equal(firn_ws_record_decode(firn_bytes(whole.data, size), &read, &err),
+                         FIRN_CORRUPT);
+    }
+    firn_buf_deinit(&whole);
+    firn_buf_deinit(&bytes);
+}
+
 int
 main(void)
 {
@@ -130,6 +173,7 @@ main(void)
         cmocka_unit_test(a_part_of_a_record_is_none),
         cmocka_unit_test(a_field_of_a_later_version_is_refused_as_newer),
         cmocka_unit_test(fields_have_one_order_and_their_own_size),
+        cmocka_unit_test(forgotten_paths_are_in_order_and_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

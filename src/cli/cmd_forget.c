@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_forget.c: firn forget.
+ *
+ * There is no way back, so on a terminal the checkpoints are shown and the answer is waited for;
+ * elsewhere --yes is wanted.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/cli_workspace.h"
+#include "cli/cmd.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
+#include "cli/out.h"
+#include "cli/patience.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+struct forgetting {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    firn_forget_options options;
+    firn_forget_result result;
+};
+
+static void
+print_json(const firn_forgotten *forgotten)
+{
+    firn_json_out_object(NULL);
+    firn_cli_workspace_checkpoint_json("checkpoint", &forgotten->checkpoint);
+    firn_json_out_u64("files", forgotten->files);
+    firn_json_out_u64("directories", forgotten->directories);
+    firn_json_out_u64("bytes", forgotten->bytes);
+    firn_json_out_end();
+}
+
+static int
+visit(void *ctx, const firn_forgotten *forgotten)
+{
+    const struct forgetting *forgetting = ctx;
+    const firn_checkpoint *checkpoint = &forgotten->checkpoint;
+    char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
+    char files[FIRN_TEXT_NUMBER_SIZE];
+    char bytes[FIRN_TEXT_SIZE_SIZE];
+    (void)firn_cli_workspace_name(checkpoint, name);
+    if (forgetting->cli->json) {
+        print_json(forgotten);
+    } else if (forgetting->cli->quiet) {
+        firn_out_format("%s\n", name);
+    } else {
+        firn_out_format("%s %s  %.*s  %s %s, %s\n",
+                        forgetting->options.dry_run ? "would take out of" : "took out of", name,
+                        FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
+                        firn_text_number(forgotten->files, files),
+                        firn_text_plural(forgotten->files, "file", "files"),
+                        firn_text_size(forgotten->bytes, bytes));
+    }
+    return firn_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+attempt(void *ctx, firn_error *err)
+{
+    struct forgetting *forgetting = ctx;
+    return firn_workspace_forget(forgetting->workspace, &forgetting->options, visit, forgetting,
+                                 &forgetting->result, err);
+}
+
+static int
+forget(struct forgetting *forgetting)
+{
+    firn_error err;
+    struct firn_cli *cli = forgetting->cli;
+    if (cli->json) {
+        firn_json_out_array("forgotten");
+    }
+    int code = firn_patience_run(cli, attempt, forgetting, &err);
+    firn_meter_clear();
+    if (code != FIRN_OK) {
+        const char *hint = code == FIRN_NOT_FOUND  ? "firn show REF --files lists what is in one"
+                           : code == FIRN_CONFLICT ? "firn restore --resume, or firn undo"
+                                                   : NULL;
+        return firn_report_failure(cli, &err, hint);
+    }
+    if (cli->json) {
+        firn_json_out_end();
+        firn_json_out_bool("dry_run", forgetting->options.dry_run);
+    }
+    return FIRN_EXIT_OK;
+}
+
+static bool
+is_confirmed(void)
+{
+    char answer[8];
+    firn_report_ask("take it out of them, for good? [y/N] ");
+    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/* Shows what would go, and asks. */
+static int
+ask(struct forgetting *forgetting, bool *out_is_confirmed)
+{
+    *out_is_confirmed = false;
+    forgetting->options.dry_run = true;
+    int exit_code = forget(forgetting);
+    forgetting->options.dry_run = false;
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_out_flush();
+        *out_is_confirmed = is_confirmed();
+    }
+    return exit_code;
+}
+
+static int
+run_opened(struct forgetting *forgetting, bool asks)
+{
+    struct firn_cli *cli = forgetting->cli;
+    bool goes_on = true;
+    int exit_code = asks ? ask(forgetting, &goes_on) : FIRN_EXIT_OK;
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    if (!goes_on) {
+        firn_report_line("nothing was changed");
+        return FIRN_EXIT_FAILED;
+    }
+    exit_code = forget(forgetting);
+    if (exit_code == FIRN_EXIT_OK && !cli->json && !cli->quiet && !forgetting->options.dry_run) {
+        firn_out_text("the contents leave the store with: firn gc\n"
+                      "what lies in the directory stays; the next save takes it again unless a "
+                      "rule in\n.firnignore leaves it out\n");
+    }
+    return exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    struct forgetting forgetting = {.cli = cli, .options = FIRN_FORGET_OPTIONS_INIT};
+    struct firn_cli_workspace_paths paths;
+    struct firn_notices notices;
+    bool is_terminal = !cli->json && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
+    forgetting.options.dry_run = firn_command_has(cli, "dry-run");
+    bool is_free = forgetting.options.dry_run || firn_command_has(cli, "yes");
+    if (!is_free && !is_terminal) {
+        return firn_command_misused(cli, "there is no way back: look with --dry-run, then say "
+                                         "--yes");
+    }
+    int exit_code = firn_cli_workspace_open(cli, &forgetting.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    exit_code = firn_cli_workspace_paths_init(cli, forgetting.workspace, 0, &paths);
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_notices_init(&notices, cli);
+        forgetting.options.paths = paths.slices;
+        forgetting.options.path_count = paths.count;
+        forgetting.options.callbacks = firn_notices_callbacks(&notices);
+        exit_code = run_opened(&forgetting, !is_free);
+        firn_notices_deinit(&notices);
+        firn_cli_workspace_paths_deinit(&paths);
+    }
+    firn_workspace_close(forgetting.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"dry-run", 'n', NULL, "show which checkpoints have it, change nothing"},
+    {"yes", 'y', NULL, "do not ask"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn forget -n secrets.env", "which checkpoints have it?"},
+    {"firn forget secrets.env && firn gc", "purge it from the store"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_cmd_forget = {
+    .name = "forget",
+    .summary = "Take a file or directory out of every checkpoint, for good",
+    .arguments = "PATH...",
+    .options = options,
+    .help = "Takes each PATH, and what is below it, out of every checkpoint of the workspace:\n"
+            "all of them or, after an error, none. Numbers, ids, times, messages, tags and\n"
+            "pins stay; firn show says that something was forgotten. There is no way back: on\n"
+            "a terminal firn asks, elsewhere it wants --yes.\n"
+            "\n"
+            "The contents leave the store with the next firn gc, unless another path or\n"
+            "another workspace of the store has them too. The name of PATH stays known, and\n"
+            "the names of what was below it may stay in the store's files until firn gc\n"
+            "--full. Copies that were made of the store keep everything.\n"
+            "\n"
+            "What lies in the directory is not touched, and the next save takes it again\n"
+            "unless a rule leaves it out. A restore of such a checkpoint leaves PATH as it\n"
+            "is. Other names of a file (hard links) keep its content.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run,
+};

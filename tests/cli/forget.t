@@ -1,0 +1,104 @@
+Something that should never have been saved, taken out of every checkpoint.
+
+  $ mkdir conf && head -c 300000 /dev/urandom >conf/secret && echo one >other && firn save -q
+  1
+  $ head -c 5 /dev/zero >>conf/secret && echo two >other && firn save -q && firn tag v1 -q
+  2
+  $ ln conf/secret twin && firn save -q
+  3
+  $ dd if=conf/secret of=../probe bs=1 skip=1000 count=64 2>/dev/null
+
+  $ cat >../probe.py <<'END'
+  > import os, sys
+  > probe, found = open("../probe", "rb").read(), 0
+  > for folder, _, names in os.walk(os.environ["XDG_DATA_HOME"]):
+  >     found += sum(probe in open(os.path.join(folder, name), "rb").read() for name in names)
+  > print("in the store:", found > 0)
+  > END
+  $ python3 ../probe.py
+  in the store: True
+
+There is no way back, so it is looked at first.
+
+  $ firn forget conf/secret
+  ! firn: forget: there is no way back: look with --dry-run, then say --yes
+  ! usage: firn forget [options] PATH...
+  ! help: firn help forget
+  [2]
+  $ firn forget --dry-run conf/secret
+  would take out of 3  <id>  1 file, 0 B
+  would take out of 2  <id>  1 file, 300 KB
+  would take out of 1  <id>  1 file, 300 KB
+  $ firn forget -n conf -q
+  3
+  2
+  1
+  $ firn forget -y nothing
+  ! firn: 'nothing' is in no checkpoint
+  ! hint: firn show REF --files lists what is in one
+  [3]
+  $ firn forget -y
+  ! firn: forget: missing PATH...
+  ! usage: firn forget [options] PATH...
+  ! help: firn help forget
+  [2]
+  $ firn forget -y .
+  ! firn: at least one path must be given
+  [2]
+  $ firn forget -y ../probe
+  ! firn: forget: '../probe' is no path inside the workspace <T>/w
+  ! usage: firn forget [options] PATH...
+  ! help: firn help forget
+  [2]
+  $ firn show 1 --files | awk '{ print $NF }'
+  conf/
+  conf/secret
+  other
+
+Another name of the file keeps it.
+
+  $ firn forget -y conf/secret
+  took out of 3  <id>  1 file, 0 B
+  took out of 2  <id>  1 file, 300 KB
+  took out of 1  <id>  1 file, 300 KB
+  the contents leave the store with: firn gc
+  what lies in the directory stays; the next save takes it again unless a rule in
+  .firnignore leaves it out
+  $ firn show v1 | grep -v "^id\|^made\|^tree\|^stored"
+  checkpoint  2
+  files       1 in 2 directories
+  contents    4 B
+  left out    0 by rule, 0 that could not be saved
+  forgotten   1 path taken out since
+  tags        v1
+  changes     1 changed, 0 added, 0 removed since 1
+  $ firn cat 3 twin | cmp - twin && firn cat 3 conf/secret
+  ! firn: 'conf/secret' is not in the checkpoint
+  ! hint: firn show REF --files lists what is in a checkpoint
+  [3]
+  $ firn gc -q && python3 ../probe.py
+  in the store: True
+  $ cd conf && firn forget ../twin --yes -q; cd ..
+  3
+  $ firn gc | sed 's/ [0-9.]* KB before/ many KB before/' && python3 ../probe.py && firn check --data
+  <n> packs removed, 1 rewritten: many KB before, 1 KB now
+  in the store: False
+  3 checkpoints, <n> pack, <n> objects, <size> read: no damage
+
+The directory stays as it is, and a restore leaves it alone.
+
+  $ firn restore 1 && cat other && ls conf
+  restored 1: 1 changed, 0 added, 1 removed; take this back with: firn undo
+  one
+  secret
+  $ firn list --json | python3 -c 'import json, sys; print([(c["number"], c["forgotten"]) for c in json.load(sys.stdin)["checkpoints"]])'
+  [(3, 2), (2, 1), (1, 1)]
+
+The restore saved what it removed; that can be forgotten as well.
+
+  $ echo /conf/secret >.firnignore && firn save -q && firn forget -y twin -q | wc -l && firn gc -q && python3 ../probe.py
+  4
+  1
+  in the store: False
+  $ firn forget -y other --json | python3 -c 'import json, sys; r = json.load(sys.stdin); print(r["dry_run"], [(f["checkpoint"]["number"], sorted(f)) for f in r["forgotten"]])'
+  False [(4, ['bytes', 'checkpoint', 'directories', 'files']), (None, ['bytes', 'checkpoint', 'directories', 'files']), (3, ['bytes', 'checkpoint', 'directories', 'files']), (2, ['bytes', 'checkpoint', 'directories', 'files']), (1, ['bytes', 'checkpoint', 'directories', 'files'])]
