@@ -21,7 +21,7 @@
  * language of gitignore(5). A rule of an earlier kind outranks those of the later ones. Then,
  * unless include_deps is set or a rule says otherwise (!): node_modules .venv venv __pypackages__
  * .tox .nox .gradle .m2, and `target` beside a Cargo.toml or holding a CACHEDIR.TAG. Always left
- * out: .git .hg .svn and the store itself. Fifos, sockets and devices are skipped and reported.
+ * out: .git .hg .svn and the store itself; and files larger than file_size_max, if that is set. Fifos, sockets and devices are skipped and reported.
  * Whatever the rules of a checkpoint exclude, or those of today, is not touched by a restore of it.
  */
 #ifndef FIRN_WORKSPACE_H
@@ -117,13 +117,16 @@ typedef struct firn_setting {
 
 /* What programs do where nobody says so: each key once, with what counts. The keys are
  * keep (a policy, firn_workspace_expire), save.gitignore, save.include-deps, save.strict ("true" or
- * "false") and wait (seconds). firn's own
+ * "false"), save.max-file-size, save.warn-size (firn_config_size) and wait (seconds). firn's own
  * program follows them; no function of the library does. workspace NULL: only the user's.
  * FIRN_INVALID names the file and line that cannot be read. Another return of visit than FIRN_OK
  * ends the listing and is returned. */
 FIRN_API FIRN_MUST_CHECK int firn_config_list(firn_workspace *workspace,
                                               int (*visit)(void *ctx, const firn_setting *setting),
                                               void *ctx, firn_error *err);
+/* Reads a size as settings have it: a whole number of bytes, or of K, M, G, T (times 1024: also KiB …) or
+ * of KB, MB, GB, TB (times 1000); "none" is 0. FIRN_INVALID; *out is not touched then. Any thread. */
+FIRN_API FIRN_MUST_CHECK int firn_config_size(const char *text, uint64_t *out, firn_error *err);
 /* Sets a key in the store's file (workspace NULL: the user's), or, for value NULL, takes it out.
  * FIRN_NOT_FOUND if there is no store yet. */
 FIRN_API FIRN_MUST_CHECK int firn_config_set(firn_workspace *workspace, const char *key,
@@ -192,11 +195,12 @@ typedef struct firn_save_options {
     bool gitignore;  /* .gitignore files count as well; those of firn come first */
     const char
         *keep; /* what the save keeps of older checkpoints (firn_workspace_expire); NULL: all */
+    uint64_t file_size_max; /* larger files are left out as if by a rule; 0: none */
 } firn_save_options;
 #define FIRN_SAVE_OPTIONS_INIT                                                                   \
     {                                                                                            \
         sizeof(firn_save_options), {NULL, 0}, false, false, 0, {NULL, NULL, NULL}, false, false, \
-            false, NULL                                                                          \
+            false, NULL, 0                                                                       \
     }
 
 typedef struct firn_save_result {

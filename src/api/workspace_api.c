@@ -72,6 +72,13 @@ firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *er
 }
 
 int
+firn_config_size(const char *text, uint64_t *out, firn_error *err)
+{
+    API_REQUIRE(text != NULL && out != NULL, err, "text and out must not be NULL");
+    return firn_ws_config_size(text, out, err);
+}
+
+int
 firn_config_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_setting *setting),
                  void *ctx, firn_error *err)
 {

@@ -111,6 +111,10 @@ take_setting(void *ctx, const firn_setting *setting)
         cli->settings.include_deps = is_true;
     } else if (strcmp(setting->key, "save.strict") == 0) {
         cli->settings.strict = is_true;
+    } else if (strcmp(setting->key, "save.max-file-size") == 0) {
+        return firn_config_size(setting->value, &cli->settings.max_file_size, NULL);
+    } else if (strcmp(setting->key, "save.warn-size") == 0) {
+        return firn_config_size(setting->value, &cli->settings.warn_size, NULL);
     } else if (strcmp(setting->key, "wait") == 0 && !cli->has_wait &&
                firn_command_number(setting->value, INT32_MAX, &seconds)) {
         cli->wait_ms = (int64_t)seconds * 1000;

@@ -263,6 +263,7 @@ save(struct firn_cli *cli, struct saving *saving, const char *message)
     saving->options.include_deps = cli->settings.include_deps;
     saving->options.gitignore = cli->settings.gitignore;
     saving->options.strict = cli->settings.strict;
+    saving->options.file_size_max = cli->settings.max_file_size;
     saving->options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
     saving->options.callbacks = firn_notices_callbacks(&notices);
     int code = firn_patience_run(cli, attempt_save, saving, &err);

@@ -2,6 +2,7 @@
  *
  * cli/cmd_save.c: firn save.
  */
+#include "cli/cli_large.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -108,6 +109,10 @@ run(struct firn_cli *cli)
     firn_error err;
     struct attempt attempt = {NULL, FIRN_SAVE_OPTIONS_INIT, {.previous = 0}};
     struct firn_notices notices;
+    const char *most = firn_command_value(cli, "max-file-size");
+    if (most != NULL && firn_config_size(most, &attempt.options.file_size_max, &err) != FIRN_OK) {
+        return firn_command_misused(cli, "--max-file-size: %s", err.text);
+    }
     int exit_code = firn_cli_workspace_open(cli, &attempt.workspace);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
@@ -117,6 +122,9 @@ run(struct firn_cli *cli)
     struct firn_command_settings settings = {.keep = ""};
     if (!firn_command_has(cli, "no-config")) {
         settings = cli->settings;
+    }
+    if (most == NULL) {
+        attempt.options.file_size_max = settings.max_file_size;
     }
     attempt.options.keep = settings.keep[0] != '\0' ? settings.keep : NULL;
     const char *message = firn_command_value(cli, "message");
@@ -133,7 +141,10 @@ run(struct firn_cli *cli)
         exit_code = firn_report_failure(cli, &err,
                                         code == FIRN_CANCELLED ? "no checkpoint was made" : NULL);
     } else {
+        bool is_large = settings.warn_size > 0 && attempt.result.is_made &&
+                        attempt.result.checkpoint.added_bytes >= settings.warn_size;
         show_result(cli, &attempt.result, &notices, firn_meter_elapsed());
+        firn_cli_large_tell(cli, attempt.workspace, &attempt.result, is_large);
         exit_code = firn_notices_exit(&notices);
     }
     firn_notices_deinit(&notices);
@@ -146,6 +157,7 @@ static const struct firn_command_option options[] = {
     {"if-changed", 0, NULL, "make no checkpoint if there is no change"},
     {"full", 0, NULL, "read every file, also what looks unchanged"},
     {"include-deps", 0, NULL, "save directories of dependencies too"},
+    {"max-file-size", 0, "SIZE", "leave out larger files, such as 100M; none: none"},
     {"gitignore", 0, NULL, "leave out what .gitignore files say"},
     {"no-config", 0, NULL, "save as if firn config said nothing"},
     {NULL, 0, NULL, NULL},
@@ -191,6 +203,11 @@ const struct firn_command firn_cmd_save = {
             "\n"
             "A file that cannot be read is named and left out, too, and the exit code is 6.\n"
             "With --strict nothing is saved then, and the exit code is 1.\n"
+            "\n"
+            "Files larger than --max-file-size are left out as if by a rule. SIZE is a number\n"
+            "of bytes, or of K, M, G, T (times 1024) or KB, MB, GB, TB (times 1000). A save\n"
+            "that adds 1G or more says what the largest is; firn config save.warn-size\n"
+            "changes that.\n"
             "\n"
             "Older checkpoints that firn config keep does not keep are deleted then, and the\n"
             "save says how many: see firn help delete. With --no-config all stay.",

@@ -66,6 +66,8 @@ enum { FIRN_COMMAND_KEEP_SIZE = 256 };
 /* What firn config says, for a command that writes; zeros before the workspace is open. */
 struct firn_command_settings {
     char keep[FIRN_COMMAND_KEEP_SIZE]; /* a policy of what is kept */
+    uint64_t max_file_size;            /* 0: none */
+    uint64_t warn_size;                /* likewise */
     bool gitignore;
     bool include_deps;
     bool strict;

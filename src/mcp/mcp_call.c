@@ -83,6 +83,8 @@ take_setting(void *ctx, const firn_setting *setting)
     bool is_true = strcmp(setting->value, "true") == 0;
     if (strcmp(setting->key, "keep") == 0) {
         (void)snprintf(call->keep, sizeof(call->keep), "%s", setting->value);
+    } else if (strcmp(setting->key, "save.max-file-size") == 0) {
+        return firn_config_size(setting->value, &call->max_file_size, NULL);
     } else if (strcmp(setting->key, "save.gitignore") == 0) {
         call->saves_gitignore = is_true;
     } else if (strcmp(setting->key, "save.include-deps") == 0) {

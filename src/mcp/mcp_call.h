@@ -42,6 +42,7 @@ struct firn_mcp_call {
 
     int64_t wait_ms;
     char keep[256]; /* what firn config says */
+    uint64_t max_file_size;
     bool saves_gitignore;
     bool saves_deps;
     bool saves_strictly;

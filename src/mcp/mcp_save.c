@@ -48,6 +48,7 @@ run(struct firn_mcp_call *call)
         attempt.options.if_changed = firn_mcp_arguments_bool(call->arguments, "if_changed", false);
         attempt.options.gitignore = call->saves_gitignore;
         attempt.options.strict = call->saves_strictly;
+        attempt.options.file_size_max = call->max_file_size;
         attempt.options.keep = call->keep[0] != '\0' ? call->keep : NULL;
         attempt.options.callbacks = firn_mcp_call_callbacks(call);
         code = firn_mcp_call_attempt(call, attempt_save, &attempt);

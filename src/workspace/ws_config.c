@@ -21,6 +21,16 @@
 static const char file_name[] = "config";
 static const char new_name[] = "config.new";
 
+int
+firn_ws_config_size(const char *text, uint64_t *out, firn_error *err)
+{
+    if (firn_ws_config_text_size(firn_str(text), out)) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, FIRN_INVALID, "'%.80s' is no size such as 500M, 2G, 100MB or none",
+                          text);
+}
+
 /* The folder of the user's file: allocated; NULL in *out where the environment names none. */
 static int
 user_folder(struct firn_os *os, char **out, firn_error *err)

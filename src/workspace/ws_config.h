@@ -10,6 +10,7 @@
 #include "firn/workspace.h"
 #include "os/os.h"
 
+FIRN_MUST_CHECK int firn_ws_config_size(const char *text, uint64_t *out, firn_error *err);
 /* store_path NULL: the user's alone. */
 FIRN_MUST_CHECK int firn_ws_config_list(struct firn_os *os, const char *store_path,
                                         int (*visit)(void *ctx, const firn_setting *setting),

@@ -24,13 +24,19 @@ _Static_assert((int)FIRN_WS_KEEP_TEXT_SIZE_MAX < (int)FIRN_WS_CONFIG_TEXT_VALUE_
 struct key {
     const char *name;
     const char *unset; /* what stands where nothing is set */
-    uint64_t max;      /* 0: a policy of what is kept; 1: a switch */
+    uint64_t max;      /* of a number; 1: a switch; or what else it is: */
 };
 
+/* A policy of what is kept; a size. */
+enum { MAX_POLICY = 0 };
+#define MAX_SIZE UINT64_MAX
+
 static const struct key keys[FIRN_WS_CONFIG_KEYS] = {
-    [FIRN_WS_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", 0},
+    [FIRN_WS_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", MAX_POLICY},
     [FIRN_WS_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1},
     [FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1},
+    [FIRN_WS_CONFIG_SAVE_MAX_FILE_SIZE] = {"save.max-file-size", "none", MAX_SIZE},
+    [FIRN_WS_CONFIG_SAVE_WARN_SIZE] = {"save.warn-size", "1G", MAX_SIZE},
     [FIRN_WS_CONFIG_SAVE_STRICT] = {"save.strict", "false", 1},
     [FIRN_WS_CONFIG_WAIT] = {"wait", "60", WAIT_MAX},
 };
@@ -54,7 +60,8 @@ firn_ws_config_text_find(firn_slice name, enum firn_ws_config_key *out, firn_err
     }
     return firn_error_set(err, FIRN_INVALID,
                           "there is no setting '%.*s'; there are keep, save.gitignore, "
-                          "save.include-deps, save.strict and wait",
+                          "save.include-deps, save.max-file-size, save.strict, save.warn-size "
+                          "and wait",
                           name.size < 80 ? (int)name.size : 80, (const char *)name.data);
 }
 
@@ -72,6 +79,43 @@ read_number(firn_slice value, uint64_t max, uint64_t *out)
     return value.size > 0 && number <= max;
 }
 
+bool
+firn_ws_config_text_size(firn_slice text, uint64_t *out)
+{
+    static const char units[] = "KMGT";
+    uint64_t number;
+    uint64_t factor = 1;
+    size_t digits = 0;
+    if (firn_slice_equal(text, firn_str("none"))) {
+        *out = 0;
+        return true;
+    }
+    while (digits < text.size && text.data[digits] >= '0' && text.data[digits] <= '9') {
+        digits++;
+    }
+    if (!read_number(firn_bytes(text.data, digits), INT64_MAX, &number)) {
+        return false;
+    }
+    firn_slice unit = firn_bytes(text.data + digits, text.size - digits);
+    const char *letter = unit.size == 0 ? NULL : memchr(units, unit.data[0], sizeof units - 1);
+    if (unit.size > 0 && letter == NULL) {
+        return false;
+    }
+    firn_slice rest = unit.size == 0 ? unit : firn_bytes(unit.data + 1, unit.size - 1);
+    bool is_decimal = firn_slice_equal(rest, firn_str("B"));
+    if (rest.size > 0 && !is_decimal && !firn_slice_equal(rest, firn_str("iB"))) {
+        return false;
+    }
+    for (size_t i = 0; letter != NULL && i <= (size_t)(letter - units); i++) {
+        factor *= is_decimal ? 1000 : 1024;
+    }
+    if (number > INT64_MAX / factor) {
+        return false;
+    }
+    *out = number * factor;
+    return true;
+}
+
 int
 firn_ws_config_text_value(enum firn_ws_config_key key, firn_slice value, uint64_t *out,
                           firn_error *err)
@@ -79,7 +123,13 @@ firn_ws_config_text_value(enum firn_ws_config_key key, firn_slice value, uint64_
     if (value.size >= FIRN_WS_CONFIG_TEXT_VALUE_SIZE) {
         return firn_error_set(err, FIRN_INVALID, "the value of %s is too long", keys[key].name);
     }
-    if (keys[key].max == 0) {
+    if (keys[key].max == MAX_SIZE) {
+        return firn_ws_config_text_size(value, out)
+                   ? FIRN_OK
+                   : firn_error_set(err, FIRN_INVALID, "%s takes a size such as 500M, 2G or none",
+                                    keys[key].name);
+    }
+    if (keys[key].max == MAX_POLICY) {
         struct firn_ws_keep keep;
         *out = 0;
         return firn_ws_keep_read(value, &keep, err);

@@ -24,7 +24,9 @@ enum firn_ws_config_key {
     FIRN_WS_CONFIG_KEEP,
     FIRN_WS_CONFIG_SAVE_GITIGNORE,
     FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS,
+    FIRN_WS_CONFIG_SAVE_MAX_FILE_SIZE,
     FIRN_WS_CONFIG_SAVE_STRICT,
+    FIRN_WS_CONFIG_SAVE_WARN_SIZE,
     FIRN_WS_CONFIG_WAIT,
     FIRN_WS_CONFIG_KEYS
 };
@@ -43,6 +45,8 @@ FIRN_MUST_CHECK int firn_ws_config_text_read(firn_slice text, const char *path,
 FIRN_MUST_CHECK int firn_ws_config_text_change(firn_slice text, enum firn_ws_config_key key,
                                                const char *value, struct firn_buf *out);
 
+/* A size (firn_config_size); false, and nothing written, if it is none. */
+bool firn_ws_config_text_size(firn_slice text, uint64_t *out);
 const char *firn_ws_config_text_name(enum firn_ws_config_key key);
 /* FIRN_INVALID, with the names that there are. */
 FIRN_MUST_CHECK int firn_ws_config_text_find(firn_slice name, enum firn_ws_config_key *out,

@@ -99,9 +99,13 @@ void firn_ws_ignore_judge_text(const struct firn_ws_ignore_reason *reason,
                                char out[FIRN_WS_IGNORE_TEXT_SIZE]);
 
 /* Notes that an entry was left out for another reason than a rule: a restore of what is saved now
- * must not touch it. Any thread. FIRN_NO_MEMORY. */
+ * must not touch it. *out_is_noted is false beyond the limits of ws_ignore_left_out.c. Any thread.
+ * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_ws_ignore_left_out_note(struct firn_ws_ignore *ignore, firn_slice path,
-                                                 firn_error *err);
+                                                 bool *out_is_noted, firn_error *err);
+/* Appends a line that excludes a path and what is below it, and, where the path has the end of a line
+ * in it, some others. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_ws_ignore_left_out_pattern(struct firn_buf *out, firn_slice path);
 
 /* ---- afterwards ---- */
 

@@ -11,7 +11,8 @@
  * any one character there: that protects one name too many at most.
  *
  * Limits: of more than LINES_MAX paths, and of paths longer than a pattern may be, the rest is as
- * any file that came later: a restore removes it, and its safety checkpoint has it.
+ * any file that came later: a restore removes it, and its safety checkpoint has it. Who cannot have that
+ * is told.
  */
 #include "base/slice.h"
 #include "base/sort.h"
@@ -19,8 +20,8 @@
 
 enum { LINES_MAX = 1024, LINE_SIZE_MAX = 4096 };
 
-static int
-append_pattern(struct firn_buf *out, firn_slice path)
+int
+firn_ws_ignore_left_out_pattern(struct firn_buf *out, firn_slice path)
 {
     int rc;
     FIRN_TRY(firn_buf_append_u8(out, '/'));
@@ -38,15 +39,18 @@ out:
 }
 
 int
-firn_ws_ignore_left_out_note(struct firn_ws_ignore *ignore, firn_slice path, firn_error *err)
+firn_ws_ignore_left_out_note(struct firn_ws_ignore *ignore, firn_slice path, bool *out_is_noted,
+                             firn_error *err)
 {
     int rc = FIRN_OK;
     firn_os_mutex_lock(&ignore->mutex);
     size_t size = ignore->left_out.size;
+    *out_is_noted = false;
     if (ignore->left_out_count < LINES_MAX && path.size <= LINE_SIZE_MAX) {
-        rc = append_pattern(&ignore->left_out, path);
+        rc = firn_ws_ignore_left_out_pattern(&ignore->left_out, path);
         bool fits = ignore->left_out.size - size <= LINE_SIZE_MAX;
-        ignore->left_out_count += rc == FIRN_OK && fits ? 1 : 0;
+        *out_is_noted = rc == FIRN_OK && fits;
+        ignore->left_out_count += *out_is_noted ? 1 : 0;
         ignore->left_out.size = rc == FIRN_OK && fits ? ignore->left_out.size : size;
     }
     firn_os_mutex_unlock(&ignore->mutex);

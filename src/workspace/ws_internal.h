@@ -87,6 +87,7 @@ struct firn_ws_save_request {
     bool gitignore;
     const struct firn_ignore_rules *stored_rules; /* see ws_scan.h; may be NULL */
     bool strict;
+    uint64_t file_size_max; /* see ws_scan.h */
     bool is_full;           /* nothing is taken from the stat cache */
     bool is_to_be_compared; /* between the scan and the seal */
     unsigned threads;

@@ -19,6 +19,7 @@
 
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "workspace/ws_ignore.h"
 
 enum { SCRATCH_FRAMES = 1 };
 
@@ -46,24 +47,6 @@ make_plain(const struct firn_ws_record *record, struct firn_ws_rules *out, firn_
     return FIRN_OK;
 }
 
-/* Appends the rule that excludes a path. */
-static int
-append_rule(struct firn_buf *out, firn_slice path)
-{
-    int rc = firn_buf_append_u8(out, '/');
-    for (size_t i = 0; rc == FIRN_OK && i < path.size; i++) {
-        uint8_t byte = path.data[i];
-        if (byte == '\n' || byte == '\r') {
-            byte = '?'; /* which a line cannot hold */
-        } else if (byte == '\\' || byte == '*' || byte == '?' || byte == '[' || byte == ' ' ||
-                   byte == '\t') {
-            rc = firn_buf_append_u8(out, '\\');
-        }
-        rc = rc == FIRN_OK ? firn_buf_append_u8(out, byte) : rc;
-    }
-    return rc == FIRN_OK ? firn_buf_append_u8(out, '\n') : rc;
-}
-
 /* What was forgotten is as if a rule had excluded it then: a set of its own, which no other rule can
  * take back. */
 static int
@@ -74,7 +57,7 @@ exclude_forgotten(const struct firn_ws_record *record, struct firn_buf *rules,
     firn_slice path;
     int rc = FIRN_OK;
     while (rc == FIRN_OK && firn_ws_record_forgotten_next(&left, &path)) {
-        rc = append_rule(rules, path);
+        rc = firn_ws_ignore_left_out_pattern(rules, path);
     }
     if (rc == FIRN_OK && rules->size > 0) {
         struct firn_ignore_rules_set *set = firn_ignore_rules_add(&out->sets, 1);

@@ -248,6 +248,7 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
                             .request = {.message = options->message,
                                         .include_deps = options->include_deps,
                                         .gitignore = options->gitignore,
+                                        .file_size_max = options->file_size_max,
                                         .strict = options->strict,
                                         .is_full = options->full,
                                         .threads = options->threads,

@@ -109,6 +109,7 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
                                 .wants_content = true,
                                 .ctx = tree};
     options.gitignore = request->gitignore;
+    options.file_size_max = request->file_size_max;
     options.stored_rules = request->stored_rules;
     bool has_root = true;
     int rc;

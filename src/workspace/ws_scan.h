@@ -49,6 +49,7 @@ struct firn_ws_scan_options {
     bool gitignore; /* .gitignore files count as well */
     /* What these exclude is left out too (ws_ignore.h). May be NULL; borrowed. */
     const struct firn_ignore_rules *stored_rules;
+    uint64_t file_size_max; /* larger files are left out as if by a rule; 0: none */
     bool strict;
     unsigned threads; /* 0: one for each processor, at most 16; never more than 64 */
     /* A directory that is never entered (the store): device and inode, if has_store. */
@@ -79,7 +80,9 @@ struct firn_ws_scan_result {
  * in skipped; so is an entry that is saved without an attribute that could not be read (METADATA).
  * With strict each of these fails the scan with the code of its cause (FIRN_DENIED, FIRN_IO,
  * FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are always left
- * out, reported and counted.
+ * out, reported and counted. A file larger than file_size_max is left out, reported (EXCLUDED) and counted
+ * as one that a rule excludes, and the rules that the scan gives exclude its path. FIRN_LIMIT if they are too
+ * many for that.
  *
  * With a stat cache, a file that is as an earlier scan saw it is not read, a directory whose
  * entries all are is not built, and nothing is added of either: their objects are in the store.

@@ -206,6 +206,11 @@ save_once(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
     int rc;
     FIRN_TRY(firn_os_file_open_stat(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file,
                                     &attempt.stat, err));
+    if (firn_ws_scan_is_too_large(worker->scan, &attempt.stat)) {
+        out->is_left_out = true;
+        rc = firn_ws_scan_report_too_large(worker, node, name, attempt.stat.size_bytes, err);
+        goto out;
+    }
     bool is_settled;
     if (attempt.stat.nlink > 1 &&
         firn_ws_scan_links_find(worker->scan, &attempt.stat, &out->group, &is_settled)) {

@@ -309,6 +309,14 @@ firn_ws_scan_is_stopped(const struct firn_ws_scan *scan)
     return atomic_load_explicit(&scan->is_stopped, memory_order_relaxed);
 }
 
+/* Whether a file is larger than is to be saved. */
+static inline bool
+firn_ws_scan_is_too_large(const struct firn_ws_scan *scan, const struct firn_os_stat *stat)
+{
+    uint64_t most = scan->options->file_size_max;
+    return most > 0 && stat->kind == FIRN_OS_FILE && stat->size_bytes > most;
+}
+
 /* ws_scan.c. Puts a node with something to take up on the stack. */
 void firn_ws_scan_push_locked(struct firn_ws_scan *scan, struct firn_ws_scan_node *node);
 /* Adds an object through the worker's lane. A failure here stops the scan at once. */
@@ -562,6 +570,10 @@ FIRN_MUST_CHECK int firn_ws_scan_report_excluded(struct firn_ws_scan_worker *wor
                                                  const struct firn_ws_scan_node *node,
                                                  const char *name, const char *reason,
                                                  firn_error *err);
+/* A file that is larger than is to be saved. */
+FIRN_MUST_CHECK int firn_ws_scan_report_too_large(struct firn_ws_scan_worker *worker,
+                                                  const struct firn_ws_scan_node *node,
+                                                  const char *name, uint64_t size, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_scan_report_special(struct firn_ws_scan_worker *worker,
                                                 const struct firn_ws_scan_node *node,
                                                 const char *name, enum firn_os_kind kind,

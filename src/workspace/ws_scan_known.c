@@ -129,7 +129,8 @@ firn_ws_scan_known_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     size_t known;
     int rc;
     *out_is_known = false;
-    if (firn_os_stat(dir, name, &stat, NULL) != FIRN_OK || stat.kind != item->kind) {
+    if (firn_os_stat(dir, name, &stat, NULL) != FIRN_OK || stat.kind != item->kind ||
+        firn_ws_scan_is_too_large(worker->scan, &stat)) {
         return FIRN_OK; /* reading it will tell */
     }
     firn_ws_stat_print_of_look(worker->scan->stat_seed, firn_bytes(name, item->name_size), &stat,

@@ -16,6 +16,7 @@
  * last look.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "workspace/ws_scan_internal.h"
 
@@ -87,6 +88,16 @@ firn_ws_scan_report_is_fatal(const struct firn_ws_scan_worker *worker, int code,
     return worker->scan->options->strict || concerns_scan(worker->scan, code, err);
 }
 
+static int
+note_left_out(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+              const char *name, bool *out_is_noted, firn_error *err)
+{
+    return firn_ws_scan_node_path(node, name, &worker->path) == FIRN_OK
+               ? firn_ws_ignore_left_out_note(worker->scan->ignore, firn_buf_slice(&worker->path),
+                                              out_is_noted, err)
+               : firn_error_no_memory(err, "a path");
+}
+
 int
 firn_ws_scan_report_left_out(struct firn_ws_scan_worker *worker,
                              const struct firn_ws_scan_node *node, const char *name, int code,
@@ -99,10 +110,8 @@ firn_ws_scan_report_left_out(struct firn_ws_scan_worker *worker,
     firn_notice_kind kind = notice_of(code);
     int rc = FIRN_OK;
     if (kind != FIRN_NOTICE_VANISHED) {
-        rc = firn_ws_scan_node_path(node, name, &worker->path) == FIRN_OK
-                 ? firn_ws_ignore_left_out_note(worker->scan->ignore, firn_buf_slice(&worker->path),
-                                                err)
-                 : firn_error_no_memory(err, "a path");
+        bool is_noted;
+        rc = note_left_out(worker, node, name, &is_noted, err);
     }
     return rc == FIRN_OK ? tell(worker, kind, node, name, err->text, err) : rc;
 }
@@ -126,6 +135,29 @@ firn_ws_scan_report_excluded(struct firn_ws_scan_worker *worker,
 {
     worker->excluded++;
     return tell(worker, FIRN_NOTICE_EXCLUDED, node, name, reason, err);
+}
+
+int
+firn_ws_scan_report_too_large(struct firn_ws_scan_worker *worker,
+                              const struct firn_ws_scan_node *node, const char *name, uint64_t size,
+                              firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    char text[96];
+    bool is_noted;
+    int rc = note_left_out(worker, node, name, &is_noted, err);
+    if (rc == FIRN_OK && !is_noted) {
+        rc =
+            firn_error_set(err, FIRN_LIMIT,
+                           "too many files are larger than %llu bytes: leave out their directories "
+                           "by a rule",
+                           (unsigned long long)scan->options->file_size_max);
+        return firn_ws_scan_report_failure(scan, rc, err);
+    }
+    (void)snprintf(text, sizeof text, "%llu bytes, more than are to be saved",
+                   (unsigned long long)size);
+    worker->excluded += rc == FIRN_OK ? 1 : 0;
+    return rc == FIRN_OK ? tell(worker, FIRN_NOTICE_EXCLUDED, node, name, text, err) : rc;
 }
 
 int

@@ -4,7 +4,9 @@ Settings: of the user, and of a store.
   keep               = all:1d hourly:7d daily:90d # default
   save.gitignore     = false  # default
   save.include-deps  = false  # default
+  save.max-file-size = none   # default
   save.strict        = false  # default
+  save.warn-size     = 1G     # default
   wait               = 60     # default
   $ find $XDG_DATA_HOME $HOME -name config
   $ firn config save.gitignore true
@@ -28,7 +30,7 @@ What a save takes from them.
   1
   .gitignore
   kept
-  $ firn config save.gitignore false && firn config | sed -n 2p
+  $ firn config save.gitignore false && firn config | grep gitignore
   save.gitignore     = false  # store
   $ firn save -q && firn show 2 --files | wc -l
   2
@@ -43,12 +45,14 @@ What a save takes from them.
   5
   2
   $ firn config --json | python3 -c 'import json, sys; print([(s["key"], s["value"], s["source"]) for s in json.load(sys.stdin)["settings"]])'
-  [('keep', 'all:1d hourly:7d daily:90d', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.strict', 'false', 'default'), ('wait', '60', 'default')]
+  [('keep', 'all:1d hourly:7d daily:90d', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.max-file-size', 'none', 'default'), ('save.strict', 'false', 'default'), ('save.warn-size', '1G', 'default'), ('wait', '60', 'default')]
   $ firn config --unset save.gitignore && firn config -q --user
   keep = all:1d hourly:7d daily:90d
   save.gitignore = true
   save.include-deps = false
+  save.max-file-size = none
   save.strict = false
+  save.warn-size = 1G
   wait = 60
   $ firn config save.gitignore wait --json | python3 -m json.tool >/dev/null
   ! firn: save.gitignore takes true or false
@@ -79,7 +83,7 @@ A line that is wrong is an error for what would follow it, and nothing else.
   2
   ! firn: '<any>/.config/firn/config', line 1: a setting is written as key = value
   ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: there is no setting 'save.git'; there are keep, save.gitignore, save.include-deps, save.strict and wait
+  ! firn: '<any>/.config/firn/config', line 1: there is no setting 'save.git'; there are keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
   ! hint: mend the line, or take it out
   ! firn: '<any>/.config/firn/config', line 1: wait takes a number of seconds from 0 to 2147483647
   ! hint: mend the line, or take it out
@@ -87,7 +91,7 @@ A line that is wrong is an error for what would follow it, and nothing else.
   ! hint: mend the line, or take it out
   ! firn: '<any>/.config/firn/config', line 1: save.strict takes true or false
   ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: there is no setting ''; there are keep, save.gitignore, save.include-deps, save.strict and wait
+  ! firn: '<any>/.config/firn/config', line 1: there is no setting ''; there are keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
   ! hint: mend the line, or take it out
   ! firn: '<any>/.config/firn/config', line 2: wait is set twice
   ! hint: mend the line, or take it out
@@ -101,7 +105,7 @@ A line that is wrong is an error for what would follow it, and nothing else.
   ! hint: firn config lists the settings
   [2]
   $ firn config nothing true
-  ! firn: there is no setting 'nothing'; there are keep, save.gitignore, save.include-deps, save.strict and wait
+  ! firn: there is no setting 'nothing'; there are keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
   [2]
   $ firn config --unset
   ! firn: config: --unset takes a KEY and no VALUE

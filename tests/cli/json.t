@@ -148,8 +148,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 undo changes error
   0 check checkpoints packs objects bytes_read damaged notices
   0 init workspace store created adopted
-  0 save -m text checkpoint previous made unchanged added changed removed expired notices
-  0 save checkpoint previous made unchanged added changed removed expired notices
+  0 save -m text checkpoint previous made unchanged added changed removed expired notices large
+  0 save checkpoint previous made unchanged added changed removed expired notices large
   0 list checkpoints pending
   0 status changes checkpoint added changed removed unchanged skipped notices pending
   0 show latest checkpoint tags previous added changed removed renamed skipped pending

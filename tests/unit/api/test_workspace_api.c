@@ -229,6 +229,10 @@ tags_and_lists_of_workspaces_check_their_arguments(void **state)
     assert_int_equal(firn_workspace_pin_list(workspace, visit_pin, &seen, &err), FIRN_OK);
     assert_int_equal(firn_workspace_expire(NULL, &expire, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_expire(workspace, NULL, NULL, NULL, &err), FIRN_NOT_FOUND);
+    uint64_t read_size = 0;
+    assert_int_equal(firn_config_size(NULL, &read_size, &err), FIRN_INVALID);
+    assert_int_equal(firn_config_size("1K", NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_config_size("1K", &read_size, &err), FIRN_OK);
     firn_forget_options forget = FIRN_FORGET_OPTIONS_INIT;
     firn_slice forgotten = firn_str("a");
     assert_int_equal(firn_workspace_forget(NULL, &forget, NULL, NULL, NULL, &err), FIRN_INVALID);

@@ -93,6 +93,58 @@ what_is_wrong_is_refused_with_its_line(void **state)
 }
 
 static void
+sizes_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t size;
+    } right[] = {{"0", 0},
+                 {"none", 0},
+                 {"17", 17},
+                 {"1K", 1024},
+                 {"3MiB", 3 << 20},
+                 {"2G", UINT64_C(2) << 30},
+                 {"5TB", UINT64_C(5000000000000)},
+                 {"7KB", 7000},
+                 {"9223372036854775807", INT64_MAX},
+                 {"8388607T", UINT64_C(8388607) << 40}};
+    static const char *const wrong[] = {"",
+                                        "K",
+                                        "1k",
+                                        "-1",
+                                        "1 K",
+                                        "1.5M",
+                                        "1B",
+                                        "1iB",
+                                        "1KBs",
+                                        "None",
+                                        "9223372036854775808",
+                                        "8388608T",
+                                        "99999999999999999999"};
+    struct firn_ws_config_text config;
+    firn_error err;
+    uint64_t size;
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
+        assert_int_equal(firn_ws_config_size(right[i].text, &size, &err), FIRN_OK);
+        assert_int_equal(size, right[i].size);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        size = 5;
+        assert_int_equal(firn_ws_config_size(wrong[i], &size, &err), FIRN_INVALID);
+        assert_int_equal(size, 5);
+    }
+    assert_int_equal(
+        read_text("save.max-file-size = 2K\nsave.warn-size=none\nkeep = last:3", &config, &err),
+        FIRN_OK);
+    assert_int_equal(config.values[FIRN_WS_CONFIG_SAVE_MAX_FILE_SIZE], 2048);
+    assert_string_equal(config.texts[FIRN_WS_CONFIG_SAVE_MAX_FILE_SIZE], "2K");
+    assert_string_equal(config.texts[FIRN_WS_CONFIG_KEEP], "last:3");
+    assert_int_equal(read_text("save.max-file-size = 2X", &config, &err), FIRN_INVALID);
+    assert_int_equal(read_text("keep = sometimes", &config, &err), FIRN_INVALID);
+}
+
+static void
 assert_change(const char *before, const char *value, const char *after)
 {
     struct firn_buf out = {0};
@@ -238,6 +290,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_are_read_as_they_stand),
         cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
+        cmocka_unit_test(sizes_are_read),
         cmocka_unit_test(a_change_leaves_all_other_lines),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
