@@ -51,3 +51,40 @@ Names are escaped on a terminal as everywhere.
   help: firn help
   
   2
+
+What cannot be taken back is asked for.
+
+  $ cat >../answer.py <<'END'
+  > # answer.py ANSWER COMMAND...: runs a command with standard input and error on a terminal, types the answer when it is asked,
+  > # prints what came on both outputs, and the exit code.
+  > import os, pty, subprocess, sys
+  > ours, theirs = pty.openpty()
+  > process = subprocess.Popen(sys.argv[2:], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs)
+  > os.close(theirs)
+  > text = b""
+  > while not text.endswith(b"[y/N] "):
+  >     text += os.read(ours, 4096)
+  > os.write(ours, sys.argv[1].encode() + b"\n")
+  > print(process.stdout.read().decode(), end="")
+  > print(text.decode().replace("\r\n", "\n"))
+  > print(process.wait())
+  > END
+  $ mkdir ../v && cd ../v && echo secret >s && firn save -q
+  1
+  $ python3 ../answer.py n firn forget s
+  would take out of 1  <id>  1 file, 7 B
+  take it out of them, for good? [y/N] 
+  1
+  $ python3 ../answer.py '' firn forget s | tail -n 1
+  1
+  $ firn cat 1 s
+  secret
+  $ python3 ../answer.py y firn forget s
+  would take out of 1  <id>  1 file, 7 B
+  took out of 1  <id>  1 file, 7 B
+  the contents leave the store with: firn gc
+  what lies in the directory stays; the next save takes it again unless a rule in
+  .firnignore leaves it out
+  take it out of them, for good? [y/N] 
+  0
+  $ firn show 1 --files
