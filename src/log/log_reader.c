@@ -258,3 +258,36 @@ firn_log_reader_tail(struct firn_log_reader *reader, uint64_t offset,
 out:
     return rc;
 }
+
+int
+firn_log_reader_find(struct firn_log_reader *reader, uint64_t *offset, uint64_t *vain_bytes,
+                     struct firn_log_reader_record *out, bool *out_is_found, firn_error *err)
+{
+    struct search search = {.vain_bytes = *vain_bytes,
+                            .vain_bytes_max = VAIN_BYTES_MIN + 8 * reader->size_bytes};
+    struct firn_log_reader_tail tail = {0};
+    int rc = FIRN_OK;
+    *out_is_found = false;
+    while (*offset < reader->size_bytes && !*out_is_found) {
+        uint64_t left = reader->size_bytes - *offset;
+        firn_slice bytes;
+        bool is_candidate;
+        FIRN_TRY(
+            load(reader, *offset, left < WINDOW_SIZE / 2 ? left : WINDOW_SIZE / 2, &bytes, err));
+        uint64_t at = next_candidate(reader->segment.salt, *offset, bytes, &is_candidate);
+        uint64_t next = at;
+        if (is_candidate) {
+            FIRN_TRY(try_candidate(reader, at, &search, &tail, &next, err));
+        }
+        if (tail.has_later_record) {
+            FIRN_TRY(firn_log_reader_read(reader, at, out, out_is_found, err));
+        }
+        if (next == *offset) {
+            break; /* less than a header is left */
+        }
+        *offset = next;
+    }
+out:
+    *vain_bytes = search.vain_bytes;
+    return rc;
+}

@@ -59,4 +59,11 @@ struct firn_log_reader_tail {
 FIRN_MUST_CHECK int firn_log_reader_tail(struct firn_log_reader *reader, uint64_t offset,
                                          struct firn_log_reader_tail *out, firn_error *err);
 
+/* The first whole record at or behind *offset, a multiple of 8, which is set to the place behind it;
+ * *out_is_found is false where there is none. *vain_bytes, 0 at first, counts what was read for
+ * nothing: FIRN_CORRUPT when that becomes unreasonable. */
+FIRN_MUST_CHECK int firn_log_reader_find(struct firn_log_reader *reader, uint64_t *offset,
+                                         uint64_t *vain_bytes, struct firn_log_reader_record *out,
+                                         bool *out_is_found, firn_error *err);
+
 #endif

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/sort.h"
 
 enum { NUMBER_DIGITS_MIN = 6 };
 
@@ -104,6 +105,44 @@ firn_log_segment_newest(struct firn_os_dir *dir, const char *prefix, uint64_t *o
     struct scan scan = {.prefix = prefix};
     int rc = firn_os_dir_list(dir, visit_newest, &scan, err);
     *out = rc == FIRN_OK ? scan.newest : 0;
+    return rc;
+}
+
+struct listing {
+    const char *prefix;
+    struct firn_buf *out;
+};
+
+static int
+visit_number(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct listing *listing = ctx;
+    uint64_t number = parse_name(entry->name, listing->prefix, suffix);
+    return number == 0 ? FIRN_OK : firn_buf_append(listing->out, &number, sizeof number);
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+int
+firn_log_segment_list(struct firn_os_dir *dir, const char *prefix, struct firn_buf *out,
+                      firn_error *err)
+{
+    struct listing listing = {.prefix = prefix, .out = out};
+    size_t before = out->size;
+    int rc = firn_os_dir_list(dir, visit_number, &listing, err);
+    if (rc == FIRN_NO_MEMORY) {
+        return firn_error_no_memory(err, "the list of a log's segments");
+    }
+    size_t count = (out->size - before) / sizeof(uint64_t);
+    if (rc == FIRN_OK && count > 0) {
+        firn_sort(out->data + before, count, sizeof(uint64_t), compare_numbers);
+    }
     return rc;
 }
 

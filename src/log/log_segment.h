@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "log/log_format.h"
 #include "os/os.h"
@@ -24,6 +25,9 @@ void firn_log_segment_name(const char *prefix, uint64_t number, char *out);
 /* The largest number among the log's segments in dir; 0 where there is none. */
 FIRN_MUST_CHECK int firn_log_segment_newest(struct firn_os_dir *dir, const char *prefix,
                                             uint64_t *out, firn_error *err);
+/* The numbers of all segments that are there, as uint64_t, ascending, appended to out. */
+FIRN_MUST_CHECK int firn_log_segment_list(struct firn_os_dir *dir, const char *prefix,
+                                          struct firn_buf *out, firn_error *err);
 /* Removes what is no part of the log: segments numbered below oldest, files of segments that
  * were never finished. */
 FIRN_MUST_CHECK int firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix,
