@@ -80,8 +80,8 @@ firn_lsm_is_name(const char *name)
 }
 
 /* The number in "<number>.<letters>" or "<number>.<letters>.tmp"; 0 for names that are not ours. */
-static uint64_t
-number_in_name(const char *name)
+uint64_t
+firn_lsm_number_in_name(const char *name)
 {
     uint64_t number = 0;
     const char *rest = skip_digits(name);
@@ -191,7 +191,7 @@ count_run(void *ctx, const struct firn_os_dirent *entry)
 {
     bool is_unfinished =
         entry->name_size > 4 && strcmp(entry->name + entry->name_size - 4, ".tmp") == 0;
-    if (number_in_name(entry->name) > 0 && !is_unfinished) {
+    if (firn_lsm_number_in_name(entry->name) > 0 && !is_unfinished) {
         ++*(uint64_t *)ctx;
     }
     return FIRN_OK;
@@ -382,7 +382,7 @@ static int
 visit_run(void *ctx, const struct firn_os_dirent *entry)
 {
     struct stray_search *search = ctx;
-    uint64_t number = number_in_name(entry->name);
+    uint64_t number = firn_lsm_number_in_name(entry->name);
     if (number == 0) {
         return FIRN_OK;
     }

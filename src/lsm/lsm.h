@@ -249,6 +249,24 @@ struct firn_lsm_clone {
 FIRN_MUST_CHECK int firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_clone *clone,
                                    firn_error *err);
 
+/* ---- mending (lsm_mend.c) ---- */
+
+struct firn_lsm_mend_result {
+    uint64_t runs;      /* in all */
+    uint64_t runs_lost; /* of these: MANIFEST names them no more */
+};
+/* Of a directory that nobody else uses: reads every run that the MANIFEST names, tells of the damage
+ * as firn_lsm_check does, and makes a MANIFEST that does without the damaged ones, durably. What they
+ * held is gone then, and what it hid may show again. The files stay. options as for opening, reading
+ * only. FIRN_CORRUPT, FIRN_NEWER and FIRN_NOT_FOUND where the MANIFEST itself cannot be read. */
+FIRN_MUST_CHECK int firn_lsm_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
+                                  void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                  struct firn_lsm_mend_result *out, firn_error *err);
+
+/* How many finished files of runs and values there are that the MANIFEST does not name: left by a
+ * crash, or, where the MANIFEST was cut short, lost with what it said. */
+FIRN_MUST_CHECK int firn_lsm_mend_unnamed(struct firn_os_dir *dir, uint64_t *out, firn_error *err);
+
 /* ---- differences ---- */
 
 /* Walks the keys of which two views see something else, in order. The first view reads one tree,

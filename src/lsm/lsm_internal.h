@@ -121,6 +121,8 @@ struct firn_lsm {
 
 /* ---- lsm.c ---- */
 
+/* The number in "<number>.<letters>" or "<number>.<letters>.tmp"; 0 for names that are not ours. */
+uint64_t firn_lsm_number_in_name(const char *name);
 /* A number for a new file. */
 uint64_t firn_lsm_take_number(struct firn_lsm *lsm);
 /* Brings frozen_max and level0_max up to date. The mutex is held. */

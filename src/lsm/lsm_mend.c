@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lsm/lsm_mend.c: a MANIFEST that names only what can be read.
+ *
+ * For the repair of a store, on a copy of it. Runs are opened when they are first read, so the trees
+ * open whatever became of their files. Each run is verified to the last byte, the values that it
+ * refers to included; one that fails is taken out, whole: a run without some of its blocks would
+ * answer for keys that it has lost. One edit takes out all of them, so a mended MANIFEST is the old
+ * one or the new one.
+ *
+ * What a lost run hid shows again: older versions, and what its deletes deleted. The caller says so.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "lsm/lsm_internal.h"
+#include "lsm/lsm_tree.h"
+
+#include "base/sort.h"
+
+struct mending {
+    struct firn_lsm *lsm;
+    void (*on_damage)(void *ctx, const char *text);
+    void *ctx;
+    struct firn_lsm_mend_result *result;
+    struct firn_buf trees; /* of struct lost */
+};
+
+/* What a tree loses. */
+struct lost {
+    uint32_t id;
+    uint64_t flushed;
+    struct firn_buf numbers; /* of uint64_t */
+};
+
+static bool
+is_of_file(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
+}
+
+static int
+check_run(struct mending *mending, struct firn_lsm_file *file, bool *out_is_lost, firn_error *err)
+{
+    struct firn_lsm_handle *pin = NULL;
+    firn_error found;
+    int rc = firn_lsm_file_pin(file, &pin, &found);
+    if (rc == FIRN_OK) {
+        rc = pin->run->kind->check(pin->run, mending->on_damage, mending->ctx, NULL, &found);
+        firn_lsm_file_unpin(pin);
+    }
+    mending->result->runs++;
+    *out_is_lost = is_of_file(rc);
+    if (*out_is_lost) {
+        mending->result->runs_lost++;
+        mending->on_damage(mending->ctx, found.text);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+static int
+check_level(struct mending *mending, const struct firn_version_level *level, struct lost *lost,
+            firn_error *err)
+{
+    for (size_t i = 0; i < level->count; i++) {
+        struct firn_lsm_file *file = firn_version_file(level, i);
+        bool is_lost;
+        int rc = check_run(mending, file, &is_lost, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        if (is_lost && firn_buf_append(&lost->numbers, &file->info.number,
+                                       sizeof file->info.number) != FIRN_OK) {
+            return firn_error_no_memory(err, "a list of damaged runs");
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+check_tree(void *ctx, uint32_t id, firn_error *err)
+{
+    struct mending *mending = ctx;
+    struct firn_lsm_tree *tree = firn_lsm_tree_find(mending->lsm, id);
+    if (tree == NULL) {
+        return FIRN_OK;
+    }
+    struct lost lost = {.id = id, .flushed = firn_lsm_tree_flushed(tree)};
+    struct firn_tree_state *state = firn_lsm_state_of(tree);
+    int rc = FIRN_OK;
+    for (unsigned number = 0; rc == FIRN_OK && number < FIRN_LSM_LEVELS_ALL; number++) {
+        rc = check_level(mending, &state->version->levels[number], &lost, err);
+    }
+    firn_tree_state_unref(state);
+    if (rc == FIRN_OK && lost.numbers.size > 0) {
+        rc = firn_buf_append(&mending->trees, &lost, sizeof lost) == FIRN_OK
+                 ? FIRN_OK
+                 : firn_error_no_memory(err, "a list of damaged runs");
+    }
+    if (rc != FIRN_OK || lost.numbers.size == 0) {
+        firn_buf_deinit(&lost.numbers);
+    }
+    return rc;
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+static size_t
+tree_count(const struct mending *mending)
+{
+    return mending->trees.size / sizeof(struct lost);
+}
+
+static struct lost *
+tree_at(const struct mending *mending, size_t i)
+{
+    return (struct lost *)(void *)mending->trees.data + i;
+}
+
+/* The lsm is closed. */
+static int
+append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_manifest_edit *edit,
+            firn_error *err)
+{
+    struct firn_manifest_state state = {0};
+    struct firn_manifest *manifest = NULL;
+    size_t count = tree_count(mending);
+    struct firn_manifest_tree *trees = firn_alloc_array(count, sizeof *trees);
+    int rc;
+    if (trees == NULL) {
+        return firn_error_no_memory(err, "an edit of MANIFEST");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct lost *lost = tree_at(mending, i);
+        size_t removed = lost->numbers.size / sizeof(uint64_t);
+        firn_sort(lost->numbers.data, removed, sizeof(uint64_t), compare_numbers);
+        trees[i] = (struct firn_manifest_tree){.id = lost->id,
+                                               .flushed = lost->flushed,
+                                               .removed = (void *)lost->numbers.data,
+                                               .removed_count = removed};
+    }
+    edit->trees = trees;
+    edit->tree_count = count;
+    FIRN_TRY(firn_manifest_open(dir, &state, &manifest, err));
+    FIRN_TRY(firn_manifest_append(manifest, edit, err));
+    rc = firn_manifest_close(manifest, err);
+    manifest = NULL;
+out:
+    firn_manifest_abandon(manifest);
+    firn_manifest_state_deinit(&state);
+    firn_free(trees);
+    return rc;
+}
+
+int
+firn_lsm_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
+              void (*on_damage)(void *ctx, const char *text), void *ctx,
+              struct firn_lsm_mend_result *out, firn_error *err)
+{
+    struct mending mending = {.on_damage = on_damage, .ctx = ctx, .result = out};
+    struct firn_manifest_edit edit = {0};
+    *out = (struct firn_lsm_mend_result){0};
+    int rc = firn_lsm_open(dir, options, false, &mending.lsm, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_lsm_tree_list(mending.lsm, check_tree, &mending, err);
+    edit.version = firn_lsm_version(mending.lsm) + 1;
+    edit.sequence = firn_lsm_sequence(mending.lsm);
+    edit.next_number = mending.lsm->next_number == 0 ? 1 : mending.lsm->next_number;
+    firn_lsm_abandon(mending.lsm);
+    if (rc == FIRN_OK && tree_count(&mending) > 0) {
+        rc = append_edit(&mending, dir, &edit, err);
+    }
+    for (size_t i = 0; i < tree_count(&mending); i++) {
+        firn_buf_deinit(&tree_at(&mending, i)->numbers);
+    }
+    firn_buf_deinit(&mending.trees);
+    return rc;
+}
+
+/* ---- files that no record names ---- */
+
+struct unnamed {
+    const struct firn_manifest_state *state;
+    uint64_t count;
+};
+
+static bool
+names(const struct firn_manifest_run *run, uint64_t number)
+{
+    for (size_t i = 0; i < run->reference_count; i++) {
+        if (run->references[i].number == number) {
+            return true;
+        }
+    }
+    return run->number == number;
+}
+
+static int
+count_unnamed(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct unnamed *unnamed = ctx;
+    uint64_t number = firn_lsm_number_in_name(entry->name);
+    if (number == 0 ||
+        (entry->name_size > 4 && strcmp(entry->name + entry->name_size - 4, ".tmp") == 0)) {
+        return FIRN_OK;
+    }
+    for (size_t i = 0; i < unnamed->state->tree_count; i++) {
+        const struct firn_manifest_state_tree *tree = &unnamed->state->trees[i];
+        for (size_t j = 0; j < tree->run_count; j++) {
+            if (names(tree->runs[j], number)) {
+                return FIRN_OK;
+            }
+        }
+    }
+    unnamed->count++;
+    return FIRN_OK;
+}
+
+int
+firn_lsm_mend_unnamed(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
+{
+    struct firn_manifest_state state = {0};
+    struct unnamed unnamed = {.state = &state};
+    struct firn_os_dir *runs = NULL;
+    int rc = firn_manifest_read(dir, &state, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_open(dir, FIRN_LSM_RUNS, &runs, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_list(runs, count_unnamed, &unnamed, err);
+    }
+    firn_os_dir_close(runs);
+    firn_manifest_state_deinit(&state);
+    *out = unnamed.count;
+    return rc;
+}
