@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/db_rescue.c: a sound store made of what a damaged one still has.
+ *
+ * The damaged directory is only read. In the new one candidates are built, the best first, and the
+ * first that opens and is sound to the last byte is taken:
+ *   1. everything as it is: the damage lies elsewhere, or only the identity was lost;
+ *   2. the log up to its first bad place, and the trees without the runs that cannot be read;
+ *   3. those trees without the log, which may lean on what a lost run said;
+ *   4. where there is no MANIFEST to be read and there are no runs, so that none was ever needed: the
+ *      log alone, up to its first bad place;
+ *   5. an empty store.
+ *
+ * (I1) Runs and value files are shared by hard links and never written. Logs are copied.
+ * (I2) A candidate is judged by reading alone. What cannot be read in it counts as damaged; a failure
+ *      to write is a failure of the machine, and ends the rescue: it must not lead to a worse
+ *      candidate.
+ * (I3) The new store has an identity of its own.
+ */
+#include "store/db_rescue.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "os/os_clone.h"
+#include "row/row.h"
+#include "store/db_internal.h"
+
+enum { COPY_SIZE = 256 << 10, CACHE_BYTES = 4 << 20, MEMORY_BYTES = 32 << 20 };
+
+static const char runs_name[] = "runs";
+
+struct rescuing {
+    struct firn_os_dir *from;
+    struct firn_os_dir *to;
+    const struct firn_db_rescue_options *options;
+    struct firn_db_rescue_result *result;
+    struct firn_buf names; /* each with its NUL */
+    struct firn_buf buffer;
+};
+
+bool
+firn_db_rescue_is_finding(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
+}
+
+/* ---- files ---- */
+
+static bool
+ends_with(const char *name, const char *end)
+{
+    size_t size = strlen(name);
+    size_t end_size = strlen(end);
+    return size > end_size && strcmp(name + size - end_size, end) == 0;
+}
+
+static int
+keep_manifest(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct rescuing *rescuing = ctx;
+    return firn_lsm_is_name(entry->name) && ends_with(entry->name, ".log")
+               ? firn_buf_append(&rescuing->names, entry->name, entry->name_size + 1)
+               : FIRN_OK;
+}
+
+static int
+keep_log(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct rescuing *rescuing = ctx;
+    return firn_db_log_is_name(entry->name) && ends_with(entry->name, ".log")
+               ? firn_buf_append(&rescuing->names, entry->name, entry->name_size + 1)
+               : FIRN_OK;
+}
+
+static int
+keep_run(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct rescuing *rescuing = ctx;
+    bool is_file = entry->kind == FIRN_OS_FILE || entry->kind == FIRN_OS_UNKNOWN;
+    return is_file && !ends_with(entry->name, ".tmp")
+               ? firn_buf_append(&rescuing->names, entry->name, entry->name_size + 1)
+               : FIRN_OK;
+}
+
+static int
+list(struct rescuing *rescuing, struct firn_os_dir *dir,
+     int (*keep)(void *ctx, const struct firn_os_dirent *entry), firn_error *err)
+{
+    firn_buf_clear(&rescuing->names);
+    int rc = firn_os_dir_list(dir, keep, rescuing, err);
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of files") : rc;
+}
+
+/* As much of a file as can be read. */
+static int
+copy_content(struct rescuing *rescuing, struct firn_os_file *source, struct firn_os_file *target,
+             firn_error *err)
+{
+    uint64_t offset = 0;
+    size_t size = COPY_SIZE;
+    while (size == COPY_SIZE) {
+        int rc = firn_os_file_read(source, offset, rescuing->buffer.data, COPY_SIZE, &size, err);
+        if (rc == FIRN_IO) {
+            break;
+        }
+        rc = rc == FIRN_OK && size > 0
+                 ? firn_os_file_write(target, offset, rescuing->buffer.data, size, err)
+                 : rc;
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        offset += size;
+    }
+    return firn_os_file_sync(target, err);
+}
+
+static int
+copy_file(struct rescuing *rescuing, const char *name, firn_error *err)
+{
+    struct firn_os_file *source = NULL;
+    struct firn_os_file *target = NULL;
+    firn_error found;
+    int rc = firn_os_file_open(rescuing->from, name, FIRN_OS_READ, 0, &source, &found);
+    if (rc != FIRN_OK) {
+        if (firn_db_rescue_is_finding(rc)) {
+            rescuing->options->on_damage(rescuing->options->ctx, found.text);
+            return FIRN_OK;
+        }
+        if (err != NULL) {
+            *err = found;
+        }
+        return rc;
+    }
+    FIRN_TRY(firn_os_file_open(rescuing->to, name,
+                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE,
+                               0600, &target, err));
+    FIRN_TRY(copy_content(rescuing, source, target, err));
+out:
+    firn_os_file_close(source);
+    firn_os_file_close(target);
+    return rc;
+}
+
+static int
+copy_files(struct rescuing *rescuing, int (*keep)(void *ctx, const struct firn_os_dirent *entry),
+           firn_error *err)
+{
+    int rc = list(rescuing, rescuing->from, keep, err);
+    for (size_t at = 0; rc == FIRN_OK && at < rescuing->names.size;) {
+        const char *name = (const char *)rescuing->names.data + at;
+        rc = copy_file(rescuing, name, err);
+        at += strlen(name) + 1;
+    }
+    return rc;
+}
+
+static int
+link_names(struct rescuing *rescuing, struct firn_os_dir *from, struct firn_os_dir *to,
+           firn_error *err)
+{
+    for (size_t at = 0; at < rescuing->names.size;) {
+        const char *name = (const char *)rescuing->names.data + at;
+        int rc = firn_os_clone_file(from, to, name, err);
+        if (rc != FIRN_OK && rc != FIRN_EXISTS) {
+            return rc;
+        }
+        at += strlen(name) + 1;
+    }
+    return firn_os_dir_sync(to, err);
+}
+
+/* *out_count is how many there are. */
+static int
+link_runs(struct rescuing *rescuing, size_t *out_count, firn_error *err)
+{
+    struct firn_os_dir *from = NULL;
+    struct firn_os_dir *to = NULL;
+    int rc;
+    *out_count = 0;
+    FIRN_TRY(firn_os_make_dir(rescuing->to, runs_name, 0700, err));
+    rc = firn_os_dir_open(rescuing->from, runs_name, &from, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = FIRN_OK;
+        goto out;
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_os_dir_open(rescuing->to, runs_name, &to, err));
+    FIRN_TRY(list(rescuing, from, keep_run, err));
+    *out_count = rescuing->names.size > 0;
+    FIRN_TRY(link_names(rescuing, from, to, err));
+out:
+    firn_os_dir_close(from);
+    firn_os_dir_close(to);
+    return rc;
+}
+
+/* ---- the parts of a candidate ---- */
+
+/* Away with the candidate before. */
+static int
+begin(struct rescuing *rescuing, firn_error *err)
+{
+    struct firn_db_format_identity identity;
+    int rc = firn_os_remove_file(rescuing->to, FIRN_DB_FORMAT_IDENTITY_NAME, err);
+    return rc == FIRN_OK || rc == FIRN_NOT_FOUND
+               ? firn_db_create_begin(rescuing->to, &identity, err)
+               : rc;
+}
+
+static int
+open_lsm(struct rescuing *rescuing, bool makes_one, struct firn_lsm_mend_result *out,
+         firn_error *err)
+{
+    struct firn_block_cache *cache;
+    struct firn_lsm *lsm;
+    int rc = firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_lsm_options options = {
+        .kind = &firn_row_kind, .cache = cache, .is_read_only = !makes_one};
+    if (makes_one) {
+        rc = firn_lsm_open(rescuing->to, &options, true, &lsm, err);
+        rc = rc == FIRN_OK ? firn_lsm_close(lsm, err) : rc;
+    } else {
+        rc = firn_lsm_mend(rescuing->to, &options, rescuing->options->on_damage,
+                           rescuing->options->ctx, out, err);
+    }
+    firn_block_cache_destroy(cache);
+    return rc;
+}
+
+struct log_copy {
+    struct firn_log *log;
+    int failure; /* of appending */
+};
+
+static int
+append_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+              firn_error *err)
+{
+    (void)position;
+    struct log_copy *copy = ctx;
+    copy->failure = firn_log_append(copy->log, type, &record, 1, NULL, err);
+    return copy->failure;
+}
+
+/* A new log with the records of the old one up to the first bad place; or with none. */
+static int
+write_log(struct rescuing *rescuing, bool is_empty, firn_error *err)
+{
+    const struct firn_log_options reading = firn_db_log_options(true);
+    const struct firn_log_options writing = firn_db_log_options(false);
+    struct log_copy copy = {NULL, FIRN_OK};
+    struct firn_log *source = NULL;
+    firn_error found;
+    int rc = firn_log_create(rescuing->to, &writing, &copy.log, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rescuing->result->log_was_cut = is_empty;
+    if (!is_empty) {
+        rc = firn_log_open(rescuing->from, &reading, append_record, &copy, &source, NULL, &found);
+        firn_log_abandon(source);
+        if (copy.failure == FIRN_OK && firn_db_rescue_is_finding(rc)) {
+            rescuing->result->log_was_cut = true;
+            rescuing->options->on_damage(rescuing->options->ctx, found.text);
+            rc = FIRN_OK;
+        } else if (rc != FIRN_OK && err != NULL) {
+            *err = found;
+        }
+    }
+    int close_rc = firn_log_close(copy.log, rc == FIRN_OK ? err : NULL);
+    return rc != FIRN_OK ? rc : close_rc;
+}
+
+/* ---- candidates ---- */
+
+static void
+ignore_damage(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
+/* Gives the candidate its name, and looks whether it is sound (I2). */
+static int
+judge(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+{
+    const struct firn_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
+    const struct firn_db_check_options check = {.on_damage = ignore_damage};
+    firn_check_report report = {.size = sizeof report};
+    struct firn_db *db;
+    firn_error found;
+    *out_is_sound = false;
+    int rc = firn_db_create_end(rescuing->to, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_db_open(rescuing->to, &options, &db, &found);
+    if (rc == FIRN_OK) {
+        rc = firn_db_check(db, &check, &report, &found);
+        int close_rc = firn_db_close(db, rc == FIRN_OK ? &found : NULL);
+        rc = rc == FIRN_OK ? close_rc : rc;
+    }
+    *out_is_sound = rc == FIRN_OK;
+    if (rc != FIRN_OK && !firn_db_rescue_is_finding(rc)) {
+        if (err != NULL) {
+            *err = found;
+        }
+        return rc;
+    }
+    return FIRN_OK;
+}
+
+static int
+try_as_it_is(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+{
+    size_t runs;
+    int rc;
+    FIRN_TRY(begin(rescuing, err));
+    FIRN_TRY(copy_files(rescuing, keep_manifest, err));
+    FIRN_TRY(copy_files(rescuing, keep_log, err));
+    FIRN_TRY(link_runs(rescuing, &runs, err));
+    FIRN_TRY(judge(rescuing, out_is_sound, err));
+    rescuing->result->state = FIRN_DB_RESCUE_KEPT;
+out:
+    return rc;
+}
+
+static int
+try_mended(struct rescuing *rescuing, bool without_log, bool *out_is_sound, firn_error *err)
+{
+    struct firn_lsm_mend_result mended = {0};
+    firn_error found;
+    size_t runs;
+    int rc;
+    *out_is_sound = false;
+    FIRN_TRY(begin(rescuing, err));
+    FIRN_TRY(copy_files(rescuing, keep_manifest, err));
+    FIRN_TRY(link_runs(rescuing, &runs, err));
+    rc = open_lsm(rescuing, false, &mended, &found);
+    if (rc != FIRN_OK) {
+        if (firn_db_rescue_is_finding(rc)) {
+            rescuing->options->on_damage(rescuing->options->ctx, found.text);
+            return FIRN_OK;
+        }
+        if (err != NULL) {
+            *err = found;
+        }
+        return rc;
+    }
+    FIRN_TRY(write_log(rescuing, without_log, err));
+    FIRN_TRY(judge(rescuing, out_is_sound, err));
+    rescuing->result->runs_lost = mended.runs_lost;
+    rescuing->result->state = FIRN_DB_RESCUE_SHORTENED;
+out:
+    return rc;
+}
+
+static int
+try_log_alone(struct rescuing *rescuing, bool is_empty, bool *out_is_sound, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(begin(rescuing, err));
+    FIRN_TRY(open_lsm(rescuing, true, NULL, err));
+    FIRN_TRY(write_log(rescuing, is_empty, err));
+    FIRN_TRY(judge(rescuing, out_is_sound, err));
+    rescuing->result->runs_lost = 0;
+    rescuing->result->state = is_empty                        ? FIRN_DB_RESCUE_LOST
+                              : rescuing->result->log_was_cut ? FIRN_DB_RESCUE_SHORTENED
+                                                              : FIRN_DB_RESCUE_KEPT;
+out:
+    return rc;
+}
+
+static int
+has_runs(struct rescuing *rescuing, bool *out, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    int rc = firn_os_dir_open(rescuing->from, runs_name, &dir, err);
+    *out = false;
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    rc = list(rescuing, dir, keep_run, err);
+    *out = rescuing->names.size > 0;
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+static int
+rescue(struct rescuing *rescuing, firn_error *err)
+{
+    bool is_sound = false;
+    bool has_more = false;
+    int rc;
+    FIRN_TRY(try_as_it_is(rescuing, &is_sound, err));
+    if (!is_sound) {
+        FIRN_TRY(try_mended(rescuing, false, &is_sound, err));
+    }
+    if (!is_sound) {
+        FIRN_TRY(has_runs(rescuing, &has_more, err));
+        FIRN_TRY(has_more ? try_mended(rescuing, true, &is_sound, err)
+                          : try_log_alone(rescuing, false, &is_sound, err));
+    }
+    if (!is_sound) {
+        FIRN_TRY(try_log_alone(rescuing, true, &is_sound, err));
+    }
+    if (!is_sound) {
+        rc = firn_error_set(err, FIRN_FAILED, "a new store in '%s' cannot be read",
+                            firn_os_dir_path(rescuing->to));
+    }
+out:
+    return rc;
+}
+
+int
+firn_db_rescue(struct firn_os_dir *from, struct firn_os_dir *to,
+               const struct firn_db_rescue_options *options, struct firn_db_rescue_result *out,
+               firn_error *err)
+{
+    struct rescuing rescuing = {.from = from, .to = to, .options = options, .result = out};
+    struct firn_db_format_identity identity;
+    *out = (struct firn_db_rescue_result){0};
+    int rc = firn_db_create_read_identity(from, &identity, err);
+    if (rc == FIRN_NEWER) {
+        return rc;
+    }
+    if (firn_buf_set_size(&rescuing.buffer, COPY_SIZE) != FIRN_OK) {
+        return firn_error_no_memory(err, "a copy of a store");
+    }
+    rc = rescue(&rescuing, err);
+    firn_buf_deinit(&rescuing.names);
+    firn_buf_deinit(&rescuing.buffer);
+    return rc;
+}
+
+int
+firn_db_rescue_doubt(struct firn_os_dir *from, const struct firn_db_rescue_options *options,
+                     struct firn_db_rescue_result *result, firn_error *err)
+{
+    uint64_t unnamed;
+    int rc = firn_lsm_mend_unnamed(from, &unnamed, err);
+    if (rc == FIRN_OK && unnamed > 0) {
+        result->runs_lost += unnamed;
+        result->state = FIRN_DB_RESCUE_SHORTENED;
+        options->on_damage(options->ctx, "MANIFEST was cut short: runs are there that it does not "
+                                         "name");
+    }
+    return firn_db_rescue_is_finding(rc) ? FIRN_OK : rc;
+}
+
+int
+firn_db_rescue_lock(struct firn_os_dir *dir, int64_t timeout_ms, struct firn_os_file **out,
+                    firn_error *err)
+{
+    return firn_db_lock_acquire(dir, timeout_ms, out, err);
+}
+
+bool
+firn_db_rescue_is_own_name(const char *name)
+{
+    return firn_db_create_is_data(name) || strcmp(name, FIRN_DB_FORMAT_IDENTITY_NAME) == 0 ||
+           strcmp(name, FIRN_DB_FORMAT_IDENTITY_TMP_NAME) == 0 ||
+           strcmp(name, FIRN_DB_FORMAT_LOCK_NAME) == 0 ||
+           strcmp(name, FIRN_DB_FORMAT_RESERVE_NAME) == 0;
+}
