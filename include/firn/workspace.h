@@ -772,6 +772,72 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,
                                                   firn_workspace_check_result *out,
                                                   firn_error *err);
 
+/* ---- repair ---- */
+
+typedef enum firn_repair_state {
+    FIRN_REPAIR_INTACT = 0, /* all of it is there */
+    FIRN_REPAIR_PARTLY = 1, /* some paths are lost, and left out of it from now on */
+    FIRN_REPAIR_LOST = 2    /* nothing of it can be brought back; it is gone from the catalog */
+} firn_repair_state;
+
+typedef enum firn_repair_data {
+    FIRN_REPAIR_DATA_KEPT = 0,      /* the store's own data is as it was */
+    FIRN_REPAIR_DATA_SHORTENED = 1, /* its last commits are gone, or files that could not be read */
+    FIRN_REPAIR_DATA_LOST = 2       /* no key-value data could be brought back */
+} firn_repair_data;
+
+typedef struct firn_repair_checkpoint {
+    const char *root;                  /* of its workspace, when it was saved */
+    const firn_checkpoint *checkpoint; /* as it is in the repaired store */
+    firn_repair_state state;
+    uint64_t lost_paths; /* PARTLY: each was told by a notice before */
+    bool was_found;      /* the catalog had lost it: it comes from packs, or from the log */
+} firn_repair_checkpoint;
+
+typedef struct firn_repair_options {
+    size_t size;  /* sizeof(firn_repair_options) */
+    bool dry_run; /* find out all of it, then leave the store as it is */
+    /* Told of each checkpoint, newest first; NULL: nobody is. ctx is that of callbacks. What it is
+     * given is borrowed for the call. */
+    void (*on_checkpoint)(void *ctx, const firn_repair_checkpoint *checkpoint);
+    firn_callbacks callbacks;
+} firn_repair_options;
+#define FIRN_REPAIR_OPTIONS_INIT                  \
+    {                                             \
+        sizeof(firn_repair_options), false, NULL, \
+        {                                         \
+            NULL, NULL, NULL                      \
+        }                                         \
+    }
+typedef struct firn_repair_result {
+    bool was_intact; /* nothing was damaged, nothing was changed, and all below is 0 */
+    firn_repair_data data;
+    uint64_t intact; /* checkpoints, safety checkpoints included */
+    uint64_t partly;
+    uint64_t lost;
+    uint64_t found; /* of the intact and the partly lost: the catalog had lost them */
+    uint64_t lost_paths;
+    uint64_t packs;            /* that are whole */
+    uint64_t packs_damaged;    /* damaged ones: what could be read of them is in a new pack */
+    uint64_t objects_salvaged; /* from these */
+    /* Where the damaged store is kept, borrowed from the workspace until its next call; NULL where
+     * nothing was changed. */
+    const char *damaged_path;
+} firn_repair_result;
+/* Makes a sound store out of a damaged one: of all its workspaces. Needs the writing lock, and room
+ * beside the store for what is salvaged from damaged packs (files that are whole are shared by hard
+ * links). The damaged store is only read until a complete new one stands beside it and has been
+ * checked to the last byte; then the two change places in one step (FIRN_UNSUPPORTED where the file
+ * system cannot do that), and the damaged one is kept in a directory inside the new one, for whoever
+ * wants to look. Numbers and ids of checkpoints stay. A checkpoint that lost paths goes on without
+ * them, and its message says so. What was deleted may come back where the catalog itself was lost. It is
+ * FIRN_OK to have lost something: the result tells. FIRN_NOT_FOUND without a store; FIRN_NEWER for one
+ * of a newer firn. Cancelled, failed or cut off before the exchange, the store is as it was; after
+ * it, the next call puts away the rest. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_repair(firn_workspace *workspace,
+                                                   const firn_repair_options *options,
+                                                   firn_repair_result *out, firn_error *err);
+
 #ifdef __cplusplus
 }
 #endif

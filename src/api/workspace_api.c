@@ -422,3 +422,17 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
     }
     return firn_ws_check(workspace, &given, out == NULL ? &ignored : out, err);
 }
+
+int
+firn_workspace_repair(firn_workspace *workspace, const firn_repair_options *options,
+                      firn_repair_result *out, firn_error *err)
+{
+    firn_repair_options given = FIRN_REPAIR_OPTIONS_INIT;
+    firn_repair_result ignored;
+    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_ws_repair(workspace, &given, out == NULL ? &ignored : out, err);
+}

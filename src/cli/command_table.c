@@ -14,6 +14,7 @@ const char firn_command_table_about[] =
     "what changed since, and brings any checkpoint back exactly. It is also a\n"
     "key-value store.";
 
+/* One a line, however many there are. */
 /* clang-format off */
 const struct firn_command *const firn_command_table[] = {
     &firn_cmd_save,
@@ -33,6 +34,7 @@ const struct firn_command *const firn_command_table[] = {
     &firn_cmd_pin,
     &firn_cmd_pin_remove,
     &firn_cmd_check,
+    &firn_cmd_repair,
     &firn_cmd_init,
     &firn_cmd_workspaces,
     &firn_cmd_config,

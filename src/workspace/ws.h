@@ -84,6 +84,8 @@ FIRN_MUST_CHECK int firn_ws_forget(struct firn_ws *ws, const firn_forget_options
                                    void *ctx, firn_forget_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_gc(struct firn_ws *ws, const firn_gc_options *options,
                                firn_gc_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_repair(struct firn_ws *ws, const firn_repair_options *options,
+                                   firn_repair_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,
                                   firn_workspace_check_result *out, firn_error *err);
 

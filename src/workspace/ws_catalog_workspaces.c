@@ -43,9 +43,9 @@ decode_body(struct firn_reader *reader, uint8_t format, firn_slice *out_root,
     return firn_reader_left(reader) == 0;
 }
 
-static int
-decode(firn_slice key, firn_slice value, firn_slice *out_root,
-       struct firn_ws_catalog_workspace *out, firn_error *err)
+int
+firn_ws_catalog_workspaces_decode(firn_slice key, firn_slice value, firn_slice *out_root,
+                                  struct firn_ws_catalog_workspace *out, firn_error *err)
 {
     struct firn_reader reader = firn_reader_of(value);
     uint8_t format;
@@ -82,8 +82,8 @@ firn_ws_catalog_workspaces_list(struct firn_ws_catalog *catalog,
          rc = firn_db_cursor_next(cursor, err)) {
         struct firn_ws_catalog_workspace workspace = {0};
         firn_slice root;
-        FIRN_TRY(decode(firn_db_cursor_key(cursor), firn_db_cursor_value(cursor), &root, &workspace,
-                        err));
+        FIRN_TRY(firn_ws_catalog_workspaces_decode(
+            firn_db_cursor_key(cursor), firn_db_cursor_value(cursor), &root, &workspace, err));
         FIRN_TRY(visit(ctx, root, &workspace, err));
     }
 out:

@@ -32,6 +32,12 @@ FIRN_MUST_CHECK int
 firn_ws_catalog_workspaces_change(struct firn_ws_catalog *catalog, firn_slice root,
                                   const struct firn_ws_catalog_workspace *workspace,
                                   firn_error *err);
+/* An entry as it stands in the catalog; *out_root is borrowed from value, *out must be zeroed.
+ * FIRN_CORRUPT, FIRN_NEWER. */
+FIRN_MUST_CHECK int firn_ws_catalog_workspaces_decode(firn_slice key, firn_slice value,
+                                                      firn_slice *out_root,
+                                                      struct firn_ws_catalog_workspace *out,
+                                                      firn_error *err);
 /* Adds the writing of an entry to a batch. */
 FIRN_MUST_CHECK int
 firn_ws_catalog_workspaces_put(struct firn_ws_catalog *catalog, struct firn_db_batch *batch,

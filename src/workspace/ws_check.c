@@ -518,6 +518,17 @@ out:
 }
 
 int
+firn_ws_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
+                     const firn_workspace_check_options *options, firn_workspace_check_result *out,
+                     firn_error *err)
+{
+    struct checking checking = {.ws = ws, .opened = opened, .options = options, .result = out};
+    *out = (firn_workspace_check_result){0};
+    firn_hash_map_init(&checking.damaged, sizeof(firn_hash), hash_of, hash_equal);
+    return check_opened(&checking, err);
+}
+
+int
 firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,
               firn_workspace_check_result *out, firn_error *err)
 {
@@ -528,9 +539,7 @@ firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,
         return rc;
     }
     if (opened.db != NULL) {
-        struct checking checking = {.ws = ws, .opened = &opened, .options = options, .result = out};
-        firn_hash_map_init(&checking.damaged, sizeof(firn_hash), hash_of, hash_equal);
-        rc = check_opened(&checking, err);
+        rc = firn_ws_check_opened(ws, &opened, options, out, err);
     }
     int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
     return rc != FIRN_OK ? rc : close_rc;

@@ -2,10 +2,12 @@
  *
  * workspace/ws_exclude.c: the default exclusions, as one table.
  *
- * Three kinds of things are left out, at any depth:
+ * Four kinds of things are left out, at any depth:
  * - what version control keeps for itself. `.git` is a directory in a repository and a file in its
  *   submodules and worktrees; neither belongs into a checkpoint, since restoring either would
  *   rewrite what git believes. So these names count whatever the entry is;
+ * - ".firn.repairing", which lies beside a store inside of its workspace while that is repaired, and
+ *   stays if that is cut off;
  * - directories of dependencies, which a package manager brings back from its lock file;
  * - build output. `target` is an ordinary word, so a directory of that name is left out only where
  *   it is known to be build output: beside a Cargo.toml, or with a CACHEDIR.TAG in it (the
@@ -13,7 +15,7 @@
  *   by its name alone. The last two are kept with include_deps. A link or a file that bears one of
  *   their names is always kept: it is small, and somebody made it on purpose.
  *
- * The first kind is left out in any case (firn_ws_exclude_always); the others are what the rule
+ * The first two are left out in any case (firn_ws_exclude_always); the others are what the rule
  * files of a workspace and include_deps can lift (ws_ignore.c).
  *
  * Names are compared byte for byte and whole: `targeting.c`, `my.git` and `.GIT` are kept.
@@ -23,6 +25,7 @@
 #include "base/slice.h"
 
 static const char VERSION_CONTROL[] = "belongs to version control";
+static const char REPAIR[] = "what a repair that was cut off has left";
 static const char DEPENDENCIES[] = "directory of dependencies";
 static const char BUILD_OUTPUT[] = "directory of build output";
 
@@ -77,6 +80,9 @@ firn_ws_exclude_by_name(const struct firn_ws_exclude_entry *entry)
 {
     if (!may_match(entry->name)) {
         return NULL;
+    }
+    if (is_named(entry->name, ".firn.repairing")) {
+        return REPAIR;
     }
     for (size_t i = 0; i < sizeof RULES / sizeof *RULES; i++) {
         const struct rule *rule = &RULES[i];

@@ -70,6 +70,11 @@ FIRN_MUST_CHECK int firn_ws_find_previous(struct firn_ws *ws, struct firn_ws_ope
                                           struct firn_buf *bytes, struct firn_ws_record *out,
                                           firn_error *err);
 
+/* What firn_ws_check does with a store that is open: db, objects and catalog. */
+FIRN_MUST_CHECK int firn_ws_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                         const firn_workspace_check_options *options,
+                                         firn_workspace_check_result *out, firn_error *err);
+
 /* Finds out anew where the workspace and its store are. */
 FIRN_MUST_CHECK int firn_ws_relocate(struct firn_ws *ws, firn_error *err);
 /* Turns the paths that an operation was given into those that it acts on: where there are none the

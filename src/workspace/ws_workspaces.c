@@ -20,10 +20,11 @@
 #include "codec/hex.h"
 #include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_place.h"
+#include "workspace/ws_remove.h"
 #include "workspace/ws_roots.h"
 #include "workspace/ws_stat.h"
 
-enum { CATALOG_MEMORY_BYTES = 8 << 20, DEPTH_MAX = 4, TAIL_BYTES = 4 };
+enum { CATALOG_MEMORY_BYTES = 8 << 20, TAIL_BYTES = 4 };
 
 static const char removed_mark[] = ".removed";
 
@@ -101,47 +102,6 @@ keep_name(void *ctx, const struct firn_os_dirent *entry)
     return firn_buf_append(ctx, entry->name, entry->name_size + 1);
 }
 
-static int remove_tree(struct firn_os_dir *parent, const char *name, unsigned depth,
-                       firn_error *err);
-
-static int
-empty_dir(struct firn_os_dir *dir, unsigned depth, firn_error *err)
-{
-    struct firn_buf names = {0};
-    int rc;
-    FIRN_TRY(firn_os_dir_list(dir, keep_name, &names, err));
-    for (size_t at = 0; at < names.size;) {
-        const char *name = (const char *)names.data + at;
-        struct firn_os_stat stat;
-        FIRN_TRY(firn_os_stat(dir, name, &stat, err));
-        FIRN_TRY(stat.kind == FIRN_OS_DIR ? remove_tree(dir, name, depth, err)
-                                          : firn_os_remove_file(dir, name, err));
-        at += strlen(name) + 1;
-    }
-out:
-    firn_buf_deinit(&names);
-    return rc;
-}
-
-/* A store is a few levels deep; what is deeper is none and stays. */
-static int
-remove_tree(struct firn_os_dir *parent, const char *name, unsigned depth, firn_error *err)
-{
-    struct firn_os_dir *dir = NULL;
-    int rc;
-    if (depth == 0) {
-        return firn_error_set(err, FIRN_LIMIT,
-                              "cannot remove '%s/%.255s': it is no part of a store",
-                              firn_os_dir_path(parent), name);
-    }
-    FIRN_TRY(firn_os_dir_open(parent, name, &dir, err));
-    FIRN_TRY(empty_dir(dir, depth - 1, err));
-    FIRN_TRY(firn_os_remove_dir(parent, name, err));
-out:
-    firn_os_dir_close(dir);
-    return rc;
-}
-
 static int
 open_home(struct firn_os *os, struct firn_os_dir **out, firn_error *err)
 {
@@ -169,7 +129,7 @@ remove_put_aside(struct firn_os *os, firn_error *err)
         size_t mark_size = sizeof removed_mark - 1;
         size_t tail_size = mark_size + (size_t)2 * TAIL_BYTES;
         if (size > tail_size && memcmp(name + size - tail_size, removed_mark, mark_size) == 0) {
-            FIRN_TRY(remove_tree(home, name, DEPTH_MAX, err));
+            FIRN_TRY(firn_ws_remove_tree(home, name, err));
         }
         at += size + 1;
     }

@@ -25,6 +25,7 @@ The program explains itself, and every command does.
     pin        Keep checkpoints from being deleted, or list those that are
     unpin      Take pins away
     check      Check that what was saved is there and whole
+    repair     Make a sound store out of a damaged one
     init       Make the store of the workspace, and say where it is
     workspaces List workspaces, remove them, tell that they were moved
     config     Show or change what commands do where no option says so

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cmd_repair.c: firn repair.
+ */
+#include "cli/cli_workspace.h"
+#include "cli/cmd.h"
+#include "cli/exit_code.h"
+#include "cli/json_out.h"
+#include "cli/meter.h"
+#include "cli/notices.h"
+#include "cli/out.h"
+#include "cli/patience.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+struct repairing {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    firn_repair_options options;
+    firn_repair_result result;
+    struct firn_notices notices;
+    firn_callbacks told; /* those of notices */
+};
+
+static const char *
+state_name(firn_repair_state state)
+{
+    switch (state) {
+    case FIRN_REPAIR_INTACT:
+        return "intact";
+    case FIRN_REPAIR_PARTLY:
+        return "partly";
+    case FIRN_REPAIR_LOST:
+    default:
+        return "lost";
+    }
+}
+
+static const char *
+data_name(firn_repair_data data)
+{
+    switch (data) {
+    case FIRN_REPAIR_DATA_KEPT:
+        return "kept";
+    case FIRN_REPAIR_DATA_SHORTENED:
+        return "shortened";
+    case FIRN_REPAIR_DATA_LOST:
+    default:
+        return "lost";
+    }
+}
+
+/* Callbacks share one context: what notices want to know is passed on to them. */
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    struct repairing *repairing = ctx;
+    repairing->told.on_notice(repairing->told.ctx, notice);
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    struct repairing *repairing = ctx;
+    return repairing->told.on_progress(repairing->told.ctx, progress);
+}
+
+static void
+print_checkpoint(const firn_repair_checkpoint *checkpoint)
+{
+    char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    firn_out_format("%-6s  %s  %.*s  ", state_name(checkpoint->state),
+                    firn_cli_workspace_name(checkpoint->checkpoint, name), FIRN_CHECKPOINT_ID_SHORT,
+                    checkpoint->checkpoint->id);
+    firn_text_escape(firn_str(checkpoint->root), firn_out_write);
+    if (checkpoint->state == FIRN_REPAIR_PARTLY) {
+        firn_out_format(": without %s lost %s", firn_text_number(checkpoint->lost_paths, number),
+                        firn_text_plural(checkpoint->lost_paths, "path", "paths"));
+    }
+    firn_out_text("\n");
+}
+
+static void
+on_checkpoint(void *ctx, const firn_repair_checkpoint *checkpoint)
+{
+    struct repairing *repairing = ctx;
+    if (repairing->cli->json) {
+        firn_json_out_object(NULL);
+        firn_json_out_string("state", state_name(checkpoint->state));
+        firn_json_out_u64("lost_paths", checkpoint->lost_paths);
+        firn_json_out_bool("found", checkpoint->was_found);
+        firn_json_out_bytes("root", firn_str(checkpoint->root));
+        firn_cli_workspace_checkpoint_json("checkpoint", checkpoint->checkpoint);
+        firn_json_out_end();
+    } else if (!repairing->cli->quiet) {
+        firn_meter_clear();
+        print_checkpoint(checkpoint);
+    }
+}
+
+static int
+attempt_repair(void *ctx, firn_error *err)
+{
+    struct repairing *repairing = ctx;
+    return firn_workspace_repair(repairing->workspace, &repairing->options, &repairing->result,
+                                 err);
+}
+
+static void
+print_json(const struct repairing *repairing)
+{
+    const firn_repair_result *result = &repairing->result;
+    firn_json_out_bool("was_intact", result->was_intact);
+    firn_json_out_bool("dry_run", repairing->options.dry_run);
+    firn_json_out_string("data", data_name(result->data));
+    firn_json_out_u64("intact", result->intact);
+    firn_json_out_u64("partly", result->partly);
+    firn_json_out_u64("lost", result->lost);
+    firn_json_out_u64("found", result->found);
+    firn_json_out_u64("lost_paths", result->lost_paths);
+    firn_json_out_u64("packs", result->packs);
+    firn_json_out_u64("packs_damaged", result->packs_damaged);
+    firn_json_out_u64("objects_salvaged", result->objects_salvaged);
+    if (result->damaged_path != NULL) {
+        firn_json_out_bytes("damaged_path", firn_str(result->damaged_path));
+    } else {
+        firn_json_out_null("damaged_path");
+    }
+    firn_notices_json(&repairing->notices);
+}
+
+static void
+print_data(firn_repair_data data)
+{
+    if (data == FIRN_REPAIR_DATA_SHORTENED) {
+        firn_out_text("the store's own data (firn db) is that of an earlier moment, or lacks what "
+                      "could not be read\n");
+    } else if (data == FIRN_REPAIR_DATA_LOST) {
+        firn_out_text("the store's own data (firn db) could not be read, and is gone\n");
+    }
+}
+
+static void
+print_result(const struct repairing *repairing)
+{
+    const firn_repair_result *result = &repairing->result;
+    char intact[FIRN_TEXT_NUMBER_SIZE];
+    char partly[FIRN_TEXT_NUMBER_SIZE];
+    char lost[FIRN_TEXT_NUMBER_SIZE];
+    if (result->was_intact) {
+        firn_out_text("nothing to repair\n");
+        return;
+    }
+    print_data(result->data);
+    firn_out_format("%s %s intact, %s partly, %s lost%s\n",
+                    firn_text_number(result->intact, intact),
+                    firn_text_plural(result->intact, "checkpoint", "checkpoints"),
+                    firn_text_number(result->partly, partly), firn_text_number(result->lost, lost),
+                    repairing->options.dry_run ? "; nothing was changed" : "");
+    if (result->lost_paths > 0 || result->lost > 0) {
+        firn_out_text("what of it is still on the disk is kept by: firn save\n");
+    }
+    if (result->damaged_path != NULL) {
+        firn_out_text("the damaged store is kept, remove it when it is of no use: ");
+        firn_text_escape(firn_str(result->damaged_path), firn_out_write);
+        firn_out_text("\n");
+    }
+}
+
+static const char *
+hint(int code)
+{
+    switch (code) {
+    case FIRN_NOT_FOUND:
+        return "--store DIR names a store, firn workspaces lists them";
+    case FIRN_NO_SPACE:
+        return "what is salvaged from damaged packs needs room beside the store";
+    default:
+        return NULL;
+    }
+}
+
+static bool
+has_lost(const firn_repair_result *result)
+{
+    return result->partly > 0 || result->lost > 0 || result->data != FIRN_REPAIR_DATA_KEPT;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_error err;
+    struct repairing repairing = {.cli = cli, .options = FIRN_REPAIR_OPTIONS_INIT};
+    int exit_code = firn_cli_workspace_open(cli, &repairing.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_notices_init(&repairing.notices, cli);
+    repairing.told = firn_notices_callbacks(&repairing.notices);
+    repairing.options.dry_run = firn_command_has(cli, "dry-run");
+    repairing.options.on_checkpoint = on_checkpoint;
+    repairing.options.callbacks.on_notice = on_notice;
+    repairing.options.callbacks.on_progress = on_progress;
+    repairing.options.callbacks.ctx = &repairing;
+    if (cli->json) {
+        firn_json_out_array("checkpoints");
+    }
+    int code = firn_patience_run(cli, attempt_repair, &repairing, &err);
+    firn_meter_clear();
+    if (cli->json) {
+        firn_json_out_end();
+    }
+    if (code != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, hint(code));
+    } else if (cli->json) {
+        print_json(&repairing);
+    } else if (!cli->quiet) {
+        print_result(&repairing);
+    }
+    if (code == FIRN_OK && has_lost(&repairing.result)) {
+        exit_code = FIRN_EXIT_PARTIAL;
+    }
+    firn_notices_deinit(&repairing.notices);
+    firn_workspace_close(repairing.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"dry-run", 'n', NULL, "find out what can be saved, change nothing"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn check --data", "is anything damaged?"},
+    {"firn repair --dry-run", "what would be left?"},
+    {"firn repair", "make the store sound again"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_cmd_repair = {
+    .name = "repair",
+    .summary = "Make a sound store out of a damaged one",
+    .arguments = "",
+    .options = options,
+    .help = "Builds a new store of all that can still be read of a damaged one: of all its\n"
+            "workspaces. A lost catalog is made again from packs and log. A checkpoint that\n"
+            "has lost files goes on without them, under its number; each lost path is named,\n"
+            "and the checkpoint's message says how many there were. Checkpoints that were\n"
+            "deleted may come back where the catalog was lost.\n"
+            "\n"
+            "The damaged store is only read until the new one has been checked to the last\n"
+            "byte. Then they change places, in one step, and the damaged one is kept inside of\n"
+            "the new one, as damaged-1. What is whole is shared, so this takes little room.\n"
+            "Where nothing is damaged, nothing is changed. A dry run does the same work, and\n"
+            "leaves the store alone.\n"
+            "\n"
+            "The exit code is 6 if anything was lost.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run,
+};
