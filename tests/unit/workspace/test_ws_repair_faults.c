@@ -92,6 +92,24 @@ is_beside(struct ws_world *world, const char *name)
     return rc == FIRN_OK;
 }
 
+static bool
+is_kept(struct ws_world *world)
+{
+    struct firn_os_dir *dir;
+    struct firn_os_stat stat;
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s", &dir, NULL), FIRN_OK);
+    int rc = firn_os_stat(dir, "damaged-1", &stat, NULL);
+    bool has_identity = false;
+    if (rc == FIRN_OK) {
+        struct firn_os_dir *kept;
+        assert_int_equal(firn_os_dir_open(dir, "damaged-1", &kept, NULL), FIRN_OK);
+        has_identity = firn_os_stat(kept, "FIRN", &stat, NULL) == FIRN_OK;
+        firn_os_dir_close(kept);
+    }
+    firn_os_dir_close(dir);
+    return rc == FIRN_OK && !has_identity;
+}
+
 /* lost_by_chance: a reading that failed once may have been taken for damage. */
 static void
 assert_all_is_well(struct prepared *prepared, struct ws_world *world, bool lost_by_chance)
@@ -232,6 +250,7 @@ the_power_may_go_at_any_call(void **state)
             firn_os_memory_set_cut_at(world.tree.os, 0);
             ws_world_reopen(&world);
             assert_all_is_well(&prepared, &world, false);
+            assert_true(is_beside(&world, "s") && is_kept(&world));
             ws_world_close(&world);
             cuts++;
         }

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: what a repair finds again, and what it must not bring back: checkpoints that were
+ * deleted, numbers, tags, deltas, further names of files, contents of a pack that is damaged elsewhere.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gc_support.h"
+#include "store/db.h"
+#include "support/test_file.h"
+
+static firn_repair_result
+repair(struct ws_world *world)
+{
+    const firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
+    firn_repair_result result;
+    if (firn_ws_repair(world->ws, &options, &result, &world->err) != FIRN_OK) {
+        fail_msg("repair: %s", world->err.text);
+    }
+    ws_assert_check_clean(world);
+    return result;
+}
+
+static struct firn_os_dir *
+open_dir(struct ws_world *world, const char *path)
+{
+    struct firn_os_dir *dir;
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, path, &dir, NULL), FIRN_OK);
+    return dir;
+}
+
+static void
+lose(struct ws_world *world, const char *path, const char *name)
+{
+    struct firn_os_dir *dir = open_dir(world, path);
+    assert_int_equal(firn_os_remove_file(dir, name, NULL), FIRN_OK);
+    firn_os_dir_close(dir);
+}
+
+static void
+flip(struct ws_world *world, const char *path, const char *name, size_t at)
+{
+    struct firn_buf bytes = {0};
+    struct firn_os_dir *dir = open_dir(world, path);
+    test_file_read(dir, name, &bytes);
+    assert_true(at < bytes.size);
+    bytes.data[at] ^= 4;
+    test_file_write(dir, name, bytes.data, bytes.size);
+    firn_buf_deinit(&bytes);
+    firn_os_dir_close(dir);
+}
+
+/* Where the zeros behind the last record begin. */
+static size_t
+end_of_log(struct ws_world *world)
+{
+    struct firn_buf bytes = {0};
+    struct firn_os_dir *dir = open_dir(world, "/s");
+    test_file_read(dir, "wal-000001.log", &bytes);
+    size_t end = bytes.size;
+    while (end > 0 && bytes.data[end - 1] == 0) {
+        end--;
+    }
+    firn_buf_deinit(&bytes);
+    firn_os_dir_close(dir);
+    return end;
+}
+
+static bool
+has(struct ws_world *world, const char *reference)
+{
+    firn_checkpoint found;
+    return firn_ws_find(world->ws, reference, &found, &world->err) == FIRN_OK;
+}
+
+static void
+save_text(struct ws_world *world, const char *text)
+{
+    scan_put_text(&world->tree, "text", text);
+    ws_save(world);
+}
+
+static void
+flush(struct ws_world *world)
+{
+    const struct firn_db_options options = {0};
+    struct firn_os_dir *dir = open_dir(world, "/s");
+    struct firn_db *db;
+    assert_int_equal(firn_db_open(dir, &options, &db, NULL), FIRN_OK);
+    assert_int_equal(firn_db_maintain_flush(db, NULL), FIRN_OK);
+    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
+    firn_os_dir_close(dir);
+}
+
+static void
+a_deleted_checkpoint_stays_deleted_where_the_log_is_short(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 81);
+    save_text(&world, "one");
+    save_text(&world, "two");
+    save_text(&world, "three");
+    gc_delete(&world, "2");
+    size_t end = end_of_log(&world);
+    save_text(&world, "four");
+    save_text(&world, "five");
+    flip(&world, "/s", "wal-000001.log", end + 60);
+    firn_repair_result result = repair(&world);
+    assert_int_equal(result.data, FIRN_REPAIR_DATA_SHORTENED);
+    assert_true(has(&world, "1") && has(&world, "3") && has(&world, "4") && has(&world, "5"));
+    assert_false(has(&world, "2"));
+    assert_int_equal(result.intact, 4);
+    assert_int_equal(result.found, 2);
+    scan_put_text(&world.tree, "text", "six");
+    assert_int_equal(ws_save(&world).checkpoint.number, 6);
+    ws_world_close(&world);
+}
+
+static void
+tags_and_numbers_are_found_in_runs(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_checkpoint tagged;
+    ws_world_open_memory(&world, 82);
+    save_text(&world, "one");
+    save_text(&world, "two");
+    assert_int_equal(firn_ws_tag_set(world.ws, "begin", "1", false, &tagged, NULL), FIRN_OK);
+    flush(&world);
+    lose(&world, "/s", "manifest-000001.log");
+    firn_repair_result result = repair(&world);
+    assert_int_equal(result.data, FIRN_REPAIR_DATA_LOST);
+    assert_int_equal(result.intact, 2);
+    assert_int_equal(result.found, 2);
+    assert_true(has(&world, "begin"));
+    ws_restore(&world, "begin");
+    scan_put_text(&world.tree, "text", "three");
+    assert_int_equal(ws_save(&world).checkpoint.number, 3);
+    ws_world_close(&world);
+}
+
+/* What was in no pack before the repair joins the next one behind it. */
+static void
+a_record_of_the_log_joins_the_next_pack(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 83);
+    save_text(&world, "one");
+    save_text(&world, "two");
+    lose(&world, "/s", "FIRN");
+    assert_int_equal(repair(&world).intact, 2);
+    save_text(&world, "three");
+    lose(&world, "/s", "wal-000001.log");
+    assert_int_equal(repair(&world).intact, 2);
+    assert_true(has(&world, "1") && has(&world, "2"));
+    ws_world_close(&world);
+}
+
+static void
+the_number_of_a_lost_pack_is_not_given_again(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 84);
+    save_text(&world, "one");
+    save_text(&world, "two");
+    lose(&world, "/s/packs", "00000002.pack");
+    firn_repair_result result = repair(&world);
+    assert_int_equal(result.intact, 1);
+    assert_int_equal(result.lost, 1);
+    assert_false(has(&world, "2"));
+    save_text(&world, "three");
+    assert_int_equal(gc_look(&world).last, 3);
+    assert_true(has(&world, "3"));
+    ws_world_close(&world);
+}
+
+static void
+new_versions_of_files_are_found(void **state)
+{
+    (void)state;
+    enum { SIZE = 200000 };
+    struct ws_world world;
+    char *text = malloc(SIZE + 1);
+    ws_world_open_memory(&world, 85);
+    assert_non_null(text);
+    scan_put_random(&world.tree, "file", 7, SIZE);
+    ws_save(&world);
+    struct firn_buf bytes = {0};
+    test_file_read(world.tree.root, "file", &bytes);
+    bytes.data[SIZE / 2] ^= 1;
+    scan_put_file(&world.tree, "file", bytes.data, bytes.size);
+    firn_save_result saved = ws_save(&world);
+    assert_true(saved.checkpoint.added_bytes < SIZE / 4); /* it is a delta */
+    char *tree = ws_dump(&world);
+    lose(&world, "/s", "FIRN");
+    assert_int_equal(repair(&world).intact, 2);
+    scan_remove_file(&world.tree, "file");
+    ws_restore(&world, "2");
+    ws_assert_dump(&world, tree);
+    free(tree);
+    free(text);
+    firn_buf_deinit(&bytes);
+    ws_world_close(&world);
+}
+
+/* Each in a frame of its own. */
+static void
+what_is_whole_of_a_damaged_pack_is_kept(void **state)
+{
+    (void)state;
+    enum { FILE_SIZE = 600 << 10 };
+    struct ws_world world;
+    firn_checkpoint found;
+    ws_world_open_memory(&world, 86);
+    world.threads = 1;
+    scan_put_random(&world.tree, "a", 1, FILE_SIZE);
+    scan_put_random(&world.tree, "b", 2, FILE_SIZE);
+    scan_put_random(&world.tree, "c", 3, FILE_SIZE);
+    ws_save(&world);
+    flip(&world, "/s/packs", "00000001.pack", 1000);
+    firn_repair_result result = repair(&world);
+    assert_int_equal(result.partly, 1);
+    assert_int_equal(result.lost_paths, 1);
+    assert_int_equal(result.packs_damaged, 1);
+    assert_true(result.objects_salvaged >= 3);
+    assert_int_equal(firn_ws_find(world.ws, "1", &found, &world.err), FIRN_OK);
+    assert_int_equal(found.files, 2);
+    assert_int_equal(found.bytes, 2 * FILE_SIZE);
+    assert_int_equal(found.directories, 0);
+    assert_true(found.message.size == strlen("[repaired: 1 lost]"));
+    ws_restore(&world, "1");
+    assert_int_equal(test_file_count(world.tree.root), 2);
+    ws_world_close(&world);
+}
+
+/* The name that others go by lies in a directory whose list is lost. */
+static void
+a_further_name_stays_where_the_first_one_is_lost(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct firn_os_stat stat;
+    unsigned met = 0;
+    ws_world_open_memory(&world, 87);
+    scan_put_text(&world.tree, "dir/first", "content");
+    ws_save(&world);
+    scan_put_link(&world.tree, "further", "dir/first");
+    scan_put_link(&world.tree, "third", "dir/first");
+    ws_save(&world);
+    struct firn_os_dir *packs = open_dir(&world, "/s/packs");
+    assert_int_equal(firn_os_stat(packs, "00000001.pack", &stat, NULL), FIRN_OK);
+    firn_os_dir_close(packs);
+    for (size_t at = 64; at < stat.size_bytes; at += 8) {
+        struct ws_world other;
+        ws_world_clone(&world, &other);
+        flip(&other, "/s/packs", "00000001.pack", at);
+        if (repair(&other).partly > 0 && has(&other, "2")) {
+            scan_remove_tree(&other.tree, "dir");
+            scan_remove_file(&other.tree, "further");
+            scan_remove_file(&other.tree, "third");
+            ws_restore(&other, "2");
+            bool has_first = test_file_exists(other.tree.root, "dir");
+            bool has_further = test_file_exists(other.tree.root, "further");
+            assert_true(has_further == test_file_exists(other.tree.root, "third"));
+            met += !has_first && has_further;
+        }
+        ws_world_close(&other);
+    }
+    assert_true(met > 0);
+    ws_world_close(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_deleted_checkpoint_stays_deleted_where_the_log_is_short),
+        cmocka_unit_test(tags_and_numbers_are_found_in_runs),
+        cmocka_unit_test(a_record_of_the_log_joins_the_next_pack),
+        cmocka_unit_test(the_number_of_a_lost_pack_is_not_given_again),
+        cmocka_unit_test(new_versions_of_files_are_found),
+        cmocka_unit_test(what_is_whole_of_a_damaged_pack_is_kept),
+        cmocka_unit_test(a_further_name_stays_where_the_first_one_is_lost),
+    };
+    return cmocka_run_group_tests_name("ws_repair_found", tests, NULL, NULL);
+}
