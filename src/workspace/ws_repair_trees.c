@@ -369,6 +369,7 @@ walk(struct mending *mending, firn_hash *root, bool *out_is_lost, firn_error *er
 {
     int rc;
     const firn_hash start = *root;
+    *out_is_lost = false;
     mending->lost = 0;
     mending->files = 0;
     mending->directories = 0;
@@ -416,7 +417,7 @@ static int
 look_at_tree(struct mending *mending, struct firn_ws_repair_record *record, firn_error *err)
 {
     firn_hash root = record->record.root.hash;
-    bool is_lost;
+    bool is_lost = false;
     int rc;
     mending->record = record;
     FIRN_TRY(look_at_rules(mending, record, err));
@@ -471,7 +472,7 @@ static int
 finish_record(struct mending *mending, struct firn_ws_repair_record *record, firn_error *err)
 {
     firn_hash root = record->record.root.hash;
-    bool is_lost;
+    bool is_lost = false;
     int rc;
     mending->record = record;
     FIRN_TRY(walk(mending, &root, &is_lost, err));

@@ -113,13 +113,14 @@ a_deleted_checkpoint_stays_deleted_where_the_log_is_short(void **state)
     size_t end = end_of_log(&world);
     save_text(&world, "four");
     save_text(&world, "five");
+    gc_delete(&world, "4"); /* told by a record behind the bad one */
     flip(&world, "/s", "wal-000001.log", end + 60);
     firn_repair_result result = repair(&world);
     assert_int_equal(result.data, FIRN_REPAIR_DATA_SHORTENED);
-    assert_true(has(&world, "1") && has(&world, "3") && has(&world, "4") && has(&world, "5"));
-    assert_false(has(&world, "2"));
-    assert_int_equal(result.intact, 4);
-    assert_int_equal(result.found, 2);
+    assert_true(has(&world, "1") && has(&world, "3") && has(&world, "5"));
+    assert_false(has(&world, "2") || has(&world, "4"));
+    assert_int_equal(result.intact, 3);
+    assert_int_equal(result.found, 1);
     scan_put_text(&world.tree, "text", "six");
     assert_int_equal(ws_save(&world).checkpoint.number, 6);
     ws_world_close(&world);
