@@ -64,7 +64,10 @@ run(struct firn_cli *cli)
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(
             cli, &err,
-            code == FIRN_CORRUPT ? "what is not named as damaged can still be restored" : NULL);
+            code == FIRN_CORRUPT
+                ? "what is not named as damaged can still be restored; firn repair makes a sound "
+                  "store of it"
+                : NULL);
     }
     firn_notices_deinit(&notices);
     firn_workspace_close(workspace);

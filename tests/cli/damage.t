@@ -20,7 +20,7 @@ Damage is found, named, and never restored. The damaged byte belongs to the cont
   $ firn --store ../s check --data >out 2>err; echo $?; cat out; tail -n 1 err; grep -c '^firn: damaged: ' err | sed 's/^[1-9].*/some/'
   5
   2 checkpoints, 2 packs, <n> objects, <size> read: <n> damaged
-  hint: what is not named as damaged can still be restored
+  hint: what is not named as damaged can still be restored; firn repair makes a sound store of it
   some
   $ firn --store ../s check --data --json 2>/dev/null >json; echo $?; python3 -c 'import json; o = json.load(open("json")); print(o["damaged"] > 0, o["error"]["code"], {n["kind"] for n in o["notices"]})'
   5
