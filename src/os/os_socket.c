@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_socket.c: Unix sockets.
+ *
+ * The address of a Unix socket holds 107 bytes of path, fewer than a store's path may have. So a
+ * name is reached through its directory's descriptor: /proc/self/fd/N/name (I1).
+ *
+ * Who may connect is decided twice: by the directory, which is its user's alone, and by the
+ * credentials that the kernel vouches for (SO_PEERCRED) (I2).
+ *
+ * Nothing here waits for ever: a peer that stops in the middle costs the time that the caller
+ * granted. SIGPIPE is never raised.
+ */
+#include "os/os_socket.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "os/os_posix.h"
+
+enum { BACKLOG = 128, NS_PER_MS = 1000000 };
+
+struct firn_os_socket {
+    int fd;
+    pid_t peer;
+};
+
+static int
+make(int fd, pid_t peer, struct firn_os_socket **out, firn_error *err)
+{
+    *out = firn_alloc_zeroed(sizeof **out);
+    if (*out == NULL) {
+        (void)close(fd);
+        return firn_error_no_memory(err, "a connection");
+    }
+    (*out)->fd = fd;
+    (*out)->peer = peer;
+    return FIRN_OK;
+}
+
+/* (I1) */
+static int
+address_of(struct firn_os_dir *dir, const char *name, struct sockaddr_un *out, firn_error *err)
+{
+    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int size = snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d/%s",
+                        firn_os_posix_dir_fd(dir), name);
+    return size > 0 && (size_t)size < sizeof out->sun_path
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_INVALID, "'%.100s' is too long a name", name);
+}
+
+static int
+begin(struct firn_os_dir *dir, const char *name, struct sockaddr_un *out_address, int *out_fd,
+      firn_error *err)
+{
+    if (firn_os_dir_os(dir) != firn_os_default()) {
+        return firn_error_set(err, FIRN_UNSUPPORTED, "there are no sockets here");
+    }
+    int rc = address_of(dir, name, out_address, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    *out_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return *out_fd < 0 ? firn_error_set_errno(err, errno, "could not make a socket") : FIRN_OK;
+}
+
+/* Of the name itself: a link may lead to somebody who should not be talked to. */
+static bool
+is_socket(struct firn_os_dir *dir, const char *name)
+{
+    struct stat there;
+    return fstatat(firn_os_posix_dir_fd(dir), name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISSOCK(there.st_mode);
+}
+
+int
+firn_os_socket_listen(struct firn_os_dir *dir, const char *name, struct firn_os_socket **out,
+                      firn_error *err)
+{
+    struct sockaddr_un address;
+    int fd;
+    *out = NULL;
+    int rc = begin(dir, name, &address, &fd, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (is_socket(dir, name)) {
+        (void)unlinkat(firn_os_posix_dir_fd(dir), name, 0);
+    }
+    if (bind(fd, (const void *)&address, sizeof address) != 0 || listen(fd, BACKLOG) != 0) {
+        rc = firn_error_set_errno(err, errno, "could not listen at '%s/%s'", firn_os_dir_path(dir),
+                                  name);
+        (void)close(fd);
+        return rc;
+    }
+    return make(fd, 0, out, err);
+}
+
+/* (I2) */
+static bool
+is_same_user(int fd, pid_t *out_peer)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        return false;
+    }
+    *out_peer = peer.pid;
+    return peer.uid == geteuid() || peer.uid == 0;
+}
+
+int
+firn_os_socket_connect(struct firn_os_dir *dir, const char *name, struct firn_os_socket **out,
+                       firn_error *err)
+{
+    struct sockaddr_un address;
+    pid_t peer;
+    int fd;
+    *out = NULL;
+    int rc = begin(dir, name, &address, &fd, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int failed = ENOENT;
+    if (is_socket(dir, name)) {
+        failed = connect(fd, (const void *)&address, sizeof address) == 0 ? 0 : errno;
+    }
+    if (failed != 0) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "nobody listens at '%s/%s': %s",
+                            firn_os_dir_path(dir), name, strerror(failed));
+        (void)close(fd);
+        return rc;
+    }
+    if (!is_same_user(fd, &peer)) {
+        (void)close(fd);
+        return firn_error_set(err, FIRN_DENIED, "another user listens at '%s/%s'",
+                              firn_os_dir_path(dir), name);
+    }
+    return make(fd, peer, out, err);
+}
+
+int
+firn_os_socket_accept(struct firn_os_socket *listener, struct firn_os_socket **out, firn_error *err)
+{
+    *out = NULL;
+    for (int tries = 0; tries < BACKLOG; tries++) {
+        pid_t peer;
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
+                       ? FIRN_OK
+                       : firn_error_set_errno(err, errno, "could not accept a connection");
+        }
+        if (is_same_user(fd, &peer)) {
+            return make(fd, peer, out, err);
+        }
+        (void)close(fd);
+    }
+    return FIRN_OK;
+}
+
+void
+firn_os_socket_close(struct firn_os_socket *socket)
+{
+    if (socket != NULL) {
+        (void)close(socket->fd);
+        firn_free(socket);
+    }
+}
+
+uint64_t
+firn_os_socket_peer(const struct firn_os_socket *socket)
+{
+    return (uint64_t)socket->peer;
+}
+
+int
+firn_os_socket_fd(const struct firn_os_socket *socket)
+{
+    return socket->fd;
+}
+
+/* ---- bytes ---- */
+
+/* Waits until something can be moved; *left_ns is what remains of the time. */
+static int
+wait_for(struct firn_os_socket *socket, short events, int64_t deadline_ns, firn_error *err)
+{
+    int64_t left_ns = deadline_ns - firn_os_monotonic_ns(firn_os_default());
+    if (left_ns <= 0) {
+        return firn_error_set(err, FIRN_BUSY, "the other process does not answer");
+    }
+    struct pollfd item = {.fd = socket->fd, .events = events};
+    int64_t ms = (left_ns - 1) / NS_PER_MS + 1;
+    (void)poll(&item, 1, ms > INT32_MAX ? INT32_MAX : (int)ms);
+    return FIRN_OK;
+}
+
+static bool
+may_try_again(ssize_t moved)
+{
+    return moved < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+int
+firn_os_socket_send(struct firn_os_socket *socket, const void *data, size_t size,
+                    int64_t timeout_ns, firn_error *err)
+{
+    int64_t deadline_ns = firn_os_monotonic_ns(firn_os_default()) + timeout_ns;
+    for (size_t at = 0; at < size;) {
+        ssize_t moved = send(socket->fd, (const char *)data + at, size - at, MSG_NOSIGNAL);
+        if (moved > 0) {
+            at += (size_t)moved;
+        } else if (!may_try_again(moved)) {
+            return firn_error_set_errno(err, errno, "could not write to another process");
+        } else if (wait_for(socket, POLLOUT, deadline_ns, err) != FIRN_OK) {
+            return FIRN_BUSY;
+        }
+    }
+    return FIRN_OK;
+}
+
+int
+firn_os_socket_receive(struct firn_os_socket *socket, void *data, size_t size, int64_t timeout_ns,
+                       firn_error *err)
+{
+    int64_t deadline_ns = firn_os_monotonic_ns(firn_os_default()) + timeout_ns;
+    for (size_t at = 0; at < size;) {
+        ssize_t moved = recv(socket->fd, (char *)data + at, size - at, 0);
+        if (moved > 0) {
+            at += (size_t)moved;
+        } else if (moved == 0) {
+            return firn_error_set(err, FIRN_IO, "the other process has hung up");
+        } else if (!may_try_again(moved)) {
+            return firn_error_set_errno(err, errno, "could not read from another process");
+        } else if (wait_for(socket, POLLIN, deadline_ns, err) != FIRN_OK) {
+            return FIRN_BUSY;
+        }
+    }
+    return FIRN_OK;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_socket.h: two processes of one user on one machine, talking through a name in a directory.
+ *
+ * Only a real process has this: elsewhere FIRN_UNSUPPORTED. A handle is for one thread at a time.
+ */
+#ifndef FIRN_OS_OS_SOCKET_H
+#define FIRN_OS_OS_SOCKET_H
+
+#include <stdint.h>
+
+#include "os/os.h"
+
+struct firn_os_socket;
+
+/* Listens at a name, in place of a socket that is there. The caller sees to it that nobody else
+ * does the same. */
+FIRN_MUST_CHECK int firn_os_socket_listen(struct firn_os_dir *dir, const char *name,
+                                          struct firn_os_socket **out, firn_error *err);
+/* FIRN_NOT_FOUND if nobody listens there; FIRN_DENIED if it is another user who does, and not
+ * root. */
+FIRN_MUST_CHECK int firn_os_socket_connect(struct firn_os_dir *dir, const char *name,
+                                           struct firn_os_socket **out, firn_error *err);
+/* The next one who has connected, without waiting: *out is NULL if there is none. Those of other
+ * users, root aside, are turned away. */
+FIRN_MUST_CHECK int firn_os_socket_accept(struct firn_os_socket *listener,
+                                          struct firn_os_socket **out, firn_error *err);
+/* NULL is fine. The name stays. */
+void firn_os_socket_close(struct firn_os_socket *socket);
+/* The process at the other end, or that listens there. */
+uint64_t firn_os_socket_peer(const struct firn_os_socket *socket);
+int firn_os_socket_fd(const struct firn_os_socket *socket);
+
+/* All of it, or a failure: FIRN_IO where the other end goes away, FIRN_BUSY after timeout_ns of
+ * waiting in all. */
+FIRN_MUST_CHECK int firn_os_socket_send(struct firn_os_socket *socket, const void *data,
+                                        size_t size, int64_t timeout_ns, firn_error *err);
+FIRN_MUST_CHECK int firn_os_socket_receive(struct firn_os_socket *socket, void *data, size_t size,
+                                           int64_t timeout_ns, firn_error *err);
+
+#endif
