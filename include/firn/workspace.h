@@ -227,6 +227,73 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
                                                  const firn_save_options *options,
                                                  firn_save_result *out, firn_error *err);
 
+/* ---- watching ---- */
+
+typedef enum firn_watch_event_kind {
+    FIRN_WATCH_STARTED = 1, /* from now on; unless only_watch, what there was is saved */
+    FIRN_WATCH_SAVED = 2,   /* a checkpoint was made */
+    FIRN_WATCH_LOST = 3,    /* too much changed at once: everything is looked at again */
+    FIRN_WATCH_LIMITED = 4, /* some directories cannot be watched: each save visits them */
+    FIRN_WATCH_FAILED = 5   /* a save failed, and will be tried again */
+} firn_watch_event_kind;
+
+typedef struct firn_watch_event {
+    firn_watch_event_kind kind;
+    const firn_save_result *saved; /* of SAVED */
+    uint64_t directories;          /* STARTED: watched; LIMITED: not watched */
+    const char *text;              /* of LOST, LIMITED and FAILED: one line */
+} firn_watch_event;
+
+typedef struct firn_watch_options {
+    size_t size;                   /* sizeof(firn_watch_options) */
+    const firn_save_options *save; /* how to save; if_changed is implied. NULL: message "watch" */
+    int64_t quiet_ms;              /* save when nothing has changed for so long; default 2 s */
+    int64_t interval_max_ms;       /* but no longer than this after a change; default 1 min */
+    int64_t rescan_ms;             /* look at everything so often; default 5 min */
+    bool only_watch;               /* never save: only let other saves be fast */
+    /* Both may be NULL, and come from the calling thread; what event points at is borrowed until
+     * the call returns. should_stop is asked at least once a second. */
+    void (*on_event)(void *ctx, const firn_watch_event *event);
+    bool (*should_stop)(void *ctx);
+    void *ctx;
+} firn_watch_options;
+#define FIRN_WATCH_OPTIONS_INIT                                                        \
+    {                                                                                  \
+        sizeof(firn_watch_options), NULL, 2000, 60000, 300000, false, NULL, NULL, NULL \
+    }
+
+/* Watches the workspace until it is told to stop; that is FIRN_OK. Saves it first, then each time
+ * it has been quiet after a change, if the tree is another one than that of the newest checkpoint.
+ * The store is locked only while it saves. As long as it runs, saves and comparisons of this
+ * workspace by any process of the same user visit only what has changed; their results are the
+ * same. Creates the store if needed.
+ *
+ * Caveats. Some changes are seen late, by the visit of everything each rescan_ms or by a save with
+ * `full`: stores to a mapping of a file, until it is unmapped and closed; changes of a file through
+ * a name outside of the workspace. Directories on network file systems are visited by each save,
+ * and so are all beyond the system's limit of watched directories.
+ *
+ * FIRN_CONFLICT if the workspace is watched already; FIRN_NOT_FOUND when it, or its store, goes
+ * away; FIRN_LIMIT if the system lets nobody watch any more; FIRN_BUSY if another process holds the
+ * store at the beginning for longer than lock_timeout_ms. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_watch(firn_workspace *workspace, const firn_watch_options *options, firn_error *err);
+
+typedef struct firn_watch_info {
+    uint64_t process;     /* that watches */
+    uint64_t directories; /* of the workspace that it knows */
+    uint64_t dirty;       /* of them: the next save visits them */
+    uint64_t unwatched;   /* of them: every save does */
+} firn_watch_info;
+
+/* Who watches the workspace. FIRN_NOT_FOUND if nobody does. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_watch_look(firn_workspace *workspace,
+                                                       firn_watch_info *out, firn_error *err);
+/* Ends the watch of another process or thread: it is about to end when this returns. *out is as it
+ * was. FIRN_NOT_FOUND if nobody watches. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_watch_stop(firn_workspace *workspace,
+                                                       firn_watch_info *out, firn_error *err);
+
 typedef struct firn_list_options {
     size_t size;         /* sizeof(firn_list_options) */
     uint64_t limit;      /* newest so many; UINT64_MAX is all */

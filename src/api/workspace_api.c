@@ -10,6 +10,7 @@
 #include "firn/workspace.h"
 #include "workspace/ws.h"
 #include "workspace/ws_config.h"
+#include "workspace/ws_watch.h"
 #include "workspace/ws_workspaces.h"
 
 int
@@ -130,6 +131,39 @@ firn_workspace_save(firn_workspace *workspace, const firn_save_options *options,
         return rc;
     }
     return firn_ws_save(workspace, &given, out == NULL ? &ignored : out, err);
+}
+
+int
+firn_workspace_watch(firn_workspace *workspace, const firn_watch_options *options, firn_error *err)
+{
+    firn_watch_options given = FIRN_WATCH_OPTIONS_INIT;
+    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
+    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    int rc = api_options_read(&given, sizeof given, options, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    API_REQUIRE(given.quiet_ms >= 0 && given.interval_max_ms >= 0 && given.rescan_ms > 0, err,
+                "times must not be negative");
+    save.message = firn_str("watch");
+    rc = given.save == NULL ? FIRN_OK : api_options_read(&save, sizeof save, given.save, err);
+    given.save = &save;
+    return rc == FIRN_OK ? firn_ws_watch(workspace, &given, err) : rc;
+}
+
+int
+firn_workspace_watch_look(firn_workspace *workspace, firn_watch_info *out, firn_error *err)
+{
+    API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
+    return firn_ws_watch_look(workspace, out, err);
+}
+
+int
+firn_workspace_watch_stop(firn_workspace *workspace, firn_watch_info *out, firn_error *err)
+{
+    firn_watch_info ignored;
+    API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    return firn_ws_watch_stop(workspace, out == NULL ? &ignored : out, err);
 }
 
 int

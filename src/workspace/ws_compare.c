@@ -7,31 +7,14 @@
  * What the stat cache knows is not read, and its directories are in the store; those that
  * have changed since are kept in memory. Where the cache turns out to be wrong everything is read
  * instead: what is in memory until then does no harm, since objects are found by their hash.
+ *
+ * What a watch knows to be as in the newest checkpoint is not visited (ws_watched.c).
  */
 #include "workspace/ws_compare.h"
 
 #include "workspace/ws_stat.h"
 
 enum { SCRATCH_FRAMES = 4 };
-
-/* Scans by the stat cache, if it is any good. *err is not NULL. */
-static int
-scan(struct firn_ws_compare *compare, struct firn_ws_opened *opened,
-     struct firn_ws_scan_options *options, firn_error *err)
-{
-    struct firn_ws_sink sink = firn_ws_treesink_sink(compare->treesink);
-    struct firn_ws_stat_options stat_options = {.objects = opened->objects,
-                                                .workspace = opened->workspace.number};
-    int rc = firn_ws_stat_open(opened->db, &stat_options, &options->stat, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    rc = firn_ws_scan(opened->root, options, &sink, &compare->scan, err);
-    bool is_broken = rc != FIRN_OK && firn_ws_stat_is_broken(options->stat);
-    firn_ws_stat_close(options->stat);
-    options->stat = NULL;
-    return is_broken ? firn_ws_scan(opened->root, options, &sink, &compare->scan, err) : rc;
-}
 
 /* What an init was given. */
 struct request {
@@ -42,6 +25,64 @@ struct request {
     const firn_callbacks *callbacks;
 };
 
+/* One scan, without what a watch knows to be unchanged. *err is not NULL. */
+static int
+scan_watched(struct firn_ws_compare *compare, struct firn_ws_opened *opened,
+             const struct firn_ws_scan_options *options, struct firn_ws_watched *watched,
+             firn_error *err)
+{
+    struct firn_ws_sink sink = firn_ws_treesink_sink(compare->treesink);
+    struct firn_ws_scan_options given = *options;
+    firn_ws_watched_apply(watched, &given);
+    int rc = firn_ws_scan(opened->root, &given, &sink, &compare->scan, err);
+    if (rc != FIRN_OK && firn_ws_watched_widen(watched)) {
+        rc = firn_ws_scan(opened->root, options, &sink, &compare->scan, err);
+    }
+    if (rc == FIRN_OK) {
+        firn_ws_watched_complete(watched, &compare->scan);
+    }
+    return rc;
+}
+
+/* Scans by the stat cache, if it is any good. *err is not NULL. */
+static int
+scan(struct firn_ws_compare *compare, struct firn_ws_opened *opened,
+     struct firn_ws_scan_options *options, struct firn_ws_watched *watched, firn_error *err)
+{
+    struct firn_ws_stat_options stat_options = {.objects = opened->objects,
+                                                .workspace = opened->workspace.number};
+    int rc = firn_ws_stat_open(opened->db, &stat_options, &options->stat, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = scan_watched(compare, opened, options, watched, err);
+    bool is_broken = rc != FIRN_OK && firn_ws_stat_is_broken(options->stat);
+    firn_ws_stat_close(options->stat);
+    options->stat = NULL;
+    return is_broken ? scan_watched(compare, opened, options, NULL, err) : rc;
+}
+
+/* Asks the watch of the workspace, if there is one. */
+static int
+ask_watch(const struct request *request, const struct firn_ws_scan_options *options,
+          struct firn_ws_watched **out, firn_error *err)
+{
+    struct firn_ws_opened *opened = request->opened;
+    struct firn_ws_record newest;
+    struct firn_buf bytes = {0};
+    *out = NULL;
+    int rc = firn_ws_catalog_newest(opened->catalog, opened->workspace.number, false, &bytes,
+                                    &newest, err);
+    if (rc == FIRN_OK) {
+        const struct firn_ws_watched_options watched = {.tree = &newest.root.hash,
+                                                        .include_deps = options->include_deps,
+                                                        .gitignore = options->gitignore};
+        rc = firn_ws_watched_begin(request->ws, opened, &watched, out, err);
+    }
+    firn_buf_deinit(&bytes);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 /* The checkpoint's rules are loaded. */
 static int
 fill(struct firn_ws_compare *out, const struct request *request,
@@ -49,6 +90,7 @@ fill(struct firn_ws_compare *out, const struct request *request,
 {
     struct firn_ws_opened *opened = request->opened;
     const struct firn_ws_record *record = request->record;
+    struct firn_ws_watched *watched = NULL;
     int rc;
     firn_error own_err;
     err = err != NULL ? err : &own_err;
@@ -59,12 +101,16 @@ fill(struct firn_ws_compare *out, const struct request *request,
         opened, record->include_deps, false, request->threads, request->callbacks);
     options.gitignore = out->rules.gitignore;
     options.stored_rules = stored_rules;
-    FIRN_TRY(scan(out, opened, &options, err));
+    if (stored_rules == NULL) {
+        FIRN_TRY(ask_watch(request, &options, &watched, err));
+    }
+    FIRN_TRY(scan(out, opened, &options, watched, err));
     out->now = firn_ws_treesink_source(out->treesink, &out->stored.source);
     out->checkpoint_side =
         (struct firn_ws_diff_side){.source = &out->stored.source, .root = &record->root};
     out->disk_side = (struct firn_ws_diff_side){.source = &out->now, .root = &out->scan.root};
 out:
+    firn_ws_watched_end(watched);
     return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "workspace/ws_objects.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_scan.h"
+#include "workspace/ws_watched.h"
 
 struct firn_ws {
     struct firn_os *os;
@@ -24,7 +25,8 @@ struct firn_ws {
     bool is_new; /* a new history was asked for, wherever the directory came from */
     struct firn_ws_located place;
     int64_t lock_timeout_ms;
-    struct firn_buf result; /* what the last call's result borrows from */
+    const struct firn_ws_watch_link *watch; /* in this process; NULL: there may be one elsewhere */
+    struct firn_buf result;                 /* what the last call's result borrows from */
 };
 
 /* A store opened for one operation of a workspace. */
@@ -98,6 +100,7 @@ struct firn_ws_save_request {
     unsigned threads;
     firn_callbacks callbacks;
     const struct firn_ws_catalog_joint *joint; /* of the commit; may be NULL */
+    struct firn_ws_watched *watched;           /* by whose word not all is visited; may be NULL */
 };
 /* What a scan into the store gave; its root's attributes are owned by scan. ws_save_tree.c. */
 struct firn_ws_stat;

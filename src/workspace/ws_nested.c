@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/sort.h"
 #include "codec/blake3_hash.h"
+#include "codec/xxh3.h"
 #include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_place.h"
 
@@ -138,6 +139,13 @@ firn_ws_nested_destroy(struct firn_ws_nested *nested)
 }
 
 /* ---- asking ---- */
+
+void
+firn_ws_nested_digest(const struct firn_ws_nested *nested, uint8_t *out)
+{
+    uint64_t roots = firn_xxh3(nested->roots.data, nested->roots.size, 0);
+    firn_xxh3_wide(nested->digests, nested->count * sizeof *nested->digests, roots, out);
+}
 
 bool
 firn_ws_nested_may_hold(const struct firn_ws_nested *nested)

@@ -23,6 +23,9 @@ void firn_ws_nested_destroy(struct firn_ws_nested *nested);
 
 /* False: there is none below the root, but for those that bring their store along. Any thread. */
 bool firn_ws_nested_may_hold(const struct firn_ws_nested *nested);
+/* A digest of 16 bytes of all that the next answers depends on, but for stores that come and go in
+ * the usual place without a change of their names. */
+void firn_ws_nested_digest(const struct firn_ws_nested *nested, uint8_t *out);
 /* Whether a directory below the root, by its path from there, is the root of a workspace of its
  * own. Any thread. */
 FIRN_MUST_CHECK int firn_ws_nested_holds(const struct firn_ws_nested *nested, firn_slice path,

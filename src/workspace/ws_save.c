@@ -14,6 +14,9 @@
  * checkpoint in the same way but looks at the tree before it decides whether a record is worth
  * making.
  *
+ * Beside a watch, what it knows to be unchanged is not visited, and it is told what was
+ * (ws_watched.c).
+ *
  * A failure before the commit leaves no checkpoint; what was written is removed (ws.c). The
  * comparison cannot fail the save: if an old tree is damaged, that is reported by a notice, and the
  * tree counts as changed.
@@ -151,6 +154,19 @@ find_previous(struct saving *saving, firn_error *err)
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
+static int
+ask_watch(struct saving *saving, firn_error *err)
+{
+    const struct firn_ws_watched_options options = {
+        .tree = saving->has_previous ? &saving->previous.root.hash : NULL,
+        .include_deps = saving->request.include_deps,
+        .gitignore = saving->request.gitignore,
+        .is_full = saving->request.is_full,
+        .will_report = true};
+    return firn_ws_watched_begin(saving->ws, saving->opened, &options, &saving->request.watched,
+                                 err);
+}
+
 static void
 compare(struct saving *saving)
 {
@@ -177,6 +193,9 @@ settle_for_previous(struct saving *saving, firn_error *err)
     if (firn_ws_save_tree_is_stored(&saving->tree)) {
         FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
     }
+    if (firn_hash_equal(&saving->tree.scan.root.hash, &saving->previous.root.hash)) {
+        firn_ws_watched_tell(saving->request.watched, &saving->previous.root.hash);
+    }
     struct firn_buf bytes = ws->result;
     ws->result = saving->previous_bytes; /* the record's message lies in it */
     saving->previous_bytes = bytes;
@@ -196,6 +215,7 @@ make_checkpoint(struct saving *saving, firn_error *err)
     firn_ws_record_to_checkpoint(&record, &saving->result->checkpoint);
     keep_message(saving->ws, saving->request.message, &saving->result->checkpoint);
     saving->result->is_made = true;
+    firn_ws_watched_tell(saving->request.watched, &saving->tree.scan.root.hash);
 out:
     return rc;
 }
@@ -209,6 +229,7 @@ save_opened(struct saving *saving, firn_error *err)
         return firn_error_no_memory(err, "a result");
     }
     FIRN_TRY(find_previous(saving, err));
+    FIRN_TRY(ask_watch(saving, err));
     saving->request.is_to_be_compared = saving->has_previous;
     FIRN_TRY(firn_ws_save_tree_scan(saving->opened, &saving->request, &saving->tree, err));
     compare(saving);
@@ -216,6 +237,7 @@ save_opened(struct saving *saving, firn_error *err)
                                                                  : make_checkpoint(saving, err);
 out:
     firn_ws_save_tree_deinit(&saving->tree);
+    firn_ws_watched_end(saving->request.watched);
     firn_buf_deinit(&saving->previous_bytes);
     return rc;
 }

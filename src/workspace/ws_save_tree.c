@@ -120,8 +120,10 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
         FIRN_TRY(firn_ws_treesink_create(firn_db_os(opened->db), &tree->fresh, err));
     }
     options.stat = tree->stat;
+    firn_ws_watched_apply(request->watched, &options);
     rc = firn_ws_scan(opened->root, &options, &sink, &tree->scan, err);
     if (rc == FIRN_OK) {
+        firn_ws_watched_complete(request->watched, &tree->scan);
         FIRN_TRY(check_root(tree, &has_root, err));
     }
     if (!has_root) {
@@ -147,9 +149,14 @@ firn_ws_save_tree_scan(struct firn_ws_opened *opened, const struct firn_ws_save_
     err = err != NULL ? err : &own_err;
     bool is_usable;
     int rc = scan(opened, request, request->is_full, out, &is_usable, err);
+    if (rc != FIRN_OK && firn_ws_watched_widen(request->watched)) {
+        firn_ws_save_tree_deinit(out);
+        rc = scan(opened, request, request->is_full, out, &is_usable, err);
+    }
     if (rc != FIRN_OK && !is_usable && !request->is_full) {
         firn_ws_tell_damage(&request->callbacks, err->text);
         firn_ws_save_tree_deinit(out);
+        (void)firn_ws_watched_widen(request->watched);
         rc = scan(opened, request, true, out, &is_usable, err);
     }
     if (rc != FIRN_OK) {

@@ -7,6 +7,7 @@
 #ifndef FIRN_WORKSPACE_WS_SCAN_H
 #define FIRN_WORKSPACE_WS_SCAN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,8 +40,23 @@ struct firn_ws_scan_confines {
     /* The entry of a directory that is not inside, borrowed until the next call; *out is NULL where
      * it is to be visited all the same. */
     int (*entry)(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_error *err);
-    /* Whether a directory object is in the store: of others the stat cache learns nothing. */
+    /* Whether a directory object is in the store: of others the stat cache learns nothing. NULL: the
+     * tree is a true one, so it learns of all. */
     int (*is_stored)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
+    /* Not NULL: where a name of a file with several is new or changed, the scan fails, and this is
+     * true: which of the names holds the content only a scan of the whole tree can tell. */
+    atomic_bool *met_link;
+    void *ctx;
+};
+
+/* Somebody who is told of each directory that is visited, by any thread of the scan. */
+struct firn_ws_scan_witness {
+    /* Before it is listed. NULL: nobody wants to know. */
+    void (*enter)(void *ctx, struct firn_os_dir *dir, firn_slice path);
+    /* When its object is made, with what lies in it and in no subdirectory. is_steady: a visit of
+     * the directory as it is now has nothing to report, and no file in it has other names. */
+    int (*leave)(void *ctx, firn_slice path, uint64_t files, uint64_t bytes, bool is_steady,
+                 firn_error *err);
     void *ctx;
 };
 
@@ -60,6 +76,7 @@ struct firn_ws_scan_options {
     firn_callbacks callbacks;
     struct firn_ws_stat *stat; /* what earlier scans saw; NULL: everything is read */
     const struct firn_ws_scan_confines *confines; /* NULL: the whole tree */
+    const struct firn_ws_scan_witness *witness;   /* NULL: nobody */
 };
 
 struct firn_ws_scan_result {

@@ -32,6 +32,21 @@ put_object(void *ctx, const firn_hash *hash, firn_slice bytes, firn_error *err)
     return firn_ws_scan_add(putting->worker, &object, &is_new, err);
 }
 
+static int
+tell_witness(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+             firn_error *err)
+{
+    const struct firn_ws_scan_witness *witness = worker->scan->options->witness;
+    if (witness == NULL) {
+        return FIRN_OK;
+    }
+    if (firn_ws_scan_node_path(node, "", &worker->path) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    return witness->leave(witness->ctx, firn_buf_slice(&worker->path), node->own_files,
+                          node->own_bytes, !node->is_linked && !node->has_more_to_tell, err);
+}
+
 /* Hands what the tree is to know of the directory up: to the parent, or to the scan itself. */
 static void
 report(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const firn_hash *hash)
@@ -79,6 +94,7 @@ build(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_e
         FIRN_TRY(firn_tree_build(entries.encoded, put_object, &putting, &hash, err));
     }
     FIRN_TRY(firn_ws_scan_known_note(worker, node, is_same, &hash, &entries, err));
+    FIRN_TRY(tell_witness(worker, node, err));
     report(worker, node, &hash);
 out:
     return rc;
@@ -143,7 +159,11 @@ firn_ws_scan_build_segment(struct firn_ws_scan_worker *worker, struct firn_ws_sc
     for (size_t i = 0; i < worker->part.late_count; i++) {
         has_links = has_links || worker->part.lates[i].kind == FIRN_WS_SCAN_LATE_LINK;
     }
+    const struct firn_ws_scan_counts now = firn_ws_scan_counts_of(worker);
     firn_os_mutex_lock(&scan->mutex);
+    node->own_files += now.files - worker->before.files;
+    node->own_bytes += now.bytes - worker->before.bytes;
+    node->has_more_to_tell = node->has_more_to_tell || now.told != worker->before.told;
     if (has_links && !node->is_linked) {
         node->is_linked = true;
         node->waiting++; /* for the end of the walk */

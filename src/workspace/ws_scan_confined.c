@@ -7,7 +7,8 @@
  * scan compares the entry with what it finds, as always.
  *
  * So what a confined scan builds may be a tree that never was, if the disk is not as the caller
- * believes. Therefore it remembers a directory only if its object is in the store already (I1).
+ * believes. Therefore it remembers a directory only if its object is in the store already (I1),
+ * unless the caller vouches for the entries it gives, as a watch does (ws_watched.c).
  */
 #include "base/error.h"
 #include "base/mem.h"

@@ -260,6 +260,7 @@ static int
 survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
        bool *out_is_kept, char reason[FIRN_WS_IGNORE_TEXT_SIZE], firn_error *err)
 {
+    const struct firn_ws_scan_counts before = firn_ws_scan_counts_of(worker);
     int rc;
     *out_is_kept = false;
     FIRN_TRY(firn_os_dir_stat(dir, &node->stat, err));
@@ -269,6 +270,10 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
         if (is_unwanted) {
             goto out;
         }
+    }
+    const struct firn_ws_scan_witness *witness = worker->scan->options->witness;
+    if (witness != NULL && witness->enter != NULL) {
+        witness->enter(witness->ctx, dir, firn_buf_slice(&worker->path));
     }
     FIRN_TRY(firn_ws_scan_known_find(worker, node, err));
     FIRN_TRY(list(worker, dir, err));
@@ -298,6 +303,8 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
     if (worker->listing.count > FIRN_WS_SCAN_SEGMENT_ENTRIES) {
         FIRN_TRY(firn_ws_scan_known_share(node, err));
     }
+    node->has_more_to_tell =
+        node->has_more_to_tell || firn_ws_scan_counts_of(worker).told != before.told;
 out:
     return rc;
 }
@@ -328,6 +335,9 @@ drop(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_er
 {
     struct firn_ws_scan_node *parent = node->parent;
     parent->subdirs[node->index].state = FIRN_WS_SCAN_SUBDIR_LEFT_OUT;
+    firn_os_mutex_lock(&worker->scan->mutex);
+    parent->has_more_to_tell = true;
+    firn_os_mutex_unlock(&worker->scan->mutex);
     firn_ws_scan_node_destroy(worker->scan, node);
     return firn_ws_scan_build_settle(worker, parent, err);
 }

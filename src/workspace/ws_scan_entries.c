@@ -43,6 +43,11 @@ enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const 
         return FIRN_OK;
     }
     worker->files++;
+    const struct firn_ws_scan_confines *confines = worker->scan->options->confines;
+    if (found->is_link && confines != NULL && confines->met_link != NULL) {
+        atomic_store_explicit(confines->met_link, true, memory_order_relaxed);
+        return firn_error_set(err, FIRN_CONFLICT, "a file has a name more than before");
+    }
     if (found->is_link) {
         struct firn_ws_scan_late link = {.kind = FIRN_WS_SCAN_LATE_LINK,
                                          .index = found->group,
@@ -109,6 +114,7 @@ firn_ws_scan_entries_work(struct firn_ws_scan_worker *worker, struct firn_ws_sca
     const struct firn_ws_scan_listing *listing = find_segment(worker, node, segment, &at, &end);
     size_t guess = at;
     firn_ws_scan_node_part_clear(&worker->part);
+    worker->before = firn_ws_scan_counts_of(worker);
     for (; at < end; at++) {
         if (firn_ws_scan_is_stopped(worker->scan)) {
             return firn_error_set(err, FIRN_CANCELLED, "cancelled");
@@ -151,6 +157,7 @@ leave_out_segment(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *
     size_t end;
     const struct firn_ws_scan_listing *listing = find_segment(worker, node, segment, &at, &end);
     firn_ws_scan_node_part_clear(&worker->part);
+    worker->before = firn_ws_scan_counts_of(worker);
     for (; at < end; at++) {
         const struct firn_ws_scan_item *item = &listing->items[at];
         int rc = item->kind == FIRN_OS_DIR

@@ -149,7 +149,10 @@ struct firn_ws_scan_node {
     struct firn_ws_scan_stash *stashes;
     size_t waiting; /* segments, subdirectories and (if linked) the end of the walk still to come */
     bool is_linked; /* holds hard links */
-    bool is_due;    /* waits for nothing: to be built by whoever takes it off the stack */
+    uint64_t own_files; /* in it, not below */
+    uint64_t own_bytes;
+    bool has_more_to_tell; /* of what is left out, or has rules: at the next visit again */
+    bool is_due;           /* waits for nothing: to be built by whoever takes it off the stack */
     struct firn_ws_scan_node *next_below; /* on the stack */
     struct firn_ws_scan_node *next_linked;
     struct firn_ws_scan_node *previous_alive;
@@ -238,6 +241,13 @@ struct firn_ws_scan_window {
 
 /* ---- the scan and its workers ---- */
 
+/* What a worker had counted at some moment. */
+struct firn_ws_scan_counts {
+    uint64_t files;
+    uint64_t bytes;
+    uint64_t told; /* excluded and skipped */
+};
+
 struct firn_ws_scan_worker {
     struct firn_ws_scan *scan;
     void *lane;
@@ -259,6 +269,7 @@ struct firn_ws_scan_worker {
     struct firn_ws_stat_lane *stat_lane; /* NULL until it is needed */
     struct firn_tree_lookup versions;    /* the directory of an earlier scan: ws_scan_version.c */
     uint64_t work_since_report;
+    struct firn_ws_scan_counts before; /* the segment in work, or a survey */
     /* counts, added up at the end */
     uint64_t files;
     uint64_t directories;
@@ -315,6 +326,13 @@ firn_ws_scan_is_too_large(const struct firn_ws_scan *scan, const struct firn_os_
 {
     uint64_t most = scan->options->file_size_max;
     return most > 0 && stat->kind == FIRN_OS_FILE && stat->size_bytes > most;
+}
+
+static inline struct firn_ws_scan_counts
+firn_ws_scan_counts_of(const struct firn_ws_scan_worker *worker)
+{
+    return (struct firn_ws_scan_counts){
+        .files = worker->files, .bytes = worker->bytes, .told = worker->excluded + worker->skipped};
 }
 
 /* ws_scan.c. Puts a node with something to take up on the stack. */

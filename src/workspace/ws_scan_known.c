@@ -255,7 +255,7 @@ firn_ws_scan_known_note(struct firn_ws_scan_worker *worker, const struct firn_ws
     }
     const struct firn_ws_scan_confines *confines = scan->options->confines;
     bool is_stored = true;
-    int rc = confines == NULL || is_same
+    int rc = confines == NULL || confines->is_stored == NULL || is_same
                  ? FIRN_OK
                  : confines->is_stored(confines->ctx, hash, &is_stored, err);
     if (rc != FIRN_OK || !is_stored) {

@@ -103,6 +103,7 @@ firn_ws_scan_rules_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
         if (item->name.text[0] == '.' && item->kind != FIRN_OS_DIR &&
             firn_ws_ignore_is_rule_file(ignore, firn_bytes(item->name.text, item->name_size),
                                         node->parent == NULL, &kind)) {
+            node->has_more_to_tell = true;
             FIRN_TRY(read_rules(worker, node, dir, kind, &files.files[kind - 1], err));
         }
     }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_watched.h: a save, or a look, beside a watch: what need not be visited.
+ */
+#ifndef FIRN_WORKSPACE_WS_WATCHED_H
+#define FIRN_WORKSPACE_WS_WATCHED_H
+
+#include "base/error.h"
+#include "os/os.h"
+#include "workspace/ws_scan.h"
+#include "workspace/ws_watch_wire.h"
+
+struct firn_ws;
+struct firn_ws_opened;
+struct firn_ws_watched;
+
+/* A watch in this process: what the socket gives to others. */
+struct firn_ws_watch_link {
+    int (*ask)(void *ctx, const struct firn_ws_watch_question *question,
+               struct firn_buf *out_answer, firn_error *err);
+    void (*enter)(void *ctx, struct firn_os_dir *dir, firn_slice path); /* any thread */
+    void (*tell)(void *ctx, firn_slice report);
+    void *ctx;
+};
+
+struct firn_ws_watched_options {
+    const firn_hash *tree; /* root object of a tree of this workspace that is in the store */
+    bool include_deps;
+    bool gitignore;
+    bool is_full;
+    bool will_report;
+};
+
+/* Asks the watch of the workspace. *out is NULL where there is none, or it does not answer: that is
+ * no failure. */
+FIRN_MUST_CHECK int firn_ws_watched_begin(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                          const struct firn_ws_watched_options *options,
+                                          struct firn_ws_watched **out, firn_error *err);
+/* NULL is fine. */
+void firn_ws_watched_end(struct firn_ws_watched *watched);
+/* Sets confines and witness of a scan by the rules that `begin` was told of; watched may be NULL. */
+void firn_ws_watched_apply(struct firn_ws_watched *watched, struct firn_ws_scan_options *options);
+/* Adds to the result of that scan what it has not visited. */
+void firn_ws_watched_complete(const struct firn_ws_watched *watched,
+                              struct firn_ws_scan_result *result);
+/* After a scan that failed: whether it had confines that it need not have. From now on there are
+ * none. False for NULL. */
+bool firn_ws_watched_widen(struct firn_ws_watched *watched);
+/* The tree of the scan is in the store, and will be that of the next question. NULL is fine. */
+void firn_ws_watched_tell(struct firn_ws_watched *watched, const firn_hash *tree);
+
+/* The name of the socket, in the store's directory. */
+enum { FIRN_WS_WATCHED_NAME_SIZE = 32 };
+void firn_ws_watched_name(uint32_t workspace, char out[FIRN_WS_WATCHED_NAME_SIZE]);
+
+/* One message to the watch behind a connection, and its answer, if there is to be one: out_answer
+ * is not NULL then. */
+struct firn_os_socket;
+FIRN_MUST_CHECK int firn_ws_watched_send(struct firn_os_socket *socket,
+                                         enum firn_ws_watch_wire_kind kind, firn_slice bytes,
+                                         firn_error *err);
+/* timeout_ns in all. */
+FIRN_MUST_CHECK int firn_ws_watched_receive(struct firn_os_socket *socket, int64_t timeout_ns,
+                                            enum firn_ws_watch_wire_kind *out_kind,
+                                            struct firn_buf *out, firn_error *err);
+
+#endif

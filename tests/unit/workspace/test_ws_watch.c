@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: a watch on a real disk, in a thread of its own. Whatever is done to the tree, a
+ * save that asks it comes to the tree that a save into another store comes to, which looks at
+ * everything.
+ *
+ * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs many steps.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "support/test_os.h"
+#include "workspace/ws_watch.h"
+#include "ws_edit.h"
+#include "ws_support.h"
+
+#define MS INT64_C(1000000)
+
+struct watcher {
+    struct ws_world *world;
+    struct firn_ws *ws;
+    firn_watch_options options;
+    firn_save_options save;
+    pthread_t thread;
+    atomic_bool stops;
+    atomic_bool has_started;
+    atomic_int saved;
+    atomic_int lost;
+    int rc; /* when the thread has been joined; likewise err */
+    firn_error err;
+};
+
+static void
+on_event(void *ctx, const firn_watch_event *event)
+{
+    struct watcher *watcher = ctx;
+    if (event->kind == FIRN_WATCH_STARTED) {
+        atomic_store(&watcher->has_started, true);
+    } else if (event->kind == FIRN_WATCH_SAVED) {
+        atomic_fetch_add(&watcher->saved, 1);
+    } else if (event->kind == FIRN_WATCH_LOST) {
+        atomic_fetch_add(&watcher->lost, 1);
+    }
+}
+
+static bool
+should_stop(void *ctx)
+{
+    return atomic_load(&((struct watcher *)ctx)->stops);
+}
+
+static void *
+run(void *arg)
+{
+    struct watcher *watcher = arg;
+    watcher->rc = firn_ws_watch(watcher->ws, &watcher->options, &watcher->err);
+    return NULL;
+}
+
+static struct firn_ws *
+open_ws(struct ws_world *world, const char *store_path)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    firn_error err;
+    struct firn_ws *ws;
+    options.store_path = store_path;
+    options.lock_timeout_ms = 60000;
+    TEST_OK(firn_ws_open(world->tree.os, world->root_path, &options, &ws, &err), &err);
+    return ws;
+}
+
+static void
+start(struct watcher *watcher, struct ws_world *world, bool only_watch, int64_t quiet_ms)
+{
+    *watcher = (struct watcher){
+        .world = world, .options = FIRN_WATCH_OPTIONS_INIT, .save = FIRN_SAVE_OPTIONS_INIT};
+    watcher->ws = open_ws(world, world->store_path);
+    watcher->save.message = firn_str("watch");
+    watcher->save.threads = 2;
+    watcher->options.save = &watcher->save;
+    watcher->options.only_watch = only_watch;
+    watcher->options.quiet_ms = quiet_ms;
+    watcher->options.on_event = on_event;
+    watcher->options.should_stop = should_stop;
+    watcher->options.ctx = watcher;
+    assert_int_equal(pthread_create(&watcher->thread, NULL, run, watcher), 0);
+    for (int i = 0; i < 6000 && !atomic_load(&watcher->has_started); i++) {
+        firn_os_sleep_ns(world->tree.os, 10 * MS);
+    }
+    assert_true(atomic_load(&watcher->has_started));
+}
+
+static int
+join(struct watcher *watcher)
+{
+    assert_int_equal(pthread_join(watcher->thread, NULL), 0);
+    firn_ws_close(watcher->ws);
+    return watcher->rc;
+}
+
+static void
+stop(struct watcher *watcher)
+{
+    atomic_store(&watcher->stops, true);
+    int rc = join(watcher);
+    TEST_OK(rc, &watcher->err);
+}
+
+/* ---- the same tree ---- */
+
+struct twin {
+    struct firn_ws *watched; /* asks the watch */
+    struct firn_ws *other;   /* its store is not watched */
+    char *store_path;
+};
+
+static void
+twin_open(struct twin *twin, struct ws_world *world)
+{
+    size_t size = strlen(world->store_path) + 8;
+    twin->store_path = malloc(size);
+    assert_non_null(twin->store_path);
+    snprintf(twin->store_path, size, "%s.other", world->store_path);
+    twin->watched = open_ws(world, world->store_path);
+    twin->other = open_ws(world, twin->store_path);
+}
+
+static void
+twin_close(struct twin *twin, struct ws_world *world)
+{
+    struct firn_os_dir *dir;
+    firn_ws_close(twin->watched);
+    firn_ws_close(twin->other);
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, twin->store_path, &dir, NULL), FIRN_OK);
+    test_os_temp_dir_remove(dir);
+    free(twin->store_path);
+}
+
+static void
+assert_same(struct twin *twin)
+{
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result mine;
+    firn_save_result full;
+    firn_status_options status_options = FIRN_STATUS_OPTIONS_INIT;
+    firn_status_result status;
+    firn_error err;
+    options.threads = 2;
+    TEST_OK(firn_ws_status(twin->watched, &status_options, NULL, NULL, &status, &err), &err);
+    TEST_OK(firn_ws_save(twin->watched, &options, &mine, &err), &err);
+    options.full = true;
+    TEST_OK(firn_ws_save(twin->other, &options, &full, &err), &err);
+    assert_memory_equal(mine.checkpoint.root.bytes, full.checkpoint.root.bytes,
+                        sizeof mine.checkpoint.root.bytes);
+    assert_int_equal(mine.checkpoint.files, full.checkpoint.files);
+    assert_int_equal(mine.checkpoint.bytes, full.checkpoint.bytes);
+    assert_int_equal(mine.checkpoint.directories, full.checkpoint.directories);
+    assert_int_equal(mine.checkpoint.excluded, full.checkpoint.excluded);
+    assert_int_equal(mine.checkpoint.skipped, full.checkpoint.skipped);
+    assert_int_equal(status.added + status.changed + status.unchanged, full.checkpoint.files);
+}
+
+static void
+edit_and_compare(uint64_t seed, bool only_watch)
+{
+    struct ws_world world;
+    struct watcher watcher;
+    struct twin twin;
+    struct test_random random;
+    int steps = getenv("FIRN_TEST_LONG") != NULL ? 500 : 25;
+    test_random_init(&random, "ws_watch", seed);
+    ws_world_open_disk(&world);
+    ws_edit_grow(&world.tree, &random, 60);
+    ws_save(&world);
+    start(&watcher, &world, only_watch, 5);
+    twin_open(&twin, &world);
+    for (int step = 0; step < steps; step++) {
+        for (uint64_t edits = test_random_below(&random, 4); edits > 0; edits--) {
+            ws_edit_step(&world.tree, &random);
+        }
+        if (test_random_below(&random, 4) == 0) {
+            firn_os_sleep_ns(world.tree.os, 8 * MS); /* a saving watch may be quicker */
+        }
+        assert_same(&twin);
+    }
+    stop(&watcher);
+    twin_close(&twin, &world);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+a_save_beside_a_watch_finds_what_there_is(void **state)
+{
+    (void)state;
+    edit_and_compare(31, true);
+    edit_and_compare(32, true);
+}
+
+static void
+so_does_the_watch_by_itself(void **state)
+{
+    (void)state;
+    edit_and_compare(41, false);
+    edit_and_compare(42, false);
+}
+
+static void
+links_that_appear_are_seen_in_directories_that_did_not_change(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct watcher watcher;
+    struct twin twin;
+    ws_world_open_disk(&world);
+    scan_put_text(&world.tree, "b/file", "text");
+    scan_put_text(&world.tree, "c/other", "text");
+    ws_save(&world);
+    start(&watcher, &world, true, 5);
+    twin_open(&twin, &world);
+    for (int i = 0; i < 3; i++) {
+        assert_same(&twin);
+    }
+    scan_put_link(&world.tree, "a/first", "b/file"); /* it now holds the content of b/file */
+    assert_same(&twin);
+    assert_same(&twin);
+    scan_put_link(&world.tree, "c/second", "b/file");
+    assert_same(&twin);
+    scan_put_text(&world.tree, "c/second", "changed");
+    assert_same(&twin);
+    scan_remove_file(&world.tree, "a/first");
+    assert_same(&twin);
+    scan_remove_file(&world.tree, "c/second");
+    assert_same(&twin);
+    assert_same(&twin);
+    stop(&watcher);
+    twin_close(&twin, &world);
+    ws_world_close(&world);
+}
+
+static void
+rules_that_did_not_change_are_still_those_of_the_next_checkpoint(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct watcher watcher;
+    struct twin twin;
+    ws_world_open_disk(&world);
+    scan_put_text(&world.tree, "a/.firnignore", "*.none\n");
+    scan_put_text(&world.tree, "b/file", "text");
+    ws_save(&world);
+    start(&watcher, &world, true, 5);
+    twin_open(&twin, &world);
+    for (int i = 0; i < 3; i++) {
+        assert_same(&twin);
+    }
+    scan_put_text(&world.tree, "b/file", "changed");
+    assert_same(&twin);
+    /* So a restore of it leaves alone what they exclude. */
+    scan_remove_file(&world.tree, "a/.firnignore");
+    scan_put_text(&world.tree, "a/x.none", "precious");
+    ws_restore(&world, "latest");
+    struct firn_os_dir *dir;
+    assert_int_equal(firn_os_dir_open_beneath(world.tree.root, "a", &dir, NULL), FIRN_OK);
+    assert_true(test_os_has(dir, "x.none"));
+    assert_true(test_os_has(dir, ".firnignore"));
+    firn_os_dir_close(dir);
+    assert_same(&twin);
+    stop(&watcher);
+    twin_close(&twin, &world);
+    ws_world_close(&world);
+}
+
+/* ---- saving ---- */
+
+static uint64_t
+newest(struct ws_world *world, bool *out_is_by_watch)
+{
+    firn_checkpoint checkpoint;
+    firn_error err;
+    TEST_OK(firn_ws_find(world->ws, "latest", &checkpoint, &err), &err);
+    *out_is_by_watch =
+        checkpoint.message.size == 5 && memcmp(checkpoint.message.data, "watch", 5) == 0;
+    return checkpoint.number;
+}
+
+static void
+it_saves_after_quiet_and_only_what_changed(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct watcher watcher;
+    bool is_by_watch;
+    ws_world_open_disk(&world);
+    scan_put_text(&world.tree, "dir/file", "one");
+    start(&watcher, &world, false, 20); /* the first save makes the store */
+    assert_int_equal(newest(&world, &is_by_watch), 1);
+    assert_true(is_by_watch);
+    firn_os_sleep_ns(world.tree.os, 100 * MS);
+    assert_int_equal(newest(&world, &is_by_watch), 1);
+    scan_put_text(&world.tree, "dir/file", "two");
+    for (int i = 0; i < 3000 && newest(&world, &is_by_watch) < 2; i++) {
+        firn_os_sleep_ns(world.tree.os, 10 * MS);
+    }
+    assert_int_equal(newest(&world, &is_by_watch), 2);
+    assert_true(is_by_watch);
+    stop(&watcher);
+    assert_int_equal(atomic_load(&watcher.saved), 2);
+    ws_world_close(&world);
+}
+
+static void
+it_saves_what_is_never_quiet(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct watcher watcher;
+    bool is_by_watch;
+    ws_world_open_disk(&world);
+    scan_put_text(&world.tree, "file", "0");
+    watcher = (struct watcher){
+        .world = &world, .options = FIRN_WATCH_OPTIONS_INIT, .save = FIRN_SAVE_OPTIONS_INIT};
+    watcher.ws = open_ws(&world, world.store_path);
+    watcher.options.save = &watcher.save;
+    watcher.options.quiet_ms = 3600000;
+    watcher.options.interval_max_ms = 50;
+    watcher.options.should_stop = should_stop;
+    watcher.options.on_event = on_event;
+    watcher.options.ctx = &watcher;
+    assert_int_equal(pthread_create(&watcher.thread, NULL, run, &watcher), 0);
+    for (int i = 0; i < 3000 && atomic_load(&watcher.saved) < 2; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", i);
+        scan_put_text(&world.tree, "file", text);
+        firn_os_sleep_ns(world.tree.os, 5 * MS);
+    }
+    assert_true(newest(&world, &is_by_watch) >= 2);
+    stop(&watcher);
+    ws_world_close(&world);
+}
+
+/* ---- one watch ---- */
+
+static void
+there_is_one_watch_at_a_time(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct watcher watcher;
+    firn_watch_info info;
+    firn_error err;
+    ws_world_open_disk(&world);
+    scan_put_text(&world.tree, "dir/file", "text");
+    assert_int_equal(firn_ws_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
+    start(&watcher, &world, false, 20);
+    struct firn_ws *second = open_ws(&world, world.store_path);
+    assert_int_equal(firn_ws_watch(second, &watcher.options, &err), FIRN_CONFLICT);
+    firn_ws_close(second);
+    TEST_OK(firn_ws_watch_look(world.ws, &info, &err), &err);
+    assert_int_equal(info.process, firn_os_process_id(world.tree.os));
+    assert_int_equal(info.directories, 2);
+    assert_int_equal(info.dirty, 0);
+    TEST_OK(firn_ws_watch_stop(world.ws, &info, &err), &err);
+    int rc = join(&watcher);
+    TEST_OK(rc, &watcher.err);
+    assert_int_equal(firn_ws_watch_look(world.ws, &info, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_ws_watch_stop(world.ws, &info, &err), FIRN_NOT_FOUND);
+    ws_world_close(&world);
+}
+
+static void
+it_ends_when_the_workspace_goes(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct watcher watcher;
+    ws_world_open_disk(&world);
+    scan_put_text(&world.tree, "file", "text");
+    start(&watcher, &world, false, 20);
+    char *aside = malloc(strlen(world.root_path) + 8);
+    assert_non_null(aside);
+    snprintf(aside, strlen(world.root_path) + 8, "%s.aside", world.root_path);
+    assert_int_equal(rename(world.root_path, aside), 0);
+    assert_int_equal(join(&watcher), FIRN_NOT_FOUND);
+    assert_int_equal(rename(aside, world.root_path), 0);
+    free(aside);
+    ws_world_close(&world);
+}
+
+static void
+it_ends_when_the_store_goes(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct watcher watcher;
+    struct firn_os_dir *store;
+    ws_world_open_disk(&world);
+    scan_put_text(&world.tree, "file", "text");
+    start(&watcher, &world, false, 20);
+    assert_int_equal(firn_os_dir_open_path(world.tree.os, world.store_path, &store, NULL), FIRN_OK);
+    assert_int_equal(firn_os_remove_file(store, "watch-1", NULL), FIRN_OK);
+    firn_os_dir_close(store);
+    assert_int_equal(join(&watcher), FIRN_NOT_FOUND);
+    ws_world_close(&world);
+}
+
+static void
+nothing_is_watched_in_a_simulation(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_watch_options options = FIRN_WATCH_OPTIONS_INIT;
+    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
+    firn_error err;
+    ws_world_open_memory(&world, 3);
+    options.save = &save;
+    assert_int_equal(firn_ws_watch(world.ws, &options, &err), FIRN_UNSUPPORTED);
+    ws_world_close(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_save_beside_a_watch_finds_what_there_is),
+        cmocka_unit_test(so_does_the_watch_by_itself),
+        cmocka_unit_test(links_that_appear_are_seen_in_directories_that_did_not_change),
+        cmocka_unit_test(rules_that_did_not_change_are_still_those_of_the_next_checkpoint),
+        cmocka_unit_test(it_saves_after_quiet_and_only_what_changed),
+        cmocka_unit_test(it_saves_what_is_never_quiet),
+        cmocka_unit_test(there_is_one_watch_at_a_time),
+        cmocka_unit_test(it_ends_when_the_workspace_goes),
+        cmocka_unit_test(it_ends_when_the_store_goes),
+        cmocka_unit_test(nothing_is_watched_in_a_simulation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: a save beside a watch of the same process, on a machine in memory: what it visits,
+ * and that any allocation of it may fail. Whatever does, the next save finds what there is.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/test_alloc.h"
+#include "workspace/ws_internal.h"
+#include "workspace/ws_watch_set.h"
+#include "ws_support.h"
+
+enum { IDS_MAX = 256 };
+
+/* A watch whose events are made by hand. */
+struct link {
+    struct firn_ws_watch_link link;
+    struct firn_ws_watch_set *set;
+    char paths[IDS_MAX][32];
+    int count;
+};
+
+static int
+add(void *ctx, struct firn_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
+{
+    struct link *link = ctx;
+    (void)dir;
+    (void)err;
+    assert_true(link->count < IDS_MAX);
+    snprintf(link->paths[link->count], sizeof link->paths[0], "%.*s", (int)path.size,
+             path.size > 0 ? (const char *)path.data : "");
+    *out_id = link->count++;
+    return FIRN_OK;
+}
+
+static void
+forget(void *ctx, int id)
+{
+    (void)ctx;
+    (void)id;
+}
+
+static int
+ask(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *out, firn_error *err)
+{
+    return firn_ws_watch_set_ask(((struct link *)ctx)->set, question, out, err);
+}
+
+static void
+enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
+{
+    firn_ws_watch_set_enter(((struct link *)ctx)->set, dir, path);
+}
+
+static void
+tell(void *ctx, firn_slice report)
+{
+    FIRN_IGNORE(firn_ws_watch_set_tell(((struct link *)ctx)->set, report, NULL));
+}
+
+static void
+link_open(struct link *link, struct ws_world *world)
+{
+    firn_error err;
+    *link = (struct link){.link = {ask, enter, tell, link}};
+    const struct firn_ws_watch_kernel kernel = {add, forget, link};
+    assert_int_equal(firn_ws_watch_set_create(world->tree.os, &kernel, &link->set, &err), FIRN_OK);
+    world->ws->watch = &link->link;
+}
+
+static void
+change(struct link *link, struct ws_world *world, const char *dir, const char *text)
+{
+    char path[64];
+    bool is_change;
+    snprintf(path, sizeof path, "%s/file", dir);
+    scan_put_text(&world->tree, path, text);
+    for (int i = 0; i < link->count; i++) {
+        if (strcmp(link->paths[i], dir) == 0) {
+            const struct firn_os_watch_event event = {
+                .kind = FIRN_OS_WATCH_CHANGED, .id = i, .name = "file"};
+            firn_ws_watch_set_event(link->set, &event, &is_change);
+        }
+    }
+}
+
+static uint64_t
+dirty(const struct link *link)
+{
+    struct firn_ws_watch_set_info info;
+    firn_ws_watch_set_info(link->set, &info);
+    return info.dirty;
+}
+
+/* a, a/b, c, c/d/e: each with a file, saved, and clean. */
+static void
+prepare(struct ws_world *world, struct link *link)
+{
+    static const char *const files[] = {"a/file", "a/b/file", "c/file", "c/d/e/file", "c/d/e/more"};
+    ws_world_open_memory(world, 71);
+    world->threads = 1;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        scan_put_text(&world->tree, files[i], files[i]);
+    }
+    link_open(link, world);
+    ws_save(world);
+    assert_int_equal(dirty(link), 0);
+}
+
+static void
+finish(struct ws_world *world, struct link *link)
+{
+    world->ws->watch = NULL;
+    firn_ws_watch_set_destroy(link->set);
+    ws_world_close(world);
+}
+
+static firn_hash
+root_of_full_save(struct ws_world *world)
+{
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result result;
+    const struct firn_ws_watch_link *watch = world->ws->watch;
+    options.full = true;
+    options.threads = 1;
+    world->ws->watch = NULL;
+    assert_int_equal(firn_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
+    world->ws->watch = watch;
+    return result.checkpoint.root;
+}
+
+static void
+assert_next_save_is_right(struct ws_world *world)
+{
+    firn_save_result result = ws_save(world);
+    firn_hash root = root_of_full_save(world);
+    assert_memory_equal(result.checkpoint.root.bytes, root.bytes, sizeof root.bytes);
+    assert_int_equal(result.checkpoint.files, 5);
+    assert_int_equal(result.checkpoint.directories, 5);
+}
+
+static void
+only_what_has_changed_is_visited(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct link link;
+    prepare(&world, &link);
+    change(&link, &world, "a/b", "changed");
+    /* Where no event came nobody looks: that is what a watch is for. */
+    scan_put_text(&world.tree, "c/d/e/file", "nobody was told");
+    firn_save_result before = ws_save(&world);
+    assert_int_equal(before.changed, 1);
+    assert_int_equal(before.checkpoint.files, 5);
+    assert_int_equal(before.checkpoint.directories, 5);
+    assert_int_equal(dirty(&link), 0);
+    change(&link, &world, "c/d/e", "somebody was told");
+    assert_int_equal(ws_save(&world).changed, 1);
+    /* A checkpoint that the watch does not know of makes everything be visited. */
+    (void)root_of_full_save(&world);
+    scan_put_text(&world.tree, "c/d/e/file", "nobody was told again");
+    change(&link, &world, "a", "changed");
+    (void)root_of_full_save(&world);
+    assert_next_save_is_right(&world);
+    finish(&world, &link);
+}
+
+static void
+any_allocation_may_fail(void **state)
+{
+    (void)state;
+    bool was_hit = true;
+    uint64_t failures = 0;
+    test_alloc_install();
+    for (uint64_t n = 1; was_hit; n++) {
+        struct ws_world world;
+        struct link link;
+        prepare(&world, &link);
+        change(&link, &world, "a/b", "changed");
+        test_alloc_fail_at(n, false);
+        int rc = ws_try_save(&world, NULL);
+        was_hit = test_alloc_calls() >= n;
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        failures += rc != FIRN_OK ? 1 : 0;
+        change(&link, &world, "c", "changed");
+        assert_next_save_is_right(&world);
+        finish(&world, &link);
+    }
+    assert_true(failures > 50);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_what_has_changed_is_visited),
+        cmocka_unit_test(any_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

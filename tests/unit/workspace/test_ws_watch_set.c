@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: what a watch knows, by itself: a kernel that gives numbers, and saves that ask,
+ * visit what they are told to, and report.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/test_alloc.h"
+#include "support/test_random.h"
+#include "workspace/ws_watch_set.h"
+
+enum { PATHS_MAX = 64, TEXT_SIZE = 4096 };
+
+/* ---- a kernel ---- */
+
+struct fake {
+    struct firn_ws_watch_set *set;
+    char *paths[PATHS_MAX]; /* by id */
+    int count;
+    const char *refused; /* a path that cannot be watched */
+    int same_id;         /* all get it, if not -1 */
+    int removed;
+};
+
+static int
+fake_add(void *ctx, struct firn_os_dir *dir, firn_slice path, int *out_id, firn_error *err)
+{
+    struct fake *fake = ctx;
+    (void)dir;
+    if (fake->refused != NULL && strlen(fake->refused) == path.size &&
+        memcmp(fake->refused, path.data, path.size) == 0) {
+        return firn_error_set(err, FIRN_LIMIT, "no more");
+    }
+    if (fake->same_id >= 0) {
+        *out_id = fake->same_id;
+        return FIRN_OK;
+    }
+    assert_true(fake->count < PATHS_MAX);
+    fake->paths[fake->count] = strndup(path.size > 0 ? (const char *)path.data : "", path.size);
+    *out_id = fake->count++;
+    return FIRN_OK;
+}
+
+static void
+fake_remove(void *ctx, int id)
+{
+    struct fake *fake = ctx;
+    assert_true(id >= 0 && id < fake->count);
+    fake->removed++;
+}
+
+static void
+fake_init(struct fake *fake)
+{
+    firn_error err;
+    *fake = (struct fake){.same_id = -1};
+    const struct firn_ws_watch_kernel kernel = {fake_add, fake_remove, fake};
+    assert_int_equal(firn_ws_watch_set_create(firn_os_default(), &kernel, &fake->set, &err),
+                     FIRN_OK);
+}
+
+static void
+fake_deinit(struct fake *fake)
+{
+    firn_ws_watch_set_destroy(fake->set);
+    for (int i = 0; i < fake->count; i++) {
+        free(fake->paths[i]);
+    }
+}
+
+/* The newest id of a path. */
+static int
+id_of(const struct fake *fake, const char *path)
+{
+    for (int i = fake->count - 1; i >= 0; i--) {
+        if (strcmp(fake->paths[i], path) == 0) {
+            return i;
+        }
+    }
+    fail_msg("'%s' is not watched", path);
+    return -1;
+}
+
+static bool
+happen(struct fake *fake, enum firn_os_watch_kind kind, const char *path, const char *name)
+{
+    bool is_change;
+    const struct firn_os_watch_event event = {
+        .kind = kind, .id = id_of(fake, path), .name = name, .is_dir = true};
+    firn_ws_watch_set_event(fake->set, &event, &is_change);
+    return is_change;
+}
+
+/* ---- a save ---- */
+
+static int
+add_passed(void *ctx, const struct firn_ws_watch_passed *passed, firn_error *err)
+{
+    char *text = ctx;
+    size_t size = strlen(text);
+    (void)err;
+    snprintf(text + size, TEXT_SIZE - size, "%.*s%s%.*s:%d,%d,%d ", (int)passed->parent.size,
+             (const char *)passed->parent.data, passed->parent.size > 0 ? "/" : "",
+             (int)passed->name.size, (const char *)passed->name.data, (int)passed->files,
+             (int)passed->bytes, (int)passed->directories);
+    return FIRN_OK;
+}
+
+static struct firn_ws_watch_base
+base_of(uint8_t tree)
+{
+    struct firn_ws_watch_base base = {.key = {7}};
+    memset(base.tree.bytes, tree, sizeof base.tree.bytes);
+    return base;
+}
+
+/* Asks with a tree; text is what need not be visited, as path:files,bytes,directories. */
+static uint64_t
+ask(struct fake *fake, const struct firn_ws_watch_question *question, char text[TEXT_SIZE])
+{
+    struct firn_buf answer = {0};
+    firn_error err;
+    uint64_t token;
+    assert_int_equal(firn_ws_watch_set_ask(fake->set, question, &answer, &err), FIRN_OK);
+    struct firn_reader reader = firn_reader_of(firn_buf_slice(&answer));
+    assert_int_equal(firn_ws_watch_wire_get_token(&reader, &token, &err), FIRN_OK);
+    text[0] = '\0';
+    assert_int_equal(firn_ws_watch_wire_get_passed(&reader, add_passed, text, &err), FIRN_OK);
+    firn_buf_deinit(&answer);
+    return token;
+}
+
+static uint64_t
+ask_for(struct fake *fake, uint8_t tree, char text[TEXT_SIZE])
+{
+    const struct firn_ws_watch_question question = {.will_report = true, .base = base_of(tree)};
+    return ask(fake, &question, text);
+}
+
+/* What only looks is told. */
+static void
+assert_clean(struct fake *fake, uint8_t tree, const char *expected)
+{
+    char text[TEXT_SIZE];
+    const struct firn_ws_watch_question question = {.base = base_of(tree)};
+    assert_int_equal(ask(fake, &question, text), 0);
+    assert_string_equal(text, expected);
+}
+
+/* Reports visits: names of directories with spaces between, "." the root; one that begins with '!'
+ * is not steady. Each has one file of ten bytes. */
+static int
+report(struct fake *fake, uint64_t token, uint8_t tree, const char *visits)
+{
+    struct firn_buf bytes = {0};
+    char *copy = strdup(visits);
+    firn_error err;
+    char *rest = NULL;
+    const struct firn_ws_watch_base base = base_of(tree);
+    assert_int_equal(firn_ws_watch_wire_put_token(&bytes, token), FIRN_OK);
+    assert_int_equal(firn_ws_watch_wire_put_base(&bytes, &base), FIRN_OK);
+    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        bool is_steady = word[0] != '!';
+        const char *path = is_steady ? word : word + 1;
+        const struct firn_ws_watch_visited visited = {
+            .path = firn_str(strcmp(path, ".") == 0 ? "" : path),
+            .is_steady = is_steady,
+            .files = 1,
+            .bytes = 10};
+        assert_int_equal(firn_ws_watch_wire_put_visited(&bytes, &visited), FIRN_OK);
+    }
+    int rc = firn_ws_watch_set_tell(fake->set, firn_buf_slice(&bytes), &err);
+    firn_buf_deinit(&bytes);
+    free(copy);
+    return rc;
+}
+
+/* A save of the same process: it enters what it visits. */
+static void
+save_here(struct fake *fake, uint8_t before, uint8_t after, const char *visits)
+{
+    char text[TEXT_SIZE];
+    uint64_t token = ask_for(fake, before, text);
+    char *copy = strdup(visits);
+    char *rest = NULL;
+    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        const char *path = word[0] != '!' ? word : word + 1;
+        firn_ws_watch_set_enter(fake->set, NULL, firn_str(path[0] == '.' ? "" : path));
+    }
+    free(copy);
+    assert_int_equal(report(fake, token, after, visits), FIRN_OK);
+}
+
+/* a, a/b, a/c, d: all clean, as in tree 1. */
+static void
+settle(struct fake *fake)
+{
+    fake_init(fake);
+    save_here(fake, 0, 1, ". a a/b a/c d");
+    assert_clean(fake, 1, "a:3,30,3 d:1,10,1 ");
+}
+
+/* ---- tests ---- */
+
+static void
+what_was_watched_before_it_was_listed_is_clean_at_once(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct firn_ws_watch_set_info info;
+    settle(&fake);
+    firn_ws_watch_set_info(fake.set, &info);
+    assert_int_equal(info.directories, 5);
+    assert_int_equal(info.dirty, 0);
+    assert_int_equal(info.unwatched, 0);
+    fake_deinit(&fake);
+}
+
+static void
+what_another_process_has_visited_is_clean_after_its_second_visit(void **state)
+{
+    (void)state;
+    struct fake fake;
+    char text[TEXT_SIZE];
+    fake_init(&fake);
+    uint64_t token = ask_for(&fake, 0, text);
+    assert_string_equal(text, "");
+    assert_int_equal(report(&fake, token, 1, "a/b a . d"), FIRN_OK); /* children may come first */
+    assert_clean(&fake, 1, "");
+    token = ask_for(&fake, 1, text);
+    assert_string_equal(text, "");
+    assert_int_equal(report(&fake, token, 1, ". a a/b d"), FIRN_OK);
+    assert_clean(&fake, 1, "a:2,20,2 d:1,10,1 ");
+    fake_deinit(&fake);
+}
+
+static void
+an_event_makes_its_directory_and_all_above_it_be_visited(void **state)
+{
+    (void)state;
+    struct fake fake;
+    char text[TEXT_SIZE];
+    settle(&fake);
+    assert_true(happen(&fake, FIRN_OS_WATCH_CHANGED, "a/b", "file"));
+    assert_clean(&fake, 1, "d:1,10,1 a/c:1,10,1 ");
+    uint64_t token = ask_for(&fake, 1, text);
+    assert_int_equal(report(&fake, token, 2, ". a a/b"), FIRN_OK);
+    assert_clean(&fake, 2, "a:3,30,3 d:1,10,1 ");
+    fake_deinit(&fake);
+}
+
+static void
+an_event_between_question_and_report_is_not_lost(void **state)
+{
+    (void)state;
+    struct fake fake;
+    char text[TEXT_SIZE];
+    settle(&fake);
+    happen(&fake, FIRN_OS_WATCH_CHANGED, "a/b", "file");
+    uint64_t token = ask_for(&fake, 1, text);
+    happen(&fake, FIRN_OS_WATCH_CHANGED, "a/b", "file");
+    happen(&fake, FIRN_OS_WATCH_CHANGED, "d", "");
+    assert_int_equal(report(&fake, token, 2, ". a a/b"), FIRN_OK);
+    assert_clean(&fake, 2, "a/c:1,10,1 ");
+    fake_deinit(&fake);
+}
+
+static void
+a_name_that_comes_or_goes_is_forgotten_with_all_below(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct firn_ws_watch_set_info info;
+    settle(&fake);
+    int below = id_of(&fake, "a/b");
+    happen(&fake, FIRN_OS_WATCH_NAMES, "", "a");
+    assert_int_equal(fake.removed, 3);
+    assert_clean(&fake, 1, "d:1,10,1 ");
+    firn_ws_watch_set_info(fake.set, &info);
+    assert_int_equal(info.directories, 2);
+    /* What the kernel still says of it means nothing. */
+    bool is_change;
+    const struct firn_os_watch_event late = {.kind = FIRN_OS_WATCH_GONE, .id = below, .name = ""};
+    firn_ws_watch_set_event(fake.set, &late, &is_change);
+    assert_false(is_change);
+    assert_clean(&fake, 1, "d:1,10,1 ");
+    fake_deinit(&fake);
+}
+
+static void
+a_directory_that_moved_is_not_known_any_more(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct firn_ws_watch_set_info info;
+    settle(&fake);
+    happen(&fake, FIRN_OS_WATCH_MOVED, "a/b", "");
+    assert_clean(&fake, 1, "d:1,10,1 a/c:1,10,1 ");
+    happen(&fake, FIRN_OS_WATCH_MOVED, "", "");
+    firn_ws_watch_set_info(fake.set, &info);
+    assert_true(info.has_lost_root);
+    fake_deinit(&fake);
+}
+
+static void
+rules_that_change_make_everything_below_be_visited(void **state)
+{
+    (void)state;
+    static const char *const names[] = {".firnignore", ".gitignore", ".chkptignore"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct fake fake;
+        settle(&fake);
+        happen(&fake, i == 0 ? FIRN_OS_WATCH_NAMES : FIRN_OS_WATCH_CHANGED, "a", names[i]);
+        assert_clean(&fake, 1, "d:1,10,1 ");
+        fake_deinit(&fake);
+    }
+}
+
+static void
+another_tree_or_other_options_know_nothing(void **state)
+{
+    (void)state;
+    struct fake fake;
+    char text[TEXT_SIZE];
+    settle(&fake);
+    assert_clean(&fake, 2, "");
+    assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 "); /* who only looks changes nothing */
+    struct firn_ws_watch_question question = {.will_report = true, .base = base_of(1)};
+    question.base.key[0]++;
+    (void)ask(&fake, &question, text);
+    assert_string_equal(text, "");
+    assert_clean(&fake, 1, ""); /* who saves otherwise, does */
+    save_here(&fake, 1, 1, ". a a/b a/c d");
+    assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 ");
+    question = (struct firn_ws_watch_question){.is_full = true, .base = base_of(1)};
+    (void)ask(&fake, &question, text);
+    assert_string_equal(text, "");
+    fake_deinit(&fake);
+}
+
+static void
+what_is_not_steady_is_visited_each_time(void **state)
+{
+    (void)state;
+    struct fake fake;
+    char text[TEXT_SIZE];
+    fake_init(&fake);
+    save_here(&fake, 0, 1, ". a !a/b a/c d");
+    assert_clean(&fake, 1, "d:1,10,1 a/c:1,10,1 ");
+    /* It becomes steady, and another one ceases to be. */
+    uint64_t token = ask_for(&fake, 1, text);
+    assert_int_equal(report(&fake, token, 1, "!. !a a/b"), FIRN_OK);
+    assert_clean(&fake, 1, "d:1,10,1 a/b:1,10,1 a/c:1,10,1 ");
+    fake_deinit(&fake);
+}
+
+static void
+nothing_is_clean_below_what_cannot_be_watched(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct firn_ws_watch_set_info info;
+    fake_init(&fake);
+    fake.refused = "a";
+    save_here(&fake, 0, 1, ". a a/b a/b/e d");
+    assert_clean(&fake, 1, "d:1,10,1 ");
+    firn_ws_watch_set_info(fake.set, &info);
+    assert_int_equal(info.unwatched, 1);
+    assert_int_equal(info.unwatched_code, FIRN_LIMIT);
+    assert_string_equal(info.unwatched_error.text, "no more");
+    fake.refused = NULL;
+    save_here(&fake, 1, 1, ". a a/b a/b/e");
+    assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 ");
+    fake_deinit(&fake);
+}
+
+static void
+what_a_save_no_longer_visits_is_forgotten(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct firn_ws_watch_set_info info;
+    settle(&fake);
+    happen(&fake, FIRN_OS_WATCH_CHANGED, "", ".firnignore");
+    save_here(&fake, 1, 2, ". d");
+    firn_ws_watch_set_info(fake.set, &info);
+    assert_int_equal(info.directories, 2);
+    assert_int_equal(info.dirty, 0);
+    assert_int_equal(fake.removed, 3);
+    assert_clean(&fake, 2, "d:1,10,1 ");
+    fake_deinit(&fake);
+}
+
+static void
+only_a_report_to_the_last_question_counts(void **state)
+{
+    (void)state;
+    struct fake fake;
+    char text[TEXT_SIZE];
+    fake_init(&fake);
+    uint64_t old = ask_for(&fake, 0, text);
+    uint64_t token = ask_for(&fake, 0, text);
+    assert_true(old != token && old != 0);
+    assert_int_equal(report(&fake, old, 1, ". a"), FIRN_OK);
+    assert_int_equal(report(&fake, 0, 1, ". a"), FIRN_OK);
+    assert_int_equal(fake.count, 0);
+    assert_int_equal(report(&fake, token, 1, ". a"), FIRN_OK);
+    assert_int_equal(fake.count, 2);
+    assert_int_equal(report(&fake, token, 2, ". a b"), FIRN_OK);
+    assert_int_equal(fake.count, 2);
+    /* Nobody watches outside of a question. */
+    firn_ws_watch_set_enter(fake.set, NULL, firn_str("b"));
+    assert_int_equal(fake.count, 2);
+    fake_deinit(&fake);
+}
+
+static void
+nonsense_changes_nothing(void **state)
+{
+    (void)state;
+    struct fake fake;
+    char text[TEXT_SIZE];
+    settle(&fake);
+    uint64_t token = ask_for(&fake, 1, text);
+    static const char *const bad[] = {"../x", "/x", "a//b", "a/./b"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(report(&fake, token, 2, bad[i]), FIRN_INVALID);
+    }
+    assert_int_equal(firn_ws_watch_set_tell(fake.set, firn_str("short"), NULL), FIRN_INVALID);
+    assert_clean(&fake, 1, "a:3,30,3 d:1,10,1 ");
+    assert_int_equal(report(&fake, token, 2, "."), FIRN_OK);
+    assert_clean(&fake, 2, "a:3,30,3 d:1,10,1 ");
+    fake_deinit(&fake);
+}
+
+static void
+two_directories_with_one_id_break_the_set(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct firn_ws_watch_set_info info;
+    settle(&fake);
+    fake.same_id = id_of(&fake, "d");
+    save_here(&fake, 1, 2, ". e");
+    firn_ws_watch_set_info(fake.set, &info);
+    assert_true(info.is_broken);
+    assert_clean(&fake, 1, "");
+    assert_clean(&fake, 2, "");
+    fake_deinit(&fake);
+}
+
+/* ---- against a model ---- */
+
+/* Directories x and x/y for x, y in a..d; each is, in the model, changed or not since the last
+ * save that visited it. */
+static void
+the_answer_is_never_too_large(void **state)
+{
+    (void)state;
+    struct test_random random;
+    test_random_init(&random, "ws_watch_set", 5);
+    static const char all[] =
+        ". a a/a a/b a/c a/d b b/a b/b b/c b/d c c/a c/b c/c c/d d d/a d/b d/c d/d";
+    for (int round = 0; round < 30; round++) {
+        struct fake fake;
+        char text[TEXT_SIZE];
+        uint8_t tree = 1;
+        bool is_changed[4][5] = {{false}};
+        fake_init(&fake);
+        save_here(&fake, 0, tree, all);
+        for (int step = 0; step < 40; step++) {
+            uint64_t x = test_random_below(&random, 4);
+            uint64_t y = test_random_below(&random, 5); /* 4: x itself */
+            char path[4] = {(char)('a' + x), '/', (char)('a' + y), '\0'};
+            path[1] = y == 4 ? '\0' : '/';
+            happen(&fake, FIRN_OS_WATCH_CHANGED, path, "f");
+            is_changed[x][y] = true;
+            if (test_random_below(&random, 3) != 0) {
+                continue;
+            }
+            uint64_t token = ask_for(&fake, tree, text);
+            char visits[TEXT_SIZE] = ".";
+            for (int i = 0; i < 4; i++) {
+                bool any = false;
+                for (int j = 0; j < 5; j++) {
+                    any = any || is_changed[i][j];
+                }
+                char word[8];
+                snprintf(word, sizeof word, "%c:", 'a' + i);
+                assert_int_equal(strncmp(text, word, 2) == 0 ||
+                                     strstr(text, (char[]){' ', word[0], ':', '\0'}) != NULL,
+                                 !any);
+                for (int j = 0; any && j < 4; j++) {
+                    snprintf(word, sizeof word, "%c/%c:", 'a' + i, 'a' + j);
+                    assert_int_equal(strstr(text, word) != NULL, !is_changed[i][j]);
+                    if (is_changed[i][j]) {
+                        snprintf(visits + strlen(visits), 8, " %c/%c", 'a' + i, 'a' + j);
+                    }
+                }
+                if (any) {
+                    snprintf(visits + strlen(visits), 8, " %c", 'a' + i);
+                }
+            }
+            tree++;
+            memset(is_changed, 0, sizeof is_changed);
+            if (test_random_below(&random, 2) == 0) {
+                happen(&fake, FIRN_OS_WATCH_CHANGED, path, "f");
+                is_changed[x][y] = true;
+            }
+            assert_int_equal(report(&fake, token, tree, visits), FIRN_OK);
+        }
+        fake_deinit(&fake);
+    }
+}
+
+static void
+any_allocation_may_fail(void **state)
+{
+    (void)state;
+    bool was_hit = true;
+    test_alloc_install();
+    for (uint64_t n = 1; was_hit; n++) {
+        struct fake fake;
+        firn_error err;
+        struct firn_buf answer = {0};
+        const struct firn_ws_watch_question question = {.will_report = true, .base = base_of(1)};
+        settle(&fake);
+        happen(&fake, FIRN_OS_WATCH_CHANGED, "a/b", "f");
+        test_alloc_fail_at(n, false);
+        int rc = firn_ws_watch_set_ask(fake.set, &question, &answer, &err);
+        firn_ws_watch_set_enter(fake.set, NULL, firn_str("a/b/new"));
+        was_hit = test_alloc_calls() >= n;
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        struct firn_ws_watch_set_info info;
+        firn_ws_watch_set_info(fake.set, &info);
+        if (!info.is_broken) {
+            assert_clean(&fake, 1, "d:1,10,1 a/c:1,10,1 ");
+        }
+        firn_buf_deinit(&answer);
+        fake_deinit(&fake);
+    }
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_watched_before_it_was_listed_is_clean_at_once),
+        cmocka_unit_test(what_another_process_has_visited_is_clean_after_its_second_visit),
+        cmocka_unit_test(an_event_makes_its_directory_and_all_above_it_be_visited),
+        cmocka_unit_test(an_event_between_question_and_report_is_not_lost),
+        cmocka_unit_test(a_name_that_comes_or_goes_is_forgotten_with_all_below),
+        cmocka_unit_test(a_directory_that_moved_is_not_known_any_more),
+        cmocka_unit_test(rules_that_change_make_everything_below_be_visited),
+        cmocka_unit_test(another_tree_or_other_options_know_nothing),
+        cmocka_unit_test(what_is_not_steady_is_visited_each_time),
+        cmocka_unit_test(nothing_is_clean_below_what_cannot_be_watched),
+        cmocka_unit_test(what_a_save_no_longer_visits_is_forgotten),
+        cmocka_unit_test(only_a_report_to_the_last_question_counts),
+        cmocka_unit_test(nonsense_changes_nothing),
+        cmocka_unit_test(two_directories_with_one_id_break_the_set),
+        cmocka_unit_test(the_answer_is_never_too_large),
+        cmocka_unit_test(any_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
