@@ -16,6 +16,7 @@ extern const struct firn_command firn_cmd_cat;
 extern const struct firn_command firn_cmd_report;
 extern const struct firn_command firn_cmd_restore;
 extern const struct firn_command firn_cmd_undo;
+extern const struct firn_command firn_cmd_watch;
 extern const struct firn_command firn_cmd_revert;
 extern const struct firn_command firn_cmd_delete;
 extern const struct firn_command firn_cmd_forget;

@@ -2,6 +2,8 @@
  *
  * cli/cmd_save.c: firn save.
  */
+#include "cli/cmd_save.h"
+
 #include "cli/cli_large.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
@@ -37,13 +39,13 @@ print_count(uint64_t count, const char *what)
     }
 }
 
-static void
-print_result(const firn_save_result *result, double seconds)
+void
+firn_cmd_save_print(const firn_save_result *result)
 {
     const firn_checkpoint *checkpoint = &result->checkpoint;
     if (!result->is_made) {
-        firn_out_format("no change since %llu: nothing saved  %.2f s\n",
-                        (unsigned long long)checkpoint->number, seconds);
+        firn_out_format("no change since %llu: nothing saved",
+                        (unsigned long long)checkpoint->number);
         return;
     }
     char files[FIRN_TEXT_NUMBER_SIZE];
@@ -62,7 +64,6 @@ print_result(const firn_save_result *result, double seconds)
         print_count(result->removed, "removed");
         firn_out_format("%s added", firn_text_size(checkpoint->added_bytes, added));
     }
-    firn_out_format("  %.2f s\n", seconds);
 }
 
 static void
@@ -97,7 +98,8 @@ show_result(struct firn_cli *cli, const firn_save_result *result,
     } else if (cli->quiet) {
         firn_out_format("%llu\n", (unsigned long long)result->checkpoint.number);
     } else {
-        print_result(result, seconds);
+        firn_cmd_save_print(result);
+        firn_out_format("  %.2f s\n", seconds);
         firn_notices_print_excluded(notices);
         print_expired(result);
     }
@@ -188,6 +190,8 @@ const struct firn_command firn_cmd_save = {
             "A file whose size, times, owner, mode and place on disk are as they were when it\n"
             "was last saved is not read again. What is written through a memory mapping can\n"
             "change a file without changing any of these: --full reads everything.\n"
+            "\n"
+            "Beside a running firn watch only what has changed is looked at.\n"
             "\n"
             "Without a store, one is made outside of the workspace: see firn help init.\n"
             "\n"

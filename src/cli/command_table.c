@@ -27,6 +27,7 @@ const struct firn_command *const firn_command_table[] = {
     &firn_cmd_restore,
     &firn_cmd_undo,
     &firn_cmd_revert,
+    &firn_cmd_watch,
     &firn_cmd_delete,
     &firn_cmd_forget,
     &firn_cmd_gc,

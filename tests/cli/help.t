@@ -18,6 +18,7 @@ The program explains itself, and every command does.
     restore    Bring the workspace back to a checkpoint
     undo       Take back the last restore
     revert     Take back what one checkpoint changed and keep what came after
+    watch      Save the workspace whenever it has changed and become quiet
     delete     Delete checkpoints
     forget     Take a file or directory out of every checkpoint, for good
     gc         Give back the space of what no checkpoint needs
@@ -74,7 +75,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status diff cat report restore undo revert delete forget gc tag pin unpin check init config mcp completion help version; do
+  $ for command in save list show status diff cat report restore undo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
