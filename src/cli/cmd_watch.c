@@ -200,15 +200,16 @@ static void
 fill_save(struct watching *watching)
 {
     struct firn_cli *cli = watching->cli;
-    struct firn_command_settings settings = {false, false, false};
-    if (!firn_command_has(cli, "no-config")) {
-        settings = cli->settings;
-    }
+    static const struct firn_command_settings none = {.keep = ""};
+    const struct firn_command_settings *settings =
+        firn_command_has(cli, "no-config") ? &none : &cli->settings;
     const char *message = firn_command_value(cli, "message");
     watching->save.message = firn_str(message != NULL ? message : "watch");
-    watching->save.include_deps = firn_command_has(cli, "include-deps") || settings.include_deps;
-    watching->save.gitignore = firn_command_has(cli, "gitignore") || settings.gitignore;
-    watching->save.strict = cli->strict || settings.strict;
+    watching->save.include_deps = firn_command_has(cli, "include-deps") || settings->include_deps;
+    watching->save.gitignore = firn_command_has(cli, "gitignore") || settings->gitignore;
+    watching->save.strict = cli->strict || settings->strict;
+    watching->save.file_size_max = settings->max_file_size;
+    watching->save.keep = settings->keep[0] != '\0' ? settings->keep : NULL;
     /* Nobody wants to hear at each save what is left out of it; a signal ends it. */
     watching->save.callbacks = firn_notices_callbacks(&watching->notices);
     watching->save.callbacks.on_notice = NULL;

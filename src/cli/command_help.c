@@ -150,7 +150,9 @@ firn_command_help_command(const struct firn_command *group, const struct firn_co
     firn_command_help_usage(group, command, usage, sizeof(usage));
     firn_out_format("usage: %s\n\n%s.\n", usage, command->summary);
     if (command->help != NULL) {
-        firn_out_format("\n%s\n", command->help);
+        firn_out_text("\n");
+        firn_out_text(command->help);
+        firn_out_text("\n");
     }
     print_options(command);
     if (command->examples != NULL && command->examples[0].line != NULL) {
