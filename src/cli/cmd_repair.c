@@ -250,10 +250,10 @@ const struct firn_command firn_cmd_repair = {
             "deleted may come back where the catalog was lost.\n"
             "\n"
             "The damaged store is only read until the new one has been checked to the last\n"
-            "byte. Then they change places, in one step, and the damaged one is kept inside of\n"
-            "the new one, as damaged-1. What is whole is shared, so this takes little room.\n"
-            "Where nothing is damaged, nothing is changed. A dry run does the same work, and\n"
-            "leaves the store alone.\n"
+            "byte. Then they change places, in one step, and the damaged one is kept inside\n"
+            "of the new one, as damaged-1. What is whole is shared, so this takes little\n"
+            "room. Where nothing is damaged, nothing is changed. A dry run does the same\n"
+            "work, and leaves the store alone.\n"
             "\n"
             "The exit code is 6 if anything was lost.",
     .examples = examples,

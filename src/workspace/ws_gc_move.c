@@ -212,7 +212,9 @@ may_be_copied(const struct moving *moving, const struct met *met, size_t count, 
 {
     struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, frame);
     bool is_plain = size.stored == size.raw;
-    if (size.raw < FULL_FRAME_SIZE || (moving->from->level < moving->effort && !is_plain)) {
+    /* A join packs fresh saves better; what a collection moves was mostly joined before. */
+    int wanted = moving->gc->table == NULL ? moving->effort : moving->level;
+    if (size.raw < FULL_FRAME_SIZE || (moving->from->level < wanted && !is_plain)) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {

@@ -55,7 +55,7 @@ Completions and manual pages are made from the same table as the help.
   $ bash complete firn db put dir ''
   
   $ bash complete firn help r
-  save list show status diff cat report restore undo revert delete forget gc tag pin unpin check repair init workspaces config mcp hook db chkp alxs completion help version
+  report restore revert repair
   $ bash complete firn nonsense ''
   
   $ if command -v fish >/dev/null; then
