@@ -88,6 +88,14 @@ set_record(struct firn_ws_repair_record *to, const struct firn_ws_repair_record 
                          : firn_error_no_memory(err, "a checkpoint's record");
 }
 
+/* Of two records of one checkpoint the later one is longer: a repair adds to its message, and what is
+ * forgotten is added to what was. */
+static size_t
+length(const struct firn_ws_record *record)
+{
+    return record->message.size + record->forgotten.size;
+}
+
 /* Keeps a copy: the first of an id, or the newer of two in the log and the runs. */
 static int
 add_record(struct collecting *collecting, const struct firn_ws_repair_record *found,
@@ -100,9 +108,8 @@ add_record(struct collecting *collecting, const struct firn_ws_repair_record *fo
     if (before != NULL && !found->is_listed) {
         to = firn_ws_repair_record_at(repair, before->index);
         bool is_newer = !to->is_listed && found->sequence > to->sequence;
-        /* A repaired record has a longer message. */
-        bool is_later = to->sequence == 0 && !to->is_listed &&
-                        found->record.message.size > to->record.message.size;
+        bool is_later =
+            to->sequence == 0 && !to->is_listed && length(&found->record) > length(&to->record);
         if (!is_newer && !is_later) {
             return FIRN_OK;
         }

@@ -215,6 +215,34 @@ new_versions_of_files_are_found(void **state)
     ws_world_close(&world);
 }
 
+/* Records of one checkpoint lie in several packs: that from before, and that from behind a forget. */
+static void
+what_was_forgotten_stays_so_where_the_catalog_is_lost(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    const firn_slice path = firn_str("secret");
+    const firn_forget_options options = {.size = sizeof options, .paths = &path, .path_count = 1};
+    firn_forget_result forgotten;
+    ws_world_open_memory(&world, 88);
+    scan_put_text(&world.tree, "secret", "word");
+    save_text(&world, "one");
+    save_text(&world, "two"); /* with the record of the first */
+    assert_int_equal(firn_ws_forget(world.ws, &options, NULL, NULL, &forgotten, &world.err),
+                     FIRN_OK);
+    assert_int_equal(forgotten.checkpoints, 2);
+    scan_remove_file(&world.tree, "secret");
+    save_text(&world, "three"); /* with those that the forget made */
+    lose(&world, "/s", "wal-000001.log");
+    repair(&world);
+    assert_true(has(&world, "1") && has(&world, "2"));
+    ws_restore(&world, "1");
+    assert_false(test_file_exists(world.tree.root, "secret"));
+    ws_restore(&world, "2");
+    assert_false(test_file_exists(world.tree.root, "secret"));
+    ws_world_close(&world);
+}
+
 /* Each in a frame of its own. */
 static void
 what_is_whole_of_a_damaged_pack_is_kept(void **state)
@@ -291,6 +319,7 @@ main(void)
         cmocka_unit_test(a_record_of_the_log_joins_the_next_pack),
         cmocka_unit_test(the_number_of_a_lost_pack_is_not_given_again),
         cmocka_unit_test(new_versions_of_files_are_found),
+        cmocka_unit_test(what_was_forgotten_stays_so_where_the_catalog_is_lost),
         cmocka_unit_test(what_is_whole_of_a_damaged_pack_is_kept),
         cmocka_unit_test(a_further_name_stays_where_the_first_one_is_lost),
     };
