@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """tests/crash/program_faults.py FIRN: the real program on a real file system while its system calls fail.
 
-Saves, restores and undoes a small tree, deals with restores that were interrupted, deletes checkpoints and collects garbage,
-again and again; each time strace makes one system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind
+Saves, restores and undoes a small tree, deals with restores that were interrupted, deletes checkpoints, collects garbage, forgets
+a file, repairs the store, and puts a hook into an agent's settings, again and again; each time strace makes one system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind
 that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all). After each fault, without further faults:
   - check --data finds nothing;
   - the first checkpoint is restored to another directory as it was saved, and at the end the second one;
@@ -225,6 +225,64 @@ def interrupted(rig):
     return met
 
 
+def settings_of_an_agent(rig):
+    """Faults while a hook is put into settings that somebody has written: they stay, or have the hook in them."""
+    place = os.path.join(rig.tree, ".claude")
+    path = os.path.join(place, "settings.json")
+    install = ["hook", "install", "claude", "-q"]
+    os.mkdir(place)
+    write(path, '{"model": "mine"}\n')
+    rig.keep()
+    rig.must(*install)
+    with open(path, encoding="utf-8") as file:
+        new = file.read()
+    rig.bring_back()
+
+    def judge(_):
+        with open(path, encoding="utf-8") as file:
+            if file.read() not in ('{"model": "mine"}\n', new):
+                raise Broken("the settings are neither old nor new")
+        rig.must(*install)
+        with open(path, encoding="utf-8") as file:
+            if file.read() != new or json.loads(new)["model"] != "mine":
+                raise Broken("the settings are not what they were with the hook in them")
+    met = each_fault(rig, ["openat", "write", "fsync", "rename", "fchmod"], install, judge)
+    shutil.rmtree(place)
+    return met
+
+
+def forgetting(rig):
+    """Faults while a file is taken out of all checkpoints: all of them have it, or none."""
+    def judge(_):
+        rig.must("check", "--data", "-q")
+        before = [rig.run("cat", number, "file7").returncode == 0 for number in ("1", "2")]
+        if before not in ([True, True], [False, False]):
+            raise Broken("one checkpoint has it, the other has not")
+        done = rig.run(*forget)
+        if done.returncode != (0 if before[0] else 3):
+            raise Broken(f"forget again: exit {done.returncode}: {done.stderr.strip()}")
+        rig.must("gc", "-q")
+        rig.must("check", "--data", "-q")
+        rig.compare("1", {name: entry for name, entry in rig.first.items() if name != "file7"})
+    forget = ["forget", "file7", "--yes", "-q"]
+    return each_fault(rig, ["pwrite64", "fdatasync", "fsync", "unlinkat"], forget, judge)
+
+
+def repairing(rig):
+    """Faults while a store that has lost its catalog is repaired: nothing gets lost, and the next repair does it."""
+    def judge(_):
+        done = rig.run("repair", "-q")
+        if done.returncode != 0:
+            raise Broken(f"repair: exit {done.returncode}: {done.stderr.strip()}")
+        rig.must("check", "--data", "-q")
+        rig.compare("1", rig.first)
+        rig.compare("2", rig.second)
+    for name in os.listdir(rig.store):
+        if name.startswith("manifest-"):
+            os.remove(os.path.join(rig.store, name))
+    return each_fault(rig, ["pwrite64", "fsync", "renameat2", "unlinkat", "linkat", "mkdirat"], ["repair", "-q"], judge)
+
+
 def main():
     firn = os.path.abspath(sys.argv[1])
     probe = shutil.which("strace") and subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], check=False,
@@ -257,6 +315,10 @@ def main():
             rig.must("restore", "2", "-q")
             rig.must("delete", "4", "-q")
             met += rounds(rig, collect, collect, rig.second)
+            rig.must(*collect)
+            met += settings_of_an_agent(rig)
+            met += forgetting(rig)
+            met += repairing(rig)
         except Broken as broken:
             print(f"FAILED: {broken}")
             return 1
