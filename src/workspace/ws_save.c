@@ -161,6 +161,7 @@ ask_watch(struct saving *saving, firn_error *err)
         .tree = saving->has_previous ? &saving->previous.root.hash : NULL,
         .include_deps = saving->request.include_deps,
         .gitignore = saving->request.gitignore,
+        .file_size_max = saving->request.file_size_max,
         .is_full = saving->request.is_full,
         .will_report = true};
     return firn_ws_watched_begin(saving->ws, saving->opened, &options, &saving->request.watched,

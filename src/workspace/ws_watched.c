@@ -45,7 +45,7 @@ enum {
     ANSWER_TIMEOUT_MS = 1000,
     NS_PER_MS = 1000000,
     PIECE_SIZE = 1 << 20,
-    KEY_FIELDS = 7
+    KEY_FIELDS = 8
 };
 
 struct passed {
@@ -127,10 +127,13 @@ static void
 make_key(const struct firn_ws_opened *opened, const struct firn_ws_watched_options *options,
          uint8_t out[FIRN_WS_WATCH_WIRE_KEY_SIZE])
 {
-    uint64_t fields[KEY_FIELDS] = {opened->root_stat.device, opened->root_stat.inode,
-                                   opened->store_stat.device, opened->store_stat.inode,
+    uint64_t fields[KEY_FIELDS] = {opened->root_stat.device,
+                                   opened->root_stat.inode,
+                                   opened->store_stat.device,
+                                   opened->store_stat.inode,
                                    (options->include_deps ? 1U : 0U) |
-                                       (options->gitignore ? 2U : 0U)};
+                                       (options->gitignore ? 2U : 0U),
+                                   options->file_size_max};
     uint8_t nested[FIRN_XXH3_WIDE_SIZE];
     firn_ws_nested_digest(opened->nested, nested);
     memcpy(&fields[KEY_FIELDS - 2], nested, sizeof nested);

@@ -27,6 +27,7 @@ struct firn_ws_watched_options {
     const firn_hash *tree; /* root object of a tree of this workspace that is in the store */
     bool include_deps;
     bool gitignore;
+    uint64_t file_size_max;
     bool is_full;
     bool will_report;
 };
