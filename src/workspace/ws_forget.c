@@ -30,7 +30,7 @@
 #include "workspace/ws_journal.h"
 #include "workspace/ws_purge.h"
 
-enum { COMPRESSION_LEVEL = 1, SCRATCH_FRAMES = 4 };
+enum { SCRATCH_FRAMES = 4 };
 
 /* A checkpoint that has something: its record's bytes lie in `bytes` of the operation. */
 struct found {
@@ -165,7 +165,8 @@ make(struct forgetting *forgetting, firn_error *err)
     struct firn_ws_session_lane *lane;
     uint64_t size;
     int rc;
-    FIRN_TRY(firn_ws_session_begin(forgetting->opened.objects, COMPRESSION_LEVEL, &session, err));
+    FIRN_TRY(
+        firn_ws_session_begin(forgetting->opened.objects, FIRN_WS_SESSION_LEVEL, &session, err));
     FIRN_TRY(firn_ws_session_lane_open(session, &lane, err));
     rc = make_trees(forgetting, lane, err);
     int close_rc = firn_ws_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);

@@ -14,8 +14,6 @@
  */
 #include "workspace/ws_gc_internal.h"
 
-enum { COMPRESSION_LEVEL = 1 };
-
 /* (I1) */
 static void
 keep_base(struct firn_ws_gc *gc, const struct firn_ws_gc_delta *delta, const firn_error *why)
@@ -78,7 +76,7 @@ firn_ws_gc_purge_make_whole(struct firn_ws_gc *gc, firn_error *err)
     if (gc->leaning.size == 0) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_ws_session_begin(gc->opened->objects, COMPRESSION_LEVEL, &session, err));
+    FIRN_TRY(firn_ws_session_begin(gc->opened->objects, FIRN_WS_SESSION_LEVEL, &session, err));
     FIRN_TRY(firn_ws_session_lane_open(session, &lane, err));
     rc = make_all(gc, lane, err);
     int close_rc = firn_ws_session_lane_close(lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);

@@ -23,7 +23,7 @@
 #include "workspace/ws_objects_internal.h"
 #include "workspace/ws_repair_internal.h"
 
-enum { COMPRESSION_LEVEL = 1, BATCH_SIZE = 1 << 20, KEY_SIZE_MAX = 33 };
+enum { BATCH_SIZE = 1 << 20, KEY_SIZE_MAX = 33 };
 
 struct found_pack {
     struct firn_ws_index_pack entry; /* only its number, of a damaged one */
@@ -365,7 +365,7 @@ salvage(struct packing *packing, firn_error *err)
 {
     uint64_t size;
     int rc;
-    FIRN_TRY(firn_ws_session_begin(packing->repair->opened.objects, COMPRESSION_LEVEL,
+    FIRN_TRY(firn_ws_session_begin(packing->repair->opened.objects, FIRN_WS_SESSION_LEVEL,
                                    &packing->session, err));
     FIRN_TRY(firn_ws_session_lane_open(packing->session, &packing->lane, err));
     packing->takes_deltas = false;

@@ -29,7 +29,7 @@
 #include "workspace/ws_repair_internal.h"
 #include "workspace/ws_rules.h"
 
-enum { COMPRESSION_LEVEL = 1, MESSAGE_ROOM = 96 };
+enum { MESSAGE_ROOM = 96 };
 
 /* What is known of an object. */
 struct known {
@@ -294,7 +294,7 @@ put_object(void *ctx, const firn_hash *hash, firn_slice object, firn_error *err)
     bool is_new;
     int rc = FIRN_OK;
     if (mending->session == NULL) {
-        FIRN_TRY(firn_ws_session_begin(mending->repair->opened.objects, COMPRESSION_LEVEL,
+        FIRN_TRY(firn_ws_session_begin(mending->repair->opened.objects, FIRN_WS_SESSION_LEVEL,
                                        &mending->session, err));
         FIRN_TRY(firn_ws_session_lane_open(mending->session, &mending->lane, err));
     }
