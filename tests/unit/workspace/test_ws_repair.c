@@ -518,7 +518,7 @@ static void
 every_file_of_a_small_store_may_be_damaged(void **state)
 {
     (void)state;
-    hurt_all(false, 1, 8);
+    hurt_all(false, 2, 4);
 }
 
 static void
