@@ -82,7 +82,7 @@ static int
 create_spread(struct firn_ws_apply *apply, firn_error *err)
 {
     struct firn_packfile_scratch **scratches =
-        firn_alloc_array(apply->writer_count, sizeof *scratches);
+        firn_alloc_array(apply->writer_count, sizeof(struct firn_packfile_scratch *));
     if (scratches == NULL) {
         return firn_error_no_memory(err, "a restore");
     }
