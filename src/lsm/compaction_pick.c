@@ -313,13 +313,30 @@ small_bytes_max(const struct firn_lsm_options *options)
 
 /* Whether all of the tree is so small that it should be one run, and is not. */
 static bool
+should_be_one(const struct firn_version *version, const struct firn_lsm_options *options,
+              const struct firn_compaction_pick_targets *targets)
+{
+    const struct firn_version_level *first = &version->levels[0];
+    const struct firn_version_level *last = &version->levels[LEVEL_LAST];
+    return targets->base == LEVEL_LAST && first->count > 0 && first->count + last->count > 1 &&
+           first->bytes + last->bytes <= small_bytes_max(options);
+}
+
+bool
+firn_compaction_pick_is_scattered_locked(const struct firn_lsm_tree *tree)
+{
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    const struct firn_lsm_options *options = &tree->lsm->options;
+    struct firn_compaction_pick_targets targets;
+    firn_compaction_pick_targets_of(version, options, &targets);
+    return should_be_one(version, options, &targets);
+}
+
+static bool
 is_scattered(const struct search *search)
 {
-    const struct firn_version_level *first = &search->version->levels[0];
-    const struct firn_version_level *last = &search->version->levels[LEVEL_LAST];
-    return search->targets.base == LEVEL_LAST && first->count > 0 &&
-           first->count + last->count > 1 &&
-           first->bytes + last->bytes <= small_bytes_max(search->options);
+    return should_be_one(search->version, search->options, &search->targets);
 }
 
 /* The oldest runs of level 0 that no work has. Newer ones have come since a work began. */

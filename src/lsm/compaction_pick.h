@@ -34,6 +34,9 @@ enum firn_compaction_pick_mode {
 void firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                                  struct firn_compaction_pick *pick);
 
+/* Whether the tree is so small that it should be one run, and is not. The mutex is held. */
+bool firn_compaction_pick_is_scattered_locked(const struct firn_lsm_tree *tree);
+
 /* A plan that writes a run of a level other than 0 again, in its place; false where that cannot run
  * beside the tree's works. The mutex is held. */
 bool firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,

@@ -306,6 +306,7 @@ struct firn_lsm_work_wish {
     bool flushes;      /* may be handed out */
     bool compactions;  /* likewise */
     bool is_unhurried; /* compactions that nothing demands too: down to the last level */
+    bool is_brief;     /* of the compactions, those alone that make a small tree one run */
     const struct firn_lsm_tree *tree; /* NULL: any */
     /* Told of what a compaction reads while it runs, which ends where it says so; NULL: nobody. A
      * flush tells nobody. Borrowed until the work is gone. */

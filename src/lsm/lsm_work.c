@@ -118,7 +118,8 @@ pick_compaction(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
     struct firn_compaction_pick pick = {0};
     firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        if (is_wanted_locked(lsm->trees[i], wish)) {
+        if (is_wanted_locked(lsm->trees[i], wish) &&
+            (!wish->is_brief || firn_compaction_pick_is_scattered_locked(lsm->trees[i]))) {
             firn_compaction_pick_locked(lsm->trees[i], mode, &pick);
         }
     }
@@ -245,10 +246,10 @@ firn_lsm_work_pick(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
     unsigned last = wish->is_unhurried ? FIRN_COMPACTION_PICK_DAMAGED : mode;
     for (; rc == FIRN_OK && *out == NULL && wish->compactions && mode <= last; mode++) {
         rc = pick_compaction(lsm, wish, mode, out, err);
-        if (rc == FIRN_OK && *out == NULL) {
+        if (rc == FIRN_OK && *out == NULL && !wish->is_brief) {
             rc = pick_garbage(lsm, wish, mode, out, err);
         }
-        if (rc == FIRN_OK && *out == NULL) {
+        if (rc == FIRN_OK && *out == NULL && !wish->is_brief) {
             rc = pick_values(lsm, wish, mode, out, err);
         }
     }

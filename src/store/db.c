@@ -9,8 +9,8 @@
  * a lock that keeps files from being removed (db_reader.c), and writes nothing.
  *
  * Closing for writing: background work ends; where much is in the log alone it is flushed, so that
- * the next opening need not replay it, and the log is given up as far as it is not needed. A small
- * store is just a log, and stays one.
+ * the next opening need not replay it, small trees become one run each, and the log is given up as
+ * far as it is not needed. A small store is just a log, and stays one.
  *
  * The budget of memory is divided once, at opening: half of it for the cache of blocks, three
  * eighths for memtables (of which one is flushed when it has an eighth), the rest for what the
@@ -282,15 +282,18 @@ close_failed(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-/* Empties the log where that is worth it. That it could not be done is no failure: the log has
- * everything. */
+/* Empties the log where that is worth it, and has small trees be one run each: what was flushed last
+ * would stay beside it until somebody keeps the store open for longer. That it could not be done is
+ * no failure: the log has everything, or the runs have. */
 static void
 lighten(struct firn_db *db)
 {
+    const struct firn_lsm_work_wish brief = {.compactions = true, .is_brief = true};
     bool is_long = firn_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
     if (is_long && firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > 0) {
         FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
     }
+    FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
     FIRN_IGNORE(firn_db_drop_reap(db, NULL));
     FIRN_IGNORE(firn_db_pace_trim(db, &(bool){false}, NULL));
 }
