@@ -5,7 +5,7 @@
  * packfile_verify.c judges all of it, packfile_salvage.c lists a pack whose tables are gone.
  * Content of any size goes through packfile_stream.h.
  *
- * Objects lie in solid zstd frames of 512 KiB to 1 MiB; each frame begins with the list of what it
+ * Objects lie in solid zstd frames of 512 KiB and more; each frame begins with the list of what it
  * holds, so that a pack can be listed even without its object table. The table, sorted by hash in
  * pages with a fence index, is read page by page: memory does not grow with the pack.
  */
@@ -103,6 +103,11 @@ FIRN_MUST_CHECK int firn_packfile_writer_create(struct firn_os_dir *dir, const c
 FIRN_MUST_CHECK int firn_packfile_writer_create_path(struct firn_os *os, const char *path,
                                                      int level, struct firn_packfile_writer **out,
                                                      firn_error *err);
+/* How many bytes of contents close a frame, from FIRN_PACKFILE_FRAME_SIZE, which it is at first, to
+ * FIRN_PACKFILE_FRAME_SIZE_MAX; before any lane is made. More lies side by side in a larger frame,
+ * and a reader of any of it decodes it all. */
+enum { FIRN_PACKFILE_FRAME_SIZE = 512 << 10, FIRN_PACKFILE_FRAME_SIZE_MAX = 4 << 20 };
+void firn_packfile_writer_set_frame_size(struct firn_packfile_writer *writer, size_t size);
 const struct firn_block_file_id *firn_packfile_writer_id(const struct firn_packfile_writer *writer);
 /* Whether an object of this name was added (by any lane). Any thread. */
 bool firn_packfile_writer_contains(struct firn_packfile_writer *writer, const firn_hash *hash);

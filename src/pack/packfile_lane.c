@@ -9,11 +9,11 @@
  * moved:
  *
  *   | … unused … | head | list |  object | object | object …  |
- *   0                          ROOM                           ROOM + CONTENTS_MAX
+ *   0                          ROOM                           ROOM + frame size + ALONE_SIZE
  *
- * A frame is closed when its contents reach 512 KiB or its list is full. An object of 512 KiB or
- * more becomes a frame of its own, written at once, and the open frame stays open: what comes in a
- * row stays together.
+ * A frame is closed when its contents reach the writer's frame size, 512 KiB unless it was told
+ * another one, or its list is full. An object of 512 KiB or more becomes a frame of its own, written
+ * at once, and the open frame stays open: what comes in a row stays together.
  *
  * A frame that zstd does not make smaller by at least 1/64 is stored plain: reading it is then a
  * copy. QUICK_LEVEL is the test for that: it gives up on bytes in which it finds nothing at some
@@ -41,8 +41,7 @@ enum {
     HEAD_SIZE = FIRN_PACKFILE_FORMAT_FRAME_HEAD_SIZE,
     LIST_MAX = FIRN_PACKFILE_FORMAT_LIST_SIZE_MAX,
     ROOM = HEAD_SIZE + LIST_MAX,
-    FRAME_TARGET = 512 << 10,
-    CONTENTS_MAX = 2 * FRAME_TARGET,
+    ALONE_SIZE = FIRN_PACKFILE_FRAME_SIZE, /* an object of this size has a frame to itself */
     KEPT_SIZE_MAX = 2 << 20, /* buffers that grew beyond this are given back after use */
     GAIN_SHIFT = 6,
     QUICK_LEVEL = 1
@@ -55,12 +54,14 @@ struct firn_packfile_lane {
     struct firn_buf large;  /* the frame of an object of its own */
     struct firn_buf stored; /* what the compressor gives */
 
+    size_t frame_size;
+
     uint32_t frame; /* its number; NO_FRAME while it is empty */
     uint32_t count;
     size_t contents_size;
     size_t list_size;
     uint8_t list[LIST_MAX];
-    uint8_t buffer[ROOM + CONTENTS_MAX];
+    uint8_t buffer[]; /* ROOM + frame_size + ALONE_SIZE bytes */
 };
 
 int
@@ -68,13 +69,15 @@ firn_packfile_lane_create(struct firn_packfile_writer *writer, struct firn_packf
                           firn_error *err)
 {
     *out = NULL;
-    struct firn_packfile_lane *lane = firn_alloc(sizeof *lane);
+    size_t frame_size = firn_packfile_writer_frame_size(writer);
+    struct firn_packfile_lane *lane = firn_alloc(sizeof *lane + ROOM + frame_size + ALONE_SIZE);
     if (lane == NULL) {
         return firn_error_no_memory(err, "a lane of a pack");
     }
     /* All but the two large arrays at the end. */
     memset(lane, 0, offsetof(struct firn_packfile_lane, list));
     lane->writer = writer;
+    lane->frame_size = frame_size;
     lane->frame = FIRN_PACKFILE_WRITER_NO_FRAME;
     int rc = firn_compress_create(&lane->compress, err);
     if (rc != FIRN_OK) {
@@ -193,7 +196,7 @@ add_to_frame(struct firn_packfile_lane *lane, struct firn_packfile_writer_record
     lane->list_size += firn_packfile_format_encode_item(
         kind, record->size, name_in_list(kind, &record->hash), lane->list + lane->list_size);
     lane->count++;
-    if (lane->contents_size >= FRAME_TARGET ||
+    if (lane->contents_size >= lane->frame_size ||
         lane->list_size + FIRN_PACKFILE_FORMAT_ITEM_SIZE_MAX > LIST_MAX) {
         rc = firn_packfile_lane_flush(lane, err);
     }
@@ -308,6 +311,6 @@ firn_packfile_lane_add(struct firn_packfile_lane *lane, enum firn_packfile_kind 
     }
     struct firn_packfile_writer_record record = {
         .hash = *hash, .size = (uint32_t)content.size, .kind = (uint8_t)kind};
-    return content.size < FRAME_TARGET ? add_to_frame(lane, &record, content, out_is_new, err)
-                                       : add_alone(lane, &record, content, out_is_new, err);
+    return content.size < ALONE_SIZE ? add_to_frame(lane, &record, content, out_is_new, err)
+                                     : add_alone(lane, &record, content, out_is_new, err);
 }

@@ -23,7 +23,8 @@
  * Locking: FIRN_LOCK_PACK_WRITER guards map, frames, pool and failure; hashing, compressing and
  * writing happen outside.
  *
- * Memory: about 57 bytes an object, 16 a frame, 1 MiB and zstd's state a lane.
+ * Memory: about 57 bytes an object, 16 a frame, the size of a frame and 512 KiB and zstd's state a
+ * lane.
  */
 #include "pack/packfile_writer_internal.h"
 
@@ -42,6 +43,7 @@ struct firn_packfile_writer {
     struct firn_block_writer *block;
     struct firn_os_dir *own_dir; /* NULL where the caller's is borrowed */
     int level;
+    size_t frame_size;
 
     struct firn_os_mutex mutex;
     struct firn_hash_map objects;  /* of struct firn_packfile_writer_record */
@@ -75,6 +77,7 @@ firn_packfile_writer_create(struct firn_os_dir *dir, const char *name, int level
         return firn_error_no_memory(err, "a pack writer");
     }
     writer->level = level;
+    writer->frame_size = FIRN_PACKFILE_FRAME_SIZE;
     firn_os_mutex_init(firn_os_dir_os(dir), &writer->mutex, FIRN_LOCK_PACK_WRITER);
     firn_hash_map_init(&writer->objects, sizeof(struct firn_packfile_writer_record), record_hash,
                        record_is);
@@ -117,6 +120,19 @@ int
 firn_packfile_writer_level(const struct firn_packfile_writer *writer)
 {
     return writer->level;
+}
+
+void
+firn_packfile_writer_set_frame_size(struct firn_packfile_writer *writer, size_t size)
+{
+    CHECK(size >= FIRN_PACKFILE_FRAME_SIZE && size <= FIRN_PACKFILE_FRAME_SIZE_MAX);
+    writer->frame_size = size;
+}
+
+size_t
+firn_packfile_writer_frame_size(const struct firn_packfile_writer *writer)
+{
+    return writer->frame_size;
 }
 
 /* ---- names and frames ---- */

@@ -37,6 +37,7 @@ FIRN_MUST_CHECK int firn_packfile_writer_put_frame(struct firn_packfile_writer *
 /* Latches the writer: objects were claimed whose bytes will not come. */
 void firn_packfile_writer_fail(struct firn_packfile_writer *writer, const firn_error *err);
 int firn_packfile_writer_level(const struct firn_packfile_writer *writer);
+size_t firn_packfile_writer_frame_size(const struct firn_packfile_writer *writer);
 
 /* Sorts records by hash, in place. (packfile_table.c) */
 void firn_packfile_table_sort(struct firn_packfile_writer_record *records, size_t count);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/pack: frames taken over from another pack as they are stored, and what is tried to make a
+ * unit/pack: frames taken over from another pack as they are stored, how large they are, and what is tried to make a
  * frame smaller.
  */
 #include "unit/pack/pack_fixture.h"
@@ -126,6 +126,75 @@ a_damaged_frame_is_not_taken_over(void **state)
     pack_fixture_deinit(&fixture);
 }
 
+/* ---- their size ---- */
+
+/* Writes all objects with frames of a size; returns how many frames that makes. */
+static uint32_t
+write_in_frames_of(struct pack_fixture *fixture, size_t size)
+{
+    firn_error err;
+    struct firn_packfile *pack;
+    struct firn_packfile_writer *writer;
+    struct firn_packfile_lane *lane;
+    bool is_new;
+    char name[16];
+    snprintf(name, sizeof name, "%zu", size);
+    assert_int_equal(firn_packfile_writer_create(fixture->dir, name, 1, &writer, &err), FIRN_OK);
+    firn_packfile_writer_set_frame_size(writer, size);
+    assert_int_equal(firn_packfile_lane_create(writer, &lane, &err), FIRN_OK);
+    for (size_t i = 0; i < fixture->count; i++) {
+        const struct pack_object *object = &fixture->objects[i];
+        assert_int_equal(firn_packfile_lane_add(lane, object->kind, &object->hash,
+                                                firn_buf_slice(&object->content), &is_new, &err),
+                         FIRN_OK);
+    }
+    assert_int_equal(firn_packfile_lane_flush(lane, &err), FIRN_OK);
+    firn_packfile_lane_destroy(lane);
+    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+    firn_packfile_writer_destroy(writer);
+    assert_int_equal(pack_fixture_read(fixture, name, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    uint32_t count = firn_packfile_walk_count(pack);
+    firn_packfile_close(pack);
+    return count;
+}
+
+static void
+a_frame_ends_where_the_writer_is_told(void **state)
+{
+    (void)state;
+    enum { COUNT = 30, SIZE = 100000 };
+    struct pack_fixture fixture;
+    pack_fixture_init(&fixture);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        (void)pack_fixture_add_text(&fixture, i, SIZE);
+    }
+    assert_int_equal(write_in_frames_of(&fixture, FIRN_PACKFILE_FRAME_SIZE), COUNT / 6);
+    assert_int_equal(write_in_frames_of(&fixture, 10 * SIZE), COUNT / 10);
+    assert_int_equal(write_in_frames_of(&fixture, FIRN_PACKFILE_FRAME_SIZE_MAX), 1);
+    pack_fixture_deinit(&fixture);
+}
+
+/* The largest object that shares a frame, in one that lacks a byte. */
+static void
+what_closes_a_frame_has_room_in_it(void **state)
+{
+    (void)state;
+    const size_t sizes[] = {FIRN_PACKFILE_FRAME_SIZE, 1 << 20, FIRN_PACKFILE_FRAME_SIZE_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct pack_fixture fixture;
+        pack_fixture_init(&fixture);
+        for (size_t left = sizes[i] - 1; left > 0;) {
+            size_t size = left < 300000 ? left : 300000;
+            (void)pack_fixture_add_noise(&fixture, left, size);
+            left -= size;
+        }
+        (void)pack_fixture_add_noise(&fixture, 1, FIRN_PACKFILE_FRAME_SIZE - 1);
+        assert_int_equal(write_in_frames_of(&fixture, sizes[i]), 1);
+        pack_fixture_deinit(&fixture);
+    }
+}
+
 /* ---- making them smaller ---- */
 
 /* Stored and raw size of the only frame of a pack written at a level. */
@@ -213,6 +282,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_taken_over_as_they_are),
         cmocka_unit_test(a_damaged_frame_is_not_taken_over),
+        cmocka_unit_test(a_frame_ends_where_the_writer_is_told),
+        cmocka_unit_test(what_closes_a_frame_has_room_in_it),
         cmocka_unit_test(a_higher_level_makes_text_smaller),
         cmocka_unit_test(what_the_quick_test_finds_nothing_in_is_stored_plain),
     };
