@@ -82,6 +82,7 @@ begin(struct moving *moving, firn_error *err)
         firn_ws_session_begin(moving->gc->opened->objects, moving->effort, &moving->session, err);
     if (rc == FIRN_OK) {
         firn_ws_session_remember_level(moving->session, moving->level);
+        firn_ws_session_set_frame_size(moving->session, FIRN_WS_GC_FRAME_SIZE);
         rc = firn_ws_session_lane_open(moving->session, &moving->lane, err);
     }
     return rc;

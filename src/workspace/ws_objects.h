@@ -112,6 +112,8 @@ FIRN_MUST_CHECK int firn_ws_session_begin(struct firn_ws_objects *objects, int l
 /* The list of packs shall say that the new one was compressed at this level, which no collection then
  * lowers. FIRN_WS_SESSION_LEVEL says nothing. */
 void firn_ws_session_remember_level(struct firn_ws_session *session, int level);
+/* As firn_packfile_writer_set_frame_size. */
+void firn_ws_session_set_frame_size(struct firn_ws_session *session, size_t size);
 /* One a thread. */
 FIRN_MUST_CHECK int firn_ws_session_lane_open(struct firn_ws_session *session,
                                               struct firn_ws_session_lane **out, firn_error *err);

@@ -160,6 +160,12 @@ firn_ws_session_remember_level(struct firn_ws_session *session, int level)
     session->level = level;
 }
 
+void
+firn_ws_session_set_frame_size(struct firn_ws_session *session, size_t size)
+{
+    firn_packfile_writer_set_frame_size(session->writer, size);
+}
+
 bool
 firn_ws_session_has_added(struct firn_ws_session *session, const firn_hash *hash)
 {

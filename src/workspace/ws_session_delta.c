@@ -7,29 +7,43 @@
  * step only, packfile_delta.c). So the versions of a file lean on one whole version, until one
  * differs so much that its delta does not pay; it is stored whole, and later ones lean on it.
  *
- * A delta pays if it takes at most half of what the object would take in a frame, beside others.
- * Nobody knows that before the frame is full; but the base was compressed in the same way, and its
- * frame's sizes tell how well such bytes compress (I1). So nothing is compressed twice. What is
- * small, or would give back less than a few dozen bytes, is left alone: it is not worth another
- * object's frame at each reading.
+ * A delta pays if it takes at most half of what the object would take whole. Nobody knows that
+ * before its frame is full; but the base was compressed in the same way, and its frame's sizes tell
+ * how well such bytes compress (I1). So mostly nothing is compressed twice. Where packs were joined
+ * those sizes say too little: versions lie side by side there (ws_gc_versions.c) and take a tenth of
+ * what the new one will take in a pack without them. A delta that is too large by them, but not for
+ * bytes that compress as text does, is compared with the object compressed by itself (I2). It saves
+ * more than its room: what is stored as a delta is known for a version when packs are joined next,
+ * and comes to lie beside the others.
+ *
+ * What is small, or would give back less than a few dozen bytes, is left alone: it is not worth
+ * another object's frame at each reading.
  *
  * A base that cannot be read is none: that the store is damaged is for those to say who need what is
  * lost, and the new version is stored whole.
  *
- * Memory: two frames, the zstd state (1.5 to 7 MiB) and the delta.
+ * Memory: two frames, the zstd states (2 to 8 MiB), the delta, and an object compressed.
  */
 #include "workspace/ws_session_delta.h"
 
 #include "base/mem.h"
 #include "workspace/ws_objects_internal.h"
 
-enum { CONTENT_SIZE_MIN = 256, SAVING_MIN = 64, SCRATCH_FRAMES = 2, GAIN = 2 };
+enum {
+    CONTENT_SIZE_MIN = 256,
+    SAVING_MIN = 64,
+    SCRATCH_FRAMES = 2,
+    GAIN = 2,
+    TEXT_PART = 2, /* of its size: what text takes compressed, at most */
+    QUICK_LEVEL = 1
+};
 
 struct firn_ws_session_delta {
     struct firn_ws_objects *objects;
     struct firn_packfile_scratch *scratch; /* NULL until it is needed, with compress */
     struct firn_compress *compress;
     struct firn_buf bytes;
+    struct firn_buf alone; /* the object, compressed by itself */
 };
 
 int
@@ -51,6 +65,7 @@ firn_ws_session_delta_destroy(struct firn_ws_session_delta *delta)
         firn_packfile_scratch_destroy(delta->scratch);
         firn_compress_destroy(delta->compress);
         firn_buf_deinit(&delta->bytes);
+        firn_buf_deinit(&delta->alone);
         firn_free(delta);
     }
 }
@@ -88,7 +103,15 @@ find_base(struct firn_ws_session_delta *delta, const firn_hash *name, firn_hash 
     return rc;
 }
 
-/* The size that a delta may have at most, by how well its base was compressed (I1). */
+/* The size that a delta may have at most if the object takes `whole` bytes; 0: none is worth it. */
+static size_t
+size_max_for(uint64_t whole)
+{
+    uint64_t size_max = whole / GAIN;
+    return whole - size_max >= SAVING_MIN ? (size_t)size_max : 0;
+}
+
+/* The same by how well its base was compressed (I1). */
 static int
 size_max_of(struct firn_ws_session_delta *delta, const struct firn_ws_objects_place *base,
             size_t content_size, size_t *out, firn_error *err)
@@ -101,12 +124,21 @@ size_max_of(struct firn_ws_session_delta *delta, const struct firn_ws_objects_pl
     }
     if (base->at.frame < firn_packfile_walk_count(file)) {
         struct firn_packfile_frame_size frame = firn_packfile_frame_size_of(file, base->at.frame);
-        uint64_t whole = frame.raw > 0 ? (uint64_t)content_size * frame.stored / frame.raw : 0;
-        uint64_t size_max = whole / GAIN;
-        *out = whole - size_max >= SAVING_MIN ? (size_t)size_max : 0;
+        *out = size_max_for(frame.raw > 0 ? (uint64_t)content_size * frame.stored / frame.raw : 0);
     }
     firn_ws_objects_release(delta->objects, base->pack);
     return FIRN_OK;
+}
+
+/* Whether the delta that was made pays, compared with what the object takes alone (I2). */
+static int
+compare_with_alone(struct firn_ws_session_delta *delta, firn_slice content, bool *out_pays,
+                   firn_error *err)
+{
+    int rc = firn_compress_encode(delta->compress, FIRN_CODEC_ZSTD, QUICK_LEVEL, content,
+                                  &delta->alone, err);
+    *out_pays = rc == FIRN_OK && delta->bytes.size <= size_max_for(delta->alone.size);
+    return rc;
 }
 
 static int
@@ -117,6 +149,7 @@ make(struct firn_ws_session_delta *delta, const struct firn_ws_object *object, b
     struct firn_packfile_delta_base base;
     enum firn_packfile_kind kind;
     size_t size_max;
+    size_t size_max_alone = size_max_for(object->content.size / TEXT_PART);
     int rc;
     *out_made = false;
     FIRN_TRY(prepare(delta, err));
@@ -125,14 +158,15 @@ make(struct firn_ws_session_delta *delta, const struct firn_ws_object *object, b
         goto out;
     }
     FIRN_TRY(size_max_of(delta, &place, object->content.size, &size_max, err));
-    if (size_max == 0) {
-        goto out;
-    }
     FIRN_TRY(firn_ws_objects_read_raw(delta->objects, delta->scratch, &base.hash, &kind,
                                       &base.content, err));
     if (base.content.size > 0) {
         FIRN_TRY(firn_packfile_delta_encode(delta->compress, &base, object->kind, object->content,
-                                            size_max, &delta->bytes, out_made, err));
+                                            size_max > size_max_alone ? size_max : size_max_alone,
+                                            &delta->bytes, out_made, err));
+    }
+    if (*out_made && delta->bytes.size > size_max) {
+        FIRN_TRY(compare_with_alone(delta, object->content, out_made, err));
     }
 out:
     return rc;

@@ -531,13 +531,74 @@ a_check_looks_into_lists_of_lists(void **state)
     ws_world_close(&world);
 }
 
+/* ---- beside what compresses better ---- */
+
+/* Lines of eight digits that follow from their numbers and the seed; what is behind is always the same. */
+static void
+put_digits(struct ws_world *world, const char *path, uint64_t seed, unsigned count,
+           firn_hash *out_hash)
+{
+    struct firn_buf text = {0};
+    for (unsigned i = 0; i < count; i++) {
+        char line[LINE_SIZE + 1];
+        struct test_random random = {.state = seed * 1000003 + i};
+        snprintf(line, sizeof line, "%08x a line like all others, or so\n",
+                 (unsigned)test_random_next(&random));
+        assert_int_equal(firn_buf_append_str(&text, line), FIRN_OK);
+    }
+    scan_put_file(&world->tree, path, text.data, text.size);
+    firn_blake3_hash_of(text.data, text.size, out_hash);
+    firn_buf_deinit(&text);
+}
+
+/* The frame of the base compresses much better than the base does. */
+static void
+a_version_is_compared_with_what_it_takes_alone(void **state)
+{
+    (void)state;
+    enum { EVEN = 400000, COUNT = 2000 };
+    struct ws_world world;
+    firn_hash first;
+    firn_hash longer;
+    firn_hash other;
+    firn_hash base;
+    uint8_t *even = calloc(1, EVEN);
+    assert_non_null(even);
+    ws_world_open_memory(&world, 12);
+    scan_put_file(&world.tree, "even", even, EVEN);
+    put_digits(&world, "f", 1, COUNT, &first);
+    ws_save(&world);
+    put_digits(&world, "f", 1, COUNT + COUNT / 4, &longer);
+    ws_save(&world);
+    assert_int_equal(kind_of(&world, &longer, &base), FIRN_PACKFILE_DELTA);
+    assert_true(firn_hash_equal(&base, &first));
+    put_digits(&world, "f", 2, COUNT, &other);
+    ws_save(&world);
+    assert_int_equal(kind_of(&world, &other, NULL), FIRN_PACKFILE_BLOB);
+    ws_assert_check_clean(&world);
+    free(even);
+    ws_world_close(&world);
+}
+
 /* ---- in packs that are joined ---- */
+
+static uint32_t
+frame_of(struct ws_world *world, const firn_hash *hash)
+{
+    struct firn_ws_opened opened;
+    struct firn_ws_objects_place place;
+    firn_error err;
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &err), FIRN_OK);
+    assert_int_equal(firn_ws_objects_find(opened.objects, hash, &place, &err), FIRN_OK);
+    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &err), FIRN_OK);
+    return place.at.frame;
+}
 
 static void
 versions_come_together_whole_when_packs_are_joined(void **state)
 {
     (void)state;
-    enum { COUNT = FIRN_WS_JOIN_PACKS, FEW = 200, MANY = 3000, FILLER = 200000 };
+    enum { COUNT = FIRN_WS_JOIN_PACKS, FEW = 200, MANY = 3000, FILLER = 150000 };
     struct ws_world world;
     firn_hash small[COUNT];
     firn_hash large[COUNT];
@@ -560,6 +621,8 @@ versions_come_together_whole_when_packs_are_joined(void **state)
         assert_int_equal(kind_of(&world, &large[i], NULL),
                          i == 0 ? FIRN_PACKFILE_BLOB : FIRN_PACKFILE_DELTA);
     }
+    /* The first and the last of what has three quarters of a megabyte between it. */
+    assert_int_equal(frame_of(&world, &small[0]), frame_of(&world, &large[COUNT - 1]));
     ws_assert_check_clean(&world);
     for (unsigned i = 0; i < COUNT; i++) {
         char reference[8];
@@ -595,6 +658,7 @@ main(void)
         cmocka_unit_test(a_damaged_base_takes_along_what_leans_on_it),
         cmocka_unit_test(a_check_names_all_that_a_bad_frame_takes_along),
         cmocka_unit_test(without_a_pack_nothing_leans),
+        cmocka_unit_test(a_version_is_compared_with_what_it_takes_alone),
         cmocka_unit_test(versions_come_together_whole_when_packs_are_joined),
         cmocka_unit_test(a_check_looks_into_lists_of_lists),
     };
