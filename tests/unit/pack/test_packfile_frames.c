@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/pack: frames taken over from another pack as they are stored, how large they are, and what is tried to make a
- * frame smaller.
+ * unit/pack: frames taken over from another pack as they are stored, how large they are, and what is
+ * tried to make a frame smaller.
  */
 #include "unit/pack/pack_fixture.h"
 
