@@ -360,7 +360,7 @@ it_saves_what_is_never_quiet(void **state)
     struct watcher watcher;
     bool is_by_watch;
     ws_world_open_disk(&world);
-    scan_put_text(&world.tree, "file", "0");
+    scan_put_text(&world.tree, "file0", "");
     watcher = (struct watcher){
         .world = &world, .options = FIRN_WATCH_OPTIONS_INIT, .save = FIRN_SAVE_OPTIONS_INIT};
     watcher.ws = open_ws(&world, world.store_path);
@@ -372,9 +372,11 @@ it_saves_what_is_never_quiet(void **state)
     watcher.options.ctx = &watcher;
     assert_int_equal(pthread_create(&watcher.thread, NULL, run, &watcher), 0);
     for (int i = 0; i < 3000 && atomic_load(&watcher.saved) < 2; i++) {
+        char name[16];
         char text[16];
+        snprintf(name, sizeof name, "file%d", i % 100); /* each one rests, or could not be saved */
         snprintf(text, sizeof text, "%d", i);
-        scan_put_text(&world.tree, "file", text);
+        scan_put_text(&world.tree, name, text);
         firn_os_sleep_ns(world.tree.os, 5 * MS);
     }
     assert_true(newest(&world, &is_by_watch) >= 2);
