@@ -23,7 +23,10 @@
  *      that is so without any sync (I6); after a crash the part above the marks is settled first.
  * (I9) Segments that are no longer needed lose their files only after the header of a newer segment
  *      has said, durably, that the log begins later. So removal takes place with the next segment;
- *      a log with a removal outstanding begins one when it is closed.
+ *      a log with a removal outstanding begins one when it is closed. Where the gate says that
+ *      somebody reads, the files stay, outside of the log, until a later turn or opening: who keeps
+ *      the gate shut, and then finds the newest header, finds every file that it speaks of for as
+ *      long as he does, because that header was there before the gate was asked.
  *
  * Locking. One thread at a time appends, rotates and removes; any thread may sync beside it. The
  * mutex guards what both look at: which segment is the newest, and how far it is durable. An append
@@ -88,6 +91,12 @@ firn_log_check_writable(struct firn_log *log, firn_error *err)
                               log->prefix);
     }
     return firn_log_has_failed(log) ? refuse_failed(log, err) : FIRN_OK;
+}
+
+bool
+firn_log_may_remove(const struct firn_log *log)
+{
+    return log->gate.may_remove == NULL || log->gate.may_remove(log->gate.ctx);
 }
 
 void
@@ -299,6 +308,7 @@ allocate(struct firn_os_dir *dir, const struct firn_log_options *options)
         log->writer.ready_after =
             options->ready_after_bytes != 0 ? options->ready_after_bytes : READY_AFTER_DEFAULT;
         log->is_read_only = options->read_only;
+        log->gate = options->gate;
         firn_os_mutex_init(firn_os_dir_os(dir), &log->mutex, FIRN_LOCK_LOG);
         firn_os_cond_init(firn_os_dir_os(dir), &log->sync_ended);
     }
@@ -343,6 +353,7 @@ firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
     log->segment = (struct firn_log_format_segment){.number = 1, .oldest = 1};
     log->oldest_wanted = 1;
     log->first_file = 1;
+    log->kept_file = 1;
     log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
     log->durable = log->end;
     bool is_harmless;
@@ -386,7 +397,8 @@ prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered
                                    FIRN_OS_READ | FIRN_OS_WRITE, &log->file, &segment, err));
     FIRN_TRY(settle(log, recovered->found.was_closed_cleanly, err));
     /* Not before: the header that excludes segments may have had no durable name yet (I9). */
-    FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, log->segment.oldest, err));
+    uint64_t stale = firn_log_may_remove(log) ? log->segment.oldest : 0;
+    FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, stale, err));
     log->has_end_record = recovered->found.was_closed_cleanly;
     if (recovered->needs_new_segment) {
         bool is_harmless;
@@ -418,6 +430,7 @@ firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
     log->segment = recovered.last;
     log->oldest_wanted = recovered.last.oldest;
     log->first_file = recovered.last.oldest;
+    log->kept_file = recovered.last.oldest;
     log->lent_last = recovered.last.number - 1;
     log->end = recovered.end;
     log->durable = recovered.durable;

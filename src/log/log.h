@@ -35,12 +35,21 @@ struct firn_log_position {
     uint64_t offset;  /* in the segment's file */
 };
 
+/* Whether files that the log does not need may go, or be used again: false while somebody reads who
+ * may still be after them. They stay until the next turn then, or the next opening. Called from
+ * whatever thread makes a turn, and by an opening that is not read-only. */
+struct firn_log_gate {
+    bool (*may_remove)(void *ctx); /* NULL: they may always */
+    void *ctx;
+};
+
 struct firn_log_options {
     const char *prefix;          /* "wal"; borrowed for the life of the log */
     uint64_t segment_size_bytes; /* a new segment begins when this is passed; 0 means 64 MiB */
     uint64_t ready_after_bytes;  /* appended through one handle, before space is got ready for
                                     more; 0 means 64 KiB, UINT64_MAX never */
     bool read_only; /* recover without writing anything; the log returned cannot append */
+    struct firn_log_gate gate;
 };
 
 /* What recovery found; all zero where there was nothing to say. */

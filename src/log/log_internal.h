@@ -24,6 +24,7 @@ struct firn_log {
     const char *prefix;
     uint64_t segment_size_bytes;
     bool is_read_only;
+    struct firn_log_gate gate;
 
     /* Guarded by the mutex. */
     struct firn_os_mutex mutex;
@@ -45,7 +46,8 @@ struct firn_log {
 
     /* Of whoever holds the token. */
     struct firn_buf older_ends; /* 8 bytes for each segment from first_file to the newest but one */
-    uint64_t first_file;        /* the oldest segment whose file was not removed */
+    uint64_t first_file;        /* the oldest segment that was not given up */
+    uint64_t kept_file;         /* ≤ first_file: from here on files may still be there */
     uint64_t lent_last; /* files of segments up to this number may have other names: no spares */
     uint64_t old_salt;  /* of old_file */
     uint64_t old_end;
@@ -62,6 +64,8 @@ struct firn_log {
 void firn_log_latch(struct firn_log *log);
 /* FIRN_READ_ONLY, FIRN_FAILED. */
 FIRN_MUST_CHECK int firn_log_check_writable(struct firn_log *log, firn_error *err);
+/* What the gate says. */
+bool firn_log_may_remove(const struct firn_log *log);
 void firn_log_take_token(struct firn_log *log);
 void firn_log_give_token(struct firn_log *log);
 /* Makes everything that was appended durable. The caller holds the token. */

@@ -196,20 +196,34 @@ firn_log_rotate_begin(struct firn_log *log, firn_error *err)
 
 /* ---- the second half ---- */
 
-/* The files of the segments that the newest header has excluded (I9). */
+/* The files of the segments that the newest header has excluded, and of those that had to stay when
+ * earlier ones did (I9). */
 static int
-remove_excluded(struct firn_log *log, firn_error *err)
+remove_files(struct firn_log *log, firn_error *err)
 {
     int rc = FIRN_OK;
+    if (log->kept_file == log->segment.oldest || !firn_log_may_remove(log)) {
+        return FIRN_OK;
+    }
+    for (uint64_t number = log->kept_file; number < log->segment.oldest && rc == FIRN_OK;
+         number++) {
+        size_t i = (size_t)(number - log->first_file);
+        bool is_spare = number >= log->first_file &&
+                        recycle(log, number, firn_load_le64(log->older_ends.data + 8 * i));
+        rc = is_spare ? FIRN_OK : firn_log_segment_remove(log->dir, log->prefix, number, err);
+    }
+    log->kept_file = log->segment.oldest;
+    return rc;
+}
+
+static int
+give_up_excluded(struct firn_log *log, firn_error *err)
+{
     uint64_t removed_bytes = 0;
     size_t count = (size_t)(log->segment.oldest - log->first_file);
-    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
-        uint64_t size_bytes = firn_load_le64(log->older_ends.data + 8 * i);
-        uint64_t number = log->first_file + i;
-        removed_bytes += size_bytes;
-        if (!recycle(log, number, size_bytes)) {
-            rc = firn_log_segment_remove(log->dir, log->prefix, number, err);
-        }
+    int rc = remove_files(log, err);
+    for (size_t i = 0; i < count; i++) {
+        removed_bytes += firn_load_le64(log->older_ends.data + 8 * i);
     }
     memmove(log->older_ends.data, log->older_ends.data + 8 * count,
             log->older_ends.size - 8 * count);
@@ -236,7 +250,7 @@ firn_log_rotate_finish_with_token(struct firn_log *log, firn_error *err)
     log->old_file = NULL;
     firn_os_mutex_unlock(&log->mutex);
     firn_os_file_close(old_file);
-    FIRN_TRY(remove_excluded(log, err));
+    FIRN_TRY(give_up_excluded(log, err));
 out:
     if (rc != FIRN_OK) {
         firn_log_latch(log);

@@ -67,7 +67,7 @@ skip_digits(const char *text)
 bool
 firn_lsm_is_name(const char *name)
 {
-    static const char PREFIX[] = "manifest-";
+    static const char PREFIX[] = FIRN_LSM_MANIFEST "-";
     if (strcmp(name, FIRN_LSM_RUNS) == 0) {
         return true;
     }
@@ -229,19 +229,28 @@ out:
     return rc;
 }
 
+/* Whether nobody else is at reading MANIFEST: by a version, or none, that is older than all. */
+static bool
+may_remove(void *ctx)
+{
+    const struct firn_lsm_host *host = &((struct firn_lsm *)ctx)->options.host;
+    return host->no_reader_below(host->ctx, 1);
+}
+
 static int
 open_manifest(struct firn_lsm *lsm, bool create, struct firn_manifest_state *state, firn_error *err)
 {
+    const struct firn_log_gate gate = {.may_remove = may_remove, .ctx = lsm};
     int rc;
     if (lsm->options.is_read_only) {
         rc = firn_manifest_read(lsm->dir, state, err);
         return rc == FIRN_NOT_FOUND && create ? FIRN_OK : rc;
     }
-    rc = firn_manifest_open(lsm->dir, state, &lsm->manifest, err);
+    rc = firn_manifest_open(lsm->dir, &gate, state, &lsm->manifest, err);
     if (rc == FIRN_NOT_FOUND && create) {
         FIRN_TRY(open_runs_dir(lsm, err));
         FIRN_TRY(check_no_runs(lsm, err));
-        FIRN_TRY(firn_manifest_create(lsm->dir, &lsm->manifest, err));
+        FIRN_TRY(firn_manifest_create(lsm->dir, &gate, &lsm->manifest, err));
     }
 out:
     return rc;
@@ -482,6 +491,17 @@ firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options, b
 out:
     firn_manifest_state_deinit(&state);
     firn_lsm_abandon(lsm);
+    return rc;
+}
+
+int
+firn_lsm_capture(struct firn_os_dir *dir, struct firn_buf *out, uint64_t *out_sequence,
+                 firn_error *err)
+{
+    struct firn_manifest_state state = {0};
+    int rc = firn_manifest_capture(dir, &state, out, err);
+    *out_sequence = state.sequence;
+    firn_manifest_state_deinit(&state);
     return rc;
 }
 

@@ -249,6 +249,13 @@ struct firn_lsm_clone {
 FIRN_MUST_CHECK int firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_clone *clone,
                                    firn_error *err);
 
+/* The segments of MANIFEST, "manifest-<number>.log", as firn_log_capture lists them, beside a process
+ * that may be writing it; and the largest sequence that they name. dir is that of the store. Fails as
+ * firn_log_capture does, and where MANIFEST makes no sense. */
+#define FIRN_LSM_MANIFEST "manifest"
+FIRN_MUST_CHECK int firn_lsm_capture(struct firn_os_dir *dir, struct firn_buf *out,
+                                     uint64_t *out_sequence, firn_error *err);
+
 /* ---- mending (lsm_mend.c) ---- */
 
 struct firn_lsm_mend_result {

@@ -130,7 +130,7 @@ write_manifest(const struct cloning *cloning, const struct firn_lsm_clone *clone
         .tree_count = cloning->count,
         .history = clone->history,
     };
-    FIRN_TRY(firn_manifest_create(clone->dir, &manifest, err));
+    FIRN_TRY(firn_manifest_create(clone->dir, NULL, &manifest, err));
     FIRN_TRY(firn_manifest_append(manifest, &edit, err));
     rc = firn_manifest_close(manifest, err);
     manifest = NULL;

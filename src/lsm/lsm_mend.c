@@ -151,7 +151,7 @@ append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_
     }
     edit->trees = trees;
     edit->tree_count = count;
-    FIRN_TRY(firn_manifest_open(dir, &state, &manifest, err));
+    FIRN_TRY(firn_manifest_open(dir, NULL, &state, &manifest, err));
     FIRN_TRY(firn_manifest_append(manifest, edit, err));
     rc = firn_manifest_close(manifest, err);
     manifest = NULL;

@@ -29,10 +29,11 @@
 #include <inttypes.h>
 
 #include "base/mem.h"
-#include "log/log.h"
+#include "log/log_capture.h"
 #include "log/log_segment.h"
+#include "lsm/lsm.h"
 
-static const char PREFIX[] = "manifest";
+static const char PREFIX[] = FIRN_LSM_MANIFEST;
 
 enum {
     SNAPSHOT_FACTOR = 4,
@@ -84,27 +85,48 @@ read_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position
     return FIRN_OK;
 }
 
-/* One walk through the log, from an empty state. */
-static int
-read_log(struct reading *reading, bool read_only, struct firn_log **out, firn_error *err)
+static struct firn_log_options
+log_options(bool read_only, const struct firn_log_gate *gate)
 {
     struct firn_log_options options = {
         .prefix = PREFIX, .ready_after_bytes = UINT64_MAX, .read_only = read_only};
+    if (gate != NULL) {
+        options.gate = *gate;
+    }
+    return options;
+}
+
+/* One walk through the log, from an empty state. */
+static int
+read_log(struct reading *reading, const struct firn_log_options *options, struct firn_log **out,
+         firn_error *err)
+{
     firn_manifest_state_deinit(reading->state);
-    return firn_log_open(reading->dir, &options, read_record, reading, out, NULL, err);
+    return firn_log_open(reading->dir, options, read_record, reading, out, NULL, err);
 }
 
 int
 firn_manifest_read(struct firn_os_dir *dir, struct firn_manifest_state *state, firn_error *err)
 {
     struct reading reading = {.dir = dir, .state = state};
+    const struct firn_log_options options = log_options(true, NULL);
     struct firn_log *log = NULL;
     int rc = FIRN_BUSY;
     for (int attempt = 0; attempt < READ_ATTEMPTS_MAX && rc == FIRN_BUSY; attempt++) {
-        rc = read_log(&reading, true, &log, err);
+        rc = read_log(&reading, &options, &log, err);
     }
     firn_log_abandon(log);
     return rc;
+}
+
+int
+firn_manifest_capture(struct firn_os_dir *dir, struct firn_manifest_state *state,
+                      struct firn_buf *out, firn_error *err)
+{
+    struct reading reading = {.dir = dir, .state = state};
+    const struct firn_log_options options = log_options(true, NULL);
+    firn_manifest_state_deinit(state);
+    return firn_log_capture(dir, &options, read_record, &reading, out, err);
 }
 
 /* ---- opening and closing ---- */
@@ -117,11 +139,12 @@ make(struct firn_manifest **out, firn_error *err)
 }
 
 int
-firn_manifest_create(struct firn_os_dir *dir, struct firn_manifest **out, firn_error *err)
+firn_manifest_create(struct firn_os_dir *dir, const struct firn_log_gate *gate,
+                     struct firn_manifest **out, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_manifest *manifest = NULL;
-    struct firn_log_options options = {.prefix = PREFIX, .ready_after_bytes = UINT64_MAX};
+    const struct firn_log_options options = log_options(false, gate);
     *out = NULL;
     FIRN_TRY(make(&manifest, err));
     FIRN_TRY(firn_log_create(dir, &options, &manifest->log, err));
@@ -133,15 +156,16 @@ out:
 }
 
 int
-firn_manifest_open(struct firn_os_dir *dir, struct firn_manifest_state *state,
-                   struct firn_manifest **out, firn_error *err)
+firn_manifest_open(struct firn_os_dir *dir, const struct firn_log_gate *gate,
+                   struct firn_manifest_state *state, struct firn_manifest **out, firn_error *err)
 {
     int rc = FIRN_OK;
+    const struct firn_log_options options = log_options(false, gate);
     struct firn_manifest *manifest = NULL;
     struct reading reading = {.dir = dir, .state = state};
     *out = NULL;
     FIRN_TRY(make(&manifest, err));
-    FIRN_TRY(read_log(&reading, false, &manifest->log, err));
+    FIRN_TRY(read_log(&reading, &options, &manifest->log, err));
     manifest->snapshot_bytes = reading.snapshot_bytes;
     manifest->edit_bytes = reading.edit_bytes;
     *out = manifest;

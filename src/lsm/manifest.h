@@ -10,22 +10,30 @@
 
 #include <stdbool.h>
 
+#include "log/log.h"
 #include "lsm/manifest_edit.h"
 #include "lsm/manifest_state.h"
 #include "os/os.h"
 
 struct firn_manifest;
 
-/* Makes an empty one, durable when this returns. FIRN_EXISTS if there is one. */
-FIRN_MUST_CHECK int firn_manifest_create(struct firn_os_dir *dir, struct firn_manifest **out,
-                                         firn_error *err);
+/* Makes an empty one, durable when this returns. FIRN_EXISTS if there is one. gate, copied, may be
+ * NULL. */
+FIRN_MUST_CHECK int firn_manifest_create(struct firn_os_dir *dir, const struct firn_log_gate *gate,
+                                         struct firn_manifest **out, firn_error *err);
 /* Reads it into *state (zeroed before), and opens it for appending. FIRN_CORRUPT and FIRN_NEWER
  * name file and offset; FIRN_NOT_FOUND if there is none. */
-FIRN_MUST_CHECK int firn_manifest_open(struct firn_os_dir *dir, struct firn_manifest_state *state,
+FIRN_MUST_CHECK int firn_manifest_open(struct firn_os_dir *dir, const struct firn_log_gate *gate,
+                                       struct firn_manifest_state *state,
                                        struct firn_manifest **out, firn_error *err);
 /* Reads it, writes nothing; a writer may append beside it. */
 FIRN_MUST_CHECK int firn_manifest_read(struct firn_os_dir *dir, struct firn_manifest_state *state,
                                        firn_error *err);
+
+/* Reads it in the same way; *out is as firn_log_capture says, of what was read. */
+FIRN_MUST_CHECK int firn_manifest_capture(struct firn_os_dir *dir,
+                                          struct firn_manifest_state *state, struct firn_buf *out,
+                                          firn_error *err);
 
 /* Appends an edit, durable when this returns. A failure leaves MANIFEST as it was, unless
  * firn_manifest_has_failed says otherwise: then it is not known whether the edit is there, and

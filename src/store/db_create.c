@@ -231,6 +231,7 @@ firn_db_create_store(struct firn_db *db, firn_error *err)
     struct firn_log_options options = firn_db_log_options(false);
     struct firn_db_image *image = NULL;
     int rc;
+    options.gate = firn_db_reader_gate(db);
     FIRN_TRY(firn_db_create_begin(db->dir, &db->identity, err));
     FIRN_TRY(firn_log_create(db->dir, &options, &db->log, err));
     /* There is no MANIFEST that could be missing. */

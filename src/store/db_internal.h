@@ -381,6 +381,10 @@ FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
 FIRN_MUST_CHECK int firn_db_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
                                          struct firn_os_file **out, firn_error *err);
 
+/* The same without a trace in the file; *out is NULL where there is none, or it cannot be locked. */
+FIRN_MUST_CHECK int firn_db_lock_hold(struct firn_os_dir *dir, struct firn_os_file **out,
+                                      firn_error *err);
+
 /* ---- db_reader.c ---- */
 
 /* Keeps every file of the store from being removed. */
@@ -389,6 +393,9 @@ FIRN_MUST_CHECK int firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn
 /* From now on only what a version of the MANIFEST uses, and newer ones. */
 FIRN_MUST_CHECK int firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version,
                                                 firn_error *err);
+
+/* Of the logs of a store that is written: shut while somebody may be at reading them. */
+struct firn_log_gate firn_db_reader_gate(struct firn_db *db);
 
 /* ---- db_log.c ---- */
 

@@ -74,6 +74,26 @@ wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms,
     }
 }
 
+int
+firn_db_lock_hold(struct firn_os_dir *dir, struct firn_os_file **out, firn_error *err)
+{
+    struct firn_os_file *file;
+    *out = NULL;
+    int rc = firn_os_file_open(dir, FIRN_DB_FORMAT_LOCK_NAME, FIRN_OS_READ | FIRN_OS_WRITE, 0,
+                               &file, NULL);
+    if (rc != FIRN_OK) {
+        return FIRN_OK; /* nobody has made it, or it is not ours to take */
+    }
+    rc = firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, NULL);
+    if (rc == FIRN_OK) {
+        *out = file;
+        return FIRN_OK;
+    }
+    rc = rc == FIRN_BUSY ? refuse(dir, file, err) : FIRN_OK;
+    firn_os_file_close(file);
+    return rc;
+}
+
 static int
 write_holder(struct firn_os_file *file, uint64_t pid, firn_error *err)
 {

@@ -19,6 +19,10 @@
  * The log is replayed while the first lock may be gone already: its segments are given up only for
  * versions that need them no more, by the same question.
  *
+ * Who copies the store (db_capture.c) keeps byte 2^32 locked until he has read everything. Then no run
+ * goes, by the rules above; and of the log and of the MANIFEST, whose segments go some time after the
+ * writer has decided that they may, it is asked about that byte once more, right before.
+ *
  * An answer that could not be had counts as "somebody reads": files stay, nothing else happens.
  */
 #include "store/db_internal.h"
@@ -79,6 +83,18 @@ firn_db_reader_none_below(void *ctx, uint64_t version)
     int rc = firn_os_file_is_range_locked(db->readers, FIRST_BYTE, byte_of(version) - FIRST_BYTE,
                                           &is_locked, NULL);
     return rc == FIRN_OK && !is_locked;
+}
+
+static bool
+may_remove(void *ctx)
+{
+    return firn_db_reader_none_below(ctx, 1);
+}
+
+struct firn_log_gate
+firn_db_reader_gate(struct firn_db *db)
+{
+    return (struct firn_log_gate){.may_remove = may_remove, .ctx = db};
 }
 
 int

@@ -444,6 +444,7 @@ replay_settled(struct replay *replay, firn_error *err)
     struct firn_db *db = replay->db;
     const struct firn_db_log_visitor visitor = {restart, visit_record, replay, NULL};
     struct firn_log_options options = firn_db_log_options(false);
+    options.gate = firn_db_reader_gate(db);
     int rc = firn_log_open(db->dir, &options, pass_record, NULL, &db->log, NULL, err);
     replay->may_flush = true;
     return rc == FIRN_OK ? firn_db_log_read(db->dir, &visitor, err) : rc;
@@ -459,6 +460,7 @@ replay_log(struct replay *replay, firn_error *err)
         return firn_db_log_read(db->dir, &visitor, err);
     }
     struct firn_log_options options = firn_db_log_options(false);
+    options.gate = firn_db_reader_gate(db);
     int rc = restart(replay, err);
     if (rc == FIRN_OK) {
         rc = firn_log_open(db->dir, &options, visit_record, replay, &db->log, NULL, err);

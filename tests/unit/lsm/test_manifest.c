@@ -436,8 +436,8 @@ it_stays_small_by_snapshots_and_reads_the_same(void **state)
     struct firn_manifest *manifest;
     struct firn_manifest_state read = {0};
     unsigned snapshots = 0;
-    assert_int_equal(firn_manifest_open(dir, &read, &manifest, &err), FIRN_NOT_FOUND);
-    TEST_OK(firn_manifest_create(dir, &manifest, &err), &err);
+    assert_int_equal(firn_manifest_open(dir, NULL, &read, &manifest, &err), FIRN_NOT_FOUND);
+    TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
     for (uint64_t n = 1; n <= 4000; n++) {
         TEST_OK(append_edit(manifest, n, &err), &err);
         if (firn_manifest_wants_snapshot(manifest)) {
@@ -453,7 +453,7 @@ it_stays_small_by_snapshots_and_reads_the_same(void **state)
             TEST_OK(firn_manifest_read(dir, &read, &err), &err);
             assert_edits(&read, n);
             TEST_OK(firn_manifest_close(manifest, &err), &err);
-            TEST_OK(firn_manifest_open(dir, &read, &manifest, &err), &err);
+            TEST_OK(firn_manifest_open(dir, NULL, &read, &manifest, &err), &err);
             assert_edits(&read, n);
         }
     }
@@ -479,7 +479,7 @@ every_flipped_byte_is_found(void **state)
     struct firn_manifest *manifest;
     struct firn_manifest_state read = {0};
     struct firn_buf bytes = {0};
-    TEST_OK(firn_manifest_create(dir, &manifest, &err), &err);
+    TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
     for (uint64_t n = 1; n <= 12; n++) {
         TEST_OK(append_edit(manifest, n, &err), &err);
     }
@@ -515,11 +515,11 @@ a_record_that_makes_no_sense_is_named_by_file_and_offset(void **state)
     struct firn_os_dir *dir = test_os_root(os);
     struct firn_manifest *manifest;
     struct firn_manifest_state read = {0};
-    TEST_OK(firn_manifest_create(dir, &manifest, &err), &err);
+    TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
     TEST_OK(append_edit(manifest, 1, &err), &err);
     TEST_OK(append_edit(manifest, 3, &err), &err);
     TEST_OK(firn_manifest_close(manifest, &err), &err);
-    assert_int_equal(firn_manifest_open(dir, &read, &manifest, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_manifest_open(dir, NULL, &read, &manifest, &err), FIRN_CORRUPT);
     assert_null(manifest);
     assert_non_null(strstr(err.text, "manifest-000001.log' at offset "));
     assert_non_null(strstr(err.text, "version 3"));
@@ -539,7 +539,7 @@ failed_allocations_leave_no_trace(void **state)
     struct firn_os_dir *dir = test_os_root(os);
     struct firn_manifest *manifest;
     struct firn_manifest_state read = {0};
-    TEST_OK(firn_manifest_create(dir, &manifest, &err), &err);
+    TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
     for (uint64_t n = 1; n <= 40; n++) {
         TEST_OK(append_edit(manifest, n, &err), &err);
     }

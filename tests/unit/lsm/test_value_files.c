@@ -617,7 +617,7 @@ runs_that_contradict_each_other_keep_the_store_closed(void **state)
             .version = 1, .next_number = 9, .sequence = 1, .trees = trees, .tree_count = 2};
         TEST_OK(firn_os_make_dir(fixture.dir, names[mistake], 0700, &err), &err);
         TEST_OK(firn_os_dir_open(fixture.dir, names[mistake], &dir, &err), &err);
-        TEST_OK(firn_manifest_create(dir, &manifest, &err), &err);
+        TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
         TEST_OK(firn_manifest_append(manifest, &edit, &err), &err);
         TEST_OK(firn_manifest_close(manifest, &err), &err);
         int rc = firn_lsm_open(dir, &fixture.options, false, &lsm, &err);
@@ -672,7 +672,7 @@ make_liar(void)
     TEST_OK(firn_os_make_dir(dir, "runs", 0700, &err), &err);
     TEST_OK(firn_os_dir_open(dir, "runs", &copies, &err), &err);
     TEST_OK(firn_os_dir_list(runs, copy_file, copies, &err), &err);
-    TEST_OK(firn_manifest_create(dir, &manifest, &err), &err);
+    TEST_OK(firn_manifest_create(dir, NULL, &manifest, &err), &err);
     TEST_OK(firn_manifest_append(manifest, &edit, &err), &err);
     TEST_OK(firn_manifest_close(manifest, &err), &err);
     firn_os_dir_close(copies);
