@@ -62,6 +62,8 @@ kind_name(firn_notice_kind kind)
         return "damaged";
     case FIRN_NOTICE_BAD_RULE:
         return "bad rule";
+    case FIRN_NOTICE_STORE:
+        return "store";
     }
     return "other";
 }

@@ -273,6 +273,7 @@ kind_name(firn_notice_kind kind)
         [FIRN_NOTICE_DAMAGED] = "damaged",
         [FIRN_NOTICE_BAD_RULE] = "bad rule",
         [FIRN_NOTICE_RESUMED] = "resumed",
+        [FIRN_NOTICE_STORE] = "store",
     };
     size_t place = (size_t)kind;
     bool is_known = place < sizeof(names) / sizeof(names[0]) && names[place] != NULL;

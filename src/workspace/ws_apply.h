@@ -38,6 +38,10 @@ struct firn_ws_apply_options {
      * not be changed; may be NULL. */
     bool (*is_unsaved)(void *ctx, firn_slice path);
     void *unsaved; /* its ctx */
+    /* Called by the plan before each change is told: what it returns other than FIRN_OK ends that. May
+     * be NULL. */
+    int (*on_change)(void *ctx, firn_slice path, firn_error *err);
+    void *changing; /* its ctx */
     /* Content that is not in the store and need not be verified: of a dry run whose target was not
      * made. May be NULL; any thread. */
     bool (*is_at_hand)(void *ctx, const firn_hash *content);

@@ -258,6 +258,13 @@ plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
         is_unsaved(plan->apply, change->path)) {
         return is_not_saved(change->path, err);
     }
+    const struct firn_ws_apply_options *options = &plan->apply->options;
+    if (options->on_change != NULL && change->kind != FIRN_WS_DIFF_SAME) {
+        int rc = options->on_change(options->changing, change->path, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
     count_file(plan->apply, change);
     plan->has_symlinks =
         plan->has_symlinks || (change->kind != FIRN_WS_DIFF_SAME && change->after != NULL &&

@@ -21,6 +21,7 @@
 #include "workspace/ws_expire.h"
 #include "workspace/ws_recover.h"
 #include "workspace/ws_restore_internal.h"
+#include "workspace/ws_restore_stores.h"
 
 struct firn_ws_apply_options
 firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_os_dir *root,
@@ -73,6 +74,7 @@ static int
 dry_run(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_compare compare = {0};
+    struct firn_ws_restore_stores stores = {.root = restoring->opened->root, .is_dry = true};
     struct firn_ws_apply *apply = NULL;
     int rc;
     FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
@@ -80,11 +82,15 @@ dry_run(struct firn_ws_restoring *restoring, firn_error *err)
                                               &restoring->options->callbacks, err));
     struct firn_ws_apply_options options = firn_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
+    stores.paths = firn_buf_slice(&compare.scan.stores);
+    options.on_change = firn_ws_restore_stores_change;
+    options.changing = &stores;
     FIRN_TRY(firn_ws_apply_create(&options, &apply, err));
     FIRN_TRY(firn_ws_apply_plan(apply, err));
     FIRN_TRY(firn_ws_apply_verify(apply, err));
     firn_ws_restore_report(restoring, apply);
 out:
+    firn_ws_restore_stores_deinit(&stores);
     firn_ws_apply_destroy(apply);
     firn_ws_compare_deinit(&compare);
     return rc;

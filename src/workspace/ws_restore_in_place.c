@@ -30,6 +30,7 @@
 #include "base/slice.h"
 #include "workspace/ws_refresh.h"
 #include "workspace/ws_restore_internal.h"
+#include "workspace/ws_restore_stores.h"
 #include "workspace/ws_restore_unsaved.h"
 #include "workspace/ws_rules.h"
 
@@ -38,8 +39,9 @@ struct in_place {
     struct firn_ws_save_request request;
     struct firn_ws_save_tree tree;
     struct firn_ws_restore_unsaved unsaved;
-    struct firn_ws_journal journal; /* of this restore; paths and previous are borrowed */
-    struct firn_buf previous;       /* what the journal held */
+    struct firn_ws_restore_stores stores; /* that it changes, without writers until it is done */
+    struct firn_ws_journal journal;       /* of this restore; paths and previous are borrowed */
+    struct firn_buf previous;             /* what the journal held */
     struct firn_ws_apply *apply;
     int64_t scanned_ns;
     char safety_message[64];
@@ -236,6 +238,10 @@ apply_tree(struct in_place *in_place, firn_error *err)
     options.scanned_ns = in_place->scanned_ns;
     options.is_unsaved = firn_ws_restore_unsaved_has;
     options.unsaved = &in_place->unsaved;
+    in_place->stores.root = opened->root;
+    in_place->stores.paths = firn_buf_slice(&in_place->tree.scan.stores);
+    options.on_change = firn_ws_restore_stores_change;
+    options.changing = &in_place->stores;
     FIRN_TRY(firn_ws_apply_create(&options, &in_place->apply, err));
     FIRN_TRY(firn_ws_apply_plan(in_place->apply, err));
     FIRN_TRY(firn_ws_apply_verify(in_place->apply, err));
@@ -307,6 +313,7 @@ out:
     firn_ws_rules_deinit(&rules);
     firn_ws_scan_result_deinit(&in_place.tree.scan);
     firn_ws_restore_unsaved_deinit(&in_place.unsaved);
+    firn_ws_restore_stores_deinit(&in_place.stores);
     firn_buf_deinit(&in_place.previous);
     return rc;
 }

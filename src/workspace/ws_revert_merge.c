@@ -22,6 +22,7 @@
 #include "workspace/ws_compare.h"
 #include "workspace/ws_merge.h"
 #include "workspace/ws_restore_internal.h"
+#include "workspace/ws_restore_stores.h"
 #include "workspace/ws_revert_internal.h"
 
 /* ---- what the merge is told to do ---- */
@@ -272,6 +273,7 @@ static int
 dry_run(struct firn_ws_revert *revert, firn_error *err)
 {
     struct firn_ws_restoring *restoring = &revert->restoring;
+    struct firn_ws_restore_stores stores = {.root = restoring->opened->root, .is_dry = true};
     struct firn_ws_compare compare = {0};
     struct firn_ws_apply *apply = NULL;
     int rc;
@@ -286,11 +288,15 @@ dry_run(struct firn_ws_revert *revert, firn_error *err)
         restoring, restoring->opened->root, &compare.disk_side, &merged);
     options.is_at_hand = is_at_hand;
     options.at_hand = revert;
+    stores.paths = firn_buf_slice(&compare.scan.stores);
+    options.on_change = firn_ws_restore_stores_change;
+    options.changing = &stores;
     FIRN_TRY(firn_ws_apply_create(&options, &apply, err));
     FIRN_TRY(firn_ws_apply_plan(apply, err));
     FIRN_TRY(firn_ws_apply_verify(apply, err));
     firn_ws_restore_report(restoring, apply);
 out:
+    firn_ws_restore_stores_deinit(&stores);
     firn_ws_apply_destroy(apply);
     firn_ws_compare_deinit(&compare);
     return rc;

@@ -275,6 +275,7 @@ deinit(struct firn_ws_scan *scan)
     firn_ws_scan_window_deinit(scan);
     firn_ws_ignore_destroy(scan->ignore);
     firn_buf_deinit(&scan->root_xattrs);
+    firn_buf_deinit(&scan->stores);
     firn_os_cond_deinit(&scan->work);
     firn_os_mutex_deinit(&scan->mutex);
     firn_os_mutex_deinit(&scan->report_mutex);
@@ -350,8 +351,10 @@ out:
 static void
 fill_result(struct firn_ws_scan *scan, struct firn_ws_scan_result *out)
 {
-    *out = (struct firn_ws_scan_result){.root = scan->root_entry, .root_xattrs = scan->root_xattrs};
+    *out = (struct firn_ws_scan_result){
+        .root = scan->root_entry, .root_xattrs = scan->root_xattrs, .stores = scan->stores};
     scan->root_xattrs = (struct firn_buf){0};
+    scan->stores = (struct firn_buf){0};
     out->root.xattrs = firn_buf_slice(&out->root_xattrs);
     for (unsigned i = 0; i < scan->worker_count; i++) {
         const struct firn_ws_scan_worker *worker = &scan->workers[i];
@@ -410,5 +413,6 @@ firn_ws_scan_result_deinit(struct firn_ws_scan_result *result)
 {
     firn_buf_deinit(&result->root_xattrs);
     firn_buf_deinit(&result->rules);
+    firn_buf_deinit(&result->stores);
     *result = (struct firn_ws_scan_result){0};
 }

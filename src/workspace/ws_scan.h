@@ -83,8 +83,9 @@ struct firn_ws_scan_result {
     struct firn_tree_entry
         root; /* the root directory itself: name empty; xattrs borrowed from root_xattrs */
     struct firn_buf root_xattrs;
-    struct firn_buf rules; /* the object of the rules that counted, empty if they are plain */
-    uint64_t files;        /* all that are not directories */
+    struct firn_buf stores; /* paths of firn stores in the tree, each with a NUL behind */
+    struct firn_buf rules;  /* the object of the rules that counted, empty if they are plain */
+    uint64_t files;         /* all that are not directories */
     uint64_t directories;
     uint64_t bytes;       /* of file contents; a group of hard links counts once */
     uint64_t new_objects; /* file contents for which add said new */

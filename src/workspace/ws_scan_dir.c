@@ -104,13 +104,15 @@ struct signs {
     bool has_manifest;
     bool has_tag;
     bool has_store; /* inside, so that it is a workspace of its own */
+    bool has_identity;
+    bool has_log; /* and that: it is a store */
 };
 
 static int
 find_signs(const struct firn_ws_scan_listing *listing, struct firn_os_dir *dir, struct signs *out,
            firn_error *err)
 {
-    struct signs signs = {false, false, false};
+    struct signs signs = {false};
     int rc = FIRN_OK;
     for (size_t i = 0; i < listing->count; i++) {
         const struct firn_ws_scan_item *item = &listing->items[i];
@@ -118,6 +120,10 @@ find_signs(const struct firn_ws_scan_listing *listing, struct firn_os_dir *dir, 
             firn_slice name = item_name(item);
             signs.has_manifest = signs.has_manifest || firn_ws_exclude_is_manifest(name);
             signs.has_tag = signs.has_tag || firn_ws_exclude_is_tag(name);
+        }
+        if (item->kind == FIRN_OS_FILE) {
+            signs.has_identity = signs.has_identity || firn_db_capture_is_identity(item->name.text);
+            signs.has_log = signs.has_log || firn_db_capture_is_log(item->name.text);
         }
         if (item->name.text[0] == '.' && item->kind == FIRN_OS_DIR && !signs.has_store) {
             FIRN_TRY(firn_ws_nested_is_store(dir, item->name.text, &signs.has_store, err));
@@ -156,11 +162,16 @@ examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, stru
 {
     const char *name = item->name.text;
     char reason[FIRN_WS_IGNORE_TEXT_SIZE];
+    enum firn_db_capture_kind kind = firn_ws_scan_store_judge(node, name).kind;
     *out_is_kept = false;
+    if (kind == FIRN_DB_CAPTURE_LEFT_OUT) {
+        return FIRN_OK;
+    }
     if (signs.has_store && strcmp(name, FIRN_WS_PLACE_INSIDE) == 0) {
         return firn_ws_scan_report_excluded(worker, node, name, "the store itself", err);
     }
-    if (firn_ws_scan_rules_exclude(worker, node, item, signs.has_manifest, reason)) {
+    if (kind == FIRN_DB_CAPTURE_FOREIGN &&
+        firn_ws_scan_rules_exclude(worker, node, item, signs.has_manifest, reason)) {
         return firn_ws_scan_report_excluded(worker, node, name, reason, err);
     }
     if (!firn_tree_name_is_valid(item_name(item)) ||
@@ -254,6 +265,21 @@ out:
     return rc;
 }
 
+/* A directory that looks like a store's. What it had to be known by may have gone meanwhile. */
+static int
+enter_store(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+            struct firn_os_dir *dir, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_ws_scan_store_enter(worker, node, dir, err));
+    if (node->store != NULL) {
+        FIRN_TRY(list(worker, dir, err));
+        FIRN_TRY(find_kinds(worker, node, dir, err));
+    }
+out:
+    return rc;
+}
+
 /* Finds out all about a directory that needs no lock. *out_is_kept is false if it is to be left
  * out, for that reason. */
 static int
@@ -294,6 +320,10 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
     *out_is_kept = true;
     FIRN_TRY(read_metadata(worker, node, dir, err));
     FIRN_TRY(firn_ws_scan_rules_enter(worker, node, dir, err));
+    if (signs.has_identity && signs.has_log) {
+        FIRN_TRY(enter_store(worker, node, dir, err));
+    }
+    firn_ws_scan_store_enter_folder(node);
     size_t name_bytes;
     FIRN_TRY(thin(worker, node, dir, signs, &name_bytes, err));
     if (make_subdirs(&worker->listing, node, name_bytes) != FIRN_OK) {

@@ -63,6 +63,13 @@ enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const 
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a directory entry");
 }
 
+/* Whether only the beginning of a file is saved: what a look at it shows says nothing of that. */
+static bool
+is_cut(const struct firn_ws_scan_node *node, const char *name)
+{
+    return node->store != NULL && firn_ws_scan_store_judge(node, name).kind == FIRN_DB_CAPTURE_CUT;
+}
+
 /* *guess is where in the memo the entry may be; moved on. */
 static int
 work_on(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
@@ -79,7 +86,7 @@ work_on(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, stru
     if (!is_readable_kind(item->kind)) {
         return firn_ws_scan_report_special(worker, node, name, (enum firn_os_kind)item->kind, err);
     }
-    if (!firn_ws_stat_memo_is_empty(&node->memo)) {
+    if (!firn_ws_stat_memo_is_empty(&node->memo) && !is_cut(node, name)) {
         rc = firn_ws_scan_known_enter(worker, node, dir, item, guess, &is_known, err);
     }
     if (rc != FIRN_OK || is_known) {

@@ -21,7 +21,9 @@
  * The print by which a later scan knows the file again is that of the look before reading, if
  * whatever may happen behind that look will show in another (I2).
  *
- * An inode with several names is read once (ws_scan_links.c).
+ * An inode with several names is read once (ws_scan_links.c). Of a store's log only what belongs to the
+ * state that is saved is read (ws_scan_store.c): what is written behind it changes nothing of that, so
+ * neither look says anything, and no print is kept.
  */
 #include "base/error.h"
 #include "codec/blake3_hash.h"
@@ -100,26 +102,62 @@ struct attempt {
     enum firn_packfile_kind content_kind; /* of what is in worker->content */
     unsigned missing_attributes;
     bool is_stable;
-    struct firn_ws_stat_print print; /* of the look before reading */
+    struct firn_ws_stat_print print;  /* of the look before reading */
+    struct firn_db_capture_file part; /* of a store: CUT where only the beginning is read */
 };
+
+static bool
+is_cut(const struct attempt *attempt)
+{
+    return attempt->part.kind == FIRN_DB_CAPTURE_CUT;
+}
+
+/* Before it is read: *attempt may say then that it is not as it should be. */
+static int
+begin(struct firn_ws_scan_worker *worker, struct firn_os_file *file, const char *name,
+      struct attempt *attempt, firn_error *err)
+{
+    if (is_cut(attempt)) {
+        attempt->is_stable = attempt->stat.size_bytes >= attempt->part.size_bytes;
+        attempt->stat.size_bytes = attempt->part.size_bytes;
+        return FIRN_OK;
+    }
+    int rc = let_age(worker, file, &attempt->stat, &attempt->is_stable, err);
+    if (rc == FIRN_OK && attempt->is_stable) {
+        firn_ws_scan_known_see(worker->scan, name, &attempt->stat, &attempt->print);
+    }
+    return rc;
+}
+
+/* When it has been read. */
+static int
+look_again(struct firn_os_file *file, struct attempt *attempt, firn_error *err)
+{
+    struct firn_os_stat after;
+    if (is_cut(attempt)) {
+        return firn_ws_scan_store_is_current(file, &attempt->part, &attempt->is_stable, err);
+    }
+    int rc = firn_os_file_stat(file, &after, err);
+    attempt->is_stable = rc == FIRN_OK && firn_ws_scan_file_is_same(&attempt->stat, &after);
+    return rc;
+}
 
 static int
 read_open(struct firn_ws_scan_worker *worker, struct firn_os_file *file, const char *name,
           struct attempt *attempt, struct firn_tree_entry *entry, firn_error *err)
 {
     int rc;
-    FIRN_TRY(let_age(worker, file, &attempt->stat, &attempt->is_stable, err));
+    FIRN_TRY(begin(worker, file, name, attempt, err));
     if (!attempt->is_stable) {
         goto out;
     }
     const struct firn_os_stat *stat = &attempt->stat;
-    firn_ws_scan_known_see(worker->scan, name, stat, &attempt->print);
     bool is_large;
     FIRN_TRY(firn_ws_scan_large_applies(file, stat, &is_large, err));
     attempt->content_kind = is_large ? FIRN_PACKFILE_PIECES : FIRN_PACKFILE_BLOB;
     if (is_large) {
-        FIRN_TRY(
-            firn_ws_scan_large_read(worker, file, stat, &entry->hash, &attempt->is_stable, err));
+        FIRN_TRY(firn_ws_scan_large_read(worker, file, stat, is_cut(attempt), &entry->hash,
+                                         &attempt->is_stable, err));
     } else {
         FIRN_TRY(read_small(worker, file, (size_t)stat->size_bytes, &entry->hash,
                             &attempt->is_stable, err));
@@ -127,11 +165,9 @@ read_open(struct firn_ws_scan_worker *worker, struct firn_os_file *file, const c
     if (!attempt->is_stable) {
         goto out;
     }
-    struct firn_os_stat after;
     FIRN_TRY(firn_ws_scan_xattrs_read(worker, (struct firn_os_node){.file = file},
                                       &attempt->missing_attributes, err));
-    FIRN_TRY(firn_os_file_stat(file, &after, err)); /* on success err still tells what is missing */
-    attempt->is_stable = firn_ws_scan_file_is_same(stat, &after);
+    FIRN_TRY(look_again(file, attempt, err)); /* on success err still tells what is missing */
     fill_entry(worker, FIRN_TREE_FILE, stat, entry);
     entry->size = stat->size_bytes;
 out:
@@ -187,7 +223,7 @@ keep(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, c
                                         .content = firn_buf_slice(&worker->content)};
         FIRN_TRY(add_content(worker, node, name, &object, err));
     }
-    if (attempt->stat.nlink > 1) {
+    if (attempt->stat.nlink > 1 && !node->is_in_store) {
         FIRN_TRY(join_group(worker, &attempt->stat, out, err));
     } else {
         worker->bytes += out->entry.size;
@@ -202,17 +238,17 @@ save_once(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
           bool *out_is_stable, firn_error *err)
 {
     struct firn_os_file *file = NULL;
-    struct attempt attempt = {.is_stable = true};
+    struct attempt attempt = {.is_stable = true, .part = firn_ws_scan_store_judge(node, name)};
     int rc;
     FIRN_TRY(firn_os_file_open_stat(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file,
                                     &attempt.stat, err));
-    if (firn_ws_scan_is_too_large(worker->scan, &attempt.stat)) {
+    if (firn_ws_scan_is_too_large(worker->scan, node, &attempt.stat)) {
         out->is_left_out = true;
         rc = firn_ws_scan_report_too_large(worker, node, name, attempt.stat.size_bytes, err);
         goto out;
     }
     bool is_settled;
-    if (attempt.stat.nlink > 1 &&
+    if (attempt.stat.nlink > 1 && !node->is_in_store &&
         firn_ws_scan_links_find(worker->scan, &attempt.stat, &out->group, &is_settled)) {
         out->is_link = true;
         if (is_settled) {
@@ -252,6 +288,10 @@ firn_ws_scan_file_save(struct firn_ws_scan_worker *worker, struct firn_ws_scan_n
         return firn_ws_scan_report_work(worker, 1, out->entry.size, err);
     }
     out->is_left_out = true;
+    if (rc == FIRN_NOT_FOUND &&
+        firn_ws_scan_store_judge(node, name).kind == FIRN_DB_CAPTURE_WHOLE) {
+        return FIRN_OK; /* given up before the state was found out, so it is no part of that */
+    }
     return firn_ws_scan_report_left_out(worker, node, name, rc, err);
 }
 

@@ -6,7 +6,7 @@
  * directory), ws_scan_file.c (one file), ws_scan_large.c, ws_scan_group.c and ws_scan_window.c (a file in
  * pieces, shared by workers), ws_scan_links.c (hard links), ws_scan_node.c (what is remembered of a
  * directory), ws_scan_build.c (its object), ws_scan_rules.c (what is left out), ws_scan_listing.c,
- * ws_scan_xattrs.c, ws_scan_report.c.
+ * ws_scan_xattrs.c, ws_scan_store.c (stores in the tree), ws_scan_report.c.
  */
 #ifndef FIRN_WORKSPACE_WS_SCAN_INTERNAL_H
 #define FIRN_WORKSPACE_WS_SCAN_INTERNAL_H
@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/hash_map.h"
 #include "os/os_thread.h"
+#include "store/db_capture.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_ignore.h"
 #include "workspace/ws_scan.h"
@@ -135,6 +136,8 @@ struct firn_ws_scan_node {
     struct firn_buf xattrs;
     struct firn_ws_stat_memo memo;  /* what an earlier scan saw; empty if none did */
     struct firn_ws_stat_print self; /* of the directory, if it is settled */
+    struct firn_db_capture *store;  /* of a store's directory: the state that is saved; or NULL */
+    bool is_in_store; /* that, or a folder of a store: all is saved, each entry by itself */
     struct firn_ws_scan_listing
         listing; /* of a directory of several segments, until all are done */
     size_t segment_count;
@@ -306,6 +309,7 @@ struct firn_ws_scan {
     firn_error failure_error;
     struct firn_tree_entry root_entry; /* name and xattrs empty */
     struct firn_buf root_xattrs;
+    struct firn_buf stores; /* paths of those that were met, each with its NUL */
 
     struct firn_os_mutex report_mutex; /* rank WORKSPACE_TREE: one callback at a time */
     atomic_uint_fast64_t files_done;
@@ -320,12 +324,13 @@ firn_ws_scan_is_stopped(const struct firn_ws_scan *scan)
     return atomic_load_explicit(&scan->is_stopped, memory_order_relaxed);
 }
 
-/* Whether a file is larger than is to be saved. */
+/* Whether a file in the directory of node is larger than is to be saved. */
 static inline bool
-firn_ws_scan_is_too_large(const struct firn_ws_scan *scan, const struct firn_os_stat *stat)
+firn_ws_scan_is_too_large(const struct firn_ws_scan *scan, const struct firn_ws_scan_node *node,
+                          const struct firn_os_stat *stat)
 {
     uint64_t most = scan->options->file_size_max;
-    return most > 0 && stat->kind == FIRN_OS_FILE && stat->size_bytes > most;
+    return most > 0 && !node->is_in_store && stat->kind == FIRN_OS_FILE && stat->size_bytes > most;
 }
 
 static inline struct firn_ws_scan_counts
@@ -470,17 +475,33 @@ FIRN_MUST_CHECK int firn_ws_scan_file_save_symlink(struct firn_ws_scan_worker *w
                                                    struct firn_os_dir *dir, const char *name,
                                                    struct firn_ws_scan_found *out, firn_error *err);
 
+/* ws_scan_store.c. For a directory that looks like a store's, when it has been listed: finds out the
+ * state of the store that is to be saved. One that has none is told, and saved as it is. */
+FIRN_MUST_CHECK int firn_ws_scan_store_enter(struct firn_ws_scan_worker *worker,
+                                             struct firn_ws_scan_node *node,
+                                             struct firn_os_dir *dir, firn_error *err);
+/* The same for any other: it may be a folder of a store. */
+void firn_ws_scan_store_enter_folder(struct firn_ws_scan_node *node);
+/* What an entry of a directory is to the store that it belongs to; FOREIGN where there is none. */
+struct firn_db_capture_file firn_ws_scan_store_judge(const struct firn_ws_scan_node *node,
+                                                     const char *name);
+/* Whether a file that is cut still is the one that it was when the state was found out. */
+FIRN_MUST_CHECK int firn_ws_scan_store_is_current(struct firn_os_file *file,
+                                                  const struct firn_db_capture_file *part,
+                                                  bool *out, firn_error *err);
+
 /* ws_scan_large.c. Whether a file is to be cut: long, or with holes. */
 FIRN_MUST_CHECK int firn_ws_scan_large_applies(struct firn_os_file *file,
                                                const struct firn_os_stat *stat, bool *out,
                                                firn_error *err);
 /* Reads a file in pieces, adding each as an object; the worker's content is then the list of
  * them, and *out_hash names the whole. *out_is_stable is false where the file was seen to
- * change. */
+ * change; if it is only a part of the file, as far as stat->size_bytes, that may. */
 FIRN_MUST_CHECK int firn_ws_scan_large_read(struct firn_ws_scan_worker *worker,
                                             struct firn_os_file *file,
-                                            const struct firn_os_stat *stat, firn_hash *out_hash,
-                                            bool *out_is_stable, firn_error *err);
+                                            const struct firn_os_stat *stat, bool is_part,
+                                            firn_hash *out_hash, bool *out_is_stable,
+                                            firn_error *err);
 /* Whether two looks at a file show the same state of it. */
 bool firn_ws_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_stat *b);
 
@@ -592,6 +613,11 @@ FIRN_MUST_CHECK int firn_ws_scan_report_excluded(struct firn_ws_scan_worker *wor
 FIRN_MUST_CHECK int firn_ws_scan_report_too_large(struct firn_ws_scan_worker *worker,
                                                   const struct firn_ws_scan_node *node,
                                                   const char *name, uint64_t size, firn_error *err);
+/* A store that could not be read as one, with code and *err, and is saved file by file: told, with
+ * `strict` too. */
+FIRN_MUST_CHECK int firn_ws_scan_report_store(struct firn_ws_scan_worker *worker,
+                                              const struct firn_ws_scan_node *node, int code,
+                                              firn_error *err);
 FIRN_MUST_CHECK int firn_ws_scan_report_special(struct firn_ws_scan_worker *worker,
                                                 const struct firn_ws_scan_node *node,
                                                 const char *name, enum firn_os_kind kind,

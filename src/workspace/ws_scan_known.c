@@ -130,7 +130,7 @@ firn_ws_scan_known_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     int rc;
     *out_is_known = false;
     if (firn_os_stat(dir, name, &stat, NULL) != FIRN_OK || stat.kind != item->kind ||
-        firn_ws_scan_is_too_large(worker->scan, &stat)) {
+        firn_ws_scan_is_too_large(worker->scan, node, &stat)) {
         return FIRN_OK; /* reading it will tell */
     }
     firn_ws_stat_print_of_look(worker->scan->stat_seed, firn_bytes(name, item->name_size), &stat,
@@ -144,7 +144,7 @@ firn_ws_scan_known_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     }
     *guess = known + 1;
     worker->files++;
-    if (stat.nlink > 1) {
+    if (stat.nlink > 1 && !node->is_in_store) {
         FIRN_TRY(enter_link(worker, node, name, &stat, &print, known, err));
     } else {
         worker->bytes += stat.kind == FIRN_OS_FILE ? stat.size_bytes : 0;

@@ -46,6 +46,7 @@ struct stream {
     uint64_t piece_size;
     uint64_t hole_size_min;
     bool is_sparse;
+    bool is_part; /* the file may go on behind what is read, and change there */
     bool is_stable;
     bool has_groups; /* else pieces of one size */
     bool has_window;
@@ -108,7 +109,7 @@ reserve_piece(struct stream *stream, firn_error *err)
 static int
 look(struct stream *stream, firn_error *err)
 {
-    if (++stream->since_look < PIECES_BETWEEN_LOOKS) {
+    if (stream->is_part || ++stream->since_look < PIECES_BETWEEN_LOOKS) {
         return FIRN_OK;
     }
     stream->since_look = 0;
@@ -379,14 +380,15 @@ list_pieces(struct stream *stream, firn_error *err)
 
 int
 firn_ws_scan_large_read(struct firn_ws_scan_worker *worker, struct firn_os_file *file,
-                        const struct firn_os_stat *stat, firn_hash *out_hash, bool *out_is_stable,
-                        firn_error *err)
+                        const struct firn_os_stat *stat, bool is_part, firn_hash *out_hash,
+                        bool *out_is_stable, firn_error *err)
 {
     struct stream stream = {
         .worker = worker,
         .file = file,
         .stat = stat,
         .is_sparse = may_have_holes(stat),
+        .is_part = is_part,
         .is_stable = true,
     };
     choose_sizes(&stream, stat->size_bytes);

@@ -168,6 +168,18 @@ firn_ws_scan_report_bad_rule(struct firn_ws_scan_worker *worker,
     return tell(worker, FIRN_NOTICE_BAD_RULE, node, name, text, err);
 }
 
+int
+firn_ws_scan_report_store(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+                          int code, firn_error *err)
+{
+    char text[sizeof err->text];
+    if (concerns_scan(worker->scan, code, err)) {
+        return code;
+    }
+    (void)snprintf(text, sizeof text, "a firn store, saved file by file: %.900s", err->text);
+    return tell(worker, FIRN_NOTICE_STORE, node, "", text, err);
+}
+
 static const char *
 kind_text(enum firn_os_kind kind)
 {

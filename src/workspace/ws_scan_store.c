@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_scan_store.c: firn stores in the tree, which somebody may be writing to.
+ *
+ * A directory with a file FIRN and a log in it is a store. Reading its files one after the other, as
+ * those of any directory, would put together what never was: a MANIFEST that names runs that had gone
+ * when it was their turn, a log that goes on behind them. So the state that is to be saved is found
+ * out first, and kept from going away while the directory and its folders are read (store/db_capture.h).
+ * Of the logs the part that belongs to that state is saved, of all else that is the store's the files
+ * as they are, and what only its writer needs is left out without a word: nobody misses it.
+ *
+ * The store's files are one thing: rules that leave out files by their names or sizes, hard links
+ * between its files and others say nothing about them. A rule may leave out the store's directory. What
+ * lies in it and is none of the store's is treated like any other entry.
+ *
+ * A directory that looks like a store but cannot be read as one (it is damaged, a newer firn made it, it
+ * is somebody else's) is told, and saved as the files that are there.
+ *
+ * (I1) A store's logs are read each time: they are written through mappings, by which a file changes
+ *      without its times. For the same reason no watch hears of it, so these directories are never
+ *      called steady.
+ * (I2) The state is kept until the object of the store's directory has been made, and that waits for
+ *      its folders.
+ *
+ * The writer is kept from nothing; it only gives up files later.
+ */
+#include <string.h>
+
+#include "workspace/ws_scan_internal.h"
+
+/* Notes that there is a store at the node's path. */
+static int
+note(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, firn_error *err)
+{
+    struct firn_ws_scan *scan = worker->scan;
+    int rc = firn_ws_scan_node_path(node, "", &worker->path);
+    firn_os_mutex_lock(&scan->mutex);
+    if (rc == FIRN_OK) {
+        rc = firn_buf_append(&scan->stores, worker->path.data, worker->path.size + 1);
+    }
+    firn_os_mutex_unlock(&scan->mutex);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the list of stores");
+}
+
+int
+firn_ws_scan_store_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                         struct firn_os_dir *dir, firn_error *err)
+{
+    int rc = firn_db_capture_open(dir, &node->store, err);
+    node->has_more_to_tell = true; /* (I1) */
+    node->is_in_store = rc == FIRN_OK;
+    return rc == FIRN_OK ? note(worker, node, err)
+                         : firn_ws_scan_report_store(worker, node, rc, err);
+}
+
+void
+firn_ws_scan_store_enter_folder(struct firn_ws_scan_node *node)
+{
+    if (node->parent != NULL && node->parent->store != NULL &&
+        firn_db_capture_has_folder(node->name)) {
+        node->is_in_store = true;
+        node->has_more_to_tell = true;
+    }
+}
+
+struct firn_db_capture_file
+firn_ws_scan_store_judge(const struct firn_ws_scan_node *node, const char *name)
+{
+    if (node->store != NULL) {
+        return firn_db_capture_judge(node->store, name);
+    }
+    return node->is_in_store ? firn_db_capture_judge_in_folder(name)
+                             : (struct firn_db_capture_file){.kind = FIRN_DB_CAPTURE_FOREIGN};
+}
+
+int
+firn_ws_scan_store_is_current(struct firn_os_file *file, const struct firn_db_capture_file *part,
+                              bool *out, firn_error *err)
+{
+    uint8_t head[FIRN_DB_CAPTURE_HEAD_SIZE];
+    size_t got;
+    int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
+    *out = rc == FIRN_OK && got == sizeof head && memcmp(head, part->head, sizeof head) == 0;
+    return rc;
+}
