@@ -1,0 +1,47 @@
+A firn store inside a workspace is saved as one state of it, by whatever program it is being written.
+
+  $ firn db put app.firn users ada 1815 && firn db put app.firn users grace 1906 && echo one >note
+  $ echo '*.log' >.firnignore && firn save -q
+  1
+  $ firn save
+  2  <id>  5 files, <size>; no change since 1  <s> s
+  $ firn status
+  compared with 2: no change; 5 the same
+  $ firn db put app.firn users ada 1900 && firn restore 1 --to ../copy
+  restored 1 into ../copy: 0 changed, 5 added, 0 removed
+  $ firn db get ../copy/app.firn users ada && echo && firn db check ../copy/app.firn
+  1815
+  1 keyspace, 2 entries, <n> log records: no damage
+
+While a program has it open for writing its store is not changed, nor anything else.
+
+  $ cat >../hold.py <<'END'
+  > import fcntl, os, struct, subprocess, sys
+  > file = os.open(sys.argv[1], os.O_RDWR)
+  > fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+  > sys.exit(subprocess.run(sys.argv[2:]).returncode)
+  > END
+  $ echo two >note
+  $ python3 ../hold.py app.firn/LOCK firn restore 1 --wait 0
+  ! firn: cannot restore a firn store that is being written: '<T>/w/app.firn' is locked by process <n>
+  ! hint: wait longer for it with --wait SECONDS
+  [4]
+  $ python3 ../hold.py app.firn/LOCK firn restore 1 --dry-run --wait 0
+  ! firn: cannot restore a firn store that is being written: '<T>/w/app.firn' is locked by process <n>
+  ! hint: wait longer for it with --wait SECONDS
+  [4]
+  $ python3 ../hold.py app.firn/LOCK firn restore 1 note
+  restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  $ firn restore 1 && firn db get app.firn users ada && echo
+  restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  1815
+  $ firn undo && firn db get app.firn users ada && echo
+  undone: 1 changed, 0 added, 0 removed; redo with: firn undo
+  1900
+
+What cannot be read as a store is saved as the files that are there.
+
+  $ head -c 40 /dev/zero >app.firn/manifest-000001.log && firn save
+  3  <id>  4 files, <size>; 1 new, 2 removed, <size> added  <s> s
+  left out by rule: app.firn/manifest-000001.log, app.firn/wal-000001.log
+  ! firn: store: app.firn: a firn store, saved file by file: '<T>/w/app.firn/manifest-000001.log' ends at offset 40: expected 128 bytes at offset 0

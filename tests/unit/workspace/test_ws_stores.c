@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: firn stores inside a workspace: saved as one state each, whatever their writers do.
+ *
+ * In the test with a second process that one commits, flushes, merges, checkpoints and loads without a
+ * pause while the tree is saved again and again; each saved state is restored elsewhere and read.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "os/os_memory.h"
+#include "store_writer.h"
+#include "support/test_alloc.h"
+#include "ws_support.h"
+
+enum { SAVES = 60 };
+
+/* ---- helpers ---- */
+
+static struct firn_os_dir *
+open_dir(struct ws_world *world, const char *path)
+{
+    struct firn_os_dir *dir;
+    if (firn_os_dir_open_beneath(world->tree.root, path, &dir, &world->err) != FIRN_OK) {
+        fail_msg("%s", world->err.text);
+    }
+    return dir;
+}
+
+static void
+write_rounds(struct ws_world *world, const char *path, unsigned rounds, struct store_writer *writer)
+{
+    scan_put_dir(&world->tree, path);
+    store_writer_open(writer, open_dir(world, path));
+    for (unsigned i = 0; i < rounds; i++) {
+        store_writer_round(writer);
+    }
+}
+
+static void
+close_writer(struct store_writer *writer)
+{
+    struct firn_os_dir *dir = (struct firn_os_dir *)(uintptr_t)firn_db_dir(writer->db);
+    store_writer_close(writer);
+    firn_os_dir_close(dir);
+}
+
+/* Restores a checkpoint beside the tree and checks the store at a path of it; returns the round that
+ * it shows. */
+static uint64_t
+round_of(struct ws_world *world, const char *reference, const char *path, bool is_read_only)
+{
+    static unsigned count;
+    char to[300];
+    (void)snprintf(to, sizeof to, "%s.restored-%u", world->root_path, count++);
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    options.to_dir = to;
+    options.threads = 1;
+    if (firn_ws_restore(world->ws, reference, &options, &result, &world->err) != FIRN_OK) {
+        fail_msg("%s", world->err.text);
+    }
+    struct scan_world copy = {.os = world->tree.os};
+    struct firn_os_dir *dir;
+    assert_int_equal(firn_os_dir_open_path(copy.os, to, &copy.root, &world->err), FIRN_OK);
+    assert_int_equal(firn_os_dir_open_beneath(copy.root, path, &dir, &world->err), FIRN_OK);
+    uint64_t round = store_writer_check(dir, is_read_only);
+    firn_os_dir_close(dir);
+    if (world->tree.temp_path != NULL) {
+        copy.temp_path = strdup(to);
+        scan_world_close(&copy);
+    } else {
+        firn_os_dir_close(copy.root);
+    }
+    return round;
+}
+
+/* ---- at rest ---- */
+
+static bool
+has(struct ws_world *world, const char *line)
+{
+    char *dump = ws_dump(world);
+    bool found = strstr(dump, line) != NULL;
+    free(dump);
+    return found;
+}
+
+static void
+a_store_at_rest_is_saved_once(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    ws_world_open_memory(&world, 301);
+    write_rounds(&world, "app.firn", 700, &writer);
+    firn_save_result open = ws_save(&world);
+    assert_true(open.checkpoint.new_objects > 3);
+    firn_save_result again = ws_save(&world);
+    assert_true(firn_hash_equal(&again.checkpoint.root, &open.checkpoint.root));
+    assert_int_equal(again.checkpoint.new_objects, 0);
+    assert_int_equal(again.checkpoint.files, open.checkpoint.files);
+    store_writer_round(&writer);
+    firn_save_result more = ws_save(&world);
+    assert_false(firn_hash_equal(&more.checkpoint.root, &open.checkpoint.root));
+    assert_true(more.checkpoint.new_objects <= 2); /* the log; nothing sealed is new */
+    close_writer(&writer);
+    firn_save_result closed = ws_save(&world);
+    again = ws_save(&world);
+    assert_true(firn_hash_equal(&again.checkpoint.root, &closed.checkpoint.root));
+    assert_int_equal(round_of(&world, "1", "app.firn", true), 700);
+    assert_int_equal(round_of(&world, "2", "app.firn", false), 700);
+    assert_int_equal(round_of(&world, "3", "app.firn", false), 701);
+    assert_int_equal(round_of(&world, "latest", "app.firn", false), 701);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+/* Nobody can have a part of it left out; all of it, yes. */
+static void
+rules_and_sizes_say_nothing_about_its_files(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    firn_save_result result;
+    ws_world_open_memory(&world, 302);
+    write_rounds(&world, "app.firn", 500, &writer);
+    scan_put_text(&world.tree, ".firnignore", "*.log\nruns/\n*.row\nmine/\nFIRN\n");
+    scan_put_text(&world.tree, "app.firn/mine.log", "not the store's");
+    scan_put_text(&world.tree, "app.firn/notes", "nor this");
+    scan_put_text(&world.tree, "other.log", "x");
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    options.threads = 2;
+    options.file_size_max = 300;
+    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(result.checkpoint.excluded, 2);
+    assert_int_equal(round_of(&world, "latest", "app.firn", false), 500);
+    scan_put_text(&world.tree, ".firnignore", "app.firn/\n");
+    firn_save_result without = ws_save(&world);
+    assert_int_equal(without.checkpoint.files, 2);
+    close_writer(&writer);
+    ws_world_close(&world);
+}
+
+static void
+what_is_the_writers_own_is_left_out(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    ws_world_open_memory(&world, 303);
+    write_rounds(&world, "app.firn", 500, &writer);
+    scan_put_text(&world.tree, "app.firn/watch-list", "a user's");
+    scan_put_text(&world.tree, "app.firn/runs/000999.row.tmp", "unfinished");
+    scan_put_text(&world.tree, "app.firn/wal-spare.tmp", "spare");
+    scan_put_text(&world.tree, "app.firn/wal-notes", "a user's");
+    assert_true(has(&world, "LOCK"));
+    ws_save(&world);
+    close_writer(&writer);
+    scan_remove_tree(&world.tree, "app.firn");
+    ws_restore(&world, "1");
+    assert_false(has(&world, "LOCK"));
+    assert_false(has(&world, "RESERVE"));
+    assert_false(has(&world, ".tmp"));
+    assert_true(has(&world, "watch-list"));
+    assert_true(has(&world, "wal-notes"));
+    struct firn_os_dir *dir = open_dir(&world, "app.firn");
+    assert_int_equal(store_writer_check(dir, false), 500);
+    firn_os_dir_close(dir);
+    ws_world_close(&world);
+}
+
+/* What looks like a store and is none, or a bad one, is saved as files, and told. */
+static void
+a_store_that_cannot_be_read_is_saved_as_files(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    firn_save_result result;
+    ws_world_open_memory(&world, 304);
+    write_rounds(&world, "good", 200, &writer);
+    close_writer(&writer);
+    write_rounds(&world, "damaged", 200, &writer);
+    close_writer(&writer);
+    scan_put_text(&world.tree, "damaged/manifest-000001.log", "garbage");
+    write_rounds(&world, "newer", 3, &writer);
+    close_writer(&writer);
+    scan_put_text(&world.tree, "newer/wal-000001.log", "garbage");
+    write_rounds(&world, "repaired", 3, &writer);
+    close_writer(&writer);
+    scan_put_text(&world.tree, "repaired/REPAIRING", "");
+    scan_put_text(&world.tree, "garbage/FIRN", "garbage");
+    scan_put_text(&world.tree, "garbage/wal-000001.log", "garbage");
+    scan_put_dir(&world.tree, "garbage/runs");
+    scan_put_dir(&world.tree, "odd/FIRN");
+    scan_put_dir(&world.tree, "odd/wal-000001.log");
+    scan_put_text(&world.tree, "word/FIRN", "a word");
+    scan_put_symlink(&world.tree, "link/FIRN", "../good/FIRN");
+    scan_put_text(&world.tree, "link/wal-000001.log", "garbage");
+    assert_int_equal(ws_try_save(&world, &result), FIRN_OK);
+    assert_int_equal(result.checkpoint.skipped, 0);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 4);
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "damaged"));
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "newer"));
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "repaired"));
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "garbage"));
+    char *before = ws_dump(&world);
+    scan_remove_tree(&world.tree, "damaged");
+    scan_remove_tree(&world.tree, "garbage");
+    scan_remove_tree(&world.tree, "repaired");
+    scan_remove_tree(&world.tree, "odd");
+    ws_restore(&world, "latest");
+    ws_assert_dump(&world, before);
+    free(before);
+    assert_int_equal(round_of(&world, "latest", "good", false), 200);
+    ws_world_close(&world);
+}
+
+/* After a power cut the log may end in the middle of a record. */
+static void
+a_store_that_a_power_cut_left_is_saved_as_it_recovers(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct ws_world world;
+        struct store_writer writer;
+        ws_world_open_memory(&world, 400 + seed);
+        scan_put_dir(&world.tree, "app.firn");
+        assert_int_equal(firn_os_dir_sync(world.tree.root, &world.err), FIRN_OK);
+        write_rounds(&world, "app.firn", (unsigned)(40 * seed), &writer);
+        struct firn_os_dir *dir = (struct firn_os_dir *)(uintptr_t)firn_db_dir(writer.db);
+        firn_db_abandon(writer.db);
+        firn_os_dir_close(dir);
+        firn_os_memory_power_cut(world.tree.os, seed);
+        ws_world_reopen(&world);
+        ws_save(&world);
+        assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 0);
+        uint64_t saved = round_of(&world, "latest", "app.firn", seed % 2 == 0);
+        dir = open_dir(&world, "app.firn");
+        assert_int_equal(store_writer_check(dir, false), saved);
+        firn_os_dir_close(dir);
+        ws_world_close(&world);
+    }
+}
+
+/* ---- restores ---- */
+
+static int
+try_dry(struct ws_world *world, const char *reference)
+{
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    options.dry_run = true;
+    options.threads = 1;
+    return firn_ws_restore(world->ws, reference, &options, &result, &world->err);
+}
+
+static void
+a_store_that_is_written_is_not_restored(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    ws_world_open_memory(&world, 305);
+    scan_put_text(&world.tree, "note", "before");
+    write_rounds(&world, "data/app.firn", 100, &writer);
+    ws_save(&world);
+    scan_put_text(&world.tree, "note", "after");
+    assert_int_equal(try_dry(&world, "1"), FIRN_OK);
+    ws_restore(&world, "1"); /* the store is as it was, so nobody minds */
+    store_writer_round(&writer);
+    scan_put_text(&world.tree, "note", "after");
+    char *before = ws_dump(&world);
+    assert_int_equal(try_dry(&world, "1"), FIRN_BUSY);
+    assert_non_null(strstr(world.err.text, "data/app.firn' is locked by process"));
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
+    assert_non_null(strstr(world.err.text, "cannot restore a firn store that is being written"));
+    ws_assert_dump(&world, before);
+    free(before);
+    store_writer_round(&writer); /* and nothing keeps the writer from going on */
+    close_writer(&writer);
+    assert_int_equal(try_dry(&world, "1"), FIRN_OK);
+    ws_restore(&world, "1");
+    struct firn_os_dir *dir = open_dir(&world, "data/app.firn");
+    assert_int_equal(store_writer_check(dir, false), 100);
+    assert_int_equal(ws_try_undo(&world, NULL), FIRN_OK);
+    assert_int_equal(store_writer_check(dir, false), 102);
+    firn_os_dir_close(dir);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+/* ---- faults ---- */
+
+static void
+failed_allocations_leave_no_trace(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    uint64_t failures = 0;
+    ws_world_open_memory(&world, 306);
+    write_rounds(&world, "app.firn", 60, &writer);
+    close_writer(&writer);
+    ws_save(&world);
+    for (uint64_t n = 1;; n++) {
+        write_rounds(&world, "app.firn", 1, &writer);
+        close_writer(&writer);
+        world.threads = 1;
+        test_alloc_fail_at(n, false);
+        int rc = ws_try_save(&world, NULL);
+        uint64_t calls = test_alloc_calls();
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        failures += rc != FIRN_OK;
+        if (rc == FIRN_OK) {
+            assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 0);
+        }
+        if (calls < n) {
+            break;
+        }
+        n += n / 40;
+    }
+    assert_true(failures > 20);
+    printf("count: %llu allocations that failed in saves of a store\n",
+           (unsigned long long)failures);
+    ws_save(&world);
+    (void)round_of(&world, "latest", "app.firn", false);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static int
+install(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    return 0;
+}
+
+static int
+uninstall(void **state)
+{
+    (void)state;
+    bool has_leaked = test_alloc_alive() != 0;
+    test_alloc_uninstall();
+    return has_leaked ? -1 : 0;
+}
+
+/* ---- beside a writer in another process ---- */
+
+struct shared {
+    _Atomic uint64_t acknowledged;
+    atomic_bool is_over;
+};
+
+/* Never returns. */
+static void
+hammer(const char *path, struct shared *shared)
+{
+    struct firn_os_dir *dir;
+    struct store_writer writer;
+    if (firn_os_dir_open_path(firn_os_default(), path, &dir, NULL) != FIRN_OK) {
+        _exit(1);
+    }
+    while (!atomic_load(&shared->is_over)) {
+        store_writer_open(&writer, dir);
+        for (unsigned i = 0; i < 1500 && !atomic_load(&shared->is_over); i++) {
+            store_writer_round(&writer);
+            atomic_store(&shared->acknowledged, writer.round);
+        }
+        store_writer_close(&writer);
+    }
+    firn_os_dir_close(dir);
+    _exit(0);
+}
+
+static void
+each_save_beside_a_writer_is_a_state(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    char path[300];
+    int status;
+    struct shared *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(shared != MAP_FAILED);
+    ws_world_open_disk(&world);
+    scan_put_dir(&world.tree, "app/data.firn");
+    scan_put_text(&world.tree, "app/note", "beside it");
+    (void)snprintf(path, sizeof path, "%s/app/data.firn", world.root_path);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        hammer(path, shared);
+    }
+    while (atomic_load(&shared->acknowledged) < 50) {
+        usleep(1000);
+    }
+    uint64_t behind = 0;
+    for (unsigned i = 0; i < SAVES; i++) {
+        uint64_t before = atomic_load(&shared->acknowledged);
+        firn_save_result result;
+        char reference[24];
+        assert_int_equal(ws_try_save(&world, &result), FIRN_OK);
+        uint64_t after = atomic_load(&shared->acknowledged);
+        if (result.checkpoint.skipped > 0 || world.notices.counts[FIRN_NOTICE_STORE] > 0) {
+            fail_msg("%s", world.notices.text);
+        }
+        (void)snprintf(reference, sizeof reference, "%llu",
+                       (unsigned long long)result.checkpoint.number);
+        uint64_t round = round_of(&world, reference, "app/data.firn", i % 2 == 0);
+        assert_true(round >= before && round <= after + 1);
+        behind += after - round;
+    }
+    atomic_store(&shared->is_over, true);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    printf("count: %d saves beside a writer, which made %llu commits meanwhile\n", SAVES,
+           (unsigned long long)atomic_load(&shared->acknowledged));
+    (void)behind;
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+    (void)munmap(shared, sizeof *shared);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_at_rest_is_saved_once),
+        cmocka_unit_test(rules_and_sizes_say_nothing_about_its_files),
+        cmocka_unit_test(what_is_the_writers_own_is_left_out),
+        cmocka_unit_test(a_store_that_cannot_be_read_is_saved_as_files),
+        cmocka_unit_test(a_store_that_a_power_cut_left_is_saved_as_it_recovers),
+        cmocka_unit_test(a_store_that_is_written_is_not_restored),
+        cmocka_unit_test_setup_teardown(failed_allocations_leave_no_trace, install, uninstall),
+        cmocka_unit_test(each_save_beside_a_writer_is_a_state),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
