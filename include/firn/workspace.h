@@ -215,6 +215,7 @@ typedef struct firn_save_result {
     uint64_t removed;
     bool is_made; /* false with if_changed and is_unchanged: checkpoint is then the one before */
     uint64_t expired; /* checkpoints that `keep` did not keep */
+    bool gc_is_due;   /* an automatic firn_workspace_gc is worth it; when nobody waits for it */
 } firn_save_result;
 
 /* Saves the workspace's present state as a new checkpoint: it exists, durably, when this returns
@@ -780,10 +781,11 @@ typedef struct firn_gc_options {
     firn_callbacks callbacks;
     int recompress_level; /* rewrite each pack that was compressed at a lower level of zstd; 0: none */
     const char *keep;     /* the policy for all workspaces of the store (firn_workspace_expire) */
+    bool automatic;       /* only if it is worth it, and in slices; see below */
 } firn_gc_options;
-#define FIRN_GC_OPTIONS_INIT                                               \
-    {                                                                      \
-        sizeof(firn_gc_options), false, false, {NULL, NULL, NULL}, 0, NULL \
+#define FIRN_GC_OPTIONS_INIT                                                      \
+    {                                                                             \
+        sizeof(firn_gc_options), false, false, {NULL, NULL, NULL}, 0, NULL, false \
     }
 enum { FIRN_GC_LEVEL_DEFAULT = 9, FIRN_GC_LEVEL_MIN = 2, FIRN_GC_LEVEL_MAX = 19 };
 typedef struct firn_gc_result {
@@ -800,6 +802,9 @@ typedef struct firn_gc_result {
     uint64_t packs_waiting;   /* kept for readers in other processes; the next call that writes */
     uint64_t bytes_waiting;   /* removes them */
     uint64_t damaged;         /* packs that had to stay because they are damaged, told by notices */
+    bool is_due;              /* of an automatic one: it was worth it; all else is 0 otherwise */
+    bool is_finished;         /* false also where others were at work all the time */
+    uint64_t slices;          /* of an automatic one */
 } firn_gc_result;
 /* Finds out what the checkpoints of all workspaces of the store need and gives back the space of
  * the rest. Packs without anything that is needed go; those that mostly hold what is not, and small
@@ -809,7 +814,17 @@ typedef struct firn_gc_result {
  * or cut off at any moment, everything is still there; calling it again goes on. With a level to
  * recompress at (FIRN_GC_LEVEL_MIN to _MAX, else FIRN_INVALID; FIRN_GC_LEVEL_DEFAULT is worth its
  * time), what saves compressed quickly is compressed again, once: packs remember their level. That
- * takes a processor, and room beside the store for what was rewritten last, at most about 1 GiB. */
+ * takes a processor, and room beside the store for what was rewritten last, at most about 1 GiB.
+ *
+ * An automatic collection is for a process that nobody waits for. It does nothing unless a quarter of
+ * the packs, and 16 MiB, may be garbage, as far as deleted checkpoints tell, and none was begun in the
+ * last hour that has not ended. It looks at what is needed without locking the store, then locks it
+ * for one slice after the other, each of at most 16 MiB of packs to be written again (and one frame
+ * at the least) and 16,384 objects, with a pause of 0.2 s between two: that bounds what another writer
+ * waits. If others write meanwhile it looks again, up to four times in a row without a slice in
+ * between. `keep` is not asked, small packs are not made one, and what firn_workspace_forget took out
+ * stays for a plain collection. FIRN_INVALID with full or a level; a dry run says whether it is due.
+ * FIRN_BUSY if another writer has had the store for a minute. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
                                                const firn_gc_options *options, firn_gc_result *out,
                                                firn_error *err);

@@ -440,6 +440,10 @@ firn_workspace_gc(firn_workspace *workspace, const firn_gc_options *options, fir
         return firn_error_set(err, FIRN_INVALID, "cannot recompress at level %d: %d to %d",
                               given.recompress_level, FIRN_GC_LEVEL_MIN, FIRN_GC_LEVEL_MAX);
     }
+    if (given.automatic && (given.full || given.recompress_level != 0)) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "an automatic collection is neither full nor recompresses");
+    }
     return firn_ws_gc(workspace, &given, out == NULL ? &ignored : out, err);
 }
 

@@ -138,7 +138,8 @@ const struct firn_command firn_cmd_config = {
     .summary = "Show or change what commands do where no option says so",
     .arguments = "[KEY] [VALUE]",
     .options = options,
-    .help = "    keep               what stays of older checkpoints: see firn help delete\n"
+    .help = "    gc.auto            true: firn gc --auto starts by itself: see firn help gc\n"
+            "    keep               what stays of older checkpoints: see firn help delete\n"
             "    save.gitignore     true: firn save as with --gitignore\n"
             "    save.include-deps  true: as with --include-deps\n"
             "    save.max-file-size as with --max-file-size\n"

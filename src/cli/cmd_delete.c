@@ -2,6 +2,7 @@
  *
  * cli/cmd_delete.c: firn delete.
  */
+#include "cli/cli_collect.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -80,6 +81,18 @@ attempt_expire(void *ctx, firn_error *err)
     return firn_workspace_expire(deleting->workspace, &options, visit, deleting, err);
 }
 
+static void
+collect_if_due(firn_workspace *workspace)
+{
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result result;
+    options.automatic = true;
+    options.dry_run = true;
+    if (firn_workspace_gc(workspace, &options, &result, NULL) == FIRN_OK && result.is_due) {
+        firn_cli_collect_start(workspace);
+    }
+}
+
 static int
 run(struct firn_cli *cli)
 {
@@ -108,6 +121,9 @@ run(struct firn_cli *cli)
         firn_out_text("nothing has expired\n");
     } else if (!cli->quiet && !deleting.is_dry) {
         firn_out_text("the space comes back with: firn gc\n");
+    }
+    if (code == FIRN_OK && !deleting.is_dry && cli->settings.gc_auto) {
+        collect_if_due(deleting.workspace);
     }
     firn_workspace_close(deleting.workspace);
     return exit_code;

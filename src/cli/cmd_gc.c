@@ -32,6 +32,15 @@ print_json(const firn_gc_result *result)
 }
 
 static void
+print_auto_json(const firn_gc_result *result)
+{
+    print_json(result);
+    firn_json_out_bool("due", result->is_due);
+    firn_json_out_bool("finished", result->is_finished);
+    firn_json_out_u64("slices", result->slices);
+}
+
+static void
 print_result(const firn_gc_result *result, bool is_dry)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
@@ -63,6 +72,21 @@ print_result(const firn_gc_result *result, bool is_dry)
         firn_out_format("%s of it are kept for firn processes that are reading; the next save "
                         "removes them\n",
                         firn_text_size(result->bytes_waiting, before));
+    }
+}
+
+static void
+print_auto(const firn_gc_result *result, bool is_dry)
+{
+    if (!result->is_due) {
+        firn_out_text(
+            "not worth it: little was deleted since the last gc, or one has just begun\n");
+    } else if (is_dry) {
+        firn_out_text("worth it\n");
+    } else if (!result->is_finished) {
+        firn_out_text("not finished: others were at work all the time; firn gc makes them wait\n");
+    } else {
+        print_result(result, false);
     }
 }
 
@@ -118,6 +142,10 @@ run(struct firn_cli *cli)
     firn_error err;
     struct attempt attempt = {.options = FIRN_GC_OPTIONS_INIT};
     struct firn_notices notices;
+    const bool is_auto = firn_command_has(cli, "auto");
+    if (is_auto && (firn_command_has(cli, "full") || firn_command_has(cli, "recompress"))) {
+        return firn_command_misused(cli, "--auto excludes --full and --recompress");
+    }
     int exit_code = read_level(cli, &attempt.options.recompress_level);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cli_workspace_open(cli, &attempt.workspace);
@@ -129,14 +157,19 @@ run(struct firn_cli *cli)
     attempt.options.dry_run = firn_command_has(cli, "dry-run");
     attempt.options.full = firn_command_has(cli, "full");
     attempt.options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
+    attempt.options.automatic = is_auto;
     attempt.options.callbacks = firn_notices_callbacks(&notices);
-    int code = firn_patience_run(cli, attempt_gc, &attempt, &err);
+    /* An automatic one waits by itself, in the middle too. */
+    int code =
+        is_auto ? attempt_gc(&attempt, &err) : firn_patience_run(cli, attempt_gc, &attempt, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, hint(code));
     } else if (cli->json) {
-        print_json(&attempt.result);
+        (is_auto ? print_auto_json : print_json)(&attempt.result);
         firn_notices_json(&notices);
+    } else if (!cli->quiet && is_auto) {
+        print_auto(&attempt.result, attempt.options.dry_run);
     } else if (!cli->quiet) {
         print_result(&attempt.result, attempt.options.dry_run);
     }
@@ -150,6 +183,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would come back, change nothing"},
+    {"auto", 0, NULL, "only if it is worth it, with others between slices"},
     {"full", 0, NULL, "rewrite every pack that holds anything not needed"},
     {"recompress", 0, NULL, "compress again, better and slower than a save does"},
     {"level", 0, "N", "zstd's, for --recompress: 2 to 19 (9)"},
@@ -171,6 +205,13 @@ const struct firn_command firn_cmd_gc = {
             "rewrites those that are small or mostly not needed. Checkpoints that have had\n"
             "their time go first, in all workspaces of the store: see firn help delete.\n"
             "Nobody who reads is disturbed, and a gc that is cut short has lost nothing.\n"
+            "\n"
+            "With --auto nothing is done unless deleted checkpoints had added a quarter of\n"
+            "the store, and 16 MiB; then in slices of at most 16 MiB, between which others\n"
+            "work. firn save, delete, watch, mcp and the hooks start that by themselves, in\n"
+            "the background, unless firn config says gc.auto = false. It does less: no\n"
+            "checkpoint goes first, small packs are not made one, and what firn forget took\n"
+            "out waits for a plain firn gc.\n"
             "\n"
             "With --recompress all else is rewritten too, once: what was compressed at that\n"
             "level or a higher one stays as it is, and so does what cannot be made smaller.\n"

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cli_collect.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -269,6 +270,9 @@ save(struct firn_cli *cli, struct saving *saving, const char *message)
     int code = firn_patience_run(cli, attempt_save, saving, &err);
     firn_meter_clear();
     firn_notices_deinit(&notices);
+    if (code == FIRN_OK && saving->result.gc_is_due && cli->settings.gc_auto) {
+        firn_cli_collect_start(saving->workspace);
+    }
     return code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, NULL);
 }
 

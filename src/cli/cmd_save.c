@@ -4,6 +4,7 @@
  */
 #include "cli/cmd_save.h"
 
+#include "cli/cli_collect.h"
 #include "cli/cli_large.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
@@ -148,6 +149,9 @@ run(struct firn_cli *cli)
         show_result(cli, &attempt.result, &notices, firn_meter_elapsed());
         firn_cli_large_tell(cli, attempt.workspace, &attempt.result, is_large);
         exit_code = firn_notices_exit(&notices);
+        if (attempt.result.gc_is_due && cli->settings.gc_auto) {
+            firn_cli_collect_start(attempt.workspace);
+        }
     }
     firn_notices_deinit(&notices);
     firn_workspace_close(attempt.workspace);

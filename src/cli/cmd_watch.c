@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "cli/cli_collect.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/cmd_save.h"
@@ -49,6 +50,9 @@ on_event(void *ctx, const firn_watch_event *event)
         break;
     case FIRN_WATCH_SAVED:
         watching->checkpoints++;
+        if (event->saved->gc_is_due && watching->cli->settings.gc_auto) {
+            firn_cli_collect_start(watching->workspace);
+        }
         if (prints && watching->cli->quiet) {
             firn_out_format("%llu\n", (unsigned long long)event->saved->checkpoint.number);
         } else if (prints) {

@@ -156,6 +156,7 @@ firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
                                                      .has_wait = options->has_wait,
                                                      .send = send_message,
                                                      .is_stopping = is_stopping,
+                                                     .collect = options->collect,
                                                      .ctx = &connection};
     sigset_t closed;
     sigset_t open;

@@ -17,6 +17,8 @@ struct firn_mcp_options {
     bool has_wait;
     int (*stop_asked)(void);       /* not 0 once the program should end; any thread */
     void (*log)(const char *text); /* one line for people; the calling thread */
+    /* Starts a collection of garbage that is worth it, elsewhere; NULL: nobody does. */
+    void (*collect)(const firn_workspace *workspace);
 };
 
 /* Serves descriptor 0, answers on descriptor 1, and returns when the input ends (FIRN_OK), when

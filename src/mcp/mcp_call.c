@@ -89,6 +89,8 @@ take_setting(void *ctx, const firn_setting *setting)
         call->saves_gitignore = is_true;
     } else if (strcmp(setting->key, "save.include-deps") == 0) {
         call->saves_deps = is_true;
+    } else if (strcmp(setting->key, "gc.auto") == 0) {
+        call->collects = is_true;
     } else if (strcmp(setting->key, "save.strict") == 0) {
         call->saves_strictly = is_true;
     } else if (strcmp(setting->key, "wait") == 0 && !call->host->has_wait &&

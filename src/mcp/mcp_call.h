@@ -28,6 +28,7 @@ struct firn_mcp_call_host {
     bool (*is_cancelled)(void *ctx);
     void (*on_progress)(void *ctx, uint64_t done, const char *text); /* a few times a second */
     void *ctx;
+    void (*collect)(const firn_workspace *workspace); /* see mcp.h; may be NULL */
 };
 
 struct firn_mcp_call {
@@ -46,6 +47,7 @@ struct firn_mcp_call {
     bool saves_gitignore;
     bool saves_deps;
     bool saves_strictly;
+    bool collects;
     firn_slice *paths; /* of the argument "paths" */
     char *path_text;   /* what they point into */
     size_t path_count;

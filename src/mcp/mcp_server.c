@@ -168,7 +168,8 @@ perform(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
                                       options->has_wait,
                                       is_cancelled,
                                       on_progress,
-                                      &work};
+                                      &work,
+                                      options->collect};
     struct firn_mcp_call call;
     firn_mcp_call_init(&call, &host, job->arguments);
     int code = options->run != NULL ? options->run(job->tool, &call) : job->tool->run(&call);

@@ -446,6 +446,12 @@ firn_db_is_read_only(const struct firn_db *db)
     return db->is_read_only;
 }
 
+uint64_t
+firn_db_sequence(const struct firn_db *db)
+{
+    return firn_db_published(db);
+}
+
 const uint8_t *
 firn_db_id(const struct firn_db *db)
 {

@@ -87,6 +87,9 @@ FIRN_MUST_CHECK int firn_db_stats_json(const firn_store_statistics *stats, struc
 struct firn_os *firn_db_os(const struct firn_db *db);
 struct firn_os_dir *firn_db_dir(const struct firn_db *db);
 bool firn_db_is_read_only(const struct firn_db *db);
+/* That of the last commit that is seen. As long as a store's stays the same, by any handle, nothing
+ * was committed. Any thread. */
+uint64_t firn_db_sequence(const struct firn_db *db);
 /* For parts of firn that keep files of their own in the store's directory and remove some: the
  * version of the MANIFEST, which grows with every flush, and whether no reading handle, of any
  * process, was opened at a version below one. A file that commits before version v gave up may go

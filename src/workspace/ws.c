@@ -195,6 +195,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
     if (rc != FIRN_OK) {
         goto out;
     }
+    opened->sequence = firn_db_sequence(opened->db);
     FIRN_TRY(firn_ws_objects_open(opened->db, &opened->objects, err));
     FIRN_TRY(firn_ws_catalog_open(opened->db, &opened->catalog, err));
 out:

@@ -17,6 +17,7 @@
 #include "base/reader.h"
 #include "base/slice.h"
 #include "workspace/ws_catalog_internal.h"
+#include "workspace/ws_gc_due.h"
 
 enum { FORMAT_WITHOUT_BTIME = 1, FORMAT = 2, KEY_SIZE = 4 };
 
@@ -198,6 +199,7 @@ firn_ws_catalog_workspaces_remove(struct firn_ws_catalog *catalog, uint32_t work
     uint8_t lower[KEY_SIZE];
     uint8_t upper[KEY_SIZE];
     struct firn_db_batch *batch = NULL;
+    struct firn_ws_gc_due due;
     int rc;
     CHECK(workspace != 0 && workspace != UINT32_MAX);
     firn_store_be32(lower, workspace);
@@ -209,6 +211,10 @@ firn_ws_catalog_workspaces_remove(struct firn_ws_catalog *catalog, uint32_t work
         FIRN_TRY(firn_db_batch_delete_range(batch, keyspace, firn_bytes(lower, sizeof lower),
                                             firn_bytes(upper, sizeof upper), err));
     }
+    /* Nobody has counted what all of them had added: it may be anything. */
+    FIRN_TRY(firn_ws_gc_due_read(catalog->db, &due, err));
+    firn_ws_gc_due_add(&due, UINT64_MAX);
+    FIRN_TRY(firn_ws_gc_due_put(catalog->db, batch, &due, err));
     FIRN_TRY(firn_db_write(catalog->db, batch, FIRN_DURABILITY_FULL, err));
 out:
     firn_db_batch_destroy(batch);

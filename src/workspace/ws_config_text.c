@@ -32,6 +32,7 @@ enum { MAX_POLICY = 0 };
 #define MAX_SIZE UINT64_MAX
 
 static const struct key keys[FIRN_WS_CONFIG_KEYS] = {
+    [FIRN_WS_CONFIG_GC_AUTO] = {"gc.auto", "true", 1},
     [FIRN_WS_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", MAX_POLICY},
     [FIRN_WS_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1},
     [FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1},
@@ -59,9 +60,9 @@ firn_ws_config_text_find(firn_slice name, enum firn_ws_config_key *out, firn_err
         }
     }
     return firn_error_set(err, FIRN_INVALID,
-                          "there is no setting '%.*s'; there are keep, save.gitignore, "
-                          "save.include-deps, save.max-file-size, save.strict, save.warn-size "
-                          "and wait",
+                          "there is no setting '%.*s'; there are gc.auto, keep, "
+                          "save.gitignore, save.include-deps, save.max-file-size, save.strict, "
+                          "save.warn-size and wait",
                           name.size < 80 ? (int)name.size : 80, (const char *)name.data);
 }
 

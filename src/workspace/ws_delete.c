@@ -23,7 +23,7 @@ int
 firn_ws_delete_batch_init(struct firn_ws_delete_batch *out, struct firn_ws_opened *opened,
                           firn_error *err)
 {
-    *out = (struct firn_ws_delete_batch){.catalog = opened->catalog};
+    *out = (struct firn_ws_delete_batch){.db = opened->db, .catalog = opened->catalog};
     int rc;
     FIRN_TRY(firn_db_keyspace_open(opened->db, FIRN_WS_DELETE_CHECKPOINTS, &out->checkpoints, err));
     FIRN_TRY(firn_db_keyspace_open(opened->db, FIRN_WS_DELETE_UNPACKED, &out->unpacked, err));
@@ -37,6 +37,19 @@ firn_ws_delete_batch_deinit(struct firn_ws_delete_batch *batch)
 {
     firn_db_batch_destroy(batch->batch);
     batch->batch = NULL;
+}
+
+/* How much may be garbage now; part of the same commit. */
+static int
+note_garbage(struct firn_ws_delete_batch *batch, uint64_t bytes, firn_error *err)
+{
+    int rc = batch->knows_due ? FIRN_OK : firn_ws_gc_due_read(batch->db, &batch->due, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    batch->knows_due = true;
+    firn_ws_gc_due_add(&batch->due, bytes);
+    return firn_ws_gc_due_put(batch->db, batch->batch, &batch->due, err);
 }
 
 int
@@ -54,6 +67,7 @@ firn_ws_delete_batch_add(struct firn_ws_delete_batch *batch, uint32_t workspace,
                                                err));
     FIRN_TRY(
         firn_ws_catalog_pins_remove(batch->catalog, batch->batch, workspace, record->order, err));
+    FIRN_TRY(note_garbage(batch, record->added_bytes, err));
 out:
     return rc;
 }

@@ -5,6 +5,7 @@
 #ifndef FIRN_WORKSPACE_WS_DELETE_H
 #define FIRN_WORKSPACE_WS_DELETE_H
 
+#include "workspace/ws_gc_due.h"
 #include "workspace/ws_internal.h"
 
 #define FIRN_WS_DELETE_CHECKPOINTS "firn.checkpoints"
@@ -12,10 +13,13 @@
 
 /* A commit that deletes checkpoints, with all that the catalog holds about each. */
 struct firn_ws_delete_batch {
+    struct firn_db *db;
     struct firn_ws_catalog *catalog;
     struct firn_db_batch *batch;
     struct firn_db_keyspace *checkpoints;
     struct firn_db_keyspace *unpacked;
+    bool knows_due;
+    struct firn_ws_gc_due due; /* with what was added */
 };
 /* opened is borrowed. */
 FIRN_MUST_CHECK int firn_ws_delete_batch_init(struct firn_ws_delete_batch *out,

@@ -14,7 +14,8 @@
  *   tidy     the log and the small runs that all of this has left become one run each
  *
  * The store's writing lock is held throughout, so nothing becomes alive meanwhile. A dry run takes
- * no lock, ends behind the plan, and changes nothing.
+ * no lock, ends behind the plan, and changes nothing. An automatic collection does the same in
+ * slices, with others at work between them (ws_gc_auto.c).
  *
  * What a crash may leave. Until "forget" nothing has changed that anybody needs. (I1) An entry of
  * the index is deleted only for a dead object that the stat cache does not name any more, and given
@@ -36,6 +37,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_expire.h"
+#include "workspace/ws_gc_due.h"
 #include "workspace/ws_gc_internal.h"
 #include "workspace/ws_stat.h"
 
@@ -126,12 +128,18 @@ is_walked(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
     return FIRN_OK;
 }
 
+int
+firn_ws_gc_sweep_stat(struct firn_ws_gc *gc, firn_error *err)
+{
+    uint64_t removed;
+    return firn_ws_stat_sweep(gc->opened->db, is_walked, gc, &removed, err);
+}
+
 static int
 forget(struct firn_ws_gc *gc, firn_error *err)
 {
-    uint64_t removed;
     int rc;
-    FIRN_TRY(firn_ws_stat_sweep(gc->opened->db, is_walked, gc, &removed, err));
+    FIRN_TRY(firn_ws_gc_sweep_stat(gc, err));
     FIRN_TRY(firn_ws_gc_plan_forget(gc, err));
 out:
     return rc;
@@ -139,8 +147,8 @@ out:
 
 /* ---- drop ---- */
 
-static int
-collect(struct firn_ws_gc *gc, firn_error *err)
+int
+firn_ws_gc_collect(struct firn_ws_gc *gc, firn_error *err)
 {
     struct firn_ws_objects_retire_result collected;
     int rc = firn_ws_objects_retire_collect(gc->opened->objects, &collected, err);
@@ -155,7 +163,7 @@ firn_ws_gc_retire(struct firn_ws_gc *gc, const uint32_t *numbers, size_t count, 
     int rc;
     FIRN_TRY(firn_ws_objects_retire(gc->opened->objects, numbers, count, err));
     FIRN_TRY(firn_db_reader_advance(gc->opened->db, err));
-    FIRN_TRY(collect(gc, err));
+    FIRN_TRY(firn_ws_gc_collect(gc, err));
 out:
     return rc;
 }
@@ -220,8 +228,8 @@ estimate(struct firn_ws_gc *gc)
     result->packs_after += result->packs_rewritten > 0 ? 1 : 0;
 }
 
-static int
-measure(struct firn_ws_gc *gc, firn_error *err)
+int
+firn_ws_gc_measure(struct firn_ws_gc *gc, firn_error *err)
 {
     struct firn_ws_objects *objects = gc->opened->objects;
     gc->result->packs_after = objects->pack_count;
@@ -238,6 +246,8 @@ measure(struct firn_ws_gc *gc, firn_error *err)
 static int
 run(struct firn_ws_gc *gc, firn_error *err)
 {
+    const struct firn_ws_gc_due nothing_due = {0};
+    firn_gc_result *result = gc->result;
     int rc;
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
     FIRN_TRY(expire(gc, err));
@@ -260,9 +270,11 @@ run(struct firn_ws_gc *gc, firn_error *err)
     if (gc->forgotten.count > 0) {
         FIRN_TRY(firn_ws_purge_settle(gc->opened->objects, gc->opened->db, &gc->forgotten, err));
     }
-    FIRN_TRY(collect(gc, err));
+    FIRN_TRY(firn_ws_gc_collect(gc, err));
+    FIRN_TRY(firn_ws_gc_due_write(gc->opened->db, &nothing_due, err));
     FIRN_TRY(firn_db_maintain_tidy(gc->opened->db, err)); /* the index gives back its room */
-    FIRN_TRY(measure(gc, err));
+    FIRN_TRY(firn_ws_gc_measure(gc, err));
+    result->is_finished = true;
 out:
     return rc;
 }
@@ -272,6 +284,9 @@ firn_ws_gc_limited(struct firn_ws *ws, const firn_gc_options *options,
                    const struct firn_ws_gc_limits *limits, firn_gc_result *out, firn_error *err)
 {
     *out = (firn_gc_result){0};
+    if (options->automatic) {
+        return firn_ws_gc_auto(ws, options, limits, out, err);
+    }
     struct firn_ws_opened opened;
     enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
     int rc = firn_ws_opened_open(ws, mode, &opened, err);
@@ -299,6 +314,11 @@ firn_ws_gc(struct firn_ws *ws, const firn_gc_options *options, firn_gc_result *o
 {
     const struct firn_ws_gc_limits limits = {.pack_objects = 128 << 10,
                                              .pack_bytes = UINT64_C(1) << 30,
-                                             .give_back_bytes = UINT64_C(1) << 30};
+                                             .give_back_bytes = UINT64_C(1) << 30,
+                                             .due_bytes = FIRN_WS_GC_DUE_BYTES_MIN,
+                                             .slice_bytes = UINT64_C(16) << 20,
+                                             .slice_objects = 16 << 10,
+                                             .pause_ns = INT64_C(200) * 1000000,
+                                             .patience_ns = INT64_C(60) * 1000000000};
     return firn_ws_gc_limited(ws, options, &limits, out, err);
 }

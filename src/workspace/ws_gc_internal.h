@@ -36,6 +36,9 @@ struct firn_ws_gc_pack {
     uint64_t dead_count;
     bool has_forgotten;          /* something that is dead and forgotten (ws_purge.h) */
     struct firn_buf live_frames; /* a bit for each frame that holds something alive */
+    struct firn_buf dead_frames; /* likewise: that the index has something dead in */
+    uint64_t moved;              /* of the live ones, by slices so far (ws_gc_slice.c) */
+    uint64_t forgotten;          /* of the dead ones, likewise */
 };
 
 /* What bounds memory, and the room that is needed beside the store. */
@@ -43,6 +46,12 @@ struct firn_ws_gc_limits {
     uint64_t pack_objects;    /* a new pack is finished behind the frame that reaches it */
     uint64_t pack_bytes;      /* likewise */
     uint64_t give_back_bytes; /* of packs that were left empty: reason enough to retire them */
+    /* Of an automatic collection (ws_gc_auto.c): */
+    uint64_t due_bytes;     /* less is not worth it; 0: whatever there is */
+    uint64_t slice_bytes;   /* of frames that are moved, as they are stored, in one slice */
+    uint64_t slice_objects; /* that are moved or forgotten in one slice */
+    int64_t pause_ns;       /* between two */
+    int64_t patience_ns;    /* with another writer */
 };
 
 /* What is alive, and stored as a change of what is not to be kept. */
@@ -93,6 +102,7 @@ FIRN_MUST_CHECK int firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err);
 /* The level by which a pack was compressed. */
 int firn_ws_gc_plan_level(const struct firn_ws_index_pack *entry);
 bool firn_ws_gc_plan_needs_frame(const struct firn_ws_gc_pack *pack, uint32_t frame);
+bool firn_ws_gc_plan_has_dead_frame(const struct firn_ws_gc_pack *pack, uint32_t frame);
 void firn_ws_gc_plan_release(struct firn_ws_gc *gc);
 /* Deletes the entries of the index that lead to dead objects in packs that are going. */
 FIRN_MUST_CHECK int firn_ws_gc_plan_forget(struct firn_ws_gc *gc, firn_error *err);
@@ -108,6 +118,42 @@ bool firn_ws_gc_move_is_finding(int rc);
 /* Moves what is alive out of packs that are to be rewritten, and retires them. */
 FIRN_MUST_CHECK int firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err);
 
+/* Some frames of a pack that is to be rewritten, for firn_ws_gc_move_parts. */
+struct firn_ws_gc_part {
+    struct firn_ws_gc_pack *pack;
+    uint32_t first;
+    uint32_t end;    /* behind the last */
+    bool is_damaged; /* out: it was told, and what is left stays */
+};
+/* Moves what is alive in parts of packs, which are to be of one level, into one new pack, durably,
+ * and counts it in each pack. Nothing is retired. */
+FIRN_MUST_CHECK int firn_ws_gc_move_parts(struct firn_ws_gc *gc, struct firn_ws_gc_part *parts,
+                                          size_t count, firn_error *err);
+
+/* ---- an automatic collection ---- */
+
+/* firn_ws_gc with options->automatic. ws_gc_auto.c. */
+FIRN_MUST_CHECK int firn_ws_gc_auto(struct firn_ws *ws, const firn_gc_options *options,
+                                    const struct firn_ws_gc_limits *limits, firn_gc_result *out,
+                                    firn_error *err);
+/* How far the slices have come. */
+struct firn_ws_gc_place {
+    size_t pack; /* of gc->packs */
+    uint32_t frame;
+};
+/* Goes on to the next pack that is to go; false if there is none left. ws_gc_slice.c. */
+bool firn_ws_gc_slice_seek(const struct firn_ws_gc *gc, struct firn_ws_gc_place *at);
+/* One slice from there. The store is open for writing, is what it was when it was marked but for
+ * slices since, and its stat cache was swept. */
+FIRN_MUST_CHECK int firn_ws_gc_slice(struct firn_ws_gc *gc, struct firn_ws_gc_place *at,
+                                     firn_error *err);
+
+/* The stat cache loses directories that are not alive. ws_gc.c. */
+FIRN_MUST_CHECK int firn_ws_gc_sweep_stat(struct firn_ws_gc *gc, firn_error *err);
+/* Removes the files of retired packs that can go by now, and says which cannot. ws_gc.c. */
+FIRN_MUST_CHECK int firn_ws_gc_collect(struct firn_ws_gc *gc, firn_error *err);
+/* What is left. ws_gc.c. */
+FIRN_MUST_CHECK int firn_ws_gc_measure(struct firn_ws_gc *gc, firn_error *err);
 /* Retires packs and removes what files can go by now. ws_gc.c. */
 FIRN_MUST_CHECK int firn_ws_gc_retire(struct firn_ws_gc *gc, const uint32_t *numbers, size_t count,
                                       firn_error *err);

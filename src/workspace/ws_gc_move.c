@@ -25,7 +25,8 @@
  *      stored, after it was decoded and its objects were verified; unless it is to be compressed at a
  *      higher level, or versions come to lie behind something in it (ws_gc_versions.c). One that the save could not make smaller never is: it would be in vain.
  *
- * Each level has new packs of its own (ws_gc_plan.c).
+ * Each level has new packs of its own (ws_gc_plan.c). A collection in slices (ws_gc_slice.c) moves
+ * some frames at a time.
  *
  * Memory: what a writer of packs needs for the names in one pack (57 bytes each), two frames being
  * filled and one being read, and what ws_gc_versions.c notes.
@@ -274,12 +275,12 @@ move_frame(struct moving *moving, struct firn_packfile *file, uint32_t frame, fi
 }
 
 static int
-move_frames(struct moving *moving, struct firn_packfile *file, firn_error *err)
+move_frames(struct moving *moving, struct firn_packfile *file, uint32_t first, uint32_t end,
+            firn_error *err)
 {
-    uint32_t count = firn_packfile_walk_count(file);
     const char *phase = moving->gc->options->recompress_level > 0 ? "recompress" : "move";
     int rc = FIRN_OK;
-    for (uint32_t i = 0; rc == FIRN_OK && i < count; i++) {
+    for (uint32_t i = first; rc == FIRN_OK && i < end; i++) {
         if (moving->gc->table != NULL && !firn_ws_gc_plan_needs_frame(moving->from, i)) {
             continue;
         }
@@ -321,20 +322,26 @@ check_complete(const struct moving *moving, firn_error *err)
                           (unsigned long long)moving->moved);
 }
 
+static void
+begin_pack(struct moving *moving, struct firn_ws_gc_pack *from)
+{
+    moving->from = from;
+    moving->moved = 0;
+    moving->walked = 0;
+    moving->strayed = 0;
+    moving->is_target_failing = false;
+}
+
 static int
 move_pack(struct moving *moving, struct firn_ws_gc_pack *from, firn_error *err)
 {
     struct firn_ws_objects *objects = moving->gc->opened->objects;
     struct firn_packfile *file;
     firn_error found;
-    moving->from = from;
-    moving->moved = 0;
-    moving->walked = 0;
-    moving->strayed = 0;
-    moving->is_target_failing = false;
+    begin_pack(moving, from);
     int rc = firn_ws_objects_acquire(objects, from->number, &file, &found);
     if (rc == FIRN_OK) {
-        rc = move_frames(moving, file, &found);
+        rc = move_frames(moving, file, 0, firn_packfile_walk_count(file), &found);
         firn_ws_objects_release(objects, from->number);
     }
     if (rc == FIRN_OK) {
@@ -401,6 +408,17 @@ move_level(struct moving *moving, int level, firn_error *err)
     return rc == FIRN_OK ? finish(moving, err) : rc;
 }
 
+static void
+release(struct moving *moving)
+{
+    drop(moving);
+    firn_buf_deinit(&moving->met);
+    firn_buf_deinit(&moving->stored);
+    firn_buf_deinit(&moving->objects);
+    firn_ws_gc_versions_destroy(moving->versions);
+    firn_free(moving->done);
+}
+
 int
 firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err)
 {
@@ -418,11 +436,49 @@ firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err)
     if (rc == FIRN_OK) {
         rc = give_back(&moving, err);
     }
-    drop(&moving);
-    firn_buf_deinit(&moving.met);
-    firn_buf_deinit(&moving.stored);
-    firn_buf_deinit(&moving.objects);
-    firn_ws_gc_versions_destroy(moving.versions);
-    firn_free(moving.done);
+    release(&moving);
+    return rc;
+}
+
+/* ---- parts ---- */
+
+static int
+move_part(struct moving *moving, struct firn_ws_gc_part *part, firn_error *err)
+{
+    struct firn_ws_objects *objects = moving->gc->opened->objects;
+    struct firn_packfile *file;
+    firn_error found;
+    begin_pack(moving, part->pack);
+    int rc = firn_ws_objects_acquire(objects, part->pack->number, &file, &found);
+    if (rc == FIRN_OK) {
+        rc = move_frames(moving, file, part->first, part->end, &found);
+        firn_ws_objects_release(objects, part->pack->number);
+    }
+    part->pack->moved += moving->moved;
+    if (firn_ws_gc_move_is_finding(rc) && !moving->is_target_failing) {
+        firn_ws_gc_tell(moving->gc, found.text); /* (I2) */
+        part->is_damaged = true;
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+int
+firn_ws_gc_move_parts(struct firn_ws_gc *gc, struct firn_ws_gc_part *parts, size_t count,
+                      firn_error *err)
+{
+    struct moving moving = {.gc = gc};
+    int rc = count == 0 ? FIRN_OK : firn_ws_gc_versions_create(gc, &moving.versions, err);
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        moving.level = moving.effort = parts[i].pack->target;
+        rc = move_part(&moving, &parts[i], err);
+    }
+    if (rc == FIRN_OK) {
+        rc = finish(&moving, err);
+    }
+    release(&moving);
     return rc;
 }

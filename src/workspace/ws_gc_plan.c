@@ -8,7 +8,8 @@
  *   nothing alive                       the pack goes
  *   less than half of it alive          what is alive moves to a new pack
  *   something forgotten dead in it      likewise; also where the index does not say what lies in it
- *   small, and not the only one         likewise: many small packs become one
+ *   small, and not the only one         likewise: many small packs become one; an automatic
+ *                                       collection leaves that to saves (ws_join.c)
  *   compressed at a lower level than    likewise, if that was asked for
  *   was asked for
  *   its file is missing                 it is left alone while anything in it is alive: the file
@@ -117,29 +118,41 @@ out:
     return rc;
 }
 
+static bool
+has_frame(const struct firn_buf *frames, uint32_t frame)
+{
+    size_t byte = frame / 8;
+    return byte < frames->size && (frames->data[byte] >> (frame % 8) & 1) != 0;
+}
+
 bool
 firn_ws_gc_plan_needs_frame(const struct firn_ws_gc_pack *pack, uint32_t frame)
 {
-    size_t byte = frame / 8;
-    return byte < pack->live_frames.size && (pack->live_frames.data[byte] >> (frame % 8) & 1) != 0;
+    return has_frame(&pack->live_frames, frame);
+}
+
+bool
+firn_ws_gc_plan_has_dead_frame(const struct firn_ws_gc_pack *pack, uint32_t frame)
+{
+    return has_frame(&pack->dead_frames, frame);
 }
 
 /* A frame that no pack can have is nowhere: what should be there will be missed when it is moved. */
 static int
-note_frame(struct firn_ws_gc_pack *pack, uint32_t frame, firn_error *err)
+note_frame(struct firn_buf *frames, uint32_t frame, firn_error *err)
 {
     size_t byte = frame / 8;
-    size_t size = pack->live_frames.size;
+    size_t size = frames->size;
     if (frame >= FIRN_PACKFILE_FRAMES_MAX) {
         return FIRN_OK;
     }
     if (byte >= size) {
-        if (firn_buf_set_size(&pack->live_frames, byte + 1) != FIRN_OK) {
+        if (firn_buf_set_size(frames, byte + 1) != FIRN_OK) {
             return firn_error_no_memory(err, "a list of frames");
         }
-        memset(pack->live_frames.data + size, 0, byte + 1 - size);
+        memset(frames->data + size, 0, byte + 1 - size);
     }
-    pack->live_frames.data[byte] |= (uint8_t)(1U << (frame % 8));
+    frames->data[byte] |= (uint8_t)(1U << (frame % 8));
     return FIRN_OK;
 }
 
@@ -160,19 +173,18 @@ count(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
 {
     (void)ctx;
     struct firn_ws_gc_pack *pack = find_pack(gc, place->pack);
+    int rc = FIRN_OK;
     if (pack != NULL && firn_ws_gc_table_has(gc->table, number, FIRN_WS_GC_MARK_LIVE)) {
         pack->live_count++;
         pack->live_bytes += place->at.size;
-        int rc = note_frame(pack, place->at.frame, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        rc = note_frame(&pack->live_frames, place->at.frame, err);
     } else if (pack != NULL) {
         pack->dead_count++;
         pack->dead_bytes += place->at.size;
         pack->has_forgotten = pack->has_forgotten || is_forgotten(gc, key);
+        rc = note_frame(&pack->dead_frames, place->at.frame, err);
     }
-    return firn_ws_gc_progress(gc, "count", number, err);
+    return rc != FIRN_OK ? rc : firn_ws_gc_progress(gc, "count", number, err);
 }
 
 /* ---- deciding ---- */
@@ -237,8 +249,8 @@ firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err)
         pack->target = asked > pack->level ? asked : pack->level;
         pack->fate = judge(gc, pack);
     }
-    for (int level = FIRN_WS_SESSION_LEVEL; rc == FIRN_OK && level <= FIRN_WS_INDEX_LEVEL_MAX;
-         level++) {
+    for (int level = FIRN_WS_SESSION_LEVEL;
+         rc == FIRN_OK && !gc->options->automatic && level <= FIRN_WS_INDEX_LEVEL_MAX; level++) {
         merge_small_packs(gc, level);
     }
     return rc;
@@ -249,6 +261,7 @@ firn_ws_gc_plan_release(struct firn_ws_gc *gc)
 {
     for (size_t i = 0; i < gc->pack_count; i++) {
         firn_buf_deinit(&gc->packs[i].live_frames);
+        firn_buf_deinit(&gc->packs[i].dead_frames);
     }
     firn_free(gc->packs);
 }

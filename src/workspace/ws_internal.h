@@ -36,6 +36,7 @@ struct firn_ws_opened {
     struct firn_os_dir *store_dir;
     struct firn_os_stat store_stat;
     struct firn_db *db;
+    uint64_t sequence; /* of the store, before this operation has changed anything */
     struct firn_ws_objects *objects;
     struct firn_ws_catalog *catalog;
     struct firn_ws_catalog_workspace workspace; /* number 0: never saved */

@@ -1,6 +1,7 @@
 Settings: of the user, and of a store.
 
   $ firn config
+  gc.auto            = true   # default
   keep               = all:1d hourly:7d daily:90d # default
   save.gitignore     = false  # default
   save.include-deps  = false  # default
@@ -45,8 +46,9 @@ What a save takes from them.
   5
   2
   $ firn config --json | python3 -c 'import json, sys; print([(s["key"], s["value"], s["source"]) for s in json.load(sys.stdin)["settings"]])'
-  [('keep', 'all:1d hourly:7d daily:90d', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.max-file-size', 'none', 'default'), ('save.strict', 'false', 'default'), ('save.warn-size', '1G', 'default'), ('wait', '60', 'default')]
+  [('gc.auto', 'true', 'default'), ('keep', 'all:1d hourly:7d daily:90d', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.max-file-size', 'none', 'default'), ('save.strict', 'false', 'default'), ('save.warn-size', '1G', 'default'), ('wait', '60', 'default')]
   $ firn config --unset save.gitignore && firn config -q --user
+  gc.auto = true
   keep = all:1d hourly:7d daily:90d
   save.gitignore = true
   save.include-deps = false
@@ -83,7 +85,7 @@ A line that is wrong is an error for what would follow it, and nothing else.
   2
   ! firn: '<any>/.config/firn/config', line 1: a setting is written as key = value
   ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: there is no setting 'save.git'; there are keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
+  ! firn: '<any>/.config/firn/config', line 1: there is no setting 'save.git'; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
   ! hint: mend the line, or take it out
   ! firn: '<any>/.config/firn/config', line 1: wait takes a number of seconds from 0 to 2147483647
   ! hint: mend the line, or take it out
@@ -91,7 +93,7 @@ A line that is wrong is an error for what would follow it, and nothing else.
   ! hint: mend the line, or take it out
   ! firn: '<any>/.config/firn/config', line 1: save.strict takes true or false
   ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: there is no setting ''; there are keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
+  ! firn: '<any>/.config/firn/config', line 1: there is no setting ''; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
   ! hint: mend the line, or take it out
   ! firn: '<any>/.config/firn/config', line 2: wait is set twice
   ! hint: mend the line, or take it out
@@ -105,7 +107,7 @@ A line that is wrong is an error for what would follow it, and nothing else.
   ! hint: firn config lists the settings
   [2]
   $ firn config nothing true
-  ! firn: there is no setting 'nothing'; there are keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
+  ! firn: there is no setting 'nothing'; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
   [2]
   $ firn config --unset
   ! firn: config: --unset takes a KEY and no VALUE

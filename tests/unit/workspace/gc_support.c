@@ -84,6 +84,35 @@ gc_try_in_pieces(struct ws_world *world, firn_gc_result *out)
                               &world->err);
 }
 
+int
+gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks, firn_gc_result *out)
+{
+    const struct firn_ws_gc_limits limits = {.pack_objects = 128 << 10,
+                                             .pack_bytes = UINT64_C(1) << 30,
+                                             .give_back_bytes = UINT64_C(1) << 30,
+                                             .due_bytes = 0,
+                                             .slice_bytes = 4000,
+                                             .slice_objects = 5,
+                                             .pause_ns = INT64_C(250) * 1000000,
+                                             .patience_ns = INT64_C(2) * 1000000000};
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result ignored;
+    options.automatic = true;
+    if (callbacks != NULL) {
+        options.callbacks = *callbacks;
+    }
+    return firn_ws_gc_limited(world->ws, &options, &limits, out == NULL ? &ignored : out,
+                              &world->err);
+}
+
+firn_gc_result
+gc_run_auto(struct ws_world *world)
+{
+    firn_gc_result result;
+    check(gc_try_auto(world, NULL, &result), &world->err);
+    return result;
+}
+
 void
 gc_delete(struct ws_world *world, const char *reference)
 {

@@ -17,10 +17,14 @@ int gc_try_recompress(struct ws_world *world, int level, firn_gc_result *out);
 /* With limits so small that objects go into many packs, one after the other. */
 int gc_try_in_pieces(struct ws_world *world, firn_gc_result *out);
 
+/* Automatically, whether it is due or not, in slices of a frame or few. callbacks may be NULL. */
+int gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks, firn_gc_result *out);
+
 /* Must succeed. */
 void gc_delete(struct ws_world *world, const char *reference);
 firn_gc_result gc_run(struct ws_world *world);
 firn_gc_result gc_run_full(struct ws_world *world);
+firn_gc_result gc_run_auto(struct ws_world *world);
 firn_gc_result gc_dry_run(struct ws_world *world);
 firn_gc_result gc_recompress(struct ws_world *world, int level);
 

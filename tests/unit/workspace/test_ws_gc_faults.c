@@ -66,14 +66,14 @@ prepared_deinit(struct prepared *prepared)
     }
 }
 
-enum operation { DELETE, GC, GC_FULL, RECOMPRESS, GC_IN_PIECES, DRY_RUN, OPERATIONS };
+enum operation { DELETE, GC, GC_FULL, RECOMPRESS, GC_IN_PIECES, GC_AUTO, DRY_RUN, OPERATIONS };
 
 /* Every moment is tried in a long run; in a short one some, other ones for each operation and each
  * way to fail. */
 static uint64_t
 step(enum operation operation, uint64_t short_step)
 {
-    uint64_t slow = operation == GC_IN_PIECES ? 5 : 1;
+    uint64_t slow = operation == GC_IN_PIECES || operation == GC_AUTO ? 5 : 1;
     return getenv("FIRN_TEST_LONG") != NULL ? 1 : short_step * slow;
 }
 
@@ -96,6 +96,8 @@ run(struct ws_world *world, enum operation operation)
         return gc_try_recompress(world, 9, NULL);
     case GC_IN_PIECES:
         return gc_try_in_pieces(world, NULL);
+    case GC_AUTO:
+        return gc_try_auto(world, NULL, NULL);
     case DRY_RUN:
         return firn_ws_gc(world->ws, &dry, &result, &world->err);
     default:
@@ -251,7 +253,7 @@ the_power_may_go_at_any_call(void **state)
     struct prepared prepared;
     prepare(&prepared, 33);
     uint64_t cuts = 0;
-    for (enum operation operation = DELETE; operation <= GC_IN_PIECES; operation++) {
+    for (enum operation operation = DELETE; operation <= GC_AUTO; operation++) {
         bool was_off = true;
         for (uint64_t k = first(operation, 7, false); was_off; k += step(operation, 7)) {
             for (uint64_t seed = 0; seed < seeds_a_cut(); seed++) {

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/cli_collect.c: a collection of garbage that nobody waits for.
+ *
+ * It is `firn gc --auto` of this very program, in a process that belongs to nobody: in a session of its
+ * own, so that neither Ctrl-C nor a terminal that is closed meets it, without anything of ours open,
+ * so that a pipe that we write to ends with us, not in a directory that somebody may want to unmount,
+ * and of low priority. Whoever started it does not know how it ends: it is housekeeping, and if it
+ * fails the next one tries again (ws_gc_due.c).
+ *
+ * It is started by way of a child that exits at once, so that it is no child of a program that runs
+ * for long. Between fork and exec only calls of the system are made: other threads may be running.
+ */
+#include "cli/cli_collect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { NICENESS = 10 };
+
+static void
+become_program(char *const *arguments)
+{
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+        dup2(null, STDERR_FILENO) < 0 || chdir("/") != 0) {
+        return;
+    }
+    if (null > STDERR_FILENO) {
+        (void)close(null);
+    }
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)setpriority(PRIO_PROCESS, 0, NICENESS);
+    (void)execv("/proc/self/exe", arguments);
+}
+
+void
+firn_cli_collect_start(const firn_workspace *workspace)
+{
+    /* execv takes them as they are and changes none. */
+    char *arguments[] = {(char *)(uintptr_t) "firn",
+                         (char *)(uintptr_t) "gc",
+                         (char *)(uintptr_t) "--auto",
+                         (char *)(uintptr_t) "--quiet",
+                         (char *)(uintptr_t) "--workspace",
+                         (char *)(uintptr_t)firn_workspace_root(workspace),
+                         (char *)(uintptr_t) "--store",
+                         (char *)(uintptr_t)firn_workspace_store_path(workspace),
+                         NULL};
+    pid_t child = fork();
+    if (child == 0) {
+        if (setsid() >= 0 && fork() == 0) {
+            become_program(arguments);
+        }
+        _exit(0);
+    }
+    int status;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+}

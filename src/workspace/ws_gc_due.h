@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * workspace/ws_gc_due.h: whether a collection of garbage is worth its time.
+ */
+#ifndef FIRN_WORKSPACE_WS_GC_DUE_H
+#define FIRN_WORKSPACE_WS_GC_DUE_H
+
+#include "workspace/ws_internal.h"
+
+/* What a store knows about its garbage. */
+struct firn_ws_gc_due {
+    uint64_t deleted_bytes; /* that checkpoints had added which were deleted since a collection */
+    int64_t tried_ns; /* when the last automatic collection began that has not ended; 0: none */
+};
+
+#define FIRN_WS_GC_DUE_BYTES_MIN (UINT64_C(16) << 20)
+
+/* Zeros where the store knows nothing. */
+FIRN_MUST_CHECK int firn_ws_gc_due_read(struct firn_db *db, struct firn_ws_gc_due *out,
+                                        firn_error *err);
+/* Puts it into a commit; writes it by one that is not synced. */
+FIRN_MUST_CHECK int firn_ws_gc_due_put(struct firn_db *db, struct firn_db_batch *batch,
+                                       const struct firn_ws_gc_due *due, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_gc_due_write(struct firn_db *db, const struct firn_ws_gc_due *due,
+                                         firn_error *err);
+/* Notes that so much more was deleted; never overflows. */
+void firn_ws_gc_due_add(struct firn_ws_gc_due *due, uint64_t bytes);
+
+/* Whether a store with packs of so many bytes is to be collected now, if bytes_min of them may be
+ * garbage. */
+bool firn_ws_gc_due_is(const struct firn_ws_gc_due *due, uint64_t packs_bytes, uint64_t bytes_min,
+                       int64_t now_ns);
+/* Whether one that is open is, by the usual measure. */
+FIRN_MUST_CHECK int firn_ws_gc_due_ask(struct firn_ws_opened *opened, bool *out, firn_error *err);
+/* All packs of the list. */
+uint64_t firn_ws_gc_due_packs_bytes(const struct firn_ws_objects *objects);
+
+#endif

@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: collections that begin by themselves and go on in slices, with others at work
+ * between two.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "gc_support.h"
+#include "os/os_memory.h"
+#include "workspace/ws_catalog_workspaces.h"
+#include "workspace/ws_gc_due.h"
+#include "workspace/ws_internal.h"
+
+static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
+enum { MIB = 1 << 20 };
+
+/* As firn_workspace_gc does it. */
+static firn_gc_result
+run_usual(struct ws_world *world, bool is_dry)
+{
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result result;
+    options.automatic = true;
+    options.dry_run = is_dry;
+    if (firn_ws_gc(world->ws, &options, &result, &world->err) != FIRN_OK) {
+        fail_msg("%s", world->err.text);
+    }
+    return result;
+}
+
+static struct firn_ws_gc_due
+read_due(struct ws_world *world)
+{
+    struct firn_ws_opened opened;
+    struct firn_ws_gc_due due;
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &world->err), FIRN_OK);
+    assert_int_equal(firn_ws_gc_due_read(opened.db, &due, &world->err), FIRN_OK);
+    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
+    return due;
+}
+
+/* ---- whether it is worth it ---- */
+
+static void
+a_quarter_of_the_packs_is_worth_it(void **state)
+{
+    (void)state;
+    const int64_t now = 1000 * HOUR_NS;
+    struct firn_ws_gc_due due = {.deleted_bytes = 25};
+    assert_true(firn_ws_gc_due_is(&due, 100, 20, now));
+    assert_true(firn_ws_gc_due_is(&due, 100, 25, now));
+    assert_false(firn_ws_gc_due_is(&due, 100, 26, now));
+    assert_false(firn_ws_gc_due_is(&due, 104, 20, now));
+    /* No more than all is garbage. */
+    assert_false(firn_ws_gc_due_is(&due, 19, 20, now));
+    due.deleted_bytes = UINT64_MAX;
+    assert_true(firn_ws_gc_due_is(&due, 20, 20, now));
+    assert_false(firn_ws_gc_due_is(&due, 0, 0, now));
+    due.deleted_bytes = 0;
+    assert_false(firn_ws_gc_due_is(&due, 0, 0, now));
+}
+
+static void
+what_was_tried_is_not_tried_again_at_once(void **state)
+{
+    (void)state;
+    const int64_t tried = 1000 * HOUR_NS;
+    const struct firn_ws_gc_due due = {.deleted_bytes = 100, .tried_ns = tried};
+    assert_false(firn_ws_gc_due_is(&due, 100, 10, tried));
+    assert_false(firn_ws_gc_due_is(&due, 100, 10, tried + HOUR_NS - 1));
+    assert_true(firn_ws_gc_due_is(&due, 100, 10, tried + HOUR_NS));
+    /* Neither does a clock that was put back keep it from being tried. */
+    assert_false(firn_ws_gc_due_is(&due, 100, 10, tried - HOUR_NS + 1));
+    assert_true(firn_ws_gc_due_is(&due, 100, 10, tried - HOUR_NS));
+    assert_true(firn_ws_gc_due_is(&due, 100, 10, INT64_MIN));
+}
+
+static void
+sums_do_not_overflow(void **state)
+{
+    (void)state;
+    struct firn_ws_gc_due due = {.deleted_bytes = 5};
+    firn_ws_gc_due_add(&due, 7);
+    assert_true(due.deleted_bytes == 12);
+    firn_ws_gc_due_add(&due, UINT64_MAX - 12);
+    assert_true(due.deleted_bytes == UINT64_MAX);
+    firn_ws_gc_due_add(&due, 1);
+    assert_true(due.deleted_bytes == UINT64_MAX);
+}
+
+/* A store with a large checkpoint, which is deleted, and small ones. */
+static void
+delete_a_large_one(struct ws_world *world, uint64_t seed)
+{
+    ws_world_open_memory(world, seed);
+    firn_os_memory_set_time(world->tree.os, 1000 * HOUR_NS);
+    scan_put_text(&world->tree, "stays", "stays");
+    scan_put_random(&world->tree, "large", 1, 20 * MIB);
+    ws_save(world);
+    scan_remove_file(&world->tree, "large");
+    assert_false(ws_save(world).gc_is_due);
+    gc_delete(world, "1");
+}
+
+static void
+deleting_makes_it_due_and_collecting_takes_that_back(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    delete_a_large_one(&world, 41);
+    assert_true(read_due(&world).deleted_bytes > 20 * MIB);
+    assert_true(run_usual(&world, true).is_due);
+    scan_put_text(&world.tree, "more", "more");
+    firn_save_result saved = ws_save(&world);
+    assert_true(saved.gc_is_due);
+    firn_gc_result result = run_usual(&world, false);
+    assert_true(result.is_due);
+    assert_true(result.is_finished);
+    assert_true(result.packs_removed + result.packs_rewritten > 0);
+    assert_true(result.bytes_before > 20 * MIB);
+    assert_true(result.bytes_after < MIB);
+    assert_true(result.slices > 0);
+    assert_int_equal(read_due(&world).deleted_bytes, 0);
+    assert_int_equal(read_due(&world).tried_ns, 0);
+    assert_false(run_usual(&world, true).is_due);
+    assert_false(ws_save(&world).gc_is_due);
+    gc_assert_exact(&world);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+a_plain_collection_takes_it_back_too(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    delete_a_large_one(&world, 42);
+    (void)gc_dry_run(&world);
+    assert_true(run_usual(&world, true).is_due);
+    (void)gc_run(&world);
+    assert_false(run_usual(&world, true).is_due);
+    assert_int_equal(read_due(&world).deleted_bytes, 0);
+    ws_world_close(&world);
+}
+
+static void
+what_is_little_is_left_alone(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 43);
+    scan_put_random(&world.tree, "a", 1, 15 * MIB);
+    ws_save(&world);
+    scan_remove_file(&world.tree, "a");
+    ws_save(&world);
+    gc_delete(&world, "1");
+    struct gc_facts before = gc_look(&world);
+    uint64_t calls = firn_os_memory_calls(world.tree.os);
+    firn_gc_result result = run_usual(&world, false);
+    assert_false(result.is_due);
+    assert_int_equal(result.slices, 0);
+    assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
+    struct gc_facts after = gc_look(&world);
+    assert_memory_equal(&before, &after, sizeof before);
+    ws_world_close(&world);
+}
+
+static void
+what_expires_and_what_is_taken_off_the_list_counts(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct ws_world neighbour;
+    firn_expire_options options = FIRN_EXPIRE_OPTIONS_INIT;
+    ws_world_open_memory(&world, 44);
+    firn_os_memory_set_time(world.tree.os, 1000 * HOUR_NS);
+    scan_put_random(&world.tree, "a", 1, 100000);
+    ws_save(&world);
+    scan_put_random(&world.tree, "a", 2, 100000);
+    ws_save(&world);
+    firn_os_memory_set_time(world.tree.os, 1100 * HOUR_NS);
+    options.keep = "last:1";
+    assert_int_equal(firn_ws_expire_request(world.ws, &options, NULL, NULL, &world.err), FIRN_OK);
+    uint64_t expired = read_due(&world).deleted_bytes;
+    assert_true(expired > 100000 && expired < 110000);
+    gc_neighbour_open(&world, "/n", &neighbour);
+    scan_put_random(&neighbour.tree, "b", 3, 100000);
+    ws_save(&neighbour);
+    struct firn_ws_opened opened;
+    assert_int_equal(firn_ws_opened_open(neighbour.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
+    assert_int_equal(
+        firn_ws_catalog_workspaces_remove(opened.catalog, opened.workspace.number, NULL), FIRN_OK);
+    assert_int_equal(firn_ws_opened_close(neighbour.ws, &opened, false, NULL), FIRN_OK);
+    assert_true(read_due(&world).deleted_bytes == UINT64_MAX);
+    gc_neighbour_close(&neighbour);
+    ws_world_close(&world);
+}
+
+static void
+a_note_that_cannot_be_read_is_none(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct firn_ws_opened opened;
+    struct firn_db_keyspace *keyspace;
+    delete_a_large_one(&world, 45);
+    for (size_t size = 0; size < 20; size++) {
+        uint8_t value[20] = {size == 17 ? 2 : 1, 1, 1, 1, 1, 1};
+        assert_int_equal(firn_ws_opened_open(world.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
+        assert_int_equal(firn_db_keyspace_open(opened.db, "firn.gc", &keyspace, NULL), FIRN_OK);
+        assert_int_equal(firn_db_put(keyspace, firn_str("due"), firn_bytes(value, size),
+                                     FIRN_DURABILITY_OS, NULL),
+                         FIRN_OK);
+        assert_int_equal(firn_ws_opened_close(world.ws, &opened, false, NULL), FIRN_OK);
+        assert_int_equal(read_due(&world).deleted_bytes, 0);
+    }
+    scan_put_text(&world.tree, "b", "b");
+    ws_save(&world);
+    gc_delete(&world, "2");
+    assert_true(read_due(&world).deleted_bytes > 0);
+    ws_world_close(&world);
+}
+
+/* ---- in slices ---- */
+
+enum { FILES = 24, CHECKPOINTS = 4, FILE_SIZE = 90000 };
+
+/* Each checkpoint has other contents of two thirds of the files; the odd ones are deleted: the first
+ * pack is mostly dead, in each of its frames; another one is dead altogether. */
+struct prepared {
+    struct ws_world world;
+    char *dumps[CHECKPOINTS + 1];
+};
+
+static void
+put_files(struct scan_world *tree, unsigned round)
+{
+    for (unsigned i = 0; i < FILES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "dir%u/f%u", i % 4, i);
+        if (i % 3 != 0 || round == 1) {
+            scan_put_random(tree, name, round * 100 + i, FILE_SIZE + i);
+        }
+    }
+}
+
+static void
+prepare(struct prepared *prepared, uint64_t seed)
+{
+    struct ws_world *world = &prepared->world;
+    *prepared = (struct prepared){0};
+    ws_world_open_memory(world, seed);
+    firn_os_memory_set_time(world->tree.os, 1000 * HOUR_NS);
+    for (unsigned i = 1; i <= CHECKPOINTS; i++) {
+        put_files(&world->tree, i);
+        ws_save(world);
+        prepared->dumps[i] = ws_dump(world);
+    }
+    for (unsigned i = 1; i <= CHECKPOINTS; i += 2) {
+        char reference[8];
+        snprintf(reference, sizeof reference, "%u", i);
+        gc_delete(world, reference);
+    }
+}
+
+static void
+finish(struct prepared *prepared)
+{
+    ws_assert_check_clean(&prepared->world);
+    for (unsigned i = 2; i <= CHECKPOINTS; i += 2) {
+        char reference[8];
+        snprintf(reference, sizeof reference, "%u", i);
+        ws_restore(&prepared->world, reference);
+        ws_assert_dump(&prepared->world, prepared->dumps[i]);
+    }
+    gc_assert_exact(&prepared->world);
+    ws_assert_check_clean(&prepared->world);
+    for (unsigned i = 1; i <= CHECKPOINTS; i++) {
+        free(prepared->dumps[i]);
+    }
+    ws_world_close(&prepared->world);
+}
+
+static void
+a_collection_goes_on_in_slices(void **state)
+{
+    (void)state;
+    struct prepared prepared;
+    prepare(&prepared, 51);
+    firn_gc_result dry = gc_dry_run(&prepared.world);
+    firn_gc_result result = gc_run_auto(&prepared.world);
+    assert_true(result.is_finished);
+    assert_true(result.slices > 3);
+    assert_int_equal(result.objects_live, dry.objects_live);
+    assert_int_equal(result.objects_dead, dry.objects_dead);
+    assert_int_equal(result.bytes_before, dry.bytes_before);
+    assert_true(result.bytes_after < result.bytes_before);
+    assert_true(result.packs_removed + result.packs_rewritten > 0);
+    assert_int_equal(result.packs_waiting, 0);
+    assert_int_equal(result.damaged, 0);
+    struct gc_facts facts = gc_look(&prepared.world);
+    assert_int_equal(facts.stray, 0);
+    assert_int_equal(facts.packs, result.packs_after);
+    assert_int_equal(facts.files, facts.packs);
+    /* What is left is not worth another one. */
+    firn_gc_result again = gc_run_auto(&prepared.world);
+    assert_int_equal(again.packs_rewritten, 0);
+    assert_int_equal(again.slices, 0);
+    finish(&prepared);
+}
+
+static int
+count_slice(void *ctx, const firn_progress *progress)
+{
+    uint64_t *count = ctx;
+    *count += strcmp(progress->phase, "collect") == 0 ? 1 : 0;
+    return FIRN_OK;
+}
+
+static void
+nobody_is_told_less_than_a_slice(void **state)
+{
+    (void)state;
+    struct prepared prepared;
+    uint64_t count = 0;
+    const firn_callbacks callbacks = {.on_progress = count_slice, .ctx = &count};
+    firn_gc_result result;
+    prepare(&prepared, 52);
+    assert_int_equal(gc_try_auto(&prepared.world, &callbacks, &result), FIRN_OK);
+    assert_int_equal(count, result.slices);
+    finish(&prepared);
+}
+
+/* Does something between two slices, when nobody holds the lock. */
+struct between {
+    struct prepared *prepared;
+    struct ws_world *world; /* of another handle */
+    uint64_t slices;
+    uint64_t at;    /* before this slice */
+    uint64_t every; /* and each so many behind it; 0: once */
+    void (*act)(struct between *between);
+    uint64_t acted;
+    int cancel;
+    char *dump; /* of what was saved */
+};
+
+static int
+on_slice(void *ctx, const firn_progress *progress)
+{
+    struct between *between = ctx;
+    if (strcmp(progress->phase, "collect") != 0) {
+        return FIRN_OK;
+    }
+    between->slices++;
+    bool is_it =
+        between->slices == between->at || (between->every > 0 && between->slices > between->at &&
+                                           (between->slices - between->at) % between->every == 0);
+    if (is_it) {
+        between->acted++;
+        between->act(between);
+    }
+    return between->cancel;
+}
+
+static firn_gc_result
+run_between(struct between *between)
+{
+    const firn_callbacks callbacks = {.on_progress = on_slice, .ctx = between};
+    firn_gc_result result;
+    int rc = gc_try_auto(&between->prepared->world, &callbacks, &result);
+    if (rc != FIRN_OK) {
+        fail_msg("%s", between->prepared->world.err.text);
+    }
+    return result;
+}
+
+/* What the first checkpoint had, and nobody needs any more, is saved again. */
+static void
+save_what_was_dead(struct between *between)
+{
+    put_files(&between->prepared->world.tree, 1);
+    ws_save(between->world);
+    between->dump = ws_dump(between->world);
+}
+
+static void
+what_was_dead_is_alive_if_it_is_saved_between_two_slices(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at < 9; at++) {
+        struct prepared prepared;
+        struct ws_world other;
+        prepare(&prepared, 60 + at);
+        other = prepared.world;
+        struct between between = {
+            .prepared = &prepared, .world = &other, .at = at, .act = save_what_was_dead};
+        firn_gc_result result = run_between(&between);
+        assert_true(result.is_finished);
+        ws_assert_check_clean(&prepared.world);
+        if (between.acted > 0) {
+            ws_restore(&prepared.world, "2");
+            ws_restore(&prepared.world, "5");
+            ws_assert_dump(&prepared.world, between.dump);
+            free(between.dump);
+        }
+        finish(&prepared);
+    }
+}
+
+/* Any commit will do; and packs are as they were. */
+static void
+write_something(struct between *between)
+{
+    struct ws_world *world = between->world;
+    firn_checkpoint ignored;
+    assert_int_equal(firn_ws_tag_set(world->ws, "tag", between->acted % 2 == 0 ? "2" : "4", true,
+                                     &ignored, &world->err),
+                     FIRN_OK);
+}
+
+static void
+who_writes_all_the_time_lets_nothing_come_of_it(void **state)
+{
+    (void)state;
+    struct prepared prepared;
+    struct ws_world other;
+    prepare(&prepared, 53);
+    other = prepared.world;
+    struct between between = {
+        .prepared = &prepared, .world = &other, .at = 1, .every = 1, .act = write_something};
+    firn_gc_result result = run_between(&between);
+    assert_false(result.is_finished);
+    assert_int_equal(result.slices, 0);
+    assert_int_equal(between.acted, 4);
+    assert_true(read_due(&prepared.world).deleted_bytes > 0);
+    assert_true(read_due(&prepared.world).tried_ns > 0);
+    finish(&prepared);
+}
+
+static void
+who_writes_now_and_then_does_not_keep_it_from_ending(void **state)
+{
+    (void)state;
+    for (uint64_t every = 2; every < 6; every++) {
+        struct prepared prepared;
+        struct ws_world other;
+        prepare(&prepared, 70 + every);
+        other = prepared.world;
+        struct between between = {.prepared = &prepared,
+                                  .world = &other,
+                                  .at = 1,
+                                  .every = every,
+                                  .act = write_something};
+        firn_gc_result result = run_between(&between);
+        assert_true(result.is_finished);
+        assert_true(between.acted > 1);
+        finish(&prepared);
+    }
+}
+
+static void
+delete_another(struct between *between)
+{
+    scan_put_random(&between->prepared->world.tree, "large", 1, 50000);
+    ws_save(between->world);
+    gc_delete(between->world, "latest");
+}
+
+static void
+what_is_deleted_meanwhile_counts_for_the_next_one(void **state)
+{
+    (void)state;
+    struct prepared prepared;
+    struct ws_world other;
+    prepare(&prepared, 54);
+    other = prepared.world;
+    struct between between = {
+        .prepared = &prepared, .world = &other, .at = 2, .act = delete_another};
+    firn_gc_result result = run_between(&between);
+    assert_true(result.is_finished);
+    uint64_t left = read_due(&prepared.world).deleted_bytes;
+    assert_true(left > 50000 && left < 60000);
+    finish(&prepared);
+}
+
+static void
+collect_all(struct between *between)
+{
+    (void)gc_run_full(between->world);
+}
+
+static void
+another_collection_meanwhile_is_noticed(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at < 6; at++) {
+        struct prepared prepared;
+        struct ws_world other;
+        prepare(&prepared, 80 + at);
+        other = prepared.world;
+        struct between between = {
+            .prepared = &prepared, .world = &other, .at = at, .act = collect_all};
+        firn_gc_result result = run_between(&between);
+        assert_true(result.is_finished);
+        assert_int_equal(result.damaged, 0);
+        finish(&prepared);
+    }
+}
+
+static void
+cancel(struct between *between)
+{
+    between->cancel = FIRN_CANCELLED;
+}
+
+static void
+cancelled_between_any_two_slices_all_is_there(void **state)
+{
+    (void)state;
+    uint64_t at = 1;
+    for (bool was_cancelled = true; was_cancelled; at++) {
+        struct prepared prepared;
+        prepare(&prepared, 55);
+        struct between between = {.prepared = &prepared, .at = at, .act = cancel};
+        const firn_callbacks callbacks = {.on_progress = on_slice, .ctx = &between};
+        firn_gc_result result;
+        int rc = gc_try_auto(&prepared.world, &callbacks, &result);
+        was_cancelled = between.acted > 0;
+        assert_int_equal(rc, was_cancelled ? FIRN_CANCELLED : FIRN_OK);
+        assert_true(result.is_finished == !was_cancelled);
+        finish(&prepared);
+    }
+    assert_true(at > 4);
+}
+
+static void
+a_writer_who_does_not_go_is_not_waited_for_for_ever(void **state)
+{
+    (void)state;
+    struct prepared prepared;
+    struct ws_world other;
+    struct firn_ws_opened opened;
+    prepare(&prepared, 56);
+    gc_neighbour_open(&prepared.world, "/n", &other);
+    ws_save(&other);
+    assert_int_equal(firn_ws_opened_open(other.ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
+    int64_t began = firn_os_monotonic_ns(prepared.world.tree.os);
+    assert_int_equal(gc_try_auto(&prepared.world, NULL, NULL), FIRN_BUSY);
+    int64_t took = firn_os_monotonic_ns(prepared.world.tree.os) - began;
+    assert_true(took >= 2 * INT64_C(1000000000) && took < 3 * INT64_C(1000000000));
+    assert_int_equal(firn_ws_opened_close(other.ws, &opened, false, NULL), FIRN_OK);
+    assert_true(gc_run_auto(&prepared.world).is_finished);
+    gc_neighbour_close(&other);
+    finish(&prepared);
+}
+
+static void
+a_damaged_pack_stays(void **state)
+{
+    (void)state;
+    uint64_t stayed = 0;
+    for (unsigned at = 0; at < 20; at++) {
+        struct prepared prepared;
+        struct firn_os_dir *packs;
+        struct firn_os_file *file;
+        uint8_t byte;
+        size_t got;
+        prepare(&prepared, 57);
+        assert_int_equal(firn_os_dir_open_path(prepared.world.tree.os, "/s/packs", &packs, NULL),
+                         FIRN_OK);
+        assert_int_equal(
+            firn_os_file_open(packs, "00000001.pack", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, NULL),
+            FIRN_OK);
+        assert_int_equal(firn_os_file_read(file, 300 + at * 100000, &byte, 1, &got, NULL), FIRN_OK);
+        byte ^= 0x5a;
+        if (got == 1) {
+            assert_int_equal(firn_os_file_write(file, 300 + at * 100000, &byte, 1, NULL), FIRN_OK);
+        }
+        firn_os_file_close(file);
+        firn_os_dir_close(packs);
+        firn_gc_result result;
+        int rc = gc_try_auto(&prepared.world, NULL, &result);
+        assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
+        stayed += result.damaged;
+        for (unsigned i = 1; i <= CHECKPOINTS; i++) {
+            free(prepared.dumps[i]);
+        }
+        ws_world_close(&prepared.world);
+    }
+    assert_true(stayed > 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_quarter_of_the_packs_is_worth_it),
+        cmocka_unit_test(what_was_tried_is_not_tried_again_at_once),
+        cmocka_unit_test(sums_do_not_overflow),
+        cmocka_unit_test(deleting_makes_it_due_and_collecting_takes_that_back),
+        cmocka_unit_test(a_plain_collection_takes_it_back_too),
+        cmocka_unit_test(what_is_little_is_left_alone),
+        cmocka_unit_test(what_expires_and_what_is_taken_off_the_list_counts),
+        cmocka_unit_test(a_note_that_cannot_be_read_is_none),
+        cmocka_unit_test(a_collection_goes_on_in_slices),
+        cmocka_unit_test(nobody_is_told_less_than_a_slice),
+        cmocka_unit_test(what_was_dead_is_alive_if_it_is_saved_between_two_slices),
+        cmocka_unit_test(who_writes_all_the_time_lets_nothing_come_of_it),
+        cmocka_unit_test(who_writes_now_and_then_does_not_keep_it_from_ending),
+        cmocka_unit_test(what_is_deleted_meanwhile_counts_for_the_next_one),
+        cmocka_unit_test(another_collection_meanwhile_is_noticed),
+        cmocka_unit_test(cancelled_between_any_two_slices_all_is_there),
+        cmocka_unit_test(a_writer_who_does_not_go_is_not_waited_for_for_ever),
+        cmocka_unit_test(a_damaged_pack_stays),
+    };
+    return cmocka_run_group_tests_name("ws_gc_auto", tests, NULL, NULL);
+}
