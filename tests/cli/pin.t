@@ -99,6 +99,6 @@ What a policy would not keep; nothing that is younger than a day goes.
   $ firn config keep "last:10  monthly:forever" && firn config keep && firn save --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["expired"])'
   last:10  monthly:forever
   0
-  $ firn config keep forever && firn config | head -n 1 && firn delete --expired
+  $ firn config keep forever && firn config | grep ^keep && firn delete --expired
   keep               = forever # store
   nothing has expired
