@@ -129,9 +129,16 @@ Files.
   $ firn db del app.firn letters e
   $ firn db flush app.firn
   $ firn db stats app.firn
-  level 0  <n> files, <size>, <n> entries, <n> of them a delete
+  level 0  <n> files, <size>, <n> entries
+  level 6  1 file, <size>, 1 entry
   log      <size>
   4 keyspaces, firn's own included
+  $ firn db put past.firn kept a 1
+  $ firn db checkpoint past.firn >checkpoint
+  $ firn db del past.firn kept a
+  $ firn db flush past.firn
+  $ firn db stats past.firn | grep history
+  history  1 file, <size>, <n> entries, 1 of them a delete
   $ firn db check app.firn
   4 keyspaces, 7 entries, 0 log records: no damage
   $ firn db compact app.firn
