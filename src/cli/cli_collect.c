@@ -3,10 +3,10 @@
  * cli/cli_collect.c: a collection of garbage that nobody waits for.
  *
  * It is `firn gc --auto` of this very program, in a process that belongs to nobody: in a session of its
- * own, so that neither Ctrl-C nor a terminal that is closed meets it, without anything of ours open,
- * so that a pipe that we write to ends with us, not in a directory that somebody may want to unmount,
- * and of low priority. Whoever started it does not know how it ends: it is housekeeping, and if it
- * fails the next one tries again (ws_gc_due.c).
+ * own, so that neither Ctrl-C nor a terminal that is closed meets it, without any file that we have
+ * open or were given, so that a pipe that we write to ends with us, not in a directory that somebody
+ * may want to unmount, and of low priority. Whoever started it does not know how it ends: it is
+ * housekeeping, and if it fails the next one tries again (ws_gc_due.c).
  *
  * It is started by way of a child that exits at once, so that it is no child of a program that runs
  * for long. Between fork and exec only calls of the system are made: other threads may be running.
@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -31,9 +32,7 @@ become_program(char *const *arguments)
         dup2(null, STDERR_FILENO) < 0 || chdir("/") != 0) {
         return;
     }
-    if (null > STDERR_FILENO) {
-        (void)close(null);
-    }
+    (void)close_range(STDERR_FILENO + 1, UINT_MAX, 0);
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
