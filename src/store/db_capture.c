@@ -37,6 +37,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "codec/xxh3.h"
 #include "log/log_capture.h"
 #include "log/log_segment.h"
 #include "store/db_internal.h"
@@ -65,6 +66,21 @@ bool
 firn_db_capture_is_log(const char *name)
 {
     return firn_db_log_is_name(name);
+}
+
+bool
+firn_db_capture_is_lock(const char *name)
+{
+    return strcmp(name, FIRN_DB_FORMAT_LOCK_NAME) == 0;
+}
+
+bool
+firn_db_capture_is_own(const char *name)
+{
+    return strncmp(name, FIRN_DB_FORMAT_IDENTITY_NAME, strlen(FIRN_DB_FORMAT_IDENTITY_NAME)) == 0 ||
+           strcmp(name, "config") == 0 || strcmp(name, FIRN_DB_FORMAT_RESERVE_NAME) == 0 ||
+           firn_db_capture_is_lock(name) || firn_db_capture_has_folder(name) ||
+           firn_db_log_is_name(name) || firn_lsm_is_name(name);
 }
 
 bool
@@ -168,8 +184,7 @@ firn_db_capture_judge(const struct firn_db_capture *capture, const char *name)
     if (strcmp(name, FIRN_DB_FORMAT_IDENTITY_NAME) == 0 || strcmp(name, "config") == 0 ||
         firn_db_capture_has_folder(name)) {
         file.kind = FIRN_DB_CAPTURE_WHOLE;
-    } else if (strcmp(name, FIRN_DB_FORMAT_LOCK_NAME) == 0 ||
-               strcmp(name, FIRN_DB_FORMAT_RESERVE_NAME) == 0 ||
+    } else if (firn_db_capture_is_lock(name) || strcmp(name, FIRN_DB_FORMAT_RESERVE_NAME) == 0 ||
                strcmp(name, FIRN_DB_FORMAT_IDENTITY_TMP_NAME) == 0 || is_socket(name)) {
         file.kind = FIRN_DB_CAPTURE_LEFT_OUT;
     } else if (firn_db_log_is_name(name)) {
@@ -281,14 +296,29 @@ out:
     return rc;
 }
 
+uint64_t
+firn_db_capture_print(const struct firn_db_capture *capture)
+{
+    uint64_t log = firn_xxh3(capture->log.data, capture->log.size, 0);
+    return firn_xxh3(capture->manifest.data, capture->manifest.size, log);
+}
+
+void
+firn_db_capture_let_go(struct firn_db_capture *capture)
+{
+    firn_os_file_close(capture->lock);
+    firn_os_dir_close(capture->dir);
+    capture->lock = NULL;
+    capture->dir = NULL;
+}
+
 void
 firn_db_capture_close(struct firn_db_capture *capture)
 {
     if (capture != NULL) {
+        firn_db_capture_let_go(capture);
         firn_buf_deinit(&capture->log);
         firn_buf_deinit(&capture->manifest);
-        firn_os_file_close(capture->lock);
-        firn_os_dir_close(capture->dir);
         firn_free(capture);
     }
 }
@@ -296,8 +326,14 @@ firn_db_capture_close(struct firn_db_capture *capture)
 /* ---- writers ---- */
 
 int
-firn_db_capture_keep_writers_out(struct firn_os_dir *dir, struct firn_os_file **out,
-                                 firn_error *err)
+firn_db_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create,
+                                 struct firn_os_file **out, firn_error *err)
 {
-    return firn_db_lock_hold(dir, out, err);
+    return firn_db_lock_hold(dir, may_create, out, err);
+}
+
+int
+firn_db_capture_remove_lock(struct firn_os_dir *dir, firn_error *err)
+{
+    return firn_os_remove_file(dir, FIRN_DB_FORMAT_LOCK_NAME, err);
 }

@@ -17,6 +17,8 @@ struct firn_db_capture;
 /* Whether a directory that holds entries of these two names may be a store. */
 bool firn_db_capture_is_identity(const char *name);
 bool firn_db_capture_is_log(const char *name);
+/* Whether an entry of a store's directory can be the store's, by its name. */
+bool firn_db_capture_is_own(const char *name);
 
 /* The state in which the store is now, which keeps its files until it is closed; no writer is kept
  * from anything else. Nothing is written. dir is only used while this runs. FIRN_CORRUPT, FIRN_NEWER,
@@ -24,6 +26,10 @@ bool firn_db_capture_is_log(const char *name);
  * or changed too much each time it was looked at. */
 FIRN_MUST_CHECK int firn_db_capture_open(struct firn_os_dir *dir, struct firn_db_capture **out,
                                          firn_error *err);
+/* Tells states of a store apart: of everything but the files that are part of it as they lie there. */
+uint64_t firn_db_capture_print(const struct firn_db_capture *capture);
+/* Lets the writer give up files again; only judging and closing are left. */
+void firn_db_capture_let_go(struct firn_db_capture *capture);
 /* NULL is fine. */
 void firn_db_capture_close(struct firn_db_capture *capture);
 
@@ -48,8 +54,12 @@ struct firn_db_capture_file firn_db_capture_judge_in_folder(const char *name);
 bool firn_db_capture_has_folder(const char *name);
 
 /* Keeps writers out of the store in a directory until *out is closed. FIRN_BUSY, naming the holder, if
- * there is one. Changes no file: *out is NULL where there is no lock that could be taken. */
-FIRN_MUST_CHECK int firn_db_capture_keep_writers_out(struct firn_os_dir *dir,
+ * there is one. *out is NULL where there is no lock that could be taken: where the directory may not
+ * be written, or, without may_create, nobody has made it. No file of the state changes. */
+FIRN_MUST_CHECK int firn_db_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create,
                                                      struct firn_os_file **out, firn_error *err);
+/* The file that is locked for that: its name, and its removal from what is a store no more. */
+bool firn_db_capture_is_lock(const char *name);
+FIRN_MUST_CHECK int firn_db_capture_remove_lock(struct firn_os_dir *dir, firn_error *err);
 
 #endif

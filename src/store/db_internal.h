@@ -381,9 +381,10 @@ FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
 FIRN_MUST_CHECK int firn_db_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
                                          struct firn_os_file **out, firn_error *err);
 
-/* The same without a trace in the file; *out is NULL where there is none, or it cannot be locked. */
-FIRN_MUST_CHECK int firn_db_lock_hold(struct firn_os_dir *dir, struct firn_os_file **out,
-                                      firn_error *err);
+/* The same without a trace in the file; *out is NULL where there is none, and it may not or cannot be
+ * made, or it cannot be locked. */
+FIRN_MUST_CHECK int firn_db_lock_hold(struct firn_os_dir *dir, bool may_create,
+                                      struct firn_os_file **out, firn_error *err);
 
 /* ---- db_reader.c ---- */
 

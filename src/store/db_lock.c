@@ -75,12 +75,13 @@ wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms,
 }
 
 int
-firn_db_lock_hold(struct firn_os_dir *dir, struct firn_os_file **out, firn_error *err)
+firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, struct firn_os_file **out,
+                  firn_error *err)
 {
     struct firn_os_file *file;
+    unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE | (may_create ? (unsigned)FIRN_OS_CREATE : 0);
     *out = NULL;
-    int rc = firn_os_file_open(dir, FIRN_DB_FORMAT_LOCK_NAME, FIRN_OS_READ | FIRN_OS_WRITE, 0,
-                               &file, NULL);
+    int rc = firn_os_file_open(dir, FIRN_DB_FORMAT_LOCK_NAME, flags, 0600, &file, NULL);
     if (rc != FIRN_OK) {
         return FIRN_OK; /* nobody has made it, or it is not ours to take */
     }

@@ -37,11 +37,8 @@ struct firn_ws_apply_options {
     /* Whether `before` lacks an entry, or something of it, although no rule says so: then it must
      * not be changed; may be NULL. */
     bool (*is_unsaved)(void *ctx, firn_slice path);
-    void *unsaved; /* its ctx */
-    /* Called by the plan before each change is told: what it returns other than FIRN_OK ends that. May
-     * be NULL. */
-    int (*on_change)(void *ctx, firn_slice path, firn_error *err);
-    void *changing; /* its ctx */
+    void *unsaved;                         /* its ctx */
+    struct firn_ws_restore_stores *stores; /* on the disk; may be NULL */
     /* Content that is not in the store and need not be verified: of a dry run whose target was not
      * made. May be NULL; any thread. */
     bool (*is_at_hand)(void *ctx, const firn_hash *content);

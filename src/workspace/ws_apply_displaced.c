@@ -16,6 +16,7 @@
 #include "workspace/ws_apply_internal.h"
 #include "workspace/ws_apply_keep.h"
 #include "workspace/ws_apply_look.h"
+#include "workspace/ws_restore_stores.h"
 
 /* A clock may not have ticked for so long; one of a file system that keeps whole seconds for so
  * long. */
@@ -42,6 +43,20 @@ firn_ws_apply_displaced_is_as_before(const struct firn_os_stat *stat,
     default:
         return false;
     }
+}
+
+/* Of a file that belongs to a store only as far as it was saved the rest does not count. */
+bool
+firn_ws_apply_displaced_cut(const struct firn_ws_apply *apply,
+                            const struct firn_ws_diff_change *change, struct firn_os_stat *stat)
+{
+    const struct firn_tree_entry *before = change->before;
+    bool is_cut = apply->options.stores != NULL && before->kind == FIRN_TREE_FILE &&
+                  firn_ws_restore_stores_is_cut(apply->options.stores, change->path);
+    if (is_cut && stat->size_bytes > before->size) {
+        stat->size_bytes = before->size;
+    }
+    return is_cut;
 }
 
 /* The same while renames are under way. The metadata of a file with several names may be that
@@ -78,9 +93,9 @@ firn_ws_apply_displaced_keep_beside(struct firn_ws_apply *apply, struct firn_os_
                                        apply->options.tag, kept, err);
     if (rc == FIRN_OK) {
         char text[FIRN_TREE_NAME_SIZE_MAX + 128];
-        (void)snprintf(text, sizeof text,
-                       "kept beside as '%s': it was changed by somebody else during the restore",
-                       kept);
+        (void)snprintf(
+            text, sizeof text,
+            "it stands beside as '%s': it was changed by somebody else during the restore", kept);
         firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, path, text);
         apply->counts.kept++;
     }
@@ -101,14 +116,16 @@ may_hide_a_write(const struct firn_ws_apply *apply, const struct firn_os_stat *s
 /* Whether what was displaced, and stands under `name` now, is what was saved. */
 int
 firn_ws_apply_displaced_look(struct firn_ws_apply *apply, struct firn_os_dir *dir, const char *name,
-                             const struct firn_tree_entry *before, bool *out_is_same,
+                             const struct firn_ws_diff_change *change, bool *out_is_same,
                              firn_error *err)
 {
+    const struct firn_tree_entry *before = change->before;
     struct firn_os_stat stat;
     int rc = firn_os_stat(dir, name, &stat, err);
     if (rc != FIRN_OK) {
         return rc;
     }
+    bool is_cut = firn_ws_apply_displaced_cut(apply, change, &stat);
     *out_is_same = is_still_as_before(&stat, before);
     bool is_file = before->kind == FIRN_TREE_FILE && stat.size_bytes > 0;
     if (!*out_is_same || (is_file && !may_hide_a_write(apply, &stat)) ||
@@ -116,7 +133,8 @@ firn_ws_apply_displaced_look(struct firn_ws_apply *apply, struct firn_os_dir *di
         return FIRN_OK;
     }
     struct firn_buf buf = {0};
-    struct firn_ws_apply_look look = {.dir = dir, .name = name, .stat = &stat, .buf = &buf};
+    struct firn_ws_apply_look look = {
+        .dir = dir, .name = name, .stat = &stat, .is_cut = is_cut, .buf = &buf};
     rc = firn_ws_apply_look_equal(&look, before, out_is_same, err);
     firn_buf_deinit(&buf);
     return rc;
@@ -128,5 +146,5 @@ firn_ws_apply_displaced_keep(struct firn_ws_apply *apply, firn_slice path)
 {
     apply->counts.kept++;
     firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, path,
-                         "kept: it was changed by somebody else during the restore");
+                         "it was changed by somebody else during the restore");
 }

@@ -176,8 +176,13 @@ bool firn_ws_apply_displaced_is_as_before(const struct firn_os_stat *stat,
  * read where only that can tell. */
 FIRN_MUST_CHECK int firn_ws_apply_displaced_look(struct firn_ws_apply *apply,
                                                  struct firn_os_dir *dir, const char *name,
-                                                 const struct firn_tree_entry *before,
+                                                 const struct firn_ws_diff_change *change,
                                                  bool *out_is_same, firn_error *err);
+/* Whether the file was saved as far as it belongs to a store; then what is behind that is taken off the
+ * size that a look at it showed. */
+bool firn_ws_apply_displaced_cut(const struct firn_ws_apply *apply,
+                                 const struct firn_ws_diff_change *change,
+                                 struct firn_os_stat *stat);
 /* Tells and counts something that somebody else changed too late for the restore to be given up. */
 void firn_ws_apply_displaced_keep(struct firn_ws_apply *apply, firn_slice path);
 /* The same of what has to get a name that can be seen, because its own is taken. */

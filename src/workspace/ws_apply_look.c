@@ -24,15 +24,18 @@ hash_file(const struct firn_ws_apply_look *look, struct firn_os_file *file, firn
     if (firn_buf_set_size(look->buf, PIECE_SIZE) != FIRN_OK) {
         return firn_error_no_memory(err, "the content of a file");
     }
+    uint64_t end = look->is_cut ? look->stat->size_bytes : UINT64_MAX;
+    size_t wanted;
     size_t got;
     do {
-        int rc = firn_os_file_read(file, *out_size, look->buf->data, PIECE_SIZE, &got, err);
+        wanted = end - *out_size < PIECE_SIZE ? (size_t)(end - *out_size) : PIECE_SIZE;
+        int rc = firn_os_file_read(file, *out_size, look->buf->data, wanted, &got, err);
         if (rc != FIRN_OK) {
             return rc;
         }
         firn_blake3_hash_update(&state, look->buf->data, got);
         *out_size += got;
-    } while (got == PIECE_SIZE);
+    } while (got == wanted && *out_size < end);
     firn_blake3_hash_final(&state, out);
     return FIRN_OK;
 }

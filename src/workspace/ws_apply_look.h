@@ -18,6 +18,7 @@ struct firn_ws_apply_look {
     struct firn_os_dir *dir;
     const char *name;
     const struct firn_os_stat *stat; /* of it */
+    bool is_cut;                     /* only as many bytes of it count as that says */
     struct firn_buf *buf;
 };
 

@@ -7,13 +7,15 @@
  * read. Such a thing was not saved, so it must not be replaced or removed (I1): the restore is
  * refused before anything is written, unless what stands there is equal to what would be written:
  * then it is left alone (I3). A directory that goes away may hold such things and then
- * simply stays; a directory that must become a file may not. What a hard link names must be in the
+ * simply stays; a directory that must become a file may not. Only what a store in the tree makes again
+ * goes along with its directory (ws_restore_stores.c). What a hard link names must be in the
  * tree: a link is never made to whatever happens to have that name (I2).
  */
 #include "base/slice.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_apply_internal.h"
 #include "workspace/ws_apply_look.h"
+#include "workspace/ws_restore_stores.h"
 
 static int
 is_in_the_way(firn_slice path, firn_error *err)
@@ -103,11 +105,21 @@ out:
     return rc;
 }
 
+struct names {
+    const struct firn_ws_restore_stores *stores; /* may be NULL */
+    struct firn_os_dir *dir;
+    firn_slice path;
+    uint64_t count;
+};
+
 static int
 count_name(void *ctx, const struct firn_os_dirent *entry)
 {
-    (void)entry;
-    (*(uint64_t *)ctx)++;
+    struct names *names = ctx;
+    bool goes_along =
+        names->stores != NULL &&
+        firn_ws_restore_stores_is_leftover(names->stores, names->dir, names->path, entry->name);
+    names->count += goes_along ? 0 : 1;
     return FIRN_OK;
 }
 
@@ -117,7 +129,7 @@ check_holds_nothing_else(struct firn_ws_apply *apply, firn_slice path,
                          const struct firn_tree_entry *directory, firn_error *err)
 {
     uint64_t known = 0;
-    uint64_t found = 0;
+    struct names found = {.stores = apply->options.stores, .path = path};
     struct firn_tree_iterator *iterator = NULL;
     struct firn_os_dir *dir = NULL;
     int rc;
@@ -140,8 +152,9 @@ check_holds_nothing_else(struct firn_ws_apply *apply, firn_slice path,
     }
     FIRN_TRY(
         firn_os_dir_open_beneath(apply->options.root, (const char *)apply->path.data, &dir, err));
+    found.dir = dir;
     FIRN_TRY(firn_os_dir_list(dir, count_name, &found, err));
-    if (found > known) {
+    if (found.count > known) {
         rc = is_in_the_way(path, err);
     }
 out:
@@ -243,27 +256,35 @@ out:
     return rc;
 }
 
+/* Before a change is told, and of something that is there before it is looked at. */
+static int
+prepare_store(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
+              firn_error *err)
+{
+    return apply->options.stores != NULL && change->kind != FIRN_WS_DIFF_SAME
+               ? firn_ws_restore_stores_change(apply->options.stores, change, err)
+               : FIRN_OK;
+}
+
 static int
 plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
     struct plan *plan = ctx;
     bool is_there = false;
-    if (!plan->apply->into_empty) {
-        int rc = check_room(plan, change, &is_there, err);
-        if (rc != FIRN_OK || is_there) {
-            return rc;
-        }
+    int rc = change->before != NULL ? prepare_store(plan->apply, change, err) : FIRN_OK;
+    if (rc == FIRN_OK && !plan->apply->into_empty) {
+        rc = check_room(plan, change, &is_there, err);
+    }
+    if (rc != FIRN_OK || is_there) {
+        return rc;
     }
     if (change->before != NULL && change->kind != FIRN_WS_DIFF_SAME &&
         is_unsaved(plan->apply, change->path)) {
         return is_not_saved(change->path, err);
     }
-    const struct firn_ws_apply_options *options = &plan->apply->options;
-    if (options->on_change != NULL && change->kind != FIRN_WS_DIFF_SAME) {
-        int rc = options->on_change(options->changing, change->path, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+    rc = change->before == NULL ? prepare_store(plan->apply, change, err) : FIRN_OK;
+    if (rc != FIRN_OK) {
+        return rc;
     }
     count_file(plan->apply, change);
     plan->has_symlinks =
@@ -271,7 +292,7 @@ plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
                                change->after->kind == FIRN_TREE_SYMLINK);
     if (firn_ws_apply_needs_content(change) &&
         firn_ws_apply_batch_link_of(plan->apply, change->after).size > 0) {
-        int rc = firn_tree_lookup_check_link(&plan->links, change->path, change->after, err);
+        rc = firn_tree_lookup_check_link(&plan->links, change->path, change->after, err);
         if (rc != FIRN_OK) {
             return rc;
         }

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_apply_internal.h"
+#include "workspace/ws_restore_stores.h"
 
 struct swapping {
     struct firn_ws_apply_place staged;
@@ -91,6 +92,9 @@ check_untouched(void *ctx, const struct firn_ws_diff_change *change, firn_error 
     if (rc == FIRN_OK) {
         rc = firn_os_stat(apply->swapping->dir, apply->swapping->final.name, &stat, err);
     }
+    if (rc == FIRN_OK) {
+        (void)firn_ws_apply_displaced_cut(apply, change, &stat);
+    }
     if (rc == FIRN_NOT_FOUND ||
         (rc == FIRN_OK && !firn_ws_apply_displaced_is_as_before(&stat, change->before))) {
         return is_touched(change->path, err);
@@ -114,8 +118,8 @@ replace(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, f
                               FIRN_OS_RENAME_NO_REPLACE, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_ws_apply_displaced_look(apply, apply->swapping->dir, staged, change->before,
-                                          &is_same, err);
+        rc = firn_ws_apply_displaced_look(apply, apply->swapping->dir, staged, change, &is_same,
+                                          err);
     }
     if (rc == FIRN_OK && !is_same) {
         firn_ws_apply_displaced_keep(apply, change->path);
@@ -253,8 +257,7 @@ remove_displaced(struct firn_ws_apply *apply, const struct firn_ws_diff_change *
                  const char *name, bool *out_keep, firn_error *err)
 {
     bool is_same = false;
-    int rc = firn_ws_apply_displaced_look(apply, apply->swapping->dir, name, change->before,
-                                          &is_same, err);
+    int rc = firn_ws_apply_displaced_look(apply, apply->swapping->dir, name, change, &is_same, err);
     *out_keep = rc == FIRN_OK && !is_same;
     if (*out_keep) {
         return FIRN_OK;
@@ -335,6 +338,24 @@ take_last(struct firn_buf *list)
     return (const char *)list->data + start;
 }
 
+/* Removes an empty directory. What a store left in it that was not worth saving goes along. */
+static int
+remove_dir(struct firn_ws_apply *apply, struct firn_os_dir *parent, const char *name,
+           firn_slice path, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    int rc = firn_os_remove_dir(parent, name, err);
+    if (rc != FIRN_EXISTS || apply->options.stores == NULL) {
+        return rc;
+    }
+    FIRN_TRY(firn_os_dir_open_beneath(parent, name, &dir, err));
+    FIRN_TRY(firn_ws_restore_stores_clear(apply->options.stores, dir, path, err));
+    rc = firn_os_remove_dir(parent, name, err);
+out:
+    firn_os_dir_close(dir);
+    return rc;
+}
+
 static int
 remove_dirs(struct firn_ws_apply *apply, firn_error *err)
 {
@@ -348,7 +369,7 @@ remove_dirs(struct firn_ws_apply *apply, firn_error *err)
         if (rc != FIRN_OK) {
             break;
         }
-        rc = firn_os_remove_dir(dir, name, err);
+        rc = remove_dir(apply, dir, name, firn_str(path), err);
         bool is_displaced =
             !firn_slice_equal(firn_str(name), firn_ws_apply_displaced_name_of(firn_str(path)));
         if (rc == FIRN_EXISTS && is_displaced) {
@@ -357,7 +378,7 @@ remove_dirs(struct firn_ws_apply *apply, firn_error *err)
         firn_os_dir_close(dir);
         if (rc == FIRN_EXISTS) {
             firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, firn_str(path),
-                                 "kept: something that is left out of checkpoints lies in it");
+                                 "something that is left out of checkpoints lies in it");
             rc = FIRN_OK;
         }
     }

@@ -82,9 +82,8 @@ dry_run(struct firn_ws_restoring *restoring, firn_error *err)
                                               &restoring->options->callbacks, err));
     struct firn_ws_apply_options options = firn_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
-    stores.paths = firn_buf_slice(&compare.scan.stores);
-    options.on_change = firn_ws_restore_stores_change;
-    options.changing = &stores;
+    FIRN_TRY(firn_ws_restore_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
+    options.stores = &stores;
     FIRN_TRY(firn_ws_apply_create(&options, &apply, err));
     FIRN_TRY(firn_ws_apply_plan(apply, err));
     FIRN_TRY(firn_ws_apply_verify(apply, err));

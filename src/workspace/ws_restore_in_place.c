@@ -239,9 +239,9 @@ apply_tree(struct in_place *in_place, firn_error *err)
     options.is_unsaved = firn_ws_restore_unsaved_has;
     options.unsaved = &in_place->unsaved;
     in_place->stores.root = opened->root;
-    in_place->stores.paths = firn_buf_slice(&in_place->tree.scan.stores);
-    options.on_change = firn_ws_restore_stores_change;
-    options.changing = &in_place->stores;
+    FIRN_TRY(firn_ws_restore_stores_find(&in_place->stores,
+                                         firn_buf_slice(&in_place->tree.scan.stores), err));
+    options.stores = &in_place->stores;
     FIRN_TRY(firn_ws_apply_create(&options, &in_place->apply, err));
     FIRN_TRY(firn_ws_apply_plan(in_place->apply, err));
     FIRN_TRY(firn_ws_apply_verify(in_place->apply, err));

@@ -4,12 +4,20 @@
  *
  * A writer has its store's files open and goes on writing to them whatever has their names. Files of an
  * earlier state put there would be mixed with what it writes, and both be lost. So a restore that is to
- * change anything in a store takes the store's lock first, while it looks what there is to do and nothing
+ * change anything of a store takes the store's lock first, while it looks what there is to do and nothing
  * is written, and keeps it until all is done; a store that is locked refuses it. A store that stays as
- * it is refuses nothing.
+ * it is refuses nothing; nor do things in its directory that are none of its own, or the directory's
+ * times and mode.
  *
  * The stores are those that the scan of the present state met. The lock is taken without leaving a
  * trace in the file, which is no part of the tree.
+ *
+ * (I1) What the restore displaces is in the safety checkpoint. Of a store that is the state which the
+ *      scan found out, not the looks of its files: a writer may have come and gone since, and what it
+ *      writes through a mapping moves no time. So once no writer can come, the state is found out again,
+ *      and has to be the same.
+ * (I2) Then all that is left out of it, what lies behind the ends of its logs included, is of no use to
+ *      anybody, and goes with what it belongs to. The lock goes last.
  *
  * Not kept out are readers: what they have open stays, what they open later may be gone.
  */
@@ -17,68 +25,246 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/slice.h"
+#include "codec/xxh3.h"
 #include "store/db_capture.h"
+#include "tree/tree.h"
+
+struct store {
+    firn_slice path;
+    uint64_t print; /* of the state that was saved; 0: it was saved file by file */
+    bool is_seen;
+    struct firn_os_file *lock;
+    struct firn_db_capture *capture; /* that state, once nobody can change it */
+};
+
+static uint64_t
+store_hash(const void *record)
+{
+    const struct store *store = record;
+    return firn_xxh3(store->path.data, store->path.size, 0);
+}
+
+static bool
+store_equal(const void *record, const void *key)
+{
+    return firn_slice_equal(((const struct store *)record)->path,
+                            ((const struct store *)key)->path);
+}
+
+int
+firn_ws_restore_stores_find(struct firn_ws_restore_stores *stores, firn_slice found,
+                            firn_error *err)
+{
+    firn_hash_map_init(&stores->stores, sizeof(struct store), store_hash, store_equal);
+    for (size_t at = 0; at < found.size;) {
+        struct store store = {.print = firn_load_le64(found.data + at)};
+        store.path = firn_str((const char *)found.data + at + 8);
+        at += 8 + store.path.size + 1;
+        if (firn_hash_map_insert(&stores->stores, store_hash(&store), &store) == NULL) {
+            return firn_error_no_memory(err, "the list of stores");
+        }
+    }
+    return FIRN_OK;
+}
 
 void
 firn_ws_restore_stores_deinit(struct firn_ws_restore_stores *stores)
 {
-    struct firn_os_file **locks = (struct firn_os_file **)(void *)stores->locks.data;
-    for (size_t i = 0; i < stores->locks.size / sizeof(struct firn_os_file *); i++) {
-        firn_os_file_close(locks[i]);
+    for (size_t i = 0; i < stores->stores.count; i++) {
+        struct store *store = firn_hash_map_at(&stores->stores, i);
+        firn_os_file_close(store->lock);
+        firn_db_capture_close(store->capture);
     }
-    firn_buf_deinit(&stores->locks);
-    firn_buf_deinit(&stores->seen);
+    firn_hash_map_deinit(&stores->stores);
 }
 
-/* "" is the root, and all lies in it. */
-static bool
-lies_in(firn_slice path, const char *store)
+static struct store *
+store_at(const struct firn_ws_restore_stores *stores, firn_slice path)
 {
-    size_t size = strlen(store);
-    return size == 0 || (path.size >= size && memcmp(path.data, store, size) == 0 &&
-                         (path.size == size || path.data[size] == '/'));
+    const struct store key = {.path = path};
+    return firn_hash_map_find(&stores->stores, store_hash(&key), &key);
+}
+
+/* ---- keeping writers out ---- */
+
+/* The state that is there now, which must be the one that was saved (I1). */
+static int
+find_state(struct store *store, struct firn_os_dir *dir, firn_error *err)
+{
+    int rc = firn_db_capture_open(dir, &store->capture, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_db_capture_let_go(store->capture);
+    return firn_db_capture_print(store->capture) == store->print
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_CONFLICT,
+                                "'%s' was changed by somebody else during the restore; nothing was "
+                                "changed, run it again",
+                                (const char *)store->path.data);
 }
 
 static int
-lock(struct firn_ws_restore_stores *stores, const char *path, firn_error *err)
+enter(const struct firn_ws_restore_stores *stores, struct store *store, firn_error *err)
 {
     struct firn_os_dir *dir;
-    struct firn_os_file *file = NULL;
+    bool may_create = store->print != 0 && !stores->is_dry;
+    const char *path = (const char *)store->path.data; /* has a NUL behind */
     int rc = firn_os_dir_open_beneath(stores->root, path, &dir, err);
+    store->is_seen = true;
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* gone since it was scanned */
     }
-    rc = firn_db_capture_keep_writers_out(dir, &file, err);
+    rc = firn_db_capture_keep_writers_out(dir, may_create, &store->lock, err);
     if (rc == FIRN_BUSY) {
         rc = firn_error_prefix(err, "cannot restore a firn store that is being written");
     }
-    if (rc == FIRN_OK && file != NULL && !stores->is_dry) {
-        rc = firn_buf_append(&stores->locks, &file, sizeof(struct firn_os_file *));
-        rc = rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the locks of stores");
-        file = rc == FIRN_OK ? NULL : file;
+    if (rc == FIRN_OK && store->print != 0) {
+        rc = find_state(store, dir, err);
     }
-    firn_os_file_close(file);
+    if (stores->is_dry) {
+        firn_os_file_close(store->lock);
+        store->lock = NULL;
+    }
     firn_os_dir_close(dir);
     return rc;
 }
 
-int
-firn_ws_restore_stores_change(void *ctx, firn_slice path, firn_error *err)
+/* The first name of a path, or "". */
+static void
+first_name(firn_slice path, char out[FIRN_TREE_NAME_SIZE_MAX + 1])
 {
-    struct firn_ws_restore_stores *stores = ctx;
-    const char *store = (const char *)stores->paths.data;
-    size_t i = 0;
-    for (size_t at = 0; at < stores->paths.size; at += strlen(store + at) + 1, i++) {
-        if (i == stores->seen.size && firn_buf_append_u8(&stores->seen, 0) != FIRN_OK) {
-            return firn_error_no_memory(err, "the locks of stores");
+    size_t size = 0;
+    while (size < path.size && size < FIRN_TREE_NAME_SIZE_MAX && path.data[size] != '/') {
+        out[size] = (char)path.data[size];
+        size++;
+    }
+    out[size] = '\0';
+}
+
+/* Whether something at a path in the directory of a store, or that directory, is the store's. */
+static bool
+is_own(firn_slice path)
+{
+    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
+    first_name(path, name);
+    return path.size == 0 || firn_db_capture_is_own(name);
+}
+
+int
+firn_ws_restore_stores_change(struct firn_ws_restore_stores *stores,
+                              const struct firn_ws_diff_change *change, firn_error *err)
+{
+    firn_slice path = change->path;
+    if (stores->stores.count == 0 ||
+        (change->before != NULL && change->before->kind == FIRN_TREE_DIR && change->after != NULL &&
+         change->after->kind == FIRN_TREE_DIR)) {
+        return FIRN_OK;
+    }
+    for (size_t end = 0; end <= path.size; end++) {
+        if (end > 0 && end < path.size && path.data[end] != '/') {
+            continue;
         }
-        if (stores->seen.data[i] == 0 && lies_in(path, store + at)) {
-            stores->seen.data[i] = 1;
-            int rc = lock(stores, store + at, err);
+        struct store *store = store_at(stores, firn_bytes(path.data, end));
+        size_t begin = end == 0 || end == path.size ? end : end + 1;
+        if (store != NULL && !store->is_seen &&
+            is_own(firn_bytes(path.data + begin, path.size - begin))) {
+            int rc = enter(stores, store, err);
             if (rc != FIRN_OK) {
                 return rc;
             }
         }
     }
     return FIRN_OK;
+}
+
+/* ---- what the tree does not say ---- */
+
+/* Splits a path into that of the directory and the name. */
+static firn_slice
+split(firn_slice path, char name[FIRN_TREE_NAME_SIZE_MAX + 1])
+{
+    size_t at = path.size;
+    while (at > 0 && path.data[at - 1] != '/') {
+        at--;
+    }
+    first_name(firn_bytes(path.data + at, path.size - at), name);
+    return firn_bytes(path.data, at > 0 ? at - 1 : 0);
+}
+
+/* The state of the store in a directory, if it is known. */
+static const struct firn_db_capture *
+capture_at(const struct firn_ws_restore_stores *stores, firn_slice path)
+{
+    const struct store *store = stores->stores.count == 0 ? NULL : store_at(stores, path);
+    return store == NULL ? NULL : store->capture;
+}
+
+bool
+firn_ws_restore_stores_is_cut(const struct firn_ws_restore_stores *stores, firn_slice path)
+{
+    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
+    const struct firn_db_capture *capture = capture_at(stores, split(path, name));
+    return path.size > 0 && capture != NULL &&
+           firn_db_capture_judge(capture, name).kind == FIRN_DB_CAPTURE_CUT;
+}
+
+static bool
+is_left_out(const struct firn_ws_restore_stores *stores, firn_slice path, const char *name)
+{
+    char folder[FIRN_TREE_NAME_SIZE_MAX + 1];
+    const struct firn_db_capture *capture = capture_at(stores, path);
+    if (capture != NULL) {
+        return firn_db_capture_judge(capture, name).kind == FIRN_DB_CAPTURE_LEFT_OUT;
+    }
+    capture = capture_at(stores, split(path, folder));
+    return path.size > 0 && capture != NULL && firn_db_capture_has_folder(folder) &&
+           firn_db_capture_judge_in_folder(name).kind == FIRN_DB_CAPTURE_LEFT_OUT;
+}
+
+bool
+firn_ws_restore_stores_is_leftover(const struct firn_ws_restore_stores *stores,
+                                   struct firn_os_dir *dir, firn_slice path, const char *name)
+{
+    struct firn_os_stat stat;
+    return is_left_out(stores, path, name) && firn_os_stat(dir, name, &stat, NULL) == FIRN_OK &&
+           stat.kind != FIRN_OS_DIR;
+}
+
+struct clearing {
+    const struct firn_ws_restore_stores *stores;
+    struct firn_os_dir *dir;
+    firn_slice path;
+    bool has_lock;
+    bool has_more;
+    firn_error *err;
+};
+
+static int
+clear_one(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct clearing *clearing = ctx;
+    if (!firn_ws_restore_stores_is_leftover(clearing->stores, clearing->dir, clearing->path,
+                                            entry->name)) {
+        clearing->has_more = true;
+        return FIRN_OK;
+    }
+    if (firn_db_capture_is_lock(entry->name)) {
+        clearing->has_lock = true;
+        return FIRN_OK;
+    }
+    return firn_os_remove_file(clearing->dir, entry->name, clearing->err);
+}
+
+int
+firn_ws_restore_stores_clear(const struct firn_ws_restore_stores *stores, struct firn_os_dir *dir,
+                             firn_slice path, firn_error *err)
+{
+    struct clearing clearing = {.stores = stores, .dir = dir, .path = path, .err = err};
+    int rc = firn_os_dir_list(dir, clear_one, &clearing, err);
+    return rc == FIRN_OK && clearing.has_lock && !clearing.has_more
+               ? firn_db_capture_remove_lock(dir, err)
+               : rc;
 }

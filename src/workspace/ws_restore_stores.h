@@ -7,23 +7,42 @@
 
 #include <stdbool.h>
 
-#include "base/buf.h"
 #include "base/error.h"
+#include "base/hash_map.h"
 #include "os/os.h"
+#include "workspace/ws_diff.h"
 
-/* Zeroed but for the first three it is ready. */
+/* Zeroed but for the first two it is ready to find them. */
 struct firn_ws_restore_stores {
     struct firn_os_dir *root;
-    firn_slice paths;      /* of stores in the tree, each with its NUL; borrowed */
-    bool is_dry;           /* only looked at */
-    struct firn_buf seen;  /* a byte for each: whether it was looked at */
-    struct firn_buf locks; /* of struct firn_os_file * */
+    bool is_dry;                 /* only looked at */
+    struct firn_hash_map stores; /* all of them, by their paths */
 };
 
+/* Takes over those that the scan of the present state has met (struct firn_ws_scan_result), which has
+ * to stay. Once. */
+FIRN_MUST_CHECK int firn_ws_restore_stores_find(struct firn_ws_restore_stores *stores,
+                                                firn_slice found, firn_error *err);
 /* Lets writers in again. */
 void firn_ws_restore_stores_deinit(struct firn_ws_restore_stores *stores);
-/* Before something at a path is changed; ctx is the struct. Keeps writers out of the store that it lies
- * in. FIRN_BUSY, naming the store and the holder, if there is one. */
-FIRN_MUST_CHECK int firn_ws_restore_stores_change(void *ctx, firn_slice path, firn_error *err);
+
+/* Before something is changed: keeps writers out of the store that it is a part of. FIRN_BUSY, naming
+ * the store and the holder, if there is one; FIRN_CONFLICT if the store has changed since the scan. */
+FIRN_MUST_CHECK int firn_ws_restore_stores_change(struct firn_ws_restore_stores *stores,
+                                                  const struct firn_ws_diff_change *change,
+                                                  firn_error *err);
+
+/* ---- of stores that are changed; of all others: no ---- */
+
+/* Whether the file at a path was saved as far as it belongs to a store, and may be longer. */
+bool firn_ws_restore_stores_is_cut(const struct firn_ws_restore_stores *stores, firn_slice path);
+/* Whether an entry of the directory dir, which the tree has at a path, is no directory and was left
+ * out because the store makes it again. */
+bool firn_ws_restore_stores_is_leftover(const struct firn_ws_restore_stores *stores,
+                                        struct firn_os_dir *dir, firn_slice path, const char *name);
+/* Removes all of that kind from a directory that is to go. The lock stays where anything else does. */
+FIRN_MUST_CHECK int firn_ws_restore_stores_clear(const struct firn_ws_restore_stores *stores,
+                                                 struct firn_os_dir *dir, firn_slice path,
+                                                 firn_error *err);
 
 #endif

@@ -288,9 +288,8 @@ dry_run(struct firn_ws_revert *revert, firn_error *err)
         restoring, restoring->opened->root, &compare.disk_side, &merged);
     options.is_at_hand = is_at_hand;
     options.at_hand = revert;
-    stores.paths = firn_buf_slice(&compare.scan.stores);
-    options.on_change = firn_ws_restore_stores_change;
-    options.changing = &stores;
+    FIRN_TRY(firn_ws_restore_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
+    options.stores = &stores;
     FIRN_TRY(firn_ws_apply_create(&options, &apply, err));
     FIRN_TRY(firn_ws_apply_plan(apply, err));
     FIRN_TRY(firn_ws_apply_verify(apply, err));

@@ -83,7 +83,8 @@ struct firn_ws_scan_result {
     struct firn_tree_entry
         root; /* the root directory itself: name empty; xattrs borrowed from root_xattrs */
     struct firn_buf root_xattrs;
-    struct firn_buf stores; /* paths of firn stores in the tree, each with a NUL behind */
+    struct firn_buf stores; /* firn stores in the tree: of each firn_db_capture_print, eight bytes,
+                               or 0 if it is saved file by file; then its path and a NUL */
     struct firn_buf rules;  /* the object of the rules that counted, empty if they are plain */
     uint64_t files;         /* all that are not directories */
     uint64_t directories;

@@ -164,7 +164,7 @@ examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, stru
     char reason[FIRN_WS_IGNORE_TEXT_SIZE];
     enum firn_db_capture_kind kind = firn_ws_scan_store_judge(node, name).kind;
     *out_is_kept = false;
-    if (kind == FIRN_DB_CAPTURE_LEFT_OUT) {
+    if (kind == FIRN_DB_CAPTURE_LEFT_OUT && item->kind != FIRN_OS_DIR) {
         return FIRN_OK;
     }
     if (signs.has_store && strcmp(name, FIRN_WS_PLACE_INSIDE) == 0) {

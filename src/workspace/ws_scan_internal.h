@@ -309,7 +309,7 @@ struct firn_ws_scan {
     firn_error failure_error;
     struct firn_tree_entry root_entry; /* name and xattrs empty */
     struct firn_buf root_xattrs;
-    struct firn_buf stores; /* paths of those that were met, each with its NUL */
+    struct firn_buf stores; /* those that were met, as the result has them */
 
     struct firn_os_mutex report_mutex; /* rank WORKSPACE_TREE: one callback at a time */
     atomic_uint_fast64_t files_done;

@@ -33,10 +33,16 @@ static int
 note(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, firn_error *err)
 {
     struct firn_ws_scan *scan = worker->scan;
+    uint64_t print = node->store == NULL ? 0 : firn_db_capture_print(node->store);
     int rc = firn_ws_scan_node_path(node, "", &worker->path);
     firn_os_mutex_lock(&scan->mutex);
+    size_t size = scan->stores.size;
+    if (rc == FIRN_OK) {
+        rc = firn_buf_append_le64(&scan->stores, print);
+    }
     if (rc == FIRN_OK) {
         rc = firn_buf_append(&scan->stores, worker->path.data, worker->path.size + 1);
+        scan->stores.size = rc == FIRN_OK ? scan->stores.size : size;
     }
     firn_os_mutex_unlock(&scan->mutex);
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the list of stores");
@@ -49,8 +55,10 @@ firn_ws_scan_store_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     int rc = firn_db_capture_open(dir, &node->store, err);
     node->has_more_to_tell = true; /* (I1) */
     node->is_in_store = rc == FIRN_OK;
-    return rc == FIRN_OK ? note(worker, node, err)
-                         : firn_ws_scan_report_store(worker, node, rc, err);
+    if (rc != FIRN_OK) {
+        rc = firn_ws_scan_report_store(worker, node, rc, err);
+    }
+    return rc == FIRN_OK ? note(worker, node, err) : rc;
 }
 
 void

@@ -39,9 +39,39 @@ While a program has it open for writing its store is not changed, nor anything e
   undone: 1 changed, 0 added, 0 removed; redo with: firn undo
   1900
 
+A store that nobody has open goes like any other directory, and an undo brings it back.
+
+  $ mv app.firn moved.firn && firn db put app.firn other k v && firn restore 1
+  restored 1: 3 changed, 0 added, 3 removed; take this back with: firn undo
+  $ ls; firn db get app.firn users ada && echo
+  app.firn
+  note
+  1815
+  $ firn undo -q; firn db get moved.firn users ada && echo && firn db check moved.firn && firn db check app.firn
+  1900
+  1 keyspace, 2 entries, <n> log records: no damage
+  1 keyspace, 1 entry, <n> log records: no damage
+  $ firn db put moved.firn users ada 1900
+  $ python3 ../hold.py moved.firn/LOCK firn restore 1 --wait 0
+  ! firn: cannot restore a firn store that is being written: '<T>/w/moved.firn' is locked by process <n>
+  ! hint: wait longer for it with --wait SECONDS
+  [4]
+  $ rm -r app.firn && mv moved.firn app.firn
+
 What cannot be read as a store is saved as the files that are there.
 
   $ head -c 40 /dev/zero >app.firn/manifest-000001.log && firn save
   3  <id>  4 files, <size>; 1 new, 2 removed, <size> added  <s> s
   left out by rule: app.firn/manifest-000001.log, app.firn/wal-000001.log
   ! firn: store: app.firn: a firn store, saved file by file: '<T>/w/app.firn/manifest-000001.log' ends at offset 40: expected 128 bytes at offset 0
+
+A watch saves it when it has been written, and then rests.
+
+  $ until_there() { for i in $(seq 400); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.05; done; echo "not there after 20 s"; }
+  $ rm -r app.firn && firn db put app.firn users ada 1
+  $ firn watch -q --quiet-time 0.2 >../log 2>&1 &
+  $ until_there firn watch --status
+  $ is_saved() { rm -rf ../copy && firn restore latest --to ../copy -q && [ "$(firn db get ../copy/app.firn users ada)" = 1910 ]; }
+  $ firn db put app.firn users ada 1910 && until_there is_saved
+  $ sleep 0.6; firn list -q >../before; sleep 0.6; firn list -q | cmp - ../before
+  $ firn watch --stop >/dev/null; wait $!

@@ -192,3 +192,58 @@ store_writer_check(struct firn_os_dir *dir, bool is_read_only)
     OK(firn_db_close(db, &err));
     return last;
 }
+
+/* ---- in a tree ---- */
+
+struct firn_os_dir *
+store_writer_dir(struct scan_world *tree, const char *path)
+{
+    firn_error err;
+    struct firn_os_dir *dir;
+    OK(firn_os_dir_open_beneath(tree->root, path, &dir, &err));
+    return dir;
+}
+
+void
+store_writer_begin(struct scan_world *tree, const char *path, unsigned rounds,
+                   struct store_writer *writer)
+{
+    if (path[0] != '\0') {
+        scan_put_dir(tree, path);
+    }
+    store_writer_open(writer, store_writer_dir(tree, path));
+    for (unsigned i = 0; i < rounds; i++) {
+        store_writer_round(writer);
+    }
+}
+
+static struct firn_os_dir *
+dir_of(const struct store_writer *writer)
+{
+    return (struct firn_os_dir *)(uintptr_t)firn_db_dir(writer->db);
+}
+
+void
+store_writer_end(struct store_writer *writer)
+{
+    struct firn_os_dir *dir = dir_of(writer);
+    store_writer_close(writer);
+    firn_os_dir_close(dir);
+}
+
+void
+store_writer_crash(struct store_writer *writer)
+{
+    struct firn_os_dir *dir = dir_of(writer);
+    firn_db_abandon(writer->db);
+    firn_os_dir_close(dir);
+}
+
+uint64_t
+store_writer_check_at(struct scan_world *tree, const char *path)
+{
+    struct firn_os_dir *dir = store_writer_dir(tree, path);
+    uint64_t round = store_writer_check(dir, false);
+    firn_os_dir_close(dir);
+    return round;
+}

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "os/os.h"
+#include "scan_support.h"
 #include "store/db.h"
 
 struct store_writer {
@@ -30,5 +31,18 @@ void store_writer_round(struct store_writer *writer);
 /* Checks a store that nobody writes: it is clean, and shows all of the rounds up to one, and no more;
  * which is returned. */
 uint64_t store_writer_check(struct firn_os_dir *dir, bool is_read_only);
+
+/* ---- in a tree ---- */
+
+/* The directory at a path, which the caller closes. */
+struct firn_os_dir *store_writer_dir(struct scan_world *tree, const char *path);
+/* Makes or opens the store at a path and writes rounds of it. */
+void store_writer_begin(struct scan_world *tree, const char *path, unsigned rounds,
+                        struct store_writer *writer);
+/* Closes it; or leaves it as a process does that is killed. */
+void store_writer_end(struct store_writer *writer);
+void store_writer_crash(struct store_writer *writer);
+/* store_writer_check of the store at a path, which recovers it. */
+uint64_t store_writer_check_at(struct scan_world *tree, const char *path);
 
 #endif

@@ -29,34 +29,6 @@ enum { SAVES = 60 };
 
 /* ---- helpers ---- */
 
-static struct firn_os_dir *
-open_dir(struct ws_world *world, const char *path)
-{
-    struct firn_os_dir *dir;
-    if (firn_os_dir_open_beneath(world->tree.root, path, &dir, &world->err) != FIRN_OK) {
-        fail_msg("%s", world->err.text);
-    }
-    return dir;
-}
-
-static void
-write_rounds(struct ws_world *world, const char *path, unsigned rounds, struct store_writer *writer)
-{
-    scan_put_dir(&world->tree, path);
-    store_writer_open(writer, open_dir(world, path));
-    for (unsigned i = 0; i < rounds; i++) {
-        store_writer_round(writer);
-    }
-}
-
-static void
-close_writer(struct store_writer *writer)
-{
-    struct firn_os_dir *dir = (struct firn_os_dir *)(uintptr_t)firn_db_dir(writer->db);
-    store_writer_close(writer);
-    firn_os_dir_close(dir);
-}
-
 /* Restores a checkpoint beside the tree and checks the store at a path of it; returns the round that
  * it shows. */
 static uint64_t
@@ -105,7 +77,7 @@ a_store_at_rest_is_saved_once(void **state)
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 301);
-    write_rounds(&world, "app.firn", 700, &writer);
+    store_writer_begin(&world.tree, "app.firn", 700, &writer);
     firn_save_result open = ws_save(&world);
     assert_true(open.checkpoint.new_objects > 3);
     firn_save_result again = ws_save(&world);
@@ -116,7 +88,7 @@ a_store_at_rest_is_saved_once(void **state)
     firn_save_result more = ws_save(&world);
     assert_false(firn_hash_equal(&more.checkpoint.root, &open.checkpoint.root));
     assert_true(more.checkpoint.new_objects <= 2); /* the log; nothing sealed is new */
-    close_writer(&writer);
+    store_writer_end(&writer);
     firn_save_result closed = ws_save(&world);
     again = ws_save(&world);
     assert_true(firn_hash_equal(&again.checkpoint.root, &closed.checkpoint.root));
@@ -137,7 +109,7 @@ rules_and_sizes_say_nothing_about_its_files(void **state)
     struct store_writer writer;
     firn_save_result result;
     ws_world_open_memory(&world, 302);
-    write_rounds(&world, "app.firn", 500, &writer);
+    store_writer_begin(&world.tree, "app.firn", 500, &writer);
     scan_put_text(&world.tree, ".firnignore", "*.log\nruns/\n*.row\nmine/\nFIRN\n");
     scan_put_text(&world.tree, "app.firn/mine.log", "not the store's");
     scan_put_text(&world.tree, "app.firn/notes", "nor this");
@@ -151,7 +123,7 @@ rules_and_sizes_say_nothing_about_its_files(void **state)
     scan_put_text(&world.tree, ".firnignore", "app.firn/\n");
     firn_save_result without = ws_save(&world);
     assert_int_equal(without.checkpoint.files, 2);
-    close_writer(&writer);
+    store_writer_end(&writer);
     ws_world_close(&world);
 }
 
@@ -162,14 +134,14 @@ what_is_the_writers_own_is_left_out(void **state)
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 303);
-    write_rounds(&world, "app.firn", 500, &writer);
+    store_writer_begin(&world.tree, "app.firn", 500, &writer);
     scan_put_text(&world.tree, "app.firn/watch-list", "a user's");
     scan_put_text(&world.tree, "app.firn/runs/000999.row.tmp", "unfinished");
     scan_put_text(&world.tree, "app.firn/wal-spare.tmp", "spare");
     scan_put_text(&world.tree, "app.firn/wal-notes", "a user's");
     assert_true(has(&world, "LOCK"));
     ws_save(&world);
-    close_writer(&writer);
+    store_writer_end(&writer);
     scan_remove_tree(&world.tree, "app.firn");
     ws_restore(&world, "1");
     assert_false(has(&world, "LOCK"));
@@ -177,7 +149,7 @@ what_is_the_writers_own_is_left_out(void **state)
     assert_false(has(&world, ".tmp"));
     assert_true(has(&world, "watch-list"));
     assert_true(has(&world, "wal-notes"));
-    struct firn_os_dir *dir = open_dir(&world, "app.firn");
+    struct firn_os_dir *dir = store_writer_dir(&world.tree, "app.firn");
     assert_int_equal(store_writer_check(dir, false), 500);
     firn_os_dir_close(dir);
     ws_world_close(&world);
@@ -192,16 +164,16 @@ a_store_that_cannot_be_read_is_saved_as_files(void **state)
     struct store_writer writer;
     firn_save_result result;
     ws_world_open_memory(&world, 304);
-    write_rounds(&world, "good", 200, &writer);
-    close_writer(&writer);
-    write_rounds(&world, "damaged", 200, &writer);
-    close_writer(&writer);
+    store_writer_begin(&world.tree, "good", 200, &writer);
+    store_writer_end(&writer);
+    store_writer_begin(&world.tree, "damaged", 200, &writer);
+    store_writer_end(&writer);
     scan_put_text(&world.tree, "damaged/manifest-000001.log", "garbage");
-    write_rounds(&world, "newer", 3, &writer);
-    close_writer(&writer);
+    store_writer_begin(&world.tree, "newer", 3, &writer);
+    store_writer_end(&writer);
     scan_put_text(&world.tree, "newer/wal-000001.log", "garbage");
-    write_rounds(&world, "repaired", 3, &writer);
-    close_writer(&writer);
+    store_writer_begin(&world.tree, "repaired", 3, &writer);
+    store_writer_end(&writer);
     scan_put_text(&world.tree, "repaired/REPAIRING", "");
     scan_put_text(&world.tree, "garbage/FIRN", "garbage");
     scan_put_text(&world.tree, "garbage/wal-000001.log", "garbage");
@@ -241,18 +213,14 @@ a_store_that_a_power_cut_left_is_saved_as_it_recovers(void **state)
         ws_world_open_memory(&world, 400 + seed);
         scan_put_dir(&world.tree, "app.firn");
         assert_int_equal(firn_os_dir_sync(world.tree.root, &world.err), FIRN_OK);
-        write_rounds(&world, "app.firn", (unsigned)(40 * seed), &writer);
-        struct firn_os_dir *dir = (struct firn_os_dir *)(uintptr_t)firn_db_dir(writer.db);
-        firn_db_abandon(writer.db);
-        firn_os_dir_close(dir);
+        store_writer_begin(&world.tree, "app.firn", (unsigned)(40 * seed), &writer);
+        store_writer_crash(&writer);
         firn_os_memory_power_cut(world.tree.os, seed);
         ws_world_reopen(&world);
         ws_save(&world);
         assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 0);
         uint64_t saved = round_of(&world, "latest", "app.firn", seed % 2 == 0);
-        dir = open_dir(&world, "app.firn");
-        assert_int_equal(store_writer_check(dir, false), saved);
-        firn_os_dir_close(dir);
+        assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), saved);
         ws_world_close(&world);
     }
 }
@@ -277,7 +245,7 @@ a_store_that_is_written_is_not_restored(void **state)
     struct store_writer writer;
     ws_world_open_memory(&world, 305);
     scan_put_text(&world.tree, "note", "before");
-    write_rounds(&world, "data/app.firn", 100, &writer);
+    store_writer_begin(&world.tree, "data/app.firn", 100, &writer);
     ws_save(&world);
     scan_put_text(&world.tree, "note", "after");
     assert_int_equal(try_dry(&world, "1"), FIRN_OK);
@@ -292,10 +260,10 @@ a_store_that_is_written_is_not_restored(void **state)
     ws_assert_dump(&world, before);
     free(before);
     store_writer_round(&writer); /* and nothing keeps the writer from going on */
-    close_writer(&writer);
+    store_writer_end(&writer);
     assert_int_equal(try_dry(&world, "1"), FIRN_OK);
     ws_restore(&world, "1");
-    struct firn_os_dir *dir = open_dir(&world, "data/app.firn");
+    struct firn_os_dir *dir = store_writer_dir(&world.tree, "data/app.firn");
     assert_int_equal(store_writer_check(dir, false), 100);
     assert_int_equal(ws_try_undo(&world, NULL), FIRN_OK);
     assert_int_equal(store_writer_check(dir, false), 102);
@@ -314,12 +282,12 @@ failed_allocations_leave_no_trace(void **state)
     struct store_writer writer;
     uint64_t failures = 0;
     ws_world_open_memory(&world, 306);
-    write_rounds(&world, "app.firn", 60, &writer);
-    close_writer(&writer);
+    store_writer_begin(&world.tree, "app.firn", 60, &writer);
+    store_writer_end(&writer);
     ws_save(&world);
     for (uint64_t n = 1;; n++) {
-        write_rounds(&world, "app.firn", 1, &writer);
-        close_writer(&writer);
+        store_writer_begin(&world.tree, "app.firn", 1, &writer);
+        store_writer_end(&writer);
         world.threads = 1;
         test_alloc_fail_at(n, false);
         int rc = ws_try_save(&world, NULL);

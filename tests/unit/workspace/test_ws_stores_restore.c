@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: restores that change firn stores in the tree: which are refused, that a store goes
+ * with all that it left lying, and that an undo brings back the state that it had.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "store_writer.h"
+#include "support/test_alloc.h"
+#include "ws_support.h"
+
+/* ---- helpers ---- */
+
+static bool
+has(struct ws_world *world, const char *piece)
+{
+    char *dump = ws_dump(world);
+    bool found = strstr(dump, piece) != NULL;
+    free(dump);
+    return found;
+}
+
+static void
+undo(struct ws_world *world)
+{
+    if (ws_try_undo(world, NULL) != FIRN_OK) {
+        fail_msg("%s", world->err.text);
+    }
+    assert_int_equal(world->notices.counts[FIRN_NOTICE_KEPT], 0);
+}
+
+static void
+restore(struct ws_world *world, const char *reference)
+{
+    ws_restore(world, reference);
+    assert_int_equal(world->notices.counts[FIRN_NOTICE_KEPT], 0);
+}
+
+/* What is left behind by a writer that was killed. */
+static void
+put_leftovers(struct ws_world *world, const char *store)
+{
+    static const char *const names[] = {"RESERVE", "FIRN.tmp", "wal-spare.tmp",
+                                        "manifest-000009.tmp", "runs/000777.run.tmp"};
+    char path[100];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", store, names[i]);
+        scan_put_text(&world->tree, path, "left over");
+    }
+}
+
+/* ---- stores that go ---- */
+
+static void
+a_store_goes_with_all_that_it_left(void **state)
+{
+    (void)state;
+    for (int crashes = 0; crashes < 2; crashes++) {
+        struct ws_world world;
+        struct store_writer writer;
+        ws_world_open_memory(&world, 401);
+        scan_put_text(&world.tree, "note", "before");
+        ws_save(&world);
+        store_writer_begin(&world.tree, "data/app.firn", 400, &writer);
+        assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
+        if (crashes == 1) {
+            store_writer_crash(&writer);
+        } else {
+            store_writer_end(&writer);
+        }
+        put_leftovers(&world, "data/app.firn");
+        restore(&world, "1");
+        assert_false(has(&world, "data"));
+        undo(&world);
+        assert_false(has(&world, "left over"));
+        assert_int_equal(store_writer_check_at(&world.tree, "data/app.firn"), 400);
+        ws_save(&world);
+        restore(&world, "1");
+        assert_false(has(&world, "data"));
+        ws_assert_check_clean(&world);
+        ws_world_close(&world);
+    }
+}
+
+/* What nobody can make again keeps its directory. */
+static void
+what_is_not_the_stores_stays(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    ws_world_open_memory(&world, 402);
+    scan_put_text(&world.tree, ".firnignore", "*.secret\n");
+    ws_save(&world);
+    store_writer_begin(&world.tree, "app.firn", 100, &writer);
+    store_writer_end(&writer);
+    scan_put_text(&world.tree, "app.firn/runs/mine.tmp/deep", "no unfinished run");
+    scan_put_text(&world.tree, "app.firn/a.secret", "left out by a rule");
+    scan_put_text(&world.tree, "other/b.secret", "the same");
+    scan_put_text(&world.tree, "other/LOCK", "of something else");
+    ws_save(&world);
+    ws_restore(&world, "1");
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_KEPT], 2);
+    assert_true(has(&world, "a.secret"));
+    assert_true(has(&world, "app.firn/LOCK"));
+    assert_false(has(&world, "other/LOCK"));
+    assert_false(has(&world, "RESERVE"));
+    undo(&world);
+    assert_true(has(&world, "mine.tmp/deep"));
+    assert_true(has(&world, "other/LOCK"));
+    assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), 100);
+    ws_world_close(&world);
+}
+
+/* A directory becomes a file, and the other way round. */
+static void
+a_store_gives_way_to_a_file(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    ws_world_open_memory(&world, 403);
+    scan_put_text(&world.tree, "app.firn", "a file");
+    scan_put_text(&world.tree, "deep", "a file, too");
+    ws_save(&world);
+    scan_remove_file(&world.tree, "app.firn");
+    scan_remove_file(&world.tree, "deep");
+    store_writer_begin(&world.tree, "deep/er/other.firn", 70, &writer);
+    store_writer_crash(&writer);
+    put_leftovers(&world, "deep/er/other.firn");
+    store_writer_begin(&world.tree, "app.firn", 300, &writer);
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
+    store_writer_end(&writer);
+    put_leftovers(&world, "app.firn");
+    restore(&world, "1");
+    assert_false(has(&world, "LOCK"));
+    assert_false(has(&world, "kept"));
+    undo(&world);
+    assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), 300);
+    assert_int_equal(store_writer_check_at(&world.tree, "deep/er/other.firn"), 70);
+    ws_save(&world);
+    restore(&world, "1");
+    assert_false(has(&world, "LOCK"));
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+a_store_that_was_moved_or_replaced_comes_back(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    ws_world_open_memory(&world, 404);
+    store_writer_begin(&world.tree, "moved.firn", 200, &writer);
+    store_writer_end(&writer);
+    store_writer_begin(&world.tree, "replaced.firn", 150, &writer);
+    store_writer_end(&writer);
+    ws_save(&world);
+    scan_rename(&world.tree, "moved.firn", "in/another.firn");
+    scan_remove_tree(&world.tree, "replaced.firn");
+    store_writer_begin(&world.tree, "replaced.firn", 30, &writer);
+    store_writer_crash(&writer);
+    ws_save(&world);
+    restore(&world, "1");
+    assert_false(has(&world, "another.firn"));
+    assert_int_equal(store_writer_check_at(&world.tree, "moved.firn"), 200);
+    assert_int_equal(store_writer_check_at(&world.tree, "replaced.firn"), 150);
+    ws_restore(&world, "2");
+    assert_false(has(&world, "moved.firn"));
+    assert_int_equal(store_writer_check_at(&world.tree, "in/another.firn"), 200);
+    assert_int_equal(store_writer_check_at(&world.tree, "replaced.firn"), 30);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+/* ---- writers that were killed ---- */
+
+/* Its log is longer on the disk than what was saved of it. */
+static void
+a_store_whose_writer_was_killed_is_restored_and_comes_back(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    ws_world_open_memory(&world, 405);
+    store_writer_begin(&world.tree, "app.firn", 100, &writer);
+    ws_save(&world);
+    for (unsigned i = 0; i < 250; i++) {
+        store_writer_round(&writer);
+    }
+    store_writer_crash(&writer);
+    restore(&world, "1");
+    undo(&world);
+    restore(&world, "1");
+    assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), 100);
+    undo(&world);
+    undo(&world);
+    undo(&world);
+    assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), 350);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+/* ---- writers ---- */
+
+static void
+a_store_in_which_nothing_changes_refuses_nothing(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    ws_world_open_memory(&world, 406);
+    store_writer_begin(&world.tree, "app.firn", 100, &writer);
+    scan_put_text(&world.tree, "app.firn/mine/note", "before");
+    scan_put_text(&world.tree, "app.firn/readme", "before");
+    ws_save(&world);
+    scan_put_text(&world.tree, "app.firn/wal-spare.tmp", "spare");
+    scan_put_text(&world.tree, "app.firn/runs/x.tmp", "unfinished");
+    scan_set_mtime(&world.tree, "app.firn", 5000000000);
+    scan_put_text(&world.tree, "app.firn/mine/note", "after");
+    scan_remove_file(&world.tree, "app.firn/readme");
+    scan_put_text(&world.tree, "app.firn/more", "added");
+    restore(&world, "1");
+    assert_false(has(&world, "app.firn/more"));
+    assert_true(has(&world, "app.firn/wal-spare.tmp"));
+    undo(&world);
+    assert_true(has(&world, "app.firn/more"));
+    store_writer_round(&writer);
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
+    assert_true(has(&world, "app.firn/more"));
+    store_writer_end(&writer);
+    assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), 101);
+    ws_world_close(&world);
+}
+
+/* Of two stores, one inside the other, each is its own. */
+static void
+a_store_inside_a_store_is_its_own(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer outer;
+    struct store_writer inner;
+    ws_world_open_memory(&world, 407);
+    store_writer_begin(&world.tree, "", 60, &outer);
+    store_writer_begin(&world.tree, "packs/in.firn", 40, &inner);
+    ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 0);
+    store_writer_round(&inner);
+    assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
+    store_writer_end(&inner);
+    store_writer_end(&outer);
+    restore(&world, "1");
+    assert_int_equal(store_writer_check_at(&world.tree, ""), 60);
+    assert_int_equal(store_writer_check_at(&world.tree, "packs/in.firn"), 40);
+    ws_world_close(&world);
+}
+
+struct late {
+    struct store_writer *writer;
+    struct scan_notices notices;
+    unsigned count;
+};
+
+/* The second of two notices, between which the store was read. */
+static void
+write_late(void *ctx, const firn_notice *notice)
+{
+    struct late *late = ctx;
+    if (notice->kind == FIRN_NOTICE_STORE && ++late->count == 2) {
+        store_writer_round(late->writer);
+        store_writer_crash(late->writer);
+    }
+}
+
+/* A writer that comes after the scan and has gone when the store is locked. */
+static void
+what_is_written_after_the_scan_is_not_lost(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    struct late late = {.writer = &writer};
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    ws_world_open_memory(&world, 408);
+    world.threads = 1;
+    scan_put_text(&world.tree, "a.firn/FIRN", "no store");
+    scan_put_text(&world.tree, "a.firn/wal-000001.log", "no store");
+    store_writer_begin(&world.tree, "b.firn", 50, &writer);
+    scan_put_text(&world.tree, "c.firn/FIRN", "no store");
+    scan_put_text(&world.tree, "c.firn/wal-000001.log", "no store");
+    ws_save(&world);
+    store_writer_round(&writer);
+    options.threads = 1;
+    options.callbacks = (firn_callbacks){.on_notice = write_late, .ctx = &late};
+    assert_int_equal(firn_ws_restore(world.ws, "1", &options, &result, &world.err), FIRN_CONFLICT);
+    assert_int_equal(late.count, 2);
+    assert_non_null(strstr(world.err.text, "'b.firn' was changed by somebody else"));
+    restore(&world, "1");
+    undo(&world);
+    assert_int_equal(store_writer_check_at(&world.tree, "b.firn"), 52);
+    ws_world_close(&world);
+}
+
+/* ---- faults ---- */
+
+enum operation { SAVE, RESTORE, OPERATIONS };
+
+/* Checkpoint 1 with round 60 of a store; by now it is at 90, and its writer was killed. Durable. */
+static void
+prepare(struct ws_world *world)
+{
+    struct store_writer writer;
+    ws_world_open_memory(world, 409);
+    world->threads = 1;
+    scan_put_text(&world->tree, "note", "before");
+    store_writer_begin(&world->tree, "app.firn", 60, &writer);
+    ws_save(world);
+    for (unsigned i = 0; i < 30; i++) {
+        store_writer_round(&writer);
+    }
+    store_writer_crash(&writer);
+    scan_put_text(&world->tree, "note", "after");
+    assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
+}
+
+/* After an operation that may have failed half way: the store is there as it was, or as it is to be. */
+static void
+check_after(struct ws_world *world, enum operation operation, int rc)
+{
+    if (operation == RESTORE) {
+        restore(world, "1"); /* or what is left of it */
+        assert_int_equal(store_writer_check_at(&world->tree, "app.firn"), 60);
+    } else {
+        ws_save(world);
+        assert_int_equal(world->notices.counts[FIRN_NOTICE_STORE], 0);
+        assert_int_equal(store_writer_check_at(&world->tree, "app.firn"), 90);
+        restore(world, "latest");
+        assert_int_equal(store_writer_check_at(&world->tree, "app.firn"), 90);
+    }
+    (void)rc;
+    ws_assert_check_clean(world);
+}
+
+static int
+run(struct ws_world *world, enum operation operation)
+{
+    return operation == SAVE ? ws_try_save(world, NULL) : ws_try_restore(world, "1", NULL);
+}
+
+static void
+failed_calls_lose_nothing(void **state)
+{
+    (void)state;
+    struct ws_world prepared;
+    uint64_t failures = 0;
+    prepare(&prepared);
+    for (enum operation operation = SAVE; operation < OPERATIONS; operation++) {
+        uint64_t hits = 1;
+        for (uint64_t n = 1; hits > 0; n += 1 + n / 60) {
+            struct ws_world world;
+            struct firn_os *fault;
+            const struct firn_os_fault_plan plan = {.call = n,
+                                                    .for_ever = n % 2 == 0,
+                                                    .classes = FIRN_OS_FAULT_ALL,
+                                                    .error_number = EIO};
+            ws_world_clone(&prepared, &world);
+            struct firn_os *inner = world.tree.os;
+            assert_int_equal(firn_os_fault_create(inner, &fault, &world.err), FIRN_OK);
+            world.tree.os = fault;
+            ws_world_reopen(&world);
+            firn_os_fault_set_plan(fault, &plan);
+            int rc = run(&world, operation);
+            hits = firn_os_fault_hits(fault);
+            failures += rc != FIRN_OK;
+            firn_os_fault_set_plan(fault, NULL);
+            world.tree.os = inner;
+            ws_world_reopen(&world);
+            firn_os_fault_destroy(fault);
+            check_after(&world, operation, rc);
+            ws_world_close(&world);
+        }
+    }
+    printf("count: %llu failed calls in saves and restores of a store\n",
+           (unsigned long long)failures);
+    ws_world_close(&prepared);
+}
+
+static void
+failed_allocations_lose_nothing(void **state)
+{
+    (void)state;
+    struct ws_world prepared;
+    uint64_t failures = 0;
+    prepare(&prepared);
+    bool has_failed = true;
+    for (uint64_t n = 1; has_failed; n += 1 + n / 60) {
+        struct ws_world world;
+        ws_world_clone(&prepared, &world);
+        test_alloc_fail_at(n, n % 2 == 0);
+        int rc = run(&world, RESTORE);
+        has_failed = test_alloc_calls() >= n;
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        failures += rc != FIRN_OK;
+        check_after(&world, RESTORE, rc);
+        ws_world_close(&world);
+    }
+    printf("count: %llu failed allocations in restores of a store\n", (unsigned long long)failures);
+    ws_world_close(&prepared);
+}
+
+static int
+install(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    return 0;
+}
+
+static int
+uninstall(void **state)
+{
+    (void)state;
+    bool has_leaked = test_alloc_alive() != 0;
+    test_alloc_uninstall();
+    return has_leaked ? -1 : 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_goes_with_all_that_it_left),
+        cmocka_unit_test(what_is_not_the_stores_stays),
+        cmocka_unit_test(a_store_gives_way_to_a_file),
+        cmocka_unit_test(a_store_that_was_moved_or_replaced_comes_back),
+        cmocka_unit_test(a_store_whose_writer_was_killed_is_restored_and_comes_back),
+        cmocka_unit_test(a_store_in_which_nothing_changes_refuses_nothing),
+        cmocka_unit_test(a_store_inside_a_store_is_its_own),
+        cmocka_unit_test(what_is_written_after_the_scan_is_not_lost),
+        cmocka_unit_test(failed_calls_lose_nothing),
+        cmocka_unit_test_setup_teardown(failed_allocations_lose_nothing, install, uninstall),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
