@@ -9,7 +9,7 @@
  *
  * The sequence. It stands in every entry, so it is needed when the first one is written, while other
  * commits go on until the last one is and take the sequences behind the newest. So a load takes one
- * far ahead, the next multiple of SEQUENCE_STEP, and it is the newest when the load is committed:
+ * far ahead, the next multiple of FIRN_DB_LOAD_STEP, and it is the newest when the load is committed:
  * gaps are allowed. Should others have come that far meanwhile, the load is refused. One load at a
  * time is open, so that no two want the same one.
  *
@@ -37,9 +37,6 @@
 #include "lsm/lsm_bulk.h"
 #include "lsm/lsm_sort.h"
 #include "store/db_progress.h"
-
-/* So many commits beside a load that is open. */
-#define SEQUENCE_STEP (UINT64_C(1) << 28)
 
 /* Of the memory of a store, what sorting takes beside it. */
 enum { SORT_SHARE = 4 };
@@ -104,8 +101,8 @@ open_bulk(struct firn_db_keyspace *keyspace, const struct firn_db_progress *sort
     bulk->keyspace = keyspace;
     FIRN_TRY(take_place(db, bulk, err));
     FIRN_TRY(firn_db_write_refuse_failed(db, err));
-    bulk->sequence = (firn_db_published(db) / SEQUENCE_STEP + 1) * SEQUENCE_STEP;
-    if (bulk->sequence < SEQUENCE_STEP || bulk->sequence > FIRN_DB_FORMAT_SEQUENCE_MAX) {
+    bulk->sequence = (firn_db_published(db) / FIRN_DB_LOAD_STEP + 1) * FIRN_DB_LOAD_STEP;
+    if (bulk->sequence < FIRN_DB_LOAD_STEP || bulk->sequence > FIRN_DB_FORMAT_SEQUENCE_MAX) {
         rc = firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
                             firn_os_dir_path(db->dir));
         goto out;

@@ -45,7 +45,7 @@
 _Static_assert((int)FIRN_DB_CAPTURE_HEAD_SIZE == (int)FIRN_LOG_FORMAT_SEGMENT_SIZE,
                "a segment is known by its header");
 
-enum { ATTEMPTS_MAX = 10, ATTEMPTS_FOR_LOADS = 5, PAUSE_NS = 2000000, LOAD_SHIFT = 28 };
+enum { ATTEMPTS_MAX = 10, ATTEMPTS_FOR_LOADS = 5, PAUSE_NS = 2000000 };
 
 struct firn_db_capture {
     struct firn_os_dir *dir;
@@ -217,8 +217,7 @@ visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position posit
     }
     uint64_t sequence = firn_load_le64(record.data);
     uint64_t before = reading->sequence > reading->named ? reading->sequence : reading->named;
-    uint64_t load = sequence >> LOAD_SHIFT << LOAD_SHIFT;
-    reading->lacks_load = reading->lacks_load || (before < load && load < sequence);
+    reading->lacks_load = reading->lacks_load || firn_db_log_lacks_load(before, sequence);
     reading->sequence = sequence;
     return FIRN_OK;
 }

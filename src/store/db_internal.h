@@ -405,6 +405,9 @@ struct firn_log_options firn_db_log_options(bool read_only);
 bool firn_db_log_is_name(const char *name);
 
 /* A reading of the whole log. */
+/* The sequence of a load is the next multiple of this: so many commits beside one that is open. */
+#define FIRN_DB_LOAD_STEP (UINT64_C(1) << 28)
+
 struct firn_db_log_visitor {
     int (*restart)(void *ctx, firn_error *err); /* forget what was shown: it begins anew */
     int (*visit)(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
@@ -415,6 +418,9 @@ struct firn_db_log_visitor {
 /* Reads the log without writing anything, also while another process writes it. */
 FIRN_MUST_CHECK int firn_db_log_read(struct firn_os_dir *dir,
                                      const struct firn_db_log_visitor *visitor, firn_error *err);
+/* Whether a load (db_bulk.c) came between all that is known and a record of the log with a sequence,
+ * or it looks like that: loads take multiples of a large step. */
+bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);
 /* FIRN_CORRUPT (or code) for a record, naming file and offset; returns the code. */
 int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                       struct firn_log_position position, const char *what);

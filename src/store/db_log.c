@@ -38,6 +38,13 @@ firn_db_log_is_name(const char *name)
     return strncmp(name, prefix, size) == 0 && name[size] == '-';
 }
 
+bool
+firn_db_log_lacks_load(uint64_t known, uint64_t sequence)
+{
+    uint64_t load = sequence - sequence % FIRN_DB_LOAD_STEP;
+    return known < load && load < sequence;
+}
+
 int
 firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                   struct firn_log_position position, const char *what)

@@ -22,6 +22,12 @@
  *      (I3) is held against all that now has only behind it; what was written before on a line that
  *      is gone is seen by nobody.
  *
+ * (I5) A load is in the MANIFEST alone (db_bulk.c). A reader reads that before the log, so a load in between
+ *      is one that it does not know, while the log may go on behind it: then it begins again. Without
+ *      that it would show commits without one that came before them. The log tells by its sequences
+ *      (firn_db_log_lacks_load). Chance can look like that, too, so after some attempts it is taken for
+ *      chance.
+ *
  * Memory. What is not in runs fits into memory, because it did when it was written; but the store
  * may be opened with a smaller budget now. Flushing in the middle of a replay is not allowed as
  * long as the log's tail is not known to be on the disk: a power cut could take the tail and leave
@@ -32,10 +38,13 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/utf8.h"
 #include "store/db_history_format.h"
+
+enum { ATTEMPTS_FOR_LOADS = 5 };
 
 struct replay {
     struct firn_db *db;
@@ -45,6 +54,7 @@ struct replay {
     uint64_t first_created; /* numbers from here on are given by the record that is being read */
     uint64_t sequence;      /* of the last record */
     uint64_t log_bytes;     /* read by a reader */
+    unsigned attempts;      /* at reading all of it */
     bool may_flush;         /* the log is settled */
     bool is_short;          /* of memory: the first replay was given up */
 };
@@ -372,6 +382,21 @@ visit_history(struct replay *replay, firn_slice record, struct firn_log_position
 
 /* ---- the log ---- */
 
+/* Before a record with this sequence is looked at by a reader (I5). */
+static int
+check_no_load_between(const struct replay *replay, uint64_t sequence, firn_error *err)
+{
+    struct firn_db *db = replay->db;
+    uint64_t named = firn_lsm_sequence(replay->image->lsm);
+    uint64_t known = replay->sequence > named ? replay->sequence : named;
+    if (!db->is_read_only || replay->attempts > ATTEMPTS_FOR_LOADS ||
+        !firn_db_log_lacks_load(known, sequence)) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, FIRN_BUSY, "the store '%s' changed while it was read",
+                          firn_os_dir_path(db->dir));
+}
+
 static int
 visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
              firn_error *err)
@@ -379,7 +404,10 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
     struct replay *replay = ctx;
     struct firn_db *db = replay->db;
     const char *what = NULL;
-    int rc;
+    int rc = FIRN_OK;
+    if (record.size >= 8) {
+        FIRN_TRY(check_no_load_between(replay, firn_load_le64(record.data), err));
+    }
     if (type == FIRN_DB_HISTORY_FORMAT_TYPE) {
         return visit_history(replay, record, position, err);
     }
@@ -430,6 +458,7 @@ restart(void *ctx, firn_error *err)
     firn_db_image_abandon(replay->image);
     replay->image = NULL;
     replay->sequence = 0;
+    replay->attempts++;
     int rc = firn_db_image_open(db, &replay->image, err);
     if (!db->is_read_only) {
         db->replayed = replay->image;

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/store: a load that comes between the two looks of who reads a store beside its writer, at the
+ * MANIFEST and at the log, with a commit behind it: readers and those who copy the store must not
+ * see the one without the other.
+ */
+#include <string.h>
+
+#include "base/slice.h"
+#include "db_support.h"
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "store/db_capture.h"
+#include "store/db_internal.h"
+
+/* A store and its writer, and a machine around it that is told when the log is opened. */
+struct beside {
+    struct db_support support;
+    struct firn_os *fault;
+    struct firn_os_dir *dir; /* of the store, through that machine */
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspace;
+    unsigned loads; /* still to come, one each time */
+    unsigned loaded;
+    unsigned looks; /* at the log */
+};
+
+static void
+load(struct beside *beside)
+{
+    firn_error err;
+    struct firn_db_bulk *bulk;
+    beside->loads--;
+    beside->loaded++;
+    DB_OK(firn_db_bulk_open(beside->keyspace, &bulk, &err));
+    DB_OK(firn_db_bulk_put(bulk, firn_str("loaded"), firn_str("1"), &err));
+    DB_OK(firn_db_bulk_commit(bulk, &err));
+    firn_db_bulk_close(bulk);
+    db_support_put(beside->keyspace, "after", "1");
+}
+
+static void
+on_call(void *ctx, const struct firn_os_fault_call *call)
+{
+    struct beside *beside = ctx;
+    if (call->kind != FIRN_OS_FAULT_OPENS || call->name == NULL ||
+        strcmp(call->name, "wal-000001.log") != 0) {
+        return;
+    }
+    beside->looks++;
+    if (beside->loads > 0) {
+        load(beside);
+    }
+}
+
+static void
+open_beside(struct beside *beside, unsigned loads)
+{
+    firn_error err;
+    *beside = (struct beside){.loads = loads};
+    db_support_init(&beside->support, 1);
+    beside->db = db_support_open(beside->support.dir);
+    beside->keyspace = db_support_keyspace(beside->db, "k");
+    db_support_put(beside->keyspace, "before", "1");
+    DB_OK(firn_os_fault_create(beside->support.os, &beside->fault, &err));
+    DB_OK(firn_os_dir_open_path(beside->fault, "/store", &beside->dir, &err));
+    firn_os_fault_set_hook(beside->fault, on_call, beside);
+}
+
+static void
+close_beside(struct beside *beside)
+{
+    firn_error err;
+    firn_os_dir_close(beside->dir);
+    firn_os_fault_destroy(beside->fault);
+    DB_OK(firn_db_close(beside->db, &err));
+    db_support_deinit(&beside->support);
+}
+
+static bool
+has(struct firn_db *reader, const char *key)
+{
+    return db_support_get(db_support_keyspace(reader, "k"), key) != NULL;
+}
+
+static void
+a_reader_sees_no_commit_without_the_load_before_it(void **state)
+{
+    (void)state;
+    for (unsigned loads = 0; loads <= 3; loads++) {
+        firn_error err;
+        struct beside beside;
+        struct firn_db *reader;
+        open_beside(&beside, loads);
+        DB_OK(firn_db_open(beside.dir, &db_support_read_only, &reader, &err));
+        assert_true(has(reader, "before"));
+        assert_int_equal(has(reader, "loaded"), loads > 0);
+        assert_int_equal(has(reader, "after"), loads > 0);
+        assert_int_equal(beside.loaded, loads);
+        beside.loads = 1; /* while it moves on */
+        db_support_put(beside.keyspace, "more", "1");
+        DB_OK(firn_db_refresh(reader, &err));
+        assert_true(has(reader, "more"));
+        assert_int_equal(has(reader, "loaded"), has(reader, "after"));
+        DB_OK(firn_db_close(reader, &err));
+        close_beside(&beside);
+    }
+}
+
+static void
+a_copy_has_no_commit_without_the_load_before_it(void **state)
+{
+    (void)state;
+    for (unsigned loads = 0; loads <= 3; loads++) {
+        firn_error err;
+        struct beside beside;
+        struct firn_db_capture *capture;
+        struct firn_db_capture *again;
+        open_beside(&beside, loads);
+        DB_OK(firn_db_capture_open(beside.dir, &capture, &err));
+        assert_int_equal(beside.loaded, loads);
+        DB_OK(firn_db_capture_open(beside.support.dir, &again, &err));
+        assert_true(firn_db_capture_print(capture) == firn_db_capture_print(again));
+        firn_db_capture_close(again);
+        db_support_put(beside.keyspace, "more", "1");
+        DB_OK(firn_db_capture_open(beside.support.dir, &again, &err));
+        assert_true(firn_db_capture_print(capture) != firn_db_capture_print(again));
+        firn_db_capture_close(again);
+        firn_db_capture_close(capture);
+        close_beside(&beside);
+    }
+}
+
+/* A commit that failed may have used up the very sequence that a load would have. */
+static void
+chance_keeps_nobody_from_reading(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct beside beside;
+    struct firn_db *reader;
+    struct firn_db_capture *capture;
+    open_beside(&beside, 0);
+    beside.db->last_sequence = FIRN_DB_LOAD_STEP;
+    db_support_put(beside.keyspace, "after", "1");
+    DB_OK(firn_db_open(beside.dir, &db_support_read_only, &reader, &err));
+    assert_true(has(reader, "after"));
+    assert_in_range(beside.looks, 2, 20);
+    DB_OK(firn_db_close(reader, &err));
+    DB_OK(firn_db_capture_open(beside.dir, &capture, &err));
+    firn_db_capture_close(capture);
+    close_beside(&beside);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reader_sees_no_commit_without_the_load_before_it),
+        cmocka_unit_test(a_copy_has_no_commit_without_the_load_before_it),
+        cmocka_unit_test(chance_keeps_nobody_from_reading),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
