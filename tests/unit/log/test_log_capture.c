@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/log: copying a log beside its writer: which bytes are it, and that the gate keeps them where
+ * they are for as long as it is shut.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "log/log_capture.h"
+#include "log/log_segment.h"
+#include "log_support.h"
+#include "os/os_memory.h"
+
+enum { PER_SEGMENT = 400 };
+
+struct machine {
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_log *log;
+    struct firn_log_options options;
+    bool is_open; /* the gate */
+    unsigned asked;
+    uint64_t count; /* of records */
+};
+
+static bool
+may_remove(void *ctx)
+{
+    struct machine *machine = ctx;
+    machine->asked++;
+    return machine->is_open;
+}
+
+static void
+open_machine(struct machine *machine)
+{
+    firn_error err;
+    *machine = (struct machine){.is_open = true};
+    machine->options =
+        (struct firn_log_options){.prefix = "wal",
+                                  .ready_after_bytes = 4096,
+                                  .gate = {.may_remove = may_remove, .ctx = machine}};
+    assert_int_equal(firn_os_memory_create(1, &machine->os, &err), FIRN_OK);
+    machine->dir = log_support_root(machine->os);
+    assert_int_equal(firn_log_create(machine->dir, &machine->options, &machine->log, &err),
+                     FIRN_OK);
+}
+
+static void
+close_machine(struct machine *machine)
+{
+    firn_log_abandon(machine->log);
+    firn_os_dir_close(machine->dir);
+    firn_os_memory_destroy(machine->os);
+}
+
+static void
+fill(struct machine *machine)
+{
+    firn_error err;
+    for (unsigned i = 0; i < PER_SEGMENT; i++) {
+        assert_int_equal(log_support_append(machine->log, machine->count++, NULL, &err), FIRN_OK);
+    }
+}
+
+/* Fills a segment and begins the next one; segments before `oldest` are not needed any more. */
+static void
+turn(struct machine *machine, uint64_t oldest)
+{
+    firn_error err;
+    fill(machine);
+    assert_int_equal(firn_log_remove_before(machine->log, oldest, &err), FIRN_OK);
+    assert_int_equal(firn_log_rotate(machine->log, &err), FIRN_OK);
+}
+
+static bool
+has(struct machine *machine, unsigned number)
+{
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    firn_log_segment_name("wal", number, name);
+    return log_support_has_file(machine->dir, name);
+}
+
+static void
+reopen(struct machine *machine, uint64_t first)
+{
+    firn_error err;
+    struct log_support_seen seen = {.first = first};
+    firn_log_abandon(machine->log);
+    assert_int_equal(firn_log_open(machine->dir, &machine->options, log_support_visit, &seen,
+                                   &machine->log, NULL, &err),
+                     FIRN_OK);
+    assert_false(seen.is_wrong);
+    assert_int_equal(first + seen.count, machine->count);
+}
+
+static void
+files_stay_while_the_gate_is_shut(void **state)
+{
+    (void)state;
+    struct machine machine;
+    struct firn_buf before = {0};
+    struct firn_buf after = {0};
+    open_machine(&machine);
+    turn(&machine, 1);
+    log_support_get_file(machine.dir, "wal-000001.log", &before);
+    machine.is_open = false;
+    turn(&machine, 2);
+    turn(&machine, 4);
+    assert_true(has(&machine, 1) && has(&machine, 2) && has(&machine, 3) && has(&machine, 4));
+    log_support_get_file(machine.dir, "wal-000001.log", &after);
+    assert_true(firn_slice_equal(firn_buf_slice(&before), firn_buf_slice(&after)));
+    reopen(&machine, 3 * PER_SEGMENT); /* they are no part of the log, and still there */
+    assert_true(has(&machine, 1) && has(&machine, 2) && has(&machine, 3));
+    turn(&machine, 5);
+    assert_true(has(&machine, 1) && has(&machine, 4));
+    machine.is_open = true;
+    turn(&machine, 6);
+    assert_false(has(&machine, 4) || has(&machine, 5));
+    assert_true(has(&machine, 6));
+    reopen(&machine, 5 * PER_SEGMENT);
+    for (unsigned number = 1; number < 6; number++) {
+        assert_false(has(&machine, number));
+    }
+    firn_buf_deinit(&before);
+    firn_buf_deinit(&after);
+    close_machine(&machine);
+}
+
+/* Those that were kept go with the next turn that finds the gate open. */
+static void
+kept_files_go_with_a_later_turn(void **state)
+{
+    (void)state;
+    struct machine machine;
+    open_machine(&machine);
+    machine.is_open = false;
+    turn(&machine, 1);
+    turn(&machine, 2);
+    turn(&machine, 3);
+    assert_true(has(&machine, 1) && has(&machine, 2));
+    machine.is_open = true;
+    unsigned asked = machine.asked;
+    turn(&machine, 3); /* which excludes nothing itself */
+    assert_true(machine.asked > asked);
+    assert_false(has(&machine, 1) || has(&machine, 2));
+    asked = machine.asked;
+    turn(&machine, 3);
+    assert_int_equal(machine.asked, asked); /* nothing is there to be removed */
+    reopen(&machine, 2 * PER_SEGMENT);
+    close_machine(&machine);
+}
+
+/* Copies what was listed, and opens that as a log of its own. */
+static void
+check_copy(struct machine *machine, const struct firn_buf *list, uint64_t first, uint64_t count)
+{
+    firn_error err;
+    struct firn_os *os;
+    struct firn_log_options options = {.prefix = "wal"};
+    struct log_support_seen seen = {.first = first};
+    assert_int_equal(firn_os_memory_create(2, &os, &err), FIRN_OK);
+    struct firn_os_dir *dir = log_support_root(os);
+    const struct firn_log_capture_segment *segments = (const void *)list->data;
+    for (size_t i = 0; i < list->size / sizeof *segments; i++) {
+        char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+        struct firn_buf bytes = {0};
+        firn_log_segment_name("wal", segments[i].number, name);
+        log_support_get_file(machine->dir, name, &bytes);
+        assert_true(bytes.size >= segments[i].size_bytes);
+        assert_memory_equal(bytes.data, segments[i].header, sizeof segments[i].header);
+        log_support_put_file(dir, name, firn_bytes(bytes.data, segments[i].size_bytes));
+        firn_buf_deinit(&bytes);
+    }
+    struct firn_log *log;
+    assert_int_equal(firn_log_open(dir, &options, log_support_visit, &seen, &log, NULL, &err),
+                     FIRN_OK);
+    assert_false(seen.is_wrong);
+    assert_int_equal(seen.count, count);
+    firn_log_abandon(log);
+    firn_os_dir_close(dir);
+    firn_os_memory_destroy(os);
+}
+
+static void
+what_is_listed_stays_the_log_that_it_was(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct machine machine;
+    struct firn_buf list = {0};
+    struct firn_buf again = {0};
+    struct log_support_seen seen = {.first = PER_SEGMENT};
+    open_machine(&machine);
+    turn(&machine, 1);
+    turn(&machine, 2);
+    fill(&machine);
+    machine.is_open = false;
+    assert_int_equal(
+        firn_log_capture(machine.dir, &machine.options, log_support_visit, &seen, &list, &err),
+        FIRN_OK);
+    assert_false(seen.is_wrong);
+    assert_int_equal(seen.count, 2 * PER_SEGMENT);
+    assert_int_equal(list.size / sizeof(struct firn_log_capture_segment), 2);
+    seen = (struct log_support_seen){.first = PER_SEGMENT};
+    assert_int_equal(
+        firn_log_capture(machine.dir, &machine.options, log_support_visit, &seen, &again, &err),
+        FIRN_OK);
+    assert_true(firn_slice_equal(firn_buf_slice(&list), firn_buf_slice(&again)));
+    turn(&machine, 3);
+    turn(&machine, 5);
+    turn(&machine, 6);
+    check_copy(&machine, &list, PER_SEGMENT, 2 * PER_SEGMENT);
+    firn_buf_deinit(&list);
+    firn_buf_deinit(&again);
+    close_machine(&machine);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_stay_while_the_gate_is_shut),
+        cmocka_unit_test(kept_files_go_with_a_later_turn),
+        cmocka_unit_test(what_is_listed_stays_the_log_that_it_was),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
