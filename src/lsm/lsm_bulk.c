@@ -263,7 +263,9 @@ firn_lsm_bulk_destroy(struct firn_lsm_bulk *bulk)
         bulk->builder->kind->builder_destroy(bulk->builder);
     }
     for (size_t i = 0; i < bulk->count; i++) {
-        bulk->runs[i].file->is_gone |= !bulk->is_installed;
+        if (!bulk->is_installed) { /* else it is the tree's, which may have given it up by now */
+            bulk->runs[i].file->is_gone = true;
+        }
         firn_lsm_file_unref(bulk->runs[i].file);
     }
     firn_value_output_end(&bulk->values);
