@@ -197,6 +197,8 @@ what_is_listed_stays_the_log_that_it_was(void **state)
     struct machine machine;
     struct firn_buf list = {0};
     struct firn_buf again = {0};
+    struct firn_buf before = {0};
+    struct firn_buf after = {0};
     struct log_support_seen seen = {.first = PER_SEGMENT};
     open_machine(&machine);
     turn(&machine, 1);
@@ -214,12 +216,21 @@ what_is_listed_stays_the_log_that_it_was(void **state)
         firn_log_capture(machine.dir, &machine.options, log_support_visit, &seen, &again, &err),
         FIRN_OK);
     assert_true(firn_slice_equal(firn_buf_slice(&list), firn_buf_slice(&again)));
+    log_support_get_file(machine.dir, "wal-000003.log", &before);
     turn(&machine, 3);
     turn(&machine, 5);
     turn(&machine, 6);
+    log_support_get_file(machine.dir, "wal-000003.log", &after);
+    const struct firn_log_capture_segment *newest =
+        (const struct firn_log_capture_segment *)(const void *)list.data + 1;
+    assert_int_equal(newest->number, 3);
+    assert_memory_equal(before.data, after.data, newest->size_bytes);
+    assert_memory_not_equal(before.data, after.data, newest->size_bytes + 1);
     check_copy(&machine, &list, PER_SEGMENT, 2 * PER_SEGMENT);
     firn_buf_deinit(&list);
     firn_buf_deinit(&again);
+    firn_buf_deinit(&before);
+    firn_buf_deinit(&after);
     close_machine(&machine);
 }
 
