@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +44,11 @@ become_program(char *const *arguments)
 void
 firn_cli_collect_start(const firn_workspace *workspace)
 {
+    /* The store's path may be relative to the directory that we are in. */
+    char *store = realpath(firn_workspace_store_path(workspace), NULL);
+    if (store == NULL) {
+        return;
+    }
     /* execv takes them as they are and changes none. */
     char *arguments[] = {(char *)(uintptr_t) "firn",
                          (char *)(uintptr_t) "gc",
@@ -51,7 +57,7 @@ firn_cli_collect_start(const firn_workspace *workspace)
                          (char *)(uintptr_t) "--workspace",
                          (char *)(uintptr_t)firn_workspace_root(workspace),
                          (char *)(uintptr_t) "--store",
-                         (char *)(uintptr_t)firn_workspace_store_path(workspace),
+                         store,
                          NULL};
     pid_t child = fork();
     if (child == 0) {
@@ -63,4 +69,5 @@ firn_cli_collect_start(const firn_workspace *workspace)
     int status;
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
+    free(store);
 }
