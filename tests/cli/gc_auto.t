@@ -64,3 +64,38 @@ By a delete, and by a save.
   $ gone; firn check -q && firn list -q | head -n 2; sleep 2
   9
   8
+
+By the MCP server, behind a delete and behind a save, unless it is turned off.
+
+  $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q
+  10
+  11
+  $ call() { printf '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}\n{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":{"workspace_path":"."%s}}}\n' "$1" "$2" | firn mcp | grep -c '"isError":true'; }
+  $ firn config --unset gc.auto && call checkpoint_delete ',"snapshot_id":"10"'
+  0
+  [1]
+  $ gone; firn check -q; sleep 2
+  $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q
+  12
+  13
+  $ call checkpoint_delete ',"snapshot_id":"12"'
+  0
+  [1]
+  $ sleep 2; for i in $(seq 1200); do firn gc --auto -n | grep '^worth' && break; sleep 0.1; done
+  worth it
+  $ call checkpoint_save; sleep 1; firn gc --auto -n
+  0
+  worth it
+  $ firn config --unset gc.auto && call checkpoint_save
+  0
+  [1]
+  $ gone; firn check -q; sleep 2
+
+A store named relative to where one is.
+
+  $ firn config gc.auto false && mkdir other && cd other && head -c 20000000 /dev/urandom >large && firn save -q --store ../../near && rm large && firn save -q --store ../../near && firn config gc.auto true --user && firn delete 1 -q --store ../../near
+  1
+  2
+  1
+  $ near() { for i in $(seq 1200); do find ../../near -name '*.pack' -size +10M | grep -q . || return 0; sleep 0.1; done; echo is there; }
+  $ near; sleep 2; firn check -q --store ../../near
