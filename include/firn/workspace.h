@@ -819,9 +819,9 @@ typedef struct firn_gc_result {
  * An automatic collection is for a process that nobody waits for. It does nothing unless a quarter of
  * the packs, and 16 MiB, may be garbage, as far as deleted checkpoints tell, and none was begun in the
  * last hour that has not ended. It looks at what is needed without locking the store, then locks it
- * for one slice after the other, each of at most 16 MiB of packs to be written again (and one frame
- * at the least) and 16,384 objects, with a pause of 0.2 s between two: that bounds what another writer
- * waits. If others write meanwhile it looks again, up to four times in a row without a slice in
+ * for one slice after the other, each of at most 16 MiB of packs to be written again, 64 MiB before
+ * compression, and 16,384 objects (and one frame at the least), with a pause of 0.2 s between two:
+ * that bounds what another writer waits. If others write meanwhile it looks again, up to four times in a row without a slice in
  * between. `keep` is not asked, small packs are not made one, and what firn_workspace_forget took out
  * stays for a plain collection. FIRN_INVALID with full or a level; a dry run says whether it is due.
  * FIRN_BUSY if another writer has had the store for a minute. */

@@ -14,7 +14,7 @@
  *      has the lock, the store's sequence must be that of the reading, or that behind our last slice.
  *      Otherwise somebody has made a checkpoint, of objects that may have been dead, or has
  *      collected: the marks are thrown away, and all begins again from what is there now. What slices
- *      have done stays done.
+ *      have done stays done. Another store at the same path is told by its identity.
  * (I2) A save holds the lock from its first look into the index to its commit. So what it has looked
  *      up is alive, or it has not begun, whenever a slice runs.
  *
@@ -29,18 +29,21 @@
  * Cut off at any moment, by a signal or the power, the store is whole (I2 of ws_gc_slice.c), and all
  * files that nobody needs are found by the next operation that writes.
  */
+#include <string.h>
+
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_gc_due.h"
 #include "workspace/ws_gc_internal.h"
 
-enum { SCRATCH_FRAMES = 4, ATTEMPTS_MAX = 4 };
+enum { SCRATCH_FRAMES = 4, ATTEMPTS_MAX = 4, ID_SIZE = 16 };
 
 struct automatic {
     struct firn_ws_gc gc;
     struct firn_ws_opened opened;
-    uint64_t deleted_bytes; /* that were noted when it began */
+    uint64_t deleted_bytes; /* that were noted when it was marked: it will have seen to them */
     uint64_t sequence;      /* of the store as the marks know it (I1) */
+    uint8_t id[ID_SIZE];    /* likewise */
     bool has_marked;        /* once */
     bool has_swept;         /* the stat cache, since the last mark */
     struct firn_ws_gc_place at;
@@ -98,7 +101,6 @@ begin_opened(struct automatic *automatic, firn_error *err)
     if (rc != FIRN_OK || !gc->result->is_due || gc->options->dry_run) {
         return rc;
     }
-    automatic->deleted_bytes = due.deleted_bytes;
     due.tried_ns = firn_os_now_ns(gc->ws->os);
     return firn_ws_gc_due_write(automatic->opened.db, &due, err);
 }
@@ -122,7 +124,7 @@ begin(struct automatic *automatic, firn_error *err)
     return rc == FIRN_OK ? close_store(automatic, begin_opened(automatic, err), err) : rc;
 }
 
-/* What was deleted meanwhile may be garbage still. */
+/* What was deleted since the last mark is garbage still. */
 static int
 end_opened(struct automatic *automatic, firn_error *err)
 {
@@ -165,12 +167,20 @@ static int
 mark_opened(struct automatic *automatic, firn_error *err)
 {
     struct firn_ws_gc *gc = &automatic->gc;
+    struct firn_ws_gc_due due;
     int rc;
     gc->opened = &automatic->opened;
+    if (automatic->opened.db == NULL) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "the store '%.900s' is gone",
+                              gc->ws->place.store_path);
+    }
+    FIRN_TRY(firn_ws_gc_due_read(automatic->opened.db, &due, err));
     FIRN_TRY(firn_ws_gc_table_create(automatic->opened.objects, &gc->table, err));
     FIRN_TRY(firn_ws_gc_mark(gc, err));
     FIRN_TRY(firn_ws_gc_plan(gc, err));
+    automatic->deleted_bytes = due.deleted_bytes;
     automatic->sequence = automatic->opened.sequence;
+    memcpy(automatic->id, firn_db_id(automatic->opened.db), sizeof automatic->id);
     automatic->has_swept = false;
     automatic->at = (struct firn_ws_gc_place){0, 0};
 out:
@@ -184,7 +194,10 @@ mark(struct automatic *automatic, firn_error *err)
     const firn_gc_result before = *gc->result;
     forget_marks(gc);
     gc->result->bytes_before = 0;
-    int rc = open_store(automatic, FIRN_WS_READ, err);
+    int rc = firn_ws_gc_progress_now(gc, "mark", gc->result->slices, err);
+    if (rc == FIRN_OK) {
+        rc = open_store(automatic, FIRN_WS_READ, err);
+    }
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -217,6 +230,15 @@ out:
     return rc;
 }
 
+/* (I1) */
+static bool
+knows_store(const struct automatic *automatic)
+{
+    const struct firn_ws_opened *opened = &automatic->opened;
+    return opened->sequence == automatic->sequence &&
+           memcmp(automatic->id, firn_db_id(opened->db), sizeof automatic->id) == 0;
+}
+
 /* All slices that the marks are good for. */
 static int
 slices(struct automatic *automatic, bool *out_is_over, firn_error *err)
@@ -235,7 +257,7 @@ slices(struct automatic *automatic, bool *out_is_over, firn_error *err)
         if (rc != FIRN_OK) {
             return rc;
         }
-        bool is_known = automatic->opened.sequence == automatic->sequence; /* (I1) */
+        bool is_known = knows_store(automatic);
         rc = close_store(automatic, is_known ? slice_opened(automatic, err) : FIRN_OK, err);
         if (rc != FIRN_OK || !is_known) {
             return rc;

@@ -48,7 +48,7 @@ struct firn_ws_gc_limits {
     uint64_t give_back_bytes; /* of packs that were left empty: reason enough to retire them */
     /* Of an automatic collection (ws_gc_auto.c): */
     uint64_t due_bytes;     /* less is not worth it; 0: whatever there is */
-    uint64_t slice_bytes;   /* of frames that are moved, as they are stored, in one slice */
+    uint64_t slice_bytes;   /* of frames that are moved in one slice (ws_gc_slice.c) */
     uint64_t slice_objects; /* that are moved or forgotten in one slice */
     int64_t pause_ns;       /* between two */
     int64_t patience_ns;    /* with another writer */

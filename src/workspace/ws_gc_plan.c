@@ -7,7 +7,9 @@
  *
  *   nothing alive                       the pack goes
  *   less than half of it alive          what is alive moves to a new pack
- *   something forgotten dead in it      likewise; also where the index does not say what lies in it
+ *   something forgotten dead in it      likewise
+ *   something in it that the index      likewise: a collection that was interrupted had begun to empty
+ *   does not have there                 it, and how much of it is dead nobody can tell any more
  *   small, and not the only one         likewise: many small packs become one; an automatic
  *                                       collection leaves that to saves (ws_join.c)
  *   compressed at a lower level than    likewise, if that was asked for
@@ -208,7 +210,7 @@ judge(const struct firn_ws_gc *gc, const struct firn_ws_gc_pack *pack)
     }
     bool has_dead = pack->live_count < pack->object_count;
     bool has_strays = pack->live_count + pack->dead_count < pack->object_count;
-    if (pack->has_forgotten || (has_strays && gc->forgotten.count > 0)) {
+    if (pack->has_forgotten || has_strays) {
         return FIRN_WS_GC_REWRITE;
     }
     bool is_mostly_dead =

@@ -6,17 +6,23 @@
  * index that lead to dead objects in these frames are deleted, living objects get a new place in a new
  * pack. When no frame is left, and the index had as much in the pack as was counted for the plan, the
  * pack is retired. A slice takes parts of as many packs as fit: of frames with something alive, which
- * have to be decoded and written again, slice_bytes; and slice_objects of objects, each a look into
- * the index. It takes one frame at the least, so it makes way whatever the limits (I1).
+ * have to be decoded and written again, slice_bytes as they are stored, and RAW_MAX times that before
+ * compression; and slice_objects of objects, each a look into the index. It takes one frame at the
+ * least, so it makes way whatever the limits (I1).
  *
  * The steps of a slice are those of ws_gc.c, in the same order: forget, move and sync, retire; and the
  * stat cache was swept before the first one. So a crash behind any write leaves a whole store (I2). A
  * pack that is half empty has lost entries of the index and nothing else; whoever plans next finds
- * even less alive in it.
+ * that the index does not have all of it, and empties it to the end (ws_gc_plan.c).
  *
  * Which objects lie in which frame the pack's own table says; it is read twice for each part, which
  * decodes nothing: once to count, once to forget. Nothing of it is believed: a pack whose table is
  * damaged, or that does not hold what the index says, stays with all that is in it (I3).
+ *
+ * Measured with the limits of ws_gc.c, on contents that do not compress, sources, logs, and a pack of
+ * 250,000 tiny objects: a slice held the lock for 35 to 205 ms, the closing of the store included, and
+ * took 15 to 120 ms of a processor. Two things grow with the store and not with the slice: the table of
+ * a pack is read whole for each slice of it, and the first slice behind a mark sweeps the stat cache.
  *
  * Memory: four bytes a frame of one pack, and what ws_gc_move.c needs.
  */
@@ -24,7 +30,7 @@
 #include "base/slice.h"
 #include "workspace/ws_gc_internal.h"
 
-enum { BATCH_SIZE = 1 << 20, PARTS_MAX = 64 };
+enum { BATCH_SIZE = 1 << 20, PARTS_MAX = 64, RAW_MAX = 4 };
 
 /* What the slice may still do. */
 struct budget {
@@ -70,6 +76,14 @@ count_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locati
     return FIRN_OK;
 }
 
+/* What it takes to move a frame. */
+static uint64_t
+cost_of(const struct firn_packfile *file, uint32_t frame)
+{
+    struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, frame);
+    return size.stored > size.raw / RAW_MAX ? size.stored : size.raw / RAW_MAX;
+}
+
 /* How many frames fit; none only if the slice has done something (I1). What an earlier slice has
  * emptied costs nothing. */
 static void
@@ -82,7 +96,7 @@ choose_end(struct cutting *cutting, struct budget *budget)
             continue;
         }
         uint64_t objects = cutting->counts[frame];
-        uint64_t bytes = has_live ? firn_packfile_frame_size_of(cutting->file, frame).stored : 0;
+        uint64_t bytes = has_live ? cost_of(cutting->file, frame) : 0;
         bool fits = objects <= budget->objects && bytes <= budget->bytes;
         if (!fits && budget->is_begun) {
             break;

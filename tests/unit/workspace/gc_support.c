@@ -87,14 +87,16 @@ gc_try_in_pieces(struct ws_world *world, firn_gc_result *out)
 int
 gc_try_auto(struct ws_world *world, const firn_callbacks *callbacks, firn_gc_result *out)
 {
+    bool is_real = world->tree.os == firn_os_default();
     const struct firn_ws_gc_limits limits = {.pack_objects = 128 << 10,
                                              .pack_bytes = UINT64_C(1) << 30,
                                              .give_back_bytes = UINT64_C(1) << 30,
                                              .due_bytes = 0,
                                              .slice_bytes = 4000,
                                              .slice_objects = 5,
-                                             .pause_ns = INT64_C(250) * 1000000,
-                                             .patience_ns = INT64_C(2) * 1000000000};
+                                             .pause_ns = INT64_C(1000000) * (is_real ? 1 : 250),
+                                             .patience_ns =
+                                                 INT64_C(1000000000) * (is_real ? 60 : 2)};
     firn_gc_options options = FIRN_GC_OPTIONS_INIT;
     firn_gc_result ignored;
     options.automatic = true;
@@ -148,6 +150,13 @@ gc_dry_run(struct ws_world *world)
 void
 gc_neighbour_open(struct ws_world *world, const char *path, struct ws_world *out)
 {
+    gc_neighbour_open_store(world, path, world->store_path, out);
+}
+
+void
+gc_neighbour_open_store(struct ws_world *world, const char *path, const char *store_path,
+                        struct ws_world *out)
+{
     struct firn_os *os = world->tree.os;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     struct firn_os_dir *top;
@@ -158,7 +167,7 @@ gc_neighbour_open(struct ws_world *world, const char *path, struct ws_world *out
     assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
     firn_os_dir_close(top);
     out->root_path = strdup(path);
-    out->store_path = strdup(world->store_path);
+    out->store_path = strdup(store_path);
     check(firn_os_dir_open_path(os, path, &out->tree.root, &err), &err);
     options.store_path = out->store_path;
     options.lock_timeout_ms = 0;

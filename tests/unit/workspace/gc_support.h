@@ -31,6 +31,9 @@ firn_gc_result gc_recompress(struct ws_world *world, int level);
 /* Another workspace at a path of its own (made if needed) in the same store of the same machine in
  * memory. Closed before world is. */
 void gc_neighbour_open(struct ws_world *world, const char *path, struct ws_world *out);
+/* The same with a store of its own. */
+void gc_neighbour_open_store(struct ws_world *world, const char *path, const char *store_path,
+                             struct ws_world *out);
 void gc_neighbour_close(struct ws_world *neighbour);
 
 struct gc_facts {

@@ -18,6 +18,7 @@
 #include "os/os_memory.h"
 #include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_gc_due.h"
+#include "workspace/ws_gc_internal.h"
 #include "workspace/ws_internal.h"
 
 static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
@@ -318,6 +319,50 @@ a_collection_goes_on_in_slices(void **state)
     finish(&prepared);
 }
 
+/* Twenty MiB that take little room in a pack. */
+static void
+what_unpacks_to_much_goes_in_more_slices(void **state)
+{
+    (void)state;
+    enum { COUNT = 40, SIZE = MIB / 2 };
+    const struct firn_ws_gc_limits limits = {.pack_objects = 128 << 10,
+                                             .pack_bytes = UINT64_C(1) << 30,
+                                             .give_back_bytes = UINT64_C(1) << 30,
+                                             .slice_bytes = MIB / 2,
+                                             .slice_objects = 16 << 10};
+    struct ws_world world;
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result result;
+    char name[32];
+    char *content = malloc(SIZE);
+    assert_non_null(content);
+    ws_world_open_memory(&world, 57);
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(name, sizeof name, "f%u", i);
+        memset(content, 'a', SIZE);
+        memcpy(content, name, strlen(name));
+        scan_put_file(&world.tree, name, content, SIZE);
+    }
+    ws_save(&world);
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(name, sizeof name, "f%u", i);
+        if (i % 3 != 0) {
+            scan_remove_file(&world.tree, name);
+        }
+    }
+    ws_save(&world);
+    gc_delete(&world, "1");
+    options.automatic = true;
+    assert_int_equal(firn_ws_gc_limited(world.ws, &options, &limits, &result, &world.err), FIRN_OK);
+    assert_true(result.is_finished);
+    assert_true(result.bytes_before < MIB / 4);
+    assert_in_range(result.slices, 3, 8);
+    gc_assert_exact(&world);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+    free(content);
+}
+
 static int
 count_slice(void *ctx, const firn_progress *progress)
 {
@@ -487,9 +532,52 @@ what_is_deleted_meanwhile_counts_for_the_next_one(void **state)
         .prepared = &prepared, .world = &other, .at = 2, .act = delete_another};
     firn_gc_result result = run_between(&between);
     assert_true(result.is_finished);
-    uint64_t left = read_due(&prepared.world).deleted_bytes;
-    assert_true(left > 50000 && left < 60000);
+    /* It was marked anew, and found. */
+    assert_int_equal(read_due(&prepared.world).deleted_bytes, 0);
     finish(&prepared);
+}
+
+struct deleting {
+    struct ws_world *world;
+    unsigned calls;
+};
+
+/* The first call is before the store is opened to be marked, the second one behind that. */
+static int
+delete_while_it_is_marked(void *ctx, const firn_progress *progress)
+{
+    struct deleting *deleting = ctx;
+    (void)progress;
+    if (deleting->calls++ == 1) {
+        gc_delete(deleting->world, "1");
+    }
+    firn_os_sleep_ns(deleting->world->tree.os, INT64_C(250) * 1000000);
+    return FIRN_OK;
+}
+
+static void
+what_is_deleted_behind_the_last_mark_counts_for_the_next_one(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct ws_world other;
+    struct deleting deleting = {.world = &other};
+    const firn_callbacks callbacks = {.on_progress = delete_while_it_is_marked, .ctx = &deleting};
+    firn_gc_result result;
+    ws_world_open_memory(&world, 58);
+    scan_put_random(&world.tree, "a", 1, 50000);
+    ws_save(&world);
+    scan_put_random(&world.tree, "a", 2, 50000);
+    ws_save(&world);
+    other = world;
+    assert_int_equal(gc_try_auto(&world, &callbacks, &result), FIRN_OK);
+    assert_true(deleting.calls > 1);
+    assert_true(result.is_finished);
+    assert_int_equal(result.slices, 0);
+    uint64_t left = read_due(&world).deleted_bytes;
+    assert_true(left > 50000 && left < 60000);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
 }
 
 static void
@@ -540,6 +628,163 @@ cancelled_between_any_two_slices_all_is_there(void **state)
         finish(&prepared);
     }
     assert_true(at > 4);
+}
+
+/* A pack whose first frames are dead, and whose many small objects, in the last one, live on: when the
+ * first are forgotten, all that the index has in it is alive. */
+static void
+what_is_half_empty_is_emptied_by_the_next_one(void **state)
+{
+    (void)state;
+    enum { LARGE = 20, SMALL = 120 };
+    for (unsigned way = 0; way < 3; way++) {
+        struct prepared prepared = {0};
+        struct ws_world *world = &prepared.world;
+        char name[32];
+        ws_world_open_memory(world, 90 + way);
+        for (unsigned i = 0; i < LARGE + SMALL; i++) {
+            snprintf(name, sizeof name, "%s%u", i < LARGE ? "a" : "b", i);
+            scan_put_random(&world->tree, name, i, i < LARGE ? 200000 : 300);
+        }
+        ws_save(world);
+        for (unsigned i = 0; i < LARGE; i++) {
+            snprintf(name, sizeof name, "a%u", i);
+            scan_remove_file(&world->tree, name);
+        }
+        ws_save(world);
+        gc_delete(world, "1");
+        struct between between = {.prepared = &prepared, .at = 6, .act = cancel};
+        const firn_callbacks callbacks = {.on_progress = on_slice, .ctx = &between};
+        assert_int_equal(gc_try_auto(world, &callbacks, NULL), FIRN_CANCELLED);
+        firn_gc_result result = way == 0 ? gc_run_auto(world) : gc_run(world);
+        assert_true(result.bytes_before > LARGE * 200000);
+        assert_true(result.bytes_after < 200000);
+        gc_assert_exact(world);
+        ws_assert_check_clean(world);
+        ws_world_close(world);
+    }
+}
+
+/* ---- another store, or none ---- */
+
+static void
+move_store(struct ws_world *world, const char *from, const char *to)
+{
+    struct firn_os_dir *top;
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/", &top, NULL), FIRN_OK);
+    assert_int_equal(firn_os_rename(top, from, top, to, FIRN_OS_RENAME_NO_REPLACE, NULL), FIRN_OK);
+    firn_os_dir_close(top);
+}
+
+struct losing {
+    struct between between;
+    bool when_marking; /* anew; else before a slice */
+    bool is_lost;
+};
+
+static int
+lose_store(void *ctx, const firn_progress *progress)
+{
+    struct losing *losing = ctx;
+    struct between *between = &losing->between;
+    bool is_slice = strcmp(progress->phase, "collect") == 0;
+    between->slices += is_slice ? 1 : 0;
+    if (is_slice && losing->when_marking && between->slices == 2) {
+        write_something(between);
+    }
+    if (!losing->is_lost && between->slices == 2 && is_slice != losing->when_marking) {
+        losing->is_lost = true;
+        move_store(between->world, "s", "x");
+    }
+    firn_os_sleep_ns(between->world->tree.os, INT64_C(250) * 1000000);
+    return FIRN_OK;
+}
+
+static void
+a_store_that_is_gone_is_an_error(void **state)
+{
+    (void)state;
+    for (unsigned when_marking = 0; when_marking < 2; when_marking++) {
+        struct prepared prepared;
+        struct ws_world other;
+        firn_gc_result result;
+        prepare(&prepared, 59);
+        other = prepared.world;
+        struct losing losing = {.between = {.prepared = &prepared, .world = &other},
+                                .when_marking = when_marking == 1};
+        const firn_callbacks callbacks = {.on_progress = lose_store, .ctx = &losing};
+        assert_int_equal(gc_try_auto(&prepared.world, &callbacks, &result), FIRN_NOT_FOUND);
+        assert_true(losing.is_lost);
+        assert_non_null(strstr(prepared.world.err.text, "/s"));
+        assert_false(result.is_finished);
+        move_store(&prepared.world, "x", "s");
+        finish(&prepared);
+    }
+}
+
+static uint64_t
+sequence_of(struct ws_world *world)
+{
+    struct firn_ws_opened opened;
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, NULL), FIRN_OK);
+    uint64_t sequence = opened.sequence;
+    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, NULL), FIRN_OK);
+    return sequence;
+}
+
+static void
+write_one(struct ws_world *world)
+{
+    struct firn_ws_opened opened;
+    struct firn_db_keyspace *keyspace;
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, NULL), FIRN_OK);
+    assert_int_equal(firn_db_keyspace_open(opened.db, "firn.test", &keyspace, NULL), FIRN_OK);
+    assert_int_equal(firn_db_put(keyspace, firn_str("0"), firn_str("0"), FIRN_DURABILITY_OS, NULL),
+                     FIRN_OK);
+    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, NULL), FIRN_OK);
+}
+
+/* The store of another workspace comes to lie where ours was, and was written to as often. */
+static void
+put_another_in_its_place(struct between *between)
+{
+    struct ws_world *other = between->world;
+    uint64_t sequence = sequence_of(&between->prepared->world);
+    while (sequence_of(other) < sequence) {
+        write_one(other);
+    }
+    assert_int_equal(sequence_of(other), sequence);
+    move_store(other, "s", "x");
+    move_store(other, "u", "s");
+}
+
+static void
+another_store_is_not_taken_for_the_one_that_was_marked(void **state)
+{
+    (void)state;
+    struct prepared prepared;
+    struct ws_world other;
+    prepare(&prepared, 60);
+    gc_neighbour_open_store(&prepared.world, "/n", "/u", &other);
+    for (unsigned i = 0; i < FILES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "f%u", i);
+        scan_put_random(&other.tree, name, 1000 + i, FILE_SIZE);
+    }
+    ws_save(&other);
+    char *dump = ws_dump(&other);
+    struct between between = {
+        .prepared = &prepared, .world = &other, .at = 1, .act = put_another_in_its_place};
+    firn_gc_result result = run_between(&between);
+    assert_true(result.is_finished);
+    move_store(&other, "s", "u");
+    move_store(&other, "x", "s");
+    ws_assert_check_clean(&other);
+    ws_restore(&other, "1");
+    ws_assert_dump(&other, dump);
+    free(dump);
+    gc_neighbour_close(&other);
+    finish(&prepared);
 }
 
 static void
@@ -612,13 +857,18 @@ main(void)
         cmocka_unit_test(what_expires_and_what_is_taken_off_the_list_counts),
         cmocka_unit_test(a_note_that_cannot_be_read_is_none),
         cmocka_unit_test(a_collection_goes_on_in_slices),
+        cmocka_unit_test(what_unpacks_to_much_goes_in_more_slices),
         cmocka_unit_test(nobody_is_told_less_than_a_slice),
         cmocka_unit_test(what_was_dead_is_alive_if_it_is_saved_between_two_slices),
         cmocka_unit_test(who_writes_all_the_time_lets_nothing_come_of_it),
         cmocka_unit_test(who_writes_now_and_then_does_not_keep_it_from_ending),
         cmocka_unit_test(what_is_deleted_meanwhile_counts_for_the_next_one),
+        cmocka_unit_test(what_is_deleted_behind_the_last_mark_counts_for_the_next_one),
         cmocka_unit_test(another_collection_meanwhile_is_noticed),
         cmocka_unit_test(cancelled_between_any_two_slices_all_is_there),
+        cmocka_unit_test(what_is_half_empty_is_emptied_by_the_next_one),
+        cmocka_unit_test(a_store_that_is_gone_is_an_error),
+        cmocka_unit_test(another_store_is_not_taken_for_the_one_that_was_marked),
         cmocka_unit_test(a_writer_who_does_not_go_is_not_waited_for_for_ever),
         cmocka_unit_test(a_damaged_pack_stays),
     };
