@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/workspace: readers with handles of their own, on a real disk, beside one who saves, deletes
- * and collects without a pause. No reader ever meets an error or half a checkpoint.
+ * and collects without a pause, and beside one who saves and another one who collects in slices.
+ * No reader ever meets an error or half a checkpoint.
  *
  * FIRN_TEST_LONG=1 goes on for a minute.
  */
@@ -21,7 +22,7 @@
 #include "gc_support.h"
 #include "support/test_random.h"
 
-enum { FILES = 6, FILE_SIZE = 9000, READERS = 2 };
+enum { FILES = 6, FILE_SIZE = 9000, LARGE_SIZE = 3 << 20, READERS = 2 };
 
 /* Every file of a checkpoint is full of one letter, the same in all of them. */
 static void
@@ -35,6 +36,20 @@ fill(struct scan_world *tree, unsigned round)
         memcpy(content, path, strlen(path));
         scan_put_file(tree, path, content, sizeof content);
     }
+}
+
+/* Contents of which packs of many frames are made, and of which some stay from round to round. */
+static void
+fill_with_noise(struct scan_world *tree, unsigned round)
+{
+    for (unsigned i = 0; i < FILES; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "dir%u/file%u", i % 3, i);
+        if (i >= FILES / 3 || round == 0) {
+            scan_put_random(tree, path, round * FILES + i, FILE_SIZE);
+        }
+    }
+    scan_put_random(tree, "large", round, LARGE_SIZE);
 }
 
 struct reader {
@@ -63,7 +78,7 @@ static int
 count_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
 {
     size_t *count = ctx;
-    *count += checkpoint->files == FILES ? 1 : 0;
+    *count += checkpoint->files >= FILES ? 1 : 0;
     return FIRN_OK;
 }
 
@@ -150,6 +165,20 @@ read_copy(struct reader *reader, struct firn_ws *ws)
     return rc;
 }
 
+/* Of any two that are there each file differs or is the same, as a whole. */
+static int
+read_difference(struct reader *reader, struct firn_ws *ws)
+{
+    firn_diff_options options = FIRN_DIFF_OPTIONS_INIT;
+    firn_diff_result result;
+    firn_error err;
+    options.after = "latest";
+    options.against_previous = true;
+    options.with_lines = true;
+    int rc = firn_ws_difference(ws, &options, NULL, NULL, &result, &err);
+    return rc == FIRN_OK && result.removed == 0 ? FIRN_OK : wrong(reader, "diff", rc, &err);
+}
+
 /* Whatever is made and removed meanwhile, nothing looks damaged. */
 static int
 check_store(struct reader *reader, struct firn_ws *ws)
@@ -179,6 +208,7 @@ read_on(void *ctx)
         rc = read_list(reader, ws);
         rc = rc == FIRN_OK ? read_entries(reader, ws) : rc;
         rc = rc == FIRN_OK ? read_file(reader, ws) : rc;
+        rc = rc == FIRN_OK ? read_difference(reader, ws) : rc;
         rc = rc == FIRN_OK ? read_copy(reader, ws) : rc;
         rc = rc == FIRN_OK ? check_store(reader, ws) : rc;
         reader->rounds++;
@@ -187,27 +217,62 @@ read_on(void *ctx)
     return NULL;
 }
 
+struct readers {
+    struct reader of[READERS];
+    pthread_t threads[READERS];
+    atomic_bool is_over;
+};
+
+static void
+begin_reading(struct readers *readers, const struct ws_world *world)
+{
+    atomic_init(&readers->is_over, false);
+    for (unsigned i = 0; i < READERS; i++) {
+        readers->of[i] = (struct reader){.world = world, .is_over = &readers->is_over, .number = i};
+        assert_int_equal(pthread_create(&readers->threads[i], NULL, read_on, &readers->of[i]), 0);
+    }
+}
+
+/* How often they have read. */
+static uint64_t
+end_reading(struct readers *readers)
+{
+    uint64_t rounds = 0;
+    atomic_store(&readers->is_over, true);
+    for (unsigned i = 0; i < READERS; i++) {
+        assert_int_equal(pthread_join(readers->threads[i], NULL), 0);
+    }
+    for (unsigned i = 0; i < READERS; i++) {
+        if (readers->of[i].failure[0] != '\0') {
+            fail_msg("a reader: %s", readers->of[i].failure);
+        }
+        assert_true(readers->of[i].rounds > 0);
+        rounds += readers->of[i].rounds;
+    }
+    return rounds;
+}
+
+static int64_t
+end_of_test(struct firn_os *os)
+{
+    return firn_os_monotonic_ns(os) +
+           (getenv("FIRN_TEST_LONG") != NULL ? 60 : 3) * INT64_C(1000000000);
+}
+
 static void
 nobody_who_reads_is_disturbed(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct reader readers[READERS] = {{0}};
-    pthread_t threads[READERS];
-    atomic_bool is_over = false;
+    struct readers readers;
     ws_world_open_disk(&world);
     fill(&world.tree, 0);
     ws_save(&world);
-    for (unsigned i = 0; i < READERS; i++) {
-        readers[i] = (struct reader){.world = &world, .is_over = &is_over, .number = i};
-        assert_int_equal(pthread_create(&threads[i], NULL, read_on, &readers[i]), 0);
-    }
-    struct firn_os *os = world.tree.os;
-    int64_t end = firn_os_monotonic_ns(os) +
-                  (getenv("FIRN_TEST_LONG") != NULL ? 60 : 3) * INT64_C(1000000000);
+    begin_reading(&readers, &world);
+    int64_t end = end_of_test(world.tree.os);
     uint64_t waited = 0;
     unsigned round = 1;
-    for (; firn_os_monotonic_ns(os) < end; round++) {
+    for (; firn_os_monotonic_ns(world.tree.os) < end; round++) {
         char reference[16];
         fill(&world.tree, round);
         ws_save(&world);
@@ -215,18 +280,112 @@ nobody_who_reads_is_disturbed(void **state)
         gc_delete(&world, reference);
         waited += (round % 3 == 0 ? gc_run(&world) : gc_run_full(&world)).packs_waiting;
     }
-    atomic_store(&is_over, true);
-    for (unsigned i = 0; i < READERS; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
-    for (unsigned i = 0; i < READERS; i++) {
-        if (readers[i].failure[0] != '\0') {
-            fail_msg("a reader: %s", readers[i].failure);
-        }
-        assert_true(readers[i].rounds > 0);
-    }
+    uint64_t readings = end_reading(&readers);
     printf("%u rounds, %llu readings, %llu packs had to wait\n", round,
-           (unsigned long long)(readers[0].rounds + readers[1].rounds), (unsigned long long)waited);
+           (unsigned long long)readings, (unsigned long long)waited);
+    ws_assert_check_clean(&world);
+    gc_assert_exact(&world);
+    ws_world_close(&world);
+}
+
+/* ---- slices ---- */
+
+/* One who collects and does nothing else, the last time when all others have ended. */
+struct collector {
+    const struct ws_world *world;
+    atomic_bool is_over;
+    uint64_t collections; /* that came to their end */
+    uint64_t slices;
+    char failure[1200];
+};
+
+static void *
+collect_on(void *ctx)
+{
+    struct collector *collector = ctx;
+    struct ws_world world = *collector->world; /* another handle of the same */
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    options.store_path = world.store_path;
+    int rc = firn_ws_open(firn_os_default(), world.root_path, &options, &world.ws, &world.err);
+    const bool is_open = rc == FIRN_OK;
+    bool is_last = false;
+    while (rc == FIRN_OK && !is_last) {
+        firn_gc_result result;
+        is_last = atomic_load(&collector->is_over);
+        rc = gc_try_auto(&world, NULL, &result);
+        collector->collections += result.is_finished ? 1 : 0;
+        collector->slices += result.slices;
+    }
+    if (rc != FIRN_OK) {
+        snprintf(collector->failure, sizeof collector->failure, "%.900s", world.err.text);
+    }
+    if (is_open) {
+        firn_ws_close(world.ws);
+    }
+    return NULL;
+}
+
+/* Waits for slices to end. */
+static void
+save_beside(struct ws_world *world)
+{
+    int rc;
+    do {
+        rc = ws_try_save(world, NULL);
+    } while (rc == FIRN_BUSY);
+    if (rc != FIRN_OK) {
+        fail_msg("%s", world->err.text);
+    }
+}
+
+static void
+delete_beside(struct ws_world *world, unsigned number)
+{
+    char reference[16];
+    int rc;
+    snprintf(reference, sizeof reference, "%u", number);
+    do {
+        rc = gc_try_delete(world, reference);
+    } while (rc == FIRN_BUSY);
+    if (rc != FIRN_OK) {
+        fail_msg("%s", world->err.text);
+    }
+}
+
+static void
+nobody_is_disturbed_by_slices(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct readers readers;
+    struct collector collector = {.world = &world};
+    pthread_t thread;
+    ws_world_open_disk(&world);
+    fill_with_noise(&world.tree, 0);
+    ws_save(&world);
+    begin_reading(&readers, &world);
+    atomic_init(&collector.is_over, false);
+    assert_int_equal(pthread_create(&thread, NULL, collect_on, &collector), 0);
+    int64_t end = end_of_test(world.tree.os);
+    unsigned round = 1;
+    for (; round < 6 || firn_os_monotonic_ns(world.tree.os) < end; round++) {
+        fill_with_noise(&world.tree, round);
+        save_beside(&world);
+        if (round > 1) {
+            delete_beside(&world, round - 1);
+        }
+        firn_os_sleep_ns(world.tree.os, INT64_C(20) * 1000000 * (round % 8));
+    }
+    atomic_store(&collector.is_over, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    uint64_t readings = end_reading(&readers);
+    if (collector.failure[0] != '\0') {
+        fail_msg("who collects: %s", collector.failure);
+    }
+    printf("%u rounds, %llu readings, %llu collections, %llu slices\n", round,
+           (unsigned long long)readings, (unsigned long long)collector.collections,
+           (unsigned long long)collector.slices);
+    assert_true(collector.slices > 0);
     ws_assert_check_clean(&world);
     gc_assert_exact(&world);
     ws_world_close(&world);
@@ -237,6 +396,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_who_reads_is_disturbed),
+        cmocka_unit_test(nobody_is_disturbed_by_slices),
     };
     return cmocka_run_group_tests_name("ws_gc_readers", tests, NULL, NULL);
 }
