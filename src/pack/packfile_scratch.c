@@ -12,9 +12,10 @@
  * (I1) An entry is valid only while its number is set; it is cleared before its buffer is filled
  *      again, so a failed read leaves no entry behind.
  *
- * Memory: frame_count_max decoded frames, each with its stored bytes behind (1.5 to 3 MiB together
- * in a usual pack, at most 33 MiB), 8 pages, and the last object that was made from its base. A buffer
- * that grew for an unusually large frame or object is given back when another takes its place.
+ * Memory: frame_count_max decoded frames, each with its stored bytes behind (1.5 MiB together in the
+ * pack of a save, 3 MiB in a joined one, at most 33 MiB), 8 pages, and the last object that was made
+ * from its base. A buffer that grew for an unusually large frame or object is given back when
+ * another takes its place.
  */
 #include <string.h>
 

@@ -9,8 +9,8 @@
  * a lock that keeps files from being removed (db_reader.c), and writes nothing.
  *
  * Closing for writing: background work ends; where much is in the log alone it is flushed, so that
- * the next opening need not replay it, small trees become one run each, and the log is given up as
- * far as it is not needed. A small store is just a log, and stays one.
+ * the next opening need not replay it, small trees become one run each, and the log and the reserve
+ * are given up as far as they are not needed. A small store is just a log, and stays one.
  *
  * The budget of memory is divided once, at opening: half of it for the cache of blocks, three
  * eighths for memtables (of which one is flushed when it has an eighth), the rest for what the
@@ -28,8 +28,9 @@
 #include "base/mem.h"
 #include "store/db_archive.h"
 
-/* A log that is longer than this is flushed when the store is closed. */
-enum { CLOSE_LOG_BYTES_MAX = 512 << 10 };
+/* A log that is longer than this is flushed when the store is closed: compressed in runs it takes
+ * less room, and every opening of a store with a long log replays it. */
+enum { CLOSE_LOG_BYTES_MAX = 96 << 10 };
 
 /* ---- making and ending the handle ---- */
 
@@ -296,6 +297,7 @@ lighten(struct firn_db *db)
     FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
     FIRN_IGNORE(firn_db_drop_reap(db, NULL));
     FIRN_IGNORE(firn_db_pace_trim(db, &(bool){false}, NULL));
+    firn_db_space_trim(db);
 }
 
 static int

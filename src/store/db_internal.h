@@ -698,6 +698,8 @@ bool firn_db_space_give_up(struct firn_db *db);
 void firn_db_space_settle(struct firn_db *db);
 /* Makes the reserve as large as it should be, if that can be done. Any thread. */
 void firn_db_space_keep(struct firn_db *db);
+/* Gives back what the reserve has more than that, if that can be done. Any thread. */
+void firn_db_space_trim(struct firn_db *db);
 
 /* ---- db_refresh.c ---- */
 

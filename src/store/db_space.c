@@ -4,7 +4,8 @@
  *
  * A store on a full disk must still be able to delete, and to turn what was deleted into free
  * space: both need a little space first. So a file RESERVE is kept, an eighth of what the store
- * holds, at most as large as a memtable; a store below RESERVE_FROM has none. When an append or a
+ * holds, at most as large as a memtable; a store below RESERVE_FROM has none. Closing gives back
+ * what is more than that. When an append or a
  * work finds no space the file is given up, the store counts as full, and from then on
  *   commits that put anything are refused with FIRN_NO_SPACE, without touching the disk's last
  *   bytes;
@@ -61,7 +62,8 @@ make_reserve(struct firn_db *db, uint64_t size)
     rc = firn_os_file_allocate(file, size, NULL);
     if (rc == FIRN_UNSUPPORTED) {
         rc = write_zeros(file, size);
-    } else if (rc == FIRN_OK) {
+    }
+    if (rc == FIRN_OK) {
         rc = firn_os_file_truncate(file, size, NULL);
     }
 out:
@@ -137,6 +139,22 @@ firn_db_space_keep(struct firn_db *db)
         return;
     }
     end(db, make_reserve(db, wanted) == FIRN_OK ? wanted : 0);
+}
+
+void
+firn_db_space_trim(struct firn_db *db)
+{
+    uint64_t has = reserve_bytes(db);
+    uint64_t wanted = wanted_reserve(db);
+    if (has <= wanted || !begin(db)) {
+        return;
+    }
+    if (wanted == 0) {
+        int rc = firn_os_remove_file(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, NULL);
+        end(db, rc == FIRN_OK ? 0 : has);
+    } else {
+        end(db, make_reserve(db, wanted) == FIRN_OK ? wanted : 0);
+    }
 }
 
 bool

@@ -13,7 +13,7 @@
 
 /* Of contents, in packs that others are moved to. Versions of one thing lie side by side there, so
  * larger frames than those of a save pay (ws_gc_versions.c). */
-enum { FIRN_WS_GC_FRAME_SIZE = 1 << 20 };
+enum { FIRN_WS_GC_FRAME_SIZE = 2 << 20 };
 
 enum firn_ws_gc_fate {
     FIRN_WS_GC_KEEP,

@@ -15,8 +15,8 @@
 #include "os/os_memory.h"
 #include "support/test_random.h"
 
-/* Nine lives fill a log that is emptied at closing; the keys are always the same ones. */
-enum { LIVES = 60, KEYSPACES = 3, KEYS = 20, VALUE = 1000, TREES = KEYSPACES + 1 /* their list */ };
+/* Two lives fill a log that is emptied at closing; the keys are always the same ones. */
+enum { LIVES = 20, KEYSPACES = 3, KEYS = 20, VALUE = 1000, TREES = KEYSPACES + 1 /* their list */ };
 
 static firn_slice
 value_of(unsigned life, unsigned key, uint8_t out[VALUE])
@@ -146,7 +146,7 @@ prepare(struct db_support *support)
         struct firn_db *db = begin_life(support->dir, life);
         firn_store_statistics before;
         DB_OK(firn_db_stats(db, &before, &err));
-        if (before.log_bytes > 512 << 10 && ++flushes == 2) {
+        if (before.log_bytes > 96 << 10 && ++flushes == 2) {
             firn_db_abandon(db);
             return life + 1;
         }

@@ -271,6 +271,51 @@ a_full_disk_is_closed_and_read(void **state)
     db_support_deinit(&world.support);
 }
 
+/* 0: there is none. */
+static uint64_t
+reserve_of(struct world *world)
+{
+    firn_error err;
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(world->support.dir, "RESERVE", &stat, &err);
+    assert_true(rc == FIRN_OK ? stat.size_bytes > 0 : rc == FIRN_NOT_FOUND);
+    return rc == FIRN_OK ? stat.size_bytes : 0;
+}
+
+static void
+a_store_that_shrank_gives_back_what_it_reserved(void **state)
+{
+    (void)state;
+    enum { LARGE = 4000, MIDDLE = 800 };
+    firn_error err;
+    struct world world = {0};
+    db_support_init(&world.support, 1);
+    DB_OK(firn_db_open(world.support.dir, &db_support_create, &world.db, &err));
+    world.keyspace = db_support_keyspace(world.db, "k");
+    for (unsigned key = 0; key < LARGE; key++) {
+        DB_OK(put(&world, 10000 + key, 1, &err));
+    }
+    DB_OK(firn_db_maintain_flush(world.db, &err));
+    DB_OK(firn_db_close(world.db, &err));
+    uint64_t large = reserve_of(&world);
+    assert_true(large > LARGE * VALUE / 8 && large < LARGE * VALUE / 7);
+
+    const unsigned left[] = {MIDDLE, 0};
+    for (unsigned i = 0; i < 2; i++) {
+        char first[16];
+        DB_OK(firn_db_open(world.support.dir, &db_support_create, &world.db, &err));
+        world.keyspace = db_support_keyspace(world.db, "k");
+        (void)snprintf(first, sizeof first, "%u", 10000 + left[i]);
+        DB_OK(firn_db_delete_range(world.keyspace, firn_str(first), firn_str("9"),
+                                   FIRN_DURABILITY_FULL, &err));
+        DB_OK(firn_db_maintain_compact(world.db, NULL, &err));
+        DB_OK(firn_db_close(world.db, &err));
+        assert_true(reserve_of(&world) >= left[i] * VALUE / 8);
+        assert_true(reserve_of(&world) <= left[i] * VALUE / 7);
+    }
+    db_support_deinit(&world.support);
+}
+
 int
 main(void)
 {
@@ -279,6 +324,7 @@ main(void)
         cmocka_unit_test(deleting_makes_space_on_a_full_disk),
         cmocka_unit_test(dropping_makes_space_on_a_full_disk),
         cmocka_unit_test(a_full_disk_is_closed_and_read),
+        cmocka_unit_test(a_store_that_shrank_gives_back_what_it_reserved),
     };
     return cmocka_run_group_tests_name("db_space", tests, NULL, NULL);
 }
