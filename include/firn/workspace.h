@@ -407,13 +407,11 @@ typedef struct firn_status_options {
     size_t path_count;       /* 0: everything */
     unsigned threads;
     firn_callbacks callbacks;
+    uint64_t file_size_max; /* as for a save: larger files are left out and noticed; 0: none */
 } firn_status_options;
-#define FIRN_STATUS_OPTIONS_INIT                       \
-    {                                                  \
-        sizeof(firn_status_options), NULL, NULL, 0, 0, \
-        {                                              \
-            NULL, NULL, NULL                           \
-        }                                              \
+#define FIRN_STATUS_OPTIONS_INIT                                             \
+    {                                                                        \
+        sizeof(firn_status_options), NULL, NULL, 0, 0, {NULL, NULL, NULL}, 0 \
     }
 typedef struct firn_status_result {
     firn_checkpoint checkpoint; /* compared with; message borrowed as from firn_workspace_find */
@@ -422,6 +420,7 @@ typedef struct firn_status_result {
     uint64_t removed;
     uint64_t unchanged;
     uint64_t skipped;
+    bool is_watched; /* a watch of the workspace runs, and has answered */
 } firn_status_result;
 /* Compares the disk with a checkpoint (before) by content. visit may be NULL. Modification times
  * of directories do not count. */

@@ -33,6 +33,7 @@ struct shown {
     const struct firn_cli_workspace_paths *paths;
     bool is_short;
     bool with_ignored;
+    bool has_size_limit;
     struct firn_notices notices;
     struct ignored *ignored;
     size_t ignored_count;
@@ -203,15 +204,22 @@ show_result(struct shown *shown, const firn_status_result *result)
         firn_json_out_u64("removed", result->removed);
         firn_json_out_u64("unchanged", result->unchanged);
         firn_json_out_u64("skipped", result->skipped);
+        firn_json_out_bool("watched", result->is_watched);
         firn_notices_json(&shown->notices);
     } else if (!shown->cli->quiet && !shown->is_short) {
         print_summary(result);
+        if (shown->has_size_limit && !shown->with_ignored) {
+            firn_notices_print_excluded(&shown->notices);
+        }
+        if (result->is_watched) {
+            firn_out_text("a watch is running; firn watch --status tells of it\n");
+        }
     }
 }
 
 static int
 compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
-        const struct firn_cli_workspace_paths *paths)
+        const struct firn_cli_workspace_paths *paths, uint64_t file_size_max)
 {
     firn_error err;
     firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
@@ -219,12 +227,14 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     struct shown shown = {.cli = cli,
                           .paths = paths,
                           .is_short = firn_command_has(cli, "short"),
-                          .with_ignored = firn_command_has(cli, "ignored")};
+                          .with_ignored = firn_command_has(cli, "ignored"),
+                          .has_size_limit = file_size_max > 0};
     int exit_code;
     firn_notices_init(&shown.notices, cli);
     options.reference = reference;
     options.paths = paths->slices;
     options.path_count = paths->count;
+    options.file_size_max = file_size_max;
     options.callbacks = (firn_callbacks){on_notice, on_progress, &shown};
     if (cli->json) {
         firn_json_out_array("changes");
@@ -248,18 +258,45 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     return exit_code;
 }
 
+/* ---- sizes ---- */
+
+static int
+take_limit(void *ctx, const firn_setting *setting)
+{
+    return strcmp(setting->key, "save.max-file-size") == 0
+               ? firn_config_size(setting->value, ctx, NULL)
+               : FIRN_OK;
+}
+
+/* The largest size that a save takes. A file of settings that is broken sets none: what only looks
+ * works without. */
+static uint64_t
+limit_of(firn_workspace *workspace)
+{
+    firn_error err;
+    uint64_t most = 0;
+    return firn_config_list(workspace, take_limit, &most, &err) == FIRN_OK ? most : 0;
+}
+
 static int
 run(struct firn_cli *cli)
 {
     firn_workspace *workspace = NULL;
     struct firn_cli_workspace_paths paths = {NULL, 0};
     bool has_reference = cli->arguments_before_dashes > 0;
+    const char *most = firn_command_value(cli, "max-file-size");
+    uint64_t file_size_max = 0;
+    firn_error err;
+    if (most != NULL && firn_config_size(most, &file_size_max, &err) != FIRN_OK) {
+        return firn_command_misused(cli, "--max-file-size: %s", err.text);
+    }
     int exit_code = firn_cli_workspace_open(cli, &workspace);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cli_workspace_paths_init(cli, workspace, has_reference ? 1 : 0, &paths);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = compare(cli, workspace, has_reference ? cli->arguments[0] : NULL, &paths);
+        exit_code = compare(cli, workspace, has_reference ? cli->arguments[0] : NULL, &paths,
+                            most != NULL ? file_size_max : limit_of(workspace));
     }
     firn_cli_workspace_paths_deinit(&paths);
     firn_workspace_close(workspace);
@@ -269,6 +306,7 @@ run(struct firn_cli *cli)
 static const struct firn_command_option options[] = {
     {"short", 's', NULL, "a letter and the path for each, no summary"},
     {"ignored", 0, NULL, "also what rules leave out of a save"},
+    {"max-file-size", 0, "SIZE", "leave out larger files, as a save; none: none"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -292,7 +330,9 @@ const struct firn_command firn_cmd_status = {
             "\n"
             "With --short the rows are letters: A added, M changed, T another kind, m\n"
             "metadata, D removed. With --ignored the topmost files and directories that rules\n"
-            "leave out follow, as ignored or I.\n"
+            "leave out follow, as ignored or I. What is too large for a save, by\n"
+            "--max-file-size or firn config save.max-file-size, counts as left out by a rule\n"
+            "and not as added; it is named at the end.\n"
             "\n"
             "To give paths without REF write -- before them. Nothing is written anywhere.",
     .examples = examples,

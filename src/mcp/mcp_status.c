@@ -60,6 +60,7 @@ run(struct firn_mcp_call *call)
     attempt.options.reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
     attempt.options.paths = call->paths;
     attempt.options.path_count = call->path_count;
+    attempt.options.file_size_max = call->max_file_size;
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
     firn_mcp_json_begin(&call->result, "changes", '[');
     code = firn_mcp_call_attempt(call, attempt_status, &attempt);

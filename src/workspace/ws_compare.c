@@ -2,8 +2,8 @@
  *
  * workspace/ws_compare.c: scanning the disk to compare it with a checkpoint.
  *
- * The scan applies today's rules with the options that the checkpoint was saved with: its tree is
- * what a save would make now. For a restore it applies the checkpoint's rules as well (ws_rules.c).
+ * The scan applies today's rules with the options that the checkpoint was saved with, and the largest
+ * size that the caller gives: its tree is what a save would make now. For a restore it applies the checkpoint's rules as well (ws_rules.c).
  * What the stat cache knows is not read, and its directories are in the store; those that
  * have changed since are kept in memory. Where the cache turns out to be wrong everything is read
  * instead: what is in memory until then does no harm, since objects are found by their hash.
@@ -21,8 +21,7 @@ struct request {
     struct firn_ws *ws;
     struct firn_ws_opened *opened;
     const struct firn_ws_record *record;
-    unsigned threads;
-    const firn_callbacks *callbacks;
+    struct firn_ws_compare_options options;
 };
 
 /* One scan, without what a watch knows to be unchanged. *err is not NULL. */
@@ -76,7 +75,8 @@ ask_watch(const struct request *request, const struct firn_ws_scan_options *opti
     if (rc == FIRN_OK) {
         const struct firn_ws_watched_options watched = {.tree = &newest.root.hash,
                                                         .include_deps = options->include_deps,
-                                                        .gitignore = options->gitignore};
+                                                        .gitignore = options->gitignore,
+                                                        .file_size_max = options->file_size_max};
         rc = firn_ws_watched_begin(request->ws, opened, &watched, out, err);
     }
     firn_buf_deinit(&bytes);
@@ -98,11 +98,13 @@ fill(struct firn_ws_compare *out, const struct request *request,
     firn_ws_objects_source_init(&out->stored, opened->objects, out->scratch);
     FIRN_TRY(firn_ws_treesink_create(request->ws->os, &out->treesink, err));
     struct firn_ws_scan_options options = firn_ws_scan_options_of(
-        opened, record->include_deps, false, request->threads, request->callbacks);
+        opened, record->include_deps, false, request->options.threads, request->options.callbacks);
+    options.file_size_max = request->options.file_size_max;
     options.gitignore = out->rules.gitignore;
     options.stored_rules = stored_rules;
     if (stored_rules == NULL) {
         FIRN_TRY(ask_watch(request, &options, &watched, err));
+        out->is_watched = watched != NULL;
     }
     FIRN_TRY(scan(out, opened, &options, watched, err));
     out->now = firn_ws_treesink_source(out->treesink, &out->stored.source);
@@ -116,10 +118,10 @@ out:
 
 int
 firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws, struct firn_ws_opened *opened,
-                     const struct firn_ws_record *record, unsigned threads,
-                     const firn_callbacks *callbacks, firn_error *err)
+                     const struct firn_ws_record *record,
+                     const struct firn_ws_compare_options *options, firn_error *err)
 {
-    const struct request request = {ws, opened, record, threads, callbacks};
+    const struct request request = {ws, opened, record, *options};
     *out = (struct firn_ws_compare){0};
     int rc = firn_ws_rules_load(opened->objects, record, &out->rules, err);
     return rc == FIRN_OK ? fill(out, &request, NULL, err) : rc;
@@ -131,7 +133,7 @@ firn_ws_compare_init_for_restore(struct firn_ws_compare *out, struct firn_ws *ws
                                  const struct firn_ws_record *second, unsigned threads,
                                  const firn_callbacks *callbacks, firn_error *err)
 {
-    const struct request request = {ws, opened, record, threads, callbacks};
+    const struct request request = {ws, opened, record, {threads, 0, callbacks}};
     *out = (struct firn_ws_compare){0};
     int rc = firn_ws_rules_load(opened->objects, record, &out->rules, err);
     if (rc == FIRN_OK && second != NULL) {

@@ -18,6 +18,13 @@ struct firn_ws_compare {
     struct firn_ws_scan_result scan;
     struct firn_ws_diff_side checkpoint_side; /* borrows the record's root */
     struct firn_ws_diff_side disk_side;
+    bool is_watched; /* a watch has answered */
+};
+
+struct firn_ws_compare_options {
+    unsigned threads;
+    uint64_t file_size_max; /* see ws_scan.h */
+    const firn_callbacks *callbacks;
 };
 
 /* Scans the disk as a save would now, with the options of the checkpoint: what today's rules
@@ -25,8 +32,9 @@ struct firn_ws_compare {
  * after a failure. record is borrowed. */
 FIRN_MUST_CHECK int firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws,
                                          struct firn_ws_opened *opened,
-                                         const struct firn_ws_record *record, unsigned threads,
-                                         const firn_callbacks *callbacks, firn_error *err);
+                                         const struct firn_ws_record *record,
+                                         const struct firn_ws_compare_options *options,
+                                         firn_error *err);
 /* The same as a restore would: what the checkpoint's rules exclude is missing too; and what those of
  * a second one do, which may be NULL. */
 FIRN_MUST_CHECK int

@@ -227,8 +227,8 @@ compare_with_disk(struct difference *difference, struct firn_ws_opened *opened,
 {
     const firn_diff_options *options = difference->options;
     struct firn_ws_compare scanned;
-    int rc = firn_ws_compare_init(&scanned, difference->ws, opened, before, options->threads,
-                                  &options->callbacks, err);
+    const struct firn_ws_compare_options given = {options->threads, 0, &options->callbacks};
+    int rc = firn_ws_compare_init(&scanned, difference->ws, opened, before, &given, err);
     if (rc == FIRN_OK) {
         difference->result->skipped = scanned.scan.skipped;
         rc = compare(difference, opened, &scanned.checkpoint_side, &scanned.disk_side, err);

@@ -53,8 +53,10 @@ compare(struct firn_ws *ws, struct firn_ws_opened *opened, const firn_status_opt
     firn_slice room;
     firn_ws_default_paths(ws, &paths, &path_count, &room);
     FIRN_TRY(firn_ws_filter_init(&filter, paths, path_count, err));
-    FIRN_TRY(firn_ws_compare_init(&compare, ws, opened, record, options->threads,
-                                  &options->callbacks, err));
+    const struct firn_ws_compare_options given = {options->threads, options->file_size_max,
+                                                  &options->callbacks};
+    FIRN_TRY(firn_ws_compare_init(&compare, ws, opened, record, &given, err));
+    status->result->is_watched = compare.is_watched;
     status->result->skipped = compare.scan.skipped;
     struct firn_ws_diff_options diff_options = {.filter = filter.count > 0 ? &filter : NULL,
                                                 .with_same = filter.count > 0};

@@ -34,6 +34,29 @@ What the store knows is left out all the same, and comes back with the limit gon
   $ firn save | sed 's/ new,.*/ new/'
   6  <id>  5 files, 500 KB; 2 new
 
+What a save would leave out is nothing new, and is told.
+
+  $ head -c 300001 /dev/urandom >larger && firn status --max-file-size 300KB
+  compared with 6: no change; 5 the same
+  left out by rule: larger
+  $ firn config save.max-file-size 300KB && firn status && firn status --short
+  compared with 6: no change; 5 the same
+  left out by rule: larger
+  $ firn status --ignored
+  ignored   larger
+  compared with 6: no change; 5 the same
+  $ firn status --json | python3 -c 'import json, sys; r = json.load(sys.stdin); print(r["added"], [(n["kind"], n["path"], n["text"]) for n in r["notices"]], r["watched"])'
+  0 [('excluded', 'larger', '300001 bytes, more than are to be saved')] False
+  $ firn status --max-file-size none
+  added     larger
+  compared with 6: 0 changed, 1 added, 0 removed; 5 the same
+  $ firn status --max-file-size x
+  ! firn: status: --max-file-size: 'x' is no size such as 500M, 2G, 100MB or none
+  ! usage: firn status [options] [REF] [PATH...]
+  ! help: firn help status
+  [2]
+  $ firn config --unset save.max-file-size && rm larger
+
 Sizes, and the setting.
 
   $ for size in 1 1K 1KiB 1KB 3TiB none 0; do firn config save.max-file-size $size && firn config save.max-file-size; done

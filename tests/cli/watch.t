@@ -74,6 +74,9 @@ Saves beside one are like any other, once it knows the directories only faster.
   1 1 0
   $ firn status
   compared with <n>: no change; 2 the same
+  a watch is running; firn watch --status tells of it
+  $ firn status --json | grep -o '"watched":[a-z]*'
+  "watched":true
   $ kill -TERM $(cat ../pid); wait $(cat ../pid)
   [143]
   $ sed 's/:[0-9]*/:N/g' ../log

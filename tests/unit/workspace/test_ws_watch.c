@@ -146,7 +146,7 @@ twin_close(struct twin *twin, struct ws_world *world)
     free(twin->store_path);
 }
 
-/* file_size_max: of both saves; 0: none. */
+/* file_size_max: of both saves, and of a status before; 0: none. */
 static void
 assert_same_up_to(struct twin *twin, uint64_t file_size_max)
 {
@@ -158,6 +158,7 @@ assert_same_up_to(struct twin *twin, uint64_t file_size_max)
     firn_error err;
     options.threads = 2;
     options.file_size_max = file_size_max;
+    status_options.file_size_max = file_size_max;
     TEST_OK(firn_ws_status(twin->watched, &status_options, NULL, NULL, &status, &err), &err);
     TEST_OK(firn_ws_save(twin->watched, &options, &mine, &err), &err);
     options.full = true;
@@ -169,15 +170,22 @@ assert_same_up_to(struct twin *twin, uint64_t file_size_max)
     assert_int_equal(mine.checkpoint.directories, full.checkpoint.directories);
     assert_int_equal(mine.checkpoint.excluded, full.checkpoint.excluded);
     assert_int_equal(mine.checkpoint.skipped, full.checkpoint.skipped);
-    if (file_size_max == 0) { /* a status leaves out no file for its size */
-        assert_int_equal(status.added + status.changed + status.unchanged, full.checkpoint.files);
-    }
+    assert_int_equal(status.added + status.changed + status.unchanged, full.checkpoint.files);
 }
 
 static void
 assert_same(struct twin *twin)
 {
     assert_same_up_to(twin, 0);
+}
+
+static bool
+is_watched(struct ws_world *world)
+{
+    firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
+    firn_status_result status;
+    TEST_OK(firn_ws_status(world->ws, &options, NULL, NULL, &status, &world->err), &world->err);
+    return status.is_watched;
 }
 
 static void
@@ -203,7 +211,9 @@ edit_and_compare(uint64_t seed, bool only_watch)
         }
         assert_same_up_to(&twin, test_random_below(&random, 5) == 0 ? 100 : 0);
     }
+    assert_true(is_watched(&world) || !only_watch); /* one that saves answers later */
     stop(&watcher);
+    assert_false(is_watched(&world));
     twin_close(&twin, &world);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
