@@ -5,8 +5,8 @@
  * A store on a full disk must still be able to delete, and to turn what was deleted into free
  * space: both need a little space first. So a file RESERVE is kept, an eighth of what the store
  * holds, at most as large as a memtable; a store below RESERVE_FROM has none. Closing gives back
- * what is more than that. When an append or a
- * work finds no space the file is given up, the store counts as full, and from then on
+ * what is more than that. When an append or a work finds no space the file is given up, the store
+ * counts as full, and from then on
  *   commits that put anything are refused with FIRN_NO_SPACE, without touching the disk's last
  *   bytes;
  *   commits that only delete are taken as long as there is space for them;

@@ -3,7 +3,8 @@
  * workspace/ws_compare.c: scanning the disk to compare it with a checkpoint.
  *
  * The scan applies today's rules with the options that the checkpoint was saved with, and the largest
- * size that the caller gives: its tree is what a save would make now. For a restore it applies the checkpoint's rules as well (ws_rules.c).
+ * size that the caller gives: its tree is what a save would make now. For a restore it applies the
+ * checkpoint's rules as well (ws_rules.c).
  * What the stat cache knows is not read, and its directories are in the store; those that
  * have changed since are kept in memory. Where the cache turns out to be wrong everything is read
  * instead: what is in memory until then does no harm, since objects are found by their hash.
