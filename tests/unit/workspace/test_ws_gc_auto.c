@@ -637,14 +637,15 @@ what_is_half_empty_is_emptied_by_the_next_one(void **state)
 {
     (void)state;
     enum { LARGE = 20, SMALL = 120 };
-    for (unsigned way = 0; way < 3; way++) {
+    bool was_cancelled = true;
+    for (unsigned way = 0; was_cancelled; way++) {
         struct prepared prepared = {0};
         struct ws_world *world = &prepared.world;
         char name[32];
         ws_world_open_memory(world, 90 + way);
         for (unsigned i = 0; i < LARGE + SMALL; i++) {
             snprintf(name, sizeof name, "%s%u", i < LARGE ? "a" : "b", i);
-            scan_put_random(&world->tree, name, i, i < LARGE ? 200000 : 300);
+            scan_put_random(&world->tree, name, i, i < LARGE ? 200000 : 5000);
         }
         ws_save(world);
         for (unsigned i = 0; i < LARGE; i++) {
@@ -653,12 +654,11 @@ what_is_half_empty_is_emptied_by_the_next_one(void **state)
         }
         ws_save(world);
         gc_delete(world, "1");
-        struct between between = {.prepared = &prepared, .at = 6, .act = cancel};
+        struct between between = {.prepared = &prepared, .at = 1 + way, .act = cancel};
         const firn_callbacks callbacks = {.on_progress = on_slice, .ctx = &between};
-        assert_int_equal(gc_try_auto(world, &callbacks, NULL), FIRN_CANCELLED);
-        firn_gc_result result = way == 0 ? gc_run_auto(world) : gc_run(world);
-        assert_true(result.bytes_before > LARGE * 200000);
-        assert_true(result.bytes_after < 200000);
+        was_cancelled = gc_try_auto(world, &callbacks, NULL) == FIRN_CANCELLED;
+        firn_gc_result result = way % 2 == 0 ? gc_run_auto(world) : gc_run(world);
+        assert_true(result.bytes_after < 900000);
         gc_assert_exact(world);
         ws_assert_check_clean(world);
         ws_world_close(world);
