@@ -5,6 +5,9 @@
  * Tests replace the table to fail the n-th allocation; an embedding program may replace it to
  * account for memory. The table is read without a lock: it is set before the first allocation and
  * not while threads run.
+ *
+ * Zeros are asked for as such: of a large block the C library has the kernel's own zero pages, which
+ * cost nothing until they are touched.
  */
 #include "base/mem.h"
 
@@ -27,8 +30,15 @@ libc_release(void *ctx, void *memory)
     free(memory);
 }
 
-static const struct firn_allocator libc_allocator = {libc_resize, libc_release, NULL};
-static struct firn_allocator current = {libc_resize, libc_release, NULL};
+static void *
+libc_zeroed(void *ctx, size_t size)
+{
+    (void)ctx;
+    return calloc(1, size);
+}
+
+static const struct firn_allocator libc_allocator = {libc_resize, libc_release, NULL, libc_zeroed};
+static struct firn_allocator current = {libc_resize, libc_release, NULL, libc_zeroed};
 
 void
 firn_mem_set_allocator(const struct firn_allocator *allocator)
@@ -51,6 +61,9 @@ firn_alloc(size_t size)
 void *
 firn_alloc_zeroed(size_t size)
 {
+    if (current.zeroed != NULL) {
+        return current.zeroed(current.ctx, size == 0 ? 1 : size);
+    }
     void *memory = firn_alloc(size);
     if (memory != NULL) {
         memset(memory, 0, size);

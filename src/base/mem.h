@@ -9,11 +9,13 @@
 #include <stddef.h>
 
 /* The replaceable allocator. resize(ctx, NULL, n) allocates, resize(ctx, p, n) resizes, release
- * frees; n is never 0. Both are called from any thread. NULL from resize means out of memory. */
+ * frees; n is never 0. Both are called from any thread. NULL from resize means out of memory.
+ * zeroed(ctx, n) allocates zeros; without it resize allocates, and every byte is written. */
 struct firn_allocator {
     void *(*resize)(void *ctx, void *memory, size_t size);
     void (*release)(void *ctx, void *memory);
     void *ctx;
+    void *(*zeroed)(void *ctx, size_t size); /* may be NULL */
 };
 
 /* Replaces the allocator for the whole process; NULL puts the C library's back. To be called

@@ -31,7 +31,7 @@ struct batch {
     int (*work)(struct firn_ws_apply_worker *worker, firn_slice path,
                 const struct firn_tree_entry *entry, firn_error *err);
     struct firn_arena arena;
-    struct item items[BATCH_CHANGES];
+    struct item *items; /* BATCH_CHANGES of them; those that are not used are never touched */
     size_t count;
     struct firn_ws_apply_worker *workers;
     atomic_size_t next;
@@ -231,8 +231,9 @@ create_batch(struct firn_ws_apply *apply, struct batch **out, firn_error *err)
         return firn_error_no_memory(err, "a batch of changes");
     }
     batch->apply = apply;
+    batch->items = firn_alloc_array(BATCH_CHANGES, sizeof *batch->items);
     batch->workers = firn_alloc_zeroed(apply->writer_count * sizeof *batch->workers);
-    if (batch->workers == NULL) {
+    if (batch->items == NULL || batch->workers == NULL) {
         return firn_error_no_memory(err, "a batch of changes");
     }
     for (unsigned i = 0; i < apply->writer_count; i++) {
@@ -254,6 +255,7 @@ destroy_batch(struct batch *batch)
         firn_buf_deinit(&batch->workers[i].place.dir);
     }
     firn_free(batch->workers);
+    firn_free(batch->items);
     firn_arena_deinit(&batch->arena);
     firn_free(batch);
 }

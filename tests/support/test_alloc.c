@@ -14,17 +14,34 @@ static atomic_uint_fast64_t fail_at;
 static atomic_bool fail_for_ever;
 static atomic_int_fast64_t alive;
 
+static bool
+may_allocate(void)
+{
+    uint64_t call = atomic_fetch_add(&calls, 1) + 1;
+    uint64_t limit = atomic_load(&fail_at);
+    return limit == 0 || call < limit || (call > limit && !atomic_load(&fail_for_ever));
+}
+
 static void *
 counting_resize(void *ctx, void *memory, size_t size)
 {
     (void)ctx;
-    uint64_t call = atomic_fetch_add(&calls, 1) + 1;
-    uint64_t limit = atomic_load(&fail_at);
-    if (limit != 0 && (call == limit || (call > limit && atomic_load(&fail_for_ever)))) {
+    if (!may_allocate()) {
         return NULL;
     }
     void *result = realloc(memory, size);
     if (result != NULL && memory == NULL) {
+        atomic_fetch_add(&alive, 1);
+    }
+    return result;
+}
+
+static void *
+counting_zeroed(void *ctx, size_t size)
+{
+    (void)ctx;
+    void *result = may_allocate() ? calloc(1, size) : NULL;
+    if (result != NULL) {
         atomic_fetch_add(&alive, 1);
     }
     return result;
@@ -41,7 +58,8 @@ counting_release(void *ctx, void *memory)
 void
 test_alloc_install(void)
 {
-    static const struct firn_allocator counting = {counting_resize, counting_release, NULL};
+    static const struct firn_allocator counting = {counting_resize, counting_release, NULL,
+                                                   counting_zeroed};
     atomic_store(&alive, 0);
     test_alloc_fail_at(0, false);
     firn_mem_set_allocator(&counting);

@@ -54,7 +54,7 @@ release(void *ctx, void *memory)
 void
 test_peak_install(void)
 {
-    static const struct firn_allocator counting = {resize, release, NULL};
+    static const struct firn_allocator counting = {resize, release, NULL, NULL};
     atomic_store(&in_use, 0);
     atomic_store(&peak, 0);
     firn_mem_set_allocator(&counting);

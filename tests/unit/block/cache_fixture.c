@@ -170,7 +170,7 @@ counting_release(void *ctx, void *memory)
 void
 cache_bytes_install(void)
 {
-    static const struct firn_allocator counting = {counting_resize, counting_release, NULL};
+    static const struct firn_allocator counting = {counting_resize, counting_release, NULL, NULL};
     atomic_store(&alive, 0);
     atomic_store(&peak, 0);
     firn_mem_set_allocator(&counting);
