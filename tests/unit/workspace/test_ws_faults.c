@@ -15,12 +15,11 @@
 
 #include <cmocka.h>
 
-#include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
+#include "support/test_share.h"
+#include "ws_break.h"
 #include "ws_edit.h"
-#include "ws_support.h"
 
 /* A machine with checkpoint 1, checkpoint 2 and an edited tree, all durable. */
 struct prepared {
@@ -165,14 +164,54 @@ assert_all_is_well(struct ws_world *world, const struct prepared *prepared,
 
 /* ---- calls of the system ---- */
 
+struct broken_run {
+    const struct prepared *prepared;
+    enum operation operation;
+};
+
 static void
-start_first_save(struct ws_world *world, enum operation operation)
+begin_run(void *ctx, struct ws_world *world)
 {
-    if (operation == FIRST_SAVE) {
+    const struct broken_run *run = ctx;
+    if (run->operation == FIRST_SAVE) {
         free(world->store_path);
         world->store_path = strdup("/fresh/store");
         ws_world_reopen(world);
     }
+}
+
+static int
+do_run(void *ctx, struct ws_world *world)
+{
+    return run(world, ((const struct broken_run *)ctx)->operation);
+}
+
+static void
+judge_run(void *ctx, struct ws_world *world, const struct ws_broken *broken)
+{
+    const struct broken_run *run = ctx;
+    enum operation operation = run->operation;
+    bool is_save = operation == SAVE || operation == FIRST_SAVE;
+    uint64_t before = operation == FIRST_SAVE ? 0 : 2;
+    if (operation == RESTORE && broken->is_cut) {
+        char *now = ws_dump(world);
+        assert_true(broken->rc != FIRN_OK || strcmp(now, run->prepared->first) == 0);
+        assert_true(ws_edit_is_mix(now, run->prepared->edited, run->prepared->first));
+        free(now);
+    }
+    assert_all_is_well(world, run->prepared, operation,
+                       before + (is_save && broken->rc == FIRN_OK ? 1 : 0));
+}
+
+static struct ws_break
+how_to_break(struct broken_run *run)
+{
+    return (struct ws_break){.from = &run->prepared->world,
+                             .begin = begin_run,
+                             .run = do_run,
+                             .judge = judge_run,
+                             .ctx = run,
+                             .loop = run->operation};
 }
 
 static void
@@ -181,33 +220,9 @@ fail_calls(bool for_ever, int error_number)
     struct prepared prepared;
     prepare(&prepared, 21);
     for (enum operation operation = SAVE; operation < OPERATIONS; operation++) {
-        bool was_hit = true;
-        uint64_t failures = 0;
-        for (uint64_t n = 1; was_hit; n++) {
-            struct ws_world world;
-            ws_world_clone(&prepared.world, &world);
-            scan_world_wrap(&world.tree);
-            start_first_save(&world, operation);
-            ws_world_reopen(&world);
-            struct firn_os_fault_plan plan = {.call = n,
-                                              .for_ever = for_ever,
-                                              .classes = FIRN_OS_FAULT_ALL,
-                                              .error_number = error_number};
-            firn_os_fault_set_plan(world.tree.outer, &plan);
-            int rc = run(&world, operation);
-            was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-            firn_os_fault_set_plan(world.tree.outer, NULL);
-            assert_true(was_hit || rc == FIRN_OK);
-            failures += rc != FIRN_OK ? 1 : 0;
-            if (rc != FIRN_OK) {
-                assert_true(world.err.text[0] != '\0');
-            }
-            uint64_t acknowledged = operation == FIRST_SAVE ? 0 : 2;
-            acknowledged += (operation == SAVE || operation == FIRST_SAVE) && rc == FIRN_OK ? 1 : 0;
-            assert_all_is_well(&world, &prepared, operation, acknowledged);
-            ws_world_close(&world);
-        }
-        assert_true(failures > 5);
+        struct broken_run run = {&prepared, operation};
+        struct ws_break how = how_to_break(&run);
+        assert_true(ws_break_calls(&how, for_ever, error_number) > 1);
     }
     prepared_deinit(&prepared);
 }
@@ -229,30 +244,14 @@ any_call_and_all_after_it_may_fail(void **state)
 /* ---- allocations ---- */
 
 static void
-fail_allocations(bool for_ever)
+fail_allocations(enum ws_break_memory kind)
 {
     struct prepared prepared;
     prepare(&prepared, 22);
     for (enum operation operation = SAVE; operation < OPERATIONS; operation++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = 1;; n++) {
-            struct ws_world world;
-            ws_world_clone(&prepared.world, &world);
-            start_first_save(&world, operation);
-            test_alloc_fail_at(n, for_ever);
-            rc = run(&world, operation);
-            uint64_t calls = test_alloc_calls();
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-            uint64_t acknowledged = operation == FIRST_SAVE ? 0 : 2;
-            acknowledged += (operation == SAVE || operation == FIRST_SAVE) && rc == FIRN_OK ? 1 : 0;
-            assert_all_is_well(&world, &prepared, operation, acknowledged);
-            ws_world_close(&world);
-            if (calls < n) {
-                break;
-            }
-        }
-        assert_int_equal(rc, FIRN_OK);
+        struct broken_run run = {&prepared, operation};
+        struct ws_break how = how_to_break(&run);
+        ws_break_allocations(&how, kind);
     }
     prepared_deinit(&prepared);
 }
@@ -262,60 +261,29 @@ any_allocation_may_fail(void **state)
 {
     (void)state;
     test_alloc_install();
-    fail_allocations(false);
+    fail_allocations(WS_BREAK_ONCE);
     assert_int_equal(test_alloc_alive(), 0);
-    fail_allocations(true);
+    fail_allocations(WS_BREAK_FOR_EVER);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
 
 /* ---- power ---- */
 
-static unsigned
-seeds_a_cut(void)
-{
-    return getenv("FIRN_TEST_LONG") != NULL ? 20 : 3;
-}
-
 static void
 the_power_may_go_at_any_call(void **state)
 {
     (void)state;
-    struct prepared prepared;
-    prepare(&prepared, 23);
-    uint64_t cuts = 0;
     const enum operation operations[] = {SAVE, RESTORE, FIRST_SAVE};
+    struct prepared prepared;
+    uint64_t cuts = 0;
+    prepare(&prepared, 23);
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
-        enum operation operation = operations[i];
-        bool was_off = true;
-        for (uint64_t k = 1; was_off; k++) {
-            for (uint64_t seed = 0; seed < seeds_a_cut(); seed++) {
-                struct ws_world world;
-                ws_world_clone(&prepared.world, &world);
-                start_first_save(&world, operation);
-                firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
-                int rc = run(&world, operation);
-                was_off = firn_os_memory_is_off(world.tree.os);
-                assert_true(was_off || rc == FIRN_OK);
-                firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
-                firn_os_memory_set_cut_at(world.tree.os, 0);
-                ws_world_reopen(&world);
-                uint64_t acknowledged = operation == FIRST_SAVE ? 0 : 2;
-                acknowledged +=
-                    (operation == SAVE || operation == FIRST_SAVE) && rc == FIRN_OK ? 1 : 0;
-                if (operation == RESTORE) {
-                    char *now = ws_dump(&world);
-                    assert_true(rc != FIRN_OK || strcmp(now, prepared.first) == 0);
-                    assert_true(ws_edit_is_mix(now, prepared.edited, prepared.first));
-                    free(now);
-                }
-                assert_all_is_well(&world, &prepared, operation, acknowledged);
-                ws_world_close(&world);
-                cuts++;
-            }
-        }
+        struct broken_run run = {&prepared, operations[i]};
+        struct ws_break how = how_to_break(&run);
+        cuts += ws_break_power(&how, test_is_long() ? 20 : 3);
     }
-    printf("%llu power cuts\n", (unsigned long long)cuts);
+    printf("count: %llu simulated power cuts\n", (unsigned long long)cuts);
     prepared_deinit(&prepared);
 }
 

@@ -16,11 +16,12 @@
 
 #include "base/slice.h"
 #include "gc_support.h"
-#include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_random.h"
+#include "support/test_share.h"
+#include "ws_break.h"
 
 enum { PROBE_SIZE = 32, PROBE_EVERY = 16 << 10 };
 
@@ -570,41 +571,40 @@ assert_all_or_nothing(struct ws_world *world, enum operation operation, int rc)
     assert_int_equal(ws_save(world).checkpoint.number, 4);
 }
 
-static uint64_t
-step_of(uint64_t short_step)
+static int
+do_run(void *ctx, struct ws_world *world)
 {
-    return getenv("FIRN_TEST_LONG") != NULL ? 1 : short_step;
+    return run(world, *(const enum operation *)ctx);
+}
+
+static void
+judge_run(void *ctx, struct ws_world *world, const struct ws_broken *broken)
+{
+    assert_all_or_nothing(world, *(const enum operation *)ctx, broken->rc);
+}
+
+static struct ws_break
+how_to_break(const struct ws_world *from, enum operation *operation, uint64_t every)
+{
+    return (struct ws_break){.from = from,
+                             .run = do_run,
+                             .judge = judge_run,
+                             .ctx = operation,
+                             .every = every,
+                             .loop = *operation};
 }
 
 static void
 fail_calls(bool for_ever, int error_number)
 {
     struct prepared prepared;
+    uint64_t failures = 0;
     prepare(&prepared, 81);
     for (enum operation operation = FORGET; operation < OPERATIONS; operation++) {
-        bool was_hit = true;
-        uint64_t failures = 0;
-        for (uint64_t n = for_ever ? 2 : 1; was_hit; n += step_of(3)) {
-            struct ws_world world;
-            ws_world_clone(&prepared.world[operation], &world);
-            scan_world_wrap(&world.tree);
-            ws_world_reopen(&world);
-            struct firn_os_fault_plan plan = {.call = n,
-                                              .for_ever = for_ever,
-                                              .classes = FIRN_OS_FAULT_ALL,
-                                              .error_number = error_number};
-            firn_os_fault_set_plan(world.tree.outer, &plan);
-            int rc = run(&world, operation);
-            was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-            firn_os_fault_set_plan(world.tree.outer, NULL);
-            assert_true(was_hit || rc == FIRN_OK);
-            assert_true(rc == FIRN_OK || world.err.text[0] != '\0');
-            failures += rc != FIRN_OK ? 1 : 0;
-            assert_all_or_nothing(&world, operation, rc);
-            ws_world_close(&world);
-        }
-        assert_true(failures > 1);
+        struct ws_break how = how_to_break(&prepared.world[operation], &operation, 3);
+        failures += ws_break_calls(&how, for_ever, error_number);
     }
+    assert_true(failures > 1);
     prepared_deinit(&prepared);
 }
 
@@ -624,19 +624,8 @@ any_allocation_may_fail(void **state)
     struct prepared prepared;
     prepare(&prepared, 82);
     for (enum operation operation = FORGET; operation < OPERATIONS; operation++) {
-        int rc = FIRN_NO_MEMORY;
-        uint64_t last = 0;
-        for (uint64_t n = 1; rc != FIRN_OK || last >= n; n += step_of(17)) {
-            struct ws_world world;
-            ws_world_clone(&prepared.world[operation], &world);
-            test_alloc_fail_at(n, n % 2 == 0);
-            rc = run(&world, operation);
-            last = test_alloc_calls();
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-            assert_all_or_nothing(&world, operation, rc);
-            ws_world_close(&world);
-        }
+        struct ws_break how = how_to_break(&prepared.world[operation], &operation, 17);
+        ws_break_allocations(&how, WS_BREAK_BY_TURNS);
     }
     prepared_deinit(&prepared);
     assert_int_equal(test_alloc_alive(), 0);
@@ -651,25 +640,11 @@ the_power_may_go_at_any_call(void **state)
     uint64_t cuts = 0;
     prepare(&prepared, 83);
     for (enum operation operation = FORGET; operation < OPERATIONS; operation++) {
-        bool was_off = true;
-        for (uint64_t k = 1; was_off; k++) {
-            for (uint64_t seed = 0; seed < (getenv("FIRN_TEST_LONG") != NULL ? 20U : 2U); seed++) {
-                struct ws_world world;
-                ws_world_clone(&prepared.world[operation], &world);
-                firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
-                int rc = run(&world, operation);
-                was_off = firn_os_memory_is_off(world.tree.os);
-                assert_true(was_off || rc == FIRN_OK);
-                firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
-                firn_os_memory_set_cut_at(world.tree.os, 0);
-                ws_world_reopen(&world);
-                assert_all_or_nothing(&world, operation, rc);
-                ws_world_close(&world);
-                cuts++;
-            }
-        }
+        /* What a save or a collection let go may be there again: that was not synced. */
+        struct ws_break how = how_to_break(&prepared.world[operation], &operation, 1);
+        cuts += ws_break_power(&how, test_is_long() ? 20 : 2);
     }
-    printf("count: %llu power cuts\n", (unsigned long long)cuts);
+    printf("count: %llu simulated power cuts\n", (unsigned long long)cuts);
     prepared_deinit(&prepared);
 }
 

@@ -17,9 +17,10 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
-#include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_share.h"
+#include "ws_break.h"
 
 enum { CHECKPOINTS = 6 };
 static const int64_t DAY_NS = INT64_C(24) * 3600 * 1000000000;
@@ -67,21 +68,6 @@ prepared_deinit(struct prepared *prepared)
 }
 
 enum operation { DELETE, GC, GC_FULL, RECOMPRESS, GC_IN_PIECES, GC_AUTO, DRY_RUN, OPERATIONS };
-
-/* Every moment is tried in a long run; in a short one some, other ones for each operation and each
- * way to fail. */
-static uint64_t
-step(enum operation operation, uint64_t short_step)
-{
-    uint64_t slow = operation == GC_IN_PIECES || operation == GC_AUTO ? 5 : 1;
-    return getenv("FIRN_TEST_LONG") != NULL ? 1 : short_step * slow;
-}
-
-static uint64_t
-first(enum operation operation, uint64_t short_step, bool for_ever)
-{
-    return 1 + (operation + (for_ever ? 3U : 0U)) % step(operation, short_step);
-}
 
 static int
 run(struct ws_world *world, enum operation operation)
@@ -147,36 +133,53 @@ assert_all_is_well(struct ws_world *world, const struct prepared *prepared,
 
 /* ---- calls of the system ---- */
 
+struct broken_run {
+    const struct prepared *prepared;
+    enum operation operation;
+    bool judges_all; /* else only some: that costs much more than the operation itself */
+};
+
+static int
+do_run(void *ctx, struct ws_world *world)
+{
+    return run(world, ((const struct broken_run *)ctx)->operation);
+}
+
+static void
+judge_run(void *ctx, struct ws_world *world, const struct ws_broken *broken)
+{
+    const struct broken_run *run = ctx;
+    if (run->judges_all || broken->attempt % 3 == 0 || !broken->was_hit) {
+        assert_all_is_well(world, run->prepared, run->operation, broken->rc);
+    } else {
+        ws_assert_check_clean(world);
+    }
+}
+
+static struct ws_break
+how_to_break(struct broken_run *run, uint64_t every)
+{
+    bool is_slow = run->operation == GC_IN_PIECES || run->operation == GC_AUTO;
+    return (struct ws_break){.from = &run->prepared->world,
+                             .run = do_run,
+                             .judge = judge_run,
+                             .ctx = run,
+                             .every = is_slow ? 5 * every : every,
+                             .loop = run->operation};
+}
+
 static void
 fail_calls(bool for_ever, int error_number)
 {
     struct prepared prepared;
+    uint64_t failures = 0;
     prepare(&prepared, 31);
     for (enum operation operation = DELETE; operation < OPERATIONS; operation++) {
-        bool was_hit = true;
-        uint64_t failures = 0;
-        uint64_t start = first(operation, 13, for_ever);
-        for (uint64_t n = start; was_hit; n += step(operation, 13)) {
-            struct ws_world world;
-            ws_world_clone(&prepared.world, &world);
-            scan_world_wrap(&world.tree);
-            ws_world_reopen(&world);
-            struct firn_os_fault_plan plan = {.call = n,
-                                              .for_ever = for_ever,
-                                              .classes = FIRN_OS_FAULT_ALL,
-                                              .error_number = error_number};
-            firn_os_fault_set_plan(world.tree.outer, &plan);
-            int rc = run(&world, operation);
-            was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-            firn_os_fault_set_plan(world.tree.outer, NULL);
-            assert_true(was_hit || rc == FIRN_OK);
-            failures += rc != FIRN_OK ? 1 : 0;
-            assert_true(rc == FIRN_OK || world.err.text[0] != '\0');
-            assert_all_is_well(&world, &prepared, operation, rc);
-            ws_world_close(&world);
-        }
-        assert_true(failures > 1);
+        struct broken_run run = {&prepared, operation, true};
+        struct ws_break how = how_to_break(&run, 13);
+        failures += ws_break_calls(&how, for_ever, error_number);
     }
+    assert_true(failures > 1);
     prepared_deinit(&prepared);
 }
 
@@ -197,31 +200,14 @@ any_call_and_all_after_it_may_fail(void **state)
 /* ---- allocations ---- */
 
 static void
-fail_allocations(bool for_ever)
+fail_allocations(enum ws_break_memory kind)
 {
     struct prepared prepared;
     prepare(&prepared, 32);
     for (enum operation operation = DELETE; operation < OPERATIONS; operation++) {
-        int rc = FIRN_NO_MEMORY;
-        for (uint64_t n = first(operation, 37, for_ever);; n += step(operation, 37)) {
-            struct ws_world world;
-            ws_world_clone(&prepared.world, &world);
-            test_alloc_fail_at(n, for_ever);
-            rc = run(&world, operation);
-            uint64_t calls = test_alloc_calls();
-            test_alloc_fail_at(0, false);
-            assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-            /* Everything else costs much more than the operation itself. */
-            ws_assert_check_clean(&world);
-            if (n % 3 == 0 || calls < n) {
-                assert_all_is_well(&world, &prepared, operation, rc);
-            }
-            ws_world_close(&world);
-            if (calls < n) {
-                break;
-            }
-        }
-        assert_int_equal(rc, FIRN_OK);
+        struct broken_run run = {&prepared, operation, false};
+        struct ws_break how = how_to_break(&run, 37);
+        ws_break_allocations(&how, kind);
     }
     prepared_deinit(&prepared);
 }
@@ -231,49 +217,28 @@ any_allocation_may_fail(void **state)
 {
     (void)state;
     test_alloc_install();
-    fail_allocations(false);
+    fail_allocations(WS_BREAK_ONCE);
     assert_int_equal(test_alloc_alive(), 0);
-    fail_allocations(true);
+    fail_allocations(WS_BREAK_FOR_EVER);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
 
 /* ---- power ---- */
 
-static unsigned
-seeds_a_cut(void)
-{
-    return getenv("FIRN_TEST_LONG") != NULL ? 20 : 1;
-}
-
 static void
 the_power_may_go_at_any_call(void **state)
 {
     (void)state;
     struct prepared prepared;
-    prepare(&prepared, 33);
     uint64_t cuts = 0;
+    prepare(&prepared, 33);
     for (enum operation operation = DELETE; operation <= GC_AUTO; operation++) {
-        bool was_off = true;
-        for (uint64_t k = first(operation, 7, false); was_off; k += step(operation, 7)) {
-            for (uint64_t seed = 0; seed < seeds_a_cut(); seed++) {
-                struct ws_world world;
-                ws_world_clone(&prepared.world, &world);
-                firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
-                int rc = run(&world, operation);
-                was_off = firn_os_memory_is_off(world.tree.os);
-                assert_true(was_off || rc == FIRN_OK);
-                firn_os_memory_power_cut(world.tree.os,
-                                         seed == 0 && k % 2 == 0 ? 0 : seed * 1000 + k);
-                firn_os_memory_set_cut_at(world.tree.os, 0);
-                ws_world_reopen(&world);
-                assert_all_is_well(&world, &prepared, operation, rc);
-                ws_world_close(&world);
-                cuts++;
-            }
-        }
+        struct broken_run run = {&prepared, operation, true};
+        struct ws_break how = how_to_break(&run, 7);
+        cuts += ws_break_power(&how, test_is_long() ? 20 : 1);
     }
-    printf("%llu power cuts\n", (unsigned long long)cuts);
+    printf("count: %llu simulated power cuts\n", (unsigned long long)cuts);
     prepared_deinit(&prepared);
 }
 

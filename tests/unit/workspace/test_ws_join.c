@@ -14,12 +14,11 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_join.h"
+#include "ws_break.h"
 
 /* ---- which ones ---- */
 
@@ -357,10 +356,38 @@ assert_all_is_well(struct ws_world *world, const struct prepared *prepared, bool
     ws_assert_check_clean(world);
 }
 
-static uint64_t
-step(uint64_t short_step)
+struct broken_save {
+    const struct prepared *prepared;
+    bool is_whole; /* the last one: nothing was skipped */
+    unsigned joined;
+};
+
+static int
+do_save(void *ctx, struct ws_world *world)
 {
-    return getenv("FIRN_TEST_LONG") != NULL ? 1 : short_step;
+    struct broken_save *save = ctx;
+    firn_save_result result;
+    int rc = ws_try_save(world, &result);
+    save->is_whole = rc == FIRN_OK && result.checkpoint.skipped == 0;
+    return rc;
+}
+
+static void
+judge_save(void *ctx, struct ws_world *world, const struct ws_broken *broken)
+{
+    struct broken_save *save = ctx;
+    save->joined += save->is_whole && broken->was_hit ? 1 : 0;
+    assert_all_is_well(world, save->prepared, save->is_whole);
+}
+
+static struct ws_break
+how_to_break(struct broken_save *save, uint64_t every)
+{
+    return (struct ws_break){.from = &save->prepared->world,
+                             .run = do_save,
+                             .judge = judge_save,
+                             .ctx = save,
+                             .every = every};
 }
 
 static void
@@ -368,29 +395,10 @@ fail_calls(bool for_ever, int error_number)
 {
     struct prepared prepared;
     prepare(&prepared, 5);
-    bool was_hit = true;
-    unsigned joined = 0;
-    for (uint64_t n = 1; was_hit; n += step(5)) {
-        struct ws_world world;
-        ws_world_clone(&prepared.world, &world);
-        scan_world_wrap(&world.tree);
-        ws_world_reopen(&world);
-        struct firn_os_fault_plan plan = {.call = n,
-                                          .for_ever = for_ever,
-                                          .classes = FIRN_OS_FAULT_ALL,
-                                          .error_number = error_number};
-        firn_os_fault_set_plan(world.tree.outer, &plan);
-        firn_save_result result;
-        int rc = ws_try_save(&world, &result);
-        was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-        firn_os_fault_set_plan(world.tree.outer, NULL);
-        assert_true(was_hit || rc == FIRN_OK);
-        bool is_whole = rc == FIRN_OK && result.checkpoint.skipped == 0;
-        joined += is_whole && was_hit ? 1 : 0;
-        assert_all_is_well(&world, &prepared, is_whole);
-        ws_world_close(&world);
-    }
-    assert_true(joined > 1); /* a save does not fail because a join does */
+    struct broken_save save = {.prepared = &prepared};
+    struct ws_break how = how_to_break(&save, 5);
+    (void)ws_break_calls(&how, for_ever, error_number);
+    assert_true(save.joined > 1); /* a save does not fail because a join does */
     prepared_deinit(&prepared);
 }
 
@@ -409,18 +417,9 @@ any_allocation_may_fail(void **state)
     test_alloc_install();
     struct prepared prepared;
     prepare(&prepared, 6);
-    uint64_t calls = UINT64_MAX;
-    for (uint64_t n = 1; n <= calls; n += step(23)) {
-        struct ws_world world;
-        ws_world_clone(&prepared.world, &world);
-        test_alloc_fail_at(n, n % 2 == 0);
-        int rc = ws_try_save(&world, NULL);
-        calls = test_alloc_calls();
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        assert_all_is_well(&world, &prepared, rc == FIRN_OK);
-        ws_world_close(&world);
-    }
+    struct broken_save save = {.prepared = &prepared};
+    struct ws_break how = how_to_break(&save, 23);
+    ws_break_allocations(&how, WS_BREAK_BY_TURNS);
     prepared_deinit(&prepared);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -432,21 +431,9 @@ the_power_may_go_at_any_call(void **state)
     (void)state;
     struct prepared prepared;
     prepare(&prepared, 7);
-    uint64_t cuts = 0;
-    bool was_off = true;
-    for (uint64_t k = 1; was_off; k += step(2)) {
-        struct ws_world world;
-        ws_world_clone(&prepared.world, &world);
-        firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
-        int rc = ws_try_save(&world, NULL);
-        was_off = firn_os_memory_is_off(world.tree.os);
-        firn_os_memory_power_cut(world.tree.os, k % 2 == 0 ? 0 : k);
-        firn_os_memory_set_cut_at(world.tree.os, 0);
-        ws_world_reopen(&world);
-        assert_all_is_well(&world, &prepared, rc == FIRN_OK);
-        ws_world_close(&world);
-        cuts++;
-    }
+    struct broken_save save = {.prepared = &prepared};
+    struct ws_break how = how_to_break(&save, 2);
+    uint64_t cuts = ws_break_power(&how, 1);
     printf("count: %llu simulated power cuts\n", (unsigned long long)cuts);
     prepared_deinit(&prepared);
 }

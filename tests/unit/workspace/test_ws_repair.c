@@ -21,6 +21,7 @@
 #include "os/os_memory.h"
 #include "store/db.h"
 #include "support/test_file.h"
+#include "support/test_share.h"
 #include "workspace/ws_catalog.h"
 #include "workspace/ws_remove.h"
 #include "ws_edit.h"
@@ -478,9 +479,7 @@ static void
 hurt_all(bool flushes, size_t step, size_t flips)
 {
     struct prepared prepared = {0};
-    bool is_long = getenv("FIRN_TEST_LONG") != NULL;
-    step = is_long ? 1 : step;
-    flips = is_long ? 200 : flips;
+    flips = test_is_long() ? 200 : flips;
     unsigned costly = 0; /* runs without which no value is there */
     prepare(&prepared, flushes);
     for (size_t i = 0; i < prepared.files.count; i++) {
@@ -492,11 +491,13 @@ hurt_all(bool flushes, size_t step, size_t flips)
         }
         expect(&prepared, path, must);
         hurt_and_judge(&prepared, path, REMOVE, 0, must, &sums);
-        for (size_t part = 0; part < PARTS; part += step) {
+        const struct test_share parts = test_share_of(step, i);
+        const struct test_share bits = test_share_of(1, i);
+        for (size_t part = parts.first - 1; part < PARTS; part += parts.step) {
             hurt_and_judge(&prepared, path, TRUNCATE, part, must, &sums);
         }
         size_t size = size_of(&prepared.world, path);
-        for (size_t flip = 0; flip < flips && size > 0; flip++) {
+        for (size_t flip = bits.first - 1; flip < flips && size > 0; flip += bits.step) {
             hurt_and_judge(&prepared, path, FLIP, (flip * 7919 + 13) % size, must, &sums);
         }
         printf("%-22s %3u repairs: %4u intact, %3u partly, %3u lost; %u looked whole, all values "
@@ -580,7 +581,8 @@ any_files_may_be_damaged_at_once(void **state)
     struct sums sums = {0};
     uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 3000 : 60;
     prepare(&prepared, true);
-    for (uint64_t seed = 1; seed <= rounds; seed++) {
+    const struct test_share seeds = test_share_of(1, 0);
+    for (uint64_t seed = seeds.first; seed <= rounds; seed += seeds.step) {
         struct test_random random = {0};
         struct ws_world world;
         char what[64];

@@ -16,9 +16,8 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
-#include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "support/test_alloc.h"
+#include "ws_break.h"
 
 /* The log is gone; or the newer pack, which the older checkpoint does not need; or nothing. */
 enum damage { LOG_GONE, PACK_GONE, NONE, DAMAGES };
@@ -64,12 +63,6 @@ prepared_deinit(struct prepared *prepared)
 {
     free(prepared->first);
     ws_world_close(&prepared->world);
-}
-
-static uint64_t
-step(uint64_t short_step)
-{
-    return getenv("FIRN_TEST_LONG") != NULL ? 1 : short_step;
 }
 
 static int
@@ -133,36 +126,57 @@ assert_all_is_well(struct prepared *prepared, struct ws_world *world, bool lost_
 
 /* ---- calls of the system ---- */
 
+struct broken_repair {
+    struct prepared prepared;
+    enum damage damage;
+    bool may_lose;        /* a reading that fails may be taken for damage */
+    uint64_t judge_every; /* judging costs much more than a repair */
+};
+
+static int
+do_repair(void *ctx, struct ws_world *world)
+{
+    (void)ctx;
+    firn_repair_result result;
+    return repair(world, false, &result);
+}
+
+static void
+judge_repair(void *ctx, struct ws_world *world, const struct ws_broken *broken)
+{
+    struct broken_repair *repair = ctx;
+    if (broken->attempt % repair->judge_every != 0 && broken->was_hit) {
+        return;
+    }
+    assert_all_is_well(&repair->prepared, world, repair->may_lose && broken->rc == FIRN_OK);
+    if (broken->is_cut) {
+        assert_true(is_beside(world, "s") && is_kept(world));
+    }
+}
+
+static struct ws_break
+begin_breaking(struct broken_repair *repair, enum damage damage)
+{
+    *repair = (struct broken_repair){.damage = damage, .judge_every = 1};
+    prepare(&repair->prepared, damage);
+    return (struct ws_break){.from = &repair->prepared.world,
+                             .run = do_repair,
+                             .judge = judge_repair,
+                             .ctx = repair,
+                             .loop = damage};
+}
+
 static void
 fail_calls(bool for_ever, int error_number)
 {
     for (enum damage damage = LOG_GONE; damage < DAMAGES; damage++) {
-        struct prepared prepared;
-        bool was_hit = true;
-        uint64_t failures = 0;
-        prepare(&prepared, damage);
-        for (uint64_t n = 1 + damage; was_hit; n += step(2)) {
-            struct ws_world world;
-            firn_repair_result result;
-            ws_world_clone(&prepared.world, &world);
-            scan_world_wrap(&world.tree);
-            ws_world_reopen(&world);
-            struct firn_os_fault_plan plan = {.call = n,
-                                              .for_ever = for_ever,
-                                              .classes = FIRN_OS_FAULT_ALL,
-                                              .error_number = error_number};
-            firn_os_fault_set_plan(world.tree.outer, &plan);
-            int rc = repair(&world, false, &result);
-            was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-            firn_os_fault_set_plan(world.tree.outer, NULL);
-            assert_true(was_hit || rc == FIRN_OK);
-            failures += rc != FIRN_OK ? 1 : 0;
-            assert_true(rc == FIRN_OK || world.err.text[0] != '\0');
-            assert_all_is_well(&prepared, &world, error_number == EIO && rc == FIRN_OK);
-            ws_world_close(&world);
-        }
+        struct broken_repair repair;
+        struct ws_break how = begin_breaking(&repair, damage);
+        how.every = 2;
+        repair.may_lose = error_number == EIO;
+        uint64_t failures = ws_break_calls(&how, for_ever, error_number);
         assert_true(failures > 1 || damage == NONE);
-        prepared_deinit(&prepared);
+        prepared_deinit(&repair.prepared);
     }
 }
 
@@ -184,34 +198,15 @@ any_call_and_all_after_it_may_fail(void **state)
 /* ---- allocations ---- */
 
 static void
-fail_allocations(bool for_ever)
+fail_allocations(enum ws_break_memory kind)
 {
     for (enum damage damage = LOG_GONE; damage < NONE; damage++) {
-        struct prepared prepared;
-        int rc = FIRN_NO_MEMORY;
-        prepare(&prepared, damage);
-        for (uint64_t n = 1 + damage;; n += step(3)) {
-            struct ws_world world;
-            firn_repair_result result;
-            ws_world_clone(&prepared.world, &world);
-            test_alloc_fail_at(n, for_ever);
-            rc = repair(&world, false, &result);
-            uint64_t calls = test_alloc_calls();
-            test_alloc_fail_at(0, false);
-            if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) {
-                fail_msg("allocation %llu: %s: %s", (unsigned long long)n, firn_code_name(rc),
-                         world.err.text);
-            }
-            if (n % 3 == 0 || calls < n) {
-                assert_all_is_well(&prepared, &world, false);
-            }
-            ws_world_close(&world);
-            if (calls < n) {
-                break;
-            }
-        }
-        assert_int_equal(rc, FIRN_OK);
-        prepared_deinit(&prepared);
+        struct broken_repair repair;
+        struct ws_break how = begin_breaking(&repair, damage);
+        how.every = 3;
+        repair.judge_every = 2;
+        ws_break_allocations(&how, kind);
+        prepared_deinit(&repair.prepared);
     }
 }
 
@@ -220,9 +215,9 @@ any_allocation_may_fail(void **state)
 {
     (void)state;
     test_alloc_install();
-    fail_allocations(false);
+    fail_allocations(WS_BREAK_ONCE);
     assert_int_equal(test_alloc_alive(), 0);
-    fail_allocations(true);
+    fail_allocations(WS_BREAK_FOR_EVER);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -235,28 +230,12 @@ the_power_may_go_at_any_call(void **state)
     (void)state;
     uint64_t cuts = 0;
     for (enum damage damage = LOG_GONE; damage < NONE; damage++) {
-        struct prepared prepared;
-        bool was_off = true;
-        prepare(&prepared, damage);
-        for (uint64_t k = 1 + damage; was_off; k += step(1)) {
-            struct ws_world world;
-            firn_repair_result result;
-            ws_world_clone(&prepared.world, &world);
-            firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
-            int rc = repair(&world, false, &result);
-            was_off = firn_os_memory_is_off(world.tree.os);
-            assert_true(was_off || rc == FIRN_OK);
-            firn_os_memory_power_cut(world.tree.os, k % 2 == 0 ? 0 : k);
-            firn_os_memory_set_cut_at(world.tree.os, 0);
-            ws_world_reopen(&world);
-            assert_all_is_well(&prepared, &world, false);
-            assert_true(is_beside(&world, "s") && is_kept(&world));
-            ws_world_close(&world);
-            cuts++;
-        }
-        prepared_deinit(&prepared);
+        struct broken_repair repair;
+        struct ws_break how = begin_breaking(&repair, damage);
+        cuts += ws_break_power(&how, 1);
+        prepared_deinit(&repair.prepared);
     }
-    printf("%llu power cuts\n", (unsigned long long)cuts);
+    printf("count: %llu simulated power cuts\n", (unsigned long long)cuts);
 }
 
 /* ---- what is beside ---- */

@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "os/os_fault.h"
-#include "os/os_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_share.h"
+#include "ws_break.h"
 #include "ws_edit.h"
 #include "ws_reverting.h"
 
@@ -109,35 +109,47 @@ assert_all_is_well(struct ws_world *world, const struct prepared *prepared, bool
     free(edited);
 }
 
+struct broken_revert {
+    const struct prepared *prepared;
+    bool dry_run;
+};
+
+static int
+do_revert(void *ctx, struct ws_world *world)
+{
+    return ws_try_revert(world, NULL, "2", ((const struct broken_revert *)ctx)->dry_run, NULL);
+}
+
+static void
+judge_revert(void *ctx, struct ws_world *world, const struct ws_broken *broken)
+{
+    const struct broken_revert *revert = ctx;
+    if (revert->dry_run) {
+        ws_assert_dump(world, revert->prepared->edited);
+    } else if (broken->rc == FIRN_OK && broken->is_cut) {
+        assert_merged(world, revert->prepared);
+    }
+    assert_all_is_well(world, revert->prepared, (broken->attempt + broken->seed / 1000) % 2 == 0);
+}
+
+static struct ws_break
+how_to_break(struct broken_revert *revert)
+{
+    return (struct ws_break){.from = &revert->prepared->world,
+                             .run = do_revert,
+                             .judge = judge_revert,
+                             .ctx = revert,
+                             .loop = revert->dry_run ? 1 : 0};
+}
+
 static void
 fail_calls(bool for_ever, int error_number, bool dry_run)
 {
     struct prepared prepared;
     prepare(&prepared, 61);
-    bool was_hit = true;
-    uint64_t failures = 0;
-    for (uint64_t n = 1; was_hit; n++) {
-        struct ws_world world;
-        ws_world_clone(&prepared.world, &world);
-        scan_world_wrap(&world.tree);
-        ws_world_reopen(&world);
-        struct firn_os_fault_plan plan = {.call = n,
-                                          .for_ever = for_ever,
-                                          .classes = FIRN_OS_FAULT_ALL,
-                                          .error_number = error_number};
-        firn_os_fault_set_plan(world.tree.outer, &plan);
-        int rc = ws_try_revert(&world, NULL, "2", dry_run, NULL);
-        was_hit = firn_os_fault_hits(world.tree.outer) > 0;
-        firn_os_fault_set_plan(world.tree.outer, NULL);
-        assert_true(was_hit || rc == FIRN_OK);
-        failures += rc != FIRN_OK ? 1 : 0;
-        if (dry_run) {
-            ws_assert_dump(&world, prepared.edited);
-        }
-        assert_all_is_well(&world, &prepared, n % 2 == 0);
-        ws_world_close(&world);
-    }
-    assert_true(failures > 5);
+    struct broken_revert revert = {&prepared, dry_run};
+    struct ws_break how = how_to_break(&revert);
+    assert_true(ws_break_calls(&how, for_ever, error_number) > 1);
     prepared_deinit(&prepared);
 }
 
@@ -163,26 +175,16 @@ any_call_of_a_dry_run_may_fail(void **state)
 }
 
 static void
-fail_allocations(bool for_ever)
+fail_allocations(enum ws_break_memory kind)
 {
     struct prepared prepared;
     prepare(&prepared, 62);
-    int rc = FIRN_NO_MEMORY;
-    for (uint64_t n = 1;; n++) {
-        struct ws_world world;
-        ws_world_clone(&prepared.world, &world);
-        test_alloc_fail_at(n, for_ever);
-        rc = ws_try_revert(&world, NULL, "2", n % 4 == 3, NULL);
-        uint64_t calls = test_alloc_calls();
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        assert_all_is_well(&world, &prepared, n % 2 == 0);
-        ws_world_close(&world);
-        if (calls < n && n % 4 != 3) {
-            break;
-        }
+    for (int dry_run = 0; dry_run < 2; dry_run++) {
+        struct broken_revert revert = {&prepared, dry_run != 0};
+        struct ws_break how = how_to_break(&revert);
+        how.every = dry_run != 0 ? 4 : 1;
+        ws_break_allocations(&how, kind);
     }
-    assert_int_equal(rc, FIRN_OK);
     prepared_deinit(&prepared);
 }
 
@@ -191,9 +193,9 @@ any_allocation_may_fail(void **state)
 {
     (void)state;
     test_alloc_install();
-    fail_allocations(false);
+    fail_allocations(WS_BREAK_ONCE);
     assert_int_equal(test_alloc_alive(), 0);
-    fail_allocations(true);
+    fail_allocations(WS_BREAK_FOR_EVER);
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
 }
@@ -204,28 +206,9 @@ the_power_may_go_at_any_call(void **state)
     (void)state;
     struct prepared prepared;
     prepare(&prepared, 63);
-    uint64_t cuts = 0;
-    uint64_t seeds = getenv("FIRN_TEST_LONG") != NULL ? 20 : 4;
-    bool was_off = true;
-    for (uint64_t k = 1; was_off; k++) {
-        for (uint64_t seed = 0; seed < seeds; seed++) {
-            struct ws_world world;
-            ws_world_clone(&prepared.world, &world);
-            firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
-            int rc = ws_try_revert(&world, NULL, "2", false, NULL);
-            was_off = firn_os_memory_is_off(world.tree.os);
-            assert_true(was_off || rc == FIRN_OK);
-            firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
-            firn_os_memory_set_cut_at(world.tree.os, 0);
-            ws_world_reopen(&world);
-            if (rc == FIRN_OK) {
-                assert_merged(&world, &prepared);
-            }
-            assert_all_is_well(&world, &prepared, seed % 2 == 0);
-            ws_world_close(&world);
-            cuts++;
-        }
-    }
+    struct broken_revert revert = {&prepared, false};
+    struct ws_break how = how_to_break(&revert);
+    uint64_t cuts = ws_break_power(&how, test_is_long() ? 20 : 4);
     printf("count: %llu power cuts of reverts\n", (unsigned long long)cuts);
     prepared_deinit(&prepared);
 }

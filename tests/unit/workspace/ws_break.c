@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace/ws_break.c: see ws_break.h. A loop ends with the first attempt that comes to the
+ * operation's end without having been broken; that one must succeed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "os/os_fault.h"
+#include "os/os_memory.h"
+#include "support/test_alloc.h"
+#include "support/test_share.h"
+#include "ws_break.h"
+
+static struct test_share
+share_of(const struct ws_break *how, uint64_t kind)
+{
+    return test_share_of(how->every == 0 ? 1 : how->every, how->loop + kind);
+}
+
+static void
+begin(const struct ws_break *how, struct ws_world *world)
+{
+    if (how->begin != NULL) {
+        how->begin(how->ctx, world);
+    }
+}
+
+uint64_t
+ws_break_calls(const struct ws_break *how, bool for_ever, int error_number)
+{
+    struct test_share share = share_of(how, for_ever ? 1 : 0);
+    struct ws_broken broken = {.n = share.first, .was_hit = true};
+    uint64_t failures = 0;
+    for (; broken.was_hit; broken.n += share.step, broken.attempt++) {
+        struct ws_world world;
+        ws_world_clone(how->from, &world);
+        scan_world_wrap(&world.tree);
+        ws_world_reopen(&world);
+        begin(how, &world);
+        struct firn_os_fault_plan plan = {.call = broken.n,
+                                          .for_ever = for_ever,
+                                          .classes = FIRN_OS_FAULT_ALL,
+                                          .error_number = error_number};
+        firn_os_fault_set_plan(world.tree.outer, &plan);
+        broken.rc = how->run(how->ctx, &world);
+        broken.was_hit = firn_os_fault_hits(world.tree.outer) > 0;
+        firn_os_fault_set_plan(world.tree.outer, NULL);
+        assert_true(broken.was_hit || broken.rc == FIRN_OK);
+        assert_true(broken.rc == FIRN_OK || world.err.text[0] != '\0');
+        failures += broken.rc != FIRN_OK ? 1 : 0;
+        how->judge(how->ctx, &world, &broken);
+        ws_world_close(&world);
+    }
+    return failures;
+}
+
+void
+ws_break_allocations(const struct ws_break *how, enum ws_break_memory kind)
+{
+    struct test_share share = share_of(how, kind);
+    struct ws_broken broken = {.n = share.first, .was_hit = true};
+    for (; broken.was_hit; broken.n += share.step, broken.attempt++) {
+        struct ws_world world;
+        ws_world_clone(how->from, &world);
+        begin(how, &world);
+        test_alloc_fail_at(broken.n, kind == WS_BREAK_BY_TURNS ? broken.attempt % 2 == 1
+                                                               : kind == WS_BREAK_FOR_EVER);
+        broken.rc = how->run(how->ctx, &world);
+        broken.was_hit = test_alloc_calls() >= broken.n;
+        test_alloc_fail_at(0, false);
+        if (broken.rc != FIRN_OK && (broken.rc != FIRN_NO_MEMORY || !broken.was_hit)) {
+            fail_msg("allocation %llu: %s: %s", (unsigned long long)broken.n,
+                     firn_code_name(broken.rc), world.err.text);
+        }
+        how->judge(how->ctx, &world, &broken);
+        ws_world_close(&world);
+    }
+}
+
+uint64_t
+ws_break_power(const struct ws_break *how, uint64_t seeds)
+{
+    struct test_share share = share_of(how, 0);
+    struct ws_broken broken = {.n = share.first, .is_cut = true, .was_hit = true};
+    uint64_t cuts = 0;
+    for (; broken.was_hit; broken.n += share.step, broken.attempt++) {
+        for (uint64_t seed = 0; seed < seeds; seed++, cuts++) {
+            struct ws_world world;
+            ws_world_clone(how->from, &world);
+            begin(how, &world);
+            firn_os_memory_set_cut_at(world.tree.os,
+                                      firn_os_memory_calls(world.tree.os) + broken.n);
+            broken.rc = how->run(how->ctx, &world);
+            broken.was_hit = firn_os_memory_is_off(world.tree.os);
+            assert_true(broken.was_hit || broken.rc == FIRN_OK);
+            /* With one seed, every other cut keeps nothing that was not synced. */
+            bool keeps_nothing = seeds == 1 ? broken.attempt % 2 == 1 : seed == 0;
+            broken.seed = keeps_nothing ? 0 : seed * 1000 + broken.n;
+            firn_os_memory_power_cut(world.tree.os, broken.seed);
+            firn_os_memory_set_cut_at(world.tree.os, 0);
+            ws_world_reopen(&world);
+            how->judge(how->ctx, &world, &broken);
+            ws_world_close(&world);
+        }
+    }
+    return cuts;
+}
