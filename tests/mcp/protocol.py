@@ -30,6 +30,7 @@ READ_ONLY = {"checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpo
 DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_revert", "checkpoint_delete"}
 FIRN = os.path.abspath(sys.argv[1])
 messages_seen = 0
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job, and servers inherit that
 
 
 def check_schema(schema, value, where):
