@@ -150,7 +150,11 @@ judge_repair(void *ctx, struct ws_world *world, const struct ws_broken *broken)
     }
     assert_all_is_well(&repair->prepared, world, repair->may_lose && broken->rc == FIRN_OK);
     if (broken->is_cut) {
-        assert_true(is_beside(world, "s") && is_kept(world));
+        if (!is_beside(world, "s") || !is_kept(world)) {
+            fail_msg("damage %d, cut at %llu with seed %llu: what was damaged is not kept",
+                     (int)repair->damage, (unsigned long long)broken->n,
+                     (unsigned long long)broken->seed);
+        }
     }
 }
 
