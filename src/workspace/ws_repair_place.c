@@ -104,16 +104,26 @@ free_name(struct firn_os_dir *dir, char out[KEPT_NAME_SIZE], firn_error *err)
                           firn_os_dir_path(dir), KEPT_MAX);
 }
 
+/* Step 2. A power cut can leave a rename with both names, and renaming one link of a file to another
+ * does nothing: the old name is removed where it is still there. */
+static int
+take_identity(struct firn_os_dir *damaged, firn_error *err)
+{
+    int rc =
+        firn_os_rename(damaged, identity, damaged, identity_aside, FIRN_OS_RENAME_REPLACE, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_remove_file(damaged, identity, err);
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 /* Steps 2 to 4. `damaged` is the directory that new_name leads to, `sound` the one of the store. */
 static int
 put_away(struct firn_ws_repair_place *place, struct firn_os_dir *damaged, struct firn_os_dir *sound,
          char name[KEPT_NAME_SIZE], firn_error *err)
 {
-    int rc =
-        firn_os_rename(damaged, identity, damaged, identity_aside, FIRN_OS_RENAME_REPLACE, err);
-    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-        return rc;
-    }
+    int rc;
+    FIRN_TRY(take_identity(damaged, err));
     FIRN_TRY(firn_os_dir_sync(damaged, err));
     FIRN_TRY(free_name(sound, name, err));
     FIRN_TRY(

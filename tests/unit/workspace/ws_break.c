@@ -99,8 +99,8 @@ ws_break_power(const struct ws_break *how, uint64_t seeds)
             broken.rc = how->run(how->ctx, &world);
             broken.was_hit = firn_os_memory_is_off(world.tree.os);
             assert_true(broken.was_hit || broken.rc == FIRN_OK);
-            /* With one seed, every second moment keeps nothing that was not synced. */
-            bool keeps_nothing = seeds == 1 ? broken.n % 2 == 0 : seed == 0;
+            /* With one seed, every other cut keeps nothing that was not synced. */
+            bool keeps_nothing = seeds == 1 ? broken.attempt % 2 == 1 : seed == 0;
             broken.seed = keeps_nothing ? 0 : seed * 1000 + broken.n;
             firn_os_memory_power_cut(world.tree.os, broken.seed);
             firn_os_memory_set_cut_at(world.tree.os, 0);
