@@ -11,6 +11,8 @@
  * (I2) An object may lie in two packs, as a crash leaves it. Where one of them has it whole and the
  *      other as a delta, the index leads to the whole one: others may lean on it.
  * (I3) What the stat cache says holds only while the objects are there: it is emptied.
+ * (I4) A delta whose base is lost is in no index: a save that met its content would take it for kept.
+ *      Bases are whole objects, so all of those come first, those of damaged packs included.
  *
  * Packs that were retired, and one that a crash left, are taken along like all others: they may have
  * the only copy of what a damaged one lost. The next collection finds what nobody needs.
@@ -38,8 +40,9 @@ struct packing {
     struct firn_db_batch *batch;
     struct firn_db_keyspace *index;
     struct firn_db_keyspace *list;
-    uint32_t pack;     /* being indexed */
-    bool takes_deltas; /* the second of two passes */
+    uint32_t pack;             /* being indexed */
+    struct firn_buf has_delta; /* a byte for each of its frames */
+    bool takes_deltas;         /* the second of two passes over damaged packs */
     struct firn_ws_session *session;
     struct firn_ws_session_lane *lane;
     int failure; /* of the new store, not of what is read */
@@ -271,27 +274,100 @@ out:
 }
 
 static int
-index_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
-             firn_error *err)
+put_place(struct packing *packing, const firn_hash *hash, const struct firn_packfile_location *at,
+          firn_error *err)
 {
-    struct packing *packing = ctx;
     const struct firn_ws_objects_place place = {.pack = packing->pack, .at = *at};
     uint8_t value[FIRN_WS_INDEX_PLACE_SIZE_MAX];
     firn_slice key = firn_bytes(hash->bytes, sizeof hash->bytes);
-    int rc = FIRN_OK;
-    if ((at->kind == FIRN_PACKFILE_DELTA) != packing->takes_deltas) {
+    int rc = firn_db_batch_put(packing->batch, packing->index, key,
+                               firn_bytes(value, firn_ws_index_encode_place(&place, value)), err);
+    return rc == FIRN_OK ? write_batch(packing, BATCH_SIZE, err) : rc;
+}
+
+static int
+index_whole_object(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+                   firn_error *err)
+{
+    return at->kind != FIRN_PACKFILE_DELTA ? put_place(ctx, hash, at, err) : FIRN_OK;
+}
+
+static int
+note_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+           firn_error *err)
+{
+    struct packing *packing = ctx;
+    (void)hash;
+    (void)err;
+    if (at->kind == FIRN_PACKFILE_DELTA && at->frame < packing->has_delta.size) {
+        packing->has_delta.data[at->frame] = 1;
+    }
+    return FIRN_OK;
+}
+
+/* Whether what a delta leans on is in the index, whole (I4). */
+static int
+has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err)
+{
+    struct firn_packfile_delta delta;
+    struct firn_ws_objects_place place;
+    firn_error found;
+    *out = false;
+    if (firn_packfile_delta_decode(content, &delta, NULL) != FIRN_OK) {
         return FIRN_OK;
     }
-    if (packing->takes_deltas) { /* (I2) */
-        bool is_there;
-        FIRN_TRY(firn_ws_objects_contains(packing->repair->opened.objects, hash, &is_there, err));
-        if (is_there) {
-            return FIRN_OK;
+    int rc = firn_ws_objects_find(packing->repair->opened.objects, &delta.base, &place, &found);
+    *out = rc == FIRN_OK && place.at.kind != FIRN_PACKFILE_DELTA;
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && err != NULL) {
+        *err = found;
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+index_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+            firn_slice content, firn_error *err)
+{
+    struct packing *packing = ctx;
+    bool is_there = false;
+    bool is_readable;
+    int rc = FIRN_OK;
+    if (at->kind != FIRN_PACKFILE_DELTA) {
+        goto out;
+    }
+    FIRN_TRY(firn_ws_objects_contains(packing->repair->opened.objects, hash, &is_there, err));
+    if (is_there) { /* (I2) */
+        goto out;
+    }
+    FIRN_TRY(has_base(packing, content, &is_readable, err));
+    if (is_readable) {
+        FIRN_TRY(put_place(packing, hash, at, err));
+    }
+out:
+    return rc;
+}
+
+static int
+index_pack(struct packing *packing, struct firn_packfile *file, firn_error *err)
+{
+    struct firn_packfile_scratch *scratch = packing->repair->scratch;
+    uint32_t frames = firn_packfile_walk_count(file);
+    int rc;
+    if (!packing->takes_deltas) {
+        return firn_packfile_list(file, scratch, index_whole_object, packing, err);
+    }
+    if (firn_buf_set_size(&packing->has_delta, frames) != FIRN_OK) {
+        return firn_error_no_memory(err, "a list of frames");
+    }
+    for (uint32_t i = 0; i < frames; i++) {
+        packing->has_delta.data[i] = 0;
+    }
+    FIRN_TRY(firn_packfile_list(file, scratch, note_delta, packing, err));
+    for (uint32_t i = 0; i < frames; i++) {
+        if (packing->has_delta.data[i] != 0) {
+            FIRN_TRY(firn_packfile_walk_frame(file, scratch, i, index_delta, packing, err));
         }
     }
-    FIRN_TRY(firn_db_batch_put(packing->batch, packing->index, key,
-                               firn_bytes(value, firn_ws_index_encode_place(&place, value)), err));
-    FIRN_TRY(write_batch(packing, BATCH_SIZE, err));
 out:
     return rc;
 }
@@ -306,7 +382,7 @@ index_packs(struct packing *packing, firn_error *err)
         packing->pack = objects->packs[i].entry.number;
         rc = firn_ws_objects_acquire(objects, packing->pack, &file, err);
         if (rc == FIRN_OK) {
-            rc = firn_packfile_list(file, packing->repair->scratch, index_object, packing, err);
+            rc = index_pack(packing, file, err);
             firn_ws_objects_release(objects, packing->pack);
         }
     }
@@ -327,7 +403,11 @@ salvage_object(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, f
         return FIRN_OK;
     }
     FIRN_TRY(firn_ws_session_contains(packing->session, hash, &is_there, err));
-    if (!is_there) {
+    bool is_readable = !packing->takes_deltas;
+    if (!is_there && !is_readable) {
+        FIRN_TRY(has_base(packing, content, &is_readable, err));
+    }
+    if (!is_there && is_readable) {
         FIRN_TRY(firn_ws_session_lane_move(packing->lane, kind, hash, content, err));
     }
     packing->repair->result->objects_salvaged +=
@@ -368,9 +448,6 @@ salvage(struct packing *packing, firn_error *err)
     FIRN_TRY(firn_ws_session_begin(packing->repair->opened.objects, FIRN_WS_SESSION_LEVEL,
                                    &packing->session, err));
     FIRN_TRY(firn_ws_session_lane_open(packing->session, &packing->lane, err));
-    packing->takes_deltas = false;
-    FIRN_TRY(salvage_all(packing, err));
-    packing->takes_deltas = true;
     FIRN_TRY(salvage_all(packing, err));
     rc = firn_ws_session_lane_close(packing->lane, true, err);
     packing->lane = NULL;
@@ -380,6 +457,15 @@ out:
     FIRN_IGNORE(firn_ws_session_lane_close(packing->lane, false, NULL));
     firn_ws_session_end(packing->session);
     return rc;
+}
+
+/* Those that are whole, or deltas, of all packs. */
+static int
+take_objects(struct packing *packing, bool takes_deltas, firn_error *err)
+{
+    packing->takes_deltas = takes_deltas;
+    int rc = index_packs(packing, err);
+    return rc == FIRN_OK && packing->repair->result->packs_damaged > 0 ? salvage(packing, err) : rc;
 }
 
 int
@@ -393,14 +479,11 @@ firn_ws_repair_packs(struct firn_ws_repair *repair, firn_error *err)
     FIRN_TRY(take_packs(&packing, err));
     FIRN_TRY(write_list(&packing, err));
     FIRN_TRY(firn_ws_objects_open(repair->opened.db, &repair->opened.objects, err));
-    FIRN_TRY(index_packs(&packing, err));
-    packing.takes_deltas = true;
-    FIRN_TRY(index_packs(&packing, err));
-    if (repair->result->packs_damaged > 0) {
-        FIRN_TRY(salvage(&packing, err));
-    }
+    FIRN_TRY(take_objects(&packing, false, err)); /* (I4) */
+    FIRN_TRY(take_objects(&packing, true, err));
 out:
     firn_db_batch_destroy(packing.batch);
+    firn_buf_deinit(&packing.has_delta);
     firn_buf_deinit(&packing.packs);
     firn_os_dir_close(packing.from);
     return rc;

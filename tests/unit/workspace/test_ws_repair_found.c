@@ -186,32 +186,77 @@ the_number_of_a_lost_pack_is_not_given_again(void **state)
     ws_world_close(&world);
 }
 
+/* The second one is a delta, in a pack of its own. The text of the tree then; the caller frees it. */
+static char *
+save_two_versions(struct ws_world *world)
+{
+    enum { SIZE = 200000 };
+    struct firn_buf bytes = {0};
+    scan_put_random(&world->tree, "file", 7, SIZE);
+    ws_save(world);
+    test_file_read(world->tree.root, "file", &bytes);
+    bytes.data[SIZE / 2] ^= 1;
+    scan_put_file(&world->tree, "file", bytes.data, bytes.size);
+    assert_true(ws_save(world).checkpoint.added_bytes < SIZE / 4);
+    firn_buf_deinit(&bytes);
+    return ws_dump(world);
+}
+
 static void
 new_versions_of_files_are_found(void **state)
 {
     (void)state;
-    enum { SIZE = 200000 };
     struct ws_world world;
-    char *text = malloc(SIZE + 1);
     ws_world_open_memory(&world, 85);
-    assert_non_null(text);
-    scan_put_random(&world.tree, "file", 7, SIZE);
-    ws_save(&world);
-    struct firn_buf bytes = {0};
-    test_file_read(world.tree.root, "file", &bytes);
-    bytes.data[SIZE / 2] ^= 1;
-    scan_put_file(&world.tree, "file", bytes.data, bytes.size);
-    firn_save_result saved = ws_save(&world);
-    assert_true(saved.checkpoint.added_bytes < SIZE / 4); /* it is a delta */
-    char *tree = ws_dump(&world);
+    char *tree = save_two_versions(&world);
     lose(&world, "/s", "FIRN");
     assert_int_equal(repair(&world).intact, 2);
     scan_remove_file(&world.tree, "file");
     ws_restore(&world, "2");
     ws_assert_dump(&world, tree);
     free(tree);
-    free(text);
+    ws_world_close(&world);
+}
+
+static void
+a_new_version_is_found_by_what_is_left_of_the_old_ones_pack(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct firn_buf bytes = {0};
+    ws_world_open_memory(&world, 93);
+    char *tree = save_two_versions(&world);
+    struct firn_os_dir *dir = open_dir(&world, "/s/packs");
+    test_file_read(dir, "00000001.pack", &bytes);
+    test_file_write(dir, "00000001.pack", bytes.data, bytes.size - 1);
+    firn_os_dir_close(dir);
+    firn_repair_result result = repair(&world);
+    assert_int_equal(result.packs_damaged, 1);
+    assert_int_equal(result.intact, 2);
+    scan_remove_file(&world.tree, "file");
+    ws_restore(&world, "2");
+    ws_assert_dump(&world, tree);
+    free(tree);
     firn_buf_deinit(&bytes);
+    ws_world_close(&world);
+}
+
+/* A delta without its base is no content: whoever saves that has it anew. */
+static void
+a_version_that_lost_its_base_is_saved_again(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 94);
+    char *tree = save_two_versions(&world);
+    lose(&world, "/s/packs", "00000001.pack");
+    assert_int_equal(repair(&world).intact, 0);
+    ws_save(&world);
+    ws_assert_check_clean(&world);
+    scan_remove_file(&world.tree, "file");
+    ws_restore(&world, "latest");
+    ws_assert_dump(&world, tree);
+    free(tree);
     ws_world_close(&world);
 }
 
@@ -319,6 +364,8 @@ main(void)
         cmocka_unit_test(a_record_of_the_log_joins_the_next_pack),
         cmocka_unit_test(the_number_of_a_lost_pack_is_not_given_again),
         cmocka_unit_test(new_versions_of_files_are_found),
+        cmocka_unit_test(a_new_version_is_found_by_what_is_left_of_the_old_ones_pack),
+        cmocka_unit_test(a_version_that_lost_its_base_is_saved_again),
         cmocka_unit_test(what_was_forgotten_stays_so_where_the_catalog_is_lost),
         cmocka_unit_test(what_is_whole_of_a_damaged_pack_is_kept),
         cmocka_unit_test(a_further_name_stays_where_the_first_one_is_lost),
