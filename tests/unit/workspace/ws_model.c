@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace/ws_model.c: the state of the model, and what changes it first of all: edits, saves,
+ * moves.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "os/os_memory.h"
+#include "ws_edit.h"
+#include "ws_model.h"
+
+uint64_t
+ws_model_below(struct ws_model *model, uint64_t limit)
+{
+    return test_random_below(&model->random, limit);
+}
+
+bool
+ws_model_is_in_memory(const struct ws_model *model)
+{
+    return model->world.tree.temp_path == NULL;
+}
+
+uint64_t
+ws_model_calls(const struct ws_model *model)
+{
+    return ws_model_is_in_memory(model) ? firn_os_memory_calls(model->world.tree.os) : 0;
+}
+
+void
+ws_model_must(struct ws_model *model, int rc)
+{
+    if (rc != FIRN_OK) {
+        fail_msg("%s: %s", firn_code_name(rc), model->world.err.text);
+    }
+}
+
+void
+ws_model_reference_of(size_t index, char *out, size_t size)
+{
+    snprintf(out, size, "%zu", index + 1);
+}
+
+/* One that was not deleted. */
+size_t
+ws_model_pick(struct ws_model *model)
+{
+    size_t index;
+    do {
+        index = ws_model_below(model, model->count);
+    } while (model->checkpoints[index].dump == NULL);
+    return index;
+}
+
+/* The newest that was not deleted; its number is one more. */
+size_t
+ws_model_latest(const struct ws_model *model)
+{
+    size_t index = model->count - 1;
+    while (model->checkpoints[index].dump == NULL) {
+        index--;
+    }
+    return index;
+}
+
+void
+ws_model_forget_dump(struct ws_model *model, size_t index)
+{
+    free(model->checkpoints[index].dump);
+    model->checkpoints[index].dump = NULL;
+    model->live--;
+}
+
+void
+ws_model_edit(struct ws_model *model)
+{
+    for (uint64_t left = 1 + ws_model_below(model, 12); left > 0; left--) {
+        ws_edit_step(&model->world.tree, &model->random);
+    }
+}
+
+void
+ws_model_save(struct ws_model *model)
+{
+    char *dump = ws_dump(&model->world);
+    firn_save_result result = ws_save(&model->world);
+    assert_int_equal(result.checkpoint.number, model->count + 1);
+    assert_int_equal(result.checkpoint.skipped, 0);
+    const char *previous = model->count == 0 ? "" : model->checkpoints[ws_model_latest(model)].dump;
+    struct ws_edit_counts counts = ws_edit_compare(previous, dump);
+    assert_int_equal(result.added, counts.added);
+    assert_int_equal(result.changed, counts.changed);
+    assert_int_equal(result.removed, counts.removed);
+    assert_int_equal(result.checkpoint.files, counts.added + counts.changed + counts.unchanged);
+    ws_assert_dump(&model->world, dump);
+    model->checkpoints =
+        realloc(model->checkpoints, (model->count + 1) * sizeof *model->checkpoints);
+    assert_non_null(model->checkpoints);
+    model->checkpoints[model->count++] =
+        (struct ws_model_checkpoint){.dump = dump, .root_files = result.checkpoint.files};
+    model->live++;
+}
+
+/* Renames the root; its history comes along when it is adopted. */
+void
+ws_model_move(struct ws_model *model)
+{
+    struct ws_world *world = &model->world;
+    struct firn_os_dir *top;
+    char to[32];
+    snprintf(to, sizeof to, "/w%u", (unsigned)ws_model_below(model, 1000));
+    if (strcmp(to, world->root_path) == 0) {
+        return;
+    }
+    ws_model_must(model, firn_os_dir_open_path(world->tree.os, "/", &top, &world->err));
+    ws_model_must(model, firn_os_rename(top, world->root_path + 1, top, to + 1,
+                                        FIRN_OS_RENAME_NO_REPLACE, &world->err));
+    firn_os_dir_close(top);
+    free(world->root_path);
+    world->root_path = strdup(to);
+    ws_world_reopen(world);
+    assert_int_equal(ws_try_save(world, NULL), FIRN_CONFLICT);
+    ws_model_must(model, firn_ws_adopt(world->ws, NULL, &world->err));
+    ws_world_reopen(world);
+}
