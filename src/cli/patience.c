@@ -5,8 +5,9 @@
  *
  * The library can wait for a lock by itself, but it calls nobody while it waits: a program that
  * handed it the whole minute would not notice Ctrl-C. So the library waits in slices of a fifth of
- * a second, which is also the longest that a freed lock goes unnoticed, and the program counts. A
- * writing call takes the lock first, so nothing but waiting is done twice.
+ * a second and the program counts. A writing call takes the lock first, so most do nothing twice but
+ * wait. A restore that meets a store within its tree that is being written looks at the tree again
+ * after each slice: what it found out before the store changed is of no use.
  */
 #include "cli/patience.h"
 

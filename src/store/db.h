@@ -40,7 +40,7 @@ struct firn_db_options {
     bool fail_if_exists;
     bool read_only;
     firn_durability durability; /* DEFAULT means FULL */
-    int64_t lock_timeout_ms;    /* 0 does not wait */
+    int64_t lock_timeout_ms;    /* 0 does not wait, a negative one without end */
     uint64_t memory_bytes;      /* 0: FIRN_STORE_MEMORY_DEFAULT */
     unsigned threads;           /* 0: by the count of processors */
     firn_compression compression;

@@ -325,10 +325,10 @@ firn_db_capture_close(struct firn_db_capture *capture)
 /* ---- writers ---- */
 
 int
-firn_db_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create,
+firn_db_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
                                  struct firn_os_file **out, firn_error *err)
 {
-    return firn_db_lock_hold(dir, may_create, out, err);
+    return firn_db_lock_hold(dir, may_create, timeout_ms, out, err);
 }
 
 int

@@ -378,12 +378,13 @@ FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
 
 /* ---- db_lock.c ---- */
 
+/* FIRN_BUSY, naming the holder, if another has the lock for longer than a time; negative: for ever. */
 FIRN_MUST_CHECK int firn_db_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
                                          struct firn_os_file **out, firn_error *err);
 
 /* The same without a trace in the file; *out is NULL where there is none, and it may not or cannot be
  * made, or it cannot be locked. */
-FIRN_MUST_CHECK int firn_db_lock_hold(struct firn_os_dir *dir, bool may_create,
+FIRN_MUST_CHECK int firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
                                       struct firn_os_file **out, firn_error *err);
 
 /* ---- db_reader.c ---- */

@@ -54,11 +54,13 @@ refuse(struct firn_os_dir *dir, struct firn_os_file *file, firn_error *err)
     return firn_error_set(err, FIRN_BUSY, "'%s' is locked by process %" PRIu64, path, holder);
 }
 
+/* A negative timeout is none. */
 static int
 wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms, firn_error *err)
 {
     int64_t began = firn_os_monotonic_ns(os);
-    int64_t timeout_ns = timeout_ms > INT64_MAX / 1000000 ? INT64_MAX : timeout_ms * 1000000;
+    bool is_for_ever = timeout_ms < 0 || timeout_ms > INT64_MAX / 1000000;
+    int64_t timeout_ns = is_for_ever ? INT64_MAX : timeout_ms * 1000000;
     int64_t pause = PAUSE_MIN_NS;
     for (;;) {
         int rc = firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, err);
@@ -75,8 +77,8 @@ wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms,
 }
 
 int
-firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, struct firn_os_file **out,
-                  firn_error *err)
+firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
+                  struct firn_os_file **out, firn_error *err)
 {
     struct firn_os_file *file;
     unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE | (may_create ? (unsigned)FIRN_OS_CREATE : 0);
@@ -85,7 +87,7 @@ firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, struct firn_os_file 
     if (rc != FIRN_OK) {
         return FIRN_OK; /* nobody has made it, or it is not ours to take */
     }
-    rc = firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, NULL);
+    rc = wait_for_lock(firn_os_dir_os(dir), file, timeout_ms, NULL);
     if (rc == FIRN_OK) {
         *out = file;
         return FIRN_OK;

@@ -74,7 +74,9 @@ static int
 dry_run(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_compare compare = {0};
-    struct firn_ws_restore_stores stores = {.root = restoring->opened->root, .is_dry = true};
+    struct firn_ws_restore_stores stores = {.root = restoring->opened->root,
+                                            .lock_timeout_ms = restoring->ws->lock_timeout_ms,
+                                            .is_dry = true};
     struct firn_ws_apply *apply = NULL;
     int rc;
     FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,

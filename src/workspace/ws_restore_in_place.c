@@ -239,6 +239,7 @@ apply_tree(struct in_place *in_place, firn_error *err)
     options.is_unsaved = firn_ws_restore_unsaved_has;
     options.unsaved = &in_place->unsaved;
     in_place->stores.root = opened->root;
+    in_place->stores.lock_timeout_ms = restoring->ws->lock_timeout_ms;
     FIRN_TRY(firn_ws_restore_stores_find(&in_place->stores,
                                          firn_buf_slice(&in_place->tree.scan.stores), err));
     options.stores = &in_place->stores;

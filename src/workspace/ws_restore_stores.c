@@ -91,7 +91,7 @@ store_at(const struct firn_ws_restore_stores *stores, firn_slice path)
 
 /* The state that is there now, which must be the one that was saved (I1). */
 static int
-find_state(struct store *store, struct firn_os_dir *dir, firn_error *err)
+find_state(struct store *store, bool was_held, struct firn_os_dir *dir, firn_error *err)
 {
     int rc = firn_db_capture_open(dir, &store->capture, err);
     if (rc != FIRN_OK) {
@@ -100,7 +100,7 @@ find_state(struct store *store, struct firn_os_dir *dir, firn_error *err)
     firn_db_capture_let_go(store->capture);
     return firn_db_capture_print(store->capture) == store->print
                ? FIRN_OK
-               : firn_error_set(err, FIRN_CONFLICT,
+               : firn_error_set(err, was_held ? FIRN_BUSY : FIRN_CONFLICT,
                                 "'%s' was changed by somebody else during the restore; nothing was "
                                 "changed, run it again",
                                 (const char *)store->path.data);
@@ -117,12 +117,17 @@ enter(const struct firn_ws_restore_stores *stores, struct store *store, firn_err
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* gone since it was scanned */
     }
-    rc = firn_db_capture_keep_writers_out(dir, may_create, &store->lock, err);
+    rc = firn_db_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
+    bool was_held = rc == FIRN_BUSY;
+    if (was_held) {
+        rc = firn_db_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms,
+                                              &store->lock, err);
+    }
     if (rc == FIRN_BUSY) {
         rc = firn_error_prefix(err, "cannot restore a firn store that is being written");
     }
     if (rc == FIRN_OK && store->print != 0) {
-        rc = find_state(store, dir, err);
+        rc = find_state(store, was_held, dir, err);
     }
     if (stores->is_dry) {
         firn_os_file_close(store->lock);

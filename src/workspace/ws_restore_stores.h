@@ -12,9 +12,10 @@
 #include "os/os.h"
 #include "workspace/ws_diff.h"
 
-/* Zeroed but for the first two it is ready to find them. */
+/* Zeroed but for the first three it is ready to find them. */
 struct firn_ws_restore_stores {
     struct firn_os_dir *root;
+    int64_t lock_timeout_ms;     /* to wait for the writer of one; negative: for ever */
     bool is_dry;                 /* only looked at */
     struct firn_hash_map stores; /* all of them, by their paths */
 };
@@ -27,7 +28,8 @@ FIRN_MUST_CHECK int firn_ws_restore_stores_find(struct firn_ws_restore_stores *s
 void firn_ws_restore_stores_deinit(struct firn_ws_restore_stores *stores);
 
 /* Before something is changed: keeps writers out of the store that it is a part of. FIRN_BUSY, naming
- * the store and the holder, if there is one; FIRN_CONFLICT if the store has changed since the scan. */
+ * the store and the holder, if there is one, or if the store has changed while it was waited for;
+ * FIRN_CONFLICT if the store has changed since the scan otherwise. */
 FIRN_MUST_CHECK int firn_ws_restore_stores_change(struct firn_ws_restore_stores *stores,
                                                   const struct firn_ws_diff_change *change,
                                                   firn_error *err);

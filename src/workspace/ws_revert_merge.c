@@ -273,7 +273,9 @@ static int
 dry_run(struct firn_ws_revert *revert, firn_error *err)
 {
     struct firn_ws_restoring *restoring = &revert->restoring;
-    struct firn_ws_restore_stores stores = {.root = restoring->opened->root, .is_dry = true};
+    struct firn_ws_restore_stores stores = {.root = restoring->opened->root,
+                                            .lock_timeout_ms = restoring->ws->lock_timeout_ms,
+                                            .is_dry = true};
     struct firn_ws_compare compare = {0};
     struct firn_ws_apply *apply = NULL;
     int rc;

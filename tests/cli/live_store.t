@@ -39,6 +39,13 @@ While a program has it open for writing its store is not changed, nor anything e
   undone: 1 changed, 0 added, 0 removed; redo with: firn undo
   1900
 
+A restore waits for it, as for whoever writes to the store of the workspace.
+
+  $ until_there() { for i in $(seq 400); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.05; done; echo "not there after 20 s"; }
+  $ python3 ../hold.py app.firn/LOCK sh -c 'touch ../held; sleep 1' & until_there ls ../held; firn restore 1 --wait 30
+  restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  $ firn undo -q; rm ../held
+
 A store that nobody has open goes like any other directory, and an undo brings it back.
 
   $ mv app.firn moved.firn && firn db put app.firn other k v && firn restore 1
@@ -67,7 +74,6 @@ What cannot be read as a store is saved as the files that are there.
 
 A watch saves it when it has been written, and then rests.
 
-  $ until_there() { for i in $(seq 400); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.05; done; echo "not there after 20 s"; }
   $ rm -r app.firn && firn db put app.firn users ada 1
   $ firn watch -q --quiet-time 0.2 >../log 2>&1 &
   $ until_there firn watch --status

@@ -186,12 +186,45 @@ the_lock_of_another_process_is_named_and_goes_with_it(void **state)
     db_support_disk_deinit(&disk);
 }
 
+static void
+without_an_end_to_it_a_lock_is_waited_for(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support_disk disk;
+    int ends[2];
+    char ready;
+    db_support_disk_init(&disk);
+    firn_db_abandon(db_support_open(disk.dir));
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct firn_db *db = open_in_child(&disk);
+        if (db == NULL || write(ends[1], "x", 1) != 1) {
+            _exit(1);
+        }
+        (void)usleep(100000);
+        _exit(0);
+    }
+    assert_int_equal(read(ends[0], &ready, 1), 1);
+    struct firn_db *db;
+    const struct firn_db_options steadfast = {.lock_timeout_ms = -1};
+    DB_OK(firn_db_open(disk.dir, &steadfast, &db, &err));
+    DB_OK(firn_db_close(db, &err));
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    db_support_disk_deinit(&disk);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_killed_writer_loses_nothing_it_acknowledged),
         cmocka_unit_test(the_lock_of_another_process_is_named_and_goes_with_it),
+        cmocka_unit_test(without_an_end_to_it_a_lock_is_waited_for),
     };
     return cmocka_run_group_tests_name("db_kill", tests, NULL, NULL);
 }
