@@ -25,7 +25,7 @@
 #include "workspace/ws_objects_internal.h"
 #include "workspace/ws_rules.h"
 
-enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+enum { SCRATCH_FRAMES = 4, TREE_FRAMES = 8, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
 struct checking {
     struct firn_ws *ws;
@@ -409,21 +409,19 @@ check_rules(struct checking *checking, const struct firn_ws_record *record, firn
 static int
 walk_checkpoint(struct checking *checking, const struct firn_ws_record *record, firn_error *err)
 {
-    struct firn_packfile_scratch *before_scratch = NULL;
-    struct firn_packfile_scratch *after_scratch = NULL;
-    struct firn_ws_objects_source before;
-    struct firn_ws_objects_source after;
-    int rc;
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &before_scratch, err));
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &after_scratch, err));
-    firn_ws_objects_source_init(&before, checking->opened->objects, before_scratch);
-    firn_ws_objects_source_init(&after, checking->opened->objects, after_scratch);
-    struct firn_ws_diff_side before_side = {.source = &before.source};
-    struct firn_ws_diff_side after_side = {.source = &after.source, .root = &record->root};
+    struct firn_packfile_scratch *scratch;
+    struct firn_ws_objects_source trees;
+    int rc = firn_packfile_scratch_create(TREE_FRAMES, &scratch, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_ws_objects_source_init(&trees, checking->opened->objects, scratch);
+    struct firn_ws_diff_side before_side = {.source = &trees.source};
+    struct firn_ws_diff_side after_side = {.source = &trees.source, .root = &record->root};
     if (!checking->names_all && checking->has_previous) {
         before_side.root = &checking->previous.root;
     }
-    firn_tree_lookup_init(&checking->links, &after.source, &record->root.hash);
+    firn_tree_lookup_init(&checking->links, &trees.source, &record->root.hash);
     struct firn_ws_diff_options options = {0};
     firn_error found;
     rc = firn_ws_diff(&before_side, &after_side, &options, check_entry, checking, &found);
@@ -433,10 +431,8 @@ walk_checkpoint(struct checking *checking, const struct firn_ws_record *record, 
     } else if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }
-out:
     firn_tree_lookup_deinit(&checking->links);
-    firn_packfile_scratch_destroy(before_scratch);
-    firn_packfile_scratch_destroy(after_scratch);
+    firn_packfile_scratch_destroy(scratch);
     return rc;
 }
 

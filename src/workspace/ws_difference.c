@@ -25,13 +25,7 @@
 #include "workspace/ws_difference_lines.h"
 #include "workspace/ws_difference_renames.h"
 
-enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
-
-/* The second side, if it is a checkpoint. */
-struct stored_side {
-    struct firn_packfile_scratch *scratch;
-    struct firn_ws_objects_source source;
-};
+enum { SCRATCH_FRAMES = 8, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
 struct difference {
     struct firn_ws *ws;
@@ -238,31 +232,22 @@ compare_with_disk(struct difference *difference, struct firn_ws_opened *opened,
 }
 
 static int
-stored_side_init(struct stored_side *side, struct firn_ws_opened *opened, firn_error *err)
-{
-    int rc = firn_packfile_scratch_create(SCRATCH_FRAMES, &side->scratch, err);
-    if (rc == FIRN_OK) {
-        firn_ws_objects_source_init(&side->source, opened->objects, side->scratch);
-    }
-    return rc;
-}
-
-static int
 compare_stored(struct difference *difference, struct firn_ws_opened *opened,
                const struct firn_ws_record *before, const struct firn_ws_record *after,
                firn_error *err)
 {
-    struct stored_side sides[2] = {{0}, {0}};
-    int rc;
-    FIRN_TRY(stored_side_init(&sides[0], opened, err));
-    FIRN_TRY(stored_side_init(&sides[1], opened, err));
-    struct firn_ws_diff_side before_side = {.source = &sides[0].source.source,
+    struct firn_packfile_scratch *scratch;
+    struct firn_ws_objects_source trees;
+    int rc = firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_ws_objects_source_init(&trees, opened->objects, scratch);
+    struct firn_ws_diff_side before_side = {.source = &trees.source,
                                             .root = before != NULL ? &before->root : NULL};
-    struct firn_ws_diff_side after_side = {.source = &sides[1].source.source, .root = &after->root};
+    struct firn_ws_diff_side after_side = {.source = &trees.source, .root = &after->root};
     rc = compare(difference, opened, &before_side, &after_side, err);
-out:
-    firn_packfile_scratch_destroy(sides[0].scratch);
-    firn_packfile_scratch_destroy(sides[1].scratch);
+    firn_packfile_scratch_destroy(scratch);
     return rc;
 }
 

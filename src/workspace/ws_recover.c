@@ -34,7 +34,7 @@
 #include "workspace/ws_apply_keep.h"
 #include "workspace/ws_apply_look.h"
 
-enum { SCRATCH_FRAMES = 4 };
+enum { SCRATCH_FRAMES = 8 };
 
 struct recovering {
     struct firn_os_dir *root;
@@ -361,8 +361,8 @@ int
 firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal *journal,
                      const firn_callbacks *callbacks, firn_error *err)
 {
-    struct firn_packfile_scratch *scratches[2] = {NULL, NULL};
-    struct firn_ws_objects_source sources[2];
+    struct firn_packfile_scratch *scratch = NULL;
+    struct firn_ws_objects_source trees;
     struct firn_ws_diff_side sides[2];
     struct firn_ws_record records[2];
     struct firn_buf bytes[2] = {{0}, {0}};
@@ -371,11 +371,11 @@ firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal
                                     .journal = journal,
                                     .callbacks = callbacks,
                                     .user = firn_os_user_id(firn_os_dir_os(opened->root))};
-    int rc = FIRN_OK;
+    int rc;
+    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
+    firn_ws_objects_source_init(&trees, opened->objects, scratch);
     for (size_t i = 0; i < 2; i++) {
-        FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratches[i], err));
-        firn_ws_objects_source_init(&sources[i], opened->objects, scratches[i]);
-        sides[i] = (struct firn_ws_diff_side){.source = &sources[i].source};
+        sides[i] = (struct firn_ws_diff_side){.source = &trees.source};
         rc = firn_ws_recover_record(opened, ids[i], &bytes[i], &records[i], err);
         if (rc == FIRN_OK) {
             sides[i].root = &records[i].root;
@@ -383,7 +383,7 @@ firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal
             goto out;
         }
     }
-    const struct firn_ws_diff_side nothing = {.source = &sources[0].source};
+    const struct firn_ws_diff_side nothing = {.source = &trees.source};
     rc = walk(&recovering, &sides[0], &sides[1], err);
     if (rc == FIRN_CORRUPT) {
         rc = walk(&recovering, &sides[0], &nothing, err);
@@ -396,9 +396,8 @@ out:
     firn_buf_deinit(&recovering.dir_path);
     firn_buf_deinit(&recovering.place.dir);
     firn_buf_deinit(&recovering.buf);
-    for (size_t i = 0; i < 2; i++) {
-        firn_packfile_scratch_destroy(scratches[i]);
-        firn_buf_deinit(&bytes[i]);
-    }
+    firn_packfile_scratch_destroy(scratch);
+    firn_buf_deinit(&bytes[0]);
+    firn_buf_deinit(&bytes[1]);
     return rc;
 }

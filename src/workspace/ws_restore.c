@@ -142,7 +142,7 @@ into_directory(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_ws_apply *apply = NULL;
     int rc;
     FIRN_TRY(open_target(restoring, &target, err));
-    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_SCRATCH_FRAMES, &scratch, err));
+    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_TREE_FRAMES, &scratch, err));
     firn_ws_objects_source_init(&source, restoring->opened->objects, scratch);
     struct firn_ws_diff_side nothing = {.source = &source.source};
     struct firn_ws_diff_side after = {.source = &source.source, .root = &restoring->record.root};

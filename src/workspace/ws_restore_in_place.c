@@ -218,18 +218,14 @@ apply_tree(struct in_place *in_place, firn_error *err)
 {
     struct firn_ws_restoring *restoring = in_place->restoring;
     struct firn_ws_opened *opened = restoring->opened;
-    struct firn_packfile_scratch *before_scratch = NULL;
-    struct firn_packfile_scratch *after_scratch = NULL;
-    struct firn_ws_objects_source before;
-    struct firn_ws_objects_source after;
+    struct firn_packfile_scratch *scratch = NULL;
+    struct firn_ws_objects_source trees;
     int rc;
-    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_SCRATCH_FRAMES, &before_scratch, err));
-    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_SCRATCH_FRAMES, &after_scratch, err));
-    firn_ws_objects_source_init(&before, opened->objects, before_scratch);
-    firn_ws_objects_source_init(&after, opened->objects, after_scratch);
-    struct firn_ws_diff_side before_side = {.source = &before.source,
+    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_TREES_FRAMES, &scratch, err));
+    firn_ws_objects_source_init(&trees, opened->objects, scratch);
+    struct firn_ws_diff_side before_side = {.source = &trees.source,
                                             .root = &in_place->tree.scan.root};
-    struct firn_ws_diff_side after_side = {.source = &after.source,
+    struct firn_ws_diff_side after_side = {.source = &trees.source,
                                            .root = &restoring->record.root};
     struct firn_ws_apply_options options =
         firn_ws_restore_apply_options(restoring, opened->root, &before_side, &after_side);
@@ -258,8 +254,7 @@ apply_tree(struct in_place *in_place, firn_error *err)
     rc = say_kept(firn_ws_apply_counts(in_place->apply)->kept, err);
 out:
     firn_ws_apply_destroy(in_place->apply);
-    firn_packfile_scratch_destroy(before_scratch);
-    firn_packfile_scratch_destroy(after_scratch);
+    firn_packfile_scratch_destroy(scratch);
     return rc;
 }
 

@@ -118,21 +118,6 @@ keep_messages(struct firn_ws_revert *revert, firn_error *err)
     return FIRN_OK;
 }
 
-static int
-open_sources(struct firn_ws_revert *revert, firn_error *err)
-{
-    struct firn_ws_objects *objects = revert->restoring.opened->objects;
-    for (size_t i = 0; i < 3; i++) {
-        int rc = firn_packfile_scratch_create(FIRN_WS_RESTORE_SCRATCH_FRAMES, &revert->scratches[i],
-                                              err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        firn_ws_objects_source_init(&revert->sources[i], objects, revert->scratches[i]);
-    }
-    return FIRN_OK;
-}
-
 /* ---- the whole ---- */
 
 static void
@@ -162,16 +147,15 @@ run(struct firn_ws_revert *revert, firn_error *err)
     FIRN_TRY(find_both(revert, &after_bytes, &before_bytes, err));
     firn_ws_default_paths(restoring->ws, &paths, &path_count, &room);
     FIRN_TRY(firn_ws_filter_init(&revert->filter, paths, path_count, err));
-    FIRN_TRY(open_sources(revert, err));
+    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_TREES_FRAMES, &revert->scratch, err));
+    firn_ws_objects_source_init(&revert->trees, opened->objects, revert->scratch);
     FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
     FIRN_TRY(firn_ws_revert_merge(revert, err));
     report(revert);
     rc = keep_messages(revert, err);
 out:
     firn_ws_journal_deinit(&restoring->journal);
-    for (size_t i = 0; i < 3; i++) {
-        firn_packfile_scratch_destroy(revert->scratches[i]);
-    }
+    firn_packfile_scratch_destroy(revert->scratch);
     firn_ws_treesink_destroy(revert->merged);
     firn_hash_map_deinit(&revert->made);
     firn_ws_filter_deinit(&revert->filter);

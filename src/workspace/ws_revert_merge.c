@@ -110,9 +110,9 @@ merge_options(struct firn_ws_revert *revert, const struct firn_tree_source *ours
 {
     struct firn_ws_restoring *restoring = &revert->restoring;
     return (struct firn_ws_merge_options){
-        .base = {.source = &revert->sources[0].source, .root = &revert->after.root},
+        .base = {.source = &revert->trees.source, .root = &revert->after.root},
         .ours = {.source = ours, .root = root},
-        .theirs = {.source = &revert->sources[1].source, .root = &revert->before.root},
+        .theirs = {.source = &revert->trees.source, .root = &revert->before.root},
         .filter = revert->filter.count > 0 ? &revert->filter : NULL,
         .objects = restoring->opened->objects,
         .disk = restoring->opened->root,
@@ -126,12 +126,12 @@ merge_options(struct firn_ws_revert *revert, const struct firn_tree_source *ours
 /* ---- check ---- */
 
 static int
-find_in(struct firn_ws_revert *revert, size_t side, const struct firn_ws_record *record,
-        firn_slice path, bool *out, firn_error *err)
+find_in(struct firn_ws_revert *revert, const struct firn_ws_record *record, firn_slice path,
+        bool *out, firn_error *err)
 {
     struct firn_tree_lookup lookup;
     const struct firn_tree_entry *entry;
-    firn_tree_lookup_init(&lookup, &revert->sources[side].source, &record->root.hash);
+    firn_tree_lookup_init(&lookup, &revert->trees.source, &record->root.hash);
     int rc = firn_tree_lookup_find(&lookup, path, &entry, err);
     *out = rc == FIRN_OK && entry != NULL;
     firn_tree_lookup_deinit(&lookup);
@@ -146,9 +146,9 @@ check_paths(struct firn_ws_revert *revert, firn_error *err)
     for (size_t i = 0; i < filter->count; i++) {
         firn_slice path = filter->paths[i];
         bool is_found = false;
-        int rc = find_in(revert, 0, &revert->after, path, &is_found, err);
+        int rc = find_in(revert, &revert->after, path, &is_found, err);
         if (rc == FIRN_OK && !is_found) {
-            rc = find_in(revert, 1, &revert->before, path, &is_found, err);
+            rc = find_in(revert, &revert->before, path, &is_found, err);
         }
         if (rc != FIRN_OK) {
             return rc;
@@ -195,7 +195,7 @@ static int
 check(void *ctx, struct firn_ws_save_tree *tree, firn_error *err)
 {
     struct firn_ws_revert *revert = ctx;
-    struct firn_tree_source ours = firn_ws_save_tree_source(tree, &revert->sources[2].source);
+    struct firn_tree_source ours = firn_ws_save_tree_source(tree, &revert->trees.source);
     return check_merge(revert, &ours, &tree->scan.root, err);
 }
 
@@ -242,7 +242,7 @@ make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_ws_record *out
     struct firn_ws_revert *revert = ctx;
     struct firn_ws_restoring *restoring = &revert->restoring;
     struct firn_ws_merge_options options =
-        merge_options(revert, &revert->sources[2].source, &tree->scan.root);
+        merge_options(revert, &revert->trees.source, &tree->scan.root);
     struct firn_ws_merge_result merged;
     uint64_t added_bytes;
     int rc;
