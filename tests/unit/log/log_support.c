@@ -54,6 +54,15 @@ log_support_append(struct firn_log *log, uint64_t i, struct firn_log_position *o
     return firn_log_append(log, record.type, parts, 3, out, err);
 }
 
+void
+log_support_fill(struct firn_log *log, uint64_t *count)
+{
+    firn_error err;
+    for (unsigned i = 0; i < LOG_SUPPORT_PER_SEGMENT; i++) {
+        assert_int_equal(log_support_append(log, (*count)++, NULL, &err), FIRN_OK);
+    }
+}
+
 int
 log_support_visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
                   firn_error *err)

@@ -25,6 +25,10 @@ void log_support_record(uint64_t i, struct log_support_record *out);
 /* Appends record i, in one to three parts. */
 int log_support_append(struct firn_log *log, uint64_t i, struct firn_log_position *out,
                        firn_error *err);
+/* So many records that the file of their segment is used again. */
+enum { LOG_SUPPORT_PER_SEGMENT = 400 };
+/* Appends so many records more, from number *count on, and counts them. They must succeed. */
+void log_support_fill(struct firn_log *log, uint64_t *count);
 
 /* Passed as ctx to log_support_visit: counts records and compares each with its number. */
 struct log_support_seen {

@@ -18,8 +18,6 @@
 #include "log_support.h"
 #include "os/os_memory.h"
 
-enum { PER_SEGMENT = 400 };
-
 struct machine {
     struct firn_os *os;
     struct firn_os_dir *dir;
@@ -61,21 +59,12 @@ close_machine(struct machine *machine)
     firn_os_memory_destroy(machine->os);
 }
 
-static void
-fill(struct machine *machine)
-{
-    firn_error err;
-    for (unsigned i = 0; i < PER_SEGMENT; i++) {
-        assert_int_equal(log_support_append(machine->log, machine->count++, NULL, &err), FIRN_OK);
-    }
-}
-
 /* Fills a segment and begins the next one; segments before `oldest` are not needed any more. */
 static void
 turn(struct machine *machine, uint64_t oldest)
 {
     firn_error err;
-    fill(machine);
+    log_support_fill(machine->log, &machine->count);
     assert_int_equal(firn_log_remove_before(machine->log, oldest, &err), FIRN_OK);
     assert_int_equal(firn_log_rotate(machine->log, &err), FIRN_OK);
 }
@@ -117,7 +106,8 @@ files_stay_while_the_gate_is_shut(void **state)
     assert_true(has(&machine, 1) && has(&machine, 2) && has(&machine, 3) && has(&machine, 4));
     log_support_get_file(machine.dir, "wal-000001.log", &after);
     assert_true(firn_slice_equal(firn_buf_slice(&before), firn_buf_slice(&after)));
-    reopen(&machine, 3 * PER_SEGMENT); /* they are no part of the log, and still there */
+    reopen(&machine,
+           3 * LOG_SUPPORT_PER_SEGMENT); /* they are no part of the log, and still there */
     assert_true(has(&machine, 1) && has(&machine, 2) && has(&machine, 3));
     turn(&machine, 5);
     assert_true(has(&machine, 1) && has(&machine, 4));
@@ -125,7 +115,7 @@ files_stay_while_the_gate_is_shut(void **state)
     turn(&machine, 6);
     assert_false(has(&machine, 4) || has(&machine, 5));
     assert_true(has(&machine, 6));
-    reopen(&machine, 5 * PER_SEGMENT);
+    reopen(&machine, 5 * LOG_SUPPORT_PER_SEGMENT);
     for (unsigned number = 1; number < 6; number++) {
         assert_false(has(&machine, number));
     }
@@ -154,7 +144,7 @@ kept_files_go_with_a_later_turn(void **state)
     asked = machine.asked;
     turn(&machine, 3);
     assert_int_equal(machine.asked, asked); /* nothing is there to be removed */
-    reopen(&machine, 2 * PER_SEGMENT);
+    reopen(&machine, 2 * LOG_SUPPORT_PER_SEGMENT);
     close_machine(&machine);
 }
 
@@ -199,19 +189,19 @@ what_is_listed_stays_the_log_that_it_was(void **state)
     struct firn_buf again = {0};
     struct firn_buf before = {0};
     struct firn_buf after = {0};
-    struct log_support_seen seen = {.first = PER_SEGMENT};
+    struct log_support_seen seen = {.first = LOG_SUPPORT_PER_SEGMENT};
     open_machine(&machine);
     turn(&machine, 1);
     turn(&machine, 2);
-    fill(&machine);
+    log_support_fill(machine.log, &machine.count);
     machine.is_open = false;
     assert_int_equal(
         firn_log_capture(machine.dir, &machine.options, log_support_visit, &seen, &list, &err),
         FIRN_OK);
     assert_false(seen.is_wrong);
-    assert_int_equal(seen.count, 2 * PER_SEGMENT);
+    assert_int_equal(seen.count, 2 * LOG_SUPPORT_PER_SEGMENT);
     assert_int_equal(list.size / sizeof(struct firn_log_capture_segment), 2);
-    seen = (struct log_support_seen){.first = PER_SEGMENT};
+    seen = (struct log_support_seen){.first = LOG_SUPPORT_PER_SEGMENT};
     assert_int_equal(
         firn_log_capture(machine.dir, &machine.options, log_support_visit, &seen, &again, &err),
         FIRN_OK);
@@ -226,7 +216,7 @@ what_is_listed_stays_the_log_that_it_was(void **state)
     assert_int_equal(newest->number, 3);
     assert_memory_equal(before.data, after.data, newest->size_bytes);
     assert_memory_not_equal(before.data, after.data, newest->size_bytes + 1);
-    check_copy(&machine, &list, PER_SEGMENT, 2 * PER_SEGMENT);
+    check_copy(&machine, &list, LOG_SUPPORT_PER_SEGMENT, 2 * LOG_SUPPORT_PER_SEGMENT);
     firn_buf_deinit(&list);
     firn_buf_deinit(&again);
     firn_buf_deinit(&before);

@@ -19,8 +19,6 @@
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
 
-enum { PER_SEGMENT = 400 }; /* records: so many bytes that the file is used again */
-
 static const struct firn_log_options wal = {.prefix = "wal", .ready_after_bytes = 4096};
 
 struct machine {
@@ -49,15 +47,6 @@ close_machine(struct machine *machine)
     firn_os_dir_close(machine->dir);
     firn_os_fault_destroy(machine->os);
     firn_os_memory_destroy(machine->memory);
-}
-
-static void
-fill(struct machine *machine)
-{
-    firn_error err;
-    for (unsigned i = 0; i < PER_SEGMENT; i++) {
-        assert_int_equal(log_support_append(machine->log, machine->count++, NULL, &err), FIRN_OK);
-    }
 }
 
 static void
@@ -101,7 +90,7 @@ only_whole_segments_are_lent(void **state)
     struct machine machine;
     struct firn_buf bytes = {0};
     open_machine(&machine);
-    fill(&machine);
+    log_support_fill(machine.log, &machine.count);
     uint64_t end = firn_log_end(machine.log).offset;
     assert_int_equal(firn_log_lend_bytes(machine.log, 0), 0);
     assert_int_equal(firn_log_lend_bytes(machine.log, 1), 0);
@@ -139,21 +128,21 @@ a_lent_file_is_no_spare(void **state)
         struct machine machine;
         struct firn_buf bytes = {0};
         open_machine(&machine);
-        fill(&machine);
+        log_support_fill(machine.log, &machine.count);
         turn(&machine, 1);
         if (is_lent) {
             assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "kept", &err), FIRN_OK);
             log_support_get_file(machine.dir, "kept", &bytes);
         }
-        fill(&machine);
+        log_support_fill(machine.log, &machine.count);
         turn(&machine, 2);
         assert_int_equal(log_support_has_file(machine.dir, "wal-spare.tmp"), !is_lent);
-        fill(&machine);
+        log_support_fill(machine.log, &machine.count);
         turn(&machine, 3);
-        fill(&machine);
+        log_support_fill(machine.log, &machine.count);
         assert_true(!is_lent || has_bytes(&machine, "kept", &bytes));
         assert_true(log_support_has_file(machine.dir, "wal-spare.tmp"));
-        reopen(&machine, 2 * PER_SEGMENT);
+        reopen(&machine, 2 * LOG_SUPPORT_PER_SEGMENT);
         firn_buf_deinit(&bytes);
         close_machine(&machine);
     }
@@ -169,18 +158,18 @@ a_lent_file_is_no_spare_of_a_later_handle(void **state)
     struct firn_buf first = {0};
     struct firn_buf second = {0};
     open_machine(&machine);
-    fill(&machine);
+    log_support_fill(machine.log, &machine.count);
     turn(&machine, 1);
-    fill(&machine);
+    log_support_fill(machine.log, &machine.count);
     turn(&machine, 1);
-    fill(&machine);
+    log_support_fill(machine.log, &machine.count);
     assert_int_equal(firn_log_lend(machine.log, 1, machine.dir, "first", &err), FIRN_OK);
     assert_int_equal(firn_log_lend(machine.log, 2, machine.dir, "second", &err), FIRN_OK);
     log_support_get_file(machine.dir, "first", &first);
     log_support_get_file(machine.dir, "second", &second);
     reopen(&machine, 0);
     for (uint64_t oldest = 2; oldest < 7; oldest++) {
-        fill(&machine);
+        log_support_fill(machine.log, &machine.count);
         turn(&machine, oldest);
         assert_true(has_bytes(&machine, "first", &first));
         assert_true(has_bytes(&machine, "second", &second));
@@ -208,7 +197,7 @@ a_call_that_fails_leaves_the_log_whole(void **state)
         struct machine machine;
         struct firn_buf bytes = {0};
         open_machine(&machine);
-        fill(&machine);
+        log_support_fill(machine.log, &machine.count);
         assert_int_equal(firn_log_rotate_begin(machine.log, &err), FIRN_OK);
         firn_os_fault_set_plan(machine.os, &plan);
         int rc = firn_log_lend(machine.log, 1, machine.dir, "kept", &err);
@@ -217,14 +206,14 @@ a_call_that_fails_leaves_the_log_whole(void **state)
         assert_int_equal(rc == FIRN_OK, has_passed);
         failures += rc != FIRN_OK;
         reopen(&machine, 0);
-        fill(&machine);
+        log_support_fill(machine.log, &machine.count);
         turn(&machine, 2);
-        fill(&machine);
+        log_support_fill(machine.log, &machine.count);
         if (rc == FIRN_OK) {
             log_support_get_file(machine.dir, "kept", &bytes);
             assert_true(bytes.size > FIRN_LOG_FORMAT_SEGMENT_SIZE);
         }
-        reopen(&machine, PER_SEGMENT);
+        reopen(&machine, LOG_SUPPORT_PER_SEGMENT);
         firn_buf_deinit(&bytes);
         close_machine(&machine);
     }
