@@ -30,6 +30,17 @@ list_object(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
     return FIRN_OK;
 }
 
+/* Writes what is left; both are gone then. */
+static void
+finish(struct firn_packfile_writer *writer, struct firn_packfile_lane *lane)
+{
+    firn_error err;
+    assert_int_equal(firn_packfile_lane_flush(lane, &err), FIRN_OK);
+    firn_packfile_lane_destroy(lane);
+    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
+    firn_packfile_writer_destroy(writer);
+}
+
 /* Frame by frame, in the order of numbers or the other one. */
 static void
 copy_pack(struct pack_fixture *fixture, const char *from, const char *to, bool is_backwards)
@@ -60,10 +71,7 @@ copy_pack(struct pack_fixture *fixture, const char *from, const char *to, bool i
                          FIRN_OK);
     }
     assert_int_equal(firn_packfile_writer_count(writer), firn_packfile_count(pack));
-    assert_int_equal(firn_packfile_lane_flush(lane, &err), FIRN_OK);
-    firn_packfile_lane_destroy(lane);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_packfile_writer_destroy(writer);
+    finish(writer, lane);
     firn_buf_deinit(&buf);
     firn_packfile_close(pack);
 }
@@ -128,12 +136,22 @@ a_damaged_frame_is_not_taken_over(void **state)
 
 /* ---- their size ---- */
 
+/* The pack, in which all objects are as they should be. */
+static struct firn_packfile *
+open_checked(struct pack_fixture *fixture, const char *name)
+{
+    firn_error err;
+    struct firn_packfile *pack;
+    assert_int_equal(pack_fixture_read(fixture, name, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    return pack;
+}
+
 /* Writes all objects with frames of a size; returns how many frames that makes. */
 static uint32_t
 write_in_frames_of(struct pack_fixture *fixture, size_t size)
 {
     firn_error err;
-    struct firn_packfile *pack;
     struct firn_packfile_writer *writer;
     struct firn_packfile_lane *lane;
     bool is_new;
@@ -148,12 +166,8 @@ write_in_frames_of(struct pack_fixture *fixture, size_t size)
                                                 firn_buf_slice(&object->content), &is_new, &err),
                          FIRN_OK);
     }
-    assert_int_equal(firn_packfile_lane_flush(lane, &err), FIRN_OK);
-    firn_packfile_lane_destroy(lane);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_packfile_writer_destroy(writer);
-    assert_int_equal(pack_fixture_read(fixture, name, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    finish(writer, lane);
+    struct firn_packfile *pack = open_checked(fixture, name);
     uint32_t count = firn_packfile_walk_count(pack);
     firn_packfile_close(pack);
     return count;
@@ -202,7 +216,6 @@ static struct firn_packfile_frame_size
 write_at(struct pack_fixture *fixture, int level)
 {
     firn_error err;
-    struct firn_packfile *pack;
     struct firn_packfile_writer *writer;
     struct firn_packfile_lane *lane;
     const struct pack_object *object = &fixture->objects[0];
@@ -215,12 +228,8 @@ write_at(struct pack_fixture *fixture, int level)
     assert_int_equal(firn_packfile_lane_add(lane, object->kind, &object->hash,
                                             firn_buf_slice(&object->content), &is_new, &err),
                      FIRN_OK);
-    assert_int_equal(firn_packfile_lane_flush(lane, &err), FIRN_OK);
-    firn_packfile_lane_destroy(lane);
-    assert_int_equal(firn_packfile_writer_finish(writer, NULL, &err), FIRN_OK);
-    firn_packfile_writer_destroy(writer);
-    assert_int_equal(pack_fixture_read(fixture, name, &err), FIRN_OK);
-    assert_int_equal(firn_packfile_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    finish(writer, lane);
+    struct firn_packfile *pack = open_checked(fixture, name);
     assert_int_equal(firn_packfile_walk_count(pack), 1);
     struct firn_packfile_frame_size size = firn_packfile_frame_size_of(pack, 0);
     firn_packfile_close(pack);
