@@ -60,6 +60,20 @@ ws_model_pick(struct ws_model *model)
     return index;
 }
 
+char *
+ws_model_pick_path(struct ws_model *model)
+{
+    struct ws_edit_list list;
+    char *path = NULL;
+    ws_edit_list_fill(&list, &model->world.tree);
+    if (list.count > 0) {
+        path = strdup(list.items[ws_model_below(model, list.count)].path);
+        assert_non_null(path);
+    }
+    ws_edit_list_deinit(&list);
+    return path;
+}
+
 /* The newest that was not deleted; its number is one more. */
 size_t
 ws_model_latest(const struct ws_model *model)

@@ -39,6 +39,8 @@ void ws_model_must(struct ws_model *model, int rc);
 void ws_model_reference_of(size_t index, char *out, size_t size);
 /* One that was not deleted. */
 size_t ws_model_pick(struct ws_model *model);
+/* Of anything in the tree; NULL if it is empty. The caller frees it. */
+char *ws_model_pick_path(struct ws_model *model);
 /* The newest that was not deleted; its number is one more. */
 size_t ws_model_latest(const struct ws_model *model);
 void ws_model_forget_dump(struct ws_model *model, size_t index);

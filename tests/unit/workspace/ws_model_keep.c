@@ -194,13 +194,10 @@ void
 ws_model_forget(struct ws_model *model)
 {
     struct ws_model other = *model;
-    struct ws_edit_list list;
-    ws_edit_list_fill(&list, &model->world.tree);
-    if (list.count == 0) {
-        ws_edit_list_deinit(&list);
+    char *path = ws_model_pick_path(model);
+    if (path == NULL) {
         return;
     }
-    const char *path = list.items[ws_model_below(model, list.count)].path;
     char *escaped = ws_edit_escape(path);
     ws_model_must(model, firn_os_dir_sync_filesystem(model->world.tree.root, &model->world.err));
     ws_world_clone(&model->world, &other.world);
@@ -224,7 +221,7 @@ ws_model_forget(struct ws_model *model)
     assert_forgotten(&other, escaped);
     ws_world_close(&other.world);
     free(escaped);
-    ws_edit_list_deinit(&list);
+    free(path);
 }
 
 /* ---- damage ---- */

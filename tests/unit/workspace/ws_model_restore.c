@@ -171,13 +171,10 @@ ws_model_undo_twice(struct ws_model *model)
 void
 ws_model_restore_part(struct ws_model *model)
 {
-    struct ws_edit_list list;
-    ws_edit_list_fill(&list, &model->world.tree);
-    if (list.count == 0) {
-        ws_edit_list_deinit(&list);
+    char *path = ws_model_pick_path(model);
+    if (path == NULL) {
         return;
     }
-    const char *path = list.items[ws_model_below(model, list.count)].path;
     char *escaped = ws_edit_escape(path);
     char reference[32];
     size_t index = ws_model_pick(model);
@@ -208,7 +205,7 @@ ws_model_restore_part(struct ws_model *model)
     assert_same_part(after, before, escaped, false);
     free(after);
     remember_safety(model, result.safety_id, before, escaped);
-    ws_edit_list_deinit(&list);
+    free(path);
 }
 
 /* ---- elsewhere ---- */
