@@ -330,7 +330,7 @@ prepare(struct ws_world *world, uint64_t seed)
 }
 
 static int
-run(struct ws_world *world, enum operation operation)
+run(struct ws_world *world, int operation)
 {
     firn_gc_options options = FIRN_GC_OPTIONS_INIT;
     firn_gc_result result;
@@ -352,7 +352,7 @@ run(struct ws_world *world, enum operation operation)
 
 /* All of what was asked for, or nothing; what stays is whole, and asking again does it. */
 static void
-assert_all_or_nothing(struct ws_world *world, enum operation operation, int rc)
+assert_all_or_nothing(struct ws_world *world, int operation, const struct ws_broken *broken)
 {
     struct numbers pins = {.count = 0};
     struct numbers left = list(world);
@@ -360,12 +360,12 @@ assert_all_or_nothing(struct ws_world *world, enum operation operation, int rc)
     if (operation == PIN || operation == UNPIN) {
         size_t done = operation == PIN ? 2 : 0;
         assert_int_equal(left.count, CHECKPOINTS);
-        assert_true(pins.count == done || (rc != FIRN_OK && pins.count == 1));
+        assert_true(pins.count == done || (broken->rc != FIRN_OK && pins.count == 1));
     } else {
         size_t made = left.numbers[0] - CHECKPOINTS;
         bool is_old = left.count == CHECKPOINTS + made;
         assert_true(is_old || left.count == 3);
-        assert_true(operation != EXPIRE || rc != FIRN_OK || !is_old);
+        assert_true(operation != EXPIRE || broken->rc != FIRN_OK || !is_old);
         assert_true(is_there(world, 3) && is_there(world, CHECKPOINTS));
     }
     ws_assert_check_clean(world);
@@ -374,37 +374,15 @@ assert_all_or_nothing(struct ws_world *world, enum operation operation, int rc)
     gc_assert_exact(world);
 }
 
-static int
-do_run(void *ctx, struct ws_world *world)
-{
-    return run(world, *(const enum operation *)ctx);
-}
-
-static void
-judge_run(void *ctx, struct ws_world *world, const struct ws_broken *broken)
-{
-    assert_all_or_nothing(world, *(const enum operation *)ctx, broken->rc);
-}
-
-static struct ws_break
-how_to_break(const struct ws_world *from, enum operation *operation, uint64_t every)
-{
-    return (struct ws_break){.from = from,
-                             .run = do_run,
-                             .judge = judge_run,
-                             .ctx = operation,
-                             .every = every,
-                             .loop = *operation};
-}
-
 static void
 fail_calls(bool for_ever, int error_number)
 {
     struct ws_world prepared;
     uint64_t failures = 0;
     prepare(&prepared, 51);
-    for (enum operation operation = PIN; operation < OPERATIONS; operation++) {
-        struct ws_break how = how_to_break(&prepared, &operation, operation < EXPIRE ? 1 : 5);
+    for (int operation = PIN; operation < OPERATIONS; operation++) {
+        struct ws_break_numbered numbered = {run, assert_all_or_nothing, operation};
+        struct ws_break how = ws_break_numbered(&prepared, &numbered, operation < EXPIRE ? 1 : 5);
         failures += ws_break_calls(&how, for_ever, error_number);
     }
     assert_true(failures > 1);
@@ -426,8 +404,9 @@ any_allocation_may_fail(void **state)
     test_alloc_install();
     struct ws_world prepared;
     prepare(&prepared, 52);
-    for (enum operation operation = PIN; operation < OPERATIONS; operation++) {
-        struct ws_break how = how_to_break(&prepared, &operation, 11);
+    for (int operation = PIN; operation < OPERATIONS; operation++) {
+        struct ws_break_numbered numbered = {run, assert_all_or_nothing, operation};
+        struct ws_break how = ws_break_numbered(&prepared, &numbered, 11);
         ws_break_allocations(&how, WS_BREAK_BY_TURNS);
     }
     ws_world_close(&prepared);
@@ -442,9 +421,10 @@ the_power_may_go_at_any_call(void **state)
     struct ws_world prepared;
     uint64_t cuts = 0;
     prepare(&prepared, 53);
-    for (enum operation operation = PIN; operation < OPERATIONS; operation++) {
+    for (int operation = PIN; operation < OPERATIONS; operation++) {
         /* What a save or a collection let go may be there again: that was not synced. */
-        struct ws_break how = how_to_break(&prepared, &operation, operation < SAVE ? 1 : 3);
+        struct ws_break_numbered numbered = {run, assert_all_or_nothing, operation};
+        struct ws_break how = ws_break_numbered(&prepared, &numbered, operation < SAVE ? 1 : 3);
         cuts += ws_break_power(&how, 3);
     }
     printf("count: %llu simulated power cuts\n", (unsigned long long)cuts);

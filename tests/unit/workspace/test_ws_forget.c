@@ -541,16 +541,16 @@ prepared_deinit(struct prepared *prepared)
 }
 
 static int
-run(struct ws_world *world, enum operation operation)
+run(struct ws_world *world, int operation)
 {
     return operation == FORGET ? try_forget(world, "dir", false, NULL) : gc_try(world, false, NULL);
 }
 
 static void
-assert_all_or_nothing(struct ws_world *world, enum operation operation, int rc)
+assert_all_or_nothing(struct ws_world *world, int operation, const struct ws_broken *broken)
 {
     bool is_done = find(world, "1").forgotten == 1;
-    assert_true(is_done || (operation == FORGET && rc != FIRN_OK));
+    assert_true(is_done || (operation == FORGET && broken->rc != FIRN_OK));
     for (unsigned i = 1; i <= 3; i++) {
         char reference[8];
         snprintf(reference, sizeof reference, "%u", i);
@@ -571,37 +571,15 @@ assert_all_or_nothing(struct ws_world *world, enum operation operation, int rc)
     assert_int_equal(ws_save(world).checkpoint.number, 4);
 }
 
-static int
-do_run(void *ctx, struct ws_world *world)
-{
-    return run(world, *(const enum operation *)ctx);
-}
-
-static void
-judge_run(void *ctx, struct ws_world *world, const struct ws_broken *broken)
-{
-    assert_all_or_nothing(world, *(const enum operation *)ctx, broken->rc);
-}
-
-static struct ws_break
-how_to_break(const struct ws_world *from, enum operation *operation, uint64_t every)
-{
-    return (struct ws_break){.from = from,
-                             .run = do_run,
-                             .judge = judge_run,
-                             .ctx = operation,
-                             .every = every,
-                             .loop = *operation};
-}
-
 static void
 fail_calls(bool for_ever, int error_number)
 {
     struct prepared prepared;
     uint64_t failures = 0;
     prepare(&prepared, 81);
-    for (enum operation operation = FORGET; operation < OPERATIONS; operation++) {
-        struct ws_break how = how_to_break(&prepared.world[operation], &operation, 3);
+    for (int operation = FORGET; operation < OPERATIONS; operation++) {
+        struct ws_break_numbered numbered = {run, assert_all_or_nothing, operation};
+        struct ws_break how = ws_break_numbered(&prepared.world[operation], &numbered, 3);
         failures += ws_break_calls(&how, for_ever, error_number);
     }
     assert_true(failures > 1);
@@ -623,8 +601,9 @@ any_allocation_may_fail(void **state)
     test_alloc_install();
     struct prepared prepared;
     prepare(&prepared, 82);
-    for (enum operation operation = FORGET; operation < OPERATIONS; operation++) {
-        struct ws_break how = how_to_break(&prepared.world[operation], &operation, 17);
+    for (int operation = FORGET; operation < OPERATIONS; operation++) {
+        struct ws_break_numbered numbered = {run, assert_all_or_nothing, operation};
+        struct ws_break how = ws_break_numbered(&prepared.world[operation], &numbered, 17);
         ws_break_allocations(&how, WS_BREAK_BY_TURNS);
     }
     prepared_deinit(&prepared);
@@ -639,9 +618,10 @@ the_power_may_go_at_any_call(void **state)
     struct prepared prepared;
     uint64_t cuts = 0;
     prepare(&prepared, 83);
-    for (enum operation operation = FORGET; operation < OPERATIONS; operation++) {
+    for (int operation = FORGET; operation < OPERATIONS; operation++) {
         /* What a save or a collection let go may be there again: that was not synced. */
-        struct ws_break how = how_to_break(&prepared.world[operation], &operation, 1);
+        struct ws_break_numbered numbered = {run, assert_all_or_nothing, operation};
+        struct ws_break how = ws_break_numbered(&prepared.world[operation], &numbered, 1);
         cuts += ws_break_power(&how, test_is_long() ? 20 : 2);
     }
     printf("count: %llu simulated power cuts\n", (unsigned long long)cuts);

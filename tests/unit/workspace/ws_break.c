@@ -60,11 +60,12 @@ ws_break_calls(const struct ws_break *how, bool for_ever, int error_number)
     return failures;
 }
 
-void
+uint64_t
 ws_break_allocations(const struct ws_break *how, enum ws_break_memory kind)
 {
     struct test_share share = share_of(how, kind);
     struct ws_broken broken = {.n = share.first, .was_hit = true};
+    uint64_t failures = 0;
     for (; broken.was_hit; broken.n += share.step, broken.attempt++) {
         struct ws_world world;
         ws_world_clone(how->from, &world);
@@ -78,9 +79,11 @@ ws_break_allocations(const struct ws_break *how, enum ws_break_memory kind)
             fail_msg("allocation %llu: %s: %s", (unsigned long long)broken.n,
                      firn_code_name(broken.rc), world.err.text);
         }
+        failures += broken.rc != FIRN_OK ? 1 : 0;
         how->judge(how->ctx, &world, &broken);
         ws_world_close(&world);
     }
+    return failures;
 }
 
 uint64_t
@@ -110,4 +113,31 @@ ws_break_power(const struct ws_break *how, uint64_t seeds)
         }
     }
     return cuts;
+}
+
+/* ---- by number ---- */
+
+static int
+run_numbered(void *ctx, struct ws_world *world)
+{
+    const struct ws_break_numbered *numbered = ctx;
+    return numbered->run(world, numbered->operation);
+}
+
+static void
+judge_numbered(void *ctx, struct ws_world *world, const struct ws_broken *broken)
+{
+    const struct ws_break_numbered *numbered = ctx;
+    numbered->judge(world, numbered->operation, broken);
+}
+
+struct ws_break
+ws_break_numbered(const struct ws_world *from, struct ws_break_numbered *numbered, uint64_t every)
+{
+    return (struct ws_break){.from = from,
+                             .run = run_numbered,
+                             .judge = judge_numbered,
+                             .ctx = numbered,
+                             .every = every,
+                             .loop = (uint64_t)numbered->operation};
 }

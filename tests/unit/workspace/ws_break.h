@@ -39,10 +39,20 @@ uint64_t ws_break_calls(const struct ws_break *how, bool for_ever, int error_num
 
 enum ws_break_memory { WS_BREAK_ONCE, WS_BREAK_FOR_EVER, WS_BREAK_BY_TURNS };
 /* The n-th allocation fails, which must be told as FIRN_NO_MEMORY; test_alloc_install comes before.
- * It ends with an attempt that nothing broke and that succeeded. */
-void ws_break_allocations(const struct ws_break *how, enum ws_break_memory kind);
+ * It ends with an attempt that nothing broke and that succeeded. How often the operation failed. */
+uint64_t ws_break_allocations(const struct ws_break *how, enum ws_break_memory kind);
 
 /* The power goes at the n-th call, `seeds` times. How many cuts. */
 uint64_t ws_break_power(const struct ws_break *how, uint64_t seeds);
+
+/* One of some operations that a test knows by number. */
+struct ws_break_numbered {
+    int (*run)(struct ws_world *world, int operation);
+    void (*judge)(struct ws_world *world, int operation, const struct ws_broken *broken);
+    int operation; /* from 0; the loop's number, too */
+};
+/* How it is broken, for as long as `numbered` is there. */
+struct ws_break ws_break_numbered(const struct ws_world *from, struct ws_break_numbered *numbered,
+                                  uint64_t every);
 
 #endif
