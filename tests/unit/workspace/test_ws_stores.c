@@ -23,7 +23,7 @@
 #include "os/os_memory.h"
 #include "store_writer.h"
 #include "support/test_alloc.h"
-#include "ws_support.h"
+#include "ws_break.h"
 
 enum { SAVES = 60 };
 
@@ -274,59 +274,48 @@ a_store_that_is_written_is_not_restored(void **state)
 
 /* ---- faults ---- */
 
+static int
+save(void *ctx, struct ws_world *world)
+{
+    (void)ctx;
+    return ws_try_save(world, NULL);
+}
+
+static void
+assert_saved(void *ctx, struct ws_world *world, const struct ws_broken *broken)
+{
+    (void)ctx;
+    if (broken->rc == FIRN_OK) {
+        assert_int_equal(world->notices.counts[FIRN_NOTICE_STORE], 0);
+    }
+    ws_save(world);
+    assert_int_equal(world->notices.counts[FIRN_NOTICE_STORE], 0);
+    assert_int_equal(round_of(world, "latest", "app.firn", false), 61);
+    ws_assert_check_clean(world);
+}
+
 static void
 failed_allocations_leave_no_trace(void **state)
 {
     (void)state;
-    struct ws_world world;
+    test_alloc_install();
+    struct ws_world prepared;
     struct store_writer writer;
-    uint64_t failures = 0;
-    ws_world_open_memory(&world, 306);
-    store_writer_begin(&world.tree, "app.firn", 60, &writer);
+    ws_world_open_memory(&prepared, 306);
+    prepared.threads = 1;
+    store_writer_begin(&prepared.tree, "app.firn", 60, &writer);
     store_writer_end(&writer);
-    ws_save(&world);
-    for (uint64_t n = 1;; n++) {
-        store_writer_begin(&world.tree, "app.firn", 1, &writer);
-        store_writer_end(&writer);
-        world.threads = 1;
-        test_alloc_fail_at(n, false);
-        int rc = ws_try_save(&world, NULL);
-        uint64_t calls = test_alloc_calls();
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        failures += rc != FIRN_OK;
-        if (rc == FIRN_OK) {
-            assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 0);
-        }
-        if (calls < n) {
-            break;
-        }
-        n += n / 40;
-    }
+    ws_save(&prepared);
+    store_writer_begin(&prepared.tree, "app.firn", 1, &writer);
+    store_writer_end(&writer);
+    struct ws_break how = {.from = &prepared, .run = save, .judge = assert_saved};
+    uint64_t failures = ws_break_allocations(&how, WS_BREAK_ONCE);
     assert_true(failures > 20);
     printf("count: %llu allocations that failed in saves of a store\n",
            (unsigned long long)failures);
-    ws_save(&world);
-    (void)round_of(&world, "latest", "app.firn", false);
-    ws_assert_check_clean(&world);
-    ws_world_close(&world);
-}
-
-static int
-install(void **state)
-{
-    (void)state;
-    test_alloc_install();
-    return 0;
-}
-
-static int
-uninstall(void **state)
-{
-    (void)state;
-    bool has_leaked = test_alloc_alive() != 0;
+    ws_world_close(&prepared);
+    assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
-    return has_leaked ? -1 : 0;
 }
 
 /* ---- beside a writer in another process ---- */
@@ -416,7 +405,7 @@ main(void)
         cmocka_unit_test(a_store_that_cannot_be_read_is_saved_as_files),
         cmocka_unit_test(a_store_that_a_power_cut_left_is_saved_as_it_recovers),
         cmocka_unit_test(a_store_that_is_written_is_not_restored),
-        cmocka_unit_test_setup_teardown(failed_allocations_leave_no_trace, install, uninstall),
+        cmocka_unit_test(failed_allocations_leave_no_trace),
         cmocka_unit_test(each_save_beside_a_writer_is_a_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

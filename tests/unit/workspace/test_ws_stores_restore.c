@@ -15,11 +15,10 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "store_writer.h"
 #include "support/test_alloc.h"
-#include "ws_support.h"
+#include "ws_break.h"
 
 /* ---- helpers ---- */
 
@@ -340,8 +339,9 @@ prepare(struct ws_world *world)
 
 /* After an operation that may have failed half way: the store is there as it was, or as it is to be. */
 static void
-check_after(struct ws_world *world, enum operation operation, int rc)
+check_after(struct ws_world *world, int operation, const struct ws_broken *broken)
 {
+    (void)broken;
     if (operation == RESTORE) {
         restore(world, "1"); /* or what is left of it */
         assert_int_equal(store_writer_check_at(&world->tree, "app.firn"), 60);
@@ -352,12 +352,11 @@ check_after(struct ws_world *world, enum operation operation, int rc)
         restore(world, "latest");
         assert_int_equal(store_writer_check_at(&world->tree, "app.firn"), 90);
     }
-    (void)rc;
     ws_assert_check_clean(world);
 }
 
 static int
-run(struct ws_world *world, enum operation operation)
+run(struct ws_world *world, int operation)
 {
     return operation == SAVE ? ws_try_save(world, NULL) : ws_try_restore(world, "1", NULL);
 }
@@ -369,31 +368,11 @@ failed_calls_lose_nothing(void **state)
     struct ws_world prepared;
     uint64_t failures = 0;
     prepare(&prepared);
-    for (enum operation operation = SAVE; operation < OPERATIONS; operation++) {
-        uint64_t hits = 1;
-        for (uint64_t n = 1; hits > 0; n += 1 + n / 60) {
-            struct ws_world world;
-            struct firn_os *fault;
-            const struct firn_os_fault_plan plan = {.call = n,
-                                                    .for_ever = n % 2 == 0,
-                                                    .classes = FIRN_OS_FAULT_ALL,
-                                                    .error_number = EIO};
-            ws_world_clone(&prepared, &world);
-            struct firn_os *inner = world.tree.os;
-            assert_int_equal(firn_os_fault_create(inner, &fault, &world.err), FIRN_OK);
-            world.tree.os = fault;
-            ws_world_reopen(&world);
-            firn_os_fault_set_plan(fault, &plan);
-            int rc = run(&world, operation);
-            hits = firn_os_fault_hits(fault);
-            failures += rc != FIRN_OK;
-            firn_os_fault_set_plan(fault, NULL);
-            world.tree.os = inner;
-            ws_world_reopen(&world);
-            firn_os_fault_destroy(fault);
-            check_after(&world, operation, rc);
-            ws_world_close(&world);
-        }
+    for (int operation = SAVE; operation < OPERATIONS; operation++) {
+        struct ws_break_numbered numbered = {run, check_after, operation};
+        struct ws_break how = ws_break_numbered(&prepared, &numbered, 1);
+        failures += ws_break_calls(&how, false, EIO);
+        failures += ws_break_calls(&how, true, EIO);
     }
     printf("count: %llu failed calls in saves and restores of a store\n",
            (unsigned long long)failures);
@@ -404,41 +383,16 @@ static void
 failed_allocations_lose_nothing(void **state)
 {
     (void)state;
+    test_alloc_install();
     struct ws_world prepared;
-    uint64_t failures = 0;
+    struct ws_break_numbered numbered = {run, check_after, RESTORE};
     prepare(&prepared);
-    bool has_failed = true;
-    for (uint64_t n = 1; has_failed; n += 1 + n / 60) {
-        struct ws_world world;
-        ws_world_clone(&prepared, &world);
-        test_alloc_fail_at(n, n % 2 == 0);
-        int rc = run(&world, RESTORE);
-        has_failed = test_alloc_calls() >= n;
-        test_alloc_fail_at(0, false);
-        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
-        failures += rc != FIRN_OK;
-        check_after(&world, RESTORE, rc);
-        ws_world_close(&world);
-    }
+    struct ws_break how = ws_break_numbered(&prepared, &numbered, 1);
+    uint64_t failures = ws_break_allocations(&how, WS_BREAK_BY_TURNS);
     printf("count: %llu failed allocations in restores of a store\n", (unsigned long long)failures);
     ws_world_close(&prepared);
-}
-
-static int
-install(void **state)
-{
-    (void)state;
-    test_alloc_install();
-    return 0;
-}
-
-static int
-uninstall(void **state)
-{
-    (void)state;
-    bool has_leaked = test_alloc_alive() != 0;
+    assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
-    return has_leaked ? -1 : 0;
 }
 
 int
@@ -454,7 +408,7 @@ main(void)
         cmocka_unit_test(a_store_inside_a_store_is_its_own),
         cmocka_unit_test(what_is_written_after_the_scan_is_not_lost),
         cmocka_unit_test(failed_calls_lose_nothing),
-        cmocka_unit_test_setup_teardown(failed_allocations_lose_nothing, install, uninstall),
+        cmocka_unit_test(failed_allocations_lose_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
