@@ -47,6 +47,8 @@ struct gc_facts {
     uint32_t last;    /* largest number of a pack */
 };
 struct gc_facts gc_look(struct ws_world *world);
+/* A collection came to its end, and left nothing over: what there is is what it said. */
+struct gc_facts gc_assert_collected(struct ws_world *world, const firn_gc_result *result);
 /* Collects in full, and then there is nothing but what is alive, and a second collection finds
  * nothing to do. */
 void gc_assert_exact(struct ws_world *world);

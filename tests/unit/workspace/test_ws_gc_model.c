@@ -175,12 +175,7 @@ collect(struct model *model, size_t w)
     firn_gc_result result = below(model, 3) == 0 ? gc_run_full(world) : gc_run(world);
     assert_int_equal(result.objects_live, dry.objects_live);
     assert_int_equal(result.objects_dead, dry.objects_dead);
-    assert_int_equal(result.packs_waiting, 0);
-    assert_int_equal(result.damaged, 0);
-    struct gc_facts facts = gc_look(world);
-    assert_int_equal(facts.stray, 0);
-    assert_int_equal(facts.files, facts.packs);
-    assert_int_equal(facts.packs, result.packs_after);
+    struct gc_facts facts = gc_assert_collected(world, &result);
     assert_true(facts.entries >= result.objects_live);
 }
 
@@ -214,12 +209,7 @@ collect_in_slices(struct model *model, size_t w)
     firn_gc_result result;
     must(world, gc_try_auto(world, &callbacks, &result));
     assert_true(result.is_finished);
-    assert_int_equal(result.packs_waiting, 0);
-    assert_int_equal(result.damaged, 0);
-    struct gc_facts facts = gc_look(world);
-    assert_int_equal(facts.stray, 0);
-    assert_int_equal(facts.files, facts.packs);
-    assert_int_equal(facts.packs, result.packs_after);
+    (void)gc_assert_collected(world, &result);
 }
 
 /* ---- power ---- */
