@@ -25,12 +25,11 @@ value_of(unsigned life, unsigned key, uint8_t out[VALUE])
     return firn_bytes(out, VALUE);
 }
 
-/* Opens the store and writes; it is left open. */
-static struct firn_db *
-begin_life(struct firn_os_dir *dir, unsigned life)
+/* Does something with each entry, as it is at the end of a life. */
+static void
+each_entry(struct firn_db *db, unsigned life,
+           void (*act)(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value))
 {
-    firn_error err;
-    struct firn_db *db = db_support_open(dir);
     for (unsigned i = 0; i < KEYSPACES; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "k%u", i);
@@ -38,10 +37,35 @@ begin_life(struct firn_os_dir *dir, unsigned life)
         for (unsigned key = 0; key < KEYS; key++) {
             uint8_t value[VALUE];
             (void)snprintf(name, sizeof name, "key%u", key);
-            DB_OK(firn_db_put(keyspace, firn_str(name), value_of(life, key, value),
-                              FIRN_DURABILITY_OS, &err));
+            act(keyspace, firn_str(name), value_of(life, key, value));
         }
     }
+}
+
+static void
+put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value)
+{
+    firn_error err;
+    DB_OK(firn_db_put(keyspace, key, value, FIRN_DURABILITY_OS, &err));
+}
+
+static void
+check(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value)
+{
+    firn_error err;
+    struct firn_buf out = {0};
+    DB_OK(firn_db_get(keyspace, key, &out, &err));
+    assert_true(firn_slice_equal(firn_buf_slice(&out), value));
+    firn_buf_deinit(&out);
+}
+
+/* Opens the store and writes; it is left open. */
+static struct firn_db *
+begin_life(struct firn_os_dir *dir, unsigned life)
+{
+    firn_error err;
+    struct firn_db *db = db_support_open(dir);
+    each_entry(db, life, put);
     DB_OK(firn_db_sync(db, &err));
     return db;
 }
@@ -51,20 +75,8 @@ check_life(struct firn_os_dir *dir, unsigned life)
 {
     firn_error err;
     firn_check_report report;
-    struct firn_buf out = {0};
     struct firn_db *db = db_support_open(dir);
-    for (unsigned i = 0; i < KEYSPACES; i++) {
-        char name[16];
-        (void)snprintf(name, sizeof name, "k%u", i);
-        struct firn_db_keyspace *keyspace = db_support_keyspace(db, name);
-        for (unsigned key = 0; key < KEYS; key++) {
-            uint8_t value[VALUE];
-            (void)snprintf(name, sizeof name, "key%u", key);
-            DB_OK(firn_db_get(keyspace, firn_str(name), &out, &err));
-            assert_true(firn_slice_equal(firn_buf_slice(&out), value_of(life, key, value)));
-        }
-    }
-    firn_buf_deinit(&out);
+    each_entry(db, life, check);
     DB_OK(firn_db_check(db, NULL, &report, &err));
     firn_db_abandon(db);
 }
