@@ -61,15 +61,6 @@ round_of(struct ws_world *world, const char *reference, const char *path, bool i
 
 /* ---- at rest ---- */
 
-static bool
-has(struct ws_world *world, const char *line)
-{
-    char *dump = ws_dump(world);
-    bool found = strstr(dump, line) != NULL;
-    free(dump);
-    return found;
-}
-
 static void
 a_store_at_rest_is_saved_once(void **state)
 {
@@ -139,16 +130,16 @@ what_is_the_writers_own_is_left_out(void **state)
     scan_put_text(&world.tree, "app.firn/runs/000999.row.tmp", "unfinished");
     scan_put_text(&world.tree, "app.firn/wal-spare.tmp", "spare");
     scan_put_text(&world.tree, "app.firn/wal-notes", "a user's");
-    assert_true(has(&world, "LOCK"));
+    assert_true(ws_dump_has(&world, "LOCK"));
     ws_save(&world);
     store_writer_end(&writer);
     scan_remove_tree(&world.tree, "app.firn");
     ws_restore(&world, "1");
-    assert_false(has(&world, "LOCK"));
-    assert_false(has(&world, "RESERVE"));
-    assert_false(has(&world, ".tmp"));
-    assert_true(has(&world, "watch-list"));
-    assert_true(has(&world, "wal-notes"));
+    assert_false(ws_dump_has(&world, "LOCK"));
+    assert_false(ws_dump_has(&world, "RESERVE"));
+    assert_false(ws_dump_has(&world, ".tmp"));
+    assert_true(ws_dump_has(&world, "watch-list"));
+    assert_true(ws_dump_has(&world, "wal-notes"));
     struct firn_os_dir *dir = store_writer_dir(&world.tree, "app.firn");
     assert_int_equal(store_writer_check(dir, false), 500);
     firn_os_dir_close(dir);

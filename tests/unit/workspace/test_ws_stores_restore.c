@@ -22,15 +22,6 @@
 
 /* ---- helpers ---- */
 
-static bool
-has(struct ws_world *world, const char *piece)
-{
-    char *dump = ws_dump(world);
-    bool found = strstr(dump, piece) != NULL;
-    free(dump);
-    return found;
-}
-
 static void
 undo(struct ws_world *world)
 {
@@ -81,13 +72,13 @@ a_store_goes_with_all_that_it_left(void **state)
         }
         put_leftovers(&world, "data/app.firn");
         restore(&world, "1");
-        assert_false(has(&world, "data"));
+        assert_false(ws_dump_has(&world, "data"));
         undo(&world);
-        assert_false(has(&world, "left over"));
+        assert_false(ws_dump_has(&world, "left over"));
         assert_int_equal(store_writer_check_at(&world.tree, "data/app.firn"), 400);
         ws_save(&world);
         restore(&world, "1");
-        assert_false(has(&world, "data"));
+        assert_false(ws_dump_has(&world, "data"));
         ws_assert_check_clean(&world);
         ws_world_close(&world);
     }
@@ -112,13 +103,13 @@ what_is_not_the_stores_stays(void **state)
     ws_save(&world);
     ws_restore(&world, "1");
     assert_int_equal(world.notices.counts[FIRN_NOTICE_KEPT], 2);
-    assert_true(has(&world, "a.secret"));
-    assert_true(has(&world, "app.firn/LOCK"));
-    assert_false(has(&world, "other/LOCK"));
-    assert_false(has(&world, "RESERVE"));
+    assert_true(ws_dump_has(&world, "a.secret"));
+    assert_true(ws_dump_has(&world, "app.firn/LOCK"));
+    assert_false(ws_dump_has(&world, "other/LOCK"));
+    assert_false(ws_dump_has(&world, "RESERVE"));
     undo(&world);
-    assert_true(has(&world, "mine.tmp/deep"));
-    assert_true(has(&world, "other/LOCK"));
+    assert_true(ws_dump_has(&world, "mine.tmp/deep"));
+    assert_true(ws_dump_has(&world, "other/LOCK"));
     assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), 100);
     ws_world_close(&world);
 }
@@ -144,14 +135,14 @@ a_store_gives_way_to_a_file(void **state)
     store_writer_end(&writer);
     put_leftovers(&world, "app.firn");
     restore(&world, "1");
-    assert_false(has(&world, "LOCK"));
-    assert_false(has(&world, "kept"));
+    assert_false(ws_dump_has(&world, "LOCK"));
+    assert_false(ws_dump_has(&world, "kept"));
     undo(&world);
     assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), 300);
     assert_int_equal(store_writer_check_at(&world.tree, "deep/er/other.firn"), 70);
     ws_save(&world);
     restore(&world, "1");
-    assert_false(has(&world, "LOCK"));
+    assert_false(ws_dump_has(&world, "LOCK"));
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -174,11 +165,11 @@ a_store_that_was_moved_or_replaced_comes_back(void **state)
     store_writer_crash(&writer);
     ws_save(&world);
     restore(&world, "1");
-    assert_false(has(&world, "another.firn"));
+    assert_false(ws_dump_has(&world, "another.firn"));
     assert_int_equal(store_writer_check_at(&world.tree, "moved.firn"), 200);
     assert_int_equal(store_writer_check_at(&world.tree, "replaced.firn"), 150);
     ws_restore(&world, "2");
-    assert_false(has(&world, "moved.firn"));
+    assert_false(ws_dump_has(&world, "moved.firn"));
     assert_int_equal(store_writer_check_at(&world.tree, "in/another.firn"), 200);
     assert_int_equal(store_writer_check_at(&world.tree, "replaced.firn"), 30);
     ws_assert_check_clean(&world);
@@ -233,13 +224,13 @@ a_store_in_which_nothing_changes_refuses_nothing(void **state)
     scan_remove_file(&world.tree, "app.firn/readme");
     scan_put_text(&world.tree, "app.firn/more", "added");
     restore(&world, "1");
-    assert_false(has(&world, "app.firn/more"));
-    assert_true(has(&world, "app.firn/wal-spare.tmp"));
+    assert_false(ws_dump_has(&world, "app.firn/more"));
+    assert_true(ws_dump_has(&world, "app.firn/wal-spare.tmp"));
     undo(&world);
-    assert_true(has(&world, "app.firn/more"));
+    assert_true(ws_dump_has(&world, "app.firn/more"));
     store_writer_round(&writer);
     assert_int_equal(ws_try_restore(&world, "1", NULL), FIRN_BUSY);
-    assert_true(has(&world, "app.firn/more"));
+    assert_true(ws_dump_has(&world, "app.firn/more"));
     store_writer_end(&writer);
     assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), 101);
     ws_world_close(&world);

@@ -177,6 +177,15 @@ ws_dump(struct ws_world *world)
     return scan_dump_real(&world->tree, true);
 }
 
+bool
+ws_dump_has(struct ws_world *world, const char *text)
+{
+    char *dump = ws_dump(world);
+    bool is_found = strstr(dump, text) != NULL;
+    free(dump);
+    return is_found;
+}
+
 void
 ws_assert_dump(struct ws_world *world, const char *expected)
 {

@@ -41,6 +41,8 @@ firn_save_result ws_save(struct ws_world *world);
 firn_restore_result ws_restore(struct ws_world *world, const char *reference);
 /* The whole tree as text. The caller frees it. */
 char *ws_dump(struct ws_world *world);
+/* Whether these characters stand in it. */
+bool ws_dump_has(struct ws_world *world, const char *text);
 void ws_assert_dump(struct ws_world *world, const char *expected);
 /* The store is clean, every byte of it. */
 void ws_assert_check_clean(struct ws_world *world);
