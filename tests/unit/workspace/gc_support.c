@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
 #include "gc_support.h"
 #include "workspace/ws_gc_internal.h"
 #include "workspace/ws_index.h"
@@ -268,6 +270,33 @@ gc_look(struct ws_world *world)
     }
     firn_os_dir_close(store);
     return looking.facts;
+}
+
+void
+gc_mislead(struct ws_world *world, const char *content, int by)
+{
+    struct firn_os_dir *store;
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspace;
+    struct firn_ws_objects_place place;
+    struct firn_buf found = {0};
+    const struct firn_db_options options = {.create_if_missing = false};
+    uint8_t value[FIRN_WS_INDEX_PLACE_SIZE_MAX];
+    firn_hash hash;
+    firn_error err;
+    firn_blake3_hash_of(content, strlen(content), &hash);
+    firn_slice key = firn_bytes(hash.bytes, sizeof hash.bytes);
+    check(firn_os_dir_open_path(world->tree.os, world->store_path, &store, &err), &err);
+    check(firn_db_open(store, &options, &db, &err), &err);
+    check(firn_db_keyspace_open(db, FIRN_WS_INDEX_OBJECTS, &keyspace, &err), &err);
+    check(firn_db_get(keyspace, key, &found, &err), &err);
+    check(firn_ws_index_decode_place(firn_buf_slice(&found), &place, &err), &err);
+    place.at.offset += (uint32_t)by;
+    size_t size = firn_ws_index_encode_place(&place, value);
+    check(firn_db_put(keyspace, key, firn_bytes(value, size), FIRN_DURABILITY_FULL, &err), &err);
+    check(firn_db_close(db, &err), &err);
+    firn_os_dir_close(store);
+    firn_buf_deinit(&found);
 }
 
 struct gc_facts

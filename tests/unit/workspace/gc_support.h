@@ -36,6 +36,9 @@ void gc_neighbour_open_store(struct ws_world *world, const char *path, const cha
                              struct ws_world *out);
 void gc_neighbour_close(struct ws_world *neighbour);
 
+/* Has the index lead to a place so many bytes further for the object with this content. */
+void gc_mislead(struct ws_world *world, const char *content, int by);
+
 struct gc_facts {
     uint64_t packs;   /* in use, by the list */
     uint64_t retired; /* by the list, with a file */

@@ -188,27 +188,29 @@ static void
 what_the_stat_cache_remembers_goes_with_it(void **state)
 {
     (void)state;
-    struct ws_world world;
-    ws_world_open_memory(&world, 21);
-    scan_put_random(&world.tree, "dir/sub/a", 1, 30000);
-    scan_put_random(&world.tree, "dir/b", 2, 30000);
-    ws_save(&world);
-    firn_os_memory_set_time(world.tree.os, INT64_C(1800000000) * 1000000000);
-    ws_save(&world);
-    firn_os_memory_set_time(world.tree.os, INT64_C(1800000010) * 1000000000);
-    gc_delete(&world, "1");
-    gc_delete(&world, "2");
-    (void)gc_run(&world);
-    scan_put_text(&world.tree, "new", "so that the root is another");
-    char *saved = ws_dump(&world);
-    ws_save(&world);
-    assert_int_equal(world.notices.counts[FIRN_NOTICE_DAMAGED], 0);
-    ws_assert_check_clean(&world);
-    scan_remove_tree(&world.tree, "dir");
-    ws_restore(&world, "3");
-    ws_assert_dump(&world, saved);
-    free(saved);
-    ws_world_close(&world);
+    for (int is_automatic = 0; is_automatic < 2; is_automatic++) {
+        struct ws_world world;
+        ws_world_open_memory(&world, 21);
+        scan_put_random(&world.tree, "dir/sub/a", 1, 30000);
+        scan_put_random(&world.tree, "dir/b", 2, 30000);
+        ws_save(&world);
+        firn_os_memory_set_time(world.tree.os, INT64_C(1800000000) * 1000000000);
+        ws_save(&world);
+        firn_os_memory_set_time(world.tree.os, INT64_C(1800000010) * 1000000000);
+        gc_delete(&world, "1");
+        gc_delete(&world, "2");
+        (void)(is_automatic ? gc_run_auto(&world) : gc_run(&world));
+        scan_put_text(&world.tree, "new", "so that the root is another");
+        char *saved = ws_dump(&world);
+        ws_save(&world);
+        assert_int_equal(world.notices.counts[FIRN_NOTICE_DAMAGED], 0);
+        ws_assert_check_clean(&world);
+        scan_remove_tree(&world.tree, "dir");
+        ws_restore(&world, "3");
+        ws_assert_dump(&world, saved);
+        free(saved);
+        ws_world_close(&world);
+    }
 }
 
 static void

@@ -523,6 +523,35 @@ what_is_deleted_meanwhile_counts_for_the_next_one(void **state)
     finish(&prepared);
 }
 
+/* Into a pack that is too large to be joined; and the second one leaves a stat cache behind. */
+static void
+save_twice_and_delete(struct between *between)
+{
+    struct ws_world *world = between->world;
+    scan_put_random(&world->tree, "more/a", 1, 5 * MIB);
+    ws_save(world);
+    firn_os_memory_set_time(world->tree.os, 1001 * HOUR_NS);
+    ws_save(world);
+    gc_delete(world, "latest");
+    gc_delete(world, "latest");
+}
+
+static void
+what_is_cached_meanwhile_goes_too(void **state)
+{
+    (void)state;
+    struct prepared prepared;
+    struct ws_world *world = &prepared.world;
+    prepare(&prepared, 61);
+    struct between between = {.prepared = &prepared, .at = 2, .act = save_twice_and_delete};
+    assert_true(run_between(&between).is_finished);
+    assert_int_equal(between.acted, 1);
+    scan_put_text(&world->tree, "new", "so that the root is another");
+    ws_save(world);
+    assert_int_equal(world->notices.counts[FIRN_NOTICE_DAMAGED], 0);
+    finish(&prepared);
+}
+
 struct deleting {
     struct ws_world *world;
     unsigned calls;
@@ -846,6 +875,7 @@ main(void)
         cmocka_unit_test(who_writes_all_the_time_lets_nothing_come_of_it),
         cmocka_unit_test(who_writes_now_and_then_does_not_keep_it_from_ending),
         cmocka_unit_test(what_is_deleted_meanwhile_counts_for_the_next_one),
+        cmocka_unit_test(what_is_cached_meanwhile_goes_too),
         cmocka_unit_test(what_is_deleted_behind_the_last_mark_counts_for_the_next_one),
         cmocka_unit_test(another_collection_meanwhile_is_noticed),
         cmocka_unit_test(cancelled_between_any_two_slices_all_is_there),

@@ -109,6 +109,38 @@ a_pack_with_a_damaged_content_stays(void **state)
     ws_world_close(&world);
 }
 
+/* The index has it in the pack, but not where it lies: it cannot be moved, and its bytes stay. */
+static void
+a_pack_with_a_living_object_at_another_place_stays(void **state)
+{
+    (void)state;
+    for (int is_automatic = 0; is_automatic < 2; is_automatic++) {
+        struct ws_world world;
+        firn_gc_result result;
+        ws_world_open_memory(&world, 19);
+        scan_put_text(&world.tree, "keep", "what lives");
+        scan_put_random(&world.tree, "gone", 3, 60000);
+        ws_save(&world);
+        scan_remove_file(&world.tree, "gone");
+        ws_save(&world);
+        char *saved = ws_dump(&world);
+        gc_delete(&world, "1");
+        gc_mislead(&world, "what lives", 1);
+        assert_int_equal(is_automatic ? gc_try_auto(&world, NULL, &result)
+                                      : gc_try(&world, true, &result),
+                         FIRN_OK);
+        assert_int_equal(result.damaged, 1);
+        gc_mislead(&world, "what lives", -1);
+        ws_assert_check_clean(&world);
+        scan_remove_file(&world.tree, "keep");
+        ws_restore(&world, "2");
+        ws_assert_dump(&world, saved);
+        gc_assert_exact(&world);
+        free(saved);
+        ws_world_close(&world);
+    }
+}
+
 static void
 a_missing_pack_is_left_alone_while_it_is_needed(void **state)
 {
@@ -184,6 +216,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_directory_that_cannot_be_read_ends_it_before_anything_goes),
         cmocka_unit_test(a_pack_with_a_damaged_content_stays),
+        cmocka_unit_test(a_pack_with_a_living_object_at_another_place_stays),
         cmocka_unit_test(an_object_in_two_packs_is_kept_once),
         cmocka_unit_test(a_missing_pack_is_left_alone_while_it_is_needed),
     };

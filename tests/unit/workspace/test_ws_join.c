@@ -249,42 +249,6 @@ what_is_damaged_stays_and_is_told(void **state)
     ws_world_close(&world);
 }
 
-/* Has the index lead to another place in the pack for one of its objects. */
-static void
-mislead(struct ws_world *world, uint32_t pack)
-{
-    const struct firn_db_options options = {.create_if_missing = false};
-    struct firn_os_dir *store;
-    struct firn_db *db;
-    struct firn_db_keyspace *keyspace;
-    struct firn_db_cursor *cursor;
-    struct firn_ws_objects_place place = {.pack = 0};
-    uint8_t key[32];
-    uint8_t value[FIRN_WS_INDEX_PLACE_SIZE_MAX];
-    assert_int_equal(firn_os_dir_open_path(world->tree.os, world->store_path, &store, &world->err),
-                     FIRN_OK);
-    assert_int_equal(firn_db_open(store, &options, &db, &world->err), FIRN_OK);
-    assert_int_equal(firn_db_keyspace_open(db, FIRN_WS_INDEX_OBJECTS, &keyspace, &world->err),
-                     FIRN_OK);
-    assert_int_equal(firn_db_cursor_open(keyspace, NULL, &cursor, &world->err), FIRN_OK);
-    assert_int_equal(firn_db_cursor_first(cursor, &world->err), FIRN_OK);
-    while (firn_db_cursor_valid(cursor) && place.pack != pack) {
-        assert_int_equal(
-            firn_ws_index_decode_place(firn_db_cursor_value(cursor), &place, &world->err), FIRN_OK);
-        memcpy(key, firn_db_cursor_key(cursor).data, sizeof key);
-        assert_int_equal(firn_db_cursor_next(cursor, &world->err), FIRN_OK);
-    }
-    firn_db_cursor_close(cursor);
-    assert_int_equal(place.pack, pack);
-    place.at.offset++;
-    size_t size = firn_ws_index_encode_place(&place, value);
-    assert_int_equal(firn_db_put(keyspace, firn_bytes(key, sizeof key), firn_bytes(value, size),
-                                 FIRN_DURABILITY_FULL, &world->err),
-                     FIRN_OK);
-    assert_int_equal(firn_db_close(db, &world->err), FIRN_OK);
-    firn_os_dir_close(store);
-}
-
 static void
 a_pack_stays_that_the_index_sees_otherwise(void **state)
 {
@@ -295,7 +259,7 @@ a_pack_stays_that_the_index_sees_otherwise(void **state)
         change(&world.tree, i);
         ws_save(&world);
     }
-    mislead(&world, 2);
+    gc_mislead(&world, "text 1", 1); /* in pack 2 */
     change(&world.tree, 20);
     ws_save(&world);
     struct gc_facts facts = gc_look(&world);
