@@ -43,6 +43,8 @@ char *ws_edit_without(const char *text, const char *const *fields, size_t count)
  * says so. */
 char *ws_edit_lines(const char *text, bool (*is_wanted)(void *ctx, const char *path, size_t size),
                     void *ctx);
+/* Whether a path of a line is this one (escaped) or beneath it. */
+bool ws_edit_is_within(const char *path, size_t size, const char *part);
 /* Whether each file of `found` is as one of the texts has it at the same place, temporary names
  * aside. */
 bool ws_edit_is_mix(const char *found, const char *before, const char *after);

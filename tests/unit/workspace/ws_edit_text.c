@@ -169,6 +169,14 @@ ws_edit_lines(const char *text, bool (*is_wanted)(void *ctx, const char *path, s
     return result;
 }
 
+bool
+ws_edit_is_within(const char *path, size_t size, const char *part)
+{
+    size_t part_size = strlen(part);
+    return size >= part_size && memcmp(path, part, part_size) == 0 &&
+           (size == part_size || path[part_size] == '/');
+}
+
 static const struct line *
 find(const struct lines *lines, const struct line *key)
 {

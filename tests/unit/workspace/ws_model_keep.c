@@ -134,10 +134,7 @@ ws_model_collect(struct ws_model *model)
 static bool
 is_not_in_part(void *ctx, const char *path, size_t size)
 {
-    const char *part = ctx; /* escaped */
-    size_t part_size = strlen(part);
-    return !(size >= part_size && memcmp(path, part, part_size) == 0 &&
-             (size == part_size || path[part_size] == '/'));
+    return !ws_edit_is_within(path, size, ctx);
 }
 
 /* Every checkpoint is what it was, but for the path; hard links may have another first name. */

@@ -86,8 +86,7 @@ is_in_part(void *ctx, const char *path, size_t size)
 {
     const struct part *part = ctx;
     size_t part_size = strlen(part->path);
-    bool is_inside = size >= part_size && memcmp(path, part->path, part_size) == 0 &&
-                     (size == part_size || path[part_size] == '/');
+    bool is_inside = ws_edit_is_within(path, size, part->path);
     bool is_above = size < part_size && memcmp(path, part->path, size) == 0 &&
                     part->path[size] == '/'; /* may have to be made */
     return part->inside ? is_inside : !is_inside && !is_above;
