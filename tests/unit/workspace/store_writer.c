@@ -239,6 +239,14 @@ store_writer_crash(struct store_writer *writer)
     firn_os_dir_close(dir);
 }
 
+void
+store_writer_put(struct scan_world *tree, const char *path, unsigned rounds)
+{
+    struct store_writer writer;
+    store_writer_begin(tree, path, rounds, &writer);
+    store_writer_end(&writer);
+}
+
 uint64_t
 store_writer_check_at(struct scan_world *tree, const char *path)
 {

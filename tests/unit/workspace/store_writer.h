@@ -42,6 +42,8 @@ void store_writer_begin(struct scan_world *tree, const char *path, unsigned roun
 /* Closes it; or leaves it as a process does that is killed. */
 void store_writer_end(struct store_writer *writer);
 void store_writer_crash(struct store_writer *writer);
+/* Begins and ends: a store at rest. */
+void store_writer_put(struct scan_world *tree, const char *path, unsigned rounds);
 /* store_writer_check of the store at a path, which recovers it. */
 uint64_t store_writer_check_at(struct scan_world *tree, const char *path);
 

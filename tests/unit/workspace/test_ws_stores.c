@@ -140,9 +140,7 @@ what_is_the_writers_own_is_left_out(void **state)
     assert_false(ws_dump_has(&world, ".tmp"));
     assert_true(ws_dump_has(&world, "watch-list"));
     assert_true(ws_dump_has(&world, "wal-notes"));
-    struct firn_os_dir *dir = store_writer_dir(&world.tree, "app.firn");
-    assert_int_equal(store_writer_check(dir, false), 500);
-    firn_os_dir_close(dir);
+    assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), 500);
     ws_world_close(&world);
 }
 
@@ -152,19 +150,14 @@ a_store_that_cannot_be_read_is_saved_as_files(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct store_writer writer;
     firn_save_result result;
     ws_world_open_memory(&world, 304);
-    store_writer_begin(&world.tree, "good", 200, &writer);
-    store_writer_end(&writer);
-    store_writer_begin(&world.tree, "damaged", 200, &writer);
-    store_writer_end(&writer);
+    store_writer_put(&world.tree, "good", 200);
+    store_writer_put(&world.tree, "damaged", 200);
     scan_put_text(&world.tree, "damaged/manifest-000001.log", "garbage");
-    store_writer_begin(&world.tree, "newer", 3, &writer);
-    store_writer_end(&writer);
+    store_writer_put(&world.tree, "newer", 3);
     scan_put_text(&world.tree, "newer/wal-000001.log", "garbage");
-    store_writer_begin(&world.tree, "repaired", 3, &writer);
-    store_writer_end(&writer);
+    store_writer_put(&world.tree, "repaired", 3);
     scan_put_text(&world.tree, "repaired/REPAIRING", "");
     scan_put_text(&world.tree, "garbage/FIRN", "garbage");
     scan_put_text(&world.tree, "garbage/wal-000001.log", "garbage");
@@ -291,14 +284,11 @@ failed_allocations_leave_no_trace(void **state)
     (void)state;
     test_alloc_install();
     struct ws_world prepared;
-    struct store_writer writer;
     ws_world_open_memory(&prepared, 306);
     prepared.threads = 1;
-    store_writer_begin(&prepared.tree, "app.firn", 60, &writer);
-    store_writer_end(&writer);
+    store_writer_put(&prepared.tree, "app.firn", 60);
     ws_save(&prepared);
-    store_writer_begin(&prepared.tree, "app.firn", 1, &writer);
-    store_writer_end(&writer);
+    store_writer_put(&prepared.tree, "app.firn", 1);
     struct ws_break how = {.from = &prepared, .run = save, .judge = assert_saved};
     uint64_t failures = ws_break_allocations(&how, WS_BREAK_ONCE);
     assert_true(failures > 20);

@@ -90,12 +90,10 @@ what_is_not_the_stores_stays(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct store_writer writer;
     ws_world_open_memory(&world, 402);
     scan_put_text(&world.tree, ".firnignore", "*.secret\n");
     ws_save(&world);
-    store_writer_begin(&world.tree, "app.firn", 100, &writer);
-    store_writer_end(&writer);
+    store_writer_put(&world.tree, "app.firn", 100);
     scan_put_text(&world.tree, "app.firn/runs/mine.tmp/deep", "no unfinished run");
     scan_put_text(&world.tree, "app.firn/a.secret", "left out by a rule");
     scan_put_text(&world.tree, "other/b.secret", "the same");
@@ -154,10 +152,8 @@ a_store_that_was_moved_or_replaced_comes_back(void **state)
     struct ws_world world;
     struct store_writer writer;
     ws_world_open_memory(&world, 404);
-    store_writer_begin(&world.tree, "moved.firn", 200, &writer);
-    store_writer_end(&writer);
-    store_writer_begin(&world.tree, "replaced.firn", 150, &writer);
-    store_writer_end(&writer);
+    store_writer_put(&world.tree, "moved.firn", 200);
+    store_writer_put(&world.tree, "replaced.firn", 150);
     ws_save(&world);
     scan_rename(&world.tree, "moved.firn", "in/another.firn");
     scan_remove_tree(&world.tree, "replaced.firn");
