@@ -19,8 +19,8 @@
  * limits: the counts in the two sections must fit the sections' sizes exactly, frames must be
  * blocks of a possible size, fences must ascend.
  *
- * Threads: the handle is unchanged after open, but for the pool of scratches under its mutex; a
- * scratch is one thread's.
+ * Threads: the handle is unchanged after open, but for its pool of scratches; a scratch is one
+ * thread's.
  */
 #include "pack/packfile.h"
 
@@ -49,7 +49,7 @@ firn_packfile_open(struct firn_os_dir *dir, const char *name, struct firn_packfi
     if (pack == NULL) {
         return firn_error_no_memory(err, "a pack");
     }
-    firn_os_mutex_init(firn_os_dir_os(dir), &pack->mutex, FIRN_LOCK_PACK_SET);
+    firn_packfile_pool_init(&pack->pool, firn_os_dir_os(dir), POOL_FRAME_COUNT);
     int rc = firn_block_reader_open(dir, name, FIRN_BLOCK_FILE_PACK, &pack->reader, err);
     if (rc == FIRN_OK) {
         rc = load_tables(pack, err);
@@ -83,15 +83,10 @@ firn_packfile_close(struct firn_packfile *pack)
     if (pack == NULL) {
         return;
     }
-    while (pack->pool != NULL) {
-        struct firn_packfile_scratch *scratch = pack->pool;
-        pack->pool = *firn_packfile_scratch_link(scratch);
-        firn_packfile_scratch_destroy(scratch);
-    }
+    firn_packfile_pool_deinit(&pack->pool);
     firn_block_reader_close(pack->reader);
     firn_free(pack->frames);
     firn_free(pack->fences);
-    firn_os_mutex_deinit(&pack->mutex);
     firn_free(pack);
 }
 
@@ -130,23 +125,13 @@ int
 firn_packfile_take_scratch(struct firn_packfile *pack, struct firn_packfile_scratch **out,
                            firn_error *err)
 {
-    firn_os_mutex_lock(&pack->mutex);
-    struct firn_packfile_scratch *scratch = pack->pool;
-    if (scratch != NULL) {
-        pack->pool = *firn_packfile_scratch_link(scratch);
-    }
-    firn_os_mutex_unlock(&pack->mutex);
-    *out = scratch;
-    return scratch != NULL ? FIRN_OK : firn_packfile_scratch_create(POOL_FRAME_COUNT, out, err);
+    return firn_packfile_pool_take(&pack->pool, out, err);
 }
 
 void
 firn_packfile_give_scratch(struct firn_packfile *pack, struct firn_packfile_scratch *scratch)
 {
-    firn_os_mutex_lock(&pack->mutex);
-    *firn_packfile_scratch_link(scratch) = pack->pool;
-    pack->pool = scratch;
-    firn_os_mutex_unlock(&pack->mutex);
+    firn_packfile_pool_give(&pack->pool, scratch);
 }
 
 /* ---- opening ---- */

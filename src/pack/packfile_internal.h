@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pack/packfile_internal.h: what the reading side shares. Only packfile.c, packfile_scratch.c and
- * packfile_verify.c include it.
+ * pack/packfile_internal.h: what the reading side shares, and nobody else includes.
  */
 #ifndef FIRN_PACK_PACKFILE_INTERNAL_H
 #define FIRN_PACK_PACKFILE_INTERNAL_H
 
-#include "os/os_thread.h"
 #include "pack/packfile_format.h"
+#include "pack/packfile_pool.h"
 
 struct firn_packfile_fence {
     firn_hash first; /* hash of the page */
@@ -23,8 +22,7 @@ struct firn_packfile {
     uint32_t page_count;
     uint64_t object_count;
 
-    struct firn_os_mutex mutex; /* guards pool */
-    struct firn_packfile_scratch *pool;
+    struct firn_packfile_pool pool;
 };
 
 /* Where a page is. */
@@ -58,7 +56,7 @@ struct firn_packfile_scratch_delta {
 struct firn_packfile_scratch_delta *
 firn_packfile_scratch_delta(struct firn_packfile_scratch *scratch);
 struct firn_compress *firn_packfile_scratch_compress(struct firn_packfile_scratch *scratch);
-/* The link of scratches in a pack's pool. */
+/* The link of scratches in a pool. */
 struct firn_packfile_scratch **firn_packfile_scratch_link(struct firn_packfile_scratch *scratch);
 
 #endif

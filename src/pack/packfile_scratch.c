@@ -34,7 +34,7 @@ struct entry {
 };
 
 struct firn_packfile_scratch {
-    struct firn_packfile_scratch *next; /* in a pack's pool */
+    struct firn_packfile_scratch *next; /* in a pool */
     struct firn_compress *compress;
     struct firn_packfile_scratch_delta delta;
     uint64_t clock;

@@ -89,7 +89,6 @@ stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_ws_r
        firn_slice path, struct cat *cat, firn_entry_info *out, firn_error *err)
 {
     struct firn_packfile_scratch *scratch = NULL;
-    struct firn_ws_objects_source source;
     struct firn_tree_lookup lookup = {0};
     const struct firn_tree_entry *entry = NULL;
     int rc;
@@ -99,8 +98,7 @@ stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_ws_r
         goto out;
     }
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    firn_ws_objects_source_init(&source, opened->objects, scratch);
-    firn_tree_lookup_init(&lookup, &source.source, &record->root.hash);
+    firn_tree_lookup_init(&lookup, firn_ws_objects_trees(opened->objects), &record->root.hash);
     FIRN_TRY(firn_tree_lookup_find(&lookup, path, &entry, err));
     FIRN_TRY(check_is_file(path, entry, err));
     firn_ws_diff_to_info(path, entry, out);

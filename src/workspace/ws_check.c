@@ -25,7 +25,7 @@
 #include "workspace/ws_objects_internal.h"
 #include "workspace/ws_rules.h"
 
-enum { SCRATCH_FRAMES = 4, TREE_FRAMES = 8, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
 struct checking {
     struct firn_ws *ws;
@@ -409,22 +409,16 @@ check_rules(struct checking *checking, const struct firn_ws_record *record, firn
 static int
 walk_checkpoint(struct checking *checking, const struct firn_ws_record *record, firn_error *err)
 {
-    struct firn_packfile_scratch *scratch;
-    struct firn_ws_objects_source trees;
-    int rc = firn_packfile_scratch_create(TREE_FRAMES, &scratch, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    firn_ws_objects_source_init(&trees, checking->opened->objects, scratch);
-    struct firn_ws_diff_side before_side = {.source = &trees.source};
-    struct firn_ws_diff_side after_side = {.source = &trees.source, .root = &record->root};
+    const struct firn_tree_source *trees = firn_ws_objects_trees(checking->opened->objects);
+    struct firn_ws_diff_side before_side = {.source = trees};
+    struct firn_ws_diff_side after_side = {.source = trees, .root = &record->root};
     if (!checking->names_all && checking->has_previous) {
         before_side.root = &checking->previous.root;
     }
-    firn_tree_lookup_init(&checking->links, &trees.source, &record->root.hash);
+    firn_tree_lookup_init(&checking->links, trees, &record->root.hash);
     struct firn_ws_diff_options options = {0};
     firn_error found;
-    rc = firn_ws_diff(&before_side, &after_side, &options, check_entry, checking, &found);
+    int rc = firn_ws_diff(&before_side, &after_side, &options, check_entry, checking, &found);
     if (is_finding(rc)) {
         tell_lost(checking, firn_bytes(NULL, 0), found.text);
         rc = FIRN_OK;
@@ -432,7 +426,6 @@ walk_checkpoint(struct checking *checking, const struct firn_ws_record *record, 
         *err = found;
     }
     firn_tree_lookup_deinit(&checking->links);
-    firn_packfile_scratch_destroy(scratch);
     return rc;
 }
 

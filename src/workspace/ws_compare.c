@@ -15,8 +15,6 @@
 
 #include "workspace/ws_stat.h"
 
-enum { SCRATCH_FRAMES = 4 };
-
 /* What an init was given. */
 struct request {
     struct firn_ws *ws;
@@ -38,6 +36,7 @@ scan_watched(struct firn_ws_compare *compare, struct firn_ws_opened *opened,
     if (rc != FIRN_OK && firn_ws_watched_widen(watched)) {
         rc = firn_ws_scan(opened->root, options, &sink, &compare->scan, err);
     }
+    firn_ws_objects_trees_trim(opened->objects);
     if (rc == FIRN_OK) {
         firn_ws_watched_complete(watched, &compare->scan);
     }
@@ -91,12 +90,11 @@ fill(struct firn_ws_compare *out, const struct request *request,
 {
     struct firn_ws_opened *opened = request->opened;
     const struct firn_ws_record *record = request->record;
+    const struct firn_tree_source *stored = firn_ws_objects_trees(opened->objects);
     struct firn_ws_watched *watched = NULL;
     int rc;
     firn_error own_err;
     err = err != NULL ? err : &own_err;
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &out->scratch, err));
-    firn_ws_objects_source_init(&out->stored, opened->objects, out->scratch);
     FIRN_TRY(firn_ws_treesink_create(request->ws->os, &out->treesink, err));
     struct firn_ws_scan_options options = firn_ws_scan_options_of(
         opened, record->include_deps, false, request->options.threads, request->options.callbacks);
@@ -108,9 +106,8 @@ fill(struct firn_ws_compare *out, const struct request *request,
         out->is_watched = watched != NULL;
     }
     FIRN_TRY(scan(out, opened, &options, watched, err));
-    out->now = firn_ws_treesink_source(out->treesink, &out->stored.source);
-    out->checkpoint_side =
-        (struct firn_ws_diff_side){.source = &out->stored.source, .root = &record->root};
+    out->now = firn_ws_treesink_source(out->treesink, stored);
+    out->checkpoint_side = (struct firn_ws_diff_side){.source = stored, .root = &record->root};
     out->disk_side = (struct firn_ws_diff_side){.source = &out->now, .root = &out->scan.root};
 out:
     firn_ws_watched_end(watched);
@@ -148,7 +145,6 @@ firn_ws_compare_deinit(struct firn_ws_compare *compare)
 {
     firn_ws_scan_result_deinit(&compare->scan);
     firn_ws_treesink_destroy(compare->treesink);
-    firn_packfile_scratch_destroy(compare->scratch);
     firn_ws_rules_deinit(&compare->rules);
     *compare = (struct firn_ws_compare){0};
 }

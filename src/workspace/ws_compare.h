@@ -11,8 +11,6 @@
 
 struct firn_ws_compare {
     struct firn_ws_rules rules; /* of the checkpoint */
-    struct firn_packfile_scratch *scratch;
-    struct firn_ws_objects_source stored;
     struct firn_ws_treesink *treesink;
     struct firn_tree_source now;
     struct firn_ws_scan_result scan;

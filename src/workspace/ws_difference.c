@@ -25,7 +25,7 @@
 #include "workspace/ws_difference_lines.h"
 #include "workspace/ws_difference_renames.h"
 
-enum { SCRATCH_FRAMES = 8, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
 
 struct difference {
     struct firn_ws *ws;
@@ -236,19 +236,11 @@ compare_stored(struct difference *difference, struct firn_ws_opened *opened,
                const struct firn_ws_record *before, const struct firn_ws_record *after,
                firn_error *err)
 {
-    struct firn_packfile_scratch *scratch;
-    struct firn_ws_objects_source trees;
-    int rc = firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    firn_ws_objects_source_init(&trees, opened->objects, scratch);
-    struct firn_ws_diff_side before_side = {.source = &trees.source,
+    const struct firn_tree_source *trees = firn_ws_objects_trees(opened->objects);
+    struct firn_ws_diff_side before_side = {.source = trees,
                                             .root = before != NULL ? &before->root : NULL};
-    struct firn_ws_diff_side after_side = {.source = &trees.source, .root = &after->root};
-    rc = compare(difference, opened, &before_side, &after_side, err);
-    firn_packfile_scratch_destroy(scratch);
-    return rc;
+    struct firn_ws_diff_side after_side = {.source = trees, .root = &after->root};
+    return compare(difference, opened, &before_side, &after_side, err);
 }
 
 /* Puts both messages where the workspace's results live. */

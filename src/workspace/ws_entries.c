@@ -4,8 +4,6 @@
  */
 #include "workspace/ws_internal.h"
 
-enum { SCRATCH_FRAMES = 4 };
-
 struct entries {
     int (*visit)(void *ctx, const firn_entry_info *entry);
     void *ctx;
@@ -28,19 +26,11 @@ static int
 walk(struct firn_ws_opened *opened, const struct firn_ws_record *record, struct entries *entries,
      firn_error *err)
 {
-    struct firn_packfile_scratch *scratch;
-    int rc = firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    struct firn_ws_objects_source source;
-    firn_ws_objects_source_init(&source, opened->objects, scratch);
     struct firn_ws_diff_side nothing = {0};
-    struct firn_ws_diff_side tree = {.source = &source.source, .root = &record->root};
+    struct firn_ws_diff_side tree = {.source = firn_ws_objects_trees(opened->objects),
+                                     .root = &record->root};
     struct firn_ws_diff_options options = {0};
-    rc = firn_ws_diff(&nothing, &tree, &options, tell_entry, entries, err);
-    firn_packfile_scratch_destroy(scratch);
-    return rc;
+    return firn_ws_diff(&nothing, &tree, &options, tell_entry, entries, err);
 }
 
 int

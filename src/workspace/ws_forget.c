@@ -30,8 +30,6 @@
 #include "workspace/ws_journal.h"
 #include "workspace/ws_purge.h"
 
-enum { SCRATCH_FRAMES = 4 };
-
 /* A checkpoint that has something: its record's bytes lie in `bytes` of the operation. */
 struct found {
     size_t offset;
@@ -47,8 +45,6 @@ struct forgetting {
     firn_forget_result *result;
     struct firn_ws_filter paths;
     struct firn_hash_map gone;
-    struct firn_ws_objects_source source;
-    struct firn_packfile_scratch *scratch;
     struct firn_ws_forget_tree *tree;
     struct firn_buf bytes;
     struct firn_buf found;   /* of struct found, newest first */
@@ -117,9 +113,7 @@ survey(struct forgetting *forgetting, firn_error *err)
 {
     struct firn_ws_opened *opened = &forgetting->opened;
     int rc;
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &forgetting->scratch, err));
-    firn_ws_objects_source_init(&forgetting->source, opened->objects, forgetting->scratch);
-    FIRN_TRY(firn_ws_forget_tree_create(&forgetting->source.source, &forgetting->paths,
+    FIRN_TRY(firn_ws_forget_tree_create(firn_ws_objects_trees(opened->objects), &forgetting->paths,
                                         &forgetting->gone, &forgetting->tree, err));
     FIRN_TRY(firn_ws_catalog_list(opened->catalog, opened->workspace.number, survey_one, forgetting,
                                   err));
@@ -372,7 +366,6 @@ firn_ws_forget(struct firn_ws *ws, const firn_forget_options *options,
     if (rc == FIRN_OK) {
         rc = run(&forgetting, err);
         firn_ws_forget_tree_destroy(forgetting.tree);
-        firn_packfile_scratch_destroy(forgetting.scratch);
         /* The commit is durable: a store that cannot be closed properly is recovered by the next
          * open. */
         FIRN_IGNORE(firn_ws_opened_close(ws, &forgetting.opened, rc != FIRN_OK, NULL));

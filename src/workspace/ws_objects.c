@@ -93,7 +93,9 @@ firn_ws_objects_open(struct firn_db *db, struct firn_ws_objects **out, firn_erro
     }
     objects->db = db;
     objects->os = firn_db_os(db);
+    objects->trees = (struct firn_tree_source){.read = firn_ws_objects_trees_read, .ctx = objects};
     firn_os_mutex_init(objects->os, &objects->mutex, FIRN_LOCK_PACK_SET);
+    firn_packfile_pool_init(&objects->pool, objects->os, FIRN_WS_OBJECTS_POOL_FRAMES);
     int rc;
     FIRN_TRY(open_keyspace(db, FIRN_WS_INDEX_OBJECTS, &objects->index, err));
     FIRN_TRY(open_keyspace(db, FIRN_WS_INDEX_PACKS, &objects->pack_list, err));
@@ -119,6 +121,7 @@ firn_ws_objects_close(struct firn_ws_objects *objects)
     firn_free(objects->packs);
     firn_free(objects->retired);
     firn_os_dir_close(objects->dir);
+    firn_packfile_pool_deinit(&objects->pool);
     firn_os_mutex_deinit(&objects->mutex);
     firn_free(objects);
 }
@@ -452,21 +455,4 @@ firn_ws_objects_pieces(struct firn_ws_objects *objects, struct firn_packfile_scr
     uint64_t total;
     rc = firn_ws_objects_read_stored(objects, scratch, hash, &kind, &list, err);
     return rc == FIRN_OK ? firn_packfile_decode_pieces(list, &total, visit, ctx, err) : rc;
-}
-
-/* ---- the source of directory objects ---- */
-
-static int
-source_read(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
-{
-    struct firn_ws_objects_source *source = ctx;
-    return firn_ws_objects_stream_whole(source->objects, source->scratch, hash, out, err);
-}
-
-void
-firn_ws_objects_source_init(struct firn_ws_objects_source *out, struct firn_ws_objects *objects,
-                            struct firn_packfile_scratch *scratch)
-{
-    *out = (struct firn_ws_objects_source){
-        .source = {.read = source_read, .ctx = out}, .objects = objects, .scratch = scratch};
 }

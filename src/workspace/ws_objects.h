@@ -79,16 +79,10 @@ FIRN_MUST_CHECK int firn_ws_objects_delta(struct firn_ws_objects *objects,
                                           const firn_hash *hash, struct firn_packfile_delta *out,
                                           firn_error *err);
 
-/* A source of tree objects for the tree iterator. One thread. */
-struct firn_ws_objects_source {
-    struct firn_tree_source source;
-    struct firn_ws_objects *objects;
-    struct firn_packfile_scratch *scratch;
-};
-/* Fills *out, which must stay where it is; objects and scratch are borrowed. */
-void firn_ws_objects_source_init(struct firn_ws_objects_source *out,
-                                 struct firn_ws_objects *objects,
-                                 struct firn_packfile_scratch *scratch);
+/* The source of all directory objects, for as long as objects lives. Any thread. */
+const struct firn_tree_source *firn_ws_objects_trees(const struct firn_ws_objects *objects);
+/* Frees what many threads read through at once and one does not need. Any thread. */
+void firn_ws_objects_trees_trim(struct firn_ws_objects *objects);
 
 /* ---- adding: one session, one new pack (none if nothing is new) ---- */
 

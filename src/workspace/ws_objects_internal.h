@@ -8,8 +8,12 @@
 #include <stdatomic.h>
 
 #include "os/os_thread.h"
+#include "pack/packfile_pool.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_objects.h"
+
+/* The directories that changed between two states of a tree of 80,000 files lie in five to seven. */
+enum { FIRN_WS_OBJECTS_POOL_FRAMES = 8 };
 
 /* Of a pack's file. */
 enum firn_ws_objects_presence {
@@ -36,12 +40,18 @@ struct firn_ws_objects {
     struct firn_ws_objects_pack
         *packs; /* ascending by number; the array itself changes only by one thread */
     size_t pack_count;
+    struct firn_packfile_pool pool; /* for reading trees and bases of deltas */
+    struct firn_tree_source trees;
     struct firn_ws_index_pack *retired; /* ascending by number; changes as packs does */
     size_t retired_count;
     bool retired_has_changed; /* against what the list has on disk */
     unsigned open_count;      /* under mutex */
     uint64_t clock;           /* under mutex */
 };
+
+/* What objects->trees reads with; ctx is the objects. (ws_objects_trees.c) */
+FIRN_MUST_CHECK int firn_ws_objects_trees_read(void *ctx, const firn_hash *hash,
+                                               struct firn_buf *out, firn_error *err);
 
 /* The pack of a number, or NULL. */
 struct firn_ws_objects_pack *firn_ws_objects_pack_of(struct firn_ws_objects *objects,

@@ -34,8 +34,6 @@
 #include "workspace/ws_apply_keep.h"
 #include "workspace/ws_apply_look.h"
 
-enum { SCRATCH_FRAMES = 8 };
-
 struct recovering {
     struct firn_os_dir *root;
     const struct firn_ws_journal *journal;
@@ -361,8 +359,7 @@ int
 firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal *journal,
                      const firn_callbacks *callbacks, firn_error *err)
 {
-    struct firn_packfile_scratch *scratch = NULL;
-    struct firn_ws_objects_source trees;
+    const struct firn_tree_source *trees = firn_ws_objects_trees(opened->objects);
     struct firn_ws_diff_side sides[2];
     struct firn_ws_record records[2];
     struct firn_buf bytes[2] = {{0}, {0}};
@@ -372,10 +369,8 @@ firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal
                                     .callbacks = callbacks,
                                     .user = firn_os_user_id(firn_os_dir_os(opened->root))};
     int rc;
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    firn_ws_objects_source_init(&trees, opened->objects, scratch);
     for (size_t i = 0; i < 2; i++) {
-        sides[i] = (struct firn_ws_diff_side){.source = &trees.source};
+        sides[i] = (struct firn_ws_diff_side){.source = trees};
         rc = firn_ws_recover_record(opened, ids[i], &bytes[i], &records[i], err);
         if (rc == FIRN_OK) {
             sides[i].root = &records[i].root;
@@ -383,7 +378,7 @@ firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal
             goto out;
         }
     }
-    const struct firn_ws_diff_side nothing = {.source = &trees.source};
+    const struct firn_ws_diff_side nothing = {.source = trees};
     rc = walk(&recovering, &sides[0], &sides[1], err);
     if (rc == FIRN_CORRUPT) {
         rc = walk(&recovering, &sides[0], &nothing, err);
@@ -396,7 +391,6 @@ out:
     firn_buf_deinit(&recovering.dir_path);
     firn_buf_deinit(&recovering.place.dir);
     firn_buf_deinit(&recovering.buf);
-    firn_packfile_scratch_destroy(scratch);
     firn_buf_deinit(&bytes[0]);
     firn_buf_deinit(&bytes[1]);
     return rc;

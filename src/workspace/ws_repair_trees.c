@@ -52,8 +52,7 @@ struct level {
 struct mending {
     struct firn_ws_repair *repair;
     struct firn_hash_map known;
-    struct firn_ws_objects_source source;
-    struct firn_packfile_scratch *tree_scratch;
+    const struct firn_tree_source *trees;
     struct firn_ws_session *session;
     struct firn_ws_session_lane *lane;
     struct firn_ws_repair_record *record; /* being walked */
@@ -255,7 +254,7 @@ push_level(struct mending *mending, const struct firn_tree_entry *entry, const f
     if (depth(mending) > FIRN_TREE_DEPTH_MAX) {
         return firn_error_set(err, FIRN_CORRUPT, "a tree is too deep");
     }
-    int read = firn_tree_iterator_create(&mending->source.source, hash, &level.iterator, &found);
+    int read = firn_tree_iterator_create(mending->trees, hash, &level.iterator, &found);
     FIRN_TRY(judge(read, &found, out_is_lost, err));
     if (*out_is_lost) {
         return FIRN_OK;
@@ -375,7 +374,7 @@ walk(struct mending *mending, firn_hash *root, bool *out_is_lost, firn_error *er
     mending->directories = 0;
     mending->bytes = 0;
     mending->path.size = 0;
-    firn_tree_lookup_init(&mending->links, &mending->source.source, &start);
+    firn_tree_lookup_init(&mending->links, mending->trees, &start);
     FIRN_TRY(push_level(mending, NULL, &start, out_is_lost, err));
     while (depth(mending) > 0) {
         FIRN_TRY(step(mending, root, err));
@@ -520,16 +519,12 @@ out:
 int
 firn_ws_repair_trees(struct firn_ws_repair *repair, firn_error *err)
 {
-    struct mending mending = {.repair = repair};
-    int rc;
+    struct mending mending = {.repair = repair,
+                              .trees = firn_ws_objects_trees(repair->opened.objects)};
     firn_hash_map_init(&mending.known, sizeof(struct known), known_hash, known_equal);
-    FIRN_TRY(firn_packfile_scratch_create(4, &mending.tree_scratch, err));
-    firn_ws_objects_source_init(&mending.source, repair->opened.objects, mending.tree_scratch);
-    FIRN_TRY(mend_all(&mending, err));
-out:
+    int rc = mend_all(&mending, err);
     FIRN_IGNORE(firn_ws_session_lane_close(mending.lane, false, NULL));
     firn_ws_session_end(mending.session);
-    firn_packfile_scratch_destroy(mending.tree_scratch);
     firn_hash_map_deinit(&mending.known);
     firn_buf_deinit(&mending.levels);
     firn_buf_deinit(&mending.path);

@@ -136,16 +136,13 @@ open_target(struct firn_ws_restoring *restoring, struct firn_os_dir **out, firn_
 static int
 into_directory(struct firn_ws_restoring *restoring, firn_error *err)
 {
-    struct firn_packfile_scratch *scratch = NULL;
-    struct firn_ws_objects_source source;
+    const struct firn_tree_source *trees = firn_ws_objects_trees(restoring->opened->objects);
     struct firn_os_dir *target = NULL;
     struct firn_ws_apply *apply = NULL;
     int rc;
     FIRN_TRY(open_target(restoring, &target, err));
-    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_TREE_FRAMES, &scratch, err));
-    firn_ws_objects_source_init(&source, restoring->opened->objects, scratch);
-    struct firn_ws_diff_side nothing = {.source = &source.source};
-    struct firn_ws_diff_side after = {.source = &source.source, .root = &restoring->record.root};
+    struct firn_ws_diff_side nothing = {.source = trees};
+    struct firn_ws_diff_side after = {.source = trees, .root = &restoring->record.root};
     struct firn_ws_apply_options options = firn_ws_restore_apply_options(
         restoring, target != NULL ? target : restoring->opened->root, &nothing, &after);
     FIRN_TRY(firn_ws_apply_create(&options, &apply, err));
@@ -159,7 +156,6 @@ into_directory(struct firn_ws_restoring *restoring, firn_error *err)
     firn_ws_restore_report(restoring, apply);
 out:
     firn_ws_apply_destroy(apply);
-    firn_packfile_scratch_destroy(scratch);
     firn_os_dir_close(target);
     return rc;
 }

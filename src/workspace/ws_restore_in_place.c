@@ -218,15 +218,10 @@ apply_tree(struct in_place *in_place, firn_error *err)
 {
     struct firn_ws_restoring *restoring = in_place->restoring;
     struct firn_ws_opened *opened = restoring->opened;
-    struct firn_packfile_scratch *scratch = NULL;
-    struct firn_ws_objects_source trees;
+    const struct firn_tree_source *trees = firn_ws_objects_trees(opened->objects);
     int rc;
-    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_TREES_FRAMES, &scratch, err));
-    firn_ws_objects_source_init(&trees, opened->objects, scratch);
-    struct firn_ws_diff_side before_side = {.source = &trees.source,
-                                            .root = &in_place->tree.scan.root};
-    struct firn_ws_diff_side after_side = {.source = &trees.source,
-                                           .root = &restoring->record.root};
+    struct firn_ws_diff_side before_side = {.source = trees, .root = &in_place->tree.scan.root};
+    struct firn_ws_diff_side after_side = {.source = trees, .root = &restoring->record.root};
     struct firn_ws_apply_options options =
         firn_ws_restore_apply_options(restoring, opened->root, &before_side, &after_side);
     FIRN_TRY(begin_journal(in_place, err));
@@ -254,7 +249,6 @@ apply_tree(struct in_place *in_place, firn_error *err)
     rc = say_kept(firn_ws_apply_counts(in_place->apply)->kept, err);
 out:
     firn_ws_apply_destroy(in_place->apply);
-    firn_packfile_scratch_destroy(scratch);
     return rc;
 }
 

@@ -11,10 +11,6 @@
 #include "workspace/ws_internal.h"
 #include "workspace/ws_journal.h"
 
-/* Frames to be kept of a tree that is walked once; and of those that are walked together again and
- * again, whose changed directories lie in a few frames, most of them the same for each tree. */
-enum { FIRN_WS_RESTORE_TREE_FRAMES = 4, FIRN_WS_RESTORE_TREES_FRAMES = 8 };
-
 /* A tree that is restored in place and is made for that, from what lies on the disk. */
 struct firn_ws_restore_target {
     const struct firn_ws_record *also_rules; /* whose rules count too */

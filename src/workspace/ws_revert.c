@@ -147,15 +147,13 @@ run(struct firn_ws_revert *revert, firn_error *err)
     FIRN_TRY(find_both(revert, &after_bytes, &before_bytes, err));
     firn_ws_default_paths(restoring->ws, &paths, &path_count, &room);
     FIRN_TRY(firn_ws_filter_init(&revert->filter, paths, path_count, err));
-    FIRN_TRY(firn_packfile_scratch_create(FIRN_WS_RESTORE_TREES_FRAMES, &revert->scratch, err));
-    firn_ws_objects_source_init(&revert->trees, opened->objects, revert->scratch);
+    revert->trees = firn_ws_objects_trees(opened->objects);
     FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
     FIRN_TRY(firn_ws_revert_merge(revert, err));
     report(revert);
     rc = keep_messages(revert, err);
 out:
     firn_ws_journal_deinit(&restoring->journal);
-    firn_packfile_scratch_destroy(revert->scratch);
     firn_ws_treesink_destroy(revert->merged);
     firn_hash_map_deinit(&revert->made);
     firn_ws_filter_deinit(&revert->filter);

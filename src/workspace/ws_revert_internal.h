@@ -17,9 +17,8 @@ struct firn_ws_revert {
     struct firn_ws_record after;        /* to be taken back; the base of the merge */
     struct firn_ws_record before;       /* theirs */
     struct firn_ws_filter filter;
-    struct firn_ws_objects_source trees; /* of after, before, and what the scan has stored */
-    struct firn_packfile_scratch *scratch;
-    char doing[64]; /* "reverting 12" */
+    const struct firn_tree_source *trees; /* of after, before, and what the scan has stored */
+    char doing[64];                       /* "reverting 12" */
     int64_t now_ns;
 
     /* What the check gave. */

@@ -110,9 +110,9 @@ merge_options(struct firn_ws_revert *revert, const struct firn_tree_source *ours
 {
     struct firn_ws_restoring *restoring = &revert->restoring;
     return (struct firn_ws_merge_options){
-        .base = {.source = &revert->trees.source, .root = &revert->after.root},
+        .base = {.source = revert->trees, .root = &revert->after.root},
         .ours = {.source = ours, .root = root},
-        .theirs = {.source = &revert->trees.source, .root = &revert->before.root},
+        .theirs = {.source = revert->trees, .root = &revert->before.root},
         .filter = revert->filter.count > 0 ? &revert->filter : NULL,
         .objects = restoring->opened->objects,
         .disk = restoring->opened->root,
@@ -131,7 +131,7 @@ find_in(struct firn_ws_revert *revert, const struct firn_ws_record *record, firn
 {
     struct firn_tree_lookup lookup;
     const struct firn_tree_entry *entry;
-    firn_tree_lookup_init(&lookup, &revert->trees.source, &record->root.hash);
+    firn_tree_lookup_init(&lookup, revert->trees, &record->root.hash);
     int rc = firn_tree_lookup_find(&lookup, path, &entry, err);
     *out = rc == FIRN_OK && entry != NULL;
     firn_tree_lookup_deinit(&lookup);
@@ -195,7 +195,7 @@ static int
 check(void *ctx, struct firn_ws_save_tree *tree, firn_error *err)
 {
     struct firn_ws_revert *revert = ctx;
-    struct firn_tree_source ours = firn_ws_save_tree_source(tree, &revert->trees.source);
+    struct firn_tree_source ours = firn_ws_save_tree_source(tree, revert->trees);
     return check_merge(revert, &ours, &tree->scan.root, err);
 }
 
@@ -241,8 +241,7 @@ make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_ws_record *out
 {
     struct firn_ws_revert *revert = ctx;
     struct firn_ws_restoring *restoring = &revert->restoring;
-    struct firn_ws_merge_options options =
-        merge_options(revert, &revert->trees.source, &tree->scan.root);
+    struct firn_ws_merge_options options = merge_options(revert, revert->trees, &tree->scan.root);
     struct firn_ws_merge_result merged;
     uint64_t added_bytes;
     int rc;

@@ -33,8 +33,6 @@
 #include "workspace/ws_join.h"
 #include "workspace/ws_restore_internal.h"
 
-enum { SCRATCH_FRAMES = 4 };
-
 /* ---- the record ---- */
 
 static int
@@ -106,20 +104,13 @@ static int
 compare_with_previous(struct firn_ws_opened *opened, const struct firn_ws_record *previous,
                       struct firn_ws_save_tree *tree, firn_save_result *result, firn_error *err)
 {
-    struct firn_packfile_scratch *scratch = NULL;
-    struct firn_ws_objects_source stored;
-    int rc;
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    firn_ws_objects_source_init(&stored, opened->objects, scratch);
-    struct firn_tree_source now = firn_ws_save_tree_source(tree, &stored.source);
-    struct firn_ws_diff_side before = {.source = &stored.source, .root = &previous->root};
+    const struct firn_tree_source *stored = firn_ws_objects_trees(opened->objects);
+    struct firn_tree_source now = firn_ws_save_tree_source(tree, stored);
+    struct firn_ws_diff_side before = {.source = stored, .root = &previous->root};
     struct firn_ws_diff_side after = {.source = &now, .root = &tree->scan.root};
     struct firn_ws_diff_options options = {0};
     result->is_unchanged = true;
-    FIRN_TRY(firn_ws_diff(&before, &after, &options, count_change, result, err));
-out:
-    firn_packfile_scratch_destroy(scratch);
-    return rc;
+    return firn_ws_diff(&before, &after, &options, count_change, result, err);
 }
 
 /* Keeps the message in ws->result, where there is room for it, so that the public result may

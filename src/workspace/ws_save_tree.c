@@ -122,6 +122,7 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
     options.stat = tree->stat;
     firn_ws_watched_apply(request->watched, &options);
     rc = firn_ws_scan(opened->root, &options, &sink, &tree->scan, err);
+    firn_ws_objects_trees_trim(opened->objects);
     if (rc == FIRN_OK) {
         firn_ws_watched_complete(request->watched, &tree->scan);
         FIRN_TRY(check_root(tree, &has_root, err));

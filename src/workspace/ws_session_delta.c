@@ -22,7 +22,7 @@
  * A base that cannot be read is none: that the store is damaged is for those to say who need what is
  * lost, and the new version is stored whole.
  *
- * Memory: two frames, the zstd states (2 to 8 MiB), the delta, and an object compressed.
+ * Memory: a scratch of the objects' pool, the zstd states (2 to 8 MiB), the delta, and an object compressed.
  */
 #include "workspace/ws_session_delta.h"
 
@@ -32,7 +32,6 @@
 enum {
     CONTENT_SIZE_MIN = 256,
     SAVING_MIN = 64,
-    SCRATCH_FRAMES = 2,
     GAIN = 2,
     TEXT_PART = 2, /* of its size: what text takes compressed, at most */
     QUICK_LEVEL = 1
@@ -40,8 +39,8 @@ enum {
 
 struct firn_ws_session_delta {
     struct firn_ws_objects *objects;
-    struct firn_packfile_scratch *scratch; /* NULL until it is needed, with compress */
-    struct firn_compress *compress;
+    struct firn_packfile_scratch *scratch; /* of the pool, while a delta is made */
+    struct firn_compress *compress;        /* NULL until it is needed */
     struct firn_buf bytes;
     struct firn_buf alone; /* the object, compressed by itself */
 };
@@ -62,7 +61,6 @@ void
 firn_ws_session_delta_destroy(struct firn_ws_session_delta *delta)
 {
     if (delta != NULL) {
-        firn_packfile_scratch_destroy(delta->scratch);
         firn_compress_destroy(delta->compress);
         firn_buf_deinit(&delta->bytes);
         firn_buf_deinit(&delta->alone);
@@ -73,15 +71,9 @@ firn_ws_session_delta_destroy(struct firn_ws_session_delta *delta)
 static int
 prepare(struct firn_ws_session_delta *delta, firn_error *err)
 {
-    int rc = FIRN_OK;
-    if (delta->compress == NULL) {
-        FIRN_TRY(firn_compress_create(&delta->compress, err));
-    }
-    if (delta->scratch == NULL) {
-        FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &delta->scratch, err));
-    }
-out:
-    return rc;
+    int rc = delta->compress != NULL ? FIRN_OK : firn_compress_create(&delta->compress, err);
+    return rc == FIRN_OK ? firn_packfile_pool_take(&delta->objects->pool, &delta->scratch, err)
+                         : rc;
 }
 
 /* Finds the whole object that a name leads to, itself or in one step. */
@@ -169,6 +161,8 @@ make(struct firn_ws_session_delta *delta, const struct firn_ws_object *object, b
         FIRN_TRY(compare_with_alone(delta, object->content, out_made, err));
     }
 out:
+    firn_packfile_pool_give(&delta->objects->pool, delta->scratch);
+    delta->scratch = NULL;
     return rc;
 }
 

@@ -40,8 +40,6 @@ struct firn_ws_stat_lane {
     struct firn_ws_stat_notes *notes; /* owned until they are handed over */
     struct firn_buf key;
     struct firn_buf value;
-    struct firn_packfile_scratch *scratch; /* made when first needed */
-    struct firn_ws_objects_source stored;
     struct firn_tree_source source;
 };
 

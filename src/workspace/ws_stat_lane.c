@@ -20,8 +20,6 @@
 #include "codec/xxh3.h"
 #include "workspace/ws_stat_internal.h"
 
-enum { SCRATCH_FRAMES = 4 };
-
 static int read_stored(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err);
 
 int
@@ -58,7 +56,6 @@ firn_ws_stat_lane_close(struct firn_ws_stat_lane *lane, bool keep)
     }
     firn_buf_deinit(&lane->key);
     firn_buf_deinit(&lane->value);
-    firn_packfile_scratch_destroy(lane->scratch);
     firn_free(lane);
 }
 
@@ -77,14 +74,8 @@ static int
 read_stored(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
 {
     struct firn_ws_stat_lane *lane = ctx;
-    int rc = FIRN_OK;
-    if (lane->scratch == NULL) {
-        FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &lane->scratch, err));
-        firn_ws_objects_source_init(&lane->stored, lane->stat->objects, lane->scratch);
-    }
-    FIRN_TRY(lane->stored.source.read(lane->stored.source.ctx, hash, out, err));
-out:
-    return firn_ws_stat_lane_break(lane, rc);
+    const struct firn_tree_source *trees = firn_ws_objects_trees(lane->stat->objects);
+    return firn_ws_stat_lane_break(lane, trees->read(trees->ctx, hash, out, err));
 }
 
 const struct firn_tree_source *

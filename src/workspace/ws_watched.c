@@ -40,13 +40,7 @@
 #include "tree/tree_lookup.h"
 #include "workspace/ws_internal.h"
 
-enum {
-    SCRATCH_FRAMES = 4,
-    ANSWER_TIMEOUT_MS = 1000,
-    NS_PER_MS = 1000000,
-    PIECE_SIZE = 1 << 20,
-    KEY_FIELDS = 8
-};
+enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_FIELDS = 8 };
 
 struct passed {
     firn_slice path; /* in the arena */
@@ -250,20 +244,16 @@ static int
 take_answer(struct firn_ws_watched *watched, struct firn_ws_opened *opened, firn_slice answer,
             firn_error *err)
 {
-    struct firn_packfile_scratch *scratch = NULL;
-    struct firn_ws_objects_source stored;
     struct taking taking = {.watched = watched};
     struct firn_reader reader = firn_reader_of(answer);
     int rc;
     FIRN_TRY(firn_ws_watch_wire_get_token(&reader, &watched->token, err));
-    FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &scratch, err));
-    firn_ws_objects_source_init(&stored, opened->objects, scratch);
-    firn_tree_lookup_init(&taking.lookup, &stored.source, &watched->question.base.tree);
+    firn_tree_lookup_init(&taking.lookup, firn_ws_objects_trees(opened->objects),
+                          &watched->question.base.tree);
     FIRN_TRY(firn_ws_watch_wire_get_passed(&reader, take, &taking, err));
 out:
     firn_tree_lookup_deinit(&taking.lookup);
     firn_buf_deinit(&taking.path);
-    firn_packfile_scratch_destroy(scratch);
     return rc;
 }
 
