@@ -21,7 +21,8 @@
  * language of gitignore(5). A rule of an earlier kind outranks those of the later ones. Then,
  * unless include_deps is set or a rule says otherwise (!): node_modules .venv venv __pypackages__
  * .tox .nox .gradle .m2, and `target` beside a Cargo.toml or holding a CACHEDIR.TAG. Always left
- * out: .git .hg .svn and the store itself; and files larger than file_size_max, if that is set. Fifos, sockets and devices are skipped and reported.
+ * out: .git .hg .svn and the store itself; and files larger than file_size_max, if that is set.
+ * Fifos, sockets and devices are skipped and reported.
  * Whatever the rules of a checkpoint exclude, or those of today, is not touched by a restore of it.
  */
 #ifndef FIRN_WORKSPACE_H
@@ -820,10 +821,10 @@ typedef struct firn_gc_result {
  * last hour that has not ended. It looks at what is needed without locking the store, then locks it
  * for one slice after the other, each of at most 16 MiB of packs to be written again, 64 MiB before
  * compression, and 16,384 objects (and one frame at the least), with a pause of 0.2 s between two:
- * that bounds what another writer waits. If others write meanwhile it looks again, up to four times in a row without a slice in
- * between. `keep` is not asked, small packs are not made one, and what firn_workspace_forget took out
- * stays for a plain collection. FIRN_INVALID with full or a level; a dry run says whether it is due.
- * FIRN_BUSY if another writer has had the store for a minute. */
+ * that bounds what another writer waits. If others write meanwhile it looks again, up to four times
+ * in a row without a slice in between. `keep` is not asked, small packs are not made one, and what
+ * firn_workspace_forget took out stays for a plain collection. FIRN_INVALID with full or a level; a
+ * dry run says whether it is due. FIRN_BUSY if another writer has had the store for a minute. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
                                                const firn_gc_options *options, firn_gc_result *out,
                                                firn_error *err);

@@ -21,8 +21,8 @@ struct firn_manifest;
  * NULL. */
 FIRN_MUST_CHECK int firn_manifest_create(struct firn_os_dir *dir, const struct firn_log_gate *gate,
                                          struct firn_manifest **out, firn_error *err);
-/* Reads it into *state (zeroed before), and opens it for appending. FIRN_CORRUPT and FIRN_NEWER
- * name file and offset; FIRN_NOT_FOUND if there is none. */
+/* Reads it into *state (zeroed before), and opens it for appending; gate as above. FIRN_CORRUPT and
+ * FIRN_NEWER name file and offset; FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int firn_manifest_open(struct firn_os_dir *dir, const struct firn_log_gate *gate,
                                        struct firn_manifest_state *state,
                                        struct firn_manifest **out, firn_error *err);

@@ -405,10 +405,10 @@ struct firn_log_gate firn_db_reader_gate(struct firn_db *db);
 struct firn_log_options firn_db_log_options(bool read_only);
 bool firn_db_log_is_name(const char *name);
 
-/* A reading of the whole log. */
 /* The sequence of a load is the next multiple of this: so many commits beside one that is open. */
 #define FIRN_DB_LOAD_STEP (UINT64_C(1) << 28)
 
+/* A reading of the whole log. */
 struct firn_db_log_visitor {
     int (*restart)(void *ctx, firn_error *err); /* forget what was shown: it begins anew */
     int (*visit)(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
