@@ -256,7 +256,8 @@ typedef struct firn_watch_options {
     int64_t rescan_ms;             /* look at everything so often; default 5 min */
     bool only_watch;               /* never save: only let other saves be fast */
     /* Both may be NULL, and come from the calling thread; what event points at is borrowed until
-     * the call returns. should_stop is asked at least once a second. */
+     * the call returns. Told of SAVED, on_event may call firn_workspace_gc. should_stop is asked at
+     * least once a second. */
     void (*on_event)(void *ctx, const firn_watch_event *event);
     bool (*should_stop)(void *ctx);
     void *ctx;

@@ -8,6 +8,10 @@
  * may want to unmount, and of low priority. Whoever started it does not know how it ends: it is
  * housekeeping, and if it fails the next one tries again (ws_gc_due.c).
  *
+ * Whether there is enough garbage is asked here, by a look that locks nothing, so that commands which
+ * delete need not know it and no process is begun in vain. Nor is one where the setting gc.auto is
+ * false.
+ *
  * It is started by way of a child that exits at once, so that it is no child of a program that runs
  * for long. Between fork and exec only calls of the system are made: other threads may be running.
  */
@@ -19,11 +23,36 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { NICENESS = 10 };
+
+static int
+take_setting(void *ctx, const firn_setting *setting)
+{
+    bool *out = ctx;
+    if (strcmp(setting->key, "gc.auto") == 0) {
+        *out = strcmp(setting->value, "true") == 0;
+    }
+    return FIRN_OK;
+}
+
+static bool
+is_due(firn_workspace *workspace)
+{
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result result;
+    bool is_wanted = false;
+    options.automatic = true;
+    options.dry_run = true;
+    return firn_config_list(workspace, take_setting, &is_wanted, NULL) == FIRN_OK && is_wanted &&
+           firn_workspace_gc(workspace, &options, &result, NULL) == FIRN_OK && result.is_due;
+}
+
+/* ---- a process of its own ---- */
 
 static void
 become_program(char *const *arguments)
@@ -41,8 +70,8 @@ become_program(char *const *arguments)
     (void)execv("/proc/self/exe", arguments);
 }
 
-void
-firn_cli_collect_start(const firn_workspace *workspace)
+static void
+start(const firn_workspace *workspace)
 {
     /* The store's path may be relative to the directory that we are in. */
     char *store = realpath(firn_workspace_store_path(workspace), NULL);
@@ -70,4 +99,12 @@ firn_cli_collect_start(const firn_workspace *workspace)
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     free(store);
+}
+
+void
+firn_cli_collect_if_due(firn_workspace *workspace)
+{
+    if (is_due(workspace)) {
+        start(workspace);
+    }
 }

@@ -7,8 +7,9 @@
 
 #include "firn/firn.h"
 
-/* Starts firn gc --auto for a workspace, in a process of its own. Silent, whatever happens. Any
- * thread. */
-void firn_cli_collect_start(const firn_workspace *workspace);
+/* Starts firn gc --auto for the store of a workspace, in a process of its own, if the settings want
+ * that and it would do something. For whoever has made garbage, or was told by a save that there is
+ * enough. Silent, whatever happens. */
+void firn_cli_collect_if_due(firn_workspace *workspace);
 
 #endif

@@ -109,8 +109,6 @@ take_setting(void *ctx, const firn_setting *setting)
         cli->settings.gitignore = is_true;
     } else if (strcmp(setting->key, "save.include-deps") == 0) {
         cli->settings.include_deps = is_true;
-    } else if (strcmp(setting->key, "gc.auto") == 0) {
-        cli->settings.gc_auto = is_true;
     } else if (strcmp(setting->key, "save.strict") == 0) {
         cli->settings.strict = is_true;
     } else if (strcmp(setting->key, "save.max-file-size") == 0) {

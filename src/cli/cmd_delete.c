@@ -81,18 +81,6 @@ attempt_expire(void *ctx, firn_error *err)
     return firn_workspace_expire(deleting->workspace, &options, visit, deleting, err);
 }
 
-static void
-collect_if_due(firn_workspace *workspace)
-{
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
-    options.automatic = true;
-    options.dry_run = true;
-    if (firn_workspace_gc(workspace, &options, &result, NULL) == FIRN_OK && result.is_due) {
-        firn_cli_collect_start(workspace);
-    }
-}
-
 static int
 run(struct firn_cli *cli)
 {
@@ -122,8 +110,8 @@ run(struct firn_cli *cli)
     } else if (!cli->quiet && !deleting.is_dry) {
         firn_out_text("the space comes back with: firn gc\n");
     }
-    if (code == FIRN_OK && !deleting.is_dry && cli->settings.gc_auto) {
-        collect_if_due(deleting.workspace);
+    if (code == FIRN_OK && !deleting.is_dry) {
+        firn_cli_collect_if_due(deleting.workspace);
     }
     firn_workspace_close(deleting.workspace);
     return exit_code;

@@ -270,8 +270,8 @@ save(struct firn_cli *cli, struct saving *saving, const char *message)
     int code = firn_patience_run(cli, attempt_save, saving, &err);
     firn_meter_clear();
     firn_notices_deinit(&notices);
-    if (code == FIRN_OK && saving->result.gc_is_due && cli->settings.gc_auto) {
-        firn_cli_collect_start(saving->workspace);
+    if (code == FIRN_OK && saving->result.gc_is_due) {
+        firn_cli_collect_if_due(saving->workspace);
     }
     return code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, NULL);
 }

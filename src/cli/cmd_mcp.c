@@ -22,9 +22,9 @@ static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    struct firn_mcp_options options = {cli->store_path,       cli->workspace_path, cli->wait_ms,
-                                       cli->has_wait,         firn_signals_caught, log_line,
-                                       firn_cli_collect_start};
+    struct firn_mcp_options options = {cli->store_path,        cli->workspace_path, cli->wait_ms,
+                                       cli->has_wait,          firn_signals_caught, log_line,
+                                       firn_cli_collect_if_due};
     if (cli->json) {
         return firn_command_misused(cli, "--json means nothing to this command: it speaks JSON");
     }

@@ -149,8 +149,8 @@ run(struct firn_cli *cli)
         show_result(cli, &attempt.result, &notices, firn_meter_elapsed());
         firn_cli_large_tell(cli, attempt.workspace, &attempt.result, is_large);
         exit_code = firn_notices_exit(&notices);
-        if (attempt.result.gc_is_due && cli->settings.gc_auto) {
-            firn_cli_collect_start(attempt.workspace);
+        if (attempt.result.gc_is_due) {
+            firn_cli_collect_if_due(attempt.workspace);
         }
     }
     firn_notices_deinit(&notices);

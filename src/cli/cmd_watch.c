@@ -50,8 +50,8 @@ on_event(void *ctx, const firn_watch_event *event)
         break;
     case FIRN_WATCH_SAVED:
         watching->checkpoints++;
-        if (event->saved->gc_is_due && watching->cli->settings.gc_auto) {
-            firn_cli_collect_start(watching->workspace);
+        if (event->saved->gc_is_due) {
+            firn_cli_collect_if_due(watching->workspace);
         }
         if (prints && watching->cli->quiet) {
             firn_out_format("%llu\n", (unsigned long long)event->saved->checkpoint.number);

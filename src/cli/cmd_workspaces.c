@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cli_collect.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -167,6 +168,21 @@ is_confirmed(const char *root)
     return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+/* A store in the usual place goes with its last workspace. One that was named stays, and its garbage
+ * too; any directory will do to open it. */
+static void
+collect_if_due(const char *store_path)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    firn_workspace *workspace;
+    options.store_path = store_path;
+    options.is_root = true;
+    if (store_path != NULL && firn_workspace_open("/", &options, &workspace, NULL) == FIRN_OK) {
+        firn_cli_collect_if_due(workspace);
+        firn_workspace_close(workspace);
+    }
+}
+
 static int
 remove_history(struct firn_cli *cli, const char *root)
 {
@@ -186,6 +202,7 @@ remove_history(struct firn_cli *cli, const char *root)
         firn_text_escape(firn_str(root), firn_out_write);
         firn_out_text("; the directory is as it was\n");
     }
+    collect_if_due(cli->store_path);
     return FIRN_EXIT_OK;
 }
 
@@ -228,7 +245,8 @@ static const struct firn_command remove_command = {
     .options = remove_options,
     .help = "ROOT is the workspace's directory, as firn workspaces shows it. The directory\n"
             "itself is not touched. There is no way back: on a terminal firn asks, elsewhere\n"
-            "it wants --yes.",
+            "it wants --yes. The store goes too, unless it has other workspaces or was named\n"
+            "by --store: then the space comes back with firn gc.",
     .examples = remove_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run_remove,

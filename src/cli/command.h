@@ -71,7 +71,6 @@ struct firn_command_settings {
     bool gitignore;
     bool include_deps;
     bool strict;
-    bool gc_auto;
 };
 
 /* What every command is given: its arguments, read and counted. */

@@ -17,8 +17,9 @@ struct firn_mcp_options {
     bool has_wait;
     int (*stop_asked)(void);       /* not 0 once the program should end; any thread */
     void (*log)(const char *text); /* one line for people; the calling thread */
-    /* Starts a collection of garbage that is worth it, elsewhere; NULL: nobody does. */
-    void (*collect)(const firn_workspace *workspace);
+    /* Told of a workspace whose store may be worth a collection of garbage: finds out, and starts
+     * one elsewhere if the settings want that. One call at a time, any thread. NULL: nobody does. */
+    void (*collect)(firn_workspace *workspace);
 };
 
 /* Serves descriptor 0, answers on descriptor 1, and returns when the input ends (FIRN_OK), when

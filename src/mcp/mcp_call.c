@@ -89,8 +89,6 @@ take_setting(void *ctx, const firn_setting *setting)
         call->saves_gitignore = is_true;
     } else if (strcmp(setting->key, "save.include-deps") == 0) {
         call->saves_deps = is_true;
-    } else if (strcmp(setting->key, "gc.auto") == 0) {
-        call->collects = is_true;
     } else if (strcmp(setting->key, "save.strict") == 0) {
         call->saves_strictly = is_true;
     } else if (strcmp(setting->key, "wait") == 0 && !call->host->has_wait &&
@@ -207,6 +205,14 @@ tell(struct firn_mcp_call *call, const char *text)
 {
     call->told_ms = now_ms();
     call->host->on_progress(call->host->ctx, call->phases_done + call->phase_done, text);
+}
+
+void
+firn_mcp_call_collect(struct firn_mcp_call *call)
+{
+    if (call->host->collect != NULL) {
+        call->host->collect(call->workspace);
+    }
 }
 
 int

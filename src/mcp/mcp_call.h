@@ -28,7 +28,7 @@ struct firn_mcp_call_host {
     bool (*is_cancelled)(void *ctx);
     void (*on_progress)(void *ctx, uint64_t done, const char *text); /* a few times a second */
     void *ctx;
-    void (*collect)(const firn_workspace *workspace); /* see mcp.h; may be NULL */
+    void (*collect)(firn_workspace *workspace); /* see mcp.h; may be NULL */
 };
 
 struct firn_mcp_call {
@@ -47,7 +47,6 @@ struct firn_mcp_call {
     bool saves_gitignore;
     bool saves_deps;
     bool saves_strictly;
-    bool collects;
     firn_slice *paths; /* of the argument "paths" */
     char *path_text;   /* what they point into */
     size_t path_count;
@@ -77,6 +76,8 @@ FIRN_MUST_CHECK int firn_mcp_call_take_paths(struct firn_mcp_call *call);
  * call->error. */
 FIRN_MUST_CHECK int firn_mcp_call_attempt(struct firn_mcp_call *call,
                                           int (*attempt)(void *ctx, firn_error *err), void *ctx);
+/* Has the host collect garbage, if it does that: behind what may have made some. */
+void firn_mcp_call_collect(struct firn_mcp_call *call);
 /* For the library's options. */
 firn_callbacks firn_mcp_call_callbacks(struct firn_mcp_call *call);
 

@@ -34,19 +34,6 @@ attempt_delete(void *ctx, firn_error *err)
                                  attempt, err);
 }
 
-static void
-collect_if_due(struct firn_mcp_call *call)
-{
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
-    options.automatic = true;
-    options.dry_run = true;
-    if (call->collects && call->host->collect != NULL &&
-        firn_workspace_gc(call->workspace, &options, &result, NULL) == FIRN_OK && result.is_due) {
-        call->host->collect(call->workspace);
-    }
-}
-
 static int
 run(struct firn_mcp_call *call)
 {
@@ -57,7 +44,7 @@ run(struct firn_mcp_call *call)
         call->hint = code == FIRN_NOT_FOUND ? list_hint : NULL;
     }
     if (code == FIRN_OK) {
-        collect_if_due(call);
+        firn_mcp_call_collect(call);
     }
     return code;
 }

@@ -55,8 +55,8 @@ run(struct firn_mcp_call *call)
     }
     if (code == FIRN_OK) {
         write_result(call, &attempt.result);
-        if (attempt.result.gc_is_due && call->collects && call->host->collect != NULL) {
-            call->host->collect(call->workspace);
+        if (attempt.result.gc_is_due) {
+            firn_mcp_call_collect(call);
         }
     }
     return code;

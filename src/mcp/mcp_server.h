@@ -27,7 +27,7 @@ struct firn_mcp_server_options {
     bool (*is_stopping)(void *ctx); /* whether work should end soon; any thread */
     int (*run)(const struct firn_mcp_tool *tool, struct firn_mcp_call *call); /* for tests; NULL */
     void *ctx;
-    void (*collect)(const firn_workspace *workspace); /* see mcp.h; may be NULL */
+    void (*collect)(firn_workspace *workspace); /* see mcp.h; may be NULL */
 };
 
 /* The options' pointers are borrowed for the server's life. NULL if there is no memory. */

@@ -91,6 +91,15 @@ By the MCP server, behind a delete and behind a save, unless it is turned off.
   [1]
   $ gone; firn check -q; sleep 2
 
+By the removal of a workspace from a store that others share, whose directory is gone.
+
+  $ mkdir one two && cd one && head -c 20000000 /dev/urandom >large && firn save -q --store ../shared && cd ../two && firn save -q --store ../shared && cd .. && rm -r one
+  1
+  1
+  $ shared() { for i in $(seq 1200); do find shared -name '*.pack' -size +10M | grep -q . || return 0; sleep 0.1; done; echo is there; }
+  $ firn workspaces remove one -y -q --store shared && shared; sleep 2; firn -C two --store shared check -q && firn -C two --store shared list -q
+  1
+
 A store named relative to where one is.
 
   $ firn config gc.auto false && mkdir other && cd other && head -c 20000000 /dev/urandom >large && firn save -q --store ../../near && rm large && firn save -q --store ../../near && firn config gc.auto true --user && firn delete 1 -q --store ../../near
