@@ -254,6 +254,12 @@ FIRN_MUST_CHECK int firn_packfile_walk_frame(struct firn_packfile *pack,
                                              struct firn_packfile_scratch *scratch, uint32_t number,
                                              firn_packfile_walk_visit *visit, void *ctx,
                                              firn_error *err);
+/* Every delta, frame by frame; only frames that have one, by what the object table says, are decoded.
+ * A damaged frame ends the walk, behind what was visited in the frames before it. */
+FIRN_MUST_CHECK int firn_packfile_walk_deltas(struct firn_packfile *pack,
+                                              struct firn_packfile_scratch *scratch,
+                                              firn_packfile_walk_visit *visit, void *ctx,
+                                              firn_error *err);
 /* A frame as it is stored, for firn_packfile_lane_copy; *out is borrowed from buf. What it decodes to
  * is for walk_frame to verify. */
 FIRN_MUST_CHECK int firn_packfile_walk_stored(struct firn_packfile *pack, uint32_t number,

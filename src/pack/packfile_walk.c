@@ -7,12 +7,14 @@
  * walk in the order of hashes would decode a frame anew for nearly every object.
  *
  * Names are computed, as everywhere, and never believed; a list of pieces and a delta have the
- * names that their frame gives them, and their form is checked. A frame whose list does not fit its contents to the last
- * byte is damaged as a whole (I1): without the list nobody knows where one object ends and the next
- * begins.
+ * names that their frame gives them, and their form is checked. A frame whose list does not fit its
+ * contents to the last byte is damaged as a whole (I1): without the list nobody knows where one object
+ * ends and the next begins.
  *
- * Memory: the frame in the scratch.
+ * Memory: the frame in the scratch, and a bit a frame while deltas are walked.
  */
+#include <string.h>
+
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "pack/packfile_internal.h"
@@ -73,6 +75,59 @@ firn_packfile_walk_frame(struct firn_packfile *pack, struct firn_packfile_scratc
     }
     return rc;
 }
+
+/* ---- deltas alone ---- */
+
+struct delta_walk {
+    struct firn_buf frames; /* a bit for each: it has a delta */
+    firn_packfile_walk_visit *visit;
+    void *ctx;
+};
+
+static int
+mark_frame(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+           firn_error *err)
+{
+    struct delta_walk *walk = ctx;
+    (void)hash;
+    (void)err;
+    if (at->kind == FIRN_PACKFILE_DELTA && at->frame / 8 < walk->frames.size) {
+        walk->frames.data[at->frame / 8] |= (uint8_t)(1U << at->frame % 8);
+    }
+    return FIRN_OK;
+}
+
+static int
+visit_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+            firn_slice content, firn_error *err)
+{
+    struct delta_walk *walk = ctx;
+    return at->kind == FIRN_PACKFILE_DELTA ? walk->visit(walk->ctx, hash, at, content, err)
+                                           : FIRN_OK;
+}
+
+int
+firn_packfile_walk_deltas(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
+                          firn_packfile_walk_visit *visit, void *ctx, firn_error *err)
+{
+    struct delta_walk walk = {.visit = visit, .ctx = ctx};
+    int rc;
+    if (firn_buf_set_size(&walk.frames, pack->frame_count / 8 + 1) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a list of frames"));
+    }
+    memset(walk.frames.data, 0, walk.frames.size);
+    FIRN_TRY(firn_packfile_list(pack, scratch, mark_frame, &walk, err));
+    for (uint32_t i = 0; i < pack->frame_count; i++) {
+        if ((walk.frames.data[i / 8] >> i % 8 & 1) != 0) {
+            FIRN_TRY(firn_packfile_walk_frame(pack, scratch, i, visit_delta, &walk, err));
+        }
+    }
+out:
+    firn_buf_deinit(&walk.frames);
+    return rc;
+}
+
+/* ---- frames as they are stored ---- */
 
 int
 firn_packfile_walk_stored(struct firn_packfile *pack, uint32_t number, struct firn_buf *buf,

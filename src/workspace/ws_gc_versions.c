@@ -70,9 +70,7 @@ struct firn_ws_gc_versions {
     uint64_t whole_bytes;     /* that they would be */
     struct firn_packfile_scratch *scratch;
 
-    struct firn_packfile *file; /* being collected from, with its number */
-    uint32_t pack;
-    struct firn_buf frames; /* a bit for each that has a delta */
+    uint32_t pack; /* being collected from */
 };
 
 static uint64_t
@@ -132,48 +130,11 @@ note_if_wanted(void *ctx, const firn_hash *hash, const struct firn_packfile_loca
                firn_slice content, firn_error *err)
 {
     struct firn_ws_gc_versions *versions = ctx;
-    bool is_wanted = false;
+    bool is_wanted;
     bool is_here;
-    int rc = FIRN_OK;
-    if (at->kind == FIRN_PACKFILE_DELTA) {
-        rc = firn_ws_gc_move_wants(versions->gc, versions->pack, hash, at, &is_wanted, &is_here,
+    int rc = firn_ws_gc_move_wants(versions->gc, versions->pack, hash, at, &is_wanted, &is_here,
                                    err); /* (I1) */
-    }
     return rc == FIRN_OK && is_wanted ? note(versions, hash, at, content, err) : rc;
-}
-
-static int
-mark_frame(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
-           firn_error *err)
-{
-    struct firn_ws_gc_versions *versions = ctx;
-    (void)hash;
-    (void)err;
-    if (at->kind == FIRN_PACKFILE_DELTA && at->frame / 8 < versions->frames.size) {
-        versions->frames.data[at->frame / 8] |= (uint8_t)(1U << at->frame % 8);
-    }
-    return FIRN_OK;
-}
-
-/* Only frames with deltas are decoded. */
-static int
-note_pack(struct firn_ws_gc_versions *versions, firn_error *err)
-{
-    uint32_t count = firn_packfile_walk_count(versions->file);
-    int rc;
-    if (firn_buf_set_size(&versions->frames, count / 8 + 1) != FIRN_OK) {
-        FIRN_TRY(firn_error_no_memory(err, "versions to be brought together"));
-    }
-    memset(versions->frames.data, 0, versions->frames.size);
-    FIRN_TRY(firn_packfile_list(versions->file, versions->gc->scratch, mark_frame, versions, err));
-    for (uint32_t i = 0; i < count; i++) {
-        if ((versions->frames.data[i / 8] >> i % 8 & 1) != 0) {
-            FIRN_TRY(firn_packfile_walk_frame(versions->file, versions->gc->scratch, i,
-                                              note_if_wanted, versions, err));
-        }
-    }
-out:
-    return rc;
 }
 
 static int
@@ -186,10 +147,11 @@ collect(struct firn_ws_gc_versions *versions, firn_error *err)
         if (gc->packs[i].fate != FIRN_WS_GC_REWRITE) {
             continue;
         }
+        struct firn_packfile *file;
         versions->pack = gc->packs[i].number;
-        rc = firn_ws_objects_acquire(objects, versions->pack, &versions->file, err);
+        rc = firn_ws_objects_acquire(objects, versions->pack, &file, err);
         if (rc == FIRN_OK) {
-            rc = note_pack(versions, err);
+            rc = firn_packfile_walk_deltas(file, gc->scratch, note_if_wanted, versions, err);
             firn_ws_objects_release(objects, versions->pack);
         }
         if (firn_ws_gc_move_is_finding(rc)) {
@@ -254,7 +216,6 @@ firn_ws_gc_versions_destroy(struct firn_ws_gc_versions *versions)
         firn_free(versions->by_base);
         firn_arena_deinit(&versions->bytes);
         firn_packfile_scratch_destroy(versions->scratch);
-        firn_buf_deinit(&versions->frames);
         firn_free(versions);
     }
 }

@@ -40,9 +40,8 @@ struct packing {
     struct firn_db_batch *batch;
     struct firn_db_keyspace *index;
     struct firn_db_keyspace *list;
-    uint32_t pack;             /* being indexed */
-    struct firn_buf has_delta; /* a byte for each of its frames */
-    bool takes_deltas;         /* the second of two passes over damaged packs */
+    uint32_t pack;     /* being indexed */
+    bool takes_deltas; /* the second of two passes over damaged packs */
     struct firn_ws_session *session;
     struct firn_ws_session_lane *lane;
     int failure; /* of the new store, not of what is read */
@@ -292,19 +291,6 @@ index_whole_object(void *ctx, const firn_hash *hash, const struct firn_packfile_
     return at->kind != FIRN_PACKFILE_DELTA ? put_place(ctx, hash, at, err) : FIRN_OK;
 }
 
-static int
-note_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
-           firn_error *err)
-{
-    struct packing *packing = ctx;
-    (void)hash;
-    (void)err;
-    if (at->kind == FIRN_PACKFILE_DELTA && at->frame < packing->has_delta.size) {
-        packing->has_delta.data[at->frame] = 1;
-    }
-    return FIRN_OK;
-}
-
 /* Whether what a delta leans on is in the index, whole (I4). */
 static int
 has_base(struct packing *packing, firn_slice content, bool *out, firn_error *err)
@@ -331,10 +317,7 @@ index_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_locatio
     struct packing *packing = ctx;
     bool is_there = false;
     bool is_readable;
-    int rc = FIRN_OK;
-    if (at->kind != FIRN_PACKFILE_DELTA) {
-        goto out;
-    }
+    int rc;
     FIRN_TRY(firn_ws_objects_contains(packing->repair->opened.objects, hash, &is_there, err));
     if (is_there) { /* (I2) */
         goto out;
@@ -351,25 +334,9 @@ static int
 index_pack(struct packing *packing, struct firn_packfile *file, firn_error *err)
 {
     struct firn_packfile_scratch *scratch = packing->repair->scratch;
-    uint32_t frames = firn_packfile_walk_count(file);
-    int rc;
-    if (!packing->takes_deltas) {
-        return firn_packfile_list(file, scratch, index_whole_object, packing, err);
-    }
-    if (firn_buf_set_size(&packing->has_delta, frames) != FIRN_OK) {
-        return firn_error_no_memory(err, "a list of frames");
-    }
-    for (uint32_t i = 0; i < frames; i++) {
-        packing->has_delta.data[i] = 0;
-    }
-    FIRN_TRY(firn_packfile_list(file, scratch, note_delta, packing, err));
-    for (uint32_t i = 0; i < frames; i++) {
-        if (packing->has_delta.data[i] != 0) {
-            FIRN_TRY(firn_packfile_walk_frame(file, scratch, i, index_delta, packing, err));
-        }
-    }
-out:
-    return rc;
+    return packing->takes_deltas
+               ? firn_packfile_walk_deltas(file, scratch, index_delta, packing, err)
+               : firn_packfile_list(file, scratch, index_whole_object, packing, err);
 }
 
 static int
@@ -483,7 +450,6 @@ firn_ws_repair_packs(struct firn_ws_repair *repair, firn_error *err)
     FIRN_TRY(take_objects(&packing, true, err));
 out:
     firn_db_batch_destroy(packing.batch);
-    firn_buf_deinit(&packing.has_delta);
     firn_buf_deinit(&packing.packs);
     firn_os_dir_close(packing.from);
     return rc;

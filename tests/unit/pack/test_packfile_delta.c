@@ -366,6 +366,65 @@ walks_and_salvage_give_deltas_as_they_are(void **state)
     pack_fixture_deinit(&fixture);
 }
 
+static int
+visit_delta(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+            firn_slice content, firn_error *err)
+{
+    struct salvaged *met = ctx;
+    assert_int_equal(at->frame, 1);
+    return salvage(&(struct salvaged){met->fixture, 3 + 2 * met->count++}, hash, at->kind, content,
+                   err);
+}
+
+static int
+count_some(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at,
+           firn_slice content, firn_error *err)
+{
+    (void)hash;
+    (void)at;
+    (void)content;
+    (void)err;
+    return --*(int *)ctx == 0 ? FIRN_CANCELLED : FIRN_OK;
+}
+
+/* Texts in one frame, a text between two versions in the other. The first is damaged: who decoded it
+ * would meet that. */
+static void
+a_walk_through_deltas_decodes_their_frames_alone(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct pack_fixture fixture;
+    struct firn_packfile *pack;
+    struct firn_buf bytes = {0};
+    pack_fixture_init(&fixture);
+    (void)pack_fixture_add_text(&fixture, 1, SIZE);
+    (void)pack_fixture_add_text(&fixture, 2, SIZE);
+    (void)pack_fixture_add_text(&fixture, 3, SIZE);
+    (void)add_version(&fixture, 0, 3000);
+    (void)pack_fixture_add_text(&fixture, 4, SIZE);
+    (void)add_version(&fixture, 1, 3000);
+    assert_int_equal(pack_fixture_write(&fixture, "p", 3, &err), FIRN_OK);
+    test_file_read(fixture.dir, "p", &bytes);
+    bytes.data[200] ^= 1;
+    test_file_write(fixture.dir, "p", bytes.data, bytes.size);
+    assert_int_equal(firn_packfile_open(fixture.dir, "p", &pack, &err), FIRN_OK);
+    assert_int_equal(firn_packfile_walk_count(pack), 2);
+    struct salvaged met = {.fixture = &fixture};
+    int left = 1;
+    assert_int_equal(firn_packfile_walk_frame(pack, fixture.scratch, 0, visit_delta, &met, &err),
+                     FIRN_CORRUPT);
+    assert_int_equal(firn_packfile_walk_deltas(pack, fixture.scratch, visit_delta, &met, &err),
+                     FIRN_OK);
+    assert_int_equal(met.count, 2);
+    assert_int_equal(firn_packfile_walk_deltas(pack, fixture.scratch, count_some, &left, &err),
+                     FIRN_CANCELLED);
+    assert_int_equal(left, 0);
+    firn_packfile_close(pack);
+    firn_buf_deinit(&bytes);
+    pack_fixture_deinit(&fixture);
+}
+
 static void
 any_allocation_of_a_reading_may_fail(void **state)
 {
@@ -392,6 +451,10 @@ any_allocation_of_a_reading_may_fail(void **state)
         }
         if (rc == FIRN_OK) {
             rc = firn_packfile_stream_verify(pack, scratch, &name, &is_elsewhere, &err);
+        }
+        int none = 0;
+        if (rc == FIRN_OK) {
+            rc = firn_packfile_walk_deltas(pack, scratch, count_some, &none, &err);
         }
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
         failures += rc != FIRN_OK ? 1 : 0;
@@ -467,6 +530,7 @@ main(void)
         cmocka_unit_test(lies_are_found),
         cmocka_unit_test(what_is_no_delta_is_refused),
         cmocka_unit_test(walks_and_salvage_give_deltas_as_they_are),
+        cmocka_unit_test(a_walk_through_deltas_decodes_their_frames_alone),
         cmocka_unit_test(any_allocation_of_a_reading_may_fail),
         cmocka_unit_test(the_golden_pack_is_read_for_ever),
     };
