@@ -37,8 +37,8 @@ struct firn_ws_gc_pack {
     bool has_forgotten;          /* something that is dead and forgotten (ws_purge.h) */
     struct firn_buf live_frames; /* a bit for each frame that holds something alive */
     struct firn_buf dead_frames; /* likewise: that the index has something dead in */
-    uint64_t moved;              /* of the live ones, by slices so far (ws_gc_slice.c) */
-    uint64_t forgotten;          /* of the dead ones, likewise */
+    uint64_t moved;              /* of the live ones, so far */
+    uint64_t forgotten;          /* of the dead ones, by slices so far (ws_gc_slice.c) */
 };
 
 /* What bounds memory, and the room that is needed beside the store. */

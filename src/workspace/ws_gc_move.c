@@ -4,11 +4,11 @@
  *
  * The packs are read in the order of their numbers, each frame by frame, but for frames without
  * anything alive; every living object that has its place there is added to a new pack, next to those
- * that it lay beside. A new pack is finished, durable and in the index before the next one is begun (I1), so a crash leaves at most
- * one file that no list names, as a save does. It is finished when it is full, or when what was
- * moved is enough to give space back: then the old packs that are done with are retired and
- * collected before more is moved. So a collection needs room for a part of the store, not for all
- * of it.
+ * that it lay beside. A new pack is finished, durable and in the index before the next one is begun
+ * (I1), so a crash leaves at most one file that no list names, as a save does. It is finished when it
+ * is full, or when what was moved is enough to give space back: then the old packs that are done with
+ * are retired and collected before more is moved. So a collection needs room for a part of the store,
+ * not for all of it.
  *
  * An object moves by getting a new entry in the index. Until that is written the old one leads to
  * the old pack, and both places hold the same bytes: whichever of the two a crash leaves is right.
@@ -23,10 +23,11 @@
  *
  * (I4) A frame all of which is alive, and that is as large as frames are made, is copied as it is
  *      stored, after it was decoded and its objects were verified; unless it is to be compressed at a
- *      higher level, or versions come to lie behind something in it (ws_gc_versions.c). One that the save could not make smaller never is: it would be in vain.
+ *      higher level, or versions come to lie behind something in it (ws_gc_versions.c). One that the
+ *      save could not make smaller never is compressed again: it would be in vain.
  *
  * Each level has new packs of its own (ws_gc_plan.c). A collection in slices (ws_gc_slice.c) moves
- * some frames at a time.
+ * some frames at a time; it retires the packs itself, once it knows that nothing is left in them.
  *
  * Memory: what a writer of packs needs for the names in one pack (57 bytes each), two frames being
  * filled and one being read, and what ws_gc_versions.c notes.
@@ -56,8 +57,7 @@ struct moving {
     struct firn_ws_session *session; /* NULL between new packs */
     struct firn_ws_session_lane *lane;
 
-    struct firn_ws_gc_pack *from; /* being read */
-    uint64_t moved;               /* out of it */
+    struct firn_ws_gc_pack *from; /* being read; counts what was moved out of it */
     uint64_t walked;              /* all objects that were met in it */
     uint64_t strayed; /* of these, such that the index has in this pack, but not at their place */
     bool is_target_failing;  /* what went wrong was no fault of the pack's */
@@ -199,7 +199,7 @@ move_objects(struct moving *moving, const struct met *met, size_t count, firn_er
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
         if (met[i].is_wanted) {
             rc = move_object(moving, &met[i], err);
-            moving->moved++;
+            moving->from->moved++;
             moving->moved_in_all++;
         }
     }
@@ -253,7 +253,7 @@ copy_frame(struct moving *moving, const struct met *met, size_t count, uint32_t 
     rc = rc == FIRN_OK
              ? firn_ws_session_lane_copy(moving->lane, objects, count, codec, stored, raw_size, err)
              : rc;
-    moving->moved += count;
+    moving->from->moved += count;
     moving->moved_in_all += count;
     moving->is_target_failing = rc != FIRN_OK;
     return rc;
@@ -275,12 +275,13 @@ move_frame(struct moving *moving, struct firn_packfile *file, uint32_t frame, fi
 }
 
 static int
-move_frames(struct moving *moving, struct firn_packfile *file, uint32_t first, uint32_t end,
+move_frames(struct moving *moving, struct firn_packfile *file, const struct firn_ws_gc_part *part,
             firn_error *err)
 {
     const char *phase = moving->gc->options->recompress_level > 0 ? "recompress" : "move";
+    uint32_t count = firn_packfile_walk_count(file);
     int rc = FIRN_OK;
-    for (uint32_t i = first; rc == FIRN_OK && i < end; i++) {
+    for (uint32_t i = part->first; rc == FIRN_OK && i < part->end && i < count; i++) {
         if (moving->gc->table != NULL && !firn_ws_gc_plan_needs_frame(moving->from, i)) {
             continue;
         }
@@ -303,13 +304,40 @@ firn_ws_gc_move_is_finding(int rc)
     return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
 }
 
-/* (I2), (I3) */
+/* What cannot be read was told when this returns FIRN_OK, and stays with all behind it (I2). */
+static int
+move_part(struct moving *moving, struct firn_ws_gc_part *part, firn_error *err)
+{
+    struct firn_ws_objects *objects = moving->gc->opened->objects;
+    struct firn_packfile *file;
+    firn_error found;
+    moving->from = part->pack;
+    moving->walked = 0;
+    moving->strayed = 0;
+    moving->is_target_failing = false;
+    int rc = firn_ws_objects_acquire(objects, part->pack->number, &file, &found);
+    if (rc == FIRN_OK) {
+        rc = move_frames(moving, file, part, &found);
+        firn_ws_objects_release(objects, part->pack->number);
+    }
+    if (firn_ws_gc_move_is_finding(rc) && !moving->is_target_failing) {
+        firn_ws_gc_tell(moving->gc, found.text);
+        part->is_damaged = true;
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = found;
+    }
+    return rc;
+}
+
+/* Of a pack that was walked to its end (I2), (I3). */
 static int
 check_complete(const struct moving *moving, firn_error *err)
 {
     const struct firn_ws_gc_pack *from = moving->from;
     bool has_all = moving->gc->table != NULL
-                       ? moving->moved == from->live_count
+                       ? from->moved == from->live_count
                        : moving->walked == from->object_count && moving->strayed == 0;
     if (has_all) {
         return FIRN_OK;
@@ -319,46 +347,24 @@ check_complete(const struct moving *moving, firn_error *err)
                           "pack %u: the index has %llu objects in it that are needed, %llu of "
                           "them are there",
                           from->number, (unsigned long long)wanted,
-                          (unsigned long long)moving->moved);
-}
-
-static void
-begin_pack(struct moving *moving, struct firn_ws_gc_pack *from)
-{
-    moving->from = from;
-    moving->moved = 0;
-    moving->walked = 0;
-    moving->strayed = 0;
-    moving->is_target_failing = false;
+                          (unsigned long long)from->moved);
 }
 
 static int
 move_pack(struct moving *moving, struct firn_ws_gc_pack *from, firn_error *err)
 {
-    struct firn_ws_objects *objects = moving->gc->opened->objects;
-    struct firn_packfile *file;
+    struct firn_ws_gc_part whole = {.pack = from, .first = 0, .end = UINT32_MAX};
     firn_error found;
-    begin_pack(moving, from);
-    int rc = firn_ws_objects_acquire(objects, from->number, &file, &found);
-    if (rc == FIRN_OK) {
-        rc = move_frames(moving, file, 0, firn_packfile_walk_count(file), &found);
-        firn_ws_objects_release(objects, from->number);
+    int rc = move_part(moving, &whole, err);
+    if (rc != FIRN_OK || whole.is_damaged) {
+        return rc;
     }
-    if (rc == FIRN_OK) {
-        rc = check_complete(moving, &found);
-    }
-    if (rc == FIRN_OK) {
+    if (check_complete(moving, &found) == FIRN_OK) {
         moving->done[moving->done_count++] = from->number;
-        return FIRN_OK;
-    }
-    if (firn_ws_gc_move_is_finding(rc) && !moving->is_target_failing) {
+    } else {
         firn_ws_gc_tell(moving->gc, found.text); /* (I2) */
-        return FIRN_OK;
     }
-    if (err != NULL) {
-        *err = found;
-    }
-    return rc;
+    return FIRN_OK;
 }
 
 static int
@@ -437,32 +443,6 @@ firn_ws_gc_move(struct firn_ws_gc *gc, firn_error *err)
         rc = give_back(&moving, err);
     }
     release(&moving);
-    return rc;
-}
-
-/* ---- parts ---- */
-
-static int
-move_part(struct moving *moving, struct firn_ws_gc_part *part, firn_error *err)
-{
-    struct firn_ws_objects *objects = moving->gc->opened->objects;
-    struct firn_packfile *file;
-    firn_error found;
-    begin_pack(moving, part->pack);
-    int rc = firn_ws_objects_acquire(objects, part->pack->number, &file, &found);
-    if (rc == FIRN_OK) {
-        rc = move_frames(moving, file, part->first, part->end, &found);
-        firn_ws_objects_release(objects, part->pack->number);
-    }
-    part->pack->moved += moving->moved;
-    if (firn_ws_gc_move_is_finding(rc) && !moving->is_target_failing) {
-        firn_ws_gc_tell(moving->gc, found.text); /* (I2) */
-        part->is_damaged = true;
-        return FIRN_OK;
-    }
-    if (rc != FIRN_OK && err != NULL) {
-        *err = found;
-    }
     return rc;
 }
 
