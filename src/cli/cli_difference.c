@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/cli_change.h"
+#include "cli/cli_counts.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
 #include "cli/meter.h"
@@ -85,37 +86,35 @@ firn_cli_difference_finish(const struct firn_cli_difference *difference)
     firn_cli_stat_print(&difference->stat, firn_cli_stat_width());
 }
 
-static void
-print_count(uint64_t count, const char *text)
+static struct firn_cli_counts
+counts_of(const firn_diff_result *result)
 {
-    char number[FIRN_TEXT_NUMBER_SIZE];
-    firn_out_format("%s %s", firn_text_number(count, number), text);
+    return (struct firn_cli_counts){result->added, result->changed, result->removed};
 }
 
 void
 firn_cli_difference_print_counts(const firn_diff_result *result, enum firn_cli_difference_form form)
 {
-    print_count(result->changed, "changed, ");
-    print_count(result->added, "added, ");
-    print_count(result->removed, "removed");
+    const struct firn_cli_counts counts = counts_of(result);
+    firn_cli_counts_print(&counts);
     if (result->renamed > 0) {
         firn_out_text(", ");
-        print_count(result->renamed, "renamed");
+        firn_cli_counts_print_one(result->renamed, "renamed");
     }
     if (form == FIRN_CLI_DIFFERENCE_STAT) {
         firn_out_text("; ");
-        print_count(result->lines_added,
-                    firn_text_plural(result->lines_added, "line added, ", "lines added, "));
-        print_count(result->lines_removed, "removed");
+        firn_cli_counts_print_one(
+            result->lines_added,
+            firn_text_plural(result->lines_added, "line added, ", "lines added, "));
+        firn_cli_counts_print_one(result->lines_removed, "removed");
     }
 }
 
 void
 firn_cli_difference_json_counts(const firn_diff_result *result, enum firn_cli_difference_form form)
 {
-    firn_json_out_u64("added", result->added);
-    firn_json_out_u64("changed", result->changed);
-    firn_json_out_u64("removed", result->removed);
+    const struct firn_cli_counts counts = counts_of(result);
+    firn_cli_counts_json(&counts);
     firn_json_out_u64("renamed", result->renamed);
     firn_json_out_u64("skipped", result->skipped);
     if (has_lines(form)) {

@@ -42,6 +42,16 @@ count_one(void *ctx, const firn_checkpoint *checkpoint)
     return FIRN_OK;
 }
 
+int
+firn_cli_workspace_check_reference(struct firn_cli *cli)
+{
+    if (cli->arguments_before_dashes > 0) {
+        return FIRN_EXIT_OK;
+    }
+    return firn_command_misused(cli,
+                                cli->argument_count == 0 ? "missing REF" : "missing REF before --");
+}
+
 const char *
 firn_cli_workspace_hint(firn_workspace *workspace, const char *reference, int code)
 {
@@ -338,6 +348,16 @@ firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *check
     firn_json_out_u64("forgotten", checkpoint->forgotten);
     firn_json_out_bool("include_deps", checkpoint->include_deps);
     firn_json_out_end();
+}
+
+void
+firn_cli_workspace_safety_json(const char *id)
+{
+    if (id[0] != '\0') {
+        firn_json_out_string("safety", id);
+    } else {
+        firn_json_out_null("safety");
+    }
 }
 
 void

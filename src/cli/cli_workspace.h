@@ -39,6 +39,12 @@ const char *firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out
 void firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *checkpoint);
 void firn_cli_workspace_entry_json(const char *key, const firn_entry_info *entry);
 
+/* The member "safety": the id of the safety checkpoint that was taken, null where it is "". */
+void firn_cli_workspace_safety_json(const char *id);
+
+/* For a command whose first word is a checkpoint and all others paths: a usage error without one.
+ * Returns an exit code. */
+int firn_cli_workspace_check_reference(struct firn_cli *cli);
 /* How to choose a checkpoint. */
 extern const char firn_cli_workspace_choose_hint[];
 /* What to do next after a command failed: if it was because `reference` names no checkpoint,

@@ -10,6 +10,7 @@
 #include "cli/cmd_restore.h"
 
 #include "cli/cli_change.h"
+#include "cli/cli_counts.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -51,13 +52,10 @@ visit(void *ctx, const firn_change *change)
     return FIRN_OK;
 }
 
-static void
-print_counts(const firn_restore_result *result)
+static struct firn_cli_counts
+counts_of(const firn_restore_result *result)
 {
-    char number[FIRN_TEXT_NUMBER_SIZE];
-    firn_out_format("%s changed, ", firn_text_number(result->changed, number));
-    firn_out_format("%s added, ", firn_text_number(result->added, number));
-    firn_out_format("%s removed", firn_text_number(result->removed, number));
+    return (struct firn_cli_counts){result->added, result->changed, result->removed};
 }
 
 /* What was done, or would be. */
@@ -88,9 +86,10 @@ static void
 print_result(const struct firn_cmd_restore_request *request)
 {
     const firn_restore_result *result = &request->result;
+    const struct firn_cli_counts counts = counts_of(result);
     print_what(request);
     firn_out_text(": ");
-    print_counts(result);
+    firn_cli_counts_print(&counts);
     if (result->safety_id[0] != '\0') {
         firn_out_text(request->what == FIRN_CMD_RESTORE_UNDO ? "; redo with: firn undo"
                                                              : "; take this back with: firn undo");
@@ -103,6 +102,7 @@ show_result(struct firn_cli *cli, const struct firn_cmd_restore_request *request
             const struct firn_notices *notices)
 {
     const firn_restore_result *result = &request->result;
+    const struct firn_cli_counts counts = counts_of(result);
     if (!cli->json) {
         if (!cli->quiet) {
             print_result(request);
@@ -112,14 +112,8 @@ show_result(struct firn_cli *cli, const struct firn_cmd_restore_request *request
     firn_json_out_end();
     firn_cli_workspace_checkpoint_json("checkpoint", &result->checkpoint);
     firn_json_out_bool("dry_run", request->options.dry_run);
-    if (result->safety_id[0] != '\0') {
-        firn_json_out_string("safety", result->safety_id);
-    } else {
-        firn_json_out_null("safety");
-    }
-    firn_json_out_u64("added", result->added);
-    firn_json_out_u64("changed", result->changed);
-    firn_json_out_u64("removed", result->removed);
+    firn_cli_workspace_safety_json(result->safety_id);
+    firn_cli_counts_json(&counts);
     firn_json_out_u64("unchanged", result->unchanged);
     firn_json_out_u64("incomplete", result->incomplete);
     firn_json_out_u64("written_ns", (uint64_t)result->written_ns);
@@ -177,14 +171,10 @@ check_arguments(struct firn_cli *cli, const struct firn_cmd_restore_request *req
     if (request->what == FIRN_CMD_RESTORE_RESUME) {
         return check_resume(cli);
     }
-    if (cli->arguments_before_dashes == 0) {
-        return firn_command_misused(cli, cli->argument_count == 0 ? "missing REF"
-                                                                  : "missing REF before --");
-    }
     if (request->options.to_dir != NULL && request->options.to_dir[0] == '\0') {
         return firn_command_misused(cli, "--to needs a directory");
     }
-    return FIRN_EXIT_OK;
+    return firn_cli_workspace_check_reference(cli);
 }
 
 static int

@@ -12,6 +12,7 @@
 
 #include "cli/cli_change.h"
 #include "cli/cli_conflict.h"
+#include "cli/cli_counts.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -21,7 +22,6 @@
 #include "cli/out.h"
 #include "cli/patience.h"
 #include "cli/report.h"
-#include "cli/text.h"
 
 struct request {
     firn_workspace *workspace;
@@ -81,33 +81,31 @@ visit(void *ctx, const firn_change *change)
     return FIRN_OK;
 }
 
-static void
-print_count(uint64_t count, const char *text)
+static struct firn_cli_counts
+counts_of(const firn_revert_result *result)
 {
-    char number[FIRN_TEXT_NUMBER_SIZE];
-    firn_out_format("%s %s", firn_text_number(count, number), text);
+    return (struct firn_cli_counts){result->added, result->changed, result->removed};
 }
 
 static void
 print_result(const struct request *request)
 {
     const firn_revert_result *result = &request->result;
+    const struct firn_cli_counts counts = counts_of(result);
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
     firn_out_format("%s ", request->options.dry_run ? "would revert" : "reverted");
     if (request->options.before != NULL) {
         firn_out_format("%s..", firn_cli_workspace_name(&result->before, name));
     }
     firn_out_format("%s: ", firn_cli_workspace_name(&result->after, name));
-    print_count(result->changed, "changed, ");
-    print_count(result->added, "added, ");
-    print_count(result->removed, "removed");
+    firn_cli_counts_print(&counts);
     if (result->merged > 0) {
         firn_out_text("; ");
-        print_count(result->merged, "merged with what came after");
+        firn_cli_counts_print_one(result->merged, "merged with what came after");
     }
     if (result->left_alone > 0) {
         firn_out_text("; ");
-        print_count(result->left_alone, "left alone by rule");
+        firn_cli_counts_print_one(result->left_alone, "left alone by rule");
     }
     if (result->safety_id[0] != '\0') {
         firn_out_text("; take this back with: firn undo");
@@ -119,19 +117,14 @@ static void
 show_json(struct request *request, const struct firn_notices *notices)
 {
     const firn_revert_result *result = &request->result;
+    const struct firn_cli_counts counts = counts_of(result);
     begin_changes(request);
     firn_json_out_end();
     firn_cli_workspace_checkpoint_json("before", &result->before);
     firn_cli_workspace_checkpoint_json("after", &result->after);
     firn_json_out_bool("dry_run", request->options.dry_run);
-    if (result->safety_id[0] != '\0') {
-        firn_json_out_string("safety", result->safety_id);
-    } else {
-        firn_json_out_null("safety");
-    }
-    firn_json_out_u64("added", result->added);
-    firn_json_out_u64("changed", result->changed);
-    firn_json_out_u64("removed", result->removed);
+    firn_cli_workspace_safety_json(result->safety_id);
+    firn_cli_counts_json(&counts);
     firn_json_out_u64("merged", result->merged);
     firn_json_out_u64("left_alone", result->left_alone);
     firn_json_out_u64("incomplete", result->incomplete);
@@ -189,9 +182,9 @@ perform(struct firn_cli *cli, struct request *request)
 static int
 read_references(struct firn_cli *cli, firn_revert_options *options, char **out_copy)
 {
-    if (cli->arguments_before_dashes == 0) {
-        return firn_command_misused(cli, cli->argument_count == 0 ? "missing REF"
-                                                                  : "missing REF before --");
+    int exit_code = firn_cli_workspace_check_reference(cli);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
     }
     *out_copy = strdup(cli->arguments[0]);
     if (*out_copy == NULL) {
