@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli_change.h"
 #include "cli/exit_code.h"
@@ -148,14 +147,12 @@ take_settings(struct firn_cli *cli, firn_workspace *workspace)
 static bool
 is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
 {
-    char answer[8];
-    if (cli->json || isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1) {
+    if (!firn_report_may_ask(cli)) {
         return false;
     }
     firn_report_line("%s is the directory that was saved as %s", firn_workspace_root(workspace),
                      firn_workspace_moved_from(workspace));
-    firn_report_ask("go on with its checkpoints here? [y/N] ");
-    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+    return firn_report_ask("go on with its checkpoints here?");
 }
 
 int

@@ -5,9 +5,6 @@
  * There is no way back, so on a terminal the checkpoints are shown and the answer is waited for;
  * elsewhere --yes is wanted.
  */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -92,14 +89,6 @@ forget(struct forgetting *forgetting)
     return FIRN_EXIT_OK;
 }
 
-static bool
-is_confirmed(void)
-{
-    char answer[8];
-    firn_report_ask("take it out of them, for good? [y/N] ");
-    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
-}
-
 /* Shows what would go, and asks. */
 static int
 ask(struct forgetting *forgetting, bool *out_is_confirmed)
@@ -110,7 +99,7 @@ ask(struct forgetting *forgetting, bool *out_is_confirmed)
     forgetting->options.dry_run = false;
     if (exit_code == FIRN_EXIT_OK) {
         firn_out_flush();
-        *out_is_confirmed = is_confirmed();
+        *out_is_confirmed = firn_report_ask("take it out of them, for good?");
     }
     return exit_code;
 }
@@ -143,10 +132,9 @@ run(struct firn_cli *cli)
     struct forgetting forgetting = {.cli = cli, .options = FIRN_FORGET_OPTIONS_INIT};
     struct firn_cli_workspace_paths paths;
     struct firn_notices notices;
-    bool is_terminal = !cli->json && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
     forgetting.options.dry_run = firn_command_has(cli, "dry-run");
     bool is_free = forgetting.options.dry_run || firn_command_has(cli, "yes");
-    if (!is_free && !is_terminal) {
+    if (!is_free && !firn_report_may_ask(cli)) {
         return firn_command_misused(cli, "there is no way back: look with --dry-run, then say "
                                          "--yes");
     }

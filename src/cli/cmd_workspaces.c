@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli_collect.h"
 #include "cli/cli_workspace.h"
@@ -162,10 +161,8 @@ attempt_remove(void *ctx, firn_error *err)
 static bool
 is_confirmed(const char *root)
 {
-    char answer[8];
     firn_report_line("%s: all of its checkpoints will be gone", root);
-    firn_report_ask("remove them? [y/N] ");
-    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+    return firn_report_ask("remove them?");
 }
 
 /* A store in the usual place goes with its last workspace. One that was named stays, and its garbage
@@ -209,8 +206,8 @@ remove_history(struct firn_cli *cli, const char *root)
 static int
 run_remove(struct firn_cli *cli)
 {
-    bool is_asked = cli->json || isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1;
-    if (!firn_command_has(cli, "yes") && is_asked) {
+    bool is_said = firn_command_has(cli, "yes");
+    if (!is_said && !firn_report_may_ask(cli)) {
         return firn_command_misused(cli, "this removes every checkpoint of %s: say --yes",
                                     cli->arguments[0]);
     }
@@ -219,7 +216,7 @@ run_remove(struct firn_cli *cli)
         return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
     }
     int exit_code = FIRN_EXIT_FAILED;
-    if (firn_command_has(cli, "yes") || is_confirmed(root)) {
+    if (is_said || is_confirmed(root)) {
         exit_code = remove_history(cli, root);
     } else {
         firn_report_line("nothing was removed");

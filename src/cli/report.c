@@ -69,12 +69,21 @@ end_line(void)
     write_line();
 }
 
-void
+bool
+firn_report_may_ask(const struct firn_cli *cli)
+{
+    return !cli->json && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
+}
+
+bool
 firn_report_ask(const char *question)
 {
+    char answer[8];
     begin_line("");
     firn_text_escape(firn_str(question), put);
+    firn_text_escape(firn_str(" [y/N] "), put);
     write_line();
+    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 void

@@ -14,8 +14,10 @@ void firn_report_more(const char *label, const char *text);
 /* Prints "firn: <word>: <path>: <text>", or without the path if it is empty. */
 void firn_report_path(const char *word, firn_slice path, const char *text);
 
-/* Puts a question to whoever sits at the terminal: no line's end follows. */
-void firn_report_ask(const char *question);
+/* Whether somebody sits at a terminal who may be asked; never with --json. */
+bool firn_report_may_ask(const struct firn_cli *cli);
+/* Asks that somebody, and returns whether the answer was yes. */
+bool firn_report_ask(const char *question);
 
 /* Reports a failure of the library: its message, and what to do next if `hint` (may be NULL) or
  * the code knows it. With --json the error becomes a member of the object. Returns the exit code
