@@ -5,13 +5,15 @@
  *
  *     history_writer write DIR STEP PART         goes on behind part PART of step STEP; prints the number of each
  *                                                step that is durable
- *     history_writer verify DIR STEP PART ACKED  STEP, PART: where the writer began; ACKED: the last number that
- *                                                was printed. Prints where the store is now: a step and a part
+ *     history_writer verify DIR STEP PART ACKED REACHED
+ *                                                STEP, PART: where the writer began; ACKED: the last number that
+ *                                                was printed before the cut; REACHED: that was printed at all.
+ *                                                Prints where the store is now: a step and a part
  *
  * DIR holds the store, an exported file and a clone. What step n does follows from n and from what
  * the steps before it did, so a model can be taken along: `verify` takes it from the beginning to
  * ACKED, and then from commit to commit, until the store has all that the model has (data, the names
- * and contents of its checkpoints) or more steps were gone than can be under way. A step of several
+ * and contents of its checkpoints) or is further than can be under way behind REACHED. A step of several
  * commits has parts; the last one marks it. Steps that make, restore or delete checkpoints are
  * durable by themselves, of the others each fourth is asked to be.
  */
@@ -648,7 +650,7 @@ find(const struct store *store, struct model *model, uint64_t *step, unsigned *p
 }
 
 static int
-verify(const char *dir, uint64_t step, unsigned part, uint64_t acknowledged)
+verify(const char *dir, uint64_t step, unsigned part, uint64_t acknowledged, uint64_t reached)
 {
     static struct model model;
     firn_error err;
@@ -663,7 +665,8 @@ verify(const char *dir, uint64_t step, unsigned part, uint64_t acknowledged)
     unsigned parts = step == 0 ? 0 : parts_of(step, &action);
     part = part < parts ? part : parts;
     open_store(dir, &store);
-    if (!find(&store, &model, &step, &part, step + UNDER_WAY)) {
+    uint64_t limit = (reached > step ? reached : step) + UNDER_WAY;
+    if (!find(&store, &model, &step, &part, limit)) {
         (void)fprintf(stderr, "the store is what it was after no step from %" PRIu64 " on\n",
                       acknowledged);
         return 1;
@@ -686,11 +689,11 @@ main(int argc, char **argv)
     if (argc == 5 && strcmp(argv[1], "write") == 0) {
         return run_writer(argv[2], strtoull(argv[3], NULL, 10), (unsigned)atoi(argv[4]));
     }
-    if (argc == 6 && strcmp(argv[1], "verify") == 0) {
+    if (argc == 7 && strcmp(argv[1], "verify") == 0) {
         return verify(argv[2], strtoull(argv[3], NULL, 10), (unsigned)atoi(argv[4]),
-                      strtoull(argv[5], NULL, 10));
+                      strtoull(argv[5], NULL, 10), strtoull(argv[6], NULL, 10));
     }
-    (void)fprintf(stderr,
-                  "usage: history_writer write DIR STEP PART | verify DIR STEP PART ACKED\n");
+    (void)fprintf(
+        stderr, "usage: history_writer write DIR STEP PART | verify DIR STEP PART ACKED REACHED\n");
     return 2;
 }

@@ -36,7 +36,8 @@ def kill_once(writer, place, chance, at, acknowledged):
         process.kill()
     output, _ = process.communicate()
     acknowledged = max(acknowledged, last_line(output))
-    done = subprocess.run([writer, "verify", place] + at + [str(acknowledged)], check=False, capture_output=True, text=True)
+    numbers = [str(acknowledged), str(acknowledged)]
+    done = subprocess.run([writer, "verify", place] + at + numbers, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"begun at {at}, {acknowledged} acknowledged: {done.stderr.strip()}")
     return done.stdout.split(), acknowledged

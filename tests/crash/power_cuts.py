@@ -82,8 +82,9 @@ def last_line(output):
 
 
 def cut_while(disk, command, seconds, cwd=None):
-    """Runs a command, cuts the power after that time; what it had printed by then. What it prints later counts for nothing:
-    a sync under way while the file system is shut down may be told that it succeeded."""
+    """Runs a command, cuts the power after that time; what it had printed by then, and what it printed in all. What it prints
+    later is no promise: a sync under way while the file system is shut down may be told that it succeeded. But it got so far,
+    however long the machine took to cut the power."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=cwd)
     output = b""
     end = time.monotonic() + seconds
@@ -97,13 +98,12 @@ def cut_while(disk, command, seconds, cwd=None):
         output += more
     disk.cut()
     process.kill()
-    process.wait()
-    process.stdout.close()
-    return output
+    later, _ = process.communicate()
+    return output, output + later
 
 
 def cut_store(disk, chance, writer, store, acknowledged):
-    output = cut_while(disk, [writer, "write", store], chance.uniform(0.005, 0.25))
+    output, _ = cut_while(disk, [writer, "write", store], chance.uniform(0.005, 0.25))
     acknowledged = last_line(output) or acknowledged
     disk.come_back()
     done = quiet(writer, "verify", store, str(acknowledged))
@@ -114,12 +114,13 @@ def cut_store(disk, chance, writer, store, acknowledged):
 
 def cut_history(disk, chance, writer, place, at, acknowledged):
     """Where the store is then, a step and a part, and the last step that was acknowledged."""
-    output = cut_while(disk, [writer, "write", place] + at, chance.uniform(0.02, 0.3))
+    output, printed = cut_while(disk, [writer, "write", place] + at, chance.uniform(0.02, 0.3))
     acknowledged = max(acknowledged, last_line(output) or 0)
+    reached = max(acknowledged, last_line(printed) or 0)
     disk.come_back()
     if not os.path.exists(place) and not acknowledged:
         os.mkdir(place)
-    done = quiet(writer, "verify", place, *at, str(acknowledged))
+    done = quiet(writer, "verify", place, *at, str(acknowledged), str(reached))
     if done.returncode != 0:
         raise RuntimeError(f"{disk.kind}, begun at {at}, {acknowledged} acknowledged: {done.stderr.strip()}")
     return done.stdout.split(), acknowledged
@@ -151,7 +152,7 @@ class Workspace:
     def cut(self, disk, chance, number):
         self.change(chance, number)
         held = self.contents(self.tree)
-        done = cut_while(disk, self.command + ["save", "-q"], chance.uniform(0, 0.03), cwd=self.tree)
+        done, _ = cut_while(disk, self.command + ["save", "-q"], chance.uniform(0, 0.03), cwd=self.tree)
         disk.come_back()
         saved = last_line(done)
         if saved is not None:
