@@ -9,6 +9,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "pack/packfile_format.h"
+#include "pack/packfile_pool.h"
 #include "support/test_random.h"
 
 static void
@@ -523,6 +524,36 @@ lists_of_pieces_have_one_form(void **state)
     firn_buf_deinit(&list);
 }
 
+static void
+a_pool_gives_out_what_came_back_last(void **state)
+{
+    (void)state;
+    struct firn_packfile_pool pool;
+    struct firn_packfile_scratch *taken[3];
+    struct firn_packfile_scratch *again;
+    firn_packfile_pool_init(&pool, firn_os_default(), 2);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(firn_packfile_pool_take(&pool, &taken[i], NULL), FIRN_OK);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        firn_packfile_pool_give(&pool, taken[i]);
+    }
+    firn_packfile_pool_give(&pool, NULL);
+    assert_int_equal(firn_packfile_pool_take(&pool, &again, NULL), FIRN_OK);
+    assert_ptr_equal(again, taken[2]);
+    firn_packfile_pool_give(&pool, again);
+    firn_packfile_pool_trim(&pool, 5);
+    assert_ptr_equal(pool.first, taken[2]);
+    firn_packfile_pool_trim(&pool, 1);
+    assert_int_equal(firn_packfile_pool_take(&pool, &again, NULL), FIRN_OK);
+    assert_ptr_equal(again, taken[2]);
+    assert_null(pool.first);
+    firn_packfile_pool_give(&pool, again);
+    firn_packfile_pool_trim(&pool, 0);
+    assert_null(pool.first);
+    firn_packfile_pool_deinit(&pool);
+}
+
 int
 main(void)
 {
@@ -537,6 +568,7 @@ main(void)
         cmocka_unit_test(a_place_from_outside_gives_the_object_or_an_error),
         cmocka_unit_test(one_scratch_serves_several_packs_in_turn),
         cmocka_unit_test(lists_of_pieces_have_one_form),
+        cmocka_unit_test(a_pool_gives_out_what_came_back_last),
     };
     return cmocka_run_group_tests_name("packfile", tests, NULL, NULL);
 }
