@@ -54,7 +54,7 @@ struct firn_db_capture_file firn_db_capture_judge_in_folder(const char *name);
 bool firn_db_capture_has_folder(const char *name);
 
 /* Keeps writers out of the store in a directory until *out is closed. FIRN_BUSY, naming the holder, if
- * there is one all the time, which is negative for ever. *out is NULL where there is no lock that could be taken: where the directory may not
+ * there is one all the time, which is negative for ever. *out is NULL where there is no lock to be taken: where the directory may not
  * be written, or, without may_create, nobody has made it. No file of the state changes. */
 FIRN_MUST_CHECK int firn_db_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create,
                                                      int64_t timeout_ms, struct firn_os_file **out,

@@ -76,6 +76,15 @@ wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms,
     }
 }
 
+/* Whether that a file could not be opened says that no writer comes by it: it is not there, or may not
+ * be written, or is no file. */
+static bool
+keeps_writers_out(int code)
+{
+    return code == FIRN_NOT_FOUND || code == FIRN_DENIED || code == FIRN_READ_ONLY ||
+           code == FIRN_INVALID;
+}
+
 int
 firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
                   struct firn_os_file **out, firn_error *err)
@@ -83,9 +92,9 @@ firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
     struct firn_os_file *file;
     unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE | (may_create ? (unsigned)FIRN_OS_CREATE : 0);
     *out = NULL;
-    int rc = firn_os_file_open(dir, FIRN_DB_FORMAT_LOCK_NAME, flags, 0600, &file, NULL);
+    int rc = firn_os_file_open(dir, FIRN_DB_FORMAT_LOCK_NAME, flags, 0600, &file, err);
     if (rc != FIRN_OK) {
-        return FIRN_OK; /* nobody has made it, or it is not ours to take */
+        return keeps_writers_out(rc) ? FIRN_OK : rc;
     }
     rc = wait_for_lock(firn_os_dir_os(dir), file, timeout_ms, NULL);
     if (rc == FIRN_OK) {

@@ -2,8 +2,9 @@
  *
  * unit/store: a load that comes between the two looks of who reads a store beside its writer, at the
  * MANIFEST and at the log, with a commit behind it: readers and those who copy the store must not
- * see the one without the other.
+ * see the one without the other. And the lock of those who change its files.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/slice.h"
@@ -152,6 +153,32 @@ chance_keeps_nobody_from_reading(void **state)
     close_beside(&beside);
 }
 
+/* Nobody is let in because the lock could not be looked at. */
+static void
+a_lock_that_cannot_be_opened_keeps_nobody_out(void **state)
+{
+    (void)state;
+    static const struct {
+        int error_number;
+        int code;
+    } cases[] = {{EMFILE, FIRN_IO}, {EIO, FIRN_IO},   {ENOSPC, FIRN_NO_SPACE}, {EACCES, FIRN_OK},
+                 {EROFS, FIRN_OK},  {ELOOP, FIRN_OK}, {ENOENT, FIRN_OK},       {0, FIRN_BUSY}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        firn_error err;
+        struct beside beside;
+        struct firn_os_file *lock;
+        open_beside(&beside, 0);
+        const struct firn_os_fault_plan plan = {.call = cases[i].error_number != 0,
+                                                .classes = FIRN_OS_FAULT_OPENS,
+                                                .error_number = cases[i].error_number};
+        firn_os_fault_set_plan(beside.fault, &plan);
+        assert_int_equal(firn_db_capture_keep_writers_out(beside.dir, true, 0, &lock, &err),
+                         cases[i].code);
+        assert_null(lock);
+        close_beside(&beside);
+    }
+}
+
 int
 main(void)
 {
@@ -159,6 +186,7 @@ main(void)
         cmocka_unit_test(a_reader_sees_no_commit_without_the_load_before_it),
         cmocka_unit_test(a_copy_has_no_commit_without_the_load_before_it),
         cmocka_unit_test(chance_keeps_nobody_from_reading),
+        cmocka_unit_test(a_lock_that_cannot_be_opened_keeps_nobody_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
