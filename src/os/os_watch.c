@@ -1,42 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_watch.c: changes in directories, by inotify.
+ * os/os_watch.c: changes in directories, by fanotify (os_watch_fanotify.h) where that is allowed and
+ * works, else by inotify (os_watch_inotify.h). Both may serve one watch: fanotify the file system of
+ * the root, inotify others below it. A caller sees the difference in limits alone.
  *
- * What is relied on (fs/notify of Linux, and inotify(7)): a system call that changes something puts
- * its event into the queue before it returns, and after the change. So whoever empties the queue
+ * What is relied on (fs/notify of Linux, which is below both): a system call that changes something
+ * puts its event into the queue before it returns, and after the change. So whoever empties the queue
  * has seen the event of every change that was complete before (I1). And whoever watches a directory
  * first and lists it then has either listed a change or gets its event (I2). Three things break the
  * rule, and are dealt with here:
- * - The queue is finite. When it is full one event of overflow stands for all that is lost:
- *   LOST.
+ * - A queue may lose events: that of inotify when it is full, that of fanotify when the kernel is out
+ *   of memory. One event stands for all that are lost: LOST.
  * - A file system that is mounted over a watched directory hides it without an event. The table of
  *   mounts can be polled; when it has changed, and what it says of mounts below the root with it,
  *   that is LOST as well.
  * - A file system may be changed by others than this kernel. Only those that are known to be local
  *   are watched; a list of names that are good outlives one of those that are bad.
  *
- * A directory is named to inotify by its descriptor, through /proc, so what is watched is what was
- * opened, whatever has become of its path.
- *
- * IN_EXCL_UNLINK is not used: it would hide writes to a file that was unlinked and linked again.
- * Reading, opening and closing what was only read are not asked for, so saving a tree makes no
- * events.
+ * The descriptor of inotify is opened when it is first needed: its number is limited.
  */
 #include "os/os_watch.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <stdalign.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "os/os_posix.h"
 #include "os/os_socket.h"
+#include "os/os_watch_fanotify.h"
+#include "os/os_watch_inotify.h"
 
 enum {
     READ_SIZE = 64 << 10,
@@ -45,18 +43,14 @@ enum {
     NS_PER_MS = 1000000
 };
 
-#define NAMES_MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
-#define MASK                                                                               \
-    (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | NAMES_MASK | IN_DELETE_SELF | IN_MOVE_SELF | \
-     IN_ONLYDIR)
-
 struct firn_os_watch {
-    int fd;
-    int mounts_fd; /* -1 without /proc */
+    struct firn_os_watch_fanotify *fanotify; /* NULL: not used */
+    int inotify_fd;                          /* -1: not needed yet */
+    int mounts_fd;                           /* -1 without /proc */
     bool mounts_changed;
     uint64_t mounts_digest; /* of those below the root */
     char *root;
-    alignas(struct inotify_event) char bytes[READ_SIZE];
+    alignas(max_align_t) uint8_t bytes[READ_SIZE];
 };
 
 /* ---- mounts ---- */
@@ -132,33 +126,65 @@ have_mounts_changed(struct firn_os_watch *watch)
 
 /* ---- directories ---- */
 
+static int
+opening_error(firn_error *err)
+{
+    return errno == EMFILE
+               ? firn_error_set(err, FIRN_LIMIT,
+                                "could not watch: too many files or watching programs are "
+                                "open (ulimit -n, fs.inotify.max_user_instances)")
+               : firn_error_set_errno(err, errno, "could not watch directories");
+}
+
+static int
+need_inotify(struct firn_os_watch *watch, firn_error *err)
+{
+    if (watch->inotify_fd < 0) {
+        watch->inotify_fd = firn_os_watch_inotify_open();
+    }
+    return watch->inotify_fd < 0 ? opening_error(err) : FIRN_OK;
+}
+
+static int
+begin(struct firn_os_watch *watch, struct firn_os_dir *root, firn_error *err)
+{
+    struct firn_buf path = {0};
+    int rc;
+    FIRN_TRY(firn_os_dir_real_path(root, &path, err));
+    watch->root = firn_strndup((const char *)path.data, path.size);
+    if (watch->root == NULL) {
+        rc = firn_error_no_memory(err, "watching directories");
+        goto out;
+    }
+    watch->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    if (watch->mounts_fd < 0 || !read_mounts(watch->root, &watch->mounts_digest)) {
+        rc = opening_error(err);
+        goto out;
+    }
+    watch->fanotify = firn_os_watch_fanotify_create(firn_os_posix_dir_fd(root));
+    rc = watch->fanotify == NULL ? need_inotify(watch, err) : FIRN_OK;
+out:
+    firn_buf_deinit(&path);
+    return rc;
+}
+
 int
-firn_os_watch_create(struct firn_os *os, const char *root, struct firn_os_watch **out,
-                     firn_error *err)
+firn_os_watch_create(struct firn_os_dir *root, struct firn_os_watch **out, firn_error *err)
 {
     *out = NULL;
-    if (os != firn_os_default()) {
+    if (firn_os_dir_os(root) != firn_os_default()) {
         return firn_error_set(err, FIRN_UNSUPPORTED, "nothing can be watched here");
     }
     struct firn_os_watch *watch = firn_alloc_zeroed(sizeof *watch);
     if (watch == NULL) {
         return firn_error_no_memory(err, "watching directories");
     }
-    watch->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-    watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    watch->root = firn_strdup(root);
-    if (watch->root == NULL) {
+    watch->inotify_fd = -1;
+    watch->mounts_fd = -1;
+    int rc = begin(watch, root, err);
+    if (rc != FIRN_OK) {
         firn_os_watch_destroy(watch);
-        return firn_error_no_memory(err, "watching directories");
-    }
-    if (watch->fd < 0 || watch->mounts_fd < 0 || !read_mounts(watch->root, &watch->mounts_digest)) {
-        int code = errno == EMFILE
-                       ? firn_error_set(err, FIRN_LIMIT,
-                                        "could not watch: too many files or watching programs are "
-                                        "open (ulimit -n, fs.inotify.max_user_instances)")
-                       : firn_error_set_errno(err, errno, "could not watch directories");
-        firn_os_watch_destroy(watch);
-        return code;
+        return rc;
     }
     *out = watch;
     return FIRN_OK;
@@ -170,14 +196,21 @@ firn_os_watch_destroy(struct firn_os_watch *watch)
     if (watch == NULL) {
         return;
     }
-    if (watch->fd >= 0) {
-        (void)close(watch->fd);
+    firn_os_watch_fanotify_destroy(watch->fanotify);
+    if (watch->inotify_fd >= 0) {
+        (void)close(watch->inotify_fd);
     }
     if (watch->mounts_fd >= 0) {
         (void)close(watch->mounts_fd);
     }
     firn_free(watch->root);
     firn_free(watch);
+}
+
+bool
+firn_os_watch_is_unlimited(const struct firn_os_watch *watch)
+{
+    return watch->fanotify != NULL;
 }
 
 /* Whether every change of a file system is made by this kernel, which tells of it. */
@@ -213,20 +246,19 @@ is_local(int fd)
     return false;
 }
 
-int
-firn_os_watch_add(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out_id,
-                  firn_error *err)
+static int
+add_to_inotify(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out_id, firn_error *err)
 {
-    char path[sizeof "/proc/self/fd/" + 12];
-    int fd = firn_os_posix_dir_fd(dir);
-    *out_id = -1;
-    if (!is_local(fd)) {
-        return firn_error_set(err, FIRN_UNSUPPORTED,
-                              "'%s' is on a file system whose changes may go unnoticed",
+    int rc = need_inotify(watch, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    int id = firn_os_watch_inotify_add(watch->inotify_fd, firn_os_posix_dir_fd(dir));
+    if (id >= FIRN_OS_WATCH_FANOTIFY_ID_MIN) { /* after as many others */
+        firn_os_watch_inotify_remove(watch->inotify_fd, id);
+        return firn_error_set(err, FIRN_LIMIT, "could not watch '%.700s': no number is left",
                               firn_os_dir_path(dir));
     }
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int id = inotify_add_watch(watch->fd, path, MASK);
     if (id < 0) {
         return errno == ENOSPC
                    ? firn_error_set(err, FIRN_LIMIT,
@@ -240,48 +272,71 @@ firn_os_watch_add(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out
     return FIRN_OK;
 }
 
+int
+firn_os_watch_add(struct firn_os_watch *watch, struct firn_os_dir *dir, int *out_id,
+                  firn_error *err)
+{
+    int fd = firn_os_posix_dir_fd(dir);
+    *out_id = -1;
+    if (!is_local(fd)) {
+        return firn_error_set(err, FIRN_UNSUPPORTED,
+                              "'%s' is on a file system whose changes may go unnoticed",
+                              firn_os_dir_path(dir));
+    }
+    if (watch->fanotify != NULL) {
+        *out_id = firn_os_watch_fanotify_add(watch->fanotify, fd);
+    }
+    return *out_id >= 0 ? FIRN_OK : add_to_inotify(watch, dir, out_id, err);
+}
+
 void
 firn_os_watch_remove(struct firn_os_watch *watch, int id)
 {
-    (void)inotify_rm_watch(watch->fd, id);
+    if (id < FIRN_OS_WATCH_FANOTIFY_ID_MIN) {
+        firn_os_watch_inotify_remove(watch->inotify_fd, id);
+    } else {
+        firn_os_watch_fanotify_remove(watch->fanotify, id);
+    }
 }
 
 /* ---- events ---- */
 
-static struct firn_os_watch_event
-translate(const struct inotify_event *event)
+struct visitor {
+    int (*visit)(void *ctx, const struct firn_os_watch_event *event);
+    void *ctx;
+};
+
+static const struct firn_os_watch_event lost = {.kind = FIRN_OS_WATCH_LOST, .id = -1, .name = ""};
+
+/* Empties one queue. */
+static int
+read_queue(struct firn_os_watch *watch, int fd, const struct visitor *visitor, firn_error *err)
 {
-    struct firn_os_watch_event out = {.kind = FIRN_OS_WATCH_CHANGED,
-                                      .id = event->wd,
-                                      .name = event->len > 0 ? event->name : "",
-                                      .is_dir = (event->mask & IN_ISDIR) != 0};
-    if ((event->mask & IN_Q_OVERFLOW) != 0) {
-        out.kind = FIRN_OS_WATCH_LOST;
-        out.id = -1;
-    } else if ((event->mask & (IN_IGNORED | IN_UNMOUNT)) != 0) {
-        out.kind = FIRN_OS_WATCH_GONE;
-    } else if ((event->mask & IN_MOVE_SELF) != 0) {
-        out.kind = FIRN_OS_WATCH_MOVED;
-    } else if ((event->mask & NAMES_MASK) != 0) {
-        out.kind = FIRN_OS_WATCH_NAMES;
+    int rc = FIRN_OK;
+    for (int reads = 0; rc == FIRN_OK; reads++) {
+        if (reads == READS_MAX) {
+            return visitor->visit(visitor->ctx, &lost); /* (I1) does not hold */
+        }
+        ssize_t got = read(fd, watch->bytes, sizeof watch->bytes);
+        if (got < 0 && errno == EAGAIN) {
+            break;
+        }
+        if (got < 0 && errno != EINTR) {
+            return firn_error_set_errno(err, errno, "could not read what has changed");
+        }
+        size_t size = got > 0 ? (size_t)got : 0;
+        rc = fd == watch->inotify_fd
+                 ? firn_os_watch_inotify_visit(watch->bytes, size, visitor->visit, visitor->ctx)
+                 : firn_os_watch_fanotify_visit(watch->fanotify, watch->bytes, size, visitor->visit,
+                                                visitor->ctx);
     }
-    return out;
+    return rc;
 }
 
 static int
-visit_all(const char *bytes, size_t size, int (*visit)(void *, const struct firn_os_watch_event *),
-          void *ctx)
+fanotify_fd(const struct firn_os_watch *watch)
 {
-    for (size_t at = 0; at + sizeof(struct inotify_event) <= size;) {
-        const struct inotify_event *event = (const void *)(bytes + at);
-        const struct firn_os_watch_event translated = translate(event);
-        int rc = visit(ctx, &translated);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        at += sizeof *event + event->len;
-    }
-    return FIRN_OK;
+    return watch->fanotify == NULL ? -1 : firn_os_watch_fanotify_fd(watch->fanotify);
 }
 
 int
@@ -289,23 +344,14 @@ firn_os_watch_read(struct firn_os_watch *watch,
                    int (*visit)(void *ctx, const struct firn_os_watch_event *event), void *ctx,
                    firn_error *err)
 {
-    const struct firn_os_watch_event lost = {.kind = FIRN_OS_WATCH_LOST, .id = -1, .name = ""};
+    const struct visitor visitor = {visit, ctx};
+    const int fds[] = {fanotify_fd(watch), watch->inotify_fd};
     int rc = FIRN_OK;
     if (have_mounts_changed(watch)) {
         rc = visit(ctx, &lost);
     }
-    for (int reads = 0; rc == FIRN_OK; reads++) {
-        if (reads == READS_MAX) {
-            return visit(ctx, &lost); /* (I1) does not hold */
-        }
-        ssize_t got = read(watch->fd, watch->bytes, sizeof watch->bytes);
-        if (got < 0 && errno == EAGAIN) {
-            break;
-        }
-        if (got < 0 && errno != EINTR) {
-            return firn_error_set_errno(err, errno, "could not read what has changed");
-        }
-        rc = got > 0 ? visit_all(watch->bytes, (size_t)got, visit, ctx) : FIRN_OK;
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0] && rc == FIRN_OK; i++) {
+        rc = fds[i] < 0 ? FIRN_OK : read_queue(watch, fds[i], &visitor, err);
     }
     return rc;
 }
@@ -314,12 +360,14 @@ void
 firn_os_watch_wait(struct firn_os_watch *watch, struct firn_os_socket *listener, int64_t timeout_ns)
 {
     struct pollfd items[] = {
-        {.fd = watch->fd, .events = POLLIN},
         {.fd = watch->mounts_fd, .events = POLLPRI},
+        {.fd = fanotify_fd(watch), .events = POLLIN},
+        {.fd = watch->inotify_fd, .events = POLLIN},
         {.fd = listener == NULL ? -1 : firn_os_socket_fd(listener), .events = POLLIN},
     };
     int64_t ms = timeout_ns <= 0 ? 0 : (timeout_ns - 1) / NS_PER_MS + 1;
-    if (poll(items, 3, ms > INT32_MAX ? INT32_MAX : (int)ms) > 0 && items[1].revents != 0) {
+    if (poll(items, sizeof items / sizeof items[0], ms > INT32_MAX ? INT32_MAX : (int)ms) > 0 &&
+        items[0].revents != 0) {
         watch->mounts_changed = true;
     }
 }

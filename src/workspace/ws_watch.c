@@ -117,7 +117,7 @@ begin_anew(struct watching *watching, firn_error *err)
     struct firn_os_watch *kernel = NULL;
     struct firn_ws_watch_set *set = NULL;
     int rc;
-    FIRN_TRY(firn_os_watch_create(watching->ws->os, watching->ws->place.root, &kernel, err));
+    FIRN_TRY(firn_os_watch_create(watching->root, &kernel, err));
     FIRN_TRY(firn_ws_watch_set_create(watching->ws->os, &adding, &set, err));
     firn_ws_watch_set_destroy(watching->set);
     firn_os_watch_destroy(watching->kernel);

@@ -5,12 +5,13 @@
 same    batches of random operations while a watch runs. After each, a save that asks the watch must come to the very tree,
         and the very numbers, that a save into another store, which nobody watches, comes to by looking at everything. Some
         watches save by themselves as well, some are killed (-9) at any moment and started again, some are stopped
-        (SIGSTOP) until their queue of events has overflowed.
+        (SIGSTOP) until the queue of events would have overflowed. Some are not allowed to use fanotify, so that it does.
 beside  one watch, two MCP servers and 100 saves on one workspace that somebody edits: none fails; what is saved is undamaged.
 peers   others talk nonsense to the socket, or nothing: saves go on, and so does the watch.
 
 Seeds from FIRN_TEST_SEED (1) on; FIRN_TEST_LONG=1: many. Prints "count: N saves beside a watch".
 """
+import ctypes
 import json
 import mmap
 import os
@@ -43,8 +44,16 @@ def firn(place, *arguments, store="store"):
     return done.stdout
 
 
+def without_fanotify():
+    """In a child: what it starts has not got CAP_SYS_ADMIN, whoever it is."""
+    pr_capbset_drop, cap_sys_admin = 24, 21
+    ctypes.CDLL(None).prctl(pr_capbset_drop, cap_sys_admin)
+
+
 class Place:
     """A tree, stores beside it, and a watch that may run."""
+
+    only_inotify = False
 
     def __init__(self, program, path):
         self.firn = program
@@ -58,7 +67,8 @@ class Place:
 
     def start(self, *arguments):
         self.watch = subprocess.Popen([self.firn, "watch", "--store", os.path.join(self.path, "store"), *arguments],
-                                      cwd=self.tree, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                                      cwd=self.tree, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                      preexec_fn=without_fanotify if self.only_inotify else None)
         end = time.monotonic() + 60
         while True:
             done = subprocess.run([self.firn, "watch", "--status", "--store", os.path.join(self.path, "store")], cwd=self.tree,
@@ -273,7 +283,7 @@ def suspend(place):
 
 
 def overflow(place):
-    """More events than the queue holds, while the watch cannot read them."""
+    """More events than the queue of inotify holds, while the watch cannot read them."""
     with open("/proc/sys/fs/inotify/max_queued_events", encoding="ascii") as file:
         count = int(file.read())
     os.makedirs(place.tree + "/burst", exist_ok=True)
@@ -293,6 +303,7 @@ def overflow(place):
 def same(program, path, seed):
     choice = random.Random(seed)
     place = Place(program, path)
+    place.only_inotify = seed // 2 % 2 == 1
     editor = Editor(place.tree, choice)
     for _ in range(30):
         attempt(editor)

@@ -12,6 +12,15 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/fanotify.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "base/mem.h"
 
 void
@@ -145,4 +154,52 @@ test_os_count(struct firn_os_dir *dir)
     size_t count = 0;
     TEST_OK(firn_os_dir_list(dir, count_entry, &count, &err), &err);
     return count;
+}
+
+bool
+test_os_admin(bool is_wanted)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+    const uint32_t bit = UINT32_C(1) << CAP_SYS_ADMIN;
+    assert_int_equal(syscall(SYS_capget, &header, data), 0);
+    data[0].effective =
+        is_wanted ? data[0].effective | (bit & data[0].permitted) : data[0].effective & ~bit;
+    assert_int_equal(syscall(SYS_capset, &header, data), 0);
+    return (data[0].effective & bit) != 0;
+}
+
+bool
+test_os_may_use_fanotify(void)
+{
+    struct {
+        struct file_handle head;
+        uint8_t bytes[MAX_HANDLE_SZ];
+    } handle = {.head.handle_bytes = MAX_HANDLE_SZ};
+    struct firn_os_dir *dir = test_os_temp_dir();
+    int mount_id;
+    (void)test_os_admin(true);
+    int fd = fanotify_init(FAN_REPORT_DFID_NAME | FAN_UNLIMITED_QUEUE, O_RDONLY);
+    bool may = fd >= 0 &&
+               fanotify_mark(fd, FAN_MARK_ADD, FAN_CREATE, AT_FDCWD, firn_os_dir_path(dir)) == 0 &&
+               name_to_handle_at(AT_FDCWD, firn_os_dir_path(dir), &handle.head, &mount_id, 0) == 0;
+    if (fd >= 0) {
+        assert_int_equal(close(fd), 0);
+    }
+    test_os_temp_dir_remove(dir);
+    return may;
+}
+
+bool
+test_os_refuse(int system_call, int error_number)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)system_call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error_number),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }

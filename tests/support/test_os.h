@@ -30,6 +30,17 @@ bool test_os_has(struct firn_os_dir *dir, const char *name);
 /* How many names the directory has. */
 size_t test_os_count(struct firn_os_dir *dir);
 
+/* Takes CAP_SYS_ADMIN from this thread and those that it starts, or gives it back; whether the thread
+ * has it now. */
+bool test_os_admin(bool is_wanted);
+/* Whether what lies in a temporary directory can be watched by fanotify, by a thread with
+ * CAP_SYS_ADMIN; with it, if it may have it, this one goes on. */
+bool test_os_may_use_fanotify(void);
+#define TEST_OS_NO_FANOTIFY "watching by fanotify: not allowed here, or the file system cannot"
+/* From now on a system call of this thread, by its number, fails with an errno: to the thread's end.
+ * False where that cannot be. */
+bool test_os_refuse(int system_call, int error_number);
+
 /* Fails the test with the error's text unless rc is FIRN_OK. */
 #define TEST_OK(rc, err) test_os_ok((rc), (err), #rc, __FILE__, __LINE__)
 void test_os_ok(int rc, const firn_error *err, const char *expression, const char *file, int line);

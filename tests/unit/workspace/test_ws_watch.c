@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/workspace: a watch on a real disk, in a thread of its own. Whatever is done to the tree, a
- * save that asks it comes to the tree that a save into another store comes to, which looks at
- * everything.
+ * unit/workspace: a watch on a real disk, in a thread of its own, by inotify and, where that is
+ * allowed, by fanotify. Whatever is done to the tree, a save that asks it comes to the tree that a
+ * save into another store comes to, which looks at everything.
  *
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs many steps.
  */
@@ -479,7 +479,7 @@ nothing_is_watched_in_a_simulation(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest of_both[] = {
         cmocka_unit_test(a_save_beside_a_watch_finds_what_there_is),
         cmocka_unit_test(so_does_the_watch_by_itself),
         cmocka_unit_test(links_that_appear_are_seen_in_directories_that_did_not_change),
@@ -487,10 +487,20 @@ main(void)
         cmocka_unit_test(rules_that_did_not_change_are_still_those_of_the_next_checkpoint),
         cmocka_unit_test(it_saves_after_quiet_and_only_what_changed),
         cmocka_unit_test(it_saves_what_is_never_quiet),
+    };
+    const struct CMUnitTest of_any[] = {
         cmocka_unit_test(there_is_one_watch_at_a_time),
         cmocka_unit_test(it_ends_when_the_workspace_goes),
         cmocka_unit_test(it_ends_when_the_store_goes),
         cmocka_unit_test(nothing_is_watched_in_a_simulation),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    (void)test_os_admin(false);
+    int failed = cmocka_run_group_tests_name("inotify", of_both, NULL, NULL);
+    failed += cmocka_run_group_tests_name("any", of_any, NULL, NULL);
+    if (test_os_may_use_fanotify()) {
+        failed += cmocka_run_group_tests_name("fanotify", of_both, NULL, NULL);
+    } else {
+        print_message("SKIPPED: " TEST_OS_NO_FANOTIFY "\n");
+    }
+    return failed;
 }
