@@ -289,6 +289,7 @@ typedef struct firn_watch_info {
     uint64_t directories; /* of the workspace that it knows */
     uint64_t dirty;       /* of them: the next save visits them */
     uint64_t unwatched;   /* of them: every save does */
+    bool is_by_fanotify;  /* without limits of directories and events; else by inotify */
 } firn_watch_info;
 
 /* Who watches the workspace. FIRN_NOT_FOUND if nobody does. */

@@ -124,6 +124,7 @@ show(struct watching *watching, bool stops)
         firn_json_out_u64("directories", info.directories);
         firn_json_out_u64("dirty", info.dirty);
         firn_json_out_u64("unwatched", info.unwatched);
+        firn_json_out_string("source", info.is_by_fanotify ? "fanotify" : "inotify");
     } else if (cli->quiet) {
         firn_out_format("%llu\n", (unsigned long long)info.process);
     } else {

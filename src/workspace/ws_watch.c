@@ -247,6 +247,7 @@ look(void *ctx, struct firn_ws_watch_set_info *out)
 {
     struct watching *watching = ctx;
     firn_ws_watch_set_info(watching->set, out);
+    out->is_unlimited = firn_os_watch_is_unlimited(watching->kernel);
 }
 
 static void
@@ -481,7 +482,8 @@ request(struct firn_ws *ws, enum firn_ws_watch_wire_kind kind, firn_watch_info *
     *out = (firn_watch_info){.process = firn_os_socket_peer(socket),
                              .directories = info.directories,
                              .dirty = info.dirty,
-                             .unwatched = info.unwatched};
+                             .unwatched = info.unwatched,
+                             .is_by_fanotify = info.is_unlimited};
 out:
     firn_os_socket_close(socket);
     firn_os_dir_close(store_dir);

@@ -11,7 +11,7 @@
 
 #include "workspace/ws_watched.h"
 
-enum { REQUEST_TIMEOUT_MS = 500, NS_PER_MS = 1000000, ROUND_MAX = 64 };
+enum { REQUEST_TIMEOUT_MS = 500, NS_PER_MS = 1000000, ROUND_MAX = 64, INFO_UNLIMITED = 1 };
 
 static int
 send_info(struct firn_os_socket *socket, const struct firn_ws_watch_serve *serve,
@@ -21,7 +21,8 @@ send_info(struct firn_os_socket *socket, const struct firn_ws_watch_serve *serve
     serve->look(serve->ctx, &info);
     if (firn_buf_append_varint(out, info.directories) != FIRN_OK ||
         firn_buf_append_varint(out, info.dirty) != FIRN_OK ||
-        firn_buf_append_varint(out, info.unwatched) != FIRN_OK) {
+        firn_buf_append_varint(out, info.unwatched) != FIRN_OK ||
+        firn_buf_append_varint(out, info.is_unlimited ? INFO_UNLIMITED : 0) != FIRN_OK) {
         return firn_error_no_memory(err, "an answer");
     }
     return firn_ws_watched_send(socket, FIRN_WS_WATCH_WIRE_INFO, firn_buf_slice(out), err);
@@ -97,6 +98,7 @@ firn_ws_watch_serve_request(struct firn_os_socket *socket, enum firn_ws_watch_wi
     const int64_t timeout_ns = (int64_t)10 * 1000 * NS_PER_MS; /* it may be saving */
     struct firn_buf bytes = {0};
     enum firn_ws_watch_wire_kind got;
+    uint64_t flags;
     int rc;
     *out = (struct firn_ws_watch_set_info){0};
     FIRN_TRY(firn_ws_watched_send(socket, kind, firn_bytes(NULL, 0), err));
@@ -104,9 +106,11 @@ firn_ws_watch_serve_request(struct firn_os_socket *socket, enum firn_ws_watch_wi
     struct firn_reader reader = firn_reader_of(firn_buf_slice(&bytes));
     if (got != FIRN_WS_WATCH_WIRE_INFO || !firn_reader_varint(&reader, &out->directories) ||
         !firn_reader_varint(&reader, &out->dirty) ||
-        !firn_reader_varint(&reader, &out->unwatched)) {
+        !firn_reader_varint(&reader, &out->unwatched) || !firn_reader_varint(&reader, &flags)) {
         rc = firn_error_set(err, FIRN_INVALID, "the watch answers something else");
+        goto out;
     }
+    out->is_unlimited = (flags & INFO_UNLIMITED) != 0;
 out:
     firn_buf_deinit(&bytes);
     return rc;

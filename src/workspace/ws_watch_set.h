@@ -51,6 +51,7 @@ struct firn_ws_watch_set_info {
     uint64_t unwatched;   /* of them: always to be visited, for want of watches */
     bool has_lost_root;   /* the root was moved or removed */
     bool is_broken;       /* nothing is right any more: begin with a new set */
+    bool is_unlimited;    /* firn_os_watch_is_unlimited; for whoever has the kernel to set */
     int unwatched_code;   /* FIRN_LIMIT or other: why the last of them is */
     firn_error unwatched_error;
 };

@@ -11,7 +11,7 @@
  *               | varint directories)*
  *   report   := le64 token | 32 bytes tree | 16 bytes key
  *               | (sized path | u8 flags (1 steady) | varint files | varint bytes)*
- *   info     := varint directories | varint dirty | varint unwatched
+ *   info     := varint directories | varint dirty | varint unwatched | varint flags (1 fanotify)
  *
  * The messages "look" and "stop" have no bytes; a stop is answered by an info.
  */

@@ -13,8 +13,8 @@ A watch saves when the workspace has become quiet, and makes the saves of others
   watching <T>/w
   $ firn watch --status
   watched by process <n>: 3 directories, 0 to be looked at by the next save
-  $ firn watch --status --json | sed 's/"process":[0-9]*/"process":P/'
-  {"process":P,"directories":3,"dirty":0,"unwatched":0}
+  $ firn watch --status --json | sed 's/"process":[0-9]*/"process":P/; s/"fanotify"/"inotify"/'
+  {"process":P,"directories":3,"dirty":0,"unwatched":0,"source":"inotify"}
   $ echo two >../new && mv ../new a/b/f
   $ until_there grep '^2 ' ../log
   $ tail -n 1 ../log

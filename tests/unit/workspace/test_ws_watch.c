@@ -26,6 +26,8 @@
 
 #define MS INT64_C(1000000)
 
+static bool is_by_fanotify; /* what this run is about */
+
 struct watcher {
     struct ws_world *world;
     struct firn_ws *ws;
@@ -418,6 +420,7 @@ there_is_one_watch_at_a_time(void **state)
     assert_int_equal(info.process, firn_os_process_id(world.tree.os));
     assert_int_equal(info.directories, 2);
     assert_int_equal(info.dirty, 0);
+    assert_int_equal(info.is_by_fanotify, is_by_fanotify);
     TEST_OK(firn_ws_watch_stop(world.ws, &info, &err), &err);
     int rc = join(&watcher);
     TEST_OK(rc, &watcher.err);
@@ -487,9 +490,9 @@ main(void)
         cmocka_unit_test(rules_that_did_not_change_are_still_those_of_the_next_checkpoint),
         cmocka_unit_test(it_saves_after_quiet_and_only_what_changed),
         cmocka_unit_test(it_saves_what_is_never_quiet),
+        cmocka_unit_test(there_is_one_watch_at_a_time),
     };
     const struct CMUnitTest of_any[] = {
-        cmocka_unit_test(there_is_one_watch_at_a_time),
         cmocka_unit_test(it_ends_when_the_workspace_goes),
         cmocka_unit_test(it_ends_when_the_store_goes),
         cmocka_unit_test(nothing_is_watched_in_a_simulation),
@@ -498,6 +501,7 @@ main(void)
     int failed = cmocka_run_group_tests_name("inotify", of_both, NULL, NULL);
     failed += cmocka_run_group_tests_name("any", of_any, NULL, NULL);
     if (test_os_may_use_fanotify()) {
+        is_by_fanotify = true;
         failed += cmocka_run_group_tests_name("fanotify", of_both, NULL, NULL);
     } else {
         print_message("SKIPPED: " TEST_OS_NO_FANOTIFY "\n");
