@@ -289,7 +289,7 @@ typedef struct firn_watch_info {
     uint64_t directories; /* of the workspace that it knows */
     uint64_t dirty;       /* of them: the next save visits them */
     uint64_t unwatched;   /* of them: every save does */
-    bool is_by_fanotify;  /* without limits of directories and events; else by inotify */
+    bool is_by_fanotify;  /* without the limits of the system; else by inotify */
 } firn_watch_info;
 
 /* Who watches the workspace. FIRN_NOT_FOUND if nobody does. */
@@ -550,7 +550,9 @@ typedef struct firn_restore_result {
  * beside their targets, synced and change places with them; deletions come last. FIRN_CORRUPT,
  * before anything is written, if something needed is damaged; FIRN_CONFLICT, before too, if
  * something that is in no checkpoint is in the way, and afterwards, if somebody else changed
- * something meanwhile, which was kept and told.
+ * something meanwhile, which was kept and told. FIRN_BUSY, before, if the store, or a firn store in
+ * the tree that would be changed, is written for longer than lock_timeout_ms; and if such a store in
+ * the tree was let go while it was waited for: then call again.
  *
  * A crash, or a failure once things have begun to move, leaves the restore pending: every file is
  * the old or the new one, whole. firn_workspace_resume finishes it, firn_workspace_undo takes it

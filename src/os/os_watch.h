@@ -2,10 +2,11 @@
  *
  * os/os_watch.h: being told what changes in directories (fanotify, inotify).
  *
- * Caveats. One call at a time, of any thread; only waiting may run beside another. Only a real process has this: elsewhere FIRN_UNSUPPORTED. Only names in a watched
- * directory and that directory itself are reported, not what lies deeper. Not reported: stores to a
- * mapping of a file, until the mapping and every descriptor are closed; changes made through a name
- * of the same file in a directory that is not watched; changes that another machine makes.
+ * Caveats. One call at a time, of any thread. Only a real process has this: elsewhere
+ * FIRN_UNSUPPORTED. Only names in a watched directory and that directory itself are reported, not what
+ * lies deeper. Not reported: stores to a mapping of a file, until the mapping and every descriptor are
+ * closed; changes made through a name of the same file in a directory that is not watched; changes
+ * that another machine makes.
  */
 #ifndef FIRN_OS_OS_WATCH_H
 #define FIRN_OS_OS_WATCH_H
@@ -41,8 +42,8 @@ FIRN_MUST_CHECK int firn_os_watch_create(struct firn_os_dir *root, struct firn_o
                                          firn_error *err);
 /* NULL is fine. */
 void firn_os_watch_destroy(struct firn_os_watch *watch);
-/* Whether directories on the root's file system are watched without limits of their number and of
- * events that wait. */
+/* Whether directories on the root's file system are watched without a limit of their number, and
+ * events wait without one of the system (64 MiB of them at once are LOST all the same). */
 bool firn_os_watch_is_unlimited(const struct firn_os_watch *watch);
 /* Watches a directory, which need not stay open. One directory has one id, however often it is
  * added. FIRN_LIMIT where the system allows no more; FIRN_UNSUPPORTED on a file system of which it

@@ -76,13 +76,13 @@ wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms,
     }
 }
 
-/* Whether that a file could not be opened says that no writer comes by it: it is not there, or may not
- * be written, or is no file. */
+/* Whether it is no fault of the moment that a file cannot be opened or locked: it is not there, or not
+ * ours to take, or no file, or of a file system without locks. */
 static bool
-keeps_writers_out(int code)
+is_no_lock(int code)
 {
     return code == FIRN_NOT_FOUND || code == FIRN_DENIED || code == FIRN_READ_ONLY ||
-           code == FIRN_INVALID;
+           code == FIRN_INVALID || code == FIRN_UNSUPPORTED;
 }
 
 int
@@ -94,16 +94,16 @@ firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
     *out = NULL;
     int rc = firn_os_file_open(dir, FIRN_DB_FORMAT_LOCK_NAME, flags, 0600, &file, err);
     if (rc != FIRN_OK) {
-        return keeps_writers_out(rc) ? FIRN_OK : rc;
+        return is_no_lock(rc) ? FIRN_OK : rc;
     }
-    rc = wait_for_lock(firn_os_dir_os(dir), file, timeout_ms, NULL);
+    rc = wait_for_lock(firn_os_dir_os(dir), file, timeout_ms, err);
     if (rc == FIRN_OK) {
         *out = file;
         return FIRN_OK;
     }
-    rc = rc == FIRN_BUSY ? refuse(dir, file, err) : FIRN_OK;
+    rc = rc == FIRN_BUSY ? refuse(dir, file, err) : rc;
     firn_os_file_close(file);
-    return rc;
+    return is_no_lock(rc) ? FIRN_OK : rc;
 }
 
 static int

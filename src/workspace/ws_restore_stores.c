@@ -5,7 +5,7 @@
  * A writer has its store's files open and goes on writing to them whatever has their names. Files of an
  * earlier state put there would be mixed with what it writes, and both be lost. So a restore that is to
  * change anything of a store takes the store's lock first, while it looks what there is to do and nothing
- * is written, and keeps it until all is done; a store that is locked refuses it. A store that stays as
+ * is written, and keeps it until all is done; a store that stays locked refuses it. A store that stays as
  * it is refuses nothing; nor do things in its directory that are none of its own, or the directory's
  * times and mode.
  *
@@ -18,6 +18,8 @@
  *      and has to be the same.
  * (I2) Then all that is left out of it, what lies behind the ends of its logs included, is of no use to
  *      anybody, and goes with what it belongs to. The lock goes last.
+ *
+ * (I3) Nothing goes on that found a store locked: it begins anew with a scan, once it is not.
  *
  * Not kept out are readers: what they have open stays, what they open later may be gone.
  */
@@ -91,7 +93,7 @@ store_at(const struct firn_ws_restore_stores *stores, firn_slice path)
 
 /* The state that is there now, which must be the one that was saved (I1). */
 static int
-find_state(struct store *store, bool was_held, struct firn_os_dir *dir, firn_error *err)
+find_state(struct store *store, struct firn_os_dir *dir, firn_error *err)
 {
     int rc = firn_db_capture_open(dir, &store->capture, err);
     if (rc != FIRN_OK) {
@@ -100,34 +102,51 @@ find_state(struct store *store, bool was_held, struct firn_os_dir *dir, firn_err
     firn_db_capture_let_go(store->capture);
     return firn_db_capture_print(store->capture) == store->print
                ? FIRN_OK
-               : firn_error_set(err, was_held ? FIRN_BUSY : FIRN_CONFLICT,
+               : firn_error_set(err, FIRN_CONFLICT,
                                 "'%s' was changed by somebody else during the restore; nothing was "
                                 "changed, run it again",
                                 (const char *)store->path.data);
+}
+
+/* Takes the lock. If it has to be waited for, then whoever had it may have written anything, or put
+ * another store in its place: what was found out before is not so any more, and the lock is given
+ * back (I3). */
+static int
+lock(const struct firn_ws_restore_stores *stores, struct store *store, struct firn_os_dir *dir,
+     firn_error *err)
+{
+    bool may_create = store->print != 0 && !stores->is_dry;
+    int rc = firn_db_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
+    if (rc != FIRN_BUSY) {
+        return rc;
+    }
+    rc = firn_db_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms, &store->lock,
+                                          err);
+    if (rc == FIRN_OK) {
+        firn_os_file_close(store->lock);
+        store->lock = NULL;
+        return firn_error_set(err, FIRN_BUSY,
+                              "'%s' was being written until now; nothing was changed, run it again",
+                              (const char *)store->path.data);
+    }
+    return rc == FIRN_BUSY
+               ? firn_error_prefix(err, "cannot restore a firn store that is being written")
+               : rc;
 }
 
 static int
 enter(const struct firn_ws_restore_stores *stores, struct store *store, firn_error *err)
 {
     struct firn_os_dir *dir;
-    bool may_create = store->print != 0 && !stores->is_dry;
     const char *path = (const char *)store->path.data; /* has a NUL behind */
     int rc = firn_os_dir_open_beneath(stores->root, path, &dir, err);
     store->is_seen = true;
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* gone since it was scanned */
     }
-    rc = firn_db_capture_keep_writers_out(dir, may_create, 0, &store->lock, err);
-    bool was_held = rc == FIRN_BUSY;
-    if (was_held) {
-        rc = firn_db_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms,
-                                              &store->lock, err);
-    }
-    if (rc == FIRN_BUSY) {
-        rc = firn_error_prefix(err, "cannot restore a firn store that is being written");
-    }
+    rc = lock(stores, store, dir, err);
     if (rc == FIRN_OK && store->print != 0) {
-        rc = find_state(store, was_held, dir, err);
+        rc = find_state(store, dir, err);
     }
     if (stores->is_dry) {
         firn_os_file_close(store->lock);

@@ -15,7 +15,7 @@
 /* Zeroed but for the first three it is ready to find them. */
 struct firn_ws_restore_stores {
     struct firn_os_dir *root;
-    int64_t lock_timeout_ms;     /* to wait for the writer of one; negative: for ever */
+    int64_t lock_timeout_ms;     /* to wait for the writer of each; negative: for ever */
     bool is_dry;                 /* only looked at */
     struct firn_hash_map stores; /* all of them, by their paths */
 };
@@ -28,8 +28,8 @@ FIRN_MUST_CHECK int firn_ws_restore_stores_find(struct firn_ws_restore_stores *s
 void firn_ws_restore_stores_deinit(struct firn_ws_restore_stores *stores);
 
 /* Before something is changed: keeps writers out of the store that it is a part of. FIRN_BUSY, naming
- * the store and the holder, if there is one, or if the store has changed while it was waited for;
- * FIRN_CONFLICT if the store has changed since the scan otherwise. */
+ * the store and the holder, if there is one for all of lock_timeout_ms, and also if there was one for
+ * a part of it: all has to be looked at again. FIRN_CONFLICT if the store has changed since the scan. */
 FIRN_MUST_CHECK int firn_ws_restore_stores_change(struct firn_ws_restore_stores *stores,
                                                   const struct firn_ws_diff_change *change,
                                                   firn_error *err);

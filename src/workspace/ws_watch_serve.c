@@ -98,7 +98,7 @@ firn_ws_watch_serve_request(struct firn_os_socket *socket, enum firn_ws_watch_wi
     const int64_t timeout_ns = (int64_t)10 * 1000 * NS_PER_MS; /* it may be saving */
     struct firn_buf bytes = {0};
     enum firn_ws_watch_wire_kind got;
-    uint64_t flags;
+    uint64_t flags = 0; /* an older watch sends none */
     int rc;
     *out = (struct firn_ws_watch_set_info){0};
     FIRN_TRY(firn_ws_watched_send(socket, kind, firn_bytes(NULL, 0), err));
@@ -106,7 +106,8 @@ firn_ws_watch_serve_request(struct firn_os_socket *socket, enum firn_ws_watch_wi
     struct firn_reader reader = firn_reader_of(firn_buf_slice(&bytes));
     if (got != FIRN_WS_WATCH_WIRE_INFO || !firn_reader_varint(&reader, &out->directories) ||
         !firn_reader_varint(&reader, &out->dirty) ||
-        !firn_reader_varint(&reader, &out->unwatched) || !firn_reader_varint(&reader, &flags)) {
+        !firn_reader_varint(&reader, &out->unwatched) ||
+        (firn_reader_left(&reader) > 0 && !firn_reader_varint(&reader, &flags))) {
         rc = firn_error_set(err, FIRN_INVALID, "the watch answers something else");
         goto out;
     }

@@ -82,6 +82,15 @@ What cannot be read as a store is saved as the files that are there.
   left out by rule: app.firn/manifest-000001.log, app.firn/wal-000001.log
   ! firn: store: app.firn: a firn store, saved file by file: '<T>/w/app.firn/manifest-000001.log' ends at offset 40: expected 128 bytes at offset 0
 
+A restore of it waits like that as well.
+
+  $ echo more >app.firn/runs/000008.row
+  $ python3 ../hold.py app.firn/LOCK sh -c 'touch ../held; sleep 1; echo mine >app.firn/runs/000009.row' & until_there ls ../held; firn restore 3 --wait 30 2>/dev/null
+  restored 3: 0 changed, 0 added, 2 removed; take this back with: firn undo
+  $ ls app.firn/runs; firn undo -q 2>/dev/null; ls app.firn/runs; rm ../held
+  000008.row
+  000009.row
+
 A watch saves it when it has been written, and then rests.
 
   $ rm -r app.firn && firn db put app.firn users ada 1

@@ -155,21 +155,27 @@ chance_keeps_nobody_from_reading(void **state)
 
 /* Nobody is let in because the lock could not be looked at. */
 static void
-a_lock_that_cannot_be_opened_keeps_nobody_out(void **state)
+a_lock_that_cannot_be_had_keeps_nobody_out(void **state)
 {
     (void)state;
     static const struct {
         int error_number;
         int code;
-    } cases[] = {{EMFILE, FIRN_IO}, {EIO, FIRN_IO},   {ENOSPC, FIRN_NO_SPACE}, {EACCES, FIRN_OK},
-                 {EROFS, FIRN_OK},  {ELOOP, FIRN_OK}, {ENOENT, FIRN_OK},       {0, FIRN_BUSY}};
+        unsigned classes;
+    } cases[] = {
+        {EMFILE, FIRN_IO, FIRN_OS_FAULT_OPENS},       {EIO, FIRN_IO, FIRN_OS_FAULT_OPENS},
+        {ENOSPC, FIRN_NO_SPACE, FIRN_OS_FAULT_OPENS}, {EACCES, FIRN_OK, FIRN_OS_FAULT_OPENS},
+        {EROFS, FIRN_OK, FIRN_OS_FAULT_OPENS},        {ELOOP, FIRN_OK, FIRN_OS_FAULT_OPENS},
+        {ENOENT, FIRN_OK, FIRN_OS_FAULT_OPENS},       {ENOLCK, FIRN_IO, FIRN_OS_FAULT_METADATA},
+        {EIO, FIRN_IO, FIRN_OS_FAULT_METADATA},       {EOPNOTSUPP, FIRN_OK, FIRN_OS_FAULT_METADATA},
+        {0, FIRN_BUSY, FIRN_OS_FAULT_OPENS}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         firn_error err;
         struct beside beside;
         struct firn_os_file *lock;
         open_beside(&beside, 0);
         const struct firn_os_fault_plan plan = {.call = cases[i].error_number != 0,
-                                                .classes = FIRN_OS_FAULT_OPENS,
+                                                .classes = cases[i].classes,
                                                 .error_number = cases[i].error_number};
         firn_os_fault_set_plan(beside.fault, &plan);
         assert_int_equal(firn_db_capture_keep_writers_out(beside.dir, true, 0, &lock, &err),
@@ -186,7 +192,7 @@ main(void)
         cmocka_unit_test(a_reader_sees_no_commit_without_the_load_before_it),
         cmocka_unit_test(a_copy_has_no_commit_without_the_load_before_it),
         cmocka_unit_test(chance_keeps_nobody_from_reading),
-        cmocka_unit_test(a_lock_that_cannot_be_opened_keeps_nobody_out),
+        cmocka_unit_test(a_lock_that_cannot_be_had_keeps_nobody_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
