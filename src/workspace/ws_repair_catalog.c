@@ -5,7 +5,8 @@
  *
  * A record does not say which workspace it is of. It names the checkpoint before it, and the path
  * that the workspace had; both lead to others of which it is known, and so on until nothing more is
- * found. What is left over is a workspace that the catalog has lost: it is entered anew.
+ * found. What is left over is a workspace that the catalog has lost: it is entered anew, with the path
+ * that it had last.
  *
  * (I1) A rescued catalog that is older than the packs is still right about its past: a checkpoint with
  *      an order that was given by then and is not listed was deleted, and stays so. Not where runs are
@@ -102,27 +103,35 @@ spread(struct firn_ws_repair *repair)
     return has_found;
 }
 
-/* A root that no workspace has. A store inside of its workspace calls that ".". */
+/* A root that no other workspace has. A store inside of its workspace calls that ".". */
+static int
+make_root(const struct firn_ws_repair *repair, uint32_t number, firn_slice path,
+          struct firn_buf *out, firn_error *err)
+{
+    bool is_inside = strcmp(repair->ws->place.catalog_root, FIRN_WS_ROOTS_INSIDE) == 0 &&
+                     firn_slice_equal(firn_str(repair->ws->place.root), path);
+    int rc = firn_buf_append_slice(out, is_inside ? firn_str(FIRN_WS_ROOTS_INSIDE) : path);
+    for (size_t i = 0; rc == FIRN_OK && i < firn_ws_repair_workspace_count(repair); i++) {
+        const struct firn_ws_repair_workspace *other = firn_ws_repair_workspace_at(repair, i);
+        if (other->entry.number != number &&
+            firn_slice_equal(firn_str(other->root), firn_buf_slice(out))) {
+            rc = firn_buf_append_str(out, " (repaired)");
+            i = (size_t)-1;
+        }
+    }
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a workspace");
+}
+
 static int
 add_workspace(struct firn_ws_repair *repair, uint32_t number, firn_slice path, firn_error *err)
 {
     const struct firn_ws_repair_workspace added = {
-        .entry = {.number = number, .next_order = 1, .next_number = 1}};
-    bool is_inside = strcmp(repair->ws->place.catalog_root, FIRN_WS_ROOTS_INSIDE) == 0 &&
-                     firn_slice_equal(firn_str(repair->ws->place.root), path);
-    firn_slice wanted = is_inside ? firn_str(FIRN_WS_ROOTS_INSIDE) : path;
+        .entry = {.number = number, .next_order = 1, .next_number = 1}, .is_added = true};
     struct firn_buf root = {0};
-    int rc = firn_buf_append_slice(&root, wanted);
-    for (size_t i = 0; rc == FIRN_OK && i < firn_ws_repair_workspace_count(repair); i++) {
-        const char *other = firn_ws_repair_workspace_at(repair, i)->root;
-        if (firn_slice_equal(firn_str(other), firn_buf_slice(&root))) {
-            rc = firn_buf_append_str(&root, " (repaired)");
-            i = (size_t)-1;
-        }
+    int rc = make_root(repair, number, path, &root, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_repair_records_add_workspace(repair, firn_buf_slice(&root), &added, err);
     }
-    rc = rc == FIRN_OK
-             ? firn_ws_repair_records_add_workspace(repair, firn_buf_slice(&root), &added, err)
-             : firn_error_no_memory(err, "a workspace");
     firn_buf_deinit(&root);
     return rc;
 }
@@ -155,6 +164,51 @@ add_missing(struct firn_ws_repair *repair, firn_error *err)
     return FIRN_OK;
 }
 
+static const struct firn_ws_repair_record *
+newest_of(const struct firn_ws_repair *repair, uint32_t number)
+{
+    const struct firn_ws_repair_record *newest = NULL;
+    for (size_t i = 0; i < firn_ws_repair_record_count(repair); i++) {
+        const struct firn_ws_repair_record *record = firn_ws_repair_record_at(repair, i);
+        if (record->workspace == number && (newest == NULL || record->order > newest->order)) {
+            newest = record;
+        }
+    }
+    return newest;
+}
+
+/* Its directory may have been moved between two checkpoints. */
+static int
+take_newest_path(struct firn_ws_repair *repair, struct firn_ws_repair_workspace *workspace,
+                 firn_error *err)
+{
+    uint32_t number = workspace->entry.number;
+    struct firn_buf root = {0};
+    int rc =
+        make_root(repair, number, newest_of(repair, number)->record.workspace_path, &root, err);
+    char *copy = rc == FIRN_OK ? firn_strndup((const char *)root.data, root.size) : NULL;
+    if (rc == FIRN_OK && copy == NULL) {
+        rc = firn_error_no_memory(err, "a workspace");
+    }
+    if (rc == FIRN_OK) {
+        firn_free(workspace->root);
+        workspace->root = copy;
+    }
+    firn_buf_deinit(&root);
+    return rc;
+}
+
+static int
+name_added(struct firn_ws_repair *repair, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < firn_ws_repair_workspace_count(repair); i++) {
+        struct firn_ws_repair_workspace *workspace = firn_ws_repair_workspace_at(repair, i);
+        rc = workspace->is_added ? take_newest_path(repair, workspace, err) : FIRN_OK;
+    }
+    return rc;
+}
+
 static int
 find_workspaces(struct firn_ws_repair *repair, firn_error *err)
 {
@@ -168,7 +222,7 @@ find_workspaces(struct firn_ws_repair *repair, firn_error *err)
             rc = add_workspace(repair, record->workspace, record->record.workspace_path, err);
         }
     }
-    return rc;
+    return rc == FIRN_OK ? name_added(repair, err) : rc;
 }
 
 /* ---- those that were deleted ---- */

@@ -38,6 +38,7 @@ struct firn_ws_repair_workspace {
     bool is_listed;         /* by the catalog as it was rescued */
     uint64_t listed_orders; /* all below this were given when that was written */
     uint64_t sequence;      /* of where it was found in the log or a run */
+    bool is_added;          /* nothing of it was found but its checkpoints */
 };
 
 /* That a checkpoint was deleted, as the log has it. */

@@ -186,6 +186,25 @@ the_number_of_a_lost_pack_is_not_given_again(void **state)
     ws_world_close(&world);
 }
 
+static void
+a_lost_workspace_has_the_path_that_it_had_last(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 95);
+    save_text(&world, "one");
+    save_text(&world, "two");
+    ws_world_move(&world, "/elsewhere");
+    save_text(&world, "three");
+    save_text(&world, "four");
+    save_text(&world, "five"); /* the last one whose record is not in a pack yet */
+    lose(&world, "/s", "wal-000001.log");
+    assert_int_equal(repair(&world).found, 4);
+    assert_true(has(&world, "1") && has(&world, "2") && has(&world, "3") && has(&world, "4"));
+    ws_restore(&world, "1");
+    ws_world_close(&world);
+}
+
 /* The second one is a delta, in a pack of its own. The text of the tree then; the caller frees it. */
 static char *
 save_two_versions(struct ws_world *world)
@@ -363,6 +382,7 @@ main(void)
         cmocka_unit_test(tags_and_numbers_are_found_in_runs),
         cmocka_unit_test(a_record_of_the_log_joins_the_next_pack),
         cmocka_unit_test(the_number_of_a_lost_pack_is_not_given_again),
+        cmocka_unit_test(a_lost_workspace_has_the_path_that_it_had_last),
         cmocka_unit_test(new_versions_of_files_are_found),
         cmocka_unit_test(a_new_version_is_found_by_what_is_left_of_the_old_ones_pack),
         cmocka_unit_test(a_version_that_lost_its_base_is_saved_again),

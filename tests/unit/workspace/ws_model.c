@@ -127,21 +127,9 @@ ws_model_save(struct ws_model *model)
 void
 ws_model_move(struct ws_model *model)
 {
-    struct ws_world *world = &model->world;
-    struct firn_os_dir *top;
     char to[32];
     snprintf(to, sizeof to, "/w%u", (unsigned)ws_model_below(model, 1000));
-    if (strcmp(to, world->root_path) == 0) {
-        return;
+    if (strcmp(to, model->world.root_path) != 0) {
+        ws_world_move(&model->world, to);
     }
-    ws_model_must(model, firn_os_dir_open_path(world->tree.os, "/", &top, &world->err));
-    ws_model_must(model, firn_os_rename(top, world->root_path + 1, top, to + 1,
-                                        FIRN_OS_RENAME_NO_REPLACE, &world->err));
-    firn_os_dir_close(top);
-    free(world->root_path);
-    world->root_path = strdup(to);
-    ws_world_reopen(world);
-    assert_int_equal(ws_try_save(world, NULL), FIRN_CONFLICT);
-    ws_model_must(model, firn_ws_adopt(world->ws, NULL, &world->err));
-    ws_world_reopen(world);
 }

@@ -16,6 +16,7 @@
 #include "base/slice.h"
 #include "gc_support.h"
 #include "os/os_memory.h"
+#include "workspace/ws_workspaces.h"
 #include "ws_edit.h"
 #include "ws_model.h"
 
@@ -281,6 +282,41 @@ damage_store(struct ws_model *other)
     firn_os_dir_close(store.root);
 }
 
+struct rooted {
+    const char *root_path;
+    bool is_known;        /* a workspace has that root */
+    struct firn_buf root; /* of the first workspace */
+};
+
+static int
+take_root(void *ctx, const firn_workspace_info *info)
+{
+    struct rooted *rooted = ctx;
+    rooted->is_known = rooted->is_known || strcmp(info->root, rooted->root_path) == 0;
+    if (rooted->root.size == 0) {
+        assert_int_equal(firn_buf_append_str(&rooted->root, info->root), FIRN_OK);
+    }
+    return FIRN_OK;
+}
+
+/* That the root was moved may be what was last in the log, or what the catalog has lost: then the
+ * first workspace goes by the path that it had at its last checkpoint. */
+static void
+adopt_if_lost(struct ws_model *other)
+{
+    struct ws_world *world = &other->world;
+    struct rooted rooted = {.root_path = world->root_path};
+    ws_model_must(other, firn_ws_workspaces_list(world->tree.os, world->store_path, take_root,
+                                                 &rooted, &world->err));
+    if (!rooted.is_known && rooted.root.size > 0) {
+        const char *old_root = firn_buf_text(&rooted.root);
+        assert_non_null(old_root);
+        ws_model_must(other, firn_ws_adopt(world->ws, old_root, &world->err));
+        ws_world_reopen(world);
+    }
+    firn_buf_deinit(&rooted.root);
+}
+
 /* Whatever is told to be intact is what it was. */
 void
 ws_model_repair(struct ws_model *model)
@@ -298,6 +334,7 @@ ws_model_repair(struct ws_model *model)
     options.on_checkpoint = meet_repaired;
     options.callbacks.ctx = &repairing;
     ws_model_must(&other, firn_ws_repair(other.world.ws, &options, &result, &other.world.err));
+    adopt_if_lost(&other);
     ws_assert_check_clean(&other.world);
     for (size_t i = 0; i < model->count; i++) {
         char reference[32];
@@ -307,17 +344,13 @@ ws_model_repair(struct ws_model *model)
         }
         ws_model_reference_of(i, reference, sizeof reference);
         /* What was last in the log may be missing without a trace, as if it had never been; and what
-         * the catalog has lost may be of a workspace of its own, where the root was moved. */
+         * was found may be of a workspace of its own, where the root was moved. */
         int rc = firn_ws_find(other.world.ws, reference, &found, &other.world.err);
         assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && !repairing.must_be_there[i]));
         if (rc == FIRN_OK && (result.was_intact || repairing.must_be_there[i])) {
             ws_restore(&other.world, reference);
             ws_assert_dump(&other.world, model->checkpoints[i].dump);
         }
-    }
-    if (ws_try_save(&other.world, NULL) == FIRN_CONFLICT) { /* that workspace has another root */
-        ws_model_must(&other, firn_ws_adopt(other.world.ws, NULL, &other.world.err));
-        ws_world_reopen(&other.world);
     }
     ws_save(&other.world);
     ws_assert_check_clean(&other.world);

@@ -87,6 +87,23 @@ ws_world_reopen(struct ws_world *world)
 }
 
 void
+ws_world_move(struct ws_world *world, const char *to)
+{
+    struct firn_os_dir *top;
+    check(firn_os_dir_open_path(world->tree.os, "/", &top, &world->err), &world->err);
+    check(firn_os_rename(top, world->root_path + 1, top, to + 1, FIRN_OS_RENAME_NO_REPLACE,
+                         &world->err),
+          &world->err);
+    firn_os_dir_close(top);
+    free(world->root_path);
+    world->root_path = strdup(to);
+    ws_world_reopen(world);
+    assert_int_equal(ws_try_save(world, NULL), FIRN_CONFLICT);
+    check(firn_ws_adopt(world->ws, NULL, &world->err), &world->err);
+    ws_world_reopen(world);
+}
+
+void
 ws_world_close(struct ws_world *world)
 {
     firn_ws_close(world->ws);

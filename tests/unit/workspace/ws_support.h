@@ -29,6 +29,8 @@ void ws_world_close(struct ws_world *world);
 void ws_world_clone(const struct ws_world *from, struct ws_world *out);
 /* After a power cut or a change of the seam: handles anew. */
 void ws_world_reopen(struct ws_world *world);
+/* Gives the tree another path below "/", where it is adopted; memory only. */
+void ws_world_move(struct ws_world *world, const char *to);
 
 /* Return what the operation returns; world->err and world->notices tell more. out may be NULL. */
 int ws_try_save(struct ws_world *world, firn_save_result *out);
