@@ -75,8 +75,10 @@ FIRN_MUST_CHECK int firn_db_check(struct firn_db *db, const struct firn_db_check
                                   firn_check_report *report, firn_error *err);
 FIRN_MUST_CHECK int firn_db_refresh(struct firn_db *db, firn_error *err);
 FIRN_MUST_CHECK int firn_db_maintain_flush(struct firn_db *db, firn_error *err);
-/* Flushes, and does those compactions that the store itself would do next. */
-FIRN_MUST_CHECK int firn_db_maintain_tidy(struct firn_db *db, firn_error *err);
+/* Flushes, and does those compactions that the store itself would do next; those of one keyspace
+ * down to its last level, where what was deleted or overwritten goes. whole may be NULL: none. */
+FIRN_MUST_CHECK int firn_db_maintain_tidy(struct firn_db *db, const struct firn_db_keyspace *whole,
+                                          firn_error *err);
 /* progress may be NULL. Cancelled, what was merged by then stays merged. */
 FIRN_MUST_CHECK int firn_db_maintain_compact(struct firn_db *db, struct firn_db_progress *progress,
                                              firn_error *err);

@@ -71,34 +71,43 @@ check_writable(struct firn_db *db, firn_error *err)
                             : firn_db_write_refuse_failed(db, err);
 }
 
+struct request {
+    struct firn_db_progress *progress;    /* of compacting; may be NULL */
+    const struct firn_db_keyspace *whole; /* of tidying; may be NULL */
+};
+
 static int
-flush(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
+flush(struct firn_db *db, const struct request *request, firn_error *err)
 {
-    (void)progress;
+    (void)request;
     int rc = firn_db_maintain_flush_memtables(db, err);
     return rc == FIRN_OK ? trim(db, err) : rc;
 }
 
 static int
-tidy(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
+tidy(struct firn_db *db, const struct request *request, firn_error *err)
 {
     const struct firn_lsm_work_wish wish = {.compactions = true};
     int rc;
-    (void)progress;
     FIRN_TRY(firn_db_maintain_flush_memtables(db, err));
     FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
+    if (request->whole != NULL) {
+        const struct firn_lsm_work_wish all = {
+            .compactions = true, .is_unhurried = true, .tree = request->whole->tree->lsm_tree};
+        FIRN_TRY(firn_db_jobs_finish(db, &all, err));
+    }
     FIRN_TRY(trim(db, err));
 out:
     return rc;
 }
 
 static int
-compact(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
+compact(struct firn_db *db, const struct request *request, firn_error *err)
 {
     struct firn_lsm_work_wish wish = {.compactions = true, .is_unhurried = true};
     int rc;
     FIRN_TRY(firn_db_maintain_flush_memtables(db, err));
-    FIRN_TRY(firn_db_progress_begin_steps(progress, "merge", 0, 0, &wish.step, err));
+    FIRN_TRY(firn_db_progress_begin_steps(request->progress, "merge", 0, 0, &wish.step, err));
     FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
     FIRN_TRY(trim(db, err));
 out:
@@ -107,15 +116,15 @@ out:
 
 static int
 run(struct firn_db *db,
-    int (*action)(struct firn_db *db, struct firn_db_progress *progress, firn_error *err),
-    struct firn_db_progress *progress, firn_error *err)
+    int (*action)(struct firn_db *db, const struct request *request, firn_error *err),
+    const struct request *request, firn_error *err)
 {
     firn_error found;
     int rc = check_writable(db, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = latch_with_log(db, action(db, progress, &found), &found);
+    rc = latch_with_log(db, action(db, request, &found), &found);
     if (rc != FIRN_OK && err != NULL) {
         *err = found;
     }
@@ -125,17 +134,20 @@ run(struct firn_db *db,
 int
 firn_db_maintain_flush(struct firn_db *db, firn_error *err)
 {
-    return run(db, flush, NULL, err);
+    const struct request request = {0};
+    return run(db, flush, &request, err);
 }
 
 int
-firn_db_maintain_tidy(struct firn_db *db, firn_error *err)
+firn_db_maintain_tidy(struct firn_db *db, const struct firn_db_keyspace *whole, firn_error *err)
 {
-    return run(db, tidy, NULL, err);
+    const struct request request = {.whole = whole};
+    return run(db, tidy, &request, err);
 }
 
 int
 firn_db_maintain_compact(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
 {
-    return run(db, compact, progress, err);
+    const struct request request = {.progress = progress};
+    return run(db, compact, &request, err);
 }

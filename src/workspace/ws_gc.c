@@ -11,7 +11,8 @@
  *   drop     packs without anything alive are retired
  *   move     the living objects of other packs that go get a new pack, then those are retired too
  *            (ws_gc_move.c)
- *   tidy     the log and the small runs that all of this has left become one run each
+ *   tidy     the log and the small runs that all of this has left become one run each, and the index
+ *            one without what it had to forget
  *
  * The store's writing lock is held throughout, so nothing becomes alive meanwhile. A dry run takes
  * no lock, ends behind the plan, and changes nothing. An automatic collection does the same in
@@ -262,7 +263,8 @@ run(struct firn_ws_gc *gc, firn_error *err)
         estimate(gc);
         return FIRN_OK;
     }
-    if (changes_something(gc)) {
+    bool changes = changes_something(gc);
+    if (changes) {
         FIRN_TRY(forget(gc, err));
         FIRN_TRY(drop(gc, err));
         FIRN_TRY(firn_ws_gc_move(gc, err));
@@ -272,7 +274,8 @@ run(struct firn_ws_gc *gc, firn_error *err)
     }
     FIRN_TRY(firn_ws_gc_collect(gc, err));
     FIRN_TRY(firn_ws_gc_due_write(gc->opened->db, &nothing_due, err));
-    FIRN_TRY(firn_db_maintain_tidy(gc->opened->db, err)); /* the index gives back its room */
+    FIRN_TRY(
+        firn_db_maintain_tidy(gc->opened->db, changes ? gc->opened->objects->index : NULL, err));
     FIRN_TRY(firn_ws_gc_measure(gc, err));
     result->is_finished = true;
 out:

@@ -104,6 +104,15 @@ measure(struct firn_os_dir *dir)
     return sizes;
 }
 
+static uint64_t
+run_bytes(struct firn_db *db)
+{
+    firn_error err;
+    firn_store_statistics stats = {.size = sizeof stats};
+    DB_OK(firn_db_stats(db, &stats, &err));
+    return stats.file_bytes;
+}
+
 /* ---- CASES ---- */
 
 static void
@@ -243,6 +252,37 @@ many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
     DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_int_equal(report.entries, keys);
     assert_int_equal(report.log_records, 0);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+static void
+tidying_makes_one_keyspace_whole(void **state)
+{
+    (void)state;
+    enum { KEYS = 4000, VALUE_SIZE = 500, KEYSPACE_BYTES = KEYS * VALUE_SIZE };
+    const struct firn_db_options roomy = {.create_if_missing = true, .memory_bytes = 32 << 20};
+    struct db_support support;
+    struct firn_db *db;
+    firn_error err;
+    db_support_init(&support, 41);
+    DB_OK(firn_db_open(support.dir, &roomy, &db, &err));
+    struct firn_db_keyspace *keyspaces[] = {db_support_keyspace(db, "a"),
+                                            db_support_keyspace(db, "b")};
+    for (uint64_t version = 0; version < 2; version++) {
+        for (uint64_t i = 0; i < 2 * KEYS; i++) {
+            put_number(keyspaces[i % 2], i, VALUE_SIZE, version);
+        }
+        DB_OK(firn_db_maintain_tidy(db, NULL, &err));
+    }
+    assert_true(run_bytes(db) > 4 * KEYSPACE_BYTES); /* nothing demands that they are merged */
+    DB_OK(firn_db_maintain_tidy(db, keyspaces[0], &err));
+    assert_in_range(run_bytes(db), 3 * KEYSPACE_BYTES, 4 * KEYSPACE_BYTES);
+    DB_OK(firn_db_maintain_tidy(db, keyspaces[1], &err));
+    assert_in_range(run_bytes(db), 2 * KEYSPACE_BYTES, 3 * KEYSPACE_BYTES);
+    for (uint64_t i = 0; i < 2 * KEYS; i++) {
+        assert_number(keyspaces[i % 2], i, VALUE_SIZE, 1);
+    }
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
 }
@@ -668,6 +708,7 @@ main(void)
         cmocka_unit_test(a_value_stays_through_flushes),
         cmocka_unit_test(overwriting_for_long_costs_no_space),
         cmocka_unit_test(many_keys_are_sorted_and_compact),
+        cmocka_unit_test(tidying_makes_one_keyspace_whole),
         cmocka_unit_test(sizes_at_the_limits_come_back_from_runs),
         cmocka_unit_test(a_damaged_block_costs_its_keys_and_no_others),
         cmocka_unit_test(a_missing_run_costs_its_keys_and_no_others),

@@ -485,6 +485,33 @@ the_catalog_is_tidy_afterwards(void **state)
     ws_world_close(&world);
 }
 
+/* An index that is too large to be one run anyway has nothing in it of where objects were before they
+ * were moved. */
+static void
+the_index_is_whole_afterwards(void **state)
+{
+    (void)state;
+    enum { FILES = 30000, BYTES_A_FILE = 80 };
+    struct ws_world world;
+    struct firn_ws_opened opened;
+    firn_store_statistics stats = {.size = sizeof stats};
+    ws_world_open_memory(&world, 51);
+    for (unsigned i = 0; i < FILES; i++) {
+        char path[32];
+        char text[16];
+        snprintf(path, sizeof path, "d%u/f%u", i / 1000, i);
+        snprintf(text, sizeof text, "%u", i);
+        scan_put_text(&world.tree, path, text);
+    }
+    ws_save(&world);
+    gc_recompress(&world, 9);
+    assert_int_equal(firn_ws_opened_open(world.ws, FIRN_WS_READ, &opened, &world.err), FIRN_OK);
+    assert_int_equal(firn_db_stats(opened.db, &stats, &world.err), FIRN_OK);
+    assert_in_range(stats.file_bytes, 1, FILES * BYTES_A_FILE); /* other keyspaces' included */
+    assert_int_equal(firn_ws_opened_close(world.ws, &opened, false, &world.err), FIRN_OK);
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
@@ -500,6 +527,7 @@ main(void)
         cmocka_unit_test(a_file_with_holes_may_be_a_piece_of_another),
         cmocka_unit_test(a_reader_keeps_the_packs_that_it_may_need),
         cmocka_unit_test(the_catalog_is_tidy_afterwards),
+        cmocka_unit_test(the_index_is_whole_afterwards),
         cmocka_unit_test(readers_that_come_and_go_do_not_keep_packs_for_ever),
     };
     return cmocka_run_group_tests_name("ws_gc", tests, NULL, NULL);
