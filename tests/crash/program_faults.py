@@ -24,9 +24,8 @@ import tempfile
 
 CALLS = ["openat", "openat2", "pread64", "pwrite64", "fdatasync", "fsync", "syncfs", "ftruncate", "fallocate", "renameat",
          "renameat2", "mkdirat", "unlinkat", "linkat", "symlinkat", "getdents64", "statx", "fchmod", "utimensat", "fcntl"]
-FAULTS = ["error=EIO", "error=ENOSPC", "signal=KILL"]
 # A call of which there are many is tried at these places in the normal run; the long one tries all.
-SAMPLE = {1, 2, 3, 5, 8, 13, 21, 34}
+FAULTS = {"error=EIO": {1, 2, 3, 5, 8, 13, 21, 34}, "error=ENOSPC": {1, 2, 4, 10, 26}, "signal=KILL": {1, 2, 3, 6, 11, 17, 30}}
 # Where a restore moves things, and where it says so.
 MOVING = ["openat", "pwrite64", "fdatasync", "fsync", "syncfs", "renameat2", "unlinkat", "fchmod", "utimensat"]
 PRECIOUS = "the only copy of this\n"
@@ -184,10 +183,10 @@ def each_fault(rig, calls, arguments, judge):
     rig.keep()
     met = 0
     for call in calls:
-        for fault in FAULTS:
+        for fault, sample in FAULTS.items():
             when = 1
-            while LONG or when <= max(SAMPLE):
-                if LONG or when in SAMPLE:
+            while LONG or when <= max(sample):
+                if LONG or when in sample:
                     hit = rig.fault(call, fault, when, arguments)
                     if not hit:
                         break

@@ -282,39 +282,44 @@ damage_store(struct ws_model *other)
     firn_os_dir_close(store.root);
 }
 
-struct rooted {
-    const char *root_path;
-    bool is_known;        /* a workspace has that root */
-    struct firn_buf root; /* of the first workspace */
+struct roots {
+    size_t count;
+    struct firn_buf first;
 };
 
 static int
 take_root(void *ctx, const firn_workspace_info *info)
 {
-    struct rooted *rooted = ctx;
-    rooted->is_known = rooted->is_known || strcmp(info->root, rooted->root_path) == 0;
-    if (rooted->root.size == 0) {
-        assert_int_equal(firn_buf_append_str(&rooted->root, info->root), FIRN_OK);
+    struct roots *roots = ctx;
+    if (roots->count++ == 0) {
+        assert_int_equal(firn_buf_append_str(&roots->first, info->root), FIRN_OK);
     }
     return FIRN_OK;
 }
 
 /* That the root was moved may be what was last in the log, or what the catalog has lost: then the
- * first workspace goes by the path that it had at its last checkpoint. */
-static void
+ * workspace is known by its directory, or goes by the path that it had at its last checkpoint. False
+ * where nothing tells which of several it is: some were found that nothing leads to. */
+static bool
 adopt_if_lost(struct ws_model *other)
 {
     struct ws_world *world = &other->world;
-    struct rooted rooted = {.root_path = world->root_path};
+    struct roots roots = {0};
+    if (ws_try_check(world, NULL) == FIRN_CONFLICT) {
+        ws_model_must(other, firn_ws_adopt(world->ws, NULL, &world->err));
+        ws_world_reopen(world);
+        return true;
+    }
     ws_model_must(other, firn_ws_workspaces_list(world->tree.os, world->store_path, take_root,
-                                                 &rooted, &world->err));
-    if (!rooted.is_known && rooted.root.size > 0) {
-        const char *old_root = firn_buf_text(&rooted.root);
-        assert_non_null(old_root);
-        ws_model_must(other, firn_ws_adopt(world->ws, old_root, &world->err));
+                                                 &roots, &world->err));
+    const char *root = firn_buf_text(&roots.first);
+    assert_non_null(root);
+    if (roots.count == 1 && strcmp(root, world->root_path) != 0) {
+        ws_model_must(other, firn_ws_adopt(world->ws, root, &world->err));
         ws_world_reopen(world);
     }
-    firn_buf_deinit(&rooted.root);
+    firn_buf_deinit(&roots.first);
+    return roots.count <= 1;
 }
 
 /* Whatever is told to be intact is what it was. */
@@ -334,7 +339,9 @@ ws_model_repair(struct ws_model *model)
     options.on_checkpoint = meet_repaired;
     options.callbacks.ctx = &repairing;
     ws_model_must(&other, firn_ws_repair(other.world.ws, &options, &result, &other.world.err));
-    adopt_if_lost(&other);
+    if (!adopt_if_lost(&other)) {
+        memset(repairing.must_be_there, 0, model->count * sizeof(bool));
+    }
     ws_assert_check_clean(&other.world);
     for (size_t i = 0; i < model->count; i++) {
         char reference[32];
