@@ -809,10 +809,13 @@ typedef struct firn_gc_result {
     bool is_due;              /* of an automatic one: it was worth it; all else is 0 otherwise */
     bool is_finished;         /* false also where others were at work all the time */
     uint64_t slices;          /* of an automatic one */
+    uint64_t bytes_dead; /* about: not needed, in packs that stay because it is little of them */
 } firn_gc_result;
 /* Finds out what the checkpoints of all workspaces of the store need and gives back the space of
- * the rest. Packs without anything that is needed go; those that mostly hold what is not, and small
- * ones, are rewritten. Checkpoints that have expired are deleted first, safety checkpoints too.
+ * the rest. Packs without anything that is needed go. Those are rewritten in which a fiftieth is not
+ * needed, an eighth of an automatic collection, or with full anything; and small ones, where there is
+ * anything in them or several of them. Checkpoints that have expired are deleted first, safety
+ * checkpoints too.
  * Readers in other processes are not disturbed. FIRN_CORRUPT, with nothing
  * removed, if a checkpoint is damaged in such a way that it cannot be known what it needs. Cancelled
  * or cut off at any moment, everything is still there; calling it again goes on. With a level to

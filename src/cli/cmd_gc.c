@@ -24,6 +24,7 @@ print_json(const firn_gc_result *result)
     firn_json_out_u64("packs_rewritten", result->packs_rewritten);
     firn_json_out_u64("packs_waiting", result->packs_waiting);
     firn_json_out_u64("bytes_waiting", result->bytes_waiting);
+    firn_json_out_u64("bytes_dead", result->bytes_dead);
     firn_json_out_u64("objects_live", result->objects_live);
     firn_json_out_u64("objects_dead", result->objects_dead);
     firn_json_out_u64("expired", result->expired);
@@ -41,13 +42,33 @@ print_auto_json(const firn_gc_result *result)
 }
 
 static void
-print_result(const firn_gc_result *result, bool is_dry)
+print_packs(const firn_gc_result *result, bool is_dry)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
     char before[FIRN_TEXT_SIZE_SIZE];
     char after[FIRN_TEXT_SIZE_SIZE];
     (void)firn_text_size(result->bytes_before, before);
     (void)firn_text_size(result->bytes_after, after);
+    if (result->packs_removed + result->packs_rewritten == 0) {
+        firn_out_format("%s: %s in %s %s\n",
+                        result->bytes_dead > 0 ? "no pack is worth rewriting"
+                                               : "nothing to give back",
+                        after, firn_text_number(result->packs_after, number),
+                        firn_text_plural(result->packs_after, "pack", "packs"));
+        return;
+    }
+    firn_out_format("%s %s removed, ", firn_text_number(result->packs_removed, number),
+                    firn_text_plural(result->packs_removed, "pack", "packs"));
+    firn_out_format("%s rewritten: ", firn_text_number(result->packs_rewritten, number));
+    firn_out_format("%s before, %s%s %s\n", before, is_dry ? "about " : "", after,
+                    is_dry ? "would be left" : "now");
+}
+
+static void
+print_result(const firn_gc_result *result, bool is_dry)
+{
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    char size[FIRN_TEXT_SIZE_SIZE];
     if (result->expired > 0) {
         firn_out_format("%s old %s %s\n", firn_text_number(result->expired, number),
                         firn_text_plural(result->expired, "checkpoint", "checkpoints"),
@@ -58,20 +79,16 @@ print_result(const firn_gc_result *result, bool is_dry)
                         firn_text_plural(result->safety_expired, "checkpoint", "checkpoints"),
                         is_dry ? "would be deleted" : "deleted");
     }
-    if (result->packs_removed + result->packs_rewritten == 0) {
-        firn_out_format("nothing to give back: %s in %s %s\n", after,
-                        firn_text_number(result->packs_after, number),
-                        firn_text_plural(result->packs_after, "pack", "packs"));
-    } else {
-        firn_out_format("%s packs removed, ", firn_text_number(result->packs_removed, number));
-        firn_out_format("%s rewritten: ", firn_text_number(result->packs_rewritten, number));
-        firn_out_format("%s before, %s%s %s\n", before, is_dry ? "about " : "", after,
-                        is_dry ? "would be left" : "now");
+    print_packs(result, is_dry);
+    if (result->bytes_dead > 0) {
+        firn_out_format("about %s of it is not needed, among much that is; it goes with: firn gc "
+                        "--full\n",
+                        firn_text_size(result->bytes_dead, size));
     }
     if (result->packs_waiting > 0) {
         firn_out_format("%s of it are kept for firn processes that are reading; the next save "
                         "removes them\n",
-                        firn_text_size(result->bytes_waiting, before));
+                        firn_text_size(result->bytes_waiting, size));
     }
 }
 
@@ -202,16 +219,19 @@ const struct firn_command firn_cmd_gc = {
     .arguments = "",
     .options = options,
     .help = "Removes packs that no checkpoint of any workspace of the store needs, and\n"
-            "rewrites those that are small or mostly not needed. Checkpoints that have had\n"
-            "their time go first, in all workspaces of the store: see firn help delete.\n"
-            "Nobody who reads is disturbed, and a gc that is cut short has lost nothing.\n"
+            "rewrites those of which a fiftieth is not needed, or anything if they are below\n"
+            "16 MiB; several such small ones become one. Less than that stays, and gc says\n"
+            "how much; with --full nothing stays. Checkpoints that have had their time go\n"
+            "first, in all workspaces of the store: see firn help delete. Nobody who reads is\n"
+            "disturbed, and a gc that is cut short has lost nothing.\n"
             "\n"
             "With --auto nothing is done unless deleted checkpoints had added a quarter of\n"
             "the store, and 16 MiB; then in slices of at most 16 MiB, a fraction of a second\n"
             "each, between which others work. firn save, delete, workspaces remove, watch,\n"
             "mcp and the hooks start that by themselves, in the background, unless firn\n"
-            "config says gc.auto = false. It does less: no checkpoint goes first, small packs\n"
-            "are not made one, and what firn forget took out waits for a plain firn gc.\n"
+            "config says gc.auto = false. It does less: no checkpoint goes first, packs stay\n"
+            "of which less than an eighth is not needed, small ones are not made one, and\n"
+            "what firn forget took out waits for a plain firn gc.\n"
             "\n"
             "With --recompress all else is rewritten too, once: what was compressed at that\n"
             "level or a higher one stays as it is, and so does what cannot be made smaller.\n"

@@ -201,7 +201,7 @@ changes_something(const struct firn_ws_gc *gc)
     return false;
 }
 
-/* What would be left, as far as sizes before compression tell. */
+/* What would be left, if it took as much room as before. */
 static void
 estimate(struct firn_ws_gc *gc)
 {
@@ -211,15 +211,13 @@ estimate(struct firn_ws_gc *gc)
     result->packs_after = result->packs_before;
     for (size_t i = 0; i < gc->pack_count; i++) {
         const struct firn_ws_gc_pack *pack = &gc->packs[i];
-        double alive = (double)pack->live_bytes + 1;
-        double all = alive + (double)pack->dead_bytes;
         if (pack->fate == FIRN_WS_GC_KEEP) {
             continue;
         }
         result->packs_after--;
         result->bytes_after -= pack->is_present ? pack->size_bytes : 0;
         if (pack->fate == FIRN_WS_GC_REWRITE) {
-            moved += (uint64_t)((double)pack->size_bytes * (alive / all));
+            moved += pack->size_bytes - pack->dead_stored;
             result->packs_rewritten++;
         } else {
             result->packs_removed++;
@@ -247,7 +245,6 @@ firn_ws_gc_measure(struct firn_ws_gc *gc, firn_error *err)
 static int
 run(struct firn_ws_gc *gc, firn_error *err)
 {
-    const struct firn_ws_gc_due nothing_due = {0};
     firn_gc_result *result = gc->result;
     int rc;
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &gc->scratch, err));
@@ -273,7 +270,8 @@ run(struct firn_ws_gc *gc, firn_error *err)
         FIRN_TRY(firn_ws_purge_settle(gc->opened->objects, gc->opened->db, &gc->forgotten, err));
     }
     FIRN_TRY(firn_ws_gc_collect(gc, err));
-    FIRN_TRY(firn_ws_gc_due_write(gc->opened->db, &nothing_due, err));
+    const struct firn_ws_gc_due due = {.deleted_bytes = result->bytes_dead};
+    FIRN_TRY(firn_ws_gc_due_write(gc->opened->db, &due, err));
     FIRN_TRY(
         firn_db_maintain_tidy(gc->opened->db, changes ? gc->opened->objects->index : NULL, err));
     FIRN_TRY(firn_ws_gc_measure(gc, err));

@@ -5,7 +5,7 @@
  *   begin   if it is worth it (ws_gc_due.c), that it was begun is noted
  *   mark    what is alive, and the plan, from a reading of the store: no lock is held
  *   slices  a bounded piece each (ws_gc_slice.c), with the lock held, and a pause between two
- *   end     what was known of garbage is taken back
+ *   end     what was known of garbage is taken back, but for what was not worth moving
  *
  * So whoever wants to write waits for one slice at most. The pause is longer than those that a writer
  * makes who waits for the lock (db_lock.c), so he gets it before the next slice begins.
@@ -124,7 +124,7 @@ begin(struct automatic *automatic, firn_error *err)
     return rc == FIRN_OK ? close_store(automatic, begin_opened(automatic, err), err) : rc;
 }
 
-/* What was deleted since the last mark is garbage still. */
+/* What was deleted since the last mark is garbage still, and so is what the plan has left. */
 static int
 end_opened(struct automatic *automatic, firn_error *err)
 {
@@ -134,6 +134,7 @@ end_opened(struct automatic *automatic, firn_error *err)
     FIRN_TRY(firn_ws_gc_due_read(automatic->opened.db, &due, err));
     due.deleted_bytes -=
         due.deleted_bytes < automatic->deleted_bytes ? due.deleted_bytes : automatic->deleted_bytes;
+    firn_ws_gc_due_add(&due, automatic->gc.result->bytes_dead);
     due.tried_ns = 0;
     FIRN_TRY(firn_ws_gc_due_write(automatic->opened.db, &due, err));
     FIRN_TRY(firn_ws_gc_collect(&automatic->gc, err));

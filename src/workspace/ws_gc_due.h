@@ -9,7 +9,8 @@
 
 /* What a store knows about its garbage. */
 struct firn_ws_gc_due {
-    uint64_t deleted_bytes; /* that checkpoints had added which were deleted since a collection */
+    uint64_t deleted_bytes; /* that a collection left dead, and that checkpoints had added which
+                               were deleted since */
     int64_t tried_ns; /* when the last automatic collection began that has not ended; 0: none */
 };
 

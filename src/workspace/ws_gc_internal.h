@@ -34,9 +34,11 @@ struct firn_ws_gc_pack {
     uint64_t live_bytes; /* and their sizes before compression */
     uint64_t dead_bytes;
     uint64_t dead_count;
+    uint64_t dead_stored;        /* about how much of the file is dead */
     bool has_forgotten;          /* something that is dead and forgotten (ws_purge.h) */
     struct firn_buf live_frames; /* a bit for each frame that holds something alive */
     struct firn_buf dead_frames; /* likewise: that the index has something dead in */
+    struct firn_buf dead_sizes;  /* le32 each: bytes of it that are dead, before compression */
     uint64_t moved;              /* of the live ones, so far */
     uint64_t forgotten;          /* of the dead ones, by slices so far (ws_gc_slice.c) */
 };

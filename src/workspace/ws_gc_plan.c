@@ -6,7 +6,9 @@
  * for each pack. An object that lies in a pack but has its place elsewhere counts as dead there.
  *
  *   nothing alive                       the pack goes
- *   less than half of it alive          what is alive moves to a new pack
+ *   a fiftieth of it dead, or           what is alive moves to a new pack
+ *   anything, if it is small;
+ *   automatically: an eighth of it
  *   something forgotten dead in it      likewise
  *   something in it that the index      likewise: a collection that was interrupted had begun to empty
  *   does not have there                 it, and how much of it is dead nobody can tell any more
@@ -19,6 +21,18 @@
  *
  * With "full", every pack that holds anything dead is rewritten.
  *
+ * So a plain collection moves no more than 49 bytes for each that it gives back, and leaves less than
+ * a fiftieth of the store dead; an automatic one, which comes again and again, moves no more than
+ * seven, and leaves less than an eighth. It begins when about a quarter is dead (ws_gc_due.c), so it
+ * always finds a pack to take, and an eighth of the store has to die before the next one. What is left
+ * is told, and noted for the next one.
+ *
+ * What counts is the room in the file: of each frame as much as its dead objects are of what it decodes
+ * to, and of the rest, most of which are names, as much as they are of all objects. So a film that is
+ * dead weighs what it takes, among sources that were made small. The sizes of frames are in the pack's
+ * table, which is read of packs with both, and decodes nothing. Where that cannot be read, sizes before
+ * compression have to do.
+ *
  * The list of packs knows by which level of zstd a pack was compressed. What is rewritten is
  * compressed at the level that was asked for, but never at a lower one than before: so a collection
  * undoes no compression, and packs that become one are of one level.
@@ -28,11 +42,13 @@
  * move. Entries of dead objects in packs that stay remain, and are true: a save may meet the object
  * again and need not store it.
  */
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "workspace/ws_gc_internal.h"
 
 enum { SMALL_PACK_BYTES = 16 << 20, BATCH_SIZE = 1 << 20 };
+enum { PART = 50, AUTOMATIC_PART = 8 }; /* of a pack, that is reason enough to rewrite it */
 
 /* ---- counting ---- */
 
@@ -139,23 +155,57 @@ firn_ws_gc_plan_has_dead_frame(const struct firn_ws_gc_pack *pack, uint32_t fram
     return has_frame(&pack->dead_frames, frame);
 }
 
+static uint32_t
+dead_in_frame(const struct firn_ws_gc_pack *pack, uint32_t frame)
+{
+    size_t at = (size_t)frame * sizeof(uint32_t);
+    return at < pack->dead_sizes.size ? firn_load_le32(pack->dead_sizes.data + at) : 0;
+}
+
+static int
+set_size(struct firn_buf *buf, size_t size, firn_error *err)
+{
+    size_t before = buf->size;
+    if (size <= before) {
+        return FIRN_OK;
+    }
+    if (firn_buf_set_size(buf, size) != FIRN_OK) {
+        return firn_error_no_memory(err, "a list of frames");
+    }
+    memset(buf->data + before, 0, size - before);
+    return FIRN_OK;
+}
+
 /* A frame that no pack can have is nowhere: what should be there will be missed when it is moved. */
 static int
 note_frame(struct firn_buf *frames, uint32_t frame, firn_error *err)
 {
     size_t byte = frame / 8;
-    size_t size = frames->size;
     if (frame >= FIRN_PACKFILE_FRAMES_MAX) {
         return FIRN_OK;
     }
-    if (byte >= size) {
-        if (firn_buf_set_size(frames, byte + 1) != FIRN_OK) {
-            return firn_error_no_memory(err, "a list of frames");
-        }
-        memset(frames->data + size, 0, byte + 1 - size);
+    int rc = set_size(frames, byte + 1, err);
+    if (rc == FIRN_OK) {
+        frames->data[byte] |= (uint8_t)(1U << (frame % 8));
     }
-    frames->data[byte] |= (uint8_t)(1U << (frame % 8));
-    return FIRN_OK;
+    return rc;
+}
+
+/* Notes so many dead bytes in a frame, which has fewer than 4 GiB. */
+static int
+note_dead(struct firn_ws_gc_pack *pack, uint32_t frame, uint64_t bytes, firn_error *err)
+{
+    size_t at = (size_t)frame * sizeof(uint32_t);
+    int rc = note_frame(&pack->dead_frames, frame, err);
+    if (rc != FIRN_OK || frame >= FIRN_PACKFILE_FRAMES_MAX) {
+        return rc;
+    }
+    rc = set_size(&pack->dead_sizes, at + sizeof(uint32_t), err);
+    if (rc == FIRN_OK) {
+        uint64_t sum = dead_in_frame(pack, frame) + bytes;
+        firn_store_le32(pack->dead_sizes.data + at, sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX);
+    }
+    return rc;
 }
 
 static bool
@@ -184,9 +234,53 @@ count(struct firn_ws_gc *gc, void *ctx, size_t number, firn_slice key,
         pack->dead_count++;
         pack->dead_bytes += place->at.size;
         pack->has_forgotten = pack->has_forgotten || is_forgotten(gc, key);
-        rc = note_frame(&pack->dead_frames, place->at.frame, err);
+        rc = note_dead(pack, place->at.frame, place->at.size, err);
     }
     return rc != FIRN_OK ? rc : firn_ws_gc_progress(gc, "count", number, err);
+}
+
+/* ---- weighing ---- */
+
+static uint64_t
+share_of(uint64_t bytes, uint64_t part, uint64_t all)
+{
+    double share = all == 0 ? 0 : (double)bytes * ((double)part / (double)all);
+    return share < (double)bytes ? (uint64_t)share : bytes;
+}
+
+static uint64_t
+dead_in_file(const struct firn_ws_gc_pack *pack, const struct firn_packfile *file)
+{
+    const uint32_t count = firn_packfile_walk_count(file);
+    uint64_t frames = 0;
+    uint64_t dead = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct firn_packfile_frame_size size = firn_packfile_frame_size_of(file, i);
+        frames += size.stored;
+        dead += share_of(size.stored, dead_in_frame(pack, i), size.raw);
+    }
+    uint64_t rest = pack->size_bytes > frames ? pack->size_bytes - frames : 0;
+    return dead + share_of(rest, pack->object_count - pack->live_count, pack->object_count);
+}
+
+/* How much of a pack's file is dead. */
+static int
+weigh(struct firn_ws_gc *gc, struct firn_ws_gc_pack *pack, firn_error *err)
+{
+    struct firn_ws_objects *objects = gc->opened->objects;
+    struct firn_packfile *file;
+    pack->dead_stored =
+        share_of(pack->size_bytes, pack->dead_bytes + 1, pack->live_bytes + pack->dead_bytes + 1);
+    if (pack->dead_count == 0 || pack->live_count == 0 || !pack->is_present) {
+        pack->dead_stored = pack->live_count == 0 ? pack->size_bytes : 0;
+        return FIRN_OK;
+    }
+    int rc = firn_ws_objects_acquire(objects, pack->number, &file, err);
+    if (rc == FIRN_OK) {
+        pack->dead_stored = dead_in_file(pack, file);
+        firn_ws_objects_release(objects, pack->number);
+    }
+    return firn_ws_gc_move_is_finding(rc) ? FIRN_OK : rc; /* whoever moves it tells */
 }
 
 /* ---- deciding ---- */
@@ -199,6 +293,18 @@ is_small(const struct firn_ws_gc *gc, const struct firn_ws_gc_pack *pack)
            pack->object_count < gc->limits->pack_objects / 2;
 }
 
+static bool
+is_worth_it(const struct firn_ws_gc *gc, const struct firn_ws_gc_pack *pack)
+{
+    if (pack->dead_count == 0 || gc->options->full) {
+        return pack->dead_count > 0;
+    }
+    if (gc->options->automatic) {
+        return pack->dead_stored >= pack->size_bytes / AUTOMATIC_PART;
+    }
+    return is_small(gc, pack) || pack->dead_stored >= pack->size_bytes / PART;
+}
+
 static enum firn_ws_gc_fate
 judge(const struct firn_ws_gc *gc, const struct firn_ws_gc_pack *pack)
 {
@@ -208,16 +314,12 @@ judge(const struct firn_ws_gc *gc, const struct firn_ws_gc_pack *pack)
     if (!pack->is_present) {
         return FIRN_WS_GC_KEEP;
     }
-    bool has_dead = pack->live_count < pack->object_count;
     bool has_strays = pack->live_count + pack->dead_count < pack->object_count;
     if (pack->has_forgotten || has_strays) {
         return FIRN_WS_GC_REWRITE;
     }
-    bool is_mostly_dead =
-        pack->live_bytes < pack->dead_bytes || pack->live_count < pack->object_count / 2;
-    return is_mostly_dead || (gc->options->full && has_dead) || pack->level < pack->target
-               ? FIRN_WS_GC_REWRITE
-               : FIRN_WS_GC_KEEP;
+    return is_worth_it(gc, pack) || pack->level < pack->target ? FIRN_WS_GC_REWRITE
+                                                               : FIRN_WS_GC_KEEP;
 }
 
 static void
@@ -238,6 +340,17 @@ merge_small_packs(struct firn_ws_gc *gc, int level)
     }
 }
 
+static uint64_t
+dead_left(const struct firn_ws_gc *gc)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        const struct firn_ws_gc_pack *pack = &gc->packs[i];
+        bytes += pack->fate == FIRN_WS_GC_KEEP ? pack->dead_stored : 0;
+    }
+    return bytes;
+}
+
 int
 firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err)
 {
@@ -249,12 +362,14 @@ firn_ws_gc_plan(struct firn_ws_gc *gc, firn_error *err)
     for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
         struct firn_ws_gc_pack *pack = &gc->packs[i];
         pack->target = asked > pack->level ? asked : pack->level;
+        rc = weigh(gc, pack, err);
         pack->fate = judge(gc, pack);
     }
     for (int level = FIRN_WS_SESSION_LEVEL;
          rc == FIRN_OK && !gc->options->automatic && level <= FIRN_WS_INDEX_LEVEL_MAX; level++) {
         merge_small_packs(gc, level);
     }
+    gc->result->bytes_dead = dead_left(gc);
     return rc;
 }
 
@@ -264,6 +379,7 @@ firn_ws_gc_plan_release(struct firn_ws_gc *gc)
     for (size_t i = 0; i < gc->pack_count; i++) {
         firn_buf_deinit(&gc->packs[i].live_frames);
         firn_buf_deinit(&gc->packs[i].dead_frames);
+        firn_buf_deinit(&gc->packs[i].dead_sizes);
     }
     firn_free(gc->packs);
 }

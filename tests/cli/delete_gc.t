@@ -57,6 +57,53 @@ What goes and what stays.
   $ firn -q gc && firn check
   2 checkpoints, 1 pack, <n> objects: no damage
 
+What is not needed comes back although it lies among more that is.
+
+  $ mkdir ../mixed && cd ../mixed && head -c 8000000 /dev/urandom >x && head -c 9000000 /dev/urandom >y && firn save -q
+  1
+  $ rm x && head -c 1000 /dev/urandom >z && firn save -q && cp y ../y
+  2
+  $ firn config gc.auto false && firn delete 1
+  deleted 1  <id>
+  the space comes back with: firn gc
+  $ firn gc -n
+  0 packs removed, 2 rewritten: 17.0 MB before, about 9.0 MB would be left
+  $ firn gc
+  0 packs removed, 2 rewritten: 17.0 MB before, 9.0 MB now
+  $ firn gc --full
+  nothing to give back: 9.0 MB in 1 pack
+  $ rm y && firn restore latest -q && cmp y ../y && firn check -q --data
+
+So it does in the background.
+
+  $ head -c 20000000 /dev/urandom >x && head -c 42000000 /dev/urandom >y && firn save -q && rm x && firn save -q && firn delete 3 -q
+  3
+  4
+  3
+  $ firn gc --auto -n
+  worth it
+  $ firn gc --auto | sed 's/, .* before/, many before/' && firn gc --auto
+  0 packs removed, many before, 51.3 MB now
+  not worth it: little was deleted since the last gc, or one has just begun
+
+A trifle in a large pack stays until it is asked for.
+
+  $ head -c 300000 /dev/urandom >x && head -c 20000000 /dev/urandom >w && firn save -q && rm x && firn save -q && firn gc -q && firn delete 5 -q
+  5
+  6
+  5
+  $ firn gc -n
+  no pack is worth rewriting: 71.7 MB in 2 packs
+  about 300 KB of it is not needed, among much that is; it goes with: firn gc --full
+  $ firn gc
+  no pack is worth rewriting: 71.7 MB in 2 packs
+  about 300 KB of it is not needed, among much that is; it goes with: firn gc --full
+  $ firn gc --json | grep -o '"bytes_dead":30'
+  "bytes_dead":30
+  $ firn gc --full
+  0 packs removed, 2 rewritten: 71.7 MB before, 71.4 MB now
+  $ firn check -q --data && cd ../w
+
 What saves compressed quickly is compressed again, and once only.
 
   $ seq 400000 >numbers && firn -q save
