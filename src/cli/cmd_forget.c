@@ -77,7 +77,9 @@ forget(struct forgetting *forgetting)
     int code = firn_patience_run(cli, attempt, forgetting, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        const char *hint = code == FIRN_NOT_FOUND  ? "firn show REF --files lists what is in one"
+        const char *hint = code == FIRN_NOT_FOUND
+                               ? "firn show REF --files lists what is in one; what only deleted "
+                                 "checkpoints had leaves the store with: firn gc --full"
                            : code == FIRN_CONFLICT ? "firn restore --resume, or firn undo"
                                                    : NULL;
         return firn_report_failure(cli, &err, hint);
@@ -182,6 +184,10 @@ const struct firn_command firn_cmd_forget = {
             "another workspace of the store has them too. The name of PATH stays known, and\n"
             "the names of what was below it may stay in the store's files until firn gc\n"
             "--full. Copies that were made of the store keep everything.\n"
+            "\n"
+            "What only deleted checkpoints had cannot be named any more; it leaves the store\n"
+            "with firn gc --full, unless another checkpoint has the same content, or a\n"
+            "version of it that is stored as what has changed.\n"
             "\n"
             "What lies in the directory is not touched, and the next save takes it again\n"
             "unless a rule leaves it out. A restore of such a checkpoint leaves PATH as it\n"

@@ -35,7 +35,7 @@ There is no way back, so it is looked at first.
   1
   $ firn forget -y nothing
   ! firn: 'nothing' is in no checkpoint
-  ! hint: firn show REF --files lists what is in one
+  ! hint: firn show REF --files lists what is in one; what only deleted checkpoints had leaves the store with: firn gc --full
   [3]
   $ firn forget -y
   ! firn: forget: missing PATH...
@@ -84,6 +84,23 @@ Another name of the file keeps it.
   <n> packs removed, 1 rewritten: many KB before, 1 KB now
   in the store: False
   3 checkpoints, <n> pack, <n> objects, <size> read: no damage
+
+What only deleted checkpoints had is in none, and goes as well.
+
+  $ mkdir ../deleted && cd ../deleted && cp ../w/conf/secret . && head -c 20000000 /dev/urandom >large && firn save -q && rm secret && firn save -q && firn delete 1 -q
+  1
+  2
+  1
+  $ firn forget --yes secret
+  ! firn: 'secret' is in no checkpoint
+  ! hint: firn show REF --files lists what is in one; what only deleted checkpoints had leaves the store with: firn gc --full
+  [3]
+  $ firn gc && python3 ../probe.py
+  0 packs removed, 1 rewritten: 20.4 MB before, 20.4 MB now
+  about 300 KB of it is not needed, among much that is; it goes with: firn gc --full
+  in the store: True
+  $ firn gc --full -q && python3 ../probe.py; cd ../w
+  in the store: False
 
 The directory stays as it is, and a restore leaves it alone.
 
