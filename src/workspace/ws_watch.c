@@ -13,7 +13,8 @@
  *   save    a checkpoint if something changed. Directories become watched by being visited
  *           (ws_watch_set.c), so the first save is also what begins the watching
  *   time    after quiet_ms without an event, or interval_max_ms after the first one. Every rescan_ms
- *           all is visited, for changes that make no event
+ *           all is visited, for changes that make no event. Directories that are new are watched at
+ *           once, so that work in them is no quiet (ws_watch_new.c)
  *
  * Events that were lost (the queue was full, or something was mounted) mean a new beginning: a new
  * queue, an empty set, and a save of everything.
@@ -30,6 +31,7 @@
 
 #include "base/mem.h"
 #include "workspace/ws_internal.h"
+#include "workspace/ws_watch_new.h"
 #include "workspace/ws_watch_serve.h"
 #include "workspace/ws_watch_set.h"
 
@@ -45,6 +47,7 @@ struct watching {
     struct firn_os_socket *listener;
     struct firn_os_watch *kernel;
     struct firn_ws_watch_set *set;
+    struct firn_ws_watch_new fresh;
     struct firn_ws_watch_link link; /* for our own saves */
     bool is_stopping;
     bool is_lost;       /* events were: begin anew */
@@ -124,11 +127,21 @@ begin_anew(struct watching *watching, firn_error *err)
     watching->set = set;
     watching->kernel = kernel;
     kernel = NULL;
+    firn_ws_watch_new_clear(&watching->fresh);
     watching->is_lost = false;
     watching->first_change_ns = watching->last_change_ns = now_of(watching);
 out:
     firn_os_watch_destroy(kernel);
     return rc;
+}
+
+static void
+note_change(struct watching *watching)
+{
+    watching->last_change_ns = now_of(watching);
+    if (watching->first_change_ns == 0) {
+        watching->first_change_ns = watching->last_change_ns;
+    }
 }
 
 static int
@@ -140,12 +153,12 @@ on_event(void *ctx, const struct firn_os_watch_event *event)
         watching->is_lost = true;
     } else {
         firn_ws_watch_set_event(watching->set, event, &is_change);
+        if (!watching->options->only_watch) {
+            firn_ws_watch_new_note(&watching->fresh, watching->set, event);
+        }
     }
     if (is_change) {
-        watching->last_change_ns = now_of(watching);
-        if (watching->first_change_ns == 0) {
-            watching->first_change_ns = watching->last_change_ns;
-        }
+        note_change(watching);
     }
     return FIRN_OK;
 }
@@ -302,6 +315,7 @@ save(struct watching *watching)
         /* Also where there was nothing to report on. */
         watching->full_ns = watching->is_full_asked ? now : watching->full_ns;
         watching->is_full_asked = false;
+        firn_ws_watch_new_clear(&watching->fresh); /* they have been visited */
         if (result.is_made) {
             const firn_watch_event saved = {.kind = FIRN_WATCH_SAVED, .saved = &result};
             tell_event(watching, &saved);
@@ -409,6 +423,9 @@ loop(struct watching *watching, firn_error *err)
         FIRN_TRY(check_name(watching, err));
         FIRN_TRY(check_root(watching, err));
         FIRN_TRY(take_in(watching, err));
+        if (firn_ws_watch_new_work(&watching->fresh, watching->set, watching->root)) {
+            note_change(watching);
+        }
         firn_ws_watch_serve(watching->listener, &serve);
         if (now_of(watching) >= due_ns(watching) && !is_stopped(watching)) {
             save(watching);
@@ -421,7 +438,8 @@ loop(struct watching *watching, firn_error *err)
             tell_event(watching, &started);
             has_started = true;
         }
-        int64_t left = due_ns(watching) - now_of(watching);
+        int64_t left =
+            firn_ws_watch_new_has_any(&watching->fresh) ? 0 : due_ns(watching) - now_of(watching);
         firn_os_watch_wait(watching->kernel, watching->listener,
                            left < ms(TICK_MS) ? left : ms(TICK_MS));
     }
@@ -436,6 +454,7 @@ finish(struct watching *watching)
         FIRN_IGNORE(firn_os_remove_file(watching->store_dir, watching->name, NULL));
     }
     firn_os_socket_close(watching->listener);
+    firn_ws_watch_new_deinit(&watching->fresh);
     firn_ws_watch_set_destroy(watching->set);
     firn_os_watch_destroy(watching->kernel);
     firn_os_dir_close(watching->store_dir);
@@ -447,6 +466,9 @@ firn_ws_watch(struct firn_ws *ws, const firn_watch_options *options, firn_error 
 {
     struct watching watching = {.ws = ws, .options = options};
     watching.link = (struct firn_ws_watch_link){ask_ourselves, enter, tell, &watching};
+    watching.fresh.os = ws->os;
+    watching.fresh.rules = (struct firn_ws_ignore_options){
+        .include_deps = options->save->include_deps, .gitignore = options->save->gitignore};
     watching.full_ns = now_of(&watching);
     int rc = start(&watching, err);
     int64_t lock_timeout_ms = ws->lock_timeout_ms;

@@ -19,6 +19,9 @@
  * yet: they are watched then, and stay dirty until the next save has visited them (I2). Parents are
  * added before what lies in them: a directory that is replaced meanwhile shows in its parent.
  *
+ * A directory that is new may be watched earlier (ws_watch_new.c): it is dirty from then on, so no save
+ * that asked before can make it clean.
+ *
  * Which directories there are is decided by the saves' rules alone: what is left out is never
  * visited, so never watched. What was dirty and is not visited by the save that could have, is no
  * part of the tree any more, and is forgotten (I3).
@@ -36,6 +39,7 @@
  *
  * One inode has one id. If adding a directory gives the id of another one, a rename has not been
  * reported yet, or a directory is mounted at two places: the whole set is given up (is_broken).
+ * Not so where a new directory is added early: the event of its rename follows, and tells of it.
  *
  * Memory that runs out while something is added makes the set broken as well; events need none.
  */
@@ -168,6 +172,43 @@ firn_ws_watch_set_event(struct firn_ws_watch_set *set, const struct firn_os_watc
     case FIRN_OS_WATCH_LOST:
         break;
     }
+}
+
+/* ---- directories that no save has visited yet ---- */
+
+bool
+firn_ws_watch_set_path(struct firn_ws_watch_set *set, int id, firn_slice *out)
+{
+    const struct firn_ws_watch_node *node = firn_ws_watch_tree_by_id(&set->tree, id);
+    if (node == NULL || firn_ws_watch_tree_path(node, &set->path) != FIRN_OK) {
+        return false;
+    }
+    *out = firn_buf_slice(&set->path);
+    return true;
+}
+
+bool
+firn_ws_watch_set_add(struct firn_ws_watch_set *set, struct firn_os_dir *dir, firn_slice path)
+{
+    struct firn_ws_watch_node *parent;
+    firn_slice name;
+    struct firn_ws_watch_node *node = firn_ws_watch_tree_find(&set->tree, path, &parent, &name);
+    int id;
+    if (parent == NULL || (node != NULL && node->id >= 0) ||
+        set->kernel.add(set->kernel.ctx, dir, path, &id, NULL) != FIRN_OK ||
+        firn_ws_watch_tree_by_id(&set->tree, id) != NULL /* its rename will be told */) {
+        return false;
+    }
+    if (node == NULL) {
+        node = firn_ws_watch_tree_add(&set->tree, parent, name, set->clock);
+    }
+    if (node == NULL) {
+        unwatch(set, id);
+        return false;
+    }
+    firn_ws_watch_tree_set_dirty(node, set->clock);
+    firn_ws_watch_tree_set_id(&set->tree, node, id);
+    return true;
 }
 
 /* ---- a question ---- */

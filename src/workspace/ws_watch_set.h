@@ -32,6 +32,13 @@ void firn_ws_watch_set_destroy(struct firn_ws_watch_set *set);
 void firn_ws_watch_set_event(struct firn_ws_watch_set *set, const struct firn_os_watch_event *event,
                              bool *out_is_change);
 
+/* The path of a watched directory; false where the id is nobody's, or memory is out. Borrowed until
+ * the next call. */
+bool firn_ws_watch_set_path(struct firn_ws_watch_set *set, int id, firn_slice *out);
+/* Watches a directory before a save visits it, one that lies in a known one. True if it was not
+ * watched and is now; it is dirty. False also where that fails, and nothing has changed. */
+bool firn_ws_watch_set_add(struct firn_ws_watch_set *set, struct firn_os_dir *dir, firn_slice path);
+
 /* Answers a question: appends an answer. All events that were due have been handed over. */
 FIRN_MUST_CHECK int firn_ws_watch_set_ask(struct firn_ws_watch_set *set,
                                           const struct firn_ws_watch_question *question,

@@ -367,6 +367,64 @@ it_saves_after_quiet_and_only_what_changed(void **state)
     ws_world_close(&world);
 }
 
+/* Writes files into directories that are new, adds their number to *count, and says which checkpoint
+ * is the newest then; true if all that took no long pause. */
+static bool
+write_steadily(struct ws_world *world, int attempt, int64_t quiet_ms, uint64_t *count,
+               uint64_t *out_newest)
+{
+    bool is_by_watch;
+    struct firn_os *os = world->tree.os;
+    int64_t begin_ns = firn_os_monotonic_ns(os);
+    int64_t last_ns = begin_ns;
+    int64_t longest_ns = 0;
+    for (int i = 0; last_ns - begin_ns < 4 * quiet_ms * MS; i++) {
+        char path[48];
+        /* A while into the first one, then into some that are made in it. */
+        snprintf(path, sizeof path, i < 30 ? "new%d/file%d" : "new%d/a/b%d/file", attempt, i);
+        scan_put_text(&world->tree, path, "text");
+        ++*count;
+        int64_t now_ns = firn_os_monotonic_ns(os);
+        longest_ns = now_ns - last_ns > longest_ns ? now_ns - last_ns : longest_ns;
+        last_ns = now_ns;
+        firn_os_sleep_ns(os, quiet_ms * MS / 20);
+    }
+    *out_newest = newest(world, &is_by_watch);
+    int64_t now_ns = firn_os_monotonic_ns(os);
+    longest_ns = now_ns - last_ns > longest_ns ? now_ns - last_ns : longest_ns;
+    return longest_ns < quiet_ms * MS / 2;
+}
+
+static void
+work_in_a_directory_that_is_new_is_no_quiet(void **state)
+{
+    (void)state;
+    const int64_t quiet_ms = 400;
+    struct ws_world world;
+    struct watcher watcher;
+    firn_checkpoint checkpoint;
+    firn_error err;
+    uint64_t count = 0;
+    bool is_by_watch;
+    bool is_steady = false;
+    ws_world_open_disk(&world);
+    start(&watcher, &world, false, quiet_ms);
+    for (int attempt = 0; attempt < 50 && !is_steady; attempt++) {
+        uint64_t before = newest(&world, &is_by_watch);
+        uint64_t after;
+        is_steady = write_steadily(&world, attempt, quiet_ms, &count, &after);
+        assert_true(after == before || !is_steady); /* on a busy machine there may be a pause */
+        for (int i = 0; i < 3000 && newest(&world, &is_by_watch) == after; i++) {
+            firn_os_sleep_ns(world.tree.os, 10 * MS);
+        }
+    }
+    assert_true(is_steady);
+    TEST_OK(firn_ws_find(world.ws, "latest", &checkpoint, &err), &err);
+    assert_int_equal(checkpoint.files, count);
+    stop(&watcher);
+    ws_world_close(&world);
+}
+
 static void
 it_saves_what_is_never_quiet(void **state)
 {
@@ -387,9 +445,10 @@ it_saves_what_is_never_quiet(void **state)
     watcher.options.ctx = &watcher;
     assert_int_equal(pthread_create(&watcher.thread, NULL, run, &watcher), 0);
     for (int i = 0; i < 20000 && atomic_load(&watcher.saved) < 2; i++) {
-        char name[16];
+        char name[24];
         char text[16];
-        snprintf(name, sizeof name, "file%d", i % 100); /* each one rests, or could not be saved */
+        /* Each one rests, or could not be saved; some are in directories that are new. */
+        snprintf(name, sizeof name, i % 2 == 0 ? "file%d" : "dir%d/file", i % 100);
         snprintf(text, sizeof text, "%d", i);
         scan_put_text(&world.tree, name, text);
         firn_os_sleep_ns(world.tree.os, 5 * MS);
@@ -489,6 +548,7 @@ main(void)
         cmocka_unit_test(files_that_are_too_large_now_are_left_out_though_nothing_changed),
         cmocka_unit_test(rules_that_did_not_change_are_still_those_of_the_next_checkpoint),
         cmocka_unit_test(it_saves_after_quiet_and_only_what_changed),
+        cmocka_unit_test(work_in_a_directory_that_is_new_is_no_quiet),
         cmocka_unit_test(it_saves_what_is_never_quiet),
         cmocka_unit_test(there_is_one_watch_at_a_time),
     };

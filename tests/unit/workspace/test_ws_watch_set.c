@@ -243,6 +243,39 @@ what_another_process_has_visited_is_clean_after_its_second_visit(void **state)
 }
 
 static void
+what_is_watched_early_is_not_made_clean_by_a_save_that_asked_before(void **state)
+{
+    (void)state;
+    struct fake fake;
+    char text[TEXT_SIZE];
+    firn_slice path;
+    settle(&fake);
+    assert_true(happen(&fake, FIRN_OS_WATCH_NAMES, "d", "new"));
+    uint64_t token = ask_for(&fake, 1, text);
+    assert_true(firn_ws_watch_set_path(fake.set, id_of(&fake, "d"), &path));
+    assert_int_equal(path.size, 1);
+    assert_true(firn_ws_watch_set_add(fake.set, NULL, firn_str("d/new")));
+    assert_false(firn_ws_watch_set_add(fake.set, NULL, firn_str("d/new")));
+    assert_false(firn_ws_watch_set_add(fake.set, NULL, firn_str("e/new"))); /* e is not known */
+    assert_false(firn_ws_watch_set_add(fake.set, NULL, firn_str("")));
+    assert_int_equal(report(&fake, token, 2, ". d d/new"), FIRN_OK);
+    assert_clean(&fake, 2, "a:3,30,3 ");
+    /* The next one asks afterwards. */
+    token = ask_for(&fake, 2, text);
+    assert_int_equal(report(&fake, token, 2, ". d d/new"), FIRN_OK);
+    assert_clean(&fake, 2, "a:3,30,3 d:2,20,2 ");
+    /* What no save visits is no part of the tree, and forgotten. */
+    assert_true(happen(&fake, FIRN_OS_WATCH_NAMES, "d", "out"));
+    assert_true(firn_ws_watch_set_add(fake.set, NULL, firn_str("d/out")));
+    save_here(&fake, 2, 3, ". d");
+    assert_clean(&fake, 3, "a:3,30,3 d:2,20,2 ");
+    assert_int_equal(fake.removed, 1);
+    assert_false(happen(&fake, FIRN_OS_WATCH_CHANGED, "d/out", "file"));
+    assert_false(firn_ws_watch_set_path(fake.set, id_of(&fake, "d/out"), &path));
+    fake_deinit(&fake);
+}
+
+static void
 an_event_makes_its_directory_and_all_above_it_be_visited(void **state)
 {
     (void)state;
@@ -558,6 +591,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_watched_before_it_was_listed_is_clean_at_once),
         cmocka_unit_test(what_another_process_has_visited_is_clean_after_its_second_visit),
+        cmocka_unit_test(what_is_watched_early_is_not_made_clean_by_a_save_that_asked_before),
         cmocka_unit_test(an_event_makes_its_directory_and_all_above_it_be_visited),
         cmocka_unit_test(an_event_between_question_and_report_is_not_lost),
         cmocka_unit_test(a_name_that_comes_or_goes_is_forgotten_with_all_below),
