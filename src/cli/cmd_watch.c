@@ -80,6 +80,14 @@ should_stop(void *ctx)
     return firn_signals_caught() != 0 || firn_out_error() != 0;
 }
 
+/* With a hint where there is no checkpoint yet. */
+static int
+fail(struct watching *watching, int code, firn_error *err)
+{
+    const char *hint = firn_cli_workspace_hint(watching->workspace, "latest", code);
+    return firn_report_failure(watching->cli, err, hint);
+}
+
 static int
 attempt_watch(void *ctx, firn_error *err)
 {
@@ -95,7 +103,7 @@ watch(struct watching *watching)
     int code = firn_patience_run(cli, attempt_watch, watching, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        return firn_report_failure(cli, &err, NULL);
+        return fail(watching, code, &err);
     }
     if (cli->json) {
         firn_json_out_u64("directories", watching->directories);
@@ -117,7 +125,7 @@ show(struct watching *watching, bool stops)
     int code = stops ? firn_workspace_watch_stop(watching->workspace, &info, &err)
                      : firn_workspace_watch_look(watching->workspace, &info, &err);
     if (code != FIRN_OK) {
-        return firn_report_failure(cli, &err, NULL);
+        return fail(watching, code, &err);
     }
     if (cli->json) {
         firn_json_out_u64("process", info.process);

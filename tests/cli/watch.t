@@ -4,6 +4,11 @@ A watch saves when the workspace has become quiet, and makes the saves of others
   $ mkdir -p a/b && echo one >a/b/f && echo one >g
   $ firn watch --status
   ! firn: '<T>/w' has no checkpoint yet
+  ! hint: firn save makes a checkpoint
+  [3]
+  $ firn watch --no-save
+  ! firn: '<T>/w' has no checkpoint yet: there is no store at '<T>/data/firn/w-<hex>'
+  ! hint: firn save makes a checkpoint
   [3]
   $ firn watch --quiet-time 0.1 >../log 2>&1 &
   $ until_there firn watch --status
