@@ -114,45 +114,29 @@ firn_ws_catalog_get(struct firn_ws_catalog *catalog, uint32_t workspace, uint64_
     return rc == FIRN_OK ? firn_ws_record_decode(firn_buf_slice(out), record, err) : rc;
 }
 
-/* Keeps the first record of a walk that a test accepts. */
-struct newest {
-    bool is_safety;
-    bool is_found;
-    struct firn_buf *out;
-};
-
 static int
 take_newest(void *ctx, firn_slice bytes, const struct firn_ws_record *record, firn_error *err)
 {
-    struct newest *newest = ctx;
-    if (newest->is_found || record->is_safety != newest->is_safety) {
+    struct firn_buf *out = ctx;
+    if (record->is_safety) {
         return FIRN_OK;
     }
-    newest->is_found = true;
-    firn_buf_clear(newest->out);
-    if (firn_buf_append_slice(newest->out, bytes) != FIRN_OK) {
-        return firn_error_no_memory(err, "a checkpoint's record");
-    }
-    return FIRN_OK;
+    firn_buf_clear(out);
+    return firn_buf_append_slice(out, bytes) == FIRN_OK
+               ? FIRN_CANCELLED /* that was it */
+               : firn_error_no_memory(err, "a checkpoint's record");
 }
 
 int
-firn_ws_catalog_newest(struct firn_ws_catalog *catalog, uint32_t workspace, bool is_safety,
-                       struct firn_buf *out, struct firn_ws_record *record, firn_error *err)
+firn_ws_catalog_newest(struct firn_ws_catalog *catalog, uint32_t workspace, struct firn_buf *out,
+                       struct firn_ws_record *record, firn_error *err)
 {
-    struct newest newest = {.is_safety = is_safety, .out = out};
-    if (workspace != 0) {
-        int rc = firn_ws_catalog_list(catalog, workspace, take_newest, &newest, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+    int rc =
+        workspace == 0 ? FIRN_OK : firn_ws_catalog_list(catalog, workspace, take_newest, out, err);
+    if (rc == FIRN_OK) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
     }
-    if (!newest.is_found) {
-        return firn_error_set(err, FIRN_NOT_FOUND,
-                              is_safety ? "there is nothing to undo"
-                                        : "there is no checkpoint yet");
-    }
-    return firn_ws_record_decode(firn_buf_slice(out), record, err);
+    return rc == FIRN_CANCELLED ? firn_ws_record_decode(firn_buf_slice(out), record, err) : rc;
 }
 
 int

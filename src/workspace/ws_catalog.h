@@ -54,10 +54,10 @@ FIRN_MUST_CHECK int firn_ws_catalog_get(struct firn_ws_catalog *catalog, uint32_
 FIRN_MUST_CHECK int firn_ws_catalog_resolve(struct firn_ws_catalog *catalog, uint32_t workspace,
                                             const char *reference, struct firn_buf *out,
                                             struct firn_ws_record *record, firn_error *err);
-/* The newest checkpoint (normal or safety). FIRN_NOT_FOUND. */
+/* The newest checkpoint but for safety checkpoints. FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int firn_ws_catalog_newest(struct firn_ws_catalog *catalog, uint32_t workspace,
-                                           bool is_safety, struct firn_buf *out,
-                                           struct firn_ws_record *record, firn_error *err);
+                                           struct firn_buf *out, struct firn_ws_record *record,
+                                           firn_error *err);
 
 /* Calls visit with the bytes of every record that stands in no pack yet. */
 FIRN_MUST_CHECK int firn_ws_catalog_unpacked(struct firn_ws_catalog *catalog,

@@ -70,8 +70,8 @@ ask_watch(const struct request *request, const struct firn_ws_scan_options *opti
     struct firn_ws_record newest;
     struct firn_buf bytes = {0};
     *out = NULL;
-    int rc = firn_ws_catalog_newest(opened->catalog, opened->workspace.number, false, &bytes,
-                                    &newest, err);
+    int rc =
+        firn_ws_catalog_newest(opened->catalog, opened->workspace.number, &bytes, &newest, err);
     if (rc == FIRN_OK) {
         const struct firn_ws_watched_options watched = {.tree = &newest.root.hash,
                                                         .include_deps = options->include_deps,

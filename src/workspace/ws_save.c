@@ -40,8 +40,8 @@ set_parent(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_ws_rec
            firn_error *err)
 {
     struct firn_ws_record parent;
-    int rc = firn_ws_catalog_newest(opened->catalog, opened->workspace.number, false, &ws->result,
-                                    &parent, err);
+    int rc = firn_ws_catalog_newest(opened->catalog, opened->workspace.number, &ws->result, &parent,
+                                    err);
     if (rc == FIRN_OK) {
         memcpy(record->parent, parent.id, sizeof record->parent);
     }
@@ -141,7 +141,7 @@ static int
 find_previous(struct saving *saving, firn_error *err)
 {
     int rc = firn_ws_catalog_newest(saving->opened->catalog, saving->opened->workspace.number,
-                                    false, &saving->previous_bytes, &saving->previous, err);
+                                    &saving->previous_bytes, &saving->previous, err);
     saving->has_previous = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
