@@ -210,7 +210,8 @@ out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Names that came and went have moved the times of directories. */
+/* Names that came and went have moved the times of directories. Those of others are left: only they
+ * may set them. */
 static int
 set_time_back(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
@@ -229,7 +230,7 @@ set_time_back(void *ctx, const struct firn_ws_diff_change *change, firn_error *e
         rc = firn_os_set_mtime((struct firn_os_node){.dir = staging->dir}, change->before->mtime_ns,
                                err);
     }
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
 }
 
 void

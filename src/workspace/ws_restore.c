@@ -12,9 +12,10 @@
  *
  * Undo restores what the journal names: the safety checkpoint of the last restore that changed
  * something, with the paths that it had. It is entered there itself, so that undoing it again
- * brings back what it took away. In a store whose journal knows nothing it is the newest safety
- * checkpoint. Undoing a restore that is pending takes it back; undoing again an undo that is
- * pending finishes that.
+ * brings back what it took away. A safety checkpoint that the journal does not name is of a restore
+ * that came to nothing: undo is not for it, and where the journal knows nothing, there is nothing to
+ * undo. Undoing a restore that is pending takes it back; undoing again an undo that is pending
+ * finishes that.
  */
 #include "base/slice.h"
 #include "workspace/ws_compare.h"
@@ -182,12 +183,8 @@ choose_undo(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_ws_opened *opened = restoring->opened;
     const struct firn_ws_journal *journal = &restoring->journal;
     restoring->is_undo = true;
-    if (opened->workspace.number == 0) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is nothing to undo");
-    }
     if (journal->state == FIRN_WS_JOURNAL_NONE) {
-        return firn_ws_catalog_newest(opened->catalog, opened->workspace.number, true,
-                                      &restoring->ws->result, &restoring->record, err);
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is nothing to undo");
     }
     if (restoring->path_count == 0) {
         take_paths(restoring, journal->paths, journal->path_count);

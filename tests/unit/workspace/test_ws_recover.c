@@ -43,11 +43,11 @@ struct prepared {
 };
 
 static void
-give(struct firn_os *os, const char *path)
+give(struct firn_os *os, const char *path, uint32_t user)
 {
     struct firn_os_dir *dir;
     assert_int_equal(firn_os_dir_open_path(os, path, &dir, NULL), FIRN_OK);
-    assert_int_equal(firn_os_set_owner((struct firn_os_node){.dir = dir}, USER, USER, NULL),
+    assert_int_equal(firn_os_set_owner((struct firn_os_node){.dir = dir}, user, user, NULL),
                      FIRN_OK);
     firn_os_dir_close(dir);
 }
@@ -127,8 +127,8 @@ prepare(struct prepared *prepared, bool few)
     struct ws_world *world = &prepared->world;
     struct scan_world *tree = &world->tree;
     ws_world_open_memory(world, few ? 71 : 72);
-    give(tree->os, "/");
-    give(tree->os, "/w");
+    give(tree->os, "/", USER);
+    give(tree->os, "/w", USER);
     firn_os_memory_set_user(tree->os, USER);
     put_first(tree);
     ws_save(world);
@@ -214,9 +214,10 @@ struct trial {
     const struct prepared *prepared;
     struct ws_world world;
     enum way way;
-    bool is_edited; /* somebody wrote something before the way out */
-    bool is_loose;  /* something could not be read, and so was left alone */
-    char what[200]; /* for messages */
+    const char *before; /* what an undo brings back; NULL: the tree as it was edited */
+    bool is_edited;     /* somebody wrote something before the way out */
+    bool is_loose;      /* something could not be read, and so was left alone */
+    char what[200];     /* for messages */
 };
 
 static bool
@@ -250,7 +251,7 @@ take_way(struct trial *trial)
 {
     struct ws_world *world = &trial->world;
     const char *first = trial->prepared->first;
-    const char *edited = trial->prepared->edited;
+    const char *edited = trial->before != NULL ? trial->before : trial->prepared->edited;
     firn_pending_restore pending;
     assert_int_equal(firn_ws_restore_pending(world->ws, &pending, &world->err), FIRN_OK);
     char *before = ws_dump(world);
@@ -407,15 +408,21 @@ the_power_may_go_in_what_deals_with_a_power_cut(void **state)
                 put_precious(&trial.world, (unsigned)(call + second));
                 sync_everything(&trial.world);
                 struct firn_os *os = trial.world.tree.os;
+                firn_pending_restore pending;
+                assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
+                /* Behind a restore that came to its end, the second one is another. */
+                bool is_another = way == AGAIN && !pending.is_pending;
+                char *before = is_another ? ws_dump(&trial.world) : NULL;
+                trial.before = before;
                 firn_os_memory_set_cut_at(os, firn_os_memory_calls(os) + second);
                 FIRN_IGNORE(try_way(&trial.world, way));
                 was_off = firn_os_memory_is_off(os);
                 power_back(&trial.world, second + call);
-                firn_pending_restore pending;
                 assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
                 trial.way = pending.is_pending ? (enum way)((call + second) % OTHER) : AGAIN;
                 take_way(&trial);
                 ws_world_close(&trial.world);
+                free(before);
                 cuts++;
             }
         }
@@ -490,6 +497,35 @@ any_call_of_a_restore_and_all_after_it_may_fail(void **state)
     fail_restores(true, ENOSPC);
 }
 
+/* Its safety checkpoint stays, and undo does not take that for what was there before the last
+ * restore: since then somebody has worked, and saved it. */
+static void
+a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
+{
+    (void)state;
+    enum { ANOTHER = USER + 1 };
+    struct prepared prepared = {0};
+    prepare(&prepared, false);
+    struct ws_world *world = &prepared.world;
+    firn_os_memory_set_user(world->tree.os, 0);
+    give(world->tree.os, "/w/dir", ANOTHER); /* dir/changed cannot be exchanged */
+    firn_os_memory_set_user(world->tree.os, USER);
+    char *edited = ws_dump(world);
+    assert_int_equal(ws_try_restore(world, "1", NULL), FIRN_DENIED);
+    ws_assert_dump(world, edited);
+    firn_pending_restore pending;
+    assert_int_equal(firn_ws_restore_pending(world->ws, &pending, NULL), FIRN_OK);
+    assert_false(pending.is_pending);
+    put_precious(world, 0);
+    ws_save(world);
+    char *now = ws_dump(world);
+    assert_int_equal(ws_try_undo(world, NULL), FIRN_NOT_FOUND);
+    ws_assert_dump(world, now);
+    free(now);
+    free(edited);
+    prepared_deinit(&prepared);
+}
+
 /* ---- what undo brings back ---- */
 
 static void
@@ -553,6 +589,7 @@ main(void)
         cmocka_unit_test(the_power_may_go_in_what_deals_with_a_power_cut),
         cmocka_unit_test(any_call_of_a_restore_may_fail_once),
         cmocka_unit_test(any_call_of_a_restore_and_all_after_it_may_fail),
+        cmocka_unit_test(a_restore_that_came_to_nothing_is_nothing_to_undo),
         cmocka_unit_test(undo_takes_back_the_last_restore_and_undo_again_does_it_again),
         cmocka_unit_test(undo_of_some_paths_leaves_the_others),
     };
