@@ -4,7 +4,8 @@
  *
  * A crash in the middle of a restore leaves a tree that is partly the old state and partly the new,
  * file by file. Whoever looks at it next, with list, status or show, would wonder; so these say what
- * happened and what ends it. They do not end it themselves: they were only asked to look.
+ * happened and what ends it. They do not end it themselves: they were only asked to look. The command
+ * that fails half way says it as well.
  */
 #include "cli/cli_pending.h"
 
@@ -62,4 +63,15 @@ firn_cli_pending_tell(struct firn_cli *cli, firn_workspace *workspace)
         show_json(&pending);
     }
     return FIRN_EXIT_OK;
+}
+
+const char *
+firn_cli_pending_hint(firn_workspace *workspace)
+{
+    firn_pending_restore pending;
+    bool is_half_done =
+        firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK && pending.has_begun;
+    return is_half_done
+               ? "it is half done: firn restore --resume finishes it, firn undo takes it back"
+               : NULL;
 }

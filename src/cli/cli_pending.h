@@ -12,4 +12,7 @@
  * has to say. Returns an exit code: FIRN_EXIT_OK, or that of a failure, which has been reported. */
 int firn_cli_pending_tell(struct firn_cli *cli, firn_workspace *workspace);
 
+/* A hint for whoever's restore has just failed half way; NULL if nothing was changed. */
+const char *firn_cli_pending_hint(firn_workspace *workspace);
+
 #endif

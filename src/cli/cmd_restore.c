@@ -11,6 +11,7 @@
 
 #include "cli/cli_change.h"
 #include "cli/cli_counts.h"
+#include "cli/cli_pending.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -120,6 +121,20 @@ show_result(struct firn_cli *cli, const struct firn_cmd_restore_request *request
     firn_notices_json(notices);
 }
 
+/* What to do next after a failure. */
+static const char *
+hint_of(const struct firn_cmd_restore_request *request, int code)
+{
+    bool is_in_place = request->options.to_dir == NULL && !request->options.dry_run;
+    const char *hint = is_in_place ? firn_cli_pending_hint(request->workspace) : NULL;
+    if (hint == NULL && is_in_place && code == FIRN_CANCELLED) {
+        hint = "nothing was changed";
+    } else if (hint == NULL && request->what == FIRN_CMD_RESTORE_CHECKPOINT) {
+        hint = firn_cli_workspace_hint(request->workspace, request->reference, code);
+    }
+    return hint;
+}
+
 int
 firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *request)
 {
@@ -137,13 +152,7 @@ firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *
     int code = firn_patience_run(cli, attempt_restore, request, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        const char *hint = NULL;
-        if (code == FIRN_CANCELLED) {
-            hint = "firn status tells how far it came";
-        } else if (request->what == FIRN_CMD_RESTORE_CHECKPOINT) {
-            hint = firn_cli_workspace_hint(request->workspace, request->reference, code);
-        }
-        exit_code = firn_report_failure(cli, &err, hint);
+        exit_code = firn_report_failure(cli, &err, hint_of(request, code));
     } else {
         show_result(cli, request, &notices);
         exit_code = firn_notices_exit(&notices);

@@ -13,6 +13,7 @@
 #include "cli/cli_change.h"
 #include "cli/cli_conflict.h"
 #include "cli/cli_counts.h"
+#include "cli/cli_pending.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -144,7 +145,7 @@ hint_of(const struct request *request, int code)
     if (hint == NULL && options->before != NULL) {
         hint = firn_cli_workspace_hint(request->workspace, options->before, code);
     }
-    return hint;
+    return hint == NULL && !options->dry_run ? firn_cli_pending_hint(request->workspace) : hint;
 }
 
 static int

@@ -366,6 +366,15 @@ firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_checkpoint *che
     firn_mcp_json_end(&call->result, '{');
 }
 
+void
+firn_mcp_call_hint_pending(struct firn_mcp_call *call)
+{
+    firn_pending_restore pending;
+    if (firn_workspace_pending(call->workspace, &pending, NULL) == FIRN_OK && pending.has_begun) {
+        call->hint = "files were changed already: checkpoint_undo takes that back";
+    }
+}
+
 static const char *
 change_name(firn_change_kind kind)
 {

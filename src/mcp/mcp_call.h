@@ -81,6 +81,8 @@ void firn_mcp_call_collect(struct firn_mcp_call *call);
 /* For the library's options. */
 firn_callbacks firn_mcp_call_callbacks(struct firn_mcp_call *call);
 
+/* Says what to do next if the restore or revert that has just failed is half done. */
+void firn_mcp_call_hint_pending(struct firn_mcp_call *call);
 /* Fails the call with a message of its own; returns the code. */
 int firn_mcp_call_fail(struct firn_mcp_call *call, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -8,7 +8,6 @@
 #include "mcp/mcp_tool.h"
 
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
-static const char pending_hint[] = "if files were changed already, checkpoint_undo takes that back";
 
 struct attempt {
     struct firn_mcp_call *call;
@@ -71,9 +70,8 @@ perform(struct firn_mcp_call *call, struct attempt *attempt)
     if (code == FIRN_OK) {
         write_result(attempt);
     } else if (code != FIRN_BUSY) {
-        call->hint = code == FIRN_NOT_FOUND && attempt->reference != NULL ? list_hint
-                     : code == FIRN_NOT_FOUND || code == FIRN_INVALID     ? NULL
-                                                                          : pending_hint;
+        call->hint = code == FIRN_NOT_FOUND && attempt->reference != NULL ? list_hint : NULL;
+        firn_mcp_call_hint_pending(call);
     }
     return code;
 }

@@ -14,7 +14,6 @@
 static const char list_hint[] = "checkpoint_list shows the checkpoints";
 static const char conflict_hint[] =
     "nothing was changed; name the other paths in \"paths\" to revert them alone";
-static const char pending_hint[] = "if files were changed already, checkpoint_undo takes that back";
 
 struct attempt {
     struct firn_mcp_call *call;
@@ -108,7 +107,7 @@ explain(struct attempt *attempt, int code)
     } else if (code == FIRN_NOT_FOUND) {
         call->hint = list_hint;
     } else if (code != FIRN_BUSY && code != FIRN_INVALID) {
-        call->hint = pending_hint;
+        firn_mcp_call_hint_pending(call);
     }
     return code;
 }

@@ -72,7 +72,7 @@ While it waits for another writer, whom it names when it gives up.
   $ python3 ../send.py ../held2 INT -- firn --store ../store restore 1
   130
   ! firn: interrupted
-  ! hint: firn status tells how far it came
+  ! hint: nothing was changed
   $ firn db put ../app.firn k a 2 --wait 0
   ! firn: '../app.firn' is locked by process <n>
   ! hint: wait longer for it with --wait SECONDS

@@ -69,6 +69,7 @@ class Rig:
         self.kept = os.path.join(place, "kept")
         self.out = os.path.join(place, "out")
         self.trace = os.path.join(place, "trace")
+        self.said = ""
         self.left_out = []  # what could not be read because of the fault: a restore leaves it as it is
         os.makedirs(os.path.join(self.tree, "sub", "empty"))
         for i in range(12):
@@ -108,6 +109,7 @@ class Rig:
         """Runs a command with one fault in it; whether the fault was met."""
         done = self.run(*arguments, before=["strace", "-f", "-qq", "-o", self.trace, "-e", f"trace={call}", "-e",
                                             f"inject={call}:{fault}:when={when}"])
+        self.said = done.stderr
         self.left_out = re.findall(r"^firn: left out: (.*?): could not", done.stderr, re.MULTILINE)
         with open(self.trace, encoding="utf-8", errors="replace") as file:
             trace = file.read()
@@ -159,9 +161,17 @@ class Rig:
                 return
         raise Broken("what was written meanwhile is lost")
 
+    def expect_told(self):
+        """Who fails half way says so, and nobody else."""
+        pending = json.loads(self.must("status", "--json").stdout)["pending"]
+        is_half_done = pending is not None and pending["begun"]
+        if "firn: " in self.said and ("half done" in self.said) != is_half_done:
+            raise Broken(f"half done: {is_half_done}, and it says: {self.said.strip()}")
+
     def judge_way(self, way, is_undo):
         """After a fault in a restore of 1 over the second state, or in the undo of one."""
         self.must("check", "--data", "-q")
+        self.expect_told()
         self.expect_whole_files()
         self.write_precious()
         old, new = (self.first, self.second) if is_undo else (self.second, self.first)
