@@ -16,7 +16,8 @@
 #include "workspace/ws_gc_due.h"
 #include "workspace/ws_internal.h"
 
-enum { MIB = 1 << 20, KB = 1000 };
+static const size_t MIB = 1 << 20;
+static const size_t KB = 1000;
 
 /* As firn_workspace_gc does it. */
 static firn_gc_result
@@ -180,16 +181,17 @@ static void
 room_in_the_file_is_what_counts(void **state)
 {
     (void)state;
-    enum { LINE = 128, LINES = 256 << 10 };
+    const size_t line = 128;
+    const size_t lines = 256 << 10;
     struct ws_world world;
-    char *text = malloc(LINES * LINE + 1);
+    char *text = malloc(lines * line + 1);
     assert_non_null(text);
-    for (size_t i = 0; i < LINES; i++) {
-        snprintf(text + i * LINE, LINE + 1, "%127zu\n", i);
+    for (size_t i = 0; i < lines; i++) {
+        (void)snprintf(text + i * line, line + 1, "%127zu\n", i);
     }
     ws_world_open_memory(&world, 115);
     scan_put_random(&world.tree, "dead", 1, 3 * MIB);
-    scan_put_file(&world.tree, "text", text, LINES * LINE);
+    scan_put_file(&world.tree, "text", text, lines * line);
     free(text);
     ws_save(&world);
     scan_remove_file(&world.tree, "dead");
