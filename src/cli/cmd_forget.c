@@ -128,6 +128,12 @@ run_opened(struct forgetting *forgetting, bool asks)
     return exit_code;
 }
 
+static bool
+is_root(const struct firn_cli_workspace_paths *paths)
+{
+    return paths->count == 0 || paths->slices[0].size == 0;
+}
+
 static int
 run(struct firn_cli *cli)
 {
@@ -145,7 +151,11 @@ run(struct firn_cli *cli)
         return exit_code;
     }
     exit_code = firn_cli_workspace_paths_init(cli, forgetting.workspace, 0, &paths);
-    if (exit_code == FIRN_EXIT_OK) {
+    if (exit_code == FIRN_EXIT_OK && is_root(&paths)) {
+        exit_code = firn_command_misused(cli, "the root itself cannot be forgotten, only what is "
+                                              "in it; firn delete takes whole checkpoints");
+        firn_cli_workspace_paths_deinit(&paths);
+    } else if (exit_code == FIRN_EXIT_OK) {
         firn_notices_init(&notices, cli);
         forgetting.options.paths = paths.slices;
         forgetting.options.path_count = paths.count;

@@ -43,8 +43,12 @@ There is no way back, so it is looked at first.
   ! help: firn help forget
   [2]
   $ firn forget -y .
-  ! firn: at least one path must be given
+  ! firn: forget: the root itself cannot be forgotten, only what is in it; firn delete takes whole checkpoints
+  ! usage: firn forget [options] PATH...
+  ! help: firn help forget
   [2]
+  $ cd conf && firn forget -y .. 2>&1 | head -n 1; cd ..
+  firn: forget: the root itself cannot be forgotten, only what is in it; firn delete takes whole checkpoints
   $ firn forget -y ../probe
   ! firn: forget: '../probe' is no path inside the workspace <T>/w
   ! usage: firn forget [options] PATH...
