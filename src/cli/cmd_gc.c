@@ -115,7 +115,7 @@ hint(int code)
         return "firn save makes a checkpoint";
     case FIRN_CORRUPT:
         return "firn check names what is damaged; firn delete REF takes a checkpoint that needs it "
-               "out of the way";
+               "out of the way, firn repair makes a sound store of the rest";
     default:
         return NULL;
     }

@@ -45,6 +45,8 @@ The same with the log of the store.
   firn: ../s/wal-N.log: offset N: bad bytes, in a part that wa
   $ firn --store ../s save 2>/dev/null; echo $?
   5
+  $ firn --store ../s gc 2>&1 | tail -n 1
+  hint: firn check names what is damaged; firn delete REF takes a checkpoint that needs it out of the way, firn repair makes a sound store of the rest
   $ firn db check ../s 2>/dev/null; echo $?
   5
 
