@@ -67,11 +67,11 @@ What is not needed comes back although it lies among more that is.
   deleted 1  <id>
   the space comes back with: firn gc
   $ firn gc -n
-  0 packs removed, 2 rewritten: 17.0 MB before, about 9.0 MB would be left
+  0 packs removed, 2 rewritten: <size> before, about 9.<n> MB would be left
   $ firn gc
-  0 packs removed, 2 rewritten: 17.0 MB before, 9.0 MB now
+  0 packs removed, 2 rewritten: <size> before, 9.<n> MB now
   $ firn gc --full
-  nothing to give back: 9.0 MB in 1 pack
+  nothing to give back: 9.<n> MB in 1 pack
   $ rm y && firn restore latest -q && cmp y ../y && firn check -q --data
 
 So it does in the background.
@@ -83,7 +83,7 @@ So it does in the background.
   $ firn gc --auto -n
   worth it
   $ firn gc --auto | sed 's/, .* before/, many before/' && firn gc --auto
-  0 packs removed, many before, 51.3 MB now
+  0 packs removed, many before, 51.<n> MB now
   not worth it: little was deleted since the last gc, or one has just begun
 
 A trifle in a large pack stays until it is asked for.
@@ -93,15 +93,15 @@ A trifle in a large pack stays until it is asked for.
   6
   5
   $ firn gc -n
-  no pack is worth rewriting: 71.7 MB in 2 packs
-  about 300 KB of it is not needed, among much that is; it goes with: firn gc --full
+  no pack is worth rewriting: 71.<n> MB in 2 packs
+  about 30<n> KB of it is not needed, among much that is; it goes with: firn gc --full
   $ firn gc
-  no pack is worth rewriting: 71.7 MB in 2 packs
-  about 300 KB of it is not needed, among much that is; it goes with: firn gc --full
+  no pack is worth rewriting: 71.<n> MB in 2 packs
+  about 30<n> KB of it is not needed, among much that is; it goes with: firn gc --full
   $ firn gc --json | grep -o '"bytes_dead":30'
   "bytes_dead":30
   $ firn gc --full
-  0 packs removed, 2 rewritten: 71.7 MB before, 71.4 MB now
+  0 packs removed, 2 rewritten: 71.<n> MB before, 71.<n> MB now
   $ firn check -q --data && cd ../w
 
 What saves compressed quickly is compressed again, and once only.
