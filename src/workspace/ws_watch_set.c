@@ -23,8 +23,8 @@
  * that asked before can make it clean.
  *
  * Which directories there are is decided by the saves' rules alone: what is left out is never
- * visited, so never watched. What was dirty and is not visited by the save that could have, is no
- * part of the tree any more, and is forgotten (I3).
+ * visited, so not watched by a save. What was dirty and is not visited by the save that could have,
+ * is no part of the tree, and is forgotten (I3); so is what was watched early and is left out.
  *
  * "Clean" says: as in the tree that the last report named. A save that has another tree, or other
  * options, is answered that nothing is clean (I4).
