@@ -857,7 +857,8 @@ typedef struct firn_workspace_check_result {
     uint64_t bytes_read;
     uint64_t damaged; /* each told by a notice, with the checkpoints and paths it takes along */
 } firn_workspace_check_result;
-/* FIRN_CORRUPT if anything is damaged. */
+/* FIRN_CORRUPT if anything is damaged; where the store cannot even be opened the result is all 0.
+ * FIRN_NOT_FOUND if there is no store. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,
                                                   const firn_workspace_check_options *options,
                                                   firn_workspace_check_result *out,

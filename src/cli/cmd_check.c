@@ -33,6 +33,47 @@ print_result(const firn_workspace_check_result *result, bool read_data)
     }
 }
 
+/* Whether the store could be opened: else all numbers are 0 and tell nothing. */
+static bool
+was_read(int code, const firn_workspace_check_result *result)
+{
+    return code == FIRN_OK || result->checkpoints + result->packs + result->damaged > 0;
+}
+
+static void
+show(const struct firn_cli *cli, int code, const firn_workspace_check_result *result,
+     bool read_data)
+{
+    if (!was_read(code, result)) {
+        return;
+    }
+    if (cli->json) {
+        firn_json_out_u64("checkpoints", result->checkpoints);
+        firn_json_out_u64("packs", result->packs);
+        firn_json_out_u64("objects", result->objects);
+        firn_json_out_u64("bytes_read", result->bytes_read);
+        firn_json_out_u64("damaged", result->damaged);
+    } else if (!cli->quiet && (code == FIRN_OK || code == FIRN_CORRUPT)) {
+        print_result(result, read_data);
+    }
+}
+
+static const char *
+hint(int code, const firn_workspace_check_result *result)
+{
+    switch (code) {
+    case FIRN_CORRUPT:
+        return was_read(code, result)
+                   ? "what is not named as damaged can still be restored; firn repair makes a "
+                     "sound store of it"
+                   : "firn repair makes a sound store of what can still be read";
+    case FIRN_NOT_FOUND:
+        return "--store DIR names a store, firn workspaces lists them";
+    default:
+        return NULL;
+    }
+}
+
 static int
 run(struct firn_cli *cli)
 {
@@ -51,23 +92,12 @@ run(struct firn_cli *cli)
     options.callbacks = firn_notices_callbacks(&notices);
     int code = firn_workspace_check(workspace, &options, &result, &err);
     firn_meter_clear();
+    show(cli, code, &result, options.read_data);
     if (cli->json) {
-        firn_json_out_u64("checkpoints", result.checkpoints);
-        firn_json_out_u64("packs", result.packs);
-        firn_json_out_u64("objects", result.objects);
-        firn_json_out_u64("bytes_read", result.bytes_read);
-        firn_json_out_u64("damaged", result.damaged);
         firn_notices_json(&notices);
-    } else if (!cli->quiet && (code == FIRN_OK || code == FIRN_CORRUPT)) {
-        print_result(&result, options.read_data);
     }
     if (code != FIRN_OK) {
-        exit_code = firn_report_failure(
-            cli, &err,
-            code == FIRN_CORRUPT
-                ? "what is not named as damaged can still be restored; firn repair makes a sound "
-                  "store of it"
-                : NULL);
+        exit_code = firn_report_failure(cli, &err, hint(code, &result));
     }
     firn_notices_deinit(&notices);
     firn_workspace_close(workspace);
@@ -92,7 +122,8 @@ const struct firn_command firn_cmd_check = {
     .help = "Verifies the store's own records and that every object that a checkpoint needs\n"
             "is there. With --data every byte of every object is read and verified too. Each\n"
             "damaged thing is named with the checkpoints and paths that it takes along, and\n"
-            "the exit code is 5. Nothing is changed.",
+            "the exit code is 5. Where there is no store there is nothing to check: exit\n"
+            "code 3. Nothing is changed.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,

@@ -18,6 +18,8 @@
  */
 #include "workspace/ws.h"
 
+#include <errno.h>
+
 #include "base/mem.h"
 #include "base/slice.h"
 #include "workspace/ws_catalog_workspaces.h"
@@ -163,6 +165,17 @@ no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir *di
                           ws->place.root, ws->place.store_path);
 }
 
+/* A file stands at the place, or on the way there: that is no store, and no empty place either. */
+static bool
+is_no_directory(const struct firn_ws *ws)
+{
+    struct firn_os_dir *dir;
+    firn_error found;
+    int rc = firn_os_dir_open_path(ws->os, ws->place.store_path, &dir, &found);
+    firn_os_dir_close(dir);
+    return rc != FIRN_OK && found.os_errno == ENOTDIR;
+}
+
 static int
 open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
            firn_error *err)
@@ -174,7 +187,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
     int rc;
     rc = firn_ws_place_open_dir(ws->os, ws->place.store_path, mode == FIRN_WS_CREATE,
                                 &opened->store_dir, err);
-    if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
+    if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE && !is_no_directory(ws)) {
         return no_store(ws, mode, NULL, err);
     }
     if (rc != FIRN_OK) {

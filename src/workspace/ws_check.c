@@ -11,7 +11,8 @@
  * Neighbouring checkpoints share nearly everything, so the first pass walks only what each has
  * different from the one before it. If that finds anything missing or damaged, a second pass walks
  * every checkpoint whole and names each path of each checkpoint that is lost. Damage is told by
- * notices; looking goes on behind it.
+ * notices; looking goes on behind it. Where there is no store, or it cannot be opened, nothing was
+ * looked at, and that is a failure.
  */
 #include <stdio.h>
 
@@ -529,6 +530,11 @@ firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,
     }
     if (opened.db != NULL) {
         rc = firn_ws_check_opened(ws, &opened, options, out, err);
+    } else {
+        /* A store that was not mounted is no sound one. */
+        rc = firn_error_set(err, FIRN_NOT_FOUND,
+                            "there is nothing to check: there is no store at '%.900s'",
+                            ws->place.store_path);
     }
     int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
     return rc != FIRN_OK ? rc : close_rc;

@@ -61,3 +61,43 @@ Files that are missing.
   $ rm -r ../s && cp -a ../good ../s && rm ../s/FIRN
   $ firn --store ../s list 2>../err; echo $?
   5
+
+Where nothing could be read nothing is said to be sound.
+
+  $ firn --store ../s check --data >out 2>err; echo $?; cat out; tail -n 1 err; rm out err
+  5
+  hint: firn repair makes a sound store of what can still be read
+  $ firn --store ../s check --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["error"]["code"], sorted(o))'
+  FIRN_CORRUPT ['error', 'notices']
+  $ rm -r ../s && cp -a ../good ../s && rm ../s/wal-*.log && firn --store ../s check 2>/dev/null
+  [5]
+  $ firn --store ../none check --data
+  ! firn: there is nothing to check: there is no store at '../none'
+  ! hint: --store DIR names a store, firn workspaces lists them
+  [3]
+  $ FIRN_STORE=../none firn check --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["error"]["code"], sorted(o))'
+  FIRN_NOT_FOUND ['error', 'notices']
+  $ firn check
+  ! firn: there is nothing to check: there is no store at '<T>/data/firn/w-<hex>'
+  ! hint: --store DIR names a store, firn workspaces lists them
+  [3]
+  $ mkdir ../empty && firn --store ../empty check
+  ! firn: there is nothing to check: there is no store at '../empty'
+  ! hint: --store DIR names a store, firn workspaces lists them
+  [3]
+
+A file is no store, and no place for one either.
+
+  $ echo x >../file; firn --store ../file check
+  ! firn: could not open directory '../file': Not a directory
+  ! hint: --store DIR names a store, firn workspaces lists them
+  [3]
+  $ firn --store ../file list
+  ! firn: could not open directory '../file': Not a directory
+  [3]
+  $ firn --store ../file/below status
+  ! firn: could not open directory '../file/below': Not a directory
+  [3]
+  $ firn --store ../file workspaces
+  ! firn: could not open directory '../file': Not a directory
+  [3]
