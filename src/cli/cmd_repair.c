@@ -249,7 +249,7 @@ const struct firn_command firn_cmd_repair = {
             "and the checkpoint's message says how many there were. Checkpoints that were\n"
             "deleted may come back where the catalog was lost. A workspace that it lost\n"
             "gets the path of the newest checkpoint that is left; if its directory was\n"
-            "moved since, firn init --adopt PATH takes it over.\n"
+            "moved since, firn workspaces relocate OLD-ROOT in it takes it over.\n"
             "\n"
             "The damaged store is only read until the new one has been checked to the last\n"
             "byte. Then they change places, in one step, and the damaged one is kept inside\n"

@@ -3,7 +3,7 @@
  * cli/cmd_workspaces.c: firn workspaces list, remove, relocate.
  *
  * A root that is named here need not be there any more, so it cannot always be resolved by the file
- * system: where it is there its real path counts, else what was typed, made absolute by its letters.
+ * system: as far as it is there its real path counts, the rest by its letters, "." and ".." taken out.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,37 +110,60 @@ static const struct firn_command list = {
 
 /* ---- roots ---- */
 
-/* A typed path made absolute; on the heap, NULL when memory is out. */
+/* What the path leads to, where that is there: links are followed. */
 static char *
-absolute(const char *path)
+resolved(char *path)
 {
-    char *real = realpath(path, NULL);
-    if (real != NULL || path[0] == '/') {
-        return real != NULL ? real : strdup(path);
+    char *real = realpath(path[0] == '\0' ? "/" : path, NULL);
+    if (real == NULL) {
+        return path;
     }
-    char *here = realpath(".", NULL);
-    if (here == NULL) {
-        return NULL;
+    if (real[1] == '\0') {
+        real[0] = '\0'; /* the root is no text here: each name brings its slash */
     }
-    size_t size = strlen(here) + 1 + strlen(path) + 1;
-    char *joined = malloc(size);
-    if (joined != NULL) {
-        (void)snprintf(joined, size, "%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
-    }
-    free(here);
-    return joined;
+    free(path);
+    return real;
 }
 
-/* Takes slashes off the end. */
+/* Goes one name on from a directory, and takes what that was given in. */
 static char *
-root_of(const char *path)
+step(char *path, const char *name, size_t size)
 {
-    char *root = absolute(path);
-    size_t size = root == NULL ? 0 : strlen(root);
-    while (size > 1 && root[size - 1] == '/') {
-        root[--size] = '\0';
+    if (size == 0 || (size == 1 && name[0] == '.')) {
+        return path;
     }
-    return root;
+    if (size == 2 && memcmp(name, "..", 2) == 0) {
+        char *slash = strrchr(path, '/');
+        if (slash != NULL) {
+            *slash = '\0';
+        }
+        return path;
+    }
+    size_t room = strlen(path) + 1 + size + 1;
+    char *longer = malloc(room);
+    if (longer != NULL) {
+        (void)snprintf(longer, room, "%s/%.*s", path, (int)size, name);
+    }
+    free(path);
+    return longer == NULL ? NULL : resolved(longer);
+}
+
+/* A typed path made the path of a root; on the heap, NULL when memory is out. */
+static char *
+root_of(const char *typed)
+{
+    char *path = strdup(typed[0] == '/' ? "" : ".");
+    path = path == NULL ? NULL : resolved(path);
+    while (path != NULL && *typed != '\0') {
+        size_t size = strcspn(typed, "/");
+        path = step(path, typed, size);
+        typed += size + (typed[size] == '/');
+    }
+    if (path != NULL && path[0] == '\0') {
+        free(path);
+        path = strdup("/");
+    }
+    return path;
 }
 
 /* ---- remove ---- */

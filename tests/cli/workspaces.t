@@ -104,6 +104,28 @@ Relocating: what is elsewhere now, under another inode.
   ! hint: firn workspaces lists the workspaces
   [1]
 
+A root that is gone is named by any path that would lead there.
+
+  $ mkdir -p deep/r1 deep/r3 && ln -s deep short && for w in deep/r1 deep/r3; do touch $w/f; firn -C $w save -q; done; mv deep/r1 deep/r2
+  1
+  1
+  $ cd deep/r2 && firn workspaces relocate ../r1 && firn list -q; cd ../..
+  <T>/w/deep/r1 is <T>/w/deep/r2 now
+  1
+  $ rm -r deep/r2 && firn workspaces remove -y no/../short/./r9//../r2/
+  removed the checkpoints of <T>/w/deep/r2; the directory is as it was
+  $ mv deep/r3 r4 && cd r4 && firn workspaces relocate $PWD/../short/r3 && firn workspaces remove -y . && cd ..
+  <T>/w/deep/r3 is <T>/w/r4 now
+  removed the checkpoints of <T>/w/r4; the directory is as it was
+  $ firn workspaces remove -y ../../../../../../../../../nothing/at/all
+  ! firn: no store knows a workspace '/nothing/at/all'
+  ! hint: firn workspaces lists the workspaces
+  [3]
+  $ firn workspaces remove -y //
+  ! firn: no store knows a workspace '/'
+  ! hint: firn workspaces lists the workspaces
+  [3]
+
 A store that cannot be read is told of, and does not keep the others from being listed.
 
   $ for store in $XDG_DATA_HOME/firn/own-*; do echo nonsense >$store/FIRN; done; firn workspaces
