@@ -134,10 +134,13 @@ static void
 print_data(firn_repair_data data)
 {
     if (data == FIRN_REPAIR_DATA_SHORTENED) {
-        firn_out_text("the store's own data (firn db) is that of an earlier moment, or lacks what "
-                      "could not be read\n");
+        firn_out_text(
+            "newer checkpoints, tags and pins may be missing: the store's records are those "
+            "of an earlier moment,\nor lack what could not be read; its own data (firn db) "
+            "too\n");
     } else if (data == FIRN_REPAIR_DATA_LOST) {
-        firn_out_text("the store's own data (firn db) could not be read, and is gone\n");
+        firn_out_text("newer checkpoints, tags and pins may be missing: the store's records could "
+                      "not be read;\nits own data (firn db) is gone\n");
     }
 }
 

@@ -103,10 +103,10 @@ list_one(void *ctx, const struct firn_ws_catalog_pins_pin *pin, firn_error *err)
     firn_pin told = {.created_ns = pin->created_ns};
     int rc = firn_ws_catalog_get(listing->opened->catalog, listing->opened->workspace.number,
                                  pin->order, &listing->record, &record, err);
-    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
-        return rc;
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* what a lost checkpoint left pins nothing */
     }
-    told.number = rc == FIRN_OK ? record.number : 0;
+    told.number = record.number;
     firn_ws_record_id_text(pin->id, told.id);
     rc = listing->visit(listing->ctx, &told);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");

@@ -7,7 +7,8 @@
  *   packs     those that are whole, and what can be read of others (ws_repair_packs.c)
  *   records   the checkpoints, from catalog, log, runs and packs (ws_repair_records.c)
  *   trees     of each checkpoint, without what is lost (ws_repair_trees.c)
- *   catalog   all of it written (ws_repair_catalog.c)
+ *   catalog   all of it written (ws_repair_catalog.c), and no pin without its checkpoint
+ *             (ws_repair_pins.c)
  * Then the new store is closed, opened again and checked to the last byte. Only if nothing is found
  * do the two change places (ws_repair_place.c).
  *
@@ -125,6 +126,7 @@ fill(struct firn_ws_repair *repair, const struct firn_db_rescue_options *options
     FIRN_TRY(firn_ws_repair_catalog_assign(repair, err));
     FIRN_TRY(firn_ws_repair_trees(repair, err));
     FIRN_TRY(firn_ws_repair_catalog_write(repair, err));
+    FIRN_TRY(firn_ws_repair_pins(repair, err));
 out:
     firn_packfile_scratch_destroy(repair->scratch);
     repair->scratch = NULL;

@@ -145,6 +145,11 @@ FIRN_MUST_CHECK int firn_ws_repair_catalog_assign(struct firn_ws_repair *repair,
 /* Enters all that is left of them, durably. */
 FIRN_MUST_CHECK int firn_ws_repair_catalog_write(struct firn_ws_repair *repair, firn_error *err);
 
+/* ---- ws_repair_pins.c ---- */
+
+/* Removes the pins of checkpoints that are not there, durably; after the catalog is written. */
+FIRN_MUST_CHECK int firn_ws_repair_pins(struct firn_ws_repair *repair, firn_error *err);
+
 /* ---- ws_repair_trees.c ---- */
 
 /* Finds out what is left of each checkpoint, and makes trees without what is lost. */

@@ -62,7 +62,8 @@ The catalog is gone: packs tell the history. The newest checkpoint is told by th
   $ rm -r ../s && cp -a ../good ../s && rm ../s/wal-000001.log && firn --store ../s repair 2>/dev/null >../told; echo $?; sed 's#  [k-z]*  [^ ]*/w#  ID#' ../told
   6
   intact  1  ID
-  the store's own data (firn db) is that of an earlier moment, or lacks what could not be read
+  newer checkpoints, tags and pins may be missing: the store's records are those of an earlier moment,
+  or lack what could not be read; its own data (firn db) too
   1 checkpoint intact, 0 partly, 0 lost
   the damaged store is kept, remove it when it is of no use: ../s/damaged-1
   $ rm f1 && firn --store ../s restore 1 -q; ls -1
@@ -73,6 +74,13 @@ The catalog is gone: packs tell the history. The newest checkpoint is told by th
   [('intact', 2, False), ('intact', 1, False)] kept 2 False
   $ firn --store ../s tag | grep -c begin
   1
+
+A pin goes with its checkpoint.
+
+  $ rm -r ../s && cp -a ../good ../s && firn --store ../s pin 1 2 -q && rm ../s/packs/00000002.pack && firn --store ../s repair -q 2>/dev/null
+  [6]
+  $ firn --store ../s pin
+     1  <id>  <time>
 
 Where there is none.
 

@@ -186,6 +186,56 @@ the_number_of_a_lost_pack_is_not_given_again(void **state)
     ws_world_close(&world);
 }
 
+static unsigned
+count_pins(struct ws_world *world)
+{
+    const struct firn_db_options options = {.read_only = true};
+    struct firn_os_dir *dir = open_dir(world, "/s");
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_cursor *cursor;
+    struct firn_db *db;
+    unsigned count = 0;
+    assert_int_equal(firn_db_open(dir, &options, &db, NULL), FIRN_OK);
+    assert_int_equal(firn_db_keyspace_open(db, "firn.pins", &keyspace, NULL), FIRN_OK);
+    assert_int_equal(firn_db_cursor_open(keyspace, NULL, &cursor, NULL), FIRN_OK);
+    assert_int_equal(firn_db_cursor_first(cursor, NULL), FIRN_OK);
+    while (firn_db_cursor_valid(cursor)) {
+        count++;
+        assert_int_equal(firn_db_cursor_next(cursor, NULL), FIRN_OK);
+    }
+    firn_db_cursor_close(cursor);
+    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
+    firn_os_dir_close(dir);
+    return count;
+}
+
+static void
+pin(struct ws_world *world, const char *reference)
+{
+    assert_int_equal(firn_ws_pin_set(world->ws, &reference, 1, true, NULL, NULL, &world->err),
+                     FIRN_OK);
+}
+
+static void
+a_pin_goes_with_its_checkpoint(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 96);
+    save_text(&world, "one");
+    save_text(&world, "two");
+    pin(&world, "1");
+    pin(&world, "2");
+    lose(&world, "/s/packs", "00000002.pack");
+    assert_int_equal(repair(&world).lost, 1);
+    assert_int_equal(count_pins(&world), 1);
+    assert_true(has(&world, "1"));
+    save_text(&world, "three");
+    pin(&world, "3");
+    assert_int_equal(count_pins(&world), 2);
+    ws_world_close(&world);
+}
+
 static void
 a_lost_workspace_has_the_path_that_it_had_last(void **state)
 {
@@ -382,6 +432,7 @@ main(void)
         cmocka_unit_test(tags_and_numbers_are_found_in_runs),
         cmocka_unit_test(a_record_of_the_log_joins_the_next_pack),
         cmocka_unit_test(the_number_of_a_lost_pack_is_not_given_again),
+        cmocka_unit_test(a_pin_goes_with_its_checkpoint),
         cmocka_unit_test(a_lost_workspace_has_the_path_that_it_had_last),
         cmocka_unit_test(new_versions_of_files_are_found),
         cmocka_unit_test(a_new_version_is_found_by_what_is_left_of_the_old_ones_pack),
