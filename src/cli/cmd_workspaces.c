@@ -88,6 +88,10 @@ run_list(struct firn_cli *cli)
     if (firn_workspaces_list(cli->store_path, visit, &listing, &err) != FIRN_OK) {
         return firn_report_failure(cli, &err, NULL);
     }
+    if (listing.has_damage) {
+        firn_report_more("hint",
+                         "firn --store STORE repair makes a sound store of what can still be read");
+    }
     if (cli->json) {
         firn_json_out_end();
     } else if (listing.count == 0 && !cli->quiet) {

@@ -154,12 +154,31 @@ struct sweep {
     void *ctx;
 };
 
+/* Packs without the file that makes a store are one that has lost it. */
+static int
+find_packs(const struct firn_ws_roots *roots, const char *path, firn_error *err)
+{
+    bool is_there;
+    int rc = firn_ws_place_is_store(roots->os, path, &is_there, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return is_there ? firn_error_set(err, FIRN_CORRUPT,
+                                     "'%.900s' holds packs but not the file FIRN, which every "
+                                     "store has",
+                                     path)
+                    : FIRN_NOT_FOUND;
+}
+
 static int
 visit_store(void *ctx, const char *path, firn_error *err)
 {
     struct sweep *sweep = ctx;
     firn_error why;
     int rc = firn_ws_roots_add_store(sweep->roots, path, &why);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = find_packs(sweep->roots, path, &why);
+    }
     if (rc == FIRN_NO_MEMORY) {
         return firn_error_no_memory(err, "the list of workspaces");
     }

@@ -130,5 +130,11 @@ A store that cannot be read is told of, and does not keep the others from being 
 
   $ for store in $XDG_DATA_HOME/firn/own-*; do echo nonsense >$store/FIRN; done; firn workspaces
   ! firn: could not be read: <any>/own-<hex>: <any>
+  ! hint: firn --store STORE repair makes a sound store of what can still be read
+       3  <time>  <T>/w/copy
+  [6]
+  $ rm $XDG_DATA_HOME/firn/own-*/FIRN && firn workspaces
+  ! firn: could not be read: <any>/own-<hex>: '<any>/own-<hex>' holds packs but not the file FIRN, which every store has
+  ! hint: firn --store STORE repair makes a sound store of what can still be read
        3  <time>  <T>/w/copy
   [6]
