@@ -71,6 +71,9 @@ FIRN_API const char *firn_workspace_subpath(const firn_workspace *workspace);
  * it has been moved since; else NULL. Until firn_workspace_adopt goes on with its history or
  * firn_workspace_init begins a new one, all other calls fail with FIRN_CONFLICT. */
 FIRN_API const char *firn_workspace_moved_from(const firn_workspace *workspace);
+/* A store in the usual place that could not be read, where none was found for this directory: it may
+ * hold its history, and a save begins a new one. Else NULL. As of when the handle was opened. */
+FIRN_API const char *firn_workspace_unread_store(const firn_workspace *workspace);
 /* Goes on with the history of the directory that was saved as old_root (NULL: as
  * firn_workspace_moved_from tells) in this one; a store in the usual place moves along.
  * FIRN_NOT_FOUND if no store knows it; FIRN_EXISTS if this directory has a history of its own. */

@@ -57,6 +57,12 @@ firn_workspace_moved_from(const firn_workspace *workspace)
     return workspace == NULL ? NULL : firn_ws_moved_from(workspace);
 }
 
+const char *
+firn_workspace_unread_store(const firn_workspace *workspace)
+{
+    return workspace == NULL ? NULL : firn_ws_unread_store(workspace);
+}
+
 int
 firn_workspace_adopt(firn_workspace *workspace, const char *old_root, firn_error *err)
 {

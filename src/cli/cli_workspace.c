@@ -178,6 +178,19 @@ firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out)
     return exit_code;
 }
 
+void
+firn_cli_workspace_tell_unread(const firn_workspace *workspace)
+{
+    const char *store = firn_workspace_unread_store(workspace);
+    if (store != NULL) {
+        firn_report_line("a store cannot be read, and may hold the history of this directory: %s",
+                         store);
+        firn_report_more("hint",
+                         "firn --store THAT-STORE repair makes it readable; if the directory "
+                         "was moved, firn init --adopt then goes on with it");
+    }
+}
+
 /* The part of an absolute path below `root`, or NULL. */
 static const char *
 below(const char *path, const char *root)

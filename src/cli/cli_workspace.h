@@ -16,6 +16,9 @@ int firn_cli_workspace_open_root(struct firn_cli *cli, const char *store_path,
 /* Goes on with the history of a directory that was moved. */
 int firn_cli_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint);
 
+/* Says, where it is so, which store could not be read that may hold this directory's history. */
+void firn_cli_workspace_tell_unread(const firn_workspace *workspace);
+
 /* Paths below the workspace's root, as the library wants them. */
 struct firn_cli_workspace_paths {
     firn_slice *slices; /* NULL, or one that is empty, for all of the workspace */

@@ -142,6 +142,9 @@ run(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK) {
         show(cli, &attempt, adopts);
         show_outer(cli, &attempt);
+        if (attempt.is_created) {
+            firn_cli_workspace_tell_unread(attempt.workspace);
+        }
     }
     firn_workspace_close(attempt.workspace);
     return exit_code;

@@ -190,6 +190,9 @@ run(struct firn_cli *cli)
         } else if (listing.count == 0 && options.limit > 0 && !cli->quiet) {
             firn_out_text("no checkpoints\n");
         }
+        if (listing.count == 0) {
+            firn_cli_workspace_tell_unread(workspace);
+        }
         exit_code = firn_cli_pending_tell(cli, workspace);
     }
     free_tags(&listing);

@@ -148,6 +148,7 @@ run(struct firn_cli *cli)
                         attempt.result.checkpoint.added_bytes >= settings.warn_size;
         show_result(cli, &attempt.result, &notices, firn_meter_elapsed());
         firn_cli_large_tell(cli, attempt.workspace, &attempt.result, is_large);
+        firn_cli_workspace_tell_unread(attempt.workspace); /* the first one here */
         exit_code = firn_notices_exit(&notices);
         if (attempt.result.gc_is_due) {
             firn_cli_collect_if_due(attempt.workspace);

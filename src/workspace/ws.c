@@ -110,6 +110,12 @@ firn_ws_moved_from(const struct firn_ws *ws)
     return ws->place.moved_from;
 }
 
+const char *
+firn_ws_unread_store(const struct firn_ws *ws)
+{
+    return ws->place.unread_store;
+}
+
 void
 firn_ws_default_paths(const struct firn_ws *ws, const firn_slice **paths, size_t *count,
                       firn_slice *room)

@@ -17,7 +17,7 @@
  * it lies in, also after that was moved, copied, or carried to another machine.
  *
  * Nothing is created or changed here (I2). While looking through all stores, one that cannot be
- * read is passed over. Where the store that was named cannot be read, nobody knows the root: the
+ * read is passed over; if nothing is found the first such is told, as it may be the one. Where the store that was named cannot be read, nobody knows the root: the
  * path stands for it and is_sure is false, so that the next operation looks again, and fails with
  * the reason (I3).
  */
@@ -33,6 +33,7 @@ struct locating {
     struct firn_buf path; /* real path of what was named, with a NUL behind its end */
     struct firn_ws_roots roots;
     struct firn_ws_located *out;
+    bool is_out_of_memory;
 };
 
 void
@@ -44,6 +45,7 @@ firn_ws_locate_deinit(struct firn_ws_located *located)
     firn_free(located->catalog_root);
     firn_free(located->moved_from);
     firn_free(located->moved_store);
+    firn_free(located->unread_store);
     *located = (struct firn_ws_located){0};
 }
 
@@ -199,6 +201,17 @@ out:
     return rc;
 }
 
+static void
+note_unread(void *ctx, const char *store_path, const firn_error *why)
+{
+    struct locating *locating = ctx;
+    (void)why;
+    if (locating->out->unread_store == NULL) {
+        locating->out->unread_store = firn_strdup(store_path);
+        locating->is_out_of_memory = locating->out->unread_store == NULL;
+    }
+}
+
 static int
 by_place(struct locating *locating, firn_error *err)
 {
@@ -207,10 +220,17 @@ by_place(struct locating *locating, firn_error *err)
     if (locating->out->root != NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_ws_roots_add_all(&locating->roots, NULL, NULL, err));
+    FIRN_TRY(firn_ws_roots_add_all(&locating->roots, note_unread, locating, err));
+    if (locating->is_out_of_memory) {
+        return firn_error_no_memory(err, "a workspace");
+    }
     FIRN_TRY(walk_up(locating, is_known, err));
     if (locating->out->root == NULL) {
         FIRN_TRY(walk_up(locating, is_moved, err));
+    }
+    if (locating->out->root != NULL) {
+        firn_free(locating->out->unread_store);
+        locating->out->unread_store = NULL;
     }
 out:
     return rc;

@@ -22,7 +22,9 @@ struct firn_ws_located {
     char *catalog_root; /* how the catalog calls the root */
     char *moved_from;   /* NULL, or where this same directory was when it was last saved */
     char *moved_store;  /* the store that knows it from there; may be store_path */
-    bool is_sure;       /* false: the store that was named could not be read */
+    char *
+        unread_store; /* NULL, or one in the usual place that could not be read, if none is known */
+    bool is_sure;     /* false: the store that was named could not be read */
 };
 
 FIRN_MUST_CHECK int firn_ws_locate(struct firn_os *os, const struct firn_ws_locate_request *request,

@@ -218,3 +218,25 @@ On a terminal the question is put, and no is the answer unless somebody says yes
   firn: <T>/w/r: all of its checkpoints will be gone
   remove them? [y/N] removed the checkpoints of <T>/w/r; the directory is as it was
   0
+
+Where a store cannot be read it may be the one of a directory that was moved: that is told before a new history begins, and
+with its first checkpoint.
+
+  $ mkdir lost && touch lost/f && firn -C lost save -q && mv lost found && rm $XDG_DATA_HOME/firn/lost-*/wal-*.log
+  1
+  $ firn -C found list
+  no checkpoints
+  ! firn: a store cannot be read, and may hold the history of this directory: <T>/data/firn/lost-<hex>
+  ! hint: firn --store THAT-STORE repair makes it readable; if the directory was moved, firn init --adopt then goes on with it
+  $ firn -C two list -q | head -n 1
+  3
+  $ mkdir another && firn -C another init && firn -C another list
+  made the store <T>/data/firn/another-<hex>
+  ! firn: a store cannot be read, and may hold the history of this directory: <T>/data/firn/lost-<hex>
+  ! hint: firn --store THAT-STORE repair makes it readable; if the directory was moved, firn init --adopt then goes on with it
+  no checkpoints
+  $ mkdir more && firn -C more save -q && firn -C more save -q
+  1
+  2
+  ! firn: a store cannot be read, and may hold the history of this directory: <T>/data/firn/lost-<hex>
+  ! hint: firn --store THAT-STORE repair makes it readable; if the directory was moved, firn init --adopt then goes on with it

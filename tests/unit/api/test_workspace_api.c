@@ -198,6 +198,8 @@ tags_and_lists_of_workspaces_check_their_arguments(void **state)
     assert_string_equal(firn_workspace_subpath(NULL), "");
     assert_null(firn_workspace_moved_from(workspace));
     assert_null(firn_workspace_moved_from(NULL));
+    assert_null(firn_workspace_unread_store(workspace));
+    assert_null(firn_workspace_unread_store(NULL));
 
     assert_int_equal(firn_workspace_adopt(NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_adopt(workspace, NULL, &err), FIRN_NOT_FOUND);
