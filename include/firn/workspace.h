@@ -76,7 +76,8 @@ FIRN_API const char *firn_workspace_moved_from(const firn_workspace *workspace);
 FIRN_API const char *firn_workspace_unread_store(const firn_workspace *workspace);
 /* Goes on with the history of the directory that was saved as old_root (NULL: as
  * firn_workspace_moved_from tells) in this one; a store in the usual place moves along.
- * FIRN_NOT_FOUND if no store knows it; FIRN_EXISTS if this directory has a history of its own. */
+ * FIRN_NOT_FOUND if no store knows it; FIRN_EXISTS if this directory has checkpoints of its own, or
+ * else a store of its own that holds anything. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_adopt(firn_workspace *workspace, const char *old_root,
                                                   firn_error *err);
 /* Creates the store and records the workspace in it, if that has not been done. */

@@ -103,6 +103,9 @@ firn_cli_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const 
     firn_error err;
     int code = firn_patience_run(cli, attempt_adopt, workspace, &err);
     firn_meter_clear();
+    if (code == FIRN_EXISTS) {
+        hint = "two histories are not joined: firn workspaces remove gives one up";
+    }
     return code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, hint);
 }
 

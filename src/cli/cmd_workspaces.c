@@ -303,7 +303,11 @@ relocate(struct firn_cli *cli, const char *old_root)
     firn_meter_clear();
     const char *root = firn_workspace_root(relocation.workspace);
     if (code != FIRN_OK) {
-        exit_code = firn_report_failure(cli, &err, "firn workspaces lists the workspaces");
+        exit_code = firn_report_failure(
+            cli, &err,
+            code == FIRN_EXISTS
+                ? "two histories are not joined: firn workspaces remove gives one up"
+                : "firn workspaces lists the workspaces");
     } else if (cli->json) {
         firn_json_out_bytes("workspace", firn_str(root));
         firn_json_out_bytes("store", firn_str(firn_workspace_store_path(relocation.workspace)));

@@ -9,13 +9,16 @@
  * does the rest (I1). Nothing is ever removed, and no checkpoint is written.
  *
  * A store of that kind that other workspaces use as well, by its path, is not renamed under them:
- * that is refused, with the store to be named from now on. A directory that has a history of its own
- * keeps it: two histories are never joined.
+ * that is refused, with the store to be named from now on. A directory that has checkpoints of its own
+ * keeps them: two histories are never joined (I2). A workspace that was only begun there has none: its
+ * entry, or its store in the usual place if that holds nothing else, gives way before anything else
+ * changes. So a crash behind that leaves a directory that was moved, and nothing is lost.
  */
 #include "base/mem.h"
 #include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_roots.h"
+#include "workspace/ws_workspaces.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20 };
 
@@ -28,6 +31,7 @@ struct adopting {
     struct firn_ws_catalog *catalog;
     struct firn_ws_roots roots;
     const struct firn_ws_roots_root *known; /* of roots */
+    uint32_t begun; /* number of an empty workspace of the directory itself in the store; or 0 */
 };
 
 static int
@@ -39,6 +43,24 @@ stat_root(struct adopting *adopting, firn_error *err)
         rc = firn_os_dir_stat(dir, &adopting->root_stat, err);
         firn_os_dir_close(dir);
     }
+    return rc;
+}
+
+/* The store that knows the directory by another path: allocated; NULL if none does. */
+static int
+find_moved_store(const struct adopting *adopting, char **out, firn_error *err)
+{
+    struct firn_ws_roots roots = {.os = adopting->ws->os};
+    const struct firn_ws_roots_root *known;
+    int rc;
+    FIRN_TRY(firn_ws_roots_add_all(&roots, NULL, NULL, err));
+    FIRN_TRY(firn_ws_roots_find_moved(&roots, &adopting->root_stat, &known, err));
+    if (known != NULL) {
+        *out = firn_strdup(known->store_path);
+        rc = *out == NULL ? firn_error_no_memory(err, "the path of the store") : FIRN_OK;
+    }
+out:
+    firn_ws_roots_deinit(&roots);
     return rc;
 }
 
@@ -68,6 +90,11 @@ choose_store(const struct adopting *adopting, char **out, firn_error *err)
             return rc;
         }
         path = NULL;
+    } else if (path == NULL) { /* it has a store, or nothing is known of it */
+        int rc = find_moved_store(adopting, out, err);
+        if (rc != FIRN_OK || *out != NULL) {
+            return rc;
+        }
     }
     *out = firn_strdup(path == NULL ? ws->place.store_path : path);
     return *out == NULL ? firn_error_no_memory(err, "the path of the store") : FIRN_OK;
@@ -106,6 +133,20 @@ out:
     return rc;
 }
 
+/* (I2) */
+static int
+check_empty(struct adopting *adopting, const struct firn_ws_roots_root *own, firn_error *err)
+{
+    bool has_any;
+    int rc =
+        firn_ws_workspaces_has_checkpoints(adopting->catalog, own->workspace.number, &has_any, err);
+    if (rc == FIRN_OK && has_any) {
+        rc = firn_error_set(err, FIRN_EXISTS, "'%.700s' has checkpoints of its own", own->root);
+    }
+    adopting->begun = own->workspace.number;
+    return rc;
+}
+
 static int
 find_known(struct adopting *adopting, firn_error *err)
 {
@@ -123,11 +164,7 @@ find_known(struct adopting *adopting, firn_error *err)
         return unknown(adopting, err);
     }
     const struct firn_ws_roots_root *own = firn_ws_roots_find(&adopting->roots, ws->place.root);
-    if (own != NULL && own != adopting->known) {
-        return firn_error_set(err, FIRN_EXISTS, "'%.700s' has checkpoints of its own",
-                              ws->place.root);
-    }
-    return FIRN_OK;
+    return own == NULL || own == adopting->known ? FIRN_OK : check_empty(adopting, own, err);
 }
 
 /* ---- the name of the store ---- */
@@ -156,6 +193,32 @@ out:
     return rc;
 }
 
+/* A store at the place that the directory's is to have: it goes if nothing was saved in it. */
+static int
+make_way(struct firn_ws *ws, const char *place, firn_error *err)
+{
+    bool is_taken;
+    bool is_removed;
+    int rc = firn_ws_place_is_store(ws->os, place, &is_taken, err);
+    if (rc != FIRN_OK || !is_taken) {
+        return rc;
+    }
+    rc = firn_ws_workspaces_remove_empty(ws->os, place, ws->lock_timeout_ms, &is_removed, err);
+    if (rc == FIRN_OK && !is_removed) {
+        rc = firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store of its own at '%.450s'",
+                            ws->place.root, place);
+    }
+    return rc;
+}
+
+/* A store inside of the directory goes before all others, and moves with it. */
+static bool
+has_store_inside(const struct firn_ws *ws, const char *store_path)
+{
+    return strcmp(ws->place.catalog_root, FIRN_WS_ROOTS_INSIDE) == 0 &&
+           strcmp(ws->place.store_path, store_path) != 0;
+}
+
 /* Gives a store in the usual place the name that its new root asks for. */
 static int
 rename_store(struct adopting *adopting, const char *store_path, firn_error *err)
@@ -167,24 +230,25 @@ rename_store(struct adopting *adopting, const char *store_path, firn_error *err)
     if (ws->named_store_path != NULL) {
         goto out;
     }
+    if (has_store_inside(ws, store_path)) {
+        rc = firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store of its own at '%.450s'",
+                            ws->place.root, ws->place.store_path);
+        goto out;
+    }
     FIRN_TRY(firn_ws_place_default_store(ws->os, adopting->known->root, &from, err));
     FIRN_TRY(firn_ws_place_default_store(ws->os, ws->place.root, &to, err));
     if (strcmp(from, store_path) != 0 || strcmp(from, to) == 0) {
         goto out;
     }
-    bool is_taken;
-    FIRN_TRY(firn_ws_place_is_store(ws->os, to, &is_taken, err));
     if (adopting->roots.count > 1) {
         rc = firn_error_set(err, FIRN_CONFLICT,
                             "the store '%.450s' is used by other workspaces as well and keeps its "
                             "name: name it with --store when you work on '%.450s'",
                             from, ws->place.root);
-    } else if (is_taken) {
-        rc = firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store of its own at '%.450s'",
-                            ws->place.root, to);
-    } else {
-        rc = rename_in_home(ws->os, from, to, err);
+        goto out;
     }
+    FIRN_TRY(make_way(ws, to, err));
+    rc = rename_in_home(ws->os, from, to, err);
 out:
     firn_free(from);
     firn_free(to);
@@ -195,6 +259,12 @@ static int
 change_root(struct adopting *adopting, firn_error *err)
 {
     struct firn_ws_catalog_workspace workspace = adopting->known->workspace;
+    if (adopting->begun != 0) {
+        int rc = firn_ws_workspaces_forget(adopting->db, adopting->catalog, adopting->begun, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
     workspace.device = adopting->root_stat.device;
     workspace.inode = adopting->root_stat.inode;
     workspace.btime_ns = adopting->root_stat.btime_ns;

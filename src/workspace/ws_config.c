@@ -18,7 +18,7 @@
 #include "workspace/ws_config_text.h"
 #include "workspace/ws_place.h"
 
-static const char file_name[] = "config";
+static const char file_name[] = FIRN_WS_CONFIG_FILE;
 static const char new_name[] = "config.new";
 
 int

@@ -10,6 +10,9 @@
 #include "firn/workspace.h"
 #include "os/os.h"
 
+/* The name of the file of settings in a store. */
+#define FIRN_WS_CONFIG_FILE "config"
+
 FIRN_MUST_CHECK int firn_ws_config_size(const char *text, uint64_t *out, firn_error *err);
 /* store_path NULL: the user's alone. */
 FIRN_MUST_CHECK int firn_ws_config_list(struct firn_os *os, const char *store_path,

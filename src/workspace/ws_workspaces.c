@@ -10,7 +10,8 @@
  * directory tree itself is not looked at. Where other workspaces use the store, the next gc gives
  * the space back. A store in the usual place that holds nothing any more is removed whole: under
  * its lock it is renamed to a name that no workspace leads to, and then deleted, file by file. A
- * crash leaves such a rest; the next removal deletes it (I2).
+ * crash leaves such a rest; the next removal deletes it (I2). So does a store in which nothing was
+ * ever saved, where a history that goes on elsewhere needs its place, and no other (I3).
  */
 #include "workspace/ws_workspaces.h"
 
@@ -19,6 +20,7 @@
 #include "base/sort.h"
 #include "codec/hex.h"
 #include "workspace/ws_catalog_workspaces.h"
+#include "workspace/ws_config.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_remove.h"
 #include "workspace/ws_roots.h"
@@ -182,6 +184,17 @@ find_store(const char *root, const char *named, struct firn_ws_roots *roots,
                : firn_error_set(err, FIRN_NOT_FOUND, "no store knows a workspace '%.700s'", root);
 }
 
+int
+firn_ws_workspaces_forget(struct firn_db *db, struct firn_ws_catalog *catalog, uint32_t number,
+                          firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_ws_stat_sweep_workspace(db, number, err));
+    FIRN_TRY(firn_ws_catalog_workspaces_remove(catalog, number, err));
+out:
+    return rc;
+}
+
 static int
 count_root(void *ctx, firn_slice root, const struct firn_ws_catalog_workspace *workspace,
            firn_error *err)
@@ -204,8 +217,7 @@ remove_from_catalog(struct firn_db *db, const char *catalog_root, size_t *out_le
     FIRN_TRY(firn_ws_catalog_open(db, &catalog, err));
     FIRN_TRY(firn_ws_catalog_workspaces_find(catalog, firn_str(catalog_root), &workspace, err));
     if (workspace.number != 0) {
-        FIRN_TRY(firn_ws_stat_sweep_workspace(db, workspace.number, err));
-        FIRN_TRY(firn_ws_catalog_workspaces_remove(catalog, workspace.number, err));
+        FIRN_TRY(firn_ws_workspaces_forget(db, catalog, workspace.number, err));
     }
     FIRN_TRY(firn_ws_catalog_workspaces_list(catalog, count_root, out_left, err));
 out:
@@ -242,4 +254,79 @@ out:
     firn_os_dir_close(dir);
     firn_ws_roots_deinit(&roots);
     return rc == FIRN_OK && is_put_aside ? remove_put_aside(os, err) : rc;
+}
+
+/* ---- removing a store in which nothing was saved ---- */
+
+static int
+see_checkpoint(void *ctx, firn_slice bytes, const struct firn_ws_record *record, firn_error *err)
+{
+    (void)bytes;
+    (void)record;
+    (void)err;
+    *(bool *)ctx = true;
+    return FIRN_CANCELLED;
+}
+
+int
+firn_ws_workspaces_has_checkpoints(struct firn_ws_catalog *catalog, uint32_t number, bool *out,
+                                   firn_error *err)
+{
+    *out = false;
+    int rc = firn_ws_catalog_list(catalog, number, see_checkpoint, out, err);
+    return *out ? FIRN_OK : rc;
+}
+
+static int
+see_keyspace(void *ctx, const char *name)
+{
+    size_t size = strlen(FIRN_DB_SYSTEM_PREFIX);
+    bool *has_own = ctx;
+    *has_own = *has_own || strncmp(name, FIRN_DB_SYSTEM_PREFIX, size) != 0;
+    return FIRN_OK;
+}
+
+/* Checkpoints of any workspace, data of an application's, settings: somebody has put it there. */
+static int
+holds_anything(struct firn_os_dir *dir, struct firn_db *db, bool *out, firn_error *err)
+{
+    struct firn_ws_catalog *catalog = NULL;
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(dir, FIRN_WS_CONFIG_FILE, &stat, err);
+    *out = true;
+    if (rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    FIRN_TRY(firn_ws_catalog_open(db, &catalog, err));
+    FIRN_TRY(firn_ws_workspaces_has_checkpoints(catalog, 0, out, err));
+    FIRN_TRY(firn_db_keyspace_list(db, see_keyspace, out, err));
+out:
+    firn_ws_catalog_close(catalog);
+    return rc;
+}
+
+int
+firn_ws_workspaces_remove_empty(struct firn_os *os, const char *store_path, int64_t lock_timeout_ms,
+                                bool *out_removed, firn_error *err)
+{
+    struct firn_db_options db_options = {.lock_timeout_ms = lock_timeout_ms,
+                                         .memory_bytes = CATALOG_MEMORY_BYTES};
+    struct firn_os_dir *dir = NULL;
+    struct firn_db *db = NULL;
+    bool holds_any;
+    int rc;
+    *out_removed = false;
+    FIRN_TRY(firn_os_dir_open_path(os, store_path, &dir, err));
+    FIRN_TRY(firn_db_open(dir, &db_options, &db, err));
+    FIRN_TRY(holds_anything(dir, db, &holds_any, err));
+    if (!holds_any) { /* (I3) */
+        FIRN_TRY(put_aside(os, store_path, err));
+        *out_removed = true;
+    }
+out:
+    if (db != NULL) {
+        FIRN_IGNORE(firn_db_close(db, NULL)); /* nothing was written that anybody needs */
+    }
+    firn_os_dir_close(dir);
+    return rc == FIRN_OK && *out_removed ? remove_put_aside(os, err) : rc;
 }

@@ -97,10 +97,30 @@ Beginning anew.
   made the store <T>/data/firn/four-digits
   $ firn -C four list
   no checkpoints
-  $ firn -C four init --adopt
-  ! firn: '<T>/w/four' is no directory that was saved and then moved here
-  ! hint: say where it was with: firn workspaces relocate OLD-ROOT
-  [3]
+  $ firn -C four save -q && firn -C four init --adopt
+  1
+  ! firn: '<T>/w/four' has a store of its own at '<T>/data/firn/four-<hex>'
+  ! hint: two histories are not joined: firn workspaces remove gives one up
+  [1]
+
+As long as nothing was saved there, going on with the history is still possible.
+
+  $ mkdir old && touch old/f && firn -C old save -q && mv old new && firn -C new init -q && firn -C new list && firn -C new init --adopt && firn -C new list -q
+  1
+  no checkpoints
+  went on with the store <T>/data/firn/new-<hex>
+  1
+  $ ls -d $XDG_DATA_HOME/firn/*removed* $XDG_DATA_HOME/firn/old-* 2>/dev/null
+  [2]
+  $ mv new newer && firn -C newer init -q && firn workspaces relocate new newer && firn -C newer list -q
+  <T>/w/new is <T>/w/newer now
+  1
+  $ mv newer kept && firn -C kept init -q && firn -C kept config save.strict true && firn -C kept init --adopt -q
+  ! firn: '<T>/w/kept' has a store of its own at '<T>/data/firn/kept-<hex>'
+  ! hint: two histories are not joined: firn workspaces remove gives one up
+  [1]
+  $ firn -C kept config --unset save.strict && rm -f $XDG_DATA_HOME/firn/kept-*/config && firn -C kept init --adopt -q && firn -C kept list -q
+  1
 
 Names of bytes: each directory has its own store.
 

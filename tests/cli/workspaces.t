@@ -88,7 +88,7 @@ Relocating: what is elsewhere now, under another inode.
   1
   $ firn workspaces relocate copy own
   ! firn: '<T>/w/own' has a store of its own at '<T>/data/firn/own-<hex>'
-  ! hint: firn workspaces lists the workspaces
+  ! hint: two histories are not joined: firn workspaces remove gives one up
   [1]
   $ firn workspaces relocate nothing own
   ! firn: no store knows a workspace '<T>/w/nothing'
@@ -101,7 +101,7 @@ Relocating: what is elsewhere now, under another inode.
   <T>/w/z
   $ firn -C z --store s workspaces relocate y
   ! firn: '<T>/w/z' has checkpoints of its own
-  ! hint: firn workspaces lists the workspaces
+  ! hint: two histories are not joined: firn workspaces remove gives one up
   [1]
 
 A root that is gone is named by any path that would lead there.

@@ -166,6 +166,28 @@ a_moved_directory_is_refused_until_it_is_adopted(void **state)
 }
 
 static void
+two_histories_are_not_joined(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result saved;
+    bool is_created;
+    int count;
+    prepare(&world, 5);
+    rename_in_root(&world, "w", "v");
+    struct firn_ws *ws = open_at(&world, "/v", false);
+    assert_int_equal(firn_ws_init(ws, &is_created, &world.err), FIRN_OK);
+    assert_int_equal(firn_ws_save(ws, &save, &saved, &world.err), FIRN_OK);
+    assert_int_equal(firn_ws_adopt(ws, "/w", &world.err), FIRN_EXISTS);
+    assert_int_equal(try_list(&world, ws, &count), FIRN_OK);
+    assert_int_equal(count, 1);
+    firn_ws_close(ws);
+    rename_in_root(&world, "v", "w");
+    ws_world_close(&world);
+}
+
+static void
 a_moved_directory_may_begin_anew(void **state)
 {
     (void)state;
@@ -182,7 +204,9 @@ a_moved_directory_may_begin_anew(void **state)
     firn_ws_close(ws);
     ws = open_at(&world, "/v", false);
     assert_null(firn_ws_moved_from(ws));
-    assert_int_equal(firn_ws_adopt(ws, "/w", &world.err), FIRN_EXISTS);
+    assert_int_equal(firn_ws_adopt(ws, "/w", &world.err), FIRN_OK); /* nothing was saved here */
+    assert_int_equal(try_list(&world, ws, &count), FIRN_OK);
+    assert_int_equal(count, 1);
     firn_ws_close(ws);
     rename_in_root(&world, "v", "w");
     ws_world_close(&world);
@@ -592,6 +616,7 @@ main(void)
         cmocka_unit_test(a_path_inside_means_the_workspace_around_it),
         cmocka_unit_test(the_nearest_workspace_counts_and_the_outer_leaves_it_out),
         cmocka_unit_test(a_moved_directory_is_refused_until_it_is_adopted),
+        cmocka_unit_test(two_histories_are_not_joined),
         cmocka_unit_test(a_moved_directory_may_begin_anew),
         cmocka_unit_test(another_directory_at_the_old_place_is_not_the_moved_one),
         cmocka_unit_test(a_store_inside_is_found_unless_it_is_somebody_elses),
