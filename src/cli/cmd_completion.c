@@ -37,5 +37,6 @@ const struct firn_command firn_cmd_completion = {
             "where the shell has them already nothing need be done.",
     .examples = examples,
     .missing_hint = "one of bash, zsh, fish",
+    .refuses_json = true,
     .run = run,
 };

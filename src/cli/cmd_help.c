@@ -52,5 +52,6 @@ const struct firn_command firn_cmd_help = {
     .summary = "Explain the program or a command",
     .arguments = "[COMMAND] [COMMAND]",
     .examples = examples,
+    .refuses_json = true,
     .run = run,
 };

@@ -410,6 +410,7 @@ static const struct firn_command run_command = {
     .examples = run_examples,
     .missing_hint = agents_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .refuses_json = true,
     .run = run_run,
 };
 

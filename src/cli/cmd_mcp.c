@@ -55,14 +55,16 @@ const struct firn_command firn_cmd_mcp = {
             "It ends when its input does.\n"
             "\n"
             "The tools are checkpoint_save, checkpoint_list, checkpoint_show,\n"
-            "checkpoint_status, checkpoint_diff, checkpoint_restore, checkpoint_undo and\n"
-            "checkpoint_delete. Each takes workspace_path, the directory; a relative one\n"
-            "begins at --workspace, or where the server was started.\n"
+            "checkpoint_status, checkpoint_diff, checkpoint_restore, checkpoint_undo,\n"
+            "checkpoint_revert and checkpoint_delete. Each takes workspace_path, the\n"
+            "directory; a relative one begins at --workspace, or where the server was\n"
+            "started.\n"
             "\n"
             "The store is locked for each call that writes, never in between: any number of\n"
             "servers, commands and people may work on a workspace at a time. A call waits 30\n"
             "seconds for another writer, unless --wait or firn config say otherwise.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .refuses_json = true,
     .run = run,
 };

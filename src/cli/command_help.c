@@ -48,6 +48,9 @@ firn_command_help_options(const struct firn_command *command,
     for (const struct firn_command_table_global *at = firn_command_table_globals;
          at->option.name != NULL; at++) {
         bool is_for_all = at->uses == 0 && strcmp(at->option.name, "version") != 0;
+        if (command->refuses_json && strcmp(at->option.name, "json") == 0) {
+            continue;
+        }
         if (is_for_all || (at->uses & command->uses) != 0) {
             visit(ctx, &at->option, true);
         }

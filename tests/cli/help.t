@@ -272,3 +272,14 @@ Options before the command count too; help wins over mistakes behind it.
   ! usage: firn version
   ! help: firn help version
   [2]
+
+What refuses --json does not offer it.
+
+  $ for command in mcp help completion "hook run" save; do echo "$command: $(firn help $command | grep -c -e '--json ')"; done
+  mcp: 0
+  help: 0
+  completion: 0
+  hook run: 0
+  save: 1
+  $ firn help mcp | tr -s ' \n' ' ' | grep -o 'checkpoint_[a-z]*' | sort -u | wc -l
+  9
