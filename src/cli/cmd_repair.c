@@ -68,11 +68,13 @@ on_progress(void *ctx, const firn_progress *progress)
 static void
 print_checkpoint(const firn_repair_checkpoint *checkpoint)
 {
-    char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
+    char name[FIRN_CLI_WORKSPACE_NAME_SIZE] = "-";
     char number[FIRN_TEXT_NUMBER_SIZE];
-    firn_out_format("%-6s  %s  %.*s  ", state_name(checkpoint->state),
-                    firn_cli_workspace_name(checkpoint->checkpoint, name), FIRN_CHECKPOINT_ID_SHORT,
-                    checkpoint->checkpoint->id);
+    if (!checkpoint->checkpoint->is_safety) {
+        (void)firn_cli_workspace_name(checkpoint->checkpoint, name);
+    }
+    firn_out_format("%-6s  %s  %.*s  ", state_name(checkpoint->state), name,
+                    FIRN_CHECKPOINT_ID_SHORT, checkpoint->checkpoint->id);
     firn_text_escape(firn_str(checkpoint->root), firn_out_write);
     if (checkpoint->state == FIRN_REPAIR_PARTLY) {
         firn_out_format(": without %s lost %s", firn_text_number(checkpoint->lost_paths, number),

@@ -23,12 +23,44 @@
 
 enum { STORE_MEMORY_BYTES = 32 << 20, SCRATCH_FRAMES = 4, ATTEMPTS = 2 };
 
+/* What is wrong was seen in the new store's copies: people know the store by its own name. */
+static void
+name_the_store(const struct firn_ws_repair_place *place, const char *text,
+               char out[FIRN_ERROR_TEXT_SIZE])
+{
+    size_t name_size = strlen(place->name);
+    size_t used = 0;
+    while (*text != '\0' && used < FIRN_ERROR_TEXT_SIZE - 1) {
+        bool is_named = strncmp(text, place->new_name, strlen(place->new_name)) == 0;
+        size_t size = is_named ? name_size : 1;
+        size = size < FIRN_ERROR_TEXT_SIZE - 1 - used ? size : FIRN_ERROR_TEXT_SIZE - 1 - used;
+        memcpy(out + used, text, size);
+        used += size;
+        text += is_named ? strlen(place->new_name) : 1;
+    }
+    out[used] = '\0';
+}
+
+/* The attempts to read a store meet the same again. */
+static bool
+was_told(struct firn_ws_repair *repair, const char *text)
+{
+    bool was = strcmp(repair->told, text) == 0;
+    memcpy(repair->told, text, strlen(text) + 1);
+    return was;
+}
+
 void
 firn_ws_repair_tell(struct firn_ws_repair *repair, firn_slice path, const char *text)
 {
     const firn_callbacks *callbacks = &repair->options->callbacks;
-    if (callbacks->on_notice != NULL && text[0] != '\0' && !repair->is_thorough) {
-        firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .path = path, .text = text};
+    char named[FIRN_ERROR_TEXT_SIZE];
+    if (callbacks->on_notice == NULL || text[0] == '\0' || repair->is_thorough) {
+        return;
+    }
+    name_the_store(&repair->place, text, named);
+    if (path.size > 0 || !was_told(repair, named)) {
+        firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .path = path, .text = named};
         callbacks->on_notice(callbacks->ctx, &notice);
     }
 }

@@ -68,11 +68,12 @@ struct firn_ws_repair {
     bool is_thorough; /* a first attempt was not clean: links are looked at in every tree */
     struct firn_ws_opened opened; /* the new store; no root */
     struct firn_packfile_scratch *scratch;
-    struct firn_buf records;    /* of struct firn_ws_repair_record */
-    struct firn_buf workspaces; /* of struct firn_ws_repair_workspace */
-    struct firn_buf tags;       /* of struct firn_ws_repair_tag */
-    struct firn_buf deletions;  /* of struct firn_ws_repair_deletion */
-    uint64_t keyspace;          /* of checkpoints, in the log; 0: not known */
+    struct firn_buf records;         /* of struct firn_ws_repair_record */
+    struct firn_buf workspaces;      /* of struct firn_ws_repair_workspace */
+    struct firn_buf tags;            /* of struct firn_ws_repair_tag */
+    struct firn_buf deletions;       /* of struct firn_ws_repair_deletion */
+    char told[FIRN_ERROR_TEXT_SIZE]; /* of the store, the last time */
+    uint64_t keyspace;               /* of checkpoints, in the log; 0: not known */
 };
 
 static inline size_t

@@ -82,6 +82,12 @@ A pin goes with its checkpoint.
   $ firn --store ../s pin
      1  <id>  <time>
 
+What is told names the store as it is, and nothing twice; a safety checkpoint has no number.
+
+  $ rm -r ../s && cp -a ../good ../s && echo edited >f1 && firn --store ../s restore 1 -q && rm ../s/manifest-000001.log && firn --store ../s repair >../told 2>../err; grep -c repairing ../err; sort ../err | uniq -d; grep -c '^intact  -  [k-z]\{8\}  ' ../told
+  0
+  1
+
 Where there is none.
 
   $ firn --store ../none repair
