@@ -47,10 +47,12 @@ static const char *
 hint(struct firn_cli *cli, firn_workspace *workspace, int code)
 {
     const char *text = NULL;
+    firn_pending_restore pending;
     if (code == FIRN_CONFLICT && cli->argument_count > 0) {
-        return "firn pin lists what is pinned, firn unpin lets it go; firn status tells of a "
-               "restore "
-               "that was interrupted";
+        return firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK && pending.is_pending
+                   ? "firn pin lists what is pinned, firn unpin lets it go; firn status tells of a "
+                     "restore that was interrupted"
+                   : "firn pin lists what is pinned, firn unpin lets it go";
     }
     for (int i = 0; i < cli->argument_count && text == NULL; i++) {
         text = firn_cli_workspace_hint(workspace, cli->arguments[i], code);

@@ -53,11 +53,13 @@ keep_tag(void *ctx, const firn_tag *tag)
     return FIRN_OK;
 }
 
-/* Shown as a name that no tag can have. */
+/* Kept as a name that no tag can have, and that sorts before all of them. */
+static const char pinned[] = "(pinned)";
+
 static int
 keep_pin(void *ctx, const firn_pin *pin)
 {
-    firn_tag tag = {.name = firn_str("(pinned)")};
+    firn_tag tag = {.name = firn_str(pinned)};
     memcpy(tag.id, pin->id, sizeof(tag.id));
     return keep_tag(ctx, &tag);
 }
@@ -93,7 +95,7 @@ free_tags(struct listing *listing)
     free(listing->tags);
 }
 
-/* "  [v1.0, before]" */
+/* "  [v1.0, before]  (pinned)" */
 static void
 print_tags(const struct listing *listing, const char *id)
 {
@@ -108,13 +110,19 @@ print_tags(const struct listing *listing, const char *id)
         }
     }
     const char *before = "  [";
-    for (; low < listing->tag_count && strcmp(listing->tags[low].id, id) == 0; low++) {
+    bool is_pinned = low < listing->tag_count && strcmp(listing->tags[low].id, id) == 0 &&
+                     strcmp(listing->tags[low].name, pinned) == 0;
+    for (low += is_pinned; low < listing->tag_count && strcmp(listing->tags[low].id, id) == 0;
+         low++) {
         firn_out_text(before);
         firn_text_escape(firn_str(listing->tags[low].name), firn_out_write);
         before = ", ";
     }
     if (before[0] == ',') {
         firn_out_text("]");
+    }
+    if (is_pinned) {
+        firn_out_format("  %s", pinned);
     }
 }
 
@@ -217,9 +225,9 @@ const struct firn_command firn_cmd_list = {
     .arguments = "",
     .options = options,
     .help = "One row a checkpoint: its number, the beginning of its id, when it was made\n"
-            "(UTC), how many files and bytes it holds, its tags and whether it is pinned in\n"
-            "[], and its message. With --quiet only numbers. A safety checkpoint, listed by\n"
-            "--all, has no number; it is named by its id.\n"
+            "(UTC), how many files and bytes it holds, its tags in [], whether it is\n"
+            "pinned, and its message. With --quiet only numbers. A safety checkpoint, listed\n"
+            "by --all, has no number; it is named by its id.\n"
             "\n"
             "This command creates nothing, also where nothing was ever saved.",
     .examples = examples,

@@ -22,9 +22,11 @@ Pins, and what stays of older checkpoints.
   $ firn pin -q | wc -l
   2
   $ firn list
-     3  <id>  <time>          1 file        2 B  [(pinned)]
+     3  <id>  <time>          1 file        2 B  (pinned)
      2  <id>  <time>          1 file        2 B
-     1  <id>  <time>          1 file        2 B  [(pinned)]
+     1  <id>  <time>          1 file        2 B  (pinned)
+  $ firn tag both 1 -q && firn list | tail -n 1 && firn tag -d both -q
+     1  <id>  <time>          1 file        2 B  [both]  (pinned)
   $ firn pin --json | python3 -c 'import json, sys; print([(p["number"], sorted(p)) for p in json.load(sys.stdin)["pins"]])'
   [(3, ['id', 'number', 'pinned']), (1, ['id', 'number', 'pinned'])]
   $ firn pin 2 --json | python3 -c 'import json, sys; print([(p["number"], sorted(p)) for p in json.load(sys.stdin)["pinned"]])'
@@ -50,7 +52,7 @@ What is pinned cannot be deleted, until it is unpinned.
 
   $ firn delete 2 1
   ! firn: checkpoint '1' is pinned
-  ! hint: firn pin lists what is pinned, firn unpin lets it go; firn status tells of a restore that was interrupted
+  ! hint: firn pin lists what is pinned, firn unpin lets it go
   [4]
   $ firn unpin 1 && firn delete 2 1
   unpinned 1
