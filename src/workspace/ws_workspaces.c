@@ -21,6 +21,7 @@
 #include "codec/hex.h"
 #include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_config.h"
+#include "workspace/ws_index.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_remove.h"
 #include "workspace/ws_roots.h"
@@ -286,7 +287,30 @@ see_keyspace(void *ctx, const char *name)
     return FIRN_OK;
 }
 
-/* Checkpoints of any workspace, data of an application's, settings: somebody has put it there. */
+static int
+see_pack(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)entry;
+    *(bool *)ctx = true;
+    return FIRN_CANCELLED;
+}
+
+/* Packs may be all that is left of a damaged store. */
+static int
+has_packs(struct firn_os_dir *dir, bool *out, firn_error *err)
+{
+    struct firn_os_dir *packs;
+    int rc = firn_os_dir_open(dir, FIRN_WS_INDEX_PACKS_DIR, &packs, err);
+    *out = false;
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_list(packs, see_pack, out, err);
+        firn_os_dir_close(packs);
+    }
+    return *out || rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* Checkpoints of any workspace, packs, data of an application's, settings: somebody has put it
+ * there. */
 static int
 holds_anything(struct firn_os_dir *dir, struct firn_db *db, bool *out, firn_error *err)
 {
@@ -296,6 +320,10 @@ holds_anything(struct firn_os_dir *dir, struct firn_db *db, bool *out, firn_erro
     *out = true;
     if (rc != FIRN_NOT_FOUND) {
         return rc;
+    }
+    FIRN_TRY(has_packs(dir, out, err));
+    if (*out) {
+        return FIRN_OK;
     }
     FIRN_TRY(firn_ws_catalog_open(db, &catalog, err));
     FIRN_TRY(firn_ws_workspaces_has_checkpoints(catalog, 0, out, err));

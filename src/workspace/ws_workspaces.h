@@ -26,7 +26,7 @@ FIRN_MUST_CHECK int firn_ws_workspaces_forget(struct firn_db *db, struct firn_ws
 FIRN_MUST_CHECK int firn_ws_workspaces_has_checkpoints(struct firn_ws_catalog *catalog,
                                                        uint32_t number, bool *out, firn_error *err);
 /* Removes a store in the usual place if nothing is in it: no checkpoint of any workspace, no
- * keyspace of an application's, no settings. */
+ * pack, no keyspace of an application's, no settings. */
 FIRN_MUST_CHECK int firn_ws_workspaces_remove_empty(struct firn_os *os, const char *store_path,
                                                     int64_t lock_timeout_ms, bool *out_removed,
                                                     firn_error *err);

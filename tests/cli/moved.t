@@ -122,6 +122,16 @@ As long as nothing was saved there, going on with the history is still possible.
   $ firn -C kept config --unset save.strict && rm -f $XDG_DATA_HOME/firn/kept-*/config && firn -C kept init --adopt -q && firn -C kept list -q
   1
 
+Packs are all that is left of a store whose log was cut short: it does not give way.
+
+  $ mkdir cut && touch cut/f && firn -C cut save -q && mv cut sawn && firn -C sawn init -q && echo 1 >sawn/f && firn -C sawn save -q && truncate -s 128 $XDG_DATA_HOME/firn/sawn-*/wal-*.log
+  1
+  1
+  $ firn -C sawn list -q; firn -C sawn init --adopt -q
+  ! firn: '<T>/w/sawn' has a store of its own at '<T>/data/firn/sawn-<hex>'
+  ! hint: two histories are not joined: firn workspaces remove gives one up
+  [1]
+
 Names of bytes: each directory has its own store.
 
   $ a=$(printf 'n\377') b=$(printf 'n\376'); mkdir "$a" "$b"; for w in "$a" "$b"; do echo "$w" >"$w/f"; firn -C "$w" save -q; done; ls $XDG_DATA_HOME/firn | grep -c '^n_-'
