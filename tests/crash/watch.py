@@ -100,6 +100,11 @@ class Place:
 NAMES = ["a", "b", "c", "d", "e", "f", "target", "node_modules", "deep"]
 
 
+def open_text(path, mode="w"):
+    """As open does it, but for a FIFO, which would wait for a reader for ever: that is an error (ENXIO)."""
+    return open(path, mode, encoding="utf-8", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK, 0o666))
+
+
 class Editor:
     def __init__(self, tree, choice):
         self.tree = tree
@@ -124,7 +129,7 @@ class Editor:
         return self.choice.choice(found) if found else None
 
     def write(self, path, mode="w"):
-        with open(path, mode, encoding="utf-8") as file:
+        with open_text(path, mode) as file:
             file.write(f"{self.choice.random()}\n" * self.choice.randrange(1, 4))
 
     def do(self):
@@ -240,12 +245,12 @@ class Editor:
         if self.choice.randrange(3) == 0 and os.path.exists(path):
             os.unlink(path)
         else:
-            with open(path, "w", encoding="utf-8") as file:
+            with open_text(path) as file:
                 file.write(self.choice.choice(NAMES) + "*\n")
 
     def do_tag(self):
         path = os.path.join(self.directory(), self.choice.choice(["CACHEDIR.TAG", "Cargo.toml"]))
-        with open(path, "w", encoding="utf-8") as file:
+        with open_text(path) as file:
             file.write("Signature: 8a477f597d28d172789f06886806bc55\n")
 
     def do_fifo(self):
@@ -336,7 +341,7 @@ def attempt(editor):
     except (FileExistsError, NotADirectoryError, IsADirectoryError, FileNotFoundError):
         pass
     except OSError as error:
-        if error.errno not in (22, 39, 95):  # into itself, not empty, no attributes there
+        if error.errno not in (6, 22, 39, 95):  # a FIFO, into itself, not empty, no attributes there
             raise
 
 
