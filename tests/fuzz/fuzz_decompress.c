@@ -3,6 +3,7 @@
  * fuzz/decompress: hostile zstd and LZ4 input. Byte 0 picks the codec and the size of stream
  * pieces, bytes 1 and 2 are the size that the caller expects, the rest is the compressed input.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,6 +40,34 @@ decode_stream(firn_slice input, size_t piece_size, size_t raw_size_max, struct f
     return rc;
 }
 
+/* Whether a block of a zstd frame that the stream read says that it is compressed and has no bytes.
+ * zstd's decoder of streams takes such a block for an empty one (ZSTD_decompressContinue of 1.5),
+ * its decoder of whole frames refuses it: the one thing in which they may differ. The layout is
+ * RFC 8878's, 3.1.1. */
+static bool
+has_empty_compressed_block(firn_slice frame)
+{
+    static const size_t dictionary_sizes[] = {0, 1, 2, 4};
+    static const size_t content_sizes[] = {0, 2, 4, 8};
+    uint8_t descriptor = frame.data[4];
+    bool is_single_segment = (descriptor >> 5 & 1) != 0;
+    size_t content_size = content_sizes[descriptor >> 6];
+    size_t at = 5 + dictionary_sizes[descriptor & 3] + (is_single_segment ? 0 : 1) +
+                (is_single_segment && content_size == 0 ? 1 : content_size);
+    bool is_last = false;
+    while (!is_last && at + 3 <= frame.size) {
+        uint32_t header = (uint32_t)frame.data[at] | (uint32_t)frame.data[at + 1] << 8 |
+                          (uint32_t)frame.data[at + 2] << 16;
+        enum { RUN = 1, COMPRESSED = 2 } type = header >> 1 & 3;
+        if (type == COMPRESSED && header >> 3 == 0) {
+            return true;
+        }
+        at += 3 + (type == RUN ? 1 : header >> 3);
+        is_last = (header & 1) != 0;
+    }
+    return false;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -56,12 +85,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = firn_compress_decode(context, codec, input, raw, raw_size, NULL);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
     if (codec == FIRN_CODEC_ZSTD) {
-        /* What the stream accepts, one call accepts too and decodes to the same. */
+        /* What the stream accepts, one call accepts too (with one exception), with the same bytes. */
         struct firn_buf out = {0};
         int stream_rc = decode_stream(input, piece_size, raw_size, &out);
         CHECK(stream_rc == FIRN_OK || stream_rc == FIRN_CORRUPT || stream_rc == FIRN_LIMIT);
         if (stream_rc == FIRN_OK && out.size == raw_size) {
-            CHECK(rc == FIRN_OK);
+            CHECK(rc == FIRN_OK || has_empty_compressed_block(input));
+        }
+        if (stream_rc == FIRN_OK && rc == FIRN_OK && out.size == raw_size) {
             CHECK(raw_size == 0 || memcmp(out.data, raw, raw_size) == 0);
         }
         firn_buf_deinit(&out);
