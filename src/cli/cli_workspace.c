@@ -97,16 +97,22 @@ attempt_adopt(void *ctx, firn_error *err)
     return firn_workspace_adopt(ctx, NULL, err);
 }
 
+const char *
+firn_cli_workspace_adopt_hint(int code, const char *hint)
+{
+    return code == FIRN_EXISTS ? "two histories are not joined: firn workspaces remove gives one up"
+                               : hint;
+}
+
 int
 firn_cli_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint)
 {
     firn_error err;
     int code = firn_patience_run(cli, attempt_adopt, workspace, &err);
     firn_meter_clear();
-    if (code == FIRN_EXISTS) {
-        hint = "two histories are not joined: firn workspaces remove gives one up";
-    }
-    return code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, hint);
+    return code == FIRN_OK
+               ? FIRN_EXIT_OK
+               : firn_report_failure(cli, &err, firn_cli_workspace_adopt_hint(code, hint));
 }
 
 static int

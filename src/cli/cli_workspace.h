@@ -13,6 +13,8 @@ int firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out);
 /* The same, for a command that is about the directory itself, whatever lies around it. */
 int firn_cli_workspace_open_root(struct firn_cli *cli, const char *store_path,
                                  firn_workspace **out);
+/* What to do where a directory that is to go on with a history has one of its own; otherwise `hint`. */
+const char *firn_cli_workspace_adopt_hint(int code, const char *hint);
 /* Goes on with the history of a directory that was moved. */
 int firn_cli_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint);
 

@@ -304,10 +304,7 @@ relocate(struct firn_cli *cli, const char *old_root)
     const char *root = firn_workspace_root(relocation.workspace);
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(
-            cli, &err,
-            code == FIRN_EXISTS
-                ? "two histories are not joined: firn workspaces remove gives one up"
-                : "firn workspaces lists the workspaces");
+            cli, &err, firn_cli_workspace_adopt_hint(code, "firn workspaces lists the workspaces"));
     } else if (cli->json) {
         firn_json_out_bytes("workspace", firn_str(root));
         firn_json_out_bytes("store", firn_str(firn_workspace_store_path(relocation.workspace)));

@@ -159,9 +159,7 @@ no_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_dir *di
 {
     struct firn_os_stat stat;
     if (dir != NULL && firn_os_stat(dir, FIRN_WS_INDEX_PACKS_DIR, &stat, NULL) == FIRN_OK) {
-        return firn_error_set(err, FIRN_CORRUPT,
-                              "'%.900s' holds packs but not the file FIRN, which every store has",
-                              ws->place.store_path);
+        return firn_ws_place_refuse_packs(ws->place.store_path, err);
     }
     if (mode == FIRN_WS_READ) {
         return FIRN_OK;

@@ -6,13 +6,14 @@
  * store, which follows from the root. The name changes first, under the store's lock, and the
  * catalog then in one durable commit. A crash between the two leaves a store at its new place that
  * still tells the old root; the directory is recognised in it as moved (ws.c), and adopting it again
- * does the rest (I1). Nothing is ever removed, and no checkpoint is written.
+ * does the rest (I1). No checkpoint is removed, and none is written.
  *
  * A store of that kind that other workspaces use as well, by its path, is not renamed under them:
  * that is refused, with the store to be named from now on. A directory that has checkpoints of its own
  * keeps them: two histories are never joined (I2). A workspace that was only begun there has none: its
- * entry, or its store in the usual place if that holds nothing else, gives way before anything else
- * changes. So a crash behind that leaves a directory that was moved, and nothing is lost.
+ * store in the usual place, if that holds nothing else, goes just before the other one gets its name,
+ * and its entry in a catalog just before that changes. So a crash in between leaves a directory that
+ * was moved, and nothing is lost.
  */
 #include "base/mem.h"
 #include "workspace/ws_catalog_workspaces.h"
@@ -193,6 +194,13 @@ out:
     return rc;
 }
 
+static int
+refuse_own_store(const struct firn_ws *ws, const char *store_path, firn_error *err)
+{
+    return firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store of its own at '%.450s'",
+                          ws->place.root, store_path);
+}
+
 /* A store at the place that the directory's is to have: it goes if nothing was saved in it. */
 static int
 make_way(struct firn_ws *ws, const char *place, firn_error *err)
@@ -204,11 +212,7 @@ make_way(struct firn_ws *ws, const char *place, firn_error *err)
         return rc;
     }
     rc = firn_ws_workspaces_remove_empty(ws->os, place, ws->lock_timeout_ms, &is_removed, err);
-    if (rc == FIRN_OK && !is_removed) {
-        rc = firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store of its own at '%.450s'",
-                            ws->place.root, place);
-    }
-    return rc;
+    return rc == FIRN_OK && !is_removed ? refuse_own_store(ws, place, err) : rc;
 }
 
 /* A store inside of the directory goes before all others, and moves with it. */
@@ -231,8 +235,7 @@ rename_store(struct adopting *adopting, const char *store_path, firn_error *err)
         goto out;
     }
     if (has_store_inside(ws, store_path)) {
-        rc = firn_error_set(err, FIRN_EXISTS, "'%.450s' has a store of its own at '%.450s'",
-                            ws->place.root, ws->place.store_path);
+        rc = refuse_own_store(ws, ws->place.store_path, err);
         goto out;
     }
     FIRN_TRY(firn_ws_place_default_store(ws->os, adopting->known->root, &from, err));

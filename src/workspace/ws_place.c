@@ -199,6 +199,23 @@ out:
 }
 
 static int
+note_any(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)entry;
+    *(bool *)ctx = true;
+    return FIRN_CANCELLED;
+}
+
+int
+firn_ws_place_is_empty(struct firn_os_dir *dir, bool *out, firn_error *err)
+{
+    bool has_any = false;
+    int rc = firn_os_dir_list(dir, note_any, &has_any, err);
+    *out = !has_any;
+    return has_any ? FIRN_OK : rc;
+}
+
+static int
 has_entry(struct firn_os_dir *dir, const char *name, bool *out, firn_error *err)
 {
     struct firn_os_stat stat;
@@ -226,6 +243,14 @@ firn_ws_place_is_store(struct firn_os *os, const char *path, bool *out, firn_err
     rc = holds_store(dir, out, err);
     firn_os_dir_close(dir);
     return rc;
+}
+
+int
+firn_ws_place_refuse_packs(const char *path, firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT,
+                          "'%.900s' holds packs but not the file FIRN, which every store has",
+                          path);
 }
 
 int

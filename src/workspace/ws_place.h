@@ -37,11 +37,16 @@ FIRN_MUST_CHECK int firn_ws_place_list(struct firn_os *os,
                                        int (*visit)(void *ctx, const char *path, firn_error *err),
                                        void *ctx, firn_error *err);
 
+/* Whether a directory has no name in it. */
+FIRN_MUST_CHECK int firn_ws_place_is_empty(struct firn_os_dir *dir, bool *out, firn_error *err);
+
 /* Whether a directory is a store, or what is left of one: it holds the file FIRN or packs. What is
  * not there is none. What cannot be looked at is a failure, here and below: to take a store for
  * missing would begin a second history. */
 FIRN_MUST_CHECK int firn_ws_place_is_store(struct firn_os *os, const char *path, bool *out,
                                            firn_error *err);
+/* Fails with what there is to say of packs without the file FIRN. */
+FIRN_MUST_CHECK int firn_ws_place_refuse_packs(const char *path, firn_error *err);
 /* Whether the directory at this real path holds a store of its own (".firn"): a real directory that
  * belongs to this user. What others put there is not trusted: saving into it would hand them the
  * tree, restoring from it would let them write. A directory that this user may not read has none. */

@@ -48,23 +48,6 @@ has_name(struct firn_os_dir *dir, const char *name, bool *out, firn_error *err)
 }
 
 static int
-note_any(void *ctx, const struct firn_os_dirent *entry)
-{
-    (void)entry;
-    *(bool *)ctx = true;
-    return FIRN_CANCELLED;
-}
-
-static int
-is_empty(struct firn_os_dir *dir, bool *out, firn_error *err)
-{
-    bool has_any = false;
-    int rc = firn_os_dir_list(dir, note_any, &has_any, err);
-    *out = !has_any;
-    return has_any ? FIRN_OK : rc;
-}
-
-static int
 put_mark(struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_os_file *file;
@@ -158,7 +141,7 @@ finish_earlier(struct firn_ws_repair_place *place, firn_error *err)
     }
     FIRN_TRY(has_name(other, mark, &is_ours, err));
     if (!is_ours) {
-        FIRN_TRY(is_empty(other, &is_ours, err));
+        FIRN_TRY(firn_ws_place_is_empty(other, &is_ours, err));
     }
     if (!is_ours) {
         rc = firn_error_set(err, FIRN_EXISTS, "'%s/%.255s' is in the way", /* (I2) */

@@ -101,18 +101,10 @@ out:
 /* ---- into another directory ---- */
 
 static int
-count_name(void *ctx, const struct firn_os_dirent *entry)
-{
-    (void)entry;
-    (*(uint64_t *)ctx)++;
-    return FIRN_OK;
-}
-
-static int
 open_target(struct firn_ws_restoring *restoring, struct firn_os_dir **out, firn_error *err)
 {
     const char *path = restoring->options->to_dir;
-    uint64_t names = 0;
+    bool is_empty = true;
     int rc =
         firn_ws_place_open_dir(restoring->ws->os, path, !restoring->options->dry_run, out, err);
     if (rc == FIRN_NOT_FOUND && restoring->options->dry_run) {
@@ -120,9 +112,9 @@ open_target(struct firn_ws_restoring *restoring, struct firn_os_dir **out, firn_
         return FIRN_OK;
     }
     if (rc == FIRN_OK) {
-        rc = firn_os_dir_list(*out, count_name, &names, err);
+        rc = firn_ws_place_is_empty(*out, &is_empty, err);
     }
-    if (rc == FIRN_OK && names > 0) {
+    if (rc == FIRN_OK && !is_empty) {
         rc =
             firn_error_set(err, FIRN_EXISTS,
                            "'%.512s' is not empty: restore into an empty or a new directory", path);

@@ -163,11 +163,7 @@ find_packs(const struct firn_ws_roots *roots, const char *path, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
-    return is_there ? firn_error_set(err, FIRN_CORRUPT,
-                                     "'%.900s' holds packs but not the file FIRN, which every "
-                                     "store has",
-                                     path)
-                    : FIRN_NOT_FOUND;
+    return is_there ? firn_ws_place_refuse_packs(path, err) : FIRN_NOT_FOUND;
 }
 
 static int

@@ -287,26 +287,19 @@ see_keyspace(void *ctx, const char *name)
     return FIRN_OK;
 }
 
-static int
-see_pack(void *ctx, const struct firn_os_dirent *entry)
-{
-    (void)entry;
-    *(bool *)ctx = true;
-    return FIRN_CANCELLED;
-}
-
 /* Packs may be all that is left of a damaged store. */
 static int
 has_packs(struct firn_os_dir *dir, bool *out, firn_error *err)
 {
     struct firn_os_dir *packs;
+    bool is_empty = true;
     int rc = firn_os_dir_open(dir, FIRN_WS_INDEX_PACKS_DIR, &packs, err);
-    *out = false;
     if (rc == FIRN_OK) {
-        rc = firn_os_dir_list(packs, see_pack, out, err);
+        rc = firn_ws_place_is_empty(packs, &is_empty, err);
         firn_os_dir_close(packs);
     }
-    return *out || rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    *out = !is_empty;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 /* Checkpoints of any workspace, packs, data of an application's, settings: somebody has put it

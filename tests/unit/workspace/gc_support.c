@@ -149,6 +149,30 @@ gc_dry_run(struct ws_world *world)
 
 /* ---- several workspaces ---- */
 
+firn_gc_result
+gc_run_usual(struct ws_world *world, bool is_dry)
+{
+    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
+    firn_gc_result result;
+    options.automatic = true;
+    options.dry_run = is_dry;
+    if (firn_ws_gc(world->ws, &options, &result, &world->err) != FIRN_OK) {
+        fail_msg("%s", world->err.text);
+    }
+    return result;
+}
+
+struct firn_ws_gc_due
+gc_due(struct ws_world *world)
+{
+    struct firn_ws_opened opened;
+    struct firn_ws_gc_due due;
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &world->err), FIRN_OK);
+    assert_int_equal(firn_ws_gc_due_read(opened.db, &due, &world->err), FIRN_OK);
+    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
+    return due;
+}
+
 void
 gc_neighbour_open(struct ws_world *world, const char *path, struct ws_world *out)
 {

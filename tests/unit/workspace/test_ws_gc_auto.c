@@ -24,31 +24,6 @@
 static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
 enum { MIB = 1 << 20 };
 
-/* As firn_workspace_gc does it. */
-static firn_gc_result
-run_usual(struct ws_world *world, bool is_dry)
-{
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
-    options.automatic = true;
-    options.dry_run = is_dry;
-    if (firn_ws_gc(world->ws, &options, &result, &world->err) != FIRN_OK) {
-        fail_msg("%s", world->err.text);
-    }
-    return result;
-}
-
-static struct firn_ws_gc_due
-read_due(struct ws_world *world)
-{
-    struct firn_ws_opened opened;
-    struct firn_ws_gc_due due;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &world->err), FIRN_OK);
-    assert_int_equal(firn_ws_gc_due_read(opened.db, &due, &world->err), FIRN_OK);
-    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
-    return due;
-}
-
 /* ---- whether it is worth it ---- */
 
 static void
@@ -118,21 +93,21 @@ deleting_makes_it_due_and_collecting_takes_that_back(void **state)
     (void)state;
     struct ws_world world;
     delete_a_large_one(&world, 41);
-    assert_true(read_due(&world).deleted_bytes > 20 * MIB);
-    assert_true(run_usual(&world, true).is_due);
+    assert_true(gc_due(&world).deleted_bytes > 20 * MIB);
+    assert_true(gc_run_usual(&world, true).is_due);
     scan_put_text(&world.tree, "more", "more");
     firn_save_result saved = ws_save(&world);
     assert_true(saved.gc_is_due);
-    firn_gc_result result = run_usual(&world, false);
+    firn_gc_result result = gc_run_usual(&world, false);
     assert_true(result.is_due);
     assert_true(result.is_finished);
     assert_true(result.packs_removed + result.packs_rewritten > 0);
     assert_true(result.bytes_before > 20 * MIB);
     assert_true(result.bytes_after < MIB);
     assert_true(result.slices > 0);
-    assert_int_equal(read_due(&world).deleted_bytes, 0);
-    assert_int_equal(read_due(&world).tried_ns, 0);
-    assert_false(run_usual(&world, true).is_due);
+    assert_int_equal(gc_due(&world).deleted_bytes, 0);
+    assert_int_equal(gc_due(&world).tried_ns, 0);
+    assert_false(gc_run_usual(&world, true).is_due);
     assert_false(ws_save(&world).gc_is_due);
     gc_assert_exact(&world);
     ws_assert_check_clean(&world);
@@ -146,10 +121,10 @@ a_plain_collection_takes_it_back_too(void **state)
     struct ws_world world;
     delete_a_large_one(&world, 42);
     (void)gc_dry_run(&world);
-    assert_true(run_usual(&world, true).is_due);
+    assert_true(gc_run_usual(&world, true).is_due);
     (void)gc_run(&world);
-    assert_false(run_usual(&world, true).is_due);
-    assert_int_equal(read_due(&world).deleted_bytes, 0);
+    assert_false(gc_run_usual(&world, true).is_due);
+    assert_int_equal(gc_due(&world).deleted_bytes, 0);
     ws_world_close(&world);
 }
 
@@ -166,7 +141,7 @@ what_is_little_is_left_alone(void **state)
     gc_delete(&world, "1");
     struct gc_facts before = gc_look(&world);
     uint64_t calls = firn_os_memory_calls(world.tree.os);
-    firn_gc_result result = run_usual(&world, false);
+    firn_gc_result result = gc_run_usual(&world, false);
     assert_false(result.is_due);
     assert_int_equal(result.slices, 0);
     assert_int_equal(firn_os_memory_calls(world.tree.os), calls);
@@ -191,7 +166,7 @@ what_expires_and_what_is_taken_off_the_list_counts(void **state)
     firn_os_memory_set_time(world.tree.os, 1100 * HOUR_NS);
     options.keep = "last:1";
     assert_int_equal(firn_ws_expire_request(world.ws, &options, NULL, NULL, &world.err), FIRN_OK);
-    uint64_t expired = read_due(&world).deleted_bytes;
+    uint64_t expired = gc_due(&world).deleted_bytes;
     assert_true(expired > 100000 && expired < 110000);
     gc_neighbour_open(&world, "/n", &neighbour);
     scan_put_random(&neighbour.tree, "b", 3, 100000);
@@ -201,7 +176,7 @@ what_expires_and_what_is_taken_off_the_list_counts(void **state)
     assert_int_equal(
         firn_ws_catalog_workspaces_remove(opened.catalog, opened.workspace.number, NULL), FIRN_OK);
     assert_int_equal(firn_ws_opened_close(neighbour.ws, &opened, false, NULL), FIRN_OK);
-    assert_true(read_due(&world).deleted_bytes == UINT64_MAX);
+    assert_true(gc_due(&world).deleted_bytes == UINT64_MAX);
     gc_neighbour_close(&neighbour);
     ws_world_close(&world);
 }
@@ -222,12 +197,12 @@ a_note_that_cannot_be_read_is_none(void **state)
                                      FIRN_DURABILITY_OS, NULL),
                          FIRN_OK);
         assert_int_equal(firn_ws_opened_close(world.ws, &opened, false, NULL), FIRN_OK);
-        assert_int_equal(read_due(&world).deleted_bytes, 0);
+        assert_int_equal(gc_due(&world).deleted_bytes, 0);
     }
     scan_put_text(&world.tree, "b", "b");
     ws_save(&world);
     gc_delete(&world, "2");
-    assert_true(read_due(&world).deleted_bytes > 0);
+    assert_true(gc_due(&world).deleted_bytes > 0);
     ws_world_close(&world);
 }
 
@@ -480,8 +455,8 @@ who_writes_all_the_time_lets_nothing_come_of_it(void **state)
     assert_false(result.is_finished);
     assert_int_equal(result.slices, 0);
     assert_int_equal(between.acted, 4);
-    assert_true(read_due(&prepared.world).deleted_bytes > 0);
-    assert_true(read_due(&prepared.world).tried_ns > 0);
+    assert_true(gc_due(&prepared.world).deleted_bytes > 0);
+    assert_true(gc_due(&prepared.world).tried_ns > 0);
     finish(&prepared);
 }
 
@@ -519,7 +494,7 @@ what_is_deleted_meanwhile_counts_for_the_next_one(void **state)
     firn_gc_result result = run_between(&between);
     assert_true(result.is_finished);
     /* It was marked anew, and found. */
-    assert_int_equal(read_due(&prepared.world).deleted_bytes, 0);
+    assert_int_equal(gc_due(&prepared.world).deleted_bytes, 0);
     finish(&prepared);
 }
 
@@ -589,7 +564,7 @@ what_is_deleted_behind_the_last_mark_counts_for_the_next_one(void **state)
     assert_true(deleting.calls > 1);
     assert_true(result.is_finished);
     assert_int_equal(result.slices, 0);
-    uint64_t left = read_due(&world).deleted_bytes;
+    uint64_t left = gc_due(&world).deleted_bytes;
     assert_true(left > 50000 && left < 60000);
     ws_assert_check_clean(&world);
     ws_world_close(&world);

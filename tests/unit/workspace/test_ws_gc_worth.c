@@ -19,31 +19,6 @@
 static const size_t MIB = 1 << 20;
 static const size_t KB = 1000;
 
-/* As firn_workspace_gc does it. */
-static firn_gc_result
-run_automatic(struct ws_world *world, bool is_dry)
-{
-    firn_gc_options options = FIRN_GC_OPTIONS_INIT;
-    firn_gc_result result;
-    options.automatic = true;
-    options.dry_run = is_dry;
-    if (firn_ws_gc(world->ws, &options, &result, &world->err) != FIRN_OK) {
-        fail_msg("%s", world->err.text);
-    }
-    return result;
-}
-
-static uint64_t
-noted(struct ws_world *world)
-{
-    struct firn_ws_opened opened;
-    struct firn_ws_gc_due due;
-    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_READ, &opened, &world->err), FIRN_OK);
-    assert_int_equal(firn_ws_gc_due_read(opened.db, &due, &world->err), FIRN_OK);
-    assert_int_equal(firn_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
-    return due.deleted_bytes;
-}
-
 /* A pack with both, of which one is needed no more. */
 static void
 save_and_delete(struct ws_world *world, uint64_t seed, size_t dead, size_t alive)
@@ -84,7 +59,7 @@ what_is_dead_comes_back_although_more_is_alive(void **state)
         assert_true(is_about(given_back(&result), dead[i]));
         assert_int_equal(dry.bytes_dead, 0);
         assert_int_equal(result.bytes_dead, 0);
-        assert_int_equal(noted(&world), 0);
+        assert_int_equal(gc_due(&world).deleted_bytes, 0);
         scan_remove_file(&world.tree, "alive");
         ws_restore(&world, "2");
         ws_assert_dump(&world, second);
@@ -106,11 +81,11 @@ a_trifle_stays_and_is_told(void **state)
     assert_true(given_back(&result) < 10 * KB);
     assert_true(is_about(result.bytes_dead, 200 * KB));
     assert_int_equal(dry.bytes_dead, result.bytes_dead);
-    assert_int_equal(noted(&world), result.bytes_dead);
+    assert_int_equal(gc_due(&world).deleted_bytes, result.bytes_dead);
     result = gc_run_full(&world);
     assert_true(is_about(given_back(&result), 200 * KB));
     assert_int_equal(result.bytes_dead, 0);
-    assert_int_equal(noted(&world), 0);
+    assert_int_equal(gc_due(&world).deleted_bytes, 0);
     gc_assert_exact(&world);
     ws_world_close(&world);
 }
@@ -146,12 +121,12 @@ what_is_due_is_given_back(void **state)
     (void)state;
     struct ws_world world;
     save_and_delete(&world, 113, 18 * MIB, 40 * MIB);
-    assert_true(run_automatic(&world, true).is_due);
-    firn_gc_result result = run_automatic(&world, false);
+    assert_true(gc_run_usual(&world, true).is_due);
+    firn_gc_result result = gc_run_usual(&world, false);
     assert_true(result.is_finished);
     assert_true(is_about(given_back(&result), 18 * MIB));
     assert_int_equal(result.bytes_dead, 0);
-    assert_false(run_automatic(&world, true).is_due);
+    assert_false(gc_run_usual(&world, true).is_due);
     ws_assert_check_clean(&world);
     gc_assert_exact(&world);
     ws_world_close(&world);
@@ -167,12 +142,12 @@ what_an_automatic_one_leaves_is_noted(void **state)
     assert_true(result.is_finished);
     assert_true(given_back(&result) < 10 * KB);
     assert_true(is_about(result.bytes_dead, 2 * MIB));
-    assert_int_equal(noted(&world), result.bytes_dead);
+    assert_int_equal(gc_due(&world).deleted_bytes, result.bytes_dead);
     result = gc_run_auto(&world);
-    assert_int_equal(noted(&world), result.bytes_dead);
+    assert_int_equal(gc_due(&world).deleted_bytes, result.bytes_dead);
     result = gc_run(&world);
     assert_true(is_about(given_back(&result), 2 * MIB));
-    assert_int_equal(noted(&world), 0);
+    assert_int_equal(gc_due(&world).deleted_bytes, 0);
     ws_world_close(&world);
 }
 

@@ -237,6 +237,41 @@ a_pin_goes_with_its_checkpoint(void **state)
 }
 
 static void
+put_malformed_pin(struct ws_world *world)
+{
+    static const uint8_t key[] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9};
+    const struct firn_db_options options = {0};
+    struct firn_os_dir *dir = open_dir(world, "/s");
+    struct firn_db_keyspace *keyspace;
+    struct firn_db *db;
+    assert_int_equal(firn_db_open(dir, &options, &db, NULL), FIRN_OK);
+    assert_int_equal(firn_db_keyspace_open(db, "firn.pins", &keyspace, NULL), FIRN_OK);
+    assert_int_equal(firn_db_put(keyspace, firn_bytes(key, sizeof key), firn_str("no pin"),
+                                 FIRN_DURABILITY_FULL, NULL),
+                     FIRN_OK);
+    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
+    firn_os_dir_close(dir);
+}
+
+/* Whatever a pin that cannot be read is of, it keeps nothing from being repaired. */
+static void
+a_pin_that_cannot_be_read_is_no_reason_to_give_up(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 97);
+    save_text(&world, "one");
+    save_text(&world, "two");
+    pin(&world, "1");
+    put_malformed_pin(&world);
+    lose(&world, "/s/packs", "00000002.pack");
+    assert_int_equal(repair(&world).lost, 1);
+    assert_true(has(&world, "1"));
+    ws_restore(&world, "1");
+    ws_world_close(&world);
+}
+
+static void
 a_lost_workspace_has_the_path_that_it_had_last(void **state)
 {
     (void)state;
@@ -433,6 +468,7 @@ main(void)
         cmocka_unit_test(a_record_of_the_log_joins_the_next_pack),
         cmocka_unit_test(the_number_of_a_lost_pack_is_not_given_again),
         cmocka_unit_test(a_pin_goes_with_its_checkpoint),
+        cmocka_unit_test(a_pin_that_cannot_be_read_is_no_reason_to_give_up),
         cmocka_unit_test(a_lost_workspace_has_the_path_that_it_had_last),
         cmocka_unit_test(new_versions_of_files_are_found),
         cmocka_unit_test(a_new_version_is_found_by_what_is_left_of_the_old_ones_pack),

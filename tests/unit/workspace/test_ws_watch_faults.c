@@ -48,31 +48,14 @@ forget(void *ctx, int id)
     (void)id;
 }
 
-static int
-ask(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *out, firn_error *err)
-{
-    return firn_ws_watch_set_ask(((struct link *)ctx)->set, question, out, err);
-}
-
-static void
-enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
-{
-    firn_ws_watch_set_enter(((struct link *)ctx)->set, dir, path);
-}
-
-static void
-tell(void *ctx, firn_slice report)
-{
-    FIRN_IGNORE(firn_ws_watch_set_tell(((struct link *)ctx)->set, report, NULL));
-}
-
 static void
 link_open(struct link *link, struct ws_world *world)
 {
     firn_error err;
-    *link = (struct link){.link = {ask, enter, tell, link}};
+    *link = (struct link){0};
     const struct firn_ws_watch_kernel kernel = {add, forget, link};
     assert_int_equal(firn_ws_watch_set_create(world->tree.os, &kernel, &link->set, &err), FIRN_OK);
+    link->link = ws_watch_link_of(link->set);
     world->ws->watch = &link->link;
 }
 

@@ -60,24 +60,6 @@ forget(void *ctx, int id)
     snprintf(bench->paths[id], PATH_SIZE, "-");
 }
 
-static int
-ask(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *out, firn_error *err)
-{
-    return firn_ws_watch_set_ask(((struct bench *)ctx)->set, question, out, err);
-}
-
-static void
-enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
-{
-    firn_ws_watch_set_enter(((struct bench *)ctx)->set, dir, path);
-}
-
-static void
-tell(void *ctx, firn_slice report)
-{
-    FIRN_IGNORE(firn_ws_watch_set_tell(((struct bench *)ctx)->set, report, NULL));
-}
-
 static struct firn_ws_watch_set_info
 info_of(const struct bench *bench)
 {
@@ -100,7 +82,7 @@ bench_open(void)
     assert_int_equal(firn_ws_watch_set_create(bench->world.tree.os, &kernel, &bench->set, &err),
                      FIRN_OK);
     bench->fresh.os = bench->world.tree.os;
-    bench->link = (struct firn_ws_watch_link){ask, enter, tell, bench};
+    bench->link = ws_watch_link_of(bench->set);
     bench->world.ws->watch = &bench->link;
     scan_put_text(&bench->world.tree, "old/file", "text");
     ws_save(&bench->world);

@@ -131,6 +131,30 @@ callbacks(struct ws_world *world)
     return scan_notices_callbacks(&world->notices);
 }
 
+static int
+ask(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *out, firn_error *err)
+{
+    return firn_ws_watch_set_ask(ctx, question, out, err);
+}
+
+static void
+enter(void *ctx, struct firn_os_dir *dir, firn_slice path)
+{
+    firn_ws_watch_set_enter(ctx, dir, path);
+}
+
+static void
+tell(void *ctx, firn_slice report)
+{
+    FIRN_IGNORE(firn_ws_watch_set_tell(ctx, report, NULL));
+}
+
+struct firn_ws_watch_link
+ws_watch_link_of(struct firn_ws_watch_set *set)
+{
+    return (struct firn_ws_watch_link){ask, enter, tell, set};
+}
+
 int
 ws_try_save(struct ws_world *world, firn_save_result *out)
 {

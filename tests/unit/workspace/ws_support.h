@@ -8,6 +8,8 @@
 
 #include "scan_support.h"
 #include "workspace/ws.h"
+#include "workspace/ws_watch_set.h"
+#include "workspace/ws_watched.h"
 
 struct ws_world {
     struct scan_world tree;
@@ -31,6 +33,9 @@ void ws_world_clone(const struct ws_world *from, struct ws_world *out);
 void ws_world_reopen(struct ws_world *world);
 /* Gives the tree another path below "/", where it is adopted; memory only. */
 void ws_world_move(struct ws_world *world, const char *to);
+
+/* Has saves ask a set directly, as if it were that of a watch in another process. */
+struct firn_ws_watch_link ws_watch_link_of(struct firn_ws_watch_set *set);
 
 /* Return what the operation returns; world->err and world->notices tell more. out may be NULL. */
 int ws_try_save(struct ws_world *world, firn_save_result *out);
