@@ -5,8 +5,9 @@
  * Caveats. One call at a time, of any thread. Only a real process has this: elsewhere
  * FIRN_UNSUPPORTED. Only names in a watched directory and that directory itself are reported, not what
  * lies deeper. Not reported: stores to a mapping of a file, until the mapping and every descriptor are
- * closed; changes made through a name of the same file in a directory that is not watched; changes
- * that another machine makes.
+ * closed; changes made through a name of the same file in a directory that is not watched, or through
+ * an open file whose name was removed, where the file has another name elsewhere; changes that another
+ * machine makes.
  */
 #ifndef FIRN_OS_OS_WATCH_H
 #define FIRN_OS_OS_WATCH_H

@@ -187,7 +187,7 @@ settle_for_previous(struct saving *saving, firn_error *err)
         FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
     }
     if (firn_hash_equal(&saving->tree.scan.root.hash, &saving->previous.root.hash)) {
-        firn_ws_watched_tell(saving->request.watched, &saving->previous.root.hash);
+        firn_ws_watched_tell(saving->request.watched, &saving->tree.scan);
     }
     struct firn_buf bytes = ws->result;
     ws->result = saving->previous_bytes; /* the record's message lies in it */
@@ -208,7 +208,7 @@ make_checkpoint(struct saving *saving, firn_error *err)
     firn_ws_record_to_checkpoint(&record, &saving->result->checkpoint);
     keep_message(saving->ws, saving->request.message, &saving->result->checkpoint);
     saving->result->is_made = true;
-    firn_ws_watched_tell(saving->request.watched, &saving->tree.scan.root.hash);
+    firn_ws_watched_tell(saving->request.watched, &saving->tree.scan);
 out:
     return rc;
 }

@@ -351,8 +351,11 @@ out:
 static void
 fill_result(struct firn_ws_scan *scan, struct firn_ws_scan_result *out)
 {
-    *out = (struct firn_ws_scan_result){
-        .root = scan->root_entry, .root_xattrs = scan->root_xattrs, .stores = scan->stores};
+    *out = (struct firn_ws_scan_result){.root = scan->root_entry,
+                                        .root_xattrs = scan->root_xattrs,
+                                        .stores = scan->stores,
+                                        .begun_ns = scan->start_ns,
+                                        .has_fresh_links = firn_ws_scan_links_are_fresh(scan)};
     scan->root_xattrs = (struct firn_buf){0};
     scan->stores = (struct firn_buf){0};
     out->root.xattrs = firn_buf_slice(&out->root_xattrs);

@@ -7,7 +7,6 @@
 #ifndef FIRN_WORKSPACE_WS_SCAN_H
 #define FIRN_WORKSPACE_WS_SCAN_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,9 +42,11 @@ struct firn_ws_scan_confines {
     /* Whether a directory object is in the store: of others the stat cache learns nothing. NULL: the
      * tree is a true one, so it learns of all. */
     int (*is_stored)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
-    /* Not NULL: where a name of a file with several is new or changed, the scan fails, and this is
-     * true: which of the names holds the content only a scan of the whole tree can tell. */
-    atomic_bool *met_link;
+    /* Where a name of a file with several is new or changed the scan fails, with FIRN_CONFLICT: which
+     * of the names holds the content only a scan of the whole tree can tell. New is also what the stat
+     * cache noted in a scan that began after links_ns. */
+    bool needs_known_links;
+    int64_t links_ns;
     void *ctx;
 };
 
@@ -86,7 +87,10 @@ struct firn_ws_scan_result {
     struct firn_buf stores; /* firn stores in the tree: of each firn_db_capture_print, eight bytes,
                                or 0 if it is saved file by file; then its path and a NUL */
     struct firn_buf rules;  /* the object of the rules that counted, empty if they are plain */
-    uint64_t files;         /* all that are not directories */
+    int64_t begun_ns;       /* when the scan began, by the clock of file times */
+    bool has_fresh_links; /* a file has got a name while the scan ran, and not all of its names were
+                               met: one may lie in a directory that was visited before */
+    uint64_t files;       /* all that are not directories */
     uint64_t directories;
     uint64_t bytes;       /* of file contents; a group of hard links counts once */
     uint64_t new_objects; /* file contents for which add said new */

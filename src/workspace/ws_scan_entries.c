@@ -43,12 +43,11 @@ enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const 
         return FIRN_OK;
     }
     worker->files++;
-    const struct firn_ws_scan_confines *confines = worker->scan->options->confines;
-    if (found->is_link && confines != NULL && confines->met_link != NULL) {
-        atomic_store_explicit(confines->met_link, true, memory_order_relaxed);
-        return firn_error_set(err, FIRN_CONFLICT, "a file has a name more than before");
-    }
     if (found->is_link) {
+        int rc = firn_ws_scan_links_allow(worker->scan, INT64_MAX, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
         struct firn_ws_scan_late link = {.kind = FIRN_WS_SCAN_LATE_LINK,
                                          .index = found->group,
                                          .known = FIRN_WS_SCAN_UNKNOWN,

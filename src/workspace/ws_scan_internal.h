@@ -213,6 +213,9 @@ struct firn_ws_scan_group {
     uint32_t xattrs_size;
     const struct firn_ws_scan_node *first_node; /* NULL before any */
     const char *first_name;
+    uint64_t names;     /* that were met */
+    uint64_t nlink;     /* the most that it had at any look */
+    int64_t changed_ns; /* the latest change of attributes, which a new name is, at any look */
 };
 
 /* ---- ws_scan_window.c: pieces of one large file, worked on by several threads ---- */
@@ -540,6 +543,12 @@ FIRN_MUST_CHECK int firn_ws_scan_window_work(struct firn_ws_scan_worker *worker,
 
 /* ws_scan_links.c */
 void firn_ws_scan_links_init(struct firn_ws_scan *scan);
+/* Whether a name of a file with several may be entered, which an earlier scan noted at noted_ns
+ * (INT64_MAX: none did): FIRN_CONFLICT where the scan is confined and that is new. */
+FIRN_MUST_CHECK int firn_ws_scan_links_allow(const struct firn_ws_scan *scan, int64_t noted_ns,
+                                             firn_error *err);
+/* firn_ws_scan_result.has_fresh_links, when the walk is over. */
+bool firn_ws_scan_links_are_fresh(const struct firn_ws_scan *scan);
 /* Whether the inode has been read already, under another name; *out_is_settled then says whether
  * the look *stat may be trusted to show what was read. */
 bool firn_ws_scan_links_find(struct firn_ws_scan *scan, const struct firn_os_stat *stat,

@@ -22,6 +22,9 @@
  * same (it is new in the memo's place, or the file changed meanwhile), what was read counts for all
  * names (I2), and prints that showed another state are not kept.
  *
+ * A confined scan must not meet a name that is new, for the others may lie where it does not look. A
+ * time of a clock that has been set back since tells nothing of that (I3).
+ *
  * Memory: about 200 bytes for an entry with more than one link until the end of the scan.
  *
  * Two workers that meet an inode at once may both read it; the second finds the group of the first
@@ -66,6 +69,16 @@ firn_ws_scan_links_init(struct firn_ws_scan *scan)
     firn_hash_map_init(&scan->groups, sizeof(struct firn_ws_scan_group), group_hash, group_equal);
 }
 
+int
+firn_ws_scan_links_allow(const struct firn_ws_scan *scan, int64_t noted_ns, firn_error *err)
+{
+    const struct firn_ws_scan_confines *confines = scan->options->confines;
+    bool is_new = confines != NULL && confines->needs_known_links &&
+                  (noted_ns > confines->links_ns || confines->links_ns > scan->start_ns /* (I3) */);
+    return is_new ? firn_error_set(err, FIRN_CONFLICT, "a file has a name more than before")
+                  : FIRN_OK;
+}
+
 static struct firn_ws_scan_group *
 find_locked(struct firn_ws_scan *scan, const struct firn_os_stat *stat)
 {
@@ -97,6 +110,15 @@ find_or_make_locked(struct firn_ws_scan_worker *worker, const struct firn_os_sta
     return group;
 }
 
+/* One name has been met, that looked so. */
+static void
+count_name_locked(struct firn_ws_scan_group *group, const struct firn_os_stat *stat)
+{
+    group->names++;
+    group->nlink = stat->nlink > group->nlink ? stat->nlink : group->nlink;
+    group->changed_ns = stat->ctime_ns > group->changed_ns ? stat->ctime_ns : group->changed_ns;
+}
+
 /* Whether a look shows the state in which the group was read. */
 static bool
 shows_group(const struct firn_ws_scan_group *group, const struct firn_os_stat *stat)
@@ -109,9 +131,10 @@ firn_ws_scan_links_find(struct firn_ws_scan *scan, const struct firn_os_stat *st
                         uint32_t *out_group, bool *out_is_settled)
 {
     firn_os_mutex_lock(&scan->mutex);
-    const struct firn_ws_scan_group *group = find_locked(scan, stat);
+    struct firn_ws_scan_group *group = find_locked(scan, stat);
     bool is_read = group != NULL && group->is_read;
     if (is_read) {
+        count_name_locked(group, stat);
         *out_group = number_of_locked(scan, group);
         *out_is_settled = shows_group(group, stat);
     }
@@ -125,8 +148,9 @@ firn_ws_scan_links_meet(struct firn_ws_scan_worker *worker, const struct firn_os
 {
     struct firn_ws_scan *scan = worker->scan;
     firn_os_mutex_lock(&scan->mutex);
-    const struct firn_ws_scan_group *group = find_or_make_locked(worker, stat);
+    struct firn_ws_scan_group *group = find_or_make_locked(worker, stat);
     if (group != NULL) {
+        count_name_locked(group, stat);
         *out_group = number_of_locked(scan, group);
     }
     firn_os_mutex_unlock(&scan->mutex);
@@ -180,14 +204,31 @@ firn_ws_scan_links_add(struct firn_ws_scan_worker *worker, const struct firn_os_
     if (group != NULL && !group->is_read) {
         read.first_node = group->first_node;
         read.first_name = group->first_name;
+        read.names = group->names;
+        read.nlink = group->nlink;
+        read.changed_ns = group->changed_ns;
         *group = read;
     }
     if (group != NULL) {
+        count_name_locked(group, stat);
         *out_group = number_of_locked(scan, group);
         *is_settled = shows_group(group, stat);
     }
     firn_os_mutex_unlock(&scan->mutex);
     return group != NULL ? FIRN_OK : firn_error_no_memory(err, "a group of links");
+}
+
+bool
+firn_ws_scan_links_are_fresh(const struct firn_ws_scan *scan)
+{
+    for (size_t i = 0; i < scan->groups.count; i++) {
+        const struct firn_ws_scan_group *group = firn_hash_map_at(&scan->groups, i);
+        if (group->names < group->nlink &&
+            group->changed_ns >= scan->start_ns - FIRN_WS_SCAN_CLOCK_TICK_NS) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- the order of paths ---- */

@@ -59,6 +59,7 @@ struct firn_ws_watch_set {
     uint64_t asked; /* the question that may be reported on; 0: none */
     bool has_base;
     struct firn_ws_watch_base base;
+    int64_t begun_ns; /* the scan that gave it */
     bool has_lost_root;
     bool is_broken;
     uint64_t unwatched;
@@ -283,6 +284,7 @@ firn_ws_watch_set_ask(struct firn_ws_watch_set *set, const struct firn_ws_watch_
     struct firn_ws_watch_node *root = set->tree.root;
     int rc;
     FIRN_TRY(firn_ws_watch_wire_put_token(out, token));
+    FIRN_TRY(firn_ws_watch_wire_put_begun(out, set->begun_ns));
     if (is_fit && root != NULL) {
         for (struct firn_ws_watch_node *node = root; node != NULL;
              node = firn_ws_watch_tree_next(root, node, node == root || !is_clean(node))) {
@@ -437,8 +439,10 @@ firn_ws_watch_set_tell(struct firn_ws_watch_set *set, firn_slice report, firn_er
     struct firn_ws_watch_base base;
     struct firn_buf visits = {0};
     uint64_t token;
+    int64_t begun_ns;
     int rc;
     FIRN_TRY(firn_ws_watch_wire_get_token(&reader, &token, err));
+    FIRN_TRY(firn_ws_watch_wire_get_begun(&reader, &begun_ns, err));
     FIRN_TRY(firn_ws_watch_wire_get_base(&reader, &base, err));
     if (token == 0 || token != set->asked || set->is_broken) {
         goto out;
@@ -454,6 +458,7 @@ firn_ws_watch_set_tell(struct firn_ws_watch_set *set, firn_slice report, firn_er
     set->unwatched = count_unwatched(set);
     set->asked = 0;
     set->base = base;
+    set->begun_ns = begun_ns;
     set->has_base = true;
 out:
     firn_buf_deinit(&visits);

@@ -16,7 +16,7 @@
 
 enum { FLAG_FULL = 1, FLAG_WILL_REPORT = 2, FLAG_STEADY = 1, NUMBER_MAX_BITS = 62 };
 
-static const uint8_t magic[3] = {'f', 'w', 't'};
+static const uint8_t magic[3] = {'f', 'w', '2'};
 
 static int
 malformed(firn_error *err)
@@ -69,6 +69,12 @@ int
 firn_ws_watch_wire_put_token(struct firn_buf *out, uint64_t token)
 {
     return firn_buf_append_le64(out, token);
+}
+
+int
+firn_ws_watch_wire_put_begun(struct firn_buf *out, int64_t begun_ns)
+{
+    return firn_buf_append_le64(out, (uint64_t)begun_ns);
 }
 
 int
@@ -144,6 +150,17 @@ int
 firn_ws_watch_wire_get_token(struct firn_reader *reader, uint64_t *out, firn_error *err)
 {
     return firn_reader_le64(reader, out) ? FIRN_OK : malformed(err);
+}
+
+int
+firn_ws_watch_wire_get_begun(struct firn_reader *reader, int64_t *out_ns, firn_error *err)
+{
+    uint64_t begun;
+    if (!firn_reader_le64(reader, &begun)) {
+        return malformed(err);
+    }
+    *out_ns = (int64_t)begun;
+    return FIRN_OK;
 }
 
 int

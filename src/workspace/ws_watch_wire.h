@@ -4,12 +4,12 @@
  *
  * One message each way on a connection, but for a report, which is not answered:
  *
- *   message  := "fwt" | u8 kind | le32 size | size bytes
+ *   message  := "fw2" | u8 kind | le32 size | size bytes
  *   question := u8 flags (1 full, 2 will report) | 32 bytes tree | 16 bytes key
- *   answer   := le64 token | group*
+ *   answer   := le64 token | le64 begun | group*
  *   group    := sized path | varint count | (sized name | varint files | varint bytes
  *               | varint directories)*
- *   report   := le64 token | 32 bytes tree | 16 bytes key
+ *   report   := le64 token | le64 begun | 32 bytes tree | 16 bytes key
  *               | (sized path | u8 flags (1 steady) | varint files | varint bytes)*
  *   info     := varint directories | varint dirty | varint unwatched | varint flags (1 fanotify)
  *
@@ -81,6 +81,8 @@ firn_ws_watch_wire_parse_header(const uint8_t header[FIRN_WS_WATCH_WIRE_HEADER_S
 FIRN_MUST_CHECK int firn_ws_watch_wire_put_question(struct firn_buf *out,
                                                     const struct firn_ws_watch_question *question);
 FIRN_MUST_CHECK int firn_ws_watch_wire_put_token(struct firn_buf *out, uint64_t token);
+/* When the scan began that is, or was last, reported. */
+FIRN_MUST_CHECK int firn_ws_watch_wire_put_begun(struct firn_buf *out, int64_t begun_ns);
 FIRN_MUST_CHECK int firn_ws_watch_wire_put_base(struct firn_buf *out,
                                                 const struct firn_ws_watch_base *base);
 FIRN_MUST_CHECK int firn_ws_watch_wire_put_group(struct firn_buf *out, firn_slice path,
@@ -96,6 +98,8 @@ FIRN_MUST_CHECK int firn_ws_watch_wire_get_question(firn_slice bytes,
                                                     struct firn_ws_watch_question *out,
                                                     firn_error *err);
 FIRN_MUST_CHECK int firn_ws_watch_wire_get_token(struct firn_reader *reader, uint64_t *out,
+                                                 firn_error *err);
+FIRN_MUST_CHECK int firn_ws_watch_wire_get_begun(struct firn_reader *reader, int64_t *out_ns,
                                                  firn_error *err);
 FIRN_MUST_CHECK int firn_ws_watch_wire_get_base(struct firn_reader *reader,
                                                 struct firn_ws_watch_base *out, firn_error *err);

@@ -14,7 +14,9 @@
  * Files with several names. Which of the names holds the content depends on all of them. Their
  * directories are never clean, so a scan meets all that have been known. A name that is new may
  * belong to a file in a clean directory, which cannot know: then the scan begins once more, without
- * confines (I3).
+ * confines (I3). New is one that the scan last reported did not meet, even if the stat cache knows it
+ * from another, such as that of a restore that came to nothing. And where a file gets a further name
+ * while a scan runs, that scan may have passed by the other one before: it is not reported.
  *
  * Afterwards the watch is told what was visited, and the tree, while the store is still locked: the
  * next save asks with that tree.
@@ -60,7 +62,6 @@ struct firn_ws_watched {
     struct firn_arena arena;
     struct firn_ws_scan_confines confines;
     struct firn_ws_scan_witness witness;
-    atomic_bool met_link;
     struct firn_os_mutex mutex;        /* rank WORKSPACE_TREE: guards the rest */
     struct firn_ws_scan_result totals; /* the numbers of what has been passed by */
     struct firn_buf report;
@@ -248,6 +249,7 @@ take_answer(struct firn_ws_watched *watched, struct firn_ws_opened *opened, firn
     struct firn_reader reader = firn_reader_of(answer);
     int rc;
     FIRN_TRY(firn_ws_watch_wire_get_token(&reader, &watched->token, err));
+    FIRN_TRY(firn_ws_watch_wire_get_begun(&reader, &watched->confines.links_ns, err));
     firn_tree_lookup_init(&taking.lookup, firn_ws_objects_trees(opened->objects),
                           &watched->question.base.tree);
     FIRN_TRY(firn_ws_watch_wire_get_passed(&reader, take, &taking, err));
@@ -361,9 +363,8 @@ init(struct firn_ws_watched *watched, struct firn_ws *ws, struct firn_ws_opened 
     make_key(opened, options, watched->question.base.key);
     firn_hash_map_init(&watched->passed, sizeof(struct passed), passed_hash, passed_equal);
     firn_os_mutex_init(ws->os, &watched->mutex, FIRN_LOCK_WORKSPACE_TREE);
-    atomic_init(&watched->met_link, false);
     watched->confines = (struct firn_ws_scan_confines){
-        .is_inside = is_inside, .entry = entry_of, .met_link = &watched->met_link, .ctx = watched};
+        .is_inside = is_inside, .entry = entry_of, .needs_known_links = true, .ctx = watched};
     watched->witness = (struct firn_ws_scan_witness){
         .enter = watched->link != NULL ? enter : NULL, .leave = leave, .ctx = watched};
 }
@@ -409,17 +410,19 @@ firn_ws_watched_end(struct firn_ws_watched *watched)
 }
 
 void
-firn_ws_watched_tell(struct firn_ws_watched *watched, const firn_hash *tree)
+firn_ws_watched_tell(struct firn_ws_watched *watched, const struct firn_ws_scan_result *scan)
 {
     struct firn_os_socket *socket = NULL;
     struct firn_buf report = {0};
-    if (watched == NULL || !watched->question.will_report || watched->is_report_lost) {
+    if (watched == NULL || !watched->question.will_report || watched->is_report_lost ||
+        scan->has_fresh_links /* (I3) */) {
         return;
     }
     struct firn_ws_watch_base base = watched->question.base;
-    base.tree = *tree;
+    base.tree = scan->root.hash;
     int rc;
     FIRN_TRY(firn_ws_watch_wire_put_token(&report, watched->token));
+    FIRN_TRY(firn_ws_watch_wire_put_begun(&report, scan->begun_ns));
     FIRN_TRY(firn_ws_watch_wire_put_base(&report, &base));
     FIRN_TRY(firn_buf_append_slice(&report, firn_buf_slice(&watched->report)));
     if (report.size > FIRN_WS_WATCH_WIRE_SIZE_MAX) {

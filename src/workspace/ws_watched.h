@@ -48,7 +48,7 @@ void firn_ws_watched_complete(const struct firn_ws_watched *watched,
  * none. False for NULL. */
 bool firn_ws_watched_widen(struct firn_ws_watched *watched);
 /* The tree of the scan is in the store, and will be that of the next question. NULL is fine. */
-void firn_ws_watched_tell(struct firn_ws_watched *watched, const firn_hash *tree);
+void firn_ws_watched_tell(struct firn_ws_watched *watched, const struct firn_ws_scan_result *scan);
 
 /* The name of the socket, in the store's directory. */
 enum { FIRN_WS_WATCHED_NAME_SIZE = 32 };

@@ -46,9 +46,11 @@ ask(struct firn_ws_watch_set *set)
     struct firn_buf answer = {0};
     firn_error err;
     uint64_t token;
+    int64_t begun_ns;
     CHECK(firn_ws_watch_set_ask(set, &question, &answer, &err) == FIRN_OK);
     struct firn_reader reader = firn_reader_of(firn_buf_slice(&answer));
     CHECK(firn_ws_watch_wire_get_token(&reader, &token, &err) == FIRN_OK);
+    CHECK(firn_ws_watch_wire_get_begun(&reader, &begun_ns, &err) == FIRN_OK);
     CHECK(firn_ws_watch_wire_get_passed(&reader, check_passed, NULL, &err) == FIRN_OK);
     firn_buf_deinit(&answer);
     return token;
@@ -67,6 +69,7 @@ report(firn_slice bytes)
         struct firn_buf message = {0};
         const struct firn_ws_watch_base base = {.key = {0}};
         CHECK(firn_ws_watch_wire_put_token(&message, ask(set)) == FIRN_OK);
+        CHECK(firn_ws_watch_wire_put_begun(&message, round) == FIRN_OK);
         CHECK(firn_ws_watch_wire_put_base(&message, &base) == FIRN_OK);
         CHECK(firn_buf_append_slice(&message, bytes) == FIRN_OK);
         int rc = firn_ws_watch_set_tell(set, firn_buf_slice(&message), &err);

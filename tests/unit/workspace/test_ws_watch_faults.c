@@ -26,6 +26,8 @@ struct link {
     struct firn_ws_watch_set *set;
     char paths[IDS_MAX][32];
     int count;
+    struct ws_world *world;
+    int entered; /* how often a and c were */
 };
 
 static int
@@ -52,7 +54,7 @@ static void
 link_open(struct link *link, struct ws_world *world)
 {
     firn_error err;
-    *link = (struct link){0};
+    *link = (struct link){.world = world};
     const struct firn_ws_watch_kernel kernel = {add, forget, link};
     assert_int_equal(firn_ws_watch_set_create(world->tree.os, &kernel, &link->set, &err), FIRN_OK);
     link->link = ws_watch_link_of(link->set);
@@ -60,12 +62,9 @@ link_open(struct link *link, struct ws_world *world)
 }
 
 static void
-change(struct link *link, struct ws_world *world, const char *dir, const char *text)
+tell_change(struct link *link, const char *dir)
 {
-    char path[64];
     bool is_change;
-    snprintf(path, sizeof path, "%s/file", dir);
-    scan_put_text(&world->tree, path, text);
     for (int i = 0; i < link->count; i++) {
         if (strcmp(link->paths[i], dir) == 0) {
             const struct firn_os_watch_event event = {
@@ -73,6 +72,15 @@ change(struct link *link, struct ws_world *world, const char *dir, const char *t
             firn_ws_watch_set_event(link->set, &event, &is_change);
         }
     }
+}
+
+static void
+change(struct link *link, struct ws_world *world, const char *dir, const char *text)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/file", dir);
+    scan_put_text(&world->tree, path, text);
+    tell_change(link, dir);
 }
 
 static uint64_t
@@ -156,6 +164,91 @@ only_what_has_changed_is_visited(void **state)
     finish(&world, &link);
 }
 
+/* Twice: what the first one reports is what the second one believes. */
+static void
+assert_next_saves_are_full(struct ws_world *world)
+{
+    for (int i = 0; i < 2; i++) {
+        firn_hash saved = ws_save(world).checkpoint.root;
+        firn_hash saved_again = ws_save(world).checkpoint.root;
+        firn_hash root = root_of_full_save(world);
+        assert_memory_equal(saved.bytes, root.bytes, sizeof root.bytes);
+        assert_memory_equal(saved_again.bytes, root.bytes, sizeof root.bytes);
+    }
+}
+
+static void
+a_link_is_new_that_only_a_scan_has_seen_which_was_not_reported(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct link link;
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    const firn_slice unchanged = firn_str("c/d");
+    prepare(&world, &link);
+    scan_put_link(&world.tree, "a/b/second", "c/file");
+    tell_change(&link, "a/b");
+    options.paths = &unchanged;
+    options.path_count = 1;
+    options.threads = 1;
+    assert_int_equal(firn_ws_restore(world.ws, "latest", &options, &result, &world.err), FIRN_OK);
+    assert_string_equal(result.safety_id, ""); /* it looked at all, and made no checkpoint */
+    assert_next_saves_are_full(&world);
+    finish(&world, &link);
+}
+
+/* As the second of a and c is about to be listed, what lies in the other one gets a name there. */
+static void
+enter_and_link(void *ctx, struct firn_os_dir *dir, firn_slice path)
+{
+    struct link *link = ctx;
+    char own[32];
+    char other[64];
+    char name[64];
+    firn_ws_watch_set_enter(link->set, dir, path);
+    snprintf(own, sizeof own, "%.*s", (int)path.size, (const char *)path.data);
+    if (path.size != 1) {
+        return;
+    }
+    link->entered++;
+    if (link->entered == 2) {
+        snprintf(other, sizeof other, "%s/file", strcmp(own, "a") == 0 ? "c" : "a");
+        snprintf(name, sizeof name, "%s/second", own);
+        scan_put_link(&link->world->tree, name, other);
+        tell_change(link, own);
+    }
+}
+
+static int
+ask_set(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *out,
+        firn_error *err)
+{
+    return firn_ws_watch_set_ask(((struct link *)ctx)->set, question, out, err);
+}
+
+static void
+tell_set(void *ctx, firn_slice report)
+{
+    assert_int_equal(firn_ws_watch_set_tell(((struct link *)ctx)->set, report, NULL), FIRN_OK);
+}
+
+static void
+a_link_may_be_made_while_a_scan_runs(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct link link;
+    prepare(&world, &link);
+    link.link = (struct firn_ws_watch_link){ask_set, enter_and_link, tell_set, &link};
+    scan_put_text(&world.tree, "c/d/e/file", "not told");
+    (void)root_of_full_save(&world); /* so that the next one visits everything */
+    ws_save(&world);
+    assert_int_equal(link.entered, 2);
+    assert_next_saves_are_full(&world);
+    finish(&world, &link);
+}
+
 static void
 any_allocation_may_fail(void **state)
 {
@@ -188,6 +281,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_has_changed_is_visited),
+        cmocka_unit_test(a_link_is_new_that_only_a_scan_has_seen_which_was_not_reported),
+        cmocka_unit_test(a_link_may_be_made_while_a_scan_runs),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,7 @@ struct fake {
     int count;
     const char *refused; /* a path that cannot be watched */
     int same_id;         /* all get it, if not -1 */
+    int64_t begun_ns;    /* of the last answer */
     int removed;
 };
 
@@ -132,6 +133,7 @@ ask(struct fake *fake, const struct firn_ws_watch_question *question, char text[
     assert_int_equal(firn_ws_watch_set_ask(fake->set, question, &answer, &err), FIRN_OK);
     struct firn_reader reader = firn_reader_of(firn_buf_slice(&answer));
     assert_int_equal(firn_ws_watch_wire_get_token(&reader, &token, &err), FIRN_OK);
+    assert_int_equal(firn_ws_watch_wire_get_begun(&reader, &fake->begun_ns, &err), FIRN_OK);
     text[0] = '\0';
     assert_int_equal(firn_ws_watch_wire_get_passed(&reader, add_passed, text, &err), FIRN_OK);
     firn_buf_deinit(&answer);
@@ -155,6 +157,13 @@ assert_clean(struct fake *fake, uint8_t tree, const char *expected)
     assert_string_equal(text, expected);
 }
 
+/* What the test's scans say of when they began. */
+static int64_t
+begun(uint64_t token)
+{
+    return (int64_t)(token % 1000) + 1;
+}
+
 /* Reports visits: names of directories with spaces between, "." the root; one that begins with '!'
  * is not steady. Each has one file of ten bytes. */
 static int
@@ -166,6 +175,7 @@ report(struct fake *fake, uint64_t token, uint8_t tree, const char *visits)
     char *rest = NULL;
     const struct firn_ws_watch_base base = base_of(tree);
     assert_int_equal(firn_ws_watch_wire_put_token(&bytes, token), FIRN_OK);
+    assert_int_equal(firn_ws_watch_wire_put_begun(&bytes, begun(token)), FIRN_OK);
     assert_int_equal(firn_ws_watch_wire_put_base(&bytes, &base), FIRN_OK);
     for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         bool is_steady = word[0] != '!';
@@ -445,10 +455,14 @@ only_a_report_to_the_last_question_counts(void **state)
     assert_int_equal(report(&fake, old, 1, ". a"), FIRN_OK);
     assert_int_equal(report(&fake, 0, 1, ". a"), FIRN_OK);
     assert_int_equal(fake.count, 0);
+    assert_clean(&fake, 1, "");
+    assert_int_equal(fake.begun_ns, 0);
     assert_int_equal(report(&fake, token, 1, ". a"), FIRN_OK);
     assert_int_equal(fake.count, 2);
     assert_int_equal(report(&fake, token, 2, ". a b"), FIRN_OK);
     assert_int_equal(fake.count, 2);
+    assert_clean(&fake, 2, "");
+    assert_int_equal(fake.begun_ns, begun(token));
     /* Nobody watches outside of a question. */
     firn_ws_watch_set_enter(fake.set, NULL, firn_str("b"));
     assert_int_equal(fake.count, 2);
