@@ -556,7 +556,7 @@ typedef struct firn_restore_result {
  * something that is in no checkpoint is in the way, and afterwards, if somebody else changed
  * something meanwhile, which was kept and told. FIRN_BUSY, before, if the store, or a firn store in
  * the tree that would be changed, is written for longer than lock_timeout_ms; and if such a store in
- * the tree was let go while it was waited for: then call again.
+ * the tree was let go while it was waited for, or was written meanwhile: then call again.
  *
  * A crash, or a failure once things have begun to move, leaves the restore pending: every file is
  * the old or the new one, whole. firn_workspace_resume finishes it, firn_workspace_undo takes it

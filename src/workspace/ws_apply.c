@@ -38,6 +38,7 @@
 #include "codec/hex.h"
 #include "codec/xxh3.h"
 #include "workspace/ws_apply_internal.h"
+#include "workspace/ws_restore_stores.h"
 
 enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000, THREADS_MAX = 64 };
 
@@ -213,6 +214,21 @@ firn_ws_apply_is_undone(const struct firn_ws_apply *apply)
     return apply->is_undone;
 }
 
+static bool
+has_tail(const void *ctx, firn_slice path)
+{
+    return firn_ws_restore_stores_has_tail(ctx, path);
+}
+
+struct firn_ws_diff_options
+firn_ws_apply_diff_options(const struct firn_ws_apply *apply)
+{
+    return (struct firn_ws_diff_options){.filter = apply->options.filter,
+                                         .is_to_replace =
+                                             apply->options.stores != NULL ? has_tail : NULL,
+                                         .ctx = apply->options.stores};
+}
+
 struct walking {
     struct firn_ws_apply *apply;
     int (*visit)(void *ctx, const struct firn_ws_diff_change *change, firn_error *err);
@@ -237,7 +253,7 @@ firn_ws_apply_walk_with(struct firn_ws_apply *apply,
                                      firn_error *err),
                         void *ctx, firn_error *err)
 {
-    struct firn_ws_diff_options options = {.filter = apply->options.filter};
+    struct firn_ws_diff_options options = firn_ws_apply_diff_options(apply);
     struct walking walking = {.apply = apply, .visit = visit, .ctx = ctx};
     return firn_ws_diff(&apply->options.before, &apply->options.after, &options, visit_unless_there,
                         &walking, err);

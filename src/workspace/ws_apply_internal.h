@@ -101,6 +101,8 @@ FIRN_MUST_CHECK int firn_ws_apply_walk(struct firn_ws_apply *apply,
                                                     const struct firn_ws_diff_change *change,
                                                     firn_error *err),
                                        firn_error *err);
+/* How that walks. */
+struct firn_ws_diff_options firn_ws_apply_diff_options(const struct firn_ws_apply *apply);
 /* The same with another context for visit than the apply. */
 FIRN_MUST_CHECK int firn_ws_apply_walk_with(struct firn_ws_apply *apply,
                                             int (*visit)(void *ctx,

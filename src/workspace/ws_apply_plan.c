@@ -10,6 +10,10 @@
  * simply stays; a directory that must become a file may not. Only what a store in the tree makes again
  * goes along with its directory (ws_restore_stores.c). What a hard link names must be in the
  * tree: a link is never made to whatever happens to have that name (I2).
+ *
+ * Where stores lie in the tree a first pass, which tells nobody, finds those of them that are to change.
+ * Only then is it known which of their files have to be replaced although the trees have the same of them
+ * (firn_ws_restore_stores_has_tail), and all further passes find the same changes (I4).
  */
 #include "base/slice.h"
 #include "tree/tree_lookup.h"
@@ -211,6 +215,7 @@ struct plan {
         vanishing;          /* path of the directory that becomes something else, if inside one */
     struct firn_buf coming; /* path of the directory that is added, if inside one */
     struct firn_tree_lookup links;
+    bool is_silent;
     bool has_symlinks; /* among what is to be made or changed */
 };
 
@@ -297,22 +302,19 @@ plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
             return rc;
         }
     }
-    return tell(plan->apply, change, err);
+    return plan->is_silent ? FIRN_OK : tell(plan->apply, change, err);
 }
 
-int
-firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err)
+static int
+pass(struct firn_ws_apply *apply, bool is_silent, firn_error *err)
 {
-    struct plan plan = {.apply = apply};
-    struct firn_ws_diff_options options = {.filter = apply->options.filter,
-                                           .with_same = apply->options.count_same};
+    struct plan plan = {.apply = apply, .is_silent = is_silent};
+    struct firn_ws_diff_options options = firn_ws_apply_diff_options(apply);
+    options.with_same = apply->options.count_same;
     firn_tree_lookup_init(&plan.links, apply->options.after.source,
                           &apply->options.after.root->hash);
     int rc = firn_ws_diff(&apply->options.before, &apply->options.after, &options, plan_change,
                           &plan, err);
-    if (rc == FIRN_OK && apply->options.filter != NULL) {
-        rc = firn_ws_filter_check_met(apply->options.filter, err);
-    }
     const struct firn_ws_apply_counts *counts = &apply->counts;
     apply->syncs_each = !plan.has_symlinks &&
                         counts->added + counts->changed + counts->removed + counts->directories <=
@@ -320,5 +322,22 @@ firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err)
     firn_buf_deinit(&plan.vanishing);
     firn_buf_deinit(&plan.coming);
     firn_tree_lookup_deinit(&plan.links);
+    return rc;
+}
+
+int
+firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err)
+{
+    const struct firn_ws_restore_stores *stores = apply->options.stores;
+    int rc = FIRN_OK;
+    if (stores != NULL && stores->stores.count > 0) { /* (I4) */
+        rc = pass(apply, true, err);
+        apply->counts = (struct firn_ws_apply_counts){0};
+        firn_hash_map_clear(&apply->there);
+    }
+    rc = rc == FIRN_OK ? pass(apply, false, err) : rc;
+    if (rc == FIRN_OK && apply->options.filter != NULL) {
+        rc = firn_ws_filter_check_met(apply->options.filter, err);
+    }
     return rc;
 }

@@ -159,6 +159,11 @@ compare_entry(struct diff *diff, const struct firn_tree_entry *before,
         change.kind = FIRN_WS_DIFF_REMOVED;
     } else {
         change.what = firn_ws_diff_what(before, after);
+        if (before->kind == FIRN_TREE_FILE && after->kind == FIRN_TREE_FILE &&
+            diff->options->is_to_replace != NULL &&
+            diff->options->is_to_replace(diff->options->ctx, change.path)) {
+            change.what |= FIRN_WS_DIFF_CONTENT;
+        }
         change.kind = change.what != 0 ? FIRN_WS_DIFF_CHANGED : FIRN_WS_DIFF_SAME;
         change.is_entered = both_dirs && !firn_hash_equal(&before->hash, &after->hash);
     }

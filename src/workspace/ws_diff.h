@@ -74,6 +74,9 @@ struct firn_ws_diff_side {
 struct firn_ws_diff_options {
     struct firn_ws_filter *filter; /* NULL: everything */
     bool with_same;                /* every entry, also in directories whose objects are equal */
+    /* Not NULL: a file on both sides of which it is true counts as one whose content differs. */
+    bool (*is_to_replace)(const void *ctx, firn_slice path);
+    const void *ctx; /* for that */
 };
 
 /* Calls visit for each change: names in byte order, a directory before what is in it (removed

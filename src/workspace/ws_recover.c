@@ -28,8 +28,10 @@
 #include "workspace/ws_recover.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/slice.h"
+#include "store/db_capture.h"
 #include "workspace/ws_apply_internal.h"
 #include "workspace/ws_apply_keep.h"
 #include "workspace/ws_apply_look.h"
@@ -323,6 +325,19 @@ tighten_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
     return rc;
 }
 
+/* Whether a restore may have replaced a file that both trees have alike
+ * (firn_ws_restore_stores_has_tail). */
+static bool
+may_be_replaced(const void *ctx, firn_slice path)
+{
+    (void)ctx;
+    firn_slice name = firn_ws_apply_displaced_name_of(path);
+    char text[FIRN_TREE_NAME_SIZE_MAX + 1];
+    memcpy(text, name.data, name.size);
+    text[name.size] = '\0';
+    return firn_db_capture_is_own(text);
+}
+
 static int
 walk(struct recovering *recovering, const struct firn_ws_diff_side *before,
      const struct firn_ws_diff_side *after, firn_error *err)
@@ -333,7 +348,8 @@ walk(struct recovering *recovering, const struct firn_ws_diff_side *before,
     if (rc != FIRN_OK) {
         return rc;
     }
-    struct firn_ws_diff_options options = {.filter = filter.count > 0 ? &filter : NULL};
+    struct firn_ws_diff_options options = {.filter = filter.count > 0 ? &filter : NULL,
+                                           .is_to_replace = may_be_replaced};
     rc = firn_ws_diff(before, after, &options, rest_one, recovering, err);
     if (rc == FIRN_OK && recovering->journal->state == FIRN_WS_JOURNAL_PREPARED) {
         rc = firn_ws_diff(before, after, &options, tighten_one, recovering, err);

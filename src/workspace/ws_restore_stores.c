@@ -19,6 +19,9 @@
  * (I2) Then all that is left out of it, what lies behind the ends of its logs included, is of no use to
  *      anybody, and goes with what it belongs to. The lock goes last.
  *
+ *      A log that is to stay as the tree has it may be longer on the disk, and what stands there lead on
+ *      to a segment that goes. Such a file is replaced by what the tree has (has_tail).
+ *
  * (I3) Nothing goes on that found a store locked: it begins anew with a scan, once it is not.
  *
  * Not kept out are readers: what they have open stays, what they open later may be gone.
@@ -55,11 +58,29 @@ store_equal(const void *record, const void *key)
                             ((const struct store *)key)->path);
 }
 
+struct tail {
+    firn_slice path; /* in the arena */
+};
+
+static uint64_t
+tail_hash(const void *record)
+{
+    const struct tail *tail = record;
+    return firn_xxh3(tail->path.data, tail->path.size, 0);
+}
+
+static bool
+tail_equal(const void *record, const void *key)
+{
+    return firn_slice_equal(((const struct tail *)record)->path, ((const struct tail *)key)->path);
+}
+
 int
 firn_ws_restore_stores_find(struct firn_ws_restore_stores *stores, firn_slice found,
                             firn_error *err)
 {
     firn_hash_map_init(&stores->stores, sizeof(struct store), store_hash, store_equal);
+    firn_hash_map_init(&stores->tails, sizeof(struct tail), tail_hash, tail_equal);
     for (size_t at = 0; at < found.size;) {
         struct store store = {.print = firn_load_le64(found.data + at)};
         store.path = firn_str((const char *)found.data + at + 8);
@@ -80,6 +101,8 @@ firn_ws_restore_stores_deinit(struct firn_ws_restore_stores *stores)
         firn_db_capture_close(store->capture);
     }
     firn_hash_map_deinit(&stores->stores);
+    firn_hash_map_deinit(&stores->tails);
+    firn_arena_deinit(&stores->arena);
 }
 
 static struct store *
@@ -91,21 +114,61 @@ store_at(const struct firn_ws_restore_stores *stores, firn_slice path)
 
 /* ---- keeping writers out ---- */
 
-/* The state that is there now, which must be the one that was saved (I1). */
 static int
-find_state(struct store *store, struct firn_os_dir *dir, firn_error *err)
+was_being_written(const struct store *store, firn_error *err)
+{
+    return firn_error_set(err, FIRN_BUSY,
+                          "'%s' was being written until now; nothing was changed, run it again",
+                          (const char *)store->path.data);
+}
+
+/* The state that is there now, which must be the one that was saved (I1); who only looks tells what he
+ * saw. */
+static int
+find_state(const struct firn_ws_restore_stores *stores, struct store *store,
+           struct firn_os_dir *dir, firn_error *err)
 {
     int rc = firn_db_capture_open(dir, &store->capture, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     firn_db_capture_let_go(store->capture);
-    return firn_db_capture_print(store->capture) == store->print
+    return stores->is_dry || firn_db_capture_print(store->capture) == store->print
                ? FIRN_OK
-               : firn_error_set(err, FIRN_CONFLICT,
-                                "'%s' was changed by somebody else during the restore; nothing was "
-                                "changed, run it again",
-                                (const char *)store->path.data);
+               : was_being_written(store, err);
+}
+
+struct looking {
+    struct firn_ws_restore_stores *stores;
+    const struct store *store;
+    struct firn_os_dir *dir;
+    firn_error *err;
+};
+
+static int
+note_tail(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct looking *looking = ctx;
+    firn_slice dir = looking->store->path;
+    size_t name_at = dir.size > 0 ? dir.size + 1 : 0;
+    struct firn_db_capture_file file = firn_db_capture_judge(looking->store->capture, entry->name);
+    struct firn_os_stat stat;
+    if (file.kind != FIRN_DB_CAPTURE_CUT ||
+        firn_os_stat(looking->dir, entry->name, &stat, NULL) != FIRN_OK ||
+        stat.size_bytes <= file.size_bytes) {
+        return FIRN_OK;
+    }
+    struct tail tail = {.path.size = name_at + entry->name_size};
+    uint8_t *path = firn_arena_alloc(&looking->stores->arena, tail.path.size);
+    if (path != NULL) {
+        memcpy(path, dir.data, dir.size);
+        path[dir.size] = '/';
+        memcpy(path + name_at, entry->name, entry->name_size);
+        tail.path.data = path;
+    }
+    return path != NULL && firn_hash_map_insert(&looking->stores->tails, tail_hash(&tail), &tail)
+               ? FIRN_OK
+               : firn_error_no_memory(looking->err, "the list of stores");
 }
 
 /* Takes the lock. If it has to be waited for, then whoever had it may have written anything, or put
@@ -125,9 +188,7 @@ lock(const struct firn_ws_restore_stores *stores, struct store *store, struct fi
     if (rc == FIRN_OK) {
         firn_os_file_close(store->lock);
         store->lock = NULL;
-        return firn_error_set(err, FIRN_BUSY,
-                              "'%s' was being written until now; nothing was changed, run it again",
-                              (const char *)store->path.data);
+        return was_being_written(store, err);
     }
     return rc == FIRN_BUSY
                ? firn_error_prefix(err, "cannot restore a firn store that is being written")
@@ -135,7 +196,7 @@ lock(const struct firn_ws_restore_stores *stores, struct store *store, struct fi
 }
 
 static int
-enter(const struct firn_ws_restore_stores *stores, struct store *store, firn_error *err)
+enter(struct firn_ws_restore_stores *stores, struct store *store, firn_error *err)
 {
     struct firn_os_dir *dir;
     const char *path = (const char *)store->path.data; /* has a NUL behind */
@@ -146,7 +207,9 @@ enter(const struct firn_ws_restore_stores *stores, struct store *store, firn_err
     }
     rc = lock(stores, store, dir, err);
     if (rc == FIRN_OK && store->print != 0) {
-        rc = find_state(store, dir, err);
+        struct looking looking = {stores, store, dir, err};
+        rc = find_state(stores, store, dir, err);
+        rc = rc == FIRN_OK ? firn_os_dir_list(dir, note_tail, &looking, err) : rc;
     }
     if (stores->is_dry) {
         firn_os_file_close(store->lock);
@@ -233,6 +296,14 @@ firn_ws_restore_stores_is_cut(const struct firn_ws_restore_stores *stores, firn_
     const struct firn_db_capture *capture = capture_at(stores, split(path, name));
     return path.size > 0 && capture != NULL &&
            firn_db_capture_judge(capture, name).kind == FIRN_DB_CAPTURE_CUT;
+}
+
+bool
+firn_ws_restore_stores_has_tail(const struct firn_ws_restore_stores *stores, firn_slice path)
+{
+    const struct tail key = {path};
+    return stores->tails.count > 0 &&
+           firn_hash_map_find(&stores->tails, tail_hash(&key), &key) != NULL;
 }
 
 static bool

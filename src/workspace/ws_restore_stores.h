@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/hash_map.h"
 #include "os/os.h"
@@ -18,6 +19,8 @@ struct firn_ws_restore_stores {
     int64_t lock_timeout_ms;     /* to wait for the writer of each; negative: for ever */
     bool is_dry;                 /* only looked at */
     struct firn_hash_map stores; /* all of them, by their paths */
+    struct firn_hash_map tails;  /* paths of files, as firn_ws_restore_stores_has_tail has them */
+    struct firn_arena arena;
 };
 
 /* Takes over those that the scan of the present state has met (struct firn_ws_scan_result), which has
@@ -29,7 +32,7 @@ void firn_ws_restore_stores_deinit(struct firn_ws_restore_stores *stores);
 
 /* Before something is changed: keeps writers out of the store that it is a part of. FIRN_BUSY, naming
  * the store and the holder, if there is one for all of lock_timeout_ms, and also if there was one for
- * a part of it: all has to be looked at again. FIRN_CONFLICT if the store has changed since the scan. */
+ * a part of it, or the store has changed since the scan: all has to be looked at again. */
 FIRN_MUST_CHECK int firn_ws_restore_stores_change(struct firn_ws_restore_stores *stores,
                                                   const struct firn_ws_diff_change *change,
                                                   firn_error *err);
@@ -38,6 +41,8 @@ FIRN_MUST_CHECK int firn_ws_restore_stores_change(struct firn_ws_restore_stores 
 
 /* Whether the file at a path was saved as far as it belongs to a store, and may be longer. */
 bool firn_ws_restore_stores_is_cut(const struct firn_ws_restore_stores *stores, firn_slice path);
+/* Whether it is longer. */
+bool firn_ws_restore_stores_has_tail(const struct firn_ws_restore_stores *stores, firn_slice path);
 /* Whether an entry of the directory dir, which the tree has at a path, is no directory and was left
  * out because the store makes it again. */
 bool firn_ws_restore_stores_is_leftover(const struct firn_ws_restore_stores *stores,

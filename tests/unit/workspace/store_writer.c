@@ -79,15 +79,21 @@ store_writer_close(struct store_writer *writer)
     OK(firn_db_close(writer->db, &err));
 }
 
-static void
-load(struct store_writer *writer)
+void
+store_writer_load(struct store_writer *writer, unsigned more)
 {
     firn_error err;
     struct firn_db_bulk *bulk;
     char number[24];
+    char key[16];
+    char value[LARGE];
     (void)snprintf(number, sizeof number, "%llu", (unsigned long long)++writer->load);
     OK(firn_db_bulk_open(writer->loads, &bulk, &err));
     OK(firn_db_bulk_put(bulk, firn_str("load"), firn_str(number), &err));
+    for (unsigned i = 0; i < more; i++) {
+        (void)snprintf(key, sizeof key, "more%06u", i);
+        OK(firn_db_bulk_put(bulk, firn_str(key), firn_bytes(value, value_of(i, value)), &err));
+    }
     OK(firn_db_bulk_commit(bulk, &err));
     firn_db_bulk_close(bulk);
 }
@@ -109,7 +115,7 @@ maintain(struct store_writer *writer)
         OK(firn_db_checkpoint_create(writer->db, name, NULL, &err));
     }
     if (round % 157 == 0) {
-        load(writer);
+        store_writer_load(writer, 0);
     }
 }
 

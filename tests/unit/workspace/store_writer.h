@@ -28,6 +28,8 @@ struct store_writer {
 void store_writer_open(struct store_writer *writer, struct firn_os_dir *dir);
 void store_writer_close(struct store_writer *writer);
 void store_writer_round(struct store_writer *writer);
+/* One entry in bulk, and `more` of a kilobyte or so. */
+void store_writer_load(struct store_writer *writer, unsigned more);
 /* Checks a store that nobody writes: it is clean, and shows all of the rounds up to one, and no more;
  * which is returned. */
 uint64_t store_writer_check(struct firn_os_dir *dir, bool is_read_only);
