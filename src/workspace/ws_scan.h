@@ -52,7 +52,8 @@ struct firn_ws_scan_confines {
 
 /* Somebody who is told of each directory that is visited, by any thread of the scan. */
 struct firn_ws_scan_witness {
-    /* Before it is listed. NULL: nobody wants to know. */
+    /* Before it is listed; its own attributes are asked for after that too. NULL: nobody wants to
+     * know. */
     void (*enter)(void *ctx, struct firn_os_dir *dir, firn_slice path);
     /* When its object is made, with what lies in it and in no subdirectory. is_steady: a visit of
      * the directory as it is now has nothing to report, and no file in it has other names. */

@@ -300,6 +300,8 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
     const struct firn_ws_scan_witness *witness = worker->scan->options->witness;
     if (witness != NULL && witness->enter != NULL) {
         witness->enter(witness->ctx, dir, firn_buf_slice(&worker->path));
+        /* What has happened to it since the first look, nobody may have been told of. */
+        FIRN_TRY(firn_os_dir_stat(dir, &node->stat, err));
     }
     FIRN_TRY(firn_ws_scan_known_find(worker, node, err));
     FIRN_TRY(list(worker, dir, err));

@@ -6,8 +6,8 @@
  * below it. The answer names the topmost of these; whatever it does not name is visited (I1), so
  * that forgetting a directory is always right.
  *
- *   clean   it was watched before it was listed by a save that then reported it, and no event of it
- *           has come since that save asked                                                      (I2)
+ *   clean   it was watched before it was looked at and listed by a save that then reported it, and
+ *           no event of it has come since that save asked                                       (I2)
  *
  * A clock counts questions. An event marks its directory with the time; a report makes clean what
  * was marked no later than its question, and nothing that was marked after. An event that comes

@@ -27,7 +27,8 @@ struct link {
     char paths[IDS_MAX][32];
     int count;
     struct ws_world *world;
-    int entered; /* how often a and c were */
+    void (*before_enter)(struct link *link, const char *path); /* NULL: nothing happens */
+    int entered;                                               /* how often a and c were */
 };
 
 static int
@@ -198,28 +199,6 @@ a_link_is_new_that_only_a_scan_has_seen_which_was_not_reported(void **state)
     finish(&world, &link);
 }
 
-/* As the second of a and c is about to be listed, what lies in the other one gets a name there. */
-static void
-enter_and_link(void *ctx, struct firn_os_dir *dir, firn_slice path)
-{
-    struct link *link = ctx;
-    char own[32];
-    char other[64];
-    char name[64];
-    firn_ws_watch_set_enter(link->set, dir, path);
-    snprintf(own, sizeof own, "%.*s", (int)path.size, (const char *)path.data);
-    if (path.size != 1) {
-        return;
-    }
-    link->entered++;
-    if (link->entered == 2) {
-        snprintf(other, sizeof other, "%s/file", strcmp(own, "a") == 0 ? "c" : "a");
-        snprintf(name, sizeof name, "%s/second", own);
-        scan_put_link(&link->world->tree, name, other);
-        tell_change(link, own);
-    }
-}
-
 static int
 ask_set(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *out,
         firn_error *err)
@@ -228,9 +207,45 @@ ask_set(void *ctx, const struct firn_ws_watch_question *question, struct firn_bu
 }
 
 static void
+enter_set(void *ctx, struct firn_os_dir *dir, firn_slice path)
+{
+    struct link *link = ctx;
+    char text[32];
+    snprintf(text, sizeof text, "%.*s", (int)path.size, (const char *)path.data);
+    link->before_enter(link, text);
+    firn_ws_watch_set_enter(link->set, dir, path);
+}
+
+static void
 tell_set(void *ctx, firn_slice report)
 {
     assert_int_equal(firn_ws_watch_set_tell(((struct link *)ctx)->set, report, NULL), FIRN_OK);
+}
+
+/* Something happens whenever a directory is about to be watched. */
+static void
+disturb(struct link *link, void (*before_enter)(struct link *link, const char *path))
+{
+    link->before_enter = before_enter;
+    link->link = (struct firn_ws_watch_link){ask_set, enter_set, tell_set, link};
+}
+
+/* As the second of a and c is about to be listed, what lies in the other one gets a name there. */
+static void
+link_between(struct link *link, const char *path)
+{
+    char other[64];
+    char name[64];
+    if (strlen(path) != 1) {
+        return;
+    }
+    link->entered++;
+    if (link->entered == 2) {
+        snprintf(other, sizeof other, "%s/file", strcmp(path, "a") == 0 ? "c" : "a");
+        snprintf(name, sizeof name, "%s/second", path);
+        scan_put_link(&link->world->tree, name, other);
+        tell_change(link, path);
+    }
 }
 
 static void
@@ -240,11 +255,37 @@ a_link_may_be_made_while_a_scan_runs(void **state)
     struct ws_world world;
     struct link link;
     prepare(&world, &link);
-    link.link = (struct firn_ws_watch_link){ask_set, enter_and_link, tell_set, &link};
+    disturb(&link, link_between);
     scan_put_text(&world.tree, "c/d/e/file", "not told");
     (void)root_of_full_save(&world); /* so that the next one visits everything */
     ws_save(&world);
     assert_int_equal(link.entered, 2);
+    assert_next_saves_are_full(&world);
+    finish(&world, &link);
+}
+
+/* Nobody is told of it yet. */
+static void
+change_mode(struct link *link, const char *path)
+{
+    if (strcmp(path, "a/b") == 0) {
+        scan_set_mode(&link->world->tree, path, 0700);
+    }
+}
+
+static void
+a_directory_may_change_just_before_it_is_watched(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct link link;
+    ws_world_open_memory(&world, 72);
+    world.threads = 1;
+    scan_put_text(&world.tree, "a/b/file", "file");
+    link_open(&link, &world);
+    disturb(&link, change_mode);
+    ws_save(&world);
+    assert_int_equal(dirty(&link), 0);
     assert_next_saves_are_full(&world);
     finish(&world, &link);
 }
@@ -283,6 +324,7 @@ main(void)
         cmocka_unit_test(only_what_has_changed_is_visited),
         cmocka_unit_test(a_link_is_new_that_only_a_scan_has_seen_which_was_not_reported),
         cmocka_unit_test(a_link_may_be_made_while_a_scan_runs),
+        cmocka_unit_test(a_directory_may_change_just_before_it_is_watched),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
