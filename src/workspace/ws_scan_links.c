@@ -22,8 +22,7 @@
  * same (it is new in the memo's place, or the file changed meanwhile), what was read counts for all
  * names (I2), and prints that showed another state are not kept.
  *
- * A confined scan must not meet a name that is new, for the others may lie where it does not look. A
- * time of a clock that has been set back since tells nothing of that (I3).
+ * A confined scan must not meet a name that is new, for the others may lie where it does not look.
  *
  * Memory: about 200 bytes for an entry with more than one link until the end of the scan.
  *
@@ -73,8 +72,7 @@ int
 firn_ws_scan_links_allow(const struct firn_ws_scan *scan, int64_t noted_ns, firn_error *err)
 {
     const struct firn_ws_scan_confines *confines = scan->options->confines;
-    bool is_new = confines != NULL && confines->needs_known_links &&
-                  (noted_ns > confines->links_ns || confines->links_ns > scan->start_ns /* (I3) */);
+    bool is_new = confines != NULL && confines->needs_known_links && noted_ns > confines->links_ns;
     return is_new ? firn_error_set(err, FIRN_CONFLICT, "a file has a name more than before")
                   : FIRN_OK;
 }

@@ -27,7 +27,8 @@
  * is no part of the tree, and is forgotten (I3); so is what was watched early and is left out.
  *
  * "Clean" says: as in the tree that the last report named. A save that has another tree, or other
- * options, is answered that nothing is clean (I4).
+ * options, is answered that nothing is clean (I4). So is one that asks when the clock has been set
+ * back since the question of that report: which names of files are new is told by times (I5).
  *
  * A directory cannot become clean where
  * - what lies in it may change without an event: a file with several names. The save reports it as
@@ -52,14 +53,19 @@
 #include "os/os_thread.h"
 #include "workspace/ws_watch_tree.h"
 
+enum { CLOCKS_APART_NS = 10000000 }; /* that two clocks read one after the other may seem to move */
+
 struct firn_ws_watch_set {
+    struct firn_os *os;
     struct firn_ws_watch_kernel kernel;
     struct firn_ws_watch_tree tree;
     uint64_t clock;
     uint64_t asked; /* the question that may be reported on; 0: none */
+    int64_t asked_lead_ns;
     bool has_base;
     struct firn_ws_watch_base base;
     int64_t begun_ns; /* the scan that gave it */
+    int64_t lead_ns;  /* lead_of, when that scan's save asked */
     bool has_lost_root;
     bool is_broken;
     uint64_t unwatched;
@@ -79,6 +85,7 @@ firn_ws_watch_set_create(struct firn_os *os, const struct firn_ws_watch_kernel *
     if (set == NULL) {
         return firn_error_no_memory(err, "watching directories");
     }
+    set->os = os;
     set->kernel = *kernel;
     /* No token of an earlier set fits a question of this one. */
     set->clock = (uint64_t)firn_os_monotonic_ns(os) + 1;
@@ -214,12 +221,20 @@ firn_ws_watch_set_add(struct firn_ws_watch_set *set, struct firn_os_dir *dir, fi
 
 /* ---- a question ---- */
 
+/* How far the clock of file times is ahead of the one that nobody sets. */
+static int64_t
+lead_of(const struct firn_ws_watch_set *set)
+{
+    return firn_os_now_ns(set->os) - firn_os_monotonic_ns(set->os);
+}
+
 static bool
 fits(const struct firn_ws_watch_set *set, const struct firn_ws_watch_question *question)
 {
     return set->has_base && !set->is_broken && !question->is_full &&
            firn_hash_equal(&set->base.tree, &question->base.tree) &&
-           memcmp(set->base.key, question->base.key, sizeof set->base.key) == 0;
+           memcmp(set->base.key, question->base.key, sizeof set->base.key) == 0 &&
+           lead_of(set) >= set->lead_ns - CLOCKS_APART_NS /* (I5) */;
 }
 
 static bool
@@ -298,6 +313,7 @@ firn_ws_watch_set_ask(struct firn_ws_watch_set *set, const struct firn_ws_watch_
             dirty_all_below(set, root); /* (I4) */
         }
         set->asked = token;
+        set->asked_lead_ns = lead_of(set);
         set->clock++;
     }
 out:
@@ -459,6 +475,7 @@ firn_ws_watch_set_tell(struct firn_ws_watch_set *set, firn_slice report, firn_er
     set->asked = 0;
     set->base = base;
     set->begun_ns = begun_ns;
+    set->lead_ns = set->asked_lead_ns;
     set->has_base = true;
 out:
     firn_buf_deinit(&visits);

@@ -13,12 +13,14 @@
 
 #include <cmocka.h>
 
+#include "os/os_memory.h"
 #include "support/test_alloc.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_watch_set.h"
 #include "ws_support.h"
 
 enum { IDS_MAX = 256 };
+static const int64_t SECOND_NS = 1000000000;
 
 /* A watch whose events are made by hand. */
 struct link {
@@ -178,25 +180,58 @@ assert_next_saves_are_full(struct ws_world *world)
     }
 }
 
+/* A restore that comes to nothing: it looks at all, is not reported, and makes no checkpoint. */
+static void
+look_at_all(struct ws_world *world)
+{
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    firn_restore_result result;
+    const firn_slice unchanged = firn_str("c/d");
+    options.paths = &unchanged;
+    options.path_count = 1;
+    options.threads = 1;
+    assert_int_equal(firn_ws_restore(world->ws, "latest", &options, &result, &world->err), FIRN_OK);
+    assert_string_equal(result.safety_id, "");
+}
+
 static void
 a_link_is_new_that_only_a_scan_has_seen_which_was_not_reported(void **state)
 {
     (void)state;
     struct ws_world world;
     struct link link;
-    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
-    firn_restore_result result;
-    const firn_slice unchanged = firn_str("c/d");
     prepare(&world, &link);
     scan_put_link(&world.tree, "a/b/second", "c/file");
     tell_change(&link, "a/b");
-    options.paths = &unchanged;
-    options.path_count = 1;
-    options.threads = 1;
-    assert_int_equal(firn_ws_restore(world.ws, "latest", &options, &result, &world.err), FIRN_OK);
-    assert_string_equal(result.safety_id, ""); /* it looked at all, and made no checkpoint */
+    look_at_all(&world);
     assert_next_saves_are_full(&world);
     finish(&world, &link);
+}
+
+static void
+set_clock_back(struct ws_world *world)
+{
+    struct firn_os *os = world->tree.os;
+    firn_os_memory_set_time(os, firn_os_now_ns(os) - 10 * SECOND_NS);
+}
+
+/* The next save begins before the time that the last one began at, or later: it is the same. */
+static void
+a_clock_set_back_makes_no_link_known(void **state)
+{
+    (void)state;
+    for (int64_t pause_ns = 0; pause_ns <= 20 * SECOND_NS; pause_ns += 20 * SECOND_NS) {
+        struct ws_world world;
+        struct link link;
+        prepare(&world, &link);
+        set_clock_back(&world);
+        scan_put_link(&world.tree, "a/b/second", "c/file");
+        tell_change(&link, "a/b");
+        look_at_all(&world);
+        firn_os_sleep_ns(world.tree.os, pause_ns);
+        assert_next_saves_are_full(&world);
+        finish(&world, &link);
+    }
 }
 
 static int
@@ -249,19 +284,33 @@ link_between(struct link *link, const char *path)
 }
 
 static void
+set_clock_back_and_link_between(struct link *link, const char *path)
+{
+    if (strlen(path) == 1 && link->entered == 1) {
+        set_clock_back(link->world);
+    }
+    link_between(link, path);
+}
+
+static void
 a_link_may_be_made_while_a_scan_runs(void **state)
 {
     (void)state;
-    struct ws_world world;
-    struct link link;
-    prepare(&world, &link);
-    disturb(&link, link_between);
-    scan_put_text(&world.tree, "c/d/e/file", "not told");
-    (void)root_of_full_save(&world); /* so that the next one visits everything */
-    ws_save(&world);
-    assert_int_equal(link.entered, 2);
-    assert_next_saves_are_full(&world);
-    finish(&world, &link);
+    void (*const hooks[])(struct link *, const char *) = {link_between,
+                                                          set_clock_back_and_link_between};
+    for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++) {
+        struct ws_world world;
+        struct link link;
+        prepare(&world, &link);
+        disturb(&link, hooks[i]);
+        scan_put_text(&world.tree, "c/d/e/file", "not told");
+        (void)root_of_full_save(&world); /* so that the next one visits everything */
+        ws_save(&world);
+        assert_int_equal(link.entered, 2);
+        firn_os_sleep_ns(world.tree.os, 20 * SECOND_NS);
+        assert_next_saves_are_full(&world);
+        finish(&world, &link);
+    }
 }
 
 /* Nobody is told of it yet. */
@@ -323,6 +372,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_has_changed_is_visited),
         cmocka_unit_test(a_link_is_new_that_only_a_scan_has_seen_which_was_not_reported),
+        cmocka_unit_test(a_clock_set_back_makes_no_link_known),
         cmocka_unit_test(a_link_may_be_made_while_a_scan_runs),
         cmocka_unit_test(a_directory_may_change_just_before_it_is_watched),
         cmocka_unit_test(any_allocation_may_fail),
