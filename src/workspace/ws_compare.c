@@ -33,7 +33,7 @@ scan_watched(struct firn_ws_compare *compare, struct firn_ws_opened *opened,
     struct firn_ws_scan_options given = *options;
     firn_ws_watched_apply(watched, &given);
     int rc = firn_ws_scan(opened->root, &given, &sink, &compare->scan, err);
-    if (rc != FIRN_OK && firn_ws_watched_widen(watched)) {
+    if (rc == FIRN_CONFLICT && firn_ws_watched_widen(watched)) {
         rc = firn_ws_scan(opened->root, options, &sink, &compare->scan, err);
     }
     firn_ws_objects_trees_trim(opened->objects);

@@ -150,7 +150,7 @@ firn_ws_save_tree_scan(struct firn_ws_opened *opened, const struct firn_ws_save_
     err = err != NULL ? err : &own_err;
     bool is_usable;
     int rc = scan(opened, request, request->is_full, out, &is_usable, err);
-    if (rc != FIRN_OK && firn_ws_watched_widen(request->watched)) {
+    if (rc == FIRN_CONFLICT && firn_ws_watched_widen(request->watched)) {
         firn_ws_save_tree_deinit(out);
         rc = scan(opened, request, request->is_full, out, &is_usable, err);
     }

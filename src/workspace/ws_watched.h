@@ -44,8 +44,8 @@ void firn_ws_watched_apply(struct firn_ws_watched *watched, struct firn_ws_scan_
 /* Adds to the result of that scan what it has not visited. */
 void firn_ws_watched_complete(const struct firn_ws_watched *watched,
                               struct firn_ws_scan_result *result);
-/* After a scan that failed: whether it had confines that it need not have. From now on there are
- * none. False for NULL. */
+/* After a scan that is to be done once more, as one that failed with FIRN_CONFLICT: whether it had
+ * confines. From now on there are none. False for NULL. */
 bool firn_ws_watched_widen(struct firn_ws_watched *watched);
 /* The tree of the scan is in the store, and will be that of the next question. NULL is fine. */
 void firn_ws_watched_tell(struct firn_ws_watched *watched, const struct firn_ws_scan_result *scan);

@@ -340,6 +340,24 @@ a_directory_may_change_just_before_it_is_watched(void **state)
 }
 
 static void
+who_has_enough_of_a_save_need_not_say_so_twice(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct link link;
+    prepare(&world, &link);
+    change(&link, &world, "a/b", "changed");
+    /* When the scan begins, and when it is over. */
+    for (uint64_t at = 1; at <= 2; at++) {
+        world.notices.cancel_at = at;
+        assert_int_equal(ws_try_save(&world, NULL), FIRN_CANCELLED);
+    }
+    world.notices.cancel_at = 0;
+    assert_next_save_is_right(&world);
+    finish(&world, &link);
+}
+
+static void
 any_allocation_may_fail(void **state)
 {
     (void)state;
@@ -375,6 +393,7 @@ main(void)
         cmocka_unit_test(a_clock_set_back_makes_no_link_known),
         cmocka_unit_test(a_link_may_be_made_while_a_scan_runs),
         cmocka_unit_test(a_directory_may_change_just_before_it_is_watched),
+        cmocka_unit_test(who_has_enough_of_a_save_need_not_say_so_twice),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
