@@ -42,11 +42,12 @@ struct firn_ws_scan_confines {
     /* Whether a directory object is in the store: of others the stat cache learns nothing. NULL: the
      * tree is a true one, so it learns of all. */
     int (*is_stored)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
-    /* Where a name of a file with several is new or changed the scan fails, with FIRN_CONFLICT: which
-     * of the names holds the content only a scan of the whole tree can tell. New is also what the stat
-     * cache noted in a scan that began after links_ns. */
-    bool needs_known_links;
-    int64_t links_ns;
+    /* Where a name of a file with several, or a file of rules, is new or changed, the scan fails, with
+     * FIRN_CONFLICT: which of the names holds the content, and what the rules leave out, only a scan
+     * of the whole tree can tell. New is also what the stat cache noted in a scan that began after
+     * known_ns. */
+    bool needs_known;
+    int64_t known_ns;
     void *ctx;
 };
 

@@ -9,6 +9,11 @@
  * So what a confined scan builds may be a tree that never was, if the disk is not as the caller
  * believes. Therefore it remembers a directory only if its object is in the store already (I1),
  * unless the caller vouches for the entries it gives, as a watch does (ws_watched.c).
+ *
+ * Where a watch vouches, what is met inside may say that it cannot be right about the outside (I2): a
+ * new name of a file with several, for the others may lie there; and a file of rules that is new or
+ * has changed, for what it governs may lie there. The watch hears of a change of rules, and has all
+ * that they govern visited, but not if it was made through another name of their file.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -65,4 +70,30 @@ firn_ws_scan_confined_pass(struct firn_ws_scan_worker *worker, struct firn_ws_sc
     FIRN_TRY(firn_ws_scan_build_settle(worker, parent, err));
 out:
     return rc;
+}
+
+int
+firn_ws_scan_confined_allow(const struct firn_ws_scan *scan, int64_t noted_ns, firn_error *err)
+{
+    const struct firn_ws_scan_confines *confines = scan->options->confines;
+    bool is_new = confines != NULL && confines->needs_known && noted_ns > confines->known_ns;
+    return is_new ? firn_error_set(err, FIRN_CONFLICT, "more may have changed than is visited")
+                  : FIRN_OK;
+}
+
+int
+firn_ws_scan_confined_allow_file(const struct firn_ws_scan_worker *worker,
+                                 const struct firn_ws_scan_node *node,
+                                 const struct firn_ws_scan_item *item, bool is_known,
+                                 firn_error *err)
+{
+    const struct firn_ws_scan *scan = worker->scan;
+    enum firn_ignore_rules_kind kind;
+    bool is_rules =
+        scan->options->confines != NULL &&
+        firn_ws_ignore_is_rule_file(scan->ignore, firn_bytes(item->name.text, item->name_size),
+                                    node->parent == NULL, &kind);
+    return is_rules
+               ? firn_ws_scan_confined_allow(scan, is_known ? node->memo.noted_ns : INT64_MAX, err)
+               : FIRN_OK;
 }

@@ -44,7 +44,7 @@ enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, const 
     }
     worker->files++;
     if (found->is_link) {
-        int rc = firn_ws_scan_links_allow(worker->scan, INT64_MAX, err);
+        int rc = firn_ws_scan_confined_allow(worker->scan, INT64_MAX, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -87,6 +87,9 @@ work_on(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, stru
     }
     if (!firn_ws_stat_memo_is_empty(&node->memo) && !is_cut(node, name)) {
         rc = firn_ws_scan_known_enter(worker, node, dir, item, guess, &is_known, err);
+    }
+    if (rc == FIRN_OK && item->kind == FIRN_OS_FILE) {
+        rc = firn_ws_scan_confined_allow_file(worker, node, item, is_known, err);
     }
     if (rc != FIRN_OK || is_known) {
         return rc;

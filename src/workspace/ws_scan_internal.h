@@ -369,6 +369,16 @@ FIRN_MUST_CHECK int firn_ws_scan_dir_open(struct firn_ws_scan_worker *worker,
 FIRN_MUST_CHECK int firn_ws_scan_confined_pass(struct firn_ws_scan_worker *worker,
                                                struct firn_ws_scan_node *parent, uint32_t index,
                                                bool *out_is_passed, firn_error *err);
+/* Whether a scan may go on that has met a name of a file with several, which an earlier scan noted at
+ * noted_ns (INT64_MAX: none did): FIRN_CONFLICT where its confines need that to be known, and it is
+ * new. */
+FIRN_MUST_CHECK int firn_ws_scan_confined_allow(const struct firn_ws_scan *scan, int64_t noted_ns,
+                                                firn_error *err);
+/* Likewise where it has met a file: one of rules has to be known. */
+FIRN_MUST_CHECK int firn_ws_scan_confined_allow_file(const struct firn_ws_scan_worker *worker,
+                                                     const struct firn_ws_scan_node *node,
+                                                     const struct firn_ws_scan_item *item,
+                                                     bool is_known, firn_error *err);
 
 /* ws_scan_entries.c. Works through one segment of a directory that is open, and settles that. */
 FIRN_MUST_CHECK int firn_ws_scan_entries_work(struct firn_ws_scan_worker *worker,
@@ -543,10 +553,6 @@ FIRN_MUST_CHECK int firn_ws_scan_window_work(struct firn_ws_scan_worker *worker,
 
 /* ws_scan_links.c */
 void firn_ws_scan_links_init(struct firn_ws_scan *scan);
-/* Whether a name of a file with several may be entered, which an earlier scan noted at noted_ns
- * (INT64_MAX: none did): FIRN_CONFLICT where the scan is confined and that is new. */
-FIRN_MUST_CHECK int firn_ws_scan_links_allow(const struct firn_ws_scan *scan, int64_t noted_ns,
-                                             firn_error *err);
 /* firn_ws_scan_result.has_fresh_links, when the walk is over. */
 bool firn_ws_scan_links_are_fresh(const struct firn_ws_scan *scan);
 /* Whether the inode has been read already, under another name; *out_is_settled then says whether

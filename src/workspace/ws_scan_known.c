@@ -115,7 +115,7 @@ enter_link(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, c
 {
     struct firn_ws_scan_late link = {.kind = FIRN_WS_SCAN_LATE_LINK, .known = known, .name = name};
     int rc;
-    FIRN_TRY(firn_ws_scan_links_allow(worker->scan, node->memo.noted_ns, err));
+    FIRN_TRY(firn_ws_scan_confined_allow(worker->scan, node->memo.noted_ns, err));
     FIRN_TRY(firn_ws_scan_links_meet(worker, stat, &link.index, err));
     FIRN_TRY(firn_ws_scan_links_join(worker, node, &link, print, err));
 out:

@@ -22,7 +22,8 @@
  * same (it is new in the memo's place, or the file changed meanwhile), what was read counts for all
  * names (I2), and prints that showed another state are not kept.
  *
- * A confined scan must not meet a name that is new, for the others may lie where it does not look.
+ * A confined scan must not meet a name that is new, for the others may lie where it does not look
+ * (ws_scan_confined.c).
  *
  * Memory: about 200 bytes for an entry with more than one link until the end of the scan.
  *
@@ -66,15 +67,6 @@ void
 firn_ws_scan_links_init(struct firn_ws_scan *scan)
 {
     firn_hash_map_init(&scan->groups, sizeof(struct firn_ws_scan_group), group_hash, group_equal);
-}
-
-int
-firn_ws_scan_links_allow(const struct firn_ws_scan *scan, int64_t noted_ns, firn_error *err)
-{
-    const struct firn_ws_scan_confines *confines = scan->options->confines;
-    bool is_new = confines != NULL && confines->needs_known_links && noted_ns > confines->links_ns;
-    return is_new ? firn_error_set(err, FIRN_CONFLICT, "a file has a name more than before")
-                  : FIRN_OK;
 }
 
 static struct firn_ws_scan_group *

@@ -16,7 +16,9 @@
  * belong to a file in a clean directory, which cannot know: then the scan begins once more, without
  * confines (I3). New is one that the scan last reported did not meet, even if the stat cache knows it
  * from another, such as that of a restore that came to nothing. And where a file gets a further name
- * while a scan runs, that scan may have passed by the other one before: it is not reported.
+ * while a scan runs, that scan may have passed by the other one before: it is not reported. Files of
+ * rules that are new or have changed are met in the same way: what they govern may be clean, if the
+ * change came by another name of theirs.
  *
  * Afterwards the watch is told what was visited, and the tree, while the store is still locked: the
  * next save asks with that tree.
@@ -249,7 +251,7 @@ take_answer(struct firn_ws_watched *watched, struct firn_ws_opened *opened, firn
     struct firn_reader reader = firn_reader_of(answer);
     int rc;
     FIRN_TRY(firn_ws_watch_wire_get_token(&reader, &watched->token, err));
-    FIRN_TRY(firn_ws_watch_wire_get_begun(&reader, &watched->confines.links_ns, err));
+    FIRN_TRY(firn_ws_watch_wire_get_begun(&reader, &watched->confines.known_ns, err));
     firn_tree_lookup_init(&taking.lookup, firn_ws_objects_trees(opened->objects),
                           &watched->question.base.tree);
     FIRN_TRY(firn_ws_watch_wire_get_passed(&reader, take, &taking, err));
@@ -364,7 +366,7 @@ init(struct firn_ws_watched *watched, struct firn_ws *ws, struct firn_ws_opened 
     firn_hash_map_init(&watched->passed, sizeof(struct passed), passed_hash, passed_equal);
     firn_os_mutex_init(ws->os, &watched->mutex, FIRN_LOCK_WORKSPACE_TREE);
     watched->confines = (struct firn_ws_scan_confines){
-        .is_inside = is_inside, .entry = entry_of, .needs_known_links = true, .ctx = watched};
+        .is_inside = is_inside, .entry = entry_of, .needs_known = true, .ctx = watched};
     watched->witness = (struct firn_ws_scan_witness){
         .enter = watched->link != NULL ? enter : NULL, .leave = leave, .ctx = watched};
 }

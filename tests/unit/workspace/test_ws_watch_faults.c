@@ -357,6 +357,32 @@ who_has_enough_of_a_save_need_not_say_so_twice(void **state)
     finish(&world, &link);
 }
 
+/* Two names of one file of rules: what is written through one of them shows in its directory alone,
+ * and then that name goes. */
+static void
+rules_may_change_through_another_name(void **state)
+{
+    (void)state;
+    for (int is_looked_at = 0; is_looked_at <= 1; is_looked_at++) {
+        struct ws_world world;
+        struct link link;
+        prepare(&world, &link);
+        scan_put_text(&world.tree, "a/.firnignore", "nothing\n");
+        scan_put_link(&world.tree, "c/rules", "a/.firnignore");
+        tell_change(&link, "a");
+        tell_change(&link, "c");
+        ws_save(&world);
+        scan_put_text(&world.tree, "c/rules", "file\n");
+        scan_remove_file(&world.tree, "c/rules");
+        tell_change(&link, "c");
+        if (is_looked_at) {
+            look_at_all(&world);
+        }
+        assert_next_saves_are_full(&world);
+        finish(&world, &link);
+    }
+}
+
 static void
 any_allocation_may_fail(void **state)
 {
@@ -394,6 +420,7 @@ main(void)
         cmocka_unit_test(a_link_may_be_made_while_a_scan_runs),
         cmocka_unit_test(a_directory_may_change_just_before_it_is_watched),
         cmocka_unit_test(who_has_enough_of_a_save_need_not_say_so_twice),
+        cmocka_unit_test(rules_may_change_through_another_name),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
