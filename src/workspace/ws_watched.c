@@ -43,6 +43,7 @@
 #include "os/os_thread.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_internal.h"
+#include "workspace/ws_watched_notices.h"
 
 enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_FIELDS = 8 };
 
@@ -64,8 +65,9 @@ struct firn_ws_watched {
     struct firn_arena arena;
     struct firn_ws_scan_confines confines;
     struct firn_ws_scan_witness witness;
-    struct firn_os_mutex mutex;        /* rank WORKSPACE_TREE: guards the rest */
-    struct firn_ws_scan_result totals; /* the numbers of what has been passed by */
+    struct firn_ws_watched_notices notices; /* of a scan with confines */
+    struct firn_os_mutex mutex;             /* rank WORKSPACE_TREE: guards the rest */
+    struct firn_ws_scan_result totals;      /* the numbers of what has been passed by */
     struct firn_buf report;
     bool is_report_lost; /* for want of memory */
 };
@@ -319,6 +321,7 @@ firn_ws_watched_apply(struct firn_ws_watched *watched, struct firn_ws_scan_optio
     }
     if (watched->passed.count > 0) {
         options->confines = &watched->confines;
+        options->callbacks = firn_ws_watched_notices_keep(&watched->notices, &options->callbacks);
     }
     if (watched->question.will_report) {
         options->witness = &watched->witness;
@@ -326,9 +329,10 @@ firn_ws_watched_apply(struct firn_ws_watched *watched, struct firn_ws_scan_optio
 }
 
 void
-firn_ws_watched_complete(const struct firn_ws_watched *watched, struct firn_ws_scan_result *result)
+firn_ws_watched_complete(struct firn_ws_watched *watched, struct firn_ws_scan_result *result)
 {
     if (watched != NULL) {
+        firn_ws_watched_notices_tell(&watched->notices);
         result->files += watched->totals.files;
         result->bytes += watched->totals.bytes;
         result->directories += watched->totals.directories;
@@ -345,6 +349,7 @@ firn_ws_watched_widen(struct firn_ws_watched *watched)
     firn_hash_map_clear(&watched->passed);
     watched->totals = (struct firn_ws_scan_result){0};
     firn_buf_clear(&watched->report);
+    firn_ws_watched_notices_drop(&watched->notices);
     return had_confines;
 }
 
@@ -404,6 +409,7 @@ firn_ws_watched_end(struct firn_ws_watched *watched)
     if (watched == NULL) {
         return;
     }
+    firn_ws_watched_notices_drop(&watched->notices);
     firn_hash_map_deinit(&watched->passed);
     firn_arena_deinit(&watched->arena);
     firn_buf_deinit(&watched->report);

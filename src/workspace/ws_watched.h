@@ -39,11 +39,12 @@ FIRN_MUST_CHECK int firn_ws_watched_begin(struct firn_ws *ws, struct firn_ws_ope
                                           struct firn_ws_watched **out, firn_error *err);
 /* NULL is fine. */
 void firn_ws_watched_end(struct firn_ws_watched *watched);
-/* Sets confines and witness of a scan by the rules that `begin` was told of; watched may be NULL. */
+/* Sets confines and witness of a scan by the rules that `begin` was told of, and callbacks that keep
+ * notices where there are confines; watched may be NULL. */
 void firn_ws_watched_apply(struct firn_ws_watched *watched, struct firn_ws_scan_options *options);
-/* Adds to the result of that scan what it has not visited. */
-void firn_ws_watched_complete(const struct firn_ws_watched *watched,
-                              struct firn_ws_scan_result *result);
+/* After that scan, if it has succeeded: adds to the result what it has not visited, and tells the
+ * notices that it gave. */
+void firn_ws_watched_complete(struct firn_ws_watched *watched, struct firn_ws_scan_result *result);
 /* After a scan that is to be done once more, as one that failed with FIRN_CONFLICT: whether it had
  * confines. From now on there are none. False for NULL. */
 bool firn_ws_watched_widen(struct firn_ws_watched *watched);

@@ -384,6 +384,23 @@ rules_may_change_through_another_name(void **state)
 }
 
 static void
+what_is_left_out_is_told_once_although_a_scan_begins_once_more(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct link link;
+    prepare(&world, &link);
+    scan_put_fifo(&world.tree, "fifo");
+    ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_SPECIAL], 1);
+    scan_put_link(&world.tree, "a/b/second", "c/file");
+    tell_change(&link, "a/b");
+    ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_SPECIAL], 1);
+    finish(&world, &link);
+}
+
+static void
 any_allocation_may_fail(void **state)
 {
     (void)state;
@@ -395,11 +412,13 @@ any_allocation_may_fail(void **state)
         struct link link;
         prepare(&world, &link);
         change(&link, &world, "a/b", "changed");
+        scan_put_fifo(&world.tree, "fifo");
         test_alloc_fail_at(n, false);
         int rc = ws_try_save(&world, NULL);
         was_hit = test_alloc_calls() >= n;
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        assert_true(rc != FIRN_OK || world.notices.counts[FIRN_NOTICE_SPECIAL] == 1);
         failures += rc != FIRN_OK ? 1 : 0;
         change(&link, &world, "c", "changed");
         assert_next_save_is_right(&world);
@@ -421,6 +440,7 @@ main(void)
         cmocka_unit_test(a_directory_may_change_just_before_it_is_watched),
         cmocka_unit_test(who_has_enough_of_a_save_need_not_say_so_twice),
         cmocka_unit_test(rules_may_change_through_another_name),
+        cmocka_unit_test(what_is_left_out_is_told_once_although_a_scan_begins_once_more),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
