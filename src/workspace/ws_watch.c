@@ -16,6 +16,9 @@
  *           all is visited, for changes that make no event. Directories that are new are watched at
  *           once, so that work in them is no quiet (ws_watch_new.c)
  *
+ * A directory that goes on with the checkpoints of the one that is watched, which is still there, has
+ * the same number in the catalog, and finds the same socket: its questions are not answered (I3).
+ *
  * Events that were lost (the queue was full, or something was mounted) mean a new beginning: a new
  * queue, an empty set, and a save of everything.
  *
@@ -203,7 +206,13 @@ ask(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *o
 {
     struct watching *watching = ctx;
     struct firn_ws_watch_question asked = *question;
+    struct firn_os_stat root;
     int rc;
+    FIRN_TRY(firn_os_dir_stat(watching->root, &root, err));
+    if (asked.device != root.device || asked.inode != root.inode) {
+        rc = firn_error_set(err, FIRN_CONFLICT, "another directory is watched"); /* (I3) */
+        goto out;
+    }
     FIRN_TRY(take_in(watching, err));
     asked.is_full =
         asked.is_full || now_of(watching) - watching->full_ns >= ms(watching->options->rescan_ms);

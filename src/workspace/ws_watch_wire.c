@@ -61,8 +61,13 @@ firn_ws_watch_wire_put_question(struct firn_buf *out, const struct firn_ws_watch
 {
     uint8_t flags = (uint8_t)((question->is_full ? FLAG_FULL : 0) |
                               (question->will_report ? FLAG_WILL_REPORT : 0));
-    int rc = firn_buf_append_u8(out, flags);
-    return rc == FIRN_OK ? firn_ws_watch_wire_put_base(out, &question->base) : rc;
+    int rc;
+    FIRN_TRY(firn_buf_append_u8(out, flags));
+    FIRN_TRY(firn_buf_append_le64(out, question->device));
+    FIRN_TRY(firn_buf_append_le64(out, question->inode));
+    FIRN_TRY(firn_ws_watch_wire_put_base(out, &question->base));
+out:
+    return rc;
 }
 
 int
@@ -137,7 +142,8 @@ firn_ws_watch_wire_get_question(firn_slice bytes, struct firn_ws_watch_question 
 {
     struct firn_reader reader = firn_reader_of(bytes);
     uint8_t flags;
-    if (!firn_reader_u8(&reader, &flags) || (flags & ~(FLAG_FULL | FLAG_WILL_REPORT)) != 0) {
+    if (!firn_reader_u8(&reader, &flags) || (flags & ~(FLAG_FULL | FLAG_WILL_REPORT)) != 0 ||
+        !firn_reader_le64(&reader, &out->device) || !firn_reader_le64(&reader, &out->inode)) {
         return malformed(err);
     }
     out->is_full = (flags & FLAG_FULL) != 0;

@@ -5,7 +5,8 @@
  * One message each way on a connection, but for a report, which is not answered:
  *
  *   message  := "fw2" | u8 kind | le32 size | size bytes
- *   question := u8 flags (1 full, 2 will report) | 32 bytes tree | 16 bytes key
+ *   question := u8 flags (1 full, 2 will report) | le64 device | le64 inode | 32 bytes tree
+ *               | 16 bytes key
  *   answer   := le64 token | le64 begun | group*
  *   group    := sized path | varint count | (sized name | varint files | varint bytes
  *               | varint directories)*
@@ -49,6 +50,8 @@ struct firn_ws_watch_base {
 struct firn_ws_watch_question {
     bool is_full;     /* everything is to be looked at, whatever the watch knows */
     bool will_report; /* by the token of the answer */
+    uint64_t device;  /* of the root of the tree that is asked about */
+    uint64_t inode;
     struct firn_ws_watch_base base;
 };
 

@@ -45,7 +45,7 @@
 #include "workspace/ws_internal.h"
 #include "workspace/ws_watched_notices.h"
 
-enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_FIELDS = 8 };
+enum { ANSWER_TIMEOUT_MS = 1000, NS_PER_MS = 1000000, PIECE_SIZE = 1 << 20, KEY_FIELDS = 6 };
 
 struct passed {
     firn_slice path; /* in the arena */
@@ -126,13 +126,9 @@ static void
 make_key(const struct firn_ws_opened *opened, const struct firn_ws_watched_options *options,
          uint8_t out[FIRN_WS_WATCH_WIRE_KEY_SIZE])
 {
-    uint64_t fields[KEY_FIELDS] = {opened->root_stat.device,
-                                   opened->root_stat.inode,
-                                   opened->store_stat.device,
-                                   opened->store_stat.inode,
-                                   (options->include_deps ? 1U : 0U) |
-                                       (options->gitignore ? 2U : 0U),
-                                   options->file_size_max};
+    uint64_t fields[KEY_FIELDS] = {
+        opened->store_stat.device, opened->store_stat.inode,
+        (options->include_deps ? 1U : 0U) | (options->gitignore ? 2U : 0U), options->file_size_max};
     uint8_t nested[FIRN_XXH3_WIDE_SIZE];
     firn_ws_nested_digest(opened->nested, nested);
     memcpy(&fields[KEY_FIELDS - 2], nested, sizeof nested);
@@ -364,6 +360,8 @@ init(struct firn_ws_watched *watched, struct firn_ws *ws, struct firn_ws_opened 
     watched->workspace = opened->workspace.number;
     watched->question.is_full = options->is_full || options->tree == NULL;
     watched->question.will_report = options->will_report;
+    watched->question.device = opened->root_stat.device;
+    watched->question.inode = opened->root_stat.inode;
     if (options->tree != NULL) {
         watched->question.base.tree = *options->tree;
     }

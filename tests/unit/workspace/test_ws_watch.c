@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 
 #include "support/test_os.h"
+#include "workspace/ws_place.h"
 #include "workspace/ws_watch.h"
 #include "ws_edit.h"
 #include "ws_support.h"
@@ -70,15 +71,21 @@ run(void *arg)
 }
 
 static struct firn_ws *
-open_ws(struct ws_world *world, const char *store_path)
+open_at(struct ws_world *world, const char *path, const char *store_path)
 {
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     firn_error err;
     struct firn_ws *ws;
     options.store_path = store_path;
     options.lock_timeout_ms = 60000;
-    TEST_OK(firn_ws_open(world->tree.os, world->root_path, &options, &ws, &err), &err);
+    TEST_OK(firn_ws_open(world->tree.os, path, &options, &ws, &err), &err);
     return ws;
+}
+
+static struct firn_ws *
+open_ws(struct ws_world *world, const char *store_path)
+{
+    return open_at(world, world->root_path, store_path);
 }
 
 static void
@@ -326,6 +333,41 @@ files_that_are_too_large_now_are_left_out_though_nothing_changed(void **state)
     ws_world_close(&world);
 }
 
+/* The directory that the watch is of is still there. */
+static void
+another_directory_that_goes_on_with_the_checkpoints_is_not_watched(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct watcher watcher;
+    struct scan_world copy;
+    struct firn_ws *ws;
+    char path[512];
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result result;
+    firn_error err;
+    ws_world_open_disk(&world);
+    scan_put_text(&world.tree, "a/file", "text");
+    ws_save(&world);
+    start(&watcher, &world, true, 5);
+    snprintf(path, sizeof path, "%s.copy", world.store_path);
+    copy = (struct scan_world){.os = world.tree.os};
+    TEST_OK(firn_ws_place_open_dir(copy.os, path, true, &copy.root, &err), &err);
+    scan_put_text(&copy, "a/file", "text");
+    ws = open_at(&world, path, world.store_path);
+    TEST_OK(firn_ws_adopt(ws, world.root_path, &err), &err);
+    for (int i = 0; i < 3; i++) {
+        TEST_OK(firn_ws_save(ws, &options, &result, &err), &err);
+    }
+    scan_put_text(&copy, "a/file", "changed");
+    TEST_OK(firn_ws_save(ws, &options, &result, &err), &err);
+    assert_int_equal(result.changed, 1);
+    stop(&watcher);
+    firn_ws_close(ws);
+    test_os_temp_dir_remove(copy.root);
+    ws_world_close(&world);
+}
+
 /* ---- saving ---- */
 
 static uint64_t
@@ -547,6 +589,7 @@ main(void)
         cmocka_unit_test(links_that_appear_are_seen_in_directories_that_did_not_change),
         cmocka_unit_test(files_that_are_too_large_now_are_left_out_though_nothing_changed),
         cmocka_unit_test(rules_that_did_not_change_are_still_those_of_the_next_checkpoint),
+        cmocka_unit_test(another_directory_that_goes_on_with_the_checkpoints_is_not_watched),
         cmocka_unit_test(it_saves_after_quiet_and_only_what_changed),
         cmocka_unit_test(work_in_a_directory_that_is_new_is_no_quiet),
         cmocka_unit_test(it_saves_what_is_never_quiet),
