@@ -37,7 +37,7 @@ answer_question(struct firn_os_socket *socket, const struct firn_ws_watch_serve 
     FIRN_TRY(firn_ws_watch_wire_get_question(request, &question, err));
     FIRN_TRY(serve->ask(serve->ctx, &question, out, err));
     if (out->size > FIRN_WS_WATCH_WIRE_SIZE_MAX) {
-        out->size = sizeof(uint64_t); /* the token alone: everything is to be visited */
+        out->size = FIRN_WS_WATCH_WIRE_ANSWER_HEAD_SIZE; /* everything is to be visited */
     }
     FIRN_TRY(firn_ws_watched_send(socket, FIRN_WS_WATCH_WIRE_ANSWER, firn_buf_slice(out), err));
 out:

@@ -29,6 +29,7 @@
 enum {
     FIRN_WS_WATCH_WIRE_HEADER_SIZE = 8,
     FIRN_WS_WATCH_WIRE_SIZE_MAX = 32 << 20,
+    FIRN_WS_WATCH_WIRE_ANSWER_HEAD_SIZE = 2 * 8, /* before the groups */
     FIRN_WS_WATCH_WIRE_KEY_SIZE = 16
 };
 

@@ -19,9 +19,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "os/os_socket.h"
 #include "support/test_os.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_watch.h"
+#include "workspace/ws_watch_serve.h"
 #include "ws_edit.h"
 #include "ws_support.h"
 
@@ -368,6 +370,57 @@ another_directory_that_goes_on_with_the_checkpoints_is_not_watched(void **state)
     ws_world_close(&world);
 }
 
+static int
+ask_for_much(void *ctx, const struct firn_ws_watch_question *question, struct firn_buf *out,
+             firn_error *err)
+{
+    (void)ctx;
+    (void)question;
+    (void)err;
+    assert_int_equal(firn_ws_watch_wire_put_token(out, 7), FIRN_OK);
+    assert_int_equal(firn_ws_watch_wire_put_begun(out, 8), FIRN_OK);
+    return firn_buf_set_size(out, FIRN_WS_WATCH_WIRE_SIZE_MAX + 1);
+}
+
+static void
+an_answer_that_is_too_long_names_nothing_but_can_be_read(void **state)
+{
+    (void)state;
+    const struct firn_ws_watch_serve serve = {.ask = ask_for_much};
+    const struct firn_ws_watch_question question = {.will_report = true};
+    struct firn_os_socket *listener;
+    struct firn_os_socket *socket;
+    struct firn_buf bytes = {0};
+    enum firn_ws_watch_wire_kind kind;
+    struct ws_world world;
+    struct firn_os_dir *dir;
+    uint64_t token;
+    int64_t begun_ns;
+    firn_error err;
+    ws_world_open_disk(&world);
+    ws_save(&world);
+    TEST_OK(firn_os_dir_open_path(world.tree.os, world.store_path, &dir, &err), &err);
+    TEST_OK(firn_os_socket_listen(dir, "watch-9", &listener, &err), &err);
+    TEST_OK(firn_os_socket_connect(dir, "watch-9", &socket, &err), &err);
+    assert_int_equal(firn_ws_watch_wire_put_question(&bytes, &question), FIRN_OK);
+    TEST_OK(firn_ws_watched_send(socket, FIRN_WS_WATCH_WIRE_ASK, firn_buf_slice(&bytes), &err),
+            &err);
+    firn_ws_watch_serve(listener, &serve);
+    TEST_OK(firn_ws_watched_receive(socket, 1000 * MS, &kind, &bytes, &err), &err);
+    assert_int_equal(kind, FIRN_WS_WATCH_WIRE_ANSWER);
+    struct firn_reader reader = firn_reader_of(firn_buf_slice(&bytes));
+    TEST_OK(firn_ws_watch_wire_get_token(&reader, &token, &err), &err);
+    TEST_OK(firn_ws_watch_wire_get_begun(&reader, &begun_ns, &err), &err);
+    assert_int_equal(token, 7);
+    assert_int_equal(begun_ns, 8);
+    assert_int_equal(firn_reader_left(&reader), 0);
+    firn_buf_deinit(&bytes);
+    firn_os_socket_close(socket);
+    firn_os_socket_close(listener);
+    firn_os_dir_close(dir);
+    ws_world_close(&world);
+}
+
 /* ---- saving ---- */
 
 static uint64_t
@@ -590,6 +643,7 @@ main(void)
         cmocka_unit_test(files_that_are_too_large_now_are_left_out_though_nothing_changed),
         cmocka_unit_test(rules_that_did_not_change_are_still_those_of_the_next_checkpoint),
         cmocka_unit_test(another_directory_that_goes_on_with_the_checkpoints_is_not_watched),
+        cmocka_unit_test(an_answer_that_is_too_long_names_nothing_but_can_be_read),
         cmocka_unit_test(it_saves_after_quiet_and_only_what_changed),
         cmocka_unit_test(work_in_a_directory_that_is_new_is_no_quiet),
         cmocka_unit_test(it_saves_what_is_never_quiet),
