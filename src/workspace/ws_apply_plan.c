@@ -26,7 +26,7 @@ is_in_the_way(firn_slice path, firn_error *err)
 {
     return firn_error_set(err, FIRN_CONFLICT,
                           "'%.*s' is in the way and is not part of the saved state (left out by a "
-                          "rule, special or unreadable): move it away and try again",
+                          "rule, special, unreadable or being written): move it away and try again",
                           (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
 }
 

@@ -57,7 +57,7 @@ What is excluded now and was saved then is not overwritten.
 
   $ printf 'a.c\n' >.firnignore && echo mine >a.c && firn restore 1; cat a.c
   mine
-  ! firn: 'a.c' is in the way and is not part of the saved state (left out by a rule, special or unreadable): move it away and try again
+  ! firn: 'a.c' is in the way and is not part of the saved state (left out by a rule, special, unreadable or being written): move it away and try again
 
 A rule lifts a default exclusion, but never those of version control.
 

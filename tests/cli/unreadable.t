@@ -43,7 +43,7 @@ A restore that would have to change what it could not save first does nothing.
   4
   $ as firn restore latest
   ! firn: left out: secret: could not open '<T>/w/secret': Permission denied
-  ! firn: 'secret' is in the way and is not part of the saved state (left out by a rule, special or unreadable): move it away and try again
+  ! firn: 'secret' is in the way and is not part of the saved state (left out by a rule, special, unreadable or being written): move it away and try again
   [4]
   $ as chmod 600 secret; as firn restore latest -q; cat a
   changed
