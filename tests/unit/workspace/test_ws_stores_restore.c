@@ -18,6 +18,7 @@
 #include "os/os_memory.h"
 #include "store_writer.h"
 #include "support/test_alloc.h"
+#include "support/test_random.h"
 #include "ws_break.h"
 
 /* ---- helpers ---- */
@@ -328,6 +329,118 @@ a_log_that_stays_ends_where_it_was_saved(void **state)
     }
 }
 
+/* ---- whole histories ---- */
+
+enum { SAVES_MAX = 40, STEPS = 120, HISTORIES = 6, HISTORIES_LONG = 400 };
+
+/* A store that is written, killed, loaded in bulk, saved at any moment, and restored to any of that. */
+struct history {
+    struct ws_world world;
+    struct store_writer writer;
+    bool is_open;
+    uint64_t round;            /* of the store */
+    uint64_t saved[SAVES_MAX]; /* what it was at the n-th checkpoint */
+    uint64_t save_count;
+};
+
+static void
+write_some(struct history *history, unsigned rounds, unsigned loaded)
+{
+    if (!history->is_open) {
+        store_writer_begin(&history->world.tree, "app.firn", 0, &history->writer);
+        assert_int_equal(history->writer.round, history->round);
+        history->is_open = true;
+    }
+    if (loaded > 0) {
+        store_writer_load(&history->writer, loaded);
+    }
+    for (unsigned i = 0; i < rounds; i++) {
+        store_writer_round(&history->writer);
+    }
+    history->round = history->writer.round;
+}
+
+static void
+stop_writing(struct history *history, bool crashes)
+{
+    if (history->is_open && crashes) {
+        store_writer_crash(&history->writer);
+    } else if (history->is_open) {
+        store_writer_end(&history->writer);
+    }
+    history->is_open = false;
+}
+
+static void
+assert_round(struct history *history, uint64_t round)
+{
+    history->round = store_writer_check_at(&history->world.tree, "app.firn");
+    assert_int_equal(history->round, round);
+}
+
+static void
+restore_some(struct history *history, struct test_random *random)
+{
+    char reference[24];
+    uint64_t number = 1 + test_random_below(random, history->save_count);
+    uint64_t before = history->round;
+    stop_writing(history, test_random_below(random, 2) == 0);
+    (void)snprintf(reference, sizeof reference, "%llu", (unsigned long long)number);
+    firn_restore_result result = ws_restore(&history->world, reference);
+    assert_round(history, history->saved[number - 1]);
+    if (result.safety_id[0] != '\0' && test_random_below(random, 3) == 0) {
+        undo(&history->world);
+        assert_round(history, before);
+    }
+}
+
+static void
+run_history(struct test_random *random)
+{
+    struct history history = {.is_open = false};
+    ws_world_open_memory(&history.world, test_random_next(random));
+    history.world.threads = 1;
+    write_some(&history, 1, 0);
+    for (int step = 0; step < STEPS && history.save_count < SAVES_MAX; step++) {
+        switch (test_random_below(random, 6)) {
+        case 0:
+            write_some(&history, 1, test_random_below(random, 2) == 0 ? 800 : 1);
+            break;
+        case 1:
+            stop_writing(&history, test_random_below(random, 2) == 0);
+            break;
+        case 2:
+            ws_save(&history.world);
+            assert_int_equal(history.world.notices.counts[FIRN_NOTICE_STORE], 0);
+            history.saved[history.save_count++] = history.round;
+            break;
+        case 3:
+            if (history.save_count > 0) {
+                restore_some(&history, random);
+            }
+            break;
+        default:
+            write_some(&history, 1 + (unsigned)test_random_below(random, 40), 0);
+        }
+    }
+    stop_writing(&history, false);
+    ws_assert_check_clean(&history.world);
+    ws_world_close(&history.world);
+}
+
+static void
+any_state_of_a_store_comes_back(void **state)
+{
+    (void)state;
+    struct test_random random;
+    int histories = getenv("FIRN_TEST_LONG") != NULL ? HISTORIES_LONG : HISTORIES;
+    test_random_init(&random, "ws_stores_restore", 411);
+    for (int i = 0; i < histories; i++) {
+        run_history(&random);
+    }
+    printf("count: %d histories of a store in a workspace\n", histories);
+}
+
 /* ---- faults ---- */
 
 enum operation { SAVE, RESTORE, OPERATIONS };
@@ -443,6 +556,7 @@ main(void)
         cmocka_unit_test(a_store_inside_a_store_is_its_own),
         cmocka_unit_test(what_is_written_after_the_scan_is_not_lost),
         cmocka_unit_test(a_log_that_stays_ends_where_it_was_saved),
+        cmocka_unit_test(any_state_of_a_store_comes_back),
         cmocka_unit_test(failed_calls_lose_nothing),
         cmocka_unit_test(failed_allocations_lose_nothing),
     };
