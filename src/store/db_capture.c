@@ -83,6 +83,22 @@ firn_db_capture_is_own(const char *name)
            firn_db_log_is_name(name) || firn_lsm_is_name(name);
 }
 
+int
+firn_db_capture_is_claimed(struct firn_os_dir *dir, bool *out, firn_error *err)
+{
+    uint8_t head[FIRN_DB_FORMAT_IDENTITY_SIZE];
+    size_t size = 0;
+    struct firn_os_file *file;
+    *out = false;
+    int rc = firn_os_file_open(dir, FIRN_DB_FORMAT_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_file_read(file, 0, head, sizeof head, &size, err);
+        *out = rc == FIRN_OK && firn_db_format_is_identity(firn_bytes(head, size));
+        firn_os_file_close(file);
+    }
+    return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
+}
+
 bool
 firn_db_capture_has_folder(const char *name)
 {

@@ -17,6 +17,9 @@ struct firn_db_capture;
 /* Whether a directory that holds entries of these two names may be a store. */
 bool firn_db_capture_is_identity(const char *name);
 bool firn_db_capture_is_log(const char *name);
+/* Whether the first of them, in a directory, begins as that of a store does: then a store is here, or
+ * was, that this firn can read or not. No where it cannot be read; only FIRN_NO_MEMORY fails. */
+FIRN_MUST_CHECK int firn_db_capture_is_claimed(struct firn_os_dir *dir, bool *out, firn_error *err);
 /* Whether an entry of a store's directory can be the store's, by its name. */
 bool firn_db_capture_is_own(const char *name);
 

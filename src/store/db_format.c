@@ -38,6 +38,12 @@ firn_db_format_put_identity(const struct firn_db_format_identity *identity,
     firn_store_le32(out + CRC_AT, firn_crc32c(0, out, CRC_AT));
 }
 
+bool
+firn_db_format_is_identity(firn_slice bytes)
+{
+    return bytes.size >= MAGIC_SIZE && memcmp(bytes.data, magic, MAGIC_SIZE) == 0;
+}
+
 int
 firn_db_format_get_identity(firn_slice bytes, const char *path, struct firn_db_format_identity *out,
                             firn_error *err)
@@ -46,7 +52,7 @@ firn_db_format_get_identity(firn_slice bytes, const char *path, struct firn_db_f
         return firn_error_set(err, FIRN_CORRUPT, "'%s' has %zu bytes instead of %d", path,
                               bytes.size, FIRN_DB_FORMAT_IDENTITY_SIZE);
     }
-    if (memcmp(bytes.data, magic, MAGIC_SIZE) != 0) {
+    if (!firn_db_format_is_identity(bytes)) {
         return firn_error_set(err, FIRN_CORRUPT,
                               "'%s' does not begin as the identity of a firn store does", path);
     }

@@ -61,6 +61,8 @@ struct firn_db_format_identity {
 
 void firn_db_format_put_identity(const struct firn_db_format_identity *identity,
                                  uint8_t out[FIRN_DB_FORMAT_IDENTITY_SIZE]);
+/* Whether bytes begin as an identity does, of whatever version, sound or not. */
+bool firn_db_format_is_identity(firn_slice bytes);
 /* FIRN_CORRUPT or FIRN_NEWER, naming path. */
 FIRN_MUST_CHECK int firn_db_format_get_identity(firn_slice bytes, const char *path,
                                                 struct firn_db_format_identity *out,

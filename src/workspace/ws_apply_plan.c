@@ -6,7 +6,7 @@
  * where something must go: an entry that a rule left out, a special file, or one that could not be
  * read. Such a thing was not saved, so it must not be replaced or removed (I1): the restore is
  * refused before anything is written, unless what stands there is equal to what would be written:
- * then it is left alone (I3). A directory that goes away may hold such things and then
+ * then it is left alone (I3), and so is the lock of a store. A directory that goes away may hold such things and then
  * simply stays; a directory that must become a file may not. Only what a store in the tree makes again
  * goes along with its directory (ws_restore_stores.c). What a hard link names must be in the
  * tree: a link is never made to whatever happens to have that name (I2).
@@ -72,6 +72,15 @@ may_stay(const struct firn_ws_apply_look *look, const struct firn_tree_entry *af
     return rc;
 }
 
+/* Whether what is to be added is the lock of a store. It is never restored: whoever restores a store
+ * makes it by taking it. */
+static bool
+is_lock(const struct firn_ws_apply *apply, const struct firn_ws_diff_change *change)
+{
+    return apply->options.stores != NULL && change->after->kind != FIRN_TREE_DIR &&
+           firn_ws_restore_stores_is_lock(apply->options.stores, change->path);
+}
+
 /* What is to be added must find its name free, or taken by its equal: *out_is_there. */
 static int
 check_is_free(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
@@ -81,7 +90,10 @@ check_is_free(struct firn_ws_apply *apply, const struct firn_ws_diff_change *cha
     struct firn_os_dir *dir = NULL;
     struct firn_os_stat stat;
     int rc;
-    *out_is_there = false;
+    *out_is_there = is_lock(apply, change);
+    if (*out_is_there) {
+        return firn_ws_apply_add_there(apply, change->path, err);
+    }
     FIRN_TRY(firn_ws_apply_final_place(change->path, &place, err));
     rc = firn_os_dir_open_beneath(apply->options.root, (const char *)place.dir.data, &dir, err);
     if (rc == FIRN_NOT_FOUND) {

@@ -10,7 +10,8 @@
  * times and mode.
  *
  * The stores are those that the scan of the present state met. The lock is taken without leaving a
- * trace in the file, which is no part of the tree.
+ * trace in the file, which is no part of the tree. Earlier versions saved it with a store that could not
+ * be read; from their checkpoints it is not restored where a store is.
  *
  * (I1) What the restore displaces is in the safety checkpoint. Of a store that is the state which the
  *      scan found out, not the looks of its files: a writer may have come and gone since, and what it
@@ -39,6 +40,7 @@
 struct store {
     firn_slice path;
     uint64_t print; /* of the state that was saved; 0: it was saved file by file */
+    bool is_store;  /* not only by the names of its files */
     bool is_seen;
     struct firn_os_file *lock;
     struct firn_db_capture *capture; /* that state, once nobody can change it */
@@ -83,8 +85,9 @@ firn_ws_restore_stores_find(struct firn_ws_restore_stores *stores, firn_slice fo
     firn_hash_map_init(&stores->tails, sizeof(struct tail), tail_hash, tail_equal);
     for (size_t at = 0; at < found.size;) {
         struct store store = {.print = firn_load_le64(found.data + at)};
-        store.path = firn_str((const char *)found.data + at + 8);
-        at += 8 + store.path.size + 1;
+        store.is_store = found.data[at + 8] != 0;
+        store.path = firn_str((const char *)found.data + at + 9);
+        at += 9 + store.path.size + 1;
         if (firn_hash_map_insert(&stores->stores, store_hash(&store), &store) == NULL) {
             return firn_error_no_memory(err, "the list of stores");
         }
@@ -307,10 +310,29 @@ firn_ws_restore_stores_has_tail(const struct firn_ws_restore_stores *stores, fir
 }
 
 static bool
+is_lock_in(const struct firn_ws_restore_stores *stores, firn_slice path, const char *name)
+{
+    const struct store *store =
+        stores->stores.count > 0 && firn_db_capture_is_lock(name) ? store_at(stores, path) : NULL;
+    return store != NULL && store->is_store;
+}
+
+bool
+firn_ws_restore_stores_is_lock(const struct firn_ws_restore_stores *stores, firn_slice path)
+{
+    char name[FIRN_TREE_NAME_SIZE_MAX + 1];
+    firn_slice dir = split(path, name);
+    return is_lock_in(stores, dir, name);
+}
+
+static bool
 is_left_out(const struct firn_ws_restore_stores *stores, firn_slice path, const char *name)
 {
     char folder[FIRN_TREE_NAME_SIZE_MAX + 1];
     const struct firn_db_capture *capture = capture_at(stores, path);
+    if (is_lock_in(stores, path, name)) {
+        return true;
+    }
     if (capture != NULL) {
         return firn_db_capture_judge(capture, name).kind == FIRN_DB_CAPTURE_LEFT_OUT;
     }

@@ -37,6 +37,10 @@ FIRN_MUST_CHECK int firn_ws_restore_stores_change(struct firn_ws_restore_stores 
                                                   const struct firn_ws_diff_change *change,
                                                   firn_error *err);
 
+/* Whether something at a path is the lock of a store in the tree: in no checkpoint, but for those of
+ * earlier versions, and never to be restored. */
+bool firn_ws_restore_stores_is_lock(const struct firn_ws_restore_stores *stores, firn_slice path);
+
 /* ---- of stores that are changed; of all others: no ---- */
 
 /* Whether the file at a path was saved as far as it belongs to a store, and may be longer. */

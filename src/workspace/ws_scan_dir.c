@@ -105,7 +105,7 @@ struct signs {
     bool has_tag;
     bool has_store; /* inside, so that it is a workspace of its own */
     bool has_identity;
-    bool has_log; /* and that: it is a store */
+    bool has_log; /* and that: it may be a store */
 };
 
 static int
@@ -265,13 +265,13 @@ out:
     return rc;
 }
 
-/* A directory that looks like a store's. What it had to be known by may have gone meanwhile. */
+/* A directory that may be a store's. What it had to be known by may have gone meanwhile. */
 static int
 enter_store(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
-            struct firn_os_dir *dir, firn_error *err)
+            struct firn_os_dir *dir, bool has_log, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_ws_scan_store_enter(worker, node, dir, err));
+    FIRN_TRY(firn_ws_scan_store_enter(worker, node, dir, has_log, err));
     if (node->store != NULL) {
         FIRN_TRY(list(worker, dir, err));
         FIRN_TRY(find_kinds(worker, node, dir, err));
@@ -322,8 +322,8 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
     *out_is_kept = true;
     FIRN_TRY(read_metadata(worker, node, dir, err));
     FIRN_TRY(firn_ws_scan_rules_enter(worker, node, dir, err));
-    if (signs.has_identity && signs.has_log) {
-        FIRN_TRY(enter_store(worker, node, dir, err));
+    if (signs.has_identity) {
+        FIRN_TRY(enter_store(worker, node, dir, signs.has_log, err));
     }
     firn_ws_scan_store_enter_folder(node);
     size_t name_bytes;

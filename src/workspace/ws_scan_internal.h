@@ -137,6 +137,7 @@ struct firn_ws_scan_node {
     struct firn_ws_stat_memo memo;  /* what an earlier scan saw; empty if none did */
     struct firn_ws_stat_print self; /* of the directory, if it is settled */
     struct firn_db_capture *store;  /* of a store's directory: the state that is saved; or NULL */
+    bool is_store;                  /* a store's directory, readable as one or not */
     bool is_in_store; /* that, or a folder of a store: all is saved, each entry by itself */
     struct firn_ws_scan_listing
         listing; /* of a directory of several segments, until all are done */
@@ -488,11 +489,13 @@ FIRN_MUST_CHECK int firn_ws_scan_file_save_symlink(struct firn_ws_scan_worker *w
                                                    struct firn_os_dir *dir, const char *name,
                                                    struct firn_ws_scan_found *out, firn_error *err);
 
-/* ws_scan_store.c. For a directory that looks like a store's, when it has been listed: finds out the
- * state of the store that is to be saved. One that has none is told, and saved as it is. */
+/* ws_scan_store.c. For a directory that may be a store's, when it has been listed and has an identity:
+ * finds out the state of the store that is to be saved. One that has none is told, and saved as it is;
+ * nothing is said of what neither has a log nor the identity of a store. */
 FIRN_MUST_CHECK int firn_ws_scan_store_enter(struct firn_ws_scan_worker *worker,
                                              struct firn_ws_scan_node *node,
-                                             struct firn_os_dir *dir, firn_error *err);
+                                             struct firn_os_dir *dir, bool has_log,
+                                             firn_error *err);
 /* The same for any other: it may be a folder of a store. */
 void firn_ws_scan_store_enter_folder(struct firn_ws_scan_node *node);
 /* What an entry of a directory is to the store that it belongs to; FOREIGN where there is none. */

@@ -2,7 +2,8 @@
  *
  * workspace/ws_scan_store.c: firn stores in the tree, which somebody may be writing to.
  *
- * A directory with a file FIRN and a log in it is a store. Reading its files one after the other, as
+ * A directory with a file FIRN and a log in it is a store; so is one without a log if that file begins
+ * as the identity of a store: it has lost the log. Reading its files one after the other, as
  * those of any directory, would put together what never was: a MANIFEST that names runs that had gone
  * when it was their turn, a log that goes on behind them. So the state that is to be saved is found
  * out first, and kept from going away while the directory and its folders are read (store/db_capture.h).
@@ -14,7 +15,9 @@
  * lies in it and is none of the store's is treated like any other entry.
  *
  * A directory that looks like a store but cannot be read as one (it is damaged, a newer firn made it, it
- * is somebody else's) is told, and saved as the files that are there.
+ * is somebody else's) is told, and saved as the files that are there. Only the lock of a store is never
+ * saved: whoever restores the store takes it, and could not put it back. A file FIRN that is none of a
+ * store's, without a log, is a file like any other.
  *
  * (I1) A store's logs are read each time: they are written through mappings, by which a file changes
  *      without its times. For the same reason no watch hears of it, so these directories are never
@@ -41,20 +44,28 @@ note(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node, f
         rc = firn_buf_append_le64(&scan->stores, print);
     }
     if (rc == FIRN_OK) {
-        rc = firn_buf_append(&scan->stores, worker->path.data, worker->path.size + 1);
-        scan->stores.size = rc == FIRN_OK ? scan->stores.size : size;
+        rc = firn_buf_append_u8(&scan->stores, node->is_store ? 1 : 0);
     }
+    if (rc == FIRN_OK) {
+        rc = firn_buf_append(&scan->stores, worker->path.data, worker->path.size + 1);
+    }
+    scan->stores.size = rc == FIRN_OK ? scan->stores.size : size;
     firn_os_mutex_unlock(&scan->mutex);
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the list of stores");
 }
 
 int
 firn_ws_scan_store_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
-                         struct firn_os_dir *dir, firn_error *err)
+                         struct firn_os_dir *dir, bool has_log, firn_error *err)
 {
-    int rc = firn_db_capture_open(dir, &node->store, err);
+    int rc = firn_db_capture_is_claimed(dir, &node->is_store, err);
+    if (rc != FIRN_OK || (!has_log && !node->is_store)) {
+        return rc;
+    }
+    rc = firn_db_capture_open(dir, &node->store, err);
     node->has_more_to_tell = true; /* (I1) */
     node->is_in_store = rc == FIRN_OK;
+    node->is_store = node->is_store || rc == FIRN_OK;
     if (rc != FIRN_OK) {
         rc = firn_ws_scan_report_store(worker, node, rc, err);
     }
@@ -77,8 +88,12 @@ firn_ws_scan_store_judge(const struct firn_ws_scan_node *node, const char *name)
     if (node->store != NULL) {
         return firn_db_capture_judge(node->store, name);
     }
-    return node->is_in_store ? firn_db_capture_judge_in_folder(name)
-                             : (struct firn_db_capture_file){.kind = FIRN_DB_CAPTURE_FOREIGN};
+    if (node->is_in_store) {
+        return firn_db_capture_judge_in_folder(name);
+    }
+    bool is_lock = node->is_store && firn_db_capture_is_lock(name);
+    return (struct firn_db_capture_file){.kind = is_lock ? FIRN_DB_CAPTURE_LEFT_OUT
+                                                         : FIRN_DB_CAPTURE_FOREIGN};
 }
 
 int

@@ -78,7 +78,7 @@ A store that nobody has open goes like any other directory, and an undo brings i
 What cannot be read as a store is saved as the files that are there.
 
   $ head -c 40 /dev/zero >app.firn/manifest-000001.log && firn save
-  3  <id>  4 files, <size>; 1 new, 2 removed, <size> added  <s> s
+  3  <id>  3 files, <size>; 2 removed, <size> added  <s> s
   left out by rule: app.firn/manifest-000001.log, app.firn/wal-000001.log
   ! firn: store: app.firn: a firn store, saved file by file: '<T>/w/app.firn/manifest-000001.log' ends at offset 40: expected 128 bytes at offset 0
 
@@ -90,6 +90,33 @@ A restore of it waits like that as well.
   $ ls app.firn/runs; firn undo -q 2>/dev/null; ls app.firn/runs; rm ../held
   000008.row
   000009.row
+
+One that lost its log is told as well, and comes back; its lock is never saved.
+
+  $ rm -r app.firn .firnignore && firn db put app.firn users ada 1 && firn save -q
+  4
+  $ mv app.firn/wal-000001.log .. && firn save
+  5  <id>  3 files, <size>; 1 removed, <size> added  <s> s
+  ! firn: store: app.firn: a firn store, saved file by file: the log of the store '<T>/w/app.firn' is missing
+  $ firn save --json 2>/dev/null | grep -c '"kind":"store","path":"app.firn"'
+  1
+  $ firn restore 4 2>/dev/null && firn db get app.firn users ada && echo
+  restored 4: 0 changed, 1 added, 0 removed; take this back with: firn undo
+  1
+  $ firn undo && ls app.firn && firn undo -q 2>/dev/null && firn db get app.firn users ada && echo
+  undone: 0 changed, 0 added, 1 removed; redo with: firn undo
+  FIRN
+  LOCK
+  manifest-000001.log
+  runs
+  1
+
+A file of this name that is none of a store's is a file.
+
+  $ mkdir other && echo mine >other/FIRN && echo mine >other/LOCK && firn save -q && rm -r other && firn restore latest -q && ls other
+  7
+  FIRN
+  LOCK
 
 A watch saves it when it has been written, and then rests.
 

@@ -185,6 +185,45 @@ a_lock_that_cannot_be_had_keeps_nobody_out(void **state)
     }
 }
 
+/* By the first bytes of its identity, which may be damaged behind them or of another version. */
+static void
+a_store_is_known_by_how_its_identity_begins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *content; /* NULL: of a store */
+        bool is_claimed;
+    } cases[] = {{NULL, true},        {"firnstor", true}, {"firnstor of another version", true},
+                 {"firnsto", false},  {"", false},        {"a firnstore", false},
+                 {"FIRNSTOR", false}, {NULL, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        firn_error err;
+        struct beside beside;
+        struct firn_os_file *file;
+        bool is_claimed;
+        open_beside(&beside, 0);
+        if (cases[i].content != NULL) {
+            size_t size = strlen(cases[i].content);
+            DB_OK(firn_os_file_open(beside.support.dir, "FIRN", FIRN_OS_READ | FIRN_OS_WRITE, 0,
+                                    &file, &err));
+            DB_OK(firn_os_file_truncate(file, 0, &err));
+            DB_OK(firn_os_file_write(file, 0, cases[i].content, size, &err));
+            firn_os_file_close(file);
+        }
+        DB_OK(firn_db_capture_is_claimed(beside.dir, &is_claimed, &err));
+        assert_int_equal(is_claimed, cases[i].is_claimed);
+        const struct firn_os_fault_plan plan = {
+            .call = 1, .classes = FIRN_OS_FAULT_OPENS, .error_number = EIO};
+        firn_os_fault_set_plan(beside.fault, &plan);
+        DB_OK(firn_db_capture_is_claimed(beside.dir, &is_claimed, &err));
+        assert_false(is_claimed);
+        DB_OK(firn_os_remove_file(beside.support.dir, "FIRN", &err));
+        DB_OK(firn_db_capture_is_claimed(beside.support.dir, &is_claimed, &err));
+        assert_false(is_claimed);
+        close_beside(&beside);
+    }
+}
+
 int
 main(void)
 {
@@ -193,6 +232,7 @@ main(void)
         cmocka_unit_test(a_copy_has_no_commit_without_the_load_before_it),
         cmocka_unit_test(chance_keeps_nobody_from_reading),
         cmocka_unit_test(a_lock_that_cannot_be_had_keeps_nobody_out),
+        cmocka_unit_test(a_store_is_known_by_how_its_identity_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,6 +167,8 @@ a_store_that_cannot_be_read_is_saved_as_files(void **state)
     scan_put_text(&world.tree, "word/FIRN", "a word");
     scan_put_symlink(&world.tree, "link/FIRN", "../good/FIRN");
     scan_put_text(&world.tree, "link/wal-000001.log", "garbage");
+    scan_remove_file(&world.tree, "damaged/LOCK");
+    scan_remove_file(&world.tree, "repaired/LOCK");
     assert_int_equal(ws_try_save(&world, &result), FIRN_OK);
     assert_int_equal(result.checkpoint.skipped, 0);
     assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 4);
@@ -183,6 +185,48 @@ a_store_that_cannot_be_read_is_saved_as_files(void **state)
     ws_assert_dump(&world, before);
     free(before);
     assert_int_equal(round_of(&world, "latest", "good", false), 200);
+    ws_world_close(&world);
+}
+
+/* It is known by its identity alone, whatever that says; and what is none of a store's is not. */
+static void
+a_store_that_lost_its_log_is_told(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 310);
+    store_writer_put(&world.tree, "lost", 3);
+    scan_remove_file(&world.tree, "lost/wal-000001.log");
+    scan_put_text(&world.tree, "cut/FIRN", "firnstor");
+    scan_put_text(&world.tree, "cut/LOCK", "1\n");
+    scan_put_text(&world.tree, "word/FIRN", "a word of somebody's");
+    scan_put_text(&world.tree, "word/LOCK", "and another");
+    scan_put_text(&world.tree, "looks/FIRN", "like a store");
+    scan_put_text(&world.tree, "looks/wal-000001.log", "by its names");
+    scan_put_text(&world.tree, "looks/LOCK", "and is none");
+    scan_put_text(&world.tree, "short/FIRN", "firnsto");
+    scan_put_text(&world.tree, "empty/FIRN", "");
+    scan_put_text(&world.tree, "begun/FIRN.tmp", "firnstor");
+    scan_put_text(&world.tree, "begun/wal-000001.log", "");
+    ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 3);
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "lost"));
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "cut"));
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "looks"));
+    firn_save_result again = ws_save(&world); /* nothing of it is taken for known */
+    assert_int_equal(again.checkpoint.new_objects, 0);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 3);
+    static const char *const names[] = {"lost", "cut", "word", "looks"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        scan_remove_tree(&world.tree, names[i]);
+    }
+    ws_restore(&world, "1");
+    assert_true(ws_dump_has(&world, "lost/FIRN"));
+    assert_true(ws_dump_has(&world, "cut/FIRN"));
+    assert_false(ws_dump_has(&world, "lost/LOCK"));
+    assert_false(ws_dump_has(&world, "cut/LOCK"));
+    assert_true(ws_dump_has(&world, "word/LOCK"));
+    assert_true(ws_dump_has(&world, "looks/LOCK"));
     ws_world_close(&world);
 }
 
@@ -384,6 +428,7 @@ main(void)
         cmocka_unit_test(rules_and_sizes_say_nothing_about_its_files),
         cmocka_unit_test(what_is_the_writers_own_is_left_out),
         cmocka_unit_test(a_store_that_cannot_be_read_is_saved_as_files),
+        cmocka_unit_test(a_store_that_lost_its_log_is_told),
         cmocka_unit_test(a_store_that_a_power_cut_left_is_saved_as_it_recovers),
         cmocka_unit_test(a_store_that_is_written_is_not_restored),
         cmocka_unit_test(failed_allocations_leave_no_trace),
