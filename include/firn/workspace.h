@@ -150,8 +150,9 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_DAMAGED = 8,  /* found damaged by a check */
     FIRN_NOTICE_BAD_RULE = 9, /* a line of a rule file, or all of it, is not used */
     FIRN_NOTICE_RESUMED = 10, /* a restore that had been interrupted was dealt with first */
-    FIRN_NOTICE_STORE = 11 /* a firn store in the tree that could not be read as one: saved as the
-                                 files that are there, which may not fit together */
+    FIRN_NOTICE_STORE =
+        11 /* a firn store in the tree that could not be read as one, or lacks files:
+                                 saved as the files that are there, which may not fit together */
 } firn_notice_kind;
 
 typedef struct firn_notice {

@@ -494,17 +494,6 @@ out:
     return rc;
 }
 
-int
-firn_lsm_capture(struct firn_os_dir *dir, struct firn_buf *out, uint64_t *out_sequence,
-                 firn_error *err)
-{
-    struct firn_manifest_state state = {0};
-    int rc = firn_manifest_capture(dir, &state, out, err);
-    *out_sequence = state.sequence;
-    firn_manifest_state_deinit(&state);
-    return rc;
-}
-
 /* ---- closing ---- */
 
 int

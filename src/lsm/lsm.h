@@ -250,11 +250,16 @@ FIRN_MUST_CHECK int firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_c
                                    firn_error *err);
 
 /* The segments of MANIFEST, "manifest-<number>.log", as firn_log_capture lists them, beside a process
- * that may be writing it; and the largest sequence that they name. dir is that of the store. Fails as
- * firn_log_capture does, and where MANIFEST makes no sense. */
+ * that may be writing it; the largest sequence that they name; and the name, from dir on, of a file that
+ * they name and that is not there, or "". dir is that of the store, and its files are kept from going away
+ * (db_reader.c); kind is that of its runs. Fails as firn_log_capture does, and where MANIFEST makes no
+ * sense. lsm_capture.c. */
 #define FIRN_LSM_MANIFEST "manifest"
-FIRN_MUST_CHECK int firn_lsm_capture(struct firn_os_dir *dir, struct firn_buf *out,
-                                     uint64_t *out_sequence, firn_error *err);
+enum { FIRN_LSM_CAPTURE_MISSING_SIZE = 80 };
+FIRN_MUST_CHECK int firn_lsm_capture(struct firn_os_dir *dir, const struct firn_run_kind *kind,
+                                     struct firn_buf *out, uint64_t *out_sequence,
+                                     char out_missing[FIRN_LSM_CAPTURE_MISSING_SIZE],
+                                     firn_error *err);
 
 /* ---- mending (lsm_mend.c) ---- */
 

@@ -29,7 +29,7 @@
  * and segments of logs that were begun since.
  *
  * Not looked into: runs, values and packs, and the contents of commits. A copy of a store that is damaged
- * there is damaged in the same way.
+ * there is damaged in the same way. It is only found out whether the runs and values are there.
  */
 #include "store/db_capture.h"
 
@@ -40,6 +40,7 @@
 #include "codec/xxh3.h"
 #include "log/log_capture.h"
 #include "log/log_segment.h"
+#include "row/row.h"
 #include "store/db_internal.h"
 
 _Static_assert((int)FIRN_DB_CAPTURE_HEAD_SIZE == (int)FIRN_LOG_FORMAT_SEGMENT_SIZE,
@@ -52,6 +53,7 @@ struct firn_db_capture {
     struct firn_os_file *lock;
     struct firn_buf log;      /* of struct firn_log_capture_segment */
     struct firn_buf manifest; /* likewise */
+    char missing[FIRN_LSM_CAPTURE_MISSING_SIZE];
 };
 
 /* ---- names ---- */
@@ -244,7 +246,8 @@ look(struct firn_db_capture *capture, bool may_lack_manifest, bool *out_lacks_lo
 {
     const struct firn_log_options options = firn_db_log_options(true);
     struct reading reading = {0};
-    int rc = firn_lsm_capture(capture->dir, &capture->manifest, &reading.named, err);
+    int rc = firn_lsm_capture(capture->dir, &firn_row_kind, &capture->manifest, &reading.named,
+                              capture->missing, err);
     if (rc == FIRN_NOT_FOUND && may_lack_manifest) {
         rc = FIRN_OK;
     } else if (rc == FIRN_NOT_FOUND) {
@@ -316,6 +319,12 @@ firn_db_capture_print(const struct firn_db_capture *capture)
 {
     uint64_t log = firn_xxh3(capture->log.data, capture->log.size, 0);
     return firn_xxh3(capture->manifest.data, capture->manifest.size, log);
+}
+
+const char *
+firn_db_capture_missing(const struct firn_db_capture *capture)
+{
+    return capture->missing[0] == '\0' ? NULL : capture->missing;
 }
 
 void

@@ -31,6 +31,9 @@ FIRN_MUST_CHECK int firn_db_capture_open(struct firn_os_dir *dir, struct firn_db
                                          firn_error *err);
 /* Tells states of a store apart: of everything but the files that are part of it as they lie there. */
 uint64_t firn_db_capture_print(const struct firn_db_capture *capture);
+/* The name of a file that is part of the state and is not there, borrowed from the capture, or NULL. The
+ * store is damaged then, and so is a copy of it. */
+const char *firn_db_capture_missing(const struct firn_db_capture *capture);
 /* Lets the writer give up files again; only judging and closing are left. */
 void firn_db_capture_let_go(struct firn_db_capture *capture);
 /* NULL is fine. */

@@ -636,6 +636,10 @@ FIRN_MUST_CHECK int firn_ws_scan_report_too_large(struct firn_ws_scan_worker *wo
 FIRN_MUST_CHECK int firn_ws_scan_report_store(struct firn_ws_scan_worker *worker,
                                               const struct firn_ws_scan_node *node, int code,
                                               firn_error *err);
+/* One that was saved as the state that it has, although a file of it is missing. */
+FIRN_MUST_CHECK int firn_ws_scan_report_store_lacks(struct firn_ws_scan_worker *worker,
+                                                    const struct firn_ws_scan_node *node,
+                                                    const char *missing, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_scan_report_special(struct firn_ws_scan_worker *worker,
                                                 const struct firn_ws_scan_node *node,
                                                 const char *name, enum firn_os_kind kind,

@@ -180,6 +180,17 @@ firn_ws_scan_report_store(struct firn_ws_scan_worker *worker, const struct firn_
     return tell(worker, FIRN_NOTICE_STORE, node, "", text, err);
 }
 
+int
+firn_ws_scan_report_store_lacks(struct firn_ws_scan_worker *worker,
+                                const struct firn_ws_scan_node *node, const char *missing,
+                                firn_error *err)
+{
+    char text[160];
+    (void)snprintf(text, sizeof text, "a firn store, saved as it is, but damaged: %s is missing",
+                   missing);
+    return tell(worker, FIRN_NOTICE_STORE, node, "", text, err);
+}
+
 static const char *
 kind_text(enum firn_os_kind kind)
 {

@@ -25,6 +25,9 @@
  * (I2) The state is kept until the object of the store's directory has been made, and that waits for
  *      its folders.
  *
+ * A store that can be read, but lost files that it needs, is saved as the state that it has; that it did
+ * is told.
+ *
  * The writer is kept from nothing; it only gives up files later.
  */
 #include <string.h>
@@ -68,6 +71,9 @@ firn_ws_scan_store_enter(struct firn_ws_scan_worker *worker, struct firn_ws_scan
     node->is_store = node->is_store || rc == FIRN_OK;
     if (rc != FIRN_OK) {
         rc = firn_ws_scan_report_store(worker, node, rc, err);
+    } else if (firn_db_capture_missing(node->store) != NULL) {
+        rc = firn_ws_scan_report_store_lacks(worker, node, firn_db_capture_missing(node->store),
+                                             err);
     }
     return rc == FIRN_OK ? note(worker, node, err) : rc;
 }

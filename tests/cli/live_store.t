@@ -111,10 +111,23 @@ One that lost its log is told as well, and comes back; its lock is never saved.
   runs
   1
 
+So is one that lost other files of its own.
+
+  $ firn db flush app.firn -q && firn save -q && ls app.firn/runs
+  7
+  000001.row
+  000002.row
+  $ mv app.firn/runs/000001.row .. && firn save -q
+  8
+  ! firn: store: app.firn: a firn store, saved as it is, but damaged: runs/000001.row is missing
+  $ firn restore 7 2>/dev/null && firn db get app.firn users ada && echo
+  restored 7: 0 changed, 1 added, 0 removed; take this back with: firn undo
+  1
+
 A file of this name that is none of a store's is a file.
 
   $ mkdir other && echo mine >other/FIRN && echo mine >other/LOCK && firn save -q && rm -r other && firn restore latest -q && ls other
-  7
+  9
   FIRN
   LOCK
 

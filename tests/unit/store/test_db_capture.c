@@ -5,6 +5,7 @@
  * see the one without the other. And the lock of those who change its files.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/slice.h"
@@ -224,6 +225,101 @@ a_store_is_known_by_how_its_identity_begins(void **state)
     }
 }
 
+struct nth {
+    size_t left;
+    char name[40];
+};
+
+static int
+take_nth(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct nth *nth = ctx;
+    if (nth->left-- > 0) {
+        return FIRN_OK;
+    }
+    (void)snprintf(nth->name, sizeof nth->name, "runs/%.30s", entry->name);
+    return FIRN_CANCELLED;
+}
+
+/* Removes a file of a store that was just flushed, which must be told; its name, or "". */
+static void
+lose_nth(struct beside *beside, struct nth *nth)
+{
+    firn_error err;
+    struct firn_db_capture *capture;
+    struct firn_os_dir *runs;
+    DB_OK(firn_db_capture_open(beside->dir, &capture, &err));
+    assert_null(firn_db_capture_missing(capture));
+    firn_db_capture_close(capture);
+    DB_OK(firn_os_dir_open_path(beside->support.os, "/store/runs", &runs, &err));
+    if (firn_os_dir_list(runs, take_nth, nth, NULL) == FIRN_CANCELLED) {
+        DB_OK(firn_os_remove_file(runs, nth->name + strlen("runs/"), &err));
+        DB_OK(firn_db_capture_open(beside->dir, &capture, &err));
+        assert_string_equal(firn_db_capture_missing(capture), nth->name);
+        firn_db_capture_close(capture);
+    }
+    firn_os_dir_close(runs);
+}
+
+/* Files of runs and of large values, which the MANIFEST names and nobody opens. */
+static void
+a_file_that_is_missing_is_named(void **state)
+{
+    (void)state;
+    static char value[20000];
+    size_t runs = 0;
+    size_t values = 0;
+    struct nth nth = {.name = "any"};
+    memset(value, 'v', sizeof value - 1);
+    for (size_t i = 0; nth.name[0] != '\0'; i++) {
+        firn_error err;
+        struct beside beside;
+        nth = (struct nth){.left = i};
+        open_beside(&beside, 0);
+        db_support_put(beside.keyspace, "large", value);
+        DB_OK(firn_db_maintain_flush(beside.db, &err));
+        lose_nth(&beside, &nth);
+        runs += strstr(nth.name, ".row") != NULL ? 1 : 0;
+        values += strstr(nth.name, ".values") != NULL ? 1 : 0;
+        close_beside(&beside);
+    }
+    assert_true(runs > 0);
+    assert_true(values > 0);
+}
+
+/* Nothing that fails makes files missing that are there. */
+static void
+failed_calls_do_not_lose_files(void **state)
+{
+    (void)state;
+    static char value[20000];
+    memset(value, 'v', sizeof value - 1);
+    uint64_t refused = 0;
+    uint64_t calls = 0;
+    bool was_hit = true;
+    for (uint64_t n = 1; was_hit; n++) {
+        firn_error err;
+        struct beside beside;
+        struct firn_db_capture *capture;
+        open_beside(&beside, 0);
+        db_support_put(beside.keyspace, "large", value);
+        DB_OK(firn_db_maintain_flush(beside.db, &err));
+        const struct firn_os_fault_plan plan = {
+            .call = n, .classes = FIRN_OS_FAULT_ALL, .error_number = EIO};
+        firn_os_fault_set_plan(beside.fault, &plan);
+        if (firn_db_capture_open(beside.dir, &capture, &err) == FIRN_OK) {
+            assert_null(firn_db_capture_missing(capture));
+            firn_db_capture_close(capture);
+        } else {
+            refused++;
+        }
+        was_hit = firn_os_fault_calls(beside.fault) >= n;
+        calls = n;
+        close_beside(&beside);
+    }
+    assert_true(calls > refused && refused > 3);
+}
+
 int
 main(void)
 {
@@ -233,6 +329,8 @@ main(void)
         cmocka_unit_test(chance_keeps_nobody_from_reading),
         cmocka_unit_test(a_lock_that_cannot_be_had_keeps_nobody_out),
         cmocka_unit_test(a_store_is_known_by_how_its_identity_begins),
+        cmocka_unit_test(a_file_that_is_missing_is_named),
+        cmocka_unit_test(failed_calls_do_not_lose_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

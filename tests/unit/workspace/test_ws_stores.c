@@ -230,6 +230,39 @@ a_store_that_lost_its_log_is_told(void **state)
     ws_world_close(&world);
 }
 
+static int
+remove_run(void *ctx, const struct firn_os_dirent *entry)
+{
+    return firn_os_remove_file(ctx, entry->name, NULL) == FIRN_OK ? FIRN_CANCELLED : FIRN_OK;
+}
+
+/* It opens, and can be written; so it is saved as the state that it has. */
+static void
+a_store_that_lost_a_run_is_saved_as_one_state_and_told(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct store_writer writer;
+    ws_world_open_memory(&world, 311);
+    store_writer_begin(&world.tree, "app.firn", 700, &writer);
+    scan_put_text(&world.tree, "app.firn/wal-spare.tmp", "spare");
+    ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 0);
+    struct firn_os_dir *runs = store_writer_dir(&world.tree, "app.firn/runs");
+    assert_int_equal(firn_os_dir_list(runs, remove_run, runs, NULL), FIRN_CANCELLED);
+    firn_os_dir_close(runs);
+    firn_save_result lost = ws_save(&world);
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_STORE, "app.firn"));
+    assert_int_equal(lost.removed, 1);
+    assert_int_equal(lost.added + lost.changed, 0); /* what is the writer's own is left out */
+    store_writer_end(&writer);
+    ws_restore(&world, "1");
+    assert_int_equal(store_writer_check_at(&world.tree, "app.firn"), 700);
+    ws_save(&world);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_STORE], 0);
+    ws_world_close(&world);
+}
+
 /* After a power cut the log may end in the middle of a record. */
 static void
 a_store_that_a_power_cut_left_is_saved_as_it_recovers(void **state)
@@ -429,6 +462,7 @@ main(void)
         cmocka_unit_test(what_is_the_writers_own_is_left_out),
         cmocka_unit_test(a_store_that_cannot_be_read_is_saved_as_files),
         cmocka_unit_test(a_store_that_lost_its_log_is_told),
+        cmocka_unit_test(a_store_that_lost_a_run_is_saved_as_one_state_and_told),
         cmocka_unit_test(a_store_that_a_power_cut_left_is_saved_as_it_recovers),
         cmocka_unit_test(a_store_that_is_written_is_not_restored),
         cmocka_unit_test(failed_allocations_leave_no_trace),
