@@ -383,9 +383,9 @@ struct shared {
     atomic_bool is_over;
 };
 
-/* Never returns. */
+/* Never returns; ends with its parent, which may fail. */
 static void
-hammer(const char *path, struct shared *shared)
+hammer(const char *path, pid_t parent, struct shared *shared)
 {
     struct firn_os_dir *dir;
     struct store_writer writer;
@@ -399,6 +399,9 @@ hammer(const char *path, struct shared *shared)
             atomic_store(&shared->acknowledged, writer.round);
         }
         store_writer_close(&writer);
+        if (getppid() != parent) {
+            _exit(1);
+        }
     }
     firn_os_dir_close(dir);
     _exit(0);
@@ -418,10 +421,11 @@ each_save_beside_a_writer_is_a_state(void **state)
     scan_put_dir(&world.tree, "app/data.firn");
     scan_put_text(&world.tree, "app/note", "beside it");
     (void)snprintf(path, sizeof path, "%s/app/data.firn", world.root_path);
+    pid_t parent = getpid();
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        hammer(path, shared);
+        hammer(path, parent, shared);
     }
     while (atomic_load(&shared->acknowledged) < 50) {
         usleep(1000);
