@@ -133,7 +133,8 @@ FIRN_API FIRN_MUST_CHECK int firn_config_list(firn_workspace *workspace,
  * of KB, MB, GB, TB (times 1000); "none" is 0. FIRN_INVALID; *out is not touched then. Any thread. */
 FIRN_API FIRN_MUST_CHECK int firn_config_size(const char *text, uint64_t *out, firn_error *err);
 /* Sets a key in the store's file (workspace NULL: the user's), or, for value NULL, takes it out.
- * FIRN_NOT_FOUND if there is no store yet. */
+ * FIRN_NOT_FOUND if there is no store yet. Lines that cannot be read become comments; if no policy is
+ * left among them, keep becomes "forever". */
 FIRN_API FIRN_MUST_CHECK int firn_config_set(firn_workspace *workspace, const char *key,
                                              const char *value, firn_error *err);
 
@@ -150,9 +151,10 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_DAMAGED = 8,  /* found damaged by a check */
     FIRN_NOTICE_BAD_RULE = 9, /* a line of a rule file, or all of it, is not used */
     FIRN_NOTICE_RESUMED = 10, /* a restore that had been interrupted was dealt with first */
-    FIRN_NOTICE_STORE =
-        11 /* a firn store in the tree that could not be read as one, or lacks files:
-                                 saved as the files that are there, which may not fit together */
+    /* A firn store in the tree that could not be read as one, or lacks files: saved as the files that
+     * are there, which may not fit together. */
+    FIRN_NOTICE_STORE = 11,
+    FIRN_NOTICE_SETTINGS = 12 /* a file of settings that cannot be read: it counts for nothing */
 } firn_notice_kind;
 
 typedef struct firn_notice {
@@ -168,6 +170,14 @@ typedef struct firn_callbacks {
     int (*on_progress)(void *ctx, const firn_progress *progress);
     void *ctx;
 } firn_callbacks;
+
+/* firn_config_list for whom a setting must not stop: a file that cannot be read counts as if it said
+ * nothing, and on_notice (may be NULL) is told of it (FIRN_NOTICE_SETTINGS). As nobody knows what it
+ * says, keep is then "forever" and gc.auto "false", unless a store's file that can be read sets
+ * them. */
+FIRN_API FIRN_MUST_CHECK int firn_config_list_readable(
+    firn_workspace *workspace, int (*visit)(void *ctx, const firn_setting *setting),
+    void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx, firn_error *err);
 
 /* ---- checkpoints ---- */
 

@@ -96,6 +96,18 @@ firn_config_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_s
 }
 
 int
+firn_config_list_readable(firn_workspace *workspace,
+                          int (*visit)(void *ctx, const firn_setting *setting),
+                          void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx,
+                          firn_error *err)
+{
+    API_REQUIRE(visit != NULL, err, "visit must not be NULL");
+    return firn_ws_config_list_readable(firn_os_default(),
+                                        workspace == NULL ? NULL : firn_ws_store_path(workspace),
+                                        visit, on_notice, ctx, err);
+}
+
+int
 firn_config_set(firn_workspace *workspace, const char *key, const char *value, firn_error *err)
 {
     API_REQUIRE(key != NULL, err, "key must not be NULL");

@@ -48,8 +48,9 @@ is_due(firn_workspace *workspace)
     bool is_wanted = false;
     options.automatic = true;
     options.dry_run = true;
-    return firn_config_list(workspace, take_setting, &is_wanted, NULL) == FIRN_OK && is_wanted &&
-           firn_workspace_gc(workspace, &options, &result, NULL) == FIRN_OK && result.is_due;
+    return firn_config_list_readable(workspace, take_setting, NULL, &is_wanted, NULL) == FIRN_OK &&
+           is_wanted && firn_workspace_gc(workspace, &options, &result, NULL) == FIRN_OK &&
+           result.is_due;
 }
 
 /* ---- a process of its own ---- */

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "cli/cli_change.h"
+#include "cli/cli_settings.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
 #include "cli/meter.h"
@@ -115,43 +116,6 @@ firn_cli_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const 
                : firn_report_failure(cli, &err, firn_cli_workspace_adopt_hint(code, hint));
 }
 
-static int
-take_setting(void *ctx, const firn_setting *setting)
-{
-    struct firn_cli *cli = ctx;
-    bool is_true = strcmp(setting->value, "true") == 0;
-    uint64_t seconds;
-    if (strcmp(setting->key, "keep") == 0) {
-        (void)snprintf(cli->settings.keep, sizeof(cli->settings.keep), "%s", setting->value);
-    } else if (strcmp(setting->key, "save.gitignore") == 0) {
-        cli->settings.gitignore = is_true;
-    } else if (strcmp(setting->key, "save.include-deps") == 0) {
-        cli->settings.include_deps = is_true;
-    } else if (strcmp(setting->key, "save.strict") == 0) {
-        cli->settings.strict = is_true;
-    } else if (strcmp(setting->key, "save.max-file-size") == 0) {
-        return firn_config_size(setting->value, &cli->settings.max_file_size, NULL);
-    } else if (strcmp(setting->key, "save.warn-size") == 0) {
-        return firn_config_size(setting->value, &cli->settings.warn_size, NULL);
-    } else if (strcmp(setting->key, "wait") == 0 && !cli->has_wait &&
-               firn_command_number(setting->value, INT32_MAX, &seconds)) {
-        cli->wait_ms = (int64_t)seconds * 1000;
-    }
-    return FIRN_OK;
-}
-
-/* What only looks takes no settings, and works where their files are broken. */
-static int
-take_settings(struct firn_cli *cli, firn_workspace *workspace)
-{
-    firn_error err;
-    if ((cli->command->uses & FIRN_COMMAND_USES_LOCK) == 0 ||
-        firn_config_list(workspace, take_setting, cli, &err) == FIRN_OK) {
-        return FIRN_EXIT_OK;
-    }
-    return firn_report_failure(cli, &err, "mend the line, or take it out");
-}
-
 /* The answer of whoever sits at the terminal; no where nobody does. */
 static bool
 is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
@@ -175,7 +139,7 @@ firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out)
     if (firn_workspace_open(path, &options, out, &err) != FIRN_OK) {
         return firn_report_failure(cli, &err, NULL);
     }
-    int exit_code = take_settings(cli, *out);
+    int exit_code = firn_cli_settings_take(cli, *out);
     bool is_asked = exit_code == FIRN_EXIT_OK && firn_workspace_moved_from(*out) != NULL;
     if (is_asked && is_to_be_adopted(cli, *out)) {
         exit_code = firn_cli_workspace_adopt(cli, *out, NULL);

@@ -2,6 +2,7 @@
  *
  * cli/cmd_check.c: firn check.
  */
+#include "cli/cli_settings.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -74,6 +75,32 @@ hint(int code, const firn_workspace_check_result *result)
     }
 }
 
+/* What the library tells while it looks. */
+struct telling {
+    const firn_workspace *workspace;
+    struct firn_notices *notices;
+    firn_callbacks callbacks; /* those of notices */
+};
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    const struct telling *telling = ctx;
+    if (notice->kind == FIRN_NOTICE_SETTINGS) {
+        firn_cli_settings_tell(telling->workspace, notice);
+        firn_notices_add(telling->notices, notice);
+    } else {
+        telling->callbacks.on_notice(telling->callbacks.ctx, notice);
+    }
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    const struct telling *telling = ctx;
+    return telling->callbacks.on_progress(telling->callbacks.ctx, progress);
+}
+
 static int
 run(struct firn_cli *cli)
 {
@@ -89,7 +116,8 @@ run(struct firn_cli *cli)
     firn_notices_init(&notices, cli);
     memset(&result, 0, sizeof(result));
     options.read_data = firn_command_has(cli, "data");
-    options.callbacks = firn_notices_callbacks(&notices);
+    struct telling telling = {workspace, &notices, firn_notices_callbacks(&notices)};
+    options.callbacks = (firn_callbacks){on_notice, on_progress, &telling};
     int code = firn_workspace_check(workspace, &options, &result, &err);
     firn_meter_clear();
     show(cli, code, &result, options.read_data);
@@ -123,7 +151,8 @@ const struct firn_command firn_cmd_check = {
             "is there. With --data every byte of every object is read and verified too. Each\n"
             "damaged thing is named with the checkpoints and paths that it takes along, and\n"
             "the exit code is 5. Where there is no store there is nothing to check: exit\n"
-            "code 3. Nothing is changed.",
+            "code 3. Settings that cannot be read are named, but are no damage: see firn help\n"
+            "config. Nothing is changed.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,

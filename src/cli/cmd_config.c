@@ -4,17 +4,22 @@
  */
 #include <string.h>
 
+#include "cli/cli_settings.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
+#include "cli/notices.h"
 #include "cli/out.h"
 #include "cli/report.h"
 
 struct listing {
     const struct firn_cli *cli;
+    firn_workspace *workspace; /* NULL: of the user */
+    struct firn_notices *notices;
     const char *key; /* NULL: all */
     bool is_found;
+    int unread; /* files */
 };
 
 static const char *
@@ -56,15 +61,24 @@ visit(void *ctx, const firn_setting *setting)
     return FIRN_OK;
 }
 
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    struct listing *listing = ctx;
+    listing->unread++;
+    firn_cli_settings_tell(listing->workspace, notice);
+    firn_notices_add(listing->notices, notice);
+}
+
 static int
-show(struct firn_cli *cli, firn_workspace *workspace, const char *key)
+show(struct firn_cli *cli, firn_workspace *workspace, struct firn_notices *notices, const char *key)
 {
     firn_error err;
-    struct listing listing = {cli, key, false};
+    struct listing listing = {cli, workspace, notices, key, false, 0};
     if (cli->json) {
         firn_json_out_array("settings");
     }
-    if (firn_config_list(workspace, visit, &listing, &err) != FIRN_OK) {
+    if (firn_config_list_readable(workspace, visit, on_notice, &listing, &err) != FIRN_OK) {
         return firn_report_failure(cli, &err, NULL);
     }
     if (!listing.is_found) {
@@ -73,19 +87,56 @@ show(struct firn_cli *cli, firn_workspace *workspace, const char *key)
     }
     if (cli->json) {
         firn_json_out_end();
+        firn_notices_json(notices);
     }
     return FIRN_EXIT_OK;
 }
 
 static int
-change(struct firn_cli *cli, firn_workspace *workspace, const char *key, const char *value)
+ignore(void *ctx, const firn_setting *setting)
+{
+    (void)ctx;
+    (void)setting;
+    return FIRN_OK;
+}
+
+static void
+count_unread(void *ctx, const firn_notice *notice)
+{
+    struct listing *listing = ctx;
+    (void)notice;
+    listing->unread++;
+}
+
+static const char *
+change_hint(const firn_workspace *workspace, int code)
+{
+    if (code == FIRN_NOT_FOUND && workspace != NULL) {
+        return "firn init makes it; --user is for all workspaces";
+    }
+    return code == FIRN_LIMIT || code == FIRN_UNSUPPORTED ? "move the file away" : NULL;
+}
+
+/* Changing a file mends it. */
+static int
+change(struct firn_cli *cli, firn_workspace *workspace, struct firn_notices *notices,
+       const char *key, const char *value)
 {
     firn_error err;
-    int code = firn_config_set(workspace, key, value, &err);
+    struct listing before = {.cli = cli, .workspace = workspace, .notices = notices};
+    struct listing after = before;
+    int code = firn_config_list_readable(workspace, ignore, count_unread, &before, &err);
+    code = code == FIRN_OK ? firn_config_set(workspace, key, value, &err) : code;
     if (code != FIRN_OK) {
-        bool has_no_store = code == FIRN_NOT_FOUND && workspace != NULL;
-        return firn_report_failure(
-            cli, &err, has_no_store ? "firn init makes it; --user is for all workspaces" : NULL);
+        return firn_report_failure(cli, &err, change_hint(workspace, code));
+    }
+    if (before.unread > 0 &&
+        firn_config_list_readable(workspace, ignore, on_notice, &after, NULL) == FIRN_OK &&
+        after.unread < before.unread) {
+        firn_report_line("settings: lines that could not be read are comments now");
+        firn_report_more("hint",
+                         "firn config shows what counts; where it was not known what is kept, "
+                         "keep is forever now");
     }
     if (cli->json) {
         firn_json_out_string("key", key);
@@ -94,6 +145,7 @@ change(struct firn_cli *cli, firn_workspace *workspace, const char *key, const c
         } else {
             firn_json_out_string("value", value);
         }
+        firn_notices_json(notices);
     }
     return FIRN_EXIT_OK;
 }
@@ -113,8 +165,11 @@ run(struct firn_cli *cli)
         exit_code = firn_cli_workspace_open(cli, &workspace);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = unsets || value != NULL ? change(cli, workspace, key, value)
-                                            : show(cli, workspace, key);
+        struct firn_notices notices;
+        firn_notices_init(&notices, cli);
+        exit_code = unsets || value != NULL ? change(cli, workspace, &notices, key, value)
+                                            : show(cli, workspace, &notices, key);
+        firn_notices_deinit(&notices);
     }
     firn_workspace_close(workspace);
     return exit_code;
@@ -150,8 +205,11 @@ const struct firn_command firn_cmd_config = {
             "Settings stand in two files, config in the store and, for all workspaces of a\n"
             "user, $XDG_CONFIG_HOME/firn/config (~/.config/firn/config unless that is set).\n"
             "What the store's file says counts before the user's. Both hold lines like\n"
-            "save.gitignore = true and comments that begin with #, and may be edited. A line\n"
-            "that is wrong is an error, with its number.\n"
+            "save.gitignore = true and comments that begin with #, and may be edited. Where\n"
+            "a line is wrong its file counts as if it said nothing: commands name the line\n"
+            "and go on, and nothing expires and gc.auto is off until it is mended. Setting\n"
+            "anything in the file mends it: lines that are wrong become comments, and where\n"
+            "none says what is kept, keep = forever is added.\n"
             "\n"
             "An option on the command line counts before all settings; firn save --no-config\n"
             "saves as if there were none.",

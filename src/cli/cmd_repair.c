@@ -20,6 +20,7 @@ struct repairing {
     firn_repair_result result;
     struct firn_notices notices;
     firn_callbacks told; /* those of notices */
+    bool mends_settings;
 };
 
 static const char *
@@ -55,7 +56,11 @@ static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     struct repairing *repairing = ctx;
-    repairing->told.on_notice(repairing->told.ctx, notice);
+    if (notice->kind == FIRN_NOTICE_SETTINGS) {
+        repairing->mends_settings = true; /* told when the workspace was opened */
+    } else {
+        repairing->told.on_notice(repairing->told.ctx, notice);
+    }
 }
 
 static int
@@ -153,8 +158,15 @@ print_result(const struct repairing *repairing)
     char intact[FIRN_TEXT_NUMBER_SIZE];
     char partly[FIRN_TEXT_NUMBER_SIZE];
     char lost[FIRN_TEXT_NUMBER_SIZE];
+    if (repairing->mends_settings) {
+        firn_out_text(repairing->options.dry_run
+                          ? "settings would be mended: what cannot be read would become comments\n"
+                          : "settings mended: what could not be read is a comment now, or lies "
+                            "beside them\n");
+    }
     if (result->was_intact) {
-        firn_out_text("nothing to repair\n");
+        firn_out_text(repairing->mends_settings ? "nothing else to repair\n"
+                                                : "nothing to repair\n");
         return;
     }
     print_data(result->data);
@@ -261,6 +273,9 @@ const struct firn_command firn_cmd_repair = {
             "of the new one, as damaged-1. What is whole is shared, so this takes little\n"
             "room. Where nothing is damaged, nothing is changed. A dry run does the same\n"
             "work, and leaves the store alone.\n"
+            "\n"
+            "Lines of the store's settings that cannot be read become comments; where none\n"
+            "says what expires then, keep = forever is added.\n"
             "\n"
             "The exit code is 6 if anything was lost.",
     .examples = examples,

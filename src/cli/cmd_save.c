@@ -122,21 +122,18 @@ run(struct firn_cli *cli)
     }
     firn_notices_init(&notices, cli);
     notices.tells_special = true;
-    struct firn_command_settings settings = {.keep = ""};
-    if (!firn_command_has(cli, "no-config")) {
-        settings = cli->settings;
-    }
+    const struct firn_command_settings *settings = &cli->settings;
     if (most == NULL) {
-        attempt.options.file_size_max = settings.max_file_size;
+        attempt.options.file_size_max = settings->max_file_size;
     }
-    attempt.options.keep = settings.keep[0] != '\0' ? settings.keep : NULL;
+    attempt.options.keep = settings->keep[0] != '\0' ? settings->keep : NULL;
     const char *message = firn_command_value(cli, "message");
     attempt.options.message = firn_str(message != NULL ? message : "");
-    attempt.options.include_deps = firn_command_has(cli, "include-deps") || settings.include_deps;
+    attempt.options.include_deps = firn_command_has(cli, "include-deps") || settings->include_deps;
     attempt.options.full = firn_command_has(cli, "full");
     attempt.options.if_changed = firn_command_has(cli, "if-changed");
-    attempt.options.gitignore = firn_command_has(cli, "gitignore") || settings.gitignore;
-    attempt.options.strict = cli->strict || settings.strict;
+    attempt.options.gitignore = firn_command_has(cli, "gitignore") || settings->gitignore;
+    attempt.options.strict = cli->strict || settings->strict;
     attempt.options.callbacks = firn_notices_callbacks(&notices);
     int code = firn_patience_run(cli, attempt_save, &attempt, &err);
     firn_meter_clear();
@@ -144,13 +141,13 @@ run(struct firn_cli *cli)
         exit_code = firn_report_failure(cli, &err,
                                         code == FIRN_CANCELLED ? "no checkpoint was made" : NULL);
     } else {
-        bool is_large = settings.warn_size > 0 && attempt.result.is_made &&
-                        attempt.result.checkpoint.added_bytes >= settings.warn_size;
+        bool is_large = settings->warn_size > 0 && attempt.result.is_made &&
+                        attempt.result.checkpoint.added_bytes >= settings->warn_size;
         show_result(cli, &attempt.result, &notices, firn_meter_elapsed());
         firn_cli_large_tell(cli, attempt.workspace, &attempt.result, is_large);
         firn_cli_workspace_tell_unread(attempt.workspace); /* the first one here */
         exit_code = firn_notices_exit(&notices);
-        if (attempt.result.gc_is_due) {
+        if (attempt.result.gc_is_due && !firn_command_has(cli, "no-config")) {
             firn_cli_collect_if_due(attempt.workspace);
         }
     }

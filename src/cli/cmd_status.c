@@ -268,14 +268,15 @@ take_limit(void *ctx, const firn_setting *setting)
                : FIRN_OK;
 }
 
-/* The largest size that a save takes. A file of settings that is broken sets none: what only looks
- * works without. */
+/* The largest size that a save takes. A file of settings that cannot be read is told of where
+ * something is done, not here. */
 static uint64_t
 limit_of(firn_workspace *workspace)
 {
     firn_error err;
     uint64_t most = 0;
-    return firn_config_list(workspace, take_limit, &most, &err) == FIRN_OK ? most : 0;
+    return firn_config_list_readable(workspace, take_limit, NULL, &most, &err) == FIRN_OK ? most
+                                                                                          : 0;
 }
 
 static int

@@ -50,7 +50,7 @@ on_event(void *ctx, const firn_watch_event *event)
         break;
     case FIRN_WATCH_SAVED:
         watching->checkpoints++;
-        if (event->saved->gc_is_due) {
+        if (event->saved->gc_is_due && !firn_command_has(watching->cli, "no-config")) {
             firn_cli_collect_if_due(watching->workspace);
         }
         if (prints && watching->cli->quiet) {
@@ -213,9 +213,7 @@ static void
 fill_save(struct watching *watching)
 {
     struct firn_cli *cli = watching->cli;
-    static const struct firn_command_settings none = {.keep = ""};
-    const struct firn_command_settings *settings =
-        firn_command_has(cli, "no-config") ? &none : &cli->settings;
+    const struct firn_command_settings *settings = &cli->settings;
     const char *message = firn_command_value(cli, "message");
     watching->save.message = firn_str(message != NULL ? message : "watch");
     watching->save.include_deps = firn_command_has(cli, "include-deps") || settings->include_deps;

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli_settings.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
 #include "cli/meter.h"
@@ -64,8 +65,16 @@ kind_name(firn_notice_kind kind)
         return "bad rule";
     case FIRN_NOTICE_STORE:
         return "store";
+    case FIRN_NOTICE_SETTINGS:
+        return "settings";
     }
     return "other";
+}
+
+static void
+add_unread_settings(void *ctx, const firn_notice *notice)
+{
+    firn_notices_add(ctx, notice);
 }
 
 void
@@ -74,6 +83,7 @@ firn_notices_init(struct firn_notices *notices, const struct firn_cli *cli)
     memset(notices, 0, sizeof(*notices));
     notices->cli = cli;
     firn_meter_start(!cli->quiet);
+    firn_cli_settings_unread(add_unread_settings, notices);
 }
 
 static void
@@ -157,6 +167,14 @@ keep(struct firn_notices *notices, const firn_notice *notice)
             (notices->kept_count - at) * sizeof(struct firn_notices_kept));
     notices->kept[at] = kept;
     notices->kept_count++;
+}
+
+void
+firn_notices_add(struct firn_notices *notices, const firn_notice *notice)
+{
+    if (notices->cli->json) {
+        keep(notices, notice);
+    }
 }
 
 /* What is wrong with a path, before it. */

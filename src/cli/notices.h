@@ -22,6 +22,9 @@ struct firn_notices {
 void firn_notices_init(struct firn_notices *notices, const struct firn_cli *cli);
 void firn_notices_deinit(struct firn_notices *notices);
 
+/* Keeps one that has been told already, for the member "notices". */
+void firn_notices_add(struct firn_notices *notices, const firn_notice *notice);
+
 /* To be handed to the library; they live as long as `notices`. on_progress cancels once a signal
  * has come. */
 firn_callbacks firn_notices_callbacks(struct firn_notices *notices);

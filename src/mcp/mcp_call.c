@@ -76,6 +76,9 @@ out_of_memory(struct firn_mcp_call *call)
 
 /* ---- opening ---- */
 
+/* Below, with all that is told. */
+static void on_notice(void *ctx, const firn_notice *notice);
+
 static int
 take_setting(void *ctx, const firn_setting *setting)
 {
@@ -127,7 +130,8 @@ firn_mcp_call_open(struct firn_mcp_call *call)
     int code = firn_workspace_open(path, &options, &call->workspace, &call->error);
     free(joined);
     if (code == FIRN_OK) {
-        code = firn_config_list(call->workspace, take_setting, call, &call->error);
+        code =
+            firn_config_list_readable(call->workspace, take_setting, on_notice, call, &call->error);
     }
     return code;
 }
@@ -282,6 +286,7 @@ kind_name(firn_notice_kind kind)
         [FIRN_NOTICE_BAD_RULE] = "bad rule",
         [FIRN_NOTICE_RESUMED] = "resumed",
         [FIRN_NOTICE_STORE] = "store",
+        [FIRN_NOTICE_SETTINGS] = "settings",
     };
     size_t place = (size_t)kind;
     bool is_known = place < sizeof(names) / sizeof(names[0]) && names[place] != NULL;

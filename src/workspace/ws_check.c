@@ -13,6 +13,9 @@
  * every checkpoint whole and names each path of each checkpoint that is lost. Damage is told by
  * notices; looking goes on behind it. Where there is no store, or it cannot be opened, nothing was
  * looked at, and that is a failure.
+ *
+ * Settings that cannot be read are told of, too, but nothing that was saved hangs on them: they are no
+ * damage.
  */
 #include <stdio.h>
 
@@ -22,6 +25,7 @@
 #include "codec/hex.h"
 #include "store/db_progress.h"
 #include "tree/tree_lookup.h"
+#include "workspace/ws_config.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_objects_internal.h"
 #include "workspace/ws_rules.h"
@@ -518,6 +522,19 @@ firn_ws_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
     return check_opened(&checking, err);
 }
 
+static int
+check_settings(struct firn_ws *ws, const firn_callbacks *callbacks, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    bool ignored;
+    int rc = firn_os_dir_open_path(ws->os, ws->place.store_path, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_config_check(dir, callbacks, &ignored, err);
+        firn_os_dir_close(dir);
+    }
+    return rc;
+}
+
 int
 firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,
               firn_workspace_check_result *out, firn_error *err)
@@ -529,7 +546,8 @@ firn_ws_check(struct firn_ws *ws, const firn_workspace_check_options *options,
         return rc;
     }
     if (opened.db != NULL) {
-        rc = firn_ws_check_opened(ws, &opened, options, out, err);
+        rc = check_settings(ws, &options->callbacks, err);
+        rc = rc == FIRN_OK ? firn_ws_check_opened(ws, &opened, options, out, err) : rc;
     } else {
         /* A store that was not mounted is no sound one. */
         rc = firn_error_set(err, FIRN_NOT_FOUND,

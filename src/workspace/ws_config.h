@@ -18,8 +18,24 @@ FIRN_MUST_CHECK int firn_ws_config_size(const char *text, uint64_t *out, firn_er
 FIRN_MUST_CHECK int firn_ws_config_list(struct firn_os *os, const char *store_path,
                                         int (*visit)(void *ctx, const firn_setting *setting),
                                         void *ctx, firn_error *err);
+/* A file that cannot be read counts as if it said nothing, but nothing is lost by that
+ * (firn_ws_config_text_cautious); on_notice, which may be NULL, is told of it. Fails for want of
+ * memory, and if visit does. */
+FIRN_MUST_CHECK int
+firn_ws_config_list_readable(struct firn_os *os, const char *store_path,
+                             int (*visit)(void *ctx, const firn_setting *setting),
+                             void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx,
+                             firn_error *err);
 /* store_path NULL: the user's. value NULL: as if it had never been set. */
 FIRN_MUST_CHECK int firn_ws_config_set(struct firn_os *os, const char *store_path, const char *key,
                                        const char *value, firn_error *err);
+
+/* Whether the settings of the store in a directory can be read, there being none included; a notice
+ * says what is wrong. */
+FIRN_MUST_CHECK int firn_ws_config_check(struct firn_os_dir *dir, const firn_callbacks *callbacks,
+                                         bool *out_is_sound, firn_error *err);
+/* Makes them readable: lines that are wrong become comments. A file that cannot be mended so goes by
+ * another name, config.unread-1. */
+FIRN_MUST_CHECK int firn_ws_config_mend(struct firn_os_dir *dir, firn_error *err);
 
 #endif

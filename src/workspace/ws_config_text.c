@@ -5,9 +5,13 @@
  * The reader is strict: a setting that is misspelt, or set twice, or has a value that makes no
  * sense, is an error with its line, because what is silently ignored is believed to be in effect.
  * A file of a later version with keys that are not known here is refused for the same reason.
+ * What is then done without its settings must lose nothing: nothing expires, no garbage goes by
+ * itself (firn_ws_config_text_cautious).
  *
  * A change keeps all other lines byte for byte, comments too (I1). Reading what a change has written
  * gives the old settings with that one changed (I2). A file whose last line has no end gets one.
+ * Mending makes comments of the lines that are wrong and leaves all others byte for byte; what it has
+ * written can be read, unless it has become too large (I3).
  */
 #include "workspace/ws_config_text.h"
 
@@ -23,8 +27,9 @@ _Static_assert((int)FIRN_WS_KEEP_TEXT_SIZE_MAX < (int)FIRN_WS_CONFIG_TEXT_VALUE_
 
 struct key {
     const char *name;
-    const char *unset; /* what stands where nothing is set */
-    uint64_t max;      /* of a number; 1: a switch; or what else it is: */
+    const char *unset;    /* what stands where nothing is set */
+    uint64_t max;         /* of a number; 1: a switch; or what else it is: */
+    const char *cautious; /* what stands where it is not known what is set; NULL: unset */
 };
 
 /* A policy of what is kept; a size. */
@@ -32,14 +37,14 @@ enum { MAX_POLICY = 0 };
 #define MAX_SIZE UINT64_MAX
 
 static const struct key keys[FIRN_WS_CONFIG_KEYS] = {
-    [FIRN_WS_CONFIG_GC_AUTO] = {"gc.auto", "true", 1},
-    [FIRN_WS_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", MAX_POLICY},
-    [FIRN_WS_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1},
-    [FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1},
-    [FIRN_WS_CONFIG_SAVE_MAX_FILE_SIZE] = {"save.max-file-size", "none", MAX_SIZE},
-    [FIRN_WS_CONFIG_SAVE_WARN_SIZE] = {"save.warn-size", "1G", MAX_SIZE},
-    [FIRN_WS_CONFIG_SAVE_STRICT] = {"save.strict", "false", 1},
-    [FIRN_WS_CONFIG_WAIT] = {"wait", "60", WAIT_MAX},
+    [FIRN_WS_CONFIG_GC_AUTO] = {"gc.auto", "true", 1, "false"},
+    [FIRN_WS_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", MAX_POLICY, "forever"},
+    [FIRN_WS_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1, NULL},
+    [FIRN_WS_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1, NULL},
+    [FIRN_WS_CONFIG_SAVE_MAX_FILE_SIZE] = {"save.max-file-size", "none", MAX_SIZE, NULL},
+    [FIRN_WS_CONFIG_SAVE_WARN_SIZE] = {"save.warn-size", "1G", MAX_SIZE, NULL},
+    [FIRN_WS_CONFIG_SAVE_STRICT] = {"save.strict", "false", 1, NULL},
+    [FIRN_WS_CONFIG_WAIT] = {"wait", "60", WAIT_MAX, NULL},
 };
 
 /* ---- keys and values ---- */
@@ -157,6 +162,12 @@ firn_ws_config_text_show(const struct firn_ws_config_text *config, enum firn_ws_
                    config->is_set[key] ? config->texts[key] : keys[key].unset);
 }
 
+const char *
+firn_ws_config_text_cautious(enum firn_ws_config_key key)
+{
+    return keys[key].cautious;
+}
+
 /* ---- lines ---- */
 
 static bool
@@ -214,37 +225,71 @@ read_setting(firn_slice said, enum firn_ws_config_key *out_key, firn_slice *out_
     return rc == FIRN_OK ? firn_ws_config_text_value(*out_key, value, out_value, err) : rc;
 }
 
-int
-firn_ws_config_text_read(firn_slice text, const char *path, struct firn_ws_config_text *out,
-                         firn_error *err)
+/* What a line says goes into *out; FIRN_INVALID if it is wrong, or sets what is set already. */
+static int
+take_setting(firn_slice said, struct firn_ws_config_text *out, firn_error *err)
 {
-    *out = (struct firn_ws_config_text){0};
-    if (text.size > FIRN_WS_CONFIG_TEXT_SIZE_MAX) {
-        return firn_error_set(err, FIRN_LIMIT, "'%.700s' has more than %d bytes", path,
-                              FIRN_WS_CONFIG_TEXT_SIZE_MAX);
+    enum firn_ws_config_key key;
+    firn_slice written;
+    uint64_t value;
+    int rc = read_setting(said, &key, &written, &value, err);
+    if (rc == FIRN_OK && out->is_set[key]) {
+        rc = firn_error_set(err, FIRN_INVALID, "%s is set twice", keys[key].name);
     }
-    for (unsigned number = 1; text.size > 0; number++) {
-        firn_slice said;
-        enum firn_ws_config_key key;
-        firn_slice written;
-        uint64_t value;
-        firn_error why;
-        (void)take_line(&text, &said);
-        if (says_nothing(said)) {
-            continue;
-        }
-        int rc = read_setting(said, &key, &written, &value, &why);
-        if (rc == FIRN_OK && out->is_set[key]) {
-            rc = firn_error_set(&why, FIRN_INVALID, "%s is set twice", keys[key].name);
-        }
-        if (rc != FIRN_OK) {
-            return firn_error_set(err, rc, "'%.500s', line %u: %.400s", path, number, why.text);
-        }
+    if (rc == FIRN_OK) {
         out->is_set[key] = true;
         out->values[key] = value;
         memcpy(out->texts[key], written.data, written.size); /* smaller: the value was accepted */
     }
+    return rc;
+}
+
+int
+firn_ws_config_text_read(firn_slice text, struct firn_ws_config_text *out, firn_error *err)
+{
+    *out = (struct firn_ws_config_text){0};
+    if (text.size > FIRN_WS_CONFIG_TEXT_SIZE_MAX) {
+        return firn_error_set(err, FIRN_LIMIT, "it has more than %d bytes",
+                              FIRN_WS_CONFIG_TEXT_SIZE_MAX);
+    }
+    for (unsigned number = 1; text.size > 0; number++) {
+        firn_slice said;
+        firn_error why;
+        (void)take_line(&text, &said);
+        int rc = says_nothing(said) ? FIRN_OK : take_setting(said, out, &why);
+        if (rc != FIRN_OK) {
+            *out = (struct firn_ws_config_text){0};
+            return firn_error_set(err, rc, "line %u: %.900s", number, why.text);
+        }
+    }
     return FIRN_OK;
+}
+
+int
+firn_ws_config_text_mend(firn_slice text, struct firn_buf *out)
+{
+    struct firn_ws_config_text config = {0};
+    int rc = FIRN_OK;
+    while (text.size > 0) {
+        firn_slice said;
+        firn_slice line = take_line(&text, &said);
+        if (says_nothing(said) || take_setting(said, &config, NULL) == FIRN_OK) {
+            FIRN_TRY(firn_buf_append_slice(out, line));
+        } else {
+            FIRN_TRY(firn_buf_append_str(out, "# could not be read: "));
+            FIRN_TRY(firn_buf_append_slice(out, said));
+            FIRN_TRY(firn_buf_append_str(out, "\n"));
+        }
+    }
+    if (!config.is_set[FIRN_WS_CONFIG_KEEP]) {
+        if (out->size > 0 && out->data[out->size - 1] != '\n') {
+            FIRN_TRY(firn_buf_append_str(out, "\n"));
+        }
+        FIRN_TRY(firn_buf_append_format(out, "%s = %s\n", keys[FIRN_WS_CONFIG_KEEP].name,
+                                        keys[FIRN_WS_CONFIG_KEEP].cautious));
+    }
+out:
+    return rc;
 }
 
 int

@@ -38,9 +38,12 @@ struct firn_ws_config_text {
     char texts[FIRN_WS_CONFIG_KEYS][FIRN_WS_CONFIG_TEXT_VALUE_SIZE]; /* as they stand */
 };
 
-/* FIRN_INVALID names the file (`path`) and the line. */
-FIRN_MUST_CHECK int firn_ws_config_text_read(firn_slice text, const char *path,
-                                             struct firn_ws_config_text *out, firn_error *err);
+/* FIRN_INVALID names the line; nothing is set then, nor at another failure. */
+FIRN_MUST_CHECK int firn_ws_config_text_read(firn_slice text, struct firn_ws_config_text *out,
+                                             firn_error *err);
+/* Appends the text with every line that cannot be read, or sets what is set already, as a comment. A
+ * policy that cannot be read might have been any: unless another is set, nothing expires. */
+FIRN_MUST_CHECK int firn_ws_config_text_mend(firn_slice text, struct firn_buf *out);
 /* Appends the text with one setting changed, or, for value NULL, taken out; everything else stays
  * as it is. The text must be readable. */
 FIRN_MUST_CHECK int firn_ws_config_text_change(firn_slice text, enum firn_ws_config_key key,
@@ -58,5 +61,7 @@ FIRN_MUST_CHECK int firn_ws_config_text_value(enum firn_ws_config_key key, firn_
 /* The value as text; what stands for a key that is not set, if it is not. */
 void firn_ws_config_text_show(const struct firn_ws_config_text *config, enum firn_ws_config_key key,
                               char out[FIRN_WS_CONFIG_TEXT_VALUE_SIZE]);
+/* What stands for a key while nobody knows what a file says about it; NULL: as if it said nothing. */
+const char *firn_ws_config_text_cautious(enum firn_ws_config_key key);
 
 #endif

@@ -12,7 +12,9 @@
  * Then the new store is closed, opened again and checked to the last byte. Only if nothing is found
  * do the two change places (ws_repair_place.c).
  *
- * (I1) A store in which a check finds nothing is left alone.
+ * (I1) A store in which a check finds nothing is left alone, but for settings that cannot be read:
+ *      they are mended where they are (ws_config.c). Those of a damaged store are mended in the new
+ *      one.
  * (I2) Whatever fails or is cut off before the exchange leaves the damaged store as it was.
  * (I3) A dry run does all of it but the exchange, so that what it tells is what a repair would do.
  */
@@ -20,6 +22,7 @@
 
 #include "base/mem.h"
 #include "workspace/ws.h"
+#include "workspace/ws_config.h"
 
 enum { STORE_MEMORY_BYTES = 32 << 20, SCRATCH_FRAMES = 4, ATTEMPTS = 2 };
 
@@ -284,12 +287,15 @@ firn_ws_repair(struct firn_ws *ws, const firn_repair_options *options, firn_repa
 {
     struct firn_ws_repair repair = {.ws = ws, .options = options, .result = out};
     bool is_clean;
+    bool ignored;
     int rc;
     *out = (firn_repair_result){0};
     FIRN_TRY(firn_ws_repair_place_open(&repair, err));
+    FIRN_TRY(firn_ws_config_check(repair.place.from, &options->callbacks, &ignored, err));
     FIRN_TRY(check(&repair, repair.place.from, &is_clean, err));
     if (is_clean) { /* (I1) */
         out->was_intact = true;
+        rc = options->dry_run ? FIRN_OK : firn_ws_config_mend(repair.place.from, err);
         goto out;
     }
     FIRN_TRY(build_clean(&repair, err));

@@ -24,6 +24,7 @@
 
 #include "base/mem.h"
 #include "os/os_clone.h"
+#include "workspace/ws_config.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_remove.h"
@@ -247,6 +248,14 @@ keep_other(void *ctx, const struct firn_os_dirent *entry)
     return is_file && !is_own ? firn_buf_append(ctx, entry->name, entry->name_size + 1) : FIRN_OK;
 }
 
+/* Settings that the disk does not give back must not keep the rest from being repaired. */
+static bool
+may_go_without(const char *name, int rc)
+{
+    return strcmp(name, FIRN_WS_CONFIG_FILE) == 0 &&
+           (rc == FIRN_IO || rc == FIRN_DENIED || rc == FIRN_CORRUPT);
+}
+
 static int
 take_others(struct firn_ws_repair_place *place, firn_error *err)
 {
@@ -258,7 +267,7 @@ take_others(struct firn_ws_repair_place *place, firn_error *err)
     for (size_t at = 0; rc == FIRN_OK && at < names.size;) {
         const char *name = (const char *)names.data + at;
         rc = firn_os_clone_file(place->from, place->to, name, err);
-        rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
+        rc = rc == FIRN_EXISTS || may_go_without(name, rc) ? FIRN_OK : rc;
         at += strlen(name) + 1;
     }
     firn_buf_deinit(&names);
@@ -284,6 +293,7 @@ firn_ws_repair_place_exchange(struct firn_ws_repair *repair, char **out_path, fi
     int rc;
     *out_path = NULL;
     FIRN_TRY(take_others(place, err));
+    FIRN_TRY(firn_ws_config_mend(place->to, err));
     rc = firn_os_rename(place->parent, place->new_name, place->parent, place->name,
                         FIRN_OS_RENAME_EXCHANGE, err);
     if (rc == FIRN_UNSUPPORTED) {

@@ -72,36 +72,124 @@ Comments and the order of lines stay.
   $
   save.gitignore = false$
 
-A line that is wrong is an error for what would follow it, and nothing else.
+Where a line is wrong its file counts as if it said nothing. It is named, and commands go on.
 
   $ for line in nonsense 'save.git = true' 'wait = soon' 'wait = 99999999999' 'save.strict = yes' '= true' 'wait = 1
-  > wait = 2'; do echo "$line" >~/.config/firn/config; firn save -q; echo $?; done
-  2
-  2
-  2
-  2
-  2
-  2
-  2
-  ! firn: '<any>/.config/firn/config', line 1: a setting is written as key = value
-  ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: there is no setting 'save.git'; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
-  ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: wait takes a number of seconds from 0 to 2147483647
-  ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: wait takes a number of seconds from 0 to 2147483647
-  ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: save.strict takes true or false
-  ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 1: there is no setting ''; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
-  ! hint: mend the line, or take it out
-  ! firn: '<any>/.config/firn/config', line 2: wait is set twice
-  ! hint: mend the line, or take it out
+  > wait = 2'; do echo "$line" >~/.config/firn/config; firn save -q 2>err || echo $?; head -n 1 err; done; tail -n 1 err
+  6
+  firn: settings: <T>/home/.config/firn/config: line 1: a setting is written as key = value
+  7
+  firn: settings: <T>/home/.config/firn/config: line 1: there is no setting 'save.git'; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
+  8
+  firn: settings: <T>/home/.config/firn/config: line 1: wait takes a number of seconds from 0 to 2147483647
+  9
+  firn: settings: <T>/home/.config/firn/config: line 1: wait takes a number of seconds from 0 to 2147483647
+  10
+  firn: settings: <T>/home/.config/firn/config: line 1: save.strict takes true or false
+  11
+  firn: settings: <T>/home/.config/firn/config: line 1: there is no setting ''; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
+  12
+  firn: settings: <T>/home/.config/firn/config: line 2: wait is set twice
+  hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config --user KEY VALUE
   $ firn list -q --limit 1
-  5
-  $ firn config --user wait 1
-  ! firn: '<any>/.config/firn/config', line 2: wait is set twice
-  [2]
+  12
+  $ firn config --user wait 1 && cat ~/.config/firn/config
+  wait = 1
+  # could not be read: wait = 2
+  keep = forever
+  ! firn: settings: lines that could not be read are comments now
+  ! hint: firn config shows what counts; where it was not known what is kept, keep is forever now
+  $ echo k >~/.config/firn/config && firn config --user --unset keep && cat ~/.config/firn/config && rm ~/.config/firn/config err
+  # could not be read: k
+  ! firn: settings: lines that could not be read are comments now
+  ! hint: firn config shows what counts; where it was not known what is kept, keep is forever now
+
+So what brings data back works, and so do the hooks of agents and firn mcp. Nothing expires by a file that cannot be read.
+
+  $ store=$(ls -d $XDG_DATA_HOME/firn/w-*) && printf 'keep = last:1\nsave.strict = true\nk\n' >$store/config && touch added && firn restore 5
+  restored 5: 0 changed, 0 added, 1 removed; take this back with: firn undo
+  ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
+  ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  $ firn undo
+  undone: 0 changed, 1 added, 0 removed; redo with: firn undo
+  ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
+  ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  $ firn revert 1..2 -q 2>/dev/null && firn save -q 2>/dev/null && firn delete --expired 2>/dev/null
+  13
+  nothing has expired
+  $ firn restore 1 -n --json 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["notices"])'
+  [{'kind': 'settings', 'path': '<T>/data/firn/w-<hex>/config', 'text': 'line 3: a setting is written as key = value'}, {'kind': 'excluded', 'path': 'junk', 'text': '.gitignore:1: junk'}, {'kind': 'excluded', 'path': 'node_modules', 'text': 'directory of dependencies'}]
+  $ touch more && echo '{}' | firn hook run claude before
+  ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
+  ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  $ printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"checkpoint_restore","arguments":{"workspace_path":".","snapshot_id":"1"}}}' | firn mcp | python3 -c 'import json, sys; r = json.loads(sys.stdin.readlines()[-1])["result"]; print(r["isError"], [n["kind"] for n in r["structuredContent"]["notices"]])'
+  False ['settings', 'excluded', 'excluded']
+  $ firn save -q --no-config
+  15
+  $ firn config keep
+  forever
+  ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
+  ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  $ firn config --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print([(s["key"], s["value"]) for s in o["settings"]][:2], len(o["notices"]))'
+  [('gc.auto', 'false'), ('keep', 'forever')] 1
+
+A check tells of it, and it is no damage. A repair mends it; so does setting anything.
+
+  $ firn check
+  18 checkpoints, <n> packs, <n> objects: no damage
+  ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
+  ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  $ firn check --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["damaged"], [n["kind"] for n in o["notices"]])'
+  0 ['settings']
+  $ firn repair -n 2>/dev/null
+  settings would be mended: what cannot be read would become comments
+  nothing else to repair
+  $ firn repair 2>/dev/null && cat $store/config && firn repair
+  settings mended: what could not be read is a comment now, or lies beside them
+  nothing else to repair
+  keep = last:1
+  save.strict = true
+  # could not be read: k
+  nothing to repair
+  $ printf 'gc.auto = false\nkeep = some\n' >$store/config && firn config wait 3
+  ! firn: settings: lines that could not be read are comments now
+  ! hint: firn config shows what counts; where it was not known what is kept, keep is forever now
+  $ cat $store/config && firn config keep
+  gc.auto = false
+  # could not be read: keep = some
+  keep = forever
+  wait = 3
+  forever
+  $ head -c 70000 /dev/zero | tr '\0' x >$store/config && firn config wait 4
+  ! firn: '<T>/data/firn/w-<hex>/config': it has more than 65536 bytes
+  ! hint: move the file away
+  [1]
+  $ firn repair 2>/dev/null && cat $store/config && ls $store | grep config && firn save -q
+  settings mended: what could not be read is a comment now, or lies beside them
+  nothing else to repair
+  keep = forever
+  config
+  config.unread-1
+  16
+  $ rm $store/config && mkdir $store/config && firn save -q 2>&1 && firn config wait 4
+  firn: settings: <T>/data/firn/w-<hex>/config: cannot open '<T>/data/firn/w-<hex>/config': not a regular file
+  hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
+  17
+  ! firn: '<T>/data/firn/w-<hex>/config': cannot open '<T>/data/firn/w-<hex>/config': not a regular file
+  ! hint: move the file away
+  [1]
+  $ firn repair -q 2>/dev/null && ls $store | grep config
+  config
+  config.unread-1
+  config.unread-2
+  $ printf 'keep = last:3\nk\n' >$store/config && truncate -s 30 $store/manifest-000001.log && firn repair 2>/dev/null | sed '/intact/d' && cat $store/config $store/damaged-1/config
+  settings mended: what could not be read is a comment now, or lies beside them
+  the damaged store is kept, remove it when it is of no use: <T>/data/firn/w-<hex>/damaged-1
+  keep = last:3
+  # could not be read: k
+  keep = last:3
+  k
+  $ rm $store/config
   $ rm -r ~/.config && firn config nothing
   ! firn: there is no setting 'nothing'
   ! hint: firn config lists the settings

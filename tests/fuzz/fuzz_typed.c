@@ -53,7 +53,7 @@ check_change(firn_slice text, const struct firn_ws_config_text *config, enum fir
     struct firn_ws_config_text again;
     firn_error err = {0};
     CHECK(firn_ws_config_text_change(text, key, value, &changed) == FIRN_OK);
-    int rc = firn_ws_config_text_read(firn_buf_slice(&changed), "again", &again, &err);
+    int rc = firn_ws_config_text_read(firn_buf_slice(&changed), &again, &err);
     if (changed.size > FIRN_WS_CONFIG_TEXT_SIZE_MAX) {
         CHECK(rc == FIRN_LIMIT);
     } else {
@@ -67,14 +67,29 @@ check_change(firn_slice text, const struct firn_ws_config_text *config, enum fir
     firn_buf_deinit(&changed);
 }
 
+/* What is mended can be read. */
+static void
+check_mended(firn_slice text)
+{
+    struct firn_buf mended = {0};
+    struct firn_ws_config_text config;
+    firn_error err = {0};
+    CHECK(firn_ws_config_text_mend(text, &mended) == FIRN_OK);
+    int rc = firn_ws_config_text_read(firn_buf_slice(&mended), &config, &err);
+    CHECK(rc == (mended.size > FIRN_WS_CONFIG_TEXT_SIZE_MAX ? FIRN_LIMIT : FIRN_OK));
+    CHECK(rc != FIRN_OK || config.is_set[FIRN_WS_CONFIG_KEEP]);
+    firn_buf_deinit(&mended);
+}
+
 static void
 read_settings(firn_slice text)
 {
     struct firn_ws_config_text config;
     firn_error err = {0};
-    int rc = firn_ws_config_text_read(text, "file", &config, &err);
+    int rc = firn_ws_config_text_read(text, &config, &err);
     if (rc != FIRN_OK) {
         CHECK(err.code == rc && (rc == FIRN_INVALID || rc == FIRN_LIMIT));
+        check_mended(text);
         return;
     }
     for (unsigned i = 0; i < FIRN_WS_CONFIG_KEYS; i++) {

@@ -25,7 +25,7 @@
 static int
 read_text(const char *text, struct firn_ws_config_text *out, firn_error *err)
 {
-    return firn_ws_config_text_read(firn_str(text), "file", out, err);
+    return firn_ws_config_text_read(firn_str(text), out, err);
 }
 
 static void
@@ -84,12 +84,10 @@ what_is_wrong_is_refused_with_its_line(void **state)
     }
     static char large[FIRN_WS_CONFIG_TEXT_SIZE_MAX + 1];
     memset(large, '\n', sizeof large);
-    assert_int_equal(
-        firn_ws_config_text_read(firn_bytes(large, sizeof large - 1), "file", &config, &err),
-        FIRN_OK);
-    assert_int_equal(
-        firn_ws_config_text_read(firn_bytes(large, sizeof large), "file", &config, &err),
-        FIRN_LIMIT);
+    assert_int_equal(firn_ws_config_text_read(firn_bytes(large, sizeof large - 1), &config, &err),
+                     FIRN_OK);
+    assert_int_equal(firn_ws_config_text_read(firn_bytes(large, sizeof large), &config, &err),
+                     FIRN_LIMIT);
 }
 
 static void
@@ -164,6 +162,158 @@ a_change_leaves_all_other_lines(void **state)
     assert_change("#wait = 1\r\n wait=1\r\n#y", "5", "#wait = 1\r\nwait = 5\n#y");
     assert_change("#wait = 1\r\n wait=1\r\n#y", NULL, "#wait = 1\r\n#y");
     assert_change("wait = 1\n\n  save.strict=true", NULL, "\n  save.strict=true");
+}
+
+static void
+assert_mended(const char *before, const char *after)
+{
+    struct firn_buf out = {0};
+    struct firn_ws_config_text config;
+    firn_error err;
+    assert_int_equal(firn_ws_config_text_mend(firn_str(before), &out), FIRN_OK);
+    assert_true(firn_slice_equal(firn_buf_slice(&out), firn_str(after)));
+    assert_int_equal(firn_ws_config_text_read(firn_buf_slice(&out), &config, &err), FIRN_OK);
+    firn_buf_deinit(&out);
+}
+
+static void
+lines_that_are_wrong_become_comments(void **state)
+{
+    (void)state;
+    assert_mended("", "keep = forever\n");
+    assert_mended("k", "# could not be read: k\nkeep = forever\n");
+    assert_mended("# x\r\n k\r\nwait=1", "# x\r\n# could not be read: k\nwait=1\nkeep = forever\n");
+    assert_mended("keep = last:3\nwait = x\n", "keep = last:3\n# could not be read: wait = x\n");
+    assert_mended("keep = lost:3", "# could not be read: keep = lost:3\nkeep = forever\n");
+    assert_mended("wait = 1\nkeep = forever\nwait = 2\n",
+                  "wait = 1\nkeep = forever\n# could not be read: wait = 2\n");
+}
+
+/* ---- files that cannot be read ---- */
+
+struct seen {
+    char keep[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
+    char gc_auto[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
+    char wait[FIRN_WS_CONFIG_TEXT_VALUE_SIZE];
+    int told;
+    char path[100];
+    char text[200];
+};
+
+static int
+see_setting(void *ctx, const firn_setting *setting)
+{
+    struct seen *seen = ctx;
+    char *out = strcmp(setting->key, "keep") == 0      ? seen->keep
+                : strcmp(setting->key, "gc.auto") == 0 ? seen->gc_auto
+                : strcmp(setting->key, "wait") == 0    ? seen->wait
+                                                       : NULL;
+    if (out != NULL) {
+        (void)snprintf(out, FIRN_WS_CONFIG_TEXT_VALUE_SIZE, "%s", setting->value);
+    }
+    return FIRN_OK;
+}
+
+static void
+see_notice(void *ctx, const firn_notice *notice)
+{
+    struct seen *seen = ctx;
+    assert_int_equal(notice->kind, FIRN_NOTICE_SETTINGS);
+    seen->told++;
+    (void)snprintf(seen->path, sizeof seen->path, "%.*s", (int)notice->path.size,
+                   (const char *)notice->path.data);
+    (void)snprintf(seen->text, sizeof seen->text, "%s", notice->text);
+}
+
+static void
+write_config(struct ws_world *world, const char *folder, const char *text)
+{
+    struct firn_os_dir *dir;
+    struct firn_os_file *file;
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, folder, &dir, &world->err), FIRN_OK);
+    assert_int_equal(firn_os_file_open(dir, "config",
+                                       FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE, 0600,
+                                       &file, &world->err),
+                     FIRN_OK);
+    assert_int_equal(firn_os_file_write(file, 0, text, strlen(text), &world->err), FIRN_OK);
+    firn_os_file_close(file);
+    firn_os_dir_close(dir);
+}
+
+static void
+see(struct ws_world *world, struct seen *out)
+{
+    memset(out, 0, sizeof *out);
+    assert_int_equal(firn_ws_config_list_readable(world->tree.os, "/s", see_setting, see_notice,
+                                                  out, &world->err),
+                     FIRN_OK);
+}
+
+static void
+what_cannot_be_read_counts_for_nothing_and_lets_nothing_expire(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct seen seen;
+    ws_world_open_memory(&world, 34);
+    ws_save(&world);
+    write_config(&world, "/s", "keep = last:3\ngc.auto = true\nwait = 5\n");
+    see(&world, &seen);
+    assert_int_equal(seen.told, 0);
+    assert_string_equal(seen.keep, "last:3");
+    write_config(&world, "/s", "keep = last:3\ngc.auto = true\nwait = 5\nk\n");
+    see(&world, &seen);
+    assert_int_equal(seen.told, 1);
+    assert_string_equal(seen.path, "/s/config");
+    assert_string_equal(seen.text, "line 4: a setting is written as key = value");
+    assert_string_equal(seen.keep, "forever");
+    assert_string_equal(seen.gc_auto, "false");
+    assert_string_equal(seen.wait, "60");
+    assert_int_equal(firn_ws_config_list(world.tree.os, "/s", see_setting, &seen, &world.err),
+                     FIRN_INVALID);
+    assert_string_equal(world.err.text, "'/s/config': line 4: a setting is written as key = value");
+    ws_assert_check_clean(&world);
+    assert_int_equal(firn_ws_config_set(world.tree.os, "/s", "wait", "7", &world.err), FIRN_OK);
+    see(&world, &seen);
+    assert_int_equal(seen.told, 0);
+    assert_string_equal(seen.keep, "last:3");
+    assert_string_equal(seen.wait, "7");
+    ws_world_close(&world);
+}
+
+static void
+a_repair_mends_settings_and_puts_away_what_it_cannot(void **state)
+{
+    (void)state;
+    static char large[FIRN_WS_CONFIG_TEXT_SIZE_MAX + 2];
+    const char *const texts[] = {"wait = 7\nk\n", large};
+    memset(large, 'x', sizeof large - 1);
+    for (size_t i = 0; i < 2; i++) {
+        struct ws_world world;
+        struct seen seen;
+        bool is_sound;
+        struct firn_os_dir *dir;
+        const firn_callbacks callbacks = {.on_notice = see_notice, .ctx = &seen};
+        ws_world_open_memory(&world, 35);
+        ws_save(&world);
+        write_config(&world, "/s", texts[i]);
+        assert_int_equal(firn_os_dir_open_path(world.tree.os, "/s", &dir, &world.err), FIRN_OK);
+        memset(&seen, 0, sizeof seen);
+        assert_int_equal(firn_ws_config_check(dir, &callbacks, &is_sound, &world.err), FIRN_OK);
+        assert_false(is_sound);
+        assert_int_equal(seen.told, 1);
+        assert_int_equal(firn_ws_config_mend(dir, &world.err), FIRN_OK);
+        see(&world, &seen);
+        assert_int_equal(seen.told, 0);
+        assert_string_equal(seen.keep, "forever");
+        assert_string_equal(seen.wait, i == 0 ? "7" : "60");
+        struct firn_os_stat stat;
+        assert_int_equal(firn_os_stat(dir, "config.unread-1", &stat, &world.err),
+                         i == 0 ? FIRN_NOT_FOUND : FIRN_OK);
+        assert_int_equal(firn_ws_config_mend(dir, &world.err), FIRN_OK);
+        firn_os_dir_close(dir);
+        ws_world_close(&world);
+    }
 }
 
 /* ---- on a disk that fails ---- */
@@ -284,6 +434,80 @@ the_power_may_go_at_any_call(void **state)
     ws_world_close(&prepared);
 }
 
+/* Whatever is there after a mending that was cut off lets nothing expire, and is mended by the next. */
+static void
+assert_mends(struct ws_world *world)
+{
+    struct seen seen;
+    struct firn_os_dir *dir;
+    see(world, &seen);
+    assert_string_equal(seen.keep, "forever");
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s", &dir, &world->err), FIRN_OK);
+    assert_int_equal(firn_ws_config_mend(dir, &world->err), FIRN_OK);
+    firn_os_dir_close(dir);
+    see(world, &seen);
+    assert_int_equal(seen.told, 0);
+    assert_string_equal(seen.keep, "forever");
+}
+
+static int
+mend(struct ws_world *world, struct firn_os *os)
+{
+    struct firn_os_dir *dir;
+    int rc = firn_os_dir_open_path(os, "/s", &dir, &world->err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_config_mend(dir, &world->err);
+        firn_os_dir_close(dir);
+    }
+    return rc;
+}
+
+static void
+mending_may_be_cut_off_anywhere(void **state)
+{
+    (void)state;
+    static char large[FIRN_WS_CONFIG_TEXT_SIZE_MAX + 2];
+    const char *const texts[] = {"wait = 7\nk\n", large};
+    memset(large, 'x', sizeof large - 1);
+    for (size_t i = 0; i < 2; i++) {
+        struct ws_world prepared;
+        prepare(&prepared, 36);
+        write_config(&prepared, "/s", texts[i]);
+        assert_int_equal(firn_os_dir_sync_filesystem(prepared.tree.root, &prepared.err), FIRN_OK);
+        bool was_off = true;
+        for (uint64_t k = 1; was_off; k++) {
+            for (uint64_t seed = 0; seed < 5; seed++) {
+                struct ws_world world;
+                ws_world_clone(&prepared, &world);
+                firn_os_memory_set_cut_at(world.tree.os, firn_os_memory_calls(world.tree.os) + k);
+                int rc = mend(&world, world.tree.os);
+                was_off = firn_os_memory_is_off(world.tree.os);
+                assert_true(was_off || rc == FIRN_OK);
+                firn_os_memory_power_cut(world.tree.os, seed == 0 ? 0 : seed * 1000 + k);
+                firn_os_memory_set_cut_at(world.tree.os, 0);
+                ws_world_reopen(&world);
+                assert_mends(&world);
+                ws_world_close(&world);
+            }
+        }
+        bool was_hit = true;
+        for (uint64_t n = 1; was_hit; n++) {
+            struct ws_world world;
+            ws_world_clone(&prepared, &world);
+            scan_world_wrap(&world.tree);
+            struct firn_os_fault_plan plan = {
+                .call = n, .classes = FIRN_OS_FAULT_ALL, .error_number = ENOSPC};
+            firn_os_fault_set_plan(world.tree.outer, &plan);
+            (void)mend(&world, world.tree.outer);
+            was_hit = firn_os_fault_hits(world.tree.outer) > 0;
+            firn_os_fault_set_plan(world.tree.outer, NULL);
+            assert_mends(&world);
+            ws_world_close(&world);
+        }
+        ws_world_close(&prepared);
+    }
+}
+
 int
 main(void)
 {
@@ -292,9 +516,13 @@ main(void)
         cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
         cmocka_unit_test(sizes_are_read),
         cmocka_unit_test(a_change_leaves_all_other_lines),
+        cmocka_unit_test(lines_that_are_wrong_become_comments),
+        cmocka_unit_test(what_cannot_be_read_counts_for_nothing_and_lets_nothing_expire),
+        cmocka_unit_test(a_repair_mends_settings_and_puts_away_what_it_cannot),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_power_may_go_at_any_call),
+        cmocka_unit_test(mending_may_be_cut_off_anywhere),
     };
     return cmocka_run_group_tests_name("ws_config", tests, NULL, NULL);
 }

@@ -296,15 +296,67 @@ settings_stay(void **state)
     prepare(&prepared, PACK_GONE);
     store = (struct scan_world){.os = prepared.world.tree.os};
     assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
-    scan_put_text(&store, "config", "gitignore = true\n");
+    scan_put_text(&store, "config", "save.gitignore = true\n");
     firn_os_dir_close(store.root);
     assert_int_equal(repair(&prepared.world, false, &result), FIRN_OK);
     assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
     assert_int_equal(firn_os_stat(store.root, "config", &stat, NULL), FIRN_OK);
-    assert_int_equal(stat.size_bytes, 17);
+    assert_int_equal(stat.size_bytes, 22);
     firn_os_dir_close(store.root);
     assert_string_equal(result.damaged_path, "/s/damaged-1");
     prepared_deinit(&prepared);
+}
+
+static void
+count_settings(void *ctx, const firn_notice *notice)
+{
+    *(int *)ctx += notice->kind == FIRN_NOTICE_SETTINGS;
+}
+
+static void
+assert_config(struct scan_world *store, const char *text)
+{
+    struct firn_os_file *file;
+    char read[100];
+    size_t size;
+    assert_int_equal(firn_os_file_open(store->root, "config", FIRN_OS_READ, 0, &file, NULL),
+                     FIRN_OK);
+    assert_int_equal(firn_os_file_read(file, 0, read, sizeof read - 1, &size, NULL), FIRN_OK);
+    firn_os_file_close(file);
+    read[size] = '\0';
+    assert_string_equal(read, text);
+}
+
+static void
+settings_that_cannot_be_read_are_mended(void **state)
+{
+    (void)state;
+    const enum damage damages[] = {PACK_GONE, NONE};
+    for (size_t i = 0; i < 2; i++) {
+        struct prepared prepared;
+        struct scan_world store;
+        firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
+        firn_repair_result result;
+        int told = 0;
+        options.callbacks = (firn_callbacks){.on_notice = count_settings, .ctx = &told};
+        prepare(&prepared, damages[i]);
+        store = (struct scan_world){.os = prepared.world.tree.os};
+        assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+        scan_put_text(&store, "config", "wait = 5\nk\n");
+        options.dry_run = true;
+        assert_int_equal(firn_ws_repair(prepared.world.ws, &options, &result, NULL), FIRN_OK);
+        assert_int_equal(told, 1);
+        assert_config(&store, "wait = 5\nk\n");
+        options.dry_run = false;
+        assert_int_equal(firn_ws_repair(prepared.world.ws, &options, &result, NULL), FIRN_OK);
+        assert_int_equal(told, 2);
+        assert_int_equal(result.was_intact, damages[i] == NONE);
+        firn_os_dir_close(store.root);
+        assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+        assert_config(&store, "wait = 5\n# could not be read: k\nkeep = forever\n");
+        firn_os_dir_close(store.root);
+        prepared_deinit(&prepared);
+    }
 }
 
 int
@@ -314,6 +366,7 @@ main(void)
         cmocka_unit_test(a_dry_run_changes_nothing),
         cmocka_unit_test(what_is_somebody_elses_is_in_the_way),
         cmocka_unit_test(settings_stay),
+        cmocka_unit_test(settings_that_cannot_be_read_are_mended),
         cmocka_unit_test(any_call_may_fail_once),
         cmocka_unit_test(any_call_and_all_after_it_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
