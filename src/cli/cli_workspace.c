@@ -77,6 +77,25 @@ firn_cli_workspace_hint_or_path(firn_workspace *workspace, const char *reference
                : hint;
 }
 
+const char *
+firn_cli_workspace_hint_paths(const char *hint, size_t path_count, int code)
+{
+    return hint == NULL && code == FIRN_NOT_FOUND && path_count > 0
+               ? "firn show REF --files lists what is in a checkpoint"
+               : hint;
+}
+
+/* What to do where the workspace itself cannot be opened. */
+static int
+report_open(struct firn_cli *cli, const firn_error *err)
+{
+    return firn_report_failure(cli, err,
+                               err->code == FIRN_NOT_FOUND
+                                   ? "the workspace has to be a directory that is there: -C DIR "
+                                     "names one, firn workspaces lists those that were saved"
+                                   : NULL);
+}
+
 int
 firn_cli_workspace_open_root(struct firn_cli *cli, const char *store_path, firn_workspace **out)
 {
@@ -87,7 +106,7 @@ firn_cli_workspace_open_root(struct firn_cli *cli, const char *store_path, firn_
     options.is_root = true;
     const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
     if (firn_workspace_open(path, &options, out, &err) != FIRN_OK) {
-        return firn_report_failure(cli, &err, NULL);
+        return report_open(cli, &err);
     }
     return FIRN_EXIT_OK;
 }
@@ -137,7 +156,7 @@ firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out)
     options.lock_timeout_ms = firn_patience_slice_ms(cli);
     const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
     if (firn_workspace_open(path, &options, out, &err) != FIRN_OK) {
-        return firn_report_failure(cli, &err, NULL);
+        return report_open(cli, &err);
     }
     int exit_code = firn_cli_settings_take(cli, *out);
     bool is_asked = exit_code == FIRN_EXIT_OK && firn_workspace_moved_from(*out) != NULL;
@@ -304,6 +323,17 @@ firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out)
         (void)snprintf(out, FIRN_CLI_WORKSPACE_NAME_SIZE, "%llu",
                        (unsigned long long)checkpoint->number);
     }
+    return out;
+}
+
+const char *
+firn_cli_workspace_names(const firn_checkpoint *checkpoint, char *out)
+{
+    char name[FIRN_CLI_WORKSPACE_NAME_SIZE];
+    bool has_number = !checkpoint->is_safety && checkpoint->number != 0;
+    (void)snprintf(out, FIRN_CLI_WORKSPACE_NAMES_SIZE, "%s%s%.*s",
+                   has_number ? firn_cli_workspace_name(checkpoint, name) : "",
+                   has_number ? "  " : "", FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
     return out;
 }
 

@@ -40,6 +40,11 @@ void firn_cli_workspace_paths_deinit(struct firn_cli_workspace_paths *paths);
 enum { FIRN_CLI_WORKSPACE_NAME_SIZE = 24 };
 const char *firn_cli_workspace_name(const firn_checkpoint *checkpoint, char *out);
 
+/* "12  kxsrpsvp", or, for a safety checkpoint, the first letters of its id alone. Returns
+ * out[FIRN_CLI_WORKSPACE_NAMES_SIZE]. */
+enum { FIRN_CLI_WORKSPACE_NAMES_SIZE = 40 };
+const char *firn_cli_workspace_names(const firn_checkpoint *checkpoint, char *out);
+
 /* The object of a checkpoint or an entry. key is NULL inside an array. */
 void firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *checkpoint);
 void firn_cli_workspace_entry_json(const char *key, const firn_entry_info *entry);
@@ -58,5 +63,8 @@ const char *firn_cli_workspace_hint(firn_workspace *workspace, const char *refer
 /* The same for a command whose first word may be meant as a path. */
 const char *firn_cli_workspace_hint_or_path(firn_workspace *workspace, const char *reference,
                                             int code);
+/* `hint`, or, where there is none and the failure is that a path was not found, where to look for
+ * it. */
+const char *firn_cli_workspace_hint_paths(const char *hint, size_t path_count, int code);
 
 #endif

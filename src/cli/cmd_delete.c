@@ -31,8 +31,9 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     } else if (deleting->cli->quiet) {
         firn_out_format("%s\n", name);
     } else {
-        firn_out_format("%s %s  %.*s", deleting->is_dry ? "would delete" : "deleted", name,
-                        FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
+        char names[FIRN_CLI_WORKSPACE_NAMES_SIZE];
+        firn_out_format("%s %s", deleting->is_dry ? "would delete" : "deleted",
+                        firn_cli_workspace_names(checkpoint, names));
         if (checkpoint->message.size > 0) {
             firn_out_text("  ");
             firn_text_escape(checkpoint->message, firn_out_write);

@@ -67,6 +67,7 @@ report(struct firn_cli *cli, firn_workspace *workspace, const firn_diff_options 
     if (hint == NULL && options->after != NULL) {
         hint = firn_cli_workspace_hint_or_path(workspace, options->after, err->code);
     }
+    hint = firn_cli_workspace_hint_paths(hint, options->path_count, err->code);
     return firn_report_failure(cli, err, hint);
 }
 

@@ -48,12 +48,12 @@ visit(void *ctx, const firn_forgotten *forgotten)
     } else if (forgetting->cli->quiet) {
         firn_out_format("%s\n", name);
     } else {
-        firn_out_format("%s %s  %.*s  %s %s, %s\n",
-                        forgetting->options.dry_run ? "would take out of" : "took out of", name,
-                        FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
-                        firn_text_number(forgotten->files, files),
-                        firn_text_plural(forgotten->files, "file", "files"),
-                        firn_text_size(forgotten->bytes, bytes));
+        char names[FIRN_CLI_WORKSPACE_NAMES_SIZE];
+        firn_out_format(
+            "%s %s  %s %s, %s\n", forgetting->options.dry_run ? "would take out of" : "took out of",
+            firn_cli_workspace_names(checkpoint, names), firn_text_number(forgotten->files, files),
+            firn_text_plural(forgotten->files, "file", "files"),
+            firn_text_size(forgotten->bytes, bytes));
     }
     return firn_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
@@ -64,6 +64,18 @@ attempt(void *ctx, firn_error *err)
     struct forgetting *forgetting = ctx;
     return firn_workspace_forget(forgetting->workspace, &forgetting->options, visit, forgetting,
                                  &forgetting->result, err);
+}
+
+static const char *
+hint_of(const struct forgetting *forgetting, int code)
+{
+    const char *hint = firn_cli_workspace_hint(forgetting->workspace, "latest", code);
+    if (hint == NULL && code == FIRN_NOT_FOUND) {
+        return "firn show REF --files lists what is in one; what only deleted checkpoints had "
+               "leaves "
+               "the store with: firn gc --full";
+    }
+    return hint == NULL && code == FIRN_CONFLICT ? "firn restore --resume, or firn undo" : hint;
 }
 
 static int
@@ -77,12 +89,7 @@ forget(struct forgetting *forgetting)
     int code = firn_patience_run(cli, attempt, forgetting, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        const char *hint = code == FIRN_NOT_FOUND
-                               ? "firn show REF --files lists what is in one; what only deleted "
-                                 "checkpoints had leaves the store with: firn gc --full"
-                           : code == FIRN_CONFLICT ? "firn restore --resume, or firn undo"
-                                                   : NULL;
-        return firn_report_failure(cli, &err, hint);
+        return firn_report_failure(cli, &err, hint_of(forgetting, code));
     }
     if (cli->json) {
         firn_json_out_end();

@@ -75,7 +75,7 @@ print_checkpoint(const firn_repair_checkpoint *checkpoint)
 {
     char name[FIRN_CLI_WORKSPACE_NAME_SIZE] = "-";
     char number[FIRN_TEXT_NUMBER_SIZE];
-    if (!checkpoint->checkpoint->is_safety) {
+    if (!checkpoint->checkpoint->is_safety && checkpoint->checkpoint->number != 0) {
         (void)firn_cli_workspace_name(checkpoint->checkpoint, name);
     }
     firn_out_format("%-6s  %s  %.*s  ", state_name(checkpoint->state), name,

@@ -130,7 +130,14 @@ hint_of(const struct firn_cmd_restore_request *request, int code)
     if (hint == NULL && is_in_place && code == FIRN_CANCELLED) {
         hint = "nothing was changed";
     } else if (hint == NULL && request->what == FIRN_CMD_RESTORE_CHECKPOINT) {
-        hint = firn_cli_workspace_hint(request->workspace, request->reference, code);
+        hint = firn_cli_workspace_hint_paths(
+            firn_cli_workspace_hint(request->workspace, request->reference, code),
+            request->options.path_count, code);
+    } else if (hint == NULL && code == FIRN_NOT_FOUND) {
+        hint = firn_cli_workspace_hint(request->workspace, "latest", code);
+        hint = hint != NULL
+                   ? hint
+                   : "firn restore REF brings back a checkpoint, firn list --all shows them";
     }
     return hint;
 }

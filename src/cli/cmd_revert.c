@@ -7,6 +7,7 @@
  * Conflicts come first and are all that comes, if there are any.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,6 +133,32 @@ show_json(struct request *request, const struct firn_notices *notices)
     firn_notices_json(notices);
 }
 
+static bool
+is_first(firn_workspace *workspace, const char *reference)
+{
+    enum { REFERENCE_SIZE = 300 };
+    char before[REFERENCE_SIZE];
+    firn_checkpoint ignored;
+    int size = snprintf(before, sizeof(before), "%s~1", reference != NULL ? reference : "latest");
+    return size > 0 && size < REFERENCE_SIZE &&
+           firn_workspace_find(workspace, before, &ignored, NULL) == FIRN_NOT_FOUND;
+}
+
+/* Where both checkpoints are there. */
+static const char *
+hint_beyond_references(const struct request *request, int code)
+{
+    const firn_revert_options *options = &request->options;
+    if (code == FIRN_INVALID) {
+        return "a range begins with the older one: firn revert OLDER..NEWER";
+    }
+    if (code == FIRN_NOT_FOUND && options->before == NULL &&
+        is_first(request->workspace, options->after)) {
+        return "firn restore REF brings back a checkpoint itself, firn cat one file of it";
+    }
+    return firn_cli_workspace_hint_paths(NULL, options->path_count, code);
+}
+
 /* What to do next after a failure. */
 static const char *
 hint_of(const struct request *request, int code)
@@ -145,7 +172,10 @@ hint_of(const struct request *request, int code)
     if (hint == NULL && options->before != NULL) {
         hint = firn_cli_workspace_hint(request->workspace, options->before, code);
     }
-    return hint == NULL && !options->dry_run ? firn_cli_pending_hint(request->workspace) : hint;
+    if (hint == NULL && !options->dry_run) {
+        hint = firn_cli_pending_hint(request->workspace);
+    }
+    return hint == NULL ? hint_beyond_references(request, code) : hint;
 }
 
 static int

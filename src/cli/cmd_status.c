@@ -242,10 +242,11 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     int code = firn_workspace_status(workspace, &options, visit, &shown, &result, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
-        exit_code = firn_report_failure(
-            cli, &err,
-            reference != NULL ? firn_cli_workspace_hint_or_path(workspace, reference, code)
-                              : firn_cli_workspace_hint(workspace, "latest", code));
+        const char *hint = reference != NULL
+                               ? firn_cli_workspace_hint_or_path(workspace, reference, code)
+                               : firn_cli_workspace_hint(workspace, "latest", code);
+        exit_code =
+            firn_report_failure(cli, &err, firn_cli_workspace_hint_paths(hint, paths->count, code));
     } else if (shown.is_out_of_memory) {
         exit_code =
             firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));

@@ -80,11 +80,14 @@ should_stop(void *ctx)
     return firn_signals_caught() != 0 || firn_out_error() != 0;
 }
 
-/* With a hint where there is no checkpoint yet. */
+/* With a hint where there is no checkpoint yet, or something lies where the watch is asked. */
 static int
 fail(struct watching *watching, int code, firn_error *err)
 {
     const char *hint = firn_cli_workspace_hint(watching->workspace, "latest", code);
+    if (hint == NULL && code == FIRN_EXISTS) {
+        hint = "move it away, or remove it: nothing of the store is in it";
+    }
     return firn_report_failure(watching->cli, err, hint);
 }
 

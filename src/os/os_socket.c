@@ -96,8 +96,11 @@ firn_os_socket_listen(struct firn_os_dir *dir, const char *name, struct firn_os_
         (void)unlinkat(firn_os_posix_dir_fd(dir), name, 0);
     }
     if (bind(fd, (const void *)&address, sizeof address) != 0 || listen(fd, BACKLOG) != 0) {
-        rc = firn_error_set_errno(err, errno, "could not listen at '%s/%s'", firn_os_dir_path(dir),
-                                  name);
+        rc = errno == EADDRINUSE && !is_socket(dir, name)
+                 ? firn_error_set(err, FIRN_EXISTS, "'%s/%s' is in the way: it is no socket",
+                                  firn_os_dir_path(dir), name)
+                 : firn_error_set_errno(err, errno, "could not listen at '%s/%s'",
+                                        firn_os_dir_path(dir), name);
         (void)close(fd);
         return rc;
     }

@@ -13,7 +13,8 @@
 
 struct firn_os_socket;
 
-/* Listens at a name, in place of a socket that is there. The caller sees to it that nobody else
+/* Listens at a name, in place of a socket that is there; FIRN_EXISTS if something else is. The caller
+ * sees to it that nobody else
  * does the same. */
 FIRN_MUST_CHECK int firn_os_socket_listen(struct firn_os_dir *dir, const char *name,
                                           struct firn_os_socket **out, firn_error *err);

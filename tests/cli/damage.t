@@ -101,3 +101,11 @@ A file is no store, and no place for one either.
   $ firn --store ../file workspaces
   ! firn: could not open directory '../file': Not a directory
   [3]
+
+Where a watch listens nothing else may lie.
+
+  $ rm -rf ../v && mkdir ../v && firn --store ../vs -C ../v save -q && echo x >../vs/watch-1 && timeout 20 firn --store ../vs -C ../v watch
+  1
+  ! firn: '../vs/watch-1' is in the way: it is no socket
+  ! hint: move it away, or remove it: nothing of the store is in it
+  [1]

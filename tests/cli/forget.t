@@ -123,3 +123,16 @@ The restore saved what it removed; that can be forgotten as well.
   in the store: False
   $ firn forget -y other --json | python3 -c 'import json, sys; r = json.load(sys.stdin); print(r["dry_run"], [(f["checkpoint"]["number"], sorted(f)) for f in r["forgotten"]])'
   False [(4, ['bytes', 'checkpoint', 'directories', 'files']), (None, ['bytes', 'checkpoint', 'directories', 'files']), (3, ['bytes', 'checkpoint', 'directories', 'files']), (2, ['bytes', 'checkpoint', 'directories', 'files']), (1, ['bytes', 'checkpoint', 'directories', 'files'])]
+
+A safety checkpoint has no number: it goes by its id. Where nothing was saved, nothing can be forgotten.
+
+  $ echo six >six && firn save -q && echo more >six && firn restore latest -q; firn forget -n six
+  5
+  would take out of <id>  1 file, 5 B
+  would take out of 5  <id>  1 file, 4 B
+  $ firn delete -n $(firn list --all --json | python3 -c 'import json, sys; print(next(c["id"] for c in json.load(sys.stdin)["checkpoints"] if c["safety"]))')
+  would delete <id>  before restoring 5
+  $ mkdir ../never && firn -C ../never forget -n x
+  ! firn: '<T>/never' has no checkpoint yet
+  ! hint: firn save makes a checkpoint
+  [3]

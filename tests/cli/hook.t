@@ -170,6 +170,7 @@ Nothing that an agent says, or does not say, makes it fail; a failure is never e
   $ echo '{"cwd":"/nowhere/at/all"}' | firn hook run cursor before
   {"continue":true}
   ! firn: could not open directory '/nowhere/at/all': No such file or directory
+  ! hint: the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists those that were saved
   [1]
   $ firn hook run claude never
   ! firn: hook run: a turn has a before and an after

@@ -43,6 +43,7 @@ Finished, with nothing else left behind; taken back as any restore.
   d
   $ firn restore --resume
   ! firn: <any>
+  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
   [3]
 
 Taken back while it is half done; the undo itself interrupted.

@@ -3,6 +3,7 @@ Taking back what one checkpoint changed, and keeping what came after.
   $ seq 1 20 >text && echo keep >keep && mkdir d && echo 1 >d/one && ln -s keep link && chmod 644 text keep d/one
   $ firn save -q && firn revert 1
   ! firn: there is no checkpoint before 1, so what it changed is not known
+  ! hint: firn restore REF brings back a checkpoint itself, firn cat one file of it
   1
   [3]
   $ sed -i '3s/.*/three/' text && echo new >new && rm d/one && rmdir d && ln -sf text link && firn save -q -m bad
@@ -116,6 +117,7 @@ What is wrong is said.
   [2]
   $ firn revert 3..2
   ! firn: checkpoint 3 is not older than 2
+  ! hint: a range begins with the older one: firn revert OLDER..NEWER
   [2]
   $ firn revert 2..
   ! firn: revert: '2..' needs a checkpoint on both sides of the dots
@@ -128,6 +130,7 @@ What is wrong is said.
   [3]
   $ firn revert 2 nowhere
   ! firn: 'nowhere' is in neither of the checkpoints
+  ! hint: firn show REF --files lists what is in a checkpoint
   [3]
   $ firn revert 7 --json -n | python3 -c 'import json,sys; r=json.load(sys.stdin); print(sorted(r)); print(r["before"]["number"], r["after"]["number"], r["dry_run"], r["safety"])'
   ['added', 'after', 'before', 'changed', 'changes', 'conflicts', 'dry_run', 'incomplete', 'left_alone', 'merged', 'notices', 'removed', 'safety']

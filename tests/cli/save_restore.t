@@ -94,6 +94,7 @@ Parts of the tree, and another directory.
   hello
   $ firn restore 1 nothing
   ! firn: 'nothing' is neither in the workspace nor in the checkpoint
+  ! hint: firn show REF --files lists what is in a checkpoint
   [3]
   $ firn restore 1 ../w
   ! firn: restore: '../w' is no path inside the workspace <T>/w
@@ -151,6 +152,7 @@ From an empty workspace on.
   $ mkdir ../empty && cd ../empty
   $ firn undo
   ! firn: '<T>/empty' has no checkpoint yet: there is no store at '<T>/data/firn/empty-<hex>'
+  ! hint: firn save makes a checkpoint
   [3]
   $ firn restore latest
   ! firn: '<T>/empty' has no checkpoint yet: there is no store at '<T>/data/firn/empty-<hex>'
