@@ -115,10 +115,11 @@ name_file(firn_error *err, const char *path)
     return err->code;
 }
 
-/* The settings as they become; `installs` or takes out. *out_changed: whether they differ. */
+/* The settings as they become; `installs` or takes out. *out_changed: whether they differ;
+ * *out_is_empty: whether nothing is left that says anything. */
 static int
 change_settings(const struct change *change, bool installs, char **out_text, bool *out_changed,
-                firn_error *err)
+                bool *out_is_empty, firn_error *err)
 {
     char *text = NULL;
     size_t size = 0;
@@ -138,6 +139,7 @@ change_settings(const struct change *change, bool installs, char **out_text, boo
     }
     if (code == FIRN_OK) {
         *out_changed = before == NULL || !json_equal(before, settings);
+        *out_is_empty = firn_hook_settings_say_nothing(settings, change->agent);
         *out_text = firn_hook_settings_write(settings);
         if (before == NULL || *out_text == NULL) {
             memset(err, 0, sizeof(*err));
@@ -171,20 +173,26 @@ run_change(struct firn_cli *cli, bool installs, const char *done, const char *no
     firn_error err;
     char *text = NULL;
     bool changed = false;
+    bool is_empty = false;
+    bool is_removed = false;
     int exit_code = make_change(cli, &change);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    int code = change_settings(&change, installs, &text, &changed, &err);
+    int code = change_settings(&change, installs, &text, &changed, &is_empty, &err);
     if (code == FIRN_OK && changed) {
-        code = firn_hook_file_replace(change.path, text, &err);
+        code = is_empty ? firn_hook_file_remove(change.path, text, &is_removed, &err)
+                        : firn_hook_file_replace(change.path, text, &err);
     }
     free(text);
     if (code != FIRN_OK) {
         const char *hint = "put them in by hand: firn hook print shows what";
         return firn_report_failure(cli, &err, installs && code == FIRN_INVALID ? hint : NULL);
     }
-    show_change(cli, &change, changed, done, not_done);
+    show_change(cli, &change, changed,
+                is_removed ? "firn's hooks are out, and so is the file: nothing else was in it"
+                           : done,
+                not_done);
     return FIRN_EXIT_OK;
 }
 
@@ -383,7 +391,8 @@ static const struct firn_command remove_command = {
     .summary = "Take the hooks out of an agent's settings again",
     .arguments = "AGENT",
     .options = options,
-    .help = "Takes out what firn hook install has put in, and nothing else. Checkpoints stay.",
+    .help = "Takes out what firn hook install has put in, and nothing else. A file that says\n"
+            "nothing else goes with it. Checkpoints stay.",
     .examples = remove_examples,
     .missing_hint = agents_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE,

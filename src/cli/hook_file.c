@@ -141,6 +141,33 @@ replace(const char *path, const char *directory, const char *text, firn_error *e
     return sync_directory(directory) ? FIRN_OK : fail(err, "sync", directory);
 }
 
+/* What a file lies in: out[PATH_MAX]. */
+static void
+directory_of(const char *path, char *out)
+{
+    const char *slash = strrchr(path, '/');
+    size_t size = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    memcpy(out, slash == NULL ? "." : path, slash == NULL ? 1 : size);
+    out[slash == NULL ? 1 : size] = '\0';
+}
+
+int
+firn_hook_file_remove(const char *path, const char *text, bool *out_removed, firn_error *err)
+{
+    char directory[PATH_MAX];
+    struct stat file;
+    *out_removed = lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_nlink == 1 &&
+                   strlen(path) < sizeof(directory);
+    if (!*out_removed) {
+        return firn_hook_file_replace(path, text, err);
+    }
+    directory_of(path, directory);
+    if (unlink(path) != 0) {
+        return fail(err, "remove", path);
+    }
+    return sync_directory(directory) ? FIRN_OK : fail(err, "sync", directory);
+}
+
 int
 firn_hook_file_replace(const char *path, const char *text, firn_error *err)
 {
@@ -152,16 +179,9 @@ firn_hook_file_replace(const char *path, const char *text, firn_error *err)
         }
         (void)snprintf(real, sizeof(real), "%s", path);
     }
-    const char *slash = strrchr(real, '/');
-    if (slash == NULL) {
-        memcpy(directory, ".", 2);
-    } else {
-        size_t size = slash == real ? 1 : (size_t)(slash - real);
-        memcpy(directory, real, size);
-        directory[size] = '\0';
-        if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-            return fail(err, "make the directory", directory);
-        }
+    directory_of(real, directory);
+    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
+        return fail(err, "make the directory", directory);
     }
     return replace(real, directory, text, err);
 }

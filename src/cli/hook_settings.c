@@ -167,6 +167,13 @@ firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent,
     return FIRN_OK;
 }
 
+bool
+firn_hook_settings_say_nothing(const json_t *settings, const struct firn_hook_agent *agent)
+{
+    bool has_version = agent->version != 0 && json_object_get(settings, "version") != NULL;
+    return json_object_size(settings) == (has_version ? 1U : 0U);
+}
+
 /* The member of an object, made if it is not there; NULL if there is no memory. */
 static json_t *
 member(json_t *object, const char *name, json_t *(*make)(void))

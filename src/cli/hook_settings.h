@@ -28,5 +28,7 @@ FIRN_MUST_CHECK int firn_hook_settings_install(json_t *settings,
 /* Takes firn's hooks out, and the lists that only they were in. */
 FIRN_MUST_CHECK int firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent,
                                               firn_error *err);
+/* Whether nothing is left in settings but what installing puts around the hooks. */
+bool firn_hook_settings_say_nothing(const json_t *settings, const struct firn_hook_agent *agent);
 
 #endif

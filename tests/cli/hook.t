@@ -51,11 +51,18 @@ Into a file that is not there, and twice.
   {"agent":"claude","file":".claude/settings.json","changed":false}
   $ find .claude -newermt 2001-01-02 -type f
   $ firn hook remove claude
-  .claude/settings.json: firn's hooks are out
-  $ cat .claude/settings.json
-  {}
+  .claude/settings.json: firn's hooks are out, and so is the file: nothing else was in it
+  $ ls -A .claude
   $ firn hook remove claude
   .claude/settings.json: has no hooks of firn
+  $ firn hook install cursor -q && firn hook remove cursor && rmdir .cursor
+  .cursor/hooks.json: firn's hooks are out, and so is the file: nothing else was in it
+  $ mkdir .cursor && echo '{"version":1,"x":2}' >.cursor/hooks.json && firn hook install cursor -q && firn hook remove cursor && tr -d ' \n' <.cursor/hooks.json && rm -r .cursor; echo
+  .cursor/hooks.json: firn's hooks are out
+  {"version":1,"x":2}
+  $ firn hook install claude -q && ln .claude/settings.json other && firn hook remove claude && cat .claude/settings.json && rm other .claude/settings.json
+  .claude/settings.json: firn's hooks are out
+  {}
 
 Everything that was there stays, in its place, and so do modes and links.
 
