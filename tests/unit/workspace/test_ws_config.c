@@ -508,6 +508,33 @@ mending_may_be_cut_off_anywhere(void **state)
     }
 }
 
+static void
+any_allocation_may_fail_while_mending(void **state)
+{
+    (void)state;
+    test_alloc_install();
+    struct ws_world prepared;
+    prepare(&prepared, 37);
+    write_config(&prepared, "/s", "wait = 7\nk\n");
+    int rc = FIRN_NO_MEMORY;
+    for (uint64_t n = 1; rc != FIRN_OK; n++) {
+        struct ws_world world;
+        struct seen seen = {.told = 0};
+        ws_world_clone(&prepared, &world);
+        test_alloc_fail_at(n, false);
+        rc = firn_ws_config_list_readable(world.tree.os, "/s", see_setting, see_notice, &seen,
+                                          &world.err);
+        rc = rc == FIRN_OK ? mend(&world, world.tree.os) : rc;
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        assert_mends(&world);
+        ws_world_close(&world);
+    }
+    ws_world_close(&prepared);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+}
+
 int
 main(void)
 {
@@ -523,6 +550,7 @@ main(void)
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_power_may_go_at_any_call),
         cmocka_unit_test(mending_may_be_cut_off_anywhere),
+        cmocka_unit_test(any_allocation_may_fail_while_mending),
     };
     return cmocka_run_group_tests_name("ws_config", tests, NULL, NULL);
 }
