@@ -1,5 +1,6 @@
 Something that should never have been saved, taken out of every checkpoint.
 
+  $ firn config --user gc.auto false
   $ mkdir conf && head -c 300000 /dev/urandom >conf/secret && echo one >other && firn save -q
   1
   $ head -c 5 /dev/zero >>conf/secret && echo two >other && firn save -q && firn tag v1 -q
