@@ -72,8 +72,7 @@ hint_of(const struct forgetting *forgetting, int code)
     const char *hint = firn_cli_workspace_hint(forgetting->workspace, "latest", code);
     if (hint == NULL && code == FIRN_NOT_FOUND) {
         return "firn show REF --files lists what is in one; what only deleted checkpoints had "
-               "leaves "
-               "the store with: firn gc --full";
+               "leaves the store with: firn gc --full";
     }
     return hint == NULL && code == FIRN_CONFLICT ? "firn restore --resume, or firn undo" : hint;
 }

@@ -422,3 +422,14 @@ firn_ws_config_mend(struct firn_os_dir *dir, firn_error *err)
     firn_buf_deinit(&text);
     return rc;
 }
+
+int
+firn_ws_config_lost(struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_buf text = {0};
+    int rc = firn_ws_config_text_mend(firn_bytes(NULL, 0), &text) == FIRN_OK
+                 ? write_text(dir, firn_buf_slice(&text), err)
+                 : firn_error_no_memory(err, "the settings");
+    firn_buf_deinit(&text);
+    return rc;
+}

@@ -37,5 +37,7 @@ FIRN_MUST_CHECK int firn_ws_config_check(struct firn_os_dir *dir, const firn_cal
 /* Makes them readable: lines that are wrong become comments. A file that cannot be mended so goes by
  * another name, config.unread-1. */
 FIRN_MUST_CHECK int firn_ws_config_mend(struct firn_os_dir *dir, firn_error *err);
+/* In the place of settings that nobody can read any more: nothing expires. */
+FIRN_MUST_CHECK int firn_ws_config_lost(struct firn_os_dir *dir, firn_error *err);
 
 #endif

@@ -250,7 +250,7 @@ keep_other(void *ctx, const struct firn_os_dirent *entry)
 
 /* Settings that the disk does not give back must not keep the rest from being repaired. */
 static bool
-may_go_without(const char *name, int rc)
+is_lost_config(const char *name, int rc)
 {
     return strcmp(name, FIRN_WS_CONFIG_FILE) == 0 &&
            (rc == FIRN_IO || rc == FIRN_DENIED || rc == FIRN_CORRUPT);
@@ -267,7 +267,8 @@ take_others(struct firn_ws_repair_place *place, firn_error *err)
     for (size_t at = 0; rc == FIRN_OK && at < names.size;) {
         const char *name = (const char *)names.data + at;
         rc = firn_os_clone_file(place->from, place->to, name, err);
-        rc = rc == FIRN_EXISTS || may_go_without(name, rc) ? FIRN_OK : rc;
+        rc = is_lost_config(name, rc) ? firn_ws_config_lost(place->to, err) : rc;
+        rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
         at += strlen(name) + 1;
     }
     firn_buf_deinit(&names);

@@ -17,6 +17,7 @@
 
 #include "gc_support.h"
 #include "support/test_alloc.h"
+#include "workspace/ws_config.h"
 #include "ws_break.h"
 
 /* The log is gone; or the newer pack, which the older checkpoint does not need; or nothing. */
@@ -359,6 +360,21 @@ settings_that_cannot_be_read_are_mended(void **state)
     }
 }
 
+static void
+where_settings_are_lost_nothing_expires(void **state)
+{
+    (void)state;
+    struct prepared prepared;
+    struct scan_world store;
+    prepare(&prepared, NONE);
+    store = (struct scan_world){.os = prepared.world.tree.os};
+    assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+    assert_int_equal(firn_ws_config_lost(store.root, NULL), FIRN_OK);
+    assert_config(&store, "keep = forever\n");
+    firn_os_dir_close(store.root);
+    prepared_deinit(&prepared);
+}
+
 int
 main(void)
 {
@@ -367,6 +383,7 @@ main(void)
         cmocka_unit_test(what_is_somebody_elses_is_in_the_way),
         cmocka_unit_test(settings_stay),
         cmocka_unit_test(settings_that_cannot_be_read_are_mended),
+        cmocka_unit_test(where_settings_are_lost_nothing_expires),
         cmocka_unit_test(any_call_may_fail_once),
         cmocka_unit_test(any_call_and_all_after_it_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
