@@ -25,6 +25,17 @@ endif()
 if(FIRN_SANITIZE)
   add_compile_options(-fsanitize=${FIRN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${FIRN_SANITIZE})
+  # clang puts the sanitizer into each program, 2 MB that hundreds of tests can share.
+  if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND FIRN_SANITIZE MATCHES "address" AND NOT FIRN_FUZZ)
+    execute_process(
+      COMMAND ${CMAKE_C_COMPILER} -print-file-name=libclang_rt.asan-${CMAKE_SYSTEM_PROCESSOR}.so
+      OUTPUT_VARIABLE library
+      OUTPUT_STRIP_TRAILING_WHITESPACE)
+    cmake_path(GET library PARENT_PATH directory)
+    if(EXISTS ${library} AND directory)
+      add_link_options(-shared-libsan LINKER:-rpath,${directory})
+    endif()
+  endif()
 endif()
 if(FIRN_FUZZ)
   # The fuzzer sees which paths an input takes only through code that is compiled for it: all of it, not the target alone.
@@ -45,8 +56,19 @@ function(firn_optimize_whole target)
   set_target_properties(${target} PROPERTIES FIRN_WHOLE ON)
 endfunction()
 
+# Debug builds link their tests against a shared library a folder (firn_folder): hundreds of programs would each carry the
+# engine, and more than half of the build would be their linking, of a gigabyte. The optimized build links its tests, too,
+# from the objects of the folders that they name.
+set(FIRN_SHARED_FOLDERS OFF)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND (FIRN_TESTS OR FIRN_FUZZ))
+  set(FIRN_SHARED_FOLDERS ON)
+  set(CMAKE_C_VISIBILITY_PRESET default)
+  add_compile_options($<$<COMPILE_LANGUAGE:C>:-fno-semantic-interposition>)
+endif()
+
 # firn_folder(NAME SOURCES... [LINK targets...]): one OBJECT library for a folder of src/. It becomes a part of libfirn,
-# except for the folders that stand on the library instead.
+# except for the folders that stand on the library instead. Where folders are shared, firn_NAME_shared has its objects for
+# the tests; what it takes from lower folders is found when a test that names them is linked.
 function(firn_folder name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_library(firn_${name} OBJECT ${ARG_SOURCES})
@@ -55,17 +77,54 @@ function(firn_folder name)
   target_link_libraries(firn_${name} PRIVATE firn_flags ${ARG_LINK})
   if(NOT name MATCHES "^(mcp|sql|cli)$")
     set_property(GLOBAL APPEND PROPERTY FIRN_LIBRARY_FOLDERS ${name})
+    if(FIRN_SHARED_FOLDERS)
+      add_library(firn_${name}_shared SHARED $<TARGET_OBJECTS:firn_${name}>)
+      set_target_properties(firn_${name}_shared PROPERTIES LINKER_LANGUAGE C)
+      if(name STREQUAL "codec" AND TARGET firn_blake3_code)
+        target_sources(firn_${name}_shared PRIVATE $<TARGET_OBJECTS:firn_blake3_code>)
+      endif()
+    endif()
+  endif()
+endfunction()
+
+# firn_link_folders(TARGET FOLDERS...): links a program of the tests from these folders of src/, and what they stand on.
+function(firn_link_folders target)
+  if(FIRN_SHARED_FOLDERS AND NOT "cli" IN_LIST ARGN AND NOT "mcp" IN_LIST ARGN)
+    list(TRANSFORM ARGN PREPEND firn_ OUTPUT_VARIABLE folders)
+    list(TRANSFORM folders APPEND _shared)
+    target_link_libraries(${target} PRIVATE ${folders} firn_distribution_libraries)
+    target_link_options(${target} PRIVATE LINKER:--no-as-needed) # a folder may be needed by other folders alone
+  else()
+    list(TRANSFORM ARGN PREPEND firn_ OUTPUT_VARIABLE folders)
+    target_link_libraries(${target} PRIVATE ${folders} firn_thirdparty)
   endif()
 endfunction()
 
 # firn_test(NAME SOURCES... FOLDERS base os ... [TIMEOUT seconds] [LABELS ...]): a cmocka program over the named folders.
-# It runs in the source's root, so that fixtures are found by their path in the tree.
-# The label "single" says that the program has one thread: the thread sanitizer is not run on it.
+# It runs in the source's root, so that fixtures are found by their path in the tree. Its own source comes first; other
+# sources of tests/ are compiled once for all programs that name them.
+# The label "single" says that the program has one thread: the thread sanitizer is not run on it, nor is it built for that.
 function(firn_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;FOLDERS;LABELS" ${ARGN})
-  add_executable(test_${name} ${ARG_SOURCES})
-  list(TRANSFORM ARG_FOLDERS PREPEND firn_)
-  target_link_libraries(test_${name} PRIVATE firn_flags firn_test_support ${ARG_FOLDERS} firn_thirdparty cmocka)
+  set(own "")
+  set(common "")
+  foreach(source IN LISTS ARG_SOURCES)
+    cmake_path(ABSOLUTE_PATH source NORMALIZE)
+    cmake_path(GET source STEM part)
+    if(own STREQUAL "" OR NOT source MATCHES "^${PROJECT_SOURCE_DIR}/tests/")
+      list(APPEND own ${source})
+      continue()
+    endif()
+    if(NOT TARGET firn_test_${part})
+      add_library(firn_test_${part} OBJECT ${source})
+      target_link_libraries(firn_test_${part} PRIVATE firn_flags firn_test_support)
+      target_include_directories(firn_test_${part} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
+    endif()
+    list(APPEND common firn_test_${part})
+  endforeach()
+  add_executable(test_${name} ${own})
+  target_link_libraries(test_${name} PRIVATE firn_flags firn_test_support ${common} cmocka)
+  firn_link_folders(test_${name} ${ARG_FOLDERS})
   add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 900) # for machines that do other things as well
@@ -73,6 +132,10 @@ function(firn_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
   if(ARG_LABELS)
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+    if("single" IN_LIST ARG_LABELS AND FIRN_SANITIZE STREQUAL "thread")
+      set_target_properties(test_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+      set_tests_properties(${name} PROPERTIES DISABLED ON)
+    endif()
   endif()
 endfunction()
 
@@ -80,13 +143,13 @@ endfunction()
 function(firn_fuzz name)
   cmake_parse_arguments(ARG "" "" "SOURCES;FOLDERS" ${ARGN})
   add_executable(fuzz_${name} ${ARG_SOURCES})
-  list(TRANSFORM ARG_FOLDERS PREPEND firn_)
-  target_link_libraries(fuzz_${name} PRIVATE firn_flags firn_test_support ${ARG_FOLDERS} firn_thirdparty cmocka)
+  target_link_libraries(fuzz_${name} PRIVATE firn_flags firn_test_support cmocka)
+  firn_link_folders(fuzz_${name} ${ARG_FOLDERS})
   if(FIRN_FUZZ)
     target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()
-    target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.c)
+    target_link_libraries(fuzz_${name} PRIVATE firn_fuzz_replay)
     add_test(NAME fuzz_${name} COMMAND fuzz_${name} tests/fuzz/corpus/${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   endif()
 endfunction()

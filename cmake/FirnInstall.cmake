@@ -11,8 +11,10 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/firn DESTINATION ${CMAKE_INSTALL
 file(RELATIVE_PATH firn_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" firn_pc_prefix "${firn_pc_prefix}")
 if(firn_blake3_library)
-  set(firn_pc_blake3 " libblake3")
+  set(firn_pc_blake3 " -lblake3")
 endif()
+# Libraries of the archive, not packages (Requires.private): pkg-config asks for the .pc files of those also where the
+# shared library is meant, which needs none of them.
 configure_file(${CMAKE_CURRENT_LIST_DIR}/firn.pc.in ${PROJECT_BINARY_DIR}/firn.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/firn.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

@@ -12,6 +12,10 @@
  * gets a checkpoint after each tenth as well; later it is restored a thousand times, with puts in
  * between, to end with the same data. What gets and scans of it take, by what they take in the
  * other store, is the cost; the two take turns, and CPU seconds count.
+ *
+ * Deep. Ten thousand times a put, a checkpoint, another put, and a restore of the checkpoint, so that
+ * each restore is of what the one before has made, with the least memory that a store takes; a flush
+ * after each 500. The last flush is timed, and what is done with the store then.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -150,9 +154,9 @@ kv_checkpoint_times(struct kv_run *run)
 
 enum { ROUNDS = 1000, TURNS = 5 };
 
-/* One of the two stores, as a run of its own. */
+/* A store of its own, in a new directory beside the run's. */
 static struct kv_run
-open_part(const struct kv_run *run, const char *name, char path[4096])
+make_part(const struct kv_run *run, const char *name, char path[4096])
 {
     struct kv_run part = *run;
     int size = snprintf(path, 4096, "%s/%s", run->setup.directory, name);
@@ -160,6 +164,14 @@ open_part(const struct kv_run *run, const char *name, char path[4096])
         kv_die("could not make a directory for a store");
     }
     part.setup.directory = path;
+    return part;
+}
+
+/* One of the two stores, as a run of its own. */
+static struct kv_run
+open_part(const struct kv_run *run, const char *name, char path[4096])
+{
+    struct kv_run part = make_part(run, name, path);
     part.setup.memory_bytes /= 2;
     part.entries = run->entries / 30;
     kv_run_open(&part);
@@ -252,4 +264,90 @@ kv_checkpoint_history(struct kv_run *run)
     compare_both(&kept, &plain, "_restored_get", "_restored_scan");
     kv_run_close(&kept);
     kv_run_close(&plain);
+}
+
+/* ---- ten thousand of each ---- */
+
+enum { DEEP_MAX = 10000, DEEP_KEYS = 1000, DEEP_FLUSH = 500 };
+
+/* Prints the milliseconds of all that came since. */
+static void
+print_ms(struct kv_run *run, const char *suffix, struct kv_span begun)
+{
+    struct kv_span spent = kv_span_since(begun);
+    kv_print(run->row, suffix, &spent, spent.wall * 1e3);
+}
+
+static void
+make_deep(struct kv_run *part, uint64_t rounds)
+{
+    struct kv_span flush = {0};
+    struct kv_span begun = kv_span_begin();
+    char name[32];
+    for (uint64_t i = 0; i < rounds; i++) {
+        kv_run_put(part->worker, kv_number_of(i % DEEP_KEYS), marked + i);
+        kv_engine.checkpoint(part->store, name_of(name, i));
+        kv_run_put(part->worker, kv_number_of((i + 1) % DEEP_KEYS), marked * 2);
+        kv_engine.restore(part->store, name_of(name, i));
+        if (kv_engine.flush != NULL && i % DEEP_FLUSH == DEEP_FLUSH - 1) {
+            flush = kv_span_begin();
+            kv_engine.flush(part->store);
+            flush = kv_span_since(flush);
+        }
+    }
+    print_ms(part, "_all_ms", begun);
+    kv_print(part->row, "_flush_ms", &flush, flush.wall * 1e3);
+}
+
+static void
+read_deep(struct kv_run *part, uint64_t rounds)
+{
+    char name[32];
+    struct kv_span begun = kv_span_begin();
+    for (uint64_t i = 0; i < DEEP_KEYS; i++) {
+        uint64_t newest = rounds - DEEP_KEYS + i;
+        if (kv_run_get(part->worker, kv_number_of(i)) != marked + newest) {
+            kv_die("a restore gave another state");
+        }
+    }
+    print_ms(part, "_get_1000_ms", begun);
+    begun = kv_span_begin();
+    if (scan_all(part->worker) != DEEP_KEYS) {
+        kv_die("a scan gave another number of entries");
+    }
+    print_ms(part, "_scan_1000_ms", begun);
+    begun = kv_span_begin();
+    kv_engine.checkpoint(part->store, "last");
+    print_ms(part, "_create_ms", begun);
+    begun = kv_span_begin();
+    kv_engine.restore(part->store, name_of(name, rounds / 2));
+    print_ms(part, "_restore_ms", begun);
+    if (kv_engine.difference != NULL) {
+        begun = kv_span_begin();
+        if (kv_engine.difference(part->store, name_of(name, rounds / 2), "last") != DEEP_KEYS) {
+            kv_die("the comparison gave another number of differences");
+        }
+        print_ms(part, "_difference_ms", begun);
+    }
+}
+
+void
+kv_checkpoint_deep(struct kv_run *run)
+{
+    char path[4096];
+    struct kv_run part = make_part(run, "deep", path);
+    /* A trial with few entries is over soon; the row of the table has all rounds. */
+    uint64_t rounds = run->entries < DEEP_MAX ? 4 * DEEP_KEYS : DEEP_MAX;
+    uint64_t base = kv_resident_bytes();
+    part.setup.memory_bytes = 1 << 20;
+    kv_run_open(&part);
+    make_deep(&part, rounds);
+    read_deep(&part, rounds);
+    kv_run_close(&part);
+    struct kv_span begun = kv_span_begin();
+    kv_run_open(&part);
+    print_ms(&part, "_open_ms", begun);
+    kv_run_close(&part);
+    kv_print(run->row, "_peak_mib", NULL,
+             (double)(kv_resident_bytes_max() - base) / (double)(1 << 20));
 }

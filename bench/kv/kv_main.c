@@ -52,6 +52,7 @@ const struct kv_workload kv_workloads[] = {
     {"crash", kv_life_crash, KV_OPENED},
     {"open-crashed", kv_life_open_crashed, 0},
     {"history", kv_checkpoint_history, KV_NEEDS_RESTORES},
+    {"deep", kv_checkpoint_deep, KV_NEEDS_RESTORES},
     {"control", kv_life_control, 0},
 };
 const size_t kv_workloads_count = sizeof(kv_workloads) / sizeof(kv_workloads[0]);

@@ -84,6 +84,7 @@ void kv_life_control(struct kv_run *run);
 /* kv_checkpoint.c */
 void kv_checkpoint_times(struct kv_run *run);
 void kv_checkpoint_history(struct kv_run *run);
+void kv_checkpoint_deep(struct kv_run *run);
 /* kv_check.c */
 void kv_check_adapter(struct kv_run *run);
 

@@ -94,7 +94,10 @@ END {
         "time=checkpoint_restore_ms=going back to one, ms;time=checkpoint_restore_longest_ms=going back, the longest of 50, ms;" \
         "time=checkpoint_difference_percent=comparing two, 0.1 % apart, % of a scan;" \
         "factor=history_get=get of now after 1,000, by the same store without;factor=history_scan=scan of now after 1,000, likewise;" \
-        "factor=history_restored_get=get of now after 1,000 restores, likewise;factor=history_restored_scan=scan of now after 1,000 restores, likewise"
+        "factor=history_restored_get=get of now after 1,000 restores, likewise;factor=history_restored_scan=scan of now after 1,000 restores, likewise;" \
+        "time=deep_flush_ms=a flush after 10,000 checkpoints and 10,000 restores, ms;time=deep_scan_1000_ms=scan of 1,000 entries then, ms;" \
+        "time=deep_create_ms=making one then, ms;time=deep_restore_ms=going back to one then, ms;" \
+        "time=deep_difference_ms=comparing two then, ms;time=deep_open_ms=open then, ms;factor=deep_peak_mib=peak of memory, budget 1 MiB, MiB"
     table("checkpoints: median (least)", checkpoints)
     table("memory", "percent=memory_percent=peak beyond the budget;rss=put=peak of random put, MiB;rss=get=peak of get, MiB")
     if ("firn" in known) {

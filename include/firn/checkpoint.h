@@ -116,7 +116,7 @@ typedef struct firn_checkpoint_difference {
     firn_checkpoint_difference_kind kind;
     const char *keyspace;
     firn_slice key;
-    firn_slice before; /* values, where there are any */
+    firn_slice before; /* values; data is NULL where there is none, and not for an empty one */
     firn_slice after;
 } firn_checkpoint_difference;
 
@@ -167,7 +167,8 @@ typedef struct firn_checkpoint_export_options {
  * firn_store_open, with read_only, opens the file where it lies, as fast as a store: what is there
  * can be read, compared, exported and checked, never changed (FIRN_READ_ONLY). Time stands still
  * in it: values with a time to live are there as long as they are in the checkpoint. FIRN_CORRUPT,
- * naming file and offset, where it is damaged or was cut off. */
+ * naming file and offset, where it is damaged or was cut off: any byte of a file of up to 8 MiB; of a
+ * larger one damage among keys and values is found when it is read. */
 FIRN_API FIRN_MUST_CHECK int firn_checkpoint_export(firn_store *store, const char *reference,
                                                     const char *path,
                                                     const firn_checkpoint_export_options *options,

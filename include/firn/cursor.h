@@ -61,7 +61,7 @@ FIRN_API FIRN_MUST_CHECK int firn_cursor_seek_before(firn_cursor *cursor, firn_s
 FIRN_API FIRN_MUST_CHECK int firn_cursor_next(firn_cursor *cursor, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_cursor_prev(firn_cursor *cursor, firn_error *err);
 FIRN_API bool firn_cursor_valid(const firn_cursor *cursor);
-/* Only while valid; an empty slice otherwise. */
+/* Only while valid, and then data is not NULL; an empty slice otherwise. */
 FIRN_API firn_slice firn_cursor_key(const firn_cursor *cursor);
 FIRN_API firn_slice firn_cursor_value(const firn_cursor *cursor);
 /* When the value that the cursor stands on, or what was merged into one with a time to live, ends:

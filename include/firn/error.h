@@ -45,6 +45,7 @@ extern "C" {
     /* distrust the data */                                             \
     X(FIRN_CORRUPT, -15, "damaged data")                                \
     X(FIRN_NEWER, -16, "written by a newer version")                    \
+    X(FIRN_UNTRUSTED, -19, "not made here by this user")                \
     /* give up: close the handle and open it again */                   \
     X(FIRN_FAILED, -17, "handle failed earlier")                        \
     X(FIRN_INTERNAL, -18, "internal error")

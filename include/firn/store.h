@@ -6,15 +6,21 @@
  * Caveats first.
  * - One process writes at a time: a second firn_store_open for writing fails with FIRN_BUSY.
  *   Read-only handles, in any number of processes, see the state of the moment at which they were
- *   opened; firn_store_refresh moves them to the newest one. They never block the writer, but the
- *   files that they use stay on the disk until they are refreshed or closed.
+ *   opened; firn_store_refresh moves them to the newest one. They show what the writer has
+ *   acknowledged: every commit that has returned, and none whose sync is still on its way (unless
+ *   read_pending asks for these). What a writer left that died is shown as the next opening recovers
+ *   it. Readers never block the writer, but the files that they use stay on the disk until they are
+ *   refreshed or closed.
  * - With FIRN_DURABILITY_FULL (the default) a commit is on disk when its call returns FIRN_OK. With
  *   FIRN_DURABILITY_OS it survives the process, not a power cut; firn_store_sync() makes all
  *   earlier commits durable.
  * - After a crash the store shows a prefix of the commits in order, each whole.
- * - Where the disk is full, commits that put anything return FIRN_NO_SPACE; those that only delete
- *   are taken as long as a reserve that is kept for them lasts. Nothing is latched: as soon as
- *   there is space again commits succeed again.
+ * - Where the disk is full, commits that put anything return FIRN_NO_SPACE. A store of more than
+ *   512 KiB keeps an eighth of its size in reserve (at most four memtables on a large disk), and
+ *   commits that only delete are taken from that. Where the reserve runs low, a delete first makes
+ *   space of what was deleted before it, and takes as long as that does; it returns FIRN_NO_SPACE
+ *   only where there is nothing to be gained. Opening needs no space beyond the reserve. Nothing
+ *   is latched: as soon as there is space again commits succeed again.
  * - Data moves from memory to files, and files are merged, in the background. Where that fails, the
  *   next commit returns the error and changes nothing, and the work is tried again. Commits that
  *   come faster than it can be done are slowed down, and wait if need be.
@@ -31,6 +37,7 @@
  *   error of its disk. What was acknowledged is there at the next opening, as after any crash.
  * - Close cursors and views before the store: firn_store_close with open ones fails with
  *   FIRN_MISUSE and changes nothing. Keyspace handles are owned by the store and go with it.
+ * - A child of fork gets FIRN_MISUSE for every handle of its parent (types.h).
  * - A handle that was closed is gone, like memory that was freed. In debug builds of the library
  *   (-DCMAKE_BUILD_TYPE=Debug) a closed handle of this header, of cursor.h, bulk.h or txn.h gives
  *   FIRN_MISUSE, and so does one that another thread is inside of where it belongs to one thread at a
@@ -49,7 +56,8 @@
  * - A view or a cursor that is open for long keeps what it sees: values that were overwritten, and
  *   keyspaces that were dropped, take up space until it is closed.
  *
- * Limits: a key is 0 to 65,535 bytes, a value at most 256 MiB (8 bytes less with a time to live, 1
+ * Limits: a key is 0 to 65,535 bytes (keys stand whole in indexes and bounds, in memory; what is longer
+ * belongs into the value, under its hash as the key), a value at most 256 MiB (8 bytes less with a time to live, 1
  * less to be merged), a batch at most 512 MiB in all;
  * names of keyspaces are 1 to 255 bytes of UTF-8 and do not begin with "firn." (kept for firn
  * itself). Beyond: FIRN_LIMIT or FIRN_INVALID, and nothing is changed. An empty value is a value.
@@ -106,11 +114,14 @@ typedef struct firn_store_options {
     uint64_t memory_bytes;
     unsigned threads; /* in the background; 0: as many as there are processors, at most 4 */
     firn_compression compression;
+    /* Of a read-only handle: shows commits also before they have returned, which may never be
+     * acknowledged, and of which a power cut may take some back. */
+    bool read_pending;
 } firn_store_options;
 #define FIRN_STORE_OPTIONS_INIT                                                           \
     {                                                                                     \
         sizeof(firn_store_options), true, false, false, FIRN_DURABILITY_DEFAULT, 0, 0, 0, \
-            FIRN_COMPRESSION_DEFAULT                                                      \
+            FIRN_COMPRESSION_DEFAULT, false                                               \
     }
 
 typedef struct firn_write_options {
@@ -155,8 +166,9 @@ firn_number_of(const void *value, size_t size)
 
 /* Opens the store in the directory `path`, creating it (0700) if it is missing and that is
  * allowed; with read_only also a file that was exported (firn/checkpoint.h), FIRN_READ_ONLY without.
- * FIRN_BUSY names the process that writes; FIRN_CORRUPT names file and offset;
- * FIRN_NEWER the version found. */
+ * FIRN_BUSY names the process that writes; FIRN_CORRUPT names file and offset: nothing was changed,
+ * and firn_workspace_repair (firn/workspace.h), of a workspace that is opened with this store_path,
+ * makes a sound store of what is left; FIRN_NEWER names the version found. */
 FIRN_API FIRN_MUST_CHECK int firn_store_open(const char *path, const firn_store_options *options,
                                              firn_store **out, firn_error *err);
 /* A store in memory alone, gone with its handle. It has all that a store has; what it holds may
@@ -168,6 +180,11 @@ FIRN_API FIRN_MUST_CHECK int firn_store_open_memory(uint64_t limit_bytes,
 /* Makes everything durable and releases the handle, which is gone unless FIRN_MISUSE is
  * returned. NULL is fine. */
 FIRN_API FIRN_MUST_CHECK int firn_store_close(firn_store *store, firn_error *err);
+/* Removes the store in the directory `path`, with all that is in it, for good; and the directory, if nothing
+ * else is in that. Other files in it stay, those in its directory "runs" too. FIRN_NOT_FOUND where there is no store; FIRN_BUSY while it is
+ * open, also for reading, or copied; FIRN_INVALID for one that has saved directories (firn/workspace.h).
+ * Where this fails in the middle there is no store any more, and the next destroy removes the rest. */
+FIRN_API FIRN_MUST_CHECK int firn_store_destroy(const char *path, firn_error *err);
 /* Makes every commit that returned before this call durable. */
 FIRN_API FIRN_MUST_CHECK int firn_store_sync(firn_store *store, firn_error *err);
 
@@ -204,14 +221,35 @@ FIRN_API FIRN_MUST_CHECK int firn_store_flush(firn_store *store, firn_error *err
 FIRN_API FIRN_MUST_CHECK int
 firn_store_compact(firn_store *store, const firn_maintenance_options *options, firn_error *err);
 
+/* The same for keys of one keyspace from lower on, upper excluded (data NULL: no bound): merges the
+ * files that reach into the range down to the last level, and leaves the others. */
+FIRN_API FIRN_MUST_CHECK int firn_compact_range(firn_keyspace *keyspace, firn_slice lower,
+                                                firn_slice upper,
+                                                const firn_maintenance_options *options,
+                                                firn_error *err);
+
 enum { FIRN_STORE_LEVELS = 7 };
 typedef struct firn_store_level {
     uint64_t files;
     uint64_t bytes;
-    uint64_t entries;    /* all versions; tombstones included */
-    uint64_t tombstones; /* deletes and range deletes */
+    uint64_t entries;    /* all versions of keys, deletes of single keys among them */
+    uint64_t tombstones; /* deletes of single keys, and range deletes, which are no entries */
 } firn_store_level;
 /* Bytes are of files or of memory; counts and times that grow begin with the handle. */
+/* Bytes that files of a store take up on the disk, as du counts them, directories left out; all 0 where
+ * the directory could not be read. */
+typedef struct firn_store_disk {
+    uint64_t log_bytes; /* what is in the log */
+    uint64_t
+        log_spare_bytes; /* of its files, what is kept for commits to come; goes when the store is
+                                 closed, or had no commit for ten to fifteen seconds */
+    uint64_t reserve_bytes; /* kept for a full disk; likewise what is more than the store needs */
+    uint64_t run_bytes;     /* levels and history */
+    uint64_t value_bytes;   /* files of large values */
+    uint64_t pack_bytes;    /* of workspaces */
+    uint64_t manifest_bytes;
+    uint64_t other_bytes;
+} firn_store_disk;
 typedef struct firn_store_statistics {
     size_t size; /* sizeof(firn_store_statistics), set by the caller */
     firn_store_level levels[FIRN_STORE_LEVELS]; /* 0 is what was flushed last */
@@ -251,11 +289,37 @@ typedef struct firn_store_statistics {
     uint64_t value_bytes;      /* of values in them */
     uint64_t value_live_bytes; /* of these, what keys still have; the rest is freed by and by */
     firn_store_level history;  /* beside the levels: what views and checkpoints alone still see */
+    firn_store_disk disk;      /* all of it together is what the files take up */
+    uint64_t missing_files;    /* that were not there when the store was opened: what was in them
+                                  cannot be read, and reads of it fail */
+    /* What checkpoints and restores take in memory, beside memory_bytes: about 180 bytes a checkpoint
+     * with its name, as much again where it was restored. Works of the background take about as much
+     * again while they run. */
+    uint64_t checkpoint_memory_bytes;
 } firn_store_statistics;
 FIRN_API FIRN_MUST_CHECK int firn_store_stats(firn_store *store, firn_store_statistics *out,
                                               firn_error *err);
 /* The same as one JSON object (docs/json.md), to be released with firn_release. */
 FIRN_API FIRN_MUST_CHECK int firn_store_stats_json(firn_store *store, char **out, firn_error *err);
+
+/* What keys of a keyspace take up, about. Versions that were overwritten, and deletes, count until they
+ * are merged away. */
+typedef struct firn_range_size {
+    size_t size;           /* sizeof(firn_range_size), set by the caller */
+    uint64_t file_bytes;   /* of sorted files, as they are compressed */
+    uint64_t file_entries; /* in them; deletes of single keys are entries */
+    uint64_t value_bytes;  /* of large values in files of their own */
+    uint64_t memory_bytes; /* of keys and values that are in memory, and not yet in sorted files */
+    uint64_t memory_entries; /* of these */
+} firn_range_size;
+/* Estimates what the keys from lower on, upper excluded (data NULL: no bound), take up. What is in memory
+ * is counted exactly, which takes as long as walking it. In each sorted file that reaches over an end of
+ * the range, of which there is one a level and each of those in level 0, the end may be off by one
+ * block: 4 KiB before compression, or one larger entry. Entries and large values count as if they were
+ * spread evenly over their file. What only checkpoints and views still see is left out. */
+FIRN_API FIRN_MUST_CHECK int firn_approximate_size(firn_keyspace *keyspace, firn_slice lower,
+                                                   firn_slice upper, firn_range_size *out,
+                                                   firn_error *err);
 
 typedef struct firn_check_report {
     size_t size;            /* sizeof(firn_check_report), set by the caller */
@@ -380,6 +444,36 @@ FIRN_API FIRN_MUST_CHECK int firn_batch_delete(firn_batch *batch, firn_keyspace 
 FIRN_API FIRN_MUST_CHECK int firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace,
                                                      firn_slice lower, firn_slice upper,
                                                      firn_error *err);
+/* Bytes of the writes, as they will stand in the log. */
+FIRN_API size_t firn_batch_size(const firn_batch *batch);
+
+typedef enum firn_batch_kind {
+    FIRN_BATCH_PUT = 1,
+    FIRN_BATCH_DELETE = 2,
+    FIRN_BATCH_DELETE_RANGE = 3,
+    FIRN_BATCH_MERGE = 4
+} firn_batch_kind;
+/* One write of a batch; all is borrowed until the visit returns. */
+typedef struct firn_batch_write {
+    size_t size; /* sizeof(firn_batch_write) of the library */
+    firn_batch_kind kind;
+    firn_keyspace *keyspace;
+    firn_slice key;                /* of a range delete the lower bound */
+    firn_slice value;              /* of a merge the operand, of a range delete the upper bound */
+    firn_merge_operator operation; /* of a merge */
+    uint64_t expires_ms; /* of a put with a time to live: when it ends, since 1970; else 0 */
+} firn_batch_write;
+/* Calls visit with each write in the order in which they were collected; a return other than FIRN_OK ends
+ * the walk and is returned. Merges stand there as they were put together with what the batch did to
+ * their keys before. Requires: the store is open, and visit does not change the batch. */
+FIRN_API FIRN_MUST_CHECK int
+firn_batch_iterate(const firn_batch *batch, int (*visit)(void *ctx, const firn_batch_write *write),
+                   void *ctx, firn_error *err);
+/* Adds the writes of another batch of the same store after those of this one; all, or none where it
+ * fails. FIRN_INVALID where both are the same, or of two stores, or where firn_batch_merge would say so.
+ * Requires: the store is open. */
+FIRN_API FIRN_MUST_CHECK int firn_batch_append(firn_batch *batch, const firn_batch *from,
+                                               firn_error *err);
 /* Commits all of the batch or nothing of it. The batch is left as it is. An empty batch
  * succeeds. */
 FIRN_API FIRN_MUST_CHECK int firn_write(firn_store *store, const firn_batch *batch,

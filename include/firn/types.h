@@ -3,12 +3,24 @@
  * firn/types.h: the vocabulary of the public API.
  *
  * Every handle is opaque. A handle may be used by one thread at a time unless its header says
- * otherwise. Every options structure starts with its own size: fill it with its FIRN_..._INIT
+ * otherwise.
+ *
+ * A handle belongs to the process that opened it. In a child of fork every function returns
+ * FIRN_MISUSE for a handle of the parent (one that returns no code acts as on a NULL handle), waits
+ * for no lock and touches no file. Closing it there gives its memory and descriptors back when the
+ * process ends, and leaves files, locks and background work to the parent; but firn_store_close gives
+ * up at once what would keep the store locked if the parent died first. The child may open the same
+ * store anew once the parent has closed it, and any other at once. Requires: a child that was forked
+ * inside a callback ends without returning from it. exec closes everything; vfork and posix_spawn
+ * need no care.
+ *
+ * Every options structure starts with its own size: fill it with its FIRN_..._INIT
  * macro; NULL means all defaults.
  */
 #ifndef FIRN_TYPES_H
 #define FIRN_TYPES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -27,7 +39,8 @@ extern "C" {
 /* The version of the library that is running. */
 FIRN_API const char *firn_version(void);
 
-/* Bytes that belong to somebody else. data may be NULL only when size is 0. */
+/* Bytes that belong to somebody else. data may be NULL only when size is 0; in slices that functions
+ * of firn give for keys, values and contents it never is. */
 typedef struct firn_slice {
     const uint8_t *data;
     size_t size;
@@ -87,12 +100,15 @@ FIRN_API FIRN_MUST_CHECK int firn_hash_from_hex(firn_slice hex, firn_hash *out);
 
 /* How far long work has come. */
 typedef struct firn_progress {
-    const char *phase; /* "scan", "read", "write", "sync", "check", "mark", "count", "move",
-                          * "merge" */
+    /* "scan", "compare", "verify", "write", "sync", "look", "place", "remove", "finish", "refresh",
+     * "read", "check", "mark", "count", "move", "merge" */
+    const char *phase;
     uint64_t files_done;
     uint64_t files_total; /* 0 while unknown */
     uint64_t bytes_done;
     uint64_t bytes_total; /* 0 while unknown */
+    /* It is too late to cancel: the call ends what it has begun, whatever on_progress returns. */
+    bool is_finishing;
 } firn_progress;
 
 /* Releases memory that a firn function gave to its caller. NULL is fine. */

@@ -19,10 +19,13 @@
  * What is left out of a save: what rules exclude, in files called .firnignore in any directory,
  * .chkptignore in the root and, where asked for, .gitignore in any directory; all of them in the
  * language of gitignore(5). A rule of an earlier kind outranks those of the later ones. Then,
- * unless include_deps is set or a rule says otherwise (!): node_modules .venv venv __pypackages__
- * .tox .nox .gradle .m2, and `target` beside a Cargo.toml or holding a CACHEDIR.TAG. Always left
- * out: .git .hg .svn and the store itself; and files larger than file_size_max, if that is set.
- * Fifos, sockets and devices are skipped and reported.
+ * unless include_deps is set or a rule says otherwise (!): node_modules .venv __pypackages__ .tox .nox,
+ * `venv` holding a pyvenv.cfg, `target` beside a Cargo.toml or holding a CACHEDIR.TAG, .m2/repository,
+ * .m2/wrapper, and .gradle (where it holds settings only its caches; docs/formats/rules.md). Always left
+ * out: .git .hg .svn .jj .bzr .firn, in any case and however a file system may write these names, and
+ * the store itself; and files larger than file_size_max, if that is set. Fifos, sockets and devices
+ * are skipped and reported. What cannot be read, or is written to in place at every try, goes on as
+ * the last checkpoint has it; what that does not have is left out. Both are reported.
  * Whatever the rules of a checkpoint exclude, or those of today, is not touched by a restore of it.
  */
 #ifndef FIRN_WORKSPACE_H
@@ -53,7 +56,9 @@ typedef struct firn_workspace_options {
 /* Names the workspace that `path`, a directory, belongs to: unless is_root is set, the nearest
  * directory from the path upward that holds a store of this user's called ".firn", or that has one
  * in the usual place, or that the store in store_path knows. If there is none, the path itself is
- * the root of a workspace that was never saved. Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID if
+ * the root of a workspace that was never saved. Creates nothing. FIRN_UNTRUSTED if the store was
+ * found inside of a directory and this user has not made it there ("stores in trees", below); naming
+ * it in store_path uses it for this handle. FIRN_NOT_FOUND or FIRN_INVALID if
  * there is no such directory; FIRN_INVALID if the store would lie where the workspace's root
  * itself is. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_open(const char *path,
@@ -64,8 +69,9 @@ FIRN_API void firn_workspace_close(firn_workspace *workspace);
 /* Borrowed from the handle. */
 FIRN_API const char *firn_workspace_root(const firn_workspace *workspace); /* real path */
 FIRN_API const char *firn_workspace_store_path(const firn_workspace *workspace);
-/* The part of the path that was opened below the root; "" for the root itself. What status and
- * restore act on where they are given no paths; a single empty path means all. */
+/* The part of the path that was opened below the root; "" for the root itself. Operations act on
+ * the whole workspace all the same: their paths begin at the root, and none, or an empty one, means
+ * everything. */
 FIRN_API const char *firn_workspace_subpath(const firn_workspace *workspace);
 /* Where this same directory (recognised by its inode and time of birth) was when it was saved, if
  * it has been moved since; else NULL. Until firn_workspace_adopt goes on with its history or
@@ -74,6 +80,11 @@ FIRN_API const char *firn_workspace_moved_from(const firn_workspace *workspace);
 /* A store in the usual place that could not be read, where none was found for this directory: it may
  * hold its history, and a save begins a new one. Else NULL. As of when the handle was opened. */
 FIRN_API const char *firn_workspace_unread_store(const firn_workspace *workspace);
+/* Why all of the workspace is more than people mean when they save a directory: its root is "/", the
+ * root of a file system, the user's home, or a directory above the folder of stores; else NULL. A
+ * program asks before the first save of such a directory. Constant text, "your home directory"; any
+ * thread. */
+FIRN_API const char *firn_workspace_too_broad(const firn_workspace *workspace);
 /* Goes on with the history of the directory that was saved as old_root (NULL: as
  * firn_workspace_moved_from tells) in this one; a store in the usual place moves along.
  * FIRN_NOT_FOUND if no store knows it; FIRN_EXISTS if this directory has checkpoints of its own, or
@@ -105,6 +116,38 @@ FIRN_API FIRN_MUST_CHECK int firn_workspaces_list(const char *store_path,
  * holds no other workspace is removed. FIRN_NOT_FOUND if no store knows the root. Any thread. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspaces_remove(const char *root, const firn_workspace_options *options, firn_error *err);
+
+/* ---- stores in trees ---- */
+
+/* A store that lies in a tree (".firn" in its root) may have come with the tree, with a restore that
+ * it says was interrupted, and with settings. One that is found there by firn_workspace_open is
+ * therefore used only if this user made it there (firn_workspace_init, or a save, with its path in
+ * store_path), or has trusted it. That is kept in the user's data directory, by the directory's inode
+ * and time of birth: a workspace that is moved within its file system stays trusted, a copy is not.
+ * Others than its owner must not be able to write to its directory. */
+typedef struct firn_trust_info {
+    const char *root; /* real path of the directory that it lies in */
+    const char *store_path;
+    const char *store_id; /* 32 hexadecimal digits; "" where it cannot be read */
+    uint32_t owner;       /* of the store's directory */
+    bool is_trusted;
+    bool is_there; /* a store lies there now */
+} firn_trust_info;
+/* Tells of the store that lies in the nearest directory from the path upward. FIRN_NOT_FOUND. What
+ * info points at is borrowed until visit returns; another return of it than FIRN_OK is returned. Any
+ * thread, like the functions below. */
+FIRN_API FIRN_MUST_CHECK int firn_trust_find(const char *path,
+                                             int (*visit)(void *ctx, const firn_trust_info *info),
+                                             void *ctx, firn_error *err);
+/* Trusts that store from now on. FIRN_DENIED if others may write to it, or if the data directory is
+ * not private. */
+FIRN_API FIRN_MUST_CHECK int firn_trust_add(const char *path, firn_error *err);
+/* Trusts it no longer; also the path of a root that is gone, as firn_trust_list tells it.
+ * FIRN_NOT_FOUND if there is nothing to take back. */
+FIRN_API FIRN_MUST_CHECK int firn_trust_remove(const char *path, firn_error *err);
+/* All that were trusted or made, in no particular order. */
+FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*visit)(void *ctx, const firn_trust_info *info),
+                                             void *ctx, firn_error *err);
 
 /* ---- settings ---- */
 
@@ -144,9 +187,9 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_EXCLUDED = 1,   /* left out by a rule; one for the topmost entry */
     FIRN_NOTICE_SPECIAL = 2,    /* fifo, socket or device: skipped */
     FIRN_NOTICE_UNREADABLE = 3, /* could not be read: left out of the checkpoint */
-    FIRN_NOTICE_CHANGING = 4,   /* kept changing while it was read; left out of the checkpoint */
-    FIRN_NOTICE_VANISHED = 5,   /* went away while it was read */
-    FIRN_NOTICE_METADATA = 6,   /* restored, but an owner, mode or attribute could not be set */
+    FIRN_NOTICE_CHANGING = 4, /* written to in place each time it was read: left out, never torn */
+    FIRN_NOTICE_VANISHED = 5, /* went away while it was read */
+    FIRN_NOTICE_METADATA = 6, /* restored, but an owner, mode or attribute could not be set */
     FIRN_NOTICE_KEPT = 7, /* a directory that had to stay because something left out lies in it */
     FIRN_NOTICE_DAMAGED = 8,  /* found damaged by a check */
     FIRN_NOTICE_BAD_RULE = 9, /* a line of a rule file, or all of it, is not used */
@@ -154,13 +197,31 @@ typedef enum firn_notice_kind {
     /* A firn store in the tree that could not be read as one, or lacks files: saved as the files that
      * are there, which may not fit together. */
     FIRN_NOTICE_STORE = 11,
-    FIRN_NOTICE_SETTINGS = 12 /* a file of settings that cannot be read: it counts for nothing */
+    FIRN_NOTICE_SETTINGS = 12, /* a file of settings that cannot be read: it counts for nothing */
+    FIRN_NOTICE_FOREIGN = 13, /* an interrupted restore that was not begun here: it is left alone */
+    /* A restore would have changed it, but rules leave it out now: it stays as it is. One for the
+     * topmost entry that they leave out. */
+    FIRN_NOTICE_LEFT_ALONE = 14,
+    FIRN_NOTICE_NOT_RESTORED = 15, /* a restore had to leave it as it is: the text says why */
+    /* An entry of a checkpoint that a restore neither writes nor removes, because its name is that of
+     * what version control or firn keeps in a directory: .git, .hg, .svn, .jj, .bzr, .firn. */
+    FIRN_NOTICE_RESERVED = 16,
+    /* Was appended to while it was read: saved as far as it went when that began. */
+    FIRN_NOTICE_GROWING = 17,
+    /* Could not be read, or was written to in place: the checkpoint has it as the one before. */
+    FIRN_NOTICE_CARRIED = 18,
+    /* A part of a store that a newer firn made: to this one it is neither sound nor damaged. */
+    FIRN_NOTICE_NEWER = 19,
+    /* Its time lies beyond the years 1677 to 2262: saved, with the nearer end of these. */
+    FIRN_NOTICE_DATE = 20
 } firn_notice_kind;
 
 typedef struct firn_notice {
     firn_notice_kind kind;
-    firn_slice path;  /* may be empty */
-    const char *text; /* one line */
+    firn_slice path;        /* may be empty */
+    const char *text;       /* one line */
+    const char *checkpoint; /* DAMAGED: id of the checkpoint that has lost the path; else NULL */
+    bool is_known; /* EXCLUDED, of a save with marks_told: the last such save has told it too */
 } firn_notice;
 
 /* All may be NULL. on_progress is called a few times a second; another return than FIRN_OK
@@ -183,6 +244,15 @@ FIRN_API FIRN_MUST_CHECK int firn_config_list_readable(
 
 enum { FIRN_CHECKPOINT_ID_SIZE = 33, FIRN_CHECKPOINT_ID_SHORT = 8 };
 
+/* A turn of a coding agent: a prompt, and what the agent made of it. */
+typedef struct firn_turn {
+    firn_slice
+        agent; /* as people call it, 1 to 256 bytes: "Claude Code"; empty: there is no turn */
+    firn_slice session; /* the agent's name for the conversation, up to 256 bytes; may be empty */
+    firn_slice prompt;  /* the first 16 KiB of it, cut between characters of UTF-8; may be empty */
+    uint64_t number;    /* of the turn in its session, from 1; 0 if its beginning was not seen */
+} firn_turn;
+
 typedef struct firn_checkpoint {
     uint64_t number;                  /* from 1, never reused; 0 for a safety checkpoint */
     char id[FIRN_CHECKPOINT_ID_SIZE]; /* 32 letters k–z; any unique prefix ≥ 4 names it */
@@ -199,13 +269,15 @@ typedef struct firn_checkpoint {
     uint64_t excluded;    /* entries left out by rules (a directory counts once) */
     uint64_t skipped;     /* entries that could not be saved, each reported then */
     uint64_t forgotten;   /* paths that firn_workspace_forget has taken out */
+    firn_turn turn;       /* after which it was made; borrowed as the message is */
 } firn_checkpoint;
 
 typedef struct firn_save_options {
     size_t size; /* sizeof(firn_save_options) */
     firn_slice message;
     bool include_deps;
-    bool strict;      /* fail, and save nothing, if anything cannot be read */
+    bool
+        strict; /* fail, and save nothing, if anything cannot be read or is a fifo, socket or device */
     unsigned threads; /* 0: one for each processor */
     firn_callbacks callbacks;
     bool full;       /* read every file, also what looks as it did when it was last saved */
@@ -214,11 +286,21 @@ typedef struct firn_save_options {
     const char
         *keep; /* what the save keeps of older checkpoints (firn_workspace_expire); NULL: all */
     uint64_t file_size_max; /* larger files are left out as if by a rule; 0: none */
+    /* The turn that begins, or has ended; NULL: none. Its number is not read.
+     * One that begins is noted in the store until the next one of its agent and session begins,
+     * whether or not a checkpoint is made. One that has ended becomes the checkpoint's; a prompt that
+     * is empty is then that of its beginning. Either way the message gets ": " and the first line of
+     * the prompt, up to 100 bytes, at its end. A prompt that is too long is cut. */
+    const firn_turn *turn;
+    bool turn_begins;
+    /* on_notice shows people what it is told. What is left out is noted in the store then, and told as
+     * known (firn_notice.is_known) by the next such save. */
+    bool marks_told;
 } firn_save_options;
 #define FIRN_SAVE_OPTIONS_INIT                                                                   \
     {                                                                                            \
         sizeof(firn_save_options), {NULL, 0}, false, false, 0, {NULL, NULL, NULL}, false, false, \
-            false, NULL, 0                                                                       \
+            false, NULL, 0, NULL, false, false                                                   \
     }
 
 typedef struct firn_save_result {
@@ -426,10 +508,11 @@ typedef struct firn_status_options {
     unsigned threads;
     firn_callbacks callbacks;
     uint64_t file_size_max; /* as for a save: larger files are left out and noticed; 0: none */
+    bool gitignore;         /* saves leave out what .gitignore files say; as for a restore */
 } firn_status_options;
-#define FIRN_STATUS_OPTIONS_INIT                                             \
-    {                                                                        \
-        sizeof(firn_status_options), NULL, NULL, 0, 0, {NULL, NULL, NULL}, 0 \
+#define FIRN_STATUS_OPTIONS_INIT                                                    \
+    {                                                                               \
+        sizeof(firn_status_options), NULL, NULL, 0, 0, {NULL, NULL, NULL}, 0, false \
     }
 typedef struct firn_status_result {
     firn_checkpoint checkpoint; /* compared with; message borrowed as from firn_workspace_find */
@@ -463,11 +546,13 @@ typedef struct firn_diff_options {
      * if that is the first: all is added. before must be NULL. */
     bool against_previous;
     firn_diff_algorithm algorithm; /* with_lines */
+    bool gitignore;                /* of the disk: as for firn_workspace_status */
+    uint64_t file_size_max;
 } firn_diff_options;
 #define FIRN_DIFF_OPTIONS_INIT                                                               \
     {                                                                                        \
         sizeof(firn_diff_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, false, \
-            false, FIRN_DIFF_MYERS                                                           \
+            false, FIRN_DIFF_MYERS, false, 0                                                 \
     }
 
 typedef enum firn_lines_kind {
@@ -542,10 +627,17 @@ typedef struct firn_restore_options {
     firn_callbacks callbacks;
     int (*visit)(void *ctx,
                  const firn_change *change); /* may be NULL: each change, before it is made */
+    bool
+        trust_journal; /* go on also with an interrupted restore that was not begun here by this user */
+    /* How saves are made today (firn_save_options), so that what they leave out is left alone. Rules
+     * from .gitignore files also count if they did for the checkpoint or the newest one. */
+    bool gitignore;
+    uint64_t file_size_max;
 } firn_restore_options;
-#define FIRN_RESTORE_OPTIONS_INIT                                                       \
-    {                                                                                   \
-        sizeof(firn_restore_options), NULL, 0, NULL, false, 0, {NULL, NULL, NULL}, NULL \
+#define FIRN_RESTORE_OPTIONS_INIT                                                               \
+    {                                                                                           \
+        sizeof(firn_restore_options), NULL, 0, NULL, false, 0, {NULL, NULL, NULL}, NULL, false, \
+            false, 0                                                                            \
     }
 typedef struct firn_restore_result {
     firn_checkpoint
@@ -556,23 +648,37 @@ typedef struct firn_restore_result {
     uint64_t changed;
     uint64_t removed;
     uint64_t unchanged;
-    uint64_t incomplete; /* restored entries of which an owner or attribute could not be set */
-    int64_t written_ns;  /* of the call, until everything was in place, before the last sync */
+    uint64_t incomplete;   /* restored entries of which an owner or attribute could not be set */
+    int64_t written_ns;    /* of the call, until everything was in place, before the last sync */
+    uint64_t left_alone;   /* entries that would differ, but are left out by rules now: they stay */
+    uint64_t not_restored; /* entries that stay as they are for other reasons */
 } firn_restore_result;
 
 /* Brings the workspace (or to_dir) to the state of a checkpoint. In place: every needed object is
  * read and verified first; a safety checkpoint of the present state is taken; new files are written
  * beside their targets, synced and change places with them; deletions come last. FIRN_CORRUPT,
- * before anything is written, if something needed is damaged; FIRN_CONFLICT, before too, if
- * something that is in no checkpoint is in the way, and afterwards, if somebody else changed
- * something meanwhile, which was kept and told. FIRN_BUSY, before, if the store, or a firn store in
+ * before anything is written, if something needed is damaged; FIRN_CONFLICT, if somebody else changed
+ * something meanwhile: before too, or afterwards, when it was kept and told. FIRN_BUSY, before, if the store, or a firn store in
  * the tree that would be changed, is written for longer than lock_timeout_ms; and if such a store in
  * the tree was let go while it was waited for, or was written meanwhile: then call again.
+ *
+ * What rules leave out now stays as it is, and so does what the restore cannot save first or cannot
+ * change: each such entry is told (FIRN_NOTICE_LEFT_ALONE, FIRN_NOTICE_NOT_RESTORED) and counted, all
+ * else is restored, and the call succeeds.
  *
  * A crash, or a failure once things have begun to move, leaves the restore pending: every file is
  * the old or the new one, whole. firn_workspace_resume finishes it, firn_workspace_undo takes it
  * back, a whole restore goes on to its own checkpoint from there; a save, and a restore of some
- * paths, finish it first. A restore of which nothing had moved yet is dropped by a save. */
+ * paths, finish it first. A restore of which nothing had moved yet is dropped by a save.
+ *
+ * FIRN_READ_ONLY or FIRN_DENIED if the store cannot be written, of a dry run after all changes were
+ * visited: into another directory (to_dir) a checkpoint is restored from such a store, too.
+ *
+ * Before anything is changed the restore is noted in the user's data directory, and a failure of that
+ * ends it. A pending restore without such a note was not begun by this user in this root on this
+ * machine: it may have come with the store. It is left alone and told (FIRN_NOTICE_FOREIGN), and the
+ * tree counts as it is; resume and undo fail with FIRN_UNTRUSTED unless trust_journal is set. A
+ * restore that changes something replaces it. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
                                                     const char *reference,
                                                     const firn_restore_options *options,
@@ -585,15 +691,26 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
                                                  firn_restore_result *out, firn_error *err);
 
 typedef struct firn_pending_restore {
-    bool is_pending; /* all else is zero if not */
+    bool is_pending; /* was interrupted; all else is zero if neither this nor is_running */
     bool is_undo;
     bool has_begun; /* things have moved; else the tree is as it was */
     firn_checkpoint
         checkpoint; /* being restored; message borrowed as from firn_workspace_find; only the id
                      * where it was deleted */
     char safety_id[FIRN_CHECKPOINT_ID_SIZE]; /* what an undo brings back */
+    bool is_foreign; /* not begun by this user in this root on this machine */
+    /* A restore is under way at this moment, in another process or by another handle: it is not pending,
+     * and safety_id is empty. is_undo, has_begun and checkpoint (zeroed for a revert) are of it. */
+    bool is_running;
+    bool is_revert;
+    uint64_t process;    /* that restores; 0: unknown */
+    int64_t started_ns;  /* since the epoch */
+    const char *phase;   /* as in firn_progress */
+    uint64_t files_done; /* of the phase; several phases show none */
+    uint64_t files_total;
 } firn_pending_restore;
-/* Whether a restore was interrupted and waits to be finished or taken back. Changes nothing. */
+/* Whether a restore was interrupted and waits to be finished or taken back, or is under way. Changes
+ * nothing. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pending(firn_workspace *workspace,
                                                     firn_pending_restore *out, firn_error *err);
 /* Finishes it, its paths as they were given; edits made since go into a safety checkpoint
@@ -643,10 +760,13 @@ typedef struct firn_revert_options {
      * before it is made. */
     int (*on_conflict)(void *ctx, const firn_revert_conflict *conflict);
     int (*visit)(void *ctx, const firn_change *change);
+    bool gitignore; /* as for a restore */
+    uint64_t file_size_max;
 } firn_revert_options;
-#define FIRN_REVERT_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        sizeof(firn_revert_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, NULL, NULL \
+#define FIRN_REVERT_OPTIONS_INIT                                                              \
+    {                                                                                         \
+        sizeof(firn_revert_options), NULL, NULL, NULL, 0, false, 0, {NULL, NULL, NULL}, NULL, \
+            NULL, false, 0                                                                    \
     }
 typedef struct firn_revert_result {
     firn_checkpoint after; /* taken back; messages are borrowed from the workspace until its next */
@@ -659,6 +779,7 @@ typedef struct firn_revert_result {
     uint64_t left_alone; /* entries that would differ, but are left out by rules now */
     uint64_t conflicts;
     uint64_t incomplete; /* as of a restore */
+    uint64_t not_restored;
 } firn_revert_result;
 
 /* Takes back what one checkpoint (after) changed against the one before it, or against an older one
@@ -871,8 +992,11 @@ typedef struct firn_workspace_check_result {
     uint64_t objects;
     uint64_t bytes_read;
     uint64_t damaged; /* each told by a notice, with the checkpoints and paths it takes along */
+    uint64_t newer;   /* parts that a newer firn made, each told by a notice (NEWER) */
+    uint64_t safety;  /* of the checkpoints, those that restores took: lists leave them out */
 } firn_workspace_check_result;
-/* FIRN_CORRUPT if anything is damaged; where the store cannot even be opened the result is all 0.
+/* FIRN_NEWER if any part was made by a newer firn, whatever else was found: nothing is to be done about
+ * such a store but with that firn. Else FIRN_CORRUPT if anything is damaged; where the store cannot even be opened the result is all 0.
  * FIRN_NOT_FOUND if there is no store. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,
                                                   const firn_workspace_check_options *options,

@@ -8,6 +8,7 @@
  */
 #include "api/api_check.h"
 #include "api/api_options.h"
+#include "api/api_process.h"
 #include "base/error.h"
 #include "compat/alxsv1.h"
 #include "firn/alxs.h"
@@ -53,13 +54,14 @@ firn_alxs_writer_append(firn_alxs_writer *writer, firn_slice key, firn_slice val
 {
     API_REQUIRE(writer != NULL && is_slice(key) && is_slice(value), err,
                 "adding to a table takes a writer, a key and a value");
+    API_OWN(writer, "table writer", err);
     return firn_alxsv1_writer_append(writer, key, value, err);
 }
 
 uint64_t
 firn_alxs_writer_count(const firn_alxs_writer *writer)
 {
-    return writer == NULL ? 0 : firn_alxsv1_writer_count(writer);
+    return !api_process_may_use(writer) ? 0 : firn_alxsv1_writer_count(writer);
 }
 
 int
@@ -69,13 +71,16 @@ firn_alxs_writer_finish(firn_alxs_writer *writer, uint32_t *out_checksum, firn_e
         *out_checksum = 0;
     }
     API_REQUIRE(writer != NULL, err, "there is no table to finish");
+    API_OWN(writer, "table writer", err);
     return firn_alxsv1_writer_finish(writer, out_checksum, err);
 }
 
 void
 firn_alxs_writer_destroy(firn_alxs_writer *writer)
 {
-    firn_alxsv1_writer_destroy(writer);
+    if (api_process_may_use(writer)) {
+        firn_alxsv1_writer_destroy(writer);
+    }
 }
 
 /* ---- reading ---- */
@@ -100,7 +105,9 @@ out:
 void
 firn_alxs_close(firn_alxs *table)
 {
-    firn_alxsv1_close(table);
+    if (api_process_may_use(table)) {
+        firn_alxsv1_close(table);
+    }
 }
 
 static bool
@@ -114,6 +121,7 @@ firn_alxs_describe(const firn_alxs *table, firn_alxs_info *info, firn_error *err
 {
     API_REQUIRE(table != NULL && is_info(info), err,
                 "describing a table takes the table and an info whose size is set");
+    API_OWN(table, "table", err);
     api_options_write(info, &table->info, sizeof table->info);
     return FIRN_OK;
 }
@@ -121,13 +129,13 @@ firn_alxs_describe(const firn_alxs *table, firn_alxs_info *info, firn_error *err
 uint64_t
 firn_alxs_count(const firn_alxs *table)
 {
-    return table == NULL ? 0 : table->info.count;
+    return !api_process_may_use(table) ? 0 : table->info.count;
 }
 
 uint32_t
 firn_alxs_checksum(const firn_alxs *table)
 {
-    return table == NULL ? 0 : table->info.checksum;
+    return !api_process_may_use(table) ? 0 : table->info.checksum;
 }
 
 int
@@ -141,6 +149,7 @@ firn_alxs_get(firn_alxs *table, firn_slice key, uint8_t **out, size_t *out_size,
     }
     API_REQUIRE(table != NULL && is_slice(key) && out != NULL && out_size != NULL, err,
                 "reading a value takes a table, a key and places for the value");
+    API_OWN(table, "table", err);
     return firn_alxsv1_get(table, key, out, out_size, err);
 }
 
@@ -176,19 +185,23 @@ firn_alxs_cursor_open(firn_alxs *table, firn_alxs_cursor **out, firn_error *err)
     API_REQUIRE(out != NULL, err, "there is no place for the cursor");
     *out = NULL;
     API_REQUIRE(table != NULL, err, "there is no table for the cursor");
+    API_OWN(table, "table", err);
     return firn_alxsv1_cursor_open(table, out, err);
 }
 
 void
 firn_alxs_cursor_close(firn_alxs_cursor *cursor)
 {
-    firn_alxsv1_cursor_close(cursor);
+    if (api_process_may_use(cursor)) {
+        firn_alxsv1_cursor_close(cursor);
+    }
 }
 
 int
 firn_alxs_cursor_first(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_REQUIRE(cursor != NULL, err, no_cursor);
+    API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_first(cursor, err);
 }
 
@@ -196,6 +209,7 @@ int
 firn_alxs_cursor_last(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_REQUIRE(cursor != NULL, err, no_cursor);
+    API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_last(cursor, err);
 }
 
@@ -203,6 +217,7 @@ int
 firn_alxs_cursor_seek(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
 {
     API_REQUIRE(cursor != NULL && is_slice(key), err, "seeking takes a cursor and a key");
+    API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_seek(cursor, key, err);
 }
 
@@ -210,6 +225,7 @@ int
 firn_alxs_cursor_seek_before(firn_alxs_cursor *cursor, firn_slice key, firn_error *err)
 {
     API_REQUIRE(cursor != NULL && is_slice(key), err, "seeking takes a cursor and a key");
+    API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_seek_before(cursor, key, err);
 }
 
@@ -217,6 +233,7 @@ int
 firn_alxs_cursor_next(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_REQUIRE(cursor != NULL, err, no_cursor);
+    API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_next(cursor, err);
 }
 
@@ -224,23 +241,26 @@ int
 firn_alxs_cursor_prev(firn_alxs_cursor *cursor, firn_error *err)
 {
     API_REQUIRE(cursor != NULL, err, no_cursor);
+    API_OWN(cursor, "cursor of a table", err);
     return firn_alxsv1_cursor_prev(cursor, err);
 }
 
 bool
 firn_alxs_cursor_valid(const firn_alxs_cursor *cursor)
 {
-    return cursor != NULL && firn_alxsv1_cursor_valid(cursor);
+    return api_process_may_use(cursor) && firn_alxsv1_cursor_valid(cursor);
 }
 
 firn_slice
 firn_alxs_cursor_key(const firn_alxs_cursor *cursor)
 {
-    return cursor == NULL ? firn_bytes(NULL, 0) : firn_alxsv1_cursor_key(cursor);
+    return firn_alxs_cursor_valid(cursor) ? api_check_with_address(firn_alxsv1_cursor_key(cursor))
+                                          : firn_bytes(NULL, 0);
 }
 
 firn_slice
 firn_alxs_cursor_value(const firn_alxs_cursor *cursor)
 {
-    return cursor == NULL ? firn_bytes(NULL, 0) : firn_alxsv1_cursor_value(cursor);
+    return firn_alxs_cursor_valid(cursor) ? api_check_with_address(firn_alxsv1_cursor_value(cursor))
+                                          : firn_bytes(NULL, 0);
 }

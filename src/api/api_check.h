@@ -6,6 +6,15 @@
 #define FIRN_API_API_CHECK_H
 
 #include "base/error.h"
+#include "firn/types.h"
+
+/* Bytes for a caller who may hand them to functions that take no NULL: empty ones have an address. */
+static inline firn_slice
+api_check_with_address(firn_slice slice)
+{
+    static const uint8_t nothing[1] = {0};
+    return slice.data == NULL ? firn_bytes(nothing, 0) : slice;
+}
 
 /* Returns FIRN_INVALID from the function around it unless the condition holds. */
 #define API_REQUIRE(condition, err, text)                             \

@@ -11,7 +11,10 @@
  * others do. When it is full, what does not fit is not watched, and from then on what is not found
  * passes.
  *
- * Locking: one flag that is spun on; what is done under it is short.
+ * Locking: one word that is spun on; what is done under it is short. It holds the number of the process
+ * that has taken it, because a child of fork gets the table with the lock as some thread of the parent
+ * left it. The child then takes the lock over, and begins with an empty table that counts as
+ * overflown: what the other thread was doing to it is unknown.
  */
 #include "api/api_handle.h"
 
@@ -21,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { SLOTS = 8192, BUCKETS = 1024 };
 
@@ -34,25 +38,46 @@ struct slot {
 };
 
 static struct {
-    atomic_flag lock;
+    _Atomic uint64_t holder; /* 0: nobody */
     struct slot slots[SLOTS];
     struct slot *buckets[BUCKETS];
     struct slot *free;
     size_t used; /* slots that were ever taken */
     bool has_overflown;
-} table = {.lock = ATOMIC_FLAG_INIT};
+} table;
 
+static void
+forget_all_locked(void)
+{
+    memset(table.buckets, 0, sizeof table.buckets);
+    table.free = NULL;
+    table.used = 0;
+    table.has_overflown = true;
+}
+
+/* Acquire pairs with the release of unlock. */
 static void
 lock(void)
 {
-    while (atomic_flag_test_and_set_explicit(&table.lock, memory_order_acquire)) {
+    struct firn_os_process_mark own;
+    firn_os_process_init_mark(&own);
+    uint64_t holder = 0;
+    while (!atomic_compare_exchange_strong_explicit(&table.holder, &holder, own.process,
+                                                    memory_order_acquire, memory_order_relaxed)) {
+        if (holder != own.process &&
+            atomic_compare_exchange_strong_explicit(&table.holder, &holder, own.process,
+                                                    memory_order_acquire, memory_order_relaxed)) {
+            forget_all_locked();
+            return;
+        }
+        holder = 0;
     }
 }
 
 static void
 unlock(void)
 {
-    atomic_flag_clear_explicit(&table.lock, memory_order_release);
+    atomic_store_explicit(&table.holder, 0, memory_order_release);
 }
 
 static struct slot **
@@ -147,7 +172,16 @@ firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind, firn_e
     const struct slot *slot = find_locked(handle, false);
     bool is_open = slot != NULL ? slot->kind == kind : table.has_overflown;
     unlock();
-    return is_open ? FIRN_OK : refuse_closed(kind, err);
+    return is_open ? firn_api_handle_check_process(handle, kind, err) : refuse_closed(kind, err);
+}
+
+bool
+firn_api_handle_is_inherited(const void *handle)
+{
+    lock();
+    bool is_open = find_locked(handle, false) != NULL || table.has_overflown;
+    unlock();
+    return is_open && !api_process_is_own(handle);
 }
 
 /* What is busy while a thread is inside a handle: the transaction of a cursor, for one. */
@@ -167,14 +201,16 @@ firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind, firn_e
     lock();
     struct slot *slot = find_locked(handle, false);
     bool is_open = slot != NULL ? slot->kind == kind : table.has_overflown;
-    if (slot != NULL && is_open) {
+    bool is_own = is_open && api_process_is_own(handle);
+    if (slot != NULL && is_own) {
         struct slot *guard = guard_of_locked(slot);
         is_busy = guard->is_busy;
         guard->is_busy = true;
     }
     unlock();
-    if (!is_open) {
-        return refuse_closed(kind, err);
+    if (!is_own) {
+        return is_open ? firn_api_handle_check_process(handle, kind, err)
+                       : refuse_closed(kind, err);
     }
     return is_busy ? refuse(kind, "is in use by another thread", err) : FIRN_OK;
 }

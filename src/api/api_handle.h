@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_handle.h: handles that are used after they were closed, or by two threads at once where
- * that is not allowed: found in debug builds, and answered with FIRN_MISUSE. In other builds nothing
- * of this is there.
+ * api/api_handle.h: handles of a store that must not be used: those of another process, in all builds
+ * (api_process.h); in debug builds also those that were closed, and those that another thread is
+ * using where that is not allowed. The answer is FIRN_MISUSE.
  *
  * A public function that gets a handle asks first: API_OPEN, of handles that any threads may use;
  * API_ENTER, of those that belong to one thread at a time, which it leaves before it returns.
@@ -10,6 +10,7 @@
 #ifndef FIRN_API_API_HANDLE_H
 #define FIRN_API_API_HANDLE_H
 
+#include "api/api_process.h"
 #include "base/error.h"
 
 enum firn_api_handle_kind {
@@ -22,6 +23,16 @@ enum firn_api_handle_kind {
     FIRN_API_HANDLE_BULK
 };
 
+/* FIRN_MISUSE unless this process opened the handle, which is open, or NULL. */
+FIRN_MUST_CHECK static inline int
+firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
+{
+    static const char *const names[] = {"the store",       "the keyspace", "the view", "the cursor",
+                                        "the transaction", "the batch",    "the load"};
+    return handle == NULL || api_process_is_own(handle) ? FIRN_OK
+                                                        : firn_os_process_refuse(names[kind], err);
+}
+
 #ifdef FIRN_DEBUG
 
 /* A handle that was given out; NULL is fine. Of a keyspace, which may be given out more than once,
@@ -30,13 +41,15 @@ void firn_api_handle_opened(const void *handle, enum firn_api_handle_kind kind, 
 /* The same if rc, which is returned, is FIRN_OK. */
 int firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind kind,
                               const void *owner);
-/* FIRN_MISUSE for what is no open handle of that kind. */
+/* FIRN_MISUSE for what is no open handle of that kind, or one of another process. */
 FIRN_MUST_CHECK int firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind,
                                           firn_error *err);
 /* The same, and where another thread is inside the handle, or the transaction of a cursor. */
 FIRN_MUST_CHECK int firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind,
                                           firn_error *err);
 void firn_api_handle_leave(const void *handle);
+/* Whether it is an open handle of another process. */
+bool firn_api_handle_is_inherited(const void *handle);
 /* Around what closes a handle, so that another thread may be given the same address meanwhile. */
 void firn_api_handle_closing(const void *handle);
 void firn_api_handle_closed(const void *handle);
@@ -64,10 +77,7 @@ firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind 
 FIRN_MUST_CHECK static inline int
 firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
-    (void)handle;
-    (void)kind;
-    (void)err;
-    return FIRN_OK;
+    return firn_api_handle_check_process(handle, kind, err);
 }
 
 FIRN_MUST_CHECK static inline int
@@ -80,6 +90,12 @@ static inline void
 firn_api_handle_leave(const void *handle)
 {
     (void)handle;
+}
+
+static inline bool
+firn_api_handle_is_inherited(const void *handle)
+{
+    return !api_process_is_own(handle);
 }
 
 static inline void

@@ -198,9 +198,13 @@ visit_difference(void *ctx, const char *keyspace, const struct firn_db_diff_key 
     firn_checkpoint_difference difference = {.size = sizeof difference,
                                              .kind = FIRN_CHECKPOINT_DIFFERENCE_CHANGED,
                                              .keyspace = keyspace,
-                                             .key = found->key,
-                                             .before = found->before,
-                                             .after = found->after};
+                                             .key = api_check_with_address(found->key)};
+    if (found->is_before) {
+        difference.before = api_check_with_address(found->before);
+    }
+    if (found->is_after) {
+        difference.after = api_check_with_address(found->after);
+    }
     if (!found->is_before) {
         difference.kind = FIRN_CHECKPOINT_DIFFERENCE_ADDED;
     } else if (!found->is_after) {

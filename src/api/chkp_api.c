@@ -8,6 +8,7 @@
  */
 #include "api/api_check.h"
 #include "api/api_options.h"
+#include "api/api_process.h"
 #include "base/error.h"
 #include "compat/chkpv1.h"
 #include "firn/chkp.h"
@@ -17,14 +18,6 @@ static bool
 is_slice(firn_slice slice)
 {
     return slice.data != NULL || slice.size == 0;
-}
-
-/* Memory that may be read although it is empty. */
-static firn_slice
-with_address(firn_slice slice)
-{
-    static const uint8_t nothing[1] = {0};
-    return slice.size == 0 ? firn_bytes(nothing, 0) : slice;
 }
 
 static int
@@ -65,7 +58,9 @@ firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *ou
 {
     API_REQUIRE(writer != NULL && is_slice(content), err,
                 "adding to a pack takes a writer and the content");
-    return firn_chkpv1_writer_add(writer, with_address(content), out_hash, out_is_new, err);
+    API_OWN(writer, "pack writer", err);
+    return firn_chkpv1_writer_add(writer, api_check_with_address(content), out_hash, out_is_new,
+                                  err);
 }
 
 /* A source of the caller's, which does not fill errors. */
@@ -91,6 +86,7 @@ firn_chkp_writer_add_stream(firn_chkp_writer *writer,
 {
     API_REQUIRE(writer != NULL && source != NULL, err,
                 "adding to a pack takes a writer and a source");
+    API_OWN(writer, "pack writer", err);
     struct source asked = {source, ctx};
     return firn_chkpv1_writer_add_stream(writer, ask_source, &asked, out_hash, out_is_new, err);
 }
@@ -106,6 +102,7 @@ firn_chkp_writer_add_fd(firn_chkp_writer *writer, int fd, firn_hash *out_hash, b
                         firn_error *err)
 {
     API_REQUIRE(writer != NULL && fd >= 0, err, "adding to a pack takes a writer and a descriptor");
+    API_OWN(writer, "pack writer", err);
     return firn_chkpv1_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, err);
 }
 
@@ -115,6 +112,7 @@ firn_chkp_writer_add_frame(firn_chkp_writer *writer, const firn_hash *hash, firn
 {
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
+    API_OWN(writer, "pack writer", err);
     return firn_chkpv1_writer_add_frame(writer, hash, frame, out_is_new, err);
 }
 
@@ -124,13 +122,14 @@ firn_chkp_writer_add_trusted_frame(firn_chkp_writer *writer, const firn_hash *ha
 {
     API_REQUIRE(writer != NULL && hash != NULL && frame.data != NULL && frame.size > 0, err,
                 "adding a frame to a pack takes a writer, the hash and the frame");
+    API_OWN(writer, "pack writer", err);
     return firn_chkpv1_writer_add_trusted_frame(writer, hash, frame, out_is_new, err);
 }
 
 uint64_t
 firn_chkp_writer_count(const firn_chkp_writer *writer)
 {
-    return writer == NULL ? 0 : firn_chkpv1_writer_count(writer);
+    return !api_process_may_use(writer) ? 0 : firn_chkpv1_writer_count(writer);
 }
 
 int
@@ -138,6 +137,7 @@ firn_chkp_writer_finish(firn_chkp_writer *writer, char *out_name, firn_error *er
 {
     API_REQUIRE(writer != NULL && out_name != NULL, err,
                 "finishing a pack takes a writer and a place for the name");
+    API_OWN(writer, "pack writer", err);
     out_name[0] = '\0';
     return firn_chkpv1_writer_finish(writer, out_name, err);
 }
@@ -145,7 +145,9 @@ firn_chkp_writer_finish(firn_chkp_writer *writer, char *out_name, firn_error *er
 void
 firn_chkp_writer_destroy(firn_chkp_writer *writer)
 {
-    firn_chkpv1_writer_destroy(writer);
+    if (api_process_may_use(writer)) {
+        firn_chkpv1_writer_destroy(writer);
+    }
 }
 
 /* ---- reading ---- */
@@ -171,19 +173,21 @@ out:
 void
 firn_chkp_close(firn_chkp *pack)
 {
-    firn_chkpv1_close(pack);
+    if (api_process_may_use(pack)) {
+        firn_chkpv1_close(pack);
+    }
 }
 
 const char *
 firn_chkp_name(const firn_chkp *pack)
 {
-    return pack == NULL ? NULL : pack->name;
+    return !api_process_may_use(pack) ? NULL : pack->name;
 }
 
 uint64_t
 firn_chkp_count(const firn_chkp *pack)
 {
-    return pack == NULL ? 0 : pack->index.count;
+    return !api_process_may_use(pack) ? 0 : pack->index.count;
 }
 
 int
@@ -191,6 +195,7 @@ firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out, firn_error
 {
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a pack, a hash and a place for the answer");
+    API_OWN(pack, "pack", err);
     *out = false;
     return firn_chkpv1_contains(pack, hash, out, err);
 }
@@ -200,6 +205,7 @@ firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, f
 {
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a pack, a hash and a place for the answer");
+    API_OWN(pack, "pack", err);
     memset(out, 0, sizeof *out);
     return firn_chkpv1_locate(pack, hash, out, err);
 }
@@ -216,6 +222,7 @@ firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max, uint8_t 
     }
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "reading an object takes a pack, a hash and places for the content");
+    API_OWN(pack, "pack", err);
     return firn_chkpv1_read(pack, hash, size_max, out, out_size, err);
 }
 
@@ -225,6 +232,7 @@ firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, int (*sink)(void *ctx, 
 {
     API_REQUIRE(pack != NULL && hash != NULL && sink != NULL, err,
                 "reading an object takes a pack, a hash and a receiver");
+    API_OWN(pack, "pack", err);
     return firn_chkpv1_stream(pack, hash, sink, ctx, err);
 }
 
@@ -233,6 +241,7 @@ firn_chkp_list(firn_chkp *pack, int (*visit)(void *ctx, const firn_chkp_entry *e
                firn_error *err)
 {
     API_REQUIRE(pack != NULL && visit != NULL, err, "listing a pack takes the pack and a receiver");
+    API_OWN(pack, "pack", err);
     return firn_chkpv1_list(pack, visit, ctx, err);
 }
 
@@ -241,6 +250,7 @@ firn_chkp_verify(firn_chkp *pack, void (*on_damage)(void *ctx, const char *text)
                  firn_error *err)
 {
     API_REQUIRE(pack != NULL, err, "there is no pack to verify");
+    API_OWN(pack, "pack", err);
     return firn_chkpv1_verify(pack, on_damage, ctx, err);
 }
 
@@ -319,25 +329,27 @@ out:
 void
 firn_chkp_set_close(firn_chkp_set *set)
 {
-    firn_chkpv1_set_close(set);
+    if (api_process_may_use(set)) {
+        firn_chkpv1_set_close(set);
+    }
 }
 
 size_t
 firn_chkp_set_count(const firn_chkp_set *set)
 {
-    return set == NULL ? 0 : firn_chkpv1_set_count(set);
+    return !api_process_may_use(set) ? 0 : firn_chkpv1_set_count(set);
 }
 
 uint64_t
 firn_chkp_set_object_count(const firn_chkp_set *set)
 {
-    return set == NULL ? 0 : firn_chkpv1_set_object_count(set);
+    return !api_process_may_use(set) ? 0 : firn_chkpv1_set_object_count(set);
 }
 
 const char *
 firn_chkp_set_name(const firn_chkp_set *set, size_t i)
 {
-    return set == NULL ? NULL : firn_chkpv1_set_name(set, i);
+    return !api_process_may_use(set) ? NULL : firn_chkpv1_set_name(set, i);
 }
 
 int
@@ -345,6 +357,7 @@ firn_chkp_set_contains(firn_chkp_set *set, const firn_hash *hash, bool *out, fir
 {
     API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a set, a hash and a place for the answer");
+    API_OWN(set, "set of packs", err);
     *out = false;
     return firn_chkpv1_set_contains(set, hash, out, err);
 }
@@ -355,6 +368,7 @@ firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry 
 {
     API_REQUIRE(set != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a set, a hash and a place for the answer");
+    API_OWN(set, "set of packs", err);
     memset(out, 0, sizeof *out);
     if (out_name != NULL) {
         *out_name = NULL;
@@ -374,6 +388,7 @@ firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash, size_t size_max, u
     }
     API_REQUIRE(set != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "reading an object takes a set, a hash and places for the content");
+    API_OWN(set, "set of packs", err);
     return firn_chkpv1_set_read(set, hash, size_max, out, out_size, err);
 }
 
@@ -383,6 +398,7 @@ firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash,
 {
     API_REQUIRE(set != NULL && hash != NULL && sink != NULL, err,
                 "reading an object takes a set, a hash and a receiver");
+    API_OWN(set, "set of packs", err);
     return firn_chkpv1_set_stream(set, hash, sink, ctx, err);
 }
 
@@ -392,6 +408,7 @@ firn_chkp_set_list(firn_chkp_set *set,
                    void *ctx, firn_error *err)
 {
     API_REQUIRE(set != NULL && visit != NULL, err, "listing a set takes the set and a receiver");
+    API_OWN(set, "set of packs", err);
     return firn_chkpv1_set_list(set, visit, ctx, err);
 }
 
@@ -400,5 +417,6 @@ firn_chkp_set_verify(firn_chkp_set *set, void (*on_damage)(void *ctx, const char
                      firn_error *err)
 {
     API_REQUIRE(set != NULL, err, "there is no set to verify");
+    API_OWN(set, "set of packs", err);
     return firn_chkpv1_set_verify(set, on_damage, ctx, err);
 }

@@ -113,12 +113,20 @@ firn_cursor_valid(const firn_cursor *cursor)
     return is_valid;
 }
 
+/* What a valid cursor shows has an address. */
+static firn_slice
+with_address(const firn_cursor *cursor, firn_slice shown)
+{
+    return shown.data == NULL && firn_db_cursor_valid(cursor) ? api_check_with_address(shown)
+                                                              : shown;
+}
+
 firn_slice
 firn_cursor_key(const firn_cursor *cursor)
 {
     firn_slice key = firn_bytes(NULL, 0);
     if (may_look(cursor)) {
-        key = firn_db_cursor_key(cursor);
+        key = with_address(cursor, firn_db_cursor_key(cursor));
         firn_api_handle_leave(cursor);
     }
     return key;
@@ -129,7 +137,7 @@ firn_cursor_value(const firn_cursor *cursor)
 {
     firn_slice value = firn_bytes(NULL, 0);
     if (may_look(cursor)) {
-        value = firn_db_cursor_value(cursor);
+        value = with_address(cursor, firn_db_cursor_value(cursor));
         firn_api_handle_leave(cursor);
     }
     return value;

@@ -3,6 +3,7 @@
  * api/pack_api.c: the public face of packs: arguments are checked here, everything else is pack/'s.
  */
 #include "api/api_check.h"
+#include "api/api_process.h"
 #include "firn/pack.h"
 #include "pack/packfile.h"
 #include "pack/packfile_stream.h"
@@ -28,6 +29,7 @@ firn_pack_writer_add(firn_pack_writer *writer, firn_slice content, firn_hash *ou
                      bool *out_is_new, firn_error *err)
 {
     API_REQUIRE(writer != NULL && is_slice(content), err, "writer and content must not be NULL");
+    API_OWN(writer, "pack writer", err);
     return firn_packfile_writer_add(writer, content, out_hash, out_is_new, err);
 }
 
@@ -42,6 +44,7 @@ firn_pack_writer_add_fd(firn_pack_writer *writer, int fd, firn_hash *out_hash, b
                         firn_error *err)
 {
     API_REQUIRE(writer != NULL && fd >= 0, err, "writer must not be NULL, fd not negative");
+    API_OWN(writer, "pack writer", err);
     return firn_packfile_writer_add_stream(writer, read_fd, &fd, out_hash, out_is_new, NULL, err);
 }
 
@@ -49,13 +52,16 @@ int
 firn_pack_writer_finish(firn_pack_writer *writer, firn_error *err)
 {
     API_REQUIRE(writer != NULL, err, "writer must not be NULL");
+    API_OWN(writer, "pack writer", err);
     return firn_packfile_writer_finish(writer, NULL, err);
 }
 
 void
 firn_pack_writer_destroy(firn_pack_writer *writer)
 {
-    firn_packfile_writer_destroy(writer);
+    if (api_process_may_use(writer)) {
+        firn_packfile_writer_destroy(writer);
+    }
 }
 
 int
@@ -69,13 +75,15 @@ firn_pack_open(const char *path, firn_pack **out, firn_error *err)
 void
 firn_pack_close(firn_pack *pack)
 {
-    firn_packfile_close(pack);
+    if (api_process_may_use(pack)) {
+        firn_packfile_close(pack);
+    }
 }
 
 uint64_t
 firn_pack_count(const firn_pack *pack)
 {
-    return pack == NULL ? 0 : firn_packfile_count(pack);
+    return !api_process_may_use(pack) ? 0 : firn_packfile_count(pack);
 }
 
 int
@@ -83,6 +91,7 @@ firn_pack_contains(firn_pack *pack, const firn_hash *hash, bool *out, firn_error
 {
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "pack, hash and out must not be NULL");
+    API_OWN(pack, "pack", err);
     struct firn_packfile_scratch *scratch;
     *out = false;
     int rc = firn_packfile_take_scratch(pack, &scratch, err);
@@ -101,6 +110,7 @@ firn_pack_size_of(firn_pack *pack, const firn_hash *hash, uint64_t *out, firn_er
 {
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "pack, hash and out must not be NULL");
+    API_OWN(pack, "pack", err);
     struct firn_packfile_scratch *scratch;
     int rc = firn_packfile_take_scratch(pack, &scratch, err);
     if (rc != FIRN_OK) {
@@ -151,6 +161,7 @@ firn_pack_read(firn_pack *pack, const firn_hash *hash, size_t size_max, uint8_t 
 {
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL && out_size != NULL, err,
                 "pack, hash, out and out_size must not be NULL");
+    API_OWN(pack, "pack", err);
     *out = NULL;
     *out_size = 0;
     struct gather gathered = {.size_max = size_max};
@@ -185,6 +196,7 @@ firn_pack_stream(firn_pack *pack, const firn_hash *hash, int (*sink)(void *ctx, 
 {
     API_REQUIRE(pack != NULL && hash != NULL && sink != NULL, err,
                 "pack, hash and sink must not be NULL");
+    API_OWN(pack, "pack", err);
     struct public_sink public = {.sink = sink, .ctx = ctx};
     return stream(pack, hash, pass_on, &public, err);
 }
@@ -216,6 +228,7 @@ firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, u
                void *ctx, firn_error *err)
 {
     API_REQUIRE(pack != NULL && visit != NULL, err, "pack and visit must not be NULL");
+    API_OWN(pack, "pack", err);
     struct public_list list = {.pack = pack, .visit = visit, .ctx = ctx};
     int rc = firn_packfile_take_scratch(pack, &list.scratch, err);
     if (rc != FIRN_OK) {
@@ -248,6 +261,7 @@ firn_pack_verify(firn_pack *pack, void (*on_damage)(void *ctx, const char *text)
                  firn_error *err)
 {
     API_REQUIRE(pack != NULL, err, "pack must not be NULL");
+    API_OWN(pack, "pack", err);
     struct public_damage public = {.on_damage = on_damage, .ctx = ctx};
     struct firn_packfile_scratch *scratch;
     int rc = firn_packfile_take_scratch(pack, &scratch, err);

@@ -12,6 +12,7 @@
 #include "api/api_store.h"
 #include "base/buf.h"
 #include "firn/store.h"
+#include "lsm/lsm.h"
 #include "os/os.h"
 #include "store/db.h"
 #include "store/db_checkpoint.h"
@@ -54,6 +55,7 @@ read_store_options(const firn_store_options *options, struct firn_db_options *ou
     *out = (struct firn_db_options){.create_if_missing = given.create_if_missing,
                                     .fail_if_exists = given.fail_if_exists,
                                     .read_only = given.read_only,
+                                    .read_pending = given.read_pending,
                                     .durability = given.durability,
                                     .lock_timeout_ms = given.lock_timeout_ms,
                                     .memory_bytes = given.memory_bytes,
@@ -98,6 +100,12 @@ firn_store_close(firn_store *store, firn_error *err)
     if (store == NULL) {
         return FIRN_OK;
     }
+    if (firn_api_handle_is_inherited(store)) {
+        firn_api_handle_closing(store);
+        firn_db_leave(store);
+        firn_api_handle_closed(store);
+        return FIRN_OK;
+    }
     API_OPEN(store, STORE, err);
     firn_api_handle_closing(store);
     int rc = firn_db_close(store, err);
@@ -107,6 +115,13 @@ firn_store_close(firn_store *store, firn_error *err)
         firn_api_handle_closed(store);
     }
     return rc;
+}
+
+int
+firn_store_destroy(const char *path, firn_error *err)
+{
+    API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
+    return firn_db_path_destroy(firn_os_default(), path, err);
 }
 
 int
@@ -165,6 +180,41 @@ firn_store_compact(firn_store *store, const firn_maintenance_options *options, f
     API_OPEN(store, STORE, err);
     int rc = read_maintenance_options(options, &progress, err);
     return rc == FIRN_OK ? firn_db_maintain_compact(store, &progress, err) : rc;
+}
+
+int
+firn_compact_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
+                   const firn_maintenance_options *options, firn_error *err)
+{
+    struct firn_db_progress progress;
+    API_REQUIRE(keyspace != NULL && api_store_is_slice(lower) && api_store_is_slice(upper), err,
+                "keyspace must not be NULL, and no bound that has a size");
+    API_OPEN(keyspace, KEYSPACE, err);
+    int rc = read_maintenance_options(options, &progress, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_lsm_range range = {lower.data == NULL ? NULL : &lower,
+                                         upper.data == NULL ? NULL : &upper};
+    return firn_db_maintain_compact_range(keyspace, &range, &progress, err);
+}
+
+int
+firn_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
+                      firn_range_size *out, firn_error *err)
+{
+    firn_range_size found;
+    API_REQUIRE(keyspace != NULL && out != NULL && api_store_is_slice(lower) &&
+                    api_store_is_slice(upper),
+                err, "keyspace and out must not be NULL, and no bound that has a size");
+    API_REQUIRE(api_options_is_size(out->size), err,
+                "out->size must be set to sizeof(firn_range_size)");
+    API_OPEN(keyspace, KEYSPACE, err);
+    int rc = firn_db_stats_range(keyspace, lower, upper.data == NULL ? NULL : &upper, &found, err);
+    if (rc == FIRN_OK) {
+        api_options_write(out, &found, sizeof found);
+    }
+    return rc;
 }
 
 int
@@ -501,6 +551,51 @@ firn_batch_count(const firn_batch *batch)
     bool is_open =
         batch != NULL && firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK;
     return is_open ? firn_db_batch_count(batch) : 0;
+}
+
+size_t
+firn_batch_size(const firn_batch *batch)
+{
+    bool is_open =
+        batch != NULL && firn_api_handle_check(batch, FIRN_API_HANDLE_BATCH, NULL) == FIRN_OK;
+    return is_open ? firn_db_batch_size_bytes(batch) : 0;
+}
+
+struct batch_visit {
+    int (*visit)(void *ctx, const firn_batch_write *write);
+    void *ctx;
+};
+
+static int
+visit_write(void *ctx, const firn_batch_write *write)
+{
+    const struct batch_visit *visiting = ctx;
+    firn_batch_write given = *write;
+    given.key = api_check_with_address(given.key);
+    given.value = api_check_with_address(given.value);
+    return visiting->visit(visiting->ctx, &given);
+}
+
+int
+firn_batch_iterate(const firn_batch *batch, int (*visit)(void *ctx, const firn_batch_write *write),
+                   void *ctx, firn_error *err)
+{
+    API_REQUIRE(batch != NULL && visit != NULL, err, "batch and visit must not be NULL");
+    API_OPEN(batch, BATCH, err);
+    struct batch_visit visiting = {visit, ctx};
+    return firn_db_batch_iterate(batch, visit_write, &visiting, err);
+}
+
+int
+firn_batch_append(firn_batch *batch, const firn_batch *from, firn_error *err)
+{
+    API_REQUIRE(batch != NULL && from != NULL, err, "batches must not be NULL");
+    API_REQUIRE(batch != from, err, "a batch cannot be appended to itself");
+    API_OPEN(from, BATCH, err);
+    API_ENTER(batch, BATCH, err);
+    int inner_rc = firn_db_batch_append_all(batch, from, err);
+    firn_api_handle_leave(batch);
+    return inner_rc;
 }
 
 int

@@ -7,9 +7,11 @@
  */
 #include "api/api_check.h"
 #include "api/api_options.h"
+#include "api/api_process.h"
 #include "firn/workspace.h"
 #include "workspace/ws.h"
 #include "workspace/ws_config.h"
+#include "workspace/ws_trust.h"
 #include "workspace/ws_watch.h"
 #include "workspace/ws_workspaces.h"
 
@@ -30,43 +32,46 @@ firn_workspace_open(const char *path, const firn_workspace_options *options, fir
 void
 firn_workspace_close(firn_workspace *workspace)
 {
-    firn_ws_close(workspace);
+    if (api_process_may_use(workspace)) {
+        firn_ws_close(workspace);
+    }
 }
 
 const char *
 firn_workspace_root(const firn_workspace *workspace)
 {
-    return workspace == NULL ? "" : firn_ws_root(workspace);
+    return !api_process_may_use(workspace) ? "" : firn_ws_root(workspace);
 }
 
 const char *
 firn_workspace_store_path(const firn_workspace *workspace)
 {
-    return workspace == NULL ? "" : firn_ws_store_path(workspace);
+    return !api_process_may_use(workspace) ? "" : firn_ws_store_path(workspace);
 }
 
 const char *
 firn_workspace_subpath(const firn_workspace *workspace)
 {
-    return workspace == NULL ? "" : firn_ws_subpath(workspace);
+    return !api_process_may_use(workspace) ? "" : firn_ws_subpath(workspace);
 }
 
 const char *
 firn_workspace_moved_from(const firn_workspace *workspace)
 {
-    return workspace == NULL ? NULL : firn_ws_moved_from(workspace);
+    return !api_process_may_use(workspace) ? NULL : firn_ws_moved_from(workspace);
 }
 
 const char *
 firn_workspace_unread_store(const firn_workspace *workspace)
 {
-    return workspace == NULL ? NULL : firn_ws_unread_store(workspace);
+    return !api_process_may_use(workspace) ? NULL : firn_ws_unread_store(workspace);
 }
 
 int
 firn_workspace_adopt(firn_workspace *workspace, const char *old_root, firn_error *err)
 {
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     return firn_ws_adopt(workspace, old_root, err);
 }
 
@@ -74,6 +79,7 @@ int
 firn_workspace_init(firn_workspace *workspace, bool *out_created, firn_error *err)
 {
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     bool ignored;
     return firn_ws_init(workspace, out_created == NULL ? &ignored : out_created, err);
 }
@@ -90,6 +96,7 @@ firn_config_list(firn_workspace *workspace, int (*visit)(void *ctx, const firn_s
                  void *ctx, firn_error *err)
 {
     API_REQUIRE(visit != NULL, err, "visit must not be NULL");
+    API_OWN_IF_ANY(workspace, "workspace", err);
     return firn_ws_config_list(firn_os_default(),
                                workspace == NULL ? NULL : firn_ws_store_path(workspace), visit, ctx,
                                err);
@@ -102,6 +109,7 @@ firn_config_list_readable(firn_workspace *workspace,
                           firn_error *err)
 {
     API_REQUIRE(visit != NULL, err, "visit must not be NULL");
+    API_OWN_IF_ANY(workspace, "workspace", err);
     return firn_ws_config_list_readable(firn_os_default(),
                                         workspace == NULL ? NULL : firn_ws_store_path(workspace),
                                         visit, on_notice, ctx, err);
@@ -111,6 +119,7 @@ int
 firn_config_set(firn_workspace *workspace, const char *key, const char *value, firn_error *err)
 {
     API_REQUIRE(key != NULL, err, "key must not be NULL");
+    API_OWN_IF_ANY(workspace, "workspace", err);
     return firn_ws_config_set(firn_os_default(),
                               workspace == NULL ? NULL : firn_ws_store_path(workspace), key, value,
                               err);
@@ -137,6 +146,41 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
     return firn_ws_workspaces_remove(firn_os_default(), root, &given, err);
 }
 
+const char *
+firn_workspace_too_broad(const firn_workspace *workspace)
+{
+    return workspace == NULL ? NULL : firn_ws_broad_why(workspace);
+}
+
+int
+firn_trust_find(const char *path, int (*visit)(void *ctx, const firn_trust_info *info), void *ctx,
+                firn_error *err)
+{
+    API_REQUIRE(path != NULL && visit != NULL, err, "path and visit must not be NULL");
+    return firn_ws_trust_find(firn_os_default(), path, visit, ctx, err);
+}
+
+int
+firn_trust_add(const char *path, firn_error *err)
+{
+    API_REQUIRE(path != NULL, err, "path must not be NULL");
+    return firn_ws_trust_add(firn_os_default(), path, err);
+}
+
+int
+firn_trust_remove(const char *path, firn_error *err)
+{
+    API_REQUIRE(path != NULL, err, "path must not be NULL");
+    return firn_ws_trust_remove(firn_os_default(), path, err);
+}
+
+int
+firn_trust_list(int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
+{
+    API_REQUIRE(visit != NULL, err, "visit must not be NULL");
+    return firn_ws_trust_list(firn_os_default(), visit, ctx, err);
+}
+
 int
 firn_workspace_save(firn_workspace *workspace, const firn_save_options *options,
                     firn_save_result *out, firn_error *err)
@@ -144,6 +188,7 @@ firn_workspace_save(firn_workspace *workspace, const firn_save_options *options,
     firn_save_options given = FIRN_SAVE_OPTIONS_INIT;
     firn_save_result ignored;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -157,6 +202,7 @@ firn_workspace_watch(firn_workspace *workspace, const firn_watch_options *option
     firn_watch_options given = FIRN_WATCH_OPTIONS_INIT;
     firn_save_options save = FIRN_SAVE_OPTIONS_INIT;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -173,6 +219,7 @@ int
 firn_workspace_watch_look(firn_workspace *workspace, firn_watch_info *out, firn_error *err)
 {
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
+    API_OWN(workspace, "workspace", err);
     return firn_ws_watch_look(workspace, out, err);
 }
 
@@ -181,6 +228,7 @@ firn_workspace_watch_stop(firn_workspace *workspace, firn_watch_info *out, firn_
 {
     firn_watch_info ignored;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     return firn_ws_watch_stop(workspace, out == NULL ? &ignored : out, err);
 }
 
@@ -191,6 +239,7 @@ firn_workspace_list(firn_workspace *workspace, const firn_list_options *options,
 {
     firn_list_options given = FIRN_LIST_OPTIONS_INIT;
     API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -204,6 +253,7 @@ firn_workspace_find(firn_workspace *workspace, const char *reference, firn_check
 {
     API_REQUIRE(workspace != NULL && reference != NULL && out != NULL, err,
                 "workspace, reference and out must not be NULL");
+    API_OWN(workspace, "workspace", err);
     return firn_ws_find(workspace, reference, out, err);
 }
 
@@ -214,6 +264,7 @@ firn_workspace_tag_set(firn_workspace *workspace, const char *name, const char *
     firn_checkpoint ignored;
     API_REQUIRE(workspace != NULL && name != NULL && reference != NULL, err,
                 "workspace, name and reference must not be NULL");
+    API_OWN(workspace, "workspace", err);
     return firn_ws_tag_set(workspace, name, reference, may_replace, out == NULL ? &ignored : out,
                            err);
 }
@@ -222,6 +273,7 @@ int
 firn_workspace_tag_remove(firn_workspace *workspace, const char *name, firn_error *err)
 {
     API_REQUIRE(workspace != NULL && name != NULL, err, "workspace and name must not be NULL");
+    API_OWN(workspace, "workspace", err);
     return firn_ws_tag_remove(workspace, name, err);
 }
 
@@ -230,6 +282,7 @@ firn_workspace_tag_list(firn_workspace *workspace, int (*visit)(void *ctx, const
                         void *ctx, firn_error *err)
 {
     API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
+    API_OWN(workspace, "workspace", err);
     return firn_ws_tag_list(workspace, visit, ctx, err);
 }
 
@@ -240,6 +293,7 @@ firn_workspace_entries(firn_workspace *workspace, const char *reference,
 {
     API_REQUIRE(workspace != NULL && reference != NULL && visit != NULL, err,
                 "workspace, reference and visit must not be NULL");
+    API_OWN(workspace, "workspace", err);
     return firn_ws_entries(workspace, reference, visit, ctx, err);
 }
 
@@ -251,6 +305,7 @@ firn_workspace_status(firn_workspace *workspace, const firn_status_options *opti
     firn_status_options given = FIRN_STATUS_OPTIONS_INIT;
     firn_status_result ignored;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -267,6 +322,7 @@ firn_workspace_diff(firn_workspace *workspace, const firn_diff_options *options,
     firn_diff_options given = FIRN_DIFF_OPTIONS_INIT;
     firn_diff_result ignored;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -287,6 +343,7 @@ firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice 
     firn_entry_info ignored;
     API_REQUIRE(workspace != NULL && reference != NULL && sink != NULL, err,
                 "workspace, reference and sink must not be NULL");
+    API_OWN(workspace, "workspace", err);
     API_REQUIRE(path.size == 0 || path.data != NULL, err, "path must not be NULL");
     return firn_ws_cat(workspace, reference, path, sink, ctx, out == NULL ? &ignored : out, err);
 }
@@ -296,6 +353,7 @@ read_restore(const firn_workspace *workspace, const firn_restore_options *option
              firn_restore_options *given, firn_error *err)
 {
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(given, sizeof *given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -352,6 +410,7 @@ firn_workspace_revert(firn_workspace *workspace, const firn_revert_options *opti
     firn_revert_options given = FIRN_REVERT_OPTIONS_INIT;
     firn_revert_result ignored;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -364,6 +423,7 @@ int
 firn_workspace_pending(firn_workspace *workspace, firn_pending_restore *out, firn_error *err)
 {
     API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
+    API_OWN(workspace, "workspace", err);
     return firn_ws_restore_pending(workspace, out, err);
 }
 
@@ -383,6 +443,7 @@ firn_workspace_pin_set(firn_workspace *workspace, const char *const *references,
                        void *ctx, firn_error *err)
 {
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = require_references(references, count, err);
     return rc != FIRN_OK
                ? rc
@@ -394,6 +455,7 @@ firn_workspace_pin_list(firn_workspace *workspace, int (*visit)(void *ctx, const
                         void *ctx, firn_error *err)
 {
     API_REQUIRE(workspace != NULL && visit != NULL, err, "workspace and visit must not be NULL");
+    API_OWN(workspace, "workspace", err);
     return firn_ws_pin_list(workspace, visit, ctx, err);
 }
 
@@ -404,6 +466,7 @@ firn_workspace_expire(firn_workspace *workspace, const firn_expire_options *opti
 {
     firn_expire_options given = FIRN_EXPIRE_OPTIONS_INIT;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     return rc != FIRN_OK ? rc : firn_ws_expire_request(workspace, &given, visit, ctx, err);
 }
@@ -416,6 +479,7 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
 {
     firn_delete_options given = FIRN_DELETE_OPTIONS_INIT;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = require_references(references, count, err);
     if (rc == FIRN_OK) {
         rc = api_options_read(&given, sizeof given, options, err);
@@ -433,6 +497,7 @@ firn_workspace_forget(firn_workspace *workspace, const firn_forget_options *opti
     firn_forget_result ignored;
     API_REQUIRE(workspace != NULL && options != NULL, err,
                 "workspace and options must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -449,6 +514,7 @@ firn_workspace_gc(firn_workspace *workspace, const firn_gc_options *options, fir
     firn_gc_options given = FIRN_GC_OPTIONS_INIT;
     firn_gc_result ignored;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -472,6 +538,7 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
     firn_workspace_check_options given = FIRN_WORKSPACE_CHECK_OPTIONS_INIT;
     firn_workspace_check_result ignored;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -486,6 +553,7 @@ firn_workspace_repair(firn_workspace *workspace, const firn_repair_options *opti
     firn_repair_options given = FIRN_REPAIR_OPTIONS_INIT;
     firn_repair_result ignored;
     API_REQUIRE(workspace != NULL, err, "workspace must not be NULL");
+    API_OWN(workspace, "workspace", err);
     int rc = api_options_read(&given, sizeof given, options, err);
     if (rc != FIRN_OK) {
         return rc;

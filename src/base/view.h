@@ -35,17 +35,34 @@ struct firn_view {
     const struct firn_view_guide *guide; /* NULL: there is none */
 };
 
-/* The views of all that may still read: checkpoints, cursors, transactions, readers, and now. In no
- * order; borrowed like their intervals. */
+/* Where views of one history part. A branch sees what its parent sees up to a sequence, the fork, and
+ * all of its own sequences, which begin after that. */
+struct firn_view_branch {
+    uint64_t first;  /* of its own sequences */
+    uint64_t fork;   /* in the parent's own sequences */
+    uint32_t parent; /* its number, smaller than that of the branch; or FIRN_VIEW_ROOT */
+};
+#define FIRN_VIEW_ROOT UINT32_MAX
+
+/* A view as a place on a branch: it sees that branch up to a sequence. */
+struct firn_view_place {
+    uint64_t last;
+    /* When it reads: milliseconds since 1970. What expires then or before is gone for it. */
+    uint64_t time_ms;
+    uint32_t branch;
+};
+
+/* The views of all that may still read: checkpoints, cursors, transactions, readers, and now. Places
+ * are in no order. Branches that have a root in common form a tree: within one, no sequence is seen
+ * as the own of two branches. Borrowed. */
 struct firn_view_list {
-    const struct firn_view *views;
-    size_t count;
+    const struct firn_view_branch *branches;
+    size_t branch_count;
+    const struct firn_view_place *places;
+    size_t place_count;
     /* Tombstones from this sequence on stay, also where they hide nothing: an open transaction asks
      * which keys were written since it began. 0: none need to. */
     uint64_t tombstones_kept_from;
-    /* Of each, when it reads: milliseconds since 1970. What expires then or before is gone for it.
-     * NULL: nothing is gone for anybody. */
-    const uint64_t *times_ms;
     /* Of the views, the one that reads what is written from here on, without an end; the versions
      * that it does not read are kept apart. NULL: no version is. */
     const struct firn_view *now;

@@ -105,6 +105,7 @@ used_bytes(const struct firn_block_cache *cache)
 static bool
 charge_locked(struct firn_block_cache *cache, size_t size)
 {
+    firn_os_mutex_assert_held(&cache->memory.mutex);
     size_t used = used_bytes(cache);
     if (size > cache->budget_bytes - used) { /* (I1) */
         return false;
@@ -116,6 +117,7 @@ charge_locked(struct firn_block_cache *cache, size_t size)
 static void
 uncharge_locked(struct firn_block_cache *cache, size_t size)
 {
+    firn_os_mutex_assert_held(&cache->memory.mutex);
     atomic_store_explicit(&cache->memory.used_bytes, used_bytes(cache) - size,
                           memory_order_relaxed);
 }
@@ -123,6 +125,7 @@ uncharge_locked(struct firn_block_cache *cache, size_t size)
 static void
 add_free_frames_locked(struct firn_block_cache *cache, uint32_t more)
 {
+    firn_os_mutex_assert_held(&cache->memory.mutex);
     uint32_t free_frames =
         atomic_load_explicit(&cache->memory.free_frames, memory_order_relaxed) + more;
     atomic_store_explicit(&cache->memory.free_frames, free_frames, memory_order_relaxed);
@@ -145,6 +148,7 @@ slab_cost(const struct firn_block_cache *cache)
 static void
 push_free_locked(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
 {
+    firn_os_mutex_assert_held(&cache->memory.mutex);
     uint32_t i = firn_block_cache_index_of(cache, frame);
     struct firn_block_cache_slab *slab = &cache->slabs[i / cache->slab_frames];
     frame->next_free = slab->first_free;
@@ -156,6 +160,7 @@ push_free_locked(struct firn_block_cache *cache, struct firn_block_cache_frame *
 static struct firn_block_cache_frame *
 pop_free_locked(struct firn_block_cache *cache, struct firn_block_cache_slab *slab)
 {
+    firn_os_mutex_assert_held(&cache->memory.mutex);
     struct firn_block_cache_frame *frame = &cache->frames[slab->first_free - 1];
     slab->first_free = frame->next_free;
     slab->free_count--;
@@ -348,6 +353,7 @@ charge_of(uint32_t size)
 static void
 push_free_large_locked(struct firn_block_cache *cache, struct firn_block_cache_frame *frame)
 {
+    firn_os_mutex_assert_held(&cache->memory.mutex);
     frame->next_free = cache->memory.first_free_large;
     cache->memory.first_free_large = firn_block_cache_index_of(cache, frame) + 1;
 }
@@ -355,6 +361,7 @@ push_free_large_locked(struct firn_block_cache *cache, struct firn_block_cache_f
 static struct firn_block_cache_frame *
 pop_free_large_locked(struct firn_block_cache *cache)
 {
+    firn_os_mutex_assert_held(&cache->memory.mutex);
     if (cache->memory.first_free_large != 0) {
         struct firn_block_cache_frame *frame = &cache->frames[cache->memory.first_free_large - 1];
         cache->memory.first_free_large = frame->next_free;

@@ -52,9 +52,16 @@ struct firn_block_section {
 };
 enum { FIRN_BLOCK_SECTIONS_MAX = 1 << 16 };
 
+/* On disk, in the table of contents: what a file of a kind has that its first readers did not know.
+ * They refuse the file as one of a newer firn. */
+enum {
+    FIRN_BLOCK_NEEDS_CELLS = 1 /* a pack: lists of cells (pack/packfile_cells.h) */
+};
+
 /* ---- writing (block_writer.c) ---- */
 
 struct firn_block_writer;
+struct firn_block_publisher;
 
 /* Creates <name> + ".tmp" in dir (borrowed until destroy), mode 0600, or takes over what a crash
  * left there; FIRN_BUSY while another writer holds it. FIRN_EXISTS if `name` is taken now; finish
@@ -74,6 +81,9 @@ FIRN_MUST_CHECK int firn_block_writer_add(struct firn_block_writer *writer, enum
 FIRN_MUST_CHECK int firn_block_writer_add_section(struct firn_block_writer *writer, uint32_t kind,
                                                   const struct firn_block_ref *ref,
                                                   firn_error *err);
+/* What a reader must know to read this file, as the table of contents will say it: bits of
+ * FIRN_BLOCK_NEEDS_*. One thread. */
+void firn_block_writer_set_needs(struct firn_block_writer *writer, uint32_t needs);
 /* Bytes of the file so far. Any thread. */
 uint64_t firn_block_writer_size_bytes(struct firn_block_writer *writer);
 
@@ -83,6 +93,11 @@ uint64_t firn_block_writer_size_bytes(struct firn_block_writer *writer);
  * be NULL. */
 FIRN_MUST_CHECK int firn_block_writer_finish(struct firn_block_writer *writer, uint64_t *out_size,
                                              firn_error *err);
+/* The same, but for the sync and the name: those are left to the publisher's next run, of the same
+ * directory. NULL: as above. */
+FIRN_MUST_CHECK int firn_block_writer_finish_later(struct firn_block_writer *writer,
+                                                   struct firn_block_publisher *publisher,
+                                                   uint64_t *out_size, firn_error *err);
 /* Removes the temporary file unless finished. NULL is fine. */
 void firn_block_writer_destroy(struct firn_block_writer *writer);
 
@@ -98,6 +113,8 @@ FIRN_MUST_CHECK int firn_block_reader_open(struct firn_os_dir *dir, const char *
 void firn_block_reader_close(struct firn_block_reader *reader);
 const struct firn_block_file_id *firn_block_reader_id(const struct firn_block_reader *reader);
 const char *firn_block_reader_path(const struct firn_block_reader *reader);
+/* Bits of FIRN_BLOCK_NEEDS_*. */
+uint32_t firn_block_reader_needs(const struct firn_block_reader *reader);
 uint64_t firn_block_reader_size_bytes(const struct firn_block_reader *reader);
 
 size_t firn_block_reader_section_count(const struct firn_block_reader *reader);

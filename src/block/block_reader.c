@@ -47,6 +47,7 @@ struct firn_block_reader {
     struct firn_block_format_footer footer;
     struct firn_block_section *sections;
     size_t section_count;
+    uint32_t needs; /* FIRN_BLOCK_NEEDS_* */
 };
 
 static int open_file(struct firn_block_reader *reader, struct firn_os_dir *dir, const char *name,
@@ -92,6 +93,12 @@ const char *
 firn_block_reader_path(const struct firn_block_reader *reader)
 {
     return firn_os_file_path(reader->file);
+}
+
+uint32_t
+firn_block_reader_needs(const struct firn_block_reader *reader)
+{
+    return reader->needs;
 }
 
 uint64_t
@@ -224,6 +231,12 @@ decode_section(struct firn_block_reader *reader, const uint8_t *bytes, firn_erro
     return FIRN_OK;
 }
 
+static uint32_t
+known_needs(enum firn_block_file_kind kind)
+{
+    return kind == FIRN_BLOCK_FILE_PACK ? FIRN_BLOCK_NEEDS_CELLS : 0;
+}
+
 /* The table of contents has the size that follows from the counts in it. */
 static int
 read_toc_counts(struct firn_block_reader *reader, size_t *out_section_count, firn_error *err)
@@ -235,12 +248,12 @@ read_toc_counts(struct firn_block_reader *reader, size_t *out_section_count, fir
         return rc;
     }
     const char *path = firn_os_file_path(reader->file);
-    uint32_t flags = firn_load_le32(head + 4);
-    if (flags != 0) {
+    reader->needs = firn_load_le32(head + 4);
+    if ((reader->needs & ~known_needs(footer->kind)) != 0) {
         return firn_error_set(err, FIRN_NEWER,
                               "'%s': the table of contents has flags %08x, which this version "
                               "cannot read",
-                              path, flags);
+                              path, reader->needs);
     }
     uint64_t section_count = firn_load_le32(head);
     uint64_t chunk_count = firn_load_le64(head + 8);

@@ -41,6 +41,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "block/block_format.h"
+#include "block/block_publisher.h"
 #include "codec/blake3_hash.h"
 #include "os/os_thread.h"
 
@@ -81,6 +82,7 @@ struct firn_block_writer {
 
     struct firn_buf sections; /* encoded; for the one thread that adds sections and finishes */
     uint32_t section_count;
+    uint32_t needs; /* FIRN_BLOCK_NEEDS_* */
 };
 
 /* The bytes of one block, or of the header, as they will lie in the file. */
@@ -172,6 +174,12 @@ firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec, f
     return rc;
 }
 
+void
+firn_block_writer_set_needs(struct firn_block_writer *writer, uint32_t needs)
+{
+    writer->needs = needs;
+}
+
 int
 firn_block_writer_add_section(struct firn_block_writer *writer, uint32_t kind,
                               const struct firn_block_ref *ref, firn_error *err)
@@ -209,13 +217,29 @@ open_temp(struct firn_block_writer *writer, firn_error *err)
 {
     const unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE;
     int rc = firn_os_file_open(writer->dir, writer->temp_name,
-                               flags | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, FILE_MODE, &writer->file,
-                               err);
+                               flags | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE,
+                               FILE_MODE, &writer->file, err);
     writer->has_temp = rc == FIRN_OK;
     if (rc == FIRN_EXISTS) {
         rc =
             firn_os_file_open(writer->dir, writer->temp_name, flags, FILE_MODE, &writer->file, err);
     }
+    return rc;
+}
+
+/* Whether a file is our own, or, for the superuser, that of the directory's owner, to whom what is
+ * made there belongs. */
+static int
+check_owner(struct firn_block_writer *writer, uint32_t uid, bool *out_is_ours, firn_error *err)
+{
+    uint32_t user = firn_os_user_id(firn_os_dir_os(writer->dir));
+    struct firn_os_stat dir;
+    *out_is_ours = uid == user;
+    if (*out_is_ours || user != 0) {
+        return FIRN_OK;
+    }
+    int rc = firn_os_dir_stat(writer->dir, &dir, err);
+    *out_is_ours = rc == FIRN_OK && uid == dir.uid;
     return rc;
 }
 
@@ -229,6 +253,10 @@ check_is_ours(struct firn_block_writer *writer, uint64_t *out_size, firn_error *
     if (rc == FIRN_OK) {
         rc = firn_os_stat(writer->dir, writer->temp_name, &named, err);
     }
+    bool is_ours = false;
+    if (rc == FIRN_OK) {
+        rc = check_owner(writer, opened.uid, &is_ours, err);
+    }
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -236,7 +264,7 @@ check_is_ours(struct firn_block_writer *writer, uint64_t *out_size, firn_error *
     if (named.device != opened.device || named.inode != opened.inode) {
         return firn_error_set(err, FIRN_BUSY, "'%s' is being written by another", path);
     }
-    if (opened.nlink != 1 || opened.uid != firn_os_user_id(firn_os_dir_os(writer->dir))) {
+    if (opened.nlink != 1 || !is_ours) {
         return firn_error_set(err, FIRN_EXISTS,
                               "'%s' exists and belongs to another user or has other names", path);
     }
@@ -310,6 +338,7 @@ fail_again(const struct firn_block_writer *writer, firn_error *err)
 static int
 reserve_locked(struct firn_block_writer *writer, uint64_t size, firn_error *err)
 {
+    firn_os_mutex_assert_held(&writer->mutex);
     if (writer->failure.code != FIRN_OK) {
         return fail_again(writer, err);
     }
@@ -360,6 +389,7 @@ release(struct firn_block_writer *writer, int rc, const firn_error *err)
 static struct chunk *
 open_chunk_locked(struct firn_block_writer *writer, uint64_t index)
 {
+    firn_os_mutex_assert_held(&writer->mutex);
     for (struct chunk *chunk = writer->open; chunk != NULL; chunk = chunk->next) {
         if (chunk->index == index) {
             return chunk;
@@ -385,6 +415,7 @@ open_chunk_locked(struct firn_block_writer *writer, uint64_t index)
 static void
 close_chunk_locked(struct firn_block_writer *writer, struct chunk *chunk)
 {
+    firn_os_mutex_assert_held(&writer->mutex);
     struct chunk **link = &writer->open;
     while (*link != chunk) {
         link = &(*link)->next;
@@ -498,7 +529,7 @@ append_toc(const struct firn_block_writer *writer, struct firn_buf *out)
     int rc;
     uint64_t chunk_count = firn_block_format_chunk_count(writer->end);
     FIRN_TRY(firn_buf_append_le32(out, writer->section_count));
-    FIRN_TRY(firn_buf_append_le32(out, 0));
+    FIRN_TRY(firn_buf_append_le32(out, writer->needs));
     FIRN_TRY(firn_buf_append_le64(out, chunk_count));
     FIRN_TRY(firn_buf_append_slice(out, firn_buf_slice(&writer->sections)));
     FIRN_TRY(firn_buf_append(out, writer->chunk_hashes,
@@ -565,8 +596,31 @@ publish(struct firn_block_writer *writer, firn_error *err)
     return rc;
 }
 
+/* Hands the file, which is written whole, to the publisher. */
+static int
+leave_to(struct firn_block_writer *writer, struct firn_block_publisher *publisher, firn_error *err)
+{
+    const struct firn_block_publisher_file file = {writer->file, writer->temp_name, writer->name};
+    int rc = firn_block_publisher_add(publisher, &file, err);
+    if (rc == FIRN_OK) {
+        writer->has_temp = false;
+        writer->file = NULL;
+        writer->temp_name = NULL;
+        writer->name = NULL;
+    }
+    return rc;
+}
+
 int
 firn_block_writer_finish(struct firn_block_writer *writer, uint64_t *out_size, firn_error *err)
+{
+    return firn_block_writer_finish_later(writer, NULL, out_size, err);
+}
+
+int
+firn_block_writer_finish_later(struct firn_block_writer *writer,
+                               struct firn_block_publisher *publisher, uint64_t *out_size,
+                               firn_error *err)
 {
     firn_error local;
     if (err == NULL) {
@@ -586,8 +640,12 @@ firn_block_writer_finish(struct firn_block_writer *writer, uint64_t *out_size, f
     uint64_t size;
     FIRN_TRY(flush_body(writer, err));
     FIRN_TRY(write_end(writer, &size, err));
-    FIRN_TRY(firn_os_file_sync(writer->file, err));
-    FIRN_TRY(publish(writer, err));
+    if (publisher != NULL) {
+        FIRN_TRY(leave_to(writer, publisher, err));
+    } else {
+        FIRN_TRY(firn_os_file_sync(writer->file, err));
+        FIRN_TRY(publish(writer, err));
+    }
     writer->is_finished = true;
     if (out_size != NULL) {
         *out_size = size;

@@ -23,6 +23,7 @@
 #include "base/view.h"
 #include "block/block_cache.h"
 #include "block/block_file.h"
+#include "block/run_origin.h"
 #include "codec/compress.h"
 #include "os/os.h"
 
@@ -114,6 +115,15 @@ struct firn_run_builder_options {
      * cache, and it becomes 1 at most: so these are never more blocks than were found, and those
      * which lie where they lay. NULL: no source is a run. Borrowed as long as the builder. */
     uint64_t *found;
+    /* What makes the file durable, later; NULL: finish does. */
+    struct firn_block_publisher *publisher;
+};
+
+/* Where a key would lie in a run: so many bytes of the file, and about so many entries, come before the
+ * block that would hold it. */
+struct firn_run_place {
+    uint64_t offset;
+    uint64_t entries;
 };
 
 /* Found by get. */
@@ -134,6 +144,10 @@ struct firn_run_kind {
     const struct firn_run_summary *(*summary)(const struct firn_run *run);
     /* The run's range deletes, in memory as long as the run is open. */
     const struct firn_range_set *(*ranges)(const struct firn_run *run);
+    /* Where the run comes from, read from the file; its lists lie in *numbers. FIRN_NOT_FOUND,
+     * without a text, where it does not say so. NULL: none does. */
+    int (*origin)(struct firn_run *run, struct firn_buf *numbers, struct firn_run_origin *out,
+                  firn_error *err);
     /* The newest version of key that view sees, tombstones included: FIRN_OK with *out and, for
      * a PUT, the value in place of value's contents (value may be NULL: not wanted);
      * FIRN_NOT_FOUND if there is none. Range deletes are not looked at. Never FIRN_NOT_FOUND
@@ -145,6 +159,7 @@ struct firn_run_kind {
      * asked, before the first of them is. A step looks at what the one before has asked for, and
      * waits for nothing else. Changes nothing. NULL: nothing can be done. */
     void (*get_prefetch)(const struct firn_run *run, firn_slice key, unsigned step);
+    int (*place)(struct firn_run *run, firn_slice key, struct firn_run_place *out, firn_error *err);
     /* Reads every block and verifies order, counts and summary; calls on_damage (never NULL) for
      * each bad place with a text that names file, offset and the range of keys lost, and goes on
      * behind it. FIRN_CORRUPT if there was any. step (may be NULL) is told of the bytes that were
@@ -186,9 +201,12 @@ struct firn_run_kind {
     /* Ranges in any order. */
     int (*builder_add_range)(struct firn_run_builder *builder, const struct firn_range *range,
                              firn_error *err);
+    /* What the run will say of where it comes from; copied. NULL: it cannot say that. */
+    int (*builder_set_origin)(struct firn_run_builder *builder,
+                              const struct firn_run_origin *origin, firn_error *err);
     /* What the file would have if it were finished now, roughly. */
     uint64_t (*builder_size_bytes)(const struct firn_run_builder *builder);
-    /* Durable under its name when this returns; only destroy is left. The builder must have got
+    /* Durable under its name when this returns, unless that was left to a publisher; only destroy is left. The builder must have got
      * something. *out is the caller's to deinit. */
     int (*builder_finish)(struct firn_run_builder *builder, struct firn_run_summary *out,
                           firn_error *err);

@@ -123,5 +123,6 @@ int
 firn_value_writer_finish(struct firn_value_writer *writer, uint64_t *out_file_bytes,
                          firn_error *err)
 {
-    return firn_block_writer_finish(writer->blocks, out_file_bytes, err);
+    return firn_block_writer_finish_later(writer->blocks, writer->options.publisher, out_file_bytes,
+                                          err);
 }

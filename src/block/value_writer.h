@@ -14,6 +14,7 @@ struct firn_value_writer;
 struct firn_value_writer_options {
     uint64_t number; /* of the file, for references */
     enum firn_codec codec;
+    struct firn_block_publisher *publisher; /* makes it durable, later; NULL: finish does */
 };
 
 /* Begins the file `name` in the dir of env. */
@@ -27,7 +28,7 @@ FIRN_MUST_CHECK int firn_value_writer_add(struct firn_value_writer *writer, firn
 uint64_t firn_value_writer_content_bytes(const struct firn_value_writer *writer);
 /* As struct firn_run_summary has it. */
 uint64_t firn_value_writer_identity(const struct firn_value_writer *writer);
-/* Durable under its name when this returns. */
+/* Durable under its name when this returns, unless that was left to a publisher. */
 FIRN_MUST_CHECK int firn_value_writer_finish(struct firn_value_writer *writer,
                                              uint64_t *out_file_bytes, firn_error *err);
 /* Removes the unfinished file. NULL is fine. */

@@ -146,6 +146,10 @@ firn_cli_bytes_print_value(const struct firn_cli *cli, firn_slice key, firn_slic
         firn_out_text("\n");
     } else {
         firn_out_write(value.data, value.size);
+        bool ends_line = value.size > 0 && value.data[value.size - 1] == '\n';
+        if (!ends_line && isatty(STDOUT_FILENO) == 1) { /* the prompt comes on a line of its own */
+            firn_out_text("\n");
+        }
     }
 }
 

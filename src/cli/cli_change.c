@@ -8,6 +8,7 @@
  */
 #include "cli/cli_change.h"
 
+#include "cli/cli_path.h"
 #include "cli/cli_workspace.h"
 #include "cli/json_out.h"
 #include "cli/out.h"
@@ -59,10 +60,10 @@ static void
 print_paths(const firn_change *change)
 {
     if (change->kind == FIRN_CHANGE_RENAMED) {
-        firn_text_escape(change->before->path, firn_out_write);
+        firn_cli_path_print(change->before->path);
         firn_out_text(" -> ");
     }
-    firn_text_escape(entry_of(change)->path, firn_out_write);
+    firn_cli_path_print(entry_of(change)->path);
     firn_out_text(entry_of(change)->type == FIRN_TYPE_DIRECTORY ? "/\n" : "\n");
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli_path.h"
 #include "cli/json_out.h"
 #include "cli/out.h"
 #include "cli/text.h"
@@ -139,7 +140,7 @@ print(const struct looking *looking, const firn_save_result *result)
     for (size_t i = 0; i < KEPT && looking->largest[i].path != NULL; i++) {
         if (!is_covered(looking, i)) {
             firn_out_format("%10s  ", firn_text_size(looking->largest[i].bytes, size));
-            firn_text_escape(firn_str(looking->largest[i].path), firn_out_write);
+            firn_cli_path_print(firn_str(looking->largest[i].path));
             firn_out_text("\n");
         }
     }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cli/cli_change.h"
+#include "cli/cli_path.h"
 #include "cli/text.h"
 
 struct growing {
@@ -162,10 +163,17 @@ remark_change(const firn_change *change)
     }
 }
 
-/* "src/{old.c => new.c}": what both paths begin and end with, up to a slash, stands once. */
+/* "src/{old.c => new.c}": what both paths begin and end with, up to a slash, stands once. In
+ * a directory below the root both are written out. */
 static void
 grow_rename(firn_slice before, firn_slice after)
 {
+    if (!firn_cli_path_is_from_root()) {
+        firn_cli_path_escape(before, grow);
+        grow_text(" => ");
+        firn_cli_path_escape(after, grow);
+        return;
+    }
     size_t shorter = before.size < after.size ? before.size : after.size;
     size_t start = 0;
     size_t end = 0;
@@ -198,7 +206,7 @@ firn_cli_remark_name(const firn_change *change)
         return take_grown();
     }
     const firn_entry_info *entry = change->after != NULL ? change->after : change->before;
-    firn_text_escape(entry->path, grow);
+    firn_cli_path_escape(entry->path, grow);
     grow_text(entry->type == FIRN_TYPE_DIRECTORY ? "/" : "");
     return take_grown();
 }

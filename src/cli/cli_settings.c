@@ -2,7 +2,7 @@
  *
  * cli/cli_settings.c: what firn config says, as the commands take it.
  *
- * What only looks takes no settings. What writes takes them, and must not fail because of them: a
+ * What only looks takes no settings but those which say what a save would leave out. What writes takes them, and must not fail because of them: a
  * restore is called for when things have gone wrong, and a save by an agent at every turn. A file that
  * cannot be read is named on standard error with its line, counts as if it said nothing, and is kept
  * for the notices that a command prints with --json. The library sees to it that nothing expires
@@ -132,4 +132,28 @@ firn_cli_settings_take(struct firn_cli *cli, firn_workspace *workspace)
         return FIRN_EXIT_OK;
     }
     return firn_report_failure(cli, &err, NULL);
+}
+
+static int
+look_at_setting(void *ctx, const firn_setting *setting)
+{
+    struct firn_cli_settings_today *today = ctx;
+    if (strcmp(setting->key, "save.max-file-size") == 0) {
+        return firn_config_size(setting->value, &today->file_size_max, NULL);
+    }
+    if (strcmp(setting->key, "save.gitignore") == 0) {
+        today->gitignore = strcmp(setting->value, "true") == 0;
+    }
+    return FIRN_OK;
+}
+
+struct firn_cli_settings_today
+firn_cli_settings_look(firn_workspace *workspace)
+{
+    struct firn_cli_settings_today today = {false, 0};
+    firn_error err;
+    if (firn_config_list_readable(workspace, look_at_setting, NULL, &today, &err) != FIRN_OK) {
+        today = (struct firn_cli_settings_today){false, 0};
+    }
+    return today;
 }

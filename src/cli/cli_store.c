@@ -7,15 +7,27 @@
  */
 #include "cli/cli_store.h"
 
+#include <sys/stat.h>
+
 #include "cli/exit_code.h"
 #include "cli/meter.h"
 #include "cli/patience.h"
 #include "cli/report.h"
+#include "cli/text.h"
 
 /* One command needs no more, unless it loads. */
 #define MEMORY_BYTES (UINT64_C(64) << 20)
 
 static const char missing_store_hint[] = "firn db put makes a store and a keyspace";
+
+static const char damage_hint[] = "firn db repair STORE makes a sound store of what is left of it";
+
+const char *
+firn_cli_store_damage_hint(const char *path)
+{
+    struct stat stat_now;
+    return stat(path, &stat_now) == 0 && S_ISDIR(stat_now.st_mode) ? damage_hint : NULL;
+}
 
 struct attempt {
     const char *path;
@@ -28,6 +40,19 @@ attempt_open(void *ctx, firn_error *err)
 {
     struct attempt *attempt = ctx;
     return firn_store_open(attempt->path, &attempt->options, &attempt->store, err);
+}
+
+/* Reads that need them fail later, each for itself. */
+static void
+warn_of_missing(firn_store *store, const char *path)
+{
+    firn_store_statistics stats = {.size = sizeof stats};
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    if (firn_store_stats(store, &stats, NULL) == FIRN_OK && stats.missing_files > 0) {
+        firn_report_line("'%s' has lost %s %s of its data: what was there cannot be read", path,
+                         firn_text_number(stats.missing_files, number),
+                         firn_text_plural(stats.missing_files, "file", "files"));
+    }
 }
 
 int
@@ -48,9 +73,12 @@ firn_cli_store_open(struct firn_cli *cli, const char *path, enum firn_cli_store_
     firn_meter_clear();
     if (code != FIRN_OK) {
         bool is_missing = code == FIRN_NOT_FOUND && !may_make;
-        return firn_report_failure(cli, &err, is_missing ? missing_store_hint : NULL);
+        const char *hint = code == FIRN_CORRUPT ? firn_cli_store_damage_hint(path) : NULL;
+        return firn_report_failure(cli, &err, is_missing ? missing_store_hint : hint);
     }
     *out = attempt.store;
+    cli->writes_store = access != FIRN_CLI_STORE_READ;
+    warn_of_missing(attempt.store, path);
     return FIRN_EXIT_OK;
 }
 
@@ -61,5 +89,6 @@ firn_cli_store_close(struct firn_cli *cli, firn_store *store, int exit_code)
     if (store != NULL && firn_store_close(store, &err) != FIRN_OK && exit_code == FIRN_EXIT_OK) {
         return firn_report_failure(cli, &err, NULL);
     }
+    cli->is_done = cli->writes_store && exit_code == FIRN_EXIT_OK;
     return exit_code;
 }

@@ -22,4 +22,7 @@ int firn_cli_store_open(struct firn_cli *cli, const char *path, enum firn_cli_st
  * command's exit code, which was exit_code so far. */
 int firn_cli_store_close(struct firn_cli *cli, firn_store *store, int exit_code);
 
+/* What to do about a damaged store; NULL for what is none, but a file that holds one. */
+const char *firn_cli_store_damage_hint(const char *path);
+
 #endif

@@ -6,11 +6,12 @@
  * Paths are names in a tree, not walks through the file system: "." and ".." are taken out by their
  * letters, links are not followed, and what would lead above the root is refused. So a path means
  * the same whether the file is there now, was there when the checkpoint was made, or has become a
- * link in between. In a directory below the root relative paths begin there, and no path means that
- * directory.
+ * link in between. In a directory below the root relative paths begin there; no path means all of the workspace.
  *
  * A directory that was moved is recognised by the library, which then refuses to work on it until
- * somebody has said what it is. On a terminal the question is put here, before the command runs.
+ * somebody has said what it is. On a terminal the question is put here, before the command runs. So
+ * is the one whether a store that was found in the tree is to be trusted; what runs by itself asks
+ * neither.
  */
 #include "cli/cli_workspace.h"
 
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #include "cli/cli_change.h"
+#include "cli/cli_path.h"
 #include "cli/cli_settings.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
@@ -31,6 +33,10 @@
 const char firn_cli_workspace_choose_hint[] =
     "name a checkpoint by its number, by at least four letters of its id, or as latest; firn list "
     "shows them";
+
+const char firn_cli_workspace_untrusted_hint[] = "if it is yours: firn trust DIR, or firn --store "
+                                                 "DIR/.firn for one command; if it came with the "
+                                                 "directory, remove it";
 
 static const char list_hint[] = "firn list shows the checkpoints";
 
@@ -89,11 +95,49 @@ firn_cli_workspace_hint_paths(const char *hint, size_t path_count, int code)
 static int
 report_open(struct firn_cli *cli, const firn_error *err)
 {
-    return firn_report_failure(cli, err,
-                               err->code == FIRN_NOT_FOUND
-                                   ? "the workspace has to be a directory that is there: -C DIR "
-                                     "names one, firn workspaces lists those that were saved"
-                                   : NULL);
+    const char *hint = NULL;
+    if (err->code == FIRN_NOT_FOUND) {
+        hint = "the workspace has to be a directory that is there: -C DIR names one, firn "
+               "workspaces lists those that were saved";
+    } else if (err->code == FIRN_UNTRUSTED) {
+        hint = firn_cli_workspace_untrusted_hint;
+    }
+    return firn_report_failure(cli, err, hint);
+}
+
+/* ---- stores that were found in a tree ---- */
+
+struct question {
+    struct firn_cli *cli;
+    bool is_yes;
+};
+
+static int
+ask_about(void *ctx, const firn_trust_info *info)
+{
+    struct question *question = ctx;
+    firn_report_line("%s is a store that you have not made here; id %s, owner %lu",
+                     info->store_path, info->store_id[0] != '\0' ? info->store_id : "unknown",
+                     (unsigned long)info->owner);
+    firn_report_more("hint", "if it came with the directory, say no: it can change files in it");
+    question->is_yes = firn_report_ask("trust it from now on?");
+    return FIRN_OK;
+}
+
+/* Opens it; a store that is not trusted is asked about where somebody may be asked. */
+static int
+open_asking(struct firn_cli *cli, const firn_workspace_options *options, bool may_ask,
+            firn_workspace **out, firn_error *err)
+{
+    const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
+    struct question question = {cli, false};
+    int code = firn_workspace_open(path, options, out, err);
+    if (code != FIRN_UNTRUSTED || !may_ask || !firn_report_may_ask(cli) ||
+        firn_trust_find(path, ask_about, &question, NULL) != FIRN_OK || !question.is_yes) {
+        return code;
+    }
+    code = firn_trust_add(path, err);
+    return code == FIRN_OK ? firn_workspace_open(path, options, out, err) : code;
 }
 
 int
@@ -104,8 +148,7 @@ firn_cli_workspace_open_root(struct firn_cli *cli, const char *store_path, firn_
     options.store_path = store_path;
     options.lock_timeout_ms = firn_patience_slice_ms(cli);
     options.is_root = true;
-    const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
-    if (firn_workspace_open(path, &options, out, &err) != FIRN_OK) {
+    if (open_asking(cli, &options, true, out, &err) != FIRN_OK) {
         return report_open(cli, &err);
     }
     return FIRN_EXIT_OK;
@@ -147,27 +190,56 @@ is_to_be_adopted(const struct firn_cli *cli, const firn_workspace *workspace)
     return firn_report_ask("go on with its checkpoints here?");
 }
 
-int
-firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out)
+static int
+open_workspace(struct firn_cli *cli, bool may_ask, firn_workspace **out, int *out_code)
 {
     firn_error err;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = cli->store_path;
     options.lock_timeout_ms = firn_patience_slice_ms(cli);
-    const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
-    if (firn_workspace_open(path, &options, out, &err) != FIRN_OK) {
+    *out_code = open_asking(cli, &options, may_ask, out, &err);
+    if (*out_code != FIRN_OK) {
         return report_open(cli, &err);
     }
+    cli->workspace = *out;
+    firn_cli_path_show_from(firn_workspace_subpath(*out));
     int exit_code = firn_cli_settings_take(cli, *out);
-    bool is_asked = exit_code == FIRN_EXIT_OK && firn_workspace_moved_from(*out) != NULL;
+    bool is_asked = may_ask && exit_code == FIRN_EXIT_OK && firn_workspace_moved_from(*out) != NULL;
     if (is_asked && is_to_be_adopted(cli, *out)) {
         exit_code = firn_cli_workspace_adopt(cli, *out, NULL);
     }
     if (exit_code != FIRN_EXIT_OK) {
         firn_workspace_close(*out);
         *out = NULL;
+        cli->workspace = NULL;
     }
     return exit_code;
+}
+
+int
+firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out)
+{
+    int code;
+    return open_workspace(cli, true, out, &code);
+}
+
+int
+firn_cli_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out, bool *out_is_untrusted)
+{
+    int code;
+    int exit_code = open_workspace(cli, false, out, &code);
+    *out_is_untrusted = code == FIRN_UNTRUSTED;
+    return exit_code;
+}
+
+const char *
+firn_cli_workspace_unwanted(firn_workspace *workspace)
+{
+    firn_checkpoint ignored;
+    const char *why = firn_workspace_too_broad(workspace);
+    return why != NULL && firn_workspace_find(workspace, "latest", &ignored, NULL) != FIRN_OK
+               ? why
+               : NULL;
 }
 
 void
@@ -253,24 +325,6 @@ take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *pat
     return FIRN_EXIT_OK;
 }
 
-/* A list of one path. */
-static int
-take_one(struct firn_cli *cli, const char *path, struct firn_cli_workspace_paths *out)
-{
-    char *bytes = malloc(strlen(path) + 1);
-    out->slices = calloc(1, sizeof(firn_slice));
-    if (bytes == NULL || out->slices == NULL) {
-        free(bytes);
-        free(out->slices);
-        out->slices = NULL;
-        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
-    }
-    memcpy(bytes, path, strlen(path) + 1);
-    out->slices[0] = firn_str(bytes);
-    out->count = 1;
-    return FIRN_EXIT_OK;
-}
-
 int
 firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
                               struct firn_cli_workspace_paths *out)
@@ -278,8 +332,7 @@ firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *worksp
     out->slices = NULL;
     out->count = 0;
     if (first >= cli->argument_count) {
-        const char *subpath = firn_workspace_subpath(workspace);
-        return subpath[0] == '\0' ? FIRN_EXIT_OK : take_one(cli, subpath, out);
+        return FIRN_EXIT_OK;
     }
     out->slices = calloc((size_t)(cli->argument_count - first), sizeof(firn_slice));
     if (out->slices == NULL) {
@@ -297,7 +350,6 @@ firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *worksp
     }
     if (is_all) {
         firn_cli_workspace_paths_deinit(out);
-        return firn_workspace_subpath(workspace)[0] == '\0' ? FIRN_EXIT_OK : take_one(cli, "", out);
     }
     return FIRN_EXIT_OK;
 }
@@ -337,6 +389,24 @@ firn_cli_workspace_names(const firn_checkpoint *checkpoint, char *out)
     return out;
 }
 
+static void
+write_turn_json(const firn_turn *turn)
+{
+    if (turn->agent.size == 0) {
+        return;
+    }
+    firn_json_out_object("turn");
+    firn_json_out_bytes("agent", turn->agent);
+    firn_json_out_bytes("session", turn->session);
+    if (turn->number == 0) {
+        firn_json_out_null("number");
+    } else {
+        firn_json_out_u64("number", turn->number);
+    }
+    firn_json_out_bytes("prompt", turn->prompt);
+    firn_json_out_end();
+}
+
 void
 firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *checkpoint)
 {
@@ -350,6 +420,7 @@ firn_cli_workspace_checkpoint_json(const char *key, const firn_checkpoint *check
     firn_json_out_bool("safety", checkpoint->is_safety);
     firn_json_out_time("created", checkpoint->created_ns);
     firn_json_out_bytes("message", checkpoint->message);
+    write_turn_json(&checkpoint->turn);
     firn_json_out_hash("root", &checkpoint->root);
     firn_json_out_u64("files", checkpoint->files);
     firn_json_out_u64("directories", checkpoint->directories);

@@ -10,6 +10,11 @@
 /* Opens the workspace that the command line names: --workspace, else the current directory.
  * Returns an exit code; unless it is FIRN_EXIT_OK the failure has been reported. */
 int firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out);
+/* The same for what runs by itself and asks nobody. *out_is_untrusted: a store was found in the tree
+ * that is not trusted (firn trust), and nothing is to be done; it was reported. */
+int firn_cli_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out,
+                                    bool *out_is_untrusted);
+extern const char firn_cli_workspace_untrusted_hint[];
 /* The same, for a command that is about the directory itself, whatever lies around it. */
 int firn_cli_workspace_open_root(struct firn_cli *cli, const char *store_path,
                                  firn_workspace **out);
@@ -18,22 +23,28 @@ const char *firn_cli_workspace_adopt_hint(int code, const char *hint);
 /* Goes on with the history of a directory that was moved. */
 int firn_cli_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint);
 
+/* Why the first save of this workspace is to be asked about (firn_workspace_too_broad); NULL where it
+ * is not, or is not the first. */
+const char *firn_cli_workspace_unwanted(firn_workspace *workspace);
 /* Says, where it is so, which store could not be read that may hold this directory's history. */
 void firn_cli_workspace_tell_unread(const firn_workspace *workspace);
 
 /* Paths below the workspace's root, as the library wants them. */
 struct firn_cli_workspace_paths {
-    firn_slice *slices; /* NULL, or one that is empty, for all of the workspace */
+    firn_slice *slices; /* NULL for all of the workspace */
     size_t count;
 };
 
 /* Turns the positional arguments from `first` on into paths below the root. Each may be relative
- * (to the current directory, or to what --workspace gives) or absolute. Without any the list is the
- * part of the workspace that is worked in, if that is not all. A path that leaves the workspace is
- * a usage error. Returns an exit code. */
+ * (to the current directory, or to what --workspace gives) or absolute. Without any the list is
+ * empty, which means all of the workspace. A path that leaves the workspace is a usage error.
+ * Returns an exit code. */
 int firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,
                                   struct firn_cli_workspace_paths *out);
 void firn_cli_workspace_paths_deinit(struct firn_cli_workspace_paths *paths);
+
+/* Characters of a message in a row of a list. */
+enum { FIRN_CLI_WORKSPACE_MESSAGE_MAX = 72 };
 
 /* "12" or, for a safety checkpoint, the first letters of its id. Returns
  * out[FIRN_CLI_WORKSPACE_NAME_SIZE]. */

@@ -27,6 +27,7 @@ extern const struct firn_command firn_cmd_pin_remove;
 extern const struct firn_command firn_cmd_check;
 extern const struct firn_command firn_cmd_repair;
 extern const struct firn_command firn_cmd_init;
+extern const struct firn_command firn_cmd_trust;
 extern const struct firn_command firn_cmd_config;
 extern const struct firn_command firn_cmd_mcp;
 extern const struct firn_command firn_cmd_completion;

@@ -317,7 +317,7 @@ static const struct firn_command list = {
             {"from", 0, "KEY", "begin at KEY or what follows it"},
             {"to", 0, "KEY", "end before KEY"},
             {"reverse", 'r', NULL, "the last one first"},
-            {"limit", 0, "N", "at most N"},
+            {"limit", 'n', "N", "at most N"},
             {"keys", 'k', NULL, "no values"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
             {"value-max", 0, "BYTES", "accept values up to this size (default 256 MiB)"},

@@ -130,6 +130,7 @@ change(struct firn_cli *cli, firn_workspace *workspace, struct firn_notices *not
     if (code != FIRN_OK) {
         return firn_report_failure(cli, &err, change_hint(workspace, code));
     }
+    cli->is_done = true;
     if (before.unread > 0 &&
         firn_config_list_readable(workspace, ignore, on_notice, &after, NULL) == FIRN_OK &&
         after.unread < before.unread) {

@@ -422,7 +422,9 @@ run_check(struct firn_cli *cli)
         show_report(cli, &report);
     }
     if (code != FIRN_OK) {
-        exit_code = firn_report_failure(cli, &err, NULL);
+        const char *hint =
+            code == FIRN_CORRUPT ? firn_cli_store_damage_hint(cli->arguments[0]) : NULL;
+        exit_code = firn_report_failure(cli, &err, hint);
     }
     return firn_cli_store_close(cli, store, exit_code);
 }
@@ -502,7 +504,7 @@ static const struct firn_command scan_command = {
             {"to", 0, "KEY", "end before KEY"},
             {"prefix", 0, "KEY", "only keys that begin with KEY"},
             {"reverse", 'r', NULL, "the last one first"},
-            {"limit", 0, "N", "at most N"},
+            {"limit", 'n', "N", "at most N"},
             {"keys", 'k', NULL, "no values"},
             {"at", 0, "REF", "as the checkpoint has it"},
             {"hex", 'x', NULL, "keys and values are hexadecimal digits"},
@@ -553,6 +555,8 @@ static const struct firn_command *const members[] = {&put,
                                                      &firn_cmd_db_stats_compact,
                                                      &firn_cmd_db_stats,
                                                      &check,
+                                                     &firn_cmd_repair_db,
+                                                     &firn_cmd_db_destroy,
                                                      NULL};
 
 const struct firn_command firn_cmd_db = {

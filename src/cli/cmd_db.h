@@ -18,9 +18,12 @@ extern const struct firn_command firn_cmd_db_stats_flush;
 extern const struct firn_command firn_cmd_db_stats_compact;
 extern const struct firn_command firn_cmd_db_stats;
 
+extern const struct firn_command firn_cmd_repair_db; /* cmd_repair.c */
+
 extern const struct firn_command firn_cmd_db_checkpoint;
 extern const struct firn_command firn_cmd_db_checkpoint_list;
 extern const struct firn_command firn_cmd_db_clone;
+extern const struct firn_command firn_cmd_db_destroy;
 extern const struct firn_command firn_cmd_db_export;
 extern const struct firn_command firn_cmd_db_export_import;
 extern const struct firn_command firn_cmd_db_diff;

@@ -153,18 +153,20 @@ run_checkpoints(struct firn_cli *cli)
 /* ---- restore, undo ---- */
 
 static void
-tell(const struct firn_cli *cli, const firn_checkpoint_report *report)
+tell(const struct firn_cli *cli, const firn_checkpoint_report *report, bool is_undo)
 {
     char name[NAME_SIZE];
     if (cli->json) {
         print_json_as("restored", &report->restored);
         print_json_as("safety", &report->safety);
     } else if (!cli->quiet) {
-        firn_out_format("restored %s", short_name(&report->restored, name));
+        firn_out_format("%s %s", is_undo ? "undone: this is again" : "restored",
+                        short_name(&report->restored, name));
         if (report->restored.name[0] != '\0') {
             firn_out_format(" (%s)", report->restored.name);
         }
-        firn_out_format("; take this back with: firn db undo %s\n", cli->arguments[0]);
+        firn_out_format("; %s with: firn db undo %s\n", is_undo ? "redo" : "take this back",
+                        cli->arguments[0]);
     }
 }
 
@@ -180,7 +182,7 @@ put_back(struct firn_cli *cli, const char *reference)
         int code = reference != NULL ? firn_checkpoint_restore(store, reference, &report, &err)
                                      : firn_checkpoint_undo(store, &report, &err);
         if (code == FIRN_OK) {
-            tell(cli, &report);
+            tell(cli, &report, reference == NULL);
         } else {
             exit_code = firn_report_failure(cli, &err, NULL);
         }

@@ -36,7 +36,7 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
                         firn_cli_workspace_names(checkpoint, names));
         if (checkpoint->message.size > 0) {
             firn_out_text("  ");
-            firn_text_escape(checkpoint->message, firn_out_write);
+            firn_text_cut(checkpoint->message, FIRN_CLI_WORKSPACE_MESSAGE_MAX, firn_out_write);
         }
         firn_out_text("\n");
     }
@@ -104,6 +104,7 @@ run(struct firn_cli *cli)
         firn_json_out_array("deleted");
     }
     int code = firn_patience_run(cli, expires ? attempt_expire : attempt_delete, &deleting, &err);
+    cli->is_done = code == FIRN_OK && !deleting.is_dry;
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, hint(cli, deleting.workspace, code));
     } else if (cli->json) {

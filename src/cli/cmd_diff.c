@@ -6,6 +6,8 @@
  * that guesses would guess wrong some day.
  */
 #include "cli/cli_difference.h"
+#include "cli/cli_pending.h"
+#include "cli/cli_settings.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -84,6 +86,11 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_diff_options *opti
     if (cli->json) {
         firn_json_out_array("changes");
     }
+    firn_pending_restore earlier;
+    bool is_of_disk = options->after == NULL;
+    if (is_of_disk) {
+        firn_cli_pending_look(workspace, &earlier);
+    }
     int code =
         firn_workspace_diff(workspace, options, firn_cli_difference_visit, shown, &result, &err);
     firn_meter_clear();
@@ -91,7 +98,8 @@ compare(struct firn_cli *cli, firn_workspace *workspace, firn_diff_options *opti
         exit_code = report(cli, workspace, options, shown, &err);
     } else {
         show_result(shown, &result, &notices);
-        exit_code = firn_notices_exit(&notices);
+        exit_code = is_of_disk ? firn_cli_pending_tell(cli, workspace, &earlier) : FIRN_EXIT_OK;
+        exit_code = exit_code == FIRN_EXIT_OK ? firn_notices_exit(&notices) : exit_code;
     }
     firn_notices_deinit(&notices);
     return exit_code;
@@ -122,6 +130,9 @@ run(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK) {
         options.paths = paths.slices;
         options.path_count = paths.count;
+        const struct firn_cli_settings_today today = firn_cli_settings_look(workspace);
+        options.gitignore = today.gitignore;
+        options.file_size_max = today.file_size_max;
         exit_code = compare(cli, workspace, &options, &shown);
     }
     firn_cli_difference_deinit(&shown);
@@ -152,8 +163,9 @@ const struct firn_command firn_cmd_diff = {
             "with the workspace as it is on disk, and prints one row for each difference:\n"
             "added, changed (content, link target or kind), metadata (only mode, owner, time\n"
             "or attributes), removed, renamed. Times of directories do not count. The exit\n"
-            "code is 0, with differences or without. PATHs stand behind --; with them only\n"
-            "they, and what is below them, are compared.\n"
+            "code is 0, with differences or without. PATHs come after --; with them only\n"
+            "they, and what is below them, are compared. They are relative to the current\n"
+            "directory, in a patch to the root.\n"
             "\n"
             "A file that went and one that came with exactly the same content, not an empty\n"
             "one, are one file, renamed: both paths are shown.\n"

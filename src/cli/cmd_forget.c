@@ -87,6 +87,7 @@ forget(struct forgetting *forgetting)
     }
     int code = firn_patience_run(cli, attempt, forgetting, &err);
     firn_meter_clear();
+    cli->is_done = code == FIRN_OK && !forgetting->options.dry_run;
     if (code != FIRN_OK) {
         return firn_report_failure(cli, &err, hint_of(forgetting, code));
     }

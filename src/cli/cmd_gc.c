@@ -165,7 +165,10 @@ run(struct firn_cli *cli)
     }
     int exit_code = read_level(cli, &attempt.options.recompress_level);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cli_workspace_open(cli, &attempt.workspace);
+        bool is_untrusted;
+        exit_code = is_auto
+                        ? firn_cli_workspace_open_unasked(cli, &attempt.workspace, &is_untrusted)
+                        : firn_cli_workspace_open(cli, &attempt.workspace);
     }
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
@@ -180,6 +183,7 @@ run(struct firn_cli *cli)
     int code =
         is_auto ? attempt_gc(&attempt, &err) : firn_patience_run(cli, attempt_gc, &attempt, &err);
     firn_meter_clear();
+    cli->is_done = code == FIRN_OK && !attempt.options.dry_run;
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, hint(code));
     } else if (cli->json) {

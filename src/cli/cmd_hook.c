@@ -115,39 +115,35 @@ name_file(firn_error *err, const char *path)
     return err->code;
 }
 
-/* The settings as they become; `installs` or takes out. *out_changed: whether they differ;
- * *out_is_empty: whether nothing is left that says anything. */
 static int
-change_settings(const struct change *change, bool installs, char **out_text, bool *out_changed,
-                bool *out_is_empty, firn_error *err)
+install_into(void *ctx, json_t *settings, firn_error *err)
+{
+    const struct change *change = ctx;
+    int code =
+        firn_hook_settings_install(settings, change->agent, change->command, change->options, err);
+    return code != FIRN_OK ? name_file(err, change->path) : FIRN_OK;
+}
+
+static int
+remove_from(void *ctx, json_t *settings, firn_error *err)
+{
+    const struct change *change = ctx;
+    int code = firn_hook_settings_remove(settings, change->agent, err);
+    return code != FIRN_OK ? name_file(err, change->path) : FIRN_OK;
+}
+
+/* The settings as they become; `installs` or takes out. */
+static int
+change_settings(struct change *change, bool installs, struct firn_hook_settings_changed *out,
+                firn_error *err)
 {
     char *text = NULL;
     size_t size = 0;
-    json_t *settings = NULL;
-    json_t *before = NULL;
-    *out_text = NULL;
     int code = firn_hook_file_read(change->path, &text, &size, err);
     if (code == FIRN_OK) {
-        code = firn_hook_settings_read(firn_bytes(text, size), change->path, &settings, err);
+        code = firn_hook_settings_change(firn_bytes(text, size), change->path,
+                                         installs ? install_into : remove_from, change, out, err);
     }
-    if (code == FIRN_OK) {
-        before = json_deep_copy(settings);
-        code = installs ? firn_hook_settings_install(settings, change->agent, change->command,
-                                                     change->options, err)
-                        : firn_hook_settings_remove(settings, change->agent, err);
-        code = code != FIRN_OK ? name_file(err, change->path) : FIRN_OK;
-    }
-    if (code == FIRN_OK) {
-        *out_changed = before == NULL || !json_equal(before, settings);
-        *out_is_empty = firn_hook_settings_say_nothing(settings, change->agent);
-        *out_text = firn_hook_settings_write(settings);
-        if (before == NULL || *out_text == NULL) {
-            memset(err, 0, sizeof(*err));
-            code = err->code = FIRN_NO_MEMORY;
-        }
-    }
-    json_decref(before);
-    json_decref(settings);
     free(text);
     return code;
 }
@@ -170,26 +166,26 @@ static int
 run_change(struct firn_cli *cli, bool installs, const char *done, const char *not_done)
 {
     struct change change;
+    struct firn_hook_settings_changed changed = {.text = NULL};
     firn_error err;
-    char *text = NULL;
-    bool changed = false;
-    bool is_empty = false;
     bool is_removed = false;
     int exit_code = make_change(cli, &change);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    int code = change_settings(&change, installs, &text, &changed, &is_empty, &err);
-    if (code == FIRN_OK && changed) {
-        code = is_empty ? firn_hook_file_remove(change.path, text, &is_removed, &err)
-                        : firn_hook_file_replace(change.path, text, &err);
+    int code = change_settings(&change, installs, &changed, &err);
+    bool has_changed = changed.has_changed;
+    if (code == FIRN_OK && has_changed) {
+        bool is_empty = firn_hook_settings_say_nothing(changed.settings, change.agent);
+        code = is_empty ? firn_hook_file_remove(change.path, changed.text, &is_removed, &err)
+                        : firn_hook_file_replace(change.path, changed.text, &err);
     }
-    free(text);
+    firn_hook_settings_changed_deinit(&changed);
     if (code != FIRN_OK) {
         const char *hint = "put them in by hand: firn hook print shows what";
         return firn_report_failure(cli, &err, installs && code == FIRN_INVALID ? hint : NULL);
     }
-    show_change(cli, &change, changed,
+    show_change(cli, &change, has_changed,
                 is_removed ? "firn's hooks are out, and so is the file: nothing else was in it"
                            : done,
                 not_done);
@@ -217,25 +213,20 @@ run_print(struct firn_cli *cli)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    json_t *settings = json_object();
-    char *text = NULL;
-    int code =
-        firn_hook_settings_install(settings, change.agent, change.command, change.options, &err);
-    if (code == FIRN_OK) {
-        text = firn_hook_settings_write(settings);
-    }
-    json_decref(settings);
-    if (text == NULL) {
-        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    struct firn_hook_settings_changed changed;
+    int code = firn_hook_settings_change(firn_bytes(NULL, 0), change.path, install_into, &change,
+                                         &changed, &err);
+    if (code != FIRN_OK) {
+        return firn_report_failure(cli, &err, NULL);
     }
     if (cli->json) {
         firn_json_out_string("agent", change.agent->name);
         firn_json_out_bytes("file", firn_str(change.path));
-        firn_json_out_string("settings", text);
+        firn_json_out_string("settings", changed.text);
     } else {
-        firn_out_text(text);
+        firn_out_text(changed.text);
     }
-    free(text);
+    firn_hook_settings_changed_deinit(&changed);
     return FIRN_EXIT_OK;
 }
 
@@ -254,20 +245,12 @@ attempt_save(void *ctx, firn_error *err)
     return firn_workspace_save(saving->workspace, &saving->options, &saving->result, err);
 }
 
-static bool
-was_saved_before(firn_workspace *workspace)
-{
-    firn_checkpoint ignored;
-    return firn_workspace_find(workspace, "latest", &ignored, NULL) == FIRN_OK;
-}
-
 static int
-save(struct firn_cli *cli, struct saving *saving, const char *message)
+save(struct firn_cli *cli, struct saving *saving)
 {
     firn_error err;
     struct firn_notices notices;
     firn_notices_init(&notices, cli);
-    saving->options.message = firn_str(message);
     saving->options.if_changed = true;
     saving->options.include_deps = cli->settings.include_deps;
     saving->options.gitignore = cli->settings.gitignore;
@@ -284,26 +267,59 @@ save(struct firn_cli *cli, struct saving *saving, const char *message)
     return code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, NULL);
 }
 
+/* What a moment of a turn saves in one directory, or in the current one where path is NULL. */
 static int
-save_turn(struct firn_cli *cli, const struct firn_hook_event *event)
+save_directory(struct firn_cli *cli, const char *path, const struct saving *wanted)
 {
-    struct saving saving = {NULL, FIRN_SAVE_OPTIONS_INIT, {.previous = 0}};
-    if (cli->workspace_path == NULL && event->directory[0] != '\0') {
-        cli->workspace_path = event->directory;
+    struct saving saving = *wanted;
+    bool is_untrusted;
+    if (path != NULL) {
+        cli->workspace_path = path;
     }
-    cli->quiet = true;
-    int exit_code = firn_cli_workspace_open(cli, &saving.workspace);
+    int exit_code = firn_cli_workspace_open_unasked(cli, &saving.workspace, &is_untrusted);
     if (exit_code != FIRN_EXIT_OK) {
-        return exit_code;
+        return is_untrusted ? FIRN_EXIT_OK : exit_code; /* left alone, as it was told */
     }
     const char *root = firn_workspace_root(saving.workspace);
-    if (firn_hook_event_is_too_much(root) && !was_saved_before(saving.workspace)) {
+    if (firn_cli_workspace_unwanted(saving.workspace) != NULL) {
         firn_report_line(
-            "'%s' is not saved at every turn; if it should be, save it once: firn save", root);
+            "'%s' is not saved at every turn; if it should be, save it once: firn save --yes",
+            root);
     } else {
-        exit_code = save(cli, &saving, event->message);
+        exit_code = save(cli, &saving);
     }
     firn_workspace_close(saving.workspace);
+    return exit_code;
+}
+
+/* Saves all directories of the project; one that cannot be saved does not keep the others from it. */
+static int
+save_turn(struct firn_cli *cli, const struct firn_hook_event *event,
+          const struct firn_hook_agent *agent, enum firn_hook_agent_when when)
+{
+    char message[64];
+    firn_turn turn = {.agent = firn_str(agent->title),
+                      .session = firn_str(event->session),
+                      .prompt = firn_str(event->prompt != NULL ? event->prompt : "")};
+    struct saving saving = {NULL, FIRN_SAVE_OPTIONS_INIT, {.previous = 0}};
+    (void)snprintf(message, sizeof(message), "%s %s", firn_hook_agent_when_name(when),
+                   agent->title);
+    saving.options.message = firn_str(message);
+    saving.options.turn = &turn;
+    saving.options.turn_begins = when == FIRN_HOOK_AGENT_BEFORE;
+    cli->quiet = true;
+    if (cli->workspace_path != NULL || event->directory_count == 0) {
+        return save_directory(cli, NULL, &saving);
+    }
+    if (event->directories_left > 0) {
+        firn_report_line("%zu further directories of the project are not saved",
+                         event->directories_left);
+    }
+    int exit_code = FIRN_EXIT_OK;
+    for (size_t i = 0; i < event->directory_count; i++) {
+        int saved = save_directory(cli, event->directories[i], &saving);
+        exit_code = saved != FIRN_EXIT_OK ? saved : exit_code;
+    }
     return exit_code;
 }
 
@@ -323,8 +339,9 @@ run_run(struct firn_cli *cli)
         return FIRN_EXIT_FAILED;
     }
     enum firn_hook_agent_when when = is_before ? FIRN_HOOK_AGENT_BEFORE : FIRN_HOOK_AGENT_AFTER;
-    firn_hook_event_read(agent, when, &event);
-    exit_code = save_turn(cli, &event);
+    firn_hook_event_read(agent, &event);
+    exit_code = save_turn(cli, &event, agent, when);
+    firn_hook_event_deinit(&event);
     firn_out_text(agent->answers[when]);
     return exit_code == FIRN_EXIT_OK ? FIRN_EXIT_OK : FIRN_EXIT_FAILED;
 }
@@ -410,9 +427,9 @@ static const struct firn_command run_command = {
     .arguments = "AGENT WHEN",
     .help = "The agent runs this, WHEN being before or after, and tells on standard input\n"
             "what happens. A checkpoint is made if something changed since the one before;\n"
-            "its message is the beginning of the prompt, where the agent tells it. The\n"
-            "directory is the one that the agent names, unless --workspace does. The home and\n"
-            "the root directory are saved only if somebody has saved them before.\n"
+            "its message has the beginning of the prompt, also after the turn. The\n"
+            "directories are those that the agent names, unless --workspace does. The home\n"
+            "and the root directory are saved only if somebody has saved them before.\n"
             "\n"
             "It answers in the agent's language that the turn may go on, and ends with 0, or\n"
             "with 1 after a failure, which agents take as a warning.",

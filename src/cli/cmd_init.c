@@ -110,6 +110,32 @@ show_outer(struct firn_cli *cli, const struct attempt *attempt)
     free(outer);
 }
 
+/* A store that lies in the directory already and is not trusted is not opened, though it is named. */
+static int
+note_untrusted(void *ctx, const firn_trust_info *info)
+{
+    const char *path = info->root[1] == '\0' ? "" : info->root;
+    char *real = realpath(ctx, NULL);
+    bool is_other = real == NULL || strcmp(real[1] == '\0' ? "" : real, path) != 0;
+    free(real);
+    return info->is_trusted || is_other ? FIRN_OK : FIRN_UNTRUSTED;
+}
+
+static int
+check_inside(struct firn_cli *cli)
+{
+    static char here[] = ".";
+    char *path = cli->workspace_path != NULL ? strdup(cli->workspace_path) : here;
+    int code = path == NULL ? FIRN_NO_MEMORY : firn_trust_find(path, note_untrusted, path, NULL);
+    if (path != here) {
+        free(path);
+    }
+    return code != FIRN_UNTRUSTED
+               ? FIRN_EXIT_OK
+               : firn_report_error(cli, FIRN_UNTRUSTED, firn_cli_workspace_untrusted_hint,
+                                   "a store lies here already, and it is not one that you made");
+}
+
 static int
 run(struct firn_cli *cli)
 {
@@ -120,6 +146,10 @@ run(struct firn_cli *cli)
     if (is_here && (adopts || cli->store_path != NULL)) {
         return firn_command_misused(cli, "--here says where the store lies: --%s cannot",
                                     adopts ? "adopt" : "store");
+    }
+    int checked = is_here ? check_inside(cli) : FIRN_EXIT_OK;
+    if (checked != FIRN_EXIT_OK) {
+        return checked;
     }
     char *inside = is_here ? path_inside(cli) : NULL;
     if (is_here && inside == NULL) {
@@ -137,6 +167,7 @@ run(struct firn_cli *cli)
     } else {
         int code = firn_patience_run(cli, attempt_init, &attempt, &err);
         firn_meter_clear();
+        cli->is_done = code == FIRN_OK;
         exit_code = code == FIRN_OK ? FIRN_EXIT_OK : firn_report_failure(cli, &err, NULL);
     }
     if (exit_code == FIRN_EXIT_OK) {

@@ -146,7 +146,7 @@ print_row(const struct listing *listing, const firn_checkpoint *checkpoint)
     print_tags(listing, checkpoint->id);
     if (checkpoint->message.size > 0) {
         firn_out_text("  ");
-        firn_text_escape(checkpoint->message, firn_out_write);
+        firn_text_cut(checkpoint->message, FIRN_CLI_WORKSPACE_MESSAGE_MAX, firn_out_write);
     }
     firn_out_text("\n");
 }
@@ -201,7 +201,7 @@ run(struct firn_cli *cli)
         if (listing.count == 0) {
             firn_cli_workspace_tell_unread(workspace);
         }
-        exit_code = firn_cli_pending_tell(cli, workspace);
+        exit_code = firn_cli_pending_tell(cli, workspace, NULL);
     }
     free_tags(&listing);
     firn_workspace_close(workspace);
@@ -209,13 +209,13 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"limit", 0, "N", "only the newest N"},
+    {"limit", 'n', "N", "only the newest N"},
     {"all", 'a', NULL, "also the safety checkpoints that restores took"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn list --limit 5", "the five newest"},
+    {"firn list -n 5", "the five newest"},
     {NULL, NULL},
 };
 
@@ -226,8 +226,9 @@ const struct firn_command firn_cmd_list = {
     .options = options,
     .help = "One row a checkpoint: its number, the beginning of its id, when it was made\n"
             "(UTC), how many files and bytes it holds, its tags in [], whether it is\n"
-            "pinned, and its message. With --quiet only numbers. A safety checkpoint, listed\n"
-            "by --all, has no number; it is named by its id.\n"
+            "pinned, and the beginning of its message (firn show REF prints all of it). With\n"
+            "--quiet only numbers. A safety checkpoint, listed by --all, has no number; it is\n"
+            "named by its id.\n"
             "\n"
             "This command creates nothing, also where nothing was ever saved.",
     .examples = examples,

@@ -5,6 +5,7 @@
 #include "cli/cli_collect.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
+#include "cli/hook_lost.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "mcp/mcp.h"
@@ -18,13 +19,15 @@ log_line(const char *text)
     firn_report_line("%s", text);
 }
 
+static const struct firn_mcp_hooks hooks = {firn_hook_lost_look, firn_hook_lost_next};
+
 static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    struct firn_mcp_options options = {cli->store_path,        cli->workspace_path, cli->wait_ms,
-                                       cli->has_wait,          firn_signals_caught, log_line,
-                                       firn_cli_collect_if_due};
+    struct firn_mcp_options options = {
+        cli->store_path, cli->workspace_path,     cli->wait_ms, cli->has_wait, firn_signals_caught,
+        log_line,        firn_cli_collect_if_due, &hooks};
     if (cli->json) {
         return firn_command_misused(cli, "--json means nothing to this command: it speaks JSON");
     }

@@ -61,6 +61,7 @@ change(struct pinning *pinning)
     }
     int code = firn_patience_run(cli, attempt, pinning, &err);
     firn_meter_clear();
+    cli->is_done = code == FIRN_OK;
     if (code == FIRN_OK) {
         if (cli->json) {
             firn_json_out_end();

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/cmd_repair.c: firn repair.
+ * cli/cmd_repair.c: firn repair, and firn db repair: the same of a store that is named, where the
+ * data are what counts.
  */
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
+#include "cli/cmd_db.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
 #include "cli/meter.h"
@@ -21,6 +23,7 @@ struct repairing {
     struct firn_notices notices;
     firn_callbacks told; /* those of notices */
     bool mends_settings;
+    bool is_of_data; /* firn db repair */
 };
 
 static const char *
@@ -140,6 +143,18 @@ print_json(const struct repairing *repairing)
 static void
 print_data(firn_repair_data data)
 {
+    if (data == FIRN_REPAIR_DATA_KEPT) {
+        firn_out_text("all data is there\n");
+    } else if (data == FIRN_REPAIR_DATA_SHORTENED) {
+        firn_out_text("some data is lost, or may be: what is known of it was told\n");
+    } else {
+        firn_out_text("no data could be brought back\n");
+    }
+}
+
+static void
+print_records(firn_repair_data data)
+{
     if (data == FIRN_REPAIR_DATA_SHORTENED) {
         firn_out_text(
             "newer checkpoints, tags and pins may be missing: the store's records are those "
@@ -152,12 +167,23 @@ print_data(firn_repair_data data)
 }
 
 static void
-print_result(const struct repairing *repairing)
+print_counts(const struct repairing *repairing)
 {
     const firn_repair_result *result = &repairing->result;
     char intact[FIRN_TEXT_NUMBER_SIZE];
     char partly[FIRN_TEXT_NUMBER_SIZE];
     char lost[FIRN_TEXT_NUMBER_SIZE];
+    firn_out_format("%s %s intact, %s partly, %s lost%s\n",
+                    firn_text_number(result->intact, intact),
+                    firn_text_plural(result->intact, "checkpoint", "checkpoints"),
+                    firn_text_number(result->partly, partly), firn_text_number(result->lost, lost),
+                    repairing->options.dry_run ? "; nothing was changed" : "");
+}
+
+static void
+print_result(const struct repairing *repairing)
+{
+    const firn_repair_result *result = &repairing->result;
     if (repairing->mends_settings) {
         firn_out_text(repairing->options.dry_run
                           ? "settings would be mended: what cannot be read would become comments\n"
@@ -169,12 +195,16 @@ print_result(const struct repairing *repairing)
                                                 : "nothing to repair\n");
         return;
     }
-    print_data(result->data);
-    firn_out_format("%s %s intact, %s partly, %s lost%s\n",
-                    firn_text_number(result->intact, intact),
-                    firn_text_plural(result->intact, "checkpoint", "checkpoints"),
-                    firn_text_number(result->partly, partly), firn_text_number(result->lost, lost),
-                    repairing->options.dry_run ? "; nothing was changed" : "");
+    if (repairing->is_of_data) {
+        print_data(result->data);
+    } else {
+        print_records(result->data);
+    }
+    if (!repairing->is_of_data || result->intact + result->partly + result->lost > 0) {
+        print_counts(repairing);
+    } else if (repairing->options.dry_run) {
+        firn_out_text("nothing was changed\n");
+    }
     if (result->lost_paths > 0 || result->lost > 0) {
         firn_out_text("what of it is still on the disk is kept by: firn save\n");
     }
@@ -204,15 +234,16 @@ has_lost(const firn_repair_result *result)
     return result->partly > 0 || result->lost > 0 || result->data != FIRN_REPAIR_DATA_KEPT;
 }
 
+/* The workspace is open; it is closed then. */
 static int
-run(struct firn_cli *cli)
+repair(struct firn_cli *cli, firn_workspace *workspace, bool is_of_data)
 {
     firn_error err;
-    struct repairing repairing = {.cli = cli, .options = FIRN_REPAIR_OPTIONS_INIT};
-    int exit_code = firn_cli_workspace_open(cli, &repairing.workspace);
-    if (exit_code != FIRN_EXIT_OK) {
-        return exit_code;
-    }
+    int exit_code = FIRN_EXIT_OK;
+    struct repairing repairing = {.cli = cli,
+                                  .workspace = workspace,
+                                  .options = FIRN_REPAIR_OPTIONS_INIT,
+                                  .is_of_data = is_of_data};
     firn_notices_init(&repairing.notices, cli);
     repairing.told = firn_notices_callbacks(&repairing.notices);
     repairing.options.dry_run = firn_command_has(cli, "dry-run");
@@ -225,11 +256,12 @@ run(struct firn_cli *cli)
     }
     int code = firn_patience_run(cli, attempt_repair, &repairing, &err);
     firn_meter_clear();
+    cli->is_done = code == FIRN_OK && !repairing.options.dry_run;
     if (cli->json) {
         firn_json_out_end();
     }
     if (code != FIRN_OK) {
-        exit_code = firn_report_failure(cli, &err, hint(code));
+        exit_code = firn_report_failure(cli, &err, is_of_data ? NULL : hint(code));
     } else if (cli->json) {
         print_json(&repairing);
     } else if (!cli->quiet) {
@@ -241,6 +273,22 @@ run(struct firn_cli *cli)
     firn_notices_deinit(&repairing.notices);
     firn_workspace_close(repairing.workspace);
     return exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    firn_workspace *workspace;
+    int exit_code = firn_cli_workspace_open(cli, &workspace);
+    return exit_code == FIRN_EXIT_OK ? repair(cli, workspace, false) : exit_code;
+}
+
+static int
+run_db(struct firn_cli *cli)
+{
+    firn_workspace *workspace;
+    int exit_code = firn_cli_workspace_open_root(cli, cli->arguments[0], &workspace);
+    return exit_code == FIRN_EXIT_OK ? repair(cli, workspace, true) : exit_code;
 }
 
 static const struct firn_command_option options[] = {
@@ -271,8 +319,9 @@ const struct firn_command firn_cmd_repair = {
             "The damaged store is only read until the new one has been checked to the last\n"
             "byte. Then they change places, in one step, and the damaged one is kept inside\n"
             "of the new one, as damaged-1. What is whole is shared, so this takes little\n"
-            "room. Where nothing is damaged, nothing is changed. A dry run does the same\n"
-            "work, and leaves the store alone.\n"
+            "room. Where nothing is damaged, nothing is changed; nor where anything in the\n"
+            "store was made by a newer firn, which alone can tell what is damaged. A dry run\n"
+            "does the same work, and leaves the store alone.\n"
             "\n"
             "Lines of the store's settings that cannot be read become comments; where none\n"
             "says what expires then, keep = forever is added.\n"
@@ -281,4 +330,35 @@ const struct firn_command firn_cmd_repair = {
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,
+};
+
+static const struct firn_command_example db_examples[] = {
+    {"firn db check app.firn", "is anything damaged?"},
+    {"firn db repair app.firn --dry-run", "what would be left?"},
+    {"firn db repair app.firn", "make the store sound again"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_cmd_repair_db = {
+    .name = "repair",
+    .summary = "Make a sound store out of a damaged one",
+    .arguments = "STORE",
+    .options = options,
+    .help = "Builds a new store of all that can still be read: sorted files that the\n"
+            "MANIFEST does not name any more say themselves which keyspace they belong to\n"
+            "and what they replace. Each loss is named, and so is what cannot be known. A\n"
+            "keyspace without a name is called recovered-NUMBER. Nothing that was deleted\n"
+            "comes back, unless what deleted it is named as lost.\n"
+            "\n"
+            "The damaged store is only read until the new one has been checked to the last\n"
+            "byte. Then they change places, in one step, and the damaged one is kept inside\n"
+            "of the new one, as damaged-1. What is whole is shared, so this takes little\n"
+            "room. Where nothing is damaged, nothing is changed. A dry run does the same\n"
+            "work, and leaves the store alone.\n"
+            "\n"
+            "firn repair does the same, and tells of the checkpoints of directories.\n"
+            "The exit code is 6 if anything was lost.",
+    .examples = db_examples,
+    .uses = FIRN_COMMAND_USES_LOCK,
+    .run = run_db,
 };

@@ -325,7 +325,7 @@ run(struct firn_cli *cli)
         firn_notices_deinit(&reporting.notices);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cli_pending_tell(cli, reporting.workspace);
+        exit_code = firn_cli_pending_tell(cli, reporting.workspace, NULL);
     }
     release(&reporting);
     firn_workspace_close(reporting.workspace);
@@ -334,7 +334,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"output", 'o', "FILE", "where the page goes; - is standard output"},
-    {"limit", 0, "N", "only the newest N checkpoints; 100 if not given"},
+    {"limit", 'n', "N", "only the newest N checkpoints; 100 if not given"},
     {"all", 'a', NULL, "also the safety checkpoints that restores took"},
     {"no-diff", 0, NULL, "names of what changed, without contents"},
     {"replace", 0, NULL, "write over FILE whatever it is"},

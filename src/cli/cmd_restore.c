@@ -15,6 +15,7 @@
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
+#include "cli/hook_lost.h"
 #include "cli/json_out.h"
 #include "cli/meter.h"
 #include "cli/notices.h"
@@ -90,12 +91,36 @@ print_result(const struct firn_cmd_restore_request *request)
     const struct firn_cli_counts counts = counts_of(result);
     print_what(request);
     firn_out_text(": ");
-    firn_cli_counts_print(&counts);
+    if (counts.added + counts.changed + counts.removed == 0) {
+        firn_out_text("nothing had to change");
+    } else {
+        firn_cli_counts_print(&counts);
+    }
     if (result->safety_id[0] != '\0') {
         firn_out_text(request->what == FIRN_CMD_RESTORE_UNDO ? "; redo with: firn undo"
                                                              : "; take this back with: firn undo");
     }
     firn_out_text("\n");
+}
+
+void
+firn_cmd_restore_tell_hooks(struct firn_cli *cli, firn_workspace *workspace, unsigned before)
+{
+    char text[FIRN_HOOK_LOST_TEXT_SIZE];
+    const char *path;
+    unsigned lost = before & ~firn_hook_lost_look(firn_workspace_root(workspace));
+    if (cli->json) {
+        firn_json_out_array("hooks_removed");
+    }
+    while (firn_hook_lost_next(&lost, &path, text)) {
+        if (cli->json) {
+            firn_json_out_string(NULL, path);
+        }
+        firn_report_line("%s: %s", path, text);
+    }
+    if (cli->json) {
+        firn_json_out_end();
+    }
 }
 
 static void
@@ -108,6 +133,14 @@ show_result(struct firn_cli *cli, const struct firn_cmd_restore_request *request
         if (!cli->quiet) {
             print_result(request);
         }
+        firn_notices_print_left(notices);
+        if (result->not_restored > 0 && !request->options.dry_run &&
+            request->options.to_dir == NULL) {
+            firn_report_more("hint", result->safety_id[0] != '\0'
+                                         ? "once the causes are gone, firn restore --resume "
+                                           "restores the rest"
+                                         : "once the causes are gone, run it again");
+        }
         return;
     }
     firn_json_out_end();
@@ -118,6 +151,8 @@ show_result(struct firn_cli *cli, const struct firn_cmd_restore_request *request
     firn_json_out_u64("unchanged", result->unchanged);
     firn_json_out_u64("incomplete", result->incomplete);
     firn_json_out_u64("written_ns", (uint64_t)result->written_ns);
+    firn_json_out_u64("left_alone", result->left_alone);
+    firn_json_out_u64("not_restored", result->not_restored);
     firn_notices_json(notices);
 }
 
@@ -126,6 +161,17 @@ static const char *
 hint_of(const struct firn_cmd_restore_request *request, int code)
 {
     bool is_in_place = request->options.to_dir == NULL && !request->options.dry_run;
+    if (code == FIRN_UNTRUSTED) {
+        return "if you know what it is, --trust-journal goes on with it; firn save and firn "
+               "restore "
+               "REF leave it alone";
+    }
+    if (request->options.to_dir == NULL && (code == FIRN_READ_ONLY || code == FIRN_DENIED)) {
+        return request->what == FIRN_CMD_RESTORE_CHECKPOINT
+                   ? "firn restore REF --to DIR writes the checkpoint into another directory"
+                   : "firn list --all shows what can be brought back, firn restore REF --to DIR "
+                     "writes it into another directory";
+    }
     const char *hint = is_in_place ? firn_cli_pending_hint(request->workspace) : NULL;
     if (hint == NULL && is_in_place && code == FIRN_CANCELLED) {
         hint = "nothing was changed";
@@ -142,13 +188,35 @@ hint_of(const struct firn_cmd_restore_request *request, int code)
     return hint;
 }
 
+/* The question, where somebody may be asked: whether an interrupted restore that was not begun here is
+ * to be gone on with. */
+static void
+ask_about_journal(struct firn_cli *cli, struct firn_cmd_restore_request *request)
+{
+    firn_pending_restore pending;
+    if (request->what == FIRN_CMD_RESTORE_CHECKPOINT || request->options.trust_journal ||
+        !firn_report_may_ask(cli) ||
+        firn_workspace_pending(request->workspace, &pending, NULL) != FIRN_OK ||
+        !pending.is_foreign) {
+        return;
+    }
+    firn_report_line("the interrupted restore was not begun by you in this directory on this "
+                     "machine; it changes files here");
+    request->options.trust_journal = firn_report_ask("go on with it?");
+}
+
 int
 firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *request)
 {
     firn_error err;
     struct firn_notices notices;
     int exit_code;
+    ask_about_journal(cli, request);
+    unsigned hooks = firn_hook_lost_look(firn_workspace_root(request->workspace));
     firn_notices_init(&notices, cli);
+    notices.tells_restored = true;
+    request->options.gitignore = cli->settings.gitignore;
+    request->options.file_size_max = cli->settings.max_file_size;
     request->options.callbacks = firn_notices_callbacks(&notices);
     if (cli->json || request->options.dry_run) {
         request->options.visit = visit;
@@ -156,12 +224,19 @@ firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *
     if (cli->json) {
         firn_json_out_array("changes");
     }
+    if (request->options.to_dir == NULL) {
+        firn_meter_set_interrupted("then firn restore --resume goes on, firn undo takes it back");
+    } else {
+        firn_meter_set_interrupted("then the new directory may not outlive a power failure");
+    }
     int code = firn_patience_run(cli, attempt_restore, request, &err);
     firn_meter_clear();
+    cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, hint_of(request, code));
     } else {
         show_result(cli, request, &notices);
+        firn_cmd_restore_tell_hooks(cli, request->workspace, hooks);
         exit_code = firn_notices_exit(&notices);
     }
     firn_notices_deinit(&notices);
@@ -184,6 +259,9 @@ check_resume(struct firn_cli *cli)
 static int
 check_arguments(struct firn_cli *cli, const struct firn_cmd_restore_request *request)
 {
+    if (request->options.trust_journal && request->what != FIRN_CMD_RESTORE_RESUME) {
+        return firn_command_misused(cli, "--trust-journal is about --resume");
+    }
     if (request->what == FIRN_CMD_RESTORE_RESUME) {
         return check_resume(cli);
     }
@@ -202,6 +280,7 @@ run(struct firn_cli *cli)
     request.what = is_resume ? FIRN_CMD_RESTORE_RESUME : FIRN_CMD_RESTORE_CHECKPOINT;
     request.options.to_dir = firn_command_value(cli, "to");
     request.options.dry_run = firn_command_has(cli, "dry-run");
+    request.options.trust_journal = firn_command_has(cli, "trust-journal");
     int exit_code = check_arguments(cli, &request);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cli_workspace_open(cli, &request.workspace);
@@ -224,6 +303,7 @@ static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would change; change nothing"},
     {"to", 0, "DIR", "restore into the empty or missing directory DIR"},
     {"resume", 0, NULL, "finish a restore that was interrupted"},
+    {"trust-journal", 0, NULL, "with --resume: also one that you did not begin here"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -243,18 +323,28 @@ const struct firn_command firn_cmd_restore = {
     .options = options,
     .help = "REF names a checkpoint: its number, its id or at least four letters from its\n"
             "start (in any case), latest, a tag, one so many before another (latest~2), or\n"
-            "a time (\"10 minutes ago\"). All further words are paths in the workspace; with\n"
-            "them only they, and what is below them, are restored.\n"
+            "a time (\"10 minutes ago\"). The whole workspace is restored, from any directory\n"
+            "in it. All further words are paths, relative to the current directory; with\n"
+            "them only they, and what is below them, are restored: firn restore 12 . is the\n"
+            "current directory.\n"
             "\n"
             "Afterwards the tree is that of the checkpoint: files that it does not have are\n"
-            "removed. What rules leave out, those of the checkpoint or those of today, is not\n"
-            "touched; if it is in the way of something else, nothing is. Before anything is\n"
-            "written, all that is needed is read and verified, and a safety checkpoint of the\n"
-            "present state is taken: firn undo brings that back.\n"
+            "removed. What rules leave out, those of the checkpoint or those of today, stays\n"
+            "as it is, and is named where the checkpoint has another version; all else is\n"
+            "restored. So it is with what cannot be saved first, or not be changed; the exit\n"
+            "code is 6 then, and --resume restores the rest once the causes are gone.\n"
+            "Before anything is written, all that is needed is read and verified, and a\n"
+            "safety checkpoint of the present state is taken: firn undo brings that back.\n"
+            "\n"
+            "Ctrl-C stops a restore and nothing has changed, until files change places; then\n"
+            "it says how far it is and goes on to its end, and only a second one ends it.\n"
+            "Beside it firn status says that it is under way.\n"
             "\n"
             "If a restore is interrupted, each file is the old one or the new one, whole.\n"
             "Then --resume, without REF, finishes it, and firn undo takes it back; a save\n"
-            "finishes it first. What was edited meanwhile is kept.",
+            "finishes it first. What was edited meanwhile is kept. An interrupted restore\n"
+            "that you did not begin in this directory on this machine may have come with the\n"
+            "store: it is told and left alone, unless --resume --trust-journal asks for it.",
     .examples = examples,
     .missing_hint = firn_cli_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,

@@ -21,6 +21,11 @@ struct firn_cmd_restore_request {
     firn_restore_result result;
 };
 
+/* Tells of hooks of coding agents that were in the settings of the workspace before, as
+ * firn_hook_lost_look found them, and are not any more: on standard error, or as the member
+ * "hooks_removed" of the result. */
+void firn_cmd_restore_tell_hooks(struct firn_cli *cli, firn_workspace *workspace, unsigned before);
+
 /* Makes the restore that is asked for, and shows what came of it. Sets the callbacks. Returns an
  * exit code. */
 int firn_cmd_restore_perform(struct firn_cli *cli, struct firn_cmd_restore_request *request);

@@ -17,7 +17,9 @@
 #include "cli/cli_pending.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
+#include "cli/cmd_restore.h"
 #include "cli/exit_code.h"
+#include "cli/hook_lost.h"
 #include "cli/json_out.h"
 #include "cli/meter.h"
 #include "cli/notices.h"
@@ -130,6 +132,7 @@ show_json(struct request *request, const struct firn_notices *notices)
     firn_json_out_u64("merged", result->merged);
     firn_json_out_u64("left_alone", result->left_alone);
     firn_json_out_u64("incomplete", result->incomplete);
+    firn_json_out_u64("not_restored", result->not_restored);
     firn_notices_json(notices);
 }
 
@@ -168,6 +171,9 @@ hint_of(const struct request *request, int code)
         return "revert only some paths (firn revert REF PATH...), or bring back what was there "
                "before with firn cat or firn restore";
     }
+    if (code == FIRN_READ_ONLY || code == FIRN_DENIED) {
+        return "firn restore REF --to DIR writes a checkpoint into another directory";
+    }
     const char *hint = firn_cli_workspace_hint(request->workspace, options->after, code);
     if (hint == NULL && options->before != NULL) {
         hint = firn_cli_workspace_hint(request->workspace, options->before, code);
@@ -184,7 +190,11 @@ perform(struct firn_cli *cli, struct request *request)
     firn_error err;
     struct shown shown = {.request = request};
     int exit_code;
+    unsigned hooks = firn_hook_lost_look(firn_workspace_root(request->workspace));
     firn_notices_init(&shown.notices, cli);
+    shown.notices.tells_restored = true;
+    request->options.gitignore = cli->settings.gitignore;
+    request->options.file_size_max = cli->settings.max_file_size;
     request->options.callbacks = firn_notices_callbacks(&shown.notices);
     request->options.on_conflict = on_conflict;
     if (cli->json || request->options.dry_run) {
@@ -193,16 +203,21 @@ perform(struct firn_cli *cli, struct request *request)
     if (cli->json) {
         firn_json_out_array("conflicts");
     }
+    firn_meter_set_interrupted("then firn restore --resume goes on, firn undo takes it back");
     int code = firn_patience_run(cli, attempt, request, &err);
-    firn_meter_clear();
+    cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err, hint_of(request, code));
     } else {
         if (cli->json) {
             show_json(request, &shown.notices);
-        } else if (!cli->quiet) {
-            print_result(request);
+        } else {
+            if (!cli->quiet) {
+                print_result(request);
+            }
+            firn_notices_print_left(&shown.notices);
         }
+        firn_cmd_restore_tell_hooks(cli, request->workspace, hooks);
         exit_code = firn_notices_exit(&shown.notices);
     }
     firn_notices_deinit(&shown.notices);
@@ -279,8 +294,9 @@ const struct firn_command firn_cmd_revert = {
     .options = options,
     .help = "REF names a checkpoint, as for firn restore. What it changed against the one\n"
             "before it is turned round and merged into the workspace as it is now; A..B takes\n"
-            "back all that changed since A, up to B. All further words are paths; with them\n"
-            "only they, and what is below them, are changed.\n"
+            "back all that changed since A, up to B, in the whole workspace. All further\n"
+            "words are paths, relative to the current directory; with them only they, and\n"
+            "what is below them, are changed.\n"
             "\n"
             "A path that was not changed since is then as it was before. One that was changed\n"
             "since is merged: names and attributes one by one, text line by line. Where both\n"

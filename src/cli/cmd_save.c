@@ -78,8 +78,9 @@ print_expired(const firn_save_result *result)
     }
 }
 
+/* root is NULL where it need not be said. */
 static void
-show_result(struct firn_cli *cli, const firn_save_result *result,
+show_result(struct firn_cli *cli, const char *root, const firn_save_result *result,
             const struct firn_notices *notices, double seconds)
 {
     if (cli->json) {
@@ -101,9 +102,44 @@ show_result(struct firn_cli *cli, const firn_save_result *result,
     } else {
         firn_cmd_save_print(result);
         firn_out_format("  %.2f s\n", seconds);
+        if (root != NULL) {
+            firn_out_text("saved ");
+            firn_text_escape(firn_str(root), firn_out_write);
+            firn_out_text("\n");
+        }
         firn_notices_print_excluded(notices);
         print_expired(result);
     }
+}
+
+/* The first save of a home directory, or of more, is probably not what was meant. */
+static int
+check_root(struct firn_cli *cli, firn_workspace *workspace)
+{
+    const char *root = firn_workspace_root(workspace);
+    const char *why = firn_command_has(cli, "yes") ? NULL : firn_cli_workspace_unwanted(workspace);
+    if (why == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    if (!firn_report_may_ask(cli)) {
+        return firn_report_error(cli, FIRN_INVALID,
+                                 "firn save --yes saves all of it, once and from "
+                                 "then on; -C DIR names another directory",
+                                 "'%s' is %s", root, why);
+    }
+    firn_report_line("'%s' is %s", root, why);
+    if (firn_report_ask("save all of it?")) {
+        return FIRN_EXIT_OK;
+    }
+    firn_report_line("nothing was saved");
+    return FIRN_EXIT_FAILED;
+}
+
+/* Where one stands in the root it goes without saying. */
+static bool
+is_elsewhere(const struct firn_cli *cli, const firn_workspace *workspace)
+{
+    return cli->workspace_path != NULL || firn_workspace_subpath(workspace)[0] != '\0';
 }
 
 static int
@@ -117,7 +153,11 @@ run(struct firn_cli *cli)
         return firn_command_misused(cli, "--max-file-size: %s", err.text);
     }
     int exit_code = firn_cli_workspace_open(cli, &attempt.workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = check_root(cli, attempt.workspace);
+    }
     if (exit_code != FIRN_EXIT_OK) {
+        firn_workspace_close(attempt.workspace);
         return exit_code;
     }
     firn_notices_init(&notices, cli);
@@ -135,15 +175,19 @@ run(struct firn_cli *cli)
     attempt.options.gitignore = firn_command_has(cli, "gitignore") || settings->gitignore;
     attempt.options.strict = cli->strict || settings->strict;
     attempt.options.callbacks = firn_notices_callbacks(&notices);
+    attempt.options.marks_told = !cli->json && !cli->quiet;
+    firn_meter_set_interrupted("then no checkpoint is made");
     int code = firn_patience_run(cli, attempt_save, &attempt, &err);
-    firn_meter_clear();
+    cli->is_done = code == FIRN_OK;
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(cli, &err,
                                         code == FIRN_CANCELLED ? "no checkpoint was made" : NULL);
     } else {
         bool is_large = settings->warn_size > 0 && attempt.result.is_made &&
                         attempt.result.checkpoint.added_bytes >= settings->warn_size;
-        show_result(cli, &attempt.result, &notices, firn_meter_elapsed());
+        const char *root =
+            is_elsewhere(cli, attempt.workspace) ? firn_workspace_root(attempt.workspace) : NULL;
+        show_result(cli, root, &attempt.result, &notices, firn_meter_elapsed());
         firn_cli_large_tell(cli, attempt.workspace, &attempt.result, is_large);
         firn_cli_workspace_tell_unread(attempt.workspace); /* the first one here */
         exit_code = firn_notices_exit(&notices);
@@ -164,6 +208,7 @@ static const struct firn_command_option options[] = {
     {"max-file-size", 0, "SIZE", "leave out larger files, such as 100M; none: none"},
     {"gitignore", 0, NULL, "leave out what .gitignore files say"},
     {"no-config", 0, NULL, "save as if firn config said nothing"},
+    {"yes", 'y', NULL, "do not ask, though it is a home directory or more"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -182,7 +227,8 @@ const struct firn_command firn_cmd_save = {
     .help = "The whole directory tree is saved: contents, names, modes, owners, times, links,\n"
             "extended attributes and holes. What the store has already is not stored again.\n"
             "The checkpoint exists, on disk, when the command returns 0 or 6; otherwise it\n"
-            "does not.\n"
+            "does not. Ctrl-C stops it, until the contents are complete and only have to\n"
+            "reach the disk; then it says so and the save ends.\n"
             "\n"
             "The line printed shows the checkpoint's number and the beginning of its id, its\n"
             "size, what changed since the one before, and by how much the store grew. With\n"
@@ -197,23 +243,36 @@ const struct firn_command firn_cmd_save = {
             "\n"
             "Without a store, one is made outside of the workspace: see firn help init.\n"
             "\n"
-            "Never saved: .git, .hg, .svn and the store itself; fifos, sockets and devices.\n"
+            "Never saved, and never written or removed by a restore: names such as .git,\n"
+            "whatever their case and however a file system may write them (git~1), that is\n"
+            "also .hg, .svn, .jj, .bzr and .firn; what a restore works under (.firn-<16 hex\n"
+            "digits>-<16 more>); the store itself; fifos, sockets, devices.\n"
             "What files called .firnignore say, in any directory, in the language of\n"
             "gitignore(5), is left out as well. A .chkptignore in the root counts after them,\n"
             "and with --gitignore so do .gitignore files. Where none of them speaks, these\n"
-            "are left out unless --include-deps is given: node_modules, .venv, venv,\n"
-            "__pypackages__, .tox, .nox, .gradle, .m2, and target beside a Cargo.toml or with\n"
-            "a CACHEDIR.TAG in it. A rule like !node_modules keeps them. What is left out is\n"
-            "named, and a restore does not touch it. A line that is no rule is named and not\n"
-            "used.\n"
+            "are left out unless --include-deps is given: node_modules, .venv, .tox, .nox,\n"
+            "__pypackages__; venv with a pyvenv.cfg in it; target beside a Cargo.toml or with\n"
+            "a CACHEDIR.TAG in it; .m2/repository and .m2/wrapper; .gradle, of which settings\n"
+            "in it (gradle.properties, init.d, init.gradle) keep all but caches and the like.\n"
+            "A rule like !node_modules keeps them. What is left out is named when it is left\n"
+            "out for the first time, later it is counted; a restore does not touch it. A line\n"
+            "that is no rule is named and not used.\n"
             "\n"
-            "A file that cannot be read is named and left out, too, and the exit code is 6.\n"
-            "With --strict nothing is saved then, and the exit code is 1.\n"
+            "A file that is appended to meanwhile is saved as far as it went when its reading\n"
+            "began, and named. A file that is written to in place each time it is read is\n"
+            "never saved torn: like a file or a directory that cannot be read, it goes on as\n"
+            "the last checkpoint has it. What that does not have is left out. Both are named,\n"
+            "and the exit code is 6. With --strict nothing is saved then, nor where there are\n"
+            "fifos, sockets or devices, and the exit code is 1.\n"
             "\n"
             "Files larger than --max-file-size are left out as if by a rule. SIZE is a number\n"
             "of bytes, or of K, M, G, T (times 1024) or KB, MB, GB, TB (times 1000). A save\n"
             "that adds 1G or more says what the largest is; firn config save.warn-size\n"
             "changes that.\n"
+            "\n"
+            "The first save of a home directory, of a whole file system, or of a directory in\n"
+            "which firn keeps its stores is asked about on a terminal; elsewhere it wants\n"
+            "--yes. Where the current directory is not the root, a second line names that.\n"
             "\n"
             "Older checkpoints that firn config keep does not keep are deleted then, and the\n"
             "save says how many: see firn help delete. With --no-config all stay.",

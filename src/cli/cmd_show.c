@@ -7,6 +7,7 @@
  * of it, by a comparison of its own: it costs little, and stands where one looks for it.
  */
 #include "cli/cli_difference.h"
+#include "cli/cli_path.h"
 #include "cli/cli_pending.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
@@ -62,7 +63,7 @@ print_entry(const firn_entry_info *entry)
     print_mode(entry);
     firn_out_format("  %5u %5u  %12llu  %s  ", (unsigned)entry->uid, (unsigned)entry->gid,
                     (unsigned long long)entry->size, firn_text_time(entry->mtime_ns, time));
-    firn_text_escape(entry->path, firn_out_write);
+    firn_cli_path_print(entry->path);
     if (entry->type == FIRN_TYPE_DIRECTORY) {
         firn_out_text("/");
     } else if (entry->type == FIRN_TYPE_SYMLINK) {
@@ -70,7 +71,7 @@ print_entry(const firn_entry_info *entry)
         firn_text_escape(entry->link_target, firn_out_write);
     } else if (entry->hard_link.size > 0) {
         firn_out_text(" = ");
-        firn_text_escape(entry->hard_link, firn_out_write);
+        firn_cli_path_print(entry->hard_link);
     }
     firn_out_text("\n");
 }
@@ -100,6 +101,29 @@ print_size(const char *name, uint64_t bytes, const char *more)
 }
 
 static void
+print_turn(const firn_turn *turn)
+{
+    if (turn->agent.size == 0) {
+        return;
+    }
+    firn_out_text("turn        ");
+    if (turn->number > 0) {
+        firn_out_format("%llu of ", (unsigned long long)turn->number);
+    }
+    firn_text_escape(turn->agent, firn_out_write);
+    if (turn->session.size > 0) {
+        firn_out_text(", session ");
+        firn_text_escape(turn->session, firn_out_write);
+    }
+    firn_out_text("\n");
+    if (turn->prompt.size > 0) {
+        firn_out_text("prompt      ");
+        firn_text_escape(turn->prompt, firn_out_write);
+        firn_out_text("\n");
+    }
+}
+
+static void
 print_checkpoint(const firn_checkpoint *checkpoint)
 {
     char number[FIRN_TEXT_NUMBER_SIZE];
@@ -119,6 +143,7 @@ print_checkpoint(const firn_checkpoint *checkpoint)
         firn_text_escape(checkpoint->message, firn_out_write);
         firn_out_text("\n");
     }
+    print_turn(&checkpoint->turn);
     firn_out_format("files       %s in %s %s\n", firn_text_number(checkpoint->files, number),
                     firn_text_number(checkpoint->directories + 1, other),
                     firn_text_plural(checkpoint->directories + 1, "directory", "directories"));
@@ -325,7 +350,7 @@ run(struct firn_cli *cli)
         exit_code = show(cli, workspace, &shown, &options);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cli_pending_tell(cli, workspace);
+        exit_code = firn_cli_pending_tell(cli, workspace, NULL);
     }
     firn_workspace_close(workspace);
     firn_notices_deinit(&notices);

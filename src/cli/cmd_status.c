@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "cli/cli_change.h"
+#include "cli/cli_path.h"
 #include "cli/cli_pending.h"
+#include "cli/cli_settings.h"
 #include "cli/cli_workspace.h"
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
@@ -149,7 +151,7 @@ show_ignored(struct shown *shown)
             firn_json_out_end();
         } else {
             firn_out_text(shown->is_short ? "I " : "ignored   ");
-            firn_text_escape(path, firn_out_write);
+            firn_cli_path_print(path);
             firn_out_text("\n");
         }
     }
@@ -219,7 +221,7 @@ show_result(struct shown *shown, const firn_status_result *result)
 
 static int
 compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
-        const struct firn_cli_workspace_paths *paths, uint64_t file_size_max)
+        const struct firn_cli_workspace_paths *paths, const struct firn_cli_settings_today *today)
 {
     firn_error err;
     firn_status_options options = FIRN_STATUS_OPTIONS_INIT;
@@ -228,17 +230,20 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
                           .paths = paths,
                           .is_short = firn_command_has(cli, "short"),
                           .with_ignored = firn_command_has(cli, "ignored"),
-                          .has_size_limit = file_size_max > 0};
+                          .has_size_limit = today->file_size_max > 0};
     int exit_code;
     firn_notices_init(&shown.notices, cli);
     options.reference = reference;
     options.paths = paths->slices;
     options.path_count = paths->count;
-    options.file_size_max = file_size_max;
+    options.file_size_max = today->file_size_max;
+    options.gitignore = today->gitignore;
     options.callbacks = (firn_callbacks){on_notice, on_progress, &shown};
     if (cli->json) {
         firn_json_out_array("changes");
     }
+    firn_pending_restore earlier;
+    firn_cli_pending_look(workspace, &earlier);
     int code = firn_workspace_status(workspace, &options, visit, &shown, &result, &err);
     firn_meter_clear();
     if (code != FIRN_OK) {
@@ -252,32 +257,11 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
             firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
     } else {
         show_result(&shown, &result);
-        exit_code = firn_cli_pending_tell(cli, workspace);
+        exit_code = firn_cli_pending_tell(cli, workspace, &earlier);
         exit_code = exit_code == FIRN_EXIT_OK ? firn_notices_exit(&shown.notices) : exit_code;
     }
     shown_deinit(&shown);
     return exit_code;
-}
-
-/* ---- sizes ---- */
-
-static int
-take_limit(void *ctx, const firn_setting *setting)
-{
-    return strcmp(setting->key, "save.max-file-size") == 0
-               ? firn_config_size(setting->value, ctx, NULL)
-               : FIRN_OK;
-}
-
-/* The largest size that a save takes. A file of settings that cannot be read is told of where
- * something is done, not here. */
-static uint64_t
-limit_of(firn_workspace *workspace)
-{
-    firn_error err;
-    uint64_t most = 0;
-    return firn_config_list_readable(workspace, take_limit, NULL, &most, &err) == FIRN_OK ? most
-                                                                                          : 0;
 }
 
 static int
@@ -297,8 +281,10 @@ run(struct firn_cli *cli)
         exit_code = firn_cli_workspace_paths_init(cli, workspace, has_reference ? 1 : 0, &paths);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = compare(cli, workspace, has_reference ? cli->arguments[0] : NULL, &paths,
-                            most != NULL ? file_size_max : limit_of(workspace));
+        struct firn_cli_settings_today today = firn_cli_settings_look(workspace);
+        today.file_size_max = most != NULL ? file_size_max : today.file_size_max;
+        exit_code =
+            compare(cli, workspace, has_reference ? cli->arguments[0] : NULL, &paths, &today);
     }
     firn_cli_workspace_paths_deinit(&paths);
     firn_workspace_close(workspace);
@@ -314,6 +300,7 @@ static const struct firn_command_option options[] = {
 
 static const struct firn_command_example examples[] = {
     {"firn status", "what changed since the newest checkpoint"},
+    {"firn status -- .", "the same, in the current directory only"},
     {"firn status 12 src", "what changed in src since checkpoint 12"},
     {"firn status -s -- src", "the same since the newest, in short"},
     {NULL, NULL},
@@ -324,7 +311,7 @@ const struct firn_command firn_cmd_status = {
     .summary = "Show what changed in the workspace since a checkpoint",
     .arguments = "[REF] [PATH...]",
     .options = options,
-    .help = "Compares the workspace, or only PATHs and what is below them, with the\n"
+    .help = "Compares the whole workspace, or only PATHs and what is below them, with the\n"
             "checkpoint REF (latest, if it is left out) and prints one row for each\n"
             "difference: added, changed (content, link target or kind), metadata (only mode,\n"
             "owner, time or attributes), removed. Times of directories do not count. The exit\n"
@@ -336,7 +323,8 @@ const struct firn_command firn_cmd_status = {
             "--max-file-size or firn config save.max-file-size, counts as left out by a rule\n"
             "and not as added; it is named at the end.\n"
             "\n"
-            "To give paths without REF write -- before them. Nothing is written anywhere.",
+            "Paths are relative to the current directory, and . is that directory. To give\n"
+            "paths without REF write -- before them. Nothing is written anywhere.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT,
     .run = run,

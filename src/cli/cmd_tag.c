@@ -50,6 +50,7 @@ change(struct firn_cli *cli, struct tagging *tagging)
     char number[FIRN_CLI_WORKSPACE_NAME_SIZE];
     int code = firn_patience_run(cli, attempt, tagging, &err);
     firn_meter_clear();
+    cli->is_done = code == FIRN_OK;
     if (code != FIRN_OK) {
         return firn_report_failure(cli, &err, hint_of(tagging, code));
     }

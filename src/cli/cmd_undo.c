@@ -13,6 +13,7 @@ run(struct firn_cli *cli)
     struct firn_cmd_restore_request request = {.what = FIRN_CMD_RESTORE_UNDO,
                                                .options = FIRN_RESTORE_OPTIONS_INIT};
     request.options.dry_run = firn_command_has(cli, "dry-run");
+    request.options.trust_journal = firn_command_has(cli, "trust-journal");
     int exit_code = firn_cli_workspace_open(cli, &request.workspace);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_cmd_restore_perform(cli, &request);
@@ -23,6 +24,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would change; change nothing"},
+    {"trust-journal", 0, NULL, "also an interrupted restore that you did not begin here"},
     {NULL, 0, NULL, NULL},
 };
 

@@ -95,6 +95,7 @@ static int
 attempt_watch(void *ctx, firn_error *err)
 {
     struct watching *watching = ctx;
+    firn_meter_stop(); /* it ends by itself when it is asked to */
     return firn_workspace_watch(watching->workspace, &watching->options, err);
 }
 
@@ -241,14 +242,25 @@ run(struct firn_cli *cli)
         .cli = cli, .options = FIRN_WATCH_OPTIONS_INIT, .save = FIRN_SAVE_OPTIONS_INIT};
     int exit_code = read_options(&watching);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_cli_workspace_open(cli, &watching.workspace);
+        bool is_untrusted;
+        exit_code = firn_cli_workspace_open_unasked(cli, &watching.workspace, &is_untrusted);
     }
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
+    bool stops = firn_command_has(cli, "stop");
+    const char *why = stops || firn_command_has(cli, "status") || firn_command_has(cli, "no-save")
+                          ? NULL
+                          : firn_cli_workspace_unwanted(watching.workspace);
+    if (why != NULL) {
+        exit_code =
+            firn_report_error(cli, FIRN_INVALID, "if all of it is to be saved: firn save --yes",
+                              "'%s' is %s", firn_workspace_root(watching.workspace), why);
+        firn_workspace_close(watching.workspace);
+        return exit_code;
+    }
     firn_notices_init(&watching.notices, cli);
     fill_save(&watching);
-    bool stops = firn_command_has(cli, "stop");
     exit_code =
         stops || firn_command_has(cli, "status") ? show(&watching, stops) : watch(&watching);
     firn_notices_deinit(&watching.notices);

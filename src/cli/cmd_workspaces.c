@@ -216,6 +216,7 @@ remove_history(struct firn_cli *cli, const char *root)
     removal.options.lock_timeout_ms = firn_patience_slice_ms(cli);
     int code = firn_patience_run(cli, attempt_remove, &removal, &err);
     firn_meter_clear();
+    cli->is_done = code == FIRN_OK;
     if (code != FIRN_OK) {
         return firn_report_failure(cli, &err, "firn workspaces lists the workspaces");
     }
@@ -301,6 +302,7 @@ relocate(struct firn_cli *cli, const char *old_root)
     }
     int code = firn_patience_run(cli, attempt_relocate, &relocation, &err);
     firn_meter_clear();
+    cli->is_done = code == FIRN_OK;
     const char *root = firn_workspace_root(relocation.workspace);
     if (code != FIRN_OK) {
         exit_code = firn_report_failure(

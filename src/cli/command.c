@@ -10,8 +10,10 @@
  * an option is added.
  *
  * With --json standard output gets exactly one object, also when the command line was wrong: it is
- * begun before the command runs and finished here. Whatever the command returned, output that could
- * not be written is a failure: nobody may read "done" into an empty file.
+ * begun before the command runs and finished here. Output that could not be written is a failure:
+ * nobody may read "done" into an empty file. Where a command has changed what it was to change, the
+ * exit code tells of that instead, and only the message tells of the output: a script that takes
+ * a save for failed would look for a checkpoint in the wrong place.
  */
 #include "cli/command.h"
 
@@ -370,20 +372,23 @@ asks_for_json(int argc, char *const *argv)
     return false;
 }
 
-/* What could not be printed overrules success. */
+/* What could not be printed overrules success where printing was all that there was to do. */
 static int
-finish_output(int exit_code)
+finish_output(const struct firn_cli *cli, int exit_code)
 {
     firn_out_flush();
     int error = firn_out_error();
     if (error == 0) {
         return exit_code;
     }
-    if (error == EPIPE) {
+    if (error == EPIPE && !cli->is_done) {
         firn_signals_die_of_pipe();
     }
-    firn_report_line("could not write to standard output: %s", strerror(error));
-    return exit_code == FIRN_EXIT_OK ? FIRN_EXIT_FAILED : exit_code;
+    if (error != EPIPE || !cli->is_done) {
+        firn_report_line("could not write to standard output: %s%s", strerror(error),
+                         cli->is_done ? "; what it would have told of is done" : "");
+    }
+    return exit_code == FIRN_EXIT_OK && !cli->is_done ? FIRN_EXIT_FAILED : exit_code;
 }
 
 int
@@ -408,7 +413,7 @@ firn_command_main(int argc, char *const *argv)
     int exit_code = run_line(&parse, argc, words);
     firn_json_out_finish();
     free(words);
-    return finish_output(exit_code);
+    return finish_output(&cli, exit_code);
 }
 
 static size_t

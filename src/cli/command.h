@@ -80,12 +80,17 @@ struct firn_cli {
     const struct firn_command *command; /* NULL before it is known */
     const char *store_path;             /* --store, else FIRN_STORE, else NULL */
     const char *workspace_path;         /* --workspace, else NULL */
+    firn_workspace *workspace;          /* opened last by firn_cli_workspace_open; NULL: none */
     bool json;
     bool asks_for_json; /* "--json" stands somewhere on the line, read or not */
     bool quiet;
     bool strict;
     int64_t wait_ms;
     bool has_wait; /* --wait was given */
+    /* What was to be changed is changed, durably: the exit code tells of that, whether or not the
+     * output can be written. */
+    bool is_done;
+    bool writes_store; /* the store of key-value data that is open is not open for reading alone */
     struct firn_command_settings settings;
     const char *values[FIRN_COMMAND_OPTIONS_MAX]; /* beside command->options; NULL: not given */
     const char *const *arguments;                 /* the positional ones */

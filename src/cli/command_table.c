@@ -12,7 +12,11 @@
 const char firn_command_table_about[] =
     "firn remembers: it saves the state of a directory tree as a checkpoint, shows\n"
     "what changed since, and brings any checkpoint back exactly. It is also a\n"
-    "key-value store.";
+    "key-value store.\n"
+    "\n"
+    "In any directory of a workspace a command acts on the whole workspace, unless\n"
+    "paths narrow it. Paths are read and shown relative to the current directory (or\n"
+    "-C DIR), which is \".\"; in JSON and patches they begin at the root.";
 
 /* One a line, however many there are. */
 /* clang-format off */
@@ -38,6 +42,7 @@ const struct firn_command *const firn_command_table[] = {
     &firn_cmd_repair,
     &firn_cmd_init,
     &firn_cmd_workspaces,
+    &firn_cmd_trust,
     &firn_cmd_config,
     &firn_cmd_mcp,
     &firn_cmd_hook,

@@ -46,7 +46,8 @@ print_option(void *ctx, const struct firn_command_option *option, bool is_global
         firn_out_format(" -s %c", option->letter);
     }
     if (option->value != NULL) {
-        firn_out_format(" -x%s", action_of(firn_completion_value_kind(option)));
+        enum firn_completion_kind kind = firn_completion_value_kind(option);
+        firn_out_format(" %s%s", kind == FIRN_COMPLETION_FILE ? "-r" : "-x", action_of(kind));
     }
     firn_out_text(" -d '");
     firn_completion_print_quoted(option->text, "\\");

@@ -59,6 +59,12 @@ firn_hook_agent_find(const char *name)
     return NULL;
 }
 
+const struct firn_hook_agent *
+firn_hook_agent_at(unsigned i)
+{
+    return i < sizeof(agents) / sizeof(agents[0]) ? &agents[i] : NULL;
+}
+
 const char *
 firn_hook_agent_when_name(enum firn_hook_agent_when when)
 {

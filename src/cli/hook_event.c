@@ -2,10 +2,10 @@
  *
  * cli/hook_event.c: what an agent tells a hook on its standard input.
  *
- * A JSON object. The project's directory is taken from the agent's variable in the environment, else
- * from "workspace_roots", else from "cwd": the agent may have gone into another directory since it
- * began, and that one must not become a workspace of its own. "prompt" gives the checkpoint its
- * message: the beginning of its first line.
+ * A JSON object. The project's directories are taken from the agent's variable in the environment and
+ * from "workspace_roots". Only where both are missing "cwd" is taken: the agent may have gone into
+ * another directory since it began, and that one must not become a workspace of its own. "session_id",
+ * in Cursor "conversation_id", tells turns of conversations apart that go on at the same time.
  *
  * A hook that fails disturbs the agent's user at every turn. So what cannot be read is no failure: the
  * save is made all the same, of the current directory. The input is read to its end, because the agent
@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { INPUT_SIZE_MAX = 4 << 20, PROMPT_SIZE_MAX = 100 };
+enum { INPUT_SIZE_MAX = 4 << 20 };
 
 /* NULL if there is nothing that can be read. */
 static json_t *
@@ -48,60 +48,77 @@ read_input(void)
     return event;
 }
 
+/* Whether a directory is another one, or lies below it. */
 static bool
-take_directory(const char *path, struct firn_hook_event *out)
+is_within(const char *path, const char *other)
 {
-    if (path == NULL || path[0] != '/' || strlen(path) >= sizeof(out->directory)) {
-        return false;
+    size_t size = strlen(other);
+    while (size > 0 && other[size - 1] == '/') {
+        size--;
     }
-    memcpy(out->directory, path, strlen(path) + 1);
-    return true;
+    return strncmp(path, other, size) == 0 && (path[size] == '\0' || path[size] == '/');
 }
 
-/* The first line, not longer than is wanted, cut between characters of UTF-8. */
-static size_t
-head_size(const char *prompt)
+static void
+add_directory(const char *path, struct firn_hook_event *out)
 {
-    size_t size = strcspn(prompt, "\r\n");
-    if (size > PROMPT_SIZE_MAX) {
-        size = PROMPT_SIZE_MAX;
-        while (size > 0 && ((unsigned char)prompt[size] & 0xC0) == 0x80) {
-            size--;
+    if (path == NULL || path[0] != '/' || strlen(path) >= FIRN_HOOK_EVENT_PATH_SIZE) {
+        return;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < out->directory_count; i++) {
+        if (is_within(path, out->directories[i])) {
+            return;
         }
     }
-    return size;
+    for (size_t i = 0; i < out->directory_count; i++) {
+        if (!is_within(out->directories[i], path)) {
+            memmove(out->directories[kept++], out->directories[i], FIRN_HOOK_EVENT_PATH_SIZE);
+        }
+    }
+    out->directory_count = kept;
+    if (kept == FIRN_HOOK_EVENT_DIRECTORIES_MAX) {
+        out->directories_left++;
+        return;
+    }
+    memcpy(out->directories[out->directory_count++], path, strlen(path) + 1);
+}
+
+static void
+read_directories(const struct firn_hook_agent *agent, const json_t *event,
+                 struct firn_hook_event *out)
+{
+    const json_t *roots = json_object_get(event, "workspace_roots");
+    add_directory(getenv(agent->directory_variable), out);
+    for (size_t i = 0; i < json_array_size(roots); i++) {
+        add_directory(json_string_value(json_array_get(roots, i)), out);
+    }
+    if (out->directory_count == 0) {
+        add_directory(json_string_value(json_object_get(event, "cwd")), out);
+    }
 }
 
 void
-firn_hook_event_read(const struct firn_hook_agent *agent, enum firn_hook_agent_when when,
-                     struct firn_hook_event *out)
+firn_hook_event_read(const struct firn_hook_agent *agent, struct firn_hook_event *out)
 {
     json_t *event = read_input();
-    const json_t *roots = json_object_get(event, "workspace_roots");
     const char *prompt = json_string_value(json_object_get(event, "prompt"));
+    const char *session = json_string_value(json_object_get(event, "session_id"));
     memset(out, 0, sizeof(*out));
-    (void)(take_directory(getenv(agent->directory_variable), out) ||
-           take_directory(json_string_value(json_array_get(roots, 0)), out) ||
-           take_directory(json_string_value(json_object_get(event, "cwd")), out));
-    if (prompt != NULL) {
-        prompt += strspn(prompt, " \t\r\n");
+    read_directories(agent, event, out);
+    if (session == NULL) {
+        session = json_string_value(json_object_get(event, "conversation_id"));
     }
-    int size = prompt != NULL ? (int)head_size(prompt) : 0;
-    (void)snprintf(out->message, sizeof(out->message), "%s %s%s%.*s",
-                   firn_hook_agent_when_name(when), agent->title, size > 0 ? ": " : "", size,
-                   size > 0 ? prompt : "");
+    if (session != NULL && strlen(session) < sizeof(out->session)) {
+        memcpy(out->session, session, strlen(session) + 1);
+    }
+    out->prompt = prompt != NULL ? strdup(prompt) : NULL;
     json_decref(event);
 }
 
-bool
-firn_hook_event_is_too_much(const char *directory)
+void
+firn_hook_event_deinit(struct firn_hook_event *event)
 {
-    char real[PATH_MAX];
-    char home_real[PATH_MAX];
-    const char *home = getenv("HOME");
-    if (realpath(directory[0] != '\0' ? directory : ".", real) == NULL) {
-        return false; /* it will be told what is wrong with it */
-    }
-    return strcmp(real, "/") == 0 ||
-           (home != NULL && realpath(home, home_real) != NULL && strcmp(real, home_real) == 0);
+    free(event->prompt);
+    event->prompt = NULL;
 }

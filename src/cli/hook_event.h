@@ -9,19 +9,22 @@
 
 #include "cli/hook_agent.h"
 
-enum { FIRN_HOOK_EVENT_PATH_SIZE = 4096, FIRN_HOOK_EVENT_MESSAGE_SIZE = 200 };
+#include "firn/types.h"
+
+enum { FIRN_HOOK_EVENT_PATH_SIZE = 4096, FIRN_HOOK_EVENT_DIRECTORIES_MAX = 16 };
 
 struct firn_hook_event {
-    char directory[FIRN_HOOK_EVENT_PATH_SIZE];  /* of the project; empty: the current one */
-    char message[FIRN_HOOK_EVENT_MESSAGE_SIZE]; /* for the checkpoint */
+    /* Of the project, each once, none below an earlier one. None: the current one. */
+    char directories[FIRN_HOOK_EVENT_DIRECTORIES_MAX][FIRN_HOOK_EVENT_PATH_SIZE];
+    size_t directory_count;
+    size_t directories_left; /* that there was no room for */
+    char session[256];       /* the agent's name for the conversation, or "" */
+    char *prompt;            /* or NULL */
 };
 
 /* Reads standard input to its end, unless it is a terminal. What cannot be used is as if it were not
  * there. */
-void firn_hook_event_read(const struct firn_hook_agent *agent, enum firn_hook_agent_when when,
-                          struct firn_hook_event *out);
-
-/* Whether a directory is one that nobody means to save at every turn: the root, or the home. */
-bool firn_hook_event_is_too_much(const char *directory);
+void firn_hook_event_read(const struct firn_hook_agent *agent, struct firn_hook_event *out);
+void firn_hook_event_deinit(struct firn_hook_event *event);
 
 #endif

@@ -2,9 +2,9 @@
  *
  * cli/hook_settings.c: firn's hooks in an agent's settings.
  *
- * The file belongs to somebody else: every member that is not firn's stays, with its value and in its
- * place. Only spaces and the spelling of numbers may change. So what cannot be read exactly is
- * refused: comments, members that stand twice, numbers beyond 64 bits.
+ * The file belongs to somebody else: every byte that is not firn's stays (json_edit.h), a byte order
+ * mark at its start too. What cannot be read exactly is refused: comments, members that stand twice,
+ * numbers beyond 64 bits.
  *
  *     {"hooks": {EVENT: [{"hooks": [{"type": "command", "command": ...}]}]}}   with groups
  *     {"version": 1, "hooks": {EVENT: [{"command": ...}]}}                     without
@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "cli/json_edit.h"
 
 enum { COMMAND_SIZE = 4500 };
 
@@ -44,18 +46,43 @@ is_space(uint8_t byte)
     return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
+/* Where the JSON begins: behind a byte order mark. */
+static size_t
+mark_size(firn_slice text)
+{
+    return text.size >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+static firn_slice
+without_mark(firn_slice text)
+{
+    size_t size = mark_size(text);
+    return firn_bytes(size > 0 ? text.data + size : text.data, text.size - size);
+}
+
+static bool
+is_blank(firn_slice text)
+{
+    size_t spaces = 0;
+    while (spaces < text.size && is_space(text.data[spaces])) {
+        spaces++;
+    }
+    return spaces == text.size;
+}
+
 int
 firn_hook_settings_read(firn_slice text, const char *name, json_t **out, firn_error *err)
 {
     json_error_t error;
-    size_t spaces = 0;
     *out = NULL;
-    while (spaces < text.size && is_space(text.data[spaces])) {
-        spaces++;
-    }
-    if (spaces == text.size) {
+    text = without_mark(text);
+    if (is_blank(text)) {
         *out = json_object();
         return *out != NULL ? FIRN_OK : fail(err, FIRN_NO_MEMORY, "out of memory");
+    }
+    if (memchr(text.data, '\0', text.size) != NULL) { /* behind some numbers jansson takes it */
+        return fail(err, FIRN_INVALID, "'%s' is no JSON that can be changed: it has a zero byte",
+                    name);
     }
     json_t *settings = json_loadb((const char *)text.data, text.size,
                                   JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
@@ -72,8 +99,9 @@ firn_hook_settings_read(firn_slice text, const char *name, json_t **out, firn_er
     return FIRN_OK;
 }
 
-char *
-firn_hook_settings_write(const json_t *settings)
+/* In a document of its own. */
+static char *
+write_whole(const json_t *settings)
 {
     char *text = json_dumps(settings, JSON_INDENT(2));
     size_t size = text != NULL ? strlen(text) : 0;
@@ -86,11 +114,60 @@ firn_hook_settings_write(const json_t *settings)
     return line;
 }
 
+int
+firn_hook_settings_change(firn_slice text, const char *name,
+                          int (*change)(void *ctx, json_t *settings, firn_error *err), void *ctx,
+                          struct firn_hook_settings_changed *out, firn_error *err)
+{
+    json_t *settings = NULL;
+    struct firn_json_edit *edit = NULL;
+    memset(out, 0, sizeof(*out));
+    int code = firn_hook_settings_read(text, name, &settings, err);
+    if (code != FIRN_OK) {
+        return code;
+    }
+    json_t *before = json_deep_copy(settings);
+    bool is_new = is_blank(without_mark(text));
+    if (!is_new) {
+        edit = firn_json_edit_begin((const char *)text.data, text.size, mark_size(text), settings);
+    }
+    code = change(ctx, settings, err);
+    if (code == FIRN_OK) {
+        out->has_changed = before == NULL || !json_equal(before, settings);
+        out->settings = json_incref(settings);
+        out->text = is_new         ? write_whole(settings)
+                    : edit != NULL ? firn_json_edit_text(edit)
+                                   : NULL;
+        if (before == NULL || out->text == NULL) {
+            firn_hook_settings_changed_deinit(out);
+            code = fail(err, FIRN_NO_MEMORY, "out of memory");
+        }
+    }
+    firn_json_edit_end(edit);
+    json_decref(before);
+    json_decref(settings);
+    return code;
+}
+
+void
+firn_hook_settings_changed_deinit(struct firn_hook_settings_changed *changed)
+{
+    json_decref(changed->settings);
+    free(changed->text);
+    memset(changed, 0, sizeof(*changed));
+}
+
 static bool
 is_ours(const json_t *hook)
 {
     const char *command = json_string_value(json_object_get(hook, "command"));
     return command != NULL && strstr(command, mark) != NULL;
+}
+
+bool
+firn_hook_settings_mention(firn_slice text)
+{
+    return text.size > 0 && memmem(text.data, text.size, mark, strlen(mark)) != NULL;
 }
 
 /* Takes firn's hooks out of a list of hooks; whether there were any. */

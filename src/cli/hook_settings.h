@@ -15,8 +15,21 @@
  * json_decref. `name` is the file's, for the message. */
 FIRN_MUST_CHECK int firn_hook_settings_read(firn_slice text, const char *name, json_t **out,
                                             firn_error *err);
-/* The text of settings, ending in a newline; NULL if there is no memory. To be freed. */
-char *firn_hook_settings_write(const json_t *settings);
+
+/* Settings after a change. */
+struct firn_hook_settings_changed {
+    json_t *settings;
+    char *text; /* each byte that is not about the change as it was */
+    bool has_changed;
+};
+
+/* Reads settings, as above, lets `change` change them, and writes them. Fails as reading and `change`
+ * do; *out is then empty. */
+FIRN_MUST_CHECK int
+firn_hook_settings_change(firn_slice text, const char *name,
+                          int (*change)(void *ctx, json_t *settings, firn_error *err), void *ctx,
+                          struct firn_hook_settings_changed *out, firn_error *err);
+void firn_hook_settings_changed_deinit(struct firn_hook_settings_changed *changed);
 
 /* Puts firn's hooks into settings; the command of each is `command` with "before" or "after" behind
  * it and then `options`. Those of firn that are there already give way. FIRN_INVALID, with nothing
@@ -28,6 +41,8 @@ FIRN_MUST_CHECK int firn_hook_settings_install(json_t *settings,
 /* Takes firn's hooks out, and the lists that only they were in. */
 FIRN_MUST_CHECK int firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent,
                                               firn_error *err);
+/* Whether a command of firn's hooks stands anywhere in the text of settings. */
+bool firn_hook_settings_mention(firn_slice text);
 /* Whether nothing is left in settings but what installing puts around the hooks. */
 bool firn_hook_settings_say_nothing(const json_t *settings, const struct firn_hook_agent *agent);
 

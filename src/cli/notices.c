@@ -8,8 +8,13 @@
  * middle of an array; their number has a limit, beyond which they are counted. They come in the
  * order in which threads meet them, and are kept in that of their paths.
  *
+ * What a restore left as it is because of rules is named in its summary in the same way. What it could
+ * not restore is printed as it comes, but only the first few: a directory of another user may hold any
+ * number of files.
+ *
  * What counts as "left out" for the exit code: files that should be in the checkpoint and are not
- * (unreadable, always changing), and restored entries that lack an owner or attribute. A fifo or
+ * (unreadable, always changing), entries that were not restored, restored ones that lack an owner or
+ * attribute, and entries of a checkpoint that are never restored. A fifo or
  * socket cannot be saved by anybody, and a file that vanished while the save ran is rightly not in
  * it: these are told but change nothing.
  *
@@ -21,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli_path.h"
 #include "cli/cli_settings.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
@@ -30,13 +36,14 @@
 #include "cli/signals.h"
 #include "cli/text.h"
 
-enum { KEPT_MAX = 10000, NAMES_MAX = 5 };
+enum { KEPT_MAX = 10000, NAMES_MAX = 5, NOT_RESTORED_TOLD_MAX = 20 };
 
 struct firn_notices_kept {
     firn_notice_kind kind;
     uint8_t *path;
     size_t path_size;
     char *text;
+    char checkpoint[FIRN_CHECKPOINT_ID_SIZE]; /* or empty */
 };
 
 static const char *
@@ -51,6 +58,14 @@ kind_name(firn_notice_kind kind)
         return "unreadable";
     case FIRN_NOTICE_CHANGING:
         return "changing";
+    case FIRN_NOTICE_GROWING:
+        return "growing";
+    case FIRN_NOTICE_CARRIED:
+        return "carried";
+    case FIRN_NOTICE_NEWER:
+        return "newer";
+    case FIRN_NOTICE_DATE:
+        return "date";
     case FIRN_NOTICE_VANISHED:
         return "vanished";
     case FIRN_NOTICE_METADATA:
@@ -59,6 +74,8 @@ kind_name(firn_notice_kind kind)
         return "kept";
     case FIRN_NOTICE_RESUMED:
         return "resumed";
+    case FIRN_NOTICE_FOREIGN:
+        return "foreign";
     case FIRN_NOTICE_DAMAGED:
         return "damaged";
     case FIRN_NOTICE_BAD_RULE:
@@ -67,6 +84,12 @@ kind_name(firn_notice_kind kind)
         return "store";
     case FIRN_NOTICE_SETTINGS:
         return "settings";
+    case FIRN_NOTICE_RESERVED:
+        return "reserved";
+    case FIRN_NOTICE_LEFT_ALONE:
+        return "left alone";
+    case FIRN_NOTICE_NOT_RESTORED:
+        return "not restored";
     }
     return "other";
 }
@@ -101,6 +124,7 @@ firn_notices_deinit(struct firn_notices *notices)
     }
     free(notices->kept);
     memset(notices, 0, sizeof(*notices));
+    firn_meter_stop();
 }
 
 /* Where a notice belongs: behind all with its path. */
@@ -145,7 +169,10 @@ static void
 keep(struct firn_notices *notices, const firn_notice *notice)
 {
     const size_t most = notices->cli->json ? KEPT_MAX : NAMES_MAX;
-    struct firn_notices_kept kept = {notice->kind, NULL, notice->path.size, NULL};
+    struct firn_notices_kept kept = {.kind = notice->kind, .path_size = notice->path.size};
+    if (notice->checkpoint != NULL) {
+        (void)snprintf(kept.checkpoint, sizeof(kept.checkpoint), "%s", notice->checkpoint);
+    }
     size_t at = place_of(notices, notice->path);
     if (at < most && make_room(notices)) {
         kept.path = malloc(notice->path.size + 1);
@@ -185,9 +212,14 @@ word_of(firn_notice_kind kind)
     case FIRN_NOTICE_SPECIAL:
     case FIRN_NOTICE_UNREADABLE:
     case FIRN_NOTICE_CHANGING:
+    case FIRN_NOTICE_RESERVED:
         return "left out";
     case FIRN_NOTICE_METADATA:
         return "incomplete";
+    case FIRN_NOTICE_CARRIED:
+        return "not read";
+    case FIRN_NOTICE_NEWER:
+        return "made by a newer firn";
     default:
         return kind_name(kind);
     }
@@ -196,7 +228,16 @@ word_of(firn_notice_kind kind)
 static bool
 is_told(const struct firn_notices *notices, firn_notice_kind kind)
 {
-    return kind != FIRN_NOTICE_EXCLUDED && (kind != FIRN_NOTICE_SPECIAL || notices->tells_special);
+    return kind != FIRN_NOTICE_EXCLUDED && kind != FIRN_NOTICE_LEFT_ALONE &&
+           (kind != FIRN_NOTICE_SPECIAL || notices->tells_special) &&
+           (kind != FIRN_NOTICE_NOT_RESTORED || notices->not_restored <= NOT_RESTORED_TOLD_MAX);
+}
+
+/* Of what the summary names some. */
+static firn_notice_kind
+kind_named(const struct firn_notices *notices)
+{
+    return notices->tells_restored ? FIRN_NOTICE_LEFT_ALONE : FIRN_NOTICE_EXCLUDED;
 }
 
 static void
@@ -205,37 +246,55 @@ on_notice(void *ctx, const firn_notice *notice)
     struct firn_notices *notices = ctx;
     bool is_excluded = notice->kind == FIRN_NOTICE_EXCLUDED;
     notices->excluded += is_excluded;
+    notices->known += is_excluded && notice->is_known;
+    notices->left_out += notice->kind == FIRN_NOTICE_CARRIED;
+    notices->left_out += notice->kind == FIRN_NOTICE_NOT_RESTORED;
     notices->left_out += notice->kind == FIRN_NOTICE_UNREADABLE ||
                          notice->kind == FIRN_NOTICE_CHANGING ||
                          notice->kind == FIRN_NOTICE_METADATA;
-    if (is_excluded || notices->cli->json) {
+    notices->left_out += notice->kind == FIRN_NOTICE_RESERVED;
+    notices->left_alone += notice->kind == FIRN_NOTICE_LEFT_ALONE;
+    notices->not_restored += notice->kind == FIRN_NOTICE_NOT_RESTORED;
+    bool is_named = notice->kind == kind_named(notices) && !notice->is_known;
+    if (is_named || notices->cli->json) {
         keep(notices, notice);
     }
-    if (is_told(notices, notice->kind)) {
+    bool is_news = notice->kind != FIRN_NOTICE_GROWING || notices->tells_special;
+    if (is_news && is_told(notices, notice->kind)) {
         firn_report_path(word_of(notice->kind), notice->path, notice->text);
     }
+}
+
+/* How far work is that cannot be cancelled any more. */
+static const char *
+finishing_text(const firn_progress *progress, char *out, size_t size)
+{
+    char done[FIRN_TEXT_NUMBER_SIZE];
+    char total[FIRN_TEXT_NUMBER_SIZE];
+    if (strcmp(progress->phase, "place") == 0 || strcmp(progress->phase, "remove") == 0) {
+        (void)snprintf(out, size, "%s of %s files are in place",
+                       firn_text_number(progress->files_done, done),
+                       firn_text_number(progress->files_total, total));
+    } else if (strcmp(progress->phase, "sync") == 0) {
+        (void)snprintf(out, size, "everything is written, and waits for the disk");
+    } else {
+        (void)snprintf(out, size, "everything is in place");
+    }
+    return out;
 }
 
 static int
 on_progress(void *ctx, const firn_progress *progress)
 {
     char text[160];
-    char done[FIRN_TEXT_NUMBER_SIZE];
-    char total[FIRN_TEXT_NUMBER_SIZE];
-    char bytes[FIRN_TEXT_SIZE_SIZE];
+    char finishing[192];
     (void)ctx;
-    if (firn_signals_caught() != 0) {
-        return FIRN_CANCELLED;
-    }
-    if (firn_meter_is_due()) {
-        bool has_total = progress->files_total > 0;
-        (void)snprintf(text, sizeof(text), "%s: %s%s%s files, %s", progress->phase,
-                       firn_text_number(progress->files_done, done), has_total ? " of " : "",
-                       has_total ? firn_text_number(progress->files_total, total) : "",
-                       firn_text_size(progress->bytes_done, bytes));
-        firn_meter_draw(text);
-    }
-    return FIRN_OK;
+    firn_text_progress(progress, text, sizeof(text));
+    const struct firn_meter_state state = {
+        progress->phase, text,
+        progress->is_finishing ? finishing_text(progress, finishing, sizeof(finishing)) : NULL};
+    firn_meter_show(&state);
+    return firn_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
 }
 
 firn_callbacks
@@ -245,28 +304,58 @@ firn_notices_callbacks(struct firn_notices *notices)
     return callbacks;
 }
 
-void
-firn_notices_print_excluded(const struct firn_notices *notices)
+/* "<title>: .git, node_modules and 3 more", of total notices of a kind. */
+static void
+print_names(const struct firn_notices *notices, const char *title, firn_notice_kind kind,
+            uint64_t total)
 {
-    if (notices->excluded == 0 || notices->cli->quiet) {
-        return;
-    }
     uint64_t shown = 0;
     for (size_t i = 0; i < notices->kept_count && shown < NAMES_MAX; i++) {
         const struct firn_notices_kept *kept = &notices->kept[i];
-        if (kept->kind == FIRN_NOTICE_EXCLUDED) {
-            firn_out_text(shown == 0 ? "left out by rule: " : ", ");
-            firn_text_escape(firn_bytes(kept->path, kept->path_size), firn_out_write);
+        if (kept->kind == kind) {
+            firn_out_text(shown == 0 ? title : "");
+            firn_out_text(shown == 0 ? ": " : ", ");
+            firn_cli_path_print(firn_bytes(kept->path, kept->path_size));
             shown++;
         }
     }
     if (shown == 0) {
-        firn_out_format("left out by rule: %llu\n", (unsigned long long)notices->excluded);
-    } else if (shown < notices->excluded) {
+        firn_out_format("%s: %llu\n", title, (unsigned long long)total);
+    } else if (shown < total) {
         char more[FIRN_TEXT_NUMBER_SIZE];
-        firn_out_format(" and %s more\n", firn_text_number(notices->excluded - shown, more));
+        firn_out_format(" and %s more\n", firn_text_number(total - shown, more));
     } else {
         firn_out_text("\n");
+    }
+}
+
+void
+firn_notices_print_excluded(const struct firn_notices *notices)
+{
+    char known[FIRN_TEXT_NUMBER_SIZE];
+    if (notices->cli->quiet) {
+        return;
+    }
+    if (notices->excluded > notices->known) {
+        print_names(notices, "left out by rule", FIRN_NOTICE_EXCLUDED,
+                    notices->excluded - notices->known);
+    }
+    if (notices->known > 0) {
+        firn_out_format("left out by rule as before: %s\n",
+                        firn_text_number(notices->known, known));
+    }
+}
+
+void
+firn_notices_print_left(const struct firn_notices *notices)
+{
+    if (notices->left_alone > 0 && !notices->cli->quiet) {
+        print_names(notices, "left alone by rule", FIRN_NOTICE_LEFT_ALONE, notices->left_alone);
+    }
+    if (notices->not_restored > NOT_RESTORED_TOLD_MAX) {
+        char more[FIRN_TEXT_NUMBER_SIZE];
+        firn_report_line("%s more were not restored; with --json all are named",
+                         firn_text_number(notices->not_restored - NOT_RESTORED_TOLD_MAX, more));
     }
 }
 
@@ -280,6 +369,9 @@ firn_notices_json(const struct firn_notices *notices)
         firn_json_out_string("kind", kind_name(kept->kind));
         firn_json_out_bytes("path", firn_bytes(kept->path, kept->path_size));
         firn_json_out_bytes("text", firn_str(kept->text));
+        if (kept->checkpoint[0] != '\0') {
+            firn_json_out_string("checkpoint", kept->checkpoint);
+        }
         firn_json_out_end();
     }
     firn_json_out_end();

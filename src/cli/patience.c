@@ -12,11 +12,13 @@
 #include "cli/patience.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "cli/cli_pending.h"
 #include "cli/meter.h"
 #include "cli/signals.h"
 
-enum { SLICE_MS = 200, TEXT_SIZE = 160 };
+enum { SLICE_MS = 200, TEXT_SIZE = 320 };
 
 int64_t
 firn_patience_slice_ms(const struct firn_cli *cli)
@@ -24,11 +26,35 @@ firn_patience_slice_ms(const struct firn_cli *cli)
     return cli->wait_ms < SLICE_MS ? cli->wait_ms : SLICE_MS;
 }
 
-int
-firn_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err), void *ctx,
-                  firn_error *err)
+/* The restore that is waited for, or an empty text. */
+static void
+find_restore(const struct firn_cli *cli, char *out, size_t size)
 {
-    firn_meter_start(!cli->quiet);
+    firn_pending_restore pending;
+    out[0] = '\0';
+    if (cli->workspace != NULL &&
+        firn_workspace_pending(cli->workspace, &pending, NULL) == FIRN_OK && pending.is_running) {
+        firn_cli_pending_running(&pending, out, size);
+    }
+}
+
+static void
+show_waiting(const struct firn_cli *cli)
+{
+    char text[TEXT_SIZE];
+    if (!firn_meter_is_wanted()) {
+        return;
+    }
+    find_restore(cli, text, sizeof(text));
+    const struct firn_meter_state state = {
+        text[0] != '\0' ? "waiting" : "waiting for another writer", text, NULL};
+    firn_meter_show(&state);
+}
+
+static int
+run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err), void *ctx,
+    firn_error *err)
+{
     for (;;) {
         int code = attempt(ctx, err);
         if (code != FIRN_BUSY || firn_meter_elapsed() * 1000 >= (double)cli->wait_ms) {
@@ -39,11 +65,23 @@ firn_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_err
             (void)snprintf(err->text, sizeof(err->text), "interrupted");
             return FIRN_CANCELLED;
         }
-        if (firn_meter_is_due()) {
-            char text[TEXT_SIZE];
-            (void)snprintf(text, sizeof(text), "waiting for another writer: %.0f s",
-                           firn_meter_elapsed());
-            firn_meter_draw(text);
-        }
+        show_waiting(cli);
     }
+}
+
+int
+firn_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err), void *ctx,
+                  firn_error *err)
+{
+    firn_meter_start(!cli->quiet);
+    int code = run(cli, attempt, ctx, err);
+    firn_meter_stop();
+    if (code == FIRN_BUSY) {
+        char text[TEXT_SIZE];
+        find_restore(cli, text, sizeof(text));
+        size_t used = strlen(err->text);
+        (void)snprintf(err->text + used, sizeof(err->text) - used, "%s%s",
+                       text[0] != '\0' ? "; " : "", text);
+    }
+    return code;
 }

@@ -12,7 +12,8 @@
 int64_t firn_patience_slice_ms(const struct firn_cli *cli);
 
 /* Calls attempt, again and again while it returns FIRN_BUSY and --wait allows. Returns what it
- * returned last; FIRN_CANCELLED if a signal came in between. */
+ * returned last; FIRN_CANCELLED if a signal came in between. Where it waits for a restore of the
+ * workspace that is open, it says so. */
 int firn_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err),
                       void *ctx, firn_error *err);
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cli_path.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
 #include "cli/meter.h"
@@ -115,7 +116,7 @@ firn_report_path(const char *word, firn_slice path, const char *text)
     put(word, strlen(word));
     put(": ", 2);
     if (path.size > 0) {
-        firn_text_escape(path, put);
+        firn_cli_path_escape(path, put);
         put(": ", 2);
     }
     firn_text_escape(firn_str(text), put);

@@ -11,6 +11,12 @@ void firn_signals_setup(void);
 /* The number of the signal that asked the program to stop, or 0. */
 int firn_signals_caught(void);
 
+/* Returns when a signal has asked the program to stop since the last call, or after so long. For one
+ * thread. */
+void firn_signals_wait(long timeout_ns);
+/* Ends that wait, or the next one. */
+void firn_signals_wake(void);
+
 /* Dies of SIGPIPE, quietly, if whoever started the program lets it: else returns. */
 void firn_signals_die_of_pipe(void);
 

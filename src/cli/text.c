@@ -256,3 +256,66 @@ firn_text_plural(uint64_t number, const char *one, const char *many)
 {
     return number == 1 ? one : many;
 }
+
+/* ---- first lines ---- */
+
+/* Bytes of the UTF-8 sequence that begins the text; 1 for what is none. */
+static size_t
+first_size(firn_slice text)
+{
+    size_t size = 1;
+    while (size < 4 && size < text.size && (text.data[size] & 0xC0) == 0x80) {
+        size++;
+    }
+    return (text.data[0] & 0xC0) == 0xC0 ? size : 1;
+}
+
+static size_t escaped_columns;
+
+static void
+count_columns(const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        escaped_columns += (bytes[i] & 0xC0) != 0x80;
+    }
+}
+
+void
+firn_text_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size))
+{
+    static const char ellipsis[] = "\xE2\x80\xA6";
+    size_t fits = 0; /* bytes that leave room for the ellipsis */
+    size_t at = 0;
+    escaped_columns = 0;
+    while (at < text.size && text.data[at] != '\n') {
+        size_t size = first_size(firn_bytes(text.data + at, text.size - at));
+        firn_text_escape(firn_bytes(text.data + at, size), count_columns);
+        if (escaped_columns > columns) {
+            break;
+        }
+        at += size;
+        fits = escaped_columns < columns ? at : fits;
+    }
+    bool is_whole = at == text.size || (at + 1 == text.size && text.data[at] == '\n');
+    firn_text_escape(firn_bytes(text.data, is_whole ? at : fits), put);
+    if (!is_whole) {
+        put(ellipsis, sizeof(ellipsis) - 1);
+    }
+}
+
+void
+firn_text_progress(const firn_progress *progress, char *out, size_t size)
+{
+    char done[FIRN_TEXT_NUMBER_SIZE];
+    char total[FIRN_TEXT_NUMBER_SIZE];
+    char bytes[FIRN_TEXT_SIZE_SIZE];
+    bool has_total = progress->files_total > 0;
+    bool has_files = progress->files_done > 0 || has_total;
+    bool has_bytes = progress->bytes_done > 0;
+    (void)snprintf(
+        out, size, "%s%s%s%s%s%s", has_files ? firn_text_number(progress->files_done, done) : "",
+        has_total ? " of " : "", has_total ? firn_text_number(progress->files_total, total) : "",
+        has_files ? " files" : "", has_files && has_bytes ? ", " : "",
+        has_bytes ? firn_text_size(progress->bytes_done, bytes) : "");
+}

@@ -31,6 +31,10 @@ size_t firn_text_plain(firn_slice bytes);
  * three octal digits. It can be undone. */
 void firn_text_escape(firn_slice bytes, void (*put)(const void *data, size_t size));
 
+/* Hands the first line of a text to put(), escaped; of more than `columns` characters, or where
+ * further lines follow, the beginning and an ellipsis. */
+void firn_text_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size));
+
 enum { FIRN_TEXT_NUMBER_SIZE = 28, FIRN_TEXT_SIZE_SIZE = 16, FIRN_TEXT_TIME_SIZE = 40 };
 
 /* "78,635". Returns out[FIRN_TEXT_NUMBER_SIZE]. */
@@ -41,6 +45,9 @@ const char *firn_text_size(uint64_t bytes, char *out);
 const char *firn_text_time(int64_t since_epoch_ns, char *out);
 /* RFC 3339 with nanoseconds: "2026-11-20T14:00:03.000000000Z". Returns out[FIRN_TEXT_TIME_SIZE]. */
 const char *firn_text_rfc3339(int64_t since_epoch_ns, char *out);
+
+/* How far a phase has come: "1,200 of 80,000 files, 14 MB", or what is known of that; may be empty. */
+void firn_text_progress(const firn_progress *progress, char *out, size_t size);
 
 /* "file" or "files", as the number asks. */
 const char *firn_text_plural(uint64_t number, const char *one, const char *many);

@@ -36,6 +36,12 @@ firn_blake3_hash_init(struct firn_blake3_hash *state)
 }
 
 void
+firn_blake3_hash_init_derive(struct firn_blake3_hash *state, const char *context)
+{
+    blake3_hasher_init_derive_key((blake3_hasher *)state->opaque, context);
+}
+
+void
 firn_blake3_hash_update(struct firn_blake3_hash *state, const void *data, size_t size)
 {
     if (size > 0) {

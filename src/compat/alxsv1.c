@@ -27,6 +27,7 @@ firn_alxsv1_open(struct firn_os_dir *dir, const char *name, const firn_alxs_opti
     if (table == NULL) {
         return firn_error_no_memory(err, "a table");
     }
+    firn_os_process_init_mark(&table->mark);
     firn_alxsv1_index_init(&table->index, options->index_memory_max);
     FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &table->file, err));
     FIRN_TRY(firn_alxsv1_check(table->file, options, &table->index, NULL, &table->info, err));

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "firn/alxs.h"
 #include "os/os.h"
+#include "os/os_process.h"
 
 /* ---- scan (alxsv1_scan.c): the records of a file, one after the other ---- */
 
@@ -112,6 +113,7 @@ FIRN_MUST_CHECK int firn_alxsv1_check(struct firn_os_file *file, const firn_alxs
 /* ---- reader (alxsv1.c): any number of threads on one handle ---- */
 
 struct firn_alxsv1 {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_os_file *file;
     firn_alxs_info info;
     struct firn_alxsv1_index index;

@@ -11,6 +11,7 @@
 #include "compat/alxsv1.h"
 
 struct firn_alxsv1_cursor {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     const struct firn_alxsv1 *table;
     struct firn_alxsv1_block block;
     size_t at;
@@ -24,6 +25,7 @@ firn_alxsv1_cursor_open(struct firn_alxsv1 *table, struct firn_alxsv1_cursor **o
     if (*out == NULL) {
         return firn_error_no_memory(err, "a cursor");
     }
+    firn_os_process_init_mark(&(*out)->mark);
     (*out)->table = table;
     return FIRN_OK;
 }

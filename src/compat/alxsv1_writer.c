@@ -32,6 +32,7 @@ enum {
 enum state { STATE_OPEN, STATE_FAILED, STATE_FINISHED };
 
 struct firn_alxsv1_writer {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     enum state state;
     firn_alxs_writer_options options;
     struct firn_os_dir *dir;
@@ -78,6 +79,7 @@ firn_alxsv1_writer_create(struct firn_os_dir *dir, const char *name,
     if (writer == NULL) {
         return firn_error_no_memory(err, "a table writer");
     }
+    firn_os_process_init_mark(&writer->mark);
     writer->options = *options;
     writer->offset = FIRN_ALXSV1_HEADER_SIZE;
     writer->name = firn_strdup(name);

@@ -79,6 +79,7 @@ firn_chkpv1_open(struct firn_os_dir *dir, const char *name, const firn_chkp_opti
     if (pack == NULL) {
         return firn_error_no_memory(err, "a pack");
     }
+    firn_os_process_init_mark(&pack->mark);
     memcpy(pack->name, name, sizeof pack->name);
     pack->options = *options;
     atomic_init(&pack->index_is_whole, false);

@@ -22,6 +22,7 @@
 #include "compat/tempfile.h"
 #include "firn/chkp.h"
 #include "os/os.h"
+#include "os/os_process.h"
 
 /* Passes on a failure whose text was kept apart, because it might have turned out to be none: an
  * error is left untouched by success. Returns rc. */
@@ -171,6 +172,7 @@ struct firn_chkpv1_identity {
 };
 
 struct firn_chkpv1 {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     char name[FIRN_CHKP_NAME_SIZE];
     firn_chkp_options options;
     struct firn_os_file *dat;

@@ -26,7 +26,14 @@ static int
 check_header(const struct firn_chkpv1_scan *scan, const uint8_t header[FIRN_CHKPV1_HEADER_SIZE],
              firn_error *err)
 {
+    static const uint8_t later_magic[4] = {'C', 'H', 'K', 'L'};
     const char *path = firn_os_file_path(scan->file);
+    if (memcmp(header, later_magic, sizeof later_magic) == 0) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "'%s' is a CHKL pack of chkpt 0.3 or later, which this version does "
+                              "not read",
+                              path);
+    }
     if (memcmp(header, firn_chkpv1_format_magic, sizeof firn_chkpv1_format_magic) != 0) {
         return firn_error_set(err, FIRN_CORRUPT, "'%s' does not begin with the mark of a CHKP pack",
                               path);

@@ -31,6 +31,7 @@ struct member {
 };
 
 struct firn_chkpv1_set {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_os_dir *dir;
     firn_chkp_options options;
     struct member *members;
@@ -225,6 +226,7 @@ firn_chkpv1_set_open(struct firn_os_dir *dir, const char *const *names, size_t n
     if (set == NULL) {
         return firn_error_no_memory(err, "a set of packs");
     }
+    firn_os_process_init_mark(&set->mark);
     set->options = *options;
     set->guest = NO_GUEST;
     FIRN_TRY(firn_os_dir_open_beneath(dir, "", &set->dir, err));

@@ -47,6 +47,7 @@ enum {
 enum state { STATE_OPEN, STATE_FAILED, STATE_FINISHED };
 
 struct firn_chkpv1_writer {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     enum state state;
     struct firn_os_dir *dir;
     struct firn_tempfile temp;
@@ -88,6 +89,7 @@ firn_chkpv1_writer_create(struct firn_os_dir *dir, struct firn_chkpv1_writer **o
     if (writer == NULL) {
         return firn_error_no_memory(err, "a pack writer");
     }
+    firn_os_process_init_mark(&writer->mark);
     firn_hash_map_init(&writer->entries, sizeof(firn_chkp_entry), hash_of_record, has_hash);
     firn_blake3_hash_init(&writer->name_hash);
     FIRN_TRY(firn_os_dir_open_beneath(dir, "", &writer->dir, err));

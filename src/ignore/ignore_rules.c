@@ -25,7 +25,14 @@
 #include "ignore/ignore_file.h"
 #include "tree/tree.h"
 
-enum { RULES_FORMAT = 1, FLAG_INCLUDE_DEPS = 1, FLAG_GITIGNORE = 2, FLAGS_ALL = 3 };
+/* The first format knows no narrow sets; what has none is written in it. */
+enum {
+    FORMAT_FIRST = 1,
+    FORMAT_NARROW = 2,
+    FLAG_INCLUDE_DEPS = 1,
+    FLAG_GITIGNORE = 2,
+    FLAG_NARROW = 4
+};
 
 const char *
 firn_ignore_rules_name(enum firn_ignore_rules_kind kind)
@@ -77,7 +84,7 @@ firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules)
 {
     for (size_t i = 0; i < rules->set_count; i++) {
         const struct firn_ignore_rules_set *set = &rules->sets[i];
-        if (set->file_count > 0 || set->gitignore ||
+        if (set->file_count > 0 || set->gitignore || set->is_narrow != rules->sets[0].is_narrow ||
             set->include_deps != rules->sets[0].include_deps) {
             return false;
         }
@@ -115,7 +122,8 @@ append_set(struct firn_ignore_rules_set *set, struct firn_buf *out)
     int rc;
     firn_sort(set->files, set->file_count, sizeof *set->files, compare_files);
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)((set->include_deps ? FLAG_INCLUDE_DEPS : 0) |
-                                               (set->gitignore ? FLAG_GITIGNORE : 0))));
+                                               (set->gitignore ? FLAG_GITIGNORE : 0) |
+                                               (set->is_narrow ? FLAG_NARROW : 0))));
     FIRN_TRY(firn_buf_append_varint(out, set->file_count));
     for (size_t i = 0; i < set->file_count; i++) {
         const struct firn_ignore_rules_file *file = &set->files[i];
@@ -161,12 +169,24 @@ put_in_order(firn_slice *slices, size_t count)
     return kept;
 }
 
+/* Whether any of the sets from `first` on is one of format 2. */
+static bool
+has_narrow(const struct firn_ignore_rules *rules, size_t first)
+{
+    for (size_t i = first; i < rules->set_count; i++) {
+        if (rules->sets[i].is_narrow) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int
-append_all(struct firn_buf *out, const firn_slice *slices, size_t count)
+append_all(struct firn_buf *out, uint8_t format, const firn_slice *slices, size_t count)
 {
     int rc;
     firn_buf_clear(out);
-    FIRN_TRY(firn_buf_append_u8(out, RULES_FORMAT));
+    FIRN_TRY(firn_buf_append_u8(out, format));
     FIRN_TRY(firn_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
         FIRN_TRY(firn_buf_append_slice(out, slices[i]));
@@ -184,7 +204,7 @@ firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out, 
     int rc = slices != NULL ? encode_sets(rules, &bytes, slices) : FIRN_NO_MEMORY;
     if (rc == FIRN_OK) {
         size_t count = put_in_order(slices, rules->set_count);
-        rc = append_all(out, slices, count);
+        rc = append_all(out, has_narrow(rules, 0) ? FORMAT_NARROW : FORMAT_FIRST, slices, count);
         if (rc == FIRN_OK &&
             (out->size > FIRN_IGNORE_RULES_SIZE_MAX || count > FIRN_IGNORE_RULES_SETS_MAX)) {
             rc = firn_error_set(err, FIRN_LIMIT,
@@ -242,7 +262,9 @@ read_set(struct firn_reader *reader, size_t files_max, struct firn_ignore_rules 
     uint8_t flags;
     uint64_t count;
     /* A file takes three bytes at least: no more room is made than there is something for. */
-    if (!firn_reader_u8(reader, &flags) || (flags & ~FLAGS_ALL) != 0 ||
+    if (!firn_reader_u8(reader, &flags) ||
+        flags > (FLAG_INCLUDE_DEPS | FLAG_GITIGNORE | FLAG_NARROW) ||
+        (flags & (FLAG_INCLUDE_DEPS | FLAG_NARROW)) == (FLAG_INCLUDE_DEPS | FLAG_NARROW) ||
         !firn_reader_varint_max(reader, files_max, &count) ||
         count > firn_reader_left(reader) / 3) {
         return FIRN_CORRUPT;
@@ -253,6 +275,7 @@ read_set(struct firn_reader *reader, size_t files_max, struct firn_ignore_rules 
     }
     set->include_deps = (flags & FLAG_INCLUDE_DEPS) != 0;
     set->gitignore = (flags & FLAG_GITIGNORE) != 0;
+    set->is_narrow = (flags & FLAG_NARROW) != 0;
     for (size_t i = 0; i < set->file_count; i++) {
         if (!read_file(reader, set->gitignore, &set->files[i]) ||
             (i > 0 && compare_files(&set->files[i - 1], &set->files[i]) >= 0)) {
@@ -295,12 +318,16 @@ firn_ignore_rules_decode(firn_slice bytes, struct firn_ignore_rules *rules, firn
     if (bytes.size > FIRN_IGNORE_RULES_SIZE_MAX || !firn_reader_u8(&reader, &format)) {
         return firn_error_set(err, FIRN_CORRUPT, "a checkpoint's rules have %zu bytes", bytes.size);
     }
-    if (format != RULES_FORMAT) {
+    if (format != FORMAT_FIRST && format != FORMAT_NARROW) {
         return firn_error_set(err, FIRN_NEWER,
                               "a checkpoint's rules have format %u, this version knows %u", format,
-                              RULES_FORMAT);
+                              FORMAT_NARROW);
     }
+    size_t first = rules->set_count;
     int rc = read_sets(&reader, rules);
+    if (rc == FIRN_OK && has_narrow(rules, first) != (format == FORMAT_NARROW)) {
+        rc = FIRN_CORRUPT;
+    }
     if (rc == FIRN_CORRUPT) {
         return firn_error_set(err, rc, "a checkpoint's rules are malformed");
     }

@@ -5,7 +5,7 @@
  * the checkpoint's business.
  *
  *   rules := u8 format (1) | varint count | set*         sets ascending by their bytes, each once
- *   set   := u8 flags (1 include_deps, 2 gitignore) | varint count | file*
+ *   set   := u8 flags (1 include_deps, 2 gitignore, 4 is_narrow) | varint count | file*
  *   file  := sized directory | u8 kind | sized content   ascending by directory, then kind
  */
 #ifndef FIRN_IGNORE_IGNORE_RULES_H
@@ -45,6 +45,7 @@ struct firn_ignore_rules_file {
 /* The rules of one walk over one tree. */
 struct firn_ignore_rules_set {
     bool include_deps;
+    bool is_narrow; /* without include_deps: today's default exclusions, not the first ones */
     bool gitignore;
     struct firn_ignore_rules_file *files;
     size_t file_count;
@@ -65,8 +66,8 @@ struct firn_ignore_rules_set *firn_ignore_rules_add(struct firn_ignore_rules *ru
                                                     size_t file_count)
     __attribute__((warn_unused_result));
 
-/* Whether there is nothing to be stored: no files, and no flag but include_deps, in all sets or in
- * none (the checkpoint's record holds that as well). */
+/* Whether there is nothing to be stored: no files, and no flag but include_deps or is_narrow, in all
+ * sets or in none (the checkpoint's record holds that as well). */
 bool firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules);
 
 /* Puts sets and files in order, keeps each once, and replaces out by the object. FIRN_LIMIT where

@@ -190,6 +190,7 @@ firn_log_sync_with_token(struct firn_log *log, firn_error *err)
 static bool
 is_durable_locked(const struct firn_log *log, struct firn_log_position target)
 {
+    firn_os_mutex_assert_held(&log->mutex);
     return log->segment.number != target.segment ||
            (log->durable >= target.offset && log->old_file == NULL);
 }
@@ -239,6 +240,12 @@ firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error 
     return FIRN_OK;
 }
 
+void
+firn_log_set_note(struct firn_log *log, uint64_t note)
+{
+    log->note = note;
+}
+
 /* ---- positions ---- */
 
 struct firn_log_position
@@ -246,6 +253,19 @@ firn_log_end(struct firn_log *log)
 {
     firn_os_mutex_lock(&log->mutex);
     struct firn_log_position position = {log->segment.number, log->end};
+    firn_os_mutex_unlock(&log->mutex);
+    return position;
+}
+
+struct firn_log_position
+firn_log_durable(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    struct firn_log_position position = {log->segment.number, log->durable};
+    if (log->old_file != NULL) {
+        /* The turn is not finished (I11). */
+        position = (struct firn_log_position){log->segment.number - 1, log->old_end};
+    }
     firn_os_mutex_unlock(&log->mutex);
     return position;
 }
@@ -350,7 +370,9 @@ firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
         rc = firn_error_no_memory(err, "a log");
         goto out;
     }
-    log->segment = (struct firn_log_format_segment){.number = 1, .oldest = 1};
+    log->segment =
+        (struct firn_log_format_segment){.number = 1, .oldest = 1, .note = options->note};
+    log->note = options->note;
     log->oldest_wanted = 1;
     log->first_file = 1;
     log->kept_file = 1;
@@ -422,6 +444,11 @@ firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
     struct firn_log *log = NULL;
     FIRN_TRY(check_options(options, err));
     FIRN_TRY(firn_log_recover_run(dir, options, visit, ctx, &recovered, err));
+    if (options->judge != NULL) {
+        const struct firn_log_found found = {.note = recovered.last.note,
+                                             .end = {recovered.last.number, recovered.end}};
+        FIRN_TRY(options->judge(options->judge_ctx, &found, err));
+    }
     log = allocate(dir, options);
     if (log == NULL) {
         rc = firn_error_no_memory(err, "a log");
@@ -429,6 +456,7 @@ firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
     }
     log->segment = recovered.last;
     log->oldest_wanted = recovered.last.oldest;
+    log->note = recovered.last.note;
     log->first_file = recovered.last.oldest;
     log->kept_file = recovered.last.oldest;
     log->lent_last = recovered.last.number - 1;

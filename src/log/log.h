@@ -7,8 +7,8 @@
  * were appended, in order, each whole, and at least all those before the last successful sync.
  * Damage and a torn tail are told apart by the rule in docs/formats/log.md.
  *
- * Threads: append, rotate and remove_before from one thread at a time (the caller serializes);
- * sync, rotate_prepare, lend, end, oldest and sizes from any thread beside them. The directory
+ * Threads: append, rotate, set_note and remove_before from one thread at a time (the caller serializes);
+ * sync, rotate_prepare, lend, end, durable, oldest and sizes from any thread beside them. The directory
  * handle is borrowed and must outlive the log.
  */
 #ifndef FIRN_LOG_LOG_H
@@ -43,13 +43,37 @@ struct firn_log_gate {
     void *ctx;
 };
 
+/* Up to where a reader shows what stands in the log that another process writes. ask says it of the
+ * moment: records that begin at *out or after it are not to be shown, unless *out_is_there is false.
+ * A record may be shown if it was read before an answer that does not exclude it. */
+struct firn_log_fence {
+    int (*ask)(void *ctx, struct firn_log_position *out, bool *out_is_there,
+               firn_error *err); /* NULL: everything is shown */
+    void *ctx;
+};
+
+/* What an opening found, before it has changed anything. */
+struct firn_log_found {
+    uint64_t note;                /* of the newest segment */
+    struct firn_log_position end; /* of the last record */
+};
+
+/* What visit may return to a read-only opening: the log ends before this record. */
+enum { FIRN_LOG_STOP = 1 };
+
 struct firn_log_options {
     const char *prefix;          /* "wal"; borrowed for the life of the log */
     uint64_t segment_size_bytes; /* a new segment begins when this is passed; 0 means 64 MiB */
     uint64_t ready_after_bytes;  /* appended through one handle, before space is got ready for
                                     more; 0 means 64 KiB, UINT64_MAX never */
     bool read_only; /* recover without writing anything; the log returned cannot append */
+    struct firn_log_fence fence; /* only with read_only */
     struct firn_log_gate gate;
+    uint64_t note; /* of the first segment, where the log is created: see firn_log_set_note */
+    /* Asked by an opening once all records have been visited, before anything is written. Another
+     * return than FIRN_OK ends the opening and is returned. NULL: nobody is asked. */
+    int (*judge)(void *ctx, const struct firn_log_found *found, firn_error *err);
+    void *judge_ctx;
 };
 
 /* What recovery found; all zero where there was nothing to say. */
@@ -67,8 +91,8 @@ FIRN_MUST_CHECK int firn_log_create(struct firn_os_dir *dir, const struct firn_l
                                     struct firn_log **out, firn_error *err);
 
 /* Reads all records from the oldest segment on, in order, and gives the log back ready to
- * append. The record's bytes are borrowed until visit returns; another return than FIRN_OK ends
- * recovery and is returned. FIRN_CORRUPT names segment and offset of damage; FIRN_NOT_FOUND if
+ * append. The record's bytes are borrowed until visit returns; another return than FIRN_OK (and than
+ * FIRN_LOG_STOP, of a read-only opening) ends recovery and is returned. FIRN_CORRUPT names segment and offset of damage; FIRN_NOT_FOUND if
  * there is no log. Unless read_only, everything that visit was shown is durable when this
  * returns. recovery may be NULL. */
 FIRN_MUST_CHECK int firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
@@ -110,12 +134,22 @@ FIRN_MUST_CHECK int firn_log_rotate_begin(struct firn_log *log, firn_error *err)
 /* Gets a file ready for the next segment, if there is none. Any thread beside the others. Where it
  * fails, the next rotation just takes longer. */
 void firn_log_rotate_prepare(struct firn_log *log);
+/* Whether files may be kept for segments to come; if not, the one that there is goes. Kept at first.
+ * Any thread beside the others. */
+void firn_log_rotate_keep_spares(struct firn_log *log, bool keeps);
 /* Gives up the segments whose number is smaller than first_segment. They go, durably, with the
  * next rotate or close; a crash before that brings them all back. A file that a power cut brings
  * back later is ignored. The newest segment's number plus one gives up all that is there now, and
  * the next append begins a new one; FIRN_INVALID for a larger number. */
 FIRN_MUST_CHECK int firn_log_remove_before(struct firn_log *log, uint64_t first_segment,
                                            firn_error *err);
+
+/* A number of the caller's that the headers of segments to come carry, until there is another one;
+ * an opening goes on with that of the newest segment. It is durable together with what the header
+ * says about the oldest segment. */
+void firn_log_set_note(struct firn_log *log, uint64_t note);
+/* The position up to which everything is durable. Any thread. */
+struct firn_log_position firn_log_durable(struct firn_log *log);
 
 /* Bytes of records in a segment to which no more will be added; 0 where the newest is meant, or one
  * whose file was removed. Any thread. */

@@ -27,13 +27,15 @@ firn_log_format_put_segment(const struct firn_log_format_segment *segment, uint8
 {
     memset(out, 0, FIRN_LOG_FORMAT_SEGMENT_SIZE);
     memcpy(out, magic, sizeof magic);
-    firn_store_le32(out + 8, FIRN_LOG_FORMAT_VERSION);
+    firn_store_le32(out + 8,
+                    segment->note != 0 ? FIRN_LOG_FORMAT_VERSION : FIRN_LOG_FORMAT_VERSION_PLAIN);
     firn_store_le32(out + 12, segment->flags);
     firn_store_le64(out + 16, segment->number);
     firn_store_le64(out + 24, segment->salt);
     firn_store_le64(out + 32, segment->previous_salt);
     firn_store_le64(out + 40, segment->previous_end);
     firn_store_le64(out + 48, segment->oldest);
+    firn_store_le64(out + 56, segment->note);
     firn_store_le32(out + 124, firn_crc32c(0, out, 124));
 }
 
@@ -48,7 +50,7 @@ is_zero(const uint8_t *bytes, size_t size)
     return true;
 }
 
-/* Whether the fields can have been written by any version 1. */
+/* Whether the fields of all versions can have been written. */
 static bool
 is_sensible(const struct firn_log_format_segment *segment)
 {
@@ -78,8 +80,9 @@ firn_log_format_get_segment(const uint8_t *bytes, const char *path,
     }
     uint32_t version = firn_load_le32(bytes + 8);
     uint32_t flags = firn_load_le32(bytes + 12);
-    if (version != FIRN_LOG_FORMAT_VERSION || (flags & ~(uint32_t)FIRN_LOG_FORMAT_RECYCLED) != 0 ||
-        !is_zero(bytes + 56, 68)) {
+    bool is_known = version == FIRN_LOG_FORMAT_VERSION_PLAIN || version == FIRN_LOG_FORMAT_VERSION;
+    if (!is_known || (flags & ~(uint32_t)FIRN_LOG_FORMAT_RECYCLED) != 0 ||
+        !is_zero(bytes + 64, 60)) {
         return firn_error_set(err, FIRN_NEWER,
                               "%s: log format version %" PRIu32 " with flags %" PRIx32
                               ", this program knows version %d",
@@ -92,8 +95,10 @@ firn_log_format_get_segment(const uint8_t *bytes, const char *path,
         .previous_salt = firn_load_le64(bytes + 32),
         .previous_end = firn_load_le64(bytes + 40),
         .oldest = firn_load_le64(bytes + 48),
+        .note = firn_load_le64(bytes + 56),
     };
-    if (!is_sensible(&segment)) {
+    bool has_note = version != FIRN_LOG_FORMAT_VERSION_PLAIN;
+    if (!is_sensible(&segment) || has_note != (segment.note != 0)) {
         return firn_error_set(err, FIRN_CORRUPT,
                               "%s: offset 0: the segment's header contradicts itself", path);
     }

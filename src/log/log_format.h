@@ -6,14 +6,15 @@
  *
  *   header, 128 bytes
  *     0  8  magic "firnlog\n"
- *     8  4  format version, 1
+ *     8  4  format version: 2 if there is a note, else 1
  *    12  4  flags: bit 0, bytes behind the last record may be left from an earlier use of the file
  *    16  8  number of this segment, from 1
  *    24  8  salt: random
  *    32  8  salt of the segment before (0 in number 1)
  *    40  8  where the log ends in the segment before (0 in number 1)
  *    48  8  number of the oldest segment that belonged to the log when this one was made
- *    56 68  zero
+ *    56  8  note of the log's user; 0: none
+ *    64 60  zero
  *   124  4  CRC-32C of bytes 0 to 123
  *
  *   record, at a multiple of 8
@@ -40,7 +41,8 @@
 #include "log/log.h"
 
 enum {
-    FIRN_LOG_FORMAT_VERSION = 1,
+    FIRN_LOG_FORMAT_VERSION_PLAIN = 1, /* of a segment without a note */
+    FIRN_LOG_FORMAT_VERSION = 2,
     FIRN_LOG_FORMAT_SEGMENT_SIZE = 128, /* of a segment's header */
     FIRN_LOG_FORMAT_RECORD_SIZE = 16,   /* of a record's header */
     FIRN_LOG_FORMAT_RECYCLED = 1        /* flag of a segment */
@@ -66,6 +68,7 @@ struct firn_log_format_segment {
     uint64_t previous_salt;
     uint64_t previous_end;
     uint64_t oldest;
+    uint64_t note;
 };
 
 struct firn_log_format_record {

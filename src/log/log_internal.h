@@ -37,6 +37,7 @@ struct firn_log {
                                       finished; then NULL */
     enum firn_log_spare spare;
     bool is_making_spare;
+    bool is_without_spares; /* none is to be made */
 
     /* Read by any thread. end is written by the appender, the others with the mutex held. */
     _Atomic uint64_t end;
@@ -54,6 +55,7 @@ struct firn_log {
 
     /* Of the appender alone. */
     struct firn_log_writer writer;
+    uint64_t note;          /* what the next segment's header will say */
     uint64_t oldest_wanted; /* ≥ segment.oldest: what the next segment's header will say */
     bool has_end_record;    /* END is the last record */
 };

@@ -36,6 +36,11 @@
  * try again: FIRN_BUSY). The file of a removed segment may become that of a later one while it is
  * open here; then its header has another salt before any of its bytes change, so a bad place counts
  * only if the header is still the one that was read.
+ *
+ * A fence (log.h) hides from such a reader what its writer has not acknowledged. It is asked about a
+ * record only after that was read, since a record that is there when the fence has passed it is one
+ * that may be shown; one answer holds for all that the reader had read by then. Behind the first record
+ * that is hidden all are, so that what is shown stays a prefix; they are judged all the same.
  */
 #include "log/log_recover.h"
 
@@ -54,6 +59,9 @@ struct walk {
                  firn_error *err);
     void *ctx;
     struct firn_log_reader reader; /* of the segment that is being read */
+    struct firn_log_fence fence;
+    uint64_t shown_end; /* in this segment: up to there the fence hides nothing that was read */
+    bool is_hidden;     /* the fence was met */
     struct firn_log_recover *out;
 };
 
@@ -99,6 +107,32 @@ check_record(const struct firn_log_reader *reader, uint64_t offset,
     return FIRN_OK;
 }
 
+/* Asks the fence about a record that was just read. */
+static int
+pass_fence(struct walk *walk, uint64_t end, firn_error *err)
+{
+    if (walk->fence.ask == NULL || walk->is_hidden || end <= walk->shown_end) {
+        return FIRN_OK;
+    }
+    const struct firn_log_reader *reader = &walk->reader;
+    uint64_t number = reader->segment.number;
+    struct firn_log_position at;
+    bool is_there;
+    int rc = walk->fence.ask(walk->fence.ctx, &at, &is_there, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!is_there) {
+        walk->shown_end = reader->window_offset + reader->window.size;
+    } else if (at.segment != number) {
+        walk->shown_end = at.segment > number ? UINT64_MAX : 0;
+    } else {
+        walk->shown_end = at.offset;
+    }
+    walk->is_hidden = end > walk->shown_end;
+    return FIRN_OK;
+}
+
 static int
 show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_record *record,
             firn_error *err)
@@ -106,9 +140,20 @@ show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_rec
     if (record->header.type < FIRN_LOG_TYPE_USER) {
         return FIRN_OK;
     }
+    int rc = pass_fence(walk, record->end, err);
+    if (rc != FIRN_OK || walk->is_hidden) {
+        return rc;
+    }
     walk->out->found.record_count++;
     struct firn_log_position position = {walk->reader.segment.number, offset};
-    return walk->visit(walk->ctx, record->header.type, record->payload, position, err);
+    rc = walk->visit(walk->ctx, record->header.type, record->payload, position, err);
+    if (rc == FIRN_LOG_STOP) {
+        walk->out->found.record_count--;
+        walk->out->last = walk->reader.segment;
+        walk->out->end = offset;
+        walk->out->found.was_closed_cleanly = false;
+    }
+    return rc;
 }
 
 /* Takes note of where the log ends in the segment being read, which has a successor. */
@@ -257,6 +302,7 @@ step_to(struct walk *walk, struct firn_log_reader *next)
 {
     firn_log_reader_close(&walk->reader);
     walk->reader = *next;
+    walk->shown_end = 0;
     *next = (struct firn_log_reader){0};
 }
 
@@ -341,6 +387,8 @@ attempt(struct walk *walk, firn_error *err)
 {
     uint64_t newest = 0;
     int rc = FIRN_OK;
+    walk->shown_end = 0;
+    walk->is_hidden = false;
     FIRN_TRY(firn_log_segment_newest(walk->dir, walk->prefix, &newest, err));
     if (newest == 0) {
         rc = firn_error_set(err, FIRN_NOT_FOUND, "%s: there is no log '%s'",
@@ -348,7 +396,9 @@ attempt(struct walk *walk, firn_error *err)
         goto out;
     }
     FIRN_TRY(open_oldest(walk, newest, err));
-    FIRN_TRY(walk_chain(walk, newest, err));
+    rc = walk_chain(walk, newest, err);
+    /* For the visitor the log ends before the record that it was shown. */
+    rc = rc == FIRN_LOG_STOP ? FIRN_OK : rc;
 out:
     firn_log_reader_close(&walk->reader);
     return rc;
@@ -361,8 +411,12 @@ firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *opt
                      void *ctx, struct firn_log_recover *out, firn_error *err)
 {
     *out = (struct firn_log_recover){0};
-    struct walk walk = {
-        .dir = dir, .prefix = options->prefix, .visit = visit, .ctx = ctx, .out = out};
+    struct walk walk = {.dir = dir,
+                        .prefix = options->prefix,
+                        .visit = visit,
+                        .ctx = ctx,
+                        .out = out,
+                        .fence = options->fence};
     int rc = FIRN_BUSY;
     for (int i = 0; i < ATTEMPTS_MAX && rc == FIRN_BUSY && out->found.record_count == 0; i++) {
         firn_log_recover_deinit(out);

@@ -33,6 +33,12 @@
  *       becomes no spare. Who lent what is forgotten with the handle, so no file that a handle finds
  *       becomes one, but for that of the newest segment: it cannot have been lent.
  *
+ * (I15) Before a turn changes anything there is space for NEXT in the present segment. So a full disk
+ *       refuses the turn, and the log goes on; it does not latch it half way.
+ *
+ * On a full disk a spare is space that somebody needs: the owner has it given up, and none is made
+ * until the owner says so (firn_log_rotate_keep_spares).
+ *
  * Failure. A spare that cannot be made is none. In the first half, what fails before the header is
  * synced leaves the log as it was, and so does a full disk at the rename; all else latches. In the
  * second half every failure latches.
@@ -51,7 +57,8 @@ static bool
 begin_spare(struct firn_log *log)
 {
     firn_os_mutex_lock(&log->mutex);
-    bool is_wanted = log->spare == FIRN_LOG_NO_SPARE && !log->is_making_spare && !log->has_failed;
+    bool is_wanted = log->spare == FIRN_LOG_NO_SPARE && !log->is_making_spare && !log->has_failed &&
+                     !log->is_without_spares;
     log->is_making_spare = log->is_making_spare || is_wanted;
     firn_os_mutex_unlock(&log->mutex);
     return is_wanted;
@@ -93,6 +100,23 @@ firn_log_rotate_drop_spare(struct firn_log *log)
     }
 }
 
+void
+firn_log_rotate_keep_spares(struct firn_log *log, bool keeps)
+{
+    firn_os_mutex_lock(&log->mutex);
+    log->is_without_spares = !keeps;
+    firn_os_mutex_unlock(&log->mutex);
+    if (!keeps && spare_of(log) != FIRN_LOG_NO_SPARE) {
+        /* (I13) */
+        firn_log_take_token(log);
+        if (spare_of(log) != FIRN_LOG_NO_SPARE) {
+            firn_log_segment_remove_spare(log->dir, log->prefix);
+            end_spare(log, FIRN_LOG_NO_SPARE);
+        }
+        firn_log_give_token(log);
+    }
+}
+
 /* Makes the segment's file the spare, if one is wanted and this one will do: not that of a log that
  * is hardly written to, and not so large that it would hold on to space. */
 static bool
@@ -130,6 +154,22 @@ make_file(struct firn_log *log, struct firn_log_format_segment *segment, struct 
     return firn_log_segment_create(log->dir, log->prefix, segment, out, out_is_harmless, err);
 }
 
+/* (I15) Where space cannot be reserved, nothing is: then NEXT may find none, which latches. */
+static int
+make_room_for_next(struct firn_log *log, firn_error *err)
+{
+    firn_error found;
+    uint64_t end = log->end + FIRN_LOG_FORMAT_RECORD_SIZE;
+    if (log->writer.ready_end >= end) {
+        return FIRN_OK;
+    }
+    int rc = firn_os_file_allocate(log->file, end, &found);
+    if (rc == FIRN_NO_SPACE && err != NULL) {
+        *err = found;
+    }
+    return rc == FIRN_NO_SPACE ? rc : FIRN_OK;
+}
+
 static int
 begin_turn(struct firn_log *log, bool *out_is_harmless, firn_error *err)
 {
@@ -139,6 +179,7 @@ begin_turn(struct firn_log *log, bool *out_is_harmless, firn_error *err)
         .previous_salt = log->segment.salt,
         .previous_end = log->end,
         .oldest = log->oldest_wanted,
+        .note = log->note,
     };
     CHECK(log->durable == log->end && log->old_file == NULL);
     struct firn_os_file *file = NULL;
@@ -147,6 +188,7 @@ begin_turn(struct firn_log *log, bool *out_is_harmless, firn_error *err)
     if (firn_buf_reserve(&log->older_ends, 8) != FIRN_OK) {
         return firn_error_no_memory(err, "a log's segments");
     }
+    FIRN_TRY(make_room_for_next(log, err));
     FIRN_TRY(make_file(log, &segment, &file, out_is_harmless, err));
     *out_is_harmless = false;
     FIRN_TRY(firn_os_file_stat(file, &stat, err));

@@ -23,7 +23,7 @@
 static bool
 is_of_file(int rc)
 {
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
+    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
 }
 
 static int

@@ -310,7 +310,8 @@ firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = turn_into_segment(dir, prefix, temporary, FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, segment, out,
+    rc = turn_into_segment(dir, prefix, temporary,
+                           FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE, segment, out,
                            out_is_harmless, err);
     if (rc != FIRN_OK && *out_is_harmless) {
         (void)remove_if_there(dir, temporary, NULL);
@@ -341,8 +342,9 @@ write_zeros(struct firn_os_dir *dir, const char *name, size_t size_bytes)
     static const uint8_t zeros[64 << 10];
     struct firn_os_file *file = NULL;
     int rc;
-    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600,
-                               &file, NULL));
+    FIRN_TRY(firn_os_file_open(
+        dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE, 0600,
+        &file, NULL));
     for (size_t at = 0; at < size_bytes; at += sizeof zeros) {
         size_t piece = size_bytes - at < sizeof zeros ? size_bytes - at : sizeof zeros;
         FIRN_TRY(firn_os_file_write(file, at, zeros, piece, NULL));

@@ -40,7 +40,6 @@
 #include "lsm/file_source.h"
 #include "lsm/history.h"
 #include "lsm/merge.h"
-#include "lsm/run_output.h"
 
 /* What a merge reads. */
 struct inputs {
@@ -185,9 +184,10 @@ add_level(const struct firn_lsm_work *work, unsigned level, struct inputs *input
 /* What lies in history beside the output, or may: of an output into history, anything. It counts as
  * lying beneath. Runs that no view reads count for nothing, as they are about to go. */
 static void
-add_between_locked(const struct firn_lsm_work *work, const struct firn_view_list *views,
+add_between_locked(const struct firn_lsm_work *work, const struct firn_view_map *views,
                    struct inputs *inputs)
 {
+    firn_os_mutex_assert_held(&work->lsm->mutex);
     const struct firn_compaction_plan *plan = &work->plan;
     const struct firn_version_level *history = &work->version->levels[FIRN_LSM_HISTORY];
     unsigned at = 0;
@@ -212,7 +212,7 @@ add_between_locked(const struct firn_lsm_work *work, const struct firn_view_list
 
 /* What lies beneath the output. */
 static int
-add_older(const struct firn_lsm_work *work, const struct firn_view_list *views,
+add_older(const struct firn_lsm_work *work, const struct firn_view_map *views,
           struct inputs *inputs, firn_error *err)
 {
     const struct firn_compaction_plan *plan = &work->plan;
@@ -239,7 +239,7 @@ add_older(const struct firn_lsm_work *work, const struct firn_view_list *views,
 }
 
 static int
-open_inputs(const struct firn_lsm_work *work, const struct firn_view_list *views,
+open_inputs(const struct firn_lsm_work *work, const struct firn_view_map *views,
             struct inputs *inputs, firn_error *err)
 {
     int rc = FIRN_OK;
@@ -275,11 +275,15 @@ is_filter_too_dear(const struct firn_lsm_work *work)
 
 static int
 write_runs(const struct firn_lsm_work *work, struct inputs *inputs,
-           const struct firn_view_list *views, struct firn_run_output *output, firn_error *err)
+           const struct firn_view_map *views, struct firn_block_publisher *publisher,
+           struct firn_run_output *output, firn_error *err)
 {
     unsigned to = work->plan.to;
+    struct firn_lsm_origin origin;
+    firn_lsm_origin_begin(&origin, work->tree, FIRN_RUN_ORIGIN_COMPACTION);
     struct firn_run_output_options options = {
         .lsm = work->lsm,
+        .origin = &origin,
         .stream = {.merge = inputs->merge,
                    .ranges = inputs->ranges,
                    .range_set_count = inputs->range_set_count,
@@ -292,6 +296,7 @@ write_runs(const struct firn_lsm_work *work, struct inputs *inputs,
         .level = to,
         .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
         .is_thorough = work->plan.is_thorough,
+        .values_of = work->plan.values_of,
         .history = inputs->history,
         .history_count = work->plan.history_count,
         .without_filter = is_filter_too_dear(work),
@@ -299,8 +304,12 @@ write_runs(const struct firn_lsm_work *work, struct inputs *inputs,
         /* What a merge of small history runs makes is not small. */
         .run_bytes_target = work->lsm->options.run_bytes_target * (to == FIRN_LSM_HISTORY ? 2 : 1),
         .next_level = to + 1 < FIRN_LSM_LEVELS ? &work->version->levels[to + 1] : NULL,
+        .publisher = publisher,
     };
-    return firn_run_output_write(&options, output, err);
+    int rc = firn_lsm_origin_set_inputs(&origin, inputs->files, inputs->file_count, err);
+    rc = rc == FIRN_OK ? firn_run_output_write(&options, output, err) : rc;
+    firn_lsm_origin_deinit(&origin);
+    return rc;
 }
 
 /* ---- damage ---- */
@@ -336,108 +345,104 @@ mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
 /* What compaction_pick.c goes by: how many of the entries that came from above took the place of
  * another, which is gone or history now. */
 static void
-learn_locked(const struct firn_lsm_work *work, const struct inputs *inputs,
-             const struct firn_run_output *output)
+learn_locked(const struct firn_lsm_work *work, const struct firn_work_output *output)
 {
+    firn_os_mutex_assert_held(&work->lsm->mutex);
     uint64_t left = 0;
-    if (work->plan.to != FIRN_LSM_LEVELS - 1 || inputs->entries_above == 0 ||
+    if (work->plan.to != FIRN_LSM_LEVELS - 1 || output->entries_above == 0 ||
         work->plan.history_count > 0) {
         return;
     }
-    for (size_t i = 0; i < output->count; i++) {
-        left += output->runs[i].level == work->plan.to ? output->runs[i].file->info.entry_count : 0;
+    for (size_t i = 0; i < output->runs.count; i++) {
+        const struct firn_version_added *run = &output->runs.runs[i];
+        left += run->level == work->plan.to ? run->file->info.entry_count : 0;
     }
-    uint64_t replaced = inputs->entries > left ? inputs->entries - left : 0;
-    replaced = replaced < inputs->entries_above ? replaced : inputs->entries_above;
-    work->tree->overwritten = (unsigned)(replaced * 1000 / inputs->entries_above);
+    uint64_t replaced = output->entries > left ? output->entries - left : 0;
+    replaced = replaced < output->entries_above ? replaced : output->entries_above;
+    work->tree->overwritten = (unsigned)(replaced * 1000 / output->entries_above);
 }
 
-static void
-count_merge(const struct firn_lsm_work *work, const struct inputs *inputs,
-            const struct firn_run_output *output)
+void
+firn_compaction_count_locked(const struct firn_lsm_work *work,
+                             const struct firn_work_output *output)
 {
-    struct firn_lsm *lsm = work->lsm;
-    firn_os_mutex_lock(&lsm->mutex);
-    learn_locked(work, inputs, output);
-    lsm->counters.compactions++;
-    lsm->counters.compaction_read_bytes += inputs->bytes;
-    lsm->counters.compaction_write_bytes += output->bytes;
-    lsm->counters.versions_dropped += output->versions_dropped;
-    firn_os_mutex_unlock(&lsm->mutex);
+    firn_os_mutex_assert_held(&work->lsm->mutex);
+    struct firn_lsm_stats *counters = &work->lsm->counters;
+    counters->compactions++;
+    if (work->plan.is_move) {
+        counters->moves++;
+        return;
+    }
+    learn_locked(work, output);
+    counters->compaction_read_bytes += output->read_bytes;
+    counters->compaction_write_bytes += output->runs.bytes;
+    counters->versions_dropped += output->runs.versions_dropped;
+}
+
+/* What is installed takes the place of the inputs, which are the output's from here on. */
+static void
+take_inputs(struct firn_lsm_work *work, struct inputs *inputs, struct firn_work_output *out)
+{
+    out->removed = inputs->files;
+    out->read_bytes = inputs->bytes;
+    out->entries = inputs->entries;
+    out->entries_above = inputs->entries_above;
+    out->change = (struct firn_lsm_install_change){
+        .tree = work->tree,
+        .removed = out->removed,
+        .removed_count = inputs->file_count,
+        .added = out->runs.runs,
+        .added_count = out->runs.count,
+    };
+    inputs->files = NULL;
 }
 
 static int
-run_merge(struct firn_lsm_work *work, const struct firn_view_list *views, firn_error *err)
+write_merge(struct firn_lsm_work *work, const struct firn_view_map *views,
+            struct firn_block_publisher *publisher, struct firn_work_output *out, firn_error *err)
 {
     int rc = FIRN_OK;
     struct inputs inputs = {0};
-    struct firn_run_output output = {0};
     if (work->plan.is_removal) {
         FIRN_TRY(list_files(work, &inputs, err));
         inputs.bytes = 0;
     } else {
         FIRN_TRY(open_inputs(work, views, &inputs, err));
-        FIRN_TRY(write_runs(work, &inputs, views, &output, err));
+        FIRN_TRY(write_runs(work, &inputs, views, publisher, &out->runs, err));
     }
-    struct firn_lsm_install_change change = {
-        .tree = work->tree,
-        .removed = inputs.files,
-        .removed_count = inputs.file_count,
-        .added = output.runs,
-        .added_count = output.count,
-    };
-    bool is_certain;
-    rc = firn_lsm_install(work->lsm, &change, &is_certain, err);
-    if (rc == FIRN_OK) {
-        count_merge(work, &inputs, &output);
-    } else if (is_certain) {
-        firn_run_output_remove(&output);
-    }
+    take_inputs(work, &inputs, out);
 out:
     if (rc == FIRN_CORRUPT) {
         mark_damaged(work->lsm, &inputs);
     }
-    firn_run_output_deinit(&output);
     deinit_inputs(&inputs);
     return rc;
 }
 
 static int
-run_move(struct firn_lsm_work *work, firn_error *err)
+write_move(struct firn_lsm_work *work, struct firn_work_output *out, firn_error *err)
 {
     int rc = FIRN_OK;
     struct inputs inputs = {0};
-    struct firn_version_added *added = NULL;
     FIRN_TRY(list_files(work, &inputs, err));
-    added = firn_alloc_array(inputs.file_count, sizeof *added);
-    if (added == NULL) {
+    out->moved = firn_alloc_array(inputs.file_count, sizeof *out->moved);
+    if (out->moved == NULL) {
         rc = firn_error_no_memory(err, "the inputs of a compaction");
         goto out;
     }
     for (size_t i = 0; i < inputs.file_count; i++) {
-        added[i] = (struct firn_version_added){inputs.files[i], work->plan.to};
+        out->moved[i] = (struct firn_version_added){inputs.files[i], work->plan.to};
     }
-    struct firn_lsm_install_change change = {
-        .tree = work->tree,
-        .removed = inputs.files,
-        .removed_count = inputs.file_count,
-        .added = added,
-        .added_count = inputs.file_count,
-    };
-    bool is_certain;
-    FIRN_TRY(firn_lsm_install(work->lsm, &change, &is_certain, err));
-    firn_os_mutex_lock(&work->lsm->mutex);
-    work->lsm->counters.compactions++;
-    work->lsm->counters.moves++;
-    firn_os_mutex_unlock(&work->lsm->mutex);
+    take_inputs(work, &inputs, out);
+    out->change.added = out->moved;
+    out->change.added_count = inputs.file_count;
 out:
-    firn_free(added);
     deinit_inputs(&inputs);
     return rc;
 }
 
 static void
-note_gaps(struct firn_lsm_tree *tree, const struct firn_view_list *views)
+note_gaps(struct firn_lsm_tree *tree, const struct firn_view_map *views)
 {
     if (views->now != NULL && views->now->count > 1) {
         firn_os_mutex_lock(&tree->lsm->mutex);
@@ -447,18 +452,18 @@ note_gaps(struct firn_lsm_tree *tree, const struct firn_view_list *views)
 }
 
 int
-firn_compaction_run(struct firn_lsm_work *work, firn_error *err)
+firn_compaction_write(struct firn_lsm_work *work, struct firn_block_publisher *publisher,
+                      struct firn_work_output *out, firn_error *err)
 {
     if (work->plan.is_move) {
-        return run_move(work, err);
+        return write_move(work, out, err);
     }
-    const struct firn_lsm_host *host = &work->lsm->options.host;
-    struct firn_view_list views = {0};
-    int rc = host->take_views(host->ctx, work->tree->id, &views, err);
+    struct firn_lsm_work_views views;
+    int rc = firn_lsm_work_take_views(work, &views, err);
     if (rc == FIRN_OK) {
-        note_gaps(work->tree, &views);
-        rc = run_merge(work, &views, err);
-        host->release_views(host->ctx, &views);
+        note_gaps(work->tree, &views.map);
+        rc = write_merge(work, &views.map, publisher, out, err);
+        firn_lsm_work_release_views(work, &views);
     }
     return rc;
 }

@@ -5,9 +5,14 @@
 #ifndef FIRN_LSM_COMPACTION_H
 #define FIRN_LSM_COMPACTION_H
 
-#include "lsm/lsm_internal.h"
+#include "lsm/work_output.h"
 
-/* Runs a work of kind COMPACTION; does not release it. */
-FIRN_MUST_CHECK int firn_compaction_run(struct firn_lsm_work *work, firn_error *err);
+/* Writes what a work of kind COMPACTION makes of its runs; as firn_flush_write. */
+FIRN_MUST_CHECK int firn_compaction_write(struct firn_lsm_work *work,
+                                          struct firn_block_publisher *publisher,
+                                          struct firn_work_output *out, firn_error *err);
+/* It was installed. */
+void firn_compaction_count_locked(const struct firn_lsm_work *work,
+                                  const struct firn_work_output *output);
 
 #endif

@@ -54,6 +54,7 @@ bool
 firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
                                          enum firn_compaction_pick_mode mode)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     const struct firn_version_level *level = &version->levels[LEVEL_LAST];
@@ -97,7 +98,7 @@ is_unseen(const struct firn_manifest_run *info, enum firn_compaction_pick_mode m
 /* Of a run whose rewriting may be worth it, whether it is. */
 static int
 find_use_locked(const struct firn_version *version, struct firn_lsm_file *file, bool has_expired,
-                const struct firn_view_list *views, bool *out, firn_error *err)
+                const struct firn_view_map *views, bool *out, firn_error *err)
 {
     const struct firn_manifest_run *info = &file->info;
     uint64_t mark;
@@ -112,7 +113,7 @@ find_use_locked(const struct firn_version *version, struct firn_lsm_file *file, 
 /* Whether the run may be worth a rewriting, as far as can be told without much looking. */
 static bool
 is_suspect(const struct firn_lsm_file *file, enum firn_compaction_pick_mode mode,
-           const struct firn_view_list *views)
+           const struct firn_view_map *views)
 {
     return has_enough_garbage(&file->info, mode, UINT64_MAX) ||
            mode != FIRN_COMPACTION_PICK_DEMANDED ||
@@ -122,7 +123,7 @@ is_suspect(const struct firn_lsm_file *file, enum firn_compaction_pick_mode mode
 
 static int
 judge_run_locked(const struct firn_version *version, struct firn_lsm_file *file,
-                 enum firn_compaction_pick_mode mode, const struct firn_view_list *views, bool *out,
+                 enum firn_compaction_pick_mode mode, const struct firn_view_map *views, bool *out,
                  firn_error *err)
 {
     const struct firn_manifest_run *info = &file->info;
@@ -147,10 +148,11 @@ judge_run_locked(const struct firn_version *version, struct firn_lsm_file *file,
 
 int
 firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                                    const struct firn_view_list *views,
+                                    const struct firn_view_map *views,
                                     struct firn_compaction_plan *out, bool *out_found,
                                     firn_error *err)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     const struct firn_version_level *level = &version->levels[LEVEL_LAST];

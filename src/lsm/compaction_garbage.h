@@ -6,6 +6,7 @@
 #define FIRN_LSM_COMPACTION_GARBAGE_H
 
 #include "lsm/compaction_pick.h"
+#include "lsm/view_map.h"
 
 /* Whether rewriting some run of the last level, or of history, can free anything, as far as can be
  * told without knowing the views. The mutex is held. */
@@ -16,7 +17,7 @@ bool firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
  * beside the tree's works. *out_found tells whether there is one. The mutex is held. */
 FIRN_MUST_CHECK int firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree,
                                                         enum firn_compaction_pick_mode mode,
-                                                        const struct firn_view_list *views,
+                                                        const struct firn_view_map *views,
                                                         struct firn_compaction_plan *out,
                                                         bool *out_found, firn_error *err);
 

@@ -40,7 +40,7 @@ struct search {
     const struct firn_version *version;
     const struct firn_version_level *history;
     enum firn_compaction_pick_mode mode;
-    const struct firn_view_list *views;
+    const struct firn_view_map *views;
     struct firn_compaction_plan *plan;
 };
 
@@ -252,10 +252,11 @@ find_rewriting(struct search *search, bool *out_found, firn_error *err)
 
 int
 firn_compaction_history_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                                    const struct firn_view_list *views,
+                                    const struct firn_view_map *views,
                                     struct firn_compaction_plan *out, bool *out_found,
                                     firn_error *err)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     struct search search = {
@@ -279,7 +280,7 @@ firn_compaction_history_pick_locked(struct firn_lsm_tree *tree, enum firn_compac
 bool
 firn_compaction_history_is_beside_locked(const struct firn_version *version,
                                          const struct firn_manifest_run *info,
-                                         const struct firn_view_list *views)
+                                         const struct firn_view_map *views)
 {
     const struct firn_version_level *history = &version->levels[FIRN_LSM_HISTORY];
     for (size_t i = 0; i < history->count; i++) {

@@ -6,13 +6,14 @@
 #define FIRN_LSM_COMPACTION_HISTORY_H
 
 #include "lsm/compaction_pick.h"
+#include "lsm/view_map.h"
 
 /* The first of: to take out runs that no view reads; to bring back to the last level what now reads;
  * to merge small runs; and where nobody is in a hurry, to write a run again from which something can
  * be freed. It may run beside the tree's works. The mutex is held. */
 FIRN_MUST_CHECK int firn_compaction_history_pick_locked(struct firn_lsm_tree *tree,
                                                         enum firn_compaction_pick_mode mode,
-                                                        const struct firn_view_list *views,
+                                                        const struct firn_view_map *views,
                                                         struct firn_compaction_plan *out,
                                                         bool *out_found, firn_error *err);
 
@@ -20,6 +21,6 @@ FIRN_MUST_CHECK int firn_compaction_history_pick_locked(struct firn_lsm_tree *tr
  * nobody reads is about to go, and a compaction does not count it either. The mutex is held. */
 bool firn_compaction_history_is_beside_locked(const struct firn_version *version,
                                               const struct firn_manifest_run *info,
-                                              const struct firn_view_list *views);
+                                              const struct firn_view_map *views);
 
 #endif

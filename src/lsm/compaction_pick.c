@@ -9,8 +9,9 @@
  * the tree, and old versions elsewhere can take no more than about a tenth. The idea is that of the
  * dynamic level sizes in "Optimizing Space Amplification in RocksDB" (Dong et al., CIDR 2017).
  *
- * A tree that is small in all is kept in one run: what a flush adds is merged with the rest at once.
- * That costs nothing against the flush, and a store of many small trees has few files.
+ * A tree that is small in all is kept in one run: what flushes add is merged with the rest as soon as
+ * it is a quarter of that. This costs little against the flushes, and a store of many small trees has
+ * few files.
  *
  * How urgent a compaction is, in thousandths: of level 0 its runs against their target number, or
  * its bytes against level0_bytes_target; of other levels their bytes against their target. From 1,000
@@ -39,6 +40,10 @@
  *      beside each other; keys are compared over the whole stretch of a work, not run by run. So no
  *      work finds its inputs gone or its place in the output level taken.
  *
+ * Where space is short (a full disk) only such compactions are picked as read no more than there is
+ * room for: of level 0 fewer runs, of other levels one run that has it. An unhurried compaction goes
+ * from level to level then: each step reads a few runs, and gives back as much as it drops.
+ *
  * A run that a compaction could not read is left out, with all that would have to go with it, so
  * that the rest of the tree is kept in order. Only who is not in a hurry tries it again, at last,
  * and hears of it again.
@@ -62,7 +67,8 @@ enum {
     UNHURRIED = 1,
     LEVEL0_SHARE = 300,    /* of the last level, in thousandths, where all writes replace others */
     LEVEL0_LEAST_PART = 8, /* but at least this part of a run */
-    SMALL_PART = 64,       /* a tree of at most this part of a run is kept in one run, … */
+    ONE_PART = 4, /* what has come is this part of a small tree before it becomes one run again */
+    SMALL_PART = 64,            /* a tree of at most this part of a run is kept in one run, … */
     SMALL_PART_OF_MEMTABLE = 4, /* or of what is flushed at once, if that is known */
     DENSE_COUNT_MIN = 1024      /* fewer tombstones are not worth a compaction of their own */
 };
@@ -148,6 +154,7 @@ firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
                                     enum firn_compaction_pick_mode mode,
                                     const struct firn_compaction_plan *plan)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     return !is_blocked(tree, plan) &&
            (mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(version, plan));
 }
@@ -171,6 +178,21 @@ bytes_of(const struct firn_version_level *level, size_t begin, size_t end)
     uint64_t bytes = 0;
     for (size_t i = begin; i < end; i++) {
         bytes += firn_version_file(level, i)->info.file_bytes;
+    }
+    return bytes;
+}
+
+uint64_t
+firn_compaction_pick_bytes(const struct firn_version *version,
+                           const struct firn_compaction_plan *plan)
+{
+    uint64_t bytes = 0;
+    for (unsigned level = plan->from; level <= plan->to; level++) {
+        bytes += bytes_of(&version->levels[level], plan->begin[level], plan->end[level]);
+    }
+    for (unsigned i = 0; i < plan->history_count; i++) {
+        bytes += firn_version_file(&version->levels[FIRN_LSM_HISTORY], plan->history[i])
+                     ->info.file_bytes;
     }
     return bytes;
 }
@@ -280,6 +302,7 @@ struct search {
     const struct firn_version *version;
     const struct firn_lsm_options *options;
     enum firn_compaction_pick_mode mode;
+    uint64_t room_bytes; /* 0: no limit */
     struct firn_compaction_pick_targets targets;
     struct firn_compaction_pick *pick;
 };
@@ -290,16 +313,30 @@ may_run(const struct search *search, const struct firn_compaction_plan *plan)
     return firn_compaction_pick_may_run_locked(search->tree, search->version, search->mode, plan);
 }
 
+/* Whether there is space for what the plan may write: as much as it reads, but for moves. */
+static bool
+has_room(const struct search *search, const struct firn_compaction_plan *plan)
+{
+    uint64_t bytes = 0;
+    for (unsigned level = plan->from; level <= plan->to; level++) {
+        bytes += bytes_of(&search->version->levels[level], plan->begin[level], plan->end[level]);
+    }
+    return search->room_bytes == 0 || bytes <= search->room_bytes ||
+           may_move(search->version, search->options, plan);
+}
+
 /* True if the plan was taken. */
 static bool
 offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan *plan)
 {
     if ((search->pick->tree != NULL && urgency <= search->pick->urgency) ||
-        !may_run(search, plan)) {
+        !has_room(search, plan) || !may_run(search, plan)) {
         return false;
     }
     *search->pick = (struct firn_compaction_pick){search->tree, urgency, *plan};
     search->pick->plan.is_move = may_move(search->version, search->options, plan);
+    /* Values stay where they are: moving them takes space (value_live.c). */
+    search->pick->plan.values_of = search->room_bytes == 0 ? 0 : FIRN_LSM_NO_VALUES;
     return true;
 }
 
@@ -322,21 +359,19 @@ should_be_one(const struct firn_version *version, const struct firn_lsm_options 
            first->bytes + last->bytes <= small_bytes_max(options);
 }
 
-bool
-firn_compaction_pick_is_scattered_locked(const struct firn_lsm_tree *tree)
-{
-    const struct firn_version *version =
-        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    const struct firn_lsm_options *options = &tree->lsm->options;
-    struct firn_compaction_pick_targets targets;
-    firn_compaction_pick_targets_of(version, options, &targets);
-    return should_be_one(version, options, &targets);
-}
-
 static bool
 is_scattered(const struct search *search)
 {
     return should_be_one(search->version, search->options, &search->targets);
+}
+
+/* Whether it should be one run at once: what has come is a part of it that is worth writing it all. */
+static bool
+is_worth_one(const struct search *search)
+{
+    const struct firn_version *version = search->version;
+    return is_scattered(search) &&
+           version->levels[0].bytes >= version->levels[LEVEL_LAST].bytes / ONE_PART;
 }
 
 /* The oldest runs of level 0 that no work has. Newer ones have come since a work began. */
@@ -350,7 +385,11 @@ offer_level0(struct search *search, uint64_t urgency)
         return false;
     }
     firn_compaction_pick_plan(search->version, 0, begin, count, search->targets.base, &plan);
-    if (is_scattered(search)) {
+    while (begin + 1 < count && !has_room(search, &plan)) {
+        begin++;
+        firn_compaction_pick_plan(search->version, 0, begin, count, search->targets.base, &plan);
+    }
+    if (is_scattered(search) && begin == 0) {
         const struct firn_version_level *last = &search->version->levels[LEVEL_LAST];
         plan.begin[LEVEL_LAST] = 0;
         plan.end[LEVEL_LAST] = last->count;
@@ -386,7 +425,8 @@ widen(const struct search *search, struct firn_compaction_plan *plan)
         bytes += bytes_of(level, end - 1, end);
         firn_compaction_pick_plan(search->version, plan->from, plan->begin[plan->from], end,
                                   plan->to, &wider);
-        if (bytes > bytes_max || wider.begin[plan->to] != plan->begin[plan->to] ||
+        if (bytes > bytes_max || !has_room(search, &wider) ||
+            wider.begin[plan->to] != plan->begin[plan->to] ||
             wider.end[plan->to] != plan->end[plan->to] || !may_run(search, &wider)) {
             return;
         }
@@ -408,7 +448,7 @@ offer_level(struct search *search, unsigned number, uint64_t urgency)
         firn_compaction_pick_plan(search->version, number, i, i + 1, number + 1, &plan);
         uint64_t cost = cost_of(&firn_version_file(level, i)->info,
                                 bytes_of(below, plan.begin[number + 1], plan.end[number + 1]));
-        if ((!has_best || cost < cost_min) && may_run(search, &plan)) {
+        if ((!has_best || cost < cost_min) && has_room(search, &plan) && may_run(search, &plan)) {
             best = plan;
             cost_min = cost;
             has_best = true;
@@ -470,7 +510,7 @@ urgency_of(const struct search *search, unsigned number)
         uint64_t by_runs = thousandths(runs, search->options->level0_runs_target);
         uint64_t by_bytes = thousandths(bytes, level0_bytes_target(search));
         uint64_t urgency = by_runs > by_bytes ? by_runs : by_bytes;
-        return urgency < DEMANDED && runs > 0 && is_scattered(search) ? DEMANDED : urgency;
+        return urgency < DEMANDED && runs > 0 && is_worth_one(search) ? DEMANDED : urgency;
     }
     if (search->targets.bytes[number] == 0) {
         return bytes > 0 ? DRAINING : 0;
@@ -548,15 +588,48 @@ search_by_tombstones(struct search *search)
 
 /* ---- unhurried ---- */
 
-static void
-search_unhurried(struct search *search)
+static bool
+reaches_into(const struct firn_version_level *level, size_t i, const struct firn_lsm_range *range)
 {
-    if (offer_level0(search, UNHURRIED)) {
+    return firn_version_run_overlaps(&level->runs[i], range->lower, range->upper);
+}
+
+static bool
+any_reaches_into(const struct firn_version_level *level, const struct firn_lsm_range *range)
+{
+    bool is_found = false;
+    for (size_t i = 0; i < level->count && !is_found; i++) {
+        is_found = reaches_into(level, i, range);
+    }
+    return is_found;
+}
+
+/* Where space is short: the lowest levels first, so that there is little below what comes next, and
+ * one level at a time. */
+static void
+search_within_room(struct search *search)
+{
+    for (unsigned number = LEVEL_LAST - 1; number >= 1; number--) {
+        if (offer_level(search, number, UNHURRIED)) {
+            return;
+        }
+    }
+    (void)offer_level0(search, UNHURRIED);
+}
+
+static void
+search_unhurried(struct search *search, const struct firn_lsm_range *range)
+{
+    if (any_reaches_into(&search->version->levels[0], range) && offer_level0(search, UNHURRIED)) {
         return;
     }
     for (unsigned number = 1; number < LEVEL_LAST; number++) {
-        for (size_t i = 0; i < search->version->levels[number].count; i++) {
+        const struct firn_version_level *level = &search->version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
             struct firn_compaction_plan plan;
+            if (!reaches_into(level, i, range)) {
+                continue;
+            }
             firn_compaction_pick_plan(search->version, number, i, i + 1, LEVEL_LAST, &plan);
             if (offer(search, UNHURRIED, &plan)) {
                 return;
@@ -565,22 +638,56 @@ search_unhurried(struct search *search)
     }
 }
 
-void
-firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                            struct firn_compaction_pick *pick)
+static struct search
+begin_search(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode, uint64_t room_bytes,
+             struct firn_compaction_pick *pick)
 {
     struct search search = {
         .tree = tree,
         .version = atomic_load_explicit(&tree->state, memory_order_relaxed)->version,
         .options = &tree->lsm->options,
         .mode = mode,
+        .room_bytes = room_bytes,
         .pick = pick,
     };
     firn_compaction_pick_targets_of(search.version, search.options, &search.targets);
+    return search;
+}
+
+void
+firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
+                            uint64_t room_bytes, struct firn_compaction_pick *pick)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_lsm_range everything = {NULL, NULL};
+    struct search search = begin_search(tree, mode, room_bytes, pick);
     search_by_size(&search);
     search_by_tombstones(&search);
-    if (mode != FIRN_COMPACTION_PICK_DEMANDED) {
-        search_unhurried(&search);
+    if (mode != FIRN_COMPACTION_PICK_DEMANDED && room_bytes != 0) {
+        search_within_room(&search);
+    } else if (mode != FIRN_COMPACTION_PICK_DEMANDED) {
+        search_unhurried(&search, &everything);
+    }
+}
+
+void
+firn_compaction_pick_range_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
+                                  const struct firn_lsm_range *range, uint64_t room_bytes,
+                                  struct firn_compaction_pick *pick)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    struct search search = begin_search(tree, mode, room_bytes, pick);
+    search_unhurried(&search, range);
+}
+
+void
+firn_compaction_pick_one_locked(struct firn_lsm_tree *tree, uint64_t room_bytes,
+                                struct firn_compaction_pick *pick)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    struct search search = begin_search(tree, FIRN_COMPACTION_PICK_DEMANDED, room_bytes, pick);
+    if (is_scattered(&search)) {
+        (void)offer_level0(&search, DEMANDED);
     }
 }
 
@@ -591,6 +698,7 @@ firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
                                     enum firn_compaction_pick_mode mode, unsigned level, size_t i,
                                     struct firn_compaction_plan *out)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     if (level == FIRN_LSM_HISTORY) {

@@ -30,12 +30,19 @@ enum firn_compaction_pick_mode {
 };
 
 /* Puts the tree's most urgent compaction in *pick, if there is one that is more urgent than what is
- * there and can run beside the tree's works. The mutex of lsm is held. */
+ * there and can run beside the tree's works. With room_bytes, unless that is 0, only such as read no
+ * more than that, and unhurried ones go down level by level. The mutex of lsm is held. */
 void firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                                 struct firn_compaction_pick *pick);
+                                 uint64_t room_bytes, struct firn_compaction_pick *pick);
+/* The same of compactions that nothing demands, of runs that reach into a range. */
+void firn_compaction_pick_range_locked(struct firn_lsm_tree *tree,
+                                       enum firn_compaction_pick_mode mode,
+                                       const struct firn_lsm_range *range, uint64_t room_bytes,
+                                       struct firn_compaction_pick *pick);
 
-/* Whether the tree is so small that it should be one run, and is not. The mutex is held. */
-bool firn_compaction_pick_is_scattered_locked(const struct firn_lsm_tree *tree);
+/* The same of the compaction that makes one run of a small tree, however little has come. */
+void firn_compaction_pick_one_locked(struct firn_lsm_tree *tree, uint64_t room_bytes,
+                                     struct firn_compaction_pick *pick);
 
 /* A plan that writes a run of a level other than 0 again, in its place; false where that cannot run
  * beside the tree's works. The mutex is held. */
@@ -52,6 +59,10 @@ bool firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
 /* Makes the plan's bounds reach over a run. */
 void firn_compaction_pick_extend(struct firn_compaction_plan *plan,
                                  const struct firn_merge_level_run *run);
+
+/* What it reads, in bytes of files. */
+uint64_t firn_compaction_pick_bytes(const struct firn_version *version,
+                                    const struct firn_compaction_plan *plan);
 
 /* Takes [begin, end) of level `from`, and all that must go along of the levels down to `to`. */
 void firn_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,

@@ -19,12 +19,12 @@
 
 #include "base/entry.h"
 #include "base/error.h"
-#include "base/view.h"
+#include "lsm/view_map.h"
 
 struct firn_compaction_rule;
 
-/* The views are only looked at during the call. */
-FIRN_MUST_CHECK int firn_compaction_rule_create(const struct firn_view_list *views,
+/* The map is borrowed until the rule is destroyed; its `now` is only looked at during the call. */
+FIRN_MUST_CHECK int firn_compaction_rule_create(const struct firn_view_map *map,
                                                 struct firn_compaction_rule **out, firn_error *err);
 /* NULL is fine. */
 void firn_compaction_rule_destroy(struct firn_compaction_rule *rule);

@@ -6,10 +6,10 @@
  * writes what the live views still need of them into one run. The order of steps is what keeps
  * commits whole:
  *
- *   1. the log is synced through everything that was applied. A commit may have entries in several
+ *   1. before (lsm_work_run.c), the log is synced through everything that was applied. A commit may have entries in several
  *      trees: if only one of them is flushed and the log loses its tail in a crash, that tree would
  *      show a part of a commit whose rest is nowhere (I3 of lsm.c)
- *   2. the run is written and durable. Large values that the log has need not be written again:
+ *   2. the run is written, and made durable, perhaps together with those of other trees. Large values that the log has need not be written again:
  *      value_adopt.c
  *   3. MANIFEST names it, together with the tree's new flushed sequence (lsm_install.c)
  *   4. readers see the run in place of the memtables
@@ -29,7 +29,6 @@
 
 #include "base/mem.h"
 #include "lsm/merge.h"
-#include "lsm/run_output.h"
 #include "lsm/value_adopt.h"
 
 /* What a flush reads. */
@@ -88,16 +87,25 @@ add_older(const struct firn_version *version, struct inputs *inputs, firn_error 
 
 static int
 write_run(struct firn_lsm_work *work, const struct firn_version *version,
-          const struct firn_view_list *views, struct firn_run_output *output, firn_error *err)
+          const struct firn_view_map *views, struct firn_block_publisher *publisher,
+          struct firn_run_output *output, firn_error *err)
 {
     int rc = FIRN_OK;
     struct inputs inputs = {0};
     struct firn_value_adopt adopt = {.count = 0};
+    struct firn_lsm_origin origin;
+    firn_lsm_origin_begin(&origin, work->tree, FIRN_RUN_ORIGIN_FLUSH);
+    for (size_t i = 0; i < work->memtable_count; i++) {
+        uint64_t sequence =
+            atomic_load_explicit(&work->memtables[i]->sequence_max, memory_order_relaxed);
+        origin.flushed = sequence > origin.flushed ? sequence : origin.flushed;
+    }
     FIRN_TRY(add_memtables(work, &inputs, err));
     FIRN_TRY(add_older(version, &inputs, err));
     firn_value_adopt_begin(work, &adopt);
     struct firn_run_output_options options = {
         .lsm = work->lsm,
+        .origin = &origin,
         .stream = {.merge = inputs.merge,
                    .ranges = inputs.ranges,
                    .range_set_count = work->memtable_count,
@@ -107,59 +115,44 @@ write_run(struct firn_lsm_work *work, const struct firn_version *version,
         .level = 0,
         .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
         .adopt = &adopt,
+        .publisher = publisher,
     };
     FIRN_TRY(firn_run_output_write(&options, output, err));
 out:
     firn_value_adopt_end(&adopt);
+    firn_lsm_origin_deinit(&origin);
     deinit_inputs(&inputs);
     return rc;
 }
 
-static int
-install_run(struct firn_lsm_work *work, struct firn_run_output *output, firn_error *err)
+int
+firn_flush_write(struct firn_lsm_work *work, struct firn_block_publisher *publisher,
+                 struct firn_work_output *out, firn_error *err)
 {
-    struct firn_lsm *lsm = work->lsm;
-    struct firn_lsm_install_change change = {
+    int rc = FIRN_OK;
+    struct firn_lsm_work_views views = {0};
+    struct firn_tree_state *state = firn_lsm_state_of(work->tree);
+    FIRN_TRY(firn_lsm_work_take_views(work, &views, err));
+    FIRN_TRY(write_run(work, state->version, &views.map, publisher, &out->runs, err));
+    out->change = (struct firn_lsm_install_change){
         .tree = work->tree,
         .memtables = work->memtables,
         .memtable_count = work->memtable_count,
-        .added = output->runs,
-        .added_count = output->count,
+        .added = out->runs.runs,
+        .added_count = out->runs.count,
     };
-    bool is_certain;
-    int rc = firn_lsm_install(lsm, &change, &is_certain, err);
-    if (rc != FIRN_OK && is_certain) {
-        firn_run_output_remove(output);
-    }
-    if (rc == FIRN_OK) {
-        firn_os_mutex_lock(&lsm->mutex);
-        lsm->counters.flushes++;
-        lsm->counters.flush_bytes += output->bytes;
-        lsm->counters.versions_dropped += output->versions_dropped;
-        firn_os_mutex_unlock(&lsm->mutex);
-    }
+out:
+    firn_lsm_work_release_views(work, &views);
+    firn_tree_state_unref(state);
     return rc;
 }
 
-int
-firn_flush_run(struct firn_lsm_work *work, firn_error *err)
+void
+firn_flush_count_locked(const struct firn_lsm_work *work, const struct firn_work_output *output)
 {
-    int rc = FIRN_OK;
-    const struct firn_lsm_host *host = &work->lsm->options.host;
-    struct firn_view_list views = {0};
-    bool has_views = false;
-    struct firn_run_output output = {0};
-    struct firn_tree_state *state = firn_lsm_state_of(work->tree);
-    FIRN_TRY(host->sync_log(host->ctx, err));
-    FIRN_TRY(host->take_views(host->ctx, work->tree->id, &views, err));
-    has_views = true;
-    FIRN_TRY(write_run(work, state->version, &views, &output, err));
-    FIRN_TRY(install_run(work, &output, err));
-out:
-    if (has_views) {
-        host->release_views(host->ctx, &views);
-    }
-    firn_run_output_deinit(&output);
-    firn_tree_state_unref(state);
-    return rc;
+    firn_os_mutex_assert_held(&work->lsm->mutex);
+    struct firn_lsm_stats *counters = &work->lsm->counters;
+    counters->flushes++;
+    counters->flush_bytes += output->runs.bytes;
+    counters->versions_dropped += output->runs.versions_dropped;
 }

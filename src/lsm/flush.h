@@ -5,9 +5,16 @@
 #ifndef FIRN_LSM_FLUSH_H
 #define FIRN_LSM_FLUSH_H
 
-#include "lsm/lsm_internal.h"
+#include "lsm/work_output.h"
 
-/* Runs a work of kind FLUSH; does not release it. */
-FIRN_MUST_CHECK int firn_flush_run(struct firn_lsm_work *work, firn_error *err);
+/* Writes what a work of kind FLUSH flushes; out says what is to be installed. The files are left to the
+ * publisher, or durable where that is NULL. After a failure there is nothing in out. Requires: the log is
+ * durable through everything that was applied. */
+FIRN_MUST_CHECK int firn_flush_write(struct firn_lsm_work *work,
+                                     struct firn_block_publisher *publisher,
+                                     struct firn_work_output *out, firn_error *err);
+/* It was installed. */
+void firn_flush_count_locked(const struct firn_lsm_work *work,
+                             const struct firn_work_output *output);
 
 #endif

@@ -111,13 +111,34 @@ firn_history_is_all_skipped(struct firn_version *version, const struct firn_view
     return is_skipped;
 }
 
-bool
-firn_history_is_needed_locked(struct firn_lsm_file *file, const struct firn_view_list *views)
+/* Whether somebody sees one of the group's sequences, but not all of those that supersede them. */
+static bool
+is_group_read(const struct firn_manifest_group *group, const struct firn_view_map *views)
 {
-    size_t begin = file->needed_by < views->count ? file->needed_by : 0;
-    for (size_t i = 0; i < views->count; i++) {
-        size_t at = begin + i < views->count ? begin + i : begin + i - views->count;
-        if (!firn_history_is_skipped(&file->info, &views->views[at])) {
+    for (size_t tree = 0; tree < views->tree_count; tree++) {
+        struct firn_view_span readers =
+            firn_view_map_hull(views, tree, group->first, group->last).any;
+        struct firn_view_span served = {0, 0};
+        if (group->newer_first != 0) {
+            served = firn_view_map_hull(views, tree, group->newer_first, group->newer_last).common;
+        }
+        if (!firn_view_span_is_empty(readers) &&
+            (firn_view_span_is_empty(served) || readers.begin < served.begin ||
+             readers.end > served.end)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+firn_history_is_needed_locked(struct firn_lsm_file *file, const struct firn_view_map *views)
+{
+    const struct firn_manifest_run *info = &file->info;
+    size_t begin = file->needed_by < info->group_count ? file->needed_by : 0;
+    for (size_t i = 0; i < info->group_count; i++) {
+        size_t at = begin + i < info->group_count ? begin + i : begin + i - info->group_count;
+        if (is_group_read(&info->groups[at], views)) {
             file->needed_by = at;
             return true;
         }

@@ -15,6 +15,7 @@
 #include "base/view.h"
 #include "lsm/lsm_file.h"
 #include "lsm/version.h"
+#include "lsm/view_map.h"
 
 /* Whether a live view reads nothing of a history run. Any thread. */
 bool firn_history_is_skipped(const struct firn_manifest_run *run, const struct firn_view *view);
@@ -23,9 +24,9 @@ bool firn_history_is_file_skipped(struct firn_lsm_file *file, const struct firn_
 /* Whether it skips all history runs of a version. Cheap for views of now. */
 bool firn_history_is_all_skipped(struct firn_version *version, const struct firn_view *view);
 
-/* Whether some live view reads a history run. Begins with the one that did the last time. The mutex
- * of lsm is held. */
-bool firn_history_is_needed_locked(struct firn_lsm_file *file, const struct firn_view_list *views);
+/* Whether some live view reads a history run. Begins with the group for which one did the last time.
+ * The mutex of lsm is held. */
+bool firn_history_is_needed_locked(struct firn_lsm_file *file, const struct firn_view_map *views);
 
 /* The groups of a run while it is written. One thread. */
 struct firn_history_groups {

@@ -34,8 +34,8 @@
  * not held during input or output, nor while the host is asked anything. Changes of MANIFEST are
  * made by one thread at a time, which has a token for it (lsm_install.c).
  *
- * Failure: a run that is missing or damaged is found when it is first read, and says so; a MANIFEST
- * that is damaged keeps the store from opening.
+ * Failure: a run that is damaged is found when it is first read, and says so; one that is missing is
+ * noted at the opening (lsm_files.c); a MANIFEST that is damaged keeps the store from opening.
  */
 #include "lsm/lsm.h"
 
@@ -44,7 +44,6 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/sort.h"
 #include "block/value_file.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_tree.h"
@@ -97,6 +96,22 @@ firn_lsm_number_in_name(const char *name)
     }
     bool is_whole = *rest == '\0' || strcmp(rest, ".tmp") == 0;
     return rest > suffix && is_whole && strlen(name) < FIRN_LSM_FILE_NAME_SIZE ? number : 0;
+}
+
+static bool
+has_kind(const char *name, const struct firn_run_kind *kind)
+{
+    const char *suffix = strchr(name, '.') + 1;
+    size_t size = strlen(kind->name);
+    return strncmp(suffix, kind->name, size) == 0 &&
+           (suffix[size] == '\0' || strcmp(suffix + size, ".tmp") == 0);
+}
+
+bool
+firn_lsm_is_run_name(const char *name, const struct firn_run_kind *kind)
+{
+    return firn_lsm_number_in_name(name) > 0 &&
+           (has_kind(name, kind) || has_kind(name, &firn_value_file_kind));
 }
 
 /* ---- opening ---- */
@@ -179,6 +194,7 @@ destroy(struct firn_lsm *lsm)
     firn_lsm_file_deinit_all(&lsm->files);
     firn_free(lsm->strays);
     firn_buf_deinit(&lsm->history);
+    firn_buf_deinit(&lsm->gone);
     firn_os_dir_close(lsm->runs_dir);
     firn_os_cond_deinit(&lsm->changed);
     firn_os_mutex_deinit(&lsm->mutex);
@@ -220,7 +236,7 @@ open_runs_dir(struct firn_lsm *lsm, firn_error *err)
         return FIRN_OK;
     }
     if (rc == FIRN_NOT_FOUND) {
-        FIRN_TRY(firn_os_make_dir(lsm->dir, FIRN_LSM_RUNS, 0700, err));
+        FIRN_TRY(firn_os_make_dir_for_owner(lsm->dir, FIRN_LSM_RUNS, lsm->dir, 0700, err));
         FIRN_TRY(firn_os_dir_sync(lsm->dir, err));
         FIRN_TRY(firn_os_dir_open(lsm->dir, FIRN_LSM_RUNS, &lsm->runs_dir, err));
     }
@@ -340,130 +356,11 @@ add_named_trees(struct firn_lsm *lsm, const struct firn_manifest_state *state, f
         return firn_error_no_memory(err, "the history of a store");
     }
     lsm->next_number = state->next_number > 0 ? state->next_number : 1;
+    lsm->log_end = state->log_end;
     firn_os_mutex_lock(&lsm->mutex);
     firn_lsm_measure_locked(lsm);
     firn_os_mutex_unlock(&lsm->mutex);
 out:
-    return rc;
-}
-
-/* ---- files that belong to nothing ---- */
-
-struct stray_search {
-    struct firn_lsm *lsm;
-    struct firn_buf named;  /* numbers of runs, ascending */
-    struct firn_buf values; /* the same of value files, where one may stand more than once */
-    struct firn_buf found;  /* of struct firn_lsm_stray */
-    uint64_t number_max;
-};
-
-static bool
-has_number(const struct firn_buf *ascending, uint64_t number)
-{
-    const uint64_t *numbers = (const uint64_t *)(const void *)ascending->data;
-    size_t count = ascending->size / sizeof *numbers;
-    size_t low = 0;
-    size_t high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (numbers[middle] < number) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < count && numbers[low] == number;
-}
-
-static bool
-is_named(const struct stray_search *search, const char *name, uint64_t number)
-{
-    char own[FIRN_LSM_FILE_NAME_SIZE];
-    firn_lsm_file_name(number, search->lsm->options.kind, own);
-    if (strcmp(name, own) == 0) {
-        return has_number(&search->named, number);
-    }
-    firn_lsm_file_name(number, &firn_value_file_kind, own);
-    return strcmp(name, own) == 0 && has_number(&search->values, number);
-}
-
-static int
-visit_run(void *ctx, const struct firn_os_dirent *entry)
-{
-    struct stray_search *search = ctx;
-    uint64_t number = firn_lsm_number_in_name(entry->name);
-    if (number == 0) {
-        return FIRN_OK;
-    }
-    search->number_max = number > search->number_max ? number : search->number_max;
-    if (is_named(search, entry->name, number)) {
-        return FIRN_OK;
-    }
-    struct firn_lsm_stray stray = {{0}};
-    memcpy(stray.name, entry->name, strlen(entry->name));
-    return firn_buf_append(&search->found, &stray, sizeof stray);
-}
-
-static int
-compare_numbers(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static int
-list_run(struct stray_search *search, const struct firn_manifest_run *run)
-{
-    int rc = firn_buf_append(&search->named, &run->number, sizeof run->number);
-    for (size_t i = 0; i < run->reference_count && rc == FIRN_OK; i++) {
-        rc = firn_buf_append(&search->values, &run->references[i].number,
-                             sizeof run->references[i].number);
-    }
-    return rc;
-}
-
-static int
-list_named(struct stray_search *search, const struct firn_manifest_state *state, firn_error *err)
-{
-    for (size_t i = 0; i < state->tree_count; i++) {
-        for (size_t j = 0; j < state->trees[i].run_count; j++) {
-            if (list_run(search, state->trees[i].runs[j]) != FIRN_OK) {
-                return firn_error_no_memory(err, "the numbers of runs");
-            }
-        }
-    }
-    firn_sort(search->named.data, search->named.size / sizeof(uint64_t), sizeof(uint64_t),
-              compare_numbers);
-    firn_sort(search->values.data, search->values.size / sizeof(uint64_t), sizeof(uint64_t),
-              compare_numbers);
-    return FIRN_OK;
-}
-
-/* Which files are not named. New files get numbers above all that are there. */
-static int
-find_strays(struct firn_lsm *lsm, const struct firn_manifest_state *state, firn_error *err)
-{
-    int rc = FIRN_OK;
-    struct stray_search search = {.lsm = lsm};
-    FIRN_TRY(list_named(&search, state, err));
-    rc = firn_os_dir_list(lsm->runs_dir, visit_run, &search, err);
-    if (rc == FIRN_NO_MEMORY) {
-        rc = firn_error_no_memory(err, "the names of runs");
-    }
-    if (rc == FIRN_OK) {
-        if (search.number_max >= lsm->next_number) {
-            lsm->next_number = search.number_max + 1;
-        }
-        lsm->strays = (struct firn_lsm_stray *)(void *)search.found.data;
-        lsm->stray_count = search.found.size / sizeof(struct firn_lsm_stray);
-        lsm->stray_version = state->version;
-        search.found = (struct firn_buf){0};
-    }
-out:
-    firn_buf_deinit(&search.found);
-    firn_buf_deinit(&search.named);
-    firn_buf_deinit(&search.values);
     return rc;
 }
 
@@ -483,9 +380,7 @@ firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options, b
         FIRN_TRY(open_runs_dir(lsm, err));
     }
     FIRN_TRY(add_named_trees(lsm, &state, err));
-    if (!options->is_read_only) {
-        FIRN_TRY(find_strays(lsm, &state, err));
-    }
+    FIRN_TRY(firn_lsm_files_compare(lsm, &state, err));
     *out = lsm;
     lsm = NULL;
 out:
@@ -527,6 +422,29 @@ uint64_t
 firn_lsm_sequence(const struct firn_lsm *lsm)
 {
     return atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
+}
+
+struct firn_log_position
+firn_lsm_log_end(const struct firn_lsm *lsm)
+{
+    return lsm->log_end;
+}
+
+uint64_t
+firn_lsm_missing_files(const struct firn_lsm *lsm, const char **out_name)
+{
+    *out_name = lsm->missing_name;
+    return lsm->missing_count;
+}
+
+int
+firn_lsm_read_version(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
+{
+    struct firn_manifest_state state = {0};
+    int rc = firn_manifest_read(dir, &state, err);
+    *out = state.version;
+    firn_manifest_state_deinit(&state);
+    return rc;
 }
 
 firn_slice
@@ -592,6 +510,7 @@ firn_lsm_prepare_memory(struct firn_lsm *lsm)
 void
 firn_lsm_measure_locked(struct firn_lsm *lsm)
 {
+    firn_os_mutex_assert_held(&lsm->mutex);
     size_t frozen = 0;
     size_t level0 = 0;
     for (size_t i = 0; i < lsm->tree_count; i++) {
@@ -619,7 +538,7 @@ firn_lsm_state_of(struct firn_lsm_tree *tree)
 {
     struct firn_epoch *epoch = &tree->lsm->epoch;
     size_t slot = firn_epoch_enter(epoch);
-    /* Pairs with the store in publish_locked (lsm_install.c) and in firn_lsm_tree_freeze. */
+    /* Pairs with the store in publish_tree_locked (lsm_install.c) and in firn_lsm_tree_freeze. */
     struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
     firn_tree_state_ref(state);
     firn_epoch_leave(epoch, slot);

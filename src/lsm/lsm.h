@@ -27,6 +27,7 @@
 #include "base/step.h"
 #include "base/view.h"
 #include "block/run_kind.h"
+#include "log/log.h"
 #include "os/os.h"
 
 struct firn_lsm;
@@ -37,6 +38,9 @@ struct firn_lsm_host {
     void *ctx;
     /* Makes the log durable through everything that was applied before the call. */
     int (*sync_log)(void *ctx, firn_error *err);
+    /* How far the log is durable: MANIFEST names it with each change. segment 0: not known. May be
+     * NULL. */
+    struct firn_log_position (*log_durable)(void *ctx);
     /* All views that may still read the tree, now ([1, UINT64_MAX]) included. They stay valid until
      * release_views. A view that is opened later must see no less than "now" saw. Views whose newest
      * intervals begin at the same sequence have the same older intervals. */
@@ -60,6 +64,7 @@ struct firn_lsm_options {
     struct firn_block_cache *cache;   /* borrowed */
     struct firn_lsm_host host;
     bool is_read_only;           /* nothing is written; no works */
+    bool may_miss;               /* for repairs: files may be missing, whatever else is there */
     size_t run_bytes_target;     /* a compaction begins a new run beyond it; 0: 32 MiB */
     uint64_t level_bytes_base;   /* of the first level that is not empty; 0: 256 MiB */
     unsigned level_factor;       /* 0: 10 */
@@ -78,9 +83,12 @@ struct firn_lsm_options {
 
 /* Whether a file or directory of that name in the store's directory belongs to the trees. */
 bool firn_lsm_is_name(const char *name);
+/* Whether one in its directory "runs" does, kind being that of the trees' runs. */
+bool firn_lsm_is_run_name(const char *name, const struct firn_run_kind *kind);
 /* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"),
  * or, where there is none, makes an empty one if create is true (read-only: in memory alone) and
- * else returns FIRN_NOT_FOUND; FIRN_CORRUPT where there is none, but runs. dir is borrowed.
+ * else returns FIRN_NOT_FOUND; FIRN_CORRUPT where there is none, but runs, and where MANIFEST is older
+ * than the runs (lsm_files.c). dir is borrowed.
  * Unless read-only, files that belong to nothing and that no reader may use are removed by the
  * first collect: who replays a log may find out before that MANIFEST is not the newest.
  * Read-only beside a writer: FIRN_BUSY or FIRN_NOT_FOUND where the writer took away what was
@@ -98,6 +106,16 @@ uint64_t firn_lsm_sequence(const struct firn_lsm *lsm);
 /* Grows by one with every installed change; in the MANIFEST, so the same for all processes. It has
  * been written there before no_reader_below is asked about it. */
 uint64_t firn_lsm_version(struct firn_lsm *lsm);
+/* How far the log was durable when MANIFEST was last changed before this opening; segment 0: not
+ * known. */
+struct firn_log_position firn_lsm_log_end(const struct firn_lsm *lsm);
+/* The version that the MANIFEST in dir has now; a writer may append beside it. */
+FIRN_MUST_CHECK int firn_lsm_read_version(struct firn_os_dir *dir, uint64_t *out, firn_error *err);
+/* A record of MANIFEST that says nothing but how far the log is durable: no new version. */
+FIRN_MUST_CHECK int firn_lsm_install_log_end(struct firn_lsm *lsm, firn_error *err);
+/* How many files MANIFEST named at the opening that were not there: what they held cannot be read.
+ * *out_name is the name of one of them, or "". */
+uint64_t firn_lsm_missing_files(const struct firn_lsm *lsm, const char **out_name);
 /* What the store keeps in MANIFEST beside the trees, in a format of its own: as the last save, of
  * this process or one before, left it; empty: nothing. Borrowed until the next save. */
 firn_slice firn_lsm_history(const struct firn_lsm *lsm);
@@ -192,6 +210,20 @@ FIRN_MUST_CHECK int firn_lsm_tree_newer_range(struct firn_lsm_tree *tree,
                                               const struct firn_view_interval *written,
                                               struct firn_buf *out_key, bool *out, firn_error *err);
 
+/* What a range of keys takes up, about: see lsm_tree_size.c. */
+struct firn_lsm_size {
+    uint64_t file_bytes;
+    uint64_t file_entries;
+    uint64_t value_bytes; /* in files of large values */
+    uint64_t memory_bytes;
+    uint64_t memory_entries;
+};
+/* Reads indexes of the runs that reach over an end of the range, and walks what memory has of it. Any
+ * thread. */
+FIRN_MUST_CHECK int firn_lsm_tree_size(struct firn_lsm_tree *tree,
+                                       const struct firn_lsm_bounds *bounds,
+                                       struct firn_lsm_size *out, firn_error *err);
+
 /* ---- cursors ---- */
 
 /* Walks the keys that a view sees, over [lower, upper), as they were when it was created. */
@@ -236,6 +268,8 @@ uint64_t firn_lsm_cursor_expires_ms(const struct firn_lsm_cursor *cursor);
 
 /* ---- clones ---- */
 
+/* The version of its MANIFEST. */
+enum { FIRN_LSM_CLONE_VERSION = 1 };
 /* What a clone gets beside the runs. */
 struct firn_lsm_clone {
     struct firn_os_dir *dir; /* of the new store, without trees */
@@ -250,14 +284,15 @@ FIRN_MUST_CHECK int firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_c
                                    firn_error *err);
 
 /* The segments of MANIFEST, "manifest-<number>.log", as firn_log_capture lists them, beside a process
- * that may be writing it; the largest sequence that they name; and the name, from dir on, of a file that
+ * that may be writing it; the version and the largest sequence that they name; and the name, from dir on, of a file that
  * they name and that is not there, or "". dir is that of the store, and its files are kept from going away
  * (db_reader.c); kind is that of its runs. Fails as firn_log_capture does, and where MANIFEST makes no
  * sense. lsm_capture.c. */
 #define FIRN_LSM_MANIFEST "manifest"
 enum { FIRN_LSM_CAPTURE_MISSING_SIZE = 80 };
 FIRN_MUST_CHECK int firn_lsm_capture(struct firn_os_dir *dir, const struct firn_run_kind *kind,
-                                     struct firn_buf *out, uint64_t *out_sequence,
+                                     struct firn_buf *out, uint64_t *out_version,
+                                     uint64_t *out_sequence,
                                      char out_missing[FIRN_LSM_CAPTURE_MISSING_SIZE],
                                      firn_error *err);
 
@@ -275,9 +310,41 @@ FIRN_MUST_CHECK int firn_lsm_mend(struct firn_os_dir *dir, const struct firn_lsm
                                   void (*on_damage)(void *ctx, const char *text), void *ctx,
                                   struct firn_lsm_mend_result *out, firn_error *err);
 
-/* How many finished files of runs and values there are that the MANIFEST does not name: left by a
- * crash, or, where the MANIFEST was cut short, lost with what it said. */
-FIRN_MUST_CHECK int firn_lsm_mend_unnamed(struct firn_os_dir *dir, uint64_t *out, firn_error *err);
+/* What the MANIFEST in a directory says, and how the files of runs and values compare to it. */
+struct firn_lsm_mend_found {
+    uint64_t version;
+    struct firn_log_position log_end; /* segment 0: not known */
+    uint64_t unnamed; /* finished files that it does not name: left by a crash, or, where
+                                         it was cut short, lost with what it said */
+    uint64_t missing; /* files that it names and that are not there */
+};
+FIRN_MUST_CHECK int firn_lsm_mend_look(struct firn_os_dir *dir, struct firn_lsm_mend_found *out,
+                                       firn_error *err);
+
+/* ---- a new MANIFEST (lsm_gather.c) ---- */
+
+struct firn_lsm_gather_options {
+    struct firn_lsm_options lsm; /* kind and cache */
+    bool is_newest;              /* what is there of MANIFEST is all of it: nothing else counts */
+    uint64_t log_sequence;       /* of the oldest commit that the log has; UINT64_MAX: none */
+    void (*on_damage)(void *ctx, const char *text); /* never NULL */
+    void *ctx;
+};
+struct firn_lsm_gather_result {
+    uint64_t runs_taken;     /* that no MANIFEST named */
+    uint64_t runs_lost;      /* missing, or left out because nothing says what they are */
+    uint64_t doubts;         /* decisions that were told of because they may be wrong */
+    uint64_t sequence;       /* the largest that anything names */
+    struct firn_buf history; /* that is named; the caller's to deinit */
+};
+/* Makes a MANIFEST in the directory `to`, which has none, and whose runs are those of `from`, out of
+ * the records that can still be read of the MANIFEST in `from` and what the runs say of themselves.
+ * What cannot be known is told, and decided so that nothing is lost that can be kept without
+ * bringing back what was deleted. Then firn_lsm_mend verifies what it names. FIRN_NEWER where anything
+ * was made by a newer firn. */
+FIRN_MUST_CHECK int firn_lsm_gather(struct firn_os_dir *from, struct firn_os_dir *to,
+                                    const struct firn_lsm_gather_options *options,
+                                    struct firn_lsm_gather_result *out, firn_error *err);
 
 /* ---- differences ---- */
 
@@ -314,12 +381,23 @@ FIRN_MUST_CHECK int firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_l
  * back. */
 struct firn_lsm_work;
 enum firn_lsm_work_kind { FIRN_LSM_WORK_FLUSH, FIRN_LSM_WORK_COMPACTION };
+/* Keys [*lower, *upper); NULL is no bound. */
+struct firn_lsm_range {
+    const firn_slice *lower;
+    const firn_slice *upper;
+};
 struct firn_lsm_work_wish {
     bool flushes;      /* may be handed out */
     bool compactions;  /* likewise */
     bool is_unhurried; /* compactions that nothing demands too: down to the last level */
     bool is_brief;     /* of the compactions, those alone that make a small tree one run */
     const struct firn_lsm_tree *tree; /* NULL: any */
+    /* Only compactions that bring runs that reach into it down to the last level; with is_unhurried.
+     * NULL: all. */
+    const struct firn_lsm_range *range;
+    /* There is so much space left: compactions that may write more are handed out only where nobody
+     * is in a hurry, and there is no other. 0: no limit. */
+    uint64_t room_bytes;
     /* Told of what a compaction reads while it runs, which ends where it says so; NULL: nobody. A
      * flush tells nobody. Borrowed until the work is gone. */
     const struct firn_step *step;

@@ -25,7 +25,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "lsm/lsm_internal.h"
+#include "lsm/lsm_origin.h"
 #include "lsm/value_output.h"
 
 struct firn_lsm_bulk {
@@ -33,6 +33,7 @@ struct firn_lsm_bulk {
     struct firn_run_builder *builder; /* NULL: no run is open */
     uint64_t number;                  /* of its file */
     struct firn_manifest_run expiry;  /* of its expiring puts, and nothing else */
+    struct firn_lsm_origin origin;
     struct firn_value_output values;
     struct firn_version_added *runs; /* finished, each with a reference */
     size_t count;
@@ -50,6 +51,7 @@ firn_lsm_bulk_create(struct firn_lsm_tree *tree, struct firn_lsm_bulk **out, fir
         return firn_error_no_memory(err, "a load");
     }
     (*out)->tree = tree;
+    firn_lsm_origin_begin(&(*out)->origin, tree, FIRN_RUN_ORIGIN_LOAD);
     const struct firn_value_output_options values = {
         .lsm = tree->lsm,
         .separates = atomic_load_explicit(&tree->separates, memory_order_relaxed),
@@ -120,12 +122,13 @@ take_run(struct firn_lsm_bulk *bulk, const struct firn_run_summary *summary, fir
 }
 
 static int
-end_run(struct firn_lsm_bulk *bulk, firn_error *err)
+end_run(struct firn_lsm_bulk *bulk, bool is_last, firn_error *err)
 {
     struct firn_lsm *lsm = bulk->tree->lsm;
     struct firn_run_summary summary = {0};
     int rc;
     FIRN_TRY(reserve_run(bulk, err));
+    FIRN_TRY(firn_lsm_origin_tell(&bulk->origin, bulk->builder, bulk->number, is_last, err));
     FIRN_TRY(bulk->builder->kind->builder_finish(bulk->builder, &summary, err));
     bulk->builder->kind->builder_destroy(bulk->builder);
     bulk->builder = NULL;
@@ -147,7 +150,7 @@ firn_lsm_bulk_add(struct firn_lsm_bulk *bulk, const struct firn_entry *entry, fi
     int rc = FIRN_OK;
     if (bulk->builder != NULL &&
         kind->builder_size_bytes(bulk->builder) >= bulk->tree->lsm->options.run_bytes_target) {
-        FIRN_TRY(end_run(bulk, err));
+        FIRN_TRY(end_run(bulk, false, err));
     }
     if (bulk->builder == NULL) {
         FIRN_TRY(begin_run(bulk, err));
@@ -165,7 +168,7 @@ out:
 int
 firn_lsm_bulk_finish(struct firn_lsm_bulk *bulk, firn_error *err)
 {
-    int rc = bulk->builder == NULL ? FIRN_OK : end_run(bulk, err);
+    int rc = bulk->builder == NULL ? FIRN_OK : end_run(bulk, true, err);
     return rc == FIRN_OK ? firn_value_output_finish(&bulk->values, bulk->runs, bulk->count, err)
                          : rc;
 }
@@ -262,15 +265,20 @@ firn_lsm_bulk_destroy(struct firn_lsm_bulk *bulk)
     if (bulk->builder != NULL) {
         bulk->builder->kind->builder_destroy(bulk->builder);
     }
+    struct firn_lsm *lsm = bulk->tree->lsm;
+    firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < bulk->count; i++) {
         if (!bulk->is_installed) { /* else it is the tree's, which may have given it up by now */
             bulk->runs[i].file->is_gone = true;
+            firn_lsm_origin_note_gone_locked(lsm, bulk->runs[i].file->info.number);
         }
         firn_lsm_file_unref(bulk->runs[i].file);
     }
+    firn_os_mutex_unlock(&lsm->mutex);
     firn_value_output_end(&bulk->values);
+    firn_lsm_origin_deinit(&bulk->origin);
     if (!bulk->is_installed) {
-        firn_lsm_collect(bulk->tree->lsm);
+        firn_lsm_collect(lsm);
     }
     firn_free(bulk->runs);
     firn_free(bulk);

@@ -148,8 +148,8 @@ check_files(struct firn_os_dir *dir, struct search *search, const struct firn_ma
 
 int
 firn_lsm_capture(struct firn_os_dir *dir, const struct firn_run_kind *kind, struct firn_buf *out,
-                 uint64_t *out_sequence, char out_missing[FIRN_LSM_CAPTURE_MISSING_SIZE],
-                 firn_error *err)
+                 uint64_t *out_version, uint64_t *out_sequence,
+                 char out_missing[FIRN_LSM_CAPTURE_MISSING_SIZE], firn_error *err)
 {
     struct firn_manifest_state state = {0};
     struct search search = {.kind = kind, .missing = out_missing};
@@ -158,6 +158,7 @@ firn_lsm_capture(struct firn_os_dir *dir, const struct firn_run_kind *kind, stru
     if (rc == FIRN_OK) {
         rc = check_files(dir, &search, &state, err);
     }
+    *out_version = state.version;
     *out_sequence = state.sequence;
     firn_manifest_state_deinit(&state);
     return rc;

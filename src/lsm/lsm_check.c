@@ -11,7 +11,8 @@
  * Works go on beside it. What is checked of a tree is its state when its turn comes.
  *
  * Damage is reported, not returned, as long as there is more to look at; in the end FIRN_CORRUPT
- * says that there was some. Other failures, such as want of memory, end the check.
+ * says that there was some. Other failures, such as want of memory, end the check; so does what a newer
+ * firn wrote (FIRN_NEWER), which is no damage and which nobody here can judge.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ note(struct checking *checking, int rc, const firn_error *local, firn_error *err
     if (rc == FIRN_OK) {
         return FIRN_OK;
     }
-    if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
+    if (rc == FIRN_CORRUPT) {
         checking->is_damaged = true;
         checking->on_damage(checking->ctx, local->text);
         return FIRN_OK;

@@ -123,7 +123,7 @@ write_manifest(const struct cloning *cloning, const struct firn_lsm_clone *clone
     uint64_t next_number = lsm->next_number;
     firn_os_mutex_unlock(&lsm->mutex);
     const struct firn_manifest_edit edit = {
-        .version = 1,
+        .version = FIRN_LSM_CLONE_VERSION,
         .next_number = next_number,
         .sequence = clone->sequence > known ? clone->sequence : known,
         .trees = cloning->trees,
@@ -145,7 +145,7 @@ firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_clone *clone, firn_er
     struct cloning cloning = {.lsm = lsm, .step = clone->step};
     int rc;
     FIRN_TRY(firn_lsm_tree_list(lsm, add_tree, &cloning, err));
-    FIRN_TRY(firn_os_make_dir(clone->dir, FIRN_LSM_RUNS, 0700, err));
+    FIRN_TRY(firn_os_make_dir_for_owner(clone->dir, FIRN_LSM_RUNS, clone->dir, 0700, err));
     FIRN_TRY(firn_os_dir_open(clone->dir, FIRN_LSM_RUNS, &cloning.runs_dir, err));
     for (size_t i = 0; i < cloning.count; i++) {
         FIRN_TRY(clone_tree(&cloning, i, err));

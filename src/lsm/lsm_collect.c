@@ -17,7 +17,7 @@
  * Failure: a file that could not be removed is tried again the next time, and at the next open.
  * The directory is not synced: a removal that a power cut takes back is made again at open.
  */
-#include "lsm/lsm_internal.h"
+#include "lsm/lsm_origin.h"
 
 /* What the host said about readers. */
 struct readers {
@@ -50,7 +50,11 @@ static bool
 remove_file(struct firn_lsm *lsm, const char *name)
 {
     int rc = firn_os_remove_file(lsm->runs_dir, name, NULL);
-    return rc == FIRN_OK || rc == FIRN_NOT_FOUND;
+    bool is_removed = rc == FIRN_OK || rc == FIRN_NOT_FOUND;
+    if (is_removed) {
+        firn_lsm_origin_forget_gone(lsm, firn_lsm_number_in_name(name));
+    }
+    return is_removed;
 }
 
 /* Removes what it can of a list; gives back the rest. */

@@ -280,6 +280,7 @@ drop_values(struct firn_lsm_file *file)
 static void
 leave_ring_locked(struct firn_lsm_files *files, struct firn_lsm_file *file)
 {
+    firn_os_mutex_assert_held(&files->mutex);
     if (file->ring_next == file) {
         files->hand = NULL;
     } else {
@@ -297,6 +298,7 @@ leave_ring_locked(struct firn_lsm_files *files, struct firn_lsm_file *file)
 static void
 enter_ring_locked(struct firn_lsm_files *files, struct firn_lsm_file *file)
 {
+    firn_os_mutex_assert_held(&files->mutex);
     /* Behind the hand: it comes here last. */
     struct firn_lsm_file *hand = files->hand;
     if (hand == NULL) {
@@ -356,6 +358,7 @@ release_handle(struct firn_epoch_node *node)
 static bool
 close_one_locked(struct firn_lsm_files *files)
 {
+    firn_os_mutex_assert_held(&files->mutex);
     for (size_t i = 0; i < 2 * files->open_count; i++) {
         struct firn_lsm_file *file = files->hand;
         files->hand = file->ring_next;
@@ -378,6 +381,7 @@ close_one_locked(struct firn_lsm_files *files)
 static void
 shrink_locked(struct firn_lsm_files *files, size_t count)
 {
+    firn_os_mutex_assert_held(&files->mutex);
     /* (I4) */
     while (files->open_count > count &&
            atomic_load_explicit(&files->leaving, memory_order_relaxed) < files->open_max &&

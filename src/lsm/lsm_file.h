@@ -40,7 +40,7 @@ struct firn_lsm_file {
     /* Until it is opened for the first time: by which number blocks of it are in the cache; or 0. */
     _Atomic uint64_t cache_file;
     _Atomic uint64_t skipped_by; /* of a history run: see history.c */
-    /* Guarded by lsm's mutex: of a history run, which live view was found to need it; of one in the
+    /* Guarded by lsm's mutex: of a history run, which group some view was found to read; of one in the
      * last level, the beginning of the line of now for which writing it again has no use. */
     size_t needed_by;
     uint64_t settled_for;

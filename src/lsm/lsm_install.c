@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_install.c: a change of a tree goes to MANIFEST, and then to its readers.
+ * lsm/lsm_install.c: a change of a tree, or of many trees at once, goes to MANIFEST, and then to its
+ * readers.
  *
  * Changes are made one at a time, in the order of MANIFEST's versions, by whoever has the token
  * (lsm_internal.h). The steps:
  *
  *   1. take the token; only now is the tree's newest version settled
- *   2. make the new version and the memory for the new state: what can fail without harm
+ *   2. make the new versions and the memory for the new states: what can fail without harm
  *   3. append the edit to MANIFEST and sync it: input and output, without the mutex
- *   4. publish the new state under the mutex; this cannot fail
+ *   4. publish the new states under the mutex; this cannot fail
  *   5. perhaps write a snapshot of all trees to MANIFEST, so that it stays small
  *   6. give the token back
  *
@@ -27,7 +28,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "lsm/lsm_internal.h"
+#include "lsm/lsm_origin.h"
 #include "lsm/value_live.h"
 
 /* ---- the token ---- */
@@ -61,14 +62,41 @@ give_token(struct firn_lsm *lsm)
 
 /* ---- the edit ---- */
 
+/* How far the log is durable now. */
+static struct firn_log_position
+log_durable(const struct firn_lsm *lsm)
+{
+    const struct firn_lsm_host *host = &lsm->options.host;
+    return host->log_durable != NULL ? host->log_durable(host->ctx) : (struct firn_log_position){0};
+}
+
+/* MANIFEST has named it; the holder of the token's. */
+static void
+note_log_end(struct firn_lsm *lsm, const struct firn_manifest_edit *record)
+{
+    if (record->log_end.segment > 0) {
+        lsm->log_end = record->log_end;
+    }
+}
+
+/* Of one tree. */
 struct edit {
     const struct firn_lsm_install_change *change;
     struct firn_version *version; /* the new one */
     uint64_t flushed;             /* of the tree, afterwards */
-    uint64_t sequence;            /* of the MANIFEST, afterwards */
     uint64_t *removed;
     struct firn_manifest_run *added;
-    bool is_written; /* else MANIFEST need not know */
+    bool is_written;             /* else MANIFEST need not know */
+    struct firn_tree_state *old; /* that was replaced */
+};
+
+/* All of it, by ascending tree. */
+struct edits {
+    struct edit *all;
+    struct firn_manifest_tree *trees; /* of those that are written */
+    size_t count;
+    size_t tree_count;
+    uint64_t sequence; /* of the MANIFEST, afterwards */
 };
 
 static int
@@ -87,16 +115,46 @@ compare_runs(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-static void
-deinit_edit(struct edit *edit)
+static int
+compare_trees(const void *a, const void *b)
 {
-    firn_version_unref(edit->version);
-    firn_free(edit->removed);
-    firn_free(edit->added);
+    uint32_t x = ((const struct edit *)a)->change->tree->id;
+    uint32_t y = ((const struct edit *)b)->change->tree->id;
+    return (x > y) - (x < y);
 }
 
 static int
-list_runs(struct edit *edit, firn_error *err)
+init_edits(struct edits *edits, const struct firn_lsm_install_change *changes, size_t count,
+           firn_error *err)
+{
+    *edits = (struct edits){.count = count};
+    edits->all = firn_alloc_zeroed(count * sizeof *edits->all);
+    edits->trees = firn_alloc_zeroed(count * sizeof *edits->trees);
+    if (edits->all == NULL || edits->trees == NULL) {
+        edits->count = 0;
+        return firn_error_no_memory(err, "an edit of MANIFEST");
+    }
+    for (size_t i = 0; i < count; i++) {
+        edits->all[i].change = &changes[i];
+    }
+    firn_sort(edits->all, count, sizeof *edits->all, compare_trees);
+    return FIRN_OK;
+}
+
+static void
+deinit_edits(struct edits *edits)
+{
+    for (size_t i = 0; i < edits->count; i++) {
+        firn_version_unref(edits->all[i].version);
+        firn_free(edits->all[i].removed);
+        firn_free(edits->all[i].added);
+    }
+    firn_free(edits->all);
+    firn_free(edits->trees);
+}
+
+static int
+list_runs(struct edit *edit, uint64_t *sequence, firn_error *err)
 {
     const struct firn_lsm_install_change *change = edit->change;
     edit->removed = firn_alloc_array(change->removed_count, sizeof *edit->removed);
@@ -110,8 +168,8 @@ list_runs(struct edit *edit, firn_error *err)
     for (size_t i = 0; i < change->added_count; i++) {
         edit->added[i] = change->added[i].file->info;
         edit->added[i].level = (uint8_t)change->added[i].level;
-        if (edit->added[i].sequence_max > edit->sequence) {
-            edit->sequence = edit->added[i].sequence_max;
+        if (edit->added[i].sequence_max > *sequence) {
+            *sequence = edit->added[i].sequence_max;
         }
     }
     firn_sort(edit->removed, change->removed_count, sizeof *edit->removed, compare_numbers);
@@ -131,20 +189,19 @@ newest_version(struct firn_lsm_tree *tree)
 }
 
 static int
-prepare_edit(struct firn_lsm *lsm, struct edit *edit, firn_error *err)
+prepare_edit(struct edit *edit, uint64_t *sequence, firn_error *err)
 {
     int rc = FIRN_OK;
     const struct firn_lsm_install_change *change = edit->change;
     edit->is_written = !change->drops_tree || change->tree->is_named;
-    edit->sequence = atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
     edit->flushed = atomic_load_explicit(&change->tree->flushed, memory_order_relaxed);
     for (size_t i = 0; i < change->memtable_count; i++) {
-        uint64_t sequence =
+        uint64_t newest =
             atomic_load_explicit(&change->memtables[i]->sequence_max, memory_order_relaxed);
-        edit->flushed = sequence > edit->flushed ? sequence : edit->flushed;
+        edit->flushed = newest > edit->flushed ? newest : edit->flushed;
     }
-    edit->sequence = edit->flushed > edit->sequence ? edit->flushed : edit->sequence;
-    FIRN_TRY(list_runs(edit, err));
+    *sequence = edit->flushed > *sequence ? edit->flushed : *sequence;
+    FIRN_TRY(list_runs(edit, sequence, err));
     struct firn_version_change version_change = {
         .base = change->drops_tree ? NULL : newest_version(change->tree),
         .removed = change->removed,
@@ -181,32 +238,66 @@ drop_spare(struct firn_lsm_tree *tree)
     firn_tree_state_unref(spare);
 }
 
+/* What can fail without harm. */
 static int
-write_edit(struct firn_lsm *lsm, const struct edit *edit, firn_error *err)
+prepare(struct firn_lsm *lsm, struct edits *edits, firn_error *err)
 {
-    const struct firn_lsm_install_change *change = edit->change;
-    if (!edit->is_written) {
+    int rc = FIRN_OK;
+    edits->sequence = atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
+    for (size_t i = 0; i < edits->count; i++) {
+        struct edit *edit = &edits->all[i];
+        CHECK(i == 0 || edits->all[i - 1].change->tree != edit->change->tree);
+        FIRN_TRY(prepare_edit(edit, &edits->sequence, err));
+        FIRN_TRY(prepare_state(edit->change->tree, err));
+    }
+out:
+    return rc;
+}
+
+static void
+list_edits(struct edits *edits)
+{
+    for (size_t i = 0; i < edits->count; i++) {
+        const struct edit *edit = &edits->all[i];
+        const struct firn_lsm_install_change *change = edit->change;
+        if (!edit->is_written) {
+            continue;
+        }
+        struct firn_manifest_tree tree = {.id = change->tree->id, .is_dropped = change->drops_tree};
+        if (!change->drops_tree) {
+            tree.flushed = edit->flushed;
+            tree.removed = edit->removed;
+            tree.removed_count = change->removed_count;
+            tree.added = edit->added;
+            tree.added_count = change->added_count;
+        }
+        edits->trees[edits->tree_count++] = tree;
+    }
+}
+
+static int
+write_edits(struct firn_lsm *lsm, struct edits *edits, firn_error *err)
+{
+    list_edits(edits);
+    if (edits->tree_count == 0) {
         return FIRN_OK;
     }
     firn_os_mutex_lock(&lsm->mutex);
     uint64_t next_number = lsm->next_number;
     firn_os_mutex_unlock(&lsm->mutex);
-    struct firn_manifest_tree tree = {.id = change->tree->id, .is_dropped = change->drops_tree};
-    if (!change->drops_tree) {
-        tree.flushed = edit->flushed;
-        tree.removed = edit->removed;
-        tree.removed_count = change->removed_count;
-        tree.added = edit->added;
-        tree.added_count = change->added_count;
-    }
     struct firn_manifest_edit record = {
         .version = atomic_load_explicit(&lsm->version, memory_order_relaxed) + 1,
         .next_number = next_number,
-        .sequence = edit->sequence,
-        .trees = &tree,
-        .tree_count = 1,
+        .sequence = edits->sequence,
+        .trees = edits->trees,
+        .tree_count = edits->tree_count,
+        .log_end = log_durable(lsm),
     };
-    return firn_manifest_append(lsm->manifest, &record, err);
+    int rc = firn_manifest_append(lsm->manifest, &record, err);
+    if (rc == FIRN_OK) {
+        note_log_end(lsm, &record);
+    }
+    return rc;
 }
 
 /* ---- publishing ---- */
@@ -224,8 +315,10 @@ is_flushed(const struct firn_lsm_install_change *change, const struct firn_tree_
 
 /* (I3). */
 static void
-mark_gone_locked(const struct firn_lsm_install_change *change, uint64_t version)
+mark_gone_locked(struct firn_lsm *lsm, const struct firn_lsm_install_change *change,
+                 uint64_t version)
 {
+    firn_os_mutex_assert_held(&change->tree->lsm->mutex);
     for (size_t i = 0; i < change->removed_count; i++) {
         change->removed[i]->is_gone = true;
         change->removed[i]->gone_version = version;
@@ -234,12 +327,18 @@ mark_gone_locked(const struct firn_lsm_install_change *change, uint64_t version)
     for (size_t i = 0; i < change->added_count; i++) {
         change->added[i].file->is_gone = false;
     }
+    for (size_t i = 0; i < change->removed_count; i++) {
+        if (change->removed[i]->is_gone) {
+            firn_lsm_origin_note_gone_locked(lsm, change->removed[i]->info.number);
+        }
+    }
 }
 
 /* Added before removed: what moves to another level keeps its value files alive throughout. */
 static void
 count_values_locked(const struct firn_lsm_install_change *change)
 {
+    firn_os_mutex_assert_held(&change->tree->lsm->mutex);
     for (size_t i = 0; i < change->added_count; i++) {
         firn_value_live_add_locked(change->tree, change->added[i].file);
     }
@@ -248,10 +347,23 @@ count_values_locked(const struct firn_lsm_install_change *change)
     }
 }
 
-static struct firn_tree_state *
-publish_locked(struct firn_lsm_tree *tree, const struct edit *edit)
+/* What must be so before anybody finds the new state. */
+static void
+settle_tree_locked(const struct edit *edit, uint64_t version)
 {
-    struct firn_lsm *lsm = tree->lsm;
+    firn_os_mutex_assert_held(&edit->change->tree->lsm->mutex);
+    struct firn_lsm_tree *tree = edit->change->tree;
+    mark_gone_locked(tree->lsm, edit->change, version);
+    count_values_locked(edit->change);
+    atomic_store_explicit(&tree->flushed, edit->flushed, memory_order_relaxed);
+    tree->is_named = !edit->change->drops_tree;
+}
+
+static void
+publish_tree_locked(struct edit *edit)
+{
+    firn_os_mutex_assert_held(&edit->change->tree->lsm->mutex);
+    struct firn_lsm_tree *tree = edit->change->tree;
     struct firn_tree_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
     struct firn_tree_state *new = tree->spare;
     tree->spare = NULL;
@@ -261,19 +373,27 @@ publish_locked(struct firn_lsm_tree *tree, const struct edit *edit)
         }
     }
     firn_tree_state_set_version(new, edit->version);
-    uint64_t version =
-        atomic_load_explicit(&lsm->version, memory_order_relaxed) + (edit->is_written ? 1 : 0);
-    mark_gone_locked(edit->change, version);
-    count_values_locked(edit->change);
-    atomic_store_explicit(&tree->flushed, edit->flushed, memory_order_relaxed);
-    tree->is_named = !edit->change->drops_tree;
-    atomic_store_explicit(&lsm->sequence, edit->sequence, memory_order_relaxed);
-    /* Release pairs with the acquire in firn_lsm_version: who knows the version finds the rest. */
-    atomic_store_explicit(&lsm->version, version, memory_order_release);
+    edit->old = old;
     /* Pairs with the loads of readers (tree_state.c, I1). */
     atomic_store_explicit(&tree->state, new, memory_order_seq_cst);
+}
+
+static void
+publish_locked(struct firn_lsm *lsm, struct edits *edits)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    uint64_t version =
+        atomic_load_explicit(&lsm->version, memory_order_relaxed) + (edits->tree_count > 0 ? 1 : 0);
+    for (size_t i = 0; i < edits->count; i++) {
+        settle_tree_locked(&edits->all[i], version);
+    }
+    atomic_store_explicit(&lsm->sequence, edits->sequence, memory_order_relaxed);
+    /* Release pairs with the acquire in firn_lsm_version: who knows the version finds the rest. */
+    atomic_store_explicit(&lsm->version, version, memory_order_release);
+    for (size_t i = 0; i < edits->count; i++) {
+        publish_tree_locked(&edits->all[i]);
+    }
     firn_lsm_measure_locked(lsm);
-    return old;
 }
 
 /* ---- snapshots ---- */
@@ -333,6 +453,7 @@ list_trees(struct firn_lsm *lsm, struct firn_arena *arena, struct firn_manifest_
         .trees = trees,
         .tree_count = count,
         .history = firn_buf_slice(&lsm->history),
+        .log_end = lsm->log_end,
     };
 out:
     firn_os_mutex_unlock(&lsm->mutex);
@@ -366,9 +487,11 @@ write_history(struct firn_lsm *lsm, firn_slice history, uint64_t sequence, firn_
         .next_number = next_number,
         .sequence = sequence > known ? sequence : known,
         .history = history,
+        .log_end = log_durable(lsm),
     };
     int rc = firn_manifest_append(lsm->manifest, &record, err);
     if (rc == FIRN_OK) {
+        note_log_end(lsm, &record);
         atomic_store_explicit(&lsm->sequence, record.sequence, memory_order_relaxed);
         /* Pairs with the acquire in firn_lsm_version. */
         atomic_store_explicit(&lsm->version, version, memory_order_release);
@@ -402,35 +525,62 @@ out:
     return rc;
 }
 
+int
+firn_lsm_install_log_end(struct firn_lsm *lsm, firn_error *err)
+{
+    int rc = take_token(lsm, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_log_position log_end = log_durable(lsm);
+    rc = firn_manifest_append_log_end(lsm->manifest, log_end, err);
+    lsm->log_end = rc == FIRN_OK ? log_end : lsm->log_end;
+    if (rc == FIRN_OK && firn_manifest_wants_snapshot(lsm->manifest)) {
+        write_snapshot(lsm);
+    }
+    give_token(lsm);
+    return rc;
+}
+
 /* ---- all of it ---- */
 
 int
-firn_lsm_install(struct firn_lsm *lsm, const struct firn_lsm_install_change *change,
-                 bool *out_is_certain, firn_error *err)
+firn_lsm_install_all(struct firn_lsm *lsm, const struct firn_lsm_install_change *changes,
+                     size_t count, bool *out_is_certain, firn_error *err)
 {
-    struct firn_tree_state *old = NULL;
-    struct edit edit = {.change = change};
+    struct edits edits = {0};
     *out_is_certain = true;
     int rc = take_token(lsm, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    FIRN_TRY(prepare_edit(lsm, &edit, err));
-    FIRN_TRY(prepare_state(change->tree, err));
-    FIRN_TRY(write_edit(lsm, &edit, err));
+    FIRN_TRY(init_edits(&edits, changes, count, err));
+    FIRN_TRY(prepare(lsm, &edits, err));
+    FIRN_TRY(write_edits(lsm, &edits, err));
     firn_os_mutex_lock(&lsm->mutex);
-    old = publish_locked(change->tree, &edit);
+    publish_locked(lsm, &edits);
     firn_os_mutex_unlock(&lsm->mutex);
-    firn_tree_state_retire(&lsm->epoch, old);
+    for (size_t i = 0; i < edits.count; i++) {
+        firn_tree_state_retire(&lsm->epoch, edits.all[i].old);
+    }
     if (firn_manifest_wants_snapshot(lsm->manifest)) {
         write_snapshot(lsm);
     }
 out:
     if (rc != FIRN_OK) {
-        drop_spare(change->tree);
+        for (size_t i = 0; i < count; i++) {
+            drop_spare(changes[i].tree);
+        }
         *out_is_certain = !firn_manifest_has_failed(lsm->manifest);
     }
     give_token(lsm);
-    deinit_edit(&edit);
+    deinit_edits(&edits);
     return rc;
+}
+
+int
+firn_lsm_install(struct firn_lsm *lsm, const struct firn_lsm_install_change *change,
+                 bool *out_is_certain, firn_error *err)
+{
+    return firn_lsm_install_all(lsm, change, 1, out_is_certain, err);
 }

@@ -12,6 +12,7 @@
 #include "lsm/manifest.h"
 #include "lsm/memtable_pool.h"
 #include "lsm/tree_state.h"
+#include "lsm/view_map.h"
 #include "os/os_thread.h"
 
 /* The directory of runs in that of the store. */
@@ -22,6 +23,8 @@ enum { FIRN_COMPACTION_HISTORY_MAX = 64 };
 
 /* Of level l of a version, from <= l <= to, the runs [begin[l], end[l]) go to level `to`; and some
  * history runs, where `to` is the last level or history. */
+#define FIRN_LSM_NO_VALUES UINT64_MAX
+
 struct firn_compaction_plan {
     unsigned from;
     unsigned to;
@@ -34,6 +37,8 @@ struct firn_compaction_plan {
     firn_slice upper;
     bool is_move;     /* nothing needs to be written */
     bool is_thorough; /* values leave every value file that has garbage: see value_live.c */
+    /* The one value file that values may leave; 0: any, FIRN_LSM_NO_VALUES: none. */
+    uint64_t values_of;
 };
 
 /* A flush or a compaction that has been picked. */
@@ -42,6 +47,7 @@ struct firn_lsm_work {
     struct firn_lsm *lsm;
     struct firn_lsm_tree *tree;
     struct firn_lsm_work *next; /* of the tree's works */
+    struct firn_lsm_work *also; /* of another tree, to be run together with this one; or NULL */
 
     /* A flush: frozen memtables, the newest first; the work has a reference to each. */
     struct firn_tree_memtable **memtables;
@@ -52,6 +58,17 @@ struct firn_lsm_work {
     struct firn_compaction_plan plan;
     const struct firn_step *step; /* the wish's */
 };
+
+/* The live views, for one work. Zeroed: none are taken. */
+struct firn_lsm_work_views {
+    struct firn_view_list list; /* the host's */
+    struct firn_view_map map;
+    bool is_taken;
+};
+FIRN_MUST_CHECK int firn_lsm_work_take_views(const struct firn_lsm_work *work,
+                                             struct firn_lsm_work_views *out, firn_error *err);
+void firn_lsm_work_release_views(const struct firn_lsm_work *work,
+                                 struct firn_lsm_work_views *views);
 
 struct firn_lsm_tree {
     struct firn_lsm *lsm;
@@ -117,6 +134,13 @@ struct firn_lsm {
     struct firn_lsm_stray *strays; /* found at open */
     size_t stray_count;
     uint64_t stray_version;
+    struct firn_buf gone; /* under the mutex, of uint64_t: see lsm_origin.c */
+    bool has_lost_gone;   /* likewise */
+
+    /* Since the opening. */
+    struct firn_log_position log_end; /* that MANIFEST named */
+    uint64_t missing_count;           /* files that MANIFEST names */
+    char missing_name[FIRN_LSM_FILE_NAME_SIZE];
 };
 
 /* ---- lsm.c ---- */
@@ -129,6 +153,13 @@ uint64_t firn_lsm_take_number(struct firn_lsm *lsm);
 void firn_lsm_measure_locked(struct firn_lsm *lsm);
 /* What a tree reads by now, with a reference. */
 struct firn_tree_state *firn_lsm_state_of(struct firn_lsm_tree *tree);
+
+/* ---- lsm_files.c ---- */
+
+/* Compares the directory of runs with what MANIFEST names. */
+FIRN_MUST_CHECK int firn_lsm_files_compare(struct firn_lsm *lsm,
+                                           const struct firn_manifest_state *state,
+                                           firn_error *err);
 
 /* ---- lsm_collect.c ---- */
 
@@ -154,5 +185,9 @@ struct firn_lsm_install_change {
 FIRN_MUST_CHECK int firn_lsm_install(struct firn_lsm *lsm,
                                      const struct firn_lsm_install_change *change,
                                      bool *out_is_certain, firn_error *err);
+/* The same of changes of several trees, none twice: one edit of MANIFEST, all or nothing. count > 0. */
+FIRN_MUST_CHECK int firn_lsm_install_all(struct firn_lsm *lsm,
+                                         const struct firn_lsm_install_change *changes,
+                                         size_t count, bool *out_is_certain, firn_error *err);
 
 #endif

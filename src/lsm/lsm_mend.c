@@ -6,13 +6,16 @@
  * open whatever became of their files. Each run is verified to the last byte, the values that it
  * refers to included; one that fails is taken out, whole: a run without some of its blocks would
  * answer for keys that it has lost. One edit takes out all of them, so a mended MANIFEST is the old
- * one or the new one.
+ * one or the new one. It says too that the log begins anew, as the caller writes another one.
  *
  * What a lost run hid shows again: older versions, and what its deletes deleted. The caller says so.
+ * History runs of the same tree may say that their versions are superseded by what is lost now; so
+ * they say nothing of that any more, and everybody reads them (history.c).
  */
 #include <string.h>
 
 #include "base/mem.h"
+#include "log/log_format.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_tree.h"
 
@@ -36,7 +39,7 @@ struct lost {
 static bool
 is_of_file(int rc)
 {
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
+    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
 }
 
 static int
@@ -127,6 +130,63 @@ tree_at(const struct mending *mending, size_t i)
     return (struct lost *)(void *)mending->trees.data + i;
 }
 
+static bool
+is_lost(const struct lost *lost, uint64_t number)
+{
+    for (size_t at = 0; at < lost->numbers.size; at += sizeof number) {
+        if (memcmp(lost->numbers.data + at, &number, sizeof number) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct firn_manifest_state_tree *
+find_tree(const struct firn_manifest_state *state, uint32_t id)
+{
+    for (size_t i = 0; i < state->tree_count; i++) {
+        if (state->trees[i].id == id) {
+            return &state->trees[i];
+        }
+    }
+    return NULL;
+}
+
+/* Has the edit name the tree's history runs anew, without what they say of newer versions. */
+static int
+rename_history(const struct firn_manifest_state *state, struct firn_arena *arena, struct lost *lost,
+               struct firn_manifest_tree *out, firn_error *err)
+{
+    const struct firn_manifest_state_tree *tree = find_tree(state, lost->id);
+    size_t count = tree == NULL ? 0 : tree->run_count;
+    struct firn_manifest_run *runs = firn_arena_alloc(arena, count * sizeof *runs);
+    struct firn_manifest_group *groups = firn_arena_alloc(arena, count * sizeof *groups);
+    size_t added = 0;
+    int rc = runs == NULL || groups == NULL ? FIRN_NO_MEMORY : FIRN_OK;
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        const struct firn_manifest_run *run = tree->runs[i];
+        if (run->level != FIRN_LSM_HISTORY || is_lost(lost, run->number)) {
+            continue;
+        }
+        groups[added] =
+            (struct firn_manifest_group){.first = run->sequence_min, .last = run->sequence_max};
+        runs[added] = *run;
+        runs[added].views = 0;
+        runs[added].groups = &groups[added];
+        runs[added].group_count = 1;
+        added++;
+    }
+    for (size_t i = 0; i < added && rc == FIRN_OK; i++) {
+        rc = firn_buf_append(&lost->numbers, &runs[i].number, sizeof runs[i].number);
+    }
+    if (rc != FIRN_OK) {
+        return firn_error_no_memory(err, "an edit of MANIFEST");
+    }
+    out->added = runs;
+    out->added_count = added;
+    return FIRN_OK;
+}
+
 /* The lsm is closed. */
 static int
 append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_manifest_edit *edit,
@@ -134,30 +194,32 @@ append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_
 {
     struct firn_manifest_state state = {0};
     struct firn_manifest *manifest = NULL;
+    struct firn_arena arena = {0};
     size_t count = tree_count(mending);
     struct firn_manifest_tree *trees = firn_alloc_array(count, sizeof *trees);
     int rc;
     if (trees == NULL) {
         return firn_error_no_memory(err, "an edit of MANIFEST");
     }
+    FIRN_TRY(firn_manifest_open(dir, NULL, &state, &manifest, err));
     for (size_t i = 0; i < count; i++) {
-        const struct lost *lost = tree_at(mending, i);
+        struct lost *lost = tree_at(mending, i);
+        trees[i] = (struct firn_manifest_tree){.id = lost->id, .flushed = lost->flushed};
+        FIRN_TRY(rename_history(&state, &arena, lost, &trees[i], err));
         size_t removed = lost->numbers.size / sizeof(uint64_t);
         firn_sort(lost->numbers.data, removed, sizeof(uint64_t), compare_numbers);
-        trees[i] = (struct firn_manifest_tree){.id = lost->id,
-                                               .flushed = lost->flushed,
-                                               .removed = (void *)lost->numbers.data,
-                                               .removed_count = removed};
+        trees[i].removed = (void *)lost->numbers.data;
+        trees[i].removed_count = removed;
     }
     edit->trees = trees;
     edit->tree_count = count;
-    FIRN_TRY(firn_manifest_open(dir, NULL, &state, &manifest, err));
     FIRN_TRY(firn_manifest_append(manifest, edit, err));
     rc = firn_manifest_close(manifest, err);
     manifest = NULL;
 out:
     firn_manifest_abandon(manifest);
     firn_manifest_state_deinit(&state);
+    firn_arena_deinit(&arena);
     firn_free(trees);
     return rc;
 }
@@ -170,7 +232,9 @@ firn_lsm_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
     struct mending mending = {.on_damage = on_damage, .ctx = ctx, .result = out};
     struct firn_manifest_edit edit = {0};
     *out = (struct firn_lsm_mend_result){0};
-    int rc = firn_lsm_open(dir, options, false, &mending.lsm, err);
+    struct firn_lsm_options reading = *options;
+    reading.may_miss = true;
+    int rc = firn_lsm_open(dir, &reading, false, &mending.lsm, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -179,7 +243,9 @@ firn_lsm_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
     edit.sequence = firn_lsm_sequence(mending.lsm);
     edit.next_number = mending.lsm->next_number == 0 ? 1 : mending.lsm->next_number;
     firn_lsm_abandon(mending.lsm);
-    if (rc == FIRN_OK && tree_count(&mending) > 0) {
+    /* The log that goes with it begins anew. */
+    edit.log_end = (struct firn_log_position){1, FIRN_LOG_FORMAT_SEGMENT_SIZE};
+    if (rc == FIRN_OK) {
         rc = append_edit(&mending, dir, &edit, err);
     }
     for (size_t i = 0; i < tree_count(&mending); i++) {
@@ -189,10 +255,11 @@ firn_lsm_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
     return rc;
 }
 
-/* ---- files that no record names ---- */
+/* ---- files that no record names, and the other way round ---- */
 
 struct unnamed {
     const struct firn_manifest_state *state;
+    struct firn_buf numbers; /* of files that are there */
     uint64_t count;
 };
 
@@ -220,7 +287,7 @@ count_unnamed(void *ctx, const struct firn_os_dirent *entry)
         const struct firn_manifest_state_tree *tree = &unnamed->state->trees[i];
         for (size_t j = 0; j < tree->run_count; j++) {
             if (names(tree->runs[j], number)) {
-                return FIRN_OK;
+                return firn_buf_append(&unnamed->numbers, &number, sizeof number);
             }
         }
     }
@@ -228,8 +295,35 @@ count_unnamed(void *ctx, const struct firn_os_dirent *entry)
     return FIRN_OK;
 }
 
+static bool
+is_there(const struct unnamed *unnamed, uint64_t number)
+{
+    for (size_t at = 0; at < unnamed->numbers.size; at += sizeof number) {
+        if (memcmp(unnamed->numbers.data + at, &number, sizeof number) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t
+count_missing(const struct unnamed *unnamed)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < unnamed->state->tree_count; i++) {
+        const struct firn_manifest_state_tree *tree = &unnamed->state->trees[i];
+        for (size_t j = 0; j < tree->run_count; j++) {
+            count += !is_there(unnamed, tree->runs[j]->number);
+            for (size_t k = 0; k < tree->runs[j]->reference_count; k++) {
+                count += !is_there(unnamed, tree->runs[j]->references[k].number);
+            }
+        }
+    }
+    return count;
+}
+
 int
-firn_lsm_mend_unnamed(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
+firn_lsm_mend_look(struct firn_os_dir *dir, struct firn_lsm_mend_found *out, firn_error *err)
 {
     struct firn_manifest_state state = {0};
     struct unnamed unnamed = {.state = &state};
@@ -237,12 +331,16 @@ firn_lsm_mend_unnamed(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
     int rc = firn_manifest_read(dir, &state, err);
     if (rc == FIRN_OK) {
         rc = firn_os_dir_open(dir, FIRN_LSM_RUNS, &runs, err);
+        rc = rc == FIRN_OK          ? firn_os_dir_list(runs, count_unnamed, &unnamed, err)
+             : rc == FIRN_NOT_FOUND ? FIRN_OK
+                                    : rc;
     }
-    if (rc == FIRN_OK) {
-        rc = firn_os_dir_list(runs, count_unnamed, &unnamed, err);
-    }
+    *out = (struct firn_lsm_mend_found){.version = state.version,
+                                        .log_end = state.log_end,
+                                        .unnamed = unnamed.count,
+                                        .missing = count_missing(&unnamed)};
     firn_os_dir_close(runs);
+    firn_buf_deinit(&unnamed.numbers);
     firn_manifest_state_deinit(&state);
-    *out = unnamed.count;
     return rc;
 }

@@ -26,7 +26,7 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
-#include "lsm/lsm_internal.h"
+#include "lsm/lsm_origin.h"
 #include "lsm/merge.h"
 
 enum { FAN_IN = 32, RANK_MAX = 12, FILES_MAX = FAN_IN * RANK_MAX };
@@ -174,6 +174,7 @@ write_file(struct firn_lsm_sort *sort, size_t begin, unsigned rank, firn_error *
     firn_lsm_file_name(file.number, kind, name);
     FIRN_TRY(kind->builder_create(&sort->lsm->files.env, name, &options, &builder, err));
     FIRN_TRY(give_all(sort, begin, add_to_builder, builder, err));
+    FIRN_TRY(firn_lsm_origin_tell_scratch(builder, err));
     FIRN_TRY(kind->builder_finish(builder, &summary, err));
     remove_files(sort, begin);
     sort->files[sort->file_count++] = file;

@@ -43,6 +43,7 @@ create_memtable(struct firn_lsm *lsm, struct firn_tree_memtable **out, firn_erro
 static size_t
 place_of_locked(const struct firn_lsm *lsm, uint32_t id)
 {
+    firn_os_mutex_assert_held(&lsm->mutex);
     size_t low = 0;
     size_t high = lsm->tree_count;
     while (low < high) {
@@ -324,6 +325,7 @@ firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree)
 static int
 enlarge_spare_locked(struct firn_lsm_tree *tree, size_t count, firn_error *err)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     if (tree->spare == NULL || tree->spare->memtable_capacity >= count) {
         return FIRN_OK;
     }
@@ -341,6 +343,7 @@ static int
 put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memtable,
                     struct firn_tree_state **out_old, firn_error *err)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     struct firn_lsm *lsm = tree->lsm;
     struct firn_tree_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
     size_t count = old->memtable_count + 1;
@@ -431,6 +434,7 @@ stop_works(struct firn_lsm_tree *tree)
 static void
 move_to_dropped_locked(struct firn_lsm_tree *tree)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     struct firn_lsm *lsm = tree->lsm;
     size_t place = place_of_locked(lsm, tree->id);
     CHECK(lsm->trees[place] == tree);

@@ -463,7 +463,7 @@ firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct fi
         return get_unwanted(tree, key, view, time_ms, err);
     }
     size_t slot = firn_epoch_enter(&lsm->epoch);
-    /* Pairs with the stores in publish_locked (lsm_install.c) and put_in_front_locked
+    /* Pairs with the stores in publish_tree_locked (lsm_install.c) and put_in_front_locked
      * (lsm_tree.c). */
     const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
     int rc = ask_state(&query, state, &answer);

@@ -11,28 +11,38 @@
  * (I2) Two compactions of a tree run beside each other only if the ranges of their keys or those of
  *      their levels do not meet (compaction_pick.c).
  *
+ * (I3) Small flushes of several trees are handed out as one work, and so are small compactions: what
+ *      they cost is not the bytes but the syncs, which they share (lsm_work_run.c). A flush takes no
+ *      more along than one memtable may hold, so that memory is not given back late.
+ *
  * Flushes come before compactions: they free memory and log. Among trees the one goes first whose
  * oldest frozen memtable was frozen first.
  */
 #include "base/mem.h"
-#include "lsm/compaction.h"
 #include "lsm/compaction_garbage.h"
-#include "lsm/flush.h"
+#include "lsm/compaction_pick.h"
 #include "lsm/lsm_internal.h"
 #include "lsm/value_live.h"
 
 /* More frozen memtables than this wait for the next flush. */
 enum { FLUSH_MEMTABLES_MAX = 8 };
 
+/* (I3) So many works run together at most, … */
+enum { SHARED_WORKS_MAX = 128 };
+/* … and compactions only that read so little, each and all. */
+enum { SHARED_COMPACTION_BYTES_MAX = 1 << 20, SHARED_COMPACTIONS_BYTES_MAX = 4 << 20 };
+
 static bool
 is_wanted_locked(const struct firn_lsm_tree *tree, const struct firn_lsm_work_wish *wish)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     return !tree->is_dropping && !tree->is_held && (wish->tree == NULL || wish->tree == tree);
 }
 
 static struct firn_lsm_work *
 make_work_locked(struct firn_lsm_tree *tree, enum firn_lsm_work_kind kind)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     struct firn_lsm_work *work = firn_alloc_zeroed(sizeof *work);
     if (work != NULL) {
         work->kind = kind;
@@ -46,17 +56,26 @@ make_work_locked(struct firn_lsm_tree *tree, enum firn_lsm_work_kind kind)
 
 /* ---- flushes ---- */
 
+static bool
+may_flush_locked(const struct firn_lsm_tree *tree, const struct firn_lsm_work_wish *wish)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    return is_wanted_locked(tree, wish) && !tree->is_flushing && state->memtable_count >= 2;
+}
+
 /* The tree that has waited longest for a flush; NULL if none does. */
 static struct firn_lsm_tree *
 find_flush_locked(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish)
 {
+    firn_os_mutex_assert_held(&lsm->mutex);
     struct firn_lsm_tree *found = NULL;
     uint64_t oldest = UINT64_MAX;
     for (size_t i = 0; i < lsm->tree_count; i++) {
         struct firn_lsm_tree *tree = lsm->trees[i];
         const struct firn_tree_state *state =
             atomic_load_explicit(&tree->state, memory_order_relaxed);
-        if (!is_wanted_locked(tree, wish) || tree->is_flushing || state->memtable_count < 2) {
+        if (!may_flush_locked(tree, wish)) {
             continue;
         }
         uint64_t number = state->memtables[state->memtable_count - 1]->freeze_number;
@@ -71,6 +90,7 @@ find_flush_locked(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish)
 static int
 make_flush_locked(struct firn_lsm_tree *tree, struct firn_lsm_work **out, firn_error *err)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
     size_t frozen = state->memtable_count - 1;
     size_t count = frozen < FLUSH_MEMTABLES_MAX ? frozen : FLUSH_MEMTABLES_MAX;
@@ -93,12 +113,55 @@ make_flush_locked(struct firn_lsm_tree *tree, struct firn_lsm_work **out, firn_e
     return FIRN_OK;
 }
 
+static size_t
+bytes_of_flush(const struct firn_lsm_work *work)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < work->memtable_count; i++) {
+        bytes += atomic_load_explicit(&work->memtables[i]->counted_bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
+/* The flush of the tree that has waited longest, and where that is small, those of others (I3). */
+static int
+pick_flushes_locked(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
+                    struct firn_lsm_work **out, firn_error *err)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    struct firn_lsm_tree *tree = find_flush_locked(lsm, wish);
+    int rc = tree == NULL ? FIRN_OK : make_flush_locked(tree, out, err);
+    if (rc != FIRN_OK || *out == NULL) {
+        return rc;
+    }
+    struct firn_lsm_work *last = *out;
+    size_t bytes = bytes_of_flush(last);
+    size_t count = 1;
+    for (size_t i = 0; i < lsm->tree_count && count < SHARED_WORKS_MAX &&
+                       bytes < lsm->options.memtable_bytes_target;
+         i++) {
+        struct firn_lsm_work *also;
+        if (!may_flush_locked(lsm->trees[i], wish)) {
+            continue;
+        }
+        if (make_flush_locked(lsm->trees[i], &also, NULL) != FIRN_OK) {
+            break; /* later, then */
+        }
+        last->also = also;
+        last = also;
+        bytes += bytes_of_flush(also);
+        count++;
+    }
+    return FIRN_OK;
+}
+
 /* ---- compactions ---- */
 
 static int
 make_compaction_locked(const struct firn_compaction_pick *pick, struct firn_lsm_work **out,
                        firn_error *err)
 {
+    firn_os_mutex_assert_held(&pick->tree->lsm->mutex);
     struct firn_lsm_work *work = make_work_locked(pick->tree, FIRN_LSM_WORK_COMPACTION);
     if (work == NULL) {
         return firn_error_no_memory(err, "a compaction");
@@ -110,6 +173,67 @@ make_compaction_locked(const struct firn_compaction_pick *pick, struct firn_lsm_
     return FIRN_OK;
 }
 
+/* What the wish asks for in a tree, if that is more urgent than what was found. */
+static void
+pick_in_tree_locked(struct firn_lsm_tree *tree, const struct firn_lsm_work_wish *wish,
+                    enum firn_compaction_pick_mode mode, struct firn_compaction_pick *pick)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    if (!is_wanted_locked(tree, wish)) {
+        return;
+    }
+    if (wish->is_brief) {
+        firn_compaction_pick_one_locked(tree, wish->room_bytes, pick);
+    } else if (wish->range != NULL) {
+        firn_compaction_pick_range_locked(tree, mode, wish->range, wish->room_bytes, pick);
+    } else {
+        firn_compaction_pick_locked(tree, mode, wish->room_bytes, pick);
+    }
+}
+
+/* Whether it may share a work with others (I3): nobody watches it, and room was not asked for. */
+static bool
+may_share(const struct firn_lsm_work_wish *wish, enum firn_compaction_pick_mode mode)
+{
+    return wish->tree == NULL && wish->range == NULL && wish->step == NULL &&
+           wish->room_bytes == 0 && mode == FIRN_COMPACTION_PICK_DEMANDED;
+}
+
+/* Takes along what is small too. */
+static void
+share_locked(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
+             enum firn_compaction_pick_mode mode, struct firn_lsm_work *last)
+{
+    firn_os_mutex_assert_held(&lsm->mutex);
+    uint64_t bytes = firn_compaction_pick_bytes(last->version, &last->plan);
+    size_t count = 1;
+    if (!may_share(wish, mode) || bytes > SHARED_COMPACTION_BYTES_MAX) {
+        return;
+    }
+    for (size_t i = 0; i < lsm->tree_count && count < SHARED_WORKS_MAX; i++) {
+        struct firn_compaction_pick pick = {0};
+        struct firn_lsm_tree *tree = lsm->trees[i];
+        if (tree->works == NULL) {
+            pick_in_tree_locked(tree, wish, mode, &pick);
+        }
+        if (pick.tree == NULL) {
+            continue;
+        }
+        const struct firn_version *version =
+            atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+        uint64_t more = firn_compaction_pick_bytes(version, &pick.plan);
+        if (more > SHARED_COMPACTION_BYTES_MAX || bytes + more > SHARED_COMPACTIONS_BYTES_MAX) {
+            continue;
+        }
+        if (make_compaction_locked(&pick, &last->also, NULL) != FIRN_OK) {
+            return; /* later, then */
+        }
+        last = last->also;
+        bytes += more;
+        count++;
+    }
+}
+
 static int
 pick_compaction(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
                 enum firn_compaction_pick_mode mode, struct firn_lsm_work **out, firn_error *err)
@@ -118,13 +242,13 @@ pick_compaction(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
     struct firn_compaction_pick pick = {0};
     firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count; i++) {
-        if (is_wanted_locked(lsm->trees[i], wish) &&
-            (!wish->is_brief || firn_compaction_pick_is_scattered_locked(lsm->trees[i]))) {
-            firn_compaction_pick_locked(lsm->trees[i], mode, &pick);
-        }
+        pick_in_tree_locked(lsm->trees[i], wish, mode, &pick);
     }
     if (pick.tree != NULL) {
         rc = make_compaction_locked(&pick, out, err);
+    }
+    if (pick.tree != NULL && rc == FIRN_OK) {
+        share_locked(lsm, wish, mode, *out);
     }
     firn_os_mutex_unlock(&lsm->mutex);
     return rc;
@@ -161,23 +285,22 @@ plan_suspect(struct firn_lsm_work *work, enum firn_compaction_pick_mode mode, bo
              firn_error *err)
 {
     struct firn_lsm *lsm = work->lsm;
-    const struct firn_lsm_host *host = &lsm->options.host;
-    struct firn_view_list views = {0};
+    struct firn_lsm_work_views views;
     struct firn_compaction_plan plan;
     *out_found = false;
-    int rc = host->take_views(host->ctx, work->tree->id, &views, err);
+    int rc = firn_lsm_work_take_views(work, &views, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     firn_os_mutex_lock(&lsm->mutex);
-    rc = firn_compaction_garbage_pick_locked(work->tree, mode, &views, &plan, out_found, err);
+    rc = firn_compaction_garbage_pick_locked(work->tree, mode, &views.map, &plan, out_found, err);
     if (rc == FIRN_OK && *out_found) {
         work->plan = plan;
         work->version = atomic_load_explicit(&work->tree->state, memory_order_relaxed)->version;
         firn_version_ref(work->version);
     }
     firn_os_mutex_unlock(&lsm->mutex);
-    host->release_views(host->ctx, &views);
+    firn_lsm_work_release_views(work, &views);
     return rc;
 }
 
@@ -193,6 +316,7 @@ pick_garbage(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
         bool is_found;
         FIRN_TRY(plan_suspect(suspect, mode, &is_found, err));
         if (is_found) {
+            suspect->plan.values_of = wish->room_bytes == 0 ? 0 : FIRN_LSM_NO_VALUES;
             *out = suspect;
             return FIRN_OK;
         }
@@ -215,7 +339,8 @@ pick_values(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
     firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->tree_count && pick.tree == NULL; i++) {
         struct firn_lsm_tree *tree = lsm->trees[i];
-        if (is_wanted_locked(tree, wish) && firn_value_live_pick_locked(tree, mode, &pick.plan)) {
+        if (is_wanted_locked(tree, wish) &&
+            firn_value_live_pick_locked(tree, mode, wish->room_bytes, &pick.plan)) {
             pick.tree = tree;
         }
     }
@@ -223,6 +348,27 @@ pick_values(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
         rc = make_compaction_locked(&pick, out, err);
     }
     firn_os_mutex_unlock(&lsm->mutex);
+    return rc;
+}
+
+static int
+pick_any_compaction(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
+                    struct firn_lsm_work **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    unsigned mode =
+        wish->is_unhurried ? FIRN_COMPACTION_PICK_UNHURRIED : FIRN_COMPACTION_PICK_DEMANDED;
+    bool is_all = !wish->is_brief && wish->range == NULL;
+    unsigned last = wish->is_unhurried ? FIRN_COMPACTION_PICK_DAMAGED : mode;
+    for (; rc == FIRN_OK && *out == NULL && mode <= last; mode++) {
+        rc = pick_compaction(lsm, wish, mode, out, err);
+        if (rc == FIRN_OK && *out == NULL && is_all) {
+            rc = pick_garbage(lsm, wish, mode, out, err);
+        }
+        if (rc == FIRN_OK && *out == NULL && is_all) {
+            rc = pick_values(lsm, wish, mode, out, err);
+        }
+    }
     return rc;
 }
 
@@ -237,21 +383,18 @@ firn_lsm_work_pick(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
     }
     if (wish->flushes) {
         firn_os_mutex_lock(&lsm->mutex);
-        struct firn_lsm_tree *tree = find_flush_locked(lsm, wish);
-        rc = tree == NULL ? FIRN_OK : make_flush_locked(tree, out, err);
+        rc = pick_flushes_locked(lsm, wish, out, err);
         firn_os_mutex_unlock(&lsm->mutex);
     }
-    unsigned mode =
-        wish->is_unhurried ? FIRN_COMPACTION_PICK_UNHURRIED : FIRN_COMPACTION_PICK_DEMANDED;
-    unsigned last = wish->is_unhurried ? FIRN_COMPACTION_PICK_DAMAGED : mode;
-    for (; rc == FIRN_OK && *out == NULL && wish->compactions && mode <= last; mode++) {
-        rc = pick_compaction(lsm, wish, mode, out, err);
-        if (rc == FIRN_OK && *out == NULL && !wish->is_brief) {
-            rc = pick_garbage(lsm, wish, mode, out, err);
-        }
-        if (rc == FIRN_OK && *out == NULL && !wish->is_brief) {
-            rc = pick_values(lsm, wish, mode, out, err);
-        }
+    if (rc == FIRN_OK && *out == NULL && wish->compactions) {
+        rc = pick_any_compaction(lsm, wish, out, err);
+    }
+    if (rc == FIRN_OK && *out == NULL && wish->compactions && wish->is_unhurried &&
+        wish->room_bytes != 0) {
+        /* What reads much may write little. */
+        struct firn_lsm_work_wish daring = *wish;
+        daring.room_bytes = 0;
+        rc = pick_any_compaction(lsm, &daring, out, err);
     }
     if (*out != NULL) {
         (*out)->step = wish->step;
@@ -259,7 +402,38 @@ firn_lsm_work_pick(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
     return rc;
 }
 
-/* ---- running ---- */
+/* ---- views ---- */
+
+int
+firn_lsm_work_take_views(const struct firn_lsm_work *work, struct firn_lsm_work_views *out,
+                         firn_error *err)
+{
+    const struct firn_lsm_host *host = &work->lsm->options.host;
+    *out = (struct firn_lsm_work_views){.is_taken = false};
+    int rc = host->take_views(host->ctx, work->tree->id, &out->list, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_view_map_init(&out->map, &out->list, err);
+    out->is_taken = rc == FIRN_OK;
+    if (rc != FIRN_OK) {
+        host->release_views(host->ctx, &out->list);
+    }
+    return rc;
+}
+
+void
+firn_lsm_work_release_views(const struct firn_lsm_work *work, struct firn_lsm_work_views *views)
+{
+    const struct firn_lsm_host *host = &work->lsm->options.host;
+    if (views->is_taken) {
+        firn_view_map_deinit(&views->map);
+        host->release_views(host->ctx, &views->list);
+        views->is_taken = false;
+    }
+}
+
+/* ---- the end ---- */
 
 enum firn_lsm_work_kind
 firn_lsm_work_kind(const struct firn_lsm_work *work)
@@ -270,6 +444,7 @@ firn_lsm_work_kind(const struct firn_lsm_work *work)
 static void
 unlink_work_locked(struct firn_lsm_work *work)
 {
+    firn_os_mutex_assert_held(&work->lsm->mutex);
     struct firn_lsm_work **link = &work->tree->works;
     while (*link != work) {
         link = &(*link)->next;
@@ -283,29 +458,19 @@ unlink_work_locked(struct firn_lsm_work *work)
 void
 firn_lsm_work_discard(struct firn_lsm_work *work)
 {
-    if (work == NULL) {
-        return;
+    while (work != NULL) {
+        struct firn_lsm *lsm = work->lsm;
+        struct firn_lsm_work *also = work->also;
+        firn_os_mutex_lock(&lsm->mutex);
+        unlink_work_locked(work);
+        firn_os_cond_broadcast(&lsm->changed);
+        firn_os_mutex_unlock(&lsm->mutex);
+        for (size_t i = 0; i < work->memtable_count; i++) {
+            firn_tree_state_unref_memtable(work->memtables[i]);
+        }
+        firn_free(work->memtables);
+        firn_version_unref(work->version);
+        firn_free(work);
+        work = also;
     }
-    struct firn_lsm *lsm = work->lsm;
-    firn_os_mutex_lock(&lsm->mutex);
-    unlink_work_locked(work);
-    firn_os_cond_broadcast(&lsm->changed);
-    firn_os_mutex_unlock(&lsm->mutex);
-    for (size_t i = 0; i < work->memtable_count; i++) {
-        firn_tree_state_unref_memtable(work->memtables[i]);
-    }
-    firn_free(work->memtables);
-    firn_version_unref(work->version);
-    firn_free(work);
-}
-
-int
-firn_lsm_work_run(struct firn_lsm_work *work, firn_error *err)
-{
-    struct firn_lsm *lsm = work->lsm;
-    int rc = work->kind == FIRN_LSM_WORK_FLUSH ? firn_flush_run(work, err)
-                                               : firn_compaction_run(work, err);
-    firn_lsm_work_discard(work);
-    firn_lsm_collect(lsm);
-    return rc;
 }

@@ -59,16 +59,25 @@ struct reading {
 };
 
 static int
-read_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
-            firn_error *err)
+read_edit(struct reading *reading, uint8_t type, firn_slice record, firn_error *err)
 {
-    struct reading *reading = ctx;
     struct firn_manifest_edit edit;
     int rc = firn_manifest_edit_decode(type, record, &reading->arena, &edit, err);
     if (rc == FIRN_OK) {
         rc = firn_manifest_state_apply(reading->state, &edit, err);
     }
     firn_arena_deinit(&reading->arena);
+    return rc;
+}
+
+static int
+read_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+            firn_error *err)
+{
+    struct reading *reading = ctx;
+    int rc = type == FIRN_MANIFEST_LOG_END
+                 ? firn_manifest_edit_decode_log_end(record, &reading->state->log_end, err)
+                 : read_edit(reading, type, record, err);
     if (rc != FIRN_OK) {
         char name[FIRN_LOG_SEGMENT_NAME_SIZE];
         firn_log_segment_name(PREFIX, position.segment, name);
@@ -210,17 +219,25 @@ firn_manifest_has_failed(struct firn_manifest *manifest)
     return firn_log_has_failed(manifest->log);
 }
 
+/* What the buffer holds; encoded is how making it ended. */
+static int
+append_encoded(struct firn_manifest *manifest, uint8_t type, int encoded,
+               struct firn_log_position *out, firn_error *err)
+{
+    if (encoded != FIRN_OK) {
+        return firn_error_no_memory(err, "an edit of MANIFEST");
+    }
+    firn_slice part = firn_buf_slice(&manifest->record);
+    int rc = firn_log_append(manifest->log, type, &part, 1, out, err);
+    return rc != FIRN_OK ? rc : firn_log_sync(manifest->log, err);
+}
+
 static int
 append(struct firn_manifest *manifest, uint8_t type, const struct firn_manifest_edit *edit,
        struct firn_log_position *out, firn_error *err)
 {
-    int rc = firn_manifest_edit_encode(edit, &manifest->record);
-    if (rc != FIRN_OK) {
-        return firn_error_no_memory(err, "an edit of MANIFEST");
-    }
-    firn_slice part = firn_buf_slice(&manifest->record);
-    rc = firn_log_append(manifest->log, type, &part, 1, out, err);
-    return rc != FIRN_OK ? rc : firn_log_sync(manifest->log, err);
+    return append_encoded(manifest, type, firn_manifest_edit_encode(edit, &manifest->record), out,
+                          err);
 }
 
 int
@@ -228,6 +245,19 @@ firn_manifest_append(struct firn_manifest *manifest, const struct firn_manifest_
                      firn_error *err)
 {
     int rc = append(manifest, FIRN_MANIFEST_EDIT, edit, NULL, err);
+    if (rc == FIRN_OK) {
+        manifest->edit_bytes += manifest->record.size;
+    }
+    return rc;
+}
+
+int
+firn_manifest_append_log_end(struct firn_manifest *manifest, struct firn_log_position log_end,
+                             firn_error *err)
+{
+    int rc =
+        append_encoded(manifest, FIRN_MANIFEST_LOG_END,
+                       firn_manifest_edit_encode_log_end(log_end, &manifest->record), NULL, err);
     if (rc == FIRN_OK) {
         manifest->edit_bytes += manifest->record.size;
     }

@@ -40,6 +40,9 @@ FIRN_MUST_CHECK int firn_manifest_capture(struct firn_os_dir *dir,
  * everything is refused with FIRN_FAILED. */
 FIRN_MUST_CHECK int firn_manifest_append(struct firn_manifest *manifest,
                                          const struct firn_manifest_edit *edit, firn_error *err);
+/* The same of a record that says nothing but how far the log is durable. */
+FIRN_MUST_CHECK int firn_manifest_append_log_end(struct firn_manifest *manifest,
+                                                 struct firn_log_position log_end, firn_error *err);
 /* Whether so much has been appended that a snapshot makes it smaller. */
 bool firn_manifest_wants_snapshot(const struct firn_manifest *manifest);
 /* Begins a new segment with a snapshot and gives up the older ones. Fails as append does. */

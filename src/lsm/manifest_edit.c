@@ -132,10 +132,13 @@ out:
 static uint32_t
 version_of(const struct firn_manifest_edit *edit)
 {
+    if (edit->log_end.segment > 0) {
+        return FIRN_MANIFEST_FORMAT_VERSION;
+    }
     for (size_t i = 0; i < edit->tree_count; i++) {
         for (size_t j = 0; j < edit->trees[i].added_count; j++) {
             if (edit->trees[i].added[j].level == FIRN_LSM_HISTORY) {
-                return FIRN_MANIFEST_FORMAT_VERSION;
+                return FIRN_MANIFEST_FORMAT_VERSION_LEVELS;
             }
         }
     }
@@ -161,6 +164,10 @@ firn_manifest_edit_encode(const struct firn_manifest_edit *edit, struct firn_buf
     if (format_version >= FIRN_MANIFEST_FORMAT_VERSION_HISTORY) {
         FIRN_TRY(firn_buf_append_varint(out, edit->history.size));
         FIRN_TRY(firn_buf_append_slice(out, edit->history));
+    }
+    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION) {
+        FIRN_TRY(firn_buf_append_varint(out, edit->log_end.segment));
+        FIRN_TRY(firn_buf_append_varint(out, edit->log_end.offset));
     }
 out:
     return rc;
@@ -492,6 +499,11 @@ firn_manifest_edit_decode(uint8_t type, firn_slice record, struct firn_arena *ar
         !firn_reader_sized(&decoder.reader, record.size, &out->history)) {
         return refuse(&decoder, "history");
     }
+    if (format_version >= FIRN_MANIFEST_FORMAT_VERSION &&
+        (!firn_reader_varint(&decoder.reader, &out->log_end.segment) ||
+         !firn_reader_varint(&decoder.reader, &out->log_end.offset))) {
+        return refuse(&decoder, "end of the log");
+    }
     if (format_version != version_of(out)) {
         return refuse(&decoder, "format version");
     }
@@ -500,4 +512,40 @@ firn_manifest_edit_decode(uint8_t type, firn_slice record, struct firn_arena *ar
     }
 out:
     return rc;
+}
+
+/* ---- the end of the log alone ---- */
+
+enum { LOG_END_VERSION = 1 };
+
+int
+firn_manifest_edit_encode_log_end(struct firn_log_position log_end, struct firn_buf *out)
+{
+    int rc = FIRN_OK;
+    firn_buf_clear(out);
+    FIRN_TRY(firn_buf_append_le32(out, LOG_END_VERSION));
+    FIRN_TRY(firn_buf_append_varint(out, log_end.segment));
+    FIRN_TRY(firn_buf_append_varint(out, log_end.offset));
+out:
+    return rc;
+}
+
+int
+firn_manifest_edit_decode_log_end(firn_slice record, struct firn_log_position *out, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(record);
+    uint32_t version = 0;
+    bool has_version = firn_reader_le32(&reader, &version);
+    if (has_version && version > LOG_END_VERSION) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "an end of the log of format version %" PRIu32
+                              "; this program knows version %d",
+                              version, LOG_END_VERSION);
+    }
+    if (version != LOG_END_VERSION || !firn_reader_varint(&reader, &out->segment) ||
+        !firn_reader_varint(&reader, &out->offset) || out->segment == 0 ||
+        firn_reader_left(&reader) > 0) {
+        return firn_error_set(err, FIRN_CORRUPT, "bad end of the log");
+    }
+    return FIRN_OK;
 }

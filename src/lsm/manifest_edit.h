@@ -7,14 +7,20 @@
  * as many bytes.
  *
  *   record
- *     0  4  format version, 1, 2 or 3
+ *     0  4  format version, 1 to 4
  *     4  4  zero
  *     8  8  version: of an edit, the one that it makes; of a snapshot, the one that it shows
  *    16  8  number that no file had so far
  *    24  8  largest sequence that any run or edit has named
  *    32  …  varint count of trees, then the trees, by ascending id; of format version 2 also: sized
  *           history, not empty; format version 1 where it stays as it was; of format version 3,
- *           where runs of level 7 are named, also: sized history, empty where it stays as it was
+ *           where runs of level 7 are named, also: sized history, empty where it stays as it was; of
+ *           format version 4, after these: how far the log was durable, varint segment, from 1,
+ *           varint offset
+ *
+ *   record of type LOG_END
+ *     0  4  format version, 1
+ *     4  …  how far the log was durable: varint segment, from 1, varint offset
  *
  *   tree
  *     varint id; flags, 1 byte: bit 0, dropped; varint flushed sequence;
@@ -46,14 +52,16 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "firn/types.h"
+#include "log/log.h"
 
-/* Types of records in the log "manifest". */
-enum { FIRN_MANIFEST_SNAPSHOT = 16, FIRN_MANIFEST_EDIT = 17 };
+/* Types of records in the log "manifest". LOG_END changes no version. */
+enum { FIRN_MANIFEST_SNAPSHOT = 16, FIRN_MANIFEST_EDIT = 17, FIRN_MANIFEST_LOG_END = 18 };
 
 enum {
     FIRN_MANIFEST_FORMAT_VERSION_TREES = 1,
     FIRN_MANIFEST_FORMAT_VERSION_HISTORY = 2,
-    FIRN_MANIFEST_FORMAT_VERSION = 3
+    FIRN_MANIFEST_FORMAT_VERSION_LEVELS = 3,
+    FIRN_MANIFEST_FORMAT_VERSION = 4
 };
 
 /* A key of the largest size with a zero byte behind it. */
@@ -142,6 +150,8 @@ struct firn_manifest_edit {
     size_t tree_count;
     /* What the store keeps here, in its own format; empty: as it was, in a snapshot: nothing. */
     firn_slice history;
+    /* How far the store's log was durable when the edit was made; segment 0: as it was. */
+    struct firn_log_position log_end;
 };
 
 /* Replaces the contents of out. FIRN_NO_MEMORY. */
@@ -152,5 +162,12 @@ FIRN_MUST_CHECK int firn_manifest_edit_encode(const struct firn_manifest_edit *e
 FIRN_MUST_CHECK int firn_manifest_edit_decode(uint8_t type, firn_slice record,
                                               struct firn_arena *arena,
                                               struct firn_manifest_edit *out, firn_error *err);
+
+/* The same of a record of type FIRN_MANIFEST_LOG_END. */
+FIRN_MUST_CHECK int firn_manifest_edit_encode_log_end(struct firn_log_position log_end,
+                                                      struct firn_buf *out);
+FIRN_MUST_CHECK int firn_manifest_edit_decode_log_end(firn_slice record,
+                                                      struct firn_log_position *out,
+                                                      firn_error *err);
 
 #endif

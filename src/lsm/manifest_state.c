@@ -259,6 +259,9 @@ firn_manifest_state_apply(struct firn_manifest_state *state, const struct firn_m
     if (edit->history.size > 0 && firn_buf_assign(&state->history, edit->history) != FIRN_OK) {
         return firn_error_no_memory(err, "the history that MANIFEST keeps");
     }
+    if (edit->is_snapshot || edit->log_end.segment > 0) {
+        state->log_end = edit->log_end;
+    }
     state->version = edit->version;
     state->next_number = edit->next_number;
     state->sequence = edit->sequence;

@@ -28,6 +28,7 @@ struct firn_manifest_state {
     size_t tree_count;
     size_t tree_capacity;
     struct firn_buf history;
+    struct firn_log_position log_end; /* see struct firn_manifest_edit */
 };
 
 void firn_manifest_state_deinit(struct firn_manifest_state *state);

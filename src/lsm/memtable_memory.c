@@ -2,8 +2,8 @@
  *
  * lsm/memtable_memory.c: blocks for entries and slabs of nodes.
  *
- * Both grow with the table, so that a small table is small: blocks from 4 KiB to 1 MiB, slabs from
- * one node to 64. Nothing is given back before the table goes (I1 in memtable.c). A table that has
+ * Both grow with the table, so that a small table is small, and hundreds of trees with a few entries
+ * each fit into little memory: blocks from 512 bytes to 1 MiB, slabs from one node to 64. Nothing is given back before the table goes (I1 in memtable.c). A table that has
  * grown to CHUNKS_FROM takes the memory for both from chunks in large pages, where it has a pool
  * (memtable_pool.c); what is too large for that still comes by itself.
  *
@@ -21,7 +21,7 @@
 
 enum {
     CACHE_LINE = 64,
-    BLOCK_SIZE_MIN = 4 << 10,
+    BLOCK_SIZE_MIN = 512,
     BLOCK_SIZE_MAX = 1 << 20,
     SLAB_NODES_MAX = 64,
     CHUNKS_FROM = 8 << 20,

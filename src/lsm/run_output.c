@@ -14,7 +14,8 @@
  *
  * Large values go to files of their own (value_output.c), which are finished after the last run.
  *
- * The builder has made a run durable when it finishes it. Nobody knows the run until MANIFEST names
+ * The builder has made a run durable when it finishes it, or leaves that to a publisher, which is run
+ * before MANIFEST names any of it. Nobody knows the run until MANIFEST names
  * it; a crash before that leaves a file which the next open removes.
  *
  * Failure: the unfinished file is removed by its builder. The finished ones count as gone since
@@ -72,6 +73,7 @@ begin_run(struct writing *writing, firn_error *err)
         .without_filter = writing->options->without_filter && writing->level < FIRN_LSM_HISTORY,
         /* What now does not read is not waited for. */
         .found = writing->level < FIRN_LSM_HISTORY ? writing->options->found : NULL,
+        .publisher = writing->options->publisher,
     };
     char name[FIRN_LSM_FILE_NAME_SIZE];
     writing->number = firn_lsm_take_number(lsm);
@@ -233,8 +235,9 @@ out:
     return rc;
 }
 
+/* Where is_last, it is the last one of all. */
 static int
-finish_run(struct writing *writing, firn_error *err)
+finish_run(struct writing *writing, bool is_last, firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_run_summary summary = {0};
@@ -242,6 +245,8 @@ finish_run(struct writing *writing, firn_error *err)
         return FIRN_OK;
     }
     FIRN_TRY(reserve_result(writing->out, err));
+    FIRN_TRY(firn_lsm_origin_tell(writing->options->origin, writing->builder, writing->number,
+                                  is_last, err));
     FIRN_TRY(writing->builder->kind->builder_finish(writing->builder, &summary, err));
     writing->builder->kind->builder_destroy(writing->builder);
     writing->builder = NULL;
@@ -254,12 +259,28 @@ out:
     return rc;
 }
 
-/* Ends the open run before the entry that the stream has just given, or at the end of all. */
+/* Ends the open run before the entry that the stream has just given. */
 static int
 end_run(struct writing *writing, firn_error *err)
 {
     int rc = firn_compaction_stream_cut(writing->stream, add_range, writing, err);
-    return rc == FIRN_OK ? finish_run(writing, err) : rc;
+    return rc == FIRN_OK ? finish_run(writing, false, err) : rc;
+}
+
+/* Ends all that is open. */
+static int
+end_all(struct writing *writing, firn_error *err)
+{
+    bool has_main;
+    int rc;
+    FIRN_TRY(firn_compaction_stream_cut(writing->stream, add_range, writing, err));
+    has_main = writing->builder != NULL;
+    if (writing->history != NULL) {
+        FIRN_TRY(finish_run(writing->history, !has_main, err));
+    }
+    rc = finish_run(writing, true, err);
+out:
+    return rc;
 }
 
 /* ---- where to cut ---- */
@@ -300,7 +321,7 @@ begin_key(struct writing *writing, firn_slice key, firn_error *err)
         FIRN_TRY(end_run(writing, err));
     }
     if (history != NULL && is_large_enough(history)) {
-        FIRN_TRY(finish_run(history, err));
+        FIRN_TRY(finish_run(history, false, err));
     }
     writing->has_key = false;
     if (history != NULL) {
@@ -371,8 +392,7 @@ write_all(struct writing *writing, firn_error *err)
         FIRN_TRY(add_entry(writing, entry, err));
         FIRN_TRY(firn_compaction_stream_next(writing->stream, &entry, err));
     }
-    FIRN_TRY(end_run(writing, err));
-    FIRN_TRY(writing->history == NULL ? FIRN_OK : finish_run(writing->history, err));
+    FIRN_TRY(end_all(writing, err));
     FIRN_TRY(finish_values(writing, err));
     writing->out->versions_dropped = firn_compaction_stream_dropped(writing->stream);
 out:
@@ -415,8 +435,10 @@ firn_run_output_write(const struct firn_run_output_options *options, struct firn
     const struct firn_value_output_options values = {.lsm = options->lsm,
                                                      .separates = options->separates,
                                                      .is_thorough = options->is_thorough,
+                                                     .values_of = options->values_of,
                                                      .adopt = options->adopt,
-                                                     .codec = codec_of(options)};
+                                                     .codec = codec_of(options),
+                                                     .publisher = options->publisher};
     firn_value_output_begin(&writing.values, &values);
     firn_value_output_begin(&history.values, &values);
     struct firn_compaction_rule *rule = NULL;
@@ -435,17 +457,20 @@ out:
     firn_compaction_stream_destroy(writing.stream);
     firn_compaction_rule_destroy(rule);
     if (rc != FIRN_OK) {
-        firn_run_output_remove(out);
+        firn_run_output_remove(options->lsm, out);
     }
     return rc;
 }
 
 void
-firn_run_output_remove(struct firn_run_output *output)
+firn_run_output_remove(struct firn_lsm *lsm, struct firn_run_output *output)
 {
+    firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < output->count; i++) {
         output->runs[i].file->is_gone = true;
+        firn_lsm_origin_note_gone_locked(lsm, output->runs[i].file->info.number);
     }
+    firn_os_mutex_unlock(&lsm->mutex);
     firn_run_output_deinit(output);
 }
 

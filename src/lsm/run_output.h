@@ -6,14 +6,16 @@
 #define FIRN_LSM_RUN_OUTPUT_H
 
 #include "lsm/compaction_stream.h"
-#include "lsm/lsm_internal.h"
+#include "lsm/lsm_origin.h"
 #include "lsm/value_adopt.h"
+#include "lsm/view_map.h"
 
 struct firn_run_output_options {
     struct firn_lsm *lsm;
+    struct firn_lsm_origin *origin; /* of all runs that are written */
     /* What goes into the runs: the stream's options, but for the rule, which follows from views. */
     struct firn_compaction_stream_options stream;
-    const struct firn_view_list *views;
+    const struct firn_view_map *views;
     /* Where the runs will be; but for what now does not read, which goes to history. In history:
      * together they are what `history` was. */
     unsigned level;
@@ -24,10 +26,12 @@ struct firn_run_output_options {
     bool separates;                       /* large values go to value files */
     const struct firn_value_adopt *adopt; /* where they lie already; may be NULL */
     bool is_thorough;                     /* as in struct firn_compaction_plan */
+    uint64_t values_of;                   /* likewise */
     uint64_t run_bytes_target;            /* a new run begins beyond it; 0: there is one run */
     /* The level behind that of the output: a run ends before it overlaps with too much there. NULL:
      * none. */
     const struct firn_version_level *next_level;
+    struct firn_block_publisher *publisher; /* makes the files durable, later; NULL: at once */
 };
 
 /* In the caller's memory; zeroed at first. */
@@ -44,7 +48,7 @@ struct firn_run_output {
 FIRN_MUST_CHECK int firn_run_output_write(const struct firn_run_output_options *options,
                                           struct firn_run_output *out, firn_error *err);
 /* Gives back the references; the next collection removes the files. */
-void firn_run_output_remove(struct firn_run_output *output);
+void firn_run_output_remove(struct firn_lsm *lsm, struct firn_run_output *output);
 /* Gives back the references; the files stay. */
 void firn_run_output_deinit(struct firn_run_output *output);
 

@@ -18,8 +18,9 @@ void firn_value_live_remove_locked(struct firn_lsm_tree *tree, const struct firn
  * dead, or, of one that is thorough, anything. */
 bool firn_value_live_is_worth_moving_locked(const struct firn_lsm_file *values, bool is_thorough);
 
-/* A compaction that writes a run again in its place for that; false: there is none to be run now. */
+/* A compaction that writes a run again in its place for that; false: there is none to be run now.
+ * With room_bytes, unless that is 0, it empties one file, of which no more is alive. */
 bool firn_value_live_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
-                                 struct firn_compaction_plan *out);
+                                 uint64_t room_bytes, struct firn_compaction_plan *out);
 
 #endif

@@ -78,8 +78,11 @@ is_to_be_left(const struct firn_value_output *output, const struct firn_lsm_file
     }
     firn_os_mutex_lock(&lsm->mutex);
     bool is_left = firn_value_live_is_worth_moving_locked(file, output->options.is_thorough);
+    bool is_small = file->info.content_bytes < lsm->options.value_file_bytes_small;
     firn_os_mutex_unlock(&lsm->mutex);
-    return is_left || file->info.content_bytes < lsm->options.value_file_bytes_small;
+    bool may_leave =
+        output->options.values_of == 0 || output->options.values_of == file->info.number;
+    return (is_left || is_small) && may_leave;
 }
 
 /* The file that an input's reference leads to. The run that has it lies behind `values`. */
@@ -146,7 +149,8 @@ begin_file(struct firn_value_output *output, firn_error *err)
     struct firn_lsm *lsm = output->options.lsm;
     char name[FIRN_LSM_FILE_NAME_SIZE];
     const struct firn_value_writer_options options = {.number = firn_lsm_take_number(lsm),
-                                                      .codec = output->options.codec};
+                                                      .codec = output->options.codec,
+                                                      .publisher = output->options.publisher};
     firn_lsm_file_name(options.number, &firn_value_file_kind, name);
     int rc = firn_value_writer_create(&lsm->files.env, name, &options, &output->writer, err);
     if (rc == FIRN_OK) {

@@ -16,10 +16,12 @@
 
 struct firn_value_output_options {
     struct firn_lsm *lsm;
-    bool separates;   /* large values go to value files */
-    bool is_thorough; /* what is alive leaves every file with garbage */
+    bool separates;     /* large values go to value files */
+    bool is_thorough;   /* what is alive leaves every file with garbage */
+    uint64_t values_of; /* as in struct firn_compaction_plan */
     enum firn_codec codec;
-    const struct firn_value_adopt *adopt; /* of a flush; may be NULL */
+    const struct firn_value_adopt *adopt;   /* of a flush; may be NULL */
+    struct firn_block_publisher *publisher; /* as in struct firn_run_builder_options */
 };
 
 /* In the caller's memory. */
@@ -47,7 +49,7 @@ FIRN_MUST_CHECK int firn_value_output_list(struct firn_value_output *output,
                                            struct firn_manifest_run *info, firn_error *err);
 /* Gives the file that was made of that info its value files. */
 void firn_value_output_hold(struct firn_value_output *output, struct firn_lsm_file *run);
-/* Makes all value files durable. The runs, whom nobody knows yet, learn what is in them. */
+/* Makes all value files durable, or leaves that to the publisher. The runs, whom nobody knows yet, learn what is in them. */
 FIRN_MUST_CHECK int firn_value_output_finish(struct firn_value_output *output,
                                              const struct firn_version_added *runs, size_t count,
                                              firn_error *err);

@@ -22,12 +22,18 @@
  * Time alone frees something too: what expires. That is no matter of the mark, but of the earliest
  * time of the views that see any of the run.
  *
- * Each view becomes a hash of its intervals, cut to the run's; the hashes are sorted, so that
- * neither order nor number of equal ones matters.
+ * A view that sees a segment of the map sees all that lies below the segment (view_map.c, I2). So
+ * what it sees of the run follows from the newest segment of the run that it sees, its tip there: a
+ * segment whose span is larger than those of the segments right above it, within the run, together.
+ * Each segment gets a hash of its sequences and of the hash below it; the mark is made of the hashes
+ * of all tips. Neither order nor number of equal views matters, and the cost is that of the
+ * segments, not of views times intervals.
  *
- * Limits: memory of 8 bytes a view.
+ * Limits: memory of 12 bytes a segment of the run and tree.
  */
 #include "lsm/view_mark.h"
+
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/sort.h"
@@ -42,14 +48,33 @@ mix(uint64_t value)
 }
 
 bool
-firn_view_mark_sees_all(const struct firn_view_list *views, uint64_t first, uint64_t last)
+firn_view_mark_sees_all(const struct firn_view_map *views, uint64_t first, uint64_t last)
 {
-    for (size_t i = 0; i < views->count; i++) {
-        if (firn_view_sees_all(&views->views[i], first, last)) {
+    for (size_t tree = 0; tree < views->tree_count; tree++) {
+        if (!firn_view_span_is_empty(firn_view_map_hull(views, tree, first, last).common)) {
             return true;
         }
     }
     return false;
+}
+
+uint64_t
+firn_view_mark_time_ms(const struct firn_view_map *views, uint64_t first, uint64_t last)
+{
+    uint64_t time_ms = UINT64_MAX;
+    size_t end = firn_view_map_segment(views, last);
+    for (size_t i = firn_view_map_segment(views, first); i <= end; i++) {
+        time_ms = views->times_ms[i] < time_ms ? views->times_ms[i] : time_ms;
+    }
+    return time_ms;
+}
+
+/* ---- marks ---- */
+
+static uint64_t
+hash_interval(uint64_t below, uint64_t first, uint64_t last)
+{
+    return mix(mix(below + UINT64_C(0x9e3779b97f4a7c15) + first) + last);
 }
 
 /* 0 for a view that sees nothing of [first, last]. */
@@ -62,25 +87,59 @@ hash_view(const struct firn_view *view, uint64_t first, uint64_t last)
     for (size_t i = begin > 0 ? begin - 1 : 0; i < end; i++) {
         struct firn_view_interval interval = firn_view_at(view, i);
         if (interval.last >= first) {
-            uint64_t from = interval.first > first ? interval.first : first;
-            uint64_t to = interval.last < last ? interval.last : last;
-            hash = mix(mix(hash + UINT64_C(0x9e3779b97f4a7c15) + from) + to);
+            hash = hash_interval(hash, interval.first > first ? interval.first : first,
+                                 interval.last < last ? interval.last : last);
         }
     }
     return hash;
 }
 
-uint64_t
-firn_view_mark_time_ms(const struct firn_view_list *views, uint64_t first, uint64_t last)
+/* The segments of the run. */
+struct window {
+    const struct firn_view_map *views;
+    uint64_t first; /* sequences */
+    uint64_t last;
+    size_t begin; /* segments */
+    size_t end;
+    uint64_t *hashes; /* of each segment; in the end those of the tips */
+    uint32_t *above;  /* of each segment: how many of its views see one right above it */
+    size_t hash_count;
+};
+
+/* Adds the tips of a tree to the hashes. */
+static void
+add_tips(struct window *window, size_t tree)
 {
-    uint64_t time_ms = UINT64_MAX;
-    for (size_t i = 0; i < views->count; i++) {
-        uint64_t of_view = views->times_ms == NULL ? 0 : views->times_ms[i];
-        if (of_view < time_ms && hash_view(&views->views[i], first, last) != 0) {
-            time_ms = of_view;
+    const struct firn_view_map *views = window->views;
+    size_t count = window->end - window->begin;
+    uint64_t *hashes = window->hashes + window->hash_count;
+    memset(window->above, 0, count * sizeof *window->above);
+    for (size_t i = 0; i < count; i++) {
+        size_t segment = window->begin + i;
+        struct firn_view_span span = firn_view_map_seen(views, segment, tree);
+        uint32_t older = views->older[segment * views->tree_count + tree];
+        uint64_t end =
+            segment + 1 < views->segment_count ? views->bounds[segment + 1] - 1 : UINT64_MAX;
+        uint64_t first = views->bounds[segment];
+        if (firn_view_span_is_empty(span)) {
+            continue;
+        }
+        bool has_older = older != UINT32_MAX && older >= window->begin;
+        if (has_older) {
+            window->above[older - window->begin] += span.end - span.begin;
+        }
+        hashes[i] = hash_interval(has_older ? hashes[older - window->begin] : 0,
+                                  first > window->first ? first : window->first,
+                                  end < window->last ? end : window->last);
+    }
+    size_t tips = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct firn_view_span span = firn_view_map_seen(views, window->begin + i, tree);
+        if (!firn_view_span_is_empty(span) && window->above[i] < span.end - span.begin) {
+            hashes[tips++] = hashes[i];
         }
     }
-    return time_ms;
+    window->hash_count += tips;
 }
 
 static int
@@ -91,32 +150,42 @@ compare_hashes(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-uint64_t
-firn_view_mark_beside_history(uint64_t mark)
+/* Of what the trees have in common, once. */
+static uint64_t
+join_hashes(struct window *window)
 {
-    mark = mix(mark + 1);
-    return mark == 0 ? 1 : mark;
+    uint64_t mark = 1;
+    if (window->views->tree_count > 1) {
+        firn_sort(window->hashes, window->hash_count, sizeof *window->hashes, compare_hashes);
+    }
+    for (size_t i = 0; i < window->hash_count; i++) {
+        if (window->views->tree_count == 1 || i == 0 ||
+            window->hashes[i] != window->hashes[i - 1]) {
+            mark += mix(window->hashes[i]);
+        }
+    }
+    return mix(mark);
 }
 
 int
-firn_view_mark_of(const struct firn_view_list *views, uint64_t first, uint64_t last, uint64_t *out,
+firn_view_mark_of(const struct firn_view_map *views, uint64_t first, uint64_t last, uint64_t *out,
                   firn_error *err)
 {
-    uint64_t *hashes = firn_alloc_array(views->count, sizeof *hashes);
-    if (hashes == NULL) {
-        return firn_error_no_memory(err, "a mark of views");
+    struct window window = {
+        .views = views, .first = first, .last = last, .begin = firn_view_map_segment(views, first)};
+    window.end = firn_view_map_segment(views, last) + 1;
+    size_t count = window.end - window.begin;
+    window.hashes = firn_alloc_array(count * views->tree_count, sizeof *window.hashes);
+    window.above = firn_alloc_array(count, sizeof *window.above);
+    int rc = FIRN_OK;
+    if (window.hashes == NULL || window.above == NULL) {
+        rc = firn_error_no_memory(err, "a mark of views");
+        goto out;
     }
-    for (size_t i = 0; i < views->count; i++) {
-        hashes[i] = hash_view(&views->views[i], first, last);
+    for (size_t tree = 0; tree < views->tree_count; tree++) {
+        add_tips(&window, tree);
     }
-    firn_sort(hashes, views->count, sizeof *hashes, compare_hashes);
-    uint64_t mark = 1;
-    for (size_t i = 0; i < views->count; i++) {
-        if (hashes[i] != 0 && (i == 0 || hashes[i] != hashes[i - 1])) {
-            mark = mix(mark + hashes[i]);
-        }
-    }
-    firn_free(hashes);
+    uint64_t mark = join_hashes(&window);
     if (views->now != NULL) {
         mark = mix(mark + hash_view(views->now, first, last));
     }
@@ -124,5 +193,15 @@ firn_view_mark_of(const struct firn_view_list *views, uint64_t first, uint64_t l
         mark = mix(mark + mix(views->tombstones_kept_from));
     }
     *out = mark == 0 ? 1 : mark;
-    return FIRN_OK;
+out:
+    firn_free(window.hashes);
+    firn_free(window.above);
+    return rc;
+}
+
+uint64_t
+firn_view_mark_beside_history(uint64_t mark)
+{
+    mark = mix(mark + 1);
+    return mark == 0 ? 1 : mark;
 }

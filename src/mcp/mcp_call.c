@@ -129,9 +129,17 @@ firn_mcp_call_open(struct firn_mcp_call *call)
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
     int code = firn_workspace_open(path, &options, &call->workspace, &call->error);
     free(joined);
+    if (code == FIRN_UNTRUSTED) {
+        call->hint =
+            "nothing was done; if the user made this store, they can run firn trust in that "
+            "directory";
+    }
     if (code == FIRN_OK) {
         code =
             firn_config_list_readable(call->workspace, take_setting, on_notice, call, &call->error);
+    }
+    if (code == FIRN_OK && call->host->hooks != NULL) {
+        call->hooks = call->host->hooks->look(firn_workspace_root(call->workspace));
     }
     return code;
 }
@@ -176,17 +184,17 @@ firn_mcp_call_take_paths(struct firn_mcp_call *call)
     const json_t *given = json_object_get(call->arguments, "paths");
     size_t count = json_array_size(given);
     size_t text_size = base.size + 1;
-    if (count == 0 && base.size == 0) {
+    if (count == 0) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < count; i++) {
         text_size += base.size + 1 + json_string_length(json_array_get(given, i));
     }
-    int code = make_paths(call, count == 0 ? 1 : count, text_size);
+    int code = make_paths(call, count, text_size);
     char *at = call->path_text;
     bool is_all = false;
-    for (size_t i = 0; code == FIRN_OK && i < (count == 0 ? 1 : count); i++) {
-        const char *path = count == 0 ? "." : json_string_value(json_array_get(given, i));
+    for (size_t i = 0; code == FIRN_OK && i < count; i++) {
+        const char *path = json_string_value(json_array_get(given, i));
         size_t size = base.size;
         memcpy(at, base.data, base.size);
         if (!append_path(path, at, &size)) {
@@ -198,7 +206,7 @@ firn_mcp_call_take_paths(struct firn_mcp_call *call)
         is_all = is_all || size == 0;
         at += size;
     }
-    call->path_count = is_all ? 0 : count == 0 ? 1 : count;
+    call->path_count = is_all ? 0 : count;
     return code;
 }
 
@@ -279,6 +287,10 @@ kind_name(firn_notice_kind kind)
         [FIRN_NOTICE_SPECIAL] = "special",
         [FIRN_NOTICE_UNREADABLE] = "unreadable",
         [FIRN_NOTICE_CHANGING] = "changing",
+        [FIRN_NOTICE_GROWING] = "growing",
+        [FIRN_NOTICE_CARRIED] = "carried",
+        [FIRN_NOTICE_NEWER] = "newer",
+        [FIRN_NOTICE_DATE] = "date",
         [FIRN_NOTICE_VANISHED] = "vanished",
         [FIRN_NOTICE_METADATA] = "metadata",
         [FIRN_NOTICE_KEPT] = "kept",
@@ -286,7 +298,11 @@ kind_name(firn_notice_kind kind)
         [FIRN_NOTICE_BAD_RULE] = "bad rule",
         [FIRN_NOTICE_RESUMED] = "resumed",
         [FIRN_NOTICE_STORE] = "store",
+        [FIRN_NOTICE_FOREIGN] = "foreign",
         [FIRN_NOTICE_SETTINGS] = "settings",
+        [FIRN_NOTICE_RESERVED] = "reserved",
+        [FIRN_NOTICE_LEFT_ALONE] = "left alone",
+        [FIRN_NOTICE_NOT_RESTORED] = "not restored",
     };
     size_t place = (size_t)kind;
     bool is_known = place < sizeof(names) / sizeof(names[0]) && names[place] != NULL;
@@ -294,20 +310,40 @@ kind_name(firn_notice_kind kind)
 }
 
 static void
-on_notice(void *ctx, const firn_notice *notice)
+write_notice(struct firn_mcp_call *call, const char *kind, firn_slice path, const char *text)
 {
     enum { NOTICES_SIZE_MAX = 256 * 1024 };
-    struct firn_mcp_call *call = ctx;
     if (call->notice_count == FIRN_MCP_CALL_ROWS_MAX || call->notices.size > NOTICES_SIZE_MAX) {
         call->notices_not_shown++;
         return;
     }
     call->notice_count++;
     firn_mcp_json_begin(&call->notices, NULL, '{');
-    firn_mcp_json_string(&call->notices, "kind", kind_name(notice->kind));
-    firn_mcp_json_bytes(&call->notices, "path", notice->path);
-    firn_mcp_json_bytes(&call->notices, "text", firn_str(notice->text));
+    firn_mcp_json_string(&call->notices, "kind", kind);
+    firn_mcp_json_bytes(&call->notices, "path", path);
+    firn_mcp_json_bytes(&call->notices, "text", firn_str(text));
     firn_mcp_json_end(&call->notices, '{');
+}
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    write_notice(ctx, kind_name(notice->kind), notice->path, notice->text);
+}
+
+void
+firn_mcp_call_tell_hooks(struct firn_mcp_call *call)
+{
+    const struct firn_mcp_hooks *hooks = call->host->hooks;
+    char text[FIRN_MCP_HOOKS_TEXT_SIZE];
+    const char *path;
+    if (hooks == NULL || call->hooks == 0) {
+        return;
+    }
+    unsigned lost = call->hooks & ~hooks->look(firn_workspace_root(call->workspace));
+    while (hooks->next(&lost, &path, text)) {
+        write_notice(call, "hooks", firn_str(path), text);
+    }
 }
 
 firn_callbacks
@@ -375,7 +411,8 @@ void
 firn_mcp_call_hint_pending(struct firn_mcp_call *call)
 {
     firn_pending_restore pending;
-    if (firn_workspace_pending(call->workspace, &pending, NULL) == FIRN_OK && pending.has_begun) {
+    if (firn_workspace_pending(call->workspace, &pending, NULL) == FIRN_OK && pending.is_pending &&
+        pending.has_begun && !pending.is_foreign) {
         call->hint = "files were changed already: checkpoint_undo takes that back";
     }
 }

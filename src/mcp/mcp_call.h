@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "firn/firn.h"
+#include "mcp/mcp.h"
 #include "mcp/mcp_arguments.h"
 #include "mcp/mcp_json.h"
 
@@ -29,6 +30,7 @@ struct firn_mcp_call_host {
     void (*on_progress)(void *ctx, uint64_t done, const char *text); /* a few times a second */
     void *ctx;
     void (*collect)(firn_workspace *workspace); /* see mcp.h; may be NULL */
+    const struct firn_mcp_hooks *hooks;         /* likewise */
 };
 
 struct firn_mcp_call {
@@ -36,10 +38,8 @@ struct firn_mcp_call {
     const json_t *arguments; /* checked; may be NULL */
     firn_workspace *workspace;
     struct firn_mcp_json result; /* the members of an object, without its brackets */
-    size_t text_from;            /* the part of the result that is its text; all of it if empty */
-    size_t text_to;
-    firn_error error; /* of a call that failed */
-    const char *hint; /* what to do next; may be NULL */
+    firn_error error;            /* of a call that failed */
+    const char *hint;            /* what to do next; may be NULL */
 
     int64_t wait_ms;
     char keep[256]; /* what firn config says */
@@ -51,6 +51,7 @@ struct firn_mcp_call {
     char *path_text;   /* what they point into */
     size_t path_count;
     char conflicts[700]; /* of a revert: the first ones */
+    unsigned hooks;      /* of agents, as they were when the workspace was opened */
 
     uint64_t rows; /* of the array that is being written, and not shown */
     uint64_t rows_not_shown;
@@ -89,6 +90,8 @@ int firn_mcp_call_fail(struct firn_mcp_call *call, int code, const char *format,
 
 /* Whether one more row is shown in the array that is open in call->result; counts it. */
 bool firn_mcp_call_has_room(struct firn_mcp_call *call);
+/* Adds notices of hooks of agents that were in the workspace when it was opened, and are gone. */
+void firn_mcp_call_tell_hooks(struct firn_mcp_call *call);
 /* The members <what>_not_shown, if there were such rows, and notices. */
 void firn_mcp_call_write_not_shown(struct firn_mcp_call *call, const char *key);
 void firn_mcp_call_write_notices(struct firn_mcp_call *call);

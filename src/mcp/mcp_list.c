@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mcp/mcp_list.c: checkpoint_list.
- *
- * A structured result has to be an object; the text beside it is the array alone, which is what
- * clients of chkpt read.
  */
 #include "mcp/mcp_tool.h"
+
+static void
+write_turn(struct firn_mcp_json *json, const firn_turn *turn)
+{
+    if (turn->agent.size == 0) {
+        return;
+    }
+    firn_mcp_json_begin(json, "turn", '{');
+    firn_mcp_json_bytes(json, "agent", turn->agent);
+    firn_mcp_json_bytes(json, "session", turn->session);
+    if (turn->number == 0) {
+        firn_mcp_json_null(json, "number");
+    } else {
+        firn_mcp_json_u64(json, "number", turn->number);
+    }
+    firn_mcp_json_bytes(json, "prompt", turn->prompt);
+    firn_mcp_json_end(json, '{');
+}
 
 static int
 visit(void *ctx, const firn_checkpoint *checkpoint)
@@ -29,6 +44,7 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
     } else {
         firn_mcp_json_null(json, "message");
     }
+    write_turn(json, &checkpoint->turn);
     firn_mcp_call_write_stats(call, checkpoint);
     firn_mcp_json_end(json, '{');
     return FIRN_OK;
@@ -37,7 +53,6 @@ visit(void *ctx, const firn_checkpoint *checkpoint)
 static int
 run(struct firn_mcp_call *call)
 {
-    static const char key[] = "\"checkpoints\":";
     firn_list_options options = FIRN_LIST_OPTIONS_INIT;
     int code = firn_mcp_call_open(call);
     if (code != FIRN_OK) {
@@ -48,8 +63,6 @@ run(struct firn_mcp_call *call)
     firn_mcp_json_begin(&call->result, "checkpoints", '[');
     code = firn_workspace_list(call->workspace, &options, visit, call, &call->error);
     firn_mcp_json_end(&call->result, '[');
-    call->text_from = sizeof(key) - 1;
-    call->text_to = call->result.size;
     firn_mcp_call_write_not_shown(call, "checkpoints_not_shown");
     return code;
 }
@@ -69,8 +82,10 @@ const struct firn_mcp_tool firn_mcp_list_tool = {
     .params = params,
     .output = FIRN_MCP_TOOL_OBJECTS(
         "checkpoints",
-        FIRN_MCP_TOOL_STRING("id") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number") "," FIRN_MCP_TOOL_STRING("created_at") "," FIRN_MCP_TOOL_STRING_OR_NULL(
-            "message") "," FIRN_MCP_TOOL_STATS) "," FIRN_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+        FIRN_MCP_TOOL_STRING("id") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number") "," FIRN_MCP_TOOL_STRING("created_at") "," FIRN_MCP_TOOL_STRING_OR_NULL("message") "," FIRN_MCP_TOOL_OBJECT(
+            "turn",
+            FIRN_MCP_TOOL_STRING("agent") "," FIRN_MCP_TOOL_STRING("session") "," FIRN_MCP_TOOL_NUMBER_OR_NULL(
+                "number") "," FIRN_MCP_TOOL_STRING("prompt")) "," FIRN_MCP_TOOL_STATS) "," FIRN_MCP_TOOL_INTEGER("checkpoints_not_shown"),
     .required = "[\"checkpoints\"]",
     .is_read_only = true,
     .is_idempotent = true,

@@ -10,14 +10,15 @@
 
 #include "firn/types.h"
 
-/* JSON-RPC's own codes for errors. */
+/* JSON-RPC's own codes for errors, one of the Model Context Protocol, and one of this server's. */
 enum firn_mcp_code {
     FIRN_MCP_PARSE_ERROR = -32700,
     FIRN_MCP_INVALID_REQUEST = -32600,
     FIRN_MCP_METHOD_NOT_FOUND = -32601,
     FIRN_MCP_INVALID_PARAMS = -32602,
     FIRN_MCP_INTERNAL_ERROR = -32603,
-    FIRN_MCP_TOO_MANY = -32000 /* of the range that is left to servers */
+    FIRN_MCP_UNSUPPORTED_VERSION = -32022,
+    FIRN_MCP_TOO_MANY = -31000 /* outside the range that JSON-RPC and the protocol reserve */
 };
 
 /* An id is kept, compared and sent back as the JSON text that it is; "null" where there is none. */

@@ -14,6 +14,7 @@
 
 #include "mcp/mcp_message.h"
 #include "mcp/mcp_output.h"
+#include "mcp/mcp_reply.h"
 #include "mcp/mcp_tools.h"
 
 enum { FIRN_MCP_QUEUE_WAITING_MAX = 100 };
@@ -25,6 +26,7 @@ struct firn_mcp_queue_job {
     struct firn_mcp_output_batch *batch; /* a share of whoever made the job, or NULL */
     atomic_bool is_cancelled;
     char id[FIRN_MCP_MESSAGE_ID_SIZE];
+    enum firn_mcp_era era;                /* that the answer is written for */
     char token[FIRN_MCP_MESSAGE_ID_SIZE]; /* of progress; empty: nobody wants it */
     uint64_t told;                        /* the progress sent last */
 };

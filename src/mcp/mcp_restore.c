@@ -42,11 +42,14 @@ write_result(struct attempt *attempt)
     firn_mcp_json_u64(&call->result, "files_removed", result->removed);
     firn_mcp_json_u64(&call->result, "files_unchanged", result->unchanged);
     firn_mcp_json_u64(&call->result, "incomplete", result->incomplete);
+    firn_mcp_json_u64(&call->result, "left_alone", result->left_alone);
+    firn_mcp_json_u64(&call->result, "not_restored", result->not_restored);
     if (result->safety_id[0] != '\0') {
         firn_mcp_json_string(&call->result, "safety_id", result->safety_id);
     } else {
         firn_mcp_json_null(&call->result, "safety_id");
     }
+    firn_mcp_call_tell_hooks(call);
     firn_mcp_call_write_notices(call);
 }
 
@@ -62,6 +65,8 @@ perform(struct firn_mcp_call *call, struct attempt *attempt)
     }
     attempt->options.paths = call->paths;
     attempt->options.path_count = call->path_count;
+    attempt->options.gitignore = call->saves_gitignore;
+    attempt->options.file_size_max = call->max_file_size;
     attempt->options.dry_run = firn_mcp_arguments_bool(call->arguments, "dry_run", false);
     attempt->options.callbacks = firn_mcp_call_callbacks(call);
     attempt->options.visit = firn_mcp_call_visit_change;
@@ -96,12 +101,12 @@ run_undo(struct firn_mcp_call *call)
         "dry_run", FIRN_MCP_ARGUMENTS_BOOL, false,              \
             "Only tell what would change; true changes nothing" \
     }
-#define RESULT                                                                                                \
-    FIRN_MCP_TOOL_NAME                                                                                        \
-    "," FIRN_MCP_TOOL_COUNTS                                                                                  \
-    "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_BOOL("dry_run") "," FIRN_MCP_TOOL_INTEGER( \
-        "incomplete") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_CHANGES                 \
-                                                                    "," FIRN_MCP_TOOL_NOTICES
+#define RESULT                                                                                                                                        \
+    FIRN_MCP_TOOL_NAME                                                                                                                                \
+    "," FIRN_MCP_TOOL_COUNTS                                                                                                                          \
+    "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_BOOL("dry_run") "," FIRN_MCP_TOOL_INTEGER("incomplete") "," FIRN_MCP_TOOL_INTEGER( \
+        "left_alone") "," FIRN_MCP_TOOL_INTEGER("not_restored") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_CHANGES               \
+                                                                                                              "," FIRN_MCP_TOOL_NOTICES
 #define REQUIRED                                                                        \
     "[\"snapshot_id\",\"dry_run\",\"files_added\",\"files_changed\",\"files_removed\"," \
     "\"files_unchanged\"]"

@@ -33,12 +33,28 @@ write_result(struct firn_mcp_call *call, const firn_save_result *result)
     firn_mcp_call_write_notices(call);
 }
 
+/* Nobody is there to be asked about the first save of a home directory, or of more. */
+static int
+check_root(struct firn_mcp_call *call)
+{
+    firn_checkpoint ignored;
+    const char *why = firn_workspace_too_broad(call->workspace);
+    if (why == NULL || firn_workspace_find(call->workspace, "latest", &ignored, NULL) == FIRN_OK) {
+        return FIRN_OK;
+    }
+    call->hint = "name the directory of the project; if all of it is to be saved, the user can run "
+                 "firn save --yes in it";
+    return firn_mcp_call_fail(call, FIRN_INVALID, "'%s' is %s",
+                              firn_workspace_root(call->workspace), why);
+}
+
 static int
 run(struct firn_mcp_call *call)
 {
     struct attempt attempt = {NULL, FIRN_SAVE_OPTIONS_INIT, {.previous = 0}};
     const json_t *message = json_object_get(call->arguments, "message");
     int code = firn_mcp_call_open(call);
+    code = code == FIRN_OK ? check_root(call) : code;
     if (code == FIRN_OK) {
         attempt.workspace = call->workspace;
         attempt.options.message =

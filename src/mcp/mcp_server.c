@@ -11,8 +11,12 @@
  * Cancelled calls: one that waits is taken off the queue, the one that runs notices at its next
  * progress. Neither is answered, as the protocol wants it.
  *
- * Versions. They differ in nothing that this server has to do differently: members that an older
- * client does not know it skips, and batches, which only 2025-03-26 has, are understood always.
+ * Versions. Those up to 2025-11-25 begin with initialize, which says the version for all that
+ * follows; members that an older client does not know it skips, and batches, which only 2025-03-26
+ * has, are understood always. Since 2025-11-25 arguments that a tool does not take are a result of
+ * the tool, which the model reads and mends, and no error of the protocol. 2026-07-28 has no
+ * initialize: each request names its version, and nothing is inferred from an earlier one. A request
+ * that names one is answered so; both kinds may come through one pipe.
  *
  * Limits: a line (mcp_line.h), the messages of a batch, the calls that wait. Beyond them a request
  * is answered with an error, and costs nothing more.
@@ -32,8 +36,17 @@
 #include "mcp/mcp_queue.h"
 #include "mcp/mcp_reply.h"
 
+/* Newest first. Their names are dates, which compare as text. */
 static const char *const versions[] = {"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05",
                                        "2024-10-07"};
+static const char *const stateless_versions[] = {"2026-07-28"};
+/* From this one on a tool's arguments are the tool's matter. */
+static const char version_of_tool_errors[] = "2025-11-25";
+
+enum { LIST_TTL_MS = 3600 * 1000 }; /* what is listed changes only with the program */
+
+static const char meta_version[] = "io.modelcontextprotocol/protocolVersion";
+static const char meta_capabilities[] = "io.modelcontextprotocol/clientCapabilities";
 
 static const char instructions[] =
     "firn saves the state of whole directories as checkpoints and brings them back exactly. Save "
@@ -46,6 +59,7 @@ struct firn_mcp_server {
     struct firn_mcp_server_options options;
     struct firn_mcp_queue queue;
     struct firn_mcp_output output;
+    const char *version; /* of initialize; until then the newest. Of the reading thread */
 };
 
 /* The call that is being done, and the server that does it. */
@@ -62,6 +76,7 @@ firn_mcp_server_create(const struct firn_mcp_server_options *options)
         return NULL;
     }
     server->options = *options;
+    server->version = versions[0];
     server->output.send = options->send;
     server->output.ctx = options->ctx;
     if (!firn_mcp_output_init(&server->output)) {
@@ -142,15 +157,10 @@ answer(const struct work *work, const struct firn_mcp_call *call, int code)
 {
     const struct firn_mcp_queue_job *job = work->job;
     struct firn_mcp_json json = {0};
-    firn_slice members = firn_mcp_json_slice(&call->result);
     if (code != FIRN_OK) {
-        firn_mcp_reply_failure(&json, job->id, &call->error, call->hint);
+        firn_mcp_reply_failure(&json, job->id, job->era, &call->error, call->hint);
     } else {
-        firn_slice text = {NULL, 0};
-        if (call->text_to > call->text_from && members.size >= call->text_to) {
-            text = firn_bytes(members.data + call->text_from, call->text_to - call->text_from);
-        }
-        firn_mcp_reply_result(&json, job->id, members, text);
+        firn_mcp_reply_result(&json, job->id, job->era, firn_mcp_json_slice(&call->result));
         json.has_failed = json.has_failed || call->result.has_failed;
     }
     firn_mcp_output_answer(&work->server->output, job->batch, job->id, &json);
@@ -169,7 +179,8 @@ perform(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
                                       is_cancelled,
                                       on_progress,
                                       &work,
-                                      options->collect};
+                                      options->collect,
+                                      options->hooks};
     struct firn_mcp_call call;
     firn_mcp_call_init(&call, &host, job->arguments);
     int code = options->run != NULL ? options->run(job->tool, &call) : job->tool->run(&call);
@@ -206,6 +217,7 @@ struct request {
     struct firn_mcp_server *server;
     const struct firn_mcp_message *message;
     struct firn_mcp_output_batch *batch; /* the one that it is in, or NULL */
+    enum firn_mcp_era era;
 };
 
 static void
@@ -213,6 +225,14 @@ refuse_request(const struct request *request, int code, const char *text)
 {
     firn_mcp_output_refuse(&request->server->output, request->batch, request->message->id, code,
                            text);
+}
+
+/* Sends an answer, and lets its writer go. */
+static void
+answer_request(const struct request *request, struct firn_mcp_json *json)
+{
+    firn_mcp_output_answer(&request->server->output, request->batch, request->message->id, json);
+    firn_mcp_json_deinit(json);
 }
 
 static const char *
@@ -224,6 +244,17 @@ version_for(const char *asked)
         }
     }
     return versions[0];
+}
+
+/* What both ways of beginning say of this server. */
+static void
+write_abilities(struct firn_mcp_json *json)
+{
+    firn_mcp_json_begin(json, "capabilities", '{');
+    firn_mcp_json_begin(json, "tools", '{');
+    firn_mcp_json_end(json, '{');
+    firn_mcp_json_end(json, '{');
+    firn_mcp_json_string(json, "instructions", instructions);
 }
 
 static void
@@ -240,34 +271,48 @@ initialize(const struct request *request)
         refuse_request(request, FIRN_MCP_INVALID_REQUEST, "initialize cannot be in a batch");
         return;
     }
-    firn_mcp_reply_begin(&json, request->message->id);
-    firn_mcp_json_begin(&json, "result", '{');
-    firn_mcp_json_string(&json, "protocolVersion", version_for(json_string_value(asked)));
-    firn_mcp_json_begin(&json, "capabilities", '{');
-    firn_mcp_json_begin(&json, "tools", '{');
-    firn_mcp_json_end(&json, '{');
-    firn_mcp_json_end(&json, '{');
-    firn_mcp_json_begin(&json, "serverInfo", '{');
-    firn_mcp_json_string(&json, "name", "firn");
-    firn_mcp_json_string(&json, "version", firn_version());
-    firn_mcp_json_end(&json, '{');
-    firn_mcp_json_string(&json, "instructions", instructions);
-    firn_mcp_json_end(&json, '{');
-    firn_mcp_json_end(&json, '{');
-    firn_mcp_output_answer(&request->server->output, NULL, request->message->id, &json);
-    firn_mcp_json_deinit(&json);
+    request->server->version = version_for(json_string_value(asked));
+    firn_mcp_reply_begin_result(&json, request->message->id, FIRN_MCP_LEGACY);
+    firn_mcp_json_string(&json, "protocolVersion", request->server->version);
+    write_abilities(&json);
+    firn_mcp_reply_server_info(&json, "serverInfo");
+    firn_mcp_reply_end(&json);
+    answer_request(request, &json);
+}
+
+/* Says how long a client may keep the answer, and that any client may. */
+static void
+write_caching(struct firn_mcp_json *json, enum firn_mcp_era era)
+{
+    if (era == FIRN_MCP_STATELESS) {
+        firn_mcp_json_u64(json, "ttlMs", LIST_TTL_MS);
+        firn_mcp_json_string(json, "cacheScope", "public");
+    }
+}
+
+static void
+discover(const struct request *request)
+{
+    struct firn_mcp_json json = {0};
+    firn_mcp_reply_begin_result(&json, request->message->id, request->era);
+    firn_mcp_json_begin(&json, "supportedVersions", '[');
+    for (size_t i = 0; i < sizeof(stateless_versions) / sizeof(stateless_versions[0]); i++) {
+        firn_mcp_json_string(&json, NULL, stateless_versions[i]);
+    }
+    firn_mcp_json_end(&json, '[');
+    write_abilities(&json);
+    write_caching(&json, request->era);
+    firn_mcp_reply_end(&json);
+    answer_request(request, &json);
 }
 
 static void
 ping(const struct request *request)
 {
     struct firn_mcp_json json = {0};
-    firn_mcp_reply_begin(&json, request->message->id);
-    firn_mcp_json_begin(&json, "result", '{');
-    firn_mcp_json_end(&json, '{');
-    firn_mcp_json_end(&json, '{');
-    firn_mcp_output_answer(&request->server->output, request->batch, request->message->id, &json);
-    firn_mcp_json_deinit(&json);
+    firn_mcp_reply_begin_result(&json, request->message->id, request->era);
+    firn_mcp_reply_end(&json);
+    answer_request(request, &json);
 }
 
 static void
@@ -280,33 +325,52 @@ tools_list(const struct request *request)
                        "unknown cursor: all tools are listed at once");
         return;
     }
-    firn_mcp_reply_begin(&json, request->message->id);
-    firn_mcp_json_begin(&json, "result", '{');
+    firn_mcp_reply_begin_result(&json, request->message->id, request->era);
     firn_mcp_tools_list(&json, "tools");
-    firn_mcp_json_end(&json, '{');
-    firn_mcp_json_end(&json, '{');
-    firn_mcp_output_answer(&request->server->output, request->batch, request->message->id, &json);
-    firn_mcp_json_deinit(&json);
+    write_caching(&json, request->era);
+    firn_mcp_reply_end(&json);
+    answer_request(request, &json);
 }
 
-/* The tool and its arguments, or NULL and why not. */
+/* The tool, or NULL and why not. */
 static const struct firn_mcp_tool *
-checked_tool(const json_t *params, const json_t **out_arguments, char *why, size_t why_size)
+find_tool(const json_t *params, char *why, size_t why_size)
 {
     const char *name = json_string_value(json_object_get(params, "name"));
-    const json_t *arguments = json_object_get(params, "arguments");
     const struct firn_mcp_tool *tool = name != NULL ? firn_mcp_tools_find(name) : NULL;
-    *out_arguments = arguments;
     if (name == NULL) {
         (void)snprintf(why, why_size, "\"name\" is missing or no string");
     } else if (tool == NULL) {
         (void)snprintf(why, why_size, "unknown tool '%.100s'", name);
-    } else if (arguments != NULL && !json_is_object(arguments)) {
-        (void)snprintf(why, why_size, "\"arguments\" is no object");
-    } else if (firn_mcp_arguments_check(tool->params, arguments, why, why_size)) {
-        return tool;
     }
-    return NULL;
+    return tool;
+}
+
+static bool
+check_arguments(const struct firn_mcp_tool *tool, const json_t *arguments, char *why,
+                size_t why_size)
+{
+    if (arguments != NULL && !json_is_object(arguments)) {
+        (void)snprintf(why, why_size, "\"arguments\" is no object");
+        return false;
+    }
+    return firn_mcp_arguments_check(tool->params, arguments, why, why_size);
+}
+
+/* Arguments that the tool does not take. */
+static void
+refuse_arguments(const struct request *request, const char *why)
+{
+    if (request->era == FIRN_MCP_LEGACY &&
+        strcmp(request->server->version, version_of_tool_errors) < 0) {
+        refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
+        return;
+    }
+    struct firn_mcp_json json = {0};
+    firn_error error = {.code = FIRN_INVALID};
+    (void)snprintf(error.text, sizeof(error.text), "%s", why);
+    firn_mcp_reply_failure(&json, request->message->id, request->era, &error, NULL);
+    answer_request(request, &json);
 }
 
 static void
@@ -314,11 +378,15 @@ tools_call(const struct request *request)
 {
     char why[400];
     const json_t *params = request->message->params;
-    const json_t *arguments;
-    const struct firn_mcp_tool *tool = checked_tool(params, &arguments, why, sizeof(why));
+    const json_t *arguments = json_object_get(params, "arguments");
+    const struct firn_mcp_tool *tool = find_tool(params, why, sizeof(why));
     const json_t *token = json_object_get(json_object_get(params, "_meta"), "progressToken");
     if (tool == NULL) {
         refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
+        return;
+    }
+    if (!check_arguments(tool, arguments, why, sizeof(why))) {
+        refuse_arguments(request, why);
         return;
     }
     struct firn_mcp_queue_job *job = firn_mcp_queue_job_create(tool, arguments);
@@ -327,6 +395,7 @@ tools_call(const struct request *request)
         return;
     }
     job->batch = request->batch;
+    job->era = request->era;
     memcpy(job->id, request->message->id, sizeof(job->id));
     if (!firn_mcp_message_id(token, job->token)) {
         job->token[0] = '\0';
@@ -347,20 +416,60 @@ cancel(struct firn_mcp_server *server, const json_t *params)
     }
 }
 
+/* Which kind of version a request speaks. False if it has been refused: it names a version that is
+ * not spoken, or says too little. */
+static bool
+take_era(struct request *request)
+{
+    struct firn_mcp_json json = {0};
+    const json_t *meta = json_object_get(request->message->params, "_meta");
+    const json_t *asked = json_object_get(meta, meta_version);
+    bool is_discovery = strcmp(request->message->method, "server/discover") == 0;
+    request->era = asked != NULL || is_discovery ? FIRN_MCP_STATELESS : FIRN_MCP_LEGACY;
+    if (request->era == FIRN_MCP_LEGACY) {
+        return true;
+    }
+    if (!json_is_string(asked)) {
+        refuse_request(request, FIRN_MCP_INVALID_PARAMS,
+                       "\"_meta\" has no io.modelcontextprotocol/protocolVersion, a string");
+        return false;
+    }
+    size_t count = sizeof(stateless_versions) / sizeof(stateless_versions[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(stateless_versions[i], json_string_value(asked)) == 0) {
+            if (json_is_object(json_object_get(meta, meta_capabilities))) {
+                return true;
+            }
+            refuse_request(
+                request, FIRN_MCP_INVALID_PARAMS,
+                "\"_meta\" has no io.modelcontextprotocol/clientCapabilities, an object");
+            return false;
+        }
+    }
+    firn_mcp_reply_unsupported(&json, request->message->id, json_string_value(asked),
+                               stateless_versions, count);
+    answer_request(request, &json);
+    return false;
+}
+
 static void
-take_request(const struct request *request)
+take_request(struct request *request)
 {
     static const struct {
         const char *name;
+        bool is_of_era[2]; /* by enum firn_mcp_era */
         void (*take)(const struct request *request);
     } methods[] = {
-        {"initialize", initialize},
-        {"ping", ping},
-        {"tools/list", tools_list},
-        {"tools/call", tools_call},
+        {"initialize", {true, false}, initialize},    {"ping", {true, false}, ping},
+        {"server/discover", {false, true}, discover}, {"tools/list", {true, true}, tools_list},
+        {"tools/call", {true, true}, tools_call},
     };
+    if (!take_era(request)) {
+        return;
+    }
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (strcmp(request->message->method, methods[i].name) == 0) {
+        if (strcmp(request->message->method, methods[i].name) == 0 &&
+            methods[i].is_of_era[request->era]) {
             methods[i].take(request);
             return;
         }
@@ -375,7 +484,7 @@ take_message(struct firn_mcp_server *server, const json_t *value,
              struct firn_mcp_output_batch *batch)
 {
     struct firn_mcp_message message;
-    struct request request = {server, &message, batch};
+    struct request request = {server, &message, batch, FIRN_MCP_LEGACY};
     firn_mcp_message_read(value, &message);
     switch (message.kind) {
     case FIRN_MCP_MESSAGE_REQUEST:

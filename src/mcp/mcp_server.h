@@ -28,6 +28,7 @@ struct firn_mcp_server_options {
     int (*run)(const struct firn_mcp_tool *tool, struct firn_mcp_call *call); /* for tests; NULL */
     void *ctx;
     void (*collect)(firn_workspace *workspace); /* see mcp.h; may be NULL */
+    const struct firn_mcp_hooks *hooks;         /* likewise */
 };
 
 /* The options' pointers are borrowed for the server's life. NULL if there is no memory. */

@@ -20,19 +20,21 @@ attempt_status(void *ctx, firn_error *err)
                                  firn_mcp_call_visit_change, attempt->call, &attempt->result, err);
 }
 
+/* Beside a restore that is under way what was found is of before and after it. */
 static int
-write_pending(struct firn_mcp_call *call)
+write_pending(struct firn_mcp_call *call, bool was_running)
 {
     firn_pending_restore pending;
     int code = firn_workspace_pending(call->workspace, &pending, &call->error);
     if (code == FIRN_OK) {
         firn_mcp_json_bool(&call->result, "restore_pending", pending.is_pending);
+        firn_mcp_json_bool(&call->result, "restore_running", pending.is_running || was_running);
     }
     return code;
 }
 
 static int
-write_result(struct firn_mcp_call *call, const firn_status_result *result)
+write_result(struct firn_mcp_call *call, const firn_status_result *result, bool was_running)
 {
     firn_mcp_json_end(&call->result, '[');
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
@@ -43,7 +45,7 @@ write_result(struct firn_mcp_call *call, const firn_status_result *result)
     firn_mcp_json_u64(&call->result, "files_unchanged", result->unchanged);
     firn_mcp_json_u64(&call->result, "skipped", result->skipped);
     firn_mcp_call_write_notices(call);
-    return write_pending(call);
+    return write_pending(call, was_running);
 }
 
 static int
@@ -61,11 +63,15 @@ run(struct firn_mcp_call *call)
     attempt.options.paths = call->paths;
     attempt.options.path_count = call->path_count;
     attempt.options.file_size_max = call->max_file_size;
+    attempt.options.gitignore = call->saves_gitignore;
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
+    firn_pending_restore earlier;
+    bool was_running =
+        firn_workspace_pending(call->workspace, &earlier, NULL) == FIRN_OK && earlier.is_running;
     firn_mcp_json_begin(&call->result, "changes", '[');
     code = firn_mcp_call_attempt(call, attempt_status, &attempt);
     if (code == FIRN_OK) {
-        return write_result(call, &attempt.result);
+        return write_result(call, &attempt.result, was_running);
     }
     call->hint = code == FIRN_NOT_FOUND ? save_hint : NULL;
     return code;
@@ -86,9 +92,10 @@ const struct firn_mcp_tool firn_mcp_status_tool = {
             "Changes nothing.",
     .params = params,
     .output = FIRN_MCP_TOOL_NAME
-    "," FIRN_MCP_TOOL_COUNTS "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_INTEGER(
-        "skipped") "," FIRN_MCP_TOOL_BOOL("restore_pending") "," FIRN_MCP_TOOL_CHANGES
-                                                             "," FIRN_MCP_TOOL_NOTICES,
+    "," FIRN_MCP_TOOL_COUNTS
+    "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_INTEGER("skipped") "," FIRN_MCP_TOOL_BOOL(
+        "restore_pending") "," FIRN_MCP_TOOL_BOOL("restore_running") "," FIRN_MCP_TOOL_CHANGES
+                                                                     "," FIRN_MCP_TOOL_NOTICES,
     .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\","
                 "\"files_unchanged\",\"changes\"]",
     .is_read_only = true,

@@ -44,6 +44,8 @@ extern const struct firn_mcp_tool firn_mcp_diff_tool;
 #define FIRN_MCP_TOOL_OBJECTS(name, properties)                                                   \
     "\"" name "\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" properties \
     "}}}"
+#define FIRN_MCP_TOOL_OBJECT(name, properties) \
+    "\"" name "\":{\"type\":\"object\",\"properties\":{" properties "}}"
 #define FIRN_MCP_TOOL_NAME \
     FIRN_MCP_TOOL_STRING("snapshot_id") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number")
 #define FIRN_MCP_TOOL_STATS                                                                                           \

@@ -36,6 +36,43 @@ firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_
                              : firn_os_path_error(err, error_number, "create directory", dir, name);
 }
 
+static int
+stop_at_entry(void *ctx, const struct firn_os_dirent *entry)
+{
+    (void)ctx;
+    (void)entry;
+    return FIRN_EXISTS;
+}
+
+/* Of what was made under a name another than we may have put something else there since, which must
+ * not become his: so only an empty directory is given away, through a handle. */
+int
+firn_os_make_dir_for_owner(struct firn_os_dir *dir, const char *name, struct firn_os_dir *of,
+                           uint32_t mode, firn_error *err)
+{
+    struct firn_os_dir *made = NULL;
+    struct firn_os_stat stat;
+    int rc = firn_os_make_dir(dir, name, mode, err);
+    if (rc != FIRN_OK || firn_os_user_id(dir->os) != 0) {
+        return rc;
+    }
+    FIRN_TRY(firn_os_dir_stat(of, &stat, err));
+    if (stat.uid == 0) {
+        goto out;
+    }
+    FIRN_TRY(firn_os_dir_open(dir, name, &made, err));
+    rc = firn_os_dir_list(made, stop_at_entry, NULL, err);
+    if (rc == FIRN_OK) {
+        /* Where this is not permitted it stays the superuser's. */
+        FIRN_IGNORE(
+            firn_os_set_owner((struct firn_os_node){.dir = made}, stat.uid, stat.gid, NULL));
+    }
+    rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
+out:
+    firn_os_dir_close(made);
+    return rc;
+}
+
 int
 firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err)
 {

@@ -55,6 +55,9 @@ struct firn_os_stat {
     int64_t mtime_ns; /* since the epoch */
     int64_t ctime_ns;
     int64_t btime_ns; /* 0 where the file system does not tell */
+    /* False where the system does not tell. */
+    bool is_fixed;      /* immutable or append-only: nobody can replace or remove it as it is */
+    bool is_mount_root; /* something is mounted at it */
 };
 
 /* ---- directories ---- */
@@ -99,11 +102,19 @@ FIRN_MUST_CHECK int firn_os_dir_real_path(struct firn_os_dir *dir, struct firn_b
                                           firn_error *err);
 /* Bytes free for this user on the file system of the directory. */
 FIRN_MUST_CHECK int firn_os_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out, firn_error *err);
+/* Whether this process may make, rename and remove names in a directory, as its mode, its mount and
+ * its attributes stand: FIRN_DENIED or FIRN_READ_ONLY if not. Somebody may change that at once. */
+FIRN_MUST_CHECK int firn_os_dir_check_names(struct firn_os_dir *dir, firn_error *err);
 
 /* ---- names in a directory ---- */
 
 FIRN_MUST_CHECK int firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode,
                                      firn_error *err);
+/* The same; what the superuser makes gets the owner and the group of another directory, as with
+ * FIRN_OS_FOR_OWNER. */
+FIRN_MUST_CHECK int firn_os_make_dir_for_owner(struct firn_os_dir *dir, const char *name,
+                                               struct firn_os_dir *of, uint32_t mode,
+                                               firn_error *err);
 FIRN_MUST_CHECK int firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err);
 FIRN_MUST_CHECK int firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err);
 
@@ -139,7 +150,11 @@ enum firn_os_open_flags {
     FIRN_OS_CREATE = 4,    /* create if missing */
     FIRN_OS_EXCLUSIVE = 8, /* with CREATE: FIRN_EXISTS if it is there */
     FIRN_OS_TRUNCATE = 16,
-    FIRN_OS_NO_ATIME = 32 /* do not touch the access time, where permitted */
+    FIRN_OS_NO_ATIME = 32, /* do not touch the access time, where permitted */
+    /* With CREATE: a file that the superuser makes gets the owner and the group of its directory, if
+     * that is somebody else's and the system permits it. So that who owns a store can still use it
+     * after root did. A file that was there keeps its own. */
+    FIRN_OS_FOR_OWNER = 64
 };
 /* Only regular files: FIRN_INVALID for others, without blocking on a fifo. mode as for open(2),
  * under the umask. */
@@ -176,6 +191,10 @@ FIRN_MUST_CHECK int firn_os_file_allocate(struct firn_os_file *file, uint64_t si
 /* Makes contents and size durable (not the name: that is its directory's). After a failure
  * nothing may be assumed of what was written since the last success: never retry, reopen. */
 FIRN_MUST_CHECK int firn_os_file_sync(struct firn_os_file *file, firn_error *err);
+/* The same of several files of one file system, which costs less than one by one: it may sync all of the
+ * file system. After a failure the same holds for each. */
+FIRN_MUST_CHECK int firn_os_file_sync_several(struct firn_os_file *const *files, size_t count,
+                                              firn_error *err);
 /* The same for the attributes too: mode, owner, times, extended attributes. For files whose
  * attributes matter. */
 FIRN_MUST_CHECK int firn_os_file_sync_all(struct firn_os_file *file, firn_error *err);
@@ -251,8 +270,9 @@ uint32_t firn_os_user_id(struct firn_os *os); /* effective; 0 may set owners */
 FIRN_MUST_CHECK int firn_os_fd_read(struct firn_os *os, int fd, void *data, size_t size,
                                     size_t *out_size, firn_error *err);
 
-/* A variable of the environment, or NULL. Only the posix implementation has any. Borrowed until
- * the environment is changed. */
+/* A variable of the environment, or NULL. The posix implementation has those of the process, the
+ * memory implementation has XDG_DATA_HOME=/data and no other. Borrowed until the environment is
+ * changed. */
 const char *firn_os_environment(struct firn_os *os, const char *name);
 
 /* The posix implementation; one for the process, never released. */

@@ -7,6 +7,9 @@
  * shows up as a deadlock, as it would with threads. A signal wakes all waiters there, which every
  * caller has to bear anyway, since wake-ups without a signal are allowed.
  */
+#include <errno.h>
+#include <time.h>
+
 #include "base/check.h"
 #include "os/os_lock_check.h"
 #include "os/os_ops.h"
@@ -17,8 +20,14 @@ firn_os_cond_init(struct firn_os *os, struct firn_os_cond *cond)
 {
     cond->os = os;
     cond->signals_in_simulation = 0;
-    int error_number = pthread_cond_init(&cond->posix, NULL);
+    pthread_condattr_t attributes;
+    int error_number = pthread_condattr_init(&attributes);
     CHECK(error_number == 0);
+    error_number = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    CHECK(error_number == 0);
+    error_number = pthread_cond_init(&cond->posix, &attributes);
+    CHECK(error_number == 0);
+    (void)pthread_condattr_destroy(&attributes);
 }
 
 void
@@ -45,6 +54,28 @@ firn_os_cond_wait(struct firn_os_cond *cond, struct firn_os_mutex *mutex)
         firn_os_scheduler_run_one(scheduler);
     }
     firn_os_mutex_lock(mutex);
+}
+
+void
+firn_os_cond_wait_for(struct firn_os_cond *cond, struct firn_os_mutex *mutex, int64_t duration_ns)
+{
+    enum { NS_IN_S = 1000000000 };
+    struct timespec end;
+    if (cond->os->scheduler != NULL) {
+        firn_os_mutex_unlock(mutex);
+        firn_os_sleep_ns(cond->os, duration_ns);
+        firn_os_mutex_lock(mutex);
+        return;
+    }
+    int error_number = clock_gettime(CLOCK_MONOTONIC, &end) == 0 ? 0 : errno;
+    CHECK(error_number == 0);
+    int64_t ns = end.tv_nsec + duration_ns % NS_IN_S;
+    end.tv_sec += (time_t)(duration_ns / NS_IN_S + ns / NS_IN_S);
+    end.tv_nsec = (long)(ns % NS_IN_S);
+    firn_os_lock_check_release(mutex);
+    error_number = pthread_cond_timedwait(&cond->posix, &mutex->posix, &end);
+    CHECK(error_number == 0 || error_number == ETIMEDOUT);
+    firn_os_lock_check_acquire(mutex);
 }
 
 void

@@ -145,6 +145,17 @@ firn_os_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
 }
 
 int
+firn_os_dir_check_names(struct firn_os_dir *dir, firn_error *err)
+{
+    const struct firn_os_ops *ops = dir->os->ops;
+    int error_number = ops->dir_check_names != NULL ? ops->dir_check_names(dir) : 0;
+    if (error_number != 0) {
+        return firn_os_path_error(err, error_number, "write in directory", dir, NULL);
+    }
+    return FIRN_OK;
+}
+
+int
 firn_os_dir_stat(struct firn_os_dir *dir, struct firn_os_stat *out, firn_error *err)
 {
     int error_number = dir->os->ops->stat(dir, NULL, out);

@@ -139,6 +139,12 @@ boot_id(struct firn_os *os)
     return firn_os_boot_id(fault_of(os)->inner);
 }
 
+static const char *
+environment(struct firn_os *os, const char *name)
+{
+    return firn_os_environment(fault_of(os)->inner, name);
+}
+
 static uint32_t
 user_id(struct firn_os *os)
 {
@@ -155,6 +161,7 @@ static const struct firn_os_ops ops = {
     .dir_sync = firn_os_fault_dir_sync,
     .dir_real_path = firn_os_fault_dir_real_path,
     .dir_free_bytes = firn_os_fault_dir_free_bytes,
+    .dir_check_names = firn_os_fault_dir_check_names,
     .make_dir = firn_os_fault_name_make_dir,
     .remove_file = firn_os_fault_name_remove_file,
     .remove_dir = firn_os_fault_name_remove_dir,
@@ -198,6 +205,7 @@ static const struct firn_os_ops ops = {
     .process_id = process_id,
     .boot_id = boot_id,
     .user_id = user_id,
+    .environment = environment,
 };
 
 int

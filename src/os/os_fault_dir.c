@@ -109,6 +109,17 @@ firn_os_fault_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out)
 }
 
 int
+firn_os_fault_dir_check_names(struct firn_os_dir *dir)
+{
+    const struct firn_os_ops *inner = firn_os_fault_inner_ops(dir->os);
+    int error_number = firn_os_fault_before(dir->os, FIRN_OS_FAULT_READS, "dir_check_names", NULL);
+    if (error_number != 0 || inner->dir_check_names == NULL) {
+        return error_number;
+    }
+    return inner->dir_check_names(firn_os_fault_inner_dir(dir));
+}
+
+int
 firn_os_fault_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
 {
     int error_number = firn_os_fault_before(dir->os, FIRN_OS_FAULT_READS, "dir_free_bytes", NULL);

@@ -62,6 +62,7 @@ int firn_os_fault_dir_list(struct firn_os_dir *dir,
 int firn_os_fault_dir_sync(struct firn_os_dir *dir);
 int firn_os_fault_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out);
 int firn_os_fault_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out);
+int firn_os_fault_dir_check_names(struct firn_os_dir *dir);
 
 /* os_fault_name.c: entries of os_ops.h. */
 int firn_os_fault_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode);

@@ -10,11 +10,17 @@
  * A sync is one attempt, always: the kernel reports a failed write-back once and then forgets it,
  * so that a second try would succeed over lost data.
  *
+ * A file that was opened before a fork belongs to the parent. In the child it can be read and closed;
+ * what would change it, or the parent's locks of it, is refused before any call. The public functions
+ * refuse the parent's handles themselves (api/api_process.h); this is what holds where one is entered
+ * before the fork and left after it.
+ *
  * Offsets are 64-bit without sign here and signed in every kernel: what does not fit is
  * FIRN_INVALID before any call.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -22,7 +28,7 @@
 
 enum {
     ALL_OPEN_FLAGS = FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE |
-                     FIRN_OS_TRUNCATE | FIRN_OS_NO_ATIME
+                     FIRN_OS_TRUNCATE | FIRN_OS_NO_ATIME | FIRN_OS_FOR_OWNER
 };
 
 static bool
@@ -31,7 +37,8 @@ flags_make_sense(unsigned flags)
     bool writes = (flags & FIRN_OS_WRITE) != 0;
     bool creates = (flags & FIRN_OS_CREATE) != 0;
     return (flags & ~(unsigned)ALL_OPEN_FLAGS) == 0 && (flags & (FIRN_OS_READ | FIRN_OS_WRITE)) &&
-           (creates || !(flags & FIRN_OS_EXCLUSIVE)) && (writes || !(flags & FIRN_OS_TRUNCATE));
+           (creates || !(flags & (FIRN_OS_EXCLUSIVE | FIRN_OS_FOR_OWNER))) &&
+           (writes || !(flags & FIRN_OS_TRUNCATE));
 }
 
 static int
@@ -45,9 +52,9 @@ open_error(firn_error *err, int error_number, const struct firn_os_dir *dir, con
     return firn_error_set(err, FIRN_INVALID, "cannot open '%s': not a regular file", path);
 }
 
-int
-firn_os_file_open_stat(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
-                       struct firn_os_file **out, struct firn_os_stat *out_stat, firn_error *err)
+static int
+open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+         struct firn_os_file **out, struct firn_os_stat *out_stat, firn_error *err)
 {
     *out = NULL;
     int rc = firn_os_path_check_name(name, err);
@@ -70,6 +77,47 @@ firn_os_file_open_stat(struct firn_os_dir *dir, const char *name, unsigned flags
     }
     *out = file;
     return FIRN_OK;
+}
+
+/* Opens a file of the superuser's in somebody else's directory. Only what O_EXCL has made is given
+ * away: another file of that name may be one that he put there, a further name of one of ours. */
+static int
+open_for_owner(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+               struct firn_os_file **out, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc;
+    FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
+    if (stat.uid == 0) {
+        return open_any(dir, name, flags, mode, out, NULL, err);
+    }
+    rc = open_any(dir, name, flags | FIRN_OS_EXCLUSIVE, mode, out, NULL, err);
+    if (rc == FIRN_EXISTS && !(flags & FIRN_OS_EXCLUSIVE)) {
+        return open_any(dir, name, flags & ~(unsigned)FIRN_OS_CREATE, mode, out, NULL, err);
+    }
+    if (rc == FIRN_OK) {
+        /* Where this is not permitted it stays the superuser's. */
+        FIRN_IGNORE(
+            firn_os_set_owner((struct firn_os_node){.file = *out}, stat.uid, stat.gid, NULL));
+    }
+out:
+    return rc;
+}
+
+int
+firn_os_file_open_stat(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
+                       struct firn_os_file **out, struct firn_os_stat *out_stat, firn_error *err)
+{
+    *out = NULL;
+    bool is_for_owner = (flags & FIRN_OS_FOR_OWNER) != 0 && firn_os_user_id(dir->os) == 0;
+    if (!is_for_owner || !flags_make_sense(flags)) {
+        return open_any(dir, name, flags, mode, out, out_stat, err);
+    }
+    int rc = open_for_owner(dir, name, flags & ~(unsigned)FIRN_OS_FOR_OWNER, mode, out, err);
+    if (rc == FIRN_OK && out_stat != NULL) {
+        rc = firn_os_file_stat(*out, out_stat, err);
+    }
+    return rc;
 }
 
 int
@@ -119,6 +167,16 @@ transfer_error(firn_error *err, int error_number, const char *verb, const struct
     firn_os_path_text(file->dir, file->name, path, sizeof path);
     return firn_error_set_errno(err, error_number, "could not %s '%s' at offset %" PRIu64, verb,
                                 path, offset);
+}
+
+static int
+refuse_inherited(const struct firn_os_file *file, firn_error *err)
+{
+    char path[FIRN_OS_PATH_TEXT_SIZE];
+    char what[FIRN_OS_PATH_TEXT_SIZE + 4];
+    firn_os_path_text(file->dir, file->name, path, sizeof path);
+    (void)snprintf(what, sizeof what, "'%s'", path);
+    return firn_os_process_refuse(what, err);
 }
 
 static bool
@@ -175,6 +233,9 @@ int
 firn_os_file_write(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
                    firn_error *err)
 {
+    if (!firn_os_process_is_own(&file->mark)) {
+        return refuse_inherited(file, err);
+    }
     if (!offsets_fit(offset, size)) {
         return transfer_error(err, EFBIG, "write", file, offset);
     }
@@ -209,6 +270,9 @@ firn_os_file_stat(struct firn_os_file *file, struct firn_os_stat *out, firn_erro
 int
 firn_os_file_truncate(struct firn_os_file *file, uint64_t size, firn_error *err)
 {
+    if (!firn_os_process_is_own(&file->mark)) {
+        return refuse_inherited(file, err);
+    }
     int error_number = offsets_fit(size, 0) ? file->os->ops->file_truncate(file, size) : EFBIG;
     return error_number == 0 ? FIRN_OK : file_error(err, error_number, "set the size of", file);
 }
@@ -216,6 +280,9 @@ firn_os_file_truncate(struct firn_os_file *file, uint64_t size, firn_error *err)
 int
 firn_os_file_allocate(struct firn_os_file *file, uint64_t size, firn_error *err)
 {
+    if (!firn_os_process_is_own(&file->mark)) {
+        return refuse_inherited(file, err);
+    }
     int error_number = offsets_fit(size, 0) ? file->os->ops->file_allocate(file, size) : EFBIG;
     return error_number == 0 ? FIRN_OK : file_error(err, error_number, "reserve space for", file);
 }
@@ -232,6 +299,23 @@ firn_os_file_sync_all(struct firn_os_file *file, firn_error *err)
 {
     int error_number = file->os->ops->file_sync_all(file);
     return error_number == 0 ? FIRN_OK : file_error(err, error_number, "sync", file);
+}
+
+int
+firn_os_file_sync_several(struct firn_os_file *const *files, size_t count, firn_error *err)
+{
+    if (count > 0 && files[0]->os->ops->file_sync_several != NULL) {
+        size_t failed = 0;
+        int error_number = files[0]->os->ops->file_sync_several(files, count, &failed);
+        return error_number == 0 ? FIRN_OK : file_error(err, error_number, "sync", files[failed]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        int rc = firn_os_file_sync(files[i], err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
 }
 
 void
@@ -268,6 +352,9 @@ lock_error(firn_error *err, int error_number, const struct firn_os_file *file)
 int
 firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind, firn_error *err)
 {
+    if (!firn_os_process_is_own(&file->mark)) {
+        return refuse_inherited(file, err);
+    }
     int error_number = file->os->ops->file_lock(file, kind);
     return error_number == 0 ? FIRN_OK : lock_error(err, error_number, file);
 }
@@ -275,7 +362,9 @@ firn_os_file_lock(struct firn_os_file *file, enum firn_os_lock_kind kind, firn_e
 void
 firn_os_file_unlock(struct firn_os_file *file)
 {
-    file->os->ops->file_unlock(file);
+    if (firn_os_process_is_own(&file->mark)) {
+        file->os->ops->file_unlock(file);
+    }
 }
 
 static bool
@@ -288,6 +377,9 @@ int
 firn_os_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, uint64_t offset,
                         uint64_t size, firn_error *err)
 {
+    if (!firn_os_process_is_own(&file->mark)) {
+        return refuse_inherited(file, err);
+    }
     int error_number = range_makes_sense(offset, size)
                            ? file->os->ops->file_lock_range(file, kind, offset, size)
                            : EINVAL;
@@ -297,7 +389,7 @@ firn_os_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind, 
 void
 firn_os_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size)
 {
-    if (range_makes_sense(offset, size)) {
+    if (firn_os_process_is_own(&file->mark) && range_makes_sense(offset, size)) {
         file->os->ops->file_unlock_range(file, offset, size);
     }
 }

@@ -18,6 +18,12 @@ struct firn_os_jobs {
     struct firn_os_scheduler_queue *queue;
 };
 
+bool
+firn_os_has_threads(const struct firn_os *os)
+{
+    return os->scheduler == NULL;
+}
+
 int
 firn_os_jobs_create(struct firn_os *os, unsigned threads, struct firn_os_jobs **out,
                     firn_error *err)

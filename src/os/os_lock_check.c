@@ -52,6 +52,16 @@ firn_os_lock_check_release(const struct firn_os_mutex *mutex)
     thread.count--;
 }
 
+void
+firn_os_mutex_assert_held(const struct firn_os_mutex *mutex)
+{
+    unsigned i = thread.count;
+    while (i > thread.base && thread.held[i - 1] != mutex) {
+        i--;
+    }
+    CHECK(i > thread.base); /* this thread does not hold it */
+}
+
 unsigned
 firn_os_lock_check_begin_job(void)
 {

@@ -23,6 +23,8 @@
  */
 #include "os/os_memory.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -153,6 +155,13 @@ boot_id(struct firn_os *os)
     return machine(os)->epoch + 1;
 }
 
+static const char *
+environment(struct firn_os *os, const char *name)
+{
+    (void)os;
+    return strcmp(name, "XDG_DATA_HOME") == 0 ? "/data" : NULL;
+}
+
 static uint32_t
 user_id(struct firn_os *os)
 {
@@ -214,6 +223,7 @@ static const struct firn_os_ops ops = {
     .process_id = process_id,
     .boot_id = boot_id,
     .user_id = user_id,
+    .environment = environment,
 };
 
 /* ---- creation and cloning ---- */

@@ -354,7 +354,12 @@ firn_os_memory_file_is_range_locked(struct firn_os_file *file, uint64_t offset, 
     struct firn_os_memory_inode *inode;
     int error_number = firn_os_memory_begin_file(file, FIRN_OS_MEMORY_ASKS, &inode);
     if (error_number == 0) {
-        *out = firn_os_locks_others_hold(&inode->range_locks, file, offset, size);
+        const struct firn_os_memory_file *self = (const struct firn_os_memory_file *)file;
+        uint64_t own_shared = self->lock == FIRN_OS_MEMORY_SHARED;
+        /* A lock of the whole file is one of each byte. */
+        *out = (inode->lock_owner != NULL && inode->lock_owner != self) ||
+               inode->shared_locks > own_shared ||
+               firn_os_locks_others_hold(&inode->range_locks, file, offset, size);
     }
     return error_number;
 }

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #include "os/os.h"
+#include "os/os_process.h"
 
 struct firn_os_scheduler;
 
@@ -37,6 +38,7 @@ struct firn_os_dir {
 };
 
 struct firn_os_file {
+    struct firn_os_process_mark mark; /* the child of a fork may only read and close it */
     struct firn_os *os;
     struct firn_os_dir *dir; /* counted */
     const char *name;
@@ -60,6 +62,7 @@ struct firn_os_ops {
     int (*dir_sync_filesystem)(struct firn_os_dir *dir);
     int (*dir_real_path)(struct firn_os_dir *dir, struct firn_buf *out);
     int (*dir_free_bytes)(struct firn_os_dir *dir, uint64_t *out);
+    int (*dir_check_names)(struct firn_os_dir *dir); /* NULL: everybody may */
 
     int (*make_dir)(struct firn_os_dir *dir, const char *name, uint32_t mode);
     int (*remove_file)(struct firn_os_dir *dir, const char *name);
@@ -89,6 +92,8 @@ struct firn_os_ops {
     int (*file_allocate)(struct firn_os_file *file, uint64_t size);
     int (*file_sync)(struct firn_os_file *file);
     int (*file_sync_all)(struct firn_os_file *file);
+    /* NULL: one by one. *out_failed is the one that failed. */
+    int (*file_sync_several)(struct firn_os_file *const *files, size_t count, size_t *out_failed);
     void (*file_start_writeback)(struct firn_os_file *file, uint64_t offset, uint64_t size);
     int (*file_next_data)(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
                           uint64_t *out_end);
@@ -130,6 +135,7 @@ struct firn_os_ops {
     uint64_t (*process_id)(struct firn_os *os);
     uint64_t (*boot_id)(struct firn_os *os);
     uint32_t (*user_id)(struct firn_os *os);
+    const char *(*environment)(struct firn_os *os, const char *name); /* NULL: it has none */
 };
 
 #endif

@@ -103,6 +103,7 @@ firn_os_path_new_file(struct firn_os_dir *dir, const char *name)
     memset(file, 0, os->file_size);
     char *own_name = (char *)file + os->file_size;
     memcpy(own_name, name, name_size);
+    firn_os_process_init_mark(&file->mark);
     file->os = os;
     file->name = own_name;
     file->dir = dir;

@@ -130,6 +130,7 @@ firn_os_pool_destroy(struct firn_os_pool *pool)
 static bool
 take_job_locked(struct worker *worker, struct job *out)
 {
+    firn_os_mutex_assert_held(&worker->pool->mutex);
     struct firn_os_pool *pool = worker->pool;
     while (pool->count == 0) {
         if (pool->stopping) {
@@ -183,6 +184,7 @@ signals_of_the_program(sigset_t *out)
 static int
 start_worker_locked(struct firn_os_pool *pool)
 {
+    firn_os_mutex_assert_held(&pool->mutex);
     struct worker *worker = &pool->workers[pool->started];
     worker->pool = pool;
     sigset_t blocked;
@@ -202,6 +204,7 @@ start_worker_locked(struct firn_os_pool *pool)
 static int
 grow_ring_locked(struct firn_os_pool *pool)
 {
+    firn_os_mutex_assert_held(&pool->mutex);
     size_t capacity = pool->capacity == 0 ? 16 : 2 * pool->capacity;
     struct job *ring = firn_alloc_array(capacity, sizeof *ring);
     if (ring == NULL) {
@@ -220,6 +223,7 @@ grow_ring_locked(struct firn_os_pool *pool)
 static int
 submit_locked(struct firn_os_pool *pool, struct job job)
 {
+    firn_os_mutex_assert_held(&pool->mutex);
     if (pool->count == pool->capacity) {
         int error_number = grow_ring_locked(pool);
         if (error_number != 0) {
@@ -252,6 +256,7 @@ firn_os_pool_submit(struct firn_os_pool *pool, void (*run)(void *arg), void *arg
 static uint64_t
 first_unfinished_locked(const struct firn_os_pool *pool)
 {
+    firn_os_mutex_assert_held(&pool->mutex);
     uint64_t first = pool->next_sequence - pool->count;
     for (unsigned i = 0; i < pool->started; i++) {
         uint64_t sequence = pool->workers[i].sequence;

@@ -19,6 +19,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -117,6 +118,13 @@ boot_id(struct firn_os *os)
     return digits == 16 ? id : 0;
 }
 
+static const char *
+environment(struct firn_os *os, const char *name)
+{
+    (void)os;
+    return getenv(name);
+}
+
 static uint32_t
 user_id(struct firn_os *os)
 {
@@ -134,6 +142,7 @@ static const struct firn_os_ops ops = {
     .dir_sync_filesystem = firn_os_posix_dir_sync_filesystem,
     .dir_real_path = firn_os_posix_dir_real_path,
     .dir_free_bytes = firn_os_posix_dir_free_bytes,
+    .dir_check_names = firn_os_posix_dir_check_names,
     .make_dir = firn_os_posix_name_make_dir,
     .remove_file = firn_os_posix_name_remove_file,
     .remove_dir = firn_os_posix_name_remove_dir,
@@ -152,6 +161,7 @@ static const struct firn_os_ops ops = {
     .file_allocate = firn_os_posix_file_allocate,
     .file_sync = firn_os_posix_file_sync,
     .file_sync_all = firn_os_posix_file_sync_all,
+    .file_sync_several = firn_os_posix_file_sync_several,
     .file_start_writeback = firn_os_posix_file_start_writeback,
     .file_next_data = firn_os_posix_file_next_data,
     .file_map = firn_os_posix_window_map,
@@ -176,6 +186,7 @@ static const struct firn_os_ops ops = {
     .process_id = process_id,
     .boot_id = boot_id,
     .user_id = user_id,
+    .environment = environment,
 };
 
 struct firn_os *

@@ -25,6 +25,7 @@ struct firn_os_posix_dir {
 struct firn_os_posix_file {
     alignas(16) struct firn_os_file base;
     int fd;
+    atomic_bool has_locks; /* or had some */
 };
 
 static inline int
@@ -58,6 +59,7 @@ int firn_os_posix_dir_sync(struct firn_os_dir *dir);
 int firn_os_posix_dir_sync_filesystem(struct firn_os_dir *dir);
 int firn_os_posix_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out);
 int firn_os_posix_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out);
+int firn_os_posix_dir_check_names(struct firn_os_dir *dir);
 
 /* os_posix_name.c */
 int firn_os_posix_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode);
@@ -88,6 +90,8 @@ int firn_os_posix_file_truncate(struct firn_os_file *file, uint64_t size);
 int firn_os_posix_file_allocate(struct firn_os_file *file, uint64_t size);
 int firn_os_posix_file_sync(struct firn_os_file *file);
 int firn_os_posix_file_sync_all(struct firn_os_file *file);
+int firn_os_posix_file_sync_several(struct firn_os_file *const *files, size_t count,
+                                    size_t *out_failed);
 void firn_os_posix_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size);
 int firn_os_posix_file_next_data(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
                                  uint64_t *out_end);

@@ -337,3 +337,10 @@ firn_os_posix_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out)
     *out = (uint64_t)info.f_bavail * info.f_frsize;
     return 0;
 }
+
+/* The kernel's own answer: it knows groups, lists of access, read-only mounts and attributes. */
+int
+firn_os_posix_dir_check_names(struct firn_os_dir *dir)
+{
+    return faccessat(firn_os_posix_dir_fd(dir), ".", W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
+}

@@ -184,6 +184,8 @@ firn_os_posix_name_statx(int fd, const char *name, struct firn_os_stat *out)
         .mtime_ns = ns_of_statx(&raw.stx_mtime),
         .ctime_ns = ns_of_statx(&raw.stx_ctime),
         .btime_ns = raw.stx_mask & STATX_BTIME ? ns_of_statx(&raw.stx_btime) : 0,
+        .is_fixed = (raw.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0,
+        .is_mount_root = (raw.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0,
     };
     return 0;
 }

@@ -298,6 +298,7 @@ static int
 open_locked(struct firn_os_ram_node *dir, const char *name, unsigned flags, uint32_t mode,
             struct firn_os_ram_node **out)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     *out = firn_os_ram_tree_find_locked(dir, name);
     if (*out != NULL) {
         if (flags & FIRN_OS_EXCLUSIVE) {

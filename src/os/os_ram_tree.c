@@ -67,6 +67,7 @@ firn_os_ram_tree_free_node(struct firn_os_ram_node *node)
 struct firn_os_ram_node *
 firn_os_ram_tree_orphan_locked(struct firn_os_ram_node *node)
 {
+    firn_os_mutex_assert_held(&node->fs->tree);
     return node->name_count == 0 && node->handle_count == 0 ? node : NULL;
 }
 
@@ -133,6 +134,7 @@ place_of(const struct firn_os_ram_node *dir, const char *name, bool *out_is_ther
 static struct firn_os_ram_entry *
 find_entry_locked(const struct firn_os_ram_node *dir, const char *name)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     bool is_there;
     size_t at = dir->kind == FIRN_OS_DIR ? place_of(dir, name, &is_there) : 0;
     return dir->kind == FIRN_OS_DIR && is_there ? &dir->entries[at] : NULL;
@@ -141,6 +143,7 @@ find_entry_locked(const struct firn_os_ram_node *dir, const char *name)
 struct firn_os_ram_node *
 firn_os_ram_tree_find_locked(const struct firn_os_ram_node *dir, const char *name)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     const struct firn_os_ram_entry *entry = find_entry_locked(dir, name);
     return entry != NULL ? entry->node : NULL;
 }
@@ -177,6 +180,7 @@ make_room(struct firn_os_ram_node *dir)
 static int
 add_locked(struct firn_os_ram_node *dir, const char *name, struct firn_os_ram_node *node)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     bool is_there;
     int error_number = may_name(dir, name);
     if (error_number != 0) {
@@ -206,6 +210,7 @@ int
 firn_os_ram_tree_make_locked(struct firn_os_ram_node *dir, const char *name, enum firn_os_kind kind,
                              uint32_t mode, struct firn_os_ram_node **out)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     int error_number = firn_os_ram_tree_new_node(dir->fs, kind, mode, out);
     if (error_number != 0) {
         return error_number;
@@ -221,6 +226,7 @@ firn_os_ram_tree_make_locked(struct firn_os_ram_node *dir, const char *name, enu
 static void
 remove_entry_locked(struct firn_os_ram_node *dir, struct firn_os_ram_entry *entry)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     size_t at = (size_t)(entry - dir->entries);
     entry->node->name_count--;
     if (entry->node->name_count == 0) {
@@ -269,6 +275,7 @@ next_component(char **rest)
 static struct firn_os_ram_node *
 walk_locked(struct firn_os_ram_node *here, char *rest)
 {
+    firn_os_mutex_assert_held(&here->fs->tree);
     for (char *name = next_component(&rest); here != NULL && name != NULL;
          name = next_component(&rest)) {
         if (strcmp(name, ".") == 0) {
@@ -343,6 +350,7 @@ struct listed {
 static int
 take_list_locked(const struct firn_os_ram_node *dir, struct firn_buf *out)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     for (size_t i = 0; i < dir->entry_count; i++) {
         const struct firn_os_ram_entry *entry = &dir->entries[i];
         struct listed listed = {entry->node->number, entry->node->kind, strlen(entry->name)};
@@ -384,6 +392,7 @@ firn_os_ram_tree_list(struct firn_os_dir *dir,
 static const char *
 own_name_locked(const struct firn_os_ram_node *dir)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     for (size_t i = 0; i < dir->parent->entry_count; i++) {
         if (dir->parent->entries[i].node == dir) {
             return dir->parent->entries[i].name;
@@ -410,6 +419,7 @@ prepend(struct firn_buf *path, const char *name)
 static int
 path_locked(const struct firn_os_ram_node *dir, struct firn_buf *out)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     int error_number = dir == dir->fs->root ? prepend(out, "") : 0;
     while (error_number == 0 && dir != dir->fs->root) {
         if (dir->parent == NULL) {
@@ -492,6 +502,7 @@ static int
 remove_locked(struct firn_os_ram_node *dir, const char *name, bool wants_dir,
               struct firn_os_ram_node **out_orphan)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     struct firn_os_ram_entry *entry = find_entry_locked(dir, name);
     if (entry == NULL) {
         return strlen(name) > NAME_SIZE_MAX ? ENAMETOOLONG : ENOENT;
@@ -536,6 +547,7 @@ firn_os_ram_tree_remove_dir(struct firn_os_dir *dir, const char *name)
 static bool
 lies_in_locked(const struct firn_os_ram_node *dir, const struct firn_os_ram_node *node)
 {
+    firn_os_mutex_assert_held(&dir->fs->tree);
     while (dir != NULL && dir != node) {
         dir = dir->parent;
     }
@@ -547,6 +559,7 @@ static int
 may_move_locked(const struct firn_os_ram_node *moved, const struct firn_os_ram_node *target,
                 const struct firn_os_ram_node *to, enum firn_os_rename_mode mode)
 {
+    firn_os_mutex_assert_held(&moved->fs->tree);
     if (moved->kind == FIRN_OS_DIR && lies_in_locked(to, moved)) {
         return EINVAL;
     }
@@ -580,6 +593,7 @@ struct renaming {
 static int
 rename_locked(const struct renaming *names, struct firn_os_ram_node **out_orphan)
 {
+    firn_os_mutex_assert_held(&names->from_dir->fs->tree);
     struct firn_os_ram_entry *source = find_entry_locked(names->from_dir, names->from);
     if (source == NULL) {
         return strlen(names->from) > NAME_SIZE_MAX ? ENAMETOOLONG : ENOENT;
@@ -639,6 +653,7 @@ static int
 link_locked(struct firn_os_ram_node *from_dir, const char *from, struct firn_os_ram_node *to_dir,
             const char *to)
 {
+    firn_os_mutex_assert_held(&from_dir->fs->tree);
     struct firn_os_ram_node *node = firn_os_ram_tree_find_locked(from_dir, from);
     if (node == NULL) {
         return strlen(from) > NAME_SIZE_MAX ? ENAMETOOLONG : ENOENT;

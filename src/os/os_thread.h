@@ -45,16 +45,33 @@ void firn_os_mutex_init(struct firn_os *os, struct firn_os_mutex *mutex, enum fi
 void firn_os_mutex_deinit(struct firn_os_mutex *mutex);
 void firn_os_mutex_lock(struct firn_os_mutex *mutex);
 void firn_os_mutex_unlock(struct firn_os_mutex *mutex);
+/* Fails a CHECK in debug builds if this thread does not hold the mutex: the first line of a function
+ * whose caller must have taken it. Nothing in release builds. */
+#ifdef FIRN_DEBUG
+void firn_os_mutex_assert_held(const struct firn_os_mutex *mutex);
+#else
+static inline void
+firn_os_mutex_assert_held(const struct firn_os_mutex *mutex)
+{
+    (void)mutex;
+}
+#endif
 
 void firn_os_cond_init(struct firn_os *os, struct firn_os_cond *cond);
 void firn_os_cond_deinit(struct firn_os_cond *cond);
 /* May wake without a signal: wait in a loop over the condition. */
 void firn_os_cond_wait(struct firn_os_cond *cond, struct firn_os_mutex *mutex);
+/* As firn_os_cond_wait, for so long at most. In simulation nothing else runs meanwhile: the clock moves. */
+void firn_os_cond_wait_for(struct firn_os_cond *cond, struct firn_os_mutex *mutex,
+                           int64_t duration_ns);
 void firn_os_cond_signal(struct firn_os_cond *cond);
 void firn_os_cond_broadcast(struct firn_os_cond *cond);
 
 /* Lets other threads go first; false in simulation, where there are none. */
 bool firn_os_yield(struct firn_os *os);
+
+/* Whether jobs run on threads; false in simulation. */
+bool firn_os_has_threads(const struct firn_os *os);
 
 struct firn_os_jobs;
 

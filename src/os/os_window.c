@@ -38,6 +38,9 @@ firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
                     struct firn_os_window *out, firn_error *err)
 {
     *out = (struct firn_os_window){0};
+    if (!firn_os_process_is_own(&file->mark)) {
+        return firn_os_process_refuse("a file", err);
+    }
     struct firn_os_stat stat;
     int rc = firn_os_file_stat(file, &stat, err);
     if (rc != FIRN_OK) {
@@ -53,7 +56,8 @@ firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
     if (error_number != 0) {
         return firn_os_path_error(err, error_number, "map", file->dir, file->name);
     }
-    *out = (struct firn_os_window){.file = file, .offset = offset, .size = size, .data = data};
+    *out = (struct firn_os_window){
+        .file = file, .offset = offset, .size = size, .data = data, .mark = file->mark};
     return FIRN_OK;
 }
 

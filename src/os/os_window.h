@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "os/os_process.h"
 
 struct firn_os_file;
 
@@ -31,7 +32,8 @@ struct firn_os_window {
     struct firn_os_file *file; /* borrowed; NULL: closed */
     uint64_t offset;
     size_t size;
-    uint8_t *data; /* the file's bytes [offset, offset + size) */
+    uint8_t *data;                    /* the file's bytes [offset, offset + size) */
+    struct firn_os_process_mark mark; /* a child of fork has the mapping, too, and stays away */
 };
 
 /* Opens a window onto [offset, offset + size) of a file that is open for reading and writing;
@@ -43,13 +45,16 @@ FIRN_MUST_CHECK int firn_os_window_open(struct firn_os_file *file, uint64_t offs
 /* What was stored and not committed may be in the file or not. Zeroes the struct. */
 void firn_os_window_close(struct firn_os_window *window);
 
-/* The memory of [offset, offset + size), for storing; NULL unless it lies in the window. */
+/* The memory of [offset, offset + size), for storing; NULL unless it lies in the window, which this
+ * process has opened. */
 static inline uint8_t *
 firn_os_window_at(const struct firn_os_window *window, uint64_t offset, size_t size)
 {
     bool is_inside = offset >= window->offset && offset - window->offset <= window->size &&
                      size <= window->size - (size_t)(offset - window->offset);
-    return window->file != NULL && is_inside ? window->data + (offset - window->offset) : NULL;
+    return window->file != NULL && is_inside && firn_os_process_is_own(&window->mark)
+               ? window->data + (offset - window->offset)
+               : NULL;
 }
 
 /* Says that the bytes stored in [offset, offset + size), which lies in the window, are the

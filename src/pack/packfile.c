@@ -49,6 +49,7 @@ firn_packfile_open(struct firn_os_dir *dir, const char *name, struct firn_packfi
     if (pack == NULL) {
         return firn_error_no_memory(err, "a pack");
     }
+    firn_os_process_init_mark(&pack->mark);
     firn_packfile_pool_init(&pack->pool, firn_os_dir_os(dir), POOL_FRAME_COUNT);
     int rc = firn_block_reader_open(dir, name, FIRN_BLOCK_FILE_PACK, &pack->reader, err);
     if (rc == FIRN_OK) {
@@ -88,6 +89,12 @@ firn_packfile_close(struct firn_packfile *pack)
     firn_free(pack->frames);
     firn_free(pack->fences);
     firn_free(pack);
+}
+
+bool
+firn_packfile_has_cells(const struct firn_packfile *pack)
+{
+    return (firn_block_reader_needs(pack->reader) & FIRN_BLOCK_NEEDS_CELLS) != 0;
 }
 
 const struct firn_block_file_id *
@@ -442,7 +449,7 @@ firn_packfile_read_piece(struct firn_packfile *pack, struct firn_packfile_scratc
     }
     firn_slice content = firn_bytes(frame.contents.data + at->offset, at->size);
     if (firn_packfile_kind_is_named(at->kind) &&
-        (!list_has(&frame, hash, at) || !firn_packfile_format_has_form(at->kind, content))) {
+        (!list_has(&frame, hash, at) || !firn_packfile_format_has_form(at->kind, hash, content))) {
         return object_corrupt(pack, hash, at,
                               at->kind == FIRN_PACKFILE_DELTA
                                   ? "it is not a delta of that name"

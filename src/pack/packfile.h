@@ -108,6 +108,9 @@ FIRN_MUST_CHECK int firn_packfile_writer_create_path(struct firn_os *os, const c
  * and a reader of any of it decodes it all. */
 enum { FIRN_PACKFILE_FRAME_SIZE = 512 << 10, FIRN_PACKFILE_FRAME_SIZE_MAX = 4 << 20 };
 void firn_packfile_writer_set_frame_size(struct firn_packfile_writer *writer, size_t size);
+/* What is added has lists of cells (packfile_cells.h), or may have: frames that are copied as they are
+ * stored. A lane notes by itself those that are added to it one by one. Any thread. */
+void firn_packfile_writer_note_cells(struct firn_packfile_writer *writer);
 const struct firn_block_file_id *firn_packfile_writer_id(const struct firn_packfile_writer *writer);
 /* Whether an object of this name was added (by any lane). Any thread. */
 bool firn_packfile_writer_contains(struct firn_packfile_writer *writer, const firn_hash *hash);
@@ -173,6 +176,13 @@ FIRN_MUST_CHECK int firn_packfile_scratch_create(unsigned frame_count_max,
                                                  struct firn_packfile_scratch **out,
                                                  firn_error *err);
 void firn_packfile_scratch_destroy(struct firn_packfile_scratch *scratch);
+/* tick is asked again and again while something long is read through the scratch (a pack verified,
+ * a large content streamed); another return than FIRN_OK ends that, and is what it returns. NULL: none. */
+void firn_packfile_scratch_set_tick(struct firn_packfile_scratch *scratch,
+                                    int (*tick)(void *ctx, firn_error *err), void *ctx);
+/* Asks it. */
+FIRN_MUST_CHECK int firn_packfile_scratch_tick(struct firn_packfile_scratch *scratch,
+                                               firn_error *err);
 
 FIRN_MUST_CHECK int firn_packfile_open(struct firn_os_dir *dir, const char *name,
                                        struct firn_packfile **out, firn_error *err);
@@ -183,6 +193,8 @@ void firn_packfile_close(struct firn_packfile *pack);
 const struct firn_block_file_id *firn_packfile_id(const struct firn_packfile *pack);
 const char *firn_packfile_path(const struct firn_packfile *pack); /* for messages */
 uint64_t firn_packfile_count(const struct firn_packfile *pack);
+/* Whether the pack says that it has lists of cells. */
+bool firn_packfile_has_cells(const struct firn_packfile *pack);
 uint64_t firn_packfile_size_bytes(const struct firn_packfile *pack);
 
 /* A scratch of the handle's own pool, for callers that have none; as many are made as are ever
@@ -196,8 +208,8 @@ FIRN_MUST_CHECK int firn_packfile_find(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,
                                        struct firn_packfile_location *out, firn_error *err);
 /* The stored bytes of an object at a place that find, list or a catalog gave; borrowed from scratch
- * until its next use. The bytes are compared with hash (but for PIECES and DELTA, where the frame's
- * list must give the name, and the form is checked). Nothing of `at` is believed. FIRN_CORRUPT names pack,
+ * until its next use. The bytes are compared with hash (but for lists of pieces and DELTA, where the
+ * frame's list must give the name, and the form is checked). Nothing of `at` is believed. FIRN_CORRUPT names pack,
  * frame offset and object. */
 FIRN_MUST_CHECK int firn_packfile_read(struct firn_packfile *pack,
                                        struct firn_packfile_scratch *scratch, const firn_hash *hash,

@@ -12,6 +12,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/checked.h"
+#include "base/slice.h"
+#include "pack/packfile_cells.h"
 #include "pack/packfile_delta.h"
 
 static const uint8_t frame_magic[4] = {0xf1, 'f', 'r', 'm'};
@@ -109,14 +111,27 @@ firn_packfile_format_items_ended(const struct firn_packfile_format_items *items)
            items->offset == items->contents_size;
 }
 
+static bool
+is_list_of_cells(const firn_hash *name, firn_slice stored)
+{
+    struct firn_packfile_cells cells;
+    firn_hash found;
+    firn_packfile_cells_name(stored, &found);
+    return firn_hash_equal(&found, name) &&
+           firn_packfile_cells_open(stored, &cells, NULL) == FIRN_OK;
+}
+
 bool
-firn_packfile_format_has_form(enum firn_packfile_kind kind, firn_slice stored)
+firn_packfile_format_has_form(enum firn_packfile_kind kind, const firn_hash *name,
+                              firn_slice stored)
 {
     uint64_t total;
     struct firn_packfile_delta delta;
     switch (kind) {
     case FIRN_PACKFILE_PIECES:
-        return firn_packfile_decode_pieces(stored, &total, NULL, NULL, NULL) == FIRN_OK;
+        return firn_packfile_cells_is_list(stored)
+                   ? is_list_of_cells(name, stored)
+                   : firn_packfile_decode_pieces(stored, &total, NULL, NULL, NULL) == FIRN_OK;
     case FIRN_PACKFILE_DELTA:
         return firn_packfile_delta_decode(stored, &delta, NULL) == FIRN_OK;
     case FIRN_PACKFILE_BLOB:

@@ -79,8 +79,10 @@ size_t firn_packfile_format_encode_item(enum firn_packfile_kind kind, uint32_t s
 /* Whether raw is a frame; looks at its head and at lengths, not at the list. */
 FIRN_MUST_CHECK bool firn_packfile_format_open_frame(firn_slice raw,
                                                      struct firn_packfile_format_frame *out);
-/* Whether stored bytes have the form of their kind: a list of pieces, or a delta; true of others. */
-FIRN_MUST_CHECK bool firn_packfile_format_has_form(enum firn_packfile_kind kind, firn_slice stored);
+/* Whether stored bytes have the form of their kind: a list of pieces, a list of cells of that name, or
+ * a delta; true of others. */
+FIRN_MUST_CHECK bool firn_packfile_format_has_form(enum firn_packfile_kind kind,
+                                                   const firn_hash *name, firn_slice stored);
 struct firn_packfile_format_items
 firn_packfile_format_items_of(const struct firn_packfile_format_frame *frame);
 /* The next item; false where there is none, or what is there is not one. */

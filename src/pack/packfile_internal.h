@@ -5,6 +5,7 @@
 #ifndef FIRN_PACK_PACKFILE_INTERNAL_H
 #define FIRN_PACK_PACKFILE_INTERNAL_H
 
+#include "os/os_process.h"
 #include "pack/packfile_format.h"
 #include "pack/packfile_pool.h"
 
@@ -15,6 +16,7 @@ struct firn_packfile_fence {
 
 /* Unchanged after open, but for the pool. */
 struct firn_packfile {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_block_reader *reader;
     struct firn_block_ref *frames;
     uint32_t frame_count;

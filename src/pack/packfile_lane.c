@@ -34,6 +34,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/compress.h"
+#include "pack/packfile_cells.h"
 #include "pack/packfile_format.h"
 #include "pack/packfile_writer_internal.h"
 
@@ -280,7 +281,7 @@ static void
 check_name(enum firn_packfile_kind kind, const firn_hash *hash, firn_slice content)
 {
 #ifdef FIRN_DEBUG
-    CHECK(firn_packfile_format_has_form(kind, content));
+    CHECK(firn_packfile_format_has_form(kind, hash, content));
     if (!firn_packfile_kind_is_named(kind)) {
         firn_hash found;
         firn_blake3_hash_of(content.data, content.size, &found);
@@ -305,6 +306,9 @@ firn_packfile_lane_add(struct firn_packfile_lane *lane, enum firn_packfile_kind 
     }
     CHECK(kind >= FIRN_PACKFILE_BLOB && kind <= FIRN_PACKFILE_DELTA);
     check_name(kind, hash, content);
+    if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(content)) {
+        firn_packfile_writer_note_cells(lane->writer);
+    }
     firn_error local;
     if (err == NULL) {
         err = &local;

@@ -41,7 +41,7 @@ visit_item(struct salvaging *salvaging, const struct firn_packfile_format_frame 
 {
     firn_hash name = item->name;
     firn_slice content = firn_bytes(frame->contents.data + item->offset, item->size);
-    if (!firn_packfile_format_has_form(item->kind, content)) {
+    if (!firn_packfile_format_has_form(item->kind, &item->name, content)) {
         return FIRN_OK;
     }
     if (!firn_packfile_kind_is_named(item->kind)) {

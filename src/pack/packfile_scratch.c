@@ -37,6 +37,8 @@ struct firn_packfile_scratch {
     struct firn_packfile_scratch *next; /* in a pool */
     struct firn_compress *compress;
     struct firn_packfile_scratch_delta delta;
+    int (*tick)(void *ctx, firn_error *err); /* NULL: nobody is asked */
+    void *tick_ctx;
     uint64_t clock;
     unsigned frame_count;
     struct entry pages[PAGE_COUNT];
@@ -80,6 +82,20 @@ firn_packfile_scratch_destroy(struct firn_packfile_scratch *scratch)
     firn_buf_deinit(&scratch->delta.content);
     firn_compress_destroy(scratch->compress);
     firn_free(scratch);
+}
+
+void
+firn_packfile_scratch_set_tick(struct firn_packfile_scratch *scratch,
+                               int (*tick)(void *ctx, firn_error *err), void *ctx)
+{
+    scratch->tick = tick;
+    scratch->tick_ctx = ctx;
+}
+
+int
+firn_packfile_scratch_tick(struct firn_packfile_scratch *scratch, firn_error *err)
+{
+    return scratch->tick == NULL ? FIRN_OK : scratch->tick(scratch->tick_ctx, err);
 }
 
 static void

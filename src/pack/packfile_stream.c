@@ -8,7 +8,8 @@
  * pack has are not stored again.
  *
  * Reading looks each piece up in the pack's own table, and the base of each delta. A piece that is a
- * list itself is read as one; depth and length of such lists have limits. A hole is given as zeros.
+ * list itself is read as one; depth and length of such lists have limits. A hole is given as zeros. The
+ * lists and cells of content of 16 GiB and more are compared each with its own name.
  *
  * Memory: 16 MiB while adding content that turns out to be large, else twice the content; the list,
  * 35 bytes a MiB.
@@ -21,13 +22,15 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
+#include "pack/packfile_cells.h"
 #include "pack/packfile_delta.h"
 
 enum {
     WHOLE_MAX = FIRN_PACKFILE_STREAM_WHOLE_MAX,
     PIECE_SIZE = FIRN_PACKFILE_STREAM_PIECE_SIZE,
     FIRST_READ_SIZE = 64 << 10,
-    ZEROS_SIZE = 64 << 10
+    ZEROS_SIZE = 64 << 10,
+    ZEROS_BETWEEN_TICKS = 64 /* of that size */
 };
 
 /* ---- adding ---- */
@@ -233,19 +236,31 @@ struct reading {
 static int read_list(struct reading *reading, firn_slice borrowed, uint64_t size, firn_error *err);
 
 static int
-deliver(struct reading *reading, firn_slice data, firn_error *err)
+hand_on(struct reading *reading, firn_slice data, firn_error *err)
 {
-    firn_blake3_hash_update(&reading->whole, data.data, data.size);
     return reading->sink == NULL ? FIRN_OK : reading->sink(reading->ctx, data, err);
 }
 
 static int
-deliver_hole(struct reading *reading, uint64_t size, firn_error *err)
+deliver(struct reading *reading, firn_slice data, firn_error *err)
+{
+    firn_blake3_hash_update(&reading->whole, data.data, data.size);
+    return hand_on(reading, data, err);
+}
+
+/* Zeros, by one of the two above. */
+static int
+deliver_zeros(struct reading *reading, uint64_t size,
+              int (*give)(struct reading *reading, firn_slice data, firn_error *err),
+              firn_error *err)
 {
     static const uint8_t zeros[ZEROS_SIZE];
-    while (size > 0) {
+    for (unsigned steps = 1; size > 0; steps++) {
         size_t part = size < ZEROS_SIZE ? (size_t)size : ZEROS_SIZE;
-        int rc = deliver(reading, firn_bytes(zeros, part), err);
+        int rc = give(reading, firn_bytes(zeros, part), err);
+        if (rc == FIRN_OK && steps % ZEROS_BETWEEN_TICKS == 0) {
+            rc = firn_packfile_scratch_tick(reading->scratch, err);
+        }
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -299,7 +314,8 @@ static int
 read_inner(struct reading *reading, const struct firn_packfile_piece *piece, firn_slice list,
            firn_error *err)
 {
-    if (reading->depth == FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX ||
+    if (firn_packfile_cells_is_list(list) ||
+        reading->depth == FIRN_PACKFILE_STREAM_INNER_DEPTH_MAX ||
         list.size > FIRN_PACKFILE_STREAM_INNER_LIST_SIZE_MAX || piece->size >= reading->size) {
         return piece_corrupt(reading, &piece->hash, "is a list that lies too deep or is too long",
                              err);
@@ -318,10 +334,13 @@ deliver_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piec
     (void)offset;
     struct reading *reading = ctx;
     if (piece->is_hole) {
-        return deliver_hole(reading, piece->size, err);
+        return deliver_zeros(reading, piece->size, deliver, err);
     }
     struct firn_packfile_location at;
-    int rc = firn_packfile_find(reading->pack, reading->scratch, &piece->hash, &at, err);
+    int rc = firn_packfile_scratch_tick(reading->scratch, err);
+    if (rc == FIRN_OK) {
+        rc = firn_packfile_find(reading->pack, reading->scratch, &piece->hash, &at, err);
+    }
     if (rc == FIRN_NOT_FOUND) {
         reading->is_elsewhere = true;
         return piece_corrupt(reading, &piece->hash, "is not in the pack", err);
@@ -388,6 +407,95 @@ out:
     return rc;
 }
 
+/* ---- lists of cells ---- */
+
+static int read_cells(struct reading *reading, firn_slice borrowed, unsigned level, uint64_t size,
+                      firn_error *err);
+
+/* One list within another. */
+static int
+read_cells_of(struct reading *reading, const struct firn_packfile_cells_item *item, unsigned level,
+              firn_error *err)
+{
+    struct firn_packfile_location at;
+    firn_slice list;
+    int rc = firn_packfile_find(reading->pack, reading->scratch, &item->hash, &at, err);
+    if (rc == FIRN_NOT_FOUND) {
+        reading->is_elsewhere = true;
+        return piece_corrupt(reading, &item->hash, "is not in the pack", err);
+    }
+    FIRN_TRY(rc);
+    if (at.kind != FIRN_PACKFILE_PIECES) {
+        rc = piece_corrupt(reading, &item->hash, "is no list of cells", err);
+        goto out;
+    }
+    FIRN_TRY(firn_packfile_read(reading->pack, reading->scratch, &item->hash, &at, &list, err));
+    FIRN_TRY(read_cells(reading, list, level, item->size, err));
+out:
+    return rc;
+}
+
+static int
+read_cell(struct reading *reading, const struct firn_packfile_cells_item *item, firn_error *err)
+{
+    const struct firn_packfile_piece piece = {.size = item->size, .hash = item->hash};
+    firn_hash found;
+    firn_blake3_hash_init(&reading->whole);
+    int rc = deliver_piece(reading, 0, &piece, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_blake3_hash_final(&reading->whole, &found);
+    return firn_hash_equal(&found, &item->hash)
+               ? FIRN_OK
+               : piece_corrupt(reading, &item->hash, "is not made up by its pieces", err);
+}
+
+/* The list is borrowed from the scratch that reading the cells will use, so it is copied first. */
+static int
+read_cells(struct reading *reading, firn_slice borrowed, unsigned level, uint64_t size,
+           firn_error *err)
+{
+    struct firn_buf list = {0};
+    struct firn_packfile_cells cells;
+    struct firn_packfile_cells_item item;
+    uint64_t at = 0;
+    int rc;
+    if (firn_buf_append_slice(&list, borrowed) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a list of cells"));
+    }
+    FIRN_TRY(firn_packfile_cells_open(firn_buf_slice(&list), &cells, err));
+    if (cells.level != level || cells.size != size) {
+        rc = firn_error_set(err, FIRN_CORRUPT, "'%s': a list of cells stands for something else",
+                            firn_packfile_path(reading->pack));
+        goto out;
+    }
+    while (firn_packfile_cells_next(&cells, &item)) {
+        if (reading->sink != NULL) {
+            FIRN_TRY(deliver_zeros(reading, item.offset - at, hand_on, err));
+        }
+        reading->size = UINT64_MAX; /* a list of one cell is no larger than that */
+        FIRN_TRY(level == 0 ? read_cell(reading, &item, err)
+                            : read_cells_of(reading, &item, level - 1, err));
+        at = item.offset + item.size;
+    }
+    if (reading->sink != NULL) {
+        FIRN_TRY(deliver_zeros(reading, size - at, hand_on, err));
+    }
+out:
+    firn_buf_deinit(&list);
+    return rc;
+}
+
+/* Content that a list of cells names; anything else is no such content. */
+static int
+read_whole_cells(struct reading *reading, firn_slice borrowed, firn_error *err)
+{
+    struct firn_packfile_cells cells;
+    int rc = firn_packfile_cells_open(borrowed, &cells, err);
+    return rc == FIRN_OK ? read_cells(reading, borrowed, cells.level, cells.size, err) : rc;
+}
+
 int
 firn_packfile_stream_size(struct firn_packfile *pack, struct firn_packfile_scratch *scratch,
                           const firn_hash *hash, uint64_t *out, firn_error *err)
@@ -410,7 +518,12 @@ firn_packfile_stream_size(struct firn_packfile *pack, struct firn_packfile_scrat
         *out = rc == FIRN_OK ? delta.size : 0;
         return rc;
     }
-    return rc == FIRN_OK ? firn_packfile_decode_pieces(stored, out, NULL, NULL, err) : rc;
+    if (rc == FIRN_OK) {
+        rc = firn_packfile_cells_is_list(stored)
+                 ? firn_packfile_cells_decode(stored, out, NULL, NULL, err)
+                 : firn_packfile_decode_pieces(stored, out, NULL, NULL, err);
+    }
+    return rc;
 }
 
 static int
@@ -427,7 +540,8 @@ read_object(struct reading *reading, const firn_hash *hash, firn_error *err)
         return rc;
     }
     if (kind == FIRN_PACKFILE_PIECES) {
-        return read_pieces(reading, hash, stored, err);
+        return firn_packfile_cells_is_list(stored) ? read_whole_cells(reading, stored, err)
+                                                   : read_pieces(reading, hash, stored, err);
     }
     return reading->sink == NULL || stored.size == 0 ? FIRN_OK
                                                      : reading->sink(reading->ctx, stored, err);

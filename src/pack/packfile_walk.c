@@ -41,7 +41,7 @@ is_sound(const struct firn_packfile_format_frame *frame)
     struct firn_packfile_format_items items = firn_packfile_format_items_of(frame);
     while (firn_packfile_format_next_item(&items, &item)) {
         firn_slice content = firn_bytes(frame->contents.data + item.offset, item.size);
-        if (!firn_packfile_format_has_form(item.kind, content)) {
+        if (!firn_packfile_format_has_form(item.kind, &item.name, content)) {
             return false;
         }
     }

@@ -28,22 +28,26 @@
  */
 #include "pack/packfile_writer_internal.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "os/os_process.h"
 #include "os/os_thread.h"
 #include "pack/packfile_format.h"
 #include "pack/packfile_path.h"
 #include "pack/packfile_stream.h"
 
 struct firn_packfile_writer {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_block_writer *block;
     struct firn_os_dir *own_dir; /* NULL where the caller's is borrowed */
     int level;
     size_t frame_size;
+    atomic_bool has_cells; /* set by lanes; read by finish, when none is adding */
 
     struct firn_os_mutex mutex;
     struct firn_hash_map objects;  /* of struct firn_packfile_writer_record */
@@ -76,6 +80,7 @@ firn_packfile_writer_create(struct firn_os_dir *dir, const char *name, int level
     if (writer == NULL) {
         return firn_error_no_memory(err, "a pack writer");
     }
+    firn_os_process_init_mark(&writer->mark);
     writer->level = level;
     writer->frame_size = FIRN_PACKFILE_FRAME_SIZE;
     firn_os_mutex_init(firn_os_dir_os(dir), &writer->mutex, FIRN_LOCK_PACK_WRITER);
@@ -114,6 +119,12 @@ const struct firn_block_file_id *
 firn_packfile_writer_id(const struct firn_packfile_writer *writer)
 {
     return firn_block_writer_id(writer->block);
+}
+
+void
+firn_packfile_writer_note_cells(struct firn_packfile_writer *writer)
+{
+    atomic_store_explicit(&writer->has_cells, true, memory_order_relaxed);
 }
 
 int
@@ -163,6 +174,7 @@ find_sorted(const struct firn_packfile_writer *writer, const firn_hash *hash)
 static const struct firn_packfile_writer_record *
 find_locked(const struct firn_packfile_writer *writer, const firn_hash *hash)
 {
+    firn_os_mutex_assert_held(&writer->mutex);
     return writer->is_finished
                ? find_sorted(writer, hash)
                : firn_hash_map_find(&writer->objects, firn_load_le64(hash->bytes), hash);
@@ -195,6 +207,7 @@ firn_packfile_writer_size_bytes(struct firn_packfile_writer *writer)
 static int
 check_usable_locked(const struct firn_packfile_writer *writer, firn_error *err)
 {
+    firn_os_mutex_assert_held(&writer->mutex);
     if (writer->failure.code != FIRN_OK) {
         return firn_error_set(err, FIRN_FAILED, "an earlier write of the pack failed: %s",
                               writer->failure.text);
@@ -208,6 +221,7 @@ check_usable_locked(const struct firn_packfile_writer *writer, firn_error *err)
 static int
 reserve_frame_locked(struct firn_packfile_writer *writer, firn_error *err)
 {
+    firn_os_mutex_assert_held(&writer->mutex);
     if (writer->frame_count == FIRN_PACKFILE_FRAMES_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "a pack has at most %d frames",
                               FIRN_PACKFILE_FRAMES_MAX);
@@ -228,6 +242,7 @@ static int
 claim_locked(struct firn_packfile_writer *writer, struct firn_packfile_writer_record *record,
              bool *out_is_new, firn_error *err)
 {
+    firn_os_mutex_assert_held(&writer->mutex);
     int rc = check_usable_locked(writer, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -401,6 +416,9 @@ firn_packfile_writer_finish(struct firn_packfile_writer *writer, uint64_t *out_f
     FIRN_TRY(firn_packfile_table_write(writer->block, firn_hash_map_at(&writer->objects, 0),
                                        writer->objects.count, writer->frames, writer->frame_count,
                                        err));
+    if (atomic_load_explicit(&writer->has_cells, memory_order_relaxed)) {
+        firn_block_writer_set_needs(writer->block, FIRN_BLOCK_NEEDS_CELLS);
+    }
     FIRN_TRY(firn_block_writer_finish(writer->block, out_file_size, err));
 out:
     if (rc != FIRN_OK) {

@@ -12,6 +12,7 @@
 #include "row/row_cursor.h"
 #include "row/row_get.h"
 #include "row/row_open.h"
+#include "row/row_read.h"
 
 static const struct firn_run_summary *
 summary(const struct firn_run *run)
@@ -32,8 +33,10 @@ const struct firn_run_kind firn_row_kind = {
     .close = firn_row_open_close,
     .summary = summary,
     .ranges = ranges,
+    .origin = firn_row_open_origin,
     .get = firn_row_get,
     .get_prefetch = firn_row_get_prefetch,
+    .place = firn_row_read_place_of,
     .check = firn_row_check,
     .cursor_create = firn_row_cursor_create,
     .cursor_destroy = firn_row_cursor_destroy,
@@ -47,6 +50,7 @@ const struct firn_run_kind firn_row_kind = {
     .builder_create = firn_row_builder_create,
     .builder_add = firn_row_builder_add,
     .builder_add_range = firn_row_builder_add_range,
+    .builder_set_origin = firn_row_builder_set_origin,
     .builder_size_bytes = firn_row_builder_size_bytes,
     .builder_finish = firn_row_builder_finish,
     .builder_destroy = firn_row_builder_destroy,

@@ -60,12 +60,14 @@ struct builder {
     struct firn_buf separator; /* of the pending block */
     uint64_t separator_sequence;
     struct firn_row_index_builder index;
+    struct firn_block_publisher *publisher;
     uint64_t *hashes;
     size_t hash_count;
     size_t hash_capacity;
     struct firn_buf ranges; /* encoded, not in the file yet */
     struct firn_buf raw;
     struct firn_buf locator;
+    struct firn_buf origin; /* encoded; empty: none is written */
     struct firn_run_summary summary;
 };
 
@@ -91,6 +93,7 @@ firn_row_builder_create(const struct firn_run_env *env, const char *name,
     builder->without_filter = options->without_filter;
     builder->cache = env->cache;
     builder->found = options->found;
+    builder->publisher = options->publisher;
     int rc = firn_compress_create(&builder->emit.compress, err);
     if (rc == FIRN_OK) {
         rc = firn_block_writer_create(env->dir, name, FIRN_BLOCK_FILE_ROW, &builder->emit.writer,
@@ -122,6 +125,7 @@ firn_row_builder_destroy(struct firn_run_builder *base)
     firn_buf_deinit(&builder->ranges);
     firn_buf_deinit(&builder->raw);
     firn_buf_deinit(&builder->locator);
+    firn_buf_deinit(&builder->origin);
     firn_run_summary_deinit(&builder->summary);
     firn_free(builder);
 }
@@ -464,6 +468,19 @@ firn_row_builder_add_range(struct firn_run_builder *base, const struct firn_rang
 
 /* ---- the end ---- */
 
+int
+firn_row_builder_set_origin(struct firn_run_builder *base, const struct firn_run_origin *origin,
+                            firn_error *err)
+{
+    struct builder *builder = builder_of(base);
+    int rc = check_usable(builder, err);
+    if (rc == FIRN_OK && firn_run_origin_encode(origin, &builder->origin) != FIRN_OK) {
+        firn_buf_clear(&builder->origin);
+        rc = firn_error_no_memory(err, "the origin of a run");
+    }
+    return rc;
+}
+
 uint64_t
 firn_row_builder_size_bytes(const struct firn_run_builder *base)
 {
@@ -521,6 +538,14 @@ write_index(struct builder *builder, firn_error *err)
 }
 
 static int
+write_origin(struct builder *builder, firn_error *err)
+{
+    return builder->origin.size == 0 ? FIRN_OK
+                                     : firn_row_emit_section(&builder->emit, FIRN_ROW_FORMAT_ORIGIN,
+                                                             firn_buf_slice(&builder->origin), err);
+}
+
+static int
 write_summary(struct builder *builder, firn_error *err)
 {
     firn_buf_clear(&builder->raw);
@@ -544,8 +569,10 @@ finish(struct builder *builder, firn_error *err)
     FIRN_TRY(write_ranges(builder, err));
     FIRN_TRY(write_filter(builder, err));
     FIRN_TRY(write_index(builder, err));
+    FIRN_TRY(write_origin(builder, err));
     FIRN_TRY(write_summary(builder, err));
-    FIRN_TRY(firn_block_writer_finish(builder->emit.writer, &builder->summary.file_bytes, err));
+    FIRN_TRY(firn_block_writer_finish_later(builder->emit.writer, builder->publisher,
+                                            &builder->summary.file_bytes, err));
 out:
     return rc;
 }

@@ -14,6 +14,9 @@ FIRN_MUST_CHECK int firn_row_builder_add(struct firn_run_builder *builder,
                                          const struct firn_entry *entry, firn_error *err);
 FIRN_MUST_CHECK int firn_row_builder_add_range(struct firn_run_builder *builder,
                                                const struct firn_range *range, firn_error *err);
+FIRN_MUST_CHECK int firn_row_builder_set_origin(struct firn_run_builder *builder,
+                                                const struct firn_run_origin *origin,
+                                                firn_error *err);
 uint64_t firn_row_builder_size_bytes(const struct firn_run_builder *builder);
 FIRN_MUST_CHECK int firn_row_builder_finish(struct firn_run_builder *builder,
                                             struct firn_run_summary *out, firn_error *err);

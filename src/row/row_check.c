@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "row/row_filter.h"
+#include "row/row_open.h"
 #include "row/row_read.h"
 #include "row/row_reference.h"
 #include "row/row_summary.h"
@@ -61,7 +62,7 @@ struct checking {
 static bool
 is_damage(int rc)
 {
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO;
+    return rc == FIRN_CORRUPT || rc == FIRN_IO;
 }
 
 /* Reports what err says of the bytes [offset, offset + size); returns FIRN_OK for damage, else the
@@ -493,6 +494,19 @@ check_chunks(struct checking *checking, firn_error *err)
     return FIRN_OK;
 }
 
+/* Nothing reads by it but repairs. */
+static int
+check_origin(struct checking *checking, firn_error *err)
+{
+    struct firn_run_origin origin;
+    struct firn_buf numbers = {0};
+    int rc = firn_row_open_origin(&checking->run->base, &numbers, &origin, err);
+    firn_buf_deinit(&numbers);
+    return rc == FIRN_OK || rc == FIRN_NOT_FOUND
+               ? FIRN_OK
+               : report_section(checking, &checking->run->origin_ref, "no key is lost", err);
+}
+
 static int
 check_parts(struct checking *checking, firn_error *err)
 {
@@ -503,6 +517,7 @@ check_parts(struct checking *checking, firn_error *err)
     FIRN_TRY(read_small_sections(checking, err));
     FIRN_TRY(check_blocks(checking, err));
     FIRN_TRY(check_summary(checking, err));
+    FIRN_TRY(check_origin(checking, err));
     FIRN_TRY(check_chunks(checking, err));
     FIRN_TRY(firn_step_tell(checking->step, 1, checking->untold_bytes, err));
 out:

@@ -15,8 +15,8 @@
  * Blocks that the builder handed to the cache are there under a number that comes along; it is the
  * run's from here on, also where opening fails.
  *
- * (I1) Sections: one summary, one index, at most one filter, ranges in any number, each in a place
- *      of its own; kinds that are not known were written by a later version.
+ * (I1) Sections: one summary, one index, at most one filter and one origin, ranges in any number, each
+ *      in a place of its own; kinds that are not known were written by a later version.
  *
  * Memory: the ranges and the bounds, as long as the run is open, and what the cache holds for it.
  */
@@ -81,7 +81,7 @@ note_ref(const struct firn_row *run, struct firn_block_ref *out, const struct fi
          firn_error *err)
 {
     if (out->offset != 0) {
-        return refuse(run, "the run has two indexes or two filters", err);
+        return refuse(run, "the run has two indexes, two filters or two origins", err);
     }
     *out = *ref;
     return FIRN_OK;
@@ -98,6 +98,8 @@ read_section(struct opening *opening, const struct firn_block_section *section, 
         return note_ref(run, &run->index_ref, &section->ref, err);
     case FIRN_ROW_FORMAT_FILTER:
         return note_ref(run, &run->filter_ref, &section->ref, err);
+    case FIRN_ROW_FORMAT_ORIGIN:
+        return note_ref(run, &run->origin_ref, &section->ref, err);
     case FIRN_ROW_FORMAT_RANGES:
         return read_ranges(opening, &section->ref, err);
     default:
@@ -120,7 +122,8 @@ read_sections(struct opening *opening, firn_error *err)
         return rc;
     }
     if (!opening->has_summary || run->index_ref.offset == 0 ||
-        run->index_ref.offset == run->filter_ref.offset) {
+        run->index_ref.offset == run->filter_ref.offset ||
+        run->index_ref.offset == run->origin_ref.offset) {
         return refuse(run, "the run has no summary or no index", err);
     }
     return opening->range_count == run->summary.range_count
@@ -224,6 +227,29 @@ firn_row_open(const struct firn_run_env *env, const char *name, struct firn_run 
     }
     *out = &run->base;
     return FIRN_OK;
+}
+
+int
+firn_row_open_origin(struct firn_run *base, struct firn_buf *numbers, struct firn_run_origin *out,
+                     firn_error *err)
+{
+    struct firn_row *run = firn_row_read_run(base);
+    struct firn_compress *compress = NULL;
+    struct firn_buf raw = {0};
+    int rc;
+    if (run->origin_ref.stored_size == 0) {
+        return FIRN_NOT_FOUND;
+    }
+    FIRN_TRY(firn_compress_create(&compress, err));
+    FIRN_TRY(firn_block_reader_read(run->reader, &run->origin_ref, compress, &raw, err));
+    rc = firn_run_origin_decode(firn_buf_slice(&raw), numbers, out, err);
+    if (rc != FIRN_OK && err != NULL) {
+        rc = firn_row_read_place(run, &run->origin_ref, err);
+    }
+out:
+    firn_buf_deinit(&raw);
+    firn_compress_destroy(compress);
+    return rc;
 }
 
 void

@@ -9,6 +9,8 @@
 
 FIRN_MUST_CHECK int firn_row_open(const struct firn_run_env *env, const char *name,
                                   struct firn_run **out, firn_error *err);
+FIRN_MUST_CHECK int firn_row_open_origin(struct firn_run *run, struct firn_buf *numbers,
+                                         struct firn_run_origin *out, firn_error *err);
 void firn_row_open_close(struct firn_run *run);
 
 #endif

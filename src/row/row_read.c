@@ -229,3 +229,29 @@ firn_row_read_explain(const struct firn_row *run, const struct firn_row_index *i
     (void)firn_row_read_place(run, &block.ref, err);
     return firn_error_prefix(err, "keys from '%s' to '%s' cannot be read", from, to);
 }
+
+/* ---- places ---- */
+
+int
+firn_row_read_place_of(struct firn_run *base, firn_slice key, struct firn_run_place *out,
+                       firn_error *err)
+{
+    struct firn_row *run = firn_row_read_run(base);
+    struct firn_row_read_index index;
+    *out = (struct firn_run_place){0};
+    int rc = firn_row_read_index(run, &index, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    size_t count = firn_row_index_find(&index.index, firn_row_read_key(key), UINT64_MAX);
+    if (count > 1) {
+        struct firn_row_index_block block;
+        firn_row_index_block(&index.index, count - 1, &block);
+        uint64_t entries = index.index.entry_count;
+        uint64_t blocks = index.index.block_count;
+        out->offset = block.ref.offset;
+        out->entries = entries / blocks * (count - 1) + entries % blocks * (count - 1) / blocks;
+    }
+    firn_row_read_index_release(run, &index);
+    return FIRN_OK;
+}

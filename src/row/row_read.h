@@ -23,6 +23,7 @@ struct firn_row {
     struct firn_range_set ranges;
     struct firn_block_ref index_ref;
     struct firn_block_ref filter_ref; /* stored_size 0: there is none */
+    struct firn_block_ref origin_ref; /* likewise; read by who asks */
     /* Held as long as the run is open where keeps_pins; empty otherwise. */
     bool keeps_pins;
     size_t held_bytes; /* as the cache counts them */
@@ -62,6 +63,10 @@ void firn_row_read_set_memory(struct firn_row *run);
 FIRN_MUST_CHECK int firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out,
                                         firn_error *err);
 void firn_row_read_index_release(struct firn_row *run, struct firn_row_read_index *index);
+
+/* As in struct firn_run_kind. */
+FIRN_MUST_CHECK int firn_row_read_place_of(struct firn_run *base, firn_slice key,
+                                           struct firn_run_place *out, firn_error *err);
 
 /* The filter where the run keeps it and has read it, for who can do without; else no bytes. */
 static inline firn_slice

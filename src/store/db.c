@@ -10,7 +10,8 @@
  *
  * Closing for writing: background work ends; where much is in the log alone it is flushed, so that
  * the next opening need not replay it, small trees become one run each, and the log and the reserve
- * are given up as far as they are not needed. A small store is just a log, and stays one.
+ * are given up as far as they are not needed. A small store is just a log, and stays one. At last the
+ * log and MANIFEST say of each other where they end (db_vouch.c).
  *
  * The budget of memory is divided once, at opening: half of it for the cache of blocks, three
  * eighths for memtables (of which one is flushed when it has an eighth), the rest for what the
@@ -53,6 +54,8 @@ divide_memory(uint64_t memory)
     limits.memtables_max = 3 * limits.memtable;
     limits.cache = to_size(memory / 2);
     limits.log = memory / 4 < LOG_MIN ? LOG_MIN : memory / 4;
+    limits.replay_max = limits.memtables_max;
+    limits.disk_bytes = UINT64_MAX;
     return limits;
 }
 
@@ -71,10 +74,12 @@ static void
 init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *options)
 {
     static _Atomic uint64_t serials;
+    firn_os_process_init_mark(&db->mark);
     db->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
     db->os = firn_os_dir_os(dir);
     db->dir = dir;
     db->is_read_only = options->read_only;
+    db->shows_pending = options->read_pending;
     db->durability =
         options->durability == FIRN_DURABILITY_DEFAULT ? FIRN_DURABILITY_FULL : options->durability;
     db->limits = divide_memory(options->memory_bytes != 0 ? options->memory_bytes
@@ -87,6 +92,7 @@ init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *
     firn_os_cond_init(db->os, &db->list_changed);
     firn_os_mutex_init(db->os, &db->jobs.mutex, FIRN_LOCK_DB_JOBS);
     firn_os_cond_init(db->os, &db->jobs.changed);
+    firn_os_cond_init(db->os, &db->jobs.closing);
     firn_epoch_init(&db->epoch);
     firn_db_keyspace_init(db);
     atomic_init(&db->image, NULL);
@@ -103,6 +109,7 @@ destroy(struct firn_db *db)
     /* Last of the files: who gets the lock next must find everything at rest. */
     firn_os_file_close(db->lock);
     firn_os_dir_close(db->owned_dir);
+    firn_os_cond_deinit(&db->jobs.closing);
     firn_os_cond_deinit(&db->jobs.changed);
     firn_os_mutex_deinit(&db->jobs.mutex);
     firn_os_cond_deinit(&db->list_changed);
@@ -128,6 +135,22 @@ firn_db_abandon(struct firn_db *db)
     firn_db_image_abandon(firn_db_image(db));
     firn_log_abandon(db->log);
     destroy(db);
+}
+
+void
+firn_db_leave(struct firn_db *db)
+{
+    /* Nothing is locked, waited for or freed: what a thread of the parent was changing at the moment
+     * of the fork is half changed here for ever. These pointers are set once. */
+    struct firn_db_image *image = firn_db_image(db);
+    if (image != NULL) {
+        firn_os_file_close(image->reader_lock);
+        image->reader_lock = NULL;
+    }
+    firn_os_file_close(db->readers);
+    firn_os_file_close(db->lock);
+    db->readers = NULL;
+    db->lock = NULL;
 }
 
 /* ---- opening ---- */
@@ -161,18 +184,37 @@ open_readers_file(struct firn_db *db, firn_error *err)
                              err);
 }
 
-/* The lock is held, and there is a store. */
+/* What an opening writes is little, but not nothing: a segment's header, what recovery settles. */
 static int
-open_existing(struct firn_db *db, firn_error *err)
+recover(struct firn_db *db, firn_error *err)
 {
     struct firn_db_image *image;
     int rc;
-    FIRN_TRY(firn_db_create_read_identity(db->dir, &db->identity, err));
-    FIRN_TRY(open_readers_file(db, err));
     FIRN_TRY(firn_db_create_raise_version(db, err));
     FIRN_TRY(firn_db_replay(db, &image, err));
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
     FIRN_TRY(firn_db_image_remove_dropped(image, err));
+out:
+    if (rc == FIRN_NO_SPACE) {
+        firn_db_image_abandon(firn_db_image(db));
+        atomic_store_explicit(&db->image, NULL, memory_order_seq_cst);
+        firn_log_abandon(db->log);
+        db->log = NULL;
+    }
+    return rc;
+}
+
+/* The lock is held, and there is a store. */
+static int
+open_existing(struct firn_db *db, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_db_create_read_identity(db->dir, &db->identity, err));
+    FIRN_TRY(open_readers_file(db, err));
+    rc = recover(db, err);
+    if (rc == FIRN_NO_SPACE && firn_db_space_give_up_at_open(db)) {
+        rc = recover(db, err);
+    }
 out:
     return rc;
 }
@@ -211,8 +253,11 @@ open_for_writing(struct firn_db *db, const struct firn_db_options *options, firn
     FIRN_TRY(look(db, options, &survey, err));
     FIRN_TRY(firn_db_lock_acquire(db->dir, options->lock_timeout_ms, &db->lock, err));
     FIRN_TRY(look(db, options, &survey, err));
+    firn_db_space_fit(db);
     FIRN_TRY(survey.has_identity ? open_existing(db, err) : create(db, err));
     db->last_sequence = firn_db_image(db)->last_sequence;
+    db->found_end = firn_log_end(db->log);
+    db->found_version = firn_db_reader_version(db);
     FIRN_TRY(firn_db_jobs_open(db, err));
     firn_db_space_look(db);
 out:
@@ -289,6 +334,7 @@ close_failed(struct firn_db *db, firn_error *err)
 static void
 lighten(struct firn_db *db)
 {
+    bool has_more = false;
     const struct firn_lsm_work_wish brief = {.compactions = true, .is_brief = true};
     bool is_long = firn_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
     if (is_long && firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > 0) {
@@ -296,7 +342,10 @@ lighten(struct firn_db *db)
     }
     FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
     FIRN_IGNORE(firn_db_drop_reap(db, NULL));
-    FIRN_IGNORE(firn_db_pace_trim(db, &(bool){false}, NULL));
+    FIRN_IGNORE(firn_db_pace_trim(db, &has_more, NULL));
+    if (has_more && db->log_floor > firn_log_oldest(db->log)) {
+        FIRN_IGNORE(firn_log_rotate(db->log, NULL));
+    }
     firn_db_space_trim(db);
 }
 
@@ -311,6 +360,11 @@ close_writer(struct firn_db *db, firn_error *err)
         return close_failed(db, err);
     }
     firn_db_jobs_close(db);
+    int vouch_rc = firn_db_vouch_close(db, err);
+    if (vouch_rc != FIRN_OK) {
+        firn_db_abandon(db);
+        return vouch_rc;
+    }
     int rc = firn_db_image_close(firn_db_image(db), err);
     int log_rc = firn_log_close(db->log, rc == FIRN_OK ? err : NULL);
     destroy(db);

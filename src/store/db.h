@@ -28,6 +28,7 @@
 struct firn_db;
 struct firn_db_keyspace;
 struct firn_db_batch;
+struct firn_lsm_range;
 struct firn_db_cursor;
 struct firn_db_view;
 
@@ -39,6 +40,7 @@ struct firn_db_options {
     bool create_if_missing;
     bool fail_if_exists;
     bool read_only;
+    bool read_pending;          /* as firn_store_options has it */
     firn_durability durability; /* DEFAULT means FULL */
     int64_t lock_timeout_ms;    /* 0 does not wait, a negative one without end */
     uint64_t memory_bytes;      /* 0: FIRN_STORE_MEMORY_DEFAULT */
@@ -60,9 +62,14 @@ FIRN_MUST_CHECK int firn_db_memory_open(uint64_t limit_bytes, const struct firn_
                                         struct firn_db **out, firn_error *err);
 /* As firn_store_close. */
 FIRN_MUST_CHECK int firn_db_close(struct firn_db *db, firn_error *err);
+/* As firn_store_destroy. */
+FIRN_MUST_CHECK int firn_db_path_destroy(struct firn_os *os, const char *path, firn_error *err);
 /* Drops the handle as a crash would: nothing is written. Cursors may be open; they are gone. For
  * tests and for giving up. */
 void firn_db_abandon(struct firn_db *db);
+/* In a child of fork, of a handle that its parent opened: closes the files whose locks would outlive
+ * the parent otherwise. The rest of the handle stays, and is not to be used. */
+void firn_db_leave(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_sync(struct firn_db *db, firn_error *err);
 struct firn_db_progress;
 struct firn_db_check_options {
@@ -82,6 +89,15 @@ FIRN_MUST_CHECK int firn_db_maintain_tidy(struct firn_db *db, const struct firn_
 /* progress may be NULL. Cancelled, what was merged by then stays merged. */
 FIRN_MUST_CHECK int firn_db_maintain_compact(struct firn_db *db, struct firn_db_progress *progress,
                                              firn_error *err);
+/* Of a keyspace, what reaches into a range. */
+/* What a range of keys takes up, about; upper NULL: no bound. */
+FIRN_MUST_CHECK int firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
+                                        const firn_slice *upper, firn_range_size *out,
+                                        firn_error *err);
+FIRN_MUST_CHECK int firn_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
+                                                   const struct firn_lsm_range *range,
+                                                   struct firn_db_progress *progress,
+                                                   firn_error *err);
 FIRN_MUST_CHECK int firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err);
 /* Appends one JSON object. */
 FIRN_MUST_CHECK int firn_db_stats_json(const firn_store_statistics *stats, struct firn_buf *out,
@@ -101,6 +117,11 @@ bool firn_db_reader_none_below(void *db, uint64_t version);
 /* Makes the version grow, durably, and changes nothing else: handles that are opened from now on can
  * be told from earlier ones. */
 FIRN_MUST_CHECK int firn_db_reader_advance(struct firn_db *db, firn_error *err);
+/* So many bytes lie in files beside the store's own that belong to it: the reserve for a full disk
+ * counts them. Not read-only. Any thread. */
+void firn_db_space_beside(struct firn_db *db, uint64_t bytes);
+/* After files were removed: on a full disk makes sure that this frees space. Any thread. */
+void firn_db_space_settle(struct firn_db *db);
 /* 128 random bits made at creation. */
 const uint8_t *firn_db_id(const struct firn_db *db);
 
@@ -162,8 +183,18 @@ FIRN_MUST_CHECK int firn_db_delete_range(struct firn_db_keyspace *keyspace, firn
 FIRN_MUST_CHECK int firn_db_batch_create(struct firn_db_batch **out, firn_error *err);
 void firn_db_batch_destroy(struct firn_db_batch *batch);
 void firn_db_batch_clear(struct firn_db_batch *batch);
+/* The commit frees more space than it takes, in the store or beside it: on a full disk it is taken as
+ * deletes are. Until the batch is cleared. */
+void firn_db_batch_frees_space(struct firn_db_batch *batch);
 size_t firn_db_batch_count(const struct firn_db_batch *batch);
 size_t firn_db_batch_size_bytes(const struct firn_db_batch *batch);
+/* As firn_batch_iterate. */
+FIRN_MUST_CHECK int firn_db_batch_iterate(const struct firn_db_batch *batch,
+                                          int (*visit)(void *ctx, const firn_batch_write *write),
+                                          void *ctx, firn_error *err);
+/* As firn_batch_append. */
+FIRN_MUST_CHECK int firn_db_batch_append_all(struct firn_db_batch *batch,
+                                             const struct firn_db_batch *from, firn_error *err);
 FIRN_MUST_CHECK int firn_db_batch_put(struct firn_db_batch *batch,
                                       struct firn_db_keyspace *keyspace, firn_slice key,
                                       firn_slice value, firn_error *err);

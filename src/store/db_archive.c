@@ -4,13 +4,17 @@
  *
  * Opening reads the header, the footer and the table of contents, whatever the file holds, and makes
  * a world (os_within.h) in which the store's files are where they always are. The rest of store/
- * opens that as it opens any directory that it may not write, and verifies what it reads by the
- * checksums that are in those files.
+ * opens that as it opens any directory that it may not write.
+ *
+ * The file is sealed, so what differs from its hashes is damage, also where a store in a directory
+ * could have been left so by a crash. A file of at most WHOLE_SIZE_MAX bytes is compared with its
+ * hashes at the opening, all of it. Of a larger one everything is, but for runs and values: each of
+ * their blocks is verified by its own checksum when it is read.
  *
  * A value with a time to live is read in a checkpoint as long as it had not expired when that was
  * made. So the clock of that world stands at that time.
  *
- * The hashes of the table are for who reads everything: a check, and an import.
+ * A check and an import compare everything.
  */
 #include "store/db_archive.h"
 
@@ -22,7 +26,7 @@
 #include "os/os_user_path.h"
 #include "os/os_within.h"
 
-enum { BUFFER_SIZE = 1 << 20 };
+enum { BUFFER_SIZE = 1 << 20, WHOLE_SIZE_MAX = 8 << 20 };
 
 /* ---- opening ---- */
 
@@ -124,6 +128,21 @@ make_os(struct firn_db_archive *archive, firn_error *err)
                                  &archive->os, err);
 }
 
+/* What is compared at the opening. */
+static int
+check_at_opening(struct firn_db_archive *archive, uint64_t size, firn_error *err)
+{
+    size_t count = firn_db_archive_format_count(&archive->toc);
+    int rc = firn_db_archive_check_begin(archive, err);
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        bool is_sealed = strchr(firn_db_archive_format_at(&archive->toc, i)->path, '/') != NULL;
+        if (size <= WHOLE_SIZE_MAX || !is_sealed) {
+            rc = firn_db_archive_check_file(archive, i, err);
+        }
+    }
+    return rc;
+}
+
 int
 firn_db_archive_open(struct firn_os *os, const char *path, struct firn_db_archive **out,
                      firn_error *err)
@@ -147,6 +166,7 @@ firn_db_archive_open(struct firn_os *os, const char *path, struct firn_db_archiv
     FIRN_TRY(read_footer(archive, size, &footer, err));
     FIRN_TRY(read_toc(archive, &header, &footer, err));
     FIRN_TRY(make_os(archive, err));
+    FIRN_TRY(check_at_opening(archive, size, err));
     *out = archive;
     archive = NULL;
 out:
@@ -318,7 +338,8 @@ firn_db_archive_copy_out(struct firn_db_archive *archive, size_t i, struct firn_
     bool is_good = false;
     int rc;
     FIRN_TRY(firn_os_file_open(to, slash != NULL ? slash + 1 : file->path,
-                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE,
+                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER |
+                                   FIRN_OS_EXCLUSIVE,
                                0600, &copying.to, err));
     FIRN_TRY(read_file(archive, i, write_piece, &copying, &is_good, err));
     if (!is_good) {

@@ -23,7 +23,11 @@ int
 firn_db_batch_create(struct firn_db_batch **out, firn_error *err)
 {
     *out = firn_alloc_zeroed(sizeof **out);
-    return *out != NULL ? FIRN_OK : firn_error_no_memory(err, "a batch");
+    if (*out == NULL) {
+        return firn_error_no_memory(err, "a batch");
+    }
+    firn_os_process_init_mark(&(*out)->mark);
+    return FIRN_OK;
 }
 
 void
@@ -34,6 +38,7 @@ firn_db_batch_deinit(struct firn_db_batch *batch)
     firn_db_ranges_deinit(&batch->ranges);
     firn_db_batch_merge_forget(batch);
     batch->has_puts = false;
+    batch->frees_space = false;
     batch->db = NULL;
 }
 
@@ -54,7 +59,14 @@ firn_db_batch_clear(struct firn_db_batch *batch)
     firn_db_ranges_deinit(&batch->ranges);
     firn_db_batch_merge_forget(batch);
     batch->has_puts = false;
+    batch->frees_space = false;
     batch->db = NULL;
+}
+
+void
+firn_db_batch_frees_space(struct firn_db_batch *batch)
+{
+    batch->frees_space = true;
 }
 
 size_t
@@ -134,6 +146,7 @@ firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db, struct fir
     op.value_offset = (uint32_t)place.value_offset;
     CHECK(firn_buf_append(&batch->ops, &op, sizeof op) == FIRN_OK);
     batch->has_puts |= format->kind != FIRN_ENTRY_DELETE && format->kind != FIRN_ENTRY_RANGE_DELETE;
+    DCHECK(db != NULL); /* a keyspace has a store */
     batch->db = db;
     batch->db_serial = db->serial;
 out:
@@ -201,6 +214,95 @@ firn_db_batch_delete_range(struct firn_db_batch *batch, struct firn_db_keyspace 
         return check_limits(batch, keyspace->db, &op, err);
     }
     return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
+}
+
+/* ---- walking, and one batch behind another ---- */
+
+/* As its caller asked for it. */
+static void
+describe(const struct firn_db_batch *batch, const struct firn_db_op *op, firn_batch_write *out)
+{
+    firn_slice value = firn_db_batch_value(batch, op);
+    *out = (firn_batch_write){.size = sizeof *out,
+                              .kind = FIRN_BATCH_PUT,
+                              .keyspace = firn_db_keyspace_of_id(batch->db, op->tree->id),
+                              .key = firn_db_batch_key(batch, op)};
+    if (op->kind == FIRN_ENTRY_DELETE) {
+        out->kind = FIRN_BATCH_DELETE;
+    } else if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
+        out->kind = FIRN_BATCH_DELETE_RANGE;
+    } else if (op->kind == FIRN_ENTRY_MERGE) {
+        out->kind = FIRN_BATCH_MERGE;
+        out->operation = (firn_merge_operator)value.data[0];
+        value = firn_bytes(value.data + 1, value.size - 1);
+    } else if (op->kind == FIRN_ENTRY_EXPIRING) {
+        out->expires_ms = firn_load_le64(value.data);
+        value = firn_bytes(value.data + FIRN_ENTRY_EXPIRING_HEAD_SIZE,
+                           value.size - FIRN_ENTRY_EXPIRING_HEAD_SIZE);
+    }
+    out->value = value;
+}
+
+int
+firn_db_batch_iterate(const struct firn_db_batch *batch,
+                      int (*visit)(void *ctx, const firn_batch_write *write), void *ctx,
+                      firn_error *err)
+{
+    for (size_t i = 0; i < firn_db_batch_op_count(batch); i++) {
+        firn_batch_write write;
+        describe(batch, firn_db_batch_op(batch, i), &write);
+        int rc = visit(ctx, &write);
+        if (rc != FIRN_OK) {
+            return firn_error_set(err, rc, "stopped by the caller");
+        }
+    }
+    return FIRN_OK;
+}
+
+/* The writes as they stand, or, with is_merging, merges put together with what stands before. */
+static int
+copy_writes(struct firn_db_batch *batch, const struct firn_db_batch *from, bool is_merging,
+            firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < firn_db_batch_op_count(from) && rc == FIRN_OK; i++) {
+        const struct firn_db_op *op = firn_db_batch_op(from, i);
+        const struct firn_db_format_op format = {op->tree->id, (enum firn_entry_kind)op->kind,
+                                                 firn_db_batch_key(from, op),
+                                                 firn_db_batch_value(from, op)};
+        if (is_merging && op->kind == FIRN_ENTRY_MERGE) {
+            struct firn_db_keyspace keyspace = {
+                .db = from->db, .tree = op->tree, .id = op->tree->id};
+            rc = firn_db_batch_merge(batch, &keyspace, format.key,
+                                     (firn_merge_operator)format.value.data[0],
+                                     firn_bytes(format.value.data + 1, format.value.size - 1), err);
+        } else {
+            rc = firn_db_batch_append(batch, from->db, op->tree, &format, err);
+        }
+    }
+    return rc;
+}
+
+int
+firn_db_batch_append_all(struct firn_db_batch *batch, const struct firn_db_batch *from,
+                         firn_error *err)
+{
+    /* Merges change what stands before them, so a failure could not be taken back: both go into
+     * another batch, which takes the place of the first. */
+    struct firn_db_batch joined = {.mark = batch->mark};
+    int rc;
+    if (from->db != NULL && !(batch->db == NULL || firn_db_batch_is_of(batch, from->db))) {
+        return firn_db_batch_check_store(batch, from->db, err);
+    }
+    FIRN_TRY(copy_writes(&joined, batch, false, err));
+    FIRN_TRY(copy_writes(&joined, from, true, err));
+    firn_db_batch_deinit(batch);
+    *batch = joined;
+    firn_db_batch_merge_forget(batch);
+    joined = (struct firn_db_batch){0};
+out:
+    firn_db_batch_deinit(&joined);
+    return rc;
 }
 
 /* ---- going back ---- */

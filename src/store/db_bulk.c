@@ -17,7 +17,8 @@
  *   1. empties the tree's memtables into runs, because what is newer must not lie beneath (lsm_bulk.c,
  *      I1). Most of that has been done just before, beside other commits,
  *   2. makes the log durable through all that came before, so that a crash leaves a prefix,
- *   3. lets MANIFEST name the files: from here on the commit is there,
+ *   3. lets MANIFEST name the files: from here on the commit is there; the log vouches for that
+ *      (db_vouch.c), as it has nothing else of it,
  *   4. publishes its sequence.
  *
  * A small load that had to be sorted is a batch like any other.
@@ -46,6 +47,7 @@ enum { SORT_SHARE = 4 };
 enum { SMALL_BYTES = 4 << 20, ENTRY_BYTES = 32 };
 
 struct firn_db_bulk {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
     struct firn_db_keyspace *keyspace;
     struct firn_lsm_bulk *inner;
@@ -97,6 +99,7 @@ open_bulk(struct firn_db_keyspace *keyspace, const struct firn_db_progress *sort
     if (bulk == NULL) {
         return firn_error_no_memory(err, "a load");
     }
+    firn_os_process_init_mark(&bulk->mark);
     bulk->db = db;
     bulk->keyspace = keyspace;
     FIRN_TRY(take_place(db, bulk, err));
@@ -342,6 +345,8 @@ install(struct firn_db_bulk *bulk, firn_error *err)
     int rc;
     FIRN_TRY(firn_log_sync(db->log, err));
     FIRN_TRY(firn_lsm_bulk_install(bulk->inner, err));
+    FIRN_TRY(firn_db_vouch_write(db, err));
+    FIRN_TRY(firn_log_sync(db->log, err));
     db->last_sequence = bulk->sequence;
     /* For transactions that wrote the same keys: see db_txn_check.c. */
     atomic_store_explicit(&bulk->keyspace->tree->written_at, bulk->sequence, memory_order_relaxed);

@@ -22,6 +22,11 @@
  *      which the log goes on. Chance can look like that (a commit that failed had just this sequence),
  *      so after some attempts it is believed to be that.
  *
+ * (I5) The log names versions of the MANIFEST (db_vouch.c). Where it comes to one that is newer than
+ *      what was read of the MANIFEST, the copy of the log ends before that: what follows was committed
+ *      after this began. If the MANIFEST does not have that version now, it has lost its end, and all
+ *      is copied as it is.
+ *
  * The same bytes are noted again where nothing was written meanwhile: two copies of a store at rest
  * are equal.
  *
@@ -217,21 +222,41 @@ firn_db_capture_judge(const struct firn_db_capture *capture, const char *name)
 
 /* The log, as it is read. */
 struct reading {
+    struct firn_os_dir *dir;
+    uint64_t version;  /* of the MANIFEST */
     uint64_t named;    /* by the MANIFEST */
     uint64_t sequence; /* of the last record */
     bool lacks_load;   /* (I4) */
 };
+
+/* (I5). */
+static int
+stop_behind_manifest(const struct reading *reading, uint64_t version, firn_error *err)
+{
+    struct firn_os_dir *own;
+    uint64_t now = 0;
+    if (version <= reading->version) {
+        return FIRN_OK;
+    }
+    int rc = firn_os_dir_open_beneath(reading->dir, "", &own, err);
+    if (rc == FIRN_OK) {
+        rc = firn_lsm_read_version(own, &now, err);
+        firn_os_dir_close(own);
+    }
+    return rc == FIRN_OK && now >= version ? FIRN_LOG_STOP : rc;
+}
 
 static int
 visit(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
       firn_error *err)
 {
     struct reading *reading = ctx;
-    (void)type;
     (void)position;
-    (void)err;
     if (record.size < 8) {
         return FIRN_OK; /* damage, which is copied as it is */
+    }
+    if (type == FIRN_DB_FORMAT_TYPE_VOUCH) {
+        return stop_behind_manifest(reading, firn_load_le64(record.data), err);
     }
     uint64_t sequence = firn_load_le64(record.data);
     uint64_t before = reading->sequence > reading->named ? reading->sequence : reading->named;
@@ -245,9 +270,9 @@ static int
 look(struct firn_db_capture *capture, bool may_lack_manifest, bool *out_lacks_load, firn_error *err)
 {
     const struct firn_log_options options = firn_db_log_options(true);
-    struct reading reading = {0};
-    int rc = firn_lsm_capture(capture->dir, &firn_row_kind, &capture->manifest, &reading.named,
-                              capture->missing, err);
+    struct reading reading = {.dir = capture->dir};
+    int rc = firn_lsm_capture(capture->dir, &firn_row_kind, &capture->manifest, &reading.version,
+                              &reading.named, capture->missing, err);
     if (rc == FIRN_NOT_FOUND && may_lack_manifest) {
         rc = FIRN_OK;
     } else if (rc == FIRN_NOT_FOUND) {

@@ -147,6 +147,9 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
     struct check *check = ctx;
     const char *what = "has a type that this firn does not know";
     int rc = FIRN_NEWER;
+    if (type == FIRN_DB_FORMAT_TYPE_VOUCH) {
+        return FIRN_OK;
+    }
     if (type == FIRN_LOG_TYPE_USER) {
         rc = read_commit(check, record, &what);
     } else if (type == FIRN_DB_HISTORY_FORMAT_TYPE) {
@@ -241,7 +244,8 @@ compare_counts(struct check *check, firn_error *err)
 static int
 check_log(struct check *check, firn_error *err)
 {
-    const struct firn_db_log_visitor visitor = {restart, visit_record, check, NULL};
+    const struct firn_db_log_visitor visitor = {
+        .restart = restart, .visit = visit_record, .ctx = check};
     int rc = firn_db_progress_begin_steps(check->progress, "read", 0, 0, &check->step, err);
     rc = rc == FIRN_OK ? firn_db_log_read(check->db->dir, &visitor, err) : rc;
     if (rc == FIRN_CANCELLED && check->is_complete) {

@@ -31,6 +31,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/db_fence.h"
+#include "store/db_history_find.h"
 #include "store/db_history_format.h"
 #include "store/db_internal.h"
 #include "store/db_txn_check.h"
@@ -51,12 +53,14 @@ append(struct firn_db *db, const struct firn_db_history_record *record,
         goto out;
     }
     const firn_slice part = firn_buf_slice(&bytes);
+    firn_db_fence_raise(db);
     rc = firn_log_append(db->log, FIRN_DB_HISTORY_FORMAT_TYPE, &part, 1, out, err);
     if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) && firn_db_space_give_up(db)) {
         rc = firn_log_append(db->log, FIRN_DB_HISTORY_FORMAT_TYPE, &part, 1, out, err);
     }
     FIRN_TRY(rc);
     FIRN_TRY(firn_log_sync(db->log, err));
+    firn_db_fence_lower(db, true);
     firn_db_count(&db->counters.log_bytes, bytes.size);
 out:
     firn_buf_deinit(&bytes);

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "store/db_checkpoint.h"
+#include "store/db_history_find.h"
 
 enum { ID_LETTERS_MIN = 4, ID_LETTERS = 2 * FIRN_DB_HISTORY_ID_SIZE };
 
@@ -185,41 +186,63 @@ struct base {
     uint64_t number;
 };
 
-static bool
-is_named(const struct base *base, const struct firn_db_checkpoint *checkpoint)
-{
-    if (base->is_number) {
-        return checkpoint->number == base->number;
-    }
-    if (base->is_latest) {
-        return !firn_db_history_is_safety(checkpoint);
-    }
-    if (base->is_id) {
-        return has_prefix(checkpoint, base->text, base->size);
-    }
-    return strlen(checkpoint->name) == base->size &&
-           memcmp(checkpoint->name, base->text, base->size) == 0;
-}
-
-/* The place of the checkpoint; the count where there is none. */
+/* By the beginning of an id, which walks over all; *out is NULL where there is none. */
 static int
-find_base(const struct firn_db_history *history, const struct base *base, const char *reference,
-          size_t *out, firn_error *err)
+find_id(const struct firn_db_history *history, const struct base *base, const char *reference,
+        const struct firn_db_checkpoint **out, firn_error *err)
 {
-    size_t count = firn_db_history_count(history);
-    *out = count;
-    for (size_t i = count; i > 0; i--) {
-        if (!is_named(base, firn_db_history_at(history, i - 1))) {
+    for (size_t i = firn_db_history_count(history); i > 0; i--) {
+        const struct firn_db_checkpoint *checkpoint = firn_db_history_at(history, i - 1);
+        if (!has_prefix(checkpoint, base->text, base->size)) {
             continue;
         }
-        if (*out < count) {
+        if (*out != NULL) {
             return firn_error_set(err, FIRN_CONFLICT,
                                   "the ids of more than one checkpoint begin with '%s'", reference);
         }
-        *out = i - 1;
-        if (!base->is_id) {
-            break;
-        }
+        *out = checkpoint;
+    }
+    return FIRN_OK;
+}
+
+static void
+read_id(const struct base *base, uint8_t out[FIRN_DB_HISTORY_ID_SIZE])
+{
+    for (size_t i = 0; i < FIRN_DB_HISTORY_ID_SIZE; i++) {
+        unsigned high = (unsigned)(lower_of(base->text[2 * i]) - 'k');
+        unsigned low = (unsigned)(lower_of(base->text[2 * i + 1]) - 'k');
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+}
+
+static const struct firn_db_checkpoint *
+find_latest(const struct firn_db_history *history)
+{
+    size_t i = firn_db_history_count(history);
+    while (i > 0 && firn_db_history_is_safety(firn_db_history_at(history, i - 1))) {
+        i--;
+    }
+    return i > 0 ? firn_db_history_at(history, i - 1) : NULL;
+}
+
+/* *out is NULL where there is none. */
+static int
+find_base(const struct firn_db_history *history, const struct base *base, const char *reference,
+          const struct firn_db_checkpoint **out, firn_error *err)
+{
+    uint8_t id[FIRN_DB_HISTORY_ID_SIZE];
+    *out = NULL;
+    if (base->is_number) {
+        *out = firn_db_history_find_number(history, base->number);
+    } else if (base->is_latest) {
+        *out = find_latest(history);
+    } else if (base->is_id && base->size < ID_LETTERS) {
+        return find_id(history, base, reference, out, err);
+    } else if (base->is_id) {
+        read_id(base, id);
+        *out = firn_db_history_find(history, id);
+    } else {
+        *out = firn_db_history_find_name(history, firn_bytes(base->text, base->size));
     }
     return FIRN_OK;
 }
@@ -242,26 +265,27 @@ firn_db_checkpoint_name_resolve(const struct firn_db_history *history, const cha
     size_t size = tilde != NULL ? (size_t)(tilde - reference) : strlen(reference);
     struct base base;
     uint64_t back = 0;
-    size_t place;
+    const struct firn_db_checkpoint *found;
     *out = NULL;
     if (!read_base(reference, size, &base) ||
         (tilde != NULL && !read_number(tilde + 1, strlen(tilde + 1), &back))) {
         return refuse_reference(reference, err);
     }
-    int rc = find_base(history, &base, reference, &place, err);
+    int rc = find_base(history, &base, reference, &found, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (place == firn_db_history_count(history)) {
+    if (found == NULL) {
         return refuse_missing(reference, err);
     }
+    size_t place = back > 0 ? firn_db_history_find_place(history, found) : 0;
     while (back > 0) {
         if (place == 0) {
             return refuse_missing(reference, err);
         }
-        place--;
-        back -= firn_db_history_is_safety(firn_db_history_at(history, place)) ? 0 : 1;
+        found = firn_db_history_at(history, --place);
+        back -= firn_db_history_is_safety(found) ? 0 : 1;
     }
-    *out = firn_db_history_at(history, place);
+    *out = found;
     return FIRN_OK;
 }

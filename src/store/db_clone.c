@@ -78,7 +78,7 @@ clone_packs(struct firn_db *db, struct firn_os_dir *to, const struct firn_step *
         rc = firn_error_no_memory(err, "the names of packs");
     }
     FIRN_TRY(rc);
-    FIRN_TRY(firn_os_make_dir(to, FIRN_DB_FORMAT_PACKS_NAME, 0700, err));
+    FIRN_TRY(firn_os_make_dir_for_owner(to, FIRN_DB_FORMAT_PACKS_NAME, to, 0700, err));
     FIRN_TRY(firn_os_dir_open(to, FIRN_DB_FORMAT_PACKS_NAME, &to_packs, err));
     FIRN_TRY(clone_names(&packs, from_packs, to_packs, step, err));
 out:
@@ -111,8 +111,10 @@ out:
 static int
 make_log(struct firn_os_dir *to, firn_error *err)
 {
-    const struct firn_log_options options = firn_db_log_options(false);
+    struct firn_log_options options = firn_db_log_options(false);
     struct firn_log *log;
+    /* The clone's MANIFEST has one version (db_vouch.c). */
+    options.note = FIRN_LSM_CLONE_VERSION;
     int rc = firn_log_create(to, &options, &log, err);
     return rc == FIRN_OK ? firn_log_close(log, err) : rc;
 }

@@ -27,6 +27,15 @@
 
 #include <string.h>
 
+#include "row/row.h"
+
+static const char runs_name[] = "runs";
+
+struct leftover_runs {
+    uint64_t runs;
+    uint64_t others;
+};
+
 bool
 firn_db_create_is_data(const char *name)
 {
@@ -49,6 +58,8 @@ survey_entry(void *ctx, const struct firn_os_dirent *entry)
         survey->has_identity = true;
     } else if (strcmp(entry->name, FIRN_DB_FORMAT_IDENTITY_TMP_NAME) == 0) {
         survey->is_unfinished = true;
+    } else if (strcmp(entry->name, runs_name) == 0) {
+        survey->has_runs = true;
     } else if (firn_db_create_is_data(entry->name)) {
         survey->has_data = true;
     } else if (!is_ours(entry->name) && survey->other[0] == '\0') {
@@ -60,6 +71,39 @@ survey_entry(void *ctx, const struct firn_os_dirent *entry)
     return FIRN_OK;
 }
 
+/* Whether a directory "runs" has nothing but what is no run. */
+static int
+note_run(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct leftover_runs *found = ctx;
+    if (firn_lsm_is_run_name(entry->name, &firn_row_kind)) {
+        found->runs++;
+    } else {
+        found->others++;
+    }
+    return FIRN_OK;
+}
+
+static int
+look_into_runs(struct firn_os_dir *dir, struct firn_db_create_survey *survey, firn_error *err)
+{
+    struct leftover_runs found = {0};
+    struct firn_os_dir *runs;
+    int rc = firn_os_dir_open(dir, runs_name, &runs, err);
+    if (rc != FIRN_OK) {
+        survey->has_data = true; /* an opening will tell */
+        return FIRN_OK;
+    }
+    rc = firn_os_dir_list(runs, note_run, &found, err);
+    firn_os_dir_close(runs);
+    bool is_foreign = rc == FIRN_OK && found.runs == 0 && found.others > 0;
+    survey->has_data = survey->has_data || !is_foreign;
+    if (is_foreign && survey->other[0] == '\0') {
+        memcpy(survey->other, runs_name, sizeof runs_name);
+    }
+    return rc;
+}
+
 int
 firn_db_create_look(struct firn_os_dir *dir, struct firn_db_create_survey *out, firn_error *err)
 {
@@ -69,6 +113,9 @@ firn_db_create_look(struct firn_os_dir *dir, struct firn_db_create_survey *out, 
     int rc = firn_os_dir_open_beneath(dir, "", &own, err);
     if (rc == FIRN_OK) {
         rc = firn_os_dir_list(own, survey_entry, out, err);
+        if (rc == FIRN_OK && out->has_runs && !out->has_identity) {
+            rc = look_into_runs(own, out, err);
+        }
         firn_os_dir_close(own);
     }
     return rc;
@@ -109,64 +156,80 @@ out:
     return rc;
 }
 
-/* Something of an unfinished creation that is to go. */
+/* Something of an unfinished creation, or of a store that is destroyed, that is to go. */
 struct leftover {
-    char name[256]; /* "" if there is none */
+    char name[256];  /* "" if there is none */
+    bool keeps_runs; /* there is something else in it */
+    bool is_of_runs; /* what is listed */
+    bool has_other;  /* there is what is not ours */
 };
+
+static int
+take_leftover(struct leftover *leftover, const struct firn_os_dirent *entry)
+{
+    if (entry->name_size >= sizeof leftover->name) {
+        leftover->has_other = true;
+        return FIRN_OK;
+    }
+    memcpy(leftover->name, entry->name, entry->name_size + 1);
+    return FIRN_CANCELLED;
+}
 
 static int
 find_leftover(void *ctx, const struct firn_os_dirent *entry)
 {
     struct leftover *leftover = ctx;
-    if (firn_db_create_is_data(entry->name) && entry->name_size < sizeof leftover->name) {
-        memcpy(leftover->name, entry->name, entry->name_size + 1);
-        return FIRN_CANCELLED;
-    }
-    return FIRN_OK;
+    bool is_kept = leftover->keeps_runs && strcmp(entry->name, runs_name) == 0;
+    return firn_db_create_is_data(entry->name) && !is_kept ? take_leftover(leftover, entry)
+                                                           : FIRN_OK;
 }
 
 static int
 find_file(void *ctx, const struct firn_os_dirent *entry)
 {
     struct leftover *leftover = ctx;
-    if (entry->name_size < sizeof leftover->name) {
-        memcpy(leftover->name, entry->name, entry->name_size + 1);
-        return FIRN_CANCELLED;
+    if (leftover->is_of_runs && !firn_lsm_is_run_name(entry->name, &firn_row_kind)) {
+        leftover->has_other = true;
+        return FIRN_OK;
     }
-    return FIRN_OK;
+    return take_leftover(leftover, entry);
 }
 
-/* A directory of runs or packs, as a clone that was not finished leaves it, with what is in it. */
+/* A directory of runs or packs, as a clone that was not finished leaves it, with what is in it. What is
+ * no run stays among runs, and so does the directory then. */
 static int
-remove_dir(struct firn_os_dir *parent, const char *name, firn_error *err)
+remove_dir(struct firn_os_dir *parent, const char *name, bool *out_has_other, firn_error *err)
 {
     struct firn_os_dir *dir;
     int rc = firn_os_dir_open(parent, name, &dir, err);
     bool is_empty = rc != FIRN_OK;
+    *out_has_other = false;
     if (rc != FIRN_OK) {
         return rc;
     }
     while (rc == FIRN_OK && !is_empty) {
-        struct leftover leftover = {.name = ""};
+        struct leftover leftover = {.is_of_runs = strcmp(name, runs_name) == 0};
         rc = firn_os_dir_list(dir, find_file, &leftover, err);
         is_empty = leftover.name[0] == '\0';
+        *out_has_other = leftover.has_other;
         if (!is_empty) {
             rc = firn_os_remove_file(dir, leftover.name, err);
         }
     }
     firn_os_dir_close(dir);
-    return rc == FIRN_OK ? firn_os_remove_dir(parent, name, err) : rc;
+    return rc == FIRN_OK && !*out_has_other ? firn_os_remove_dir(parent, name, err) : rc;
 }
 
 static int
-remove_any(struct firn_os_dir *dir, const char *name, firn_error *err)
+remove_any(struct firn_os_dir *dir, const char *name, bool *out_has_other, firn_error *err)
 {
     struct firn_os_stat stat;
     int rc = firn_os_stat(dir, name, &stat, err);
+    *out_has_other = false;
     if (rc != FIRN_OK) {
         return rc;
     }
-    return stat.kind == FIRN_OS_DIR ? remove_dir(dir, name, err)
+    return stat.kind == FIRN_OS_DIR ? remove_dir(dir, name, out_has_other, err)
                                     : firn_os_remove_file(dir, name, err);
 }
 
@@ -175,16 +238,19 @@ remove_any(struct firn_os_dir *dir, const char *name, firn_error *err)
 int
 firn_db_create_clear(struct firn_os_dir *dir, firn_error *err)
 {
+    bool keeps_runs = false;
     for (;;) {
-        struct leftover leftover = {.name = ""};
+        struct leftover leftover = {.keeps_runs = keeps_runs};
+        bool has_other;
         int rc = firn_os_dir_list(dir, find_leftover, &leftover, err);
         if (leftover.name[0] == '\0') {
             return rc;
         }
-        rc = remove_any(dir, leftover.name, err);
+        rc = remove_any(dir, leftover.name, &has_other, err);
         if (rc != FIRN_OK) {
             return rc;
         }
+        keeps_runs = keeps_runs || has_other;
     }
 }
 
@@ -200,7 +266,8 @@ write_identity(struct firn_os_dir *dir, struct firn_db_format_identity *identity
     FIRN_TRY(firn_os_random(os, identity->id, sizeof identity->id, err));
     firn_db_format_put_identity(identity, bytes);
     FIRN_TRY(firn_os_file_open(dir, FIRN_DB_FORMAT_IDENTITY_TMP_NAME,
-                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE,
+                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER |
+                                   FIRN_OS_TRUNCATE,
                                0600, &file, err));
     FIRN_TRY(firn_os_file_write(file, 0, bytes, sizeof bytes, err));
     FIRN_TRY(firn_os_file_sync(file, err));

@@ -25,6 +25,7 @@
 #include "store/db_txn_internal.h"
 
 struct firn_db_cursor {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
     struct firn_lsm_cursor *inner;      /* (I1) */
     struct firn_db_txn_cursor *overlay; /* of a transaction: it moves inner; else NULL */
@@ -113,6 +114,7 @@ create(struct firn_db *db, const struct firn_db_tree *tree, bool is_outside,
     if (cursor == NULL) {
         return firn_error_no_memory(err, "a cursor");
     }
+    firn_os_process_init_mark(&cursor->mark);
     cursor->db = db;
     cursor->keys_only = options != NULL && options->keys_only;
     cursor->node.destroy = destroy;

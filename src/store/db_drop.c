@@ -22,6 +22,7 @@
 static bool
 is_read_locked(const struct firn_db *db, const struct firn_db_tree *tree)
 {
+    firn_os_mutex_assert_held(&db->state_mutex);
     for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
         bool may_read = node->tree != NULL
                             ? node->tree == tree

@@ -42,12 +42,21 @@
 
 enum {
     FIRN_DB_FORMAT_VERSION_LOG = 1, /* the log has all; there is no MANIFEST */
-    FIRN_DB_FORMAT_VERSION = 5,
+    FIRN_DB_FORMAT_VERSION = 7,
     FIRN_DB_FORMAT_IDENTITY_SIZE = 64,
     FIRN_DB_FORMAT_ID_SIZE = 16,
     FIRN_DB_FORMAT_HEADER_MAX = 19,   /* of a commit */
     FIRN_DB_FORMAT_OP_FRAME_MAX = 14, /* of an operation: all but key and value */
     FIRN_DB_FORMAT_OP_SIZE_MIN = 4
+};
+
+/* A record of the log that names a version of MANIFEST: db_vouch.c. 8 bytes; from format version 7 on
+ * another 8, the sequence of the last change in the history that this version has, or 0. Commits have
+ * type 16, changes of the history 17. */
+enum {
+    FIRN_DB_FORMAT_TYPE_VOUCH = 18,
+    FIRN_DB_FORMAT_VOUCH_OLD_SIZE = 8,
+    FIRN_DB_FORMAT_VOUCH_SIZE = 16
 };
 
 /* Sequences are 1 to this. */

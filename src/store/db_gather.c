@@ -27,6 +27,7 @@ enum { WAIT_NS_MAX = 20000 };
 void
 firn_db_gather_wait_locked(struct firn_db *db)
 {
+    firn_os_mutex_assert_held(&db->commit_mutex);
     struct firn_db_gather *gather = &db->gather;
     if (gather->expected < 2 || gather->queued >= gather->expected) {
         return;
@@ -45,5 +46,6 @@ firn_db_gather_wait_locked(struct firn_db *db)
 void
 firn_db_gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced)
 {
+    firn_os_mutex_assert_held(&db->commit_mutex);
     db->gather.expected = was_synced ? commits + db->gather.queued : 0;
 }

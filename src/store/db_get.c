@@ -47,8 +47,10 @@ firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree, bool is_outsid
                    struct firn_buf *out, firn_error *err)
 {
     uint64_t before = atomic_load_explicit(&db->views_taken, memory_order_acquire);
-    const struct firn_view now = firn_db_view_now(db, firn_db_image(db), is_outside);
+    size_t slot;
+    const struct firn_view now = firn_db_view_enter_now(db, is_outside, &slot);
     int rc = firn_lsm_tree_get(tree->lsm_tree, key, &now, out, err);
+    firn_db_view_leave_now(db, slot);
     atomic_thread_fence(memory_order_acquire);
     if (atomic_load_explicit(&db->views_taken, memory_order_relaxed) == before) {
         return rc;

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/epoch.h"
 #include "base/error.h"
 #include "base/view.h"
 
@@ -29,24 +30,36 @@ enum {
     FIRN_DB_HISTORY_CHECKPOINTS_MAX = 1 << 20
 };
 
-/* Never changes, but for the counts. */
-struct firn_db_line {
-    uint64_t begin;       /* the sequence of the restore that began it; 1 for the first one */
-    uint64_t checkpoints; /* that lie on it */
-    uint64_t views;       /* that are open on it */
-    bool was_now;         /* readers may know it without being counted */
-    uint64_t index;       /* among those that are written (db_history_format.c) */
-    struct firn_view_guide *guide; /* behind the intervals; NULL: there is none */
+/* What a line sees, as intervals: for readings. Never changes. */
+struct firn_db_intervals {
+    struct firn_epoch_node retired;
+    uint64_t begin; /* of the line */
     size_t count;
+    struct firn_view_guide *guide; /* after the intervals; NULL: there is none */
     /* The last one has no end: UINT64_MAX. */
     struct firn_view_interval intervals[];
 };
-/* Zeroed, with room for so many intervals; NULL: no memory. To be freed with firn_free. */
-struct firn_db_line *firn_db_history_create_line(size_t intervals_max);
-/* When its intervals are there. */
-void firn_db_history_guide_line(struct firn_db_line *line);
+
+/* A line sees what its parent sees up to the fork, and from `first` on its own. */
+struct firn_db_line {
+    struct firn_db_line *parent; /* NULL: of the first line */
+    uint64_t fork;               /* at least the parent's first */
+    uint64_t first;
+    uint64_t begin;       /* the sequence of the restore that began it; 1 for the first one */
+    uint64_t checkpoints; /* that lie on it */
+    uint64_t views;       /* that are open on it; being now is one */
+    uint64_t children;    /* lines of which it is the parent */
+    uint64_t index;       /* among all, while somebody lists them */
+    size_t count;         /* of intervals */
+    struct firn_db_intervals *intervals; /* NULL: no view needs them */
+};
+
+/* See db_history_find.c. */
+enum { FIRN_DB_HISTORY_CHAINS = 3 };
 
 struct firn_db_checkpoint {
+    struct firn_db_checkpoint *next[FIRN_DB_HISTORY_CHAINS];
+    bool is_leaving; /* of a change that is being looked at or made */
     uint8_t id[FIRN_DB_HISTORY_ID_SIZE];
     uint64_t number; /* from 1, never given again; 0: a safety checkpoint */
     int64_t created_ns;
@@ -58,12 +71,17 @@ struct firn_db_checkpoint {
 
 /* Zeroed is none; see init. */
 struct firn_db_history {
-    struct firn_buf lines;       /* of struct firn_db_line *, by ascending begin */
+    struct firn_buf lines;       /* of struct firn_db_line *, by ascending begin: parents first */
     struct firn_buf checkpoints; /* of struct firn_db_checkpoint *, the oldest first */
-    /* Release in firn_db_history_apply pairs with acquire in firn_db_view_now. */
-    _Atomic(struct firn_db_line *) now;
+    /* See db_history_find.c. */
+    struct firn_db_checkpoint **buckets; /* bucket_count for each chain */
+    size_t bucket_count;                 /* a power of two, or 0 */
+    size_t found_count;
+    struct firn_db_line *now;
+    /* Of the line of now; NULL: everything. For readings without the mutex (db_view.c). */
+    _Atomic(struct firn_db_intervals *) now_intervals;
+    struct firn_epoch *epoch; /* that such readings are inside of; NULL: there are none */
     uint64_t next_number;
-    uint64_t held;           /* by works that have views on its lines */
     uint64_t sequence;       /* of the last change */
     uint64_t saved_sequence; /* of the last change that MANIFEST has */
     uint64_t first_segment;  /* of the log, with a change that MANIFEST lacks; 0: there is none */
@@ -77,11 +95,6 @@ void firn_db_history_deinit(struct firn_db_history *history);
 
 size_t firn_db_history_count(const struct firn_db_history *history);
 struct firn_db_checkpoint *firn_db_history_at(const struct firn_db_history *history, size_t i);
-/* NULL if there is none. */
-struct firn_db_checkpoint *firn_db_history_find(const struct firn_db_history *history,
-                                                const uint8_t id[FIRN_DB_HISTORY_ID_SIZE]);
-struct firn_db_checkpoint *firn_db_history_find_name(const struct firn_db_history *history,
-                                                     const char *name);
 static inline bool
 firn_db_history_is_safety(const struct firn_db_checkpoint *checkpoint)
 {
@@ -89,8 +102,18 @@ firn_db_history_is_safety(const struct firn_db_checkpoint *checkpoint)
 }
 
 /* What a reading at a place sees; line NULL: everything up to there. A sequence before the line's
- * begin stands for the begin; 0 without a begin, in a store without commits, sees nothing. */
+ * begin stands for the begin; 0 without a begin, in a store without commits, sees nothing.
+ * Requires: the line is now, or there is a view on it (firn_db_history_ref). */
 struct firn_view firn_db_history_view(const struct firn_db_line *line, uint64_t sequence);
+/* The same by the intervals of a line; NULL: everything. */
+struct firn_view firn_db_history_view_of(const struct firn_db_intervals *intervals,
+                                         uint64_t sequence);
+
+/* What all of it takes in memory, about: see db_history.c. */
+uint64_t firn_db_history_memory_bytes(const struct firn_db_history *history);
+
+size_t firn_db_history_line_count(const struct firn_db_history *history);
+struct firn_db_line *firn_db_history_line(const struct firn_db_history *history, size_t i);
 
 /* ---- changes ---- */
 
@@ -128,11 +151,21 @@ void firn_db_history_apply(struct firn_db_history *history, struct firn_db_histo
 /* After a prepare that is not applied. */
 void firn_db_history_discard(struct firn_db_history_change *change);
 
-/* An open view on a line begins, or ends. */
-void firn_db_history_ref(struct firn_db_line *line);
+/* An open view on a line begins, or ends. The first one needs memory; so none does on the line of
+ * now, or where another view is. */
+FIRN_MUST_CHECK int firn_db_history_ref(struct firn_db_line *line, firn_error *err);
 void firn_db_history_unref(struct firn_db_history *history, struct firn_db_line *line);
-/* Between these no line goes. */
-void firn_db_history_hold(struct firn_db_history *history);
-void firn_db_history_let_go(struct firn_db_history *history);
+
+/* ---- for db_history_format.c ---- */
+
+/* Adds a line whose begin is above those of all others. Requires: parent's first ≤ fork < first ≤
+ * begin, or no parent and first = 1. */
+FIRN_MUST_CHECK int firn_db_history_add_line(struct firn_db_history *history,
+                                             const struct firn_db_line *line, firn_error *err);
+/* Makes a line now, the first time. */
+FIRN_MUST_CHECK int firn_db_history_begin_now(struct firn_db_history *history,
+                                              struct firn_db_line *line, firn_error *err);
+/* Frees lines that nothing needs, and joins what need not be apart. */
+void firn_db_history_release_lines(struct firn_db_history *history);
 
 #endif

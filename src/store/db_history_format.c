@@ -3,17 +3,17 @@
  * store/db_history_format.c: changes of checkpoints, and all of them, as bytes and back.
  *
  * A change is a record of the log beside those of commits. When the log is given up, MANIFEST keeps
- * the whole history in its place. There lines repeat what the lines before them have: a line that
- * continues another, as after a restore of something recent, has all of its intervals but the last
- * in common with it, and tells only how many these are. So a thousand restores behind each other
- * take a few bytes each.
+ * the whole history in its place: the lines with their parents and forks, so that each takes a few
+ * bytes, and the checkpoints.
  *
- * Only lines that something stands on are kept: now, or a checkpoint.
+ * Version 1 told the intervals of each line, but for the leading ones that it had in common with the
+ * line before; with branches in turns that was every interval of every line. It is still read. What
+ * its intervals say of the tree: a line that one interval of any line begins with is a line, whether
+ * it is told of or not, and its parent is the line whose own sequences the interval before ends in.
  *
  * Readers trust nothing: what they accept fulfils the invariants of db_history.c. Counts are held
- * against the bytes that are left before memory is taken; a line's intervals, which may be common
- * with the line before, against the limit, and all of them together against INTERVALS_MAX, so that
- * a few bytes cannot ask for much memory.
+ * against the bytes that are left before memory is taken; each line of the result takes some bytes in
+ * either version.
  */
 #include "store/db_history_format.h"
 
@@ -22,15 +22,12 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/reader.h"
+#include "base/sort.h"
 #include "codec/utf8.h"
 #include "store/db_format.h"
+#include "store/db_history_find.h"
 
-enum {
-    HAS_UNDO = 1,
-    LINE_SIZE_MIN = 5,
-    CHECKPOINT_SIZE_MIN = FIRN_DB_HISTORY_ID_SIZE + 12,
-    INTERVALS_MAX = 1 << 24 /* of all lines */
-};
+enum { HAS_UNDO = 1, LINE_SIZE_MIN = 3, CHECKPOINT_SIZE_MIN = FIRN_DB_HISTORY_ID_SIZE + 12 };
 
 /* ---- changes ---- */
 
@@ -157,55 +154,17 @@ firn_db_history_format_get_record(firn_slice record, struct firn_db_history_reco
 
 /* ---- all of it, to bytes ---- */
 
-static struct firn_db_line *
-line_of(const struct firn_db_history *history, size_t i)
-{
-    return ((struct firn_db_line **)(void *)history->lines.data)[i];
-}
-
-static size_t
-count_lines(const struct firn_db_history *history)
-{
-    return history->lines.size / sizeof(struct firn_db_line *);
-}
-
-static bool
-is_kept(const struct firn_db_history *history, const struct firn_db_line *line)
-{
-    return line->checkpoints > 0 ||
-           line == atomic_load_explicit(&history->now, memory_order_relaxed);
-}
-
-/* Leading intervals that both have, but for their last ones. */
-static size_t
-count_common(const struct firn_db_line *before, const struct firn_db_line *line)
-{
-    size_t count = 0;
-    if (before == NULL) {
-        return 0;
-    }
-    while (count + 1 < before->count && count + 1 < line->count &&
-           before->intervals[count].first == line->intervals[count].first &&
-           before->intervals[count].last == line->intervals[count].last) {
-        count++;
-    }
-    return count;
-}
-
 static int
 put_line(const struct firn_db_line *before, const struct firn_db_line *line, struct firn_buf *out)
 {
     int rc;
-    size_t common = count_common(before, line);
-    FIRN_TRY(firn_buf_append_varint(out, line->begin));
-    FIRN_TRY(firn_buf_append_varint(out, common));
-    FIRN_TRY(firn_buf_append_varint(out, line->count - common));
-    for (size_t i = common; i < line->count; i++) {
-        const struct firn_view_interval *interval = &line->intervals[i];
-        uint64_t end = i == 0 ? 0 : line->intervals[i - 1].last;
-        bool is_open = i + 1 == line->count;
-        FIRN_TRY(firn_buf_append_varint(out, interval->first - end));
-        FIRN_TRY(firn_buf_append_varint(out, is_open ? 0 : interval->last - interval->first + 1));
+    uint64_t above = before == NULL ? 0 : before->begin;
+    uint64_t back = line->parent == NULL ? 0 : line->index - line->parent->index;
+    FIRN_TRY(firn_buf_append_varint(out, line->begin - above));
+    FIRN_TRY(firn_buf_append_varint(out, line->begin - line->first));
+    FIRN_TRY(firn_buf_append_varint(out, back));
+    if (line->parent != NULL) {
+        rc = firn_buf_append_varint(out, line->fork - line->parent->first);
     }
 out:
     return rc;
@@ -215,18 +174,14 @@ static int
 put_lines(const struct firn_db_history *history, struct firn_buf *out)
 {
     int rc;
-    const struct firn_db_line *before = NULL;
-    uint64_t count = 0;
-    for (size_t i = 0; i < count_lines(history); i++) {
-        line_of(history, i)->index = count;
-        count += is_kept(history, line_of(history, i));
+    size_t count = firn_db_history_line_count(history);
+    for (size_t i = 0; i < count; i++) {
+        firn_db_history_line(history, i)->index = i;
     }
     FIRN_TRY(firn_buf_append_varint(out, count));
-    for (size_t i = 0; i < count_lines(history); i++) {
-        if (is_kept(history, line_of(history, i))) {
-            FIRN_TRY(put_line(before, line_of(history, i), out));
-            before = line_of(history, i);
-        }
+    for (size_t i = 0; i < count; i++) {
+        FIRN_TRY(put_line(i == 0 ? NULL : firn_db_history_line(history, i - 1),
+                          firn_db_history_line(history, i), out));
     }
 out:
     return rc;
@@ -260,8 +215,7 @@ firn_db_history_format_put(const struct firn_db_history *history, struct firn_bu
     FIRN_TRY(firn_buf_append(out, history->undo, FIRN_DB_HISTORY_ID_SIZE));
     FIRN_TRY(firn_buf_append_varint(out, history->next_number));
     FIRN_TRY(put_lines(history, out));
-    FIRN_TRY(firn_buf_append_varint(
-        out, atomic_load_explicit(&history->now, memory_order_relaxed)->index));
+    FIRN_TRY(firn_buf_append_varint(out, history->now->index));
     FIRN_TRY(firn_buf_append_varint(out, firn_db_history_count(history)));
     for (size_t i = 0; i < firn_db_history_count(history); i++) {
         FIRN_TRY(put_checkpoint(firn_db_history_at(history, i), out));
@@ -275,7 +229,8 @@ out:
 struct decoder {
     struct firn_reader reader;
     struct firn_db_history *history;
-    uint64_t interval_count; /* of all lines so far */
+    uint8_t version;
+    struct firn_buf told; /* of struct firn_db_line *: the lines in the order of the bytes */
     firn_error *err;
 };
 
@@ -291,12 +246,101 @@ refuse_memory(struct decoder *decoder)
     return firn_error_no_memory(decoder->err, "the history of a store");
 }
 
-/* Reads the intervals of a line from number `common` on. */
-static bool
-get_intervals(struct firn_reader *reader, struct firn_db_line *line, size_t common)
+static size_t
+count_told(const struct decoder *decoder)
 {
-    for (size_t i = common; i < line->count; i++) {
-        uint64_t end = i == 0 ? 0 : line->intervals[i - 1].last;
+    return decoder->told.size / sizeof(struct firn_db_line *);
+}
+
+static struct firn_db_line *
+told_line(const struct decoder *decoder, uint64_t i)
+{
+    return ((struct firn_db_line **)(void *)decoder->told.data)[i];
+}
+
+/* The line that was added last is the next one that is told of. */
+static int
+tell_last(struct decoder *decoder)
+{
+    const struct firn_db_history *history = decoder->history;
+    struct firn_db_line *line =
+        firn_db_history_line(history, firn_db_history_line_count(history) - 1);
+    line->index = firn_db_history_line_count(history) - 1;
+    return firn_buf_append(&decoder->told, &line, sizeof(struct firn_db_line *)) == FIRN_OK
+               ? FIRN_OK
+               : refuse_memory(decoder);
+}
+
+static uint64_t
+sequence_max(const struct decoder *decoder)
+{
+    return decoder->history->sequence > 0 ? decoder->history->sequence : 1;
+}
+
+/* Where a line's own sequences end for good: before the next line's first. */
+static uint64_t
+end_of(const struct firn_db_history *history, const struct firn_db_line *line)
+{
+    return line->index + 1 < firn_db_history_line_count(history)
+               ? firn_db_history_line(history, (size_t)line->index + 1)->first - 1
+               : UINT64_MAX;
+}
+
+/* ---- lines of version 2 ---- */
+
+static int
+get_line(struct decoder *decoder)
+{
+    const struct firn_db_history *history = decoder->history;
+    struct firn_reader *reader = &decoder->reader;
+    size_t place = count_told(decoder);
+    const struct firn_db_line *before = place > 0 ? told_line(decoder, place - 1) : NULL;
+    uint64_t last = before != NULL ? before->begin : 0;
+    struct firn_db_line line = {0};
+    uint64_t gap;
+    uint64_t joined;
+    uint64_t back;
+    uint64_t fork = 0;
+    if (last >= sequence_max(decoder) ||
+        !firn_reader_varint_max(reader, sequence_max(decoder) - last, &gap) || gap == 0 ||
+        !firn_reader_varint_max(reader, gap - 1, &joined) ||
+        !firn_reader_varint_max(reader, place, &back) || (back == 0) != (place == 0) ||
+        (place == 0 && joined + 1 != gap) ||
+        (place > 0 && !firn_reader_varint_max(reader, FIRN_DB_FORMAT_SEQUENCE_MAX, &fork))) {
+        return refuse(decoder, "line");
+    }
+    line.begin = last + gap;
+    line.first = line.begin - joined;
+    if (place > 0) {
+        line.parent = told_line(decoder, place - back);
+        line.fork = line.parent->first + fork;
+        uint64_t end = end_of(history, line.parent);
+        if (line.fork >= line.first || line.fork > end ||
+            line.parent->count + (line.fork + 1 < line.first) > FIRN_DB_HISTORY_INTERVALS_MAX) {
+            return refuse(decoder, "line");
+        }
+    }
+    int rc = firn_db_history_add_line(decoder->history, &line, decoder->err);
+    return rc == FIRN_OK ? tell_last(decoder) : rc;
+}
+
+/* ---- lines of version 1 ---- */
+
+/* A line that the bytes tell of, or that an interval begins with. */
+struct found_line {
+    uint64_t first;
+    uint64_t below; /* the end of the interval before; 0: none */
+    bool is_told;
+};
+
+/* Reads the intervals of a line from number `common` on; all are open but the last. */
+static bool
+get_intervals(struct firn_reader *reader, struct firn_view_interval *intervals, size_t common,
+              size_t count)
+{
+    DCHECK(intervals != NULL);
+    for (size_t i = common; i < count; i++) {
+        uint64_t end = i == 0 ? 0 : intervals[i - 1].last;
         uint64_t gap;
         uint64_t length;
         if (!firn_reader_varint_max(reader, FIRN_DB_FORMAT_SEQUENCE_MAX - end, &gap) ||
@@ -304,56 +348,144 @@ get_intervals(struct firn_reader *reader, struct firn_db_line *line, size_t comm
             return false;
         }
         uint64_t first = end + gap;
-        bool is_open = i + 1 == line->count;
+        bool is_open = i + 1 == count;
         if (is_open ? length != 0 : length == 0 || length > FIRN_DB_FORMAT_SEQUENCE_MAX - first) {
             return false;
         }
-        line->intervals[i] =
+        intervals[i] =
             (struct firn_view_interval){first, is_open ? UINT64_MAX : first + length - 1};
     }
     return true;
 }
 
+/* What the intervals of one line tell of, from number `common` on. */
 static int
-get_line(struct decoder *decoder)
+find_lines(struct decoder *decoder, const struct firn_buf *intervals, size_t common, uint64_t begin,
+           struct firn_buf *found)
 {
-    struct firn_db_history *history = decoder->history;
+    const struct firn_view_interval *of = (const void *)intervals->data;
+    size_t count = intervals->size / sizeof *of;
+    for (size_t i = common; i < count; i++) {
+        const struct found_line line = {of[i].first, i == 0 ? 0 : of[i - 1].last,
+                                        i + 1 == count && of[i].first == begin};
+        if (firn_buf_append(found, &line, sizeof line) != FIRN_OK) {
+            return refuse_memory(decoder);
+        }
+    }
+    const struct found_line joined = {begin, begin - 1, true};
+    if (of[count - 1].first < begin && firn_buf_append(found, &joined, sizeof joined) != FIRN_OK) {
+        return refuse_memory(decoder);
+    }
+    return FIRN_OK;
+}
+
+/* Reads one line; intervals holds those of the line before. */
+static int
+get_old_line(struct decoder *decoder, uint64_t *begin_before, struct firn_buf *intervals,
+             struct firn_buf *found)
+{
     struct firn_reader *reader = &decoder->reader;
-    size_t place = count_lines(history);
-    const struct firn_db_line *before = place > 0 ? line_of(history, place - 1) : NULL;
+    size_t before = intervals->size / sizeof(struct firn_view_interval);
     uint64_t begin;
     uint64_t common;
     uint64_t others;
-    if (!firn_reader_varint_max(reader, history->sequence > 0 ? history->sequence : 1, &begin) ||
-        begin <= (before != NULL ? before->begin : 0) ||
-        !firn_reader_varint_max(reader, before != NULL ? before->count - 1 : 0, &common) ||
+    if (!firn_reader_varint_max(reader, sequence_max(decoder), &begin) || begin <= *begin_before ||
+        !firn_reader_varint_max(reader, before > 0 ? before - 1 : 0, &common) ||
         !firn_reader_varint_max(reader, firn_reader_left(reader) / 2, &others) || others == 0 ||
         common + others > FIRN_DB_HISTORY_INTERVALS_MAX) {
         return refuse(decoder, "line");
     }
-    decoder->interval_count += common + others;
-    if (decoder->interval_count > INTERVALS_MAX) {
-        return refuse(decoder, "count of intervals");
-    }
     size_t count = (size_t)(common + others);
-    struct firn_db_line *line = firn_db_history_create_line(count);
-    if (line == NULL ||
-        firn_buf_append(&history->lines, &line, sizeof(struct firn_db_line *)) != FIRN_OK) {
-        firn_free(line);
+    size_t size = count * sizeof(struct firn_view_interval);
+    if (size > intervals->size && firn_buf_reserve(intervals, size - intervals->size) != FIRN_OK) {
         return refuse_memory(decoder);
     }
-    line->begin = begin;
-    line->count = count;
-    if (common > 0) {
-        memcpy(line->intervals, before->intervals, (size_t)common * sizeof line->intervals[0]);
-    }
-    bool is_good =
-        get_intervals(reader, line, (size_t)common) && line->intervals[count - 1].first <= begin;
-    if (!is_good) {
+    intervals->size = size;
+    struct firn_view_interval *of = (void *)intervals->data;
+    DCHECK(of != NULL && count > 0); /* others > 0 */
+    if (!get_intervals(reader, of, (size_t)common, count) || of[count - 1].first > begin ||
+        of[0].first != 1) {
         return refuse(decoder, "line");
     }
-    firn_db_history_guide_line(line);
+    *begin_before = begin;
+    return find_lines(decoder, intervals, (size_t)common, begin, found);
+}
+
+static int
+compare_found(const void *a, const void *b)
+{
+    const struct found_line *x = a;
+    const struct found_line *y = b;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+/* The line whose own sequences hold that one. */
+static struct firn_db_line *
+find_owner(const struct firn_db_history *history, uint64_t sequence)
+{
+    size_t low = 0;
+    size_t high = firn_db_history_line_count(history);
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (firn_db_history_line(history, middle)->first <= sequence) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return firn_db_history_line(history, low);
+}
+
+/* Makes lines of all that were found; several intervals may begin with the same one. */
+static int
+add_found(struct decoder *decoder, struct firn_buf *found)
+{
+    struct found_line *all = (void *)found->data;
+    size_t count = found->size / sizeof *all;
+    firn_sort(all, count, sizeof *all, compare_found);
+    for (size_t i = 0; i < count; i++) {
+        bool is_told = all[i].is_told;
+        for (; i + 1 < count && all[i + 1].first == all[i].first; i++) {
+            is_told |= all[i + 1].is_told;
+            if (all[i + 1].below != all[i].below) {
+                return refuse(decoder, "line");
+            }
+        }
+        struct firn_db_line line = {.first = all[i].first, .begin = all[i].first};
+        if (all[i].below > 0) {
+            line.parent = find_owner(decoder->history, all[i].below);
+            line.fork = all[i].below;
+        }
+        int rc = firn_db_history_add_line(decoder->history, &line, decoder->err);
+        if (rc == FIRN_OK && is_told) {
+            rc = tell_last(decoder);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
     return FIRN_OK;
+}
+
+static int
+get_old_lines(struct decoder *decoder, uint64_t count)
+{
+    struct firn_buf intervals = {0};
+    struct firn_buf found = {0};
+    uint64_t begin = 0;
+    int rc = FIRN_OK;
+    for (uint64_t i = 0; i < count; i++) {
+        FIRN_TRY(get_old_line(decoder, &begin, &intervals, &found));
+    }
+    FIRN_TRY(add_found(decoder, &found));
+    for (size_t i = 0; i < firn_db_history_line_count(decoder->history); i++) {
+        firn_db_history_line(decoder->history, i)->index = i;
+    }
+    CHECK(count_told(decoder) == count);
+out:
+    firn_buf_deinit(&intervals);
+    firn_buf_deinit(&found);
+    return rc;
 }
 
 static int
@@ -362,24 +494,26 @@ get_lines(struct decoder *decoder)
     struct firn_reader *reader = &decoder->reader;
     uint64_t count;
     uint64_t now;
+    int rc = FIRN_OK;
     if (!firn_reader_varint_max(reader, firn_reader_left(reader) / LINE_SIZE_MIN, &count) ||
         count == 0) {
         return refuse(decoder, "count of lines");
     }
-    for (uint64_t i = 0; i < count; i++) {
-        int rc = get_line(decoder);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+    if (decoder->version == 1) {
+        FIRN_TRY(get_old_lines(decoder, count));
+    }
+    for (uint64_t i = 0; i < count && decoder->version > 1; i++) {
+        FIRN_TRY(get_line(decoder));
     }
     if (!firn_reader_varint_max(reader, count - 1, &now)) {
         return refuse(decoder, "line of now");
     }
-    struct firn_db_line *line = line_of(decoder->history, (size_t)now);
-    line->was_now = true;
-    atomic_init(&decoder->history->now, line);
-    return FIRN_OK;
+    rc = firn_db_history_begin_now(decoder->history, told_line(decoder, now), decoder->err);
+out:
+    return rc;
 }
+
+/* ---- checkpoints ---- */
 
 static int
 get_checkpoint(struct decoder *decoder, uint64_t sequence_min)
@@ -393,21 +527,22 @@ get_checkpoint(struct decoder *decoder, uint64_t sequence_min)
     if (!get_id(reader, read.id) ||
         !firn_reader_varint_max(reader, history->next_number - 1, &read.number) ||
         !get_time(reader, &read.created_ns) ||
-        !firn_reader_varint_max(reader, count_lines(history) - 1, &place) ||
-        !firn_reader_varint_max(reader, UINT64_MAX - line_of(history, (size_t)place)->begin,
-                                &above) ||
+        !firn_reader_varint_max(reader, count_told(decoder) - 1, &place) ||
+        !firn_reader_varint_max(reader, UINT64_MAX - told_line(decoder, place)->begin, &above) ||
         (firn_db_history_is_safety(&read) && !get_id(reader, read.restored)) ||
         !get_name(reader, &name)) {
         return refuse(decoder, "checkpoint");
     }
-    read.line = line_of(history, (size_t)place);
+    read.line = told_line(decoder, place);
     read.sequence = read.line->begin + above;
-    if (read.sequence > history->sequence || read.sequence < sequence_min) {
+    if (read.sequence > history->sequence || read.sequence < sequence_min ||
+        read.sequence > end_of(history, read.line)) {
         return refuse(decoder, "sequence of a checkpoint");
     }
     struct firn_db_checkpoint *checkpoint = firn_alloc_zeroed(sizeof *checkpoint + name.size + 1);
-    if (checkpoint == NULL || firn_buf_append(&history->checkpoints, &checkpoint,
-                                              sizeof(struct firn_db_checkpoint *)) != FIRN_OK) {
+    if (checkpoint == NULL || firn_db_history_find_reserve(history) != FIRN_OK ||
+        firn_buf_append(&history->checkpoints, &checkpoint, sizeof(struct firn_db_checkpoint *)) !=
+            FIRN_OK) {
         firn_free(checkpoint);
         return refuse_memory(decoder);
     }
@@ -416,6 +551,7 @@ get_checkpoint(struct decoder *decoder, uint64_t sequence_min)
         memcpy(checkpoint->name, name.data, name.size);
     }
     checkpoint->line->checkpoints++;
+    firn_db_history_find_add(history, checkpoint);
     return FIRN_OK;
 }
 
@@ -460,21 +596,22 @@ int
 firn_db_history_format_get(firn_slice bytes, struct firn_db_history *out, firn_error *err)
 {
     struct decoder decoder = {.reader = firn_reader_of(bytes), .history = out, .err = err};
-    uint8_t version;
     int rc;
-    if (!firn_reader_u8(&decoder.reader, &version) || version == 0) {
+    if (!firn_reader_u8(&decoder.reader, &decoder.version) || decoder.version == 0) {
         return refuse(&decoder, "version");
     }
-    if (version > FIRN_DB_HISTORY_FORMAT_VERSION) {
+    if (decoder.version > FIRN_DB_HISTORY_FORMAT_VERSION) {
         return firn_error_set(err, FIRN_NEWER,
                               "the list of checkpoints has format version %u; this firn reads "
                               "versions up to %d",
-                              version, FIRN_DB_HISTORY_FORMAT_VERSION);
+                              decoder.version, FIRN_DB_HISTORY_FORMAT_VERSION);
     }
     FIRN_TRY(get_header(&decoder));
     FIRN_TRY(get_lines(&decoder));
     FIRN_TRY(get_checkpoints(&decoder));
-    rc = firn_reader_left(&decoder.reader) > 0 ? refuse(&decoder, "length") : FIRN_OK;
+    FIRN_TRY(firn_reader_left(&decoder.reader) > 0 ? refuse(&decoder, "length") : FIRN_OK);
+    firn_db_history_release_lines(out);
 out:
+    firn_buf_deinit(&decoder.told);
     return rc;
 }

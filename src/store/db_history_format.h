@@ -17,7 +17,7 @@
  *
  * All of it: what MANIFEST keeps.
  *
- *     0  1  format version, 1
+ *     0  1  format version, 2; version 1 is read too
  *     1  8  sequence of the last change
  *     9  1  flags: bit 0, there is an undo
  *    10 16  id of the safety checkpoint that undo restores, or zeros
@@ -26,10 +26,15 @@
  *           varint: which of them is now
  *           varint count of checkpoints; the checkpoints, the oldest first
  *
- *   line: varint begin; varint count of leading intervals that are those of the line before;
- *         varint count of others; of each: varint, how far it begins above the end of the one
+ *   line: varint, how far its begin is above that of the line before (of the first: above 0);
+ *         varint, how far its first own sequence lies below its begin; varint, by how many lines its
+ *         parent comes before it, 0 for the first one, which has none; of the others: varint, how far
+ *         the fork is above the parent's first own sequence
+ *   line in version 1: varint begin; varint count of leading intervals that are those of the line
+ *         before; varint count of others; of each: varint, how far it begins above the end of the one
  *         before (of the first: above 0); varint length, 0 for the last one of the line, which has
- *   no end checkpoint: id; varint number, 0 for a safety checkpoint; 8 bytes, time; varint line;
+ *         no end
+ *   checkpoint: id; varint number, 0 for a safety checkpoint; 8 bytes, time; varint line;
  *         varint, how far its sequence is above the line's begin; of a safety checkpoint, the id of
  *         what was restored; sized name
  */
@@ -38,7 +43,7 @@
 
 #include "store/db_history.h"
 
-enum { FIRN_DB_HISTORY_FORMAT_TYPE = 17, FIRN_DB_HISTORY_FORMAT_VERSION = 1 };
+enum { FIRN_DB_HISTORY_FORMAT_TYPE = 17, FIRN_DB_HISTORY_FORMAT_VERSION = 2 };
 
 /* Replaces the contents of out. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_db_history_format_put_record(const struct firn_db_history_record *record,

@@ -164,6 +164,13 @@ sync_log(void *ctx, firn_error *err)
     return firn_db_sync(ctx, err);
 }
 
+static struct firn_log_position
+log_durable(void *ctx)
+{
+    const struct firn_db *db = ctx;
+    return db->log == NULL ? (struct firn_log_position){0} : firn_log_durable(db->log);
+}
+
 /* Flushes follow the opening: the log is there. */
 static uint64_t
 log_segment_bytes(void *ctx, uint64_t segment)
@@ -201,15 +208,28 @@ clamp(size_t value, size_t least, size_t most)
     return value < least ? least : value > most ? most : value;
 }
 
+/* On a small disk what is written at once is a small part of it, so that merging needs little space
+ * beside what it merges (db_space.c). */
+static size_t
+part_of_disk(const struct firn_db *db, size_t size, unsigned part)
+{
+    enum { LEAST = 128 << 10 };
+    uint64_t most = db->limits.disk_bytes / part;
+    most = most < LEAST ? LEAST : most;
+    return size < most ? size : (size_t)most;
+}
+
 static struct firn_lsm_options
 lsm_options(struct firn_db *db)
 {
+    enum { RUN_PART = 128, BASE_PART = 64, LEVEL0_PART = 32, VALUES_PART = 64 };
     size_t memtable = db->limits.memtable;
     return (struct firn_lsm_options){
         .kind = &firn_row_kind,
         .cache = db->cache,
         .host = {.ctx = db,
                  .sync_log = sync_log,
+                 .log_durable = log_durable,
                  .take_views = firn_db_view_take,
                  .release_views = firn_db_view_release,
                  .log_segment_bytes = log_segment_bytes,
@@ -217,9 +237,13 @@ lsm_options(struct firn_db *db)
                  .no_reader_below = firn_db_reader_none_below},
         .is_read_only = db->is_read_only,
         .memtable_bytes_target = memtable,
-        .run_bytes_target = clamp(memtable, (size_t)1 << 20, (size_t)32 << 20),
-        .level_bytes_base = clamp(32 * memtable, (size_t)16 << 20, (size_t)1 << 30),
-        .level0_bytes_target = clamp(8 * memtable, (size_t)4 << 20, (size_t)256 << 20),
+        .run_bytes_target =
+            part_of_disk(db, clamp(memtable, (size_t)1 << 20, (size_t)32 << 20), RUN_PART),
+        .level_bytes_base =
+            part_of_disk(db, clamp(32 * memtable, (size_t)16 << 20, (size_t)1 << 30), BASE_PART),
+        .level0_bytes_target =
+            part_of_disk(db, clamp(8 * memtable, (size_t)4 << 20, (size_t)256 << 20), LEVEL0_PART),
+        .value_file_bytes_target = part_of_disk(db, (size_t)64 << 20, VALUES_PART),
         .codec = codec_of(db->compression, false),
         .codec_bottom = codec_of(db->compression, true),
     };
@@ -257,13 +281,17 @@ static int
 read_history(struct firn_db_image *image, firn_error *err)
 {
     firn_slice history = firn_lsm_history(image->lsm);
+    int rc;
     if (history.size == 0) {
-        return firn_db_history_init(&image->history, err);
+        rc = firn_db_history_init(&image->history, err);
+    } else {
+        rc = firn_db_history_format_get(history, &image->history, err);
+        if (rc != FIRN_OK) {
+            firn_error_prefix(err, "MANIFEST of '%s'", firn_os_dir_path(image->db->dir));
+        }
     }
-    int rc = firn_db_history_format_get(history, &image->history, err);
-    if (rc != FIRN_OK) {
-        firn_error_prefix(err, "MANIFEST of '%s'", firn_os_dir_path(image->db->dir));
-    }
+    /* In a handle that only reads, now is what it is. */
+    image->history.epoch = image->db->is_read_only ? NULL : &image->db->epoch;
     return rc;
 }
 
@@ -421,6 +449,12 @@ firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment)
         count++;
     }
     segment_at(image, count - 1)->commit_count++;
+}
+
+bool
+firn_db_image_has_commits(const struct firn_db_image *image)
+{
+    return segment_count(image) > 0;
 }
 
 void

@@ -155,8 +155,11 @@ fill(struct firn_db_archive *archive, struct firn_os_dir *to, struct firn_db_pro
     }
     rc = copy_all(archive, to, progress, err);
     if (rc != FIRN_OK) {
-        /* Their space may be what is missing. */
-        FIRN_IGNORE(firn_db_create_clear(to, NULL));
+        /* Their space may be what is missing. FIRN.tmp goes when their removal is durable: files
+         * without it would be those of a store that has lost its identity. */
+        if (firn_db_create_clear(to, NULL) == FIRN_OK && firn_os_dir_sync(to, NULL) == FIRN_OK) {
+            FIRN_IGNORE(firn_os_remove_file(to, FIRN_DB_FORMAT_IDENTITY_TMP_NAME, NULL));
+        }
         return rc;
     }
     return firn_db_create_end(to, err);

@@ -15,6 +15,7 @@
 #include "block/block_cache.h"
 #include "log/log.h"
 #include "lsm/lsm.h"
+#include "os/os_process.h"
 #include "os/os_thread.h"
 #include "store/db.h"
 #include "store/db_format.h"
@@ -82,6 +83,7 @@ struct firn_db_image {
 
 /* What users hold. */
 struct firn_db_keyspace {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
     struct firn_db_tree *tree; /* NULL where the handle is read-only: see db_image.c */
     char *name;                /* "" for the list of keyspaces */
@@ -104,6 +106,7 @@ struct firn_db_view_node {
 };
 
 struct firn_db_view {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
     struct firn_db_view_node node;
 };
@@ -124,12 +127,14 @@ struct firn_db_ranges {
 };
 
 struct firn_db_batch {
-    struct firn_db *db;   /* of the first write; NULL while empty */
-    uint64_t db_serial;   /* likewise: a batch may outlive the store */
-    struct firn_buf body; /* encoded as in a commit record, behind its header */
-    struct firn_buf ops;  /* of struct firn_db_op */
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    struct firn_db *db;               /* of the first write; NULL while empty */
+    uint64_t db_serial;               /* likewise: a batch may outlive the store */
+    struct firn_buf body;             /* encoded as in a commit record, behind its header */
+    struct firn_buf ops;              /* of struct firn_db_op */
     struct firn_db_ranges ranges;
-    bool has_puts;               /* anything that needs space for good */
+    bool has_puts;    /* anything that needs space for good */
+    bool frees_space; /* puts count as deletes: with them the caller gives back more space */
     struct firn_hash_map newest; /* see db_batch_merge.c; not initialised before the first merge */
     size_t newest_count;         /* of the operations, so many are in it */
 };
@@ -153,7 +158,9 @@ struct firn_db_limits {
     size_t memtables;     /* all together: beyond it one is frozen early */
     size_t memtables_max; /* beyond it commits wait */
     size_t cache;
-    uint64_t log; /* beyond it what holds its oldest segment is frozen */
+    uint64_t log;        /* beyond it what holds its oldest segment is frozen */
+    size_t replay_max;   /* as memtables_max, while the log is replayed */
+    uint64_t disk_bytes; /* what the store can take up; UINT64_MAX: it need not be thought of */
 };
 
 /* Background work: see db_jobs.c. The mutex guards all of it. */
@@ -163,6 +170,8 @@ struct firn_db_jobs {
     struct firn_os_jobs *flush_pool;
     struct firn_os_jobs *compaction_pool;
     struct firn_os_jobs *log_pool;
+    struct firn_os_jobs *rest_pool;
+    struct firn_os_cond closing;
     unsigned compaction_threads;
     bool is_flushing;      /* a job is submitted or runs */
     unsigned compacting;   /* so many */
@@ -181,7 +190,17 @@ struct firn_db_space {
     atomic_bool is_full;
     bool is_busy; /* a thread works on the file */
     uint64_t reserve_bytes;
-    uint64_t next_look_bytes; /* of the log: the leader's */
+    uint64_t next_look_bytes;      /* of the log: the leader's */
+    uint64_t failed_at;            /* the newest commit when space was last looked for in vain */
+    _Atomic uint64_t beside_bytes; /* of files beside the store's that belong to it */
+};
+
+/* Whether anybody writes: see db_rest.c. The mutex of jobs guards what is not atomic. */
+struct firn_db_rest {
+    atomic_bool is_watching;    /* a job watches for it */
+    atomic_bool is_giving_back; /* it has come */
+    uint64_t published;         /* the newest commit when somebody looked, … */
+    int64_t since_ns;           /* … and since when that is so */
 };
 
 /* Counters for firn_db_stats; relaxed. */
@@ -208,7 +227,8 @@ struct firn_db_write;
 struct firn_db_txn;
 
 struct firn_db {
-    uint64_t serial; /* no other handle of this process had it */
+    struct firn_os_process_mark mark; /* first: see api_process.h */
+    uint64_t serial;                  /* no other handle of this process had it */
     struct firn_os *os;
     struct firn_os *owned_os;        /* of a store in memory */
     struct firn_db_archive *archive; /* of a store in a single file: see db_archive.h */
@@ -223,9 +243,11 @@ struct firn_db {
     unsigned threads;
     firn_compression compression;
     bool is_read_only;
+    bool shows_pending;         /* read-only: also what the writer has not acknowledged */
     firn_durability durability; /* FULL or OS */
 
-    /* Readings of a read-only handle are inside the epoch while they use the image. */
+    /* Readings are inside the epoch while they use the image of a read-only handle, or the
+     * intervals of now of one that writes. */
     _Atomic(struct firn_db_image *) image;
     struct firn_epoch epoch;
 
@@ -248,12 +270,17 @@ struct firn_db {
 
     /* The leader's. */
     uint64_t log_floor; /* the log was asked to give up what is older */
+    uint64_t vouched;   /* the newest version of MANIFEST that the log names: db_vouch.c */
+    struct firn_log_position fence; /* as LOCK has it: see db_fence.c */
     int64_t slowdown_debt_ns;
     atomic_int rotate_phase;         /* see db_rotate.c */
     atomic_bool is_preparing_memory; /* a job will, or does */
     uint64_t restored_at; /* the newest commit that counts as a write to every key; 0: none */
     uint64_t out_count;   /* trees that now does not have and that are not removed */
-    struct firn_db_image *replayed; /* while the log is replayed, what it is replayed into */
+    bool was_at_rest;     /* the opening found a log that was closed, … */
+    struct firn_log_position found_end; /* … which ended here, … */
+    uint64_t found_version;             /* … and MANIFEST at this version */
+    struct firn_db_image *replayed;     /* while the log is replayed, what it is replayed into */
 
     struct firn_os_mutex state_mutex; /* rank DB_STATE */
     struct firn_os_cond list_changed;
@@ -265,6 +292,7 @@ struct firn_db {
 
     struct firn_db_jobs jobs;
     struct firn_db_space space;
+    struct firn_db_rest rest;
     struct firn_db_counters counters;
 };
 
@@ -343,6 +371,7 @@ void firn_db_memory_close(struct firn_os *os);
 struct firn_db_create_survey {
     bool has_identity;
     bool has_data;      /* a log, or trees */
+    bool has_runs;      /* a directory for these */
     bool is_unfinished; /* its identity was never put in place */
     char other[256];    /* the name of something that is none of ours, or "" */
 };
@@ -389,6 +418,8 @@ FIRN_MUST_CHECK int firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, 
 
 /* ---- db_reader.c ---- */
 
+/* Whether somebody reads the store now. */
+FIRN_MUST_CHECK int firn_db_reader_is_any(struct firn_os_dir *dir, bool *out, firn_error *err);
 /* Keeps every file of the store from being removed. */
 FIRN_MUST_CHECK int firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn_os_file **out,
                                             firn_error *err);
@@ -415,6 +446,10 @@ struct firn_db_log_visitor {
                  firn_error *err);
     void *ctx;
     uint64_t *log_bytes; /* how long it was; NULL: not wanted */
+    bool is_fenced;      /* what is not acknowledged is not shown: see db_fence.c */
+    /* As in struct firn_log_options; NULL: nobody is asked. */
+    int (*judge)(void *ctx, const struct firn_log_found *found, firn_error *err);
+    void *judge_ctx;
 };
 /* Reads the log without writing anything, also while another process writes it. */
 FIRN_MUST_CHECK int firn_db_log_read(struct firn_os_dir *dir,
@@ -425,6 +460,29 @@ bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);
 /* FIRN_CORRUPT (or code) for a record, naming file and offset; returns the code. */
 int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                       struct firn_log_position position, const char *what);
+
+/* ---- db_vouch.c ---- */
+
+/* What MANIFEST says, for the log to be held against it while that is read. */
+struct firn_db_vouch {
+    struct firn_db *db;
+    uint64_t version;
+    struct firn_log_position log_end;
+    uint64_t vouched; /* the newest version that the log names */
+};
+void firn_db_vouch_begin(struct firn_db_vouch *vouch, struct firn_db *db, struct firn_lsm *lsm);
+/* For struct firn_log_options: FIRN_CORRUPT where the log and MANIFEST do not fit together. */
+FIRN_MUST_CHECK int firn_db_vouch_judge(void *vouch, const struct firn_log_found *found,
+                                        firn_error *err);
+/* Looks at a record of type FIRN_DB_FORMAT_TYPE_VOUCH. FIRN_CORRUPT likewise; FIRN_LOG_STOP where for a
+ * reader the log ends before it. */
+FIRN_MUST_CHECK int firn_db_vouch_read(struct firn_db_vouch *vouch, firn_slice record,
+                                       struct firn_log_position position, firn_error *err);
+/* Lets the log say which version MANIFEST has, unless it does. For whom the leader's place is
+ * taken; nothing is synced. */
+FIRN_MUST_CHECK int firn_db_vouch_write(struct firn_db *db, firn_error *err);
+/* Before a store is closed: lets each say where the other one ends. */
+FIRN_MUST_CHECK int firn_db_vouch_close(struct firn_db *db, firn_error *err);
 
 /* ---- db_image.c ---- */
 
@@ -457,6 +515,8 @@ bool firn_db_image_has_room(const struct firn_db_image *image);
 FIRN_MUST_CHECK int firn_db_image_make_room(struct firn_db_image *image, firn_error *err);
 void firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment);
 void firn_db_image_forget_segments(struct firn_db_image *image, uint64_t before);
+/* Whether the log has commits, or changes of checkpoints, in segments that were not forgotten. */
+bool firn_db_image_has_commits(const struct firn_db_image *image);
 
 /* ---- db_replay.c ---- */
 
@@ -524,6 +584,8 @@ FIRN_MUST_CHECK int firn_db_keyspace_decode(struct firn_db *db, firn_slice value
 bool firn_db_keyspace_is_system(firn_slice name);
 /* The name of a keyspace that a handle was made for; lives as long as the store. */
 const char *firn_db_keyspace_name_of(struct firn_db *db, uint32_t id);
+/* Its handle, if one was given out. */
+struct firn_db_keyspace *firn_db_keyspace_of_id(struct firn_db *db, uint32_t id);
 void firn_db_keyspace_init(struct firn_db *db);
 void firn_db_keyspace_destroy_all(struct firn_db *db);
 /* Takes and gives back the right to change the list of keyspaces. */
@@ -661,6 +723,8 @@ FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *er
 void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);
 /* Has a function run that works on the log; false where that cannot be. */
 bool firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg));
+/* Has a function run that watches for the store to rest; likewise. It ends soon after `closing`. */
+bool firn_db_jobs_submit_rest(struct firn_db *db, void (*run)(void *arg));
 /* Waits until background work has got on; false if there is none. */
 bool firn_db_jobs_wait(struct firn_db *db);
 /* Does works in this thread, and waits for those of others, until none is left, or wish->step ends
@@ -685,18 +749,37 @@ FIRN_MUST_CHECK int firn_db_rotate_begin(struct firn_db *db, firn_error *err);
 /* Has the turn finished in the background. */
 void firn_db_rotate_end(struct firn_db *db);
 
+/* ---- db_rest.c ---- */
+
+/* Has somebody watch for the store to rest, if nobody does. The leader's. */
+void firn_db_rest_watch(struct firn_db *db);
+/* Whether there was no commit for a while; then what is kept for commits to come is given back. One
+ * thread at a time. */
+bool firn_db_rest_look(struct firn_db *db);
+
 /* ---- db_space.c ---- */
 
-/* Looks at what the reserve is. Nobody else knows the handle. */
+/* Looks how large the store can become, and fits what it writes at once to that. Nobody else knows
+ * the handle, as for the next two. */
+void firn_db_space_fit(struct firn_db *db);
+/* Looks at what the reserve is. */
 void firn_db_space_look(struct firn_db *db);
+/* An opening found no space: gives up all that is kept for that. False where there was nothing. */
+bool firn_db_space_give_up_at_open(struct firn_db *db);
 
-/* FIRN_NO_SPACE for a commit that puts anything, while the disk is full. */
-FIRN_MUST_CHECK int firn_db_space_admit(struct firn_db *db, bool has_puts, size_t bytes,
-                                        firn_error *err);
+/* FIRN_NO_SPACE for a commit that puts anything, while the disk is full; and for one that does not,
+ * but leaves too little for the works that make space of it, unless it is_urgent. The leader's. */
+FIRN_MUST_CHECK int firn_db_space_admit(struct firn_db *db, bool has_puts, bool is_urgent,
+                                        size_t bytes, firn_error *err);
+/* Makes space of what was deleted, in the calling thread: after a commit that only deletes was refused
+ * with FIRN_NO_SPACE. Any thread that does not lead. */
+void firn_db_space_drain(struct firn_db *db);
+/* How many bytes a work may write, while the disk is full; else 0. Any thread. */
+uint64_t firn_db_space_room(struct firn_db *db);
 /* Something found no space. True if there may be some now. Any thread. */
 bool firn_db_space_give_up(struct firn_db *db);
-/* After files were removed: on a full disk makes sure that this frees space. Any thread. */
-void firn_db_space_settle(struct firn_db *db);
+/* The same; what is kept to the last goes too. */
+bool firn_db_space_give_up_all(struct firn_db *db);
 /* Makes the reserve as large as it should be, if that can be done. Any thread. */
 void firn_db_space_keep(struct firn_db *db);
 /* Gives back what the reserve has more than that, if that can be done. Any thread. */
@@ -710,9 +793,14 @@ void firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image);
 /* ---- db_view.c ---- */
 
 /* What now is, up to what is published; of an image of a read-only handle, its end. is_outside: of
- * what is outside of views. Not counted as a view: see db_get.c. Any thread. */
+ * what is outside of views. Not counted as a view. Requires: the handle is read-only and its image
+ * stays, or is_outside. */
 struct firn_view firn_db_view_now(struct firn_db *db, const struct firn_db_image *image,
                                   bool is_outside);
+/* The same of a handle that writes, on any thread; the view is good until firn_db_view_leave_now
+ * gets *out_slot. Not counted as a view: see db_get.c. */
+struct firn_view firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot);
+void firn_db_view_leave_now(struct firn_db *db, size_t slot);
 /* What now is in an image up to a sequence. The leader's, or who knows the image alone. */
 struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
 /* Opens a view of what is published now. node is the caller's memory, zeroed but for what the

@@ -3,8 +3,8 @@
  * store/db_jobs.c: background work: flushes and compactions as jobs.
  *
  * Pools, so that a long compaction never keeps a memtable in memory: one thread for flushes, the
- * others (at least one) for compactions, and one that only waits for syncs of the log
- * (db_rotate.c). A job does work after work until there is none that
+ * others (at least one) for compactions, one that only waits for syncs of the log (db_rotate.c), and
+ * one that only waits for the store to rest (db_rest.c). A job does work after work until there is none that
  * lsm/ would hand out. It is submitted when somebody wishes for work and none runs; who wishes
  * while one runs makes it look once more before it ends:
  *
@@ -16,9 +16,8 @@
  *      one that cannot be done, because a run is damaged, costs one commit for each memtable, until
  *      level 0 is full. Nothing goes unnoticed, and nothing is tried in a circle.
  *
- * A work that found no space is not a failure of this kind, as long as there is a reserve to be
- * given up or commits are told that the disk is full (db_space.c): then it is tried again with the
- * next wish.
+ * A work that found no space is not a failure of this kind: commits are told that the disk is full
+ * (db_space.c), and it is tried again with the next wish.
  *
  * Where a job cannot be submitted (no memory, no thread) it runs in the thread that wished for it.
  *
@@ -43,6 +42,7 @@ static const struct firn_lsm_work_wish compaction_wish = {.compactions = true};
 static void
 record_failure_locked(struct firn_db_jobs *jobs, const firn_error *err)
 {
+    firn_os_mutex_assert_held(&jobs->mutex);
     jobs->failure_count++;
     jobs->last_code = err->code;
     size_t size = strlen(err->text);
@@ -54,6 +54,7 @@ record_failure_locked(struct firn_db_jobs *jobs, const firn_error *err)
 static void
 note_failure_locked(struct firn_db_jobs *jobs, const firn_error *err)
 {
+    firn_os_mutex_assert_held(&jobs->mutex);
     record_failure_locked(jobs, err);
     if (!jobs->has_failure) {
         jobs->has_failure = true;
@@ -95,7 +96,9 @@ static int
 do_work(struct firn_db *db, const struct firn_lsm_work_wish *wish, bool *out_did, firn_error *err)
 {
     struct firn_lsm_work *work;
-    int rc = firn_lsm_work_pick(firn_db_image(db)->lsm, wish, &work, err);
+    struct firn_lsm_work_wish within = *wish;
+    within.room_bytes = firn_db_space_room(db);
+    int rc = firn_lsm_work_pick(firn_db_image(db)->lsm, &within, &work, err);
     *out_did = rc == FIRN_OK && work != NULL;
     if (*out_did) {
         bool is_flush = firn_lsm_work_kind(work) == FIRN_LSM_WORK_FLUSH;
@@ -150,8 +153,8 @@ do_works(struct firn_db *db, const struct firn_lsm_work_wish *wish, firn_error *
 static bool
 ends_locked(struct firn_db *db, int rc, const firn_error *err, bool has_new_wish)
 {
-    bool is_told_otherwise = rc == FIRN_NO_SPACE && atomic_load(&db->space.is_full);
-    if (rc != FIRN_OK && is_told_otherwise) {
+    firn_os_mutex_assert_held(&db->jobs.mutex);
+    if (rc == FIRN_NO_SPACE) {
         record_failure_locked(&db->jobs, err);
     } else if (rc != FIRN_OK) {
         note_failure_locked(&db->jobs, err);
@@ -261,6 +264,16 @@ firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg))
 }
 
 bool
+firn_db_jobs_submit_rest(struct firn_db *db, void (*run)(void *arg))
+{
+    struct firn_db_jobs *jobs = &db->jobs;
+    firn_os_mutex_lock(&jobs->mutex);
+    bool is_closing = jobs->is_closing;
+    firn_os_mutex_unlock(&jobs->mutex);
+    return !is_closing && firn_os_jobs_submit(jobs->rest_pool, run, db, NULL) == FIRN_OK;
+}
+
+bool
 firn_db_jobs_wait(struct firn_db *db)
 {
     struct firn_db_jobs *jobs = &db->jobs;
@@ -318,6 +331,7 @@ firn_db_jobs_open(struct firn_db *db, firn_error *err)
     FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->flush_pool, err));
     FIRN_TRY(firn_os_jobs_create(db->os, jobs->compaction_threads, &jobs->compaction_pool, err));
     FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->log_pool, err));
+    FIRN_TRY(firn_os_jobs_create(db->os, 1, &jobs->rest_pool, err));
     firn_os_jobs_step_back(jobs->compaction_pool);
     firn_lsm_pressure(firn_db_image(db)->lsm, &frozen, &level0);
     if (level0 >= LEVEL0_BUSY) {
@@ -333,7 +347,11 @@ firn_db_jobs_stop(struct firn_db *db)
     struct firn_db_jobs *jobs = &db->jobs;
     firn_os_mutex_lock(&jobs->mutex);
     jobs->is_closing = true;
+    firn_os_cond_broadcast(&jobs->closing);
     firn_os_mutex_unlock(&jobs->mutex);
+    if (jobs->rest_pool != NULL) {
+        firn_os_jobs_wait(jobs->rest_pool);
+    }
     if (jobs->flush_pool != NULL) {
         firn_os_jobs_wait(jobs->flush_pool);
     }
@@ -355,4 +373,6 @@ firn_db_jobs_close(struct firn_db *db)
     firn_os_jobs_destroy(db->jobs.log_pool);
     db->jobs.compaction_pool = NULL;
     db->jobs.log_pool = NULL;
+    firn_os_jobs_destroy(db->jobs.rest_pool);
+    db->jobs.rest_pool = NULL;
 }

@@ -75,6 +75,16 @@ firn_db_keyspace_name_of(struct firn_db *db, uint32_t id)
     return name;
 }
 
+struct firn_db_keyspace *
+firn_db_keyspace_of_id(struct firn_db *db, uint32_t id)
+{
+    firn_os_mutex_lock(&db->state_mutex);
+    struct firn_db_keyspace **found = firn_hash_map_find(&db->keyspaces, hash_id(id), &id);
+    struct firn_db_keyspace *keyspace = found != NULL ? *found : NULL;
+    firn_os_mutex_unlock(&db->state_mutex);
+    return keyspace;
+}
+
 bool
 firn_db_keyspace_is_system(firn_slice name)
 {
@@ -88,6 +98,7 @@ make_handle(struct firn_db *db, struct firn_db_tree *tree, uint32_t id, const ch
     if (keyspace == NULL) {
         return NULL;
     }
+    firn_os_process_init_mark(&keyspace->mark);
     keyspace->db = db;
     keyspace->id = id;
     keyspace->tree = tree;
@@ -105,6 +116,7 @@ int
 firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image, uint64_t id,
                                const char *name, struct firn_db_keyspace **out, firn_error *err)
 {
+    firn_os_mutex_assert_held(&db->state_mutex);
     struct firn_db_tree *tree = firn_db_image_find(image, id);
     uint32_t key = (uint32_t)id;
     if (id > UINT32_MAX || tree == NULL) {
@@ -162,10 +174,13 @@ find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint6
 {
     struct firn_buf value = {0};
     bool is_outside = firn_db_keyspace_is_system(firn_str(name));
-    const struct firn_view now = firn_db_view_now(db, image, is_outside);
-    int rc = db->is_read_only
-                 ? firn_lsm_tree_get(image->list->lsm_tree, firn_str(name), &now, &value, err)
-                 : firn_db_get_newest(db, image->list, is_outside, firn_str(name), &value, err);
+    int rc;
+    if (db->is_read_only) {
+        const struct firn_view now = firn_db_view_now(db, image, is_outside);
+        rc = firn_lsm_tree_get(image->list->lsm_tree, firn_str(name), &now, &value, err);
+    } else {
+        rc = firn_db_get_newest(db, image->list, is_outside, firn_str(name), &value, err);
+    }
     if (rc == FIRN_OK) {
         rc = firn_db_keyspace_decode(db, firn_buf_slice(&value), out, err);
     }

@@ -7,6 +7,9 @@
  * the process that locked it last: it is read only to name the holder to whoever is refused, and
  * nothing is concluded from it.
  *
+ * Like every file of a store, LOCK gets the owner of the store's directory where the superuser makes
+ * it: else who owns the store could not open it any more.
+ *
  * Whoever may wait asks again and again, after pauses that grow from 1 to 100 ms: a lock that
  * waited in the kernel could not be given up after a time.
  */
@@ -90,7 +93,8 @@ firn_db_lock_hold(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
                   struct firn_os_file **out, firn_error *err)
 {
     struct firn_os_file *file;
-    unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE | (may_create ? (unsigned)FIRN_OS_CREATE : 0);
+    unsigned flags = FIRN_OS_READ | FIRN_OS_WRITE |
+                     (may_create ? (unsigned)FIRN_OS_CREATE | FIRN_OS_FOR_OWNER : 0);
     *out = NULL;
     int rc = firn_os_file_open(dir, FIRN_DB_FORMAT_LOCK_NAME, flags, 0600, &file, err);
     if (rc != FIRN_OK) {
@@ -112,8 +116,27 @@ write_holder(struct firn_os_file *file, uint64_t pid, firn_error *err)
     char text[PID_TEXT_MAX];
     int size = snprintf(text, sizeof text, "%" PRIu64 "\n", pid);
     CHECK(size > 0 && (size_t)size < sizeof text);
-    int rc = firn_os_file_write(file, 0, text, (size_t)size, err);
-    return rc != FIRN_OK ? rc : firn_os_file_truncate(file, (uint64_t)size, err);
+    /* Cut off first: what the last holder said behind its number is not said of this one. */
+    int rc = firn_os_file_truncate(file, 0, err);
+    return rc != FIRN_OK ? rc : firn_os_file_write(file, 0, text, (size_t)size, err);
+}
+
+/* Whether the file is still the one of that name: who waited for a store that was destroyed meanwhile has
+ * the lock of a file that nobody else will find. */
+static int
+check_name(struct firn_os_dir *dir, struct firn_os_file *file, bool *out_is_current,
+           firn_error *err)
+{
+    struct firn_os_stat locked;
+    struct firn_os_stat named;
+    int rc = firn_os_file_stat(file, &locked, err);
+    *out_is_current = false;
+    if (rc == FIRN_OK) {
+        rc = firn_os_stat(dir, FIRN_DB_FORMAT_LOCK_NAME, &named, err);
+        *out_is_current =
+            rc == FIRN_OK && locked.inode == named.inode && locked.device == named.device;
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 int
@@ -125,12 +148,20 @@ firn_db_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms, struct firn_os
     int rc;
     *out = NULL;
     FIRN_TRY(firn_os_file_open(dir, FIRN_DB_FORMAT_LOCK_NAME,
-                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, err));
+                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER,
+                               0600, &file, err));
     rc = wait_for_lock(os, file, timeout_ms, err);
     if (rc == FIRN_BUSY) {
         rc = refuse(dir, file, err);
     }
     FIRN_TRY(rc);
+    bool is_current;
+    FIRN_TRY(check_name(dir, file, &is_current, err));
+    if (!is_current) {
+        rc = firn_error_set(err, FIRN_BUSY, "the store in '%s' is being destroyed",
+                            firn_os_dir_path(dir));
+        goto out;
+    }
     FIRN_TRY(write_holder(file, firn_os_process_id(os), err));
     *out = file;
     file = NULL;

@@ -16,6 +16,7 @@
 #include <inttypes.h>
 
 #include "log/log_segment.h"
+#include "store/db_fence.h"
 
 enum { ATTEMPTS_MAX = 10, PAUSE_NS = 5000000 };
 
@@ -31,11 +32,22 @@ firn_db_log_options(bool read_only)
         .prefix = prefix, .segment_size_bytes = SEGMENT_SIZE, .read_only = read_only};
 }
 
+/* "wal-<digits>.log", the same with ".tmp", or "wal-spare.tmp". */
 bool
 firn_db_log_is_name(const char *name)
 {
     size_t size = sizeof prefix - 1;
-    return strncmp(name, prefix, size) == 0 && name[size] == '-';
+    if (strncmp(name, prefix, size) != 0 || name[size] != '-') {
+        return false;
+    }
+    const char *rest = name + size + 1;
+    size_t digits = 0;
+    while (rest[digits] >= '0' && rest[digits] <= '9') {
+        digits++;
+    }
+    return strcmp(rest, "spare.tmp") == 0 ||
+           (digits > 0 &&
+            (strcmp(rest + digits, ".log") == 0 || strcmp(rest + digits, ".log.tmp") == 0));
 }
 
 bool
@@ -67,10 +79,17 @@ firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visi
                  firn_error *err)
 {
     struct firn_log_options options = firn_db_log_options(true);
-    struct firn_os_dir *own;
-    int rc = firn_os_dir_open_beneath(dir, "", &own, err);
-    if (rc != FIRN_OK) {
-        return rc;
+    struct firn_os_dir *own = NULL;
+    struct firn_os_file *lock = NULL;
+    int rc = FIRN_OK;
+    options.judge = visitor->judge;
+    options.judge_ctx = visitor->judge_ctx;
+    FIRN_TRY(firn_os_dir_open_beneath(dir, "", &own, err));
+    if (visitor->is_fenced) {
+        FIRN_TRY(firn_db_fence_open(own, &lock, err));
+    }
+    if (lock != NULL) {
+        options.fence = (struct firn_log_fence){firn_db_fence_ask, lock};
     }
     rc = FIRN_BUSY;
     for (unsigned attempt = 0; has_moved_on(rc) && attempt < ATTEMPTS_MAX; attempt++) {
@@ -87,6 +106,8 @@ firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visi
         }
         firn_log_abandon(log);
     }
+out:
+    firn_os_file_close(lock);
     firn_os_dir_close(own);
     return rc;
 }

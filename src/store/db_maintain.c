@@ -73,7 +73,8 @@ check_writable(struct firn_db *db, firn_error *err)
 
 struct request {
     struct firn_db_progress *progress;    /* of compacting; may be NULL */
-    const struct firn_db_keyspace *whole; /* of tidying; may be NULL */
+    const struct firn_db_keyspace *whole; /* of tidying, or of a range; may be NULL */
+    const struct firn_lsm_range *range;   /* of compacting; may be NULL */
 };
 
 static int
@@ -104,9 +105,14 @@ out:
 static int
 compact(struct firn_db *db, const struct request *request, firn_error *err)
 {
-    struct firn_lsm_work_wish wish = {.compactions = true, .is_unhurried = true};
+    struct firn_lsm_work_wish wish = {
+        .compactions = true, .is_unhurried = true, .range = request->range};
     int rc;
+    if (request->whole != NULL) {
+        wish.tree = request->whole->tree->lsm_tree;
+    }
     FIRN_TRY(firn_db_maintain_flush_memtables(db, err));
+    FIRN_TRY(trim(db, err)); /* on a full disk merging needs what the log gives back */
     FIRN_TRY(firn_db_progress_begin_steps(request->progress, "merge", 0, 0, &wish.step, err));
     FIRN_TRY(firn_db_jobs_finish(db, &wish, err));
     FIRN_TRY(trim(db, err));
@@ -149,5 +155,21 @@ int
 firn_db_maintain_compact(struct firn_db *db, struct firn_db_progress *progress, firn_error *err)
 {
     const struct request request = {.progress = progress};
+    return run(db, compact, &request, err);
+}
+
+int
+firn_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
+                               const struct firn_lsm_range *range,
+                               struct firn_db_progress *progress, firn_error *err)
+{
+    struct firn_db *db = keyspace->db;
+    if (db->is_read_only) {
+        return firn_db_write_refuse_read_only(db, err);
+    }
+    if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
+        return firn_error_set(err, FIRN_MISUSE, "the keyspace '%s' was dropped", keyspace->name);
+    }
+    const struct request request = {.progress = progress, .whole = keyspace, .range = range};
     return run(db, compact, &request, err);
 }

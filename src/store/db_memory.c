@@ -11,20 +11,26 @@
 
 #include "os/os_ram.h"
 
+static const char name[] = "in-memory";
+
 int
 firn_db_memory_open(uint64_t limit_bytes, const struct firn_db_options *options,
                     struct firn_db **out, firn_error *err)
 {
     struct firn_os *os = NULL;
+    struct firn_os_dir *root = NULL;
     struct firn_os_dir *dir = NULL;
     int rc;
     *out = NULL;
     FIRN_TRY(firn_os_ram_create(limit_bytes, &os, err));
-    FIRN_TRY(firn_os_dir_open_path(os, "/", &dir, err));
+    FIRN_TRY(firn_os_dir_open_path(os, "/", &root, err));
+    FIRN_TRY(firn_os_make_dir(root, name, 0700, err));
+    FIRN_TRY(firn_os_dir_open_path(os, name, &dir, err)); /* messages name it so */
     FIRN_TRY(firn_db_open_owned(dir, options, out, err));
     (*out)->owned_os = os;
     os = NULL;
 out:
+    firn_os_dir_close(root);
     firn_os_ram_destroy(os);
     return rc;
 }

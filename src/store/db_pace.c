@@ -5,7 +5,8 @@
  *
  * After a group of commits:
  *   a memtable that has its share of memory is frozen;
- *   if all together have more than theirs, and none waits to be flushed yet, the largest is;
+ *   if all together have more than theirs, and none waits to be flushed yet, the largest are: as many as
+ *     give back the share of one, so that many small ones are flushed together;
  *   if the log has more than its share, and nothing waits, all that hold its oldest segment are;
  *   if memtables have taken memory from their pool, a job gets more ready.
  * With each freezing the log begins a new segment, so that a segment holds what one round of
@@ -27,8 +28,6 @@
  */
 #include "store/db_checkpoint.h"
 #include "store/db_internal.h"
-
-#include "log/log_format.h"
 
 enum {
     LEVEL0_SLOW = 12, /* runs, where an ordinary compaction begins with 4 */
@@ -118,30 +117,54 @@ freeze(struct firn_db_tree *tree, bool *has_frozen, firn_error *err)
     return rc;
 }
 
-static struct firn_db_tree *
-find_largest(const struct firn_db_image *image)
+/* Of a memtable that could be frozen. */
+static size_t
+active_bytes(const struct firn_db_tree *tree)
 {
-    struct firn_db_tree *largest = NULL;
-    size_t most = 0;
-    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
-        struct firn_db_tree *tree = firn_db_image_tree(image, i);
-        size_t bytes = tree->first_segment == 0 ? 0 : firn_lsm_tree_active_bytes(tree->lsm_tree);
-        if (bytes > most) {
-            largest = tree;
-            most = bytes;
-        }
-    }
-    return largest;
+    return tree->first_segment == 0 ? 0 : firn_lsm_tree_active_bytes(tree->lsm_tree);
 }
 
-/* Freezes the largest memtable. The image's trees are only added to by who changes the list, with
- * the state mutex held. */
+static size_t
+find_largest_bytes(const struct firn_db_image *image)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
+        size_t bytes = active_bytes(firn_db_image_tree(image, i));
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+/* Freezes memtables, the largest first, nearly: until they have so many bytes, or there is none. */
+static int
+freeze_bytes_locked(const struct firn_db_image *image, size_t wanted, bool *has_frozen,
+                    firn_error *err)
+{
+    size_t frozen = 0;
+    int rc = FIRN_OK;
+    size_t least = find_largest_bytes(image);
+    while (least > 0 && frozen < wanted) {
+        least -= least / 4 + 1;
+        for (size_t i = 0; i < firn_db_image_tree_count(image) && frozen < wanted; i++) {
+            struct firn_db_tree *tree = firn_db_image_tree(image, i);
+            size_t bytes = active_bytes(tree);
+            if (bytes > least) {
+                FIRN_TRY(freeze(tree, has_frozen, err));
+                frozen += bytes;
+            }
+        }
+    }
+out:
+    return rc;
+}
+
+/* Freezes as much as one memtable may have, in the largest there are. The image's trees are only added to
+ * by who changes the list, with the state mutex held. */
 static int
 freeze_largest(struct firn_db *db, bool *has_frozen, firn_error *err)
 {
     firn_os_mutex_lock(&db->state_mutex);
-    struct firn_db_tree *largest = find_largest(firn_db_image(db));
-    int rc = largest != NULL ? freeze(largest, has_frozen, err) : FIRN_OK;
+    int rc = freeze_bytes_locked(firn_db_image(db), db->limits.memtable, has_frozen, err);
     firn_os_mutex_unlock(&db->state_mutex);
     return rc;
 }
@@ -210,8 +233,8 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     uint64_t version = firn_lsm_version(lsm);
     if (floor > end.segment) {
         /* Nothing is needed; an empty log has nothing to give up. */
-        bool is_empty =
-            end.offset == FIRN_LOG_FORMAT_SEGMENT_SIZE && firn_log_oldest(db->log) == end.segment;
+        bool is_empty = !firn_db_image_has_commits(firn_db_image(db)) &&
+                        firn_log_oldest(db->log) == end.segment;
         floor = is_empty ? end.segment : end.segment + 1;
     }
     if (floor <= db->log_floor || !firn_db_reader_none_below(db, version)) {
@@ -219,6 +242,7 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     }
     rc = firn_log_remove_before(db->log, floor, err);
     if (rc == FIRN_OK) {
+        firn_log_set_note(db->log, version);
         db->log_floor = floor;
         *out_has_more = true;
         firn_os_mutex_lock(&db->commit_mutex);

@@ -130,3 +130,105 @@ firn_db_path_open(struct firn_os *os, const char *path, const struct firn_db_opt
     }
     return rc;
 }
+
+/* ---- destroying ---- */
+
+/* Refuses what is no store, or more than one. FIRN.tmp alone is a destruction that did not end. */
+static int
+may_destroy(struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_db_create_survey survey;
+    struct firn_os_stat stat;
+    bool is_read = false;
+    int rc;
+    FIRN_TRY(firn_db_create_look(dir, &survey, err));
+    if (!survey.has_identity && !survey.is_unfinished) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "there is no firn store in '%s'",
+                            firn_os_dir_path(dir));
+        goto out;
+    }
+    rc = firn_os_stat(dir, FIRN_DB_FORMAT_PACKS_NAME, &stat, NULL);
+    if (rc == FIRN_OK) {
+        rc = firn_error_set(err, FIRN_INVALID,
+                            "the store in '%s' has the checkpoints of directories; 'firn "
+                            "workspaces' removes these",
+                            firn_os_dir_path(dir));
+        goto out;
+    }
+    rc = FIRN_OK;
+    if (survey.has_identity) {
+        FIRN_TRY(firn_db_reader_is_any(dir, &is_read, err));
+    }
+    if (is_read) {
+        rc = firn_error_set(err, FIRN_BUSY, "the store in '%s' is being read",
+                            firn_os_dir_path(dir));
+    }
+out:
+    return rc;
+}
+
+static int
+remove_if_there(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    firn_error found;
+    int rc = firn_os_remove_file(dir, name, &found);
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && err != NULL) {
+        *err = found;
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* A directory that holds anything else stays, and so does one that a link leads to. */
+static void
+remove_own_dir(struct firn_os *os, const char *path)
+{
+    struct firn_os_dir *parent = NULL;
+    const char *parent_path = NULL;
+    const char *name = NULL;
+    char *text = firn_strdup(path);
+    if (text != NULL && cut_path(text, &parent_path, &name) &&
+        firn_os_dir_open_path(os, parent_path, &parent, NULL) == FIRN_OK &&
+        firn_os_remove_dir(parent, name, NULL) == FIRN_OK) {
+        FIRN_IGNORE(firn_os_dir_sync(parent, NULL));
+    }
+    firn_os_dir_close(parent);
+    firn_free(text);
+}
+
+/* Turns the creation round: from the rename on it is one that did not end (db_create.c), which a crash
+ * leaves to the next destruction, or the next store here. LOCK goes last, while it is held. */
+int
+firn_db_path_destroy(struct firn_os *os, const char *path, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_file *lock = NULL;
+    firn_error found;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(os, path, &dir, err));
+    FIRN_TRY(may_destroy(dir, err));
+    FIRN_TRY(firn_db_lock_acquire(dir, 0, &lock, err));
+    FIRN_TRY(may_destroy(dir, err));
+    rc = firn_os_rename(dir, FIRN_DB_FORMAT_IDENTITY_NAME, dir, FIRN_DB_FORMAT_IDENTITY_TMP_NAME,
+                        FIRN_OS_RENAME_REPLACE, &found);
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        if (err != NULL) {
+            *err = found;
+        }
+        goto out;
+    }
+    /* After a crash both names may lead to one file, and a rename of those does nothing. */
+    FIRN_TRY(remove_if_there(dir, FIRN_DB_FORMAT_IDENTITY_NAME, err));
+    FIRN_TRY(firn_os_dir_sync(dir, err));
+    FIRN_TRY(firn_db_create_clear(dir, err));
+    FIRN_TRY(remove_if_there(dir, FIRN_DB_FORMAT_RESERVE_NAME, err));
+    FIRN_TRY(
+        firn_os_dir_sync(dir, err)); /* files without FIRN.tmp would look like a damaged store */
+    FIRN_TRY(remove_if_there(dir, FIRN_DB_FORMAT_IDENTITY_TMP_NAME, err));
+    FIRN_TRY(remove_if_there(dir, FIRN_DB_FORMAT_LOCK_NAME, err));
+    FIRN_TRY(firn_os_dir_sync(dir, err));
+    remove_own_dir(os, path);
+out:
+    firn_os_file_close(lock);
+    firn_os_dir_close(dir);
+    return rc;
+}

@@ -71,6 +71,18 @@ firn_db_reader_version(struct firn_db *db)
     return firn_lsm_version(firn_db_image(db)->lsm);
 }
 
+int
+firn_db_reader_is_any(struct firn_os_dir *dir, bool *out, firn_error *err)
+{
+    struct firn_os_file *file = NULL;
+    int rc;
+    FIRN_TRY(firn_os_file_open(dir, FIRN_DB_FORMAT_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
+    FIRN_TRY(firn_os_file_is_range_locked(file, FIRST_BYTE, VERSION_MAX, out, err));
+out:
+    firn_os_file_close(file);
+    return rc;
+}
+
 bool
 firn_db_reader_none_below(void *ctx, uint64_t version)
 {
@@ -97,15 +109,24 @@ firn_db_reader_gate(struct firn_db *db)
     return (struct firn_log_gate){.may_remove = may_remove, .ctx = db};
 }
 
+static int
+advance(struct firn_db *db, firn_error *err)
+{
+    struct firn_lsm *lsm = firn_db_image(db)->lsm;
+    return firn_lsm_install_history(lsm, firn_lsm_history(lsm), firn_lsm_sequence(lsm), err);
+}
+
 int
 firn_db_reader_advance(struct firn_db *db, firn_error *err)
 {
-    struct firn_lsm *lsm = firn_db_image(db)->lsm;
     /* One at a time with those who save a history that is new. */
     firn_db_write_begin_exclusive(db);
     int rc = firn_db_write_refuse_failed(db, err);
     if (rc == FIRN_OK) {
-        rc = firn_lsm_install_history(lsm, firn_lsm_history(lsm), firn_lsm_sequence(lsm), err);
+        rc = advance(db, err);
+    }
+    if (rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db)) {
+        rc = advance(db, err); /* it goes ahead of removing files */
     }
     firn_db_write_end_exclusive(db);
     return rc;

@@ -38,6 +38,13 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
     }
     firn_os_mutex_lock(&db->state_mutex);
     struct firn_db_image *old = firn_db_image(db);
+    if (image->last_sequence < old->last_sequence) {
+        /* A writer that has just opened a store hides, until it has read the fence away, what the
+         * one before it left; who has seen that goes on seeing it. */
+        firn_os_mutex_unlock(&db->state_mutex);
+        firn_db_image_abandon(image);
+        return FIRN_OK;
+    }
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
     bool is_unused = old->user_count == 0;
     firn_os_mutex_unlock(&db->state_mutex);

@@ -28,6 +28,8 @@
  *      (firn_db_log_lacks_load). Chance can look like that, too, so after some attempts it is taken for
  *      chance.
  *
+ * Records that vouch for MANIFEST, and the end of the log, are held against it (db_vouch.c).
+ *
  * Memory. What is not in runs fits into memory, because it did when it was written; but the store
  * may be opened with a smaller budget now. Flushing in the middle of a replay is not allowed as
  * long as the log's tail is not known to be on the disk: a power cut could take the tail and leave
@@ -49,7 +51,8 @@ enum { ATTEMPTS_FOR_LOADS = 5 };
 struct replay {
     struct firn_db *db;
     struct firn_db_image *image;
-    struct firn_buf ops; /* of struct firn_db_op */
+    struct firn_db_vouch vouch; /* as the image's MANIFEST has it */
+    struct firn_buf ops;        /* of struct firn_db_op */
     struct firn_db_ranges ranges;
     uint64_t first_created; /* numbers from here on are given by the record that is being read */
     uint64_t sequence;      /* of the last record */
@@ -316,8 +319,7 @@ static int
 make_room(struct replay *replay, firn_error *err)
 {
     const struct firn_db *db = replay->db;
-    if (db->is_read_only ||
-        firn_lsm_memtable_bytes(replay->image->lsm) < db->limits.memtables_max) {
+    if (db->is_read_only || firn_lsm_memtable_bytes(replay->image->lsm) < db->limits.replay_max) {
         return FIRN_OK;
     }
     if (!replay->may_flush) {
@@ -405,6 +407,9 @@ visit_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positio
     struct firn_db *db = replay->db;
     const char *what = NULL;
     int rc = FIRN_OK;
+    if (type == FIRN_DB_FORMAT_TYPE_VOUCH) {
+        return firn_db_vouch_read(&replay->vouch, record, position, err);
+    }
     if (record.size >= 8) {
         FIRN_TRY(check_no_load_between(replay, firn_load_le64(record.data), err));
     }
@@ -460,10 +465,23 @@ restart(void *ctx, firn_error *err)
     replay->sequence = 0;
     replay->attempts++;
     int rc = firn_db_image_open(db, &replay->image, err);
+    if (rc == FIRN_OK) {
+        firn_db_vouch_begin(&replay->vouch, db, replay->image->lsm);
+    }
     if (!db->is_read_only) {
         db->replayed = replay->image;
     }
     return rc;
+}
+
+static struct firn_log_options
+writing_options(struct replay *replay)
+{
+    struct firn_log_options options = firn_db_log_options(false);
+    options.gate = firn_db_reader_gate(replay->db);
+    options.judge = firn_db_vouch_judge;
+    options.judge_ctx = &replay->vouch;
+    return options;
 }
 
 /* Where memory is short: the log is settled first, then read beside its handle. */
@@ -471,9 +489,9 @@ static int
 replay_settled(struct replay *replay, firn_error *err)
 {
     struct firn_db *db = replay->db;
-    const struct firn_db_log_visitor visitor = {restart, visit_record, replay, NULL};
-    struct firn_log_options options = firn_db_log_options(false);
-    options.gate = firn_db_reader_gate(db);
+    const struct firn_db_log_visitor visitor = {
+        .restart = restart, .visit = visit_record, .ctx = replay};
+    const struct firn_log_options options = writing_options(replay);
     int rc = firn_log_open(db->dir, &options, pass_record, NULL, &db->log, NULL, err);
     replay->may_flush = true;
     return rc == FIRN_OK ? firn_db_log_read(db->dir, &visitor, err) : rc;
@@ -484,15 +502,21 @@ replay_log(struct replay *replay, firn_error *err)
 {
     struct firn_db *db = replay->db;
     if (db->is_read_only) {
-        const struct firn_db_log_visitor visitor = {restart, visit_record, replay,
-                                                    &replay->log_bytes};
+        const struct firn_db_log_visitor visitor = {.restart = restart,
+                                                    .visit = visit_record,
+                                                    .ctx = replay,
+                                                    .log_bytes = &replay->log_bytes,
+                                                    .is_fenced = !db->shows_pending,
+                                                    .judge = firn_db_vouch_judge,
+                                                    .judge_ctx = &replay->vouch};
         return firn_db_log_read(db->dir, &visitor, err);
     }
-    struct firn_log_options options = firn_db_log_options(false);
-    options.gate = firn_db_reader_gate(db);
+    const struct firn_log_options options = writing_options(replay);
+    struct firn_log_recovery recovery = {0};
     int rc = restart(replay, err);
     if (rc == FIRN_OK) {
-        rc = firn_log_open(db->dir, &options, visit_record, replay, &db->log, NULL, err);
+        rc = firn_log_open(db->dir, &options, visit_record, replay, &db->log, &recovery, err);
+        db->was_at_rest = recovery.was_closed_cleanly;
     }
     return rc == FIRN_CANCELLED && replay->is_short ? replay_settled(replay, err) : rc;
 }
@@ -515,6 +539,7 @@ firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
         uint64_t known = image->last_sequence;
         image->last_sequence = replay.sequence > known ? replay.sequence : known;
         image->log_bytes = replay.log_bytes;
+        db->vouched = replay.vouch.vouched;
         replay.image = NULL;
         *out = image;
     }

@@ -5,11 +5,13 @@
  * The damaged directory is only read. In the new one candidates are built, the best first, and the
  * first that opens and is sound to the last byte is taken:
  *   1. everything as it is: the damage lies elsewhere, or only the identity was lost;
- *   2. the log up to its first bad place, and the trees without the runs that cannot be read;
- *   3. those trees without the log, which may lean on what a lost run said;
- *   4. where there is no MANIFEST to be read and there are no runs, so that none was ever needed: the
- *      log alone, up to its first bad place;
- *   5. an empty store.
+ *   2. where MANIFEST may not be the newest, or cannot be read: the log up to its first bad place, and the
+ *      trees as their runs themselves tell of them (lsm_gather.c), without those that cannot be read;
+ *   3. the same with the runs alone that MANIFEST names;
+ *   4. the trees of 2 and 3 without the log, which may lean on what a lost run said;
+ *   5. where there are no runs, so that no MANIFEST was ever needed: the log alone, up to its first bad
+ *      place;
+ *   6. an empty store.
  *
  * (I1) Runs and value files are shared by hard links and never written. Logs are copied.
  * (I2) A candidate is judged by reading alone. What cannot be read in it counts as damaged; a failure
@@ -22,9 +24,12 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "os/os_clone.h"
 #include "row/row.h"
+#include "store/db_history_format.h"
 #include "store/db_internal.h"
+#include "store/db_rescue_look.h"
 
 enum { COPY_SIZE = 256 << 10, CACHE_BYTES = 4 << 20, MEMORY_BYTES = 32 << 20 };
 
@@ -37,12 +42,36 @@ struct rescuing {
     struct firn_db_rescue_result *result;
     struct firn_buf names; /* each with its NUL */
     struct firn_buf buffer;
+    struct firn_buf told; /* of the candidate, each with its NUL: the one that is taken counts */
+    bool told_is_short;   /* memory was out */
+    struct firn_db_rescue_look look;
+    bool walks_versions; /* a candidate is sound only if no version is in it twice */
 };
+
+/* Keeps what is found until it is known which candidate is taken. */
+static void
+tell(void *ctx, const char *text)
+{
+    struct rescuing *rescuing = ctx;
+    if (firn_buf_append(&rescuing->told, text, strlen(text) + 1) != FIRN_OK) {
+        rescuing->told_is_short = true;
+    }
+}
+
+static void
+tell_all(const struct rescuing *rescuing)
+{
+    for (size_t at = 0; at < rescuing->told.size;) {
+        const char *text = (const char *)rescuing->told.data + at;
+        rescuing->options->on_damage(rescuing->options->ctx, text);
+        at += strlen(text) + 1;
+    }
+}
 
 bool
 firn_db_rescue_is_finding(int rc)
 {
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_NOT_FOUND || rc == FIRN_IO;
+    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND || rc == FIRN_IO; /* never FIRN_NEWER */
 }
 
 /* ---- files ---- */
@@ -124,7 +153,7 @@ copy_file(struct rescuing *rescuing, const char *name, firn_error *err)
     int rc = firn_os_file_open(rescuing->from, name, FIRN_OS_READ, 0, &source, &found);
     if (rc != FIRN_OK) {
         if (firn_db_rescue_is_finding(rc)) {
-            rescuing->options->on_damage(rescuing->options->ctx, found.text);
+            tell(rescuing, found.text);
             return FIRN_OK;
         }
         if (err != NULL) {
@@ -133,7 +162,8 @@ copy_file(struct rescuing *rescuing, const char *name, firn_error *err)
         return rc;
     }
     FIRN_TRY(firn_os_file_open(rescuing->to, name,
-                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_TRUNCATE,
+                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER |
+                                   FIRN_OS_TRUNCATE,
                                0600, &target, err));
     FIRN_TRY(copy_content(rescuing, source, target, err));
 out:
@@ -178,7 +208,7 @@ link_runs(struct rescuing *rescuing, size_t *out_count, firn_error *err)
     struct firn_os_dir *to = NULL;
     int rc;
     *out_count = 0;
-    FIRN_TRY(firn_os_make_dir(rescuing->to, runs_name, 0700, err));
+    FIRN_TRY(firn_os_make_dir_for_owner(rescuing->to, runs_name, rescuing->to, 0700, err));
     rc = firn_os_dir_open(rescuing->from, runs_name, &from, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = FIRN_OK;
@@ -202,15 +232,16 @@ static int
 begin(struct rescuing *rescuing, firn_error *err)
 {
     struct firn_db_format_identity identity;
+    firn_buf_clear(&rescuing->told);
     int rc = firn_os_remove_file(rescuing->to, FIRN_DB_FORMAT_IDENTITY_NAME, err);
     return rc == FIRN_OK || rc == FIRN_NOT_FOUND
                ? firn_db_create_begin(rescuing->to, &identity, err)
                : rc;
 }
 
+/* An empty MANIFEST. */
 static int
-open_lsm(struct rescuing *rescuing, bool makes_one, struct firn_lsm_mend_result *out,
-         firn_error *err)
+make_lsm(struct rescuing *rescuing, firn_error *err)
 {
     struct firn_block_cache *cache;
     struct firn_lsm *lsm;
@@ -218,22 +249,44 @@ open_lsm(struct rescuing *rescuing, bool makes_one, struct firn_lsm_mend_result 
     if (rc != FIRN_OK) {
         return rc;
     }
-    const struct firn_lsm_options options = {
-        .kind = &firn_row_kind, .cache = cache, .is_read_only = !makes_one};
-    if (makes_one) {
-        rc = firn_lsm_open(rescuing->to, &options, true, &lsm, err);
-        rc = rc == FIRN_OK ? firn_lsm_close(lsm, err) : rc;
-    } else {
-        rc = firn_lsm_mend(rescuing->to, &options, rescuing->options->on_damage,
-                           rescuing->options->ctx, out, err);
-    }
+    const struct firn_lsm_options options = {.kind = &firn_row_kind, .cache = cache};
+    rc = firn_lsm_open(rescuing->to, &options, true, &lsm, err);
+    rc = rc == FIRN_OK ? firn_lsm_close(lsm, err) : rc;
     firn_block_cache_destroy(cache);
     return rc;
 }
 
+/* A MANIFEST that names what counts, and can be read. */
+static int
+gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_lsm_gather_result *gathered,
+           struct firn_lsm_mend_result *mended, firn_error *err)
+{
+    struct firn_block_cache *cache;
+    int rc = firn_block_cache_create(firn_os_dir_os(rescuing->to), CACHE_BYTES, &cache, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    const struct firn_lsm_options lsm = {
+        .kind = &firn_row_kind, .cache = cache, .is_read_only = true};
+    const struct firn_lsm_gather_options options = {.lsm = lsm,
+                                                    .is_newest = is_newest,
+                                                    .log_sequence = rescuing->look.log_sequence,
+                                                    .on_damage = tell,
+                                                    .ctx = rescuing};
+    rc = firn_lsm_gather(rescuing->from, rescuing->to, &options, gathered, err);
+    rc = rc == FIRN_OK ? firn_lsm_mend(rescuing->to, &lsm, tell, rescuing, mended, err) : rc;
+    firn_block_cache_destroy(cache);
+    return rc;
+}
+
+/* What of the log goes into the new one. */
+enum log_part { LOG_ALL, LOG_COMMITS, LOG_NOTHING };
+
 struct log_copy {
     struct firn_log *log;
-    int failure; /* of appending */
+    enum log_part part;
+    int failure;    /* of appending */
+    bool left_some; /* changes of checkpoints were left out */
 };
 
 static int
@@ -242,33 +295,56 @@ append_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positi
 {
     (void)position;
     struct log_copy *copy = ctx;
+    if (type == FIRN_DB_FORMAT_TYPE_VOUCH) {
+        return FIRN_OK; /* for a MANIFEST that is another one now */
+    }
+    if (type == FIRN_DB_HISTORY_FORMAT_TYPE && copy->part == LOG_COMMITS) {
+        copy->left_some = true;
+        return FIRN_OK;
+    }
     copy->failure = firn_log_append(copy->log, type, &record, 1, NULL, err);
     return copy->failure;
 }
 
+static void
+tell_log(struct rescuing *rescuing, const char *text)
+{
+    rescuing->result->log_was_cut = true;
+    tell(rescuing, text);
+}
+
 /* A new log with the records of the old one up to the first bad place; or with none. */
 static int
-write_log(struct rescuing *rescuing, bool is_empty, firn_error *err)
+write_log(struct rescuing *rescuing, enum log_part part, firn_error *err)
 {
     const struct firn_log_options reading = firn_db_log_options(true);
     const struct firn_log_options writing = firn_db_log_options(false);
-    struct log_copy copy = {NULL, FIRN_OK};
+    struct log_copy copy = {.part = part};
     struct firn_log *source = NULL;
     firn_error found;
     int rc = firn_log_create(rescuing->to, &writing, &copy.log, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rescuing->result->log_was_cut = is_empty;
-    if (!is_empty) {
+    rescuing->result->log_was_cut = false;
+    if (part == LOG_NOTHING) {
+        tell_log(rescuing, "the log is left out: it does not fit what is left of the rest");
+    } else {
         rc = firn_log_open(rescuing->from, &reading, append_record, &copy, &source, NULL, &found);
         firn_log_abandon(source);
         if (copy.failure == FIRN_OK && firn_db_rescue_is_finding(rc)) {
-            rescuing->result->log_was_cut = true;
-            rescuing->options->on_damage(rescuing->options->ctx, found.text);
+            tell_log(rescuing, found.text);
             rc = FIRN_OK;
         } else if (rc != FIRN_OK && err != NULL) {
             *err = found;
+        }
+        if (rescuing->look.log_is_short) {
+            tell_log(rescuing, "the log was cut short: MANIFEST knows that it went further");
+        }
+        if (copy.left_some) {
+            tell_log(rescuing,
+                     "checkpoints that were made or restored are left out: what they were "
+                     "made of is lost");
         }
     }
     int close_rc = firn_log_close(copy.log, rc == FIRN_OK ? err : NULL);
@@ -284,9 +360,38 @@ ignore_damage(void *ctx, const char *text)
     (void)text;
 }
 
-/* Gives the candidate its name, and looks whether it is sound (I2). */
+/* Goes over all versions of a tree; one that lies in two places is FIRN_CORRUPT. */
 static int
-judge(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+walk_tree(struct firn_lsm_tree *tree, firn_error *err)
+{
+    const struct firn_lsm_cursor_options options = {.keys_only = true};
+    struct firn_lsm_cursor *cursor;
+    int rc = firn_lsm_cursor_create(tree, &options, &cursor, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_lsm_cursor_first(cursor, err);
+    while (rc == FIRN_OK && firn_lsm_cursor_valid(cursor)) {
+        rc = firn_lsm_cursor_next(cursor, err);
+    }
+    firn_lsm_cursor_destroy(cursor);
+    return rc;
+}
+
+static int
+walk_trees(struct firn_db *db, firn_error *err)
+{
+    const struct firn_db_image *image = firn_db_image(db);
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < firn_db_image_tree_count(image) && rc == FIRN_OK; i++) {
+        rc = walk_tree(firn_db_image_tree(image, i)->lsm_tree, err);
+    }
+    return rc;
+}
+
+/* Looks whether the candidate is sound (I2). */
+static int
+examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
     const struct firn_db_options options = {.read_only = true, .memory_bytes = MEMORY_BYTES};
     const struct firn_db_check_options check = {.on_damage = ignore_damage};
@@ -294,13 +399,10 @@ judge(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
     struct firn_db *db;
     firn_error found;
     *out_is_sound = false;
-    int rc = firn_db_create_end(rescuing->to, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    rc = firn_db_open(rescuing->to, &options, &db, &found);
+    int rc = firn_db_open(rescuing->to, &options, &db, &found);
     if (rc == FIRN_OK) {
         rc = firn_db_check(db, &check, &report, &found);
+        rc = rc == FIRN_OK && rescuing->walks_versions ? walk_trees(db, &found) : rc;
         int close_rc = firn_db_close(db, rc == FIRN_OK ? &found : NULL);
         rc = rc == FIRN_OK ? close_rc : rc;
     }
@@ -312,6 +414,14 @@ judge(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
         return rc;
     }
     return FIRN_OK;
+}
+
+/* Gives it its name before that. */
+static int
+judge(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+{
+    int rc = firn_db_create_end(rescuing->to, err);
+    return rc == FIRN_OK ? examine(rescuing, out_is_sound, err) : rc;
 }
 
 static int
@@ -329,33 +439,80 @@ out:
     return rc;
 }
 
-static int
-try_mended(struct rescuing *rescuing, bool without_log, bool *out_is_sound, firn_error *err)
+/* Tells of checkpoints that nothing knows any more: by what the log says of MANIFEST. */
+static void
+tell_history(struct rescuing *rescuing, firn_slice history, uint64_t *doubts)
 {
+    const struct firn_db_rescue_look *look = &rescuing->look;
+    uint64_t has = history.size >= 9 ? firn_load_le64(history.data + 1) : 0;
+    if (!look->may_be_older || (look->knows_history && has >= look->history_sequence)) {
+        return;
+    }
+    ++*doubts;
+    tell(
+        rescuing,
+        look->knows_history
+            ? "checkpoints, and restores of checkpoints, that MANIFEST knew are lost: what a "
+              "restore "
+              "had hidden shows again"
+            : "checkpoints, and restores of checkpoints, may be lost with MANIFEST: what a restore "
+              "had hidden shows again");
+}
+
+/* Where names are lost the log gets a commit that gives new ones. */
+static int
+name_keyspaces(struct rescuing *rescuing, uint64_t sequence, bool *is_sound, uint64_t *doubts,
+               firn_error *err)
+{
+    const struct firn_db_rescue_options options = {.on_damage = tell, .ctx = rescuing};
+    uint64_t named = 0;
+    int rc = firn_db_rescue_names(rescuing->to, sequence, &options, &named, err);
+    *doubts += named;
+    if (rc != FIRN_OK || named == 0) {
+        return rc;
+    }
+    return examine(rescuing, is_sound, err);
+}
+
+static int
+try_gathered(struct rescuing *rescuing, bool is_newest, enum log_part part, bool *out_is_sound,
+             firn_error *err)
+{
+    struct firn_lsm_gather_result gathered = {0};
     struct firn_lsm_mend_result mended = {0};
+    struct firn_db_rescue_result *result = rescuing->result;
     firn_error found;
     size_t runs;
     int rc;
     *out_is_sound = false;
     FIRN_TRY(begin(rescuing, err));
-    FIRN_TRY(copy_files(rescuing, keep_manifest, err));
     FIRN_TRY(link_runs(rescuing, &runs, err));
-    rc = open_lsm(rescuing, false, &mended, &found);
+    rc = gather_lsm(rescuing, is_newest, &gathered, &mended, &found);
     if (rc != FIRN_OK) {
         if (firn_db_rescue_is_finding(rc)) {
-            rescuing->options->on_damage(rescuing->options->ctx, found.text);
-            return FIRN_OK;
-        }
-        if (err != NULL) {
+            tell(rescuing, found.text);
+            rc = FIRN_OK;
+        } else if (err != NULL) {
             *err = found;
         }
-        return rc;
+        goto out;
     }
-    FIRN_TRY(write_log(rescuing, without_log, err));
+    FIRN_TRY(write_log(rescuing, part, err));
+    rescuing->walks_versions = !is_newest;
     FIRN_TRY(judge(rescuing, out_is_sound, err));
-    rescuing->result->runs_lost = mended.runs_lost;
-    rescuing->result->state = FIRN_DB_RESCUE_SHORTENED;
+    if (*out_is_sound) {
+        tell_history(rescuing, firn_buf_slice(&gathered.history), &gathered.doubts);
+        FIRN_TRY(name_keyspaces(rescuing, gathered.sequence, out_is_sound, &gathered.doubts, err));
+    }
+    result->runs_lost = mended.runs_lost + gathered.runs_lost;
+    result->runs_taken = gathered.runs_taken;
+    result->was_gathered = !is_newest;
+    result->state = result->runs_lost == 0 && gathered.doubts == 0 && !result->log_was_cut
+                        ? FIRN_DB_RESCUE_KEPT
+                        : FIRN_DB_RESCUE_SHORTENED;
 out:
+    rescuing->walks_versions = false;
+    firn_buf_deinit(&gathered.history);
     return rc;
 }
 
@@ -364,10 +521,11 @@ try_log_alone(struct rescuing *rescuing, bool is_empty, bool *out_is_sound, firn
 {
     int rc;
     FIRN_TRY(begin(rescuing, err));
-    FIRN_TRY(open_lsm(rescuing, true, NULL, err));
-    FIRN_TRY(write_log(rescuing, is_empty, err));
+    FIRN_TRY(make_lsm(rescuing, err));
+    FIRN_TRY(write_log(rescuing, is_empty ? LOG_NOTHING : LOG_ALL, err));
     FIRN_TRY(judge(rescuing, out_is_sound, err));
     rescuing->result->runs_lost = 0;
+    rescuing->result->runs_taken = 0;
     rescuing->result->state = is_empty                        ? FIRN_DB_RESCUE_LOST
                               : rescuing->result->log_was_cut ? FIRN_DB_RESCUE_SHORTENED
                                                               : FIRN_DB_RESCUE_KEPT;
@@ -390,20 +548,40 @@ has_runs(struct rescuing *rescuing, bool *out, firn_error *err)
     return rc;
 }
 
+/* ---- all of them ---- */
+
+/* Candidates 2 to 4. */
+static int
+try_trees(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
+{
+    static const enum log_part parts[] = {LOG_ALL, LOG_COMMITS, LOG_NOTHING};
+    int rc;
+    FIRN_TRY(firn_db_rescue_look(rescuing->from, &rescuing->look, err));
+    for (unsigned i = 0; i < 6 && !*out_is_sound; i++) {
+        bool takes_named_only = i % 2 != 0;
+        if (takes_named_only || !rescuing->look.is_newest) {
+            FIRN_TRY(try_gathered(rescuing, takes_named_only, parts[i / 2], out_is_sound, err));
+        }
+    }
+out:
+    return rc;
+}
+
 static int
 rescue(struct rescuing *rescuing, firn_error *err)
 {
     bool is_sound = false;
-    bool has_more = false;
+    bool has_trees = true;
     int rc;
     FIRN_TRY(try_as_it_is(rescuing, &is_sound, err));
     if (!is_sound) {
-        FIRN_TRY(try_mended(rescuing, false, &is_sound, err));
+        FIRN_TRY(try_trees(rescuing, &is_sound, err));
     }
     if (!is_sound) {
-        FIRN_TRY(has_runs(rescuing, &has_more, err));
-        FIRN_TRY(has_more ? try_mended(rescuing, true, &is_sound, err)
-                          : try_log_alone(rescuing, false, &is_sound, err));
+        FIRN_TRY(has_runs(rescuing, &has_trees, err));
+    }
+    if (!has_trees) {
+        FIRN_TRY(try_log_alone(rescuing, false, &is_sound, err));
     }
     if (!is_sound) {
         FIRN_TRY(try_log_alone(rescuing, true, &is_sound, err));
@@ -432,6 +610,13 @@ firn_db_rescue(struct firn_os_dir *from, struct firn_os_dir *to,
         return firn_error_no_memory(err, "a copy of a store");
     }
     rc = rescue(&rescuing, err);
+    if (rc == FIRN_OK && rescuing.told_is_short) {
+        rc = firn_error_no_memory(err, "what is damaged");
+    }
+    if (rc == FIRN_OK) {
+        tell_all(&rescuing);
+    }
+    firn_buf_deinit(&rescuing.told);
     firn_buf_deinit(&rescuing.names);
     firn_buf_deinit(&rescuing.buffer);
     return rc;
@@ -441,10 +626,13 @@ int
 firn_db_rescue_doubt(struct firn_os_dir *from, const struct firn_db_rescue_options *options,
                      struct firn_db_rescue_result *result, firn_error *err)
 {
-    uint64_t unnamed;
-    int rc = firn_lsm_mend_unnamed(from, &unnamed, err);
-    if (rc == FIRN_OK && unnamed > 0) {
-        result->runs_lost += unnamed;
+    struct firn_lsm_mend_found found;
+    if (result->was_gathered) {
+        return FIRN_OK; /* each was looked at */
+    }
+    int rc = firn_lsm_mend_look(from, &found, err);
+    if (rc == FIRN_OK && found.unnamed > 0) {
+        result->runs_lost += found.unnamed;
         result->state = FIRN_DB_RESCUE_SHORTENED;
         options->on_damage(options->ctx, "MANIFEST was cut short: runs are there that it does not "
                                          "name");

@@ -23,7 +23,9 @@ enum firn_db_rescue_state {
 struct firn_db_rescue_result {
     enum firn_db_rescue_state state;
     bool log_was_cut;
+    bool was_gathered; /* MANIFEST was not the newest: runs said what they are */
     uint64_t runs_lost;
+    uint64_t runs_taken; /* that MANIFEST did not name */
 };
 
 struct firn_db_rescue_options {

@@ -93,6 +93,9 @@ firn_db_rotate_begin(struct firn_db *db, firn_error *err)
 {
     int rc = firn_log_rotate_begin(db->log, err);
     atomic_store(&db->rotate_phase, PHASE_IDLE);
+    if (rc == FIRN_OK) {
+        firn_db_rest_watch(db);
+    }
     return rc;
 }
 

@@ -4,15 +4,31 @@
  *
  * A store on a full disk must still be able to delete, and to turn what was deleted into free
  * space: both need a little space first. So a file RESERVE is kept, an eighth of what the store
- * holds, at most as large as a memtable; a store below RESERVE_FROM has none. Closing gives back
- * what is more than that. When an append or a work finds no space the file is given up, the store
- * counts as full, and from then on
+ * holds, at most RESERVE_MEMTABLES times a memtable; a store below RESERVE_FROM has none. Closing
+ * gives back what is more than that. When an append or a work finds no space most of the file is
+ * given up, the store counts as full, and from then on
  *   commits that put anything are refused with FIRN_NO_SPACE, without touching the disk's last
  *   bytes;
- *   commits that only delete are taken as long as there is space for them;
- *   works are tried again with every commit, until they succeed.
+ *   commits that only delete are taken as long as enough is left for what makes space of them;
+ *   a delete for which that is not so waits: memtables are flushed, the log is given up, and runs are
+ *   merged, in the thread that deletes (drain);
+ *   works are tried again with every commit, until they succeed. Those of the background begin only
+ *   what the space that is left is enough for, so they take nothing from the deletes.
  * Each refused commit looks whether there is space again: enough for the reserve, for itself, and
  * some more. If so the reserve is made anew, and the commit is taken. Nothing has to be reopened.
+ *
+ * The last LAST_BYTES of the file are kept for what must not fail: an opening writes a segment's
+ * header and may have to settle the log, and a drain that finds no space otherwise begins with them.
+ *
+ * Files beside the store's own that belong to it (packs of a workspace) are taken away by commits and
+ * small merges of the store: the reserve has a 128th of their size for that, at most 1 MiB. Commits
+ * that free more than they take (firn_db_batch_frees_space) count as deletes, whatever they put.
+ *
+ * What a work writes must fit into the reserve, or space cannot be made of garbage that lies spread
+ * over all of the store. So the store fits what it writes at once to what it can become: its own bytes
+ * and those that are free, when it is opened for writing. On a disk of 100 MB memtables, runs and value
+ * files are small parts of that, whatever the budget of memory is (fit, and lsm_options in
+ * db_image.c). On a disk with more than some GiB to spare nothing changes.
  *
  * What was removed may count as free only when its removal is on the disk. So on a full disk every
  * removal is followed by a sync of the whole file system. Nothing depends on its success.
@@ -25,7 +41,79 @@
  */
 #include "store/db_internal.h"
 
-enum { RESERVE_FROM = 512 << 10, RESERVE_PART = 8, SLACK = 64 << 10, ZEROS = 64 << 10 };
+#include <string.h>
+
+enum {
+    RESERVE_FROM = 512 << 10,
+    RESERVE_PART = 8,
+    RESERVE_MEMTABLES = 4,
+    BESIDE_FROM = 1 << 20,
+    BESIDE_PART = 128,
+    BESIDE_MOST = 1 << 20,
+    LAST_BYTES = 64 << 10,
+    SLACK = 64 << 10,
+    ZEROS = 64 << 10
+};
+
+/* Of what the store can become. */
+enum { MEMTABLE_PART = 128, MEMTABLE_LEAST = 64 << 10, LOG_MEMTABLES = 4, LOG_LEAST = 512 << 10 };
+
+static const char runs_name[] = "runs";
+
+/* ---- how large the store can become ---- */
+
+struct survey {
+    struct firn_os_dir *dir;
+    uint64_t bytes;
+};
+
+static int
+add_file(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct survey *survey = ctx;
+    struct firn_os_stat stat;
+    if (firn_os_stat(survey->dir, entry->name, &stat, NULL) == FIRN_OK &&
+        stat.kind == FIRN_OS_FILE) {
+        survey->bytes += stat.size_bytes;
+    }
+    return FIRN_OK;
+}
+
+static uint64_t
+bytes_of_directory(struct firn_os_dir *parent, const char *name)
+{
+    struct survey survey = {0};
+    if (firn_os_dir_open_beneath(parent, name, &survey.dir, NULL) == FIRN_OK) {
+        FIRN_IGNORE(firn_os_dir_list(survey.dir, add_file, &survey, NULL));
+    }
+    firn_os_dir_close(survey.dir);
+    return survey.bytes;
+}
+
+void
+firn_db_space_fit(struct firn_db *db)
+{
+    struct firn_db_limits *limits = &db->limits;
+    uint64_t free_bytes;
+    uint64_t enough = (uint64_t)MEMTABLE_PART * limits->memtable;
+    enough = enough < UINT64_C(2) << 30 ? UINT64_C(2) << 30 : enough;
+    if (firn_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK || free_bytes >= enough) {
+        return;
+    }
+    uint64_t most =
+        free_bytes + bytes_of_directory(db->dir, "") + bytes_of_directory(db->dir, runs_name);
+    size_t memtable =
+        most / MEMTABLE_PART < MEMTABLE_LEAST ? MEMTABLE_LEAST : (size_t)(most / MEMTABLE_PART);
+    limits->disk_bytes = most;
+    if (memtable < limits->memtable) {
+        uint64_t log = (uint64_t)LOG_MEMTABLES * memtable;
+        log = log < LOG_LEAST ? LOG_LEAST : log;
+        limits->memtable = memtable;
+        limits->memtables = 2 * memtable;
+        limits->memtables_max = 3 * memtable;
+        limits->log = log < limits->log ? log : limits->log;
+    }
+}
 
 /* ---- the file ---- */
 
@@ -37,6 +125,9 @@ firn_db_space_look(struct firn_db *db)
         db->space.reserve_bytes = stat.size_bytes;
     }
     db->space.next_look_bytes = RESERVE_FROM;
+    if (atomic_load(&db->space.is_full)) {
+        firn_log_rotate_keep_spares(db->log, false);
+    }
 }
 
 /* For file systems that cannot reserve: the bytes themselves. */
@@ -52,13 +143,15 @@ write_zeros(struct firn_os_file *file, uint64_t size)
     return rc;
 }
 
+/* Makes the file as large as that, be it larger or smaller now. */
 static int
 make_reserve(struct firn_db *db, uint64_t size)
 {
     struct firn_os_file *file = NULL;
     int rc;
-    FIRN_TRY(firn_os_file_open(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, FIRN_OS_WRITE | FIRN_OS_CREATE,
-                               0600, &file, NULL));
+    FIRN_TRY(firn_os_file_open(db->dir, FIRN_DB_FORMAT_RESERVE_NAME,
+                               FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER, 0600, &file,
+                               NULL));
     rc = firn_os_file_allocate(file, size, NULL);
     if (rc == FIRN_UNSUPPORTED) {
         rc = write_zeros(file, size);
@@ -85,18 +178,50 @@ store_bytes(struct firn_db *db)
     for (size_t i = 0; i < FIRN_LSM_LEVELS_ALL; i++) {
         bytes += stats.levels[i].bytes;
     }
-    return bytes;
+    return bytes + stats.values.bytes;
+}
+
+/* For files beside the store's (packs): what it takes to note in the store that they go. A store that
+ * is too small for a reserve of its own must be able to flush all that it has. */
+static uint64_t
+wanted_for_beside(struct firn_db *db)
+{
+    uint64_t bytes = atomic_load(&db->space.beside_bytes);
+    uint64_t own = store_bytes(db);
+    uint64_t part = bytes / BESIDE_PART;
+    if (bytes < BESIDE_FROM) {
+        return 0;
+    }
+    part = part < LAST_BYTES ? LAST_BYTES : part < BESIDE_MOST ? part : BESIDE_MOST;
+    return own < RESERVE_FROM ? part + own : part;
+}
+
+static uint64_t
+wanted_for_store(struct firn_db *db)
+{
+    uint64_t bytes = store_bytes(db);
+    uint64_t part = bytes / RESERVE_PART;
+    uint64_t most = (uint64_t)RESERVE_MEMTABLES * db->limits.memtable;
+    if (most < db->limits.disk_bytes / RESERVE_PART && db->limits.disk_bytes != UINT64_MAX) {
+        most = db->limits.disk_bytes / RESERVE_PART;
+    }
+    if (bytes < RESERVE_FROM) {
+        return 0;
+    }
+    return part < most ? part : most;
 }
 
 static uint64_t
 wanted_reserve(struct firn_db *db)
 {
-    uint64_t bytes = store_bytes(db);
-    uint64_t part = bytes / RESERVE_PART;
-    if (bytes < RESERVE_FROM) {
-        return 0;
-    }
-    return part < db->limits.memtable ? part : db->limits.memtable;
+    return wanted_for_store(db) + wanted_for_beside(db);
+}
+
+void
+firn_db_space_beside(struct firn_db *db, uint64_t bytes)
+{
+    atomic_store(&db->space.beside_bytes, bytes);
+    firn_db_space_keep(db);
 }
 
 /* ---- the token ---- */
@@ -157,21 +282,50 @@ firn_db_space_trim(struct firn_db *db)
     }
 }
 
+/* Gives up what the file has beyond `left`. Also true where the disk was not known to be full: from
+ * now on works are fit to what there is. */
+static bool
+give_up(struct firn_db *db, uint64_t left)
+{
+    bool is_news = !atomic_exchange(&db->space.is_full, true);
+    firn_log_rotate_keep_spares(db->log, false);
+    if (!begin(db)) {
+        return is_news;
+    }
+    uint64_t had = db->space.reserve_bytes;
+    uint64_t has = had;
+    if (had > left && left > 0) {
+        has = make_reserve(db, left) == FIRN_OK ? left : 0;
+    } else if (had > left &&
+               firn_os_remove_file(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, NULL) == FIRN_OK) {
+        has = 0;
+    }
+    end(db, has);
+    firn_db_space_settle(db);
+    return is_news || had > has;
+}
+
 bool
 firn_db_space_give_up(struct firn_db *db)
 {
+    return give_up(db, LAST_BYTES);
+}
+
+bool
+firn_db_space_give_up_all(struct firn_db *db)
+{
+    return give_up(db, 0);
+}
+
+bool
+firn_db_space_give_up_at_open(struct firn_db *db)
+{
     atomic_store(&db->space.is_full, true);
-    if (!begin(db)) {
+    if (firn_os_remove_file(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, NULL) != FIRN_OK) {
         return false;
     }
-    uint64_t had = db->space.reserve_bytes;
-    if (had > 0 && firn_os_remove_file(db->dir, FIRN_DB_FORMAT_RESERVE_NAME, NULL) != FIRN_OK) {
-        end(db, had);
-        return false;
-    }
-    end(db, 0);
     firn_db_space_settle(db);
-    return had > 0;
+    return true;
 }
 
 void
@@ -182,6 +336,66 @@ firn_db_space_settle(struct firn_db *db)
     }
 }
 
+/* ---- works ---- */
+
+/* What is free, and what of that a flush of the memtables will need. */
+static uint64_t
+free_beside_memtables(struct firn_db *db)
+{
+    uint64_t free_bytes;
+    uint64_t needed = firn_lsm_memtable_bytes(firn_db_image(db)->lsm);
+    if (firn_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK || free_bytes <= needed) {
+        return 0;
+    }
+    return free_bytes - needed;
+}
+
+uint64_t
+firn_db_space_room(struct firn_db *db)
+{
+    if (!atomic_load(&db->space.is_full)) {
+        return 0;
+    }
+    uint64_t bytes = free_beside_memtables(db);
+    return bytes > 0 ? bytes : 1;
+}
+
+/* Once more with what is kept to the last. */
+static int
+do_or_give_up_all(struct firn_db *db, int (*maintain)(struct firn_db *db, firn_error *err))
+{
+    int rc = maintain(db, NULL);
+    return rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db) ? maintain(db, NULL) : rc;
+}
+
+static int
+compact(struct firn_db *db, firn_error *err)
+{
+    return firn_db_maintain_compact(db, NULL, err);
+}
+
+void
+firn_db_space_drain(struct firn_db *db)
+{
+    uint64_t now = firn_db_published(db);
+    firn_os_mutex_lock(&db->jobs.mutex);
+    bool is_vain = db->space.failed_at == now;
+    firn_os_mutex_unlock(&db->jobs.mutex);
+    if (is_vain) {
+        return;
+    }
+    (void)firn_db_space_give_up(db);
+    int rc = do_or_give_up_all(db, firn_db_maintain_flush);
+    if (free_beside_memtables(db) < wanted_reserve(db) / 2) {
+        /* What could be merged before it ended without space has helped as well. */
+        int compact_rc = do_or_give_up_all(db, compact);
+        rc = rc == FIRN_OK || compact_rc == FIRN_OK ? FIRN_OK : rc;
+    }
+    firn_os_mutex_lock(&db->jobs.mutex);
+    db->space.failed_at = rc == FIRN_OK ? 0 : now;
+    firn_os_mutex_unlock(&db->jobs.mutex);
+}
+
 /* ---- commits ---- */
 
 /* Whether there is space again; then the store is as before. */
@@ -189,32 +403,42 @@ static bool
 is_over(struct firn_db *db, size_t bytes)
 {
     uint64_t wanted = wanted_reserve(db);
+    uint64_t has = reserve_bytes(db);
     uint64_t free_bytes;
     int rc = firn_os_dir_free_bytes(db->dir, &free_bytes, NULL);
-    if (rc != FIRN_OK || free_bytes < wanted + bytes + SLACK || !begin(db)) {
+    if (rc != FIRN_OK || free_bytes + has < wanted + bytes + SLACK || !begin(db)) {
         return false;
     }
     bool is_made = wanted == 0 || make_reserve(db, wanted) == FIRN_OK;
     end(db, is_made ? wanted : 0);
     if (is_made) {
+        firn_log_rotate_keep_spares(db->log, true);
         atomic_store(&db->space.is_full, false);
     }
     return is_made;
 }
 
-int
-firn_db_space_admit(struct firn_db *db, bool has_puts, size_t bytes, firn_error *err)
+static int
+refuse(struct firn_db *db, firn_error *err)
 {
-    if (!atomic_load(&db->space.is_full)) {
+    return firn_error_set(err, FIRN_NO_SPACE,
+                          "no space is left for '%s'; until there is, it takes only deletes",
+                          firn_os_dir_path(db->dir));
+}
+
+int
+firn_db_space_admit(struct firn_db *db, bool has_puts, bool is_urgent, size_t bytes,
+                    firn_error *err)
+{
+    if (!atomic_load(&db->space.is_full) || is_over(db, bytes)) {
         return FIRN_OK;
     }
-    bool is_full = !is_over(db, bytes);
     firn_db_jobs_wake(db);
     firn_db_jobs_wake_compactions(db);
-    if (is_full && has_puts) {
-        return firn_error_set(err, FIRN_NO_SPACE,
-                              "no space is left for '%s'; until there is, it takes only deletes",
-                              firn_os_dir_path(db->dir));
+    if (has_puts) {
+        return refuse(db, err);
     }
-    return FIRN_OK;
+    /* As much again as the memtables need is left for merging. */
+    uint64_t left = firn_lsm_memtable_bytes(firn_db_image(db)->lsm) + bytes + SLACK;
+    return !is_urgent && free_beside_memtables(db) < left ? refuse(db, err) : FIRN_OK;
 }

@@ -7,6 +7,10 @@
  * them: bytes written to log and runs for each byte committed; runs that a reading may have to
  * look at; bytes of runs and value files for each byte of the level that holds most and of live
  * values, which is what overwritten data costs.
+ *
+ * What files take up is asked of the file system, so that the sum is what other programs see. Of the
+ * files of the log, what is more than the log's content is spare: a file for the next segment, and what
+ * was got ready behind the end of the newest one.
  */
 #include "store/db_internal.h"
 
@@ -14,6 +18,7 @@
 #include <string.h>
 
 #include "codec/utf8.h"
+#include "os/os.h"
 
 static uint64_t
 read_counter(const _Atomic uint64_t *counter)
@@ -109,9 +114,110 @@ gather_keyspaces(struct firn_db *db, const struct firn_db_image *image, firn_sto
     firn_os_mutex_unlock(&db->state_mutex);
 }
 
+/* ---- the disk ---- */
+
+/* Directories lie this deep at most, in a store that was repaired. */
+enum { DEPTH_MAX = 3 };
+
+struct disk {
+    struct firn_os_dir *dir; /* the one that is listed */
+    uint64_t *into;          /* NULL: the name says which */
+    firn_store_disk *out;
+    uint64_t log_files;
+    struct firn_buf folders; /* names, each with its NUL */
+};
+
+static bool
+has_suffix(const char *name, const char *suffix)
+{
+    size_t size = strlen(name);
+    size_t suffix_size = strlen(suffix);
+    return size > suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
+}
+
+/* Of a name in the store's directory. */
+static uint64_t *
+place_of(struct disk *disk, const char *name)
+{
+    if (firn_db_log_is_name(name)) {
+        return &disk->log_files;
+    }
+    if (firn_lsm_is_name(name)) {
+        return &disk->out->manifest_bytes;
+    }
+    return strcmp(name, FIRN_DB_FORMAT_RESERVE_NAME) == 0 ? &disk->out->reserve_bytes
+                                                          : &disk->out->other_bytes;
+}
+
+static int
+add_file(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct disk *disk = ctx;
+    struct firn_os_stat stat;
+    if (firn_os_stat(disk->dir, entry->name, &stat, NULL) != FIRN_OK) {
+        return FIRN_OK; /* it has gone meanwhile */
+    }
+    if (stat.kind == FIRN_OS_DIR) {
+        return firn_buf_append(&disk->folders, entry->name, entry->name_size + 1);
+    }
+    uint64_t *into = disk->into == NULL                    ? place_of(disk, entry->name)
+                     : disk->into != &disk->out->run_bytes ? disk->into
+                     : has_suffix(entry->name, ".values")  ? &disk->out->value_bytes
+                                                           : disk->into;
+    *into += stat.allocated_bytes;
+    return FIRN_OK;
+}
+
+static uint64_t *
+folder_of(const struct disk *disk, const char *name)
+{
+    if (disk->into != NULL) {
+        return disk->into;
+    }
+    return strcmp(name, FIRN_DB_FORMAT_PACKS_NAME) == 0 ? &disk->out->pack_bytes
+           : firn_lsm_is_name(name)                     ? &disk->out->run_bytes
+                                                        : &disk->out->other_bytes;
+}
+
+static int
+add_folder(struct disk *disk, struct firn_os_dir *parent, const char *name, unsigned depth,
+           firn_error *err)
+{
+    struct disk inner = {.out = disk->out, .into = disk->into};
+    int rc = firn_os_dir_open_beneath(parent, name, &inner.dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    rc = firn_os_dir_list(inner.dir, add_file, &inner, err);
+    for (size_t at = 0; at < inner.folders.size && rc == FIRN_OK && depth < DEPTH_MAX;) {
+        const char *folder = (const char *)inner.folders.data + at;
+        struct disk deeper = {.out = disk->out, .into = folder_of(&inner, folder)};
+        rc = add_folder(&deeper, inner.dir, folder, depth + 1, err);
+        at += strlen(folder) + 1;
+    }
+    disk->log_files += inner.log_files;
+    firn_buf_deinit(&inner.folders);
+    firn_os_dir_close(inner.dir);
+    return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of files") : rc;
+}
+
+/* Where the directory cannot be read now, nothing is known; the other numbers are told all the same. */
+static void
+gather_disk(struct firn_db *db, firn_store_statistics *out)
+{
+    struct disk disk = {.out = &out->disk};
+    if (add_folder(&disk, db->dir, "", 0, NULL) != FIRN_OK) {
+        out->disk = (firn_store_disk){0};
+        return;
+    }
+    out->disk.log_bytes = disk.log_files < out->log_bytes ? disk.log_files : out->log_bytes;
+    out->disk.log_spare_bytes = disk.log_files - out->disk.log_bytes;
+}
+
 int
 firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
 {
+    const char *missing;
     (void)err;
     *out = (firn_store_statistics){.size = sizeof *out};
     size_t slot = firn_epoch_enter(&db->epoch);
@@ -119,11 +225,16 @@ firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
     gather_trees(image->lsm, out);
     gather_keyspaces(db, image, out);
     out->log_bytes = db->log != NULL ? firn_log_size_bytes(db->log) : image->log_bytes;
+    firn_os_mutex_lock(&db->state_mutex);
+    out->checkpoint_memory_bytes = firn_db_history_memory_bytes(&image->history);
+    firn_os_mutex_unlock(&db->state_mutex);
+    out->missing_files = firn_lsm_missing_files(image->lsm, &missing);
     firn_epoch_leave(&db->epoch, slot);
     gather_cache(db, out);
     gather_jobs(db, out);
     gather_counters(db, out);
     out->memory_bytes = db->limits.memory;
+    gather_disk(db, out);
     return FIRN_OK;
 }
 
@@ -212,6 +323,16 @@ append_numbers(const firn_store_statistics *stats, struct firn_buf *out)
         {"value_files", stats->value_files},
         {"value_bytes", stats->value_bytes},
         {"value_live_bytes", stats->value_live_bytes},
+        {"missing_files", stats->missing_files},
+        {"checkpoint_memory_bytes", stats->checkpoint_memory_bytes},
+        {"disk_log_bytes", stats->disk.log_bytes},
+        {"disk_log_spare_bytes", stats->disk.log_spare_bytes},
+        {"disk_reserve_bytes", stats->disk.reserve_bytes},
+        {"disk_run_bytes", stats->disk.run_bytes},
+        {"disk_value_bytes", stats->disk.value_bytes},
+        {"disk_pack_bytes", stats->disk.pack_bytes},
+        {"disk_manifest_bytes", stats->disk.manifest_bytes},
+        {"disk_other_bytes", stats->disk.other_bytes},
     };
     int rc = FIRN_OK;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && rc == FIRN_OK; i++) {
@@ -270,6 +391,31 @@ append_state(const firn_store_statistics *stats, struct firn_buf *out)
         out, "{\"code\":\"%s\",\"message\":", firn_code_name(stats->background_code));
     rc = rc == FIRN_OK ? append_text(out, stats->background_error) : rc;
     return rc == FIRN_OK ? firn_buf_append_str(out, "}}") : rc;
+}
+
+int
+firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
+                    const firn_slice *upper, firn_range_size *out, firn_error *err)
+{
+    const struct firn_lsm_bounds bounds = {lower.data == NULL ? firn_str("") : lower, upper};
+    struct firn_lsm_size found = {0};
+    struct firn_db_view *view = NULL;
+    struct firn_db_tree *tree;
+    int rc;
+    *out = (firn_range_size){.size = sizeof *out};
+    FIRN_TRY(firn_db_view_open(keyspace->db, &view, err));
+    FIRN_TRY(firn_db_get_tree(keyspace, view->node.image, &view->node.view, &tree, err));
+    if (tree != NULL) {
+        FIRN_TRY(firn_lsm_tree_size(tree->lsm_tree, &bounds, &found, err));
+    }
+    out->file_bytes = found.file_bytes;
+    out->file_entries = found.file_entries;
+    out->value_bytes = found.value_bytes;
+    out->memory_bytes = found.memory_bytes;
+    out->memory_entries = found.memory_entries;
+out:
+    firn_db_view_close(view);
+    return rc;
 }
 
 int

@@ -86,6 +86,7 @@ firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
     if (txn == NULL) {
         return firn_error_no_memory(err, "a transaction");
     }
+    firn_os_process_init_mark(&txn->mark);
     txn->db = db;
     txn->is_read_only = options->is_read_only || db->is_read_only;
     txn->notes_reads = options->is_serializable && !txn->is_read_only;

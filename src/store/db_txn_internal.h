@@ -17,6 +17,7 @@ enum firn_db_txn_state {
 };
 
 struct firn_db_txn {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
     struct firn_db_view view; /* what it reads; registered while it is open */
     enum firn_db_txn_state state;

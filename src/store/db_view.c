@@ -15,10 +15,12 @@
  *      is what now was.
  * (I2) A cursor at a public view takes the place of that view, which is in the list; a view at a
  *      checkpoint is registered while the checkpoint is in it.
- * (I3) Reading what now is without the mutex (firn_db_view_now): the line is read before and after
- *      the published sequence. Were it the old one at first and the new one's sequence after it,
- *      the second look sees the new line, because that is stored before the sequence is. A new line
- *      with an older sequence is the line as it begins: the restore is durable by then.
+ * (I3) Reading what now is without the mutex (firn_db_view_enter_now): the intervals of now are read before
+ *      and after the published sequence. Were they the old ones at first and the new line's sequence
+ *      after that, the second look sees the new ones, because they are stored before the sequence
+ *      is. A new line with an older sequence is the line as it begins: the restore is durable by
+ *      then. Who does so is inside the epoch while it uses the view, unless now is the first line,
+ *      which has no intervals (db_history.c, I5).
  * (I4) What a work drops for want of a reader is no younger than any transaction that begins later,
  *      for the reason of (I1); so each transaction that looks for what was written since it began
  *      finds all of it.
@@ -42,53 +44,85 @@
  */
 #include "store/db_internal.h"
 
+#include "store/db_history_find.h"
+
+#include "base/check.h"
 #include "base/mem.h"
 
 struct firn_view
 firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence)
 {
-    return firn_db_history_view(atomic_load_explicit(&image->history.now, memory_order_relaxed),
-                                sequence);
+    return firn_db_history_view(image->history.now, sequence);
 }
 
-/* (I3); *out_line is NULL outside of views. */
 static uint64_t
-find_now(struct firn_db *db, const struct firn_db_image *image, bool is_outside,
-         struct firn_db_line **out_line)
+newest_sequence(struct firn_db *db, const struct firn_db_image *image)
 {
-    struct firn_db_line *line = NULL;
-    struct firn_db_line *again;
-    uint64_t sequence;
-    if (is_outside || db->is_read_only) {
-        *out_line =
-            is_outside ? NULL : atomic_load_explicit(&image->history.now, memory_order_relaxed);
-        return db->is_read_only ? image->last_sequence : firn_db_published(db);
-    }
-    /* Acquire pairs with the release in firn_db_history_apply. */
-    again = atomic_load_explicit(&image->history.now, memory_order_acquire);
-    do {
-        line = again;
-        sequence = firn_db_published(db);
-        again = atomic_load_explicit(&image->history.now, memory_order_acquire);
-    } while (again != line);
-    *out_line = line;
-    return sequence;
+    return db->is_read_only ? image->last_sequence : firn_db_published(db);
 }
 
 struct firn_view
 firn_db_view_now(struct firn_db *db, const struct firn_db_image *image, bool is_outside)
 {
-    struct firn_db_line *line;
-    uint64_t sequence = find_now(db, image, is_outside, &line);
-    return firn_db_history_view(line, sequence);
+    uint64_t sequence = newest_sequence(db, image);
+    return is_outside ? firn_db_history_view(NULL, sequence) : firn_db_view_now_in(image, sequence);
+}
+
+/* (I3) The intervals of now, and up to which sequence it sees them. */
+static uint64_t
+find_now(struct firn_db *db, const struct firn_db_history *history,
+         struct firn_db_intervals **out_intervals)
+{
+    struct firn_db_intervals *intervals;
+    struct firn_db_intervals *again =
+        atomic_load_explicit(&history->now_intervals, memory_order_seq_cst);
+    uint64_t sequence;
+    do {
+        intervals = again;
+        sequence = firn_db_published(db);
+        /* Pairs with the store in firn_db_history_apply. */
+        again = atomic_load_explicit(&history->now_intervals, memory_order_seq_cst);
+    } while (again != intervals);
+    *out_intervals = intervals;
+    return sequence;
+}
+
+struct firn_view
+firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot)
+{
+    const struct firn_db_history *history = &firn_db_image(db)->history;
+    struct firn_db_intervals *intervals = NULL;
+    *out_slot = SIZE_MAX;
+    if (is_outside) {
+        return firn_db_history_view(NULL, firn_db_published(db));
+    }
+    uint64_t last = find_now(db, history, &intervals);
+    if (intervals != NULL) {
+        *out_slot = firn_epoch_enter(&db->epoch);
+        last = find_now(db, history, &intervals);
+    }
+    return firn_db_history_view_of(intervals, last);
+}
+
+void
+firn_db_view_leave_now(struct firn_db *db, size_t slot)
+{
+    if (slot != SIZE_MAX) {
+        firn_epoch_leave(&db->epoch, slot);
+    }
 }
 
 /* ---- the list ---- */
 
-static void
+static int
 link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_line *line,
-            uint64_t sequence)
+            uint64_t sequence, firn_error *err)
 {
+    firn_os_mutex_assert_held(&db->state_mutex);
+    int rc = line != NULL ? firn_db_history_ref(line, err) : FIRN_OK;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     node->line = line;
     node->sequence =
         line != NULL && line->begin > 1 && sequence < line->begin ? line->begin : sequence;
@@ -101,14 +135,13 @@ link_locked(struct firn_db *db, struct firn_db_view_node *node, struct firn_db_l
     db->views = node;
     db->view_count++;
     node->image->user_count++;
-    if (line != NULL) {
-        firn_db_history_ref(line);
-    }
+    return FIRN_OK;
 }
 
 static void
 unlink_locked(struct firn_db *db, struct firn_db_view_node *node)
 {
+    firn_os_mutex_assert_held(&db->state_mutex);
     if (node->previous != NULL) {
         node->previous->next = node->next;
     } else {
@@ -128,13 +161,13 @@ void
 firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
                       const struct firn_db_tree *tree, bool is_outside)
 {
-    struct firn_db_line *line;
     firn_os_mutex_lock(&db->state_mutex);
     node->time_ms = firn_db_get_time_ms(db);
     node->image = firn_db_image(db);
     node->tree = tree;
-    uint64_t sequence = find_now(db, node->image, is_outside, &line);
-    link_locked(db, node, line, sequence);
+    struct firn_db_line *line = is_outside ? NULL : node->image->history.now;
+    /* The line of now has its intervals. */
+    CHECK(link_locked(db, node, line, newest_sequence(db, node->image), NULL) == FIRN_OK);
     firn_os_mutex_unlock(&db->state_mutex);
 }
 
@@ -150,9 +183,11 @@ firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
     node->time_ms = view->time_ms;
     node->tree = tree;
     if (is_outside) {
-        sequence = find_now(db, node->image, true, &line);
+        line = NULL;
+        sequence = newest_sequence(db, node->image);
     }
-    link_locked(db, node, line, sequence);
+    /* The line of an open view has its intervals. */
+    CHECK(link_locked(db, node, line, sequence, NULL) == FIRN_OK);
     firn_os_mutex_unlock(&db->state_mutex);
 }
 
@@ -171,12 +206,13 @@ firn_db_view_register_checkpoint(struct firn_db *db, struct firn_db_view_node *n
     node->image = firn_db_image(db);
     node->tree = NULL;
     const struct firn_db_checkpoint *found = firn_db_history_find(&node->image->history, id);
+    int rc = FIRN_NOT_FOUND;
     if (found != NULL) {
         node->time_ms = time_of(found);
-        link_locked(db, node, found->line, found->sequence);
+        rc = link_locked(db, node, found->line, found->sequence, err);
     }
     firn_os_mutex_unlock(&db->state_mutex);
-    return found != NULL ? FIRN_OK : firn_error_set(err, FIRN_NOT_FOUND, "the checkpoint is gone");
+    return rc == FIRN_NOT_FOUND ? firn_error_set(err, rc, "the checkpoint is gone") : rc;
 }
 
 void
@@ -197,7 +233,9 @@ firn_db_view_destroy_all(struct firn_db *db)
     while (db->views != NULL) {
         struct firn_db_view_node *node = db->views;
         struct firn_db_image *image = node->image;
+        firn_os_mutex_lock(&db->state_mutex);
         unlink_locked(db, node);
+        firn_os_mutex_unlock(&db->state_mutex);
         node->destroy(node);
         if (image->user_count == 0 && image != firn_db_image(db)) {
             firn_db_image_abandon(image);
@@ -213,18 +251,50 @@ counts_for(const struct firn_db_view_node *node, uint32_t tree_id, bool is_syste
     return node->tree != NULL ? node->tree->id == tree_id : !is_system;
 }
 
-/* Room for views and their times, and what is filled in of it. */
+/* What a work gets, with room for branches and then places. */
 struct taken {
-    struct firn_view *views;
-    uint64_t *times_ms;
-    size_t count;
+    struct firn_db_line *now_line; /* NULL: none is held */
+    struct firn_view now;
+    struct firn_view_branch *branches;
+    size_t branch_count;
+    struct firn_view_place *places;
+    size_t place_count;
 };
 
-static void
-add_view(struct taken *taken, struct firn_view view, uint64_t time_ms)
+static struct taken *
+allocate(size_t branches, size_t places)
 {
-    taken->views[taken->count] = view;
-    taken->times_ms[taken->count++] = time_ms;
+    struct taken *taken = firn_alloc(sizeof *taken + branches * sizeof(struct firn_view_branch) +
+                                     places * sizeof(struct firn_view_place));
+    if (taken != NULL) {
+        *taken = (struct taken){.branches = (void *)(taken + 1)};
+        taken->places = (void *)(taken->branches + branches);
+    }
+    return taken;
+}
+
+/* The lines, and after them the branch of all that is outside. */
+static void
+add_branches(struct taken *taken, const struct firn_db_history *history)
+{
+    size_t count = firn_db_history_line_count(history);
+    for (size_t i = 0; i < count; i++) {
+        struct firn_db_line *line = firn_db_history_line(history, i);
+        line->index = i;
+        taken->branches[taken->branch_count++] = (struct firn_view_branch){
+            line->first, line->fork,
+            line->parent != NULL ? (uint32_t)line->parent->index : FIRN_VIEW_ROOT};
+    }
+    taken->branches[taken->branch_count++] = (struct firn_view_branch){1, 0, FIRN_VIEW_ROOT};
+}
+
+/* line NULL: outside. */
+static void
+add_place(struct taken *taken, const struct firn_db_line *line, uint64_t sequence, uint64_t time_ms)
+{
+    size_t branch = line != NULL ? (size_t)line->index : taken->branch_count - 1;
+    taken->places[taken->place_count++] =
+        (struct firn_view_place){sequence, time_ms, (uint32_t)branch};
 }
 
 /* Fills in the views; those of nodes that see the same come more than once. */
@@ -232,23 +302,28 @@ static void
 gather_locked(struct firn_db *db, const struct firn_db_image *image, uint32_t tree_id,
               bool is_system, struct taken *out)
 {
+    firn_os_mutex_assert_held(&db->state_mutex);
+    const struct firn_db_history *history = &image->history;
     uint64_t now_ms = firn_db_get_time_ms(db);
+    add_branches(out, history);
     for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
         if (counts_for(node, tree_id, is_system)) {
-            add_view(out, node->view, node->time_ms);
+            add_place(out, node->line, node->sequence, node->time_ms);
         }
     }
     if (is_system || tree_id == FIRN_DB_KEYSPACE_LIST) {
-        add_view(out, firn_db_history_view(NULL, UINT64_MAX), now_ms);
+        add_place(out, NULL, UINT64_MAX, now_ms);
+        out->now = firn_db_history_view(NULL, UINT64_MAX);
     }
     if (!is_system) {
-        const struct firn_db_history *history = &image->history;
         for (size_t i = 0; i < firn_db_history_count(history); i++) {
             const struct firn_db_checkpoint *checkpoint = firn_db_history_at(history, i);
-            add_view(out, firn_db_history_view(checkpoint->line, checkpoint->sequence),
-                     time_of(checkpoint));
+            add_place(out, checkpoint->line, checkpoint->sequence, time_of(checkpoint));
         }
-        add_view(out, firn_db_view_now_in(image, UINT64_MAX), now_ms);
+        add_place(out, history->now, UINT64_MAX, now_ms);
+        out->now = firn_db_view_now_in(image, UINT64_MAX);
+        out->now_line = history->now;
+        CHECK(firn_db_history_ref(out->now_line, NULL) == FIRN_OK);
     }
 }
 
@@ -256,6 +331,7 @@ gather_locked(struct firn_db *db, const struct firn_db_image *image, uint32_t tr
 static uint64_t
 tombstones_kept_from_locked(const struct firn_db *db)
 {
+    firn_os_mutex_assert_held(&db->state_mutex);
     uint64_t from = 0;
     for (const struct firn_db_view_node *node = db->views; node != NULL; node = node->next) {
         if (node->keeps_tombstones && (from == 0 || node->sequence < from - 1)) {
@@ -263,17 +339,6 @@ tombstones_kept_from_locked(const struct firn_db *db)
         }
     }
     return from;
-}
-
-static bool
-allocate(size_t count, struct taken *out)
-{
-    *out = (struct taken){.views =
-                              firn_alloc_array(count, sizeof *out->views + sizeof *out->times_ms)};
-    if (out->views != NULL) {
-        out->times_ms = (uint64_t *)(void *)(out->views + count);
-    }
-    return out->views != NULL;
 }
 
 /* While the log is replayed there is no other one. */
@@ -287,28 +352,27 @@ int
 firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err)
 {
     struct firn_db *db = ctx;
-    struct taken taken;
     /* Before the list is looked at: see db_get.c. */
     atomic_fetch_add_explicit(&db->views_taken, 1, memory_order_seq_cst);
     firn_os_mutex_lock(&db->state_mutex);
     struct firn_db_image *image = image_of_works(db);
     const struct firn_db_tree *tree = firn_db_image_find(image, tree_id);
-    size_t room = (size_t)db->view_count + firn_db_history_count(&image->history) + 2;
     bool is_system = tree != NULL && tree->is_system;
     uint64_t kept_from = is_system ? 0 : tombstones_kept_from_locked(db);
-    bool has_room = allocate(room, &taken);
-    if (has_room) {
-        gather_locked(db, image, tree_id, is_system, &taken);
-        firn_db_history_hold(&image->history);
+    struct taken *taken =
+        allocate(firn_db_history_line_count(&image->history) + 1,
+                 (size_t)db->view_count + firn_db_history_count(&image->history) + 2);
+    if (taken != NULL) {
+        gather_locked(db, image, tree_id, is_system, taken);
     }
     firn_os_mutex_unlock(&db->state_mutex);
-    if (!has_room) {
+    if (taken == NULL) {
         return firn_error_no_memory(err, "the list of views");
     }
-    /* The last one that was gathered; in the list of keyspaces there are two. */
-    const struct firn_view *now =
-        tree_id == FIRN_DB_KEYSPACE_LIST ? NULL : &taken.views[taken.count - 1];
-    *out = (struct firn_view_list){taken.views, taken.count, kept_from, taken.times_ms, now};
+    /* In the list of keyspaces there are two. */
+    const struct firn_view *now = tree_id == FIRN_DB_KEYSPACE_LIST ? NULL : &taken->now;
+    *out = (struct firn_view_list){taken->branches,    taken->branch_count, taken->places,
+                                   taken->place_count, kept_from,           now};
     return FIRN_OK;
 }
 
@@ -316,10 +380,13 @@ void
 firn_db_view_release(void *ctx, struct firn_view_list *views)
 {
     struct firn_db *db = ctx;
-    firn_os_mutex_lock(&db->state_mutex);
-    firn_db_history_let_go(&image_of_works(db)->history);
-    firn_os_mutex_unlock(&db->state_mutex);
-    firn_free((void *)(uintptr_t)views->views);
+    struct taken *taken = (struct taken *)(uintptr_t)views->branches - 1;
+    if (taken->now_line != NULL) {
+        firn_os_mutex_lock(&db->state_mutex);
+        firn_db_history_unref(&image_of_works(db)->history, taken->now_line);
+        firn_os_mutex_unlock(&db->state_mutex);
+    }
+    firn_free(taken);
     *views = (struct firn_view_list){0};
 }
 
@@ -339,6 +406,7 @@ firn_db_view_open(struct firn_db *db, struct firn_db_view **out, firn_error *err
     if (view == NULL) {
         return firn_error_no_memory(err, "a view");
     }
+    firn_os_process_init_mark(&view->mark);
     view->db = db;
     view->node.destroy = destroy;
     firn_db_view_register(db, &view->node, NULL, false);
@@ -354,6 +422,7 @@ firn_db_view_open_checkpoint(struct firn_db *db, const uint8_t id[FIRN_DB_HISTOR
     if (view == NULL) {
         return firn_error_no_memory(err, "a view");
     }
+    firn_os_process_init_mark(&view->mark);
     view->db = db;
     view->node.destroy = destroy;
     int rc = firn_db_view_register_checkpoint(db, &view->node, id, err);

@@ -100,15 +100,35 @@ firn_db_visible_update(struct firn_db *db, struct firn_db_image *image)
     }
 }
 
-/* Whether a checkpoint has the keyspace. */
+/* Whether the keyspace was made, or ended, by one of the sequences from first to last; as of before
+ * them it was_there. */
+static bool
+is_there_after(const struct firn_db_tree *tree, uint64_t first, uint64_t last, bool was_there)
+{
+    const struct firn_db_name_end *end = atomic_load_explicit(&tree->ends, memory_order_acquire);
+    bool is_there = was_there || (tree->created_at >= first && tree->created_at <= last);
+    for (; end != NULL && is_there; end = atomic_load_explicit(&end->newer, memory_order_acquire)) {
+        is_there = end->sequence < first || end->sequence > last;
+    }
+    return is_there;
+}
+
+/* Whether a checkpoint has the keyspace. Parents come before their children, so what a line has from
+ * them is known when its turn comes. */
 static bool
 has_checkpoint(const struct firn_db_image *image, const struct firn_db_tree *tree)
 {
     const struct firn_db_history *history = &image->history;
+    for (size_t i = 0; i < firn_db_history_line_count(history); i++) {
+        struct firn_db_line *line = firn_db_history_line(history, i);
+        const struct firn_db_line *parent = line->parent;
+        line->index =
+            parent != NULL && is_there_after(tree, parent->first, line->fork, parent->index != 0);
+    }
     for (size_t i = 0; i < firn_db_history_count(history); i++) {
         const struct firn_db_checkpoint *checkpoint = firn_db_history_at(history, i);
-        struct firn_view view = firn_db_history_view(checkpoint->line, checkpoint->sequence);
-        if (firn_db_visible_in(tree, &view)) {
+        const struct firn_db_line *line = checkpoint->line;
+        if (is_there_after(tree, line->first, checkpoint->sequence, line->index != 0)) {
             return true;
         }
     }

@@ -10,7 +10,8 @@
  *   3. asks of each commit of a transaction whether it conflicts (db_txn_check.c), gives each
  *      commit the next sequence, appends it to the log and applies it to the trees,
  *   4. syncs the log, if any of the group wants that,
- *   5. publishes the sequences of the commits, in order,
+ *   5. publishes the sequences of the commits, in order, also to readers in other processes
+ *      (db_fence.c, which holds them back since step 3),
  *   6. freezes memtables that have grown too large (db_pace.c).
  * Then it takes the mutex, hands out the results in order, and wakes the next head.
  *
@@ -48,6 +49,7 @@
 #include "store/db_internal.h"
 
 #include "base/check.h"
+#include "store/db_fence.h"
 #include "store/db_txn_check.h"
 #include "store/db_txn_internal.h"
 
@@ -58,6 +60,7 @@ struct firn_db_write {
     const struct firn_db_txn *txn; /* whose commit it is, or NULL */
     struct firn_db_write_change change;
     bool wants_sync;
+    bool is_urgent; /* the commit was refused for lack of space, and is tried for the last time */
     struct firn_db_write *next;
     uint64_t sequence;
     uint64_t segment;     /* of the log */
@@ -218,12 +221,21 @@ append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
     return rc;
 }
 
+/* Whether the commit leaves less space than there was, in the end. firn's own keyspaces are few. */
+static bool
+needs_space(const struct firn_db_write *commit)
+{
+    const struct firn_db_write_change *change = &commit->change;
+    return commit->batch->has_puts && !commit->batch->frees_space && change->drops == NULL &&
+           (change->creates == NULL || !change->creates->is_system);
+}
+
 /* A full disk gives up its reserve for commits that only delete. */
 static int
 append_if_there_is_space(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
 {
-    bool has_puts = commit->batch->has_puts && commit->change.drops == NULL;
-    int rc = firn_db_space_admit(db, has_puts, commit->batch->body.size, err);
+    bool has_puts = needs_space(commit);
+    int rc = firn_db_space_admit(db, has_puts, commit->is_urgent, commit->batch->body.size, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -295,6 +307,10 @@ static int
 take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
     uint64_t sequence = db->last_sequence;
+    int vouch_rc = firn_db_vouch_write(db, err);
+    if (vouch_rc != FIRN_OK && firn_log_has_failed(db->log)) {
+        return vouch_rc;
+    }
     for (struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         commit->sequence = sequence + 1;
@@ -373,6 +389,9 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
         refuse_from(group, group->first, rc, err);
         return db->last_sequence;
     }
+    if (group->wants_sync) {
+        firn_db_fence_raise(db);
+    }
     rc = take_in(db, group, err);
     if (rc == FIRN_OK && group->wants_sync) {
         rc = firn_log_sync(db->log, err);
@@ -383,6 +402,7 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
         return db->last_sequence;
     }
     uint64_t last = publish_group(db, group);
+    firn_db_fence_lower(db, group->wants_sync);
     firn_db_pace_settle(db, group->touched);
     return last;
 }
@@ -392,6 +412,7 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
 static void
 latch_locked(struct firn_db *db, const firn_error *err)
 {
+    firn_os_mutex_assert_held(&db->commit_mutex);
     if (!db->has_failed) {
         db->has_failed = true;
         db->failure = *err;
@@ -401,6 +422,7 @@ latch_locked(struct firn_db *db, const firn_error *err)
 static int
 refuse_failed_locked(const struct firn_db *db, firn_error *err)
 {
+    firn_os_mutex_assert_held(&db->commit_mutex);
     return firn_error_set(
         err, FIRN_FAILED,
         "'%s' failed earlier and takes no more commits until it is opened again: %s",
@@ -419,6 +441,7 @@ wake(struct firn_db_write *commit)
 static void
 end_lead_locked(struct firn_db *db)
 {
+    firn_os_mutex_assert_held(&db->commit_mutex);
     db->is_leading = false;
     if (db->exclusive_waiting > 0) {
         firn_os_cond_signal(&db->lead_ended);
@@ -431,6 +454,7 @@ end_lead_locked(struct firn_db *db)
 static void
 note_segments_locked(struct firn_db *db, const struct group *group)
 {
+    firn_os_mutex_assert_held(&db->commit_mutex);
     for (const struct firn_db_write *commit = group->first; commit != NULL;
          commit = next_of(group, commit)) {
         if (commit->rc == FIRN_OK) {
@@ -443,6 +467,7 @@ note_segments_locked(struct firn_db *db, const struct group *group)
 static void
 lead_locked(struct firn_db *db)
 {
+    firn_os_mutex_assert_held(&db->commit_mutex);
     struct group group;
     bool is_latched = false;
     firn_error err;
@@ -510,7 +535,7 @@ may_lead(const struct firn_db *db, const struct firn_db_write *commit)
 
 /* Queues the commit up and waits until it is done, leading if it comes first. */
 static void
-commit_one(struct firn_db *db, struct firn_db_write *commit)
+commit_once(struct firn_db *db, struct firn_db_write *commit)
 {
     firn_os_mutex_lock(&db->commit_mutex);
     enqueue(db, commit);
@@ -527,6 +552,23 @@ commit_one(struct firn_db *db, struct firn_db_write *commit)
     firn_os_mutex_unlock(&db->commit_mutex);
     if (commit->is_waiting) {
         firn_os_cond_deinit(&commit->woken);
+    }
+}
+
+/* Where the disk is full, deletes wait for space to be made of what was deleted before. Where there is
+ * nothing to be made they take what is left: it may be enough, and they are what frees more. */
+static void
+commit_one(struct firn_db *db, struct firn_db_write *commit)
+{
+    commit_once(db, commit);
+    if (commit->rc == FIRN_NO_SPACE && !needs_space(commit)) {
+        firn_db_space_drain(db);
+        commit->is_urgent = true;
+        commit->is_waiting = false;
+        commit->is_done = false;
+        commit->next = NULL;
+        commit->rc = FIRN_OK;
+        commit_once(db, commit);
     }
 }
 

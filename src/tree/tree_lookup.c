@@ -12,6 +12,9 @@
  * iterator over the last directory is kept and goes on from where it stands if the next name lies
  * behind it (I2): a directory full of links into another one is checked in one pass over both.
  * Memory is that iterator and one path.
+ *
+ * The first name of a group is that which is first in the byte order of whole paths (I3): whoever
+ * makes files in that order has it before any other, and two trees cannot say the same in two ways.
  */
 #include "tree/tree_lookup.h"
 
@@ -138,13 +141,15 @@ int
 firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
                             const struct firn_tree_entry *link, firn_error *err)
 {
-    int rc = look_up(lookup, link->hard_link, err);
-    if (rc != FIRN_OK || is_first_name(lookup->entry, link)) {
+    bool is_earlier = firn_slice_compare(link->hard_link, path) < 0; /* (I3) */
+    int rc = is_earlier ? look_up(lookup, link->hard_link, err) : FIRN_OK;
+    if (rc != FIRN_OK || (is_earlier && is_first_name(lookup->entry, link))) {
         return rc;
     }
-    return firn_error_set(err, FIRN_CORRUPT,
-                          "'%.*s' is said to be another name of '%.*s', which is no such file",
-                          (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
-                          (int)(link->hard_link.size < 256 ? link->hard_link.size : 256),
-                          (const char *)link->hard_link.data);
+    return firn_error_set(
+        err, FIRN_CORRUPT,
+        "'%.*s' is said to be another name of '%.*s', which is no such file before it",
+        (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
+        (int)(link->hard_link.size < 256 ? link->hard_link.size : 256),
+        (const char *)link->hard_link.data);
 }

@@ -22,10 +22,12 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
+#include "store/db_format.h"
 #include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_roots.h"
+#include "workspace/ws_trust.h"
 
 /* Catalog and index are small, and each operation opens the store for itself. */
 enum { STORE_MEMORY_BYTES = 32 << 20 };
@@ -53,6 +55,7 @@ firn_ws_open(struct firn_os *os, const char *path, const firn_workspace_options 
     if (ws == NULL) {
         return firn_error_no_memory(err, "a workspace");
     }
+    firn_os_process_init_mark(&ws->mark);
     ws->os = os;
     ws->lock_timeout_ms = options->lock_timeout_ms;
     ws->is_exact = options->is_root;
@@ -117,23 +120,6 @@ firn_ws_unread_store(const struct firn_ws *ws)
 }
 
 void
-firn_ws_default_paths(const struct firn_ws *ws, const firn_slice **paths, size_t *count,
-                      firn_slice *room)
-{
-    for (size_t i = 0; i < *count; i++) {
-        if ((*paths)[i].size == 0) {
-            *count = 0;
-            return;
-        }
-    }
-    if (*count == 0 && ws->place.sub_path[0] != '\0') {
-        *room = firn_str(ws->place.sub_path);
-        *paths = room;
-        *count = 1;
-    }
-}
-
-void
 firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text)
 {
     if (callbacks->on_notice != NULL) {
@@ -180,6 +166,22 @@ is_no_directory(const struct firn_ws *ws)
     return rc != FIRN_OK && found.os_errno == ENOTDIR;
 }
 
+/* A bit of a mode. */
+enum { OTHERS_MAY_WRITE = 0002 };
+
+/* A store is another user's if its directory or its identity is not ours, or everybody may write
+ * there. One without identity is about to be made. */
+static int
+find_is_foreign(struct firn_ws_opened *opened, firn_error *err)
+{
+    uint32_t user = firn_os_user_id(firn_os_dir_os(opened->store_dir));
+    struct firn_os_stat identity = {.uid = user};
+    int rc = firn_os_stat(opened->store_dir, FIRN_DB_FORMAT_IDENTITY_NAME, &identity, err);
+    opened->is_foreign = opened->store_stat.uid != user || identity.uid != user ||
+                         (opened->store_stat.mode & OTHERS_MAY_WRITE) != 0;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 static int
 open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
            firn_error *err)
@@ -198,6 +200,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
         goto out;
     }
     FIRN_TRY(firn_os_dir_stat(opened->store_dir, &opened->store_stat, err));
+    FIRN_TRY(find_is_foreign(opened, err));
     if (opened->store_stat.device == opened->root_stat.device &&
         opened->store_stat.inode == opened->root_stat.inode) {
         rc = firn_error_set(err, FIRN_INVALID,
@@ -295,6 +298,9 @@ static int
 close_store(struct firn_ws_opened *opened, bool failed, firn_error *err)
 {
     int rc = FIRN_OK;
+    if (opened->db != NULL && opened->objects != NULL && !firn_db_is_read_only(opened->db)) {
+        firn_db_space_beside(opened->db, firn_ws_objects_bytes(opened->objects));
+    }
     firn_ws_catalog_close(opened->catalog);
     firn_ws_objects_close(opened->objects);
     if (opened->db != NULL) {
@@ -308,11 +314,40 @@ close_store(struct firn_ws_opened *opened, bool failed, firn_error *err)
     return failed ? FIRN_OK : rc;
 }
 
+/* Whether a store is about to be made inside of the workspace. */
+static int
+may_be_made_inside(struct firn_ws *ws, enum firn_ws_open_mode mode, bool *out, firn_error *err)
+{
+    bool is_there = false;
+    int rc = FIRN_OK;
+    *out = mode == FIRN_WS_CREATE && strcmp(ws->place.catalog_root, FIRN_WS_ROOTS_INSIDE) == 0;
+    if (*out) {
+        rc = firn_ws_place_is_store(ws->os, ws->place.store_path, &is_there, err);
+        *out = !is_there;
+    }
+    return rc;
+}
+
+/* Who makes a store inside of a tree trusts it. Without a data directory nobody can be found to have
+ * made it: it has to be named. */
+static int
+trust_made(struct firn_ws *ws, firn_error *err)
+{
+    firn_error why;
+    int rc = firn_ws_trust_enter(ws->os, ws->place.root, &why);
+    if (rc == FIRN_OK || rc == FIRN_INVALID) {
+        return FIRN_OK;
+    }
+    return firn_error_set(
+        err, rc, "the store was made, but that it is yours could not be noted: %.800s", why.text);
+}
+
 int
 firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *out,
                     firn_error *err)
 {
     *out = (struct firn_ws_opened){0};
+    bool makes_inside;
     int rc;
     if (!ws->place.is_sure) {
         FIRN_TRY(firn_ws_relocate(ws, err));
@@ -321,7 +356,11 @@ firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn
         return refuse_moved(ws->place.root, ws->place.moved_from, err);
     }
     FIRN_TRY(open_root(ws, out, err));
+    FIRN_TRY(may_be_made_inside(ws, mode, &makes_inside, err));
     FIRN_TRY(open_store(ws, mode, out, err));
+    if (makes_inside) {
+        FIRN_TRY(trust_made(ws, err));
+    }
     if (mode != FIRN_WS_READ) {
         FIRN_TRY(firn_ws_objects_sweep(out->objects, err));
     }
@@ -398,7 +437,8 @@ firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, NULL);
+    /* Asking where the store is must work where nothing can be written. */
+    rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, NULL);
     if (rc == FIRN_OK) {
         bool is_known = opened.workspace.number != 0;
         rc = firn_ws_opened_close(ws, &opened, false, err);

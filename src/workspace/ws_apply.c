@@ -2,7 +2,8 @@
  *
  * workspace/ws_apply.c: from one tree to another on disk, in passes.
  *
- *   plan     tells and counts the changes, refuses what is in the way (ws_apply_plan.c)
+ *   plan     tells and counts the changes, and finds what has to be left as it is (ws_apply_plan.c,
+ *            ws_apply_left.c)
  *   verify   reads and verifies every object that is needed (ws_apply_verify.c)
  *   stage    writes new files and directories under temporary names beside their targets
  *            (ws_apply_stage.c)
@@ -19,7 +20,9 @@
  * made writable for the moment; it gets its mode back however the restore ends. A target is only
  * ever replaced by a rename, never opened for writing (I2). Every path is walked from the root
  * component by component without following links, and every name was checked when its tree was
- * decoded, so nothing outside the root is reached (I3).
+ * decoded, so nothing outside the root is reached (I3). Nothing of a reserved name (ws_reserved.h)
+ * is written, changed or removed: the walk passes it over, on both sides, and a path that has such a
+ * name does not become a place (I4).
  *
  * A new directory whose parent exists already is built whole under a temporary name and appears
  * with one rename; what lies in it is written under its final names at once. Into an empty root
@@ -38,6 +41,7 @@
 #include "codec/hex.h"
 #include "codec/xxh3.h"
 #include "workspace/ws_apply_internal.h"
+#include "workspace/ws_reserved.h"
 #include "workspace/ws_restore_stores.h"
 
 enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000, THREADS_MAX = 64 };
@@ -115,6 +119,7 @@ create_writers(struct firn_ws_apply *apply, firn_error *err)
         if (rc != FIRN_OK) {
             return rc;
         }
+        write->is_foreign = apply->options.is_foreign;
         write->on_incomplete = on_incomplete;
         write->ctx = apply;
     }
@@ -137,7 +142,7 @@ firn_ws_apply_create(const struct firn_ws_apply_options *options, struct firn_ws
     firn_os_mutex_init(apply->os, &apply->mutex, FIRN_LOCK_WORKSPACE_TREE);
     firn_hash_map_init(&apply->new_roots, sizeof(struct path_item), path_item_hash,
                        path_item_equal);
-    firn_hash_map_init(&apply->there, sizeof(struct path_item), path_item_hash, path_item_equal);
+    firn_ws_apply_left_init(apply);
     apply->is_superuser = firn_os_user_id(apply->os) == 0;
     int rc;
     FIRN_TRY(create_writers(apply, err));
@@ -161,7 +166,8 @@ firn_ws_apply_destroy(struct firn_ws_apply *apply)
     firn_free(apply->writers);
     firn_free(apply->spread.scratches);
     firn_hash_map_deinit(&apply->new_roots);
-    firn_hash_map_deinit(&apply->there);
+    firn_hash_map_deinit(&apply->left);
+    firn_buf_deinit(&apply->excluded);
     firn_buf_deinit(&apply->path);
     firn_buf_deinit(&apply->removed_dirs);
     firn_arena_deinit(&apply->arena);
@@ -183,7 +189,11 @@ firn_ws_apply_prepare(struct firn_ws_apply *apply, firn_error *err)
     }
     int rc = firn_ws_apply_stage(apply, err);
     if (rc == FIRN_OK && !apply->into_empty) {
-        rc = firn_ws_apply_sync_staged(apply, err);
+        rc = firn_ws_apply_phase(apply, "sync", 0, 0, err);
+        rc = rc == FIRN_OK ? firn_ws_apply_sync_staged(apply, err) : rc;
+    }
+    if (rc == FIRN_OK) { /* who cancelled meanwhile is heard before the journal says more */
+        rc = firn_ws_apply_phase(apply, "look", 0, 0, err);
     }
     if (rc != FIRN_OK) {
         firn_ws_apply_stage_undo(apply);
@@ -199,7 +209,11 @@ firn_ws_apply_finish(struct firn_ws_apply *apply, firn_error *err)
         return rc;
     }
     apply->counts.written_at_ns = firn_os_monotonic_ns(apply->os);
-    return firn_ws_apply_sync_swapped(apply, err);
+    rc = firn_ws_apply_phase(apply, "sync", 0, 0, err);
+    rc = rc == FIRN_OK ? firn_ws_apply_sync_swapped(apply, err) : rc;
+    return rc == FIRN_OK && apply->counts.not_restored > apply->planned_left
+               ? firn_ws_apply_plan_recount(apply, err)
+               : rc;
 }
 
 void
@@ -226,7 +240,8 @@ firn_ws_apply_diff_options(const struct firn_ws_apply *apply)
     return (struct firn_ws_diff_options){.filter = apply->options.filter,
                                          .is_to_replace =
                                              apply->options.stores != NULL ? has_tail : NULL,
-                                         .ctx = apply->options.stores};
+                                         .ctx = apply->options.stores,
+                                         .without_reserved = true};
 }
 
 struct walking {
@@ -235,16 +250,14 @@ struct walking {
     void *ctx;
 };
 
-/* Leaves out what stands there already. */
+/* Passes over what is left as it is. */
 static int
-visit_unless_there(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+visit_unless_left(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
     struct walking *walking = ctx;
-    struct path_item key = {.path = change->path.data, .size = change->path.size};
-    if (firn_hash_map_find(&walking->apply->there, path_item_hash(&key), &key) != NULL) {
-        return FIRN_OK;
-    }
-    return walking->visit(walking->ctx, change, err);
+    return firn_ws_apply_left_has(walking->apply, change->path)
+               ? FIRN_OK
+               : walking->visit(walking->ctx, change, err);
 }
 
 int
@@ -255,7 +268,7 @@ firn_ws_apply_walk_with(struct firn_ws_apply *apply,
 {
     struct firn_ws_diff_options options = firn_ws_apply_diff_options(apply);
     struct walking walking = {.apply = apply, .visit = visit, .ctx = ctx};
-    return firn_ws_diff(&apply->options.before, &apply->options.after, &options, visit_unless_there,
+    return firn_ws_diff(&apply->options.before, &apply->options.after, &options, visit_unless_left,
                         &walking, err);
 }
 
@@ -284,11 +297,63 @@ firn_ws_apply_notice(struct firn_ws_apply *apply, firn_notice_kind kind, firn_sl
     firn_os_mutex_unlock(&apply->mutex);
 }
 
+static int
+tell_progress_locked(struct firn_ws_apply *apply, int64_t now)
+{
+    firn_os_mutex_assert_held(&apply->mutex);
+    const struct firn_ws_apply_options *options = &apply->options;
+    const firn_callbacks *callbacks = &options->callbacks;
+    apply->progress_due_ns = now + PROGRESS_INTERVAL_NS;
+    if (options->on_step != NULL) {
+        options->on_step(options->step_ctx, &apply->progress);
+    }
+    int rc = callbacks->on_progress != NULL
+                 ? callbacks->on_progress(callbacks->ctx, &apply->progress)
+                 : FIRN_OK;
+    return apply->progress.is_finishing ? FIRN_OK : rc;
+}
+
+static int
+begin_phase(struct firn_ws_apply *apply, const firn_progress *progress, firn_error *err)
+{
+    firn_os_mutex_lock(&apply->mutex);
+    bool is_finishing = apply->progress.is_finishing;
+    apply->progress = *progress;
+    apply->progress.is_finishing = is_finishing;
+    int rc = tell_progress_locked(apply, firn_os_monotonic_ns(apply->os));
+    firn_os_mutex_unlock(&apply->mutex);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+int
+firn_ws_apply_phase(struct firn_ws_apply *apply, const char *phase, uint64_t files_total,
+                    uint64_t bytes_total, firn_error *err)
+{
+    const firn_progress progress = {
+        .phase = phase, .files_total = files_total, .bytes_total = bytes_total};
+    return begin_phase(apply, &progress, err);
+}
+
+int
+firn_ws_apply_phase_next(struct firn_ws_apply *apply, const char *phase, firn_error *err)
+{
+    firn_progress progress = apply->progress;
+    progress.phase = phase;
+    return begin_phase(apply, &progress, err);
+}
+
+void
+firn_ws_apply_finishing(struct firn_ws_apply *apply)
+{
+    firn_os_mutex_lock(&apply->mutex);
+    apply->progress.is_finishing = true;
+    firn_os_mutex_unlock(&apply->mutex);
+}
+
 int
 firn_ws_apply_progress(struct firn_ws_apply *apply, uint64_t files, uint64_t bytes, firn_error *err)
 {
-    const firn_callbacks *callbacks = &apply->options.callbacks;
-    if (callbacks->on_progress == NULL) {
+    if (apply->options.callbacks.on_progress == NULL && apply->options.on_step == NULL) {
         return FIRN_OK;
     }
     int rc = FIRN_OK;
@@ -297,8 +362,7 @@ firn_ws_apply_progress(struct firn_ws_apply *apply, uint64_t files, uint64_t byt
     apply->progress.bytes_done += bytes;
     int64_t now = firn_os_monotonic_ns(apply->os);
     if (now >= apply->progress_due_ns) {
-        apply->progress_due_ns = now + PROGRESS_INTERVAL_NS;
-        rc = callbacks->on_progress(callbacks->ctx, &apply->progress);
+        rc = tell_progress_locked(apply, now);
     }
     firn_os_mutex_unlock(&apply->mutex);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
@@ -323,6 +387,26 @@ firn_ws_apply_aside_name(const uint8_t *tag, firn_slice path, char *out)
     (void)snprintf(out, FIRN_WS_APPLY_NAME_SIZE, "%.43s.old", temporary);
 }
 
+/* ".firn-" and 16 hexadecimal digits, "-" and 16 more, and ".old" in the second form. */
+bool
+firn_ws_apply_is_temporary_name(firn_slice name)
+{
+    enum { START = 6, DIGITS = 16, SIZE = START + DIGITS + 1 + DIGITS, OLD = 4 };
+    if ((name.size != SIZE && name.size != SIZE + OLD) || memcmp(name.data, ".firn-", START) != 0 ||
+        name.data[START + DIGITS] != '-' ||
+        (name.size > SIZE && memcmp(name.data + SIZE, ".old", OLD) != 0)) {
+        return false;
+    }
+    for (size_t i = START; i < SIZE; i++) {
+        uint8_t byte = name.data[i];
+        bool is_digit = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
+        if (!is_digit && i != START + DIGITS) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool
 firn_ws_apply_is_new_root(struct firn_ws_apply *apply, firn_slice path)
 {
@@ -330,27 +414,16 @@ firn_ws_apply_is_new_root(struct firn_ws_apply *apply, firn_slice path)
     return firn_hash_map_find(&apply->new_roots, path_item_hash(&key), &key) != NULL;
 }
 
-static int
-add_path(struct firn_ws_apply *apply, struct firn_hash_map *map, firn_slice path, firn_error *err)
-{
-    struct path_item item = {.size = path.size};
-    item.path = firn_arena_copy(&apply->arena, path.data, path.size);
-    if (item.path == NULL || firn_hash_map_insert(map, path_item_hash(&item), &item) == NULL) {
-        return firn_error_no_memory(err, "a list of paths");
-    }
-    return FIRN_OK;
-}
-
 int
 firn_ws_apply_add_new_root(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
 {
-    return add_path(apply, &apply->new_roots, path, err);
-}
-
-int
-firn_ws_apply_add_there(struct firn_ws_apply *apply, firn_slice path, firn_error *err)
-{
-    return add_path(apply, &apply->there, path, err);
+    struct path_item item = {.size = path.size};
+    item.path = firn_arena_copy(&apply->arena, path.data, path.size);
+    if (item.path == NULL ||
+        firn_hash_map_insert(&apply->new_roots, path_item_hash(&item), &item) == NULL) {
+        return firn_error_no_memory(err, "a list of paths");
+    }
+    return FIRN_OK;
 }
 
 /* Where the last component of a path begins. */
@@ -376,6 +449,13 @@ static int
 set_place(struct firn_ws_apply_place *out, firn_slice dir, firn_slice name, firn_error *err)
 {
     CHECK(name.size <= FIRN_TREE_NAME_SIZE_MAX);
+    const char *reason = firn_ws_reserved_name(name);
+    reason = reason != NULL ? reason : firn_ws_reserved_path(dir);
+    if (reason != NULL) { /* (I4) */
+        return firn_error_set(err, FIRN_CONFLICT, "'%.*s/%.*s' is never written or removed: it %s",
+                              (int)(dir.size < 512 ? dir.size : 512), (const char *)dir.data,
+                              (int)name.size, (const char *)name.data, reason);
+    }
     memcpy(out->name, name.data, name.size);
     out->name[name.size] = '\0';
     firn_buf_clear(&out->dir);

@@ -21,6 +21,14 @@ struct firn_ws_apply;
 
 enum { FIRN_WS_APPLY_TAG_SIZE = 8, FIRN_WS_APPLY_NAME_SIZE = 48 };
 
+/* Why `before` lacks what stands at a path on the disk, or a part of it. */
+enum firn_ws_apply_unsaved {
+    FIRN_WS_APPLY_SAVED = 0,         /* for no reason that is known */
+    FIRN_WS_APPLY_EXCLUDED,          /* rules leave it out */
+    FIRN_WS_APPLY_UNREAD,            /* it could not be read, or did not hold still */
+    FIRN_WS_APPLY_WITHOUT_ATTRIBUTES /* it is there, but attributes of it could not be read */
+};
+
 struct firn_ws_apply_options {
     struct firn_os_dir *root; /* of the tree on disk; borrowed */
     struct firn_ws_objects *objects;
@@ -32,17 +40,21 @@ struct firn_ws_apply_options {
     uint8_t tag[FIRN_WS_APPLY_TAG_SIZE]; /* of the temporary names; of no use without `before` */
     int64_t scanned_ns;                  /* when the look at the disk that gave `before` began */
     unsigned threads;                    /* 0: one for each processor */
+    bool is_foreign;                     /* the store is another user's: see ws_write.c */
     firn_callbacks callbacks;
     int (*visit)(void *ctx, const firn_change *change); /* may be NULL */
-    /* Whether `before` lacks an entry, or something of it, although no rule says so: then it must
-     * not be changed; may be NULL. */
-    bool (*is_unsaved)(void *ctx, firn_slice path);
+    /* *out_size: of the part of the path that names the entry which was left out. May be NULL: then
+     * nothing is known. */
+    enum firn_ws_apply_unsaved (*unsaved_why)(void *ctx, firn_slice path, size_t *out_size);
     void *unsaved;                         /* its ctx */
     struct firn_ws_restore_stores *stores; /* on the disk; may be NULL */
     /* Content that is not in the store and need not be verified: of a dry run whose target was not
      * made. May be NULL; any thread. */
     bool (*is_at_hand)(void *ctx, const firn_hash *content);
     void *at_hand; /* its ctx */
+    /* Told of progress as callbacks.on_progress is, also where nobody listens there. May be NULL. */
+    void (*on_step)(void *ctx, const firn_progress *progress);
+    void *step_ctx;
 };
 
 /* Files, not directories. */
@@ -53,6 +65,9 @@ struct firn_ws_apply_counts {
     uint64_t same;        /* if count_same */
     uint64_t directories; /* added, removed or with other metadata */
     uint64_t incomplete;
+    uint64_t left_alone;   /* entries that rules leave out now, and that stay as they are */
+    uint64_t not_restored; /* entries that stay as they are for another reason */
+    uint64_t left_files;   /* files of `after` among both */
     uint64_t kept;         /* things that somebody else changed meanwhile, left as they are */
     uint64_t bytes;        /* to be written */
     int64_t written_at_ns; /* by the monotonic clock: all is in place, the last sync begins */
@@ -63,8 +78,9 @@ FIRN_MUST_CHECK int firn_ws_apply_create(const struct firn_ws_apply_options *opt
 void firn_ws_apply_destroy(struct firn_ws_apply *apply);
 const struct firn_ws_apply_counts *firn_ws_apply_counts(const struct firn_ws_apply *apply);
 
-/* Reads only: tells every change to `visit`, counts, and refuses (FIRN_CONFLICT, naming the
- * path) where something that is in neither tree is in the way. */
+/* Reads only: tells every change to `visit`, and counts. What stands in the way and is in neither
+ * tree stays, with all that would have to go there: it is told (FIRN_NOTICE_LEFT_ALONE,
+ * FIRN_NOTICE_NOT_RESTORED) and counted. */
 FIRN_MUST_CHECK int firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err);
 /* Reads and verifies every object that will be needed. FIRN_CORRUPT names object and path. */
 FIRN_MUST_CHECK int firn_ws_apply_verify(struct firn_ws_apply *apply, firn_error *err);
@@ -86,5 +102,7 @@ bool firn_ws_apply_is_undone(const struct firn_ws_apply *apply);
  * stands for a moment. Both of FIRN_WS_APPLY_NAME_SIZE. */
 void firn_ws_apply_temporary_name(const uint8_t *tag, firn_slice path, char *out);
 void firn_ws_apply_aside_name(const uint8_t *tag, firn_slice path, char *out);
+/* Whether a name is of that form, of whatever restore: no scan takes it for something of the user's. */
+bool firn_ws_apply_is_temporary_name(firn_slice name);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/sort.h"
 #include "workspace/ws_apply_internal.h"
+#include "workspace/ws_reserved.h"
 
 enum { BATCH_CHANGES = 16384, RUN_CHANGES = 128 };
 
@@ -44,11 +45,11 @@ firn_slice
 firn_ws_apply_batch_link_of(struct firn_ws_apply *apply, const struct firn_tree_entry *entry)
 {
     struct firn_ws_filter *filter = apply->options.filter;
-    if (entry->hard_link.size > 0 && filter != NULL &&
-        !firn_ws_filter_selects(filter, entry->hard_link)) {
-        return firn_bytes(NULL, 0);
-    }
-    return entry->hard_link;
+    bool is_left_out = entry->hard_link.size > 0 &&
+                       ((filter != NULL && !firn_ws_filter_selects(filter, entry->hard_link)) ||
+                        firn_ws_reserved_path(entry->hard_link) != NULL ||
+                        firn_ws_apply_left_has_whole(apply, entry->hard_link));
+    return is_left_out ? firn_bytes(NULL, 0) : entry->hard_link;
 }
 
 static void
@@ -63,12 +64,13 @@ fail(struct batch *batch, int rc, const firn_error *err)
     atomic_store_explicit(&batch->failed, true, memory_order_relaxed);
 }
 
-/* Whether it is worth all threads. */
+/* Whether it is worth all threads. If there is but one, progress is told on the way all the same, and
+ * the caller may end it. */
 static bool
-is_large(const struct batch *batch, const struct item *item)
+is_large(const struct item *item)
 {
-    return batch->apply->writer_count > 1 && item->entry.kind == FIRN_TREE_FILE &&
-           item->entry.hard_link.size == 0 && item->entry.size >= FIRN_WS_OBJECTS_SPREAD_SIZE_MIN;
+    return item->entry.kind == FIRN_TREE_FILE && item->entry.hard_link.size == 0 &&
+           item->entry.size >= FIRN_WS_OBJECTS_SPREAD_SIZE_MIN;
 }
 
 struct job {
@@ -93,7 +95,7 @@ run_worker(void *arg)
         int rc = FIRN_OK;
         for (size_t i = first; i < end && rc == FIRN_OK; i++) {
             const struct item *item = &batch->items[i];
-            if (is_large(batch, item)) {
+            if (is_large(item)) {
                 continue;
             }
             rc = batch->work(job->worker, item->path, &item->entry, &err);
@@ -157,7 +159,7 @@ work_off_large(struct batch *batch, firn_error *err)
     worker->write->spread = &batch->apply->spread;
     for (size_t i = 0; i < batch->count && rc == FIRN_OK; i++) {
         const struct item *item = &batch->items[i];
-        if (is_large(batch, item)) {
+        if (is_large(item)) {
             rc = batch->work(worker, item->path, &item->entry, err);
             rc = rc == FIRN_OK ? firn_ws_apply_progress(batch->apply, 1, 0, err) : rc;
         }
@@ -266,11 +268,10 @@ firn_ws_apply_batch_run(struct firn_ws_apply *apply, const char *phase,
                                     const struct firn_tree_entry *entry, firn_error *err),
                         firn_error *err)
 {
-    apply->progress = (firn_progress){.phase = phase,
-                                      .files_total = apply->counts.added + apply->counts.changed,
-                                      .bytes_total = apply->counts.bytes};
-    struct batch *batch;
+    struct batch *batch = NULL;
     int rc;
+    FIRN_TRY(firn_ws_apply_phase(apply, phase, apply->counts.added + apply->counts.changed,
+                                 apply->counts.bytes, err));
     FIRN_TRY(create_batch(apply, &batch, err));
     batch->work = work;
     apply->batch = batch;

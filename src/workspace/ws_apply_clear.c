@@ -5,11 +5,14 @@
  *
  * Without recursion, and with one directory open at a time: each round goes down the first
  * subdirectory it meets until one is empty, removes that, and begins again one level up.
+ * What has a reserved name was made by somebody else, and is left, with the directories that it is
+ * in: the removal then fails with FIRN_EXISTS, having removed what was before it.
  * Directories are opened from the root beneath it without following links, so a link that somebody
  * puts in the way ends the removal and is not followed.
  */
 #include "base/slice.h"
 #include "workspace/ws_apply_internal.h"
+#include "workspace/ws_reserved.h"
 
 struct first_entry {
     struct firn_buf *path; /* of the directory; gets the entry's name appended */
@@ -23,6 +26,9 @@ remove_or_descend(void *ctx, const struct firn_os_dirent *entry)
 {
     struct first_entry *first = ctx;
     struct firn_os_stat stat;
+    if (firn_ws_reserved_name(firn_bytes(entry->name, entry->name_size)) != NULL) {
+        return FIRN_OK; /* not ours: it stays, and the directories above it */
+    }
     int rc = firn_os_stat(first->dir, entry->name, &stat, first->err);
     if (rc != FIRN_OK || stat.kind != FIRN_OS_DIR) {
         return rc != FIRN_OK ? rc : firn_os_remove_file(first->dir, entry->name, first->err);
@@ -82,4 +88,32 @@ firn_ws_apply_clear_tree(struct firn_os_dir *root, struct firn_buf *path, size_t
         }
         path->size = parent_size;
     }
+}
+
+/* Appends the path of a place. */
+static int
+append_place(struct firn_buf *path, const struct firn_ws_apply_place *place, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(firn_buf_append_slice(path, firn_buf_slice(&place->dir)));
+    if (path->size > 0) {
+        FIRN_TRY(firn_buf_append_u8(path, '/'));
+    }
+    FIRN_TRY(firn_buf_append_str(path, place->name));
+    return FIRN_OK;
+out:
+    return firn_error_no_memory(err, "a path");
+}
+
+int
+firn_ws_apply_clear_place(struct firn_ws_apply *apply, const struct firn_ws_apply_place *place,
+                          firn_error *err)
+{
+    struct firn_buf path = {0};
+    int rc = append_place(&path, place, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_apply_clear_tree(apply->options.root, &path, path.size, err);
+    }
+    firn_buf_deinit(&path);
+    return rc;
 }

@@ -133,8 +133,12 @@ firn_ws_apply_displaced_look(struct firn_ws_apply *apply, struct firn_os_dir *di
         return FIRN_OK;
     }
     struct firn_buf buf = {0};
-    struct firn_ws_apply_look look = {
-        .dir = dir, .name = name, .stat = &stat, .is_cut = is_cut, .buf = &buf};
+    struct firn_ws_apply_look look = {.dir = dir,
+                                      .name = name,
+                                      .stat = &stat,
+                                      .is_cut = is_cut,
+                                      .buf = &buf,
+                                      .objects = apply->options.objects};
     rc = firn_ws_apply_look_equal(&look, before, out_is_same, err);
     firn_buf_deinit(&buf);
     return rc;

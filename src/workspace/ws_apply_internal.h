@@ -44,10 +44,13 @@ struct firn_ws_apply {
     bool syncs_each; /* few changes, and none that only a sync of the file system makes durable */
     bool is_superuser;
     bool is_undone;
+    uint64_t planned_left; /* counts.not_restored after the plan */
+    bool is_silent;        /* what is found is not told now */
     struct firn_ws_apply_counts counts;
     struct firn_arena arena;
     struct firn_hash_map new_roots; /* paths of directories that are built under a temporary name */
-    struct firn_hash_map there;     /* paths of what is to be added and stands there already */
+    struct firn_hash_map left;      /* what no pass changes: ws_apply_left.c */
+    struct firn_buf excluded; /* path of what was told last of that for being left out by rules */
     struct firn_ws_apply_loosened *loosened; /* newest first; under mutex */
     struct firn_buf path;                    /* working memory of path mapping */
     struct firn_ws_apply_dir *dirs;          /* newest, that is deepest, first */
@@ -130,8 +133,8 @@ struct firn_ws_apply_worker {
 };
 
 /* Collects the changes that need content and hands them, a batch at a time, to work on several
- * threads. An entry whose hard link names a path that a filter leaves out comes without it: it
- * is a file of its own then. */
+ * threads. An entry whose hard link names a path that a filter leaves out, one with a reserved name,
+ * or one that is left as it is, comes without it: it is a file of its own then. */
 FIRN_MUST_CHECK int
 firn_ws_apply_batch_run(struct firn_ws_apply *apply, const char *phase,
                         int (*work)(struct firn_ws_apply_worker *worker, firn_slice path,
@@ -149,6 +152,11 @@ FIRN_MUST_CHECK int firn_ws_apply_exchange(struct firn_os_dir *dir, const char *
 FIRN_MUST_CHECK int firn_ws_apply_clear_tree(struct firn_os_dir *root, struct firn_buf *path,
                                              size_t base_size, firn_error *err);
 
+/* The same of the directory that was built at a place. */
+FIRN_MUST_CHECK int firn_ws_apply_clear_place(struct firn_ws_apply *apply,
+                                              const struct firn_ws_apply_place *place,
+                                              firn_error *err);
+
 /* Opens the directory of a place, or keeps the one that is open if it is the same. Makes it
  * writable, if it is not, until firn_ws_apply_tighten. */
 FIRN_MUST_CHECK int firn_ws_apply_open_dir(struct firn_ws_apply *apply, const struct firn_buf *dir,
@@ -159,11 +167,39 @@ FIRN_MUST_CHECK int firn_ws_apply_open_dir(struct firn_ws_apply *apply, const st
  * directories of the walk have got theirs, of those that a filter leaves out. */
 FIRN_MUST_CHECK int firn_ws_apply_tighten(struct firn_ws_apply *apply, bool all, firn_error *err);
 
-/* Adds to, and looks into, the set of paths of what stands there already. */
-FIRN_MUST_CHECK int firn_ws_apply_add_there(struct firn_ws_apply *apply, firn_slice path,
-                                            firn_error *err);
+/* ---- what no pass changes: ws_apply_left.c ---- */
 
-/* Tells progress, a few times a second; FIRN_CANCELLED if the caller wants no more. Any thread. */
+void firn_ws_apply_left_init(struct firn_ws_apply *apply);
+/* Whether a path is of an entry that is left as it is with all in it, or lies below one. */
+bool firn_ws_apply_left_has_whole(const struct firn_ws_apply *apply, firn_slice path);
+/* The same, or of an entry that is left by itself. */
+bool firn_ws_apply_left_has(const struct firn_ws_apply *apply, firn_slice path);
+/* Leaves an entry alone, but not what is below it: it stands there already. Tells nobody. */
+FIRN_MUST_CHECK int firn_ws_apply_left_itself(struct firn_ws_apply *apply, firn_slice path,
+                                              firn_error *err);
+/* Leaves an entry alone, and all below it, because rules leave it out now; told by the first
+ * excluded_size bytes of its path. */
+FIRN_MUST_CHECK int firn_ws_apply_left_excluded(struct firn_ws_apply *apply, firn_slice path,
+                                                size_t excluded_size, firn_error *err);
+/* The same for a reason for which the restore is not complete; text is one line. Any thread, while no
+ * other one walks. */
+FIRN_MUST_CHECK int firn_ws_apply_left_behind(struct firn_ws_apply *apply, firn_slice path,
+                                              const char *text, firn_error *err);
+/* The same of a directory's own attributes: what is in it is changed. */
+FIRN_MUST_CHECK int firn_ws_apply_left_attributes(struct firn_ws_apply *apply, firn_slice path,
+                                                  const char *text, firn_error *err);
+
+/* Begins a phase, and tells of it. FIRN_CANCELLED if the caller wants no more, unless it is too late for
+ * that (firn_ws_apply_finishing). */
+FIRN_MUST_CHECK int firn_ws_apply_phase(struct firn_ws_apply *apply, const char *phase,
+                                        uint64_t files_total, uint64_t bytes_total,
+                                        firn_error *err);
+/* The same, with what is done counted on. */
+FIRN_MUST_CHECK int firn_ws_apply_phase_next(struct firn_ws_apply *apply, const char *phase,
+                                             firn_error *err);
+/* From here on nothing cancels it. */
+void firn_ws_apply_finishing(struct firn_ws_apply *apply);
+/* Tells progress, a few times a second; FIRN_CANCELLED as above. Any thread. */
 FIRN_MUST_CHECK int firn_ws_apply_progress(struct firn_ws_apply *apply, uint64_t files,
                                            uint64_t bytes, firn_error *err);
 void firn_ws_apply_notice(struct firn_ws_apply *apply, firn_notice_kind kind, firn_slice path,
@@ -203,5 +239,7 @@ void firn_ws_apply_stage_undo(struct firn_ws_apply *apply);
 FIRN_MUST_CHECK int firn_ws_apply_sync_staged(struct firn_ws_apply *apply, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_apply_sync_swapped(struct firn_ws_apply *apply, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_apply_swap(struct firn_ws_apply *apply, firn_error *err);
+/* Counts anew what is done, after more was left than was planned. */
+FIRN_MUST_CHECK int firn_ws_apply_plan_recount(struct firn_ws_apply *apply, firn_error *err);
 
 #endif

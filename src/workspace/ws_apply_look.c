@@ -10,6 +10,7 @@
 
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
+#include "workspace/ws_cell_walk.h"
 
 enum { PIECE_SIZE = 128 << 10 };
 
@@ -35,9 +36,50 @@ hash_file(const struct firn_ws_apply_look *look, struct firn_os_file *file, firn
         }
         firn_blake3_hash_update(&state, look->buf->data, got);
         *out_size += got;
+        rc = look->tick != NULL ? look->tick(look->ctx, 0, err) : FIRN_OK;
+        if (rc != FIRN_OK) {
+            return rc;
+        }
     } while (got == wanted && *out_size < end);
     firn_blake3_hash_final(&state, out);
     return FIRN_OK;
+}
+
+/* Whether the entry has the name that lists of cells give. What cannot be found is taken for new. */
+static int
+has_cells(const struct firn_ws_apply_look *look, const struct firn_tree_entry *entry, bool *out,
+          firn_error *err)
+{
+    struct firn_packfile_scratch *scratch;
+    int level;
+    *out = entry->size >= FIRN_PACKFILE_CELLS_CONTENT_MIN &&
+           entry->size <= FIRN_PACKFILE_CELLS_CONTENT_MAX;
+    if (!*out) {
+        return FIRN_OK;
+    }
+    int rc = firn_packfile_scratch_create(1, &scratch, err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_objects_cells_level(look->objects, scratch, &entry->hash, &level, err);
+        *out = rc != FIRN_OK || level >= 0;
+        firn_packfile_scratch_destroy(scratch);
+    }
+    return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
+}
+
+static int
+hash_as(const struct firn_ws_apply_look *look, const struct firn_tree_entry *entry,
+        struct firn_os_file *file, firn_hash *out, uint64_t *out_size, firn_error *err)
+{
+    bool is_by_cells;
+    int rc = has_cells(look, entry, &is_by_cells, err);
+    if (rc != FIRN_OK || !is_by_cells) {
+        return rc == FIRN_OK ? hash_file(look, file, out, out_size, err) : rc;
+    }
+    struct firn_ws_cell_walk walk = {
+        .file = file, .size = entry->size, .tick = look->tick, .ctx = look->ctx};
+    rc = firn_ws_cell_walk_name(&walk, out, 0, NULL, err);
+    *out_size = rc == FIRN_OK && !walk.is_shorter ? entry->size : 0;
+    return rc;
 }
 
 static int
@@ -61,7 +103,7 @@ file_equal(const struct firn_ws_apply_look *look, const struct firn_tree_entry *
     }
     firn_hash hash;
     uint64_t size;
-    rc = hash_file(look, file, &hash, &size, err);
+    rc = hash_as(look, entry, file, &hash, &size, err);
     firn_os_file_close(file);
     *out = rc == FIRN_OK && size == entry->size && firn_hash_equal(&hash, &entry->hash);
     return rc;

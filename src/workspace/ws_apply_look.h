@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "os/os.h"
 #include "tree/tree.h"
+#include "workspace/ws_objects.h"
 
 /* What `name` in dir is compared with. buf is working memory. */
 struct firn_ws_apply_look {
@@ -20,6 +21,10 @@ struct firn_ws_apply_look {
     const struct firn_os_stat *stat; /* of it */
     bool is_cut;                     /* only as many bytes of it count as that says */
     struct firn_buf *buf;
+    struct firn_ws_objects *objects; /* that the entry's content is one of */
+    /* Asked while a large file is read; another return than FIRN_OK ends that. NULL: nobody. */
+    int (*tick)(void *ctx, uint64_t bytes, firn_error *err);
+    void *ctx;
 };
 
 /* Whether it is a file of the same bytes, or a link with the same target; of directories, whether

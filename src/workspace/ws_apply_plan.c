@@ -4,10 +4,11 @@
  *
  * It tells each change to the caller and looks whether something that is in neither tree stands
  * where something must go: an entry that a rule left out, a special file, or one that could not be
- * read. Such a thing was not saved, so it must not be replaced or removed (I1): the restore is
- * refused before anything is written, unless what stands there is equal to what would be written:
- * then it is left alone (I3), and so is the lock of a store. A directory that goes away may hold such things and then
- * simply stays; a directory that must become a file may not. Only what a store in the tree makes again
+ * read. Such a thing was not saved, so it must not be replaced or removed (I1): it stays, nothing is
+ * put there, and that is told (ws_apply_left.c); unless what stands there is equal to what would be
+ * written: then there is nothing to do (I3), and so with the lock of a store. A directory that goes
+ * away may hold such things and then simply stays; a directory that must become a file and holds
+ * some stays with all that is in it. Only what a store in the tree makes again
  * goes along with its directory (ws_restore_stores.c). What a hard link names must be in the
  * tree: a link is never made to whatever happens to have that name (I2).
  *
@@ -15,29 +16,64 @@
  * Only then is it known which of their files have to be replaced although the trees have the same of them
  * (firn_ws_restore_stores_has_tail), and all further passes find the same changes (I4).
  */
+#include <stdio.h>
+
 #include "base/slice.h"
 #include "tree/tree_lookup.h"
+#include "workspace/ws_apply_able.h"
 #include "workspace/ws_apply_internal.h"
 #include "workspace/ws_apply_look.h"
 #include "workspace/ws_restore_stores.h"
 
-static int
-is_in_the_way(firn_slice path, firn_error *err)
-{
-    return firn_error_set(err, FIRN_CONFLICT,
-                          "'%.*s' is in the way and is not part of the saved state (left out by a "
-                          "rule, special, unreadable or being written): move it away and try again",
-                          (int)(path.size < 512 ? path.size : 512), (const char *)path.data);
-}
+/* ---- what stays as it is ---- */
 
-/* Whether something of what stands at a path is in no checkpoint, although no rule says so. */
-static bool
-is_unsaved(const struct firn_ws_apply *apply, firn_slice path)
+/* Why something of what stands at a path is in no checkpoint. */
+static enum firn_ws_apply_unsaved
+why_unsaved(const struct firn_ws_apply *apply, firn_slice path, size_t *out_size)
 {
     const struct firn_ws_apply_options *options = &apply->options;
-    return options->is_unsaved != NULL && options->is_unsaved(options->unsaved, path);
+    *out_size = path.size;
+    return options->unsaved_why != NULL ? options->unsaved_why(options->unsaved, path, out_size)
+                                        : FIRN_WS_APPLY_SAVED;
 }
 
+/* Whether a path was asked for by its name. */
+static bool
+is_asked_for(const struct firn_ws_apply *apply, firn_slice path)
+{
+    const struct firn_ws_filter *filter = apply->options.filter;
+    for (size_t i = 0; filter != NULL && i < filter->count; i++) {
+        if (firn_slice_equal(filter->paths[i], path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Leaves what stands at a path, which is in no checkpoint. */
+static int
+leave_unsaved(struct firn_ws_apply *apply, firn_slice path, const struct firn_os_stat *stat,
+              firn_error *err)
+{
+    size_t size;
+    const enum firn_ws_apply_unsaved why = why_unsaved(apply, path, &size);
+    if (why == FIRN_WS_APPLY_EXCLUDED && !is_asked_for(apply, path)) {
+        return firn_ws_apply_left_excluded(apply, path, size, err);
+    }
+    const bool is_special =
+        stat->kind != FIRN_OS_FILE && stat->kind != FIRN_OS_DIR && stat->kind != FIRN_OS_SYMLINK;
+    return firn_ws_apply_left_behind(
+        apply, path,
+        why == FIRN_WS_APPLY_EXCLUDED ? "rules leave out now what stands there: move it away first"
+        : why == FIRN_WS_APPLY_UNREAD ? "what stands there could not be read, so no checkpoint has "
+                                        "it: make it readable, or move it away"
+        : is_special                  ? "a fifo, socket or device stands there: move it away first"
+                     : "what stands there came during the restore, so no checkpoint has it",
+        err);
+}
+
+/* What would be displaced with attributes that no checkpoint has refuses the whole restore (I1): an
+ * undo could not bring them back. */
 static int
 is_not_saved(firn_slice path, firn_error *err)
 {
@@ -81,37 +117,55 @@ is_lock(const struct firn_ws_apply *apply, const struct firn_ws_diff_change *cha
            firn_ws_restore_stores_is_lock(apply->options.stores, change->path);
 }
 
-/* What is to be added must find its name free, or taken by its equal: *out_is_there. */
+/* Opens the directory that an entry lies in. */
+static int
+open_above(struct firn_ws_apply *apply, firn_slice path, struct firn_ws_apply_place *place,
+           struct firn_os_dir **out, firn_error *err)
+{
+    int rc = firn_ws_apply_final_place(path, place, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_os_dir_open_beneath(apply->options.root, (const char *)place->dir.data, out, err);
+    return rc == FIRN_NOT_FOUND ? has_no_directory(path, err) : rc;
+}
+
+static int
+pass_on(void *ctx, uint64_t bytes, firn_error *err)
+{
+    (void)bytes;
+    return firn_ws_apply_progress(ctx, 0, 0, err);
+}
+
+/* What is to be added must find its name free, or taken by its equal; else what stands there stays. */
 static int
 check_is_free(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
-              bool *out_is_there, firn_error *err)
+              firn_error *err)
 {
     struct firn_ws_apply_place place = {0};
     struct firn_os_dir *dir = NULL;
     struct firn_os_stat stat;
+    size_t size;
+    bool is_equal = false;
     int rc;
-    *out_is_there = is_lock(apply, change);
-    if (*out_is_there) {
-        return firn_ws_apply_add_there(apply, change->path, err);
+    if (is_lock(apply, change)) {
+        return firn_ws_apply_left_itself(apply, change->path, err);
     }
-    FIRN_TRY(firn_ws_apply_final_place(change->path, &place, err));
-    rc = firn_os_dir_open_beneath(apply->options.root, (const char *)place.dir.data, &dir, err);
-    if (rc == FIRN_NOT_FOUND) {
-        rc = has_no_directory(change->path, err);
-        goto out;
-    }
-    if (rc != FIRN_OK) {
-        goto out;
-    }
+    FIRN_TRY(open_above(apply, change->path, &place, &dir, err));
     rc = firn_os_stat(dir, place.name, &stat, err);
     if (rc == FIRN_OK) {
-        struct firn_ws_apply_look look = {
-            .dir = dir, .name = place.name, .stat = &stat, .buf = &apply->path};
-        if (!is_unsaved(apply, change->path)) {
-            FIRN_TRY(may_stay(&look, change->after, out_is_there, err));
+        struct firn_ws_apply_look look = {.dir = dir,
+                                          .name = place.name,
+                                          .stat = &stat,
+                                          .buf = &apply->path,
+                                          .objects = apply->options.objects,
+                                          .tick = pass_on,
+                                          .ctx = apply};
+        if (why_unsaved(apply, change->path, &size) != FIRN_WS_APPLY_UNREAD) {
+            FIRN_TRY(may_stay(&look, change->after, &is_equal, err));
         }
-        rc = *out_is_there ? firn_ws_apply_add_there(apply, change->path, err)
-                           : is_in_the_way(change->path, err);
+        rc = is_equal ? firn_ws_apply_left_itself(apply, change->path, err)
+                      : leave_unsaved(apply, change->path, &stat, err);
     } else if (rc == FIRN_NOT_FOUND) {
         rc = FIRN_OK;
     }
@@ -121,34 +175,57 @@ out:
     return rc;
 }
 
+/* Before a change is told, and of something that is there before it is looked at. */
+static int
+prepare_store(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
+              firn_error *err)
+{
+    return apply->options.stores != NULL && change->kind != FIRN_WS_DIFF_SAME
+               ? firn_ws_restore_stores_change(apply->options.stores, change, err)
+               : FIRN_OK;
+}
+
+/* ---- a directory that becomes something else ---- */
+
 struct names {
-    const struct firn_ws_restore_stores *stores; /* may be NULL */
+    struct firn_ws_apply *apply;
     struct firn_os_dir *dir;
-    firn_slice path;
+    struct firn_buf path; /* of the directory, and then of an entry */
+    size_t path_size;
     uint64_t count;
+    uint64_t excluded;
+    firn_error *err;
 };
 
 static int
 count_name(void *ctx, const struct firn_os_dirent *entry)
 {
     struct names *names = ctx;
-    bool goes_along =
-        names->stores != NULL &&
-        firn_ws_restore_stores_is_leftover(names->stores, names->dir, names->path, entry->name);
-    names->count += goes_along ? 0 : 1;
+    const struct firn_ws_restore_stores *stores = names->apply->options.stores;
+    const firn_slice dir = firn_bytes(names->path.data, names->path_size);
+    size_t size;
+    if (stores != NULL &&
+        firn_ws_restore_stores_is_leftover(stores, names->dir, dir, entry->name)) {
+        return FIRN_OK;
+    }
+    names->path.size = names->path_size;
+    if (firn_buf_append_u8(&names->path, '/') != FIRN_OK ||
+        firn_buf_append(&names->path, entry->name, entry->name_size) != FIRN_OK) {
+        return firn_error_no_memory(names->err, "a path");
+    }
+    names->count++;
+    names->excluded +=
+        why_unsaved(names->apply, firn_buf_slice(&names->path), &size) == FIRN_WS_APPLY_EXCLUDED;
     return FIRN_OK;
 }
 
-/* A directory that must make room may hold nothing but what its tree knows. */
 static int
-check_holds_nothing_else(struct firn_ws_apply *apply, firn_slice path,
-                         const struct firn_tree_entry *directory, firn_error *err)
+count_entries(struct firn_ws_apply *apply, const struct firn_tree_entry *directory, uint64_t *out,
+              firn_error *err)
 {
-    uint64_t known = 0;
-    struct names found = {.stores = apply->options.stores, .path = path};
     struct firn_tree_iterator *iterator = NULL;
-    struct firn_os_dir *dir = NULL;
     int rc;
+    *out = 0;
     FIRN_TRY(
         firn_tree_iterator_create(apply->options.before.source, &directory->hash, &iterator, err));
     for (;;) {
@@ -158,26 +235,115 @@ check_holds_nothing_else(struct firn_ws_apply *apply, firn_slice path,
         if (is_end) {
             break;
         }
-        known++;
-    }
-    firn_buf_clear(&apply->path);
-    if (firn_buf_append_slice(&apply->path, path) != FIRN_OK ||
-        firn_buf_text(&apply->path) == NULL) {
-        rc = firn_error_no_memory(err, "a path");
-        goto out;
-    }
-    FIRN_TRY(
-        firn_os_dir_open_beneath(apply->options.root, (const char *)apply->path.data, &dir, err));
-    found.dir = dir;
-    FIRN_TRY(firn_os_dir_list(dir, count_name, &found, err));
-    if (found.count > known) {
-        rc = is_in_the_way(path, err);
+        ++*out;
     }
 out:
-    firn_os_dir_close(dir);
     firn_tree_iterator_destroy(iterator);
     return rc;
 }
+
+/* What keeps a directory from becoming something else. */
+enum hindrance { NO_HINDRANCE, EXCLUDED_INSIDE, UNSAVED_INSIDE, FIXED_INSIDE };
+
+/* Looks into one directory: it may hold nothing but what its tree knows. */
+static int
+look_inside(struct firn_ws_apply *apply, firn_slice path, const struct firn_tree_entry *directory,
+            enum hindrance *out, firn_error *err)
+{
+    struct names names = {.apply = apply, .path_size = path.size, .err = err};
+    uint64_t known;
+    int rc;
+    FIRN_TRY(count_entries(apply, directory, &known, err));
+    if (firn_buf_append_slice(&names.path, path) != FIRN_OK || firn_buf_text(&names.path) == NULL) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    FIRN_TRY(firn_os_dir_open_beneath(apply->options.root, (const char *)names.path.data,
+                                      &names.dir, err));
+    FIRN_TRY(firn_os_dir_list(names.dir, count_name, &names, err));
+    if (names.count > known) {
+        *out = names.count - names.excluded > known ? UNSAVED_INSIDE : EXCLUDED_INSIDE;
+    }
+out:
+    firn_os_dir_close(names.dir);
+    firn_buf_deinit(&names.path);
+    return rc;
+}
+
+struct vanishing {
+    struct firn_ws_apply *apply;
+    struct firn_ws_apply_able able;
+    firn_slice root;
+    enum hindrance hindrance;
+};
+
+static int
+look_at_vanishing(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct vanishing *vanishing = ctx;
+    const firn_slice root = vanishing->root;
+    enum hindrance found = NO_HINDRANCE;
+    bool is_inside = change->path.size >= root.size && firn_slice_has_prefix(change->path, root);
+    size_t size;
+    int rc = FIRN_OK;
+    if (!is_inside || change->before == NULL) {
+        return FIRN_OK;
+    }
+    const enum firn_ws_apply_unsaved why = why_unsaved(vanishing->apply, change->path, &size);
+    FIRN_TRY(prepare_store(vanishing->apply, change, err));
+    if (why == FIRN_WS_APPLY_WITHOUT_ATTRIBUTES) {
+        return is_not_saved(change->path, err);
+    }
+    char not_able[FIRN_WS_APPLY_ABLE_TEXT_SIZE];
+    FIRN_TRY(firn_ws_apply_able_ask(&vanishing->able, change, not_able, err));
+    if (not_able[0] != '\0') {
+        found = FIXED_INSIDE;
+    } else if (why != FIRN_WS_APPLY_SAVED) {
+        found = UNSAVED_INSIDE;
+    } else if (change->before->kind == FIRN_TREE_DIR) {
+        FIRN_TRY(look_inside(vanishing->apply, change->path, change->before, &found, err));
+    }
+    vanishing->hindrance = found > vanishing->hindrance ? found : vanishing->hindrance;
+out:
+    return rc;
+}
+
+/* Before a directory that becomes something else is told: whether all in it may go. If not, it
+ * stays. */
+static int
+check_may_vanish(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
+                 firn_error *err)
+{
+    struct vanishing vanishing = {
+        .apply = apply,
+        .able = {.root = apply->options.root, .user = firn_os_user_id(apply->os)},
+        .root = change->path};
+    struct firn_ws_filter filter;
+    int rc = firn_ws_filter_init(&filter, &change->path, 1, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    struct firn_ws_diff_options options = {.filter = &filter};
+    rc = firn_ws_diff(&apply->options.before, &apply->options.after, &options, look_at_vanishing,
+                      &vanishing, err);
+    firn_ws_filter_deinit(&filter);
+    firn_ws_apply_able_deinit(&vanishing.able);
+    if (rc == FIRN_OK && vanishing.hindrance == EXCLUDED_INSIDE &&
+        !is_asked_for(apply, change->path)) {
+        rc = firn_ws_apply_left_excluded(apply, change->path, change->path.size, err);
+    } else if (rc == FIRN_OK && vanishing.hindrance != NO_HINDRANCE) {
+        rc = firn_ws_apply_left_behind(apply, change->path,
+                                       vanishing.hindrance == FIXED_INSIDE
+                                           ? "the directory that stands there holds something that "
+                                             "cannot be removed"
+                                           : "the directory that stands there holds something that "
+                                             "is in no checkpoint: move it away first",
+                                       err);
+    }
+    return rc;
+}
+
+/* ---- counting and telling ---- */
 
 static void
 count_file(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change)
@@ -221,13 +387,21 @@ tell(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
 }
 
+static void
+on_reserved(void *ctx, firn_slice path, const char *reason)
+{
+    struct firn_ws_apply *apply = ctx;
+    char text[128];
+    (void)snprintf(text, sizeof text, "never restored: it %s", reason);
+    firn_ws_apply_notice(apply, FIRN_NOTICE_RESERVED, path, text);
+    apply->counts.incomplete++;
+}
+
 struct plan {
     struct firn_ws_apply *apply;
-    struct firn_buf
-        vanishing;          /* path of the directory that becomes something else, if inside one */
     struct firn_buf coming; /* path of the directory that is added, if inside one */
     struct firn_tree_lookup links;
-    bool is_silent;
+    struct firn_ws_apply_able able;
     bool has_symlinks; /* among what is to be made or changed */
 };
 
@@ -238,91 +412,119 @@ is_inside(const struct firn_buf *root, firn_slice path)
            memcmp(path.data, root->data, root->size) == 0;
 }
 
+/* Of a directory that stays one only its attributes are left, and its time without a word: it moves
+ * with every change inside. */
 static int
-remember(struct firn_buf *root, firn_slice path, firn_error *err)
+leave_refused(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
+              const char *why, firn_error *err)
 {
-    firn_buf_clear(root);
-    return firn_buf_append_slice(root, path) == FIRN_OK ? FIRN_OK
-                                                        : firn_error_no_memory(err, "a path");
+    if (change->before == NULL || change->after == NULL || change->before->kind != FIRN_TREE_DIR ||
+        change->after->kind != FIRN_TREE_DIR) {
+        return firn_ws_apply_left_behind(apply, change->path, why, err);
+    }
+    return firn_ws_diff_is_dir_time(change)
+               ? firn_ws_apply_left_itself(apply, change->path, err)
+               : firn_ws_apply_left_attributes(apply, change->path, why, err);
 }
 
+/* Finds out whether a change can be made; leaves it alone if not. */
 static int
-check_room(struct plan *plan, const struct firn_ws_diff_change *change, bool *out_is_there,
-           firn_error *err)
+check_room(struct plan *plan, const struct firn_ws_diff_change *change, firn_error *err)
 {
-    bool was_dir = change->before != NULL && change->before->kind == FIRN_TREE_DIR;
+    struct firn_ws_apply *apply = plan->apply;
     bool type_changes =
         change->kind == FIRN_WS_DIFF_CHANGED && (change->what & FIRN_WS_DIFF_TYPE) != 0;
+    bool comes = change->after != NULL && change->after->kind == FIRN_TREE_DIR &&
+                 (change->kind == FIRN_WS_DIFF_ADDED || type_changes);
+    size_t size;
     int rc = FIRN_OK;
-    if (change->kind == FIRN_WS_DIFF_ADDED && !is_inside(&plan->coming, change->path)) {
-        FIRN_TRY(check_is_free(plan->apply, change, out_is_there, err));
-        if (change->after->kind == FIRN_TREE_DIR && !*out_is_there) {
-            FIRN_TRY(remember(&plan->coming, change->path, err));
+    if (is_inside(&plan->coming, change->path)) {
+        return FIRN_OK;
+    }
+    if (change->kind == FIRN_WS_DIFF_ADDED) {
+        FIRN_TRY(check_is_free(apply, change, err));
+    } else if (change->kind != FIRN_WS_DIFF_SAME || change->is_entered) {
+        enum firn_ws_apply_unsaved why = why_unsaved(apply, change->path, &size);
+        if (why == FIRN_WS_APPLY_WITHOUT_ATTRIBUTES && change->kind != FIRN_WS_DIFF_SAME) {
+            return is_not_saved(change->path, err);
+        } else if (why == FIRN_WS_APPLY_UNREAD) {
+            FIRN_TRY(firn_ws_apply_left_behind(apply, change->path,
+                                               "it could not be read: make it readable, or move it "
+                                               "away",
+                                               err));
         }
     }
-    if (type_changes && change->after->kind == FIRN_TREE_DIR) {
-        FIRN_TRY(remember(&plan->coming, change->path, err));
+    if (!firn_ws_apply_left_has(apply, change->path)) {
+        char why[FIRN_WS_APPLY_ABLE_TEXT_SIZE];
+        FIRN_TRY(firn_ws_apply_able_ask(&plan->able, change, why, err));
+        if (why[0] != '\0') {
+            FIRN_TRY(leave_refused(apply, change, why, err));
+        }
     }
-    if (type_changes && was_dir) {
-        FIRN_TRY(remember(&plan->vanishing, change->path, err));
+    if (type_changes && change->before->kind == FIRN_TREE_DIR &&
+        !firn_ws_apply_left_has(apply, change->path)) {
+        FIRN_TRY(check_may_vanish(apply, change, err));
     }
-    if (was_dir && (type_changes || is_inside(&plan->vanishing, change->path))) {
-        FIRN_TRY(check_holds_nothing_else(plan->apply, change->path, change->before, err));
+    if (comes && !firn_ws_apply_left_has(apply, change->path)) {
+        firn_buf_clear(&plan->coming);
+        if (firn_buf_append_slice(&plan->coming, change->path) != FIRN_OK) {
+            return firn_error_no_memory(err, "a path");
+        }
     }
 out:
     return rc;
 }
 
-/* Before a change is told, and of something that is there before it is looked at. */
-static int
-prepare_store(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
-              firn_error *err)
+static bool
+is_left(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change)
 {
-    return apply->options.stores != NULL && change->kind != FIRN_WS_DIFF_SAME
-               ? firn_ws_restore_stores_change(apply->options.stores, change, err)
-               : FIRN_OK;
+    bool is_whole = firn_ws_apply_left_has_whole(apply, change->path);
+    bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
+    apply->counts.left_files += is_whole && is_file ? 1 : 0;
+    return is_whole || firn_ws_apply_left_has(apply, change->path);
 }
 
 static int
 plan_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
     struct plan *plan = ctx;
-    bool is_there = false;
-    int rc = change->before != NULL ? prepare_store(plan->apply, change, err) : FIRN_OK;
-    if (rc == FIRN_OK && !plan->apply->into_empty) {
-        rc = check_room(plan, change, &is_there, err);
+    struct firn_ws_apply *apply = plan->apply;
+    int rc;
+    if (is_left(apply, change)) { /* it lies below what is left */
+        return FIRN_OK;
     }
-    if (rc != FIRN_OK || is_there) {
-        return rc;
+    FIRN_TRY(firn_ws_apply_progress(apply, change->kind != FIRN_WS_DIFF_SAME, 0, err));
+    FIRN_TRY(change->before != NULL ? prepare_store(apply, change, err) : FIRN_OK);
+    if (!apply->into_empty) {
+        FIRN_TRY(check_room(plan, change, err));
+        if (is_left(apply, change)) {
+            return FIRN_OK;
+        }
     }
-    if (change->before != NULL && change->kind != FIRN_WS_DIFF_SAME &&
-        is_unsaved(plan->apply, change->path)) {
-        return is_not_saved(change->path, err);
-    }
-    rc = change->before == NULL ? prepare_store(plan->apply, change, err) : FIRN_OK;
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    count_file(plan->apply, change);
+    FIRN_TRY(change->before == NULL ? prepare_store(apply, change, err) : FIRN_OK);
+    count_file(apply, change);
     plan->has_symlinks =
         plan->has_symlinks || (change->kind != FIRN_WS_DIFF_SAME && change->after != NULL &&
                                change->after->kind == FIRN_TREE_SYMLINK);
     if (firn_ws_apply_needs_content(change) &&
-        firn_ws_apply_batch_link_of(plan->apply, change->after).size > 0) {
-        rc = firn_tree_lookup_check_link(&plan->links, change->path, change->after, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+        firn_ws_apply_batch_link_of(apply, change->after).size > 0) {
+        FIRN_TRY(firn_tree_lookup_check_link(&plan->links, change->path, change->after, err));
     }
-    return plan->is_silent ? FIRN_OK : tell(plan->apply, change, err);
+    rc = apply->is_silent ? FIRN_OK : tell(apply, change, err);
+out:
+    return rc;
 }
 
 static int
 pass(struct firn_ws_apply *apply, bool is_silent, firn_error *err)
 {
-    struct plan plan = {.apply = apply, .is_silent = is_silent};
+    struct plan plan = {.apply = apply,
+                        .able = {.root = apply->options.root, .user = firn_os_user_id(apply->os)}};
+    apply->is_silent = is_silent;
     struct firn_ws_diff_options options = firn_ws_apply_diff_options(apply);
     options.with_same = apply->options.count_same;
+    options.on_reserved = is_silent ? NULL : on_reserved;
+    options.reserved_ctx = apply;
     firn_tree_lookup_init(&plan.links, apply->options.after.source,
                           &apply->options.after.root->hash);
     int rc = firn_ws_diff(&apply->options.before, &apply->options.after, &options, plan_change,
@@ -331,7 +533,8 @@ pass(struct firn_ws_apply *apply, bool is_silent, firn_error *err)
     apply->syncs_each = !plan.has_symlinks &&
                         counts->added + counts->changed + counts->removed + counts->directories <=
                             FIRN_WS_APPLY_FEW;
-    firn_buf_deinit(&plan.vanishing);
+    apply->is_silent = false;
+    firn_ws_apply_able_deinit(&plan.able);
     firn_buf_deinit(&plan.coming);
     firn_tree_lookup_deinit(&plan.links);
     return rc;
@@ -341,15 +544,39 @@ int
 firn_ws_apply_plan(struct firn_ws_apply *apply, firn_error *err)
 {
     const struct firn_ws_restore_stores *stores = apply->options.stores;
-    int rc = FIRN_OK;
-    if (stores != NULL && stores->stores.count > 0) { /* (I4) */
+    int rc = firn_ws_apply_phase(apply, "compare", 0, 0, err);
+    if (rc == FIRN_OK && stores != NULL && stores->stores.count > 0) { /* (I4) */
         rc = pass(apply, true, err);
         apply->counts = (struct firn_ws_apply_counts){0};
-        firn_hash_map_clear(&apply->there);
+        firn_hash_map_clear(&apply->left);
     }
     rc = rc == FIRN_OK ? pass(apply, false, err) : rc;
+    apply->planned_left = apply->counts.not_restored;
     if (rc == FIRN_OK && apply->options.filter != NULL) {
         rc = firn_ws_filter_check_met(apply->options.filter, err);
     }
     return rc;
+}
+
+static int
+count_change(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
+{
+    struct firn_ws_apply *apply = ctx;
+    (void)err;
+    if (!is_left(apply, change)) {
+        count_file(apply, change);
+    }
+    return FIRN_OK;
+}
+
+int
+firn_ws_apply_plan_recount(struct firn_ws_apply *apply, firn_error *err)
+{
+    struct firn_ws_apply_counts *counts = &apply->counts;
+    struct firn_ws_diff_options options = firn_ws_apply_diff_options(apply);
+    options.with_same = apply->options.count_same;
+    counts->added = counts->changed = counts->removed = 0;
+    counts->same = counts->directories = counts->left_files = 0;
+    return firn_ws_diff(&apply->options.before, &apply->options.after, &options, count_change,
+                        apply, err);
 }

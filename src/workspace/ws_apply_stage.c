@@ -12,6 +12,7 @@
  */
 #include "base/mem.h"
 #include "base/slice.h"
+#include "workspace/ws_apply_able.h"
 #include "workspace/ws_apply_internal.h"
 
 static bool
@@ -74,6 +75,20 @@ open_place(struct staging *staging, const struct firn_ws_apply_place *place, fir
                                   err);
 }
 
+/* What the system does not let us make stays as it is; all else goes on. */
+static int
+leave_if_refused(struct firn_ws_apply *apply, firn_slice path, int rc, const firn_error *cause,
+                 firn_error *err)
+{
+    if (!apply->into_empty && firn_ws_apply_able_is_refusal(rc)) {
+        return firn_ws_apply_left_behind(apply, path, cause->text, err);
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = *cause;
+    }
+    return rc;
+}
+
 static int
 make_dir(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
@@ -83,12 +98,17 @@ make_dir(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
         return FIRN_OK;
     }
     int rc;
+    FIRN_TRY(firn_ws_apply_progress(apply, 0, 0, err));
     FIRN_TRY(firn_ws_apply_staged_place(apply, change->path, &staging->place, err));
     if (!staging->place.is_direct) {
         FIRN_TRY(firn_ws_apply_add_new_root(apply, change->path, err));
     }
-    FIRN_TRY(open_place(staging, &staging->place, err));
-    FIRN_TRY(firn_os_make_dir(staging->dir, staging->place.name, 0700, err));
+    firn_error cause;
+    rc = open_place(staging, &staging->place, &cause);
+    if (rc == FIRN_OK) {
+        rc = firn_os_make_dir(staging->dir, staging->place.name, 0700, &cause);
+    }
+    rc = leave_if_refused(apply, change->path, rc, &cause, err);
 out:
     return rc;
 }
@@ -103,13 +123,17 @@ write_one(struct firn_ws_apply_worker *worker, firn_slice path, const struct fir
     struct firn_ws_apply *apply = worker->apply;
     int rc;
     FIRN_TRY(firn_ws_apply_staged_place(apply, path, &worker->place, err));
-    FIRN_TRY(
-        firn_ws_apply_open_dir(apply, &worker->place.dir, &worker->dir, &worker->dir_path, err));
+    firn_error cause;
+    rc = firn_ws_apply_open_dir(apply, &worker->place.dir, &worker->dir, &worker->dir_path, &cause);
+    if (rc != FIRN_OK) {
+        return leave_if_refused(apply, path, rc, &cause, err);
+    }
     struct firn_ws_write_target target = {.dir = worker->dir,
                                           .name = worker->place.name,
                                           .path = path,
                                           .may_inherit = !worker->place.is_direct};
-    FIRN_TRY(firn_ws_write_entry(worker->write, &target, entry, err));
+    rc = firn_ws_write_entry(worker->write, &target, entry, &cause);
+    rc = leave_if_refused(apply, path, rc, &cause, err);
 out:
     return rc;
 }
@@ -129,6 +153,25 @@ out:
     return rc;
 }
 
+/* A name that became a file of its own was written, unless the name that it was to be linked to was
+ * left only when that could not be written. */
+static int
+check_was_written(struct staging *staging, const struct firn_ws_diff_change *change,
+                  firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc;
+    FIRN_TRY(firn_ws_apply_staged_place(staging->apply, change->path, &staging->place, err));
+    FIRN_TRY(open_place(staging, &staging->place, err));
+    rc = firn_os_stat(staging->dir, staging->place.name, &stat, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = firn_ws_apply_left_behind(staging->apply, change->path,
+                                       "the first name of the file could not be restored", err);
+    }
+out:
+    return rc;
+}
+
 static int
 link_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
@@ -139,16 +182,19 @@ link_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     }
     firn_slice first = firn_ws_apply_batch_link_of(apply, change->after);
     if (first.size == 0) {
-        return FIRN_OK;
+        return change->after->hard_link.size > 0 ? check_was_written(staging, change, err)
+                                                 : FIRN_OK;
     }
     int rc;
+    firn_error cause;
     FIRN_TRY(firn_ws_apply_staged_place(apply, change->path, &staging->place, err));
     FIRN_TRY(firn_ws_apply_staged_place(apply, first, &staging->source, err));
-    rc = link_places(staging, err);
+    rc = link_places(staging, &cause);
     if (rc == FIRN_NOT_FOUND && !staging->source.is_direct) {
         FIRN_TRY(firn_ws_apply_final_place(first, &staging->source, err));
-        rc = link_places(staging, err);
+        rc = link_places(staging, &cause);
     }
+    rc = leave_if_refused(apply, change->path, rc, &cause, err);
 out:
     return rc;
 }
@@ -166,21 +212,6 @@ out:
 
 /* ---- taking it back ---- */
 
-/* Appends the path of a place. */
-static int
-append_place(struct firn_buf *path, const struct firn_ws_apply_place *place, firn_error *err)
-{
-    int rc;
-    FIRN_TRY(firn_buf_append_slice(path, firn_buf_slice(&place->dir)));
-    if (path->size > 0) {
-        FIRN_TRY(firn_buf_append_u8(path, '/'));
-    }
-    FIRN_TRY(firn_buf_append_str(path, place->name));
-    return FIRN_OK;
-out:
-    return firn_error_no_memory(err, "a path");
-}
-
 static int
 remove_staged(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
 {
@@ -196,12 +227,7 @@ remove_staged(void *ctx, const struct firn_ws_diff_change *change, firn_error *e
         return FIRN_OK;
     }
     if (is_new_root) {
-        struct firn_buf path = {0};
-        rc = append_place(&path, &staging->place, err);
-        if (rc == FIRN_OK) {
-            rc = firn_ws_apply_clear_tree(apply->options.root, &path, path.size, err);
-        }
-        firn_buf_deinit(&path);
+        rc = firn_ws_apply_clear_place(apply, &staging->place, err);
     } else {
         FIRN_TRY(open_place(staging, &staging->place, err));
         rc = firn_os_remove_file(staging->dir, staging->place.name, err);

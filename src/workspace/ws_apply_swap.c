@@ -11,11 +11,13 @@
  * name, or, where that is taken, one beside it that can be seen (I2). Then, in the order of the
  * walk, staged things are renamed to their final names. Where a type changes, the new and the old
  * thing change places (RENAME_EXCHANGE, or three renames where the file system cannot), so the old
- * one then stands under the temporary name until the deletions, which come last. At the very end
+ * one then stands under the temporary name until the deletions, which come last. Where the system
+ * refuses one of these steps, what was staged for it is removed and the old thing stays (I3). At the very end
  * directories get their metadata, deepest first, because every change inside one moves its time.
  */
 #include "base/mem.h"
 #include "base/slice.h"
+#include "workspace/ws_apply_able.h"
 #include "workspace/ws_apply_internal.h"
 #include "workspace/ws_restore_stores.h"
 
@@ -84,11 +86,15 @@ check_untouched(void *ctx, const struct firn_ws_diff_change *change, firn_error 
     if (change->path.size == 0 || change->kind == FIRN_WS_DIFF_SAME) {
         return FIRN_OK;
     }
+    int rc = firn_ws_apply_progress(apply, 1, 0, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     if (change->before == NULL) {
         return check_still_free(apply, change->path, err);
     }
     struct firn_os_stat stat;
-    int rc = open_final(apply, change->path, err);
+    rc = open_final(apply, change->path, err);
     if (rc == FIRN_OK) {
         rc = firn_os_stat(apply->swapping->dir, apply->swapping->final.name, &stat, err);
     }
@@ -104,6 +110,29 @@ check_untouched(void *ctx, const struct firn_ws_diff_change *change, firn_error 
 
 /* ---- renames ---- */
 
+/* Removes what was staged for an entry that is to stay, and tells why it stays. */
+static int
+leave_refused(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change,
+              const firn_error *cause, firn_error *err)
+{
+    struct swapping *swapping = apply->swapping;
+    int rc = change->after->kind == FIRN_TREE_DIR
+                 ? firn_ws_apply_clear_place(apply, &swapping->staged, err)
+                 : firn_os_remove_file(swapping->dir, swapping->staged.name, err);
+    rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    return rc == FIRN_OK ? firn_ws_apply_left_behind(apply, change->path, cause->text, err) : rc;
+}
+
+/* Hands a failure on whose text is in cause. */
+static int
+pass_on(int rc, const firn_error *cause, firn_error *err)
+{
+    if (rc != FIRN_OK && err != NULL) {
+        *err = *cause;
+    }
+    return rc;
+}
+
 /* Puts a staged file in the place of the old one, unless that is not the old one any more. */
 static int
 replace(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, firn_error *err)
@@ -112,7 +141,12 @@ replace(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, f
     const char *staged = swapping->staged.name;
     const char *final = swapping->final.name;
     bool is_same = true;
-    int rc = firn_ws_apply_exchange(swapping->dir, staged, final, err);
+    firn_error cause;
+    int rc = firn_ws_apply_exchange(swapping->dir, staged, final, &cause);
+    if (firn_ws_apply_able_is_refusal(rc)) {
+        return leave_refused(apply, change, &cause, err);
+    }
+    rc = pass_on(rc, &cause, err);
     if (rc == FIRN_NOT_FOUND) { /* it is gone: so nothing can be overwritten */
         return firn_os_rename(swapping->dir, staged, swapping->dir, final,
                               FIRN_OS_RENAME_NO_REPLACE, err);
@@ -125,7 +159,15 @@ replace(struct firn_ws_apply *apply, const struct firn_ws_diff_change *change, f
         firn_ws_apply_displaced_keep(apply, change->path);
         rc = firn_ws_apply_exchange(swapping->dir, staged, final, err);
     }
-    return rc == FIRN_OK ? firn_os_remove_file(swapping->dir, staged, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_os_remove_file(swapping->dir, staged, &cause);
+    if (firn_ws_apply_able_is_refusal(rc) && is_same) { /* the old one may not go: back with it */
+        rc = firn_ws_apply_exchange(swapping->dir, staged, final, err);
+        return rc == FIRN_OK ? leave_refused(apply, change, &cause, err) : rc;
+    }
+    return pass_on(rc, &cause, err);
 }
 
 static int
@@ -138,19 +180,23 @@ put_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *chan
         return FIRN_OK;
     }
     FIRN_TRY(open_final(apply, change->path, err));
+    if (change->kind == FIRN_WS_DIFF_CHANGED && !changes_type(change)) {
+        return replace(apply, change, err);
+    }
+    firn_error cause;
     if (changes_type(change)) {
-        rc =
-            firn_ws_apply_exchange(swapping->dir, swapping->staged.name, swapping->final.name, err);
-    } else if (change->kind == FIRN_WS_DIFF_CHANGED) {
-        rc = replace(apply, change, err);
+        rc = firn_ws_apply_exchange(swapping->dir, swapping->staged.name, swapping->final.name,
+                                    &cause);
     } else {
         rc = firn_os_rename(swapping->dir, swapping->staged.name, swapping->dir,
-                            swapping->final.name, FIRN_OS_RENAME_NO_REPLACE, err);
+                            swapping->final.name, FIRN_OS_RENAME_NO_REPLACE, &cause);
         if (rc == FIRN_EXISTS && change->after->kind != FIRN_TREE_DIR) {
             firn_ws_apply_displaced_keep(apply, change->path);
-            rc = firn_os_remove_file(swapping->dir, swapping->staged.name, err);
+            rc = firn_os_remove_file(swapping->dir, swapping->staged.name, &cause);
         }
     }
+    rc = firn_ws_apply_able_is_refusal(rc) ? leave_refused(apply, change, &cause, err)
+                                           : pass_on(rc, &cause, err);
 out:
     return rc;
 }
@@ -195,7 +241,10 @@ swap_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
         FIRN_TRY(
             firn_ws_write_metadata(&apply->writers[0], node, change->path, change->after, err));
     }
-    rc = is_dir ? remember_dir(apply, change, err) : FIRN_OK;
+    if (!is_dir) {
+        return firn_ws_apply_progress(apply, change->kind != FIRN_WS_DIFF_SAME, 0, err);
+    }
+    rc = remember_dir(apply, change, err);
 out:
     return rc;
 }
@@ -275,9 +324,19 @@ remove_in_place(struct firn_ws_apply *apply, const struct firn_ws_diff_change *c
     char aside[FIRN_WS_APPLY_NAME_SIZE];
     bool is_kept;
     int rc;
+    firn_error cause;
     firn_ws_apply_temporary_name(apply->options.tag, change->path, aside);
-    FIRN_TRY(firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, err));
-    FIRN_TRY(remove_displaced(apply, change, aside, &is_kept, err));
+    rc = firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, &cause);
+    if (firn_ws_apply_able_is_refusal(rc)) {
+        return firn_ws_apply_left_behind(apply, change->path, cause.text, err);
+    }
+    FIRN_TRY(pass_on(rc, &cause, err));
+    rc = remove_displaced(apply, change, aside, &is_kept, &cause);
+    if (firn_ws_apply_able_is_refusal(rc)) {
+        FIRN_TRY(firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
+        return firn_ws_apply_left_behind(apply, change->path, cause.text, err);
+    }
+    FIRN_TRY(pass_on(rc, &cause, err));
     if (is_kept) {
         rc = firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err);
         if (rc == FIRN_OK) {
@@ -311,7 +370,10 @@ remove_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     }
     bool is_kept;
     if (is_type_change || is_in_vanishing(apply, change->path)) {
-        FIRN_TRY(remove_displaced(apply, change, apply->swapping->final.name, &is_kept, err));
+        firn_error cause;
+        rc = remove_displaced(apply, change, apply->swapping->final.name, &is_kept, &cause);
+        is_kept = is_kept || firn_ws_apply_able_is_refusal(rc);
+        FIRN_TRY(firn_ws_apply_able_is_refusal(rc) ? FIRN_OK : pass_on(rc, &cause, err));
         if (is_kept && is_type_change) {
             rc = firn_ws_apply_displaced_keep_beside(
                 apply, apply->swapping->dir, apply->swapping->final.name, change->path, err);
@@ -320,6 +382,9 @@ remove_one(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
         }
     } else {
         FIRN_TRY(remove_in_place(apply, change, err));
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_ws_apply_progress(apply, change->kind == FIRN_WS_DIFF_REMOVED, 0, err);
     }
 out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -369,16 +434,21 @@ remove_dirs(struct firn_ws_apply *apply, firn_error *err)
         if (rc != FIRN_OK) {
             break;
         }
-        rc = remove_dir(apply, dir, name, firn_str(path), err);
+        firn_error cause;
+        rc = remove_dir(apply, dir, name, firn_str(path), &cause);
         bool is_displaced =
             !firn_slice_equal(firn_str(name), firn_ws_apply_displaced_name_of(firn_str(path)));
-        if (rc == FIRN_EXISTS && is_displaced) {
+        if ((rc == FIRN_EXISTS || firn_ws_apply_able_is_refusal(rc)) && is_displaced) {
             rc = firn_ws_apply_displaced_keep_beside(apply, dir, name, firn_str(path), err);
+        } else if (firn_ws_apply_able_is_refusal(rc)) {
+            rc = firn_ws_apply_left_behind(apply, firn_str(path), cause.text, err);
+        } else {
+            rc = pass_on(rc, &cause, err);
         }
         firn_os_dir_close(dir);
         if (rc == FIRN_EXISTS) {
             firn_ws_apply_notice(apply, FIRN_NOTICE_KEPT, firn_str(path),
-                                 "something that is left out of checkpoints lies in it");
+                                 "something that stays lies in it");
             rc = FIRN_OK;
         }
     }
@@ -398,14 +468,19 @@ finish_dir(struct firn_ws_apply *apply, const struct firn_ws_apply_dir *item, fi
     struct firn_os_node node = {.dir = dir};
     if (item->only_time && apply->loosened != NULL) {
         rc = firn_os_set_mode(node, item->entry.mode, err);
+        rc = firn_ws_apply_able_is_refusal(rc) ? FIRN_OK : rc;
     }
     if (rc != FIRN_OK) {
         firn_os_dir_close(dir);
         return rc;
     }
-    rc = item->only_time ? firn_os_set_mtime(node, item->entry.mtime_ns, err)
-                         : firn_ws_write_metadata(&apply->writers[0], node, firn_str(item->path),
-                                                  &item->entry, err);
+    if (item->only_time) { /* of somebody else's directory only they may set it */
+        rc = firn_os_set_mtime(node, item->entry.mtime_ns, err);
+        rc = firn_ws_apply_able_is_refusal(rc) ? FIRN_OK : rc;
+    } else {
+        rc = firn_ws_write_metadata(&apply->writers[0], node, firn_str(item->path), &item->entry,
+                                    err);
+    }
     firn_os_dir_close(dir);
     return rc;
 }
@@ -419,16 +494,26 @@ firn_ws_apply_swap(struct firn_ws_apply *apply, firn_error *err)
         return firn_error_no_memory(err, "a restore");
     }
     apply->swapping = swapping;
-    int rc = apply->into_empty ? FIRN_OK : firn_ws_apply_walk(apply, check_untouched, err);
+    const struct firn_ws_apply_counts *counts = &apply->counts;
+    const uint64_t total = counts->added + counts->changed + counts->removed;
+    int rc = firn_ws_apply_phase(apply, "look", total, 0, err);
+    if (rc == FIRN_OK && !apply->into_empty) {
+        rc = firn_ws_apply_walk(apply, check_untouched, err);
+    }
     if (rc != FIRN_OK) {
         firn_ws_apply_stage_undo(apply);
         goto out;
     }
+    firn_ws_apply_finishing(apply);
+    FIRN_TRY(firn_ws_apply_phase(apply, "place", total, 0, err));
     FIRN_TRY(firn_ws_apply_walk(apply, swap_one, err));
+    FIRN_TRY(firn_ws_apply_phase_next(apply, "remove", err));
     FIRN_TRY(firn_ws_apply_walk(apply, remove_one, err));
     FIRN_TRY(remove_dirs(apply, err));
+    FIRN_TRY(firn_ws_apply_phase(apply, "finish", counts->directories, 0, err));
     for (const struct firn_ws_apply_dir *dir = apply->dirs; dir != NULL; dir = dir->next) {
         FIRN_TRY(finish_dir(apply, dir, err));
+        FIRN_TRY(firn_ws_apply_progress(apply, 1, 0, err));
     }
     FIRN_TRY(firn_ws_apply_tighten(apply, false, err));
 out:

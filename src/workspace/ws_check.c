@@ -11,26 +11,45 @@
  * Neighbouring checkpoints share nearly everything, so the first pass walks only what each has
  * different from the one before it. If that finds anything missing or damaged, a second pass walks
  * every checkpoint whole and names each path of each checkpoint that is lost. Damage is told by
- * notices; looking goes on behind it. Where there is no store, or it cannot be opened, nothing was
+ * notices; looking goes on behind it. What a newer firn wrote is no damage, and nobody here can judge it:
+ * it is told, looking goes on behind it, and the check ends with FIRN_NEWER. Where there is no store, or it cannot be opened, nothing was
  * looked at, and that is a failure.
+ *
+ * Entries of reserved names (ws_reserved.h), which no restore writes, are told of as well, each once.
  *
  * Settings that cannot be read are told of, too, but nothing that was saved hangs on them: they are no
  * damage.
  */
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/hash_map.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/hex.h"
+#include "pack/packfile_cells.h"
 #include "store/db_progress.h"
 #include "tree/tree_lookup.h"
+#include "workspace/ws_catalog_pins.h"
+#include "workspace/ws_catalog_tags.h"
+#include "workspace/ws_catalog_workspaces.h"
 #include "workspace/ws_config.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_objects_internal.h"
+#include "workspace/ws_reserved.h"
 #include "workspace/ws_rules.h"
 
 enum { SCRATCH_FRAMES = 4, PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+
+/* Objects of a pack that are damaged for one reason: mostly a block that they lie in. */
+struct cause {
+    uint64_t objects;
+    firn_hash first; /* of them */
+    char text[FIRN_ERROR_TEXT_SIZE];
+};
+
+enum { CAUSES_MAX = 16, HEX_SIZE = 2 * sizeof(firn_hash) + 1 };
 
 struct checking {
     struct firn_ws *ws;
@@ -38,7 +57,10 @@ struct checking {
     const firn_workspace_check_options *options;
     firn_workspace_check_result *result;
     struct firn_packfile_scratch *scratch;
-    struct firn_hash_map damaged; /* hashes of objects found damaged in packs */
+    struct firn_hash_map damaged;    /* hashes of objects found damaged in packs */
+    struct cause causes[CAUSES_MAX]; /* in the pack that is being read, not told yet */
+    size_t cause_count;
+    firn_error newer; /* the first part of a newer firn */
     bool out_of_memory;
     bool names_all; /* the second pass: tell every path that is lost */
     uint64_t lost;  /* found by the pass over checkpoints */
@@ -66,14 +88,20 @@ hash_equal(const void *record, const void *key)
 }
 
 static void
-tell(struct checking *checking, firn_slice path, const char *text)
+give_notice(const struct checking *checking, const firn_notice *notice)
 {
     const firn_callbacks *callbacks = &checking->options->callbacks;
-    checking->result->damaged++;
     if (callbacks->on_notice != NULL) {
-        firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .path = path, .text = text};
-        callbacks->on_notice(callbacks->ctx, &notice);
+        callbacks->on_notice(callbacks->ctx, notice);
     }
+}
+
+static void
+tell(struct checking *checking, firn_slice path, const char *text)
+{
+    const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .path = path, .text = text};
+    checking->result->damaged++;
+    give_notice(checking, &notice);
 }
 
 static int
@@ -92,11 +120,49 @@ progress(struct checking *checking, firn_error *err)
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
+static int
+tick(void *ctx, firn_error *err)
+{
+    return progress(ctx, err);
+}
+
 /* Failures after which a check goes on: they are what it looks for. */
 static bool
 is_finding(int rc)
 {
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+    return rc == FIRN_CORRUPT || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+}
+
+/* What a newer firn wrote is no damage: the check goes on behind it, and says so in the end. The second
+ * pass meets it again. */
+static bool
+is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *found)
+{
+    const firn_callbacks *callbacks = &checking->options->callbacks;
+    if (rc != FIRN_NEWER || checking->names_all) {
+        return rc == FIRN_NEWER;
+    }
+    if (checking->result->newer++ == 0) {
+        checking->newer = *found;
+    }
+    if (callbacks->on_notice != NULL) {
+        firn_notice notice = {.kind = FIRN_NOTICE_NEWER, .path = path, .text = found->text};
+        callbacks->on_notice(callbacks->ctx, &notice);
+    }
+    return true;
+}
+
+/* What is left of a failure when what was found has been told: FIRN_OK, or one that ends the check. */
+static int
+settle(struct checking *checking, firn_slice path, int rc, const firn_error *found, firn_error *err)
+{
+    if (is_newer(checking, path, rc, found)) {
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = *found;
+    }
+    return rc;
 }
 
 /* ---- store ---- */
@@ -116,18 +182,72 @@ check_store(struct checking *checking, firn_error *err)
         .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = checking->ws->os};
     const struct firn_db_check_options options = {
         .on_damage = on_store_damage, .ctx = checking, .progress = &progress};
-    int rc = firn_db_check(checking->opened->db, &options, &report, err);
-    return rc == FIRN_CORRUPT ? FIRN_OK : rc;
+    firn_error found;
+    int rc = firn_db_check(checking->opened->db, &options, &report, &found);
+    return rc == FIRN_CORRUPT ? FIRN_OK : settle(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 /* ---- packs ---- */
+
+/* One notice for all objects that one damaged block takes along. */
+static void
+tell_objects(struct checking *checking)
+{
+    char text[FIRN_ERROR_TEXT_SIZE];
+    char hex[HEX_SIZE];
+    for (size_t i = 0; i < checking->cause_count; i++) {
+        const struct cause *cause = &checking->causes[i];
+        const firn_notice notice = {.kind = FIRN_NOTICE_DAMAGED, .text = text};
+        if (cause->objects == 1) {
+            firn_hex_encode(&cause->first, sizeof cause->first, hex);
+            (void)snprintf(text, sizeof text, "object %s: %.900s", hex, cause->text);
+        } else {
+            (void)snprintf(text, sizeof text, "%" PRIu64 " objects: %.900s", cause->objects,
+                           cause->text);
+        }
+        give_notice(checking, &notice);
+    }
+    checking->cause_count = 0;
+}
+
+/* Notes that an object is damaged, and why. */
+static void
+add_object(struct checking *checking, const firn_hash *hash, const char *text)
+{
+    char prefix[HEX_SIZE + 16];
+    char hex[HEX_SIZE];
+    firn_hex_encode(hash, sizeof *hash, hex);
+    int size = snprintf(prefix, sizeof prefix, "object %s: ", hex);
+    const char *why = strncmp(text, prefix, (size_t)size) == 0 ? text + size : text;
+    size_t at = 0;
+    while (at < checking->cause_count && strcmp(checking->causes[at].text, why) != 0) {
+        at++;
+    }
+    if (at == CAUSES_MAX) {
+        tell_objects(checking);
+        at = 0;
+    }
+    struct cause *cause = &checking->causes[at];
+    if (at == checking->cause_count) {
+        checking->cause_count++;
+        cause->objects = 0;
+        cause->first = *hash;
+        (void)snprintf(cause->text, sizeof cause->text, "%s", why);
+    }
+    cause->objects++;
+    checking->result->damaged++;
+}
 
 static void
 on_pack_damage(void *ctx, const firn_hash *hash, const char *text)
 {
     struct checking *checking = ctx;
-    tell(checking, firn_bytes(NULL, 0), text);
-    if (hash != NULL && firn_hash_map_find(&checking->damaged, hash_of(hash), hash) == NULL &&
+    if (hash == NULL) {
+        tell(checking, firn_bytes(NULL, 0), text);
+        return;
+    }
+    add_object(checking, hash, text);
+    if (firn_hash_map_find(&checking->damaged, hash_of(hash), hash) == NULL &&
         firn_hash_map_insert(&checking->damaged, hash_of(hash), hash) == NULL) {
         checking->out_of_memory = true;
     }
@@ -145,6 +265,7 @@ check_pack(struct checking *checking, uint32_t number, firn_error *err)
         checking->result->objects += firn_packfile_count(file);
         if (checking->options->read_data) {
             rc = firn_packfile_verify(file, checking->scratch, on_pack_damage, checking, &found);
+            tell_objects(checking);
             checking->result->bytes_read += firn_packfile_size_bytes(file);
         }
         firn_ws_objects_release(objects, number);
@@ -155,10 +276,7 @@ check_pack(struct checking *checking, uint32_t number, firn_error *err)
         tell(checking, firn_bytes(NULL, 0), found.text);
         return FIRN_OK;
     }
-    if (rc != FIRN_OK && err != NULL) {
-        *err = found;
-    }
-    return rc;
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 static int
@@ -188,10 +306,11 @@ tell_lost(struct checking *checking, firn_slice path, const char *why)
         return;
     }
     char id[FIRN_CHECKPOINT_ID_SIZE];
-    char text[FIRN_ERROR_TEXT_SIZE];
     firn_ws_record_id_text(checking->record->id, id);
-    (void)snprintf(text, sizeof text, "checkpoint %.*s: %.900s", FIRN_CHECKPOINT_ID_SHORT, id, why);
-    tell(checking, path, text);
+    const firn_notice notice = {
+        .kind = FIRN_NOTICE_DAMAGED, .path = path, .text = why, .checkpoint = id};
+    checking->result->damaged++;
+    give_notice(checking, &notice);
 }
 
 /* Whether an object is in the index, its pack is there, and no damage was found in it; else
@@ -218,25 +337,69 @@ struct piece_check {
     uint64_t size;  /* of all pieces of the list at hand */
     uint32_t pack;  /* of the first list of pieces */
     bool is_spread; /* over packs, as far as is known: no one of them could verify the whole */
-    struct firn_buf lists; /* of struct list: pieces that are lists themselves */
+    int level;      /* of the list at hand, if it is one of cells; else -1 */
+    size_t count;   /* of its pieces, holes left out */
+    struct firn_buf lists;     /* of struct list: pieces that are lists themselves */
+    struct firn_hash_map seen; /* struct list: all that were noted */
 };
 
-/* A list of pieces, and the size of what it has to stand for. */
+/* A list of pieces or of cells, and the size of what it has to stand for. */
 struct list {
     firn_hash hash;
     uint64_t size;
+    int level;     /* as piece_check's */
+    bool is_below; /* another one names it */
 };
 
-/* More lists within lists than any file has: lists that lead in a circle end here. */
-enum { LISTS_MAX = 1 << 20 };
+static bool
+list_equal(const void *record, const void *key)
+{
+    const struct list *a = record;
+    const struct list *b = key;
+    return hash_equal(&a->hash, &b->hash) && a->size == b->size && a->level == b->level;
+}
 
+/* A list that is named in many places is looked into once. */
 static int
 note_list(struct piece_check *check, const struct firn_packfile_piece *piece, firn_error *err)
 {
-    struct list list = {.hash = piece->hash, .size = piece->size};
+    struct list list = {0};
+    list.hash = piece->hash;
+    list.size = piece->size;
+    list.is_below = true;
+    list.level = check->level > 0 ? check->level - 1 : -1;
+    if (firn_hash_map_find(&check->seen, hash_of(&list), &list) != NULL) {
+        return FIRN_OK;
+    }
+    if (firn_hash_map_insert(&check->seen, hash_of(&list), &list) == NULL) {
+        return firn_error_no_memory(err, "lists of pieces");
+    }
     return firn_buf_append(&check->lists, &list, sizeof list) == FIRN_OK
                ? FIRN_OK
                : firn_error_no_memory(err, "a list of pieces");
+}
+
+static int
+pass_on(void *ctx, uint64_t bytes, firn_error *err)
+{
+    (void)bytes;
+    return progress(ctx, err);
+}
+
+/* A cell that is stored as one object. */
+static int
+check_whole_cell(struct piece_check *check, const struct firn_packfile_piece *cell,
+                 const struct firn_ws_objects_place *place, firn_error *err)
+{
+    struct checking *checking = check->checking;
+    if (place->at.kind == FIRN_PACKFILE_DELTA && checking->options->read_data) {
+        return firn_ws_objects_stream_verify(checking->opened->objects, checking->scratch,
+                                             &cell->hash, cell->size, pass_on, checking, err);
+    }
+    if (place->at.kind != FIRN_PACKFILE_DELTA && place->at.size != cell->size) {
+        check->why = "its content has another size than its entry says";
+    }
+    return FIRN_OK;
 }
 
 static int
@@ -248,6 +411,7 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
     if (piece->is_hole || check->why != NULL) {
         return FIRN_OK;
     }
+    check->count++;
     struct firn_ws_objects_place place;
     int rc;
     FIRN_TRY(look_for(check->checking, &piece->hash, &check->why, err));
@@ -255,10 +419,54 @@ check_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
         goto out;
     }
     FIRN_TRY(firn_ws_objects_find(check->checking->opened->objects, &piece->hash, &place, err));
-    check->is_spread =
-        check->is_spread || place.pack != check->pack || place.at.kind == FIRN_PACKFILE_DELTA;
+    /* A list of cells, and each cell, has a name that its own pack could compare. */
+    check->is_spread = check->is_spread || (check->level < 0 && place.pack != check->pack) ||
+                       (check->level < 0 && place.at.kind == FIRN_PACKFILE_DELTA);
     if (place.at.kind == FIRN_PACKFILE_PIECES) {
         FIRN_TRY(note_list(check, piece, err));
+    } else if (check->level > 0) {
+        check->why = "its content is not what its name stands for";
+    } else if (check->level == 0) {
+        FIRN_TRY(check_whole_cell(check, piece, &place, err));
+    }
+out:
+    return rc;
+}
+
+/* A cell in pieces that lie in several packs: nobody has compared it with its name. */
+static int
+check_cell(struct piece_check *check, const struct list *cell, firn_error *err)
+{
+    struct checking *checking = check->checking;
+    bool is_to_be_read = check->why == NULL && check->is_spread && checking->options->read_data;
+    check->is_spread = false;
+    return is_to_be_read
+               ? firn_ws_objects_stream_verify(checking->opened->objects, checking->scratch,
+                                               &cell->hash, cell->size, pass_on, checking, err)
+               : FIRN_OK;
+}
+
+static int
+check_list(struct piece_check *check, const struct list *list, firn_error *err)
+{
+    struct firn_ws_objects *objects = check->checking->opened->objects;
+    struct firn_packfile_scratch *scratch = check->checking->scratch;
+    int level;
+    int rc;
+    FIRN_TRY(firn_ws_objects_cells_level(objects, scratch, &list->hash, &level, err));
+    if (level != list->level) {
+        check->why = "its content is not what its name stands for";
+        goto out;
+    }
+    check->size = 0;
+    check->count = 0;
+    check->level = level;
+    FIRN_TRY(firn_ws_objects_pieces(objects, scratch, &list->hash, check_piece, check, err));
+    if (check->why == NULL && check->size != list->size) {
+        check->why = "its content has another size than its entry says";
+    }
+    if (check->why == NULL && check->count == 0 && level >= 0 && list->is_below) {
+        check->why = "its content is not what its name stands for";
     }
 out:
     return rc;
@@ -270,15 +478,20 @@ check_lists(struct piece_check *check, const struct list *first, firn_error *err
 {
     struct checking *checking = check->checking;
     struct list list = *first;
+    bool has_cells = first->level >= 0;
     int rc = FIRN_OK;
-    for (size_t done = 0; check->why == NULL; done++) {
-        check->size = 0;
-        FIRN_TRY(firn_ws_objects_pieces(checking->opened->objects, checking->scratch, &list.hash,
-                                        check_piece, check, err));
-        if (check->why == NULL && check->size != list.size) {
-            check->why = "its content has another size than its entry says";
+    while (check->why == NULL) {
+        struct firn_ws_objects_place place;
+        FIRN_TRY(progress(checking, err));
+        if (has_cells) {
+            FIRN_TRY(firn_ws_objects_find(checking->opened->objects, &list.hash, &place, err));
+            check->pack = place.pack;
         }
-        if (check->lists.size == 0 || done == LISTS_MAX) {
+        FIRN_TRY(check_list(check, &list, err));
+        if (has_cells && list.level < 0) {
+            FIRN_TRY(check_cell(check, &list, err));
+        }
+        if (check->lists.size == 0) {
             break;
         }
         check->lists.size -= sizeof list;
@@ -303,6 +516,23 @@ check_delta(struct piece_check *check, const firn_hash *hash, firn_error *err)
     return rc;
 }
 
+/* What an entry's content has to be, if it is a list: one of cells only from their size on. */
+static int
+begin_lists(const struct piece_check *check, const struct firn_tree_entry *entry, struct list *out,
+            firn_error *err)
+{
+    *out = (struct list){.hash = entry->hash, .size = entry->size};
+    int rc = firn_ws_objects_cells_level(check->checking->opened->objects, check->checking->scratch,
+                                         &entry->hash, &out->level, err);
+    if (rc == FIRN_OK && out->level >= 0 &&
+        (entry->size < FIRN_PACKFILE_CELLS_CONTENT_MIN ||
+         entry->size > FIRN_PACKFILE_CELLS_CONTENT_MAX ||
+         out->level != (int)firn_packfile_cells_level_of(entry->size))) {
+        out->level = -1; /* it is no such list */
+    }
+    return rc;
+}
+
 /* Whether the content that is there is as long as the entry says, and, where no one pack could
  * tell, is the one that its name stands for. */
 static int
@@ -310,10 +540,11 @@ check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn
 {
     struct firn_ws_objects *objects = check->checking->opened->objects;
     struct firn_ws_objects_place place;
+    struct list whole;
     int rc;
     FIRN_TRY(firn_ws_objects_find(objects, &entry->hash, &place, err));
     if (place.at.kind == FIRN_PACKFILE_PIECES) {
-        const struct list whole = {.hash = entry->hash, .size = entry->size};
+        FIRN_TRY(begin_lists(check, entry, &whole, err));
         check->pack = place.pack;
         FIRN_TRY(check_lists(check, &whole, err));
     } else {
@@ -326,8 +557,8 @@ check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn
         }
     }
     if (check->why == NULL && check->is_spread && check->checking->options->read_data) {
-        FIRN_TRY(firn_ws_objects_stream(objects, check->checking->scratch, &entry->hash,
-                                        entry->size, NULL, NULL, err));
+        FIRN_TRY(firn_ws_objects_stream_verify(objects, check->checking->scratch, &entry->hash,
+                                               entry->size, pass_on, check->checking, err));
     }
 out:
     return rc;
@@ -337,24 +568,23 @@ static int
 check_content(struct checking *checking, firn_slice path, const struct firn_tree_entry *entry,
               firn_error *err)
 {
-    struct piece_check check = {.checking = checking};
+    struct piece_check check = {.checking = checking, .level = -1};
     firn_error found;
+    firn_hash_map_init(&check.seen, sizeof(struct list), hash_of, list_equal);
     int rc = look_for(checking, &entry->hash, &check.why, &found);
     if (rc == FIRN_OK && check.why == NULL) {
         rc = check_whole(&check, entry, &found);
         firn_buf_deinit(&check.lists);
+        firn_hash_map_deinit(&check.seen);
     }
     if (is_finding(rc)) {
         tell_lost(checking, path, found.text);
         return FIRN_OK;
     }
-    if (rc != FIRN_OK && err != NULL) {
-        *err = found;
-    }
     if (rc == FIRN_OK && check.why != NULL) {
         tell_lost(checking, path, check.why);
     }
-    return rc;
+    return settle(checking, path, rc, &found, err);
 }
 
 static int
@@ -367,10 +597,25 @@ check_link(struct checking *checking, firn_slice path, const struct firn_tree_en
         tell_lost(checking, path, found.text);
         return FIRN_OK;
     }
-    if (rc != FIRN_OK && err != NULL) {
-        *err = found;
+    return settle(checking, path, rc, &found, err);
+}
+
+/* An entry that a restore will leave out. It may be as old as firn, so it is no damage. */
+static void
+tell_reserved(struct checking *checking, firn_slice path, firn_slice name)
+{
+    const firn_callbacks *callbacks = &checking->options->callbacks;
+    const char *reason = firn_ws_reserved_name(name);
+    if (reason == NULL || checking->names_all || callbacks->on_notice == NULL) {
+        return;
     }
-    return rc;
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    char text[160];
+    firn_ws_record_id_text(checking->record->id, id);
+    (void)snprintf(text, sizeof text, "checkpoint %.*s: never restored: it %s",
+                   FIRN_CHECKPOINT_ID_SHORT, id, reason);
+    firn_notice notice = {.kind = FIRN_NOTICE_RESERVED, .path = path, .text = text};
+    callbacks->on_notice(callbacks->ctx, &notice);
 }
 
 static int
@@ -379,6 +624,9 @@ check_entry(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
     struct checking *checking = ctx;
     const struct firn_tree_entry *entry = change->after;
     int rc = progress(checking, err);
+    if (rc == FIRN_OK && entry != NULL && change->path.size > 0) {
+        tell_reserved(checking, change->path, entry->name);
+    }
     if (rc == FIRN_OK && entry != NULL && entry->hard_link.size > 0) {
         rc = check_link(checking, change->path, entry, err);
     }
@@ -405,10 +653,7 @@ check_rules(struct checking *checking, const struct firn_ws_record *record, firn
         tell_lost(checking, firn_bytes(NULL, 0), found.text);
         return FIRN_OK;
     }
-    if (rc != FIRN_OK && err != NULL) {
-        *err = found;
-    }
-    return rc;
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 static int
@@ -427,11 +672,9 @@ walk_checkpoint(struct checking *checking, const struct firn_ws_record *record, 
     if (is_finding(rc)) {
         tell_lost(checking, firn_bytes(NULL, 0), found.text);
         rc = FIRN_OK;
-    } else if (rc != FIRN_OK && err != NULL) {
-        *err = found;
     }
     firn_tree_lookup_deinit(&checking->links);
-    return rc;
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 static int
@@ -440,6 +683,7 @@ check_checkpoint(void *ctx, firn_slice bytes, const struct firn_ws_record *recor
     struct checking *checking = ctx;
     checking->record = record;
     checking->result->checkpoints += checking->names_all ? 0 : 1;
+    checking->result->safety += !checking->names_all && record->is_safety ? 1 : 0;
     int rc = check_rules(checking, record, err);
     if (rc == FIRN_OK) {
         rc = walk_checkpoint(checking, record, err);
@@ -469,10 +713,57 @@ check_checkpoints(struct checking *checking, firn_error *err)
         tell(checking, firn_bytes(NULL, 0), found.text);
         return FIRN_OK;
     }
-    if (rc != FIRN_OK && err != NULL) {
-        *err = found;
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
+/* ---- what else the catalog has ---- */
+
+static int
+pass_tag(void *ctx, firn_slice name, const struct firn_ws_catalog_tags_tag *tag, firn_error *err)
+{
+    (void)ctx;
+    (void)name;
+    (void)tag;
+    (void)err;
+    return FIRN_OK;
+}
+
+static int
+pass_pin(void *ctx, const struct firn_ws_catalog_pins_pin *pin, firn_error *err)
+{
+    (void)ctx;
+    (void)pin;
+    (void)err;
+    return FIRN_OK;
+}
+
+/* Of tags and pins only whether a newer firn made them: none is needed by a checkpoint. */
+static int
+check_workspace(void *ctx, firn_slice root, const struct firn_ws_catalog_workspace *workspace,
+                firn_error *err)
+{
+    struct checking *checking = ctx;
+    struct firn_ws_catalog *catalog = checking->opened->catalog;
+    firn_error found;
+    (void)root;
+    int rc = firn_ws_catalog_tags_list(catalog, workspace->number, pass_tag, NULL, &found);
+    rc = rc == FIRN_OK || rc == FIRN_CORRUPT
+             ? firn_ws_catalog_pins_list(catalog, workspace->number, pass_pin, NULL, &found)
+             : rc;
+    return rc == FIRN_CORRUPT ? FIRN_OK : settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
+static int
+check_workspaces(struct checking *checking, firn_error *err)
+{
+    firn_error found;
+    int rc = firn_ws_catalog_workspaces_list(checking->opened->catalog, check_workspace, checking,
+                                             &found);
+    if (is_finding(rc)) {
+        tell(checking, firn_bytes(NULL, 0), found.text);
+        return FIRN_OK;
     }
-    return rc;
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 /* Right behind the opening, before another process can have made new packs. */
@@ -485,10 +776,7 @@ check_pack_list(struct checking *checking, firn_error *err)
         tell(checking, firn_bytes(NULL, 0), found.text);
         return FIRN_OK;
     }
-    if (rc != FIRN_OK && err != NULL) {
-        *err = found;
-    }
-    return rc;
+    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 static int
@@ -496,11 +784,16 @@ check_opened(struct checking *checking, firn_error *err)
 {
     int rc;
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
+    firn_packfile_scratch_set_tick(checking->scratch, tick, checking);
     FIRN_TRY(check_pack_list(checking, err));
     FIRN_TRY(check_store(checking, err));
     FIRN_TRY(check_packs(checking, err));
     FIRN_TRY(check_checkpoints(checking, err));
-    if (checking->result->damaged > 0) {
+    FIRN_TRY(check_workspaces(checking, err));
+    if (checking->result->newer > 0) {
+        rc = firn_error_set(err, FIRN_NEWER, "'%.400s' is in part made by a newer firn: %.500s",
+                            checking->ws->place.store_path, checking->newer.text);
+    } else if (checking->result->damaged > 0) {
         rc = firn_error_set(err, FIRN_CORRUPT, "'%.512s' is damaged: what was found is told above",
                             checking->ws->place.store_path);
     }

@@ -2,9 +2,8 @@
  *
  * workspace/ws_compare.c: scanning the disk to compare it with a checkpoint.
  *
- * The scan applies today's rules with the options that the checkpoint was saved with, and the largest
- * size that the caller gives: its tree is what a save would make now. For a restore it applies the
- * checkpoint's rules as well (ws_rules.c).
+ * The scan applies today's rules (ws_rules.c): its tree is what a save would make now, with
+ * dependencies as the checkpoint has them. For a restore it applies the checkpoint's rules as well.
  * What the stat cache knows is not read, and its directories are in the store; those that
  * have changed since are kept in memory. Where the cache turns out to be wrong everything is read
  * instead: what is in memory until then does no harm, since objects are found by their hash.
@@ -83,31 +82,34 @@ ask_watch(const struct request *request, const struct firn_ws_scan_options *opti
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* The checkpoint's rules are loaded. */
+/* The rules are loaded. */
 static int
-fill(struct firn_ws_compare *out, const struct request *request,
-     const struct firn_ignore_rules *stored_rules, firn_error *err)
+fill(struct firn_ws_compare *out, const struct request *request, bool is_for_restore,
+     firn_error *err)
 {
     struct firn_ws_opened *opened = request->opened;
-    const struct firn_ws_record *record = request->record;
     const struct firn_tree_source *stored = firn_ws_objects_trees(opened->objects);
     struct firn_ws_watched *watched = NULL;
     int rc;
     firn_error own_err;
     err = err != NULL ? err : &own_err;
     FIRN_TRY(firn_ws_treesink_create(request->ws->os, &out->treesink, err));
-    struct firn_ws_scan_options options = firn_ws_scan_options_of(
-        opened, record->include_deps, false, request->options.threads, request->options.callbacks);
-    options.file_size_max = request->options.file_size_max;
+    struct firn_ws_scan_options options =
+        firn_ws_scan_options_of(opened, out->rules.include_deps, false, request->options.threads,
+                                request->options.callbacks);
+    options.file_size_max = out->rules.file_size_max;
     options.gitignore = out->rules.gitignore;
-    options.stored_rules = stored_rules;
-    if (stored_rules == NULL) {
+    if (is_for_restore) {
+        options.stored_rules = &out->rules.sets;
+    } else {
+        FIRN_TRY(firn_ws_save_tree_last(opened, &options.last, err));
         FIRN_TRY(ask_watch(request, &options, &watched, err));
         out->is_watched = watched != NULL;
     }
     FIRN_TRY(scan(out, opened, &options, watched, err));
     out->now = firn_ws_treesink_source(out->treesink, stored);
-    out->checkpoint_side = (struct firn_ws_diff_side){.source = stored, .root = &record->root};
+    out->checkpoint_side =
+        (struct firn_ws_diff_side){.source = stored, .root = &request->record->root};
     out->disk_side = (struct firn_ws_diff_side){.source = &out->now, .root = &out->scan.root};
 out:
     firn_ws_watched_end(watched);
@@ -121,23 +123,20 @@ firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws, struct fir
 {
     const struct request request = {ws, opened, record, *options};
     *out = (struct firn_ws_compare){0};
-    int rc = firn_ws_rules_load(opened->objects, record, &out->rules, err);
-    return rc == FIRN_OK ? fill(out, &request, NULL, err) : rc;
+    int rc = firn_ws_rules_load_today(opened, record, NULL, &options->today, &out->rules, err);
+    return rc == FIRN_OK ? fill(out, &request, false, err) : rc;
 }
 
 int
 firn_ws_compare_init_for_restore(struct firn_ws_compare *out, struct firn_ws *ws,
                                  struct firn_ws_opened *opened, const struct firn_ws_record *record,
-                                 const struct firn_ws_record *second, unsigned threads,
-                                 const firn_callbacks *callbacks, firn_error *err)
+                                 const struct firn_ws_record *second,
+                                 const struct firn_ws_compare_options *options, firn_error *err)
 {
-    const struct request request = {ws, opened, record, {threads, 0, callbacks}};
+    const struct request request = {ws, opened, record, *options};
     *out = (struct firn_ws_compare){0};
-    int rc = firn_ws_rules_load(opened->objects, record, &out->rules, err);
-    if (rc == FIRN_OK && second != NULL) {
-        rc = firn_ws_rules_load_more(opened->objects, record, second, &out->rules, err);
-    }
-    return rc == FIRN_OK ? fill(out, &request, &out->rules.sets, err) : rc;
+    int rc = firn_ws_rules_load_today(opened, record, second, &options->today, &out->rules, err);
+    return rc == FIRN_OK ? fill(out, &request, true, err) : rc;
 }
 
 void

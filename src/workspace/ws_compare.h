@@ -21,7 +21,7 @@ struct firn_ws_compare {
 
 struct firn_ws_compare_options {
     unsigned threads;
-    uint64_t file_size_max; /* see ws_scan.h */
+    struct firn_ws_rules_today today;
     const firn_callbacks *callbacks;
 };
 
@@ -38,8 +38,8 @@ FIRN_MUST_CHECK int firn_ws_compare_init(struct firn_ws_compare *out, struct fir
 FIRN_MUST_CHECK int
 firn_ws_compare_init_for_restore(struct firn_ws_compare *out, struct firn_ws *ws,
                                  struct firn_ws_opened *opened, const struct firn_ws_record *record,
-                                 const struct firn_ws_record *second, unsigned threads,
-                                 const firn_callbacks *callbacks, firn_error *err);
+                                 const struct firn_ws_record *second,
+                                 const struct firn_ws_compare_options *options, firn_error *err);
 void firn_ws_compare_deinit(struct firn_ws_compare *compare);
 
 #endif

@@ -28,6 +28,7 @@ firn_ws_delete_batch_init(struct firn_ws_delete_batch *out, struct firn_ws_opene
     FIRN_TRY(firn_db_keyspace_open(opened->db, FIRN_WS_DELETE_CHECKPOINTS, &out->checkpoints, err));
     FIRN_TRY(firn_db_keyspace_open(opened->db, FIRN_WS_DELETE_UNPACKED, &out->unpacked, err));
     FIRN_TRY(firn_db_batch_create(&out->batch, err));
+    firn_db_batch_frees_space(out->batch);
 out:
     return rc;
 }

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "workspace/ws_reserved.h"
 
 /* One side of a directory being walked; no iterator: nothing on this side. */
 struct side {
@@ -213,6 +214,20 @@ set_path(struct diff *diff, size_t parent_size, firn_slice name, firn_error *err
     return FIRN_OK;
 }
 
+/* Whether the name at the end of diff->path is to be passed over, on both sides. */
+static bool
+is_passed(struct diff *diff, firn_slice name)
+{
+    const struct firn_ws_diff_options *options = diff->options;
+    const char *reason = options->without_reserved ? firn_ws_reserved_name(name) : NULL;
+    firn_slice path = firn_buf_slice(&diff->path);
+    if (reason != NULL && options->on_reserved != NULL &&
+        (options->filter == NULL || firn_ws_filter_selects(options->filter, path))) {
+        options->on_reserved(options->reserved_ctx, path, reason);
+    }
+    return reason != NULL;
+}
+
 /* Handles the next name of the deepest level. */
 static int
 step(struct diff *diff, firn_error *err)
@@ -222,11 +237,14 @@ step(struct diff *diff, firn_error *err)
     int order = order_of(level);
     const struct firn_tree_entry *before = order <= 0 ? level->before.entry : NULL;
     const struct firn_tree_entry *after = order >= 0 ? level->after.entry : NULL;
-    bool go_below;
+    bool go_below = false;
     int rc;
     CHECK(before != NULL || after != NULL); /* a level at the end of both sides is left */
-    FIRN_TRY(set_path(diff, level->path_size, before != NULL ? before->name : after->name, err));
-    FIRN_TRY(compare_entry(diff, before, after, &go_below, err));
+    firn_slice name = before != NULL ? before->name : after->name;
+    FIRN_TRY(set_path(diff, level->path_size, name, err));
+    if (!is_passed(diff, name)) {
+        FIRN_TRY(compare_entry(diff, before, after, &go_below, err));
+    }
     if (go_below) {
         FIRN_TRY(enter(diff, before, after, err));
     }

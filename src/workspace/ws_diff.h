@@ -77,6 +77,13 @@ struct firn_ws_diff_options {
     /* Not NULL: a file on both sides of which it is true counts as one whose content differs. */
     bool (*is_to_replace)(const void *ctx, firn_slice path);
     const void *ctx; /* for that */
+    /* Entries of reserved names (ws_reserved.h), and what is below them, count as being on neither
+     * side: for who writes and removes. */
+    bool without_reserved;
+    /* Is told of each such entry that the filter selects, once, before its neighbours behind it; may
+     * be NULL. */
+    void (*on_reserved)(void *reserved_ctx, firn_slice path, const char *reason);
+    void *reserved_ctx;
 };
 
 /* Calls visit for each change: names in byte order, a directory before what is in it (removed

@@ -191,11 +191,7 @@ compare(struct difference *difference, struct firn_ws_opened *opened,
     struct firn_ws_filter filter = {0};
     bool is_disk = options->after == NULL && !options->against_previous;
     int rc;
-    const firn_slice *paths = options->paths;
-    size_t path_count = options->path_count;
-    firn_slice room;
-    firn_ws_default_paths(difference->ws, &paths, &path_count, &room);
-    FIRN_TRY(firn_ws_filter_init(&filter, paths, path_count, err));
+    FIRN_TRY(firn_ws_filter_init(&filter, options->paths, options->path_count, err));
     if (options->with_lines) {
         FIRN_TRY(firn_ws_difference_lines_init(&difference->lines, opened->objects,
                                                is_disk ? opened->root : NULL, &options->callbacks,
@@ -221,7 +217,8 @@ compare_with_disk(struct difference *difference, struct firn_ws_opened *opened,
 {
     const firn_diff_options *options = difference->options;
     struct firn_ws_compare scanned;
-    const struct firn_ws_compare_options given = {options->threads, 0, &options->callbacks};
+    const struct firn_ws_compare_options given = {
+        options->threads, {options->gitignore, options->file_size_max}, &options->callbacks};
     int rc = firn_ws_compare_init(&scanned, difference->ws, opened, before, &given, err);
     if (rc == FIRN_OK) {
         difference->result->skipped = scanned.scan.skipped;
@@ -247,17 +244,10 @@ compare_stored(struct difference *difference, struct firn_ws_opened *opened,
 static int
 keep_messages(struct firn_ws *ws, firn_diff_result *result, firn_error *err)
 {
-    firn_slice before = result->before.message;
-    firn_slice after = result->after.message;
-    firn_buf_clear(&ws->result);
-    if (firn_buf_append_slice(&ws->result, before) != FIRN_OK ||
-        firn_buf_append_slice(&ws->result, after) != FIRN_OK) {
-        return firn_error_no_memory(err, "the message of a checkpoint");
-    }
-    result->before.message = firn_bytes(ws->result.data, before.size);
-    result->after.message = after.size == 0 ? firn_bytes(NULL, 0)
-                                            : firn_bytes(ws->result.data + before.size, after.size);
-    return FIRN_OK;
+    firn_checkpoint *const both[] = {&result->before, &result->after};
+    return firn_ws_record_checkpoints_own(both, 2, &ws->result) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "the message of a checkpoint");
 }
 
 /* Of a checkpoint against the one before it, or against nothing. */

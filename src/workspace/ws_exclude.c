@@ -2,12 +2,7 @@
  *
  * workspace/ws_exclude.c: the default exclusions, as one table.
  *
- * Four kinds of things are left out, at any depth:
- * - what version control keeps for itself. `.git` is a directory in a repository and a file in its
- *   submodules and worktrees; neither belongs into a checkpoint, since restoring either would
- *   rewrite what git believes. So these names count whatever the entry is;
- * - ".firn.repairing", which lies beside a store inside of its workspace while that is repaired, and
- *   stays if that is cut off;
+ * Two kinds of things are left out, at any depth:
  * - directories of dependencies, which a package manager brings back from its lock file;
  * - build output. `target` is an ordinary word, so a directory of that name is left out only where
  *   it is known to be build output: beside a Cargo.toml, or with a CACHEDIR.TAG in it (the
@@ -15,45 +10,52 @@
  *   by its name alone. The last two are kept with include_deps. A link or a file that bears one of
  *   their names is always kept: it is small, and somebody made it on purpose.
  *
- * The first two are left out in any case (firn_ws_exclude_always); the others are what the rule
- * files of a workspace and include_deps can lift (ws_ignore.c).
+ * There are two versions of the list. The first left out each `venv`, `.m2` and `.gradle`. But `venv` is
+ * a package of Python's standard library, too: today's list wants a pyvenv.cfg in it, which each virtual
+ * environment has. And in `.m2` and `.gradle` of a home directory lie settings that somebody wrote. Of
+ * `.m2` only what is fetched again is left out. `.gradle` is kept where it holds settings, without what
+ * is fetched or made again; else it is all that. Which version counted is kept with a checkpoint
+ * (rules.md): what the first one left out of it is not touched by its restore.
  *
- * Names are compared byte for byte and whole: `targeting.c`, `my.git` and `.GIT` are kept.
+ * The rule files of a workspace can lift both (ws_ignore.c). What is left out whatever a rule says is
+ * told by ws_reserved.c.
+ *
+ * Names are compared byte for byte and whole: `targeting.c` and `Node_modules` are kept.
  */
 #include "workspace/ws_exclude.h"
 
 #include "base/slice.h"
 
-static const char VERSION_CONTROL[] = "belongs to version control";
-static const char REPAIR[] = "what a repair that was cut off has left";
 static const char DEPENDENCIES[] = "directory of dependencies";
 static const char BUILD_OUTPUT[] = "directory of build output";
 
-struct rule {
-    const char *name;
-    bool is_for_dirs; /* only a directory of that name, and not with include_deps */
-    const char *reason;
+static const char *const DIRS_OF_DEPENDENCIES[] = {
+    "node_modules", ".venv", "__pypackages__", ".tox", ".nox",
 };
-
-static const struct rule RULES[] = {
-    {".git", false, VERSION_CONTROL},
-    {".hg", false, VERSION_CONTROL},
-    {".svn", false, VERSION_CONTROL},
-    {"node_modules", true, DEPENDENCIES},
-    {".venv", true, DEPENDENCIES},
-    {"venv", true, DEPENDENCIES},
-    {"__pypackages__", true, DEPENDENCIES},
-    {".tox", true, DEPENDENCIES},
-    {".nox", true, DEPENDENCIES},
-    {".gradle", true, DEPENDENCIES},
-    {".m2", true, DEPENDENCIES},
-};
+/* Of the first version. */
+static const char *const DIRS_OF_FIRST[] = {"venv", ".gradle", ".m2"};
+/* In directories that are kept themselves. */
+static const char *const DIRS_IN_M2[] = {"repository", "wrapper"};
+static const char *const DIRS_IN_GRADLE[] = {"caches",        "daemon", "jdks",    "native",
+                                             "notifications", ".tmp",   "workers", "wrapper"};
 
 static bool
 is_named(firn_slice name, const char *text)
 {
     return firn_slice_equal(name, firn_str(text));
 }
+
+static bool
+is_one_of(firn_slice name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_named(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+#define IS_ONE_OF(name, names) is_one_of(name, names, sizeof(names) / sizeof *(names))
 
 /* Most names begin with a letter that no rule begins with. */
 static bool
@@ -68,46 +70,70 @@ is_unwanted_target(const struct firn_ws_exclude_entry *entry)
     return entry->is_dir && !entry->include_deps && is_named(entry->name, "target");
 }
 
-const char *
-firn_ws_exclude_always(firn_slice name)
+/* What is in `.m2` or `.gradle`, where that is kept. */
+static bool
+is_fetched(const struct firn_ws_exclude_entry *entry)
 {
-    struct firn_ws_exclude_entry entry = {.name = name, .include_deps = true};
-    return firn_ws_exclude_by_name(&entry);
+    return (is_named(entry->parent, ".m2") && IS_ONE_OF(entry->name, DIRS_IN_M2)) ||
+           (is_named(entry->parent, ".gradle") && IS_ONE_OF(entry->name, DIRS_IN_GRADLE));
 }
 
 const char *
 firn_ws_exclude_by_name(const struct firn_ws_exclude_entry *entry)
 {
+    if (!entry->is_dir || entry->include_deps) {
+        return NULL;
+    }
+    if (entry->is_narrow && entry->parent.size > 0 && is_fetched(entry)) {
+        return DEPENDENCIES;
+    }
     if (!may_match(entry->name)) {
         return NULL;
     }
-    if (is_named(entry->name, ".firn.repairing")) {
-        return REPAIR;
-    }
-    for (size_t i = 0; i < sizeof RULES / sizeof *RULES; i++) {
-        const struct rule *rule = &RULES[i];
-        bool applies = !rule->is_for_dirs || (entry->is_dir && !entry->include_deps);
-        if (applies && is_named(entry->name, rule->name)) {
-            return rule->reason;
-        }
+    if (IS_ONE_OF(entry->name, DIRS_OF_DEPENDENCIES) ||
+        (!entry->is_narrow && IS_ONE_OF(entry->name, DIRS_OF_FIRST))) {
+        return DEPENDENCIES;
     }
     return entry->is_beside_manifest && is_unwanted_target(entry) ? BUILD_OUTPUT : NULL;
 }
 
 const char *
-firn_ws_exclude_by_tag(const struct firn_ws_exclude_entry *entry)
+firn_ws_exclude_by_inside(const struct firn_ws_exclude_entry *entry,
+                          const struct firn_ws_exclude_inside *inside)
 {
-    return is_unwanted_target(entry) ? BUILD_OUTPUT : NULL;
+    if (!entry->is_dir || entry->include_deps) {
+        return NULL;
+    }
+    if (inside->has_tag && is_unwanted_target(entry)) {
+        return BUILD_OUTPUT;
+    }
+    if (!entry->is_narrow) {
+        return NULL;
+    }
+    bool is_fetched_again = (inside->has_venv && is_named(entry->name, "venv")) ||
+                            (!inside->has_settings && is_named(entry->name, ".gradle"));
+    return is_fetched_again ? DEPENDENCIES : NULL;
+}
+
+bool
+firn_ws_exclude_depends_on_inside(firn_slice name)
+{
+    return is_named(name, "target") || is_named(name, "venv") || is_named(name, ".gradle");
+}
+
+void
+firn_ws_exclude_see_inside(firn_slice name, bool is_dir, struct firn_ws_exclude_inside *inside)
+{
+    inside->has_tag = inside->has_tag || (!is_dir && is_named(name, "CACHEDIR.TAG"));
+    inside->has_venv = inside->has_venv || (!is_dir && is_named(name, "pyvenv.cfg"));
+    inside->has_settings =
+        inside->has_settings || is_named(name, "init.d") ||
+        (!is_dir && (is_named(name, "gradle.properties") || is_named(name, "init.gradle") ||
+                     is_named(name, "init.gradle.kts")));
 }
 
 bool
 firn_ws_exclude_is_manifest(firn_slice name)
 {
     return is_named(name, "Cargo.toml");
-}
-
-bool
-firn_ws_exclude_is_tag(firn_slice name)
-{
-    return is_named(name, "CACHEDIR.TAG");
 }

@@ -19,17 +19,29 @@ struct firn_ws_exclude_entry {
     bool is_dir;
     bool is_beside_manifest; /* a Cargo.toml that is no directory lies in the same directory */
     bool include_deps;       /* dependencies and build output are wanted */
+    bool is_narrow;    /* by the second version of the exclusions, today's; else by the first */
+    firn_slice parent; /* name of the directory that it lies in; "" is the root */
 };
 
-/* Why an entry of that name is left out whatever anybody wants; NULL for most. */
-const char *firn_ws_exclude_always(firn_slice name);
+/* What lies in a directory that may be left out for it. */
+struct firn_ws_exclude_inside {
+    bool has_tag;      /* a CACHEDIR.TAG */
+    bool has_venv;     /* a pyvenv.cfg: a virtual environment of Python */
+    bool has_settings; /* what somebody has set for Gradle */
+};
+
 /* Why the entry is left out, one line; NULL if it is kept. */
 const char *firn_ws_exclude_by_name(const struct firn_ws_exclude_entry *entry);
-/* Why a directory that holds a CACHEDIR.TAG is left out; NULL if it is kept all the same. */
-const char *firn_ws_exclude_by_tag(const struct firn_ws_exclude_entry *entry);
+/* Why a directory is left out for what lies in it, or does not; NULL if it is kept. */
+const char *firn_ws_exclude_by_inside(const struct firn_ws_exclude_entry *entry,
+                                      const struct firn_ws_exclude_inside *inside);
+/* Whether that can be the case for a directory of this name. */
+bool firn_ws_exclude_depends_on_inside(firn_slice name);
 
-/* The names that the two flags above are about. */
+/* The name that is_beside_manifest is about. */
 bool firn_ws_exclude_is_manifest(firn_slice name);
-bool firn_ws_exclude_is_tag(firn_slice name);
+/* Notes an entry of a directory. */
+void firn_ws_exclude_see_inside(firn_slice name, bool is_dir,
+                                struct firn_ws_exclude_inside *inside);
 
 #endif

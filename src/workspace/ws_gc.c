@@ -11,6 +11,7 @@
  *   drop     packs without anything alive are retired
  *   move     the living objects of other packs that go get a new pack, then those are retired too
  *            (ws_gc_move.c)
+ *            Where there is no space for that, but packs were dropped, the rest is left for later.
  *   tidy     the log and the small runs that all of this has left become one run each, and the index
  *            one without what it had to forget
  *
@@ -153,6 +154,7 @@ firn_ws_gc_collect(struct firn_ws_gc *gc, firn_error *err)
 {
     struct firn_ws_objects_retire_result collected;
     int rc = firn_ws_objects_retire_collect(gc->opened->objects, &collected, err);
+    firn_db_space_settle(gc->opened->db);
     gc->result->packs_waiting = collected.waiting;
     gc->result->bytes_waiting = collected.waiting_bytes;
     return rc;
@@ -264,7 +266,12 @@ run(struct firn_ws_gc *gc, firn_error *err)
     if (changes) {
         FIRN_TRY(forget(gc, err));
         FIRN_TRY(drop(gc, err));
-        FIRN_TRY(firn_ws_gc_move(gc, err));
+        rc = firn_ws_gc_move(gc, err);
+        if (rc == FIRN_NO_SPACE && result->packs_removed > 0) {
+            rc =
+                FIRN_OK; /* what could not be moved is as it was; the next collection tries again */
+        }
+        FIRN_TRY(rc);
     }
     if (gc->forgotten.count > 0) {
         FIRN_TRY(firn_ws_purge_settle(gc->opened->objects, gc->opened->db, &gc->forgotten, err));

@@ -79,6 +79,7 @@ firn_ws_gc_due_write(struct firn_db *db, const struct firn_ws_gc_due *due, firn_
     struct firn_db_batch *batch = NULL;
     int rc;
     FIRN_TRY(firn_db_batch_create(&batch, err));
+    firn_db_batch_frees_space(batch); /* it belongs to a collection */
     FIRN_TRY(firn_ws_gc_due_put(db, batch, due, err));
     FIRN_TRY(firn_db_write(db, batch, FIRN_DURABILITY_OS, err));
 out:

@@ -250,6 +250,9 @@ copy_frame(struct moving *moving, const struct met *met, size_t count, uint32_t 
     }
     const struct firn_packfile_frame_object *objects = (const void *)moving->objects.data;
     rc = begin(moving, err);
+    if (rc == FIRN_OK && firn_packfile_has_cells(file)) {
+        firn_ws_session_note_cells(moving->session);
+    }
     rc = rc == FIRN_OK
              ? firn_ws_session_lane_copy(moving->lane, objects, count, codec, stored, raw_size, err)
              : rc;

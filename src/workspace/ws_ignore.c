@@ -63,7 +63,8 @@ firn_ws_ignore_create(struct firn_os *os, const struct firn_ws_ignore_options *o
     }
     for (size_t i = 1; i < ignore->view_count; i++) {
         const struct firn_ignore_rules_set *set = firn_ws_ignore_stored_set(ignore, i);
-        ignore->outermost->views[i].is_as_today = set->include_deps == options->include_deps;
+        ignore->outermost->views[i].is_as_today =
+            set->include_deps == options->include_deps && (set->is_narrow || set->include_deps);
     }
     *out = ignore;
     return FIRN_OK;
@@ -276,6 +277,7 @@ enter_stored(struct entering *entering, size_t index, const struct contents *tod
 static bool
 count_files_locked(struct firn_ws_ignore *ignore, firn_slice path, const struct contents *today)
 {
+    firn_os_mutex_assert_held(&ignore->mutex);
     for (size_t i = 0; i < FIRN_WS_IGNORE_KINDS; i++) {
         if (today->of[i].data != NULL) {
             ignore->files_size += today->of[i].size + path.size + 16;
@@ -383,6 +385,7 @@ collect_today(const struct firn_ws_ignore *ignore, struct firn_ignore_rules *rul
         return FIRN_NO_MEMORY;
     }
     set->include_deps = ignore->options.include_deps;
+    set->is_narrow = !set->include_deps;
     set->gitignore = ignore->options.gitignore;
     set->file_count = 0;
     for (const struct firn_ws_ignore_layer *layer = ignore->layers; layer != NULL;
@@ -407,6 +410,7 @@ collect_stored(const struct firn_ignore_rules *stored, struct firn_ignore_rules 
             return FIRN_NO_MEMORY;
         }
         set->include_deps = from->include_deps;
+        set->is_narrow = from->is_narrow;
         set->gitignore = from->gitignore;
         for (size_t k = 0; k < from->file_count; k++) {
             set->files[k] = from->files[k];

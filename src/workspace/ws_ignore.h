@@ -12,6 +12,7 @@
 #include "ignore/ignore_file.h"
 #include "ignore/ignore_rules.h"
 #include "os/os.h"
+#include "workspace/ws_exclude.h"
 
 /* The rules of one walk. */
 struct firn_ws_ignore;
@@ -86,11 +87,12 @@ bool firn_ws_ignore_judge(const struct firn_ws_ignore *ignore,
                           const struct firn_ws_ignore_scope *scope,
                           const struct firn_ws_ignore_entry *entry,
                           struct firn_ws_ignore_reason *out_reason);
-/* The same about a directory in which a CACHEDIR.TAG was found, and which was not left out before;
- * scope is that of the directory it lies in. */
-bool firn_ws_ignore_judge_tagged(const struct firn_ws_ignore *ignore,
+/* The same about a directory that has been looked into, and which was not left out before; scope is that
+ * of the directory it lies in. */
+bool firn_ws_ignore_judge_inside(const struct firn_ws_ignore *ignore,
                                  const struct firn_ws_ignore_scope *scope,
                                  const struct firn_ws_ignore_entry *entry,
+                                 const struct firn_ws_exclude_inside *inside,
                                  struct firn_ws_ignore_reason *out_reason);
 
 /* Writes the reason as one line, e.g. "src/.firnignore:3: *.o", cut off where it is longer. */

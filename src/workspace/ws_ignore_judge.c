@@ -2,8 +2,9 @@
  *
  * workspace/ws_ignore_judge.c: what the rules in effect in a directory say of an entry of it.
  *
- * From the highest kind to the lowest, within a kind from the deepest file upwards, within a file
- * from the last line to the first: the first pattern that matches decides. If there is none, the
+ * A reserved name is left out whatever they say (ws_reserved.c). Of others, from the highest kind to
+ * the lowest, within a kind from the deepest file upwards, within a file from the last line to the
+ * first, the first pattern that matches decides. If there is none, the
  * default exclusions do. All that was entered is immutable, so nothing here locks, allocates or
  * fails; one question costs as much as the patterns on the way up (ignore_glob.c bounds each).
  */
@@ -11,6 +12,7 @@
 
 #include "workspace/ws_exclude.h"
 #include "workspace/ws_ignore_internal.h"
+#include "workspace/ws_reserved.h"
 
 enum verdict { SAYS_NOTHING, SAYS_EXCLUDED, SAYS_KEPT };
 
@@ -40,6 +42,25 @@ ask(const struct firn_ws_ignore_view *view, const struct firn_ws_ignore_entry *e
     return SAYS_NOTHING;
 }
 
+/* Of the directory that an entry lies in. */
+static firn_slice
+parent_of(const struct firn_ws_ignore_entry *entry)
+{
+    size_t end = entry->path.size - entry->name_size;
+    end -= end > 0 ? 1 : 0; /* the slash */
+    size_t begin = end;
+    while (begin > 0 && entry->path.data[begin - 1] != '/') {
+        begin--;
+    }
+    return firn_bytes(entry->path.data + begin, end - begin);
+}
+
+static bool
+is_narrow(const struct firn_ws_ignore *ignore, size_t view)
+{
+    return view == 0 || firn_ws_ignore_stored_set(ignore, view)->is_narrow;
+}
+
 static bool
 include_deps_of(const struct firn_ws_ignore *ignore, size_t view)
 {
@@ -47,17 +68,18 @@ include_deps_of(const struct firn_ws_ignore *ignore, size_t view)
                      : firn_ws_ignore_stored_set(ignore, view)->include_deps;
 }
 
+/* inside: NULL before it has been looked into. */
 static bool
 excludes(const struct firn_ws_ignore *ignore, const struct firn_ws_ignore_scope *scope,
-         const struct firn_ws_ignore_entry *entry,
-         const char *(*by_default)(const struct firn_ws_exclude_entry *entry),
+         const struct firn_ws_ignore_entry *entry, const struct firn_ws_exclude_inside *inside,
          struct firn_ws_ignore_reason *out_reason)
 {
     struct firn_ws_exclude_entry plain = {
         .name =
             firn_bytes(entry->path.data + entry->path.size - entry->name_size, entry->name_size),
         .is_dir = entry->is_dir,
-        .is_beside_manifest = entry->is_beside_manifest};
+        .is_beside_manifest = entry->is_beside_manifest,
+        .parent = parent_of(entry)};
     for (size_t i = 0; i < ignore->view_count; i++) {
         if (scope->views[i].is_as_today) {
             continue;
@@ -67,7 +89,10 @@ excludes(const struct firn_ws_ignore *ignore, const struct firn_ws_ignore_scope 
             return true;
         }
         plain.include_deps = include_deps_of(ignore, i);
-        const char *reason = verdict == SAYS_NOTHING ? by_default(&plain) : NULL;
+        plain.is_narrow = is_narrow(ignore, i);
+        const char *reason = verdict != SAYS_NOTHING ? NULL
+                             : inside == NULL        ? firn_ws_exclude_by_name(&plain)
+                                                     : firn_ws_exclude_by_inside(&plain, inside);
         if (reason != NULL) {
             *out_reason = (struct firn_ws_ignore_reason){.by_default = reason};
             return true;
@@ -83,21 +108,22 @@ firn_ws_ignore_judge(const struct firn_ws_ignore *ignore, const struct firn_ws_i
 {
     firn_slice name =
         firn_bytes(entry->path.data + entry->path.size - entry->name_size, entry->name_size);
-    const char *reason = firn_ws_exclude_always(name);
+    const char *reason = firn_ws_reserved_name(name);
     if (reason != NULL) {
         *out_reason = (struct firn_ws_ignore_reason){.by_default = reason};
         return true;
     }
-    return excludes(ignore, scope, entry, firn_ws_exclude_by_name, out_reason);
+    return excludes(ignore, scope, entry, NULL, out_reason);
 }
 
 bool
-firn_ws_ignore_judge_tagged(const struct firn_ws_ignore *ignore,
+firn_ws_ignore_judge_inside(const struct firn_ws_ignore *ignore,
                             const struct firn_ws_ignore_scope *scope,
                             const struct firn_ws_ignore_entry *entry,
+                            const struct firn_ws_exclude_inside *inside,
                             struct firn_ws_ignore_reason *out_reason)
 {
-    return excludes(ignore, scope, entry, firn_ws_exclude_by_tag, out_reason);
+    return excludes(ignore, scope, entry, inside, out_reason);
 }
 
 void

@@ -7,6 +7,7 @@
 #define FIRN_WORKSPACE_WS_INTERNAL_H
 
 #include "base/buf.h"
+#include "os/os_process.h"
 #include "workspace/ws.h"
 #include "workspace/ws_catalog.h"
 #include "workspace/ws_diff.h"
@@ -18,6 +19,7 @@
 #include "workspace/ws_watched.h"
 
 struct firn_ws {
+    struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_os *os;
     char *path;             /* by which it was opened */
     char *named_store_path; /* NULL unless it was opened with one */
@@ -35,6 +37,7 @@ struct firn_ws_opened {
     struct firn_os_stat root_stat;
     struct firn_os_dir *store_dir;
     struct firn_os_stat store_stat;
+    bool is_foreign; /* another user may have written what the store says */
     struct firn_db *db;
     uint64_t sequence; /* of the store, before this operation has changed anything */
     struct firn_ws_objects *objects;
@@ -80,16 +83,13 @@ FIRN_MUST_CHECK int firn_ws_check_opened(struct firn_ws *ws, struct firn_ws_open
 
 /* Finds out anew where the workspace and its store are. */
 FIRN_MUST_CHECK int firn_ws_relocate(struct firn_ws *ws, firn_error *err);
-/* Turns the paths that an operation was given into those that it acts on: where there are none the
- * sub-path of the handle, in room; none, which means all, where one is empty. */
-void firn_ws_default_paths(const struct firn_ws *ws, const firn_slice **paths, size_t *count,
-                           firn_slice *room);
 /* A notice of damage for whoever listens; text is borrowed for the call. */
 void firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
 
 /* One save, normal or safety, of an opened workspace. message is borrowed. */
 struct firn_ws_save_request {
     firn_slice message;
+    firn_turn turn; /* that has ended; its agent is empty where there is none */
     bool is_safety;
     bool include_deps;
     bool gitignore;
@@ -103,6 +103,9 @@ struct firn_ws_save_request {
     const struct firn_ws_catalog_joint *joint; /* of the commit; may be NULL */
     struct firn_ws_watched *watched;           /* by whose word not all is visited; may be NULL */
 };
+/* The tree of the newest checkpoint, for a scan; nothing where there is none. ws_save_tree.c. */
+FIRN_MUST_CHECK int firn_ws_save_tree_last(struct firn_ws_opened *opened,
+                                           struct firn_ws_scan_last *out, firn_error *err);
 /* What a scan into the store gave; its root's attributes are owned by scan. ws_save_tree.c. */
 struct firn_ws_stat;
 struct firn_ws_save_tree {

@@ -21,7 +21,14 @@
 #include "base/reader.h"
 #include "base/slice.h"
 
-enum { FORMAT = 1, FLAG_UNDO = 1, KEY_SIZE = 4, PATHS_MAX = 1 << 20, PREVIOUS_SIZE_MAX = 64 << 20 };
+enum {
+    FORMAT = 1,
+    FLAG_UNDO = 1,
+    FLAG_PARTIAL = 2,
+    KEY_SIZE = 4,
+    PATHS_MAX = 1 << 20,
+    PREVIOUS_SIZE_MAX = 64 << 20
+};
 
 static const char KEYSPACE[] = "firn.restores";
 
@@ -41,7 +48,8 @@ firn_ws_journal_encode(const struct firn_ws_journal *journal, struct firn_buf *o
     int rc;
     FIRN_TRY(firn_buf_append_u8(out, FORMAT));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)journal->state));
-    FIRN_TRY(firn_buf_append_u8(out, journal->is_undo ? FLAG_UNDO : 0));
+    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)((journal->is_undo ? FLAG_UNDO : 0) |
+                                               (journal->is_partial ? FLAG_PARTIAL : 0))));
     FIRN_TRY(firn_buf_append(out, journal->tag, sizeof journal->tag));
     FIRN_TRY(firn_buf_append(out, journal->safety, sizeof journal->safety));
     FIRN_TRY(firn_buf_append(out, journal->before, sizeof journal->before));
@@ -106,11 +114,12 @@ firn_ws_journal_decode(firn_slice bytes, struct firn_ws_journal *out, firn_error
         if (state < FIRN_WS_JOURNAL_DONE || state > FIRN_WS_JOURNAL_BEGUN) {
             return newer(err, "state", state);
         }
-        if ((flags & ~(unsigned)FLAG_UNDO) != 0) {
+        if ((flags & ~(unsigned)(FLAG_UNDO | FLAG_PARTIAL)) != 0) {
             return newer(err, "flags", flags);
         }
         out->state = (enum firn_ws_journal_state)state;
-        out->is_undo = flags != 0;
+        out->is_undo = (flags & FLAG_UNDO) != 0;
+        out->is_partial = (flags & FLAG_PARTIAL) != 0;
         if (firn_reader_copy(&reader, out->tag, sizeof out->tag) &&
             firn_reader_copy(&reader, out->safety, sizeof out->safety) &&
             firn_reader_copy(&reader, out->before, sizeof out->before) &&

@@ -4,7 +4,8 @@
  * (docs/formats/catalog.md, "firn.restores"): whether it came to its end, what it went from and to,
  * and what takes it back.
  *
- *   be32 workspace → u8 format (1) | u8 state | u8 flags (1: an undo) | 8 tag | 16 safety |
+ *   be32 workspace → u8 format (1) | u8 state | u8 flags (1: an undo, 2: it left out entries that
+ *                    it could not change) | 8 tag | 16 safety |
  *                    16 before | 16 target | varint count | count sized paths | sized previous
  *                    entry, or empty | varint 0 (end; a tag of a later version is refused)
  */
@@ -32,6 +33,7 @@ enum firn_ws_journal_state {
 struct firn_ws_journal {
     enum firn_ws_journal_state state;
     bool is_undo;
+    bool is_partial;                        /* DONE, but for entries that could not be changed */
     uint8_t tag[FIRN_WS_JOURNAL_TAG_SIZE];  /* of its temporary names */
     uint8_t safety[FIRN_WS_RECORD_ID_SIZE]; /* what an undo brings back */
     uint8_t before[FIRN_WS_RECORD_ID_SIZE]; /* the checkpoint of what was there when it began */

@@ -9,6 +9,10 @@
  * says which directories are roots, and the nearest counts. If none has a store, the path itself is
  * the root of a workspace that was never saved.
  *
+ * A ".firn" that this user has not made there may have come with the tree (ws_trust.c). It does not
+ * hide the store that the directory has in the folder of stores; without one it is an error, and
+ * nothing further up is looked for: what would be saved there is not what the user thinks of.
+ *
  * Then, and only then, the stores are asked whether one of them knows this directory, or one above
  * it, from another path: it may have been moved. The answer is told as moved_from and acted upon by
  * nobody before the user has said so: a guess must not join two histories (I1).
@@ -26,6 +30,7 @@
 #include "base/mem.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_roots.h"
+#include "workspace/ws_trust.h"
 
 struct locating {
     struct firn_os *os;
@@ -95,12 +100,13 @@ static int
 has_store(struct locating *locating, const char *path, firn_error *err)
 {
     struct firn_ws_located *out = locating->out;
+    struct firn_ws_trust_look look;
     struct firn_buf inside = {0};
     char *store = NULL;
     bool has;
     int rc;
-    FIRN_TRY(firn_ws_place_has_inside(locating->os, path, &has, err));
-    if (has) {
+    FIRN_TRY(firn_ws_trust_look(locating->os, path, &look, err));
+    if (look.has_store && look.is_trusted) {
         const char *slash = path[1] == '\0' ? "" : "/";
         if (firn_buf_append_format(&inside, "%s%s" FIRN_WS_PLACE_INSIDE, path, slash) != FIRN_OK ||
             firn_buf_text(&inside) == NULL) {
@@ -113,8 +119,9 @@ has_store(struct locating *locating, const char *path, firn_error *err)
         goto out;
     }
     rc = firn_ws_place_default_store(locating->os, path, &store, err);
-    if (rc == FIRN_INVALID) {
-        rc = FIRN_OK; /* there is no folder of stores; told if nothing is found without it */
+    if (rc ==
+        FIRN_INVALID) { /* there is no folder of stores; told if nothing is found without it */
+        rc = look.has_store ? firn_ws_trust_refuse(path, &look, err) : FIRN_OK;
         goto out;
     }
     if (rc == FIRN_OK) {
@@ -125,6 +132,8 @@ has_store(struct locating *locating, const char *path, firn_error *err)
         store = NULL;
         FIRN_TRY(copy(&out->catalog_root, path, err));
         rc = copy(&out->root, path, err);
+    } else if (rc == FIRN_OK && look.has_store) {
+        rc = firn_ws_trust_refuse(path, &look, err);
     }
 out:
     firn_buf_deinit(&inside);

@@ -222,9 +222,21 @@ firn_ws_nested_holds(const struct firn_ws_nested *nested, firn_slice path, bool 
 }
 
 int
-firn_ws_nested_is_store(struct firn_os_dir *dir, const char *name, bool *out, firn_error *err)
+firn_ws_nested_find_store(struct firn_os_dir *dir, const char *name, bool *out_has,
+                          bool *out_is_own, firn_error *err)
 {
-    *out = false;
-    return strcmp(name, FIRN_WS_PLACE_INSIDE) == 0 ? firn_ws_place_holds_inside(dir, out, err)
-                                                   : FIRN_OK;
+    struct firn_os_stat stat;
+    int rc;
+    *out_has = false;
+    *out_is_own = false;
+    if (strcmp(name, FIRN_WS_PLACE_INSIDE) != 0) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_ws_place_holds_inside(dir, out_has, err));
+    if (*out_has) {
+        FIRN_TRY(firn_os_stat(dir, name, &stat, err));
+        *out_is_own = stat.uid == firn_os_user_id(firn_os_dir_os(dir));
+    }
+out:
+    return rc;
 }

@@ -31,8 +31,8 @@ void firn_ws_nested_digest(const struct firn_ws_nested *nested, uint8_t *out);
 FIRN_MUST_CHECK int firn_ws_nested_holds(const struct firn_ws_nested *nested, firn_slice path,
                                          bool *out, firn_error *err);
 /* Whether a directory, of which this is an entry, brings its store along: the entry is ".firn" and
- * holds a store of this user's. Any thread. */
-FIRN_MUST_CHECK int firn_ws_nested_is_store(struct firn_os_dir *dir, const char *name, bool *out,
-                                            firn_error *err);
+ * holds a store; and whether that is this user's. Any thread. */
+FIRN_MUST_CHECK int firn_ws_nested_find_store(struct firn_os_dir *dir, const char *name,
+                                              bool *out_has, bool *out_is_own, firn_error *err);
 
 #endif

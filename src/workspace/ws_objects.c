@@ -22,6 +22,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/hex.h"
+#include "pack/packfile_cells.h"
 #include "workspace/ws_objects_internal.h"
 
 enum { OPEN_MAX = 64 };
@@ -108,6 +109,16 @@ out:
     return rc;
 }
 
+uint64_t
+firn_ws_objects_bytes(const struct firn_ws_objects *objects)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < objects->pack_count; i++) {
+        bytes += objects->packs[i].entry.size_bytes;
+    }
+    return bytes;
+}
+
 void
 firn_ws_objects_close(struct firn_ws_objects *objects)
 {
@@ -149,6 +160,7 @@ firn_ws_objects_pack_of(struct firn_ws_objects *objects, uint32_t number)
 static struct firn_packfile *
 take_surplus_locked(struct firn_ws_objects *objects)
 {
+    firn_os_mutex_assert_held(&objects->mutex);
     if (objects->open_count <= OPEN_MAX) {
         return NULL;
     }
@@ -454,5 +466,10 @@ firn_ws_objects_pieces(struct firn_ws_objects *objects, struct firn_packfile_scr
     firn_slice list;
     uint64_t total;
     rc = firn_ws_objects_read_stored(objects, scratch, hash, &kind, &list, err);
-    return rc == FIRN_OK ? firn_packfile_decode_pieces(list, &total, visit, ctx, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    return firn_packfile_cells_is_list(list)
+               ? firn_packfile_cells_decode(list, &total, visit, ctx, err)
+               : firn_packfile_decode_pieces(list, &total, visit, ctx, err);
 }

@@ -25,6 +25,8 @@ struct firn_ws_objects;
 FIRN_MUST_CHECK int firn_ws_objects_open(struct firn_db *db, struct firn_ws_objects **out,
                                          firn_error *err);
 void firn_ws_objects_close(struct firn_ws_objects *objects);
+/* What the files of all packs that are not retired take up, by the list. */
+uint64_t firn_ws_objects_bytes(const struct firn_ws_objects *objects);
 
 /* Whether the file of every pack of the list is there, with the right size. */
 FIRN_MUST_CHECK int firn_ws_objects_are_present(struct firn_ws_objects *objects, bool *out,
@@ -47,14 +49,25 @@ FIRN_MUST_CHECK int firn_ws_objects_read(struct firn_ws_objects *objects,
                                          struct firn_packfile_scratch *scratch,
                                          const firn_hash *hash, firn_slice *out, firn_error *err);
 
-/* A file's content in order: data, or (data.data == NULL) a hole of data.size zero bytes. Every
- * piece is verified before sink sees it, the whole after the last. FIRN_CORRUPT too if it is not
- * `size` bytes long. sink may be NULL: verify. */
+/* A file's content in order: data, or (data.data == NULL) a hole of data.size zero bytes, or a part of
+ * one. Every piece is verified before sink sees it, the whole after the last. FIRN_CORRUPT too if it is
+ * not `size` bytes long. */
 FIRN_MUST_CHECK int
 firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
                        const firn_hash *hash, uint64_t size,
                        int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                        void *ctx, firn_error *err);
+
+/* Told how many bytes were passed since the last time; another return than FIRN_OK ends the call. */
+typedef int firn_ws_objects_tick(void *ctx, uint64_t bytes, firn_error *err);
+
+/* Reads and verifies the same. tick is called for every MiB or so that was worked on; of content that
+ * a store names in many places, once. */
+FIRN_MUST_CHECK int firn_ws_objects_stream_verify(struct firn_ws_objects *objects,
+                                                  struct firn_packfile_scratch *scratch,
+                                                  const firn_hash *hash, uint64_t size,
+                                                  firn_ws_objects_tick *tick, void *ctx,
+                                                  firn_error *err);
 
 /* The whole bytes of an object of at most FIRN_PACKFILE_OBJECT_SIZE_MAX, however it is stored, in
  * the place of out's contents. */
@@ -63,8 +76,8 @@ FIRN_MUST_CHECK int firn_ws_objects_stream_whole(struct firn_ws_objects *objects
                                                  const firn_hash *hash, struct firn_buf *out,
                                                  firn_error *err);
 
-/* Calls visit for each piece of an object that is cut into pieces, and not at all for one that
- * is whole. A piece may itself be cut into pieces (ws_objects_stream.c): they are not visited. visit
+/* Calls visit for each piece of an object that is cut into pieces (or cells: pack/packfile_cells.h),
+ * and not at all for one that is whole. A piece may itself be cut into pieces (ws_objects_stream.c): they are not visited. visit
  * must not use the scratch. */
 FIRN_MUST_CHECK int
 firn_ws_objects_pieces(struct firn_ws_objects *objects, struct firn_packfile_scratch *scratch,
@@ -72,6 +85,11 @@ firn_ws_objects_pieces(struct firn_ws_objects *objects, struct firn_packfile_scr
                        int (*visit)(void *ctx, uint64_t offset,
                                     const struct firn_packfile_piece *piece, firn_error *err),
                        void *ctx, firn_error *err);
+
+/* The level of an object that is a list of cells; -1 of any other. */
+FIRN_MUST_CHECK int firn_ws_objects_cells_level(struct firn_ws_objects *objects,
+                                                struct firn_packfile_scratch *scratch,
+                                                const firn_hash *hash, int *out, firn_error *err);
 
 /* What an object that the index has as a delta says of itself; frame is borrowed from scratch. */
 FIRN_MUST_CHECK int firn_ws_objects_delta(struct firn_ws_objects *objects,
@@ -135,6 +153,8 @@ FIRN_MUST_CHECK int firn_ws_session_lane_copy(struct firn_ws_session_lane *lane,
                                               size_t count, enum firn_codec codec,
                                               firn_slice stored, uint32_t raw_size,
                                               firn_error *err);
+/* What lane_copy is given may have lists of cells: firn_packfile_writer_note_cells. */
+void firn_ws_session_note_cells(struct firn_ws_session *session);
 /* Bytes in the pack's file so far. Any thread. */
 uint64_t firn_ws_session_size_bytes(const struct firn_ws_session *session);
 /* Objects added so far that were new. Any thread. */

@@ -134,6 +134,9 @@ firn_ws_objects_retire(struct firn_ws_objects *objects, const uint32_t *numbers,
     if (rc == FIRN_OK) {
         rc = firn_db_batch_create(&batch, err);
     }
+    if (rc == FIRN_OK) {
+        firn_db_batch_frees_space(batch);
+    }
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
         const struct firn_ws_objects_pack *pack = firn_ws_objects_pack_of(objects, numbers[i]);
         struct firn_ws_index_pack entry = pack->entry;
@@ -237,6 +240,9 @@ write_entries(struct firn_ws_objects *objects, firn_error *err)
     uint64_t last = firn_ws_objects_retire_next(objects) - 1;
     struct firn_db_batch *batch = NULL;
     int rc = firn_db_batch_create(&batch, err);
+    if (rc == FIRN_OK) {
+        firn_db_batch_frees_space(batch);
+    }
     for (size_t i = 0; rc == FIRN_OK && i < objects->retired_count; i++) {
         const struct firn_ws_index_pack *entry = &objects->retired[i];
         rc = batch_entry(objects, batch, entry, entry->number == last, err);

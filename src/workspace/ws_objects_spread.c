@@ -35,6 +35,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
+#include "workspace/ws_objects_cells.h"
 #include "workspace/ws_objects_internal.h"
 
 enum {
@@ -42,7 +43,8 @@ enum {
     SLOTS_SIZE = 32 << 20,
     RUN_SIZE_MAX = 8 << 20,
     RUN_PIECES_MAX = 64,
-    ZEROS_SIZE = 16 << 10
+    ZEROS_SIZE = 16 << 10,
+    ZEROS_BETWEEN_LOOKS = 256 /* of that size */
 };
 
 enum slot_state { FREE, BUSY, READY };
@@ -99,6 +101,7 @@ slot_of(struct reading *reading, uint64_t run)
 static void
 advance_locked(struct reading *reading)
 {
+    firn_os_mutex_assert_held(&reading->mutex);
     reading->offset += reading->next.size;
     reading->has_next = firn_packfile_next_piece(&reading->list, &reading->next);
 }
@@ -107,6 +110,7 @@ advance_locked(struct reading *reading)
 static void
 take_locked(struct reading *reading, struct slot *slot)
 {
+    firn_os_mutex_assert_held(&reading->mutex);
     uint64_t size = 0;
     slot->state = BUSY;
     slot->offset = reading->offset;
@@ -138,6 +142,12 @@ hand_on(struct reading *reading, uint64_t offset, firn_slice data, firn_error *e
 }
 
 static int
+hand_on_in_order(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    return hand_on(ctx, offset, data, err);
+}
+
+static int
 read_run(struct reading *reading, struct firn_packfile_scratch *scratch, struct slot *slot,
          firn_error *err)
 {
@@ -157,16 +167,35 @@ read_run(struct reading *reading, struct firn_packfile_scratch *scratch, struct 
     return rc;
 }
 
-static void
-hash_run(struct reading *reading, const struct slot *slot)
+/* A hole may be long: whoever waits can end it. */
+static int
+hash_run(struct reading *reading, const struct slot *slot, firn_error *err)
 {
     static const uint8_t zeros[ZEROS_SIZE];
+    const struct firn_ws_objects_spread *spread = reading->spread;
+    unsigned done = 0;
+    int rc = FIRN_OK;
     for (uint64_t left = slot->hole_size; left > 0;) {
         size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
         firn_blake3_hash_update(&reading->whole, zeros, part);
         left -= part;
+        if (++done % ZEROS_BETWEEN_LOOKS == 0 && spread->on_bytes != NULL) {
+            FIRN_TRY(spread->on_bytes(spread->ctx, 0, err));
+        }
     }
     firn_blake3_hash_update(&reading->whole, slot->data.data, slot->data.size);
+out:
+    return rc;
+}
+
+static void
+fail_locked(struct reading *reading, uint64_t run, int rc, const firn_error *err)
+{
+    if (rc != FIRN_OK && (reading->rc == FIRN_OK || run < reading->failed_at)) {
+        reading->rc = rc;
+        reading->failed_at = run;
+        reading->err = *err;
+    }
 }
 
 /* ---- workers; each step is entered and left with the mutex held ---- */
@@ -175,14 +204,17 @@ hash_run(struct reading *reading, const struct slot *slot)
 static bool
 hash_locked(struct reading *reading)
 {
+    firn_os_mutex_assert_held(&reading->mutex);
     struct slot *slot = slot_of(reading, reading->hashed);
     if (reading->is_hashing || reading->hashed == reading->taken || slot->state != READY) {
         return false;
     }
+    firn_error err = {0};
     reading->is_hashing = true;
     firn_os_mutex_unlock(&reading->mutex);
-    hash_run(reading, slot);
+    int rc = hash_run(reading, slot, &err);
     firn_os_mutex_lock(&reading->mutex);
+    fail_locked(reading, reading->hashed, rc, &err);
     reading->is_hashing = false;
     slot->state = FREE;
     reading->hashed++;
@@ -194,6 +226,7 @@ hash_locked(struct reading *reading)
 static bool
 read_locked(struct reading *reading, struct firn_packfile_scratch *scratch)
 {
+    firn_os_mutex_assert_held(&reading->mutex);
     uint64_t run = reading->taken;
     struct slot *slot = slot_of(reading, run);
     if (!reading->has_next || slot->state != FREE) {
@@ -204,11 +237,7 @@ read_locked(struct reading *reading, struct firn_packfile_scratch *scratch)
     firn_os_mutex_unlock(&reading->mutex);
     int rc = read_run(reading, scratch, slot, &err);
     firn_os_mutex_lock(&reading->mutex);
-    if (rc != FIRN_OK && (reading->rc == FIRN_OK || run < reading->failed_at)) {
-        reading->rc = rc;
-        reading->failed_at = run;
-        reading->err = err;
-    }
+    fail_locked(reading, run, rc, &err);
     slot->state = READY;
     firn_os_cond_broadcast(&reading->changed);
     return true;
@@ -254,9 +283,17 @@ run_jobs(struct reading *reading, firn_error *err)
 
 /* ---- all of it ---- */
 
+static int
+tell(void *ctx, uint64_t bytes, firn_error *err)
+{
+    const struct firn_ws_objects_spread *spread = ((const struct reading *)ctx)->spread;
+    (void)bytes; /* told before */
+    return spread->on_bytes == NULL ? FIRN_OK : spread->on_bytes(spread->ctx, 0, err);
+}
+
 /* (I3) */
 static int
-check_whole(const struct reading *reading, const firn_hash *hash, firn_error *err)
+check_whole(struct reading *reading, const firn_hash *hash, firn_error *err)
 {
     firn_hash found;
     firn_blake3_hash_final(&reading->whole, &found);
@@ -264,8 +301,8 @@ check_whole(const struct reading *reading, const firn_hash *hash, firn_error *er
         return FIRN_OK;
     }
     const struct firn_ws_objects_spread *spread = reading->spread;
-    int rc = firn_ws_objects_stream(spread->objects, spread->scratches[0], hash, reading->size,
-                                    NULL, NULL, err);
+    int rc = firn_ws_objects_stream_verify(spread->objects, spread->scratches[0], hash,
+                                           reading->size, tell, reading, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -334,8 +371,12 @@ firn_ws_objects_spread_read(const struct firn_ws_objects_spread *spread, const f
     if (rc != FIRN_OK) {
         return rc;
     }
+    if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
+        return firn_ws_objects_cells_spread(spread, hash, size, sink, ctx, err);
+    }
     if (kind != FIRN_PACKFILE_PIECES || spread->thread_count < 2) {
-        return firn_ws_objects_stream(spread->objects, scratch, hash, size, sink, ctx, err);
+        return firn_ws_objects_stream(spread->objects, scratch, hash, size, hand_on_in_order,
+                                      &reading, err);
     }
     /* The workers use the scratch that the list was borrowed from. */
     rc = firn_buf_append_slice(&list, stored) == FIRN_OK

@@ -15,6 +15,10 @@
  * Every piece is verified by its own name before sink sees it, a whole that is made of pieces after
  * the last.
  *
+ * The hash of the whole has to see the zeros of holes. It takes them in steps, each of which sink is told
+ * of, so that it can end a reading at any time. Content of 16 GiB and more is named without them
+ * (ws_objects_cells.c).
+ *
  * Small pieces are gathered until there are 256 KiB: sink is called less often, and the hash of the
  * whole is fast over long stretches that begin at multiples of their length only.
  *
@@ -25,9 +29,10 @@
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "pack/packfile_stream.h"
+#include "workspace/ws_objects_cells.h"
 #include "workspace/ws_objects_internal.h"
 
-enum { GATHERED_SIZE = 256 << 10 };
+enum { GATHERED_SIZE = 256 << 10, HOLE_STEP = 4 << 20 };
 
 struct streaming {
     struct firn_ws_objects *objects;
@@ -83,7 +88,7 @@ flush(struct streaming *stream, firn_error *err)
         return FIRN_OK;
     }
     firn_blake3_hash_update(&stream->whole, data.data, data.size);
-    int rc = stream->sink == NULL ? FIRN_OK : stream->sink(stream->ctx, offset, data, err);
+    int rc = stream->sink(stream->ctx, offset, data, err);
     stream->gathered_at += data.size;
     stream->gathered.size = 0;
     return rc;
@@ -110,23 +115,31 @@ stream_data(struct streaming *stream, firn_slice data, firn_error *err)
     return FIRN_OK;
 }
 
+static void
+hash_zeros(struct firn_blake3_hash *whole, size_t size)
+{
+    static const uint8_t zeros[16 << 10];
+    for (size_t left = size; left > 0;) {
+        size_t part = left < sizeof zeros ? left : sizeof zeros;
+        firn_blake3_hash_update(whole, zeros, part);
+        left -= part;
+    }
+}
+
 static int
 stream_hole(struct streaming *stream, uint64_t size, firn_error *err)
 {
-    static const uint8_t zeros[16 << 10];
     if (stream->into != NULL) {
         return append(stream->into, 0, (firn_slice){NULL, (size_t)size}, err);
     }
     int rc = flush(stream, err);
     for (uint64_t left = size; left > 0 && rc == FIRN_OK;) {
-        size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
-        firn_blake3_hash_update(&stream->whole, zeros, part);
+        size_t part = left < HOLE_STEP ? (size_t)left : HOLE_STEP;
+        hash_zeros(&stream->whole, part);
+        rc = stream->sink(stream->ctx, stream->gathered_at, (firn_slice){NULL, part}, err);
+        stream->gathered_at += part;
         left -= part;
     }
-    if (rc == FIRN_OK && stream->sink != NULL) {
-        rc = stream->sink(stream->ctx, stream->gathered_at, (firn_slice){NULL, (size_t)size}, err);
-    }
-    stream->gathered_at += size;
     return rc;
 }
 
@@ -233,6 +246,9 @@ firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scr
     if (rc != FIRN_OK) {
         return rc;
     }
+    if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
+        return firn_ws_objects_cells_stream(objects, scratch, hash, size, sink, ctx, err);
+    }
     if (kind == FIRN_PACKFILE_PIECES) {
         struct streaming stream = {
             .objects = objects, .scratch = scratch, .sink = sink, .ctx = ctx};
@@ -244,7 +260,39 @@ firn_ws_objects_stream(struct firn_ws_objects *objects, struct firn_packfile_scr
         return firn_error_set(err, FIRN_CORRUPT, "object %s has %zu bytes where %llu belong", hex,
                               stored.size, (unsigned long long)size);
     }
-    return sink == NULL || size == 0 ? FIRN_OK : sink(ctx, 0, stored, err);
+    return size == 0 ? FIRN_OK : sink(ctx, 0, stored, err);
+}
+
+/* ---- verifying ---- */
+
+struct ticking {
+    firn_ws_objects_tick *tick;
+    void *ctx;
+};
+
+static int
+take_tick(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    const struct ticking *ticking = ctx;
+    (void)offset;
+    return ticking->tick(ticking->ctx, data.size, err);
+}
+
+int
+firn_ws_objects_stream_verify(struct firn_ws_objects *objects,
+                              struct firn_packfile_scratch *scratch, const firn_hash *hash,
+                              uint64_t size, firn_ws_objects_tick *tick, void *ctx, firn_error *err)
+{
+    struct ticking ticking = {.tick = tick, .ctx = ctx};
+    enum firn_packfile_kind kind;
+    firn_slice stored;
+    int rc = firn_ws_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
+    if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
+        return firn_ws_objects_cells_verify(objects, scratch, hash, size, tick, ctx, err);
+    }
+    return rc == FIRN_OK
+               ? firn_ws_objects_stream(objects, scratch, hash, size, take_tick, &ticking, err)
+               : rc;
 }
 
 /* ---- all at once ---- */

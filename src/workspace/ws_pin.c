@@ -38,7 +38,8 @@ change(struct pinning *pinning, const struct firn_ws_record *record, firn_error 
                                              opened->workspace.number, record->order, err));
     }
     firn_ws_record_to_checkpoint(record, &checkpoint);
-    checkpoint.message = firn_bytes(NULL, 0);
+    checkpoint.message = firn_bytes(NULL, 0); /* the record is gone by the time of the visit */
+    checkpoint.turn = (firn_turn){.number = 0};
     if (firn_buf_append(&pinning->told, &checkpoint, sizeof checkpoint) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a list of checkpoints");
     }

@@ -256,31 +256,30 @@ firn_ws_place_refuse_packs(const char *path, firn_error *err)
 int
 firn_ws_place_holds_inside(struct firn_os_dir *parent, bool *out, firn_error *err)
 {
-    struct firn_os_dir *dir;
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_stat root;
     struct firn_os_stat stat;
     *out = false;
-    int rc = firn_os_dir_open(parent, FIRN_WS_PLACE_INSIDE, &dir, err);
-    if (rc != FIRN_OK) {
+    int rc = firn_os_stat(parent, FIRN_WS_PLACE_INSIDE, &stat, err);
+    if (rc != FIRN_OK || stat.kind != FIRN_OS_DIR) {
         return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
-    rc = firn_os_dir_stat(dir, &stat, err);
-    if (rc == FIRN_OK && stat.uid == firn_os_user_id(firn_os_dir_os(parent))) {
+    FIRN_TRY(firn_os_dir_stat(parent, &root, err));
+    if (stat.uid != firn_os_user_id(firn_os_dir_os(parent)) && stat.uid != root.uid &&
+        stat.uid != 0) {
+        goto out; /* somebody else has put it there */
+    }
+    rc = firn_os_dir_open(parent, FIRN_WS_PLACE_INSIDE, &dir, err);
+    if (rc == FIRN_OK) {
         rc = holds_store(dir, out, err);
     }
-    firn_os_dir_close(dir);
-    return rc;
-}
-
-int
-firn_ws_place_has_inside(struct firn_os *os, const char *real_path, bool *out, firn_error *err)
-{
-    struct firn_os_dir *dir;
-    *out = false;
-    int rc = firn_os_dir_open_path(os, real_path, &dir, err);
-    if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+    if (rc == FIRN_DENIED) { /* it is private, as a store is */
+        *out = true;
+        rc = FIRN_OK;
+    } else if (rc == FIRN_NOT_FOUND) {
+        rc = FIRN_OK;
     }
-    rc = firn_ws_place_holds_inside(dir, out, err);
+out:
     firn_os_dir_close(dir);
     return rc;
 }
@@ -310,6 +309,9 @@ make_last(struct firn_os *os, const char *path, firn_error *err)
         rc = FIRN_OK;
     } else if (rc == FIRN_OK) {
         rc = firn_os_dir_sync(dir, err);
+        if (rc != FIRN_OK) { /* the next attempt has to sync it */
+            FIRN_IGNORE(firn_os_remove_dir(dir, name, NULL));
+        }
     }
 out:
     firn_os_dir_close(dir);

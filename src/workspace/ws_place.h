@@ -47,11 +47,10 @@ FIRN_MUST_CHECK int firn_ws_place_is_store(struct firn_os *os, const char *path,
                                            firn_error *err);
 /* Fails with what there is to say of packs without the file FIRN. */
 FIRN_MUST_CHECK int firn_ws_place_refuse_packs(const char *path, firn_error *err);
-/* Whether the directory at this real path holds a store of its own (".firn"): a real directory that
- * belongs to this user. What others put there is not trusted: saving into it would hand them the
- * tree, restoring from it would let them write. A directory that this user may not read has none. */
-FIRN_MUST_CHECK int firn_ws_place_has_inside(struct firn_os *os, const char *real_path, bool *out,
-                                             firn_error *err);
+/* Whether a directory holds a store of its own (".firn"): a real directory that belongs to this
+ * user, to root, or to whom the directory around it belongs; what somebody else put there is none.
+ * One that this user may not look into counts. Whether it is to be used is another question
+ * (ws_trust.h). */
 FIRN_MUST_CHECK int firn_ws_place_holds_inside(struct firn_os_dir *dir, bool *out, firn_error *err);
 
 #endif

@@ -12,6 +12,7 @@
  */
 #include "workspace/ws_record.h"
 
+#include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
 #include "base/sort.h"
@@ -24,6 +25,9 @@ enum {
     TAG_END = 0,
     TAG_RULES = 1,
     TAG_FORGOTTEN = 2,
+    TAG_DEFAULTS = 3,
+    TAG_TURN = 4,
+    DEFAULTS_NARROW = 2, /* version of the default exclusions; the first is not written */
     FIELD_SIZE_MAX = 64 << 10
 };
 
@@ -49,6 +53,25 @@ out:
 }
 
 static int
+encode_turn(const firn_turn *turn, struct firn_buf *out)
+{
+    DCHECK(turn->agent.size <= FIRN_WS_RECORD_TURN_NAME_SIZE_MAX);
+    DCHECK(turn->session.size <= FIRN_WS_RECORD_TURN_NAME_SIZE_MAX);
+    DCHECK(turn->prompt.size <= FIRN_WS_RECORD_PROMPT_SIZE_MAX);
+    struct firn_buf field = {0};
+    int rc;
+    FIRN_TRY(append_sized(&field, turn->agent));
+    FIRN_TRY(append_sized(&field, turn->session));
+    FIRN_TRY(firn_buf_append_varint(&field, turn->number));
+    FIRN_TRY(append_sized(&field, turn->prompt));
+    FIRN_TRY(firn_buf_append_varint(out, TAG_TURN));
+    FIRN_TRY(append_sized(out, firn_buf_slice(&field)));
+out:
+    firn_buf_deinit(&field);
+    return rc;
+}
+
+static int
 encode_fields(const struct firn_ws_record *record, struct firn_buf *out)
 {
     int rc;
@@ -59,6 +82,14 @@ encode_fields(const struct firn_ws_record *record, struct firn_buf *out)
     if (record->forgotten.size > 0) {
         FIRN_TRY(firn_buf_append_varint(out, TAG_FORGOTTEN));
         FIRN_TRY(append_sized(out, record->forgotten));
+    }
+    if (record->is_narrow) {
+        const uint8_t version = DEFAULTS_NARROW;
+        FIRN_TRY(firn_buf_append_varint(out, TAG_DEFAULTS));
+        FIRN_TRY(append_sized(out, firn_bytes(&version, sizeof version)));
+    }
+    if (record->turn.agent.size > 0) {
+        FIRN_TRY(encode_turn(&record->turn, out));
     }
     FIRN_TRY(firn_buf_append_varint(out, TAG_END));
 out:
@@ -192,6 +223,35 @@ decode_forgotten(firn_slice field, struct firn_ws_record *record)
     return left.size == 0 && count >= 1 && count <= FIRN_WS_RECORD_FORGOTTEN_MAX;
 }
 
+static bool
+decode_turn(firn_slice field, struct firn_ws_record *record)
+{
+    struct firn_reader reader = firn_reader_of(field);
+    firn_turn *turn = &record->turn;
+    return firn_reader_sized(&reader, FIRN_WS_RECORD_TURN_NAME_SIZE_MAX, &turn->agent) &&
+           firn_reader_sized(&reader, FIRN_WS_RECORD_TURN_NAME_SIZE_MAX, &turn->session) &&
+           firn_reader_varint(&reader, &turn->number) &&
+           firn_reader_sized(&reader, FIRN_WS_RECORD_PROMPT_SIZE_MAX, &turn->prompt) &&
+           firn_reader_left(&reader) == 0 && turn->agent.size > 0;
+}
+
+static bool
+decode_field(uint64_t tag, firn_slice field, struct firn_ws_record *record)
+{
+    switch (tag) {
+    case TAG_RULES:
+        return decode_rules(field, record);
+    case TAG_FORGOTTEN:
+        return decode_forgotten(field, record);
+    case TAG_DEFAULTS:
+        record->is_narrow = true;
+        return field.size == 1 && field.data[0] == DEFAULTS_NARROW;
+    default:
+        DCHECK(tag == TAG_TURN);
+        return decode_turn(field, record);
+    }
+}
+
 static int
 compare_paths(const void *a, const void *b)
 {
@@ -230,14 +290,23 @@ decode_fields(struct firn_reader *reader, struct firn_ws_record *record, firn_er
         if (tag == TAG_END) {
             return FIRN_OK;
         }
-        if (tag > TAG_FORGOTTEN) {
+        if (tag != TAG_RULES && tag != TAG_FORGOTTEN && tag != TAG_DEFAULTS && tag != TAG_TURN) {
             return firn_error_set(err, FIRN_NEWER,
                                   "a checkpoint's record has a field of type %llu, which this "
                                   "version does not know",
                                   (unsigned long long)tag);
         }
-        if (tag <= last || !firn_reader_sized(reader, FIELD_SIZE_MAX, &field) ||
-            !(tag == TAG_RULES ? decode_rules(field, record) : decode_forgotten(field, record))) {
+        if (tag <= last || !firn_reader_sized(reader, FIELD_SIZE_MAX, &field)) {
+            break;
+        }
+        if (tag == TAG_DEFAULTS && field.size == 1 && field.data[0] > DEFAULTS_NARROW) {
+            return firn_error_set(
+                err, FIRN_NEWER,
+                "a checkpoint was saved with version %u of the default exclusions, "
+                "this version knows %d",
+                field.data[0], DEFAULTS_NARROW);
+        }
+        if (!decode_field(tag, field, record)) {
             break;
         }
         last = tag;
@@ -298,11 +367,43 @@ firn_ws_record_to_checkpoint(const struct firn_ws_record *record, firn_checkpoin
                              .new_objects = record->new_objects,
                              .added_bytes = record->added_bytes,
                              .excluded = record->excluded,
-                             .skipped = record->skipped};
+                             .skipped = record->skipped,
+                             .turn = record->turn};
     firn_slice left = record->forgotten;
     firn_slice path;
     while (firn_ws_record_forgotten_next(&left, &path)) {
         out->forgotten++;
     }
     firn_ws_record_id_text(record->id, out->id);
+}
+
+size_t
+firn_ws_record_checkpoint_size(const firn_checkpoint *checkpoint)
+{
+    const firn_turn *turn = &checkpoint->turn;
+    return checkpoint->message.size + turn->agent.size + turn->session.size + turn->prompt.size;
+}
+
+int
+firn_ws_record_checkpoints_own(firn_checkpoint *const *checkpoints, size_t count,
+                               struct firn_buf *out)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += firn_ws_record_checkpoint_size(checkpoints[i]);
+    }
+    firn_buf_clear(out);
+    int rc = firn_buf_reserve(out, size);
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        firn_turn *turn = &checkpoints[i]->turn;
+        firn_slice *const slices[] = {&checkpoints[i]->message, &turn->agent, &turn->session,
+                                      &turn->prompt};
+        for (size_t k = 0; k < sizeof slices / sizeof slices[0]; k++) {
+            size_t start = out->size;
+            size_t length = slices[k]->size;
+            CHECK(firn_buf_append_slice(out, *slices[k]) == FIRN_OK); /* room was made above */
+            *slices[k] = firn_bytes(length > 0 ? out->data + start : NULL, length);
+        }
+    }
+    return rc;
 }

@@ -12,6 +12,8 @@
  *   field := varint tag (not 0, ascending) | sized bytes; a tag of a later version is refused
  *   tag 1: 32 hash of the rules by which entries were left out
  *   tag 2: sized path, each (1 to 256 in all): what was forgotten; ascending, none below another
+ *   tag 4: sized agent (1 to 256) | sized session (0 to 256) | varint number | sized prompt (0 to
+ *   16 KiB): the turn of a coding agent that the checkpoint was made after
  */
 #ifndef FIRN_WORKSPACE_WS_RECORD_H
 #define FIRN_WORKSPACE_WS_RECORD_H
@@ -28,7 +30,9 @@ enum {
     FIRN_WS_RECORD_FORGOTTEN_MAX = 256,
     FIRN_WS_RECORD_ID_SIZE = 16,
     FIRN_WS_RECORD_MESSAGE_SIZE_MAX = 64 << 10,
-    FIRN_WS_RECORD_PATH_SIZE_MAX = 64 << 10
+    FIRN_WS_RECORD_PATH_SIZE_MAX = 64 << 10,
+    FIRN_WS_RECORD_TURN_NAME_SIZE_MAX = 256, /* of an agent, and of a session */
+    FIRN_WS_RECORD_PROMPT_SIZE_MAX = 16 << 10
 };
 
 /* All slices are borrowed. */
@@ -37,6 +41,7 @@ struct firn_ws_record {
     uint8_t parent[FIRN_WS_RECORD_ID_SIZE];
     bool is_safety;
     bool include_deps;
+    bool is_narrow;  /* without include_deps and rules: today's default exclusions, not the first */
     uint64_t order;  /* among all checkpoints of the workspace, from 1 */
     uint64_t number; /* 0 for safety checkpoints */
     int64_t created_ns;
@@ -53,6 +58,7 @@ struct firn_ws_record {
     bool has_rules;
     firn_hash rules;      /* the object that holds the rules of the save; zeros unless has_rules */
     firn_slice forgotten; /* paths, encoded; firn_ws_record_forgotten_next */
+    firn_turn turn;       /* its agent is empty where there was none */
 };
 
 /* Takes the next path off record->forgotten; false at the end. */
@@ -67,8 +73,14 @@ FIRN_MUST_CHECK int firn_ws_record_encode(const struct firn_ws_record *record,
                                           struct firn_buf *out);
 FIRN_MUST_CHECK int firn_ws_record_decode(firn_slice bytes, struct firn_ws_record *out,
                                           firn_error *err);
-/* The public face of a record; the message stays borrowed. */
+/* The public face of a record; its slices stay borrowed. */
 void firn_ws_record_to_checkpoint(const struct firn_ws_record *record, firn_checkpoint *out);
+/* Bytes that the slices of a checkpoint have in all. */
+size_t firn_ws_record_checkpoint_size(const firn_checkpoint *checkpoint);
+/* Copies the slices of checkpoints into out, which is replaced, and lets them borrow from there.
+ * The slices must not lie in out. Cannot fail where out has room for all of them. */
+FIRN_MUST_CHECK int firn_ws_record_checkpoints_own(firn_checkpoint *const *checkpoints,
+                                                   size_t count, struct firn_buf *out);
 
 /* 32 letters k–z and a NUL: k is 0, z is 15, high half of a byte first. */
 void firn_ws_record_id_text(const uint8_t *id, char *out);

@@ -37,6 +37,7 @@
 #include "workspace/ws_apply_look.h"
 
 struct recovering {
+    struct firn_ws_objects *objects;
     struct firn_os_dir *root;
     const struct firn_ws_journal *journal;
     const firn_callbacks *callbacks;
@@ -74,8 +75,11 @@ is_known(struct recovering *recovering, const char *name, const struct firn_os_s
 {
     const struct firn_tree_entry *entries[] = {recovering->change->before,
                                                recovering->change->after};
-    struct firn_ws_apply_look at = {
-        .dir = recovering->dir, .name = name, .stat = stat, .buf = &recovering->buf};
+    struct firn_ws_apply_look at = {.dir = recovering->dir,
+                                    .name = name,
+                                    .stat = stat,
+                                    .buf = &recovering->buf,
+                                    .objects = recovering->objects};
     *out = false;
     for (size_t i = 0; i < 2 && !*out; i++) {
         if (entries[i] == NULL || entries[i]->kind == FIRN_TREE_DIR) {
@@ -232,7 +236,7 @@ discard(struct recovering *recovering, const char *name, firn_error *err)
     FIRN_TRY(firn_buf_append_str(&path, name));
     rc = firn_ws_apply_clear_tree(recovering->root, &path, path.size, err);
     firn_buf_deinit(&path);
-    return rc;
+    return rc == FIRN_EXISTS ? FIRN_OK : rc; /* somebody has put something of his own there */
 out:
     firn_buf_deinit(&path);
     return firn_error_no_memory(err, "a path");
@@ -349,7 +353,8 @@ walk(struct recovering *recovering, const struct firn_ws_diff_side *before,
         return rc;
     }
     struct firn_ws_diff_options options = {.filter = filter.count > 0 ? &filter : NULL,
-                                           .is_to_replace = may_be_replaced};
+                                           .is_to_replace = may_be_replaced,
+                                           .without_reserved = true};
     rc = firn_ws_diff(before, after, &options, rest_one, recovering, err);
     if (rc == FIRN_OK && recovering->journal->state == FIRN_WS_JOURNAL_PREPARED) {
         rc = firn_ws_diff(before, after, &options, tighten_one, recovering, err);
@@ -380,7 +385,8 @@ firn_ws_recover_rest(struct firn_ws_opened *opened, const struct firn_ws_journal
     struct firn_ws_record records[2];
     struct firn_buf bytes[2] = {{0}, {0}};
     const uint8_t *ids[2] = {journal->before, journal->target};
-    struct recovering recovering = {.root = opened->root,
+    struct recovering recovering = {.objects = opened->objects,
+                                    .root = opened->root,
                                     .journal = journal,
                                     .callbacks = callbacks,
                                     .user = firn_os_user_id(firn_os_dir_os(opened->root))};

@@ -10,23 +10,23 @@
  * Reading is what makes it true: what stands on the disk is hashed, not what was meant to be
  * written, so somebody's edit of the last moment is never taken for the restored state (I1).
  *
- * Where more has changed than is read in a moment nothing is done, and the next save reads it.
+ * That costs a small part of what writing them did. Where more has changed than the system is likely
+ * to have in its memory nothing is done, and the next save reads it.
  */
 #include "workspace/ws_refresh.h"
 
 #include "base/sort.h"
 #include "codec/xxh3.h"
-#include "tree/tree_lookup.h"
 #include "workspace/ws_stat.h"
 
-enum { FILES_MAX = 2000, BYTES_MAX = 64 << 20 };
+enum { FILES_MAX = 200 * 1000, BYTES_MAX = 1 << 30 };
 
 struct refresh {
     struct firn_ws_opened *opened;
     struct firn_buf inside; /* of uint64_t: hashes of paths; one more by accident does no harm */
     uint64_t files;
     uint64_t bytes;
-    struct firn_tree_lookup lookup; /* in the tree restored */
+    const struct firn_ws_diff_side *after; /* the tree restored */
 };
 
 static uint64_t
@@ -86,13 +86,6 @@ is_inside(void *ctx, firn_slice path)
 }
 
 static int
-entry_of(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_error *err)
-{
-    struct refresh *refresh = ctx;
-    return firn_tree_lookup_find(&refresh->lookup, path, out, err);
-}
-
-static int
 is_stored(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
 {
     const struct refresh *refresh = ctx;
@@ -101,17 +94,33 @@ is_stored(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
 
 /* ---- the scan ---- */
 
+/* Nobody waits for this who wants to stop: what it is for is done. */
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    const struct firn_callbacks *outer = ctx;
+    firn_progress told = *progress;
+    told.phase = "refresh";
+    told.is_finishing = true;
+    return outer->on_progress(outer->ctx, &told);
+}
+
 static int
 scan(struct refresh *refresh, const struct firn_ws_save_request *request, firn_error *err)
 {
     struct firn_ws_opened *opened = refresh->opened;
-    const struct firn_callbacks silent = {0};
+    const struct firn_callbacks callbacks = {
+        .on_progress = request->callbacks.on_progress != NULL ? on_progress : NULL,
+        .ctx = (void *)(uintptr_t)&request->callbacks};
     const struct firn_ws_scan_confines confines = {
-        .is_inside = is_inside, .entry = entry_of, .is_stored = is_stored, .ctx = refresh};
+        .is_inside = is_inside,
+        .outside = {refresh->after->source, refresh->after->root->hash},
+        .is_stored = is_stored,
+        .ctx = refresh};
     struct firn_ws_stat_options stat_options = {.objects = opened->objects,
                                                 .workspace = opened->workspace.number};
     struct firn_ws_scan_options options =
-        firn_ws_scan_options_of(opened, request->include_deps, false, 1, &silent);
+        firn_ws_scan_options_of(opened, request->include_deps, false, request->threads, &callbacks);
     struct firn_ws_treesink *treesink = NULL;
     struct firn_ws_scan_result result = {0};
     int rc;
@@ -135,10 +144,9 @@ firn_ws_refresh(struct firn_ws_opened *opened, const struct firn_ws_save_request
                 const struct firn_ws_diff_side *before, const struct firn_ws_diff_side *after,
                 firn_error *err)
 {
-    struct refresh refresh = {.opened = opened};
+    struct refresh refresh = {.opened = opened, .after = after};
     const struct firn_ws_diff_options options = {0};
     int rc;
-    firn_tree_lookup_init(&refresh.lookup, after->source, &after->root->hash);
     FIRN_TRY(firn_ws_diff(before, after, &options, note_change, &refresh, err));
     if (refresh.files > FILES_MAX || refresh.bytes > BYTES_MAX) {
         goto out;
@@ -147,7 +155,6 @@ firn_ws_refresh(struct firn_ws_opened *opened, const struct firn_ws_save_request
               compare_hashes);
     FIRN_TRY(scan(&refresh, request, err));
 out:
-    firn_tree_lookup_deinit(&refresh.lookup);
     firn_buf_deinit(&refresh.inside);
     return rc;
 }

@@ -17,14 +17,23 @@
  *      one.
  * (I2) Whatever fails or is cut off before the exchange leaves the damaged store as it was.
  * (I3) A dry run does all of it but the exchange, so that what it tells is what a repair would do.
+ * (I4) What a newer firn wrote is no damage: wherever FIRN_NEWER is met, the repair ends with it, and
+ *      nothing was changed. Formats tell their version behind a checksum that holds, so no damage
+ *      looks like that.
  */
 #include "workspace/ws_repair_internal.h"
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "workspace/ws.h"
 #include "workspace/ws_config.h"
 
-enum { STORE_MEMORY_BYTES = 32 << 20, SCRATCH_FRAMES = 4, ATTEMPTS = 2 };
+enum {
+    STORE_MEMORY_BYTES = 32 << 20,
+    SCRATCH_FRAMES = 4,
+    ATTEMPTS = 2,
+    TICK_INTERVAL_NS = 200 * 1000 * 1000
+};
 
 /* What is wrong was seen in the new store's copies: people know the store by its own name. */
 static void
@@ -81,6 +90,18 @@ firn_ws_repair_progress(struct firn_ws_repair *repair, const char *phase, uint64
     return firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
+static int
+tick(void *ctx, firn_error *err)
+{
+    struct firn_ws_repair *repair = ctx;
+    int64_t now = firn_os_monotonic_ns(repair->ws->os);
+    if (now < repair->tick_due_ns) {
+        return FIRN_OK;
+    }
+    repair->tick_due_ns = now + TICK_INTERVAL_NS;
+    return firn_ws_repair_progress(repair, "read", 0, err);
+}
+
 static void
 on_store_damage(void *ctx, const char *text)
 {
@@ -131,7 +152,7 @@ check(struct firn_ws_repair *repair, struct firn_os_dir *dir, bool *out_is_clean
     int close_rc = close_store(&opened, rc == FIRN_OK ? &found : NULL);
     rc = rc == FIRN_OK ? close_rc : rc;
     *out_is_clean = rc == FIRN_OK;
-    if (rc != FIRN_OK && (rc == FIRN_NEWER || !firn_db_rescue_is_finding(rc))) {
+    if (rc != FIRN_OK && !firn_db_rescue_is_finding(rc)) {
         if (err != NULL) {
             *err = found;
         }
@@ -148,6 +169,7 @@ fill(struct firn_ws_repair *repair, const struct firn_db_rescue_options *options
     int rc;
     FIRN_TRY(open_store(&repair->opened, repair->place.to, false, false, err));
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &repair->scratch, err));
+    firn_packfile_scratch_set_tick(repair->scratch, tick, repair);
     FIRN_TRY(firn_ws_repair_packs(repair, err));
     if (!repair->is_current && repair->data.state == FIRN_DB_RESCUE_KEPT) {
         /* It opened, and has forgotten packs. */
@@ -198,8 +220,12 @@ build_clean(struct firn_ws_repair *repair, firn_error *err)
     bool is_clean = false;
     int rc = FIRN_OK;
     for (unsigned i = 0; rc == FIRN_OK && !is_clean && i < ATTEMPTS; i++) {
+        size_t refused;
         repair->is_thorough = i > 0;
-        rc = build(repair, err);
+        do { /* each time with fewer objects */
+            refused = repair->refused.count;
+            rc = build(repair, err);
+        } while (rc == FIRN_OK && repair->refused.count > refused);
         rc = rc == FIRN_OK ? check(repair, repair->place.to, &is_clean, err) : rc;
     }
     if (rc == FIRN_OK && !is_clean) {
@@ -264,6 +290,18 @@ tell(struct firn_ws_repair *repair, firn_error *err)
 
 /* ---- all of it ---- */
 
+static uint64_t
+refused_hash(const void *record)
+{
+    return firn_load_le64(record);
+}
+
+static bool
+refused_equal(const void *record, const void *key)
+{
+    return memcmp(record, key, sizeof(firn_hash)) == 0;
+}
+
 static int
 exchange(struct firn_ws_repair *repair, firn_error *err)
 {
@@ -290,6 +328,7 @@ firn_ws_repair(struct firn_ws *ws, const firn_repair_options *options, firn_repa
     bool ignored;
     int rc;
     *out = (firn_repair_result){0};
+    firn_hash_map_init(&repair.refused, sizeof(firn_hash), refused_hash, refused_equal);
     FIRN_TRY(firn_ws_repair_place_open(&repair, err));
     FIRN_TRY(firn_ws_config_check(repair.place.from, &options->callbacks, &ignored, err));
     FIRN_TRY(check(&repair, repair.place.from, &is_clean, err));
@@ -306,5 +345,6 @@ firn_ws_repair(struct firn_ws *ws, const firn_repair_options *options, firn_repa
 out:
     firn_ws_repair_records_release(&repair);
     firn_ws_repair_place_close(&repair);
+    firn_hash_map_deinit(&repair.refused);
     return rc;
 }

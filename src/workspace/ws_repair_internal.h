@@ -64,7 +64,8 @@ struct firn_ws_repair {
     firn_repair_result *result;
     struct firn_ws_repair_place place;
     struct firn_db_rescue_result data;
-    bool is_current;  /* the rescued catalog is the newest state: nothing is missing in it */
+    bool is_current; /* the rescued catalog is the newest state: nothing is missing in it */
+    struct firn_hash_map refused; /* names of salvaged objects that stand for another content */
     bool is_thorough; /* a first attempt was not clean: links are looked at in every tree */
     struct firn_ws_opened opened; /* the new store; no root */
     struct firn_packfile_scratch *scratch;
@@ -74,6 +75,7 @@ struct firn_ws_repair {
     struct firn_buf deletions;       /* of struct firn_ws_repair_deletion */
     char told[FIRN_ERROR_TEXT_SIZE]; /* of the store, the last time */
     uint64_t keyspace;               /* of checkpoints, in the log; 0: not known */
+    int64_t tick_due_ns;             /* when the caller is asked again during a long read */
 };
 
 static inline size_t
@@ -108,7 +110,8 @@ FIRN_MUST_CHECK int firn_ws_repair_progress(struct firn_ws_repair *repair, const
 
 /* ---- ws_repair_place.c ---- */
 
-/* Finds the store, takes its lock, and puts away what an earlier repair left. */
+/* Finds the store and takes its lock. Unless it is a dry run, puts away what an earlier repair
+ * left; a dry run takes the lock only where that needs no writing. */
 FIRN_MUST_CHECK int firn_ws_repair_place_open(struct firn_ws_repair *repair, firn_error *err);
 /* An empty directory for the new store, in place of one that is there. */
 FIRN_MUST_CHECK int firn_ws_repair_place_begin(struct firn_ws_repair *repair, firn_error *err);
@@ -124,6 +127,8 @@ void firn_ws_repair_place_close(struct firn_ws_repair *repair);
 /* Finds out whether the catalog knows all packs, fills the folder of packs of the new store and makes
  * its list and its index anew. */
 FIRN_MUST_CHECK int firn_ws_repair_packs(struct firn_ws_repair *repair, firn_error *err);
+/* Whether a name has turned out to be wrong, in this attempt or an earlier one. */
+bool firn_ws_repair_packs_is_refused(const struct firn_ws_repair *repair, const firn_hash *hash);
 
 /* ---- ws_repair_records.c ---- */
 

@@ -14,11 +14,16 @@
  * (I4) A delta whose base is lost is in no index: a save that met its content would take it for kept.
  *      Bases are whole objects, so all of those come first, those of damaged packs included.
  *
+ * (I5) A list of pieces, or a delta, of a damaged pack may have the name of another content, which shows
+ *      only when all of its parts are in their place. So the new packs are read once more; a name that
+ *      turns out wrong is refused, and everything is built again without it (ws_repair.c).
+ *
  * Packs that were retired, and one that a crash left, are taken along like all others: they may have
  * the only copy of what a damaged one lost. The next collection finds what nobody needs.
  */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/sort.h"
 #include "os/os_clone.h"
@@ -187,7 +192,8 @@ take_packs(struct packing *packing, firn_error *err)
     struct firn_ws_repair *repair = packing->repair;
     struct firn_os_dir *to = NULL;
     int rc;
-    FIRN_TRY(firn_os_make_dir(repair->place.to, FIRN_WS_INDEX_PACKS_DIR, 0700, err));
+    FIRN_TRY(firn_os_make_dir_for_owner(repair->place.to, FIRN_WS_INDEX_PACKS_DIR, repair->place.to,
+                                        0700, err));
     FIRN_TRY(firn_os_dir_open(repair->place.to, FIRN_WS_INDEX_PACKS_DIR, &to, err));
     for (size_t i = 0; i < pack_count(packing); i++) {
         struct found_pack *pack = pack_at(packing, i);
@@ -366,7 +372,8 @@ salvage_object(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, f
     bool is_there = false;
     uint64_t before = firn_ws_session_object_count(packing->session);
     int rc = FIRN_OK;
-    if ((kind == FIRN_PACKFILE_DELTA) != packing->takes_deltas) {
+    if ((kind == FIRN_PACKFILE_DELTA) != packing->takes_deltas ||
+        firn_ws_repair_packs_is_refused(packing->repair, hash)) {
         return FIRN_OK;
     }
     FIRN_TRY(firn_ws_session_contains(packing->session, hash, &is_there, err));
@@ -435,6 +442,65 @@ take_objects(struct packing *packing, bool takes_deltas, firn_error *err)
     return rc == FIRN_OK && packing->repair->result->packs_damaged > 0 ? salvage(packing, err) : rc;
 }
 
+/* ---- what has a wrong name (I5) ---- */
+
+struct refusing {
+    struct firn_ws_repair *repair;
+    bool is_out_of_memory;
+};
+
+static void
+refuse(void *ctx, const firn_hash *hash, const char *text)
+{
+    struct refusing *refusing = ctx;
+    (void)text; /* the damaged pack was told of when it was read */
+    if (hash != NULL && !firn_ws_repair_packs_is_refused(refusing->repair, hash) &&
+        firn_hash_map_insert(&refusing->repair->refused, firn_load_le64(hash->bytes), hash) ==
+            NULL) {
+        refusing->is_out_of_memory = true;
+    }
+}
+
+static bool
+is_linked(const struct packing *packing, uint32_t number)
+{
+    bool is = false;
+    for (size_t i = 0; i < pack_count(packing) && !is; i++) {
+        is = pack_at(packing, i)->is_whole && pack_at(packing, i)->entry.number == number;
+    }
+    return is;
+}
+
+static int
+refuse_wrong_names(struct packing *packing, firn_error *err)
+{
+    struct firn_ws_objects *objects = packing->repair->opened.objects;
+    struct refusing refusing = {.repair = packing->repair};
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && i < objects->pack_count; i++) {
+        uint32_t number = objects->packs[i].entry.number;
+        struct firn_packfile *file;
+        if (is_linked(packing, number)) {
+            continue;
+        }
+        FIRN_TRY(firn_ws_objects_acquire(objects, number, &file, err));
+        rc = firn_packfile_verify(file, packing->repair->scratch, refuse, &refusing, err);
+        firn_ws_objects_release(objects, number);
+        rc = rc == FIRN_CORRUPT ? FIRN_OK : rc;
+    }
+    if (rc == FIRN_OK && refusing.is_out_of_memory) {
+        rc = firn_error_no_memory(err, "a list of objects");
+    }
+out:
+    return rc;
+}
+
+bool
+firn_ws_repair_packs_is_refused(const struct firn_ws_repair *repair, const firn_hash *hash)
+{
+    return firn_hash_map_find(&repair->refused, firn_load_le64(hash->bytes), hash) != NULL;
+}
+
 int
 firn_ws_repair_packs(struct firn_ws_repair *repair, firn_error *err)
 {
@@ -448,6 +514,7 @@ firn_ws_repair_packs(struct firn_ws_repair *repair, firn_error *err)
     FIRN_TRY(firn_ws_objects_open(repair->opened.db, &repair->opened.objects, err));
     FIRN_TRY(take_objects(&packing, false, err)); /* (I4) */
     FIRN_TRY(take_objects(&packing, true, err));
+    FIRN_TRY(refuse_wrong_names(&packing, err));
 out:
     firn_db_batch_destroy(packing.batch);
     firn_buf_deinit(&packing.packs);

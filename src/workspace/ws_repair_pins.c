@@ -53,7 +53,7 @@ firn_ws_repair_pins(struct firn_ws_repair *repair, firn_error *err)
         sweeping.workspace = firn_ws_repair_workspace_at(repair, i)->entry.number;
         rc = firn_ws_catalog_pins_list(repair->opened.catalog, sweeping.workspace, sweep_pin,
                                        &sweeping, err);
-        rc = rc == FIRN_CORRUPT || rc == FIRN_NEWER ? FIRN_OK : rc; /* (I2) */
+        rc = rc == FIRN_CORRUPT ? FIRN_OK : rc; /* (I2) */
         FIRN_TRY(rc);
     }
     if (firn_db_batch_count(sweeping.batch) > 0) {

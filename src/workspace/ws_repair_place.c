@@ -15,6 +15,8 @@
  *      step 1: it is removed by the next repair. Without it, beside a store that has it, it was cut
  *      off behind step 1: it is the damaged store, and is put away.
  * (I2) A directory of that name that is neither is somebody's, and is left alone.
+ * (I3) A dry run writes nothing into the store, and nothing at all where the store is sound. What a
+ *      repair would keep of a damaged one is found out by building the new store and removing it.
  *
  * The damaged store is kept inside of the new one because there it is out of the way of everything:
  * of the listing of stores, and of the workspace, where a store may lie.
@@ -24,11 +26,13 @@
 
 #include "base/mem.h"
 #include "os/os_clone.h"
+#include "store/db_capture.h"
 #include "workspace/ws_config.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_place.h"
 #include "workspace/ws_remove.h"
 #include "workspace/ws_repair_internal.h"
+#include "workspace/ws_trust.h"
 
 static const char suffix[] = ".repairing";
 static const char mark[] = "REPAIRING";
@@ -52,7 +56,8 @@ static int
 put_mark(struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_os_file *file;
-    int rc = firn_os_file_open(dir, mark, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, err);
+    int rc = firn_os_file_open(dir, mark, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER, 0600,
+                               &file, err);
     if (rc == FIRN_OK) {
         rc = firn_os_file_sync(file, err);
         firn_os_file_close(file);
@@ -212,8 +217,30 @@ firn_ws_repair_place_open(struct firn_ws_repair *repair, firn_error *err)
     FIRN_TRY(rc);
     FIRN_TRY(firn_os_dir_open_path(repair->ws->os, path, &place->from, err));
     FIRN_TRY(open_parent(repair, err));
-    FIRN_TRY(firn_db_rescue_lock(place->from, repair->ws->lock_timeout_ms, &place->lock, err));
-    FIRN_TRY(finish_earlier(place, err));
+    if (repair->options->dry_run) { /* (I3) */
+        FIRN_TRY(firn_db_capture_keep_writers_out(place->from, false, repair->ws->lock_timeout_ms,
+                                                  &place->lock, err));
+    } else {
+        FIRN_TRY(firn_db_rescue_lock(place->from, repair->ws->lock_timeout_ms, &place->lock, err));
+        FIRN_TRY(finish_earlier(place, err));
+    }
+out:
+    return rc;
+}
+
+static int
+make_room(struct firn_ws_repair *repair, firn_error *err)
+{
+    struct firn_ws_repair_place *place = &repair->place;
+    int rc = FIRN_OK;
+    if (place->to != NULL) {
+        firn_os_dir_close(place->to);
+        place->to = NULL;
+        FIRN_TRY(firn_ws_remove_tree(place->parent, place->new_name, err));
+    } else if (repair->options->dry_run) {
+        FIRN_TRY(finish_earlier(place, err));
+    }
+    FIRN_TRY(firn_os_make_dir_for_owner(place->parent, place->new_name, place->from, 0700, err));
 out:
     return rc;
 }
@@ -222,13 +249,14 @@ int
 firn_ws_repair_place_begin(struct firn_ws_repair *repair, firn_error *err)
 {
     struct firn_ws_repair_place *place = &repair->place;
-    int rc;
-    if (place->to != NULL) {
-        firn_os_dir_close(place->to);
-        place->to = NULL;
-        FIRN_TRY(firn_ws_remove_tree(place->parent, place->new_name, err));
+    int rc = make_room(repair, err);
+    if (repair->options->dry_run && (rc == FIRN_READ_ONLY || rc == FIRN_DENIED)) {
+        return firn_error_set(err, rc,
+                              "'%.600s' is damaged, and what a repair would keep cannot be tried: "
+                              "nothing can be written beside it; repair a copy of it",
+                              repair->ws->place.store_path);
     }
-    FIRN_TRY(firn_os_make_dir(place->parent, place->new_name, 0700, err));
+    FIRN_TRY(rc);
     FIRN_TRY(firn_os_dir_open(place->parent, place->new_name, &place->to, err));
     FIRN_TRY(put_mark(place->to, err));
     FIRN_TRY(firn_os_dir_sync(place->parent, err));
@@ -295,6 +323,7 @@ firn_ws_repair_place_exchange(struct firn_ws_repair *repair, char **out_path, fi
     *out_path = NULL;
     FIRN_TRY(take_others(place, err));
     FIRN_TRY(firn_ws_config_mend(place->to, err));
+    FIRN_TRY(firn_ws_trust_carry(repair->ws->os, place->from, place->to, err));
     rc = firn_os_rename(place->parent, place->new_name, place->parent, place->name,
                         FIRN_OS_RENAME_EXCHANGE, err);
     if (rc == FIRN_UNSUPPORTED) {

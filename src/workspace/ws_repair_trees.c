@@ -34,7 +34,8 @@ enum { MESSAGE_ROOM = 96 };
 /* What is known of an object. */
 struct known {
     firn_hash hash;
-    uint64_t size; /* of a content; 0 of a directory */
+    uint64_t size;   /* of a content; 0 of a directory */
+    uint32_t height; /* of a directory: directories below each other in it */
     bool is_dir;
     bool is_whole;
 };
@@ -46,6 +47,7 @@ struct level {
     struct firn_buf entry; /* encoded, as its parent has it; empty for the root */
     struct firn_buf kept;  /* encoded entries */
     size_t path_size;
+    uint32_t height; /* as far as it has been walked */
     bool is_changed;
 };
 
@@ -153,6 +155,14 @@ judge(int rc, const firn_error *found, bool *out_is_lost, firn_error *err)
 /* ---- entries ---- */
 
 static int
+pass_on(void *ctx, uint64_t bytes, firn_error *err)
+{
+    struct mending *mending = ctx;
+    (void)bytes;
+    return firn_packfile_scratch_tick(mending->repair->scratch, err);
+}
+
+static int
 look_at_content(struct mending *mending, const struct firn_tree_entry *entry, bool *out_is_lost,
                 firn_error *err)
 {
@@ -162,8 +172,9 @@ look_at_content(struct mending *mending, const struct firn_tree_entry *entry, bo
     firn_error found;
     int rc = FIRN_OK;
     if (known == NULL) {
-        int read = firn_ws_objects_stream(repair->opened.objects, repair->scratch, &entry->hash,
-                                          entry->size, NULL, NULL, &found);
+        int read =
+            firn_ws_objects_stream_verify(repair->opened.objects, repair->scratch, &entry->hash,
+                                          entry->size, pass_on, mending, &found);
         FIRN_TRY(judge(read, &found, out_is_lost, err));
         wanted.is_whole = !*out_is_lost;
         FIRN_TRY(remember(mending, &wanted, err));
@@ -201,6 +212,13 @@ keep_with_link(struct mending *mending, const struct firn_tree_entry *entry, fir
     return rc == FIRN_OK ? keep(mending, &alone, err) : rc;
 }
 
+static void
+raise_level(struct mending *mending, uint32_t height_below)
+{
+    struct level *level = top(mending);
+    level->height = level->height > height_below ? level->height : height_below + 1;
+}
+
 static int push(struct mending *mending, const struct firn_tree_entry *entry, firn_error *err);
 
 static int
@@ -211,8 +229,12 @@ take_entry(struct mending *mending, const struct firn_tree_entry *entry, firn_er
     int rc;
     FIRN_TRY(set_path(mending, entry->name, err));
     if (entry->kind == FIRN_TREE_DIR) {
-        bool is_whole = !mending->looks_at_links && find_known(mending, &dir) != NULL;
-        return is_whole ? keep(mending, entry, err) : push(mending, entry, err);
+        const struct known *known = mending->looks_at_links ? NULL : find_known(mending, &dir);
+        if (known == NULL || depth(mending) + known->height >= FIRN_TREE_DEPTH_MAX) {
+            return push(mending, entry, err);
+        }
+        raise_level(mending, known->height);
+        return keep(mending, entry, err);
     }
     mending->files++;
     mending->bytes += entry->size;
@@ -251,8 +273,9 @@ push_level(struct mending *mending, const struct firn_tree_entry *entry, const f
     struct level level = {.hash = *hash, .path_size = mending->path.size};
     firn_error found;
     int rc;
-    if (depth(mending) > FIRN_TREE_DEPTH_MAX) {
-        return firn_error_set(err, FIRN_CORRUPT, "a tree is too deep");
+    if (depth(mending) >= FIRN_TREE_DEPTH_MAX) {
+        *out_is_lost = true; /* nothing that reads a tree goes deeper */
+        return FIRN_OK;
     }
     int read = firn_tree_iterator_create(mending->trees, hash, &level.iterator, &found);
     FIRN_TRY(judge(read, &found, out_is_lost, err));
@@ -308,7 +331,8 @@ static int
 finish_level(struct mending *mending, firn_hash *out_root, firn_error *err)
 {
     struct level *level = top(mending);
-    const struct known whole = {.hash = level->hash, .is_dir = true, .is_whole = true};
+    const struct known whole = {
+        .hash = level->hash, .height = level->height, .is_dir = true, .is_whole = true};
     struct firn_tree_entry entry;
     bool is_changed = level->is_changed;
     firn_hash hash = level->hash;
@@ -330,6 +354,7 @@ finish_level(struct mending *mending, firn_hash *out_root, firn_error *err)
     rc = firn_tree_decode_entry(&rest, &entry, err);
     if (rc == FIRN_OK) {
         entry.hash = hash;
+        raise_level(mending, whole.height);
         top(mending)->is_changed = top(mending)->is_changed || is_changed;
         rc = keep(mending, &entry, err);
     }

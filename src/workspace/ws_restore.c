@@ -21,8 +21,10 @@
 #include "workspace/ws_compare.h"
 #include "workspace/ws_expire.h"
 #include "workspace/ws_recover.h"
+#include "workspace/ws_reserved.h"
 #include "workspace/ws_restore_internal.h"
 #include "workspace/ws_restore_stores.h"
+#include "workspace/ws_restore_unsaved.h"
 
 struct firn_ws_apply_options
 firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_os_dir *root,
@@ -37,8 +39,16 @@ firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_o
                                           .filter = is_filtered ? &restoring->filter : NULL,
                                           .count_same = is_filtered,
                                           .threads = restoring->options->threads,
+                                          .is_foreign = restoring->opened->is_foreign,
                                           .callbacks = restoring->options->callbacks,
                                           .visit = restoring->options->visit};
+}
+
+struct firn_ws_rules_today
+firn_ws_restore_today(const struct firn_ws_restoring *restoring)
+{
+    return (struct firn_ws_rules_today){.gitignore = restoring->options->gitignore,
+                                        .file_size_max = restoring->options->file_size_max};
 }
 
 void
@@ -49,10 +59,12 @@ firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_ws
     result->added = counts->added;
     result->changed = counts->changed;
     result->removed = counts->removed;
-    result->unchanged = restoring->filter.count > 0
-                            ? counts->same
-                            : restoring->record.files - counts->added - counts->changed;
+    result->unchanged = restoring->filter.count > 0 ? counts->same
+                                                    : restoring->record.files - counts->added -
+                                                          counts->changed - counts->left_files;
     result->incomplete = counts->incomplete;
+    result->left_alone = counts->left_alone;
+    result->not_restored = counts->not_restored;
     if (counts->written_at_ns != 0) {
         result->written_ns = counts->written_at_ns - restoring->begun_ns;
     }
@@ -62,11 +74,53 @@ int
 firn_ws_restore_init_filter(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_filter *filter = &restoring->filter;
+    bool is_of_journal = restoring->paths == restoring->journal.paths;
     int rc = firn_ws_filter_init(filter, restoring->paths, restoring->path_count, err);
-    for (size_t i = 0; i < filter->count && restoring->paths == restoring->journal.paths; i++) {
-        filter->was_met[i] = true;
+    for (size_t i = 0; i < filter->count && rc == FIRN_OK; i++) {
+        firn_slice path = filter->paths[i];
+        const char *reason = is_of_journal ? NULL : firn_ws_reserved_path(path);
+        filter->was_met[i] = is_of_journal;
+        if (reason != NULL) {
+            rc = firn_error_set(err, FIRN_INVALID, "'%.*s' is never restored: it %s",
+                                (int)(path.size < 512 ? path.size : 512), (const char *)path.data,
+                                reason);
+        }
     }
     return rc;
+}
+
+/* ---- a store that cannot be written ---- */
+
+static int
+explain_store(int rc, firn_error *err)
+{
+    return rc == FIRN_READ_ONLY || rc == FIRN_DENIED
+               ? firn_error_prefix(err, "what is changed here is saved first, and the store cannot "
+                                        "be written")
+               : rc;
+}
+
+int
+firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry, struct firn_ws_opened *out,
+                           firn_error *err)
+{
+    int rc = firn_ws_opened_open(ws, is_dry ? FIRN_WS_READ : FIRN_WS_WRITE, out, err);
+    return is_dry ? rc : explain_store(rc, err);
+}
+
+int
+firn_ws_restore_foretell_store(const struct firn_ws_opened *opened, firn_error *err)
+{
+    firn_error cause;
+    int rc =
+        opened->store_dir != NULL ? firn_os_dir_check_names(opened->store_dir, &cause) : FIRN_OK;
+    if (rc != FIRN_READ_ONLY && rc != FIRN_DENIED) {
+        return FIRN_OK; /* of what else may fail the attempt itself is to tell */
+    }
+    if (err != NULL) {
+        *err = cause;
+    }
+    return explain_store(rc, err);
 }
 
 /* ---- dry run ---- */
@@ -75,24 +129,33 @@ static int
 dry_run(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_compare compare = {0};
+    struct firn_ws_restore_unsaved unsaved;
+    firn_callbacks callbacks;
     struct firn_ws_restore_stores stores = {.root = restoring->opened->root,
                                             .lock_timeout_ms = restoring->ws->lock_timeout_ms,
                                             .is_dry = true};
     struct firn_ws_apply *apply = NULL;
     int rc;
+    firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
+    const struct firn_ws_compare_options given = {restoring->options->threads,
+                                                  firn_ws_restore_today(restoring), &callbacks};
     FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
-                                              &restoring->record, NULL, restoring->options->threads,
-                                              &restoring->options->callbacks, err));
+                                              &restoring->record, NULL, &given, err));
+    FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
     struct firn_ws_apply_options options = firn_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
     FIRN_TRY(firn_ws_restore_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
     options.stores = &stores;
+    options.unsaved_why = firn_ws_restore_unsaved_why;
+    options.unsaved = &unsaved;
     FIRN_TRY(firn_ws_apply_create(&options, &apply, err));
     FIRN_TRY(firn_ws_apply_plan(apply, err));
     FIRN_TRY(firn_ws_apply_verify(apply, err));
     firn_ws_restore_report(restoring, apply);
+    rc = firn_ws_restore_foretell_store(restoring->opened, err);
 out:
     firn_ws_restore_stores_deinit(&stores);
+    firn_ws_restore_unsaved_deinit(&unsaved);
     firn_ws_apply_destroy(apply);
     firn_ws_compare_deinit(&compare);
     return rc;
@@ -234,8 +297,7 @@ run(struct firn_ws_restoring *restoring, const struct request *request, firn_err
     bool only_reads = restoring->options->dry_run || restoring->options->to_dir != NULL;
     int rc;
     if (restoring->opened->db != NULL) {
-        FIRN_TRY(firn_ws_journal_read(restoring->opened->db, restoring->opened->workspace.number,
-                                      &restoring->journal, err));
+        FIRN_TRY(firn_ws_restore_pending_read(restoring, request->operation != RESTORE, err));
     }
     FIRN_TRY(choose(restoring, request, err));
     FIRN_TRY(firn_ws_restore_init_filter(restoring, err));
@@ -267,8 +329,7 @@ restore(struct firn_ws *ws, const struct request *request, const firn_restore_op
                                           .result = out,
                                           .begun_ns = firn_os_monotonic_ns(ws->os)};
     bool only_reads = options->dry_run || options->to_dir != NULL;
-    enum firn_ws_open_mode mode = only_reads ? FIRN_WS_READ : FIRN_WS_WRITE;
-    int rc = firn_ws_opened_open(ws, mode, &opened, err);
+    int rc = firn_ws_restore_open_store(ws, only_reads, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -276,6 +337,7 @@ restore(struct firn_ws *ws, const struct request *request, const firn_restore_op
     if (!only_reads && request->operation == RESTORE && options->path_count > 0) {
         rc =
             firn_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
+        restoring.was_foreign_told = true;
     }
     if (rc == FIRN_OK) {
         rc = run(&restoring, request, err);
@@ -299,8 +361,11 @@ firn_ws_restore(struct firn_ws *ws, const char *reference, const firn_restore_op
 {
     const struct request request = {.operation = RESTORE, .reference = reference};
     firn_restore_options given = *options;
-    firn_slice room;
-    firn_ws_default_paths(ws, &given.paths, &given.path_count, &room);
+    for (size_t i = 0; i < given.path_count; i++) {
+        if (given.paths[i].size == 0) { /* the root: all there is */
+            given.path_count = 0;
+        }
+    }
     return restore(ws, &request, &given, out, err);
 }
 

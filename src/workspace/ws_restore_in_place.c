@@ -28,11 +28,13 @@
 #include <stdio.h>
 
 #include "base/slice.h"
+#include "workspace/ws_begun.h"
 #include "workspace/ws_refresh.h"
 #include "workspace/ws_restore_internal.h"
 #include "workspace/ws_restore_stores.h"
 #include "workspace/ws_restore_unsaved.h"
 #include "workspace/ws_rules.h"
+#include "workspace/ws_running.h"
 
 struct in_place {
     struct firn_ws_restoring *restoring;
@@ -43,6 +45,7 @@ struct in_place {
     struct firn_ws_journal journal;       /* of this restore; paths and previous are borrowed */
     struct firn_buf previous;             /* what the journal held */
     struct firn_ws_apply *apply;
+    struct firn_ws_running running; /* what other processes are told */
     int64_t scanned_ns;
     char safety_message[64];
 };
@@ -119,8 +122,17 @@ set_state(struct in_place *in_place, enum firn_ws_journal_state state, firn_erro
 {
     struct firn_ws_opened *opened = in_place->restoring->opened;
     in_place->journal.state = state;
+    in_place->journal.is_partial =
+        state == FIRN_WS_JOURNAL_DONE && firn_ws_apply_counts(in_place->apply)->not_restored > 0;
     in_place->journal.previous = firn_bytes(NULL, 0);
     return firn_ws_journal_write(opened->db, opened->workspace.number, &in_place->journal, err);
+}
+
+/* Best effort: a note without a journal vouches for nothing. */
+static void
+clear_note(struct in_place *in_place)
+{
+    FIRN_IGNORE(firn_ws_begun_clear(in_place->restoring->ws, in_place->restoring->opened, NULL));
 }
 
 /* A restore that came to nothing is not in the journal. If even that cannot be written, recovery
@@ -129,10 +141,42 @@ static void
 put_journal_back(struct in_place *in_place)
 {
     struct firn_ws_opened *opened = in_place->restoring->opened;
-    if (firn_ws_apply_is_undone(in_place->apply)) {
-        FIRN_IGNORE(firn_ws_journal_write_bytes(opened->db, opened->workspace.number,
-                                                firn_buf_slice(&in_place->previous), NULL));
+    if (firn_ws_apply_is_undone(in_place->apply) &&
+        firn_ws_journal_write_bytes(opened->db, opened->workspace.number,
+                                    firn_buf_slice(&in_place->previous), NULL) == FIRN_OK &&
+        !firn_ws_journal_is_pending(&in_place->restoring->journal)) {
+        clear_note(in_place);
     }
+}
+
+/* ---- what others are told ---- */
+
+static void
+on_step(void *ctx, const firn_progress *progress)
+{
+    struct in_place *in_place = ctx;
+    struct firn_ws_running *running = &in_place->running;
+    running->phase = progress->phase;
+    running->has_begun = progress->is_finishing;
+    running->done = progress->files_done;
+    running->total = progress->files_total;
+    firn_ws_running_tell(in_place->restoring->opened->db, running);
+}
+
+static void
+tell_others(struct in_place *in_place)
+{
+    const struct firn_ws_restoring *restoring = in_place->restoring;
+    in_place->running =
+        (struct firn_ws_running){.kind = restoring->target != NULL ? FIRN_WS_RUNNING_REVERT
+                                         : restoring->is_undo      ? FIRN_WS_RUNNING_UNDO
+                                                                   : FIRN_WS_RUNNING_RESTORE,
+                                 .workspace = restoring->opened->workspace.number,
+                                 .started_ns = firn_os_now_ns(restoring->ws->os)};
+    if (restoring->target == NULL) {
+        memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
+    }
+    firn_ws_running_tell(restoring->opened->db, &in_place->running);
 }
 
 /* ---- the steps ---- */
@@ -195,7 +239,11 @@ change_tree(struct in_place *in_place, firn_error *err)
         put_journal_back(in_place);
         return rc;
     }
-    return set_state(in_place, FIRN_WS_JOURNAL_DONE, err);
+    rc = set_state(in_place, FIRN_WS_JOURNAL_DONE, err);
+    if (rc == FIRN_OK) {
+        clear_note(in_place);
+    }
+    return rc;
 }
 
 /* A pending restore turned out to have done everything but to say so. */
@@ -203,14 +251,19 @@ static int
 close_pending(struct in_place *in_place, firn_error *err)
 {
     struct firn_ws_restoring *restoring = in_place->restoring;
-    if (!firn_ws_journal_is_pending(&restoring->journal)) {
+    const struct firn_ws_journal *found = &restoring->journal;
+    if (!firn_ws_journal_is_pending(found) && !(found->is_partial && restoring->is_resumed)) {
         return FIRN_OK;
     }
     memcpy(in_place->journal.before, restoring->journal.before, sizeof in_place->journal.before);
     memcpy(in_place->journal.safety,
            restoring->has_undo_to ? restoring->undo_to : restoring->journal.safety,
            sizeof in_place->journal.safety);
-    return set_state(in_place, FIRN_WS_JOURNAL_DONE, err);
+    int rc = set_state(in_place, FIRN_WS_JOURNAL_DONE, err);
+    if (rc == FIRN_OK) {
+        clear_note(in_place);
+    }
+    return rc;
 }
 
 static int
@@ -227,17 +280,21 @@ apply_tree(struct in_place *in_place, firn_error *err)
     FIRN_TRY(begin_journal(in_place, err));
     memcpy(options.tag, in_place->journal.tag, sizeof options.tag);
     options.scanned_ns = in_place->scanned_ns;
-    options.is_unsaved = firn_ws_restore_unsaved_has;
+    options.unsaved_why = firn_ws_restore_unsaved_why;
     options.unsaved = &in_place->unsaved;
     in_place->stores.root = opened->root;
     in_place->stores.lock_timeout_ms = restoring->ws->lock_timeout_ms;
     FIRN_TRY(firn_ws_restore_stores_find(&in_place->stores,
                                          firn_buf_slice(&in_place->tree.scan.stores), err));
     options.stores = &in_place->stores;
+    options.on_step = on_step;
+    options.step_ctx = in_place;
     FIRN_TRY(firn_ws_apply_create(&options, &in_place->apply, err));
     FIRN_TRY(firn_ws_apply_plan(in_place->apply, err));
     FIRN_TRY(firn_ws_apply_verify(in_place->apply, err));
     if (changes_something(in_place->apply)) {
+        FIRN_TRY(firn_ws_begun_note(restoring->ws, opened, in_place->journal.tag,
+                                    &restoring->journal, err));
         FIRN_TRY(commit_safety(in_place, err));
         FIRN_TRY(change_tree(in_place, err));
         /* Only to spare the next save some reading. */
@@ -280,21 +337,22 @@ save_present(struct in_place *in_place, firn_error *err)
 int
 firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
 {
-    struct in_place in_place = {.restoring = restoring,
-                                .request = {.is_safety = true,
-                                            .include_deps = restoring->record.include_deps,
-                                            .threads = restoring->options->threads},
-                                .scanned_ns = firn_os_now_ns(restoring->ws->os)};
+    struct in_place in_place = {
+        .restoring = restoring,
+        .request = {.is_safety = true, .threads = restoring->options->threads},
+        .scanned_ns = firn_os_now_ns(restoring->ws->os)};
     firn_ws_restore_unsaved_init(&in_place.unsaved, &restoring->options->callbacks,
                                  &in_place.request.callbacks);
+    const struct firn_ws_rules_today today = firn_ws_restore_today(restoring);
     struct firn_ws_rules rules;
     int rc;
-    FIRN_TRY(firn_ws_rules_load(restoring->opened->objects, &restoring->record, &rules, err));
-    if (restoring->target != NULL) {
-        FIRN_TRY(firn_ws_rules_load_more(restoring->opened->objects, &restoring->record,
-                                         restoring->target->also_rules, &rules, err));
-    }
+    tell_others(&in_place);
+    FIRN_TRY(firn_ws_rules_load_today(
+        restoring->opened, &restoring->record,
+        restoring->target != NULL ? restoring->target->also_rules : NULL, &today, &rules, err));
+    in_place.request.include_deps = rules.include_deps;
     in_place.request.gitignore = rules.gitignore;
+    in_place.request.file_size_max = rules.file_size_max;
     in_place.request.stored_rules = &rules.sets;
     FIRN_TRY(save_present(&in_place, err));
     FIRN_TRY(firn_ws_restore_unsaved_check(&in_place.unsaved, err));

@@ -10,6 +10,7 @@
 #include "workspace/ws_apply.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_journal.h"
+#include "workspace/ws_rules.h"
 
 /* A tree that is restored in place and is made for that, from what lies on the disk. */
 struct firn_ws_restore_target {
@@ -37,6 +38,8 @@ struct firn_ws_restoring {
     const firn_slice *paths;                     /* only these */
     size_t path_count;
     bool is_undo;
+    bool was_foreign_told; /* of a pending restore, before this one began */
+    bool is_resumed;       /* of an interrupted restore, or of what one had to leave out */
     /* What an undo of this restore brings back, where that is not what is there now. */
     bool has_undo_to;
     uint8_t undo_to[FIRN_WS_RECORD_ID_SIZE];
@@ -50,6 +53,15 @@ struct firn_ws_apply_options firn_ws_restore_apply_options(struct firn_ws_restor
                                                            struct firn_os_dir *root,
                                                            const struct firn_ws_diff_side *before,
                                                            const struct firn_ws_diff_side *after);
+/* Opens the store for a restore in place, or one that would be (dry); what cannot be opened for writing
+ * is told with why that is needed. */
+FIRN_MUST_CHECK int firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry,
+                                               struct firn_ws_opened *out, firn_error *err);
+/* The failure that a dry run foretells, after all else: FIRN_READ_ONLY or FIRN_DENIED. */
+FIRN_MUST_CHECK int firn_ws_restore_foretell_store(const struct firn_ws_opened *opened,
+                                                   firn_error *err);
+/* What its caller says of today's saves. */
+struct firn_ws_rules_today firn_ws_restore_today(const struct firn_ws_restoring *restoring);
 void firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_ws_apply *apply);
 
 /* Fills the filter. Paths that the journal brought need not be there any more. */
@@ -58,6 +70,11 @@ FIRN_MUST_CHECK int firn_ws_restore_init_filter(struct firn_ws_restoring *restor
 /* Brings the workspace to restoring->record. A pending restore has been put to rest before. */
 FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err);
 
+/* Fills restoring->journal. One that is pending and foreign (ws_begun.h): for what is about it, a
+ * resume or an undo, FIRN_UNTRUSTED unless the options trust it; for all else it is told and taken for
+ * none. */
+FIRN_MUST_CHECK int firn_ws_restore_pending_read(struct firn_ws_restoring *restoring,
+                                                 bool is_about_it, firn_error *err);
 /* Chooses what is to be restored to finish the pending restore of the journal (resume) or to take
  * it back; paths are those of the journal. */
 FIRN_MUST_CHECK int firn_ws_restore_pending_choose(struct firn_ws_restoring *restoring, bool resume,

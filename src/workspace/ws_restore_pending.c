@@ -9,6 +9,8 @@
  * when it is displaced (I1).
  *
  *   resume, save                           the target
+ *   resume of one that is over, but had    the target; undo brings back what was there before the
+ *   to leave entries as they are           first try
  *   undo of a restore                      what was there before it; then undo brings the target
  *   undo of an undo                        its target: the same command again finishes it
  *   the same restore again                 the target; it goes on
@@ -20,18 +22,29 @@
  * A pending restore never stands in the way of a save (I3): where it cannot be finished, because a
  * needed object is damaged or something is in the way, it is put to rest and told, and the tree is
  * saved as it is. An undo still brings back what was there before.
+ *
+ * A pending restore that this user has not begun in this root on this machine (ws_begun.c) is told
+ * and otherwise taken for none (I4): nothing is written because of it. Resume and undo are about it
+ * and refuse, unless the caller trusts the journal.
+ *
+ * Who looks beside a restore that is under way sees its journal, which is that of an interrupted one.
+ * What tells them apart is the lock (ws_running.c); a pending journal is told as interrupted only when
+ * it was the same before and after the lock was seen free (I5).
  */
 #include <stdio.h>
 
 #include "base/slice.h"
+#include "workspace/ws_begun.h"
 #include "workspace/ws_recover.h"
 #include "workspace/ws_restore_internal.h"
+#include "workspace/ws_running.h"
 
 int
 firn_ws_restore_pending_choose(struct firn_ws_restoring *restoring, bool resume, firn_error *err)
 {
     const struct firn_ws_journal *journal = &restoring->journal;
-    if (!firn_ws_journal_is_pending(journal)) {
+    restoring->is_resumed = resume;
+    if (!firn_ws_journal_is_pending(journal) && !(resume && journal->is_partial)) {
         return firn_error_set(err, FIRN_NOT_FOUND, "there is no interrupted restore");
     }
     if (restoring->path_count > 0) {
@@ -58,12 +71,53 @@ firn_ws_restore_pending_rest(struct firn_ws_restoring *restoring, firn_error *er
 }
 
 static void
-tell(const firn_callbacks *callbacks, const char *text)
+tell_as(const firn_callbacks *callbacks, firn_notice_kind kind, const char *text)
 {
     if (callbacks->on_notice != NULL) {
-        firn_notice notice = {.kind = FIRN_NOTICE_RESUMED, .text = text};
+        firn_notice notice = {.kind = kind, .text = text};
         callbacks->on_notice(callbacks->ctx, &notice);
     }
+}
+
+static void
+tell(const firn_callbacks *callbacks, const char *text)
+{
+    tell_as(callbacks, FIRN_NOTICE_RESUMED, text);
+}
+
+static void
+tell_foreign(const firn_callbacks *callbacks)
+{
+    tell_as(callbacks, FIRN_NOTICE_FOREIGN,
+            "the store tells of an interrupted restore that you did not begin here: it is left "
+            "alone; firn restore --resume --trust-journal finishes it");
+}
+
+int
+firn_ws_restore_pending_read(struct firn_ws_restoring *restoring, bool is_about_it, firn_error *err)
+{
+    const struct firn_ws_opened *opened = restoring->opened;
+    bool is_foreign;
+    int rc;
+    FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
+    FIRN_TRY(
+        firn_ws_begun_is_foreign(restoring->ws, opened, &restoring->journal, &is_foreign, err));
+    if (!is_foreign || (is_about_it && restoring->options->trust_journal)) {
+        goto out;
+    }
+    if (is_about_it) {
+        rc = firn_error_set(err, FIRN_UNTRUSTED,
+                            "the store tells of an interrupted restore that was not begun by you "
+                            "in '%.600s' on this machine",
+                            restoring->ws->place.root);
+        goto out;
+    }
+    if (!restoring->was_foreign_told) {
+        tell_foreign(&restoring->options->callbacks);
+    }
+    firn_ws_journal_deinit(&restoring->journal); /* (I4) */
+out:
+    return rc;
 }
 
 /* Whether a pending restore, or an interrupted one from which it was to go on, has moved things. */
@@ -89,6 +143,7 @@ drop(struct firn_ws_restoring *restoring, firn_error *err)
                                          restoring->journal.previous, err);
     }
     if (rc == FIRN_OK) {
+        FIRN_IGNORE(firn_ws_begun_clear(restoring->ws, opened, NULL));
         tell(&restoring->options->callbacks,
              "an interrupted restore had changed nothing yet and was dropped");
     }
@@ -122,6 +177,7 @@ set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_err
     restoring->journal.state = FIRN_WS_JOURNAL_DONE;
     restoring->journal.previous = firn_bytes(NULL, 0);
     FIRN_TRY(firn_ws_journal_write(opened->db, opened->workspace.number, &restoring->journal, err));
+    FIRN_IGNORE(firn_ws_begun_clear(restoring->ws, opened, NULL));
     (void)snprintf(text, sizeof text,
                    "an interrupted restore could not be finished and is left as it is; undo brings "
                    "back what was there before: %s",
@@ -173,7 +229,7 @@ firn_ws_restore_pending_finish(struct firn_ws *ws, struct firn_ws_opened *opened
                                           .begun_ns = firn_os_monotonic_ns(ws->os)};
     bool moved;
     int rc;
-    FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &restoring.journal, err));
+    FIRN_TRY(firn_ws_restore_pending_read(&restoring, false, err));
     if (firn_ws_journal_is_pending(&restoring.journal)) {
         FIRN_TRY(has_moved(&restoring.journal, &moved, err));
         rc = moved ? finish(&restoring, err) : drop(&restoring, err);
@@ -185,38 +241,74 @@ out:
 
 /* ---- telling of it ---- */
 
+/* Of the checkpoint with this id, or, where it is not there any more, the id. */
 static int
-read_pending(struct firn_ws *ws, struct firn_ws_opened *opened, firn_pending_restore *out,
-             firn_error *err)
+fill_checkpoint(struct firn_ws *ws, struct firn_ws_opened *opened,
+                const uint8_t id[FIRN_WS_RECORD_ID_SIZE], firn_checkpoint *out, firn_error *err)
+{
+    struct firn_ws_record record;
+    int rc = firn_ws_recover_record(opened, id, &ws->result, &record, err);
+    if (rc == FIRN_OK) {
+        firn_ws_record_to_checkpoint(&record, out);
+    } else if (rc == FIRN_NOT_FOUND) {
+        firn_ws_record_id_text(id, out->id);
+        rc = FIRN_OK;
+    }
+    return rc;
+}
+
+static int
+fill_running(struct firn_ws *ws, struct firn_ws_opened *opened,
+             const struct firn_ws_running *running, firn_pending_restore *out, firn_error *err)
+{
+    *out = (firn_pending_restore){.is_running = true,
+                                  .is_undo = running->kind == FIRN_WS_RUNNING_UNDO,
+                                  .is_revert = running->kind == FIRN_WS_RUNNING_REVERT,
+                                  .has_begun = running->has_begun,
+                                  .process = running->process,
+                                  .started_ns = running->started_ns,
+                                  .phase = running->phase,
+                                  .files_done = running->done,
+                                  .files_total = running->total};
+    return out->is_revert ? FIRN_OK
+                          : fill_checkpoint(ws, opened, running->target, &out->checkpoint, err);
+}
+
+/* What one look shows; tag is that of a journal that says pending. */
+static int
+look(struct firn_ws *ws, struct firn_ws_opened *opened, firn_pending_restore *out, uint8_t *tag,
+     firn_error *err)
 {
     struct firn_ws_journal journal = {0};
-    struct firn_ws_record record;
+    struct firn_ws_running running;
+    bool is_running;
     int rc = FIRN_OK;
     if (opened->db == NULL || opened->workspace.number == 0) {
         goto out;
     }
     FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &journal, err));
+    FIRN_TRY(firn_ws_running_ask(opened->db, opened->workspace.number, &running, &is_running, err));
+    if (is_running) {
+        rc = fill_running(ws, opened, &running, out, err);
+        goto out;
+    }
     if (!firn_ws_journal_is_pending(&journal)) {
         goto out;
     }
     out->is_pending = true;
     out->is_undo = journal.is_undo;
+    memcpy(tag, journal.tag, sizeof journal.tag);
+    FIRN_TRY(firn_ws_begun_is_foreign(ws, opened, &journal, &out->is_foreign, err));
     FIRN_TRY(has_moved(&journal, &out->has_begun, err));
     firn_ws_record_id_text(journal.safety, out->safety_id);
-    rc = firn_ws_recover_record(opened, journal.target, &ws->result, &record, err);
-    if (rc == FIRN_OK) {
-        firn_ws_record_to_checkpoint(&record, &out->checkpoint);
-    } else if (rc == FIRN_NOT_FOUND) {
-        firn_ws_record_id_text(journal.target, out->checkpoint.id);
-        rc = FIRN_OK;
-    }
+    rc = fill_checkpoint(ws, opened, journal.target, &out->checkpoint, err);
 out:
     firn_ws_journal_deinit(&journal);
     return rc;
 }
 
-int
-firn_ws_restore_pending(struct firn_ws *ws, firn_pending_restore *out, firn_error *err)
+static int
+look_once(struct firn_ws *ws, firn_pending_restore *out, uint8_t *tag, firn_error *err)
 {
     *out = (firn_pending_restore){0};
     struct firn_ws_opened opened;
@@ -224,7 +316,29 @@ firn_ws_restore_pending(struct firn_ws *ws, firn_pending_restore *out, firn_erro
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = read_pending(ws, &opened, out, err);
+    rc = look(ws, &opened, out, tag, err);
     int close_rc = firn_ws_opened_close(ws, &opened, rc != FIRN_OK, err);
     return rc != FIRN_OK ? rc : close_rc;
+}
+
+/* Beside a restore that ends, the journal may be from before its end and the lock from after it: what
+ * looks interrupted is looked at until two looks see the same one (I5). */
+int
+firn_ws_restore_pending(struct firn_ws *ws, firn_pending_restore *out, firn_error *err)
+{
+    enum { LOOKS_MAX = 8 };
+    uint8_t tag[FIRN_WS_JOURNAL_TAG_SIZE];
+    uint8_t last[FIRN_WS_JOURNAL_TAG_SIZE];
+    bool was_pending = false;
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < LOOKS_MAX; i++) {
+        rc = look_once(ws, out, tag, err);
+        if (rc != FIRN_OK || !out->is_pending ||
+            (was_pending && memcmp(tag, last, sizeof tag) == 0)) {
+            break;
+        }
+        was_pending = true;
+        memcpy(last, tag, sizeof tag);
+    }
+    return rc;
 }

@@ -4,49 +4,90 @@
  *
  * A save goes on where an attribute cannot be read, and tells it: the rest is worth having. For a
  * restore that is not enough: what it displaces must be whole in the safety checkpoint, or the
- * attribute is lost. So it listens to the scan and remembers the paths, and its plan refuses to
- * change one of them. Of entries that were left out altogether it remembers those that no rule
- * excludes: nobody knows what is in them, so they are in the way wherever something has to go there,
- * be it their equal by the looks.
+ * attribute is lost. So it listens to the scan and remembers the paths, and its plan leaves them as
+ * they are. Of entries that were left out altogether it remembers which of them rules exclude: those
+ * stay because somebody wants it so. Of all others nobody knows what is in them, so they stay too,
+ * even if they look like what would be written, and the restore says that it is not complete.
+ *
+ * Rules may exclude a great many entries. Of their paths only hashes are kept: one more by accident
+ * changes what is said of an entry, not what is done with it.
  *
  * The scan tells one notice at a time, so nothing is locked here.
  */
 #include "workspace/ws_restore_unsaved.h"
 
 #include "base/slice.h"
+#include "base/sort.h"
 #include "codec/xxh3.h"
+
+struct item {
+    firn_slice path; /* in the arena */
+    bool is_whole;   /* the entry is not in the tree; else it lacks attributes */
+};
 
 static uint64_t
 path_hash(const void *record)
 {
-    const firn_slice *path = record;
-    return firn_xxh3(path->data, path->size, 0);
+    const struct item *item = record;
+    return firn_xxh3(item->path.data, item->path.size, 0);
 }
 
 static bool
 path_equal(const void *record, const void *key)
 {
-    return firn_slice_equal(*(const firn_slice *)record, *(const firn_slice *)key);
+    return firn_slice_equal(((const struct item *)record)->path, ((const struct item *)key)->path);
 }
 
 static bool
 tells_a_loss(firn_notice_kind kind)
 {
     return kind == FIRN_NOTICE_METADATA || kind == FIRN_NOTICE_UNREADABLE ||
-           kind == FIRN_NOTICE_CHANGING || kind == FIRN_NOTICE_VANISHED;
+           kind == FIRN_NOTICE_CHANGING || kind == FIRN_NOTICE_VANISHED ||
+           kind == FIRN_NOTICE_CARRIED;
+}
+
+static struct item *
+find(const struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+{
+    const struct item key = {.path = path};
+    return firn_hash_map_find(&unsaved->paths, path_hash(&key), &key);
+}
+
+static void
+remember(struct firn_ws_restore_unsaved *unsaved, const firn_notice *notice)
+{
+    bool is_whole = notice->kind != FIRN_NOTICE_METADATA;
+    struct item *known = find(unsaved, notice->path);
+    struct item item = {.path = {.size = notice->path.size}, .is_whole = is_whole};
+    if (known != NULL) {
+        known->is_whole = known->is_whole || is_whole;
+        return;
+    }
+    item.path.data = firn_arena_copy(&unsaved->arena, notice->path.data, notice->path.size);
+    if (item.path.data == NULL ||
+        firn_hash_map_insert(&unsaved->paths, path_hash(&item), &item) == NULL) {
+        unsaved->is_out_of_memory = true;
+    }
+}
+
+static void
+remember_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+{
+    const uint64_t hash = firn_xxh3(path.data, path.size, 0);
+    if (firn_buf_append(&unsaved->excluded, &hash, sizeof hash) != FIRN_OK) {
+        unsaved->is_out_of_memory = true;
+    }
+    unsaved->is_sorted = false;
 }
 
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     struct firn_ws_restore_unsaved *unsaved = ctx;
-    firn_slice path = notice->path;
-    if (tells_a_loss(notice->kind) && !firn_ws_restore_unsaved_has(unsaved, path)) {
-        path.data = firn_arena_copy(&unsaved->arena, path.data, path.size);
-        if (path.data == NULL ||
-            firn_hash_map_insert(&unsaved->paths, path_hash(&path), &path) == NULL) {
-            unsaved->is_out_of_memory = true;
-        }
+    if (tells_a_loss(notice->kind)) {
+        remember(unsaved, notice);
+    } else if (notice->kind == FIRN_NOTICE_EXCLUDED) {
+        remember_excluded(unsaved, notice->path);
     }
     if (unsaved->outer.on_notice != NULL) {
         unsaved->outer.on_notice(unsaved->outer.ctx, notice);
@@ -65,7 +106,7 @@ firn_ws_restore_unsaved_init(struct firn_ws_restore_unsaved *unsaved, const firn
                              firn_callbacks *out_callbacks)
 {
     *unsaved = (struct firn_ws_restore_unsaved){.outer = *outer};
-    firn_hash_map_init(&unsaved->paths, sizeof(firn_slice), path_hash, path_equal);
+    firn_hash_map_init(&unsaved->paths, sizeof(struct item), path_hash, path_equal);
     *out_callbacks =
         (firn_callbacks){.on_notice = on_notice,
                          .on_progress = outer->on_progress != NULL ? on_progress : NULL,
@@ -76,6 +117,7 @@ void
 firn_ws_restore_unsaved_deinit(struct firn_ws_restore_unsaved *unsaved)
 {
     firn_hash_map_deinit(&unsaved->paths);
+    firn_buf_deinit(&unsaved->excluded);
     firn_arena_deinit(&unsaved->arena);
 }
 
@@ -85,9 +127,56 @@ firn_ws_restore_unsaved_check(const struct firn_ws_restore_unsaved *unsaved, fir
     return unsaved->is_out_of_memory ? firn_error_no_memory(err, "a list of paths") : FIRN_OK;
 }
 
-bool
-firn_ws_restore_unsaved_has(void *ctx, firn_slice path)
+static int
+compare_hashes(const void *a, const void *b)
 {
-    const struct firn_ws_restore_unsaved *unsaved = ctx;
-    return firn_hash_map_find(&unsaved->paths, path_hash(&path), &path) != NULL;
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right ? 1 : 0;
+}
+
+static bool
+is_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+{
+    const size_t count = unsaved->excluded.size / sizeof(uint64_t);
+    const uint64_t wanted = firn_xxh3(path.data, path.size, 0);
+    if (!unsaved->is_sorted) {
+        firn_sort(unsaved->excluded.data, count, sizeof(uint64_t), compare_hashes);
+        unsaved->is_sorted = true;
+    }
+    const uint64_t *hashes = (const void *)unsaved->excluded.data;
+    size_t low = 0;
+    for (size_t high = count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        low = hashes[middle] < wanted ? middle + 1 : low;
+        high = hashes[middle] < wanted ? high : middle;
+    }
+    return low < count && hashes[low] == wanted;
+}
+
+/* What is below an entry that was left out was left out with it. */
+enum firn_ws_apply_unsaved
+firn_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
+{
+    struct firn_ws_restore_unsaved *unsaved = ctx;
+    *out_size = path.size;
+    if (unsaved->paths.count == 0 && unsaved->excluded.size == 0) {
+        return FIRN_WS_APPLY_SAVED;
+    }
+    for (size_t end = 1; end <= path.size; end++) {
+        if (end < path.size && path.data[end] != '/') {
+            continue;
+        }
+        const firn_slice part = firn_bytes(path.data, end);
+        const struct item *item = find(unsaved, part);
+        *out_size = end;
+        if (item != NULL && (item->is_whole || end == path.size)) {
+            return item->is_whole ? FIRN_WS_APPLY_UNREAD : FIRN_WS_APPLY_WITHOUT_ATTRIBUTES;
+        }
+        if (is_excluded(unsaved, part)) {
+            return FIRN_WS_APPLY_EXCLUDED;
+        }
+    }
+    const struct item *root = path.size == 0 ? find(unsaved, path) : NULL;
+    return root != NULL ? FIRN_WS_APPLY_WITHOUT_ATTRIBUTES : FIRN_WS_APPLY_SAVED;
 }

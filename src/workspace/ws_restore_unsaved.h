@@ -7,13 +7,18 @@
 #define FIRN_WORKSPACE_WS_RESTORE_UNSAVED_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/hash_map.h"
 #include "firn/workspace.h"
+#include "workspace/ws_apply.h"
 
 struct firn_ws_restore_unsaved {
     firn_callbacks outer;
-    struct firn_hash_map paths;
+    struct firn_hash_map
+        paths;                /* of entries that are not saved, or not whole, for want of access */
+    struct firn_buf excluded; /* uint64_t each: hashes of the paths that rules leave out */
+    bool is_sorted;           /* those are */
     struct firn_arena arena;
     bool is_out_of_memory;
 };
@@ -26,6 +31,8 @@ void firn_ws_restore_unsaved_deinit(struct firn_ws_restore_unsaved *unsaved);
 /* FIRN_NO_MEMORY if something was forgotten. */
 FIRN_MUST_CHECK int firn_ws_restore_unsaved_check(const struct firn_ws_restore_unsaved *unsaved,
                                                   firn_error *err);
-bool firn_ws_restore_unsaved_has(void *ctx, firn_slice path);
+/* For firn_ws_apply_options. After the scan; one thread. */
+enum firn_ws_apply_unsaved firn_ws_restore_unsaved_why(void *ctx, firn_slice path,
+                                                       size_t *out_size);
 
 #endif

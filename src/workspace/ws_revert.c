@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
+#include "workspace/ws_begun.h"
 #include "workspace/ws_expire.h"
 #include "workspace/ws_revert_internal.h"
 
@@ -104,18 +105,10 @@ out:
 static int
 keep_messages(struct firn_ws_revert *revert, firn_error *err)
 {
-    struct firn_buf *room = &revert->restoring.ws->result;
-    firn_slice after = revert->after.message;
-    firn_slice before = revert->before.message;
-    firn_buf_clear(room);
-    if (firn_buf_reserve(room, after.size + before.size + 1) != FIRN_OK ||
-        firn_buf_append_slice(room, after) != FIRN_OK ||
-        firn_buf_append_slice(room, before) != FIRN_OK) {
-        return firn_error_no_memory(err, "the message of a checkpoint");
-    }
-    revert->result->after.message = firn_bytes(room->data, after.size);
-    revert->result->before.message = firn_bytes(room->data + after.size, before.size);
-    return FIRN_OK;
+    firn_checkpoint *const both[] = {&revert->result->after, &revert->result->before};
+    return firn_ws_record_checkpoints_own(both, 2, &revert->restoring.ws->result) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "the message of a checkpoint");
 }
 
 /* ---- the whole ---- */
@@ -130,6 +123,26 @@ report(struct firn_ws_revert *revert)
     result->changed = restored->changed;
     result->removed = restored->removed;
     result->incomplete = restored->incomplete;
+    result->left_alone += restored->left_alone;
+    result->not_restored = restored->not_restored;
+}
+
+/* One that is pending was dealt with; what is pending still was told to be foreign. */
+static int
+read_journal(struct firn_ws_revert *revert, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = &revert->restoring;
+    const struct firn_ws_opened *opened = restoring->opened;
+    bool is_foreign;
+    int rc;
+    FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
+    FIRN_TRY(
+        firn_ws_begun_is_foreign(restoring->ws, opened, &restoring->journal, &is_foreign, err));
+    if (is_foreign) {
+        firn_ws_journal_deinit(&restoring->journal);
+    }
+out:
+    return rc;
 }
 
 static int
@@ -139,16 +152,13 @@ run(struct firn_ws_revert *revert, firn_error *err)
     struct firn_ws_opened *opened = restoring->opened;
     struct firn_buf after_bytes = {0};
     struct firn_buf before_bytes = {0};
-    const firn_slice *paths = revert->options->paths;
-    size_t path_count = revert->options->path_count;
-    firn_slice room;
     int rc;
     firn_hash_map_init(&revert->made, sizeof(firn_hash), content_hash, content_equal);
     FIRN_TRY(find_both(revert, &after_bytes, &before_bytes, err));
-    firn_ws_default_paths(restoring->ws, &paths, &path_count, &room);
-    FIRN_TRY(firn_ws_filter_init(&revert->filter, paths, path_count, err));
+    FIRN_TRY(firn_ws_filter_init(&revert->filter, revert->options->paths,
+                                 revert->options->path_count, err));
     revert->trees = firn_ws_objects_trees(opened->objects);
-    FIRN_TRY(firn_ws_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
+    FIRN_TRY(read_journal(revert, err));
     FIRN_TRY(firn_ws_revert_merge(revert, err));
     report(revert);
     rc = keep_messages(revert, err);
@@ -195,7 +205,9 @@ firn_ws_revert(struct firn_ws *ws, const firn_revert_options *options, firn_reve
     const firn_restore_options restore_options = {.dry_run = options->dry_run,
                                                   .threads = options->threads,
                                                   .callbacks = options->callbacks,
-                                                  .visit = options->visit};
+                                                  .visit = options->visit,
+                                                  .gitignore = options->gitignore,
+                                                  .file_size_max = options->file_size_max};
     struct firn_ws_revert revert = {.options = options,
                                     .result = out,
                                     .restoring = {.ws = ws,
@@ -204,12 +216,12 @@ firn_ws_revert(struct firn_ws *ws, const firn_revert_options *options, firn_reve
                                                   .result = &restored,
                                                   .begun_ns = firn_os_monotonic_ns(ws->os)},
                                     .now_ns = firn_os_now_ns(ws->os)};
-    enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
-    int rc = firn_ws_opened_open(ws, mode, &opened, err);
+    int rc = firn_ws_restore_open_store(ws, options->dry_run, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     rc = revert_opened(&revert, err);
+    rc = rc == FIRN_OK && options->dry_run ? firn_ws_restore_foretell_store(&opened, err) : rc;
     if (rc != FIRN_OK) { /* what it names is gone; how much stood in the way is told */
         *out = (firn_revert_result){.conflicts = out->conflicts};
     }

@@ -23,6 +23,7 @@
 #include "workspace/ws_merge.h"
 #include "workspace/ws_restore_internal.h"
 #include "workspace/ws_restore_stores.h"
+#include "workspace/ws_restore_unsaved.h"
 #include "workspace/ws_revert_internal.h"
 
 /* ---- what the merge is told to do ---- */
@@ -222,6 +223,7 @@ fill_record(struct firn_ws_revert *revert, const struct firn_ws_save_tree *tree,
     const struct firn_ws *ws = revert->restoring.ws;
     *out = (struct firn_ws_record){.is_safety = true,
                                    .include_deps = revert->after.include_deps,
+                                   .is_narrow = revert->after.is_narrow && !tree->has_rules,
                                    .created_ns = revert->now_ns,
                                    .workspace_path = firn_str(ws->place.root),
                                    .message = firn_str(revert->doing),
@@ -276,11 +278,16 @@ dry_run(struct firn_ws_revert *revert, firn_error *err)
                                             .lock_timeout_ms = restoring->ws->lock_timeout_ms,
                                             .is_dry = true};
     struct firn_ws_compare compare = {0};
+    struct firn_ws_restore_unsaved unsaved;
+    firn_callbacks callbacks;
     struct firn_ws_apply *apply = NULL;
     int rc;
-    FIRN_TRY(firn_ws_compare_init_for_restore(
-        &compare, restoring->ws, restoring->opened, &revert->after, &revert->before,
-        restoring->options->threads, &restoring->options->callbacks, err));
+    firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
+    const struct firn_ws_compare_options given = {restoring->options->threads,
+                                                  firn_ws_restore_today(restoring), &callbacks};
+    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
+                                              &revert->after, &revert->before, &given, err));
+    FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
     FIRN_TRY(check_merge(revert, &compare.now, &compare.scan.root, err));
     restoring->record.files = revert->counts.files;
     const struct firn_ws_diff_side merged = {.source = &revert->merged_source,
@@ -291,12 +298,15 @@ dry_run(struct firn_ws_revert *revert, firn_error *err)
     options.at_hand = revert;
     FIRN_TRY(firn_ws_restore_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
     options.stores = &stores;
+    options.unsaved_why = firn_ws_restore_unsaved_why;
+    options.unsaved = &unsaved;
     FIRN_TRY(firn_ws_apply_create(&options, &apply, err));
     FIRN_TRY(firn_ws_apply_plan(apply, err));
     FIRN_TRY(firn_ws_apply_verify(apply, err));
     firn_ws_restore_report(restoring, apply);
 out:
     firn_ws_restore_stores_deinit(&stores);
+    firn_ws_restore_unsaved_deinit(&unsaved);
     firn_ws_apply_destroy(apply);
     firn_ws_compare_deinit(&compare);
     return rc;

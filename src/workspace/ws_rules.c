@@ -8,6 +8,12 @@
  * default exclusions and nothing else, are not stored: the record says by a flag which of them
  * counted.
  *
+ * What today's rules are is decided in one place, here, for restores as for comparisons. The rule
+ * files on the disk say it, and beside them how saves are made: whether .gitignore files count. A
+ * restore that did not know of that would take away what every save leaves out. So they count if the
+ * caller says so (a setting), and if they did for the newest checkpoint, whose maker may have given an
+ * option. Where the rules of that one are damaged they count too: what is left out is left alone.
+ *
  * Who restores a checkpoint in place loads its rules first and hands them to the scan of the
  * present state, which leaves out what they exclude beside what today's rules do. So nothing that
  * either of them excludes is in the tree that the restore starts from, and what is in neither tree
@@ -44,6 +50,7 @@ make_plain(const struct firn_ws_record *record, struct firn_ws_rules *out, firn_
         return firn_error_no_memory(err, "the rules of a checkpoint");
     }
     set->include_deps = record->include_deps;
+    set->is_narrow = record->is_narrow;
     return FIRN_OK;
 }
 
@@ -94,27 +101,68 @@ load(struct firn_ws_objects *objects, const struct firn_ws_record *record, struc
     return FIRN_OK;
 }
 
+static int
+load_more(struct firn_ws_objects *objects, const struct firn_ws_record *first,
+          const struct firn_ws_record *second, struct firn_ws_rules *rules, firn_error *err)
+{
+    bool is_same = first->has_rules == second->has_rules &&
+                   (first->has_rules ? firn_hash_equal(&first->rules, &second->rules)
+                                     : first->include_deps == second->include_deps &&
+                                           first->is_narrow == second->is_narrow);
+    int rc = is_same ? FIRN_OK : load(objects, second, &rules->more, rules, err);
+    return rc == FIRN_OK && !firn_slice_equal(first->forgotten, second->forgotten)
+               ? exclude_forgotten(second, &rules->more_forgotten, rules, err)
+               : rc;
+}
+
+/* Whether .gitignore files counted for the newest checkpoint. */
+static int
+ask_newest(struct firn_ws_opened *opened, bool *out, firn_error *err)
+{
+    struct firn_ws_rules rules = {0};
+    struct firn_ws_record newest;
+    struct firn_buf bytes = {0};
+    int rc =
+        firn_ws_catalog_newest(opened->catalog, opened->workspace.number, &bytes, &newest, err);
+    if (rc == FIRN_OK) {
+        rc = load(opened->objects, &newest, &rules.bytes, &rules, err);
+        bool is_damaged = rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_NOT_FOUND;
+        *out = is_damaged || rules.gitignore;
+        rc = is_damaged ? FIRN_OK : rc;
+    }
+    firn_ws_rules_deinit(&rules);
+    firn_buf_deinit(&bytes);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 int
 firn_ws_rules_load(struct firn_ws_objects *objects, const struct firn_ws_record *record,
                    struct firn_ws_rules *out, firn_error *err)
 {
-    *out = (struct firn_ws_rules){0};
+    *out = (struct firn_ws_rules){.include_deps = record->include_deps};
     int rc = load(objects, record, &out->bytes, out, err);
     return rc == FIRN_OK ? exclude_forgotten(record, &out->forgotten, out, err) : rc;
 }
 
 int
-firn_ws_rules_load_more(struct firn_ws_objects *objects, const struct firn_ws_record *first,
-                        const struct firn_ws_record *second, struct firn_ws_rules *rules,
-                        firn_error *err)
+firn_ws_rules_load_today(struct firn_ws_opened *opened, const struct firn_ws_record *record,
+                         const struct firn_ws_record *second,
+                         const struct firn_ws_rules_today *today, struct firn_ws_rules *out,
+                         firn_error *err)
 {
-    bool is_same = first->has_rules == second->has_rules &&
-                   (first->has_rules ? firn_hash_equal(&first->rules, &second->rules)
-                                     : first->include_deps == second->include_deps);
-    int rc = is_same ? FIRN_OK : load(objects, second, &rules->more, rules, err);
-    return rc == FIRN_OK && !firn_slice_equal(first->forgotten, second->forgotten)
-               ? exclude_forgotten(second, &rules->more_forgotten, rules, err)
-               : rc;
+    struct firn_ws_objects *objects = opened->objects;
+    int rc;
+    FIRN_TRY(firn_ws_rules_load(objects, record, out, err));
+    if (second != NULL) {
+        FIRN_TRY(load_more(objects, record, second, out, err));
+    }
+    out->file_size_max = today->file_size_max;
+    out->gitignore = out->gitignore || today->gitignore;
+    if (!out->gitignore) {
+        FIRN_TRY(ask_newest(opened, &out->gitignore, err));
+    }
+out:
+    return rc;
 }
 
 void

@@ -6,6 +6,7 @@
 #define FIRN_WORKSPACE_WS_RULES_H
 
 #include "ignore/ignore_rules.h"
+#include "workspace/ws_internal.h"
 #include "workspace/ws_objects.h"
 #include "workspace/ws_record.h"
 
@@ -16,7 +17,16 @@ struct firn_ws_rules {
     struct firn_buf forgotten; /* rules for what was taken out of the first; likewise */
     struct firn_buf more_forgotten;
     struct firn_ignore_rules sets;
-    bool gitignore; /* in any of them */
+    /* How a scan of the disk goes by today's rule files. */
+    bool include_deps;
+    bool gitignore;
+    uint64_t file_size_max; /* see ws_scan.h */
+};
+
+/* What today's saves are like, as far as the one who asks knows. */
+struct firn_ws_rules_today {
+    bool gitignore;
+    uint64_t file_size_max;
 };
 
 /* The rules of a checkpoint; one plain set if its record names none. *out is to be deinited, also
@@ -24,11 +34,18 @@ struct firn_ws_rules {
 FIRN_MUST_CHECK int firn_ws_rules_load(struct firn_ws_objects *objects,
                                        const struct firn_ws_record *record,
                                        struct firn_ws_rules *out, firn_error *err);
-/* Adds those of a second checkpoint, unless they are the same as those of the first. */
-FIRN_MUST_CHECK int firn_ws_rules_load_more(struct firn_ws_objects *objects,
-                                            const struct firn_ws_record *first,
-                                            const struct firn_ws_record *second,
-                                            struct firn_ws_rules *rules, firn_error *err);
+/* The rules under which the disk is scanned to be compared with a checkpoint, or to be restored to
+ * it:
+ * - in sets those of the checkpoint, one plain set if its record names none, and those of a second
+ *   one, which may be NULL;
+ * - for today's rule files the dependencies as the checkpoint has them; .gitignore files if they
+ *   counted for either, or for the newest checkpoint, or do so today; sizes as today.
+ * Fails like firn_ws_rules_load. */
+FIRN_MUST_CHECK int firn_ws_rules_load_today(struct firn_ws_opened *opened,
+                                             const struct firn_ws_record *record,
+                                             const struct firn_ws_record *second,
+                                             const struct firn_ws_rules_today *today,
+                                             struct firn_ws_rules *out, firn_error *err);
 void firn_ws_rules_deinit(struct firn_ws_rules *rules);
 
 /* Adds the rules object of a scan to a session. */

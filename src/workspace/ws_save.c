@@ -27,11 +27,13 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
+#include "workspace/ws_catalog_turns.h"
 #include "workspace/ws_expire.h"
 #include "workspace/ws_gc_due.h"
 #include "workspace/ws_internal.h"
 #include "workspace/ws_join.h"
 #include "workspace/ws_restore_internal.h"
+#include "workspace/ws_told.h"
 
 /* ---- the record ---- */
 
@@ -56,12 +58,14 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
 {
     struct firn_ws_record record = {.is_safety = request->is_safety,
                                     .include_deps = request->include_deps,
+                                    .is_narrow = !request->include_deps && !tree->has_rules,
                                     .order = opened->workspace.next_order,
                                     .number =
                                         request->is_safety ? 0 : opened->workspace.next_number,
                                     .created_ns = firn_os_now_ns(ws->os),
                                     .workspace_path = firn_str(ws->place.root),
                                     .message = request->message,
+                                    .turn = request->turn,
                                     .root = tree->scan.root,
                                     .files = tree->scan.files,
                                     .directories = tree->scan.directories,
@@ -113,14 +117,102 @@ compare_with_previous(struct firn_ws_opened *opened, const struct firn_ws_record
     return firn_ws_diff(&before, &after, &options, count_change, result, err);
 }
 
-/* Keeps the message in ws->result, where there is room for it, so that the public result may
- * borrow it. */
-static void
-keep_message(struct firn_ws *ws, firn_slice message, firn_checkpoint *checkpoint)
+/* ---- the turn of an agent ---- */
+
+struct turn {
+    const firn_turn *given; /* NULL: there is none */
+    bool begins;
+    struct firn_buf begun;   /* bytes of the turn that began */
+    struct firn_buf message; /* with the beginning of the prompt */
+};
+
+/* How much of a text has at most `limit` bytes and ends between characters of UTF-8. */
+static size_t
+cut_size(firn_slice text, size_t limit)
 {
-    firn_buf_clear(&ws->result);
-    CHECK(firn_buf_append_slice(&ws->result, message) == FIRN_OK);
-    checkpoint->message = firn_buf_slice(&ws->result);
+    size_t size = text.size < limit ? text.size : limit;
+    while (size > 0 && size < text.size && (text.data[size] & 0xC0) == 0x80) {
+        size--;
+    }
+    return size;
+}
+
+/* The message that was given, and behind it the first line of the prompt. */
+static int
+complete_message(struct turn *turn, firn_slice prompt, firn_slice *message, firn_error *err)
+{
+    enum { PROMPT_LINE_SIZE_MAX = 100 };
+    static const char separator[] = ": ";
+    size_t start = 0;
+    size_t size = 0;
+    while (start < prompt.size && strchr(" \t\r\n", prompt.data[start]) != NULL) {
+        start++;
+    }
+    if (start == prompt.size) {
+        return FIRN_OK;
+    }
+    prompt = firn_bytes(prompt.data + start, prompt.size - start);
+    while (size < prompt.size && prompt.data[size] != '\n' && prompt.data[size] != '\r') {
+        size++;
+    }
+    prompt.size = cut_size(firn_bytes(prompt.data, size), PROMPT_LINE_SIZE_MAX);
+    if (prompt.size == 0 ||
+        message->size + sizeof separator + prompt.size > FIRN_WS_RECORD_MESSAGE_SIZE_MAX) {
+        return FIRN_OK;
+    }
+    if (firn_buf_append_slice(&turn->message, *message) != FIRN_OK ||
+        (message->size > 0 && firn_buf_append_str(&turn->message, separator) != FIRN_OK) ||
+        firn_buf_append_slice(&turn->message, prompt) != FIRN_OK) {
+        return firn_error_no_memory(err, "a message");
+    }
+    *message = firn_buf_slice(&turn->message);
+    return FIRN_OK;
+}
+
+static int
+check_turn(const firn_turn *turn, firn_error *err)
+{
+    if (turn->agent.size == 0 || turn->agent.size > FIRN_WS_RECORD_TURN_NAME_SIZE_MAX ||
+        turn->session.size > FIRN_WS_RECORD_TURN_NAME_SIZE_MAX) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "a turn's agent has 1 to %d bytes, its session up to %d",
+                              FIRN_WS_RECORD_TURN_NAME_SIZE_MAX, FIRN_WS_RECORD_TURN_NAME_SIZE_MAX);
+    }
+    return FIRN_OK;
+}
+
+/* Fills in what the store knows of the turn, and completes the message. */
+static int
+complete_turn(struct turn *turn, struct firn_ws_opened *opened,
+              struct firn_ws_save_request *request, firn_error *err)
+{
+    firn_turn begun = {.number = 0};
+    if (turn->given == NULL) {
+        return FIRN_OK;
+    }
+    request->turn = *turn->given;
+    request->turn.prompt.size = cut_size(turn->given->prompt, FIRN_WS_RECORD_PROMPT_SIZE_MAX);
+    int rc =
+        firn_ws_catalog_turns_get(opened->catalog, opened->workspace.number, turn->given->agent,
+                                  turn->given->session, &turn->begun, &begun, err);
+    /* A damaged note costs its prompt and not the save. */
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
+        begun = (firn_turn){.number = 0};
+    } else if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (!turn->begins && request->turn.prompt.size == 0) {
+        request->turn.prompt = begun.prompt;
+    }
+    request->turn.number = begun.number + (turn->begins ? 1 : 0);
+    return complete_message(turn, request->turn.prompt, &request->message, err);
+}
+
+static void
+turn_deinit(struct turn *turn)
+{
+    firn_buf_deinit(&turn->begun);
+    firn_buf_deinit(&turn->message);
 }
 
 /* ---- one save ---- */
@@ -129,6 +221,7 @@ struct saving {
     struct firn_ws *ws;
     struct firn_ws_opened *opened;
     struct firn_ws_save_request request;
+    struct turn turn;
     bool only_if_changed;
     bool has_previous;
     struct firn_ws_record previous;
@@ -197,16 +290,37 @@ out:
     return rc;
 }
 
+/* The last moment at which it can be cancelled: what follows is over soon, or waits for the disk. */
+static int
+begin_sealing(struct saving *saving, firn_error *err)
+{
+    const firn_callbacks *callbacks = &saving->request.callbacks;
+    const struct firn_ws_scan_result *scan = &saving->tree.scan;
+    firn_progress progress = {
+        .phase = "sync", .files_done = scan->files, .bytes_done = scan->bytes};
+    if (callbacks->on_progress == NULL) {
+        return FIRN_OK;
+    }
+    if (callbacks->on_progress(callbacks->ctx, &progress) != FIRN_OK) {
+        return firn_error_set(err, FIRN_CANCELLED, "cancelled");
+    }
+    progress.is_finishing = true;
+    (void)callbacks->on_progress(callbacks->ctx, &progress);
+    return FIRN_OK;
+}
+
 static int
 make_checkpoint(struct saving *saving, firn_error *err)
 {
     struct firn_ws_record record;
     int rc;
+    FIRN_TRY(begin_sealing(saving, err));
     FIRN_TRY(firn_ws_save_tree_seal(saving->opened, &saving->tree, err));
     FIRN_TRY(firn_ws_save_record(saving->ws, saving->opened, &saving->request, &saving->tree,
                                  &record, err));
     firn_ws_record_to_checkpoint(&record, &saving->result->checkpoint);
-    keep_message(saving->ws, saving->request.message, &saving->result->checkpoint);
+    firn_checkpoint *made = &saving->result->checkpoint;
+    CHECK(firn_ws_record_checkpoints_own(&made, 1, &saving->ws->result) == FIRN_OK);
     saving->result->is_made = true;
     firn_ws_watched_tell(saving->request.watched, &saving->tree.scan);
 out:
@@ -216,9 +330,17 @@ out:
 static int
 save_opened(struct saving *saving, firn_error *err)
 {
+    firn_turn turn;
     int rc;
+    FIRN_TRY(complete_turn(&saving->turn, saving->opened, &saving->request, err));
+    turn = saving->request.turn;
+    if (saving->turn.begins) { /* it is no checkpoint's yet */
+        saving->request.turn = (firn_turn){.number = 0};
+    }
     /* Reserved now, so that nothing can fail once the checkpoint exists. */
-    if (firn_buf_reserve(&saving->ws->result, saving->request.message.size) != FIRN_OK) {
+    if (firn_buf_reserve(&saving->ws->result,
+                         firn_ws_record_checkpoint_size(&(firn_checkpoint){
+                             .message = saving->request.message, .turn = turn})) != FIRN_OK) {
         return firn_error_no_memory(err, "a result");
     }
     FIRN_TRY(find_previous(saving, err));
@@ -226,11 +348,19 @@ save_opened(struct saving *saving, firn_error *err)
     saving->request.is_to_be_compared = saving->has_previous;
     FIRN_TRY(firn_ws_save_tree_scan(saving->opened, &saving->request, &saving->tree, err));
     compare(saving);
-    rc = saving->only_if_changed && saving->result->is_unchanged ? settle_for_previous(saving, err)
-                                                                 : make_checkpoint(saving, err);
+    FIRN_TRY(saving->only_if_changed && saving->result->is_unchanged
+                 ? settle_for_previous(saving, err)
+                 : make_checkpoint(saving, err));
+    if (saving->turn.begins) {
+        /* Only its prompt would be missing later. */
+        FIRN_IGNORE(firn_ws_catalog_turns_put(saving->opened->catalog,
+                                              saving->opened->workspace.number, &turn,
+                                              firn_os_now_ns(saving->ws->os), NULL));
+    }
 out:
     firn_ws_save_tree_deinit(&saving->tree);
     firn_ws_watched_end(saving->request.watched);
+    turn_deinit(&saving->turn);
     firn_buf_deinit(&saving->previous_bytes);
     return rc;
 }
@@ -257,6 +387,13 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
         return firn_error_set(err, FIRN_LIMIT, "a message may have at most %d bytes",
                               FIRN_WS_RECORD_MESSAGE_SIZE_MAX);
     }
+    if (options->turn_begins && options->turn == NULL) {
+        return firn_error_set(err, FIRN_INVALID, "a turn that begins has to be given");
+    }
+    int rc = options->turn == NULL ? FIRN_OK : check_turn(options->turn, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     struct firn_ws_opened opened;
     struct saving saving = {.ws = ws,
                             .opened = &opened,
@@ -268,11 +405,11 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
                                         .is_full = options->full,
                                         .threads = options->threads,
                                         .callbacks = options->callbacks},
+                            .turn = {.given = options->turn, .begins = options->turn_begins},
                             .only_if_changed = options->if_changed,
                             .result = out};
     struct firn_ws_keep keep;
-    int rc =
-        options->keep == NULL ? FIRN_OK : firn_ws_keep_read(firn_str(options->keep), &keep, err);
+    rc = options->keep == NULL ? FIRN_OK : firn_ws_keep_read(firn_str(options->keep), &keep, err);
     if (rc == FIRN_OK) {
         rc = firn_ws_opened_open(ws, FIRN_WS_CREATE, &opened, err);
     }
@@ -280,9 +417,17 @@ firn_ws_save(struct firn_ws *ws, const firn_save_options *options, firn_save_res
         return rc;
     }
     rc = firn_ws_restore_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
+    struct firn_ws_told told = {.db = NULL};
+    const struct firn_ws_catalog_joint joint = {.join = firn_ws_told_join, .ctx = &told};
+    if (rc == FIRN_OK && options->marks_told) {
+        rc = firn_ws_told_init(&told, opened.db, opened.workspace.number, &options->callbacks,
+                               &saving.request.callbacks, err);
+        saving.request.joint = &joint;
+    }
     if (rc == FIRN_OK) {
         rc = save_opened(&saving, err);
     }
+    firn_ws_told_deinit(&told);
     if (rc == FIRN_OK && out->is_made) {
         expire(&opened, options->keep == NULL ? NULL : &keep, out);
         FIRN_IGNORE(firn_ws_join(ws, &opened, &options->callbacks, NULL));

@@ -95,6 +95,23 @@ check_root(struct firn_ws_save_tree *tree, bool *out_is_there, firn_error *err)
     return firn_ws_session_contains(tree->session, &tree->scan.root.hash, out_is_there, err);
 }
 
+int
+firn_ws_save_tree_last(struct firn_ws_opened *opened, struct firn_ws_scan_last *out,
+                       firn_error *err)
+{
+    struct firn_ws_record record;
+    struct firn_buf bytes = {0};
+    *out = (struct firn_ws_scan_last){0};
+    int rc =
+        firn_ws_catalog_newest(opened->catalog, opened->workspace.number, &bytes, &record, err);
+    if (rc == FIRN_OK) {
+        out->source = firn_ws_objects_trees(opened->objects);
+        out->root = record.root.hash;
+    }
+    firn_buf_deinit(&bytes);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 /* *out_is_usable is false where the cache was wrong, and *err tells how. */
 static int
 scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, bool is_blind,
@@ -114,6 +131,11 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
     bool has_root = true;
     int rc;
     *out_is_usable = true;
+    /* A safety checkpoint says what was there: what cannot be read is left out, so that an undo leaves
+     * it alone. */
+    if (!request->is_safety) {
+        FIRN_TRY(firn_ws_save_tree_last(opened, &options.last, err));
+    }
     FIRN_TRY(firn_ws_session_begin(opened->objects, FIRN_WS_SESSION_LEVEL, &tree->session, err));
     FIRN_TRY(open_stat(opened, is_blind, tree, err));
     if (request->is_to_be_compared) {

@@ -49,6 +49,7 @@ struct claim {
 void
 firn_ws_scan_push_locked(struct firn_ws_scan *scan, struct firn_ws_scan_node *node)
 {
+    firn_os_mutex_assert_held(&scan->mutex);
     node->next_below = scan->stack;
     scan->stack = node;
     if (scan->idle > 0) {
@@ -66,6 +67,7 @@ has_more(const struct firn_ws_scan_node *node)
 static bool
 claim_from_stack_locked(struct firn_ws_scan *scan, struct claim *out)
 {
+    firn_os_mutex_assert_held(&scan->mutex);
     struct firn_ws_scan_node *node = scan->stack;
     if (node == NULL) {
         return false;
@@ -88,6 +90,7 @@ claim_from_stack_locked(struct firn_ws_scan *scan, struct claim *out)
 static void
 release_linked_locked(struct firn_ws_scan *scan)
 {
+    firn_os_mutex_assert_held(&scan->mutex);
     scan->links_are_known = true;
     for (struct firn_ws_scan_node *node = scan->linked; node != NULL; node = node->next_linked) {
         if (--node->waiting == 0) {
@@ -226,6 +229,8 @@ deinit_worker(struct firn_ws_scan_worker *worker)
     firn_ws_scan_listing_deinit(&worker->attributes);
     firn_ws_scan_node_part_deinit(&worker->part);
     firn_ws_scan_version_deinit(worker);
+    firn_ws_scan_carry_deinit(worker);
+    firn_tree_lookup_deinit(&worker->outside);
     firn_ws_stat_lane_close(worker->stat_lane, false);
     firn_buf_deinit(&worker->path);
     firn_buf_deinit(&worker->judged);

@@ -33,12 +33,20 @@ struct firn_ws_sink {
     void *ctx;
 };
 
+/* A tree in the store. source is borrowed, and any thread's; NULL: there is none. */
+struct firn_ws_scan_last {
+    const struct firn_tree_source *source;
+    firn_hash root;
+};
+
 /* The directories that a scan visits beside the root; what is called comes from its threads. */
 struct firn_ws_scan_confines {
     bool (*is_inside)(void *ctx, firn_slice path);
     /* The entry of a directory that is not inside, borrowed until the next call; *out is NULL where
      * it is to be visited all the same. */
     int (*entry)(void *ctx, firn_slice path, const struct firn_tree_entry **out, firn_error *err);
+    /* Where entry is NULL it is that of this tree: each thread looks it up for itself. */
+    struct firn_ws_scan_last outside;
     /* Whether a directory object is in the store: of others the stat cache learns nothing. NULL: the
      * tree is a true one, so it learns of all. */
     int (*is_stored)(void *ctx, const firn_hash *tree, bool *out, firn_error *err);
@@ -80,6 +88,8 @@ struct firn_ws_scan_options {
     struct firn_ws_stat *stat; /* what earlier scans saw; NULL: everything is read */
     const struct firn_ws_scan_confines *confines; /* NULL: the whole tree */
     const struct firn_ws_scan_witness *witness;   /* NULL: nobody */
+    struct firn_ws_scan_last
+        last; /* the tree of the last checkpoint: what cannot be read goes on as it is there */
 };
 
 struct firn_ws_scan_result {
@@ -101,12 +111,14 @@ struct firn_ws_scan_result {
     uint64_t skipped;     /* those left out for other reasons, and those that lack attributes */
 };
 
-/* Scans the tree at root; mount points are crossed. What cannot be read, went away, or changed each
- * time it was read is left out, reported by a notice (UNREADABLE, VANISHED, CHANGING) and counted
+/* Scans the tree at root; mount points are crossed. A file that is appended to all the time is saved
+ * as far as it went when its reading began, and reported (GROWING). What cannot be read, went away, or
+ * was written to in place each time it was read goes on as `last` has it, and is reported (CARRIED); if
+ * that does not have it, it is left out, reported by a notice (UNREADABLE, VANISHED, CHANGING) and counted
  * in skipped; so is an entry that is saved without an attribute that could not be read (METADATA).
  * With strict each of these fails the scan with the code of its cause (FIRN_DENIED, FIRN_IO,
- * FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are always left
- * out, reported and counted. A file larger than file_size_max is left out, reported (EXCLUDED) and counted
+ * FIRN_NOT_FOUND, FIRN_CONFLICT …) and names the path. Fifos, sockets and devices are left out,
+ * reported and counted (strict: FIRN_UNSUPPORTED). A file larger than file_size_max is left out, reported (EXCLUDED) and counted
  * as one that a rule excludes, and the rules that the scan gives exclude its path. FIRN_LIMIT if they are too
  * many for that.
  *

@@ -95,6 +95,7 @@ build(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_e
     }
     FIRN_TRY(firn_ws_scan_known_note(worker, node, is_same, &hash, &entries, err));
     FIRN_TRY(tell_witness(worker, node, err));
+    FIRN_TRY(firn_ws_scan_report_date(worker, node, "", node->stat.mtime_ns, err));
     report(worker, node, &hash);
 out:
     return rc;

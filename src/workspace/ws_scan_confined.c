@@ -19,9 +19,9 @@
 #include "base/mem.h"
 #include "workspace/ws_scan_internal.h"
 
-/* Writes the record of a subdirectory that nobody visits. */
-static int
-take_over(struct firn_ws_scan_subdir *subdir, const struct firn_tree_entry *entry)
+int
+firn_ws_scan_confined_take_over(struct firn_ws_scan_subdir *subdir,
+                                const struct firn_tree_entry *entry)
 {
     uint8_t *xattrs = NULL;
     if (entry->xattrs.size > 0) {
@@ -42,6 +42,21 @@ take_over(struct firn_ws_scan_subdir *subdir, const struct firn_tree_entry *entr
     return FIRN_OK;
 }
 
+/* What a path that is not visited is. */
+static int
+find_entry(struct firn_ws_scan_worker *worker, firn_slice path, const struct firn_tree_entry **out,
+           firn_error *err)
+{
+    const struct firn_ws_scan_confines *confines = worker->scan->options->confines;
+    if (confines->entry != NULL) {
+        return confines->entry(confines->ctx, path, out, err);
+    }
+    if (worker->outside.source == NULL) {
+        firn_tree_lookup_init(&worker->outside, confines->outside.source, &confines->outside.root);
+    }
+    return firn_tree_lookup_find(&worker->outside, path, out, err);
+}
+
 int
 firn_ws_scan_confined_pass(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *parent,
                            uint32_t index, bool *out_is_passed, firn_error *err)
@@ -58,11 +73,11 @@ firn_ws_scan_confined_pass(struct firn_ws_scan_worker *worker, struct firn_ws_sc
     if (confines->is_inside(confines->ctx, path)) {
         return FIRN_OK;
     }
-    FIRN_TRY(confines->entry(confines->ctx, path, &entry, err));
+    FIRN_TRY(find_entry(worker, path, &entry, err));
     if (entry == NULL || entry->kind != FIRN_TREE_DIR) {
         goto out;
     }
-    if (take_over(subdir, entry) != FIRN_OK) {
+    if (firn_ws_scan_confined_take_over(subdir, entry) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a directory");
         goto out;
     }

@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "workspace/ws_apply.h"
 #include "workspace/ws_exclude.h"
 #include "workspace/ws_nested.h"
 #include "workspace/ws_place.h"
@@ -102,31 +103,34 @@ find_kinds(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *n
 /* What a whole listing says about what is left out by default: its entries, or all of it. */
 struct signs {
     bool has_manifest;
-    bool has_tag;
-    bool has_store; /* inside, so that it is a workspace of its own */
+    struct firn_ws_exclude_inside inside;
+    bool has_store;     /* ".firn" is one */
+    bool has_own_store; /* of this user's, so that the directory is a workspace of its own */
     bool has_identity;
     bool has_log; /* and that: it may be a store */
 };
 
 static int
-find_signs(const struct firn_ws_scan_listing *listing, struct firn_os_dir *dir, struct signs *out,
-           firn_error *err)
+find_signs(const struct firn_ws_scan_listing *listing, struct firn_os_dir *dir,
+           bool depends_on_inside, struct signs *out, firn_error *err)
 {
-    struct signs signs = {false};
+    struct signs signs = {.has_manifest = false};
     int rc = FIRN_OK;
     for (size_t i = 0; i < listing->count; i++) {
         const struct firn_ws_scan_item *item = &listing->items[i];
         if (item->name.text[0] == 'C' && item->kind != FIRN_OS_DIR) {
-            firn_slice name = item_name(item);
-            signs.has_manifest = signs.has_manifest || firn_ws_exclude_is_manifest(name);
-            signs.has_tag = signs.has_tag || firn_ws_exclude_is_tag(name);
+            signs.has_manifest = signs.has_manifest || firn_ws_exclude_is_manifest(item_name(item));
+        }
+        if (depends_on_inside) {
+            firn_ws_exclude_see_inside(item_name(item), item->kind == FIRN_OS_DIR, &signs.inside);
         }
         if (item->kind == FIRN_OS_FILE) {
             signs.has_identity = signs.has_identity || firn_db_capture_is_identity(item->name.text);
             signs.has_log = signs.has_log || firn_db_capture_is_log(item->name.text);
         }
         if (item->name.text[0] == '.' && item->kind == FIRN_OS_DIR && !signs.has_store) {
-            FIRN_TRY(firn_ws_nested_is_store(dir, item->name.text, &signs.has_store, err));
+            FIRN_TRY(firn_ws_nested_find_store(dir, item->name.text, &signs.has_store,
+                                               &signs.has_own_store, err));
         }
     }
 out:
@@ -154,6 +158,28 @@ is_unwanted_dir(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_no
     return firn_ws_nested_holds(nested, firn_buf_slice(&worker->judged), out_is_unwanted, err);
 }
 
+/* What a restore that is under way, or was killed, works under: nothing of the user's. Who only looks
+ * is not told of it. A save finishes a restore of its own workspace first, so it meets only what others
+ * left, and names that. */
+static int
+leave_temporary(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
+                const char *name, firn_error *err)
+{
+    return worker->scan->sink->wants_content
+               ? firn_ws_scan_report_excluded(worker, node, name, "temporary name of a restore",
+                                              err)
+               : FIRN_OK;
+}
+
+/* A restore is the one that may remove such a name: to it, what a directory holds that somebody has moved
+ * while it was worked in is a file like any other, which its safety checkpoint has. */
+static bool
+is_temporary(const struct firn_ws_scan_worker *worker, const struct firn_ws_scan_item *item)
+{
+    return item->name.text[0] == '.' && worker->scan->options->stored_rules == NULL &&
+           firn_ws_apply_is_temporary_name(item_name(item));
+}
+
 /* Whether an entry is to be worked on; otherwise it has been reported. */
 static int
 examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struct firn_os_dir *dir,
@@ -166,6 +192,9 @@ examine(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, stru
     *out_is_kept = false;
     if (kind == FIRN_DB_CAPTURE_LEFT_OUT && item->kind != FIRN_OS_DIR) {
         return FIRN_OK;
+    }
+    if (is_temporary(worker, item)) {
+        return leave_temporary(worker, node, name, err);
     }
     if (signs.has_store && strcmp(name, FIRN_WS_PLACE_INSIDE) == 0) {
         return firn_ws_scan_report_excluded(worker, node, name, "the store itself", err);
@@ -307,14 +336,17 @@ survey(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, struc
     FIRN_TRY(list(worker, dir, err));
     FIRN_TRY(find_kinds(worker, node, dir, err));
     struct signs signs;
-    FIRN_TRY(find_signs(&worker->listing, dir, &signs, err));
-    if (node->parent != NULL && signs.has_store) {
+    const bool depends_on_inside =
+        node->parent != NULL && firn_ws_exclude_depends_on_inside(firn_str(node->name));
+    FIRN_TRY(find_signs(&worker->listing, dir, depends_on_inside, &signs, err));
+    if (node->parent != NULL && signs.has_own_store) {
         (void)snprintf(reason, FIRN_WS_IGNORE_TEXT_SIZE, "a workspace of its own");
         goto out;
     }
-    if (node->parent != NULL && signs.has_tag) {
+    if (depends_on_inside) {
         bool is_excluded;
-        FIRN_TRY(firn_ws_scan_rules_exclude_tagged(worker, node, &is_excluded, reason, err));
+        FIRN_TRY(firn_ws_scan_rules_exclude_inside(worker, node, &signs.inside, &is_excluded,
+                                                   reason, err));
         if (is_excluded) {
             goto out;
         }
@@ -361,17 +393,37 @@ publish(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node)
     firn_os_mutex_unlock(&scan->mutex);
 }
 
-/* Takes back the node of a directory that is left out. */
+/* Takes back the node of a directory that is not visited after all; its record says what the parent
+ * has of it. */
 static int
 drop(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, firn_error *err)
 {
     struct firn_ws_scan_node *parent = node->parent;
-    parent->subdirs[node->index].state = FIRN_WS_SCAN_SUBDIR_LEFT_OUT;
     firn_os_mutex_lock(&worker->scan->mutex);
     parent->has_more_to_tell = true;
     firn_os_mutex_unlock(&worker->scan->mutex);
     firn_ws_scan_node_destroy(worker->scan, node);
     return firn_ws_scan_build_settle(worker, parent, err);
+}
+
+/* A directory that is not kept, with FIRN_OK and a reason, or could not be read, with code and *err. */
+static int
+go_on_without(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node, int code,
+              const char *reason, firn_error *err)
+{
+    bool is_carried = false;
+    int rc = FIRN_OK;
+    if (code != FIRN_OK) {
+        FIRN_TRY(firn_ws_scan_carry_dir(worker, node, code, &is_carried, err));
+    }
+    if (!is_carried) {
+        node->parent->subdirs[node->index].state = FIRN_WS_SCAN_SUBDIR_LEFT_OUT;
+        FIRN_TRY(code == FIRN_OK ? firn_ws_scan_report_excluded(worker, node, "", reason, err)
+                                 : firn_ws_scan_report_left_out(worker, node, "", code, err));
+    }
+    FIRN_TRY(drop(worker, node, err));
+out:
+    return rc;
 }
 
 int
@@ -400,11 +452,7 @@ firn_ws_scan_dir_visit(struct firn_ws_scan_worker *worker, struct firn_ws_scan_n
         publish(worker, node);
         rc = firn_ws_scan_entries_work(worker, node, dir, 0, err);
     } else if (parent != NULL) {
-        rc = rc == FIRN_OK ? firn_ws_scan_report_excluded(worker, node, "", reason, err)
-                           : firn_ws_scan_report_left_out(worker, node, "", rc, err);
-        if (rc == FIRN_OK) {
-            rc = drop(worker, node, err);
-        }
+        rc = go_on_without(worker, node, rc, reason, err);
     }
     firn_os_dir_close(dir);
     return rc;

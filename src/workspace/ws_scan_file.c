@@ -15,6 +15,14 @@
  * the system noticing cannot be told by anybody; the hash still names exactly the bytes that are
  * saved.
  *
+ * A log that is appended to all the time differs at every look. Where a file has become longer and is
+ * otherwise the same, what was read, as many bytes as it had at the look before, is read once more
+ * and only hashed (I3). If both readings agree, none of these bytes changed between the end of the
+ * first and the beginning of the second; and if what an earlier try read is the beginning of them, the
+ * file is appended to, not rewritten. Then they are saved, a notice says so, and no print is kept. The
+ * last try asks in the same way about a file of which only times have changed. What is written to
+ * in place at every try is in no state that could be saved: it is reported, and never saved torn.
+ *
  * Content is added when it has been proved stable, but for the pieces of a large file, which are
  * added as they come: if the proof fails they stay in the pack, unused.
  *
@@ -26,6 +34,7 @@
  * neither look says anything, and no print is kept.
  */
 #include "base/error.h"
+#include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "workspace/ws_scan_internal.h"
 
@@ -45,23 +54,6 @@ is_young(const struct firn_ws_scan *scan, const struct firn_os_stat *stat, int64
     }
     *out_age_ns = firn_os_now_ns(scan->os) - stat->ctime_ns;
     return *out_age_ns >= 0 && *out_age_ns < FIRN_WS_SCAN_CLOCK_TICK_NS;
-}
-
-/* Lets a young file grow old enough; *out_is_stable is false where it changes instead. */
-static int
-let_age(struct firn_ws_scan_worker *worker, struct firn_os_file *file, struct firn_os_stat *stat,
-        bool *out_is_stable, firn_error *err)
-{
-    *out_is_stable = true;
-    int64_t age_ns;
-    if (!is_young(worker->scan, stat, &age_ns)) {
-        return FIRN_OK;
-    }
-    firn_os_sleep_ns(worker->scan->os, FIRN_WS_SCAN_CLOCK_TICK_NS - age_ns);
-    struct firn_os_stat before = *stat;
-    int rc = firn_os_file_stat(file, stat, err);
-    *out_is_stable = rc == FIRN_OK && firn_ws_scan_file_is_same(&before, stat);
-    return rc;
 }
 
 /* Reads a file of a size that fits into memory; its bytes are in worker->content. */
@@ -98,7 +90,11 @@ fill_entry(const struct firn_ws_scan_worker *worker, enum firn_tree_kind kind,
 
 /* One attempt at an open file. */
 struct attempt {
-    struct firn_os_stat stat;
+    struct firn_ws_scan_beginning *earlier; /* what an earlier one read of it; size 0: nothing */
+    struct firn_os_stat stat;               /* of the look before reading */
+    bool is_last;
+    bool needs_proof; /* the times tell nothing (I3) */
+    bool is_growing;
     enum firn_packfile_kind content_kind; /* of what is in worker->content */
     unsigned missing_attributes;
     bool is_stable;
@@ -112,6 +108,57 @@ is_cut(const struct attempt *attempt)
     return attempt->part.kind == FIRN_DB_CAPTURE_CUT;
 }
 
+/* Whether nothing but the size and the times can have changed between two looks, and no byte has
+ * been taken away. */
+static bool
+may_have_kept_its_beginning(const struct firn_os_stat *before, const struct firn_os_stat *after)
+{
+    return before->kind == after->kind && before->inode == after->inode &&
+           before->device == after->device && before->nlink == after->nlink &&
+           before->mode == after->mode && before->uid == after->uid && before->gid == after->gid &&
+           after->size_bytes >= before->size_bytes;
+}
+
+/* Whether a second look shows a file that has become longer. An empty one has no beginning that
+ * could be saved. */
+static bool
+has_grown(const struct firn_os_stat *before, const struct firn_os_stat *after)
+{
+    return may_have_kept_its_beginning(before, after) && before->size_bytes > 0 &&
+           after->size_bytes > before->size_bytes;
+}
+
+/* Whether a second reading may prove a file that showed these two looks. */
+static bool
+is_worth_a_proof(const struct attempt *attempt, const struct firn_os_stat *before,
+                 const struct firn_os_stat *after)
+{
+    return has_grown(before, after) ||
+           (attempt->is_last && may_have_kept_its_beginning(before, after) &&
+            before->size_bytes == after->size_bytes);
+}
+
+/* Lets a young file grow old enough; one that is written to all the time never will. */
+static int
+let_age(struct firn_ws_scan_worker *worker, struct firn_os_file *file, struct attempt *attempt,
+        firn_error *err)
+{
+    int64_t age_ns;
+    if (!is_young(worker->scan, &attempt->stat, &age_ns)) {
+        return FIRN_OK;
+    }
+    firn_os_sleep_ns(worker->scan->os, FIRN_WS_SCAN_CLOCK_TICK_NS - age_ns);
+    struct firn_os_stat before = attempt->stat;
+    int rc = firn_os_file_stat(file, &attempt->stat, err);
+    attempt->is_stable = rc == FIRN_OK && firn_ws_scan_file_is_same(&before, &attempt->stat);
+    if (rc == FIRN_OK && !attempt->is_stable &&
+        is_worth_a_proof(attempt, &before, &attempt->stat)) {
+        attempt->needs_proof = true;
+        attempt->is_stable = true;
+    }
+    return rc;
+}
+
 /* Before it is read: *attempt may say then that it is not as it should be. */
 static int
 begin(struct firn_ws_scan_worker *worker, struct firn_os_file *file, const char *name,
@@ -122,23 +169,52 @@ begin(struct firn_ws_scan_worker *worker, struct firn_os_file *file, const char 
         attempt->stat.size_bytes = attempt->part.size_bytes;
         return FIRN_OK;
     }
-    int rc = let_age(worker, file, &attempt->stat, &attempt->is_stable, err);
-    if (rc == FIRN_OK && attempt->is_stable) {
+    int rc = let_age(worker, file, attempt, err);
+    if (rc == FIRN_OK && attempt->is_stable && !attempt->needs_proof) {
         firn_ws_scan_known_see(worker->scan, name, &attempt->stat, &attempt->print);
     }
     return rc;
 }
 
-/* When it has been read. */
+/* Whether a second reading of as many bytes gives what the first gave (I3). */
 static int
-look_again(struct firn_os_file *file, struct attempt *attempt, firn_error *err)
+prove(struct firn_ws_scan_worker *worker, struct firn_os_file *file, const firn_hash *hash,
+      struct attempt *attempt, firn_error *err)
 {
+    struct firn_ws_scan_beginning *earlier = attempt->earlier;
+    struct firn_ws_scan_beginning all = {.size = attempt->stat.size_bytes};
+    bool has_earlier = earlier->size > 0 && earlier->size <= all.size;
+    struct firn_ws_scan_beginning part = {.size = has_earlier ? earlier->size : 0};
+    bool is_read;
+    int rc = firn_ws_scan_large_hash_again(worker, file, &part, &all, &is_read, err);
+    bool is_appended = has_earlier && firn_hash_equal(&part.hash, &earlier->hash);
+    attempt->is_stable = rc == FIRN_OK && is_read && firn_hash_equal(hash, &all.hash) &&
+                         (is_appended || !attempt->is_growing);
+    attempt->print = (struct firn_ws_stat_print){{0}};
+    *earlier = (struct firn_ws_scan_beginning){.size = all.size, .hash = *hash};
+    return rc;
+}
+
+/* When it has been read, and has that hash. */
+static int
+look_again(struct firn_ws_scan_worker *worker, struct firn_os_file *file, const firn_hash *hash,
+           struct attempt *attempt, firn_error *err)
+{
+    const struct firn_os_stat *before = &attempt->stat;
     struct firn_os_stat after;
+    int rc;
     if (is_cut(attempt)) {
         return firn_ws_scan_store_is_current(file, &attempt->part, &attempt->is_stable, err);
     }
-    int rc = firn_os_file_stat(file, &after, err);
-    attempt->is_stable = rc == FIRN_OK && firn_ws_scan_file_is_same(&attempt->stat, &after);
+    FIRN_TRY(firn_os_file_stat(file, &after, err));
+    attempt->is_stable = firn_ws_scan_file_is_same(before, &after);
+    attempt->is_growing = has_grown(before, &after);
+    bool is_to_be_proved =
+        attempt->is_stable ? attempt->needs_proof : is_worth_a_proof(attempt, before, &after);
+    if (is_to_be_proved) {
+        FIRN_TRY(prove(worker, file, hash, attempt, err));
+    }
+out:
     return rc;
 }
 
@@ -167,7 +243,8 @@ read_open(struct firn_ws_scan_worker *worker, struct firn_os_file *file, const c
     }
     FIRN_TRY(firn_ws_scan_xattrs_read(worker, (struct firn_os_node){.file = file},
                                       &attempt->missing_attributes, err));
-    FIRN_TRY(look_again(file, attempt, err)); /* on success err still tells what is missing */
+    FIRN_TRY(look_again(worker, file, &entry->hash, attempt,
+                        err)); /* on success err still tells what is missing */
     fill_entry(worker, FIRN_TREE_FILE, stat, entry);
     entry->size = stat->size_bytes;
 out:
@@ -234,11 +311,11 @@ out:
 
 static int
 save_once(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
-          struct firn_os_dir *dir, const char *name, struct firn_ws_scan_found *out,
-          bool *out_is_stable, firn_error *err)
+          struct firn_os_dir *dir, const char *name, const struct attempt *begun,
+          struct firn_ws_scan_found *out, bool *out_is_stable, firn_error *err)
 {
     struct firn_os_file *file = NULL;
-    struct attempt attempt = {.is_stable = true, .part = firn_ws_scan_store_judge(node, name)};
+    struct attempt attempt = *begun;
     int rc;
     FIRN_TRY(firn_os_file_open_stat(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file,
                                     &attempt.stat, err));
@@ -261,6 +338,10 @@ save_once(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
         if (attempt.missing_attributes > 0) {
             FIRN_TRY(firn_ws_scan_report_incomplete(worker, node, name, err));
         }
+        if (attempt.is_growing) {
+            FIRN_TRY(firn_ws_scan_report_growing(worker, node, name, attempt.stat.size_bytes, err));
+        }
+        FIRN_TRY(firn_ws_scan_report_date(worker, node, name, attempt.stat.mtime_ns, err));
         FIRN_TRY(keep(worker, node, name, &attempt, out, err));
     }
 out:
@@ -269,16 +350,35 @@ out:
     return rc;
 }
 
+/* What becomes of an entry that could not be read, with code and *err. */
+static int
+go_on_without(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+              const char *name, enum firn_tree_kind kind, int code, struct firn_ws_scan_found *out,
+              firn_error *err)
+{
+    bool is_carried;
+    *out = (struct firn_ws_scan_found){.is_left_out = true};
+    int rc = firn_ws_scan_carry_entry(worker, node, name, kind, code, out, &is_carried, err);
+    return rc != FIRN_OK || is_carried
+               ? rc
+               : firn_ws_scan_report_left_out(worker, node, name, code, err);
+}
+
 int
 firn_ws_scan_file_save(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
                        struct firn_os_dir *dir, const char *name, struct firn_ws_scan_found *out,
                        firn_error *err)
 {
+    struct firn_ws_scan_beginning earlier = {0};
     bool is_stable = false;
     int rc = FIRN_OK;
     for (unsigned i = 0; i < FIRN_WS_SCAN_READ_TRIES && rc == FIRN_OK && !is_stable; i++) {
         *out = (struct firn_ws_scan_found){0};
-        rc = save_once(worker, node, dir, name, out, &is_stable, err);
+        const struct attempt begun = {.earlier = &earlier,
+                                      .is_last = i + 1 == FIRN_WS_SCAN_READ_TRIES,
+                                      .is_stable = true,
+                                      .part = firn_ws_scan_store_judge(node, name)};
+        rc = save_once(worker, node, dir, name, &begun, out, &is_stable, err);
     }
     if (rc == FIRN_OK && !is_stable) {
         rc = firn_error_set(err, FIRN_CONFLICT, "'%s/%s' changed each of %d times it was read",
@@ -292,7 +392,7 @@ firn_ws_scan_file_save(struct firn_ws_scan_worker *worker, struct firn_ws_scan_n
         firn_ws_scan_store_judge(node, name).kind == FIRN_DB_CAPTURE_WHOLE) {
         return FIRN_OK; /* given up before the state was found out, so it is no part of that */
     }
-    return firn_ws_scan_report_left_out(worker, node, name, rc, err);
+    return go_on_without(worker, node, name, FIRN_TREE_FILE, rc, out, err);
 }
 
 /* ---- symbolic links ---- */
@@ -321,6 +421,7 @@ read_symlink(struct firn_ws_scan_worker *worker, struct firn_ws_scan_node *node,
         out->print = (struct firn_ws_stat_print){{0}};
         FIRN_TRY(firn_ws_scan_report_incomplete(worker, node, name, err));
     }
+    FIRN_TRY(firn_ws_scan_report_date(worker, node, name, stat.mtime_ns, err));
     fill_entry(worker, FIRN_TREE_SYMLINK, &stat, &out->entry);
     out->entry.mode = 0777;
     out->entry.target = firn_buf_slice(target);
@@ -341,6 +442,5 @@ firn_ws_scan_file_save_symlink(struct firn_ws_scan_worker *worker, struct firn_w
     if (rc == FIRN_OK) {
         return firn_ws_scan_report_work(worker, 1, 0, err);
     }
-    out->is_left_out = true;
-    return firn_ws_scan_report_left_out(worker, node, name, rc, err);
+    return go_on_without(worker, node, name, FIRN_TREE_SYMLINK, rc, out, err);
 }

@@ -12,6 +12,9 @@
  *
  * Chunks of a group are added in a row by one thread, so that they lie side by side in frames; the
  * group behind them, so that nothing names what is not there yet (I2).
+ *
+ * A cell of a file of 16 GiB and more (ws_scan_cells.c) is stored as a group is. Where it ends is
+ * given, so it is cut into chunks here, by whoever adds it, and only if it is new.
  */
 #include "base/check.h"
 #include "base/error.h"
@@ -38,6 +41,15 @@ firn_ws_scan_group_cut(struct firn_ws_scan_slot *slot, size_t filled, bool is_en
         }
     }
     return (is_end && slot->size == filled) || filled == FIRN_WS_SCAN_PIECE_SIZE;
+}
+
+static void
+cut_cell(struct firn_ws_scan_slot *slot)
+{
+    size_t size = slot->size;
+    slot->size = 0;
+    while (!firn_ws_scan_group_cut(slot, size, true) || slot->size < size) {
+    }
 }
 
 static int
@@ -77,11 +89,19 @@ firn_ws_scan_group_add(struct firn_ws_scan_worker *worker, struct firn_ws_scan_s
     int rc = FIRN_OK;
     firn_blake3_hash_of(slot->data, slot->size, &group.hash);
     slot->hash = group.hash;
-    if (slot->chunk_count > 1) {
+    if (!worker->scan->sink->wants_content) {
+        return FIRN_OK;
+    }
+    if (slot->chunk_count > 1 || slot->is_cell) {
         FIRN_TRY(firn_ws_scan_contains(worker, &group.hash, &is_known, err)); /* (I1) */
         if (is_known) {
             goto out;
         }
+    }
+    if (slot->is_cell && slot->has_chunks) {
+        cut_cell(slot);
+    }
+    if (slot->chunk_count > 1) {
         FIRN_TRY(add_chunks(worker, slot, &worker->list, err));
         group.kind = FIRN_PACKFILE_PIECES;
         group.content = firn_buf_slice(&worker->list);

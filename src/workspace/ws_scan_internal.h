@@ -3,8 +3,8 @@
  * workspace/ws_scan_internal.h: what the files of one scan share. Only ws_scan*.c include it.
  *
  * In reading order: ws_scan.c (the workers and what they take up next), ws_scan_dir.c (one
- * directory), ws_scan_file.c (one file), ws_scan_large.c, ws_scan_group.c and ws_scan_window.c (a file in
- * pieces, shared by workers), ws_scan_links.c (hard links), ws_scan_node.c (what is remembered of a
+ * directory), ws_scan_file.c (one file), ws_scan_large.c, ws_scan_cells.c, ws_scan_group.c and
+ * ws_scan_window.c (a file in pieces, shared by workers), ws_scan_links.c (hard links), ws_scan_node.c (what is remembered of a
  * directory), ws_scan_build.c (its object), ws_scan_rules.c (what is left out), ws_scan_listing.c,
  * ws_scan_xattrs.c, ws_scan_store.c (stores in the tree), ws_scan_report.c.
  */
@@ -233,7 +233,9 @@ struct firn_ws_scan_slot {
     size_t size;
     uint32_t chunk_sizes[FIRN_WS_SCAN_GROUP_CHUNKS_MAX]; /* they add up to size */
     size_t chunk_count;
-    size_t piece; /* which piece of the file it is */
+    bool is_cell;    /* not yet cut into chunks */
+    bool has_chunks; /* a cell: is to be cut */
+    size_t piece;    /* which piece of the file it is */
     firn_hash hash;
     enum firn_ws_scan_slot_state state;
 };
@@ -275,6 +277,8 @@ struct firn_ws_scan_worker {
     struct firn_buf entry;               /* of one subdirectory */
     struct firn_ws_stat_lane *stat_lane; /* NULL until it is needed */
     struct firn_tree_lookup versions;    /* the directory of an earlier scan: ws_scan_version.c */
+    struct firn_tree_lookup last;        /* the tree of the last checkpoint: ws_scan_carry.c */
+    struct firn_tree_lookup outside;     /* what is not visited: ws_scan_confined.c */
     uint64_t work_since_report;
     struct firn_ws_scan_counts before; /* the segment in work, or a survey */
     /* counts, added up at the end */
@@ -370,6 +374,9 @@ FIRN_MUST_CHECK int firn_ws_scan_dir_open(struct firn_ws_scan_worker *worker,
 FIRN_MUST_CHECK int firn_ws_scan_confined_pass(struct firn_ws_scan_worker *worker,
                                                struct firn_ws_scan_node *parent, uint32_t index,
                                                bool *out_is_passed, firn_error *err);
+/* Writes the record of a subdirectory that nobody visits. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_ws_scan_confined_take_over(struct firn_ws_scan_subdir *subdir,
+                                                    const struct firn_tree_entry *entry);
 /* Whether a scan may go on that has met a name of a file with several, which an earlier scan noted at
  * noted_ns (INT64_MAX: none did): FIRN_CONFLICT where its confines need that to be known, and it is
  * new. */
@@ -518,6 +525,35 @@ FIRN_MUST_CHECK int firn_ws_scan_large_read(struct firn_ws_scan_worker *worker,
                                             const struct firn_os_stat *stat, bool is_part,
                                             firn_hash *out_hash, bool *out_is_stable,
                                             firn_error *err);
+/* Sees whether a file that is being read is still what it was, or has become longer. */
+FIRN_MUST_CHECK int firn_ws_scan_large_look(struct firn_os_file *file,
+                                            const struct firn_os_stat *before, bool *out_is_stable,
+                                            firn_error *err);
+/* The first bytes of a file, as many as it had at some look. */
+struct firn_ws_scan_beginning {
+    uint64_t size;
+    firn_hash hash;
+};
+/* Sets the hashes of two beginnings of a file, part the shorter one, in one reading that adds nothing.
+ * *out_is_read is false where there are fewer bytes. */
+FIRN_MUST_CHECK int firn_ws_scan_large_hash_again(struct firn_ws_scan_worker *worker,
+                                                  struct firn_os_file *file,
+                                                  struct firn_ws_scan_beginning *part,
+                                                  struct firn_ws_scan_beginning *all,
+                                                  bool *out_is_read, firn_error *err);
+/* ws_scan_cells.c. As firn_ws_scan_large_read, for FIRN_PACKFILE_CELLS_CONTENT_MIN and more:
+ * large_read calls it. */
+FIRN_MUST_CHECK int firn_ws_scan_cells_read(struct firn_ws_scan_worker *worker,
+                                            struct firn_os_file *file,
+                                            const struct firn_os_stat *stat, bool is_part,
+                                            firn_hash *out_hash, bool *out_is_stable,
+                                            firn_error *err);
+/* As firn_ws_scan_large_hash_again, for two beginnings of that size; part may be NULL. */
+FIRN_MUST_CHECK int firn_ws_scan_cells_hash_again(struct firn_ws_scan_worker *worker,
+                                                  struct firn_os_file *file,
+                                                  struct firn_ws_scan_beginning *part,
+                                                  struct firn_ws_scan_beginning *all,
+                                                  bool *out_is_read, firn_error *err);
 /* Whether two looks at a file show the same state of it. */
 bool firn_ws_scan_file_is_same(const struct firn_os_stat *a, const struct firn_os_stat *b);
 
@@ -526,7 +562,7 @@ bool firn_ws_scan_file_is_same(const struct firn_os_stat *a, const struct firn_o
  * behind that belongs to the next one. The slot begins with size and chunk_count 0. */
 FIRN_MUST_CHECK bool firn_ws_scan_group_cut(struct firn_ws_scan_slot *slot, size_t filled,
                                             bool is_end);
-/* Names a complete group, and adds it unless it is there. */
+/* Names a complete group, or a cell, and adds it unless it is there. */
 FIRN_MUST_CHECK int firn_ws_scan_group_add(struct firn_ws_scan_worker *worker,
                                            struct firn_ws_scan_slot *slot, firn_error *err);
 
@@ -542,6 +578,12 @@ bool firn_ws_scan_window_take(struct firn_ws_scan *scan);
 FIRN_MUST_CHECK int firn_ws_scan_window_slot(struct firn_ws_scan_worker *worker,
                                              struct firn_packfile_piece *pieces,
                                              struct firn_ws_scan_slot **out, firn_error *err);
+/* Where the next piece of a file is to be read to: a free slot of the window, if the caller has it or
+ * can take it (*has_window), else its own. */
+FIRN_MUST_CHECK int firn_ws_scan_window_choose(struct firn_ws_scan_worker *worker, bool *has_window,
+                                               struct firn_ws_scan_slot *own,
+                                               struct firn_packfile_piece *pieces,
+                                               struct firn_ws_scan_slot **out, firn_error *err);
 /* Hands a filled slot to whoever comes first. */
 void firn_ws_scan_window_offer(struct firn_ws_scan *scan, struct firn_ws_scan_slot *slot);
 /* Finishes all slots and gives the window back, whatever has failed. */
@@ -587,6 +629,20 @@ FIRN_MUST_CHECK int firn_ws_scan_links_entry(struct firn_ws_scan_worker *worker,
                                              struct firn_tree_entry *out, bool *out_is_old,
                                              firn_error *err);
 
+/* ws_scan_carry.c. What could not be read, with code and *err, as the last checkpoint has it: then it is
+ * told and counted, and *out_is_carried. Else *err is left alone. out->entry is borrowed until the
+ * worker's next call. */
+FIRN_MUST_CHECK int firn_ws_scan_carry_entry(struct firn_ws_scan_worker *worker,
+                                             const struct firn_ws_scan_node *node, const char *name,
+                                             enum firn_tree_kind kind, int code,
+                                             struct firn_ws_scan_found *out, bool *out_is_carried,
+                                             firn_error *err);
+/* The same for the directory of node, which is not known to anybody yet: its record is written. */
+FIRN_MUST_CHECK int firn_ws_scan_carry_dir(struct firn_ws_scan_worker *worker,
+                                           const struct firn_ws_scan_node *node, int code,
+                                           bool *out_is_carried, firn_error *err);
+void firn_ws_scan_carry_deinit(struct firn_ws_scan_worker *worker);
+
 /* ws_scan_rules.c. Reads the rule files in the worker's listing, those of node's directory: node's
  * rules are known then, and its entries may be judged. */
 FIRN_MUST_CHECK int firn_ws_scan_rules_enter(struct firn_ws_scan_worker *worker,
@@ -597,9 +653,10 @@ bool firn_ws_scan_rules_exclude(struct firn_ws_scan_worker *worker,
                                 const struct firn_ws_scan_node *node,
                                 const struct firn_ws_scan_item *item, bool is_beside_manifest,
                                 char reason[FIRN_WS_IGNORE_TEXT_SIZE]);
-/* Whether a directory, not the root, is left out for the CACHEDIR.TAG in it, and why. */
-FIRN_MUST_CHECK int firn_ws_scan_rules_exclude_tagged(struct firn_ws_scan_worker *worker,
+/* Whether a directory, not the root, is left out for what lies in it, and why. */
+FIRN_MUST_CHECK int firn_ws_scan_rules_exclude_inside(struct firn_ws_scan_worker *worker,
                                                       const struct firn_ws_scan_node *node,
+                                                      const struct firn_ws_exclude_inside *inside,
                                                       bool *out,
                                                       char reason[FIRN_WS_IGNORE_TEXT_SIZE],
                                                       firn_error *err);
@@ -622,6 +679,19 @@ FIRN_MUST_CHECK int firn_ws_scan_report_left_out(struct firn_ws_scan_worker *wor
 FIRN_MUST_CHECK int firn_ws_scan_report_incomplete(struct firn_ws_scan_worker *worker,
                                                    const struct firn_ws_scan_node *node,
                                                    const char *name, firn_error *err);
+/* The entry goes on as the last checkpoint has it, for that reason; counts it. */
+FIRN_MUST_CHECK int firn_ws_scan_report_carried(struct firn_ws_scan_worker *worker,
+                                                const struct firn_ws_scan_node *node,
+                                                const char *name, const firn_error *why,
+                                                firn_error *err);
+/* A file that is saved as far as it went when its reading began. */
+FIRN_MUST_CHECK int firn_ws_scan_report_growing(struct firn_ws_scan_worker *worker,
+                                                const struct firn_ws_scan_node *node,
+                                                const char *name, uint64_t size, firn_error *err);
+/* Says so where the entry's time is one that cannot be kept; name "": of the directory itself. */
+FIRN_MUST_CHECK int firn_ws_scan_report_date(struct firn_ws_scan_worker *worker,
+                                             const struct firn_ws_scan_node *node, const char *name,
+                                             int64_t mtime_ns, firn_error *err);
 /* An entry that is left out on purpose; counts it. */
 FIRN_MUST_CHECK int firn_ws_scan_report_excluded(struct firn_ws_scan_worker *worker,
                                                  const struct firn_ws_scan_node *node,
@@ -640,6 +710,7 @@ FIRN_MUST_CHECK int firn_ws_scan_report_store(struct firn_ws_scan_worker *worker
 FIRN_MUST_CHECK int firn_ws_scan_report_store_lacks(struct firn_ws_scan_worker *worker,
                                                     const struct firn_ws_scan_node *node,
                                                     const char *missing, firn_error *err);
+/* A fifo, socket or device; FIRN_UNSUPPORTED with strict. */
 FIRN_MUST_CHECK int firn_ws_scan_report_special(struct firn_ws_scan_worker *worker,
                                                 const struct firn_ws_scan_node *node,
                                                 const char *name, enum firn_os_kind kind,

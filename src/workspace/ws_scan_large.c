@@ -7,10 +7,10 @@
  * chunks, cut by content (ws_scan_group.c). Pieces end at the ends of runs of data, too. So memory
  * does not grow with the file but for the list, 48 bytes a piece of about half a MiB.
  *
- * Files beyond 128 GiB are cut every 2 MiB or more instead, so that the list stays within the
- * largest object; for the same reason holes of less than 1/131,072 of the file are stored as the
- * zeros they read as. A dense file of more than 4 TiB is beyond the limit. Nor does a scan that
- * stores nothing look for boundaries.
+ * So that the list stays within the largest object, holes of less than 1/131,072 of the file are
+ * stored as the zeros they read as. Files of 16 GiB and more are not named by such a hash, which would
+ * have to see every zero of a hole: they are for ws_scan_cells.c. A scan that stores nothing does not
+ * look for boundaries.
  *
  * The thread that reads computes the hash of the whole, in order, from the same bytes that are
  * stored (I1): reading twice could name one state and store another. It also looks for boundaries,
@@ -20,17 +20,19 @@
  * piece by piece in one buffer.
  *
  * A file that is written to meanwhile is noticed by a look every 64 pieces, so that the pieces of a
- * vain attempt do not fill the disk.
+ * vain attempt do not fill the disk. One that has become longer is read to the end all the same: what
+ * was there before may be as it was (ws_scan_file.c).
  */
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "codec/chunk_cut.h"
+#include "pack/packfile_cells.h"
 #include "workspace/ws_scan_internal.h"
 
 enum {
-    RUNS_MAX = 1 << 17,  /* of holes, and of pieces in an unbroken file */
+    RUNS_MAX = 1 << 17,  /* of holes */
     PIECES_MAX = 400000, /* an encoding of 40 bytes each fits into one object */
     PIECES_BETWEEN_LOOKS = 64,
     READ_STEP = 256 << 10,
@@ -43,12 +45,11 @@ struct stream {
     struct firn_ws_scan_worker *worker;
     struct firn_os_file *file;
     const struct firn_os_stat *stat; /* what it was when it was opened */
-    uint64_t piece_size;
     uint64_t hole_size_min;
     bool is_sparse;
     bool is_part; /* the file may go on behind what is read, and change there */
     bool is_stable;
-    bool has_groups; /* else pieces of one size */
+    bool has_groups; /* else it is only hashed */
     bool has_window;
     size_t since_look;            /* pieces */
     struct firn_ws_scan_slot own; /* where there is no window; its data are the worker's */
@@ -105,6 +106,19 @@ reserve_piece(struct stream *stream, firn_error *err)
     return FIRN_OK;
 }
 
+int
+firn_ws_scan_large_look(struct firn_os_file *file, const struct firn_os_stat *before,
+                        bool *out_is_stable, firn_error *err)
+{
+    struct firn_os_stat now;
+    int rc = firn_os_file_stat(file, &now, err);
+    *out_is_stable =
+        rc == FIRN_OK && (firn_ws_scan_file_is_same(before, &now) ||
+                          (now.inode == before->inode && now.device == before->device &&
+                           now.size_bytes > before->size_bytes));
+    return rc;
+}
+
 /* Sees, now and then, whether the file is still what it was. */
 static int
 look(struct stream *stream, firn_error *err)
@@ -113,18 +127,30 @@ look(struct stream *stream, firn_error *err)
         return FIRN_OK;
     }
     stream->since_look = 0;
-    struct firn_os_stat now;
-    int rc = firn_os_file_stat(stream->file, &now, err);
-    stream->is_stable = rc == FIRN_OK && firn_ws_scan_file_is_same(stream->stat, &now);
-    return rc;
+    return firn_ws_scan_large_look(stream->file, stream->stat, &stream->is_stable, err);
 }
 
 static int
-check_stopped(const struct stream *stream, firn_error *err)
+check_stopped(const struct firn_ws_scan_worker *worker, firn_error *err)
 {
-    return firn_ws_scan_is_stopped(stream->worker->scan)
-               ? firn_error_set(err, FIRN_CANCELLED, "cancelled")
-               : FIRN_OK;
+    return firn_ws_scan_is_stopped(worker->scan) ? firn_error_set(err, FIRN_CANCELLED, "cancelled")
+                                                 : FIRN_OK;
+}
+
+static int
+hash_zeros(struct firn_ws_scan_worker *worker, struct firn_blake3_hash *hash, uint64_t size,
+           firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (uint64_t left = size; left > 0;) {
+        size_t part = left < sizeof ZEROS ? (size_t)left : sizeof ZEROS;
+        firn_blake3_hash_update(hash, ZEROS, part);
+        left -= part;
+        FIRN_TRY(check_stopped(worker, err));
+        FIRN_TRY(firn_ws_scan_report_work(worker, 0, part, err));
+    }
+out:
+    return rc;
 }
 
 static int
@@ -133,35 +159,12 @@ put_hole(struct stream *stream, uint64_t size, firn_error *err)
     int rc;
     FIRN_TRY(reserve_piece(stream, err));
     stream->pieces[stream->count++] = (struct firn_packfile_piece){.size = size, .is_hole = true};
-    for (uint64_t left = size; left > 0;) {
-        size_t part = left < sizeof ZEROS ? (size_t)left : sizeof ZEROS;
-        firn_blake3_hash_update(&stream->whole, ZEROS, part);
-        left -= part;
-        FIRN_TRY(check_stopped(stream, err));
-        FIRN_TRY(firn_ws_scan_report_work(stream->worker, 0, part, err));
-    }
+    FIRN_TRY(hash_zeros(stream->worker, &stream->whole, size, err));
 out:
     return rc;
 }
 
 /* ---- data in groups ---- */
-
-/* Where the next group is to be read to: a slot of the window, or the stream's own. */
-static int
-choose_slot(struct stream *stream, struct firn_ws_scan_slot **out, firn_error *err)
-{
-    if (!stream->has_window) {
-        stream->has_window = firn_ws_scan_window_take(stream->worker->scan);
-    }
-    *out = &stream->own;
-    int rc = stream->has_window ? firn_ws_scan_window_slot(stream->worker, stream->pieces, out, err)
-                                : FIRN_OK;
-    if (rc == FIRN_OK) {
-        (*out)->size = 0;
-        (*out)->chunk_count = 0;
-    }
-    return rc;
-}
 
 /* Reads until the slot holds a complete group; *filled is how much of it is read, at least the
  * group. The run of data goes on for `left` bytes from the slot's beginning. */
@@ -213,7 +216,8 @@ put_group(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_siz
     int rc;
     *out_size = 0;
     FIRN_TRY(reserve_piece(stream, err));
-    FIRN_TRY(choose_slot(stream, &slot, err));
+    FIRN_TRY(firn_ws_scan_window_choose(worker, &stream->has_window, &stream->own, stream->pieces,
+                                        &slot, err));
     FIRN_TRY(fill_slot(stream, slot, offset, left, &filled, err));
     if (!stream->is_stable) {
         goto out;
@@ -234,43 +238,23 @@ out:
     return rc;
 }
 
-/* ---- data in pieces of one size ---- */
-
-/* Names and adds a piece that lies in the worker's own buffer. */
-static int
-add_piece(struct stream *stream, size_t size, firn_hash *out_hash, firn_error *err)
-{
-    struct firn_ws_scan_worker *worker = stream->worker;
-    if (!worker->scan->sink->wants_content) {
-        return FIRN_OK;
-    }
-    struct firn_ws_object piece = {.kind = FIRN_PACKFILE_BLOB,
-                                   .content = firn_bytes(worker->content.data, size)};
-    bool is_new;
-    firn_blake3_hash_of(worker->content.data, size, &piece.hash);
-    *out_hash = piece.hash;
-    return firn_ws_scan_add(worker, &piece, &is_new, err);
-}
+/* ---- data that is only hashed ---- */
 
 static int
-put_piece(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
+pass_piece(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
 {
     struct firn_ws_scan_worker *worker = stream->worker;
-    uint64_t room = stream->piece_size - offset % stream->piece_size;
+    uint64_t room = FIRN_WS_SCAN_PIECE_SIZE - offset % FIRN_WS_SCAN_PIECE_SIZE;
     size_t size = (size_t)(left < room ? left : room);
     size_t got;
     int rc;
     *out_size = size;
-    FIRN_TRY(reserve_piece(stream, err));
     FIRN_TRY(firn_os_file_read(stream->file, offset, worker->content.data, size, &got, err));
     if (got < size) {
         stream->is_stable = false;
         goto out;
     }
     firn_blake3_hash_update(&stream->whole, worker->content.data, size);
-    size_t number = stream->count++;
-    stream->pieces[number] = (struct firn_packfile_piece){.size = size};
-    FIRN_TRY(add_piece(stream, size, &stream->pieces[number].hash, err));
 out:
     return rc;
 }
@@ -280,9 +264,9 @@ static int
 put_data(struct stream *stream, uint64_t offset, uint64_t left, size_t *out_size, firn_error *err)
 {
     int rc;
-    FIRN_TRY(check_stopped(stream, err));
+    FIRN_TRY(check_stopped(stream->worker, err));
     FIRN_TRY(stream->has_groups ? put_group(stream, offset, left, out_size, err)
-                                : put_piece(stream, offset, left, out_size, err));
+                                : pass_piece(stream, offset, left, out_size, err));
     FIRN_TRY(firn_ws_scan_report_work(stream->worker, 0, *out_size, err));
     FIRN_TRY(look(stream, err));
 out:
@@ -338,14 +322,8 @@ out:
 static void
 choose_sizes(struct stream *stream, uint64_t size)
 {
-    stream->piece_size = FIRN_WS_SCAN_PIECE_SIZE;
-    while (size / stream->piece_size > RUNS_MAX &&
-           stream->piece_size < FIRN_PACKFILE_OBJECT_SIZE_MAX) {
-        stream->piece_size *= 2;
-    }
     stream->hole_size_min = size / RUNS_MAX + 1;
-    stream->has_groups =
-        stream->piece_size == FIRN_WS_SCAN_PIECE_SIZE && stream->worker->scan->sink->wants_content;
+    stream->has_groups = stream->worker->scan->sink->wants_content;
 }
 
 /* The buffers that groups need: the stream's own slot is the worker's. */
@@ -391,11 +369,14 @@ firn_ws_scan_large_read(struct firn_ws_scan_worker *worker, struct firn_os_file 
         .is_part = is_part,
         .is_stable = true,
     };
+    if (stat->size_bytes >= FIRN_PACKFILE_CELLS_CONTENT_MIN) {
+        return firn_ws_scan_cells_read(worker, file, stat, is_part, out_hash, out_is_stable, err);
+    }
     choose_sizes(&stream, stat->size_bytes);
     firn_blake3_hash_init(&stream.whole);
     int rc;
     firn_buf_clear(&worker->content);
-    if (firn_buf_set_size(&worker->content, (size_t)stream.piece_size) != FIRN_OK) {
+    if (firn_buf_set_size(&worker->content, FIRN_WS_SCAN_PIECE_SIZE) != FIRN_OK) {
         return firn_error_no_memory(err, "a piece of a file");
     }
     rc = reserve_groups(&stream, err);
@@ -416,4 +397,93 @@ firn_ws_scan_large_read(struct firn_ws_scan_worker *worker, struct firn_os_file 
     firn_free(stream.pieces);
     firn_free(stream.carry);
     return rc;
+}
+
+/* ---- a second reading ---- */
+
+/* *out_is_read is false where the file is shorter by now. */
+static int
+hash_data(struct firn_ws_scan_worker *worker, struct firn_os_file *file, uint64_t offset,
+          uint64_t end, uint8_t *buffer, struct firn_blake3_hash *hash, bool *out_is_read,
+          firn_error *err)
+{
+    int rc = FIRN_OK;
+    while (offset < end && *out_is_read) {
+        size_t step = end - offset < READ_STEP ? (size_t)(end - offset) : READ_STEP;
+        size_t got;
+        FIRN_TRY(firn_os_file_read(file, offset, buffer, step, &got, err));
+        firn_blake3_hash_update(hash, buffer, got);
+        *out_is_read = got == step;
+        offset += step;
+        FIRN_TRY(check_stopped(worker, err));
+        FIRN_TRY(firn_ws_scan_report_work(worker, 0, got, err));
+    }
+out:
+    return rc;
+}
+
+/* The bytes from one offset to another. */
+static int
+hash_range(struct firn_ws_scan_worker *worker, struct firn_os_file *file, uint64_t offset,
+           uint64_t size, uint8_t *buffer, struct firn_blake3_hash *hash, bool *out_is_read,
+           firn_error *err)
+{
+    int rc = FIRN_OK;
+    while (offset < size && *out_is_read) {
+        uint64_t start;
+        uint64_t end;
+        FIRN_TRY(firn_os_file_next_data(file, offset, &start, &end, err));
+        start = start < size ? start : size;
+        end = end < size ? end : size;
+        *out_is_read = start >= offset && end >= start && (end > offset || end == size);
+        if (*out_is_read) {
+            FIRN_TRY(hash_zeros(worker, hash, start - offset, err));
+            FIRN_TRY(hash_data(worker, file, start, end, buffer, hash, out_is_read, err));
+        }
+        offset = end;
+    }
+out:
+    return rc;
+}
+
+static int
+hash_both(struct firn_ws_scan_worker *worker, struct firn_os_file *file,
+          struct firn_ws_scan_beginning *part, struct firn_ws_scan_beginning *all,
+          bool *out_is_read, firn_error *err)
+{
+    struct firn_blake3_hash hash;
+    uint8_t *buffer = firn_alloc(READ_STEP);
+    int rc = buffer != NULL ? FIRN_OK : firn_error_no_memory(err, "a piece of a file");
+    *out_is_read = rc == FIRN_OK;
+    DCHECK(part->size <= all->size);
+    firn_blake3_hash_init(&hash);
+    if (rc == FIRN_OK) {
+        FIRN_TRY(hash_range(worker, file, 0, part->size, buffer, &hash, out_is_read, err));
+        firn_blake3_hash_final(&hash, &part->hash);
+        FIRN_TRY(hash_range(worker, file, part->size, all->size, buffer, &hash, out_is_read, err));
+        firn_blake3_hash_final(&hash, &all->hash);
+    }
+out:
+    firn_free(buffer);
+    return rc;
+}
+
+int
+firn_ws_scan_large_hash_again(struct firn_ws_scan_worker *worker, struct firn_os_file *file,
+                              struct firn_ws_scan_beginning *part,
+                              struct firn_ws_scan_beginning *all, bool *out_is_read,
+                              firn_error *err)
+{
+    if (all->size < FIRN_PACKFILE_CELLS_CONTENT_MIN) {
+        return hash_both(worker, file, part, all, out_is_read, err);
+    }
+    if (part->size >= FIRN_PACKFILE_CELLS_CONTENT_MIN) {
+        return firn_ws_scan_cells_hash_again(worker, file, part, all, out_is_read, err);
+    }
+    /* Its beginning had another sort of name. */
+    struct firn_ws_scan_beginning same = *part;
+    int rc = hash_both(worker, file, part, &same, out_is_read, err);
+    return rc == FIRN_OK && *out_is_read
+               ? firn_ws_scan_cells_hash_again(worker, file, NULL, all, out_is_read, err)
+               : rc;
 }

@@ -72,6 +72,7 @@ firn_ws_scan_links_init(struct firn_ws_scan *scan)
 static struct firn_ws_scan_group *
 find_locked(struct firn_ws_scan *scan, const struct firn_os_stat *stat)
 {
+    firn_os_mutex_assert_held(&scan->mutex);
     struct inode key = {stat->device, stat->inode};
     return firn_hash_map_find(&scan->groups, inode_hash(key), &key);
 }
@@ -80,6 +81,7 @@ find_locked(struct firn_ws_scan *scan, const struct firn_os_stat *stat)
 static uint32_t
 number_of_locked(const struct firn_ws_scan *scan, const struct firn_ws_scan_group *group)
 {
+    firn_os_mutex_assert_held(&scan->mutex);
     const struct firn_ws_scan_group *groups = firn_hash_map_at(&scan->groups, 0);
     return (uint32_t)(group - groups);
 }
@@ -88,6 +90,7 @@ number_of_locked(const struct firn_ws_scan *scan, const struct firn_ws_scan_grou
 static struct firn_ws_scan_group *
 find_or_make_locked(struct firn_ws_scan_worker *worker, const struct firn_os_stat *stat)
 {
+    firn_os_mutex_assert_held(&worker->scan->mutex);
     struct firn_ws_scan *scan = worker->scan;
     struct firn_ws_scan_group *group = find_locked(scan, stat);
     if (group == NULL) {

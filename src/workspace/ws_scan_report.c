@@ -129,6 +129,42 @@ firn_ws_scan_report_incomplete(struct firn_ws_scan_worker *worker,
 }
 
 int
+firn_ws_scan_report_carried(struct firn_ws_scan_worker *worker,
+                            const struct firn_ws_scan_node *node, const char *name,
+                            const firn_error *why, firn_error *err)
+{
+    char text[sizeof why->text];
+    (void)snprintf(text, sizeof text, "%.900s; it stays as the last checkpoint has it", why->text);
+    worker->skipped++;
+    return tell(worker, FIRN_NOTICE_CARRIED, node, name, text, err);
+}
+
+int
+firn_ws_scan_report_growing(struct firn_ws_scan_worker *worker,
+                            const struct firn_ws_scan_node *node, const char *name, uint64_t size,
+                            firn_error *err)
+{
+    char text[96];
+    (void)snprintf(text, sizeof text, "was being appended to: its first %llu bytes are saved",
+                   (unsigned long long)size);
+    return tell(worker, FIRN_NOTICE_GROWING, node, name, text, err);
+}
+
+/* Times beyond what 64 bits hold come as the ends of that (os_posix_name.c). */
+int
+firn_ws_scan_report_date(struct firn_ws_scan_worker *worker, const struct firn_ws_scan_node *node,
+                         const char *name, int64_t mtime_ns, firn_error *err)
+{
+    if (mtime_ns != INT64_MAX && mtime_ns != INT64_MIN) {
+        return FIRN_OK;
+    }
+    return tell(worker, FIRN_NOTICE_DATE, node, name,
+                mtime_ns == INT64_MAX ? "its date is after 2262-04-11: saved as that day"
+                                      : "its date is before 1677-09-21: saved as that day",
+                err);
+}
+
+int
 firn_ws_scan_report_excluded(struct firn_ws_scan_worker *worker,
                              const struct firn_ws_scan_node *node, const char *name,
                              const char *reason, firn_error *err)
@@ -212,6 +248,12 @@ firn_ws_scan_report_special(struct firn_ws_scan_worker *worker,
                             const struct firn_ws_scan_node *node, const char *name,
                             enum firn_os_kind kind, firn_error *err)
 {
+    if (worker->scan->options->strict) {
+        return firn_ws_scan_node_path(node, name, &worker->path) == FIRN_OK
+                   ? firn_error_set(err, FIRN_UNSUPPORTED, "cannot save '%.900s': %s",
+                                    (const char *)worker->path.data, kind_text(kind))
+                   : firn_error_no_memory(err, "a path");
+    }
     worker->skipped++;
     return tell(worker, FIRN_NOTICE_SPECIAL, node, name, kind_text(kind), err);
 }

@@ -150,8 +150,9 @@ firn_ws_scan_rules_exclude(struct firn_ws_scan_worker *worker, const struct firn
 }
 
 int
-firn_ws_scan_rules_exclude_tagged(struct firn_ws_scan_worker *worker,
-                                  const struct firn_ws_scan_node *node, bool *out,
+firn_ws_scan_rules_exclude_inside(struct firn_ws_scan_worker *worker,
+                                  const struct firn_ws_scan_node *node,
+                                  const struct firn_ws_exclude_inside *inside, bool *out,
                                   char reason[FIRN_WS_IGNORE_TEXT_SIZE], firn_error *err)
 {
     struct firn_ws_ignore_reason why;
@@ -160,7 +161,8 @@ firn_ws_scan_rules_exclude_tagged(struct firn_ws_scan_worker *worker,
     }
     struct firn_ws_ignore_entry entry = {
         .path = firn_buf_slice(&worker->judged), .name_size = strlen(node->name), .is_dir = true};
-    *out = firn_ws_ignore_judge_tagged(worker->scan->ignore, node->parent->rules, &entry, &why);
+    *out = firn_ws_ignore_judge_inside(worker->scan->ignore, node->parent->rules, &entry, inside,
+                                       &why);
     if (*out) {
         firn_ws_ignore_judge_text(&why, reason);
     }

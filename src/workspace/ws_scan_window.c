@@ -100,6 +100,7 @@ gather_locked(struct firn_ws_scan_window *window, struct firn_packfile_piece *pi
 struct firn_ws_scan_slot *
 firn_ws_scan_window_claim_locked(struct firn_ws_scan *scan)
 {
+    firn_os_mutex_assert_held(&scan->mutex);
     struct firn_ws_scan_window *window = &scan->window;
     if (window->ready_count == 0) {
         return NULL;
@@ -132,6 +133,7 @@ firn_ws_scan_window_work(struct firn_ws_scan_worker *worker, struct firn_ws_scan
 static int
 step_locked(struct firn_ws_scan_worker *worker, firn_error *err)
 {
+    firn_os_mutex_assert_held(&worker->scan->mutex);
     struct firn_ws_scan *scan = worker->scan;
     struct firn_ws_scan_slot *slot = firn_ws_scan_window_claim_locked(scan);
     if (slot == NULL) {
@@ -166,6 +168,24 @@ firn_ws_scan_window_slot(struct firn_ws_scan_worker *worker, struct firn_packfil
         rc = slot->data != NULL ? FIRN_OK : firn_error_no_memory(err, "a piece of a file");
     }
     *out = rc == FIRN_OK ? slot : NULL;
+    return rc;
+}
+
+int
+firn_ws_scan_window_choose(struct firn_ws_scan_worker *worker, bool *has_window,
+                           struct firn_ws_scan_slot *own, struct firn_packfile_piece *pieces,
+                           struct firn_ws_scan_slot **out, firn_error *err)
+{
+    if (!*has_window) {
+        *has_window = firn_ws_scan_window_take(worker->scan);
+    }
+    *out = own;
+    int rc = *has_window ? firn_ws_scan_window_slot(worker, pieces, out, err) : FIRN_OK;
+    if (rc == FIRN_OK) {
+        (*out)->size = 0;
+        (*out)->chunk_count = 0;
+        (*out)->is_cell = false;
+    }
     return rc;
 }
 

@@ -54,7 +54,7 @@ make_dir(struct firn_ws_objects *objects, firn_error *err)
         return FIRN_OK;
     }
     struct firn_os_dir *store = firn_db_dir(objects->db);
-    int rc = firn_os_make_dir(store, FIRN_WS_INDEX_PACKS_DIR, 0700, err);
+    int rc = firn_os_make_dir_for_owner(store, FIRN_WS_INDEX_PACKS_DIR, store, 0700, err);
     if (rc != FIRN_OK && rc != FIRN_EXISTS) {
         return rc;
     }
@@ -230,6 +230,12 @@ firn_ws_session_lane_copy(struct firn_ws_session_lane *lane,
                           firn_error *err)
 {
     return firn_packfile_lane_copy(lane->contents, objects, count, codec, stored, raw_size, err);
+}
+
+void
+firn_ws_session_note_cells(struct firn_ws_session *session)
+{
+    firn_packfile_writer_note_cells(session->writer);
 }
 
 uint64_t

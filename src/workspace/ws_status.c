@@ -48,13 +48,9 @@ compare(struct firn_ws *ws, struct firn_ws_opened *opened, const firn_status_opt
     struct firn_ws_compare compare = {0};
     struct firn_ws_filter filter = {0};
     int rc;
-    const firn_slice *paths = options->paths;
-    size_t path_count = options->path_count;
-    firn_slice room;
-    firn_ws_default_paths(ws, &paths, &path_count, &room);
-    FIRN_TRY(firn_ws_filter_init(&filter, paths, path_count, err));
-    const struct firn_ws_compare_options given = {options->threads, options->file_size_max,
-                                                  &options->callbacks};
+    FIRN_TRY(firn_ws_filter_init(&filter, options->paths, options->path_count, err));
+    const struct firn_ws_compare_options given = {
+        options->threads, {options->gitignore, options->file_size_max}, &options->callbacks};
     FIRN_TRY(firn_ws_compare_init(&compare, ws, opened, record, &given, err));
     status->result->is_watched = compare.is_watched;
     status->result->skipped = compare.scan.skipped;

@@ -107,6 +107,7 @@ close_lane(void *ctx, void *lane, bool keep, firn_error *err)
 static struct object *
 find_locked(const struct firn_ws_treesink *sink, const firn_hash *hash)
 {
+    firn_os_mutex_assert_held(&sink->mutex);
     return firn_hash_map_find(&sink->objects, number_of(hash), hash);
 }
 
@@ -114,6 +115,7 @@ static int
 insert_locked(struct firn_ws_treesink *sink, const firn_hash *hash, firn_slice content,
               firn_error *err)
 {
+    firn_os_mutex_assert_held(&sink->mutex);
     uint8_t *copy = firn_arena_copy(&sink->arena, content.data, content.size);
     struct object object = {.hash = *hash, .bytes = firn_bytes(copy, content.size)};
     if (copy == NULL || firn_hash_map_insert(&sink->objects, number_of(hash), &object) == NULL) {

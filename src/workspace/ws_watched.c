@@ -128,7 +128,7 @@ make_key(const struct firn_ws_opened *opened, const struct firn_ws_watched_optio
 {
     uint64_t fields[KEY_FIELDS] = {
         opened->store_stat.device, opened->store_stat.inode,
-        (options->include_deps ? 1U : 0U) | (options->gitignore ? 2U : 0U), options->file_size_max};
+        (options->include_deps ? 1U : 4U) | (options->gitignore ? 2U : 0U), options->file_size_max};
     uint8_t nested[FIRN_XXH3_WIDE_SIZE];
     firn_ws_nested_digest(opened->nested, nested);
     memcpy(&fields[KEY_FIELDS - 2], nested, sizeof nested);

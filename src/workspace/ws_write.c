@@ -11,7 +11,16 @@
  * Order of metadata (I2): owner, because it clears set-id bits and capabilities; attributes, while
  * the mode still lets the owner write them, or is made to; mode; time last. Where the owner cannot be set (not the
  * superuser, or a file system without owners) the set-id bits are dropped: a program must not run
- * with the rights of the wrong user. What could not be set is reported and does not stop a restore;
+ * with the rights of the wrong user.
+ *
+ * What a store of another user's says (is_foreign) may not hand out rights either (I3): who can write
+ * to a store can have it say that a program of his is root's and runs as root. So files come without
+ * set-id bits, and no attributes of `security.` (capabilities, labels) and `trusted.` (which overlay
+ * file systems obey) are set, nor removed from what is there. Owners, the other bits of the mode,
+ * access control lists and `user.` attributes are restored: they only say who may use a content that
+ * comes from the same hand.
+ *
+ * What could not be set is reported and does not stop a restore;
  * what is content is never optional.
  */
 #include "workspace/ws_write.h"
@@ -20,8 +29,9 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
+#include "pack/packfile_cells.h"
 
-enum { SCRATCH_FRAMES = 8, SET_ID_BITS = 06000 };
+enum { SCRATCH_FRAMES = 8, SET_ID_BITS = 06000, PAGE_SIZE = 4096 };
 
 int
 firn_ws_write_init(struct firn_ws_write *write, struct firn_ws_objects *objects, firn_error *err)
@@ -55,6 +65,23 @@ static bool
 is_refusal(int rc)
 {
     return rc == FIRN_DENIED || rc == FIRN_UNSUPPORTED || rc == FIRN_INVALID || rc == FIRN_LIMIT;
+}
+
+/* Reports what (I3) leaves out. */
+static void
+report_foreign(struct firn_ws_write *write, firn_slice path, const char *what)
+{
+    firn_error cause;
+    (void)firn_error_set(&cause, FIRN_DENIED, "the store belongs to another user");
+    report(write, path, what, &cause);
+}
+
+/* Whether an attribute hands out rights that only the superuser has. */
+static bool
+is_privileged(firn_slice attribute)
+{
+    return firn_slice_has_prefix(attribute, firn_str("security.")) ||
+           firn_slice_has_prefix(attribute, firn_str("trusted."));
 }
 
 static int
@@ -108,7 +135,8 @@ remove_other_xattrs(struct firn_ws_write *write, struct firn_os_node node, firn_
     for (size_t at = 0; at < write->buf.size;) {
         const char *name = (const char *)write->buf.data + at;
         at += strlen(name) + 1;
-        if (has_xattr(entry->xattrs, firn_str(name))) {
+        if (has_xattr(entry->xattrs, firn_str(name)) ||
+            (write->is_foreign && is_privileged(firn_str(name)))) {
             continue;
         }
         firn_error cause;
@@ -136,6 +164,10 @@ set_xattrs(struct firn_ws_write *write, struct firn_os_node node, firn_slice pat
     firn_slice name;
     firn_slice value;
     while (firn_tree_xattrs_next(&rest, &name, &value)) {
+        if (write->is_foreign && is_privileged(name)) {
+            report_foreign(write, path, "attribute not restored");
+            continue;
+        }
         char name_text[FIRN_TREE_NAME_SIZE_MAX + 1];
         memcpy(name_text, name.data, name.size);
         name_text[name.size] = '\0';
@@ -156,11 +188,39 @@ set_xattrs(struct firn_ws_write *write, struct firn_os_node node, firn_slice pat
     return FIRN_OK;
 }
 
+static uint32_t
+mode_of(struct firn_ws_write *write, firn_slice path, const struct firn_tree_entry *entry,
+        bool owner_is_set)
+{
+    bool is_refused = write->is_foreign && entry->kind == FIRN_TREE_FILE &&
+                      (entry->mode & SET_ID_BITS) != 0; /* (I3) */
+    if (is_refused) {
+        report_foreign(write, path, "set-user-id or set-group-id bit not restored");
+    }
+    return is_refused || !owner_is_set ? entry->mode & ~(uint32_t)SET_ID_BITS : entry->mode;
+}
+
+/* A refusal is reported; any other failure is one. */
+static int
+or_report(struct firn_ws_write *write, firn_slice path, const char *what, int rc,
+          const firn_error *cause, firn_error *err)
+{
+    if (is_refusal(rc)) {
+        report(write, path, what, cause);
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = *cause;
+    }
+    return rc;
+}
+
 static int
 set_all(struct firn_ws_write *write, struct firn_os_node node, firn_slice path,
         const struct firn_tree_entry *entry, bool remove_others, firn_error *err)
 {
     bool owner_is_set;
+    firn_error cause;
     int rc;
     FIRN_TRY(set_owner(write, node, path, entry, &owner_is_set, err));
     if (remove_others) {
@@ -168,13 +228,12 @@ set_all(struct firn_ws_write *write, struct firn_os_node node, firn_slice path,
     }
     FIRN_TRY(set_xattrs(write, node, path, entry, err));
     if (entry->kind != FIRN_TREE_SYMLINK) {
-        uint32_t mode = entry->mode;
-        if (!owner_is_set) {
-            mode &= ~(uint32_t)SET_ID_BITS;
-        }
-        FIRN_TRY(firn_os_set_mode(node, mode, err));
+        const uint32_t mode = mode_of(write, path, entry, owner_is_set);
+        FIRN_TRY(or_report(write, path, "mode not restored", firn_os_set_mode(node, mode, &cause),
+                           &cause, err));
     }
-    FIRN_TRY(firn_os_set_mtime(node, entry->mtime_ns, err));
+    FIRN_TRY(or_report(write, path, "time not restored",
+                       firn_os_set_mtime(node, entry->mtime_ns, &cause), &cause, err));
 out:
     return rc;
 }
@@ -191,7 +250,32 @@ firn_ws_write_metadata(struct firn_ws_write *write, struct firn_os_node node, fi
 struct content {
     struct firn_os_file *file;
     uint64_t end; /* of the last byte written; a hole behind it needs the size set */
+    bool is_sparse;
 };
+
+/* Writes all but whole pages of zeros, which a new file has already. */
+static int
+write_data(struct firn_os_file *file, uint64_t offset, firn_slice data, firn_error *err)
+{
+    size_t begin = 0; /* of what is to be written */
+    for (size_t at = 0; at < data.size;) {
+        size_t left = PAGE_SIZE - (size_t)((offset + at) % PAGE_SIZE);
+        size_t size = left < data.size - at ? left : data.size - at;
+        if (firn_packfile_cells_is_zero(data.data + at, size)) {
+            int rc = begin < at ? firn_os_file_write(file, offset + begin, data.data + begin,
+                                                     at - begin, err)
+                                : FIRN_OK;
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+            begin = at + size;
+        }
+        at += size;
+    }
+    return begin < data.size
+               ? firn_os_file_write(file, offset + begin, data.data + begin, data.size - begin, err)
+               : FIRN_OK;
+}
 
 static int
 write_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
@@ -200,15 +284,26 @@ write_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     if (data.data == NULL) {
         return FIRN_OK;
     }
+    if (content->is_sparse) {
+        return write_data(content->file, offset, data, err);
+    }
     content->end = offset + data.size;
     return firn_os_file_write(content->file, offset, data.data, data.size, err);
+}
+
+/* A list of cells does not tell holes from zeros that took up space, and has either in it next to data:
+ * what is zeros becomes a hole. */
+static bool
+is_sparse(const struct firn_tree_entry *entry)
+{
+    return entry->size >= FIRN_PACKFILE_CELLS_CONTENT_MIN;
 }
 
 static int
 write_in_order(struct firn_ws_write *write, struct firn_os_file *file,
                const struct firn_tree_entry *entry, firn_error *err)
 {
-    struct content content = {.file = file};
+    struct content content = {.file = file, .is_sparse = is_sparse(entry)};
     int rc = firn_ws_objects_stream(write->objects, write->scratch, &entry->hash, entry->size,
                                     write_piece, &content, err);
     return rc == FIRN_OK && content.end < entry->size
@@ -220,11 +315,13 @@ write_in_order(struct firn_ws_write *write, struct firn_os_file *file,
 static int
 write_anywhere(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
 {
-    struct firn_os_file *file = ctx;
+    const struct content *content = ctx;
+    struct firn_os_file *file = content->file;
     if (data.data == NULL) {
         return FIRN_OK;
     }
-    int rc = firn_os_file_write(file, offset, data.data, data.size, err);
+    int rc = content->is_sparse ? write_data(file, offset, data, err)
+                                : firn_os_file_write(file, offset, data.data, data.size, err);
     firn_os_file_start_writeback(file, offset, data.size);
     return rc;
 }
@@ -236,8 +333,9 @@ write_content(struct firn_ws_write *write, struct firn_os_file *file,
     if (write->spread == NULL) {
         return write_in_order(write, file, entry, err);
     }
+    struct content content = {.file = file, .is_sparse = is_sparse(entry)};
     int rc = firn_ws_objects_spread_read(write->spread, &entry->hash, entry->size, write_anywhere,
-                                         file, err);
+                                         &content, err);
     return rc == FIRN_OK ? firn_os_file_truncate(file, entry->size, err) : rc;
 }
 

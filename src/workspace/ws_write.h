@@ -21,7 +21,8 @@ struct firn_ws_write {
     /* Not NULL: the content of files is read by all of its threads, and not by this one alone. */
     const struct firn_ws_objects_spread *spread;
     struct firn_buf buf;
-    bool sync; /* a file is durable, attributes too, when it is made; its name is not */
+    bool is_foreign; /* what another user's store says gives nobody's rights away: ws_write.c */
+    bool sync;       /* a file is durable, attributes too, when it is made; its name is not */
     /* What could not be set on an entry that was otherwise written; may be NULL. */
     void (*on_incomplete)(void *ctx, firn_slice path, const char *text);
     void *ctx;

@@ -136,7 +136,7 @@ So what brings data back works, and so do the hooks of agents and firn mcp. Noth
 A check tells of it, and it is no damage. A repair mends it; so does setting anything.
 
   $ firn check
-  18 checkpoints, <n> packs, <n> objects: no damage
+  18 checkpoints (3 taken by restores), <n> packs, <n> objects: no damage
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
   ! hint: until it is mended nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
   $ firn check --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["damaged"], [n["kind"] for n in o["notices"]])'

@@ -32,7 +32,7 @@ Damage is found, named, and never restored. The damaged byte belongs to the cont
   5
   f4
   $ firn --store ../s restore 2 f4
-  restored 2: 0 changed, 0 added, 0 removed
+  restored 2: nothing had to change
 
 The same with the log of the store.
 
@@ -109,3 +109,31 @@ Where a watch listens nothing else may lie.
   ! firn: '../vs/watch-1' is in the way: it is no socket
   ! hint: move it away, or remove it: nothing of the store is in it
   [1]
+
+What one damaged block takes along is told once a path, not once a path and checkpoint.
+
+  $ mkdir ../many && cd ../many && for i in 1 2 3 4 5; do echo "file $i" >f$i; done
+  $ for i in 1 2 3 4; do echo $i >new && firn --store ../ms save -q; done
+  1
+  2
+  3
+  4
+  $ python3 ../flip.py ../ms/packs/00000001.pack 160
+  $ firn --store ../ms check --data 2>&1 | sed "s/'.*pack'/PACK/"
+  firn: damaged: PACK: block at <n>: <any>
+  firn: damaged: PACK: bytes <n> to <n> do not match their checksum
+  firn: damaged: 6 objects: PACK: block at <n>: <any>
+  firn: damaged: f1: its content is damaged, in 4 checkpoints: <id>, <id>, <id> and 1 more
+  firn: damaged: f2: its content is damaged, in 4 checkpoints: <id>, <id>, <id> and 1 more
+  firn: damaged: f3: its content is damaged, in 4 checkpoints: <id>, <id>, <id> and 1 more
+  firn: damaged: f4: its content is damaged, in 4 checkpoints: <id>, <id>, <id> and 1 more
+  firn: damaged: f5: its content is damaged, in 4 checkpoints: <id>, <id>, <id> and 1 more
+  firn: damaged: new: its content is damaged, in 1 checkpoint: <id>
+  4 checkpoints, 4 packs, <n> objects, <size> read: 29 damaged
+  firn: '../ms' is damaged: what was found is told above
+  hint: what is not named as damaged can still be restored; firn repair makes a sound store of it
+  $ firn --store ../ms check --data --json 2>/dev/null | python3 -c '
+  > import json, sys
+  > notices = json.load(sys.stdin)["notices"]
+  > print(len([n for n in notices if n["path"] == "f1" and len(n["checkpoint"]) == 32]), len([n for n in notices if "checkpoint" not in n]))'
+  4 3

@@ -115,6 +115,12 @@ What cannot be.
   ! hint: firn db put makes a store and a keyspace
   [3]
   $ firn db put new.firn users ada 1815
+  $ firn db checkpoint new.firn old -q && firn db put new.firn users ada 1900 && firn db restore new.firn old -q
+  $ firn db undo new.firn
+  undone: this is again <id>; redo with: firn db undo new.firn
+  $ firn db get new.firn users ada; echo
+  1900
+  $ rm -r new.firn && firn db put new.firn users ada 1815
   $ firn db undo new.firn
   ! firn: there is no restore to take back
   [3]

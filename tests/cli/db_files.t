@@ -132,28 +132,30 @@ Files.
   level 0  <n> files, <size>, <n> entries
   level 6  1 file, <size>, 1 entry
   log      <size>
+  disk     <any>
   4 keyspaces, firn's own included
   $ firn db put past.firn kept a 1
   $ firn db checkpoint past.firn >checkpoint
   $ firn db del past.firn kept a
   $ firn db flush past.firn
-  $ firn db stats past.firn | grep history
-  history  1 file, <size>, <n> entries, 1 of them a delete
+  $ firn db stats past.firn | grep ^history
+  history  1 file, <size>, <n> entries, 1 tombstone
   $ firn db check app.firn
   4 keyspaces, 7 entries, 0 log records: no damage
   $ firn db compact app.firn
   $ firn db stats app.firn
   level 6  <n> files, <size>, <n> entries
   log      <size>
+  disk     <any>
   4 keyspaces, firn's own included
   $ firn db stats app.firn --json
-  {"levels":[{"files":0,"bytes":0,"entries":0,"tombstones":0},<any>],"history":{"files":0,"bytes":0,"entries":0,"tombstones":0},"keyspaces":4,"file_bytes":<n>,"value_files":0,"value_bytes":0,"value_live_bytes":0,"log_bytes":<n>,"memtable_bytes":<n>}
+  {"levels":[{"files":0,"bytes":0,"entries":0,"tombstones":0},<any>],"history":{"files":0,"bytes":0,"entries":0,"tombstones":0},"keyspaces":4,"file_bytes":<n>,"value_files":0,"value_bytes":0,"value_live_bytes":0,"log_bytes":<n>,"memtable_bytes":<n>,"missing_files":0,"checkpoint_memory_bytes":<n>,"disk":{"log_bytes":<n>,"log_spare_bytes":<n>,"reserve_bytes":<n>,"run_bytes":<n>,"value_bytes":<n>,"pack_bytes":<n>,"manifest_bytes":<n>,"other_bytes":<n>}}
 
 Large values lie in files of their own.
 
   $ for k in x y z; do head -c 50000 /dev/urandom >$k; firn db put app.firn large $k - <$k; done
   $ firn db flush app.firn
-  $ firn db stats app.firn | grep values
+  $ firn db stats app.firn | grep ^values
   values   <n> file, <size>, <size> of them in use
   $ firn db get app.firn large y | cmp - y
   $ firn db put app.firn large y 1
@@ -179,6 +181,48 @@ Large values lie in files of their own.
   ! firn: could not open directory 'nowhere': No such file or directory
   ! hint: firn db put makes a store and a keyspace
   [3]
+
+A range of a keyspace is compacted by itself.
+
+  $ firn db compact app.firn letters --from a --to m
+  $ firn db compact app.firn letters
+  $ firn db compact app.firn --from a
+  ! firn: db compact: --from and --to are keys of a keyspace: name it
+  ! usage: firn db compact [options] STORE [KEYSPACE]
+  ! help: firn help db compact
+  [2]
+  $ firn db compact app.firn nobody
+  ! firn: app.firn has no keyspace 'nobody'
+  [3]
+
+A store is destroyed when that is said. What is not its own stays, and is named.
+
+  $ firn db put gone.firn users ada 1815
+  $ firn db flush gone.firn
+  $ touch gone.firn/mine gone.firn/runs/notes.txt gone.firn/wal-notes.txt
+  $ firn db destroy gone.firn
+  ! firn: db destroy: this removes all that is in gone.firn: say --yes
+  ! usage: firn db destroy [options] STORE
+  ! help: firn help db destroy
+  [2]
+  $ firn db get gone.firn users ada; echo
+  1815
+  $ firn db destroy gone.firn --yes
+  left: mine
+  left: wal-notes.txt
+  left: runs/notes.txt
+  $ find gone.firn -type f | sort
+  gone.firn/mine
+  gone.firn/runs/notes.txt
+  gone.firn/wal-notes.txt
+  $ firn db destroy gone.firn --yes
+  ! firn: there is no firn store in 'gone.firn'
+  [3]
+  $ rm -r gone.firn && firn db put gone.firn users ada 1815 && firn db destroy gone.firn --yes --json | tail -n 1
+  {<any>"left":[]<any>}
+  $ ls gone.firn
+  ! <any>
+  [2]
 
 A damaged file is named, with what cannot be read; the rest can.
 
@@ -251,3 +295,12 @@ JSON objects, one a line.
   1 entry
   $ firn db dump until.firn k
   b	2
+
+What a store takes up is told to the last block, and a file that is gone is told at once.
+
+  $ for i in 1 2 3; do firn db put lost.firn k a$i 1; firn db flush lost.firn; done
+  $ firn db stats lost.firn --json | python3 -c 'import json,sys; print(sum(json.load(sys.stdin)["disk"].values()) == sum(int(l) for l in sys.argv[1].split()) * 512)' "$(find lost.firn -type f -printf '%b\n')"
+  True
+  $ rm $(ls lost.firn/runs/*.row | tail -n 1)
+  $ firn db stats lost.firn >/dev/null
+  ! firn: 'lost.firn' has lost 1 file of its data: what was there cannot be read

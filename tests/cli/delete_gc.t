@@ -55,7 +55,7 @@ What goes and what stays.
   $ firn save
   3  <id>  1 file, 4 B; 1 new, <size> added  <s> s
   $ firn -q gc && firn check
-  2 checkpoints, 1 pack, <n> objects: no damage
+  2 checkpoints (1 taken by restores), 1 pack, <n> objects: no damage
 
 What is not needed comes back although it lies among more that is.
 
@@ -122,7 +122,7 @@ What saves compressed quickly is compressed again, and once only.
   $ firn gc
   nothing to give back: <size> in 1 pack
   $ firn check --data
-  3 checkpoints, 1 pack, <n> objects, <size> read: no damage
+  3 checkpoints (1 taken by restores), 1 pack, <n> objects, <size> read: no damage
   $ rm numbers && firn -q restore 4 && seq 400000 | cmp - numbers
   $ firn gc --level 3
   ! firn: gc: --level is for --recompress

@@ -107,3 +107,10 @@ They are C++, too.
   calais, now
   $ ./cpp_bulk_load cpp2.firn | head -n 1
   9e3779b1 is entry 1
+
+  $ example_upkeep scratch.firn
+  20000 puts in one commit
+  the first half: about 10000 entries, then 0
+  $ ls scratch.firn
+  ! <any>
+  [2]

@@ -7,6 +7,10 @@ The program explains itself, and every command does.
   what changed since, and brings any checkpoint back exactly. It is also a
   key-value store.
   
+  In any directory of a workspace a command acts on the whole workspace, unless
+  paths narrow it. Paths are read and shown relative to the current directory (or
+  -C DIR), which is "."; in JSON and patches they begin at the root.
+  
   Commands:
     save       Save the state of the workspace as a new checkpoint
     list       List the checkpoints of the workspace, newest first
@@ -29,6 +33,7 @@ The program explains itself, and every command does.
     repair     Make a sound store out of a damaged one
     init       Make the store of the workspace, and say where it is
     workspaces List workspaces, remove them, tell that they were moved
+    trust      Use a store that lies inside of a directory
     config     Show or change what commands do where no option says so
     mcp        Serve coding agents by the Model Context Protocol
     hook       Save before and after each turn of a coding agent
@@ -117,6 +122,8 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   db compact
   db stats
   db check
+  db repair
+  db destroy
   chkp list
   chkp cat
   chkp verify
@@ -141,6 +148,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   
   Options:
     -n, --dry-run         show what would change; change nothing
+        --trust-journal   also an interrupted restore that you did not begin here
   
   Options shared with other commands:
     -C, --workspace DIR   work on the directory DIR instead of the current one
@@ -167,23 +175,34 @@ Options before the command count too; help wins over mistakes behind it.
   
   REF names a checkpoint: its number, its id or at least four letters from its
   start (in any case), latest, a tag, one so many before another (latest~2), or
-  a time ("10 minutes ago"). All further words are paths in the workspace; with
-  them only they, and what is below them, are restored.
+  a time ("10 minutes ago"). The whole workspace is restored, from any directory
+  in it. All further words are paths, relative to the current directory; with
+  them only they, and what is below them, are restored: firn restore 12 . is the
+  current directory.
   
   Afterwards the tree is that of the checkpoint: files that it does not have are
-  removed. What rules leave out, those of the checkpoint or those of today, is not
-  touched; if it is in the way of something else, nothing is. Before anything is
-  written, all that is needed is read and verified, and a safety checkpoint of the
-  present state is taken: firn undo brings that back.
+  removed. What rules leave out, those of the checkpoint or those of today, stays
+  as it is, and is named where the checkpoint has another version; all else is
+  restored. So it is with what cannot be saved first, or not be changed; the exit
+  code is 6 then, and --resume restores the rest once the causes are gone.
+  Before anything is written, all that is needed is read and verified, and a
+  safety checkpoint of the present state is taken: firn undo brings that back.
+  
+  Ctrl-C stops a restore and nothing has changed, until files change places; then
+  it says how far it is and goes on to its end, and only a second one ends it.
+  Beside it firn status says that it is under way.
   
   If a restore is interrupted, each file is the old one or the new one, whole.
   Then --resume, without REF, finishes it, and firn undo takes it back; a save
-  finishes it first. What was edited meanwhile is kept.
+  finishes it first. What was edited meanwhile is kept. An interrupted restore
+  that you did not begin in this directory on this machine may have come with the
+  store: it is told and left alone, unless --resume --trust-journal asks for it.
   
   Options:
     -n, --dry-run         show what would change; change nothing
         --to DIR          restore into the empty or missing directory DIR
         --resume          finish a restore that was interrupted
+        --trust-journal   with --resume: also one that you did not begin here
   
   Options shared with other commands:
     -C, --workspace DIR   work on the directory DIR instead of the current one
@@ -233,6 +252,8 @@ Options before the command count too; help wins over mistakes behind it.
     compact     Merge a store's files until what was deleted takes up no space
     stats       Show the files of a store: levels, sizes, entries
     check       Read all of a store again and verify it
+    repair      Make a sound store out of a damaged one
+    destroy     Remove a store and all that is in it, for good
   
   More about a command: firn help db COMMAND
   $ firn help nothing

@@ -88,6 +88,57 @@ Everything that was there stays, in its place, and so do modes and links.
   $ firn hook install claude -q && firn hook remove claude -q
   $ python3 -c 'import json; assert json.load(open("before.json")) == json.load(open("real/settings.json"))'
 
+Not a byte but those of firn changes: formatting, numbers, escapes, line ends, a byte order mark.
+
+  $ cat >style.json <<'END'
+  > {
+  >     "model" : "x",   "n": [1.0, 1e5, 0.10, 3.14159265358979323846, "\u00e9\/"],
+  >     "hooks": {
+  >         "PreToolUse": [ {"matcher": "Bash", "hooks": []} ]
+  >     }
+  > }
+  > END
+  $ cp style.json style.before; firn hook install claude -q --file style.json; diff style.before style.json | tr '<>' '-+'
+  4c4,26
+  -         "PreToolUse": [ {"matcher": "Bash", "hooks": []} ]
+  ---
+  +         "PreToolUse": [ {"matcher": "Bash", "hooks": []} ],
+  +         "UserPromptSubmit": [
+  +             {
+  +                 "hooks": [
+  +                     {
+  +                         "type": "command",
+  +                         "command": "firn hook run claude before",
+  +                         "timeout": 600
+  +                     }
+  +                 ]
+  +             }
+  +         ],
+  +         "Stop": [
+  +             {
+  +                 "hooks": [
+  +                     {
+  +                         "type": "command",
+  +                         "command": "firn hook run claude after",
+  +                         "timeout": 600
+  +                     }
+  +                 ]
+  +             }
+  +         ]
+  $ firn hook remove claude -q --file style.json && cmp style.before style.json
+  $ printf '\357\273\277{"a":1}' >style.json; firn hook install cursor -q --file style.json && od -An -c style.json | head -n 1 && tail -c +4 style.json; echo
+   357 273 277   {   "   a   "   :   1   ,   "   v   e   r   s   i
+  {"a":1,"version":1,"hooks":{"beforeSubmitPrompt":[{"command":"firn hook run cursor before"}],"stop":[{"command":"firn hook run cursor after"}]}}
+  $ printf '{\r\n\t"a": 1\r\n}\r\n' >style.json; firn hook install cursor -q --file style.json && sed -n l style.json | head -n 5
+  {\r$
+  \t"a": 1,\r$
+  \t"version": 1,\r$
+  \t"hooks": {\r$
+  \t\t"beforeSubmitPrompt": [\r$
+  $ printf '{"a": 1, "hooks": {}, "x": [] }\n' >style.json; firn hook install cursor -q --file style.json && cat style.json
+  {"a": 1, "hooks": {"beforeSubmitPrompt": [{"command": "firn hook run cursor before"}], "stop": [{"command": "firn hook run cursor after"}]}, "x": [], "version": 1 }
+  $ rm style.json style.before
+
 A hook of before, with other words, is replaced; what stands in one group with somebody else's is taken out alone.
 
   $ cat >real/settings.json <<'END'
@@ -118,6 +169,8 @@ What cannot be changed without loss is left alone.
   firn: '.claude/settings.json': "hooks" is no object
   firn: '.claude/settings.json': "Stop" is no array
   firn: '.claude/settings.json' is no JSON that can be changed: line 1, column 26: too big integer
+  $ printf '{"a":5\0}' >real/settings.json; firn hook install claude 2>&1 | head -n 1
+  firn: '.claude/settings.json' is no JSON that can be changed: it has a zero byte
   $ printf '{"version":2}' >h.json; firn hook install cursor --file h.json
   ! firn: 'h.json': "version" is not 1
   ! hint: put them in by hand: firn hook print shows what
@@ -160,11 +213,87 @@ What the hooks do. The agent's answer is on standard output; a checkpoint is mad
   $ firn -C p list
      4  <id>  <time>          1 file        5 B  before Cursor: é
      3  <id>  <time>          1 file        6 B  after Gemini CLI: say
-     2  <id>  <time>          1 file        4 B  after Claude Code
+     2  <id>  <time>          1 file        4 B  after Claude Code: make it
      1  <id>  <time>          1 file        4 B  before Claude Code: make it
   $ firn -C p restore 1 -q && cat p/a && firn -C p undo -q && cat p/a
   one
   four
+
+Each turn keeps its prompt, also where nothing changed before it; conversations are told apart.
+
+  $ mkdir q && echo 1 >q/a && export CLAUDE_PROJECT_DIR=$PWD/q
+  $ turn() { echo '{"session_id":"'$2'","prompt":"'"$3"'"}' | firn hook run claude $1; }
+  $ turn before s1 'name it'; echo 2 >q/a; turn after s1; turn before s1 'rename it'; turn before s2 'test it'
+  $ echo 3 >q/a; turn after s1; echo 4 >q/a; turn after s2; echo 5 >q/a; turn after s1
+  $ firn -C q list
+     5  <id>  <time>          1 file        2 B  after Claude Code: rename it
+     4  <id>  <time>          1 file        2 B  after Claude Code: test it
+     3  <id>  <time>          1 file        2 B  after Claude Code: rename it
+     2  <id>  <time>          1 file        2 B  after Claude Code: name it
+     1  <id>  <time>          1 file        2 B  before Claude Code: name it
+  $ firn -C q show 4 | grep -e '^turn' -e '^prompt'
+  turn        1 of Claude Code, session s2
+  prompt      test it
+  $ firn -C q list --json | grep -o '"turn":{[^}]*}'
+  "turn":{"agent":"Claude Code","session":"s1","number":2,"prompt":"rename it"}
+  "turn":{"agent":"Claude Code","session":"s2","number":1,"prompt":"test it"}
+  "turn":{"agent":"Claude Code","session":"s1","number":2,"prompt":"rename it"}
+  "turn":{"agent":"Claude Code","session":"s1","number":1,"prompt":"name it"}
+  $ echo '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}
+  > {"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"checkpoint_list","arguments":{"workspace_path":"'$PWD/q'","limit":1}}}' |
+  > firn mcp 2>&1 | grep -o '"turn":{[^}]*}'
+  "turn":{"agent":"Claude Code","session":"s1","number":2,"prompt":"rename it"}
+  $ unset CLAUDE_PROJECT_DIR
+
+Cursor may have several roots: each is saved, one below another with it, and those beyond 16 are named.
+
+  $ mkdir -p r1/in r2 && echo 1 >r1/in/a && echo 1 >r2/a
+  $ echo '{"workspace_roots":["'$PWD'/r1/in","'$PWD'/r2","'$PWD'/r1","'$PWD'/r2/"],"conversation_id":"c","prompt":"both"}' | firn hook run cursor before
+  {"continue":true}
+  $ echo 2 >r1/in/a; echo 2 >r2/a; echo '{"workspace_roots":["'$PWD'/r1","'$PWD'/gone","'$PWD'/r2"],"conversation_id":"c"}' | firn hook run cursor after
+  {}
+  ! firn: could not open directory '<T>/w/gone': No such file or directory
+  ! hint: the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists those that were saved
+  [1]
+  $ firn -C r1 list; firn -C r2 list -q; firn -C r1/in list -q
+     2  <id>  <time>          1 file        2 B  after Cursor: both
+     1  <id>  <time>          1 file        2 B  before Cursor: both
+  2
+  1
+  2
+  1
+  $ python3 -c 'import json, os; print(json.dumps({"workspace_roots": [os.getcwd() + "/many/" + str(i) for i in range(18)]}))' >many.json
+  $ for i in $(seq 0 17); do mkdir -p many/$i; done; firn hook run cursor before <many.json
+  {"continue":true}
+  ! firn: 2 further directories of the project are not saved
+  $ rm -r many many.json r1 r2 q
+
+A restore to a checkpoint from before hook install says that the hooks are gone.
+
+  $ mkdir z && cd z && echo 1 >a && firn save -q && firn hook install claude -q && firn hook install cursor -q
+  1
+  $ firn restore 1
+  restored 1: 0 changed, 0 added, 2 removed; take this back with: firn undo
+  ! firn: .claude/settings.json: firn's hooks are no longer in it, so the turns of Claude Code are not saved any more; firn hook install claude puts them back
+  ! firn: .cursor/hooks.json: firn's hooks are no longer in it, so the turns of Cursor are not saved any more; firn hook install cursor puts them back
+  $ firn undo
+  undone: 0 changed, 2 added, 0 removed; redo with: firn undo
+  $ firn restore 1 --json 2>/dev/null | grep -o '"hooks_removed".*'
+  "hooks_removed":[".claude/settings.json",".cursor/hooks.json"]}
+  $ firn undo -q && firn restore 1 a && firn restore 1 -n | tail -n 1
+  restored 1: nothing had to change
+  would restore 1: 0 changed, 0 added, 2 removed
+  $ firn save -q && firn revert 2
+  2
+  reverted 2: 0 changed, 0 added, 2 removed; take this back with: firn undo
+  ! firn: .claude/settings.json: firn's hooks are no longer in it, so the turns of Claude Code are not saved any more; firn hook install claude puts them back
+  ! firn: .cursor/hooks.json: firn's hooks are no longer in it, so the turns of Cursor are not saved any more; firn hook install cursor puts them back
+  $ firn undo -q && echo '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}
+  > {"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"checkpoint_restore","arguments":{"workspace_path":"'$PWD'","snapshot_id":"1"}}}' |
+  > firn mcp 2>&1 | grep -o '"kind":"hooks"[^}]*}' | head -n 2
+  "kind":"hooks","path":".claude/settings.json","text":"firn's hooks are no longer in it, so the turns of Claude Code are not saved any more; firn hook install claude puts them back"}
+  "kind":"hooks","path":".cursor/hooks.json","text":"firn's hooks are no longer in it, so the turns of Cursor are not saved any more; firn hook install cursor puts them back"}
+  $ cd .. && rm -r z
 
 Nothing that an agent says, or does not say, makes it fail; a failure is never exit code 2.
 
@@ -185,4 +314,4 @@ Nothing that an agent says, or does not say, makes it fail; a failure is never e
   ! help: firn help hook run
   [1]
   $ (cd "$HOME" && firn hook run claude before)
-  ! firn: '<T>/home' is not saved at every turn; if it should be, save it once: firn save
+  ! firn: '<T>/home' is not saved at every turn; if it should be, save it once: firn save --yes

@@ -53,14 +53,61 @@ A restore leaves alone what the rules exclude now, and what they excluded when t
   new
   ! firn: bad rule: .firnignore: line 2 is not used: a '[' without its ']'
 
-What is excluded now and was saved then is not overwritten.
+What is excluded now and was saved then stays as it is and is named; all else is restored.
 
-  $ printf 'a.c\n' >.firnignore && echo mine >a.c && firn restore 1; cat a.c
+  $ printf 'a.c\n' >.firnignore && echo mine >a.c && rm logs/k && firn restore 1 -n | tail -2; firn restore 1 | tail -2; cat a.c; ls logs/k
+  would restore 1: 1 changed, 1 added, 1 removed
+  left alone by rule: a.c
+  restored 1: 1 changed, 1 added, 1 removed; take this back with: firn undo
+  left alone by rule: a.c
   mine
-  ! firn: 'a.c' is in the way and is not part of the saved state (left out by a rule, special, unreadable or being written): move it away and try again
+  logs/k
+  $ firn restore 1 --json | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["left_alone"], o["not_restored"], [n["path"] for n in o["notices"] if n["kind"] == "left alone"])'
+  0 0 []
+
+Of a directory that became excluded as a whole only its name is told, however much is in it; a link whose place such a directory takes is not restored; a directory with something excluded in it does not become a file.
+
+  $ mkdir -p old/out && touch old/out/{1..9} && ln -s elsewhere old/node_modules && touch old/becomes
+  $ rm -f .firnignore; firn save -q; rm old/node_modules old/becomes; mkdir -p old/node_modules old/becomes/in && echo out >.firnignore && echo 'skip' >>.firnignore && touch old/node_modules/m old/becomes/in/skip old/becomes/b && for i in 1 2 3; do echo new >old/out/$i; done; echo changed >src/keep.log
+  4
+  $ firn restore 4 | tail -2; cat old/out/* old/out/1 src/keep.log; ls old/node_modules old/becomes
+  restored 4: 1 changed, 0 added, 1 removed; take this back with: firn undo
+  left alone by rule: old/becomes, old/node_modules, old/out
+  new
+  new
+  new
+  new
+  old/becomes:
+  b
+  in
+  
+  old/node_modules:
+  m
+  $ echo out >.firnignore; firn restore 4 old/out/1
+  restored 4: nothing had to change
+  ! firn: not restored: old/out/1: rules leave out now what stands there: move it away first
+  ! hint: once the causes are gone, run it again
+  [6]
+  $ firn undo -q; cat old/out/1; rm -rf old .firnignore; firn restore 4 -q; cat old/out/1
+  new
+
+How saves are made today is a rule too: what a setting leaves out, or an option left out of the newest checkpoint, is not removed by a restore.
+
+  $ firn config save.gitignore true && echo secret >.env && echo .env >.gitignore && firn save -q && firn restore 4 -q && cat .env && firn undo -q && cat .env
+  5
+  secret
+  secret
+  $ firn restore 4 -n | grep -c env; firn status | grep env; firn diff | grep env
+  0
+  [1]
+  $ firn config save.gitignore false && firn save -q --gitignore && firn restore 4 -q && cat .env
+  6
+  secret
+  $ firn config save.max-file-size 1K && head -c 2000 /dev/zero >big && firn restore 6 -q && firn restore 4 -q && ls big; rm -f big .env .gitignore; firn config save.max-file-size none; firn restore 3 -q
+  big
 
 A rule lifts a default exclusion, but never those of version control.
 
   $ mkdir .git && touch .git/HEAD && printf '!node_modules\n!.git\n' >.firnignore && firn save -q && firn show latest --files | grep -c -e node_modules/x/f -e HEAD
-  4
+  7
   1

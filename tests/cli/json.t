@@ -141,7 +141,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   > alxs load t.alxs s.firn k
   > version
   > END
-  0 list checkpoints pending
+  0 list checkpoints pending running
   3 status changes error
   3 show latest error
   3 restore latest changes error
@@ -150,22 +150,22 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 init workspace store created adopted
   0 save -m text checkpoint previous made unchanged added changed removed expired notices large
   0 save checkpoint previous made unchanged added changed removed expired notices large
-  0 list checkpoints pending
-  0 status changes checkpoint added changed removed unchanged skipped watched notices pending
-  0 show latest checkpoint tags previous added changed removed renamed skipped pending
-  0 show 1 --files checkpoint entries pending
+  0 list checkpoints pending running
+  0 status changes checkpoint added changed removed unchanged skipped watched notices pending running
+  0 show latest checkpoint tags previous added changed removed renamed skipped pending running
+  0 show 1 --files checkpoint entries pending running
   3 show 9 --files error
-  0 diff 1 changes before after added changed removed renamed skipped notices
+  0 diff 1 changes before after added changed removed renamed skipped notices pending running
   0 diff 1 2 --stat changes before after added changed removed renamed skipped lines_added lines_removed notices
   3 diff 9 changes error
   0 cat 1 f entry content
   3 cat 1 nothing error
-  0 report -o ../page.html file checkpoints bytes cut notices pending
+  0 report -o ../page.html file checkpoints bytes cut notices pending running
   1 report -o f error
-  0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
-  0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns notices
+  0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored notices hooks_removed
+  0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored notices hooks_removed
   3 revert 1 conflicts error
-  0 revert 2 -n conflicts changes before after dry_run safety added changed removed merged left_alone incomplete notices
+  0 revert 2 -n conflicts changes before after dry_run safety added changed removed merged left_alone incomplete not_restored notices hooks_removed
   2 restore non~sense changes error
   0 pin 1 pinned
   0 pin pins
@@ -182,8 +182,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 restore 1 nothing changes error
   3 restore 1 --to f changes error
   3 undo changes error
-  0 check checkpoints packs objects bytes_read damaged notices
-  0 check --data checkpoints packs objects bytes_read damaged notices
+  0 check checkpoints safety packs objects bytes_read damaged newer notices
+  0 check --data checkpoints safety packs objects bytes_read damaged newer notices
   3 delete 1 9 deleted error
   0 delete 1 -n deleted
   0 delete 1 deleted

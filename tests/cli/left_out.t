@@ -30,7 +30,15 @@ What is not saved is said, and a restore leaves it alone.
   other
   $ firn save --include-deps | sed 's/  .*; /; /; s/  [0-9.]* s//'
   4; 4 new, <size> added
-  left out by rule: .git
+  left out by rule as before: 1
+  $ firn save | tail -n 2; mkdir sub sub/.venv && firn save | tail -n 2; firn save -q && firn save | tail -n 1
+  left out by rule: cached/target, node_modules, rust/target, web/node_modules
+  left out by rule as before: 1
+  left out by rule: sub/.venv
+  left out by rule as before: 5
+  7
+  left out by rule as before: 6
+  $ rm -r sub && firn delete 5 6 7 8 -q >/dev/null
   $ firn show latest | grep 'left out'
   left out    1 by rule, 0 that could not be saved; saved with --include-deps
 
@@ -39,11 +47,19 @@ What cannot be saved at all: fifos, sockets, devices. The save does not wait for
   $ rm -rf .git node_modules web rust cached target && mkfifo pipe
   $ python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
   $ firn save | sed 's/  .*; /; /; s/  [0-9.]* s//'
-  5; 6 removed, <size> added
+  9; 6 removed, <size> added
   ! firn: left out: pipe: fifo
   ! firn: left out: socket: socket
   $ firn save --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["checkpoint"]["skipped"], sorted((n["kind"], n["path"]) for n in o["notices"]))'
   2 [('special', 'pipe'), ('special', 'socket')]
+  $ firn save --strict
+  ! firn: cannot save 'pipe': fifo
+  [1]
+  $ rm pipe; firn save --strict
+  ! firn: cannot save 'socket': socket
+  [1]
+  $ mkfifo pipe; firn list | wc -l
+  6
   $ rm a && firn restore latest -q; test -p pipe && test -S socket && ls
   a
   my.git

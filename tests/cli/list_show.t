@@ -63,8 +63,8 @@ Names and messages never reach a terminal, or anybody else, raw.
 
   $ firn save -q -m "$(printf 'two\nlines \033[31mred\033[0m back\\slash \302\205 \342\200\256evil')"
   5
-  $ firn list --limit 1
-     5  <id>  <time>          4 files      3 KB  two\nlines \033[31mred\033[0m back\\slash \302\205 \342\200\256evil
+  $ firn list -n 1
+     5  <id>  <time>          4 files      3 KB  two…
   $ firn show latest | grep message
   message     two\nlines \033[31mred\033[0m back\\slash \302\205 \342\200\256evil
   $ firn save -q -m "$(printf 'bad \377 utf-8')"
@@ -73,3 +73,11 @@ Names and messages never reach a terminal, or anybody else, raw.
      6  <id>  <time>          4 files      3 KB  bad \377 utf-8
   $ firn list --limit 1 --json | python3 -c 'import json, sys; c = json.load(sys.stdin)["checkpoints"][0]; print(ascii(c["message"]), c["message_hex"])'
   'bad \ufffd utf-8' 62616420ff207574662d38
+
+A message that is long, or has lines, is cut in lists; show has all of it.
+
+  $ firn save -q -m "$(printf '\033[31mred\033[0m back\\slash \302\205 \342\200\256evil, and so on and on until a row is long enough')" >/dev/null && firn list -n 1 && firn delete -n latest
+  <any>  \033[31mred\033[0m back\\slash \302\205 \342\200\256evil, and so on and…
+  would delete <any>  \033[31mred\033[0m back\\slash \302\205 \342\200\256evil, and so on and…
+  $ firn show latest | grep -c 'long enough'
+  1

@@ -33,24 +33,24 @@ While a program has it open for writing its store is not changed, nor anything e
   $ python3 ../hold.py app.firn/LOCK firn restore 1 note
   restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
   $ firn restore 1 && firn db get app.firn users ada && echo
-  restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  restored 1: 2 changed, 0 added, 0 removed; take this back with: firn undo
   1815
   $ firn undo && firn db get app.firn users ada && echo
-  undone: 1 changed, 0 added, 0 removed; redo with: firn undo
+  undone: 2 changed, 0 added, 0 removed; redo with: firn undo
   1900
 
 A restore waits for it, as for whoever writes to the store of the workspace.
 
   $ until_there() { for i in $(seq 400); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.05; done; echo "not there after 20 s"; }
   $ python3 ../hold.py app.firn/LOCK sh -c 'touch ../held; sleep 1' & until_there ls ../held; firn restore 1 --wait 30
-  restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  restored 1: 2 changed, 0 added, 0 removed; take this back with: firn undo
   $ firn undo -q; rm ../held
 
 What was written meanwhile is not lost: it is looked at again.
 
   $ cp -a app.firn ../newer && firn db put ../newer users ada 1950
   $ python3 ../hold.py app.firn/LOCK sh -c 'touch ../held; sleep 1; cp -a ../newer/. app.firn' & until_there ls ../held; firn restore 1 --wait 30
-  restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  restored 1: 2 changed, 0 added, 0 removed; take this back with: firn undo
   $ firn db get app.firn users ada && echo && firn undo -q && firn db get app.firn users ada && echo
   1815
   1950

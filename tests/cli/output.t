@@ -40,12 +40,34 @@ No file of the store can take the place of an output that is closed.
   /dev/null
   /dev/null
 
-A restore goes on when nobody listens; its exit code says so.
+What changes something goes on when nobody listens. Its exit code tells of the change, the message of the output.
 
-  $ echo x >f && firn restore 1 >/dev/full
+  $ echo x >f && firn restore 1 -n >/dev/full
   ! firn: could not write to standard output: No space left on device
   [1]
+  $ firn restore 1 >/dev/full
+  ! firn: could not write to standard output: No space left on device; what it would have told of is done
   $ cat f
+  1
+  $ echo 4 >f && firn save --json >/dev/full
+  ! firn: could not write to standard output: No space left on device; what it would have told of is done
+  $ for made in 'undo' 'tag four 4' 'pin 4' 'unpin 4' 'delete 3' 'gc' 'config gc.auto false' 'repair' 'db load app.firn loaded'; do
+  >     printf 'a\t1\n' | firn $made --json >/dev/full; echo "$made $?"
+  > done 2>/dev/null
+  undo 0
+  tag four 4 0
+  pin 4 0
+  unpin 4 0
+  delete 3 0
+  gc 0
+  config gc.auto false 0
+  repair 0
+  db load app.firn loaded 0
+  $ firn list -q && firn tag | tr -s ' ' | cut -d' ' -f2,7 && firn db get app.firn loaded a; echo
+  4
+  2
+  1
+  4 four
   1
 
 A reader that has gone ends a program quietly, unless it was told to ignore that.

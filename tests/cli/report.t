@@ -88,7 +88,7 @@ It is replaced by the next one, and nothing else is.
   ! firn: could not write to standard output: No space left on device
   [1]
   $ firn report --json -o ../out.html | python3 -c 'import json,sys; r=json.load(sys.stdin); print(sorted(r), r["checkpoints"], r["cut"], r["file"])'
-  ['bytes', 'checkpoints', 'cut', 'file', 'notices', 'pending'] 3 0 ../out.html
+  ['bytes', 'checkpoints', 'cut', 'file', 'notices', 'pending', 'running'] 3 0 ../out.html
 
 Lines that are equal are shown where something differs near them, once.
 
@@ -152,7 +152,7 @@ Of a checkpoint with very many files some are named.
 
 Nothing was ever saved: nothing is made but the page.
 
-  $ mkdir ../empty && cd ../empty && firn report -o ../e.html && python3 $SOURCE/tests/cli/report_page.py ../e.html --text | grep -e no -e Made
+  $ mkdir ../empty && cd ../empty && firn report -o ../e.html && python3 $SOURCE/tests/cli/report_page.py ../e.html --text | grep -e '^no checkpoints' -e '^Made'
   ../e.html: 0 checkpoints, <size>
   no checkpoints
   Made by firn <any>.

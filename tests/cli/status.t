@@ -91,21 +91,23 @@ What rules leave out, where it is asked for: all of it, or what lies in the path
   > print([i["path"] for i in json.load(sys.stdin)["ignored"]])'
   ['sub/.venv']
 
-In a directory below the root its part is meant, and . is it; all of the workspace is one up.
+In a directory below the root all of the workspace is meant, and . is that directory.
 
   $ cd sub && firn status -s --ignored
-  A sub/
-  I sub/.venv
+  A ./
+  I ../.git
+  I ../node_modules
+  I .venv
   $ firn status -s --ignored -- .
-  A sub/
-  I sub/.venv
+  A ./
+  I .venv
   $ firn status -s --ignored -- ..
-  A sub/
-  I .git
-  I node_modules
-  I sub/.venv
+  A ./
+  I ../.git
+  I ../node_modules
+  I .venv
   $ firn diff
-  added     sub/
+  added     ./
   from 1 to the disk: 0 changed, 0 added, 0 removed
   $ echo in >in && firn save -q && firn cat 2 in && firn cat 2 ../content
   2

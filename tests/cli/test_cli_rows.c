@@ -18,20 +18,22 @@
 #include "cli/exit_code.h"
 #include "cli/text.h"
 #include "support/test_random.h"
+#include "support/test_temp.h"
 
 enum { ROWS = 40, SIZE_MAX_OF_FIELD = 300 };
 
 static struct firn_cli cli;
-static char path[64];
+static char folder[TEST_TEMP_SIZE];
+static char path[TEST_TEMP_SIZE + 8];
 static FILE *file;
 
 static int
 set_up(void **state)
 {
     (void)state;
-    (void)snprintf(path, sizeof path, "/tmp/firn-test-XXXXXX");
-    int fd = mkstemp(path);
-    file = fd < 0 ? NULL : fdopen(fd, "w");
+    test_temp_make(folder, sizeof folder);
+    (void)snprintf(path, sizeof path, "%s/rows", folder);
+    file = fopen(path, "w");
     return file == NULL;
 }
 
@@ -39,7 +41,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    return unlink(path);
+    return unlink(path) != 0 || rmdir(folder) != 0;
 }
 
 static void

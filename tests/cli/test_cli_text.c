@@ -48,6 +48,35 @@ printable_text_stays_as_it_is(void **state)
                         "\xC3\xA9 e\xCC\x81 \xF0\x9F\x98\x80 \xD7\x90");
 }
 
+static const char *
+cut(const char *text, size_t columns)
+{
+    escaped_size = 0;
+    escaped[0] = '\0';
+    firn_text_cut(firn_str(text), columns, collect);
+    return escaped;
+}
+
+static void
+a_text_is_cut_after_whole_characters_of_its_first_line(void **state)
+{
+    (void)state;
+    assert_string_equal(cut("", 4), "");
+    assert_string_equal(cut("four", 4), "four");
+    assert_string_equal(cut("fives", 4), "fiv\xE2\x80\xA6");
+    assert_string_equal(cut("a\nb", 4), "a\xE2\x80\xA6");
+    assert_string_equal(cut("line\n", 4), "line");
+    assert_string_equal(cut("line\n\n", 4), "lin\xE2\x80\xA6");
+    assert_string_equal(cut("\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9", 4),
+                        "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9");
+    assert_string_equal(cut("\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9", 4),
+                        "\xC3\xA9\xC3\xA9\xC3\xA9\xE2\x80\xA6");
+    assert_string_equal(cut("ab\033cd", 7), "ab\\033\xE2\x80\xA6"); /* escapes stay whole */
+    assert_string_equal(cut("ab\033cd", 6), "ab\xE2\x80\xA6");
+    assert_string_equal(cut("\xE2\x80", 8), "\\342\\200"); /* broken at the end */
+    assert_string_equal(cut("abc", 0), "\xE2\x80\xA6");
+}
+
 static void
 control_characters_and_broken_utf8_are_escaped(void **state)
 {
@@ -243,6 +272,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(printable_text_stays_as_it_is),
+        cmocka_unit_test(a_text_is_cut_after_whole_characters_of_its_first_line),
         cmocka_unit_test(control_characters_and_broken_utf8_are_escaped),
         cmocka_unit_test(escaping_can_be_undone_and_hides_nothing),
         cmocka_unit_test(what_is_plain_or_text_is_told_at_every_place),

@@ -37,14 +37,16 @@ As root nothing is unreadable: then the commands run as somebody else, for whom 
   a
   other/
 
-A restore that would have to change what it could not save first does nothing.
+What the last checkpoint has goes on as it is there; a restore leaves alone what it cannot read.
 
   $ as bash -c 'echo changed >a; chmod 600 secret; chmod 700 locked; firn save -q; rm a; chmod 0 secret'
   4
   $ as firn restore latest
+  restored 4: 0 changed, 1 added, 0 removed; take this back with: firn undo
   ! firn: left out: secret: could not open '<T>/w/secret': Permission denied
-  ! firn: 'secret' is in the way and is not part of the saved state (left out by a rule, special, unreadable or being written): move it away and try again
-  [4]
+  ! firn: not restored: secret: what stands there could not be read, so no checkpoint has it: make it readable, or move it away
+  ! hint: once the causes are gone, firn restore --resume restores the rest
+  [6]
   $ as chmod 600 secret; as firn restore latest -q; cat a
   changed
 
@@ -67,9 +69,42 @@ What could not be read is no business of the checkpoint: a restore of it, or an 
   "od[d":
   "a b*\nc"
   "a bx"
-  $ as bash -c 'chmod 0 secret; echo 3 >a; rm od*/*; firn restore 5 -q; chmod 600 secret; echo 4 >a; firn undo -q'; cat a secret; ls -Q od*
+  $ as bash -c 'chmod 0 secret; echo 3 >a; rm od*/*; firn restore 5 -q 2>/dev/null; chmod 600 secret; echo 4 >a; firn undo -q'; cat a secret; ls -Q od*
   3
   secret
+
+A directory that cannot be read any more is not removed: all of it goes on, and further names of files that lead out of it become
+files of their own.
+
+  $ as bash -c 'mkdir ~/v && cd ~/v && mkdir -p d/e && echo 1 >d/a && echo 2 >d/e/b && ln d/a d/e/again && echo 3 >c && ln c d/out && echo 4 >own && ln d/a z && echo 5 >later && firn save -q && rm later && mkdir d2 && chmod 0 d own d2'
+  1
+  $ as bash -c 'cd ~/v && firn save; firn status' 2>../err | sed 's/  [0-9.]* s$//; s/[0-9.]* KB added/SIZE added/'; sort -u ../err
+  2  <id>  7 files, 12 B; 2 changed, 1 removed, SIZE added
+  compared with 2: no change; 7 the same
+  firn: left out: d2: could not open directory '<T>/home/v/d2': Permission denied
+  firn: not read: d: could not open directory '<T>/home/v/d': Permission denied; it stays as the last checkpoint has it
+  firn: not read: own: could not open '<T>/home/v/own': Permission denied; it stays as the last checkpoint has it
+  $ as bash -c 'cd ~/v && firn check --data && firn show 2 --files' | awk '{ print $NF, $(NF - 1) == "=" ? "further name" : "" }' | sed 's/ $//'
+  damage
+  c
+  d/
+  d/a
+  d/e/
+  d/a further name
+  d/e/b
+  d/out
+  own
+  z
+  $ as bash -c 'cd ~/v && echo new >c && firn restore 2 -q 2>/dev/null; echo $?; cat c; chmod 755 d d2; chmod 600 own; rm -r d own && firn restore 2 -q && cat d/a d/e/b d/e/again d/out own && firn status'
+  6
+  3
+  1
+  2
+  1
+  3
+  4
+  added     d2/
+  compared with 2: no change; 7 the same
 
 Places that cannot be written.
 

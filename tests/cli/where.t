@@ -53,6 +53,7 @@ The store inside of the workspace is not saved into itself.
   1
   $ firn -C in --store in/.store save | sed 's/  .*; /; /; s/  [0-9.]* s//'
   2; no change since 1
+  saved <T>/w/in
   left out by rule: .store
   $ firn -C in --store in/.store show latest --files | wc -l
   1

@@ -68,6 +68,15 @@ A store of several workspaces keeps the others.
   $ firn -C y --store s check -q && firn -C x --store s save -q && firn -C x --store s tag
   1
   no tags
+
+What a workspace was told goes with it: the next one that gets its number is told anew.
+
+  $ mkdir -p p/node_modules q/node_modules && touch p/package.json q/package.json && firn -C p --store s save | tail -n 1; firn -C p --store s save | tail -n 1
+  left out by rule: node_modules
+  left out by rule as before: 1
+  $ firn --store s workspaces remove p -y -q && firn -C q --store s save | tail -n 1; firn --store s workspaces remove q -y -q; rm -r p q
+  left out by rule: node_modules
+
   $ firn --store nothing workspaces
   ! firn: could not open directory 'nothing': No such file or directory
   [3]

@@ -24,46 +24,18 @@ import sys
 import tempfile
 import time
 
+from mounted import Disk, enter_own_namespace, quiet
+
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN
 NO_LOG_FLUSH = 2       # the journal is not written out first
 LONG = os.environ.get("FIRN_TEST_LONG") == "1"
 CUTS = 70
+DISK_MIB = 512
 ROUNDS_A_STORE = 10
 
 
-def quiet(*command):
-    try:
-        return subprocess.run(command, check=False, capture_output=True, text=True)
-    except FileNotFoundError:
-        return subprocess.CompletedProcess(command, 127, "", f"there is no {command[0]}")
-
-
-class Disk:
-    """A file system of one kind in a file, mounted."""
-
-    def __init__(self, kind, place):
-        self.kind = kind
-        self.image = os.path.join(place, kind + ".image")
-        self.root = os.path.join(place, kind)
-        with open(self.image, "wb") as file:
-            file.truncate(512 << 20)
-        os.mkdir(self.root)
-        self.error = ""
-        made = quiet("mkfs." + kind, "-q", self.image)
-        if made.returncode != 0 or not self.mount():
-            self.error = (made.stderr.strip() or self.error or "it could not be mounted").splitlines()[0]
-
-    def mount(self):
-        done = quiet("mount", "-o", "loop", self.image, self.root)
-        self.error = done.stderr.strip()
-        return done.returncode == 0
-
-    def unmount(self):
-        for _ in range(50):
-            if quiet("umount", self.root).returncode == 0:
-                return
-            time.sleep(0.1)
-        raise RuntimeError(f"could not unmount {self.root}")
+class CutDisk(Disk):
+    """A disk that loses its power and comes back."""
 
     def cut(self):
         descriptor = os.open(self.root, os.O_RDONLY)
@@ -292,12 +264,13 @@ def main():
     if os.geteuid() != 0:
         print("SKIPPED: power cuts of real file systems: not root")
         return 0
+    enter_own_namespace()
     seed = int(os.environ.get("FIRN_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
     print(f"seed {seed}")
     failed = 0
     with tempfile.TemporaryDirectory(prefix="firn-cuts-") as place:
         for kind in ("ext4", "xfs"):
-            disk = Disk(kind, place)
+            disk = CutDisk(kind, DISK_MIB, place)
             if disk.error:
                 print(f"SKIPPED: power cuts of {kind}: {disk.error}")
                 continue
@@ -307,7 +280,7 @@ def main():
                 print(f"FAILED: {error}")
                 failed = 1
             finally:
-                disk.unmount()
+                disk.remove()
     return failed
 
 

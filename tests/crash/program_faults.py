@@ -66,11 +66,14 @@ class Rig:
         self.firn = firn
         self.tree = os.path.join(place, "tree")
         self.store = os.path.join(place, "store")
+        self.data = os.path.join(place, "data")  # where notes tell which restores were begun by this user
         self.kept = os.path.join(place, "kept")
         self.out = os.path.join(place, "out")
         self.trace = os.path.join(place, "trace")
         self.said = ""
         self.left_out = []  # what could not be read because of the fault: a restore leaves it as it is
+        os.environ["XDG_DATA_HOME"] = self.data
+        os.makedirs(self.data)
         os.makedirs(os.path.join(self.tree, "sub", "empty"))
         for i in range(12):
             write(os.path.join(self.tree, f"file{i}"), f"content {i}\n" * (i * i + 1))
@@ -97,11 +100,11 @@ class Rig:
         """What every round begins with."""
         shutil.rmtree(self.kept, ignore_errors=True)
         os.makedirs(self.kept)
-        for name in (self.tree, self.store):
+        for name in (self.tree, self.store, self.data):
             subprocess.run(["cp", "-a", name, self.kept], check=True)
 
     def bring_back(self):
-        for name in (self.tree, self.store):
+        for name in (self.tree, self.store, self.data):
             shutil.rmtree(name)
             subprocess.run(["cp", "-a", os.path.join(self.kept, os.path.basename(name)), name], check=True)
 
@@ -168,6 +171,13 @@ class Rig:
         if "firn: " in self.said and ("half done" in self.said) != is_half_done:
             raise Broken(f"half done: {is_half_done}, and it says: {self.said.strip()}")
 
+    def mixed(self, old, new):
+        """The new state, but for what could not be read and all below it, which stays as it is."""
+        def stays(name):
+            return any(name == path or name.startswith(path + "/") for path in self.left_out)
+        return {**{name: entry for name, entry in new.items() if not stays(name)},
+                **{name: entry for name, entry in old.items() if stays(name)}}
+
     def judge_way(self, way, is_undo):
         """After a fault in a restore of 1 over the second state, or in the undo of one."""
         self.must("check", "--data", "-q")
@@ -179,7 +189,7 @@ class Rig:
         if done.returncode not in ((0, 3) if way[0] == "undo" or "--resume" in way else (0,)):
             raise Broken(f"{' '.join(way)}: exit {done.returncode}: {done.stderr.strip()}")
         if done.returncode == 3 or way[0] == "save" or (way[0] == "undo" and is_undo):
-            self.expect(old, new, {**new, **{name: old[name] for name in self.left_out if name in old}})
+            self.expect(old, new, self.mixed(old, new))
         else:
             self.expect({"undo": old, "restore": new}[way[0]])
         self.expect_precious()

@@ -43,16 +43,17 @@ check_view(struct firn_view view)
 }
 
 static void
-check_history(const struct firn_db_history *history)
+check_history(struct firn_db_history *history)
 {
     uint64_t sequence = 0;
-    check_view(firn_db_history_view(atomic_load_explicit(&history->now, memory_order_relaxed),
-                                    UINT64_MAX));
+    check_view(firn_db_history_view(history->now, UINT64_MAX));
     for (size_t i = 0; i < firn_db_history_count(history); i++) {
         const struct firn_db_checkpoint *checkpoint = firn_db_history_at(history, i);
         CHECK(checkpoint->sequence >= sequence && checkpoint->sequence >= checkpoint->line->begin);
         CHECK(checkpoint->number < history->next_number);
+        CHECK(firn_db_history_ref(checkpoint->line, NULL) == FIRN_OK);
         check_view(firn_db_history_view(checkpoint->line, checkpoint->sequence));
+        firn_db_history_unref(history, checkpoint->line);
         sequence = checkpoint->sequence;
     }
 }

@@ -2,7 +2,7 @@
  *
  * fuzz_hook: settings of coding agents, as others wrote them.
  *
- * The first byte says whose. What is read can be written and read again and is the same. With firn's
+ * The first byte says whose. What is read can be written again, byte for byte. With firn's
  * hooks in it, it still has all that it had; putting them in twice is putting them in once; and
  * taken out again, nothing of firn is left, and nothing else is gone.
  */
@@ -16,16 +16,64 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static json_t *
-written_and_read(const json_t *settings)
+struct edit {
+    const struct firn_hook_agent *agent; /* NULL: nothing is changed */
+    bool installs;
+};
+
+static int
+change(void *ctx, json_t *settings, firn_error *err)
 {
+    const struct edit *edit = ctx;
+    if (edit->agent == NULL) {
+        return FIRN_OK;
+    }
+    return edit->installs
+               ? firn_hook_settings_install(settings, edit->agent, "firn hook run x", "", err)
+               : firn_hook_settings_remove(settings, edit->agent, err);
+}
+
+/* The text after a change: what is written is what the settings became; where nothing changed it is
+ * the text as it was. NULL if the change is refused. To be freed. */
+static char *
+changed_text(firn_slice text, const struct firn_hook_agent *agent, bool installs)
+{
+    struct edit edit = {agent, installs};
+    struct firn_hook_settings_changed changed;
     firn_error err;
     json_t *again = NULL;
-    char *text = firn_hook_settings_write(settings);
-    CHECK(text != NULL);
-    CHECK(firn_hook_settings_read(firn_str(text), "again", &again, &err) == FIRN_OK);
-    free(text);
-    return again;
+    if (firn_hook_settings_change(text, "file", change, &edit, &changed, &err) != FIRN_OK) {
+        CHECK(changed.text == NULL && err.code == FIRN_INVALID);
+        return NULL;
+    }
+    CHECK(firn_hook_settings_read(firn_str(changed.text), "again", &again, &err) == FIRN_OK);
+    CHECK(json_equal(changed.settings, again));
+    if (!changed.has_changed && memchr(text.data, '{', text.size) != NULL) {
+        CHECK(strlen(changed.text) == text.size && memcmp(changed.text, text.data, text.size) == 0);
+    }
+    json_decref(again);
+    char *out = strdup(changed.text);
+    CHECK(out != NULL);
+    firn_hook_settings_changed_deinit(&changed);
+    return out;
+}
+
+static void
+check_texts(firn_slice text, const struct firn_hook_agent *agent)
+{
+    char *plain = changed_text(text, NULL, false);
+    char *with = changed_text(text, agent, true);
+    CHECK(plain != NULL);
+    if (with != NULL) {
+        char *twice = changed_text(firn_str(with), agent, true);
+        char *without = changed_text(firn_str(with), agent, false);
+        CHECK(twice != NULL && strcmp(twice, with) == 0);
+        CHECK(without != NULL);
+        free(twice);
+        free(without);
+    }
+    free(with);
+    free(plain);
 }
 
 static void
@@ -83,9 +131,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(code == FIRN_INVALID && err.code == code && settings == NULL);
         return 0;
     }
-    json_t *again = written_and_read(settings);
-    CHECK(json_equal(settings, again));
-    json_decref(again);
+    check_texts(firn_bytes(data + 1, size - 1), firn_hook_agent_find(names[data[0] % 3]));
     check_install(settings, firn_hook_agent_find(names[data[0] % 3]));
     json_decref(settings);
     return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz/manifest: records of MANIFEST made of hostile bytes. The input is a sequence of records: a
- * byte of type (its lowest bit: edit or snapshot), two bytes of length, the bytes.
+ * byte of type (its lowest bit: edit or snapshot; the next one: the end of the log alone), two bytes of
+ * length, the bytes.
  *
  * What decodes encodes to the same bytes; what a sequence of records amounts to keeps the rules
  * that the rest relies on.
@@ -47,6 +48,19 @@ check_state(const struct firn_manifest_state *state)
     }
 }
 
+static void
+check_log_end(firn_slice record)
+{
+    struct firn_buf bytes = {0};
+    struct firn_log_position end;
+    firn_error err;
+    if (firn_manifest_edit_decode_log_end(record, &end, &err) == FIRN_OK) {
+        CHECK(firn_manifest_edit_encode_log_end(end, &bytes) == FIRN_OK);
+        CHECK(firn_slice_equal(firn_buf_slice(&bytes), record));
+    }
+    firn_buf_deinit(&bytes);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -61,6 +75,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct firn_arena arena = {0};
         struct firn_manifest_edit edit;
         firn_error err;
+        if ((type & 2) != 0) {
+            check_log_end(record);
+            continue;
+        }
         uint8_t record_type = type & 1 ? FIRN_MANIFEST_EDIT : FIRN_MANIFEST_SNAPSHOT;
         rc = firn_manifest_edit_decode(record_type, record, &arena, &edit, &err);
         if (rc == FIRN_OK) {

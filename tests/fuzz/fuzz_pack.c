@@ -3,7 +3,7 @@
  * fuzz/fuzz_pack.c: packs that anybody may have made.
  *
  * Input: one byte of flags, then the file. Flag 1: all checksums of the block file are made right
- * first. Flag 2: the rest is a list of pieces instead.
+ * first. Flag 2: the rest is a list of pieces instead. Flag 4: it is a list of cells.
  *
  * Held: listing, finding, reading, streaming, verifying and salvaging end, within bounds; what is
  * read has its name; a pack that verifies can be read whole.
@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "os/os_memory.h"
+#include "pack/packfile_cells.h"
 #include "pack/packfile_delta.h"
 #include "pack/packfile_stream.h"
 #include "support/test_seal.h"
@@ -23,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A hole may be large without taking room; what is only hashed for long is not worth the fuzzer's
  * time. */
-enum { FLAG_SEAL = 1, FLAG_PIECES = 2, LISTED_MAX = 500 };
+enum { FLAG_SEAL = 1, FLAG_PIECES = 2, FLAG_CELLS = 4, LISTED_MAX = 500 };
 static const uint64_t streamed_size_max = 4 << 20;
 
 static struct firn_os_dir *
@@ -73,6 +74,23 @@ struct looking {
     bool is_long;     /* something was too long to be streamed */
 };
 
+/* A list of cells has not the name of the content. */
+static bool
+is_list_of_cells(struct looking *looking, const firn_hash *hash,
+                 const struct firn_packfile_location *at)
+{
+    firn_slice stored;
+    firn_hash name;
+    if (at->kind != FIRN_PACKFILE_PIECES ||
+        firn_packfile_read(looking->pack, looking->scratch, hash, at, &stored, NULL) != FIRN_OK ||
+        !firn_packfile_cells_is_list(stored)) {
+        return false;
+    }
+    firn_packfile_cells_name(stored, &name);
+    CHECK(firn_hash_equal(&name, hash));
+    return true;
+}
+
 /* What is listed is found, at the same place; what is streamed has its name and size. */
 static int
 look(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at, firn_error *err)
@@ -99,7 +117,8 @@ look(void *ctx, const firn_hash *hash, const struct firn_packfile_location *at, 
     if (rc == FIRN_OK) {
         firn_hash name;
         firn_blake3_hash_final(&whole.state, &name);
-        CHECK(firn_hash_equal(&name, hash) && whole.size == size);
+        CHECK(whole.size == size);
+        CHECK(firn_hash_equal(&name, hash) || is_list_of_cells(looking, hash, at));
     } else {
         CHECK(rc == FIRN_CORRUPT || rc == FIRN_NEWER);
         /* Pieces and bases may be elsewhere: that is no damage of this pack. */
@@ -117,7 +136,11 @@ salvage(void *ctx, const firn_hash *hash, enum firn_packfile_kind kind, firn_sli
     uint64_t total;
     struct firn_packfile_delta delta;
     ++*(size_t *)ctx;
-    if (kind == FIRN_PACKFILE_PIECES) {
+    if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(content)) {
+        CHECK(firn_packfile_cells_decode(content, &total, NULL, NULL, NULL) == FIRN_OK);
+        firn_packfile_cells_name(content, &name);
+        CHECK(firn_hash_equal(&name, hash));
+    } else if (kind == FIRN_PACKFILE_PIECES) {
         CHECK(firn_packfile_decode_pieces(content, &total, NULL, NULL, NULL) == FIRN_OK);
     } else if (kind == FIRN_PACKFILE_DELTA) {
         CHECK(firn_packfile_delta_decode(content, &delta, NULL) == FIRN_OK);
@@ -182,6 +205,44 @@ read_pieces(firn_slice encoded)
     firn_buf_deinit(&pieces.again);
 }
 
+/* The list that a builder makes of the items of another. */
+static int
+compare_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
+{
+    (void)hash;
+    (void)err;
+    CHECK(firn_slice_equal(list, *(const firn_slice *)ctx));
+    return FIRN_OK;
+}
+
+static void
+read_cells(firn_slice list)
+{
+    uint64_t total;
+    static struct pieces pieces;
+    struct firn_packfile_cells cells;
+    struct firn_packfile_cells_item item;
+    struct firn_packfile_cells_builder builder;
+    firn_hash name;
+    pieces = (struct pieces){0};
+    int rc = firn_packfile_cells_decode(list, &total, visit_piece, &pieces, NULL);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
+    CHECK((firn_packfile_cells_open(list, &cells, NULL) == FIRN_OK) == (rc == FIRN_OK));
+    if (rc != FIRN_OK) {
+        return;
+    }
+    CHECK(pieces.sum == total && cells.size == total);
+    if (cells.level == 0) {
+        firn_packfile_cells_builder_init(&builder, total, compare_list, &list);
+        while (firn_packfile_cells_next(&cells, &item)) {
+            CHECK(firn_packfile_cells_builder_add(&builder, item.offset / FIRN_PACKFILE_CELLS_SIZE,
+                                                  &item.hash, NULL) == FIRN_OK);
+        }
+        CHECK(firn_packfile_cells_builder_finish(&builder, &name, NULL) == FIRN_OK);
+        firn_packfile_cells_builder_deinit(&builder);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -190,6 +251,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if ((data[0] & FLAG_PIECES) != 0) {
         read_pieces(firn_bytes(data + 1, size - 1));
+        return 0;
+    }
+    if ((data[0] & FLAG_CELLS) != 0) {
+        read_cells(firn_bytes(data + 1, size - 1));
         return 0;
     }
     firn_error err;

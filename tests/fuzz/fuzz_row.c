@@ -3,7 +3,7 @@
  * fuzz/fuzz_row.c: runs that anybody may have made.
  *
  * Input: one byte that says what follows: 0 a file, 1 a file whose checksums are made right first,
- * 2 a data block, 3 an index, 4 a summary, 5 a block of ranges.
+ * 2 a data block, 3 an index, 4 a summary, 5 a block of ranges, 6 an origin.
  *
  * Held: everything ends, within bounds. What passes a check is what the searches rely on: in a
  * block every entry is found where it is, in an index every separator; a get that names a version
@@ -150,6 +150,22 @@ read_ranges(firn_slice raw)
     firn_buf_deinit(&again);
 }
 
+static void
+read_origin(firn_slice raw)
+{
+    struct firn_run_origin origin;
+    struct firn_buf numbers = {0};
+    struct firn_buf again = {0};
+    int rc = firn_run_origin_decode(raw, &numbers, &origin, NULL);
+    CHECK(rc == FIRN_OK || is_refusal(rc));
+    if (rc == FIRN_OK) {
+        CHECK(firn_run_origin_encode(&origin, &again) == FIRN_OK);
+        CHECK(firn_slice_equal(firn_buf_slice(&again), raw));
+    }
+    firn_buf_deinit(&again);
+    firn_buf_deinit(&numbers);
+}
+
 /* ---- files ---- */
 
 static void
@@ -220,9 +236,15 @@ read_file(const uint8_t *data, size_t size, bool seals)
         walk(run, way % 2 != 0, way / 2 != 0);
     }
     get_one(run, firn_bytes(NULL, 0), 7);
+    struct firn_run_origin origin;
+    struct firn_buf numbers = {0};
+    rc = firn_row_kind.origin(run, &numbers, &origin, NULL);
+    CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND || is_refusal(rc));
+    firn_buf_deinit(&numbers);
     size_t count = 0;
     rc = firn_row_kind.check(run, count_damage, &count, NULL, NULL);
-    CHECK(rc == FIRN_OK ? count == 0 : rc == FIRN_CORRUPT && count > 0);
+    /* What a newer firn made is neither sound nor damaged. */
+    CHECK(rc == FIRN_OK ? count == 0 : rc == FIRN_NEWER || (rc == FIRN_CORRUPT && count > 0));
     firn_row_kind.close(run);
 }
 
@@ -238,7 +260,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(memory != NULL);
     memcpy(memory, data + 1, raw_size);
     firn_slice raw = firn_bytes(memory, raw_size);
-    switch (data[0] % 6) {
+    switch (data[0] % 7) {
     case 2:
         read_block(raw);
         break;
@@ -251,8 +273,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 5:
         read_ranges(raw);
         break;
+    case 6:
+        read_origin(raw);
+        break;
     default:
-        read_file(raw.data, raw.size, data[0] % 6 == 1);
+        read_file(raw.data, raw.size, data[0] % 7 == 1);
         break;
     }
     free(memory);

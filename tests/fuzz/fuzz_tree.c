@@ -6,7 +6,8 @@
  * compared with nothing; 2 a checkpoint's record; 3 a place of the object index or a pack's entry.
  *
  * What is read and written again has the same bytes: there is one form for everything. Names come
- * in order, each may be used as a path component, and hard links are checked within bounds.
+ * in order, each may be used as a path component, and hard links are checked within bounds. A walk that
+ * passes reserved names over meets none.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@
 #include "workspace/ws_diff.h"
 #include "workspace/ws_index.h"
 #include "workspace/ws_record.h"
+#include "workspace/ws_reserved.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -88,7 +90,9 @@ visit(void *ctx, const struct firn_ws_diff_change *change, firn_error *err)
     if (change->after->hard_link.size > 0) {
         int rc = firn_tree_lookup_check_link(&objects->links, change->path, change->after, err);
         CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+        CHECK(rc != FIRN_OK || firn_slice_compare(change->after->hard_link, change->path) < 0);
     }
+    CHECK(firn_ws_reserved_path(change->path) == NULL);
     return FIRN_OK;
 }
 
@@ -107,7 +111,7 @@ walk_objects(firn_slice rest)
     struct firn_tree_entry root = {.kind = FIRN_TREE_DIR};
     struct firn_ws_diff_side nothing = {0};
     struct firn_ws_diff_side tree = {.source = &source, .root = &root};
-    struct firn_ws_diff_options options = {0};
+    struct firn_ws_diff_options options = {.without_reserved = true};
     firn_error err = {0};
     firn_tree_lookup_init(&objects.links, &source, &root.hash);
     int rc = firn_ws_diff(&nothing, &tree, &options, visit, &objects, &err);

@@ -142,8 +142,7 @@ class Client:
         assert [part["type"] for part in result["content"]] == ["text"], result
         check_schema(self.schemas[tool], result["structuredContent"], tool)
         shown = json.loads(result["content"][0]["text"])
-        both = result["structuredContent"]
-        assert shown == (both["checkpoints"] if tool == "checkpoint_list" and not result["isError"] else both)
+        assert shown == result["structuredContent"]
         return result
 
     def call(self, tool, **arguments):
@@ -206,6 +205,27 @@ def hold_lock(home):
     return file
 
 
+def crc32c(data):
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+def tell(lock, note):
+    """What a writer says that it is doing (docs/formats/store.md)."""
+    size = struct.pack("<I", len(note))
+    note = note.ljust(64, b"\0")
+    os.pwrite(lock.fileno(), size + struct.pack("<I", crc32c(size + note)) + note, 64)
+
+
+def running_note(snapshot_id, kind=1, begun=1, workspace=1):
+    letters = snapshot_id.translate(str.maketrans("klmnopqrstuvwxyz", "0123456789abcdef"))
+    return struct.pack("<BBBBI16sQQQ", 1, kind, 6, begun, workspace, bytes.fromhex(letters), 10**18, 1, 2)
+
+
 def test_initialize(home):
     for version in VERSIONS + ["2024-01-01", "2099-12-31", "x"]:
         client = Client(home, version=None)
@@ -219,6 +239,61 @@ def test_initialize(home):
         client.refused(-32602, {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}, 1)
         client.refused(-32602, {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": 1}}, 1)
         assert client.close() == ([], "")
+
+
+STATELESS = "2026-07-28"
+PREFIX = "io.modelcontextprotocol/"
+
+
+def meta(version=STATELESS, **more):
+    return {"_meta": {PREFIX + "protocolVersion": version, PREFIX + "clientCapabilities": {},
+                      PREFIX + "clientInfo": {"name": "test", "version": "1"}, **more}}
+
+
+def test_stateless(home):
+    """2026-07-28: no initialize; every request says what it speaks, and every result who answered."""
+    w = home + "/w"
+    write(w + "/a", "a")
+    client = Client(home, version=None)
+
+    def complete(result):
+        assert result["resultType"] == "complete" and result["_meta"][PREFIX + "serverInfo"]["name"] == "firn", result
+        return result
+
+    found = complete(client.request("server/discover", **meta()))
+    assert found["supportedVersions"] == [STATELESS] and found["capabilities"] == {"tools": {}} and found["instructions"]
+    listed = complete(client.request("tools/list", **meta()))
+    for answer in (found, listed):
+        assert answer["ttlMs"] > 0 and answer["cacheScope"] == "public"
+    assert {tool["name"] for tool in listed["tools"]} == set(TOOLS)
+    saved = complete(client.request("tools/call", name="checkpoint_save", arguments={"workspace_path": w}, **meta()))
+    assert saved["isError"] is False and saved["structuredContent"]["number"] == 1
+    failed = complete(client.request("tools/call", name="checkpoint_save", arguments={"workspace_path": 5}, **meta()))
+    assert failed["isError"] is True and failed["structuredContent"]["error"]["code"] == "FIRN_INVALID"
+    write(w + "/b", "b" * 4000000)
+    client.request("tools/call", name="checkpoint_save", arguments={"workspace_path": w}, **meta(progressToken=7))
+    # What is gone, what is unknown, what says too little.
+    for method in ("ping", "initialize", "resources/list", "subscriptions/listen"):
+        client.refused(-32601, {"jsonrpc": "2.0", "id": 1, "method": method, "params": meta()}, 1)
+    client.refused(-32602, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "nothing", **meta()}}, 1)
+    for method in ("server/discover", "tools/list"):
+        for version in ("2099-01-01", "2025-11-25", "", "x\ny"):
+            client.ask(method, meta(version))
+            error = client.answer()["error"]
+            assert error["code"] == -32022 and error["data"] == {"supported": [STATELESS], "requested": version}, error
+        for bad in (5, None, {}):
+            client.refused(-32602, {"jsonrpc": "2.0", "id": 1, "method": method, "params": meta(bad)}, 1)
+        poor = {"_meta": {PREFIX + "protocolVersion": STATELESS}}
+        client.refused(-32602, {"jsonrpc": "2.0", "id": 1, "method": method, "params": poor}, 1)
+    client.refused(-32602, {"jsonrpc": "2.0", "id": 1, "method": "server/discover"}, 1)
+    # Both kinds through one pipe.
+    client.request("initialize", protocolVersion="2024-11-05", capabilities={}, clientInfo={})
+    assert client.request("ping") == {} and "resultType" not in client.request("tools/list")
+    assert complete(client.request("tools/list", **meta()))["tools"] == listed["tools"]
+    client.refused(-32602, {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                            "params": {"name": "checkpoint_save", "arguments": {}}}, 1)
+    assert complete(client.request("tools/call", name="checkpoint_save", arguments={}, **meta()))["isError"] is True
+    assert client.close() == ([], "")
 
 
 def test_tools_are_listed(home):
@@ -430,6 +505,37 @@ def test_a_lock_that_is_held(home):
     assert patient.close()[0] == [] and client.close()[0] == []
 
 
+def test_a_restore_that_is_under_way(home):
+    w = home + "/w"
+    write(w + "/a", "a")
+    client = Client(home)
+    saved = client.call("checkpoint_save", workspace_path=w)["snapshot_id"]
+
+    def states():
+        status = client.call("checkpoint_status", workspace_path=w)
+        return status["restore_running"], status["restore_pending"]
+    assert states() == (False, False)
+    lock = hold_lock(home)
+    assert states() == (False, False)  # another writer, which says nothing of a restore
+    for kind, begun in ((1, 0), (1, 1), (2, 1), (3, 1)):
+        tell(lock, running_note(saved, kind, begun))
+        assert states() == (True, False)
+    for note in (b"", b"x" * 48, running_note(saved, kind=4), running_note(saved, begun=2), running_note(saved)[:-1]):
+        tell(lock, note)
+        assert states() == (False, False), note
+    tell(lock, running_note(saved, workspace=2))
+    assert states() == (False, False)  # of another workspace in the store
+    tell(lock, running_note("z" * 32))
+    assert states() == (True, False)  # to a checkpoint that nobody knows
+    os.pwrite(lock.fileno(), b"?", 80)
+    assert states() == (False, False)  # half written
+    tell(lock, running_note(saved))
+    assert states() == (True, False)
+    lock.close()
+    assert states() == (False, False)  # who was killed says nothing
+    assert client.close() == ([], "")
+
+
 def test_ping_during_a_long_save(home):
     w = home + "/w"
     for i in range(4):
@@ -469,10 +575,16 @@ def test_messages_that_are_wrong(home):
     w = home + "/w"
     write(w + "/a", "a")
     client = Client(home)
+    older = Client(home, version="2025-06-18")
 
-    def call(tool, arguments, code=-32602):
-        return client.refused(code, {"jsonrpc": "2.0", "id": 9, "method": "tools/call",
+    def call(tool, arguments):
+        """Arguments that do not fit: until 2025-06-18 an error of the protocol, since then a result that the model reads."""
+        why = older.refused(-32602, {"jsonrpc": "2.0", "id": 9, "method": "tools/call",
                                      "params": {"name": tool, "arguments": arguments}}, 9)
+        client.ask("tools/call", {"name": tool, "arguments": arguments}, 9)
+        result = client.result(tool, client.answer())
+        assert result["isError"] is True and result["structuredContent"]["error"] == {"code": "FIRN_INVALID", "message": why}
+        return why
 
     # What is no JSON: with the id, where there is one to find.
     for line, request_id in ((b"{", None), (b"nothing", None), (b'{"jsonrpc":"2.0","id":7,"method":"ping"', 7),
@@ -494,9 +606,10 @@ def test_messages_that_are_wrong(home):
     for method in ("", "resources/list", "tools/call ", "x" * 5000, "notifications/initialized", "\u2028"):
         client.refused(-32601, {"jsonrpc": "2.0", "id": "i", "method": method}, "i")
     # Calls.
-    for params in ({}, {"name": 5}, {"name": "checkpoint_save", "arguments": []}, {"name": "checkpoint_save"},
-                   {"name": "nothing", "arguments": {}}, {"name": "checkpoint_save", "arguments": "x"}):
+    for params in ({}, {"name": 5}, {"name": "nothing", "arguments": {}}):
         client.refused(-32602, {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}, 2)
+    for arguments in ([], None, "x", {}):
+        call("checkpoint_save", arguments)
     for bad in (5, None, [], {}, True, "a\0b"):
         call("checkpoint_save", {"workspace_path": bad})
     for bad in (-1, "1", 1.5, 1e300, True, [], -0.5):
@@ -572,7 +685,7 @@ def test_too_many_calls_wait(home):
     refused = []
     ping = client.ask("ping")
     while (answer := client.answer())["id"] != ping:
-        assert answer["error"]["code"] == -32000, answer
+        assert answer["error"]["code"] == -31000, answer
         refused.append(answer["id"])
     assert len(refused) in (19, 20) and set(refused) <= set(ids), refused
     lock.close()

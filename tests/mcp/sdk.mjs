@@ -52,7 +52,7 @@ assert.equal((await call('checkpoint_show', { snapshot_id: '1' })).entries.lengt
 const missing = await client.callTool({ name: 'checkpoint_restore', arguments: { workspace_path, snapshot_id: '99' } });
 assert.equal(missing.isError, true);
 assert.equal(missing.structuredContent.error.code, 'FIRN_NOT_FOUND');
-await assert.rejects(client.callTool({ name: 'checkpoint_restore', arguments: { workspace_path } }), { code: -32602 });
+assert.equal((await client.callTool({ name: 'checkpoint_restore', arguments: { workspace_path } })).isError, true);
 await assert.rejects(client.callTool({ name: 'nothing', arguments: {} }), { code: -32602 });
 await assert.rejects(client.listResources(), /.*/);
 calls += 4;

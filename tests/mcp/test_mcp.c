@@ -165,8 +165,8 @@ static int
 run_tool(const struct firn_mcp_tool *tool, struct firn_mcp_call *call)
 {
     firn_callbacks callbacks = firn_mcp_call_callbacks(call);
-    firn_notice notice = {FIRN_NOTICE_SPECIAL, firn_str("p\xff"), "a fifo"};
-    firn_progress progress = {"read", 1, 2, 3, 4};
+    firn_notice notice = {.kind = FIRN_NOTICE_SPECIAL, .path = firn_str("p\xff"), .text = "a fifo"};
+    firn_progress progress = {"read", 1, 2, 3, 4, false};
     if (strcmp(tool->name, "checkpoint_delete") == 0) {
         call->hint = "a hint";
         return firn_mcp_call_fail(call, FIRN_NOT_FOUND, "nothing is called so");

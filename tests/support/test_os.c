@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "support/test_temp.h"
 
 void
 test_os_ok(int rc, const firn_error *err, const char *expression, const char *file, int line)
@@ -35,10 +36,8 @@ test_os_ok(int rc, const firn_error *err, const char *expression, const char *fi
 struct firn_os_dir *
 test_os_temp_dir(void)
 {
-    const char *parent = getenv("TMPDIR");
-    char path[1024];
-    (void)snprintf(path, sizeof path, "%s/firn-test-XXXXXX", parent != NULL ? parent : "/tmp");
-    assert_non_null(mkdtemp(path));
+    char path[TEST_TEMP_SIZE];
+    test_temp_make(path, sizeof path);
     firn_error err;
     struct firn_os_dir *dir;
     TEST_OK(firn_os_dir_open_path(firn_os_default(), path, &dir, &err), &err);

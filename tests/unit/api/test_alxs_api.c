@@ -16,9 +16,10 @@
 #include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test_temp.h"
 
 static firn_error err;
-static char folder[64];
+static char folder[TEST_TEMP_SIZE];
 static char path[128];
 
 #define OK(expression) assert_int_equal((expression), FIRN_OK)
@@ -28,10 +29,9 @@ static int
 set_up(void **state)
 {
     (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/firn-test-XXXXXX");
-    int failed = mkdtemp(folder) == NULL;
+    test_temp_make(folder, sizeof folder);
     (void)snprintf(path, sizeof path, "%s/t.alxs", folder);
-    return failed;
+    return 0;
 }
 
 static int

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test_temp.h"
 
 static firn_error err;
 
@@ -299,7 +300,7 @@ static void
 a_checkpoint_goes_into_a_file_and_back(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/firn-test-XXXXXX";
+    char dir[TEST_TEMP_SIZE];
     char file[64];
     char copy[64];
     int calls = 0;
@@ -308,7 +309,7 @@ a_checkpoint_goes_into_a_file_and_back(void **state)
     firn_store_options read_only = FIRN_STORE_OPTIONS_INIT;
     firn_checkpoint_export_options options = FIRN_CHECKPOINT_EXPORT_OPTIONS_INIT;
     firn_store_checkpoint found = {.size = sizeof found};
-    assert_non_null(mkdtemp(dir));
+    test_temp_make(dir, sizeof dir);
     (void)snprintf(file, sizeof file, "%s/file", dir);
     (void)snprintf(copy, sizeof copy, "%s/copy", dir);
     OK(firn_checkpoint_create(store, "one", NULL, NULL, &err));

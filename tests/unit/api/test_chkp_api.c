@@ -15,12 +15,13 @@
 #include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test_temp.h"
 
 #define VECTOR "153248292f8297b9"
 #define HELLO_HASH "8E4C7C1B99DBFD50E7A95185FEAD5EE1448FA904A2FDD778EAF5F2DBFD629A99"
 
 static firn_error err;
-static char folder[64];
+static char folder[TEST_TEMP_SIZE];
 static firn_hash hello;
 
 #define OK(expression) assert_int_equal((expression), FIRN_OK)
@@ -30,9 +31,9 @@ static int
 set_up(void **state)
 {
     (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/firn-test-XXXXXX");
+    test_temp_make(folder, sizeof folder);
     OK(firn_hash_from_hex(firn_str(HELLO_HASH), &hello));
-    return mkdtemp(folder) == NULL;
+    return 0;
 }
 
 static int

@@ -14,17 +14,16 @@
 #include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test_temp.h"
 
-static char folder[] = "/tmp/firn-test-XXXXXX";
-static char path[64];
+static char folder[TEST_TEMP_SIZE];
+static char path[TEST_TEMP_SIZE + 16];
 
 static int
 make_folder(void **state)
 {
     (void)state;
-    if (mkdtemp(folder) == NULL) {
-        return -1;
-    }
+    test_temp_make(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/a.pack", folder);
     return 0;
 }
@@ -71,7 +70,7 @@ refuse(void *ctx, firn_slice data)
 static int
 open_large(void)
 {
-    char name[64];
+    char name[TEST_TEMP_SIZE + 16];
     snprintf(name, sizeof name, "%s/large", folder);
     FILE *file = fopen(name, "wb");
     assert_non_null(file);

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test_temp.h"
 
 static firn_error err;
 
@@ -32,8 +33,7 @@ struct place {
 static void
 place_init(struct place *place)
 {
-    (void)snprintf(place->dir, sizeof place->dir, "/tmp/firn-test-XXXXXX");
-    assert_non_null(mkdtemp(place->dir));
+    test_temp_make(place->dir, sizeof place->dir);
     (void)snprintf(place->store, sizeof place->store, "%s/app.firn", place->dir);
 }
 
@@ -62,6 +62,271 @@ open_keyspace(firn_store *store, const char *name)
     firn_keyspace *keyspace;
     OK(firn_keyspace_open(store, name, NULL, &keyspace, &err));
     return keyspace;
+}
+
+/* ---- batches that are walked and joined ---- */
+
+struct walked {
+    char text[512];
+    unsigned stop_at;
+    unsigned count;
+};
+
+static int
+walk_one(void *ctx, const firn_batch_write *write)
+{
+    static const char *const kinds[] = {"?", "put", "delete", "range", "merge"};
+    struct walked *walked = ctx;
+    size_t at = strlen(walked->text);
+    assert_non_null(write->keyspace);
+    assert_non_null(write->key.data);
+    assert_non_null(write->value.data);
+    assert_int_equal(write->size, sizeof *write);
+    (void)snprintf(walked->text + at, sizeof walked->text - at, "%s %.*s=%.*s%s%s ",
+                   kinds[write->kind], (int)write->key.size, (const char *)write->key.data,
+                   (int)write->value.size, (const char *)write->value.data,
+                   write->operation == FIRN_MERGE_APPEND ? "+" : "",
+                   write->expires_ms != 0 ? "!" : "");
+    return ++walked->count == walked->stop_at ? FIRN_CANCELLED : FIRN_OK;
+}
+
+static void
+expect_walk(const firn_batch *batch, const char *text)
+{
+    struct walked walked = {.text = ""};
+    OK(firn_batch_iterate(batch, walk_one, &walked, &err));
+    assert_string_equal(walked.text, text);
+    assert_int_equal(walked.count, firn_batch_count(batch));
+}
+
+static void
+batches_can_be_walked_and_joined(void **state)
+{
+    (void)state;
+    firn_store *store;
+    firn_store *other;
+    firn_batch *first;
+    firn_batch *second;
+    uint8_t *value;
+    size_t size;
+    OK(firn_store_open_memory(1 << 24, NULL, &store, &err));
+    OK(firn_store_open_memory(1 << 24, NULL, &other, &err));
+    firn_keyspace *k = open_keyspace(store, "k");
+    firn_keyspace *elsewhere = open_keyspace(other, "k");
+    OK(firn_batch_create(&first, &err));
+    OK(firn_batch_create(&second, &err));
+    expect_walk(first, "");
+    assert_int_equal(firn_batch_size(first), 0);
+    OK(firn_batch_append(first, second, &err));
+    OK(firn_batch_put(first, k, firn_str("a"), firn_str("1"), &err));
+    OK(firn_batch_put(first, k, firn_bytes(NULL, 0), firn_bytes(NULL, 0), &err));
+    OK(firn_batch_delete(first, k, firn_str("b"), &err));
+    size_t first_size = firn_batch_size(first);
+    assert_true(first_size > 4);
+    OK(firn_batch_merge(second, k, firn_str("a"), FIRN_MERGE_APPEND, firn_str("2"), &err));
+    OK(firn_batch_merge(second, k, firn_str("m"), FIRN_MERGE_APPEND, firn_str("3"), &err));
+    OK(firn_batch_delete_range(second, k, firn_str("c"), firn_str("d"), &err));
+    OK(firn_batch_put_ttl(second, k, firn_str("e"), firn_str("5"), 1000000, &err));
+    expect_walk(first, "put a=1 put = delete b= ");
+    expect_walk(second, "merge a=2+ merge m=3+ range c=d put e=5! ");
+    struct walked walked = {.text = "", .stop_at = 2};
+    assert_int_equal(firn_batch_iterate(second, walk_one, &walked, &err), FIRN_CANCELLED);
+    assert_int_equal(walked.count, 2);
+
+    OK(firn_put(k, firn_str("cc"), firn_str("gone"), NULL, &err));
+    OK(firn_batch_append(first, second, &err));
+    assert_true(firn_batch_size(first) > first_size);
+    expect_walk(first, "put a=1 put = delete b= put a=12 merge m=3+ range c=d put e=5! ");
+    OK(firn_write(store, first, NULL, &err));
+    OK(firn_get(k, firn_str("a"), &value, &size, &err));
+    assert_int_equal(size, 2);
+    assert_memory_equal(value, "12", 2);
+    firn_release(value);
+    assert_int_equal(firn_get(k, firn_str("cc"), &value, &size, &err), FIRN_NOT_FOUND);
+
+    /* A failure leaves the batch as it is. */
+    firn_batch_clear(second);
+    OK(firn_batch_put(second, k, firn_str("x"), firn_str("x"), &err));
+    OK(firn_batch_merge(second, k, firn_str("m"), FIRN_MERGE_ADD, firn_bytes("12345678", 8), &err));
+    assert_int_equal(firn_batch_append(first, second, &err), FIRN_INVALID);
+    expect_walk(first, "put a=1 put = delete b= put a=12 merge m=3+ range c=d put e=5! ");
+    assert_int_equal(firn_batch_append(first, first, &err), FIRN_INVALID);
+    firn_batch_clear(second);
+    OK(firn_batch_put(second, elsewhere, firn_str("x"), firn_str("x"), &err));
+    assert_int_equal(firn_batch_append(first, second, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_append(first, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_batch_iterate(first, NULL, NULL, &err), FIRN_INVALID);
+    firn_batch_destroy(first);
+    firn_batch_destroy(second);
+    OK(firn_store_close(other, &err));
+    OK(firn_store_close(store, &err));
+}
+
+/* ---- destroying ---- */
+
+static void
+a_store_is_destroyed_with_nothing_but_its_own(void **state)
+{
+    (void)state;
+    struct place place;
+    char other[160];
+    firn_store *store;
+    firn_store *reader;
+    firn_store_options read_only = FIRN_STORE_OPTIONS_INIT;
+    read_only.read_only = true;
+    place_init(&place);
+    assert_int_equal(firn_store_destroy(place.store, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_store_destroy(place.dir, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_store_destroy("", &err), FIRN_INVALID);
+    for (int i = 0; i < 2; i++) {
+        OK(firn_store_open(place.store, NULL, &store, &err));
+        firn_keyspace *k = open_keyspace(store, "k");
+        OK(firn_put(k, firn_str("k"), firn_str("v"), NULL, &err));
+        OK(firn_store_flush(store, &err));
+        assert_int_equal(firn_store_destroy(place.store, &err), FIRN_BUSY);
+        OK(firn_store_open(place.store, &read_only, &reader, &err));
+        OK(firn_store_close(store, &err));
+        assert_int_equal(firn_store_destroy(place.store, &err), FIRN_BUSY);
+        OK(firn_store_close(reader, &err));
+        (void)snprintf(other, sizeof other, "%s/mine", place.store);
+        FILE *mine = i == 1 ? fopen(other, "w") : NULL;
+        if (mine != NULL) {
+            assert_int_equal(fclose(mine), 0);
+        }
+        OK(firn_store_destroy(place.store, &err));
+        assert_int_equal(access(place.store, F_OK), i == 1 ? 0 : -1);
+        assert_int_equal(firn_store_destroy(place.store, &err), FIRN_NOT_FOUND);
+    }
+    assert_int_equal(access(other, F_OK), 0);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(rmdir(place.store), 0); /* nothing else was in it */
+
+    /* One that has the checkpoints of directories is not for this. */
+    OK(firn_store_open(place.store, NULL, &store, &err));
+    OK(firn_store_close(store, &err));
+    (void)snprintf(other, sizeof other, "%s/packs", place.store);
+    assert_int_equal(mkdir(other, 0700), 0);
+    assert_int_equal(firn_store_destroy(place.store, &err), FIRN_INVALID);
+    assert_int_equal(rmdir(other), 0);
+    OK(firn_store_destroy(place.store, &err));
+    place_deinit(&place);
+}
+
+/* ---- compacting a range ---- */
+
+static uint64_t
+entries_of(firn_store *store)
+{
+    firn_store_statistics found = {.size = sizeof found};
+    uint64_t entries = 0;
+    OK(firn_store_stats(store, &found, &err));
+    for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
+        entries += found.levels[i].entries;
+    }
+    return entries;
+}
+
+/* Two thirds of the keys are in files above the last level, of which a range is compacted. */
+static void
+a_range_is_compacted_and_the_rest_is_left(void **state)
+{
+    (void)state;
+    enum { KEYS = 6000, SIZE = 500 };
+    firn_store *store;
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    static char large[SIZE];
+    options.memory_bytes = 1 << 20;
+    options.durability = FIRN_DURABILITY_OS;
+    OK(firn_store_open_memory(1 << 27, &options, &store, &err));
+    firn_keyspace *k = open_keyspace(store, "k");
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < KEYS; i++) {
+            char key[16];
+            (void)snprintf(key, sizeof key, "%06u", i);
+            OK(firn_put(k, firn_str(key), firn_bytes(large, sizeof large), NULL, &err));
+        }
+        if (round == 0) {
+            OK(firn_store_compact(store, NULL, &err));
+        }
+    }
+    OK(firn_store_flush(store, &err));
+    OK(firn_compact_range(k, firn_str("x"), firn_str("y"), NULL, &err)); /* nothing is there */
+    OK(firn_compact_range(k, firn_str("000000"), firn_str("001000"), NULL, &err));
+    OK(firn_compact_range(k, firn_bytes(NULL, 0), firn_bytes(NULL, 0), NULL, &err));
+    /* Firn's own keyspaces have entries, too. */
+    assert_true(entries_of(store) >= KEYS && entries_of(store) < KEYS + 20);
+    OK(firn_delete_range(k, firn_str("001000"), firn_str("002000"), NULL, &err));
+    OK(firn_compact_range(k, firn_str("001000"), firn_str("002000"), NULL, &err));
+    assert_true(entries_of(store) < KEYS - 900);
+    assert_int_equal(firn_compact_range(NULL, firn_str("a"), firn_str("b"), NULL, &err),
+                     FIRN_INVALID);
+    OK(firn_keyspace_drop(store, "k", &err));
+    assert_int_equal(firn_compact_range(k, firn_str("a"), firn_str("b"), NULL, &err), FIRN_MISUSE);
+    OK(firn_store_close(store, &err));
+}
+
+static int
+expect_addresses(void *ctx, const firn_checkpoint_difference *difference)
+{
+    *(unsigned *)ctx += 1;
+    assert_non_null(difference->key.data);
+    assert_true((difference->before.data != NULL) ==
+                (difference->kind != FIRN_CHECKPOINT_DIFFERENCE_ADDED));
+    assert_true((difference->after.data != NULL) ==
+                (difference->kind != FIRN_CHECKPOINT_DIFFERENCE_REMOVED));
+    return FIRN_OK;
+}
+
+/* Wherever they come from: the log, files, transactions, differences; also where values are not read. */
+static void
+empty_keys_and_values_have_an_address(void **state)
+{
+    (void)state;
+    struct place place;
+    firn_store *store;
+    firn_txn *txn;
+    firn_cursor *cursor;
+    uint8_t *value;
+    size_t size;
+    unsigned differences = 0;
+    const firn_slice nothing = firn_bytes(NULL, 0);
+    place_init(&place);
+    OK(firn_store_open(place.store, NULL, &store, &err));
+    firn_keyspace *keyspace = open_keyspace(store, "k");
+    OK(firn_checkpoint_create(store, "empty", NULL, NULL, &err));
+    OK(firn_put(keyspace, nothing, nothing, NULL, &err));
+    OK(firn_checkpoint_create(store, "one", NULL, NULL, &err));
+    OK(firn_put(keyspace, nothing, firn_str("v"), NULL, &err));
+    OK(firn_checkpoint_diff(store, "empty", "one", NULL, expect_addresses, &differences, &err));
+    OK(firn_checkpoint_diff(store, "one", "empty", NULL, expect_addresses, &differences, &err));
+    OK(firn_checkpoint_diff(store, "one", NULL, NULL, expect_addresses, &differences, &err));
+    assert_int_equal(differences, 3);
+    OK(firn_put(keyspace, nothing, nothing, NULL, &err));
+    for (unsigned i = 0; i < 8; i++) {
+        firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
+        options.keys_only = i % 2 == 1;
+        OK(firn_txn_begin(store, NULL, &txn, &err));
+        if (i < 4) {
+            OK(firn_cursor_open(keyspace, &options, &cursor, &err));
+        } else {
+            OK(firn_txn_put(txn, keyspace, nothing, nothing, &err));
+            OK(firn_txn_cursor_open(txn, keyspace, &options, &cursor, &err));
+        }
+        OK(firn_cursor_first(cursor, &err));
+        assert_true(firn_cursor_valid(cursor));
+        assert_non_null(firn_cursor_key(cursor).data);
+        assert_int_equal(firn_cursor_key(cursor).size, 0);
+        assert_non_null(firn_cursor_value(cursor).data);
+        assert_int_equal(firn_cursor_value(cursor).size, 0);
+        firn_cursor_close(cursor);
+        OK(firn_txn_get(txn, keyspace, nothing, &value, &size, &err));
+        assert_non_null(value);
+        firn_release(value);
+        firn_txn_close(txn);
+        OK(i % 4 == 1 ? firn_store_flush(store, &err) : FIRN_OK);
+    }
+    OK(firn_store_close(store, &err));
+    place_deinit(&place);
 }
 
 static void
@@ -717,12 +982,97 @@ hashes_are_read_and_written_as_hex(void **state)
     assert_string_equal(firn_version(), FIRN_VERSION);
 }
 
+/* ---- sizes of ranges ---- */
+
+static firn_range_size
+size_of(firn_keyspace *k, uint32_t from, uint32_t to)
+{
+    char lower[16];
+    char upper[16];
+    firn_range_size found = {.size = sizeof found};
+    (void)snprintf(lower, sizeof lower, "%06u", from);
+    (void)snprintf(upper, sizeof upper, "%06u", to);
+    OK(firn_approximate_size(k, firn_str(lower), firn_str(upper), &found, &err));
+    return found;
+}
+
+static void
+the_size_of_a_range_is_told_about(void **state)
+{
+    (void)state;
+    enum { KEYS = 20000, VALUE = 120, BLOCK_ENTRIES = 4096 / (VALUE + 6) + 2 };
+    firn_store *store;
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    options.durability = FIRN_DURABILITY_OS;
+    /* So large that nothing is flushed by itself. */
+    OK(firn_store_open_memory(UINT64_C(1) << 33, &options, &store, &err));
+    firn_keyspace *k = open_keyspace(store, "k");
+    uint64_t random = 88172645463325252U;
+    for (uint32_t i = 0; i < KEYS; i++) {
+        char key[16];
+        uint64_t value[VALUE / 8];
+        for (size_t j = 0; j < VALUE / 8; j++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            value[j] = random;
+        }
+        (void)snprintf(key, sizeof key, "%06u", i);
+        OK(firn_put(k, firn_str(key), firn_bytes(value, VALUE), NULL, &err));
+    }
+    /* In memory it is exact. */
+    firn_range_size found = size_of(k, 300, 1300);
+    assert_int_equal(found.memory_entries, 1000);
+    assert_int_equal(found.memory_bytes, 1000 * (VALUE + 6));
+    assert_int_equal(found.file_entries, 0);
+    OK(firn_store_compact(store, NULL, &err));
+    firn_range_size all = {.size = sizeof all};
+    OK(firn_approximate_size(k, firn_bytes(NULL, 0), firn_bytes(NULL, 0), &all, &err));
+    assert_int_equal(all.file_entries, KEYS);
+    assert_int_equal(all.memory_entries, 0);
+    assert_true(all.file_bytes > KEYS * VALUE && all.file_bytes < KEYS * (VALUE + 20));
+    for (uint32_t i = 0; i < 400; i++) {
+        uint32_t from = i * 7919 % KEYS;
+        uint32_t to = from + i * 104729 % (KEYS - from + 1);
+        found = size_of(k, from, to);
+        uint64_t exact = to - from;
+        uint64_t off =
+            found.file_entries > exact ? found.file_entries - exact : exact - found.file_entries;
+        assert_true(off <= 2 * BLOCK_ENTRIES);
+        uint64_t bytes = exact * all.file_bytes / KEYS;
+        uint64_t bytes_off =
+            found.file_bytes > bytes ? found.file_bytes - bytes : bytes - found.file_bytes;
+        assert_true(bytes_off <= 3 * (uint64_t)4200 + all.file_bytes / 50);
+        /* Parts add up to the whole. */
+        uint32_t middle = from + (to - from) / 2;
+        firn_range_size left = size_of(k, from, middle);
+        firn_range_size right = size_of(k, middle, to);
+        assert_int_equal(left.file_bytes + right.file_bytes, found.file_bytes);
+        assert_int_equal(left.file_entries + right.file_entries, found.file_entries);
+    }
+    found = size_of(k, 500, 400); /* nothing lies between */
+    assert_int_equal(found.file_entries + found.file_bytes + found.memory_entries, 0);
+    found.size = 0;
+    assert_int_equal(firn_approximate_size(k, firn_str("a"), firn_str("b"), &found, &err),
+                     FIRN_INVALID);
+    OK(firn_keyspace_drop(store, "k", &err));
+    found.size = sizeof found;
+    assert_int_equal(firn_approximate_size(k, firn_str("a"), firn_str("b"), &found, &err),
+                     FIRN_MISUSE);
+    OK(firn_store_close(store, &err));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_size_of_a_range_is_told_about),
         cmocka_unit_test(an_application_stores_and_finds),
         cmocka_unit_test(a_load_brings_many_entries_at_once),
+        cmocka_unit_test(batches_can_be_walked_and_joined),
+        cmocka_unit_test(a_store_is_destroyed_with_nothing_but_its_own),
+        cmocka_unit_test(a_range_is_compacted_and_the_rest_is_left),
+        cmocka_unit_test(empty_keys_and_values_have_an_address),
         cmocka_unit_test(numbers_are_what_merges_make_them),
         cmocka_unit_test(names_of_firn_itself_are_refused),
         cmocka_unit_test(structures_of_other_versions_are_understood),

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test_temp.h"
 
 static int
 visit_checkpoint(void *ctx, const firn_checkpoint *checkpoint)
@@ -84,12 +85,12 @@ static void
 callers_of_other_versions_are_served_or_refused(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/firn-test-XXXXXX";
+    char folder[TEST_TEMP_SIZE];
     char store[64];
     firn_error err;
     firn_workspace *workspace;
     int seen = 0;
-    assert_non_null(mkdtemp(folder));
+    test_temp_make(folder, sizeof folder);
     snprintf(store, sizeof store, "%s/store", folder);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = store;
@@ -183,12 +184,12 @@ static void
 tags_and_lists_of_workspaces_check_their_arguments(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/firn-test-XXXXXX";
+    char folder[TEST_TEMP_SIZE];
     char store[64];
     firn_error err;
     firn_workspace *workspace;
     int seen = 0;
-    assert_non_null(mkdtemp(folder));
+    test_temp_make(folder, sizeof folder);
     snprintf(store, sizeof store, "%s/store", folder);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = store;
@@ -276,13 +277,13 @@ static void
 a_caller_that_knows_no_gitignore_does_not_set_it(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/firn-test-XXXXXX";
+    char folder[TEST_TEMP_SIZE];
     char store[64];
     char command[128];
     firn_error err;
     firn_workspace *workspace;
     firn_save_result result;
-    assert_non_null(mkdtemp(folder));
+    test_temp_make(folder, sizeof folder);
     snprintf(store, sizeof store, "%s/store", folder);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = store;
@@ -308,14 +309,14 @@ static void
 what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/firn-api-XXXXXX";
+    char folder[TEST_TEMP_SIZE];
     char tree[64];
     char store[64];
     char command[80];
     firn_error err;
     firn_workspace *workspace;
     firn_save_result result;
-    assert_non_null(mkdtemp(folder));
+    test_temp_make(folder, sizeof folder);
     snprintf(tree, sizeof tree, "%s/tree", folder);
     snprintf(store, sizeof store, "%s/store", folder);
     assert_int_equal(mkdir(tree, 0755), 0);

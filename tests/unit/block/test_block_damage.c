@@ -290,7 +290,8 @@ tables_of_contents_that_lie_are_refused(void **state)
         {"no sections", toc, 4, 0, FIRN_CORRUPT},
         {"one section more", toc, 4, BLOCK_FIXTURE_SECTIONS + 1, FIRN_CORRUPT},
         {"endless sections", toc, 4, UINT32_MAX, FIRN_CORRUPT},
-        {"flags", toc + 4, 4, 1, FIRN_NEWER},
+        {"flags", toc + 4, 4, 1, FIRN_NEWER}, /* known of packs alone */
+        {"more flags", toc + 4, 4, 2, FIRN_NEWER},
         {"no chunks", toc + 8, 8, 0, FIRN_CORRUPT},
         {"endless chunks", toc + 8, 8, UINT64_MAX, FIRN_CORRUPT},
         {"chunks that wrap around", toc + 8, 8, (UINT64_C(1) << 59) + 1, FIRN_CORRUPT},

@@ -3,6 +3,7 @@
  * unit/block: what is written comes back, whatever its size and from however many threads; names
  * appear and vanish as promised.
  */
+#include "support/test_temp.h"
 #include "unit/block/block_fixture.h"
 
 #include <stdatomic.h>
@@ -311,8 +312,8 @@ threads_add_at_once_and_every_block_comes_back(void **state)
 {
     (void)state;
     firn_error err;
-    char path[] = P_tmpdir "/firn-test-block-XXXXXX";
-    assert_non_null(mkdtemp(path));
+    char path[TEST_TEMP_SIZE];
+    test_temp_make(path, sizeof path);
     struct firn_os *os = firn_os_default();
     struct firn_os_dir *dir;
     assert_int_equal(firn_os_dir_open_path(os, path, &dir, &err), FIRN_OK);

@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
+#include "support/test_temp.h"
 
 const firn_chkp_options chkp_fixture_defaults = FIRN_CHKP_OPTIONS_INIT;
 
@@ -32,11 +33,7 @@ void
 chkp_fixture_open(struct chkp_fixture *fixture)
 {
     firn_error err;
-    const char *base = getenv("TMPDIR");
-    int size = snprintf(fixture->path, sizeof fixture->path, "%s/firn-chkp-XXXXXX",
-                        base != NULL && strlen(base) < 40 ? base : "/tmp");
-    assert_true(size > 0 && (size_t)size < sizeof fixture->path);
-    assert_non_null(mkdtemp(fixture->path));
+    test_temp_make(fixture->path, sizeof fixture->path);
     expect_rc(firn_os_dir_open_path(firn_os_default(), fixture->path, &fixture->dir, &err), FIRN_OK,
               &err);
 }

@@ -325,6 +325,26 @@ forged_sizes_and_offsets_are_refused(void **state)
     }
 }
 
+/* Packs of the same kind of name, in the same folders, of another format. */
+static void
+packs_of_the_next_format_are_called_by_their_name(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_chkpv1 *pack;
+    const firn_chkp_options ignoring = without_index();
+    dat.data[3] = 'L';
+    put_dat(firn_buf_slice(&dat));
+    expect_rc(firn_chkpv1_open(fixture.dir, name, &chkp_fixture_defaults, &pack, &err), FIRN_NEWER,
+              &err);
+    assert_non_null(strstr(err.text, "is a CHKL pack of chkpt 0.3 or later"));
+    expect_rc(firn_chkpv1_open(fixture.dir, name, &ignoring, &pack, &err), FIRN_NEWER, &err);
+    expect_rc(firn_chkpv1_rebuild_index(fixture.dir, name, &chkp_fixture_defaults, &err),
+              FIRN_NEWER, &err);
+    dat.data[3] = 'P';
+    put_dat(firn_buf_slice(&dat));
+}
+
 static void
 forged_counts_and_versions_are_refused(void **state)
 {
@@ -520,6 +540,7 @@ main(void)
         TEST(an_idx_of_any_other_length_is_damaged),
         TEST(an_idx_that_lists_other_entries_is_damaged),
         TEST(forged_sizes_and_offsets_are_refused),
+        TEST(packs_of_the_next_format_are_called_by_their_name),
         TEST(forged_counts_and_versions_are_refused),
         TEST(a_missing_object_and_a_misplaced_one_are_told_apart),
         TEST(each_damaged_object_is_named),

@@ -20,6 +20,7 @@
 #include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "support/test_alloc.h"
+#include "support/test_share.h"
 
 /* ---- what is done while something fails ---- */
 
@@ -253,10 +254,12 @@ static uint64_t
 run_all_short_of_memory(uint64_t step)
 {
     uint64_t points = 0;
-    for (uint64_t n = 1; run_short_of_memory(n, false); n += step) {
+    struct test_share share = test_share_of(step, 0);
+    for (uint64_t n = share.first; run_short_of_memory(n, false); n += share.step) {
         points++;
     }
-    for (uint64_t n = 1; run_short_of_memory(n, true); n += step * 8) {
+    share = test_share_of(step * 8, 1);
+    for (uint64_t n = share.first; run_short_of_memory(n, true); n += share.step) {
         points++;
     }
     return points;
@@ -269,7 +272,7 @@ want_of_memory_is_survived_at_every_allocation(void **state)
     test_alloc_install();
     large_size = 3000;
     uint64_t points = run_all_short_of_memory(1);
-    assert_true(points > 100);
+    assert_true(points * test_share_of(1, 0).step > 100);
     large_size = LARGE_SIZE;
     points += run_all_short_of_memory(getenv("FIRN_TEST_LONG") != NULL ? 1 : 67);
     test_alloc_uninstall();
@@ -355,14 +358,15 @@ every_failing_call_is_reported_and_survived(void **state)
          * slow. */
         large_size = i % 2 == 0 ? 3000 : LARGE_SIZE;
         uint64_t step = i % 2 == 0 || getenv("FIRN_TEST_LONG") != NULL ? 1 : 17;
-        for (plan.call = 1; run_on_a_failing_machine(&plan); plan.call += step) {
+        const struct test_share share = test_share_of(step, i);
+        for (plan.call = share.first; run_on_a_failing_machine(&plan); plan.call += share.step) {
             points++;
         }
     }
     large_size = LARGE_SIZE;
     test_alloc_uninstall();
     (void)printf("count: %llu failed calls of the system\n", (unsigned long long)points);
-    assert_true(points > 300);
+    assert_true(points * test_share_of(1, 0).step > 300);
 }
 
 /* ---- power ---- */
@@ -422,9 +426,10 @@ a_power_cut_leaves_whole_packs_or_none(void **state)
 {
     (void)state;
     uint64_t cuts = 0;
-    uint64_t n = 1;
+    const struct test_share share = test_share_of(1, 0);
+    uint64_t n = share.first;
     while (cut_at(n, &cuts)) {
-        n++;
+        n += share.step;
     }
     (void)printf("count: %llu simulated power cuts\n", (unsigned long long)cuts);
     assert_true(n > 10);

@@ -378,6 +378,30 @@ these_bytes_are_version_one(void **state)
     firn_buf_deinit(&out);
 }
 
+static void
+a_set_of_todays_exclusions_makes_it_version_two(void **state)
+{
+    (void)state;
+    static const uint8_t expected[] = {2, 2, 0, 0, 4, 0};
+    static const char *const none[] = {NULL};
+    struct firn_ignore_rules rules = {0};
+    struct firn_buf out = {0};
+    add_set(&rules, false, none, 0);
+    assert_true(firn_ignore_rules_are_plain(&rules));
+    add_set(&rules, false, none, 0);
+    rules.sets[1].is_narrow = true;
+    assert_false(firn_ignore_rules_are_plain(&rules));
+    encode(&rules, &out);
+    assert_int_equal(out.size, sizeof expected);
+    assert_memory_equal(out.data, expected, sizeof expected);
+    struct firn_ignore_rules again = {0};
+    assert_int_equal(firn_ignore_rules_decode(firn_buf_slice(&out), &again, NULL), FIRN_OK);
+    assert_true(!again.sets[0].is_narrow && again.sets[1].is_narrow);
+    firn_ignore_rules_deinit(&again);
+    firn_ignore_rules_deinit(&rules);
+    firn_buf_deinit(&out);
+}
+
 static int
 decode(const uint8_t *bytes, size_t size)
 {
@@ -406,7 +430,11 @@ other_bytes_are_refused(void **state)
         size_t size;
     } bad[] = {
         {{1, 0}, 2},                          /* no set */
-        {{1, 1, 4, 0}, 4},                    /* an unknown flag */
+        {{1, 1, 4, 0}, 4},                    /* a flag of format 2 */
+        {{1, 1, 8, 0}, 4},                    /* an unknown flag */
+        {{2, 1, 8, 0}, 4},                    /* likewise */
+        {{2, 1, 0, 0}, 4},                    /* nothing of format 2 */
+        {{2, 1, 5, 0}, 4},                    /* exclusions that do not count */
         {{1, 1, 0, 0, 0}, 5},                 /* a byte too many */
         {{1, 2, 0, 0, 0, 0}, 6},              /* a set twice */
         {{1, 2, 1, 0, 0, 0}, 6},              /* not in order */
@@ -434,7 +462,7 @@ other_bytes_are_refused(void **state)
             fail_msg("case %zu", i);
         }
     }
-    uint8_t newer[] = {2, 1, 0, 0};
+    uint8_t newer[] = {3, 1, 0, 0};
     assert_int_equal(decode(newer, sizeof newer), FIRN_NEWER);
     for (size_t i = 0; i < sizeof good; i++) {
         for (unsigned bit = 0; bit < 8; bit++) {
@@ -539,6 +567,7 @@ main(void)
         cmocka_unit_test(rule_files_have_limits),
         cmocka_unit_test(rules_have_one_encoding),
         cmocka_unit_test(these_bytes_are_version_one),
+        cmocka_unit_test(a_set_of_todays_exclusions_makes_it_version_two),
         cmocka_unit_test(other_bytes_are_refused),
         cmocka_unit_test(an_object_that_is_too_large_is_not_made),
         cmocka_unit_test(plain_rules_are_known),

@@ -15,6 +15,7 @@
 
 #include "log_support.h"
 #include "support/test_alloc.h"
+#include "support/test_temp.h"
 
 struct fixture {
     char path[256];
@@ -33,12 +34,7 @@ static int
 set_up(void **state)
 {
     static struct fixture fixture;
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(fixture.path, sizeof fixture.path, "%s/firn-log-XXXXXX",
-                   base != NULL ? base : "/tmp");
-    if (mkdtemp(fixture.path) == NULL) {
-        return -1;
-    }
+    test_temp_make(fixture.path, sizeof fixture.path);
     test_alloc_install();
     *state = &fixture;
     return firn_os_dir_open_path(firn_os_default(), fixture.path, &fixture.dir, NULL);

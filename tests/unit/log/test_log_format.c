@@ -225,12 +225,17 @@ newer_segments_are_refused_as_newer(void **state)
     struct firn_buf got = {0};
     struct firn_log_recovery recovery;
     copy_golden(fixture, "closed-000002.log", "closed-000002.log");
-    static const size_t offsets[] = {8, 11, 12, 15, 56, 123};
+    static const size_t offsets[] = {8, 11, 12, 15, 64, 123};
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
-        put_golden_changed(fixture, offsets[i], 2);
+        put_golden_changed(fixture, offsets[i], 3);
         assert_int_equal(read_all(fixture, &closed, &got, &recovery), FIRN_NEWER);
     }
-    /* Fields that no version 1 writes. */
+    /* Version 2 has a note, version 1 has none. */
+    put_golden_changed(fixture, 8, 2);
+    assert_int_equal(read_all(fixture, &closed, &got, &recovery), FIRN_CORRUPT);
+    put_golden_changed(fixture, 56, 1);
+    assert_int_equal(read_all(fixture, &closed, &got, &recovery), FIRN_CORRUPT);
+    /* Fields that no version writes. */
     put_golden_changed(fixture, 32, 1);
     assert_int_equal(read_all(fixture, &closed, &got, &recovery), FIRN_CORRUPT);
     put_golden_changed(fixture, 40, 8);

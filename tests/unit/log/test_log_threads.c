@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "log_support.h"
+#include "support/test_temp.h"
 
 enum { RECORDS = 4000, SYNCERS = 2, READERS = 2 };
 
@@ -136,10 +137,7 @@ appending_syncing_and_reading_at_once(void **state)
     (void)state;
     static struct shared shared;
     firn_error err;
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(shared.path, sizeof shared.path, "%s/firn-log-XXXXXX",
-                   base != NULL ? base : "/tmp");
-    assert_non_null(mkdtemp(shared.path));
+    test_temp_make(shared.path, sizeof shared.path);
     struct firn_os_dir *dir = NULL;
     assert_int_equal(firn_os_dir_open_path(firn_os_default(), shared.path, &dir, &err), FIRN_OK);
     assert_int_equal(firn_log_create(dir, &options, &shared.log, &err), FIRN_OK);

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "flat_views.h"
 #include "lsm/lsm_internal.h"
 #include "row/row.h"
 #include "support/test_os.h"
@@ -32,8 +33,7 @@ host_take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_er
     for (size_t i = 0; i < fixture->view_count; i++) {
         fixture->view_array[i] = fixture_view_of(fixture, i);
     }
-    *out = (struct firn_view_list){fixture->view_array, fixture->view_count, 0, NULL,
-                                   fixture->view_array};
+    *out = flat_views_list(fixture->view_array, fixture->view_count, NULL, fixture->view_array);
     fixture->views_taken++;
     return FIRN_OK;
 }
@@ -42,7 +42,7 @@ static void
 host_release_views(void *ctx, struct firn_view_list *views)
 {
     struct fixture *fixture = ctx;
-    (void)views;
+    flat_views_free(views);
     assert_true(fixture->views_taken > 0);
     fixture->views_taken--;
 }

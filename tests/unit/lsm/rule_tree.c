@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "flat_views.h"
 #include "lsm/compaction_stream.h"
 #include "lsm/history.h"
 
@@ -358,7 +359,7 @@ out:
 /* *rule, *merge and *stream are the caller's to destroy, whatever is returned. */
 static int
 set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *job,
-       struct firn_compaction_rule **rule, struct firn_merge **merge,
+       struct firn_view_map *map, struct firn_compaction_rule **rule, struct firn_merge **merge,
        struct firn_compaction_stream **stream)
 {
     struct firn_view views[RULE_MODEL_VIEWS_MAX];
@@ -375,8 +376,8 @@ set_up(struct rule_tree *tree, const struct inputs *inputs, const struct job *jo
         views[i] = view_of(&tree->views[i]);
         times_ms[i] = tree->views[i].time_ms;
     }
-    const struct firn_view_list list = {views, tree->view_count, 0, times_ms, views};
-    FIRN_TRY(firn_compaction_rule_create(&list, rule, NULL));
+    FIRN_TRY(flat_views_map(views, tree->view_count, times_ms, views, map));
+    FIRN_TRY(firn_compaction_rule_create(map, rule, NULL));
     FIRN_TRY(firn_merge_create(merge, NULL));
     if (inputs->table != NULL) {
         FIRN_TRY(firn_merge_source_create_memtable(inputs->table, UINT64_MAX, &source, NULL));
@@ -414,15 +415,17 @@ static void
 compact_into(struct rule_tree *tree, const struct inputs *inputs, const struct job *job,
              struct output *output)
 {
+    struct firn_view_map map = {0};
     struct firn_compaction_rule *rule = NULL;
     struct firn_merge *merge = NULL;
     struct firn_compaction_stream *stream = NULL;
     begin_groups(tree, inputs, output);
-    assert_int_equal(set_up(tree, inputs, job, &rule, &merge, &stream), FIRN_OK);
+    assert_int_equal(set_up(tree, inputs, job, &map, &rule, &merge, &stream), FIRN_OK);
     assert_int_equal(write_outputs(tree, stream, inputs->table == NULL, output), FIRN_OK);
     firn_compaction_stream_destroy(stream);
     firn_merge_destroy(merge);
     firn_compaction_rule_destroy(rule);
+    firn_view_map_deinit(&map);
     firn_history_groups_deinit(&output->groups);
 }
 

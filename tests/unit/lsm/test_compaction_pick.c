@@ -2,6 +2,7 @@
  *
  * unit/lsm: sizes of levels, which compactions are picked, and what they come to in space.
  */
+#include "flat_views.h"
 #include "lsm_fixture.h"
 
 #include "lsm/compaction_pick.h"
@@ -422,9 +423,11 @@ mark_of(const struct firn_view *views, size_t count, uint64_t first, uint64_t la
 {
     firn_error err;
     uint64_t mark;
-    struct firn_view_list list = {views, count, 0, NULL, NULL};
-    TEST_OK(firn_view_mark_of(&list, first, last, &mark, &err), &err);
+    struct firn_view_map map;
+    assert_int_equal(flat_views_map(views, count, NULL, NULL, &map), FIRN_OK);
+    TEST_OK(firn_view_mark_of(&map, first, last, &mark, &err), &err);
     assert_int_not_equal(mark, 0);
+    firn_view_map_deinit(&map);
     return mark;
 }
 
@@ -451,11 +454,14 @@ a_mark_tells_only_what_matters_to_the_run(void **state)
     assert_int_equal(mark_of(views + 2, 2, 10, 20), alone);
     assert_int_not_equal(mark_of(views + 4, 1, 10, 20), alone);
     assert_int_not_equal(mark_of(views + 3, 1, 10, 20), alone);
-    struct firn_view_list list = {views, 5, 0, NULL, NULL};
-    assert_true(firn_view_mark_sees_all(&list, 10, 20));
-    list = (struct firn_view_list){views + 3, 2, 0, NULL, NULL};
-    assert_false(firn_view_mark_sees_all(&list, 10, 20));
-    assert_true(firn_view_mark_sees_all(&list, 18, 20));
+    struct firn_view_map map;
+    assert_int_equal(flat_views_map(views, 5, NULL, NULL, &map), FIRN_OK);
+    assert_true(firn_view_mark_sees_all(&map, 10, 20));
+    firn_view_map_deinit(&map);
+    assert_int_equal(flat_views_map(views + 3, 2, NULL, NULL, &map), FIRN_OK);
+    assert_false(firn_view_mark_sees_all(&map, 10, 20));
+    assert_true(firn_view_mark_sees_all(&map, 18, 20));
+    firn_view_map_deinit(&map);
 }
 
 static void
@@ -465,15 +471,17 @@ a_mark_tells_which_tombstones_had_to_stay(void **state)
     firn_error err;
     const struct firn_view_interval now = {1, UINT64_MAX};
     const struct firn_view view = {&now, 1, 0, NULL};
-    struct firn_view_list list = {&view, 1, 0, NULL, NULL};
+    struct firn_view_map map;
     uint64_t mark;
     uint64_t alone = mark_of(&view, 1, 10, 20);
-    list.tombstones_kept_from = 20;
-    TEST_OK(firn_view_mark_of(&list, 10, 20, &mark, &err), &err);
+    assert_int_equal(flat_views_map(&view, 1, NULL, NULL, &map), FIRN_OK);
+    map.tombstones_kept_from = 20;
+    TEST_OK(firn_view_mark_of(&map, 10, 20, &mark, &err), &err);
     assert_int_not_equal(mark, alone);
-    list.tombstones_kept_from = 21;
-    TEST_OK(firn_view_mark_of(&list, 10, 20, &mark, &err), &err);
+    map.tombstones_kept_from = 21;
+    TEST_OK(firn_view_mark_of(&map, 10, 20, &mark, &err), &err);
     assert_int_equal(mark, alone);
+    firn_view_map_deinit(&map);
 }
 
 /* The same views, and another of them is now: after a restore. */
@@ -487,8 +495,10 @@ a_mark_tells_what_now_sees(void **state)
     const struct firn_view views[] = {{&all, 1, 0, NULL}, {split, 2, 0, NULL}};
     uint64_t marks[2];
     for (unsigned i = 0; i < 2; i++) {
-        const struct firn_view_list list = {views, 2, 0, NULL, &views[i]};
-        TEST_OK(firn_view_mark_of(&list, 10, 20, &marks[i], &err), &err);
+        struct firn_view_map map;
+        assert_int_equal(flat_views_map(views, 2, NULL, &views[i], &map), FIRN_OK);
+        TEST_OK(firn_view_mark_of(&map, 10, 20, &marks[i], &err), &err);
+        firn_view_map_deinit(&map);
     }
     assert_int_not_equal(marks[0], marks[1]);
     assert_int_not_equal(firn_view_mark_beside_history(marks[0]), marks[0]);

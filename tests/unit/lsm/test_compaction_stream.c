@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "fake_run.h"
+#include "flat_views.h"
 #include "lsm/compaction_stream.h"
 #include "support/test_alloc.h"
 #include "support/test_random.h"
@@ -36,16 +37,15 @@ enum { VIEWS_MAX = 40, INTERVALS_MAX = 5, SEQUENCES = 60 };
 struct some_views {
     struct firn_view_interval intervals[VIEWS_MAX][INTERVALS_MAX];
     struct firn_view views[VIEWS_MAX];
-    struct firn_view_list list;
+    size_t count;
 };
 
 /* Some begin as the one before: families, and equal ones. */
 static void
 make_views(struct test_random *random, struct some_views *out)
 {
-    out->list = (struct firn_view_list){out->views, test_random_below(random, VIEWS_MAX + 1), 0,
-                                        NULL, NULL};
-    for (size_t i = 0; i < out->list.count; i++) {
+    out->count = test_random_below(random, VIEWS_MAX + 1);
+    for (size_t i = 0; i < out->count; i++) {
         struct firn_view_interval *intervals = out->intervals[i];
         size_t count = 0;
         uint64_t at = 1;
@@ -73,8 +73,7 @@ make_views(struct test_random *random, struct some_views *out)
 }
 
 static bool
-is_needed(const struct firn_view_list *views, const uint64_t *newer, size_t count,
-          uint64_t sequence)
+is_needed(const struct some_views *views, const uint64_t *newer, size_t count, uint64_t sequence)
 {
     for (size_t i = 0; i < views->count; i++) {
         bool sees_newer = false;
@@ -97,8 +96,10 @@ a_version_is_needed_as_the_definition_says(void **state)
     static struct some_views views;
     for (unsigned round = 0; round < 2000; round++) {
         make_views(&random, &views);
+        struct firn_view_map map;
         struct firn_compaction_rule *rule;
-        assert_int_equal(firn_compaction_rule_create(&views.list, &rule, NULL), FIRN_OK);
+        assert_int_equal(flat_views_map(views.views, views.count, NULL, NULL, &map), FIRN_OK);
+        assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
         for (unsigned key = 0; key < 4; key++) {
             uint64_t newer[SEQUENCES];
             size_t count = 0;
@@ -106,7 +107,7 @@ a_version_is_needed_as_the_definition_says(void **state)
             for (uint64_t at = SEQUENCES; at > 0; at--) {
                 if (test_random_below(&random, 1 + key * 4) == 0) {
                     assert_int_equal(firn_compaction_rule_needs(rule, at),
-                                     is_needed(&views.list, newer, count, at));
+                                     is_needed(&views, newer, count, at));
                     newer[count++] = at;
                 }
             }
@@ -114,12 +115,13 @@ a_version_is_needed_as_the_definition_says(void **state)
         for (uint64_t at = 1; at <= SEQUENCES; at++) { /* who is seen alike is in one segment */
             bool is_alike = firn_compaction_rule_segment(rule, at) ==
                             firn_compaction_rule_segment(rule, at - 1);
-            for (size_t i = 0; i < views.list.count && is_alike; i++) {
+            for (size_t i = 0; i < views.count && is_alike; i++) {
                 assert_int_equal(firn_view_sees(&views.views[i], at),
                                  firn_view_sees(&views.views[i], at - 1));
             }
         }
         firn_compaction_rule_destroy(rule);
+        firn_view_map_deinit(&map);
     }
 }
 
@@ -132,8 +134,10 @@ ask_rule(const char *name, const struct firn_view_list *views, uint64_t newest, 
     struct test_random random = {.state = 7};
     struct firn_compaction_rule *rule;
     unsigned needed = 0;
+    struct firn_view_map map;
     double begin = seconds();
-    assert_int_equal(firn_compaction_rule_create(views, &rule, NULL), FIRN_OK);
+    assert_int_equal(firn_view_map_init(&map, views, NULL), FIRN_OK);
+    assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
     double created = seconds() - begin;
     begin = seconds();
     for (unsigned key = 0; key < KEYS; key++) {
@@ -151,6 +155,7 @@ ask_rule(const char *name, const struct firn_view_list *views, uint64_t newest, 
     assert_true(created < create_max);
     assert_true(asked < ask_max);
     firn_compaction_rule_destroy(rule);
+    firn_view_map_deinit(&map);
 }
 
 static void
@@ -158,41 +163,38 @@ thousands_of_checkpoints_cost_what_one_does(void **state)
 {
     (void)state;
     enum { CHECKPOINTS = 20000 };
-    struct firn_view_interval *intervals = malloc(CHECKPOINTS * sizeof *intervals);
-    struct firn_view *views = malloc(CHECKPOINTS * sizeof *views);
-    assert_non_null(intervals);
-    assert_non_null(views);
+    const struct firn_view_branch line = {1, 0, FIRN_VIEW_ROOT};
+    struct firn_view_place *places = malloc(CHECKPOINTS * sizeof *places);
+    assert_non_null(places);
     for (size_t i = 0; i < CHECKPOINTS; i++) {
         size_t at = i * 7919 % CHECKPOINTS; /* in no order */
-        intervals[i] =
-            (struct firn_view_interval){1, at + 1 == CHECKPOINTS ? UINT64_MAX : 10 * (at + 1)};
-        views[i] = (struct firn_view){&intervals[i], 1, 0, NULL};
+        places[i] =
+            (struct firn_view_place){at + 1 == CHECKPOINTS ? UINT64_MAX : 10 * (at + 1), 0, 0};
     }
-    ask_rule("20,000 checkpoints", &(struct firn_view_list){views, CHECKPOINTS, 0, NULL, NULL},
-             (uint64_t)10 * CHECKPOINTS, 0.5, 5e-6);
-    free(intervals);
-    free(views);
+    const struct firn_view_list list = {&line, 1, places, CHECKPOINTS, 0, NULL};
+    ask_rule("20,000 checkpoints", &list, (uint64_t)10 * CHECKPOINTS, 0.5, 5e-6);
+    free(places);
 }
 
+/* Each of something that the one before has made: so many intervals, and as many views. */
 static void
-a_thousand_restores_stay_cheap(void **state)
+ten_thousand_restores_cost_what_one_does(void **state)
 {
     (void)state;
-    enum { RESTORES = 1000 };
-    struct firn_view_interval *intervals = malloc(RESTORES * (RESTORES + 1) * sizeof *intervals);
-    struct firn_view views[RESTORES];
-    assert_non_null(intervals);
-    for (size_t i = 0; i < RESTORES; i++) { /* each sees a bit of what every earlier one wrote */
-        struct firn_view_interval *mine = intervals + i * RESTORES;
-        for (size_t j = 0; j <= i; j++) {
-            mine[j] = (struct firn_view_interval){100 * j + 1, 100 * j + 50};
-        }
-        mine[i].last = 100 * i + 80;
-        views[i] = (struct firn_view){mine, i + 1, 0, NULL};
+    enum { RESTORES = 10000 };
+    struct firn_view_branch *lines = malloc(RESTORES * sizeof *lines);
+    struct firn_view_place *places = malloc(RESTORES * sizeof *places);
+    assert_non_null(lines);
+    assert_non_null(places);
+    for (uint32_t i = 0; i < RESTORES; i++) { /* each sees a bit of what every earlier one wrote */
+        lines[i] = (struct firn_view_branch){100 * i + 1, i == 0 ? 0 : 100 * i - 50,
+                                             i == 0 ? FIRN_VIEW_ROOT : i - 1};
+        places[i] = (struct firn_view_place){100 * i + 80, 0, i};
     }
-    ask_rule("1,000 restores", &(struct firn_view_list){views, RESTORES, 0, NULL, NULL},
-             (uint64_t)100 * RESTORES - 50, 5, 50e-6);
-    free(intervals);
+    const struct firn_view_list list = {lines, RESTORES, places, RESTORES, 0, NULL};
+    ask_rule("10,000 restores", &list, (uint64_t)100 * RESTORES - 50, 0.5, 5e-6);
+    free(lines);
+    free(places);
 }
 
 /* ---- streaming ---- */
@@ -292,9 +294,9 @@ a_key_with_a_million_versions_streams(void **state)
         struct long_source source = {.source = {.ops = &long_ops, .name = "a source"},
                                      .fails_at = fails_at};
         test_alloc_fail_at(0, false);
-        assert_int_equal(firn_compaction_rule_create(
-                             &(struct firn_view_list){views, 3, 0, NULL, NULL}, &rule, NULL),
-                         FIRN_OK);
+        struct firn_view_map map;
+        assert_int_equal(flat_views_map(views, 3, NULL, NULL, &map), FIRN_OK);
+        assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
         assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
         assert_int_equal(firn_merge_add(merge, &source.source, NULL), FIRN_OK);
         struct firn_compaction_stream_options options = {.merge = merge, .rule = rule};
@@ -314,6 +316,7 @@ a_key_with_a_million_versions_streams(void **state)
         firn_compaction_stream_destroy(stream);
         firn_merge_destroy(merge);
         firn_compaction_rule_destroy(rule);
+        firn_view_map_deinit(&map);
     }
     assert_int_equal(test_alloc_alive(), 0);
     test_alloc_uninstall();
@@ -364,8 +367,9 @@ add_shaped(struct fake_run *run, enum shape shape, uint64_t i)
 /* Range deletes alone, nothing older of the first half of the keys elsewhere. Returns how many
  * are written. */
 static uint64_t
-compact_ranges(struct fake_run *run, const struct firn_view_list *views)
+compact_ranges(struct fake_run *run, const struct firn_view *views, size_t view_count)
 {
+    struct firn_view_map map;
     uint8_t lower[KEY_SIZE];
     uint8_t upper[KEY_SIZE];
     struct firn_compaction_span older = {make_key(RANGES / 2, lower), make_key(UINT64_MAX, upper)};
@@ -373,7 +377,8 @@ compact_ranges(struct fake_run *run, const struct firn_view_list *views)
     struct firn_compaction_rule *rule;
     struct firn_merge *merge;
     struct firn_compaction_stream *stream;
-    assert_int_equal(firn_compaction_rule_create(views, &rule, NULL), FIRN_OK);
+    assert_int_equal(flat_views_map(views, view_count, NULL, NULL, &map), FIRN_OK);
+    assert_int_equal(firn_compaction_rule_create(&map, &rule, NULL), FIRN_OK);
     assert_int_equal(firn_merge_create(&merge, NULL), FIRN_OK);
     struct firn_compaction_stream_options options = {.merge = merge,
                                                      .ranges = &set,
@@ -389,6 +394,7 @@ compact_ranges(struct fake_run *run, const struct firn_view_list *views)
     firn_compaction_stream_destroy(stream);
     firn_merge_destroy(merge);
     firn_compaction_rule_destroy(rule);
+    firn_view_map_deinit(&map);
     return ranges;
 }
 
@@ -407,7 +413,7 @@ many_range_deletes_of_any_shape_stay_cheap(void **state)
             add_shaped(run, shape, i);
         }
         double begin = seconds();
-        uint64_t written = compact_ranges(run, &(struct firn_view_list){views, 3, 0, NULL, NULL});
+        uint64_t written = compact_ranges(run, views, 3);
         double took = seconds() - begin;
         (void)printf("%s: %.0f ns a range, %llu of %d written\n", names[shape], took / RANGES * 1e9,
                      (unsigned long long)written, RANGES);
@@ -437,8 +443,9 @@ add_put(struct fake_run *run, uint64_t key, uint64_t sequence)
 }
 
 static int
-compact_all(struct fake_run *run, const struct firn_view_list *views)
+compact_all(struct fake_run *run, const struct firn_view *views, size_t view_count)
 {
+    struct firn_view_map map = {0};
     const struct firn_run_cursor_options cursor = {.is_sequential = true};
     const struct firn_range_set *set = &run->ranges;
     struct firn_compaction_rule *rule = NULL;
@@ -448,7 +455,8 @@ compact_all(struct fake_run *run, const struct firn_view_list *views)
     uint64_t entries = 0;
     uint64_t ranges = 0;
     int rc = FIRN_OK;
-    FIRN_TRY(firn_compaction_rule_create(views, &rule, NULL));
+    FIRN_TRY(flat_views_map(views, view_count, NULL, NULL, &map));
+    FIRN_TRY(firn_compaction_rule_create(&map, &rule, NULL));
     FIRN_TRY(firn_merge_create(&merge, NULL));
     FIRN_TRY(firn_merge_source_create_run(&run->run, "a run", &cursor, &source, NULL));
     FIRN_TRY(firn_merge_add(merge, source, NULL));
@@ -461,6 +469,7 @@ out:
     firn_compaction_stream_destroy(stream);
     firn_merge_destroy(merge);
     firn_compaction_rule_destroy(rule);
+    firn_view_map_deinit(&map);
     return rc;
 }
 
@@ -489,7 +498,7 @@ memory_that_runs_out_is_reported_and_leaks_nothing(void **state)
         int rc;
         do {
             test_alloc_fail_at(++n, for_ever == 1);
-            rc = compact_all(run, &(struct firn_view_list){views, 4, 0, NULL, NULL});
+            rc = compact_all(run, views, 4);
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
             test_alloc_fail_at(0, false);
             assert_int_equal(test_alloc_alive(), alive);
@@ -507,7 +516,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_version_is_needed_as_the_definition_says),
         cmocka_unit_test(thousands_of_checkpoints_cost_what_one_does),
-        cmocka_unit_test(a_thousand_restores_stay_cheap),
+        cmocka_unit_test(ten_thousand_restores_cost_what_one_does),
         cmocka_unit_test(a_key_with_a_million_versions_streams),
         cmocka_unit_test(many_range_deletes_of_any_shape_stay_cheap),
         cmocka_unit_test(memory_that_runs_out_is_reported_and_leaks_nothing),

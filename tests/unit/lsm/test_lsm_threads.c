@@ -107,26 +107,28 @@ sync_log(void *ctx, firn_error *err)
     return FIRN_OK;
 }
 
+/* All views begin with the first commit. */
+static const struct firn_view_branch only_branch = {1, 0, FIRN_VIEW_ROOT};
+static const struct firn_view_interval everything = {1, UINT64_MAX};
+static const struct firn_view now = {&everything, 1, 0, NULL};
+
 static int
 take_views(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err)
 {
     struct world *world = ctx;
-    struct firn_view *views = calloc(VIEWS_MAX, sizeof *views + sizeof(struct firn_view_interval));
-    require(views != NULL, "views", "no memory");
-    struct firn_view_interval *intervals = (struct firn_view_interval *)(views + VIEWS_MAX);
+    struct firn_view_place *places = calloc(VIEWS_MAX, sizeof *places);
     size_t count = 0;
     (void)tree_id;
     (void)err;
+    require(places != NULL, "views", "no memory");
     require(pthread_mutex_lock(&world->mutex) == 0, "mutex", "lock");
     for (size_t i = 0; i < VIEWS_MAX; i++) {
         if (world->views[i].is_used) {
-            intervals[count] = world->views[i].interval;
-            views[count] = (struct firn_view){&intervals[count], 1, 0, NULL};
-            count++;
+            places[count++] = (struct firn_view_place){world->views[i].interval.last, 0, 0};
         }
     }
     require(pthread_mutex_unlock(&world->mutex) == 0, "mutex", "unlock");
-    *out = (struct firn_view_list){views, count, 0, NULL, views + count - 1}; /* now */
+    *out = (struct firn_view_list){&only_branch, 1, places, count, 0, &now};
     return FIRN_OK;
 }
 
@@ -135,7 +137,7 @@ release_views(void *ctx, struct firn_view_list *views)
 {
     (void)ctx;
     /* Allocated above; the list has it as const. */
-    free((void *)(uintptr_t)views->views);
+    free((void *)(uintptr_t)views->places);
 }
 
 static bool

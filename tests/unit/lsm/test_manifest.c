@@ -141,7 +141,45 @@ golden_records_are_read_and_written(void **state)
     assert_int_equal(decoded.trees[0].added[0].group_count, 0);
     assert_int_equal(decoded.trees[0].added[1].group_count, 2);
     assert_memory_equal(decoded.trees[0].added[1].groups, groups, sizeof groups);
+    struct firn_manifest_edit with_end = edit;
+    with_end.log_end = (struct firn_log_position){300, 4096};
+    assert_int_equal(firn_manifest_edit_encode(&with_end, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/log_end.record", firn_buf_slice(&bytes));
+    TEST_OK(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena, &decoded,
+                                      &err),
+            &err);
+    assert_same_edit(&with_end, &decoded);
+    assert_int_equal(decoded.log_end.offset, 4096);
     firn_arena_deinit(&arena);
+    firn_buf_deinit(&bytes);
+}
+
+static void
+the_end_of_the_log_alone_is_a_record(void **state)
+{
+    (void)state;
+    static const uint8_t golden[] = {1, 0, 0, 0, 0xac, 2, 0x80, 0x20};
+    const struct firn_log_position end = {300, 4096};
+    struct firn_log_position decoded;
+    struct firn_buf bytes = {0};
+    firn_error err;
+    assert_int_equal(firn_manifest_edit_encode_log_end(end, &bytes), FIRN_OK);
+    assert_int_equal(bytes.size, sizeof golden);
+    assert_memory_equal(bytes.data, golden, sizeof golden);
+    TEST_OK(firn_manifest_edit_decode_log_end(firn_buf_slice(&bytes), &decoded, &err), &err);
+    assert_int_equal(decoded.segment, 300);
+    assert_int_equal(decoded.offset, 4096);
+    for (size_t size = 0; size < sizeof golden; size++) {
+        assert_int_equal(
+            firn_manifest_edit_decode_log_end(firn_bytes(golden, size), &decoded, &err),
+            FIRN_CORRUPT);
+    }
+    assert_int_equal(firn_buf_append_u8(&bytes, 0), FIRN_OK);
+    assert_int_equal(firn_manifest_edit_decode_log_end(firn_buf_slice(&bytes), &decoded, &err),
+                     FIRN_CORRUPT);
+    bytes.data[0] = 2;
+    assert_int_equal(firn_manifest_edit_decode_log_end(firn_buf_slice(&bytes), &decoded, &err),
+                     FIRN_NEWER);
     firn_buf_deinit(&bytes);
 }
 
@@ -289,13 +327,13 @@ every_truncation_and_what_is_newer_is_refused(void **state)
                                                &decoded, &err),
                      FIRN_CORRUPT);
     bytes.size--;
-    assert_int_equal(firn_manifest_edit_decode(18, firn_buf_slice(&bytes), &arena, &decoded, &err),
+    assert_int_equal(firn_manifest_edit_decode(19, firn_buf_slice(&bytes), &arena, &decoded, &err),
                      FIRN_NEWER);
-    bytes.data[0] = 4;
+    bytes.data[0] = 5;
     assert_int_equal(firn_manifest_edit_decode(FIRN_MANIFEST_EDIT, firn_buf_slice(&bytes), &arena,
                                                &decoded, &err),
                      FIRN_NEWER);
-    assert_non_null(strstr(err.text, "format version 4"));
+    assert_non_null(strstr(err.text, "format version 5"));
     firn_arena_deinit(&arena);
     firn_buf_deinit(&bytes);
 }
@@ -565,6 +603,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_records_are_read_and_written),
+        cmocka_unit_test(the_end_of_the_log_alone_is_a_record),
         cmocka_unit_test(numbers_out_of_range_or_order_are_damage),
         cmocka_unit_test(every_truncation_and_what_is_newer_is_refused),
         cmocka_unit_test(records_that_do_not_fit_what_was_before_are_damage),

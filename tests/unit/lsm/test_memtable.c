@@ -376,7 +376,7 @@ a_small_table_is_small(void **state)
     assert_int_equal(firn_memtable_create(&table, NULL), FIRN_OK);
     struct version version = {.key_size = 10, .sequence = 1, .kind = FIRN_ENTRY_PUT};
     add(table, &version);
-    assert_true(firn_memtable_size_bytes(table) < 8192);
+    assert_true(firn_memtable_size_bytes(table) < 3072); /* there may be hundreds */
     firn_memtable_destroy(table);
 }
 

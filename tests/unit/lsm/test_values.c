@@ -21,6 +21,7 @@
 #include "base/slice.h"
 #include "fake_run.h"
 #include "firn/store.h"
+#include "flat_views.h"
 #include "lsm/compaction_stream.h"
 #include "lsm/history.h"
 #include "lsm/resolve.h"
@@ -533,6 +534,7 @@ compact_into(struct history *history, unsigned set, struct output *output)
     struct firn_view views[VIEWS_MAX];
     uint64_t times[VIEWS_MAX];
     struct others others;
+    struct firn_view_map map = {0};
     struct firn_compaction_rule *rule = NULL;
     struct firn_merge *merge = NULL;
     struct firn_compaction_stream *stream = NULL;
@@ -544,8 +546,8 @@ compact_into(struct history *history, unsigned set, struct output *output)
         times[i] = history->views[i].time_ms;
     }
     list_others(history, set, &others);
-    const struct firn_view_list list = {views, history->view_count, 0, times, views};
-    FIRN_TRY(firn_compaction_rule_create(&list, &rule, NULL));
+    FIRN_TRY(flat_views_map(views, history->view_count, times, views, &map));
+    FIRN_TRY(firn_compaction_rule_create(&map, &rule, NULL));
     FIRN_TRY(firn_merge_create(&merge, NULL));
     FIRN_TRY(add_runs(history, set, merge, ranges, &range_set_count));
     const struct firn_compaction_stream_options options = {.merge = merge,
@@ -564,6 +566,7 @@ out:
     firn_compaction_stream_destroy(stream);
     firn_merge_destroy(merge);
     firn_compaction_rule_destroy(rule);
+    firn_view_map_deinit(&map);
     return rc;
 }
 

@@ -4,6 +4,8 @@
  */
 #include "suite.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "os/os_window.h"
 #include "support/test_random.h"
@@ -339,6 +341,29 @@ a_window_lies_inside_its_file(void **state)
     firn_os_file_close(file);
 }
 
+/* Few, and so many that it may be done in another way. */
+static void
+several_files_are_synced_at_once(void **state)
+{
+    const struct suite *suite = *state;
+    enum { FILES = 20 };
+    firn_error err;
+    struct firn_os_file *files[FILES];
+    for (unsigned i = 0; i < FILES; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "f%u", i);
+        files[i] = suite_open(suite->dir, name);
+        TEST_OK(firn_os_file_write(files[i], 0, "abc", 3, &err), &err);
+    }
+    TEST_OK(firn_os_file_sync_several(files, 0, &err), &err);
+    TEST_OK(firn_os_file_sync_several(files, 2, &err), &err);
+    TEST_OK(firn_os_file_sync_several(files, FILES, &err), &err);
+    for (unsigned i = 0; i < FILES; i++) {
+        firn_os_file_close(files[i]);
+    }
+    suite_expect(suite->dir, "f19", "abc");
+}
+
 static void
 syncs_of_files_succeed(void **state)
 {
@@ -420,6 +445,14 @@ locks_of_ranges_exclude_other_handles_where_they_overlap(void **state)
     expect_range_lock(a, 0, far - 5, false);
     expect_range_lock(a, 0, far - 4, true);
     expect_range_lock(a, 0, INT64_MAX, true);
+    struct firn_os_file *whole = suite_open(suite->dir, "whole");
+    struct firn_os_file *asker = suite_open(suite->dir, "whole");
+    TEST_OK(firn_os_file_lock(whole, FIRN_OS_LOCK_EXCLUSIVE, &err), &err);
+    expect_range_lock(asker, 0, 1, true); /* a lock of the whole file is one of each byte */
+    expect_range_lock(whole, 0, 1, false);
+    firn_os_file_close(whole);
+    expect_range_lock(asker, 0, 1, false);
+    firn_os_file_close(asker);
     firn_os_file_unlock_range(a, far, 10);
     expect_range_lock(b, 0, INT64_MAX, false);
     TEST_OK(firn_os_file_lock_range(b, FIRN_OS_LOCK_SHARED, far, 10, &err), &err);
@@ -528,6 +561,7 @@ suite_files_run(const char *implementation, CMFixtureFunction setup, CMFixtureFu
         SUITE_TEST(holes_are_found),
         SUITE_TEST(a_window_is_the_file),
         SUITE_TEST(a_window_lies_inside_its_file),
+        SUITE_TEST(several_files_are_synced_at_once),
         SUITE_TEST(syncs_of_files_succeed),
         SUITE_TEST(locks_exclude_other_handles),
         SUITE_TEST(locks_of_ranges_exclude_other_handles_where_they_overlap),

@@ -2,6 +2,7 @@
  *
  * unit/pack: content of any size through streams, in pieces above 8 MiB; many threads at once.
  */
+#include "support/test_temp.h"
 #include "unit/pack/pack_fixture.h"
 
 #include <stdatomic.h>
@@ -345,8 +346,8 @@ threads_fill_one_pack_and_read_it_back(void **state)
 {
     (void)state;
     firn_error err;
-    char path[] = P_tmpdir "/firn-test-pack-XXXXXX";
-    assert_non_null(mkdtemp(path));
+    char path[TEST_TEMP_SIZE];
+    test_temp_make(path, sizeof path);
     struct firn_os *os = firn_os_default();
     struct firn_os_dir *dir;
     struct firn_packfile_writer *writer;

@@ -569,7 +569,9 @@ files_without_a_part_or_with_two_of_it_are_refused(void **state)
         {"iis", {2, 2, 1}, FIRN_CORRUPT},     {"iss", {2, 1, 1}, FIRN_CORRUPT},
         {"ffis", {3, 3, 2, 1}, FIRN_CORRUPT}, {"is", {1, 2}, FIRN_NEWER},
         {"fs", {2, 1}, FIRN_NEWER},           {"isf", {2, 1, 4}, FIRN_CORRUPT},
-        {"isf", {2, 1, 5}, FIRN_NEWER},       {"isf", {2, 1, 0}, FIRN_NEWER},
+        {"isf", {2, 1, 6}, FIRN_NEWER},       {"isf", {2, 1, 0}, FIRN_NEWER},
+        {"isf", {2, 1, 5}, FIRN_OK}, /* what an origin says is read by who asks */
+        {"isff", {2, 1, 5, 5}, FIRN_CORRUPT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_parts(&parts, &fixture, cases[i].kinds, cases[i].which);

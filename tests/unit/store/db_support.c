@@ -11,6 +11,7 @@
 
 #include "os/os_memory.h"
 #include "support/test_file.h"
+#include "support/test_temp.h"
 
 /* Little memory makes opening quick where memory is watched. */
 enum { MEMORY = 16 << 20 };
@@ -74,11 +75,7 @@ void
 db_support_disk_init(struct db_support_disk *disk)
 {
     firn_error err;
-    const char *base = getenv("TMPDIR");
-    int size = snprintf(disk->path, sizeof disk->path, "%s/firn-test-XXXXXX",
-                        base == NULL || strlen(base) > 40 ? "/tmp" : base);
-    assert_true(size > 0 && (size_t)size < sizeof disk->path);
-    assert_non_null(mkdtemp(disk->path));
+    test_temp_make(disk->path, sizeof disk->path);
     DB_OK(firn_os_dir_open_path(firn_os_default(), disk->path, &disk->dir, &err));
 }
 

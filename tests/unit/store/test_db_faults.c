@@ -12,10 +12,12 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "db_support.h"
+#include "lsm/lsm.h"
 #include "os/os_fault.h"
 #include "os/os_memory.h"
 #include "store/db_checkpoint.h"
 #include "support/test_alloc.h"
+#include "support/test_share.h"
 
 enum { COMMITS = 14, BIG = 70000 };
 
@@ -59,16 +61,22 @@ write_batch(struct firn_db *db, struct firn_db_keyspace *a, struct firn_db_keysp
             firn_durability durability, firn_error *err)
 {
     struct firn_db_batch *batch = NULL;
+    struct firn_db_batch *behind = NULL;
     char text[8];
     firn_slice key = key_of(i, text);
     int rc;
     FIRN_TRY(firn_db_batch_create(&batch, err));
+    FIRN_TRY(firn_db_batch_create(&behind, err));
     FIRN_TRY(firn_db_batch_put(batch, a, key, firn_str("replaced"), err));
-    FIRN_TRY(firn_db_batch_put(batch, b, key, value_of(i), err));
-    FIRN_TRY(firn_db_batch_put(batch, a, key, value_of(i), err));
+    FIRN_TRY(firn_db_batch_put(behind, b, key, value_of(i), err));
+    FIRN_TRY(firn_db_batch_put(behind, a, key, value_of(i), err));
+    rc = firn_db_batch_append_all(batch, behind, err);
+    assert_int_equal(firn_db_batch_count(batch), rc == FIRN_OK ? 3 : 1); /* all or none */
+    FIRN_TRY(rc);
     FIRN_TRY(firn_db_write(db, batch, durability, err));
 out:
     firn_db_batch_destroy(batch);
+    firn_db_batch_destroy(behind);
     return rc;
 }
 
@@ -214,6 +222,24 @@ use_checkpoints(struct life *life, struct firn_db *db)
     note(life, firn_db_checkpoint_delete(db, names, 1, &err), &err);
 }
 
+/* Of keyspace a, where it is there. */
+static void
+use_ranges(struct life *life, struct firn_db *db)
+{
+    firn_error err;
+    struct firn_db_keyspace *a;
+    firn_range_size size;
+    const firn_slice lower = firn_str("k01");
+    const firn_slice upper = firn_str("k08");
+    const struct firn_lsm_range range = {&lower, &upper};
+    int rc = firn_db_keyspace_open(db, "a", &a, &err);
+    note(life, rc, &err);
+    if (rc == FIRN_OK) {
+        note(life, firn_db_maintain_compact_range(a, &range, NULL, &err), &err);
+        note(life, firn_db_stats_range(a, lower, &upper, &size, &err), &err);
+    }
+}
+
 /* Everything that leaves the commits alone. */
 static void
 use_more(struct life *life, struct firn_db *db)
@@ -240,6 +266,7 @@ use_more(struct life *life, struct firn_db *db)
         firn_db_view_close(view);
     }
     note(life, firn_db_stats(db, &stats, &err), &err);
+    use_ranges(life, db);
     use_checkpoints(life, db);
 }
 
@@ -325,9 +352,9 @@ every_failed_allocation_is_survived(void **state)
     (void)state;
     for (int for_ever = 0; for_ever <= 1; for_ever++) {
         bool is_reached = true;
-        const uint64_t stride = choose_stride();
-        uint64_t n = 1 + (uint64_t)for_ever;
-        for (; is_reached; n += stride) {
+        const struct test_share share = test_share_of(choose_stride(), (uint64_t)for_ever);
+        uint64_t n = share.first;
+        for (; is_reached; n += share.step) {
             struct db_support support;
             struct life life = {.may_lack_memory = true};
             test_alloc_install();
@@ -344,7 +371,7 @@ every_failed_allocation_is_survived(void **state)
             test_alloc_uninstall();
             assert_true(is_reached || !life.had_failure);
         }
-        (void)printf("%llu allocations\n", (unsigned long long)n - 2);
+        (void)printf("%llu allocations\n", (unsigned long long)(n - share.step));
         assert_true(n > 100);
     }
 }
@@ -400,13 +427,15 @@ every_failed_call_is_survived(void **state)
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         for (int for_ever = 0; for_ever <= 1; for_ever++) {
-            struct firn_os_fault_plan plan = {.call = 1,
+            const struct test_share share =
+                test_share_of(for_ever != 0 ? choose_stride() : 1, 2 * i + (uint64_t)for_ever);
+            struct firn_os_fault_plan plan = {.call = share.first,
                                               .for_ever = for_ever != 0,
                                               .classes = plans[i].classes,
                                               .kind = plans[i].kind,
                                               .error_number = plans[i].error_number};
             while (live_with(&plan, plans[i].is_harmless)) {
-                plan.call += plan.for_ever ? choose_stride() : 1;
+                plan.call += share.step;
             }
             (void)printf("plan %zu: %llu calls\n", i, (unsigned long long)plan.call - 1);
             assert_true(plan.call > 5);

@@ -9,6 +9,7 @@
 
 #include "base/slice.h"
 #include "db_support.h"
+#include "store/db_history_find.h"
 #include "store/db_history_format.h"
 #include "support/test_random.h"
 
@@ -117,12 +118,12 @@ assert_sees(const struct firn_view *view, const struct seen *seen, uint64_t sequ
 }
 
 static void
-assert_same(const struct firn_db_history *history, const struct model *model)
+assert_same(struct firn_db_history *history, const struct model *model)
 {
-    struct firn_view now = firn_db_history_view(
-        atomic_load_explicit(&history->now, memory_order_relaxed), model->sequence);
+    struct firn_view now = firn_db_history_view(history->now, model->sequence);
     assert_sees(&now, &model->now, SEQUENCES);
     size_t count = 0;
+    firn_error err;
     for (size_t i = 0; i < model->count; i++) {
         const struct model_checkpoint *expected = &model->checkpoints[i];
         const struct firn_db_checkpoint *found = firn_db_history_find(history, expected->id);
@@ -130,8 +131,10 @@ assert_same(const struct firn_db_history *history, const struct model *model)
         if (found != NULL) {
             assert_int_equal(found->sequence, expected->sequence);
             assert_int_equal(found->created_ns, -5);
+            DB_OK(firn_db_history_ref(found->line, &err));
             struct firn_view view = firn_db_history_view(found->line, found->sequence);
             assert_sees(&view, &expected->seen, SEQUENCES);
+            firn_db_history_unref(history, found->line);
             count++;
         }
     }
@@ -139,7 +142,7 @@ assert_same(const struct firn_db_history *history, const struct model *model)
 }
 
 static void
-assert_bytes_tell_all(const struct firn_db_history *history, const struct model *model)
+assert_bytes_tell_all(struct firn_db_history *history, const struct model *model)
 {
     firn_error err;
     struct firn_buf bytes = {0};
@@ -157,6 +160,101 @@ assert_bytes_tell_all(const struct firn_db_history *history, const struct model 
     firn_db_history_deinit(&read);
     firn_buf_deinit(&bytes);
     firn_buf_deinit(&again);
+}
+
+/* ---- version 1 ---- */
+
+static void
+put_old_line(const struct firn_db_line *line, const struct firn_view *before,
+             const struct firn_view *view, struct firn_buf *out)
+{
+    size_t common = 0;
+    while (common + 1 < before->count && common + 1 < view->count &&
+           before->intervals[common].first == view->intervals[common].first &&
+           before->intervals[common].last == view->intervals[common].last) {
+        common++;
+    }
+    assert_int_equal(firn_buf_append_varint(out, line->begin), FIRN_OK);
+    assert_int_equal(firn_buf_append_varint(out, common), FIRN_OK);
+    assert_int_equal(firn_buf_append_varint(out, view->count - common), FIRN_OK);
+    for (size_t i = common; i < view->count; i++) {
+        const struct firn_view_interval *interval = &view->intervals[i];
+        uint64_t end = i == 0 ? 0 : view->intervals[i - 1].last;
+        uint64_t length = i + 1 == view->count ? 0 : interval->last - interval->first + 1;
+        assert_int_equal(firn_buf_append_varint(out, interval->first - end), FIRN_OK);
+        assert_int_equal(firn_buf_append_varint(out, length), FIRN_OK);
+    }
+}
+
+/* The lines that something stands on, as firn wrote them before lines had parents. */
+static void
+put_old_lines(struct firn_db_history *history, struct firn_buf *out)
+{
+    firn_error err;
+    struct firn_buf lines = {0};
+    struct firn_view before = {0};
+    uint64_t count = 0;
+    for (size_t i = 0; i < firn_db_history_line_count(history); i++) {
+        struct firn_db_line *line = firn_db_history_line(history, i);
+        line->index = count;
+        if (line->checkpoints > 0 || line == history->now) {
+            DB_OK(firn_db_history_ref(line, &err)); /* for ever */
+            struct firn_view view = firn_db_history_view(line, UINT64_MAX);
+            put_old_line(line, &before, &view, &lines);
+            before = view;
+            count++;
+        }
+    }
+    assert_int_equal(firn_buf_append_varint(out, count), FIRN_OK);
+    assert_int_equal(firn_buf_append_slice(out, firn_buf_slice(&lines)), FIRN_OK);
+    assert_int_equal(firn_buf_append_varint(out, history->now->index), FIRN_OK);
+    firn_buf_deinit(&lines);
+}
+
+static void
+put_old_history(struct firn_db_history *history, struct firn_buf *out)
+{
+    assert_int_equal(firn_buf_append_u8(out, 1), FIRN_OK);
+    assert_int_equal(firn_buf_append_le64(out, history->sequence), FIRN_OK);
+    assert_int_equal(firn_buf_append_u8(out, history->has_undo), FIRN_OK);
+    assert_int_equal(firn_buf_append(out, history->undo, sizeof history->undo), FIRN_OK);
+    assert_int_equal(firn_buf_append_varint(out, history->next_number), FIRN_OK);
+    put_old_lines(history, out);
+    assert_int_equal(firn_buf_append_varint(out, firn_db_history_count(history)), FIRN_OK);
+    for (size_t i = 0; i < firn_db_history_count(history); i++) {
+        const struct firn_db_checkpoint *checkpoint = firn_db_history_at(history, i);
+        const struct firn_db_line *line = checkpoint->line;
+        assert_int_equal(firn_buf_append(out, checkpoint->id, sizeof checkpoint->id), FIRN_OK);
+        assert_int_equal(firn_buf_append_varint(out, checkpoint->number), FIRN_OK);
+        assert_int_equal(firn_buf_append_le64(out, (uint64_t)checkpoint->created_ns), FIRN_OK);
+        assert_int_equal(firn_buf_append_varint(out, line->index), FIRN_OK);
+        assert_int_equal(firn_buf_append_varint(out, checkpoint->sequence - line->begin), FIRN_OK);
+        if (firn_db_history_is_safety(checkpoint)) {
+            assert_int_equal(firn_buf_append(out, checkpoint->restored, 16), FIRN_OK);
+        }
+        size_t size = strlen(checkpoint->name);
+        assert_int_equal(firn_buf_append_varint(out, size), FIRN_OK);
+        assert_int_equal(firn_buf_append(out, checkpoint->name, size), FIRN_OK);
+    }
+}
+
+static void
+assert_old_bytes_tell_all(struct firn_db_history *history, const struct model *model)
+{
+    firn_error err;
+    struct firn_buf bytes = {0};
+    struct firn_db_history copy = {0};
+    struct firn_db_history read = {0};
+    assert_int_equal(firn_db_history_format_put(history, &bytes), FIRN_OK);
+    DB_OK(firn_db_history_format_get(firn_buf_slice(&bytes), &copy, &err));
+    firn_buf_clear(&bytes);
+    put_old_history(&copy, &bytes);
+    DB_OK(firn_db_history_format_get(firn_buf_slice(&bytes), &read, &err));
+    assert_same(&read, model);
+    assert_bytes_tell_all(&read, model);
+    firn_db_history_deinit(&copy);
+    firn_db_history_deinit(&read);
+    firn_buf_deinit(&bytes);
 }
 
 static void
@@ -180,6 +278,7 @@ random_histories_see_what_they_should(void **state)
             if (test_random_below(&random, 4) == 0) {
                 assert_same(&history, model);
                 assert_bytes_tell_all(&history, model);
+                assert_old_bytes_tell_all(&history, model);
             }
         }
         firn_db_history_deinit(&history);
@@ -217,19 +316,142 @@ a_thousand_restores_take_a_few_bytes_each(void **state)
     struct firn_db_history read = {0};
     struct firn_buf bytes = {0};
     make_chain(&history, 1000);
-    struct firn_db_line *now = atomic_load_explicit(&history.now, memory_order_relaxed);
+    const struct firn_db_intervals *now = history.now->intervals;
     assert_int_equal(now->count, 1001);
     assert_int_equal(firn_db_history_format_put(&history, &bytes), FIRN_OK);
     assert_true(bytes.size < 2000 * 80);
     DB_OK(firn_db_history_format_get(firn_buf_slice(&bytes), &read, &err));
-    now = atomic_load_explicit(&read.now, memory_order_relaxed);
-    assert_int_equal(now->count, 1001);
-    assert_memory_equal(now->intervals,
-                        atomic_load_explicit(&history.now, memory_order_relaxed)->intervals,
+    assert_int_equal(read.now->count, 1001);
+    assert_memory_equal(now->intervals, read.now->intervals->intervals,
                         now->count * sizeof now->intervals[0]);
     firn_db_history_deinit(&read);
     firn_db_history_deinit(&history);
     firn_buf_deinit(&bytes);
+}
+
+/* All lines together have more than 2^24 intervals. */
+static void
+what_six_thousand_restores_have_made_is_read_again(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db_history history;
+    struct firn_db_history read = {0};
+    struct firn_buf bytes = {0};
+    make_chain(&history, 6000);
+    assert_int_equal(firn_db_history_format_put(&history, &bytes), FIRN_OK);
+    DB_OK(firn_db_history_format_get(firn_buf_slice(&bytes), &read, &err));
+    assert_int_equal(read.now->count, 6001);
+    firn_db_history_deinit(&read);
+    firn_db_history_deinit(&history);
+    firn_buf_deinit(&bytes);
+}
+
+/* Two branches that are both deep, and go on in turns: nothing in common with the line before. */
+static void
+branches_in_turns_take_a_few_bytes_each(void **state)
+{
+    (void)state;
+    enum { TURNS = 2000 };
+    firn_error err;
+    struct firn_db_history history;
+    struct firn_db_history read = {0};
+    struct firn_buf bytes = {0};
+    uint64_t sequence = 1;
+    DB_OK(firn_db_history_init(&history, &err));
+    for (uint64_t i = 0; i < TURNS; i++) {
+        struct firn_db_history_record record = {.kind = FIRN_DB_HISTORY_CREATE};
+        record.sequence = ++sequence;
+        make_id(2 * i, record.id);
+        make_change(&history, &record);
+        sequence += 5;
+        record.kind = FIRN_DB_HISTORY_RESTORE;
+        record.sequence = ++sequence;
+        make_id(2 * (i == 0 ? 0 : i - 1), record.id);
+        make_id(2 * i + 1, record.safety);
+        make_change(&history, &record);
+    }
+    assert_true(history.now->count > TURNS / 3);
+    assert_int_equal(firn_db_history_format_put(&history, &bytes), FIRN_OK);
+    assert_true(bytes.size < (size_t)2 * TURNS * 80);
+    DB_OK(firn_db_history_format_get(firn_buf_slice(&bytes), &read, &err));
+    assert_int_equal(read.now->count, history.now->count);
+    /* Only now has its intervals in memory. */
+    size_t made = 0;
+    for (size_t i = 0; i < firn_db_history_line_count(&history); i++) {
+        made += firn_db_history_line(&history, i)->intervals != NULL;
+    }
+    assert_int_equal(made, 1);
+    firn_db_history_deinit(&read);
+    firn_db_history_deinit(&history);
+    firn_buf_deinit(&bytes);
+}
+
+/* Restores of what was just made, again and again, and nothing kept: one interval, one line. */
+static void
+lines_that_nothing_needs_go(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_db_history history;
+    uint64_t sequence = 0;
+    DB_OK(firn_db_history_init(&history, &err));
+    for (uint64_t i = 0; i < 500; i++) {
+        struct firn_db_history_record record = {.kind = FIRN_DB_HISTORY_CREATE};
+        uint8_t ids[2 * FIRN_DB_HISTORY_ID_SIZE];
+        record.sequence = ++sequence;
+        make_id(2 * i, record.id);
+        make_change(&history, &record);
+        record.kind = FIRN_DB_HISTORY_RESTORE;
+        record.sequence = ++sequence;
+        make_id(2 * i + 1, record.safety);
+        make_change(&history, &record);
+        memcpy(ids, record.id, sizeof record.id);
+        memcpy(ids + sizeof record.id, record.safety, sizeof record.safety);
+        record = (struct firn_db_history_record){.kind = FIRN_DB_HISTORY_DELETE,
+                                                 .sequence = ++sequence,
+                                                 .deleted = ids,
+                                                 .deleted_count = 2};
+        make_change(&history, &record);
+    }
+    assert_int_equal(history.now->count, 1);
+    assert_true(firn_db_history_line_count(&history) <= 2);
+    firn_db_history_deinit(&history);
+}
+
+static void
+assert_refused(const struct firn_db_history *history)
+{
+    firn_error err;
+    struct firn_db_history read = {0};
+    struct firn_buf bytes = {0};
+    assert_int_equal(firn_db_history_format_put(history, &bytes), FIRN_OK);
+    assert_int_equal(firn_db_history_format_get(firn_buf_slice(&bytes), &read, &err), FIRN_CORRUPT);
+    firn_db_history_deinit(&read);
+    firn_buf_deinit(&bytes);
+}
+
+/* The trees of views in lsm/ rely on it. */
+static void
+what_would_be_the_own_of_two_lines_is_refused(void **state)
+{
+    (void)state;
+    struct firn_db_history history;
+    make_chain(&history, 3);
+    struct firn_db_checkpoint *last =
+        firn_db_history_at(&history, firn_db_history_count(&history) - 1);
+    last->sequence++; /* where now begins */
+    assert_int_equal(last->sequence, history.now->first);
+    assert_refused(&history);
+    last->sequence--;
+    struct firn_db_history_record record = {.kind = FIRN_DB_HISTORY_RESTORE,
+                                            .sequence = history.sequence + 1};
+    make_id(0, record.id); /* on the first line */
+    make_id(100, record.safety);
+    make_change(&history, &record);
+    history.now->fork = firn_db_history_line(&history, 1)->first;
+    assert_refused(&history);
+    firn_db_history_deinit(&history);
 }
 
 static void
@@ -367,12 +589,122 @@ changes_that_do_not_fit_change_nothing(void **state)
     firn_db_history_deinit(&history);
 }
 
+/* ---- what checkpoints are called ---- */
+
+static struct firn_db_history_record
+creation_of(uint64_t i, uint64_t sequence, char name[32])
+{
+    struct firn_db_history_record record = {.sequence = sequence, .kind = FIRN_DB_HISTORY_CREATE};
+    make_id(i, record.id);
+    record.id[12] = (uint8_t)(i >> 16);
+    (void)snprintf(name, 32, "name-%llu", (unsigned long long)i);
+    record.name = i % 3 == 0 ? firn_str(name) : firn_str("");
+    return record;
+}
+
+/* Every one that is there is found by id, number, name and place, and none that is not. */
+static void
+check_calls(const struct firn_db_history *history, uint64_t count, const bool *is_there)
+{
+    size_t place = 0;
+    uint64_t bytes = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        char name[32];
+        const struct firn_db_history_record record = creation_of(i, i + 1, name);
+        const struct firn_db_checkpoint *found = firn_db_history_find(history, record.id);
+        assert_int_equal(found != NULL, is_there[i]);
+        assert_ptr_equal(firn_db_history_find_number(history, i + 1), found);
+        if (record.name.size > 0) {
+            assert_ptr_equal(firn_db_history_find_name(history, record.name), found);
+        }
+        if (found != NULL) {
+            assert_int_equal(found->number, i + 1);
+            assert_int_equal(firn_db_history_find_place(history, found), place++);
+            bytes += sizeof *found;
+        }
+    }
+    assert_int_equal(place, firn_db_history_count(history));
+    assert_null(firn_db_history_find_number(history, count + 1));
+    assert_null(firn_db_history_find_name(history, firn_str("nobody")));
+    assert_true(firn_db_history_memory_bytes(history) >= bytes);
+    assert_true(firn_db_history_memory_bytes(history) <= 2 * bytes + 1000 + 100 * place);
+}
+
+static void
+apply_record(struct firn_db_history *history, const struct firn_db_history_record *record)
+{
+    firn_error err;
+    struct firn_db_history_change change;
+    DB_OK(firn_db_history_prepare(history, record, &change, &err));
+    firn_db_history_apply(history, &change);
+}
+
+static void
+checkpoints_are_found_by_what_they_are_called(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000 };
+    static bool is_there[COUNT];
+    firn_error err;
+    struct firn_db_history history;
+    struct firn_buf deleted = {0};
+    uint64_t sequence = 0;
+    DB_OK(firn_db_history_init(&history, &err));
+    for (uint64_t i = 0; i < COUNT; i++) {
+        char name[32];
+        const struct firn_db_history_record record = creation_of(i, ++sequence, name);
+        apply_record(&history, &record);
+        is_there[i] = true;
+    }
+    check_calls(&history, COUNT, is_there);
+    for (uint64_t i = 0; i < COUNT; i += 2) {
+        char name[32];
+        assert_int_equal(
+            firn_buf_append(&deleted, creation_of(i, 0, name).id, FIRN_DB_HISTORY_ID_SIZE),
+            FIRN_OK);
+        is_there[i] = false;
+    }
+    struct firn_db_history_record record = {.sequence = ++sequence,
+                                            .kind = FIRN_DB_HISTORY_DELETE,
+                                            .deleted = deleted.data,
+                                            .deleted_count = COUNT / 2};
+    apply_record(&history, &record);
+    check_calls(&history, COUNT, is_there);
+    /* What is gone, or named twice, is refused, and nothing has changed. */
+    struct firn_db_history_change change;
+    DB_FAILS(firn_db_history_prepare(&history, &record, &change, &err), FIRN_NOT_FOUND, "no such");
+    char name[32];
+    uint8_t twice[2 * FIRN_DB_HISTORY_ID_SIZE];
+    memcpy(twice, creation_of(1, 0, name).id, FIRN_DB_HISTORY_ID_SIZE);
+    memcpy(twice + FIRN_DB_HISTORY_ID_SIZE, twice, FIRN_DB_HISTORY_ID_SIZE);
+    record.deleted = twice;
+    record.deleted_count = 2;
+    DB_FAILS(firn_db_history_prepare(&history, &record, &change, &err), FIRN_INVALID, "twice");
+    check_calls(&history, COUNT, is_there);
+    /* And from its bytes. */
+    struct firn_buf bytes = {0};
+    struct firn_db_history again;
+    assert_int_equal(firn_db_history_format_put(&history, &bytes), FIRN_OK);
+    again = (struct firn_db_history){0};
+    DB_OK(firn_db_history_format_get(firn_buf_slice(&bytes), &again, &err));
+    check_calls(&again, COUNT, is_there);
+    firn_db_history_deinit(&again);
+    firn_db_history_deinit(&history);
+    firn_buf_deinit(&bytes);
+    firn_buf_deinit(&deleted);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(checkpoints_are_found_by_what_they_are_called),
         cmocka_unit_test(random_histories_see_what_they_should),
         cmocka_unit_test(a_thousand_restores_take_a_few_bytes_each),
+        cmocka_unit_test(what_six_thousand_restores_have_made_is_read_again),
+        cmocka_unit_test(branches_in_turns_take_a_few_bytes_each),
+        cmocka_unit_test(lines_that_nothing_needs_go),
+        cmocka_unit_test(what_would_be_the_own_of_two_lines_is_refused),
         cmocka_unit_test(bytes_that_nobody_wrote_are_refused),
         cmocka_unit_test(a_change_has_its_bytes),
         cmocka_unit_test(changes_that_break_the_rules_are_refused),

@@ -188,20 +188,18 @@ everything_goes_on_when_there_is_space_again(void **state)
     db_support_deinit(&world.support);
 }
 
-/* A store of some size, on a disk that has no byte left. */
+/* A store of some size without garbage, on a disk that has no byte left. */
 static void
 fill(struct world *world)
 {
     firn_error err;
     db_support_init(&world->support, 1);
     open_world(world);
-    for (unsigned round = 0; round < 4; round++) {
-        for (unsigned key = 0; key < KEYS; key++) {
-            DB_OK(put(world, key, round + 1, &err));
-            world->versions[key] = round + 1;
-        }
+    for (unsigned key = 0; key < KEYS; key++) {
+        DB_OK(put(world, key, 4, &err));
+        world->versions[key] = 4;
     }
-    DB_OK(firn_db_maintain_flush(world->db, &err));
+    DB_OK(firn_db_maintain_compact(world->db, NULL, &err));
     DB_OK(firn_os_dir_sync_filesystem(world->support.dir, &err));
     leave(world, 0);
     int rc = FIRN_OK;
@@ -209,6 +207,112 @@ fill(struct world *world)
         rc = put(world, 0, 4, &err);
     }
     DB_FAILS(rc, FIRN_NO_SPACE, "space");
+}
+
+/* ---- stores that fill a whole disk ---- */
+
+enum { DISK = 6 << 20 };
+
+/* Puts until there is no space. Returns how many keys there are. */
+static unsigned
+fill_disk(struct world *world)
+{
+    firn_error err;
+    unsigned count = 0;
+    db_support_init(&world->support, 1);
+    firn_os_memory_set_space(world->support.os, DISK);
+    open_world(world);
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK) {
+        rc = put(world, count, 1, &err);
+        count += rc == FIRN_OK ? 1 : 0;
+    }
+    DB_FAILS(rc, FIRN_NO_SPACE, "space");
+    assert_true(count > DISK / VALUE / 2);
+    return count;
+}
+
+static bool
+is_there(struct world *world, unsigned key)
+{
+    firn_error err;
+    char text[16];
+    struct firn_buf out = {0};
+    (void)snprintf(text, sizeof text, "%u", key);
+    int rc = firn_db_get(world->keyspace, firn_str(text), &out, &err);
+    assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
+    firn_buf_deinit(&out);
+    return rc == FIRN_OK;
+}
+
+/* Deletes every step-th key, and demands that all goes on then, by this handle and the next. */
+static void
+delete_and_go_on(struct world *world, unsigned count, unsigned step)
+{
+    firn_error err;
+    for (unsigned key = 0; key < count; key += step) {
+        char text[16];
+        (void)snprintf(text, sizeof text, "%u", key);
+        DB_OK(firn_db_delete(world->keyspace, firn_str(text), FIRN_DURABILITY_DEFAULT, &err));
+    }
+    DB_OK(firn_db_maintain_compact(world->db, NULL, &err));
+    assert_true(free_bytes(world) > DISK / step / 2);
+    DB_OK(put(world, count, 1, &err));
+    firn_store_statistics stats;
+    DB_OK(firn_db_stats(world->db, &stats, &err));
+    assert_false(stats.is_full);
+    for (unsigned reopened = 0; reopened < 2; reopened++) {
+        for (unsigned key = 0; key < count; key++) {
+            assert_int_equal(is_there(world, key), key % step != 0);
+        }
+        assert_true(is_there(world, count));
+        DB_OK(firn_db_close(world->db, &err));
+        open_world(world);
+        DB_OK(put(world, count, 2, &err));
+    }
+    DB_OK(firn_db_close(world->db, &err));
+    db_support_deinit(&world->support);
+}
+
+static void
+deleting_each_key_of_a_store_that_fills_its_disk_is_never_refused(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    unsigned count = fill_disk(&world);
+    delete_and_go_on(&world, count, 1);
+}
+
+static void
+deleting_every_other_key_of_a_store_that_fills_its_disk_makes_space(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    unsigned count = fill_disk(&world);
+    delete_and_go_on(&world, count, 2);
+}
+
+static void
+a_store_that_fills_its_disk_is_opened_after_a_crash(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    unsigned count = fill_disk(&world);
+    firn_db_abandon(world.db);
+    open_world(&world);
+    delete_and_go_on(&world, count, 1);
+}
+
+static void
+a_store_that_fills_its_disk_is_closed_and_opened(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct world world = {0};
+    unsigned count = fill_disk(&world);
+    DB_OK(firn_db_close(world.db, &err));
+    open_world(&world);
+    delete_and_go_on(&world, count, 2);
 }
 
 static void
@@ -322,6 +426,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_goes_on_when_there_is_space_again),
         cmocka_unit_test(deleting_makes_space_on_a_full_disk),
+        cmocka_unit_test(deleting_each_key_of_a_store_that_fills_its_disk_is_never_refused),
+        cmocka_unit_test(deleting_every_other_key_of_a_store_that_fills_its_disk_makes_space),
+        cmocka_unit_test(a_store_that_fills_its_disk_is_opened_after_a_crash),
+        cmocka_unit_test(a_store_that_fills_its_disk_is_closed_and_opened),
         cmocka_unit_test(dropping_makes_space_on_a_full_disk),
         cmocka_unit_test(a_full_disk_is_closed_and_read),
         cmocka_unit_test(a_store_that_shrank_gives_back_what_it_reserved),

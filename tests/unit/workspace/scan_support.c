@@ -19,6 +19,7 @@
 #include "os/os_memory.h"
 #include "scan_support.h"
 #include "support/test_random.h"
+#include "support/test_temp.h"
 #include "workspace/ws_objects.h"
 
 enum { BUCKETS = 1024 };
@@ -36,12 +37,10 @@ check(int rc, const firn_error *err)
 void
 scan_world_open_disk(struct scan_world *world)
 {
-    const char *base = getenv("TMPDIR");
-    char path[1024];
+    char path[TEST_TEMP_SIZE];
     firn_error err;
     *world = (struct scan_world){.os = firn_os_default()};
-    snprintf(path, sizeof path, "%s/firn-test-XXXXXX", base != NULL ? base : P_tmpdir);
-    assert_non_null(mkdtemp(path));
+    test_temp_make(path, sizeof path);
     world->temp_path = strdup(path);
     assert_non_null(world->temp_path);
     check(firn_os_dir_open_path(world->os, path, &world->root, &err), &err);

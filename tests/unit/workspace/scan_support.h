@@ -87,7 +87,7 @@ uint64_t scan_sink_count(struct scan_sink *sink, enum firn_packfile_kind kind);
 
 struct scan_notices {
     char *text; /* "<kind> <path>\n" for each, sorted */
-    uint64_t counts[16];
+    uint64_t counts[32];
     uint64_t progress_calls;
     uint64_t cancel_at; /* n-th progress call answers that it has had enough; 0 never */
     /* Called for each notice before it is counted; may be NULL. */

@@ -29,6 +29,7 @@
 #include "ignore_table.h"
 #include "os/os.h"
 #include "support/test_random.h"
+#include "support/test_temp.h"
 #include "workspace/ws_ignore.h"
 
 enum { PATHS_MAX = 256, ROUNDS = 100, ROUNDS_LONG = 10000, RULE_DIRS_MAX = 4 };
@@ -538,11 +539,9 @@ open_world(void)
     if (system("git --version >/dev/null 2>&1") != 0) {
         skip();
     }
-    const char *base = getenv("TMPDIR");
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
-    snprintf(world->root, sizeof world->root, "%s/firn-test-XXXXXX", base != NULL ? base : "/tmp");
-    assert_non_null(mkdtemp(world->root));
+    test_temp_make(world->root, sizeof world->root);
     run_on_root(world, "GIT_CONFIG_GLOBAL=/dev/null git init -q");
     return world;
 }

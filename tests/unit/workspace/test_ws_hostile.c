@@ -15,220 +15,88 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "base/slice.h"
-#include "codec/blake3_hash.h"
+#include "codec/crc32c.h"
+#include "codec/xxh3.h"
 #include "os/os_memory.h"
 #include "support/test_file.h"
 #include "tree/tree_format.h"
-#include "workspace/ws_internal.h"
 #include "ws_edit.h"
+#include "ws_plant.h"
 #include "ws_support.h"
 
-/* ---- planting ---- */
-
-struct planting {
-    struct ws_world world;
-    struct firn_ws_opened opened;
-    struct firn_ws_session *session;
-    struct firn_ws_session_lane *lane;
-};
-
 static void
-must(struct planting *planting, int rc)
+must(struct ws_plant *planting, int rc)
 {
     if (rc != FIRN_OK) {
         fail_msg("%s: %s", firn_code_name(rc), planting->world.err.text);
     }
 }
 
-static void
-plant_begin(struct planting *planting)
-{
-    firn_error *err = &planting->world.err;
-    must(planting, firn_ws_opened_open(planting->world.ws, FIRN_WS_CREATE, &planting->opened, err));
-    must(planting, firn_ws_session_begin(planting->opened.objects, 1, &planting->session, err));
-    must(planting, firn_ws_session_lane_open(planting->session, &planting->lane, err));
-}
-
-/* rules: the object that the record names; may be NULL. */
-static void
-plant_end_under(struct planting *planting, const firn_hash *root, const firn_hash *rules)
-{
-    firn_error *err = &planting->world.err;
-    uint64_t added;
-    struct firn_ws_catalog_workspace *workspace = &planting->opened.workspace;
-    must(planting, firn_ws_session_lane_close(planting->lane, true, err));
-    must(planting, firn_ws_session_commit(planting->session, &added, err));
-    firn_ws_session_end(planting->session);
-    struct firn_ws_record record = {.order = workspace->next_order,
-                                    .number = workspace->next_number,
-                                    .workspace_path = firn_str("/w"),
-                                    .id = {7, (uint8_t)workspace->next_order},
-                                    .files = UINT64_MAX};
-    if (rules != NULL) {
-        record.has_rules = true;
-        record.rules = *rules;
-    }
-    record.root = (struct firn_tree_entry){.kind = FIRN_TREE_DIR, .mode = 0755, .hash = *root};
-    must(planting, firn_ws_catalog_commit(planting->opened.catalog, firn_str("/w"), workspace,
-                                          &record, false, NULL, err));
-    must(planting, firn_ws_opened_close(planting->world.ws, &planting->opened, false, err));
-}
-
-static void
-plant_end(struct planting *planting, const firn_hash *root)
-{
-    plant_end_under(planting, root, NULL);
-}
-
-static firn_hash
-put_as(struct planting *planting, enum firn_packfile_kind kind, firn_slice bytes, firn_hash hash)
-{
-    must(planting,
-         firn_ws_session_lane_move(planting->lane, kind, &hash, bytes, &planting->world.err));
-    return hash;
-}
-
-static firn_hash
-hash_of(const void *data, size_t size)
-{
-    firn_hash hash;
-    firn_blake3_hash_of(data, size, &hash);
-    return hash;
-}
-
-static firn_hash
-put_blob(struct planting *planting, const char *text)
-{
-    return put_as(planting, FIRN_PACKFILE_BLOB, firn_str(text), hash_of(text, strlen(text)));
-}
-
-/* ---- raw objects: nothing is checked on the way ---- */
-
-struct raw {
-    const char *name;
-    size_t name_size; /* 0: of the text */
-    unsigned kind;
-    uint64_t size;
-    firn_hash hash;
-    const char *target;
-    firn_slice xattrs;
-    const char *hard_link;
-};
-
-static void
-append(struct firn_buf *out, const void *data, size_t size)
-{
-    assert_int_equal(firn_buf_append_varint(out, size), FIRN_OK);
-    assert_int_equal(firn_buf_append(out, data, size), FIRN_OK);
-}
-
-static void
-append_entry(struct firn_buf *out, const struct raw *raw)
-{
-    append(out, raw->name, raw->name_size != 0 ? raw->name_size : strlen(raw->name));
-    assert_int_equal(firn_buf_append_u8(out, (uint8_t)raw->kind), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, 0644), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, 0), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, 0), FIRN_OK);
-    assert_int_equal(firn_buf_append_le64(out, 1), FIRN_OK);
-    if (raw->kind == FIRN_TREE_FILE) {
-        assert_int_equal(firn_buf_append_varint(out, raw->size), FIRN_OK);
-    }
-    if (raw->kind == FIRN_TREE_SYMLINK) {
-        append(out, raw->target, strlen(raw->target));
-    } else {
-        assert_int_equal(firn_buf_append(out, raw->hash.bytes, sizeof raw->hash.bytes), FIRN_OK);
-    }
-    if (raw->xattrs.size > 0) {
-        assert_int_equal(firn_buf_append_varint(out, TREE_TAG_XATTRS), FIRN_OK);
-        append(out, raw->xattrs.data, raw->xattrs.size);
-    }
-    if (raw->hard_link != NULL) {
-        assert_int_equal(firn_buf_append_varint(out, TREE_TAG_HARD_LINK), FIRN_OK);
-        append(out, raw->hard_link, strlen(raw->hard_link));
-    }
-    assert_int_equal(firn_buf_append_varint(out, TREE_TAG_END), FIRN_OK);
-}
-
-/* A directory object of these entries, in this order. */
-static firn_hash
-put_dir(struct planting *planting, const struct raw *raws, size_t count)
-{
-    struct firn_buf object = {0};
-    assert_int_equal(firn_buf_append_u8(&object, TREE_FORMAT), FIRN_OK);
-    assert_int_equal(firn_buf_append_u8(&object, 0), FIRN_OK);
-    for (size_t i = 0; i < count; i++) {
-        append_entry(&object, &raws[i]);
-    }
-    firn_hash hash = put_as(planting, FIRN_PACKFILE_TREE, firn_buf_slice(&object),
-                            hash_of(object.data, object.size));
-    firn_buf_deinit(&object);
-    return hash;
-}
-
 /* A file "a" before or behind an entry that is wrong, so that something could be written first. */
 static firn_hash
-put_beside(struct planting *planting, const struct raw *wrong)
+put_beside(struct ws_plant *planting, const struct ws_plant_entry *wrong)
 {
-    struct raw raws[2] = {{.name = "a", .kind = FIRN_TREE_FILE, .size = 5}, *wrong};
-    raws[0].hash = put_blob(planting, "first");
+    struct ws_plant_entry raws[2] = {{.name = "a", .kind = FIRN_TREE_FILE, .size = 5}, *wrong};
+    raws[0].hash = ws_plant_blob(planting, "first");
     if (wrong->name_size == 0 && strcmp(wrong->name, "a") < 0) {
-        struct raw swapped = raws[0];
+        struct ws_plant_entry swapped = raws[0];
         raws[0] = raws[1];
         raws[1] = swapped;
     }
-    return put_dir(planting, raws, 2);
+    return ws_plant_dir(planting, raws, 2);
 }
 
 /* ---- the cases: each plants something and returns the root's hash ---- */
 
 static firn_hash
-bad_name(struct planting *planting, const char *name, size_t size)
+bad_name(struct ws_plant *planting, const char *name, size_t size)
 {
-    struct raw raw = {.name = name, .name_size = size, .kind = FIRN_TREE_FILE, .size = 4};
-    raw.hash = put_blob(planting, "evil");
+    struct ws_plant_entry raw = {
+        .name = name, .name_size = size, .kind = FIRN_TREE_FILE, .size = 4};
+    raw.hash = ws_plant_blob(planting, "evil");
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-name_of_the_parent(struct planting *planting)
+name_of_the_parent(struct ws_plant *planting)
 {
     return bad_name(planting, "..", 0);
 }
 
 static firn_hash
-name_of_itself(struct planting *planting)
+name_of_itself(struct ws_plant *planting)
 {
     return bad_name(planting, ".", 0);
 }
 
 static firn_hash
-name_that_climbs(struct planting *planting)
+name_that_climbs(struct ws_plant *planting)
 {
     return bad_name(planting, "../evil", 0);
 }
 
 static firn_hash
-name_from_the_root(struct planting *planting)
+name_from_the_root(struct ws_plant *planting)
 {
     return bad_name(planting, "/outside/evil", 0);
 }
 
 static firn_hash
-name_with_a_slash(struct planting *planting)
+name_with_a_slash(struct ws_plant *planting)
 {
     return bad_name(planting, "b//c", 0);
 }
 
 static firn_hash
-name_with_a_nul(struct planting *planting)
+name_with_a_nul(struct ws_plant *planting)
 {
     return bad_name(planting, "b\0c", 3);
 }
 
 static firn_hash
-name_that_is_too_long(struct planting *planting)
+name_that_is_too_long(struct ws_plant *planting)
 {
     char name[300];
     memset(name, 'b', sizeof name);
@@ -236,247 +104,271 @@ name_that_is_too_long(struct planting *planting)
 }
 
 static firn_hash
-directory_that_climbs(struct planting *planting)
+directory_that_climbs(struct ws_plant *planting)
 {
-    struct raw inner = {.name = "evil", .kind = FIRN_TREE_FILE, .size = 4};
-    inner.hash = put_blob(planting, "evil");
-    struct raw raw = {.name = "..", .kind = FIRN_TREE_DIR};
-    raw.hash = put_dir(planting, &inner, 1);
+    struct ws_plant_entry inner = {.name = "evil", .kind = FIRN_TREE_FILE, .size = 4};
+    inner.hash = ws_plant_blob(planting, "evil");
+    struct ws_plant_entry raw = {.name = "..", .kind = FIRN_TREE_DIR};
+    raw.hash = ws_plant_dir(planting, &inner, 1);
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-two_of_one_name(struct planting *planting)
+two_of_one_name(struct ws_plant *planting)
 {
-    struct raw raws[3] = {{.name = "a", .kind = FIRN_TREE_FILE, .size = 5},
-                          {.name = "b", .kind = FIRN_TREE_SYMLINK, .target = "/outside"},
-                          {.name = "b", .kind = FIRN_TREE_DIR}};
-    struct raw inner = {.name = "evil", .kind = FIRN_TREE_FILE, .size = 5};
-    raws[0].hash = inner.hash = put_blob(planting, "first");
-    raws[2].hash = put_dir(planting, &inner, 1);
-    return put_dir(planting, raws, 3);
+    struct ws_plant_entry raws[3] = {{.name = "a", .kind = FIRN_TREE_FILE, .size = 5},
+                                     {.name = "b", .kind = FIRN_TREE_SYMLINK, .target = "/outside"},
+                                     {.name = "b", .kind = FIRN_TREE_DIR}};
+    struct ws_plant_entry inner = {.name = "evil", .kind = FIRN_TREE_FILE, .size = 5};
+    raws[0].hash = inner.hash = ws_plant_blob(planting, "first");
+    raws[2].hash = ws_plant_dir(planting, &inner, 1);
+    return ws_plant_dir(planting, raws, 3);
 }
 
 static firn_hash
-names_out_of_order(struct planting *planting)
+names_out_of_order(struct ws_plant *planting)
 {
-    struct raw raws[2] = {{.name = "b", .kind = FIRN_TREE_FILE, .size = 5},
-                          {.name = "a", .kind = FIRN_TREE_FILE, .size = 5}};
-    raws[0].hash = raws[1].hash = put_blob(planting, "first");
-    return put_dir(planting, raws, 2);
+    struct ws_plant_entry raws[2] = {{.name = "b", .kind = FIRN_TREE_FILE, .size = 5},
+                                     {.name = "a", .kind = FIRN_TREE_FILE, .size = 5}};
+    raws[0].hash = raws[1].hash = ws_plant_blob(planting, "first");
+    return ws_plant_dir(planting, raws, 2);
 }
 
 static firn_hash
-kind_that_is_none(struct planting *planting)
+kind_that_is_none(struct ws_plant *planting)
 {
-    struct raw raw = {.name = "b", .kind = 9};
+    struct ws_plant_entry raw = {.name = "b", .kind = 9};
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-directory_that_is_a_file(struct planting *planting)
+directory_that_is_a_file(struct ws_plant *planting)
 {
-    struct raw raw = {.name = "b", .kind = FIRN_TREE_DIR};
-    raw.hash = put_blob(planting, "\x01no directory");
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR};
+    raw.hash = ws_plant_blob(planting, "\x01no directory");
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-directory_that_is_absent(struct planting *planting)
+directory_that_is_absent(struct ws_plant *planting)
 {
-    struct raw raw = {.name = "b", .kind = FIRN_TREE_DIR, .hash = {{1, 2, 3}}};
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR, .hash = {{1, 2, 3}}};
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-content_that_is_absent(struct planting *planting)
+content_that_is_absent(struct ws_plant *planting)
 {
-    struct raw raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 3, .hash = {{1, 2, 3}}};
+    struct ws_plant_entry raw = {
+        .name = "b", .kind = FIRN_TREE_FILE, .size = 3, .hash = {{1, 2, 3}}};
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-size_that_is_wrong(struct planting *planting)
+size_that_is_wrong(struct ws_plant *planting)
 {
-    struct raw raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 6};
-    raw.hash = put_blob(planting, "seven b");
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 6};
+    raw.hash = ws_plant_blob(planting, "seven b");
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-size_beyond_everything(struct planting *planting)
+size_beyond_everything(struct ws_plant *planting)
 {
-    struct raw raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = INT64_MAX};
-    raw.hash = put_blob(planting, "seven b");
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = INT64_MAX};
+    raw.hash = ws_plant_blob(planting, "seven b");
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-size_beyond_numbers(struct planting *planting)
+size_beyond_numbers(struct ws_plant *planting)
 {
-    struct raw raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = UINT64_MAX};
-    raw.hash = put_blob(planting, "seven b");
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = UINT64_MAX};
+    raw.hash = ws_plant_blob(planting, "seven b");
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-attributes_that_are_garbage(struct planting *planting)
+attributes_that_are_garbage(struct ws_plant *planting)
 {
-    struct raw raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 5};
-    raw.hash = put_blob(planting, "first");
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 5};
+    raw.hash = ws_plant_blob(planting, "first");
     raw.xattrs = firn_str("\x05zz\xff\xff\xff");
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-bad_link(struct planting *planting, const char *hard_link)
+bad_link(struct ws_plant *planting, const char *hard_link)
 {
-    struct raw raws[4] = {{.name = "a", .kind = FIRN_TREE_FILE, .size = 5},
-                          {.name = "b", .kind = FIRN_TREE_FILE, .size = 5, .hard_link = hard_link},
-                          {.name = "c", .kind = FIRN_TREE_DIR},
-                          {.name = "d", .kind = FIRN_TREE_FILE, .size = 4}};
-    raws[0].hash = raws[1].hash = put_blob(planting, "first");
-    raws[2].hash = put_dir(planting, NULL, 0);
-    raws[3].hash = put_blob(planting, "else");
-    return put_dir(planting, raws, 4);
+    struct ws_plant_entry raws[4] = {
+        {.name = "a", .kind = FIRN_TREE_FILE, .size = 5},
+        {.name = "b", .kind = FIRN_TREE_FILE, .size = 5, .hard_link = hard_link},
+        {.name = "c", .kind = FIRN_TREE_DIR},
+        {.name = "d", .kind = FIRN_TREE_FILE, .size = 4}};
+    raws[0].hash = raws[1].hash = ws_plant_blob(planting, "first");
+    raws[2].hash = ws_plant_dir(planting, NULL, 0);
+    raws[3].hash = ws_plant_blob(planting, "else");
+    return ws_plant_dir(planting, raws, 4);
 }
 
 static firn_hash
-link_that_climbs(struct planting *planting)
+link_that_climbs(struct ws_plant *planting)
 {
     return bad_link(planting, "../outside/f");
 }
 
 static firn_hash
-link_from_the_root(struct planting *planting)
+link_from_the_root(struct ws_plant *planting)
 {
     return bad_link(planting, "/outside/f");
 }
 
 static firn_hash
-link_through_a_symlink(struct planting *planting)
+link_through_a_symlink(struct ws_plant *planting)
 {
     return bad_link(planting, "out/f");
 }
 
 static firn_hash
-link_to_nowhere(struct planting *planting)
+link_to_nowhere(struct ws_plant *planting)
 {
     return bad_link(planting, "no/such");
 }
 
 static firn_hash
-link_to_a_directory(struct planting *planting)
+link_to_a_directory(struct ws_plant *planting)
 {
     return bad_link(planting, "c");
 }
 
 static firn_hash
-link_to_itself(struct planting *planting)
+link_to_itself(struct ws_plant *planting)
 {
     return bad_link(planting, "b");
 }
 
 static firn_hash
-link_to_other_content(struct planting *planting)
+link_to_other_content(struct ws_plant *planting)
 {
     return bad_link(planting, "d");
 }
 
+static firn_hash
+link_to_a_later_path(struct ws_plant *planting)
+{
+    struct ws_plant_entry entries[] = {ws_plant_file(planting, "a", "first"),
+                                       ws_plant_file(planting, "b", "first")};
+    entries[0].hard_link = "b";
+    return ws_plant_dir(planting, entries, 2);
+}
+
+/* As a walk meets them the link comes after what it names: in the order of paths it comes before. */
+static firn_hash
+link_to_what_is_later_as_a_path(struct ws_plant *planting)
+{
+    struct ws_plant_entry inner = ws_plant_file(planting, "x", "first");
+    struct ws_plant_entry entries[] = {ws_plant_folder(planting, "d", &inner, 1),
+                                       ws_plant_file(planting, "d.c", "first")};
+    entries[1].hard_link = "d/x";
+    return ws_plant_dir(planting, entries, 2);
+}
+
 /* The workspace has such a file, the checkpoint does not. */
 static firn_hash
-link_to_what_is_only_on_disk(struct planting *planting)
+link_to_what_is_only_on_disk(struct ws_plant *planting)
 {
     return bad_link(planting, "mine");
 }
 
 static firn_hash
-link_to_a_link(struct planting *planting)
+link_to_a_link(struct ws_plant *planting)
 {
-    struct raw raws[3] = {{.name = "a", .kind = FIRN_TREE_FILE, .size = 5},
-                          {.name = "b", .kind = FIRN_TREE_FILE, .size = 5, .hard_link = "c"},
-                          {.name = "c", .kind = FIRN_TREE_FILE, .size = 5, .hard_link = "b"}};
-    raws[0].hash = raws[1].hash = raws[2].hash = put_blob(planting, "first");
-    return put_dir(planting, raws, 3);
+    struct ws_plant_entry raws[3] = {
+        {.name = "a", .kind = FIRN_TREE_FILE, .size = 5},
+        {.name = "b", .kind = FIRN_TREE_FILE, .size = 5, .hard_link = "c"},
+        {.name = "c", .kind = FIRN_TREE_FILE, .size = 5, .hard_link = "b"}};
+    raws[0].hash = raws[1].hash = raws[2].hash = ws_plant_blob(planting, "first");
+    return ws_plant_dir(planting, raws, 3);
 }
 
 /* A file whose list of pieces is this. */
 static firn_hash
-bad_pieces(struct planting *planting, const struct firn_packfile_piece *pieces, size_t count,
+bad_pieces(struct ws_plant *planting, const struct firn_packfile_piece *pieces, size_t count,
            uint64_t size)
 {
     struct firn_buf list = {0};
-    struct raw raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = size, .hash = {{9, 9}}};
+    struct ws_plant_entry raw = {
+        .name = "b", .kind = FIRN_TREE_FILE, .size = size, .hash = {{9, 9}}};
     assert_int_equal(firn_packfile_encode_pieces(pieces, count, &list), FIRN_OK);
-    put_as(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), raw.hash);
+    ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), raw.hash);
     firn_buf_deinit(&list);
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-pieces_of_another_size(struct planting *planting)
+pieces_of_another_size(struct ws_plant *planting)
 {
-    struct firn_packfile_piece piece = {.size = 6, .hash = put_blob(planting, "seven b")};
+    struct firn_packfile_piece piece = {.size = 6, .hash = ws_plant_blob(planting, "seven b")};
     return bad_pieces(planting, &piece, 1, 6);
 }
 
 static firn_hash
-pieces_of_another_total(struct planting *planting)
+pieces_of_another_total(struct ws_plant *planting)
 {
-    struct firn_packfile_piece piece = {.size = 7, .hash = put_blob(planting, "seven b")};
+    struct firn_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
     return bad_pieces(planting, &piece, 1, 8);
 }
 
 static firn_hash
-pieces_that_make_something_else(struct planting *planting)
+pieces_that_make_something_else(struct ws_plant *planting)
 {
-    struct firn_packfile_piece piece = {.size = 7, .hash = put_blob(planting, "seven b")};
+    struct firn_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
     return bad_pieces(planting, &piece, 1, 7);
 }
 
 /* The piece is one of the first checkpoint's pack. */
 static firn_hash
-pieces_of_another_pack_that_make_something_else(struct planting *planting)
+pieces_of_another_pack_that_make_something_else(struct ws_plant *planting)
 {
-    struct firn_packfile_piece piece = {.size = 5, .hash = put_blob(planting, "first")};
+    struct firn_packfile_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
     return bad_pieces(planting, &piece, 1, 5);
 }
 
 static firn_hash
-pieces_that_are_absent(struct planting *planting)
+pieces_that_are_absent(struct ws_plant *planting)
 {
     struct firn_packfile_piece piece = {.size = 7, .hash = {{4, 4}}};
     return bad_pieces(planting, &piece, 1, 7);
 }
 
 static firn_hash
-pieces_that_are_their_own_piece(struct planting *planting)
+pieces_that_are_their_own_piece(struct ws_plant *planting)
 {
     struct firn_packfile_piece piece = {.size = 7, .hash = {{9, 9}}};
     return bad_pieces(planting, &piece, 1, 7);
 }
 
 static firn_hash
-directory_in_pieces(struct planting *planting)
+directory_in_pieces(struct ws_plant *planting)
 {
     struct firn_buf list = {0};
-    struct firn_packfile_piece piece = {.size = 7, .hash = put_blob(planting, "seven b")};
-    struct raw raw = {.name = "b", .kind = FIRN_TREE_DIR, .hash = {{8, 8}}};
+    struct firn_packfile_piece piece = {.size = 7, .hash = ws_plant_blob(planting, "seven b")};
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR, .hash = {{8, 8}}};
     assert_int_equal(firn_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
-    put_as(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), raw.hash);
+    ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), raw.hash);
     firn_buf_deinit(&list);
     return put_beside(planting, &raw);
 }
 
 static firn_hash
-nesting_without_end(struct planting *planting)
+nesting_without_end(struct ws_plant *planting)
 {
-    firn_hash hash = put_dir(planting, NULL, 0);
+    firn_hash hash = ws_plant_dir(planting, NULL, 0);
     for (unsigned i = 0; i < FIRN_TREE_DEPTH_MAX + 10; i++) {
-        struct raw raw = {.name = "d", .kind = FIRN_TREE_DIR, .hash = hash};
-        hash = put_dir(planting, &raw, 1);
+        struct ws_plant_entry raw = {.name = "d", .kind = FIRN_TREE_DIR, .hash = hash};
+        hash = ws_plant_dir(planting, &raw, 1);
     }
-    struct raw raw = {.name = "b", .kind = FIRN_TREE_DIR, .hash = hash};
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR, .hash = hash};
     return put_beside(planting, &raw);
 }
 
@@ -484,7 +376,7 @@ nesting_without_end(struct planting *planting)
 
 struct hostile {
     const char *name;
-    firn_hash (*plant)(struct planting *planting);
+    firn_hash (*plant)(struct ws_plant *planting);
     bool is_in_contents; /* looking at entries need not find it */
 };
 
@@ -543,10 +435,26 @@ try_elsewhere(const struct hostile *hostile, struct ws_world *world)
     firn_os_dir_close(dir);
 }
 
+/* A repair makes a sound store of it, which has what was sound. */
+static void
+repair_it(const struct hostile *hostile, struct ws_world *world)
+{
+    firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
+    firn_repair_result result;
+    int rc = firn_ws_repair(world->ws, &options, &result, &world->err);
+    if (rc != FIRN_OK || result.was_intact) {
+        fail_msg("%s: a repair gave %s (%s)", hostile->name, firn_code_name(rc),
+                 rc != FIRN_OK ? world->err.text : "nothing to do");
+    }
+    if (ws_try_check(world, NULL) != FIRN_OK) {
+        fail_msg("%s: not clean after a repair: %s", hostile->name, world->err.text);
+    }
+}
+
 static void
 try_case(const struct hostile *hostile)
 {
-    struct planting planting = {0};
+    struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     ws_world_open_memory(world, 31);
     struct scan_world top = {.os = world->tree.os};
@@ -558,9 +466,9 @@ try_case(const struct hostile *hostile)
     scan_put_text(&world->tree, "z/y", "and this");
     scan_put_symlink(&world->tree, "out", "/outside");
     ws_save(world);
-    plant_begin(&planting);
+    ws_plant_begin(&planting);
     firn_hash root = hostile->plant(&planting);
-    plant_end(&planting, &root);
+    ws_plant_end(&planting, &root);
 
     char *before = dump_machine(world);
     int rc = firn_ws_entries(world->ws, "2", ignore_entry, NULL, &world->err);
@@ -581,6 +489,9 @@ try_case(const struct hostile *hostile)
     try_elsewhere(hostile, world);
 
     /* What is sound is not lost with it. */
+    scan_put_text(&world->tree, "mine", "edited");
+    ws_restore(world, "1");
+    repair_it(hostile, world);
     scan_put_text(&world->tree, "mine", "edited");
     ws_restore(world, "1");
     free(before);
@@ -617,6 +528,8 @@ what_no_save_would_write_is_refused(void **state)
         {"link to a directory", link_to_a_directory, true},
         {"link to itself", link_to_itself, true},
         {"link to other content", link_to_other_content, true},
+        {"link to a later path", link_to_a_later_path, true},
+        {"link to what is later as a path", link_to_what_is_later_as_a_path, true},
         {"link to what is only on disk", link_to_what_is_only_on_disk, true},
         {"link to a link", link_to_a_link, true},
         {"pieces of another size", pieces_of_another_size, true},
@@ -637,62 +550,269 @@ what_no_save_would_write_is_refused(void **state)
     }
 }
 
+/* ---- what a newer firn made ---- */
+
+static void
+patch(struct ws_world *world, const char *dir_path, const char *name,
+      void (*change)(struct firn_buf *bytes))
+{
+    struct firn_buf bytes = {0};
+    struct firn_os_dir *dir;
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, dir_path, &dir, NULL), FIRN_OK);
+    test_file_read(dir, name, &bytes);
+    change(&bytes);
+    test_file_write(dir, name, bytes.data, bytes.size);
+    firn_buf_deinit(&bytes);
+    firn_os_dir_close(dir);
+}
+
+static void
+make_block_newer(struct firn_buf *bytes)
+{
+    firn_store_le32(bytes->data + 8, 9);
+    firn_store_le64(bytes->data + 120, firn_xxh3(bytes->data, 120, 0));
+}
+
+static void
+make_log_newer(struct firn_buf *bytes)
+{
+    firn_store_le32(bytes->data + 8, 9);
+    firn_store_le32(bytes->data + 124, firn_crc32c(0, bytes->data, 124));
+}
+
+static void
+newer_pack(struct ws_plant *planting)
+{
+    patch(&planting->world, "/s/packs", "00000001.pack", make_block_newer);
+}
+
+static void
+newer_pack_beside_damage(struct ws_plant *planting)
+{
+    struct firn_os_dir *dir;
+    newer_pack(planting);
+    assert_int_equal(firn_os_dir_open_path(planting->world.tree.os, "/s", &dir, NULL), FIRN_OK);
+    test_file_write(dir, "manifest-000001.log", "x", 1);
+    firn_os_dir_close(dir);
+}
+
+static void
+newer_manifest(struct ws_plant *planting)
+{
+    patch(&planting->world, "/s", "manifest-000001.log", make_log_newer);
+}
+
+static void
+newer_log(struct ws_plant *planting)
+{
+    patch(&planting->world, "/s", "wal-000001.log", make_log_newer);
+}
+
+static void
+put_entry(struct ws_plant *planting, const char *name, firn_slice key, firn_slice value)
+{
+    firn_error *err = &planting->world.err;
+    struct firn_db_keyspace *keyspace;
+    must(planting, firn_ws_opened_open(planting->world.ws, FIRN_WS_CREATE, &planting->opened, err));
+    must(planting, firn_db_keyspace_open(planting->opened.db, name, &keyspace, err));
+    must(planting, firn_db_put(keyspace, key, value, FIRN_DURABILITY_FULL, err));
+    must(planting, firn_ws_opened_close(planting->world.ws, &planting->opened, false, err));
+}
+
+static void
+newer_workspace(struct ws_plant *planting)
+{
+    put_entry(planting, "firn.workspaces", firn_bytes("\0\0\0\7", 4), firn_bytes("\11more", 5));
+}
+
+static void
+newer_tag(struct ws_plant *planting)
+{
+    put_entry(planting, "firn.tags", firn_bytes("\0\0\0\1name", 8),
+              firn_bytes("\11more than a tag has, and then some more of that", 48));
+}
+
+static void
+newer_pin(struct ws_plant *planting)
+{
+    put_entry(planting, "firn.pins", firn_bytes("\0\0\0\1\0\0\0\0\0\0\0\1", 12),
+              firn_bytes("\11more than a pin has, and then some more of that", 48));
+}
+
+static void
+newer_record(struct ws_plant *planting)
+{
+    put_entry(planting, "firn.checkpoints", firn_bytes("\0\0\0\1\0\0\0\0\0\0\0\7", 12),
+              firn_bytes("\11more than a tag has, and then some more of that", 48));
+}
+
+static void
+newer_directory(struct ws_plant *planting)
+{
+    const uint8_t object[] = {TREE_FORMAT + 1, 0, 1, 2, 3};
+    ws_plant_begin(planting);
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR};
+    raw.hash = ws_plant_object(planting, FIRN_PACKFILE_TREE, firn_bytes(object, sizeof object),
+                               ws_plant_hash_of(object, sizeof object));
+    firn_hash root = put_beside(planting, &raw);
+    ws_plant_end(planting, &root);
+}
+
+static void
+newer_field_of_an_entry(struct ws_plant *planting)
+{
+    struct firn_buf object = {0};
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 5};
+    ws_plant_begin(planting);
+    raw.hash = ws_plant_blob(planting, "first");
+    assert_int_equal(firn_buf_append_u8(&object, TREE_FORMAT), FIRN_OK);
+    assert_int_equal(firn_buf_append_u8(&object, 0), FIRN_OK);
+    ws_plant_append(&object, &raw);
+    object.size--; /* the end */
+    assert_int_equal(firn_buf_append(&object, "\x50\1z\0", 4), FIRN_OK);
+    firn_hash root = ws_plant_object(planting, FIRN_PACKFILE_TREE, firn_buf_slice(&object),
+                                     ws_plant_hash_of(object.data, object.size));
+    firn_buf_deinit(&object);
+    ws_plant_end(planting, &root);
+}
+
+static void
+newer_rules(struct ws_plant *planting)
+{
+    ws_plant_begin(planting);
+    struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 5};
+    raw.hash = ws_plant_blob(planting, "first");
+    firn_hash root = put_beside(planting, &raw);
+    firn_hash rules = ws_plant_blob(planting, "\x09rules");
+    ws_plant_end_under(planting, &root, &rules);
+}
+
+static bool
+is_not_the_lock(void *ctx, const char *path, size_t size)
+{
+    (void)ctx;
+    return size != 4 || memcmp(path, "LOCK", 4) != 0;
+}
+
+static char *
+dump_store(struct ws_world *world)
+{
+    struct scan_world store = {.os = world->tree.os};
+    assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, NULL), FIRN_OK);
+    char *dump = scan_dump_real(&store, false);
+    char *lines = ws_edit_lines(dump, is_not_the_lock, NULL);
+    firn_os_dir_close(store.root);
+    free(dump);
+    return lines;
+}
+
+static void
+what_a_newer_firn_made_is_no_damage_and_left_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        void (*make)(struct ws_plant *planting);
+    } cases[] = {
+        {"pack", newer_pack},
+        {"pack beside damage", newer_pack_beside_damage},
+        {"manifest", newer_manifest},
+        {"log", newer_log},
+        {"workspace", newer_workspace},
+        {"record", newer_record},
+        {"tag", newer_tag},
+        {"pin", newer_pin},
+        {"directory", newer_directory},
+        {"field of an entry", newer_field_of_an_entry},
+        {"rules", newer_rules},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ws_plant planting = {0};
+        struct ws_world *world = &planting.world;
+        firn_repair_options options = FIRN_REPAIR_OPTIONS_INIT;
+        firn_repair_result result;
+        ws_world_open_memory(world, 31);
+        scan_put_text(&world->tree, "mine", "first");
+        ws_save(world);
+        scan_put_text(&world->tree, "mine", "second");
+        ws_save(world);
+        cases[i].make(&planting);
+        char *before = dump_store(world);
+        int rc = ws_try_check(world, NULL);
+        bool is_damaged_too = cases[i].make == newer_pack_beside_damage;
+        if (rc != FIRN_NEWER && !is_damaged_too) {
+            fail_msg("%s: a check gave %s (%s)", cases[i].name, firn_code_name(rc),
+                     world->err.text);
+        }
+        rc = firn_ws_repair(world->ws, &options, &result, &world->err);
+        if (rc != FIRN_NEWER) {
+            fail_msg("%s: a repair gave %s (%s)", cases[i].name, firn_code_name(rc),
+                     world->err.text);
+        }
+        char *after = dump_store(world);
+        assert_string_equal(after, before);
+        free(before);
+        free(after);
+        ws_world_close(world);
+    }
+}
+
 /* ---- rules ---- */
 
 static firn_hash
-rules_that_are_absent(struct planting *planting)
+rules_that_are_absent(struct ws_plant *planting)
 {
     (void)planting;
     return (firn_hash){{4, 4}};
 }
 
 static firn_hash
-rules_that_are_a_file(struct planting *planting)
+rules_that_are_a_file(struct ws_plant *planting)
 {
-    return put_blob(planting, "\001 and then something else");
+    return ws_plant_blob(planting, "\001 and then something else");
 }
 
 static firn_hash
-rules_that_are_a_directory(struct planting *planting)
+rules_that_are_a_directory(struct ws_plant *planting)
 {
-    return put_dir(planting, NULL, 0);
+    return ws_plant_dir(planting, NULL, 0);
 }
 
 static firn_hash
-rules_in_pieces(struct planting *planting)
+rules_in_pieces(struct ws_plant *planting)
 {
     struct firn_buf list = {0};
-    struct firn_packfile_piece piece = {.size = 5, .hash = put_blob(planting, "first")};
+    struct firn_packfile_piece piece = {.size = 5, .hash = ws_plant_blob(planting, "first")};
     assert_int_equal(firn_packfile_encode_pieces(&piece, 1, &list), FIRN_OK);
     firn_hash hash =
-        put_as(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), (firn_hash){{8, 8}});
+        ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), (firn_hash){{8, 8}});
     firn_buf_deinit(&list);
     return hash;
 }
 
 static firn_hash
-rules_for_a_directory_outside(struct planting *planting)
+rules_for_a_directory_outside(struct ws_plant *planting)
 {
     static const uint8_t bytes[] = {1, 1, 0, 1, 2, '.', '.', 1, 0};
-    return put_as(planting, FIRN_PACKFILE_BLOB, firn_bytes(bytes, sizeof bytes),
-                  hash_of(bytes, sizeof bytes));
+    return ws_plant_object(planting, FIRN_PACKFILE_BLOB, firn_bytes(bytes, sizeof bytes),
+                           ws_plant_hash_of(bytes, sizeof bytes));
 }
 
 static void
 try_rules(const struct hostile *hostile)
 {
-    struct planting planting = {0};
+    struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
     ws_world_open_memory(world, 32);
     scan_put_text(&world->tree, "mine", "first");
     scan_put_text(&world->tree, "secrets/key", "key");
     ws_save(world);
-    plant_begin(&planting);
-    struct raw raw = {.name = "a", .kind = FIRN_TREE_FILE, .size = 5};
-    raw.hash = put_blob(&planting, "first");
-    firn_hash root = put_dir(&planting, &raw, 1);
+    ws_plant_begin(&planting);
+    struct ws_plant_entry raw = {.name = "a", .kind = FIRN_TREE_FILE, .size = 5};
+    raw.hash = ws_plant_blob(&planting, "first");
+    firn_hash root = ws_plant_dir(&planting, &raw, 1);
     firn_hash rules = hostile->plant(&planting);
-    plant_end_under(&planting, &root, &rules);
+    ws_plant_end_under(&planting, &root, &rules);
 
     char *before = dump_machine(world);
     firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
@@ -738,6 +858,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_no_save_would_write_is_refused),
+        cmocka_unit_test(what_a_newer_firn_made_is_no_damage_and_left_alone),
         cmocka_unit_test(rules_that_no_save_would_write_are_refused),
     };
     return cmocka_run_group_tests_name("ws_hostile", tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "workspace/ws_ignore.h"
+#include "ws_plant.h"
 #include "ws_support.h"
 
 /* ---- what was saved ---- */
@@ -329,7 +330,98 @@ the_default_exclusions_are_the_lowest_rules(void **state)
     ws_world_close(&world);
 }
 
+/* ---- what was told before ---- */
+
+struct heard {
+    unsigned excluded;
+    unsigned known;
+};
+
+static void
+hear(void *ctx, const firn_notice *notice)
+{
+    struct heard *heard = ctx;
+    heard->excluded += notice->kind == FIRN_NOTICE_EXCLUDED ? 1 : 0;
+    heard->known += notice->is_known ? 1 : 0;
+}
+
+static void
+assert_heard(struct ws_world *world, bool marks_told, unsigned excluded, unsigned known)
+{
+    struct heard heard = {0};
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result result;
+    options.callbacks = (firn_callbacks){.on_notice = hear, .ctx = &heard};
+    options.marks_told = marks_told;
+    assert_int_equal(firn_ws_save(world->ws, &options, &result, &world->err), FIRN_OK);
+    assert_int_equal(heard.excluded, excluded);
+    assert_int_equal(heard.known, known);
+}
+
+static void
+what_is_left_out_is_new_until_people_were_told(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 411);
+    scan_put_text(&world.tree, "node_modules/f", "x");
+    scan_put_text(&world.tree, ".git/f", "x");
+    assert_heard(&world, false, 2, 0);
+    assert_heard(&world, true, 2, 0);
+    assert_heard(&world, true, 2, 2);
+    assert_heard(&world, false, 2, 0);
+    scan_put_text(&world.tree, "sub/node_modules/f", "x");
+    assert_heard(&world, true, 3, 2);
+    assert_heard(&world, true, 3, 3);
+    scan_remove_tree(&world.tree, "sub/node_modules");
+    assert_heard(&world, true, 2, 2);
+    scan_put_text(&world.tree, "sub/node_modules/f", "x");
+    assert_heard(&world, true, 3, 2);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
 /* ---- restoring ---- */
+
+/* A checkpoint of before the exclusions became narrower, as a planted one is, and one of today. */
+static void
+what_the_first_exclusions_left_out_is_not_removed(void **state)
+{
+    (void)state;
+    struct ws_plant planting = {0};
+    struct ws_world *world = &planting.world;
+    ws_world_open_memory(world, 410);
+    scan_put_text(&world->tree, "a", "1");
+    ws_save(world);
+    ws_plant_begin(&planting);
+    const struct ws_plant_entry entries[] = {ws_plant_file(&planting, "a", "2")};
+    firn_hash root = ws_plant_dir(&planting, entries, 1);
+    ws_plant_end(&planting, &root);
+    scan_put_text(&world->tree, "venv/notes", "in no checkpoint");
+    scan_put_text(&world->tree, ".m2/settings.xml", "likewise");
+    scan_put_text(&world->tree, ".gradle/gradle.properties", "likewise");
+    ws_restore(world, "2");
+    assert_content(world, "", "a", "2");
+    assert_content(world, "venv", "notes", "in no checkpoint");
+    assert_content(world, ".m2", "settings.xml", "likewise");
+    assert_content(world, ".gradle", "gradle.properties", "likewise");
+    /* Of a checkpoint of today they are a part: it had none of them. */
+    ws_restore(world, "1");
+    assert_false(ws_dump_has(world, "notes"));
+    assert_false(ws_dump_has(world, "settings.xml"));
+    assert_int_equal(ws_try_undo(world, NULL), FIRN_OK);
+    assert_content(world, "venv", "notes", "in no checkpoint");
+    /* And what a save has, it brings back; a real environment stays as it is. */
+    scan_put_text(&world->tree, "env/venv/pyvenv.cfg", "home = /usr");
+    ws_save(world);
+    scan_put_text(&world->tree, "venv/notes", "edited");
+    scan_put_text(&world->tree, "env/venv/lib", "installed");
+    ws_restore(world, "latest");
+    assert_content(world, "venv", "notes", "in no checkpoint");
+    assert_content(world, "env/venv", "lib", "installed");
+    ws_assert_check_clean(world);
+    ws_world_close(world);
+}
 
 static void
 a_restore_leaves_alone_what_rules_exclude(void **state)
@@ -401,9 +493,21 @@ what_is_excluded_today_is_not_overwritten(void **state)
     scan_put_text(&world.tree, ".firnignore", "notes\n");
     scan_put_text(&world.tree, "notes", "mine");
     scan_put_text(&world.tree, "a", "2");
-    assert_int_equal(ws_try_restore(&world, "latest", NULL), FIRN_CONFLICT);
-    assert_non_null(strstr(world.err.text, "'notes'"));
-    assert_content(&world, "", "a", "2");
+    firn_restore_result result = ws_restore(&world, "latest");
+    assert_int_equal(result.changed, 1);
+    assert_int_equal(result.left_alone, 1);
+    assert_content(&world, "", "a", "1");
+    assert_content(&world, "", "notes", "mine");
+    assert_true(scan_notices_has(&world.notices, FIRN_NOTICE_LEFT_ALONE, "notes"));
+
+    /* One that is asked for by its name is not silently left out. */
+    scan_put_text(&world.tree, ".firnignore", "notes\n");
+    firn_slice path = firn_str("notes");
+    firn_restore_options options = FIRN_RESTORE_OPTIONS_INIT;
+    options.paths = &path;
+    options.path_count = 1;
+    assert_int_equal(firn_ws_restore(world.ws, "latest", &options, &result, &world.err), FIRN_OK);
+    assert_int_equal(result.not_restored, 1);
     assert_content(&world, "", "notes", "mine");
     scan_remove_file(&world.tree, "notes");
     ws_restore(&world, "latest");
@@ -622,6 +726,8 @@ main(void)
         cmocka_unit_test(all_rule_files_together_have_a_limit),
         cmocka_unit_test(kinds_of_rule_files_outrank_each_other),
         cmocka_unit_test(the_default_exclusions_are_the_lowest_rules),
+        cmocka_unit_test(what_is_left_out_is_new_until_people_were_told),
+        cmocka_unit_test(what_the_first_exclusions_left_out_is_not_removed),
         cmocka_unit_test(a_restore_leaves_alone_what_rules_exclude),
         cmocka_unit_test(a_rule_that_is_gone_today_counts_for_the_checkpoint_that_had_it),
         cmocka_unit_test(what_is_excluded_today_is_not_overwritten),

@@ -85,7 +85,7 @@ what_a_later_version_writes_is_refused_as_newer(void **state)
     const struct {
         size_t at;
         uint8_t value;
-    } changes[] = {{0, 2}, {1, 0}, {1, 4}, {2, 2}};
+    } changes[] = {{0, 2}, {1, 0}, {1, 4}, {2, 4}};
     struct firn_buf bytes = {0};
     encode(&EXAMPLE, &bytes);
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {

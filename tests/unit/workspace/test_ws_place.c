@@ -247,7 +247,6 @@ try_open_without_store(struct ws_world *world, const char *path, struct firn_ws 
     return firn_ws_open(world->tree.os, path, &options, out, &world->err);
 }
 
-/* A machine in memory has no environment, so there is no usual place to fall back on. */
 static void
 a_store_inside_is_found_unless_it_is_somebody_elses(void **state)
 {
@@ -281,7 +280,14 @@ a_store_inside_is_found_unless_it_is_somebody_elses(void **state)
     assert_int_equal(
         firn_os_set_owner((struct firn_os_node){.dir = store}, other, other, &world.err), FIRN_OK);
     firn_os_dir_close(store);
-    assert_int_equal(try_open_without_store(&world, "/w/sub", &ws), FIRN_INVALID);
+    /* One that belongs neither to this user nor to whom the directory belongs is none. */
+    assert_int_equal(try_open_without_store(&world, "/w/sub", &ws), FIRN_OK);
+    assert_string_equal(firn_ws_root(ws), "/w/sub");
+    firn_ws_close(ws);
+    assert_int_equal(
+        firn_os_set_owner((struct firn_os_node){.dir = world.tree.root}, other, other, &world.err),
+        FIRN_OK);
+    assert_int_equal(try_open_without_store(&world, "/w/sub", &ws), FIRN_UNTRUSTED);
     ws_world_close(&world);
 }
 

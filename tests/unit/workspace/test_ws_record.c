@@ -100,7 +100,7 @@ static void
 a_field_of_a_later_version_is_refused_as_newer(void **state)
 {
     (void)state;
-    static const uint8_t unknown[] = {3, 1, 'x', 0};
+    static const uint8_t unknown[] = {5, 1, 'x', 0};
     static const uint8_t far[] = {0xff, 0x7f, 0, 0};
     assert_int_equal(decode_with_end(unknown, sizeof unknown), FIRN_NEWER);
     assert_int_equal(decode_with_end(far, sizeof far), FIRN_NEWER);
@@ -118,6 +118,11 @@ fields_have_one_order_and_their_own_size(void **state)
     assert_int_equal(decode_with_end(field, 69), FIRN_CORRUPT); /* twice */
     static const uint8_t empty[] = {1, 0, 0};
     static const uint8_t small[] = {1, 2, 'a', 'b', 0};
+    static const uint8_t defaults[][5] = {{3, 1, 2, 0}, {3, 1, 3, 0}, {3, 1, 1, 0}, {3, 0, 0}};
+    assert_int_equal(decode_with_end(defaults[0], 4), FIRN_OK);
+    assert_int_equal(decode_with_end(defaults[1], 4), FIRN_NEWER);
+    assert_int_equal(decode_with_end(defaults[2], 4), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(defaults[3], 3), FIRN_CORRUPT);
     assert_int_equal(decode_with_end(empty, sizeof empty), FIRN_CORRUPT);
     assert_int_equal(decode_with_end(small, sizeof small), FIRN_CORRUPT);
 }
@@ -165,6 +170,58 @@ forgotten_paths_are_in_order_and_apart(void **state)
     firn_buf_deinit(&bytes);
 }
 
+static void
+a_turn_has_an_agent_and_its_sizes(void **state)
+{
+    (void)state;
+    static const uint8_t right[] = {4, 7, 1, 'a', 1, 's', 9, 1, 'p', 0};
+    static const uint8_t bare[] = {4, 5, 1, 'a', 0, 0, 0, 0};
+    static const uint8_t nobody[] = {4, 5, 0, 1, 's', 9, 0, 0};
+    static const uint8_t longer[] = {4, 6, 1, 'a', 0, 0, 0, 'x', 0};
+    static const uint8_t torn[] = {4, 4, 1, 'a', 0, 0, 0};
+    assert_int_equal(decode_with_end(right, sizeof right), FIRN_OK);
+    assert_int_equal(decode_with_end(bare, sizeof bare), FIRN_OK);
+    assert_int_equal(decode_with_end(nobody, sizeof nobody), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(longer, sizeof longer), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(torn, sizeof torn), FIRN_CORRUPT);
+
+    struct firn_ws_record record = sample(true);
+    struct firn_ws_record read;
+    struct firn_buf bytes = {0};
+    struct firn_buf owned = {0};
+    firn_error err;
+    record.turn = (firn_turn){.agent = firn_str("Claude Code"),
+                              .session = firn_str("abc"),
+                              .prompt = firn_str("make it\nshorter"),
+                              .number = 300};
+    encode(&record, &bytes);
+    assert_int_equal(firn_ws_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
+    assert_true(firn_slice_equal(read.turn.prompt, record.turn.prompt));
+    assert_int_equal(read.turn.number, 300);
+    for (size_t size = 0; size < bytes.size; size++) {
+        assert_int_equal(firn_ws_record_decode(firn_bytes(bytes.data, size), &read, &err),
+                         FIRN_CORRUPT);
+    }
+    assert_int_equal(firn_ws_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
+
+    /* Two public faces that outlive the bytes. */
+    firn_checkpoint first;
+    firn_checkpoint second;
+    firn_checkpoint *const both[] = {&first, &second};
+    firn_ws_record_to_checkpoint(&read, &first);
+    read.turn = (firn_turn){.number = 0};
+    firn_ws_record_to_checkpoint(&read, &second);
+    assert_int_equal(firn_ws_record_checkpoints_own(both, 2, &owned), FIRN_OK);
+    firn_buf_deinit(&bytes);
+    assert_true(firn_slice_equal(first.turn.agent, firn_str("Claude Code")));
+    assert_true(firn_slice_equal(first.turn.session, firn_str("abc")));
+    assert_true(firn_slice_equal(first.turn.prompt, firn_str("make it\nshorter")));
+    assert_true(firn_slice_equal(first.message, firn_str("before")));
+    assert_true(firn_slice_equal(second.message, firn_str("before")));
+    assert_int_equal(second.turn.agent.size, 0);
+    firn_buf_deinit(&owned);
+}
+
 int
 main(void)
 {
@@ -174,6 +231,7 @@ main(void)
         cmocka_unit_test(a_field_of_a_later_version_is_refused_as_newer),
         cmocka_unit_test(fields_have_one_order_and_their_own_size),
         cmocka_unit_test(forgotten_paths_are_in_order_and_apart),
+        cmocka_unit_test(a_turn_has_an_agent_and_its_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -483,6 +483,61 @@ fail_restores(bool for_ever, int error_number)
     prepared_deinit(&prepared);
 }
 
+/* One call is refused for want of a right. What can be done is done, nothing is left under temporary
+ * names, and both ways lead on: the rest later, or back. */
+static void
+any_call_of_a_restore_may_be_refused(void **state)
+{
+    (void)state;
+    struct prepared prepared = {0};
+    prepare(&prepared, false);
+    uint64_t partial = 0;
+    bool was_hit = true;
+    for (uint64_t call = 1; was_hit; call++) {
+        struct trial trial = {.prepared = &prepared, .way = call % 2 == 0 ? RESUME : UNDO};
+        snprintf(trial.what, sizeof trial.what, "call %llu is refused, then %s",
+                 (unsigned long long)call, way_names[trial.way]);
+        ws_world_clone(&prepared.world, &trial.world);
+        scan_world_wrap(&trial.world.tree);
+        ws_world_reopen(&trial.world);
+        struct firn_os *outer = trial.world.tree.outer;
+        struct firn_os_fault_plan plan = {
+            .call = call, .classes = FIRN_OS_FAULT_ALL, .error_number = EPERM};
+        firn_restore_result result;
+        firn_os_fault_set_plan(outer, &plan);
+        int rc = ws_try_restore(&trial.world, "1", &result);
+        was_hit = firn_os_fault_hits(outer) > 0;
+        firn_os_fault_set_plan(outer, NULL);
+        trial.is_loose = trial.world.notices.counts[FIRN_NOTICE_UNREADABLE] > 0;
+        char *now = ws_dump(&trial.world);
+        const bool is_partial = rc == FIRN_OK && result.not_restored > 0;
+        if (rc == FIRN_OK && (strstr(now, "/.firn-") != NULL || strstr(now, "\n.firn-") != NULL)) {
+            fail_msg("%s: a temporary name is left: %s", trial.what, now);
+        }
+        if (is_partial && !trial.is_loose && result.incomplete == 0) {
+            firn_pending_restore pending;
+            assert_int_equal(firn_ws_restore_pending(trial.world.ws, &pending, NULL), FIRN_OK);
+            assert_false(pending.is_pending);
+            if (result.safety_id[0] != '\0') {
+                assert_int_equal(try_way(&trial.world, trial.way), FIRN_OK);
+                char *after = ws_dump(&trial.world);
+                assert_tree(&trial, after, trial.way == UNDO ? prepared.edited : prepared.first);
+                free(after);
+            }
+            assert_int_equal(try_resume(&trial.world), FIRN_NOT_FOUND);
+            partial++;
+        } else if (rc != FIRN_OK && strstr(now, ".firn-kept-") == NULL) {
+            take_way(&trial);
+        }
+        free(now);
+        ws_assert_check_clean(&trial.world);
+        ws_world_close(&trial.world);
+    }
+    print_message("%llu restores left something\n", (unsigned long long)partial);
+    assert_true(partial > 10);
+    prepared_deinit(&prepared);
+}
+
 static void
 any_call_of_a_restore_may_fail_once(void **state)
 {
@@ -506,16 +561,34 @@ a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
     enum { ANOTHER = USER + 1 };
     struct prepared prepared = {0};
     prepare(&prepared, false);
-    struct ws_world *world = &prepared.world;
-    firn_os_memory_set_user(world->tree.os, 0);
-    give(world->tree.os, "/w/dir", ANOTHER); /* dir/changed cannot be exchanged */
-    firn_os_memory_set_user(world->tree.os, USER);
-    char *edited = ws_dump(world);
-    assert_int_equal(ws_try_restore(world, "1", NULL), FIRN_DENIED);
+    struct firn_os *os = prepared.world.tree.os;
+    firn_os_memory_set_user(os, 0);
+    give(os, "/w/dir", ANOTHER); /* its time cannot be set back */
+    firn_os_memory_set_user(os, USER);
+    char *edited = ws_dump(&prepared.world);
+    struct ws_world clone;
+    struct ws_world *world = &clone;
+    firn_pending_restore pending = {.is_pending = true};
+    firn_restore_result result;
+    /* A write that fails when the safety checkpoint is there, and before anything has moved. */
+    int rc = FIRN_OK;
+    for (uint64_t call = 1; rc == FIRN_OK || pending.is_pending || result.safety_id[0] == '\0';
+         call++) {
+        if (call > 1) {
+            ws_world_close(world);
+        }
+        ws_world_clone(&prepared.world, world);
+        scan_world_wrap(&world->tree);
+        ws_world_reopen(world);
+        struct firn_os_fault_plan plan = {
+            .call = call, .classes = FIRN_OS_FAULT_WRITES, .error_number = EIO};
+        firn_os_fault_set_plan(world->tree.outer, &plan);
+        rc = ws_try_restore(world, "1", &result);
+        assert_true(firn_os_fault_hits(world->tree.outer) > 0);
+        firn_os_fault_set_plan(world->tree.outer, NULL);
+        assert_int_equal(firn_ws_restore_pending(world->ws, &pending, NULL), FIRN_OK);
+    }
     ws_assert_dump(world, edited);
-    firn_pending_restore pending;
-    assert_int_equal(firn_ws_restore_pending(world->ws, &pending, NULL), FIRN_OK);
-    assert_false(pending.is_pending);
     put_precious(world, 0);
     ws_save(world);
     char *now = ws_dump(world);
@@ -523,6 +596,7 @@ a_restore_that_came_to_nothing_is_nothing_to_undo(void **state)
     ws_assert_dump(world, now);
     free(now);
     free(edited);
+    ws_world_close(world);
     prepared_deinit(&prepared);
 }
 
@@ -587,6 +661,7 @@ main(void)
         cmocka_unit_test(the_power_may_go_in_a_restore_of_much),
         cmocka_unit_test(the_power_may_go_in_a_restore_of_little),
         cmocka_unit_test(the_power_may_go_in_what_deals_with_a_power_cut),
+        cmocka_unit_test(any_call_of_a_restore_may_be_refused),
         cmocka_unit_test(any_call_of_a_restore_may_fail_once),
         cmocka_unit_test(any_call_of_a_restore_and_all_after_it_may_fail),
         cmocka_unit_test(a_restore_that_came_to_nothing_is_nothing_to_undo),

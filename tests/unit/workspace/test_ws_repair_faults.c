@@ -16,12 +16,14 @@
 #include <cmocka.h>
 
 #include "gc_support.h"
+#include "store/db.h"
 #include "support/test_alloc.h"
 #include "workspace/ws_config.h"
 #include "ws_break.h"
 
-/* The log is gone; or the newer pack, which the older checkpoint does not need; or nothing. */
-enum damage { LOG_GONE, PACK_GONE, NONE, DAMAGES };
+/* The log is gone; or the MANIFEST of a store that has runs; or the newer pack, which the older
+ * checkpoint does not need; or nothing. */
+enum damage { LOG_GONE, MANIFEST_GONE, PACK_GONE, NONE, DAMAGES };
 
 struct prepared {
     struct ws_world world;
@@ -39,6 +41,19 @@ remove_file(struct ws_world *world, const char *dir_path, const char *name)
 }
 
 static void
+flush(struct ws_world *world)
+{
+    const struct firn_db_options options = {0};
+    struct firn_os_dir *dir;
+    struct firn_db *db;
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, "/s", &dir, NULL), FIRN_OK);
+    assert_int_equal(firn_db_open(dir, &options, &db, NULL), FIRN_OK);
+    assert_int_equal(firn_db_maintain_flush(db, NULL), FIRN_OK);
+    assert_int_equal(firn_db_close(db, NULL), FIRN_OK);
+    firn_os_dir_close(dir);
+}
+
+static void
 prepare(struct prepared *prepared, enum damage damage)
 {
     struct ws_world *world = &prepared->world;
@@ -48,11 +63,16 @@ prepare(struct prepared *prepared, enum damage damage)
     scan_put_random(tree, "dir/changes", 1, 3000);
     ws_save(world);
     prepared->first = ws_dump(world);
+    if (damage == MANIFEST_GONE) {
+        flush(world);
+    }
     scan_put_random(tree, "dir/changes", 2, 3000);
     scan_put_text(tree, "new", "new");
     ws_save(world);
     if (damage == LOG_GONE) {
         remove_file(world, "/s", "wal-000001.log");
+    } else if (damage == MANIFEST_GONE) {
+        remove_file(world, "/s", "manifest-000001.log");
     } else if (damage == PACK_GONE) {
         remove_file(world, "/s/packs", "00000002.pack");
     }

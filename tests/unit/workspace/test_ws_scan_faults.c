@@ -18,6 +18,7 @@
 #include "os/os_memory.h"
 #include "scan_support.h"
 #include "support/test_alloc.h"
+#include "support/test_share.h"
 
 enum { MIB = 1 << 20, TICK_NS = 10000000 };
 
@@ -466,7 +467,8 @@ check_sink_failures(struct scan_world *world, unsigned threads)
     firn_ws_scan_result_deinit(&result);
     uint64_t adds = sink.adds;
     scan_sink_deinit(&sink);
-    for (uint64_t n = 1; n <= adds; n++) {
+    const struct test_share share = test_share_of(1, threads);
+    for (uint64_t n = share.first; n <= adds; n += share.step) {
         scan_sink_init(&sink);
         sink.fail_add_at = n;
         int rc = try_run(world, &sink, NULL, threads, false, &result, &err);

@@ -281,6 +281,24 @@ grow(struct scan_world *world, unsigned done)
     scan_put_random(world, "small", done, 100 * (done + 1));
 }
 
+/* Puts one more line behind what is there. */
+static void
+append(struct scan_world *world, unsigned done)
+{
+    char text[1024] = "as it was";
+    for (unsigned i = 0; i <= done && i < 100; i++) {
+        strcat(text, " and on");
+    }
+    scan_put_text(world, "small", text);
+}
+
+static void
+touch(struct scan_world *world, unsigned done)
+{
+    (void)done;
+    scan_put_text(world, "small", "as it was");
+}
+
 static void
 cut(struct scan_world *world, unsigned done)
 {
@@ -318,7 +336,7 @@ a_file_that_changes_between_two_calls_is_saved_as_it_is_afterwards(void **state)
 {
     (void)state;
     static void (*const acts[])(struct scan_world * world, unsigned done) = {
-        overwrite, grow, cut, replace, change_mode, change_attribute};
+        overwrite, grow, append, touch, cut, replace, change_mode, change_attribute};
     static const char *const operations[] = {"file_open", "file_read", "xattr_list", "file_stat"};
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
         for (size_t j = 0; j < sizeof operations / sizeof *operations; j++) {
@@ -326,8 +344,12 @@ a_file_that_changes_between_two_calls_is_saved_as_it_is_afterwards(void **state)
                 struct scan_notices notices = {0};
                 char *real;
                 char *saved = run_intruded(operations[j], times, acts[i], &notices, &real);
-                assert_string_equal(saved, real);
-                assert_null(notices.text);
+                bool is_growing = scan_notices_has(&notices, FIRN_NOTICE_GROWING, "small");
+                if (acts[i] != append || !is_growing) {
+                    assert_string_equal(saved, real);
+                    assert_null(notices.text);
+                }
+                scan_notices_deinit(&notices);
                 free(saved);
                 free(real);
             }
@@ -355,6 +377,38 @@ a_file_that_changes_at_every_try_is_left_out(void **state)
 }
 
 static void
+a_file_that_grows_at_every_look_is_saved_as_far_as_it_went(void **state)
+{
+    (void)state;
+    static const char *const operations[] = {"file_open", "file_read", "xattr_list", "file_stat"};
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+        struct scan_notices notices = {0};
+        char *real;
+        char *saved = run_intruded(operations[i], 100, append, &notices, &real);
+        assert_non_null(strstr(saved, "small kind=1"));
+        /* What is appended before it is opened is no growth. */
+        assert_int_equal(notices.counts[FIRN_NOTICE_GROWING], i == 0 ? 0 : 1);
+        assert_int_equal(notices.counts[FIRN_NOTICE_CHANGING], 0);
+        scan_notices_deinit(&notices);
+        free(saved);
+        free(real);
+    }
+}
+
+static void
+a_file_whose_times_alone_change_at_every_look_is_saved(void **state)
+{
+    (void)state;
+    struct scan_notices notices = {0};
+    char *real;
+    char *saved = run_intruded("file_stat", 100, touch, &notices, &real);
+    assert_non_null(strstr(saved, "small kind=1"));
+    assert_null(notices.text);
+    free(saved);
+    free(real);
+}
+
+static void
 a_file_that_goes_away_before_it_is_opened_has_vanished(void **state)
 {
     (void)state;
@@ -377,6 +431,8 @@ main(void)
         cmocka_unit_test(short_reads_and_interruptions_change_nothing),
         cmocka_unit_test(a_file_that_changes_between_two_calls_is_saved_as_it_is_afterwards),
         cmocka_unit_test(a_file_that_changes_at_every_try_is_left_out),
+        cmocka_unit_test(a_file_that_grows_at_every_look_is_saved_as_far_as_it_went),
+        cmocka_unit_test(a_file_whose_times_alone_change_at_every_look_is_saved),
         cmocka_unit_test(a_file_that_goes_away_before_it_is_opened_has_vanished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -379,11 +379,11 @@ restore(struct model *model)
         return;
     }
     snprintf(reference, sizeof reference, "%" PRIu64, 1 + below(model, model->saves));
-    int rc = ws_try_restore(&model->world, reference, NULL);
-    if (rc == FIRN_CONFLICT) {
-        return; /* something left out is in the way */
+    firn_restore_result result;
+    must(model, ws_try_restore(&model->world, reference, &result));
+    if (result.left_alone > 0) {
+        return; /* so it is not the tree of the checkpoint */
     }
-    must(model, rc);
     firn_checkpoint checkpoint;
     must(model, firn_ws_find(model->world.ws, reference, &checkpoint, &model->world.err));
     firn_hash root = checkpoint.root;

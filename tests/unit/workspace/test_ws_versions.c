@@ -414,7 +414,7 @@ a_damaged_base_takes_along_what_leans_on_it(void **state)
 }
 
 struct told {
-    unsigned objects;  /* notices without a path that name an object */
+    unsigned objects;  /* that notices without a path count */
     unsigned of[4][3]; /* for a path, those of each checkpoint */
     char ids[3][FIRN_CHECKPOINT_ID_SIZE];
 };
@@ -424,12 +424,13 @@ count_told(void *ctx, const firn_notice *notice)
 {
     static const char *const paths[] = {"beside", "f", "sound", "new"};
     struct told *told = ctx;
-    told->objects += notice->path.size == 0 && strstr(notice->text, "object ") != NULL ? 1 : 0;
+    unsigned long objects = strtoul(notice->text, NULL, 10);
+    bool is_of_objects = notice->path.size == 0 && strstr(notice->text, " objects: ") != NULL;
+    told->objects += is_of_objects ? (unsigned)objects : 0;
     for (size_t i = 0; i < 4; i++) {
         for (size_t j = 0; firn_slice_equal(notice->path, firn_str(paths[i])) && j < 3; j++) {
-            char prefix[32];
-            snprintf(prefix, sizeof prefix, "checkpoint %.8s", told->ids[j]);
-            told->of[i][j] += strncmp(notice->text, prefix, strlen(prefix)) == 0 ? 1 : 0;
+            told->of[i][j] +=
+                notice->checkpoint != NULL && strcmp(notice->checkpoint, told->ids[j]) == 0;
         }
     }
 }

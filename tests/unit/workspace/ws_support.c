@@ -160,6 +160,7 @@ ws_try_save(struct ws_world *world, firn_save_result *out)
 {
     firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
     firn_save_result result;
+    options.marks_told = true;
     options.threads = world->threads;
     options.callbacks = callbacks(world);
     return firn_ws_save(world->ws, &options, out == NULL ? &result : out, &world->err);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api/api_process.h: handles that were opened before a fork, in the child: every function refuses
+ * them, and looks at nothing in them but their mark. Locks inside may be held by threads that the
+ * child does not have, and the files are the parent's.
+ *
+ * The structure of every public handle begins with its mark, so the mark can be read without knowing
+ * the structure. Closing such a handle leaves its memory to the end of the process, because a thread
+ * that the child does not have may have been changing it.
+ */
+#ifndef FIRN_API_API_PROCESS_H
+#define FIRN_API_API_PROCESS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "os/os_process.h"
+
+/* Whether a handle, which is not NULL, was opened by this process. */
+static inline bool
+api_process_is_own(const void *handle)
+{
+    return firn_os_process_is_own((const struct firn_os_process_mark *)handle);
+}
+
+/* Whether a function without an error may use a handle. */
+static inline bool
+api_process_may_use(const void *handle)
+{
+    return handle != NULL && api_process_is_own(handle);
+}
+
+/* Returns FIRN_MISUSE from the function around it for a handle of another process. */
+#define API_OWN(handle, what, err)                             \
+    do {                                                       \
+        if (!api_process_is_own(handle)) {                     \
+            return firn_os_process_refuse("the " what, (err)); \
+        }                                                      \
+    } while (0)
+
+/* The same, of a handle that may be NULL. */
+#define API_OWN_IF_ANY(handle, what, err) \
+    do {                                  \
+        if ((handle) != NULL) {           \
+            API_OWN(handle, what, err);   \
+        }                                 \
+    } while (0)
+
+#endif

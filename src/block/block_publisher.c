@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_publisher.c: many block files become durable at once.
+ *
+ * A small file costs a disk hardly more than its sync, and the sync of the directory that follows. A
+ * journaling file system writes its journal for each of them. Where many files come together (a flush
+ * of many small trees) they are written first, all of them, while the kernel is already asked to write
+ * them back. Then all are synced together, and so is the directory.
+ *
+ * (I1) No file bears its final name before it was synced whole (I3 of block_writer.c), and none counts
+ *      as published before the directory was synced.
+ *
+ * Failure: all or nothing of a run. What has got its name already loses it again; a removal that fails
+ * leaves a file that nobody names, which the next opening of a store removes.
+ */
+#include "block/block_publisher.h"
+
+#include "base/mem.h"
+
+void
+firn_block_publisher_init(struct firn_block_publisher *publisher, struct firn_os_dir *dir)
+{
+    publisher->dir = dir;
+    publisher->count = 0;
+    publisher->renamed = 0;
+}
+
+/* Closes all; gone: they lose their names too. */
+static void
+clear(struct firn_block_publisher *publisher, bool gone)
+{
+    for (size_t i = 0; i < publisher->count; i++) {
+        struct firn_block_publisher_file *file = &publisher->files[i];
+        if (gone) {
+            /* Nothing more can be done where even this fails. */
+            FIRN_IGNORE(firn_os_remove_file(
+                publisher->dir, i < publisher->renamed ? file->name : file->temp_name, NULL));
+        }
+        firn_os_file_close(file->file);
+        firn_free(file->temp_name);
+        firn_free(file->name);
+    }
+    publisher->count = 0;
+    publisher->renamed = 0;
+}
+
+static int
+publish(struct firn_block_publisher *publisher, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct firn_os_file *files[FIRN_BLOCK_PUBLISHER_FILES_MAX];
+    for (size_t i = 0; i < publisher->count; i++) {
+        files[i] = publisher->files[i].file;
+    }
+    FIRN_TRY(firn_os_file_sync_several(files, publisher->count, err));
+    for (size_t i = 0; i < publisher->count; i++) {
+        const struct firn_block_publisher_file *file = &publisher->files[i];
+        FIRN_TRY(firn_os_rename(publisher->dir, file->temp_name, publisher->dir, file->name,
+                                FIRN_OS_RENAME_NO_REPLACE, err));
+        publisher->renamed++;
+    }
+    FIRN_TRY(firn_os_dir_sync(publisher->dir, err));
+out:
+    return rc;
+}
+
+int
+firn_block_publisher_run(struct firn_block_publisher *publisher, firn_error *err)
+{
+    if (publisher->count == 0) {
+        return FIRN_OK;
+    }
+    int rc = publish(publisher, err);
+    clear(publisher, rc != FIRN_OK);
+    return rc;
+}
+
+int
+firn_block_publisher_add(struct firn_block_publisher *publisher,
+                         const struct firn_block_publisher_file *file, firn_error *err)
+{
+    if (publisher->count == FIRN_BLOCK_PUBLISHER_FILES_MAX) {
+        int rc = firn_block_publisher_run(publisher, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    publisher->files[publisher->count++] = *file;
+    return FIRN_OK;
+}
+
+void
+firn_block_publisher_deinit(struct firn_block_publisher *publisher)
+{
+    clear(publisher, true);
+}

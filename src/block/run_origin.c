@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/run_origin.c: an origin to bytes and back.
+ *
+ * Nothing of the bytes is believed. Every origin has one encoding: what decodes encodes to the same
+ * bytes again.
+ */
+#include "block/run_origin.h"
+
+#include "base/bytes.h"
+#include "base/reader.h"
+
+enum { HEAD_SIZE = 8, FLAG_LAST = 1 };
+
+/* As MANIFEST has them. */
+#define NUMBER_MAX ((UINT64_C(1) << 62) - 1)
+
+static int
+append_numbers(const uint64_t *numbers, size_t count, struct firn_buf *out)
+{
+    uint64_t before = 0;
+    int rc = firn_buf_append_varint(out, count);
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        rc = firn_buf_append_varint(out, numbers[i] - before);
+        before = numbers[i];
+    }
+    return rc;
+}
+
+int
+firn_run_origin_encode(const struct firn_run_origin *origin, struct firn_buf *out)
+{
+    int rc;
+    firn_buf_clear(out);
+    FIRN_TRY(firn_buf_append_le32(out, FIRN_RUN_ORIGIN_VERSION));
+    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)origin->kind));
+    FIRN_TRY(firn_buf_append_u8(out, origin->is_last ? FLAG_LAST : 0));
+    FIRN_TRY(firn_buf_append_u8(out, 0));
+    FIRN_TRY(firn_buf_append_u8(out, 0));
+    FIRN_TRY(firn_buf_append_varint(out, origin->tree));
+    FIRN_TRY(firn_buf_append_varint(out, origin->flushed));
+    FIRN_TRY(firn_buf_append_varint(out, origin->work));
+    FIRN_TRY(firn_buf_append_varint(out, origin->part));
+    FIRN_TRY(append_numbers(origin->inputs, origin->input_count, out));
+    FIRN_TRY(append_numbers(origin->gone, origin->gone_count, out));
+out:
+    return rc;
+}
+
+/* ---- reading ---- */
+
+static int
+refuse(firn_error *err)
+{
+    return firn_error_set(err, FIRN_CORRUPT, "the origin of a run is malformed");
+}
+
+/* Appends the numbers of one list. */
+static int
+read_numbers(struct firn_reader *reader, struct firn_buf *numbers, size_t *out_count,
+             firn_error *err)
+{
+    uint64_t count;
+    uint64_t number = 0;
+    if (!firn_reader_varint(reader, &count) || count > FIRN_RUN_ORIGIN_NUMBERS_MAX) {
+        return refuse(err);
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t above;
+        if (!firn_reader_varint(reader, &above) || above == 0 || above > NUMBER_MAX - number) {
+            return refuse(err);
+        }
+        number += above;
+        if (firn_buf_append(numbers, &number, sizeof number) != FIRN_OK) {
+            return firn_error_no_memory(err, "the origin of a run");
+        }
+    }
+    *out_count = (size_t)count;
+    return FIRN_OK;
+}
+
+static bool
+is_sound(const struct firn_run_origin *origin)
+{
+    bool is_scratch = origin->kind == FIRN_RUN_ORIGIN_SCRATCH;
+    bool is_nothing = origin->tree == 0 && origin->flushed == 0 && origin->work == 0 &&
+                      origin->part == 0 && !origin->is_last && origin->gone_count == 0;
+    return (is_scratch ? is_nothing : origin->work > 0 && origin->work <= NUMBER_MAX) &&
+           (origin->kind == FIRN_RUN_ORIGIN_COMPACTION || origin->input_count == 0);
+}
+
+static bool
+read_fields(struct firn_reader *reader, struct firn_run_origin *out)
+{
+    uint64_t tree;
+    uint64_t part;
+    bool is_read = firn_reader_varint(reader, &tree) && firn_reader_varint(reader, &out->flushed) &&
+                   firn_reader_varint(reader, &out->work) && firn_reader_varint(reader, &part) &&
+                   tree <= UINT32_MAX && part <= UINT32_MAX;
+    out->tree = is_read ? (uint32_t)tree : 0;
+    out->part = is_read ? (uint32_t)part : 0;
+    return is_read;
+}
+
+int
+firn_run_origin_decode(firn_slice bytes, struct firn_buf *numbers, struct firn_run_origin *out,
+                       firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(bytes);
+    firn_slice head;
+    int rc;
+    firn_buf_clear(numbers);
+    *out = (struct firn_run_origin){.kind = FIRN_RUN_ORIGIN_FLUSH};
+    if (!firn_reader_bytes(&reader, HEAD_SIZE, &head)) {
+        return refuse(err);
+    }
+    uint32_t version = firn_load_le32(head.data);
+    if (version > FIRN_RUN_ORIGIN_VERSION || head.data[4] > FIRN_RUN_ORIGIN_SCRATCH ||
+        (head.data[5] & ~FLAG_LAST) != 0 || head.data[6] != 0 || head.data[7] != 0) {
+        return firn_error_set(err, FIRN_NEWER,
+                              "the origin of a run has version %u, kind %u; this version reads %d, "
+                              "up to %d",
+                              version, head.data[4], FIRN_RUN_ORIGIN_VERSION,
+                              (int)FIRN_RUN_ORIGIN_SCRATCH);
+    }
+    if (version == 0 || head.data[4] == 0 || !read_fields(&reader, out)) {
+        return refuse(err);
+    }
+    out->kind = (enum firn_run_origin_kind)head.data[4];
+    out->is_last = head.data[5] == FLAG_LAST;
+    FIRN_TRY(read_numbers(&reader, numbers, &out->input_count, err));
+    FIRN_TRY(read_numbers(&reader, numbers, &out->gone_count, err));
+    if (firn_reader_left(&reader) != 0 || !is_sound(out)) {
+        return refuse(err);
+    }
+    if (numbers->size > 0) {
+        out->inputs = (const uint64_t *)(const void *)numbers->data;
+        out->gone = out->inputs + out->input_count;
+    }
+out:
+    return rc;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/hook_lost.h: firn's hooks that a restore takes out of an agent's settings: those of a project
+ * are files of the workspace, and an older checkpoint may not have them.
+ */
+#ifndef FIRN_CLI_HOOK_LOST_H
+#define FIRN_CLI_HOOK_LOST_H
+
+#include <stdbool.h>
+
+enum { FIRN_HOOK_LOST_TEXT_SIZE = 200 }; /* as FIRN_MCP_HOOKS_TEXT_SIZE */
+
+/* In which agents' settings below this directory firn's hooks are: one bit each. */
+unsigned firn_hook_lost_look(const char *root);
+
+/* The next of `lost`, which loses its bit; false when there is none. *out_path is that of the settings
+ * below the root; out_text says in one line what happened and how to put the hooks back. */
+bool firn_hook_lost_next(unsigned *lost, const char **out_path, char *out_text);
+
+#endif

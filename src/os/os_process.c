@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_process.c: telling a child of fork from its parent.
+ *
+ * Each process has a number. It lies in a page of its own that the kernel fills with zeros in a child
+ * (MADV_WIPEONFORK), however the child came about: fork, _Fork, or a bare clone. A kernel without
+ * that leaves it to a handler of pthread_atfork, which is registered in any case; it sets the same
+ * zero. In a process whose number is 0, whatever is marked belongs to an ancestor.
+ *
+ * The first mark that a child makes gives it a number: one more than the largest that its memory
+ * knows of, which is that of its parent or of another ancestor. So the numbers along a line of
+ * descent grow, and no mark that was inherited has the child's number.
+ *
+ * A child of vfork shares the memory of its parent, the number included; it may do nothing but exec
+ * anyway. posix_spawn runs nothing of ours in between.
+ *
+ * Nothing here fails: without the page the number lies in ordinary memory and the handler guards it;
+ * without the handler the page does. A system that grants neither has no memory for a fork either.
+ */
+#include "os/os_process.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static _Atomic uint64_t ordinary;
+static _Atomic uint64_t last; /* number given in this process or in an ancestor */
+
+_Atomic uint64_t *firn_os_process_number = &ordinary;
+
+static void
+forget_number(void)
+{
+    atomic_store_explicit(firn_os_process_number, 0, memory_order_relaxed);
+}
+
+/* Runs once, before anything is marked. */
+static void
+prepare(void)
+{
+    long page_size = sysconf(_SC_PAGESIZE);
+    size_t size = page_size > 0 ? (size_t)page_size : 4096;
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+#ifdef MADV_WIPEONFORK
+    if (page != MAP_FAILED && madvise(page, size, MADV_WIPEONFORK) == 0) {
+        firn_os_process_number = page;
+        page = MAP_FAILED;
+    }
+#endif
+    if (page != MAP_FAILED) {
+        (void)munmap(page, size);
+    }
+    (void)pthread_atfork(NULL, NULL, forget_number);
+}
+
+void
+firn_os_process_init_mark(struct firn_os_process_mark *mark)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, prepare);
+    uint64_t number = atomic_load_explicit(firn_os_process_number, memory_order_relaxed);
+    if (number == 0) {
+        uint64_t next = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+        /* Of two threads that are here at once one wins; both take what it has set. */
+        number =
+            atomic_compare_exchange_strong(firn_os_process_number, &number, next) ? next : number;
+    }
+    mark->process = number;
+}
+
+int
+firn_os_process_refuse(const char *what, firn_error *err)
+{
+    return firn_error_set(err, FIRN_MISUSE,
+                          "%s was opened before this process was forked and belongs to its parent; "
+                          "open it anew",
+                          what);
+}

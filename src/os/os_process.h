@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os/os_process.h: which process something belongs to. A child of fork has all memory of its parent
+ * and none of its threads: locks may be held by nobody, and descriptors and shared mappings are the
+ * parent's. What must not be used there carries a mark of the process that made it.
+ */
+#ifndef FIRN_OS_OS_PROCESS_H
+#define FIRN_OS_OS_PROCESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Every handle of the public interface begins with one (api/api_process.h). */
+struct firn_os_process_mark {
+    uint64_t process;
+};
+
+/* The number of this process, or 0 while nothing was marked in it. Only for the function below. */
+extern _Atomic uint64_t *firn_os_process_number;
+
+/* Marks what this process has just made. Any thread. */
+void firn_os_process_init_mark(struct firn_os_process_mark *mark);
+
+/* Whether this process made what is marked. Takes a nanosecond, no lock and no system call. */
+static inline bool
+firn_os_process_is_own(const struct firn_os_process_mark *mark)
+{
+    /* Relaxed: the number changes only in fork, which leaves one thread. */
+    return atomic_load_explicit(firn_os_process_number, memory_order_relaxed) == mark->process;
+}
+
+/* The FIRN_MISUSE of using what another process made; what names it: "the store". */
+int firn_os_process_refuse(const char *what, firn_error *err);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_cells.c: lists of cells, taken apart and made.
+ *
+ * The name of a file must not depend on whether its file system kept zeros as a hole, and BLAKE3 of
+ * a whole content has to see each of its zeros: it counts the KiB it has hashed, so no two stretches
+ * of zeros hash alike and none can be skipped. A TiB of hole would take minutes. So content of 16 GiB
+ * and more is named by a tree of hashes of its own, in which a cell of zeros, and a list of nothing
+ * but zeros, does not occur at all.
+ *
+ *     bytes of a list := 0 | form (1) | level | varint size | items
+ *     item            := varint of items left out before it | 32 bytes hash
+ *
+ * (I1) Canonical: content of one size and one sequence of bytes has one tree. The level of the
+ *      uppermost list follows from the size, and below it no list is empty. What the bytes of a list
+ *      cannot show, that a cell in it is not zeros, does no harm: it is another name for content that
+ *      firn would have named otherwise, and reads as what it says.
+ * (I2) The first byte tells a list of cells from a list of pieces, which begins with a size that is
+ *      not 0.
+ * (I3) A list's own bytes are its name. So each list is verified by itself as it is read, each cell
+ *      by its own name, and no hash runs over the whole: cells can be read and written in any order.
+ *
+ * Memory: of a builder one list a level, 68 KiB each.
+ */
+#include "pack/packfile_cells.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "codec/blake3_hash.h"
+
+enum { MARK = 0, FORM = 1, HEAD_SIZE = 3, IN_LIST = FIRN_PACKFILE_CELLS_IN_LIST };
+
+static const char context[] = "firn 2026-11-22 list of cells, form 1";
+
+uint64_t
+firn_packfile_cells_item_span(unsigned level)
+{
+    uint64_t span = FIRN_PACKFILE_CELLS_SIZE;
+    for (unsigned i = 0; i < level; i++) {
+        span *= IN_LIST;
+    }
+    return span;
+}
+
+unsigned
+firn_packfile_cells_level_of(uint64_t size)
+{
+    unsigned level = 0;
+    DCHECK(size <= FIRN_PACKFILE_CELLS_CONTENT_MAX);
+    while (size > firn_packfile_cells_item_span(level + 1)) {
+        level++;
+    }
+    return level;
+}
+
+bool
+firn_packfile_cells_is_zero(const uint8_t *data, size_t size)
+{
+    return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
+}
+
+bool
+firn_packfile_cells_is_list(firn_slice stored)
+{
+    return stored.size > 0 && stored.data[0] == MARK; /* (I2) */
+}
+
+void
+firn_packfile_cells_name(firn_slice list, firn_hash *out)
+{
+    struct firn_blake3_hash state;
+    firn_blake3_hash_init_derive(&state, context);
+    firn_blake3_hash_update(&state, list.data, list.size);
+    firn_blake3_hash_final(&state, out);
+}
+
+/* ---- reading ---- */
+
+bool
+firn_packfile_cells_next(struct firn_packfile_cells *cells, struct firn_packfile_cells_item *out)
+{
+    uint64_t span = firn_packfile_cells_item_span(cells->level);
+    uint64_t count = cells->size / span + (cells->size % span != 0 ? 1 : 0);
+    struct firn_reader rest = cells->rest;
+    uint64_t skipped;
+    if (firn_reader_left(&rest) == 0 || cells->next >= count ||
+        !firn_reader_varint_max(&rest, count - cells->next - 1, &skipped) ||
+        !firn_reader_copy(&rest, out->hash.bytes, sizeof out->hash.bytes)) {
+        return false; /* nothing is taken: open sees what is left */
+    }
+    cells->rest = rest;
+    uint64_t number = cells->next + skipped;
+    out->offset = number * span;
+    out->size = cells->size - out->offset < span ? cells->size - out->offset : span;
+    cells->next = number + 1;
+    return true;
+}
+
+static bool
+open_head(firn_slice list, struct firn_packfile_cells *out)
+{
+    uint8_t mark;
+    uint8_t form;
+    uint8_t level;
+    *out = (struct firn_packfile_cells){.rest = firn_reader_of(list)};
+    if (!firn_reader_u8(&out->rest, &mark) || !firn_reader_u8(&out->rest, &form) ||
+        !firn_reader_u8(&out->rest, &level) || mark != MARK || form != FORM ||
+        level >= FIRN_PACKFILE_CELLS_LEVELS) {
+        return false;
+    }
+    out->level = level;
+    return firn_reader_varint_max(&out->rest, firn_packfile_cells_item_span(level + 1U),
+                                  &out->size) &&
+           out->size > 0;
+}
+
+int
+firn_packfile_cells_open(firn_slice list, struct firn_packfile_cells *out, firn_error *err)
+{
+    bool is_sound = open_head(list, out);
+    if (is_sound) {
+        struct firn_packfile_cells rest = *out;
+        struct firn_packfile_cells_item item;
+        while (firn_packfile_cells_next(&rest, &item)) {
+        }
+        is_sound = firn_reader_left(&rest.rest) == 0;
+    }
+    return is_sound
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_CORRUPT, "%zu bytes are not a list of cells", list.size);
+}
+
+/* Where a hole ends and a piece begins. */
+struct visiting {
+    int (*visit)(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece,
+                 firn_error *err);
+    void *ctx;
+    uint64_t at;
+};
+
+static int
+visit_hole(struct visiting *visiting, uint64_t end, firn_error *err)
+{
+    struct firn_packfile_piece hole = {.size = end - visiting->at, .is_hole = true};
+    int rc = hole.size == 0 ? FIRN_OK : visiting->visit(visiting->ctx, visiting->at, &hole, err);
+    visiting->at = end;
+    return rc;
+}
+
+int
+firn_packfile_cells_decode(firn_slice list, uint64_t *out_total_size,
+                           int (*visit)(void *ctx, uint64_t offset,
+                                        const struct firn_packfile_piece *piece, firn_error *err),
+                           void *ctx, firn_error *err)
+{
+    struct firn_packfile_cells cells;
+    struct firn_packfile_cells_item item;
+    struct visiting visiting = {.visit = visit, .ctx = ctx};
+    *out_total_size = 0;
+    int rc = firn_packfile_cells_open(list, &cells, err);
+    if (rc != FIRN_OK || visit == NULL) {
+        *out_total_size = rc == FIRN_OK ? cells.size : 0;
+        return rc;
+    }
+    while (firn_packfile_cells_next(&cells, &item)) {
+        const struct firn_packfile_piece piece = {.size = item.size, .hash = item.hash};
+        FIRN_TRY(visit_hole(&visiting, item.offset, err));
+        FIRN_TRY(visit(ctx, item.offset, &piece, err));
+        visiting.at = item.offset + item.size;
+    }
+    FIRN_TRY(visit_hole(&visiting, cells.size, err));
+    *out_total_size = cells.size;
+out:
+    return rc;
+}
+
+/* ---- building ---- */
+
+void
+firn_packfile_cells_builder_init(struct firn_packfile_cells_builder *builder, uint64_t size,
+                                 int (*put)(void *ctx, const firn_hash *hash, firn_slice list,
+                                            firn_error *err),
+                                 void *ctx)
+{
+    CHECK(size > 0 && size <= FIRN_PACKFILE_CELLS_CONTENT_MAX);
+    *builder = (struct firn_packfile_cells_builder){
+        .size = size, .top = firn_packfile_cells_level_of(size), .put = put, .ctx = ctx};
+}
+
+void
+firn_packfile_cells_builder_deinit(struct firn_packfile_cells_builder *builder)
+{
+    for (unsigned i = 0; i < FIRN_PACKFILE_CELLS_LEVELS; i++) {
+        firn_buf_deinit(&builder->levels[i].list);
+    }
+}
+
+static int
+begin_list(struct firn_packfile_cells_builder *builder, unsigned level, uint64_t number)
+{
+    struct firn_buf *list = &builder->levels[level].list;
+    uint64_t span = firn_packfile_cells_item_span(level + 1);
+    uint64_t left = builder->size - number * span;
+    int rc;
+    builder->levels[level].number = number;
+    builder->levels[level].next = number * IN_LIST;
+    FIRN_TRY(firn_buf_append_u8(list, MARK));
+    FIRN_TRY(firn_buf_append_u8(list, FORM));
+    FIRN_TRY(firn_buf_append_u8(list, (uint8_t)level));
+    FIRN_TRY(firn_buf_append_varint(list, left < span ? left : span));
+out:
+    return rc;
+}
+
+static int
+put_list(struct firn_packfile_cells_builder *builder, unsigned level, firn_error *err)
+{
+    firn_slice list = firn_buf_slice(&builder->levels[level].list);
+    firn_packfile_cells_name(list, &builder->name);
+    int rc = builder->put == NULL ? FIRN_OK : builder->put(builder->ctx, &builder->name, list, err);
+    builder->levels[level].list.size = 0;
+    return rc;
+}
+
+static int
+append_item(struct firn_packfile_cells_builder *builder, unsigned level, uint64_t number,
+            const firn_hash *hash)
+{
+    struct firn_buf *list = &builder->levels[level].list;
+    int rc = FIRN_OK;
+    if (list->size == 0) {
+        FIRN_TRY(begin_list(builder, level, number / IN_LIST));
+    }
+    FIRN_TRY(firn_buf_append_varint(list, number - builder->levels[level].next));
+    FIRN_TRY(firn_buf_append(list, hash->bytes, sizeof hash->bytes));
+    builder->levels[level].next = number + 1;
+out:
+    return rc;
+}
+
+/* Puts the open list of a level below the top, and names it in the one above. */
+static int
+close_list(struct firn_packfile_cells_builder *builder, unsigned level, firn_error *err)
+{
+    uint64_t number = builder->levels[level].number;
+    int rc = put_list(builder, level, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    /* Whatever is open above is the list that this one belongs to: add closes from below. */
+    DCHECK(builder->levels[level + 1].list.size == 0 ||
+           builder->levels[level + 1].number == number / IN_LIST);
+    return append_item(builder, level + 1, number, &builder->name) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of cells");
+}
+
+int
+firn_packfile_cells_builder_add(struct firn_packfile_cells_builder *builder, uint64_t number,
+                                const firn_hash *hash, firn_error *err)
+{
+    uint64_t list = number;
+    int rc = FIRN_OK;
+    DCHECK(number < (builder->size - 1) / FIRN_PACKFILE_CELLS_SIZE + 1);
+    for (unsigned i = 0; i < builder->top; i++) {
+        list /= IN_LIST;
+        if (builder->levels[i].list.size > 0 && builder->levels[i].number != list) {
+            FIRN_TRY(close_list(builder, i, err));
+        }
+    }
+    if (append_item(builder, 0, number, hash) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a list of cells");
+    }
+out:
+    return rc;
+}
+
+int
+firn_packfile_cells_builder_finish(struct firn_packfile_cells_builder *builder, firn_hash *out,
+                                   firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (unsigned i = 0; i < builder->top; i++) {
+        if (builder->levels[i].list.size > 0) {
+            FIRN_TRY(close_list(builder, i, err));
+        }
+    }
+    if (builder->levels[builder->top].list.size == 0 &&
+        begin_list(builder, builder->top, 0) != FIRN_OK) {
+        FIRN_TRY(firn_error_no_memory(err, "a list of cells"));
+    }
+    FIRN_TRY(put_list(builder, builder->top, err));
+    *out = builder->name;
+out:
+    return rc;
+}

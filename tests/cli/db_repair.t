@@ -1,0 +1,49 @@
+A MANIFEST that was cut short: what it named is brought back, and the damaged store is kept.
+
+  $ for i in 1 2 3; do firn db put s.firn users a$i one && firn db put s.firn users b$i two && firn db flush s.firn; done && firn db del s.firn users a2 && firn db scan s.firn users >before
+  $ cp -a s.firn cut.firn && head -c 300 s.firn/manifest-000001.log >cut.firn/manifest-000001.log
+  $ firn db scan cut.firn users 2>/dev/null
+  [5]
+  $ firn db get cut.firn users a1 2>&1 | grep hint
+  hint: firn db repair STORE makes a sound store of what is left of it
+  $ firn db repair cut.firn --dry-run
+  all data is there
+  nothing was changed
+  $ firn db scan cut.firn users 2>/dev/null
+  [5]
+  $ firn db repair cut.firn
+  all data is there
+  the damaged store is kept, remove it when it is of no use: cut.firn/damaged-1
+  $ firn db scan cut.firn users | cmp - before
+  $ firn db check cut.firn --quiet
+  $ firn db repair cut.firn
+  nothing to repair
+  $ firn db put cut.firn users a9 nine && firn db compact cut.firn && firn db scan cut.firn users | wc -l
+  6
+
+Without any MANIFEST, and as JSON.
+
+  $ rm -r cut.firn && cp -a s.firn cut.firn && rm cut.firn/manifest-* && firn db repair cut.firn --json | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["data"], o["was_intact"], o["checkpoints"])'
+  kept False []
+  $ firn db scan cut.firn users | cmp - before
+
+Sorted files that are lost are named, and so is a keyspace whose name was in one of them.
+
+  $ rm -r cut.firn && cp -a s.firn cut.firn && rm cut.firn/runs/*.row && firn db repair cut.firn >told 2>err; echo $?; head -1 told; grep -c 'is missing' err
+  6
+  some data is lost, or may be: what is known of it was told
+  2
+  $ rm -r cut.firn && cp -a s.firn cut.firn && rm cut.firn/runs/000001.row && firn db repair cut.firn -q 2>err; echo $?; grep -v runs err
+  6
+  firn: damaged: the log is left out: it does not fit what is left of the rest
+  firn: damaged: the name of keyspace 1 is lost: it is recovered-1 now
+  $ firn db keyspaces cut.firn
+  recovered-1
+  $ firn db get cut.firn recovered-1 b3 && echo
+  two
+
+Where there is none.
+
+  $ firn db repair none.firn
+  [3]
+  ! firn: there is no store at 'none.firn'

@@ -1,0 +1,29 @@
+The superuser in a store of somebody else's: its owner can still use it afterwards.
+
+  ? test "$(id -u)" = 0 && command -v setpriv
+  $ chmod 755 . .. && mkdir mine tree tree/db && chown 12345:12345 mine tree/db
+  $ as_owner() { HOME=/nonexistent setpriv --reuid=12345 --regid=12345 --clear-groups "$@"; }
+  $ as_owner firn db put mine/store ks key value
+  $ rm mine/store/LOCK && firn db put mine/store ks another value && firn db compact mine/store
+  $ as_owner firn db put mine/store ks third value && as_owner firn db get mine/store ks another; echo
+  value
+  $ find mine ! -user 12345 -o ! -group 12345
+
+A restore that changes a store in the tree takes its lock, and makes it where there is none.
+
+  $ as_owner firn db put tree/db ks key old && firn -C tree --store "$PWD/s" save -q
+  1
+  $ as_owner firn db put tree/db ks key new && rm tree/db/LOCK && firn -C tree --store "$PWD/s" restore 1 -q
+  $ find tree/db ! -user 12345 -o ! -group 12345
+  $ as_owner firn db put tree/db ks other value && as_owner firn db get tree/db ks key; echo
+  old
+
+A set-user-id program comes back from a store of one's own, and without that bit from anybody else's.
+
+  $ mkdir bin && echo program >bin/tool && chmod 4755 bin/tool && firn -C bin --store "$PWD/t" save -q
+  1
+  $ rm bin/tool && firn -C bin --store "$PWD/t" restore 1 -q && stat -c %a bin/tool
+  4755
+  $ rm bin/tool && chown -R 12345 t && firn -C bin --store "$PWD/t" restore 1 -q; stat -c %a bin/tool
+  ! firn: incomplete: tool: set-user-id or set-group-id bit not restored: the store belongs to another user
+  755

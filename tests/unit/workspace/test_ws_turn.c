@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: the turns of coding agents: what the checkpoint after one of them knows of it.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+#include "support/test_alloc.h"
+#include "workspace/ws_catalog_turns.h"
+#include "ws_break.h"
+
+static int
+try_turn(struct ws_world *world, const char *session, const char *prompt, bool begins,
+         firn_save_result *out)
+{
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result result;
+    firn_turn turn = {
+        .agent = firn_str("Claude Code"), .session = firn_str(session), .prompt = firn_str(prompt)};
+    options.message = firn_str(begins ? "before" : "after");
+    options.threads = 1;
+    options.if_changed = true;
+    options.turn = &turn;
+    options.turn_begins = begins;
+    return firn_ws_save(world->ws, &options, out == NULL ? &result : out, &world->err);
+}
+
+static void
+begin(struct ws_world *world, const char *session, const char *prompt)
+{
+    assert_int_equal(try_turn(world, session, prompt, true, NULL), FIRN_OK);
+}
+
+/* Something changes, and the turn ends. */
+static firn_checkpoint
+end(struct ws_world *world, const char *session, const char *prompt)
+{
+    static unsigned n;
+    char text[32];
+    firn_save_result result;
+    snprintf(text, sizeof text, "content %u", ++n);
+    scan_put_text(&world->tree, "file", text);
+    assert_int_equal(try_turn(world, session, prompt, false, &result), FIRN_OK);
+    assert_true(result.is_made);
+    return result.checkpoint;
+}
+
+static void
+assert_turn(const firn_checkpoint *checkpoint, const char *session, uint64_t number,
+            const char *prompt, const char *message)
+{
+    assert_true(firn_slice_equal(checkpoint->turn.agent, firn_str("Claude Code")));
+    assert_true(firn_slice_equal(checkpoint->turn.session, firn_str(session)));
+    assert_true(firn_slice_equal(checkpoint->turn.prompt, firn_str(prompt)));
+    assert_int_equal(checkpoint->turn.number, number);
+    assert_true(firn_slice_equal(checkpoint->message, firn_str(message)));
+}
+
+static void
+each_turn_keeps_its_prompt(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_checkpoint found;
+    ws_world_open_memory(&world, 1);
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "s", " one\nmore");
+    firn_checkpoint after = end(&world, "s", "");
+    assert_turn(&after, "s", 1, " one\nmore", "after: one");
+    begin(&world, "s", "two"); /* nothing has changed: no checkpoint, and the prompt is kept */
+    after = end(&world, "s", "");
+    assert_turn(&after, "s", 2, "two", "after: two");
+    assert_int_equal(after.number, 3);
+    /* It ends once more, after something else changed. */
+    after = end(&world, "s", "");
+    assert_turn(&after, "s", 2, "two", "after: two");
+    ws_world_reopen(&world);
+    assert_int_equal(firn_ws_find(world.ws, "3", &found, &world.err), FIRN_OK);
+    assert_turn(&found, "s", 2, "two", "after: two");
+    assert_int_equal(firn_ws_find(world.ws, "1", &found, &world.err), FIRN_OK);
+    assert_int_equal(found.turn.agent.size, 0); /* what was there before is nobody's turn */
+    assert_true(firn_slice_equal(found.message, firn_str("before: one")));
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+conversations_are_told_apart(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 2);
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "a", "of a");
+    begin(&world, "b", "of b");
+    begin(&world, "", "of none");
+    firn_checkpoint after = end(&world, "a", "");
+    assert_turn(&after, "a", 1, "of a", "after: of a");
+    after = end(&world, "b", "");
+    assert_turn(&after, "b", 1, "of b", "after: of b");
+    after = end(&world, "", "");
+    assert_turn(&after, "", 1, "of none", "after: of none");
+    after = end(&world, "never seen", "");
+    assert_turn(&after, "never seen", 0, "", "after");
+    after = end(&world, "a", "the agent says it itself");
+    assert_turn(&after, "a", 1, "the agent says it itself", "after: the agent says it itself");
+    ws_world_close(&world);
+}
+
+static void
+old_conversations_make_room(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    char session[32];
+    ws_world_open_memory(&world, 3);
+    scan_put_text(&world.tree, "file", "first");
+    for (unsigned i = 0; i < FIRN_WS_CATALOG_TURNS_MAX + 10; i++) {
+        snprintf(session, sizeof session, "session %u", i);
+        begin(&world, session, session);
+    }
+    firn_checkpoint after = end(&world, "session 9", "");
+    assert_turn(&after, "session 9", 0, "", "after");
+    after = end(&world, "session 10", "");
+    assert_turn(&after, "session 10", 1, "session 10", "after: session 10");
+    after = end(&world, session, "");
+    assert_int_equal(after.turn.number, 1);
+    ws_world_close(&world);
+}
+
+static void
+a_long_prompt_is_cut_between_characters(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    size_t size = 20000;
+    char *prompt = calloc(2 * size + 2, 1);
+    ws_world_open_memory(&world, 4);
+    prompt[0] = 'x';
+    for (size_t i = 0; i < size; i++) {
+        memcpy(prompt + 1 + 2 * i, "\xc3\xa9", 2);
+    }
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "s", prompt);
+    firn_checkpoint after = end(&world, "s", "");
+    assert_int_equal(after.turn.prompt.size, FIRN_WS_RECORD_PROMPT_SIZE_MAX - 1);
+    assert_int_equal(after.message.size, strlen("after: ") + 99);
+    assert_memory_equal(after.turn.prompt.data, prompt, after.turn.prompt.size);
+    free(prompt);
+    ws_world_close(&world);
+}
+
+static void
+a_turn_without_an_agent_is_refused(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    char name[300];
+    firn_turn turn = {.number = 0};
+    firn_save_options options = FIRN_SAVE_OPTIONS_INIT;
+    firn_save_result result;
+    ws_world_open_memory(&world, 5);
+    memset(name, 'n', sizeof name);
+    options.turn_begins = true;
+    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    options.turn = &turn;
+    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    turn.agent = firn_bytes(name, 257);
+    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    turn.agent = firn_bytes(name, 256);
+    turn.session = firn_bytes(name, 257);
+    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_INVALID);
+    turn.session = firn_bytes(name, 256);
+    assert_int_equal(firn_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
+    ws_world_close(&world);
+}
+
+/* ---- faults ---- */
+
+enum { BEGIN, END, OPERATIONS };
+
+static int
+run_broken(struct ws_world *world, int operation)
+{
+    return try_turn(world, "s", operation == BEGIN ? "two" : "", operation == BEGIN, NULL);
+}
+
+/* The store is sound, and turns go on. */
+static void
+judge_broken(struct ws_world *world, int operation, const struct ws_broken *broken)
+{
+    ws_assert_check_clean(world);
+    if (operation == END && broken->rc == FIRN_OK && !broken->is_cut) {
+        firn_checkpoint latest;
+        assert_int_equal(firn_ws_find(world->ws, "latest", &latest, &world->err), FIRN_OK);
+        if (latest.number > 1) { /* else the file that is new could not be read */
+            assert_turn(&latest, "s", 1, "one", "after: one");
+        }
+    }
+    begin(world, "s", "three");
+    firn_checkpoint after = end(world, "s", "");
+    assert_true(after.turn.number >= 1 && after.turn.number <= 3);
+    assert_turn(&after, "s", after.turn.number, "three", "after: three");
+}
+
+static void
+break_turns(void (*break_it)(const struct ws_break *how))
+{
+    struct ws_world world;
+    ws_world_open_memory(&world, 6);
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "s", "one");
+    scan_put_text(&world.tree, "other", "made in the turn");
+    assert_int_equal(firn_os_dir_sync_filesystem(world.tree.root, &world.err), FIRN_OK);
+    for (int operation = BEGIN; operation < OPERATIONS; operation++) {
+        struct ws_break_numbered numbered = {run_broken, judge_broken, operation};
+        struct ws_break how = ws_break_numbered(&world, &numbered, 1);
+        break_it(&how);
+    }
+    ws_world_close(&world);
+}
+
+static void
+break_calls(const struct ws_break *how)
+{
+    assert_true(ws_break_calls(how, false, EIO) > 1);
+    assert_true(ws_break_calls(how, true, ENOSPC) > 1);
+}
+
+static void
+break_memory(const struct ws_break *how)
+{
+    assert_true(ws_break_allocations(how, WS_BREAK_ONCE) > 1);
+}
+
+static void
+break_power(const struct ws_break *how)
+{
+    assert_true(ws_break_power(how, 2) > 1);
+}
+
+static void
+any_call_may_fail(void **state)
+{
+    (void)state;
+    break_turns(break_calls);
+}
+
+static void
+any_allocation_may_fail(void **state)
+{
+    (void)state;
+    break_turns(break_memory);
+}
+
+static void
+the_power_may_go_at_any_moment(void **state)
+{
+    (void)state;
+    break_turns(break_power);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_turn_keeps_its_prompt),
+        cmocka_unit_test(conversations_are_told_apart),
+        cmocka_unit_test(old_conversations_make_room),
+        cmocka_unit_test(a_long_prompt_is_cut_between_characters),
+        cmocka_unit_test(a_turn_without_an_agent_is_refused),
+        cmocka_unit_test(any_call_may_fail),
+        cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(the_power_may_go_at_any_moment),
+    };
+    test_alloc_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
