@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../unit/workspace/ws_plant.h"
 
@@ -33,7 +34,9 @@ plant(struct ws_plant *planting, const char *text)
 int
 main(int argc, char **argv)
 {
-    struct ws_plant planting = {.world = {.root_path = argc == 3 ? argv[1] : NULL}};
+    struct ws_plant planting = {.world = {.root_path = argc == 3 ? argv[1] : NULL},
+                                .uid = geteuid(),
+                                .gid = getegid()};
     struct ws_world *world = &planting.world;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     if (argc != 3) {

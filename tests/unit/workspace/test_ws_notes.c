@@ -673,7 +673,8 @@ what_cannot_be_found_out_is_not_broad(void **state)
                                  .begin = begin_broad,
                                  .run = run_broad,
                                  .judge = judge_broad,
-                                 .ctx = &broad};
+                                 .ctx = &broad,
+                                 .is_whole = true};
     assert_true(ws_break_calls(&how, false, EIO) > 1);
     assert_true(ws_break_calls(&how, true, ENOSPC) > 1);
     assert_true(ws_break_allocations(&how, WS_BREAK_ONCE) > 1);

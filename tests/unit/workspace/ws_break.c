@@ -20,6 +20,9 @@
 static struct test_share
 share_of(const struct ws_break *how, uint64_t kind)
 {
+    if (how->is_whole) {
+        return (struct test_share){.first = 1, .step = 1};
+    }
     return test_share_of(how->every == 0 ? 1 : how->every, how->loop + kind);
 }
 

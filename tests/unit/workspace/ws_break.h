@@ -31,6 +31,7 @@ struct ws_break {
     void *ctx;
     uint64_t every; /* in a short run one of so many points; 0: each */
     uint64_t loop;  /* another number for each loop of a program */
+    bool is_whole;  /* too few points to be shared out: each build takes all */
 };
 
 /* The n-th call of the system fails, or with for_ever that and all after it. How often the operation

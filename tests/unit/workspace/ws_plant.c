@@ -53,7 +53,11 @@ ws_plant_end_under(struct ws_plant *planting, const firn_hash *root, const firn_
         record.has_rules = true;
         record.rules = *rules;
     }
-    record.root = (struct firn_tree_entry){.kind = FIRN_TREE_DIR, .mode = 0755, .hash = *root};
+    record.root = (struct firn_tree_entry){.kind = FIRN_TREE_DIR,
+                                           .mode = 0755,
+                                           .uid = planting->uid,
+                                           .gid = planting->gid,
+                                           .hash = *root};
     must(planting,
          firn_ws_catalog_commit(planting->opened.catalog, firn_str(planting->world.root_path),
                                 workspace, &record, false, NULL, err));
@@ -104,7 +108,7 @@ ws_plant_append(struct firn_buf *out, const struct ws_plant_entry *entry)
     assert_int_equal(firn_buf_append_u8(out, (uint8_t)entry->kind), FIRN_OK);
     assert_int_equal(firn_buf_append_varint(out, entry->mode != 0 ? entry->mode : 0644), FIRN_OK);
     assert_int_equal(firn_buf_append_varint(out, entry->uid), FIRN_OK);
-    assert_int_equal(firn_buf_append_varint(out, 0), FIRN_OK);
+    assert_int_equal(firn_buf_append_varint(out, entry->gid), FIRN_OK);
     assert_int_equal(firn_buf_append_le64(out, 1), FIRN_OK);
     if (entry->kind == FIRN_TREE_FILE) {
         assert_int_equal(firn_buf_append_varint(out, entry->size), FIRN_OK);
@@ -146,6 +150,8 @@ ws_plant_file(struct ws_plant *planting, const char *name, const char *text)
 {
     return (struct ws_plant_entry){.name = name,
                                    .kind = FIRN_TREE_FILE,
+                                   .uid = planting->uid,
+                                   .gid = planting->gid,
                                    .size = strlen(text),
                                    .hash = ws_plant_blob(planting, text)};
 }
@@ -157,6 +163,8 @@ ws_plant_folder(struct ws_plant *planting, const char *name, const struct ws_pla
     return (struct ws_plant_entry){.name = name,
                                    .kind = FIRN_TREE_DIR,
                                    .mode = 0755,
+                                   .uid = planting->uid,
+                                   .gid = planting->gid,
                                    .hash = ws_plant_dir(planting, entries, count)};
 }
 

@@ -17,6 +17,8 @@ struct ws_plant {
     struct firn_ws_opened opened;
     struct firn_ws_session *session;
     struct firn_ws_session_lane *lane;
+    uint32_t uid; /* of all that ws_plant_file and ws_plant_folder make, and of roots */
+    uint32_t gid;
 };
 
 /* Around the making of objects. The checkpoint gets the workspace's next number. */
@@ -36,6 +38,7 @@ struct ws_plant_entry {
     unsigned kind;
     uint32_t mode; /* 0: 0644 */
     uint32_t uid;
+    uint32_t gid;
     uint64_t size;
     firn_hash hash;
     const char *target;
