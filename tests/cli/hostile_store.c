@@ -34,9 +34,8 @@ plant(struct ws_plant *planting, const char *text)
 int
 main(int argc, char **argv)
 {
-    struct ws_plant planting = {.world = {.root_path = argc == 3 ? argv[1] : NULL},
-                                .uid = geteuid(),
-                                .gid = getegid()};
+    struct ws_plant planting = {
+        .world = {.root_path = argc == 3 ? argv[1] : NULL}, .uid = geteuid(), .gid = getegid()};
     struct ws_world *world = &planting.world;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     if (argc != 3) {
