@@ -26,6 +26,7 @@
  *
  * All of it is the leader's, so one thread at a time.
  */
+#include "base/check.h"
 #include "store/db_checkpoint.h"
 #include "store/db_internal.h"
 
@@ -41,9 +42,11 @@ enum {
 static void
 slow_down(struct firn_db *db, size_t bytes, unsigned level0)
 {
+    DCHECK(level0 >= LEVEL0_SLOW && level0 < LEVEL0_STOP);
     /* Twice as slow at the end as at the beginning. */
-    int64_t share = 1 + (int64_t)(level0 - LEVEL0_SLOW) / (LEVEL0_STOP - LEVEL0_SLOW);
-    db->slowdown_debt_ns += share * (int64_t)(bytes / 64 + 1) * (SLOW_NS_PER_KIB / 16);
+    enum { RANGE = LEVEL0_STOP - LEVEL0_SLOW };
+    int64_t least_ns = (int64_t)(bytes / 64 + 1) * (SLOW_NS_PER_KIB / 16);
+    db->slowdown_debt_ns += least_ns + least_ns * (int64_t)(level0 - LEVEL0_SLOW) / RANGE;
     if (db->slowdown_debt_ns >= SLEEP_NS_MIN) {
         firn_os_sleep_ns(db->os, db->slowdown_debt_ns);
         firn_db_count(&db->counters.slowdowns, 1);

@@ -103,6 +103,18 @@ spread(struct firn_ws_repair *repair)
     return has_found;
 }
 
+static bool
+is_root_taken(const struct firn_ws_repair *repair, uint32_t number, firn_slice root)
+{
+    for (size_t i = 0; i < firn_ws_repair_workspace_count(repair); i++) {
+        const struct firn_ws_repair_workspace *other = firn_ws_repair_workspace_at(repair, i);
+        if (other->entry.number != number && firn_slice_equal(firn_str(other->root), root)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A root that no other workspace has. A store inside of its workspace calls that ".". */
 static int
 make_root(const struct firn_ws_repair *repair, uint32_t number, firn_slice path,
@@ -111,13 +123,8 @@ make_root(const struct firn_ws_repair *repair, uint32_t number, firn_slice path,
     bool is_inside = strcmp(repair->ws->place.catalog_root, FIRN_WS_ROOTS_INSIDE) == 0 &&
                      firn_slice_equal(firn_str(repair->ws->place.root), path);
     int rc = firn_buf_append_slice(out, is_inside ? firn_str(FIRN_WS_ROOTS_INSIDE) : path);
-    for (size_t i = 0; rc == FIRN_OK && i < firn_ws_repair_workspace_count(repair); i++) {
-        const struct firn_ws_repair_workspace *other = firn_ws_repair_workspace_at(repair, i);
-        if (other->entry.number != number &&
-            firn_slice_equal(firn_str(other->root), firn_buf_slice(out))) {
-            rc = firn_buf_append_str(out, " (repaired)");
-            i = (size_t)-1;
-        }
+    while (rc == FIRN_OK && is_root_taken(repair, number, firn_buf_slice(out))) {
+        rc = firn_buf_append_str(out, " (repaired)");
     }
     return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a workspace");
 }
