@@ -14,6 +14,7 @@
 struct kv_store {
     firn_store *handle;
     firn_keyspace *keyspace;
+    firn_keyspace **spaces;
 };
 
 struct kv_worker {
@@ -65,6 +66,15 @@ store_open(const struct kv_setup *setup)
     options.compression = FIRN_COMPRESSION_NONE;
     check(firn_store_open(setup->directory, &options, &store->handle, &err), &err);
     check(firn_keyspace_open(store->handle, "bench", NULL, &store->keyspace, &err), &err);
+    store->spaces = calloc(setup->spaces + 1, sizeof(*store->spaces));
+    if (store->spaces == NULL) {
+        kv_die("out of memory");
+    }
+    for (unsigned i = 0; i < setup->spaces; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "space-%u", i);
+        check(firn_keyspace_open(store->handle, name, NULL, &store->spaces[i], &err), &err);
+    }
     return store;
 }
 
@@ -73,6 +83,7 @@ store_close(struct kv_store *store)
 {
     firn_error err = {0};
     check(firn_store_close(store->handle, &err), &err);
+    free(store->spaces);
     free(store);
 }
 
@@ -99,10 +110,22 @@ worker_destroy(struct kv_worker *worker)
 }
 
 static void
-put(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes value)
+put_to(firn_keyspace *keyspace, struct kv_bytes key, struct kv_bytes value)
 {
     firn_error err = {0};
-    check(firn_put(worker->store->keyspace, slice_of(key), slice_of(value), NULL, &err), &err);
+    check(firn_put(keyspace, slice_of(key), slice_of(value), NULL, &err), &err);
+}
+
+static void
+put(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes value)
+{
+    put_to(worker->store->keyspace, key, value);
+}
+
+static void
+put_into(struct kv_worker *worker, unsigned space, struct kv_bytes key, struct kv_bytes value)
+{
+    put_to(worker->store->spaces[space], key, value);
 }
 
 static void
@@ -126,18 +149,30 @@ remove_key(struct kv_worker *worker, struct kv_bytes key)
 }
 
 static bool
-get(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value)
+get_of(struct kv_worker *worker, firn_keyspace *keyspace, struct kv_bytes key,
+       struct kv_bytes *out_value)
 {
     firn_error err;
     firn_release(worker->value);
-    int code =
-        firn_get(worker->store->keyspace, slice_of(key), &worker->value, &out_value->size, &err);
+    int code = firn_get(keyspace, slice_of(key), &worker->value, &out_value->size, &err);
     if (code == FIRN_NOT_FOUND) {
         return false;
     }
     check(code, &err);
     out_value->data = worker->value;
     return true;
+}
+
+static bool
+get(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value)
+{
+    return get_of(worker, worker->store->keyspace, key, out_value);
+}
+
+static bool
+get_from(struct kv_worker *worker, unsigned space, struct kv_bytes key, struct kv_bytes *out_value)
+{
+    return get_of(worker, worker->store->spaces[space], key, out_value);
 }
 
 static bool
@@ -237,6 +272,8 @@ const struct kv_engine kv_engine = {
     .put_batch = put_batch,
     .remove = remove_key,
     .get = get,
+    .put_into = put_into,
+    .get_from = get_from,
     .cursor_seek = cursor_seek,
     .cursor_next = cursor_next,
     .cursor_end = cursor_end,

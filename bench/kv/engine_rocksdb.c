@@ -4,6 +4,8 @@
  *
  * Two write buffers of a sixteenth of the memory (64 MiB of 1 GiB), the rest is block cache; Bloom
  * filters of 10 bits a key; no compression; block checksums verified (its default); else defaults.
+ * Further keyspaces are column families: their write buffers have a quarter of the memory together
+ * (db_write_buffer_size), as they have in firn.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,8 @@ struct kv_store {
     rocksdb_cache_t *cache;
     rocksdb_writeoptions_t *write;
     rocksdb_readoptions_t *read;
+    rocksdb_column_family_handle_t **spaces;
+    unsigned space_count;
 };
 
 struct kv_worker {
@@ -42,6 +46,24 @@ version(void)
 {
     /* Its C interface does not tell; the build looked it up. */
     return "RocksDB " BENCH_KV_ROCKSDB_VERSION;
+}
+
+/* In a store that has none yet. */
+static void
+open_spaces(struct kv_store *store, unsigned count)
+{
+    char *error = NULL;
+    store->spaces = calloc(count + 1, sizeof(*store->spaces));
+    if (store->spaces == NULL) {
+        kv_die("out of memory");
+    }
+    for (; store->space_count < count; store->space_count++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "space-%u", store->space_count);
+        store->spaces[store->space_count] =
+            rocksdb_create_column_family(store->handle, store->options, name, &error);
+        check(error);
+    }
 }
 
 static struct kv_store *
@@ -70,14 +92,22 @@ store_open(const struct kv_setup *setup)
     rocksdb_writeoptions_set_sync(store->write, setup->synced);
     store->read = rocksdb_readoptions_create();
     rocksdb_readoptions_set_verify_checksums(store->read, 1);
+    if (setup->spaces != 0) {
+        rocksdb_options_set_db_write_buffer_size(store->options, 4 * buffer);
+    }
     store->handle = rocksdb_open(store->options, setup->directory, &error);
     check(error);
+    open_spaces(store, setup->spaces);
     return store;
 }
 
 static void
 store_close(struct kv_store *store)
 {
+    while (store->space_count > 0) {
+        rocksdb_column_family_handle_destroy(store->spaces[--store->space_count]);
+    }
+    free(store->spaces);
     rocksdb_close(store->handle);
     rocksdb_readoptions_destroy(store->read);
     rocksdb_writeoptions_destroy(store->write);
@@ -126,6 +156,15 @@ put(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes value)
 }
 
 static void
+put_into(struct kv_worker *worker, unsigned space, struct kv_bytes key, struct kv_bytes value)
+{
+    char *error = NULL;
+    rocksdb_put_cf(worker->store->handle, worker->store->write, worker->store->spaces[space],
+                   key.data, key.size, value.data, value.size, &error);
+    check(error);
+}
+
+static void
 put_batch(struct kv_worker *worker, const struct kv_pair *pairs, size_t count)
 {
     char *error = NULL;
@@ -147,6 +186,16 @@ remove_key(struct kv_worker *worker, struct kv_bytes key)
 }
 
 static bool
+take_value(struct kv_worker *worker, struct kv_bytes *out_value)
+{
+    if (worker->value == NULL) {
+        return false;
+    }
+    out_value->data = rocksdb_pinnableslice_value(worker->value, &out_value->size);
+    return true;
+}
+
+static bool
 get(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value)
 {
     char *error = NULL;
@@ -154,11 +203,18 @@ get(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value)
     worker->value =
         rocksdb_get_pinned(worker->store->handle, worker->store->read, key.data, key.size, &error);
     check(error);
-    if (worker->value == NULL) {
-        return false;
-    }
-    out_value->data = rocksdb_pinnableslice_value(worker->value, &out_value->size);
-    return true;
+    return take_value(worker, out_value);
+}
+
+static bool
+get_from(struct kv_worker *worker, unsigned space, struct kv_bytes key, struct kv_bytes *out_value)
+{
+    char *error = NULL;
+    value_release(worker);
+    worker->value = rocksdb_get_pinned_cf(worker->store->handle, worker->store->read,
+                                          worker->store->spaces[space], key.data, key.size, &error);
+    check(error);
+    return take_value(worker, out_value);
 }
 
 static bool
@@ -246,6 +302,8 @@ const struct kv_engine kv_engine = {
     .put_batch = put_batch,
     .remove = remove_key,
     .get = get,
+    .put_into = put_into,
+    .get_from = get_from,
     .cursor_seek = cursor_seek,
     .cursor_next = cursor_next,
     .cursor_end = cursor_end,

@@ -30,6 +30,7 @@ struct kv_setup {
     const char *directory; /* exists; empty, or with a store of the same engine */
     uint64_t memory_bytes; /* for everything that the engine keeps in memory */
     bool synced;           /* each write is on disk when its call returns; else in the kernel */
+    unsigned spaces;       /* keyspaces beside the usual one, for put_into and get_from */
 };
 
 /* Of the engine's own making. */
@@ -50,6 +51,12 @@ struct kv_engine {
     void (*remove)(struct kv_worker *worker, struct kv_bytes key);
     /* False if there is no such key. */
     bool (*get)(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value);
+
+    /* The same in one of setup.spaces, from 0. NULL: the engine has no such thing. */
+    void (*put_into)(struct kv_worker *worker, unsigned space, struct kv_bytes key,
+                     struct kv_bytes value);
+    bool (*get_from)(struct kv_worker *worker, unsigned space, struct kv_bytes key,
+                     struct kv_bytes *out_value);
 
     /* To the first entry whose key is not smaller, or the next one, as of the moment of the seek;
      * false at the end. The empty key seeks the first entry. Verifies checksums as get does. */

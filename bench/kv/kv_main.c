@@ -47,6 +47,7 @@ const struct kv_workload kv_workloads[] = {
     {"batch-random", kv_write_batches_random, KV_OPENED},
     {"sync-1", kv_threads_sync_1, KV_SYNCED | KV_OPENED},
     {"sync-8", kv_threads_sync_8, KV_SYNCED | KV_OPENED},
+    {"many", kv_write_many, KV_NEEDS_SPACES | KV_NEEDS_BUDGET},
     {"large-put", kv_write_large, KV_OPENED},
     {"large-get", kv_read_large, KV_OPENED},
     {"crash", kv_life_crash, KV_OPENED},
@@ -217,6 +218,9 @@ why_not(const struct kv_workload *workload)
     }
     if ((workload->flags & KV_NEEDS_RESTORES) != 0 && kv_engine.restore == NULL) {
         return "it cannot go back to a checkpoint";
+    }
+    if ((workload->flags & KV_NEEDS_SPACES) != 0 && kv_engine.put_into == NULL) {
+        return "its keyspaces are not in this benchmark";
     }
     return NULL;
 }

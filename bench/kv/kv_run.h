@@ -26,7 +26,8 @@ enum {
     KV_OPENED = 2,
     KV_NEEDS_BUDGET = 4,
     KV_NEEDS_CHECKPOINTS = 8,
-    KV_NEEDS_RESTORES = 16
+    KV_NEEDS_RESTORES = 16,
+    KV_NEEDS_SPACES = 32
 };
 
 struct kv_workload {
@@ -58,6 +59,7 @@ void kv_write_sequential(struct kv_run *run);
 void kv_write_batches(struct kv_run *run);
 void kv_write_batches_random(struct kv_run *run);
 void kv_write_large(struct kv_run *run);
+void kv_write_many(struct kv_run *run);
 /* kv_read.c */
 void kv_read_get(struct kv_run *run);
 void kv_read_missing(struct kv_run *run);

@@ -6,8 +6,13 @@
  * so that work put off to later is counted, and so do the bytes written. Latencies are taken from
  * one clock reading a call: each holds the making of key and value (kv_life_control measures how
  * much that is), and a stop cannot hide between two readings.
+ *
+ * Many keyspaces: a fifteenth of the entries, each into the next of 200 keyspaces, with little
+ * memory: all of them have something in it, and none has much.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "kv_run.h"
 
@@ -154,4 +159,71 @@ kv_write_large(struct kv_run *run)
     struct kv_span spent = kv_span_since(begun);
     spent.wall = calls.wall;
     kv_print(run->row, "", &spent, (double)entries / calls.wall);
+}
+
+/* ---- many keyspaces ---- */
+
+enum { SPACES = 200 };
+
+static void
+put_turns(struct kv_run *part, uint64_t entries)
+{
+    uint8_t key[KV_KEY_SIZE];
+    uint8_t value[KV_VALUE_SIZE];
+    for (uint64_t i = 0; i < entries; i++) {
+        uint64_t number = kv_number_of(i);
+        kv_key_write(key, number);
+        kv_value_write(value, sizeof(value), number, 0);
+        kv_engine.put_into(part->worker, (unsigned)(i % SPACES),
+                           (struct kv_bytes){key, sizeof(key)},
+                           (struct kv_bytes){value, sizeof(value)});
+    }
+}
+
+static void
+check_turns(struct kv_run *part, uint64_t entries)
+{
+    uint8_t key[KV_KEY_SIZE];
+    for (uint64_t i = 0; i < entries; i += 97) {
+        uint64_t number = kv_number_of(i);
+        uint64_t version;
+        struct kv_bytes value;
+        kv_key_write(key, number);
+        if (!kv_engine.get_from(part->worker, (unsigned)(i % SPACES),
+                                (struct kv_bytes){key, sizeof(key)}, &value) ||
+            !kv_value_read(value.data, value.size, number, &version)) {
+            kv_die("entry %llu of many keyspaces is not there", (unsigned long long)i);
+        }
+    }
+}
+
+static void
+write_many(const struct kv_run *run, unsigned mib, const char *suffix)
+{
+    char path[4096];
+    struct kv_run part = *run;
+    uint64_t entries = run->entries / 15;
+    (void)snprintf(path, sizeof(path), "%s/many-%u", run->setup.directory, mib);
+    if (mkdir(path, 0700) != 0) {
+        kv_die("could not make %s", path);
+    }
+    part.setup =
+        (struct kv_setup){.directory = path, .memory_bytes = (uint64_t)mib << 20, .spaces = SPACES};
+    kv_run_open(&part);
+    struct kv_span begun = kv_span_begin();
+    put_turns(&part, entries);
+    struct kv_span calls = kv_span_since(begun);
+    kv_run_settle(&part);
+    struct kv_span spent = kv_span_since(begun);
+    spent.wall = calls.wall;
+    kv_print(run->row, suffix, &spent, (double)entries / calls.wall);
+    check_turns(&part, entries);
+    kv_run_close(&part);
+}
+
+void
+kv_write_many(struct kv_run *run)
+{
+    write_many(run, 8, "_8");
+    write_many(run, 64, "_64");
 }
