@@ -4,7 +4,8 @@
  *
  * Differences are printed as they come. What rules leave out comes before them, in the order in
  * which the threads of the scan meet it; with --ignored it is collected, sorted, and printed at the
- * end, so that two runs print the same.
+ * end, so that two runs print the same. What is left out for a reserved name, as the .git of each
+ * repository, comes first then: one row for all of a name, but in --short and --json.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@
 struct ignored {
     char *path;
     size_t path_size;
+    size_t name_size; /* of the last component, where that is a reserved name; else 0 */
     char *text;
 };
 
@@ -91,7 +93,12 @@ add_ignored(struct shown *shown, const firn_notice *notice)
         shown->ignored = grown;
         shown->ignored_capacity = capacity;
     }
-    struct ignored item = {malloc(notice->path.size + 1), notice->path.size, strdup(notice->text)};
+    const uint8_t *slash =
+        notice->path.size > 0 ? memrchr(notice->path.data, '/', notice->path.size) : NULL;
+    size_t name_at = slash != NULL ? (size_t)(slash - notice->path.data) + 1 : 0;
+    struct ignored item = {malloc(notice->path.size + 1), notice->path.size,
+                           notice->is_reserved ? notice->path.size - name_at : 0,
+                           strdup(notice->text)};
     if (item.path == NULL || item.text == NULL) {
         free(item.path);
         free(item.text);
@@ -123,40 +130,100 @@ on_progress(void *ctx, const firn_progress *progress)
 }
 
 static int
+compare_bytes(firn_slice left, firn_slice right)
+{
+    size_t size = left.size < right.size ? left.size : right.size;
+    int order = size == 0 ? 0 : memcmp(left.data, right.data, size);
+    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
+}
+
+static firn_slice
+ignored_path(const struct ignored *ignored)
+{
+    return firn_bytes(ignored->path, ignored->path_size);
+}
+
+static firn_slice
+ignored_name(const struct ignored *ignored)
+{
+    return firn_bytes(ignored->path + ignored->path_size - ignored->name_size, ignored->name_size);
+}
+
+static int
 compare_ignored(const void *a, const void *b)
+{
+    return compare_bytes(ignored_path(a), ignored_path(b));
+}
+
+/* Reserved names come first, those of one name together. */
+static int
+compare_grouped(const void *a, const void *b)
 {
     const struct ignored *left = a;
     const struct ignored *right = b;
-    size_t size = left->path_size < right->path_size ? left->path_size : right->path_size;
-    int order = memcmp(left->path, right->path, size);
-    return order != 0 ? order
-                      : (left->path_size > right->path_size) - (left->path_size < right->path_size);
+    if ((left->name_size > 0) != (right->name_size > 0)) {
+        return left->name_size > 0 ? -1 : 1;
+    }
+    int order = compare_bytes(ignored_name(left), ignored_name(right));
+    return order != 0 ? order : compare_ignored(a, b);
+}
+
+/* How many from here on have the same reserved name; 1 where it is not one. */
+static size_t
+count_group(const struct shown *shown, size_t at)
+{
+    const struct ignored *first = &shown->ignored[at];
+    size_t count = 1;
+    while (first->name_size > 0 && at + count < shown->ignored_count &&
+           compare_bytes(ignored_name(first), ignored_name(&shown->ignored[at + count])) == 0) {
+        count++;
+    }
+    return count;
+}
+
+static void
+show_ignored_rows(struct shown *shown)
+{
+    char number[FIRN_TEXT_NUMBER_SIZE];
+    for (size_t i = 0; i < shown->ignored_count;) {
+        size_t count = shown->is_short ? 1 : count_group(shown, i);
+        firn_out_text(shown->is_short ? "I " : "ignored   ");
+        if (count == 1) {
+            firn_cli_path_print(ignored_path(&shown->ignored[i]));
+            firn_out_text("\n");
+        } else {
+            firn_text_escape(ignored_name(&shown->ignored[i]), firn_out_write);
+            firn_out_format(" (%s)\n", firn_text_number(count, number));
+        }
+        i += count;
+    }
+}
+
+static void
+show_ignored_json(const struct shown *shown)
+{
+    firn_json_out_array("ignored");
+    for (size_t i = 0; i < shown->ignored_count; i++) {
+        firn_json_out_object(NULL);
+        firn_json_out_bytes("path", ignored_path(&shown->ignored[i]));
+        firn_json_out_bytes("text", firn_str(shown->ignored[i].text));
+        firn_json_out_end();
+    }
+    firn_json_out_end();
 }
 
 static void
 show_ignored(struct shown *shown)
 {
+    bool is_grouped = !shown->cli->json && !shown->is_short;
     if (shown->ignored_count > 1) {
-        qsort(shown->ignored, shown->ignored_count, sizeof(*shown->ignored), compare_ignored);
+        qsort(shown->ignored, shown->ignored_count, sizeof(*shown->ignored),
+              is_grouped ? compare_grouped : compare_ignored);
     }
     if (shown->cli->json) {
-        firn_json_out_array("ignored");
-    }
-    for (size_t i = 0; i < shown->ignored_count; i++) {
-        firn_slice path = firn_bytes(shown->ignored[i].path, shown->ignored[i].path_size);
-        if (shown->cli->json) {
-            firn_json_out_object(NULL);
-            firn_json_out_bytes("path", path);
-            firn_json_out_bytes("text", firn_str(shown->ignored[i].text));
-            firn_json_out_end();
-        } else {
-            firn_out_text(shown->is_short ? "I " : "ignored   ");
-            firn_cli_path_print(path);
-            firn_out_text("\n");
-        }
-    }
-    if (shown->cli->json) {
-        firn_json_out_end();
+        show_ignored_json(shown);
+    } else {
+        show_ignored_rows(shown);
     }
 }
 
@@ -319,9 +386,10 @@ const struct firn_command firn_cmd_status = {
             "\n"
             "With --short the rows are letters: A added, M changed, T another kind, m\n"
             "metadata, D removed. With --ignored the topmost files and directories that rules\n"
-            "leave out follow, as ignored or I. What is too large for a save, by\n"
-            "--max-file-size or firn config save.max-file-size, counts as left out by a rule\n"
-            "and not as added; it is named at the end.\n"
+            "leave out follow, as ignored or I; several .git are one row with their number,\n"
+            "but with --short or --json. What is too large for a save, by --max-file-size or\n"
+            "firn config save.max-file-size, counts as left out by a rule and not as added;\n"
+            "it is named at the end.\n"
             "\n"
             "Paths are relative to the current directory, and . is that directory. To give\n"
             "paths without REF write -- before them. Nothing is written anywhere.",

@@ -8,6 +8,10 @@
  * middle of an array; their number has a limit, beyond which they are counted. They come in the
  * order in which threads meet them, and are kept in that of their paths.
  *
+ * Where many repositories lie in a workspace, each of them has a .git. Entries that are left out for a
+ * reserved name are named one by one only with --json: the summary names one of them by its path, and
+ * several of one name by that name and their number.
+ *
  * What a restore left as it is because of rules is named in its summary in the same way. What it could
  * not restore is printed as it comes, but only the first few: a directory of another user may hold any
  * number of files.
@@ -36,7 +40,7 @@
 #include "cli/signals.h"
 #include "cli/text.h"
 
-enum { KEPT_MAX = 10000, NAMES_MAX = 5, NOT_RESTORED_TOLD_MAX = 20 };
+enum { KEPT_MAX = 10000, NAMES_MAX = 5, GROUPS_MAX = 16, NOT_RESTORED_TOLD_MAX = 20 };
 
 struct firn_notices_kept {
     firn_notice_kind kind;
@@ -44,6 +48,14 @@ struct firn_notices_kept {
     size_t path_size;
     char *text;
     char checkpoint[FIRN_CHECKPOINT_ID_SIZE]; /* or empty */
+};
+
+/* Entries of one reserved name. */
+struct firn_notices_group {
+    uint8_t *path; /* of the one met first */
+    size_t path_size;
+    size_t name_size; /* of the last component of the path */
+    uint64_t count;
 };
 
 static const char *
@@ -123,6 +135,10 @@ firn_notices_deinit(struct firn_notices *notices)
         forget(&notices->kept[i]);
     }
     free(notices->kept);
+    for (size_t i = 0; i < notices->group_count; i++) {
+        free(notices->groups[i].path);
+    }
+    free(notices->groups);
     memset(notices, 0, sizeof(*notices));
     firn_meter_stop();
 }
@@ -204,6 +220,61 @@ firn_notices_add(struct firn_notices *notices, const firn_notice *notice)
     }
 }
 
+static firn_slice
+name_of(firn_slice path)
+{
+    const uint8_t *slash = path.size > 0 ? memrchr(path.data, '/', path.size) : NULL;
+    size_t at = slash != NULL ? (size_t)(slash - path.data) + 1 : 0;
+    return firn_bytes(path.data + at, path.size - at);
+}
+
+static firn_slice
+group_name(const struct firn_notices_group *group)
+{
+    return firn_bytes(group->path + group->path_size - group->name_size, group->name_size);
+}
+
+static int
+compare_names(firn_slice a, firn_slice b)
+{
+    int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Counts an entry with those of its name. False where it has to be kept by its path: there are too many
+ * names, or memory is out. */
+static bool
+add_to_group(struct firn_notices *notices, firn_slice path)
+{
+    firn_slice name = name_of(path);
+    size_t at = 0;
+    int order = 1;
+    while (at < notices->group_count &&
+           (order = compare_names(name, group_name(&notices->groups[at]))) > 0) {
+        at++;
+    }
+    if (at < notices->group_count && order == 0) {
+        notices->groups[at].count++;
+        return true;
+    }
+    if (notices->groups == NULL) {
+        notices->groups = malloc(GROUPS_MAX * sizeof(struct firn_notices_group));
+    }
+    struct firn_notices_group made = {.path_size = path.size, .name_size = name.size, .count = 1};
+    if (notices->groups != NULL && notices->group_count < GROUPS_MAX) {
+        made.path = malloc(path.size + 1);
+    }
+    if (made.path == NULL) {
+        return false;
+    }
+    memcpy(made.path, path.data, path.size);
+    memmove(&notices->groups[at + 1], &notices->groups[at],
+            (notices->group_count - at) * sizeof(struct firn_notices_group));
+    notices->groups[at] = made;
+    notices->group_count++;
+    return true;
+}
+
 /* What is wrong with a path, before it. */
 static const char *
 word_of(firn_notice_kind kind)
@@ -256,7 +327,9 @@ on_notice(void *ctx, const firn_notice *notice)
     notices->left_alone += notice->kind == FIRN_NOTICE_LEFT_ALONE;
     notices->not_restored += notice->kind == FIRN_NOTICE_NOT_RESTORED;
     bool is_named = notice->kind == kind_named(notices) && !notice->is_known;
-    if (is_named || notices->cli->json) {
+    bool is_grouped = is_named && notice->is_reserved && !notices->cli->json &&
+                      add_to_group(notices, notice->path);
+    if ((is_named && !is_grouped) || notices->cli->json) {
         keep(notices, notice);
     }
     bool is_news = notice->kind != FIRN_NOTICE_GROWING || notices->tells_special;
@@ -304,26 +377,57 @@ firn_notices_callbacks(struct firn_notices *notices)
     return callbacks;
 }
 
-/* "<title>: .git, node_modules and 3 more", of total notices of a kind. */
+/* A list of names on a line: "<title>: .git (12), node_modules and 3 more". */
+struct line {
+    const char *title;
+    size_t names;
+    uint64_t told; /* what these names stand for */
+};
+
+static void
+begin_name(struct line *line, uint64_t count)
+{
+    firn_out_text(line->names == 0 ? line->title : "");
+    firn_out_text(line->names == 0 ? ": " : ", ");
+    line->names++;
+    line->told += count;
+}
+
+static void
+print_group(const struct firn_notices_group *group, struct line *line)
+{
+    char count[FIRN_TEXT_NUMBER_SIZE];
+    begin_name(line, group->count);
+    if (group->count == 1) {
+        firn_cli_path_print(firn_bytes(group->path, group->path_size));
+    } else {
+        firn_text_escape(group_name(group), firn_out_write);
+        firn_out_format(" (%s)", firn_text_number(group->count, count));
+    }
+}
+
+/* Of total notices of a kind. */
 static void
 print_names(const struct firn_notices *notices, const char *title, firn_notice_kind kind,
             uint64_t total)
 {
-    uint64_t shown = 0;
-    for (size_t i = 0; i < notices->kept_count && shown < NAMES_MAX; i++) {
+    struct line line = {.title = title};
+    size_t groups = kind == FIRN_NOTICE_EXCLUDED ? notices->group_count : 0;
+    for (size_t i = 0; i < groups && line.names < NAMES_MAX; i++) {
+        print_group(&notices->groups[i], &line);
+    }
+    for (size_t i = 0; i < notices->kept_count && line.names < NAMES_MAX; i++) {
         const struct firn_notices_kept *kept = &notices->kept[i];
         if (kept->kind == kind) {
-            firn_out_text(shown == 0 ? title : "");
-            firn_out_text(shown == 0 ? ": " : ", ");
+            begin_name(&line, 1);
             firn_cli_path_print(firn_bytes(kept->path, kept->path_size));
-            shown++;
         }
     }
-    if (shown == 0) {
+    if (line.names == 0) {
         firn_out_format("%s: %llu\n", title, (unsigned long long)total);
-    } else if (shown < total) {
+    } else if (line.told < total) {
         char more[FIRN_TEXT_NUMBER_SIZE];
-        firn_out_format(" and %s more\n", firn_text_number(total - shown, more));
+        firn_out_format(" and %s more\n", firn_text_number(total - line.told, more));
     } else {
         firn_out_text("\n");
     }

@@ -14,6 +14,8 @@ struct firn_notices {
     struct firn_notices_kept *kept; /* for --json, and the names that the summary shows */
     size_t kept_count;
     size_t kept_capacity;
+    struct firn_notices_group *groups; /* left out for a reserved name, in the order of names */
+    size_t group_count;
     uint64_t not_kept;   /* beyond the most that are kept */
     uint64_t excluded;   /* by rules */
     uint64_t known;      /* of them: the save before has named or counted them */
@@ -33,8 +35,8 @@ void firn_notices_add(struct firn_notices *notices, const firn_notice *notice);
  * has come. */
 firn_callbacks firn_notices_callbacks(struct firn_notices *notices);
 
-/* "left out by rule: .git, node_modules and 3 more", if there was any and --quiet was not given; how many
- * were named by a save before, after that. */
+/* "left out by rule: .git (12), node_modules and 3 more", if there was any and --quiet was not given; how
+ * many were named by a save before, after that. */
 void firn_notices_print_excluded(const struct firn_notices *notices);
 /* "left alone by rule: build, x.log and 3 more", and how many more were not restored than were named. */
 void firn_notices_print_left(const struct firn_notices *notices);

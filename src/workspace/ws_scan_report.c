@@ -18,6 +18,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/slice.h"
+#include "workspace/ws_reserved.h"
 #include "workspace/ws_scan_internal.h"
 
 enum {
@@ -53,6 +55,8 @@ tell(struct firn_ws_scan_worker *worker, firn_notice_kind kind,
         return firn_error_no_memory(err, "a path");
     }
     firn_notice notice = {.kind = kind, .path = firn_buf_slice(&worker->path), .text = text};
+    notice.is_reserved =
+        kind == FIRN_NOTICE_EXCLUDED && firn_ws_reserved_name(firn_str(name)) != NULL;
     firn_os_mutex_lock(&scan->report_mutex);
     callbacks->on_notice(callbacks->ctx, &notice);
     firn_os_mutex_unlock(&scan->report_mutex);

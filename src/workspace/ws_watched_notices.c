@@ -21,7 +21,8 @@ on_notice(void *ctx, const firn_notice *notice)
     const firn_notice kept = {
         .kind = notice->kind,
         .path = {path, notice->path.size},
-        .text = firn_arena_str(&notices->arena, notice->text, strlen(notice->text))};
+        .text = firn_arena_str(&notices->arena, notice->text, strlen(notice->text)),
+        .is_reserved = notice->is_reserved};
     if (path == NULL || kept.text == NULL ||
         firn_buf_append(&notices->kept, &kept, sizeof kept) != FIRN_OK) {
         notices->callbacks.on_notice(notices->callbacks.ctx, notice);

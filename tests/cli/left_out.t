@@ -42,6 +42,40 @@ What is not saved is said, and a restore leaves it alone.
   $ firn show latest | grep 'left out'
   left out    1 by rule, 0 that could not be saved; saved with --include-deps
 
+Several repositories: .git is said once, with its number; what is programs' has each.
+
+  $ mkdir -p ../many/web/node_modules ../many/h/.hg && cd ../many && for i in a b c d e f; do mkdir -p $i/.git && touch $i/x; done
+  $ printf 'gitdir: ../a/.git' >web/.git && firn save | tail -n 1
+  left out by rule: .git (7), h/.hg, web/node_modules
+  $ firn save | tail -n 1; mkdir -p g/.git && firn save | tail -n 2
+  left out by rule as before: 9
+  left out by rule: g/.git
+  left out by rule as before: 9
+  $ mkdir -p g/h/.git g/i/.git && cd g && firn save | tail -n 2; cd ..
+  left out by rule: .git (2)
+  left out by rule as before: 10
+  $ touch q1 q2 q3 q4 && echo 'q*' >.firnignore && mkdir i && mkdir i/.git j j/.git && firn save | tail -n 2
+  left out by rule: .git (2), q1, q2, q3, q4
+  left out by rule as before: 12
+  $ mkdir k k/.git l l/.git && touch q5 q6 q7 q8 q9 && firn save | tail -n 2
+  left out by rule: .git (2), q5, q6, q7, q8 and 1 more
+  left out by rule as before: 18
+  $ firn status --ignored | head -n 4; firn status --ignored latest d e | head -n 1; firn status --ignored -- a | head -n 1
+  ignored   .git (14)
+  ignored   h/.hg
+  ignored   q1
+  ignored   q2
+  ignored   .git (2)
+  ignored   a/.git
+  $ firn status --ignored -s | grep -c '/.git$'
+  14
+  $ firn status --ignored --json | python3 -c 'import json, sys; print(sum(i["path"].endswith("/.git") for i in json.load(sys.stdin)["ignored"]))'
+  14
+  $ firn save --json | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["checkpoint"]["excluded"], sum(n["path"].endswith("/.git") for n in o["notices"]))'
+  25 14
+  $ firn config save.max-file-size 1G && firn status | tail -n 1; cd ../w
+  left out by rule: .git (14), h/.hg, q1, q2, q3 and 7 more
+
 What cannot be saved at all: fifos, sockets, devices. The save does not wait for the fifo.
 
   $ rm -rf .git node_modules web rust cached target && mkfifo pipe
