@@ -792,6 +792,8 @@ typedef struct firn_revert_result {
  *   gets the time of the call.
  * - Line by line are merged files of at most 8 MiB without a NUL among their first 8,000 bytes.
  * - What the rules of either checkpoint exclude, or those of today, is not touched.
+ * - A reserved name (.git and the like) is left as it is; where before differs in it that is told as
+ *   FIRN_NOTICE_RESERVED, and counts as incomplete. FIRN_INVALID where such a path is asked for.
  *
  * FIRN_CONFLICT, with out->conflicts, if what came later does not allow it: each is told, and
  * nothing is changed, not even in the store. Otherwise it goes on like firn_workspace_restore, with

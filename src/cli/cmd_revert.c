@@ -152,6 +152,9 @@ static const char *
 hint_beyond_references(const struct request *request, int code)
 {
     const firn_revert_options *options = &request->options;
+    if (code == FIRN_INVALID && options->path_count > 0) {
+        return NULL; /* it may be a path that is meant; what is said says it */
+    }
     if (code == FIRN_INVALID) {
         return "a range begins with the older one: firn revert OLDER..NEWER";
     }
@@ -304,7 +307,8 @@ const struct firn_command firn_cmd_revert = {
             "conflict; so is a change of what is no text or has more than 8 MiB, and of what\n"
             "was removed since. Conflicts are listed, nothing is changed, and the exit code\n"
             "is 4. What rules leave out, those of the checkpoints or those of today, is not\n"
-            "touched.\n"
+            "touched, nor is .git and the like (see firn help save); where a checkpoint has\n"
+            "such names they are named, and the exit code is 6.\n"
             "\n"
             "What is written is written as by firn restore: all that is needed is verified, a\n"
             "safety checkpoint is taken, and firn undo takes it back.",

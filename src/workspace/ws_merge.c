@@ -14,6 +14,9 @@
  * directory are borrowed from its parent's iterators, which do not move before it is done (I2).
  * Memory is three iterators and the collected entries of a directory for each level.
  *
+ * A reserved name (ws_reserved.h) is in no scan, so ours never has it. It is left as it is, told where
+ * theirs would change it, and is not in the result (I3).
+ *
  * After a conflict the walk goes on, so that all of them are told; what it makes then is of no use.
  */
 #include "workspace/ws_merge.h"
@@ -25,6 +28,7 @@
 #include "codec/blake3_hash.h"
 #include "workspace/ws_content.h"
 #include "workspace/ws_merge_content.h"
+#include "workspace/ws_reserved.h"
 
 enum { BASE, OURS, THEIRS, SIDES };
 
@@ -309,7 +313,7 @@ is_unchanged(struct merge *merge, const struct firn_tree_entry *base, int side,
 {
     const struct firn_ws_diff_side before = {.source = merge->sources[BASE], .root = base};
     const struct firn_ws_diff_side after = {.source = merge->sources[side], .root = entry};
-    const struct firn_ws_diff_options options = {0};
+    const struct firn_ws_diff_options options = {.without_reserved = true}; /* (I3) */
     bool is_changed = false;
     int rc = firn_ws_diff(&before, &after, &options, stop_at_change, &is_changed, err);
     *out = !is_changed;
@@ -363,6 +367,21 @@ ask_disk(struct merge *merge, bool *out_is_left_alone, firn_error *err)
     return rc == FIRN_OK && *out_is_left_alone
                ? merge->options->on_left_alone(merge->options->ctx, path, err)
                : rc;
+}
+
+/* (I3) */
+static int
+leave_reserved(struct merge *merge, const struct firn_ws_merge_entry_sides *sides,
+               const char *reason, firn_error *err)
+{
+    const struct firn_ws_merge_options *options = merge->options;
+    bool is_meant =
+        options->filter == NULL || firn_ws_filter_selects(options->filter, path_of(merge));
+    if (is_meant && options->on_reserved != NULL &&
+        !firn_ws_merge_entry_equal(sides->base, sides->theirs)) {
+        options->on_reserved(options->ctx, path_of(merge), reason);
+    }
+    return emit(merge, sides->ours, err);
 }
 
 /* Handles one name; *out_entered says that its directory comes first. */
@@ -447,10 +466,12 @@ step(struct merge *merge, firn_error *err)
         entries[i] = entry != NULL && firn_slice_equal(entry->name, first->name) ? entry : NULL;
     }
     const struct firn_ws_merge_entry_sides sides = {entries[BASE], entries[OURS], entries[THEIRS]};
-    bool is_entered;
+    const char *reason = firn_ws_reserved_name(first->name);
+    bool is_entered = false;
     int rc;
     FIRN_TRY(set_path(merge, level->path_size, first->name, err));
-    FIRN_TRY(handle(merge, &sides, &is_entered, err));
+    FIRN_TRY(reason != NULL ? leave_reserved(merge, &sides, reason, err)
+                            : handle(merge, &sides, &is_entered, err));
     level = &merge->levels[at]; /* entering may have moved it */
     for (int i = 0; i < SIDES && !is_entered; i++) {
         FIRN_TRY(entries[i] != NULL ? advance(level, i, err) : FIRN_OK);

@@ -9,10 +9,12 @@
  * side changed. So the whole merged tree is walked, once, and each name that no longer agrees with
  * the first one is a conflict. Such a tree is never stored (I1).
  *
- * The walk meets every entry, so it counts as well.
+ * What names a path that is never written (ws_reserved.h) becomes a file of its own in a restore, so it
+ * is no conflict. The walk meets every entry, so it counts as well.
  */
 #include "tree/tree_lookup.h"
 #include "workspace/ws_merge.h"
+#include "workspace/ws_reserved.h"
 
 struct checking {
     struct firn_tree_lookup links;
@@ -46,6 +48,9 @@ check_entry(void *ctx, const struct firn_ws_diff_change *change, firn_error *err
     checking->counts->files++;
     if (entry->hard_link.size == 0) {
         checking->counts->bytes += entry->size;
+        return FIRN_OK;
+    }
+    if (firn_ws_reserved_path(entry->hard_link) != NULL) {
         return FIRN_OK;
     }
     firn_error found;

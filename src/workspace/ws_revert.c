@@ -122,7 +122,7 @@ report(struct firn_ws_revert *revert)
     result->added = restored->added;
     result->changed = restored->changed;
     result->removed = restored->removed;
-    result->incomplete = restored->incomplete;
+    result->incomplete += restored->incomplete;
     result->left_alone += restored->left_alone;
     result->not_restored = restored->not_restored;
 }

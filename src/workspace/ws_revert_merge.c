@@ -16,11 +16,14 @@
  * (ws_restore_in_place.c). A dry run is the check, and the plan of a restore; contents that only the
  * merge has made then are in no store and need no verifying.
  */
+#include <stdio.h>
+
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "tree/tree_lookup.h"
 #include "workspace/ws_compare.h"
 #include "workspace/ws_merge.h"
+#include "workspace/ws_reserved.h"
 #include "workspace/ws_restore_internal.h"
 #include "workspace/ws_restore_stores.h"
 #include "workspace/ws_restore_unsaved.h"
@@ -55,6 +58,20 @@ tell_left_alone(void *ctx, firn_slice path, firn_error *err)
         callbacks->on_notice(callbacks->ctx, &notice);
     }
     return FIRN_OK;
+}
+
+static void
+tell_reserved(void *ctx, firn_slice path, const char *reason)
+{
+    struct firn_ws_revert *revert = ctx;
+    const firn_callbacks *callbacks = &revert->options->callbacks;
+    char text[128];
+    revert->result->incomplete++;
+    if (callbacks->on_notice != NULL) {
+        (void)snprintf(text, sizeof text, "never restored: it %s", reason);
+        const firn_notice notice = {.kind = FIRN_NOTICE_RESERVED, .path = path, .text = text};
+        callbacks->on_notice(callbacks->ctx, &notice);
+    }
 }
 
 static int
@@ -121,6 +138,7 @@ merge_options(struct firn_ws_revert *revert, const struct firn_tree_source *ours
         .put = put_in_memory,
         .on_conflict = tell_conflict,
         .on_left_alone = tell_left_alone,
+        .on_reserved = tell_reserved,
         .ctx = revert};
 }
 
@@ -139,7 +157,7 @@ find_in(struct firn_ws_revert *revert, const struct firn_ws_record *record, firn
     return rc;
 }
 
-/* Every path that was asked for is in one of the checkpoints. */
+/* Every path that was asked for is in one of the checkpoints, and may be written. */
 static int
 check_paths(struct firn_ws_revert *revert, firn_error *err)
 {
@@ -147,6 +165,12 @@ check_paths(struct firn_ws_revert *revert, firn_error *err)
     for (size_t i = 0; i < filter->count; i++) {
         firn_slice path = filter->paths[i];
         bool is_found = false;
+        const char *reason = firn_ws_reserved_path(path);
+        if (reason != NULL) {
+            return firn_error_set(err, FIRN_INVALID, "'%.*s' is never restored: it %s",
+                                  (int)(path.size < 512 ? path.size : 512), (const char *)path.data,
+                                  reason);
+        }
         int rc = find_in(revert, &revert->after, path, &is_found, err);
         if (rc == FIRN_OK && !is_found) {
             rc = find_in(revert, &revert->before, path, &is_found, err);
@@ -250,6 +274,7 @@ make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_ws_record *out
     options.put = put_in_pack;
     options.on_conflict = ignore_conflict;
     options.on_left_alone = ignore_left_alone;
+    options.on_reserved = NULL;
     FIRN_TRY(firn_db_sync(restoring->opened->db, err)); /* (I3) */
     FIRN_TRY(firn_ws_session_begin(restoring->opened->objects, FIRN_WS_SESSION_LEVEL,
                                    &revert->session, err));

@@ -88,6 +88,55 @@ What is there stays, when it is the other way round, too.
   ./d/good
   ./sound
 
+A revert leaves them as they are as well, and names those that it would have changed. They are no conflict.
+
+  $ mkdir ../bare && cd ../bare && $HOSTILE $PWD ../bare.store && firn --store ../bare.store restore 2 -q 2>/dev/null
+  [6]
+  $ firn --store ../bare.store revert 2 -n
+  changed   sound
+  would revert 2: 1 changed, 0 added, 0 removed
+  ! firn: left out: .GIT: never restored: it belongs to version control
+  ! firn: left out: .git: never restored: it belongs to version control
+  ! firn: left out: .git : never restored: it belongs to version control
+  ! firn: left out: .hg: never restored: it belongs to version control
+  ! firn: left out: d/.svn: never restored: it belongs to version control
+  [6]
+  $ mkdir .git && echo mine >.git/config && echo mine >d/.svn && firn --store ../bare.store revert 1..2
+  reverted 1..2: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  ! firn: left out: .GIT: never restored: it belongs to version control
+  ! firn: left out: .git: never restored: it belongs to version control
+  ! firn: left out: .git : never restored: it belongs to version control
+  ! firn: left out: .hg: never restored: it belongs to version control
+  ! firn: left out: d/.svn: never restored: it belongs to version control
+  [6]
+  $ cat sound .git/config d/.svn d/good && ls -A && firn --store ../bare.store undo -q && cat sound .git/config
+  evil
+  mine
+  mine
+  good
+  .git
+  d
+  sound
+  worse
+  mine
+  $ firn --store ../bare.store revert 2 d
+  reverted 2: 0 changed, 0 added, 0 removed
+  ! firn: left out: d/.svn: never restored: it belongs to version control
+  [6]
+  $ firn --store ../bare.store revert 2 sound
+  reverted 2: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  $ for p in .git .GIT/hooks 'd/.svn'; do firn --store ../bare.store revert 2 "$p"; firn --store ../bare.store revert 1..2 "$p"; done 2>&1 | sort | uniq -c | tr -s ' '
+   2 firn: '.GIT/hooks' is never restored: it belongs to version control
+   2 firn: '.git' is never restored: it belongs to version control
+   2 firn: 'd/.svn' is never restored: it belongs to version control
+  $ echo other >sound && firn --store ../bare.store revert 1..2 2>&1 | grep -v 'left out'
+  firn: conflict: sound: changed since as well: lines 1
+  firn: 1 path was changed since in a way that cannot be merged: nothing was changed
+  hint: revert only some paths (firn revert REF PATH...), or bring back what was there before with firn cat or firn restore
+  $ firn --store ../bare.store revert 2 -n --json 2>/dev/null d | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["incomplete"], [(n["kind"], n["path"]) for n in o["notices"] if n["kind"] == "reserved"])'
+  1 [('reserved', 'd/.svn')]
+  $ cd ../w
+
 To look writes nothing. Contents are shown where they are asked for.
 
   $ find . | sort >../before; firn --store ../store show 2 | grep changes

@@ -638,6 +638,44 @@ a_revert_passes_reserved_names_over(void **state)
     ws_world_close(world);
 }
 
+/* A directory in which only such a name is missing is unchanged; a file that is said to be a further
+ * name of one in a repository comes back by itself. */
+static void
+a_revert_takes_reserved_names_for_no_conflict(void **state)
+{
+    (void)state;
+    struct ws_plant planting = {0};
+    struct ws_world *world = &planting.world;
+    ws_world_open_memory(world, 47);
+    ws_plant_begin(&planting);
+    struct ws_plant_entry inside = ws_plant_file(&planting, "config", "evil");
+    struct ws_plant_entry before[] = {ws_plant_folder(&planting, ".git", &inside, 1),
+                                      ws_plant_file(&planting, "d", "was"),
+                                      ws_plant_file(&planting, "link", "evil")};
+    before[2].hard_link = ".git/config";
+    firn_hash root = ws_plant_dir(&planting, before, 3);
+    ws_plant_end(&planting, &root);
+    ws_plant_begin(&planting);
+    struct ws_plant_entry inner[] = {ws_plant_file(&planting, ".svn", "evil"),
+                                     ws_plant_file(&planting, "good", "good")};
+    struct ws_plant_entry after[] = {ws_plant_folder(&planting, "d", inner, 2)};
+    root = ws_plant_dir(&planting, after, 1);
+    ws_plant_end(&planting, &root);
+    assert_int_equal(ws_try_restore(world, "2", NULL), FIRN_OK);
+    firn_revert_options options = FIRN_REVERT_OPTIONS_INIT;
+    firn_revert_result result;
+    options.after = "2";
+    int rc = firn_ws_revert(world->ws, &options, &result, &world->err);
+    if (rc != FIRN_OK) {
+        fail_msg("%s: %s", firn_code_name(rc), world->err.text);
+    }
+    assert_int_equal(result.incomplete, 1);
+    assert_content(world, "d", "was");
+    assert_content(world, "link", "evil");
+    assert_false(is_there(world, ".git"));
+    ws_world_close(world);
+}
+
 int
 main(void)
 {
@@ -658,6 +696,7 @@ main(void)
         cmocka_unit_test(a_file_that_a_repository_shares_is_replaced_and_not_written),
         cmocka_unit_test(a_save_leaves_reserved_names_out),
         cmocka_unit_test(a_revert_passes_reserved_names_over),
+        cmocka_unit_test(a_revert_takes_reserved_names_for_no_conflict),
     };
     return cmocka_run_group_tests_name("ws_reserved", tests, NULL, NULL);
 }
