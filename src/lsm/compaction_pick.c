@@ -466,6 +466,17 @@ offer_level(struct search *search, unsigned number, uint64_t urgency)
 
 /* ---- by size ---- */
 
+/* A work is installed a while before it ends: then it takes away nothing any more. */
+static bool
+still_has(const struct firn_version_level *level, const struct firn_lsm_file *file)
+{
+    bool is_there = false;
+    for (size_t i = 0; i < level->count && !is_there; i++) {
+        is_there = firn_version_file(level, i) == file;
+    }
+    return is_there;
+}
+
 /* Runs and bytes of a level that running works do not take away. */
 static void
 measure_level(const struct search *search, unsigned number, uint64_t *out_runs, uint64_t *out_bytes)
@@ -478,8 +489,12 @@ measure_level(const struct search *search, unsigned number, uint64_t *out_runs, 
             number < work->plan.to) {
             size_t begin = work->plan.begin[number];
             size_t end = work->plan.end[number];
-            *out_runs -= end - begin;
-            *out_bytes -= bytes_of(&work->version->levels[number], begin, end);
+            const struct firn_version_level *taken = &work->version->levels[number];
+            if (begin < end && still_has(level, firn_version_file(taken, begin))) {
+                uint64_t bytes = bytes_of(taken, begin, end);
+                *out_runs -= end - begin;
+                *out_bytes -= bytes;
+            }
         }
     }
 }

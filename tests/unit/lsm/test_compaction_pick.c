@@ -139,6 +139,41 @@ level0_is_compacted_from_its_target_number_on(void **state)
     fixture_compare_all(&fixture);
 }
 
+/* A work ends a while after it was installed. */
+static void
+what_has_been_installed_is_not_taken_away_again(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_lsm_file *removed[3];
+    struct firn_version_added added[3];
+    bool is_certain;
+    open_fixture();
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(fixture_put(&fixture, 0, 20 + i, 30), FIRN_OK);
+        TEST_OK(fixture_flush(&fixture, &err), &err);
+    }
+    struct firn_lsm_work *work = pick(false);
+    assert_non_null(work);
+    for (unsigned i = 0; i < 3; i++) {
+        removed[i] = firn_version_file(&work->version->levels[0], i);
+        added[i] = (struct firn_version_added){removed[i], FIRN_LSM_LEVELS - 1};
+    }
+    const struct firn_lsm_install_change change = {.tree = work->tree,
+                                                   .removed = removed,
+                                                   .removed_count = 3,
+                                                   .added = added,
+                                                   .added_count = 3};
+    TEST_OK(firn_lsm_install(fixture.lsm, &change, &is_certain, &err), &err);
+    /* One run of level 0 demands nothing, wherever it lies. */
+    assert_int_equal(fixture_put(&fixture, 0, 90, 30), FIRN_OK);
+    TEST_OK(fixture_flush(&fixture, &err), &err);
+    struct firn_lsm_work *other = pick(false);
+    assert_null(other);
+    firn_lsm_work_discard(work);
+    fixture_compare_all(&fixture);
+}
+
 /* Whatever was flushed how often; until it has grown. */
 static void
 keep_small_tree(size_t run_bytes_target, size_t memtable_bytes_target)
@@ -576,6 +611,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_follow_from_the_last_level),
         cmocka_unit_test_setup_teardown(level0_is_compacted_from_its_target_number_on, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_has_been_installed_is_not_taken_away_again, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_small_tree_is_kept_in_one_run, setup, teardown),
         cmocka_unit_test_setup_teardown(small_is_what_is_little_against_a_memtable, setup,
