@@ -36,6 +36,7 @@
  */
 #include "lsm/compaction.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "lsm/file_source.h"
 #include "lsm/history.h"
@@ -81,6 +82,7 @@ deinit_inputs(struct inputs *inputs)
 static int
 list_files(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *err)
 {
+    DCHECK(work->plan.from <= work->plan.to && work->plan.to < FIRN_LSM_LEVELS_ALL);
     const struct firn_compaction_plan *plan = &work->plan;
     const struct firn_version_level *history = &work->version->levels[FIRN_LSM_HISTORY];
     size_t count = plan->history_count;
@@ -106,10 +108,13 @@ list_files(const struct firn_lsm_work *work, struct inputs *inputs, firn_error *
     }
     inputs->history = inputs->files + inputs->file_count;
     for (unsigned i = 0; i < plan->history_count; i++) {
+        DCHECK(plan->history[i] < history->count);
+        DCHECK(i == 0 || plan->history[i - 1] < plan->history[i]);
         struct firn_lsm_file *file = firn_version_file(history, plan->history[i]);
         inputs->files[inputs->file_count++] = file;
         inputs->bytes += file->info.file_bytes;
     }
+    CHECK(inputs->file_count == count && count > 0);
     return FIRN_OK;
 }
 
@@ -134,6 +139,7 @@ add_ranges(struct inputs *inputs, firn_error *err)
 static int
 add_source(const struct firn_file_source_runs *runs, struct inputs *inputs, firn_error *err)
 {
+    DCHECK(inputs->source_count < inputs->file_count);
     struct firn_file_source *state = &inputs->sources[inputs->source_count++];
     *state = (struct firn_file_source){0};
     return firn_file_source_add(state, runs, inputs->merge, err);
@@ -205,6 +211,7 @@ add_between_locked(const struct firn_lsm_work *work, const struct firn_view_map 
                 (struct firn_compaction_between){{run->lower, run->upper}, run->sequence_max};
         }
     }
+    DCHECK(plan->to == FIRN_LSM_HISTORY || at == plan->history_count);
     for (size_t i = 0; i < inputs->between_count; i++) {
         inputs->older[inputs->older_count++] = inputs->between[i].span;
     }
@@ -235,6 +242,7 @@ add_older(const struct firn_lsm_work *work, const struct firn_view_map *views,
                 (struct firn_compaction_span){level->runs[i].lower, level->runs[i].upper};
         }
     }
+    DCHECK(inputs->older_count <= work->version->run_count + 1);
     return FIRN_OK;
 }
 
@@ -360,6 +368,7 @@ learn_locked(const struct firn_lsm_work *work, const struct firn_work_output *ou
     uint64_t replaced = output->entries > left ? output->entries - left : 0;
     replaced = replaced < output->entries_above ? replaced : output->entries_above;
     work->tree->overwritten = (unsigned)(replaced * 1000 / output->entries_above);
+    DCHECK(work->tree->overwritten <= 1000);
 }
 
 void
@@ -367,6 +376,7 @@ firn_compaction_count_locked(const struct firn_lsm_work *work,
                              const struct firn_work_output *output)
 {
     firn_os_mutex_assert_held(&work->lsm->mutex);
+    DCHECK(!(work->plan.is_move || work->plan.is_removal) || output->runs.count == 0);
     struct firn_lsm_stats *counters = &work->lsm->counters;
     counters->compactions++;
     if (work->plan.is_move) {
@@ -383,6 +393,7 @@ firn_compaction_count_locked(const struct firn_lsm_work *work,
 static void
 take_inputs(struct firn_lsm_work *work, struct inputs *inputs, struct firn_work_output *out)
 {
+    DCHECK(out->removed == NULL && inputs->files != NULL);
     out->removed = inputs->files;
     out->read_bytes = inputs->bytes;
     out->entries = inputs->entries;
@@ -404,6 +415,7 @@ write_merge(struct firn_lsm_work *work, const struct firn_view_map *views,
     int rc = FIRN_OK;
     struct inputs inputs = {0};
     if (work->plan.is_removal) {
+        DCHECK(work->plan.from == FIRN_LSM_HISTORY && work->plan.to == FIRN_LSM_HISTORY);
         FIRN_TRY(list_files(work, &inputs, err));
         inputs.bytes = 0;
     } else {
@@ -422,6 +434,7 @@ out:
 static int
 write_move(struct firn_lsm_work *work, struct firn_work_output *out, firn_error *err)
 {
+    DCHECK(work->plan.from < work->plan.to && work->plan.history_count == 0);
     int rc = FIRN_OK;
     struct inputs inputs = {0};
     FIRN_TRY(list_files(work, &inputs, err));
@@ -455,6 +468,7 @@ int
 firn_compaction_write(struct firn_lsm_work *work, struct firn_block_publisher *publisher,
                       struct firn_work_output *out, firn_error *err)
 {
+    DCHECK(work->kind == FIRN_LSM_WORK_COMPACTION && work->version != NULL);
     if (work->plan.is_move) {
         return write_move(work, out, err);
     }

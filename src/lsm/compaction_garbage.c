@@ -14,6 +14,7 @@
  */
 #include "lsm/compaction_garbage.h"
 
+#include "base/check.h"
 #include "lsm/compaction_history.h"
 #include "lsm/view_mark.h"
 
@@ -91,19 +92,22 @@ is_unseen(const struct firn_manifest_run *info, enum firn_compaction_pick_mode m
         }
         seen += first <= last ? last - first + 1 : 0;
     }
+    DCHECK(seen <= info->sequence_max - info->sequence_min + 1);
     return mode != FIRN_COMPACTION_PICK_DEMANDED ||
            seen <= (info->sequence_max - info->sequence_min + 1) / 2;
 }
 
 /* Of a run whose rewriting may be worth it, whether it is. */
 static int
-find_use_locked(const struct firn_version *version, struct firn_lsm_file *file, bool has_expired,
+find_use_locked(const struct firn_lsm_tree *tree, const struct firn_version *version,
+                const struct firn_lsm_file *file, bool has_expired,
                 const struct firn_view_map *views, bool *out, firn_error *err)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_manifest_run *info = &file->info;
     uint64_t mark;
     int rc = firn_view_mark_of(views, info->sequence_min, info->sequence_max, &mark, err);
-    if (firn_compaction_history_is_beside_locked(version, info, views)) {
+    if (firn_compaction_history_is_beside_locked(tree, version, info, views)) {
         mark = firn_view_mark_beside_history(mark);
     }
     *out = rc == FIRN_OK && (mark != info->views || has_expired);
@@ -122,10 +126,11 @@ is_suspect(const struct firn_lsm_file *file, enum firn_compaction_pick_mode mode
 }
 
 static int
-judge_run_locked(const struct firn_version *version, struct firn_lsm_file *file,
-                 enum firn_compaction_pick_mode mode, const struct firn_view_map *views, bool *out,
-                 firn_error *err)
+judge_run_locked(const struct firn_lsm_tree *tree, const struct firn_version *version,
+                 struct firn_lsm_file *file, enum firn_compaction_pick_mode mode,
+                 const struct firn_view_map *views, bool *out, firn_error *err)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_manifest_run *info = &file->info;
     *out = false;
     if (!is_suspect(file, mode, views)) {
@@ -139,7 +144,7 @@ judge_run_locked(const struct firn_version *version, struct firn_lsm_file *file,
         (is_seen || mode == FIRN_COMPACTION_PICK_DEMANDED)) {
         return FIRN_OK;
     }
-    int rc = find_use_locked(version, file, has_expired, views, out, err);
+    int rc = find_use_locked(tree, version, file, has_expired, views, out, err);
     if (rc == FIRN_OK && !*out && may_leave) {
         file->settled_for = firn_view_at(views->now, views->now->count - 1).first;
     }
@@ -158,8 +163,8 @@ firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree, enum firn_compac
     const struct firn_version_level *level = &version->levels[LEVEL_LAST];
     *out_found = false;
     for (size_t i = 0; i < level->count && !*out_found; i++) {
-        int rc =
-            judge_run_locked(version, firn_version_file(level, i), mode, views, out_found, err);
+        int rc = judge_run_locked(tree, version, firn_version_file(level, i), mode, views,
+                                  out_found, err);
         if (rc != FIRN_OK) {
             return rc;
         }

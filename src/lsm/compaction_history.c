@@ -29,6 +29,7 @@
  */
 #include "lsm/compaction_history.h"
 
+#include "base/check.h"
 #include "base/sort.h"
 #include "lsm/history.h"
 #include "lsm/view_mark.h"
@@ -54,6 +55,8 @@ static void
 add_run(struct search *search, size_t i)
 {
     struct firn_compaction_plan *plan = search->plan;
+    CHECK(plan->history_count < FIRN_COMPACTION_HISTORY_MAX);
+    DCHECK(i < search->history->count);
     plan->history[plan->history_count++] = (uint32_t)i;
     firn_compaction_pick_extend(plan, &search->history->runs[i]);
 }
@@ -149,6 +152,7 @@ plan_recall(struct search *search, size_t i)
     plan->to = FIRN_LSM_LEVELS - 1;
     add_run(search, i);
     gather_overlapping(search);
+    DCHECK(is_in_plan(plan, i));
     plan->end[0] = levels[0].count;
     for (unsigned level = 0; level <= plan->to; level++) {
         if (level > 0) {
@@ -214,6 +218,7 @@ find_merge_of(struct search *search, unsigned class)
     }
     *plan = found;
     firn_sort(plan->history, plan->history_count, sizeof plan->history[0], compare_places);
+    DCHECK(plan->from == FIRN_LSM_HISTORY || plan->history_count == 0);
     return plan->history_count >= options->history_runs_target && plan->history_count >= 2 &&
            may_run(search);
 }
@@ -272,16 +277,19 @@ firn_compaction_history_pick_locked(struct firn_lsm_tree *tree, enum firn_compac
         return FIRN_OK;
     }
     *out_found = find_removal(&search) || find_recall(&search) || find_merge(&search);
+    DCHECK(!*out_found || out->history_count > 0);
     return *out_found || mode == FIRN_COMPACTION_PICK_DEMANDED
                ? FIRN_OK
                : find_rewriting(&search, out_found, err);
 }
 
 bool
-firn_compaction_history_is_beside_locked(const struct firn_version *version,
+firn_compaction_history_is_beside_locked(const struct firn_lsm_tree *tree,
+                                         const struct firn_version *version,
                                          const struct firn_manifest_run *info,
                                          const struct firn_view_map *views)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version_level *history = &version->levels[FIRN_LSM_HISTORY];
     for (size_t i = 0; i < history->count; i++) {
         if (firn_version_run_overlaps(&history->runs[i], &info->lower, &info->upper) &&

@@ -19,7 +19,8 @@ FIRN_MUST_CHECK int firn_compaction_history_pick_locked(struct firn_lsm_tree *tr
 
 /* Whether a history run that one of the views may read reaches into the bounds of that run. What
  * nobody reads is about to go, and a compaction does not count it either. The mutex is held. */
-bool firn_compaction_history_is_beside_locked(const struct firn_version *version,
+bool firn_compaction_history_is_beside_locked(const struct firn_lsm_tree *tree,
+                                              const struct firn_version *version,
                                               const struct firn_manifest_run *info,
                                               const struct firn_view_map *views);
 

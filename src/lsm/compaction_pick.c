@@ -54,6 +54,7 @@
  */
 #include "lsm/compaction_pick.h"
 
+#include "base/check.h"
 #include "base/slice.h"
 
 enum {
@@ -99,6 +100,7 @@ firn_compaction_pick_targets_of(const struct firn_version *version,
     }
     /* A level that is not empty must not be jumped over: what is in it is older than level 0. */
     out->base = level < first_used ? level : first_used;
+    DCHECK(out->base >= 1 && out->base <= LEVEL_LAST && out->bytes[LEVEL_LAST] > 0);
 }
 
 /* ---- plans ---- */
@@ -148,6 +150,32 @@ has_damaged(const struct firn_version *version, const struct firn_compaction_pla
     return false;
 }
 
+/* (I1), and of level 0 nothing older than an input stays above. */
+static bool
+is_whole(const struct firn_version *version, const struct firn_compaction_plan *plan)
+{
+    struct firn_compaction_plan above = {.from = plan->from};
+    for (unsigned i = 0; i < plan->history_count; i++) {
+        firn_compaction_pick_extend(&above,
+                                    &version->levels[FIRN_LSM_HISTORY].runs[plan->history[i]]);
+    }
+    for (unsigned number = plan->from; number <= plan->to; number++) {
+        const struct firn_version_level *level = &version->levels[number];
+        size_t begin = plan->begin[number];
+        size_t end = plan->end[number];
+        if (number > plan->from && above.upper.size > 0) {
+            firn_version_overlap(level, &above.lower, &above.upper, &begin, &end);
+        }
+        if (begin < end && (begin < plan->begin[number] || end > plan->end[number])) {
+            return false;
+        }
+        for (size_t i = plan->begin[number]; i < plan->end[number]; i++) {
+            firn_compaction_pick_extend(&above, &level->runs[i]);
+        }
+    }
+    return plan->from > 0 || plan->end[0] == version->levels[0].count;
+}
+
 bool
 firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
                                     const struct firn_version *version,
@@ -155,6 +183,7 @@ firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
                                     const struct firn_compaction_plan *plan)
 {
     firn_os_mutex_assert_held(&tree->lsm->mutex);
+    DCHECK(is_whole(version, plan)); /* (I1) */
     return !is_blocked(tree, plan) &&
            (mode == FIRN_COMPACTION_PICK_DAMAGED || !has_damaged(version, plan));
 }
@@ -170,11 +199,13 @@ firn_compaction_pick_extend(struct firn_compaction_plan *plan,
     if (is_first || firn_slice_compare(run->upper, plan->upper) > 0) {
         plan->upper = run->upper;
     }
+    DCHECK(firn_slice_compare(plan->lower, plan->upper) < 0);
 }
 
 static uint64_t
 bytes_of(const struct firn_version_level *level, size_t begin, size_t end)
 {
+    DCHECK(begin <= end && end <= level->count);
     uint64_t bytes = 0;
     for (size_t i = begin; i < end; i++) {
         bytes += firn_version_file(level, i)->info.file_bytes;
@@ -201,6 +232,8 @@ void
 firn_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
                           size_t end, unsigned to, struct firn_compaction_plan *out)
 {
+    DCHECK(from <= to && to < FIRN_LSM_LEVELS);
+    DCHECK(begin < end && end <= version->levels[from].count);
     *out = (struct firn_compaction_plan){.from = from, .to = to};
     out->begin[from] = begin;
     out->end[from] = end;
@@ -261,6 +294,7 @@ static bool
 may_run_move(const struct firn_version *version, const struct firn_lsm_options *options,
              const struct firn_compaction_plan *plan, size_t i)
 {
+    DCHECK(plan->from < plan->to && plan->to <= LEVEL_LAST);
     const struct firn_merge_level_run *run = &version->levels[plan->from].runs[i];
     const struct firn_manifest_run *info = &((const struct firn_lsm_file *)run->run)->info;
     size_t begin = 0;
@@ -329,6 +363,7 @@ has_room(const struct search *search, const struct firn_compaction_plan *plan)
 static bool
 offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan *plan)
 {
+    DCHECK(urgency > 0);
     if ((search->pick->tree != NULL && urgency <= search->pick->urgency) ||
         !has_room(search, plan) || !may_run(search, plan)) {
         return false;
@@ -405,6 +440,7 @@ static uint64_t
 cost_of(const struct firn_manifest_run *info, uint64_t overlap_bytes)
 {
     uint64_t versions = info->entry_count + info->range_count;
+    DCHECK(versions > 0 && info->file_bytes > 0);
     uint64_t deletes = info->tombstone_count + info->range_count;
     uint64_t weight = info->file_bytes + info->file_bytes / versions * 4 * deletes;
     return overlap_bytes > UINT64_MAX / 1000 ? UINT64_MAX : 1000 * overlap_bytes / weight;
@@ -438,6 +474,7 @@ widen(const struct search *search, struct firn_compaction_plan *plan)
 static bool
 offer_level(struct search *search, unsigned number, uint64_t urgency)
 {
+    DCHECK(number > 0 && number < LEVEL_LAST);
     const struct firn_version_level *level = &search->version->levels[number];
     const struct firn_version_level *below = &search->version->levels[number + 1];
     uint64_t cost_min = UINT64_MAX;
@@ -492,6 +529,7 @@ measure_level(const struct search *search, unsigned number, uint64_t *out_runs, 
             const struct firn_version_level *taken = &work->version->levels[number];
             if (begin < end && still_has(level, firn_version_file(taken, begin))) {
                 uint64_t bytes = bytes_of(taken, begin, end);
+                DCHECK(*out_runs >= end - begin && *out_bytes >= bytes);
                 *out_runs -= end - begin;
                 *out_bytes -= bytes;
             }
@@ -502,12 +540,14 @@ measure_level(const struct search *search, unsigned number, uint64_t *out_runs, 
 static uint64_t
 thousandths(uint64_t part, uint64_t whole)
 {
+    DCHECK(whole > 0);
     return part > UINT64_MAX / 1000 ? UINT64_MAX : 1000 * part / whole;
 }
 
 static uint64_t
 level0_bytes_target(const struct search *search)
 {
+    DCHECK(search->tree->overwritten <= 1000);
     uint64_t most = search->options->level0_bytes_target;
     uint64_t share = search->version->levels[LEVEL_LAST].bytes / 1000 * LEVEL0_SHARE;
     uint64_t least = search->options->run_bytes_target / LEVEL0_LEAST_PART;
@@ -691,6 +731,7 @@ firn_compaction_pick_range_locked(struct firn_lsm_tree *tree, enum firn_compacti
                                   struct firn_compaction_pick *pick)
 {
     firn_os_mutex_assert_held(&tree->lsm->mutex);
+    DCHECK(mode != FIRN_COMPACTION_PICK_DEMANDED);
     struct search search = begin_search(tree, mode, room_bytes, pick);
     search_unhurried(&search, range);
 }
@@ -716,6 +757,7 @@ firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
     firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    DCHECK(level > 0 && level < FIRN_LSM_LEVELS_ALL && i < version->levels[level].count);
     if (level == FIRN_LSM_HISTORY) {
         *out = (struct firn_compaction_plan){
             .from = level, .to = level, .history = {(uint32_t)i}, .history_count = 1};

@@ -29,7 +29,7 @@
  *      from which on it is one; no bound lies between place and the key that was advanced to.
  * (I2) Bounds of pieces come from ranges and `older`, which outlive the sweep, or from the arena,
  *      which lives until the cut after the one that writes them; a cut copies what goes on behind
- *      it.
+ *      it. (Not checked: bytes do not tell where they come from.)
  *
  * Costs, for n ranges, g segments that have any at one place: O(log n) a range, and O(g) questions
  * to the rule at each bound where a top changes. All memory is taken at the beginning but for what
@@ -111,6 +111,7 @@ heap_push(struct heap *heap, const struct firn_range *range)
 static void
 heap_pop(struct heap *heap)
 {
+    DCHECK(heap->count > 0);
     const struct firn_range *range = heap->ranges[--heap->count];
     size_t at = 0;
     for (;;) {
@@ -231,6 +232,7 @@ find_needed(struct firn_compaction_ranges *ranges, firn_slice place)
         uint64_t sequence = heap->ranges[0]->sequence;
         bool is_now = firn_compaction_rule_now_sees(ranges->rule, sequence);
         if (firn_compaction_rule_needs(ranges->rule, sequence)) {
+            DCHECK(needed == 0 || ranges->sequences[needed - 1] > sequence); /* (I1) */
             ranges->tops[needed] = heap->ranges[0];
             ranges->places[needed] =
                 (struct firn_compaction_place){!is_now || hidden_by != 0, is_now ? hidden_by : 0};
@@ -297,6 +299,7 @@ make_live(struct firn_compaction_ranges *ranges, size_t segment)
             high = middle;
         }
     }
+    DCHECK(low == ranges->live_count || ranges->live[low] < segment);
     memmove(ranges->live + low + 1, ranges->live + low,
             (ranges->live_count - low) * sizeof *ranges->live);
     ranges->live[low] = segment;
@@ -382,6 +385,8 @@ firn_compaction_ranges_advance(struct firn_compaction_ranges *ranges, const firn
             return firn_error_no_memory(err, "range deletes of a compaction");
         }
     }
+    /* (I1) Behind all bounds there is no piece. */
+    DCHECK(key != NULL || (ranges->started == ranges->count && ranges->piece_count == 0));
     return FIRN_OK;
 }
 
@@ -407,6 +412,7 @@ firn_compaction_ranges_mark(struct firn_compaction_ranges *ranges, uint64_t sequ
         at++;
     }
     CHECK(at < ranges->piece_count);
+    DCHECK(!ranges->is_in_older);
     struct piece *piece = &ranges->pieces[at];
     firn_buf_clear(&piece->last);
     /* The zero byte lies behind the key: close_piece wants it there. */
@@ -460,6 +466,7 @@ firn_compaction_ranges_cut(struct firn_compaction_ranges *ranges, const firn_sli
         return firn_error_no_memory(err, "range deletes of a compaction");
     }
     for (size_t i = 0; i < ranges->done_count; i++) {
+        DCHECK(firn_slice_compare(ranges->done[i].range.lower, ranges->done[i].range.upper) < 0);
         int rc = add(ctx, &ranges->done[i].range, ranges->done[i].place, err);
         if (rc != FIRN_OK) {
             return rc;
@@ -585,6 +592,7 @@ make_heaps(struct firn_compaction_ranges *ranges)
         room += ranges->heaps[i].count;
         ranges->heaps[i].count = 0;
     }
+    DCHECK(room == ranges->heap_room + ranges->count);
     return FIRN_OK;
 }
 

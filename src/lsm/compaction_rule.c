@@ -82,8 +82,10 @@ firn_compaction_rule_begin_key(struct firn_compaction_rule *rule)
 static bool
 has_unserved(struct firn_compaction_rule *rule, struct firn_view_span span)
 {
+    DCHECK(rule->key > 0 && span.end <= rule->map->place_count);
     uint32_t at = span.begin;
     while (at < span.end && rule->served[at].key == rule->key) {
+        DCHECK(rule->served[at].end > at);
         at = rule->served[at].end;
     }
     if (at > span.begin) {
@@ -157,6 +159,7 @@ int
 firn_compaction_rule_create(const struct firn_view_map *map, struct firn_compaction_rule **out,
                             firn_error *err)
 {
+    DCHECK(map->segment_count > 0 && map->bounds[0] == 0);
     *out = NULL;
     struct firn_compaction_rule *rule = firn_alloc_zeroed(sizeof *rule);
     if (rule == NULL) {

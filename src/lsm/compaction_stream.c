@@ -158,6 +158,7 @@ show_ranges(struct firn_compaction_stream *stream, uint64_t sequence)
         uint64_t range = ranges[stream->ranges_shown++];
         note_hiding(stream, range);
         if (firn_compaction_rule_needs(stream->rule, range)) {
+            DCHECK(stream->covering.count < firn_compaction_rule_segment_count(stream->rule));
             push(&stream->covering, range);
         }
     }
@@ -186,6 +187,7 @@ decide(struct firn_compaction_stream *stream, const struct firn_entry *entry)
     }
     if (stream->is_bottom && is_tombstone(stream, entry) &&
         !firn_view_list_keeps_tombstone(stream->tombstones_kept_from, entry->sequence)) {
+        CHECK(stream->held.count < firn_compaction_rule_segment_count(stream->rule));
         stream->held.items[stream->held.count++] =
             (struct held){entry->sequence, stream->kept_place};
         return false;
@@ -218,6 +220,7 @@ hiding_place(const struct held *held)
 static void
 give_next_held(struct firn_compaction_stream *stream)
 {
+    DCHECK(stream->held_given <= stream->held.count);
     struct firn_entry entry = stream->kept;
     struct firn_compaction_place place = stream->kept_place;
     stream->state = IN_HELD;
@@ -237,6 +240,7 @@ give_next_held(struct firn_compaction_stream *stream)
 static void
 give_kept(struct firn_compaction_stream *stream, const struct firn_entry *kept, bool is_ahead)
 {
+    DCHECK(stream->marks.count == 0 && stream->state == IN_VERSIONS);
     stream->kept = *kept;
     stream->is_ahead = is_ahead;
     if (stream->is_bottom) {
@@ -264,6 +268,7 @@ set_marks(struct firn_compaction_stream *stream, firn_error *err)
 static int
 end(struct firn_compaction_stream *stream, firn_error *err)
 {
+    DCHECK(firn_merge_entry(stream->merge) == NULL && stream->state == IN_VERSIONS);
     stream->dropped += stream->held.count;
     stream->held.count = 0;
     stream->state = AT_END;
@@ -381,6 +386,7 @@ give_operands(struct firn_compaction_stream *stream, firn_error *err)
     int rc;
     enum beneath beneath;
     struct firn_entry kept = *firn_merge_entry(stream->merge);
+    DCHECK(kept.kind == FIRN_ENTRY_MERGE && stream->has_key);
     kept.key = firn_buf_slice(&stream->key);
     FIRN_TRY(gather(stream, kept.sequence, &beneath, err));
     if (beneath == BENEATH_OTHERS) {
@@ -395,6 +401,8 @@ give_operands(struct firn_compaction_stream *stream, firn_error *err)
         note_hiding(stream, kept.sequence);
     }
     if (beneath == BENEATH_VALUE || beneath == BENEATH_TOMBSTONE) {
+        /* (I1) */
+        DCHECK(is_same_segment(stream, kept.sequence, firn_merge_entry(stream->merge)->sequence));
         stream->dropped++;
         FIRN_TRY(firn_merge_next(stream->merge, err));
     }
@@ -467,6 +475,7 @@ int
 firn_compaction_stream_next(struct firn_compaction_stream *stream, const struct firn_entry **out,
                             firn_error *err)
 {
+    DCHECK(stream->state != IN_VERSIONS); /* after an error */
     int rc = FIRN_OK;
     *out = NULL;
     FIRN_TRY(set_marks(stream, err));
@@ -496,6 +505,7 @@ out:
 struct firn_compaction_place
 firn_compaction_stream_place(const struct firn_compaction_stream *stream)
 {
+    DCHECK(stream->state == IN_HELD || stream->state == GIVEN);
     return stream->place;
 }
 

@@ -57,6 +57,9 @@ int
 firn_file_source_add(struct firn_file_source *state, const struct firn_file_source_runs *runs,
                      struct firn_merge *merge, firn_error *err)
 {
+    DCHECK(state->handle == NULL && runs->level < FIRN_LSM_LEVELS_ALL);
+    DCHECK(runs->begin < runs->end && runs->end <= runs->version->levels[runs->level].count);
+    DCHECK((runs->level > 0 && runs->level < FIRN_LSM_HISTORY) || runs->end == runs->begin + 1);
     struct firn_merge_source *source;
     struct firn_merge_level_options options = {
         .runs = runs->version->levels[runs->level].runs + runs->begin,

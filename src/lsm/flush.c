@@ -27,6 +27,7 @@
  */
 #include "lsm/flush.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "lsm/merge.h"
 #include "lsm/value_adopt.h"
@@ -82,6 +83,7 @@ add_older(const struct firn_version *version, struct inputs *inputs, firn_error 
                 (struct firn_compaction_span){level->runs[i].lower, level->runs[i].upper};
         }
     }
+    DCHECK(inputs->older_count == version->run_count);
     return FIRN_OK;
 }
 
@@ -100,6 +102,7 @@ write_run(struct firn_lsm_work *work, const struct firn_version *version,
             atomic_load_explicit(&work->memtables[i]->sequence_max, memory_order_relaxed);
         origin.flushed = sequence > origin.flushed ? sequence : origin.flushed;
     }
+    DCHECK(origin.flushed > atomic_load_explicit(&work->tree->flushed, memory_order_relaxed));
     FIRN_TRY(add_memtables(work, &inputs, err));
     FIRN_TRY(add_older(version, &inputs, err));
     firn_value_adopt_begin(work, &adopt);
@@ -130,6 +133,7 @@ firn_flush_write(struct firn_lsm_work *work, struct firn_block_publisher *publis
                  struct firn_work_output *out, firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(work->kind == FIRN_LSM_WORK_FLUSH && work->memtable_count > 0);
     struct firn_lsm_work_views views = {0};
     struct firn_tree_state *state = firn_lsm_state_of(work->tree);
     FIRN_TRY(firn_lsm_work_take_views(work, &views, err));
@@ -151,6 +155,7 @@ void
 firn_flush_count_locked(const struct firn_lsm_work *work, const struct firn_work_output *output)
 {
     firn_os_mutex_assert_held(&work->lsm->mutex);
+    DCHECK(output->change.tree == work->tree && output->change.removed_count == 0);
     struct firn_lsm_stats *counters = &work->lsm->counters;
     counters->flushes++;
     counters->flush_bytes += output->runs.bytes;

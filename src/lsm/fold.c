@@ -17,7 +17,8 @@
  *
  * (I1) Each operation is associative: doing a, then b, to whatever there is, is doing (a, then b)
  *      to it. So neighbours may be folded at any time, by who sees both, and reading gives the same
- *      before and after. That is why numbers wrap around instead of stopping at the largest.
+ *      before and after. That is why numbers wrap around instead of stopping at the largest. (Not
+ *      checked here: it is about `calculate` as such.)
  *
  * Operands are gathered from the newest to the oldest, as readings meet them. Numbers of one
  * operation that follow each other are made one at once, so a counter with a million operands takes
@@ -50,6 +51,7 @@ item_count(const struct firn_fold *fold)
 static struct item *
 item_at(const struct firn_fold *fold, size_t i)
 {
+    DCHECK(i < item_count(fold));
     return (struct item *)(void *)fold->items.data + i;
 }
 
@@ -114,6 +116,7 @@ number_of(uint64_t bits)
 static uint64_t
 calculate(firn_merge_operator operation, uint64_t older, uint64_t newer)
 {
+    DCHECK(is_on_numbers(operation));
     if (operation == FIRN_MERGE_ADD) {
         return older + newer;
     }
@@ -168,6 +171,7 @@ joins_last(const struct firn_fold *fold, const struct parts *parts)
 static void
 join_last(struct firn_fold *fold, const struct parts *parts)
 {
+    DCHECK(parts->operand.size == NUMBER_SIZE);
     uint8_t *newer = fold->bytes.data + item_at(fold, item_count(fold) - 1)->at;
     firn_store_le64(newer, calculate(parts->operation, firn_load_le64(parts->operand.data),
                                      firn_load_le64(newer)));
@@ -209,6 +213,7 @@ apply_item(const struct firn_fold *fold, size_t i, bool has_value, struct firn_b
            firn_error *err)
 {
     const struct item *item = item_at(fold, i);
+    DCHECK(item->at <= fold->bytes.size && item->size <= fold->bytes.size - item->at);
     firn_slice operand = firn_bytes(fold->bytes.data + item->at, item->size);
     if (item->operation == FIRN_MERGE_APPEND) {
         if (operand.size > FIRN_VALUE_SIZE_MAX - out->size) {
@@ -230,6 +235,7 @@ int
 firn_fold_apply(const struct firn_fold *fold, const firn_slice *base, struct firn_buf *out,
                 firn_error *err)
 {
+    DCHECK(base == NULL || base->size == 0 || base->data != out->data);
     int rc = FIRN_OK;
     size_t size = fold->bytes.size + (base != NULL ? base->size : 0);
     firn_buf_clear(out);
@@ -263,9 +269,21 @@ firn_fold_joins(const struct firn_fold *fold, firn_slice operand, size_t bytes_m
            (fold->bytes.size <= bytes_max && parts.operand.size <= bytes_max - fold->bytes.size);
 }
 
+static bool
+has_one_operation(const struct firn_fold *fold)
+{
+    for (size_t i = 1; i < item_count(fold); i++) {
+        if (item_at(fold, i)->operation != item_at(fold, 0)->operation) {
+            return false;
+        }
+    }
+    return item_count(fold) > 0;
+}
+
 int
 firn_fold_operand(const struct firn_fold *fold, struct firn_buf *out, firn_error *err)
 {
+    DCHECK(has_one_operation(fold));
     struct firn_buf joined = {0};
     int rc;
     FIRN_TRY(firn_fold_apply(fold, NULL, &joined, err));

@@ -75,6 +75,7 @@ memo_of(const struct firn_view *view, uint64_t history_last)
 bool
 firn_history_is_file_skipped(struct firn_lsm_file *file, const struct firn_view *view)
 {
+    DCHECK(file->info.group_count > 0);
     uint64_t memo = memo_of(view, file->history_last);
     uint64_t known = atomic_load_explicit(&file->skipped_by, memory_order_relaxed);
     if (memo != 0 && (known | 1) == memo) {
@@ -136,6 +137,7 @@ firn_history_is_needed_locked(struct firn_lsm_file *file, const struct firn_view
 {
     const struct firn_manifest_run *info = &file->info;
     size_t begin = file->needed_by < info->group_count ? file->needed_by : 0;
+    DCHECK(info->group_count > 0);
     for (size_t i = 0; i < info->group_count; i++) {
         size_t at = begin + i < info->group_count ? begin + i : begin + i - info->group_count;
         if (is_group_read(&info->groups[at], views)) {
@@ -152,6 +154,7 @@ int
 firn_history_groups_init(struct firn_history_groups *groups, const struct firn_view *now,
                          firn_error *err)
 {
+    DCHECK(now->count > 0);
     *groups = (struct firn_history_groups){.now = now, .slot_count = 2 * now->count + 1};
     groups->slots = firn_alloc_zeroed(groups->slot_count * sizeof *groups->slots);
     return groups->slots != NULL ? FIRN_OK : firn_error_no_memory(err, "a history run");
@@ -180,6 +183,7 @@ widen(struct firn_manifest_group *group, const struct firn_manifest_group *by)
         *group = *by;
         return;
     }
+    DCHECK((group->newer_first == 0) == (by->newer_first == 0));
     group->first = by->first < group->first ? by->first : group->first;
     group->last = by->last > group->last ? by->last : group->last;
     group->newer_first =
@@ -210,6 +214,7 @@ firn_history_groups_add(struct firn_history_groups *groups, uint64_t sequence, u
                                               newer};
     struct firn_manifest_group *slot = slot_of(groups, &group);
     CHECK(slot != NULL);
+    DCHECK(slot < groups->slots + groups->slot_count);
     widen(slot, &group);
 }
 

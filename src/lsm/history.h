@@ -25,7 +25,7 @@ bool firn_history_is_file_skipped(struct firn_lsm_file *file, const struct firn_
 bool firn_history_is_all_skipped(struct firn_version *version, const struct firn_view *view);
 
 /* Whether some live view reads a history run. Begins with the group for which one did the last time.
- * The mutex of lsm is held. */
+ * The mutex of lsm is held (not checked here: a file does not know it). */
 bool firn_history_is_needed_locked(struct firn_lsm_file *file, const struct firn_view_map *views);
 
 /* The groups of a run while it is written. One thread. */

@@ -66,6 +66,7 @@ codec_of(const struct firn_run_output_options *options)
 static int
 begin_run(struct writing *writing, firn_error *err)
 {
+    DCHECK(writing->builder == NULL);
     struct firn_lsm *lsm = writing->options->lsm;
     const struct firn_run_kind *kind = lsm->options.kind;
     struct firn_run_builder_options options = {
@@ -117,7 +118,9 @@ list_groups(struct writing *writing, struct firn_manifest_run *info, firn_error 
             return rc;
         }
     }
-    return firn_history_groups_list(&writing->groups, info, err);
+    int rc = firn_history_groups_list(&writing->groups, info, err);
+    DCHECK(rc != FIRN_OK || info->group_count > 0); /* or every view would skip it */
+    return rc;
 }
 
 /* Whether history lies where the run does, or may come to lie there. */
@@ -178,6 +181,7 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
         .lower = firn_buf_slice(&summary->lower),
         .upper = firn_buf_slice(&summary->upper),
     };
+    CHECK(summary->entry_count == writing->entry_count && out->count < out->capacity);
     int rc = describe(writing, &info, err);
     if (rc == FIRN_OK) {
         rc = firn_value_output_list(&writing->values, &info, err);
@@ -209,6 +213,7 @@ remove_run(struct firn_lsm *lsm, uint64_t number, uint64_t cache_file)
 static struct writing *
 target_of(struct writing *writing, struct firn_compaction_place place)
 {
+    DCHECK(writing->history == NULL || writing->history->level == FIRN_LSM_HISTORY);
     return place.is_history && writing->history != NULL ? writing->history : writing;
 }
 
@@ -263,6 +268,7 @@ out:
 static int
 end_run(struct writing *writing, firn_error *err)
 {
+    DCHECK(firn_compaction_stream_may_cut(writing->stream));
     int rc = firn_compaction_stream_cut(writing->stream, add_range, writing, err);
     return rc == FIRN_OK ? finish_run(writing, false, err) : rc;
 }
@@ -370,6 +376,7 @@ out:
 static int
 finish_values(struct writing *writing, firn_error *err)
 {
+    DCHECK(writing->builder == NULL);
     int rc = FIRN_OK;
     if (writing->history != NULL) {
         FIRN_TRY(firn_value_output_finish(&writing->history->values, NULL, 0, err));
@@ -405,6 +412,7 @@ begin_all(struct writing *writing, struct writing *history, firn_error *err)
 {
     const struct firn_run_output_options *options = writing->options;
     const struct firn_view *now = options->views->now;
+    DCHECK(options->level < FIRN_LSM_HISTORY || now != NULL);
     if (options->level == FIRN_LSM_HISTORY) {
         return firn_history_groups_init(&writing->groups, now, err);
     }
@@ -429,6 +437,9 @@ int
 firn_run_output_write(const struct firn_run_output_options *options, struct firn_run_output *out,
                       firn_error *err)
 {
+    DCHECK(out->count == 0 && options->level < FIRN_LSM_LEVELS_ALL);
+    DCHECK(options->level == FIRN_LSM_HISTORY || options->history_count == 0 ||
+           options->level == FIRN_LSM_LEVELS - 1);
     int rc = FIRN_OK;
     struct writing writing = {.level = options->level, .options = options, .out = out};
     struct writing history = {.level = FIRN_LSM_HISTORY, .options = options, .out = out};
@@ -467,6 +478,7 @@ firn_run_output_remove(struct firn_lsm *lsm, struct firn_run_output *output)
 {
     firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < output->count; i++) {
+        DCHECK(atomic_load_explicit(&output->runs[i].file->refs, memory_order_relaxed) == 1);
         output->runs[i].file->is_gone = true;
         firn_lsm_origin_note_gone_locked(lsm, output->runs[i].file->info.number);
     }

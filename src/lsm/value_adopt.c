@@ -16,6 +16,7 @@
  *      a segment is lent only when it is whole (log/log_lend.c), and the second name becomes durable
  *      with that of the run, which is given later in the same directory (block/block_writer.c).
  * (I2) Nobody writes to the file any more (I14 of log_rotate.c).
+ * (Neither is checked here: the log and the file system alone know.)
  *
  * Worth it is a segment when at least three quarters of its bytes are values of which these
  * memtables have no newer version: what is adopted is kept for as long as one of them is needed, and
@@ -131,6 +132,7 @@ look(const struct firn_lsm_work *work, struct firn_value_adopt *adopt)
             look_at_memtable(&survey, memtable->table);
         }
     }
+    DCHECK(survey.compressed_bytes <= survey.sampled_bytes);
     size_t saved = survey.sampled_bytes - survey.compressed_bytes;
     firn_compress_destroy(survey.compress);
     firn_buf_deinit(&survey.compressed);
@@ -163,6 +165,7 @@ read_identity(struct firn_lsm *lsm, const char *name, uint64_t *out)
 static void
 adopt_segment(struct firn_lsm *lsm, struct firn_value_adopt_segment *segment)
 {
+    DCHECK(segment->file == NULL && segment->bytes > 0);
     const struct firn_lsm_host *host = &lsm->options.host;
     struct firn_manifest_reference reference = {0};
     char name[FIRN_LSM_FILE_NAME_SIZE];
@@ -188,6 +191,7 @@ adopt_segment(struct firn_lsm *lsm, struct firn_value_adopt_segment *segment)
 void
 firn_value_adopt_begin(const struct firn_lsm_work *work, struct firn_value_adopt *out)
 {
+    DCHECK(work->kind == FIRN_LSM_WORK_FLUSH);
     struct firn_lsm *lsm = work->lsm;
     out->count = 0;
     if (!atomic_load_explicit(&work->tree->separates, memory_order_relaxed) ||

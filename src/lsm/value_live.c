@@ -33,6 +33,8 @@ firn_value_live_add_locked(struct firn_lsm_tree *tree, const struct firn_lsm_fil
     struct firn_lsm_value_stats *stats = &tree->values;
     for (size_t i = 0; i < run->info.reference_count; i++) {
         struct firn_lsm_file *values = run->value_files[i];
+        DCHECK(values->info.kind == FIRN_BLOCK_FILE_VALUES);
+        DCHECK(values->live_runs > 0 || values->live_bytes == 0);
         if (values->live_runs++ == 0) {
             stats->files++;
             stats->bytes += values->info.content_bytes;
@@ -50,9 +52,11 @@ firn_value_live_remove_locked(struct firn_lsm_tree *tree, const struct firn_lsm_
     for (size_t i = 0; i < run->info.reference_count; i++) {
         struct firn_lsm_file *values = run->value_files[i];
         CHECK(values->live_runs > 0 && values->live_bytes >= run->info.references[i].bytes);
+        DCHECK(stats->live_bytes >= run->info.references[i].bytes);
         values->live_bytes -= run->info.references[i].bytes;
         stats->live_bytes -= run->info.references[i].bytes;
         if (--values->live_runs == 0) {
+            DCHECK(values->live_bytes == 0);
             stats->files--;
             stats->bytes -= values->info.content_bytes;
         }
@@ -113,6 +117,8 @@ static bool
 pick_within_room(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                  uint64_t room_bytes, struct firn_compaction_plan *out)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    DCHECK(room_bytes != 0);
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     bool is_thorough = mode != FIRN_COMPACTION_PICK_DEMANDED;

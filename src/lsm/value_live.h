@@ -15,7 +15,7 @@ void firn_value_live_add_locked(struct firn_lsm_tree *tree, const struct firn_ls
 void firn_value_live_remove_locked(struct firn_lsm_tree *tree, const struct firn_lsm_file *run);
 
 /* Whether a compaction should write the live values of a file anew: where more than half of it is
- * dead, or, of one that is thorough, anything. */
+ * dead, or, of one that is thorough, anything. (The mutex is not checked: a file does not know it.) */
 bool firn_value_live_is_worth_moving_locked(const struct firn_lsm_file *values, bool is_thorough);
 
 /* A compaction that writes a run again in its place for that; false: there is none to be run now.

@@ -10,6 +10,8 @@
 
 #include <inttypes.h>
 
+#include "base/check.h"
+
 static uint64_t
 number_of(const void *record)
 {
@@ -67,6 +69,7 @@ firn_value_names_link(struct firn_value_names *names, struct firn_lsm_file *run,
         const struct firn_manifest_reference *reference = &run->info.references[i];
         struct firn_lsm_file *values;
         FIRN_TRY(find(names, reference, &values, err));
+        DCHECK(values->info.number == reference->number);
         if (values->info.content_bytes != reference->total_bytes ||
             values->info.identity != reference->identity) {
             return firn_error_set(err, FIRN_CORRUPT,

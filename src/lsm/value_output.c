@@ -19,7 +19,8 @@
  * (I1) All value files are durable before MANIFEST names a run that refers to them: finish comes
  *      before the runs are installed.
  * (I2) A file that an input refers to stays as long as the input, which the work holds; a new one is
- *      held here until a run holds it. So following a reference needs no lock.
+ *      held here until a run holds it. So following a reference needs no lock. (Not checked: who
+ *      holds a file is not known, only how many.)
  * (I3) Whether a file is worth giving up is decided once an output, when it is first met: its live
  *      bytes change beside this.
  *
@@ -64,6 +65,7 @@ find_tally(const struct firn_value_output *output, uint64_t number)
 static struct tally *
 add_tally(struct firn_value_output *output, struct firn_lsm_file *file, bool is_left)
 {
+    DCHECK(find_tally(output, file->info.number) == NULL); /* (I3) */
     const struct tally tally = {file, 0, is_left};
     return firn_hash_map_insert(&output->tallies, file->info.number, &tally);
 }
@@ -95,6 +97,7 @@ find_file(struct firn_value_output *output, const struct firn_entry *entry, uint
         return FIRN_OK;
     }
     const struct firn_lsm_file *run = entry->values->ctx;
+    DCHECK(run != NULL); /* only what comes from a run has a reference */
     struct firn_lsm_file *file = firn_lsm_file_find_values(run, number);
     if (file == NULL) {
         return firn_error_set(err, FIRN_CORRUPT, "run %llu may not refer to the value file %llu",
@@ -113,6 +116,7 @@ end_file(struct firn_value_output *output, firn_error *err)
     if (output->writer == NULL) {
         return FIRN_OK;
     }
+    DCHECK(output->file != NULL && output->file->info.content_bytes == 0);
     int rc = firn_value_writer_finish(output->writer, &file_bytes, err);
     if (rc == FIRN_OK) {
         output->file->info.content_bytes = firn_value_writer_content_bytes(output->writer);
@@ -146,6 +150,7 @@ note_file(struct firn_value_output *output, uint64_t number, firn_error *err)
 static int
 begin_file(struct firn_value_output *output, firn_error *err)
 {
+    DCHECK(output->writer == NULL);
     struct firn_lsm *lsm = output->options.lsm;
     char name[FIRN_LSM_FILE_NAME_SIZE];
     const struct firn_value_writer_options options = {.number = firn_lsm_take_number(lsm),
@@ -174,6 +179,7 @@ write_value(struct firn_value_output *output, firn_slice value, firn_error *err)
     uint64_t before = firn_value_writer_content_bytes(output->writer);
     FIRN_TRY(firn_value_writer_add(output->writer, value, &output->stored, err));
     struct tally *tally = find_tally(output, output->file->info.number);
+    DCHECK(tally != NULL && !tally->is_left);
     tally->bytes += firn_value_writer_content_bytes(output->writer) - before;
 out:
     return rc;
@@ -330,6 +336,8 @@ firn_value_output_hold(struct firn_value_output *output, struct firn_lsm_file *r
 {
     for (size_t i = 0; i < run->info.reference_count; i++) {
         struct tally *tally = find_tally(output, run->info.references[i].number);
+        DCHECK(tally->bytes ==
+               run->info.references[i].bytes); /* listed, and nothing placed since */
         firn_lsm_file_set_values(run, i, tally->file);
         tally->bytes = 0;
     }
@@ -340,6 +348,7 @@ firn_value_output_finish(struct firn_value_output *output, const struct firn_ver
                          size_t count, firn_error *err)
 {
     int rc = end_file(output, err);
+    DCHECK(rc != FIRN_OK || output->writer == NULL); /* (I1) */
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
         firn_lsm_file_settle_values(runs[i].file);
     }

@@ -82,6 +82,8 @@ firn_view_map_segment(const struct firn_view_map *map, uint64_t sequence)
             high = middle;
         }
     }
+    DCHECK(map->bounds[low] <= sequence);
+    DCHECK(low + 1 == map->segment_count || sequence < map->bounds[low + 1]);
     return low;
 }
 
@@ -110,6 +112,7 @@ static const struct firn_view_hull no_segment = {{0, UINT32_MAX}, {UINT32_MAX, 0
 struct firn_view_hull
 firn_view_map_hull(const struct firn_view_map *map, size_t tree, uint64_t first, uint64_t last)
 {
+    DCHECK(first <= last && tree < map->tree_count);
     struct firn_view_hull hull = no_segment;
     size_t segment = firn_view_map_segment(map, first);
     size_t end = firn_view_map_segment(map, last) + 1;
@@ -269,6 +272,8 @@ cut_branch(struct work *work, size_t i)
     for (size_t at = work->first_items[i]; at < work->first_items[i + 1] && !is_done; at++) {
         const struct item *item = &work->items[at];
         if (size_of(work, item) > 0 && item->at >= first) {
+            CHECK(work->piece_count < work->item_count);
+            DCHECK(position < end);
             work->pieces[work->piece_count++] = (struct piece){
                 first, item->at, below, item->time_ms, {position, end}, work->trees[i]};
             below = item->at;
@@ -277,6 +282,7 @@ cut_branch(struct work *work, size_t i)
         }
         position += size_of(work, item);
     }
+    DCHECK(is_done || position == end); /* (I1) */
 }
 
 static int
@@ -296,6 +302,7 @@ find_segments(struct firn_view_map *map, struct work *work)
     if (map->bounds == NULL) {
         return FIRN_NO_MEMORY;
     }
+    DCHECK(work->piece_count <= work->item_count);
     map->bounds[count++] = 0;
     for (size_t i = 0; i < work->piece_count; i++) {
         map->bounds[count++] = work->pieces[i].first;
@@ -313,6 +320,13 @@ find_segments(struct firn_view_map *map, struct work *work)
     return map->segment_count < UINT32_MAX ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
+/* (I2): whether a span lies within that of what is seen below it, if anybody sees that. */
+static bool
+lies_within(struct firn_view_span newer, struct firn_view_span older)
+{
+    return firn_view_span_is_empty(older) || (older.begin <= newer.begin && newer.end <= older.end);
+}
+
 static void
 fill_piece(struct firn_view_map *map, const struct piece *piece)
 {
@@ -322,6 +336,8 @@ fill_piece(struct firn_view_map *map, const struct piece *piece)
     for (; segment < map->segment_count && map->bounds[segment] <= piece->last; segment++) {
         size_t cell = segment * map->tree_count + piece->tree;
         CHECK(firn_view_span_is_empty(map->seen[cell])); /* the own of two branches */
+        DCHECK(older == UINT32_MAX ||
+               lies_within(piece->span, firn_view_map_seen(map, older, piece->tree)));
         map->seen[cell] = piece->span;
         map->older[cell] = older;
         older = (uint32_t)segment;

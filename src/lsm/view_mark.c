@@ -35,6 +35,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
 
@@ -61,6 +62,7 @@ firn_view_mark_sees_all(const struct firn_view_map *views, uint64_t first, uint6
 uint64_t
 firn_view_mark_time_ms(const struct firn_view_map *views, uint64_t first, uint64_t last)
 {
+    DCHECK(first <= last);
     uint64_t time_ms = UINT64_MAX;
     size_t end = firn_view_map_segment(views, last);
     for (size_t i = firn_view_map_segment(views, first); i <= end; i++) {
@@ -124,6 +126,7 @@ add_tips(struct window *window, size_t tree)
         if (firn_view_span_is_empty(span)) {
             continue;
         }
+        DCHECK(older == UINT32_MAX || older < segment);
         bool has_older = older != UINT32_MAX && older >= window->begin;
         if (has_older) {
             window->above[older - window->begin] += span.end - span.begin;
@@ -135,6 +138,7 @@ add_tips(struct window *window, size_t tree)
     size_t tips = 0;
     for (size_t i = 0; i < count; i++) {
         struct firn_view_span span = firn_view_map_seen(views, window->begin + i, tree);
+        DCHECK(firn_view_span_is_empty(span) || window->above[i] <= span.end - span.begin);
         if (!firn_view_span_is_empty(span) && window->above[i] < span.end - span.begin) {
             hashes[tips++] = hashes[i];
         }
@@ -154,6 +158,7 @@ compare_hashes(const void *a, const void *b)
 static uint64_t
 join_hashes(struct window *window)
 {
+    DCHECK(window->hash_count <= (window->end - window->begin) * window->views->tree_count);
     uint64_t mark = 1;
     if (window->views->tree_count > 1) {
         firn_sort(window->hashes, window->hash_count, sizeof *window->hashes, compare_hashes);
@@ -171,6 +176,7 @@ int
 firn_view_mark_of(const struct firn_view_map *views, uint64_t first, uint64_t last, uint64_t *out,
                   firn_error *err)
 {
+    DCHECK(first <= last);
     struct window window = {
         .views = views, .first = first, .last = last, .begin = firn_view_map_segment(views, first)};
     window.end = firn_view_map_segment(views, last) + 1;
