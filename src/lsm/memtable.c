@@ -11,6 +11,7 @@
  *
  * Invariants.
  * (I1) Nothing is freed or reused before the table: a pointer once read stays good, however stale.
+ *      (Not checked: arenas can do nothing else.)
  * (I2) Every node has a version counter. The writer makes it odd before it changes the node and
  *      even after. A reader notes an even version, reads, and then asks whether the version is
  *      still the same; if not, what it read is thrown away. So that such reads are no data races,
@@ -82,7 +83,7 @@ static void
 change_begin(struct firn_memtable_node *node)
 {
     uint64_t version = atomic_load_explicit(&node->version, memory_order_relaxed);
-    DCHECK((version & 1) == 0);
+    DCHECK((version & 1) == 0); /* (I2) */
     atomic_store_explicit(&node->version, version + 1, memory_order_relaxed);
     /* Pairs with the acquire fence in firn_memtable_read_valid. */
     atomic_thread_fence(memory_order_release);
@@ -92,7 +93,7 @@ static void
 change_end(struct firn_memtable_node *node)
 {
     uint64_t version = atomic_load_explicit(&node->version, memory_order_relaxed);
-    DCHECK((version & 1) == 1);
+    DCHECK((version & 1) == 1); /* (I2) */
     /* Pairs with the acquire load in firn_memtable_read_begin. */
     atomic_store_explicit(&node->version, version + 1, memory_order_release);
 }
@@ -100,6 +101,7 @@ change_end(struct firn_memtable_node *node)
 static void
 set_entry(struct firn_memtable_node *node, size_t slot, uint64_t head, const uint8_t *entry)
 {
+    DCHECK(slot < FANOUT && entry != NULL);
     atomic_store_explicit(&node->heads[slot], head, memory_order_relaxed);
     /* Pairs with the acquire load in firn_memtable_node_entry. */
     atomic_store_explicit(&node->entries[slot], entry, memory_order_release);
@@ -108,6 +110,7 @@ set_entry(struct firn_memtable_node *node, size_t slot, uint64_t head, const uin
 static void
 set_child(struct firn_memtable_node *node, size_t slot, struct firn_memtable_node *child)
 {
+    DCHECK(slot <= FANOUT && child->level + 1 == node->level);
     struct firn_memtable_inner *inner = (struct firn_memtable_inner *)node;
     /* Pairs with the acquire load in firn_memtable_node_child. */
     atomic_store_explicit(&inner->children[slot], child, memory_order_release);
@@ -116,6 +119,7 @@ set_child(struct firn_memtable_node *node, size_t slot, struct firn_memtable_nod
 static void
 set_count(struct firn_memtable_node *node, size_t count)
 {
+    DCHECK(count <= FANOUT);
     atomic_store_explicit(&node->count, (uint32_t)count, memory_order_relaxed);
 }
 
@@ -137,6 +141,7 @@ static uint64_t
 tag_of(const struct firn_entry *entry)
 {
     uint64_t kind = (uint64_t)entry->kind;
+    DCHECK(kind > 0 && kind < FIRN_MEMTABLE_LOGGED_PUT);
     if (entry->logged != NULL) {
         DCHECK(entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING);
         kind = entry->kind == FIRN_ENTRY_PUT ? FIRN_MEMTABLE_LOGGED_PUT
@@ -213,12 +218,14 @@ firn_memtable_create(struct firn_memtable **out, firn_error *err)
 void
 firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_pool *pool)
 {
+    DCHECK(table->chunks == NULL);
     table->pool = pool;
 }
 
 void
 firn_memtable_expect(struct firn_memtable *table, size_t bytes_max)
 {
+    DCHECK(firn_memtable_entry_count(table) == 0);
     table->filter_table_bytes = bytes_max;
 }
 
@@ -288,6 +295,7 @@ shrink_prefix(struct firn_memtable *table, firn_slice key)
     const uint8_t *prefix = atomic_load_explicit(&table->prefix, memory_order_relaxed);
     size_t size = shared_size(firn_bytes(prefix, table_prefix_size(table)), key);
     struct firn_memtable_node *root = firn_memtable_path_root(table);
+    DCHECK(size < table_prefix_size(table)); /* (I3) */
     change_begin(root);
     atomic_store_explicit(&table->prefix_size, (uint32_t)size, memory_order_relaxed);
     change_prefix_size(root, size);
@@ -300,6 +308,7 @@ add_first(struct firn_memtable *table, const uint8_t *entry)
 {
     struct firn_memtable_node *root = firn_memtable_path_root(table);
     firn_slice key = key_of(entry);
+    DCHECK(root->level == 0 && firn_memtable_node_count(root) == 0);
     change_begin(root);
     /* Pairs with the acquire load in firn_memtable_side_of. */
     atomic_store_explicit(&table->prefix, key.data, memory_order_release);
@@ -313,12 +322,28 @@ add_first(struct firn_memtable *table, const uint8_t *entry)
 
 /* ---- insertion ---- */
 
+/* Whether an entry or a separator belongs between its neighbours at a slot. */
+static bool
+belongs_at(const struct firn_memtable_node *node, size_t slot, const uint8_t *entry)
+{
+    struct firn_entry decoded;
+    firn_memtable_decode(entry, &decoded);
+    const struct firn_memtable_probe probe = {.key = decoded.key, .sequence = decoded.sequence};
+    size_t count = firn_memtable_node_count(node);
+    return slot <= count &&
+           (slot == 0 ||
+            firn_memtable_compare(firn_memtable_node_entry(node, slot - 1), &probe) < 0) &&
+           (slot == count ||
+            firn_memtable_compare(firn_memtable_node_entry(node, slot), &probe) > 0);
+}
+
 static void
 insert_with_room(const struct firn_memtable_step *step, const struct insertion *new)
 {
     struct firn_memtable_node *node = step->node;
     size_t count = firn_memtable_node_count(node);
     size_t slot = step->slot;
+    DCHECK(count < FANOUT && belongs_at(node, slot, new->entry));
     for (size_t i = count; i > slot; i--) {
         set_entry(node, i, firn_memtable_node_head(node, i - 1),
                   firn_memtable_node_entry(node, i - 1));
@@ -339,6 +364,7 @@ stage(const struct firn_memtable_step *step, const struct insertion *new, struct
 {
     const struct firn_memtable_node *node = step->node;
     size_t slot = step->slot;
+    DCHECK(firn_memtable_node_count(node) == FANOUT && belongs_at(node, slot, new->entry));
     out->prefix_size = prefix_size_of(node);
     for (size_t i = 0; i < FANOUT; i++) {
         size_t to = i < slot ? i : i + 1;
@@ -361,6 +387,7 @@ static void
 fill(struct firn_memtable_node *node, const struct staging *staging, size_t first, size_t count,
      size_t prefix_size)
 {
+    DCHECK(count <= FANOUT && first + count <= FANOUT + 1);
     for (size_t i = 0; i < count; i++) {
         const uint8_t *entry = staging->entries[first + i];
         uint64_t head = prefix_size == staging->prefix_size
@@ -384,7 +411,9 @@ prefix_between(const struct firn_memtable *table, const uint8_t *lower, const ui
     if (lower == NULL || upper == NULL) {
         return table_prefix_size(table);
     }
-    return shared_size(key_of(lower), key_of(upper));
+    size_t size = shared_size(key_of(lower), key_of(upper));
+    DCHECK(size >= table_prefix_size(table)); /* (I3) */
+    return size;
 }
 
 static bool
@@ -418,6 +447,7 @@ inner_cut(const struct firn_memtable_step *step)
 static void
 link_leaf(struct firn_memtable_node *left, struct firn_memtable_node *right)
 {
+    DCHECK(left->level == 0 && right->level == 0);
     /* These pair with the acquire loads in memtable_seek.c. */
     struct firn_memtable_node *next = atomic_load_explicit(&left->next, memory_order_relaxed);
     atomic_store_explicit(&right->next, next, memory_order_release);
@@ -442,6 +472,7 @@ split(struct firn_memtable *table, const struct firn_memtable_step *step,
     stage(step, new, &staging);
     size_t cut = is_leaf ? leaf_cut(step) : inner_cut(step);
     size_t right_first = is_leaf ? cut : cut + 1;
+    DCHECK(cut > 0 && right_first <= FANOUT); /* something stays on either side */
     const uint8_t *separator = staging.entries[cut];
     fill(right, &staging, right_first, FANOUT + 1 - right_first,
          prefix_between(table, separator, step->upper));
@@ -461,6 +492,7 @@ static void
 grow_root(struct firn_memtable *table, struct firn_memtable_node *left,
           const struct insertion *right)
 {
+    DCHECK((atomic_load_explicit(&left->version, memory_order_relaxed) & 1) == 1); /* (I4) */
     struct firn_memtable_node *root = firn_memtable_memory_take_node(table, left->level + 1);
     size_t prefix_size = table_prefix_size(table);
     set_prefix_size(root, prefix_size);
@@ -487,6 +519,7 @@ static void
 insert(struct firn_memtable *table, const struct firn_memtable_path *path, const uint8_t *entry)
 {
     size_t top = top_of_change(path);
+    DCHECK(path->steps[0].node == firn_memtable_path_root(table));
     struct firn_memtable_node *leaf = path->steps[path->height - 1].node;
     struct firn_memtable_node *next = NULL;
     if (firn_memtable_node_count(leaf) == FANOUT) {
@@ -631,6 +664,7 @@ firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, f
     }
     firn_memtable_filter_add(table, entry->key);
     encode(memory, entry);
+    DCHECK(size <= (size_t)(table->room.end - table->room.at));
     table->room.at += size;
     if (count > 0) {
         insert(table, &path, memory);

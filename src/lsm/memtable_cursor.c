@@ -7,6 +7,7 @@
  * looks for its place again, behind or before the entry it stood on. That entry is still there,
  * because entries never go, so no older one can be missed.
  */
+#include "base/check.h"
 #include "lsm/memtable_search.h"
 
 /* Entries lie in memory in the order they were added; those a few slots on are fetched while
@@ -16,6 +17,7 @@ enum { PREFETCH_DISTANCE = 6 };
 static void
 settle(struct firn_memtable_cursor *cursor, const struct firn_memtable_position *position)
 {
+    DCHECK(position->entry == NULL || position->slot < FIRN_MEMTABLE_FANOUT);
     cursor->is_valid = position->entry != NULL;
     cursor->node = position->leaf;
     cursor->slot = position->slot;
@@ -81,6 +83,7 @@ prefetch_entry(const struct firn_memtable_node *leaf, size_t slot)
 void
 firn_memtable_cursor_next(struct firn_memtable_cursor *cursor)
 {
+    DCHECK(cursor->is_valid);
     const struct firn_memtable_node *leaf = cursor->node;
     struct firn_memtable_position position = {
         .leaf = cursor->node, .slot = cursor->slot + 1, .version = cursor->version};
@@ -109,6 +112,7 @@ firn_memtable_cursor_next(struct firn_memtable_cursor *cursor)
 void
 firn_memtable_cursor_prev(struct firn_memtable_cursor *cursor)
 {
+    DCHECK(cursor->is_valid);
     const struct firn_memtable_node *leaf = cursor->node;
     struct firn_memtable_position position = {
         .leaf = cursor->node, .slot = cursor->slot, .version = cursor->version};

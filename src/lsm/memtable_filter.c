@@ -20,6 +20,7 @@
  */
 #include "lsm/memtable_filter.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 enum {
@@ -83,6 +84,8 @@ create(size_t line_count)
         uint8_t *behind = (uint8_t *)(filter + 1);
         filter->words =
             (_Atomic uint64_t *)(void *)(behind + (-(uintptr_t)behind & (LINE_SIZE - 1)));
+        DCHECK((uintptr_t)(filter->words + line_count * FIRN_MEMTABLE_FILTER_LINE_WORDS) <=
+               (uintptr_t)filter + size_of(line_count));
         filter->line_count = line_count;
     }
     return filter;
@@ -91,6 +94,7 @@ create(size_t line_count)
 static void
 begin(struct firn_memtable *table)
 {
+    DCHECK(atomic_load_explicit(&table->filter, memory_order_relaxed) == NULL);
     struct firn_memtable_cursor cursor;
     struct firn_memtable_filter *filter = create(choose_line_count(table));
     /* With or without one: this is tried once. */
@@ -117,4 +121,5 @@ firn_memtable_filter_add(struct firn_memtable *table, firn_slice key)
     if (filter != NULL) {
         set_bits(filter, key);
     }
+    DCHECK(firn_memtable_filter_may_hold(table, key)); /* (I1) */
 }

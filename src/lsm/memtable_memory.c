@@ -32,6 +32,7 @@ enum {
 static size_t
 room_left(const struct firn_memtable_room *room)
 {
+    DCHECK(room->at <= room->end);
     return (size_t)(room->end - room->at);
 }
 
@@ -40,6 +41,7 @@ room_left(const struct firn_memtable_room *room)
 void
 firn_memtable_memory_publish_size(struct firn_memtable *table)
 {
+    DCHECK(table->chunk_bytes >= room_left(&table->rest));
     atomic_store_explicit(&table->size_bytes,
                           sizeof *table + table->blocks.total_bytes + table->chunk_bytes -
                               room_left(&table->rest) + firn_range_set_size_bytes(&table->ranges) +
@@ -77,6 +79,8 @@ allocate(struct firn_memtable *table, size_t size)
         return NULL;
     }
     uint8_t *memory = table->rest.at;
+    CHECK(size <= room_left(&table->rest));
+    DCHECK(((uintptr_t)memory & (CACHE_LINE - 1)) == 0);
     table->rest.at += size;
     return memory;
 }
@@ -84,6 +88,7 @@ allocate(struct firn_memtable *table, size_t size)
 void
 firn_memtable_memory_deinit(struct firn_memtable *table)
 {
+    DCHECK(table->chunks == NULL || table->pool != NULL);
     if (table->chunks != NULL) {
         firn_memtable_pool_give(table->pool, table->chunks);
     }
@@ -125,6 +130,7 @@ firn_memtable_memory_reserve_room(struct firn_memtable *table, size_t size)
         swap_rooms(table);
     }
     table->room = (struct firn_memtable_room){memory, memory + block};
+    DCHECK(room_left(&table->room) >= size);
     firn_memtable_memory_publish_size(table);
     return FIRN_OK;
 }
@@ -164,6 +170,7 @@ firn_memtable_memory_reserve_nodes(struct firn_memtable *table, bool is_leaf, si
     for (size_t i = 0; i < wanted; i++) {
         push_spare(table, (struct firn_memtable_node *)(void *)(slab + i * size), is_leaf);
     }
+    DCHECK(*spares >= count);
     table->node_count += wanted;
     firn_memtable_memory_publish_size(table);
     return FIRN_OK;
@@ -177,6 +184,8 @@ firn_memtable_memory_take_node(struct firn_memtable *table, uint32_t level)
     struct firn_memtable_node **list = is_leaf ? &table->spare_leaves : &table->spare_inners;
     struct firn_memtable_node *node = *list;
     CHECK(node != NULL);
+    DCHECK((is_leaf ? table->spare_leaf_count : table->spare_inner_count) > 0);
+    DCHECK(level < FIRN_MEMTABLE_HEIGHT_MAX);
     *list = atomic_load_explicit(&node->next, memory_order_relaxed);
     *(is_leaf ? &table->spare_leaf_count : &table->spare_inner_count) -= 1;
     atomic_store_explicit(&node->next, NULL, memory_order_relaxed);

@@ -45,6 +45,7 @@ find_leaf(const struct firn_memtable *table, const struct firn_memtable_probe *p
     CHECK(height <= height_max);
     for (size_t level = height - 1; level > 0; level--) {
         struct firn_memtable_node *node = step.node;
+        DCHECK(node->level == level);
         step.slot = firn_memtable_child_of(node, probe);
         *steps++ = step;
         struct firn_memtable_step below = {.node = firn_memtable_node_child(node, step.slot),
@@ -59,6 +60,7 @@ find_leaf(const struct firn_memtable *table, const struct firn_memtable_probe *p
         }
         step = below;
     }
+    DCHECK(step.node->level == 0);
     *steps = step;
     return height;
 }
@@ -104,10 +106,14 @@ void
 firn_memtable_path_find(struct firn_memtable *table, const struct firn_memtable_probe *probe,
                         struct firn_memtable_path *out)
 {
+    DCHECK(firn_memtable_entry_count(table) > 0);
+    DCHECK(firn_memtable_side_of(table, probe->key) == 0);
     if (!take_prepared(table, probe, out)) {
         out->height = find_leaf(table, probe, out->steps, FIRN_MEMTABLE_HEIGHT_MAX);
     }
     struct firn_memtable_step *leaf = &out->steps[out->height - 1];
+    /* A prepared way too. */
+    DCHECK(leaf->node->level == 0 && out->steps[0].node == firn_memtable_path_root(table));
     leaf->slot = firn_memtable_slot_of(leaf->node, probe);
     table->stays_in_leaf = leaf->node == table->last_leaf;
     table->last_leaf = leaf->node;

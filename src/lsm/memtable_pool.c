@@ -21,6 +21,8 @@
  */
 #include "lsm/memtable_pool.h"
 
+#include "base/check.h"
+
 enum { PAGE_SIZE = 4096 /* or more; then some are touched more than once */ };
 
 void
@@ -44,8 +46,10 @@ firn_memtable_pool_deinit(struct firn_memtable_pool *pool)
     while (pool->free != NULL) {
         struct firn_memtable_chunk *chunk = pool->free;
         pool->free = chunk->next;
+        pool->free_count--;
         release(chunk);
     }
+    DCHECK(pool->free_count == 0);
     firn_os_mutex_deinit(&pool->mutex);
 }
 
@@ -54,6 +58,7 @@ take_free(struct firn_memtable_pool *pool)
 {
     firn_os_mutex_lock(&pool->mutex);
     struct firn_memtable_chunk *chunk = pool->free;
+    DCHECK((chunk == NULL) == (pool->free_count == 0));
     if (chunk != NULL) {
         pool->free = chunk->next;
         pool->free_count--;

@@ -11,6 +11,7 @@
  * A reader starts again only when a writer finished or began a change in exactly the node it was
  * reading, so some thread always makes progress. Nothing here writes.
  */
+#include "base/check.h"
 #include "lsm/memtable_search.h"
 
 /* Goes down to the leaf of the probe's place; the leaf has not been searched yet. */
@@ -38,6 +39,7 @@ descend(const struct firn_memtable *table, struct firn_memtable_probe *probe,
         if (!firn_memtable_read_valid(node, version)) {
             return false;
         }
+        DCHECK(child->level + 1 == node->level);
         node = child;
         version = child_version;
     }
@@ -50,6 +52,7 @@ bool
 firn_memtable_seek_next_leaf(const struct firn_memtable_node *leaf, uint64_t version,
                              struct firn_memtable_position *out)
 {
+    DCHECK(leaf->level == 0);
     /* Acquire pairs with the release stores in link_leaf (memtable.c). */
     struct firn_memtable_node *next = atomic_load_explicit(&leaf->next, memory_order_acquire);
     out->leaf = next;
@@ -70,6 +73,7 @@ bool
 firn_memtable_seek_prev_leaf(const struct firn_memtable_node *leaf, uint64_t version,
                              struct firn_memtable_position *out)
 {
+    DCHECK(leaf->level == 0);
     struct firn_memtable_node *prev = atomic_load_explicit(&leaf->prev, memory_order_acquire);
     out->leaf = prev;
     out->slot = 0;

@@ -14,7 +14,7 @@
  *      because a memtable may have got entries in between meanwhile.
  * (I2) The current entry and the one that comes next have played against each other: so two
  *      sources that hold the same version meet at the latest when one of them is current, and a
- *      merge never shows either of the two as if all were well.
+ *      merge never shows either of the two as if all were well. (An error: sources are files.)
  *
  * Failure. An error of a source, memory that runs out and (I2) leave the merge nowhere: entry is
  * NULL and only placing it anew helps. Limits: as many sources as memory holds; a move costs
@@ -149,6 +149,7 @@ play_again(struct firn_merge *merge)
         winner ^= change;
     }
     merge->winner = winner;
+    DCHECK(winner < merge->count);
 }
 
 /* ---- results of moves ---- */
@@ -163,6 +164,7 @@ fail(struct firn_merge *merge, int rc)
 static int
 report_twins(struct firn_merge *merge, firn_error *err)
 {
+    DCHECK(merge->twins[0] != merge->twins[1]);
     const struct player *one = &merge->players[merge->twins[0]];
     const struct player *other = &merge->players[merge->twins[1]];
     enum { SHOWN = 16 };
@@ -187,6 +189,24 @@ show_winner(struct firn_merge *merge, firn_error *err)
     return FIRN_OK;
 }
 
+/* (I1) Whether nobody stands before the winner, in the direction of the moves. */
+static bool
+is_won(const struct firn_merge *merge)
+{
+    const struct firn_entry *first = merge->players[merge->winner].entry;
+    for (size_t i = 0; i < merge->count; i++) {
+        const struct firn_entry *entry = merge->players[i].entry;
+        int order =
+            first == NULL || entry == NULL
+                ? 0
+                : firn_entry_compare(first->key, first->sequence, entry->key, entry->sequence);
+        if ((first == NULL && entry != NULL) || (merge->is_backward ? order < 0 : order > 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* After any sources have moved. */
 static int
 start(struct firn_merge *merge, firn_error *err)
@@ -200,6 +220,7 @@ start(struct firn_merge *merge, firn_error *err)
         refresh(merge, &merge->players[i]);
     }
     merge->winner = play_all(merge, 1);
+    DCHECK(merge->winner < merge->count && is_won(merge));
     return show_winner(merge, err);
 }
 
@@ -304,6 +325,7 @@ firn_merge_seek_before(struct firn_merge *merge, firn_slice key, uint64_t sequen
 static int
 turn(struct firn_merge *merge, firn_error *err)
 {
+    DCHECK(merge->players[merge->winner].source->entry == merge->entry);
     firn_slice key = merge->entry->key;
     uint64_t sequence = merge->entry->sequence;
     merge->is_backward = !merge->is_backward;
@@ -456,6 +478,7 @@ firn_merge_add(struct firn_merge *merge, struct firn_merge_source *source, firn_
         firn_merge_source_destroy(source);
         return firn_error_no_memory(err, "a merge");
     }
+    DCHECK(merge->count < merge->capacity);
     merge->players[merge->count++] = (struct player){.source = source};
     return FIRN_OK;
 }

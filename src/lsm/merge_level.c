@@ -28,6 +28,7 @@ struct level_source {
 static void
 leave(struct level_source *level)
 {
+    DCHECK((level->run == NULL) == (level->cursor == NULL));
     level->source.entry = NULL;
     if (level->run != NULL) {
         level->cursor->kind->cursor_destroy(level->cursor);
@@ -40,6 +41,7 @@ leave(struct level_source *level)
 static int
 enter(struct level_source *level, size_t at, firn_error *err)
 {
+    DCHECK(at < level->options.count);
     level->source.entry = NULL;
     if (level->run != NULL && level->at == at) {
         return FIRN_OK;
@@ -233,6 +235,7 @@ level_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t seq
 static int
 level_next(struct firn_merge_source *source, firn_error *err)
 {
+    DCHECK(source->entry != NULL);
     struct level_source *level = (struct level_source *)source;
     return settle(level, level->cursor->kind->cursor_next(level->cursor, err), err);
 }
@@ -240,6 +243,7 @@ level_next(struct firn_merge_source *source, firn_error *err)
 static int
 level_prev(struct firn_merge_source *source, firn_error *err)
 {
+    DCHECK(source->entry != NULL);
     struct level_source *level = (struct level_source *)source;
     return settle_back(level, level->cursor->kind->cursor_prev(level->cursor, err), err);
 }
@@ -247,6 +251,7 @@ level_prev(struct firn_merge_source *source, firn_error *err)
 static int
 level_skip(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
+    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) < 0);
     struct level_source *level = (struct level_source *)source;
     const struct firn_merge_level_run *runs = level->options.runs;
     size_t count = level->options.count;
@@ -269,6 +274,7 @@ static int
 level_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                 firn_error *err)
 {
+    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0);
     struct level_source *level = (struct level_source *)source;
     const struct firn_merge_level_run *runs = level->options.runs;
     size_t end = level->at + 1; /* behind the run that is looked at */

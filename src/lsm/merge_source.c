@@ -12,6 +12,7 @@
  */
 #include "lsm/merge_source.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 struct memtable_source {
@@ -83,6 +84,7 @@ memtable_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t 
 static int
 memtable_next(struct firn_merge_source *source, firn_error *err)
 {
+    DCHECK(source->entry != NULL);
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
     firn_memtable_cursor_next(&memtable->cursor);
@@ -92,6 +94,7 @@ memtable_next(struct firn_merge_source *source, firn_error *err)
 static int
 memtable_prev(struct firn_merge_source *source, firn_error *err)
 {
+    DCHECK(source->entry != NULL);
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
     firn_memtable_cursor_prev(&memtable->cursor);
@@ -101,6 +104,7 @@ memtable_prev(struct firn_merge_source *source, firn_error *err)
 static int
 memtable_skip(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
+    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) < 0);
     const struct memtable_source *memtable = (const struct memtable_source *)source;
     return memtable->sequence_max < sequence ? memtable_seek(source, key, UINT64_MAX, err)
                                              : FIRN_OK;
@@ -110,6 +114,7 @@ static int
 memtable_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                    firn_error *err)
 {
+    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0);
     const struct memtable_source *memtable = (const struct memtable_source *)source;
     return memtable->sequence_max < sequence ? memtable_seek_before(source, key, UINT64_MAX, err)
                                              : FIRN_OK;
@@ -200,6 +205,7 @@ run_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t seque
 static int
 run_next(struct firn_merge_source *source, firn_error *err)
 {
+    DCHECK(source->entry != NULL);
     struct run_source *run = (struct run_source *)source;
     return run_settle(run, run->cursor->kind->cursor_next(run->cursor, err));
 }
@@ -207,6 +213,7 @@ run_next(struct firn_merge_source *source, firn_error *err)
 static int
 run_prev(struct firn_merge_source *source, firn_error *err)
 {
+    DCHECK(source->entry != NULL);
     struct run_source *run = (struct run_source *)source;
     return run_settle(run, run->cursor->kind->cursor_prev(run->cursor, err));
 }
@@ -214,6 +221,7 @@ run_prev(struct firn_merge_source *source, firn_error *err)
 static int
 run_skip(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
+    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) < 0);
     const struct run_source *run = (const struct run_source *)source;
     return run->sequence_max < sequence ? run_seek(source, key, UINT64_MAX, err) : FIRN_OK;
 }
@@ -221,6 +229,7 @@ run_skip(struct firn_merge_source *source, firn_slice key, uint64_t sequence, fi
 static int
 run_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
+    DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0);
     const struct run_source *run = (const struct run_source *)source;
     return run->sequence_max < sequence ? run_seek_before(source, key, UINT64_MAX, err) : FIRN_OK;
 }

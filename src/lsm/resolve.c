@@ -143,6 +143,7 @@ skip_covered(struct firn_resolve *resolve, firn_error *err)
         resolve->covered_steps < STEPS_MAX || !holds(covered, entry->key)) {
         return FIRN_OK;
     }
+    DCHECK(resolve->is_backward ? covered->has_lower : covered->has_upper);
     resolve->is_skipped = true;
     return resolve->is_backward
                ? firn_merge_skip_back(resolve->options.merge, covered->lower, covered->sequence,
@@ -260,6 +261,7 @@ static int
 load_value(struct firn_resolve *resolve, const struct firn_entry *entry, firn_slice *out,
            firn_error *err)
 {
+    DCHECK(entry->kind == FIRN_ENTRY_PUT || entry->kind == FIRN_ENTRY_EXPIRING);
     size_t head = firn_entry_head_size(entry->kind);
     *out = firn_bytes(entry->value.data + head, entry->value.size - head);
     if (entry->values == NULL) {
@@ -327,6 +329,7 @@ fold_key(struct firn_resolve *resolve, firn_error *err)
 {
     int rc;
     const struct firn_entry *entry = firn_merge_entry(resolve->options.merge);
+    DCHECK(entry->kind == FIRN_ENTRY_MERGE && is_seen(resolve, entry));
     uint64_t sequence = entry->sequence;
     firn_fold_clear(&resolve->fold);
     FIRN_TRY(keep_key(resolve, entry->key, err));
@@ -369,6 +372,7 @@ show_copy(struct firn_resolve *resolve, const struct firn_entry *entry, firn_err
 static int
 show(struct firn_resolve *resolve, const struct firn_entry *entry, firn_error *err)
 {
+    DCHECK(is_seen(resolve, entry) && has_value(resolve, entry));
     int rc = FIRN_OK;
     resolve->shown = entry;
     resolve->expires_ms = 0;
@@ -508,6 +512,7 @@ out:
 static int
 show_kept(struct firn_resolve *resolve, firn_error *err)
 {
+    DCHECK(resolve->is_backward && has_value(resolve, &resolve->entry));
     struct firn_entry *entry = &resolve->entry;
     int rc = FIRN_OK;
     resolve->expires_ms = 0;
@@ -617,10 +622,20 @@ leave_key(struct firn_resolve *resolve, firn_error *err)
     return is_left ? FIRN_OK : pass_key(resolve, err);
 }
 
+/* The invariant above, of what is shown where it lies. */
+static bool
+stands_on_shown(const struct firn_resolve *resolve)
+{
+    const struct firn_entry *entry = firn_merge_entry(resolve->options.merge);
+    return resolve->is_backward || resolve->is_folded ||
+           (entry != NULL && entry->sequence == resolve->shown->sequence &&
+            firn_slice_equal(entry->key, resolve->shown->key));
+}
+
 int
 firn_resolve_next(struct firn_resolve *resolve, firn_error *err)
 {
-    DCHECK(resolve->shown != NULL);
+    DCHECK(resolve->shown != NULL && stands_on_shown(resolve));
     resolve->shown = NULL;
     int rc = resolve->is_backward ? seek_behind_key(resolve, err) : leave_key(resolve, err);
     return rc == FIRN_OK ? find_forward(resolve, err) : rc;
@@ -655,6 +670,7 @@ int
 firn_resolve_create(const struct firn_resolve_options *options, struct firn_resolve **out,
                     firn_error *err)
 {
+    DCHECK(options->merge != NULL && options->view != NULL);
     struct firn_resolve *resolve = firn_alloc_zeroed(sizeof *resolve);
     *out = resolve;
     if (resolve == NULL) {
