@@ -24,7 +24,7 @@
  *      one replacement; and MANIFEST named that run durably before.
  * (I3) The log is durable through all of a memtable before MANIFEST names the memtable's run
  *      (flush.c): else a crash could leave one tree with a part of a commit whose other part, in
- *      another tree, was lost with the log.
+ *      another tree, was lost with the log. (Not checked: the log is the store's.)
  * (I4) Flushes of one tree are installed in the order in which its memtables were frozen, so what
  *      is above the tree's flushed sequence is exactly what its runs do not have.
  * (I5) A run file is removed when no version of this process names it and no other process reads by
@@ -119,6 +119,8 @@ firn_lsm_is_run_name(const char *name, const struct firn_run_kind *kind)
 static void
 set_options(struct firn_lsm *lsm, const struct firn_lsm_options *options)
 {
+    /* lsm.h: one of the two asks for the other. */
+    DCHECK((options->host.log_segment_bytes == NULL) == (options->host.lend_log_segment == NULL));
     lsm->options = *options;
     if (options->run_bytes_target == 0) {
         lsm->options.run_bytes_target = (size_t)32 << 20;
@@ -180,6 +182,7 @@ destroy(struct firn_lsm *lsm)
     if (lsm == NULL) {
         return;
     }
+    DCHECK(lsm->manifest == NULL && !lsm->is_editing && !lsm->is_collecting);
     for (size_t i = 0; i < lsm->tree_count; i++) {
         firn_lsm_tree_destroy(lsm->trees[i]);
     }
@@ -344,6 +347,7 @@ add_named_trees(struct firn_lsm *lsm, const struct firn_manifest_state *state, f
 {
     int rc = FIRN_OK;
     struct firn_value_names values;
+    DCHECK(lsm->tree_count == 0 && lsm->history.size == 0);
     firn_value_names_init(&values, &lsm->files);
     for (size_t i = 0; i < state->tree_count && rc == FIRN_OK; i++) {
         rc = add_named_tree(lsm, &state->trees[i], &values, err);
@@ -381,6 +385,7 @@ firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options, b
     }
     FIRN_TRY(add_named_trees(lsm, &state, err));
     FIRN_TRY(firn_lsm_files_compare(lsm, &state, err));
+    DCHECK((lsm->manifest == NULL) == lsm->options.is_read_only);
     *out = lsm;
     lsm = NULL;
 out:
@@ -464,6 +469,7 @@ uint64_t
 firn_lsm_take_number(struct firn_lsm *lsm)
 {
     firn_os_mutex_lock(&lsm->mutex);
+    DCHECK(lsm->next_number > 0 && !lsm->options.is_read_only);
     uint64_t number = lsm->next_number++;
     firn_os_mutex_unlock(&lsm->mutex);
     return number;
@@ -516,6 +522,7 @@ firn_lsm_measure_locked(struct firn_lsm *lsm)
     for (size_t i = 0; i < lsm->tree_count; i++) {
         const struct firn_tree_state *state =
             atomic_load_explicit(&lsm->trees[i]->state, memory_order_relaxed);
+        DCHECK(state->memtable_count > 0 || lsm->trees[i]->is_dropping);
         if (state->memtable_count > frozen + 1) {
             frozen = state->memtable_count - 1;
         }

@@ -63,6 +63,7 @@ firn_lsm_bulk_create(struct firn_lsm_tree *tree, struct firn_lsm_bulk **out, fir
 static int
 begin_run(struct firn_lsm_bulk *bulk, firn_error *err)
 {
+    DCHECK(bulk->builder == NULL && !bulk->is_installed);
     struct firn_lsm *lsm = bulk->tree->lsm;
     const struct firn_run_kind *kind = lsm->options.kind;
     const struct firn_run_builder_options options = {.codec = lsm->options.codec_bottom};
@@ -108,6 +109,9 @@ take_run(struct firn_lsm_bulk *bulk, const struct firn_run_summary *summary, fir
         .lower = firn_buf_slice(&summary->lower),
         .upper = firn_buf_slice(&summary->upper),
     };
+    /* What the info leaves out. */
+    CHECK(summary->tombstone_count == 0 && summary->range_count == 0);
+    DCHECK(summary->sequence_min == summary->sequence_max && bulk->count < bulk->capacity);
     int rc = firn_value_output_list(&bulk->values, &info, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -180,6 +184,7 @@ firn_lsm_bulk_hold(struct firn_lsm_bulk *bulk)
 {
     struct firn_lsm *lsm = bulk->tree->lsm;
     firn_os_mutex_lock(&lsm->mutex);
+    DCHECK(!bulk->tree->is_held);
     bulk->tree->is_held = true;
     while (bulk->tree->works != NULL) {
         firn_os_cond_wait(&lsm->changed, &lsm->mutex);
@@ -191,6 +196,7 @@ void
 firn_lsm_bulk_release(struct firn_lsm_bulk *bulk)
 {
     firn_os_mutex_lock(&bulk->tree->lsm->mutex);
+    DCHECK(bulk->tree->is_held && bulk->tree->works == NULL); /* (I2) */
     bulk->tree->is_held = false;
     firn_os_mutex_unlock(&bulk->tree->lsm->mutex);
 }
@@ -239,12 +245,26 @@ level_of(const struct firn_version *version, const struct firn_manifest_run *inf
     return level == 0 ? 0 : level - 1;
 }
 
+/* (I1) */
+static bool
+is_above_all(const struct firn_version *version, const struct firn_manifest_run *info)
+{
+    for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
+        if (version->levels[number].sequence_max >= info->sequence_min) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int
 firn_lsm_bulk_install(struct firn_lsm_bulk *bulk, firn_error *err)
 {
     struct firn_tree_state *state = firn_lsm_state_of(bulk->tree);
     CHECK(bulk->tree->is_held && bulk->builder == NULL);
+    DCHECK(firn_lsm_bulk_is_clear(bulk)); /* (I1) */
     for (size_t i = 0; i < bulk->count; i++) {
+        DCHECK(is_above_all(state->version, &bulk->runs[i].file->info));
         bulk->runs[i].level = level_of(state->version, &bulk->runs[i].file->info);
     }
     firn_tree_state_unref(state);

@@ -9,6 +9,7 @@
  * (I1) While byte 2^32 of the identity is locked (db_reader.c), as it is here, no file goes that the
  *      MANIFEST needs, and each was there before it was named. So what the list does not have is missing;
  *      it is looked for once more by its name, since lists may lack names while others come and go.
+ *      (Not checked: the lock is the store's.)
  *
  * A directory that cannot be listed tells nothing: whoever copies it finds that himself. Files of kinds
  * that this firn does not know are not looked for.

@@ -58,6 +58,7 @@ count_runs(const struct firn_lsm_tree *tree)
 static bool
 has_run(const struct firn_version *version, const struct firn_manifest_run *run)
 {
+    DCHECK(run->level < FIRN_LSM_LEVELS_ALL);
     const struct firn_version_level *level = &version->levels[run->level];
     for (size_t i = 0; i < level->count; i++) {
         if (firn_version_file(level, i)->info.number == run->number) {
@@ -85,6 +86,7 @@ is_same_tree(const struct firn_lsm_tree *tree, const struct firn_manifest_state_
 static bool
 is_same(const struct firn_lsm *lsm, const struct firn_manifest_state *state)
 {
+    firn_os_mutex_assert_held(&lsm->mutex);
     size_t at = 0;
     for (size_t i = 0; i < lsm->tree_count; i++) {
         const struct firn_lsm_tree *tree = lsm->trees[i];

@@ -13,6 +13,7 @@
 #include "lsm/lsm_internal.h"
 #include "lsm/lsm_tree.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
 #include "os/os_clone.h"
@@ -54,6 +55,7 @@ add_tree(void *ctx, uint32_t id, firn_error *err)
     if (trees == NULL || states == NULL) {
         return firn_error_no_memory(err, "a clone");
     }
+    DCHECK(count == 0 || trees[count - 1].id < id);
     trees[count] = (struct firn_manifest_tree){.id = id, .flushed = firn_lsm_tree_flushed(tree)};
     states[count] = firn_lsm_state_of(tree);
     cloning->count++;
@@ -75,6 +77,7 @@ clone_values(const struct cloning *cloning, const struct firn_lsm_file *run, fir
 {
     int rc = FIRN_OK;
     for (size_t i = 0; i < run->info.reference_count && rc == FIRN_OK; i++) {
+        DCHECK(run->value_files[i] != NULL);
         rc = clone_file(cloning, run->value_files[i], err);
         rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
     }
@@ -105,6 +108,7 @@ clone_tree(struct cloning *cloning, size_t i, firn_error *err)
             runs[count++].level = (uint8_t)number;
         }
     }
+    CHECK(count == version->run_count);
     cloning->trees[i].added_count = count;
     firn_sort(runs, count, sizeof *runs, compare_runs);
     return FIRN_OK;

@@ -17,6 +17,7 @@
  * Failure: a file that could not be removed is tried again the next time, and at the next open.
  * The directory is not synced: a removal that a power cut takes back is made again at open.
  */
+#include "base/check.h"
 #include "lsm/lsm_origin.h"
 
 /* What the host said about readers. */
@@ -29,6 +30,7 @@ struct readers {
 static bool
 is_free(struct readers *readers, uint64_t version)
 {
+    DCHECK(readers->free_below < readers->held_below);
     if (version <= readers->free_below) {
         return true;
     }
@@ -67,6 +69,8 @@ remove_files(struct readers *readers, struct firn_lsm_file *file, uint64_t *out_
         struct firn_lsm_file *next = file->next_unused;
         char name[FIRN_LSM_FILE_NAME_SIZE];
         firn_lsm_file_name(file->info.number, file->kind, name);
+        /* (I5) of lsm.c */
+        CHECK(atomic_load_explicit(&file->refs, memory_order_relaxed) == 0);
         if (!file->is_gone ||
             (is_free(readers, file->gone_version) && remove_file(readers->lsm, name))) {
             firn_lsm_file_destroy(file);
@@ -148,6 +152,7 @@ firn_lsm_collect_is_due(const struct firn_lsm *lsm)
 void
 firn_lsm_collect_memory(struct firn_lsm *lsm)
 {
+    DCHECK(!lsm->is_collecting);
     struct firn_lsm_file *file = join(firn_lsm_file_take_unused(&lsm->files), lsm->waiting);
     lsm->waiting = NULL;
     while (file != NULL) {

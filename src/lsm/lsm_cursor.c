@@ -30,6 +30,7 @@
 #include "lsm/merge.h"
 #include "lsm/resolve.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 
@@ -62,6 +63,7 @@ static int
 copy_bound(const firn_slice *bound, struct firn_buf *copy, firn_slice *slice,
            const firn_slice **out, firn_error *err)
 {
+    DCHECK(copy->size == 0);
     if (bound == NULL) {
         return FIRN_OK;
     }
@@ -129,6 +131,7 @@ add_ranges(struct firn_lsm_cursor *cursor, struct firn_lsm_file *file, firn_erro
 static int
 add_runs(struct firn_lsm_cursor *cursor, unsigned level, size_t begin, size_t end, firn_error *err)
 {
+    DCHECK(begin < end && end <= cursor->state->version->levels[level].count);
     int rc = FIRN_OK;
     const struct firn_version *version = cursor->state->version;
     for (size_t i = begin; i < end && version->levels[level].with_ranges > 0; i++) {
@@ -272,6 +275,10 @@ firn_lsm_cursor_create(struct firn_lsm_tree *tree, const struct firn_lsm_cursor_
     FIRN_TRY(firn_merge_create(&cursor->merge, err));
     FIRN_TRY(add_memtables(cursor, err));
     FIRN_TRY(add_version(cursor, options->view, err));
+    /* What allocate made room for. */
+    CHECK(cursor->range_set_count + cursor->refused.count <=
+          state->memtable_count + count_with_ranges(state->version));
+    DCHECK(cursor->source_count <= state->version->run_count);
     if (options->view != NULL) {
         FIRN_TRY(make_resolve(cursor, options, tree->lsm->os, err));
     }
@@ -347,6 +354,7 @@ firn_lsm_cursor_first(struct firn_lsm_cursor *cursor, firn_error *err)
 int
 firn_lsm_cursor_last(struct firn_lsm_cursor *cursor, firn_error *err)
 {
+    DCHECK(cursor->resolve != NULL);
     return settle(cursor, firn_resolve_last(cursor->resolve, err));
 }
 
@@ -360,12 +368,14 @@ firn_lsm_cursor_seek(struct firn_lsm_cursor *cursor, firn_slice key, firn_error 
 int
 firn_lsm_cursor_seek_before(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
 {
+    DCHECK(cursor->resolve != NULL);
     return settle(cursor, firn_resolve_seek_before(cursor->resolve, key, err));
 }
 
 int
 firn_lsm_cursor_next(struct firn_lsm_cursor *cursor, firn_error *err)
 {
+    DCHECK(cursor->entry != NULL);
     return cursor->resolve != NULL ? settle(cursor, firn_resolve_next(cursor->resolve, err))
                                    : settle_version(cursor, firn_merge_next(cursor->merge, err));
 }
@@ -373,6 +383,7 @@ firn_lsm_cursor_next(struct firn_lsm_cursor *cursor, firn_error *err)
 int
 firn_lsm_cursor_prev(struct firn_lsm_cursor *cursor, firn_error *err)
 {
+    DCHECK(cursor->resolve != NULL && cursor->entry != NULL);
     return settle(cursor, firn_resolve_prev(cursor->resolve, err));
 }
 
@@ -392,6 +403,7 @@ int
 firn_lsm_cursor_read_value(const struct firn_lsm_cursor *cursor, struct firn_buf *out,
                            firn_error *err)
 {
+    DCHECK(cursor->entry != NULL && cursor->resolve == NULL);
     const struct firn_entry *entry = cursor->entry;
     firn_slice value = entry->value;
     size_t here = entry->values == NULL ? value.size : firn_entry_head_size(entry->kind);

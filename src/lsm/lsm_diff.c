@@ -24,6 +24,7 @@
 #include "lsm/lsm_internal.h"
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
@@ -93,6 +94,7 @@ add_interval(struct firn_lsm_diff *diff, uint64_t first, uint64_t last)
 {
     struct firn_view_interval *before =
         diff->set.count > 0 ? &diff->intervals[diff->set.count - 1] : NULL;
+    DCHECK(first <= last && (before == NULL || before->last < first));
     if (before != NULL && before->last + 1 == first) {
         before->last = last;
     } else {
@@ -113,6 +115,7 @@ make_set(struct firn_lsm_diff *diff, const struct firn_view *before, const struc
     }
     add_ends(before, &ends);
     add_ends(after, &ends);
+    CHECK(ends.count <= room);
     firn_sort(ends.at, ends.count, sizeof *ends.at, compare_ends);
     for (size_t i = 0; i < ends.count; i++) {
         uint64_t first = ends.at[i];
@@ -121,6 +124,7 @@ make_set(struct firn_lsm_diff *diff, const struct firn_view *before, const struc
             add_interval(diff, first, last);
         }
     }
+    CHECK(diff->set.count <= room);
     diff->set.intervals = diff->intervals;
     firn_free(ends.at);
     return FIRN_OK;
@@ -162,16 +166,17 @@ keep_ranges_of_run(struct firn_lsm_diff *diff, struct firn_lsm_file *file, firn_
                                 err);
 }
 
-static struct stretch *
-stretch_at(const struct firn_lsm_diff *diff, size_t i)
-{
-    return (struct stretch *)(void *)diff->stretches.data + i;
-}
-
 static size_t
 stretch_count(const struct firn_lsm_diff *diff)
 {
     return diff->stretches.size / sizeof(struct stretch);
+}
+
+static struct stretch *
+stretch_at(const struct firn_lsm_diff *diff, size_t i)
+{
+    DCHECK(i < stretch_count(diff));
+    return (struct stretch *)(void *)diff->stretches.data + i;
 }
 
 static int
@@ -235,6 +240,7 @@ static int
 open_same(struct firn_lsm_diff *diff, const struct firn_lsm_diff_side *before,
           const struct firn_lsm_diff_side *after, firn_error *err)
 {
+    DCHECK(before->tree == after->tree && before->time_ms == after->time_ms);
     int rc;
     FIRN_TRY(make_set(diff, before->view, after->view, err));
     diff->state = firn_lsm_state_of(before->tree);
@@ -419,6 +425,7 @@ static int
 look_in_stretch(struct firn_lsm_diff *diff, const struct stretch *stretch,
                 struct firn_lsm_difference *out, bool *out_found, firn_error *err)
 {
+    DCHECK(stretch == stretch_at(diff, diff->next_stretch));
     int rc = FIRN_OK;
     firn_slice key = firn_buf_slice(&diff->from);
     if (firn_slice_compare(key, stretch->lower) < 0) {
@@ -445,6 +452,7 @@ static int
 look_at_key(struct firn_lsm_diff *diff, firn_slice key, struct firn_lsm_difference *out,
             bool *out_found, firn_error *err)
 {
+    DCHECK(firn_slice_compare(firn_buf_slice(&diff->from), key) <= 0);
     int rc;
     FIRN_TRY(advance(&diff->before, key, err));
     FIRN_TRY(advance(&diff->after, key, err));
@@ -476,6 +484,7 @@ firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_lsm_difference *out, 
     }
     if (*out_found) {
         /* Not the changes' bytes, which a later move may take away: those of `from`. */
+        DCHECK(diff->from.size > 0 && (out->is_before || out->is_after));
         out->key = firn_bytes(diff->from.data, diff->from.size - 1);
     }
 out:

@@ -9,7 +9,8 @@
  * An open run hangs on its file as a handle. Readers find it with one load:
  *
  * (I1) A handle that was loaded from a file inside the epoch stays open until the reader leaves:
- *      who unhangs it retires its reference (base/epoch.h).
+ *      who unhangs it retires its reference (base/epoch.h). (Not checked: the epoch does not know
+ *      its threads.)
  * (I2) A pin is counted inside the epoch, while the handle hangs or has just been unhung, so the
  *      count is never raised from zero.
  * (I3) A handle is closed when its count falls to zero: its file's reference and all pins are gone.
@@ -64,6 +65,8 @@ firn_lsm_file_init_all(struct firn_lsm_files *files, struct firn_os *os)
 void
 firn_lsm_file_deinit_all(struct firn_lsm_files *files)
 {
+    DCHECK(atomic_load_explicit(&files->unused, memory_order_relaxed) == NULL);
+    DCHECK(atomic_load_explicit(&files->leaving, memory_order_relaxed) == 0);
     CHECK(files->open_count == 0);
     firn_os_mutex_deinit(&files->mutex);
 }
@@ -72,6 +75,7 @@ void
 firn_lsm_file_name(uint64_t number, const struct firn_run_kind *kind,
                    char out[FIRN_LSM_FILE_NAME_SIZE])
 {
+    DCHECK(number > 0);
     int size = snprintf(out, FIRN_LSM_FILE_NAME_SIZE, "%06" PRIu64 ".%s", number, kind->name);
     CHECK(size > 0 && size < FIRN_LSM_FILE_NAME_SIZE);
 }
@@ -105,10 +109,25 @@ history_last_of(const struct firn_manifest_run *info)
     return last;
 }
 
+/* What lookups and version.c rely on. */
+static bool
+makes_sense(const struct firn_manifest_run *info)
+{
+    for (size_t i = 1; i < info->reference_count; i++) {
+        if (info->references[i - 1].number >= info->references[i].number) {
+            return false;
+        }
+    }
+    return info->kind == FIRN_BLOCK_FILE_VALUES ||
+           (firn_slice_compare(info->lower, info->upper) < 0 &&
+            info->sequence_min <= info->sequence_max);
+}
+
 struct firn_lsm_file *
 firn_lsm_file_create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
                      const struct firn_manifest_run *info)
 {
+    DCHECK(info->number > 0 && makes_sense(info));
     size_t count = info->reference_count;
     size_t references_size = count * sizeof *info->references;
     size_t groups_size = info->group_count * sizeof *info->groups;
@@ -120,6 +139,7 @@ firn_lsm_file_create(struct firn_lsm_files *files, const struct firn_run_kind *k
         return NULL;
     }
     uint8_t *bytes = (uint8_t *)(file + 1) + references_size + files_size + groups_size;
+    DCHECK((uintptr_t)(bytes - groups_size) % _Alignof(struct firn_manifest_group) == 0);
     copy_bytes(bytes, info->lower);
     copy_bytes(bytes + info->lower.size, info->upper);
     file->info = *info;
@@ -148,6 +168,7 @@ firn_lsm_file_create(struct firn_lsm_files *files, const struct firn_run_kind *k
 void
 firn_lsm_file_set_cache_file(struct firn_lsm_file *file, uint64_t cache_file)
 {
+    DCHECK(atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL);
     /* Relaxed: who opens the run learnt of it from who publishes the file after this. */
     atomic_store_explicit(&file->cache_file, cache_file, memory_order_relaxed);
 }
@@ -162,14 +183,17 @@ take_cache_file(struct firn_lsm_file *file)
 void
 firn_lsm_file_ref(struct firn_lsm_file *file)
 {
-    atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
+    size_t before = atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
+    DCHECK(before > 0);
 }
 
 void
 firn_lsm_file_unref(struct firn_lsm_file *file)
 {
     /* Release what was done with it, acquire what others did, before it is taken apart. */
-    if (atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel) != 1) {
+    size_t before = atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel);
+    DCHECK(before > 0);
+    if (before != 1) {
         return;
     }
     struct firn_lsm_files *files = file->files;
@@ -233,6 +257,7 @@ firn_lsm_file_settle_values(struct firn_lsm_file *file)
 {
     struct firn_manifest_reference *references = references_of(file);
     for (size_t i = 0; i < file->info.reference_count; i++) {
+        DCHECK(file->value_files[i] != NULL);
         references[i].total_bytes = file->value_files[i]->info.content_bytes;
     }
 }
@@ -281,6 +306,7 @@ static void
 leave_ring_locked(struct firn_lsm_files *files, struct firn_lsm_file *file)
 {
     firn_os_mutex_assert_held(&files->mutex);
+    DCHECK(files->open_count > 0 && files->hand != NULL && file->ring_next != NULL);
     if (file->ring_next == file) {
         files->hand = NULL;
     } else {
@@ -299,6 +325,7 @@ static void
 enter_ring_locked(struct firn_lsm_files *files, struct firn_lsm_file *file)
 {
     firn_os_mutex_assert_held(&files->mutex);
+    DCHECK(file->ring_next == NULL && (files->hand == NULL) == (files->open_count == 0));
     /* Behind the hand: it comes here last. */
     struct firn_lsm_file *hand = files->hand;
     if (hand == NULL) {
@@ -318,6 +345,7 @@ void
 firn_lsm_file_destroy(struct firn_lsm_file *file)
 {
     struct firn_lsm_files *files = file->files;
+    CHECK(atomic_load_explicit(&file->refs, memory_order_relaxed) == 0);
     firn_os_mutex_lock(&files->mutex);
     struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
     if (handle != NULL) {
@@ -339,7 +367,9 @@ firn_lsm_file_unpin(struct firn_lsm_handle *handle)
     if (handle == NULL) {
         return;
     }
-    if (atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel) == 1) {
+    size_t before = atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel);
+    DCHECK(before > 0); /* (I3) */
+    if (before == 1) {
         handle->run->kind->close(handle->run);
         firn_free(handle);
     }
@@ -350,7 +380,8 @@ release_handle(struct firn_epoch_node *node)
 {
     /* The node is the handle's first member. */
     struct firn_lsm_handle *handle = (struct firn_lsm_handle *)(void *)node;
-    atomic_fetch_sub_explicit(&handle->files->leaving, 1, memory_order_relaxed);
+    size_t before = atomic_fetch_sub_explicit(&handle->files->leaving, 1, memory_order_relaxed);
+    DCHECK(before > 0);
     firn_lsm_file_unpin(handle);
 }
 
@@ -363,6 +394,7 @@ close_one_locked(struct firn_lsm_files *files)
         struct firn_lsm_file *file = files->hand;
         files->hand = file->ring_next;
         struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
+        DCHECK(handle != NULL);
         if (atomic_exchange_explicit(&file->was_used, false, memory_order_relaxed) ||
             atomic_load_explicit(&handle->refs, memory_order_relaxed) > 1) {
             continue;
@@ -387,6 +419,8 @@ shrink_locked(struct firn_lsm_files *files, size_t count)
            atomic_load_explicit(&files->leaving, memory_order_relaxed) < files->open_max &&
            close_one_locked(files)) {
     }
+    /* (I4) */
+    DCHECK(atomic_load_explicit(&files->leaving, memory_order_relaxed) <= files->open_max);
 }
 
 void
@@ -412,6 +446,7 @@ hang(struct firn_lsm_file *file, struct firn_lsm_handle *handle)
     firn_os_mutex_lock(&files->mutex);
     bool is_mine = atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL;
     if (is_mine) {
+        DCHECK(files->open_max > 0);
         shrink_locked(files, files->open_max - 1);
         enter_ring_locked(files, file);
         /* Pairs with the load in find_handle: the handle's fields are there. */
@@ -598,8 +633,8 @@ firn_lsm_file_pin(struct firn_lsm_file *file, struct firn_lsm_handle **out, firn
     size_t slot = firn_epoch_enter(epoch);
     int rc = find_handle(file, &handle, err);
     if (rc == FIRN_OK) {
-        /* (I2). */
-        atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
+        size_t before = atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
+        DCHECK(before > 0); /* (I2) */
         *out = handle;
     }
     firn_epoch_leave(epoch, slot);

@@ -12,7 +12,8 @@
  * the data, and must not be removed.
  *
  * (I1) MANIFEST durably names a file only after the file is durable, and a file is removed only after
- *      MANIFEST has durably let go of it. So no crash leaves a named file missing.
+ *      MANIFEST has durably let go of it. So no crash leaves a named file missing. (Not checked
+ *      here: an opening finds only what came of it.)
  * (I2) Hence finished strays beside missing files are never the trace of a crash. Such a store is
  *      refused as damaged, before anything is removed.
  *
@@ -24,6 +25,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/sort.h"
 #include "block/value_file.h"
 #include "lsm/lsm_origin.h"
@@ -130,6 +132,7 @@ note_named(struct comparison *comparison, const char *name, uint64_t number)
         }
         if (strcmp(name, own) == 0 && low < count_of(named[i]) &&
             number_at(named[i], low) == number) {
+            CHECK(first + low < comparison->present.size);
             comparison->present.data[first + low] = 1;
             return true;
         }
@@ -152,6 +155,7 @@ visit_file(void *ctx, const struct firn_os_dirent *entry)
     if (note_named(comparison, entry->name, number)) {
         return FIRN_OK;
     }
+    CHECK(size < sizeof stray.name);
     memcpy(stray.name, entry->name, size);
     comparison->finished += size < 4 || strcmp(entry->name + size - 4, ".tmp") != 0;
     return firn_buf_append(&comparison->strays, &stray, sizeof stray);
@@ -199,6 +203,9 @@ static void
 take_strays(struct comparison *comparison, uint64_t version)
 {
     struct firn_lsm *lsm = comparison->lsm;
+    DCHECK(lsm->strays == NULL && lsm->gone.size == 0);
+    /* (I2) */
+    DCHECK(lsm->missing_count == 0 || comparison->finished == 0 || lsm->options.may_miss);
     if (comparison->number_max >= lsm->next_number) {
         lsm->next_number = comparison->number_max + 1;
     }
@@ -206,15 +213,18 @@ take_strays(struct comparison *comparison, uint64_t version)
     lsm->stray_count = comparison->strays.size / sizeof(struct firn_lsm_stray);
     lsm->stray_version = version;
     comparison->strays = (struct firn_buf){0};
+    firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < lsm->stray_count; i++) {
         firn_lsm_origin_note_gone_locked(lsm, firn_lsm_number_in_name(lsm->strays[i].name));
     }
+    firn_os_mutex_unlock(&lsm->mutex);
 }
 
 int
 firn_lsm_files_compare(struct firn_lsm *lsm, const struct firn_manifest_state *state,
                        firn_error *err)
 {
+    DCHECK(lsm->missing_count == 0 && lsm->stray_count == 0);
     struct comparison comparison = {.lsm = lsm};
     int rc = list_named(&comparison, state);
     if (rc == FIRN_OK && lsm->runs_dir != NULL) {

@@ -20,6 +20,7 @@
  */
 #include "lsm/lsm_gather.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
 
@@ -65,6 +66,7 @@ place(struct firn_lsm_gather *gather, struct firn_manifest_run *run)
 {
     bool keeps_groups = run->level == FIRN_LSM_HISTORY && gather->result->runs_lost == 0;
     if (keeps_groups || (!gather->has_gap && run->level < FIRN_LSM_HISTORY)) {
+        DCHECK((run->level == FIRN_LSM_HISTORY) == (run->group_count > 0)); /* (I2) */
         return FIRN_OK;
     }
     struct firn_manifest_group *group = firn_arena_alloc(&gather->arena, sizeof *group);
@@ -98,6 +100,9 @@ name_tree(struct naming *naming, struct firn_lsm_gather_tree *tree, firn_error *
     for (size_t i = 0; i < gather->runs.count && rc == FIRN_OK; i++) {
         const struct firn_lsm_gather_run *run = firn_lsm_gather_run_at(gather, i);
         if (run->is_taken && run->tree == tree->id) {
+            /* (I1) */
+            CHECK(run->info != NULL && run->is_present);
+            CHECK(gather->options->is_newest || (!run->is_gone && !run->is_replaced));
             runs[count] = *run->info;
             rc = place(gather, &runs[count++]);
             tree->flushed = flushed_of(tree, run);
@@ -109,6 +114,7 @@ name_tree(struct naming *naming, struct firn_lsm_gather_tree *tree, firn_error *
         return firn_error_no_memory(err, "the runs of a tree");
     }
     gather->sequence = tree->flushed > gather->sequence ? tree->flushed : gather->sequence;
+    DCHECK(tree->id <= UINT32_MAX && tree->flushed <= gather->sequence); /* (I3) */
     firn_sort(runs, count, sizeof *runs, compare_runs);
     if (count > 0 || (tree->flushed > 0 && !tree->is_dropped)) {
         naming->trees[naming->count++] = (struct firn_manifest_tree){.id = (uint32_t)tree->id,

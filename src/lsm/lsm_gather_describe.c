@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/sort.h"
 #include "block/value_file.h"
 
@@ -175,6 +176,7 @@ list_references(struct description *description, firn_error *err)
 static int
 take_summary(struct description *description, const struct firn_run *run, firn_error *err)
 {
+    DCHECK(description->info.number > 0 && description->info.group_count == 0);
     const struct firn_run_summary *summary = run->kind->summary(run);
     struct firn_arena *arena = &description->gather->arena;
     struct firn_manifest_run *info = &description->info;
@@ -207,6 +209,7 @@ take_summary(struct description *description, const struct firn_run *run, firn_e
 static int
 describe(struct description *description, uint64_t number, firn_error *err)
 {
+    DCHECK(description->info.number == 0 && description->references.count == 0);
     struct firn_lsm_gather *gather = description->gather;
     const struct firn_run_kind *kind = gather->options->lsm.kind;
     char name[FIRN_LSM_FILE_NAME_SIZE];
@@ -266,6 +269,7 @@ firn_lsm_gather_describe(struct firn_lsm_gather *gather, uint64_t number, firn_e
     struct description description;
     firn_error found;
     struct firn_lsm_gather_run *run = firn_lsm_gather_find(gather, number);
+    DCHECK(run != NULL && run->is_taken && !run->is_named);
     begin(&description, gather);
     int rc = describe(&description, number, &found);
     end(&description);

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "log/log_salvage.h"
 
 static bool
@@ -228,6 +229,7 @@ keep_origin(struct firn_lsm_gather *gather, struct firn_lsm_gather_run *run,
     if (size > 0) {
         memcpy(numbers, gather->numbers.data, size);
     }
+    DCHECK(size == (origin->input_count + origin->gone_count) * sizeof *numbers);
     run->has_origin = true;
     run->origin = *origin;
     run->origin.inputs = numbers;

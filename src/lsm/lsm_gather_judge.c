@@ -34,6 +34,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 
 static bool
@@ -75,6 +76,7 @@ static uint64_t
 flushed_beside(const struct firn_lsm_gather *gather, const struct firn_run_origin *origin)
 {
     const struct firn_lsm_gather_tree *tree = firn_lsm_gather_find_tree(gather, origin->tree);
+    DCHECK(tree != NULL);
     return tree->flushed > tree->known ? tree->flushed : tree->known;
 }
 
@@ -96,6 +98,7 @@ lacks_input(const struct firn_lsm_gather *gather, const struct firn_run_origin *
 {
     for (size_t i = 0; i < origin->input_count; i++) {
         const struct firn_lsm_gather_run *input = firn_lsm_gather_find(gather, origin->inputs[i]);
+        DCHECK(input != NULL); /* lsm_gather_find.c noted it */
         if (!input->is_present || input->is_gone) {
             return true;
         }
@@ -217,6 +220,7 @@ static int
 judge_unnamed(struct firn_lsm_gather *gather, const struct firn_lsm_gather_run *run,
               firn_error *err)
 {
+    DCHECK(run->has_origin && !run->is_named && !run->is_gone && !run->is_judged);
     bool counts = false;
     int rc = judge_work(gather, run, &counts, err);
     for (size_t i = 0; i < gather->runs.count && rc == FIRN_OK; i++) {
@@ -234,6 +238,7 @@ judge_unnamed(struct firn_lsm_gather *gather, const struct firn_lsm_gather_run *
 static void
 tell_left_out(struct firn_lsm_gather *gather, const struct firn_lsm_gather_run *run)
 {
+    DCHECK(run->is_present && !run->is_named && !run->is_taken);
     if (run->is_damaged) {
         firn_lsm_gather_judge_tell(gather, run->number,
                                    "cannot be read, and MANIFEST does not name it");
@@ -279,6 +284,7 @@ look_for_missing(struct firn_lsm_gather *gather)
 static int
 take_unnamed(struct firn_lsm_gather *gather, firn_error *err)
 {
+    DCHECK(!gather->options->is_newest);
     int rc = FIRN_OK;
     learn_flushed(gather);
     for (size_t i = 0; i < gather->runs.count; i++) {

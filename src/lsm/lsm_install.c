@@ -13,7 +13,8 @@
  *   5. perhaps write a snapshot of all trees to MANIFEST, so that it stays small
  *   6. give the token back
  *
- * (I1) After step 3 has succeeded step 4 follows: what is durable is also seen.
+ * (I1) After step 3 has succeeded step 4 follows: what is durable is also seen. (Not checked: in
+ *      firn_lsm_install_all one line follows the other.)
  * (I2) Freezing goes on during step 3 and makes states with more memtables. The memory for the
  *      new state hangs on the tree meanwhile (`spare`), and a freeze that makes it too small
  *      replaces it by a larger one, or fails (lsm_tree.c). So step 4 finds room.
@@ -54,6 +55,7 @@ static void
 give_token(struct firn_lsm *lsm)
 {
     firn_os_mutex_lock(&lsm->mutex);
+    DCHECK(lsm->is_editing);
     lsm->has_failed = firn_manifest_has_failed(lsm->manifest);
     lsm->is_editing = false;
     firn_os_cond_broadcast(&lsm->changed);
@@ -74,6 +76,7 @@ log_durable(const struct firn_lsm *lsm)
 static void
 note_log_end(struct firn_lsm *lsm, const struct firn_manifest_edit *record)
 {
+    DCHECK(lsm->is_editing);
     if (record->log_end.segment > 0) {
         lsm->log_end = record->log_end;
     }
@@ -127,6 +130,7 @@ static int
 init_edits(struct edits *edits, const struct firn_lsm_install_change *changes, size_t count,
            firn_error *err)
 {
+    DCHECK(count > 0);
     *edits = (struct edits){.count = count};
     edits->all = firn_alloc_zeroed(count * sizeof *edits->all);
     edits->trees = firn_alloc_zeroed(count * sizeof *edits->trees);
@@ -167,6 +171,7 @@ list_runs(struct edit *edit, uint64_t *sequence, firn_error *err)
     }
     for (size_t i = 0; i < change->added_count; i++) {
         edit->added[i] = change->added[i].file->info;
+        DCHECK(change->added[i].level < FIRN_LSM_LEVELS_ALL);
         edit->added[i].level = (uint8_t)change->added[i].level;
         if (edit->added[i].sequence_max > *sequence) {
             *sequence = edit->added[i].sequence_max;
@@ -181,6 +186,7 @@ list_runs(struct edit *edit, uint64_t *sequence, firn_error *err)
 static struct firn_version *
 newest_version(struct firn_lsm_tree *tree)
 {
+    DCHECK(tree->lsm->is_editing);
     firn_os_mutex_lock(&tree->lsm->mutex);
     struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
@@ -193,11 +199,14 @@ prepare_edit(struct edit *edit, uint64_t *sequence, firn_error *err)
 {
     int rc = FIRN_OK;
     const struct firn_lsm_install_change *change = edit->change;
+    DCHECK(!change->drops_tree || (change->memtable_count == 0 && change->added_count == 0));
     edit->is_written = !change->drops_tree || change->tree->is_named;
     edit->flushed = atomic_load_explicit(&change->tree->flushed, memory_order_relaxed);
     for (size_t i = 0; i < change->memtable_count; i++) {
         uint64_t newest =
             atomic_load_explicit(&change->memtables[i]->sequence_max, memory_order_relaxed);
+        /* (I4) of lsm.c: what is flushed comes once. */
+        DCHECK(newest > atomic_load_explicit(&change->tree->flushed, memory_order_relaxed));
         edit->flushed = newest > edit->flushed ? newest : edit->flushed;
     }
     *sequence = edit->flushed > *sequence ? edit->flushed : *sequence;
@@ -214,15 +223,31 @@ out:
     return rc;
 }
 
+/* Whether what is flushed are the oldest memtables of the state, and all frozen. */
+static bool
+flushes_oldest(const struct firn_lsm_install_change *change, const struct firn_tree_state *state)
+{
+    size_t count = change->memtable_count;
+    for (size_t i = 0; i < count && count < state->memtable_count; i++) {
+        if (change->memtables[i] != state->memtables[state->memtable_count - count + i]) {
+            return false;
+        }
+    }
+    return count < state->memtable_count;
+}
+
 /* Hangs the memory for the state that will be installed on the tree (I2). */
 static int
-prepare_state(struct firn_lsm_tree *tree, firn_error *err)
+prepare_state(const struct firn_lsm_install_change *change, firn_error *err)
 {
+    struct firn_lsm_tree *tree = change->tree;
     struct firn_lsm *lsm = tree->lsm;
     firn_os_mutex_lock(&lsm->mutex);
-    size_t count = atomic_load_explicit(&tree->state, memory_order_relaxed)->memtable_count;
+    const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    CHECK(flushes_oldest(change, state)); /* (I4) of lsm.c */
+    DCHECK(!change->drops_tree || change->removed_count == state->version->run_count);
     CHECK(tree->spare == NULL);
-    tree->spare = firn_tree_state_create(count);
+    tree->spare = firn_tree_state_create(state->memtable_count);
     bool has_spare = tree->spare != NULL;
     firn_os_mutex_unlock(&lsm->mutex);
     return has_spare ? FIRN_OK : firn_error_no_memory(err, "a state of a tree");
@@ -248,7 +273,7 @@ prepare(struct firn_lsm *lsm, struct edits *edits, firn_error *err)
         struct edit *edit = &edits->all[i];
         CHECK(i == 0 || edits->all[i - 1].change->tree != edit->change->tree);
         FIRN_TRY(prepare_edit(edit, &edits->sequence, err));
-        FIRN_TRY(prepare_state(edit->change->tree, err));
+        FIRN_TRY(prepare_state(edit->change, err));
     }
 out:
     return rc;
@@ -257,6 +282,7 @@ out:
 static void
 list_edits(struct edits *edits)
 {
+    DCHECK(edits->tree_count == 0);
     for (size_t i = 0; i < edits->count; i++) {
         const struct edit *edit = &edits->all[i];
         const struct firn_lsm_install_change *change = edit->change;
@@ -278,6 +304,7 @@ list_edits(struct edits *edits)
 static int
 write_edits(struct firn_lsm *lsm, struct edits *edits, firn_error *err)
 {
+    DCHECK(lsm->is_editing);
     list_edits(edits);
     if (edits->tree_count == 0) {
         return FIRN_OK;
@@ -311,6 +338,34 @@ is_flushed(const struct firn_lsm_install_change *change, const struct firn_tree_
         }
     }
     return false;
+}
+
+static bool
+is_added(const struct firn_lsm_install_change *change, const struct firn_lsm_file *file)
+{
+    for (size_t i = 0; i < change->added_count; i++) {
+        if (change->added[i].file == file) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether what leaves the tree counts as gone, and what comes or moves does not (I3). */
+static bool
+is_marked(const struct firn_lsm_install_change *change)
+{
+    for (size_t i = 0; i < change->removed_count; i++) {
+        if (!change->removed[i]->is_gone && !is_added(change, change->removed[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < change->added_count; i++) {
+        if (change->added[i].file->is_gone) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* (I3). */
@@ -353,6 +408,7 @@ settle_tree_locked(const struct edit *edit, uint64_t version)
 {
     firn_os_mutex_assert_held(&edit->change->tree->lsm->mutex);
     struct firn_lsm_tree *tree = edit->change->tree;
+    DCHECK(edit->flushed >= atomic_load_explicit(&tree->flushed, memory_order_relaxed));
     mark_gone_locked(tree->lsm, edit->change, version);
     count_values_locked(edit->change);
     atomic_store_explicit(&tree->flushed, edit->flushed, memory_order_relaxed);
@@ -366,6 +422,9 @@ publish_tree_locked(struct edit *edit)
     struct firn_lsm_tree *tree = edit->change->tree;
     struct firn_tree_state *old = atomic_load_explicit(&tree->state, memory_order_relaxed);
     struct firn_tree_state *new = tree->spare;
+    CHECK(new != NULL);
+    CHECK(new->memtable_capacity >= old->memtable_count); /* (I2) */
+    DCHECK(is_marked(edit->change));                      /* (I3) */
     tree->spare = NULL;
     for (size_t i = 0; i < old->memtable_count; i++) {
         if (!edit->change->drops_tree && !is_flushed(edit->change, old->memtables[i])) {
@@ -373,6 +432,10 @@ publish_tree_locked(struct edit *edit)
         }
     }
     firn_tree_state_set_version(new, edit->version);
+    /* (I2) of lsm.c: memtables leave with the run that has their content. */
+    DCHECK(edit->change->drops_tree ||
+           new->memtable_count + edit->change->memtable_count == old->memtable_count);
+    DCHECK(firn_tree_state_is_sound(new));
     edit->old = old;
     /* Pairs with the loads of readers (tree_state.c, I1). */
     atomic_store_explicit(&tree->state, new, memory_order_seq_cst);
@@ -382,6 +445,8 @@ static void
 publish_locked(struct firn_lsm *lsm, struct edits *edits)
 {
     firn_os_mutex_assert_held(&lsm->mutex);
+    DCHECK(lsm->is_editing);
+    DCHECK(edits->sequence >= atomic_load_explicit(&lsm->sequence, memory_order_relaxed));
     uint64_t version =
         atomic_load_explicit(&lsm->version, memory_order_relaxed) + (edits->tree_count > 0 ? 1 : 0);
     for (size_t i = 0; i < edits->count; i++) {
@@ -415,6 +480,7 @@ list_version(const struct firn_version *version, struct firn_arena *arena,
             runs[count++].level = (uint8_t)number;
         }
     }
+    CHECK(count == version->run_count);
     firn_sort(runs, count, sizeof *runs, compare_runs);
     out->added = runs;
     out->added_count = count;
@@ -463,6 +529,7 @@ out:
 static void
 write_snapshot(struct firn_lsm *lsm)
 {
+    DCHECK(lsm->is_editing);
     struct firn_arena arena = {0};
     struct firn_manifest_edit snapshot;
     if (list_trees(lsm, &arena, &snapshot) == FIRN_OK) {
@@ -477,6 +544,7 @@ write_snapshot(struct firn_lsm *lsm)
 static int
 write_history(struct firn_lsm *lsm, firn_slice history, uint64_t sequence, firn_error *err)
 {
+    DCHECK(lsm->is_editing);
     uint64_t known = atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
     uint64_t version = atomic_load_explicit(&lsm->version, memory_order_relaxed) + 1;
     firn_os_mutex_lock(&lsm->mutex);

@@ -14,6 +14,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "log/log_format.h"
 #include "lsm/lsm_internal.h"
@@ -127,6 +128,7 @@ tree_count(const struct mending *mending)
 static struct lost *
 tree_at(const struct mending *mending, size_t i)
 {
+    DCHECK(i < tree_count(mending));
     return (struct lost *)(void *)mending->trees.data + i;
 }
 
@@ -207,6 +209,8 @@ append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_
         trees[i] = (struct firn_manifest_tree){.id = lost->id, .flushed = lost->flushed};
         FIRN_TRY(rename_history(&state, &arena, lost, &trees[i], err));
         size_t removed = lost->numbers.size / sizeof(uint64_t);
+        /* What is renamed is removed too, and something is lost. */
+        DCHECK(removed > trees[i].added_count);
         firn_sort(lost->numbers.data, removed, sizeof(uint64_t), compare_numbers);
         trees[i].removed = (void *)lost->numbers.data;
         trees[i].removed_count = removed;
@@ -234,6 +238,7 @@ firn_lsm_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
     *out = (struct firn_lsm_mend_result){0};
     struct firn_lsm_options reading = *options;
     reading.may_miss = true;
+    DCHECK(reading.is_read_only);
     int rc = firn_lsm_open(dir, &reading, false, &mending.lsm, err);
     if (rc != FIRN_OK) {
         return rc;

@@ -9,12 +9,14 @@
  * (I1) A file is in the list of those that are gone from the moment at which MANIFEST has durably let
  *      go of it, or since it is clear that MANIFEST will not name it, until it is removed. So a run
  *      that is finished meanwhile names it; one that is finished later makes the removal durable, since
- *      both lie in one directory, which is synced when a run gets its name.
+ *      both lie in one directory, which is synced when a run gets its name. (Not checked: value
+ *      files are removed without having been in the list.)
  * (I2) Where the list cannot be kept, for want of memory or because it has become too long, runs
  *      say nothing of their origin from then on, rather than something wrong.
  */
 #include "lsm/lsm_origin.h"
 
+#include "base/check.h"
 #include "base/sort.h"
 
 static size_t
@@ -42,6 +44,8 @@ compare_numbers(const void *a, const void *b)
 void
 firn_lsm_origin_note_gone_locked(struct firn_lsm *lsm, uint64_t number)
 {
+    firn_os_mutex_assert_held(&lsm->mutex);
+    DCHECK(number > 0);
     if (firn_buf_append(&lsm->gone, &number, sizeof number) != FIRN_OK) {
         lsm->has_lost_gone = true; /* (I2) */
     }
@@ -99,6 +103,7 @@ int
 firn_lsm_origin_set_inputs(struct firn_lsm_origin *origin, struct firn_lsm_file *const *files,
                            size_t count, firn_error *err)
 {
+    DCHECK(origin->kind == FIRN_RUN_ORIGIN_COMPACTION && origin->inputs.size == 0);
     for (size_t i = 0; i < count; i++) {
         if (firn_buf_append(&origin->inputs, &files[i]->info.number, sizeof(uint64_t)) != FIRN_OK) {
             return firn_error_no_memory(err, "the inputs of a compaction");
@@ -117,6 +122,8 @@ firn_lsm_origin_tell(struct firn_lsm_origin *origin, struct firn_run_builder *bu
     if (kind->builder_set_origin == NULL) {
         return FIRN_OK;
     }
+    DCHECK(number > 0 && (origin->work == 0) == (origin->part == 0));
+    DCHECK(origin->flushed == 0 || origin->kind == FIRN_RUN_ORIGIN_FLUSH);
     bool is_whole = copy_gone(origin->tree->lsm, &origin->gone, &rc);
     if (rc != FIRN_OK) {
         return firn_error_no_memory(err, "the origin of a run");

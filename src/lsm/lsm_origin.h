@@ -33,7 +33,7 @@ void firn_lsm_origin_deinit(struct firn_lsm_origin *origin);
 FIRN_MUST_CHECK int firn_lsm_origin_tell_scratch(struct firn_run_builder *builder, firn_error *err);
 
 /* The file of that number is going to be removed: MANIFEST has let go of it, or never gets to name
- * it. lsm's mutex is held; or nobody else knows lsm. */
+ * it. lsm's mutex is held. */
 void firn_lsm_origin_note_gone_locked(struct firn_lsm *lsm, uint64_t number);
 /* It has been removed. Any thread. */
 void firn_lsm_origin_forget_gone(struct firn_lsm *lsm, uint64_t number);

@@ -24,6 +24,7 @@
  */
 #include "lsm/lsm_sort.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "lsm/lsm_origin.h"
@@ -57,6 +58,7 @@ struct walk {
 static int
 open_file(struct firn_lsm_sort *sort, struct sorted_file *file, firn_error *err)
 {
+    DCHECK(file->run == NULL && file->number > 0);
     const struct firn_run_kind *kind = sort->lsm->options.kind;
     char name[FIRN_LSM_FILE_NAME_SIZE];
     firn_lsm_file_name(file->number, kind, name);
@@ -67,6 +69,7 @@ open_file(struct firn_lsm_sort *sort, struct sorted_file *file, firn_error *err)
 static int
 begin_walk(struct firn_lsm_sort *sort, size_t begin, struct walk *walk, firn_error *err)
 {
+    DCHECK(begin <= sort->file_count && walk->merge == NULL);
     static const struct firn_run_cursor_options options = {.is_sequential = true};
     struct firn_merge_source *source;
     int rc;
@@ -163,6 +166,7 @@ add_to_builder(void *ctx, const struct firn_entry *entry, firn_error *err)
 static int
 write_file(struct firn_lsm_sort *sort, size_t begin, unsigned rank, firn_error *err)
 {
+    DCHECK(begin <= sort->file_count && rank < RANK_MAX);
     static const struct firn_run_builder_options options = {.codec = FIRN_CODEC_NONE,
                                                             .without_filter = true};
     const struct firn_run_kind *kind = sort->lsm->options.kind;
@@ -177,6 +181,7 @@ write_file(struct firn_lsm_sort *sort, size_t begin, unsigned rank, firn_error *
     FIRN_TRY(firn_lsm_origin_tell_scratch(builder, err));
     FIRN_TRY(kind->builder_finish(builder, &summary, err));
     remove_files(sort, begin);
+    CHECK(sort->file_count < FILES_MAX);
     sort->files[sort->file_count++] = file;
 out:
     firn_run_summary_deinit(&summary);
@@ -252,8 +257,10 @@ firn_lsm_sort_add(struct firn_lsm_sort *sort, const struct firn_entry *entry, fi
         firn_memtable_size_bytes(sort->table) >= sort->memory_bytes) {
         FIRN_TRY(spill(sort, err));
     }
+    DCHECK(sort->table != NULL && sort->taken < UINT64_MAX);
     numbered.sequence = ++sort->taken;
     rc = firn_memtable_add(sort->table, &numbered, err);
+    DCHECK(rc != FIRN_EXISTS); /* (I1) */
 out:
     return rc;
 }

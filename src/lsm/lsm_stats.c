@@ -26,6 +26,7 @@ add_version(const struct firn_version *version, struct firn_lsm_stats *out)
 static void
 add_tree(const struct firn_lsm_tree *tree, struct firn_lsm_stats *out)
 {
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
     add_version(state->version, out);
     out->values.files += tree->values.files;

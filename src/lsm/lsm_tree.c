@@ -98,6 +98,7 @@ out:
 static int
 reserve_tree(struct firn_lsm *lsm, firn_error *err)
 {
+    firn_os_mutex_assert_held(&lsm->mutex);
     size_t needed = lsm->tree_count + lsm->dropped_count + 1;
     if (needed <= lsm->tree_capacity) {
         return FIRN_OK;
@@ -134,6 +135,8 @@ firn_lsm_tree_create(struct firn_lsm *lsm, uint32_t id, struct firn_version *ver
     if (rc == FIRN_OK) {
         size_t place = place_of_locked(lsm, id);
         CHECK(place == lsm->tree_count || lsm->trees[place]->id != id);
+        CHECK(lsm->tree_count + lsm->dropped_count < lsm->tree_capacity);
+        DCHECK(place == 0 || lsm->trees[place - 1]->id < id);
         memmove(lsm->trees + place + 1, lsm->trees + place,
                 (lsm->tree_count - place) * sizeof(struct firn_lsm_tree *));
         lsm->trees[place] = tree;
@@ -278,6 +281,7 @@ static void
 note_applied(struct firn_tree_memtable *memtable, uint64_t sequence, uint64_t segment,
              size_t logged_bytes)
 {
+    DCHECK(sequence > 0);
     if (atomic_load_explicit(&memtable->log_segment, memory_order_relaxed) == 0) {
         atomic_store_explicit(&memtable->log_segment, segment, memory_order_relaxed);
     }
@@ -295,6 +299,8 @@ firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
                     const struct firn_lsm_place *place, firn_error *err)
 {
     struct firn_tree_memtable *memtable = tree->active;
+    /* (I4) of lsm.c: what is flushed comes once. */
+    DCHECK(entry->sequence > atomic_load_explicit(&tree->flushed, memory_order_relaxed));
     uint8_t logged[FIRN_ENTRY_LOGGED_SIZE];
     struct firn_entry noted;
     size_t logged_bytes = note_logged(tree, entry, place, logged);
@@ -351,6 +357,7 @@ put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memta
     if (rc != FIRN_OK) {
         return rc;
     }
+    DCHECK(old->memtables[0] == tree->active && old->memtables[0]->freeze_number == 0);
     struct firn_tree_state *new = firn_tree_state_create(count);
     if (new == NULL) {
         return firn_error_no_memory(err, "a state of a tree");
@@ -361,6 +368,7 @@ put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memta
     }
     firn_tree_state_set_version(new, old->version);
     old->memtables[0]->freeze_number = ++lsm->freeze_count;
+    DCHECK(firn_tree_state_is_sound(new));
     /* Pairs with the loads of readers (tree_state.c, I1). */
     atomic_store_explicit(&tree->state, new, memory_order_seq_cst);
     if (count - 1 > atomic_load_explicit(&lsm->frozen_max, memory_order_relaxed)) {
@@ -414,6 +422,7 @@ list_files(const struct firn_version *version, struct firn_lsm_file ***out, firn
             files[count++] = firn_version_file(&version->levels[number], i);
         }
     }
+    DCHECK(count == version->run_count);
     *out = files;
     return FIRN_OK;
 }
@@ -438,6 +447,8 @@ move_to_dropped_locked(struct firn_lsm_tree *tree)
     struct firn_lsm *lsm = tree->lsm;
     size_t place = place_of_locked(lsm, tree->id);
     CHECK(lsm->trees[place] == tree);
+    DCHECK(tree->works == NULL && tree->is_dropping && !tree->is_named);
+    CHECK(lsm->dropped_count < lsm->tree_capacity);
     lsm->tree_count--;
     memmove(lsm->trees + place, lsm->trees + place + 1,
             (lsm->tree_count - place) * sizeof(struct firn_lsm_tree *));

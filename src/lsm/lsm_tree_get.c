@@ -146,6 +146,7 @@ find_candidates(const struct firn_version *version, firn_slice key, struct candi
     for (unsigned level = 1; level < FIRN_LSM_LEVELS; level++) {
         struct firn_lsm_file *file = firn_version_find(&version->levels[level], key);
         if (file != NULL) {
+            DCHECK(firn_slice_compare(file->info.lower, key) <= 0);
             out->deeper[out->count++] = file;
         }
     }
@@ -303,6 +304,7 @@ struct folding {
 static int
 open_folding(const struct query *query, struct folding *folding)
 {
+    DCHECK(query->view->count > 0);
     const struct firn_view *view = query->view;
     folding->intervals = firn_alloc_array(view->count, sizeof *folding->intervals);
     if (folding->intervals == NULL) {
@@ -321,6 +323,7 @@ open_folding(const struct query *query, struct folding *folding)
 static int
 gather(struct folding *folding, firn_slice operand, uint64_t sequence)
 {
+    DCHECK(sequence > 0);
     struct firn_view *below = &folding->below;
     int rc = firn_fold_push(&folding->operands, operand, folding->query.err);
     while (below->count > 0 && folding->intervals[below->count - 1].first >= sequence) {
@@ -418,6 +421,7 @@ fold(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
     folding.query.out = &base;
     FIRN_TRY(gather_state(&folding, state, &answer));
     judge_expiring(lsm, time_ms, &folding.query, &answer);
+    DCHECK(answer <= ANSWER_VALUE);
     value = firn_buf_slice(&base);
     FIRN_TRY(firn_fold_apply(&folding.operands, answer == ANSWER_VALUE ? &value : NULL, query->out,
                              query->err));
@@ -433,6 +437,7 @@ __attribute__((noinline)) static int
 settle(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
        const struct firn_tree_state *state, enum answer *answer)
 {
+    DCHECK(*answer > ANSWER_VALUE);
     if (*answer == ANSWER_OPERAND) {
         *answer = ANSWER_VALUE;
         return fold(lsm, time_ms, query, state);
@@ -470,6 +475,7 @@ firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key, const struct fi
     if (rc == FIRN_OK && answer > ANSWER_VALUE) {
         rc = settle(lsm, time_ms, &query, state, &answer);
     }
+    DCHECK(rc != FIRN_OK || answer <= ANSWER_VALUE);
     firn_epoch_leave(&lsm->epoch, slot);
     /* Without a text: asking for what is not there is common, and formatting is dear. */
     return rc == FIRN_OK && answer != ANSWER_VALUE ? FIRN_NOT_FOUND : rc;

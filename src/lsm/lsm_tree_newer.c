@@ -19,6 +19,7 @@
  * state, because it may take long. The leader of commits may ask too, and then finds what it has
  * applied and not yet published.
  */
+#include "base/check.h"
 #include "base/slice.h"
 #include "lsm/lsm_internal.h"
 
@@ -35,6 +36,7 @@ struct question {
 static uint64_t
 before(const struct question *question)
 {
+    DCHECK(question->written->first > 0);
     return question->written->first - 1;
 }
 
@@ -125,6 +127,7 @@ int
 firn_lsm_tree_newer_key(struct firn_lsm_tree *tree, firn_slice key,
                         const struct firn_view_interval *written, bool *out, firn_error *err)
 {
+    DCHECK(written->first <= written->last);
     struct question question = {
         .lower = key, .written = written, .view = {written, 1, 0, NULL}, .err = err};
     struct firn_epoch *epoch = &tree->lsm->epoch;
@@ -151,6 +154,7 @@ is_beyond(const struct question *question, firn_slice key)
 static int
 found(struct question *question, firn_slice key)
 {
+    DCHECK(!question->is_found && !is_beyond(question, key));
     question->is_found = true;
     if (question->key != NULL && firn_buf_assign(question->key, key) != FIRN_OK) {
         return firn_error_no_memory(question->err, "a key");
@@ -170,6 +174,7 @@ ask_ranges(struct question *question, const struct firn_range_set *ranges)
         if (!firn_range_set_free(ranges, at, &question->view, before(question), &stretch)) {
             return found(question, at);
         }
+        DCHECK(!stretch.has_upper || firn_slice_compare(at, stretch.upper) < 0);
         is_free = stretch.has_upper && !is_beyond(question, stretch.upper);
         at = stretch.upper;
     }
@@ -263,6 +268,7 @@ firn_lsm_tree_newer_range(struct firn_lsm_tree *tree, const struct firn_lsm_boun
                           const struct firn_view_interval *written, struct firn_buf *out_key,
                           bool *out, firn_error *err)
 {
+    DCHECK(written->first <= written->last);
     struct question question = {.lower = bounds->lower,
                                 .upper = bounds->upper,
                                 .written = written,

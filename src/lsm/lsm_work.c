@@ -18,6 +18,7 @@
  * Flushes come before compactions: they free memory and log. Among trees the one goes first whose
  * oldest frozen memtable was frozen first.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "lsm/compaction_garbage.h"
 #include "lsm/compaction_pick.h"
@@ -43,6 +44,7 @@ static struct firn_lsm_work *
 make_work_locked(struct firn_lsm_tree *tree, enum firn_lsm_work_kind kind)
 {
     firn_os_mutex_assert_held(&tree->lsm->mutex);
+    DCHECK(!tree->is_dropping && !tree->is_held);
     struct firn_lsm_work *work = firn_alloc_zeroed(sizeof *work);
     if (work != NULL) {
         work->kind = kind;
@@ -92,6 +94,7 @@ make_flush_locked(struct firn_lsm_tree *tree, struct firn_lsm_work **out, firn_e
 {
     firn_os_mutex_assert_held(&tree->lsm->mutex);
     const struct firn_tree_state *state = atomic_load_explicit(&tree->state, memory_order_relaxed);
+    DCHECK(!tree->is_flushing && state->memtable_count >= 2); /* (I1) */
     size_t frozen = state->memtable_count - 1;
     size_t count = frozen < FLUSH_MEMTABLES_MAX ? frozen : FLUSH_MEMTABLES_MAX;
     struct firn_tree_memtable **memtables =
@@ -104,6 +107,7 @@ make_flush_locked(struct firn_lsm_tree *tree, struct firn_lsm_work **out, firn_e
     }
     for (size_t i = 0; i < count; i++) {
         memtables[i] = state->memtables[state->memtable_count - count + i];
+        DCHECK(memtables[i]->freeze_number > 0);
         firn_tree_state_ref_memtable(memtables[i]);
     }
     work->memtables = memtables;
@@ -129,6 +133,7 @@ pick_flushes_locked(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
                     struct firn_lsm_work **out, firn_error *err)
 {
     firn_os_mutex_assert_held(&lsm->mutex);
+    DCHECK(*out == NULL);
     struct firn_lsm_tree *tree = find_flush_locked(lsm, wish);
     int rc = tree == NULL ? FIRN_OK : make_flush_locked(tree, out, err);
     if (rc != FIRN_OK || *out == NULL) {
@@ -157,11 +162,22 @@ pick_flushes_locked(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
 
 /* ---- compactions ---- */
 
+/* (I2) */
+static bool
+meets_no_work_locked(const struct firn_lsm_tree *tree, const struct firn_compaction_plan *plan)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    return firn_compaction_pick_may_run_locked(tree, version, FIRN_COMPACTION_PICK_DAMAGED, plan);
+}
+
 static int
 make_compaction_locked(const struct firn_compaction_pick *pick, struct firn_lsm_work **out,
                        firn_error *err)
 {
     firn_os_mutex_assert_held(&pick->tree->lsm->mutex);
+    CHECK(meets_no_work_locked(pick->tree, &pick->plan));
     struct firn_lsm_work *work = make_work_locked(pick->tree, FIRN_LSM_WORK_COMPACTION);
     if (work == NULL) {
         return firn_error_no_memory(err, "a compaction");
@@ -205,6 +221,7 @@ share_locked(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
              enum firn_compaction_pick_mode mode, struct firn_lsm_work *last)
 {
     firn_os_mutex_assert_held(&lsm->mutex);
+    DCHECK(last->also == NULL);
     uint64_t bytes = firn_compaction_pick_bytes(last->version, &last->plan);
     size_t count = 1;
     if (!may_share(wish, mode) || bytes > SHARED_COMPACTION_BYTES_MAX) {
@@ -295,6 +312,7 @@ plan_suspect(struct firn_lsm_work *work, enum firn_compaction_pick_mode mode, bo
     firn_os_mutex_lock(&lsm->mutex);
     rc = firn_compaction_garbage_pick_locked(work->tree, mode, &views.map, &plan, out_found, err);
     if (rc == FIRN_OK && *out_found) {
+        CHECK(meets_no_work_locked(work->tree, &plan));
         work->plan = plan;
         work->version = atomic_load_explicit(&work->tree->state, memory_order_relaxed)->version;
         firn_version_ref(work->version);
@@ -355,6 +373,7 @@ static int
 pick_any_compaction(struct firn_lsm *lsm, const struct firn_lsm_work_wish *wish,
                     struct firn_lsm_work **out, firn_error *err)
 {
+    DCHECK(wish->range == NULL || wish->is_unhurried);
     int rc = FIRN_OK;
     unsigned mode =
         wish->is_unhurried ? FIRN_COMPACTION_PICK_UNHURRIED : FIRN_COMPACTION_PICK_DEMANDED;
@@ -414,6 +433,7 @@ firn_lsm_work_take_views(const struct firn_lsm_work *work, struct firn_lsm_work_
     if (rc != FIRN_OK) {
         return rc;
     }
+    DCHECK(out->list.place_count > 0); /* now, at least */
     rc = firn_view_map_init(&out->map, &out->list, err);
     out->is_taken = rc == FIRN_OK;
     if (rc != FIRN_OK) {
@@ -445,6 +465,7 @@ static void
 unlink_work_locked(struct firn_lsm_work *work)
 {
     firn_os_mutex_assert_held(&work->lsm->mutex);
+    DCHECK(work->kind != FIRN_LSM_WORK_FLUSH || work->tree->is_flushing); /* (I1) */
     struct firn_lsm_work **link = &work->tree->works;
     while (*link != work) {
         link = &(*link)->next;

@@ -16,6 +16,7 @@
  * all the same, and the error is returned; the rest is picked again one day. So on a full disk each
  * flush gets on as far as it can. Where 3 or 4 fails none of them has happened, and their files go.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "block/block_publisher.h"
 #include "lsm/compaction.h"
@@ -31,9 +32,24 @@ struct running {
     struct firn_block_publisher publisher;
 };
 
+/* Whether works that run together are of one kind, and of different trees. */
+static bool
+go_together(const struct firn_lsm_work *first)
+{
+    for (const struct firn_lsm_work *work = first; work != NULL; work = work->also) {
+        for (const struct firn_lsm_work *other = work->also; other != NULL; other = other->also) {
+            if (other->tree == work->tree || other->kind != work->kind) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static int
 begin(struct firn_lsm_work *work, struct running *running, firn_error *err)
 {
+    DCHECK(go_together(work));
     *running = (struct running){.lsm = work->lsm, .first = work};
     firn_block_publisher_init(&running->publisher, work->lsm->runs_dir);
     for (; work != NULL; work = work->also) {
@@ -65,6 +81,7 @@ write_all(struct running *running, firn_error *err)
         rc = host->sync_log(host->ctx, err);
     }
     for (; work != NULL && rc == FIRN_OK; work = work->also) {
+        DCHECK(running->written < running->count && work->lsm == running->lsm);
         rc = write_one(running, work, &running->outputs[running->written], err);
         if (rc == FIRN_OK) {
             running->changes[running->written] = running->outputs[running->written].change;
@@ -93,9 +110,11 @@ count_all(const struct running *running)
 static int
 install_all(struct running *running, firn_error *err)
 {
+    DCHECK(running->written > 0);
     bool is_certain = true;
     int rc = firn_block_publisher_run(&running->publisher, err); /* (I1) */
     if (rc == FIRN_OK) {
+        CHECK(running->publisher.count == 0); /* (I1) */
         rc = firn_lsm_install_all(running->lsm, running->changes, running->written, &is_certain,
                                   err);
     }

@@ -16,7 +16,7 @@
  * (I1) Older segments are given up only when a snapshot behind them is durable.
  * (I2) After a failure that leaves open whether a record is in the log, nothing is appended any
  *      more (the log has latched): the next record's version would be wrong in one of the two
- *      cases.
+ *      cases. (Not checked here: the log refuses it.)
  *
  * A reader in another process reads while records are appended. If segments go away beneath it, it
  * starts again, a few times.
@@ -28,7 +28,9 @@
 
 #include <inttypes.h>
 
+#include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "log/log_capture.h"
 #include "log/log_segment.h"
 #include "lsm/lsm.h"
@@ -232,10 +234,64 @@ append_encoded(struct firn_manifest *manifest, uint8_t type, int encoded,
     return rc != FIRN_OK ? rc : firn_log_sync(manifest->log, err);
 }
 
+/* Whether a run may be named: else nobody could read the record. */
+static bool
+may_be_named(const struct firn_manifest_edit *edit, const struct firn_manifest_run *run)
+{
+    for (size_t i = 0; i < run->reference_count; i++) {
+        const struct firn_manifest_reference *reference = &run->references[i];
+        if (reference->number >= edit->next_number ||
+            reference->number <= (i > 0 ? run->references[i - 1].number : 0)) {
+            return false;
+        }
+    }
+    return run->number > 0 && run->number < edit->next_number &&
+           run->sequence_min <= run->sequence_max &&
+           run->expires_first_ms <= run->expires_last_ms && run->sequence_max <= edit->sequence &&
+           run->level <= FIRN_LSM_HISTORY &&
+           (run->level < FIRN_LSM_HISTORY || run->group_count > 0) &&
+           firn_slice_compare(run->lower, run->upper) < 0;
+}
+
+/* The same of a change of a tree. */
+static bool
+may_be_changed(const struct firn_manifest_edit *edit, const struct firn_manifest_tree *tree)
+{
+    for (size_t i = 0; i < tree->removed_count; i++) {
+        if (tree->removed[i] >= edit->next_number ||
+            tree->removed[i] <= (i > 0 ? tree->removed[i - 1] : 0)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < tree->added_count; i++) {
+        if (!may_be_named(edit, &tree->added[i]) ||
+            (i > 0 && tree->added[i].number <= tree->added[i - 1].number)) {
+            return false;
+        }
+    }
+    bool says_more = tree->flushed > 0 || tree->removed_count > 0 || tree->added_count > 0;
+    return tree->flushed <= edit->sequence && !(tree->is_dropped && says_more) &&
+           !(edit->is_snapshot && (tree->is_dropped || tree->removed_count > 0));
+}
+
+static bool
+may_be_appended(const struct firn_manifest_edit *edit)
+{
+    for (size_t i = 0; i < edit->tree_count; i++) {
+        if (!may_be_changed(edit, &edit->trees[i]) ||
+            (i > 0 && edit->trees[i].id <= edit->trees[i - 1].id)) {
+            return false;
+        }
+    }
+    return edit->next_number > 0;
+}
+
 static int
 append(struct firn_manifest *manifest, uint8_t type, const struct firn_manifest_edit *edit,
        struct firn_log_position *out, firn_error *err)
 {
+    CHECK(edit->is_snapshot == (type == FIRN_MANIFEST_SNAPSHOT));
+    CHECK(may_be_appended(edit));
     return append_encoded(manifest, type, firn_manifest_edit_encode(edit, &manifest->record), out,
                           err);
 }
@@ -255,6 +311,7 @@ int
 firn_manifest_append_log_end(struct firn_manifest *manifest, struct firn_log_position log_end,
                              firn_error *err)
 {
+    CHECK(log_end.segment > 0);
     int rc =
         append_encoded(manifest, FIRN_MANIFEST_LOG_END,
                        firn_manifest_edit_encode_log_end(log_end, &manifest->record), NULL, err);
@@ -280,6 +337,7 @@ firn_manifest_snapshot(struct firn_manifest *manifest, const struct firn_manifes
     FIRN_TRY(append(manifest, FIRN_MANIFEST_SNAPSHOT, snapshot, &position, err));
     manifest->snapshot_bytes = manifest->record.size;
     manifest->edit_bytes = 0;
+    DCHECK(position.segment > 0 && manifest->record.size > 0);
     /* (I1). */
     FIRN_TRY(firn_log_remove_before(manifest->log, position.segment, err));
 out:

@@ -18,6 +18,7 @@
 
 #include <inttypes.h>
 
+#include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
 #include "lsm/lsm.h"
@@ -83,6 +84,7 @@ put_run(const struct firn_manifest_run *run, struct firn_buf *out)
                                 run->tombstone_count, run->range_count,
                                 run->older_count,     run->content_bytes,
                                 run->sequence_min,    run->sequence_max - run->sequence_min};
+    DCHECK(run->kind < RUN_REFERS); /* it shares a byte with these flags */
     FIRN_TRY(firn_buf_append_varint(out, run->number));
     FIRN_TRY(firn_buf_append_u8(out, run->level));
     FIRN_TRY(
@@ -195,6 +197,7 @@ refuse(struct decoder *decoder, const char *what)
 static int
 get_count(struct decoder *decoder, size_t size_min, const char *what, size_t *out)
 {
+    DCHECK(size_min > 0);
     uint64_t count;
     if (!firn_reader_varint_max(&decoder->reader, firn_reader_left(&decoder->reader) / size_min,
                                 &count)) {
@@ -521,6 +524,7 @@ enum { LOG_END_VERSION = 1 };
 int
 firn_manifest_edit_encode_log_end(struct firn_log_position log_end, struct firn_buf *out)
 {
+    DCHECK(log_end.segment > 0);
     int rc = FIRN_OK;
     firn_buf_clear(out);
     FIRN_TRY(firn_buf_append_le32(out, LOG_END_VERSION));
@@ -547,5 +551,6 @@ firn_manifest_edit_decode_log_end(firn_slice record, struct firn_log_position *o
         firn_reader_left(&reader) > 0) {
         return firn_error_set(err, FIRN_CORRUPT, "bad end of the log");
     }
+    DCHECK(out->segment > 0);
     return FIRN_OK;
 }

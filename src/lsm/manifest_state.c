@@ -11,6 +11,9 @@
  * (I3) A run that goes was there; a run that comes was not. A run that is moved to another level
  *      goes and comes in the same edit.
  *
+ * All of these are tested, with errors: records come from a file. Who writes them asserts the like
+ * (manifest.c, lsm_install.c).
+ *
  * Runs are kept by ascending number, which is nearly the order in which they come, so most
  * additions go to the end.
  *
@@ -21,6 +24,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 
 static int
@@ -140,10 +144,12 @@ add_run(struct firn_manifest_state_tree *tree, const struct firn_manifest_edit *
     if (copy == NULL) {
         return firn_error_no_memory(err, "a run that MANIFEST names");
     }
+    DCHECK(tree->run_count < tree->run_capacity);
     memmove(tree->runs + place + 1, tree->runs + place,
             (tree->run_count - place) * sizeof(struct firn_manifest_run *));
     tree->runs[place] = copy;
     tree->run_count++;
+    DCHECK(place + 1 == tree->run_count || run->number < tree->runs[place + 1]->number);
 out:
     return rc;
 }
@@ -192,12 +198,15 @@ add_tree(struct firn_manifest_state *state, size_t place, uint32_t id, firn_erro
             (state->tree_count - place) * sizeof *state->trees);
     state->trees[place] = (struct firn_manifest_state_tree){.id = id};
     state->tree_count++;
+    DCHECK(place == 0 || state->trees[place - 1].id < id);
+    DCHECK(place + 1 == state->tree_count || id < state->trees[place + 1].id);
     return FIRN_OK;
 }
 
 static void
 remove_tree(struct firn_manifest_state *state, size_t place)
 {
+    DCHECK(place < state->tree_count);
     clear_tree(&state->trees[place]);
     state->tree_count--;
     memmove(state->trees + place, state->trees + place + 1,

@@ -6,7 +6,8 @@
  * place; the old one lives on as long as somebody reads by it.
  *
  * (I1) A reading inside the epoch loads the pointer once and uses the state until it leaves. A
- *      cursor counts a reference inside the epoch and keeps the state after leaving.
+ *      cursor counts a reference inside the epoch and keeps the state after leaving. (Not checked:
+ *      the epoch does not know its threads.)
  * (I2) The tree's own reference to a state that it has replaced is given back through the epoch, so
  *      a reader that has just loaded the pointer can still count itself (base/epoch.h).
  * (I3) Everything but counts and the memtable that takes writes is immutable once published.
@@ -51,6 +52,7 @@ firn_tree_state_count_memtable(struct firn_tree_memtable *memtable)
     /* Counts only: nothing is published by them. Memtables never shrink. */
     size_t bytes = firn_memtable_size_bytes(memtable->table);
     size_t counted = atomic_load_explicit(&memtable->counted_bytes, memory_order_relaxed);
+    DCHECK(bytes >= counted);
     if (bytes != counted) {
         atomic_store_explicit(&memtable->counted_bytes, bytes, memory_order_relaxed);
         atomic_fetch_add_explicit(memtable->total_bytes, bytes - counted, memory_order_relaxed);
@@ -60,19 +62,24 @@ firn_tree_state_count_memtable(struct firn_tree_memtable *memtable)
 void
 firn_tree_state_ref_memtable(struct firn_tree_memtable *memtable)
 {
-    atomic_fetch_add_explicit(&memtable->refs, 1, memory_order_relaxed);
+    size_t before = atomic_fetch_add_explicit(&memtable->refs, 1, memory_order_relaxed);
+    DCHECK(before > 0);
 }
 
 void
 firn_tree_state_unref_memtable(struct firn_tree_memtable *memtable)
 {
-    if (memtable == NULL ||
-        atomic_fetch_sub_explicit(&memtable->refs, 1, memory_order_acq_rel) != 1) {
+    if (memtable == NULL) {
         return;
     }
-    atomic_fetch_sub_explicit(memtable->total_bytes,
-                              atomic_load_explicit(&memtable->counted_bytes, memory_order_relaxed),
-                              memory_order_relaxed);
+    size_t before = atomic_fetch_sub_explicit(&memtable->refs, 1, memory_order_acq_rel);
+    DCHECK(before > 0);
+    if (before != 1) {
+        return;
+    }
+    size_t counted = atomic_load_explicit(&memtable->counted_bytes, memory_order_relaxed);
+    size_t total = atomic_fetch_sub_explicit(memtable->total_bytes, counted, memory_order_relaxed);
+    DCHECK(total >= counted);
     firn_memtable_destroy(memtable->table);
     firn_free(memtable);
 }
@@ -92,6 +99,7 @@ firn_tree_state_create(size_t memtable_capacity)
 void
 firn_tree_state_add_memtable(struct firn_tree_state *state, struct firn_tree_memtable *memtable)
 {
+    DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) == 1); /* (I3) */
     CHECK(state->memtable_count < state->memtable_capacity);
     firn_tree_state_ref_memtable(memtable);
     state->memtables[state->memtable_count++] = memtable;
@@ -100,22 +108,53 @@ firn_tree_state_add_memtable(struct firn_tree_state *state, struct firn_tree_mem
 void
 firn_tree_state_set_version(struct firn_tree_state *state, struct firn_version *version)
 {
+    DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) == 1); /* (I3) */
     CHECK(state->version == NULL);
     firn_version_ref(version);
     state->version = version;
 }
 
+/* (I1) of lsm.c: what is in a newer memtable is newer. The first one is not frozen, and may be
+ * empty. */
+static bool
+is_behind(const struct firn_tree_memtable *newer, const struct firn_tree_memtable *older,
+          bool is_first)
+{
+    uint64_t newest = atomic_load_explicit(&newer->sequence_max, memory_order_relaxed);
+    uint64_t oldest = atomic_load_explicit(&older->sequence_max, memory_order_relaxed);
+    return older->freeze_number > 0 &&
+           (is_first ? newest == 0 || newest > oldest : newest > oldest) &&
+           (is_first || newer->freeze_number > older->freeze_number);
+}
+
+bool
+firn_tree_state_is_sound(const struct firn_tree_state *state)
+{
+    for (size_t i = 1; i < state->memtable_count; i++) {
+        if (!is_behind(state->memtables[i - 1], state->memtables[i], i == 1)) {
+            return false;
+        }
+    }
+    return state->version != NULL;
+}
+
 void
 firn_tree_state_ref(struct firn_tree_state *state)
 {
-    atomic_fetch_add_explicit(&state->refs, 1, memory_order_relaxed);
+    size_t before = atomic_fetch_add_explicit(&state->refs, 1, memory_order_relaxed);
+    DCHECK(before > 0); /* (I2) */
 }
 
 void
 firn_tree_state_unref(struct firn_tree_state *state)
 {
+    if (state == NULL) {
+        return;
+    }
     /* Release what was done with it, acquire what others did, before it is taken apart. */
-    if (state == NULL || atomic_fetch_sub_explicit(&state->refs, 1, memory_order_acq_rel) != 1) {
+    size_t before = atomic_fetch_sub_explicit(&state->refs, 1, memory_order_acq_rel);
+    DCHECK(before > 0);
+    if (before != 1) {
         return;
     }
     for (size_t i = 0; i < state->memtable_count; i++) {
@@ -135,5 +174,6 @@ release_state(struct firn_epoch_node *node)
 void
 firn_tree_state_retire(struct firn_epoch *epoch, struct firn_tree_state *state)
 {
+    DCHECK(atomic_load_explicit(&state->refs, memory_order_relaxed) > 0); /* (I2) */
     firn_epoch_retire(epoch, &state->node, release_state);
 }

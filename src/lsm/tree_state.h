@@ -7,6 +7,7 @@
 #define FIRN_LSM_TREE_STATE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,10 @@ struct firn_tree_state *firn_tree_state_create(size_t memtable_capacity)
 void firn_tree_state_add_memtable(struct firn_tree_state *state,
                                   struct firn_tree_memtable *memtable);
 void firn_tree_state_set_version(struct firn_tree_state *state, struct firn_version *version);
+
+/* Whether it may be published: it has a version, and its memtables stand by age. For assertions; the
+ * mutex of the lsm is held. */
+bool firn_tree_state_is_sound(const struct firn_tree_state *state);
 
 void firn_tree_state_ref(struct firn_tree_state *state);
 /* NULL is fine. */

@@ -10,8 +10,8 @@
  * (I1) In levels from 1 to 6, each upper bound is at most the next lower bound. Held when a
  *      version is made, also from what MANIFEST says.
  * (I2) Level 0 is ordered by the largest sequence, the newest first. Runs of level 0 come from
- *      flushes, whose sequences do not overlap. History is ordered likewise, for merges of runs of
- *      one time; no reading depends on it.
+ *      flushes, whose sequences do not overlap (not checked: MANIFEST may say anything). History is
+ *      ordered likewise, for merges of runs of one time; no reading depends on it.
  *
  * Finding a key in a level compares its first eight bytes, as a number, with those of the lower
  * bounds, which lie side by side; whole bounds are compared only where these are equal.
@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/sort.h"
@@ -173,6 +174,7 @@ firn_version_create(const struct firn_version_change *change, struct firn_versio
         heads += level->count;
         version->run_count += level->count;
     }
+    CHECK(version->run_count + change->removed_count == run_count); /* all that goes was there */
     for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
             struct firn_lsm_file *file = firn_version_file(&version->levels[number], i);
@@ -189,15 +191,20 @@ firn_version_create(const struct firn_version_change *change, struct firn_versio
 void
 firn_version_ref(struct firn_version *version)
 {
-    atomic_fetch_add_explicit(&version->refs, 1, memory_order_relaxed);
+    size_t before = atomic_fetch_add_explicit(&version->refs, 1, memory_order_relaxed);
+    DCHECK(before > 0);
 }
 
 void
 firn_version_unref(struct firn_version *version)
 {
+    if (version == NULL) {
+        return;
+    }
     /* Release what was done with it, acquire what others did, before it is taken apart. */
-    if (version == NULL ||
-        atomic_fetch_sub_explicit(&version->refs, 1, memory_order_acq_rel) != 1) {
+    size_t before = atomic_fetch_sub_explicit(&version->refs, 1, memory_order_acq_rel);
+    DCHECK(before > 0);
+    if (before != 1) {
         return;
     }
     for (unsigned number = 0; number < FIRN_LSM_LEVELS_ALL; number++) {
@@ -228,6 +235,9 @@ runs_from(const struct firn_version_level *level, firn_slice key)
             high = middle;
         }
     }
+    /* (I1): heads and bounds agree. */
+    DCHECK(low == 0 || firn_slice_compare(level->runs[low - 1].lower, key) <= 0);
+    DCHECK(low == level->count || firn_slice_compare(level->runs[low].lower, key) > 0);
     return low;
 }
 
@@ -261,6 +271,7 @@ firn_version_overlap(const struct firn_version_level *level, const firn_slice *l
     }
     *out_begin = begin;
     *out_end = end > begin ? end : begin;
+    DCHECK(*out_end <= level->count);
 }
 
 size_t
