@@ -38,6 +38,10 @@ const char firn_cli_workspace_untrusted_hint[] = "if it is yours: firn trust DIR
                                                  "DIR/.firn for one command; if it came with the "
                                                  "directory, remove it";
 
+const char firn_cli_workspace_missing_hint[] =
+    "the workspace has to be a directory that is there: -C DIR names one, firn workspaces lists "
+    "those that were saved";
+
 static const char list_hint[] = "firn list shows the checkpoints";
 
 static int
@@ -97,8 +101,7 @@ report_open(struct firn_cli *cli, const firn_error *err)
 {
     const char *hint = NULL;
     if (err->code == FIRN_NOT_FOUND) {
-        hint = "the workspace has to be a directory that is there: -C DIR names one, firn "
-               "workspaces lists those that were saved";
+        hint = firn_cli_workspace_missing_hint;
     } else if (err->code == FIRN_UNTRUSTED) {
         hint = firn_cli_workspace_untrusted_hint;
     }

@@ -15,6 +15,7 @@ int firn_cli_workspace_open(struct firn_cli *cli, firn_workspace **out);
 int firn_cli_workspace_open_unasked(struct firn_cli *cli, firn_workspace **out,
                                     bool *out_is_untrusted);
 extern const char firn_cli_workspace_untrusted_hint[];
+extern const char firn_cli_workspace_missing_hint[];
 /* The same, for a command that is about the directory itself, whatever lies around it. */
 int firn_cli_workspace_open_root(struct firn_cli *cli, const char *store_path,
                                  firn_workspace **out);
@@ -36,7 +37,7 @@ struct firn_cli_workspace_paths {
 };
 
 /* Turns the positional arguments from `first` on into paths below the root. Each may be relative
- * (to the current directory, or to what --workspace gives) or absolute. Without any the list is
+ * to the current directory or absolute. Without any the list is
  * empty, which means all of the workspace. A path that leaves the workspace is a usage error.
  * Returns an exit code. */
 int firn_cli_workspace_paths_init(struct firn_cli *cli, const firn_workspace *workspace, int first,

@@ -81,12 +81,12 @@ make_change(struct firn_cli *cli, struct change *out)
     const char *file = firn_command_value(cli, "file");
     bool is_user = firn_command_has(cli, "user");
     const char *home = getenv("HOME");
-    const char *base = is_user ? home : cli->workspace_path;
+    const char *base = is_user ? home : NULL;
     int exit_code = find_agent(cli, &out->agent);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    if (is_user && (file != NULL || cli->workspace_path != NULL)) {
+    if (is_user && (file != NULL || cli->directory != NULL)) {
         return firn_command_misused(cli, "--user and --file or --workspace exclude each other");
     }
     if (is_user && (home == NULL || home[0] == '\0')) {
@@ -308,7 +308,7 @@ save_turn(struct firn_cli *cli, const struct firn_hook_event *event,
     saving.options.turn = &turn;
     saving.options.turn_begins = when == FIRN_HOOK_AGENT_BEFORE;
     cli->quiet = true;
-    if (cli->workspace_path != NULL || event->directory_count == 0) {
+    if (cli->directory != NULL || event->directory_count == 0) {
         return save_directory(cli, NULL, &saving);
     }
     if (event->directories_left > 0) {

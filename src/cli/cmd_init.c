@@ -28,19 +28,6 @@ attempt_init(void *ctx, firn_error *err)
     return firn_workspace_init(attempt->workspace, &attempt->is_created, err);
 }
 
-/* The path of the store inside of the directory, on the heap. */
-static char *
-path_inside(const struct firn_cli *cli)
-{
-    const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
-    size_t size = strlen(path) + sizeof("/.firn");
-    char *inside = malloc(size);
-    if (inside != NULL) {
-        (void)snprintf(inside, size, "%s/.firn", path);
-    }
-    return inside;
-}
-
 static int
 see_one(void *ctx, const firn_checkpoint *checkpoint)
 {
@@ -125,12 +112,7 @@ static int
 check_inside(struct firn_cli *cli)
 {
     static char here[] = ".";
-    char *path = cli->workspace_path != NULL ? strdup(cli->workspace_path) : here;
-    int code = path == NULL ? FIRN_NO_MEMORY : firn_trust_find(path, note_untrusted, path, NULL);
-    if (path != here) {
-        free(path);
-    }
-    return code != FIRN_UNTRUSTED
+    return firn_trust_find(here, note_untrusted, here, NULL) != FIRN_UNTRUSTED
                ? FIRN_EXIT_OK
                : firn_report_error(cli, FIRN_UNTRUSTED, firn_cli_workspace_untrusted_hint,
                                    "a store lies here already, and it is not one that you made");
@@ -151,13 +133,8 @@ run(struct firn_cli *cli)
     if (checked != FIRN_EXIT_OK) {
         return checked;
     }
-    char *inside = is_here ? path_inside(cli) : NULL;
-    if (is_here && inside == NULL) {
-        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
-    }
     int exit_code =
-        firn_cli_workspace_open_root(cli, is_here ? inside : cli->store_path, &attempt.workspace);
-    free(inside);
+        firn_cli_workspace_open_root(cli, is_here ? ".firn" : cli->store_path, &attempt.workspace);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }

@@ -26,8 +26,8 @@ run(struct firn_cli *cli)
 {
     firn_error err;
     struct firn_mcp_options options = {
-        cli->store_path, cli->workspace_path,     cli->wait_ms, cli->has_wait, firn_signals_caught,
-        log_line,        firn_cli_collect_if_due, &hooks};
+        cli->store_path,         cli->wait_ms, cli->has_wait, firn_signals_caught, log_line,
+        firn_cli_collect_if_due, &hooks};
     if (cli->json) {
         return firn_command_misused(cli, "--json means nothing to this command: it speaks JSON");
     }
@@ -60,8 +60,8 @@ const struct firn_command firn_cmd_mcp = {
             "The tools are checkpoint_save, checkpoint_list, checkpoint_show,\n"
             "checkpoint_status, checkpoint_diff, checkpoint_restore, checkpoint_undo,\n"
             "checkpoint_revert and checkpoint_delete. Each takes workspace_path, the\n"
-            "directory; a relative one begins at --workspace, or where the server was\n"
-            "started.\n"
+            "directory; a relative one begins where the server was started, or at\n"
+            "--workspace.\n"
             "\n"
             "The store is locked for each call that writes, never in between: any number of\n"
             "servers, commands and people may work on a workspace at a time. A call waits 30\n"

@@ -139,7 +139,7 @@ check_root(struct firn_cli *cli, firn_workspace *workspace)
 static bool
 is_elsewhere(const struct firn_cli *cli, const firn_workspace *workspace)
 {
-    return cli->workspace_path != NULL || firn_workspace_subpath(workspace)[0] != '\0';
+    return cli->directory != NULL || firn_workspace_subpath(workspace)[0] != '\0';
 }
 
 static int

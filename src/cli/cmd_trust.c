@@ -114,14 +114,10 @@ run(struct firn_cli *cli)
 {
     bool lists = firn_command_has(cli, "list");
     bool removes = firn_command_has(cli, "remove");
-    const char *path = cli->argument_count > 0 ? cli->arguments[0] : cli->workspace_path;
-    if (cli->argument_count > 0 && cli->workspace_path != NULL) {
-        return firn_command_misused(cli, "--workspace and DIR say the same twice");
-    }
-    if (lists && (removes || path != NULL)) {
+    const char *path = cli->argument_count > 0 ? cli->arguments[0] : ".";
+    if (lists && (removes || cli->argument_count > 0 || cli->directory != NULL)) {
         return firn_command_misused(cli, "--list is about all of them");
     }
-    path = path == NULL ? "." : path;
     return lists ? list(cli) : removes ? take_back(cli, path) : add(cli, path);
 }
 

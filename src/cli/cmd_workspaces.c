@@ -323,9 +323,6 @@ relocate(struct firn_cli *cli, const char *old_root)
 static int
 run_relocate(struct firn_cli *cli)
 {
-    if (cli->argument_count > 1 && cli->workspace_path != NULL) {
-        return firn_command_misused(cli, "--workspace and NEW-ROOT say the same twice");
-    }
     if (cli->argument_count > 1) {
         cli->workspace_path = cli->arguments[1];
     }

@@ -9,6 +9,10 @@
  * Options must be written out: an abbreviation that is unique today would change its meaning when
  * an option is added.
  *
+ * -C DIR means what it means to git, make and tar: the program goes there before the command runs, and
+ * every relative path, of an argument, an option or the environment, begins there (I1). Given several
+ * times each begins at the one before. PWD, the name by which the directory was reached, goes along.
+ *
  * With --json standard output gets exactly one object, also when the command line was wrong: it is
  * begun before the command runs and finished here. Output that could not be written is a failure:
  * nobody may read "done" into an empty file. Where a command has changed what it was to change, the
@@ -23,7 +27,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/cli_workspace.h"
 #include "cli/command_help.h"
 #include "cli/command_table.h"
 #include "cli/exit_code.h"
@@ -117,6 +123,55 @@ read_wait(struct firn_cli *cli, const char *value)
     return FIRN_EXIT_OK;
 }
 
+/* `path` as seen from `from`, which may be NULL; on the heap. */
+static char *
+path_from(const char *from, const char *path)
+{
+    bool is_whole = from == NULL || path[0] == '/';
+    size_t size = (is_whole ? 0 : strlen(from) + 1) + strlen(path) + 1;
+    char *joined = malloc(size);
+    if (joined != NULL) {
+        (void)snprintf(joined, size, "%s%s%s", is_whole ? "" : from, is_whole ? "" : "/", path);
+    }
+    return joined;
+}
+
+static int
+take_directory(struct firn_cli *cli, const char *value)
+{
+    char *directory = path_from(cli->directory, value);
+    if (directory == NULL) {
+        return firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+    }
+    free(cli->directory);
+    cli->directory = directory;
+    return FIRN_EXIT_OK;
+}
+
+/* (I1) */
+static int
+enter_directory(struct firn_cli *cli)
+{
+    const char *from = getenv("PWD");
+    if (cli->directory == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    if (chdir(cli->directory) != 0) {
+        int error = errno;
+        bool is_missing = error == ENOENT || error == ENOTDIR;
+        return firn_report_error(cli, is_missing ? FIRN_NOT_FOUND : FIRN_DENIED,
+                                 is_missing ? firn_cli_workspace_missing_hint : NULL,
+                                 "could not open directory '%s': %s", cli->directory,
+                                 strerror(error));
+    }
+    char *reached = path_from(from, cli->directory);
+    bool is_told = reached != NULL && reached[0] == '/' && setenv("PWD", reached, 1) == 0;
+    free(reached);
+    return is_told || unsetenv("PWD") == 0
+               ? FIRN_EXIT_OK
+               : firn_report_error(cli, FIRN_NO_MEMORY, NULL, "%s", firn_code_text(FIRN_NO_MEMORY));
+}
+
 static int
 take_global(struct firn_cli *cli, const char *name, const char *value, bool *out_help,
             bool *out_version)
@@ -138,7 +193,7 @@ take_global(struct firn_cli *cli, const char *name, const char *value, bool *out
     } else if (strcmp(name, "store") == 0) {
         cli->store_path = value;
     } else {
-        cli->workspace_path = value;
+        return take_directory(cli, value);
     }
     return FIRN_EXIT_OK;
 }
@@ -284,6 +339,9 @@ run_command(struct parse *parse, int argc, char **argv)
         if (cli->json) {
             firn_json_out_begin();
         }
+        exit_code = enter_directory(cli);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
         exit_code = cli->command->run(cli);
     }
 out:
@@ -413,6 +471,7 @@ firn_command_main(int argc, char *const *argv)
     int exit_code = run_line(&parse, argc, words);
     firn_json_out_finish();
     free(words);
+    free(cli.directory);
     return finish_output(&cli, exit_code);
 }
 

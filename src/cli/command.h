@@ -79,7 +79,8 @@ struct firn_cli {
     const struct firn_command *group;   /* NULL at top level */
     const struct firn_command *command; /* NULL before it is known */
     const char *store_path;             /* --store, else FIRN_STORE, else NULL */
-    const char *workspace_path;         /* --workspace, else NULL */
+    char *directory;                    /* --workspace, which is the current one then; else NULL */
+    const char *workspace_path;         /* what to open, where it is not the current directory */
     firn_workspace *workspace;          /* opened last by firn_cli_workspace_open; NULL: none */
     bool json;
     bool asks_for_json; /* "--json" stands somewhere on the line, read or not */

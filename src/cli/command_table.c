@@ -15,8 +15,10 @@ const char firn_command_table_about[] =
     "key-value store.\n"
     "\n"
     "In any directory of a workspace a command acts on the whole workspace, unless\n"
-    "paths narrow it. Paths are read and shown relative to the current directory (or\n"
-    "-C DIR), which is \".\"; in JSON and patches they begin at the root.";
+    "paths narrow it. Paths are read and shown relative to the current directory,\n"
+    "which is \".\"; in JSON and patches they begin at the root. With -C DIR a command\n"
+    "does what it would do if it were started in DIR: every relative path begins\n"
+    "there, also that of --store or FIRN_STORE.";
 
 /* One a line, however many there are. */
 /* clang-format off */
@@ -57,7 +59,7 @@ const struct firn_command *const firn_command_table[] = {
 /* clang-format on */
 
 const struct firn_command_table_global firn_command_table_globals[] = {
-    {{"workspace", 'C', "DIR", "work on the directory DIR instead of the current one"},
+    {{"workspace", 'C', "DIR", "do it as if started in the directory DIR"},
      FIRN_COMMAND_USES_WORKSPACE},
     {{"store", 0, "DIR", "keep the checkpoints in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
     {{"wait", 0, "SECONDS", "wait so long for another writer (default 60; 0: do not)"},

@@ -151,7 +151,6 @@ firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
 {
     struct connection connection = {.options = options};
     struct firn_mcp_server_options server_options = {.store_path = options->store_path,
-                                                     .base_path = options->base_path,
                                                      .wait_ms = options->wait_ms,
                                                      .has_wait = options->has_wait,
                                                      .send = send_message,

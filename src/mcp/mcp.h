@@ -23,7 +23,6 @@ struct firn_mcp_hooks {
 
 struct firn_mcp_options {
     const char *store_path; /* NULL: each workspace's own, in the usual place */
-    const char *base_path;  /* where relative workspace_paths begin; NULL: where we are */
     int64_t wait_ms;        /* for another writer, where has_wait is set or firn config says none */
     bool has_wait;
     int (*stop_asked)(void);       /* not 0 once the program should end; any thread */

@@ -101,34 +101,14 @@ take_setting(void *ctx, const firn_setting *setting)
     return FIRN_OK;
 }
 
-/* base/path, on the heap. */
-static char *
-join(const char *base, const char *path)
-{
-    size_t size = strlen(base) + 1 + strlen(path) + 1;
-    char *joined = malloc(size);
-    if (joined != NULL) {
-        (void)snprintf(joined, size, "%s/%s", base, path);
-    }
-    return joined;
-}
-
 int
 firn_mcp_call_open(struct firn_mcp_call *call)
 {
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     const char *path = firn_mcp_arguments_string(call->arguments, "workspace_path");
-    char *joined = NULL;
-    if (call->host->base_path != NULL && path[0] != '/' && path[0] != '\0') {
-        path = joined = join(call->host->base_path, path);
-        if (joined == NULL) {
-            return out_of_memory(call);
-        }
-    }
     options.store_path = call->host->store_path;
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
     int code = firn_workspace_open(path, &options, &call->workspace, &call->error);
-    free(joined);
     if (code == FIRN_UNTRUSTED) {
         call->hint =
             "nothing was done; if the user made this store, they can run firn trust in that "

@@ -23,7 +23,6 @@ enum { FIRN_MCP_CALL_ROWS_MAX = 1000, FIRN_MCP_CALL_RESULT_SIZE_MAX = 4 << 20 };
 /* What the surroundings give: may be asked and told from any thread. */
 struct firn_mcp_call_host {
     const char *store_path;
-    const char *base_path; /* where relative paths begin; may be NULL */
     int64_t wait_ms;
     bool has_wait;
     bool (*is_cancelled)(void *ctx);

@@ -172,15 +172,9 @@ perform(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
 {
     const struct firn_mcp_server_options *options = &server->options;
     struct work work = {server, job};
-    struct firn_mcp_call_host host = {options->store_path,
-                                      options->base_path,
-                                      options->wait_ms,
-                                      options->has_wait,
-                                      is_cancelled,
-                                      on_progress,
-                                      &work,
-                                      options->collect,
-                                      options->hooks};
+    struct firn_mcp_call_host host = {options->store_path, options->wait_ms, options->has_wait,
+                                      is_cancelled,        on_progress,      &work,
+                                      options->collect,    options->hooks};
     struct firn_mcp_call call;
     firn_mcp_call_init(&call, &host, job->arguments);
     int code = options->run != NULL ? options->run(job->tool, &call) : job->tool->run(&call);

@@ -19,7 +19,6 @@ struct firn_mcp_server;
 
 struct firn_mcp_server_options {
     const char *store_path;
-    const char *base_path;
     int64_t wait_ms;
     bool has_wait;
     /* Sends a message, its line's end included; one thread at a time. */

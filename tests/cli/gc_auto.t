@@ -97,7 +97,7 @@ By the removal of a workspace from a store that others share, whose directory is
   1
   1
   $ shared() { for i in $(seq 1200); do find shared -name '*.pack' -size +10M | grep -q . || return 0; sleep 0.1; done; echo is there; }
-  $ firn workspaces remove one -y -q --store shared && shared; sleep 2; firn -C two --store shared check -q && firn -C two --store shared list -q
+  $ firn workspaces remove one -y -q --store shared && shared; sleep 2; firn -C two --store ../shared check -q && firn -C two --store ../shared list -q
   1
 
 A store named relative to where one is.

@@ -8,8 +8,10 @@ The program explains itself, and every command does.
   key-value store.
   
   In any directory of a workspace a command acts on the whole workspace, unless
-  paths narrow it. Paths are read and shown relative to the current directory (or
-  -C DIR), which is "."; in JSON and patches they begin at the root.
+  paths narrow it. Paths are read and shown relative to the current directory,
+  which is "."; in JSON and patches they begin at the root. With -C DIR a command
+  does what it would do if it were started in DIR: every relative path begins
+  there, also that of --store or FIRN_STORE.
   
   Commands:
     save       Save the state of the workspace as a new checkpoint
@@ -45,7 +47,7 @@ The program explains itself, and every command does.
     version    Print the version
   
   Options:
-    -C, --workspace DIR   work on the directory DIR instead of the current one
+    -C, --workspace DIR   do it as if started in the directory DIR
         --store DIR       keep the checkpoints in DIR
         --wait SECONDS    wait so long for another writer (default 60; 0: do not)
         --strict          fail where something would be left out
@@ -151,7 +153,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
         --trust-journal   also an interrupted restore that you did not begin here
   
   Options shared with other commands:
-    -C, --workspace DIR   work on the directory DIR instead of the current one
+    -C, --workspace DIR   do it as if started in the directory DIR
         --store DIR       keep the checkpoints in DIR
         --wait SECONDS    wait so long for another writer (default 60; 0: do not)
         --strict          fail where something would be left out
@@ -205,7 +207,7 @@ Options before the command count too; help wins over mistakes behind it.
         --trust-journal   with --resume: also one that you did not begin here
   
   Options shared with other commands:
-    -C, --workspace DIR   work on the directory DIR instead of the current one
+    -C, --workspace DIR   do it as if started in the directory DIR
         --store DIR       keep the checkpoints in DIR
         --wait SECONDS    wait so long for another writer (default 60; 0: do not)
         --strict          fail where something would be left out

@@ -196,7 +196,7 @@ What cannot be changed without loss is left alone.
   firn: hook install: --user and --file or --workspace exclude each other
   $ firn hook install gemini --user && firn -C dir hook install cursor
   <T>/home/.gemini/settings.json: every turn is saved from now on
-  dir/.cursor/hooks.json: every turn is saved from now on
+  .cursor/hooks.json: every turn is saved from now on
 
 What the hooks do. The agent's answer is on standard output; a checkpoint is made only if something changed.
 

@@ -14,7 +14,7 @@ The MCP server as a command: what it is told on the line, and that it speaks to 
   {"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"{\"error\":{\"code\":\"FIRN_NOT_FOUND\",\"message\":\"'<T>/w/w' has no checkpoint yet: there is no store at '<T>/data/firn/w-<hex>'\",\"hint\":\"checkpoint_list shows the checkpoints\"}}"}],"structuredContent":{"error":{"code":"FIRN_NOT_FOUND","message":"'<T>/w/w' has no checkpoint yet: there is no store at '<T>/data/firn/w-<hex>'","hint":"checkpoint_list shows the checkpoints"}},"isError":true}}
   $ ls -A | grep -v '^ask$'
   w
-  $ firn -C w mcp --store s </dev/null
+  $ firn -C w mcp --store ../s </dev/null
   $ printf '{"jsonrpc"' | firn mcp
   ! firn: the input ended within a message; it was not read
   $ firn mcp --json

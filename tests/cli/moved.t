@@ -166,19 +166,19 @@ Names of bytes: each directory has its own store.
 
 In a store that was named.
 
-  $ mkdir -p five/x && touch five/x/f && firn -C five --store s save -q && mv five six
+  $ mkdir -p five/x && touch five/x/f && firn -C five --store ../s save -q && mv five six
   1
-  $ firn -C six/x --store s list
+  $ firn -C six/x --store ../../s list
   ! firn: '<T>/w/six' is the directory that was saved as '<T>/w/five': to go on with its checkpoints run firn init --adopt in it, to begin anew firn init
   [4]
-  $ firn -C six --store s init --adopt && firn -C six/x --store s list -q
-  went on with the store s
+  $ firn -C six --store ../s init --adopt && firn -C six/x --store ../../s list -q
+  went on with the store ../s
   1
 
 A store inside moves and is copied along, and belongs to the directory that it lies in; a copy has to be trusted first.
 
   $ mkdir -p in/sub && echo 1 >in/sub/f && firn -C in init --here
-  made the store in/.firn
+  made the store .firn
   $ firn -C in/sub save | sed 's/  .*; /; /; s/  [0-9.]* s//; s/[0-9]* B added/SIZE added/'
   1; 1 new, SIZE added
   saved <T>/w/in

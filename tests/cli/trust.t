@@ -1,7 +1,7 @@
 A store inside of a tree is used where this user made it, or has trusted it.
 
   $ mkdir -p in/sub && echo 1 >in/sub/f && firn -C in init --here && firn -C in/sub save -q
-  made the store in/.firn
+  made the store .firn
   1
   $ firn trust --list
   <T>/w/in
@@ -19,7 +19,7 @@ Moved within its file system it stays so, and it is reached by any name; a copy 
   ! firn: '<T>/w/copy/.firn' is a store that you have not made here: nothing is done with it
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   [1]
-  $ firn -C copy --store copy/.firn list -q; firn -C copy list -q 2>/dev/null
+  $ firn -C copy --store .firn list -q; firn -C copy list -q 2>/dev/null
   1
   [1]
   $ firn trust copy/sub && firn -C copy save -q && firn -C moved list -q
@@ -58,7 +58,7 @@ Listed, as text and as JSON; taken back.
   ! hint: firn trust --list shows the directories of those that are
   [3]
   $ mkdir none && firn -C none trust
-  ! firn: there is no store inside of 'none' or a directory above it
+  ! firn: there is no store inside of '.' or a directory above it
   ! hint: firn init --here makes one
   [3]
   $ firn trust a b
@@ -76,7 +76,7 @@ Listed, as text and as JSON; taken back.
 
 A store that a save makes by its name, inside of the directory, is made by this user as well; a repair goes on with it.
 
-  $ mkdir named && echo 1 >named/f && firn -C named --store named/.firn save -q && firn -C named save -q
+  $ mkdir named && echo 1 >named/f && firn -C named --store .firn save -q && firn -C named save -q
   1
   2
   $ printf x >>named/.firn/packs/$(ls named/.firn/packs | head -n 1) && firn -C named repair -q; firn -C named list -q

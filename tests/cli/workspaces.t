@@ -50,31 +50,31 @@ Removing a history asks; where nobody can answer it wants to be told.
 
 A store of several workspaces keeps the others.
 
-  $ mkdir x y && touch x/1 y/2 && for w in x y; do firn -C $w --store s save -q; firn -C $w --store s tag t -q; done
+  $ mkdir x y && touch x/1 y/2 && for w in x y; do firn -C $w --store ../s save -q; firn -C $w --store ../s tag t -q; done
   1
   1
   $ firn --store s workspaces -q
   <T>/w/x
   <T>/w/y
-  $ firn --store s workspaces remove x -y -q && firn --store s workspaces -q && firn -C y --store s show t | head -n 1
+  $ firn --store s workspaces remove x -y -q && firn --store s workspaces -q && firn -C y --store ../s show t | head -n 1
   <T>/w/y
   checkpoint  1
-  $ firn -C x --store s list
+  $ firn -C x --store ../s list
   no checkpoints
-  $ firn -C x --store s show t
+  $ firn -C x --store ../s show t
   ! firn: '<T>/w/x' has no checkpoint yet: save it first
   ! hint: firn save makes a checkpoint
   [3]
-  $ firn -C y --store s check -q && firn -C x --store s save -q && firn -C x --store s tag
+  $ firn -C y --store ../s check -q && firn -C x --store ../s save -q && firn -C x --store ../s tag
   1
   no tags
 
 What a workspace was told goes with it: the next one that gets its number is told anew.
 
-  $ mkdir -p p/node_modules q/node_modules && touch p/package.json q/package.json && firn -C p --store s save | tail -n 1; firn -C p --store s save | tail -n 1
+  $ mkdir -p p/node_modules q/node_modules && touch p/package.json q/package.json && firn -C p --store ../s save | tail -n 1; firn -C p --store ../s save | tail -n 1
   left out by rule: node_modules
   left out by rule as before: 1
-  $ firn --store s workspaces remove p -y -q && firn -C q --store s save | tail -n 1; firn --store s workspaces remove q -y -q; rm -r p q
+  $ firn --store s workspaces remove p -y -q && firn -C q --store ../s save | tail -n 1; firn --store s workspaces remove q -y -q; rm -r p q
   left out by rule: node_modules
 
   $ firn --store nothing workspaces
@@ -103,12 +103,12 @@ Relocating: what is elsewhere now, under another inode.
   ! firn: no store knows a workspace '<T>/w/nothing'
   ! hint: firn workspaces lists the workspaces
   [3]
-  $ mkdir z && firn -C z --store s workspaces relocate x && firn -C z --store s list -q && firn --store s workspaces -q
+  $ mkdir z && firn -C z --store ../s workspaces relocate ../x && firn -C z --store ../s list -q && firn --store s workspaces -q
   <T>/w/x is <T>/w/z now
   1
   <T>/w/y
   <T>/w/z
-  $ firn -C z --store s workspaces relocate y
+  $ firn -C z --store ../s workspaces relocate ../y
   ! firn: '<T>/w/z' has checkpoints of its own
   ! hint: two histories are not joined: firn workspaces remove gives one up
   [1]

@@ -85,7 +85,7 @@ class Rig:
         return os.path.join(self.work, *names)
 
     def command(self, arguments):
-        place = [] if arguments[0] == "db" else ["-C", "tree", "--store", "store"]
+        place = [] if arguments[0] == "db" else ["-C", "tree", "--store", "../store"]
         return [self.firn, *place, *arguments]
 
     def run(self, *arguments, before=()):
