@@ -132,6 +132,10 @@ typedef struct firn_trust_info {
     uint32_t owner;       /* of the store's directory */
     bool is_trusted;
     bool is_there; /* a store lies there now */
+    /* Of firn_trust_list, where what was noted of a store cannot be read or is malformed: the file, and
+     * one line that says why. Nothing else is known then: texts are empty. Else NULL. */
+    const char *unread_path;
+    const char *unread_text;
 } firn_trust_info;
 /* Tells of the store that lies in the nearest directory from the path upward. FIRN_NOT_FOUND. What
  * info points at is borrowed until visit returns; another return of it than FIRN_OK is returned. Any
@@ -145,7 +149,8 @@ FIRN_API FIRN_MUST_CHECK int firn_trust_add(const char *path, firn_error *err);
 /* Trusts it no longer; also the path of a root that is gone, as firn_trust_list tells it.
  * FIRN_NOT_FOUND if there is nothing to take back. */
 FIRN_API FIRN_MUST_CHECK int firn_trust_remove(const char *path, firn_error *err);
-/* All that were trusted or made, in no particular order. */
+/* All that were trusted or made, in no particular order. What cannot be read does not end it: visit is
+ * told of that as well (unread_path). */
 FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*visit)(void *ctx, const firn_trust_info *info),
                                              void *ctx, firn_error *err);
 

@@ -8,6 +8,7 @@
 #include "cli/cmd.h"
 #include "cli/exit_code.h"
 #include "cli/json_out.h"
+#include "cli/notices.h"
 #include "cli/out.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -30,10 +31,30 @@ show_json(const char *key, const firn_trust_info *info)
 
 /* ---- list ---- */
 
+struct listing {
+    const struct firn_cli *cli;
+    struct firn_notices notices;
+};
+
+static void
+tell_unread(struct listing *listing, const firn_trust_info *info)
+{
+    firn_callbacks callbacks = firn_notices_callbacks(&listing->notices);
+    const firn_notice notice = {.kind = FIRN_NOTICE_UNREADABLE,
+                                .path = firn_str(info->unread_path),
+                                .text = info->unread_text};
+    callbacks.on_notice(callbacks.ctx, &notice);
+}
+
 static int
 list_one(void *ctx, const firn_trust_info *info)
 {
-    const struct firn_cli *cli = ctx;
+    struct listing *listing = ctx;
+    const struct firn_cli *cli = listing->cli;
+    if (info->unread_path != NULL) {
+        tell_unread(listing, info);
+        return FIRN_OK;
+    }
     if (cli->json) {
         show_json(NULL, info);
         return FIRN_OK;
@@ -51,16 +72,27 @@ static int
 list(struct firn_cli *cli)
 {
     firn_error err;
+    struct listing listing = {.cli = cli};
+    int exit_code;
+    firn_notices_init(&listing.notices, cli);
     if (cli->json) {
         firn_json_out_array("stores");
     }
-    if (firn_trust_list(list_one, cli, &err) != FIRN_OK) {
-        return firn_report_failure(cli, &err, NULL);
+    if (firn_trust_list(list_one, &listing, &err) != FIRN_OK) {
+        exit_code = firn_report_failure(cli, &err, NULL);
+    } else {
+        if (cli->json) {
+            firn_json_out_end();
+            firn_notices_json(&listing.notices);
+        }
+        exit_code = firn_notices_exit(&listing.notices);
     }
-    if (cli->json) {
-        firn_json_out_end();
+    if (exit_code == FIRN_EXIT_PARTIAL) {
+        firn_report_more("hint", "a note that cannot be read vouches for nothing: remove the file, "
+                                 "and trust its directory anew with firn trust DIR");
     }
-    return FIRN_EXIT_OK;
+    firn_notices_deinit(&listing.notices);
+    return exit_code;
 }
 
 /* ---- add and remove ---- */
@@ -148,7 +180,8 @@ const struct firn_command firn_cmd_trust = {
             "DIR is the directory that the store lies in, or one below it: the current one\n"
             "unless it is given. What is trusted is kept in $XDG_DATA_HOME/firn/.trusted, by\n"
             "the directory's inode and time of birth: a workspace that is moved within its\n"
-            "file system stays trusted, a copy is to be trusted anew.",
+            "file system stays trusted, a copy is to be trusted anew. A note in there that\n"
+            "cannot be read vouches for nothing; --list names it, and the exit code is 6.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,

@@ -448,16 +448,45 @@ keep_name(void *ctx, const struct firn_os_dirent *entry)
                : FIRN_OK;
 }
 
-/* Calls visit with each entry; what is no entry is passed over. */
+struct entry {
+    struct firn_os_dir *dir;
+    const char *name;
+    const char *root;      /* NULL: it cannot be read, or is malformed */
+    const firn_error *why; /* that */
+};
+
+/* Reads an entry and calls visit with it. */
 static int
-walk(struct firn_os *os,
-     int (*visit)(void *ctx, struct firn_os_dir *dir, const char *name, const char *root,
-                  firn_error *err),
+visit_entry(struct firn_os_dir *dir, const char *name,
+            int (*visit)(void *ctx, const struct entry *entry, firn_error *err), void *ctx,
+            firn_error *err)
+{
+    struct firn_buf bytes = {0};
+    char id[ID_LETTERS + 1];
+    firn_error why = {.code = FIRN_OK};
+    struct entry entry = {.dir = dir, .name = name, .why = &why};
+    int rc = firn_ws_private_read(dir, name, &bytes, &why);
+    if (rc == FIRN_OK && !root_of(&bytes, id, &entry.root)) {
+        entry.root = NULL;
+        rc = firn_error_set(&why, FIRN_CORRUPT, "'%.700s/%s' is not what firn trust writes",
+                            firn_os_dir_path(dir), name);
+    }
+    if (rc == FIRN_NO_MEMORY) {
+        rc = out_of_memory(err);
+    } else {
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : visit(ctx, &entry, err);
+    }
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+/* Calls visit with each entry, also with what bears the name of one and cannot be read. */
+static int
+walk(struct firn_os *os, int (*visit)(void *ctx, const struct entry *entry, firn_error *err),
      void *ctx, firn_error *err)
 {
     struct firn_os_dir *dir = NULL;
     struct firn_buf names = {0};
-    struct firn_buf entry = {0};
     int rc = firn_ws_private_open(os, FIRN_WS_PRIVATE_TRUSTED, false, &dir, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
@@ -468,20 +497,11 @@ walk(struct firn_os *os,
         rc = out_of_memory(err);
     }
     for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FIRN_WS_PRIVATE_NAME_SIZE) {
-        const char *name = (const char *)names.data + at;
-        char id[ID_LETTERS + 1];
-        const char *root;
-        rc = firn_ws_private_read(dir, name, &entry, err);
-        if (rc == FIRN_OK && root_of(&entry, id, &root)) {
-            rc = visit(ctx, dir, name, root, err);
-        } else if (rc == FIRN_NOT_FOUND || rc == FIRN_LIMIT) {
-            rc = FIRN_OK;
-        }
+        rc = visit_entry(dir, (const char *)names.data + at, visit, ctx, err);
     }
 out:
     firn_os_dir_close(dir);
     firn_buf_deinit(&names);
-    firn_buf_deinit(&entry);
     return rc;
 }
 
@@ -491,15 +511,46 @@ struct listing {
     void *ctx;
 };
 
+/* Tells of an entry that says nothing. */
 static int
-list_one(void *ctx, struct firn_os_dir *dir, const char *name, const char *root, firn_error *err)
+show_unread(const struct listing *listing, const struct entry *entry, const char *why,
+            firn_error *err)
+{
+    struct firn_buf path = {0};
+    const char *text = NULL;
+    int rc;
+    if (firn_buf_append_format(&path, "%s/%s", firn_os_dir_path(entry->dir), entry->name) ==
+        FIRN_OK) {
+        text = firn_buf_text(&path);
+    }
+    if (text == NULL) {
+        rc = out_of_memory(err);
+        goto out;
+    }
+    const firn_trust_info info = {
+        .root = "", .store_path = "", .store_id = "", .unread_path = text, .unread_text = why};
+    rc = listing->visit(listing->ctx, &info);
+    rc = rc == FIRN_OK ? FIRN_OK : firn_error_set(err, rc, "stopped by the caller");
+out:
+    firn_buf_deinit(&path);
+    return rc;
+}
+
+static int
+list_one(void *ctx, const struct entry *entry, firn_error *err)
 {
     const struct listing *listing = ctx;
     struct firn_ws_trust_look look;
-    (void)dir;
-    (void)name;
-    int rc = firn_ws_trust_look(listing->os, root, &look, err);
-    return rc == FIRN_OK ? show(root, &look, listing->visit, listing->ctx, err) : rc;
+    firn_error why;
+    if (entry->root == NULL) {
+        return show_unread(listing, entry, entry->why->text, err);
+    }
+    int rc = firn_ws_trust_look(listing->os, entry->root, &look, &why);
+    if (rc == FIRN_NO_MEMORY) {
+        return out_of_memory(err);
+    }
+    return rc == FIRN_OK ? show(entry->root, &look, listing->visit, listing->ctx, err)
+                         : show_unread(listing, entry, why.text, err);
 }
 
 int
@@ -517,16 +568,16 @@ struct removal {
 };
 
 static int
-remove_one(void *ctx, struct firn_os_dir *dir, const char *name, const char *root, firn_error *err)
+remove_one(void *ctx, const struct entry *entry, firn_error *err)
 {
     struct removal *removal = ctx;
-    bool is_meant = (removal->name != NULL && strcmp(name, removal->name) == 0) ||
-                    strcmp(root, removal->root) == 0;
+    bool is_meant = (removal->name != NULL && strcmp(entry->name, removal->name) == 0) ||
+                    (entry->root != NULL && strcmp(entry->root, removal->root) == 0);
     if (!is_meant) {
         return FIRN_OK;
     }
     removal->removed++;
-    return firn_ws_private_remove(dir, name, err);
+    return firn_ws_private_remove(entry->dir, entry->name, err);
 }
 
 /* A removal that failed before may have taken the name away, and not durably. */

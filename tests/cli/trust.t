@@ -119,6 +119,26 @@ Links, fifos and files in the place of a store are none; nobody waits for them.
   .trusted
   ! firn: '<T>/data/firn/.trusted' is in the way: it is no directory
 
+A note that cannot be read, or is malformed, is named; the others are listed.
+
+  $ rm $XDG_DATA_HOME/firn/.trusted; mkdir n1 n2 && firn -C n1 init --here -q && firn -C n2 init --here -q && notes=$XDG_DATA_HOME/firn/.trusted && bad=$notes/0123456789abcdef0123456789abcdef
+  $ echo rubbish >$bad && firn trust --list | sort
+  <T>/w/n1
+  <T>/w/n2
+  ! firn: left out: <T>/data/firn/.trusted/0123456789abcdef0123456789abcdef: '<T>/data/firn/.trusted/0123456789abcdef0123456789abcdef' is not what firn trust writes
+  ! hint: a note that cannot be read vouches for nothing: remove the file, and trust its directory anew with firn trust DIR
+  $ rm $bad; mkdir $bad; firn trust --list -q >listed 2>/dev/null; echo $? $(wc -l <listed); firn trust --list --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(len(o["stores"]), [n["kind"] for n in o["notices"]])'
+  6 2
+  2 ['unreadable']
+  $ rmdir $bad; ln -s nowhere $bad; firn trust --list -q >listed 2>/dev/null; echo $? $(wc -l <listed); firn trust --remove n1 -q && firn trust --list -q 2>/dev/null
+  6 2
+  <T>/w/n2
+  [6]
+  $ rm $bad; head -c 20000 /dev/zero >$bad; firn trust --list -q >listed 2>&1; echo $? $(grep -c . listed); rm $bad; firn trust --list
+  6 3
+  <T>/w/n2
+  $ rm -r n1 n2 $notes && touch $notes
+
 Where the data directory cannot be written a restore says so before it changes anything.
 
   $ rm $XDG_DATA_HOME/firn/.trusted && mkdir plain && echo 1 >plain/f && firn -C plain save -q && echo 2 >plain/f && touch $XDG_DATA_HOME/firn/.restoring
