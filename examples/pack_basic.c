@@ -65,7 +65,7 @@ read_pack(const char *path, const firn_hash *wanted)
     }
     if (firn_pack_list(pack, print_object, NULL, &err) != FIRN_OK ||
         firn_pack_read(pack, wanted, 1024, &content, &size, &err) != FIRN_OK ||
-        firn_pack_verify(pack, NULL, NULL, &err) != FIRN_OK) {
+        firn_pack_verify(pack, NULL, &err) != FIRN_OK) {
         failed = complain("read", &err);
     } else if (size != 4 || memcmp(content, "beta", 4) != 0) {
         (void)fprintf(stderr, "that is another object\n");

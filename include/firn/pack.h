@@ -67,11 +67,23 @@ FIRN_API FIRN_MUST_CHECK int firn_pack_stream(firn_pack *pack, const firn_hash *
 FIRN_API FIRN_MUST_CHECK int
 firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, uint64_t size),
                void *ctx, firn_error *err);
-/* Reads and verifies everything. on_damage (may be NULL) is told each damaged part; FIRN_CORRUPT
- * if there was any. */
-FIRN_API FIRN_MUST_CHECK int firn_pack_verify(firn_pack *pack,
-                                              void (*on_damage)(void *ctx, const char *text),
-                                              void *ctx, firn_error *err);
+typedef struct firn_pack_verify_options {
+    size_t size; /* sizeof(firn_pack_verify_options) */
+    /* Called for each damaged part with a text that names file and offset, if it is not NULL. */
+    void (*on_damage)(void *ctx, const char *text);
+    /* Called a few times a second, in the calling thread, if it is not NULL: phase "verify", and how
+     * many bytes of the file are verified. Another return than FIRN_OK ends the call with
+     * FIRN_CANCELLED. */
+    int (*on_progress)(void *ctx, const firn_progress *progress);
+    void *ctx; /* of both */
+} firn_pack_verify_options;
+#define FIRN_PACK_VERIFY_OPTIONS_INIT                      \
+    {                                                      \
+        sizeof(firn_pack_verify_options), NULL, NULL, NULL \
+    }
+/* Reads and verifies everything. FIRN_CORRUPT if anything is damaged. options may be NULL. */
+FIRN_API FIRN_MUST_CHECK int
+firn_pack_verify(firn_pack *pack, const firn_pack_verify_options *options, firn_error *err);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
  * api/pack_api.c: the public face of packs: arguments are checked here, everything else is pack/'s.
  */
 #include "api/api_check.h"
+#include "api/api_options.h"
 #include "api/api_process.h"
 #include "firn/pack.h"
 #include "pack/packfile.h"
@@ -241,34 +242,62 @@ firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, u
 
 /* ---- verifying ---- */
 
-struct public_damage {
-    void (*on_damage)(void *ctx, const char *text);
-    void *ctx;
+enum { PROGRESS_INTERVAL_NS = 200 * 1000 * 1000 };
+
+struct public_verify {
+    firn_pack_verify_options options;
+    const struct firn_packfile_scratch *scratch;
+    uint64_t size; /* of the pack */
+    int64_t due_ns;
 };
 
 static void
 tell_damage(void *ctx, const firn_hash *hash, const char *text)
 {
     (void)hash;
-    const struct public_damage *public = ctx;
-    if (public->on_damage != NULL) {
-        public->on_damage(public->ctx, text);
+    const struct public_verify *public = ctx;
+    if (public->options.on_damage != NULL) {
+        public->options.on_damage(public->options.ctx, text);
     }
 }
 
-int
-firn_pack_verify(firn_pack *pack, void (*on_damage)(void *ctx, const char *text), void *ctx,
-                 firn_error *err)
+static int
+tell_progress(void *ctx, firn_error *err)
 {
+    struct public_verify *public = ctx;
+    int64_t now_ns = firn_os_monotonic_ns(firn_os_default());
+    if (now_ns < public->due_ns) {
+        return FIRN_OK;
+    }
+    public->due_ns = now_ns + PROGRESS_INTERVAL_NS;
+    const firn_progress state = {.phase = "verify",
+                                 .bytes_done = firn_packfile_scratch_verified(public->scratch),
+                                 .bytes_total = public->size};
+    return public->options.on_progress(public->options.ctx, &state) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_CANCELLED, "cancelled");
+}
+
+int
+firn_pack_verify(firn_pack *pack, const firn_pack_verify_options *options, firn_error *err)
+{
+    struct public_verify public = {.options = FIRN_PACK_VERIFY_OPTIONS_INIT};
+    struct firn_packfile_scratch *scratch;
     API_REQUIRE(pack != NULL, err, "pack must not be NULL");
     API_OWN(pack, "pack", err);
-    struct public_damage public = {.on_damage = on_damage, .ctx = ctx};
-    struct firn_packfile_scratch *scratch;
-    int rc = firn_packfile_take_scratch(pack, &scratch, err);
+    int rc = api_options_read(&public.options, sizeof public.options, options, err);
+    if (rc == FIRN_OK) {
+        rc = firn_packfile_take_scratch(pack, &scratch, err);
+    }
     if (rc != FIRN_OK) {
         return rc;
     }
+    public.scratch = scratch;
+    public.size = firn_packfile_size_bytes(pack);
+    firn_packfile_scratch_set_tick(
+        scratch, public.options.on_progress != NULL ? tell_progress : NULL, &public);
     rc = firn_packfile_verify(pack, scratch, tell_damage, &public, err);
+    firn_packfile_scratch_set_tick(scratch, NULL, NULL);
     firn_packfile_give_scratch(pack, scratch);
     return rc;
 }

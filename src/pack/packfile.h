@@ -183,6 +183,10 @@ void firn_packfile_scratch_set_tick(struct firn_packfile_scratch *scratch,
 /* Asks it. */
 FIRN_MUST_CHECK int firn_packfile_scratch_tick(struct firn_packfile_scratch *scratch,
                                                firn_error *err);
+/* For a tick: how many bytes of a pack the verification that is under way has read; 0 where none is. */
+uint64_t firn_packfile_scratch_verified(const struct firn_packfile_scratch *scratch);
+/* For firn_packfile_verify. */
+void firn_packfile_scratch_set_verified(struct firn_packfile_scratch *scratch, uint64_t bytes);
 
 FIRN_MUST_CHECK int firn_packfile_open(struct firn_os_dir *dir, const char *name,
                                        struct firn_packfile **out, firn_error *err);

@@ -39,6 +39,7 @@ struct firn_packfile_scratch {
     struct firn_packfile_scratch_delta delta;
     int (*tick)(void *ctx, firn_error *err); /* NULL: nobody is asked */
     void *tick_ctx;
+    uint64_t verified; /* bytes of the pack that is being verified */
     uint64_t clock;
     unsigned frame_count;
     struct entry pages[PAGE_COUNT];
@@ -96,6 +97,18 @@ int
 firn_packfile_scratch_tick(struct firn_packfile_scratch *scratch, firn_error *err)
 {
     return scratch->tick == NULL ? FIRN_OK : scratch->tick(scratch->tick_ctx, err);
+}
+
+uint64_t
+firn_packfile_scratch_verified(const struct firn_packfile_scratch *scratch)
+{
+    return scratch->verified;
+}
+
+void
+firn_packfile_scratch_set_verified(struct firn_packfile_scratch *scratch, uint64_t bytes)
+{
+    scratch->verified = bytes;
 }
 
 static void

@@ -267,6 +267,7 @@ verify_body(struct verifying *verifying)
         uint64_t span = firn_block_reader_span(&tile->ref);
         if (firn_range_inside(tile->ref.offset, span, body_end)) {
             end = tile->ref.offset + span;
+            firn_packfile_scratch_set_verified(verifying->scratch, end);
         }
         FIRN_TRY(verify_chunks(verifying, end));
     }
@@ -448,6 +449,7 @@ firn_packfile_verify(struct firn_packfile *pack, struct firn_packfile_scratch *s
     FIRN_TRY(verify_objects(&verifying, err));
     rc = report(&verifying, err);
 out:
+    firn_packfile_scratch_set_verified(scratch, 0);
     firn_buf_deinit(&verifying.block);
     firn_buf_deinit(&verifying.chunk);
     firn_free(verifying.tiles);

@@ -115,7 +115,8 @@ progress(struct checking *checking, firn_error *err)
     checking->progress_due_ns = now + PROGRESS_INTERVAL_NS;
     firn_progress state = {.phase = "check",
                            .files_done = checking->result->objects,
-                           .bytes_done = checking->result->bytes_read};
+                           .bytes_done = checking->result->bytes_read +
+                                         firn_packfile_scratch_verified(checking->scratch)};
     int rc = callbacks->on_progress(callbacks->ctx, &state);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }

@@ -331,7 +331,7 @@ sink(void *ctx, firn_slice data)
     X(firn_pack_read, opened.pack, &object, SIZE_MAX, &value, &size)                           \
     X(firn_pack_size_of, opened.pack, &object, &number)                                        \
     X(firn_pack_stream, opened.pack, &object, sink, NULL)                                      \
-    X(firn_pack_verify, opened.pack, NULL, NULL)                                               \
+    X(firn_pack_verify, opened.pack, NULL)                                                     \
     X(firn_pack_writer_add, opened.pack_writer, k, NULL, NULL)                                 \
     X(firn_pack_writer_add_fd, opened.pack_writer, fd, NULL, NULL)                             \
     X(firn_pack_writer_finish, opened.pack_writer)                                             \

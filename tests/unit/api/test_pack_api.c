@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -148,7 +149,7 @@ objects_of_any_size_come_back(void **state)
     assert_int_equal(firn_pack_list(pack, count_object, &seen, &err), FIRN_OK);
     assert_int_equal(seen.count, firn_pack_count(pack));
     assert_int_equal(seen.count, 3 + 9); /* the pieces are objects too */
-    assert_int_equal(firn_pack_verify(pack, NULL, NULL, &err), FIRN_OK);
+    assert_int_equal(firn_pack_verify(pack, NULL, &err), FIRN_OK);
     firn_pack_close(pack);
 }
 
@@ -166,7 +167,59 @@ damage_is_told(void **state)
     assert_int_equal(fclose(file), 0);
     firn_pack *pack;
     assert_int_equal(firn_pack_open(path, &pack, &err), FIRN_OK);
-    assert_int_equal(firn_pack_verify(pack, NULL, NULL, &err), FIRN_CORRUPT);
+    assert_int_equal(firn_pack_verify(pack, NULL, &err), FIRN_CORRUPT);
+    firn_pack_close(pack);
+}
+
+struct asked {
+    unsigned count;
+    uint64_t bytes_total;
+    int answer;
+};
+
+static int
+note_progress(void *ctx, const firn_progress *progress)
+{
+    struct asked *asked = ctx;
+    assert_string_equal(progress->phase, "verify");
+    assert_true(progress->bytes_done <= progress->bytes_total);
+    asked->count++;
+    asked->bytes_total = progress->bytes_total;
+    return asked->answer;
+}
+
+static void
+ignore_damage(void *ctx, const char *text)
+{
+    (void)ctx;
+    assert_non_null(strstr(text, path));
+}
+
+static void
+verifying_tells_how_far_it_is_and_can_be_cancelled(void **state)
+{
+    (void)state;
+    firn_error err;
+    firn_pack *pack;
+    struct stat stat_of;
+    struct asked asked = {.answer = FIRN_OK};
+    firn_pack_verify_options options = FIRN_PACK_VERIFY_OPTIONS_INIT;
+    options.on_damage = ignore_damage;
+    options.on_progress = note_progress;
+    options.ctx = &asked;
+    assert_int_equal(stat(path, &stat_of), 0);
+    assert_int_equal(firn_pack_open(path, &pack, &err), FIRN_OK);
+    assert_int_equal(firn_pack_verify(pack, &options, &err), FIRN_CORRUPT);
+    assert_true(asked.count > 0);
+    assert_int_equal(asked.bytes_total, stat_of.st_size);
+    asked = (struct asked){.answer = FIRN_IO};
+    assert_int_equal(firn_pack_verify(pack, &options, &err), FIRN_CANCELLED);
+    assert_int_equal(err.code, FIRN_CANCELLED);
+    assert_int_equal(asked.count, 1);
+    assert_int_equal(firn_pack_verify(pack, NULL, &err), FIRN_CORRUPT); /* nobody is asked */
+    assert_int_equal(asked.count, 1);
+    options.size = 0;
+    assert_int_equal(firn_pack_verify(pack, &options, &err), FIRN_INVALID);
     firn_pack_close(pack);
 }
 
@@ -192,7 +245,7 @@ arguments_are_checked(void **state)
     assert_int_equal(firn_pack_size_of(NULL, &hash, &size, &err), FIRN_INVALID);
     assert_int_equal(firn_pack_stream(NULL, &hash, count_bytes, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_pack_list(NULL, count_object, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_pack_verify(NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_pack_verify(NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_pack_count(NULL), 0);
     firn_pack_writer_destroy(NULL);
     firn_pack_close(NULL);
@@ -204,6 +257,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_of_any_size_come_back),
         cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(verifying_tells_how_far_it_is_and_can_be_cancelled),
         cmocka_unit_test(arguments_are_checked),
     };
     return cmocka_run_group_tests_name("pack_api", tests, make_folder, remove_folder);

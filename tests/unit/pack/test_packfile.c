@@ -131,6 +131,25 @@ compare_place(void *ctx, const firn_hash *hash, const struct firn_packfile_locat
     return listing->is_reading ? FIRN_OK : FIRN_CANCELLED;
 }
 
+struct ticks {
+    const struct firn_packfile_scratch *scratch;
+    uint64_t last;
+    unsigned steps;      /* at which it had moved */
+    uint64_t cancels_at; /* 0: never */
+};
+
+static int
+note_verified(void *ctx, firn_error *err)
+{
+    struct ticks *ticks = ctx;
+    uint64_t verified = firn_packfile_scratch_verified(ticks->scratch);
+    ticks->steps += verified > ticks->last;
+    ticks->last = verified;
+    return ticks->cancels_at > 0 && verified >= ticks->cancels_at
+               ? firn_error_set(err, FIRN_CANCELLED, "cancelled")
+               : FIRN_OK;
+}
+
 static void
 forty_thousand_objects_are_found_and_listed_in_order(void **state)
 {
@@ -196,7 +215,16 @@ forty_thousand_objects_are_found_and_listed_in_order(void **state)
         assert_int_equal(firn_packfile_find(pack, fixture.scratch, &missing, &at, &err),
                          FIRN_NOT_FOUND);
     }
+    struct ticks ticks = {.scratch = fixture.scratch};
+    firn_packfile_scratch_set_tick(fixture.scratch, note_verified, &ticks);
     assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_OK);
+    assert_true(ticks.steps > 2 && ticks.last < size && ticks.last > size / 2);
+    assert_int_equal(firn_packfile_scratch_verified(fixture.scratch), 0);
+    ticks.cancels_at = size / 3;
+    assert_int_equal(firn_packfile_verify(pack, fixture.scratch, NULL, NULL, &err), FIRN_CANCELLED);
+    assert_true(ticks.last >= size / 3 && ticks.last < size);
+    assert_int_equal(firn_packfile_scratch_verified(fixture.scratch), 0);
+    firn_packfile_scratch_set_tick(fixture.scratch, NULL, NULL);
     firn_packfile_close(pack);
     firn_free(listing.places);
     pack_fixture_deinit(&fixture);
