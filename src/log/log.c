@@ -110,10 +110,20 @@ firn_log_take_token(struct firn_log *log)
     firn_os_mutex_unlock(&log->mutex);
 }
 
+bool
+firn_log_has_token(struct firn_log *log)
+{
+    firn_os_mutex_lock(&log->mutex);
+    bool has_token = log->is_syncing;
+    firn_os_mutex_unlock(&log->mutex);
+    return has_token;
+}
+
 void
 firn_log_give_token(struct firn_log *log)
 {
     firn_os_mutex_lock(&log->mutex);
+    DCHECK(log->is_syncing);
     log->is_syncing = false;
     firn_os_cond_broadcast(&log->sync_ended);
     firn_os_mutex_unlock(&log->mutex);
@@ -139,6 +149,7 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
     /* The newest segment changes in this thread only. */
     struct firn_log_writer_place place = {
         .file = log->file, .salt = log->segment.salt, .offset = log->end, .durable = log->durable};
+    DCHECK(place.durable <= place.offset && place.offset >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
     FIRN_TRY(firn_log_writer_prepare(&log->writer, &place, type, parts, part_count, err));
     uint64_t end;
     rc = firn_log_writer_write(&log->writer, &place, &end, err);
@@ -150,6 +161,7 @@ firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts, siz
         }
         goto out;
     }
+    DCHECK(end % 8 == 0 && end > place.offset && end < FIRN_LOG_FORMAT_OFFSET_MAX);
     log->has_end_record = false;
     /* Pairs with the load of who syncs: the bytes are in the file. */
     atomic_store_explicit(&log->end, end, memory_order_release);
@@ -165,12 +177,14 @@ out:
 int
 firn_log_sync_with_token(struct firn_log *log, firn_error *err)
 {
+    DCHECK(firn_log_has_token(log));
     int rc = firn_log_rotate_finish_with_token(log, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     firn_os_mutex_lock(&log->mutex);
     uint64_t end = log->end;
+    DCHECK(log->old_file == NULL); /* (I11) */
     struct firn_os_file *file = log->file;
     bool is_needed = log->durable < end;
     firn_os_mutex_unlock(&log->mutex);
@@ -179,6 +193,7 @@ firn_log_sync_with_token(struct firn_log *log, firn_error *err)
         firn_log_latch(log);
         return rc;
     }
+    CHECK(log->durable <= end && end <= log->end); /* (I4) */
     firn_os_mutex_lock(&log->mutex);
     log->durable = end;
     firn_os_mutex_unlock(&log->mutex);
@@ -191,6 +206,7 @@ static bool
 is_durable_locked(const struct firn_log *log, struct firn_log_position target)
 {
     firn_os_mutex_assert_held(&log->mutex);
+    DCHECK(target.segment <= log->segment.number);
     return log->segment.number != target.segment ||
            (log->durable >= target.offset && log->old_file == NULL);
 }
@@ -234,6 +250,7 @@ firn_log_remove_before(struct firn_log *log, uint64_t first_segment, firn_error 
                               " of a log that ends in %" PRIu64,
                               first_segment, log->segment.number);
     }
+    DCHECK(log->oldest_wanted >= log->segment.oldest);
     if (first_segment > log->oldest_wanted) {
         log->oldest_wanted = first_segment;
     }
@@ -262,6 +279,7 @@ firn_log_durable(struct firn_log *log)
 {
     firn_os_mutex_lock(&log->mutex);
     struct firn_log_position position = {log->segment.number, log->durable};
+    DCHECK(log->durable <= log->end);
     if (log->old_file != NULL) {
         /* The turn is not finished (I11). */
         position = (struct firn_log_position){log->segment.number - 1, log->old_end};
@@ -283,6 +301,7 @@ uint64_t
 firn_log_unsynced_bytes(struct firn_log *log)
 {
     firn_os_mutex_lock(&log->mutex);
+    DCHECK(log->durable <= log->end);
     uint64_t bytes = log->end - log->durable;
     firn_os_mutex_unlock(&log->mutex);
     return bytes;
@@ -382,6 +401,7 @@ firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
     FIRN_TRY(firn_log_segment_create(dir, options->prefix, &log->segment, &log->file, &is_harmless,
                                      err));
     FIRN_TRY(firn_os_dir_sync(dir, err));
+    DCHECK(firn_log_knows_ends(log) && log->file != NULL);
     *out = log;
     log = NULL;
 out:
@@ -394,6 +414,7 @@ static int
 settle(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(log->durable <= log->end);
     if (was_closed_cleanly) {
         return FIRN_OK;
     }
@@ -421,13 +442,20 @@ prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered
     /* Not before: the header that excludes segments may have had no durable name yet (I9). */
     uint64_t stale = firn_log_may_remove(log) ? log->segment.oldest : 0;
     FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, stale, err));
+    /* (I8); after a clean close END stands behind what is durable. */
+    DCHECK(log->durable == log->end || recovered->found.was_closed_cleanly);
+    DCHECK(log->first_file == log->segment.oldest && firn_log_knows_ends(log));
     log->has_end_record = recovered->found.was_closed_cleanly;
     if (recovered->needs_new_segment) {
         bool is_harmless;
-        FIRN_TRY(firn_log_rotate_now(log, &is_harmless, err));
+        firn_log_take_token(log);
+        rc = firn_log_rotate_now(log, &is_harmless, err);
+        firn_log_give_token(log);
     } else {
         firn_log_writer_enter(&log->writer, recovered->file_size_bytes);
     }
+    DCHECK(rc != FIRN_OK || !recovered->needs_new_segment ||
+           log->segment.number == recovered->last.number + 1); /* (I7) */
 out:
     return rc;
 }
@@ -457,7 +485,8 @@ firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
     log->segment = recovered.last;
     log->oldest_wanted = recovered.last.oldest;
     log->note = recovered.last.note;
-    log->first_file = recovered.last.oldest;
+    /* The first that was read: beside a writer the newest segment may begin the log later. */
+    log->first_file = recovered.last.number - recovered.older_ends.size / 8;
     log->kept_file = recovered.last.oldest;
     log->lent_last = recovered.last.number - 1;
     log->end = recovered.end;
@@ -490,6 +519,7 @@ forgive_no_space(struct firn_log *log, int rc)
 static int
 write_end(struct firn_log *log, firn_error *err)
 {
+    CHECK(log->durable == log->end && log->old_file == NULL); /* (I6) */
     int rc = firn_log_writer_seal(log->file, log->segment.salt, log->end, FIRN_LOG_FORMAT_END, err);
     if (rc == FIRN_NO_SPACE) {
         FIRN_IGNORE(firn_log_writer_trim(&log->writer, log->file, log->end, NULL));

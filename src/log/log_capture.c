@@ -16,6 +16,7 @@
  */
 #include "log/log_capture.h"
 
+#include "base/check.h"
 #include "log/log_internal.h"
 #include "log/log_segment.h"
 
@@ -58,6 +59,7 @@ add_segment(struct firn_log *log, uint64_t number, struct chain *chain, struct f
     struct firn_log_capture_segment found = {.number = number};
     struct firn_log_format_segment header;
     struct firn_os_file *file = NULL;
+    DCHECK(log->is_read_only && number <= log->segment.number);
     int rc =
         firn_log_segment_open(log->dir, log->prefix, number, FIRN_OS_READ, &file, &header, err);
     if (rc == FIRN_NOT_FOUND) {
@@ -68,6 +70,7 @@ add_segment(struct firn_log *log, uint64_t number, struct chain *chain, struct f
                            ? log->end
                            : FIRN_LOG_FORMAT_SEGMENT_SIZE + firn_log_lend_bytes(log, number);
     FIRN_TRY(check_segment(log, &header, file, found.size_bytes, chain, err));
+    DCHECK(found.size_bytes >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
     firn_log_format_put_segment(&header, found.header);
     *chain = (struct chain){.salt = header.salt, .end = found.size_bytes};
     if (firn_buf_append(out, &found, sizeof found) != FIRN_OK) {

@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "base/check.h"
+
 enum { HEAD_MAX = 64 };
 
 /* Writes everything that comes behind the head. */
@@ -27,6 +29,7 @@ write_rest(const struct firn_log_writer_place *place, uint64_t at, uint64_t end,
             at += parts[i].size;
         }
     }
+    CHECK(at <= end && end - at < sizeof zeros);
     if (at < end) {
         FIRN_TRY(firn_os_file_write(place->file, at, zeros, (size_t)(end - at), err));
     }
@@ -43,6 +46,7 @@ firn_log_direct_write(const struct firn_log_writer_place *place,
     size_t head_size = FIRN_LOG_FORMAT_RECORD_SIZE;
     size_t in_head = 0; /* parts */
     int rc;
+    DCHECK(place->durable <= place->offset);
     firn_log_format_put_header(record, place->salt, place->offset, parts, part_count, head);
     if (part_count > 0 && parts[0].size > 0 && parts[0].size <= HEAD_MAX - head_size) {
         memcpy(head + head_size, parts[0].data, parts[0].size);

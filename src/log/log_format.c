@@ -54,7 +54,9 @@ is_zero(const uint8_t *bytes, size_t size)
 static bool
 is_sensible(const struct firn_log_format_segment *segment)
 {
-    if (segment->oldest == 0 || segment->oldest > segment->number) {
+    /* After the last number there would be none for a successor. */
+    if (segment->oldest == 0 || segment->oldest > segment->number ||
+        segment->number == UINT64_MAX) {
         return false;
     }
     if (segment->number == 1) {
@@ -125,6 +127,15 @@ fold(uint32_t sum)
     return (uint16_t)(sum ^ sum >> 16);
 }
 
+static bool
+have_length(const firn_slice *parts, size_t part_count, size_t length)
+{
+    for (size_t i = 0; i < part_count && parts[i].size <= length; i++) {
+        length -= parts[i].size;
+    }
+    return length == 0;
+}
+
 /* All of a header but its crc; returns the sum that goes on with byte 14. */
 static uint32_t
 put_fields(const struct firn_log_format_record *record, uint64_t salt, uint64_t offset,
@@ -132,6 +143,7 @@ put_fields(const struct firn_log_format_record *record, uint64_t salt, uint64_t 
 {
     CHECK(record->type != 0 && offset % 8 == 0 && record->durable % 8 == 0);
     CHECK(record->durable <= offset && offset < FIRN_LOG_FORMAT_OFFSET_MAX);
+    CHECK(record->length <= FIRN_LOG_RECORD_SIZE_MAX);
     firn_store_le32(out + 4, record->length);
     firn_store_le32(out + 8, (uint32_t)(record->durable / 8));
     out[12] = record->type;
@@ -160,6 +172,7 @@ firn_log_format_put_header(const struct firn_log_format_record *record, uint64_t
     static const uint8_t zeros[8];
     uint64_t room = firn_log_format_record_room(record->length);
     uint32_t sum = put_fields(record, salt, offset, out);
+    DCHECK(have_length(parts, part_count, record->length));
     sum = firn_crc32c(sum, out + 14, 2);
     for (size_t i = 0; i < part_count; i++) {
         sum = parts[i].size > 0 ? firn_crc32c(sum, parts[i].data, parts[i].size) : sum;

@@ -70,14 +70,24 @@ FIRN_MUST_CHECK int firn_log_check_writable(struct firn_log *log, firn_error *er
 bool firn_log_may_remove(const struct firn_log *log);
 void firn_log_take_token(struct firn_log *log);
 void firn_log_give_token(struct firn_log *log);
+/* Whether somebody holds the token. For assertions of who must; takes the mutex. */
+bool firn_log_has_token(struct firn_log *log);
 /* Makes everything that was appended durable. The caller holds the token. */
 FIRN_MUST_CHECK int firn_log_sync_with_token(struct firn_log *log, firn_error *err);
+
+/* How many ends the log must know: one of each segment from first_file to the newest but one. Of
+ * whoever holds the token, or knows the log alone. */
+static inline bool
+firn_log_knows_ends(const struct firn_log *log)
+{
+    return log->older_ends.size / 8 == log->segment.number - log->first_file;
+}
 
 /* ---- log_rotate.c ---- */
 
 /* Makes the next segment the newest, and finishes that at once. Everything in the present one is
- * durable; the caller holds the token, or nobody else knows the log yet. *out_is_harmless tells of
- * a failure whether it left everything as it was. */
+ * durable; the caller holds the token. *out_is_harmless tells of a failure whether it left
+ * everything as it was. */
 FIRN_MUST_CHECK int firn_log_rotate_now(struct firn_log *log, bool *out_is_harmless,
                                         firn_error *err);
 /* Finishes a turn that was begun. The caller holds the token. */

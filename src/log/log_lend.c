@@ -17,18 +17,21 @@
  * next segment had yet to be finished, and that fails, the log is latched.
  */
 #include "base/bytes.h"
+#include "base/check.h"
 #include "log/log_internal.h"
 #include "log/log_segment.h"
 
 /* The place of a segment's end among older_ends; false where it has none. The caller holds the
  * token. */
 static bool
-find_older(const struct firn_log *log, uint64_t segment, size_t *out)
+find_older(struct firn_log *log, uint64_t segment, size_t *out)
 {
+    DCHECK(firn_log_has_token(log));
     if (segment < log->first_file || segment >= log->segment.number) {
         return false;
     }
     *out = (size_t)(segment - log->first_file);
+    DCHECK(*out < log->older_ends.size / 8);
     return true;
 }
 
@@ -40,6 +43,7 @@ firn_log_lend_bytes(struct firn_log *log, uint64_t segment)
     firn_log_take_token(log);
     if (find_older(log, segment, &i)) {
         bytes = firn_load_le64(log->older_ends.data + 8 * i) - FIRN_LOG_FORMAT_SEGMENT_SIZE;
+        DCHECK(bytes <= FIRN_LOG_FORMAT_OFFSET_MAX);
     }
     firn_log_give_token(log);
     return bytes;
@@ -49,6 +53,7 @@ firn_log_lend_bytes(struct firn_log *log, uint64_t segment)
 static int
 cut_off_rest(struct firn_log *log, uint64_t segment, uint64_t end, firn_error *err)
 {
+    DCHECK(segment < log->segment.number && end >= FIRN_LOG_FORMAT_SEGMENT_SIZE); /* (I14) */
     struct firn_os_file *file = NULL;
     struct firn_log_format_segment header;
     struct firn_os_stat stat;
@@ -74,6 +79,7 @@ lend_with_token(struct firn_log *log, uint64_t segment, struct firn_os_dir *to_d
     int rc;
     FIRN_TRY(firn_log_check_writable(log, err));
     FIRN_TRY(firn_log_rotate_finish_with_token(log, err)); /* (I14) */
+    DCHECK(log->old_file == NULL && !log->is_read_only);
     if (!find_older(log, segment, &i)) {
         return firn_error_set(err, FIRN_NOT_FOUND, "the log '%s' has no whole segment %llu",
                               log->prefix, (unsigned long long)segment);

@@ -19,7 +19,7 @@
  *      reading what it announces unless its check of 16 bits fits; then its announced bytes are
  *      summed up in vain. Chance makes next to none of these; bytes made for the purpose could make
  *      millions. So bytes summed in vain are counted, and when they exceed 1 GiB and eight times
- *      the tail the file is called damaged.
+ *      the tail the file is called damaged. Each step of the search goes on by 8 at least.
  *
  * A reader is used by one thread. Another process may be appending to the file meanwhile: a record
  * that is being written looks bad, and firn_log_reader_refresh() is how one looks again.
@@ -29,6 +29,7 @@
 #include <inttypes.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/checked.h"
 #include "log/log.h"
 #include "log/log_segment.h"
@@ -91,6 +92,7 @@ static int
 load(struct firn_log_reader *reader, uint64_t offset, uint64_t size, firn_slice *out,
      firn_error *err)
 {
+    DCHECK(firn_range_inside(offset, size, reader->size_bytes));
     *out = firn_bytes(NULL, 0);
     struct firn_buf *window = &reader->window;
     bool is_there = offset >= reader->window_offset &&
@@ -109,6 +111,7 @@ load(struct firn_log_reader *reader, uint64_t offset, uint64_t size, firn_slice 
         }
         reader->window_offset = offset;
     }
+    DCHECK(offset >= reader->window_offset);
     size_t start = (size_t)(offset - reader->window_offset);
     size_t there = window->size - start;
     *out = firn_bytes(window->data + start, there < size ? there : (size_t)size);
@@ -119,6 +122,7 @@ int
 firn_log_reader_read(struct firn_log_reader *reader, uint64_t offset,
                      struct firn_log_reader_record *out, bool *out_is_valid, firn_error *err)
 {
+    DCHECK(offset % 8 == 0);
     *out_is_valid = false;
     int rc = FIRN_OK;
     uint64_t salt = reader->segment.salt;
@@ -227,6 +231,7 @@ int
 firn_log_reader_tail(struct firn_log_reader *reader, uint64_t offset,
                      struct firn_log_reader_tail *out, firn_error *err)
 {
+    DCHECK(offset % 8 == 0);
     *out = (struct firn_log_reader_tail){.is_blank = true};
     int rc = FIRN_OK;
     const uint64_t start = offset;
@@ -246,6 +251,7 @@ firn_log_reader_tail(struct firn_log_reader *reader, uint64_t offset,
         if (is_found) {
             FIRN_TRY(try_candidate(reader, next, &search, out, &next, err));
         }
+        DCHECK(next % 8 == 0 && next >= offset); /* (I2) */
         if (next == offset) {
             break; /* less than a header is left */
         }
@@ -263,6 +269,7 @@ int
 firn_log_reader_find(struct firn_log_reader *reader, uint64_t *offset, uint64_t *vain_bytes,
                      struct firn_log_reader_record *out, bool *out_is_found, firn_error *err)
 {
+    DCHECK(*offset % 8 == 0);
     struct search search = {.vain_bytes = *vain_bytes,
                             .vain_bytes_max = VAIN_BYTES_MIN + 8 * reader->size_bytes};
     struct firn_log_reader_tail tail = {0};
@@ -282,6 +289,7 @@ firn_log_reader_find(struct firn_log_reader *reader, uint64_t *offset, uint64_t 
         if (tail.has_later_record) {
             FIRN_TRY(firn_log_reader_read(reader, at, out, out_is_found, err));
         }
+        DCHECK(next % 8 == 0 && next >= *offset); /* (I2) */
         if (next == *offset) {
             break; /* less than a header is left */
         }

@@ -47,6 +47,7 @@
 #include <inttypes.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "log/log_reader.h"
 #include "log/log_segment.h"
 
@@ -62,6 +63,7 @@ struct walk {
     struct firn_log_fence fence;
     uint64_t shown_end; /* in this segment: up to there the fence hides nothing that was read */
     bool is_hidden;     /* the fence was met */
+    struct firn_log_position shown; /* the last record that visit was shown */
     struct firn_log_recover *out;
 };
 
@@ -115,6 +117,7 @@ pass_fence(struct walk *walk, uint64_t end, firn_error *err)
         return FIRN_OK;
     }
     const struct firn_log_reader *reader = &walk->reader;
+    DCHECK(end <= reader->window_offset + reader->window.size);
     uint64_t number = reader->segment.number;
     struct firn_log_position at;
     bool is_there;
@@ -133,6 +136,12 @@ pass_fence(struct walk *walk, uint64_t end, firn_error *err)
     return FIRN_OK;
 }
 
+static bool
+is_after(struct firn_log_position a, struct firn_log_position b)
+{
+    return a.segment > b.segment || (a.segment == b.segment && a.offset > b.offset);
+}
+
 static int
 show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_record *record,
             firn_error *err)
@@ -146,6 +155,8 @@ show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_rec
     }
     walk->out->found.record_count++;
     struct firn_log_position position = {walk->reader.segment.number, offset};
+    DCHECK(is_after(position, walk->shown)); /* (I3) */
+    walk->shown = position;
     rc = walk->visit(walk->ctx, record->header.type, record->payload, position, err);
     if (rc == FIRN_LOG_STOP) {
         walk->out->found.record_count--;
@@ -160,6 +171,7 @@ show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_rec
 static int
 note_end(struct walk *walk, uint64_t end, firn_error *err)
 {
+    DCHECK(end >= FIRN_LOG_FORMAT_SEGMENT_SIZE && end % 8 == 0);
     walk->out->older_size_bytes += end;
     if (firn_buf_append_le64(&walk->out->older_ends, end) != FIRN_OK) {
         return firn_error_no_memory(err, "a log's segments");
@@ -226,6 +238,7 @@ judge_end(struct walk *walk, uint64_t end, const struct firn_log_reader_tail *ta
                               ": bad bytes, in a part that was durable up to offset %" PRIu64,
                               firn_os_file_path(walk->reader.file), end, durable);
     }
+    DCHECK(end % 8 == 0 && end >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
     out->end = end;
     out->file_size_bytes = walk->reader.size_bytes;
     /* After a crash in a recycled segment pages of a torn record may lie among old bytes:
@@ -300,6 +313,7 @@ open_successor(struct walk *walk, struct firn_log_reader *next, firn_error *err)
 static void
 step_to(struct walk *walk, struct firn_log_reader *next)
 {
+    DCHECK(next->segment.number == walk->reader.segment.number + 1);
     firn_log_reader_close(&walk->reader);
     walk->reader = *next;
     walk->shown_end = 0;
@@ -341,6 +355,7 @@ walk_chain(struct walk *walk, uint64_t newest, firn_error *err)
     bool goes_on = true;
     while (goes_on) {
         uint64_t number = walk->reader.segment.number;
+        DCHECK(number <= newest);
         uint64_t end = 0;
         bool is_read = number == newest;
         if (is_read) {
@@ -389,6 +404,7 @@ attempt(struct walk *walk, firn_error *err)
     int rc = FIRN_OK;
     walk->shown_end = 0;
     walk->is_hidden = false;
+    walk->shown = (struct firn_log_position){0};
     FIRN_TRY(firn_log_segment_newest(walk->dir, walk->prefix, &newest, err));
     if (newest == 0) {
         rc = firn_error_set(err, FIRN_NOT_FOUND, "%s: there is no log '%s'",

@@ -34,7 +34,8 @@
  *       becomes one, but for that of the newest segment: it cannot have been lent.
  *
  * (I15) Before a turn changes anything there is space for NEXT in the present segment. So a full disk
- *       refuses the turn, and the log goes on; it does not latch it half way.
+ *       refuses the turn, and the log goes on; it does not latch it half way. (Not checked: some file
+ *       systems cannot reserve.)
  *
  * On a full disk a spare is space that somebody needs: the owner has it given up, and none is made
  * until the owner says so (firn_log_rotate_keep_spares).
@@ -68,6 +69,8 @@ static void
 end_spare(struct firn_log *log, enum firn_log_spare spare)
 {
     firn_os_mutex_lock(&log->mutex);
+    /* (I13) */
+    DCHECK(log->is_making_spare || (log->is_syncing && log->spare != FIRN_LOG_NO_SPARE));
     log->spare = spare;
     log->is_making_spare = false;
     firn_os_mutex_unlock(&log->mutex);
@@ -122,6 +125,7 @@ firn_log_rotate_keep_spares(struct firn_log *log, bool keeps)
 static bool
 recycle(struct firn_log *log, uint64_t number, uint64_t size_bytes)
 {
+    DCHECK(number < log->segment.oldest && log->old_file == NULL); /* (I12) */
     bool will_do = size_bytes / 4 >= log->writer.ready_after && size_bytes <= RECYCLED_SIZE_MAX &&
                    number > log->lent_last; /* (I14) */
     if (!will_do || !begin_spare(log)) {
@@ -139,6 +143,7 @@ static int
 make_file(struct firn_log *log, struct firn_log_format_segment *segment, struct firn_os_file **out,
           bool *out_is_harmless, firn_error *err)
 {
+    DCHECK(firn_log_has_token(log)); /* (I13) */
     enum firn_log_spare spare = spare_of(log);
     if (spare != FIRN_LOG_NO_SPARE) {
         segment->flags = spare == FIRN_LOG_RECYCLED_SPARE ? FIRN_LOG_FORMAT_RECYCLED : 0;
@@ -181,7 +186,9 @@ begin_turn(struct firn_log *log, bool *out_is_harmless, firn_error *err)
         .oldest = log->oldest_wanted,
         .note = log->note,
     };
-    CHECK(log->durable == log->end && log->old_file == NULL);
+    CHECK(log->durable == log->end && log->old_file == NULL); /* (I5) */
+    DCHECK(firn_log_has_token(log) && firn_log_knows_ends(log));
+    DCHECK(log->oldest_wanted >= log->segment.oldest && log->oldest_wanted <= segment.number);
     struct firn_os_file *file = NULL;
     struct firn_os_stat stat;
     *out_is_harmless = true;
@@ -205,6 +212,7 @@ begin_turn(struct firn_log *log, bool *out_is_harmless, firn_error *err)
     log->end = FIRN_LOG_FORMAT_SEGMENT_SIZE;
     log->durable = log->end;
     firn_os_mutex_unlock(&log->mutex);
+    DCHECK(firn_log_knows_ends(log));
     log->has_end_record = false;
     file = NULL;
 out:
@@ -243,6 +251,8 @@ firn_log_rotate_begin(struct firn_log *log, firn_error *err)
 static int
 remove_files(struct firn_log *log, firn_error *err)
 {
+    CHECK(log->segment.oldest <= log->segment.number && log->old_file == NULL); /* (I9) */
+    DCHECK(log->kept_file <= log->first_file && log->first_file <= log->segment.oldest);
     int rc = FIRN_OK;
     if (log->kept_file == log->segment.oldest || !firn_log_may_remove(log)) {
         return FIRN_OK;
@@ -264,6 +274,7 @@ give_up_excluded(struct firn_log *log, firn_error *err)
     uint64_t removed_bytes = 0;
     size_t count = (size_t)(log->segment.oldest - log->first_file);
     int rc = remove_files(log, err);
+    CHECK(8 * count <= log->older_ends.size);
     for (size_t i = 0; i < count; i++) {
         removed_bytes += firn_load_le64(log->older_ends.data + 8 * i);
     }
@@ -271,7 +282,9 @@ give_up_excluded(struct firn_log *log, firn_error *err)
             log->older_ends.size - 8 * count);
     log->older_ends.size -= 8 * count;
     log->first_file += count;
+    DCHECK(firn_log_knows_ends(log));
     firn_os_mutex_lock(&log->mutex);
+    DCHECK(log->older_size_bytes >= removed_bytes);
     log->older_size_bytes -= removed_bytes;
     firn_os_mutex_unlock(&log->mutex);
     return rc;
@@ -281,9 +294,12 @@ int
 firn_log_rotate_finish_with_token(struct firn_log *log, firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(firn_log_has_token(log));
     if (log->old_file == NULL) {
         return FIRN_OK;
     }
+    /* (I5) */
+    CHECK(log->segment.previous_end == log->old_end && log->segment.previous_salt == log->old_salt);
     FIRN_TRY(firn_os_dir_sync(log->dir, err));
     FIRN_TRY(firn_log_writer_seal(log->old_file, log->old_salt, log->old_end, FIRN_LOG_FORMAT_NEXT,
                                   err));

@@ -46,6 +46,7 @@ firn_log_segment_check_prefix(const char *prefix, firn_error *err)
 static void
 name_with_suffix(const char *prefix, uint64_t number, const char *end, char *out)
 {
+    DCHECK(strlen(prefix) <= FIRN_LOG_SEGMENT_PREFIX_MAX);
     int size = snprintf(out, FIRN_LOG_SEGMENT_NAME_SIZE, "%s-%0*" PRIu64 "%s", prefix,
                         NUMBER_DIGITS_MIN, number, end);
     CHECK(size > 0 && size < FIRN_LOG_SEGMENT_NAME_SIZE);
@@ -135,6 +136,7 @@ firn_log_segment_list(struct firn_os_dir *dir, const char *prefix, struct firn_b
 {
     struct listing listing = {.prefix = prefix, .out = out};
     size_t before = out->size;
+    DCHECK(before % sizeof(uint64_t) == 0);
     int rc = firn_os_dir_list(dir, visit_number, &listing, err);
     if (rc == FIRN_NO_MEMORY) {
         return firn_error_no_memory(err, "the list of a log's segments");
@@ -283,6 +285,9 @@ turn_into_segment(struct firn_os_dir *dir, const char *prefix, const char *tempo
                   unsigned flags, struct firn_log_format_segment *segment,
                   struct firn_os_file **out, bool *out_is_harmless, firn_error *err)
 {
+    /* (I1) */
+    CHECK(segment->number > 0 && segment->oldest > 0 && segment->oldest <= segment->number);
+    DCHECK(segment->number == 1 || segment->previous_end >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     firn_log_segment_name(prefix, segment->number, name);
     int rc = FIRN_OK;
@@ -358,6 +363,7 @@ out:
 int
 firn_log_segment_make_spare(struct firn_os_dir *dir, const char *prefix, size_t size_bytes)
 {
+    DCHECK(size_bytes > 0);
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     name_of_spare(prefix, name);
     int rc = remove_if_there(dir, name, NULL);
@@ -371,6 +377,7 @@ firn_log_segment_make_spare(struct firn_os_dir *dir, const char *prefix, size_t 
 int
 firn_log_segment_recycle(struct firn_os_dir *dir, const char *prefix, uint64_t number)
 {
+    DCHECK(number > 0);
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     char spare[FIRN_LOG_SEGMENT_NAME_SIZE];
     firn_log_segment_name(prefix, number, name);

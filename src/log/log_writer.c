@@ -33,6 +33,7 @@
  */
 #include "log/log_writer.h"
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "log/log.h"
 #include "log/log_direct.h"
@@ -90,6 +91,7 @@ firn_log_writer_ready_step(const struct firn_log_writer *writer)
 static int
 write_zeros(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t from, uint64_t to)
 {
+    DCHECK(from < to && from >= writer->ready_end);
     static const uint8_t zeros[ZEROS_SIZE];
     uint64_t step = firn_log_writer_ready_step(writer);
     uint64_t end = (to + step - 1) / step * step;
@@ -110,6 +112,7 @@ write_zeros(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t 
 static void
 open_window(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t offset)
 {
+    DCHECK(offset < writer->ready_end);
     uint64_t start = offset / FIRN_OS_WINDOW_ALIGNMENT * FIRN_OS_WINDOW_ALIGNMENT;
     uint64_t size = writer->ready_end - start;
     firn_os_window_close(&writer->window);
@@ -117,6 +120,8 @@ open_window(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t 
         firn_os_window_open(file, start, size < WINDOW_SIZE_MAX ? (size_t)size : WINDOW_SIZE_MAX,
                             &writer->window, NULL);
     writer->has_no_windows = rc != FIRN_OK;
+    /* (I10) */
+    DCHECK(rc != FIRN_OK || writer->window.offset + writer->window.size <= writer->ready_end);
 }
 
 /* Sees to it that the record finds its place in the window, where that pays and can be done. */
@@ -164,6 +169,7 @@ find_memory(struct firn_log_writer *writer, uint64_t offset, size_t size, firn_e
 {
     writer->record_size = size;
     writer->record = firn_os_window_at(&writer->window, offset, size);
+    DCHECK(writer->record == NULL || offset + size <= writer->ready_end); /* (I10) */
     if (writer->record != NULL) {
         return FIRN_OK;
     }
@@ -181,6 +187,7 @@ firn_log_writer_prepare(struct firn_log_writer *writer, const struct firn_log_wr
 {
     size_t length;
     int rc = total_size(parts, part_count, &length, err);
+    DCHECK(place->offset % 8 == 0 && place->durable <= place->offset);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -207,6 +214,7 @@ firn_log_writer_prepare(struct firn_log_writer *writer, const struct firn_log_wr
             at += parts[i].size;
         }
     }
+    DCHECK(at == writer->record + FIRN_LOG_FORMAT_RECORD_SIZE + length);
     firn_log_format_put_record(&record, place->salt, place->offset, writer->record);
     return FIRN_OK;
 }
@@ -221,10 +229,12 @@ firn_log_writer_write(struct firn_log_writer *writer, const struct firn_log_writ
         return firn_log_direct_write(place, &writer->direct_record, writer->direct_parts,
                                      writer->direct_part_count, err);
     }
+    DCHECK(writer->record != NULL && writer->record_size % 8 == 0);
     *out_end = place->offset + writer->record_size;
     if (writer->record != buffer->data) {
         return firn_os_window_commit(&writer->window, place->offset, writer->record_size, err);
     }
+    CHECK(buffer->size == writer->record_size);
     return firn_os_file_write(place->file, place->offset, buffer->data, buffer->size, err);
 }
 
@@ -232,6 +242,7 @@ int
 firn_log_writer_seal(struct firn_os_file *file, uint64_t salt, uint64_t offset, uint8_t type,
                      firn_error *err)
 {
+    DCHECK(type == FIRN_LOG_FORMAT_END || type == FIRN_LOG_FORMAT_NEXT);
     uint8_t bytes[FIRN_LOG_FORMAT_RECORD_SIZE];
     const struct firn_log_format_record record = {.durable = offset, .type = type};
     firn_log_format_put_record(&record, salt, offset, bytes);
@@ -243,6 +254,7 @@ int
 firn_log_writer_settle(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t start,
                        uint64_t end, firn_error *err)
 {
+    DCHECK(start >= FIRN_LOG_FORMAT_SEGMENT_SIZE && start <= end);
     int rc = FIRN_OK;
     struct firn_buf *piece = &writer->buffer;
     while (start < end) {

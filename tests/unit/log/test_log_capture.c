@@ -224,6 +224,49 @@ what_is_listed_stays_the_log_that_it_was(void **state)
     close_machine(&machine);
 }
 
+/* Begins the log later, once, at the first record that it is shown. */
+struct turner {
+    struct machine *machine;
+    bool has_turned;
+};
+
+static int
+turn_at_first_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
+                     firn_error *err)
+{
+    struct turner *turner = ctx;
+    (void)type;
+    (void)record;
+    (void)position;
+    (void)err;
+    if (!turner->has_turned) {
+        turner->has_turned = true;
+        turn(turner->machine, 2);
+    }
+    return FIRN_OK;
+}
+
+static void
+a_log_that_begins_later_while_it_is_read_is_listed_from_there(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct machine machine;
+    struct firn_buf list = {0};
+    open_machine(&machine);
+    machine.is_open = false;
+    turn(&machine, 1);
+    struct turner turner = {.machine = &machine};
+    assert_int_equal(
+        firn_log_capture(machine.dir, &machine.options, turn_at_first_record, &turner, &list, &err),
+        FIRN_OK);
+    assert_true(turner.has_turned);
+    assert_int_equal(list.size, 2 * sizeof(struct firn_log_capture_segment));
+    check_copy(&machine, &list, LOG_SUPPORT_PER_SEGMENT, LOG_SUPPORT_PER_SEGMENT);
+    firn_buf_deinit(&list);
+    close_machine(&machine);
+}
+
 int
 main(void)
 {
@@ -231,6 +274,7 @@ main(void)
         cmocka_unit_test(files_stay_while_the_gate_is_shut),
         cmocka_unit_test(kept_files_go_with_a_later_turn),
         cmocka_unit_test(what_is_listed_stays_the_log_that_it_was),
+        cmocka_unit_test(a_log_that_begins_later_while_it_is_read_is_listed_from_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

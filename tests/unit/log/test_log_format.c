@@ -249,6 +249,23 @@ newer_segments_are_refused_as_newer(void **state)
     firn_buf_deinit(&got);
 }
 
+/* Nothing could follow it. */
+static void
+a_segment_with_the_last_number_is_damage(void **state)
+{
+    (void)state;
+    uint8_t bytes[FIRN_LOG_FORMAT_SEGMENT_SIZE];
+    firn_error err;
+    struct firn_log_format_segment got;
+    struct firn_log_format_segment segment = {
+        .number = UINT64_MAX - 1, .salt = 1, .previous_end = 128, .oldest = 1};
+    firn_log_format_put_segment(&segment, bytes);
+    assert_int_equal(firn_log_format_get_segment(bytes, "x", &got, &err), FIRN_OK);
+    segment.number = UINT64_MAX;
+    firn_log_format_put_segment(&segment, bytes);
+    assert_int_equal(firn_log_format_get_segment(bytes, "x", &got, &err), FIRN_CORRUPT);
+}
+
 /* A log of one segment: a header with these flags, one record as given, then `tail`. */
 static void
 put_segment(struct fixture *fixture, uint32_t flags, const struct firn_log_format_record *record,
@@ -451,6 +468,7 @@ main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(newer_segments_are_refused_as_newer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(newer_records_are_refused_as_newer, set_up, tear_down),
+        cmocka_unit_test(a_segment_with_the_last_number_is_damage),
         cmocka_unit_test_setup_teardown(preallocated_zeros_are_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(old_bytes_of_a_recycled_segment_are_the_end, set_up,
                                         tear_down),
