@@ -314,6 +314,9 @@ get_line(struct decoder *decoder)
     if (place > 0) {
         line.parent = told_line(decoder, place - back);
         line.fork = line.parent->first + fork;
+        if (line.fork < fork) { /* beyond the largest number */
+            return refuse(decoder, "line");
+        }
         uint64_t end = end_of(history, line.parent);
         if (line.fork >= line.first || line.fork > end ||
             line.parent->count + (line.fork + 1 < line.first) > FIRN_DB_HISTORY_INTERVALS_MAX) {

@@ -40,7 +40,7 @@ visit_commit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
         firn_db_format_get_header(record, &commit, &what) != FIRN_OK) {
         return FIRN_OK;
     }
-    for (uint64_t i = 0; i < commit.count; i++) {
+    while (commit.count > 0) { /* of those that are left */
         struct firn_db_format_op op;
         if (firn_db_format_get_op(&commit, &op, &what) != FIRN_OK) {
             return FIRN_OK;

@@ -171,6 +171,11 @@ read_put(struct reading *reading, const struct firn_entry *entry, firn_error *er
     struct firn_db_image *image = reading->image;
     struct firn_db_tree *tree;
     uint64_t id;
+    if (entry->key.size > FIRN_KEYSPACE_NAME_SIZE_MAX) {
+        return firn_error_set(err, FIRN_CORRUPT,
+                              "'%s': the list of keyspaces holds an impossible name",
+                              firn_os_dir_path(image->db->dir));
+    }
     int rc = firn_db_keyspace_decode(image->db, entry->value, &id, err);
     if (rc != FIRN_OK) {
         return rc;

@@ -10,6 +10,8 @@
 
 #include "db_support.h"
 #include "os/os_memory.h"
+#include "store/db_internal.h"
+#include "store/db_rescue.h"
 #include "support/test_file.h"
 
 enum { COMMITS = 10 };
@@ -351,6 +353,92 @@ check_finds_what_was_damaged_beneath_an_open_store(void **state)
     scene_deinit(&scene);
 }
 
+/* ---- single entries ---- */
+
+struct salvaged {
+    unsigned count;
+    bool has[COMMITS];
+};
+
+static int
+note_salvaged(void *ctx, const struct firn_db_salvage_entry *entry, firn_error *err)
+{
+    struct salvaged *salvaged = ctx;
+    (void)err;
+    if (entry->is_of_log && entry->keyspace > FIRN_DB_KEYSPACE_LIST && entry->key.size == 1) {
+        salvaged->has[entry->key.data[0] - '0'] = true;
+        salvaged->count++;
+    }
+    return FIRN_OK;
+}
+
+static void
+every_entry_of_a_commit_is_salvaged(void **state)
+{
+    (void)state;
+    struct db_support support;
+    struct salvaged salvaged = {0};
+    struct firn_db_batch *batch;
+    firn_error err;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    DB_OK(firn_db_batch_create(&batch, &err));
+    for (char c = '0'; c < '0' + COMMITS; c++) {
+        DB_OK(
+            firn_db_batch_put(batch, keyspace, firn_bytes((uint8_t *)&c, 1), firn_str("v"), &err));
+    }
+    DB_OK(firn_db_write(db, batch, FIRN_DURABILITY_DEFAULT, &err));
+    firn_db_batch_destroy(batch);
+    firn_db_abandon(db);
+    DB_OK(firn_db_salvage(support.dir, note_salvaged, &salvaged, &err));
+    assert_int_equal(salvaged.count, COMMITS);
+    for (unsigned i = 0; i < COMMITS; i++) {
+        assert_true(salvaged.has[i]);
+    }
+    db_support_deinit(&support);
+}
+
+/* ---- the list of keyspaces ---- */
+
+/* Opens a store whose list of keyspaces has, in a run, a name of so many bytes. */
+static int
+open_with_name(size_t size, firn_error *err_out)
+{
+    struct db_support support;
+    struct firn_db_batch batch = {0};
+    char name[FIRN_KEYSPACE_NAME_SIZE_MAX + 2];
+    const uint8_t number = 1;
+    firn_error err;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_db_tree *list = firn_db_image(db)->list;
+    memset(name, 'n', sizeof name);
+    const struct firn_db_format_op op = {FIRN_DB_KEYSPACE_LIST, FIRN_ENTRY_PUT,
+                                         firn_bytes((const uint8_t *)name, size),
+                                         firn_bytes(&number, 1)};
+    DB_OK(firn_db_batch_append(&batch, db, list, &op, &err));
+    DB_OK(firn_db_write(db, &batch, FIRN_DURABILITY_DEFAULT, &err));
+    firn_db_batch_deinit(&batch);
+    DB_OK(firn_db_maintain_flush(db, &err));
+    DB_OK(firn_db_close(db, &err));
+    int rc = firn_db_open(support.dir, &db_support_existing, &db, err_out);
+    if (rc == FIRN_OK) {
+        DB_OK(firn_db_close(db, &err));
+    }
+    db_support_deinit(&support);
+    return rc;
+}
+
+static void
+names_of_keyspaces_that_are_too_long_are_damage(void **state)
+{
+    (void)state;
+    firn_error err;
+    DB_OK(open_with_name(FIRN_KEYSPACE_NAME_SIZE_MAX, &err));
+    DB_FAILS(open_with_name(FIRN_KEYSPACE_NAME_SIZE_MAX + 1, &err), FIRN_CORRUPT, "impossible");
+}
+
 int
 main(void)
 {
@@ -362,6 +450,8 @@ main(void)
         cmocka_unit_test(a_shortened_file_is_refused_or_shows_a_prefix),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(check_finds_what_was_damaged_beneath_an_open_store),
+        cmocka_unit_test(every_entry_of_a_commit_is_salvaged),
+        cmocka_unit_test(names_of_keyspaces_that_are_too_long_are_damage),
     };
     return cmocka_run_group_tests_name("db_damage", tests, NULL, NULL);
 }

@@ -454,6 +454,26 @@ what_would_be_the_own_of_two_lines_is_refused(void **state)
     firn_db_history_deinit(&history);
 }
 
+/* The sum of the parent's first and what lies above it is past the largest number. */
+static void
+a_fork_below_the_parent_is_refused(void **state)
+{
+    (void)state;
+    static const char text[] = "\2\11\0\0\0\0\0\0\0\0" /* version, sequence, flags */
+                               "0123456789abcdef"
+                               "\1\3"
+                               "\1\0\0"
+                               "\2\0\1\0"
+                               "\2\0\1\376\377\377\377\377\377\377\377\377\1"
+                               "\2\0";
+    firn_error err;
+    struct firn_db_history read = {0};
+    assert_int_equal(
+        firn_db_history_format_get(firn_bytes((const uint8_t *)text, sizeof text - 1), &read, &err),
+        FIRN_CORRUPT);
+    firn_db_history_deinit(&read);
+}
+
 static void
 bytes_that_nobody_wrote_are_refused(void **state)
 {
@@ -705,6 +725,7 @@ main(void)
         cmocka_unit_test(branches_in_turns_take_a_few_bytes_each),
         cmocka_unit_test(lines_that_nothing_needs_go),
         cmocka_unit_test(what_would_be_the_own_of_two_lines_is_refused),
+        cmocka_unit_test(a_fork_below_the_parent_is_refused),
         cmocka_unit_test(bytes_that_nobody_wrote_are_refused),
         cmocka_unit_test(a_change_has_its_bytes),
         cmocka_unit_test(changes_that_break_the_rules_are_refused),
